@@ -1,0 +1,253 @@
+package game
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxExactInteger is the largest integer up to which every integer is a float64: 2^53 - 1 (RFC 7493, section 2.2). Beyond
+// it all floats are integers, so that it bounds every number.
+const maxExactInteger = 1<<53 - 1
+
+// FormError says what is wrong with the JSON form of a value. It never repeats the value.
+type FormError string
+
+func (e FormError) Error() string { return string(e) }
+
+// The ways in which JSON does not fit.
+const (
+	ErrInexactNumber FormError = "is a number that JSON readers would round: send it as a string"
+	ErrNotScalar     FormError = "must be a string, a number or a boolean"
+	ErrNotObject     FormError = "must be an object"
+	ErrTooDeep       FormError = "is nested too deeply"
+	ErrNulCharacter  FormError = "must not contain U+0000"
+)
+
+// Value is one custom value: a string, a number or a boolean. Values compare with ==. The zero Value is the string "".
+type Value struct {
+	kind byte // 0 a string, 'n' a number, 'b' a boolean
+	text string
+	num  float64
+	flag bool
+}
+
+// StringValue returns the Value of a string.
+func StringValue(s string) Value { return Value{text: s} }
+
+// NumberValue returns the Value of a number. It must be finite and at most 2^53 - 1 either way.
+func NumberValue(f float64) Value { return Value{kind: 'n', num: f + 0} } // + 0 makes -0 the 0 that it equals
+
+// BoolValue returns the Value of a boolean.
+func BoolValue(b bool) Value { return Value{kind: 'b', flag: b} }
+
+// Any returns the value as a string, a float64 or a bool.
+func (v Value) Any() any {
+	switch v.kind {
+	case 'n':
+		return v.num
+	case 'b':
+		return v.flag
+	}
+	return v.text
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (v Value) MarshalJSON() ([]byte, error) { return json.Marshal(v.Any()) }
+
+// UnmarshalJSON implements [json.Unmarshaler]. It refuses numbers beyond 2^53 - 1, because they may come back as others.
+func (v *Value) UnmarshalJSON(b []byte) error {
+	parsed, err := ParseValue(string(b))
+	if err != nil {
+		return err
+	}
+	*v = parsed
+	return nil
+}
+
+// ParseValue reads a Value from its JSON form. It answers ErrNotScalar and ErrInexactNumber.
+func ParseValue(s string) (Value, error) {
+	d := json.NewDecoder(strings.NewReader(s))
+	d.UseNumber()
+	var x any
+	if err := d.Decode(&x); err != nil {
+		return Value{}, ErrNotScalar
+	}
+	if _, err := d.Token(); err != io.EOF { // Token answers io.EOF itself; More is false before a stray ] too
+		return Value{}, ErrNotScalar
+	}
+	switch x := x.(type) {
+	case string:
+		return StringValue(x), nil
+	case bool:
+		return BoolValue(x), nil
+	case json.Number:
+		f, err := exact(x)
+		return NumberValue(f), err
+	}
+	return Value{}, ErrNotScalar
+}
+
+// exact returns the float64 of n, and an error if it is another integer or out of range.
+func exact(n json.Number) (float64, error) {
+	f, err := strconv.ParseFloat(n.String(), 64)
+	if err != nil || math.Abs(f) > maxExactInteger {
+		return 0, ErrInexactNumber
+	}
+	return f + 0, nil // + 0 makes -0 the 0 that it equals
+}
+
+// Attributes is custom data of a player, a session or a member, by key.
+type Attributes map[string]Value
+
+// attributeLimits bounds Attributes: how many entries, and how many bytes of keys and values.
+type attributeLimits struct{ entries, bytes int }
+
+// Limits of custom data.
+const (
+	MaxAttributeKey      = 64
+	MaxPlayerAttributes  = 64
+	MaxSessionAttributes = 32
+	MaxMemberAttributes  = 32
+
+	maxPlayerAttributeBytes  = 16 << 10
+	maxSessionAttributeBytes = 16 << 10
+	maxMemberAttributeBytes  = 4 << 10
+)
+
+func (a Attributes) validate(p *problems, l attributeLimits) {
+	const field = "attributes"
+	p.check(len(a) <= l.entries, field, "must have at most %d entries", l.entries)
+	size, badKeys := 0, false
+	for _, k := range slices.Sorted(maps.Keys(a)) {
+		v := a[k]
+		if !validKey(k) {
+			badKeys = true // told once, however many they are
+			continue
+		}
+		p.check(validText(v.text), field+"."+k, "must be valid UTF-8 without U+0000")
+		p.check(math.Abs(v.num) <= maxExactInteger, field+"."+k, "must be a number of at most 2^53 - 1")
+		size += len(k) + v.size()
+	}
+	p.check(!badKeys, field, "keys must have 1 to %d characters of A-Z a-z 0-9 _ -", MaxAttributeKey)
+	p.check(size <= l.bytes, field, "must have at most %d bytes in all", l.bytes)
+}
+
+// size is how many bytes the value counts: those of a string's UTF-8, 8 for the rest, as a float64 has.
+func (v Value) size() int {
+	if v.kind == 0 {
+		return len(v.text)
+	}
+	return 8
+}
+
+// orEmpty returns a, and an empty map for none, so that documents look the same from every engine.
+func (a Attributes) orEmpty() Attributes {
+	if a == nil {
+		return Attributes{}
+	}
+	return a
+}
+
+// validKey reports whether s is 1 to MaxAttributeKey characters of [A-Za-z0-9_-].
+func validKey(s string) bool { return len(s) >= 1 && len(s) <= MaxAttributeKey && consistsOf(s, "_-") }
+
+// consistsOf reports whether s has ASCII letters, digits and the given marks only.
+func consistsOf(s, marks string) bool {
+	for _, c := range []byte(s) {
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		if !letter && !strings.ContainsRune(marks, rune(c)) {
+			return false
+		}
+	}
+	return true
+}
+
+// validText reports whether every engine can keep s as it is.
+func validText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+
+// validLine reports whether s is text for a person, on one line: no control characters.
+func validLine(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) })
+}
+
+// Limits of a session's result.
+const (
+	MaxResultBytes = 16 << 10
+	maxResultDepth = 16
+)
+
+// Result is what a session came to: a JSON object of the game's own making, in canonical form (compact, keys sorted,
+// numbers as float64 writes them), so that equal results are equal bytes on every engine. The empty Result is none.
+type Result string
+
+// MarshalJSON implements [json.Marshaler].
+func (r Result) MarshalJSON() ([]byte, error) {
+	if r == "" {
+		return []byte("null"), nil
+	}
+	return []byte(r), nil
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (r *Result) UnmarshalJSON(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	var x any
+	if err := d.Decode(&x); err != nil {
+		return err
+	}
+	if x == nil {
+		*r = ""
+		return nil
+	}
+	if _, ok := x.(map[string]any); !ok {
+		return ErrNotObject
+	}
+	x, err := canonical(x, maxResultDepth)
+	if err != nil {
+		return err
+	}
+	b, err = json.Marshal(x)
+	*r = Result(b)
+	return err
+}
+
+// canonical returns x with exact numbers, and an error where x is too deep or holds what some engine cannot keep.
+func canonical(x any, depth int) (any, error) {
+	if depth == 0 {
+		return nil, ErrTooDeep
+	}
+	var err error
+	switch x := x.(type) {
+	case json.Number:
+		return exact(x)
+	case string:
+		if !validText(x) {
+			return nil, ErrNulCharacter
+		}
+	case []any:
+		for i := range x {
+			if x[i], err = canonical(x[i], depth-1); err != nil {
+				return nil, err
+			}
+		}
+	case map[string]any:
+		for k := range x {
+			if !validText(k) {
+				return nil, ErrNulCharacter
+			}
+			if x[k], err = canonical(x[k], depth-1); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return x, nil
+}

@@ -1,0 +1,279 @@
+package game_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"game-session-manager/internal/game"
+)
+
+// seatRace lets players of two processes race for seats, and returns how each try ended by its code, "" for a seat.
+func seatRace(t *testing.T, p [2]process, id game.SessionID, players [2][]game.PlayerID) map[string]int {
+	t.Helper()
+	var mu sync.Mutex
+	codes := map[string]int{}
+	together(t, 2*len(players[0]), func(i int) error {
+		_, seated, err := p[i%2].sessions.Join(p[i%2].ctx, id, game.JoinRequest{PlayerID: players[i%2][i/2]})
+		e := &game.Error{}
+		if err != nil && !errors.As(err, &e) {
+			return err
+		}
+		code := e.Code
+		if err == nil && !seated {
+			code = "seated already"
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		codes[code]++
+		return nil
+	})
+	return codes
+}
+
+func TestSeatsAreSoldOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := [2]process{w.start(), w.start()}
+	players := [2][]game.PlayerID{make([]game.PlayerID, 50), make([]game.PlayerID, 50)}
+	together(t, 100, func(n int) error {
+		c, err := p[n%2].players.Create(w.ctx, game.Profile{Username: fmt.Sprintf("player-%d", n)}, game.Idempotency{})
+		players[n%2][n/2] = c.Document.ID
+		return err
+	})
+	room := p[0].open(t, 10, "")
+	equal(t, map[string]int{"": 10, "session_full": 90}, seatRace(t, p, room.ID, players))
+	got, err := p[0].sessions.Get(w.ctx, room.ID)
+	ok(t, err)
+	held := ids(got.Members, func(m game.Member) game.PlayerID { return m.PlayerID })
+	slices.Sort(held)
+	if len(slices.Compact(held)) != 10 || got.Version != 11 {
+		t.Errorf("%d seats are held at version %d", len(held), got.Version)
+	}
+
+	// One player at every door at once takes one seat.
+	room = p[0].open(t, 10, "")
+	same := slices.Repeat([]game.PlayerID{players[0][0]}, 20)
+	equal(t, map[string]int{"": 1, "seated already": 39}, seatRace(t, p, room.ID, [2][]game.PlayerID{same, same}))
+	p[0].quiet(t)
+	p[1].quiet(t)
+}
+
+// Each of many changes is one version, and none is lost between two processes.
+func TestChangesAreNotLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := []process{w.start(), w.start()}
+	ada := p[0].register(t, w.ctx, "Ada")
+	const each = 20
+	together(t, 2*each, func(i int) error {
+		_, err := p[i%2].players.Edit(w.ctx, ada.ID, nil, func(f game.Profile) (game.Profile, error) {
+			n, _ := f.Attributes["n"].Any().(float64)
+			f.Attributes = game.Attributes{"n": game.NumberValue(n + 1)}
+			return f, nil
+		})
+		return err
+	})
+	got, err := p[0].players.Get(w.ctx, ada.ID)
+	ok(t, err)
+	if got.Attributes["n"] != game.NumberValue(2*each) || got.Version != 1+2*each {
+		t.Errorf("%v of %d edits at version %d", got.Attributes["n"].Any(), 2*each, got.Version)
+	}
+}
+
+// stale answers every replacement as if another process had always been faster.
+func (w world) stale(each func(n int)) game.Store {
+	n := 0
+	return faulty{w.store, func(op string) error {
+		if op != "ReplaceSession" {
+			return nil
+		}
+		n++
+		each(n)
+		return fmt.Errorf("session: %w", game.ErrStale) // engines may wrap
+	}}
+}
+
+func TestChangeGivesUpWithItsContext(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	room := w.start().open(t, 2, "")
+	gone := errors.New("the client hung up")
+
+	ctx, cancel := context.WithCancelCause(w.ctx)
+	p := w.start(w.stale(func(n int) {
+		if n == 4 {
+			cancel(gone)
+		}
+	}))
+	_, err := p.sessions.Move(ctx, room.ID, nil, game.Move{Status: "cancelled"})
+	e := refused(t, err, game.ErrStoreUnavailable)
+	equal(t, map[string]any{"outcome": game.OutcomeNone}, e.Extras)
+	if !errors.Is(err, gone) {
+		t.Errorf("the cause is lost: %v", err)
+	}
+	p.quiet(t)
+
+	late, stop := context.WithTimeout(w.ctx, 20*time.Millisecond)
+	defer stop()
+	p = w.start(w.stale(func(int) {}))
+	_, err = p.sessions.Move(late, room.ID, nil, game.Move{Status: "cancelled"})
+	equal(t, map[string]any{"outcome": game.OutcomeNone}, refused(t, err, game.ErrStoreUnavailable).Extras)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the cause is lost: %v", err)
+	}
+	got, err := p.sessions.Get(w.ctx, room.ID)
+	ok(t, err)
+	equal(t, room, got)
+}
+
+// A rule is asked anew with what the faster process left, and so is the condition.
+func TestChangeReadsAgainAfterAConflict(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	fast := w.start()
+	ada, eve := fast.register(t, w.ctx, "Ada").ID, fast.register(t, w.ctx, "Eve").ID
+	room := fast.open(t, 1, "")
+	g := w.gated("ReplaceSession")
+	slow := w.start(g)
+	answered := make(chan error)
+	go func() {
+		_, _, err := slow.sessions.Join(w.ctx, room.ID, game.JoinRequest{PlayerID: ada})
+		answered <- err
+	}()
+	<-g.arrived
+	fast.join(t, room.ID, eve)
+	close(g.open)
+	refused(t, <-answered, game.ErrSessionFull)
+
+	g = w.gated("ReplaceSession")
+	slow = w.start(g)
+	go func() {
+		_, err := slow.sessions.Move(w.ctx, room.ID, func(v game.Session) error {
+			if v.Version != 2 {
+				return game.ErrVersionMismatch
+			}
+			return nil
+		}, game.Move{Status: "in_progress"})
+		answered <- err
+	}()
+	<-g.arrived
+	_, err := fast.sessions.Leave(w.ctx, room.ID, nil, eve)
+	ok(t, err)
+	close(g.open)
+	refused(t, <-answered, game.ErrVersionMismatch)
+	slow.quiet(t)
+}
+
+func TestChangeTellsWhatTheStoreTells(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	room := w.start().open(t, 2, "")
+	unknown := game.Unanswered(game.OutcomeUnknown, errors.New("connection reset"))
+	p := w.start(w.failing("ReplaceSession", unknown))
+	_, err := p.sessions.Move(w.ctx, room.ID, nil, game.Move{Status: "cancelled"})
+	equal(t, map[string]any{"outcome": game.OutcomeUnknown}, refused(t, err, game.ErrStoreUnavailable).Extras)
+	p.quiet(t)
+	p = w.start(w.failing("Session", errDown))
+	_, err = p.sessions.Move(w.ctx, room.ID, nil, game.Move{Status: "cancelled"})
+	refused(t, err, game.ErrStoreUnavailable)
+	p.quiet(t)
+}
+
+func TestTurnIsGivenBackAfterAPanic(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t).start()
+	ada := p.register(t, p.ctx, "Ada")
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = p.players.Edit(p.ctx, ada.ID, nil, func(game.Profile) (game.Profile, error) { panic("bug") })
+	}()
+	p.quiet(t)
+	_, err := p.players.Edit(p.ctx, ada.ID, nil, named("x"))
+	ok(t, err)
+}
+
+func TestTurnsAreInOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := game.NewTurns()
+		hold, err := turns.Take(t.Context(), "a")
+		ok(t, err)
+		var order []int // whoever has the turn may write
+		for n := range 10 {
+			go func() {
+				release, err := turns.Take(t.Context(), "a")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				order = append(order, n)
+				release()
+			}()
+			synctest.Wait()
+		}
+		if n := turns.Waiting("a"); n != 11 || len(order) != 0 {
+			t.Errorf("%d have or want the turn, %d had it", n, len(order))
+		}
+		other, err := turns.Take(t.Context(), "b") // other keys do not wait
+		ok(t, err)
+		other()
+		hold()
+		synctest.Wait()
+		equal(t, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, order)
+		if n := turns.Keys(); n != 0 {
+			t.Errorf("%d keys are remembered", n)
+		}
+	})
+}
+
+func TestTurnEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := game.NewTurns()
+		hold, err := turns.Take(t.Context(), "a")
+		ok(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := turns.Take(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the error is %v", err)
+		}
+		if n := turns.Waiting("a"); n != 1 {
+			t.Errorf("%d have or want the turn", n)
+		}
+		hold()
+		if n := turns.Keys(); n != 0 {
+			t.Errorf("%d keys are remembered", n)
+		}
+		// The turn that nobody took is there for the next.
+		release, err := turns.Take(t.Context(), "a")
+		ok(t, err)
+		release()
+	})
+}
+
+func TestWaitingForATurnIsNoWrite(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	room := w.start().open(t, 2, "")
+	g := w.gated("ReplaceSession")
+	p := w.start(g)
+	answered := make(chan error)
+	go func() {
+		_, err := p.sessions.Move(w.ctx, room.ID, nil, game.Move{Status: "cancelled"})
+		answered <- err
+	}()
+	<-g.arrived
+	ctx, cancel := context.WithCancel(w.ctx)
+	cancel()
+	_, err := p.sessions.Move(ctx, room.ID, nil, game.Move{Status: "in_progress"})
+	equal(t, map[string]any{"outcome": game.OutcomeNone}, refused(t, err, game.ErrStoreUnavailable).Extras)
+	close(g.open)
+	ok(t, <-answered)
+	p.quiet(t)
+}

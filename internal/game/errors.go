@@ -1,0 +1,182 @@
+package game
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Kind says what sort of failure an [Error] is. The zero Kind is Internal, so that what nobody named stays private.
+type Kind int
+
+// The kinds of failure.
+const (
+	Internal     Kind = iota // a fault of ours; nothing of it is shown
+	Invalid                  // the request breaks a limit or a form
+	Forbidden                // the request is understood and refused
+	NotFound                 // what the request names does not exist
+	Conflict                 // the request does not fit the state of what it names
+	Gone                     // what the request names is over for good
+	Precondition             // the document is not at the version that the caller asked for
+	Unavailable              // the store cannot be reached or did not answer in time
+)
+
+// Error is a failure with a stable code for programs and a sentence for people. Two Errors are the same to
+// [errors.Is] when their codes are, whatever their details.
+type Error struct {
+	Kind    Kind
+	Code    string
+	Message string         // public: what happened, to which field or id, and what to do
+	Extras  map[string]any // public, typed facts such as from, to and allowed
+	Fields  []FieldError   // every field that is wrong, for validation_error
+	cause   error          // private: for the operator's log
+}
+
+// FieldError says what is wrong with one field of a request. It never repeats the field's value.
+type FieldError struct {
+	Field   string // as the wire names it, with dots between levels: "attributes.mmr"
+	Message string
+}
+
+func (e *Error) Error() string {
+	if e.cause != nil {
+		return e.Code + ": " + e.Message + ": " + e.cause.Error()
+	}
+	return e.Code + ": " + e.Message
+}
+
+// Unwrap returns the private cause, nil if there is none.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Is reports whether target is an Error with the same code.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error) // errors.Is unwraps; this looks at one link of the chain
+	return ok && t.Code == e.Code
+}
+
+// Detail returns a copy of e that tells more: another sentence about this one occurrence.
+func (e *Error) Detail(format string, args ...any) *Error {
+	c := *e
+	c.Message = fmt.Sprintf(format, args...)
+	return &c
+}
+
+// With returns a copy of e with one more typed fact.
+func (e *Error) With(key string, value any) *Error {
+	c := *e
+	c.Extras = maps.Clone(e.Extras)
+	if c.Extras == nil {
+		c.Extras = make(map[string]any)
+	}
+	c.Extras[key] = value
+	return &c
+}
+
+// Because returns a copy of e with a private cause.
+func (e *Error) Because(cause error) *Error {
+	c := *e
+	c.cause = cause
+	return &c
+}
+
+// KindOf returns the kind of the first Error in err's chain, and Internal where there is none.
+func KindOf(err error) Kind {
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return e.Kind
+	}
+	return Internal
+}
+
+// The named failures. docs/api.md lists their codes, and a test holds that list to this one.
+var (
+	ErrInternal = &Error{Kind: Internal, Code: "internal", Message: "Something went wrong on our side. Quote the request id when you report it."}
+
+	ErrValidation          = &Error{Kind: Invalid, Code: "validation_error", Message: "The request is not valid: see errors."}
+	ErrIdempotencyKeyReuse = &Error{Kind: Invalid, Code: "idempotency_key_reuse", Message: "This Idempotency-Key was used with another body in the last 24 hours. Use a new key for a new request."}
+
+	ErrPlayerNotFound  = &Error{Kind: NotFound, Code: "player_not_found", Message: "The player does not exist."}
+	ErrUsernameTaken   = &Error{Kind: Conflict, Code: "username_taken", Message: "Another player has this username, in this or another case. Choose another."}
+	ErrIdentityTaken   = &Error{Kind: Conflict, Code: "identity_taken", Message: "Another player has one of these identities."}
+	ErrPlayerSuspended = &Error{Kind: Forbidden, Code: "player_suspended", Message: "The player is suspended."}
+
+	ErrSessionNotFound    = &Error{Kind: NotFound, Code: "session_not_found", Message: "The session does not exist."}
+	ErrSessionFull        = &Error{Kind: Conflict, Code: "session_full", Message: "The session has no free seat."}
+	ErrTeamFull           = &Error{Kind: Conflict, Code: "team_full", Message: "The team has no free seat."}
+	ErrSessionLocked      = &Error{Kind: Conflict, Code: "session_locked", Message: "The session is locked: it takes no new members."}
+	ErrSessionNotJoinable = &Error{Kind: Conflict, Code: "session_not_joinable", Message: "The session takes no new members in its present status."}
+	ErrSessionEnded       = &Error{Kind: Gone, Code: "session_ended", Message: "The session is over and does not change any more."}
+	ErrAlreadyMember      = &Error{Kind: Conflict, Code: "already_member", Message: "The player holds another seat in this session. Leave it first."}
+	ErrNotEnoughPlayers   = &Error{Kind: Conflict, Code: "not_enough_players", Message: "The session has fewer members than min_players."}
+	ErrSeatsTaken         = &Error{Kind: Conflict, Code: "seats_taken", Message: "More seats are held than the new capacity offers."}
+	ErrInvalidTransition  = &Error{Kind: Conflict, Code: "invalid_state_transition", Message: "The session cannot move to this status from its present one."}
+
+	ErrVersionMismatch  = &Error{Kind: Precondition, Code: "version_mismatch", Message: "The document has another version than If-Match asks for. Read it again and decide anew."}
+	ErrStoreUnavailable = &Error{Kind: Unavailable, Code: "store_unavailable", Message: "The database cannot be reached or did not answer in time. Try again."}
+)
+
+// Failures between an engine and the rules. They never reach a caller.
+var (
+	// ErrExists says that a document with this id is stored already.
+	ErrExists = errors.New("a document with this id exists")
+	// ErrStale says that the stored document is not the one that was to be replaced.
+	ErrStale = errors.New("the document was changed meanwhile")
+)
+
+// Unavailable outcomes: what is known of a write that got no good answer. See [Unanswered].
+const (
+	// OutcomeNone says that the write did not happen.
+	OutcomeNone = "none"
+	// OutcomeUnknown says that the write may have happened: a retry with the same Idempotency-Key, or of a call that is
+	// idempotent by nature, is safe.
+	OutcomeUnknown = "unknown"
+)
+
+// Unanswered returns the [ErrStoreUnavailable] of a write, with its outcome and its private cause.
+func Unanswered(outcome string, cause error) error {
+	e := ErrStoreUnavailable.With("outcome", outcome).Because(cause)
+	if outcome == OutcomeUnknown {
+		e.Message = "The database did not answer in time, so the change may or may not have happened. Read before you write again, or retry with the same Idempotency-Key."
+	}
+	return e
+}
+
+// problems collects everything that is wrong with a request, so that it is told at once.
+type problems []FieldError
+
+func (p *problems) add(field, format string, args ...any) {
+	*p = append(*p, FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
+// check adds the message unless ok.
+func (p *problems) check(ok bool, field, format string, args ...any) {
+	if !ok {
+		p.add(field, format, args...)
+	}
+}
+
+// err returns ErrValidation with what was collected, sorted by field, and nil if that is nothing.
+func (p *problems) err() error {
+	if len(*p) == 0 {
+		return nil
+	}
+	e := *ErrValidation
+	e.Fields = slices.Clone(*p)
+	slices.SortStableFunc(e.Fields, func(a, b FieldError) int {
+		switch {
+		case a.Field < b.Field:
+			return -1
+		case a.Field > b.Field:
+			return 1
+		}
+		return 0
+	})
+	return &e
+}
+
+// InvalidField returns the validation error of one field.
+func InvalidField(field, format string, args ...any) error {
+	var p problems
+	p.add(field, format, args...)
+	return p.err()
+}

@@ -1,0 +1,76 @@
+package game
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+)
+
+// Limits of lists.
+const (
+	DefaultLimit = 50
+	MaxLimit     = 100
+)
+
+// List is one page of a list, and where the next one begins.
+type List[D any] struct {
+	Items []D
+	// NextCursor continues the list; empty on the last page. It stays good while others insert, and is refused with
+	// other filters.
+	NextCursor string
+}
+
+// A cursor is the id of the last item, 16 bytes, and the first bytes of a hash of the filters, in base64.
+const cursorHash = 8
+
+func encodeCursor(id string, filters any) string {
+	raw, _ := hex.DecodeString(id[0:8] + id[9:13] + id[14:18] + id[19:23] + id[24:36])
+	sum := hashFilters(filters)
+	return base64.RawURLEncoding.EncodeToString(append(raw, sum...))
+}
+
+// decodeCursor returns the id in a cursor, and ErrValidation for one that is not ours or was made with other filters.
+func decodeCursor(cursor string, filters any) (string, error) {
+	if cursor == "" {
+		return "", nil
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil || len(raw) != 16+cursorHash {
+		return "", InvalidField("cursor", "must be the next_cursor of an earlier answer")
+	}
+	if string(raw[16:]) != string(hashFilters(filters)) {
+		return "", InvalidField("cursor", "belongs to a list with other filters: send the filters it was made with, or start without it")
+	}
+	h := hex.EncodeToString(raw[:16])
+	return h[0:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:32], nil
+}
+
+func hashFilters(filters any) []byte {
+	b, err := json.Marshal(filters)
+	if err != nil {
+		panic("game: filters that are no JSON: " + err.Error()) // a query is made of strings, numbers and valid Values
+	}
+	sum := sha256.Sum256(b)
+	return sum[:cursorHash]
+}
+
+// pageSize returns the limit to ask for, and ErrValidation for one out of range. Zero asks for the default.
+func pageSize(limit int) (int, error) {
+	switch {
+	case limit == 0:
+		return DefaultLimit, nil
+	case limit < 1 || limit > MaxLimit:
+		return 0, InvalidField("limit", "must be 1 to %d", MaxLimit)
+	}
+	return limit, nil
+}
+
+// page cuts a result that was asked for with one item more than the limit.
+func page[D any](items []D, limit int, id func(D) string, filters any) List[D] {
+	if len(items) <= limit {
+		return List[D]{Items: items}
+	}
+	items = items[:limit]
+	return List[D]{Items: items, NextCursor: encodeCursor(id(items[limit-1]), filters)}
+}

@@ -1,0 +1,293 @@
+package game_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"game-session-manager/internal/game"
+)
+
+// teams gives a session two teams of two seats each.
+func teams(s *game.Session) { s.Teams = map[string]int{"red": 2, "blue": 2} }
+
+func maxPlayers(n int) func(*game.Session) { return func(s *game.Session) { s.MaxPlayers = n } }
+
+func locked(s *game.Session) { s.Locked = true }
+
+func joinInProgress(s *game.Session) { s.JoinInProgress = true }
+
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	type changes = []func(*game.Session)
+	newcomer := game.JoinRequest{PlayerID: player(2)}
+	toRed := game.JoinRequest{PlayerID: player(2), Team: "red"}
+	tests := []struct {
+		name    string
+		session changes
+		join    game.JoinRequest
+		want    *game.Error // nil for a new seat
+		extras  map[string]any
+	}{
+		{"open", nil, newcomer, nil, nil},
+		{"the last seat", changes{maxPlayers(2)}, newcomer, nil, nil},
+		{"in a team", changes{teams}, toRed, nil, nil},
+		{"the last seat of a team", changes{teams, seat(3, "joined", "red", 1)}, toRed, nil, nil},
+		{"in no team where both are full", changes{func(s *game.Session) { s.Teams = map[string]int{"red": 1} }, seat(3, "joined", "red", 1)}, newcomer, nil, nil},
+		{"in progress", changes{in("in_progress"), joinInProgress}, newcomer, nil, nil},
+
+		{"pending", changes{in("pending")}, newcomer, game.ErrSessionNotJoinable, map[string]any{"session_status": game.StatusPending}},
+		{"starting", changes{in("starting"), joinInProgress}, newcomer, game.ErrSessionNotJoinable, map[string]any{"session_status": game.StatusStarting}},
+		{"in progress and closed", changes{in("in_progress")}, newcomer, game.ErrSessionNotJoinable, map[string]any{"session_status": game.StatusInProgress}},
+		{"locked", changes{locked}, newcomer, game.ErrSessionLocked, nil},
+		{"full", changes{maxPlayers(1)}, newcomer, game.ErrSessionFull, map[string]any{"max_players": 1}},
+		{"full of the reserved", changes{maxPlayers(2), seat(3, "reserved", "", 1)}, newcomer, game.ErrSessionFull, map[string]any{"max_players": 2}},
+		{"full of the disconnected", changes{maxPlayers(2), seat(3, "disconnected", "", 1)}, newcomer, game.ErrSessionFull, map[string]any{"max_players": 2}},
+		{"full team", changes{teams, seat(3, "reserved", "red", 1), seat(4, "disconnected", "red", 1)}, toRed, game.ErrTeamFull, map[string]any{"team": "red", "capacity": 2}},
+		{"unknown team", changes{teams}, game.JoinRequest{PlayerID: player(2), Team: "green"}, game.ErrValidation, nil},
+		{"team in another case", changes{teams}, game.JoinRequest{PlayerID: player(2), Team: "Red"}, game.ErrValidation, nil},
+		{"a team where there are none", nil, toRed, game.ErrValidation, nil},
+
+		// Which refusal comes first where several are true: form, end, seat, status, lock, seats, team.
+		{"broken form before the end", changes{in("ended")}, game.JoinRequest{}, game.ErrValidation, nil},
+		{"the end before a held seat", changes{in("ended")}, game.JoinRequest{PlayerID: player(1), Team: "red"}, game.ErrSessionEnded, nil},
+		{"a held seat before everything of newcomers", changes{teams, in("starting"), locked, maxPlayers(1)}, game.JoinRequest{PlayerID: player(1), Team: "red"}, game.ErrAlreadyMember, nil},
+		{"the status before the lock", changes{in("starting"), locked, maxPlayers(1)}, newcomer, game.ErrSessionNotJoinable, nil},
+		{"the lock before the seats", changes{locked, maxPlayers(1)}, newcomer, game.ErrSessionLocked, nil},
+		{"the seats before the team", changes{teams, maxPlayers(1)}, game.JoinRequest{PlayerID: player(2), Team: "green"}, game.ErrSessionFull, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSession(t, tt.session...)
+			before, want := snapshot(s), snapshot(s)
+			changed, err := s.Join(tt.join, later(60))
+			if tt.want != nil {
+				e := refused(t, err, tt.want)
+				if tt.extras != nil {
+					equal(t, tt.extras, e.Extras)
+				}
+				if changed {
+					t.Error("a refused join reports a change")
+				}
+				equal(t, before, s)
+				return
+			}
+			ok(t, err)
+			seat(2, "joined", tt.join.Team, 60)(&want)
+			equal(t, want, s)
+			if !changed || s.FreeSeats() != s.MaxPlayers-len(s.Members) {
+				t.Errorf("changed is %t, free seats are %d", changed, s.FreeSeats())
+			}
+		})
+	}
+}
+
+func TestJoinTerminal(t *testing.T) {
+	t.Parallel()
+	for _, status := range []game.SessionStatus{"ended", "cancelled", "expired", "failed"} {
+		for _, who := range []int{1, 2} {
+			s := newSession(t, in(status), joinInProgress)
+			before := snapshot(s)
+			_, err := s.Join(game.JoinRequest{PlayerID: player(who)}, later(60))
+			e := refused(t, err, game.ErrSessionEnded)
+			equal(t, map[string]any{"session_status": status, "end_reason": s.EndReason}, e.Extras)
+			equal(t, before, s)
+		}
+	}
+}
+
+// A member that joins again keeps its place, in every live state and whatever keeps newcomers out.
+func TestRejoin(t *testing.T) {
+	t.Parallel()
+	for _, status := range []game.SessionStatus{"pending", "open", "starting", "in_progress"} {
+		for _, held := range []game.MemberStatus{"reserved", "joined", "disconnected"} {
+			for _, team := range []string{"", "red"} {
+				t.Run(string(status)+"/"+string(held)+"/"+team, func(t *testing.T) {
+					t.Parallel()
+					s := newSession(t, in(status), teams, locked, maxPlayers(2), seat(2, held, "red", 5))
+					s.Members[1].Attributes = game.Attributes{"skin": game.StringValue("fox")}
+					want := snapshot(s)
+					changed, err := s.Join(game.JoinRequest{
+						PlayerID: player(2), Team: team, Attributes: game.Attributes{"skin": game.StringValue("owl")},
+					}, later(60))
+					ok(t, err)
+					if changed != (held != "joined") {
+						t.Errorf("changed is %t", changed)
+					}
+					want.Members[1].Status = "joined"
+					if held == "reserved" {
+						want.Members[1].JoinedAt = later(60) // a reservation is no presence yet
+					}
+					equal(t, want, s)
+				})
+			}
+		}
+	}
+	for _, held := range []game.MemberStatus{"reserved", "joined", "disconnected"} {
+		s := newSession(t, teams, seat(2, held, "red", 5))
+		before := snapshot(s)
+		_, err := s.Join(game.JoinRequest{PlayerID: player(2), Team: "blue"}, later(60))
+		refused(t, err, game.ErrAlreadyMember)
+		equal(t, before, s)
+	}
+}
+
+func TestJoinKeepsNothingOfTheRequest(t *testing.T) {
+	t.Parallel()
+	s := newSession(t)
+	mine := game.Attributes{"skin": game.StringValue("fox")}
+	_, err := s.Join(game.JoinRequest{PlayerID: player(2), Attributes: mine}, later(1))
+	ok(t, err)
+	mine["skin"] = game.StringValue("owl")
+	equal(t, game.Attributes{"skin": game.StringValue("fox")}, s.Members[1].Attributes)
+}
+
+func TestJoinRequestValidation(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		join   game.JoinRequest
+		fields []string
+	}{
+		{"least", game.JoinRequest{PlayerID: player(2)}, nil},
+		{"longest team", game.JoinRequest{PlayerID: player(2), Team: strings.Repeat("a", 64)}, nil},
+		{"most attributes", game.JoinRequest{PlayerID: player(2), Attributes: attributes(32)}, nil},
+		{"no player", game.JoinRequest{}, []string{"player_id"}},
+		{"upper case id", game.JoinRequest{PlayerID: "01890000-0000-7000-8000-00000000000A"}, []string{"player_id"}},
+		{"long team", game.JoinRequest{PlayerID: player(2), Team: strings.Repeat("a", 65)}, []string{"team"}},
+		{"team with a dot", game.JoinRequest{PlayerID: player(2), Team: "a.b"}, []string{"team"}},
+		{"too many attributes", game.JoinRequest{PlayerID: player(2), Attributes: attributes(33)}, []string{"attributes"}},
+		{"too large attributes", game.JoinRequest{PlayerID: player(2), Attributes: sized(4<<10 + 1)}, []string{"attributes"}},
+		{"largest attributes", game.JoinRequest{PlayerID: player(2), Attributes: sized(4 << 10)}, nil},
+		{
+			"everything at once",
+			game.JoinRequest{PlayerID: "x", Team: "ä", Attributes: game.Attributes{"": game.BoolValue(true)}},
+			[]string{"attributes", "player_id", "team"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if err := tt.join.Validate(); tt.fields == nil {
+				ok(t, err)
+			} else {
+				invalid(t, err, tt.fields...)
+			}
+		})
+	}
+}
+
+func TestLeave(t *testing.T) {
+	t.Parallel()
+	type changes = []func(*game.Session)
+	tests := []struct {
+		name    string
+		members changes // beside the host, player 1, who joined at 0
+		who     int
+		host    int // afterwards; 0 for none
+		left    []int
+	}{
+		{"the last", nil, 1, 0, []int{}},
+		{"a guest", changes{seat(2, "joined", "", 5)}, 2, 1, []int{1}},
+		{"a stranger", changes{seat(2, "joined", "", 5)}, 9, 1, []int{1, 2}},
+		{"the host, to the only one", changes{seat(2, "joined", "", 5)}, 1, 2, []int{2}},
+		{"the host, to who joined first", changes{seat(2, "joined", "", 9), seat(3, "joined", "", 5), seat(4, "joined", "", 7)}, 1, 3, []int{2, 3, 4}},
+		{"the host, past the disconnected", changes{seat(2, "disconnected", "", 1), seat(3, "joined", "", 5)}, 1, 3, []int{2, 3}},
+		{"the host, past the reserved", changes{seat(2, "reserved", "", 1), seat(3, "joined", "", 5)}, 1, 3, []int{2, 3}},
+		{"the host, with nobody connected", changes{seat(2, "reserved", "", 1), seat(3, "disconnected", "", 5)}, 1, 0, []int{2, 3}},
+		{"the host, to the first seat of one moment", changes{seat(3, "joined", "", 5), seat(2, "joined", "", 5)}, 1, 3, []int{3, 2}},
+		{"a disconnected guest", changes{seat(2, "disconnected", "", 5)}, 2, 1, []int{1}},
+		{"a reserved guest", changes{seat(2, "reserved", "", 5)}, 2, 1, []int{1}},
+	}
+	for _, tt := range tests {
+		for _, status := range []game.SessionStatus{"pending", "open", "starting", "in_progress"} {
+			t.Run(string(status)+"/"+tt.name, func(t *testing.T) {
+				t.Parallel()
+				s := newSession(t, append(changes{in(status), locked}, tt.members...)...)
+				want := snapshot(s)
+				was := len(s.Members)
+				changed, err := s.Leave(player(tt.who))
+				ok(t, err)
+				want.Members = slices.DeleteFunc(want.Members, func(m game.Member) bool { return m.PlayerID == player(tt.who) })
+				want.HostID = nil
+				if tt.host != 0 {
+					want.HostID = new(player(tt.host))
+				}
+				equal(t, want, s)
+				equal(t, tt.left, seated(s))
+				if changed != (len(s.Members) < was) {
+					t.Errorf("changed is %t", changed)
+				}
+			})
+		}
+	}
+}
+
+// seated lists the numbers of the players who hold seats.
+func seated(s game.Session) []int {
+	list := make([]int, 0, len(s.Members))
+	for _, m := range s.Members {
+		for n := range 100 {
+			if m.PlayerID == player(n) {
+				list = append(list, n)
+			}
+		}
+	}
+	return list
+}
+
+func TestLeaveKeepsSessionsWithoutHost(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, seat(2, "joined", "", 1), func(s *game.Session) { s.HostID = nil })
+	_, err := s.Leave(player(1))
+	ok(t, err)
+	if s.HostID != nil {
+		t.Errorf("a server's session got the host %s", *s.HostID)
+	}
+}
+
+func TestLeaveTerminal(t *testing.T) {
+	t.Parallel()
+	for _, status := range []game.SessionStatus{"ended", "cancelled", "expired", "failed"} {
+		s := newSession(t, in(status))
+		before := snapshot(s)
+		_, err := s.Leave(player(1))
+		e := refused(t, err, game.ErrSessionEnded)
+		equal(t, map[string]any{"session_status": status, "end_reason": s.EndReason}, e.Extras)
+		if changed, err := s.Leave(player(9)); changed || err != nil {
+			t.Errorf("%s: a stranger leaves: changed is %t, error %v", status, changed, err)
+		}
+		equal(t, before, s)
+	}
+}
+
+func TestForget(t *testing.T) {
+	t.Parallel()
+	for _, status := range game.SessionStatuses() {
+		for _, who := range []int{1, 2, 9} {
+			s := newSession(t, in(status), seat(2, "joined", "", 5), seat(3, "joined", "", 6))
+			for i := range s.Members {
+				s.Members[i].Attributes = game.Attributes{"skin": game.StringValue("fox")}
+			}
+			shared, before, want := s.Clone(), snapshot(s), snapshot(s)
+			changed := s.Forget(player(who))
+			if changed != (who != 9) {
+				t.Errorf("%s: player %d: changed is %t", status, who, changed)
+			}
+			switch {
+			case who == 9:
+			case terminal(status):
+				want.Members[who-1].Attributes = game.Attributes{}
+			default:
+				_, err := want.Leave(player(who))
+				ok(t, err)
+			}
+			equal(t, want, s)
+			equal(t, before, shared)
+			if s.Forget(player(who)) {
+				t.Errorf("%s: player %d is forgotten twice", status, who)
+			}
+		}
+	}
+}

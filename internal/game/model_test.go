@@ -1,0 +1,294 @@
+package game_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"game-session-manager/internal/game"
+)
+
+// sessionModel is a session as a child would keep it: who sits where, since when and how. Rules that the tables hold one
+// by one are predicted here for long random histories.
+type sessionModel struct {
+	real     game.Session
+	now      int // seconds after t0
+	status   game.SessionStatus
+	host     int   // 0 for none
+	order    []int // who sits, in the order of the seats
+	team     map[int]string
+	conn     map[int]game.MemberStatus
+	since    map[int]int
+	settings game.Settings
+}
+
+func drawSettings(t *rapid.T) game.Settings {
+	seats := rapid.IntRange(1, 6).Draw(t, "max_players")
+	s := game.Settings{
+		Name:           rapid.SampledFrom([]string{"a", "b"}).Draw(t, "name"),
+		Visibility:     rapid.SampledFrom(game.Visibilities()).Draw(t, "visibility"),
+		Locked:         rapid.IntRange(0, 9).Draw(t, "locked") == 0,
+		JoinInProgress: rapid.Bool().Draw(t, "join_in_progress"),
+		AllowRematch:   rapid.Bool().Draw(t, "allow_rematch"),
+		MaxPlayers:     seats,
+		MinPlayers:     rapid.IntRange(0, min(seats, 3)).Draw(t, "min_players"),
+		Teams:          map[string]int{},
+		Attributes:     game.Attributes{},
+	}
+	for _, team := range []string{"red", "blue"} {
+		if n := rapid.IntRange(0, 3).Draw(t, team); n > 0 {
+			s.Teams[team] = n
+		}
+	}
+	return s
+}
+
+func newSessionModel(t *rapid.T) *sessionModel {
+	m := &sessionModel{
+		settings: drawSettings(t), team: map[int]string{}, conn: map[int]game.MemberStatus{}, since: map[int]int{},
+		status: rapid.SampledFrom([]game.SessionStatus{"open", "open", "pending"}).Draw(t, "status"),
+	}
+	r := game.SessionRequest{Settings: m.settings, Status: m.status}
+	if m.host = rapid.IntRange(0, 1).Draw(t, "host"); m.host == 1 {
+		r.HostID = new(player(1))
+		m.sit(1, "")
+	}
+	s, err := game.NewSession("id", "p", r, t0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.real = s
+	return m
+}
+
+func (m *sessionModel) sit(who int, team string) {
+	m.order = append(m.order, who)
+	m.team[who], m.conn[who], m.since[who] = team, "joined", m.now
+}
+
+func (m *sessionModel) sits(who int) bool { return slices.Contains(m.order, who) }
+
+func (m *sessionModel) held(team string) int {
+	n := 0
+	for _, who := range m.order {
+		if m.team[who] == team {
+			n++
+		}
+	}
+	return n
+}
+
+// do runs a rule on a clone, as a change does, and holds what every rule promises: the value it started from is untouched,
+// and so is the clone unless a change is reported.
+func (m *sessionModel) do(t *rapid.T, rule func(*game.Session) (bool, error)) (changed bool, err error) {
+	before := snapshot(m.real)
+	next := m.real.Clone()
+	changed, err = rule(&next)
+	if d := cmp.Diff(before, m.real, exact); d != "" {
+		t.Fatalf("the rule reached through the clone:\n%s", d)
+	}
+	if d := cmp.Diff(before, next, exact); (d != "") != changed {
+		t.Fatalf("changed is %t, error %v, and the difference:\n%s", changed, err, d)
+	}
+	if err != nil && changed {
+		t.Fatalf("changed and refused: %v", err)
+	}
+	m.real = next
+	return changed, err
+}
+
+func (m *sessionModel) expect(t *rapid.T, changed bool, err error, wantChanged bool, want *game.Error) {
+	t.Helper()
+	if want != nil {
+		refused(t, err, want)
+		return
+	}
+	if err != nil || changed != wantChanged {
+		t.Fatalf("changed is %t, want %t; error %v", changed, wantChanged, err)
+	}
+}
+
+func (m *sessionModel) Join(t *rapid.T) {
+	m.now++
+	who := rapid.IntRange(1, 8).Draw(t, "who")
+	team := rapid.SampledFrom([]string{"", "", "red", "blue", "green"}).Draw(t, "team")
+	changed, err := m.do(t, func(s *game.Session) (bool, error) {
+		return s.Join(game.JoinRequest{PlayerID: player(who), Team: team}, later(m.now))
+	})
+	capacity, known := m.settings.Teams[team]
+	open := m.status == "open" || m.status == "in_progress" && m.settings.JoinInProgress
+	switch {
+	case terminal(m.status):
+		m.expect(t, changed, err, false, game.ErrSessionEnded)
+	case m.sits(who) && team != "" && team != m.team[who]:
+		m.expect(t, changed, err, false, game.ErrAlreadyMember)
+	case m.sits(who):
+		m.expect(t, changed, err, m.conn[who] != "joined", nil)
+		if m.conn[who] == "reserved" {
+			m.since[who] = m.now
+		}
+		m.conn[who] = "joined"
+	case !open:
+		m.expect(t, changed, err, false, game.ErrSessionNotJoinable)
+	case m.settings.Locked:
+		m.expect(t, changed, err, false, game.ErrSessionLocked)
+	case len(m.order) == m.settings.MaxPlayers:
+		m.expect(t, changed, err, false, game.ErrSessionFull)
+	case team != "" && !known:
+		m.expect(t, changed, err, false, game.ErrValidation)
+	case team != "" && m.held(team) == capacity:
+		m.expect(t, changed, err, false, game.ErrTeamFull)
+	default:
+		m.expect(t, changed, err, true, nil)
+		m.sit(who, team)
+	}
+}
+
+// gone takes a player's seat away, and makes the connected member who joined first the host if the host is gone.
+func (m *sessionModel) gone(who int) {
+	m.order = slices.DeleteFunc(m.order, func(n int) bool { return n == who })
+	if m.host != who {
+		return
+	}
+	m.host = 0
+	for _, n := range m.order {
+		if m.conn[n] == "joined" && (m.host == 0 || m.since[n] < m.since[m.host]) {
+			m.host = n
+		}
+	}
+}
+
+func (m *sessionModel) Leave(t *rapid.T) {
+	who := rapid.IntRange(1, 8).Draw(t, "who")
+	changed, err := m.do(t, func(s *game.Session) (bool, error) { return s.Leave(player(who)) })
+	switch {
+	case !m.sits(who):
+		m.expect(t, changed, err, false, nil)
+	case terminal(m.status):
+		m.expect(t, changed, err, false, game.ErrSessionEnded)
+	default:
+		m.expect(t, changed, err, true, nil)
+		m.gone(who)
+	}
+}
+
+func (m *sessionModel) Forget(t *rapid.T) {
+	who := rapid.IntRange(1, 8).Draw(t, "who")
+	changed, err := m.do(t, func(s *game.Session) (bool, error) { return s.Forget(player(who)), nil })
+	m.expect(t, changed, err, m.sits(who) && !terminal(m.status), nil) // members of this model have no attributes
+	if !terminal(m.status) && m.sits(who) {
+		m.gone(who)
+	}
+}
+
+func (m *sessionModel) Edit(t *rapid.T) {
+	next := drawSettings(t)
+	changed, err := m.do(t, func(s *game.Session) (bool, error) { return s.Edit(next) })
+	fits := len(m.order) <= next.MaxPlayers
+	for _, who := range m.order {
+		fits = fits && (m.team[who] == "" || m.held(m.team[who]) <= next.Teams[m.team[who]])
+	}
+	switch {
+	case cmp.Equal(next, m.settings, exact):
+		m.expect(t, changed, err, false, nil)
+	case terminal(m.status):
+		m.expect(t, changed, err, false, game.ErrSessionEnded)
+	case !fits:
+		m.expect(t, changed, err, false, game.ErrSeatsTaken)
+	default:
+		m.expect(t, changed, err, true, nil)
+		m.settings = next
+	}
+}
+
+func (m *sessionModel) Move(t *rapid.T) {
+	m.now++
+	live := []game.SessionStatus{"open", "starting", "in_progress", "open", "starting", "in_progress", "pending"}
+	to := rapid.SampledFrom(append(live, game.SessionStatuses()...)).Draw(t, "to")
+	reason := rapid.SampledFrom(append([]game.EndReason{"", "", "", ""}, game.EndReasons()...)).Draw(t, "reason")
+	wantChanged, _, want := expectMove(m.real, to, reason)
+	if want == nil && wantChanged && m.status == "open" && (to == "starting" || to == "in_progress") && len(m.order) < m.settings.MinPlayers {
+		want = game.ErrNotEnoughPlayers
+	}
+	changed, err := m.do(t, func(s *game.Session) (bool, error) {
+		return s.Move(game.Move{Status: to, EndReason: reason}, later(m.now))
+	})
+	m.expect(t, changed, err, wantChanged, want)
+	if changed {
+		m.status = to
+	}
+}
+
+func (m *sessionModel) Expire(t *rapid.T) {
+	if rapid.IntRange(0, 4).Draw(t, "seldom") > 0 {
+		t.Skip("an early end ends the history")
+	}
+	changed, err := m.do(t, func(s *game.Session) (bool, error) { return s.Expire("lease_expired", later(m.now)) })
+	switch {
+	case m.status == "expired":
+		m.expect(t, changed, err, false, nil)
+	case terminal(m.status):
+		m.expect(t, changed, err, false, game.ErrInvalidTransition)
+	default:
+		m.expect(t, changed, err, true, nil)
+		m.status = "expired"
+	}
+}
+
+// Connect sets how a member holds its seat, as reservations and heartbeats do.
+func (m *sessionModel) Connect(t *rapid.T) {
+	if len(m.order) == 0 || terminal(m.status) {
+		t.Skip("nobody to connect")
+	}
+	i := rapid.IntRange(0, len(m.order)-1).Draw(t, "seat")
+	how := rapid.SampledFrom([]game.MemberStatus{"reserved", "joined", "disconnected"}).Draw(t, "how")
+	m.real = snapshot(m.real)
+	m.real.Members[i].Status = how
+	m.conn[m.order[i]] = how
+}
+
+// Check compares the model and holds what is true of every session at any time.
+func (m *sessionModel) Check(t *rapid.T) {
+	s := m.real
+	if s.Status != m.status {
+		t.Fatalf("the status is %s, want %s", s.Status, m.status)
+	}
+	if got := seated(s); !slices.Equal(got, m.order) {
+		t.Fatalf("seats are held by %v, want %v", got, m.order)
+	}
+	if sorted := slices.Sorted(slices.Values(m.order)); len(slices.Compact(sorted)) != len(s.Members) {
+		t.Fatalf("a player holds two seats: %v", m.order)
+	}
+	if m.host == 0 != (s.HostID == nil) || s.HostID != nil && *s.HostID != player(m.host) {
+		t.Fatalf("the host is %v, want %d", s.HostID, m.host)
+	}
+	if m.host != 0 && !m.sits(m.host) {
+		t.Fatal("the host is no member")
+	}
+	if len(s.Members) > s.MaxPlayers || s.FreeSeats() != s.MaxPlayers-len(s.Members) {
+		t.Fatalf("%d of %d seats are held, %d are free", len(s.Members), s.MaxPlayers, s.FreeSeats())
+	}
+	teams := map[string]int{}
+	for i, mem := range s.Members {
+		teams[mem.Team]++
+		who := m.order[i]
+		if mem.Status != m.conn[who] || mem.Team != m.team[who] || mem.JoinedAt != later(m.since[who]) {
+			t.Fatalf("player %d sits as %+v", who, mem)
+		}
+	}
+	for team, held := range teams {
+		if team != "" && held > s.Teams[team] {
+			t.Fatalf("%d of %d seats of team %s are held", held, s.Teams[team], team)
+		}
+	}
+	checkEnd(t, s)
+}
+
+func TestSessionHistories(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		t.Repeat(rapid.StateMachineActions(newSessionModel(t)))
+	})
+}

@@ -1,0 +1,200 @@
+package game
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Limits of a player.
+const (
+	MinUsername         = 3
+	MaxUsername         = 32
+	MaxDisplayName      = 64 // characters
+	MaxIdentities       = 16
+	MaxProvider         = 32
+	MaxSubject          = 255
+	MaxSuspensionReason = 256 // characters
+)
+
+// PlayerStatus says whether a player may take seats.
+type PlayerStatus string
+
+// The statuses of a player.
+const (
+	PlayerActive    PlayerStatus = "active"
+	PlayerSuspended PlayerStatus = "suspended"
+)
+
+// PlayerStatuses are all of them.
+func PlayerStatuses() []PlayerStatus { return []PlayerStatus{PlayerActive, PlayerSuspended} }
+
+// Profile is what a client may set of a player.
+type Profile struct {
+	// Username is unique in the project, whatever its case.
+	Username string `json:"username"`
+	// DisplayName is for people, in any script. Left out, it is the username.
+	DisplayName string `json:"display_name"`
+	// Identities are the player's accounts elsewhere: a provider's name to the subject there. Each pair belongs to at
+	// most one player of the project.
+	Identities map[string]string `json:"identities"`
+	Attributes Attributes        `json:"attributes"`
+
+	// Status is active for a new player. Left out in an edit, it stays as it is with its time and reason, so that an
+	// edit of a profile never lifts a suspension by accident.
+	Status PlayerStatus `json:"status"`
+	// SuspendedUntil ends a suspension; without it a suspension has no end.
+	SuspendedUntil   *time.Time `json:"suspended_until"`
+	SuspensionReason string     `json:"suspension_reason"`
+}
+
+// Player is someone who plays: what a client set, and what the service knows.
+type Player struct {
+	ID      PlayerID  `json:"id"`
+	Project ProjectID `json:"project"`
+	Profile
+	Version   int64     `json:"version"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// ErasingSince marks what is left of a player whose erasure is under way. Such a player does not exist for any caller.
+	ErasingSince *time.Time `json:"erasing_since,omitempty"`
+}
+
+// newPlayer returns a player of version 1.
+func newPlayer(id PlayerID, project ProjectID, f Profile, now time.Time) (Player, error) {
+	p := Player{ID: id, Project: project, Version: 1, CreatedAt: now, UpdatedAt: now}
+	p.Status = PlayerActive
+	_, err := p.Edit(f)
+	return p, err
+}
+
+// Edit replaces the player's profile and reports whether that changed anything. It answers ErrValidation.
+func (p *Player) Edit(f Profile) (changed bool, err error) {
+	f = f.normal()
+	if err := f.Validate(); err != nil {
+		return false, err
+	}
+	if f.Status == "" {
+		f.Status, f.SuspendedUntil, f.SuspensionReason = p.Status, p.SuspendedUntil, p.SuspensionReason
+	}
+	if f.Status == PlayerActive {
+		if err := f.lift(p.Profile); err != nil {
+			return false, err
+		}
+	}
+	if p.equal(f) {
+		return false, nil
+	}
+	p.Profile = f
+	return true, nil
+}
+
+// lift drops what an active profile still tells of the suspension that it lifts, so that a document can be sent back with
+// another status alone. It answers ErrValidation where the profile tells of another suspension.
+func (f *Profile) lift(old Profile) error {
+	var p problems
+	p.check(f.SuspendedUntil == nil || equalTimes(f.SuspendedUntil, old.SuspendedUntil), "suspended_until", "goes with status suspended only")
+	p.check(f.SuspensionReason == "" || f.SuspensionReason == old.SuspensionReason, "suspension_reason", "goes with status suspended only")
+	f.SuspendedUntil, f.SuspensionReason = nil, ""
+	return p.err()
+}
+
+// CanPlay answers ErrPlayerSuspended if the player may not take a seat at the time.
+func (p *Player) CanPlay(now time.Time) error {
+	if p.Status != PlayerSuspended || p.SuspendedUntil != nil && !now.Before(*p.SuspendedUntil) {
+		return nil
+	}
+	e := ErrPlayerSuspended.Detail("Player %s is suspended.", p.ID)
+	if p.SuspendedUntil != nil {
+		e = ErrPlayerSuspended.Detail("Player %s is suspended until %s.", p.ID, p.SuspendedUntil.Format(time.RFC3339)).
+			With("suspended_until", *p.SuspendedUntil)
+	}
+	return e
+}
+
+// UsernameKey is the form of the username that is unique in a project.
+func (p *Player) UsernameKey() string { return UsernameKey(p.Username) }
+
+// UsernameKey folds the case of a username, or of the beginning of one.
+func UsernameKey(s string) string { return strings.ToLower(s) }
+
+// Validate answers ErrValidation with everything that is wrong.
+func (f Profile) Validate() error {
+	var p problems
+	p.check(len(f.Username) >= MinUsername && len(f.Username) <= MaxUsername && consistsOf(f.Username, "_.-"),
+		"username", "must have %d to %d characters of A-Z a-z 0-9 _ . -", MinUsername, MaxUsername)
+	blank := f.DisplayName != "" && strings.TrimSpace(f.DisplayName) == ""
+	p.check(utf8.RuneCountInString(f.DisplayName) <= MaxDisplayName && validLine(f.DisplayName) && !blank,
+		"display_name", "must have 1 to %d characters, not only spaces and no control characters", MaxDisplayName)
+	f.validateIdentities(&p)
+	f.Attributes.validate(&p, attributeLimits{MaxPlayerAttributes, maxPlayerAttributeBytes})
+	p.check(f.Status == "" || slices.Contains(PlayerStatuses(), f.Status), "status", "must be one of %v", PlayerStatuses())
+	p.check(f.SuspendedUntil == nil || f.Status != "", "suspended_until", "goes with a status: send suspended")
+	p.check(f.SuspendedUntil == nil || validTime(*f.SuspendedUntil), "suspended_until", "must be in the years 1 to 9999 of UTC")
+	p.check(f.SuspensionReason == "" || f.Status != "", "suspension_reason", "goes with a status: send suspended")
+	p.check(utf8.RuneCountInString(f.SuspensionReason) <= MaxSuspensionReason && validText(f.SuspensionReason),
+		"suspension_reason", "must have at most %d characters", MaxSuspensionReason)
+	return p.err()
+}
+
+func (f Profile) validateIdentities(p *problems) {
+	if len(f.Identities) > MaxIdentities {
+		p.add("identities", "must have at most %d entries", MaxIdentities)
+		return
+	}
+	for provider, subject := range f.Identities {
+		if len(provider) < 1 || len(provider) > MaxProvider || !consistsOf(provider, "_-") {
+			p.add("identities", "a provider must have 1 to %d characters of A-Z a-z 0-9 _ -", MaxProvider)
+			continue
+		}
+		p.check(len(subject) >= 1 && len(subject) <= MaxSubject && validLine(subject),
+			"identities."+provider, "must have 1 to %d bytes and no control characters", MaxSubject)
+	}
+}
+
+// normal returns f in the form in which it is stored.
+func (f Profile) normal() Profile {
+	if f.DisplayName == "" {
+		f.DisplayName = f.Username
+	}
+	f.Identities = maps.Clone(f.Identities)
+	if f.Identities == nil {
+		f.Identities = map[string]string{}
+	}
+	f.Attributes = maps.Clone(f.Attributes).orEmpty()
+	if f.SuspendedUntil != nil {
+		t := f.SuspendedUntil.UTC().Truncate(time.Millisecond)
+		f.SuspendedUntil = &t
+	}
+	return f
+}
+
+func (f Profile) equal(o Profile) bool {
+	return f.Username == o.Username && f.DisplayName == o.DisplayName && f.Status == o.Status &&
+		f.SuspensionReason == o.SuspensionReason && equalTimes(f.SuspendedUntil, o.SuspendedUntil) &&
+		maps.Equal(f.Identities, o.Identities) && maps.Equal(f.Attributes, o.Attributes)
+}
+
+// validTime reports whether RFC 3339 can write t in UTC: an offset may carry a time out of its four digits of a year.
+func validTime(t time.Time) bool {
+	year := t.UTC().Year()
+	return 1 <= year && year <= 9999
+}
+
+func equalTimes(a, b *time.Time) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Equal(*b)
+}
+
+// erase turns the player into the mark of an erasure: nothing personal is left, and its names are free for others.
+func (p *Player) erase(now time.Time) {
+	*p = Player{
+		ID: p.ID, Project: p.Project, Version: p.Version, CreatedAt: p.CreatedAt, ErasingSince: &now,
+		Profile: Profile{Identities: map[string]string{}, Attributes: Attributes{}},
+	}
+}

@@ -1,0 +1,171 @@
+package game
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Players holds the rules about players. Its methods see the project of the context's [Caller] only.
+type Players struct {
+	rules
+	sessions *Sessions
+}
+
+// NewPlayers returns the players in a store; sessions are where they hold seats.
+func NewPlayers(d Deps, sessions *Sessions) *Players {
+	return &Players{rules: newRules(d), sessions: sessions}
+}
+
+// Create registers a player. It answers ErrValidation, ErrUsernameTaken, ErrIdentityTaken and ErrIdempotencyKeyReuse.
+func (s *Players) Create(ctx context.Context, f Profile, i Idempotency) (Created[Player], error) {
+	if err := f.normal().Validate(); err != nil {
+		return Created[Player]{}, err
+	}
+	project := CallerFrom(ctx).Project
+	return once(ctx, s.rules, i, creation[Player]{
+		create: func(id string) (Player, error) {
+			p, err := newPlayer(PlayerID(id), project, f, s.now())
+			if err != nil {
+				return Player{}, err
+			}
+			return p, s.store.CreatePlayer(ctx, p)
+		},
+		find: func(id string) (Player, error) { return s.Get(ctx, PlayerID(id)) },
+	})
+}
+
+// Get answers ErrPlayerNotFound.
+func (s *Players) Get(ctx context.Context, id PlayerID) (Player, error) {
+	return existing(s.store.Player(ctx, CallerFrom(ctx).Project, id))
+}
+
+// List answers a page of the players that the query selects, newest first. Its project, position and limit are set here.
+func (s *Players) List(ctx context.Context, q PlayerQuery, cursor string, limit int) (List[Player], error) {
+	q.Project, q.After, q.Limit, q.Erasing = CallerFrom(ctx).Project, "", 0, false
+	q.UsernamePrefix = UsernameKey(q.UsernamePrefix)
+	filters := q
+	after, err := decodeCursor(cursor, filters)
+	if err != nil {
+		return List[Player]{}, err
+	}
+	if limit, err = pageSize(limit); err != nil {
+		return List[Player]{}, err
+	}
+	if q.Project == "" {
+		return List[Player]{}, nil // nobody's; to an engine no project is all of them
+	}
+	q.After, q.Limit = PlayerID(after), limit+1
+	items, err := s.store.Players(ctx, q)
+	if err != nil {
+		return List[Player]{}, err
+	}
+	return page(items, limit, func(p Player) string { return string(p.ID) }, filters), nil
+}
+
+// Edit changes the profile to what the function makes of it. It answers what the function and [Player.Edit] do, the
+// condition's error, ErrUsernameTaken and ErrIdentityTaken.
+func (s *Players) Edit(ctx context.Context, id PlayerID, c Condition[Player], edit func(Profile) (Profile, error)) (Player, error) {
+	return s.change(ctx, id, c, func(p *Player, _ time.Time) (bool, error) {
+		f, err := edit(p.Profile.normal()) // a copy, so that the function may work in place
+		if err != nil {
+			return false, err
+		}
+		return p.Edit(f)
+	})
+}
+
+// Erase removes a player and what every session knows of it. When it answers nil the player is gone for every caller,
+// its names are free, nothing personal is left of it, and [Players.FinishErasures] sees to the rest whatever happens. It
+// answers ErrPlayerNotFound and the condition's error.
+func (s *Players) Erase(ctx context.Context, id PlayerID, c Condition[Player]) error {
+	_, err := s.change(ctx, id, c, func(p *Player, now time.Time) (bool, error) {
+		p.erase(now)
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	// What fails here is done again by FinishErasures, so that it is no failure of the erasure.
+	_ = s.sessions.forget(ctx, id)
+	return nil
+}
+
+// FinishErasures goes on with the erasures under way in all projects. It is for background work, and sweeps each player's
+// seats again until no request is left that may have read the player before it was marked; only then the mark goes.
+func (s *Players) FinishErasures(ctx context.Context) error {
+	q := PlayerQuery{Erasing: true, Limit: MaxLimit}
+	var failures []error
+	for {
+		found, err := s.store.Players(ctx, q)
+		if err != nil {
+			return errors.Join(append(failures, err)...)
+		}
+		for _, p := range found {
+			if err := s.finish(ctx, p); err != nil {
+				failures = append(failures, err)
+			}
+		}
+		if len(found) < q.Limit {
+			return errors.Join(failures...)
+		}
+		q.After = found[len(found)-1].ID
+	}
+}
+
+func (s *Players) finish(ctx context.Context, p Player) error {
+	ctx = WithCaller(ctx, Caller{Project: p.Project, Name: "erasure"})
+	// The mark may become visible one longest request after its time, a join that read the player just before may take
+	// another one, and its write may still be on its way when that request has given up.
+	over := s.now().Sub(*p.ErasingSince) > 3*s.maxRequest
+	if err := s.sessions.forget(ctx, p.ID); err != nil || !over {
+		return err
+	}
+	dropped, err := s.store.DropClaims(ctx, string(p.ID))
+	if err != nil {
+		return err
+	}
+	if dropped > 0 {
+		// A retry of the player's creation may have read the claim just before, and must still find the mark.
+		renewed := p
+		renewed.erase(s.now())
+		renewed.Version++
+		err = s.store.ReplacePlayer(ctx, p, renewed)
+	} else {
+		err = s.store.DeletePlayer(ctx, p)
+	}
+	if errors.Is(err, ErrStale) {
+		return nil // another process is at the same mark, and one of the two goes on with it
+	}
+	return err
+}
+
+// existing hides players whose erasure is under way.
+func existing(p Player, err error) (Player, error) {
+	if err == nil && p.ErasingSince != nil {
+		return Player{}, ErrPlayerNotFound.Detail("Player %s does not exist.", p.ID)
+	}
+	return p, err
+}
+
+func (s *Players) change(ctx context.Context, id PlayerID, c Condition[Player], apply func(*Player, time.Time) (bool, error)) (Player, error) {
+	return change(ctx, s.turns, string(id), mutation[Player]{
+		read:  func(ctx context.Context) (Player, error) { return s.Get(ctx, id) },
+		clone: func(p Player) Player { return p }, // rules replace what a player holds and change nothing in place
+		apply: func(p *Player) (bool, error) {
+			if c != nil {
+				if err := c(*p); err != nil {
+					return false, err
+				}
+			}
+			now := s.now()
+			changed, err := apply(p, now)
+			if changed {
+				p.Version++
+				p.UpdatedAt = now
+			}
+			return changed, err
+		},
+		replace: s.store.ReplacePlayer,
+	})
+}

@@ -1,0 +1,233 @@
+package game
+
+import (
+	"maps"
+	"net"
+	"reflect"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+// Limits of a session.
+const (
+	MaxPlayers     = 1000
+	MaxTeams       = 64
+	MaxSessionText = 64 // characters of name, mode, map and region
+	MaxAddress     = 253
+	MaxProtocol    = 16
+)
+
+// Visibility says who finds a session.
+type Visibility string
+
+// The visibilities.
+const (
+	VisibilityPublic  Visibility = "public"
+	VisibilityPrivate Visibility = "private"
+)
+
+// Visibilities are all of them.
+func Visibilities() []Visibility { return []Visibility{VisibilityPublic, VisibilityPrivate} }
+
+// Settings is what a client may set of a session at any time of its life.
+type Settings struct {
+	Name       string     `json:"name"`
+	Mode       string     `json:"mode"`
+	Map        string     `json:"map"`
+	Region     string     `json:"region"`
+	Visibility Visibility `json:"visibility"` // public where none is given
+	// Locked keeps newcomers out; members who join again still keep their seats.
+	Locked bool `json:"locked"`
+	// JoinInProgress lets newcomers in while the session is in progress.
+	JoinInProgress bool `json:"join_in_progress"`
+	// AllowRematch lets the session go from in_progress back to open.
+	AllowRematch bool `json:"allow_rematch"`
+	MaxPlayers   int  `json:"max_players"`
+	// MinPlayers is how many members the session needs to start; 0 asks for none.
+	MinPlayers int `json:"min_players"`
+	// Teams are names with their capacities. A member need not be in a team.
+	Teams      map[string]int `json:"teams"`
+	Attributes Attributes     `json:"attributes"`
+}
+
+// Connection tells members where the session's server is.
+type Connection struct {
+	Address  string `json:"address"`
+	Port     int    `json:"port"`
+	Protocol string `json:"protocol"`
+}
+
+// Session is one game session, lobby, match or room, with its seats.
+type Session struct {
+	ID      SessionID `json:"id"`
+	Project ProjectID `json:"project"`
+	Settings
+	Status     SessionStatus `json:"status"`
+	EndReason  EndReason     `json:"end_reason"`
+	HostID     *PlayerID     `json:"host_id"` // the member with authority over the session, if any
+	Members    []Member      `json:"members"` // in the order in which they took their seats
+	Connection *Connection   `json:"connection"`
+	Result     Result        `json:"result"`
+	Version    int64         `json:"version"`
+	CreatedAt  time.Time     `json:"created_at"`
+	UpdatedAt  time.Time     `json:"updated_at"`
+	StartedAt  *time.Time    `json:"started_at"`
+	EndedAt    *time.Time    `json:"ended_at"`
+}
+
+// SessionRequest asks for a new session.
+type SessionRequest struct {
+	Settings
+	// Status is open, or pending for a session that waits for its server. Open where none is given.
+	Status SessionStatus `json:"status"`
+	// HostID is the player who becomes host and first member. Without it the session is a server's.
+	HostID     *PlayerID   `json:"host_id"`
+	Connection *Connection `json:"connection"`
+}
+
+// Validate answers ErrValidation with everything that is wrong.
+func (r SessionRequest) Validate() error {
+	var p problems
+	r.Settings.validate(&p)
+	p.check(r.Status == "" || r.Status == StatusOpen || r.Status == StatusPending, "status",
+		"must be %s or %s for a new session", StatusOpen, StatusPending)
+	p.check(r.HostID == nil || validID(string(*r.HostID)), "host_id", "must be a player's id")
+	r.Connection.validate(&p)
+	return p.err()
+}
+
+// newSession returns a session of version 1 with its host as its first member.
+func newSession(id SessionID, project ProjectID, r SessionRequest, now time.Time) (Session, error) {
+	if err := r.Validate(); err != nil {
+		return Session{}, err
+	}
+	s := Session{
+		ID: id, Project: project, Settings: r.Settings.normal(), Status: r.Status, HostID: r.HostID, Members: []Member{},
+		Connection: r.Connection, Version: 1, CreatedAt: now, UpdatedAt: now,
+	}
+	if s.Status == "" {
+		s.Status = StatusOpen
+	}
+	if r.HostID != nil {
+		s.Members = append(s.Members, Member{PlayerID: *r.HostID, Status: MemberJoined, JoinedAt: now, Attributes: Attributes{}})
+	}
+	return s, nil
+}
+
+// Edit replaces the session's settings and reports whether that changed anything. It answers ErrValidation,
+// ErrSessionEnded, and ErrSeatsTaken where the session or a team would have fewer seats than are held.
+func (s *Session) Edit(t Settings) (changed bool, err error) {
+	t = t.normal()
+	if err := t.Validate(); err != nil {
+		return false, err
+	}
+	if s.Settings.equal(t) {
+		return false, nil
+	}
+	if s.Status.Terminal() {
+		return false, s.over()
+	}
+	if held := len(s.Members); held > t.MaxPlayers {
+		return false, ErrSeatsTaken.Detail("%d seats are held: max_players cannot be %d.", held, t.MaxPlayers).
+			With("field", "max_players").With("held", held)
+	}
+	for i := range s.Members {
+		team := s.Members[i].Team
+		if held := s.inTeam(team); team != "" && held > t.Teams[team] {
+			return false, ErrSeatsTaken.Detail("%d seats of team %s are held: its capacity cannot be %d.", held, team, t.Teams[team]).
+				With("field", "teams."+team).With("held", held)
+		}
+	}
+	s.Settings = t
+	return true, nil
+}
+
+// SameSettings answers ErrValidation naming each setting in which t differs, for a caller that may not change any.
+func (s *Session) SameSettings(t Settings) error {
+	if s.Settings.equal(t.normal()) {
+		return nil
+	}
+	var p problems
+	old, asked := reflect.ValueOf(s.Settings), reflect.ValueOf(t.normal())
+	for i := range old.NumField() {
+		name := old.Type().Field(i).Tag.Get("json")
+		p.check(reflect.DeepEqual(old.Field(i).Interface(), asked.Field(i).Interface()), name, "is a setting: change it with PATCH")
+	}
+	return p.err()
+}
+
+// FreeSeats is how many newcomers the session has room for.
+func (s *Session) FreeSeats() int { return s.MaxPlayers - len(s.Members) }
+
+// clone returns a copy that shares nothing that a rule changes in place.
+func (s *Session) clone() Session {
+	c := *s
+	c.Members = slices.Clone(s.Members)
+	return c
+}
+
+// Validate answers ErrValidation with everything that is wrong.
+func (t Settings) Validate() error {
+	var p problems
+	t.validate(&p)
+	return p.err()
+}
+
+func (t Settings) validate(p *problems) {
+	for field, s := range map[string]string{"name": t.Name, "mode": t.Mode, "map": t.Map, "region": t.Region} {
+		p.check(utf8.RuneCountInString(s) <= MaxSessionText && validLine(s), field,
+			"must have at most %d characters and no control characters", MaxSessionText)
+	}
+	p.check(t.Visibility == "" || slices.Contains(Visibilities(), t.Visibility), "visibility", "must be one of %v", Visibilities())
+	validMax := t.MaxPlayers >= 1 && t.MaxPlayers <= MaxPlayers
+	p.check(validMax, "max_players", "must be 1 to %d", MaxPlayers)
+	p.check(t.MinPlayers >= 0 && (!validMax || t.MinPlayers <= t.MaxPlayers), "min_players", "must be 0 to max_players")
+	t.validateTeams(p)
+	t.Attributes.validate(p, attributeLimits{MaxSessionAttributes, maxSessionAttributeBytes})
+}
+
+func (t Settings) validateTeams(p *problems) {
+	if len(t.Teams) > MaxTeams {
+		p.add("teams", "must have at most %d entries", MaxTeams)
+		return
+	}
+	for team, capacity := range t.Teams {
+		if !validKey(team) {
+			p.add("teams", "names must have 1 to %d characters of A-Z a-z 0-9 _ -", MaxAttributeKey)
+			continue
+		}
+		p.check(capacity >= 1 && capacity <= MaxPlayers, "teams."+team, "must be 1 to %d", MaxPlayers)
+	}
+}
+
+// normal returns t in the form in which it is stored.
+func (t Settings) normal() Settings {
+	if t.Visibility == "" {
+		t.Visibility = VisibilityPublic
+	}
+	t.Teams = maps.Clone(t.Teams)
+	if t.Teams == nil {
+		t.Teams = map[string]int{}
+	}
+	t.Attributes = maps.Clone(t.Attributes).orEmpty()
+	return t
+}
+
+func (t Settings) equal(o Settings) bool {
+	return t.Name == o.Name && t.Mode == o.Mode && t.Map == o.Map && t.Region == o.Region && t.Visibility == o.Visibility &&
+		t.Locked == o.Locked && t.JoinInProgress == o.JoinInProgress && t.AllowRematch == o.AllowRematch &&
+		t.MaxPlayers == o.MaxPlayers && t.MinPlayers == o.MinPlayers &&
+		maps.Equal(t.Teams, o.Teams) && maps.Equal(t.Attributes, o.Attributes)
+}
+
+func (c *Connection) validate(p *problems) {
+	if c == nil {
+		return
+	}
+	p.check(len(c.Address) >= 1 && len(c.Address) <= MaxAddress && (net.ParseIP(c.Address) != nil || consistsOf(c.Address, ".-")),
+		"connection.address", "must be an IP address or a host name of at most %d characters", MaxAddress)
+	p.check(c.Port >= 1 && c.Port <= 65535, "connection.port", "must be 1 to 65535")
+	p.check(len(c.Protocol) <= MaxProtocol && consistsOf(c.Protocol, "_-+."), "connection.protocol",
+		"must have at most %d characters of A-Z a-z 0-9 _ - + .", MaxProtocol)
+}

@@ -1,0 +1,186 @@
+package game
+
+import (
+	"context"
+	"time"
+)
+
+// Deps is what the rules are handed.
+type Deps struct {
+	Store Store
+	// Now is the clock. The rules cut its times to milliseconds in UTC.
+	Now func() time.Time
+	// NewID makes ids: UUIDs of version 7, in lower case.
+	NewID func() string
+	// MaxRequest is how long any request may take, in any process on the same store.
+	MaxRequest time.Duration
+}
+
+// rules is what Players and Sessions share.
+type rules struct {
+	store      Store
+	clock      func() time.Time
+	newID      func() string
+	maxRequest time.Duration
+	turns      *turns
+}
+
+func newRules(d Deps) rules {
+	return rules{store: d.Store, clock: d.Now, newID: d.NewID, maxRequest: d.MaxRequest, turns: newTurns()}
+}
+
+// now is the one place where times are made: milliseconds are what every engine keeps.
+func (r rules) now() time.Time { return r.clock().UTC().Truncate(time.Millisecond) }
+
+// Sessions holds the rules about sessions. Its methods see the project of the context's [Caller] only.
+type Sessions struct {
+	rules
+}
+
+// NewSessions returns the sessions in a store.
+func NewSessions(d Deps) *Sessions { return &Sessions{newRules(d)} }
+
+// Create opens a session. It answers ErrValidation, ErrPlayerNotFound or ErrPlayerSuspended for the host, and
+// ErrIdempotencyKeyReuse.
+func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) (Created[Session], error) {
+	if err := r.Validate(); err != nil {
+		return Created[Session]{}, err
+	}
+	project := CallerFrom(ctx).Project
+	return once(ctx, s.rules, i, creation[Session]{
+		create: func(id string) (Session, error) {
+			now := s.now()
+			if r.HostID != nil {
+				if err := s.canPlay(ctx, *r.HostID, now); err != nil {
+					return Session{}, err
+				}
+			}
+			v, err := newSession(SessionID(id), project, r, now)
+			if err != nil {
+				return Session{}, err
+			}
+			return v, s.store.CreateSession(ctx, v)
+		},
+		find: func(id string) (Session, error) { return s.Get(ctx, SessionID(id)) },
+	})
+}
+
+// Get answers ErrSessionNotFound.
+func (s *Sessions) Get(ctx context.Context, id SessionID) (Session, error) {
+	return s.store.Session(ctx, CallerFrom(ctx).Project, id)
+}
+
+// List answers a page of the sessions that the query selects, newest first. Its project, position and limit are set here.
+func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limit int) (List[Session], error) {
+	q.Project, q.After, q.Limit = CallerFrom(ctx).Project, "", 0
+	var p problems
+	q.Attributes.validate(&p, attributeLimits{MaxSessionAttributes, maxSessionAttributeBytes})
+	if err := p.err(); err != nil {
+		return List[Session]{}, err
+	}
+	filters := q
+	after, err := decodeCursor(cursor, filters)
+	if err != nil {
+		return List[Session]{}, err
+	}
+	if limit, err = pageSize(limit); err != nil {
+		return List[Session]{}, err
+	}
+	if q.Project == "" {
+		return List[Session]{}, nil // nobody's; to an engine no project is all of them
+	}
+	q.After, q.Limit = SessionID(after), limit+1
+	items, err := s.store.Sessions(ctx, q)
+	if err != nil {
+		return List[Session]{}, err
+	}
+	return page(items, limit, func(v Session) string { return string(v.ID) }, filters), nil
+}
+
+// Edit changes the settings to what the function makes of them. It answers what the function and [Session.Edit] do, and
+// the condition's error.
+func (s *Sessions) Edit(ctx context.Context, id SessionID, c Condition[Session], edit func(Settings) (Settings, error)) (Session, error) {
+	return s.change(ctx, id, c, func(v *Session, _ time.Time) (bool, error) {
+		t, err := edit(v.Settings.normal()) // a copy, so that the function may work in place
+		if err != nil {
+			return false, err
+		}
+		return v.Edit(t)
+	})
+}
+
+// Move changes the state. It answers what [Session.Move] does, and the condition's error.
+func (s *Sessions) Move(ctx context.Context, id SessionID, c Condition[Session], m Move) (Session, error) {
+	return s.change(ctx, id, c, func(v *Session, now time.Time) (bool, error) { return v.Move(m, now) })
+}
+
+// Join gives a player a seat and reports whether it is a new one. It answers what [Session.Join] does,
+// ErrPlayerNotFound and ErrPlayerSuspended.
+func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest) (v Session, seated bool, err error) {
+	if err := j.Validate(); err != nil {
+		return Session{}, false, err
+	}
+	if err := s.canPlay(ctx, j.PlayerID, s.now()); err != nil {
+		return Session{}, false, err
+	}
+	v, err = s.change(ctx, id, nil, func(v *Session, now time.Time) (bool, error) {
+		seated = v.member(j.PlayerID) < 0
+		return v.Join(j, now)
+	})
+	return v, seated && err == nil, err
+}
+
+// Leave frees a player's seat. It answers what [Session.Leave] does, and the condition's error.
+func (s *Sessions) Leave(ctx context.Context, id SessionID, c Condition[Session], player PlayerID) (Session, error) {
+	return s.change(ctx, id, c, func(v *Session, _ time.Time) (bool, error) { return v.Leave(player) })
+}
+
+// forget erases a player from every session, a page at a time.
+func (s *Sessions) forget(ctx context.Context, player PlayerID) error {
+	q := SessionQuery{Project: CallerFrom(ctx).Project, Member: player, Limit: MaxLimit}
+	for {
+		found, err := s.store.Sessions(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, v := range found {
+			if _, err := s.change(ctx, v.ID, nil, func(v *Session, _ time.Time) (bool, error) { return v.Forget(player), nil }); err != nil {
+				return err
+			}
+		}
+		if len(found) < q.Limit {
+			return nil
+		}
+		q.After = found[len(found)-1].ID
+	}
+}
+
+func (s *Sessions) canPlay(ctx context.Context, id PlayerID, now time.Time) error {
+	p, err := existing(s.store.Player(ctx, CallerFrom(ctx).Project, id))
+	if err != nil {
+		return err
+	}
+	return p.CanPlay(now)
+}
+
+func (s *Sessions) change(ctx context.Context, id SessionID, c Condition[Session], apply func(*Session, time.Time) (bool, error)) (Session, error) {
+	return change(ctx, s.turns, string(id), mutation[Session]{
+		read:  func(ctx context.Context) (Session, error) { return s.Get(ctx, id) },
+		clone: func(v Session) Session { return v.clone() },
+		apply: func(v *Session) (bool, error) {
+			if c != nil {
+				if err := c(*v); err != nil {
+					return false, err
+				}
+			}
+			now := s.now()
+			changed, err := apply(v, now)
+			if changed {
+				v.Version++
+				v.UpdatedAt = now
+			}
+			return changed, err
+		},
+		replace: s.store.ReplaceSession,
+	})
+}

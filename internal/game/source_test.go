@@ -1,0 +1,170 @@
+package game_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"game-session-manager/internal/game"
+)
+
+// source parses the package without its tests.
+func source(tb testing.TB) []*ast.File {
+	tb.Helper()
+	entries, err := os.ReadDir(".")
+	ok(tb, err)
+	var files []*ast.File
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".go") || strings.HasSuffix(e.Name(), "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), e.Name(), nil, 0)
+		ok(tb, err)
+		files = append(files, f)
+	}
+	return files
+}
+
+// values calls do with every constant or variable of the package that is given a value.
+func values(files []*ast.File, do func(kind token.Token, name string, typ, value ast.Expr)) {
+	for _, f := range files {
+		for _, d := range f.Decls {
+			g, ok := d.(*ast.GenDecl)
+			if !ok || g.Tok != token.CONST && g.Tok != token.VAR {
+				continue
+			}
+			for _, spec := range g.Specs {
+				v := spec.(*ast.ValueSpec)
+				for i := range v.Values {
+					do(g.Tok, v.Names[i].Name, v.Type, v.Values[i])
+				}
+			}
+		}
+	}
+}
+
+func literal(e ast.Expr) string {
+	if l, ok := e.(*ast.BasicLit); ok && l.Kind == token.STRING {
+		s, _ := strconv.Unquote(l.Value)
+		return s
+	}
+	return ""
+}
+
+func texts[T ~string](list []T) []string {
+	var s []string
+	for _, v := range list {
+		s = append(s, string(v))
+	}
+	return s
+}
+
+// A constant of a closed list that its list forgets would be refused by every validation.
+func TestListsOfConstants(t *testing.T) {
+	t.Parallel()
+	lists := map[string][]string{
+		"SessionStatus": texts(game.SessionStatuses()),
+		"EndReason":     texts(game.EndReasons()),
+		"PlayerStatus":  texts(game.PlayerStatuses()),
+		"Visibility":    texts(game.Visibilities()),
+		// No client names a member's status, so that the package needs no list of them; these tests do.
+		"MemberStatus": {"reserved", "joined", "disconnected"},
+	}
+	open := []string{"ProjectID", "FormError"} // not closed lists
+
+	found := map[string][]string{}
+	values(source(t), func(kind token.Token, name string, typ, value ast.Expr) {
+		id, ok := typ.(*ast.Ident)
+		if kind != token.CONST || !ok || !ast.IsExported(id.Name) || slices.Contains(open, id.Name) || literal(value) == "" {
+			return
+		}
+		found[id.Name] = append(found[id.Name], literal(value))
+	})
+	for name := range found {
+		slices.Sort(found[name])
+	}
+	for name := range lists {
+		slices.Sort(lists[name])
+	}
+	equal(t, lists, found)
+}
+
+func TestCodes(t *testing.T) {
+	t.Parallel()
+	snake := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
+	codes := map[string]string{} // to the variable that has it
+	values(source(t), func(_ token.Token, name string, _, value ast.Expr) {
+		u, ok := value.(*ast.UnaryExpr)
+		if !ok {
+			return
+		}
+		lit, ok := u.X.(*ast.CompositeLit)
+		if !ok {
+			return
+		}
+		if id, ok := lit.Type.(*ast.Ident); !ok || id.Name != "Error" {
+			return
+		}
+		fields := map[string]string{}
+		for _, e := range lit.Elts {
+			kv := e.(*ast.KeyValueExpr)
+			fields[kv.Key.(*ast.Ident).Name] = literal(kv.Value)
+		}
+		code, message := fields["Code"], fields["Message"]
+		if _, named := fields["Kind"]; !named {
+			t.Errorf("%s does not say its kind", name)
+		}
+		if !snake.MatchString(code) {
+			t.Errorf("%s has the code %q, which is not in snake_case", name, code)
+		}
+		if other := codes[code]; other != "" {
+			t.Errorf("%s and %s share the code %s", name, other, code)
+		}
+		if !strings.HasPrefix(name, "Err") || !strings.HasSuffix(message, ".") {
+			t.Errorf("%s has the message %q", name, message)
+		}
+		codes[code] = name
+	})
+	if len(codes) < 15 {
+		t.Errorf("only %d named failures were found", len(codes))
+	}
+}
+
+// A state that can never be left or reached, and a reason that no move has, would be dead words.
+func TestEveryStateAndReasonIsReached(t *testing.T) {
+	t.Parallel()
+	reached := map[game.SessionStatus]bool{"pending": true, "open": true}
+	used := map[game.EndReason]bool{}
+	for _, from := range game.SessionStatuses() {
+		if over := len(allowedMoves(from, true)) == 0; over != from.Terminal() {
+			t.Errorf("%s is terminal: %t, and cannot be left: %t", from, from.Terminal(), over)
+		}
+		for _, to := range game.SessionStatuses() {
+			for _, reason := range append([]game.EndReason{""}, game.EndReasons()...) {
+				s := newSession(t, in(from), func(s *game.Session) { s.AllowRematch = true })
+				if changed, err := s.Move(game.Move{Status: to, EndReason: reason}, later(60)); changed && err == nil {
+					reached[to], used[reason] = true, true
+				}
+				if changed, err := s.Expire(reason, later(60)); changed && err == nil {
+					reached["expired"], used[reason] = true, true
+				}
+			}
+		}
+	}
+	for _, status := range game.SessionStatuses() {
+		if !reached[status] {
+			t.Errorf("no move reaches %s", status)
+		}
+	}
+	for _, reason := range game.EndReasons() {
+		if !used[reason] {
+			t.Errorf("no session ends for %s", reason)
+		}
+	}
+}

@@ -1,0 +1,253 @@
+package game
+
+import (
+	"slices"
+	"time"
+)
+
+// SessionStatus is the state of a session. The package comment draws the states.
+type SessionStatus string
+
+// The states of a session.
+const (
+	StatusPending    SessionStatus = "pending" // waits for a server to report ready
+	StatusOpen       SessionStatus = "open"
+	StatusStarting   SessionStatus = "starting"
+	StatusInProgress SessionStatus = "in_progress"
+	StatusEnded      SessionStatus = "ended"
+	StatusCancelled  SessionStatus = "cancelled"
+	StatusExpired    SessionStatus = "expired"
+	StatusFailed     SessionStatus = "failed"
+)
+
+// SessionStatuses are all of them, the live ones first.
+func SessionStatuses() []SessionStatus {
+	return []SessionStatus{
+		StatusPending, StatusOpen, StatusStarting, StatusInProgress, StatusEnded, StatusCancelled, StatusExpired, StatusFailed,
+	}
+}
+
+// Terminal reports whether a session in this state never changes again.
+func (s SessionStatus) Terminal() bool {
+	switch s {
+	case StatusEnded, StatusCancelled, StatusExpired, StatusFailed:
+		return true
+	default:
+		return false
+	}
+}
+
+// EndReason says why a session is over. It is empty while the session lives.
+type EndReason string
+
+// The reasons for which sessions end.
+const (
+	ReasonCompleted         EndReason = "completed"
+	ReasonForceTerminated   EndReason = "force_terminated"
+	ReasonCancelledByHost   EndReason = "cancelled_by_host"
+	ReasonCancelledByAdmin  EndReason = "cancelled_by_admin"
+	ReasonEmptyTimeout      EndReason = "empty_timeout"
+	ReasonLeaseExpired      EndReason = "lease_expired"
+	ReasonMaxDuration       EndReason = "max_duration"
+	ReasonActivationTimeout EndReason = "activation_timeout"
+	ReasonServerCrashed     EndReason = "server_crashed"
+)
+
+// EndReasons are all of them.
+func EndReasons() []EndReason {
+	return []EndReason{
+		ReasonCompleted, ReasonForceTerminated, ReasonCancelledByHost, ReasonCancelledByAdmin, ReasonEmptyTimeout,
+		ReasonLeaseExpired, ReasonMaxDuration, ReasonActivationTimeout, ReasonServerCrashed,
+	}
+}
+
+// moves holds every legal move between states with the reasons that may be given for it, the usual one first. A move to
+// a live state has no reason. Ending a session that is not being played takes force, which must be said.
+var moves = map[SessionStatus]map[SessionStatus][]EndReason{
+	StatusPending: {
+		StatusOpen:      nil,
+		StatusFailed:    {ReasonActivationTimeout, ReasonServerCrashed},
+		StatusCancelled: cancelling,
+		StatusExpired:   expiring,
+		StatusEnded:     forcing,
+	},
+	StatusOpen: {
+		StatusStarting:   nil,
+		StatusInProgress: nil,
+		StatusCancelled:  cancelling,
+		StatusExpired:    expiring,
+		StatusEnded:      forcing,
+	},
+	StatusStarting: {
+		StatusInProgress: nil,
+		StatusOpen:       nil,
+		StatusFailed:     {ReasonServerCrashed, ReasonActivationTimeout},
+		StatusCancelled:  cancelling,
+		StatusExpired:    expiring,
+		StatusEnded:      forcing,
+	},
+	StatusInProgress: {
+		StatusOpen:    nil, // with AllowRematch only
+		StatusEnded:   {ReasonCompleted, ReasonForceTerminated},
+		StatusFailed:  {ReasonServerCrashed},
+		StatusExpired: expiring,
+	},
+}
+
+var (
+	cancelling = []EndReason{ReasonCancelledByAdmin, ReasonCancelledByHost, ReasonEmptyTimeout}
+	expiring   = []EndReason{ReasonLeaseExpired, ReasonMaxDuration}
+	forcing    = []EndReason{ReasonForceTerminated}
+)
+
+// usualReason is the reason of a move for which none is given.
+func usualReason(from, to SessionStatus) EndReason {
+	if to == StatusEnded {
+		return ReasonCompleted // never force, which must be said
+	}
+	if reasons := moves[from][to]; len(reasons) > 0 {
+		return reasons[0]
+	}
+	return ""
+}
+
+// Move asks for another state.
+type Move struct {
+	Status     SessionStatus `json:"status"`
+	EndReason  EndReason     `json:"end_reason"`
+	Result     Result        `json:"result"`     // with status ended only
+	Connection *Connection   `json:"connection"` // replaces the session's; none leaves it as it is
+}
+
+// Validate answers ErrValidation with everything that is wrong with the move whatever the session.
+func (m Move) Validate() error {
+	var p problems
+	p.check(slices.Contains(SessionStatuses(), m.Status), "status", "must be one of %v", SessionStatuses())
+	p.check(m.EndReason == "" || m.Status.Terminal(), "end_reason", "goes with a status that ends the session only")
+	p.check(m.EndReason == "" || slices.Contains(EndReasons(), m.EndReason), "end_reason", "must be one of %v", EndReasons())
+	p.check(m.Result == "" || m.Status == StatusEnded, "result", "goes with status ended only")
+	p.check(len(m.Result) <= MaxResultBytes, "result", "must have at most %d bytes", MaxResultBytes)
+	m.Connection.validate(&p)
+	return p.err()
+}
+
+// Allowed returns the states to which a caller may move the session without force.
+func (s *Session) Allowed() []SessionStatus {
+	allowed := make([]SessionStatus, 0, len(moves[s.Status]))
+	for _, to := range SessionStatuses() {
+		if to != StatusExpired && s.legal(to, usualReason(s.Status, to)) == nil {
+			allowed = append(allowed, to)
+		}
+	}
+	return allowed
+}
+
+// legal answers why the session may not move, nil if it may: ErrInvalidTransition, or ErrValidation for a reason that
+// does not fit the move.
+func (s *Session) legal(to SessionStatus, reason EndReason) error {
+	reasons, ok := moves[s.Status][to]
+	switch {
+	case !ok,
+		to == StatusOpen && s.Status == StatusInProgress && !s.AllowRematch:
+		return ErrInvalidTransition
+	case slices.Contains(reasons, reason), len(reasons) == 0 && reason == "":
+		return nil
+	case to == StatusEnded && reason == ReasonCompleted:
+		return ErrInvalidTransition
+	}
+	return InvalidField("end_reason", "must be one of %v to move from %s to %s", reasons, s.Status, to)
+}
+
+// Move brings the session to another state and reports whether that changed anything: asking for the state that the
+// session is in already is a success. No caller moves a session to expired: see [Session.Expire]. It answers
+// ErrValidation, ErrInvalidTransition, ErrNotEnoughPlayers, and ErrSessionEnded to one who gives another reason, result or
+// connection to a session that is over.
+func (s *Session) Move(m Move, now time.Time) (changed bool, err error) {
+	if err := m.Validate(); err != nil {
+		return false, err
+	}
+	if m.Status == s.Status {
+		return s.restate(m)
+	}
+	if m.Status == StatusExpired {
+		return false, s.explain(ErrInvalidTransition, m.Status)
+	}
+	reason := m.EndReason
+	if reason == "" {
+		reason = usualReason(s.Status, m.Status)
+	}
+	if err := s.legal(m.Status, reason); err != nil {
+		return false, s.explain(err, m.Status)
+	}
+	starts := m.Status == StatusStarting || m.Status == StatusInProgress
+	if starts && s.Status == StatusOpen && len(s.Members) < s.MinPlayers {
+		return false, ErrNotEnoughPlayers.
+			Detail("The session has %d members and needs %d to start.", len(s.Members), s.MinPlayers).
+			With("min_players", s.MinPlayers).With("members", len(s.Members))
+	}
+	s.enter(m.Status, now)
+	s.EndReason, s.Result = reason, m.Result
+	if m.Connection != nil {
+		s.Connection = m.Connection
+	}
+	return true, nil
+}
+
+// Expire ends a live session whose time ran out, for ReasonLeaseExpired or ReasonMaxDuration, and reports whether that
+// changed anything. It answers ErrInvalidTransition for a session that is over in another way.
+func (s *Session) Expire(reason EndReason, now time.Time) (changed bool, err error) {
+	if s.Status == StatusExpired {
+		return false, nil
+	}
+	if err := s.legal(StatusExpired, reason); err != nil {
+		return false, s.explain(err, StatusExpired)
+	}
+	s.enter(StatusExpired, now)
+	s.EndReason = reason
+	return true, nil
+}
+
+func (s *Session) enter(to SessionStatus, now time.Time) {
+	switch {
+	case to == StatusOpen:
+		s.StartedAt = nil
+	case to == StatusInProgress:
+		s.StartedAt = &now
+	case to.Terminal():
+		s.EndedAt = &now
+	}
+	s.Status = to
+}
+
+// restate handles a move to the state that the session is in.
+func (s *Session) restate(m Move) (changed bool, err error) {
+	sameConnection := m.Connection == nil || s.Connection != nil && *s.Connection == *m.Connection
+	if s.Status.Terminal() {
+		sameEnd := (m.Result == "" || m.Result == s.Result) && (m.EndReason == "" || m.EndReason == s.EndReason)
+		if !sameEnd || !sameConnection {
+			return false, s.over()
+		}
+		return false, nil
+	}
+	if sameConnection {
+		return false, nil
+	}
+	s.Connection = m.Connection
+	return true, nil
+}
+
+func (s *Session) explain(err error, to SessionStatus) error {
+	if KindOf(err) != Conflict {
+		return err
+	}
+	e := ErrInvalidTransition.Detail("The session is %s and cannot become %s.", s.Status, to)
+	if slices.Contains(moves[s.Status][to], ReasonForceTerminated) {
+		e = ErrInvalidTransition.Detail("The session is %s and cannot become %s, except with end_reason %s.", s.Status, to, ReasonForceTerminated)
+	}
+	return e.With("from", s.Status).With("to", to).With("allowed", s.Allowed())
+}
+
+func (s *Session) over() error {
+	return ErrSessionEnded.Detail("The session is %s and does not change any more.", s.Status).
+		With("session_status", s.Status).With("end_reason", s.EndReason)
+}

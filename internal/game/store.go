@@ -1,0 +1,111 @@
+package game
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps documents. Engines implement it; package storetest is the same promises as tests.
+//
+// What every method promises:
+//
+//   - It may be called by many goroutines at once.
+//   - A write that answers nil is durable and seen by every later read, of this process and of others.
+//   - A write happens whole or not at all. If it answers a named error, or ErrStoreUnavailable with OutcomeNone, it did not
+//     happen; with OutcomeUnknown it may have.
+//   - It returns promptly when its context ends, with ErrStoreUnavailable. A call after Close answers that too.
+//   - Documents keep every field, empty maps and slices for none, and times to the millisecond in UTC. They are never
+//     shared: changing a value that was stored or read changes nothing in the store.
+//   - A document of another project does not exist.
+//   - Whatever the server or the file says that has no name here is answered as ErrStoreUnavailable with its cause.
+//
+// Engines hold no rules, no clock and no log, and do not retry conflicts.
+type Store interface {
+	PlayerStore
+	SessionStore
+	ClaimStore
+
+	// Ping tells whether the store answers, and its facts for an operator: names and values are the engine's own.
+	Ping(ctx context.Context) (Facts, error)
+	// Stats counts what is stored, in all projects.
+	Stats(ctx context.Context) (Stats, error)
+	// Close waits for writes under way and gives back what Open acquired. It may be called twice.
+	Close() error
+}
+
+// PlayerStore keeps players.
+type PlayerStore interface {
+	// CreatePlayer stores a new player. It answers ErrExists for its id, ErrUsernameTaken or ErrIdentityTaken; which of
+	// them, if several are true, is open. A player without a username or identities claims none.
+	CreatePlayer(ctx context.Context, p Player) error
+	// Player answers ErrPlayerNotFound.
+	Player(ctx context.Context, project ProjectID, id PlayerID) (Player, error)
+	// ReplacePlayer stores next if the stored player is still at the version of old, which is what was read of it. It
+	// answers ErrStale if it is not, ErrPlayerNotFound, ErrUsernameTaken or ErrIdentityTaken.
+	ReplacePlayer(ctx context.Context, old, next Player) error
+	// DeletePlayer removes the player for good if the stored one is still at the version of old, which is what was read
+	// of it. It answers ErrStale if it is not; removing one that is not there is a success.
+	DeletePlayer(ctx context.Context, old Player) error
+	// Players lists players by id, newest first.
+	Players(ctx context.Context, q PlayerQuery) ([]Player, error)
+}
+
+// SessionStore keeps sessions.
+type SessionStore interface {
+	// CreateSession stores a new session. It answers ErrExists for its id.
+	CreateSession(ctx context.Context, s Session) error
+	// Session answers ErrSessionNotFound.
+	Session(ctx context.Context, project ProjectID, id SessionID) (Session, error)
+	// ReplaceSession stores next if the stored session is still at the version of old, which is what was read of it. It
+	// answers ErrStale if it is not, and ErrSessionNotFound.
+	ReplaceSession(ctx context.Context, old, next Session) error
+	// Sessions lists sessions by id, newest first.
+	Sessions(ctx context.Context, q SessionQuery) ([]Session, error)
+}
+
+// ClaimStore keeps what was claimed by idempotency keys.
+type ClaimStore interface {
+	// Claim stores c unless a claim with its key is stored that has not expired at the time, and answers the one that
+	// holds from then on: c or the other.
+	Claim(ctx context.Context, c Claim, now time.Time) (Claim, error)
+	// DropClaims removes the claims on a document and answers how many there were.
+	DropClaims(ctx context.Context, documentID string) (int, error)
+	// PurgeClaims removes claims that have expired at the time, at most limit of them, and answers how many.
+	PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// PlayerQuery selects players. The zero value of a filter selects all.
+type PlayerQuery struct {
+	Project        ProjectID // empty for all projects
+	UsernamePrefix string    // as [UsernameKey] writes it
+	Status         PlayerStatus
+	Erasing        bool     // those whose erasure is under way, and no others; without it, only others
+	After          PlayerID // those that the list shows after this one
+	Limit          int      // at most this many; above zero
+}
+
+// SessionQuery selects sessions. The zero value of a filter selects all.
+type SessionQuery struct {
+	Project    ProjectID
+	Status     SessionStatus
+	Mode       string
+	Map        string
+	Region     string
+	Visibility Visibility
+	Host       PlayerID
+	Member     PlayerID   // who holds a seat
+	FreeSeats  int        // those with at least this many
+	Attributes Attributes // those that have all of them
+	After      SessionID  // those that the list shows after this one
+	Limit      int        // at most this many; above zero
+}
+
+// Facts is what an engine tells an operator about itself, as JSON values by name.
+type Facts map[string]any
+
+// Stats counts documents.
+type Stats struct {
+	Players  int64
+	Members  int64 // seats held in live sessions
+	Sessions map[SessionStatus]int64
+}

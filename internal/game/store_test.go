@@ -1,0 +1,276 @@
+package game_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/store"
+)
+
+// maxRequest is how long a request may take in these tests' processes.
+const maxRequest = 30 * time.Second
+
+// clock is a clock that stands still until it is moved.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// world is one database on the embedded engine, and what the processes on it share.
+type world struct {
+	store game.Store
+	clock *clock
+	ids   *atomic.Int64
+	ctx   context.Context // of a caller of project p
+}
+
+func newWorld(tb testing.TB) world {
+	tb.Helper()
+	s, err := store.Open(tb.Context(), "sqlite:"+filepath.Join(tb.TempDir(), "gsm.db"), store.Options{})
+	ok(tb, err)
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Errorf("close: %v", err)
+		}
+	})
+	return world{store: s, clock: &clock{now: t0}, ids: new(atomic.Int64), ctx: as(tb.Context(), "p")}
+}
+
+// as returns the context of a caller of a project.
+func as(ctx context.Context, p game.ProjectID) context.Context {
+	return game.WithCaller(ctx, game.Caller{Project: p, Name: "test"})
+}
+
+// process is the rules as one process has them.
+type process struct {
+	world
+	players  *game.Players
+	sessions *game.Sessions
+}
+
+// start starts a process on the world's store, or on what is put before it.
+func (w world) start(before ...game.Store) process {
+	d := game.Deps{
+		Store: w.store, Now: w.clock.Now, MaxRequest: maxRequest,
+		NewID: func() string { return testID(int(w.ids.Add(1))) },
+	}
+	for _, s := range before {
+		d.Store = s
+	}
+	sessions := game.NewSessions(d)
+	return process{world: w, players: game.NewPlayers(d, sessions), sessions: sessions}
+}
+
+// register makes a player of the project of the context.
+func (p process) register(tb testing.TB, ctx context.Context, username string) game.Player {
+	tb.Helper()
+	c, err := p.players.Create(ctx, game.Profile{Username: username}, game.Idempotency{})
+	ok(tb, err)
+	return c.Document
+}
+
+// open makes an open session of that many seats, hosted by the player if there is one.
+func (p process) open(tb testing.TB, seats int, host game.PlayerID) game.Session {
+	tb.Helper()
+	r := game.SessionRequest{Settings: game.Settings{MaxPlayers: seats}}
+	if host != "" {
+		r.HostID = &host
+	}
+	c, err := p.sessions.Create(p.ctx, r, game.Idempotency{})
+	ok(tb, err)
+	return c.Document
+}
+
+// join takes a seat.
+func (p process) join(tb testing.TB, id game.SessionID, who game.PlayerID) game.Session {
+	tb.Helper()
+	v, _, err := p.sessions.Join(p.ctx, id, game.JoinRequest{PlayerID: who})
+	ok(tb, err)
+	return v
+}
+
+// quiet fails the test if a turn is still held or waited for.
+func (p process) quiet(tb testing.TB) {
+	tb.Helper()
+	if n, m := p.sessions.Turns().Keys(), p.players.Turns().Keys(); n != 0 || m != 0 {
+		tb.Errorf("%d turns of sessions and %d of players were never given back", n, m)
+	}
+}
+
+// faulty stands before a store. Before each call it asks the hook, which may wait, and fails the call with what it answers.
+type faulty struct {
+	game.Store
+	before func(op string) error
+}
+
+var errDown = game.Unanswered(game.OutcomeNone, errors.New("connection refused"))
+
+func (f faulty) CreatePlayer(ctx context.Context, p game.Player) error {
+	if err := f.before("CreatePlayer"); err != nil {
+		return err
+	}
+	return f.Store.CreatePlayer(ctx, p)
+}
+
+func (f faulty) Player(ctx context.Context, p game.ProjectID, id game.PlayerID) (game.Player, error) {
+	if err := f.before("Player"); err != nil {
+		return game.Player{}, err
+	}
+	return f.Store.Player(ctx, p, id)
+}
+
+func (f faulty) ReplacePlayer(ctx context.Context, old, next game.Player) error {
+	if err := f.before("ReplacePlayer"); err != nil {
+		return err
+	}
+	return f.Store.ReplacePlayer(ctx, old, next)
+}
+
+func (f faulty) DeletePlayer(ctx context.Context, p game.Player) error {
+	if err := f.before("DeletePlayer"); err != nil {
+		return err
+	}
+	return f.Store.DeletePlayer(ctx, p)
+}
+
+func (f faulty) Players(ctx context.Context, q game.PlayerQuery) ([]game.Player, error) {
+	if err := f.before("Players"); err != nil {
+		return nil, err
+	}
+	return f.Store.Players(ctx, q)
+}
+
+func (f faulty) CreateSession(ctx context.Context, s game.Session) error {
+	if err := f.before("CreateSession"); err != nil {
+		return err
+	}
+	return f.Store.CreateSession(ctx, s)
+}
+
+func (f faulty) Session(ctx context.Context, p game.ProjectID, id game.SessionID) (game.Session, error) {
+	if err := f.before("Session"); err != nil {
+		return game.Session{}, err
+	}
+	return f.Store.Session(ctx, p, id)
+}
+
+func (f faulty) ReplaceSession(ctx context.Context, old, next game.Session) error {
+	if err := f.before("ReplaceSession"); err != nil {
+		return err
+	}
+	return f.Store.ReplaceSession(ctx, old, next)
+}
+
+func (f faulty) Sessions(ctx context.Context, q game.SessionQuery) ([]game.Session, error) {
+	if err := f.before("Sessions"); err != nil {
+		return nil, err
+	}
+	return f.Store.Sessions(ctx, q)
+}
+
+func (f faulty) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Claim, error) {
+	if err := f.before("Claim"); err != nil {
+		return game.Claim{}, err
+	}
+	return f.Store.Claim(ctx, c, now)
+}
+
+func (f faulty) DropClaims(ctx context.Context, id string) (int, error) {
+	if err := f.before("DropClaims"); err != nil {
+		return 0, err
+	}
+	return f.Store.DropClaims(ctx, id)
+}
+
+// gate holds calls of one operation: the first that comes is told on arrived, and goes on when open is closed.
+type gate struct {
+	game.Store
+	arrived chan struct{}
+	open    chan struct{}
+}
+
+// gated returns the world's store with a gate before the first call of an operation.
+func (w world) gated(op string) gate {
+	g := gate{arrived: make(chan struct{}), open: make(chan struct{})}
+	var first sync.Once
+	g.Store = faulty{w.store, func(called string) error {
+		if called == op {
+			first.Do(func() {
+				close(g.arrived)
+				<-g.open
+			})
+		}
+		return nil
+	}}
+	return g
+}
+
+// failing returns the world's store with the errors before the first calls of an operation, one each.
+func (w world) failing(op string, errs ...error) game.Store {
+	var mu sync.Mutex
+	return faulty{w.store, func(called string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if called != op || len(errs) == 0 {
+			return nil
+		}
+		err := errs[0]
+		errs = errs[1:]
+		return err
+	}}
+}
+
+// together runs n functions at once and fails the test with their errors, which it does in the test's own goroutine.
+func together(tb reporter, n int, do func(i int) error) {
+	tb.Helper()
+	var wg sync.WaitGroup
+	errs := make([]error, n)
+	start := make(chan struct{})
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			errs[i] = do(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+	ok(tb, errors.Join(errs...))
+}
+
+// ids lists the ids of documents.
+func ids[D any, I ~string](list []D, id func(D) I) []I {
+	out := make([]I, 0, len(list))
+	for _, d := range list {
+		out = append(out, id(d))
+	}
+	return out
+}
+
+func playerID(p game.Player) game.PlayerID    { return p.ID }
+func sessionID(s game.Session) game.SessionID { return s.ID }
+
+// reversed returns a copy in the other order.
+func reversed[T any](list []T) []T {
+	list = slices.Clone(list)
+	slices.Reverse(list)
+	return list
+}

@@ -1,0 +1,96 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"time"
+
+	"game-session-manager/internal/game"
+)
+
+const (
+	putClaim = `INSERT INTO claims (key, fingerprint, document_id, expires_at) VALUES (?1, ?2, ?3, ?4)
+		ON CONFLICT (key) DO UPDATE SET fingerprint = ?2, document_id = ?3, expires_at = ?4 WHERE expires_at <= ?5`
+	selectClaim = "SELECT fingerprint, document_id, expires_at FROM claims WHERE key = ?"
+	dropClaims  = "DELETE FROM claims WHERE document_id = ?"
+	purgeClaims = "DELETE FROM claims WHERE key IN (SELECT key FROM claims WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"
+)
+
+// Claim implements [game.ClaimStore].
+func (s *Store) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Claim, error) {
+	held := c
+	held.ExpiresAt = c.ExpiresAt.UTC().Truncate(time.Millisecond)
+	err := s.writer.do(ctx, func(w *conn) (refusal, error) {
+		n, err := w.exec(putClaim, c.Key, c.Fingerprint, c.DocumentID, c.ExpiresAt.UnixMilli(), now.UnixMilli())
+		if err != nil || n > 0 {
+			return nil, err
+		}
+		other, err := readClaim(w, c.Key)
+		held = other
+		return nil, err
+	})
+	if err != nil {
+		return game.Claim{}, err
+	}
+	return held, nil
+}
+
+func readClaim(c *conn, key string) (game.Claim, error) {
+	claim := game.Claim{Key: key}
+	found := false
+	err := c.rows(context.Background(), selectClaim, []any{key}, func(columns []driver.Value) error {
+		var expires int64
+		for i, to := range []any{&claim.Fingerprint, &claim.DocumentID, &expires} {
+			if err := scan(columns[i], to); err != nil {
+				return err
+			}
+		}
+		claim.ExpiresAt = time.UnixMilli(expires).UTC()
+		found = true
+		return nil
+	})
+	if err == nil && !found {
+		err = errUnplanned
+	}
+	return claim, err
+}
+
+// scan sets the variable to the column's value, which has its type.
+func scan(column driver.Value, variable any) error {
+	ok := false
+	switch v := variable.(type) {
+	case *string:
+		*v, ok = column.(string)
+	case *int64:
+		*v, ok = column.(int64)
+	}
+	if !ok {
+		return fmt.Errorf("%w: a %T", errUnplanned, column)
+	}
+	return nil
+}
+
+// DropClaims implements [game.ClaimStore].
+func (s *Store) DropClaims(ctx context.Context, documentID string) (int, error) {
+	return s.remove(ctx, dropClaims, documentID)
+}
+
+// PurgeClaims implements [game.ClaimStore].
+func (s *Store) PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error) {
+	return s.remove(ctx, purgeClaims, now.UnixMilli(), int64(limit))
+}
+
+// remove executes a statement that deletes, and answers how many rows it did.
+func (s *Store) remove(ctx context.Context, sql string, args ...any) (int, error) {
+	removed := 0
+	err := s.writer.do(ctx, func(c *conn) (refusal, error) {
+		n, err := c.exec(sql, args...)
+		removed = int(n)
+		return nil, err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return removed, nil
+}

@@ -1,0 +1,86 @@
+package sqlitestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"syscall"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"game-session-manager/internal/game"
+)
+
+// Reasons for which Open refuses. Each comes with a sentence that says what to do.
+var (
+	// ErrLocked says that another gsm serves the file.
+	ErrLocked = errors.New("the database is in use")
+	// ErrNewerSchema says that a newer gsm has written the file.
+	ErrNewerSchema = errors.New("the database is of a newer version")
+	// ErrForeignFile says that the file is something else than a database of gsm.
+	ErrForeignFile = errors.New("the file is not a database of gsm")
+	// ErrDiskFull says that there is no space left for the file.
+	ErrDiskFull = errors.New("the disk is full")
+)
+
+var (
+	errClosed    = errors.New("the store is closed")
+	errEncoding  = errors.New("the document cannot be encoded")
+	errDecoding  = errors.New("the stored document cannot be decoded")
+	errUnplanned = errors.New("the stored row has another form than expected")
+)
+
+// code returns SQLite's extended result code, 0 if err is not SQLite's.
+func code(err error) int {
+	if e := (*sqlite.Error)(nil); errors.As(err, &e) {
+		return e.Code()
+	}
+	return 0
+}
+
+// primary returns the code without what extends it.
+func primary(err error) int { return code(err) & 0xff }
+
+func idTaken(err error) bool { return code(err) == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY }
+
+func uniqueTaken(err error) bool { return code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE }
+
+// explain says what a failure to open the file means and what to do about it.
+func explain(err error, path string) error {
+	dir := filepath.Dir(path)
+	switch {
+	case errors.Is(err, ErrForeignFile), errors.Is(err, ErrNewerSchema):
+		return err // says it all
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), primary(err) == sqlite3.SQLITE_FULL,
+		code(err) == sqlite3.SQLITE_IOERR_SHMSIZE: // what SQLite says when the index of the log cannot grow
+		return fmt.Errorf("%w: free some space in %s and start again: %w", ErrDiskFull, dir, err)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the directory %s does not exist: create it first: %w", dir, err)
+	case errors.Is(err, fs.ErrPermission), primary(err) == sqlite3.SQLITE_READONLY, primary(err) == sqlite3.SQLITE_PERM:
+		return fmt.Errorf("no permission to write %s and to create files beside it: %w", path, err)
+	case primary(err) == sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("%w: %s is no SQLite database at all: choose another file: %w", ErrForeignFile, path, err)
+	case primary(err) == sqlite3.SQLITE_BUSY:
+		return fmt.Errorf("another program keeps %s locked: end it first: %w", path, err)
+	case primary(err) == sqlite3.SQLITE_CORRUPT:
+		return fmt.Errorf("%s is damaged: restore a backup: %w", path, err)
+	}
+	return fmt.Errorf("open %s: %w", path, err)
+}
+
+// unread is the answer of a read that failed.
+func unread(err error) error { return game.ErrStoreUnavailable.Because(err) }
+
+// ended is why a context ended.
+func ended(ctx context.Context) error { return context.Cause(ctx) }
+
+func playerNotFound(id game.PlayerID) error {
+	return game.ErrPlayerNotFound.Detail("Player %s does not exist.", id)
+}
+
+func sessionNotFound(id game.SessionID) error {
+	return game.ErrSessionNotFound.Detail("Session %s does not exist.", id)
+}

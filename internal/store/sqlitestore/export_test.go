@@ -1,0 +1,84 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql/driver"
+	"testing"
+
+	"game-session-manager/internal/game"
+)
+
+// Statements of lists and counts, for their plans.
+var (
+	PlayersSQL  = playersSQL
+	SessionsSQL = sessionsSQL
+)
+
+const (
+	CountPlayers  = countPlayers
+	CountSessions = countSessions
+	DropClaims    = dropClaims
+	PurgeClaims   = purgeClaims
+	SelectPlayer  = selectPlayer
+	SelectSession = selectSession
+)
+
+// OpenWith opens with other migrations than those of the engine.
+func OpenWith(ctx context.Context, path string, scripts []string) (*Store, error) {
+	return open(ctx, path, Options{}, scripts)
+}
+
+// Migrations returns the engine's migrations.
+func Migrations() ([]string, error) { return migrations() }
+
+// OnWriter queues a write that calls the function with what runs statements. Its error breaks the batch.
+func (s *Store) OnWriter(ctx context.Context, f func(exec func(sql string) error) error) error {
+	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		return nil, f(func(sql string) error {
+			_, err := c.row(sql)
+			return err
+		})
+	})
+}
+
+// Queued returns how many writes wait.
+func (s *Store) Queued() int { return s.writer.queued() }
+
+// ListForever reads a list that never ends.
+func (s *Store) ListForever(ctx context.Context) error {
+	b := selection{from: "players d CROSS JOIN (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n) e", id: "d.id"}
+	b.where("e.i < 5")
+	sql, args := b.page("", 10)
+	return s.readers.rows(ctx, sql, args, func([]driver.Value) error { return nil })
+}
+
+// TakeReaders takes all connections that read, and returns what gives them back.
+func (s *Store) TakeReaders(tb testing.TB) (giveBack func()) {
+	tb.Helper()
+	taken := make([]*conn, cap(s.readers.free))
+	for i := range taken {
+		c, err := s.readers.take(tb.Context())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		taken[i] = c
+	}
+	return func() {
+		for _, c := range taken {
+			s.readers.give(c)
+		}
+	}
+}
+
+// Plan returns the steps of SQLite's plan for a statement.
+func (s *Store) Plan(ctx context.Context, sql string, args ...any) ([]string, error) {
+	var steps []string
+	err := s.readers.rows(ctx, "EXPLAIN QUERY PLAN "+sql, args, func(columns []driver.Value) error {
+		step, _ := columns[3].(string)
+		steps = append(steps, step)
+		return nil
+	})
+	return steps, err
+}
+
+var _ game.Store = (*Store)(nil)

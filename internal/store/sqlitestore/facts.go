@@ -1,0 +1,74 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql/driver"
+	"os"
+	"path/filepath"
+
+	"game-session-manager/internal/game"
+)
+
+const (
+	sqliteVersion = "SELECT sqlite_version() FROM sqlite_schema LIMIT 1" // reads the file too
+	countPlayers  = "SELECT count(*) FROM players WHERE erasing = 0"
+	countSessions = "SELECT status, count(*), sum(seats_held) FROM sessions GROUP BY project, status"
+)
+
+// Ping implements [game.Store].
+func (s *Store) Ping(ctx context.Context) (game.Facts, error) {
+	version, err := s.readers.row(ctx, sqliteVersion)
+	if err != nil {
+		return nil, unread(err)
+	}
+	return game.Facts{
+		"engine":         "sqlite",
+		"sqlite_version": version,
+		"file":           filepath.Base(s.path),
+		"schema_version": s.version,
+		"database_bytes": size(s.path),
+		"wal_bytes":      size(s.path + "-wal"),
+		"queued_writes":  s.writer.queued(),
+	}, nil
+}
+
+// size returns the size of a file, 0 for one that is not there. It does not open the file: see touch.
+func size(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// Stats implements [game.Store]. It reads indexes only.
+func (s *Store) Stats(ctx context.Context) (game.Stats, error) {
+	stats := game.Stats{Sessions: make(map[game.SessionStatus]int64)}
+	for _, status := range game.SessionStatuses() {
+		stats.Sessions[status] = 0
+	}
+	err := s.readers.rows(ctx, countPlayers, nil, func(columns []driver.Value) error {
+		return scan(columns[0], &stats.Players)
+	})
+	if err != nil {
+		return game.Stats{}, unread(err)
+	}
+	err = s.readers.rows(ctx, countSessions, nil, func(columns []driver.Value) error {
+		var status string
+		var sessions, seats int64
+		for i, to := range []any{&status, &sessions, &seats} {
+			if err := scan(columns[i], to); err != nil {
+				return err
+			}
+		}
+		stats.Sessions[game.SessionStatus(status)] += sessions
+		if !game.SessionStatus(status).Terminal() {
+			stats.Members += seats
+		}
+		return nil
+	})
+	if err != nil {
+		return game.Stats{}, unread(err)
+	}
+	return stats, nil
+}

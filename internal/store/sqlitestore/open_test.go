@@ -1,0 +1,231 @@
+package sqlitestore_test
+
+import (
+	"database/sql"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/store/sqlitestore"
+)
+
+// beside opens the file as another program would.
+func beside(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", path+"?_busy_timeout=5000")
+	must(t, err)
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() { must(t, db.Close()) })
+	return db
+}
+
+func execute(t *testing.T, db *sql.DB, statements ...string) {
+	t.Helper()
+	for _, s := range statements {
+		_, err := db.ExecContext(t.Context(), s)
+		must(t, err)
+	}
+}
+
+// wantRefusal opens a file that must be refused, with an error that is the target and has the words.
+func wantRefusal(t *testing.T, path string, target error, words ...string) {
+	t.Helper()
+	s, err := sqlitestore.Open(t.Context(), path, sqlitestore.Options{})
+	if err == nil {
+		must(t, s.Close())
+	}
+	if !errors.Is(err, target) {
+		t.Fatalf("got error %v, want %v", err, target)
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("the error %q does not say %q", err, w)
+		}
+	}
+}
+
+func TestOpenTwice(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "gsm.db")
+	s := openTest(t, path)
+	wantRefusal(t, path, sqlitestore.ErrLocked, "another gsm", path)
+	must(t, os.Symlink(path, path+"-link"))
+	wantRefusal(t, path+"-link", sqlitestore.ErrLocked, "another gsm")
+	must(t, s.CreatePlayer(t.Context(), benchPlayer()))
+	must(t, s.Close())
+	if _, err := os.Stat(path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the log is still there: %v", err)
+	}
+	openTest(t, path+"-link")
+}
+
+func TestOpenForeignFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+
+	text := filepath.Join(dir, "notes.txt")
+	must(t, os.WriteFile(text, []byte(strings.Repeat("Not a database.\n", 100)), 0o600))
+	wantRefusal(t, text, sqlitestore.ErrForeignFile, text, "choose another file")
+
+	other := filepath.Join(dir, "other.db")
+	execute(t, beside(t, other), "CREATE TABLE accounts (id INTEGER)")
+	before, err := os.ReadFile(other)
+	must(t, err)
+	wantRefusal(t, other, sqlitestore.ErrForeignFile, other, "another program")
+	after, err := os.ReadFile(other)
+	must(t, err)
+	if d := cmp.Diff(before, after); d != "" {
+		t.Error("the file of another program was changed")
+	}
+}
+
+func TestOpenNewerSchema(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "gsm.db")
+	must(t, openTest(t, path).Close())
+	execute(t, beside(t, path), "PRAGMA user_version = 99")
+	wantRefusal(t, path, sqlitestore.ErrNewerSchema, "99", "restore a backup")
+}
+
+func TestOpenImpossiblePaths(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	wantRefusal(t, filepath.Join(dir, "missing", "gsm.db"), fs.ErrNotExist, "create it first")
+	if s, err := sqlitestore.Open(t.Context(), dir, sqlitestore.Options{}); err == nil {
+		must(t, s.Close())
+		t.Error("a directory was opened")
+	}
+	closed := filepath.Join(dir, "closed")
+	must(t, os.Mkdir(closed, 0o500))
+	if os.Geteuid() != 0 { // root may write anywhere
+		wantRefusal(t, filepath.Join(closed, "gsm.db"), fs.ErrPermission, "no permission")
+	}
+}
+
+func TestOpenOddPath(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "what? a 100% #odd näme&mode=memory.db")
+	s := openTest(t, path)
+	p := benchPlayer()
+	must(t, s.CreatePlayer(t.Context(), p))
+	must(t, s.Close())
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+	_, err := openTest(t, path).Player(t.Context(), project, p.ID)
+	must(t, err)
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "gsm.db")
+	must(t, os.WriteFile(path, nil, 0o600)) // an empty file is version 0
+	first, err := sqlitestore.Migrations()
+	must(t, err)
+	s, err := sqlitestore.OpenWith(t.Context(), path, first)
+	must(t, err)
+	p := benchPlayer()
+	must(t, s.CreatePlayer(t.Context(), p))
+	must(t, s.Close())
+
+	broken := append(first[:len(first):len(first)],
+		"CREATE TABLE half (id TEXT) STRICT; INSERT INTO players (id) VALUES ('no document');")
+	if _, err = sqlitestore.OpenWith(t.Context(), path, broken); err == nil {
+		t.Fatal("a broken migration was made")
+	}
+	wantSchema(t, path, int64(len(first)), 0)
+
+	second := append(first[:len(first):len(first)],
+		"CREATE TABLE half (id TEXT) STRICT; UPDATE players SET version = version + 1;", "CREATE INDEX halves ON half (id);")
+	s, err = sqlitestore.OpenWith(t.Context(), path, second)
+	must(t, err)
+	facts, err := s.Ping(t.Context())
+	must(t, err)
+	if facts["schema_version"] != len(second) {
+		t.Errorf("the schema has version %v, want %d", facts["schema_version"], len(second))
+	}
+	_, err = s.Player(t.Context(), project, p.ID)
+	must(t, err)
+	must(t, s.Close())
+	wantSchema(t, path, int64(len(second)), 2)
+
+	if _, err = sqlitestore.OpenWith(t.Context(), path, first); !errors.Is(err, sqlitestore.ErrNewerSchema) {
+		t.Errorf("got error %v, want %v", err, sqlitestore.ErrNewerSchema)
+	}
+}
+
+// wantSchema reports another schema version, or another number of tables and indexes that belong to table half.
+func wantSchema(t *testing.T, path string, version, halves int64) {
+	t.Helper()
+	db := beside(t, path)
+	var gotVersion, gotHalves int64
+	must(t, db.QueryRowContext(t.Context(), "PRAGMA user_version").Scan(&gotVersion))
+	must(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM sqlite_schema WHERE tbl_name = 'half'").Scan(&gotHalves))
+	if gotVersion != version || gotHalves != halves {
+		t.Errorf("the schema has version %d and %d halves, want %d and %d", gotVersion, gotHalves, version, halves)
+	}
+	must(t, db.Close())
+}
+
+// TestBesideOthers has another program read and write the file of an open store.
+func TestBesideOthers(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "gsm.db")
+	s := openTest(t, path)
+	p := benchPlayer()
+	must(t, s.CreatePlayer(t.Context(), p))
+
+	db := beside(t, path)
+	var n int
+	must(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM players").Scan(&n))
+	if n != 1 {
+		t.Errorf("another program sees %d players, want 1", n)
+	}
+	execute(t, db, "BEGIN IMMEDIATE", "UPDATE players SET doc = json_set(doc, '$.display_name', 'beside')")
+	waits := make(chan error, 1)
+	go func() { waits <- s.CreatePlayer(t.Context(), benchPlayer()) }()
+	got, err := s.Player(t.Context(), project, p.ID)
+	must(t, err)
+	if got.DisplayName != p.DisplayName {
+		t.Error("what another program has not committed was read")
+	}
+	execute(t, db, "COMMIT")
+	must(t, <-waits)
+	got, err = s.Player(t.Context(), project, p.ID)
+	must(t, err)
+	if got.DisplayName != "beside" {
+		t.Error("what another program has committed was not read")
+	}
+}
+
+func TestPing(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
+	must(t, s.CreatePlayer(t.Context(), benchPlayer()))
+	facts, err := s.Ping(t.Context())
+	must(t, err)
+	version, _ := facts["sqlite_version"].(string)
+	if !strings.HasPrefix(version, "3.") {
+		t.Errorf("sqlite_version is %q", version)
+	}
+	for _, name := range []string{"database_bytes", "wal_bytes"} {
+		if n, _ := facts[name].(int64); n < 4096 {
+			t.Errorf("%s is %v", name, facts[name])
+		}
+	}
+	delete(facts, "sqlite_version")
+	delete(facts, "database_bytes")
+	delete(facts, "wal_bytes")
+	scripts, err := sqlitestore.Migrations()
+	must(t, err)
+	wanted := game.Facts{"engine": "sqlite", "file": "gsm.db", "schema_version": len(scripts), "queued_writes": 0}
+	if d := cmp.Diff(wanted, facts); d != "" {
+		t.Error(d)
+	}
+}

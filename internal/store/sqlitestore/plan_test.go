@@ -1,0 +1,85 @@
+package sqlitestore_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/store/sqlitestore"
+)
+
+// TestPlans holds every list to its index: it walks no more than has the filter's value, in the order that is asked for.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
+	for _, c := range []struct {
+		index string
+		q     game.SessionQuery
+	}{
+		{"sessions_by_project", game.SessionQuery{}},
+		{"sessions_by_status", game.SessionQuery{Status: game.StatusOpen}},
+		{"sessions_by_mode", game.SessionQuery{Mode: "ranked"}},
+		{"sessions_by_map", game.SessionQuery{Map: "dust"}},
+		{"sessions_by_region", game.SessionQuery{Region: "eu"}},
+		{"sessions_not_public", game.SessionQuery{Visibility: game.VisibilityPrivate}},
+		{"sessions_by_project", game.SessionQuery{Visibility: game.VisibilityPublic}}, // nearly all are
+		{"sessions_by_host", game.SessionQuery{Host: "x"}},
+		{"SEARCH m USING PRIMARY KEY", game.SessionQuery{Member: "x"}},
+		{"sessions_by_project", game.SessionQuery{FreeSeats: 2}},
+		{"SEARCH a USING PRIMARY KEY", game.SessionQuery{Attributes: game.Attributes{"a": game.BoolValue(true)}}},
+		{"sessions_by_map", game.SessionQuery{Status: game.StatusOpen, Mode: "ranked", Map: "dust", Region: "eu", FreeSeats: 1}},
+		{"sessions_by_status", game.SessionQuery{Status: game.StatusOpen, FreeSeats: 1, Visibility: game.VisibilityPublic}},
+		{"sessions_by_host", game.SessionQuery{Status: game.StatusOpen, Host: "x", Mode: "ranked"}},
+	} {
+		for _, after := range []game.SessionID{"", "x"} {
+			c.q.Project, c.q.After, c.q.Limit = project, after, 10
+			sql, args := sqlitestore.SessionsSQL(c.q)
+			wantPlan(t, s, false, c.index, sql, args...)
+			wantPlan(t, s, false, "MATERIALIZE page", sql, args...) //nolint:misspell // or it could not be interrupted after its first row
+		}
+	}
+	for _, c := range []struct {
+		index  string
+		q      game.PlayerQuery
+		sorted bool
+	}{
+		{"players_by_project", game.PlayerQuery{Project: project}, false},
+		{"players_by_project", game.PlayerQuery{Project: project, Status: game.PlayerActive}, false},
+		{"players_not_active", game.PlayerQuery{Project: project, Status: game.PlayerSuspended}, false},
+		{"players_by_username", game.PlayerQuery{Project: project, UsernamePrefix: "a"}, true},
+		{"players_erasing", game.PlayerQuery{Erasing: true}, false},
+		{"sqlite_autoindex_players_1", game.PlayerQuery{}, false},
+	} {
+		for _, after := range []game.PlayerID{"", "x"} {
+			c.q.After, c.q.Limit = after, 10
+			sql, args := sqlitestore.PlayersSQL(c.q)
+			wantPlan(t, s, c.sorted, c.index, sql, args...)
+		}
+	}
+	wantPlan(t, s, false, "COVERING INDEX players_by_project", sqlitestore.CountPlayers)
+	wantPlan(t, s, false, "COVERING INDEX sessions_by_status", sqlitestore.CountSessions)
+	wantPlan(t, s, false, "claims_by_document", sqlitestore.DropClaims, "x")
+	wantPlan(t, s, false, "claims_by_expiry", sqlitestore.PurgeClaims, int64(1), int64(1))
+	wantPlan(t, s, false, "SEARCH players USING INDEX sqlite_autoindex_players_1", sqlitestore.SelectPlayer, "x", "x")
+	wantPlan(t, s, false, "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1", sqlitestore.SelectSession, "x", "x")
+}
+
+// wantPlan reports a plan that does not name the index, reads a whole table, or sorts where it is not said to.
+func wantPlan(t *testing.T, s *sqlitestore.Store, sorted bool, index, sql string, args ...any) {
+	t.Helper()
+	steps, err := s.Plan(t.Context(), sql, args...)
+	must(t, err)
+	plan := strings.Join(steps, "\n")
+	if !strings.Contains(plan, index) {
+		t.Errorf("the plan does not use %s\n%s\n%s", index, sql, plan)
+	}
+	for _, step := range steps {
+		if strings.HasPrefix(step, "SCAN") && step != "SCAN page" && !strings.Contains(step, "INDEX") {
+			t.Errorf("the plan reads a whole table\n%s\n%s", sql, plan)
+		}
+		if strings.Contains(step, "TEMP B-TREE") && !sorted {
+			t.Errorf("the plan sorts\n%s\n%s", sql, plan)
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql/driver"
+	"maps"
+
+	"game-session-manager/internal/game"
+)
+
+const (
+	selectPlayer = "SELECT doc FROM players WHERE id = ? AND project = ?"
+	playerExists = "SELECT 1 FROM players WHERE id = ? AND project = ?"
+	insertPlayer = "INSERT INTO players (id, project, version, status, username_key, erasing, doc) VALUES (?, ?, ?, ?, ?, ?, ?)"
+	deletePlayer = "DELETE FROM players WHERE id = ? AND project = ? AND version = ?"
+
+	// A replace leaves alone the columns that stay as they are: SQLite writes every index of a column that is set.
+	updatePlayerDoc = "UPDATE players SET version = ?, doc = ? WHERE id = ? AND project = ? AND version = ?"
+	updatePlayer    = "UPDATE players SET version = ?, doc = ?, status = ?, username_key = ?, erasing = ? WHERE id = ? AND project = ? AND version = ?"
+
+	selectIdentity = "SELECT player_id FROM identities WHERE project = ? AND provider = ? AND subject = ?"
+	insertIdentity = "INSERT OR REPLACE INTO identities (project, provider, subject, player_id) VALUES (?, ?, ?, ?)"
+	deleteIdentity = "DELETE FROM identities WHERE project = ? AND provider = ? AND subject = ? AND player_id = ?"
+)
+
+// CreatePlayer implements [game.PlayerStore].
+func (s *Store) CreatePlayer(ctx context.Context, p game.Player) error {
+	doc, err := s.codec.encode(p)
+	if err != nil {
+		return game.Unanswered(game.OutcomeNone, err)
+	}
+	status, username, erasing := playerColumns(&p)
+	identities := maps.Clone(p.Identities) // the write may outlast this call
+	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		if taken, err := identityTaken(c, &p, identities); taken || err != nil {
+			return refuseIf(taken, game.ErrIdentityTaken), err
+		}
+		_, err := c.exec(insertPlayer, string(p.ID), string(p.Project), p.Version, status, username, erasing, doc)
+		switch {
+		case idTaken(err):
+			return game.ErrExists, nil
+		case uniqueTaken(err):
+			return game.ErrUsernameTaken, nil
+		case err != nil:
+			return nil, err
+		}
+		return nil, bindIdentities(c, &p, identities)
+	})
+}
+
+// Player implements [game.PlayerStore].
+func (s *Store) Player(ctx context.Context, project game.ProjectID, id game.PlayerID) (game.Player, error) {
+	doc, err := s.readers.row(ctx, selectPlayer, string(id), string(project))
+	if err != nil {
+		return game.Player{}, unread(err)
+	}
+	if doc == nil {
+		return game.Player{}, playerNotFound(id)
+	}
+	return s.player(doc)
+}
+
+// ReplacePlayer implements [game.PlayerStore].
+func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player) error {
+	doc, err := s.codec.encode(next)
+	if err != nil {
+		return game.Unanswered(game.OutcomeNone, err)
+	}
+	lost, won := diff(old.Identities, next.Identities), diff(next.Identities, old.Identities)
+	update, args := updatePlayerDoc, []any{next.Version, doc}
+	status, username, erasing := playerColumns(&next)
+	if s, u, e := playerColumns(&old); s != status || u != username || e != erasing {
+		update, args = updatePlayer, append(args, status, username, erasing)
+	}
+	args = append(args, string(old.ID), string(old.Project), old.Version)
+	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		if taken, err := identityTaken(c, &next, won); taken || err != nil {
+			return refuseIf(taken, game.ErrIdentityTaken), err
+		}
+		n, err := c.exec(update, args...)
+		switch {
+		case uniqueTaken(err):
+			return game.ErrUsernameTaken, nil
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return c.staleOr(playerNotFound(old.ID), playerExists, string(old.ID), string(old.Project))
+		}
+		if err := freeIdentities(c, &old, lost); err != nil {
+			return nil, err
+		}
+		return nil, bindIdentities(c, &next, won)
+	})
+}
+
+// DeletePlayer implements [game.PlayerStore].
+func (s *Store) DeletePlayer(ctx context.Context, old game.Player) error {
+	identities := maps.Clone(old.Identities) // the write may outlast this call
+	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		n, err := c.exec(deletePlayer, string(old.ID), string(old.Project), old.Version)
+		switch {
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return c.staleOr(nil, playerExists, string(old.ID), string(old.Project))
+		}
+		return nil, freeIdentities(c, &old, identities)
+	})
+}
+
+// Players implements [game.PlayerStore].
+func (s *Store) Players(ctx context.Context, q game.PlayerQuery) ([]game.Player, error) {
+	sql, args := playersSQL(q)
+	items := make([]game.Player, 0, q.Limit)
+	err := s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {
+		p, err := s.player(columns[0])
+		items = append(items, p)
+		return err
+	})
+	if err != nil {
+		return nil, unread(err)
+	}
+	return items, nil
+}
+
+// playersSQL returns the statement of a list. A prefix is sought in the index of usernames, and what is found is sorted:
+// that a few have the prefix is likelier than that the newest have it.
+func playersSQL(q game.PlayerQuery) (string, []any) {
+	b := selection{from: "players d", id: "d.id"}
+	b.whereIf(q.Project != "", "d.project = ?", string(q.Project))
+	if q.UsernamePrefix != "" {
+		b.from = "players d INDEXED BY players_by_username"
+		b.where("d.username_key >= ? AND d.username_key < ?", q.UsernamePrefix, q.UsernamePrefix+"\U0010ffff")
+		b.where("d.username_key IS NOT NULL")
+	}
+	b.whereIf(q.Status != "", "d.status = ?", string(q.Status))
+	if q.Status != "" && q.Status != game.PlayerActive {
+		b.where("d.status <> 'active'") // names the partial index
+	}
+	if q.Erasing {
+		b.where("d.erasing = 1")
+	} else {
+		b.where("d.erasing = 0")
+	}
+	return b.page(string(q.After), q.Limit)
+}
+
+func (s *Store) player(doc driver.Value) (game.Player, error) {
+	var p game.Player
+	if err := s.codec.decode(doc, &p); err != nil {
+		return game.Player{}, unread(err)
+	}
+	return p, nil
+}
+
+// playerColumns returns the columns beside the document that may change. They compare with ==.
+func playerColumns(p *game.Player) (status, username, erasing any) {
+	username, erasing = nil, int64(0)
+	if p.Username != "" {
+		username = p.UsernameKey()
+	}
+	if p.ErasingSince != nil {
+		erasing = int64(1)
+	}
+	return string(p.Status), username, erasing
+}
+
+// identityTaken reports whether another player of the project has one of the identities.
+func identityTaken(c *conn, p *game.Player, identities map[string]string) (bool, error) {
+	for provider, subject := range identities {
+		owner, err := c.row(selectIdentity, string(p.Project), provider, subject)
+		if err != nil {
+			return false, err
+		}
+		if owner != nil && owner != string(p.ID) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// freeIdentities gives up identities of the player.
+func freeIdentities(c *conn, p *game.Player, identities map[string]string) error {
+	for provider, subject := range identities {
+		if _, err := c.exec(deleteIdentity, string(p.Project), provider, subject, string(p.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func bindIdentities(c *conn, p *game.Player, identities map[string]string) error {
+	for provider, subject := range identities {
+		if _, err := c.exec(insertIdentity, string(p.Project), provider, subject, string(p.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// staleOr tells why a conditional statement found no row: the row is there at another version, or it is not there.
+func (c *conn) staleOr(notFound error, exists string, key ...any) (refusal, error) {
+	found, err := c.row(exists, key...)
+	if err != nil {
+		return nil, err
+	}
+	if found == nil {
+		return notFound, nil
+	}
+	return game.ErrStale, nil
+}
+
+func refuseIf(yes bool, err error) refusal {
+	if yes {
+		return err
+	}
+	return nil
+}
+
+// diff returns the entries of a that b does not have.
+func diff[M ~map[K]V, K, V comparable](a, b M) M {
+	var d M
+	for k, v := range a {
+		if other, ok := b[k]; !ok || other != v {
+			if d == nil {
+				d = make(M)
+			}
+			d[k] = v
+		}
+	}
+	return d
+}

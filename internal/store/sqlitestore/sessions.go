@@ -1,0 +1,241 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql/driver"
+	"maps"
+	"slices"
+	"strings"
+
+	"game-session-manager/internal/game"
+)
+
+const (
+	selectSession = "SELECT doc FROM sessions WHERE id = ? AND project = ?"
+	sessionExists = "SELECT 1 FROM sessions WHERE id = ? AND project = ?"
+
+	insertMember    = "INSERT OR IGNORE INTO members (player_id, session_id) VALUES (?, ?)"
+	deleteMember    = "DELETE FROM members WHERE player_id = ? AND session_id = ?"
+	insertAttribute = "INSERT OR IGNORE INTO attributes (project, key, value, session_id) VALUES (?, ?, ?, ?)"
+	deleteAttribute = "DELETE FROM attributes WHERE project = ? AND key = ? AND value = ? AND session_id = ?"
+)
+
+// column is a copy of a part of the document. Values compare with ==.
+type column struct {
+	name  string
+	value any
+}
+
+// sessionColumns returns the columns that a replace may change.
+func sessionColumns(v *game.Session) []column {
+	var host any
+	if v.HostID != nil {
+		host = string(*v.HostID)
+	}
+	return []column{
+		{"status", string(v.Status)},
+		{"mode", v.Mode},
+		{"map", v.Map},
+		{"region", v.Region},
+		{"visibility", string(v.Visibility)},
+		{"host_id", host},
+		{"free_seats", int64(v.FreeSeats())},
+		{"seats_held", int64(len(v.Members))},
+	}
+}
+
+// CreateSession implements [game.SessionStore].
+func (s *Store) CreateSession(ctx context.Context, v game.Session) error {
+	doc, err := s.codec.encode(v)
+	if err != nil {
+		return game.Unanswered(game.OutcomeNone, err)
+	}
+	var sql strings.Builder
+	sql.WriteString("INSERT INTO sessions (id, project, version, doc")
+	args := []any{string(v.ID), string(v.Project), v.Version, doc}
+	columns := sessionColumns(&v)
+	for _, c := range columns {
+		sql.WriteString(", " + c.name)
+		args = append(args, c.value)
+	}
+	sql.WriteString(") VALUES (?, ?, ?, ?" + strings.Repeat(", ?", len(columns)) + ")")
+	insert := sql.String()
+	around := surroundings(nil, &v)
+	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		_, err := c.exec(insert, args...)
+		switch {
+		case idTaken(err):
+			return game.ErrExists, nil
+		case err != nil:
+			return nil, err
+		}
+		return nil, around.run(c)
+	})
+}
+
+// Session implements [game.SessionStore].
+func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (game.Session, error) {
+	doc, err := s.readers.row(ctx, selectSession, string(id), string(project))
+	if err != nil {
+		return game.Session{}, unread(err)
+	}
+	if doc == nil {
+		return game.Session{}, sessionNotFound(id)
+	}
+	return s.session(doc)
+}
+
+// ReplaceSession implements [game.SessionStore]. It writes the document and what differs around it: the columns that SQLite
+// would otherwise write to every index again, and the rows of members and attributes.
+func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session) error {
+	doc, err := s.codec.encode(next)
+	if err != nil {
+		return game.Unanswered(game.OutcomeNone, err)
+	}
+	var sql strings.Builder
+	sql.WriteString("UPDATE sessions SET version = ?, doc = ?")
+	args := []any{next.Version, doc}
+	before := sessionColumns(&old)
+	for i, c := range sessionColumns(&next) {
+		if c != before[i] {
+			sql.WriteString(", " + c.name + " = ?")
+			args = append(args, c.value)
+		}
+	}
+	sql.WriteString(" WHERE id = ? AND project = ? AND version = ?")
+	args = append(args, string(old.ID), string(old.Project), old.Version)
+	update := sql.String()
+	around := surroundings(&old, &next)
+	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		n, err := c.exec(update, args...)
+		switch {
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return c.staleOr(sessionNotFound(old.ID), sessionExists, string(old.ID), string(old.Project))
+		}
+		return nil, around.run(c)
+	})
+}
+
+// statements are changes to make after the one that may be refused.
+type statements []struct {
+	sql  string
+	args []any
+}
+
+func (l *statements) add(sql string, args ...any) {
+	*l = append(*l, struct {
+		sql  string
+		args []any
+	}{sql, args})
+}
+
+func (l statements) run(c *conn) error {
+	for _, s := range l {
+		if _, err := c.exec(s.sql, s.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// surroundings returns what brings the members and attributes of a session from old, nil for none, to next.
+func surroundings(old, next *game.Session) statements {
+	if old == nil {
+		old = &game.Session{}
+	}
+	var l statements
+	project, id := string(next.Project), string(next.ID)
+	before, after := seats(old), seats(next)
+	for p := range diff(before, after) {
+		l.add(deleteMember, string(p), id)
+	}
+	for p := range diff(after, before) {
+		l.add(insertMember, string(p), id)
+	}
+	for k, v := range diff(old.Attributes, next.Attributes) {
+		l.add(deleteAttribute, project, k, native(v), id)
+	}
+	for k, v := range diff(next.Attributes, old.Attributes) {
+		l.add(insertAttribute, project, k, native(v), id)
+	}
+	return l
+}
+
+func seats(v *game.Session) map[game.PlayerID]struct{} {
+	m := make(map[game.PlayerID]struct{}, len(v.Members))
+	for i := range v.Members {
+		m[v.Members[i].PlayerID] = struct{}{}
+	}
+	return m
+}
+
+// native returns a value as SQLite compares it: numbers with numbers, strings with strings, and booleans, which SQLite has
+// as numbers only, as bytes.
+func native(v game.Value) any {
+	if b, ok := v.Any().(bool); ok {
+		if b {
+			return []byte{1}
+		}
+		return []byte{0}
+	}
+	return v.Any()
+}
+
+// Sessions implements [game.SessionStore].
+func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) ([]game.Session, error) {
+	sql, args := sessionsSQL(q)
+	items := make([]game.Session, 0, q.Limit)
+	err := s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {
+		v, err := s.session(columns[0])
+		items = append(items, v)
+		return err
+	})
+	if err != nil {
+		return nil, unread(err)
+	}
+	return items, nil
+}
+
+// sessionsSQL returns the statement of a list. Who asks for a member or an attribute walks that table, which has the same
+// order and far fewer rows.
+func sessionsSQL(q game.SessionQuery) (string, []any) {
+	b := selection{from: "sessions d", id: "d.id"}
+	keys := slices.Sorted(maps.Keys(q.Attributes))
+	switch {
+	case q.Member != "":
+		b.from, b.id = "members m CROSS JOIN sessions d ON d.id = m.session_id", "m.session_id"
+		b.where("m.player_id = ?", string(q.Member))
+	case q.Host != "" || q.Project == "":
+	case len(keys) > 0:
+		b.from, b.id = "attributes a CROSS JOIN sessions d ON d.id = a.session_id", "a.session_id"
+		b.where("a.project = ? AND a.key = ? AND a.value = ?", string(q.Project), keys[0], native(q.Attributes[keys[0]]))
+		keys = keys[1:]
+	}
+	b.whereIf(q.Project != "", "d.project = ?", string(q.Project))
+	b.whereIf(q.Status != "", "d.status = ?", string(q.Status))
+	// The second half of these names a partial index.
+	b.whereIf(q.Mode != "", "d.mode = ? AND d.mode <> ''", q.Mode)
+	b.whereIf(q.Map != "", "d.map = ? AND d.map <> ''", q.Map)
+	b.whereIf(q.Region != "", "d.region = ? AND d.region <> ''", q.Region)
+	b.whereIf(q.Host != "", "d.host_id = ? AND d.host_id IS NOT NULL", string(q.Host))
+	b.whereIf(q.Visibility != "", "d.visibility = ?", string(q.Visibility))
+	if q.Visibility != "" && q.Visibility != game.VisibilityPublic {
+		b.where("d.visibility <> 'public'")
+	}
+	b.whereIf(q.FreeSeats > 0, "d.free_seats >= ?", int64(q.FreeSeats))
+	for _, k := range keys {
+		b.where("EXISTS (SELECT 1 FROM attributes x WHERE x.project = d.project AND x.key = ? AND x.value = ? AND x.session_id = d.id)",
+			k, native(q.Attributes[k]))
+	}
+	return b.page(string(q.After), q.Limit)
+}
+
+func (s *Store) session(doc driver.Value) (game.Session, error) {
+	var v game.Session
+	if err := s.codec.decode(doc, &v); err != nil {
+		return game.Session{}, unread(err)
+	}
+	return v, nil
+}

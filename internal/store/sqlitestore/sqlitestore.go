@@ -1,0 +1,199 @@
+// Package sqlitestore is the embedded engine: one SQLite file, no server.
+//
+// It owns the file, its schema and its locks, how documents become rows, and the order of writes. One goroutine makes all
+// mutations, as many as wait in one transaction (writer.go), so that an acknowledged write is on the disk and a disk
+// flush is shared by all who wait for it; reads go beside it on connections of their own (readers.go). Another program
+// may read and write the file at the same time by SQLite's own locking, but not a second Store.
+//
+// It leaves every rule to package game: it does not validate, has no clock and does not retry conflicts.
+package sqlitestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"game-session-manager/internal/game"
+)
+
+// How connections are set up. The sizes are measured: see the benchmarks.
+const (
+	busyTimeout = "5000" // milliseconds to wait for another program's lock
+	minReaders  = 4
+
+	useLog          = "journal_mode = WAL"            // readers and the writer do not wait for each other
+	durable         = "synchronous = FULL"            // a commit is on the disk when it returns
+	checkpointEvery = "wal_autocheckpoint = 4000"     // pages of 4 KiB: 16 MB of log
+	logLimit        = "journal_size_limit = 67108864" // bytes: what a burst has grown beyond this is given back
+	writerCache     = "cache_size = -32768"           // KiB, when negative
+	memoryTemp      = "temp_store = MEMORY"           // no temporary files, for read-only systems
+
+	readOnly = "query_only = ON" // not mode=ro, which could not recover the log after a crash
+	// All connections share one lock around their page caches. Readers go round it by mapping the file, which makes them
+	// half as fast again. The price: a disk that fails to read ends the process instead of the call.
+	mapped      = "mmap_size = 1073741824"
+	readerCache = "cache_size = -2048" // for what is in the log and so not mapped
+)
+
+// Options of a Store. The zero value is good.
+type Options struct {
+	// OnCommit is called after each group commit with the number of writes in it and the time that it took. It is
+	// called by the one goroutine that writes, which waits for it.
+	OnCommit func(size int, d time.Duration)
+}
+
+// Store is a [game.Store] in an SQLite file.
+type Store struct {
+	path    string
+	version int // of the schema
+	lock    *flock.Flock
+	writer  *writer
+	readers *readers
+	codec   codec
+	close   sync.Once
+	closed  error // what Close answered
+}
+
+var _ game.Store = (*Store)(nil)
+
+// Open opens the file, creates it if it is not there, and brings its schema up to date. It answers [ErrLocked],
+// [ErrForeignFile], [ErrNewerSchema], [ErrDiskFull], or what else is wrong, in a sentence for the operator. The context
+// bounds opening only.
+func Open(ctx context.Context, path string, o Options) (*Store, error) {
+	scripts, err := migrations()
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, path, o, scripts)
+}
+
+func open(ctx context.Context, path string, o Options, scripts []string) (*Store, error) {
+	path, err := resolve(path)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockFile(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{path: path, version: len(scripts), lock: lock, codec: newCodec()}
+	if err := s.connect(ctx, o, scripts); err != nil {
+		return nil, errors.Join(explain(err, path), lock.Close())
+	}
+	return s, nil
+}
+
+// resolve returns the one path of a file that may be linked to, so that there is one lock for it.
+func resolve(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	resolved, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) { // yet, or its directory does not
+		return path, nil
+	}
+	return resolved, err
+}
+
+// lockFile takes the lock that lasts as long as the Store, or the process if that ends sooner. It is on a file beside the
+// database, so that it keeps other Stores out and no other programs.
+func lockFile(path string) (*flock.Flock, error) {
+	lock := flock.New(path + ".lock")
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, explain(err, path)
+	}
+	if !ok {
+		return nil, fmt.Errorf("%w: another gsm is serving %s: stop it first, or choose another file", ErrLocked, path)
+	}
+	return lock, nil
+}
+
+func (s *Store) connect(ctx context.Context, o Options, scripts []string) error {
+	if err := touch(s.path); err != nil {
+		return err
+	}
+	first, err := s.prepareFile(ctx, scripts)
+	if err != nil {
+		return err
+	}
+	var conns []*conn
+	for range max(minReaders, 2*runtime.GOMAXPROCS(0)) {
+		c, err := dial(ctx, s.path, mapped, readerCache, memoryTemp, readOnly)
+		if err != nil {
+			for _, c := range append(conns, first) {
+				err = errors.Join(err, c.close())
+			}
+			return err
+		}
+		conns = append(conns, c)
+	}
+	s.readers = newReaders(conns)
+	s.writer = newWriter(first, func() (*conn, error) { return s.dialWriter(context.Background()) }, o.OnCommit)
+	go s.writer.run()
+	return nil
+}
+
+// touch creates the file if it is not there, and finds out what SQLite would not tell. It must not be called while the
+// process has the database open: closing any descriptor of a file drops all the process's locks on it.
+func touch(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator chooses the file
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// prepareFile checks whose file it is, brings its schema up to date and returns the writer's connection.
+func (s *Store) prepareFile(ctx context.Context, scripts []string) (*conn, error) {
+	probe, err := dial(ctx, s.path)
+	if err != nil {
+		return nil, err
+	}
+	version, err := recognise(probe, s.path, len(scripts))
+	if err := errors.Join(err, probe.close()); err != nil {
+		return nil, err
+	}
+	c, err := s.dialWriter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(c, version, scripts); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+func (s *Store) dialWriter(ctx context.Context) (*conn, error) {
+	c, err := dial(ctx, s.path, useLog, durable, checkpointEvery, logLimit, writerCache, memoryTemp)
+	if err != nil {
+		return nil, err
+	}
+	mode, err := c.row("PRAGMA journal_mode")
+	if err == nil && mode != "wal" {
+		err = errors.New("the file system does not support SQLite's write-ahead log: put the database on a local disk")
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+// Close implements [game.Store].
+func (s *Store) Close() error {
+	s.close.Do(func() {
+		s.writer.close()
+		s.readers.close()
+		s.closed = s.lock.Close()
+	})
+	return s.closed
+}

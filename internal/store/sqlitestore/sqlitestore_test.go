@@ -1,0 +1,48 @@
+package sqlitestore_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/store/sqlitestore"
+	"game-session-manager/internal/store/storetest"
+)
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) game.Store { return openTest(t, filepath.Join(t.TempDir(), "gsm.db")) })
+}
+
+func openTest(t *testing.T, path string) *sqlitestore.Store {
+	t.Helper()
+	s, err := sqlitestore.Open(t.Context(), path, sqlitestore.Options{})
+	must(t, err)
+	t.Cleanup(func() { must(t, s.Close()) })
+	return s
+}
+
+// TestFailing tests the wrapper on a store, of which its own package has none.
+func TestFailing(t *testing.T) {
+	t.Parallel()
+	fault, lost := errors.New("fault"), errors.New("lost")
+	s := storetest.Failing(openTest(t, filepath.Join(t.TempDir(), "gsm.db")),
+		storetest.Fault{Operation: "CreatePlayer", From: 2, Calls: 1, Err: fault},
+		storetest.Fault{Operation: "CreatePlayer", From: 3, After: true, Err: lost},
+		storetest.Fault{Operation: "Player", From: 3, Err: fault})
+	first, second, third := benchPlayer(), benchPlayer(), benchPlayer()
+	must(t, s.CreatePlayer(t.Context(), first))
+	if err := s.CreatePlayer(t.Context(), second); !errors.Is(err, fault) {
+		t.Errorf("got error %v, want %v", err, fault)
+	}
+	wantGone(t, s, second.ID)
+	if err := s.CreatePlayer(t.Context(), third); !errors.Is(err, lost) {
+		t.Errorf("got error %v, want %v", err, lost)
+	}
+	_, err := s.Player(t.Context(), project, third.ID)
+	must(t, err)
+	if _, err := s.Player(t.Context(), project, third.ID); !errors.Is(err, fault) {
+		t.Errorf("got error %v, want %v", err, fault)
+	}
+}

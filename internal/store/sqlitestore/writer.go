@@ -1,0 +1,240 @@
+package sqlitestore
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"game-session-manager/internal/game"
+)
+
+// maxBatch bounds a transaction, so that the first of it does not wait long for the last.
+const maxBatch = 1024
+
+// write is one mutation.
+type write struct {
+	// run executes the statements. It refuses before it has changed anything, or changes all: the transaction is the
+	// writer's alone, so that what it reads there is still true when it writes. Hence no write needs a savepoint. An
+	// error breaks the whole batch; a refusal is an answer like another.
+	run func(*conn) (refusal, error)
+
+	state    atomic.Int32
+	answered chan error
+}
+
+// refusal is the named error with which a write ends that changed nothing, nil for one that was made.
+type refusal error
+
+// States of a write. Whoever moves it out of waiting decides: the writer, or the caller who gave up.
+const (
+	waiting int32 = iota
+	taken
+	withdrawn
+)
+
+// writer makes all mutations, those that wait together in one transaction (group commit), on a connection of its own.
+// It never sees a request's context, because the driver would interrupt the neighbours too.
+type writer struct {
+	dial     func() (*conn, error)
+	conn     *conn // nil after a failure that left it in doubt
+	onCommit func(size int, d time.Duration)
+
+	mu     sync.Mutex
+	queue  []*write
+	closed bool
+	wake   chan struct{} // holds a token when the queue has grown or closed is set
+	done   chan struct{} // closed when run has returned
+}
+
+func newWriter(c *conn, dial func() (*conn, error), onCommit func(int, time.Duration)) *writer {
+	return &writer{conn: c, dial: dial, onCommit: onCommit, wake: make(chan struct{}, 1), done: make(chan struct{})}
+}
+
+// do queues a write and waits for its answer.
+func (w *writer) do(ctx context.Context, run func(*conn) (refusal, error)) error {
+	if ctx.Err() != nil {
+		return game.Unanswered(game.OutcomeNone, ended(ctx))
+	}
+	op := &write{run: run, answered: make(chan error, 1)}
+	if !w.push(op) {
+		return game.Unanswered(game.OutcomeNone, errClosed)
+	}
+	select {
+	case err := <-op.answered:
+		return err
+	case <-ctx.Done():
+	}
+	if op.state.CompareAndSwap(waiting, withdrawn) {
+		return game.Unanswered(game.OutcomeNone, ended(ctx))
+	}
+	select {
+	case err := <-op.answered: // both were ready
+		return err
+	default:
+		return game.Unanswered(game.OutcomeUnknown, ended(ctx))
+	}
+}
+
+func (w *writer) push(op *write) bool {
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return false
+	}
+	w.queue = append(w.queue, op)
+	w.mu.Unlock()
+	w.signal()
+	return true
+}
+
+func (w *writer) signal() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// close lets no more writes in, and waits until those in the queue are answered.
+func (w *writer) close() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.signal()
+	<-w.done
+}
+
+func (w *writer) queued() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue)
+}
+
+// run is the writer's goroutine. It returns after close, when the queue is empty.
+func (w *writer) run() {
+	defer close(w.done)
+	var batch []*write
+	for {
+		var closed bool
+		if batch, closed = w.pull(batch); len(batch) > 0 {
+			w.commit(batch)
+			continue
+		}
+		if closed {
+			break
+		}
+		<-w.wake
+	}
+	if w.conn != nil {
+		_ = w.conn.close() // nothing is left to be lost
+	}
+}
+
+// pull moves the next writes from the queue to the batch, and reports whether there will be no more.
+func (w *writer) pull(batch []*write) (_ []*write, closed bool) {
+	clear(batch)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := min(len(w.queue), maxBatch)
+	batch = append(batch[:0], w.queue[:n]...)
+	rest := copy(w.queue, w.queue[n:])
+	clear(w.queue[rest:])
+	w.queue = w.queue[:rest]
+	return batch, w.closed
+}
+
+// commit makes the batch in one transaction and answers its members.
+func (w *writer) commit(batch []*write) {
+	start := time.Now()
+	if err := w.begin(); err != nil {
+		w.refuse(batch, err)
+		return
+	}
+	members := make([]*write, 0, len(batch))
+	refusals := make([]refusal, 0, len(batch))
+	var failure error
+	for _, op := range batch {
+		if !op.state.CompareAndSwap(waiting, taken) {
+			continue
+		}
+		members = append(members, op)
+		refused, err := op.run(w.conn)
+		refusals = append(refusals, refused)
+		if err != nil {
+			failure = game.Unanswered(game.OutcomeNone, err)
+			break
+		}
+	}
+	if failure == nil {
+		failure = w.end()
+	}
+	if failure != nil {
+		w.rollback()
+		// Those behind the failed one were not tried and are no better off than those before it.
+		w.refuse(batch, errors.Unwrap(failure))
+	}
+	for i, op := range members {
+		switch {
+		case failure != nil:
+			op.answered <- failure
+		case refusals[i] != nil:
+			op.answered <- refusals[i]
+		default:
+			op.answered <- nil
+		}
+	}
+	if failure == nil && w.onCommit != nil && len(members) > 0 {
+		w.onCommit(len(members), time.Since(start))
+	}
+}
+
+// refuse answers those writes whose callers still wait, none of which happened.
+func (w *writer) refuse(batch []*write, cause error) {
+	for _, op := range batch {
+		if op.state.CompareAndSwap(waiting, taken) {
+			op.answered <- game.Unanswered(game.OutcomeNone, cause)
+		}
+	}
+}
+
+func (w *writer) begin() error {
+	if w.conn == nil {
+		c, err := w.dial()
+		if err != nil {
+			return err
+		}
+		w.conn = c
+	}
+	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
+		w.rollback()
+		return err
+	}
+	return nil
+}
+
+// end commits. What fails at a lock, or for want of space to write all of the transaction, did not happen. What fails
+// otherwise, as a flush of the disk does, may be found in the log after a crash.
+func (w *writer) end() error {
+	_, err := w.conn.exec("COMMIT")
+	if err == nil {
+		return nil
+	}
+	switch primary(err) {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL:
+		return game.Unanswered(game.OutcomeNone, err)
+	}
+	return game.Unanswered(game.OutcomeUnknown, err)
+}
+
+// rollback leaves no transaction behind. SQLite ends the transaction itself after some failures and says so with an
+// error; the connection is then given up, since nothing tells this from a connection that is in trouble.
+func (w *writer) rollback() {
+	if _, err := w.conn.exec("ROLLBACK"); err == nil {
+		return
+	}
+	_ = w.conn.close() // its errors tell of the failure that led here
+	w.conn = nil
+}

@@ -1,0 +1,71 @@
+package store_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/store"
+)
+
+func TestOpen(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for url, file := range map[string]string{
+		"sqlite:relative.db":                              "relative.db",
+		"sqlite:./dotted.db":                              "dotted.db",
+		"sqlite:" + filepath.Join(dir, "absolute.db"):     "absolute.db",
+		"sqlite://" + filepath.Join(dir, "with slash.db"): "with slash.db",
+	} {
+		commits := 0
+		s, err := store.Open(t.Context(), url, store.Options{OnCommit: func(int, time.Duration) { commits++ }})
+		if err != nil {
+			t.Fatalf("%s: %v", url, err)
+		}
+		if _, err := s.DropClaims(t.Context(), "none"); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, file)); err != nil || commits != 1 {
+			t.Errorf("%s: %v, and %d commits were told", url, err, commits)
+		}
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+	for url, target := range map[string]error{
+		"":                           store.ErrUnknownScheme,
+		"gsm.db":                     store.ErrUnknownScheme,
+		"/var/lib/gsm.db":            store.ErrUnknownScheme,
+		"redis://user:secret@host/1": store.ErrUnknownScheme,
+		"sqlite:":                    store.ErrBadURL,
+		"sqlite://gsm.db":            store.ErrBadURL,
+		"sqlite:///":                 store.ErrBadURL,
+	} {
+		s, err := store.Open(t.Context(), url, store.Options{})
+		if !errors.Is(err, target) {
+			t.Errorf("%s: got error %v, want %v", url, err, target)
+			continue
+		}
+		if s != nil || !strings.Contains(err.Error(), "sqlite:") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v, %v", url, s, err)
+		}
+	}
+}
+
+// A Store of no engine is no Store: callers compare it with nil.
+func TestOpenAnswersNil(t *testing.T) {
+	t.Parallel()
+	var none game.Store
+	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "missing", "gsm.db"), store.Options{})
+	if s != none || err == nil {
+		t.Errorf("got %v and %v", s, err)
+	}
+}

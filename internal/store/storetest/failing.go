@@ -1,0 +1,122 @@
+package storetest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"game-session-manager/internal/game"
+)
+
+// Fault makes an operation fail.
+type Fault struct {
+	Operation string // the method's name
+	From      int    // the first call that fails, counted from 1; 0 is 1
+	Calls     int    // how many calls fail; 0 for all from then on
+	After     bool   // the operation is done, and its answer lost
+	Err       error
+}
+
+// Failing returns a store that fails as it is told, and is the given one otherwise.
+func Failing(s game.Store, faults ...Fault) game.Store {
+	return &failing{Store: s, faults: faults, calls: make(map[string]int)}
+}
+
+type failing struct {
+	game.Store
+	faults []Fault
+
+	mu    sync.Mutex
+	calls map[string]int
+}
+
+// call does the operation unless it is to fail.
+func (f *failing) call(operation string, do func() error) error {
+	f.mu.Lock()
+	f.calls[operation]++
+	n := f.calls[operation]
+	f.mu.Unlock()
+	for _, fault := range f.faults {
+		from := max(fault.From, 1)
+		if fault.Operation != operation || n < from || fault.Calls > 0 && n >= from+fault.Calls {
+			continue
+		}
+		if fault.After {
+			if err := do(); err != nil {
+				return err
+			}
+		}
+		return fault.Err
+	}
+	return do()
+}
+
+// ask does an operation that has an answer, which is zero if it fails.
+func ask[A any](f *failing, operation string, do func() (A, error)) (A, error) {
+	var answer A
+	err := f.call(operation, func() (err error) {
+		answer, err = do()
+		return err
+	})
+	if err != nil {
+		var none A
+		return none, err
+	}
+	return answer, nil
+}
+
+func (f *failing) Ping(ctx context.Context) (game.Facts, error) {
+	return ask(f, "Ping", func() (game.Facts, error) { return f.Store.Ping(ctx) })
+}
+
+func (f *failing) Stats(ctx context.Context) (game.Stats, error) {
+	return ask(f, "Stats", func() (game.Stats, error) { return f.Store.Stats(ctx) })
+}
+
+func (f *failing) CreatePlayer(ctx context.Context, p game.Player) error {
+	return f.call("CreatePlayer", func() error { return f.Store.CreatePlayer(ctx, p) })
+}
+
+func (f *failing) Player(ctx context.Context, project game.ProjectID, id game.PlayerID) (game.Player, error) {
+	return ask(f, "Player", func() (game.Player, error) { return f.Store.Player(ctx, project, id) })
+}
+
+func (f *failing) ReplacePlayer(ctx context.Context, old, next game.Player) error {
+	return f.call("ReplacePlayer", func() error { return f.Store.ReplacePlayer(ctx, old, next) })
+}
+
+func (f *failing) DeletePlayer(ctx context.Context, old game.Player) error {
+	return f.call("DeletePlayer", func() error { return f.Store.DeletePlayer(ctx, old) })
+}
+
+func (f *failing) Players(ctx context.Context, q game.PlayerQuery) ([]game.Player, error) {
+	return ask(f, "Players", func() ([]game.Player, error) { return f.Store.Players(ctx, q) })
+}
+
+func (f *failing) CreateSession(ctx context.Context, v game.Session) error {
+	return f.call("CreateSession", func() error { return f.Store.CreateSession(ctx, v) })
+}
+
+func (f *failing) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (game.Session, error) {
+	return ask(f, "Session", func() (game.Session, error) { return f.Store.Session(ctx, project, id) })
+}
+
+func (f *failing) ReplaceSession(ctx context.Context, old, next game.Session) error {
+	return f.call("ReplaceSession", func() error { return f.Store.ReplaceSession(ctx, old, next) })
+}
+
+func (f *failing) Sessions(ctx context.Context, q game.SessionQuery) ([]game.Session, error) {
+	return ask(f, "Sessions", func() ([]game.Session, error) { return f.Store.Sessions(ctx, q) })
+}
+
+func (f *failing) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Claim, error) {
+	return ask(f, "Claim", func() (game.Claim, error) { return f.Store.Claim(ctx, c, now) })
+}
+
+func (f *failing) DropClaims(ctx context.Context, documentID string) (int, error) {
+	return ask(f, "DropClaims", func() (int, error) { return f.Store.DropClaims(ctx, documentID) })
+}
+
+func (f *failing) PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error) {
+	return ask(f, "PurgeClaims", func() (int, error) { return f.Store.PurgeClaims(ctx, now, limit) })
+}

@@ -1,0 +1,224 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"game-session-manager/internal/game"
+)
+
+func lifecycle() []check {
+	return []check{
+		{"ended context", endedContext},
+		{"deadlines", deadlines},
+		{"close twice", closeTwice},
+		{"use after close", useAfterClose},
+		{"close waits", closeWaits},
+		{"ping", ping},
+		{"stats", stats},
+	}
+}
+
+// call is one method with arguments that would succeed.
+type call struct {
+	name  string
+	write bool
+	do    func(context.Context) error
+}
+
+// calls returns every method that takes a context, on documents that are stored.
+func calls(s game.Store, p game.Player, v game.Session) []call {
+	nextPlayer, nextSession := p, v
+	nextPlayer.Version++
+	nextSession.Version++
+	return []call{
+		{"CreatePlayer", true, func(ctx context.Context) error { return s.CreatePlayer(ctx, activePlayer()) }},
+		{"Player", false, func(ctx context.Context) error { _, err := s.Player(ctx, project, p.ID); return err }},
+		{"ReplacePlayer", true, func(ctx context.Context) error { return s.ReplacePlayer(ctx, p, nextPlayer) }},
+		{"Players", false, func(ctx context.Context) error {
+			_, err := s.Players(ctx, game.PlayerQuery{Project: project, Limit: 1})
+			return err
+		}},
+		{"CreateSession", true, func(ctx context.Context) error { return s.CreateSession(ctx, newSession()) }},
+		{"Session", false, func(ctx context.Context) error { _, err := s.Session(ctx, project, v.ID); return err }},
+		{"ReplaceSession", true, func(ctx context.Context) error { return s.ReplaceSession(ctx, v, nextSession) }},
+		{"Sessions", false, func(ctx context.Context) error {
+			_, err := s.Sessions(ctx, game.SessionQuery{Project: project, Limit: 1})
+			return err
+		}},
+		{"Claim", true, func(ctx context.Context) error { _, err := s.Claim(ctx, newClaim(), now()); return err }},
+		{"DropClaims", true, func(ctx context.Context) error { _, err := s.DropClaims(ctx, newID()); return err }},
+		{"PurgeClaims", true, func(ctx context.Context) error { _, err := s.PurgeClaims(ctx, now(), 1); return err }},
+		{"Ping", false, func(ctx context.Context) error { _, err := s.Ping(ctx); return err }},
+		{"Stats", false, func(ctx context.Context) error { _, err := s.Stats(ctx); return err }},
+		{"DeletePlayer", true, func(ctx context.Context) error { return s.DeletePlayer(ctx, p) }},
+	}
+}
+
+// outcome returns what a failed write says of itself.
+func outcome(err error) any {
+	if e := (*game.Error)(nil); errors.As(err, &e) {
+		return e.Extras["outcome"]
+	}
+	return nil
+}
+
+func stored(t *testing.T, s game.Store) (game.Player, game.Session) {
+	p, v := activePlayer(), newSession()
+	must(t, s.CreatePlayer(t.Context(), p))
+	must(t, s.CreateSession(t.Context(), v))
+	return p, v
+}
+
+func endedContext(t *testing.T, s game.Store) {
+	p, v := stored(t, s)
+	cause := errors.New("the caller hung up")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(cause)
+	for _, c := range calls(s, p, v) {
+		start := time.Now()
+		err := c.do(ctx)
+		wantError(t, err, game.ErrStoreUnavailable)
+		if took := time.Since(start); took > prompt {
+			t.Errorf("%s took %v", c.name, took)
+		}
+		if c.write && outcome(err) != game.OutcomeNone {
+			t.Errorf("%s: outcome %v, want %s", c.name, outcome(err), game.OutcomeNone)
+		}
+	}
+	wantPlayer(t, s, p)
+	wantSession(t, s, v)
+}
+
+// deadlines lets contexts end at every moment of a write. What is said not to have happened must not have.
+func deadlines(t *testing.T, s game.Store) {
+	created := make([]game.Player, 200)
+	results := together(len(created), func(i int) error {
+		created[i] = activePlayer()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i*20)*time.Microsecond)
+		defer cancel()
+		return s.CreatePlayer(ctx, created[i])
+	})
+	for i, err := range results {
+		if err == nil {
+			wantPlayer(t, s, created[i])
+			continue
+		}
+		wantError(t, err, game.ErrStoreUnavailable)
+		if outcome(err) == game.OutcomeNone {
+			_, err := s.Player(t.Context(), project, created[i].ID)
+			wantError(t, err, game.ErrPlayerNotFound)
+		} else if outcome(err) != game.OutcomeUnknown {
+			t.Errorf("outcome %v", outcome(err))
+		}
+	}
+}
+
+func closeTwice(t *testing.T, s game.Store) {
+	must(t, s.Close())
+	must(t, s.Close())
+}
+
+func useAfterClose(t *testing.T, s game.Store) {
+	p, v := stored(t, s)
+	must(t, s.Close())
+	for _, c := range calls(s, p, v) {
+		err := c.do(t.Context())
+		if !errors.Is(err, game.ErrStoreUnavailable) {
+			t.Errorf("%s: got %v, want %v", c.name, err, game.ErrStoreUnavailable)
+		}
+		if c.write && outcome(err) != game.OutcomeNone {
+			t.Errorf("%s: outcome %v, want %s", c.name, outcome(err), game.OutcomeNone)
+		}
+	}
+}
+
+// closeWaits closes the store among calls: each is answered, by the store or by its being closed.
+func closeWaits(t *testing.T, s game.Store) {
+	p, _ := stored(t, s)
+	for _, err := range together(64, func(i int) error {
+		switch {
+		case i == 32:
+			return s.Close()
+		case i%2 == 0:
+			_, err := s.Player(t.Context(), project, p.ID)
+			return err
+		}
+		return s.CreatePlayer(t.Context(), activePlayer())
+	}) {
+		if err != nil {
+			wantError(t, err, game.ErrStoreUnavailable)
+		}
+	}
+}
+
+func ping(t *testing.T, s game.Store) {
+	facts, err := s.Ping(t.Context())
+	must(t, err)
+	if engine, _ := facts["engine"].(string); engine == "" {
+		t.Errorf("the facts do not name the engine: %v", facts)
+	}
+	if _, err := json.Marshal(facts); err != nil {
+		t.Errorf("the facts are no JSON values: %v", err)
+	}
+}
+
+func stats(t *testing.T, s game.Store) {
+	wanted := game.Stats{Sessions: map[game.SessionStatus]int64{}}
+	for _, status := range game.SessionStatuses() {
+		wanted.Sessions[status] = 0
+	}
+	wantStats(t, s, wanted)
+
+	for i := range 9 {
+		p := activePlayer()
+		p.Project = game.ProjectID([]string{"one", "two"}[i%2])
+		if i%3 == 0 {
+			p = nameless(p)
+		} else {
+			wanted.Players++
+		}
+		must(t, s.CreatePlayer(t.Context(), p))
+	}
+	for i, status := range game.SessionStatuses() {
+		for k := range i { // none is pending
+			v := openSession(10)
+			v.Project, v.Status = game.ProjectID([]string{"one", "two"}[k%2]), status
+			for range k {
+				v.Members = append(v.Members, newMember())
+			}
+			must(t, s.CreateSession(t.Context(), v))
+			wanted.Sessions[status]++
+			if !status.Terminal() {
+				wanted.Members += int64(k)
+			}
+		}
+	}
+	wantStats(t, s, wanted)
+
+	v := openSession(10)
+	must(t, s.CreateSession(t.Context(), v))
+	next := v
+	next.Version, next.Members, next.Status = 2, []game.Member{newMember(), newMember()}, game.StatusInProgress
+	must(t, s.ReplaceSession(t.Context(), v, next))
+	wanted.Sessions[game.StatusInProgress]++
+	wanted.Members += 2
+	wantStats(t, s, wanted)
+
+	v, next.Version, next.Status = next, 3, game.StatusFailed
+	must(t, s.ReplaceSession(t.Context(), v, next))
+	wanted.Sessions[game.StatusInProgress]--
+	wanted.Sessions[game.StatusFailed]++
+	wanted.Members -= 2
+	wantStats(t, s, wanted)
+}
+
+func wantStats(t *testing.T, s game.Store, wanted game.Stats) {
+	t.Helper()
+	got, err := s.Stats(t.Context())
+	must(t, err)
+	want(t, got, wanted)
+}

@@ -1,0 +1,272 @@
+package storetest
+
+import (
+	"strings"
+	"testing"
+
+	"game-session-manager/internal/game"
+)
+
+func players() []check {
+	return []check{
+		{"create and read", createPlayer},
+		{"not found", playerNotFound},
+		{"exists", playerExists},
+		{"replace", replacePlayer},
+		{"replace refused", replacePlayerRefused},
+		{"delete", deletePlayer},
+		{"without names", playersWithoutNames},
+		{"username unique", usernameUnique},
+		{"username freed", usernameFreed},
+		{"identity unique", identityUnique},
+		{"identity freed", identityFreed},
+		{"failed replace changes nothing", failedPlayerReplace},
+		{"project", playersOfProjects},
+	}
+}
+
+func createPlayer(t *testing.T, s game.Store) {
+	p := newPlayer()
+	must(t, s.CreatePlayer(t.Context(), p))
+	wantPlayer(t, s, p)
+}
+
+func playerNotFound(t *testing.T, s game.Store) {
+	p := activePlayer()
+	_, err := s.Player(t.Context(), project, p.ID)
+	wantError(t, err, game.ErrPlayerNotFound)
+	wantError(t, s.ReplacePlayer(t.Context(), p, p), game.ErrPlayerNotFound)
+	must(t, s.DeletePlayer(t.Context(), p))
+}
+
+func playerExists(t *testing.T, s game.Store) {
+	p := activePlayer()
+	must(t, s.CreatePlayer(t.Context(), p))
+	other := activePlayer()
+	other.ID = p.ID
+	wantError(t, s.CreatePlayer(t.Context(), other), game.ErrExists)
+	wantPlayer(t, s, p)
+
+	other.ID = game.PlayerID(newID())
+	must(t, s.CreatePlayer(t.Context(), other)) // its names were not kept by the failure
+}
+
+func replacePlayer(t *testing.T, s game.Store) {
+	old := activePlayer()
+	must(t, s.CreatePlayer(t.Context(), old))
+	next := newPlayer()
+	next.ID, next.Version, next.CreatedAt = old.ID, 2, old.CreatedAt
+	must(t, s.ReplacePlayer(t.Context(), old, next))
+	wantPlayer(t, s, next)
+
+	last := next
+	last.Version, last.DisplayName = 3, "only this differs"
+	must(t, s.ReplacePlayer(t.Context(), next, last))
+	wantPlayer(t, s, last)
+}
+
+func replacePlayerRefused(t *testing.T, s game.Store) {
+	old := activePlayer()
+	must(t, s.CreatePlayer(t.Context(), old))
+	next := old
+	next.Version, next.DisplayName = 2, "two"
+	must(t, s.ReplacePlayer(t.Context(), old, next))
+
+	late := old
+	late.Version, late.DisplayName = 2, "late"
+	wantError(t, s.ReplacePlayer(t.Context(), old, late), game.ErrStale)
+	wantPlayer(t, s, next)
+
+	wantError(t, s.DeletePlayer(t.Context(), old), game.ErrStale)
+	wantPlayer(t, s, next)
+	must(t, s.DeletePlayer(t.Context(), next))
+	wantError(t, s.ReplacePlayer(t.Context(), next, late), game.ErrPlayerNotFound)
+}
+
+func deletePlayer(t *testing.T, s game.Store) {
+	p := activePlayer()
+	must(t, s.CreatePlayer(t.Context(), p))
+	must(t, s.DeletePlayer(t.Context(), p))
+	_, err := s.Player(t.Context(), project, p.ID)
+	wantError(t, err, game.ErrPlayerNotFound)
+	must(t, s.DeletePlayer(t.Context(), p))
+
+	must(t, s.CreatePlayer(t.Context(), p)) // id, username and identities are free
+	wantPlayer(t, s, p)
+}
+
+// nameless returns what is left of a player whose erasure is under way.
+func nameless(p game.Player) game.Player {
+	p.Profile = game.Profile{Identities: map[string]string{}, Attributes: game.Attributes{}}
+	p.ErasingSince = later(p.UpdatedAt)
+	p.Version++
+	return p
+}
+
+func playersWithoutNames(t *testing.T, s game.Store) {
+	for range 2 {
+		p := activePlayer()
+		p.Identities = map[string]string{}
+		must(t, s.CreatePlayer(t.Context(), p))
+		wantPlayer(t, s, p)
+		marked := nameless(p)
+		must(t, s.ReplacePlayer(t.Context(), p, marked))
+		wantPlayer(t, s, marked)
+	}
+	for range 2 {
+		p := nameless(activePlayer())
+		must(t, s.CreatePlayer(t.Context(), p))
+		wantPlayer(t, s, p)
+	}
+}
+
+func usernameUnique(t *testing.T, s game.Store) {
+	p := activePlayer()
+	must(t, s.CreatePlayer(t.Context(), p))
+	other := activePlayer()
+	other.Username = strings.ToUpper(p.Username)
+	wantError(t, s.CreatePlayer(t.Context(), other), game.ErrUsernameTaken)
+	_, err := s.Player(t.Context(), project, other.ID)
+	wantError(t, err, game.ErrPlayerNotFound)
+
+	elsewhere := other
+	elsewhere.Project, elsewhere.ID = "elsewhere", game.PlayerID(newID())
+	must(t, s.CreatePlayer(t.Context(), elsewhere))
+
+	other.Username = "another"
+	must(t, s.CreatePlayer(t.Context(), other)) // the failure kept none of its identities
+	renamed := other
+	renamed.Username, renamed.Version = p.Username, 2
+	wantError(t, s.ReplacePlayer(t.Context(), other, renamed), game.ErrUsernameTaken)
+	wantPlayer(t, s, other)
+
+	recased := p
+	recased.Username, recased.Version = strings.ToUpper(p.Username), 2
+	must(t, s.ReplacePlayer(t.Context(), p, recased))
+	wantPlayer(t, s, recased)
+}
+
+func usernameFreed(t *testing.T, s game.Store) {
+	p := activePlayer()
+	must(t, s.CreatePlayer(t.Context(), p))
+	name := p.Username
+	renamed := p
+	renamed.Username, renamed.Version = "renamed", 2
+	must(t, s.ReplacePlayer(t.Context(), p, renamed))
+
+	second := activePlayer()
+	second.Username = name
+	must(t, s.CreatePlayer(t.Context(), second))
+	must(t, s.ReplacePlayer(t.Context(), second, nameless(second)))
+
+	third := activePlayer()
+	third.Username = name
+	must(t, s.CreatePlayer(t.Context(), third))
+	must(t, s.DeletePlayer(t.Context(), third))
+
+	fourth := activePlayer()
+	fourth.Username = name
+	must(t, s.CreatePlayer(t.Context(), fourth))
+}
+
+// withIdentity returns a player with one identity, the same for all.
+func withIdentity() game.Player {
+	p := activePlayer()
+	p.Identities = map[string]string{"steam": "7656"}
+	return p
+}
+
+func identityUnique(t *testing.T, s game.Store) {
+	p := withIdentity()
+	must(t, s.CreatePlayer(t.Context(), p))
+	other := withIdentity()
+	other.Identities["epic"] = "first"
+	wantError(t, s.CreatePlayer(t.Context(), other), game.ErrIdentityTaken)
+	_, err := s.Player(t.Context(), project, other.ID)
+	wantError(t, err, game.ErrPlayerNotFound)
+
+	other.Identities = map[string]string{"epic": "first", "psn": "7656", "xbox": "STEAM"}
+	must(t, s.CreatePlayer(t.Context(), other))
+	greedy := other
+	greedy.Version, greedy.Identities = 2, map[string]string{"steam": "7656", "epic": "first"}
+	wantError(t, s.ReplacePlayer(t.Context(), other, greedy), game.ErrIdentityTaken)
+	wantPlayer(t, s, other)
+
+	cased := withIdentity()
+	cased.Identities = map[string]string{"steam": "7656 ", "epic": "First"}
+	must(t, s.CreatePlayer(t.Context(), cased))
+	elsewhere := withIdentity()
+	elsewhere.Project = "elsewhere"
+	must(t, s.CreatePlayer(t.Context(), elsewhere))
+}
+
+func identityFreed(t *testing.T, s game.Store) {
+	p := withIdentity()
+	must(t, s.CreatePlayer(t.Context(), p))
+	moved := p
+	moved.Version, moved.Identities = 2, map[string]string{"steam": "1234"}
+	must(t, s.ReplacePlayer(t.Context(), p, moved))
+
+	second := withIdentity()
+	must(t, s.CreatePlayer(t.Context(), second))
+	must(t, s.ReplacePlayer(t.Context(), second, nameless(second)))
+
+	third := withIdentity()
+	must(t, s.CreatePlayer(t.Context(), third))
+	must(t, s.DeletePlayer(t.Context(), third))
+
+	must(t, s.CreatePlayer(t.Context(), withIdentity()))
+	taken := activePlayer()
+	taken.Identities = map[string]string{"steam": "1234"}
+	wantError(t, s.CreatePlayer(t.Context(), taken), game.ErrIdentityTaken)
+}
+
+func failedPlayerReplace(t *testing.T, s game.Store) {
+	p, rival := activePlayer(), activePlayer()
+	must(t, s.CreatePlayer(t.Context(), p))
+	must(t, s.CreatePlayer(t.Context(), rival))
+
+	for _, names := range []struct {
+		username   string
+		identities map[string]string
+	}{
+		{rival.Username, map[string]string{"psn": "wanted"}},
+		{"wanted", rival.Identities},
+	} {
+		next := p
+		next.Version, next.Username, next.Identities, next.Status = 2, names.username, names.identities, game.PlayerSuspended
+		if err := s.ReplacePlayer(t.Context(), p, next); err == nil {
+			t.Error("taken names were given twice")
+		}
+		wantPlayer(t, s, p)
+	}
+	stale := p
+	stale.Version, stale.Username, stale.Identities = 9, "wanted", map[string]string{"psn": "wanted"}
+	wantError(t, s.ReplacePlayer(t.Context(), stale, stale), game.ErrStale)
+
+	heir := activePlayer() // nothing of what failed is held
+	heir.Username, heir.Identities = "wanted", map[string]string{"psn": "wanted"}
+	must(t, s.CreatePlayer(t.Context(), heir))
+	thief := activePlayer() // and nothing was lost
+	thief.Identities = p.Identities
+	wantError(t, s.CreatePlayer(t.Context(), thief), game.ErrIdentityTaken)
+	found, err := s.Players(t.Context(), game.PlayerQuery{Project: project, Status: game.PlayerSuspended, Limit: 10})
+	must(t, err)
+	want(t, found, []game.Player{})
+}
+
+func playersOfProjects(t *testing.T, s game.Store) {
+	p := activePlayer()
+	must(t, s.CreatePlayer(t.Context(), p))
+	_, err := s.Player(t.Context(), "elsewhere", p.ID)
+	wantError(t, err, game.ErrPlayerNotFound)
+
+	old, next := p, p
+	old.Project, next.Project, next.Version = "elsewhere", "elsewhere", 2
+	wantError(t, s.ReplacePlayer(t.Context(), old, next), game.ErrPlayerNotFound)
+	must(t, s.DeletePlayer(t.Context(), old))
+	found, err := s.Players(t.Context(), game.PlayerQuery{Project: "elsewhere", Limit: 10})
+	must(t, err)
+	want(t, found, []game.Player{})
+	wantPlayer(t, s, p)
+}

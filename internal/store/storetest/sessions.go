@@ -1,0 +1,154 @@
+package storetest
+
+import (
+	"testing"
+
+	"game-session-manager/internal/game"
+)
+
+func sessions() []check {
+	return []check{
+		{"create and read", createSession},
+		{"not found", sessionNotFound},
+		{"exists", sessionExists},
+		{"replace", replaceSession},
+		{"replace refused", replaceSessionRefused},
+		{"failed replace changes nothing", failedSessionReplace},
+		{"members come and go", membersComeAndGo},
+		{"project", sessionsOfProjects},
+	}
+}
+
+func createSession(t *testing.T, s game.Store) {
+	v := newSession()
+	must(t, s.CreateSession(t.Context(), v))
+	wantSession(t, s, v)
+	empty := openSession(2)
+	empty.Connection = nil
+	must(t, s.CreateSession(t.Context(), empty))
+	wantSession(t, s, empty)
+}
+
+func sessionNotFound(t *testing.T, s game.Store) {
+	v := newSession()
+	_, err := s.Session(t.Context(), project, v.ID)
+	wantError(t, err, game.ErrSessionNotFound)
+	wantError(t, s.ReplaceSession(t.Context(), v, v), game.ErrSessionNotFound)
+}
+
+func sessionExists(t *testing.T, s game.Store) {
+	v := newSession()
+	must(t, s.CreateSession(t.Context(), v))
+	other := newSession()
+	other.ID = v.ID
+	wantError(t, s.CreateSession(t.Context(), other), game.ErrExists)
+	wantSession(t, s, v)
+	wantFound(t, s, game.SessionQuery{Member: other.Members[0].PlayerID})
+}
+
+func replaceSession(t *testing.T, s game.Store) {
+	old := openSession(4)
+	must(t, s.CreateSession(t.Context(), old))
+	next := newSession()
+	next.ID, next.Version, next.CreatedAt = old.ID, 2, old.CreatedAt
+	must(t, s.ReplaceSession(t.Context(), old, next))
+	wantSession(t, s, next)
+
+	last := next
+	last.Version, last.Name = 3, "only this differs"
+	must(t, s.ReplaceSession(t.Context(), next, last))
+	wantSession(t, s, last)
+}
+
+func replaceSessionRefused(t *testing.T, s game.Store) {
+	old := openSession(4)
+	must(t, s.CreateSession(t.Context(), old))
+	next := old
+	next.Version, next.Name = 2, "two"
+	must(t, s.ReplaceSession(t.Context(), old, next))
+	late := old
+	late.Version, late.Name = 2, "late"
+	wantError(t, s.ReplaceSession(t.Context(), old, late), game.ErrStale)
+	wantSession(t, s, next)
+}
+
+func failedSessionReplace(t *testing.T, s game.Store) {
+	v := openSession(4)
+	host := newMember()
+	v.HostID, v.Members = &host.PlayerID, []game.Member{host}
+	must(t, s.CreateSession(t.Context(), v))
+
+	stale, intruder := v, newMember()
+	stale.Version = 7
+	next := v
+	next.Version, next.Status, next.Mode, next.MaxPlayers = 8, game.StatusStarting, "other", 20
+	next.HostID, next.Members = &intruder.PlayerID, []game.Member{intruder}
+	next.Attributes = game.Attributes{"other": game.BoolValue(true)}
+	wantError(t, s.ReplaceSession(t.Context(), stale, next), game.ErrStale)
+
+	wantSession(t, s, v)
+	for _, q := range []game.SessionQuery{
+		{Member: host.PlayerID}, {Host: host.PlayerID}, {Attributes: v.Attributes}, {Mode: v.Mode}, {Status: v.Status}, {FreeSeats: 3},
+	} {
+		wantFound(t, s, q, v)
+	}
+	for _, q := range []game.SessionQuery{
+		{Member: intruder.PlayerID}, {Host: intruder.PlayerID}, {Attributes: next.Attributes}, {Mode: next.Mode}, {Status: next.Status}, {FreeSeats: 4},
+	} {
+		wantFound(t, s, q)
+	}
+}
+
+func membersComeAndGo(t *testing.T, s game.Store) {
+	v := openSession(8)
+	must(t, s.CreateSession(t.Context(), v))
+	a, b, c := newMember(), newMember(), newMember()
+	steps := [][]game.Member{{a}, {a, b}, {b}, {b, c}, {c, b}, {a}, {}}
+	for _, members := range steps {
+		next := v
+		next.Version++
+		next.Members = members
+		must(t, s.ReplaceSession(t.Context(), v, next))
+		v = next
+		wantSession(t, s, v)
+		for _, m := range []game.Member{a, b, c} {
+			q := game.SessionQuery{Member: m.PlayerID}
+			if matches(game.SessionQuery{Project: project, Member: m.PlayerID}, v) {
+				wantFound(t, s, q, v)
+			} else {
+				wantFound(t, s, q)
+			}
+		}
+	}
+}
+
+func sessionsOfProjects(t *testing.T, s game.Store) {
+	v := newSession()
+	must(t, s.CreateSession(t.Context(), v))
+	_, err := s.Session(t.Context(), "elsewhere", v.ID)
+	wantError(t, err, game.ErrSessionNotFound)
+	old, next := v, v
+	old.Project, next.Project, next.Version = "elsewhere", "elsewhere", 2
+	wantError(t, s.ReplaceSession(t.Context(), old, next), game.ErrSessionNotFound)
+	for _, q := range []game.SessionQuery{
+		{}, {Member: v.Members[0].PlayerID}, {Host: *v.HostID}, {Attributes: v.Attributes}, {Mode: v.Mode}, {Status: v.Status},
+	} {
+		q.Project, q.Limit = "elsewhere", 10
+		found, err := s.Sessions(t.Context(), q)
+		must(t, err)
+		want(t, found, []game.Session{})
+	}
+	wantSession(t, s, v)
+}
+
+// wantFound reports a list of the project that is not the sessions wanted, newest first.
+func wantFound(t *testing.T, s game.Store, q game.SessionQuery, wanted ...game.Session) {
+	t.Helper()
+	q.Project, q.Limit = project, 100
+	found, err := s.Sessions(t.Context(), q)
+	must(t, err)
+	if wanted == nil {
+		wanted = []game.Session{}
+	}
+	want(t, found, wanted)
+}

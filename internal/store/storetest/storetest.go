@@ -1,0 +1,218 @@
+// Package storetest is what every engine promises, as one test suite: see [game.Store]. An engine runs it on stores of its
+// own making. There are no exceptions to ask for: an engine that needs one cannot keep the promise.
+//
+// It leaves to each engine's own tests what only that engine has: locks, migrations, crashes.
+package storetest
+
+import (
+	"errors"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"game-session-manager/internal/game"
+)
+
+// project is where the tests keep documents if they do not say otherwise.
+const project = game.DefaultProject
+
+// prompt is how soon a call must return whose context has ended. It is long, for machines that are busy.
+const prompt = 5 * time.Second
+
+// check is one promise, tested on a store that is fresh, empty and its own.
+type check struct {
+	name string
+	run  func(*testing.T, game.Store)
+}
+
+// Run tests the engine. The function opens a fresh and empty store, and closes and removes it at the test's cleanup.
+func Run(t *testing.T, open func(t *testing.T) game.Store) {
+	for group, checks := range map[string][]check{
+		"Players":     players(),
+		"Sessions":    sessions(),
+		"Claims":      claims(),
+		"Lists":       lists(),
+		"Values":      values(),
+		"Concurrency": concurrency(),
+		"Lifecycle":   lifecycle(),
+		"Model":       model(),
+	} {
+		t.Run(group, func(t *testing.T) {
+			t.Parallel()
+			for _, c := range checks {
+				t.Run(c.name, func(t *testing.T) {
+					t.Parallel()
+					c.run(t, open(t))
+				})
+			}
+		})
+	}
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// now is a time that every engine keeps: milliseconds in UTC.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+// later returns a time after t that differs from it in its milliseconds.
+func later(t time.Time) *time.Time {
+	l := t.Add(3661*time.Second + 7*time.Millisecond)
+	return &l
+}
+
+// newPlayer returns a player with every field set. Its names are its own.
+func newPlayer() game.Player {
+	at, id := now(), newID()
+	return game.Player{
+		ID: game.PlayerID(id), Project: project, Version: 1, CreatedAt: at, UpdatedAt: *later(at), ErasingSince: later(*later(at)),
+		Profile: game.Profile{
+			Username:         "Player-" + id[14:],
+			DisplayName:      "Zoë the 2nd",
+			Identities:       map[string]string{"steam": id, "epic": "x-" + id},
+			Attributes:       newAttributes(),
+			Status:           game.PlayerSuspended,
+			SuspendedUntil:   later(at),
+			SuspensionReason: "said things",
+		},
+	}
+}
+
+// activePlayer returns a player as most are.
+func activePlayer() game.Player {
+	p := newPlayer()
+	p.ErasingSince, p.SuspendedUntil, p.SuspensionReason, p.Status = nil, nil, "", game.PlayerActive
+	return p
+}
+
+// newSession returns a session with every field set.
+func newSession() game.Session {
+	at, host := now(), game.PlayerID(newID())
+	return game.Session{
+		ID: game.SessionID(newID()), Project: project, Version: 1, CreatedAt: at, UpdatedAt: *later(at),
+		Settings: game.Settings{
+			Name: "Friday night", Mode: "ranked", Map: "dust", Region: "eu-west", Visibility: game.VisibilityPrivate,
+			Locked: true, JoinInProgress: true, AllowRematch: true, MaxPlayers: 10, MinPlayers: 2,
+			Teams: map[string]int{"red": 5, "blue": 4}, Attributes: newAttributes(),
+		},
+		Status: game.StatusEnded, EndReason: game.ReasonCompleted, HostID: &host,
+		Members: []game.Member{
+			{PlayerID: host, Team: "red", Status: game.MemberJoined, JoinedAt: at, Attributes: newAttributes()},
+			{PlayerID: game.PlayerID(newID()), Team: "blue", Status: game.MemberDisconnected, JoinedAt: *later(at), Attributes: newAttributes()},
+		},
+		Connection: &game.Connection{Address: "203.0.113.7", Port: 27015, Protocol: "udp"},
+		Result:     `{"score":{"blue":1,"red":2.5},"winner":"red"}`,
+		StartedAt:  later(at), EndedAt: later(*later(at)),
+	}
+}
+
+// openSession returns a session that takes players.
+func openSession(seats int) game.Session {
+	v := newSession()
+	v.Status, v.EndReason, v.Result, v.StartedAt, v.EndedAt = game.StatusOpen, "", "", nil, nil
+	v.HostID, v.Members, v.Locked, v.MaxPlayers, v.Teams = nil, []game.Member{}, false, seats, map[string]int{}
+	v.Visibility = game.VisibilityPublic
+	return v
+}
+
+func newAttributes() game.Attributes {
+	return game.Attributes{"mmr": game.NumberValue(1200.5), "country": game.StringValue("nl"), "pro": game.BoolValue(true)}
+}
+
+func newMember() game.Member {
+	return game.Member{PlayerID: game.PlayerID(newID()), Status: game.MemberJoined, JoinedAt: now(), Attributes: game.Attributes{}}
+}
+
+// reporter is the part of a test that is common to [testing.T] and rapid's.
+type reporter interface {
+	Helper()
+	Fatal(args ...any)
+	Errorf(format string, args ...any)
+}
+
+// must ends the test unless err is nil.
+func must(tb reporter, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// wantError reports an error that is another than the target.
+func wantError(tb reporter, err, target error) {
+	tb.Helper()
+	if !errors.Is(err, target) {
+		tb.Errorf("got error %v, want %v", err, target)
+	}
+}
+
+// want reports a difference between documents. Nil and empty are not the same: engines answer empty for none.
+func want(tb reporter, got, wanted any) {
+	tb.Helper()
+	equalValues := cmp.Comparer(func(a, b game.Value) bool { return a == b })
+	if d := cmp.Diff(wanted, got, equalValues); d != "" {
+		tb.Errorf("-want +got\n%s", d)
+	}
+}
+
+// wantPlayer reports a stored player that is not as it should be.
+func wantPlayer(t *testing.T, s game.Store, wanted game.Player) {
+	t.Helper()
+	got, err := s.Player(t.Context(), wanted.Project, wanted.ID)
+	must(t, err)
+	want(t, got, wanted)
+}
+
+// wantSession reports a stored session that is not as it should be.
+func wantSession(t *testing.T, s game.Store, wanted game.Session) {
+	t.Helper()
+	got, err := s.Session(t.Context(), wanted.Project, wanted.ID)
+	must(t, err)
+	want(t, got, wanted)
+}
+
+// together calls the function n times at once and returns the errors.
+func together(n int, call func(i int) error) []error {
+	results := make([]error, n)
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			results[i] = call(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+	return results
+}
+
+// zeroFields returns the paths of exported fields, at any depth, that are zero: what a fixture forgot.
+func zeroFields(v reflect.Value, path string) []string {
+	if v.IsZero() {
+		return []string{path}
+	}
+	var zero []string
+	switch v.Kind() { //nolint:exhaustive // the other kinds have nothing inside
+	case reflect.Pointer:
+		return zeroFields(v.Elem(), path)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() {
+				zero = append(zero, zeroFields(v.Field(i), path+"."+f.Name)...)
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			zero = append(zero, zeroFields(v.Index(i), path+"[]")...)
+		}
+	case reflect.Map:
+		for _, k := range v.MapKeys() {
+			zero = append(zero, zeroFields(v.MapIndex(k), path+"["+k.String()+"]")...)
+		}
+	}
+	return zero
+}
