@@ -1,0 +1,77 @@
+// Package config is what can be configured, as one documented struct. Its tags are the command line's flags, the
+// environment and the manual at once; cmd/gsm reads them, and nothing else imports this package.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// Server is the configuration of "gsm serve".
+type Server struct {
+	HTTPAddr        string        `env:"GSM_HTTP_ADDR"        default:"127.0.0.1:8080" help:"Where the API listens. Port 0 takes a free one, which the log tells."`
+	OpsAddr         string        `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where Prometheus metrics (/metrics) and profiles (/debug/pprof/) are."`
+	DatabaseURL     string        `env:"GSM_DATABASE_URL"     default:"sqlite:gsm.db"       help:"Where the data is: sqlite:PATH is a file, made if there is none."`
+	LogLevel        string        `env:"GSM_LOG_LEVEL"        default:"info"            enum:"debug,info,warn,error" help:"The least level of lines that are logged: debug, info, warn or error. Debug shows each operation of the database."`
+	LogFormat       string        `env:"GSM_LOG_FORMAT"       default:"auto"            enum:"auto,json,text"        help:"The form of log lines on standard output: json, text, or auto, which is text on a terminal and json elsewhere."`
+	RequestTimeout  time.Duration `env:"GSM_REQUEST_TIMEOUT"  default:"10s"  help:"How long a request may take, 1s to 60s; the same in every process on one database."`
+	ShutdownDelay   time.Duration `env:"GSM_SHUTDOWN_DELAY"   default:"0s"  help:"How long /readyz fails before the listeners close, so that load balancers notice; at most 60s."`
+	ShutdownTimeout time.Duration `env:"GSM_SHUTDOWN_TIMEOUT" default:"15s"  help:"How long requests under way may take to finish after that; at most 5m."`
+}
+
+// Validate tells everything that is wrong, one problem a line.
+func (s *Server) Validate() error {
+	return errors.Join(
+		loopback("--http-addr (GSM_HTTP_ADDR)", s.HTTPAddr, "There is no authentication, so that whoever reaches the API may do everything"),
+		loopback("--ops-addr (GSM_OPS_ADDR)", s.OpsAddr, "Metrics and profiles are not for everyone"),
+		within("--request-timeout (GSM_REQUEST_TIMEOUT)", s.RequestTimeout, time.Second, time.Minute),
+		within("--shutdown-delay (GSM_SHUTDOWN_DELAY)", s.ShutdownDelay, 0, time.Minute),
+		within("--shutdown-timeout (GSM_SHUTDOWN_TIMEOUT)", s.ShutdownTimeout, 0, 5*time.Minute),
+	)
+}
+
+// loopback refuses an address that others than this machine reach.
+func loopback(name, addr, why string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%s: %q is not HOST:PORT, like 127.0.0.1:8080", name, addr)
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("%s: %q is not a loopback address. %s: listen on 127.0.0.1 or [::1], and put a proxy that authenticates in front of it", name, addr, why)
+}
+
+func within(name string, d, least, most time.Duration) error {
+	if d < least || d > most {
+		return fmt.Errorf("%s: %s is not within %s and %s", name, d, least, most)
+	}
+	return nil
+}
+
+// Lines returns the effective values as NAME=value, in the order of the struct and with secrets masked.
+func (s *Server) Lines() []string {
+	v := reflect.ValueOf(*s)
+	lines := make([]string, 0, v.NumField())
+	for i := range v.NumField() {
+		lines = append(lines, fmt.Sprintf("%s=%s", v.Type().Field(i).Tag.Get("env"), mask(fmt.Sprint(v.Field(i).Interface()))))
+	}
+	return lines
+}
+
+// mask hides the password of a URL.
+func mask(value string) string {
+	u, err := url.Parse(value)
+	switch {
+	case err == nil && u.User != nil:
+		return u.Redacted()
+	case strings.Contains(value, "@"): // a URL too broken to find its password in
+		return "xxxxx"
+	}
+	return value
+}

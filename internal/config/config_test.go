@@ -1,0 +1,74 @@
+package config_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"game-session-manager/internal/config"
+)
+
+func good() config.Server {
+	return config.Server{
+		HTTPAddr: "127.0.0.1:8080", OpsAddr: "[::1]:0", DatabaseURL: "sqlite:gsm.db", LogLevel: "info", LogFormat: "auto",
+		RequestTimeout: 10 * time.Second, ShutdownTimeout: 15 * time.Second,
+	}
+}
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		change func(*config.Server)
+		want   []string // parts of the message; none for no error
+	}{
+		{"defaults", func(*config.Server) {}, nil},
+		{"localhost", func(c *config.Server) { c.HTTPAddr = "localhost:1" }, nil},
+		{"every address", func(c *config.Server) { c.HTTPAddr = ":8080" }, []string{"GSM_HTTP_ADDR", "loopback"}},
+		{"another machine's view", func(c *config.Server) { c.HTTPAddr = "0.0.0.0:8080" }, []string{"GSM_HTTP_ADDR", "loopback"}},
+		{"a name", func(c *config.Server) { c.OpsAddr = "example.com:80" }, []string{"GSM_OPS_ADDR", "loopback"}},
+		{"no port", func(c *config.Server) { c.HTTPAddr = "127.0.0.1" }, []string{"HOST:PORT"}},
+		{"all at once", func(c *config.Server) { c.HTTPAddr, c.RequestTimeout, c.ShutdownDelay = "x", time.Hour, -1 }, []string{"GSM_HTTP_ADDR", "GSM_REQUEST_TIMEOUT", "GSM_SHUTDOWN_DELAY"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := good()
+			test.change(&c)
+			err := c.Validate()
+			if (err == nil) != (test.want == nil) {
+				t.Fatalf("got %v", err)
+			}
+			for _, part := range test.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%q does not tell of %s", err, part)
+				}
+			}
+		})
+	}
+}
+
+func TestLinesMaskSecrets(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"mongodb://user:hush@db.example/gsm", "mongodb://user:hush@db:port/gsm"} {
+		c := good()
+		c.DatabaseURL = url
+		lines := strings.Join(c.Lines(), "\n")
+		if strings.Contains(lines, "hush") {
+			t.Errorf("a password is printed: %s", lines)
+		}
+		if !strings.Contains(lines, "GSM_HTTP_ADDR=127.0.0.1:8080\n") {
+			t.Errorf("not the form of an environment: %s", lines)
+		}
+	}
+}
+
+// Every setting can be given by the environment and explains itself.
+func TestEveryFieldIsDocumented(t *testing.T) {
+	t.Parallel()
+	for f := range reflect.TypeFor[config.Server]().Fields() {
+		if !strings.HasPrefix(f.Tag.Get("env"), "GSM_") || f.Tag.Get("default") == "" || !strings.HasSuffix(f.Tag.Get("help"), ".") {
+			t.Errorf("%s needs an environment variable, a default and a sentence: %s", f.Name, f.Tag)
+		}
+	}
+}

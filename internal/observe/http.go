@@ -1,0 +1,96 @@
+package observe
+
+import (
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"game-session-manager/internal/game"
+)
+
+// unmatchedRoute is the route of requests that no route takes, so that labels stay few whatever is asked for.
+const unmatchedRoute = "unmatched"
+
+// HTTP returns a wrapper that writes one log line for each request and measures it. It must stand inside whatever copies
+// the request, because the mux leaves the route's pattern in the request that it was given.
+func HTTP(log *slog.Logger, reg prometheus.Registerer, now func() time.Time) func(http.Handler) http.Handler {
+	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "gsm_http_request_duration_seconds",
+		Help:    "Time from the first byte of a request's header read to the last byte of its answer written.",
+		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+	}, []string{"method", "route", "status"})
+	inFlight := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "gsm_http_requests_in_flight",
+		Help: "Requests being answered.",
+	})
+	reg.MustRegister(duration, inFlight)
+
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			begin := now()
+			inFlight.Inc()
+			rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+			defer func() {
+				inFlight.Dec()
+				took := now().Sub(begin)
+				method, route := methodLabel(r.Method), routeLabel(r.Pattern)
+				duration.WithLabelValues(method, route, strconv.Itoa(rec.status)).Observe(took.Seconds())
+				log.LogAttrs(r.Context(), slog.LevelInfo, "request",
+					slog.String("category", "api"), slog.String("method", method), slog.String("route", route),
+					slog.Int("status", rec.status), slog.Float64("duration_ms", float64(took.Microseconds())/1000),
+					slog.Int64("bytes", rec.bytes), slog.String("caller", game.CallerFrom(r.Context()).Name))
+			}()
+			next.ServeHTTP(rec, r)
+		})
+	}
+}
+
+// routeLabel is the path of a pattern like "GET /api/v1/players/{player_id}".
+func routeLabel(pattern string) string {
+	if pattern == "" {
+		return unmatchedRoute
+	}
+	if _, path, ok := strings.Cut(pattern, " "); ok {
+		return path
+	}
+	return pattern
+}
+
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "other"
+}
+
+// recorder notes what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status  int
+	bytes   int64
+	written bool
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (w *recorder) WriteHeader(status int) {
+	if !w.written {
+		w.status, w.written = status, true
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (w *recorder) Write(b []byte) (int, error) {
+	w.written = true
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err //nolint:wrapcheck // a writer passes errors on as they are
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,96 @@
+package observe
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"game-session-manager/internal/game"
+)
+
+// NewRegistry returns a registry with the metrics of the Go runtime, of the process and of the build.
+func NewRegistry(version string) *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "gsm_build_info", Help: "Always 1; the version is the label.", ConstLabels: prometheus.Labels{"version": version},
+	})
+	build.Set(1)
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
+	return reg
+}
+
+// Commits returns what an engine that commits writes in groups calls after each commit.
+func Commits(reg prometheus.Registerer) func(size int, took time.Duration) {
+	sizes := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "gsm_store_commit_size", Help: "Writes that were committed together.", Buckets: prometheus.ExponentialBuckets(1, 2, 11),
+	})
+	durations := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "gsm_store_commit_duration_seconds",
+		Help:    "Time that a group of writes took, with its commit.",
+		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
+	})
+	reg.MustRegister(sizes, durations)
+	return func(size int, took time.Duration) {
+		sizes.Observe(float64(size))
+		durations.Observe(took.Seconds())
+	}
+}
+
+const (
+	statsAge     = 10 * time.Second // how old the counts of a scrape may be
+	statsTimeout = 3 * time.Second
+)
+
+// Population returns a collector of how many players, sessions and members are stored. It asks the store at most once in
+// ten seconds, however often it is scraped, and leaves its metrics out while the store does not answer.
+func Population(store game.Store, log *slog.Logger, now func() time.Time) prometheus.Collector {
+	return &population{
+		store: store, log: log, now: now,
+		players:  prometheus.NewDesc("gsm_players", "Players stored.", nil, nil),
+		members:  prometheus.NewDesc("gsm_members", "Seats held in live sessions.", nil, nil),
+		sessions: prometheus.NewDesc("gsm_sessions", "Sessions stored, by status.", []string{"status"}, nil),
+	}
+}
+
+type population struct {
+	store                      game.Store
+	log                        *slog.Logger
+	now                        func() time.Time
+	players, members, sessions *prometheus.Desc
+
+	mu     sync.Mutex
+	latest game.Stats
+	asked  time.Time
+}
+
+// Describe implements [prometheus.Collector].
+func (p *population) Describe(c chan<- *prometheus.Desc) {
+	c <- p.players
+	c <- p.members
+	c <- p.sessions
+}
+
+// Collect implements [prometheus.Collector].
+func (p *population) Collect(c chan<- prometheus.Metric) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := p.now(); now.Sub(p.asked) > statsAge {
+		ctx, cancel := context.WithTimeout(context.Background(), statsTimeout)
+		defer cancel()
+		s, err := p.store.Stats(ctx)
+		if err != nil {
+			p.log.Warn("counting what is stored", "category", "database", "error", err)
+			return
+		}
+		p.latest, p.asked = s, now
+	}
+	c <- prometheus.MustNewConstMetric(p.players, prometheus.GaugeValue, float64(p.latest.Players))
+	c <- prometheus.MustNewConstMetric(p.members, prometheus.GaugeValue, float64(p.latest.Members))
+	for _, status := range game.SessionStatuses() {
+		c <- prometheus.MustNewConstMetric(p.sessions, prometheus.GaugeValue, float64(p.latest.Sessions[status]), string(status))
+	}
+}

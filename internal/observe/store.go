@@ -1,0 +1,143 @@
+package observe
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"game-session-manager/internal/game"
+)
+
+// slowOperation is how long a store operation may take before its log line is a warning.
+const slowOperation = 500 * time.Millisecond
+
+// Store returns a store that measures and logs each operation of another.
+func Store(inner game.Store, log *slog.Logger, reg prometheus.Registerer, now func() time.Time) game.Store {
+	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "gsm_store_operation_duration_seconds",
+		Help:    "Time that an operation of the store took.",
+		Buckets: []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+	}, []string{"operation", "result"})
+	reg.MustRegister(duration)
+	return &store{inner: inner, log: log, duration: duration, now: now}
+}
+
+type store struct {
+	inner    game.Store
+	log      *slog.Logger
+	duration *prometheus.HistogramVec
+	now      func() time.Time
+}
+
+// observe returns what notes the end of an operation; defer its result's call.
+func (s *store) observe(ctx context.Context, operation, collection string, err *error) func() {
+	begin := s.now()
+	return func() {
+		took := s.now().Sub(begin)
+		result := resultLabel(*err)
+		s.duration.WithLabelValues(operation, result).Observe(took.Seconds())
+		level := slog.LevelDebug
+		if took >= slowOperation {
+			level = slog.LevelWarn
+		}
+		s.log.LogAttrs(ctx, level, "store operation",
+			slog.String("category", "database"), slog.String("operation", operation), slog.String("collection", collection),
+			slog.String("result", result), slog.Float64("duration_ms", float64(took.Microseconds())/1000))
+	}
+}
+
+// resultLabel names how an operation ended, from a closed list.
+func resultLabel(err error) string {
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, game.ErrStale):
+		return "stale"
+	case errors.Is(err, game.ErrExists):
+		return "exists"
+	}
+	switch game.KindOf(err) { //nolint:exhaustive // the other kinds are made above the store
+	case game.NotFound:
+		return "not_found"
+	case game.Conflict:
+		return "conflict"
+	case game.Unavailable:
+		return "unavailable"
+	}
+	return "error"
+}
+
+func (s *store) CreatePlayer(ctx context.Context, p game.Player) (err error) {
+	defer s.observe(ctx, "create_player", "players", &err)()
+	return s.inner.CreatePlayer(ctx, p)
+}
+
+func (s *store) Player(ctx context.Context, project game.ProjectID, id game.PlayerID) (p game.Player, err error) {
+	defer s.observe(ctx, "get_player", "players", &err)()
+	return s.inner.Player(ctx, project, id)
+}
+
+func (s *store) ReplacePlayer(ctx context.Context, old, next game.Player) (err error) {
+	defer s.observe(ctx, "replace_player", "players", &err)()
+	return s.inner.ReplacePlayer(ctx, old, next)
+}
+
+func (s *store) DeletePlayer(ctx context.Context, old game.Player) (err error) {
+	defer s.observe(ctx, "delete_player", "players", &err)()
+	return s.inner.DeletePlayer(ctx, old)
+}
+
+func (s *store) Players(ctx context.Context, q game.PlayerQuery) (p []game.Player, err error) {
+	defer s.observe(ctx, "list_players", "players", &err)()
+	return s.inner.Players(ctx, q)
+}
+
+func (s *store) CreateSession(ctx context.Context, v game.Session) (err error) {
+	defer s.observe(ctx, "create_session", "sessions", &err)()
+	return s.inner.CreateSession(ctx, v)
+}
+
+func (s *store) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (v game.Session, err error) {
+	defer s.observe(ctx, "get_session", "sessions", &err)()
+	return s.inner.Session(ctx, project, id)
+}
+
+func (s *store) ReplaceSession(ctx context.Context, old, next game.Session) (err error) {
+	defer s.observe(ctx, "replace_session", "sessions", &err)()
+	return s.inner.ReplaceSession(ctx, old, next)
+}
+
+func (s *store) Sessions(ctx context.Context, q game.SessionQuery) (v []game.Session, err error) {
+	defer s.observe(ctx, "list_sessions", "sessions", &err)()
+	return s.inner.Sessions(ctx, q)
+}
+
+func (s *store) Claim(ctx context.Context, c game.Claim, now time.Time) (held game.Claim, err error) {
+	defer s.observe(ctx, "claim", "idempotency", &err)()
+	return s.inner.Claim(ctx, c, now)
+}
+
+func (s *store) DropClaims(ctx context.Context, documentID string) (n int, err error) {
+	defer s.observe(ctx, "drop_claims", "idempotency", &err)()
+	return s.inner.DropClaims(ctx, documentID)
+}
+
+func (s *store) PurgeClaims(ctx context.Context, now time.Time, limit int) (n int, err error) {
+	defer s.observe(ctx, "purge_claims", "idempotency", &err)()
+	return s.inner.PurgeClaims(ctx, now, limit)
+}
+
+func (s *store) Ping(ctx context.Context) (f game.Facts, err error) {
+	defer s.observe(ctx, "ping", "", &err)()
+	return s.inner.Ping(ctx)
+}
+
+func (s *store) Stats(ctx context.Context) (t game.Stats, err error) {
+	defer s.observe(ctx, "stats", "", &err)()
+	return s.inner.Stats(ctx)
+}
+
+func (s *store) Close() error { return s.inner.Close() }

@@ -1,0 +1,111 @@
+package observe_test
+
+import (
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/observe"
+	"game-session-manager/internal/store/sqlitestore"
+	"game-session-manager/internal/store/storetest"
+)
+
+func openObserved(t *testing.T, reg prometheus.Registerer) game.Store {
+	t.Helper()
+	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "gsm.db"), sqlitestore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return observe.Store(s, slog.New(slog.DiscardHandler), reg, time.Now)
+}
+
+// The wrapper keeps every promise that the engine keeps.
+func TestStoreConforms(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) game.Store { return openObserved(t, prometheus.NewRegistry()) })
+}
+
+func TestStoreCountsResults(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewPedanticRegistry()
+	s := openObserved(t, reg)
+	if _, err := s.Player(t.Context(), game.DefaultProject, "01a20685-fd35-752a-a43b-bc495aa93f5a"); err == nil {
+		t.Fatal("found a player in an empty store")
+	}
+	if _, err := s.Players(t.Context(), game.PlayerQuery{Limit: 1}); err != nil {
+		t.Fatal(err)
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]uint64)
+	for _, m := range families[0].GetMetric() {
+		key := ""
+		for _, l := range m.GetLabel() {
+			key += l.GetName() + "=" + l.GetValue() + " "
+		}
+		got[key] = m.GetHistogram().GetSampleCount()
+	}
+	for _, want := range []string{"operation=get_player result=not_found ", "operation=list_players result=ok "} {
+		if got[want] != 1 {
+			t.Errorf("%s counted %d times, want once: %v", want, got[want], got)
+		}
+	}
+}
+
+func TestPopulationAsksTheStoreSeldom(t *testing.T) {
+	t.Parallel()
+	s := openObserved(t, prometheus.NewRegistry())
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	c := observe.Population(s, slog.New(slog.DiscardHandler), func() time.Time { return now })
+	players := func() float64 {
+		reg := prometheus.NewPedanticRegistry()
+		reg.MustRegister(c)
+		families, err := reg.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == "gsm_players" {
+				return f.GetMetric()[0].GetGauge().GetValue()
+			}
+		}
+		t.Fatal("no gsm_players")
+		return 0
+	}
+	if got := players(); got != 0 {
+		t.Fatalf("%v players in an empty store", got)
+	}
+	create(t, s)
+	if got := players(); got != 0 {
+		t.Errorf("asked again within seconds: %v", got)
+	}
+	now = now.Add(time.Minute)
+	if got := players(); got != 1 {
+		t.Errorf("%v players after a minute, want 1", got)
+	}
+	if problems, err := testutil.CollectAndLint(c); err != nil || len(problems) > 0 {
+		t.Errorf("lint: %v %v", problems, err)
+	}
+}
+
+func create(t *testing.T, s game.Store) {
+	t.Helper()
+	deps := game.Deps{Store: s, Now: time.Now, NewID: func() string { return "01a20685-fd35-752a-a43b-bc495aa93f5a" }, MaxRequest: time.Second}
+	players := game.NewPlayers(deps, game.NewSessions(deps))
+	ctx := game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject})
+	if _, err := players.Create(ctx, game.Profile{Username: "alice"}, game.Idempotency{}); err != nil {
+		t.Fatal(err)
+	}
+}
