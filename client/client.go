@@ -1,0 +1,113 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Defaults of a Client.
+const (
+	DefaultTimeout    = 30 * time.Second // of one try
+	DefaultRetries    = 3
+	DefaultFirstPause = 100 * time.Millisecond
+	DefaultMaxPause   = 5 * time.Second
+	DefaultMaxAnswer  = 64 << 20 // bytes
+
+	userAgent = "gsm-client-go"
+	idleConns = 100
+)
+
+// Client speaks to one server. It may be used by many goroutines at once, and should be: it keeps its connections.
+type Client struct {
+	Players  *Players
+	Sessions *Sessions
+
+	base      string // without a slash at its end
+	http      *http.Client
+	agent     string
+	retries   int
+	first     time.Duration
+	longest   time.Duration
+	maxAnswer int64
+}
+
+// Option changes how a [Client] behaves.
+type Option func(*Client)
+
+// WithHTTPClient sends the requests with h, for its transport, its proxy or its timeout. The timeout is that of one try;
+// the context's is that of the call. Redirects are not followed unless h says how: net/http would turn a write into a read.
+func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
+
+// WithRetries sets how often a call is sent again at most. Zero never retries.
+func WithRetries(n int) Option { return func(c *Client) { c.retries = n } }
+
+// WithBackoff sets the pauses between tries: each is random between zero and a bound that begins at first and doubles up to
+// longest. A server that asks for more than longest by Retry-After is not asked again.
+func WithBackoff(first, longest time.Duration) Option {
+	return func(c *Client) { c.first, c.longest = first, longest }
+}
+
+// WithUserAgent names the program in the server's log.
+func WithUserAgent(name string) Option { return func(c *Client) { c.agent = name } }
+
+// WithMaxAnswer sets the size in bytes beyond which an answer is refused.
+func WithMaxAnswer(n int64) Option { return func(c *Client) { c.maxAnswer = n } }
+
+// New returns a Client of the server at the base URL, such as "http://127.0.0.1:8080". It does not connect.
+func New(baseURL string, opts ...Option) (*Client, error) {
+	u, err := url.Parse(baseURL)
+	if err != nil {
+		return nil, fmt.Errorf("client: base URL: %w", err)
+	}
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+		return nil, fmt.Errorf("client: base URL %q: want http://HOST:PORT or https://HOST", u.Redacted())
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("client: base URL %q: must have no user, query or fragment", u.Redacted())
+	}
+	c := &Client{
+		base: strings.TrimRight(u.String(), "/"), agent: userAgent, retries: DefaultRetries,
+		first: DefaultFirstPause, longest: DefaultMaxPause, maxAnswer: DefaultMaxAnswer,
+	}
+	for _, o := range opts {
+		o(c)
+	}
+	switch {
+	case c.retries < 0:
+		return nil, errors.New("client: WithRetries: must not be negative")
+	case c.first <= 0 || c.longest < c.first:
+		return nil, errors.New("client: WithBackoff: want 0 < first <= longest")
+	case c.maxAnswer <= 0:
+		return nil, errors.New("client: WithMaxAnswer: must be positive")
+	}
+	c.http = unredirected(c.http)
+	c.Players, c.Sessions = &Players{c}, &Sessions{c}
+	return c, nil
+}
+
+// unredirected returns a copy of h that hands redirects back, unless h says what to do with them.
+func unredirected(h *http.Client) *http.Client {
+	if h == nil {
+		h = defaultHTTP()
+	}
+	own := *h
+	if own.CheckRedirect == nil {
+		own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	}
+	return &own
+}
+
+// defaultHTTP keeps more idle connections than net/http, which keeps 2 for each host and drops the others under load.
+func defaultHTTP() *http.Client {
+	h := &http.Client{Timeout: DefaultTimeout}
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		t = t.Clone()
+		t.MaxIdleConnsPerHost = idleConns
+		h.Transport = t
+	}
+	return h
+}

@@ -1,0 +1,171 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"game-session-manager/internal/game"
+)
+
+// The failures by their codes, for [errors.Is].
+var (
+	ErrInternal            = game.ErrInternal
+	ErrValidation          = game.ErrValidation
+	ErrIdempotencyKeyReuse = game.ErrIdempotencyKeyReuse
+
+	ErrPlayerNotFound  = game.ErrPlayerNotFound
+	ErrUsernameTaken   = game.ErrUsernameTaken
+	ErrIdentityTaken   = game.ErrIdentityTaken
+	ErrPlayerSuspended = game.ErrPlayerSuspended
+
+	ErrSessionNotFound    = game.ErrSessionNotFound
+	ErrSessionFull        = game.ErrSessionFull
+	ErrTeamFull           = game.ErrTeamFull
+	ErrSessionLocked      = game.ErrSessionLocked
+	ErrSessionNotJoinable = game.ErrSessionNotJoinable
+	ErrSessionEnded       = game.ErrSessionEnded
+	ErrAlreadyMember      = game.ErrAlreadyMember
+	ErrNotEnoughPlayers   = game.ErrNotEnoughPlayers
+	ErrSeatsTaken         = game.ErrSeatsTaken
+	ErrInvalidTransition  = game.ErrInvalidTransition
+
+	ErrVersionMismatch  = game.ErrVersionMismatch
+	ErrStoreUnavailable = game.ErrStoreUnavailable
+
+	// These are about the request and not about what it asks for. A Client causes none of them on a server of its own
+	// version, except ErrPayloadTooLarge by what it is given and ErrNotFound by a wrong base URL.
+	ErrNotFound             = &game.Error{Code: "not_found", Message: "The server has nothing at this path."}
+	ErrMalformedURL         = &game.Error{Code: "malformed_url", Message: "The path or the query is not good UTF-8."}
+	ErrMethodNotAllowed     = &game.Error{Code: "method_not_allowed", Message: "The path does not take this method."}
+	ErrPayloadTooLarge      = &game.Error{Code: "payload_too_large", Message: "The request's body is too large."}
+	ErrMalformedJSON        = &game.Error{Code: "malformed_json", Message: "The request's body is not good JSON."}
+	ErrUnsupportedMediaType = &game.Error{Code: "unsupported_media_type", Message: "The request's body has a type that is not taken here."}
+	ErrRequestTimeout       = &game.Error{Code: "request_timeout", Message: "The request did not arrive in time."}
+)
+
+var (
+	// ErrNotModified says that a document still has the version named by [IfChangedSince].
+	ErrNotModified = errors.New("the document has not changed")
+	// ErrOutcomeUnknown says that a write may or may not have been done. The error that it comes with says what happened.
+	ErrOutcomeUnknown = errors.New("the outcome is unknown: the call may have been done")
+)
+
+// Error is a refusal by the server, or by something in between that speaks HTTP. [errors.Is] finds the failure by its code.
+type Error struct {
+	Status    int    // of HTTP
+	Code      string // stable, for programs; empty if the answer is not the server's
+	Message   string // for people; it may change
+	RequestID string // finds the request in the server's log
+
+	// Fields is everything that is wrong with the request, for [ErrValidation].
+	Fields []FieldError
+	// Extras are typed facts beside the code, as JSON values by name: from, to and allowed for [ErrInvalidTransition].
+	Extras map[string]any
+	// RetryAfter is how long the server asks to wait; zero if it does not.
+	RetryAfter time.Duration
+}
+
+// FieldError says what is wrong with one part of a request.
+type FieldError struct {
+	Location string `json:"location"` // such as body.username or query.limit
+	Message  string `json:"message"`
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d", e.Status)
+	if e.Code != "" {
+		b.WriteString(" " + e.Code)
+	}
+	b.WriteString(": " + e.Message)
+	for i, f := range e.Fields {
+		separator := ", "
+		if i == 0 {
+			separator = " ["
+		}
+		b.WriteString(separator + f.Location + " " + f.Message)
+	}
+	if len(e.Fields) > 0 {
+		b.WriteString("]")
+	}
+	if e.RequestID != "" {
+		b.WriteString(" (request " + e.RequestID + ")")
+	}
+	return b.String()
+}
+
+// Is reports whether target is the failure with this code.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*game.Error)
+	return ok && e.Code != "" && t.Code == e.Code
+}
+
+// problem is the server's form of an error (RFC 9457). Members that are not named here are extras.
+type problem struct {
+	Title     string       `json:"title"`
+	Code      string       `json:"code"`
+	Detail    string       `json:"detail"`
+	RequestID string       `json:"request_id"`
+	Errors    []FieldError `json:"errors"`
+}
+
+const maxExcerpt = 200 // bytes of an answer that is no problem document
+
+// newError makes the error of an answer that is not a success.
+func newError(res *http.Response, body []byte) *Error {
+	e := &Error{Status: res.StatusCode, RequestID: res.Header.Get("X-Request-ID"), RetryAfter: retryAfter(res.Header)}
+	var p problem
+	if json.Unmarshal(body, &p) != nil || p.Code == "" {
+		e.Message = excerpt(res, body)
+		return e
+	}
+	e.Code, e.Message, e.Fields = p.Code, p.Detail, p.Errors
+	if e.Message == "" {
+		e.Message = p.Title
+	}
+	if p.RequestID != "" {
+		e.RequestID = p.RequestID
+	}
+	if json.Unmarshal(body, &e.Extras) == nil {
+		for _, known := range []string{"type", "title", "status", "code", "detail", "request_id", "errors", "instance"} {
+			delete(e.Extras, known)
+		}
+	}
+	return e
+}
+
+// excerpt says what an answer was that is not the server's, such as a proxy's page.
+func excerpt(res *http.Response, body []byte) string {
+	text := strings.Join(strings.Fields(string(body)), " ")
+	if !utf8.ValidString(text) {
+		text = strconv.QuoteToASCII(text)
+	}
+	if len(text) > maxExcerpt {
+		text = strings.ToValidUTF8(text[:maxExcerpt], "") + "…"
+	}
+	switch location := res.Header.Get("Location"); {
+	case location != "" && res.StatusCode/100 == 3:
+		return "redirected to " + location + ": is the base URL right?"
+	case text == "":
+		return http.StatusText(res.StatusCode)
+	}
+	return "not an answer of gsm: " + text
+}
+
+// retryAfter reads the header of RFC 9110, section 10.2.3: seconds or a date.
+func retryAfter(h http.Header) time.Duration {
+	v := h.Get("Retry-After")
+	if s, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return time.Duration(s) * time.Second
+	}
+	if t, err := http.ParseTime(v); err == nil {
+		return max(time.Until(t), 0)
+	}
+	return 0
+}

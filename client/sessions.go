@@ -1,0 +1,69 @@
+package client
+
+import (
+	"context"
+	"iter"
+	"net/http"
+)
+
+// Sessions are the calls about sessions and their members. Take it from a [Client].
+type Sessions struct{ c *Client }
+
+const sessionsPath = basePath + "/sessions"
+
+func sessionPath(id SessionID) string { return sessionsPath + "/" + segment(id) }
+
+// Create opens a session, with its host as its first member. It answers [ErrValidation], and [ErrPlayerNotFound] or
+// [ErrPlayerSuspended] for the host.
+func (s *Sessions) Create(ctx context.Context, r SessionRequest, opts ...CreateOption) (Session, error) {
+	return fetch[Session](ctx, s.c, create(sessionsPath, r, opts))
+}
+
+// Get answers [ErrSessionNotFound].
+func (s *Sessions) Get(ctx context.Context, id SessionID, opts ...ReadOption) (Session, error) {
+	return fetch[Session](ctx, s.c, with(read(sessionPath(id), nil), opts))
+}
+
+// SetStatus moves the session to another status. The status that it has already is a success that changes nothing. It
+// answers [ErrSessionNotFound], [ErrValidation], [ErrInvalidTransition], [ErrNotEnoughPlayers] and [ErrSessionEnded].
+func (s *Sessions) SetStatus(ctx context.Context, id SessionID, m Move, opts ...WriteOption) (Session, error) {
+	return fetch[Session](ctx, s.c, with(write(http.MethodPut, sessionPath(id), m), opts))
+}
+
+// Patch changes some of the session's [Settings]. It answers [ErrSessionNotFound], [ErrValidation], [ErrSeatsTaken] and
+// [ErrSessionEnded].
+func (s *Sessions) Patch(ctx context.Context, id SessionID, t Patch, opts ...WriteOption) (Session, error) {
+	return fetch[Session](ctx, s.c, with(write(http.MethodPatch, sessionPath(id), t), opts))
+}
+
+// Cancel ends a session that has not been played. It answers [ErrSessionNotFound] and [ErrInvalidTransition].
+func (s *Sessions) Cancel(ctx context.Context, id SessionID, opts ...WriteOption) error {
+	return s.c.send(ctx, with(write(http.MethodDelete, sessionPath(id), nil), opts), nil)
+}
+
+// List answers one page. [Sessions.All] goes through all of them.
+func (s *Sessions) List(ctx context.Context, f SessionFilter) (Page[Session], error) {
+	return fetch[Page[Session]](ctx, s.c, read(sessionsPath, f.values()))
+}
+
+// All goes through the sessions that f selects, from its cursor on, a page at a time. An error ends it.
+func (s *Sessions) All(ctx context.Context, f SessionFilter) iter.Seq2[Session, error] {
+	return all(ctx, f.Cursor, func(ctx context.Context, cursor string) (Page[Session], error) {
+		f.Cursor = cursor
+		return s.List(ctx, f)
+	})
+}
+
+// Join gives a player a seat and answers the session. A member that joins again keeps its seat. It answers
+// [ErrSessionNotFound], [ErrPlayerNotFound], [ErrValidation], [ErrPlayerSuspended], [ErrSessionFull], [ErrTeamFull],
+// [ErrSessionLocked], [ErrSessionNotJoinable], [ErrAlreadyMember] (of another team) and [ErrSessionEnded].
+func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest) (Session, error) {
+	return fetch[Session](ctx, s.c, write(http.MethodPost, sessionPath(id)+"/members", j))
+}
+
+// Leave frees a player's seat; having none is a success. A host who leaves hands over to the connected member who joined
+// first. It answers [ErrSessionNotFound], and [ErrSessionEnded] for a member of a session that is over.
+func (s *Sessions) Leave(ctx context.Context, id SessionID, player PlayerID, opts ...WriteOption) error {
+	path := sessionPath(id) + "/members/" + segment(player)
+	return s.c.send(ctx, with(write(http.MethodDelete, path, nil), opts), nil)
+}
