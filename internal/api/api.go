@@ -1,0 +1,116 @@
+// Package api is the REST face of the service: it translates HTTP to calls of package game and their answers back.
+//
+// routes.go is the whole surface, as one table. A handler is a function from a typed request to a typed answer or an
+// error; it has no ResponseWriter, so that it cannot answer twice or leak an error. problem.go is the one place where
+// errors become answers.
+//
+// The package leaves every rule to package game, and logging and metrics of requests to package observe.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"game-session-manager/internal/game"
+)
+
+// basePath is where the versioned API begins.
+const basePath = "/api/v1"
+
+// How many bytes the body of a request may have.
+const (
+	maxBody = 64 << 10
+	// maxSessionBody is for PUT of a session, which takes what a GET answered: 1,000 members with 4 KiB of attributes each.
+	maxSessionBody = 8 << 20
+)
+
+// Deps is what the API is handed.
+type Deps struct {
+	Players  *game.Players
+	Sessions *game.Sessions
+	// Checks are the components that /health/detailed looks at.
+	Checks []Check
+	// Version of the program, for /health and the OpenAPI document.
+	Version string
+	// RequestTimeout is how long a request may take.
+	RequestTimeout time.Duration
+	Now            func() time.Time
+	NewID          func() string
+	Log            *slog.Logger
+	// Observe wraps the handler inside the request's context and outside the recovery from panics; nil for nothing.
+	Observe func(http.Handler) http.Handler
+}
+
+// API is the REST API as an [http.Handler].
+type API struct {
+	Deps
+	handler  http.Handler
+	huma     huma.API
+	started  time.Time
+	stopping atomic.Bool
+}
+
+// strictCasing keeps huma from matching field names in any case. huma has the switch in a package variable.
+var strictCasing = sync.OnceFunc(func() { huma.ValidateStrictCasing = true })
+
+// New returns the API.
+func New(d Deps) *API {
+	strictCasing()
+	a := &API{Deps: d, started: d.Now()}
+	mux := http.NewServeMux()
+	a.huma = humago.New(mux, a.config())
+	a.routes()
+	a.documentation(mux)
+
+	h := a.recover(a.unmatched(mux))
+	if d.Observe != nil {
+		h = d.Observe(h)
+	}
+	a.handler = a.identify(h)
+	return a
+}
+
+func (a *API) config() huma.Config {
+	c := huma.DefaultConfig("gsm, the game session manager", a.Version)
+	c.Info.Description = "Players and game sessions (lobbies, matches, rooms) of online games."
+	c.Tags = []*huma.Tag{
+		{Name: "players", Description: "Who plays."},
+		{Name: "sessions", Description: "Lobbies, matches, rooms: what is open, who holds a seat, what state it is in."},
+		{Name: "health", Description: "How the service is."},
+	}
+	// huma's own pages come from a CDN, its links to schemas put $schema into every answer.
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
+	c.Formats = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON}
+	c.RejectUnknownQueryParameters = true
+	c.Transformers = []huma.Transformer{a.humaProblem}
+	return c
+}
+
+// ServeHTTP implements [http.Handler].
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+
+// Stop makes /readyz fail from now on, so that no new requests are sent here.
+func (a *API) Stop() { a.stopping.Store(true) }
+
+// handler is the shape of every operation.
+type handler[I, O any] func(context.Context, *I) (*O, error)
+
+// register adds an operation to the router and to the OpenAPI document.
+func register[I, O any](a *API, r route, h handler[I, O]) {
+	op := a.operation(r)
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := h(ctx, in)
+		if err != nil {
+			return nil, a.problem(ctx, r.method, err)
+		}
+		return out, nil
+	})
+	documentSuccess(op, r)
+}

@@ -1,0 +1,116 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"game-session-manager/internal/game"
+)
+
+// Check looks at one component of the service.
+type Check struct {
+	Name string
+	// Run tells facts of the component, and an error if it is down. It ends when its context does.
+	Run func(context.Context) (game.Facts, error)
+}
+
+// checkTimeout bounds each check, so that a component that hangs is told as down.
+const checkTimeout = 2 * time.Second
+
+const (
+	statusOK   = "ok"
+	statusDown = "down"
+)
+
+type healthBody struct {
+	Status        string `json:"status" enum:"ok" doc:"ok: the process answers."`
+	Version       string `json:"version"`
+	UptimeSeconds int64  `json:"uptime_seconds"`
+}
+
+type healthOut struct{ Body healthBody }
+
+func (a *API) getHealth(context.Context, *struct{}) (*healthOut, error) {
+	return &healthOut{healthBody{Status: statusOK, Version: a.Version, UptimeSeconds: a.uptime()}}, nil
+}
+
+func (a *API) uptime() int64 { return int64(a.Now().Sub(a.started).Seconds()) }
+
+type detailedHealth struct {
+	Status        string                `json:"status" enum:"ok,down" doc:"down if a component is."`
+	Version       string                `json:"version"`
+	UptimeSeconds int64                 `json:"uptime_seconds"`
+	Components    map[string]game.Facts `json:"components" doc:"Each has a status and a latency_ms, and facts of its own."`
+}
+
+type detailedOut struct {
+	Status int
+	Body   detailedHealth
+}
+
+func (a *API) getHealthDetailed(ctx context.Context, _ *struct{}) (*detailedOut, error) {
+	out := &detailedOut{http.StatusOK, detailedHealth{
+		Status: statusOK, Version: a.Version, UptimeSeconds: a.uptime(), Components: make(map[string]game.Facts, len(a.Checks)),
+	}}
+
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, c := range a.Checks {
+		wg.Go(func() {
+			facts := a.look(ctx, c)
+			mu.Lock()
+			defer mu.Unlock()
+			out.Body.Components[c.Name] = facts
+			if facts["status"] != statusOK {
+				out.Status, out.Body.Status = http.StatusServiceUnavailable, statusDown
+			}
+		})
+	}
+	wg.Wait()
+	return out, nil
+}
+
+// look runs one check. What went wrong is logged; callers see the public part of it.
+func (a *API) look(ctx context.Context, c Check) game.Facts {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	begin := a.Now()
+	found, err := c.Run(ctx)
+	facts := game.Facts{"status": statusOK, "latency_ms": float64(a.Now().Sub(begin).Microseconds()) / 1000}
+	for name, value := range found {
+		facts[name] = value
+	}
+	if err != nil {
+		facts["status"], facts["detail"] = statusDown, "The check failed. The log tells why."
+		if named := (*game.Error)(nil); errors.As(err, &named) {
+			facts["detail"] = named.Message
+		}
+		a.Log.LogAttrs(ctx, slog.LevelWarn, "component down", slog.String("category", "system"), slog.String("component", c.Name), slog.Any("error", err))
+	}
+	return facts
+}
+
+type probe struct {
+	Status string `json:"status" enum:"ok,stopping"`
+}
+
+type probeOut struct {
+	Status int
+	Body   probe
+}
+
+func (a *API) getLivez(context.Context, *struct{}) (*probeOut, error) {
+	return &probeOut{http.StatusOK, probe{statusOK}}, nil
+}
+
+// getReadyz stays true while the database is away: callers get a 503 with Retry-After then, not a refused connection.
+func (a *API) getReadyz(context.Context, *struct{}) (*probeOut, error) {
+	if a.stopping.Load() {
+		return &probeOut{http.StatusServiceUnavailable, probe{"stopping"}}, nil
+	}
+	return &probeOut{http.StatusOK, probe{statusOK}}, nil
+}

@@ -1,0 +1,167 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"game-session-manager/internal/game"
+)
+
+// requestIDHeader carries the id of a request, both ways.
+const requestIDHeader = "X-Request-ID"
+
+// maxRequestID is how long a caller's request id may be.
+const maxRequestID = 128
+
+// identify gives the request its id, its caller and its deadline. It is the one place where the request is copied: what
+// reads the request's pattern must be inside.
+func (a *API) identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get(requestIDHeader)
+		if !saneRequestID(id) {
+			id = a.NewID()
+		}
+		w.Header().Set(requestIDHeader, id)
+		ctx, cancel := context.WithTimeout(r.Context(), a.RequestTimeout)
+		defer cancel()
+		ctx = game.WithRequestID(ctx, id)
+		ctx = game.WithCaller(ctx, game.Caller{Project: game.DefaultProject, Name: "anonymous"})
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+func saneRequestID(id string) bool {
+	if len(id) == 0 || len(id) > maxRequestID {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// recover answers a panic of a handler as an internal error. It is innermost, so that the panic is logged and counted as
+// the 500 that it became.
+func (a *API) recover(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			if cause == http.ErrAbortHandler { //nolint:errorlint // the very value, as net/http compares it
+				panic(cause)
+			}
+			a.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("category", "error"),
+				slog.String("error", fmt.Sprint(cause)), slog.String("stack", string(debug.Stack())))
+			a.writeProblem(w, newProblem(r.Context(), http.StatusInternalServerError, game.ErrInternal.Code, game.ErrInternal.Message))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// unmatched answers requests that no route takes in the form of every other problem, and refuses targets that routes
+// would read wrongly: those that are not UTF-8, parameters that are there twice, of which all but the first would be
+// lost, and brackets in brackets, likewise.
+func (a *API) unmatched(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil || !utf8.ValidString(r.URL.Path) || !utf8Only(query) {
+			a.writeProblem(w, newProblem(r.Context(), http.StatusBadRequest, "malformed_url",
+				"The path or the query is not valid: percent-encode it as UTF-8."))
+			return
+		}
+		if err := checkNames(query); err != nil {
+			a.writeProblem(w, a.problem(r.Context(), http.MethodGet, err))
+			return
+		}
+		r.Body = brokenOff{r.Body}
+		next.ServeHTTP(&unmatchedWriter{ResponseWriter: w, api: a, request: r}, r)
+	})
+}
+
+func utf8Only(query url.Values) bool {
+	for name, values := range query {
+		if !utf8.ValidString(name) || slices.ContainsFunc(values, func(v string) bool { return !utf8.ValidString(v) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func checkNames(query url.Values) error {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if len(query[name]) > 1 {
+			return game.InvalidField(name, "is there %d times: send it once", len(query[name]))
+		}
+		if _, key, nested := strings.Cut(name, "["); nested && strings.IndexByte(key, ']') != len(key)-1 {
+			return game.InvalidField(name, "must be of the form attributes[key]")
+		}
+	}
+	return nil
+}
+
+// brokenOff ends a body that breaks off with a byte that no JSON ends with, so that it is refused as the broken JSON that
+// it is, even where what came of it is whole. huma would tell it as a fault of ours.
+type brokenOff struct{ io.ReadCloser }
+
+// Read implements [io.Reader].
+func (b brokenOff) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, err //nolint:wrapcheck // a reader passes errors on as they are
+	}
+	if n < len(p) {
+		p[n] = 0
+		n++
+	}
+	return n, io.EOF
+}
+
+// unmatchedWriter replaces the plain text that the mux writes where it has no route.
+type unmatchedWriter struct {
+	http.ResponseWriter
+	api      *API
+	request  *http.Request
+	replaced bool
+}
+
+func (w *unmatchedWriter) WriteHeader(status int) {
+	ctx := w.request.Context()
+	switch {
+	case w.request.Pattern != "":
+	case status == http.StatusNotFound:
+		w.replaced = true
+		w.api.writeProblem(w.ResponseWriter, newProblem(ctx, status, "not_found", "Nothing is at this path. /docs lists what is."))
+		return
+	case status == http.StatusMethodNotAllowed:
+		w.replaced = true
+		w.api.writeProblem(w.ResponseWriter, newProblem(ctx, status, "method_not_allowed",
+			"This path takes other methods: "+w.Header().Get("Allow")+"."))
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *unmatchedWriter) Write(b []byte) (int, error) {
+	if w.replaced {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b) //nolint:wrapcheck // a writer passes errors on as they are
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (w *unmatchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

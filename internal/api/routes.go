@@ -1,0 +1,151 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"game-session-manager/internal/game"
+)
+
+// route is one line of the table below.
+type route struct {
+	method  string
+	path    string
+	id      string // the operation's id in the OpenAPI document
+	summary string
+	success []int // the statuses of success, the usual one first
+	body    *huma.Schema
+	errors  []*game.Error // what the rules may answer; what any route may answer is added
+}
+
+// routes is the whole surface of the API.
+func (a *API) routes() {
+	s := newSchemas(a.huma.OpenAPI().Components.Schemas)
+
+	var (
+		reads    = []*game.Error{game.ErrStoreUnavailable}
+		player   = append([]*game.Error{game.ErrPlayerNotFound}, reads...)
+		session  = append([]*game.Error{game.ErrSessionNotFound}, reads...)
+		names    = []*game.Error{game.ErrUsernameTaken, game.ErrIdentityTaken}
+		ifMatch  = []*game.Error{game.ErrVersionMismatch}
+		taker    = []*game.Error{game.ErrPlayerNotFound, game.ErrPlayerSuspended}
+		reuse    = []*game.Error{game.ErrIdempotencyKeyReuse}
+		settings = []*game.Error{game.ErrSeatsTaken, game.ErrSessionEnded}
+		moves    = []*game.Error{game.ErrInvalidTransition, game.ErrNotEnoughPlayers, game.ErrSessionEnded}
+		joins    = []*game.Error{
+			game.ErrSessionFull, game.ErrTeamFull, game.ErrSessionLocked, game.ErrSessionNotJoinable, game.ErrAlreadyMember, game.ErrSessionEnded,
+		}
+	)
+
+	register(a, route{http.MethodGet, "/health", "get-health", "Is the service there?", codes(200), nil, nil}, a.getHealth)
+	register(a, route{http.MethodGet, "/health/detailed", "get-health-detailed", "How is each component?", codes(200, 503), nil, nil}, a.getHealthDetailed)
+	register(a, route{http.MethodGet, "/livez", "get-livez", "Liveness probe", codes(200), nil, nil}, a.getLivez)
+	register(a, route{http.MethodGet, "/readyz", "get-readyz", "Readiness probe", codes(200, 503), nil, nil}, a.getReadyz)
+
+	register(a, route{http.MethodPost, basePath + "/players", "create-player", "Register a player", codes(201), s.profile, errs(names, reuse, reads)}, a.createPlayer)
+	register(a, route{http.MethodGet, basePath + "/players", "list-players", "List players, newest first", codes(200), nil, reads}, a.listPlayers)
+	register(a, route{http.MethodGet, basePath + "/players/{player_id}", "get-player", "Read a player", codes(200, 304), nil, player}, a.getPlayer)
+	register(a, route{http.MethodPut, basePath + "/players/{player_id}", "replace-player", "Replace a player's profile", codes(200), s.player, errs(player, names, ifMatch)}, a.replacePlayer)
+	register(a, route{http.MethodPatch, basePath + "/players/{player_id}", "patch-player", "Change a player's profile (RFC 7396)", codes(200), s.profilePatch, errs(player, names, ifMatch)}, a.patchPlayer)
+	register(a, route{http.MethodDelete, basePath + "/players/{player_id}", "erase-player", "Erase a player everywhere", codes(204), nil, errs(player, ifMatch)}, a.erasePlayer)
+
+	register(a, route{http.MethodPost, basePath + "/sessions", "create-session", "Open a session", codes(201), s.request, errs(taker, reuse, reads)}, a.createSession)
+	register(a, route{http.MethodGet, basePath + "/sessions", "list-sessions", "List sessions, newest first", codes(200), nil, reads}, a.listSessions)
+	register(a, route{http.MethodGet, basePath + "/sessions/{session_id}", "get-session", "Read a session", codes(200, 304), nil, session}, a.getSession)
+	register(a, route{http.MethodPut, basePath + "/sessions/{session_id}", "move-session", "Change a session's status", codes(200), s.session, errs(session, moves, ifMatch)}, a.moveSession)
+	register(a, route{http.MethodPatch, basePath + "/sessions/{session_id}", "patch-session", "Change a session's settings (RFC 7396)", codes(200), s.settingsPatch, errs(session, settings, ifMatch)}, a.patchSession)
+	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}", "cancel-session", "Cancel a session", codes(204), nil, errs(session, moves, ifMatch)}, a.cancelSession)
+	register(a, route{http.MethodPost, basePath + "/sessions/{session_id}/members", "join-session", "Take a seat", codes(201, 200), s.join, errs(session, taker, joins)}, a.joinSession)
+	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leave-session", "Leave a seat", codes(204), nil, errs(session, ifMatch, []*game.Error{game.ErrSessionEnded})}, a.leaveSession)
+}
+
+func codes(c ...int) []int { return c }
+
+func errs(groups ...[]*game.Error) []*game.Error {
+	var all []*game.Error
+	for _, g := range groups {
+		all = append(all, g...)
+	}
+	return all
+}
+
+// operation is the route as the OpenAPI document has it.
+func (a *API) operation(r route) huma.Operation {
+	op := huma.Operation{
+		OperationID: r.id, Method: r.method, Path: r.path, Summary: r.summary, DefaultStatus: r.success[0],
+		Tags: []string{tagOf(r.path)},
+		// huma counts a body of exactly the limit as too large.
+		MaxBodyBytes: r.maxBody() + 1,
+		Responses:    make(map[string]*huma.Response),
+	}
+	if r.body != nil {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: r.body}}}
+		if r.method == http.MethodPatch {
+			op.RequestBody.Content["application/merge-patch+json"] = &huma.MediaType{Schema: r.body}
+		}
+	}
+	a.documentErrors(&op, r)
+	return op
+}
+
+// maxBody is how many bytes the body of a request to the route may have.
+func (r route) maxBody() int64 {
+	if r.id == "move-session" {
+		return maxSessionBody
+	}
+	return maxBody
+}
+
+// documentSuccess gives the other statuses of success the body of the usual one.
+func documentSuccess(op huma.Operation, r route) {
+	usual := op.Responses[strconv.Itoa(r.success[0])]
+	for _, status := range r.success[1:] {
+		other := &huma.Response{Description: http.StatusText(status), Headers: usual.Headers}
+		if status != http.StatusNotModified {
+			other.Content = usual.Content
+		}
+		op.Responses[strconv.Itoa(status)] = other
+	}
+}
+
+// tagOf groups operations on the documentation pages by their noun.
+func tagOf(path string) string {
+	noun, ok := strings.CutPrefix(path, basePath+"/")
+	if !ok {
+		return "health"
+	}
+	noun, _, _ = strings.Cut(noun, "/")
+	return noun
+}
+
+// documentErrors adds a response for every status with which the route may fail, with the codes that go with it.
+func (a *API) documentErrors(op *huma.Operation, r route) {
+	byStatus := map[int]string{
+		http.StatusInternalServerError: game.ErrInternal.Code,
+		http.StatusBadRequest:          "malformed_url",
+		http.StatusUnprocessableEntity: game.ErrValidation.Code,
+	}
+	if r.body != nil {
+		byStatus[http.StatusBadRequest] += ", malformed_json"
+		byStatus[http.StatusRequestTimeout] = "request_timeout"
+		byStatus[http.StatusRequestEntityTooLarge] = "payload_too_large"
+		byStatus[http.StatusUnsupportedMediaType] = "unsupported_media_type"
+	}
+	for _, e := range r.errors {
+		status := statusOf(e.Kind)
+		if byStatus[status] != "" {
+			byStatus[status] += ", "
+		}
+		byStatus[status] += e.Code
+	}
+	schema := problemSchema(a.huma.OpenAPI().Components.Schemas)
+	for status, codes := range byStatus {
+		op.Responses[strconv.Itoa(status)] = &huma.Response{
+			Description: http.StatusText(status) + ": " + codes,
+			Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: schema}},
+		}
+	}
+}

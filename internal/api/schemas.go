@@ -1,0 +1,206 @@
+package api
+
+import (
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"game-session-manager/internal/game"
+)
+
+// schemas are the bodies that the API takes. huma derives them from the types of package game, and the limits come from
+// that package's constants, so that the contract cannot promise other limits than the rules keep.
+type schemas struct {
+	profile, player, profilePatch *huma.Schema
+	request, session              *huma.Schema
+	settingsPatch                 *huma.Schema
+	join                          *huma.Schema
+}
+
+func newSchemas(r huma.Registry) *schemas {
+	r.RegisterTypeAlias(reflect.TypeFor[game.Value](), reflect.TypeFor[attributeValue]())
+	r.RegisterTypeAlias(reflect.TypeFor[game.Result](), reflect.TypeFor[anyObject]())
+	answers(r)
+
+	profile := limitProfile(schemaOf[game.Profile](r))
+	profile.Required = []string{"username"}
+
+	player := limitProfile(schemaOf[game.Player](r))
+	player.Required = []string{"username"}
+	delete(player.Properties, "erasing_since")
+	readOnly(player, "id", "project", "version", "created_at", "updated_at")
+
+	profilePatch := limitProfile(schemaOf[game.Profile](r))
+	profilePatch.Required = nil
+	nullable(profilePatch)
+
+	request := limitSettings(schemaOf[game.SessionRequest](r))
+	request.Required = []string{"max_players"}
+	request.Properties["status"].Enum = enum([]game.SessionStatus{game.StatusPending, game.StatusOpen})
+	request.Properties["host_id"].Pattern = game.IDPattern
+
+	session := limitSettings(schemaOf[game.Session](r))
+	session.Required = []string{"status"}
+	session.Properties["status"].Enum = enum(game.SessionStatuses())
+	session.Properties["end_reason"].Enum = append(enum(game.EndReasons()), "")
+	readOnly(session, "id", "project", "host_id", "members", "version", "created_at", "updated_at", "started_at", "ended_at")
+
+	settingsPatch := limitSettings(schemaOf[game.Settings](r))
+	settingsPatch.Required = nil
+	nullable(settingsPatch)
+
+	join := schemaOf[game.JoinRequest](r)
+	join.Required = []string{"player_id"}
+	join.Properties["player_id"].Pattern = game.IDPattern
+	join.Properties["team"].MaxLength = ptr(game.MaxAttributeKey)
+	join.Properties["attributes"].MaxProperties = ptr(game.MaxMemberAttributes)
+
+	return &schemas{
+		profile:       named(r, "Profile", profile),
+		player:        named(r, "PlayerReplacement", player),
+		profilePatch:  named(r, "ProfilePatch", profilePatch),
+		request:       named(r, "SessionRequest", request),
+		session:       named(r, "SessionMove", session),
+		settingsPatch: named(r, "SettingsPatch", settingsPatch),
+		join:          named(r, "JoinRequest", join),
+	}
+}
+
+// answers completes the documents that the API gives.
+func answers(r huma.Registry) {
+	for _, t := range []reflect.Type{reflect.TypeFor[game.Player](), reflect.TypeFor[game.Session]()} {
+		r.Schema(t, true, "")
+	}
+	player := limitProfile(r.Map()["Player"])
+	delete(player.Properties, "erasing_since")
+
+	session := limitSettings(r.Map()["Session"])
+	session.Properties["status"].Enum = enum(game.SessionStatuses())
+	session.Properties["end_reason"].Enum = append(enum(game.EndReasons()), "")
+	session.Properties["members"].Nullable = false
+	session.Properties["connection"] = &huma.Schema{
+		AnyOf: []*huma.Schema{{Ref: session.Properties["connection"].Ref}, {Type: "null"}},
+	}
+	r.Map()["Member"].Properties["status"].Enum = enum([]game.MemberStatus{game.MemberReserved, game.MemberJoined, game.MemberDisconnected})
+	connection := r.Map()["Connection"]
+	connection.Required = []string{"address", "port"}
+	connection.Properties["address"].MaxLength = ptr(game.MaxAddress)
+	connection.Properties["port"].Minimum, connection.Properties["port"].Maximum = ptr(1.0), ptr(65535.0)
+	connection.Properties["protocol"].MaxLength = ptr(game.MaxProtocol)
+	connection.PrecomputeMessages()
+	for _, name := range []string{"Player", "Session", "Member", "Connection"} {
+		describe(r.Map()[name])
+	}
+}
+
+// describe adds the sentences of [fieldDocs] to a schema's fields.
+func describe(s *huma.Schema) {
+	for name, p := range s.Properties {
+		if p.Ref == "" && p.Description == "" {
+			p.Description = fieldDocs[name]
+		}
+	}
+}
+
+func limitProfile(s *huma.Schema) *huma.Schema {
+	p := s.Properties
+	p["username"].MinLength, p["username"].MaxLength = ptr(game.MinUsername), ptr(game.MaxUsername)
+	p["username"].Pattern, p["username"].PatternDescription = "^[A-Za-z0-9_.-]*$", "of A-Z a-z 0-9 _ . -"
+	p["display_name"].MaxLength = ptr(game.MaxDisplayName)
+	p["identities"].MaxProperties = ptr(game.MaxIdentities)
+	p["attributes"].MaxProperties = ptr(game.MaxPlayerAttributes)
+	p["status"].Enum = enum(game.PlayerStatuses())
+	p["suspension_reason"].MaxLength = ptr(game.MaxSuspensionReason)
+	return s
+}
+
+func limitSettings(s *huma.Schema) *huma.Schema {
+	p := s.Properties
+	for _, name := range []string{"name", "mode", "map", "region"} {
+		p[name].MaxLength = ptr(game.MaxSessionText)
+	}
+	p["visibility"].Enum = enum(game.Visibilities())
+	p["max_players"].Minimum, p["max_players"].Maximum = ptr(1.0), ptr(float64(game.MaxPlayers))
+	p["min_players"].Minimum, p["min_players"].Maximum = ptr(0.0), ptr(float64(game.MaxPlayers))
+	p["teams"].MaxProperties = ptr(game.MaxTeams)
+	p["attributes"].MaxProperties = ptr(game.MaxSessionAttributes)
+	return s
+}
+
+// readOnly marks what only the server sets. It is taken, so that the body of a GET can be sent back, and ignored.
+func readOnly(s *huma.Schema, names ...string) {
+	for _, name := range names {
+		s.Properties[name] = &huma.Schema{Description: "Set by the server; ignored here.", ReadOnly: true}
+	}
+}
+
+// nullable lets every member of a merge patch be null, which removes it.
+func nullable(s *huma.Schema) {
+	for _, p := range s.Properties {
+		p.Nullable = true
+		values, ok := p.AdditionalProperties.(*huma.Schema)
+		if !ok {
+			continue
+		}
+		values.Nullable = true
+		if len(values.AnyOf) > 0 {
+			values.AnyOf[0].Nullable = true // huma looks at the alternatives before it looks at null
+		}
+	}
+}
+
+// schemaOf returns a schema of T of its own, with everything in place and nothing shared but what T refers to.
+func schemaOf[T any](r huma.Registry) *huma.Schema {
+	return huma.SchemaFromType(r, reflect.TypeFor[T]())
+}
+
+// named puts a schema among the document's components and returns a reference to it.
+func named(r huma.Registry, name string, s *huma.Schema) *huma.Schema {
+	describe(s)
+	s.PrecomputeMessages()
+	r.Map()[name] = s
+	return &huma.Schema{Ref: "#/components/schemas/" + name}
+}
+
+func problemSchema(r huma.Registry) *huma.Schema {
+	const name = "Problem"
+	if r.Map()[name] == nil {
+		s := schemaOf[Problem](r)
+		delete(s.Properties, "Extras") // they are members of the document itself
+		s.AdditionalProperties = true
+		s.Required = []string{"title", "status", "code", "detail", "request_id"}
+		return named(r, name, s)
+	}
+	return &huma.Schema{Ref: "#/components/schemas/" + name}
+}
+
+// attributeValue is how the contract shows a [game.Value].
+type attributeValue struct{}
+
+// Schema implements [huma.SchemaProvider].
+func (attributeValue) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{
+		Description: "A string, a number of at most 2^53 - 1, or a boolean.",
+		AnyOf: []*huma.Schema{
+			{Type: huma.TypeString}, {Type: huma.TypeNumber}, {Type: huma.TypeBoolean},
+		},
+	}
+}
+
+// anyObject is how the contract shows a [game.Result].
+type anyObject struct{}
+
+// Schema implements [huma.SchemaProvider].
+func (anyObject) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Nullable: true}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func enum[T ~string](values []T) []any {
+	all := make([]any, 0, len(values))
+	for _, v := range values {
+		all = append(all, string(v))
+	}
+	return all
+}

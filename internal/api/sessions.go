@@ -1,0 +1,203 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"game-session-manager/internal/game"
+)
+
+type sessionOut struct {
+	Status   int
+	ETag     string `header:"ETag"`
+	Location string `header:"Location"`
+	Replayed string `header:"Idempotent-Replayed"`
+	Body     game.Session
+}
+
+func newSessionOut(s game.Session, err error) (*sessionOut, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &sessionOut{Status: http.StatusOK, ETag: etag(s.Version), Body: s}, nil
+}
+
+func sessionVersion(s game.Session) int64 { return s.Version }
+
+type createSessionIn struct {
+	IdempotencyHeader
+	Body json.RawMessage
+}
+
+// Resolve implements [huma.Resolver].
+func (in *createSessionIn) Resolve(huma.Context) []error {
+	return tellAll(game.SessionRequest{}, in.Body, decode)
+}
+
+func (a *API) createSession(ctx context.Context, in *createSessionIn) (*sessionOut, error) {
+	r, err := decode(game.SessionRequest{}, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	i, err := in.idempotency("create-session", r)
+	if err != nil {
+		return nil, err
+	}
+	created, err := a.Sessions.Create(ctx, r, i)
+	if err != nil {
+		return nil, err
+	}
+	s := created.Document
+	out := &sessionOut{Status: http.StatusCreated, ETag: etag(s.Version), Location: basePath + "/sessions/" + string(s.ID), Body: s}
+	if created.Replayed {
+		out.Replayed = "true"
+	}
+	return out, nil
+}
+
+type getSessionIn struct {
+	SessionPath
+	IfNoneMatchHeader
+}
+
+func (a *API) getSession(ctx context.Context, in *getSessionIn) (*sessionOut, error) {
+	out, err := newSessionOut(a.Sessions.Get(ctx, in.SessionID))
+	if err == nil && notModified(in.IfNoneMatch, out.Body.Version) {
+		out.Status = http.StatusNotModified
+	}
+	return out, err
+}
+
+type listSessionsIn struct {
+	Paging
+	Status     game.SessionStatus `query:"status" enum:"pending,open,starting,in_progress,ended,cancelled,expired,failed"`
+	Mode       string             `query:"mode" maxLength:"64"`
+	Map        string             `query:"map" maxLength:"64"`
+	Region     string             `query:"region" maxLength:"64"`
+	Visibility game.Visibility    `query:"visibility" enum:"public,private"`
+	HostID     game.PlayerID      `query:"host_id" pattern:"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" patternDescription:"a UUID in lower case" doc:"Sessions that this player hosts."`
+	MemberID   game.PlayerID      `query:"member_id" pattern:"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" patternDescription:"a UUID in lower case" doc:"Sessions in which this player holds a seat."`
+	FreeSeats  int                `query:"free_seats" minimum:"0" maximum:"1000" doc:"Sessions with at least this many free seats."`
+	Attributes map[string]string  `query:"attributes,deepObject" doc:"Sessions with all of these attributes: attributes[mmr]=1200. Numbers and booleans as in JSON; anything else, or in double quotes, is a string."`
+}
+
+type sessionsOut struct{ Body page[game.Session] }
+
+func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*sessionsOut, error) {
+	attributes, err := parseAttributes(in.Attributes)
+	if err != nil {
+		return nil, err
+	}
+	l, err := a.Sessions.List(ctx, game.SessionQuery{
+		Status: in.Status, Mode: in.Mode, Map: in.Map, Region: in.Region, Visibility: in.Visibility,
+		Host: in.HostID, Member: in.MemberID, FreeSeats: in.FreeSeats, Attributes: attributes,
+	}, in.Cursor, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return &sessionsOut{newPage(l)}, nil
+}
+
+// moveSessionIn takes a whole session, so that the body of a GET can be sent back with another status.
+type moveSessionIn struct {
+	SessionPath
+	IfMatchHeader
+	Body json.RawMessage
+}
+
+// Resolve implements [huma.Resolver].
+func (in *moveSessionIn) Resolve(huma.Context) []error {
+	return tellAll(game.Move{}, in.Body, decode)
+}
+
+func (a *API) moveSession(ctx context.Context, in *moveSessionIn) (*sessionOut, error) {
+	m, err := decode(game.Move{}, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	c := all(ifMatch(in.IfMatch, sessionVersion), sameSettings(in.Body))
+	return newSessionOut(a.Sessions.Move(ctx, in.SessionID, c, m))
+}
+
+// sameSettings refuses a body that would change settings, because a PUT of a session changes its status only.
+func sameSettings(body json.RawMessage) game.Condition[game.Session] {
+	return func(s game.Session) error {
+		asked, err := mergePatch(s.Settings, body)
+		if err != nil {
+			return err
+		}
+		return s.SameSettings(asked)
+	}
+}
+
+type patchSessionIn struct {
+	SessionPath
+	IfMatchHeader
+	Body json.RawMessage
+}
+
+// Resolve implements [huma.Resolver]. It looks at the patch alone, on settings on which nothing else is wrong.
+func (in *patchSessionIn) Resolve(huma.Context) []error {
+	return tellAll(game.Settings{MaxPlayers: game.MaxPlayers}, in.Body, mergePatch)
+}
+
+func (a *API) patchSession(ctx context.Context, in *patchSessionIn) (*sessionOut, error) {
+	return newSessionOut(a.Sessions.Edit(ctx, in.SessionID, ifMatch(in.IfMatch, sessionVersion),
+		func(t game.Settings) (game.Settings, error) { return mergePatch(t, in.Body) }))
+}
+
+type cancelSessionIn struct {
+	SessionPath
+	IfMatchHeader
+}
+
+type cancelSessionOut struct {
+	ETag string `header:"ETag"`
+}
+
+func (a *API) cancelSession(ctx context.Context, in *cancelSessionIn) (*cancelSessionOut, error) {
+	s, err := a.Sessions.Move(ctx, in.SessionID, ifMatch(in.IfMatch, sessionVersion), game.Move{Status: game.StatusCancelled})
+	if err != nil {
+		return nil, err
+	}
+	return &cancelSessionOut{ETag: etag(s.Version)}, nil
+}
+
+type joinSessionIn struct {
+	SessionPath
+	IdempotencyHeader // taken, and not needed: joining twice is a success with the same seat
+	Body              json.RawMessage
+}
+
+// Resolve implements [huma.Resolver].
+func (in *joinSessionIn) Resolve(huma.Context) []error {
+	return tellAll(game.JoinRequest{}, in.Body, decode)
+}
+
+func (a *API) joinSession(ctx context.Context, in *joinSessionIn) (*sessionOut, error) {
+	j, err := decode(game.JoinRequest{}, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	s, seated, err := a.Sessions.Join(ctx, in.SessionID, j)
+	out, err := newSessionOut(s, err)
+	if err == nil && seated {
+		out.Status = http.StatusCreated
+		out.Location = basePath + "/sessions/" + string(s.ID) + "/members/" + string(j.PlayerID)
+	}
+	return out, err
+}
+
+type leaveSessionIn struct {
+	SessionPath
+	PlayerPath
+	IfMatchHeader
+}
+
+func (a *API) leaveSession(ctx context.Context, in *leaveSessionIn) (*struct{}, error) {
+	_, err := a.Sessions.Leave(ctx, in.SessionID, ifMatch(in.IfMatch, sessionVersion), in.PlayerID)
+	return nil, err
+}
