@@ -1,0 +1,130 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"game-session-manager/internal/config"
+	"game-session-manager/internal/store"
+	"game-session-manager/internal/store/sqlitestore"
+)
+
+// Exit codes.
+const (
+	exitOK       = 0
+	exitFailure  = 1 // something else went wrong
+	exitUsage    = 2 // the command line or the configuration is wrong
+	exitAddress  = 3 // an address to listen on is taken or not ours
+	exitLocked   = 4 // another gsm serves the database
+	exitDatabase = 5 // the database cannot be used
+)
+
+const description = `The game session manager: keeps the players and game sessions of online games.
+
+Start it with "gsm serve"; every flag has an environment variable. Exit codes: 0 done, 1 failed, 2 wrong usage or
+configuration, 3 address taken, 4 database in use by another gsm, 5 database cannot be used.`
+
+// cli is the command line.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Serve the API until SIGINT or SIGTERM."`
+	Config  configCmd  `cmd:"" help:"Print the effective configuration of serve as environment variables, secrets masked."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+type serveCmd struct{ config.Server }
+
+type configCmd struct{ config.Server }
+
+type versionCmd struct{}
+
+// streams are where commands write.
+type streams struct{ out, err io.Writer }
+
+// usageError is a mistake in the command line or the configuration.
+type usageError struct{ error }
+
+// exited carries the exit code of a command line that was answered by its own help.
+type exited int
+
+// run runs one command and returns its exit code.
+func run(args []string, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			c, ok := r.(exited)
+			if !ok {
+				panic(r)
+			}
+			code = int(c)
+		}
+	}()
+	var c cli
+	parser, err := kong.New(&c, kong.Name("gsm"), kong.Description(description), kong.Writers(stdout, stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.Exit(func(code int) { panic(exited(code)) })) // kong goes on after an Exit that returns
+	if err != nil {
+		return report(stderr, err)
+	}
+	ctx, err := parser.Parse(args)
+	if err != nil {
+		return report(stderr, usageError{fmt.Errorf("%w; see gsm --help", err)})
+	}
+	return report(stderr, ctx.Run(streams{stdout, stderr}))
+}
+
+// report writes what went wrong and returns the exit code for it.
+func report(w io.Writer, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	for line := range strings.Lines(err.Error()) {
+		_, _ = fmt.Fprintln(w, "gsm:", strings.TrimSuffix(line, "\n")) // nowhere left to tell
+	}
+	switch {
+	case errors.As(err, new(usageError)), errors.Is(err, store.ErrUnknownScheme):
+		return exitUsage
+	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EACCES) && errors.As(err, new(*listenError)):
+		return exitAddress
+	case errors.Is(err, sqlitestore.ErrLocked):
+		return exitLocked
+	case errors.As(err, new(*databaseError)):
+		return exitDatabase
+	}
+	return exitFailure
+}
+
+// Run prints the configuration.
+func (c *configCmd) Run(s streams) error {
+	for _, line := range c.Lines() {
+		if _, err := fmt.Fprintln(s.out, line); err != nil {
+			return fmt.Errorf("printing the configuration: %w", err)
+		}
+	}
+	return nil
+}
+
+// Run prints the version.
+func (c *versionCmd) Run(s streams) error {
+	_, err := fmt.Fprintln(s.out, "gsm", version())
+	return err
+}
+
+// stamped is the version that the linker was told: -X main.stamped=1.2.3.
+var stamped string
+
+// version returns the stamped version, or what the build knows of itself.
+func version() string {
+	if stamped != "" {
+		return stamped
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "dev"
+	}
+	return strings.TrimPrefix(info.Main.Version, "v")
+}

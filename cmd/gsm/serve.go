@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/term"
+
+	"game-session-manager/internal/api"
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/keeper"
+	"game-session-manager/internal/observe"
+	"game-session-manager/internal/store"
+)
+
+// Run serves until a signal or a failure ends it. It reads top to bottom as the architecture does. The configuration is
+// valid: kong has called its Validate.
+func (c *serveCmd) Run(s streams) error {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	context.AfterFunc(ctx, cancel) // a second signal ends the process at once
+
+	log := observe.NewLogger(s.out, logFormat(c.LogFormat, s.out), logLevel(c.LogLevel))
+	registry := observe.NewRegistry(version())
+
+	// The addresses come first: one that is taken is told before the database is touched.
+	apiListener, err := listen(ctx, "--http-addr (GSM_HTTP_ADDR)", c.HTTPAddr)
+	if err != nil {
+		return err
+	}
+	defer closeQuietly(apiListener)
+	opsListener, err := listen(ctx, "--ops-addr (GSM_OPS_ADDR)", c.OpsAddr)
+	if err != nil {
+		return err
+	}
+	defer closeQuietly(opsListener)
+
+	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{OnCommit: observe.Commits(registry)})
+	if err != nil {
+		return &databaseError{err}
+	}
+	defer closeStore(engine, log)
+	docs := observe.Store(engine, log, registry, time.Now)
+	registry.MustRegister(observe.Population(docs, log, time.Now))
+
+	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: c.RequestTimeout}
+	sessions := game.NewSessions(deps)
+	players := game.NewPlayers(deps, sessions)
+	background := keeper.New(log, time.Now, newID, tasks(docs, players)...)
+
+	rest := api.New(api.Deps{
+		Players: players, Sessions: sessions, Version: version(), RequestTimeout: c.RequestTimeout,
+		Now: time.Now, NewID: newID, Log: log, Observe: observe.HTTP(log, registry, time.Now),
+		Checks: []api.Check{
+			{Name: "database", Run: docs.Ping},
+			{Name: "disk", Run: diskCheck(c.DatabaseURL)},
+			{Name: "background", Run: background.Check},
+		},
+	})
+
+	p := process{log: log, config: c.Server, api: rest, background: background}
+	p.serve("api", apiListener, rest)
+	p.serve("ops", opsListener, opsHandler(registry))
+	return p.run(ctx)
+}
+
+// tasks is the background work.
+func tasks(docs game.Store, players *game.Players) []keeper.Task {
+	return []keeper.Task{
+		{Name: "finish_erasures", Every: 5 * time.Second, Timeout: time.Minute, Run: players.FinishErasures},
+		{Name: "purge_idempotency_keys", Every: time.Minute, Timeout: time.Minute, Run: func(ctx context.Context) error {
+			_, err := game.PurgeClaims(ctx, docs, time.Now())
+			return err
+		}},
+	}
+}
+
+// newID returns a UUID of version 7. uuid's are ordered within a process even inside one millisecond.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// databaseError is a database that could not be opened.
+type databaseError struct{ error }
+
+func (e *databaseError) Unwrap() error { return e.error }
+
+// closeQuietly closes a listener that its server may have closed already.
+func closeQuietly(c io.Closer) { _ = c.Close() }
+
+func closeStore(s game.Store, log *slog.Logger) {
+	if err := s.Close(); err != nil {
+		log.Error("closing the database", "category", "database", "error", err)
+		return
+	}
+	log.Info("stopped", "category", "system")
+}
+
+// logFormat decides what auto means: text for a person at a terminal, JSON for everything else.
+func logFormat(format string, w io.Writer) string {
+	if format != "auto" {
+		return format
+	}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return observe.FormatText
+	}
+	return observe.FormatJSON
+}
+
+func logLevel(name string) slog.Level {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(name)); err != nil {
+		return slog.LevelInfo // kong has refused every other name
+	}
+	return level
+}

@@ -1,0 +1,57 @@
+// Package gsmtest runs the whole service inside a test: the API on an embedded store in a temporary directory, with a
+// client for it. It is for tests that need a real service and no process of its own.
+package gsmtest
+
+import (
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"game-session-manager/client"
+	"game-session-manager/internal/api"
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/store"
+)
+
+// Server is a running service.
+type Server struct {
+	URL      string
+	Client   *client.Client
+	Store    game.Store
+	Players  *game.Players
+	Sessions *game.Sessions
+}
+
+// Start runs a service until the test ends.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	docs, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "gsm.db"), store.Options{})
+	if err != nil {
+		t.Fatalf("opening the store: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := docs.Close(); err != nil {
+			t.Errorf("closing the store: %v", err)
+		}
+	})
+	newID := func() string { return uuid.Must(uuid.NewV7()).String() }
+	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: 10 * time.Second}
+	sessions := game.NewSessions(deps)
+	players := game.NewPlayers(deps, sessions)
+	rest := api.New(api.Deps{
+		Players: players, Sessions: sessions, Version: "test", RequestTimeout: deps.MaxRequest, Now: time.Now, NewID: newID,
+		Log:    slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Checks: []api.Check{{Name: "database", Run: docs.Ping}},
+	})
+	server := httptest.NewServer(rest)
+	t.Cleanup(server.Close)
+	c, err := client.New(server.URL)
+	if err != nil {
+		t.Fatalf("making a client: %v", err)
+	}
+	return &Server{URL: server.URL, Client: c, Store: docs, Players: players, Sessions: sessions}
+}
