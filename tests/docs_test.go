@@ -1,0 +1,61 @@
+package tests_test
+
+import (
+	"flag"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the generated pages of docs anew")
+
+// TestDocs holds the generated pages to the program. `make docs` writes them.
+func TestDocs(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	_, manual, _ := runToEnd(t, []string{"COLUMNS=110"}, "serve", "--help")
+	for name, want := range map[string]string{
+		"openapi.yaml": s.do(t, "GET /openapi.yaml", "").is(http.StatusOK).body,
+		"configuration.md": "# Configuration\n\nEach flag of `gsm serve` has an environment variable; a flag goes first. `gsm config` prints the values in\nforce. " +
+			"This page is what `gsm serve --help` says.\n\n```\n" + manual + "```\n",
+	} {
+		path := filepath.Join("..", "docs", name)
+		if *update {
+			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != want {
+			t.Errorf("docs/%s is not what the program says: run `make docs`: %v", name, err)
+		}
+	}
+}
+
+// TestDocumentedCodes holds the table of error codes in docs/api.md to the codes there are.
+func TestDocumentedCodes(t *testing.T) {
+	t.Parallel()
+	there := append(found(t, "../internal/game/errors.go", `Code: "([a-z_]+)"`), found(t, "../client/errors.go", `Code: "([a-z_]+)"`)...)
+	slices.Sort(there)
+	listed := found(t, "../docs/api.md", "(?m)^\\| \\d{3} \\| `([a-z_]+)` \\|")
+	slices.Sort(listed)
+	if !slices.Equal(listed, there) {
+		t.Errorf("docs/api.md lists\n%s\nand there are\n%s", strings.Join(listed, " "), strings.Join(there, " "))
+	}
+}
+
+// found returns what the first group of an expression matches in a file.
+func found(t *testing.T, path, expression string) (all []string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(expression).FindAllSubmatch(b, -1) {
+		all = append(all, string(m[1]))
+	}
+	return all
+}

@@ -1,0 +1,94 @@
+package tests_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "game-session-manager/"
+
+// mayImport says which packages of this module each package may import, beside the standard library and other modules.
+// "*" is all of them.
+func mayImport() map[string][]string {
+	return map[string][]string{
+		"cmd/gsm":                    {"*"},
+		"internal/gsmtest":           {"*"},
+		"internal/store":             {"internal/game", "internal/store/sqlitestore", "internal/store/mongostore"},
+		"internal/api":               {"internal/game"},
+		"internal/keeper":            {"internal/game"},
+		"internal/observe":           {"internal/game"},
+		"internal/store/sqlitestore": {"internal/game"},
+		"internal/store/storetest":   {"internal/game"},
+		"client":                     {"internal/game"},
+		"internal/game":              {},
+		"internal/config":            {},
+		"tests":                      {},
+	}
+}
+
+// onlyFor says which packages alone may import a package.
+func onlyFor() map[string][]string {
+	return map[string][]string{
+		"modernc.org/sqlite":       {"internal/store/sqlitestore"},
+		module + "internal/config": {"cmd/gsm", "internal/gsmtest"},
+	}
+}
+
+// standardOnly are the packages that import the standard library only, beside what mayImport allows.
+func standardOnly() []string { return []string{"internal/game", "internal/config", "client"} }
+
+func TestImports(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		allowed, known := mayImport()[name]
+		if !known {
+			t.Errorf("%s: say in mayImport what it may import", name)
+			continue
+		}
+		for _, path := range p.Imports {
+			if dependency, ours := strings.CutPrefix(path, module); ours {
+				if !slices.Contains(allowed, "*") && !slices.Contains(allowed, dependency) {
+					t.Errorf("%s must not import %s", name, dependency)
+				}
+			} else if slices.Contains(standardOnly(), name) && strings.Contains(strings.Split(path, "/")[0], ".") {
+				t.Errorf("%s must not import %s: it keeps to the standard library", name, path)
+			}
+			if only, limited := onlyFor()[path]; limited && !slices.Contains(only, name) {
+				t.Errorf("%s must not import %s: only %v may", name, path, only)
+			}
+		}
+	}
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+// packages are those of this module, without their tests.
+func packages(t *testing.T) []goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "../...")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", cmd, err, stderr.String())
+	}
+	var found []goPackage
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return found
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, p)
+	}
+}

@@ -1,0 +1,41 @@
+// Package tests_test tests gsm from the outside: the real binary, over HTTP, on a database of its own for each test.
+//
+// It owns the promises that only the whole keeps: the wire, what survives a crash, how the process starts and ends, and who
+// may import whom. Rules are tested in package game, and engines in package storetest.
+//
+// GSM_TEST_ENGINE chooses the engine: see engines.
+package tests_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// gsm is the path of the binary, which TestMain builds.
+var gsm string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "gsm-tests-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+
+	gsm = filepath.Join(dir, "gsm")
+	args := []string{"build", "-buildvcs=false", "-o", gsm} // so that its version is the same everywhere
+	if raceDetector {
+		args = append(args, "-race")
+	}
+	build := exec.Command("go", append(args, "../cmd/gsm")...)
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%v: %v\n%s", build, err, out)
+		return 1
+	}
+	return m.Run()
+}
