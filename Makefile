@@ -1,0 +1,69 @@
+# Every command of the project. CI runs exactly these.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 20s
+BENCHTIME ?= 1s
+TOOL := go tool -modfile=tools/go.mod
+
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Serve at http://127.0.0.1:8080 with the data in ./gsm.db
+	go run ./cmd/gsm serve
+
+.PHONY: build
+build: ## Build bin/gsm, a static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.stamped=$(VERSION)' -o bin/gsm ./cmd/gsm
+
+.PHONY: test
+test: ## Run the tests
+	go test ./...
+
+.PHONY: race
+race: ## Run the tests with the race detector
+	go test -race ./...
+
+.PHONY: lint
+lint: ## Check format, style and module files
+	go vet ./...
+	$(TOOL) golangci-lint fmt --diff
+	$(TOOL) golangci-lint run
+	go mod tidy -diff
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(TOOL) golangci-lint fmt
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities (needs the network)
+	$(TOOL) govulncheck ./...
+
+.PHONY: bench
+bench: ## Measure the embedded store: durable writes/s, point reads/s
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/store/sqlitestore
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME
+	@for package in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    echo "== $$package $$target"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+	  done; \
+	done
+
+.PHONY: docs
+docs: ## Write docs/openapi.yaml and docs/configuration.md anew from the program
+	go test ./tests -run '^TestDocs' -update
+
+.PHONY: module
+module: ## Rename the module: make module MODULE=host/owner/name
+	@test -n "$(MODULE)" || { echo "say MODULE=host/owner/name" >&2; exit 2; }
+	old=$$(go list -m); \
+	git ls-files '*.go' '*.yml' 'tools/go.mod' | xargs sed -i "s#\b$$old\b#$(MODULE)#g"; \
+	go mod edit -module "$(MODULE)"; \
+	go build ./...
