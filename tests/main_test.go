@@ -8,6 +8,7 @@ package tests_test
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,4 +39,27 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// The go tool keeps the result of a test for as long as the files that the test looked at stay as they are. This one looks
+// at what the binary is made of.
+func TestSourcesAreLookedAt(t *testing.T) {
+	t.Parallel()
+	looked := 0
+	for _, dir := range []string{"../cmd", "../internal", "../go.mod", "../go.sum"} {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			looked++
+			_, err = os.Stat(path)
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if looked < 50 {
+		t.Errorf("only %d files", looked)
+	}
 }

@@ -12,13 +12,13 @@ import (
 func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
 
 // ifMatch returns the condition that an If-Match header asks for: the version is one of those listed.
-func ifMatch[D any](header string, version func(D) int64) game.Condition[D] {
+func ifMatch[D document](header string) game.Condition[D] {
 	if header == "" {
 		return nil
 	}
 	tags := entityTags(header)
 	return func(d D) error {
-		v := version(d)
+		_, v := identity(d)
 		if slices.Contains(tags, "*") || slices.Contains(tags, etag(v)) {
 			return nil
 		}

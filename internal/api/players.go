@@ -3,29 +3,11 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"game-session-manager/internal/game"
 )
-
-type playerOut struct {
-	Status   int
-	ETag     string `header:"ETag"`
-	Location string `header:"Location"`
-	Replayed string `header:"Idempotent-Replayed"`
-	Body     game.Player
-}
-
-func newPlayerOut(p game.Player, err error) (*playerOut, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &playerOut{Status: http.StatusOK, ETag: etag(p.Version), Body: p}, nil
-}
-
-func playerVersion(p game.Player) int64 { return p.Version }
 
 type createPlayerIn struct {
 	IdempotencyHeader
@@ -37,7 +19,7 @@ func (in *createPlayerIn) Resolve(huma.Context) []error {
 	return tellAll(game.Profile{}, in.Body, decode)
 }
 
-func (a *API) createPlayer(ctx context.Context, in *createPlayerIn) (*playerOut, error) {
+func (a *API) createPlayer(ctx context.Context, in *createPlayerIn) (*documentOut[game.Player], error) {
 	f, err := decode(game.Profile{}, in.Body)
 	if err != nil {
 		return nil, err
@@ -46,16 +28,7 @@ func (a *API) createPlayer(ctx context.Context, in *createPlayerIn) (*playerOut,
 	if err != nil {
 		return nil, err
 	}
-	created, err := a.Players.Create(ctx, f, i)
-	if err != nil {
-		return nil, err
-	}
-	p := created.Document
-	out := &playerOut{Status: http.StatusCreated, ETag: etag(p.Version), Location: basePath + "/players/" + string(p.ID), Body: p}
-	if created.Replayed {
-		out.Replayed = "true"
-	}
-	return out, nil
+	return creation(a.Players.Create(ctx, f, i))
 }
 
 type getPlayerIn struct {
@@ -63,12 +36,9 @@ type getPlayerIn struct {
 	IfNoneMatchHeader
 }
 
-func (a *API) getPlayer(ctx context.Context, in *getPlayerIn) (*playerOut, error) {
-	out, err := newPlayerOut(a.Players.Get(ctx, in.PlayerID))
-	if err == nil && notModified(in.IfNoneMatch, out.Body.Version) {
-		out.Status = http.StatusNotModified
-	}
-	return out, err
+func (a *API) getPlayer(ctx context.Context, in *getPlayerIn) (*documentOut[game.Player], error) {
+	p, err := a.Players.Get(ctx, in.PlayerID)
+	return read(in.IfNoneMatch, p, err)
 }
 
 type listPlayersIn struct {
@@ -98,8 +68,8 @@ func (in *replacePlayerIn) Resolve(huma.Context) []error {
 	return tellAll(game.Profile{}, in.Body, decode)
 }
 
-func (a *API) replacePlayer(ctx context.Context, in *replacePlayerIn) (*playerOut, error) {
-	return newPlayerOut(a.Players.Edit(ctx, in.PlayerID, ifMatch(in.IfMatch, playerVersion),
+func (a *API) replacePlayer(ctx context.Context, in *replacePlayerIn) (*documentOut[game.Player], error) {
+	return answer(a.Players.Edit(ctx, in.PlayerID, ifMatch[game.Player](in.IfMatch),
 		func(game.Profile) (game.Profile, error) { return decode(game.Profile{}, in.Body) }))
 }
 
@@ -114,8 +84,8 @@ func (in *patchPlayerIn) Resolve(huma.Context) []error {
 	return tellAll(game.Profile{Username: "any", Status: game.PlayerSuspended}, in.Body, mergePatch)
 }
 
-func (a *API) patchPlayer(ctx context.Context, in *patchPlayerIn) (*playerOut, error) {
-	return newPlayerOut(a.Players.Edit(ctx, in.PlayerID, ifMatch(in.IfMatch, playerVersion),
+func (a *API) patchPlayer(ctx context.Context, in *patchPlayerIn) (*documentOut[game.Player], error) {
+	return answer(a.Players.Edit(ctx, in.PlayerID, ifMatch[game.Player](in.IfMatch),
 		func(f game.Profile) (game.Profile, error) { return mergePatch(f, in.Body) }))
 }
 
@@ -125,5 +95,5 @@ type erasePlayerIn struct {
 }
 
 func (a *API) erasePlayer(ctx context.Context, in *erasePlayerIn) (*struct{}, error) {
-	return nil, a.Players.Erase(ctx, in.PlayerID, ifMatch(in.IfMatch, playerVersion))
+	return nil, a.Players.Erase(ctx, in.PlayerID, ifMatch[game.Player](in.IfMatch))
 }

@@ -10,23 +10,6 @@ import (
 	"game-session-manager/internal/game"
 )
 
-type sessionOut struct {
-	Status   int
-	ETag     string `header:"ETag"`
-	Location string `header:"Location"`
-	Replayed string `header:"Idempotent-Replayed"`
-	Body     game.Session
-}
-
-func newSessionOut(s game.Session, err error) (*sessionOut, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &sessionOut{Status: http.StatusOK, ETag: etag(s.Version), Body: s}, nil
-}
-
-func sessionVersion(s game.Session) int64 { return s.Version }
-
 type createSessionIn struct {
 	IdempotencyHeader
 	Body json.RawMessage
@@ -37,7 +20,7 @@ func (in *createSessionIn) Resolve(huma.Context) []error {
 	return tellAll(game.SessionRequest{}, in.Body, decode)
 }
 
-func (a *API) createSession(ctx context.Context, in *createSessionIn) (*sessionOut, error) {
+func (a *API) createSession(ctx context.Context, in *createSessionIn) (*documentOut[game.Session], error) {
 	r, err := decode(game.SessionRequest{}, in.Body)
 	if err != nil {
 		return nil, err
@@ -46,16 +29,7 @@ func (a *API) createSession(ctx context.Context, in *createSessionIn) (*sessionO
 	if err != nil {
 		return nil, err
 	}
-	created, err := a.Sessions.Create(ctx, r, i)
-	if err != nil {
-		return nil, err
-	}
-	s := created.Document
-	out := &sessionOut{Status: http.StatusCreated, ETag: etag(s.Version), Location: basePath + "/sessions/" + string(s.ID), Body: s}
-	if created.Replayed {
-		out.Replayed = "true"
-	}
-	return out, nil
+	return creation(a.Sessions.Create(ctx, r, i))
 }
 
 type getSessionIn struct {
@@ -63,12 +37,9 @@ type getSessionIn struct {
 	IfNoneMatchHeader
 }
 
-func (a *API) getSession(ctx context.Context, in *getSessionIn) (*sessionOut, error) {
-	out, err := newSessionOut(a.Sessions.Get(ctx, in.SessionID))
-	if err == nil && notModified(in.IfNoneMatch, out.Body.Version) {
-		out.Status = http.StatusNotModified
-	}
-	return out, err
+func (a *API) getSession(ctx context.Context, in *getSessionIn) (*documentOut[game.Session], error) {
+	s, err := a.Sessions.Get(ctx, in.SessionID)
+	return read(in.IfNoneMatch, s, err)
 }
 
 type listSessionsIn struct {
@@ -113,13 +84,13 @@ func (in *moveSessionIn) Resolve(huma.Context) []error {
 	return tellAll(game.Move{}, in.Body, decode)
 }
 
-func (a *API) moveSession(ctx context.Context, in *moveSessionIn) (*sessionOut, error) {
+func (a *API) moveSession(ctx context.Context, in *moveSessionIn) (*documentOut[game.Session], error) {
 	m, err := decode(game.Move{}, in.Body)
 	if err != nil {
 		return nil, err
 	}
-	c := all(ifMatch(in.IfMatch, sessionVersion), sameSettings(in.Body))
-	return newSessionOut(a.Sessions.Move(ctx, in.SessionID, c, m))
+	c := all(ifMatch[game.Session](in.IfMatch), sameSettings(in.Body))
+	return answer(a.Sessions.Move(ctx, in.SessionID, c, m))
 }
 
 // sameSettings refuses a body that would change settings, because a PUT of a session changes its status only.
@@ -144,8 +115,8 @@ func (in *patchSessionIn) Resolve(huma.Context) []error {
 	return tellAll(game.Settings{MaxPlayers: game.MaxPlayers}, in.Body, mergePatch)
 }
 
-func (a *API) patchSession(ctx context.Context, in *patchSessionIn) (*sessionOut, error) {
-	return newSessionOut(a.Sessions.Edit(ctx, in.SessionID, ifMatch(in.IfMatch, sessionVersion),
+func (a *API) patchSession(ctx context.Context, in *patchSessionIn) (*documentOut[game.Session], error) {
+	return answer(a.Sessions.Edit(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch),
 		func(t game.Settings) (game.Settings, error) { return mergePatch(t, in.Body) }))
 }
 
@@ -159,7 +130,7 @@ type cancelSessionOut struct {
 }
 
 func (a *API) cancelSession(ctx context.Context, in *cancelSessionIn) (*cancelSessionOut, error) {
-	s, err := a.Sessions.Move(ctx, in.SessionID, ifMatch(in.IfMatch, sessionVersion), game.Move{Status: game.StatusCancelled})
+	s, err := a.Sessions.Move(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), game.Move{Status: game.StatusCancelled})
 	if err != nil {
 		return nil, err
 	}
@@ -177,13 +148,13 @@ func (in *joinSessionIn) Resolve(huma.Context) []error {
 	return tellAll(game.JoinRequest{}, in.Body, decode)
 }
 
-func (a *API) joinSession(ctx context.Context, in *joinSessionIn) (*sessionOut, error) {
+func (a *API) joinSession(ctx context.Context, in *joinSessionIn) (*documentOut[game.Session], error) {
 	j, err := decode(game.JoinRequest{}, in.Body)
 	if err != nil {
 		return nil, err
 	}
 	s, seated, err := a.Sessions.Join(ctx, in.SessionID, j)
-	out, err := newSessionOut(s, err)
+	out, err := answer(s, err)
 	if err == nil && seated {
 		out.Status = http.StatusCreated
 		out.Location = basePath + "/sessions/" + string(s.ID) + "/members/" + string(j.PlayerID)
@@ -198,6 +169,6 @@ type leaveSessionIn struct {
 }
 
 func (a *API) leaveSession(ctx context.Context, in *leaveSessionIn) (*struct{}, error) {
-	_, err := a.Sessions.Leave(ctx, in.SessionID, ifMatch(in.IfMatch, sessionVersion), in.PlayerID)
+	_, err := a.Sessions.Leave(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), in.PlayerID)
 	return nil, err
 }

@@ -35,7 +35,7 @@ func eachNoun(t *testing.T, test func(*testing.T, creator, func(world) int)) {
 	t.Run("player", func(t *testing.T) {
 		t.Parallel()
 		test(t, createPlayer, func(w world) int {
-			found, err := w.store.Players(w.ctx, game.PlayerQuery{Limit: 100})
+			found, err := w.store.Players(w.ctx, game.PlayerQuery{Project: "p", Limit: 100})
 			ok(t, err)
 			return len(found)
 		})

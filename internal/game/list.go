@@ -66,11 +66,26 @@ func pageSize(limit int) (int, error) {
 	return limit, nil
 }
 
-// page cuts a result that was asked for with one item more than the limit.
-func page[D any](items []D, limit int, id func(D) string, filters any) List[D] {
-	if len(items) <= limit {
-		return List[D]{Items: items}
+// query is how one noun is listed.
+type query[D any] struct {
+	filters any // what the cursor goes with: the noun's query without position and limit
+	read    func(after string, limit int) ([]D, error)
+	id      func(D) string
+}
+
+// list answers the page of a list that a cursor and a limit ask for, and ErrValidation for those that are wrong.
+func list[D any](q query[D], cursor string, limit int) (List[D], error) {
+	after, err := decodeCursor(cursor, q.filters)
+	if err != nil {
+		return List[D]{}, err
+	}
+	if limit, err = pageSize(limit); err != nil {
+		return List[D]{}, err
+	}
+	items, err := q.read(after, limit+1) // one more tells whether there is a next page
+	if err != nil || len(items) <= limit {
+		return List[D]{Items: items}, err
 	}
 	items = items[:limit]
-	return List[D]{Items: items, NextCursor: encodeCursor(id(items[limit-1]), filters)}
+	return List[D]{Items: items, NextCursor: encodeCursor(q.id(items[limit-1]), q.filters)}, nil
 }

@@ -44,23 +44,15 @@ func (s *Players) Get(ctx context.Context, id PlayerID) (Player, error) {
 func (s *Players) List(ctx context.Context, q PlayerQuery, cursor string, limit int) (List[Player], error) {
 	q.Project, q.After, q.Limit, q.Erasing = CallerFrom(ctx).Project, "", 0, false
 	q.UsernamePrefix = UsernameKey(q.UsernamePrefix)
-	filters := q
-	after, err := decodeCursor(cursor, filters)
-	if err != nil {
-		return List[Player]{}, err
-	}
-	if limit, err = pageSize(limit); err != nil {
-		return List[Player]{}, err
-	}
-	if q.Project == "" {
-		return List[Player]{}, nil // nobody's; to an engine no project is all of them
-	}
-	q.After, q.Limit = PlayerID(after), limit+1
-	items, err := s.store.Players(ctx, q)
-	if err != nil {
-		return List[Player]{}, err
-	}
-	return page(items, limit, func(p Player) string { return string(p.ID) }, filters), nil
+	return list(query[Player]{
+		filters: q,
+		read: func(after string, limit int) ([]Player, error) {
+			q := q
+			q.After, q.Limit = PlayerID(after), limit
+			return s.store.Players(ctx, q)
+		},
+		id: func(p Player) string { return string(p.ID) },
+	}, cursor, limit)
 }
 
 // Edit changes the profile to what the function makes of it. It answers what the function and [Player.Edit] do, the

@@ -78,23 +78,15 @@ func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limi
 	if err := p.err(); err != nil {
 		return List[Session]{}, err
 	}
-	filters := q
-	after, err := decodeCursor(cursor, filters)
-	if err != nil {
-		return List[Session]{}, err
-	}
-	if limit, err = pageSize(limit); err != nil {
-		return List[Session]{}, err
-	}
-	if q.Project == "" {
-		return List[Session]{}, nil // nobody's; to an engine no project is all of them
-	}
-	q.After, q.Limit = SessionID(after), limit+1
-	items, err := s.store.Sessions(ctx, q)
-	if err != nil {
-		return List[Session]{}, err
-	}
-	return page(items, limit, func(v Session) string { return string(v.ID) }, filters), nil
+	return list(query[Session]{
+		filters: q,
+		read: func(after string, limit int) ([]Session, error) {
+			q := q
+			q.After, q.Limit = SessionID(after), limit
+			return s.store.Sessions(ctx, q)
+		},
+		id: func(v Session) string { return string(v.ID) },
+	}, cursor, limit)
 }
 
 // Edit changes the settings to what the function makes of them. It answers what the function and [Session.Edit] do, and

@@ -74,9 +74,9 @@ type ClaimStore interface {
 	PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
-// PlayerQuery selects players. The zero value of a filter selects all.
+// PlayerQuery selects players. The zero value of a filter, other than of Project, selects all.
 type PlayerQuery struct {
-	Project        ProjectID // empty for all projects
+	Project        ProjectID // whose players; with Erasing, those of every project
 	UsernamePrefix string    // as [UsernameKey] writes it
 	Status         PlayerStatus
 	Erasing        bool     // those whose erasure is under way, and no others; without it, only others
@@ -84,7 +84,7 @@ type PlayerQuery struct {
 	Limit          int      // at most this many; above zero
 }
 
-// SessionQuery selects sessions. The zero value of a filter selects all.
+// SessionQuery selects sessions. The zero value of a filter, other than of Project, selects all.
 type SessionQuery struct {
 	Project    ProjectID
 	Status     SessionStatus

@@ -127,7 +127,11 @@ func (s *Store) Players(ctx context.Context, q game.PlayerQuery) ([]game.Player,
 // that a few have the prefix is likelier than that the newest have it.
 func playersSQL(q game.PlayerQuery) (string, []any) {
 	b := selection{from: "players d", id: "d.id"}
-	b.whereIf(q.Project != "", "d.project = ?", string(q.Project))
+	if q.Erasing {
+		b.where("d.erasing = 1")
+	} else {
+		b.where("d.erasing = 0 AND d.project = ?", string(q.Project))
+	}
 	if q.UsernamePrefix != "" {
 		b.from = "players d INDEXED BY players_by_username"
 		b.where("d.username_key >= ? AND d.username_key < ?", q.UsernamePrefix, q.UsernamePrefix+"\U0010ffff")
@@ -136,11 +140,6 @@ func playersSQL(q game.PlayerQuery) (string, []any) {
 	b.whereIf(q.Status != "", "d.status = ?", string(q.Status))
 	if q.Status != "" && q.Status != game.PlayerActive {
 		b.where("d.status <> 'active'") // names the partial index
-	}
-	if q.Erasing {
-		b.where("d.erasing = 1")
-	} else {
-		b.where("d.erasing = 0")
 	}
 	return b.page(string(q.After), q.Limit)
 }

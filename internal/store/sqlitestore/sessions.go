@@ -207,13 +207,13 @@ func sessionsSQL(q game.SessionQuery) (string, []any) {
 	case q.Member != "":
 		b.from, b.id = "members m CROSS JOIN sessions d ON d.id = m.session_id", "m.session_id"
 		b.where("m.player_id = ?", string(q.Member))
-	case q.Host != "" || q.Project == "":
+	case q.Host != "":
 	case len(keys) > 0:
 		b.from, b.id = "attributes a CROSS JOIN sessions d ON d.id = a.session_id", "a.session_id"
 		b.where("a.project = ? AND a.key = ? AND a.value = ?", string(q.Project), keys[0], native(q.Attributes[keys[0]]))
 		keys = keys[1:]
 	}
-	b.whereIf(q.Project != "", "d.project = ?", string(q.Project))
+	b.where("d.project = ?", string(q.Project))
 	b.whereIf(q.Status != "", "d.status = ?", string(q.Status))
 	// The second half of these names a partial index.
 	b.whereIf(q.Mode != "", "d.mode = ? AND d.mode <> ''", q.Mode)
