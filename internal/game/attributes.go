@@ -13,9 +13,9 @@ import (
 	"unicode/utf8"
 )
 
-// maxExactInteger is the largest integer up to which every integer is a float64: 2^53 - 1 (RFC 7493, section 2.2). Beyond
+// MaxExactNumber is the largest integer up to which every integer is a float64: 2^53 - 1 (RFC 7493, section 2.2). Beyond
 // it all floats are integers, so that it bounds every number.
-const maxExactInteger = 1<<53 - 1
+const MaxExactNumber = 1<<53 - 1
 
 // FormError says what is wrong with the JSON form of a value. It never repeats the value.
 type FormError string
@@ -98,7 +98,7 @@ func ParseValue(s string) (Value, error) {
 // exact returns the float64 of n, and an error if it is another integer or out of range.
 func exact(n json.Number) (float64, error) {
 	f, err := strconv.ParseFloat(n.String(), 64)
-	if err != nil || math.Abs(f) > maxExactInteger {
+	if err != nil || math.Abs(f) > MaxExactNumber {
 		return 0, ErrInexactNumber
 	}
 	return f + 0, nil // + 0 makes -0 the 0 that it equals
@@ -133,7 +133,7 @@ func (a Attributes) validate(p *problems, l attributeLimits) {
 			continue
 		}
 		p.check(validText(v.text), field+"."+k, "must be valid UTF-8 without U+0000")
-		p.check(math.Abs(v.num) <= maxExactInteger, field+"."+k, "must be a number of at most 2^53 - 1")
+		p.check(math.Abs(v.num) <= MaxExactNumber, field+"."+k, "must be a number of at most 2^53 - 1")
 		size += len(k) + v.size()
 	}
 	p.check(!badKeys, field, "keys must have 1 to %d characters of A-Z a-z 0-9 _ -", MaxAttributeKey)

@@ -39,11 +39,8 @@ func change[D any](ctx context.Context, t *turns, key string, m mutation[D]) (D,
 
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		old, err := m.read(ctx)
-		if KindOf(err) == Unavailable {
-			return none, Unanswered(OutcomeNone, err)
-		}
 		if err != nil {
-			return none, err
+			return none, beforeWrite(err)
 		}
 		next := m.clone(old)
 		changed, err := m.apply(&next)
@@ -63,6 +60,14 @@ func change[D any](ctx context.Context, t *turns, key string, m mutation[D]) (D,
 			return none, Unanswered(OutcomeNone, err)
 		}
 	}
+}
+
+// beforeWrite is the error of a read that comes before a write: nothing has happened.
+func beforeWrite(err error) error {
+	if KindOf(err) == Unavailable {
+		return Unanswered(OutcomeNone, err)
+	}
+	return err
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

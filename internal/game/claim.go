@@ -85,7 +85,7 @@ func once[D any](ctx context.Context, r rules, i Idempotency, c creation[D]) (Cr
 		if d, err := c.find(held.DocumentID); err == nil {
 			return Created[D]{Document: d, Replayed: true}, nil
 		} else if KindOf(err) != NotFound {
-			return Created[D]{}, err
+			return Created[D]{}, beforeWrite(err)
 		}
 	}
 	return settle(held.DocumentID, c)

@@ -8,8 +8,9 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// grace is how long the mark of an erasure stays at least: longer than any request may go on that saw the player before.
-const grace = 3 * maxRequest
+// grace is how long after a player's creation the mark of its erasure stays, if it is erased within a day: longer than any
+// request may go on that saw the player before, and than the claim of its creation lives.
+const grace = game.IdempotencyTTL + 3*maxRequest
 
 // marks lists the ids of the players whose erasure is under way.
 func (w world) marks(tb testing.TB) []game.PlayerID {
@@ -91,8 +92,8 @@ func TestErasure(t *testing.T) {
 	checkSwept(t, p, hosted, guest, over, id, eve)
 	equal(t, []game.SessionID{over.ID}, w.seats(t, id))
 
-	// The mark goes when no request can be left that saw the player.
-	w.clock.add(grace)
+	// The mark goes when no request can be left that saw the player, and no claim on its id.
+	w.clock.add(grace - erasedAt.Sub(t0))
 	ok(t, p.players.FinishErasures(w.ctx))
 	equal(t, []game.PlayerID{id}, w.marks(t))
 	w.clock.add(time.Millisecond)
@@ -146,7 +147,7 @@ func TestErasureSweepsLateJoins(t *testing.T) {
 	ok(t, <-answered)
 	equal(t, []game.SessionID{room.ID}, w.seats(t, id))
 
-	w.clock.add(2*maxRequest + time.Millisecond)
+	w.clock.add(grace)
 	ok(t, p.players.FinishErasures(w.ctx))
 	equal(t, []game.SessionID{}, w.seats(t, id))
 	equal(t, []game.PlayerID{}, w.marks(t))
@@ -224,7 +225,7 @@ func TestErasureGoesOnAfterACrash(t *testing.T) {
 // The process dies in the middle of the last steps; the mark is the last to go.
 func TestErasureEndsWithItsMark(t *testing.T) {
 	t.Parallel()
-	for _, op := range []string{"Players", "Sessions", "Session", "ReplaceSession", "DropClaims", "DeletePlayer"} {
+	for _, op := range []string{"Players", "Sessions", "Session", "ReplaceSession", "DeletePlayer"} {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -282,6 +283,22 @@ func TestErasureOfMany(t *testing.T) {
 	if left := w.marks(t); len(left) != 1 {
 		t.Errorf("one sweep failed and %d marks are left", len(left))
 	}
+	ok(t, p.players.FinishErasures(w.ctx))
+	equal(t, []game.PlayerID{}, w.marks(t))
+}
+
+// The mark of a player whose creation cannot be retried any more goes when no request can be left that saw the player.
+func TestErasureOfAnOldPlayer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.start()
+	id := p.register(t, w.ctx, "Ada").ID
+	w.clock.add(2 * game.IdempotencyTTL)
+	ok(t, p.players.Erase(w.ctx, id, nil))
+	w.clock.add(3 * maxRequest)
+	ok(t, p.players.FinishErasures(w.ctx))
+	equal(t, []game.PlayerID{id}, w.marks(t))
+	w.clock.add(time.Millisecond)
 	ok(t, p.players.FinishErasures(w.ctx))
 	equal(t, []game.PlayerID{}, w.marks(t))
 }

@@ -111,9 +111,19 @@ var (
 	ErrSeatsTaken         = &Error{Kind: Conflict, Code: "seats_taken", Message: "More seats are held than the new capacity offers."}
 	ErrInvalidTransition  = &Error{Kind: Conflict, Code: "invalid_state_transition", Message: "The session cannot move to this status from its present one."}
 
-	ErrVersionMismatch  = &Error{Kind: Precondition, Code: "version_mismatch", Message: "The document has another version than If-Match asks for. Read it again and decide anew."}
+	ErrVersionMismatch  = &Error{Kind: Precondition, Code: "version_mismatch", Message: "The document has another version than was asked for. Read it again and decide anew."}
 	ErrStoreUnavailable = &Error{Kind: Unavailable, Code: "store_unavailable", Message: "The database cannot be reached or did not answer in time. Try again."}
 )
+
+// PlayerNotFound is ErrPlayerNotFound of one player.
+func PlayerNotFound(id PlayerID) error {
+	return ErrPlayerNotFound.Detail("Player %s does not exist.", id)
+}
+
+// SessionNotFound is ErrSessionNotFound of one session.
+func SessionNotFound(id SessionID) error {
+	return ErrSessionNotFound.Detail("Session %s does not exist.", id)
+}
 
 // Failures between an engine and the rules. They never reach a caller.
 var (

@@ -107,35 +107,35 @@ func (s *Players) FinishErasures(ctx context.Context) error {
 
 func (s *Players) finish(ctx context.Context, p Player) error {
 	ctx = WithCaller(ctx, Caller{Project: p.Project, Name: "erasure"})
-	// The mark may become visible one longest request after its time, a join that read the player just before may take
-	// another one, and its write may still be on its way when that request has given up.
-	over := s.now().Sub(*p.ErasingSince) > 3*s.maxRequest
-	if err := s.sessions.forget(ctx, p.ID); err != nil || !over {
+	// In every round, because a round before may have been cut short.
+	if err := s.sessions.forget(ctx, p.ID); err != nil || !s.now().After(s.markEnds(p)) {
 		return err
 	}
-	dropped, err := s.store.DropClaims(ctx, string(p.ID))
-	if err != nil {
-		return err
-	}
-	if dropped > 0 {
-		// A retry of the player's creation may have read the claim just before, and must still find the mark.
-		renewed := p
-		renewed.erase(s.now())
-		renewed.Version++
-		err = s.store.ReplacePlayer(ctx, p, renewed)
-	} else {
-		err = s.store.DeletePlayer(ctx, p)
-	}
+	err := s.store.DeletePlayer(ctx, p)
 	if errors.Is(err, ErrStale) {
-		return nil // another process is at the same mark, and one of the two goes on with it
+		return nil // another process was faster
 	}
 	return err
+}
+
+// markEnds is when nothing is left that could undo an erasure.
+func (s *Players) markEnds(p Player) time.Time {
+	// The mark may become visible one longest request after its time, a join that read the player just before may take
+	// another one, and its write may still be on its way when that request has given up.
+	late := 3 * s.maxRequest
+	// A retry of the player's creation would bring it back under the id that old sessions still show. It must find the
+	// mark for as long as the claim of the creation lives.
+	claimed := p.CreatedAt.Add(IdempotencyTTL)
+	if claimed.After(*p.ErasingSince) {
+		return claimed.Add(late)
+	}
+	return p.ErasingSince.Add(late)
 }
 
 // existing hides players whose erasure is under way.
 func existing(p Player, err error) (Player, error) {
 	if err == nil && p.ErasingSince != nil {
-		return Player{}, ErrPlayerNotFound.Detail("Player %s does not exist.", p.ID)
+		return Player{}, PlayerNotFound(p.ID)
 	}
 	return p, err
 }

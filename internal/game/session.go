@@ -129,13 +129,13 @@ func (s *Session) Edit(t Settings) (changed bool, err error) {
 		return false, s.over()
 	}
 	if held := len(s.Members); held > t.MaxPlayers {
-		return false, ErrSeatsTaken.Detail("%d seats are held: max_players cannot be %d.", held, t.MaxPlayers).
+		return false, ErrSeatsTaken.Detail("Seats are held, %d of them: max_players cannot be %d.", held, t.MaxPlayers).
 			With("field", "max_players").With("held", held)
 	}
 	for i := range s.Members {
 		team := s.Members[i].Team
 		if held := s.inTeam(team); team != "" && held > t.Teams[team] {
-			return false, ErrSeatsTaken.Detail("%d seats of team %s are held: its capacity cannot be %d.", held, team, t.Teams[team]).
+			return false, ErrSeatsTaken.Detail("Team %s holds seats, %d of them: its capacity cannot be %d.", team, held, t.Teams[team]).
 				With("field", "teams."+team).With("held", held)
 		}
 	}
@@ -143,18 +143,20 @@ func (s *Session) Edit(t Settings) (changed bool, err error) {
 	return true, nil
 }
 
-// SameSettings answers ErrValidation naming each setting in which t differs, for a caller that may not change any.
-func (s *Session) SameSettings(t Settings) error {
-	if s.Settings.equal(t.normal()) {
+// Differences names the settings in which t differs, by their JSON names.
+func (t Settings) Differences(o Settings) []string {
+	t, o = t.normal(), o.normal()
+	if t.equal(o) {
 		return nil
 	}
-	var p problems
-	old, asked := reflect.ValueOf(s.Settings), reflect.ValueOf(t.normal())
-	for i := range old.NumField() {
-		name := old.Type().Field(i).Tag.Get("json")
-		p.check(reflect.DeepEqual(old.Field(i).Interface(), asked.Field(i).Interface()), name, "is a setting: change it with PATCH")
+	var names []string
+	mine, others := reflect.ValueOf(t), reflect.ValueOf(o)
+	for i := range mine.NumField() {
+		if !reflect.DeepEqual(mine.Field(i).Interface(), others.Field(i).Interface()) {
+			names = append(names, mine.Type().Field(i).Tag.Get("json"))
+		}
 	}
-	return p.err()
+	return names
 }
 
 // FreeSeats is how many newcomers the session has room for.

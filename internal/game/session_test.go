@@ -268,12 +268,13 @@ func TestSessionEditEveryField(t *testing.T) {
 	}
 }
 
-func TestSameSettings(t *testing.T) {
+func TestDifferences(t *testing.T) {
 	t.Parallel()
 	names := map[string]string{"JoinInProgress": "join_in_progress", "AllowRematch": "allow_rematch", "MaxPlayers": "max_players", "MinPlayers": "min_players"}
 	s := newSession(t)
-	ok(t, s.SameSettings(snapshot(s).Settings))
-	ok(t, s.SameSettings(game.Settings{Name: "room", MaxPlayers: 10})) // what is left out is its default
+	none := []string(nil)
+	equal(t, none, s.Differences(snapshot(s).Settings))
+	equal(t, none, s.Differences(game.Settings{Name: "room", MaxPlayers: 10})) // what is left out is its default
 	both := snapshot(s).Settings
 	for field, change := range settingChanges() {
 		settings := snapshot(s).Settings
@@ -283,10 +284,12 @@ func TestSameSettings(t *testing.T) {
 		if name == "" {
 			name = strings.ToLower(field)
 		}
-		invalid(t, s.SameSettings(settings), name)
+		equal(t, []string{name}, s.Differences(settings))
 	}
-	invalid(t, s.SameSettings(both), "allow_rematch", "attributes", "join_in_progress", "locked", "map", "max_players",
-		"min_players", "mode", "name", "region", "teams", "visibility")
+	equal(t, []string{
+		"name", "mode", "map", "region", "visibility", "locked", "join_in_progress", "allow_rematch", "max_players", "min_players",
+		"teams", "attributes",
+	}, s.Differences(both))
 }
 
 func TestSessionEditOfNothing(t *testing.T) {

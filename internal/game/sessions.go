@@ -136,6 +136,9 @@ func (s *Sessions) forget(ctx context.Context, player PlayerID) error {
 			return err
 		}
 		for _, v := range found {
+			if probe := v.clone(); !probe.Forget(player) {
+				continue
+			}
 			if _, err := s.change(ctx, v.ID, nil, func(v *Session, _ time.Time) (bool, error) { return v.Forget(player), nil }); err != nil {
 				return err
 			}
@@ -150,7 +153,7 @@ func (s *Sessions) forget(ctx context.Context, player PlayerID) error {
 func (s *Sessions) canPlay(ctx context.Context, id PlayerID, now time.Time) error {
 	p, err := existing(s.store.Player(ctx, CallerFrom(ctx).Project, id))
 	if err != nil {
-		return err
+		return beforeWrite(err)
 	}
 	return p.CanPlay(now)
 }

@@ -10,7 +10,8 @@ import (
 // What every method promises:
 //
 //   - It may be called by many goroutines at once.
-//   - A write that answers nil is durable and seen by every later read, of this process and of others.
+//   - A write that answers nil is durable, and seen by every later read of this process. Another process's reads may be
+//     as old as the longest request; Replace and Delete never work on something old.
 //   - A write happens whole or not at all. If it answers a named error, or ErrStoreUnavailable with OutcomeNone, it did not
 //     happen; with OutcomeUnknown it may have.
 //   - It returns promptly when its context ends, with ErrStoreUnavailable. A call after Close answers that too.
@@ -19,7 +20,8 @@ import (
 //   - A document of another project does not exist.
 //   - Whatever the server or the file says that has no name here is answered as ErrStoreUnavailable with its cause.
 //
-// Engines hold no rules, no clock and no log, and do not retry conflicts.
+// Engines hold no rules, no clock and no log, and do not retry conflicts; what a single method promises may take them more
+// than one statement.
 type Store interface {
 	PlayerStore
 	SessionStore
@@ -65,11 +67,9 @@ type SessionStore interface {
 
 // ClaimStore keeps what was claimed by idempotency keys.
 type ClaimStore interface {
-	// Claim stores c unless a claim with its key is stored that has not expired at the time, and answers the one that
-	// holds from then on: c or the other.
+	// Claim stores c unless a claim with its key is stored that has not expired at the time (one expires at its
+	// ExpiresAt), and answers the one that holds from then on: c or the other.
 	Claim(ctx context.Context, c Claim, now time.Time) (Claim, error)
-	// DropClaims removes the claims on a document and answers how many there were.
-	DropClaims(ctx context.Context, documentID string) (int, error)
 	// PurgeClaims removes claims that have expired at the time, at most limit of them, and answers how many.
 	PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error)
 }

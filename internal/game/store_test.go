@@ -194,13 +194,6 @@ func (f faulty) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Cl
 	return f.Store.Claim(ctx, c, now)
 }
 
-func (f faulty) DropClaims(ctx context.Context, id string) (int, error) {
-	if err := f.before("DropClaims"); err != nil {
-		return 0, err
-	}
-	return f.Store.DropClaims(ctx, id)
-}
-
 // gate holds calls of one operation: the first that comes is told on arrived, and goes on when open is closed.
 type gate struct {
 	game.Store

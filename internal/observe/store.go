@@ -120,11 +120,6 @@ func (s *store) Claim(ctx context.Context, c game.Claim, now time.Time) (held ga
 	return s.inner.Claim(ctx, c, now)
 }
 
-func (s *store) DropClaims(ctx context.Context, documentID string) (n int, err error) {
-	defer s.observe(ctx, "drop_claims", "idempotency", &err)()
-	return s.inner.DropClaims(ctx, documentID)
-}
-
 func (s *store) PurgeClaims(ctx context.Context, now time.Time, limit int) (n int, err error) {
 	defer s.observe(ctx, "purge_claims", "idempotency", &err)()
 	return s.inner.PurgeClaims(ctx, now, limit)

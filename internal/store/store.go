@@ -61,5 +61,8 @@ func filePath(rest string) (string, error) {
 	if rest == "" || strings.HasSuffix(rest, "/") {
 		return "", fmt.Errorf("%w: sqlite: is followed by the path of a file, as in sqlite:gsm.db", ErrBadURL)
 	}
+	if strings.HasPrefix(rest, ":") || strings.Contains(rest, "?") {
+		return "", fmt.Errorf("%w: sqlite: is followed by the path of a file and no more, as in sqlite:gsm.db: there are no options after a ? and no databases in memory", ErrBadURL)
+	}
 	return rest, nil
 }

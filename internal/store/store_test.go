@@ -26,7 +26,7 @@ func TestOpen(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", url, err)
 		}
-		if _, err := s.DropClaims(t.Context(), "none"); err != nil {
+		if _, err := s.PurgeClaims(t.Context(), time.Now(), 1); err != nil {
 			t.Error(err)
 		}
 		if err := s.Close(); err != nil {
@@ -48,6 +48,9 @@ func TestOpenRefuses(t *testing.T) {
 		"sqlite:":                    store.ErrBadURL,
 		"sqlite://gsm.db":            store.ErrBadURL,
 		"sqlite:///":                 store.ErrBadURL,
+		"sqlite::memory:":            store.ErrBadURL,
+		"sqlite:gsm.db?mode=ro":      store.ErrBadURL,
+		"sqlite:///gsm.db?mode=ro":   store.ErrBadURL,
 	} {
 		s, err := store.Open(t.Context(), url, store.Options{})
 		if !errors.Is(err, target) {

@@ -13,7 +13,7 @@ const (
 	putClaim = `INSERT INTO claims (key, fingerprint, document_id, expires_at) VALUES (?1, ?2, ?3, ?4)
 		ON CONFLICT (key) DO UPDATE SET fingerprint = ?2, document_id = ?3, expires_at = ?4 WHERE expires_at <= ?5`
 	selectClaim = "SELECT fingerprint, document_id, expires_at FROM claims WHERE key = ?"
-	dropClaims  = "DELETE FROM claims WHERE document_id = ?"
+	deleteClaim = "DELETE FROM claims WHERE key = ?"
 	purgeClaims = "DELETE FROM claims WHERE key IN (SELECT key FROM claims WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"
 )
 
@@ -71,26 +71,16 @@ func scan(column driver.Value, variable any) error {
 	return nil
 }
 
-// DropClaims implements [game.ClaimStore].
-func (s *Store) DropClaims(ctx context.Context, documentID string) (int, error) {
-	return s.remove(ctx, dropClaims, documentID)
-}
-
 // PurgeClaims implements [game.ClaimStore].
 func (s *Store) PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error) {
-	return s.remove(ctx, purgeClaims, now.UnixMilli(), int64(limit))
-}
-
-// remove executes a statement that deletes, and answers how many rows it did.
-func (s *Store) remove(ctx context.Context, sql string, args ...any) (int, error) {
-	removed := 0
+	purged := 0
 	err := s.writer.do(ctx, func(c *conn) (refusal, error) {
-		n, err := c.exec(sql, args...)
-		removed = int(n)
+		n, err := c.exec(purgeClaims, now.UnixMilli(), int64(limit))
+		purged = int(n)
 		return nil, err
 	})
 	if err != nil {
 		return 0, err
 	}
-	return removed, nil
+	return purged, nil
 }

@@ -51,6 +51,9 @@ func uniqueTaken(err error) bool { return code(err) == sqlite3.SQLITE_CONSTRAINT
 // explain says what a failure to open the file means and what to do about it.
 func explain(err error, path string) error {
 	dir := filepath.Dir(path)
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		err = e.Err // each sentence names the path itself
+	}
 	switch {
 	case errors.Is(err, ErrForeignFile), errors.Is(err, ErrNewerSchema):
 		return err // says it all
@@ -59,6 +62,12 @@ func explain(err error, path string) error {
 		return fmt.Errorf("%w: free some space in %s and start again: %w", ErrDiskFull, dir, err)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("the directory %s does not exist: create it first: %w", dir, err)
+	case errors.Is(err, syscall.EISDIR):
+		return fmt.Errorf("%s is a directory: name a file in it, as in %s: %w", path, filepath.Join(path, "gsm.db"), err)
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("the file system of %s is read-only: mount it for writing, or choose a file elsewhere: %w", dir, err)
+	case errors.Is(err, syscall.ELOOP):
+		return fmt.Errorf("the link %s leads in a circle: remove it, or choose another file: %w", path, err)
 	case errors.Is(err, fs.ErrPermission), primary(err) == sqlite3.SQLITE_READONLY, primary(err) == sqlite3.SQLITE_PERM:
 		return fmt.Errorf("no permission to write %s and to create files beside it: %w", path, err)
 	case primary(err) == sqlite3.SQLITE_NOTADB:
@@ -76,11 +85,3 @@ func unread(err error) error { return game.ErrStoreUnavailable.Because(err) }
 
 // ended is why a context ended.
 func ended(ctx context.Context) error { return context.Cause(ctx) }
-
-func playerNotFound(id game.PlayerID) error {
-	return game.ErrPlayerNotFound.Detail("Player %s does not exist.", id)
-}
-
-func sessionNotFound(id game.SessionID) error {
-	return game.ErrSessionNotFound.Detail("Session %s does not exist.", id)
-}

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql/driver"
+	"fmt"
 	"testing"
 
 	"game-session-manager/internal/game"
@@ -17,7 +18,6 @@ var (
 const (
 	CountPlayers  = countPlayers
 	CountSessions = countSessions
-	DropClaims    = dropClaims
 	PurgeClaims   = purgeClaims
 	SelectPlayer  = selectPlayer
 	SelectSession = selectSession
@@ -43,6 +43,53 @@ func (s *Store) OnWriter(ctx context.Context, f func(exec func(sql string) error
 
 // Queued returns how many writes wait.
 func (s *Store) Queued() int { return s.writer.queued() }
+
+// LogBound is the size beyond which the log is drained.
+const LogBound = logBound
+
+// LimitPages has SQLite answer as for a full disk when the file is to grow beyond its size and so many pages.
+func (s *Store) LimitPages(ctx context.Context, pages int) error {
+	limit := fmt.Sprint("PRAGMA max_page_count = ", pages)
+	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		s.writer.dial = func() (*conn, error) {
+			c, err := s.dialWriter(context.Background())
+			if err == nil {
+				err = c.script(limit)
+			}
+			return c, err
+		}
+		return nil, c.script(limit)
+	})
+}
+
+// JournalLimit returns how much of the log SQLite keeps when it begins anew.
+func (s *Store) JournalLimit(tb testing.TB) (limit int64) {
+	tb.Helper()
+	err := s.writer.do(tb.Context(), func(c *conn) (_ refusal, err error) {
+		limit, err = c.integer("PRAGMA journal_size_limit")
+		return nil, err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return limit
+}
+
+// Mapped returns how much of the file readers map into memory.
+func (s *Store) Mapped(ctx context.Context) (any, error) {
+	return s.readers.row(ctx, "PRAGMA mmap_size")
+}
+
+// DrainAt has the log drained beyond a size, at which the engine looks after so many writes.
+func (s *Store) DrainAt(ctx context.Context, bound int64, every int) error {
+	return s.OnWriter(ctx, func(func(string) error) error { // the drainer is its goroutine's
+		s.writer.log.bound, s.writer.log.every = bound, every
+		return nil
+	})
+}
+
+// Explain says what a failure to open the file means.
+func Explain(err error, path string) error { return explain(err, path) }
 
 // ListForever reads a list that never ends.
 func (s *Store) ListForever(ctx context.Context) error {

@@ -15,13 +15,13 @@ const (
 	countSessions = "SELECT status, count(*), sum(seats_held) FROM sessions GROUP BY project, status"
 )
 
-// Ping implements [game.Store].
+// Ping implements [game.Store]. It answers the facts too when only writes fail.
 func (s *Store) Ping(ctx context.Context) (game.Facts, error) {
 	version, err := s.readers.row(ctx, sqliteVersion)
 	if err != nil {
 		return nil, unread(err)
 	}
-	return game.Facts{
+	facts := game.Facts{
 		"engine":         "sqlite",
 		"sqlite_version": version,
 		"file":           filepath.Base(s.path),
@@ -29,7 +29,11 @@ func (s *Store) Ping(ctx context.Context) (game.Facts, error) {
 		"database_bytes": size(s.path),
 		"wal_bytes":      size(s.path + "-wal"),
 		"queued_writes":  s.writer.queued(),
-	}, nil
+	}
+	if err := s.writer.check(ctx); err != nil {
+		return facts, unread(err)
+	}
+	return facts, nil
 }
 
 // size returns the size of a file, 0 for one that is not there. It does not open the file: see touch.

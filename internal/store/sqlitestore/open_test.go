@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -65,6 +66,22 @@ func TestOpenTwice(t *testing.T) {
 	openTest(t, path+"-link")
 }
 
+// TestOpenLinkToNothing opens one file by links to it, which are there before it is.
+func TestOpenLinkToNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	real := filepath.Join(dir, "a", "data")
+	must(t, os.MkdirAll(real, 0o700))
+	must(t, os.Symlink(filepath.Join("a", "data"), filepath.Join(dir, "linked")))
+	must(t, os.Symlink("../gsm.db", filepath.Join(real, "up.db"))) // above the directory that linked leads to
+	link := filepath.Join(dir, "gsm.db")
+	must(t, os.Symlink(filepath.Join("linked", "up.db"), link))
+	openTest(t, link)
+	for _, path := range []string{link, filepath.Join(dir, "linked", "up.db"), filepath.Join(dir, "a", "gsm.db")} {
+		wantRefusal(t, path, sqlitestore.ErrLocked, "another gsm", filepath.Join(dir, "a", "gsm.db"))
+	}
+}
+
 func TestOpenForeignFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -97,14 +114,32 @@ func TestOpenImpossiblePaths(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	wantRefusal(t, filepath.Join(dir, "missing", "gsm.db"), fs.ErrNotExist, "create it first")
-	if s, err := sqlitestore.Open(t.Context(), dir, sqlitestore.Options{}); err == nil {
-		must(t, s.Close())
-		t.Error("a directory was opened")
+	wantRefusal(t, dir, syscall.EISDIR, dir+" is a directory: name a file in it")
+	if _, err := os.Stat(dir + ".lock"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a lock was left beside a directory: %v", err)
 	}
+	circle := filepath.Join(dir, "circle")
+	must(t, os.Symlink("circle", circle))
+	wantRefusal(t, circle, syscall.ELOOP, "circle")
 	closed := filepath.Join(dir, "closed")
 	must(t, os.Mkdir(closed, 0o500))
 	if os.Geteuid() != 0 { // root may write anywhere
 		wantRefusal(t, filepath.Join(closed, "gsm.db"), fs.ErrPermission, "no permission")
+	}
+}
+
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	for cause, sentence := range map[error]string{
+		syscall.EROFS:  "the file system of /data is read-only: mount it for writing, or choose a file elsewhere: read-only file system",
+		syscall.EISDIR: "/data/gsm.db is a directory: name a file in it, as in /data/gsm.db/gsm.db: is a directory",
+		syscall.ENOENT: "the directory /data does not exist: create it first: no such file or directory",
+		syscall.EIO:    "open /data/gsm.db: input/output error",
+	} {
+		err := sqlitestore.Explain(&fs.PathError{Op: "open", Path: "/data/gsm.db", Err: cause}, "/data/gsm.db")
+		if err.Error() != sentence || !errors.Is(err, cause) {
+			t.Errorf("got %q, want %q", err, sentence)
+		}
 	}
 }
 

@@ -58,7 +58,6 @@ func TestPlans(t *testing.T) {
 	}
 	wantPlan(t, s, false, "COVERING INDEX players_by_project", sqlitestore.CountPlayers)
 	wantPlan(t, s, false, "COVERING INDEX sessions_by_status", sqlitestore.CountSessions)
-	wantPlan(t, s, false, "claims_by_document", sqlitestore.DropClaims, "x")
 	wantPlan(t, s, false, "claims_by_expiry", sqlitestore.PurgeClaims, int64(1), int64(1))
 	wantPlan(t, s, false, "SEARCH players USING INDEX sqlite_autoindex_players_1", sqlitestore.SelectPlayer, "x", "x")
 	wantPlan(t, s, false, "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1", sqlitestore.SelectSession, "x", "x")

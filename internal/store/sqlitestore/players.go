@@ -19,7 +19,8 @@ const (
 	updatePlayer    = "UPDATE players SET version = ?, doc = ?, status = ?, username_key = ?, erasing = ? WHERE id = ? AND project = ? AND version = ?"
 
 	selectIdentity = "SELECT player_id FROM identities WHERE project = ? AND provider = ? AND subject = ?"
-	insertIdentity = "INSERT OR REPLACE INTO identities (project, provider, subject, player_id) VALUES (?, ?, ?, ?)"
+	// The row may be the player's already: see insertMember.
+	insertIdentity = "INSERT OR IGNORE INTO identities (project, provider, subject, player_id) VALUES (?, ?, ?, ?)"
 	deleteIdentity = "DELETE FROM identities WHERE project = ? AND provider = ? AND subject = ? AND player_id = ?"
 )
 
@@ -55,7 +56,7 @@ func (s *Store) Player(ctx context.Context, project game.ProjectID, id game.Play
 		return game.Player{}, unread(err)
 	}
 	if doc == nil {
-		return game.Player{}, playerNotFound(id)
+		return game.Player{}, game.PlayerNotFound(id)
 	}
 	return s.player(doc)
 }
@@ -84,7 +85,7 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player) error 
 		case err != nil:
 			return nil, err
 		case n == 0:
-			return c.staleOr(playerNotFound(old.ID), playerExists, string(old.ID), string(old.Project))
+			return c.staleOr(game.PlayerNotFound(old.ID), playerExists, string(old.ID), string(old.Project))
 		}
 		if err := freeIdentities(c, &old, lost); err != nil {
 			return nil, err

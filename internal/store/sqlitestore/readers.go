@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"sync"
+	"time"
 )
 
 // readers is a pool of connections that only read. The one used last is used next, because its cache is warm.
@@ -12,12 +13,14 @@ type readers struct {
 	closing chan struct{}
 	once    sync.Once
 
-	mu   sync.Mutex
-	idle []*conn
+	mu     sync.Mutex
+	idle   []*conn
+	paused bool
+	kept   chan struct{} // the tokens that come back while paused
 }
 
 func newReaders(conns []*conn) *readers {
-	r := &readers{free: make(chan struct{}, len(conns)), closing: make(chan struct{}), idle: conns}
+	r := &readers{free: make(chan struct{}, len(conns)), kept: make(chan struct{}, len(conns)), closing: make(chan struct{}), idle: conns}
 	for range conns {
 		r.free <- struct{}{}
 	}
@@ -55,9 +58,54 @@ func (r *readers) take(ctx context.Context) (*conn, error) {
 
 func (r *readers) give(c *conn) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.idle = append(r.idle, c)
+	if r.paused {
+		r.kept <- struct{}{}
+	} else {
+		r.free <- struct{}{}
+	}
+}
+
+// pause lets no more reads begin and reports whether those under way ended in time. The caller must call release, and
+// must not be in a read itself. Readers wait in a queue that the pause is not in, so that it takes as long as one read.
+func (r *readers) pause(wait time.Duration) (quiet bool, release func()) {
+	n := 0
+	r.mu.Lock()
+	r.paused = true
+	for more := true; more; {
+		select {
+		case <-r.free:
+			n++
+		default:
+			more = false
+		}
+	}
 	r.mu.Unlock()
-	r.free <- struct{}{}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for quiet = true; quiet && n < cap(r.kept); {
+		select {
+		case <-r.kept:
+			n++
+		case <-timer.C:
+			quiet = false
+		}
+	}
+	return quiet, func() { r.resume(n) }
+}
+
+// resume gives the tokens back, n of them and those that have come back since.
+func (r *readers) resume(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.paused = false
+	for ; len(r.kept) > 0; n++ {
+		<-r.kept
+	}
+	for range n {
+		r.free <- struct{}{}
+	}
 }
 
 // row returns the first column of the first row of a statement that ends at once.

@@ -14,6 +14,8 @@ const (
 	selectSession = "SELECT doc FROM sessions WHERE id = ? AND project = ?"
 	sessionExists = "SELECT 1 FROM sessions WHERE id = ? AND project = ?"
 
+	// Rows of members and attributes that are there already stay. They are so only after another program has changed the
+	// file, and an error would fail the whole batch, as often as it is tried.
 	insertMember    = "INSERT OR IGNORE INTO members (player_id, session_id) VALUES (?, ?)"
 	deleteMember    = "DELETE FROM members WHERE player_id = ? AND session_id = ?"
 	insertAttribute = "INSERT OR IGNORE INTO attributes (project, key, value, session_id) VALUES (?, ?, ?, ?)"
@@ -80,7 +82,7 @@ func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.Ses
 		return game.Session{}, unread(err)
 	}
 	if doc == nil {
-		return game.Session{}, sessionNotFound(id)
+		return game.Session{}, game.SessionNotFound(id)
 	}
 	return s.session(doc)
 }
@@ -112,7 +114,7 @@ func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session) erro
 		case err != nil:
 			return nil, err
 		case n == 0:
-			return c.staleOr(sessionNotFound(old.ID), sessionExists, string(old.ID), string(old.Project))
+			return c.staleOr(game.SessionNotFound(old.ID), sessionExists, string(old.ID), string(old.Project))
 		}
 		return nil, around.run(c)
 	})

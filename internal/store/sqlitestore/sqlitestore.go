@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -28,19 +29,20 @@ import (
 const (
 	busyTimeout = "5000" // milliseconds to wait for another program's lock
 	minReaders  = 4
+	maxLinks    = 40 // from one file name to another, as Linux has it
 
 	useLog          = "journal_mode = WAL"            // readers and the writer do not wait for each other
 	durable         = "synchronous = FULL"            // a commit is on the disk when it returns
 	checkpointEvery = "wal_autocheckpoint = 4000"     // pages of 4 KiB: 16 MB of log
-	logLimit        = "journal_size_limit = 67108864" // bytes: what a burst has grown beyond this is given back
+	logLimit        = "journal_size_limit = 33554432" // bytes, as logBound: a log that begins anew is no longer in the file
+	secureDelete    = "secure_delete = ON"            // what was erased is not left in the free space of the file
 	writerCache     = "cache_size = -32768"           // KiB, when negative
 	memoryTemp      = "temp_store = MEMORY"           // no temporary files, for read-only systems
 
 	readOnly = "query_only = ON" // not mode=ro, which could not recover the log after a crash
-	// All connections share one lock around their page caches. Readers go round it by mapping the file, which makes them
-	// half as fast again. The price: a disk that fails to read ends the process instead of the call.
-	mapped      = "mmap_size = 1073741824"
-	readerCache = "cache_size = -2048" // for what is in the log and so not mapped
+	// A reader forgets its cache when something was written, so that a large one pays only where nothing is. The file is
+	// not mapped, which would be faster: a disk that fails to read would end the process instead of the call.
+	readerCache = "cache_size = -4096"
 )
 
 // Options of a Store. The zero value is good.
@@ -78,7 +80,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 func open(ctx context.Context, path string, o Options, scripts []string) (*Store, error) {
 	path, err := resolve(path)
 	if err != nil {
-		return nil, err
+		return nil, explain(err, path)
 	}
 	lock, err := lockFile(path)
 	if err != nil {
@@ -91,17 +93,40 @@ func open(ctx context.Context, path string, o Options, scripts []string) (*Store
 	return s, nil
 }
 
-// resolve returns the one path of a file that may be linked to, so that there is one lock for it.
+// resolve returns the one path of a file that may be linked to, so that there is one lock for it. The file need not be
+// there, at the end of its links either. With an error, the path is the one that is wrong.
 func resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return "", err
+		return path, err
 	}
-	resolved, err := filepath.EvalSymlinks(path)
-	if errors.Is(err, fs.ErrNotExist) { // yet, or its directory does not
-		return path, nil
+	for range maxLinks {
+		// Neither Split nor what follows cleans the path: a .. behind a link to a directory is that directory's parent.
+		dir, name := filepath.Split(path)
+		if dir, err = filepath.EvalSymlinks(dir); err != nil {
+			return path, err
+		}
+		path = filepath.Join(dir, name)
+		info, err := os.Lstat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // yet
+			return path, nil
+		case err != nil:
+			return path, err
+		case info.IsDir():
+			return path, syscall.EISDIR
+		case info.Mode()&fs.ModeSymlink == 0:
+			return path, nil
+		}
+		target, err := os.Readlink(path)
+		if err != nil {
+			return path, err
+		}
+		if path = target; !filepath.IsAbs(target) {
+			path = dir + string(filepath.Separator) + target
+		}
 	}
-	return resolved, err
+	return path, syscall.ELOOP
 }
 
 // lockFile takes the lock that lasts as long as the Store, or the process if that ends sooner. It is on a file beside the
@@ -128,7 +153,7 @@ func (s *Store) connect(ctx context.Context, o Options, scripts []string) error 
 	}
 	var conns []*conn
 	for range max(minReaders, 2*runtime.GOMAXPROCS(0)) {
-		c, err := dial(ctx, s.path, mapped, readerCache, memoryTemp, readOnly)
+		c, err := dial(ctx, s.path, readerCache, memoryTemp, readOnly)
 		if err != nil {
 			for _, c := range append(conns, first) {
 				err = errors.Join(err, c.close())
@@ -138,7 +163,7 @@ func (s *Store) connect(ctx context.Context, o Options, scripts []string) error 
 		conns = append(conns, c)
 	}
 	s.readers = newReaders(conns)
-	s.writer = newWriter(first, func() (*conn, error) { return s.dialWriter(context.Background()) }, o.OnCommit)
+	s.writer = newWriter(first, func() (*conn, error) { return s.dialWriter(context.Background()) }, newDrainer(s.path+"-wal", s.readers), o.OnCommit)
 	go s.writer.run()
 	return nil
 }
@@ -174,7 +199,7 @@ func (s *Store) prepareFile(ctx context.Context, scripts []string) (*conn, error
 }
 
 func (s *Store) dialWriter(ctx context.Context) (*conn, error) {
-	c, err := dial(ctx, s.path, useLog, durable, checkpointEvery, logLimit, writerCache, memoryTemp)
+	c, err := dial(ctx, s.path, useLog, durable, checkpointEvery, logLimit, secureDelete, writerCache, memoryTemp)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package sqlitestore
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +16,9 @@ import (
 
 // maxBatch bounds a transaction, so that the first of it does not wait long for the last.
 const maxBatch = 1024
+
+// probeSize is more than two pages, so that a row of this size does not fit into one that is there.
+const probeSize = 8192
 
 // write is one mutation.
 type write struct {
@@ -41,7 +46,9 @@ const (
 type writer struct {
 	dial     func() (*conn, error)
 	conn     *conn // nil after a failure that left it in doubt
+	log      *drainer
 	onCommit func(size int, d time.Duration)
+	failure  atomic.Pointer[error] // why the last batch failed that did, nil once check has found that writes are made again
 
 	mu     sync.Mutex
 	queue  []*write
@@ -50,8 +57,8 @@ type writer struct {
 	done   chan struct{} // closed when run has returned
 }
 
-func newWriter(c *conn, dial func() (*conn, error), onCommit func(int, time.Duration)) *writer {
-	return &writer{conn: c, dial: dial, onCommit: onCommit, wake: make(chan struct{}, 1), done: make(chan struct{})}
+func newWriter(c *conn, dial func() (*conn, error), log *drainer, onCommit func(int, time.Duration)) *writer {
+	return &writer{conn: c, dial: dial, log: log, onCommit: onCommit, wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
 // do queues a write and waits for its answer.
@@ -113,6 +120,30 @@ func (w *writer) queued() int {
 	return len(w.queue)
 }
 
+// check answers nil if no write has failed, or if a small one is made now. A batch that was made tells too little: it may
+// have changed nothing, or have found space that the next one does not.
+func (w *writer) check(ctx context.Context) error {
+	failure := w.failure.Load()
+	if failure == nil {
+		return nil
+	}
+	if err := w.do(ctx, probe); err != nil {
+		return fmt.Errorf("a write failed: %w; another one now: %w", *failure, errors.Unwrap(err))
+	}
+	w.failure.CompareAndSwap(failure, nil) // not one that came after the probe
+	return nil
+}
+
+// probe makes a write that needs pages of its own, so that it fails where others would, and leaves nothing behind.
+func probe(c *conn) (refusal, error) {
+	const key = "" // no claim has it
+	if _, err := c.exec(putClaim, key, strings.Repeat("x", probeSize), "", int64(0), int64(0)); err != nil {
+		return nil, err
+	}
+	_, err := c.exec(deleteClaim, key)
+	return nil, err
+}
+
 // run is the writer's goroutine. It returns after close, when the queue is empty.
 func (w *writer) run() {
 	defer close(w.done)
@@ -150,7 +181,7 @@ func (w *writer) pull(batch []*write) (_ []*write, closed bool) {
 func (w *writer) commit(batch []*write) {
 	start := time.Now()
 	if err := w.begin(); err != nil {
-		w.refuse(batch, err)
+		w.fail(batch, err)
 		return
 	}
 	members := make([]*write, 0, len(batch))
@@ -174,7 +205,7 @@ func (w *writer) commit(batch []*write) {
 	if failure != nil {
 		w.rollback()
 		// Those behind the failed one were not tried and are no better off than those before it.
-		w.refuse(batch, errors.Unwrap(failure))
+		w.fail(batch, errors.Unwrap(failure))
 	}
 	for i, op := range members {
 		switch {
@@ -186,13 +217,18 @@ func (w *writer) commit(batch []*write) {
 			op.answered <- nil
 		}
 	}
-	if failure == nil && w.onCommit != nil && len(members) > 0 {
+	if failure != nil || len(members) == 0 {
+		return
+	}
+	if w.onCommit != nil {
 		w.onCommit(len(members), time.Since(start))
 	}
+	w.log.wrote(w.conn, len(members))
 }
 
-// refuse answers those writes whose callers still wait, none of which happened.
-func (w *writer) refuse(batch []*write, cause error) {
+// fail keeps the cause and answers those writes whose callers still wait, none of which happened.
+func (w *writer) fail(batch []*write, cause error) {
+	w.failure.Store(&cause)
 	for _, op := range batch {
 		if op.state.CompareAndSwap(waiting, taken) {
 			op.answered <- game.Unanswered(game.OutcomeNone, cause)
@@ -208,11 +244,11 @@ func (w *writer) begin() error {
 		}
 		w.conn = c
 	}
-	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
+	_, err := w.conn.exec("BEGIN IMMEDIATE")
+	if err != nil && primary(err) != sqlite3.SQLITE_BUSY { // of a lock that another has, nothing was begun
 		w.rollback()
-		return err
 	}
-	return nil
+	return err
 }
 
 // end commits. What fails at a lock, or for want of space to write all of the transaction, did not happen. What fails

@@ -12,7 +12,6 @@ func claims() []check {
 		{"first wins", firstClaimWins},
 		{"expired is replaced", expiredClaim},
 		{"purge", purgeClaims},
-		{"drop", dropClaims},
 		{"one holder", oneHolder},
 	}
 }
@@ -80,28 +79,6 @@ func purgeClaims(t *testing.T, s game.Store) {
 	if total != 15 {
 		t.Errorf("purged %d claims, want 15", total)
 	}
-}
-
-func dropClaims(t *testing.T, s game.Store) {
-	first, second, other := newClaim(), newClaim(), newClaim()
-	second.DocumentID = first.DocumentID
-	for _, c := range []game.Claim{first, second, other} {
-		wantHeld(t, s, c, now(), c)
-	}
-	for _, want := range []int{2, 0} {
-		n, err := s.DropClaims(t.Context(), first.DocumentID)
-		must(t, err)
-		if n != want {
-			t.Errorf("%d claims dropped, want %d", n, want)
-		}
-	}
-	for _, c := range []game.Claim{first, second} {
-		c.DocumentID = newID()
-		wantHeld(t, s, c, now(), c)
-	}
-	rival := newClaim()
-	rival.Key = other.Key
-	wantHeld(t, s, rival, now(), other)
 }
 
 func oneHolder(t *testing.T, s game.Store) {

@@ -113,10 +113,6 @@ func (f *failing) Claim(ctx context.Context, c game.Claim, now time.Time) (game.
 	return ask(f, "Claim", func() (game.Claim, error) { return f.Store.Claim(ctx, c, now) })
 }
 
-func (f *failing) DropClaims(ctx context.Context, documentID string) (int, error) {
-	return ask(f, "DropClaims", func() (int, error) { return f.Store.DropClaims(ctx, documentID) })
-}
-
 func (f *failing) PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error) {
 	return ask(f, "PurgeClaims", func() (int, error) { return f.Store.PurgeClaims(ctx, now, limit) })
 }

@@ -50,7 +50,6 @@ func calls(s game.Store, p game.Player, v game.Session) []call {
 			return err
 		}},
 		{"Claim", true, func(ctx context.Context) error { _, err := s.Claim(ctx, newClaim(), now()); return err }},
-		{"DropClaims", true, func(ctx context.Context) error { _, err := s.DropClaims(ctx, newID()); return err }},
 		{"PurgeClaims", true, func(ctx context.Context) error { _, err := s.PurgeClaims(ctx, now(), 1); return err }},
 		{"Ping", false, func(ctx context.Context) error { _, err := s.Ping(ctx); return err }},
 		{"Stats", false, func(ctx context.Context) error { _, err := s.Stats(ctx); return err }},
