@@ -42,6 +42,7 @@ var (
 	// version, except ErrPayloadTooLarge by what it is given and ErrNotFound by a wrong base URL.
 	ErrNotFound             = &game.Error{Code: "not_found", Message: "The server has nothing at this path."}
 	ErrMalformedURL         = &game.Error{Code: "malformed_url", Message: "The path or the query is not good UTF-8."}
+	ErrCrossOrigin          = &game.Error{Code: "cross_origin", Message: "The server answers to its own machine only: use localhost or a loopback address."}
 	ErrMethodNotAllowed     = &game.Error{Code: "method_not_allowed", Message: "The path does not take this method."}
 	ErrPayloadTooLarge      = &game.Error{Code: "payload_too_large", Message: "The request's body is too large."}
 	ErrMalformedJSON        = &game.Error{Code: "malformed_json", Message: "The request's body is not good JSON."}

@@ -35,16 +35,33 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// TestDocumentedCodes holds the table of error codes in docs/api.md to the codes there are.
+// TestDocumentedCodes holds the table of error codes in docs/api.md, and the errors of the SDK, to the codes there are.
 func TestDocumentedCodes(t *testing.T) {
 	t.Parallel()
-	there := append(found(t, "../internal/game/errors.go", `Code: "([a-z_]+)"`), found(t, "../client/errors.go", `Code: "([a-z_]+)"`)...)
-	slices.Sort(there)
-	listed := found(t, "../docs/api.md", "(?m)^\\| \\d{3} \\| `([a-z_]+)` \\|")
-	slices.Sort(listed)
-	if !slices.Equal(listed, there) {
-		t.Errorf("docs/api.md lists\n%s\nand there are\n%s", strings.Join(listed, " "), strings.Join(there, " "))
+	rules := found(t, "../internal/game/errors.go", `Code: "([a-z_]+)"`)
+	there := slices.Clone(rules)
+	files, err := filepath.Glob("../internal/api/*.go")
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, file := range files {
+		there = append(there, found(t, file, `newProblem\([^"\n]*"([a-z_]+)"`)...)
+	}
+	for what, codes := range map[string][]string{
+		"docs/api.md":      found(t, "../docs/api.md", "(?m)^\\| \\d{3} \\| `([a-z_]+)` \\|"),
+		"client/errors.go": append(found(t, "../client/errors.go", `Code: "([a-z_]+)"`), rules...),
+	} {
+		if got, want := sorted(codes), sorted(there); !slices.Equal(got, want) {
+			t.Errorf("%s has\n%s\nand there are\n%s", what, strings.Join(got, " "), strings.Join(want, " "))
+		}
+	}
+}
+
+// sorted returns the names in order, each once.
+func sorted(names []string) []string {
+	names = slices.Clone(names)
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // found returns what the first group of an expression matches in a file.

@@ -298,7 +298,10 @@ func TestConditions(t *testing.T) {
 		s.do(t, "GET "+path, "", "If-None-Match", `"98", `+tag).is(http.StatusNotModified)
 		s.do(t, "GET "+path, "", "If-None-Match", "W/"+tag).is(http.StatusNotModified)
 		s.do(t, "GET "+path, "", "If-None-Match", `"99"`).is(http.StatusOK)
-		for _, stale := range []string{`"99"`, `""`, "1"} {
+		for _, unquoted := range []string{"1", "", `"1`, `"1" "2"`} {
+			s.do(t, "PUT "+path, body, "If-Match", unquoted).wrong("header.If-Match")
+		}
+		for _, stale := range []string{`"99"`, `""`, `W/` + tag} {
 			s.do(t, "PUT "+path, body, "If-Match", stale).problem(http.StatusPreconditionFailed, "version_mismatch")
 			s.do(t, "PATCH "+path, `{}`, "If-Match", stale).problem(http.StatusPreconditionFailed, "version_mismatch")
 			s.do(t, "DELETE "+path, "", "If-Match", stale).problem(http.StatusPreconditionFailed, "version_mismatch")

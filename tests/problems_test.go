@@ -79,7 +79,7 @@ func TestTruncatedBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	_, err = io.WriteString(c, "POST /api/v1/players HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"+`{"username":"alice"}`)
+	_, err = io.WriteString(c, "POST /api/v1/players HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"+`{"username":"alice"}`)
 	if err != nil {
 		t.Fatal(err)
 	}

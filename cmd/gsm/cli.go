@@ -86,7 +86,7 @@ func report(w io.Writer, err error) int {
 		_, _ = fmt.Fprintln(w, "gsm:", strings.TrimSuffix(line, "\n")) // nowhere left to tell
 	}
 	switch {
-	case errors.As(err, new(usageError)), errors.Is(err, store.ErrUnknownScheme):
+	case errors.As(err, new(usageError)), errors.Is(err, store.ErrUnknownScheme), errors.Is(err, store.ErrBadURL):
 		return exitUsage
 	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EACCES) && errors.As(err, new(*listenError)):
 		return exitAddress

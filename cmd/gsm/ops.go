@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/shirou/gopsutil/v4/disk"
 
+	"game-session-manager/internal/api"
 	"game-session-manager/internal/game"
 )
 
@@ -24,7 +25,9 @@ func opsHandler(reg *prometheus.Registry) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	return mux
+	return api.LocalOnly(mux, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "This listener answers to its own machine only.", http.StatusForbidden)
+	}))
 }
 
 // diskCheck tells how full the disk of an embedded database is.

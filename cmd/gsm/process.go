@@ -32,7 +32,7 @@ type process struct {
 	config     config.Server
 	api        *api.API
 	background *keeper.Keeper
-	servers    []server
+	rest, ops  server
 }
 
 type server struct {
@@ -41,16 +41,16 @@ type server struct {
 	http     *http.Server
 }
 
-func (p *process) serve(name string, l net.Listener, h http.Handler) {
-	p.servers = append(p.servers, server{name, l, &http.Server{
+func newServer(name string, l net.Listener, h http.Handler, log *slog.Logger) server {
+	return server{name, l, &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(p.log.With("category", "system").Handler(), slog.LevelDebug), // of callers' mistakes
-	}})
+		ErrorLog:          slog.NewLogLogger(log.With("category", "system").Handler(), slog.LevelDebug), // of callers' mistakes
+	}}
 }
 
 // run serves until ctx ends or a server fails, then shuts down in order: readiness first, so that nothing new is sent
@@ -60,7 +60,7 @@ func (p *process) run(ctx context.Context) error {
 	defer stopBackground()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.background.Run(background) })
-	for _, s := range p.servers {
+	for _, s := range []server{p.rest, p.ops} {
 		g.Go(func() error {
 			if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serving %s: %w", s.name, err)
@@ -69,7 +69,7 @@ func (p *process) run(ctx context.Context) error {
 		})
 		p.log.Info("listening", "category", "system", "listener", s.name, "address", s.listener.Addr().String())
 	}
-	p.log.Info("started", "category", "system", "version", version(), "docs", "http://"+p.servers[0].listener.Addr().String()+"/docs")
+	p.log.Info("started", "category", "system", "version", version(), "docs", "http://"+p.rest.listener.Addr().String()+"/docs")
 	<-ctx.Done()
 
 	p.log.Info("stopping", "category", "system")
@@ -78,11 +78,10 @@ func (p *process) run(ctx context.Context) error {
 	shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.config.ShutdownTimeout)
 	defer cancel()
 	var failures []error
-	for _, s := range p.servers {
-		if err := s.http.Shutdown(shutdown); err != nil {
-			failures = append(failures, fmt.Errorf("requests to %s were cut off after %s: %w", s.name, p.config.ShutdownTimeout, err), s.http.Close())
-		}
+	if err := p.rest.http.Shutdown(shutdown); err != nil {
+		failures = append(failures, fmt.Errorf("requests were cut off after %s: %w", p.config.ShutdownTimeout, err), p.rest.http.Close())
 	}
+	failures = append(failures, p.ops.http.Close()) // whoever takes a profile does not hold up the end
 	stopBackground()
 	return errors.Join(append(failures, g.Wait())...)
 }

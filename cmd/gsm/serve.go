@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -43,7 +44,7 @@ func (c *serveCmd) Run(s streams) error {
 
 	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{OnCommit: observe.Commits(registry)})
 	if err != nil {
-		return &databaseError{err}
+		return &databaseError{fmt.Errorf("--database-url (GSM_DATABASE_URL): %w", err)}
 	}
 	defer closeStore(engine, log)
 	docs := observe.Store(engine, log, registry, time.Now)
@@ -64,16 +65,17 @@ func (c *serveCmd) Run(s streams) error {
 		},
 	})
 
-	p := process{log: log, config: c.Server, api: rest, background: background}
-	p.serve("api", apiListener, rest)
-	p.serve("ops", opsListener, opsHandler(registry))
+	p := process{
+		log: log, config: c.Server, api: rest, background: background,
+		rest: newServer("api", apiListener, rest, log), ops: newServer("ops", opsListener, opsHandler(registry), log),
+	}
 	return p.run(ctx)
 }
 
 // tasks is the background work.
 func tasks(docs game.Store, players *game.Players) []keeper.Task {
 	return []keeper.Task{
-		{Name: "finish_erasures", Every: 5 * time.Second, Timeout: time.Minute, Run: players.FinishErasures},
+		{Name: "finish_erasures", Every: 30 * time.Second, Timeout: time.Minute, Run: players.FinishErasures},
 		{Name: "purge_idempotency_keys", Every: time.Minute, Timeout: time.Minute, Run: func(ctx context.Context) error {
 			_, err := game.PurgeClaims(ctx, docs, time.Now())
 			return err

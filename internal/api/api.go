@@ -27,7 +27,8 @@ const basePath = "/api/v1"
 // How many bytes the body of a request may have.
 const (
 	maxBody = 64 << 10
-	// maxSessionBody is for PUT of a session, which takes what a GET answered: 1,000 members with 4 KiB of attributes each.
+	// maxSessionBody is for PUT of a session with its members, which are left out before the rest is read: a GET
+	// answers up to 1,000 of them with 4 KiB of attributes each.
 	maxSessionBody = 8 << 20
 )
 
@@ -69,7 +70,7 @@ func New(d Deps) *API {
 	a.routes()
 	a.documentation(mux)
 
-	h := a.recover(a.unmatched(mux))
+	h := a.recover(LocalOnly(a.unmatched(mux), http.HandlerFunc(a.misdirected)))
 	if d.Observe != nil {
 		h = d.Observe(h)
 	}

@@ -20,9 +20,6 @@ import (
 // maxDepth is how many levels of objects and arrays a body may have.
 const maxDepth = 32
 
-// maxExact is the largest integer that every JSON reader keeps (RFC 7493, section 2.2).
-const maxExact = 1<<53 - 1
-
 // strictJSON reads JSON that is UTF-8 and has no name twice, and names of fields in their exact case. With [checkTree] that
 // is I-JSON (RFC 7493): what is stored is what was sent, or the caller hears of it.
 var strictJSON = huma.Format{
@@ -111,7 +108,7 @@ func checkTree(v any, at jsontext.Pointer, depth int) []error {
 	var found []error
 	switch v := v.(type) {
 	case float64:
-		if math.Abs(v) > maxExact {
+		if math.Abs(v) > game.MaxExactNumber {
 			found = append(found, located(at, game.ErrInexactNumber.Error()))
 		}
 	case string:
@@ -170,6 +167,9 @@ func tellAll[T interface{ Validate() error }](base T, body []byte, apply func(T,
 	var tree any
 	if err := unmarshal(body, &tree); err != nil {
 		return nil // told as malformed
+	}
+	if _, ok := tree.(map[string]any); !ok {
+		return nil // told by the contract
 	}
 	found := checkTree(tree, "", maxDepth)
 	if whole, err := apply(base, body); err == nil {

@@ -2,15 +2,19 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 
 	"game-session-manager/internal/game"
 )
 
-// What fuzz targets reach without a server.
-var (
-	Unmarshal       = unmarshal
-	ParseAttributes = parseAttributes
-)
+// Unmarshal reads a body.
+var Unmarshal = unmarshal
+
+// ParseAttributes reads an attribute filter.
+func ParseAttributes(query map[string]string) (game.Attributes, error) {
+	found, wrong := parseAttributes(query)
+	return found, errors.Join(wrong...)
+}
 
 // PatchSettings merges a patch into settings.
 func PatchSettings(t game.Settings, patch json.RawMessage) (game.Settings, error) {

@@ -51,6 +51,7 @@ func (s service) do(t *testing.T, method, path, body string) (*http.Response, ma
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
+	r.Host = "localhost"
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
 	resp, raw := w.Result(), w.Body.Bytes()
@@ -85,7 +86,7 @@ func TestStoreUnavailable(t *testing.T) {
 			if resp.Header.Get("Retry-After") == "" {
 				t.Error("a 503 without Retry-After")
 			}
-			if !strings.Contains(s.log.String(), secret) || !strings.Contains(s.log.String(), `"level":"WARN"`) {
+			if !strings.Contains(s.log.String(), secret) || !strings.Contains(s.log.String(), `"level":"ERROR"`) {
 				t.Errorf("the operator does not hear of the cause: %s", s.log)
 			}
 		})

@@ -48,12 +48,13 @@ type detailedHealth struct {
 }
 
 type detailedOut struct {
-	Status int
-	Body   detailedHealth
+	Status     int
+	RetryAfter string `header:"Retry-After"`
+	Body       detailedHealth
 }
 
 func (a *API) getHealthDetailed(ctx context.Context, _ *struct{}) (*detailedOut, error) {
-	out := &detailedOut{http.StatusOK, detailedHealth{
+	out := &detailedOut{http.StatusOK, "", detailedHealth{
 		Status: statusOK, Version: a.Version, UptimeSeconds: a.uptime(), Components: make(map[string]game.Facts, len(a.Checks)),
 	}}
 
@@ -66,7 +67,7 @@ func (a *API) getHealthDetailed(ctx context.Context, _ *struct{}) (*detailedOut,
 			defer mu.Unlock()
 			out.Body.Components[c.Name] = facts
 			if facts["status"] != statusOK {
-				out.Status, out.Body.Status = http.StatusServiceUnavailable, statusDown
+				out.Status, out.RetryAfter, out.Body.Status = http.StatusServiceUnavailable, retryAfter, statusDown
 			}
 		})
 	}
@@ -99,18 +100,19 @@ type probe struct {
 }
 
 type probeOut struct {
-	Status int
-	Body   probe
+	Status     int
+	RetryAfter string `header:"Retry-After"`
+	Body       probe
 }
 
 func (a *API) getLivez(context.Context, *struct{}) (*probeOut, error) {
-	return &probeOut{http.StatusOK, probe{statusOK}}, nil
+	return &probeOut{http.StatusOK, "", probe{statusOK}}, nil
 }
 
 // getReadyz stays true while the database is away: callers get a 503 with Retry-After then, not a refused connection.
 func (a *API) getReadyz(context.Context, *struct{}) (*probeOut, error) {
 	if a.stopping.Load() {
-		return &probeOut{http.StatusServiceUnavailable, probe{"stopping"}}, nil
+		return &probeOut{http.StatusServiceUnavailable, retryAfter, probe{"stopping"}}, nil
 	}
-	return &probeOut{http.StatusOK, probe{statusOK}}, nil
+	return &probeOut{http.StatusOK, "", probe{statusOK}}, nil
 }

@@ -6,14 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
-	"net/url"
 	"os"
 	"runtime/debug"
-	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"game-session-manager/internal/game"
 )
@@ -73,19 +68,11 @@ func (a *API) recover(next http.Handler) http.Handler {
 	})
 }
 
-// unmatched answers requests that no route takes in the form of every other problem, and refuses targets that routes
-// would read wrongly: those that are not UTF-8, parameters that are there twice, of which all but the first would be
-// lost, and brackets in brackets, likewise.
+// unmatched answers requests that cannot be routed, or that no route takes, in the form of every other problem.
 func (a *API) unmatched(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		query, err := url.ParseQuery(r.URL.RawQuery)
-		if err != nil || !utf8.ValidString(r.URL.Path) || !utf8Only(query) {
-			a.writeProblem(w, newProblem(r.Context(), http.StatusBadRequest, "malformed_url",
-				"The path or the query is not valid: percent-encode it as UTF-8."))
-			return
-		}
-		if err := checkNames(query); err != nil {
-			a.writeProblem(w, a.problem(r.Context(), http.MethodGet, err))
+		if p := a.check(r); p != nil {
+			a.writeProblem(w, p)
 			return
 		}
 		r.Body = brokenOff{r.Body}
@@ -93,25 +80,10 @@ func (a *API) unmatched(next http.Handler) http.Handler {
 	})
 }
 
-func utf8Only(query url.Values) bool {
-	for name, values := range query {
-		if !utf8.ValidString(name) || slices.ContainsFunc(values, func(v string) bool { return !utf8.ValidString(v) }) {
-			return false
-		}
-	}
-	return true
-}
-
-func checkNames(query url.Values) error {
-	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if len(query[name]) > 1 {
-			return game.InvalidField(name, "is there %d times: send it once", len(query[name]))
-		}
-		if _, key, nested := strings.Cut(name, "["); nested && strings.IndexByte(key, ']') != len(key)-1 {
-			return game.InvalidField(name, "must be of the form attributes[key]")
-		}
-	}
-	return nil
+// misdirected answers what [LocalOnly] refuses.
+func (a *API) misdirected(w http.ResponseWriter, r *http.Request) {
+	a.writeProblem(w, newProblem(r.Context(), http.StatusForbidden, "cross_origin",
+		"Without authentication the service answers to its own machine only: not to web pages of other origins, and not under another host name than localhost or a loopback address."))
 }
 
 // brokenOff ends a body that breaks off with a byte that no JSON ends with, so that it is refused as the broken JSON that

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -92,14 +93,16 @@ func newProblem(ctx context.Context, status int, code, detail string) *Problem {
 	}
 }
 
-// log tells the operator of failures that are ours. A caller who went away is none.
+// log tells the operator of failures that are ours. A caller who went away is none, and a deadline may be a passing one.
 func (a *API) log(ctx context.Context, e *game.Error, err error) {
 	switch {
-	case errors.Is(ctx.Err(), context.Canceled):
 	case e.Kind == game.Internal:
 		a.Log.LogAttrs(ctx, slog.LevelError, "request failed", slog.String("category", "error"), slog.Any("error", err))
-	case e.Kind == game.Unavailable:
-		a.Log.LogAttrs(ctx, slog.LevelWarn, "store unavailable", slog.String("category", "error"), slog.Any("error", err))
+	case e.Kind != game.Unavailable, errors.Is(ctx.Err(), context.Canceled):
+	case errors.Is(err, context.DeadlineExceeded):
+		a.Log.LogAttrs(ctx, slog.LevelWarn, "store too slow", slog.String("category", "error"), slog.Any("error", err))
+	default:
+		a.Log.LogAttrs(ctx, slog.LevelError, "store unavailable", slog.String("category", "error"), slog.Any("error", err))
 	}
 }
 
@@ -113,13 +116,10 @@ func (a *API) humaProblem(ctx huma.Context, _ string, v any) (any, error) {
 	case http.StatusBadRequest:
 		return malformedProblem(ctx.Context(), e), nil
 	case http.StatusUnprocessableEntity:
-		p := newProblem(ctx.Context(), e.Status, game.ErrValidation.Code, game.ErrValidation.Message)
-		p.Errors = fields(e.Errors)
-		return p, nil
+		return invalidProblem(ctx.Context(), e.Errors), nil
 	case http.StatusRequestEntityTooLarge:
-		limit := ctx.Operation().MaxBodyBytes - 1
-		p := newProblem(ctx.Context(), e.Status, "payload_too_large", fmt.Sprintf("The body has more than %d bytes.", limit))
-		p.Extras = map[string]any{"max_bytes": limit}
+		p := newProblem(ctx.Context(), e.Status, "payload_too_large", fmt.Sprintf("The body has more than %d bytes.", maxBody))
+		p.Extras = map[string]any{"max_bytes": maxBody}
 		return p, nil
 	case http.StatusUnsupportedMediaType:
 		return newProblem(ctx.Context(), e.Status, "unsupported_media_type", "Send the body as application/json."), nil
@@ -128,6 +128,13 @@ func (a *API) humaProblem(ctx huma.Context, _ string, v any) (any, error) {
 	}
 	a.Log.LogAttrs(ctx.Context(), slog.LevelError, "request failed", slog.String("category", "error"), slog.Any("error", e), slog.Any("details", e.Errors))
 	return newProblem(ctx.Context(), e.Status, game.ErrInternal.Code, game.ErrInternal.Message), nil
+}
+
+// invalidProblem answers a request with everything that is wrong with it.
+func invalidProblem(ctx context.Context, details []*huma.ErrorDetail) *Problem {
+	p := newProblem(ctx, http.StatusUnprocessableEntity, game.ErrValidation.Code, game.ErrValidation.Message)
+	p.Errors = fields(details)
+	return p
 }
 
 // malformedProblem answers a body that could not be read. What else was found is about a body that nobody sent.
@@ -198,6 +205,7 @@ func invalid(err error) []error {
 
 // writeProblem answers outside of huma.
 func (a *API) writeProblem(w http.ResponseWriter, p *Problem) {
+	maps.Copy(w.Header(), p.header)
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	if err := strictJSON.Marshal(w, p); err != nil {

@@ -37,7 +37,7 @@ func newSchemas(r huma.Registry) *schemas {
 	request := limitSettings(schemaOf[game.SessionRequest](r))
 	request.Required = []string{"max_players"}
 	request.Properties["status"].Enum = enum([]game.SessionStatus{game.StatusPending, game.StatusOpen})
-	request.Properties["host_id"].Pattern = game.IDPattern
+	identifier(request.Properties["host_id"])
 
 	session := limitSettings(schemaOf[game.Session](r))
 	session.Required = []string{"status"}
@@ -51,7 +51,7 @@ func newSchemas(r huma.Registry) *schemas {
 
 	join := schemaOf[game.JoinRequest](r)
 	join.Required = []string{"player_id"}
-	join.Properties["player_id"].Pattern = game.IDPattern
+	identifier(join.Properties["player_id"])
 	join.Properties["team"].MaxLength = ptr(game.MaxAttributeKey)
 	join.Properties["attributes"].MaxProperties = ptr(game.MaxMemberAttributes)
 
@@ -127,6 +127,10 @@ func limitSettings(s *huma.Schema) *huma.Schema {
 	return s
 }
 
+func identifier(s *huma.Schema) {
+	s.Pattern, s.PatternDescription = game.IDPattern, "a UUID in lower case"
+}
+
 // readOnly marks what only the server sets. It is taken, so that the body of a GET can be sent back, and ignored.
 func readOnly(s *huma.Schema, names ...string) {
 	for _, name := range names {
@@ -137,14 +141,15 @@ func readOnly(s *huma.Schema, names ...string) {
 // nullable lets every member of a merge patch be null, which removes it.
 func nullable(s *huma.Schema) {
 	for _, p := range s.Properties {
-		p.Nullable = true
+		p.Nullable = len(p.Enum) == 0 // an enum would have to list null, and its message with it
 		values, ok := p.AdditionalProperties.(*huma.Schema)
 		if !ok {
 			continue
 		}
-		values.Nullable = true
 		if len(values.AnyOf) > 0 {
-			values.AnyOf[0].Nullable = true // huma looks at the alternatives before it looks at null
+			values.AnyOf[0].Nullable = true
+		} else {
+			values.Nullable = true
 		}
 	}
 }

@@ -55,13 +55,16 @@ type listSessionsIn struct {
 	Attributes map[string]string  `query:"attributes,deepObject" doc:"Sessions with all of these attributes: attributes[mmr]=1200. Numbers and booleans as in JSON; anything else, or in double quotes, is a string."`
 }
 
+// Resolve implements [huma.Resolver].
+func (in *listSessionsIn) Resolve(huma.Context) []error {
+	_, wrong := parseAttributes(in.Attributes)
+	return wrong
+}
+
 type sessionsOut struct{ Body page[game.Session] }
 
 func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*sessionsOut, error) {
-	attributes, err := parseAttributes(in.Attributes)
-	if err != nil {
-		return nil, err
-	}
+	attributes, _ := parseAttributes(in.Attributes)
 	l, err := a.Sessions.List(ctx, game.SessionQuery{
 		Status: in.Status, Mode: in.Mode, Map: in.Map, Region: in.Region, Visibility: in.Visibility,
 		Host: in.HostID, Member: in.MemberID, FreeSeats: in.FreeSeats, Attributes: attributes,
@@ -100,8 +103,20 @@ func sameSettings(body json.RawMessage) game.Condition[game.Session] {
 		if err != nil {
 			return err
 		}
-		return s.SameSettings(asked)
+		return fixed(asked.Differences(s.Settings))
 	}
+}
+
+// fixed refuses a change of settings.
+func fixed(names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	e := *game.ErrValidation
+	for _, name := range names {
+		e.Fields = append(e.Fields, game.FieldError{Field: name, Message: "is a setting: change it with PATCH"})
+	}
+	return &e
 }
 
 type patchSessionIn struct {

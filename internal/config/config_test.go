@@ -28,6 +28,7 @@ func TestValidate(t *testing.T) {
 		{"every address", func(c *config.Server) { c.HTTPAddr = ":8080" }, []string{"GSM_HTTP_ADDR", "loopback"}},
 		{"another machine's view", func(c *config.Server) { c.HTTPAddr = "0.0.0.0:8080" }, []string{"GSM_HTTP_ADDR", "loopback"}},
 		{"a name", func(c *config.Server) { c.OpsAddr = "example.com:80" }, []string{"GSM_OPS_ADDR", "loopback"}},
+		{"no such port", func(c *config.Server) { c.HTTPAddr = "127.0.0.1:99999" }, []string{"HOST:PORT"}},
 		{"no port", func(c *config.Server) { c.HTTPAddr = "127.0.0.1" }, []string{"HOST:PORT"}},
 		{"all at once", func(c *config.Server) { c.HTTPAddr, c.RequestTimeout, c.ShutdownDelay = "x", time.Hour, -1 }, []string{"GSM_HTTP_ADDR", "GSM_REQUEST_TIMEOUT", "GSM_SHUTDOWN_DELAY"}},
 	} {
