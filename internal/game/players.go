@@ -68,7 +68,7 @@ func (s *Players) Edit(ctx context.Context, id PlayerID, c Condition[Player], ed
 }
 
 // Erase removes a player and what every session knows of it. When it answers nil the player is gone for every caller,
-// its names are free, nothing personal is left of it, and [Players.FinishErasures] sees to the rest whatever happens. It
+// its names are free, its document holds nothing personal, and [Players.FinishErasures] sees to the rest whatever happens. It
 // answers ErrPlayerNotFound and the condition's error.
 func (s *Players) Erase(ctx context.Context, id PlayerID, c Condition[Player]) error {
 	_, err := s.change(ctx, id, c, func(p *Player, now time.Time) (bool, error) {

@@ -27,7 +27,8 @@ type Store interface {
 	SessionStore
 	ClaimStore
 
-	// Ping tells whether the store answers, and its facts for an operator: names and values are the engine's own.
+	// Ping tells whether the store answers and takes writes, and its facts for an operator: names and values are the
+	// engine's own. Facts may come with an error.
 	Ping(ctx context.Context) (Facts, error)
 	// Stats counts what is stored, in all projects.
 	Stats(ctx context.Context) (Stats, error)

@@ -34,10 +34,11 @@ const (
 	useLog          = "journal_mode = WAL"            // readers and the writer do not wait for each other
 	durable         = "synchronous = FULL"            // a commit is on the disk when it returns
 	checkpointEvery = "wal_autocheckpoint = 4000"     // pages of 4 KiB: 16 MB of log
-	logLimit        = "journal_size_limit = 33554432" // bytes, as logBound: a log that begins anew is no longer in the file
-	secureDelete    = "secure_delete = ON"            // what was erased is not left in the free space of the file
-	writerCache     = "cache_size = -32768"           // KiB, when negative
-	memoryTemp      = "temp_store = MEMORY"           // no temporary files, for read-only systems
+	logLimit        = "journal_size_limit = 33554432" // bytes, as logBound: what a longer log is cut to when it begins anew
+	// What is erased is overwritten. Copies from when SQLite rearranged a page may stay in it until a VACUUM.
+	secureDelete = "secure_delete = ON"
+	writerCache  = "cache_size = -32768" // KiB, when negative
+	memoryTemp   = "temp_store = MEMORY" // no temporary files, for read-only systems
 
 	readOnly = "query_only = ON" // not mode=ro, which could not recover the log after a crash
 	// A reader forgets its cache when something was written, so that a large one pays only where nothing is. The file is
