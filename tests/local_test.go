@@ -30,6 +30,43 @@ func TestWebPagesAreKeptOut(t *testing.T) {
 		s.do(t, "POST /api/v1/players", `{"username":"alice"}`, header, value).problem(http.StatusForbidden, "cross_origin")
 	}
 	s.do(t, "POST /api/v1/players", `{"username":"alice"}`, "Sec-Fetch-Site", "same-origin").is(http.StatusCreated)
+
+	// What a page embeds is not read to it, and is no work either; a link that a person follows is.
+	embeds := []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}
+	s.do(t, "GET /api/v1/players", "", embeds...).problem(http.StatusForbidden, "cross_origin")
+	s.do(t, "GET /docs", "", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document").is(http.StatusOK)
+}
+
+// Conditions and keys that are there and say nothing would be taken for none.
+func TestHeadersThatMislead(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	path := "/api/v1/players/" + string(s.newPlayer(t, "alice").ID)
+	for _, key := range []string{"", strings.Repeat("k", 256)} {
+		s.do(t, "POST /api/v1/players", `{"username":"bob"}`, "Idempotency-Key", key).wrong("header.Idempotency-Key")
+	}
+	s.do(t, "PATCH "+path, `{"display_name":"A"}`, "If-Match", `"a,*,b"`).problem(http.StatusPreconditionFailed, "version_mismatch")
+	s.do(t, "GET "+path, "", "If-None-Match", `"z,*,q"`).is(http.StatusOK)
+	s.do(t, "GET "+path, "", "If-None-Match", `"z,q", "1"`).is(http.StatusNotModified)
+	s.do(t, "PATCH "+path, `{}`, "Content-Encoding", "gzip").problem(http.StatusUnsupportedMediaType, "unsupported_media_type")
+
+	// What no route takes is told as that, whatever else is wrong with it.
+	s.do(t, "GET /nothing?x=", "").problem(http.StatusNotFound, "not_found")
+	s.do(t, "POST "+path, `a=1`, "Content-Type", "text/plain").problem(http.StatusMethodNotAllowed, "method_not_allowed")
+}
+
+// A PUT of a session refuses settings that are not as they are, also those that lack something.
+func TestMoveChangesNoSettings(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	v := s.newSession(t, client.SessionRequest{Settings: client.Settings{
+		MaxPlayers: 2, Teams: map[string]int{"red": 2}, Attributes: client.Attributes{"mmr": client.Number(1200), "x": client.String("y")},
+	}})
+	path := "PUT /api/v1/sessions/" + string(v.ID)
+	s.do(t, path, `{"status":"open","teams":{}}`).wrong("body.teams")
+	s.do(t, path, `{"status":"open","attributes":{"mmr":1200}}`).wrong("body.attributes")
+	s.do(t, path, `{"status":"open","max_players":3,"name":"x"}`).wrong("body.max_players", "body.name")
+	s.do(t, path, `{"status":"open","attributes":{"x":"y","mmr":1200},"teams":{"red":2},"max_players":2}`).is(http.StatusOK).has("ETag", `"1"`)
 }
 
 // status answers a request under another host name.

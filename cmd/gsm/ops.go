@@ -33,6 +33,10 @@ func opsHandler(reg *prometheus.Registry) http.Handler {
 // diskCheck tells how full the disk of an embedded database is.
 func diskCheck(databaseURL string) func(context.Context) (game.Facts, error) {
 	path, embedded := strings.CutPrefix(databaseURL, "sqlite:")
+	path = strings.TrimPrefix(path, "//")
+	if resolved, err := filepath.EvalSymlinks(path); err == nil { // the file may be a link to another disk
+		path = resolved
+	}
 	dir := filepath.Dir(path)
 	return func(ctx context.Context) (game.Facts, error) {
 		if !embedded {

@@ -16,10 +16,9 @@ func ifMatch[D document](header string) game.Condition[D] {
 	if header == "" {
 		return nil
 	}
-	tags := entityTags(header)
 	return func(d D) error {
 		_, v := identity(d)
-		if slices.Contains(tags, "*") || slices.Contains(tags, etag(v)) {
+		if anyTag(header) || slices.Contains(entityTag.FindAllString(header, -1), etag(v)) {
 			return nil
 		}
 		return game.ErrVersionMismatch.Detail("The document is at version %d, which If-Match does not list. Read it again and decide anew.", v).
@@ -29,25 +28,13 @@ func ifMatch[D document](header string) game.Condition[D] {
 
 // notModified reports whether an If-None-Match header lists the version.
 func notModified(header string, version int64) bool {
-	if header == "" {
-		return false
-	}
-	for _, tag := range entityTags(header) {
-		if tag == "*" || strings.TrimPrefix(tag, "W/") == etag(version) {
-			return true
-		}
-	}
-	return false
+	return anyTag(header) || slices.ContainsFunc(entityTag.FindAllString(header, -1), func(tag string) bool {
+		return strings.TrimPrefix(tag, "W/") == etag(version)
+	})
 }
 
-// entityTags splits a list of entity tags. Ours hold no commas.
-func entityTags(header string) []string {
-	tags := strings.Split(header, ",")
-	for i := range tags {
-		tags[i] = strings.TrimSpace(tags[i])
-	}
-	return tags
-}
+// anyTag reports whether a header asks for any version.
+func anyTag(header string) bool { return strings.TrimSpace(header) == "*" }
 
 // all asks for every condition in turn.
 func all[D any](conditions ...game.Condition[D]) game.Condition[D] {

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// LocalOnly guards a service without authentication on a loopback address from web pages: from those of other origins
-// that a browser on this machine shows, and from those that reach it under a name of their own (DNS rebinding). What it
-// refuses, deny answers.
+// LocalOnly guards a service without authentication on a loopback address from web pages: from what those of other origins
+// send or embed, and from those that reach it under a name of their own (DNS rebinding). A link that a person follows is
+// let through. What it refuses, deny answers.
 func LocalOnly(next, deny http.Handler) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	origins.SetDenyHandler(deny)
 	guarded := origins.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !loopbackName(r.Host) {
+		if !loopbackName(r.Host) || embedded(r.Header) {
 			deny.ServeHTTP(w, r)
 			return
 		}
@@ -22,11 +22,24 @@ func LocalOnly(next, deny http.Handler) http.Handler {
 	})
 }
 
-// loopbackName reports whether a Host header names this machine to itself.
+// embedded reports whether a browser says that a page of another origin asks, which [http.CrossOriginProtection] lets
+// through for reads: their answers stay unseen, and their work is done.
+func embedded(h http.Header) bool {
+	switch h.Get("Sec-Fetch-Site") {
+	case "cross-site", "same-site":
+		return h.Get("Sec-Fetch-Mode") != "navigate" || h.Get("Sec-Fetch-Dest") != "document"
+	}
+	return false
+}
+
+// loopbackName reports whether a Host header names this machine to itself. No browser leaves it out.
 func loopbackName(host string) bool {
+	if host == "" {
+		return true
+	}
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
 	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") || ip != nil && ip.IsLoopback()
 }

@@ -69,14 +69,16 @@ func (a *API) recover(next http.Handler) http.Handler {
 }
 
 // unmatched answers requests that cannot be routed, or that no route takes, in the form of every other problem.
-func (a *API) unmatched(next http.Handler) http.Handler {
+func (a *API) unmatched(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p := a.check(r); p != nil {
+		_, pattern := mux.Handler(r)
+		if p := check(r, pattern != ""); p != nil {
+			r.Pattern = pattern // for whoever measures
 			a.writeProblem(w, p)
 			return
 		}
 		r.Body = brokenOff{r.Body}
-		next.ServeHTTP(&unmatchedWriter{ResponseWriter: w, api: a, request: r}, r)
+		mux.ServeHTTP(&unmatchedWriter{ResponseWriter: w, api: a, request: r}, r)
 	})
 }
 

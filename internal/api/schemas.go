@@ -27,7 +27,7 @@ func newSchemas(r huma.Registry) *schemas {
 
 	player := limitProfile(schemaOf[game.Player](r))
 	player.Required = []string{"username"}
-	delete(player.Properties, "erasing_since")
+	hideMark(player)
 	readOnly(player, "id", "project", "version", "created_at", "updated_at")
 
 	profilePatch := limitProfile(schemaOf[game.Profile](r))
@@ -72,7 +72,7 @@ func answers(r huma.Registry) {
 		r.Schema(t, true, "")
 	}
 	player := limitProfile(r.Map()["Player"])
-	delete(player.Properties, "erasing_since")
+	hideMark(player)
 
 	session := limitSettings(r.Map()["Session"])
 	session.Properties["status"].Enum = enum(game.SessionStatuses())
@@ -91,6 +91,12 @@ func answers(r huma.Registry) {
 	for _, name := range []string{"Player", "Session", "Member", "Connection"} {
 		describe(r.Map()[name])
 	}
+}
+
+// hideMark leaves out what only players have that no caller sees.
+func hideMark(player *huma.Schema) {
+	delete(player.Properties, "erasing_since")
+	delete(player.Properties, "seats_swept")
 }
 
 // describe adds the sentences of [fieldDocs] to a schema's fields.

@@ -96,12 +96,21 @@ func (a *API) moveSession(ctx context.Context, in *moveSessionIn) (*documentOut[
 	return answer(a.Sessions.Move(ctx, in.SessionID, c, m))
 }
 
-// sameSettings refuses a body that would change settings, because a PUT of a session changes its status only.
+// sameSettings refuses a body that would change settings, because a PUT of a session changes its status only. Settings that
+// the body leaves out are as they are.
 func sameSettings(body json.RawMessage) game.Condition[game.Session] {
 	return func(s game.Session) error {
-		asked, err := mergePatch(s.Settings, body)
+		asked := s.Settings
+		asked.Teams, asked.Attributes = nil, nil // a map would be added to
+		asked, err := decode(asked, body)
 		if err != nil {
 			return err
+		}
+		if asked.Teams == nil {
+			asked.Teams = s.Teams
+		}
+		if asked.Attributes == nil {
+			asked.Attributes = s.Attributes
 		}
 		return fixed(asked.Differences(s.Settings))
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"maps"
 	"mime"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"game-session-manager/internal/game"
 )
 
 const (
@@ -19,15 +22,21 @@ const (
 )
 
 // entityTagList is what If-Match and If-None-Match hold (RFC 9110, section 13.1).
-var entityTagList = regexp.MustCompile(`^\s*(\*|(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*)\s*$`)
+var (
+	entityTagList = regexp.MustCompile(`^\s*(\*|(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*)\s*$`)
+	entityTag     = regexp.MustCompile(`(W/)?"[^"]*"`)
+)
 
-// check refuses what routes would read wrongly or lose a part of: targets that are not UTF-8, parameters and headers that
-// are there twice or empty, bodies of other types. It answers nil for a request that can be routed.
-func (a *API) check(r *http.Request) *Problem {
+// check refuses what could not be read as it was meant, nil for a request that can: targets that are not UTF-8, and, where
+// a route takes the target, parameters and headers that are there twice or empty and bodies of other types.
+func check(r *http.Request, routed bool) *Problem {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil || !utf8.ValidString(r.URL.Path) || !utf8Only(query) {
 		return newProblem(r.Context(), http.StatusBadRequest, "malformed_url",
 			"The path or the query is not valid: percent-encode it as UTF-8.")
+	}
+	if !routed {
+		return nil
 	}
 	if wrong := append(checkQuery(query), checkHeaders(r.Header)...); len(wrong) > 0 {
 		return invalidProblem(r.Context(), wrong)
@@ -72,8 +81,10 @@ func checkHeaders(h http.Header) (wrong []*huma.ErrorDetail) {
 		}
 		h[name] = []string{all}
 	}
-	if len(h["Idempotency-Key"]) > 1 {
-		wrong = append(wrong, &huma.ErrorDetail{Location: "header.Idempotency-Key", Message: "is there twice: send it once"})
+	if keys, ok := h["Idempotency-Key"]; ok && (len(keys) > 1 || keys[0] == "" || len(keys[0]) > game.MaxIdempotencyKey) {
+		wrong = append(wrong, &huma.ErrorDetail{
+			Location: "header.Idempotency-Key", Message: fmt.Sprintf("must be there once and have 1 to %d bytes", game.MaxIdempotencyKey),
+		})
 	}
 	return wrong
 }
@@ -81,16 +92,17 @@ func checkHeaders(h http.Header) (wrong []*huma.ErrorDetail) {
 // checkType refuses bodies that are not JSON, and brings the type into the form that routes know.
 func checkType(r *http.Request) *Problem {
 	sent := r.Header.Get("Content-Type")
-	if sent == "" || r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodDelete {
+	if sent == "" && r.Header.Get("Content-Encoding") == "" || r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodDelete {
 		return nil
 	}
 	mediaType, params, err := mime.ParseMediaType(sent)
-	known := mediaType == jsonType || mediaType == patchType && r.Method == http.MethodPatch
+	plain := len(r.Header["Content-Type"]) == 1 && r.Header.Get("Content-Encoding") == ""
+	known := plain && mediaType == jsonType || mediaType == patchType && r.Method == http.MethodPatch
 	if charset := params["charset"]; err == nil && known && (charset == "" || strings.EqualFold(charset, "utf-8")) {
 		r.Header.Set("Content-Type", mediaType)
 		return nil
 	}
-	p := newProblem(r.Context(), http.StatusUnsupportedMediaType, "unsupported_media_type", "Send the body as "+jsonType+", in UTF-8.")
+	p := newProblem(r.Context(), http.StatusUnsupportedMediaType, "unsupported_media_type", "Send the body as "+jsonType+", in UTF-8 and not compressed.")
 	if r.Method == http.MethodPatch {
 		p.header = http.Header{"Accept-Patch": {patchType + ", " + jsonType}}
 	}

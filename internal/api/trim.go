@@ -2,10 +2,11 @@ package api
 
 import (
 	"bytes"
-	"errors"
+	"fmt"
 	"io"
 
 	"github.com/danielgtaylor/huma/v2"
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -35,54 +36,15 @@ type failing struct{ err error }
 // Read implements [io.Reader].
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-var errNoObject = errors.New("not one JSON object")
-
-// without returns a JSON object without a member, in the order in which it was.
+// without returns a JSON object without a member.
 func without(object []byte, member string) ([]byte, error) {
-	d := jsontext.NewDecoder(bytes.NewReader(object))
-	short := bytes.NewBuffer(make([]byte, 0, 1<<10))
-	e := jsontext.NewEncoder(short)
-	if d.PeekKind() != jsontext.KindBeginObject {
-		return nil, errNoObject
+	var members map[string]jsontext.Value
+	if err := jsonv2.Unmarshal(object, &members); err != nil {
+		return nil, fmt.Errorf("not one JSON object: %w", err)
 	}
-	if err := copyToken(e, d); err != nil {
-		return nil, err
+	if _, ok := members[member]; !ok {
+		return object, nil
 	}
-	for d.PeekKind() == jsontext.KindString {
-		name, err := d.ReadToken()
-		if err != nil {
-			return nil, err //nolint:wrapcheck // nobody sees it
-		}
-		if name.String() == member {
-			if err := d.SkipValue(); err != nil {
-				return nil, err //nolint:wrapcheck // nobody sees it
-			}
-			continue
-		}
-		if err := e.WriteToken(jsontext.String(name.String())); err != nil {
-			return nil, err //nolint:wrapcheck // nobody sees it
-		}
-		value, err := d.ReadValue()
-		if err != nil {
-			return nil, err //nolint:wrapcheck // nobody sees it
-		}
-		if err := e.WriteValue(value); err != nil {
-			return nil, err //nolint:wrapcheck // nobody sees it
-		}
-	}
-	if err := copyToken(e, d); err != nil {
-		return nil, err
-	}
-	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, errNoObject
-	}
-	return short.Bytes(), nil
-}
-
-func copyToken(e *jsontext.Encoder, d *jsontext.Decoder) error {
-	t, err := d.ReadToken()
-	if err != nil {
-		return err //nolint:wrapcheck // nobody sees it
-	}
-	return e.WriteToken(t) //nolint:wrapcheck // nobody sees it
+	delete(members, member)
+	return jsonv2.Marshal(members)
 }

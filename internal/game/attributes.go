@@ -140,12 +140,22 @@ func (a Attributes) validate(p *problems, l attributeLimits) {
 	p.check(size <= l.bytes, field, "must have at most %d bytes in all", l.bytes)
 }
 
-// size is how many bytes the value counts: those of a string's UTF-8, 8 for the rest, as a float64 has.
+// size is how many bytes the value counts: those of a string as JSON without its quotes, so that what is within the limit
+// is so on the wire too; 8 for the rest, as a float64 has.
 func (v Value) size() int {
-	if v.kind == 0 {
-		return len(v.text)
+	if v.kind != 0 {
+		return 8
 	}
-	return 8
+	n := len(v.text)
+	for _, c := range []byte(v.text) {
+		switch {
+		case strings.IndexByte("\"\\\b\f\n\r\t", c) >= 0:
+			n++ // a backslash before it
+		case c < ' ':
+			n += len(`\u0000`) - 1
+		}
+	}
+	return n
 }
 
 // orEmpty returns a, and an empty map for none, so that documents look the same from every engine.

@@ -303,6 +303,26 @@ func TestErasureOfAnOldPlayer(t *testing.T) {
 	equal(t, []game.PlayerID{}, w.marks(t))
 }
 
+// Seats are swept again and again until no join can be late any more, and then no longer: a mark that waits for a claim to
+// expire costs no reading of old sessions.
+func TestErasureStopsSweeping(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.start()
+	id := p.register(t, w.ctx, "Ada").ID
+	ok(t, p.players.Erase(w.ctx, id, nil))
+	unread := w.start(w.failing("Sessions", errDown)).players
+	w.clock.add(3 * maxRequest)
+	refused(t, unread.FinishErasures(w.ctx), game.ErrStoreUnavailable)
+	w.clock.add(time.Millisecond)
+	ok(t, p.players.FinishErasures(w.ctx)) // the last sweep
+	ok(t, unread.FinishErasures(w.ctx))
+	equal(t, []game.PlayerID{id}, w.marks(t))
+	w.clock.add(grace)
+	ok(t, unread.FinishErasures(w.ctx))
+	equal(t, []game.PlayerID{}, w.marks(t))
+}
+
 // A retry of the request that made the player does not bring it back while it is being erased, and makes a new one when
 // nothing of the old one is left.
 func TestReplayOfAnErasedPlayer(t *testing.T) {

@@ -60,7 +60,9 @@ type Player struct {
 	UpdatedAt time.Time `json:"updated_at"`
 
 	// ErasingSince marks what is left of a player whose erasure is under way. Such a player does not exist for any caller.
-	ErasingSince *time.Time `json:"erasing_since,omitempty"`
+	ErasingSince *time.Time `json:"erasing_since,omitzero"`
+	// SeatsSwept says of such a player that no session can come to know it any more, so that only the mark has to go.
+	SeatsSwept bool `json:"seats_swept,omitzero"`
 }
 
 // newPlayer returns a player of version 1.

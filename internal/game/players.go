@@ -107,29 +107,39 @@ func (s *Players) FinishErasures(ctx context.Context) error {
 
 func (s *Players) finish(ctx context.Context, p Player) error {
 	ctx = WithCaller(ctx, Caller{Project: p.Project, Name: "erasure"})
-	// In every round, because a round before may have been cut short.
-	if err := s.sessions.forget(ctx, p.ID); err != nil || !s.now().After(s.markEnds(p)) {
-		return err
+	now := s.now()
+	if !p.SeatsSwept {
+		if err := s.sessions.forget(ctx, p.ID); err != nil || !now.After(p.ErasingSince.Add(s.late())) {
+			return err // to be swept again
+		}
 	}
-	err := s.store.DeletePlayer(ctx, p)
+	var err error
+	switch {
+	case now.After(s.markEnds(p)):
+		err = s.store.DeletePlayer(ctx, p)
+	case !p.SeatsSwept:
+		swept := p
+		swept.SeatsSwept = true
+		swept.Version++
+		err = s.store.ReplacePlayer(ctx, p, swept)
+	}
 	if errors.Is(err, ErrStale) {
 		return nil // another process was faster
 	}
 	return err
 }
 
-// markEnds is when nothing is left that could undo an erasure.
+// late is how long after its time a mark may be overlooked: it may become visible one longest request later, a join that
+// read the player just before may take another one, and its write may still be on its way when that request has given up.
+func (s *Players) late() time.Duration { return 3 * s.maxRequest }
+
+// markEnds is when nothing is left that could undo an erasure. A retry of the player's creation would bring it back under
+// the id that old sessions still show: it must find the mark for as long as the claim of the creation lives.
 func (s *Players) markEnds(p Player) time.Time {
-	// The mark may become visible one longest request after its time, a join that read the player just before may take
-	// another one, and its write may still be on its way when that request has given up.
-	late := 3 * s.maxRequest
-	// A retry of the player's creation would bring it back under the id that old sessions still show. It must find the
-	// mark for as long as the claim of the creation lives.
-	claimed := p.CreatedAt.Add(IdempotencyTTL)
-	if claimed.After(*p.ErasingSince) {
-		return claimed.Add(late)
+	if claimed := p.CreatedAt.Add(IdempotencyTTL); claimed.After(*p.ErasingSince) {
+		return claimed.Add(s.late())
 	}
-	return p.ErasingSince.Add(late)
+	return p.ErasingSince.Add(s.late())
 }
 
 // existing hides players whose erasure is under way.

@@ -68,7 +68,7 @@ func later(t time.Time) *time.Time {
 func newPlayer() game.Player {
 	at, id := now(), newID()
 	return game.Player{
-		ID: game.PlayerID(id), Project: project, Version: 1, CreatedAt: at, UpdatedAt: *later(at), ErasingSince: later(*later(at)),
+		ID: game.PlayerID(id), Project: project, Version: 1, CreatedAt: at, UpdatedAt: *later(at), ErasingSince: later(*later(at)), SeatsSwept: true,
 		Profile: game.Profile{
 			Username:         "Player-" + id[14:],
 			DisplayName:      "Zoë the 2nd",
@@ -84,7 +84,8 @@ func newPlayer() game.Player {
 // activePlayer returns a player as most are.
 func activePlayer() game.Player {
 	p := newPlayer()
-	p.ErasingSince, p.SuspendedUntil, p.SuspensionReason, p.Status = nil, nil, "", game.PlayerActive
+	p.ErasingSince, p.SeatsSwept = nil, false
+	p.SuspendedUntil, p.SuspensionReason, p.Status = nil, "", game.PlayerActive
 	return p
 }
 
