@@ -1,0 +1,36 @@
+package gsmtest_test
+
+import (
+	"errors"
+	"testing"
+
+	"game-session-manager/client"
+	"game-session-manager/internal/gsmtest"
+)
+
+// The SDK and the service in one process: what a client asks for is in the store, and errors keep their names.
+func TestStart(t *testing.T) {
+	t.Parallel()
+	s := gsmtest.Start(t)
+	p, err := s.Client.Players.Create(t.Context(), client.Profile{Username: "alice"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := s.Store.Player(t.Context(), p.Project, p.ID)
+	if err != nil || stored.Username != "alice" {
+		t.Errorf("stored as %+v, %v", stored, err)
+	}
+	if _, err := s.Client.Players.Create(t.Context(), client.Profile{Username: "ALICE"}); !errors.Is(err, client.ErrUsernameTaken) {
+		t.Errorf("got %v, want ErrUsernameTaken", err)
+	}
+}
+
+func TestStartsAreApart(t *testing.T) {
+	t.Parallel()
+	for range 2 {
+		s := gsmtest.Start(t)
+		if _, err := s.Client.Players.Create(t.Context(), client.Profile{Username: "alice"}); err != nil {
+			t.Error(err)
+		}
+	}
+}
