@@ -104,8 +104,9 @@ func (a *API) Stop() { a.stopping.Store(true) }
 type handler[I, O any] func(context.Context, *I) (*O, error)
 
 // register adds an operation to the router and to the OpenAPI document.
-func register[I, O any](a *API, r route, h handler[I, O]) {
+func register[I, O any](a *API, r route, h handler[I, O], middlewares ...func(huma.Context, func(huma.Context))) {
 	op := a.operation(r)
+	op.Middlewares = middlewares
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
 		if err != nil {

@@ -126,7 +126,8 @@ func (a *API) humaProblem(ctx huma.Context, _ string, v any) (any, error) {
 	case http.StatusRequestTimeout:
 		return newProblem(ctx.Context(), e.Status, "request_timeout", "The body did not arrive in time."), nil
 	}
-	a.Log.LogAttrs(ctx.Context(), slog.LevelError, "request failed", slog.String("category", "error"), slog.Any("error", e), slog.Any("details", e.Errors))
+	// Not its details, which hold what was sent.
+	a.Log.LogAttrs(ctx.Context(), slog.LevelError, "request failed", slog.String("category", "error"), slog.Any("error", e))
 	return newProblem(ctx.Context(), e.Status, game.ErrInternal.Code, game.ErrInternal.Message), nil
 }
 

@@ -19,8 +19,6 @@ type route struct {
 	success []int // the statuses of success, the usual one first
 	body    *huma.Schema
 	errors  []*game.Error // what the rules may answer; what any route may answer is added
-
-	middlewares huma.Middlewares
 }
 
 // routes is the whole surface of the API.
@@ -42,26 +40,26 @@ func (a *API) routes() {
 		}
 	)
 
-	register(a, route{http.MethodGet, "/health", "get-health", "Is the service there?", codes(200), nil, nil, nil}, a.getHealth)
-	register(a, route{http.MethodGet, "/health/detailed", "get-health-detailed", "How is each component?", codes(200, 503), nil, nil, nil}, a.getHealthDetailed)
-	register(a, route{http.MethodGet, "/livez", "get-livez", "Liveness probe", codes(200), nil, nil, nil}, a.getLivez)
-	register(a, route{http.MethodGet, "/readyz", "get-readyz", "Readiness probe", codes(200, 503), nil, nil, nil}, a.getReadyz)
+	register(a, route{http.MethodGet, "/health", "get-health", "Is the service there?", codes(200), nil, nil}, a.getHealth)
+	register(a, route{http.MethodGet, "/health/detailed", "get-health-detailed", "How is each component?", codes(200, 503), nil, nil}, a.getHealthDetailed)
+	register(a, route{http.MethodGet, "/livez", "get-livez", "Liveness probe", codes(200), nil, nil}, a.getLivez)
+	register(a, route{http.MethodGet, "/readyz", "get-readyz", "Readiness probe", codes(200, 503), nil, nil}, a.getReadyz)
 
-	register(a, route{http.MethodPost, basePath + "/players", "create-player", "Register a player", codes(201), s.profile, errs(names, reuse, player), nil}, a.createPlayer)
-	register(a, route{http.MethodGet, basePath + "/players", "list-players", "List players, newest first", codes(200), nil, reads, nil}, a.listPlayers)
-	register(a, route{http.MethodGet, basePath + "/players/{player_id}", "get-player", "Read a player", codes(200, 304), nil, player, nil}, a.getPlayer)
-	register(a, route{http.MethodPut, basePath + "/players/{player_id}", "replace-player", "Replace a player's profile", codes(200), s.player, errs(player, names, ifMatch), nil}, a.replacePlayer)
-	register(a, route{http.MethodPatch, basePath + "/players/{player_id}", "patch-player", "Change a player's profile (RFC 7396)", codes(200), s.profilePatch, errs(player, names, ifMatch), nil}, a.patchPlayer)
-	register(a, route{http.MethodDelete, basePath + "/players/{player_id}", "erase-player", "Erase a player everywhere", codes(204), nil, errs(player, ifMatch), nil}, a.erasePlayer)
+	register(a, route{http.MethodPost, basePath + "/players", "create-player", "Register a player", codes(201), s.profile, errs(names, reuse, player)}, a.createPlayer)
+	register(a, route{http.MethodGet, basePath + "/players", "list-players", "List players, newest first", codes(200), nil, reads}, a.listPlayers)
+	register(a, route{http.MethodGet, basePath + "/players/{player_id}", "get-player", "Read a player", codes(200, 304), nil, player}, a.getPlayer)
+	register(a, route{http.MethodPut, basePath + "/players/{player_id}", "replace-player", "Replace a player's profile", codes(200), s.player, errs(player, names, ifMatch)}, a.replacePlayer)
+	register(a, route{http.MethodPatch, basePath + "/players/{player_id}", "patch-player", "Change a player's profile (RFC 7396)", codes(200), s.profilePatch, errs(player, names, ifMatch)}, a.patchPlayer)
+	register(a, route{http.MethodDelete, basePath + "/players/{player_id}", "erase-player", "Erase a player everywhere", codes(204), nil, errs(player, ifMatch)}, a.erasePlayer)
 
-	register(a, route{http.MethodPost, basePath + "/sessions", "create-session", "Open a session", codes(201), s.request, errs(taker, reuse, reads), nil}, a.createSession)
-	register(a, route{http.MethodGet, basePath + "/sessions", "list-sessions", "List sessions, newest first", codes(200), nil, reads, nil}, a.listSessions)
-	register(a, route{http.MethodGet, basePath + "/sessions/{session_id}", "get-session", "Read a session", codes(200, 304), nil, session, nil}, a.getSession)
-	register(a, route{http.MethodPut, basePath + "/sessions/{session_id}", "move-session", "Change a session's status", codes(200), s.session, errs(session, moves, ifMatch), huma.Middlewares{leaveOutMembers}}, a.moveSession)
-	register(a, route{http.MethodPatch, basePath + "/sessions/{session_id}", "patch-session", "Change a session's settings (RFC 7396)", codes(200), s.settingsPatch, errs(session, settings, ifMatch), nil}, a.patchSession)
-	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}", "cancel-session", "Cancel a session", codes(204), nil, errs(session, []*game.Error{game.ErrInvalidTransition}, ifMatch), nil}, a.cancelSession)
-	register(a, route{http.MethodPost, basePath + "/sessions/{session_id}/members", "join-session", "Take a seat", codes(201, 200), s.join, errs(session, taker, joins), nil}, a.joinSession)
-	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leave-session", "Leave a seat", codes(204), nil, errs(session, ifMatch, []*game.Error{game.ErrSessionEnded}), nil}, a.leaveSession)
+	register(a, route{http.MethodPost, basePath + "/sessions", "create-session", "Open a session", codes(201), s.request, errs(taker, reuse, reads)}, a.createSession)
+	register(a, route{http.MethodGet, basePath + "/sessions", "list-sessions", "List sessions, newest first", codes(200), nil, reads}, a.listSessions)
+	register(a, route{http.MethodGet, basePath + "/sessions/{session_id}", "get-session", "Read a session", codes(200, 304), nil, session}, a.getSession)
+	register(a, route{http.MethodPut, basePath + "/sessions/{session_id}", "move-session", "Change a session's status", codes(200), s.session, errs(session, moves, ifMatch)}, a.moveSession, leaveOutMembers)
+	register(a, route{http.MethodPatch, basePath + "/sessions/{session_id}", "patch-session", "Change a session's settings (RFC 7396)", codes(200), s.settingsPatch, errs(session, settings, ifMatch)}, a.patchSession)
+	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}", "cancel-session", "Cancel a session", codes(204), nil, errs(session, []*game.Error{game.ErrInvalidTransition}, ifMatch)}, a.cancelSession)
+	register(a, route{http.MethodPost, basePath + "/sessions/{session_id}/members", "join-session", "Take a seat", codes(201, 200), s.join, errs(session, taker, joins)}, a.joinSession)
+	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leave-session", "Leave a seat", codes(204), nil, errs(session, ifMatch, []*game.Error{game.ErrSessionEnded})}, a.leaveSession)
 }
 
 func codes(c ...int) []int { return c }
@@ -81,7 +79,6 @@ func (a *API) operation(r route) huma.Operation {
 		Tags: []string{tagOf(r.path)},
 		// huma counts a body of exactly the limit as too large.
 		MaxBodyBytes: maxBody + 1,
-		Middlewares:  r.middlewares,
 		Responses:    make(map[string]*huma.Response),
 	}
 	if r.body != nil {

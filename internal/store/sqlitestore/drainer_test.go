@@ -112,10 +112,13 @@ func TestDrainBesideOthers(t *testing.T) {
 		must(t, s.CreatePlayer(t.Context(), benchPlayer()))
 	}
 
+	// A drain has not left the writer unwilling to wait.
+	if ms := s.WriterPragma(t, "busy_timeout"); ms < 1000 {
+		t.Errorf("after a drain the writer waits %d ms for other programs", ms)
+	}
 	execute(t, db, "BEGIN IMMEDIATE")
 	waits := make(chan error, 1)
 	go func() { waits <- s.CreatePlayer(t.Context(), benchPlayer()) }()
-	time.Sleep(100 * time.Millisecond) // a drain must not have left the writer unwilling to wait
 	execute(t, db, "COMMIT")
 	must(t, <-waits)
 }
@@ -129,9 +132,14 @@ func TestCloseWhileDraining(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		wait := list(ctx, s, 16)
 		var wg sync.WaitGroup
+		enough := make(chan struct{})
+		var written atomic.Int32
 		for range 8 {
 			wg.Go(func() {
 				for {
+					if written.Add(1) == 50 {
+						close(enough)
+					}
 					if err := s.CreatePlayer(ctx, benchPlayer()); err != nil {
 						if !errors.Is(err, game.ErrStoreUnavailable) {
 							t.Error(err)
@@ -141,7 +149,7 @@ func TestCloseWhileDraining(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(50 * time.Millisecond)
+		<-enough
 		closed := make(chan error, 1)
 		go func() { closed <- s.Close() }()
 		select {
@@ -159,7 +167,7 @@ func TestCloseWhileDraining(t *testing.T) {
 func TestDefaultBound(t *testing.T) {
 	t.Parallel()
 	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
-	if limit := s.JournalLimit(t); limit != sqlitestore.LogBound {
+	if limit := s.WriterPragma(t, "journal_size_limit"); limit != sqlitestore.LogBound {
 		t.Errorf("SQLite keeps %d bytes of log, and it is drained beyond %d", limit, sqlitestore.LogBound)
 	}
 }

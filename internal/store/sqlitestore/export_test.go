@@ -62,17 +62,17 @@ func (s *Store) LimitPages(ctx context.Context, pages int) error {
 	})
 }
 
-// JournalLimit returns how much of the log SQLite keeps when it begins anew.
-func (s *Store) JournalLimit(tb testing.TB) (limit int64) {
+// WriterPragma returns a setting of the writer's connection.
+func (s *Store) WriterPragma(tb testing.TB, name string) (value int64) {
 	tb.Helper()
 	err := s.writer.do(tb.Context(), func(c *conn) (_ refusal, err error) {
-		limit, err = c.integer("PRAGMA journal_size_limit")
+		value, err = c.integer("PRAGMA " + name)
 		return nil, err
 	})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return limit
+	return value
 }
 
 // Mapped returns how much of the file readers map into memory.
