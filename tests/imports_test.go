@@ -23,6 +23,7 @@ func mayImport() map[string][]string {
 		"internal/keeper":            {"internal/game"},
 		"internal/observe":           {"internal/game"},
 		"internal/store/sqlitestore": {"internal/game"},
+		"internal/store/mongostore":  {"internal/game"},
 		"internal/store/storetest":   {"internal/game"},
 		"client":                     {"internal/game"},
 		"internal/game":              {},

@@ -42,11 +42,18 @@ func (c *serveCmd) Run(s streams) error {
 	}
 	defer closeQuietly(opsListener)
 
-	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{OnCommit: observe.Commits(registry)})
+	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{
+		OnCommit: observe.Commits(registry), OnCommand: observe.Commands(log, registry),
+		Wait: c.DatabaseWait, OnWait: func(cause error) { log.Warn("waiting for the database", "category", "database", "error", cause) },
+	})
 	if err != nil {
 		return &databaseError{fmt.Errorf("--database-url (GSM_DATABASE_URL): %w", err)}
 	}
 	defer closeStore(engine, log)
+	introduce(ctx, engine, log)
+	if p, ok := engine.(interface{ Pool() game.Pool }); ok {
+		registry.MustRegister(observe.Pool(p.Pool))
+	}
 	docs := observe.Store(engine, log, registry, time.Now)
 	registry.MustRegister(observe.Population(docs, log, time.Now))
 
@@ -71,6 +78,21 @@ func (c *serveCmd) Run(s streams) error {
 	}
 	return p.run(ctx)
 }
+
+// introduce logs what the database is, once.
+func introduce(ctx context.Context, engine game.Store, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, introduction)
+	defer cancel()
+	facts, err := engine.Ping(ctx)
+	if err != nil {
+		log.Warn("the database is open and does not answer", "category", "database", "error", err)
+		return
+	}
+	log.Info("database opened", "category", "database", "facts", facts)
+}
+
+// introduction is how long the start waits for the database to tell what it is.
+const introduction = 5 * time.Second
 
 // tasks is the background work.
 func tasks(docs game.Store, players *game.Players) []keeper.Task {

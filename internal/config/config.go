@@ -17,7 +17,8 @@ import (
 type Server struct {
 	HTTPAddr        string        `env:"GSM_HTTP_ADDR"        default:"127.0.0.1:8080" help:"Where the API listens. Port 0 takes a free one, which the log tells."`
 	OpsAddr         string        `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where Prometheus metrics (/metrics) and profiles (/debug/pprof/) are."`
-	DatabaseURL     string        `env:"GSM_DATABASE_URL"     default:"sqlite:gsm.db"       help:"Where the data is: sqlite:PATH is a file, made if there is none."`
+	DatabaseURL     string        `env:"GSM_DATABASE_URL"     default:"sqlite:gsm.db"       help:"Where the data is: sqlite:PATH is a file, made if there is none; mongodb://USER:PASSWORD@HOST/NAME?authSource=admin a database of MongoDB or FerretDB, gsm if no name is given."`
+	DatabaseWait    time.Duration `env:"GSM_DATABASE_WAIT"    default:"0s"  help:"How long to wait at the start for a database server that is still coming up; at most 10m."`
 	LogLevel        string        `env:"GSM_LOG_LEVEL"        default:"info"            enum:"debug,info,warn,error" help:"The least level of lines that are logged: debug, info, warn or error. Debug shows each operation of the database."`
 	LogFormat       string        `env:"GSM_LOG_FORMAT"       default:"auto"            enum:"auto,json,text"        help:"The form of log lines on standard output: json, text, or auto, which is text on a terminal and json elsewhere."`
 	RequestTimeout  time.Duration `env:"GSM_REQUEST_TIMEOUT"  default:"10s"  help:"How long a request may take, 1s to 60s; the same in every process on one database."`
@@ -30,6 +31,7 @@ func (s *Server) Validate() error {
 	return errors.Join(
 		loopback("--http-addr (GSM_HTTP_ADDR)", s.HTTPAddr, "There is no authentication, so that whoever reaches the API may do everything"),
 		loopback("--ops-addr (GSM_OPS_ADDR)", s.OpsAddr, "Metrics and profiles are not for everyone"),
+		within("--database-wait (GSM_DATABASE_WAIT)", s.DatabaseWait, 0, 10*time.Minute),
 		within("--request-timeout (GSM_REQUEST_TIMEOUT)", s.RequestTimeout, time.Second, time.Minute),
 		within("--shutdown-delay (GSM_SHUTDOWN_DELAY)", s.ShutdownDelay, 0, time.Minute),
 		within("--shutdown-timeout (GSM_SHUTDOWN_TIMEOUT)", s.ShutdownTimeout, 0, 5*time.Minute),

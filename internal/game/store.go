@@ -104,6 +104,20 @@ type SessionQuery struct {
 // Facts is what an engine tells an operator about itself, as JSON values by name.
 type Facts map[string]any
 
+// Command is what an engine sent to its server, for logs and metrics.
+type Command struct {
+	Name       string // as the server names it
+	Collection string // empty for none
+	Took       time.Duration
+	Failure    string // a label from a short list; empty for a success
+}
+
+// Pool counts the connections of an engine to its server.
+type Pool struct {
+	InUse, Idle int64
+	Waiting     int64 // calls that wait for a connection
+}
+
 // Stats counts documents.
 type Stats struct {
 	Players  int64

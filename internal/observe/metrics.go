@@ -40,6 +40,49 @@ func Commits(reg prometheus.Registerer) func(size int, took time.Duration) {
 	}
 }
 
+// Commands returns what an engine calls after each command to its server: a line at debug level, at warning level if it
+// failed, and a metric.
+func Commands(log *slog.Logger, reg prometheus.Registerer) func(context.Context, game.Command) {
+	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "gsm_store_command_duration_seconds",
+		Help:    "Time that a command to the database's server took, with the way there and back.",
+		Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+	}, []string{"command", "result"})
+	reg.MustRegister(durations)
+	return func(ctx context.Context, c game.Command) {
+		level, result := slog.LevelDebug, "ok"
+		if c.Failure != "" {
+			level, result = slog.LevelWarn, c.Failure
+		}
+		durations.WithLabelValues(c.Name, result).Observe(c.Took.Seconds())
+		log.LogAttrs(ctx, level, "database command",
+			slog.String("category", "database"), slog.String("command", c.Name), slog.String("collection", c.Collection),
+			slog.String("result", result), slog.Float64("duration_ms", float64(c.Took.Microseconds())/1000))
+	}
+}
+
+// Pool returns a collector of the connections of an engine to its server.
+func Pool(read func() game.Pool) prometheus.Collector {
+	return &pool{read, prometheus.NewDesc("gsm_store_pool_connections",
+		"Connections to the database's server: in_use, idle, and waiting for calls that wait for one.", []string{"state"}, nil)}
+}
+
+type pool struct {
+	read        func() game.Pool
+	connections *prometheus.Desc
+}
+
+// Describe implements [prometheus.Collector].
+func (p *pool) Describe(c chan<- *prometheus.Desc) { c <- p.connections }
+
+// Collect implements [prometheus.Collector].
+func (p *pool) Collect(c chan<- prometheus.Metric) {
+	now := p.read()
+	for state, n := range map[string]int64{"in_use": now.InUse, "idle": now.Idle, "waiting": now.Waiting} {
+		c <- prometheus.MustNewConstMetric(p.connections, prometheus.GaugeValue, float64(n), state)
+	}
+}
+
 const (
 	statsAge     = 10 * time.Second // how old the counts of a scrape may be
 	statsTimeout = 3 * time.Second

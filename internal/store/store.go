@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/store/mongostore"
 	"game-session-manager/internal/store/sqlitestore"
 )
 
@@ -23,15 +24,21 @@ type Options struct {
 	// OnCommit is called after each group commit of an engine that has such, with the number of writes in it and the
 	// time that it took.
 	OnCommit func(size int, d time.Duration)
+	// OnCommand is called after each command to the server of an engine that has one, with the context of the call.
+	OnCommand func(context.Context, game.Command)
+	// Wait is how long Open waits for a server that does not answer yet, and OnWait is called when it does.
+	Wait   time.Duration
+	OnWait func(cause error)
 }
 
 // Open opens a store:
 //
 //	sqlite:gsm.db            a file in the working directory
 //	sqlite:/var/lib/gsm.db   a file by its path; sqlite:///var/lib/gsm.db is the same
+//	mongodb://host/gsm       a database of a MongoDB server; mongodb+srv:// too
 //
-// It answers [ErrUnknownScheme], [ErrBadURL] and what the engine does: see [sqlitestore.Open]. The context bounds
-// opening only.
+// It answers [ErrUnknownScheme], [ErrBadURL] and what the engine does: see [sqlitestore.Open] and [mongostore.Open]. The
+// context bounds opening only.
 func Open(ctx context.Context, rawURL string, o Options) (game.Store, error) {
 	scheme, rest, _ := strings.Cut(rawURL, ":")
 	switch scheme {
@@ -45,9 +52,18 @@ func Open(ctx context.Context, rawURL string, o Options) (game.Store, error) {
 			return nil, err
 		}
 		return s, nil
+	case "mongodb", "mongodb+srv":
+		s, err := mongostore.Open(ctx, rawURL, mongostore.Options{Wait: o.Wait, OnWait: o.OnWait, OnCommand: o.OnCommand})
+		if errors.Is(err, mongostore.ErrBadURL) {
+			return nil, fmt.Errorf("%w: %w", ErrBadURL, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
 	}
 	// The URL may hold a password and is not repeated.
-	return nil, fmt.Errorf("%w: the URL must begin with sqlite:, as in sqlite:gsm.db", ErrUnknownScheme)
+	return nil, fmt.Errorf("%w: the URL must begin with sqlite:, as in sqlite:gsm.db, or with mongodb:, as in mongodb://localhost:27017/gsm", ErrUnknownScheme)
 }
 
 // filePath returns the path in what follows sqlite: in a URL. It is taken as it is written, without escapes.

@@ -1,0 +1,146 @@
+package mongostore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"game-session-manager/internal/game"
+)
+
+// Claim implements [game.ClaimStore]. A claim needs no write id: one that is equal is the same.
+func (s *Store) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Claim, error) {
+	mine := claim{c.Key, c.Fingerprint, c.DocumentID, c.ExpiresAt.UTC().Truncate(time.Millisecond)}
+	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+		err := s.putClaim(ctx, mine)
+		if err == nil {
+			return mine.game(), nil
+		}
+		if !errors.Is(err, game.ErrExists) {
+			return game.Claim{}, err
+		}
+		held, found, err := s.heldClaim(ctx, c.Key)
+		switch {
+		case err != nil:
+			return game.Claim{}, err
+		case found && held.ExpiresAt.After(now):
+			return held.game(), nil
+		case found:
+			err = s.takeClaim(ctx, mine, held)
+			if err == nil {
+				return mine.game(), nil
+			}
+			if !errors.Is(err, errMissed) {
+				return game.Claim{}, err
+			}
+		}
+		// It was purged or taken meanwhile, or is not on a majority of the members yet.
+		if !sleep(ctx, pause) {
+			return game.Claim{}, game.Unanswered(game.OutcomeNone, context.Cause(ctx))
+		}
+	}
+}
+
+// putClaim stores a claim whose key has none.
+func (s *Store) putClaim(ctx context.Context, mine claim) error {
+	return s.do(ctx, write{
+		send: func(ctx context.Context) error {
+			_, err := s.claims.InsertOne(ctx, mine)
+			return err
+		},
+		refusal: func(err error) error {
+			if _, taken := takenIndex(err); taken {
+				return game.ErrExists
+			}
+			return nil
+		},
+		made: func(ctx context.Context) (bool, error) { return s.isHeld(ctx, mine) },
+	})
+}
+
+// takeClaim puts a claim in the place of one that has expired.
+func (s *Store) takeClaim(ctx context.Context, mine, expired claim) error {
+	condition := bson.D{
+		{Key: "_id", Value: expired.Key}, {Key: "document_id", Value: expired.DocumentID}, {Key: "expires_at", Value: expired.ExpiresAt},
+	}
+	return s.do(ctx, write{
+		send: func(ctx context.Context) error {
+			r, err := s.claims.ReplaceOne(ctx, condition, mine)
+			if err == nil && r.MatchedCount == 0 {
+				return errMissed
+			}
+			return err
+		},
+		refusal: func(err error) error {
+			if errors.Is(err, errMissed) {
+				return errMissed
+			}
+			return nil
+		},
+		made: func(ctx context.Context) (bool, error) { return s.isHeld(ctx, mine) },
+	})
+}
+
+// isHeld reports whether a claim is the one that is stored.
+func (s *Store) isHeld(ctx context.Context, mine claim) (bool, error) {
+	held, found, err := s.heldClaim(ctx, mine.Key)
+	return found && held.game() == mine.game(), err
+}
+
+func (s *Store) heldClaim(ctx context.Context, key string) (held claim, found bool, err error) {
+	err = s.claims.FindOne(ctx, bson.D{{Key: "_id", Value: key}}).Decode(&held)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return held, false, nil
+	}
+	return held, err == nil, err
+}
+
+// PurgeClaims implements [game.ClaimStore].
+func (s *Store) PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error) {
+	return s.purge(ctx, s.claims, now, limit)
+}
+
+// purge removes documents that have expired.
+func (s *Store) purge(ctx context.Context, c collection, now time.Time, limit int) (int, error) {
+	expired := bson.E{Key: "expires_at", Value: bson.D{{Key: "$lte", Value: now}}}
+	removed := 0
+	err := s.do(ctx, write{
+		send: func(ctx context.Context) error {
+			ids, err := idsOf(ctx, c, bson.D{expired}, limit)
+			if err != nil || len(ids) == 0 {
+				return err
+			}
+			// The condition again: a claim may have been put in the place of an expired one.
+			r, err := c.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, expired})
+			if r != nil {
+				removed += int(r.DeletedCount)
+			}
+			return err
+		},
+		refusal: func(error) error { return nil },
+	})
+	return removed, err
+}
+
+// idsOf returns the ids of documents that match, at most limit of them.
+func idsOf(ctx context.Context, c collection, filter bson.D, limit int) (bson.A, error) {
+	cursor, err := c.Find(ctx, filter, options.Find().SetLimit(int64(limit)).SetProjection(bson.D{{Key: "_id", Value: 1}}))
+	if err != nil {
+		return nil, err
+	}
+	var docs []struct {
+		ID any `bson:"_id"`
+	}
+	if err := cursor.All(ctx, &docs); err != nil {
+		return nil, err
+	}
+	ids := make(bson.A, len(docs))
+	for i, d := range docs {
+		ids[i] = d.ID
+	}
+	return ids, nil
+}

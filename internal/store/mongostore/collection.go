@@ -1,0 +1,222 @@
+package mongostore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"game-session-manager/internal/game"
+)
+
+// collection is where one kind of document is kept.
+type collection struct {
+	*mongo.Collection                   // reads what a majority of the members has, from the primary
+	lists             *mongo.Collection // reads from where the URL says
+	newest            *mongo.Collection // reads what the primary has, which may yet be undone
+}
+
+// key names one document of a project.
+type key struct {
+	id      string
+	project game.ProjectID
+}
+
+func (k key) filter() bson.D {
+	return bson.D{{Key: "_id", Value: k.id}, {Key: "project", Value: k.project}}
+}
+
+func (k key) at(version int64) bson.D {
+	return append(k.filter(), bson.E{Key: "version", Value: version})
+}
+
+// errMissed says that no document fulfils the condition of a write.
+var errMissed = errors.New("no document fulfils the condition")
+
+// get reads one document, and reports whether it is there.
+func get[D any](ctx context.Context, s *Store, c collection, k key) (d D, found bool, err error) {
+	if err := s.enter(ctx); err != nil {
+		return d, false, game.ErrStoreUnavailable.Because(err)
+	}
+	defer s.leave()
+	err = c.FindOne(ctx, k.filter()).Decode(&d)
+	switch {
+	case errors.Is(err, mongo.ErrNoDocuments):
+		return d, false, nil
+	case err != nil:
+		return d, false, unread(ctx, err)
+	}
+	return d, true, nil
+}
+
+// insert stores a new document, whose id of its first write is given. taken names the refusals by the index that refuses.
+func (s *Store) insert(ctx context.Context, c collection, k key, doc any, id writeID, taken map[string]error) error {
+	raw, err := bson.Marshal(doc)
+	if err != nil {
+		return game.Unanswered(game.OutcomeNone, fmt.Errorf("%w: %w", errEncoding, err))
+	}
+	return s.do(ctx, write{
+		send: func(ctx context.Context) error {
+			_, err := c.InsertOne(ctx, bson.Raw(raw))
+			return err
+		},
+		refusal: func(err error) error {
+			index, _ := takenIndex(err)
+			return taken[index]
+		},
+		made: func(ctx context.Context) (bool, error) { return c.made(ctx, k, id, 0) },
+	})
+}
+
+// change is what a replacement changes.
+type change struct {
+	version   int64 // of the old document
+	old, next any
+	notFound  error            // the refusal where there is no such document
+	taken     map[string]error // the refusals by the index that refuses
+}
+
+// replace changes what differs between two documents if the stored one is at the version of the old one.
+func (s *Store) replace(ctx context.Context, c collection, k key, x change) error {
+	id := bson.NewObjectID()
+	update, err := difference(x.old, x.next, id)
+	if err != nil {
+		return game.Unanswered(game.OutcomeNone, fmt.Errorf("%w: %w", errEncoding, err))
+	}
+	return s.conditional(ctx, c, k, x.notFound, write{
+		send: func(ctx context.Context) error {
+			r, err := c.UpdateOne(ctx, k.at(x.version), update)
+			if err == nil && r.MatchedCount == 0 {
+				return errMissed
+			}
+			return err
+		},
+		refusal: func(err error) error {
+			if errors.Is(err, errMissed) {
+				return errMissed
+			}
+			index, _ := takenIndex(err)
+			return x.taken[index]
+		},
+		made: func(ctx context.Context) (bool, error) { return c.made(ctx, k, id, x.version) },
+	})
+}
+
+// remove deletes a document if it is at the version.
+func (s *Store) remove(ctx context.Context, c collection, k key, version int64) error {
+	return s.conditional(ctx, c, k, nil, write{
+		send: func(ctx context.Context) error {
+			r, err := c.DeleteOne(ctx, k.at(version))
+			if err == nil && r.DeletedCount == 0 {
+				return errMissed
+			}
+			return err
+		},
+		refusal: func(err error) error {
+			if errors.Is(err, errMissed) {
+				return errMissed
+			}
+			return nil
+		},
+		// Whether the document went by the first try or by another's is the same; one that is there has not gone.
+		made: func(context.Context) (bool, error) { return false, nil },
+	})
+}
+
+// conditional makes a write and tells why its condition was not fulfilled: the document is there at another version, or it
+// is not there.
+func (s *Store) conditional(ctx context.Context, c collection, k key, notFound error, w write) error {
+	err := s.do(ctx, w)
+	if !errors.Is(err, errMissed) {
+		return err
+	}
+	if err := s.enter(ctx); err != nil {
+		return game.Unanswered(game.OutcomeNone, err)
+	}
+	defer s.leave()
+	_, found, err := c.trace(ctx, c.newest, k)
+	switch {
+	case err != nil:
+		return game.Unanswered(game.OutcomeNone, private(ctx, err))
+	case !found:
+		return notFound
+	}
+	return game.ErrStale
+}
+
+// made tells whether a write was made to a document that was at the version before, 0 for one that was not there. It
+// answers an error while that cannot be told.
+func (c collection) made(ctx context.Context, k key, id writeID, version int64) (bool, error) {
+	t, _, err := c.trace(ctx, c.Collection, k)
+	if err != nil {
+		return false, err
+	}
+	if slices.Contains(t.Writes, id) {
+		return true, nil
+	}
+	t, _, err = c.trace(ctx, c.newest, k)
+	switch {
+	case err != nil:
+		return false, err
+	case slices.Contains(t.Writes, id):
+		return false, errInvisible
+	case t.Version-version >= historySize && len(t.Writes) >= historySize:
+		return false, errCrowded
+	}
+	return false, nil
+}
+
+// trace reads what a document tells of its last writes.
+func (c collection) trace(ctx context.Context, from *mongo.Collection, k key) (t trace, found bool, err error) {
+	err = from.FindOne(ctx, k.filter(), options.FindOne().SetProjection(bson.D{{Key: "version", Value: 1}, {Key: "writes", Value: 1}})).Decode(&t)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return t, false, nil
+	}
+	return t, err == nil, err
+}
+
+// difference returns the update that makes the next document of the old one. It names what differs only, so that the
+// server need not look at the indexes of what stays.
+func difference(old, next any, id writeID) (bson.D, error) {
+	before, err := elements(old)
+	if err != nil {
+		return nil, err
+	}
+	after, err := elements(next)
+	if err != nil {
+		return nil, err
+	}
+	var set, unset bson.D
+	for _, e := range after {
+		i := slices.IndexFunc(before, func(o bson.RawElement) bool { return o.Key() == e.Key() })
+		if i < 0 || !before[i].Value().Equal(e.Value()) {
+			set = append(set, bson.E{Key: e.Key(), Value: e.Value()})
+		}
+	}
+	for _, e := range before {
+		if !slices.ContainsFunc(after, func(n bson.RawElement) bool { return n.Key() == e.Key() }) {
+			unset = append(unset, bson.E{Key: e.Key(), Value: ""})
+		}
+	}
+	history := bson.D{{Key: "$each", Value: bson.A{id}}, {Key: "$slice", Value: -historySize}}
+	update := bson.D{{Key: "$push", Value: bson.D{{Key: "writes", Value: history}}}}
+	if len(set) > 0 {
+		update = append(update, bson.E{Key: "$set", Value: set})
+	}
+	if len(unset) > 0 {
+		update = append(update, bson.E{Key: "$unset", Value: unset})
+	}
+	return update, nil
+}
+
+func elements(doc any) ([]bson.RawElement, error) {
+	b, err := bson.Marshal(doc)
+	if err != nil {
+		return nil, err
+	}
+	return bson.Raw(b).Elements()
+}

@@ -1,0 +1,164 @@
+package mongostore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
+)
+
+const (
+	defaultDatabase = "gsm"
+	defaultPoolSize = 100 // the driver's own
+	// selectionTimeout is how long a call waits for a server that takes it, unless the URL says otherwise. It is shorter
+	// than a request, so that callers hear of a database that is away, and long enough for most elections.
+	selectionTimeout = 5 * time.Second
+	waitPause        = time.Second
+)
+
+// settings is what a URL says.
+type settings struct {
+	client   *options.ClientOptions
+	database string
+	hosts    string
+	user     string
+	lists    *readpref.ReadPref
+}
+
+// parse reads a URL. Its errors do not repeat the password.
+func parse(raw string) (settings, error) {
+	c, err := connstring.ParseAndValidate(raw)
+	if err != nil {
+		return settings{}, fmt.Errorf("%w: %s: it looks like mongodb://user:password@host:27017/gsm?authSource=admin", ErrBadURL, hide(raw, err))
+	}
+	if c.WNumberSet || c.WString != "" && c.WString != "majority" || c.JSet && !c.J || c.ReadConcernLevel != "" && c.ReadConcernLevel != "majority" {
+		return settings{}, fmt.Errorf("%w: w, journal and readConcernLevel are always majority, true and majority, because what is acknowledged must not be lost: leave them out", ErrBadURL)
+	}
+	o := options.Client().ApplyURI(raw)
+	if err := o.Validate(); err != nil {
+		return settings{}, fmt.Errorf("%w: %s", ErrBadURL, hide(raw, err))
+	}
+	s := settings{client: o, database: c.Database, hosts: strings.Join(c.Hosts, ", "), user: c.Username, lists: o.ReadPreference}
+	if s.database == "" {
+		s.database = defaultDatabase
+	}
+	if s.lists == nil {
+		s.lists = readpref.Primary()
+	}
+	if o.ServerSelectionTimeout == nil {
+		o.SetServerSelectionTimeout(selectionTimeout)
+	}
+	if o.MaxPoolSize == nil {
+		o.SetMaxPoolSize(defaultPoolSize)
+	}
+	if o.AppName == nil {
+		o.SetAppName("gsm")
+	}
+	majority, journal := writeconcern.Majority(), true
+	majority.Journal = &journal
+	// Lists alone are read from where the URL says: what a change is based on must not be old.
+	o.SetWriteConcern(majority).SetReadConcern(readconcern.Majority()).SetReadPreference(readpref.Primary())
+	return s, nil
+}
+
+// hide returns an error about a URL without what may be a password in it.
+func hide(raw string, err error) string {
+	text := err.Error()
+	_, rest, _ := strings.Cut(raw, "://")
+	if i := strings.LastIndex(rest, "@"); i >= 0 {
+		secret := rest[:i]
+		text = strings.ReplaceAll(text, secret, "xxxxx")
+		if _, password, ok := strings.Cut(secret, ":"); ok && password != "" {
+			text = strings.ReplaceAll(text, password, "xxxxx")
+			if plain, err := url.PathUnescape(password); err == nil {
+				text = strings.ReplaceAll(text, plain, "xxxxx")
+			}
+		}
+	}
+	return text
+}
+
+// connect reaches a server, and waits for one that is still coming up if it is told to.
+func (s *Store) connect(ctx context.Context, set settings, o Options) error {
+	set.client.SetPoolMonitor(s.pool.monitor()).SetMonitor(commandMonitor(o.OnCommand))
+	s.pool.limit = *set.client.MaxPoolSize
+	client, err := mongo.Connect(set.client)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBadURL, err)
+	}
+	s.client, s.database = client, client.Database(set.database)
+	s.players = s.collection(playersCollection, set.lists)
+	s.sessions = s.collection(sessionsCollection, set.lists)
+	s.claims = s.collection(claimsCollection, set.lists)
+
+	waiting, cancel := context.WithTimeout(ctx, o.Wait)
+	defer cancel()
+	for {
+		_, err := s.hello(ctx)
+		if err == nil {
+			return nil
+		}
+		err = set.explain(err)
+		if !errors.Is(err, ErrUnreachable) || waiting.Err() != nil {
+			return errors.Join(err, s.Close())
+		}
+		if o.OnWait != nil {
+			o.OnWait(err)
+		}
+		sleep(waiting, waitPause)
+	}
+}
+
+func (s *Store) collection(name string, lists *readpref.ReadPref) collection {
+	return collection{
+		Collection: s.database.Collection(name),
+		lists:      s.database.Collection(name, options.Collection().SetReadPreference(lists)),
+		newest:     s.database.Collection(name, options.Collection().SetReadConcern(readconcern.Local())),
+	}
+}
+
+// explain says what a failure to open the database means and what to do about it.
+func (set settings) explain(err error) error {
+	switch {
+	case errors.Is(err, ErrNewerSchema), errors.Is(err, ErrUnfit), errors.Is(err, context.Canceled):
+		return err // says it all
+	case hasCode(err, codeAuthentication):
+		return fmt.Errorf("%w: user %q cannot log in at %s: check the name, the password and authSource, the database that knows the user (often authSource=admin)",
+			ErrRefused, set.user, set.hosts)
+	case hasCode(err, codeUnauthorized):
+		return fmt.Errorf("%w: user %q may not do what is needed in database %s: grant it the role readWrite there, and run gsm db init once with one who has dbAdmin too: %w",
+			ErrRefused, set.user, set.database, private(context.Background(), err))
+	}
+	if e := (topology.ServerSelectionError{}); errors.As(err, &e) {
+		return fmt.Errorf("%w: no server at %s took the connection within %s: %s: start it, correct the URL, or have gsm wait for it with --database-wait",
+			ErrUnreachable, set.hosts, set.client.ServerSelectionTimeout, lastErrors(e))
+	}
+	if lost(err) {
+		return fmt.Errorf("%w: %s: %w", ErrUnreachable, set.hosts, private(context.Background(), err))
+	}
+	return fmt.Errorf("open database %s at %s: %w", set.database, set.hosts, private(context.Background(), err))
+}
+
+// lastErrors returns why servers could not be reached.
+func lastErrors(e topology.ServerSelectionError) string {
+	var causes []string
+	for _, d := range e.Desc.Servers {
+		if d.LastError != nil {
+			causes = append(causes, d.LastError.Error())
+		}
+	}
+	if len(causes) == 0 {
+		return "none of them is a primary"
+	}
+	return strings.Join(causes, "; ")
+}

@@ -1,0 +1,119 @@
+package mongostore
+
+import (
+	"context"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"game-session-manager/internal/game"
+)
+
+// Ping implements [game.Store].
+func (s *Store) Ping(ctx context.Context) (game.Facts, error) {
+	facts := game.Facts{
+		"engine":   "mongodb",
+		"database": s.database.Name(),
+		"server":   game.Facts{"product": s.server.product, "version": s.server.version, "replica_set": s.server.replicaSet},
+		"without":  s.server.missing(),
+		"pool":     s.poolFacts(),
+	}
+	if err := s.enter(ctx); err != nil {
+		return facts, game.ErrStoreUnavailable.Because(err)
+	}
+	defer s.leave()
+	begin := time.Now()
+	h, err := s.hello(ctx) // of the primary, which takes writes
+	if err != nil {
+		return facts, unread(ctx, err)
+	}
+	facts["ping_ms"] = float64(time.Since(begin).Microseconds()) / 1000
+	// A gateway may answer by itself; this reads from the engine behind it.
+	if _, err := idsOf(ctx, s.players, bson.D{{Key: "_id", Value: ""}}, 1); err != nil {
+		return facts, unread(ctx, err)
+	}
+	if h.SetName != "" {
+		facts["replica_set"] = s.replicaSetFacts(ctx, h)
+	}
+	return facts, nil
+}
+
+func (s *Store) poolFacts() game.Facts {
+	p := s.Pool()
+	return game.Facts{"in_use": p.InUse, "idle": p.Idle, "waiting": p.Waiting, "limit": s.pool.limit}
+}
+
+// replicaSetFacts tells of the members what the user may know: their states and lags need the role clusterMonitor.
+func (s *Store) replicaSetFacts(ctx context.Context, h hello) game.Facts {
+	facts := game.Facts{"name": h.SetName, "primary": h.Primary, "members": h.Hosts}
+	var status struct {
+		Members []struct {
+			Name   string    `bson:"name"`
+			State  string    `bson:"stateStr"`
+			Optime time.Time `bson:"optimeDate"`
+		} `bson:"members"`
+	}
+	if s.client.Database("admin").RunCommand(ctx, bson.D{{Key: "replSetGetStatus", Value: 1}}).Decode(&status) != nil {
+		return facts
+	}
+	var newest time.Time
+	for _, m := range status.Members {
+		if m.State == "PRIMARY" {
+			newest = m.Optime
+		}
+	}
+	members := make([]game.Facts, len(status.Members))
+	for i, m := range status.Members {
+		members[i] = game.Facts{"host": m.Name, "state": m.State}
+		if m.State == "SECONDARY" && !newest.IsZero() {
+			members[i]["lag_seconds"] = max(0, newest.Sub(m.Optime).Seconds())
+		}
+	}
+	facts["members"] = members
+	return facts
+}
+
+// Stats implements [game.Store]. Sessions and seats are counted in an index.
+func (s *Store) Stats(ctx context.Context) (game.Stats, error) {
+	if err := s.enter(ctx); err != nil {
+		return game.Stats{}, game.ErrStoreUnavailable.Because(err)
+	}
+	defer s.leave()
+	stats := game.Stats{Sessions: make(map[game.SessionStatus]int64)}
+	for _, status := range game.SessionStatuses() {
+		stats.Sessions[status] = 0
+	}
+	all, err := s.players.lists.CountDocuments(ctx, bson.D{}, options.Count().SetHint(idIndex))
+	if err != nil {
+		return game.Stats{}, unread(ctx, err)
+	}
+	erasing, err := s.players.lists.CountDocuments(ctx, bson.D{{Key: "erasing", Value: true}}, options.Count().SetHint(playersErasing))
+	if err != nil {
+		return game.Stats{}, unread(ctx, err)
+	}
+	stats.Players = max(0, all-erasing)
+	cursor, err := s.sessions.lists.Aggregate(ctx, bson.A{bson.D{{Key: "$group", Value: bson.D{
+		{Key: "_id", Value: "$status"},
+		{Key: "sessions", Value: bson.D{{Key: "$sum", Value: 1}}},
+		{Key: "seats", Value: bson.D{{Key: "$sum", Value: "$seats_held"}}},
+	}}}}, options.Aggregate().SetHint(sessionsByStatus))
+	if err != nil {
+		return game.Stats{}, unread(ctx, err)
+	}
+	var groups []struct {
+		Status   game.SessionStatus `bson:"_id"`
+		Sessions int64              `bson:"sessions"`
+		Seats    int64              `bson:"seats"`
+	}
+	if err := cursor.All(ctx, &groups); err != nil {
+		return game.Stats{}, unread(ctx, err)
+	}
+	for _, g := range groups {
+		stats.Sessions[g.Status] = g.Sessions
+		if !g.Status.Terminal() {
+			stats.Members += g.Seats
+		}
+	}
+	return stats, nil
+}

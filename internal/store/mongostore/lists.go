@@ -1,0 +1,73 @@
+package mongostore
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"game-session-manager/internal/game"
+)
+
+// page is how one page of a list is read: by id, newest first.
+type page struct {
+	filter bson.D
+	index  string // which fulfils the first conditions, and has the order
+	narrow bool   // it leaves so few documents that they can be sorted
+	fresh  bool   // what is read must not be old
+	after  string
+	limit  int
+}
+
+func (p *page) where(field string, condition any) {
+	p.filter = append(p.filter, bson.E{Key: field, Value: condition})
+}
+
+// hint returns the index to read by. Where no index but that of the ids gives an order, a long list is read by that one
+// and what does not fit is passed over.
+func (p *page) hint(c capabilities) string {
+	if c.OrderedIndexes || p.narrow {
+		return p.index
+	}
+	return idIndex
+}
+
+// find returns the filter and the options of the page.
+func (p *page) find(c capabilities) (bson.D, *options.FindOptionsBuilder) {
+	filter := p.filter
+	if p.after != "" {
+		filter = append(filter[:len(filter):len(filter)], bson.E{Key: "_id", Value: bson.D{{Key: "$lt", Value: p.after}}})
+	}
+	o := options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(p.limit)).SetHint(p.hint(c)).
+		SetBatchSize(int32(min(p.limit, maxBatch))) //nolint:gosec // bounded
+	return filter, o
+}
+
+// maxBatch bounds what the server sends at once.
+const maxBatch = 1000
+
+// list reads a page.
+func list[D, G any](ctx context.Context, s *Store, c collection, p page, as func(D) G) ([]G, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, game.ErrStoreUnavailable.Because(err)
+	}
+	defer s.leave()
+	from := c.lists
+	if p.fresh {
+		from = c.Collection
+	}
+	filter, o := p.find(s.server.capabilities)
+	cursor, err := from.Find(ctx, filter, o)
+	if err != nil {
+		return nil, unread(ctx, err)
+	}
+	var docs []D
+	if err := cursor.All(ctx, &docs); err != nil {
+		return nil, unread(ctx, err)
+	}
+	items := make([]G, len(docs))
+	for i, d := range docs {
+		items[i] = as(d)
+	}
+	return items, nil
+}

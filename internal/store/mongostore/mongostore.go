@@ -1,0 +1,100 @@
+// Package mongostore is the engine for high availability and growth: MongoDB 7 and 8, and FerretDB 2 on DocumentDB.
+//
+// It owns the collections, their indexes and validators (schema.go), how documents become BSON (documents.go), and what
+// becomes of a write whose answer was lost (write.go). Its promises rest on what all those servers share: single
+// documents change atomically, updates have conditions, and partial indexes are unique. What a server lacks beyond that is
+// found out once, when the store is opened (capabilities.go), and done without.
+//
+// It leaves every rule to package game: it does not validate, has no clock and does not retry conflicts.
+package mongostore
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"game-session-manager/internal/game"
+)
+
+// Options of a Store. The zero value is good.
+type Options struct {
+	// Wait is how long Open waits for a server that does not answer yet.
+	Wait time.Duration
+	// OnWait is called when Open has found no server and goes on waiting for it.
+	OnWait func(cause error)
+	// OnCommand is called after each command, by the goroutine that sent it, with the context of the call.
+	OnCommand func(context.Context, game.Command)
+}
+
+// Store is a [game.Store] in a MongoDB database.
+type Store struct {
+	client   *mongo.Client
+	database *mongo.Database
+	server   server
+	pool     *pool
+
+	players  collection
+	sessions collection
+	claims   collection
+	names    *turns
+
+	mu     sync.RWMutex // held for reading by every call, so that Close waits for them
+	closed bool
+}
+
+var _ game.Store = (*Store)(nil)
+
+// Open connects to the database that a mongodb: or mongodb+srv: URL names, finds out what its server can do, and creates
+// the collections, indexes and validators that are missing. It answers [ErrBadURL], [ErrUnreachable], [ErrRefused],
+// [ErrNewerSchema], [ErrUnfit], or what else is wrong, in a sentence for the operator. The context bounds opening only.
+func Open(ctx context.Context, url string, o Options) (*Store, error) {
+	settings, err := parse(url)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{pool: newPool(), names: newTurns()}
+	if err := s.connect(ctx, settings, o); err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(settings.explain(err), s.Close())
+	}
+	return s, nil
+}
+
+// prepare finds out what the server is, and brings the database up to date.
+func (s *Store) prepare(ctx context.Context) error {
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	return s.probe(ctx)
+}
+
+// enter lets a call in unless the store is closed. Whoever is in must leave.
+func (s *Store) enter(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	s.mu.RLock()
+	if s.closed {
+		s.mu.RUnlock()
+		return errClosed
+	}
+	return nil
+}
+
+func (s *Store) leave() { s.mu.RUnlock() }
+
+// Close implements [game.Store].
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	return s.client.Disconnect(context.Background()) // nothing is under way that it would wait for
+}

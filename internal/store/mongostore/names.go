@@ -1,0 +1,66 @@
+package mongostore
+
+import (
+	"context"
+	"hash/maphash"
+	"slices"
+)
+
+// turnCount is how many names may be claimed at once. More of them make it rarer that two names share a turn.
+const turnCount = 1024
+
+// turns let the claims of one name follow each other inside a process. DocumentDB has those that meet in a unique index wait
+// for each other, and breaks that up after a second, by which time others have come: without turns a few clients who want one
+// name can keep each other from it for good.
+type turns struct {
+	seed  maphash.Seed
+	slots [turnCount]chan struct{} // each holds a token while somebody has the turn
+}
+
+func newTurns() *turns {
+	t := &turns{seed: maphash.MakeSeed()}
+	for i := range t.slots {
+		t.slots[i] = make(chan struct{}, 1)
+	}
+	return t
+}
+
+// take waits for the turns of all names and returns what ends them. They are taken in one order, so that nobody waits in a
+// circle.
+func (t *turns) take(ctx context.Context, names []string) (release func(), err error) {
+	slots := make([]int, len(names))
+	for i, name := range names {
+		slots[i] = int(maphash.String(t.seed, name) % turnCount)
+	}
+	slices.Sort(slots)
+	slots = slices.Compact(slots)
+	for i, slot := range slots {
+		select {
+		case t.slots[slot] <- struct{}{}:
+		case <-ctx.Done():
+			t.release(slots[:i])
+			return nil, context.Cause(ctx)
+		}
+	}
+	return func() { t.release(slots) }, nil
+}
+
+func (t *turns) release(slots []int) {
+	for _, slot := range slots {
+		<-t.slots[slot]
+	}
+}
+
+// claimedNames returns the unique names that a player has after a change and did not have before it.
+func claimedNames(before, after player) []string {
+	var names []string
+	if after.UsernameKey != "" && after.UsernameKey != before.UsernameKey {
+		names = append(names, string(after.Project)+"\x00"+after.UsernameKey)
+	}
+	for _, key := range after.IdentityKeys {
+		if !slices.Contains(before.IdentityKeys, key) {
+			names = append(names, string(after.Project)+"\x00"+key)
+		}
+	}
+	return names
+}

@@ -1,0 +1,89 @@
+package mongostore
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"game-session-manager/internal/game"
+)
+
+// playerTaken names the refusals of a player by the index that refuses.
+func playerTaken() map[string]error {
+	return map[string]error{idIndex: game.ErrExists, playersByUsername: game.ErrUsernameTaken, playersByIdentity: game.ErrIdentityTaken}
+}
+
+func playerKey(p game.Player) key { return key{string(p.ID), p.Project} }
+
+// CreatePlayer implements [game.PlayerStore].
+func (s *Store) CreatePlayer(ctx context.Context, p game.Player) error {
+	d := storedPlayer(p)
+	d.Writes = []writeID{bson.NewObjectID()}
+	release, err := s.names.take(ctx, claimedNames(player{}, d))
+	if err != nil {
+		return game.Unanswered(game.OutcomeNone, err)
+	}
+	defer release()
+	return s.insert(ctx, s.players, playerKey(p), d, d.Writes[0], playerTaken())
+}
+
+// Player implements [game.PlayerStore].
+func (s *Store) Player(ctx context.Context, project game.ProjectID, id game.PlayerID) (game.Player, error) {
+	d, found, err := get[player](ctx, s, s.players, key{string(id), project})
+	switch {
+	case err != nil:
+		return game.Player{}, err
+	case !found:
+		return game.Player{}, game.PlayerNotFound(id)
+	}
+	return d.game(), nil
+}
+
+// ReplacePlayer implements [game.PlayerStore].
+func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player) error {
+	before, after := storedPlayer(old), storedPlayer(next)
+	release, err := s.names.take(ctx, claimedNames(before, after))
+	if err != nil {
+		return game.Unanswered(game.OutcomeNone, err)
+	}
+	defer release()
+	return s.replace(ctx, s.players, playerKey(old), change{
+		version: old.Version, old: before, next: after, notFound: game.PlayerNotFound(old.ID), taken: playerTaken(),
+	})
+}
+
+// DeletePlayer implements [game.PlayerStore].
+func (s *Store) DeletePlayer(ctx context.Context, old game.Player) error {
+	return s.remove(ctx, s.players, playerKey(old), old.Version)
+}
+
+// Players implements [game.PlayerStore].
+func (s *Store) Players(ctx context.Context, q game.PlayerQuery) ([]game.Player, error) {
+	return list(ctx, s, s.players, s.playersPage(q), player.game)
+}
+
+// playersPage returns how a list is read.
+func (s *Store) playersPage(q game.PlayerQuery) page {
+	p := page{index: playersByProject, after: string(q.After), limit: q.Limit}
+	if q.Erasing {
+		p.where("erasing", true)
+		p.index, p.narrow, p.fresh = playersErasing, true, true
+	} else {
+		p.where("project", q.Project)
+		p.where("erasing", nil) // absent
+	}
+	if q.UsernamePrefix != "" {
+		if !q.Erasing {
+			p.index, p.narrow = playersByPrefix, true
+			p.where("username_prefixes", indexedPrefix(q.UsernamePrefix))
+		}
+		p.where("username_key", bson.D{{Key: "$gte", Value: q.UsernamePrefix}, {Key: "$lt", Value: q.UsernamePrefix + "\U0010ffff"}})
+	}
+	if q.Status != "" {
+		p.where("status", q.Status)
+		if q.Status == game.PlayerSuspended && p.index == playersByProject {
+			p.index, p.narrow = playersSuspended, true
+		}
+	}
+	return p
+}

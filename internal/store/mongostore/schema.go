@@ -1,0 +1,226 @@
+package mongostore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// schemaVersion is that of the documents, the indexes and the validators.
+const schemaVersion = 1
+
+// The collections.
+const (
+	playersCollection  = "players"
+	sessionsCollection = "sessions"
+	claimsCollection   = "idempotency"
+	metaCollection     = "meta" // the schema's version, and what probes leave behind for a moment
+)
+
+// The indexes. docs/data-model.md says which query each serves.
+const (
+	idIndex = "_id_" // every server's own
+
+	playersByUsername = "players_by_username"
+	playersByIdentity = "players_by_identity"
+	playersByProject  = "players_by_project"
+	playersByPrefix   = "players_by_prefix"
+	playersSuspended  = "players_suspended"
+	playersErasing    = "players_erasing"
+
+	sessionsByProject   = "sessions_by_project"
+	sessionsByStatus    = "sessions_by_status"
+	sessionsByMode      = "sessions_by_mode"
+	sessionsByMap       = "sessions_by_map"
+	sessionsByRegion    = "sessions_by_region"
+	sessionsPrivate     = "sessions_private"
+	sessionsByHost      = "sessions_by_host"
+	sessionsByMember    = "sessions_by_member"
+	sessionsByAttribute = "sessions_by_attribute"
+
+	claimsByExpiry = "idempotency_by_expiry"
+	metaByKey      = "meta_by_key"
+)
+
+// design is what a collection is made with.
+type design struct {
+	indexes   []mongo.IndexModel
+	validator bson.D
+}
+
+// designs are the collections. Every list has an index that begins with what it selects by and goes on in its order.
+func designs() map[string]design {
+	return map[string]design{
+		playersCollection: {
+			[]mongo.IndexModel{
+				unique(playersByUsername, "username_key", "project", "username_key"),
+				unique(playersByIdentity, "identity_keys", "project", "identity_keys"),
+				byID(playersByProject, nil, "project"),
+				byID(playersByPrefix, nil, "project", "username_prefixes"),
+				byID(playersSuspended, bson.D{{Key: "status", Value: "suspended"}}, "project", "status"),
+				byID(playersErasing, bson.D{{Key: "erasing", Value: true}}, "erasing"),
+			},
+			playerValidator(),
+		},
+		sessionsCollection: {
+			[]mongo.IndexModel{
+				byID(sessionsByProject, nil, "project"),
+				// The seats are counted in the index.
+				index(sessionsByStatus, options.Index(), append(keys("project", "status"), bson.E{Key: "_id", Value: -1}, bson.E{Key: "seats_held", Value: 1})),
+				byID(sessionsByMode, nil, "project", "mode"),
+				byID(sessionsByMap, nil, "project", "map"),
+				byID(sessionsByRegion, nil, "project", "region"),
+				byID(sessionsPrivate, bson.D{{Key: "visibility", Value: "private"}}, "project", "visibility"),
+				byID(sessionsByHost, nil, "project", "host_id"),
+				byID(sessionsByMember, nil, "members.player_id"),
+				byID(sessionsByAttribute, nil, "project", "attribute_keys"),
+			},
+			sessionValidator(),
+		},
+		claimsCollection: {
+			[]mongo.IndexModel{index(claimsByExpiry, options.Index(), keys("expires_at"))},
+			objectOf(fields{"_id": "string", "fingerprint": "string", "document_id": "string", "expires_at": "date"}, nil),
+		},
+		metaCollection: {
+			[]mongo.IndexModel{unique(metaByKey, "key", "key")},
+			objectOf(fields{"_id": "string"}, nil),
+		},
+	}
+}
+
+func keys(fields ...string) bson.D {
+	d := make(bson.D, len(fields), len(fields)+2)
+	for i, f := range fields {
+		d[i] = bson.E{Key: f, Value: 1}
+	}
+	return d
+}
+
+func index(name string, o *options.IndexOptionsBuilder, keys bson.D) mongo.IndexModel {
+	return mongo.IndexModel{Keys: keys, Options: o.SetName(name)}
+}
+
+// unique returns an index in which documents without the field do not stand.
+func unique(name, field string, on ...string) mongo.IndexModel {
+	there := bson.D{{Key: field, Value: bson.D{{Key: "$exists", Value: true}}}}
+	return index(name, options.Index().SetUnique(true).SetPartialFilterExpression(there), keys(on...))
+}
+
+// byID returns an index that gives the documents with equal fields by id, newest first.
+func byID(name string, only bson.D, equal ...string) mongo.IndexModel {
+	o := options.Index()
+	if only != nil {
+		o.SetPartialFilterExpression(only)
+	}
+	return index(name, o, append(keys(equal...), bson.E{Key: "_id", Value: -1}))
+}
+
+// fields are names of fields with their BSON types.
+type fields map[string]string
+
+// objectOf returns the schema of an object that has the fields, and may have others.
+func objectOf(required, optional fields) bson.D {
+	properties, names := bson.D{}, bson.A{}
+	for name, kind := range required {
+		properties = append(properties, bson.E{Key: name, Value: bson.D{{Key: "bsonType", Value: kind}}})
+		names = append(names, name)
+	}
+	for name, kind := range optional {
+		properties = append(properties, bson.E{Key: name, Value: bson.D{{Key: "bsonType", Value: kind}}})
+	}
+	return bson.D{{Key: "bsonType", Value: "object"}, {Key: "required", Value: names}, {Key: "properties", Value: properties}}
+}
+
+// playerValidator keeps out what other programs might write and this one could not read. What values are allowed is a
+// rule, and stands in package game.
+func playerValidator() bson.D {
+	return objectOf(fields{
+		"_id": "string", "project": "string", "display_name": "string", "identities": "object", "attributes": "object",
+		"status": "string", "version": "long", "created_at": "date", "updated_at": "date", "writes": "array",
+	}, fields{
+		"username": "string", "username_key": "string", "username_prefixes": "array", "identity_keys": "array",
+		"suspended_until": "date", "suspension_reason": "string", "erasing": "bool", "erasing_since": "date", "seats_swept": "bool",
+	})
+}
+
+func sessionValidator() bson.D {
+	d := objectOf(fields{
+		"_id": "string", "project": "string", "name": "string", "mode": "string", "map": "string", "region": "string",
+		"visibility": "string", "locked": "bool", "join_in_progress": "bool", "allow_rematch": "bool", "max_players": "int",
+		"min_players": "int", "teams": "object", "attributes": "object", "status": "string", "members": "array",
+		"seats_held": "int", "free_seats": "int", "version": "long", "created_at": "date", "updated_at": "date", "writes": "array",
+	}, fields{
+		"attribute_keys": "array", "end_reason": "string", "host_id": "string", "connection": "object", "result": "string",
+		"started_at": "date", "ended_at": "date",
+	})
+	return d
+}
+
+// Creating an index fails in odd ways on some servers while another process creates it too.
+const (
+	migrateTries = 5
+	migratePause = 200 * time.Millisecond
+)
+
+// migrate creates what is missing in the database. It may run in several processes at once, and changes nothing where
+// nothing is missing.
+func (s *Store) migrate(ctx context.Context) error {
+	meta := s.database.Collection(metaCollection)
+	var stored struct {
+		Version int `bson:"version"`
+	}
+	err := meta.FindOne(ctx, bson.D{{Key: "_id", Value: "schema"}}).Decode(&stored)
+	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+		return err
+	}
+	if stored.Version > schemaVersion {
+		return fmt.Errorf("%w: database %s has schema version %d and this gsm knows versions up to %d: run the newer gsm, or restore a backup made before the upgrade",
+			ErrNewerSchema, s.database.Name(), stored.Version, schemaVersion)
+	}
+	for name, d := range designs() {
+		if err := s.build(ctx, name, d); err != nil {
+			return fmt.Errorf("prepare collection %s: %w", name, err)
+		}
+	}
+	_, err = meta.UpdateOne(ctx, bson.D{{Key: "_id", Value: "schema"}},
+		bson.D{{Key: "$max", Value: bson.D{{Key: "version", Value: schemaVersion}}}}, options.UpdateOne().SetUpsert(true))
+	if mongo.IsDuplicateKeyError(err) { // another process was faster
+		return nil
+	}
+	return err
+}
+
+// build brings one collection up to date.
+func (s *Store) build(ctx context.Context, name string, d design) error {
+	var err error
+	for range migrateTries {
+		if _, err = s.database.Collection(name).Indexes().CreateMany(ctx, d.indexes); err == nil {
+			err = s.validate(ctx, name, d.validator)
+		}
+		if err == nil || hasCode(err, codeUnauthorized) || !sleep(ctx, migratePause) {
+			break
+		}
+	}
+	return err
+}
+
+// validate sets the collection's validator. A user who may not is no reason to stop: the probe tells whether there is one.
+func (s *Store) validate(ctx context.Context, name string, schema bson.D) error {
+	err := s.database.RunCommand(ctx, bson.D{
+		{Key: "collMod", Value: name}, {Key: "validator", Value: bson.D{{Key: "$jsonSchema", Value: schema}}},
+	}).Err()
+	if hasCode(err, codeUnauthorized) {
+		return nil
+	}
+	return err
+}
+
+func hasCode(err error, code int) bool {
+	e := mongo.ServerError(nil)
+	return errors.As(err, &e) && e.HasErrorCode(code)
+}

@@ -1,0 +1,100 @@
+package mongostore
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"game-session-manager/internal/game"
+)
+
+// sessionTaken names the refusals of a session by the index that refuses.
+func sessionTaken() map[string]error { return map[string]error{idIndex: game.ErrExists} }
+
+func sessionKey(v game.Session) key { return key{string(v.ID), v.Project} }
+
+// CreateSession implements [game.SessionStore].
+func (s *Store) CreateSession(ctx context.Context, v game.Session) error {
+	d := storedSession(v)
+	d.Writes = []writeID{bson.NewObjectID()}
+	return s.insert(ctx, s.sessions, sessionKey(v), d, d.Writes[0], sessionTaken())
+}
+
+// Session implements [game.SessionStore].
+func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (game.Session, error) {
+	d, found, err := get[session](ctx, s, s.sessions, key{string(id), project})
+	switch {
+	case err != nil:
+		return game.Session{}, err
+	case !found:
+		return game.Session{}, game.SessionNotFound(id)
+	}
+	return d.game(), nil
+}
+
+// ReplaceSession implements [game.SessionStore].
+func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session) error {
+	return s.replace(ctx, s.sessions, sessionKey(old), change{
+		version: old.Version, old: storedSession(old), next: storedSession(next), notFound: game.SessionNotFound(old.ID),
+	})
+}
+
+// Sessions implements [game.SessionStore].
+func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) ([]game.Session, error) {
+	return list(ctx, s, s.sessions, sessionsPage(q), session.game)
+}
+
+// sessionsPage returns how a list is read. The index is that of the filter which leaves the fewest sessions: those of a
+// player, those with an attribute, live ones among all that are kept.
+func sessionsPage(q game.SessionQuery) page {
+	p := page{index: sessionsByProject, after: string(q.After), limit: q.Limit}
+	p.where("project", q.Project)
+	use := func(index string, narrow bool) {
+		if p.index == sessionsByProject {
+			p.index, p.narrow = index, narrow
+		}
+	}
+	if q.Member != "" {
+		p.where("members.player_id", q.Member)
+		p.fresh = true // who erases a player must find every seat
+		use(sessionsByMember, true)
+	}
+	if q.Host != "" {
+		p.where("host_id", q.Host)
+		use(sessionsByHost, true)
+	}
+	if len(q.Attributes) > 0 {
+		p.where("attribute_keys", bson.D{{Key: "$all", Value: attributeKeys(q.Attributes)}})
+		use(sessionsByAttribute, true)
+	}
+	if q.Visibility != "" {
+		p.where("visibility", q.Visibility)
+		if q.Visibility == game.VisibilityPrivate {
+			use(sessionsPrivate, true)
+		}
+	}
+	if q.Status != "" {
+		p.where("status", q.Status)
+		if !q.Status.Terminal() {
+			use(sessionsByStatus, true)
+		}
+	}
+	for _, f := range []struct{ field, value, index string }{
+		{"map", q.Map, sessionsByMap},
+		{"region", q.Region, sessionsByRegion},
+		{"mode", q.Mode, sessionsByMode},
+		{"", string(q.Status), sessionsByStatus},
+	} {
+		if f.value == "" {
+			continue
+		}
+		if f.field != "" {
+			p.where(f.field, f.value)
+		}
+		use(f.index, false)
+	}
+	if q.FreeSeats > 0 {
+		p.where("free_seats", bson.D{{Key: "$gte", Value: q.FreeSeats}})
+	}
+	return p
+}

@@ -1,0 +1,98 @@
+package mongostore
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"game-session-manager/internal/game"
+)
+
+// How a write is sent again whose answer was lost.
+const (
+	firstPause = 50 * time.Millisecond
+	maxPause   = time.Second
+)
+
+// historySize is how many ids of its last writes a document keeps.
+const historySize = 16
+
+// A writeID is fresh for each write, and kept in the document: who finds its own there knows that the write was made.
+type writeID = bson.ObjectID
+
+// write is one change of one document, which has no effect when it is made again.
+type write struct {
+	// send makes the change. It answers a refusal, which is an error with a name, or an error of the driver.
+	send func(context.Context) error
+	// refusal tells a named error from the driver's; nil for one of the driver's.
+	refusal func(error) error
+	// made tells, of a write that was refused after its answer had been lost, whether that first try is what it was refused
+	// for. It answers an error while that cannot be told.
+	made func(context.Context) (bool, error)
+}
+
+// do makes a write. While it is not known what became of it, it is made again until the context ends: the answer is then
+// that of a write made once.
+func (s *Store) do(ctx context.Context, w write) error {
+	if err := s.enter(ctx); err != nil {
+		return game.Unanswered(game.OutcomeNone, err)
+	}
+	defer s.leave()
+	inDoubt := false
+	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+		sent, err := s.try(ctx, w.send)
+		if err == nil {
+			return nil
+		}
+		if refused := w.refusal(err); refused != nil {
+			if !inDoubt {
+				return refused
+			}
+			made, unknown := w.made(ctx)
+			if unknown == nil && made {
+				return nil
+			}
+			if unknown == nil {
+				return refused
+			}
+			err = unknown
+		} else if !inDoubt {
+			if !sent || ctx.Err() == nil && !lost(err) {
+				return game.Unanswered(game.OutcomeNone, private(ctx, err))
+			}
+			inDoubt = true
+		}
+		if !sleep(ctx, rand.N(2*pause)) { //nolint:gosec // spreads the tries, keeps no secret
+			return game.Unanswered(game.OutcomeUnknown, private(ctx, err))
+		}
+	}
+}
+
+// try reports with the error whether a command was sent.
+func (s *Store) try(ctx context.Context, send func(context.Context) error) (sent bool, err error) {
+	err = send(context.WithValue(ctx, sentKey{}, &sent))
+	return sent, err
+}
+
+// sentKey is the context's key of what the command monitor sets when it sees a command off.
+type sentKey struct{}
+
+// sleep reports whether the context lasted for so long.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// trace is what a document tells of its last writes.
+type trace struct {
+	Version int64     `bson:"version"`
+	Writes  []writeID `bson:"writes"`
+}
