@@ -58,7 +58,7 @@ func (c *serveCmd) Run(s streams) error {
 	background := keeper.New(log, time.Now, newID, tasks(c, docs, players, sampler)...)
 
 	rest := api.New(api.Deps{
-		Players: players, Sessions: sessions, Version: version(), RequestTimeout: c.RequestTimeout,
+		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: version(), RequestTimeout: c.RequestTimeout,
 		Now: time.Now, NewID: newID, Log: log, Observe: observe.HTTP(log, registry, time.Now),
 		Checks: []api.Check{
 			{Name: "database", Run: docs.Ping},
