@@ -116,3 +116,15 @@ func (f *failing) Claim(ctx context.Context, c game.Claim, now time.Time) (game.
 func (f *failing) PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error) {
 	return ask(f, "PurgeClaims", func() (int, error) { return f.Store.PurgeClaims(ctx, now, limit) })
 }
+
+func (f *failing) AppendMetrics(ctx context.Context, m game.MetricsSample) error {
+	return f.call("AppendMetrics", func() error { return f.Store.AppendMetrics(ctx, m) })
+}
+
+func (f *failing) Metrics(ctx context.Context, q game.MetricsQuery) ([]game.MetricsSample, error) {
+	return ask(f, "Metrics", func() ([]game.MetricsSample, error) { return f.Store.Metrics(ctx, q) })
+}
+
+func (f *failing) PurgeMetrics(ctx context.Context, now time.Time, limit int) (int, error) {
+	return ask(f, "PurgeMetrics", func() (int, error) { return f.Store.PurgeMetrics(ctx, now, limit) })
+}
