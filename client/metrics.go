@@ -21,7 +21,7 @@ type (
 	// MetricsQuantiles are milliseconds within which shares of the requests were answered.
 	MetricsQuantiles = game.MetricsQuantiles
 	// MetricsPool counts connections to the database.
-	MetricsPool = game.MetricsPool
+	MetricsPool = game.Pool
 )
 
 // Metrics are the calls about what the service did. Take it from a [Client].

@@ -34,7 +34,7 @@ func metricsAnswer(r huma.Registry) {
 	point.Properties["pool"] = &huma.Schema{
 		AnyOf: []*huma.Schema{{Ref: point.Properties["pool"].Ref}, {Type: "null"}},
 	}
-	for _, name := range []string{"SystemMetrics", "MetricsPoint", "MetricsQuantiles", "MetricsPool"} {
+	for _, name := range []string{"SystemMetrics", "MetricsPoint", "MetricsQuantiles", "Pool"} {
 		for field, p := range r.Map()[name].Properties {
 			if p.Ref == "" {
 				p.Description = metricsDocs[field]

@@ -39,14 +39,7 @@ type MetricsSample struct {
 	Players     int64                   `json:"players"`
 	MemoryBytes int64                   `json:"memory_bytes"`
 	Goroutines  int64                   `json:"goroutines"`
-	Pool        *MetricsPool            `json:"pool"` // nil where the engine has no pool
-}
-
-// MetricsPool counts the connections to the database.
-type MetricsPool struct {
-	InUse   int64 `json:"in_use"`
-	Idle    int64 `json:"idle"`
-	Waiting int64 `json:"waiting"` // callers who wait for one
+	Pool        *Pool                   `json:"pool"` // nil where the engine has no pool
 }
 
 // MetricsPoint is what one replica did in one step of time.
@@ -64,7 +57,7 @@ type MetricsPoint struct {
 	Players      int64                   `json:"players"`
 	MemoryBytes  int64                   `json:"memory_bytes"`
 	Goroutines   int64                   `json:"goroutines"`
-	Pool         *MetricsPool            `json:"pool"`
+	Pool         *Pool                   `json:"pool"`
 }
 
 // MetricsQuantiles are milliseconds within which that share of the requests was answered; nil if there were none.

@@ -96,7 +96,7 @@ func TestMergeMetrics(t *testing.T) {
 		m.Requests, m.ClientErrors, m.Errors = 4, 2, 1
 		m.Latency = game.Latency{Bounds: bounds, Counts: []int64{4, 0, 0}}
 		m.Members, m.Players, m.MemoryBytes, m.Goroutines = 90, 91, 92, 93
-		m.Pool = &game.MetricsPool{InUse: 9}
+		m.Pool = &game.Pool{InUse: 9}
 	})
 	second := sample("a", 59, func(m *game.MetricsSample) {
 		m.Seconds, m.Requests, m.ClientErrors, m.Errors = 15.0004, 16, 3, 5

@@ -143,8 +143,9 @@ type Command struct {
 
 // Pool counts the connections of an engine to its server.
 type Pool struct {
-	InUse, Idle int64
-	Waiting     int64 // calls that wait for a connection
+	InUse   int64 `json:"in_use"`
+	Idle    int64 `json:"idle"`
+	Waiting int64 `json:"waiting"` // calls that wait for one
 }
 
 // Stats counts documents.

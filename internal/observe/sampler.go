@@ -193,7 +193,7 @@ func (r *reading) gauge(name string, labels map[string]string, value int64) {
 		}
 	case poolConnections:
 		if m.Pool == nil {
-			m.Pool = new(game.MetricsPool)
+			m.Pool = new(game.Pool)
 		}
 		switch labels["state"] {
 		case "in_use":

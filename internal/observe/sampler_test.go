@@ -123,7 +123,7 @@ func TestSample(t *testing.T) {
 	if d := cmp.Diff(buckets, second.Latency); d != "" || second.Requests != 1 || second.ClientErrors != 0 || second.Errors != 0 || second.Seconds != 15 {
 		t.Errorf("the second sample is %+v\n%s", second, d)
 	}
-	if d := cmp.Diff(&game.MetricsPool{InUse: 3, Idle: 4, Waiting: 5}, second.Pool); d != "" {
+	if d := cmp.Diff(&game.Pool{InUse: 3, Idle: 4, Waiting: 5}, second.Pool); d != "" {
 		t.Error(d)
 	}
 	if third.Requests != 0 || third.Latency.Total() != 0 || third.Seconds != 15 || third.Players != 1 {

@@ -100,6 +100,7 @@ func (s *Store) connect(ctx context.Context, set settings, o Options) error {
 	s.players = s.collection(playersCollection, set.lists)
 	s.sessions = s.collection(sessionsCollection, set.lists)
 	s.claims = s.collection(claimsCollection, set.lists)
+	s.metrics = s.collection(metricsCollection, set.lists)
 
 	waiting, cancel := context.WithTimeout(ctx, o.Wait)
 	defer cancel()

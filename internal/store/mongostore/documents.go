@@ -235,10 +235,10 @@ func (m *capacities) UnmarshalBSONValue(_ byte, data []byte) error {
 }
 
 // ordered returns a map as a document with its keys in order.
-func ordered[M ~map[string]V, V any](m M, value func(V) any) (kind byte, data []byte, err error) {
+func ordered[M ~map[K]V, K ~string, V any](m M, value func(V) any) (kind byte, data []byte, err error) {
 	d := make(bson.D, 0, len(m))
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		d = append(d, bson.E{Key: k, Value: value(m[k])})
+		d = append(d, bson.E{Key: string(k), Value: value(m[k])})
 	}
 	data, err = bson.Marshal(d)
 	return byte(bson.TypeEmbeddedDocument), data, err

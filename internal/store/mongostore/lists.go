@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"game-session-manager/internal/game"
@@ -38,25 +39,26 @@ func (p *page) find(c capabilities) (bson.D, *options.FindOptionsBuilder) {
 	if p.after != "" {
 		filter = append(filter[:len(filter):len(filter)], bson.E{Key: "_id", Value: bson.D{{Key: "$lt", Value: p.after}}})
 	}
-	o := options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(p.limit)).SetHint(p.hint(c)).
-		SetBatchSize(int32(min(p.limit, maxBatch))) //nolint:gosec // bounded
+	o := options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(p.limit)).SetHint(p.hint(c))
 	return filter, o
 }
 
-// maxBatch bounds what the server sends at once.
-const maxBatch = 1000
-
 // list reads a page.
 func list[D, G any](ctx context.Context, s *Store, c collection, p page, as func(D) G) ([]G, error) {
-	if err := s.enter(ctx); err != nil {
-		return nil, game.ErrStoreUnavailable.Because(err)
-	}
-	defer s.leave()
 	from := c.lists
 	if p.fresh {
 		from = c.Collection
 	}
 	filter, o := p.find(s.server.capabilities)
+	return read(ctx, s, from, filter, o, as)
+}
+
+// read reads all that is found.
+func read[D, G any](ctx context.Context, s *Store, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder, as func(D) G) ([]G, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, game.ErrStoreUnavailable.Because(err)
+	}
+	defer s.leave()
 	cursor, err := from.Find(ctx, filter, o)
 	if err != nil {
 		return nil, unread(ctx, err)

@@ -39,6 +39,7 @@ type Store struct {
 	players  collection
 	sessions collection
 	claims   collection
+	metrics  collection
 	names    *turns
 
 	mu     sync.RWMutex // held for reading by every call, so that Close waits for them

@@ -19,6 +19,7 @@ const (
 	playersCollection  = "players"
 	sessionsCollection = "sessions"
 	claimsCollection   = "idempotency"
+	metricsCollection  = "metrics"
 	metaCollection     = "meta" // the schema's version, and what probes leave behind for a moment
 )
 
@@ -44,6 +45,7 @@ const (
 	sessionsByAttribute = "sessions_by_attribute"
 
 	claimsByExpiry = "idempotency_by_expiry"
+	metricsExpiry  = "metrics_expiry"
 	metaByKey      = "meta_by_key"
 )
 
@@ -85,6 +87,10 @@ func designs() map[string]design {
 		claimsCollection: {
 			[]mongo.IndexModel{index(claimsByExpiry, options.Index(), keys("expires_at"))},
 			objectOf(fields{"_id": "string", "fingerprint": "string", "document_id": "string", "expires_at": "date"}, nil),
+		},
+		metricsCollection: {
+			[]mongo.IndexModel{index(metricsExpiry, options.Index().SetExpireAfterSeconds(0), keys("expires_at"))},
+			objectOf(fields{"_id": "string", "at": "date", "replica": "string", "expires_at": "date", "latency": "object", "sessions": "object"}, nil),
 		},
 		metaCollection: {
 			[]mongo.IndexModel{unique(metaByKey, "key", "key")},

@@ -31,7 +31,7 @@ func newSample() game.MetricsSample {
 		Seconds: 15.003, Requests: 12, ClientErrors: 3, Errors: 2,
 		Latency:  game.Latency{Bounds: []float64{0.0005, 0.25, 10}, Counts: []int64{5, 4, 2, 1}},
 		Sessions: map[game.SessionStatus]int64{}, Members: 7, Players: 1<<53 - 1, MemoryBytes: 64 << 20, Goroutines: 33,
-		Pool: &game.MetricsPool{InUse: 4, Idle: 6, Waiting: 1},
+		Pool: &game.Pool{InUse: 4, Idle: 6, Waiting: 1},
 	}
 	for i, status := range game.SessionStatuses() {
 		m.Sessions[status] = int64(i + 1)
