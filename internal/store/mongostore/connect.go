@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ const (
 	// than a request, so that callers hear of a database that is away, and long enough for most elections.
 	selectionTimeout = 5 * time.Second
 	waitPause        = time.Second
+	maxDatabaseName  = 63 // as MongoDB has it
 )
 
 // settings is what a URL says.
@@ -51,6 +53,10 @@ func parse(raw string) (settings, error) {
 	s := settings{client: o, database: c.Database, hosts: strings.Join(c.Hosts, ", "), user: c.Username, lists: o.ReadPreference}
 	if s.database == "" {
 		s.database = defaultDatabase
+	}
+	if len(s.database) > maxDatabaseName || strings.ContainsAny(s.database, `/\. "$*<>:|?`) || slices.Contains([]string{"admin", "config", "local"}, s.database) {
+		return settings{}, fmt.Errorf("%w: the name of the database, which follows the hosts, must have at most %d characters, none of them of /\\. \"$*<>:|? and must not be admin, config or local",
+			ErrBadURL, maxDatabaseName)
 	}
 	if s.lists == nil {
 		s.lists = readpref.Primary()

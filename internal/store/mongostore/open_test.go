@@ -1,0 +1,209 @@
+package mongostore_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/store/mongostore"
+)
+
+// withOption returns a URL with one more option.
+func withOption(t testing.TB, raw, name, value string) string {
+	t.Helper()
+	u, err := url.Parse(raw)
+	must(t, err)
+	q := u.Query()
+	q.Set(name, value)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// wantRefusal opens a database that must be refused, with an error that is the target and has the words.
+func wantRefusal(t *testing.T, url string, target error, words ...string) {
+	t.Helper()
+	s, err := mongostore.Open(t.Context(), url, mongostore.Options{})
+	if err == nil {
+		must(t, s.Close())
+	}
+	if !errors.Is(err, target) {
+		t.Fatalf("%s: got error %v, want %v", url, err, target)
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("the error %q does not say %q", err, w)
+		}
+	}
+	if strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("the error tells the password or has several lines: %q", err)
+	}
+}
+
+func TestBadURLs(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"mongodb://", "mongodb://user:hunter2@", "mongodb://user:hunter2@host:port/gsm", "mongodb://user:hunter2@@host/gsm",
+		"mongodb://user:hunter2@host/g.s.m", "mongodb://user:hunter2@host/admin", "mongodb://user:hunter2@host/gsm?tls=perhaps",
+	} {
+		wantRefusal(t, url, mongostore.ErrBadURL)
+	}
+	for _, option := range []string{"w=1", "w=0", "journal=false", "readConcernLevel=local"} {
+		wantRefusal(t, "mongodb://user:hunter2@host/gsm?"+option, mongostore.ErrBadURL, "majority", "leave them out")
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	address := l.Addr().String()
+	must(t, l.Close())
+	wantRefusal(t, "mongodb://user:hunter2@"+address+"/?serverSelectionTimeoutMS=100", mongostore.ErrUnreachable,
+		address, "connection refused", "100ms", "--database-wait")
+}
+
+func TestWrongPassword(t *testing.T) {
+	t.Parallel()
+	u, err := url.Parse(testServer(t))
+	must(t, err)
+	if u.User == nil {
+		t.Skip("the server has no users")
+	}
+	u.User = url.UserPassword(u.User.Username(), "hunter2")
+	wantRefusal(t, u.String(), mongostore.ErrRefused, u.User.Username(), u.Host, "password", "authSource")
+}
+
+func TestNewerSchema(t *testing.T) {
+	t.Parallel()
+	url := freshDatabase(t, testServer(t))
+	s := openTest(t, url, mongostore.Options{})
+	must(t, s.RunCommand(t.Context(), bson.D{{Key: "update", Value: "meta"}, {Key: "updates", Value: bson.A{bson.D{
+		{Key: "q", Value: bson.D{{Key: "_id", Value: "schema"}}}, {Key: "u", Value: bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: 99}}}}},
+	}}}}))
+	wantRefusal(t, url, mongostore.ErrNewerSchema, "99", "restore a backup")
+}
+
+// TestOpenTogether opens an empty database many times at once.
+func TestOpenTogether(t *testing.T) {
+	t.Parallel()
+	url := freshDatabase(t, testServer(t))
+	var opening sync.WaitGroup
+	for range 8 {
+		opening.Go(func() {
+			s, err := mongostore.Open(t.Context(), url, mongostore.Options{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			p := newPlayer()
+			p.Username = "the one"
+			if err := s.CreatePlayer(t.Context(), p); err != nil && !errors.Is(err, game.ErrUsernameTaken) {
+				t.Error(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	opening.Wait()
+	found, err := openTest(t, url, mongostore.Options{}).Players(t.Context(), game.PlayerQuery{Project: project, Limit: 10})
+	must(t, err)
+	if len(found) != 1 {
+		t.Errorf("%d players have the name, want 1", len(found))
+	}
+}
+
+// TestWaiting opens a database whose server comes up a moment later.
+func TestWaiting(t *testing.T) {
+	t.Parallel()
+	database := freshDatabase(t, testServer(t))
+	u, err := url.Parse(database)
+	must(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0") // takes the port, and closes every connection
+	must(t, err)
+	address, server := l.Addr().String(), u.Host
+	u.Host = address
+	waiting := withOption(t, withOption(t, u.String(), "directConnection", "true"), "serverSelectionTimeoutMS", "200")
+	var once sync.Once
+	var forward sync.WaitGroup
+	up := func(error) {
+		once.Do(func() {
+			must(t, l.Close())
+			l, err = net.Listen("tcp", address)
+			must(t, err)
+			p := &proxy{server: server, closed: make(chan struct{})}
+			t.Cleanup(func() {
+				close(p.closed)
+				_ = l.Close()
+				forward.Wait()
+			})
+			forward.Go(func() {
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					forward.Go(func() { p.serve(c) })
+				}
+			})
+		})
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.Close()
+		}
+	}()
+	openTest(t, waiting, mongostore.Options{Wait: time.Minute, OnWait: up})
+}
+
+func TestSQLClass(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[int]string{16908292: "40", 11000: "", 1: "", 13436: ""} {
+		if got := mongostore.SQLClass(code); got != want {
+			t.Errorf("code %d is of class %q, want %q", code, got, want)
+		}
+	}
+}
+
+// TestCommandsAreTold checks what goes to logs and metrics.
+func TestCommandsAreTold(t *testing.T) {
+	t.Parallel()
+	type key struct{}
+	var mu sync.Mutex
+	told := map[string]int{}
+	s := openTest(t, freshDatabase(t, testServer(t)), mongostore.Options{OnCommand: func(ctx context.Context, c game.Command) {
+		mu.Lock()
+		defer mu.Unlock()
+		if ctx.Value(key{}) != nil {
+			told[c.Name+" "+c.Collection+" "+c.Failure]++
+		}
+	}})
+	p := newPlayer()
+	ctx := context.WithValue(t.Context(), key{}, true)
+	must(t, s.CreatePlayer(ctx, p))
+	_, err := s.Player(ctx, project, p.ID)
+	must(t, err)
+	next := p
+	next.Version++
+	must(t, s.ReplacePlayer(ctx, p, next))
+	for _, want := range []string{"insert players ", "find players ", "update players "} {
+		if told[want] != 1 || len(told) != 3 {
+			t.Errorf("commands were told as %v, want one %q", told, want)
+		}
+	}
+	if pool := s.Pool(); pool.InUse != 0 || pool.Waiting != 0 || pool.Idle < 1 {
+		t.Errorf("the pool is %+v, want idle connections only", pool)
+	}
+}

@@ -1,0 +1,86 @@
+package mongostore_test
+
+import (
+	"math/bits"
+	"slices"
+	"testing"
+
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/store/mongostore"
+)
+
+// TestPlans explains every list that the API can ask for. None reads a whole collection, and none is sorted in memory where
+// the server has indexes that give an order, which every MongoDB does.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, freshDatabase(t, testServer(t)), mongostore.Options{})
+	for range 50 { // an empty collection is read in other ways
+		must(t, s.CreatePlayer(t.Context(), newPlayer()))
+		must(t, s.CreateSession(t.Context(), newSession()))
+	}
+	if s.Product() == "mongodb" && !s.Ordered() {
+		t.Error("MongoDB's indexes give no order")
+	}
+	filters := []func(*game.SessionQuery){
+		func(q *game.SessionQuery) { q.Status = game.StatusOpen },
+		func(q *game.SessionQuery) { q.Status = game.StatusEnded },
+		func(q *game.SessionQuery) { q.Mode = "ranked" },
+		func(q *game.SessionQuery) { q.Map = "dust" },
+		func(q *game.SessionQuery) { q.Region = "eu" },
+		func(q *game.SessionQuery) { q.Visibility = game.VisibilityPublic },
+		func(q *game.SessionQuery) { q.Visibility = game.VisibilityPrivate },
+		func(q *game.SessionQuery) { q.Host = "x" },
+		func(q *game.SessionQuery) { q.Member = "x" },
+		func(q *game.SessionQuery) { q.FreeSeats = 2 },
+		func(q *game.SessionQuery) {
+			q.Attributes = game.Attributes{"level": game.NumberValue(1), "pro": game.BoolValue(true)}
+		},
+		func(q *game.SessionQuery) { q.After = game.SessionID(newID()) },
+	}
+	for set := range 1 << len(filters) {
+		if bits.OnesCount(uint(set)) > 2 && set+1 != 1<<len(filters) {
+			continue // one by one, in twos, and all at once
+		}
+		q := game.SessionQuery{Project: project, Limit: 10}
+		for i, filter := range filters {
+			if set&(1<<i) != 0 {
+				filter(&q)
+			}
+		}
+		wantPlan(t, s, s.SessionsPlan(t, q), q)
+	}
+	for _, prefix := range []string{"", "a", "annabel"} {
+		for _, status := range []game.PlayerStatus{"", game.PlayerActive, game.PlayerSuspended} {
+			for _, erasing := range []bool{false, true} {
+				for _, after := range []game.PlayerID{"", game.PlayerID(newID())} {
+					q := game.PlayerQuery{Project: project, UsernamePrefix: prefix, Status: status, Erasing: erasing, After: after, Limit: 10}
+					wantPlan(t, s, s.PlayersPlan(t, q), q)
+				}
+			}
+		}
+	}
+}
+
+func wantPlan(t *testing.T, s *mongostore.Store, p mongostore.Plan, q any) {
+	t.Helper()
+	if !slices.Contains(p.Stages, p.Index) {
+		t.Errorf("%+v: the plan does not use %s: %v", q, p.Index, p.Stages)
+	}
+	unwanted := []string{"COLLSCAN", "Seq Scan"}
+	if s.Ordered() {
+		unwanted = append(unwanted, "SORT", "Sort", "Incremental Sort")
+	}
+	for _, stage := range unwanted {
+		if slices.Contains(p.Stages, stage) {
+			t.Errorf("%+v: the plan has a %s: %v", q, stage, p.Stages)
+		}
+	}
+}
+
+func newSession() game.Session {
+	now := newPlayer().CreatedAt
+	return game.Session{
+		ID: game.SessionID(newID()), Project: project, Version: 1, CreatedAt: now, UpdatedAt: now, Status: game.StatusOpen,
+		Settings: game.Settings{Mode: "ranked", Visibility: game.VisibilityPublic, MaxPlayers: 4},
+	}
+}

@@ -1,0 +1,179 @@
+package mongostore_test
+
+import (
+	"encoding/binary"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// fault is what happens to a command on its way.
+type fault int
+
+const (
+	none        fault = iota
+	loseRequest       // the connection breaks before the server has it
+	loseAnswer        // the server executes it, and the connection breaks
+	denyAnswer        // the server executes it, and the answer says that something is wrong inside
+	hold              // no answer comes
+)
+
+// proxy stands between a store and its server, and lets commands go wrong.
+type proxy struct {
+	url    string
+	server string
+	closed chan struct{}
+
+	mu     sync.Mutex
+	decide func(command, collection string) (fault, func())
+}
+
+// newProxy returns a proxy to the server of a URL.
+func newProxy(t *testing.T, to string) *proxy {
+	t.Helper()
+	u, err := url.Parse(to)
+	must(t, err)
+	p := &proxy{server: u.Host, closed: make(chan struct{})}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	u.Host = l.Addr().String()
+	q := u.Query()
+	q.Del("replicaSet")
+	q.Set("directConnection", "true") // or the driver would go around the proxy to the members of a replica set
+	u.RawQuery = q.Encode()
+	p.url = u.String()
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() { p.serve(c) })
+		}
+	})
+	t.Cleanup(func() {
+		close(p.closed)
+		_ = l.Close()
+		serving.Wait()
+	})
+	return p
+}
+
+// faults sets what happens to the commands of one name on a collection from now on, one after the other. The function, if
+// there is one, is called after the first, before the sender hears of it.
+func (p *proxy) faults(command, collection string, then func(), all ...fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.decide = func(name, about string) (fault, func()) {
+		if name != command || about != collection || len(all) == 0 {
+			return none, nil
+		}
+		f, call := all[0], then
+		all, then = all[1:], nil
+		return f, call
+	}
+}
+
+func (p *proxy) fate(command, collection string) (fault, func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.decide == nil {
+		return none, nil
+	}
+	return p.decide(command, collection)
+}
+
+// serve passes messages on, one request and its answer after the other, as the driver uses a connection.
+func (p *proxy) serve(c net.Conn) {
+	defer func() { _ = c.Close() }()
+	s, err := net.Dial("tcp", p.server)
+	if err != nil {
+		return
+	}
+	defer func() { _ = s.Close() }()
+	go func() { // ends what waits for the server when the test does
+		<-p.closed
+		_, _ = s.Close(), c.Close()
+	}()
+	for {
+		request, err := message(c)
+		if err != nil {
+			return
+		}
+		f, then := p.fate(about(request))
+		if f == loseRequest {
+			if then != nil {
+				then()
+			}
+			return
+		}
+		if _, err := s.Write(request); err != nil {
+			return
+		}
+		for more := true; more; {
+			answer, err := message(s)
+			if err != nil {
+				return
+			}
+			more = len(answer) > 20 && answer[16]&2 != 0 // the flag moreToCome
+			if then != nil {
+				then()
+			}
+			switch f {
+			case none, loseRequest:
+			case loseAnswer:
+				return
+			case hold:
+				<-p.closed
+				return
+			case denyAnswer:
+				answer = denial(answer)
+			}
+			if _, err := c.Write(answer); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// message reads one message of the wire protocol.
+func message(r io.Reader) ([]byte, error) {
+	var size [4]byte
+	if _, err := io.ReadFull(r, size[:]); err != nil {
+		return nil, err
+	}
+	m := make([]byte, binary.LittleEndian.Uint32(size[:]))
+	copy(m, size[:])
+	_, err := io.ReadFull(r, m[4:])
+	return m, err
+}
+
+// about returns the name of the command in a message, and the collection that it is about.
+func about(m []byte) (command, collection string) {
+	const header, flags, kind = 16, 4, 1
+	if len(m) < header+flags+kind+5 || binary.LittleEndian.Uint32(m[12:]) != 2013 { // OP_MSG
+		return "", ""
+	}
+	all, err := bson.Raw(m[header+flags+kind:]).Elements()
+	if err != nil || len(all) == 0 {
+		return "", ""
+	}
+	collection, _ = all[0].Value().StringValueOK()
+	return all[0].Key(), collection
+}
+
+// denial returns the message with which FerretDB answers when its engine has died.
+func denial(answer []byte) []byte {
+	body, err := bson.Marshal(bson.D{{Key: "ok", Value: 0.0}, {Key: "errmsg", Value: "unexpected EOF"}, {Key: "code", Value: 1}, {Key: "codeName", Value: "InternalError"}})
+	if err != nil {
+		panic(err)
+	}
+	m := append(append(append([]byte{}, answer[:16]...), 0, 0, 0, 0, 0), body...)
+	binary.LittleEndian.PutUint32(m, uint32(len(m)))
+	return m
+}

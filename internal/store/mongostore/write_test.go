@@ -1,0 +1,221 @@
+package mongostore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/store/mongostore"
+)
+
+const project = game.DefaultProject
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func newPlayer() game.Player {
+	now, id := time.Now().UTC().Truncate(time.Millisecond), newID()
+	return game.Player{
+		ID: game.PlayerID(id), Project: project, Version: 1, CreatedAt: now, UpdatedAt: now,
+		Profile: game.Profile{
+			Username: "p-" + id[9:], DisplayName: "A player", Status: game.PlayerActive,
+			Identities: map[string]string{"steam": id}, Attributes: game.Attributes{},
+		},
+	}
+}
+
+// troubled returns a store behind a proxy, and another on the same database that has no troubles.
+func troubled(t *testing.T) (p *proxy, s, other *mongostore.Store) {
+	t.Helper()
+	url := freshDatabase(t, testServer(t))
+	p = newProxy(t, url)
+	return p, openTest(t, p.url, mongostore.Options{}), openTest(t, url, mongostore.Options{})
+}
+
+// unanswered are the ways in which a write may go wrong that has to be made once all the same.
+func unanswered() map[string][]fault {
+	return map[string][]fault{
+		"request lost":       {loseRequest},
+		"answer lost":        {loseAnswer},
+		"answer denied":      {denyAnswer},
+		"lost and denied":    {loseRequest, denyAnswer, denyAnswer},
+		"again and again":    {denyAnswer, loseRequest, denyAnswer, loseAnswer},
+		"denied and lost":    {denyAnswer, loseAnswer},
+		"denied three times": {denyAnswer, denyAnswer, denyAnswer},
+	}
+}
+
+func TestWritesWithoutAnAnswerAreMadeOnce(t *testing.T) {
+	t.Parallel()
+	for name, faults := range unanswered() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, s, other := troubled(t)
+			player := newPlayer()
+			p.faults("insert", "players", nil, faults...)
+			must(t, s.CreatePlayer(t.Context(), player))
+			wantPlayer(t, other, player)
+
+			next := player
+			next.Version, next.Username = 2, "renamed"
+			p.faults("update", "players", nil, faults...)
+			must(t, s.ReplacePlayer(t.Context(), player, next))
+			wantPlayer(t, other, next)
+
+			p.faults("delete", "players", nil, faults...)
+			must(t, s.DeletePlayer(t.Context(), next))
+			_, err := other.Player(t.Context(), project, player.ID)
+			wantError(t, err, game.ErrPlayerNotFound)
+
+			claim := game.Claim{Key: newID(), Fingerprint: "print", DocumentID: newID(), ExpiresAt: player.CreatedAt.Add(time.Hour)}
+			p.faults("insert", "idempotency", nil, faults...)
+			held, err := s.Claim(t.Context(), claim, player.CreatedAt)
+			must(t, err)
+			if held != claim {
+				t.Errorf("%+v holds, want %+v", held, claim)
+			}
+			p.faults("delete", "idempotency", nil, faults...)
+			_, err = s.PurgeClaims(t.Context(), claim.ExpiresAt, 10)
+			must(t, err)
+
+			sample := game.MetricsSample{At: player.CreatedAt, Replica: "a", ExpiresAt: player.CreatedAt.Add(time.Hour)}
+			p.faults("insert", "metrics", nil, faults...)
+			must(t, s.AppendMetrics(t.Context(), sample))
+		})
+	}
+}
+
+// TestWritesBehindOthers has another process write before the first one hears what became of its own.
+func TestWritesBehindOthers(t *testing.T) {
+	t.Parallel()
+	p, s, other := troubled(t)
+	rename := func(old game.Player, name string) game.Player {
+		old.Version, old.DisplayName = old.Version+1, name
+		return old
+	}
+	player := newPlayer()
+	must(t, s.CreatePlayer(t.Context(), player))
+
+	// Its own write was made, and three others after it.
+	mine := rename(player, "mine")
+	last := mine
+	p.faults("update", "players", func() {
+		for i := range 3 {
+			next := rename(last, fmt.Sprint("theirs ", i))
+			must(t, other.ReplacePlayer(t.Context(), last, next))
+			last = next
+		}
+	}, loseAnswer)
+	must(t, s.ReplacePlayer(t.Context(), player, mine))
+	wantPlayer(t, other, last)
+
+	// Its own write was not made, and another was.
+	player, mine = last, rename(last, "mine")
+	theirs := rename(player, "theirs")
+	p.faults("update", "players", func() { must(t, other.ReplacePlayer(t.Context(), player, theirs)) }, loseRequest)
+	wantError(t, s.ReplacePlayer(t.Context(), player, mine), game.ErrStale)
+	wantPlayer(t, other, theirs)
+
+	// A player who was created and renamed is not created again.
+	born := newPlayer()
+	p.faults("insert", "players", func() { must(t, other.ReplacePlayer(t.Context(), born, rename(born, "theirs"))) }, loseAnswer)
+	must(t, s.CreatePlayer(t.Context(), born))
+	wantPlayer(t, other, rename(born, "theirs"))
+
+	// A name was free, and another took it.
+	late, thief := newPlayer(), newPlayer()
+	thief.Username = late.Username
+	p.faults("insert", "players", func() { must(t, other.CreatePlayer(t.Context(), thief)) }, loseRequest)
+	wantError(t, s.CreatePlayer(t.Context(), late), game.ErrUsernameTaken)
+	_, err := other.Player(t.Context(), project, late.ID)
+	wantError(t, err, game.ErrPlayerNotFound)
+}
+
+// TestOutcomes lets the deadline come first.
+func TestOutcomes(t *testing.T) {
+	t.Parallel()
+	p, s, other := troubled(t)
+	soon := func() context.Context {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	player := newPlayer()
+	p.faults("insert", "players", nil, hold)
+	wantOutcome(t, s.CreatePlayer(soon(), player), game.OutcomeUnknown)
+	wantPlayer(t, other, player)
+
+	// More writes than a document remembers hide its own.
+	last := player
+	last.Version++
+	p.faults("update", "players", func() {
+		for range mongostore.HistorySize {
+			next := last
+			next.Version++
+			must(t, other.ReplacePlayer(t.Context(), last, next))
+			last = next
+		}
+	}, loseAnswer)
+	next := player
+	next.Version++
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	wantOutcome(t, s.ReplacePlayer(ctx, player, next), game.OutcomeUnknown)
+
+	// A call that gets no connection has done nothing.
+	alone := openTest(t, withOption(t, p.url, "maxPoolSize", "1"), mongostore.Options{})
+	p.faults("find", "players", nil, hold)
+	var cancelRead context.CancelFunc
+	reading, cancelRead := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := alone.Player(reading, project, player.ID)
+		ended <- err
+	}()
+	eventually(t, func() bool { return alone.Pool().InUse == 1 })
+	wantOutcome(t, alone.CreatePlayer(soon(), newPlayer()), game.OutcomeNone)
+	cancelRead()
+	wantError(t, <-ended, game.ErrStoreUnavailable)
+}
+
+func wantPlayer(t *testing.T, s game.Store, wanted game.Player) {
+	t.Helper()
+	got, err := s.Player(t.Context(), project, wanted.ID)
+	must(t, err)
+	if got.Version != wanted.Version || got.DisplayName != wanted.DisplayName || got.Username != wanted.Username {
+		t.Errorf("stored is %+v, want %+v", got, wanted)
+	}
+}
+
+func wantError(t *testing.T, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Errorf("got error %v, want %v", err, target)
+	}
+}
+
+func wantOutcome(t *testing.T, err error, outcome string) {
+	t.Helper()
+	e := (*game.Error)(nil)
+	if !errors.As(err, &e) || e.Code != game.ErrStoreUnavailable.Code || e.Extras["outcome"] != outcome {
+		t.Errorf("got error %v, want one of outcome %s", err, outcome)
+	}
+}
+
+func eventually(t *testing.T, condition func() bool) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("waited in vain")
+		}
+	}
+}
