@@ -32,11 +32,12 @@ func mayImport() map[string][]string {
 	}
 }
 
-// onlyFor says which packages alone may import a package.
+// onlyFor says which packages alone may import a package, or those below it.
 func onlyFor() map[string][]string {
 	return map[string][]string{
-		"modernc.org/sqlite":       {"internal/store/sqlitestore"},
-		module + "internal/config": {"cmd/gsm", "internal/gsmtest"},
+		"modernc.org/sqlite":          {"internal/store/sqlitestore"},
+		"go.mongodb.org/mongo-driver": {"internal/store/mongostore"},
+		module + "internal/config":    {"cmd/gsm", "internal/gsmtest"},
 	}
 }
 
@@ -60,8 +61,10 @@ func TestImports(t *testing.T) {
 			} else if slices.Contains(standardOnly(), name) && strings.Contains(strings.Split(path, "/")[0], ".") {
 				t.Errorf("%s must not import %s: it keeps to the standard library", name, path)
 			}
-			if only, limited := onlyFor()[path]; limited && !slices.Contains(only, name) {
-				t.Errorf("%s must not import %s: only %v may", name, path, only)
+			for limited, only := range onlyFor() {
+				if (path == limited || strings.HasPrefix(path, limited+"/")) && !slices.Contains(only, name) {
+					t.Errorf("%s must not import %s: only %v may", name, path, only)
+				}
 			}
 		}
 	}
