@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) game.Store) {
 		"Sessions":    sessions(),
 		"Claims":      claims(),
 		"Lists":       lists(),
+		"Export":      exports(),
 		"Values":      values(),
 		"Concurrency": concurrency(),
 		"Lifecycle":   lifecycle(),

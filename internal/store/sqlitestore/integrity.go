@@ -1,0 +1,79 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+
+	"game-session-manager/internal/game"
+)
+
+const (
+	checkFile   = "PRAGMA integrity_check(100)" // tells at most so many
+	rebuildAll  = "REINDEX"
+	fileIsSound = "ok"
+)
+
+// integrity tells what SQLite finds wrong with the file. Indexes can be built anew from their tables; other damage is for
+// a backup, and nothing that is read from such a file can be relied on.
+func (i *inspection) integrity(ctx context.Context) error {
+	problems, err := fileProblems(ctx, i.conn)
+	if err != nil || len(problems) == 0 {
+		return err
+	}
+	repaired := false
+	if i.repair && indexesOnly(problems) {
+		err := i.store.writer.do(ctx, func(c *conn) (refusal, error) {
+			_, err := c.exec(rebuildAll)
+			if uniqueTaken(err) { // as a whole, so that nothing was changed
+				return errNotYet, nil
+			}
+			return nil, err
+		})
+		if err != nil && !errors.Is(err, errNotYet) {
+			return err
+		}
+		left, err := fileProblems(ctx, i.conn)
+		if err != nil {
+			return err
+		}
+		repaired = len(left) == 0
+	}
+	for _, p := range problems {
+		i.tell(game.Finding{Collection: "database", Problem: p, Repaired: repaired})
+	}
+	if !repaired && !indexesOnly(problems) {
+		return fmt.Errorf("%s is damaged: restore a backup", i.store.path)
+	}
+	return nil
+}
+
+// fileProblems returns what SQLite says of the file, in sentences that name tables, indexes and pages.
+func fileProblems(ctx context.Context, c *conn) ([]string, error) {
+	var problems []string
+	err := c.rows(ctx, checkFile, nil, func(columns []driver.Value) error {
+		var problem string
+		if err := scan(columns[0], &problem); err != nil {
+			return err
+		}
+		if problem != fileIsSound {
+			problems = append(problems, problem)
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() != nil {
+		err = ended(ctx)
+	}
+	return problems, err
+}
+
+func indexesOnly(problems []string) bool {
+	for _, p := range problems {
+		if !strings.Contains(p, "missing from index") && !strings.Contains(p, "entries in index") && !strings.Contains(p, "entry in index") {
+			return false
+		}
+	}
+	return true
+}
