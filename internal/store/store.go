@@ -23,6 +23,13 @@ type Options struct {
 	// OnCommit is called after each group commit of an engine that has such, with the number of writes in it and the
 	// time that it took.
 	OnCommit func(size int, d time.Duration)
+	// MustExist refuses a database that is not there, instead of making one.
+	MustExist bool
+	// Beside opens the database as it is beside the servers that use it, where only one may otherwise, for tools. It must
+	// be there, and be up to date.
+	Beside bool
+	// ReadOnly says that nothing will be written. It goes with Beside.
+	ReadOnly bool
 }
 
 // Open opens a store:
@@ -40,14 +47,13 @@ func Open(ctx context.Context, rawURL string, o Options) (game.Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := sqlitestore.Open(ctx, path, sqlitestore.Options{OnCommit: o.OnCommit})
+		s, err := sqlitestore.Open(ctx, path, sqlitestore.Options(o))
 		if err != nil {
 			return nil, err
 		}
 		return s, nil
 	}
-	// The URL may hold a password and is not repeated.
-	return nil, fmt.Errorf("%w: the URL must begin with sqlite:, as in sqlite:gsm.db", ErrUnknownScheme)
+	return nil, errUnknown()
 }
 
 // filePath returns the path in what follows sqlite: in a URL. It is taken as it is written, without escapes.
@@ -65,4 +71,41 @@ func filePath(rest string) (string, error) {
 		return "", fmt.Errorf("%w: sqlite: is followed by the path of a file and no more, as in sqlite:gsm.db: there are no options after a ? and no databases in memory", ErrBadURL)
 	}
 	return rest, nil
+}
+
+// ErrNoBackup says that the engine's own means make backups of it.
+var ErrNoBackup = errors.New("gsm makes backups of embedded databases only")
+
+// Backup writes what an embedded database holds at one moment to a new file, beside a running server, and returns the
+// file's size in bytes: see [sqlitestore.Backup]. It answers [ErrNoBackup] for others.
+func Backup(ctx context.Context, rawURL, file string) (int64, error) {
+	scheme, rest, _ := strings.Cut(rawURL, ":")
+	switch scheme {
+	case "sqlite":
+		path, err := filePath(rest)
+		if err != nil {
+			return 0, err
+		}
+		return sqlitestore.Backup(ctx, path, file)
+	case "mongodb", "mongodb+srv":
+		return 0, fmt.Errorf("%w: use mongodump, or the snapshots of whoever hosts it", ErrNoBackup)
+	}
+	return 0, errUnknown()
+}
+
+// Same reports whether two URLs certainly name one database. Two that do not seem to may yet.
+func Same(a, b string) bool {
+	schemeA, restA, _ := strings.Cut(a, ":")
+	schemeB, restB, _ := strings.Cut(b, ":")
+	if schemeA != "sqlite" || schemeB != "sqlite" {
+		return a == b
+	}
+	pathA, errA := filePath(restA)
+	pathB, errB := filePath(restB)
+	return errA == nil && errB == nil && sqlitestore.Same(pathA, pathB)
+}
+
+// errUnknown does not repeat the URL, which may hold a password.
+func errUnknown() error {
+	return fmt.Errorf("%w: the URL must begin with sqlite:, as in sqlite:gsm.db", ErrUnknownScheme)
 }

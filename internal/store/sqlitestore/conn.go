@@ -66,12 +66,15 @@ func (c *conn) forget() {
 }
 
 // script runs statements that are run once.
-func (c *conn) script(sql string) error {
+func (c *conn) script(sql string) error { return c.scriptUntil(context.Background(), sql) }
+
+// scriptUntil is script, interrupted when ctx ends.
+func (c *conn) scriptUntil(ctx context.Context, sql string) error {
 	x, ok := c.driver.(driver.ExecerContext)
 	if !ok {
 		return errors.New("the driver cannot run scripts")
 	}
-	_, err := x.ExecContext(context.Background(), sql, nil)
+	_, err := x.ExecContext(ctx, sql, nil)
 	return err
 }
 
