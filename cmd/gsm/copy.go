@@ -46,7 +46,7 @@ func (c *dbCopyCmd) Run(s streams) (err error) {
 	if err != nil {
 		return &databaseError{err}
 	}
-	m := newMeter(s, time.Now)
+	m := newMeter(s)
 	copied, err := store.Copying{
 		From: from, To: to, Resume: c.Resume, Now: time.Now(),
 		Progress: func(step store.Step, noun string, done int) { m.at(string(step)+" "+noun, done, totals[noun]) },

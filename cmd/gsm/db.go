@@ -97,7 +97,7 @@ func (c *dbCheckCmd) Run(s streams) (err error) {
 	if err != nil {
 		return &databaseError{err}
 	}
-	m := newMeter(s, time.Now)
+	m := newMeter(s)
 	counts := map[string]int{}
 	found, repaired := 0, 0
 	var unsaid error

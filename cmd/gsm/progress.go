@@ -10,38 +10,39 @@ import (
 	"golang.org/x/term"
 )
 
-// meterEvery is how often lines of progress are written where there is no terminal.
-const meterEvery = 5 * time.Second
+// meterParts is in how many parts a task is told of where there is no terminal, a line each.
+const meterParts = 10
 
-// meter shows how far a command is: a bar on a terminal, a line now and then elsewhere. It writes to standard error, so
-// that what the command tells can be piped.
+// meter shows how far a command is: a bar on a terminal, lines elsewhere. It writes to standard error, so that what the
+// command tells can be piped.
 type meter struct {
 	out      io.Writer
 	terminal bool
-	now      func() time.Time
-	last     time.Time
 	task     string
+	part     int // that was told last
 	bar      *progressbar.ProgressBar
 }
 
-func newMeter(s streams, now func() time.Time) *meter {
+func newMeter(s streams) *meter {
 	f, ok := s.err.(*os.File)
-	return &meter{out: s.err, terminal: ok && term.IsTerminal(int(f.Fd())), now: now, last: now()}
+	return &meter{out: s.err, terminal: ok && term.IsTerminal(int(f.Fd()))}
 }
 
 // at shows that so many of about total documents are done in a task. What cannot be shown is not worth failing for.
 func (m *meter) at(task string, done, total int) {
 	total = max(done, total)
+	if m.task != task {
+		m.end()
+		m.task, m.part = task, 0
+	}
 	if !m.terminal {
-		if now := m.now(); now.Sub(m.last) >= meterEvery {
-			m.last = now
+		if part := done * meterParts / max(total, 1); part > m.part && done < total {
+			m.part = part
 			_, _ = fmt.Fprintf(m.out, "%s: %d of about %d\n", task, done, total)
 		}
 		return
 	}
-	if m.bar == nil || m.task != task {
-		m.end()
-		m.task = task
+	if m.bar == nil {
 		m.bar = progressbar.NewOptions(total,
 			progressbar.OptionSetWriter(m.out), progressbar.OptionSetDescription(task), progressbar.OptionShowCount(),
 			progressbar.OptionShowIts(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30),

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -38,7 +39,7 @@ type Copying struct {
 	Resume bool
 	// Now is when claims must not have expired to be copied.
 	Now time.Time
-	// Progress is told how many documents of a noun have been dealt with. It may be nil.
+	// Progress is told how many documents of a noun have been dealt with, by one goroutine at a time. It may be nil.
 	Progress func(step Step, noun string, done int)
 }
 
@@ -175,10 +176,13 @@ func (c *Copying) verify(ctx context.Context, n noun, into *Copied) error {
 	return nil
 }
 
-// counter returns what is told of progress.
+// counter returns what is told of progress, by many at once.
 func (c *Copying) counter(step Step, noun string) func(n int) {
 	total := 0
+	var mu sync.Mutex
 	return func(n int) {
+		mu.Lock()
+		defer mu.Unlock()
 		total += n
 		if c.Progress != nil {
 			c.Progress(step, noun, total)

@@ -92,12 +92,13 @@ func equal(a, b any) (bool, error) {
 
 // copy writes all that the source has, many at once.
 func (n documents[D]) copy(ctx context.Context, c *Copying) (written int, err error) {
-	var count atomic.Int64
+	var fresh atomic.Int64
+	done := c.counter(StepCopy, n.called)
 	g, ctx := errgroup.WithContext(ctx)
 	queue := make(chan D, copyPage)
 	g.Go(func() error {
 		defer close(queue)
-		for d, err := range n.all(ctx, c.From, c.counter(StepCopy, n.called)) {
+		for d, err := range n.all(ctx, c.From, func(int) {}) {
 			if err != nil {
 				return err
 			}
@@ -112,23 +113,24 @@ func (n documents[D]) copy(ctx context.Context, c *Copying) (written int, err er
 	for range inFlight {
 		g.Go(func() error {
 			for d := range queue {
-				fresh, err := n.put(ctx, c.To, d)
+				wrote, err := n.put(ctx, c.To, d)
 				if err != nil {
 					return fmt.Errorf("%s: %w", n.id(d), err)
 				}
-				if fresh {
-					count.Add(1)
+				if wrote {
+					fresh.Add(1)
 				}
+				done(1)
 			}
 			return nil
 		})
 	}
 	err = g.Wait()
-	return int(count.Load()), err
+	return int(fresh.Load()), err
 }
 
 // put writes a document unless it is there, and reports whether it was not.
-func (n documents[D]) put(ctx context.Context, s game.Store, d D) (fresh bool, err error) {
+func (n documents[D]) put(ctx context.Context, s game.Store, d D) (wrote bool, err error) {
 	err = n.write(ctx, s, d)
 	if err == nil {
 		return true, nil
