@@ -44,7 +44,7 @@ func (c *dbCopyCmd) Run(s streams) (err error) {
 	defer func() { err = errors.Join(err, to.Close()) }()
 	totals, err := expected(ctx, from)
 	if err != nil {
-		return &databaseError{err}
+		return &databaseError{plainly(err)}
 	}
 	m := newMeter(s)
 	copied, err := store.Copying{
@@ -76,7 +76,7 @@ func advise(err error) error {
 	case errors.Is(err, store.ErrDiffers):
 		return fmt.Errorf("%w: something wrote to one of them meanwhile: stop it, and begin again with an empty database", err)
 	default:
-		err = fmt.Errorf("%w; what was copied stays: when the cause is gone, run the same command with --resume", err)
+		err = fmt.Errorf("%w; what was copied stays: when the cause is gone, run the same command with --resume", plainly(err))
 	}
 	return &databaseError{err}
 }

@@ -50,11 +50,11 @@ func (c *dbInitCmd) Run(s streams) (err error) {
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	facts, err := engine.Ping(ctx)
 	if err != nil {
-		return &databaseError{err}
+		return &databaseError{plainly(err)}
 	}
 	stats, err := engine.Stats(ctx)
 	if err != nil {
-		return &databaseError{err}
+		return &databaseError{plainly(err)}
 	}
 	for _, name := range slices.Sorted(maps.Keys(facts)) {
 		value, err := json.Marshal(facts[name])
@@ -95,7 +95,7 @@ func (c *dbCheckCmd) Run(s streams) (err error) {
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	totals, err := expected(ctx, engine)
 	if err != nil {
-		return &databaseError{err}
+		return &databaseError{plainly(err)}
 	}
 	m := newMeter(s)
 	counts := map[string]int{}
@@ -123,8 +123,8 @@ func (c *dbCheckCmd) Run(s streams) (err error) {
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted: nothing is left half done; run it again to check the rest")
-	case err != nil:
-		return &databaseError{fmt.Errorf("the check could not go on: %w", err)}
+	case err != nil: // as of documents that cannot be read, which are among the findings
+		return errors.Join(unsaid, &databaseError{fmt.Errorf("the check could not go on: %w", plainly(err))}, remaining(found-repaired, c.Repair))
 	}
 	if err := errors.Join(unsaid, s.say("checked %d players, %d sessions, %d idempotency keys: %d findings, %d repaired",
 		counts["players"], counts["sessions"], counts["idempotency"], found, repaired)); err != nil {
@@ -195,6 +195,17 @@ func untilSignal() (context.Context, context.CancelFunc) {
 // unopened is a database that cannot be opened, by what it was named with.
 func unopened(setting string, err error) error {
 	return &databaseError{fmt.Errorf("%s: %w", setting, err)}
+}
+
+// plainly returns the cause of a store's error: what the API says of it is no help to an operator.
+func plainly(err error) error {
+	for {
+		e := (*game.Error)(nil)
+		if !errors.As(err, &e) || e.Unwrap() == nil {
+			return err
+		}
+		err = e.Unwrap()
+	}
 }
 
 // say writes a line of what a command tells.

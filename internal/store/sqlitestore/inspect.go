@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"game-session-manager/internal/game"
 )
 
@@ -17,6 +19,9 @@ func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding
 	}
 	defer s.readers.give(c)
 	if err := s.inspect(ctx, &inspection{conn: c, store: s, repair: repair, tell: tell}); err != nil {
+		if primary(err) == sqlite3.SQLITE_CORRUPT {
+			err = explain(err, s.path)
+		}
 		return unread(err)
 	}
 	return nil
