@@ -112,7 +112,9 @@ func (c *dbCheckCmd) Run(s streams) (err error) {
 				repaired++
 				end = ": repaired"
 			}
-			unsaid = errors.Join(unsaid, s.say("%s %s%s%s", f.Collection, idAndSpace(f.ID), f.Problem, end))
+			if err := s.say("%s %s%s%s", f.Collection, idAndSpace(f.ID), f.Problem, end); unsaid == nil {
+				unsaid = err
+			}
 		},
 		Progress: func(collection string, n int) {
 			counts[collection] = n

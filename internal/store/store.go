@@ -47,7 +47,7 @@ func Open(ctx context.Context, rawURL string, o Options) (game.Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := sqlitestore.Open(ctx, path, sqlitestore.Options(o))
+		s, err := sqlitestore.Open(ctx, path, sqlitestore.Options{OnCommit: o.OnCommit, MustExist: o.MustExist, Beside: o.Beside, ReadOnly: o.ReadOnly})
 		if err != nil {
 			return nil, err
 		}

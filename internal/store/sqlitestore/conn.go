@@ -35,7 +35,11 @@ type statement interface {
 // dial connects to the file, which must exist, and runs the pragmas.
 func dial(ctx context.Context, path string, pragmas ...string) (*conn, error) {
 	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: "mode=rw&_busy_timeout=" + busyTimeout}
-	connector, err := sqlite.NewConnector(dsn.String())
+	return connect(ctx, dsn.String(), pragmas...)
+}
+
+func connect(ctx context.Context, dsn string, pragmas ...string) (*conn, error) {
+	connector, err := sqlite.NewConnector(dsn)
 	if err != nil {
 		return nil, err
 	}

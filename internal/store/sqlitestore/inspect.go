@@ -46,6 +46,9 @@ func (s *Store) inspect(ctx context.Context, i *inspection) (err error) {
 	if err := i.integrity(ctx); err != nil {
 		return err
 	}
+	if err := i.schema(ctx); err != nil {
+		return err
+	}
 	i.conn.forget() // so that none of the statements that run inside each other is closed for being one too many
 	// These take effect when they are compiled: as kept statements they would do so once.
 	if err := i.conn.script("PRAGMA temp_store = FILE; BEGIN"); err != nil {

@@ -77,3 +77,72 @@ func indexesOnly(problems []string) bool {
 	}
 	return true
 }
+
+const selectSchema = "SELECT name, type, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY name"
+
+// object is a table or an index.
+type object struct{ name, kind, sql string }
+
+// schema tells what of the schema is not as the migrations make it: an index that somebody dropped holds nothing unique any
+// more. An index that is not there is made.
+func (i *inspection) schema(ctx context.Context) error {
+	scripts, err := migrations()
+	if err != nil {
+		return err
+	}
+	c, err := connect(ctx, ":memory:")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.close() }() // holds nothing
+	if err := migrate(c, 0, scripts); err != nil {
+		return err
+	}
+	wanted, err := objects(ctx, c)
+	if err != nil {
+		return err
+	}
+	stored, err := objects(ctx, i.conn)
+	if err != nil {
+		return err
+	}
+	for name, want := range wanted {
+		got, ok := stored[name]
+		switch {
+		case !ok && want.kind == "index":
+			mend := func(c *conn) (refusal, error) {
+				_, err := c.exec(want.sql)
+				return refuseIf(uniqueTaken(err), errNotYet), unless(uniqueTaken(err), err)
+			}
+			err = i.settle(ctx, damage{[]game.Finding{{Collection: "database", Problem: "has no index " + name}}, mend}, true)
+		case !ok || got != want:
+			err = i.settle(ctx, damage{findings: []game.Finding{{Collection: "database", Problem: "has another " + want.kind + " " + name + " than it should"}}}, false)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func unless(yes bool, err error) error {
+	if yes {
+		return nil
+	}
+	return err
+}
+
+func objects(ctx context.Context, c *conn) (map[string]object, error) {
+	all := make(map[string]object)
+	err := c.rows(ctx, selectSchema, nil, func(columns []driver.Value) error {
+		var o object
+		for i, to := range []*string{&o.name, &o.kind, &o.sql} {
+			if err := scan(columns[i], to); err != nil {
+				return err
+			}
+		}
+		all[o.name] = o
+		return nil
+	})
+	return all, err
+}
