@@ -25,6 +25,7 @@ const (
 type Client struct {
 	Players  *Players
 	Sessions *Sessions
+	Metrics  *Metrics
 
 	base      string // without a slash at its end
 	http      *http.Client
@@ -85,7 +86,7 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 		return nil, errors.New("client: WithMaxAnswer: must be positive")
 	}
 	c.http = unredirected(c.http)
-	c.Players, c.Sessions = &Players{c}, &Sessions{c}
+	c.Players, c.Sessions, c.Metrics = &Players{c}, &Sessions{c}, &Metrics{c}
 	return c, nil
 }
 

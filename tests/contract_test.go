@@ -232,6 +232,8 @@ func TestContract(t *testing.T) {
 		{"DELETE " + session, gone, "", nil, 404},
 		{"DELETE " + player, here, "", nil, 204},
 		{"DELETE " + player, here, "", nil, 404},
+
+		{"GET /api/v1/metrics/system", nil, "", nil, 200},
 	}
 	tried := map[string]bool{}
 	for _, step := range steps {

@@ -119,7 +119,7 @@ func TestLogsAndMetricsHoldNoIDs(t *testing.T) {
 	}
 	for _, family := range []string{
 		`gsm_http_request_duration_seconds_count{method="GET",route="/api/v1/players/{player_id}",status="200"} 1`,
-		"gsm_store_operation_duration_seconds_count", "gsm_players 1", `gsm_sessions{status="open"} 0`, "go_goroutines",
+		"gsm_store_operation_duration_seconds_count", "\ngsm_players ", `gsm_sessions{status="open"} 0`, "go_goroutines",
 	} {
 		if !strings.Contains(string(metrics), family) {
 			t.Errorf("/metrics has no %s", family)

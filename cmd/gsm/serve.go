@@ -53,10 +53,12 @@ func (c *serveCmd) Run(s streams) error {
 	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: c.RequestTimeout}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
-	background := keeper.New(log, time.Now, newID, tasks(docs, players)...)
+	sampler := observe.NewSampler(docs, registry, replicaName(c.Replica), c.MetricsRetention, time.Now)
+	defer takeLastSample(sampler, log)
+	background := keeper.New(log, time.Now, newID, tasks(c, docs, players, sampler)...)
 
 	rest := api.New(api.Deps{
-		Players: players, Sessions: sessions, Version: version(), RequestTimeout: c.RequestTimeout,
+		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: version(), RequestTimeout: c.RequestTimeout,
 		Now: time.Now, NewID: newID, Log: log, Observe: observe.HTTP(log, registry, time.Now),
 		Checks: []api.Check{
 			{Name: "database", Run: docs.Ping},
@@ -73,14 +75,43 @@ func (c *serveCmd) Run(s streams) error {
 }
 
 // tasks is the background work.
-func tasks(docs game.Store, players *game.Players) []keeper.Task {
+func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe.Sampler) []keeper.Task {
 	return []keeper.Task{
 		{Name: "finish_erasures", Every: 30 * time.Second, Timeout: time.Minute, Run: players.FinishErasures},
 		{Name: "purge_idempotency_keys", Every: time.Minute, Timeout: time.Minute, Run: func(ctx context.Context) error {
 			_, err := game.PurgeClaims(ctx, docs, time.Now())
 			return err
 		}},
+		{Name: "sample_metrics", Every: c.MetricsInterval, Timeout: 10 * time.Second, Run: sampler.Sample},
+		{Name: "purge_metrics", Every: 10 * time.Minute, Timeout: time.Minute, Run: func(ctx context.Context) error {
+			_, err := game.PurgeMetrics(ctx, docs, time.Now())
+			return err
+		}},
 	}
+}
+
+// lastSampleTimeout bounds how long the last sample may hold up the end.
+const lastSampleTimeout = 3 * time.Second
+
+// takeLastSample stores what was counted since the background work took a sample, so that restarts lose no requests.
+func takeLastSample(s *observe.Sampler, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), lastSampleTimeout)
+	defer cancel()
+	if err := s.Sample(ctx); err != nil {
+		log.Warn("the last metrics are lost", "category", "system", "error", err)
+	}
+}
+
+// replicaName decides what auto means: the name of the host, which a container has to itself.
+func replicaName(name string) string {
+	if name != "auto" {
+		return name
+	}
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		return "gsm"
+	}
+	return host
 }
 
 // newID returns a UUID of version 7. uuid's are ordered within a process even inside one millisecond.

@@ -36,6 +36,7 @@ const (
 type Deps struct {
 	Players  *game.Players
 	Sessions *game.Sessions
+	Metrics  *game.Metrics
 	// Checks are the components that /health/detailed looks at.
 	Checks []Check
 	// Version of the program, for /health and the OpenAPI document.
@@ -84,6 +85,7 @@ func (a *API) config() huma.Config {
 	c.Tags = []*huma.Tag{
 		{Name: "players", Description: "Who plays."},
 		{Name: "sessions", Description: "Lobbies, matches, rooms: what is open, who holds a seat, what state it is in."},
+		{Name: "metrics", Description: "What the service did, and how things stood."},
 		{Name: "health", Description: "How the service is."},
 	}
 	// huma's own pages come from a CDN, its links to schemas put $schema into every answer.

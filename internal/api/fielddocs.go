@@ -37,3 +37,31 @@ var fieldDocs = map[string]string{
 	"version":           "Grows by one with each change; the ETag.",
 	"visibility":        "Public, or private for a session that is not for browsing.",
 }
+
+// metricsDocs is the same for the metrics, where some names mean something else.
+var metricsDocs = map[string]string{
+	"at":            "The begin of the step.",
+	"client_errors": "Requests answered with 4xx.",
+	"errors":        "Requests answered with 5xx.",
+	"from":          "The begin of the range, moved back to where a step begins.",
+	"goroutines":    "At the end of the step.",
+	"idle":          "Open and not in use.",
+	"in_use":        "Working on something.",
+	"items":         "By time, and by replica within a step. Steps in which a replica stored nothing are left out.",
+	"latency_ms":    "Milliseconds from a request's header read to its answer written, estimated from a histogram.",
+	"live_sessions": "Sessions that are not over, in the whole database, at the end of the step.",
+	"members":       "Seats held in live sessions, in the whole database, at the end of the step.",
+	"memory_bytes":  "What the process has of the machine's memory, at the end of the step.",
+	"p50":           "Half of the requests were answered within it; null if there were none.",
+	"p95":           "95 % of the requests were answered within it; null if there were none.",
+	"p99":           "99 % of the requests were answered within it; null if there were none.",
+	"players":       "Players stored in the whole database, at the end of the step.",
+	"pool":          "The connections to the database, at the end of the step; null where there is no pool.",
+	"replica":       "The process that did it.",
+	"requests":      "Requests to the API that were answered, without probes and pages.",
+	"seconds":       "How much time the amounts are of: about a step, less where the replica was not there for all of it.",
+	"sessions":      "Sessions stored in the whole database by their status, at the end of the step.",
+	"step_seconds":  "How long a step is.",
+	"to":            "The end of the range, moved on to where a step ends.",
+	"waiting":       "Callers who wait for a connection.",
+}

@@ -60,6 +60,8 @@ func (a *API) routes() {
 	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}", "cancel-session", "Cancel a session", codes(204), nil, errs(session, []*game.Error{game.ErrInvalidTransition}, ifMatch)}, a.cancelSession)
 	register(a, route{http.MethodPost, basePath + "/sessions/{session_id}/members", "join-session", "Take a seat", codes(201, 200), s.join, errs(session, taker, joins)}, a.joinSession)
 	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leave-session", "Leave a seat", codes(204), nil, errs(session, ifMatch, []*game.Error{game.ErrSessionEnded})}, a.leaveSession)
+
+	register(a, route{http.MethodGet, basePath + "/metrics/system", "get-system-metrics", "Read the stored metrics of the service", codes(200), nil, reads}, a.getSystemMetrics)
 }
 
 func codes(c ...int) []int { return c }

@@ -21,6 +21,7 @@ func newSchemas(r huma.Registry) *schemas {
 	r.RegisterTypeAlias(reflect.TypeFor[game.Value](), reflect.TypeFor[attributeValue]())
 	r.RegisterTypeAlias(reflect.TypeFor[game.Result](), reflect.TypeFor[anyObject]())
 	answers(r)
+	metricsAnswer(r)
 
 	profile := limitProfile(schemaOf[game.Profile](r))
 	profile.Required = []string{"username"}

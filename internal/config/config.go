@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,10 @@ type Server struct {
 	RequestTimeout  time.Duration `env:"GSM_REQUEST_TIMEOUT"  default:"10s"  help:"How long a request may take, 1s to 60s; the same in every process on one database."`
 	ShutdownDelay   time.Duration `env:"GSM_SHUTDOWN_DELAY"   default:"0s"  help:"How long /readyz fails before the listeners close, so that load balancers notice; at most 60s."`
 	ShutdownTimeout time.Duration `env:"GSM_SHUTDOWN_TIMEOUT" default:"15s"  help:"How long requests under way may take to finish after that; at most 5m."`
+
+	Replica          string        `env:"GSM_REPLICA"           default:"auto" help:"The name of this process in stored metrics, its own among those on one database: 1 to 128 of A-Z a-z 0-9 . _ : -, or auto, which is the name of the host."`
+	MetricsInterval  time.Duration `env:"GSM_METRICS_INTERVAL"  default:"15s"  help:"How often a sample of the metrics is stored, 100ms to 5m."`
+	MetricsRetention time.Duration `env:"GSM_METRICS_RETENTION" default:"168h" help:"How long stored metrics are kept, 1h to 2160h."`
 }
 
 // Validate tells everything that is wrong, one problem a line.
@@ -38,6 +43,9 @@ func (s *Server) Validate() error {
 		within("--request-timeout (GSM_REQUEST_TIMEOUT)", s.RequestTimeout, time.Second, time.Minute),
 		within("--shutdown-delay (GSM_SHUTDOWN_DELAY)", s.ShutdownDelay, 0, time.Minute),
 		within("--shutdown-timeout (GSM_SHUTDOWN_TIMEOUT)", s.ShutdownTimeout, 0, 5*time.Minute),
+		replica("--replica (GSM_REPLICA)", s.Replica),
+		within("--metrics-interval (GSM_METRICS_INTERVAL)", s.MetricsInterval, 100*time.Millisecond, 5*time.Minute),
+		within("--metrics-retention (GSM_METRICS_RETENTION)", s.MetricsRetention, time.Hour, 90*24*time.Hour),
 	)
 }
 
@@ -51,6 +59,16 @@ func loopback(name, addr, why string) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %q is not a loopback address. %s: listen on 127.0.0.1 or [::1], and put a proxy that authenticates in front of it", name, addr, why)
+}
+
+// label is a name that is safe wherever metrics are shown.
+var label = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
+
+func replica(name, value string) error {
+	if !label.MatchString(value) {
+		return fmt.Errorf("%s: %q is not a name of 1 to 128 of A-Z a-z 0-9 . _ : -", name, value)
+	}
+	return nil
 }
 
 func within(name string, d, least, most time.Duration) error {

@@ -13,6 +13,7 @@ func good() config.Server {
 	return config.Server{
 		HTTPAddr: "127.0.0.1:8080", OpsAddr: "[::1]:0", Database: config.Database{DatabaseURL: "sqlite:gsm.db"}, LogLevel: "info", LogFormat: "auto",
 		RequestTimeout: 10 * time.Second, ShutdownTimeout: 15 * time.Second,
+		Replica: "auto", MetricsInterval: 15 * time.Second, MetricsRetention: 168 * time.Hour,
 	}
 }
 
@@ -30,6 +31,11 @@ func TestValidate(t *testing.T) {
 		{"a name", func(c *config.Server) { c.OpsAddr = "example.com:80" }, []string{"GSM_OPS_ADDR", "loopback"}},
 		{"no such port", func(c *config.Server) { c.HTTPAddr = "127.0.0.1:99999" }, []string{"HOST:PORT"}},
 		{"no port", func(c *config.Server) { c.HTTPAddr = "127.0.0.1" }, []string{"HOST:PORT"}},
+		{"a replica's name", func(c *config.Server) { c.Replica = "eu-1.gsm_2:8080" }, nil},
+		{"no name", func(c *config.Server) { c.Replica = "" }, []string{"GSM_REPLICA"}},
+		{"another name", func(c *config.Server) { c.Replica = "two words" }, []string{"GSM_REPLICA", "A-Z"}},
+		{"samples all the time", func(c *config.Server) { c.MetricsInterval = time.Millisecond }, []string{"GSM_METRICS_INTERVAL", "100ms"}},
+		{"metrics for ever", func(c *config.Server) { c.MetricsRetention = 10000 * time.Hour }, []string{"GSM_METRICS_RETENTION", "2160h"}},
 		{"all at once", func(c *config.Server) { c.HTTPAddr, c.RequestTimeout, c.ShutdownDelay = "x", time.Hour, -1 }, []string{"GSM_HTTP_ADDR", "GSM_REQUEST_TIMEOUT", "GSM_SHUTDOWN_DELAY"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

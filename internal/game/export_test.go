@@ -52,3 +52,14 @@ func (t *turns) Keys() int {
 
 func (s *Sessions) Turns() *Turns { return s.turns }
 func (s *Players) Turns() *Turns  { return s.turns }
+
+func (r MetricsRange) Resolve(now time.Time) (MetricsRange, error) { return r.resolve(now) }
+
+// MergeMetrics merges samples into points.
+func MergeMetrics(step time.Duration, samples ...MetricsSample) []MetricsPoint {
+	m := metricsSteps{step: step}
+	for _, s := range samples {
+		m.add(s)
+	}
+	return m.end()
+}

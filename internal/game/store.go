@@ -26,6 +26,7 @@ type Store interface {
 	PlayerStore
 	SessionStore
 	ClaimStore
+	MetricsStore
 	ExportStore
 	Inspector
 
@@ -75,6 +76,20 @@ type ClaimStore interface {
 	Claim(ctx context.Context, c Claim, now time.Time) (Claim, error)
 	// PurgeClaims removes claims that have expired at the time, at most limit of them, and answers how many.
 	PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// MetricsStore keeps samples of the system's metrics. They belong to no project, are never changed, and one that has
+// expired may be gone at any time, whoever removed it.
+type MetricsStore interface {
+	// AppendMetrics stores a sample. If one of its replica and its time is stored, whatever it holds, that is a success
+	// and changes nothing: a sample can be sent again.
+	AppendMetrics(ctx context.Context, m MetricsSample) error
+	// Metrics lists samples by time, the oldest first, and those of one time by the bytes of their replica. It answers
+	// fewer than the query's limit only where the range ends.
+	Metrics(ctx context.Context, q MetricsQuery) ([]MetricsSample, error)
+	// PurgeMetrics removes samples that have expired at the time (one expires at its ExpiresAt), at most limit of them,
+	// and answers how many.
+	PurgeMetrics(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
 // ExportStore reads everything that is stored, for copies and checks: of all projects, with the marks of erasures and the
@@ -131,6 +146,20 @@ type SessionQuery struct {
 	Attributes Attributes // those that have all of them
 	After      SessionID  // those that the list shows after this one
 	Limit      int        // at most this many; above zero
+}
+
+// MetricsQuery selects samples of metrics. Its times are in whole milliseconds.
+type MetricsQuery struct {
+	From  time.Time       // those at this time or later
+	To    time.Time       // those before this time
+	After MetricsPosition // those that the list shows after this one; the zero value stands before all
+	Limit int             // at most this many; above zero
+}
+
+// MetricsPosition is the place of a sample in a list.
+type MetricsPosition struct {
+	At      time.Time
+	Replica string
 }
 
 // Facts is what an engine tells an operator about itself, as JSON values by name.

@@ -43,7 +43,7 @@ func Start(t testing.TB) *Server {
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
 	rest := api.New(api.Deps{
-		Players: players, Sessions: sessions, Version: "test", RequestTimeout: deps.MaxRequest, Now: time.Now, NewID: newID,
+		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: "test", RequestTimeout: deps.MaxRequest, Now: time.Now, NewID: newID,
 		Log:    slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Checks: []api.Check{{Name: "database", Run: docs.Ping}},
 	})

@@ -19,7 +19,7 @@ const unmatchedRoute = "unmatched"
 // the request, because the mux leaves the route's pattern in the request that it was given.
 func HTTP(log *slog.Logger, reg prometheus.Registerer, now func() time.Time) func(http.Handler) http.Handler {
 	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "gsm_http_request_duration_seconds",
+		Name:    requestDuration,
 		Help:    "Time from a request's header read to its answer written.",
 		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 	}, []string{"method", "route", "status"})

@@ -50,9 +50,9 @@ const (
 func Population(store game.Store, log *slog.Logger, now func() time.Time) prometheus.Collector {
 	return &population{
 		store: store, log: log, now: now,
-		players:  prometheus.NewDesc("gsm_players", "Players stored.", nil, nil),
-		members:  prometheus.NewDesc("gsm_members", "Seats held in live sessions.", nil, nil),
-		sessions: prometheus.NewDesc("gsm_sessions", "Sessions stored, by status.", []string{"status"}, nil),
+		players:  prometheus.NewDesc(playersStored, "Players stored.", nil, nil),
+		members:  prometheus.NewDesc(seatsHeld, "Seats held in live sessions.", nil, nil),
+		sessions: prometheus.NewDesc(sessionsStored, "Sessions stored, by status.", []string{"status"}, nil),
 	}
 }
 

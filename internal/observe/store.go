@@ -125,6 +125,21 @@ func (s *store) PurgeClaims(ctx context.Context, now time.Time, limit int) (n in
 	return s.inner.PurgeClaims(ctx, now, limit)
 }
 
+func (s *store) AppendMetrics(ctx context.Context, m game.MetricsSample) (err error) {
+	defer s.observe(ctx, "append_metrics", "metrics", &err)()
+	return s.inner.AppendMetrics(ctx, m)
+}
+
+func (s *store) Metrics(ctx context.Context, q game.MetricsQuery) (m []game.MetricsSample, err error) {
+	defer s.observe(ctx, "list_metrics", "metrics", &err)()
+	return s.inner.Metrics(ctx, q)
+}
+
+func (s *store) PurgeMetrics(ctx context.Context, now time.Time, limit int) (n int, err error) {
+	defer s.observe(ctx, "purge_metrics", "metrics", &err)()
+	return s.inner.PurgeMetrics(ctx, now, limit)
+}
+
 func (s *store) ExportPlayers(ctx context.Context, after game.PlayerID, limit int) (p []game.Player, err error) {
 	defer s.observe(ctx, "export_players", "players", &err)()
 	return s.inner.ExportPlayers(ctx, after, limit)

@@ -19,6 +19,8 @@ const (
 	CountPlayers  = countPlayers
 	CountSessions = countSessions
 	PurgeClaims   = purgeClaims
+	PurgeMetrics  = purgeMetrics
+	SelectMetrics = selectMetrics
 	SelectPlayer  = selectPlayer
 	SelectSession = selectSession
 )

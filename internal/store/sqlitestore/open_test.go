@@ -195,6 +195,31 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
+// TestMigrateFromEachVersion opens the database that each earlier gsm has left.
+func TestMigrateFromEachVersion(t *testing.T) {
+	t.Parallel()
+	scripts, err := sqlitestore.Migrations()
+	must(t, err)
+	for version := 1; version < len(scripts); version++ {
+		path := filepath.Join(t.TempDir(), "gsm.db")
+		old, err := sqlitestore.OpenWith(t.Context(), path, scripts[:version])
+		must(t, err)
+		p := benchPlayer()
+		must(t, old.CreatePlayer(t.Context(), p))
+		must(t, old.Close())
+		s := openTest(t, path)
+		_, err = s.Player(t.Context(), project, p.ID)
+		must(t, err)
+		m := game.MetricsSample{At: p.CreatedAt, Replica: "r", ExpiresAt: p.CreatedAt}
+		must(t, s.AppendMetrics(t.Context(), m))
+		n, err := s.PurgeMetrics(t.Context(), m.ExpiresAt, 10)
+		must(t, err)
+		if n != 1 {
+			t.Errorf("purged %d samples, want 1", n)
+		}
+	}
+}
+
 // wantSchema reports another schema version, or another number of tables and indexes that belong to table half.
 func wantSchema(t *testing.T, path string, version, halves int64) {
 	t.Helper()

@@ -59,6 +59,10 @@ func TestPlans(t *testing.T) {
 	wantPlan(t, s, false, "COVERING INDEX players_by_project", sqlitestore.CountPlayers)
 	wantPlan(t, s, false, "COVERING INDEX sessions_by_status", sqlitestore.CountSessions)
 	wantPlan(t, s, false, "claims_by_expiry", sqlitestore.PurgeClaims, int64(1), int64(1))
+	wantPlan(t, s, false, "SEARCH metrics USING PRIMARY KEY (at>? AND at<?)", sqlitestore.SelectMetrics, int64(1), int64(2), int64(1), "x", int64(10))
+	wantPlan(t, s, false, "MATERIALIZE page", sqlitestore.SelectMetrics, int64(1), int64(2), int64(1), "x", int64(10)) //nolint:misspell // see above
+	wantPlan(t, s, false, "metrics_by_expiry", sqlitestore.PurgeMetrics, int64(1), int64(1))
+	wantPlan(t, s, false, "SEARCH metrics USING PRIMARY KEY (at=?)", sqlitestore.PurgeMetrics, int64(1), int64(1))
 	wantPlan(t, s, false, "SEARCH players USING INDEX sqlite_autoindex_players_1", sqlitestore.SelectPlayer, "x", "x")
 	wantPlan(t, s, false, "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1", sqlitestore.SelectSession, "x", "x")
 }

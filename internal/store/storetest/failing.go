@@ -117,6 +117,18 @@ func (f *failing) PurgeClaims(ctx context.Context, now time.Time, limit int) (in
 	return ask(f, "PurgeClaims", func() (int, error) { return f.Store.PurgeClaims(ctx, now, limit) })
 }
 
+func (f *failing) AppendMetrics(ctx context.Context, m game.MetricsSample) error {
+	return f.call("AppendMetrics", func() error { return f.Store.AppendMetrics(ctx, m) })
+}
+
+func (f *failing) Metrics(ctx context.Context, q game.MetricsQuery) ([]game.MetricsSample, error) {
+	return ask(f, "Metrics", func() ([]game.MetricsSample, error) { return f.Store.Metrics(ctx, q) })
+}
+
+func (f *failing) PurgeMetrics(ctx context.Context, now time.Time, limit int) (int, error) {
+	return ask(f, "PurgeMetrics", func() (int, error) { return f.Store.PurgeMetrics(ctx, now, limit) })
+}
+
 func (f *failing) ExportPlayers(ctx context.Context, after game.PlayerID, limit int) ([]game.Player, error) {
 	return ask(f, "ExportPlayers", func() ([]game.Player, error) { return f.Store.ExportPlayers(ctx, after, limit) })
 }

@@ -51,6 +51,12 @@ func calls(s game.Store, p game.Player, v game.Session) []call {
 		}},
 		{"Claim", true, func(ctx context.Context) error { _, err := s.Claim(ctx, newClaim(), now()); return err }},
 		{"PurgeClaims", true, func(ctx context.Context) error { _, err := s.PurgeClaims(ctx, now(), 1); return err }},
+		{"AppendMetrics", true, func(ctx context.Context) error { return s.AppendMetrics(ctx, newSample()) }},
+		{"Metrics", false, func(ctx context.Context) error {
+			_, err := s.Metrics(ctx, game.MetricsQuery{From: now(), To: *later(now()), Limit: 1})
+			return err
+		}},
+		{"PurgeMetrics", true, func(ctx context.Context) error { _, err := s.PurgeMetrics(ctx, now(), 1); return err }},
 		{"ExportPlayers", false, func(ctx context.Context) error { _, err := s.ExportPlayers(ctx, "", 1); return err }},
 		{"ExportSessions", false, func(ctx context.Context) error { _, err := s.ExportSessions(ctx, "", 1); return err }},
 		{"ExportClaims", false, func(ctx context.Context) error { _, err := s.ExportClaims(ctx, "", 1); return err }},

@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) game.Store) {
 		"Players":     players(),
 		"Sessions":    sessions(),
 		"Claims":      claims(),
+		"Metrics":     metrics(),
 		"Lists":       lists(),
 		"Export":      exports(),
 		"Values":      values(),

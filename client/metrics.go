@@ -1,0 +1,50 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strconv"
+	"time"
+
+	"game-session-manager/internal/game"
+)
+
+// What the metrics are made of. Each is exactly what the server writes.
+type (
+	// SystemMetrics is what the replicas of the service did in a range of time.
+	SystemMetrics = game.SystemMetrics
+	// MetricsRange selects it. The zero value is the last hour.
+	MetricsRange = game.MetricsRange
+	// MetricsPoint is what one replica did in one step of time.
+	MetricsPoint = game.MetricsPoint
+	// MetricsQuantiles are milliseconds within which shares of the requests were answered.
+	MetricsQuantiles = game.MetricsQuantiles
+	// MetricsPool counts connections to the database.
+	MetricsPool = game.MetricsPool
+)
+
+// Metrics are the calls about what the service did. Take it from a [Client].
+type Metrics struct{ c *Client }
+
+// System answers the stored metrics of a range of time, which the server widens to whole steps. Steps are of whole seconds.
+// It answers [ErrValidation].
+func (s *Metrics) System(ctx context.Context, r MetricsRange) (SystemMetrics, error) {
+	v := url.Values{}
+	setTime(v, "from", r.From)
+	setTime(v, "to", r.To)
+	if r.Step != 0 {
+		v.Set("step", strconv.FormatInt(int64(r.Step/time.Second), 10))
+	}
+	q := read(basePath+"/metrics/system", v)
+	if r.Step%time.Second != 0 {
+		q.err = errors.New("MetricsRange: Step must be of whole seconds")
+	}
+	return fetch[SystemMetrics](ctx, s.c, q)
+}
+
+func setTime(v url.Values, name string, t time.Time) {
+	if !t.IsZero() {
+		v.Set(name, t.UTC().Format(time.RFC3339Nano))
+	}
+}

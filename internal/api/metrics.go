@@ -1,0 +1,44 @@
+package api
+
+import (
+	"context"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"game-session-manager/internal/game"
+)
+
+type systemMetricsIn struct {
+	From time.Time `query:"from" doc:"The begin of the range (RFC 3339); at most seven days before its end. Left out, it is an hour before the end."`
+	To   time.Time `query:"to" doc:"The end of the range (RFC 3339). Left out, it is now."`
+	Step int       `query:"step" minimum:"15" maximum:"86400" doc:"Seconds between points, of which there may be 1,000 in the range. Left out, it is such that there are about 240."`
+}
+
+type systemMetricsOut struct{ Body game.SystemMetrics }
+
+func (a *API) getSystemMetrics(ctx context.Context, in *systemMetricsIn) (*systemMetricsOut, error) {
+	m, err := a.Metrics.System(ctx, game.MetricsRange{From: in.From, To: in.To, Step: time.Duration(in.Step) * time.Second})
+	if err != nil {
+		return nil, err
+	}
+	return &systemMetricsOut{m}, nil
+}
+
+// metricsAnswer completes the schemas of the metrics.
+func metricsAnswer(r huma.Registry) {
+	r.Schema(reflect.TypeFor[game.SystemMetrics](), true, "")
+	r.Map()["SystemMetrics"].Properties["items"].Nullable = false
+	point := r.Map()["MetricsPoint"]
+	point.Properties["pool"] = &huma.Schema{
+		AnyOf: []*huma.Schema{{Ref: point.Properties["pool"].Ref}, {Type: "null"}},
+	}
+	for _, name := range []string{"SystemMetrics", "MetricsPoint", "MetricsQuantiles", "MetricsPool"} {
+		for field, p := range r.Map()[name].Properties {
+			if p.Ref == "" {
+				p.Description = metricsDocs[field]
+			}
+		}
+	}
+}

@@ -1,0 +1,249 @@
+package game
+
+import (
+	"context"
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// Limits of what is asked of the stored metrics.
+const (
+	MinMetricsStep   = 15 * time.Second // how often a replica writes
+	MaxMetricsStep   = 24 * time.Hour
+	MaxMetricsRange  = 7 * 24 * time.Hour // all samples of it are read
+	MaxMetricsPoints = 1000               // of one replica
+
+	usualMetricsRange  = time.Hour
+	usualMetricsPoints = 240
+	metricsPage        = 1000
+)
+
+// MetricsSample is what one replica did in a period, and how things stood at its end.
+type MetricsSample struct {
+	At        time.Time `json:"at"`         // the end of the period
+	Replica   string    `json:"replica"`    // the process that tells it: unique among those on one database
+	ExpiresAt time.Time `json:"expires_at"` // when it may be removed
+
+	// Amounts of the period.
+	Seconds      float64 `json:"seconds"` // how long it was
+	Requests     int64   `json:"requests"`
+	ClientErrors int64   `json:"client_errors"` // requests answered with 4xx
+	Errors       int64   `json:"errors"`        // requests answered with 5xx
+	Latency      Latency `json:"latency"`
+
+	// The state at its end. What is stored is counted in the whole database, and so by each replica.
+	Sessions    map[SessionStatus]int64 `json:"sessions"`
+	Members     int64                   `json:"members"` // seats held in live sessions
+	Players     int64                   `json:"players"`
+	MemoryBytes int64                   `json:"memory_bytes"`
+	Goroutines  int64                   `json:"goroutines"`
+	Pool        *MetricsPool            `json:"pool"` // nil where the engine has no pool
+}
+
+// MetricsPool counts the connections to the database.
+type MetricsPool struct {
+	InUse   int64 `json:"in_use"`
+	Idle    int64 `json:"idle"`
+	Waiting int64 `json:"waiting"` // callers who wait for one
+}
+
+// MetricsPoint is what one replica did in one step of time.
+type MetricsPoint struct {
+	At           time.Time               `json:"at"` // the begin of the step
+	Replica      string                  `json:"replica"`
+	Seconds      float64                 `json:"seconds"`
+	Requests     int64                   `json:"requests"`
+	ClientErrors int64                   `json:"client_errors"`
+	Errors       int64                   `json:"errors"`
+	LatencyMS    MetricsQuantiles        `json:"latency_ms"`
+	LiveSessions int64                   `json:"live_sessions"`
+	Sessions     map[SessionStatus]int64 `json:"sessions"`
+	Members      int64                   `json:"members"`
+	Players      int64                   `json:"players"`
+	MemoryBytes  int64                   `json:"memory_bytes"`
+	Goroutines   int64                   `json:"goroutines"`
+	Pool         *MetricsPool            `json:"pool"`
+}
+
+// MetricsQuantiles are milliseconds within which that share of the requests was answered; nil if there were none.
+type MetricsQuantiles struct {
+	P50 *float64 `json:"p50"`
+	P95 *float64 `json:"p95"`
+	P99 *float64 `json:"p99"`
+}
+
+// MetricsRange asks for a range of time. The zero value is the last hour.
+type MetricsRange struct {
+	From time.Time     // zero for an hour before To
+	To   time.Time     // zero for now
+	Step time.Duration // in whole seconds; zero for one that gives about 240 points
+}
+
+// SystemMetrics is the answer to a [MetricsRange].
+type SystemMetrics struct {
+	From        time.Time      `json:"from"`
+	To          time.Time      `json:"to"`
+	StepSeconds int64          `json:"step_seconds"`
+	Items       []MetricsPoint `json:"items"` // by time, and by replica within a step; steps without samples are left out
+}
+
+// Metrics answers what was stored of the system's metrics.
+type Metrics struct {
+	store MetricsStore
+	now   func() time.Time
+}
+
+// NewMetrics returns the metrics of a store.
+func NewMetrics(d Deps) *Metrics { return &Metrics{store: d.Store, now: d.Now} }
+
+// System answers a range of time, widened to whole steps, so that no point shows a part of its step only. It answers
+// ErrValidation.
+func (m *Metrics) System(ctx context.Context, r MetricsRange) (SystemMetrics, error) {
+	r, err := r.resolve(m.now())
+	if err != nil {
+		return SystemMetrics{}, err
+	}
+	steps := metricsSteps{step: r.Step, items: []MetricsPoint{}}
+	q := MetricsQuery{From: r.From, To: r.To, Limit: metricsPage}
+	for more := true; more; {
+		samples, err := m.store.Metrics(ctx, q)
+		if err != nil {
+			return SystemMetrics{}, err
+		}
+		for _, s := range samples {
+			steps.add(s)
+			q.After = s.Position()
+		}
+		more = len(samples) == q.Limit
+	}
+	return SystemMetrics{From: r.From, To: r.To, StepSeconds: int64(r.Step / time.Second), Items: steps.end()}, nil
+}
+
+// resolve returns the range with nothing left open, and ErrValidation with everything that is wrong with it.
+func (r MetricsRange) resolve(now time.Time) (MetricsRange, error) {
+	if r.To.IsZero() {
+		r.To = now
+	}
+	if r.From.IsZero() {
+		r.From = r.To.Add(-usualMetricsRange)
+	}
+	span := r.To.Sub(r.From)
+	var p problems
+	p.check(span > 0, "from", "must be before to, which is now where it is left out")
+	p.check(span <= MaxMetricsRange, "from", "must be at most %d hours before to", int(MaxMetricsRange.Hours()))
+	// An answer beside these would have times that JSON cannot tell.
+	p.check(1970 <= r.From.Year() && r.To.Year() < 9999, "to", "must be, with from, in the years 1970 to 9998")
+	if whole := r.Step%time.Second == 0; r.Step != 0 && (!whole || r.Step < MinMetricsStep || r.Step > MaxMetricsStep) {
+		p.add("step", "must be %d to %d whole seconds", int(MinMetricsStep.Seconds()), int(MaxMetricsStep.Seconds()))
+	} else if r.Step != 0 && span <= MaxMetricsRange {
+		p.check(span <= MaxMetricsPoints*r.Step, "step", "is too short: the range must have at most %d steps", MaxMetricsPoints)
+	}
+	if err := p.err(); err != nil {
+		return MetricsRange{}, err
+	}
+	if r.Step == 0 {
+		r.Step = usualStep(span)
+	}
+	r.From = r.From.UTC().Truncate(r.Step)
+	if end := r.To.UTC().Truncate(r.Step); end.Before(r.To) {
+		r.To = end.Add(r.Step)
+	} else {
+		r.To = end
+	}
+	return r, nil
+}
+
+// usualStep returns the shortest step that people count in which divides the span into no more points than a chart shows.
+func usualStep(span time.Duration) time.Duration {
+	for _, step := range []time.Duration{
+		MinMetricsStep, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+	} {
+		if span <= usualMetricsPoints*step {
+			return step
+		}
+	}
+	return time.Hour // 168 points in the longest range
+}
+
+// metricsSteps merges samples, which come in the order of their times, into one point for each step and replica.
+type metricsSteps struct {
+	step  time.Duration
+	begin time.Time // of the step that is being merged
+	sums  map[string]MetricsSample
+	items []MetricsPoint
+}
+
+func (m *metricsSteps) add(s MetricsSample) {
+	if begin := s.At.Truncate(m.step); m.sums == nil || !begin.Equal(m.begin) {
+		m.end()
+		m.begin, m.sums = begin, make(map[string]MetricsSample)
+	}
+	if sum, ok := m.sums[s.Replica]; ok {
+		s = sum.plus(s)
+	}
+	m.sums[s.Replica] = s
+}
+
+// end closes the step that is being merged and returns all points.
+func (m *metricsSteps) end() []MetricsPoint {
+	for _, replica := range slices.Sorted(maps.Keys(m.sums)) {
+		m.items = append(m.items, m.sums[replica].point(m.begin))
+	}
+	m.sums = nil
+	return m.items
+}
+
+// plus returns a sample and the next one of its replica as one. Amounts add up. The state is that of the end: one that was
+// true, in which the numbers fit each other, where a mean would be neither.
+func (s MetricsSample) plus(next MetricsSample) MetricsSample {
+	next.Seconds += s.Seconds
+	next.Requests += s.Requests
+	next.ClientErrors += s.ClientErrors
+	next.Errors += s.Errors
+	next.Latency = s.Latency.Plus(next.Latency)
+	return next
+}
+
+func (s MetricsSample) point(at time.Time) MetricsPoint {
+	p := MetricsPoint{
+		At: at, Replica: s.Replica, Seconds: thousandths(s.Seconds), Requests: s.Requests, ClientErrors: s.ClientErrors, Errors: s.Errors,
+		LatencyMS: MetricsQuantiles{P50: s.milliseconds(0.5), P95: s.milliseconds(0.95), P99: s.milliseconds(0.99)},
+		Sessions:  s.Sessions, Members: s.Members, Players: s.Players, MemoryBytes: s.MemoryBytes, Goroutines: s.Goroutines, Pool: s.Pool,
+	}
+	for status, n := range s.Sessions {
+		if !status.Terminal() {
+			p.LiveSessions += n
+		}
+	}
+	return p
+}
+
+func (s MetricsSample) milliseconds(q float64) *float64 {
+	seconds, ok := s.Latency.Quantile(q)
+	if !ok {
+		return nil
+	}
+	return new(thousandths(seconds * 1000))
+}
+
+// thousandths rounds away what only the arithmetic has put there.
+func thousandths(f float64) float64 { return math.Round(f*1000) / 1000 }
+
+// Position is where the sample stands in a list.
+func (s MetricsSample) Position() MetricsPosition {
+	return MetricsPosition{At: s.At, Replica: s.Replica}
+}
+
+// PurgeMetrics removes samples that have expired, and answers how many. It is for background work.
+func PurgeMetrics(ctx context.Context, store MetricsStore, now time.Time) (int, error) {
+	total := 0
+	for {
+		n, err := store.PurgeMetrics(ctx, now, purgeBatch)
+		total += n
+		if err != nil || n < purgeBatch {
+			return total, err
+		}
+	}
+}
