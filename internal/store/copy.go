@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,7 +59,7 @@ const (
 type Copied struct {
 	Noun     string
 	Count    int    // on both sides
-	Written  int    // by this copy; claims that were there count too
+	Written  int    // by this copy; claims and samples that were there count too
 	Checksum string // SHA-256 of all documents in their order, in a form that no engine has a part in
 }
 
@@ -102,7 +104,39 @@ func nouns(now time.Time) []noun {
 			},
 			find: func(ctx context.Context, s game.Store, c game.Claim) (game.Claim, error) { return s.Claim(ctx, c, now) },
 		},
+		documents[game.MetricsSample]{
+			called: "metrics",
+			page: func(ctx context.Context, s game.Store, after string) ([]game.MetricsSample, error) {
+				return s.Metrics(ctx, game.MetricsQuery{From: firstSample, To: endOfTime, After: positionOf(after), Limit: copyPage})
+			},
+			id:    idOfSample,
+			skip:  func(m game.MetricsSample) bool { return !m.ExpiresAt.After(now) },
+			write: func(ctx context.Context, s game.Store, m game.MetricsSample) error { return s.AppendMetrics(ctx, m) },
+			find: func(context.Context, game.Store, game.MetricsSample) (game.MetricsSample, error) {
+				return game.MetricsSample{}, errors.ErrUnsupported // a sample is appended where it is, too
+			},
+		},
 	}
+}
+
+// The range of all samples.
+var (
+	firstSample = time.UnixMilli(0).UTC()
+	endOfTime   = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+)
+
+// idOfSample writes a position so that ids are in the order of the list.
+func idOfSample(m game.MetricsSample) string {
+	return fmt.Sprintf("%015d %s", m.At.UnixMilli(), m.Replica)
+}
+
+func positionOf(id string) game.MetricsPosition {
+	at, replica, _ := strings.Cut(id, " ")
+	ms, err := strconv.ParseInt(at, 10, 64)
+	if err != nil { // of the empty id
+		return game.MetricsPosition{}
+	}
+	return game.MetricsPosition{At: time.UnixMilli(ms).UTC(), Replica: replica}
 }
 
 // noun is a kind of document, whatever its type.

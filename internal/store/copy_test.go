@@ -110,6 +110,12 @@ func fill(tb testing.TB, s game.Store, players, sessions int) {
 		_, err := s.Claim(tb.Context(), c, t0.Add(-time.Hour))
 		return err
 	})
+	concurrently(tb, 30, func(i int) error {
+		return s.AppendMetrics(tb.Context(), game.MetricsSample{
+			At: t0.Add(time.Duration(i/2) * time.Second), Replica: []string{"a b", "c"}[i%2], ExpiresAt: t0.Add(time.Duration(i-10) * time.Hour), Requests: int64(i),
+			Sessions: map[game.SessionStatus]int64{game.StatusOpen: 3},
+		})
+	})
 }
 
 func concurrently(tb testing.TB, n int, do func(i int) error) {
@@ -145,10 +151,13 @@ func wantCopied(t *testing.T, got []store.Copied, want ...store.Copied) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got\n%s", d)
 	}
-	if n := reflect.TypeFor[game.ExportStore]().NumMethod(); len(got) != n {
-		t.Errorf("%d nouns are copied, of %d that are exported", len(got), n)
+	if n := reflect.TypeFor[game.ExportStore]().NumMethod() + 1; len(got) != n { // metrics have a list of all
+		t.Errorf("%d nouns are copied, of %d that there are", len(got), n)
 	}
 }
+
+// samples are those that fill has stored and that have not expired.
+var samples = store.Copied{Noun: "metrics", Count: 19, Written: 19}
 
 func TestCopy(t *testing.T) {
 	t.Parallel()
@@ -162,8 +171,8 @@ func TestCopy(t *testing.T) {
 		}})
 		ok(t, err)
 		wantCopied(t, copied, store.Copied{Noun: "players", Count: 1234, Written: 1234},
-			store.Copied{Noun: "sessions", Count: 321, Written: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310})
-		if d := cmp.Diff([]string{"copy players", "copy sessions", "copy idempotency", "verify players", "verify sessions", "verify idempotency"}, steps); d != "" {
+			store.Copied{Noun: "sessions", Count: 321, Written: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310}, samples)
+		if d := cmp.Diff([]string{"copy players", "copy sessions", "copy idempotency", "copy metrics", "verify players", "verify sessions", "verify idempotency", "verify metrics"}, steps); d != "" {
 			t.Error(d)
 		}
 		before, err := from.Stats(t.Context())
@@ -180,7 +189,7 @@ func TestCopy(t *testing.T) {
 		}
 		copied, err = run(t, store.Copying{From: from, To: to, Resume: true})
 		ok(t, err)
-		wantCopied(t, copied, store.Copied{Noun: "players", Count: 1234}, store.Copied{Noun: "sessions", Count: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310})
+		wantCopied(t, copied, store.Copied{Noun: "players", Count: 1234}, store.Copied{Noun: "sessions", Count: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310}, samples)
 	})
 }
 
@@ -205,7 +214,7 @@ func TestCopyResumes(t *testing.T) {
 		}
 		copied, err := run(t, store.Copying{From: from, To: to, Resume: true})
 		ok(t, err)
-		wantCopied(t, copied, store.Copied{Noun: "players", Count: 500}, store.Copied{Noun: "sessions", Count: 200}, store.Copied{Noun: "idempotency", Count: 189, Written: 189})
+		wantCopied(t, copied, store.Copied{Noun: "players", Count: 500}, store.Copied{Noun: "sessions", Count: 200}, store.Copied{Noun: "idempotency", Count: 189, Written: 189}, samples)
 	})
 }
 
