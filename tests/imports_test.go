@@ -24,11 +24,13 @@ func mayImport() map[string][]string {
 		"internal/observe":           {"internal/game"},
 		"internal/store/sqlitestore": {"internal/game"},
 		"internal/store/mongostore":  {"internal/game"},
-		"internal/store/storetest":   {"internal/game"},
-		"client":                     {"internal/game"},
-		"internal/game":              {},
-		"internal/config":            {},
-		"tests":                      {},
+
+		"internal/store/mongostore/mongotest": {},
+		"internal/store/storetest":            {"internal/game"},
+		"client":                              {"internal/game"},
+		"internal/game":                       {},
+		"internal/config":                     {},
+		"tests":                               {},
 	}
 }
 
@@ -36,7 +38,7 @@ func mayImport() map[string][]string {
 func onlyFor() map[string][]string {
 	return map[string][]string{
 		"modernc.org/sqlite":          {"internal/store/sqlitestore"},
-		"go.mongodb.org/mongo-driver": {"internal/store/mongostore"},
+		"go.mongodb.org/mongo-driver": {"internal/store/mongostore", "internal/store/mongostore/mongotest"},
 		module + "internal/config":    {"cmd/gsm", "internal/gsmtest"},
 	}
 }

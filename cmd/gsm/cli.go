@@ -23,16 +23,19 @@ const (
 	exitAddress  = 3 // an address to listen on is taken or not ours
 	exitLocked   = 4 // another gsm serves the database
 	exitDatabase = 5 // the database cannot be used
+	exitFindings = 6 // the database can be used, and is not as it should be
 )
 
 const description = `The game session manager: keeps the players and game sessions of online games.
 
 Start it with "gsm serve"; every flag has an environment variable. Exit codes: 0 done, 1 failed, 2 wrong usage or
-configuration, 3 address taken, 4 database in use by another gsm, 5 database cannot be used.`
+configuration, 3 address taken, 4 database in use by another gsm, 5 database cannot be used, 6 database checked and not
+as it should be.`
 
 // cli is the command line.
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve the API until SIGINT or SIGTERM."`
+	DB      dbCmd      `cmd:"" name:"db" help:"Prepare, check, copy and back up databases."`
 	Config  configCmd  `cmd:"" help:"Print the effective configuration of serve as environment variables, secrets masked."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
@@ -86,12 +89,14 @@ func report(w io.Writer, err error) int {
 		_, _ = fmt.Fprintln(w, "gsm:", strings.TrimSuffix(line, "\n")) // nowhere left to tell
 	}
 	switch {
-	case errors.As(err, new(usageError)), errors.Is(err, store.ErrUnknownScheme), errors.Is(err, store.ErrBadURL):
+	case errors.As(err, new(usageError)), errors.Is(err, store.ErrUnknownScheme), errors.Is(err, store.ErrBadURL), errors.Is(err, store.ErrNoBackup):
 		return exitUsage
 	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EACCES) && errors.As(err, new(*listenError)):
 		return exitAddress
 	case errors.Is(err, sqlitestore.ErrLocked):
 		return exitLocked
+	case errors.As(err, new(findingsError)), errors.Is(err, store.ErrDiffers):
+		return exitFindings
 	case errors.As(err, new(*databaseError)):
 		return exitDatabase
 	}

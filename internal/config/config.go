@@ -14,12 +14,17 @@ import (
 	"time"
 )
 
+// Database is what every command needs that works on a database.
+type Database struct {
+	DatabaseURL  string        `env:"GSM_DATABASE_URL"  default:"sqlite:gsm.db" help:"Where the data is: sqlite:PATH is a file, made if there is none; mongodb://USER:PASSWORD@HOST/NAME?authSource=admin a database of MongoDB or FerretDB, gsm if no name is given."`
+	DatabaseWait time.Duration `env:"GSM_DATABASE_WAIT" default:"0s"            help:"How long to wait at the start for a database server that is still coming up; at most 10m."`
+}
+
 // Server is the configuration of "gsm serve".
 type Server struct {
-	HTTPAddr        string        `env:"GSM_HTTP_ADDR"        default:"127.0.0.1:8080" help:"Where the API listens. Port 0 takes a free one, which the log tells."`
-	OpsAddr         string        `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where Prometheus metrics (/metrics) and profiles (/debug/pprof/) are."`
-	DatabaseURL     string        `env:"GSM_DATABASE_URL"     default:"sqlite:gsm.db"       help:"Where the data is: sqlite:PATH is a file, made if there is none; mongodb://USER:PASSWORD@HOST/NAME?authSource=admin a database of MongoDB or FerretDB, gsm if no name is given."`
-	DatabaseWait    time.Duration `env:"GSM_DATABASE_WAIT"    default:"0s"  help:"How long to wait at the start for a database server that is still coming up; at most 10m."`
+	HTTPAddr string `env:"GSM_HTTP_ADDR"        default:"127.0.0.1:8080" help:"Where the API listens. Port 0 takes a free one, which the log tells."`
+	OpsAddr  string `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where Prometheus metrics (/metrics) and profiles (/debug/pprof/) are."`
+	Database
 	LogLevel        string        `env:"GSM_LOG_LEVEL"        default:"info"            enum:"debug,info,warn,error" help:"The least level of lines that are logged: debug, info, warn or error. Debug shows each operation of the database."`
 	LogFormat       string        `env:"GSM_LOG_FORMAT"       default:"auto"            enum:"auto,json,text"        help:"The form of log lines on standard output: json, text, or auto, which is text on a terminal and json elsewhere."`
 	RequestTimeout  time.Duration `env:"GSM_REQUEST_TIMEOUT"  default:"10s"  help:"How long a request may take, 1s to 60s; the same in every process on one database."`
@@ -78,9 +83,11 @@ func within(name string, d, least, most time.Duration) error {
 // Lines returns the effective values as NAME=value, in the order of the struct and with secrets masked.
 func (s *Server) Lines() []string {
 	v := reflect.ValueOf(*s)
-	lines := make([]string, 0, v.NumField())
-	for i := range v.NumField() {
-		lines = append(lines, fmt.Sprintf("%s=%s", v.Type().Field(i).Tag.Get("env"), mask(fmt.Sprint(v.Field(i).Interface()))))
+	var lines []string
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if !f.Anonymous {
+			lines = append(lines, fmt.Sprintf("%s=%s", f.Tag.Get("env"), mask(fmt.Sprint(v.FieldByIndex(f.Index).Interface()))))
+		}
 	}
 	return lines
 }

@@ -27,6 +27,8 @@ type Store interface {
 	SessionStore
 	ClaimStore
 	MetricsStore
+	ExportStore
+	Inspector
 
 	// Ping tells whether the store answers and takes writes, and its facts for an operator: names and values are the
 	// engine's own. Facts may come with an error.
@@ -88,6 +90,36 @@ type MetricsStore interface {
 	// PurgeMetrics removes samples that have expired at the time (one expires at its ExpiresAt), at most limit of them,
 	// and answers how many.
 	PurgeMetrics(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// ExportStore reads everything that is stored, for copies and checks: of all projects, with the marks of erasures and the
+// claims that have expired. Every document that was there before the first page was asked for and is there after the last
+// one is on exactly one page; what is written meanwhile may be on one.
+//
+// A page has the documents that come next after an id, the empty one for the first page: at most limit of them, which is
+// above zero, in the order of their ids as bytes, which is that of their creation. One that has fewer is the last.
+type ExportStore interface {
+	ExportPlayers(ctx context.Context, after PlayerID, limit int) ([]Player, error)
+	ExportSessions(ctx context.Context, after SessionID, limit int) ([]Session, error)
+	// ExportClaims pages by the claims' keys.
+	ExportClaims(ctx context.Context, after string, limit int) ([]Claim, error)
+}
+
+// Inspector finds what an engine keeps beside documents, to search them or to hold them unique, and does not agree with
+// them: a copy of a field that is another, an entry too few or too many. It finds documents that cannot be read, too.
+type Inspector interface {
+	// Inspect tells every finding, in the caller's goroutine, and repairs it first if it is told to and can: the documents
+	// are what is true, and stay as they are. It may be called while others use the store, in this process and in others,
+	// and then tells nothing that is only under way. Its error says that it could not go on.
+	Inspect(ctx context.Context, repair bool, tell func(Finding)) error
+}
+
+// Finding is a promise that what is stored does not keep.
+type Finding struct {
+	Collection string // "players", "sessions", "idempotency"; "database" for the whole
+	ID         string // of the document, empty for none
+	Problem    string // what follows the id in a sentence, such as "cannot be read"; of the document it has ids only
+	Repaired   bool
 }
 
 // PlayerQuery selects players. The zero value of a filter, other than of Project, selects all.

@@ -140,6 +140,26 @@ func (s *store) PurgeMetrics(ctx context.Context, now time.Time, limit int) (n i
 	return s.inner.PurgeMetrics(ctx, now, limit)
 }
 
+func (s *store) ExportPlayers(ctx context.Context, after game.PlayerID, limit int) (p []game.Player, err error) {
+	defer s.observe(ctx, "export_players", "players", &err)()
+	return s.inner.ExportPlayers(ctx, after, limit)
+}
+
+func (s *store) ExportSessions(ctx context.Context, after game.SessionID, limit int) (v []game.Session, err error) {
+	defer s.observe(ctx, "export_sessions", "sessions", &err)()
+	return s.inner.ExportSessions(ctx, after, limit)
+}
+
+func (s *store) ExportClaims(ctx context.Context, after string, limit int) (c []game.Claim, err error) {
+	defer s.observe(ctx, "export_claims", "idempotency", &err)()
+	return s.inner.ExportClaims(ctx, after, limit)
+}
+
+func (s *store) Inspect(ctx context.Context, repair bool, tell func(game.Finding)) (err error) {
+	defer s.observe(ctx, "inspect", "", &err)()
+	return s.inner.Inspect(ctx, repair, tell)
+}
+
 func (s *store) Ping(ctx context.Context) (f game.Facts, err error) {
 	defer s.observe(ctx, "ping", "", &err)()
 	return s.inner.Ping(ctx)

@@ -29,6 +29,13 @@ type Options struct {
 	// Wait is how long Open waits for a server that does not answer yet, and OnWait is called when it does.
 	Wait   time.Duration
 	OnWait func(cause error)
+	// MustExist refuses a database that is not there, instead of making one.
+	MustExist bool
+	// Beside opens the database as it is beside the servers that use it, where only one may otherwise, for tools. It must
+	// be there, and be up to date.
+	Beside bool
+	// ReadOnly says that nothing will be written. It goes with Beside.
+	ReadOnly bool
 }
 
 // Open opens a store:
@@ -47,13 +54,15 @@ func Open(ctx context.Context, rawURL string, o Options) (game.Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := sqlitestore.Open(ctx, path, sqlitestore.Options{OnCommit: o.OnCommit})
+		s, err := sqlitestore.Open(ctx, path, sqlitestore.Options{OnCommit: o.OnCommit, MustExist: o.MustExist, Beside: o.Beside, ReadOnly: o.ReadOnly})
 		if err != nil {
 			return nil, err
 		}
 		return s, nil
 	case "mongodb", "mongodb+srv":
-		s, err := mongostore.Open(ctx, rawURL, mongostore.Options{Wait: o.Wait, OnWait: o.OnWait, OnCommand: o.OnCommand})
+		s, err := mongostore.Open(ctx, rawURL, mongostore.Options{
+			Wait: o.Wait, OnWait: o.OnWait, OnCommand: o.OnCommand, MustExist: o.MustExist, Beside: o.Beside, ReadOnly: o.ReadOnly,
+		})
 		if errors.Is(err, mongostore.ErrBadURL) {
 			return nil, fmt.Errorf("%w: %w", ErrBadURL, err)
 		}
@@ -62,8 +71,7 @@ func Open(ctx context.Context, rawURL string, o Options) (game.Store, error) {
 		}
 		return s, nil
 	}
-	// The URL may hold a password and is not repeated.
-	return nil, fmt.Errorf("%w: the URL must begin with sqlite:, as in sqlite:gsm.db, or with mongodb:, as in mongodb://localhost:27017/gsm", ErrUnknownScheme)
+	return nil, errUnknown()
 }
 
 // filePath returns the path in what follows sqlite: in a URL. It is taken as it is written, without escapes.
@@ -81,4 +89,41 @@ func filePath(rest string) (string, error) {
 		return "", fmt.Errorf("%w: sqlite: is followed by the path of a file and no more, as in sqlite:gsm.db: there are no options after a ? and no databases in memory", ErrBadURL)
 	}
 	return rest, nil
+}
+
+// ErrNoBackup says that the engine's own means make backups of it.
+var ErrNoBackup = errors.New("gsm makes backups of embedded databases only")
+
+// Backup writes what an embedded database holds at one moment to a new file, beside a running server, and returns the
+// file's size in bytes: see [sqlitestore.Backup]. It answers [ErrNoBackup] for others.
+func Backup(ctx context.Context, rawURL, file string) (int64, error) {
+	scheme, rest, _ := strings.Cut(rawURL, ":")
+	switch scheme {
+	case "sqlite":
+		path, err := filePath(rest)
+		if err != nil {
+			return 0, err
+		}
+		return sqlitestore.Backup(ctx, path, file)
+	case "mongodb", "mongodb+srv":
+		return 0, fmt.Errorf("%w: use mongodump, or the snapshots of whoever hosts it", ErrNoBackup)
+	}
+	return 0, errUnknown()
+}
+
+// Same reports whether two URLs certainly name one database. Two that do not seem to may yet.
+func Same(a, b string) bool {
+	schemeA, restA, _ := strings.Cut(a, ":")
+	schemeB, restB, _ := strings.Cut(b, ":")
+	if schemeA != "sqlite" || schemeB != "sqlite" {
+		return a == b
+	}
+	pathA, errA := filePath(restA)
+	pathB, errB := filePath(restB)
+	return errA == nil && errB == nil && sqlitestore.Same(pathA, pathB)
+}
+
+// errUnknown does not repeat the URL, which may hold a password.
+func errUnknown() error {
+	return fmt.Errorf("%w: the URL must begin with sqlite:, as in sqlite:gsm.db, or with mongodb:, as in mongodb://localhost:27017/gsm", ErrUnknownScheme)
 }

@@ -64,7 +64,7 @@ func (s *Store) hello(ctx context.Context) (h hello, err error) {
 }
 
 // probe finds out what the server is and does. It answers [ErrUnfit] for one that does not keep names unique.
-func (s *Store) probe(ctx context.Context) error {
+func (s *Store) probe(ctx context.Context, o Options) error {
 	h, err := s.hello(ctx)
 	if err != nil {
 		return err
@@ -84,11 +84,13 @@ func (s *Store) probe(ctx context.Context) error {
 	}
 	// This is how the driver decides whether to send them as such.
 	s.server.RetryableWrites = h.SessionsMinutes != nil && (h.SetName != "" || h.sharded())
-	if err := s.probeUnique(ctx); err != nil {
-		return err
-	}
-	if s.server.Validators, err = s.probeValidators(ctx); err != nil {
-		return err
+	if !o.ReadOnly {
+		if err := s.probeUnique(ctx); err != nil {
+			return err
+		}
+		if s.server.Validators, err = s.probeValidators(ctx); err != nil {
+			return err
+		}
 	}
 	s.server.OrderedIndexes, err = s.probeOrder(ctx)
 	return err

@@ -137,7 +137,7 @@ func (s *Store) collection(name string, lists *readpref.ReadPref) collection {
 // explain says what a failure to open the database means and what to do about it.
 func (set settings) explain(err error) error {
 	switch {
-	case errors.Is(err, ErrNewerSchema), errors.Is(err, ErrUnfit), errors.Is(err, context.Canceled):
+	case errors.Is(err, ErrNewerSchema), errors.Is(err, ErrOlderSchema), errors.Is(err, ErrMissing), errors.Is(err, ErrUnfit), errors.Is(err, context.Canceled):
 		return err // says it all
 	case hasCode(err, codeAuthentication):
 		return fmt.Errorf("%w: user %q cannot log in at %s: check the name, the password and authSource, the database that knows the user (often authSource=admin)",

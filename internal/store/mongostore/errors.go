@@ -22,6 +22,10 @@ var (
 	ErrRefused = errors.New("the database refuses the user")
 	// ErrNewerSchema says that a newer gsm has prepared the database.
 	ErrNewerSchema = errors.New("the database is of a newer version")
+	// ErrOlderSchema says that an older gsm has prepared the database, and that it was to be opened as it is.
+	ErrOlderSchema = errors.New("the database is of an older version")
+	// ErrMissing says that the database was to be there and is not.
+	ErrMissing = errors.New("the database does not exist")
 	// ErrUnfit says that the server cannot keep the promises.
 	ErrUnfit = errors.New("the server is not fit to be used")
 )

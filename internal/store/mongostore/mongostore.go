@@ -27,6 +27,12 @@ type Options struct {
 	OnWait func(cause error)
 	// OnCommand is called after each command, by the goroutine that sent it, with the context of the call.
 	OnCommand func(context.Context, game.Command)
+	// MustExist refuses a database that is not there, instead of making one.
+	MustExist bool
+	// Beside opens the database as it is. It must be there, and be up to date.
+	Beside bool
+	// ReadOnly keeps the opening from writing. It goes with Beside.
+	ReadOnly bool
 }
 
 // Store is a [game.Store] in a MongoDB database.
@@ -50,7 +56,8 @@ var _ game.Store = (*Store)(nil)
 
 // Open connects to the database that a mongodb: or mongodb+srv: URL names, finds out what its server can do, and creates
 // the collections, indexes and validators that are missing. It answers [ErrBadURL], [ErrUnreachable], [ErrRefused],
-// [ErrNewerSchema], [ErrUnfit], or what else is wrong, in a sentence for the operator. The context bounds opening only.
+// [ErrNewerSchema], [ErrOlderSchema],
+// [ErrMissing], [ErrUnfit], or what else is wrong, in a sentence for the operator. The context bounds opening only.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	settings, err := parse(url)
 	if err != nil {
@@ -60,18 +67,18 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err := s.connect(ctx, settings, o); err != nil {
 		return nil, err
 	}
-	if err := s.prepare(ctx); err != nil {
+	if err := s.prepare(ctx, o); err != nil {
 		return nil, errors.Join(settings.explain(err), s.Close())
 	}
 	return s, nil
 }
 
 // prepare finds out what the server is, and brings the database up to date.
-func (s *Store) prepare(ctx context.Context) error {
-	if err := s.migrate(ctx); err != nil {
+func (s *Store) prepare(ctx context.Context, o Options) error {
+	if err := s.migrate(ctx, o); err != nil {
 		return err
 	}
-	return s.probe(ctx)
+	return s.probe(ctx, o)
 }
 
 // enter lets a call in unless the store is closed. Whoever is in must leave.

@@ -14,6 +14,7 @@ import (
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store/mongostore"
+	"game-session-manager/internal/store/mongostore/mongotest"
 )
 
 // withOption returns a URL with one more option.
@@ -72,7 +73,7 @@ func TestUnreachable(t *testing.T) {
 
 func TestWrongPassword(t *testing.T) {
 	t.Parallel()
-	u, err := url.Parse(testServer(t))
+	u, err := url.Parse(mongotest.Server(t))
 	must(t, err)
 	if u.User == nil {
 		t.Skip("the server has no users")
@@ -83,7 +84,7 @@ func TestWrongPassword(t *testing.T) {
 
 func TestNewerSchema(t *testing.T) {
 	t.Parallel()
-	url := freshDatabase(t, testServer(t))
+	url := mongotest.Database(t)
 	s := openTest(t, url, mongostore.Options{})
 	must(t, s.RunCommand(t.Context(), bson.D{{Key: "update", Value: "meta"}, {Key: "updates", Value: bson.A{bson.D{
 		{Key: "q", Value: bson.D{{Key: "_id", Value: "schema"}}}, {Key: "u", Value: bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: 99}}}}},
@@ -94,7 +95,7 @@ func TestNewerSchema(t *testing.T) {
 // TestOpenTogether opens an empty database many times at once.
 func TestOpenTogether(t *testing.T) {
 	t.Parallel()
-	url := freshDatabase(t, testServer(t))
+	url := mongotest.Database(t)
 	var opening sync.WaitGroup
 	for range 8 {
 		opening.Go(func() {
@@ -124,7 +125,7 @@ func TestOpenTogether(t *testing.T) {
 // TestWaiting opens a database whose server comes up a moment later.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
-	database := freshDatabase(t, testServer(t))
+	database := mongotest.Database(t)
 	u, err := url.Parse(database)
 	must(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0") // takes the port, and closes every connection
@@ -183,7 +184,7 @@ func TestCommandsAreTold(t *testing.T) {
 	type key struct{}
 	var mu sync.Mutex
 	told := map[string]int{}
-	s := openTest(t, freshDatabase(t, testServer(t)), mongostore.Options{OnCommand: func(ctx context.Context, c game.Command) {
+	s := openTest(t, mongotest.Database(t), mongostore.Options{OnCommand: func(ctx context.Context, c game.Command) {
 		mu.Lock()
 		defer mu.Unlock()
 		if ctx.Value(key{}) != nil {

@@ -7,13 +7,14 @@ import (
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store/mongostore"
+	"game-session-manager/internal/store/mongostore/mongotest"
 )
 
 // TestPlans explains every list that the API can ask for. None reads a whole collection, and none is sorted in memory where
 // the server has indexes that give an order, which every MongoDB does.
 func TestPlans(t *testing.T) {
 	t.Parallel()
-	s := openTest(t, freshDatabase(t, testServer(t)), mongostore.Options{})
+	s := openTest(t, mongotest.Database(t), mongostore.Options{})
 	for range 50 { // an empty collection is read in other ways
 		must(t, s.CreatePlayer(t.Context(), newPlayer()))
 		must(t, s.CreateSession(t.Context(), newSession()))

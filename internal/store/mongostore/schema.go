@@ -175,18 +175,25 @@ const (
 
 // migrate creates what is missing in the database. It may run in several processes at once, and changes nothing where
 // nothing is missing.
-func (s *Store) migrate(ctx context.Context) error {
+func (s *Store) migrate(ctx context.Context, o Options) error {
 	meta := s.database.Collection(metaCollection)
 	var stored struct {
 		Version int `bson:"version"`
 	}
 	err := meta.FindOne(ctx, bson.D{{Key: "_id", Value: "schema"}}).Decode(&stored)
-	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+	switch {
+	case err != nil && !errors.Is(err, mongo.ErrNoDocuments):
 		return err
-	}
-	if stored.Version > schemaVersion {
+	case stored.Version > schemaVersion:
 		return fmt.Errorf("%w: database %s has schema version %d and this gsm knows versions up to %d: run the newer gsm, or restore a backup made before the upgrade",
 			ErrNewerSchema, s.database.Name(), stored.Version, schemaVersion)
+	case stored.Version == 0 && (o.MustExist || o.Beside):
+		return fmt.Errorf("%w: %s has nothing of gsm in it: check its name, which follows the hosts in the URL", ErrMissing, s.database.Name())
+	case stored.Version < schemaVersion && o.Beside:
+		return fmt.Errorf("%w: database %s has schema version %d and this gsm works on version %d: start a server of this version, or run gsm db init",
+			ErrOlderSchema, s.database.Name(), stored.Version, schemaVersion)
+	case o.Beside:
+		return nil
 	}
 	for name, d := range designs() {
 		if err := s.build(ctx, name, d); err != nil {

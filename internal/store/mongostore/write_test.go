@@ -11,6 +11,7 @@ import (
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store/mongostore"
+	"game-session-manager/internal/store/mongostore/mongotest"
 )
 
 const project = game.DefaultProject
@@ -31,7 +32,7 @@ func newPlayer() game.Player {
 // troubled returns a store behind a proxy, and another on the same database that has no troubles.
 func troubled(t *testing.T) (p *proxy, s, other *mongostore.Store) {
 	t.Helper()
-	url := freshDatabase(t, testServer(t))
+	url := mongotest.Database(t)
 	p = newProxy(t, url)
 	return p, openTest(t, p.url, mongostore.Options{}), openTest(t, url, mongostore.Options{})
 }

@@ -35,7 +35,11 @@ type statement interface {
 // dial connects to the file, which must exist, and runs the pragmas.
 func dial(ctx context.Context, path string, pragmas ...string) (*conn, error) {
 	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: "mode=rw&_busy_timeout=" + busyTimeout}
-	connector, err := sqlite.NewConnector(dsn.String())
+	return connect(ctx, dsn.String(), pragmas...)
+}
+
+func connect(ctx context.Context, dsn string, pragmas ...string) (*conn, error) {
+	connector, err := sqlite.NewConnector(dsn)
 	if err != nil {
 		return nil, err
 	}
@@ -66,12 +70,15 @@ func (c *conn) forget() {
 }
 
 // script runs statements that are run once.
-func (c *conn) script(sql string) error {
+func (c *conn) script(sql string) error { return c.scriptUntil(context.Background(), sql) }
+
+// scriptUntil is script, interrupted when ctx ends.
+func (c *conn) scriptUntil(ctx context.Context, sql string) error {
 	x, ok := c.driver.(driver.ExecerContext)
 	if !ok {
 		return errors.New("the driver cannot run scripts")
 	}
-	_, err := x.ExecContext(context.Background(), sql, nil)
+	_, err := x.ExecContext(ctx, sql, nil)
 	return err
 }
 

@@ -20,6 +20,10 @@ var (
 	ErrLocked = errors.New("the database is in use")
 	// ErrNewerSchema says that a newer gsm has written the file.
 	ErrNewerSchema = errors.New("the database is of a newer version")
+	// ErrOlderSchema says that an older gsm has written the file, which is not to be changed now.
+	ErrOlderSchema = errors.New("the database is of an older version")
+	// ErrMissing says that the file is not there.
+	ErrMissing = errors.New("there is no database")
 	// ErrForeignFile says that the file is something else than a database of gsm.
 	ErrForeignFile = errors.New("the file is not a database of gsm")
 	// ErrDiskFull says that there is no space left for the file.
@@ -55,7 +59,7 @@ func explain(err error, path string) error {
 		err = e.Err // each sentence names the path itself
 	}
 	switch {
-	case errors.Is(err, ErrForeignFile), errors.Is(err, ErrNewerSchema):
+	case errors.Is(err, ErrForeignFile), errors.Is(err, ErrNewerSchema), errors.Is(err, ErrOlderSchema), errors.Is(err, ErrMissing):
 		return err // says it all
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), primary(err) == sqlite3.SQLITE_FULL,
 		code(err) == sqlite3.SQLITE_IOERR_SHMSIZE: // what SQLite says when the index of the log cannot grow

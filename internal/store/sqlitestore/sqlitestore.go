@@ -51,13 +51,21 @@ type Options struct {
 	// OnCommit is called after each group commit with the number of writes in it and the time that it took. It is
 	// called by the one goroutine that writes, which waits for it.
 	OnCommit func(size int, d time.Duration)
+	// MustExist refuses a file that is not there, instead of making one.
+	MustExist bool
+	// Beside opens the file beside the gsm that serves it, for tools: without the lock that keeps a second server out. The
+	// file must be there and its schema be the newest.
+	Beside bool
+	// ReadOnly fails every write. It goes with Beside.
+	ReadOnly bool
 }
 
 // Store is a [game.Store] in an SQLite file.
 type Store struct {
 	path    string
-	version int // of the schema
-	lock    *flock.Flock
+	options Options
+	version int          // of the schema
+	lock    *flock.Flock // nil beside a server
 	writer  *writer
 	readers *readers
 	codec   codec
@@ -68,8 +76,8 @@ type Store struct {
 var _ game.Store = (*Store)(nil)
 
 // Open opens the file, creates it if it is not there, and brings its schema up to date. It answers [ErrLocked],
-// [ErrForeignFile], [ErrNewerSchema], [ErrDiskFull], or what else is wrong, in a sentence for the operator. The context
-// bounds opening only.
+// [ErrForeignFile], [ErrNewerSchema], [ErrDiskFull], or what else is wrong, in a sentence for the operator; with options
+// that ask for a file as it is, [ErrMissing] and [ErrOlderSchema] too. The context bounds opening only.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	scripts, err := migrations()
 	if err != nil {
@@ -83,15 +91,29 @@ func open(ctx context.Context, path string, o Options, scripts []string) (*Store
 	if err != nil {
 		return nil, explain(err, path)
 	}
-	lock, err := lockFile(path)
-	if err != nil {
-		return nil, err
+	if o.MustExist || o.Beside {
+		if err := exists(path); err != nil {
+			return nil, explain(err, path)
+		}
 	}
-	s := &Store{path: path, version: len(scripts), lock: lock, codec: newCodec()}
-	if err := s.connect(ctx, o, scripts); err != nil {
-		return nil, errors.Join(explain(err, path), lock.Close())
+	s := &Store{path: path, options: o, version: len(scripts), codec: newCodec()}
+	if !o.Beside {
+		if s.lock, err = lockFile(path); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.connect(ctx, scripts); err != nil {
+		return nil, errors.Join(explain(err, path), s.unlock())
 	}
 	return s, nil
+}
+
+func exists(path string) error {
+	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w at %s: look for it, or make an empty one with gsm db init", ErrMissing, path)
+	}
+	return err
 }
 
 // resolve returns the one path of a file that may be linked to, so that there is one lock for it. The file need not be
@@ -144,9 +166,18 @@ func lockFile(path string) (*flock.Flock, error) {
 	return lock, nil
 }
 
-func (s *Store) connect(ctx context.Context, o Options, scripts []string) error {
-	if err := touch(s.path); err != nil {
-		return err
+func (s *Store) unlock() error {
+	if s.lock == nil {
+		return nil
+	}
+	return s.lock.Close()
+}
+
+func (s *Store) connect(ctx context.Context, scripts []string) error {
+	if !s.options.Beside { // a server in this very process has the file open
+		if err := touch(s.path); err != nil {
+			return err
+		}
 	}
 	first, err := s.prepareFile(ctx, scripts)
 	if err != nil {
@@ -164,7 +195,7 @@ func (s *Store) connect(ctx context.Context, o Options, scripts []string) error 
 		conns = append(conns, c)
 	}
 	s.readers = newReaders(conns)
-	s.writer = newWriter(first, func() (*conn, error) { return s.dialWriter(context.Background()) }, newDrainer(s.path+"-wal", s.readers), o.OnCommit)
+	s.writer = newWriter(first, func() (*conn, error) { return s.dialWriter(context.Background()) }, newDrainer(s.path+"-wal", s.readers), s.options.OnCommit)
 	go s.writer.run()
 	return nil
 }
@@ -189,6 +220,10 @@ func (s *Store) prepareFile(ctx context.Context, scripts []string) (*conn, error
 	if err := errors.Join(err, probe.close()); err != nil {
 		return nil, err
 	}
+	if s.options.Beside && version < len(scripts) {
+		return nil, fmt.Errorf("%w: %s has schema version %d and this gsm needs %d: stop the server and run gsm db init, or use the gsm that serves it",
+			ErrOlderSchema, s.path, version, len(scripts))
+	}
 	c, err := s.dialWriter(ctx)
 	if err != nil {
 		return nil, err
@@ -200,6 +235,9 @@ func (s *Store) prepareFile(ctx context.Context, scripts []string) (*conn, error
 }
 
 func (s *Store) dialWriter(ctx context.Context) (*conn, error) {
+	if s.options.ReadOnly {
+		return dial(ctx, s.path, memoryTemp, readOnly)
+	}
 	c, err := dial(ctx, s.path, useLog, durable, checkpointEvery, logLimit, secureDelete, writerCache, memoryTemp)
 	if err != nil {
 		return nil, err
@@ -219,7 +257,7 @@ func (s *Store) Close() error {
 	s.close.Do(func() {
 		s.writer.close()
 		s.readers.close()
-		s.closed = s.lock.Close()
+		s.closed = s.unlock()
 	})
 	return s.closed
 }

@@ -128,3 +128,19 @@ func (f *failing) Metrics(ctx context.Context, q game.MetricsQuery) ([]game.Metr
 func (f *failing) PurgeMetrics(ctx context.Context, now time.Time, limit int) (int, error) {
 	return ask(f, "PurgeMetrics", func() (int, error) { return f.Store.PurgeMetrics(ctx, now, limit) })
 }
+
+func (f *failing) ExportPlayers(ctx context.Context, after game.PlayerID, limit int) ([]game.Player, error) {
+	return ask(f, "ExportPlayers", func() ([]game.Player, error) { return f.Store.ExportPlayers(ctx, after, limit) })
+}
+
+func (f *failing) ExportSessions(ctx context.Context, after game.SessionID, limit int) ([]game.Session, error) {
+	return ask(f, "ExportSessions", func() ([]game.Session, error) { return f.Store.ExportSessions(ctx, after, limit) })
+}
+
+func (f *failing) ExportClaims(ctx context.Context, after string, limit int) ([]game.Claim, error) {
+	return ask(f, "ExportClaims", func() ([]game.Claim, error) { return f.Store.ExportClaims(ctx, after, limit) })
+}
+
+func (f *failing) Inspect(ctx context.Context, repair bool, tell func(game.Finding)) error {
+	return f.call("Inspect", func() error { return f.Store.Inspect(ctx, repair, tell) })
+}

@@ -57,6 +57,10 @@ func calls(s game.Store, p game.Player, v game.Session) []call {
 			return err
 		}},
 		{"PurgeMetrics", true, func(ctx context.Context) error { _, err := s.PurgeMetrics(ctx, now(), 1); return err }},
+		{"ExportPlayers", false, func(ctx context.Context) error { _, err := s.ExportPlayers(ctx, "", 1); return err }},
+		{"ExportSessions", false, func(ctx context.Context) error { _, err := s.ExportSessions(ctx, "", 1); return err }},
+		{"ExportClaims", false, func(ctx context.Context) error { _, err := s.ExportClaims(ctx, "", 1); return err }},
+		{"Inspect", false, func(ctx context.Context) error { return s.Inspect(ctx, false, func(game.Finding) {}) }},
 		{"Ping", false, func(ctx context.Context) error { _, err := s.Ping(ctx); return err }},
 		{"Stats", false, func(ctx context.Context) error { _, err := s.Stats(ctx); return err }},
 		{"DeletePlayer", true, func(ctx context.Context) error { return s.DeletePlayer(ctx, p) }},

@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) game.Store) {
 		"Claims":      claims(),
 		"Metrics":     metrics(),
 		"Lists":       lists(),
+		"Export":      exports(),
 		"Values":      values(),
 		"Concurrency": concurrency(),
 		"Lifecycle":   lifecycle(),

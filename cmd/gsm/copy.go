@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"game-session-manager/internal/store"
+)
+
+type dbCopyCmd struct {
+	From   string `required:"" placeholder:"URL" help:"Where the data is, as in --database-url of serve."`
+	To     string `required:"" placeholder:"URL" help:"Where it is to go: an empty database, made if there is none."`
+	Resume bool   `help:"Go on with a copy that was interrupted."`
+}
+
+// Help is the end of the command's manual.
+func (c *dbCopyCmd) Help() string {
+	return `Players, sessions and idempotency keys of all projects and the stored metrics are copied as they are, and both sides
+compared in the end, by count and checksum. Stop the servers of both sides first: an embedded database that is served is
+refused. What is in the source stays as it is. Exit code 6 says that the sides differ.
+
+Examples:
+  gsm db copy --from sqlite:gsm.db --to sqlite:/mnt/fast/gsm.db
+  gsm db copy --from sqlite:gsm.db --to sqlite:/mnt/fast/gsm.db --resume`
+}
+
+// Run copies a database.
+func (c *dbCopyCmd) Run(s streams) (err error) {
+	if store.Same(c.From, c.To) {
+		return usageError{errors.New("--from and --to are the same database: name another to copy to")}
+	}
+	ctx, stop := untilSignal()
+	defer stop()
+	from, err := store.Open(ctx, c.From, store.Options{MustExist: true})
+	if err != nil {
+		return unopened("--from", err)
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	to, err := store.Open(ctx, c.To, store.Options{})
+	if err != nil {
+		return unopened("--to", err)
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	totals, err := expected(ctx, from)
+	if err != nil {
+		return &databaseError{plainly(err)}
+	}
+	m := newMeter(s)
+	copied, err := store.Copying{
+		From: from, To: to, Resume: c.Resume, Now: time.Now(),
+		Progress: func(step store.Step, noun string, done int) { m.at(string(step)+" "+noun, done, totals[noun]) },
+	}.Run(ctx)
+	m.end()
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return errors.New("interrupted: what was copied stays; run the same command with --resume to go on")
+	case err != nil:
+		return advise(err)
+	}
+	for _, n := range copied {
+		if err := s.say("%s: %d on both sides, SHA-256 %s", n.Noun, n.Count, n.Checksum); err != nil {
+			return err
+		}
+	}
+	return s.say("copied and compared: start the servers with the new --database-url, and keep the old database until you trust the new one")
+}
+
+// advise says what to do about a copy that failed.
+func advise(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotEmpty):
+		err = fmt.Errorf("%w: name an empty one, or give --resume to go on with a copy from this source", err)
+	case errors.Is(err, store.ErrStrange):
+		err = fmt.Errorf("%w: the source has changed since the copy began, or this is no copy of it: begin again with an empty database", err)
+	case errors.Is(err, store.ErrDiffers):
+		return fmt.Errorf("%w: something wrote to one of them meanwhile: stop it, and begin again with an empty database", err)
+	default:
+		err = fmt.Errorf("%w; what was copied stays: when the cause is gone, run the same command with --resume", plainly(err))
+	}
+	return &databaseError{err}
+}

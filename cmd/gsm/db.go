@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+
+	"game-session-manager/internal/config"
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/store"
+	"game-session-manager/internal/store/sqlitestore"
+)
+
+// longestRequest is the most that GSM_REQUEST_TIMEOUT may be in the servers, whose value tools do not know.
+const longestRequest = time.Minute
+
+type dbCmd struct {
+	Init   dbInitCmd   `cmd:"" help:"Prepare a database, and tell what is in it."`
+	Check  dbCheckCmd  `cmd:"" help:"Check everything that is stored, beside running servers, and repair it if asked to."`
+	Copy   dbCopyCmd   `cmd:"" help:"Copy everything to another database, of any kind."`
+	Backup dbBackupCmd `cmd:"" help:"Write the embedded database to a file, beside a running server."`
+}
+
+type dbInitCmd struct{ config.Database }
+
+// Help is the end of the command's manual.
+func (c *dbInitCmd) Help() string {
+	return `A server prepares its database when it starts. This does it ahead, and does nothing to a database that is prepared.
+
+Examples:
+  gsm db init
+  gsm db init --database-url sqlite:/var/lib/gsm/gsm.db`
+}
+
+// Run prepares a database.
+func (c *dbInitCmd) Run(s streams) (err error) {
+	ctx, stop := untilSignal()
+	defer stop()
+	engine, err := store.Open(ctx, c.DatabaseURL, waiting(s, c.DatabaseWait))
+	if err != nil {
+		return unopened("--database-url (GSM_DATABASE_URL)", err)
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	facts, err := engine.Ping(ctx)
+	if err != nil {
+		return &databaseError{plainly(err)}
+	}
+	stats, err := engine.Stats(ctx)
+	if err != nil {
+		return &databaseError{plainly(err)}
+	}
+	for _, name := range slices.Sorted(maps.Keys(facts)) {
+		value, err := json.Marshal(facts[name])
+		if err != nil {
+			return err
+		}
+		if err := s.say("%s: %s", name, value); err != nil {
+			return err
+		}
+	}
+	return s.say("ready: %d players, %d sessions", stats.Players, sessionCount(stats))
+}
+
+// waiting returns options that wait for a server, and say so.
+func waiting(s streams, d time.Duration) store.Options {
+	return store.Options{Wait: d, OnWait: func(cause error) { _, _ = fmt.Fprintln(s.err, "gsm: waiting:", cause) }}
+}
+
+type dbCheckCmd struct {
+	config.Database
+	Repair bool `help:"Repair what can be repaired."`
+}
+
+// Help is the end of the command's manual.
+func (c *dbCheckCmd) Help() string {
+	return `Each finding is a line. Documents are what is true: indexes and entries beside them are made to agree. Members who do not
+exist are forgotten, and a session whose host is no member is handed over. What else is wrong is told only. It is safe
+beside running servers, --repair too. Exit code 6 says that findings are left.
+
+Examples:
+  gsm db check
+  gsm db check --repair --database-url sqlite:/var/lib/gsm/gsm.db`
+}
+
+// Run checks a database.
+func (c *dbCheckCmd) Run(s streams) (err error) {
+	ctx, stop := untilSignal()
+	defer stop()
+	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{Beside: true, ReadOnly: !c.Repair, Wait: c.DatabaseWait})
+	if err != nil {
+		return unopened("--database-url (GSM_DATABASE_URL)", err)
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	totals, err := expected(ctx, engine)
+	if err != nil {
+		return &databaseError{plainly(err)}
+	}
+	m := newMeter(s)
+	counts := map[string]int{}
+	found, repaired := 0, 0
+	var unsaid error
+	err = (&game.Inspection{
+		Deps:   game.Deps{Store: engine, Now: time.Now, NewID: newID, MaxRequest: longestRequest},
+		Repair: c.Repair,
+		Tell: func(f game.Finding) {
+			m.clear()
+			found++
+			end := ""
+			if f.Repaired {
+				repaired++
+				end = ": repaired"
+			}
+			if err := s.say("%s %s%s%s", f.Collection, idAndSpace(f.ID), f.Problem, end); unsaid == nil {
+				unsaid = err
+			}
+		},
+		Progress: func(collection string, n int) {
+			counts[collection] = n
+			m.at("check "+collection, n, totals[collection])
+		},
+	}).Run(ctx)
+	m.end()
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted: nothing is left half done; run it again to check the rest")
+	case err != nil: // as of documents that cannot be read, which are among the findings
+		return errors.Join(unsaid, &databaseError{fmt.Errorf("the check could not go on: %w", plainly(err))}, remaining(found-repaired, c.Repair))
+	}
+	if err := errors.Join(unsaid, s.say("checked %d players, %d sessions, %d idempotency keys: %d findings, %d repaired",
+		counts["players"], counts["sessions"], counts["idempotency"], found, repaired)); err != nil {
+		return err
+	}
+	return remaining(found-repaired, c.Repair)
+}
+
+func idAndSpace(id string) string {
+	if id == "" {
+		return ""
+	}
+	return id + " "
+}
+
+// findingsError says that a database is not as it should be.
+type findingsError struct{ error }
+
+func remaining(n int, repair bool) error {
+	switch {
+	case n == 0:
+		return nil
+	case repair:
+		return findingsError{fmt.Errorf("%d findings are left that cannot be repaired by program: see docs/operations.md", n)}
+	}
+	return findingsError{fmt.Errorf("%d findings: gsm db check --repair repairs what can be", n)}
+}
+
+type dbBackupCmd struct {
+	config.Database
+	File string `arg:"" help:"The file to write. It must not exist."`
+}
+
+// Help is the end of the command's manual.
+func (c *dbBackupCmd) Help() string {
+	return `The file is a database itself, of one moment: to restore it, stop the server and put it in the place of the database, or
+let a server use it by its own name. It has its name only when it is whole, checked and on the disk.
+
+Examples:
+  gsm db backup gsm-$(date +%F).db
+  gsm db backup --database-url sqlite:/var/lib/gsm/gsm.db /backup/gsm.db`
+}
+
+// Run backs a database up.
+func (c *dbBackupCmd) Run(s streams) error {
+	ctx, stop := untilSignal()
+	defer stop()
+	begin := time.Now()
+	size, err := store.Backup(ctx, c.DatabaseURL, c.File)
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return errors.New("interrupted: no backup was made")
+	case errors.Is(err, sqlitestore.ErrFileExists):
+		return usageError{err}
+	case err != nil:
+		return &databaseError{err}
+	}
+	return s.say("backed up and checked: %s, %d bytes in %s", c.File, size, time.Since(begin).Round(time.Millisecond))
+}
+
+// untilSignal returns a context that ends at SIGINT or SIGTERM. A second one ends the process at once.
+func untilSignal() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+// unopened is a database that cannot be opened, by what it was named with.
+func unopened(setting string, err error) error {
+	return &databaseError{fmt.Errorf("%s: %w", setting, err)}
+}
+
+// plainly returns the cause of a store's error: what the API says of it is no help to an operator.
+func plainly(err error) error {
+	for {
+		e := (*game.Error)(nil)
+		if !errors.As(err, &e) || e.Unwrap() == nil {
+			return err
+		}
+		err = e.Unwrap()
+	}
+}
+
+// say writes a line of what a command tells.
+func (s streams) say(format string, args ...any) error {
+	_, err := fmt.Fprintf(s.out, format+"\n", args...)
+	return err
+}
+
+// expected is about how many documents there are, to measure progress by.
+func expected(ctx context.Context, s game.Store) (map[string]int, error) {
+	stats, err := s.Stats(ctx)
+	return map[string]int{"players": int(stats.Players), "sessions": sessionCount(stats)}, err
+}
+
+func sessionCount(stats game.Stats) int {
+	total := 0
+	for _, n := range stats.Sessions {
+		total += int(n)
+	}
+	return total
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// meterParts is in how many parts a task is told of where there is no terminal, a line each.
+const meterParts = 10
+
+// meter shows how far a command is: a bar on a terminal, lines elsewhere. It writes to standard error, so that what the
+// command tells can be piped.
+type meter struct {
+	out      io.Writer
+	terminal bool
+	task     string
+	part     int // that was told last
+	bar      *progressbar.ProgressBar
+}
+
+func newMeter(s streams) *meter {
+	f, ok := s.err.(*os.File)
+	return &meter{out: s.err, terminal: ok && term.IsTerminal(int(f.Fd()))}
+}
+
+// at shows that so many of about total documents are done in a task. What cannot be shown is not worth failing for.
+func (m *meter) at(task string, done, total int) {
+	total = max(done, total)
+	if m.task != task {
+		m.end()
+		m.task, m.part = task, 0
+	}
+	if !m.terminal {
+		if part := done * meterParts / max(total, 1); part > m.part && done < total {
+			m.part = part
+			_, _ = fmt.Fprintf(m.out, "%s: %d of about %d\n", task, done, total)
+		}
+		return
+	}
+	if m.bar == nil {
+		m.bar = progressbar.NewOptions(total,
+			progressbar.OptionSetWriter(m.out), progressbar.OptionSetDescription(task), progressbar.OptionShowCount(),
+			progressbar.OptionShowIts(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30),
+			progressbar.OptionClearOnFinish())
+	}
+	if total != m.bar.GetMax() {
+		m.bar.ChangeMax(total)
+	}
+	_ = m.bar.Set(done)
+}
+
+// clear makes room for a line that is written elsewhere.
+func (m *meter) clear() {
+	if m.bar != nil {
+		_ = m.bar.Clear()
+	}
+}
+
+// end takes the bar away.
+func (m *meter) end() {
+	if m.bar != nil {
+		_ = m.bar.Finish()
+		m.bar = nil
+	}
+}

@@ -1,0 +1,275 @@
+package game
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	exportPage = 500
+	// overdue is how much later than it could a mark may go: background work looks every minute, and a server may be down
+	// for a while.
+	overdue = time.Hour
+	// maxTold bounds the ids in one finding.
+	maxTold = 10
+)
+
+// Inspection checks everything that is stored: that what the engine keeps agrees with the documents (see [Inspector]),
+// and that the documents keep the rules' promises, those that span documents above all. It may run beside servers: what
+// looks wrong for being read at two times is read again before it is told.
+//
+// In memory it keeps a hash for each player, and a hash and an id for each username and identity, some 300 bytes a player;
+// everything else is read by pages.
+type Inspection struct {
+	Deps   Deps
+	Repair bool
+	Tell   func(Finding)
+	// Progress is told, after each page, how many documents of a collection were read. It may be nil.
+	Progress func(collection string, n int)
+
+	players  *Players
+	sessions *Sessions
+	now      time.Time
+	seed     maphash.Seed
+	live     map[uint64]struct{}      // players who exist
+	names    map[uint64]PlayerID      // whose a username or an identity is
+	told     map[[2]PlayerID]struct{} // pairs who have a name in common
+}
+
+// Run answers an error where the inspection could not go on.
+func (i *Inspection) Run(ctx context.Context) error {
+	if err := i.Deps.Store.Inspect(ctx, i.Repair, i.Tell); err != nil {
+		return err
+	}
+	i.sessions = NewSessions(i.Deps)
+	i.players = NewPlayers(i.Deps, i.sessions)
+	i.now, i.seed = i.sessions.rules.now(), maphash.MakeSeed()
+	i.live, i.names, i.told = map[uint64]struct{}{}, map[uint64]PlayerID{}, map[[2]PlayerID]struct{}{}
+	store := i.Deps.Store
+	err := everything(ctx, i.counted("players"), store.ExportPlayers, func(p Player) PlayerID { return p.ID }, i.player)
+	if err != nil {
+		return err
+	}
+	err = everything(ctx, i.counted("sessions"), store.ExportSessions, func(v Session) SessionID { return v.ID }, i.session)
+	if err != nil {
+		return err
+	}
+	return everything(ctx, i.counted("idempotency"), store.ExportClaims, func(c Claim) string { return c.Key }, i.claim)
+}
+
+// everything calls the function with each document of an export.
+func everything[D any, I ~string](ctx context.Context, count func(int), page func(context.Context, I, int) ([]D, error), id func(D) I,
+	do func(context.Context, D) error,
+) error {
+	var after I
+	for {
+		found, err := page(ctx, after, exportPage)
+		if err != nil {
+			return err
+		}
+		for _, d := range found {
+			if err := do(ctx, d); err != nil {
+				return err
+			}
+		}
+		count(len(found))
+		if len(found) < exportPage {
+			return nil
+		}
+		after = id(found[len(found)-1])
+	}
+}
+
+func (i *Inspection) counted(collection string) func(int) {
+	total := 0
+	return func(n int) {
+		total += n
+		if i.Progress != nil {
+			i.Progress(collection, total)
+		}
+	}
+}
+
+func (i *Inspection) player(ctx context.Context, p Player) error {
+	if wrong := p.brokenRules(); len(wrong) > 0 {
+		i.Tell(Finding{Collection: "players", ID: string(p.ID), Problem: sentence(wrong)})
+	}
+	if p.ErasingSince != nil {
+		if i.now.After(i.players.markEnds(p).Add(overdue)) {
+			i.Tell(Finding{Collection: "players", ID: string(p.ID), Problem: "is the mark of an erasure that is overdue: a running server finishes it within minutes"})
+		}
+	} else {
+		i.live[i.hash(string(p.Project), string(p.ID))] = struct{}{}
+	}
+	for _, key := range p.names() {
+		h := i.hash(key...)
+		first, taken := i.names[h]
+		if !taken {
+			i.names[h] = p.ID
+			continue
+		}
+		if err := i.rivals(ctx, p, first); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i *Inspection) hash(parts ...string) uint64 {
+	return maphash.String(i.seed, strings.Join(parts, "\x00"))
+}
+
+// rivals tells of two players who have a name in common, unless that is over or was chance.
+func (i *Inspection) rivals(ctx context.Context, p Player, first PlayerID) error {
+	pair := [2]PlayerID{first, p.ID}
+	if _, told := i.told[pair]; told || first == p.ID {
+		return nil
+	}
+	a, err := i.Deps.Store.Player(ctx, p.Project, first)
+	if err == nil {
+		p, err = i.Deps.Store.Player(ctx, p.Project, p.ID)
+	}
+	switch {
+	case errors.Is(err, ErrPlayerNotFound): // since
+		return nil
+	case err != nil:
+		return err
+	}
+	var common []string
+	for _, key := range p.names() {
+		if slices.ContainsFunc(a.names(), func(other []string) bool { return slices.Equal(key, other) }) {
+			common = append(common, key[1])
+		}
+	}
+	if common = slices.Compact(common); len(common) > 0 {
+		i.told[pair] = struct{}{}
+		i.Tell(Finding{Collection: "players", ID: string(p.ID), Problem: fmt.Sprintf("has the same %s as player %s", strings.Join(common, ", "), first)})
+	}
+	return nil
+}
+
+// names returns what is unique of the player: the project, "username" or "identity", and what it is.
+func (p *Player) names() [][]string {
+	var names [][]string
+	if p.Username != "" {
+		names = append(names, []string{string(p.Project), "username", p.UsernameKey()})
+	}
+	for provider, subject := range p.Identities {
+		names = append(names, []string{string(p.Project), "identity", provider, subject})
+	}
+	return names
+}
+
+func (i *Inspection) session(ctx context.Context, v Session) error {
+	if wrong := v.brokenRules(); len(wrong) > 0 {
+		i.Tell(Finding{Collection: "sessions", ID: string(v.ID), Problem: sentence(wrong)})
+	}
+	strangers, err := i.strangers(ctx, v)
+	if err != nil {
+		return err
+	}
+	lost := v.hostless()
+	if len(strangers) == 0 && !lost {
+		return nil
+	}
+	mended, err := i.mend(ctx, v, strangers)
+	if err != nil {
+		return err
+	}
+	if len(strangers) > 0 {
+		knows := "members"
+		if v.Status.Terminal() {
+			knows = "attributes of players"
+		}
+		i.Tell(Finding{
+			Collection: "sessions", ID: string(v.ID), Repaired: mended,
+			Problem: fmt.Sprintf("has %s who do not exist: %s", knows, someOf(strangers)),
+		})
+	}
+	if lost {
+		i.Tell(Finding{Collection: "sessions", ID: string(v.ID), Problem: "has a host who is no member", Repaired: mended && !v.Status.Terminal()})
+	}
+	return nil
+}
+
+// strangers returns those of whom the session knows what an erasure would have removed, and who do not exist.
+func (i *Inspection) strangers(ctx context.Context, v Session) ([]PlayerID, error) {
+	var strangers []PlayerID
+	for _, m := range v.Members {
+		if _, ok := i.live[i.hash(string(v.Project), string(m.PlayerID))]; ok {
+			continue
+		}
+		if probe := v.clone(); !probe.Forget(m.PlayerID) {
+			continue
+		}
+		// Registered since, or marked: then a sweep is to come, unless it is over.
+		p, err := i.Deps.Store.Player(ctx, v.Project, m.PlayerID)
+		switch {
+		case errors.Is(err, ErrPlayerNotFound), err == nil && p.SeatsSwept:
+			strangers = append(strangers, m.PlayerID)
+		case err != nil:
+			return nil, err
+		}
+	}
+	if len(strangers) == 0 {
+		return nil, nil
+	}
+	now, err := i.Deps.Store.Session(ctx, v.Project, v.ID)
+	if errors.Is(err, ErrSessionNotFound) {
+		return nil, nil
+	}
+	return slices.DeleteFunc(strangers, func(id PlayerID) bool { return !now.Forget(id) }), err
+}
+
+// hostless reports whether the host is no member.
+func (s *Session) hostless() bool { return s.HostID != nil && s.member(*s.HostID) < 0 }
+
+// mend has the session forget the strangers, and hands it over where its host is lost.
+func (i *Inspection) mend(ctx context.Context, v Session, strangers []PlayerID) (bool, error) {
+	if !i.Repair {
+		return false, nil
+	}
+	ctx = WithCaller(ctx, Caller{Project: v.Project, Name: "inspection"})
+	_, err := i.sessions.change(ctx, v.ID, nil, func(v *Session, _ time.Time) (changed bool, err error) {
+		for _, id := range strangers {
+			changed = v.Forget(id) || changed
+		}
+		if v.hostless() && !v.Status.Terminal() {
+			v.HostID = v.nextHost()
+			changed = true
+		}
+		return changed, nil
+	})
+	return err == nil, err
+}
+
+// someOf writes some of the ids.
+func someOf(ids []PlayerID) string {
+	var b strings.Builder
+	for n, id := range ids {
+		if n == maxTold {
+			fmt.Fprintf(&b, " and %d more", len(ids)-n)
+			break
+		}
+		if n > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(id))
+	}
+	return b.String()
+}
+
+func (i *Inspection) claim(_ context.Context, c Claim) error {
+	var p problems
+	p.check(c.Key != "" && c.Fingerprint != "" && c.DocumentID != "", "key", "fingerprint and document must be there")
+	p.check(!c.ExpiresAt.After(i.now.Add(IdempotencyTTL+overdue)), "expires_at", "is later than it can be")
+	if len(p) > 0 {
+		i.Tell(Finding{Collection: "idempotency", ID: c.Key, Problem: sentence(p)})
+	}
+	return nil
+}

@@ -1,0 +1,197 @@
+package game_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"game-session-manager/internal/game"
+)
+
+// inspect returns what an inspection tells, a line each.
+func (p process) inspect(tb testing.TB, repair bool) []string {
+	tb.Helper()
+	lines := []string{}
+	i := game.Inspection{
+		Deps:   game.Deps{Store: p.store, Now: p.clock.Now, NewID: func() string { return "" }, MaxRequest: maxRequest},
+		Repair: repair,
+		Tell: func(f game.Finding) {
+			line := fmt.Sprint(f.Collection, " ", f.ID, " ", f.Problem)
+			if f.Repaired {
+				line += " (repaired)"
+			}
+			lines = append(lines, line)
+		},
+	}
+	ok(tb, i.Run(p.ctx))
+	return lines
+}
+
+// wantFindings reports findings that are not those wanted, each by its beginning.
+func wantFindings(tb testing.TB, got []string, want ...string) {
+	tb.Helper()
+	if !slices.EqualFunc(got, want, strings.HasPrefix) {
+		tb.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// What the rules make is sound, at every step of an erasure too.
+func TestInspectionOfWhatIsSound(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t).start()
+	wantFindings(t, p.inspect(t, true))
+	a, b := p.register(t, p.ctx, "alice"), p.register(t, p.ctx, "bob")
+	p.register(t, as(t.Context(), "q"), "alice")
+	live, over := p.open(t, 2, a.ID), p.open(t, 2, a.ID)
+	p.join(t, live.ID, b.ID)
+	known := game.JoinRequest{PlayerID: b.ID, Attributes: game.Attributes{"town": game.StringValue("Ulm")}}
+	_, _, err := p.sessions.Join(p.ctx, over.ID, known)
+	ok(t, err)
+	for _, m := range []game.Move{{Status: game.StatusInProgress}, {Status: game.StatusEnded, Result: `{"winner":"bob"}`}} {
+		_, err = p.sessions.Move(p.ctx, over.ID, nil, m)
+		ok(t, err)
+	}
+	_, err = p.players.Create(p.ctx, game.Profile{Username: "carol"}, game.Idempotency{Key: "k"})
+	ok(t, err)
+	wantFindings(t, p.inspect(t, true))
+
+	ok(t, p.players.Erase(p.ctx, b.ID, nil))
+	for range 4 {
+		wantFindings(t, p.inspect(t, true))
+		p.clock.add(maxRequest * 2)
+		ok(t, p.players.FinishErasures(p.ctx))
+	}
+	p.clock.add(2 * game.IdempotencyTTL)
+	ok(t, p.players.FinishErasures(p.ctx))
+	wantFindings(t, p.inspect(t, true))
+}
+
+// Who does not exist is forgotten, and a session without its host is handed over.
+func TestInspectionRepairs(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t).start()
+	a, b := p.register(t, p.ctx, "alice"), p.register(t, p.ctx, "bob")
+	hosted, joined, over, lost := p.open(t, 3, a.ID), p.open(t, 3, b.ID), p.open(t, 3, b.ID), p.open(t, 3, b.ID)
+	p.join(t, hosted.ID, b.ID)
+	p.join(t, joined.ID, a.ID)
+	_, _, err := p.sessions.Join(p.ctx, over.ID, game.JoinRequest{PlayerID: a.ID, Attributes: game.Attributes{"town": game.StringValue("Ulm")}})
+	ok(t, err)
+	_, err = p.sessions.Move(p.ctx, over.ID, nil, game.Move{Status: game.StatusCancelled})
+	ok(t, err)
+	ok(t, p.store.DeletePlayer(p.ctx, a)) // without an erasure
+	next := lost
+	next.Version, next.HostID = 2, new(player(999))
+	ok(t, p.store.ReplaceSession(p.ctx, lost, next))
+
+	stranger := " who do not exist: " + string(a.ID)
+	want := []string{
+		"sessions " + string(hosted.ID) + " has members" + stranger, "sessions " + string(joined.ID) + " has members" + stranger,
+		"sessions " + string(over.ID) + " has attributes of players" + stranger, "sessions " + string(lost.ID) + " has a host who is no member",
+	}
+	wantFindings(t, p.inspect(t, false), want...)
+	for i := range want {
+		want[i] += " (repaired)"
+	}
+	wantFindings(t, p.inspect(t, true), want...)
+	wantFindings(t, p.inspect(t, true))
+
+	got, err := p.sessions.Get(p.ctx, hosted.ID)
+	ok(t, err)
+	if len(got.Members) != 1 || got.HostID == nil || *got.HostID != b.ID {
+		t.Errorf("not handed over: %+v", got)
+	}
+	got, err = p.sessions.Get(p.ctx, over.ID)
+	ok(t, err)
+	if len(got.Members) != 2 || len(got.Members[1].Attributes) != 0 {
+		t.Errorf("the record is not as it should be: %+v", got)
+	}
+}
+
+// What cannot be repaired is told, without anything personal.
+func TestInspectionTells(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t).start()
+	const secret = "Zaphod"
+	bad := p.register(t, p.ctx, "alice")
+	next := bad
+	next.Version, next.Username, next.Status = 2, secret+" ", "asleep"
+	next.Identities = map[string]string{secret: ""}
+	next.Attributes = game.Attributes{secret: game.StringValue("\x00" + secret), "a b": game.BoolValue(true)}
+	ok(t, p.store.ReplacePlayer(p.ctx, bad, next))
+	zero := p.register(t, p.ctx, "nought")
+	next = zero
+	next.Version = 0
+	ok(t, p.store.ReplacePlayer(p.ctx, zero, next))
+	mark := p.register(t, p.ctx, "gone")
+	next = mark
+	next.Version, next.ErasingSince = 2, new(t0)
+	ok(t, p.store.ReplacePlayer(p.ctx, mark, next))
+
+	v := p.open(t, 2, "")
+	full := v
+	full.Version, full.MinPlayers, full.Visibility, full.Teams = 2, 9, "", map[string]int{"red": 1}
+	full.EndReason, full.EndedAt, full.Result = game.ReasonCompleted, new(t0), `{}`
+	other := p.register(t, p.ctx, "bob")
+	for i := range 3 {
+		full.Members = append(full.Members, game.Member{PlayerID: other.ID, Team: []string{"red", "red", secret}[i], Status: "asleep"})
+	}
+	ok(t, p.store.ReplaceSession(p.ctx, v, full))
+	_, err := p.store.Claim(p.ctx, game.Claim{Key: "k", ExpiresAt: t0.AddDate(9, 0, 0)}, t0)
+	ok(t, err)
+
+	p.clock.add(48 * time.Hour)
+	for _, repair := range []bool{false, true} {
+		lines := p.inspect(t, repair)
+		wantFindings(t, lines,
+			"players "+string(bad.ID)+" breaks the rules: attributes keys must have 1 to 64 characters of A-Z a-z 0-9 _ -; "+
+				"attributes must be valid UTF-8 without U+0000; identities must have 1 to 255 bytes and no control characters; status must be one of [active suspended]; username must have",
+			"players "+string(zero.ID)+" breaks the rules: version must be 1 or more",
+			"players "+string(mark.ID)+" breaks the rules: erasing_since is set and something personal is left",
+			"players "+string(mark.ID)+" is the mark of an erasure that is overdue",
+			"sessions "+string(v.ID)+" breaks the rules: end_reason goes with a session that is over; ended_at goes with a session that is over; "+
+				"members are in a team that there is not; members are more than their team has seats; members have a status that there is not; "+
+				"members hold 3 seats of 2; members must hold one seat each; min_players must be 0 to max_players; result goes with status ended only; visibility is missing",
+			"idempotency k breaks the rules: expires_at is later than it can be; key fingerprint and document must be there",
+		)
+		if all := strings.Join(lines, "\n"); strings.Contains(all, secret) || strings.Contains(all, "a b") {
+			t.Errorf("tells too much:\n%s", all)
+		}
+	}
+}
+
+// twins is a store in which names are not unique.
+type twins struct {
+	game.Store
+	players []game.Player
+}
+
+func TestInspectionFindsTwins(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t).start()
+	a, b := p.register(t, p.ctx, "alice"), p.register(t, p.ctx, "bob")
+	c := p.register(t, as(t.Context(), "q"), "ALICE")
+	a.Identities = map[string]string{"steam": "1", "epic": "2"}
+	b.Username, b.Identities = "Alice", map[string]string{"steam": "1"}
+	c.Identities = a.Identities
+	p.store = &twins{p.store, []game.Player{a, b, c}}
+	wantFindings(t, p.inspect(t, true), "players "+string(b.ID)+" has the same username, identity as player "+string(a.ID))
+}
+
+func (s *twins) ExportPlayers(_ context.Context, after game.PlayerID, _ int) ([]game.Player, error) {
+	if after != "" {
+		return []game.Player{}, nil
+	}
+	return s.players, nil
+}
+
+func (s *twins) Player(_ context.Context, project game.ProjectID, id game.PlayerID) (game.Player, error) {
+	for _, p := range s.players {
+		if p.Project == project && p.ID == id {
+			return p, nil
+		}
+	}
+	return game.Player{}, game.PlayerNotFound(id)
+}

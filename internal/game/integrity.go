@@ -1,0 +1,92 @@
+package game
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// brokenRules returns what no rule would have let become of a player.
+func (p *Player) brokenRules() problems {
+	var wrong problems
+	wrong.document(string(p.ID), p.Project, p.Version, p.CreatedAt)
+	if p.ErasingSince != nil {
+		left := p.Username != "" || p.DisplayName != "" || len(p.Identities) > 0 || len(p.Attributes) > 0
+		wrong.check(!left, "erasing_since", "is set and something personal is left")
+		return wrong
+	}
+	wrong.check(!p.SeatsSwept, "seats_swept", "goes with erasing_since")
+	wrong.check(p.DisplayName != "", "display_name", "is missing")
+	wrong.check(p.Status != "", "status", "is missing")
+	wrong.check(p.Status == PlayerSuspended || p.SuspendedUntil == nil && p.SuspensionReason == "", "status", "must be suspended to have a time or a reason")
+	wrong.include(p.Profile.Validate())
+	return wrong
+}
+
+// brokenRules returns what no rule would have let become of a session, except of its host, who can be repaired.
+func (s *Session) brokenRules() problems {
+	var wrong problems
+	wrong.document(string(s.ID), s.Project, s.Version, s.CreatedAt)
+	wrong.include(s.Settings.Validate())
+	wrong.check(s.Visibility != "", "visibility", "is missing")
+	s.Connection.validate(&wrong)
+	over := s.Status.Terminal()
+	wrong.check(slices.Contains(SessionStatuses(), s.Status), "status", "must be one of %v", SessionStatuses())
+	wrong.check(over == (s.EndReason != ""), "end_reason", "goes with a session that is over")
+	wrong.check(s.EndReason == "" || slices.Contains(EndReasons(), s.EndReason), "end_reason", "must be one of %v", EndReasons())
+	wrong.check(over == (s.EndedAt != nil), "ended_at", "goes with a session that is over")
+	wrong.check(s.Result == "" || s.Status == StatusEnded, "result", "goes with status ended only")
+	wrong.check(len(s.Result) <= MaxResultBytes, "result", "must have at most %d bytes", MaxResultBytes)
+	s.checkMembers(&wrong)
+	return wrong
+}
+
+func (s *Session) checkMembers(wrong *problems) {
+	const field = "members"
+	wrong.check(len(s.Members) <= s.MaxPlayers, field, "hold %d seats of %d", len(s.Members), s.MaxPlayers)
+	seated := make(map[PlayerID]struct{}, len(s.Members))
+	teams := make(map[string]int)
+	for _, m := range s.Members {
+		_, twice := seated[m.PlayerID]
+		seated[m.PlayerID] = struct{}{}
+		wrong.check(!twice, field, "must hold one seat each")
+		wrong.check(validID(string(m.PlayerID)), field, "must be players' ids")
+		wrong.check(m.Status == MemberReserved || m.Status == MemberJoined || m.Status == MemberDisconnected, field, "have a status that there is not")
+		m.Attributes.validate(wrong, attributeLimits{MaxMemberAttributes, maxMemberAttributeBytes})
+		if m.Team != "" {
+			teams[m.Team]++
+		}
+	}
+	for team, held := range teams {
+		capacity, ok := s.Teams[team]
+		wrong.check(ok, field, "are in a team that there is not")
+		wrong.check(!ok || held <= capacity, field, "are more than their team has seats")
+	}
+}
+
+// document checks what every document has.
+func (p *problems) document(id string, project ProjectID, version int64, created time.Time) {
+	p.check(validID(id), "id", "is no id")
+	p.check(project != "", "project", "is missing")
+	p.check(version >= 1, "version", "must be 1 or more")
+	p.check(!created.IsZero(), "created_at", "is missing")
+}
+
+// include adds what a validation found.
+func (p *problems) include(err error) {
+	if e := (*Error)(nil); errors.As(err, &e) {
+		*p = append(*p, e.Fields...)
+	}
+}
+
+// sentence tells of problems without what clients chose: of attributes.hair_colour it says attributes.
+func sentence(p problems) string {
+	var parts []string
+	for _, f := range p {
+		field, _, _ := strings.Cut(f.Field, ".")
+		parts = append(parts, field+" "+f.Message)
+	}
+	slices.Sort(parts)
+	return "breaks the rules: " + strings.Join(slices.Compact(parts), "; ")
+}

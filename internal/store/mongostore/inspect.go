@@ -1,0 +1,232 @@
+package mongostore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"game-session-manager/internal/game"
+)
+
+const (
+	inspectPage = 500
+	// mendTries is how often a document is read again that others change while it is repaired.
+	mendTries = 5
+)
+
+// derived is what a collection's documents have beside what they say: copies for indexes.
+type derived struct {
+	collection collection
+	fields     []string
+	// stored returns a document as it is stored when it is decoded and encoded again.
+	stored func(bson.Raw) (any, error)
+}
+
+// Inspect implements [game.Inspector]. The copies of a document are in it and change with it, so that nothing is under way
+// that it could mistake.
+func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding)) error {
+	if err := s.enter(ctx); err != nil {
+		return game.ErrStoreUnavailable.Because(err)
+	}
+	defer s.leave()
+	i := inspection{s, repair, tell}
+	for _, name := range []string{playersCollection, sessionsCollection, claimsCollection, metricsCollection, metaCollection} {
+		if err := i.indexes(ctx, name); err != nil {
+			return unread(ctx, err)
+		}
+	}
+	for _, d := range []derived{
+		{s.players, []string{"username_key", "username_prefixes", "identity_keys", "erasing"}, again(func(d player) any { return storedPlayer(d.game()) })},
+		{s.sessions, []string{"attribute_keys", "seats_held", "free_seats"}, again(func(d session) any { return storedSession(d.game()) })},
+		{s.claims, nil, again(func(d claim) any { return d })},
+	} {
+		if err := i.documents(ctx, d); err != nil {
+			return unread(ctx, err)
+		}
+	}
+	return nil
+}
+
+// again returns what decodes a document and encodes it again.
+func again[D any](encode func(D) any) func(bson.Raw) (any, error) {
+	return func(raw bson.Raw) (any, error) {
+		var d D
+		err := bson.Unmarshal(raw, &d)
+		return encode(d), err
+	}
+}
+
+// inspection is one call of Inspect.
+type inspection struct {
+	store  *Store
+	repair bool
+	tell   func(game.Finding)
+}
+
+// indexes finds indexes that are missing, or are others than they should be.
+func (i *inspection) indexes(ctx context.Context, name string) error {
+	c := i.store.database.Collection(name)
+	found, err := c.Indexes().ListSpecifications(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range designs()[name].indexes {
+		wanted, err := specification(m)
+		if err != nil {
+			return err
+		}
+		at := slices.IndexFunc(found, func(f mongo.IndexSpecification) bool { return f.Name == wanted.Name })
+		switch {
+		case at < 0:
+			f := game.Finding{Collection: name, Problem: "lack the index " + wanted.Name}
+			if i.repair {
+				_, err := c.Indexes().CreateOne(ctx, m)
+				if err != nil && !mongo.IsDuplicateKeyError(err) {
+					return err
+				}
+				if f.Repaired = err == nil; !f.Repaired {
+					f.Problem += ", which cannot be made while documents have the same value"
+				}
+			}
+			i.tell(f)
+		case !sameKeys(found[at].KeysDocument, wanted.KeysDocument) || isTrue(found[at].Unique) != isTrue(wanted.Unique):
+			i.tell(game.Finding{Collection: name, Problem: fmt.Sprintf("have another index %s than they should: drop it, and run gsm db init", wanted.Name)})
+		}
+	}
+	return nil
+}
+
+// specification returns an index as the server describes it.
+func specification(m mongo.IndexModel) (mongo.IndexSpecification, error) {
+	var set options.IndexOptions
+	for _, apply := range m.Options.List() {
+		if err := apply(&set); err != nil {
+			return mongo.IndexSpecification{}, err
+		}
+	}
+	keys, err := bson.Marshal(m.Keys)
+	return mongo.IndexSpecification{Name: *set.Name, KeysDocument: keys, Unique: set.Unique}, err
+}
+
+// sameKeys compares the keys of indexes, whose directions are numbers of any type.
+func sameKeys(a, b bson.Raw) bool {
+	return slices.Equal(keysOf(a), keysOf(b))
+}
+
+func keysOf(d bson.Raw) []string {
+	all, err := d.Elements()
+	if err != nil {
+		return nil
+	}
+	names := make([]string, len(all))
+	for i, e := range all {
+		n, _ := e.Value().AsInt64OK()
+		names[i] = fmt.Sprint(e.Key(), " ", n)
+	}
+	return names
+}
+
+func isTrue(b *bool) bool { return b != nil && *b }
+
+// documents finds documents that cannot be read, or whose copies are wrong.
+func (i *inspection) documents(ctx context.Context, d derived) error {
+	after := ""
+	for {
+		filter, o := following(after, inspectPage)
+		cursor, err := d.collection.Find(ctx, filter, o)
+		if err != nil {
+			return err
+		}
+		var page []bson.Raw
+		if err := cursor.All(ctx, &page); err != nil {
+			return err
+		}
+		for _, raw := range page {
+			after, _ = raw.Lookup("_id").StringValueOK()
+			if err := i.document(ctx, d, after, raw); err != nil {
+				return err
+			}
+		}
+		if len(page) < inspectPage {
+			return nil
+		}
+	}
+}
+
+func (i *inspection) document(ctx context.Context, d derived, id string, raw bson.Raw) error {
+	f := game.Finding{Collection: d.collection.Name(), ID: id}
+	for range mendTries {
+		wrong, update, err := d.compare(raw)
+		if err != nil {
+			f.Problem = "cannot be read"
+			i.tell(f)
+			return nil //nolint:nilerr // it is told
+		}
+		if len(wrong) == 0 {
+			return nil // or was changed since, and is right now
+		}
+		f.Problem = "has fields for indexes that do not agree with it: " + strings.Join(wrong, ", ")
+		if !i.repair {
+			break
+		}
+		r, err := d.collection.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "version", Value: raw.Lookup("version")}}, update)
+		switch {
+		case mongo.IsDuplicateKeyError(err):
+			f.Problem += ", and another document has their values"
+		case err != nil:
+			return err
+		case r.MatchedCount > 0:
+			f.Repaired = true
+		default:
+			raw, err = d.collection.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Raw()
+			if errors.Is(err, mongo.ErrNoDocuments) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		break
+	}
+	i.tell(f)
+	return nil
+}
+
+// compare returns the names of copies that are not as the document wants them, and the update that makes them so.
+func (d derived) compare(raw bson.Raw) (wrong []string, update bson.D, err error) {
+	doc, err := d.stored(raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := bson.Marshal(doc)
+	if err != nil {
+		return nil, nil, err
+	}
+	var set, unset bson.D
+	for _, field := range d.fields {
+		is, shall := raw.Lookup(field), bson.Raw(b).Lookup(field)
+		switch {
+		case is.Equal(shall):
+			continue
+		case shall.IsZero():
+			unset = append(unset, bson.E{Key: field, Value: ""})
+		default:
+			set = append(set, bson.E{Key: field, Value: shall})
+		}
+		wrong = append(wrong, field)
+	}
+	if len(set) > 0 {
+		update = append(update, bson.E{Key: "$set", Value: set})
+	}
+	if len(unset) > 0 {
+		update = append(update, bson.E{Key: "$unset", Value: unset})
+	}
+	return wrong, update, nil
+}

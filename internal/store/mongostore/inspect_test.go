@@ -1,0 +1,139 @@
+package mongostore_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/store/mongostore"
+	"game-session-manager/internal/store/mongostore/mongotest"
+)
+
+// found returns what an inspection tells, a line each.
+func found(t *testing.T, s *mongostore.Store, repair bool) []string {
+	t.Helper()
+	lines := []string{}
+	must(t, s.Inspect(t.Context(), repair, func(f game.Finding) {
+		line := fmt.Sprint(f.Collection, " ", f.ID, " ", f.Problem)
+		if f.Repaired != repair {
+			line += fmt.Sprint(" repaired: ", f.Repaired)
+		}
+		lines = append(lines, line)
+	}))
+	return lines
+}
+
+func field(key string, value any) bson.E { return bson.E{Key: key, Value: value} }
+
+// set returns the command that sets fields of a document of a collection.
+func set(collection, id string, fields ...bson.E) bson.D {
+	return edit(collection, id, "$set", fields...)
+}
+
+func unset(collection, id string, fields ...bson.E) bson.D {
+	return edit(collection, id, "$unset", fields...)
+}
+
+func edit(collection, id, operator string, fields ...bson.E) bson.D {
+	return bson.D{field("update", collection), field("updates", bson.A{bson.D{
+		field("q", bson.D{field("_id", id)}), field("u", bson.D{field(operator, bson.D(fields))}),
+	}})}
+}
+
+// Each damage is found, with the document's id and no more of it, repaired by the document, and then gone.
+func TestInspectRepairs(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		damage func(p, v string) []bson.D
+		want   []string // P and V are the documents' ids
+	}{
+		"copies of names": {
+			func(p, _ string) []bson.D {
+				return []bson.D{
+					set("players", p, field("username_key", "gone"), field("erasing", true)),
+					unset("players", p, field("username_prefixes", ""), field("identity_keys", "")),
+				}
+			},
+			[]string{"players P has fields for indexes that do not agree with it: username_key, username_prefixes, identity_keys, erasing"},
+		},
+		"copies of a session": {
+			func(_, v string) []bson.D {
+				return []bson.D{set("sessions", v, field("seats_held", 99), field("free_seats", 0), field("attribute_keys", bson.A{"pro=btrue"}))}
+			},
+			[]string{"sessions V has fields for indexes that do not agree with it: attribute_keys, seats_held, free_seats"},
+		},
+		"indexes": {
+			func(string, string) []bson.D {
+				return []bson.D{
+					{field("dropIndexes", "players"), field("index", "players_by_username")},
+					{field("dropIndexes", "sessions"), field("index", "sessions_by_member")},
+				}
+			},
+			[]string{"players  lack the index players_by_username", "sessions  lack the index sessions_by_member"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := openTest(t, mongotest.Database(t), mongostore.Options{})
+			p, v := newPlayer(), newSession()
+			must(t, s.CreatePlayer(t.Context(), p))
+			must(t, s.CreatePlayer(t.Context(), newPlayer()))
+			must(t, s.CreateSession(t.Context(), v))
+			for _, command := range test.damage(string(p.ID), string(v.ID)) {
+				must(t, s.RunCommand(t.Context(), command))
+			}
+			for _, repair := range []bool{false, true} {
+				lines := found(t, s, repair)
+				for i := range lines {
+					lines[i] = strings.NewReplacer(string(p.ID), "P", string(v.ID), "V").Replace(lines[i])
+				}
+				if !slices.Equal(lines, test.want) {
+					t.Errorf("found %q, want %q", lines, test.want)
+				}
+			}
+			if lines := found(t, s, false); len(lines) > 0 {
+				t.Errorf("after the repair %q are left", lines)
+			}
+			next := p
+			next.Version++
+			must(t, s.ReplacePlayer(t.Context(), p, next)) // the version stayed as it was
+		})
+	}
+}
+
+// TestInspectTellsWhatItCannotRepair has two players who want one name, and no index that would keep them apart.
+func TestInspectTellsWhatItCannotRepair(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, mongotest.Database(t), mongostore.Options{})
+	p, rival := newPlayer(), newPlayer()
+	must(t, s.CreatePlayer(t.Context(), p))
+	must(t, s.CreatePlayer(t.Context(), rival))
+	must(t, s.RunCommand(t.Context(), set("players", string(rival.ID), field("username", p.Username))))
+	lines := found(t, s, true)
+	want := "players " + string(rival.ID) + " has fields for indexes that do not agree with it: username_key, username_prefixes, and another document has their values repaired: false"
+	if !slices.Equal(lines, []string{want}) {
+		t.Errorf("found %q, want %q", lines, want)
+	}
+}
+
+func TestBesideAndMustExist(t *testing.T) {
+	t.Parallel()
+	url := mongotest.Database(t)
+	for _, o := range []mongostore.Options{{MustExist: true}, {Beside: true}, {Beside: true, ReadOnly: true}} {
+		_, err := mongostore.Open(t.Context(), url, o)
+		wantError(t, err, mongostore.ErrMissing)
+	}
+	must(t, openTest(t, url, mongostore.Options{}).RunCommand(t.Context(), bson.D{field("dropIndexes", "players"), field("index", "players_by_project")}))
+	for _, o := range []mongostore.Options{{Beside: true}, {Beside: true, ReadOnly: true}} {
+		if lines := found(t, openTest(t, url, o), false); len(lines) != 1 {
+			t.Errorf("%+v: found %q, want the index that is missing: a tool changes nothing", o, lines)
+		}
+	}
+	if lines := found(t, openTest(t, url, mongostore.Options{MustExist: true}), false); len(lines) != 0 {
+		t.Errorf("found %q after a start", lines)
+	}
+}

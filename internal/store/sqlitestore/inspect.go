@@ -1,0 +1,177 @@
+package sqlitestore
+
+import (
+	"context"
+	"errors"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"game-session-manager/internal/game"
+)
+
+// Inspect implements [game.Inspector]. It reads one snapshot of the file, so that nothing that is under way looks like
+// damage, and repairs beside it. Until it ends the log of the file is not begun anew. Rows are sorted in a temporary file
+// where they are many: what it keeps in memory is what it could not repair at once.
+func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding)) error {
+	c, err := s.readers.take(ctx)
+	if err != nil {
+		return unread(err)
+	}
+	defer s.readers.give(c)
+	if err := s.inspect(ctx, &inspection{conn: c, store: s, repair: repair, tell: tell}); err != nil {
+		if primary(err) == sqlite3.SQLITE_CORRUPT {
+			err = explain(err, s.path)
+		}
+		return unread(err)
+	}
+	return nil
+}
+
+// inspection is one call of Inspect.
+type inspection struct {
+	conn   *conn
+	store  *Store
+	repair bool
+	tell   func(game.Finding)
+	later  []damage // whose repair needs that of another first, as of the one who has its name
+}
+
+// damage is what is wrong with one document.
+type damage struct {
+	findings []game.Finding
+	mend     func(*conn) (refusal, error)
+}
+
+func (s *Store) inspect(ctx context.Context, i *inspection) (err error) {
+	if err := i.integrity(ctx); err != nil {
+		return err
+	}
+	if err := i.schema(ctx); err != nil {
+		return err
+	}
+	i.conn.forget() // so that none of the statements that run inside each other is closed for being one too many
+	// These take effect when they are compiled: as kept statements they would do so once.
+	if err := i.conn.script("PRAGMA temp_store = FILE; BEGIN"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, i.conn.script("COMMIT; PRAGMA "+memoryTemp)) }()
+	if err := walk(ctx, i, playersKept()); err != nil {
+		return err
+	}
+	if err := walk(ctx, i, sessionsKept()); err != nil {
+		return err
+	}
+	for _, d := range i.later {
+		if err := i.settle(ctx, d, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle repairs the damage if it is to be, and tells of it. What cannot be repaired yet may be tried again.
+func (i *inspection) settle(ctx context.Context, d damage, again bool) error {
+	if i.repair && d.mend != nil {
+		err := i.store.writer.do(ctx, d.mend)
+		switch {
+		case errors.Is(err, errNotYet):
+			if again {
+				i.later = append(i.later, d)
+				return nil
+			}
+		case err != nil:
+			return err
+		default:
+			for k := range d.findings {
+				d.findings[k].Repaired = true
+			}
+		}
+	}
+	for _, f := range d.findings {
+		i.tell(f)
+	}
+	return nil
+}
+
+// kept is what is kept of a kind of document: columns beside it, and rows of other tables.
+type kept[D any] struct {
+	table   string
+	id      func(*D) string
+	columns func(*D) []column
+	// taken reports whether another document has what is unique of this one.
+	taken func(*conn, *D) (bool, error)
+	sides []side[D]
+}
+
+// side is a table whose rows are made of documents.
+type side[D any] struct {
+	name string
+	// sorted selects the rows by their documents' ids, which come first.
+	sorted         string
+	insert, remove string // take the columns of a row and then the document's id
+	rows           func(*D) map[row]bool
+}
+
+func playersKept() kept[game.Player] {
+	return kept[game.Player]{
+		table: "players",
+		id:    func(p *game.Player) string { return string(p.ID) },
+		columns: func(p *game.Player) []column {
+			status, username, erasing := playerColumns(p)
+			return []column{
+				{"project", string(p.Project)},
+				{"version", p.Version},
+				{"status", status},
+				{"username_key", username},
+				{"erasing", erasing},
+			}
+		},
+		taken: namesTaken,
+		sides: []side[game.Player]{{
+			name: "identities", insert: insertIdentity, remove: deleteIdentity,
+			sorted: "SELECT player_id, project, provider, subject FROM identities ORDER BY player_id",
+			rows: func(p *game.Player) map[row]bool {
+				rows := make(map[row]bool, len(p.Identities))
+				for provider, subject := range p.Identities {
+					rows[row{string(p.Project), provider, subject}] = true
+				}
+				return rows
+			},
+		}},
+	}
+}
+
+func sessionsKept() kept[game.Session] {
+	return kept[game.Session]{
+		table: "sessions",
+		id:    func(v *game.Session) string { return string(v.ID) },
+		columns: func(v *game.Session) []column {
+			return append([]column{{"project", string(v.Project)}, {"version", v.Version}}, sessionColumns(v)...)
+		},
+		taken: func(*conn, *game.Session) (bool, error) { return false, nil },
+		sides: []side[game.Session]{
+			{
+				name: "members", insert: insertMember, remove: deleteMember,
+				sorted: "SELECT session_id, player_id FROM members ORDER BY session_id",
+				rows: func(v *game.Session) map[row]bool {
+					rows := make(map[row]bool, len(v.Members))
+					for p := range seats(v) {
+						rows[row{string(p)}] = true
+					}
+					return rows
+				},
+			},
+			{
+				name: "attributes", insert: insertAttribute, remove: deleteAttribute,
+				sorted: "SELECT session_id, project, key, value FROM attributes ORDER BY session_id",
+				rows: func(v *game.Session) map[row]bool {
+					rows := make(map[row]bool, len(v.Attributes))
+					for k, a := range v.Attributes {
+						rows[row{string(v.Project), k, held(native(a))}] = true
+					}
+					return rows
+				},
+			},
+		},
+	}
+}

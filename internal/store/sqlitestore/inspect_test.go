@@ -1,0 +1,187 @@
+package sqlitestore_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/store/sqlitestore"
+)
+
+// found returns what an inspection tells, a line each.
+func found(t *testing.T, s *sqlitestore.Store, repair bool) []string {
+	t.Helper()
+	lines := []string{}
+	must(t, s.Inspect(t.Context(), repair, func(f game.Finding) {
+		line := fmt.Sprint(f.Collection, " ", f.ID, " ", f.Problem)
+		if f.Repaired != repair {
+			line += fmt.Sprint(" repaired: ", f.Repaired)
+		}
+		lines = append(lines, line)
+	}))
+	return lines
+}
+
+// Each damage is found, with the document's id and no more of it, repaired by the document, and then gone.
+func TestInspectRepairs(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		damage []string
+		want   []string // the ends of the lines; P, Q and S are the documents' ids
+	}{
+		"columns of a player": {
+			[]string{"UPDATE players SET status = 'suspended', username_key = NULL, erasing = 1 WHERE id = 'P'"},
+			[]string{"players P has columns that are not as the document: status, username_key, erasing"},
+		},
+		"version and project": {
+			[]string{"UPDATE sessions SET version = 7, project = 'other'"},
+			[]string{"sessions S has columns that are not as the document: project, version"},
+		},
+		"columns of a session": {
+			[]string{"UPDATE sessions SET free_seats = 99, seats_held = 0, mode = '', host_id = NULL"},
+			[]string{"sessions S has columns that are not as the document: mode, host_id, free_seats, seats_held"},
+		},
+		"names changed hands": {
+			[]string{
+				"UPDATE players SET username_key = 'gone' WHERE id = 'P'",
+				"UPDATE players SET username_key = (SELECT doc ->> 'username' FROM players WHERE id = 'P') WHERE id = 'Q'",
+			},
+			[]string{"players Q has columns that are not as the document: username_key", "players P has columns that are not as the document: username_key"},
+		},
+		"identities missing": {
+			[]string{"DELETE FROM identities WHERE player_id = 'P'"},
+			[]string{"players P has 1 entries of identities too few"},
+		},
+		"identity of another": {
+			[]string{"UPDATE identities SET player_id = 'Q' WHERE player_id = 'P'"},
+			[]string{"players Q has 1 entries of identities too many", "players P has 1 entries of identities too few"},
+		},
+		"identities of nobody": {
+			[]string{"INSERT INTO identities VALUES ('p', 'steam', '1', '0'), ('p', 'epic', '1', '0'), ('p', 'x', '1', 'zz')"},
+			[]string{"players 0 has 2 entries of identities and no document", "players zz has 1 entries of identities and no document"},
+		},
+		"members": {
+			[]string{"DELETE FROM members", "INSERT INTO members SELECT id || x, id FROM sessions, (SELECT 1 AS x UNION SELECT 2)"},
+			[]string{"sessions S has 1 entries of members too few", "sessions S has 2 entries of members too many"},
+		},
+		"members of nothing": {
+			[]string{"INSERT INTO members VALUES ('P', 'nothing')"},
+			[]string{"sessions nothing has 1 entries of members and no document"},
+		},
+		"attributes": {
+			[]string{"UPDATE attributes SET value = CAST('3' AS TEXT) WHERE key = 'level'", "UPDATE attributes SET value = x'00' WHERE key = 'ranked'"},
+			[]string{"sessions S has 2 entries of attributes too few", "sessions S has 2 entries of attributes too many"},
+		},
+		"attribute as an integer": {
+			[]string{"UPDATE attributes SET value = 3 WHERE key = 'level'"},
+			[]string{"sessions S has 1 entries of attributes too few", "sessions S has 1 entries of attributes too many"},
+		},
+		"indexes dropped": {
+			[]string{"DROP INDEX players_by_username", "DROP INDEX sessions_by_mode"},
+			[]string{"database  has no index players_by_username", "database  has no index sessions_by_mode"},
+		},
+		"an index": {
+			[]string{
+				"PRAGMA writable_schema = ON",
+				"UPDATE sqlite_schema SET sql = replace(sql, 'erasing = 1', 'erasing = 9') WHERE name = 'players_erasing'",
+				"PRAGMA writable_schema = RESET",
+				"UPDATE players SET erasing = 1 WHERE id = 'P'",
+				"PRAGMA writable_schema = ON",
+				"UPDATE sqlite_schema SET sql = replace(sql, 'erasing = 9', 'erasing = 1') WHERE name = 'players_erasing'",
+				"PRAGMA writable_schema = RESET",
+			},
+			[]string{
+				"database  row 1 missing from index players_erasing",
+				"players P has columns that are not as the document: erasing",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
+			p, q, v := benchPlayer(), benchPlayer(), benchSession()
+			p.Identities = map[string]string{"steam": "7"}
+			for _, p := range []game.Player{p, q} {
+				must(t, s.CreatePlayer(t.Context(), p))
+			}
+			must(t, s.CreateSession(t.Context(), v))
+			if lines := found(t, s, false); len(lines) > 0 {
+				t.Fatalf("found %q in what is sound", lines)
+			}
+			ids := strings.NewReplacer("'P'", "'"+string(p.ID)+"'", "'Q'", "'"+string(q.ID)+"'")
+			must(t, s.OnWriter(t.Context(), func(exec func(string) error) error {
+				for _, sql := range test.damage {
+					if err := exec(ids.Replace(sql)); err != nil {
+						return fmt.Errorf("%s: %w", sql, err)
+					}
+				}
+				return nil
+			}))
+			short := strings.NewReplacer(string(p.ID), "P", string(q.ID), "Q", string(v.ID), "S")
+			for _, repair := range []bool{false, true} {
+				got := found(t, s, repair)
+				for i := range got {
+					got[i] = short.Replace(got[i])
+				}
+				slices.Sort(got)
+				slices.Sort(test.want)
+				if !slices.Equal(got, test.want) {
+					t.Errorf("repair %v: got\n%s\nwant\n%s", repair, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+				}
+			}
+			if lines := found(t, s, true); len(lines) > 0 {
+				t.Errorf("left after the repair: %q", lines)
+			}
+			for _, want := range []game.Player{p, q} {
+				got, err := s.Player(t.Context(), project, want.ID)
+				must(t, err)
+				if got.Username != want.Username {
+					t.Errorf("got %+v, want %+v", got, want)
+				}
+			}
+		})
+	}
+}
+
+// An index that cannot be made, because names are not unique any more, is told of.
+func TestInspectWithoutUniqueNames(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
+	p, q := benchPlayer(), benchPlayer()
+	must(t, s.CreatePlayer(t.Context(), p))
+	must(t, s.OnWriter(t.Context(), func(exec func(string) error) error { return exec("DROP INDEX players_by_username") }))
+	q.Username = p.Username
+	must(t, s.CreatePlayer(t.Context(), q))
+	for _, repair := range []bool{false, true} {
+		var told []game.Finding
+		must(t, s.Inspect(t.Context(), repair, func(f game.Finding) { told = append(told, f) }))
+		if want := (game.Finding{Collection: "database", Problem: "has no index players_by_username"}); !slices.Equal(told, []game.Finding{want}) {
+			t.Errorf("repair %v: found %+v", repair, told)
+		}
+	}
+}
+
+// What cannot be read is told and left alone.
+func TestInspectLeavesDocuments(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
+	p, q := benchPlayer(), benchPlayer()
+	must(t, s.CreatePlayer(t.Context(), p))
+	must(t, s.CreatePlayer(t.Context(), q))
+	must(t, s.OnWriter(t.Context(), func(exec func(string) error) error {
+		if err := exec(fmt.Sprintf("UPDATE players SET doc = '{\"id\":' WHERE id = '%s'", p.ID)); err != nil {
+			return err
+		}
+		return exec(fmt.Sprintf("UPDATE players SET id = 'else' WHERE id = '%s'", q.ID))
+	}))
+	want := []string{"players " + string(p.ID) + " cannot be read", "players else is stored under an id that is not its own"}
+	for range 2 {
+		if got := found(t, s, false); !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		must(t, s.Inspect(t.Context(), true, func(game.Finding) {}))
+	}
+}

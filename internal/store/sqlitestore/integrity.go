@@ -1,0 +1,148 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+
+	"game-session-manager/internal/game"
+)
+
+const (
+	checkFile   = "PRAGMA integrity_check(100)" // tells at most so many
+	rebuildAll  = "REINDEX"
+	fileIsSound = "ok"
+)
+
+// integrity tells what SQLite finds wrong with the file. Indexes can be built anew from their tables; other damage is for
+// a backup, and nothing that is read from such a file can be relied on.
+func (i *inspection) integrity(ctx context.Context) error {
+	problems, err := fileProblems(ctx, i.conn)
+	if err != nil || len(problems) == 0 {
+		return err
+	}
+	repaired := false
+	if i.repair && indexesOnly(problems) {
+		err := i.store.writer.do(ctx, func(c *conn) (refusal, error) {
+			_, err := c.exec(rebuildAll)
+			if uniqueTaken(err) { // as a whole, so that nothing was changed
+				return errNotYet, nil
+			}
+			return nil, err
+		})
+		if err != nil && !errors.Is(err, errNotYet) {
+			return err
+		}
+		left, err := fileProblems(ctx, i.conn)
+		if err != nil {
+			return err
+		}
+		repaired = len(left) == 0
+	}
+	for _, p := range problems {
+		i.tell(game.Finding{Collection: "database", Problem: p, Repaired: repaired})
+	}
+	if !repaired && !indexesOnly(problems) {
+		return fmt.Errorf("%s is damaged: restore a backup", i.store.path)
+	}
+	return nil
+}
+
+// fileProblems returns what SQLite says of the file, in sentences that name tables, indexes and pages.
+func fileProblems(ctx context.Context, c *conn) ([]string, error) {
+	var problems []string
+	err := c.rows(ctx, checkFile, nil, func(columns []driver.Value) error {
+		var problem string
+		if err := scan(columns[0], &problem); err != nil {
+			return err
+		}
+		if problem != fileIsSound {
+			problems = append(problems, problem)
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() != nil {
+		err = ended(ctx)
+	}
+	return problems, err
+}
+
+func indexesOnly(problems []string) bool {
+	for _, p := range problems {
+		if !strings.Contains(p, "missing from index") && !strings.Contains(p, "entries in index") && !strings.Contains(p, "entry in index") {
+			return false
+		}
+	}
+	return true
+}
+
+const selectSchema = "SELECT name, type, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY name"
+
+// object is a table or an index.
+type object struct{ name, kind, sql string }
+
+// schema tells what of the schema is not as the migrations make it: an index that somebody dropped holds nothing unique any
+// more. An index that is not there is made.
+func (i *inspection) schema(ctx context.Context) error {
+	scripts, err := migrations()
+	if err != nil {
+		return err
+	}
+	c, err := connect(ctx, ":memory:")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.close() }() // holds nothing
+	if err := migrate(c, 0, scripts); err != nil {
+		return err
+	}
+	wanted, err := objects(ctx, c)
+	if err != nil {
+		return err
+	}
+	stored, err := objects(ctx, i.conn)
+	if err != nil {
+		return err
+	}
+	for name, want := range wanted {
+		got, ok := stored[name]
+		switch {
+		case !ok && want.kind == "index":
+			mend := func(c *conn) (refusal, error) {
+				_, err := c.exec(want.sql)
+				return refuseIf(uniqueTaken(err), errNotYet), unless(uniqueTaken(err), err)
+			}
+			err = i.settle(ctx, damage{[]game.Finding{{Collection: "database", Problem: "has no index " + name}}, mend}, true)
+		case !ok || got != want:
+			err = i.settle(ctx, damage{findings: []game.Finding{{Collection: "database", Problem: "has another " + want.kind + " " + name + " than it should"}}}, false)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func unless(yes bool, err error) error {
+	if yes {
+		return nil
+	}
+	return err
+}
+
+func objects(ctx context.Context, c *conn) (map[string]object, error) {
+	all := make(map[string]object)
+	err := c.rows(ctx, selectSchema, nil, func(columns []driver.Value) error {
+		var o object
+		for i, to := range []*string{&o.name, &o.kind, &o.sql} {
+			if err := scan(columns[i], to); err != nil {
+				return err
+			}
+		}
+		all[o.name] = o
+		return nil
+	})
+	return all, err
+}
