@@ -21,7 +21,7 @@ compared in the end, by count and checksum. Stop the servers of both sides first
 refused. What is in the source stays as it is. Exit code 6 says that the sides differ.
 
 Examples:
-  gsm db copy --from sqlite:gsm.db --to sqlite:/mnt/fast/gsm.db
+  gsm db copy --from sqlite:gsm.db --to 'mongodb://gsm:secret@db.example/gsm?authSource=admin'
   gsm db copy --from sqlite:gsm.db --to sqlite:/mnt/fast/gsm.db --resume`
 }
 
