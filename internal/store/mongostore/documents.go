@@ -236,6 +236,9 @@ func (m *capacities) UnmarshalBSONValue(_ byte, data []byte) error {
 
 // ordered returns a map as a document with its keys in order.
 func ordered[M ~map[K]V, K ~string, V any](m M, value func(V) any) (kind byte, data []byte, err error) {
+	if len(m) == 0 { // as most are
+		return byte(bson.TypeEmbeddedDocument), []byte{5, 0, 0, 0, 0}, nil
+	}
 	d := make(bson.D, 0, len(m))
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		d = append(d, bson.E{Key: string(k), Value: value(m[k])})
