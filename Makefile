@@ -44,8 +44,13 @@ vuln: ## Look for known vulnerabilities (needs the network)
 	$(TOOL) govulncheck ./...
 
 .PHONY: bench
-bench: ## Measure the embedded store: durable writes/s, point reads/s
+bench: ## Measure the embedded store, and gsm on the MongoDB of GSM_TEST_MONGODB_URI beside a bare handler
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/store/sqlitestore
+	@if [ -n "$${GSM_TEST_MONGODB_URI:-}" ]; then \
+	  go test -run '^$$' -bench '^BenchmarkMongoDB$$' -benchtime 1x ./tests; \
+	else \
+	  echo "gsm on MongoDB is not measured: set GSM_TEST_MONGODB_URI to the URL of a server"; \
+	fi
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME

@@ -18,7 +18,16 @@ import (
 // gsm is the path of the binary, which TestMain builds.
 var gsm string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	if url := os.Getenv(bareVariable); url != "" {
+		if err := serveBare(url); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "gsm-tests-")

@@ -3,7 +3,6 @@ package game
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"maps"
 	"math"
 	"slices"
@@ -74,25 +73,34 @@ func (v *Value) UnmarshalJSON(b []byte) error {
 
 // ParseValue reads a Value from its JSON form. It answers ErrNotScalar and ErrInexactNumber.
 func ParseValue(s string) (Value, error) {
-	d := json.NewDecoder(strings.NewReader(s))
-	d.UseNumber()
-	var x any
-	if err := d.Decode(&x); err != nil {
+	s = strings.TrimLeft(s, " \t\r\n") // what JSON calls space
+	if s == "" {
 		return Value{}, ErrNotScalar
 	}
-	if _, err := d.Token(); err != io.EOF { // Token answers io.EOF itself; More is false before a stray ] too
-		return Value{}, ErrNotScalar
-	}
-	switch x := x.(type) {
-	case string:
-		return StringValue(x), nil
-	case bool:
-		return BoolValue(x), nil
-	case json.Number:
-		f, err := exact(x)
+	// Not by a json.Decoder, whose buffers cost more than all else about a small value.
+	switch first := s[0]; {
+	case first == '"':
+		return parse(s, StringValue)
+	case first == 't' || first == 'f':
+		return parse(s, BoolValue)
+	case first == '-' || '0' <= first && first <= '9':
+		var n json.Number
+		if json.Unmarshal([]byte(s), &n) != nil {
+			return Value{}, ErrNotScalar
+		}
+		f, err := exact(n)
 		return NumberValue(f), err
 	}
 	return Value{}, ErrNotScalar
+}
+
+// parse reads the JSON of a Go type and makes a Value of it.
+func parse[T any](s string, value func(T) Value) (Value, error) {
+	var x T
+	if json.Unmarshal([]byte(s), &x) != nil {
+		return Value{}, ErrNotScalar
+	}
+	return value(x), nil
 }
 
 // exact returns the float64 of n, and an error if it is another integer or out of range.

@@ -43,7 +43,10 @@ func get[D any](ctx context.Context, s *Store, c collection, k key) (d D, found 
 		return d, false, game.ErrStoreUnavailable.Because(err)
 	}
 	defer s.leave()
-	err = c.FindOne(ctx, k.filter()).Decode(&d)
+	raw, err := c.FindOne(ctx, k.filter()).Raw()
+	if err == nil {
+		err = bson.Unmarshal(raw, &d) // the driver's Decode makes a reader with a buffer of its own for each document
+	}
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
 		return d, false, nil
@@ -55,13 +58,9 @@ func get[D any](ctx context.Context, s *Store, c collection, k key) (d D, found 
 
 // insert stores a new document, whose id of its first write is given. taken names the refusals by the index that refuses.
 func (s *Store) insert(ctx context.Context, c collection, k key, doc any, id writeID, taken map[string]error) error {
-	raw, err := bson.Marshal(doc)
-	if err != nil {
-		return game.Unanswered(game.OutcomeNone, fmt.Errorf("%w: %w", errEncoding, err))
-	}
 	return s.do(ctx, write{
 		send: func(ctx context.Context) error {
-			_, err := c.InsertOne(ctx, bson.Raw(raw))
+			_, err := c.InsertOne(ctx, doc)
 			return err
 		},
 		refusal: func(err error) error {
@@ -192,14 +191,14 @@ func difference(old, next any, id writeID) (bson.D, error) {
 	}
 	var set, unset bson.D
 	for _, e := range after {
-		i := slices.IndexFunc(before, func(o bson.RawElement) bool { return o.Key() == e.Key() })
-		if i < 0 || !before[i].Value().Equal(e.Value()) {
-			set = append(set, bson.E{Key: e.Key(), Value: e.Value()})
+		i := slices.IndexFunc(before, func(o element) bool { return o.key == e.key })
+		if i < 0 || !before[i].value.Equal(e.value) {
+			set = append(set, bson.E{Key: e.key, Value: e.value})
 		}
 	}
 	for _, e := range before {
-		if !slices.ContainsFunc(after, func(n bson.RawElement) bool { return n.Key() == e.Key() }) {
-			unset = append(unset, bson.E{Key: e.Key(), Value: ""})
+		if !slices.ContainsFunc(after, func(n element) bool { return n.key == e.key }) {
+			unset = append(unset, bson.E{Key: e.key, Value: ""})
 		}
 	}
 	history := bson.D{{Key: "$each", Value: bson.A{id}}, {Key: "$slice", Value: -historySize}}
@@ -213,10 +212,24 @@ func difference(old, next any, id writeID) (bson.D, error) {
 	return update, nil
 }
 
-func elements(doc any) ([]bson.RawElement, error) {
+// element is a field of a document: the driver's own type makes its key anew each time that it is asked for.
+type element struct {
+	key   string
+	value bson.RawValue
+}
+
+func elements(doc any) ([]element, error) {
 	b, err := bson.Marshal(doc)
 	if err != nil {
 		return nil, err
 	}
-	return bson.Raw(b).Elements()
+	raw, err := bson.Raw(b).Elements()
+	if err != nil {
+		return nil, err
+	}
+	all := make([]element, len(raw))
+	for i, e := range raw {
+		all[i] = element{e.Key(), e.Value()}
+	}
+	return all, nil
 }

@@ -22,10 +22,10 @@ type player struct {
 	Project          game.ProjectID    `bson:"project"`
 	Username         string            `bson:"username,omitempty"`
 	UsernameKey      string            `bson:"username_key,omitempty"`
-	UsernamePrefixes []string          `bson:"username_prefixes,omitempty"`
+	UsernamePrefixes derived           `bson:"username_prefixes,omitempty"`
 	DisplayName      string            `bson:"display_name"`
 	Identities       subjects          `bson:"identities"`
-	IdentityKeys     []string          `bson:"identity_keys,omitempty"`
+	IdentityKeys     derived           `bson:"identity_keys,omitempty"`
 	Attributes       attributes        `bson:"attributes"`
 	Status           game.PlayerStatus `bson:"status"`
 	SuspendedUntil   *time.Time        `bson:"suspended_until,omitempty"`
@@ -36,7 +36,7 @@ type player struct {
 	Erasing          bool              `bson:"erasing,omitempty"` // for an index that needs a value to be equal to
 	ErasingSince     *time.Time        `bson:"erasing_since,omitempty"`
 	SeatsSwept       bool              `bson:"seats_swept,omitempty"`
-	Writes           []writeID         `bson:"writes,omitempty"`
+	Writes           history           `bson:"writes,omitempty"`
 }
 
 func storedPlayer(p game.Player) player {
@@ -99,7 +99,7 @@ type session struct {
 	MinPlayers     int                `bson:"min_players"`
 	Teams          capacities         `bson:"teams"`
 	Attributes     attributes         `bson:"attributes"`
-	AttributeKeys  []string           `bson:"attribute_keys,omitempty"`
+	AttributeKeys  derived            `bson:"attribute_keys,omitempty"`
 	Status         game.SessionStatus `bson:"status"`
 	EndReason      game.EndReason     `bson:"end_reason,omitempty"`
 	HostID         *game.PlayerID     `bson:"host_id,omitempty"`
@@ -113,7 +113,7 @@ type session struct {
 	UpdatedAt      time.Time          `bson:"updated_at"`
 	StartedAt      *time.Time         `bson:"started_at,omitempty"`
 	EndedAt        *time.Time         `bson:"ended_at,omitempty"`
-	Writes         []writeID          `bson:"writes,omitempty"`
+	Writes         history            `bson:"writes,omitempty"`
 }
 
 type member struct {
@@ -173,6 +173,18 @@ type claim struct {
 func (d claim) game() game.Claim {
 	return game.Claim{Key: d.Key, Fingerprint: d.Fingerprint, DocumentID: d.DocumentID, ExpiresAt: d.ExpiresAt}
 }
+
+// derived are the keys that an index has of a document. They are made anew for each write, so that readers pass over them.
+type derived []string
+
+// UnmarshalBSONValue implements [bson.ValueUnmarshaler].
+func (*derived) UnmarshalBSONValue(byte, []byte) error { return nil }
+
+// history are the ids of a document's last writes, which [trace] reads, and readers of the document pass over.
+type history []writeID
+
+// UnmarshalBSONValue implements [bson.ValueUnmarshaler].
+func (*history) UnmarshalBSONValue(byte, []byte) error { return nil }
 
 // attributes is [game.Attributes] with its keys in order, so that equal ones are equal bytes.
 type attributes game.Attributes
@@ -236,6 +248,9 @@ func (m *capacities) UnmarshalBSONValue(_ byte, data []byte) error {
 
 // ordered returns a map as a document with its keys in order.
 func ordered[M ~map[K]V, K ~string, V any](m M, value func(V) any) (kind byte, data []byte, err error) {
+	if len(m) == 0 { // as most are
+		return byte(bson.TypeEmbeddedDocument), []byte{5, 0, 0, 0, 0}, nil
+	}
 	d := make(bson.D, 0, len(m))
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		d = append(d, bson.E{Key: string(k), Value: value(m[k])})

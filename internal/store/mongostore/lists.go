@@ -63,13 +63,17 @@ func read[D, G any](ctx context.Context, s *Store, from *mongo.Collection, filte
 	if err != nil {
 		return nil, unread(ctx, err)
 	}
-	var docs []D
-	if err := cursor.All(ctx, &docs); err != nil {
-		return nil, unread(ctx, err)
+	defer func() { _ = cursor.Close(context.WithoutCancel(ctx)) }()
+	items := make([]G, 0, cursor.RemainingBatchLength())
+	for cursor.Next(ctx) {
+		var d D
+		if err := bson.Unmarshal(cursor.Current, &d); err != nil {
+			return nil, unread(ctx, err)
+		}
+		items = append(items, as(d))
 	}
-	items := make([]G, len(docs))
-	for i, d := range docs {
-		items[i] = as(d)
+	if err := cursor.Err(); err != nil {
+		return nil, unread(ctx, err)
 	}
 	return items, nil
 }

@@ -94,7 +94,7 @@ func markSent(ctx context.Context) {
 
 // collectionOf returns the collection that a command is about.
 func collectionOf(e *event.CommandStartedEvent) string {
-	for _, field := range []string{"collection", e.CommandName} { // getMore has the first
+	for _, field := range []string{e.CommandName, "collection"} { // the command's first field, unless it is getMore
 		if name, ok := e.Command.Lookup(field).StringValueOK(); ok {
 			return name
 		}

@@ -1,0 +1,385 @@
+package tests_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/google/uuid"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+)
+
+// How gsm on MongoDB is measured.
+const (
+	speedClients = 16
+	speedRounds  = 21 // of each server with each request, short and by turns: the machine may have other things to do
+	speedRound   = 400 * time.Millisecond
+	speedWarmUp  = 300 * time.Millisecond
+	speedStored  = 1000 // players, and sessions, from the beginning
+	speedSeats   = 10   // of each session; one is its host's
+)
+
+// BenchmarkMongoDB compares gsm on MongoDB with the bare server: see bare_test.go. Both are processes of their own on one
+// database, and it is the ratio in one run that counts. It fails where gsm sends more commands than the bare server does.
+// GSM_TEST_BASELINE names another gsm, to be measured in the same run.
+func BenchmarkMongoDB(b *testing.B) {
+	server := os.Getenv("GSM_TEST_MONGODB_URI")
+	if server == "" {
+		b.Skip("GSM_TEST_MONGODB_URI is not set")
+	}
+	db := speedDatabase(b, server)
+	names, sides := []string{"gsm", "bare"}, []*side{gsmSide(b, gsm, db), bareSide(b, db)}
+	stock := newStock(b, db)
+	if baseline := os.Getenv("GSM_TEST_BASELINE"); baseline != "" {
+		path, err := filepath.Abs(baseline)
+		must(b, err)
+		names, sides = append(names, "baseline"), append(sides, gsmSide(b, path, db))
+	}
+	b.ResetTimer()
+	rows := [][]string{{"", "gsm/bare", "target"}}
+	for _, name := range names {
+		rows[0] = append(rows[0], name+" req/s", name+" CPU µs/req", name+" commands/req")
+	}
+	for _, l := range stock.loads() {
+		results := measure(b, l, sides)
+		row := []string{l.name, fmt.Sprintf("%.2f", ratio(results[0], results[1])), fmt.Sprint(l.target)}
+		for _, r := range results {
+			row = append(row, fmt.Sprintf("%.0f", median(r.rates)), fmt.Sprintf("%.0f", r.cpu/r.requests*1e6), fmt.Sprintf("%.2f", r.commands/r.requests))
+		}
+		rows = append(rows, row)
+		if ours, bare := results[0].commands/results[0].requests, results[1].commands/results[1].requests; ours > bare+0.05 {
+			b.Errorf("%s: gsm sends %.2f commands and the bare server %.2f", l.name, ours, bare)
+		}
+	}
+	b.ReportMetric(0, "ns/op") // says nothing here
+	b.Logf("%d clients, medians of %d rounds of %v, by turns:\n%s", speedClients, speedRounds, speedRound, table(b, rows))
+}
+
+func table(b *testing.B, rows [][]string) string {
+	b.Helper()
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, row := range rows {
+		_, err := fmt.Fprintln(w, strings.Join(row, "\t")+"\t")
+		must(b, err)
+	}
+	must(b, w.Flush())
+	return text.String()
+}
+
+// load is one kind of request.
+type load struct {
+	name    string
+	target  float64 // of gsm's rate to the bare server's
+	status  int
+	request func(client, n int) (target, body string, ok bool) // a POST, if it has a body; not ok when there are no more
+	refill  func()
+}
+
+// result is what was measured of a server with a load.
+type result struct {
+	rates                   []float64 // in requests a second, by round
+	requests, cpu, commands float64   // of all rounds; cpu in seconds
+}
+
+// measure puts a load on each server by turns.
+func measure(b *testing.B, l load, sides []*side) []result {
+	b.Helper()
+	results := make([]result, len(sides))
+	for _, s := range sides {
+		l.refill()
+		s.load(b, l, speedWarmUp)
+	}
+	for round := range speedRounds {
+		for i := range sides {
+			i = (i + round) % len(sides) // so that none comes always first
+			r, s := &results[i], sides[i]
+			l.refill()
+			cpu, commands := s.usage(b)
+			requests, took := s.load(b, l, speedRound)
+			cpuAfter, commandsAfter := s.usage(b)
+			r.rates = append(r.rates, float64(requests)/took.Seconds())
+			r.requests += float64(requests)
+			r.cpu += cpuAfter - cpu
+			r.commands += commandsAfter - commands
+		}
+	}
+	return results
+}
+
+// ratio is the median of the ratios of each round.
+func ratio(a, b result) float64 {
+	ratios := make([]float64, len(a.rates))
+	for i := range ratios {
+		ratios[i] = a.rates[i] / b.rates[i]
+	}
+	return median(ratios)
+}
+
+func median(v []float64) float64 { return slices.Sorted(slices.Values(v))[len(v)/2] }
+
+// side is a server that is measured.
+type side struct {
+	url, metrics string
+	commands     *regexp.Regexp
+	http         *http.Client
+}
+
+// gsmSide starts a gsm, with its log in a file.
+func gsmSide(b *testing.B, binary, db string) *side {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "log")
+	log, err := os.Create(path)
+	must(b, err)
+	cmd := command(b, "serve", "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--database-url="+db, "--log-format=json", "--metrics-interval=5m")
+	cmd.Path, cmd.Stdout, cmd.Stderr = binary, log, log
+	runProcess(b, cmd)
+	b.Cleanup(func() { _ = log.Close() })
+	address := func(listener string) (found string) {
+		eventually(b, "gsm listens: see "+path, func() bool {
+			text, err := os.ReadFile(path)
+			m := regexp.MustCompile(`"listener":"` + listener + `","address":"([^"]*)"`).FindSubmatch(text)
+			if m != nil {
+				found = string(m[1])
+			}
+			return err == nil && m != nil
+		})
+		return found
+	}
+	return &side{
+		url: "http://" + address("api"), metrics: "http://" + address("ops") + "/metrics", http: newHTTP(b),
+		commands: regexp.MustCompile(`(?m)^gsm_store_command_duration_seconds_count{command="(?:find|insert|update)".*} (.*)$`),
+	}
+}
+
+// bareSide starts the bare server.
+func bareSide(b *testing.B, db string) *side {
+	b.Helper()
+	self, err := os.Executable()
+	must(b, err)
+	cmd := exec.Command(self)
+	cmd.Env, cmd.Stderr = append(os.Environ(), bareVariable+"="+db), os.Stderr
+	stdin, err := cmd.StdinPipe()
+	must(b, err)
+	stdout, err := cmd.StdoutPipe()
+	must(b, err)
+	runProcess(b, cmd)
+	b.Cleanup(func() { _ = stdin.Close() })
+	address, err := bufio.NewReader(stdout).ReadString('\n')
+	must(b, err)
+	url := "http://" + strings.TrimSpace(address)
+	return &side{url: url, metrics: url + "/metrics", http: newHTTP(b), commands: regexp.MustCompile(`(?m)^` + bareCommands + `{command="(?:find|insert|update)"} (.*)$`)}
+}
+
+// runProcess starts a process, which is killed at the end of the test.
+func runProcess(b *testing.B, cmd *exec.Cmd) {
+	b.Helper()
+	must(b, cmd.Start())
+	b.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+}
+
+var cpuSeconds = regexp.MustCompile(`(?m)^process_cpu_seconds_total (.*)$`)
+
+// usage returns the CPU time, in seconds, and the commands that the server has used since it started.
+func (s *side) usage(b *testing.B) (cpu, commands float64) {
+	b.Helper()
+	res, err := s.http.Get(s.metrics)
+	must(b, err)
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	must(b, err)
+	sum := func(of *regexp.Regexp) (total float64) {
+		for _, m := range of.FindAllSubmatch(text, -1) {
+			n, err := strconv.ParseFloat(string(m[1]), 64)
+			must(b, err)
+			total += n
+		}
+		return total
+	}
+	return sum(cpuSeconds), sum(s.commands)
+}
+
+// load sends requests for a while, and returns how many and how long it took.
+func (s *side) load(b *testing.B, l load, during time.Duration) (requests int64, took time.Duration) {
+	b.Helper()
+	begin := time.Now()
+	var over atomic.Bool
+	var count atomic.Int64
+	var clients sync.WaitGroup
+	for client := range speedClients {
+		clients.Go(func() {
+			defer over.Store(true)
+			for n := 0; !over.Load() && time.Since(begin) < during; n++ {
+				target, body, ok := l.request(client, n)
+				if !ok {
+					return
+				}
+				if err := s.send(b.Context(), l.status, target, body); err != nil {
+					b.Errorf("%s: %v", l.name, err)
+					return
+				}
+				count.Add(1)
+			}
+		})
+	}
+	clients.Wait()
+	if b.Failed() {
+		b.FailNow()
+	}
+	return count.Load(), time.Since(begin)
+}
+
+func (s *side) send(ctx context.Context, status int, target, body string) error {
+	method := http.MethodGet
+	if body != "" {
+		method = http.MethodPost
+	}
+	req, err := http.NewRequestWithContext(ctx, method, s.url+"/api/v1"+target, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := s.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	answer, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != status {
+		err = fmt.Errorf("%s %s: %d %s", method, target, res.StatusCode, answer)
+	}
+	return err
+}
+
+// stock is what is in the database for requests to read and to join.
+type stock struct {
+	b                 *testing.B
+	db                *mongo.Database
+	players, sessions []string
+	open              []string     // sessions with a host and no one else: each client has its own
+	most              atomic.Int64 // sessions that a client filled in one round
+}
+
+// newStock fills a database that a gsm has prepared.
+func newStock(b *testing.B, url string) *stock {
+	b.Helper()
+	db, err := connectBare(url, nil)
+	must(b, err)
+	b.Cleanup(func() { must(b, db.Client().Disconnect(context.Background())) })
+	s := &stock{b: b, db: db}
+	docs := make([]any, speedStored)
+	for i := range docs {
+		p := barePlayer{Username: speedName(), DisplayName: "A player", Attributes: bson.M{"mmr": 1200.0, "country": "nl"}}
+		p.prepare()
+		docs[i], s.players = p, append(s.players, p.ID)
+	}
+	_, err = db.Collection("players").InsertMany(b.Context(), docs)
+	must(b, err)
+	s.sessions = s.newSessions(speedStored)
+	return s
+}
+
+func (s *stock) newSessions(n int) (ids []string) {
+	docs := make([]any, n)
+	for i := range docs {
+		v := bareSession{
+			Name: "A session", Mode: "ranked", Map: "dust", Region: "eu-west", MaxPlayers: speedSeats, HostID: s.players[0],
+			Attributes: bson.M{"level": 3.0, "ranked": true},
+		}
+		v.prepare()
+		docs[i], ids = v, append(ids, v.ID)
+	}
+	_, err := s.db.Collection("sessions").InsertMany(s.b.Context(), docs)
+	must(s.b, err)
+	return ids
+}
+
+// loads are the requests that are measured.
+func (s *stock) loads() []load {
+	// Clients walk through the documents, each from a place of its own.
+	pick := func(ids []string, client, n int) string { return ids[(client*len(ids)/speedClients+n)%len(ids)] }
+	nothing := func() {}
+	return []load{
+		{"read a player", 0.9, http.StatusOK, func(client, n int) (string, string, bool) {
+			return "/players/" + pick(s.players, client, n), "", true
+		}, nothing},
+		{"read a session", 0.9, http.StatusOK, func(client, n int) (string, string, bool) {
+			return "/sessions/" + pick(s.sessions, client, n), "", true
+		}, nothing},
+		{"create a player", 0.8, http.StatusCreated, func(int, int) (string, string, bool) {
+			return "/players", fmt.Sprintf(`{"username":%q,"display_name":"A player","attributes":{"mmr":1200,"country":"nl"}}`, speedName()), true
+		}, nothing},
+		{"create a session", 0.8, http.StatusCreated, func(client, n int) (string, string, bool) {
+			return "/sessions", fmt.Sprintf(`{"name":"A session","mode":"ranked","map":"dust","region":"eu-west","max_players":%d,"attributes":{"level":3,"ranked":true},"host_id":%q}`,
+				speedSeats, pick(s.players, client, n)), true
+		}, nothing},
+		{"join a session", 0.8, http.StatusCreated, s.join, s.refill},
+	}
+}
+
+// join fills a client's sessions one after the other.
+func (s *stock) join(client, n int) (target, body string, ok bool) {
+	filled := n / (speedSeats - 1)
+	for most := s.most.Load(); int64(filled) > most && !s.most.CompareAndSwap(most, int64(filled)); most = s.most.Load() {
+	}
+	i := filled*speedClients + client
+	if i >= len(s.open) {
+		return "", "", false
+	}
+	return "/sessions/" + s.open[i] + "/members", fmt.Sprintf(`{"player_id":%q}`, s.players[1+n%(speedSeats-1)]), true
+}
+
+// refill makes sessions for a round of joins: many more than the most so far.
+func (s *stock) refill() { s.open = s.newSessions(speedClients * int(10+3*s.most.Load())) }
+
+func speedName() string { return uuid.NewString()[:28] }
+
+// speedDatabase returns the URL of a database that is gone after the benchmark.
+func speedDatabase(b *testing.B, server string) string {
+	b.Helper()
+	u, err := url.Parse(server)
+	must(b, err)
+	u.Path = "/gsm-speed-" + uuid.NewString()
+	q := u.Query()
+	if u.User != nil && !q.Has("authSource") {
+		q.Set("authSource", "admin")
+	}
+	u.RawQuery = q.Encode()
+	b.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		db, err := connectBare(u.String(), nil)
+		must(b, err)
+		must(b, db.Drop(ctx))
+		must(b, db.Client().Disconnect(ctx))
+	})
+	return u.String()
+}
+
+func must(b *testing.B, err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
