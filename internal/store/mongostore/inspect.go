@@ -20,8 +20,8 @@ const (
 	mendTries = 5
 )
 
-// derived is what a collection's documents have beside what they say: copies for indexes.
-type derived struct {
+// copies is what a collection's documents have beside what they say, for indexes.
+type copies struct {
 	collection collection
 	fields     []string
 	// stored returns a document as it is stored when it is decoded and encoded again.
@@ -41,7 +41,7 @@ func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding
 			return unread(ctx, err)
 		}
 	}
-	for _, d := range []derived{
+	for _, d := range []copies{
 		{s.players, []string{"username_key", "username_prefixes", "identity_keys", "erasing"}, again(func(d player) any { return storedPlayer(d.game()) })},
 		{s.sessions, []string{"attribute_keys", "seats_held", "free_seats"}, again(func(d session) any { return storedSession(d.game()) })},
 		{s.claims, nil, again(func(d claim) any { return d })},
@@ -135,7 +135,7 @@ func keysOf(d bson.Raw) []string {
 func isTrue(b *bool) bool { return b != nil && *b }
 
 // documents finds documents that cannot be read, or whose copies are wrong.
-func (i *inspection) documents(ctx context.Context, d derived) error {
+func (i *inspection) documents(ctx context.Context, d copies) error {
 	after := ""
 	for {
 		filter, o := following(after, inspectPage)
@@ -159,7 +159,7 @@ func (i *inspection) documents(ctx context.Context, d derived) error {
 	}
 }
 
-func (i *inspection) document(ctx context.Context, d derived, id string, raw bson.Raw) error {
+func (i *inspection) document(ctx context.Context, d copies, id string, raw bson.Raw) error {
 	f := game.Finding{Collection: d.collection.Name(), ID: id}
 	for range mendTries {
 		wrong, update, err := d.compare(raw)
@@ -200,7 +200,7 @@ func (i *inspection) document(ctx context.Context, d derived, id string, raw bso
 }
 
 // compare returns the names of copies that are not as the document wants them, and the update that makes them so.
-func (d derived) compare(raw bson.Raw) (wrong []string, update bson.D, err error) {
+func (d copies) compare(raw bson.Raw) (wrong []string, update bson.D, err error) {
 	doc, err := d.stored(raw)
 	if err != nil {
 		return nil, nil, err

@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -63,7 +64,7 @@ func read[D, G any](ctx context.Context, s *Store, from *mongo.Collection, filte
 	if err != nil {
 		return nil, unread(ctx, err)
 	}
-	defer func() { _ = cursor.Close(context.WithoutCancel(ctx)) }()
+	defer closeCursor(ctx, cursor)
 	items := make([]G, 0, cursor.RemainingBatchLength())
 	for cursor.Next(ctx) {
 		var d D
@@ -76,4 +77,14 @@ func read[D, G any](ctx context.Context, s *Store, from *mongo.Collection, filte
 		return nil, unread(ctx, err)
 	}
 	return items, nil
+}
+
+// closeTimeout bounds how long a reader who gives up waits to tell the server so.
+const closeTimeout = time.Second
+
+// closeCursor gives up what the server keeps for a reader, also for one whose context has ended.
+func closeCursor(ctx context.Context, c *mongo.Cursor) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	_ = c.Close(ctx) // the server forgets it by itself, later
 }
