@@ -42,10 +42,7 @@ func (c *dbCopyCmd) Run(s streams) (err error) {
 		return unopened("--to", err)
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	totals, err := expected(ctx, from)
-	if err != nil {
-		return &databaseError{plainly(err)}
-	}
+	totals := expected(ctx, from)
 	m := newMeter(s)
 	copied, err := store.Copying{
 		From: from, To: to, Resume: c.Resume, Now: time.Now(),

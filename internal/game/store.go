@@ -11,7 +11,9 @@ import (
 //
 //   - It may be called by many goroutines at once.
 //   - A write that answers nil is durable, and seen by every later read of this process. Another process's reads may be
-//     as old as the longest request; Replace and Delete never work on something old.
+//     as old as the longest request, and so may lists where the operator has them read from copies, and any read while the
+//     database puts one of its members in the place of another. Replace and Delete never work on something old, nor do lists of
+//     a member's sessions and of erasures.
 //   - A write happens whole or not at all. If it answers a named error, or ErrStoreUnavailable with OutcomeNone, it did not
 //     happen; with OutcomeUnknown it may have.
 //   - It returns promptly when its context ends, with ErrStoreUnavailable. A call after Close answers that too.

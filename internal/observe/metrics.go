@@ -107,6 +107,7 @@ type population struct {
 
 	mu     sync.Mutex
 	latest game.Stats
+	failed bool
 	asked  time.Time
 }
 
@@ -127,9 +128,11 @@ func (p *population) Collect(c chan<- prometheus.Metric) {
 		s, err := p.store.Stats(ctx)
 		if err != nil {
 			p.log.Warn("counting what is stored", "category", "database", "error", err)
-			return
 		}
-		p.latest, p.asked = s, now
+		p.latest, p.failed, p.asked = s, err != nil, now
+	}
+	if p.failed {
+		return
 	}
 	c <- prometheus.MustNewConstMetric(p.players, prometheus.GaugeValue, float64(p.latest.Players))
 	c <- prometheus.MustNewConstMetric(p.members, prometheus.GaugeValue, float64(p.latest.Members))

@@ -109,8 +109,9 @@ func nouns(now time.Time) []noun {
 			page: func(ctx context.Context, s game.Store, after string) ([]game.MetricsSample, error) {
 				return s.Metrics(ctx, game.MetricsQuery{From: firstSample, To: endOfTime, After: positionOf(after), Limit: copyPage})
 			},
-			id:    idOfSample,
-			skip:  func(m game.MetricsSample) bool { return !m.ExpiresAt.After(now) },
+			id: idOfSample,
+			// Servers remove samples while they are copied: those that they could stay behind.
+			skip:  func(m game.MetricsSample) bool { return !m.ExpiresAt.After(now.Add(longestCopy)) },
 			write: func(ctx context.Context, s game.Store, m game.MetricsSample) error { return s.AppendMetrics(ctx, m) },
 			find: func(context.Context, game.Store, game.MetricsSample) (game.MetricsSample, error) {
 				return game.MetricsSample{}, errors.ErrUnsupported // a sample is appended where it is, too
@@ -118,6 +119,9 @@ func nouns(now time.Time) []noun {
 		},
 	}
 }
+
+// longestCopy is how long a copy may take with its comparison, before samples that expire meanwhile make it fail.
+const longestCopy = time.Hour
 
 // The range of all samples.
 var (

@@ -2,7 +2,6 @@ package mongostore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -24,19 +23,23 @@ type server struct {
 
 // capabilities are what servers differ in. Each was tried, because some servers say yes to what they do not do.
 type capabilities struct {
-	// RetryableWrites says that the driver and the server make each write once between them, if it is sent twice.
+	// RetryableWrites says that the driver and the server make each write once between them, if it is sent twice. This is
+	// concluded from what the server and the URL say, as the driver does.
 	RetryableWrites bool
 	// OrderedIndexes says that an index gives documents in its order, so that no list is sorted in memory.
 	OrderedIndexes bool
 	// Validators says that documents of a wrong form are refused.
 	Validators bool
+	// ExactCount says that the server knows how many documents a collection has, and need not count them. This cannot be tried:
+	// an estimate may be right by chance. MongoDB knows it, except for what is under way between shards.
+	ExactCount bool
 }
 
 // missing names what the server lacks.
 func (c capabilities) missing() []string {
 	names := []string{}
 	for name, there := range map[string]bool{
-		"retryable_writes": c.RetryableWrites, "ordered_indexes": c.OrderedIndexes, "validators": c.Validators,
+		"retryable_writes": c.RetryableWrites, "ordered_indexes": c.OrderedIndexes, "validators": c.Validators, "exact_count": c.ExactCount,
 	} {
 		if !there {
 			names = append(names, name)
@@ -82,8 +85,8 @@ func (s *Store) probe(ctx context.Context, o Options) error {
 	if build.FerretDB != nil {
 		s.server.product, s.server.version = "ferretdb", build.FerretDB.Version
 	}
-	// This is how the driver decides whether to send them as such.
-	s.server.RetryableWrites = h.SessionsMinutes != nil && (h.SetName != "" || h.sharded())
+	s.server.RetryableWrites = o.retryWrites && h.SessionsMinutes != nil && (h.SetName != "" || h.sharded())
+	s.server.ExactCount = s.server.product == "mongodb" && !s.server.sharded
 	if !o.ReadOnly {
 		if err := s.probeUnique(ctx); err != nil {
 			return err
@@ -93,6 +96,9 @@ func (s *Store) probe(ctx context.Context, o Options) error {
 		}
 	}
 	s.server.OrderedIndexes, err = s.probeOrder(ctx)
+	if o.Beside && hasCode(err, codeBadValue) {
+		return nil // the index is missing, which is for tools to find
+	}
 	return err
 }
 
@@ -126,8 +132,8 @@ func (s *Store) probeValidators(ctx context.Context) (bool, error) {
 	meta := s.database.Collection(metaCollection)
 	id := bson.NewObjectID()
 	_, err := meta.InsertOne(ctx, bson.D{{Key: "_id", Value: id}})
-	if e := mongo.ServerError(nil); errors.As(err, &e) && !lost(err) {
-		return true, nil // by whatever code: servers differ in it
+	if hasCode(err, codeValidationFailed) || hasCode(err, codeValidationFailedDocumentDB) {
+		return true, nil
 	}
 	if err != nil {
 		return false, err

@@ -23,10 +23,10 @@ func (s *Store) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Cl
 		if !errors.Is(err, game.ErrExists) {
 			return game.Claim{}, err
 		}
-		held, found, err := s.heldClaim(ctx, c.Key)
+		held, found, err := s.readClaim(ctx, c.Key)
 		switch {
 		case err != nil:
-			return game.Claim{}, err
+			return game.Claim{}, err // nothing was stored
 		case found && held.ExpiresAt.After(now):
 			return held.game(), nil
 		case found:
@@ -89,6 +89,19 @@ func (s *Store) takeClaim(ctx context.Context, mine, expired claim) error {
 func (s *Store) isHeld(ctx context.Context, mine claim) (bool, error) {
 	held, found, err := s.heldClaim(ctx, mine.Key)
 	return found && held.game() == mine.game(), err
+}
+
+// readClaim reads a claim after the try to store another.
+func (s *Store) readClaim(ctx context.Context, key string) (held claim, found bool, err error) {
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
+		return held, false, game.Unanswered(game.OutcomeNone, err)
+	}
+	defer leave()
+	if held, found, err = s.heldClaim(ctx, key); err != nil {
+		return held, false, game.Unanswered(game.OutcomeNone, private(ctx, err))
+	}
+	return held, found, nil
 }
 
 func (s *Store) heldClaim(ctx context.Context, key string) (held claim, found bool, err error) {

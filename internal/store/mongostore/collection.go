@@ -39,10 +39,11 @@ var errMissed = errors.New("no document fulfils the condition")
 
 // get reads one document, and reports whether it is there.
 func get[D any](ctx context.Context, s *Store, c collection, k key) (d D, found bool, err error) {
-	if err := s.enter(ctx); err != nil {
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
 		return d, false, game.ErrStoreUnavailable.Because(err)
 	}
-	defer s.leave()
+	defer leave()
 	raw, err := c.FindOne(ctx, k.filter()).Raw()
 	if err == nil {
 		err = bson.Unmarshal(raw, &d) // the driver's Decode makes a reader with a buffer of its own for each document
@@ -121,8 +122,10 @@ func (s *Store) remove(ctx context.Context, c collection, k key, version int64) 
 			}
 			return nil
 		},
-		// Whether the document went by the first try or by another's is the same; one that is there has not gone.
-		made: func(context.Context) (bool, error) { return false, nil },
+		made: func(ctx context.Context) (bool, error) {
+			_, found, err := c.trace(ctx, c.newest, k)
+			return !found, err // whether it went by the first try or by another's is the same
+		},
 	})
 }
 
@@ -133,10 +136,11 @@ func (s *Store) conditional(ctx context.Context, c collection, k key, notFound e
 	if !errors.Is(err, errMissed) {
 		return err
 	}
-	if err := s.enter(ctx); err != nil {
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
-	defer s.leave()
+	defer leave()
 	_, found, err := c.trace(ctx, c.newest, k)
 	switch {
 	case err != nil:
@@ -148,7 +152,9 @@ func (s *Store) conditional(ctx context.Context, c collection, k key, notFound e
 }
 
 // made tells whether a write was made to a document that was at the version before, 0 for one that was not there. It
-// answers an error while that cannot be told.
+// answers an error while that cannot be told, and errCrowded where it never can. One that was deleted since looks like one
+// that never was: marks of erasures last for longer than any request, so that this does not happen to documents of players, and
+// no other is deleted.
 func (c collection) made(ctx context.Context, k key, id writeID, version int64) (bool, error) {
 	t, _, err := c.trace(ctx, c.Collection, k)
 	if err != nil {

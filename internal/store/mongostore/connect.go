@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -40,6 +42,9 @@ type settings struct {
 // parse reads a URL. Its errors do not repeat the password.
 func parse(raw string) (settings, error) {
 	c, err := connstring.ParseAndValidate(raw)
+	if e := (*net.DNSError)(nil); errors.As(err, &e) { // of mongodb+srv
+		return settings{}, fmt.Errorf("%w: the servers of the URL cannot be looked up: %w", ErrUnreachable, e)
+	}
 	if err != nil {
 		return settings{}, fmt.Errorf("%w: %s: it looks like mongodb://user:password@host:27017/gsm?authSource=admin", ErrBadURL, hide(raw, err))
 	}
@@ -77,25 +82,35 @@ func parse(raw string) (settings, error) {
 	return s, nil
 }
 
-// hide returns an error about a URL without what may be a password in it.
+// quoted is what the driver repeats of a URL.
+var quoted = regexp.MustCompile(`"[^"]*"`)
+
+// hide returns an error about a URL without what may be a secret in it.
 func hide(raw string, err error) string {
-	text := err.Error()
+	text := quoted.ReplaceAllString(err.Error(), "…")
 	_, rest, _ := strings.Cut(raw, "://")
 	if i := strings.LastIndex(rest, "@"); i >= 0 {
-		secret := rest[:i]
-		text = strings.ReplaceAll(text, secret, "xxxxx")
-		if _, password, ok := strings.Cut(secret, ":"); ok && password != "" {
-			text = strings.ReplaceAll(text, password, "xxxxx")
-			if plain, err := url.PathUnescape(password); err == nil {
-				text = strings.ReplaceAll(text, plain, "xxxxx")
+		text = strings.ReplaceAll(text, rest[:i], "xxxxx")
+		_, password, _ := strings.Cut(rest[:i], ":")
+		for _, secret := range []string{password, unescaped(password)} {
+			if secret != "" {
+				text = strings.ReplaceAll(text, secret, "xxxxx")
 			}
 		}
 	}
 	return text
 }
 
-// connect reaches a server, and waits for one that is still coming up if it is told to.
-func (s *Store) connect(ctx context.Context, set settings, o Options) error {
+func unescaped(s string) string {
+	plain, err := url.PathUnescape(s)
+	if err != nil {
+		return ""
+	}
+	return plain
+}
+
+// connect makes the client, which reaches out when it is first used.
+func (s *Store) connect(set settings, o Options) error {
 	set.client.SetPoolMonitor(s.pool.monitor()).SetMonitor(commandMonitor(o.OnCommand))
 	s.pool.limit = *set.client.MaxPoolSize
 	client, err := mongo.Connect(set.client)
@@ -107,23 +122,7 @@ func (s *Store) connect(ctx context.Context, set settings, o Options) error {
 	s.sessions = s.collection(sessionsCollection, set.lists)
 	s.claims = s.collection(claimsCollection, set.lists)
 	s.metrics = s.collection(metricsCollection, set.lists)
-
-	waiting, cancel := context.WithTimeout(ctx, o.Wait)
-	defer cancel()
-	for {
-		_, err := s.hello(ctx)
-		if err == nil {
-			return nil
-		}
-		err = set.explain(err)
-		if !errors.Is(err, ErrUnreachable) || waiting.Err() != nil {
-			return errors.Join(err, s.Close())
-		}
-		if o.OnWait != nil {
-			o.OnWait(err)
-		}
-		sleep(waiting, waitPause)
-	}
+	return nil
 }
 
 func (s *Store) collection(name string, lists *readpref.ReadPref) collection {

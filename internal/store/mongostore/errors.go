@@ -43,12 +43,17 @@ const (
 	codeInternal       = 1 // also how FerretDB tells that its engine has died
 	codeUnauthorized   = 13
 	codeAuthentication = 18
+	codeBadValue       = 2
+	codeTimeLimit      = 50
+
+	codeValidationFailed           = 121
+	codeValidationFailedDocumentDB = 525074461 // a code of its extension of PostgreSQL
 )
 
 // lostAnswers are the codes that do not tell whether the command was executed: besides [codeInternal], those after which
 // the retryable writes specification has a write sent again.
 var lostAnswers = []int{
-	codeInternal, 6, 7, 8, 50, 64, 79, 89, 91, 100, 112, 133, 134, 189, 234, 262, 9001, 10107, 11600, 11601, 11602, 13388, 13435, 13436,
+	codeInternal, 6, 7, 8, 50, 64, 79, 89, 91, 100, 112, 133, 134, 189, 217, 225, 234, 262, 9001, 10107, 11600, 11601, 11602, 13388, 13435, 13436,
 }
 
 // lostClasses are the classes of PostgreSQL's error codes that do not tell it either, or that tell of a transaction that gave

@@ -7,6 +7,9 @@ import (
 	"game-session-manager/internal/game"
 )
 
+// ErrClosed is the cause of refusals after Close.
+var ErrClosed = errClosed
+
 // HistorySize is how many writes a document remembers.
 const HistorySize = historySize
 
@@ -44,6 +47,22 @@ func (s *Store) Ordered() bool { return s.server.OrderedIndexes }
 
 // Product returns what the server is.
 func (s *Store) Product() string { return s.server.product }
+
+// Indexes returns the names of the indexes of every collection.
+func Indexes(tb testing.TB) map[string][]string {
+	tb.Helper()
+	all := make(map[string][]string)
+	for name, d := range designs() {
+		for _, m := range d.indexes {
+			spec, err := specification(m)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			all[name] = append(all[name], spec.Lookup("name").StringValue())
+		}
+	}
+	return all
+}
 
 // RunCommand runs a command on the database.
 func (s *Store) RunCommand(ctx context.Context, command any) error {

@@ -19,10 +19,11 @@ func (s *Store) Ping(ctx context.Context) (game.Facts, error) {
 		"without":  s.server.missing(),
 		"pool":     s.poolFacts(),
 	}
-	if err := s.enter(ctx); err != nil {
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
 		return facts, game.ErrStoreUnavailable.Because(err)
 	}
-	defer s.leave()
+	defer leave()
 	begin := time.Now()
 	h, err := s.hello(ctx) // of the primary, which takes writes
 	if err != nil {
@@ -54,7 +55,14 @@ func (s *Store) replicaSetFacts(ctx context.Context, h hello) game.Facts {
 			Optime time.Time `bson:"optimeDate"`
 		} `bson:"members"`
 	}
-	if s.client.Database("admin").RunCommand(ctx, bson.D{{Key: "replSetGetStatus", Value: 1}}).Decode(&status) != nil {
+	if s.noStatus.Load() {
+		return facts
+	}
+	err := s.client.Database("admin").RunCommand(ctx, bson.D{{Key: "replSetGetStatus", Value: 1}}).Decode(&status)
+	if hasCode(err, codeUnauthorized) {
+		s.noStatus.Store(true) // or each health check would log a warning
+	}
+	if err != nil {
 		return facts
 	}
 	var newest time.Time
@@ -76,15 +84,16 @@ func (s *Store) replicaSetFacts(ctx context.Context, h hello) game.Facts {
 
 // Stats implements [game.Store]. Sessions and seats are counted in an index.
 func (s *Store) Stats(ctx context.Context) (game.Stats, error) {
-	if err := s.enter(ctx); err != nil {
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
 		return game.Stats{}, game.ErrStoreUnavailable.Because(err)
 	}
-	defer s.leave()
+	defer leave()
 	stats := game.Stats{Sessions: make(map[game.SessionStatus]int64)}
 	for _, status := range game.SessionStatuses() {
 		stats.Sessions[status] = 0
 	}
-	all, err := s.players.lists.CountDocuments(ctx, bson.D{}, options.Count().SetHint(idIndex))
+	all, err := s.countPlayers(ctx)
 	if err != nil {
 		return game.Stats{}, unread(ctx, err)
 	}
@@ -116,4 +125,12 @@ func (s *Store) Stats(ctx context.Context) (game.Stats, error) {
 		}
 	}
 	return stats, nil
+}
+
+// countPlayers counts players and marks of erasures.
+func (s *Store) countPlayers(ctx context.Context) (int64, error) {
+	if s.server.ExactCount {
+		return s.players.lists.EstimatedDocumentCount(ctx)
+	}
+	return s.players.lists.CountDocuments(ctx, bson.D{}, options.Count().SetHint(idIndex))
 }

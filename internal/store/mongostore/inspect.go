@@ -31,10 +31,6 @@ type copies struct {
 // Inspect implements [game.Inspector]. The copies of a document are in it and change with it, so that nothing is under way
 // that it could mistake.
 func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding)) error {
-	if err := s.enter(ctx); err != nil {
-		return game.ErrStoreUnavailable.Because(err)
-	}
-	defer s.leave()
 	i := inspection{s, repair, tell}
 	for _, name := range []string{playersCollection, sessionsCollection, claimsCollection, metricsCollection, metaCollection} {
 		if err := i.indexes(ctx, name); err != nil {
@@ -71,9 +67,18 @@ type inspection struct {
 
 // indexes finds indexes that are missing, or are others than they should be.
 func (i *inspection) indexes(ctx context.Context, name string) error {
-	c := i.store.database.Collection(name)
-	found, err := c.Indexes().ListSpecifications(ctx)
+	ctx, leave, err := i.store.enter(ctx)
 	if err != nil {
+		return err
+	}
+	defer leave()
+	c := i.store.database.Collection(name)
+	cursor, err := c.Indexes().List(ctx)
+	if err != nil {
+		return err
+	}
+	var found []bson.Raw
+	if err := cursor.All(ctx, &found); err != nil {
 		return err
 	}
 	for _, m := range designs()[name].indexes {
@@ -81,46 +86,93 @@ func (i *inspection) indexes(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		at := slices.IndexFunc(found, func(f mongo.IndexSpecification) bool { return f.Name == wanted.Name })
+		index, _ := wanted.Lookup("name").StringValueOK()
+		at := slices.IndexFunc(found, func(f bson.Raw) bool { return f.Lookup("name").Equal(wanted.Lookup("name")) })
 		switch {
 		case at < 0:
-			f := game.Finding{Collection: name, Problem: "lack the index " + wanted.Name}
-			if i.repair {
-				_, err := c.Indexes().CreateOne(ctx, m)
-				if err != nil && !mongo.IsDuplicateKeyError(err) {
-					return err
-				}
-				if f.Repaired = err == nil; !f.Repaired {
-					f.Problem += ", which cannot be made while documents have the same value"
-				}
+			if err := i.lacks(ctx, c, m, index); err != nil {
+				return err
 			}
-			i.tell(f)
-		case !sameKeys(found[at].KeysDocument, wanted.KeysDocument) || isTrue(found[at].Unique) != isTrue(wanted.Unique):
-			i.tell(game.Finding{Collection: name, Problem: fmt.Sprintf("have another index %s than they should: drop it, and run gsm db init", wanted.Name)})
+		case !sameIndex(found[at], wanted):
+			i.tell(game.Finding{Collection: name, Problem: "have another index " + index + " than they should: drop it, and run gsm db init"})
 		}
 	}
+	return i.validator(ctx, name)
+}
+
+// lacks tells of an index that is missing.
+func (i *inspection) lacks(ctx context.Context, c *mongo.Collection, m mongo.IndexModel, index string) error {
+	f := game.Finding{Collection: c.Name(), Problem: "lack the index " + index}
+	if i.repair {
+		_, err := c.Indexes().CreateOne(ctx, m)
+		if err != nil && !mongo.IsDuplicateKeyError(err) {
+			return err
+		}
+		if f.Repaired = err == nil; !f.Repaired {
+			f.Problem += ", which cannot be made while documents have the same value"
+		}
+	}
+	i.tell(f)
 	return nil
 }
 
-// specification returns an index as the server describes it.
-func specification(m mongo.IndexModel) (mongo.IndexSpecification, error) {
+// validator finds a validator that is missing or is another, where the server has such.
+func (i *inspection) validator(ctx context.Context, name string) error {
+	wanted := designs()[name].validator
+	there, err := i.store.validated(ctx, name, wanted)
+	if there || err != nil {
+		return err
+	}
+	f := game.Finding{Collection: name, Problem: "lack their validator"}
+	if i.repair {
+		if err := i.store.validate(ctx, name, wanted); err != nil {
+			return err
+		}
+		if f.Repaired, err = i.store.validated(ctx, name, wanted); err != nil {
+			return err
+		}
+	}
+	i.tell(f)
+	return nil
+}
+
+// specification returns an index as the server lists it.
+func specification(m mongo.IndexModel) (bson.Raw, error) {
 	var set options.IndexOptions
 	for _, apply := range m.Options.List() {
 		if err := apply(&set); err != nil {
-			return mongo.IndexSpecification{}, err
+			return nil, err
 		}
 	}
-	keys, err := bson.Marshal(m.Keys)
-	return mongo.IndexSpecification{Name: *set.Name, KeysDocument: keys, Unique: set.Unique}, err
+	d := bson.D{{Key: "name", Value: *set.Name}, {Key: "key", Value: m.Keys}}
+	if set.Unique != nil {
+		d = append(d, bson.E{Key: "unique", Value: *set.Unique})
+	}
+	if set.PartialFilterExpression != nil {
+		d = append(d, bson.E{Key: "partialFilterExpression", Value: set.PartialFilterExpression})
+	}
+	if set.ExpireAfterSeconds != nil {
+		d = append(d, bson.E{Key: "expireAfterSeconds", Value: *set.ExpireAfterSeconds})
+	}
+	return bson.Marshal(d)
 }
 
-// sameKeys compares the keys of indexes, whose directions are numbers of any type.
-func sameKeys(a, b bson.Raw) bool {
-	return slices.Equal(keysOf(a), keysOf(b))
+// sameIndex compares what an index promises. Numbers may be of any type.
+func sameIndex(a, b bson.Raw) bool {
+	for _, field := range []string{"unique", "partialFilterExpression"} {
+		if !a.Lookup(field).Equal(b.Lookup(field)) {
+			return false
+		}
+	}
+	expiry := func(d bson.Raw) (int64, bool) { return d.Lookup("expireAfterSeconds").AsInt64OK() }
+	expiryA, expiresA := expiry(a)
+	expiryB, expiresB := expiry(b)
+	return expiryA == expiryB && expiresA == expiresB && slices.Equal(keysOf(a), keysOf(b))
 }
 
-func keysOf(d bson.Raw) []string {
-	all, err := d.Elements()
+func keysOf(index bson.Raw) []string {
+	keys, _ := index.Lookup("key").DocumentOK()
+	all, err := keys.Elements()
 	if err != nil {
 		return nil
 	}
@@ -132,19 +184,21 @@ func keysOf(d bson.Raw) []string {
 	return names
 }
 
-func isTrue(b *bool) bool { return b != nil && *b }
-
 // documents finds documents that cannot be read, or whose copies are wrong.
 func (i *inspection) documents(ctx context.Context, d copies) error {
+	strange, err := i.read(ctx, d.collection, bson.D{{Key: "_id", Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$type", Value: "string"}}}}}},
+		options.Find().SetLimit(inspectPage))
+	if err != nil {
+		return err
+	}
+	for range strange {
+		i.tell(game.Finding{Collection: d.collection.Name(), Problem: "have a document whose id is no text, which gsm has not written: remove it"})
+	}
 	after := ""
 	for {
 		filter, o := following(after, inspectPage)
-		cursor, err := d.collection.Find(ctx, filter, o)
+		page, err := i.read(ctx, d.collection, filter, o)
 		if err != nil {
-			return err
-		}
-		var page []bson.Raw
-		if err := cursor.All(ctx, &page); err != nil {
 			return err
 		}
 		for _, raw := range page {
@@ -159,14 +213,34 @@ func (i *inspection) documents(ctx context.Context, d copies) error {
 	}
 }
 
+// read reads all that is found.
+func (i *inspection) read(ctx context.Context, c collection, filter bson.D, o *options.FindOptionsBuilder) (found []bson.Raw, err error) {
+	ctx, leave, err := i.store.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	cursor, err := c.Find(ctx, filter, o)
+	if err != nil {
+		return nil, err
+	}
+	err = cursor.All(ctx, &found)
+	return found, err
+}
+
 func (i *inspection) document(ctx context.Context, d copies, id string, raw bson.Raw) error {
+	ctx, leave, err := i.store.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	f := game.Finding{Collection: d.collection.Name(), ID: id}
 	for range mendTries {
 		wrong, update, err := d.compare(raw)
 		if err != nil {
 			f.Problem = "cannot be read"
 			i.tell(f)
-			return nil //nolint:nilerr // it is told
+			return nil
 		}
 		if len(wrong) == 0 {
 			return nil // or was changed since, and is right now

@@ -66,15 +66,6 @@ func TestInspectRepairs(t *testing.T) {
 			},
 			[]string{"sessions V has fields for indexes that do not agree with it: attribute_keys, seats_held, free_seats"},
 		},
-		"indexes": {
-			func(string, string) []bson.D {
-				return []bson.D{
-					{field("dropIndexes", "players"), field("index", "players_by_username")},
-					{field("dropIndexes", "sessions"), field("index", "sessions_by_member")},
-				}
-			},
-			[]string{"players  lack the index players_by_username", "sessions  lack the index sessions_by_member"},
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,6 +93,58 @@ func TestInspectRepairs(t *testing.T) {
 			next.Version++
 			must(t, s.ReplacePlayer(t.Context(), p, next)) // the version stayed as it was
 		})
+	}
+}
+
+// TestInspectMakesIndexes drops each index in turn. Tools open the database all the same, and servers make it at their start.
+func TestInspectMakesIndexes(t *testing.T) {
+	t.Parallel()
+	url := mongotest.Database(t)
+	openTest(t, url, mongostore.Options{})
+	for collection, names := range mongostore.Indexes(t) {
+		for _, name := range names {
+			tool := openTest(t, url, mongostore.Options{Beside: true})
+			must(t, tool.RunCommand(t.Context(), bson.D{field("dropIndexes", collection), field("index", name)}))
+			if name == "meta_by_key" { // names of players would not be unique either, for all that the probe knows
+				openTest(t, url, mongostore.Options{})
+				continue
+			}
+			tool = openTest(t, url, mongostore.Options{Beside: true})
+			want := []string{collection + "  lack the index " + name}
+			for _, repair := range []bool{false, true} {
+				if lines := found(t, tool, repair); !slices.Equal(lines, want) {
+					t.Errorf("found %q, want %q", lines, want)
+				}
+			}
+			if lines := found(t, tool, false); len(lines) > 0 {
+				t.Errorf("after the repair %q are left", lines)
+			}
+		}
+	}
+}
+
+// TestInspectFindsOthers has other indexes, validators and ids than gsm makes.
+func TestInspectFindsOthers(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, mongotest.Database(t), mongostore.Options{})
+	for _, command := range []bson.D{
+		{field("dropIndexes", "players"), field("index", "players_by_username")},
+		{field("createIndexes", "players"), field("indexes", bson.A{bson.D{
+			field("name", "players_by_username"), field("key", bson.D{field("project", 1), field("username_key", 1)}), field("unique", true),
+		}})}, // also of players who have none
+		{field("collMod", "sessions"), field("validator", bson.D{})},
+		{field("collMod", "idempotency"), field("validator", bson.D{})},
+		{field("insert", "idempotency"), field("documents", bson.A{bson.D{field("_id", 7)}})},
+	} {
+		must(t, s.RunCommand(t.Context(), command))
+	}
+	want := []string{
+		"players  have another index players_by_username than they should: drop it, and run gsm db init repaired: false",
+		"sessions  lack their validator", "idempotency  lack their validator",
+		"idempotency  have a document whose id is no text, which gsm has not written: remove it repaired: false",
+	}
+	if lines := found(t, s, true); !slices.Equal(lines, want) {
+		t.Errorf("found %q, want %q", lines, want)
 	}
 }
 

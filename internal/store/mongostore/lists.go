@@ -56,10 +56,11 @@ func list[D, G any](ctx context.Context, s *Store, c collection, p page, as func
 
 // read reads all that is found.
 func read[D, G any](ctx context.Context, s *Store, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder, as func(D) G) ([]G, error) {
-	if err := s.enter(ctx); err != nil {
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
 		return nil, game.ErrStoreUnavailable.Because(err)
 	}
-	defer s.leave()
+	defer leave()
 	cursor, err := from.Find(ctx, filter, o)
 	if err != nil {
 		return nil, unread(ctx, err)

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -33,6 +34,8 @@ type Options struct {
 	Beside bool
 	// ReadOnly keeps the opening from writing. It goes with Beside.
 	ReadOnly bool
+
+	retryWrites bool // what the URL says
 }
 
 // Store is a [game.Store] in a MongoDB database.
@@ -47,24 +50,43 @@ type Store struct {
 	claims   collection
 	metrics  collection
 	names    *turns
+	noStatus atomic.Bool // the user may not see the state of the replica set
 
-	mu     sync.RWMutex // held for reading by every call, so that Close waits for them
-	closed bool
+	mu      sync.Mutex
+	closed  bool
+	calls   sync.WaitGroup // under way
+	closing sync.Once
+	failure error // what Close answered
 }
 
 var _ game.Store = (*Store)(nil)
 
 // Open connects to the database that a mongodb: or mongodb+srv: URL names, finds out what its server can do, and creates
 // the collections, indexes and validators that are missing. It answers [ErrBadURL], [ErrUnreachable], [ErrRefused],
-// [ErrNewerSchema], [ErrOlderSchema],
-// [ErrMissing], [ErrUnfit], or what else is wrong, in a sentence for the operator. The context bounds opening only.
+// [ErrNewerSchema], [ErrOlderSchema], [ErrMissing], [ErrUnfit], or what else is wrong, in a sentence for the operator. The context bounds opening only.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
+	waiting, cancel := context.WithTimeout(ctx, o.Wait)
+	defer cancel()
+	for {
+		s, err := open(ctx, url, o)
+		if err == nil || !errors.Is(err, ErrUnreachable) || waiting.Err() != nil {
+			return s, err
+		}
+		if o.OnWait != nil {
+			o.OnWait(err)
+		}
+		sleep(waiting, waitPause)
+	}
+}
+
+func open(ctx context.Context, url string, o Options) (*Store, error) {
 	settings, err := parse(url)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{pool: newPool(), names: newTurns()}
-	if err := s.connect(ctx, settings, o); err != nil {
+	o.retryWrites = settings.client.RetryWrites == nil || *settings.client.RetryWrites
+	if err := s.connect(settings, o); err != nil {
 		return nil, err
 	}
 	if err := s.prepare(ctx, o); err != nil {
@@ -81,28 +103,51 @@ func (s *Store) prepare(ctx context.Context, o Options) error {
 	return s.probe(ctx, o)
 }
 
+// Limits of calls.
+const (
+	// longestCall ends calls whose context has no deadline, which those of tools have not: they would never hear of a server
+	// that is gone.
+	longestCall = time.Minute
+	// farewell is how long Close waits for the server to hear of it.
+	farewell = 2 * time.Second
+)
+
 // enter lets a call in unless the store is closed. Whoever is in must leave.
-func (s *Store) enter(ctx context.Context) error {
+func (s *Store) enter(ctx context.Context) (_ context.Context, leave func(), err error) {
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return nil, nil, context.Cause(ctx)
 	}
-	s.mu.RLock()
-	if s.closed {
-		s.mu.RUnlock()
-		return errClosed
-	}
-	return nil
-}
-
-func (s *Store) leave() { s.mu.RUnlock() }
-
-// Close implements [game.Store].
-func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil
+		return nil, nil, errClosed
 	}
-	s.closed = true
-	return s.client.Disconnect(context.Background()) // nothing is under way that it would wait for
+	s.calls.Add(1)
+	ctx, cancel := limited(ctx)
+	return ctx, func() {
+		cancel()
+		s.calls.Done()
+	}, nil
+}
+
+// limited returns a context that has a deadline.
+func limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, longestCall)
+}
+
+// Close implements [game.Store].
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		s.calls.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), farewell)
+		defer cancel()
+		s.failure = s.client.Disconnect(ctx)
+	})
+	return s.failure
 }

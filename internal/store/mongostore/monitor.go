@@ -9,6 +9,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 
 	"game-session-manager/internal/game"
 )
@@ -104,13 +105,14 @@ func collectionOf(e *event.CommandStartedEvent) string {
 
 // failureLabel names how a command failed, from a short list: by the server's code, or by what kept its answer away.
 func failureLabel(err error) string {
-	switch e := mongo.ServerError(nil); {
-	case mongo.IsTimeout(err), errors.Is(err, context.Canceled):
+	answered := driver.Error{} // the monitor sees it before the driver makes its public errors of it
+	switch errors.As(err, &answered); {
+	case mongo.IsTimeout(err), errors.Is(err, context.Canceled), answered.Code == codeTimeLimit:
 		return "timeout"
-	case mongo.IsNetworkError(err):
+	case answered.Code != 0:
+		return strconv.Itoa(int(answered.Code))
+	case answered.NetworkError(), mongo.IsNetworkError(err):
 		return "network"
-	case errors.As(err, &e) && len(e.ErrorCodes()) > 0:
-		return strconv.Itoa(e.ErrorCodes()[0])
 	}
 	return "other"
 }

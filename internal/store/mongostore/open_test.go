@@ -56,6 +56,12 @@ func TestBadURLs(t *testing.T) {
 	} {
 		wantRefusal(t, url, mongostore.ErrBadURL)
 	}
+	for _, url := range []string{
+		"mongodb://user:hunter2/host/gsm", "mongodb://user:hunter2", "mongodb://user:hunter2@host/?tlsCertificateKeyFilePassword=hunter2%zz",
+		"mongodb://user:%zzhunter2@host", "mongodb://host/?tlsCertificateKeyFile=/none&tlsCertificateKeyFilePassword=hunter2",
+	} {
+		wantRefusal(t, url, mongostore.ErrBadURL)
+	}
 	for _, option := range []string{"w=1", "w=0", "journal=false", "readConcernLevel=local"} {
 		wantRefusal(t, "mongodb://user:hunter2@host/gsm?"+option, mongostore.ErrBadURL, "majority", "leave them out")
 	}
@@ -69,6 +75,12 @@ func TestUnreachable(t *testing.T) {
 	must(t, l.Close())
 	wantRefusal(t, "mongodb://user:hunter2@"+address+"/?serverSelectionTimeoutMS=100", mongostore.ErrUnreachable,
 		address, "connection refused", "100ms", "--database-wait")
+}
+
+// TestNoSuchServers looks up servers by a name that nobody has: the name server may be what is not there yet.
+func TestNoSuchServers(t *testing.T) {
+	t.Parallel()
+	wantRefusal(t, "mongodb+srv://user:hunter2@gsm.invalid/", mongostore.ErrUnreachable, "gsm.invalid")
 }
 
 func TestWrongPassword(t *testing.T) {
@@ -206,5 +218,62 @@ func TestCommandsAreTold(t *testing.T) {
 	}
 	if pool := s.Pool(); pool.InUse != 0 || pool.Waiting != 0 || pool.Idle < 1 {
 		t.Errorf("the pool is %+v, want idle connections only", pool)
+	}
+}
+
+// TestFailuresAreLabelled checks what a metric says of commands that fail.
+func TestFailuresAreLabelled(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, mongotest.Database(t))
+	var mu sync.Mutex
+	labels := map[string]bool{}
+	s := openTest(t, p.url, mongostore.Options{OnCommand: func(_ context.Context, c game.Command) {
+		mu.Lock()
+		defer mu.Unlock()
+		labels[c.Failure] = true
+	}})
+	for want, f := range map[string]fault{"1": denyAnswer, "network": loseAnswer, "timeout": hold} {
+		p.faults("find", "players", nil, f, f) // the driver reads twice
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		_, err := s.Player(ctx, project, "x")
+		cancel()
+		mu.Lock()
+		if !labels[want] {
+			t.Errorf("%v is not labelled %q: %v", err, want, labels)
+		}
+		clear(labels)
+		mu.Unlock()
+		p.faultsOf(nil)
+	}
+}
+
+// TestCloseEnds closes stores whose server does not answer, and does not keep callers waiting meanwhile.
+func TestCloseEnds(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, mongotest.Database(t))
+	s, err := mongostore.Open(t.Context(), p.url, mongostore.Options{})
+	must(t, err)
+	p.faultsOf(map[string]fault{"endSessions ": hold, "find players": hold})
+	slow, cancel := context.WithCancel(t.Context())
+	reading, closing := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := s.Player(slow, project, "x")
+		reading <- err
+	}()
+	eventually(t, func() bool { return s.Pool().InUse == 1 })
+	go func() { closing <- s.Close() }()
+	eventually(t, func() bool { // calls are refused while Close waits for the one under way
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		err := s.CreatePlayer(ctx, newPlayer())
+		return errors.Is(err, mongostore.ErrClosed)
+	})
+	cancel()
+	wantError(t, <-reading, game.ErrStoreUnavailable)
+	select {
+	case err := <-closing:
+		t.Logf("Close answers %v", err) // it could not tell the server
+	case <-time.After(10 * time.Second):
+		t.Error("Close waits for a server that does not answer")
 	}
 }

@@ -79,6 +79,13 @@ func (p *proxy) faults(command, collection string, then func(), all ...fault) {
 	}
 }
 
+// faultsOf sets what happens from now on, by command and collection.
+func (p *proxy) faultsOf(all map[string]fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.decide = func(name, about string) (fault, func()) { return all[name+" "+about], nil }
+}
+
 func (p *proxy) fate(command, collection string) (fault, func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

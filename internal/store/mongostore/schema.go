@@ -1,9 +1,12 @@
 package mongostore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -129,17 +132,18 @@ func byID(name string, only bson.D, equal ...string) mongo.IndexModel {
 // fields are names of fields with their BSON types.
 type fields map[string]string
 
-// objectOf returns the schema of an object that has the fields, and may have others.
+// objectOf returns the validator of objects that have the fields, and may have others.
 func objectOf(required, optional fields) bson.D {
 	properties, names := bson.D{}, bson.A{}
-	for name, kind := range required {
-		properties = append(properties, bson.E{Key: name, Value: bson.D{{Key: "bsonType", Value: kind}}})
+	for _, name := range slices.Sorted(maps.Keys(required)) { // in order, so that equal ones are equal bytes
+		properties = append(properties, bson.E{Key: name, Value: bson.D{{Key: "bsonType", Value: required[name]}}})
 		names = append(names, name)
 	}
-	for name, kind := range optional {
-		properties = append(properties, bson.E{Key: name, Value: bson.D{{Key: "bsonType", Value: kind}}})
+	for _, name := range slices.Sorted(maps.Keys(optional)) {
+		properties = append(properties, bson.E{Key: name, Value: bson.D{{Key: "bsonType", Value: optional[name]}}})
 	}
-	return bson.D{{Key: "bsonType", Value: "object"}, {Key: "required", Value: names}, {Key: "properties", Value: properties}}
+	schema := bson.D{{Key: "bsonType", Value: "object"}, {Key: "required", Value: names}, {Key: "properties", Value: properties}}
+	return bson.D{{Key: "$jsonSchema", Value: schema}}
 }
 
 // playerValidator keeps out what other programs might write and this one could not read. What values are allowed is a
@@ -155,7 +159,7 @@ func playerValidator() bson.D {
 }
 
 func sessionValidator() bson.D {
-	d := objectOf(fields{
+	return objectOf(fields{
 		"_id": "string", "project": "string", "name": "string", "mode": "string", "map": "string", "region": "string",
 		"visibility": "string", "locked": "bool", "join_in_progress": "bool", "allow_rematch": "bool", "max_players": "int",
 		"min_players": "int", "teams": "object", "attributes": "object", "status": "string", "members": "array",
@@ -164,7 +168,6 @@ func sessionValidator() bson.D {
 		"attribute_keys": "array", "end_reason": "string", "host_id": "string", "connection": "object", "result": "string",
 		"started_at": "date", "ended_at": "date",
 	})
-	return d
 }
 
 // Creating an index fails in odd ways on some servers while another process creates it too.
@@ -222,15 +225,31 @@ func (s *Store) build(ctx context.Context, name string, d design) error {
 	return err
 }
 
-// validate sets the collection's validator. A user who may not is no reason to stop: the probe tells whether there is one.
-func (s *Store) validate(ctx context.Context, name string, schema bson.D) error {
-	err := s.database.RunCommand(ctx, bson.D{
-		{Key: "collMod", Value: name}, {Key: "validator", Value: bson.D{{Key: "$jsonSchema", Value: schema}}},
-	}).Err()
+// validate sets the collection's validator where it is another. A user who may not is no reason to stop: the probe tells whether
+// there is one.
+func (s *Store) validate(ctx context.Context, name string, validator bson.D) error {
+	if there, err := s.validated(ctx, name, validator); there || err != nil {
+		return err
+	}
+	err := s.database.RunCommand(ctx, bson.D{{Key: "collMod", Value: name}, {Key: "validator", Value: validator}}).Err()
 	if hasCode(err, codeUnauthorized) {
 		return nil
 	}
 	return err
+}
+
+// validated reports whether a collection has the validator.
+func (s *Store) validated(ctx context.Context, name string, validator bson.D) (bool, error) {
+	wanted, err := bson.Marshal(validator)
+	if err != nil {
+		return false, err
+	}
+	found, err := s.database.ListCollectionSpecifications(ctx, bson.D{{Key: "name", Value: name}})
+	if err != nil || len(found) == 0 {
+		return false, err
+	}
+	there, ok := found[0].Options.Lookup("validator").DocumentOK()
+	return ok && bytes.Equal(there, wanted), nil
 }
 
 func hasCode(err error, code int) bool {

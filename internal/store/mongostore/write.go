@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -34,12 +35,13 @@ type write struct {
 }
 
 // do makes a write. While it is not known what became of it, it is made again until the context ends: the answer is then
-// that of a write made once.
+// that of a write made once. Where so many others wrote that it cannot be known, the answer says so at once.
 func (s *Store) do(ctx context.Context, w write) error {
-	if err := s.enter(ctx); err != nil {
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
-	defer s.leave()
+	defer leave()
 	inDoubt := false
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		sent, err := s.try(ctx, w.send)
@@ -56,6 +58,9 @@ func (s *Store) do(ctx context.Context, w write) error {
 			}
 			if unknown == nil {
 				return refused
+			}
+			if errors.Is(unknown, errCrowded) {
+				return game.Unanswered(game.OutcomeUnknown, unknown)
 			}
 			err = unknown
 		} else if !inDoubt {

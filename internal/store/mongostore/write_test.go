@@ -167,6 +167,27 @@ func TestOutcomes(t *testing.T) {
 	defer cancel()
 	wantOutcome(t, s.ReplacePlayer(ctx, player, next), game.OutcomeUnknown)
 
+	// A delete that was made does not look like one that was not, because nobody could look.
+	doomed := newPlayer()
+	must(t, s.CreatePlayer(t.Context(), doomed))
+	p.faultsOf(map[string]fault{"find players": hold})
+	p.faults("delete", "players", func() { p.faultsOf(map[string]fault{"find players": hold}) }, loseAnswer)
+	ctx, cancel = context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	wantOutcome(t, s.DeletePlayer(ctx, doomed), game.OutcomeUnknown)
+	_, err := other.Player(t.Context(), project, doomed.ID)
+	wantError(t, err, game.ErrPlayerNotFound)
+
+	// A claim that nobody could read was not stored.
+	claim := game.Claim{Key: newID(), Fingerprint: "print", DocumentID: newID(), ExpiresAt: last.CreatedAt.Add(time.Hour)}
+	_, err = other.Claim(t.Context(), claim, last.CreatedAt)
+	must(t, err)
+	for _, f := range []fault{denyAnswer, hold} {
+		p.faultsOf(map[string]fault{"find idempotency": f})
+		_, err = s.Claim(soon(), claim, last.CreatedAt)
+		wantOutcome(t, err, game.OutcomeNone)
+	}
+
 	// A call that gets no connection has done nothing.
 	alone := openTest(t, withOption(t, p.url, "maxPoolSize", "1"), mongostore.Options{})
 	p.faults("find", "players", nil, hold)
