@@ -17,8 +17,9 @@ import (
 	"game-session-manager/client"
 )
 
-// patience is how long the tests wait for what must happen.
-const patience = 30 * time.Second
+// patience is how long the tests wait for what must happen. It is longer than the half minute after which background work
+// comes round again.
+const patience = time.Minute
 
 // server is a running gsm.
 type server struct {
