@@ -63,6 +63,13 @@ func start(t testing.TB, options ...func(*setup)) *server {
 		o.database = freshDatabase(t)
 	}
 	s := launch(t, o)
+	s.settle(t)
+	return s
+}
+
+// settle waits until a server that was launched is ready.
+func (s *server) settle(t testing.TB) {
+	t.Helper()
 	s.url = "http://" + s.listening(t, "api")
 	s.ops = "http://" + s.listening(t, "ops")
 	s.http = newHTTP(t)
@@ -74,7 +81,6 @@ func start(t testing.TB, options ...func(*setup)) *server {
 		}
 		return res.Body.Close() == nil && res.StatusCode == http.StatusOK
 	})
-	return s
 }
 
 // launch starts the process and does not wait for it to listen.
