@@ -6,11 +6,12 @@ SHELL := /bin/bash
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
+FAILURE  ?= long
 TOOL := go tool -modfile=tools/go.mod
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Serve at http://127.0.0.1:8080 with the data in ./gsm.db
@@ -21,11 +22,25 @@ build: ## Build bin/gsm, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.stamped=$(VERSION)' -o bin/gsm ./cmd/gsm
 
 .PHONY: test
-test: ## Run the tests
+test: ## Run the tests, on MongoDB too if GSM_TEST_MONGODB_URI names one
 	go test ./...
 
+.PHONY: mongodb
+mongodb: ## Start a MongoDB to test on, unless it runs, and print its URI
+	@tools/mongodb up
+
+.PHONY: test-mongodb
+test-mongodb: ## Run the tests on SQLite and on MongoDB
+	uri=$$(tools/mongodb up); GSM_TEST_MONGODB_URI=$$uri go test ./...
+
+.PHONY: test-failure
+test-failure: ## Run two processes on one MongoDB through failures (FAILURE=short for a minute of it)
+	uri=$$(tools/mongodb up); \
+	GSM_TEST_MONGODB_URI=$$uri GSM_TEST_MONGODB_CTL=$${GSM_TEST_MONGODB_CTL-$(CURDIR)/tools/mongodb} GSM_TEST_ENGINE=mongodb \
+	GSM_TEST_FAILURE=$(FAILURE) go test ./tests -run '^TestFailures$$' -count=1 -timeout 20m -v
+
 .PHONY: race
-race: ## Run the tests with the race detector
+race: ## Run the tests with the race detector, on MongoDB too if GSM_TEST_MONGODB_URI names one
 	go test -race ./...
 
 .PHONY: lint

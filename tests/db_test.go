@@ -55,6 +55,7 @@ func TestDBInit(t *testing.T) {
 
 func TestDBManual(t *testing.T) {
 	t.Parallel()
+	only(t, sqlite)
 	for args, wants := range map[string][]string{
 		"db --help":        {"init", "check", "copy", "backup"},
 		"db init --help":   {"Examples:", "GSM_DATABASE_URL"},
@@ -76,6 +77,7 @@ func TestDBManual(t *testing.T) {
 
 func TestDBRefuses(t *testing.T) {
 	t.Parallel()
+	only(t, sqlite)
 	dir := t.TempDir()
 	path := func(name string) string { return "sqlite:" + filepath.Join(dir, name) }
 	missing, other := path("missing.db"), path("other.db")
@@ -116,6 +118,7 @@ func TestDBRefuses(t *testing.T) {
 // A backup among writes has everything that was acknowledged before it began, and is a sound database.
 func TestBackupBesideAServer(t *testing.T) {
 	t.Parallel()
+	only(t, sqlite)
 	const writers, writes = 30, 3000
 	s := start(t, onDatabase("sqlite:"+filepath.Join(t.TempDir(), "gsm.db")))
 	file := filepath.Join(t.TempDir(), "backup.db")
@@ -157,6 +160,7 @@ func exactly() cmp.Option { return cmp.Comparer(func(a, b client.Value) bool { r
 // Damage that was done behind the server's back is found and repaired beside it.
 func TestCheckBesideAServer(t *testing.T) {
 	t.Parallel()
+	only(t, sqlite)
 	path := filepath.Join(t.TempDir(), "gsm.db")
 	s := start(t, onDatabase("sqlite:"+path))
 	players := s.newPlayers(t, "player", 4)
@@ -291,6 +295,7 @@ func background(t *testing.T, until string, args ...string) *server {
 // A copy that is cut short, by force or by a signal, goes on, and the API says the same of it as of the source.
 func TestCopyIsResumed(t *testing.T) {
 	t.Parallel()
+	only(t, sqlite) // and there from each engine to each
 	for _, from := range engines() {
 		for _, to := range engines() {
 			t.Run(from.name+" to "+to.name, func(t *testing.T) {

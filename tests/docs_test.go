@@ -16,6 +16,7 @@ var update = flag.Bool("update", false, "write the generated pages of docs anew"
 // TestDocs holds the generated pages to the program. `make docs` writes them.
 func TestDocs(t *testing.T) {
 	t.Parallel()
+	only(t, sqlite)
 	s := start(t)
 	_, manual, _ := runToEnd(t, []string{"COLUMNS=110"}, "serve", "--help")
 	for name, want := range map[string]string{
@@ -38,6 +39,7 @@ func TestDocs(t *testing.T) {
 // TestDocumentedCodes holds the table of error codes in docs/api.md, and the errors of the SDK, to the codes there are.
 func TestDocumentedCodes(t *testing.T) {
 	t.Parallel()
+	only(t, sqlite)
 	rules := found(t, "../internal/game/errors.go", `Code: "([a-z_]+)"`)
 	there := slices.Clone(rules)
 	files, err := filepath.Glob("../internal/api/*.go")

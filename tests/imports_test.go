@@ -48,6 +48,7 @@ func standardOnly() []string { return []string{"internal/game", "internal/config
 
 func TestImports(t *testing.T) {
 	t.Parallel()
+	only(t, sqlite)
 	for _, p := range packages(t) {
 		name := strings.TrimPrefix(p.ImportPath, module)
 		allowed, known := mayImport()[name]

@@ -3,10 +3,11 @@
 // It owns the promises that only the whole keeps: the wire, what survives a crash, how the process starts and ends, and who
 // may import whom. Rules are tested in package game, and engines in package storetest.
 //
-// GSM_TEST_ENGINE chooses the engine: see engines.
+// All tests run on each engine that can be had: see engines.
 package tests_test
 
 import (
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -47,13 +48,35 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "%v: %v\n%s", build, err, out)
 		return 1
 	}
-	return m.Run()
+	return onEachEngine(m)
+}
+
+// onEachEngine runs the tests on one engine after the other, so that every test is one of every engine without a word of
+// its own about it.
+func onEachEngine(m *testing.M) (code int) {
+	chosen, err := chosenEngines()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	flag.Parse()
+	if f := flag.Lookup("test.list"); f != nil && f.Value.String() != "" {
+		chosen = chosen[:1]
+	}
+	for _, underTest = range chosen {
+		fmt.Printf("engine: %s\n", underTest.name) // which the go tool shows with -v, and if a test fails
+		code = max(code, m.Run())
+	}
+	return code
 }
 
 // The go tool keeps the result of a test for as long as the files that the test looked at stay as they are. This one looks
 // at what the binary is made of.
 func TestSourcesAreLookedAt(t *testing.T) {
 	t.Parallel()
+	if _, err := chosenEngines(); err != nil { // the settings that TestMain reads the go tool does not see
+		t.Error(err)
+	}
 	looked := 0
 	for _, dir := range []string{"../cmd", "../internal", "../go.mod", "../go.sum"} {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

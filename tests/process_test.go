@@ -68,6 +68,7 @@ func refuses(t *testing.T, code int, args []string, says ...string) {
 
 func TestUsage(t *testing.T) {
 	t.Parallel()
+	only(t, sqlite)
 	refuses(t, exitUsage, []string{"--colour=red"}, "--colour", "gsm --help")
 	refuses(t, exitUsage, []string{"--log-level=loud"}, "--log-level", "debug")
 	refuses(t, exitUsage, []string{"--http-addr=0.0.0.0:0"}, "--http-addr", "GSM_HTTP_ADDR", "loopback", "127.0.0.1")
@@ -89,6 +90,7 @@ func TestUsage(t *testing.T) {
 
 func TestAddressTaken(t *testing.T) {
 	t.Parallel()
+	only(t, sqlite)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -105,6 +107,7 @@ func TestAddressTaken(t *testing.T) {
 
 func TestDatabaseInUse(t *testing.T) {
 	t.Parallel()
+	only(t, sqlite)
 	path := filepath.Join(t.TempDir(), "gsm.db")
 	s := start(t, onDatabase("sqlite:"+path))
 	refuses(t, exitLocked, []string{"--database-url=sqlite:" + path}, path)
@@ -117,6 +120,7 @@ func TestDatabaseInUse(t *testing.T) {
 
 func TestDatabasesThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
+	only(t, sqlite)
 	newer := filepath.Join(t.TempDir(), "newer.db")
 	start(t, onDatabase("sqlite:"+newer)).kill()
 	execute(t, newer, "PRAGMA user_version = 9999")
@@ -163,6 +167,7 @@ func execute(t testing.TB, path string, statements ...string) {
 // A full disk is told to callers and to the health report, reads go on, and writes do again when there is room.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
+	only(t, sqlite)
 	dir := t.TempDir()
 	if err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", dir).Run(); err != nil {
 		t.Skip("needs to be root, to mount a small disk")
@@ -205,6 +210,7 @@ func TestFullDisk(t *testing.T) {
 
 func TestManual(t *testing.T) {
 	t.Parallel()
+	only(t, sqlite)
 	for args, wants := range map[string][]string{
 		"--help":       {"serve", "config", "version", "Exit codes"},
 		"serve --help": {"--http-addr", "GSM_HTTP_ADDR", "127.0.0.1:8080", "--ops-addr", "127.0.0.1:8081", "--database-url", "sqlite:gsm.db", "--log-level", "--log-format"},
@@ -224,6 +230,7 @@ func TestManual(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	t.Parallel()
+	only(t, sqlite)
 	env := []string{"GSM_DATABASE_URL=mongodb://gsm:hunter2@db.example/gsm?x=1", "GSM_HTTP_ADDR=127.0.0.1:9090", "GSM_LOG_LEVEL=debug"}
 	code, stdout, stderr := runToEnd(t, env, "config", "--log-level=warn")
 	if code != 0 || stderr != "" || strings.Contains(stdout, "hunter2") {

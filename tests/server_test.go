@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -18,36 +17,9 @@ import (
 	"game-session-manager/client"
 )
 
-// patience is how long the tests wait for what must happen.
-const patience = 30 * time.Second
-
-// engine is a kind of database.
-type engine struct {
-	name string
-	// fresh returns the URL of an empty database that is gone after the test.
-	fresh func(t testing.TB) string
-}
-
-// engines are those that the tests can run on, the default first.
-func engines() []engine {
-	return []engine{
-		{"sqlite", func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "gsm.db") }},
-	}
-}
-
-// freshDatabase returns the URL of an empty database of the engine that GSM_TEST_ENGINE names.
-func freshDatabase(t testing.TB) string {
-	t.Helper()
-	name := os.Getenv("GSM_TEST_ENGINE")
-	i := slices.IndexFunc(engines(), func(e engine) bool { return e.name == name })
-	switch {
-	case name == "":
-		i = 0
-	case i < 0:
-		t.Fatalf("GSM_TEST_ENGINE is %q, which is no engine", name)
-	}
-	return engines()[i].fresh(t)
-}
+// patience is how long the tests wait for what must happen. It is longer than the half minute after which background work
+// comes round again.
+const patience = time.Minute
 
 // server is a running gsm.
 type server struct {
@@ -91,6 +63,13 @@ func start(t testing.TB, options ...func(*setup)) *server {
 		o.database = freshDatabase(t)
 	}
 	s := launch(t, o)
+	s.settle(t)
+	return s
+}
+
+// settle waits until a server that was launched is ready.
+func (s *server) settle(t testing.TB) {
+	t.Helper()
 	s.url = "http://" + s.listening(t, "api")
 	s.ops = "http://" + s.listening(t, "ops")
 	s.http = newHTTP(t)
@@ -102,7 +81,6 @@ func start(t testing.TB, options ...func(*setup)) *server {
 		}
 		return res.Body.Close() == nil && res.StatusCode == http.StatusOK
 	})
-	return s
 }
 
 // launch starts the process and does not wait for it to listen.

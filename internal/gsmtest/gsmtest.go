@@ -1,5 +1,5 @@
-// Package gsmtest runs the whole service inside a test: the API on an embedded store in a temporary directory, with a
-// client for it. It is for tests that need a real service and no process of its own.
+// Package gsmtest runs the whole service inside a test: the API on an embedded store in a temporary directory, or on
+// another, with a client for it. It is for tests that need a real service and no process of its own.
 package gsmtest
 
 import (
@@ -26,10 +26,16 @@ type Server struct {
 	Sessions *game.Sessions
 }
 
-// Start runs a service until the test ends.
+// Start runs a service on an embedded store until the test ends.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	docs, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "gsm.db"), store.Options{})
+	return StartOn(t, "sqlite:"+filepath.Join(t.TempDir(), "gsm.db"))
+}
+
+// StartOn runs a service on the database that a URL names until the test ends: see [store.Open].
+func StartOn(t testing.TB, databaseURL string) *Server {
+	t.Helper()
+	docs, err := store.Open(t.Context(), databaseURL, store.Options{})
 	if err != nil {
 		t.Fatalf("opening the store: %v", err)
 	}

@@ -6,12 +6,22 @@ import (
 
 	"game-session-manager/client"
 	"game-session-manager/internal/gsmtest"
+	"game-session-manager/internal/store/mongostore/mongotest"
 )
 
 // The SDK and the service in one process: what a client asks for is in the store, and errors keep their names.
 func TestStart(t *testing.T) {
 	t.Parallel()
-	s := gsmtest.Start(t)
+	check(t, gsmtest.Start(t))
+}
+
+func TestStartOnMongoDB(t *testing.T) {
+	t.Parallel()
+	check(t, gsmtest.StartOn(t, mongotest.Database(t)))
+}
+
+func check(t *testing.T, s *gsmtest.Server) {
+	t.Helper()
 	p, err := s.Client.Players.Create(t.Context(), client.Profile{Username: "alice"})
 	if err != nil {
 		t.Fatal(err)

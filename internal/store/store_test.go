@@ -1,15 +1,18 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store"
+	"game-session-manager/internal/store/mongostore/mongotest"
 )
 
 func TestOpen(t *testing.T) {
@@ -34,6 +37,34 @@ func TestOpen(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(dir, file)); err != nil || commits != 1 {
 			t.Errorf("%s: %v, and %d commits were told", url, err, commits)
+		}
+	}
+}
+
+func TestOpenMongoDB(t *testing.T) {
+	t.Parallel()
+	var commands atomic.Int32
+	s, err := store.Open(t.Context(), mongotest.Database(t), store.Options{OnCommand: func(context.Context, game.Command) { commands.Add(1) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := commands.Load()
+	if _, err := s.PurgeClaims(t.Context(), time.Now(), 1); err != nil {
+		t.Error(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if before == 0 || commands.Load() == before {
+		t.Errorf("%d commands were told of opening, and %d in all", before, commands.Load())
+	}
+}
+
+func TestOpenRefusesMongoDB(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"mongodb:", "mongodb://user:secret@host/gsm?w=1", "mongodb+srv://user:secret@host:1/gsm"} {
+		if s, err := store.Open(t.Context(), url, store.Options{}); s != nil || !errors.Is(err, store.ErrBadURL) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: got %v and %v", url, s, err)
 		}
 	}
 }
