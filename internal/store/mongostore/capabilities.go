@@ -7,7 +7,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"game-session-manager/internal/game"
 )
@@ -145,33 +144,25 @@ func (s *Store) probeValidators(ctx context.Context) (bool, error) {
 // probeOrder looks at how the server would read a list.
 func (s *Store) probeOrder(ctx context.Context) (bool, error) {
 	p := sessionsPage(game.SessionQuery{Project: game.DefaultProject, Status: game.StatusOpen, Limit: 1})
-	plan, err := s.explain(ctx, sessionsCollection, p, p.index)
+	filter, _ := p.find(s.server.capabilities)
+	plan, err := s.explain(ctx, sessionsCollection, filter, bson.D{{Key: "_id", Value: -1}}, p.index)
 	if err != nil {
 		return false, err
 	}
 	return !slices.ContainsFunc(plan, func(stage string) bool { return stage == "SORT" || stage == "Sort" }), nil
 }
 
-// explain returns the stages of the plan with which the server would read a page by an index: MongoDB's names of them, or
+// explain returns the stages of the plan with which the server would find documents by an index: MongoDB's names of them, or
 // PostgreSQL's.
-func (s *Store) explain(ctx context.Context, collection string, p page, index string) ([]string, error) {
-	filter, o := p.find(s.server.capabilities)
-	var set options.FindOptions
-	for _, apply := range o.List() {
-		if err := apply(&set); err != nil {
-			return nil, err
-		}
+func (s *Store) explain(ctx context.Context, collection string, filter, sort bson.D, index string) ([]string, error) {
+	find := bson.D{{Key: "find", Value: collection}, {Key: "filter", Value: filter}, {Key: "limit", Value: 1}}
+	if len(sort) > 0 {
+		find = append(find, bson.E{Key: "sort", Value: sort})
 	}
-	answer, err := s.database.RunCommand(ctx, bson.D{
-		{Key: "explain", Value: bson.D{
-			{Key: "find", Value: collection},
-			{Key: "filter", Value: filter},
-			{Key: "sort", Value: set.Sort},
-			{Key: "limit", Value: *set.Limit},
-			{Key: "hint", Value: index},
-		}},
-		{Key: "verbosity", Value: "queryPlanner"},
-	}).Raw()
+	if index != "" {
+		find = append(find, bson.E{Key: "hint", Value: index})
+	}
+	answer, err := s.database.RunCommand(ctx, bson.D{{Key: "explain", Value: find}, {Key: "verbosity", Value: "queryPlanner"}}).Raw()
 	if err != nil {
 		return nil, err
 	}

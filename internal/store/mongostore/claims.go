@@ -114,21 +114,25 @@ func (s *Store) heldClaim(ctx context.Context, key string) (held claim, found bo
 
 // PurgeClaims implements [game.ClaimStore].
 func (s *Store) PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error) {
-	return s.purge(ctx, s.claims, now, limit)
+	return s.purge(ctx, s.claims, claimsByExpiry, now, limit)
 }
 
-// purge removes documents that have expired.
-func (s *Store) purge(ctx context.Context, c collection, now time.Time, limit int) (int, error) {
-	expired := bson.E{Key: "expires_at", Value: bson.D{{Key: "$lte", Value: now}}}
+// expired is the condition of documents that have expired.
+func expired(now time.Time) bson.E {
+	return bson.E{Key: "expires_at", Value: bson.D{{Key: "$lte", Value: now}}}
+}
+
+// purge removes documents that have expired, by their index.
+func (s *Store) purge(ctx context.Context, c collection, index string, now time.Time, limit int) (int, error) {
 	removed := 0
 	err := s.do(ctx, write{
 		send: func(ctx context.Context) error {
-			ids, err := idsOf(ctx, c, bson.D{expired}, limit)
+			ids, err := idsOf(ctx, c, bson.D{expired(now)}, index, limit)
 			if err != nil || len(ids) == 0 {
 				return err
 			}
 			// The condition again: a claim may have been put in the place of an expired one.
-			r, err := c.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, expired})
+			r, err := c.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, expired(now)})
 			if r != nil {
 				removed += int(r.DeletedCount)
 			}
@@ -139,9 +143,9 @@ func (s *Store) purge(ctx context.Context, c collection, now time.Time, limit in
 	return removed, err
 }
 
-// idsOf returns the ids of documents that match, at most limit of them.
-func idsOf(ctx context.Context, c collection, filter bson.D, limit int) (bson.A, error) {
-	cursor, err := c.Find(ctx, filter, options.Find().SetLimit(int64(limit)).SetProjection(bson.D{{Key: "_id", Value: 1}}))
+// idsOf returns the ids of documents that match, at most limit of them, by an index.
+func idsOf(ctx context.Context, c collection, filter bson.D, index string, limit int) (bson.A, error) {
+	cursor, err := c.Find(ctx, filter, options.Find().SetLimit(int64(limit)).SetHint(index).SetProjection(bson.D{{Key: "_id", Value: 1}}))
 	if err != nil {
 		return nil, err
 	}

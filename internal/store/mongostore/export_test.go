@@ -3,6 +3,9 @@ package mongostore
 import (
 	"context"
 	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"game-session-manager/internal/game"
 )
@@ -34,12 +37,30 @@ func (s *Store) SessionsPlan(tb testing.TB, q game.SessionQuery) Plan {
 
 func (s *Store) plan(tb testing.TB, collection string, p page) Plan {
 	tb.Helper()
-	index := p.hint(s.server.capabilities)
-	found, err := s.explain(tb.Context(), collection, p, index)
+	filter, _ := p.find(s.server.capabilities)
+	return s.planOf(tb, collection, filter, bson.D{{Key: "_id", Value: -1}}, p.hint(s.server.capabilities))
+}
+
+func (s *Store) planOf(tb testing.TB, collection string, filter, sort bson.D, index string) Plan {
+	tb.Helper()
+	found, err := s.explain(tb.Context(), collection, filter, sort, index)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return Plan{index, found}
+}
+
+// OtherPlans returns the plans of what is read beside lists.
+func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
+	tb.Helper()
+	point := s.planOf(tb, playersCollection, key{"x", game.DefaultProject}.filter(), nil, "")
+	point.Index = idIndex // which is found without being told
+	return map[string]Plan{
+		"read":          point,
+		"metrics":       s.planOf(tb, metricsCollection, metricsRange(game.MetricsQuery{To: now}), bson.D{{Key: "_id", Value: 1}}, idIndex),
+		"purge claims":  s.planOf(tb, claimsCollection, bson.D{expired(now)}, nil, claimsByExpiry),
+		"purge metrics": s.planOf(tb, metricsCollection, bson.D{expired(now)}, nil, metricsExpiry),
+	}
 }
 
 // Ordered reports whether indexes give an order.

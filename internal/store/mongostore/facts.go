@@ -31,7 +31,7 @@ func (s *Store) Ping(ctx context.Context) (game.Facts, error) {
 	}
 	facts["ping_ms"] = float64(time.Since(begin).Microseconds()) / 1000
 	// A gateway may answer by itself; this reads from the engine behind it.
-	if _, err := idsOf(ctx, s.players, bson.D{{Key: "_id", Value: ""}}, 1); err != nil {
+	if _, err := idsOf(ctx, s.players, bson.D{{Key: "_id", Value: ""}}, idIndex, 1); err != nil {
 		return facts, unread(ctx, err)
 	}
 	if h.SetName != "" {

@@ -124,5 +124,5 @@ func metricsRange(q game.MetricsQuery) bson.D {
 
 // PurgeMetrics implements [game.MetricsStore]. The TTL index does the same, later.
 func (s *Store) PurgeMetrics(ctx context.Context, now time.Time, limit int) (int, error) {
-	return s.purge(ctx, s.metrics, now, limit)
+	return s.purge(ctx, s.metrics, metricsExpiry, now, limit)
 }
