@@ -62,7 +62,7 @@ vuln: ## Look for known vulnerabilities (needs the network)
 bench: ## Measure the embedded store, and gsm on the MongoDB of GSM_TEST_MONGODB_URI beside a bare handler
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/store/sqlitestore
 	@if [ -n "$${GSM_TEST_MONGODB_URI:-}" ]; then \
-	  go test -run '^$$' -bench '^BenchmarkMongoDB$$' -benchtime 1x ./tests; \
+	  GSM_TEST_ENGINE=mongodb go test -run '^$$' -bench '^BenchmarkMongoDB$$' -benchtime 1x ./tests; \
 	else \
 	  echo "gsm on MongoDB is not measured: set GSM_TEST_MONGODB_URI to the URL of a server"; \
 	fi
