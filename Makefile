@@ -34,7 +34,7 @@ test-mongodb: ## Run the tests on SQLite and on MongoDB
 	uri=$$(tools/mongodb up); GSM_TEST_MONGODB_URI=$$uri go test ./...
 
 .PHONY: test-failure
-test-failure: ## Run two processes on one MongoDB through failures (FAILURE=short for a minute of it)
+test-failure: ## Run two processes on one MongoDB through failures (FAILURE=short for half a minute of it)
 	uri=$$(tools/mongodb up); \
 	GSM_TEST_MONGODB_URI=$$uri GSM_TEST_MONGODB_CTL=$${GSM_TEST_MONGODB_CTL-$(CURDIR)/tools/mongodb} GSM_TEST_ENGINE=mongodb \
 	GSM_TEST_FAILURE=$(FAILURE) go test ./tests -run '^TestFailures$$' -count=1 -timeout 20m -v

@@ -93,7 +93,9 @@ Examples:
 func (c *dbCheckCmd) Run(s streams) (err error) {
 	ctx, stop := untilSignal()
 	defer stop()
-	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{Beside: true, ReadOnly: !c.Repair, Wait: c.DatabaseWait})
+	options := waiting(s, c.DatabaseWait)
+	options.Beside, options.ReadOnly = true, !c.Repair
+	engine, err := store.Open(ctx, c.DatabaseURL, options)
 	if err != nil {
 		return unopened("--database-url (GSM_DATABASE_URL)", err)
 	}

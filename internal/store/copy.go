@@ -110,7 +110,7 @@ func nouns(now time.Time) []noun {
 				return s.Metrics(ctx, game.MetricsQuery{From: firstSample, To: endOfTime, After: positionOf(after), Limit: copyPage})
 			},
 			id: idOfSample,
-			// Servers remove samples while they are copied: those that they could stay behind.
+			// Databases remove samples while they are copied: those that expire meanwhile stay behind.
 			skip:  func(m game.MetricsSample) bool { return !m.ExpiresAt.After(now.Add(longestCopy)) },
 			write: func(ctx context.Context, s game.Store, m game.MetricsSample) error { return s.AppendMetrics(ctx, m) },
 			find: func(context.Context, game.Store, game.MetricsSample) (game.MetricsSample, error) {

@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,7 +21,8 @@ type server struct {
 	capabilities
 }
 
-// capabilities are what servers differ in. Each was tried, because some servers say yes to what they do not do.
+// capabilities are what servers differ in. What can be tried was tried, because some servers say yes to
+// what they do not do.
 type capabilities struct {
 	// RetryableWrites says that the driver and the server make each write once between them, if it is sent twice. This is
 	// concluded from what the server and the URL say, as the driver does.
@@ -29,16 +31,17 @@ type capabilities struct {
 	OrderedIndexes bool
 	// Validators says that documents of a wrong form are refused.
 	Validators bool
-	// ExactCount says that the server knows how many documents a collection has, and need not count them. This cannot be tried:
-	// an estimate may be right by chance. MongoDB knows it, except for what is under way between shards.
-	ExactCount bool
+	// KnowsCounts says that the server knows how many documents a collection has, and need not count them. This cannot be tried:
+	// an estimate may be right by chance. MongoDB knows it, but for what is under way between shards, and for some documents
+	// after a crash until "validate" has been run.
+	KnowsCounts bool
 }
 
 // missing names what the server lacks.
 func (c capabilities) missing() []string {
 	names := []string{}
 	for name, there := range map[string]bool{
-		"retryable_writes": c.RetryableWrites, "ordered_indexes": c.OrderedIndexes, "validators": c.Validators, "exact_count": c.ExactCount,
+		"retryable_writes": c.RetryableWrites, "ordered_indexes": c.OrderedIndexes, "validators": c.Validators, "known_counts": c.KnowsCounts,
 	} {
 		if !there {
 			names = append(names, name)
@@ -85,8 +88,8 @@ func (s *Store) probe(ctx context.Context, o Options) error {
 		s.server.product, s.server.version = "ferretdb", build.FerretDB.Version
 	}
 	s.server.RetryableWrites = o.retryWrites && h.SessionsMinutes != nil && (h.SetName != "" || h.sharded())
-	s.server.ExactCount = s.server.product == "mongodb" && !s.server.sharded
-	if !o.ReadOnly {
+	s.server.KnowsCounts = s.server.product == "mongodb" && !s.server.sharded
+	if !o.Beside { // tools find out by looking
 		if err := s.probeUnique(ctx); err != nil {
 			return err
 		}
@@ -131,8 +134,8 @@ func (s *Store) probeValidators(ctx context.Context) (bool, error) {
 	meta := s.database.Collection(metaCollection)
 	id := bson.NewObjectID()
 	_, err := meta.InsertOne(ctx, bson.D{{Key: "_id", Value: id}})
-	if hasCode(err, codeValidationFailed) || hasCode(err, codeValidationFailedDocumentDB) {
-		return true, nil
+	if e := mongo.ServerError(nil); errors.As(err, &e) && !lost(err) && !hasCode(err, codeUnauthorized) {
+		return true, nil // by whatever code: servers differ in it
 	}
 	if err != nil {
 		return false, err

@@ -169,7 +169,7 @@ func (c collection) made(ctx context.Context, k key, id writeID, version int64) 
 		return false, err
 	case slices.Contains(t.Writes, id):
 		return false, errInvisible
-	case t.Version-version >= historySize && len(t.Writes) >= historySize:
+	case t.Version-version > historySize && len(t.Writes) >= historySize:
 		return false, errCrowded
 	}
 	return false, nil

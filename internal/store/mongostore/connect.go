@@ -83,7 +83,7 @@ func parse(raw string) (settings, error) {
 }
 
 // quoted is what the driver repeats of a URL.
-var quoted = regexp.MustCompile(`"[^"]*"`)
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
 // hide returns an error about a URL without what may be a secret in it.
 func hide(raw string, err error) string {
@@ -146,10 +146,10 @@ func (set settings) explain(err error) error {
 			ErrRefused, set.user, set.database, private(context.Background(), err))
 	}
 	if e := (topology.ServerSelectionError{}); errors.As(err, &e) {
-		return fmt.Errorf("%w: no server at %s took the connection within %s: %s: start it, correct the URL, or have gsm wait for it with --database-wait",
+		return fmt.Errorf("%w: no server at %s took the connection within %s: %s: start it, correct the URL, or have gsm serve wait for it with --database-wait",
 			ErrUnreachable, set.hosts, set.client.ServerSelectionTimeout, lastErrors(e))
 	}
-	if lost(err) {
+	if mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.As(err, new(mongo.ServerError)) && lost(err) {
 		return fmt.Errorf("%w: %s: %w", ErrUnreachable, set.hosts, private(context.Background(), err))
 	}
 	return fmt.Errorf("open database %s at %s: %w", set.database, set.hosts, private(context.Background(), err))

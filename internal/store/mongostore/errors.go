@@ -45,9 +45,6 @@ const (
 	codeAuthentication = 18
 	codeBadValue       = 2
 	codeTimeLimit      = 50
-
-	codeValidationFailed           = 121
-	codeValidationFailedDocumentDB = 525074461 // a code of its extension of PostgreSQL
 )
 
 // lostAnswers are the codes that do not tell whether the command was executed: besides [codeInternal], those after which

@@ -129,7 +129,7 @@ func (s *Store) Stats(ctx context.Context) (game.Stats, error) {
 
 // countPlayers counts players and marks of erasures.
 func (s *Store) countPlayers(ctx context.Context) (int64, error) {
-	if s.server.ExactCount {
+	if s.server.KnowsCounts {
 		return s.players.lists.EstimatedDocumentCount(ctx)
 	}
 	return s.players.lists.CountDocuments(ctx, bson.D{}, options.Count().SetHint(idIndex))

@@ -67,6 +67,8 @@ type inspection struct {
 
 // indexes finds indexes that are missing, or are others than they should be.
 func (i *inspection) indexes(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, longestStep)
+	defer cancel()
 	ctx, leave, err := i.store.enter(ctx)
 	if err != nil {
 		return err
@@ -116,14 +118,14 @@ func (i *inspection) lacks(ctx context.Context, c *mongo.Collection, m mongo.Ind
 	return nil
 }
 
-// validator finds a validator that is missing or is another, where the server has such.
+// validator finds a validator that is missing or is another. A user with the role readWrite alone cannot set it.
 func (i *inspection) validator(ctx context.Context, name string) error {
 	wanted := designs()[name].validator
 	there, err := i.store.validated(ctx, name, wanted)
 	if there || err != nil {
 		return err
 	}
-	f := game.Finding{Collection: name, Problem: "lack their validator"}
+	f := game.Finding{Collection: name, Problem: "lack their validator, which a user with the role dbAdmin can set"}
 	if i.repair {
 		if err := i.store.validate(ctx, name, wanted); err != nil {
 			return err
@@ -186,13 +188,8 @@ func keysOf(index bson.Raw) []string {
 
 // documents finds documents that cannot be read, or whose copies are wrong.
 func (i *inspection) documents(ctx context.Context, d copies) error {
-	strange, err := i.read(ctx, d.collection, bson.D{{Key: "_id", Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$type", Value: "string"}}}}}},
-		options.Find().SetLimit(inspectPage))
-	if err != nil {
+	if err := i.strangers(ctx, d); err != nil {
 		return err
-	}
-	for range strange {
-		i.tell(game.Finding{Collection: d.collection.Name(), Problem: "have a document whose id is no text, which gsm has not written: remove it"})
 	}
 	after := ""
 	for {
@@ -211,6 +208,18 @@ func (i *inspection) documents(ctx context.Context, d copies) error {
 			return nil
 		}
 	}
+}
+
+// strangers finds documents that lists and exports pass over, because their ids are of another type.
+func (i *inspection) strangers(ctx context.Context, d copies) error {
+	ctx, cancel := context.WithTimeout(ctx, longestStep)
+	defer cancel()
+	found, err := i.read(ctx, d.collection, bson.D{{Key: "_id", Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$type", Value: "string"}}}}}},
+		options.Find().SetLimit(inspectPage))
+	for range found {
+		i.tell(game.Finding{Collection: d.collection.Name(), Problem: "have a document whose id is no text, which gsm has not written: remove it"})
+	}
+	return err
 }
 
 // read reads all that is found.

@@ -108,6 +108,8 @@ const (
 	// longestCall ends calls whose context has no deadline, which those of tools have not: they would never hear of a server
 	// that is gone.
 	longestCall = time.Minute
+	// longestStep is the limit of what a tool does with a whole collection, such as making an index.
+	longestStep = 6 * time.Hour
 	// farewell is how long Close waits for the server to hear of it.
 	farewell = 2 * time.Second
 )

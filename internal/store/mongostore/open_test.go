@@ -143,6 +143,15 @@ func TestWaiting(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") // takes the port, and closes every connection
 	must(t, err)
 	address, server := l.Addr().String(), u.Host
+	go func(first net.Listener) {
+		for {
+			c, err := first.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.Close()
+		}
+	}(l)
 	u.Host = address
 	waiting := withOption(t, withOption(t, u.String(), "directConnection", "true"), "serverSelectionTimeoutMS", "200")
 	var once sync.Once
@@ -169,15 +178,6 @@ func TestWaiting(t *testing.T) {
 			})
 		})
 	}
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_ = c.Close()
-		}
-	}()
 	openTest(t, waiting, mongostore.Options{Wait: time.Minute, OnWait: up})
 }
 

@@ -30,7 +30,20 @@ type proxy struct {
 
 	mu     sync.Mutex
 	decide func(command, collection string) (fault, func())
+
+	calling sync.Mutex // held while a function of a test is called
 }
+
+// call calls a function of a test, if there is one. The test may look at what it did after settled.
+func (p *proxy) call(f func()) {
+	p.calling.Lock()
+	defer p.calling.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
+func (p *proxy) settled() { p.call(nil) }
 
 // newProxy returns a proxy to the server of a URL.
 func newProxy(t *testing.T, to string) *proxy {
@@ -114,9 +127,7 @@ func (p *proxy) serve(c net.Conn) {
 		}
 		f, then := p.fate(about(request))
 		if f == loseRequest {
-			if then != nil {
-				then()
-			}
+			p.call(then)
 			return
 		}
 		if _, err := s.Write(request); err != nil {
@@ -128,9 +139,7 @@ func (p *proxy) serve(c net.Conn) {
 				return
 			}
 			more = len(answer) > 20 && answer[16]&2 != 0 // the flag moreToCome
-			if then != nil {
-				then()
-			}
+			p.call(then)
 			switch f {
 			case none, loseRequest:
 			case loseAnswer:

@@ -112,6 +112,7 @@ func TestWritesBehindOthers(t *testing.T) {
 		}
 	}, loseAnswer)
 	must(t, s.ReplacePlayer(t.Context(), player, mine))
+	p.settled()
 	wantPlayer(t, other, last)
 
 	// Its own write was not made, and another was.
@@ -166,6 +167,7 @@ func TestOutcomes(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	wantOutcome(t, s.ReplacePlayer(ctx, player, next), game.OutcomeUnknown)
+	p.settled()
 
 	// A delete that was made does not look like one that was not, because nobody could look.
 	doomed := newPlayer()
