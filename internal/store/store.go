@@ -61,7 +61,7 @@ func Open(ctx context.Context, rawURL string, o Options) (game.Store, error) {
 		return s, nil
 	case "mongodb", "mongodb+srv":
 		s, err := mongostore.Open(ctx, rawURL, mongostore.Options{
-			Wait: o.Wait, OnWait: o.OnWait, OnCommand: o.OnCommand, MustExist: o.MustExist, Beside: o.Beside, ReadOnly: o.ReadOnly,
+			Wait: o.Wait, OnWait: o.OnWait, OnCommand: o.OnCommand, MustExist: o.MustExist, Beside: o.Beside,
 		})
 		if errors.Is(err, mongostore.ErrBadURL) {
 			return nil, fmt.Errorf("%w: %w", ErrBadURL, err)

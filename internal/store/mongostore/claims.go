@@ -75,13 +75,8 @@ func (s *Store) takeClaim(ctx context.Context, mine, expired claim) error {
 			}
 			return err
 		},
-		refusal: func(err error) error {
-			if errors.Is(err, errMissed) {
-				return errMissed
-			}
-			return nil
-		},
-		made: func(ctx context.Context) (bool, error) { return s.isHeld(ctx, mine) },
+		refusal: missed,
+		made:    func(ctx context.Context) (bool, error) { return s.isHeld(ctx, mine) },
 	})
 }
 

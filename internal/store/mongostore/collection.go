@@ -37,6 +37,14 @@ func (k key) at(version int64) bson.D {
 // errMissed says that no document fulfils the condition of a write.
 var errMissed = errors.New("no document fulfils the condition")
 
+// missed is the refusal of a write that has a condition.
+func missed(err error) error {
+	if errors.Is(err, errMissed) {
+		return errMissed
+	}
+	return nil
+}
+
 // get reads one document, and reports whether it is there.
 func get[D any](ctx context.Context, s *Store, c collection, k key) (d D, found bool, err error) {
 	ctx, leave, err := s.enter(ctx)
@@ -96,8 +104,8 @@ func (s *Store) replace(ctx context.Context, c collection, k key, x change) erro
 			return err
 		},
 		refusal: func(err error) error {
-			if errors.Is(err, errMissed) {
-				return errMissed
+			if refused := missed(err); refused != nil {
+				return refused
 			}
 			index, _ := takenIndex(err)
 			return x.taken[index]
@@ -116,12 +124,7 @@ func (s *Store) remove(ctx context.Context, c collection, k key, version int64) 
 			}
 			return err
 		},
-		refusal: func(err error) error {
-			if errors.Is(err, errMissed) {
-				return errMissed
-			}
-			return nil
-		},
+		refusal: missed,
 		made: func(ctx context.Context) (bool, error) {
 			_, found, err := c.trace(ctx, c.newest, k)
 			return !found, err // whether it went by the first try or by another's is the same

@@ -1,31 +1,16 @@
 package mongostore_test
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"game-session-manager/internal/game"
 	"game-session-manager/internal/store/mongostore"
 	"game-session-manager/internal/store/mongostore/mongotest"
+	"game-session-manager/internal/store/storetest"
 )
-
-// found returns what an inspection tells, a line each.
-func found(t *testing.T, s *mongostore.Store, repair bool) []string {
-	t.Helper()
-	lines := []string{}
-	must(t, s.Inspect(t.Context(), repair, func(f game.Finding) {
-		line := fmt.Sprint(f.Collection, " ", f.ID, " ", f.Problem)
-		if f.Repaired != repair {
-			line += fmt.Sprint(" repaired: ", f.Repaired)
-		}
-		lines = append(lines, line)
-	}))
-	return lines
-}
 
 func field(key string, value any) bson.E { return bson.E{Key: key, Value: value} }
 
@@ -78,7 +63,7 @@ func TestInspectRepairs(t *testing.T) {
 				must(t, s.RunCommand(t.Context(), command))
 			}
 			for _, repair := range []bool{false, true} {
-				lines := found(t, s, repair)
+				lines := storetest.Found(t, s, repair)
 				for i := range lines {
 					lines[i] = strings.NewReplacer(string(p.ID), "P", string(v.ID), "V").Replace(lines[i])
 				}
@@ -86,7 +71,7 @@ func TestInspectRepairs(t *testing.T) {
 					t.Errorf("found %q, want %q", lines, test.want)
 				}
 			}
-			if lines := found(t, s, false); len(lines) > 0 {
+			if lines := storetest.Found(t, s, false); len(lines) > 0 {
 				t.Errorf("after the repair %q are left", lines)
 			}
 			next := p
@@ -108,11 +93,11 @@ func TestInspectMakesIndexes(t *testing.T) {
 			tool = openTest(t, url, mongostore.Options{Beside: true})
 			want := []string{collection + "  lack the index " + name}
 			for _, repair := range []bool{false, true} {
-				if lines := found(t, tool, repair); !slices.Equal(lines, want) {
+				if lines := storetest.Found(t, tool, repair); !slices.Equal(lines, want) {
 					t.Errorf("found %q, want %q", lines, want)
 				}
 			}
-			if lines := found(t, tool, false); len(lines) > 0 {
+			if lines := storetest.Found(t, tool, false); len(lines) > 0 {
 				t.Errorf("after the repair %q are left", lines)
 			}
 		}
@@ -140,7 +125,7 @@ func TestInspectFindsOthers(t *testing.T) {
 		"idempotency  lack their validator, which a user with the role dbAdmin can set",
 		"idempotency  have a document whose id is no text, which gsm has not written: remove it repaired: false",
 	}
-	if lines := found(t, s, true); !slices.Equal(lines, want) {
+	if lines := storetest.Found(t, s, true); !slices.Equal(lines, want) {
 		t.Errorf("found %q, want %q", lines, want)
 	}
 }
@@ -153,7 +138,7 @@ func TestInspectTellsWhatItCannotRepair(t *testing.T) {
 	must(t, s.CreatePlayer(t.Context(), p))
 	must(t, s.CreatePlayer(t.Context(), rival))
 	must(t, s.RunCommand(t.Context(), set("players", string(rival.ID), field("username", p.Username))))
-	lines := found(t, s, true)
+	lines := storetest.Found(t, s, true)
 	want := "players " + string(rival.ID) + " has fields for indexes that do not agree with it: username_key, username_prefixes, and another document has their values repaired: false"
 	if !slices.Equal(lines, []string{want}) {
 		t.Errorf("found %q, want %q", lines, want)
@@ -163,17 +148,17 @@ func TestInspectTellsWhatItCannotRepair(t *testing.T) {
 func TestBesideAndMustExist(t *testing.T) {
 	t.Parallel()
 	url := mongotest.Database(t)
-	for _, o := range []mongostore.Options{{MustExist: true}, {Beside: true}, {Beside: true, ReadOnly: true}} {
+	for _, o := range []mongostore.Options{{MustExist: true}, {Beside: true}} {
 		_, err := mongostore.Open(t.Context(), url, o)
 		wantError(t, err, mongostore.ErrMissing)
 	}
 	must(t, openTest(t, url, mongostore.Options{}).RunCommand(t.Context(), bson.D{field("dropIndexes", "players"), field("index", "players_by_project")}))
-	for _, o := range []mongostore.Options{{Beside: true}, {Beside: true, ReadOnly: true}} {
-		if lines := found(t, openTest(t, url, o), false); len(lines) != 1 {
+	for _, o := range []mongostore.Options{{Beside: true}} {
+		if lines := storetest.Found(t, openTest(t, url, o), false); len(lines) != 1 {
 			t.Errorf("%+v: found %q, want the index that is missing: a tool changes nothing", o, lines)
 		}
 	}
-	if lines := found(t, openTest(t, url, mongostore.Options{MustExist: true}), false); len(lines) != 0 {
+	if lines := storetest.Found(t, openTest(t, url, mongostore.Options{MustExist: true}), false); len(lines) != 0 {
 		t.Errorf("found %q after a start", lines)
 	}
 }

@@ -30,10 +30,8 @@ type Options struct {
 	OnCommand func(context.Context, game.Command)
 	// MustExist refuses a database that is not there, instead of making one.
 	MustExist bool
-	// Beside opens the database as it is. It must be there, and be up to date.
+	// Beside opens the database as it is, and writes nothing to do so. It must be there, and be up to date.
 	Beside bool
-	// ReadOnly keeps the opening from writing. It goes with Beside.
-	ReadOnly bool
 
 	retryWrites bool // what the URL says
 }
@@ -63,7 +61,8 @@ var _ game.Store = (*Store)(nil)
 
 // Open connects to the database that a mongodb: or mongodb+srv: URL names, finds out what its server can do, and creates
 // the collections, indexes and validators that are missing. It answers [ErrBadURL], [ErrUnreachable], [ErrRefused],
-// [ErrNewerSchema], [ErrOlderSchema], [ErrMissing], [ErrUnfit], or what else is wrong, in a sentence for the operator. The context bounds opening only.
+// [ErrNewerSchema], [ErrOlderSchema], [ErrMissing], [ErrUnfit], or what else is wrong, in a sentence for the operator. The
+// context bounds opening only.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	waiting, cancel := context.WithTimeout(ctx, o.Wait)
 	defer cancel()

@@ -11,6 +11,7 @@ import (
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store/sqlitestore"
+	"game-session-manager/internal/store/storetest"
 )
 
 func TestBeside(t *testing.T) {
@@ -113,7 +114,7 @@ func TestBackupAmongWrites(t *testing.T) {
 			t.Fatalf("player %d is %s, want %s", i, p.ID, written[i])
 		}
 	}
-	if lines := found(t, copied, false); len(lines) > 0 {
+	if lines := storetest.Found(t, copied, false); len(lines) > 0 {
 		t.Errorf("found %q", lines)
 	}
 	must(t, copied.CreatePlayer(t.Context(), benchPlayer()))

@@ -8,22 +8,8 @@ import (
 	"testing"
 
 	"game-session-manager/internal/game"
-	"game-session-manager/internal/store/sqlitestore"
+	"game-session-manager/internal/store/storetest"
 )
-
-// found returns what an inspection tells, a line each.
-func found(t *testing.T, s *sqlitestore.Store, repair bool) []string {
-	t.Helper()
-	lines := []string{}
-	must(t, s.Inspect(t.Context(), repair, func(f game.Finding) {
-		line := fmt.Sprint(f.Collection, " ", f.ID, " ", f.Problem)
-		if f.Repaired != repair {
-			line += fmt.Sprint(" repaired: ", f.Repaired)
-		}
-		lines = append(lines, line)
-	}))
-	return lines
-}
 
 // Each damage is found, with the document's id and no more of it, repaired by the document, and then gone.
 func TestInspectRepairs(t *testing.T) {
@@ -108,7 +94,7 @@ func TestInspectRepairs(t *testing.T) {
 				must(t, s.CreatePlayer(t.Context(), p))
 			}
 			must(t, s.CreateSession(t.Context(), v))
-			if lines := found(t, s, false); len(lines) > 0 {
+			if lines := storetest.Found(t, s, false); len(lines) > 0 {
 				t.Fatalf("found %q in what is sound", lines)
 			}
 			ids := strings.NewReplacer("'P'", "'"+string(p.ID)+"'", "'Q'", "'"+string(q.ID)+"'")
@@ -122,7 +108,7 @@ func TestInspectRepairs(t *testing.T) {
 			}))
 			short := strings.NewReplacer(string(p.ID), "P", string(q.ID), "Q", string(v.ID), "S")
 			for _, repair := range []bool{false, true} {
-				got := found(t, s, repair)
+				got := storetest.Found(t, s, repair)
 				for i := range got {
 					got[i] = short.Replace(got[i])
 				}
@@ -132,7 +118,7 @@ func TestInspectRepairs(t *testing.T) {
 					t.Errorf("repair %v: got\n%s\nwant\n%s", repair, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
 				}
 			}
-			if lines := found(t, s, true); len(lines) > 0 {
+			if lines := storetest.Found(t, s, true); len(lines) > 0 {
 				t.Errorf("left after the repair: %q", lines)
 			}
 			for _, want := range []game.Player{p, q} {
@@ -179,7 +165,7 @@ func TestInspectLeavesDocuments(t *testing.T) {
 	}))
 	want := []string{"players " + string(p.ID) + " cannot be read", "players else is stored under an id that is not its own"}
 	for range 2 {
-		if got := found(t, s, false); !slices.Equal(got, want) {
+		if got := storetest.Found(t, s, false); !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		must(t, s.Inspect(t.Context(), true, func(game.Finding) {}))

@@ -226,3 +226,18 @@ func wantSound(t *testing.T, s game.Store) {
 		must(t, s.Inspect(t.Context(), repair, func(f game.Finding) { t.Errorf("found %+v", f) }))
 	}
 }
+
+// Found returns what an inspection tells, a line each, for engines' tests of their own damages. A finding that is not repaired
+// although it was to be, or the other way round, says so.
+func Found(tb testing.TB, s game.Inspector, repair bool) []string {
+	tb.Helper()
+	lines := []string{}
+	must(tb, s.Inspect(tb.Context(), repair, func(f game.Finding) {
+		line := fmt.Sprint(f.Collection, " ", f.ID, " ", f.Problem)
+		if f.Repaired != repair {
+			line += fmt.Sprint(" repaired: ", f.Repaired)
+		}
+		lines = append(lines, line)
+	}))
+	return lines
+}
