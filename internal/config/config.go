@@ -20,6 +20,11 @@ type Database struct {
 	DatabaseWait time.Duration `env:"GSM_DATABASE_WAIT" default:"0s"            help:"How long to wait at the start for a database server that is still coming up; at most 10m."`
 }
 
+// Validate tells what is wrong.
+func (d *Database) Validate() error {
+	return within("--database-wait (GSM_DATABASE_WAIT)", d.DatabaseWait, 0, 10*time.Minute)
+}
+
 // Server is the configuration of "gsm serve".
 type Server struct {
 	HTTPAddr string `env:"GSM_HTTP_ADDR"        default:"127.0.0.1:8080" help:"Where the API listens. Port 0 takes a free one, which the log tells."`
@@ -41,7 +46,7 @@ func (s *Server) Validate() error {
 	return errors.Join(
 		loopback("--http-addr (GSM_HTTP_ADDR)", s.HTTPAddr, "There is no authentication, so that whoever reaches the API may do everything"),
 		loopback("--ops-addr (GSM_OPS_ADDR)", s.OpsAddr, "Metrics and profiles are not for everyone"),
-		within("--database-wait (GSM_DATABASE_WAIT)", s.DatabaseWait, 0, 10*time.Minute),
+		s.Database.Validate(),
 		within("--request-timeout (GSM_REQUEST_TIMEOUT)", s.RequestTimeout, time.Second, time.Minute),
 		within("--shutdown-delay (GSM_SHUTDOWN_DELAY)", s.ShutdownDelay, 0, time.Minute),
 		within("--shutdown-timeout (GSM_SHUTDOWN_TIMEOUT)", s.ShutdownTimeout, 0, 5*time.Minute),
