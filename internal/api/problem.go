@@ -177,6 +177,9 @@ func field(d *huma.ErrorDetail) ProblemField {
 	if message == validation.MsgExpectedMatchAtLeastOneSchema {
 		message = game.ErrNotScalar.Error() // attribute values are the only alternatives in the contract
 	}
+	if strings.HasPrefix(message, "invalid date/time") {
+		message = "must be a time as RFC 3339 writes it, like 2026-03-01T12:00:00Z" // huma shows Go's layout
+	}
 	var name string
 	if n, _ := fmt.Sscanf(message, "expected required property %s to be present", &name); n == 1 {
 		location, message = join(location, name), "is required"
