@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -162,6 +163,26 @@ func newHTTP(t testing.TB) *http.Client {
 	return &http.Client{Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
+}
+
+// metrics returns what the server tells Prometheus, and reports families that are not in it.
+func (s *server) metrics(t testing.TB, families ...string) string {
+	t.Helper()
+	res, err := s.http.Get(s.ops + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	metrics, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("GET /metrics: %d, %v", res.StatusCode, err)
+	}
+	for _, family := range families {
+		if !strings.Contains(string(metrics), family) {
+			t.Errorf("/metrics has no %s", family)
+		}
+	}
+	return string(metrics)
 }
 
 // kill ends the process at once, as kill -9 does, and waits until it is gone.
