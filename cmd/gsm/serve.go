@@ -29,8 +29,12 @@ func (c *serveCmd) Run(s streams) error {
 	context.AfterFunc(ctx, cancel) // a second signal ends the process at once
 	collectLessOften()
 
-	log := observe.NewLogger(s.out, logFormat(c.LogFormat, s.out), logLevel(c.LogLevel))
 	registry := observe.NewRegistry(version())
+	level := new(slog.LevelVar)
+	level.Set(logLevel(c.LogLevel))
+	logs := observe.NewLogs(s.out, observe.LogOptions{Format: logFormat(c.LogFormat, s.out), Level: level, Metrics: registry, Now: time.Now})
+	defer func() { _ = logs.Close() }() // nowhere left to tell
+	failures := observe.NewErrors(logs.Error, registry, time.Now, newID)
 
 	// The addresses come first: one that is taken is told before the database is touched.
 	apiListener, err := listen(ctx, "--http-addr (GSM_HTTP_ADDR)", c.HTTPAddr)
@@ -45,30 +49,33 @@ func (c *serveCmd) Run(s streams) error {
 	defer closeQuietly(opsListener)
 
 	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{
-		OnCommit: observe.Commits(registry), OnCommand: observe.Commands(log, registry),
-		Wait: c.DatabaseWait, OnWait: func(cause error) { log.Warn("waiting for the database", "category", "database", "error", cause) },
+		OnCommit: observe.Commits(registry), OnCommand: observe.Commands(logs.Database, registry),
+		Wait: c.DatabaseWait, OnWait: func(cause error) { logs.Database.Warn("waiting for the database", observe.Cause(cause)) },
 	})
 	if err != nil {
 		return &databaseError{fmt.Errorf("--database-url (GSM_DATABASE_URL): %w", err)}
 	}
-	defer closeStore(engine, log)
-	introduce(ctx, engine, log)
+	defer closeStore(engine, logs)
+	introduce(ctx, engine, logs.Database)
 	if p, ok := engine.(interface{ Pool() game.Pool }); ok {
 		registry.MustRegister(observe.Pool(p.Pool))
 	}
-	docs := observe.Store(engine, log, registry, time.Now)
-	registry.MustRegister(observe.Population(docs, log, time.Now))
+	docs := observe.Store(engine, logs.Database, registry, time.Now)
+	registry.MustRegister(observe.Population(docs, logs.Database, time.Now))
 
 	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: c.RequestTimeout}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
 	sampler := observe.NewSampler(docs, registry, replicaName(c.Replica), c.MetricsRetention, time.Now)
-	defer takeLastSample(sampler, log)
-	background := keeper.New(log, time.Now, newID, tasks(c, docs, players, sampler)...)
+	defer takeLastSample(sampler, failures)
+	background := keeper.New(observe.Background(logs.System, registry, failures.Report), time.Now, newID,
+		append(tasks(c, docs, players, sampler), keeper.Task{
+			Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: logs.TellSuppressed,
+		})...)
 
 	rest := api.New(api.Deps{
 		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: version(), RequestTimeout: c.RequestTimeout,
-		Now: time.Now, NewID: newID, Log: log, Observe: observe.HTTP(log, registry, time.Now),
+		Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report, Observe: observe.HTTP(logs.API, registry, time.Now),
 		Checks: []api.Check{
 			{Name: "database", Run: docs.Ping},
 			{Name: "disk", Run: diskCheck(c.DatabaseURL)},
@@ -77,8 +84,9 @@ func (c *serveCmd) Run(s streams) error {
 	})
 
 	p := process{
-		log: log, config: c.Server, api: rest, background: background,
-		rest: newServer("api", apiListener, rest, log), ops: newServer("ops", opsListener, opsHandler(registry), log),
+		log: logs.System, config: c.Server, api: rest, background: background,
+		rest: newServer("api", apiListener, rest, serverLog{"api", logs.System, failures}),
+		ops:  newServer("ops", opsListener, opsHandler(registry, failures, levelSwitch{level, logs.System}), serverLog{"ops", logs.System, failures}),
 	}
 	return p.run(ctx)
 }
@@ -100,10 +108,10 @@ func introduce(ctx context.Context, engine game.Store, log *slog.Logger) {
 	defer cancel()
 	facts, err := engine.Ping(ctx)
 	if err != nil {
-		log.Warn("the database is open and does not answer", "category", "database", "error", err)
+		log.Warn("the database is open and does not answer", observe.Cause(err))
 		return
 	}
-	log.Info("database opened", "category", "database", "facts", facts)
+	log.Info("database opened", "facts", facts)
 }
 
 // introduction is how long the start waits for the database to tell what it is.
@@ -129,11 +137,11 @@ func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe
 const lastSampleTimeout = 3 * time.Second
 
 // takeLastSample stores what was counted since the background work took a sample, so that restarts lose no requests.
-func takeLastSample(s *observe.Sampler, log *slog.Logger) {
+func takeLastSample(s *observe.Sampler, failures *observe.Errors) {
 	ctx, cancel := context.WithTimeout(context.Background(), lastSampleTimeout)
 	defer cancel()
 	if err := s.Sample(ctx); err != nil {
-		log.Warn("the last metrics are lost", "category", "system", "error", err)
+		failures.Report(ctx, game.Failure{Code: game.FailureBackground, Task: "sample_metrics", Err: fmt.Errorf("the last sample is lost: %w", err)})
 	}
 }
 
@@ -160,12 +168,12 @@ func (e *databaseError) Unwrap() error { return e.error }
 // closeQuietly closes a listener that its server may have closed already.
 func closeQuietly(c io.Closer) { _ = c.Close() }
 
-func closeStore(s game.Store, log *slog.Logger) {
+func closeStore(s game.Store, logs *observe.Logs) {
 	if err := s.Close(); err != nil {
-		log.Error("closing the database", "category", "database", "error", err)
+		logs.Database.Error("closing the database", observe.Cause(err))
 		return
 	}
-	log.Info("stopped", "category", "system")
+	logs.System.Info("stopped")
 }
 
 // logFormat decides what auto means: text for a person at a terminal, JSON for everything else.

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -27,7 +28,11 @@ func HTTP(log *slog.Logger, reg prometheus.Registerer, now func() time.Time) fun
 		Name: "gsm_http_requests_in_flight",
 		Help: "Requests being answered.",
 	})
-	reg.MustRegister(duration, inFlight)
+	problems := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gsm_http_problems_total",
+		Help: "Problem documents answered, by their code.",
+	}, []string{"route", "code"})
+	reg.MustRegister(duration, inFlight, problems)
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -39,10 +44,10 @@ func HTTP(log *slog.Logger, reg prometheus.Registerer, now func() time.Time) fun
 				took := now().Sub(begin)
 				method, route := methodLabel(r.Method), routeLabel(r.Pattern)
 				duration.WithLabelValues(method, route, strconv.Itoa(rec.status)).Observe(took.Seconds())
-				log.LogAttrs(r.Context(), slog.LevelInfo, "request",
-					slog.String("category", "api"), slog.String("method", method), slog.String("route", route),
-					slog.Int("status", rec.status), slog.Float64("duration_ms", float64(took.Microseconds())/1000),
-					slog.Int64("bytes", rec.bytes), slog.String("caller", game.CallerFrom(r.Context()).Name))
+				if rec.code != "" {
+					problems.WithLabelValues(route, rec.code).Inc()
+				}
+				rec.log(r.Context(), log, method, route, took)
 			}()
 			next.ServeHTTP(rec, r)
 		})
@@ -71,9 +76,28 @@ func methodLabel(method string) string {
 // recorder notes what was answered.
 type recorder struct {
 	http.ResponseWriter
-	status  int
-	bytes   int64
-	written bool
+	status        int
+	bytes         int64
+	written       bool
+	code, errorID string // of the problem document, if it was one
+}
+
+// NoteProblem tells which problem document the answer is. errorID is empty unless the failure is ours.
+func (w *recorder) NoteProblem(code, errorID string) { w.code, w.errorID = code, errorID }
+
+// log writes the line about the request.
+func (w *recorder) log(ctx context.Context, log *slog.Logger, method, route string, took time.Duration) {
+	attrs := append(make([]slog.Attr, 0, 8), // on the stack
+		slog.String("method", method), slog.String("route", route), slog.Int("status", w.status),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.Int64("bytes", w.bytes),
+		slog.String("caller", game.CallerFrom(ctx).Name))
+	if w.code != "" {
+		attrs = append(attrs, slog.String("code", w.code))
+	}
+	if w.errorID != "" {
+		attrs = append(attrs, slog.String("error_id", w.errorID))
+	}
+	log.LogAttrs(ctx, slog.LevelInfo, "request", attrs...)
 }
 
 // WriteHeader implements [http.ResponseWriter].

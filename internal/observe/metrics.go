@@ -56,7 +56,7 @@ func Commands(log *slog.Logger, reg prometheus.Registerer) func(context.Context,
 		}
 		durations.WithLabelValues(c.Name, result).Observe(c.Took.Seconds())
 		log.LogAttrs(ctx, level, "database command",
-			slog.String("category", "database"), slog.String("command", c.Name), slog.String("collection", c.Collection),
+			slog.String("command", c.Name), slog.String("collection", c.Collection),
 			slog.String("result", result), slog.Float64("duration_ms", float64(c.Took.Microseconds())/1000))
 	}
 }
@@ -127,7 +127,7 @@ func (p *population) Collect(c chan<- prometheus.Metric) {
 		defer cancel()
 		s, err := p.store.Stats(ctx)
 		if err != nil {
-			p.log.Warn("counting what is stored", "category", "database", "error", err)
+			p.log.Warn("counting what is stored", Cause(err))
 		}
 		p.latest, p.failed, p.asked = s, err != nil, now
 	}

@@ -44,7 +44,7 @@ func (s *store) observe(ctx context.Context, operation, collection string, err *
 			level = slog.LevelWarn
 		}
 		s.log.LogAttrs(ctx, level, "store operation",
-			slog.String("category", "database"), slog.String("operation", operation), slog.String("collection", collection),
+			slog.String("operation", operation), slog.String("collection", collection),
 			slog.String("result", result), slog.Float64("duration_ms", float64(took.Microseconds())/1000))
 	}
 }
