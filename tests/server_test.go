@@ -218,6 +218,14 @@ func (s *server) inspect(t testing.TB, errorsExpected bool) {
 		if l["level"] == "ERROR" && !errorsExpected {
 			t.Errorf("the server logged an error: %v", l)
 		}
+		if category, _ := l["category"].(string); !slices.Contains(categories(), category) {
+			t.Errorf("a line without a category: %v", l)
+		}
+	}
+	for line := range strings.Lines(s.stdout.String()) {
+		if n := strings.Count(line, `"category":`); n != 1 {
+			t.Errorf("a line with %d categories: %s", n, line)
+		}
 	}
 	if strings.Contains(s.stderr.String(), "DATA RACE") || strings.Contains(s.stderr.String(), "panic:") {
 		t.Errorf("the server failed:\n%s", s.stderr)
