@@ -30,7 +30,14 @@ func (c *serveCmd) Run(s streams) error {
 	collectLessOften()
 
 	log := observe.NewLogger(s.out, logFormat(c.LogFormat, s.out), logLevel(c.LogLevel))
-	registry := observe.NewRegistry(version())
+	service := observe.Service{Version: version(), Replica: replicaName(c.Replica), Engine: store.Engine(c.DatabaseURL)}
+	registry := observe.NewRegistry(service)
+	traces, err := observe.OpenTraces(ctx, service, log, registry)
+	if err != nil {
+		return err
+	}
+	defer closeTraces(traces, log)
+	meter := observe.Meter{Metrics: registry, Traces: traces, Now: time.Now}
 
 	// The addresses come first: one that is taken is told before the database is touched.
 	apiListener, err := listen(ctx, "--http-addr (GSM_HTTP_ADDR)", c.HTTPAddr)
@@ -45,7 +52,7 @@ func (c *serveCmd) Run(s streams) error {
 	defer closeQuietly(opsListener)
 
 	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{
-		OnCommit: observe.Commits(registry), OnCommand: observe.Commands(log, registry),
+		OnCommit: observe.Commits(registry), OnCommand: observe.Commands(log, meter),
 		Wait: c.DatabaseWait, OnWait: func(cause error) { log.Warn("waiting for the database", "category", "database", "error", cause) },
 	})
 	if err != nil {
@@ -53,25 +60,22 @@ func (c *serveCmd) Run(s streams) error {
 	}
 	defer closeStore(engine, log)
 	introduce(ctx, engine, log)
-	if p, ok := engine.(interface{ Pool() game.Pool }); ok {
-		registry.MustRegister(observe.Pool(p.Pool))
-	}
-	docs := observe.Store(engine, log, registry, time.Now)
-	registry.MustRegister(observe.Population(docs, log, time.Now))
+	docs := observe.Store(engine, log, meter)
+	registry.MustRegister(observe.Engine(engine), observe.Population(docs, log, time.Now))
 
 	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: c.RequestTimeout}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
-	sampler := observe.NewSampler(docs, registry, replicaName(c.Replica), c.MetricsRetention, time.Now)
+	sampler := observe.NewSampler(docs, registry, service.Replica, c.MetricsRetention, time.Now)
 	defer takeLastSample(sampler, log)
-	background := keeper.New(log, time.Now, newID, tasks(c, docs, players, sampler)...)
+	background := keeper.New(log, time.Now, newID, traced(traces, tasks(c, docs, players, sampler))...)
 
 	rest := api.New(api.Deps{
 		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: version(), RequestTimeout: c.RequestTimeout,
-		Now: time.Now, NewID: newID, Log: log, Observe: observe.HTTP(log, registry, time.Now),
+		Now: time.Now, NewID: newID, Log: log, Observe: observe.HTTP(log, meter),
 		Checks: []api.Check{
 			{Name: "database", Run: docs.Ping},
-			{Name: "disk", Run: diskCheck(c.DatabaseURL)},
+			{Name: "disk", Run: diskCheck(engine)},
 			{Name: "background", Run: background.Check},
 		},
 	})
@@ -122,6 +126,26 @@ func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe
 			_, err := game.PurgeMetrics(ctx, docs, time.Now())
 			return err
 		}},
+	}
+}
+
+// traced gives each run of the background work a trace of its own.
+func traced(t *observe.Traces, tasks []keeper.Task) []keeper.Task {
+	for i := range tasks {
+		tasks[i].Run = t.Run(tasks[i].Name, tasks[i].Run)
+	}
+	return tasks
+}
+
+// lastSpansTimeout bounds how long a collector may hold up the end.
+const lastSpansTimeout = 5 * time.Second
+
+// closeTraces sends the last spans.
+func closeTraces(t *observe.Traces, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), lastSpansTimeout)
+	defer cancel()
+	if err := t.Close(ctx); err != nil {
+		log.Warn("the last spans are lost", "category", "system", "error", err)
 	}
 }
 

@@ -26,7 +26,7 @@ func observed(t *testing.T, reg prometheus.Registerer) (http.Handler, *bytes.Buf
 	})
 	log := new(bytes.Buffer)
 	level := new(slog.LevelVar)
-	return observe.HTTP(observe.NewLogger(log, observe.FormatJSON, level), reg, time.Now)(mux), log
+	return observe.HTTP(observe.NewLogger(log, observe.FormatJSON, level), observe.Meter{Metrics: reg, Now: time.Now})(mux), log
 }
 
 func TestRequestLine(t *testing.T) {

@@ -34,6 +34,9 @@ func (h contextual) Handle(ctx context.Context, r slog.Record) error {
 	if id := game.RequestIDFrom(ctx); id != "" {
 		r.AddAttrs(slog.String("request_id", id))
 	}
+	if id := traceID(ctx); id != "" {
+		r.AddAttrs(slog.String("trace_id", id))
+	}
 	return h.Handler.Handle(ctx, r) //nolint:wrapcheck // a handler passes errors on as they are
 }
 

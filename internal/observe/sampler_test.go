@@ -51,7 +51,7 @@ func newSampled(t *testing.T, faults ...storetest.Fault) *sampled {
 		mux.HandleFunc(pattern, answer(status))
 	}
 	failing := storetest.Failing(s.store, faults...)
-	s.handler = observe.HTTP(log, s.registry, clock)(mux)
+	s.handler = observe.HTTP(log, observe.Meter{Metrics: s.registry, Now: clock})(mux)
 	s.registry.MustRegister(observe.Population(failing, log, clock))
 	s.Sampler = observe.NewSampler(failing, s.registry, "r", retention, clock)
 	return s
@@ -134,7 +134,7 @@ func TestSample(t *testing.T) {
 // What the process is made of comes from the collectors that every registry has.
 func TestSampleOfTheProcess(t *testing.T) {
 	t.Parallel()
-	store, registry := openObserved(t, prometheus.NewRegistry()), observe.NewRegistry("test")
+	store, registry := openObserved(t, prometheus.NewRegistry()), observe.NewRegistry(observe.Service{Version: "test"})
 	registry.MustRegister(observe.Population(store, slog.New(slog.DiscardHandler), time.Now))
 	s := observe.NewSampler(store, registry, "r", retention, time.Now)
 	if err := s.Sample(t.Context()); err != nil {

@@ -26,7 +26,7 @@ func openObserved(t *testing.T, reg prometheus.Registerer) game.Store {
 			t.Error(err)
 		}
 	})
-	return observe.Store(s, slog.New(slog.DiscardHandler), reg, time.Now)
+	return observe.Store(s, slog.New(slog.DiscardHandler), observe.Meter{Metrics: reg, Now: time.Now})
 }
 
 // The wrapper keeps every promise that the engine keeps.
