@@ -31,6 +31,12 @@ type sampled struct {
 
 func newSampled(t *testing.T, faults ...storetest.Fault) *sampled {
 	t.Helper()
+	return newSampledBy(t, nil, faults...)
+}
+
+// newSampledBy returns one that is traced.
+func newSampledBy(t *testing.T, traces *observe.Traces, faults ...storetest.Fault) *sampled {
+	t.Helper()
 	s := &sampled{registry: prometheus.NewPedanticRegistry(), store: openObserved(t, prometheus.NewRegistry())}
 	s.begin = time.Now().UTC().Truncate(time.Millisecond)
 	s.now = s.begin
@@ -51,7 +57,7 @@ func newSampled(t *testing.T, faults ...storetest.Fault) *sampled {
 		mux.HandleFunc(pattern, answer(status))
 	}
 	failing := storetest.Failing(s.store, faults...)
-	s.handler = observe.HTTP(log, observe.Meter{Metrics: s.registry, Now: clock})(mux)
+	s.handler = observe.HTTP(log, observe.Meter{Metrics: s.registry, Traces: traces, Now: clock})(mux)
 	s.registry.MustRegister(observe.Population(failing, log, clock))
 	s.Sampler = observe.NewSampler(failing, s.registry, "r", retention, clock)
 	return s

@@ -166,7 +166,7 @@ func fail(span trace.Span, kind string) {
 func (t *Traces) measure(ctx context.Context, histogram prometheus.Observer, took time.Duration) {
 	if t != nil {
 		if c := trace.SpanContextFromContext(ctx); c.IsSampled() {
-			histogram.(prometheus.ExemplarObserver).ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": c.TraceID().String()}) //nolint:errcheck,forcetypeassert // every histogram is one
+			histogram.(prometheus.ExemplarObserver).ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": c.TraceID().String()}) //nolint:forcetypeassert // every histogram is one
 			return
 		}
 	}
