@@ -173,7 +173,9 @@ func TestTracesAreWholeAtTheEnd(t *testing.T) {
 			if count["sample_metrics"] == 0 || count["finish_erasures"] == 0 {
 				t.Error("background work is not traced")
 			}
-			maps.DeleteFunc(count, func(name string, _ int) bool { return strings.Contains(name, "_") && name != "get_player" && !strings.Contains(name, " ") })
+			maps.DeleteFunc(count, func(name string, _ int) bool {
+				return strings.Contains(name, "_") && name != "get_player" && !strings.Contains(name, " ")
+			})
 			if want := map[string]int{"GET /api/v1/players/{player_id}": requests, "get_player": requests, "HTTP": 1}; !maps.Equal(count, want) {
 				t.Errorf("the spans are %v, want %v", count, want)
 			}

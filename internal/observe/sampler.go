@@ -21,7 +21,7 @@ const (
 	playersStored   = "gsm_players"
 	seatsHeld       = "gsm_members"
 	sessionsStored  = "gsm_sessions"
-	// An engine that has a pool registers this one, by the states in_use, idle and waiting.
+	// By the states in_use, idle and waiting.
 	poolConnections = "gsm_store_pool_connections"
 
 	goroutines     = "go_goroutines"
