@@ -100,11 +100,11 @@ func TestOneRequestIsFollowed(t *testing.T) {
 	s.metrics(t, fmt.Sprintf(`gsm_http_problems_total{code=%q,route="/api/v1/players/{player_id}"} 2`, doc.text("code")),
 		fmt.Sprintf("gsm_errors_total{code=%q} 2", failure["code"]), `gsm_errors_total{code="panic"} 0`)
 	s.operate(t, "PUT /debug/log-level", "info").is(http.StatusOK)
-	documented(t, s)
+	likeTheManual(t, s)
 }
 
-// documented holds the example lines of docs/operations.md to those that were written: the same level, and every field.
-func documented(t *testing.T, s *server) {
+// likeTheManual holds the example lines of docs/operations.md to those that were written: the same level, and every field.
+func likeTheManual(t *testing.T, s *server) {
 	t.Helper()
 	manual, err := os.ReadFile("../docs/operations.md")
 	if err != nil {

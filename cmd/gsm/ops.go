@@ -7,13 +7,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/shirou/gopsutil/v4/disk"
 
 	"game-session-manager/internal/api"
 	"game-session-manager/internal/game"
@@ -22,7 +20,7 @@ import (
 // opsHandler serves what operators look at, metrics, failures and profiles, and the switch of the log's level.
 func opsHandler(reg *prometheus.Registry, failures http.Handler, level levelSwitch) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg, EnableOpenMetrics: true}))
 	mux.Handle("GET /debug/errors", failures)
 	mux.HandleFunc("GET /debug/log-level", level.tell)
 	mux.HandleFunc("PUT /debug/log-level", level.change)
@@ -66,24 +64,21 @@ func (s levelSwitch) change(w http.ResponseWriter, r *http.Request) {
 }
 
 // diskCheck tells how full the disk of an embedded database is.
-func diskCheck(databaseURL string) func(context.Context) (game.Facts, error) {
-	path, embedded := strings.CutPrefix(databaseURL, "sqlite:")
-	path = strings.TrimPrefix(path, "//")
-	if resolved, err := filepath.EvalSymlinks(path); err == nil { // the file may be a link to another disk
-		path = resolved
-	}
-	dir := filepath.Dir(path)
+func diskCheck(engine game.Store) func(context.Context) (game.Facts, error) {
+	e, embedded := engine.(interface {
+		Space(context.Context) (game.Space, error)
+	})
 	return func(ctx context.Context) (game.Facts, error) {
 		if !embedded {
 			return game.Facts{"detail": "The database is not on this disk."}, nil
 		}
-		u, err := disk.UsageWithContext(ctx, dir)
+		space, err := e.Space(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("looking at the disk of %s: %w", dir, err)
+			return nil, err //nolint:wrapcheck // it says what was looked at
 		}
-		facts := game.Facts{"free_bytes": u.Free, "total_bytes": u.Total}
-		if u.Free < minFreeDisk {
-			return facts, fmt.Errorf("only %d bytes are free on the disk of %s", u.Free, dir)
+		facts := game.Facts{"free_bytes": space.FreeBytes, "total_bytes": space.TotalBytes}
+		if space.FreeBytes < minFreeDisk {
+			return facts, fmt.Errorf("only %d bytes are free on the disk of the database", space.FreeBytes)
 		}
 		return facts, nil
 	}

@@ -29,12 +29,19 @@ func (c *serveCmd) Run(s streams) error {
 	context.AfterFunc(ctx, cancel) // a second signal ends the process at once
 	collectLessOften()
 
-	registry := observe.NewRegistry(version())
+	service := observe.Service{Version: version(), Replica: replicaName(c.Replica), Engine: store.Engine(c.DatabaseURL)}
+	registry := observe.NewRegistry(service)
 	level := new(slog.LevelVar)
 	level.Set(logLevel(c.LogLevel))
 	logs := observe.NewLogs(s.out, observe.LogOptions{Format: logFormat(c.LogFormat, s.out), Level: level, Metrics: registry, Now: time.Now})
 	defer func() { _ = logs.Close() }() // nowhere left to tell
 	failures := observe.NewErrors(logs.Error, registry, time.Now, newID)
+	traces, err := observe.OpenTraces(ctx, service, logs.System, registry)
+	if err != nil {
+		return err
+	}
+	defer closeTraces(traces, logs.System)
+	meter := observe.Meter{Metrics: registry, Traces: traces, Now: time.Now}
 
 	// The addresses come first: one that is taken is told before the database is touched.
 	apiListener, err := listen(ctx, "--http-addr (GSM_HTTP_ADDR)", c.HTTPAddr)
@@ -49,7 +56,7 @@ func (c *serveCmd) Run(s streams) error {
 	defer closeQuietly(opsListener)
 
 	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{
-		OnCommit: observe.Commits(registry), OnCommand: observe.Commands(logs.Database, registry),
+		OnCommit: observe.Commits(registry), OnCommand: observe.Commands(logs.Database, meter),
 		Wait: c.DatabaseWait, OnWait: func(cause error) { logs.Database.Warn("waiting for the database", observe.Cause(cause)) },
 	})
 	if err != nil {
@@ -57,28 +64,25 @@ func (c *serveCmd) Run(s streams) error {
 	}
 	defer closeStore(engine, logs)
 	introduce(ctx, engine, logs.Database)
-	if p, ok := engine.(interface{ Pool() game.Pool }); ok {
-		registry.MustRegister(observe.Pool(p.Pool))
-	}
-	docs := observe.Store(engine, logs.Database, registry, time.Now)
-	registry.MustRegister(observe.Population(docs, logs.Database, time.Now))
+	docs := observe.Store(engine, logs.Database, meter)
+	registry.MustRegister(observe.Engine(engine), observe.Population(docs, logs.Database, time.Now))
 
 	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: c.RequestTimeout}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
-	sampler := observe.NewSampler(docs, registry, replicaName(c.Replica), c.MetricsRetention, time.Now)
+	sampler := observe.NewSampler(docs, registry, service.Replica, c.MetricsRetention, time.Now)
 	defer takeLastSample(sampler, failures)
 	background := keeper.New(observe.Background(logs.System, registry, failures.Report), time.Now, newID,
-		append(tasks(c, docs, players, sampler), keeper.Task{
+		traced(traces, append(tasks(c, docs, players, sampler), keeper.Task{
 			Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: logs.TellSuppressed,
-		})...)
+		}))...)
 
 	rest := api.New(api.Deps{
 		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: version(), RequestTimeout: c.RequestTimeout,
-		Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report, Observe: observe.HTTP(logs.API, registry, time.Now),
+		Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report, Observe: observe.HTTP(logs.API, meter),
 		Checks: []api.Check{
 			{Name: "database", Run: docs.Ping},
-			{Name: "disk", Run: diskCheck(c.DatabaseURL)},
+			{Name: "disk", Run: diskCheck(engine)},
 			{Name: "background", Run: background.Check},
 		},
 	})
@@ -130,6 +134,26 @@ func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe
 			_, err := game.PurgeMetrics(ctx, docs, time.Now())
 			return err
 		}},
+	}
+}
+
+// traced gives each run of the background work a trace of its own.
+func traced(t *observe.Traces, tasks []keeper.Task) []keeper.Task {
+	for i := range tasks {
+		tasks[i].Run = t.Run(tasks[i].Name, tasks[i].Run)
+	}
+	return tasks
+}
+
+// lastSpansTimeout bounds how long a collector may hold up the end.
+const lastSpansTimeout = 5 * time.Second
+
+// closeTraces sends the last spans.
+func closeTraces(t *observe.Traces, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), lastSpansTimeout)
+	defer cancel()
+	if err := t.Close(ctx); err != nil {
+		log.Warn("the last spans are lost", observe.Cause(err))
 	}
 }
 

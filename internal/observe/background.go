@@ -13,11 +13,8 @@ import (
 // Background returns what to call after each run of background work: a line at debug level, or a failure that is reported,
 // and metrics.
 func Background(log *slog.Logger, reg prometheus.Registerer, report func(context.Context, game.Failure) string) func(context.Context, game.Run) {
-	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "gsm_background_run_duration_seconds",
-		Help:    "Time that a run of a background task took.",
-		Buckets: []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10, 30, 60},
-	}, []string{"task", "result"})
+	durations := prometheus.NewHistogramVec(seconds("gsm_background_run_duration_seconds", "Time that a run of a background task took.",
+		.001, .005, .01, .05, .1, .5, 1, 5, 10, 30, 60), []string{"task", "result"})
 	succeeded := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "gsm_background_last_success_timestamp_seconds",
 		Help: "When a background task last succeeded, in seconds since 1970.",

@@ -16,14 +16,17 @@ import (
 // unmatchedRoute is the route of requests that no route takes, so that labels stay few whatever is asked for.
 const unmatchedRoute = "unmatched"
 
-// HTTP returns a wrapper that writes one log line for each request and measures it. It must stand inside whatever copies
-// the request, because the mux leaves the route's pattern in the request that it was given.
-func HTTP(log *slog.Logger, reg prometheus.Registerer, now func() time.Time) func(http.Handler) http.Handler {
-	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    requestDuration,
-		Help:    "Time from a request's header read to its answer written.",
-		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-	}, []string{"method", "route", "status"})
+// otherMethod stands for all methods that the API has no use for, for the same reason.
+const otherMethod = "other"
+
+// apiPaths begin the paths of the API itself: the others are probes, health reports and pages.
+const apiPaths = "/api/"
+
+// HTTP returns a wrapper that writes one log line for each request, measures it and traces it. It must stand inside
+// whatever else copies the request, because the mux leaves the route's pattern in the request that it was given.
+func HTTP(log *slog.Logger, m Meter) func(http.Handler) http.Handler {
+	durations := prometheus.NewHistogramVec(seconds(requestDuration, "Time from a request's header read to its answer written.",
+		.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10), []string{"method", "route", "status"})
 	inFlight := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "gsm_http_requests_in_flight",
 		Help: "Requests being answered.",
@@ -32,22 +35,24 @@ func HTTP(log *slog.Logger, reg prometheus.Registerer, now func() time.Time) fun
 		Name: "gsm_http_problems_total",
 		Help: "Problem documents answered, by their code.",
 	}, []string{"route", "code"})
-	reg.MustRegister(duration, inFlight, problems)
+	m.Metrics.MustRegister(durations, inFlight, problems)
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			begin := now()
+			begin := m.Now()
 			inFlight.Inc()
+			r, span := m.Traces.request(r)
 			rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 			defer func() {
 				inFlight.Dec()
-				took := now().Sub(begin)
+				took := m.Now().Sub(begin)
 				method, route := methodLabel(r.Method), routeLabel(r.Pattern)
-				duration.WithLabelValues(method, route, strconv.Itoa(rec.status)).Observe(took.Seconds())
+				m.Traces.measure(r.Context(), durations.WithLabelValues(method, route, strconv.Itoa(rec.status)), took)
 				if rec.code != "" {
 					problems.WithLabelValues(route, rec.code).Inc()
 				}
 				rec.log(r.Context(), log, method, route, took)
+				endRequest(span, r, rec.status)
 			}()
 			next.ServeHTTP(rec, r)
 		})
@@ -70,7 +75,7 @@ func methodLabel(method string) string {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
 		return method
 	}
-	return "other"
+	return otherMethod
 }
 
 // recorder notes what was answered.

@@ -26,7 +26,7 @@ func observed(t *testing.T, reg prometheus.Registerer) (http.Handler, *bytes.Buf
 	})
 	log := new(bytes.Buffer)
 	logs := observe.NewLogs(log, observe.LogOptions{Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: reg, Now: time.Now})
-	return observe.HTTP(logs.API, reg, time.Now)(mux), log
+	return observe.HTTP(logs.API, observe.Meter{Metrics: reg, Now: time.Now})(mux), log
 }
 
 func TestRequestLine(t *testing.T) {

@@ -77,6 +77,9 @@ func (h contextual) Handle(ctx context.Context, r slog.Record) error {
 	if id := game.RunIDFrom(ctx); id != "" {
 		r.AddAttrs(slog.String("run_id", id))
 	}
+	if id := traceID(ctx); id != "" {
+		r.AddAttrs(slog.String("trace_id", id))
+	}
 	return h.Handler.Handle(ctx, r) //nolint:wrapcheck // a handler passes errors on as they are
 }
 
