@@ -31,7 +31,7 @@ func (d *Database) Validate() error {
 // Server is the configuration of "gsm serve".
 type Server struct {
 	HTTPAddr string `env:"GSM_HTTP_ADDR"        default:"127.0.0.1:8080" help:"Where the API listens. Port 0 takes a free one, which the log tells."`
-	OpsAddr  string `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where Prometheus metrics (/metrics) and profiles (/debug/pprof/) are."`
+	OpsAddr  string `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where operators look: Prometheus metrics (/metrics), failures (/debug/errors), the level of the log (/debug/log-level), profiles (/debug/pprof/)."`
 	Database
 	LogLevel        string        `env:"GSM_LOG_LEVEL"        default:"info"            enum:"debug,info,warn,error" help:"The least level of lines that are logged: debug, info, warn or error. Debug shows each operation of the database."`
 	LogFormat       string        `env:"GSM_LOG_FORMAT"       default:"auto"            enum:"auto,json,text"        help:"The form of log lines on standard output: json, text, or auto, which is text on a terminal and json elsewhere."`
