@@ -86,8 +86,10 @@ func TestMetricsAreAsDocumented(t *testing.T) {
 	}
 	if len(want) < 10 || !maps.Equal(exposed, want) {
 		for _, name := range sorted(append(slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(exposed))...)) {
-			if got, ok := exposed[name]; !ok || got != want[name] {
-				t.Errorf("%s{%s} is exposed (%t), and documented is {%s}", name, got, ok, want[name])
+			got, there := exposed[name]
+			labels, written := want[name]
+			if !there || !written || got != labels {
+				t.Errorf("%s: exposed %t with the labels %q, documented %t with %q", name, there, got, written, labels)
 			}
 		}
 	}

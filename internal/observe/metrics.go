@@ -47,17 +47,18 @@ func seconds(name, help string, buckets ...float64) prometheus.HistogramOpts {
 	}
 }
 
-// Commits returns what an engine that commits writes in groups calls after each commit.
+// Commits returns what an engine that commits writes in groups calls after each commit. An engine that does not has none of
+// these metrics: hence the vectors, which show nothing before they are used.
 func Commits(reg prometheus.Registerer) func(size int, took time.Duration) {
-	sizes := prometheus.NewHistogram(prometheus.HistogramOpts{
+	sizes := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "gsm_store_commit_size", Help: "Writes that were committed together.", Buckets: prometheus.ExponentialBuckets(1, 2, 11),
-	})
-	durations := prometheus.NewHistogram(seconds("gsm_store_commit_duration_seconds", "Time that a group of writes took, with its commit.",
-		.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5))
+	}, nil)
+	durations := prometheus.NewHistogramVec(seconds("gsm_store_commit_duration_seconds", "Time that a group of writes took, with its commit.",
+		.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5), nil)
 	reg.MustRegister(sizes, durations)
 	return func(size int, took time.Duration) {
-		sizes.Observe(float64(size))
-		durations.Observe(took.Seconds())
+		sizes.WithLabelValues().Observe(float64(size))
+		durations.WithLabelValues().Observe(took.Seconds())
 	}
 }
 

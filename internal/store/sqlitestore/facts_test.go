@@ -1,6 +1,7 @@
 package sqlitestore_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -20,15 +21,18 @@ func TestPool(t *testing.T) {
 		t.Fatalf("nothing reads, and the pool is %+v", idle)
 	}
 	giveBack := s.TakeReaders(t)
-	waiting := list(t.Context(), s, 3)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	wait := list(ctx, s, 3)
 	want := game.Pool{InUse: idle.Idle, Waiting: 3}
 	for deadline := time.Now().Add(time.Minute); s.Pool() != want; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("all connections are taken, and the pool is %+v, want %+v", s.Pool(), want)
 		}
 	}
+	cancel()
 	giveBack()
-	waiting()
+	wait()
 	if got := s.Pool(); got != idle {
 		t.Errorf("nothing reads any more, and the pool is %+v, want %+v", got, idle)
 	}
