@@ -103,7 +103,7 @@ func panelLines(height int) int {
 	if height < lowScreen {
 		return 0
 	}
-	return min(max((height-3)/3, 3), 10)
+	return min(max((height-3)/3, 3), 12)
 }
 
 // head is what does not scroll.
@@ -215,7 +215,7 @@ const help = `KEYS
 q, ctrl+c     quit
 p, space      hold the picture, and go on
 s             sort by rate, errors, p99 or route
-↑ ↓ j k       scroll by a line; pgup, pgdown, home and end too
+↑ ↓ j k       scroll; pgup, pgdown, home and end do so too
 ?, esc        this help, and back
 
 Rates and latencies are of the last interval. REQUESTS are
