@@ -55,13 +55,13 @@ func TestTopOnce(t *testing.T) {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 	for name, want := range map[string]string{ // the last column is the total since the start
-		"POST   /api/v1/players":              "9",
-		"POST   /api/v1/sessions":             "1",
-		"GET    /api/v1/players/{player_id}":  "3",
-		"GET    unmatched":                    "1",
-		"GET    /health":                      "2",
-		"create_player":                       "9",
-		"POST   /api/v1/sessions/{session_id}/members": "2",
+		"POST /api/v1/players":                       "9",
+		"POST /api/v1/sessions":                      "1",
+		"GET  /api/v1/players/{player_id}":           "3",
+		"GET  unmatched":                             "1",
+		"GET  /health":                               "2",
+		"create_player":                              "9",
+		"POST /api/v1/sessions/{session_id}/members": "1",
 	} {
 		if got := reported(t, text, name); got[len(got)-1] != want || got[0] != "0" {
 			t.Errorf("%s: %v, want 0 a second and %s in all", name, got, want)
@@ -102,7 +102,7 @@ func TestTopRates(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
-	got := reported(t, text, "GET    /api/v1/players/{player_id}")
+	got := reported(t, text, "GET  /api/v1/players/{player_id}")
 	rate, err := strconv.ParseFloat(strings.ReplaceAll(strings.TrimSuffix(got[0], "/s"), ",", ""), 64)
 	if strings.HasSuffix(got[0], "k/s") {
 		rate, err = strconv.ParseFloat(strings.TrimSuffix(got[0], "k/s"), 64)
@@ -152,8 +152,8 @@ type terminal struct {
 	exited        chan struct{}
 }
 
-// watch runs gsm top on a terminal of 80 by 24, and waits until it has drawn.
-func watch(t *testing.T, addr string, env ...string) *terminal {
+// onTerminal runs gsm top on a terminal of 80 by 24, and waits until it has drawn.
+func onTerminal(t *testing.T, addr string, env ...string) *terminal {
 	t.Helper()
 	w := &terminal{cmd: command(t, "top", "--interval=200ms", "--ops-addr="+addr), drawn: newJournal(), exited: make(chan struct{})}
 	var err error
@@ -255,13 +255,13 @@ func (w *terminal) restored(t testing.TB) {
 func TestTopOnATerminal(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	w := watch(t, s.opsAddr())
+	w := onTerminal(t, s.opsAddr())
 	if w.state(t) == w.before {
 		t.Error("keys are not read as they are pressed")
 	}
 	after := len(w.drawn.String())
 	s.newPlayer(t, "someone")
-	w.shows(t, after, "POST   /players")
+	w.shows(t, after, "/players")
 	w.press(t, "s", "errors")
 	w.press(t, "?", "ctrl+c")
 	w.press(t, "?p", "paused")
@@ -288,7 +288,7 @@ func TestTopEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := watch(t, s.opsAddr(), "NO_COLOR=yes")
+			w := onTerminal(t, s.opsAddr(), "NO_COLOR=yes")
 			if err := end(w); err != nil {
 				t.Fatal(err)
 			}
@@ -319,7 +319,7 @@ func TestTopGoesOn(t *testing.T) {
 		ErrorLog: log.New(io.Discard, "", 0),
 	})
 	defer front.Close()
-	w := watch(t, strings.TrimPrefix(front.URL, "http://"))
+	w := onTerminal(t, strings.TrimPrefix(front.URL, "http://"))
 	first.kill()
 	w.shows(t, 0, "No answer for ", "away")
 	after := len(w.drawn.String())
@@ -328,7 +328,7 @@ func TestTopGoesOn(t *testing.T) {
 	w.shows(t, after, "live")
 	after = len(w.drawn.String())
 	second.newPlayer(t, "next")
-	w.shows(t, after, "POST   /players")
+	w.shows(t, after, "/players")
 	w.press(t, "q")
 	w.restored(t)
 }
