@@ -61,72 +61,34 @@ func TestSecretSettingsAreNotTold(t *testing.T) {
 	}
 }
 
+// teller sends requests with what must not be told in all of their parts.
+type teller struct {
+	*server
+	t               *testing.T
+	contract        contract
+	player, session string
+	taken, refused  int
+}
+
 // What callers send is told neither in the log nor in metrics, tracked failures and error answers, whether it is taken,
 // refused, or meets a store that fails.
 func TestWhatCallersSendIsNotTold(t *testing.T) {
 	t.Parallel()
 	s := start(t, withArgs("--log-level=debug"), expectErrors)
-	c := s.contract(t)
-	var errs, taken int
-	send := func(what, body string) answer {
-		var headers []string
-		for _, name := range secretHeaders() {
-			if name != "Idempotency-Key" || strings.HasPrefix(what, "POST") {
-				headers = append(headers, name, fmt.Sprintf("%s %d", hush, errs+taken))
-			}
-		}
-		a := s.do(t, what, body, headers...)
-		switch {
-		case a.status < http.StatusBadRequest:
-			taken++
-		case strings.Contains(a.body, hush):
-			t.Errorf("%s: the answer tells what was sent: %s", what, a.body)
-			fallthrough
-		default:
-			errs++
-		}
-		return a
-	}
+	x := &teller{server: s, t: t, contract: s.contract(t)}
 	personal := `"attributes":{"` + hushedKey + `":"` + hush + `"}`
-	player := send("POST /api/v1/players", `{"username":"`+hush+`","display_name":"`+hush+`","identities":{"steam":"`+hush+`"},`+personal+`}`).is(http.StatusCreated).json().text("id")
-	session := send("POST /api/v1/sessions", `{"max_players":4,"name":"`+hush+`","mode":"`+hush+`","map":"`+hush+`","region":"`+hush+`",`+personal+`}`).is(http.StatusCreated).json().text("id")
-	send("POST /api/v1/sessions/"+session+"/members", `{"player_id":"`+player+`",`+personal+`}`).is(http.StatusCreated)
-	send("POST /api/v1/players", `{"username":"`+hush+`"}`).is(http.StatusConflict)
-
-	everything := func() {
-		for _, operation := range c.operations() {
-			method, path, _ := strings.Cut(operation, " ")
-			if method == http.MethodDelete {
-				continue // the others need what it removes
-			}
-			sent := strings.NewReplacer("{player_id}", player, "{session_id}", session).Replace(path)
-			op := c.at(c.doc, "paths", path, strings.ToLower(method))
-			for _, parameter := range op.list("parameters") {
-				if name := c.resolve(parameter).text("name"); c.resolve(parameter).text("in") == "query" {
-					send(method+" "+sent+"?"+name+"="+hush, "")
-				}
-			}
-			body := ""
-			if schema := c.at(op, "requestBody", "content", "application/json", "schema"); schema != nil {
-				b, err := json.Marshal(c.filled(schema))
-				if err != nil || !strings.Contains(string(b), hush) {
-					t.Fatalf("%s: nothing to hide in %s: %v", operation, b, err)
-				}
-				body = string(b)
-				send(method+" "+sent, body+"{") // which is no JSON
-			}
-			send(method+" "+sent, body)
-			send(method+" "+strings.NewReplacer("{player_id}", hush, "{session_id}", hush).Replace(path), body)
-		}
-	}
-	everything()
-	send("GET /"+hush, "").is(http.StatusNotFound)
-	send("GET /api/v1/sessions?attributes["+hushedKey+"]="+hush+"&name="+hush, "").is(http.StatusUnprocessableEntity)
+	x.player = x.send("POST /api/v1/players", `{"username":"`+hush+`","display_name":"`+hush+`","identities":{"steam":"`+hush+`"},`+personal+`}`).is(http.StatusCreated).json().text("id")
+	x.session = x.send("POST /api/v1/sessions", `{"max_players":4,"name":"`+hush+`","mode":"`+hush+`","map":"`+hush+`","region":"`+hush+`",`+personal+`}`).is(http.StatusCreated).json().text("id")
+	x.send("POST /api/v1/sessions/"+x.session+"/members", `{"player_id":"`+x.player+`",`+personal+`}`).is(http.StatusCreated)
+	x.send("POST /api/v1/players", `{"username":"`+hush+`"}`).is(http.StatusConflict)
+	x.sendEverything()
+	x.send("GET /"+hush, "").is(http.StatusNotFound)
+	x.send("GET /api/v1/sessions?attributes["+hushedKey+"]="+hush+"&name="+hush, "").is(http.StatusUnprocessableEntity)
 	spoil(t, s.database)
-	everything()
-	send("GET /api/v1/players/"+player, "").is(http.StatusServiceUnavailable)
-	if taken < 10 || errs < 30 {
-		t.Errorf("only %d requests were taken and %d refused", taken, errs)
+	x.sendEverything()
+	x.send("GET /api/v1/players/"+x.player, "").is(http.StatusServiceUnavailable)
+	if x.taken < 10 || x.refused < 30 {
+		t.Errorf("only %d requests were taken and %d refused", x.taken, x.refused)
 	}
 
 	failures := s.operate(t, "GET /debug/errors", "").is(http.StatusOK).body
@@ -136,7 +98,7 @@ func TestWhatCallersSendIsNotTold(t *testing.T) {
 	metrics := s.metrics(t)
 	s.terminate(t) // so that all lines are there
 	for what, text := range map[string]string{"log": s.stdout.String(), "standard error": s.stderr.String(), "metrics": metrics, "/debug/errors": failures} {
-		for _, private := range []string{hush, hushedKey, player, session} {
+		for _, private := range []string{hush, hushedKey, x.player, x.session} {
 			if at := strings.Index(text, private); at >= 0 {
 				t.Errorf("%s: tells %s: …%s…", what, private, text[max(0, at-300):min(len(text), at+100)])
 			}
@@ -144,6 +106,57 @@ func TestWhatCallersSendIsNotTold(t *testing.T) {
 	}
 	if !strings.Contains(s.stdout.String(), `"level":"DEBUG"`) || !strings.Contains(s.stdout.String(), `"category":"error"`) {
 		t.Error("the log is not of everything")
+	}
+}
+
+// send sends a request with all secret headers, and fails the test if an answer that refuses it repeats what was sent.
+func (x *teller) send(what, body string) answer {
+	x.t.Helper()
+	var headers []string
+	for _, name := range secretHeaders() {
+		if name != "Idempotency-Key" || strings.HasPrefix(what, "POST") {
+			headers = append(headers, name, fmt.Sprintf("%s %d", hush, x.taken+x.refused))
+		}
+	}
+	a := x.do(x.t, what, body, headers...)
+	if a.status < http.StatusBadRequest {
+		x.taken++
+		return a
+	}
+	x.refused++
+	if strings.Contains(a.body, hush) {
+		x.t.Errorf("%s: the answer tells what was sent: %s", what, a.body)
+	}
+	return a
+}
+
+// sendEverything asks for each operation but those that remove what the others need.
+func (x *teller) sendEverything() {
+	x.t.Helper()
+	known := strings.NewReplacer("{player_id}", x.player, "{session_id}", x.session)
+	unknown := strings.NewReplacer("{player_id}", hush, "{session_id}", hush)
+	for _, operation := range x.contract.operations() {
+		method, path, _ := strings.Cut(operation, " ")
+		if method == http.MethodDelete {
+			continue
+		}
+		op := x.contract.at(x.contract.doc, "paths", path, strings.ToLower(method))
+		for _, parameter := range op.list("parameters") {
+			if p := x.contract.resolve(parameter); p.text("in") == "query" {
+				x.send(known.Replace(operation)+"?"+p.text("name")+"="+hush, "")
+			}
+		}
+		body := ""
+		if schema := x.contract.at(op, "requestBody", "content", "application/json", "schema"); schema != nil {
+			b, err := json.Marshal(x.contract.filled(schema))
+			if err != nil || !strings.Contains(string(b), hush) {
+				x.t.Fatalf("%s: nothing to hide in %s: %v", operation, b, err)
+			}
+			body = string(b)
+			x.send(known.Replace(operation), body+"{") // which is no JSON
+		}
+		x.send(known.Replace(operation), body)
+		x.send(unknown.Replace(operation), body)
 	}
 }
 

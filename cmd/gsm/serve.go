@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -31,8 +32,7 @@ func (c *serveCmd) Run(s streams) error {
 
 	service := observe.Service{Version: version(), Replica: replicaName(c.Replica), Engine: store.Engine(c.DatabaseURL)}
 	registry := observe.NewRegistry(service)
-	level := new(slog.LevelVar)
-	level.Set(logLevel(c.LogLevel))
+	level := levelVar(c.LogLevel)
 	logs := observe.NewLogs(s.out, observe.LogOptions{Format: logFormat(c.LogFormat, s.out), Level: level, Metrics: registry, Now: time.Now})
 	defer func() { _ = logs.Close() }() // nowhere left to tell
 	failures := observe.NewErrors(logs.Error, registry, time.Now, newID)
@@ -44,15 +44,11 @@ func (c *serveCmd) Run(s streams) error {
 	meter := observe.Meter{Metrics: registry, Traces: traces, Now: time.Now}
 
 	// The addresses come first: one that is taken is told before the database is touched.
-	apiListener, err := listen(ctx, "--http-addr (GSM_HTTP_ADDR)", c.HTTPAddr)
+	apiListener, opsListener, err := c.listen(ctx)
 	if err != nil {
 		return err
 	}
 	defer closeQuietly(apiListener)
-	opsListener, err := listen(ctx, "--ops-addr (GSM_OPS_ADDR)", c.OpsAddr)
-	if err != nil {
-		return err
-	}
 	defer closeQuietly(opsListener)
 
 	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{
@@ -72,10 +68,8 @@ func (c *serveCmd) Run(s streams) error {
 	players := game.NewPlayers(deps, sessions)
 	sampler := observe.NewSampler(docs, registry, service.Replica, c.MetricsRetention, time.Now)
 	defer takeLastSample(sampler, failures)
-	background := keeper.New(observe.Background(logs.System, registry, failures.Report), time.Now, newID,
-		traced(traces, append(tasks(c, docs, players, sampler), keeper.Task{
-			Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: logs.TellSuppressed,
-		}))...)
+	work := traced(traces, append(tasks(c, docs, players, sampler), tellSuppressed(logs)))
+	background := keeper.New(observe.Background(logs.System, registry, failures.Report), time.Now, newID, work...)
 
 	rest := api.New(api.Deps{
 		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: version(), RequestTimeout: c.RequestTimeout,
@@ -93,6 +87,20 @@ func (c *serveCmd) Run(s streams) error {
 		ops:  newServer("ops", opsListener, opsHandler(registry, failures, levelSwitch{level, logs.System}), serverLog{"ops", logs.System, failures}),
 	}
 	return p.run(ctx)
+}
+
+// listen takes both addresses, or none.
+func (c *serveCmd) listen(ctx context.Context) (api, ops net.Listener, err error) {
+	api, err = listen(ctx, "--http-addr (GSM_HTTP_ADDR)", c.HTTPAddr)
+	if err != nil {
+		return nil, nil, err
+	}
+	ops, err = listen(ctx, "--ops-addr (GSM_OPS_ADDR)", c.OpsAddr)
+	if err != nil {
+		closeQuietly(api)
+		return nil, nil, err
+	}
+	return api, ops, nil
 }
 
 // gcPercent lets the heap grow to five times of what is in use, which is a few megabytes, before it is collected: requests leave
@@ -157,6 +165,11 @@ func closeTraces(t *observe.Traces, log *slog.Logger) {
 	}
 }
 
+// tellSuppressed is the background work of the log.
+func tellSuppressed(logs *observe.Logs) keeper.Task {
+	return keeper.Task{Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: logs.TellSuppressed}
+}
+
 // lastSampleTimeout bounds how long the last sample may hold up the end.
 const lastSampleTimeout = 3 * time.Second
 
@@ -209,6 +222,13 @@ func logFormat(format string, w io.Writer) string {
 		return observe.FormatText
 	}
 	return observe.FormatJSON
+}
+
+// levelVar is a level that begins with the name and may change.
+func levelVar(name string) *slog.LevelVar {
+	level := new(slog.LevelVar)
+	level.Set(logLevel(name))
+	return level
 }
 
 func logLevel(name string) slog.Level {

@@ -52,7 +52,7 @@ func HTTP(log *slog.Logger, m Meter) func(http.Handler) http.Handler {
 					problems.WithLabelValues(route, rec.code).Inc()
 				}
 				rec.log(r.Context(), log, method, route, took)
-				endRequest(span, r, rec.status)
+				endRequest(span, r, rec.status, rec.code)
 			}()
 			next.ServeHTTP(rec, r)
 		})

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,8 +64,8 @@ func (t *Traces) request(r *http.Request) (*http.Request, trace.Span) {
 	return r.WithContext(ctx), span
 }
 
-// endRequest ends the span of a request; nil for one that has none.
-func endRequest(span trace.Span, r *http.Request, status int) {
+// endRequest ends the span of a request; nil for one that has none. The code is that of the problem it was answered, if it was one.
+func endRequest(span trace.Span, r *http.Request, status int, code string) {
 	if span == nil {
 		return
 	}
@@ -74,7 +75,7 @@ func endRequest(span trace.Span, r *http.Request, status int) {
 	}
 	span.SetAttributes(semconv.HTTPResponseStatusCode(status))
 	if status >= http.StatusInternalServerError {
-		fail(span, strconv.Itoa(status))
+		fail(span, cmp.Or(code, strconv.Itoa(status)))
 	}
 	span.End()
 }
