@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -23,7 +22,7 @@ const maxDepth = 32
 // strictJSON reads JSON that is UTF-8 and has no name twice, and names of fields in their exact case. With [checkTree] that
 // is I-JSON (RFC 7493): what is stored is what was sent, or the caller hears of it.
 var strictJSON = huma.Format{
-	Marshal:   func(w io.Writer, v any) error { return jsonv2.MarshalWrite(w, v, jsonv2.Deterministic(true)) },
+	Marshal:   marshal,
 	Unmarshal: unmarshal,
 }
 

@@ -54,7 +54,7 @@ func get[D any](ctx context.Context, s *Store, c collection, k key) (d D, found 
 	defer leave()
 	raw, err := c.FindOne(ctx, k.filter()).Raw()
 	if err == nil {
-		err = bson.Unmarshal(raw, &d) // the driver's Decode makes a reader with a buffer of its own for each document
+		err = decode(raw, &d)
 	}
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):

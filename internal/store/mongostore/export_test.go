@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
 	"game-session-manager/internal/game"
 )
@@ -88,4 +89,40 @@ func Indexes(tb testing.TB) map[string][]string {
 // RunCommand runs a command on the database.
 func (s *Store) RunCommand(ctx context.Context, command any) error {
 	return s.database.RunCommand(ctx, command).Err()
+}
+
+// Reading is what came of a document by hand and by the driver.
+type Reading struct {
+	ByHand   any
+	Taken    bool
+	ByDriver any
+	Err      error // the driver's
+}
+
+// ReadPlayer reads a player both ways.
+func ReadPlayer(raw bson.Raw) Reading { return readBoth(raw, player.game) }
+
+// ReadSession reads a session both ways.
+func ReadSession(raw bson.Raw) Reading { return readBoth(raw, session.game) }
+
+func readBoth[D, G any](raw bson.Raw, as func(D) G) (r Reading) {
+	var byHand, byDriver D
+	r.Taken = walk(bsoncore.Document(raw), any(&byHand).(record))
+	r.Err = bson.Unmarshal(raw, &byDriver)
+	r.ByHand, r.ByDriver = as(byHand), as(byDriver)
+	return r
+}
+
+// StoredPlayer returns a player as it is stored.
+func StoredPlayer(p game.Player) (bson.Raw, error) {
+	d := storedPlayer(p)
+	d.Writes = history{bson.NewObjectID()}
+	return bson.Marshal(d)
+}
+
+// StoredSession returns a session as it is stored.
+func StoredSession(v game.Session) (bson.Raw, error) {
+	d := storedSession(v)
+	d.Writes = history{bson.NewObjectID()}
+	return bson.Marshal(d)
 }
