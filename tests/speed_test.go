@@ -148,12 +148,13 @@ type side struct {
 }
 
 // gsmSide starts a gsm, with its log in a file.
-func gsmSide(b *testing.B, binary, db string) *side {
+func gsmSide(b *testing.B, binary, db string, args ...string) *side {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "log")
 	log, err := os.Create(path)
 	must(b, err)
 	cmd := command(b, "serve", "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--database-url="+db, "--log-format=json", "--metrics-interval=5m")
+	cmd.Args = append(cmd.Args, args...)
 	cmd.Path, cmd.Stdout, cmd.Stderr = binary, log, log
 	running := runProcess(b, cmd)
 	b.Cleanup(func() { _ = log.Close() })

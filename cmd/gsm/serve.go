@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -33,7 +34,7 @@ func (c *serveCmd) Run(s streams) error {
 	service := observe.Service{Version: version(), Replica: replicaName(c.Replica), Engine: store.Engine(c.DatabaseURL)}
 	registry := observe.NewRegistry(service)
 	level := levelVar(c.LogLevel)
-	logs := observe.NewLogs(s.out, observe.LogOptions{Format: logFormat(c.LogFormat, s.out), Level: level, Metrics: registry, Now: time.Now})
+	logs := observe.NewLogs(s.out, observe.LogOptions{Format: logFormat(c.LogFormat, s.out), Level: level, Metrics: registry, Now: time.Now, Delay: logDelay})
 	defer func() { _ = logs.Close() }() // nowhere left to tell
 	failures := observe.NewErrors(logs.Error, registry, time.Now, newID)
 	traces, err := observe.OpenTraces(ctx, service, logs.System, registry)
@@ -41,7 +42,7 @@ func (c *serveCmd) Run(s streams) error {
 		return err
 	}
 	defer closeTraces(traces, logs.System)
-	meter := observe.Meter{Metrics: registry, Traces: traces, Now: time.Now}
+	watch := watcher{on: c.Telemetry == "on", logs: logs, meter: observe.Meter{Metrics: registry, Traces: traces, Now: time.Now}}
 
 	// The addresses come first: one that is taken is told before the database is touched.
 	apiListener, opsListener, err := c.listen(ctx)
@@ -52,7 +53,7 @@ func (c *serveCmd) Run(s streams) error {
 	defer closeQuietly(opsListener)
 
 	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{
-		OnCommit: observe.Commits(registry), OnCommand: observe.Commands(logs.Database, meter),
+		OnCommit: observe.Commits(registry), OnCommand: watch.commands(),
 		Wait: c.DatabaseWait, OnWait: func(cause error) { logs.Database.Warn("waiting for the database", observe.Cause(cause)) },
 	})
 	if err != nil {
@@ -60,7 +61,7 @@ func (c *serveCmd) Run(s streams) error {
 	}
 	defer closeStore(engine, logs)
 	introduce(ctx, engine, logs.Database)
-	docs := observe.Store(engine, logs.Database, meter)
+	docs := watch.store(engine)
 	registry.MustRegister(observe.Engine(engine), observe.Population(docs, logs.Database, time.Now))
 
 	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: c.RequestTimeout}
@@ -73,7 +74,7 @@ func (c *serveCmd) Run(s streams) error {
 
 	rest := api.New(api.Deps{
 		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: version(), RequestTimeout: c.RequestTimeout,
-		Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report, Observe: observe.HTTP(logs.API, meter),
+		Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report, Observe: watch.http(),
 		Checks: []api.Check{
 			{Name: "database", Run: docs.Ping},
 			{Name: "disk", Run: diskCheck(engine)},
@@ -89,6 +90,34 @@ func (c *serveCmd) Run(s streams) error {
 	return p.run(ctx)
 }
 
+// watcher watches what is under way, if it is on.
+type watcher struct {
+	on    bool
+	logs  *observe.Logs
+	meter observe.Meter
+}
+
+func (w watcher) commands() func(context.Context, game.Command) {
+	if !w.on {
+		return nil
+	}
+	return observe.Commands(w.logs.Database, w.meter)
+}
+
+func (w watcher) store(engine game.Store) game.Store {
+	if !w.on {
+		return engine
+	}
+	return observe.Store(engine, w.logs.Database, w.meter)
+}
+
+func (w watcher) http() func(http.Handler) http.Handler {
+	if !w.on {
+		return nil
+	}
+	return observe.HTTP(w.logs.API, w.meter)
+}
+
 // listen takes both addresses, or none.
 func (c *serveCmd) listen(ctx context.Context) (api, ops net.Listener, err error) {
 	api, err = listen(ctx, "--http-addr (GSM_HTTP_ADDR)", c.HTTPAddr)
@@ -102,6 +131,9 @@ func (c *serveCmd) listen(ctx context.Context) (api, ops net.Listener, err error
 	}
 	return api, ops, nil
 }
+
+// logDelay is how long lines about requests may wait for others. A process that is killed loses as much of them.
+const logDelay = 100 * time.Millisecond
 
 // gcPercent lets the heap grow to five times of what is in use, which is a few megabytes, before it is collected: requests leave
 // much behind and keep nothing. It took 5 to 13 % off the CPU of a request when it was measured.

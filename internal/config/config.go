@@ -35,6 +35,7 @@ type Server struct {
 	Database
 	LogLevel        string        `env:"GSM_LOG_LEVEL"        default:"info"            enum:"debug,info,warn,error" help:"The least level of lines that are logged: debug, info, warn or error. Debug shows each operation of the database."`
 	LogFormat       string        `env:"GSM_LOG_FORMAT"       default:"auto"            enum:"auto,json,text"        help:"The form of log lines on standard output: json, text, or auto, which is text on a terminal and json elsewhere."`
+	Telemetry       string        `env:"GSM_TELEMETRY"        default:"on"              enum:"on,off"                help:"Off leaves out the lines and metrics about requests and the database, and traces: to measure what they cost. Failures are told all the same."`
 	RequestTimeout  time.Duration `env:"GSM_REQUEST_TIMEOUT"  default:"10s"  help:"How long a request may take, 1s to 60s; the same in every process on one database."`
 	ShutdownDelay   time.Duration `env:"GSM_SHUTDOWN_DELAY"   default:"0s"  help:"How long /readyz fails before the listeners close, so that load balancers notice; at most 60s."`
 	ShutdownTimeout time.Duration `env:"GSM_SHUTDOWN_TIMEOUT" default:"15s"  help:"How long requests under way may take to finish after that; at most 5m."`

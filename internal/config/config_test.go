@@ -12,7 +12,7 @@ import (
 
 func good() config.Server {
 	return config.Server{
-		HTTPAddr: "127.0.0.1:8080", OpsAddr: "[::1]:0", Database: config.Database{DatabaseURL: "sqlite:gsm.db"}, LogLevel: "info", LogFormat: "auto",
+		HTTPAddr: "127.0.0.1:8080", OpsAddr: "[::1]:0", Database: config.Database{DatabaseURL: "sqlite:gsm.db"}, LogLevel: "info", LogFormat: "auto", Telemetry: "on",
 		RequestTimeout: 10 * time.Second, ShutdownTimeout: 15 * time.Second,
 		Replica: "auto", MetricsInterval: 15 * time.Second, MetricsRetention: 168 * time.Hour,
 	}

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"time"
@@ -33,6 +34,7 @@ type Logs struct {
 	Error    *slog.Logger // failures: see [Errors]
 
 	thinner *thinner
+	lines   *lines
 }
 
 // LogOptions say how lines are written.
@@ -41,6 +43,9 @@ type LogOptions struct {
 	Level   slog.Leveler // may change while it is used
 	Metrics prometheus.Registerer
 	Now     func() time.Time
+	// Delay is how long a line about a request or an operation may wait to be written together with others. Other lines do not
+	// wait, nor do warnings. What waits is lost if the process is killed.
+	Delay time.Duration
 }
 
 // NewLogs returns loggers that write lines in UTC with the ids of their context. Warnings and errors of the database and
@@ -48,25 +53,31 @@ type LogOptions struct {
 // [Logs.Close] at the end, so that the log tells how many.
 func NewLogs(w io.Writer, o LogOptions) *Logs {
 	options := &slog.HandlerOptions{Level: o.Level}
-	var h slog.Handler = slog.NewJSONHandler(w, options)
+	out := newLines(w, o.Delay)
+	var h slog.Handler = slog.NewJSONHandler(out, options)
 	if o.Format == FormatText {
-		h = slog.NewTextHandler(w, options)
+		h = slog.NewTextHandler(out, options)
 	}
-	of := func(category string) slog.Handler {
-		return contextual{h.WithAttrs([]slog.Attr{slog.String("category", category)})}
+	of := func(category string, urgent slog.Level) slog.Handler {
+		return contextual{h.WithAttrs([]slog.Attr{slog.String("category", category)}), out, urgent}
 	}
 	t := newThinner(o.Metrics, o.Now)
 	return &Logs{
-		API:      slog.New(of(categoryAPI)),
-		Database: slog.New(thinned{of(categoryDatabase), t}),
-		System:   slog.New(of(categorySystem)),
-		Error:    slog.New(thinned{of(categoryError), t}),
+		API:      slog.New(of(categoryAPI, slog.LevelWarn)),
+		Database: slog.New(thinned{of(categoryDatabase, slog.LevelInfo), t}),
+		System:   slog.New(of(categorySystem, slog.LevelDebug)),
+		Error:    slog.New(thinned{of(categoryError, slog.LevelDebug), t}),
 		thinner:  t,
+		lines:    out,
 	}
 }
 
-// contextual adds what the context knows to each line.
-type contextual struct{ slog.Handler }
+// contextual adds what the context knows to each line, and has those written at once that do not wait.
+type contextual struct {
+	slog.Handler
+	lines  *lines
+	urgent slog.Level // of lines that do not wait
+}
 
 // Handle implements [slog.Handler].
 func (h contextual) Handle(ctx context.Context, r slog.Record) error {
@@ -80,15 +91,19 @@ func (h contextual) Handle(ctx context.Context, r slog.Record) error {
 	if id := traceID(ctx); id != "" {
 		r.AddAttrs(slog.String("trace_id", id))
 	}
-	return h.Handler.Handle(ctx, r) //nolint:wrapcheck // a handler passes errors on as they are
+	err := h.Handler.Handle(ctx, r)
+	if r.Level >= h.urgent {
+		err = errors.Join(err, h.lines.flush())
+	}
+	return err //nolint:wrapcheck // a handler passes errors on as they are
 }
 
 // WithAttrs implements [slog.Handler]; without it log.With would lose the wrapper.
 func (h contextual) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return contextual{h.Handler.WithAttrs(attrs)}
+	return contextual{h.Handler.WithAttrs(attrs), h.lines, h.urgent}
 }
 
 // WithGroup implements [slog.Handler].
 func (h contextual) WithGroup(name string) slog.Handler {
-	return contextual{h.Handler.WithGroup(name)}
+	return contextual{h.Handler.WithGroup(name), h.lines, h.urgent}
 }

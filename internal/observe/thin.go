@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -47,8 +48,10 @@ func newThinner(reg prometheus.Registerer, now func() time.Time) *thinner {
 // Call it at intervals, and [Logs.Close] at the end.
 func (l *Logs) TellSuppressed(ctx context.Context) error { return l.thinner.tell(ctx, false) }
 
-// Close tells what was left out until now.
-func (l *Logs) Close() error { return l.thinner.tell(context.Background(), true) }
+// Close tells what was left out until now, and writes what waits.
+func (l *Logs) Close() error {
+	return errors.Join(l.thinner.tell(context.Background(), true), l.lines.flush())
+}
 
 func (t *thinner) tell(ctx context.Context, all bool) (err error) {
 	t.mu.Lock()
