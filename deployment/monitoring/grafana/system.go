@@ -18,7 +18,7 @@ func system() board {
 				{title: "Processor", unit: "short", description: "Cores in use.", queries: []query{{`rate(process_cpu_seconds_total{GSM}[$__rate_interval])`, "{{instance}}"}}},
 				{title: "Goroutines", unit: "short", bad: 5000, description: "About two for each open connection.", queries: []query{{`go_goroutines{GSM}`, "{{instance}}"}}, runbooks: []string{"GsmGoroutinesHigh"}},
 				{title: "Garbage collection", unit: "s", description: "The longest pause, and half of the pauses are no longer than the other.", queries: []query{
-					{`go_gc_duration_seconds{GSM,quantile="1"}`, "longest {{instance}}"}, {`go_gc_duration_seconds{GSM,quantile="0.5"}`, "median {{instance}}"},
+					{`go_gc_duration_seconds{GSM,quantile=~"1|1.0"}`, "longest {{instance}}"}, {`go_gc_duration_seconds{GSM,quantile="0.5"}`, "median {{instance}}"},
 				}},
 				{title: "Collections", unit: "ops", description: "Garbage collections a second.", queries: []query{{`rate(go_gc_duration_seconds_count{GSM}[$__rate_interval])`, "{{instance}}"}}},
 				{title: "Open files", unit: "percentunit", warn: .7, bad: .9, description: "Open files and connections, of those that the system allows.", queries: []query{{`process_open_fds{GSM} / process_max_fds{GSM}`, "{{instance}}"}}},
