@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"game-session-manager/internal/config"
+	"game-session-manager/internal/observe"
 	"game-session-manager/internal/store"
 	"game-session-manager/internal/store/sqlitestore"
 )
@@ -89,7 +90,8 @@ func report(w io.Writer, err error) int {
 		_, _ = fmt.Fprintln(w, "gsm:", strings.TrimSuffix(line, "\n")) // nowhere left to tell
 	}
 	switch {
-	case errors.As(err, new(usageError)), errors.Is(err, store.ErrUnknownScheme), errors.Is(err, store.ErrBadURL), errors.Is(err, store.ErrNoBackup):
+	case errors.As(err, new(usageError)), errors.Is(err, store.ErrUnknownScheme), errors.Is(err, store.ErrBadURL), errors.Is(err, store.ErrNoBackup),
+		errors.Is(err, observe.ErrBadEnvironment):
 		return exitUsage
 	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EACCES) && errors.As(err, new(*listenError)):
 		return exitAddress

@@ -1,5 +1,8 @@
 // Package config is what can be configured, as one documented struct. Its tags are the command line's flags, the
 // environment and the manual at once; cmd/gsm reads them, and nothing else imports this package.
+//
+// A field that holds a secret says so by the tag secret, and is printed masked: "url" for a URL with a password in it,
+// "value" for what is secret altogether.
 package config
 
 import (
@@ -16,8 +19,8 @@ import (
 
 // Database is what every command needs that works on a database.
 type Database struct {
-	DatabaseURL  string        `env:"GSM_DATABASE_URL"  default:"sqlite:gsm.db" help:"Where the data is: sqlite:PATH is a file, made if there is none; mongodb://USER:PASSWORD@HOST/NAME?authSource=admin a database of MongoDB or FerretDB, gsm if no name is given."`
-	DatabaseWait time.Duration `env:"GSM_DATABASE_WAIT" default:"0s"            help:"How long to wait at the start for a database server that is still coming up; at most 10m."`
+	DatabaseURL  string        `env:"GSM_DATABASE_URL"  default:"sqlite:gsm.db" secret:"url" help:"Where the data is: sqlite:PATH is a file, made if there is none; mongodb://USER:PASSWORD@HOST/NAME?authSource=admin a database of MongoDB or FerretDB, gsm if no name is given."`
+	DatabaseWait time.Duration `env:"GSM_DATABASE_WAIT" default:"0s"                         help:"How long to wait at the start for a database server that is still coming up; at most 10m."`
 }
 
 // Validate tells what is wrong.
@@ -91,20 +94,38 @@ func (s *Server) Lines() []string {
 	var lines []string
 	for _, f := range reflect.VisibleFields(v.Type()) {
 		if !f.Anonymous {
-			lines = append(lines, fmt.Sprintf("%s=%s", f.Tag.Get("env"), mask(fmt.Sprint(v.FieldByIndex(f.Index).Interface()))))
+			value := fmt.Sprint(v.FieldByIndex(f.Index).Interface())
+			lines = append(lines, f.Tag.Get("env")+"="+mask(f.Tag.Get("secret"), value))
 		}
 	}
 	return lines
 }
 
-// mask hides the password of a URL.
-func mask(value string) string {
-	u, err := url.Parse(value)
+// masked stands for what is secret.
+const masked = "xxxxx"
+
+// mask hides what is secret in the value of a field with this tag.
+func mask(secret, value string) string {
 	switch {
-	case err == nil && u.User != nil:
-		return u.Redacted()
-	case strings.Contains(value, "@"): // a URL too broken to find its password in
-		return "xxxxx"
+	case secret == "" || value == "":
+		return value
+	case secret == "url":
+		return maskURL(value)
 	}
-	return value
+	return masked
+}
+
+// secretOption are the options of a URL that hold a secret, such as tlsCertificateKeyFilePassword of MongoDB.
+var secretOption = regexp.MustCompile(`(?i)([?&][^=&]*(?:password|secret|token|properties)[^=&]*=)[^&]*`)
+
+// maskURL hides the password of a URL, and the options that hold another.
+func maskURL(value string) string {
+	u, err := url.Parse(value)
+	if err != nil && strings.ContainsAny(value, "@?") { // too broken to find its password in
+		return masked
+	}
+	if err == nil && u.User != nil {
+		value = u.Redacted()
+	}
+	return secretOption.ReplaceAllString(value, "${1}"+masked)
 }

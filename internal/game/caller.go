@@ -11,6 +11,7 @@ type Caller struct {
 type (
 	callerKey    struct{}
 	requestIDKey struct{}
+	runIDKey     struct{}
 )
 
 // WithCaller returns a context that carries the caller.
@@ -32,5 +33,16 @@ func WithRequestID(ctx context.Context, id string) context.Context {
 // RequestIDFrom returns the context's request id, empty if there is none.
 func RequestIDFrom(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// WithRunID returns a context that carries the id of a run of background work.
+func WithRunID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, runIDKey{}, id)
+}
+
+// RunIDFrom returns the id of the context's run of background work, empty if there is none.
+func RunIDFrom(ctx context.Context) string {
+	id, _ := ctx.Value(runIDKey{}).(string)
 	return id
 }
