@@ -36,7 +36,7 @@ type panel struct {
 type query struct{ expr, legend string }
 
 const (
-	schemaVersion = 41
+	schemaVersion = 42
 	panelHeight   = 8
 	statHeight    = 4
 	gridWidth     = 24
@@ -148,7 +148,10 @@ func (p panel) model(runbooks string) object {
 		targets = append(targets, t)
 	}
 	for _, alert := range p.runbooks {
-		links = append(links, object{"title": "Runbook: " + alert, "url": fmt.Sprintf("%s/%s.md", runbooks, alert), "targetBlank": true})
+		links = append(links, object{
+			"type": "link", "title": "Runbook: " + alert, "url": fmt.Sprintf("%s/%s.md", runbooks, alert), "targetBlank": true,
+			"tags": []string{}, "asDropdown": false, "includeVars": false, "keepTime": false, "icon": "doc", "tooltip": "",
+		})
 	}
 	m := object{
 		"type": kind, "title": p.title, "description": p.description, "datasource": source, "targets": targets,
@@ -198,6 +201,7 @@ func options(kind string) object {
 		return object{
 			"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false},
 			"colorMode":     "value", "graphMode": "none", "textMode": "auto", "justifyMode": "auto", "orientation": "auto",
+			"percentChangeColorMode": "standard", "showPercentChange": false, "wideLayout": true,
 		}
 	case "table":
 		return object{"showHeader": true, "cellHeight": "sm"}
@@ -205,7 +209,7 @@ func options(kind string) object {
 		return object{
 			"calculate": false, "cellGap": 1, "color": object{"mode": "scheme", "scheme": "Turbo", "steps": 32, "scale": "exponential", "exponent": 0.5, "fill": "dark-orange", "reverse": false},
 			"yAxis": object{"axisPlacement": "left"}, "legend": object{"show": true}, "tooltip": object{"mode": "single", "yHistogram": false, "showColorScale": false},
-			"exemplars": object{"color": "rgba(255,0,255,0.7)"}, "filterValues": object{"le": 1e-9}, "rowsFrame": object{"layout": "auto"},
+			"exemplars": object{"color": "rgba(255,0,255,0.7)"}, "filterValues": object{"le": 1e-9}, "rowsFrame": object{"layout": "auto"}, "showValue": "never",
 		}
 	default:
 		return object{

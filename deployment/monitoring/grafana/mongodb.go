@@ -9,7 +9,7 @@ func mongodb() board {
 			{"Now", []panel{
 				{title: "Replicas that reach it", kind: "stat", unit: "percentunit", width: 6, warn: .999, bad: .5, description: "Replicas of gsm whose database answered within the last ten seconds.", queries: []query{{`avg(gsm_store_up{GSM})`, "reached"}}, runbooks: []string{"GsmDatabaseUnavailable"}},
 				{title: "Members that answer", kind: "stat", unit: "short", width: 6, description: "Members of the replica set whose exporter reaches them.", queries: []query{{`sum(mongodb_up{MONGODB})`, "members"}}, runbooks: []string{"MongoDBDown", "MongoDBExporterDown"}},
-				{title: "Primaries", kind: "stat", unit: "short", width: 6, warn: 1, bad: .5, description: "One for each replica set.", queries: []query{{`count(max by (namespace, rs_nm) (mongodb_rs_members_state{MONGODB} == 1))`, "primaries"}}, runbooks: []string{"MongoDBNoPrimary"}},
+				{title: "Primaries", kind: "stat", unit: "short", width: 6, warn: 1, bad: .5, description: "One for each replica set.", queries: []query{{`sum(max by (namespace, rs_nm) (mongodb_rs_members_state{MONGODB} == bool 1))`, "primaries"}}, runbooks: []string{"MongoDBNoPrimary"}},
 				{title: "Calls that wait", kind: "stat", unit: "short", width: 6, warn: 1, bad: 10, description: "Calls that wait for a connection of the pool.", queries: []query{{`sum(gsm_store_pool_connections{GSM,state="waiting"})`, "waiting"}}, runbooks: []string{"GsmPoolExhausted"}},
 			}},
 			{"What gsm sees: operations", []panel{
