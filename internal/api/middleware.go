@@ -31,7 +31,7 @@ func (a *API) identify(next http.Handler) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), a.RequestTimeout)
 		defer cancel()
 		ctx = game.WithRequestID(ctx, id)
-		ctx = game.WithCaller(ctx, game.Caller{Project: game.DefaultProject, Name: "anonymous"})
+		ctx = game.WithCaller(ctx, game.Caller{Project: game.DefaultProject, Scope: game.ScopeAdmin, Name: "anonymous"})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

@@ -95,6 +95,11 @@ var (
 	ErrValidation          = &Error{Kind: Invalid, Code: "validation_error", Message: "The request is not valid: see errors."}
 	ErrIdempotencyKeyReuse = &Error{Kind: Invalid, Code: "idempotency_key_reuse", Message: "This Idempotency-Key was used with another body in the last 24 hours. Use a new key for a new request."}
 
+	ErrForbidden   = &Error{Kind: Forbidden, Code: "forbidden", Message: "This credential may not do this."}
+	ErrNotHost     = &Error{Kind: Forbidden, Code: "not_host", Message: "Only the host of the session may do this."}
+	ErrKeyNotFound = &Error{Kind: NotFound, Code: "api_key_not_found", Message: "The API key does not exist."}
+	ErrKeyOver     = &Error{Kind: Conflict, Code: "api_key_over", Message: "The API key is revoked or has expired. Create another."}
+
 	ErrPlayerNotFound  = &Error{Kind: NotFound, Code: "player_not_found", Message: "The player does not exist."}
 	ErrUsernameTaken   = &Error{Kind: Conflict, Code: "username_taken", Message: "Another player has this username, in this or another case. Choose another."}
 	ErrIdentityTaken   = &Error{Kind: Conflict, Code: "identity_taken", Message: "Another player has one of these identities."}
@@ -123,6 +128,11 @@ func PlayerNotFound(id PlayerID) error {
 // SessionNotFound is ErrSessionNotFound of one session.
 func SessionNotFound(id SessionID) error {
 	return ErrSessionNotFound.Detail("Session %s does not exist.", id)
+}
+
+// KeyNotFound is ErrKeyNotFound of one key.
+func KeyNotFound(id KeyID) error {
+	return ErrKeyNotFound.Detail("API key %s does not exist.", id)
 }
 
 // Failures between an engine and the rules. They never reach a caller.
