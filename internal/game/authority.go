@@ -135,3 +135,15 @@ func (c Caller) mayListPlayers(q PlayerQuery) error {
 	}
 	return c.mayRead()
 }
+
+// As returns the player for whom the caller acts, with that player's rights and the caller's name. It answers ErrForbidden
+// unless the caller acts on all of its project, and ErrValidation for what is no player's id.
+func (c Caller) As(p PlayerID) (Caller, error) {
+	if err := c.mayServe(); err != nil {
+		return Caller{}, err
+	}
+	if !validID(string(p)) {
+		return Caller{}, ErrValidation.Detail("Whoever is acted for is named by a player's id.")
+	}
+	return Caller{Project: c.Project, Scope: ScopePlayer, Name: c.Name, Player: p}, nil
+}

@@ -19,6 +19,7 @@ const (
 	Conflict                 // the request does not fit the state of what it names
 	Gone                     // what the request names is over for good
 	Precondition             // the document is not at the version that the caller asked for
+	Unauthenticated          // nobody knows who asks
 	Unavailable              // the store cannot be reached or did not answer in time
 )
 
@@ -94,6 +95,8 @@ var (
 
 	ErrValidation          = &Error{Kind: Invalid, Code: "validation_error", Message: "The request is not valid: see errors."}
 	ErrIdempotencyKeyReuse = &Error{Kind: Invalid, Code: "idempotency_key_reuse", Message: "This Idempotency-Key was used with another body in the last 24 hours. Use a new key for a new request."}
+
+	ErrUnauthenticated = &Error{Kind: Unauthenticated, Code: "unauthenticated", Message: "The request needs a credential that is valid."}
 
 	ErrForbidden   = &Error{Kind: Forbidden, Code: "forbidden", Message: "This credential may not do this."}
 	ErrNotHost     = &Error{Kind: Forbidden, Code: "not_host", Message: "Only the host of the session may do this."}

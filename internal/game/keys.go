@@ -21,9 +21,12 @@ func (s *Keys) Create(ctx context.Context, r KeyRequest) (Key, Secret, error) {
 	if err := c.mayAdminister(); err != nil {
 		return Key{}, Secret{}, err
 	}
-	now := s.now()
-	if err := r.Validate(now); err != nil {
+	if err := r.Validate(); err != nil {
 		return Key{}, Secret{}, err
+	}
+	now := s.now()
+	if r.ExpiresAt != nil && !r.ExpiresAt.After(now) {
+		return Key{}, Secret{}, InvalidField("expires_at", "must be in the future")
 	}
 	secret := newSecret()
 	k := Key{
