@@ -19,6 +19,12 @@ var (
 	ErrValidation          = game.ErrValidation
 	ErrIdempotencyKeyReuse = game.ErrIdempotencyKeyReuse
 
+	ErrUnauthenticated = game.ErrUnauthenticated
+	ErrForbidden       = game.ErrForbidden
+	ErrNotHost         = game.ErrNotHost
+	ErrKeyNotFound     = game.ErrKeyNotFound
+	ErrKeyOver         = game.ErrKeyOver
+
 	ErrPlayerNotFound  = game.ErrPlayerNotFound
 	ErrUsernameTaken   = game.ErrUsernameTaken
 	ErrIdentityTaken   = game.ErrIdentityTaken

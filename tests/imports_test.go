@@ -29,7 +29,8 @@ func mayImport() map[string][]string {
 		"internal/store/storetest":            {"internal/game"},
 		"client":                              {"internal/game"},
 		"internal/game":                       {},
-		"internal/config":                     {},
+		"internal/config":                     {"internal/game"},
+		"internal/auth":                       {"internal/game"},
 		"tests":                               {},
 	}
 }

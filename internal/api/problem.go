@@ -54,14 +54,15 @@ func (p *Problem) ContentType(string) string { return "application/problem+json"
 // statusOf maps kinds of failure to HTTP statuses.
 func statusOf(k game.Kind) int {
 	return [...]int{
-		game.Internal:     http.StatusInternalServerError,
-		game.Invalid:      http.StatusUnprocessableEntity,
-		game.Forbidden:    http.StatusForbidden,
-		game.NotFound:     http.StatusNotFound,
-		game.Conflict:     http.StatusConflict,
-		game.Gone:         http.StatusGone,
-		game.Precondition: http.StatusPreconditionFailed,
-		game.Unavailable:  http.StatusServiceUnavailable,
+		game.Internal:        http.StatusInternalServerError,
+		game.Invalid:         http.StatusUnprocessableEntity,
+		game.Forbidden:       http.StatusForbidden,
+		game.NotFound:        http.StatusNotFound,
+		game.Conflict:        http.StatusConflict,
+		game.Gone:            http.StatusGone,
+		game.Precondition:    http.StatusPreconditionFailed,
+		game.Unauthenticated: http.StatusUnauthorized,
+		game.Unavailable:     http.StatusServiceUnavailable,
 	}[k]
 }
 
@@ -81,8 +82,11 @@ func (a *API) problem(ctx context.Context, method string, err error) *Problem {
 	for _, f := range e.Fields {
 		p.Errors = append(p.Errors, ProblemField{part + "." + f.Field, f.Message})
 	}
-	if p.Status == http.StatusServiceUnavailable {
+	switch p.Status {
+	case http.StatusServiceUnavailable:
 		p.header = http.Header{"Retry-After": {retryAfter}}
+	case http.StatusUnauthorized:
+		p.header = http.Header{"Www-Authenticate": {`Bearer realm="gsm"`}} // RFC 6750
 	}
 	return p
 }

@@ -26,13 +26,15 @@ func (a *API) routes() {
 	s := newSchemas(a.huma.OpenAPI().Components.Schemas)
 
 	var (
-		reads    = []*game.Error{game.ErrStoreUnavailable}
+		reads    = []*game.Error{game.ErrForbidden, game.ErrStoreUnavailable}
 		player   = append([]*game.Error{game.ErrPlayerNotFound}, reads...)
 		session  = append([]*game.Error{game.ErrSessionNotFound}, reads...)
 		names    = []*game.Error{game.ErrUsernameTaken, game.ErrIdentityTaken}
 		ifMatch  = []*game.Error{game.ErrVersionMismatch}
 		taker    = []*game.Error{game.ErrPlayerNotFound, game.ErrPlayerSuspended}
 		reuse    = []*game.Error{game.ErrIdempotencyKeyReuse}
+		host     = []*game.Error{game.ErrNotHost}
+		key      = []*game.Error{game.ErrKeyNotFound}
 		settings = []*game.Error{game.ErrSeatsTaken, game.ErrSessionEnded}
 		moves    = []*game.Error{game.ErrInvalidTransition, game.ErrNotEnoughPlayers, game.ErrSessionEnded}
 		joins    = []*game.Error{
@@ -55,13 +57,19 @@ func (a *API) routes() {
 	register(a, route{http.MethodPost, basePath + "/sessions", "create-session", "Open a session", codes(201), s.request, errs(taker, reuse, reads)}, a.createSession)
 	register(a, route{http.MethodGet, basePath + "/sessions", "list-sessions", "List sessions, newest first", codes(200), nil, reads}, a.listSessions)
 	register(a, route{http.MethodGet, basePath + "/sessions/{session_id}", "get-session", "Read a session", codes(200, 304), nil, session}, a.getSession)
-	register(a, route{http.MethodPut, basePath + "/sessions/{session_id}", "move-session", "Change a session's status", codes(200), s.session, errs(session, moves, ifMatch)}, a.moveSession, leaveOutMembers)
-	register(a, route{http.MethodPatch, basePath + "/sessions/{session_id}", "patch-session", "Change a session's settings (RFC 7396)", codes(200), s.settingsPatch, errs(session, settings, ifMatch)}, a.patchSession)
-	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}", "cancel-session", "Cancel a session", codes(204), nil, errs(session, []*game.Error{game.ErrInvalidTransition}, ifMatch)}, a.cancelSession)
+	register(a, route{http.MethodPut, basePath + "/sessions/{session_id}", "move-session", "Change a session's status", codes(200), s.session, errs(session, host, moves, ifMatch)}, a.moveSession, leaveOutMembers)
+	register(a, route{http.MethodPatch, basePath + "/sessions/{session_id}", "patch-session", "Change a session's settings (RFC 7396)", codes(200), s.settingsPatch, errs(session, host, settings, ifMatch)}, a.patchSession)
+	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}", "cancel-session", "Cancel a session", codes(204), nil, errs(session, host, []*game.Error{game.ErrInvalidTransition}, ifMatch)}, a.cancelSession)
 	register(a, route{http.MethodPost, basePath + "/sessions/{session_id}/members", "join-session", "Take a seat", codes(201, 200), s.join, errs(session, taker, joins)}, a.joinSession)
-	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leave-session", "Leave a seat", codes(204), nil, errs(session, ifMatch, []*game.Error{game.ErrSessionEnded})}, a.leaveSession)
+	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leave-session", "Leave a seat", codes(204), nil, errs(session, host, ifMatch, []*game.Error{game.ErrSessionEnded})}, a.leaveSession)
 
 	register(a, route{http.MethodGet, basePath + "/metrics/system", "get-system-metrics", "Read the stored metrics of the service", codes(200), nil, reads}, a.getSystemMetrics)
+
+	register(a, route{http.MethodPost, basePath + "/api-keys", "create-api-key", "Create an API key", codes(201), s.key, reads}, a.createKey)
+	register(a, route{http.MethodGet, basePath + "/api-keys", "list-api-keys", "List API keys", codes(200), nil, reads}, a.listKeys)
+	register(a, route{http.MethodGet, basePath + "/api-keys/{key_id}", "get-api-key", "Read an API key", codes(200), nil, errs(key, reads)}, a.getKey)
+	register(a, route{http.MethodDelete, basePath + "/api-keys/{key_id}", "revoke-api-key", "Revoke an API key", codes(204), nil, errs(key, reads)}, a.revokeKey)
+	register(a, route{http.MethodPost, basePath + "/api-keys/{key_id}/rotate", "rotate-api-key", "Replace an API key by another", codes(201), nil, errs(key, reads, []*game.Error{game.ErrKeyOver})}, a.rotateKey)
 }
 
 func codes(c ...int) []int { return c }
@@ -88,6 +96,9 @@ func (a *API) operation(r route) huma.Operation {
 		if r.method == http.MethodPatch {
 			op.RequestBody.Content["application/merge-patch+json"] = &huma.MediaType{Schema: r.body}
 		}
+	}
+	if isOpen(r.path) {
+		op.Security = []map[string][]string{} // none
 	}
 	a.documentErrors(&op, r)
 	return op
@@ -129,6 +140,9 @@ func (a *API) documentErrors(op *huma.Operation, r route) {
 		byStatus[http.StatusUnsupportedMediaType] = "unsupported_media_type"
 	}
 	byStatus[http.StatusForbidden] = "cross_origin"
+	if !isOpen(r.path) {
+		byStatus[http.StatusUnauthorized] = game.ErrUnauthenticated.Code
+	}
 	for _, e := range r.errors {
 		status := statusOf(e.Kind)
 		if byStatus[status] != "" {

@@ -14,7 +14,7 @@ type schemas struct {
 	profile, player, profilePatch *huma.Schema
 	request, session              *huma.Schema
 	settingsPatch                 *huma.Schema
-	join                          *huma.Schema
+	join, key                     *huma.Schema
 }
 
 func newSchemas(r huma.Registry) *schemas {
@@ -56,7 +56,13 @@ func newSchemas(r huma.Registry) *schemas {
 	join.Properties["team"].MaxLength = ptr(game.MaxAttributeKey)
 	join.Properties["attributes"].MaxProperties = ptr(game.MaxMemberAttributes)
 
+	key := schemaOf[game.KeyRequest](r)
+	key.Required = []string{"name", "scope"}
+	key.Properties["name"].MinLength, key.Properties["name"].MaxLength = ptr(1), ptr(game.MaxKeyName)
+	key.Properties["scope"].Enum = enum(game.KeyScopes())
+
 	return &schemas{
+		key:           named(r, "KeyRequest", key),
 		profile:       named(r, "Profile", profile),
 		player:        named(r, "PlayerReplacement", player),
 		profilePatch:  named(r, "ProfilePatch", profilePatch),

@@ -12,15 +12,15 @@ type Kind int
 
 // The kinds of failure.
 const (
-	Internal     Kind = iota // a fault of ours; nothing of it is shown
-	Invalid                  // the request breaks a limit or a form
-	Forbidden                // the request is understood and refused
-	NotFound                 // what the request names does not exist
-	Conflict                 // the request does not fit the state of what it names
-	Gone                     // what the request names is over for good
-	Precondition             // the document is not at the version that the caller asked for
-	Unauthenticated          // nobody knows who asks
-	Unavailable              // the store cannot be reached or did not answer in time
+	Internal        Kind = iota // a fault of ours; nothing of it is shown
+	Invalid                     // the request breaks a limit or a form
+	Forbidden                   // the request is understood and refused
+	NotFound                    // what the request names does not exist
+	Conflict                    // the request does not fit the state of what it names
+	Gone                        // what the request names is over for good
+	Precondition                // the document is not at the version that the caller asked for
+	Unauthenticated             // nobody knows who asks
+	Unavailable                 // the store cannot be reached or did not answer in time
 )
 
 // Error is a failure with a stable code for programs and a sentence for people. Two Errors are the same to
