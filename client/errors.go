@@ -69,6 +69,7 @@ type Error struct {
 	Code      string // stable, for programs; empty if the answer is not the server's
 	Message   string // for people; it may change
 	RequestID string // finds the request in the server's log
+	ErrorID   string // finds the failure in the server's log; empty unless it is the server's own
 
 	// Fields is everything that is wrong with the request, for [ErrValidation].
 	Fields []FieldError
@@ -101,7 +102,10 @@ func (e *Error) Error() string {
 	if len(e.Fields) > 0 {
 		b.WriteString("]")
 	}
-	if e.RequestID != "" {
+	switch {
+	case e.ErrorID != "":
+		b.WriteString(" (request " + e.RequestID + ", error " + e.ErrorID + ")")
+	case e.RequestID != "":
 		b.WriteString(" (request " + e.RequestID + ")")
 	}
 	return b.String()
@@ -119,6 +123,7 @@ type problem struct {
 	Code      string       `json:"code"`
 	Detail    string       `json:"detail"`
 	RequestID string       `json:"request_id"`
+	ErrorID   string       `json:"error_id"`
 	Errors    []FieldError `json:"errors"`
 }
 
@@ -132,7 +137,7 @@ func newError(res *http.Response, body []byte) *Error {
 		e.Message = excerpt(res, body)
 		return e
 	}
-	e.Code, e.Message, e.Fields = p.Code, p.Detail, p.Errors
+	e.Code, e.Message, e.Fields, e.ErrorID = p.Code, p.Detail, p.Errors, p.ErrorID
 	if e.Message == "" {
 		e.Message = p.Title
 	}
@@ -140,7 +145,7 @@ func newError(res *http.Response, body []byte) *Error {
 		e.RequestID = p.RequestID
 	}
 	if json.Unmarshal(body, &e.Extras) == nil {
-		for _, known := range []string{"type", "title", "status", "code", "detail", "request_id", "errors", "instance"} {
+		for _, known := range []string{"type", "title", "status", "code", "detail", "request_id", "error_id", "errors", "instance"} {
 			delete(e.Extras, known)
 		}
 	}

@@ -22,6 +22,7 @@ func mayImport() map[string][]string {
 		"internal/api":               {"internal/game"},
 		"internal/keeper":            {"internal/game"},
 		"internal/observe":           {"internal/game"},
+		"internal/top":               {"internal/game"},
 		"internal/store/sqlitestore": {"internal/game"},
 		"internal/store/mongostore":  {"internal/game"},
 
@@ -40,6 +41,7 @@ func onlyFor() map[string][]string {
 	return map[string][]string{
 		"modernc.org/sqlite":          {"internal/store/sqlitestore"},
 		"go.mongodb.org/mongo-driver": {"internal/store/mongostore", "internal/store/mongostore/mongotest"},
+		"charm.land/bubbletea":        {"internal/top"},
 		module + "internal/config":    {"cmd/gsm", "internal/gsmtest"},
 	}
 }

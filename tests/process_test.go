@@ -150,7 +150,7 @@ func TestDatabasesThatCannotBeUsed(t *testing.T) {
 // execute runs statements on a SQLite file.
 func execute(t testing.TB, path string, statements ...string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(60000)") // a server may be writing
 	if err != nil {
 		t.Fatal(err)
 	}

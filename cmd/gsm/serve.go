@@ -29,8 +29,19 @@ func (c *serveCmd) Run(s streams) error {
 	context.AfterFunc(ctx, cancel) // a second signal ends the process at once
 	collectLessOften()
 
-	log := observe.NewLogger(s.out, logFormat(c.LogFormat, s.out), logLevel(c.LogLevel))
-	registry := observe.NewRegistry(version())
+	service := observe.Service{Version: version(), Replica: replicaName(c.Replica), Engine: store.Engine(c.DatabaseURL)}
+	registry := observe.NewRegistry(service)
+	level := new(slog.LevelVar)
+	level.Set(logLevel(c.LogLevel))
+	logs := observe.NewLogs(s.out, observe.LogOptions{Format: logFormat(c.LogFormat, s.out), Level: level, Metrics: registry, Now: time.Now})
+	defer func() { _ = logs.Close() }() // nowhere left to tell
+	failures := observe.NewErrors(logs.Error, registry, time.Now, newID)
+	traces, err := observe.OpenTraces(ctx, service, logs.System, registry)
+	if err != nil {
+		return err
+	}
+	defer closeTraces(traces, logs.System)
+	meter := observe.Meter{Metrics: registry, Traces: traces, Now: time.Now}
 
 	// The addresses come first: one that is taken is told before the database is touched.
 	apiListener, err := listen(ctx, "--http-addr (GSM_HTTP_ADDR)", c.HTTPAddr)
@@ -45,40 +56,41 @@ func (c *serveCmd) Run(s streams) error {
 	defer closeQuietly(opsListener)
 
 	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{
-		OnCommit: observe.Commits(registry), OnCommand: observe.Commands(log, registry),
-		Wait: c.DatabaseWait, OnWait: func(cause error) { log.Warn("waiting for the database", "category", "database", "error", cause) },
+		OnCommit: observe.Commits(registry), OnCommand: observe.Commands(logs.Database, meter),
+		Wait: c.DatabaseWait, OnWait: func(cause error) { logs.Database.Warn("waiting for the database", observe.Cause(cause)) },
 	})
 	if err != nil {
 		return &databaseError{fmt.Errorf("--database-url (GSM_DATABASE_URL): %w", err)}
 	}
-	defer closeStore(engine, log)
-	introduce(ctx, engine, log)
-	if p, ok := engine.(interface{ Pool() game.Pool }); ok {
-		registry.MustRegister(observe.Pool(p.Pool))
-	}
-	docs := observe.Store(engine, log, registry, time.Now)
-	registry.MustRegister(observe.Population(docs, log, time.Now))
+	defer closeStore(engine, logs)
+	introduce(ctx, engine, logs.Database)
+	docs := observe.Store(engine, logs.Database, meter)
+	registry.MustRegister(observe.Engine(engine), observe.Population(docs, logs.Database, time.Now))
 
 	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: c.RequestTimeout}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
-	sampler := observe.NewSampler(docs, registry, replicaName(c.Replica), c.MetricsRetention, time.Now)
-	defer takeLastSample(sampler, log)
-	background := keeper.New(log, time.Now, newID, tasks(c, docs, players, sampler)...)
+	sampler := observe.NewSampler(docs, registry, service.Replica, c.MetricsRetention, time.Now)
+	defer takeLastSample(sampler, failures)
+	background := keeper.New(observe.Background(logs.System, registry, failures.Report), time.Now, newID,
+		traced(traces, append(tasks(c, docs, players, sampler), keeper.Task{
+			Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: logs.TellSuppressed,
+		}))...)
 
 	rest := api.New(api.Deps{
 		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: version(), RequestTimeout: c.RequestTimeout,
-		Now: time.Now, NewID: newID, Log: log, Observe: observe.HTTP(log, registry, time.Now),
+		Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report, Observe: observe.HTTP(logs.API, meter),
 		Checks: []api.Check{
 			{Name: "database", Run: docs.Ping},
-			{Name: "disk", Run: diskCheck(c.DatabaseURL)},
+			{Name: "disk", Run: diskCheck(engine)},
 			{Name: "background", Run: background.Check},
 		},
 	})
 
 	p := process{
-		log: log, config: c.Server, api: rest, background: background,
-		rest: newServer("api", apiListener, rest, log), ops: newServer("ops", opsListener, opsHandler(registry), log),
+		log: logs.System, config: c.Server, api: rest, background: background,
+		rest: newServer("api", apiListener, rest, serverLog{"api", logs.System, failures}),
+		ops:  newServer("ops", opsListener, opsHandler(registry, failures, levelSwitch{level, logs.System}), serverLog{"ops", logs.System, failures}),
 	}
 	return p.run(ctx)
 }
@@ -100,10 +112,10 @@ func introduce(ctx context.Context, engine game.Store, log *slog.Logger) {
 	defer cancel()
 	facts, err := engine.Ping(ctx)
 	if err != nil {
-		log.Warn("the database is open and does not answer", "category", "database", "error", err)
+		log.Warn("the database is open and does not answer", observe.Cause(err))
 		return
 	}
-	log.Info("database opened", "category", "database", "facts", facts)
+	log.Info("database opened", "facts", facts)
 }
 
 // introduction is how long the start waits for the database to tell what it is.
@@ -125,15 +137,35 @@ func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe
 	}
 }
 
+// traced gives each run of the background work a trace of its own.
+func traced(t *observe.Traces, tasks []keeper.Task) []keeper.Task {
+	for i := range tasks {
+		tasks[i].Run = t.Run(tasks[i].Name, tasks[i].Run)
+	}
+	return tasks
+}
+
+// lastSpansTimeout bounds how long a collector may hold up the end.
+const lastSpansTimeout = 5 * time.Second
+
+// closeTraces sends the last spans.
+func closeTraces(t *observe.Traces, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), lastSpansTimeout)
+	defer cancel()
+	if err := t.Close(ctx); err != nil {
+		log.Warn("the last spans are lost", observe.Cause(err))
+	}
+}
+
 // lastSampleTimeout bounds how long the last sample may hold up the end.
 const lastSampleTimeout = 3 * time.Second
 
 // takeLastSample stores what was counted since the background work took a sample, so that restarts lose no requests.
-func takeLastSample(s *observe.Sampler, log *slog.Logger) {
+func takeLastSample(s *observe.Sampler, failures *observe.Errors) {
 	ctx, cancel := context.WithTimeout(context.Background(), lastSampleTimeout)
 	defer cancel()
 	if err := s.Sample(ctx); err != nil {
-		log.Warn("the last metrics are lost", "category", "system", "error", err)
+		failures.Report(ctx, game.Failure{Code: game.FailureBackground, Task: "sample_metrics", Err: fmt.Errorf("the last sample is lost: %w", err)})
 	}
 }
 
@@ -160,12 +192,12 @@ func (e *databaseError) Unwrap() error { return e.error }
 // closeQuietly closes a listener that its server may have closed already.
 func closeQuietly(c io.Closer) { _ = c.Close() }
 
-func closeStore(s game.Store, log *slog.Logger) {
+func closeStore(s game.Store, logs *observe.Logs) {
 	if err := s.Close(); err != nil {
-		log.Error("closing the database", "category", "database", "error", err)
+		logs.Database.Error("closing the database", observe.Cause(err))
 		return
 	}
-	log.Info("stopped", "category", "system")
+	logs.System.Info("stopped")
 }
 
 // logFormat decides what auto means: text for a person at a terminal, JSON for everything else.

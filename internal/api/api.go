@@ -4,7 +4,7 @@
 // error; it has no ResponseWriter, so that it cannot answer twice or leak an error. problem.go is the one place where
 // errors become answers.
 //
-// The package leaves every rule to package game, and logging and metrics of requests to package observe.
+// The package leaves every rule to package game, and logging and metrics of requests and failures to package observe.
 package api
 
 import (
@@ -49,6 +49,8 @@ type Deps struct {
 	Now            func() time.Time
 	NewID          func() string
 	Log            *slog.Logger
+	// Failed reports a failure that is ours and returns its id.
+	Failed func(context.Context, game.Failure) (errorID string)
 	// Observe wraps the handler inside the request's context and outside the recovery from panics; nil for nothing.
 	Observe func(http.Handler) http.Handler
 }
@@ -117,7 +119,7 @@ func register[I, O any](a *API, r route, h handler[I, O], middlewares ...func(hu
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
 		if err != nil {
-			return nil, a.problem(ctx, r.method, err)
+			return nil, a.problem(ctx, r, err)
 		}
 		return out, nil
 	})

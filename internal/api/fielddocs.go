@@ -56,7 +56,7 @@ var metricsDocs = map[string]string{
 	"p95":           "95 % of the requests were answered within it; null if there were none.",
 	"p99":           "99 % of the requests were answered within it; null if there were none.",
 	"players":       "Players stored in the whole database, at the end of the step.",
-	"pool":          "The connections to the database, at the end of the step; null where there is no pool.",
+	"pool":          "The connections to the database, of the embedded one those that read, at the end of the step; null in samples from before they were counted.",
 	"replica":       "The process that did it.",
 	"requests":      "Requests to the API that were answered, without probes and pages.",
 	"seconds":       "How much time the amounts are of: about a step, less where the replica was not there for all of it.",

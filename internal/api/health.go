@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -75,7 +74,7 @@ func (a *API) getHealthDetailed(ctx context.Context, _ *struct{}) (*detailedOut,
 	return out, nil
 }
 
-// look runs one check. What went wrong is logged; callers see the public part of it.
+// look runs one check. What went wrong is reported; callers see the public part of it.
 func (a *API) look(ctx context.Context, c Check) game.Facts {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -90,7 +89,7 @@ func (a *API) look(ctx context.Context, c Check) game.Facts {
 		if named := (*game.Error)(nil); errors.As(err, &named) {
 			facts["detail"] = named.Message
 		}
-		a.Log.LogAttrs(ctx, slog.LevelWarn, "component down", slog.String("category", "system"), slog.String("component", c.Name), slog.Any("error", err))
+		facts["error_id"] = a.Failed(ctx, game.Failure{Code: game.FailureComponent, Task: c.Name, Err: err})
 	}
 	return facts
 }

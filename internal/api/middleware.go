@@ -3,12 +3,10 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
-	"runtime/debug"
+	"strings"
 
 	"game-session-manager/internal/game"
 )
@@ -59,9 +57,9 @@ func (a *API) recover(next http.Handler) http.Handler {
 			if cause == http.ErrAbortHandler { //nolint:errorlint // the very value, as net/http compares it
 				panic(cause)
 			}
-			a.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("category", "error"),
-				slog.String("error", fmt.Sprint(cause)), slog.String("stack", string(debug.Stack())))
-			a.writeProblem(w, newProblem(r.Context(), http.StatusInternalServerError, game.ErrInternal.Code, game.ErrInternal.Message))
+			_, path, _ := strings.Cut(r.Pattern, " ")
+			a.writeProblem(w, a.internalProblem(r.Context(), http.StatusInternalServerError,
+				game.Failure{Code: game.FailurePanic, Route: path, Err: game.Caught(cause)}))
 		}()
 		next.ServeHTTP(w, r)
 	})

@@ -1,5 +1,8 @@
 // Package config is what can be configured, as one documented struct. Its tags are the command line's flags, the
 // environment and the manual at once; cmd/gsm reads them, and nothing else imports this package.
+//
+// A field that holds a secret says so by the tag secret, and is printed masked: "url" for a URL with a password in it,
+// "value" for what is secret altogether.
 package config
 
 import (
@@ -18,8 +21,8 @@ import (
 
 // Database is what every command needs that works on a database.
 type Database struct {
-	DatabaseURL  string        `env:"GSM_DATABASE_URL"  default:"sqlite:gsm.db" help:"Where the data is: sqlite:PATH is a file, made if there is none; mongodb://USER:PASSWORD@HOST/NAME?authSource=admin a database of MongoDB or FerretDB, gsm if no name is given."`
-	DatabaseWait time.Duration `env:"GSM_DATABASE_WAIT" default:"0s"            help:"How long to wait at the start for a database server that is still coming up; at most 10m."`
+	DatabaseURL  string        `env:"GSM_DATABASE_URL"  default:"sqlite:gsm.db" secret:"url" help:"Where the data is: sqlite:PATH is a file, made if there is none; mongodb://USER:PASSWORD@HOST/NAME?authSource=admin a database of MongoDB or FerretDB, gsm if no name is given."`
+	DatabaseWait time.Duration `env:"GSM_DATABASE_WAIT" default:"0s"                         help:"How long to wait at the start for a database server that is still coming up; at most 10m."`
 }
 
 // Validate tells what is wrong.
@@ -30,7 +33,7 @@ func (d *Database) Validate() error {
 // Server is the configuration of "gsm serve".
 type Server struct {
 	HTTPAddr string `env:"GSM_HTTP_ADDR"        default:"127.0.0.1:8080" help:"Where the API listens. Port 0 takes a free one, which the log tells."`
-	OpsAddr  string `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where Prometheus metrics (/metrics) and profiles (/debug/pprof/) are."`
+	OpsAddr  string `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where operators look: Prometheus metrics (/metrics), failures (/debug/errors), the level of the log (/debug/log-level), profiles (/debug/pprof/)."`
 	Auth     string `env:"GSM_AUTH"             default:"auto" enum:"auto,on,off" help:"Whether requests need an API key or a player's token: on, off (on a loopback address only), or auto, which is off on a loopback address and on anywhere else."`
 	Database
 	AdminKey    string `env:"GSM_ADMIN_KEY"    secret:"true" help:"An API key of scope admin that is not in the database, for a first start: gsm_ID_SECRET, with an ID of 1 to 32 of a-z 0-9 and a secret of 32 to 128 of A-Z a-z 0-9 _ -. Set the variable rather than the flag, which others on the machine see."`
@@ -149,20 +152,38 @@ func (s *Server) Lines() []string {
 	var lines []string
 	for _, f := range reflect.VisibleFields(v.Type()) {
 		if !f.Anonymous {
-			lines = append(lines, fmt.Sprintf("%s=%s", f.Tag.Get("env"), mask(fmt.Sprint(v.FieldByIndex(f.Index).Interface()))))
+			value := fmt.Sprint(v.FieldByIndex(f.Index).Interface())
+			lines = append(lines, f.Tag.Get("env")+"="+mask(f.Tag.Get("secret"), value))
 		}
 	}
 	return lines
 }
 
-// mask hides the password of a URL.
-func mask(value string) string {
-	u, err := url.Parse(value)
+// masked stands for what is secret.
+const masked = "xxxxx"
+
+// mask hides what is secret in the value of a field with this tag.
+func mask(secret, value string) string {
 	switch {
-	case err == nil && u.User != nil:
-		return u.Redacted()
-	case strings.Contains(value, "@"): // a URL too broken to find its password in
-		return "xxxxx"
+	case secret == "" || value == "":
+		return value
+	case secret == "url":
+		return maskURL(value)
 	}
-	return value
+	return masked
+}
+
+// secretOption are the options of a URL that hold a secret, such as tlsCertificateKeyFilePassword of MongoDB.
+var secretOption = regexp.MustCompile(`(?i)([?&][^=&]*(?:password|secret|token|properties)[^=&]*=)[^&]*`)
+
+// maskURL hides the password of a URL, and the options that hold another.
+func maskURL(value string) string {
+	u, err := url.Parse(value)
+	if err != nil && strings.ContainsAny(value, "@?") { // too broken to find its password in
+		return masked
+	}
+	if err == nil && u.User != nil {
+		value = u.Redacted()
+	}
+	return secretOption.ReplaceAllString(value, "${1}"+masked)
 }

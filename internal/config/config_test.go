@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -57,16 +58,46 @@ func TestValidate(t *testing.T) {
 
 func TestLinesMaskSecrets(t *testing.T) {
 	t.Parallel()
-	for _, url := range []string{"mongodb://user:hush@db.example/gsm", "mongodb://user:hush@db:port/gsm"} {
+	for _, url := range []string{
+		"mongodb://user:hush@db.example/gsm", "mongodb://user:hush@db:port/gsm", "mongodb://db:port/gsm?tlsCertificateKeyFilePassword=hush",
+		"mongodb://db.example/gsm?x=1&tlsCertificateKeyFilePassword=hush&y=2", "mongodb://u:hush@db/?authMechanismProperties=AWS_SESSION_TOKEN:hush",
+	} {
 		c := good()
 		c.DatabaseURL = url
 		lines := strings.Join(c.Lines(), "\n")
-		if strings.Contains(lines, "hush") {
+		if strings.Contains(lines, "hush") || !strings.Contains(lines, "GSM_DATABASE_URL=") {
 			t.Errorf("a password is printed: %s", lines)
 		}
 		if !strings.Contains(lines, "GSM_HTTP_ADDR=127.0.0.1:8080\n") {
 			t.Errorf("not the form of an environment: %s", lines)
 		}
+	}
+	c := good()
+	c.DatabaseURL = "mongodb://db.example/gsm?x=1&authMechanismProperties=hush&y=2"
+	if lines := strings.Join(c.Lines(), "\n"); !strings.Contains(lines, "mongodb://db.example/gsm?x=1&authMechanismProperties=xxxxx&y=2\n") {
+		t.Errorf("more than the secret is hidden: %s", lines)
+	}
+}
+
+// A field whose name sounds like a secret is marked as one, so that it is masked, and tests/redaction_test.go sets it.
+func TestSecretsAreMarked(t *testing.T) {
+	t.Parallel()
+	suspect := regexp.MustCompile(`(?i)password|secret|key|token|url|credential|code`)
+	marked := 0
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Server]()) {
+		switch tag := f.Tag.Get("secret"); tag {
+		case "url", "value":
+			marked++
+		case "":
+			if suspect.MatchString(f.Name) || suspect.MatchString(f.Tag.Get("env")) {
+				t.Errorf("%s sounds like a secret: mark it with the tag secret", f.Name)
+			}
+		default:
+			t.Errorf("%s has the tag secret:%q, which nothing knows", f.Name, tag)
+		}
+	}
+	if marked == 0 {
+		t.Error("no field is marked")
 	}
 }
 

@@ -35,6 +35,7 @@ func (s Scope) valid() bool { return slices.Contains(KeyScopes(), s) }
 type (
 	callerKey    struct{}
 	requestIDKey struct{}
+	runIDKey     struct{}
 )
 
 // WithCaller returns a context that carries the caller.
@@ -56,5 +57,16 @@ func WithRequestID(ctx context.Context, id string) context.Context {
 // RequestIDFrom returns the context's request id, empty if there is none.
 func RequestIDFrom(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// WithRunID returns a context that carries the id of a run of background work.
+func WithRunID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, runIDKey{}, id)
+}
+
+// RunIDFrom returns the id of the context's run of background work, empty if there is none.
+func RunIDFrom(ctx context.Context) string {
+	id, _ := ctx.Value(runIDKey{}).(string)
 	return id
 }

@@ -39,7 +39,7 @@ type MetricsSample struct {
 	Players     int64                   `json:"players"`
 	MemoryBytes int64                   `json:"memory_bytes"`
 	Goroutines  int64                   `json:"goroutines"`
-	Pool        *Pool                   `json:"pool"` // nil where the engine has no pool
+	Pool        *Pool                   `json:"pool"` // nil in samples from before all engines counted
 }
 
 // MetricsPoint is what one replica did in one step of time.

@@ -212,11 +212,19 @@ type Command struct {
 	Failure    string // a label from a short list; empty for a success
 }
 
-// Pool counts the connections of an engine to its server.
+// Pool counts the connections of an engine to its database.
 type Pool struct {
 	InUse   int64 `json:"in_use"`
 	Idle    int64 `json:"idle"`
 	Waiting int64 `json:"waiting"` // calls that wait for one
+}
+
+// Space is what a database that is a file takes of its disk, in bytes.
+type Space struct {
+	DatabaseBytes int64 // of the file
+	LogBytes      int64 // of what is not in the file yet
+	FreeBytes     int64 // of the disk
+	TotalBytes    int64 // of the disk
 }
 
 // Stats counts documents.

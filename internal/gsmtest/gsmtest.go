@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"game-session-manager/client"
 	"game-session-manager/internal/api"
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/observe"
 	"game-session-manager/internal/store"
 )
 
@@ -48,9 +50,11 @@ func StartOn(t testing.TB, databaseURL string) *Server {
 	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: 10 * time.Second}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
+	registry := prometheus.NewRegistry()
+	logs := observe.NewLogs(t.Output(), observe.LogOptions{Format: observe.FormatText, Level: slog.LevelInfo, Metrics: registry, Now: time.Now})
 	rest := api.New(api.Deps{
 		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: "test", RequestTimeout: deps.MaxRequest, Now: time.Now, NewID: newID,
-		Log:    slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Log: logs.System, Failed: observe.NewErrors(logs.Error, registry, time.Now, newID).Report,
 		Checks: []api.Check{{Name: "database", Run: docs.Ping}},
 	})
 	server := httptest.NewServer(rest)

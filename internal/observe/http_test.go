@@ -25,8 +25,8 @@ func observed(t *testing.T, reg prometheus.Registerer) (http.Handler, *bytes.Buf
 		_, _ = w.Write([]byte("hello"))
 	})
 	log := new(bytes.Buffer)
-	level := new(slog.LevelVar)
-	return observe.HTTP(observe.NewLogger(log, observe.FormatJSON, level), reg, time.Now)(mux), log
+	logs := observe.NewLogs(log, observe.LogOptions{Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: reg, Now: time.Now})
+	return observe.HTTP(logs.API, observe.Meter{Metrics: reg, Now: time.Now})(mux), log
 }
 
 func TestRequestLine(t *testing.T) {
