@@ -37,6 +37,7 @@ type Deps struct {
 	Players  *game.Players
 	Sessions *game.Sessions
 	Metrics  *game.Metrics
+	Tokens   Tokens // nil for none
 	// Checks are the components that /health/detailed looks at.
 	Checks []Check
 	// Version of the program, for /health and the OpenAPI document.
@@ -65,6 +66,9 @@ var strictCasing = sync.OnceFunc(func() { huma.ValidateStrictCasing = true })
 // New returns the API.
 func New(d Deps) *API {
 	strictCasing()
+	if d.Tokens == nil {
+		d.Tokens = noTokens{}
+	}
 	a := &API{Deps: d, started: d.Now()}
 	mux := http.NewServeMux()
 	a.huma = humago.New(mux, a.config())

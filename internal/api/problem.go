@@ -62,6 +62,8 @@ func statusOf(k game.Kind) int {
 		game.Gone:         http.StatusGone,
 		game.Precondition: http.StatusPreconditionFailed,
 		game.Unavailable:  http.StatusServiceUnavailable,
+
+		game.Unauthenticated: http.StatusUnauthorized,
 	}[k]
 }
 

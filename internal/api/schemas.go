@@ -15,6 +15,7 @@ type schemas struct {
 	request, session              *huma.Schema
 	settingsPatch                 *huma.Schema
 	join                          *huma.Schema
+	token                         *huma.Schema
 }
 
 func newSchemas(r huma.Registry) *schemas {
@@ -56,6 +57,12 @@ func newSchemas(r huma.Registry) *schemas {
 	join.Properties["team"].MaxLength = ptr(game.MaxAttributeKey)
 	join.Properties["attributes"].MaxProperties = ptr(game.MaxMemberAttributes)
 
+	token := schemaOf[game.TokenRequest](r)
+	token.Required = nil
+	token.Properties["expires_in"].Minimum = ptr(game.MinTokenLife.Seconds())
+	token.Properties["expires_in"].Maximum = ptr(game.MaxTokenLife.Seconds())
+	token.Properties["expires_in"].Default = game.DefaultTokenLife.Seconds()
+
 	return &schemas{
 		profile:       named(r, "Profile", profile),
 		player:        named(r, "PlayerReplacement", player),
@@ -64,6 +71,7 @@ func newSchemas(r huma.Registry) *schemas {
 		session:       named(r, "SessionMove", session),
 		settingsPatch: named(r, "SettingsPatch", settingsPatch),
 		join:          named(r, "JoinRequest", join),
+		token:         named(r, "TokenRequest", token),
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 	Gone                     // what the request names is over for good
 	Precondition             // the document is not at the version that the caller asked for
 	Unavailable              // the store cannot be reached or did not answer in time
+	Unauthenticated          // the request has no credential that is valid
 )
 
 // Error is a failure with a stable code for programs and a sentence for people. Two Errors are the same to
@@ -98,7 +99,12 @@ var (
 	ErrForbidden   = &Error{Kind: Forbidden, Code: "forbidden", Message: "This credential may not do this."}
 	ErrNotHost     = &Error{Kind: Forbidden, Code: "not_host", Message: "Only the host of the session may do this."}
 	ErrKeyNotFound = &Error{Kind: NotFound, Code: "api_key_not_found", Message: "The API key does not exist."}
+	ErrUnauthenticated = &Error{Kind: Unauthenticated, Code: "unauthenticated", Message: "This takes a valid API key or player token: send it as Authorization: Bearer."}
 	ErrKeyOver     = &Error{Kind: Conflict, Code: "api_key_over", Message: "The API key is revoked or has expired. Create another."}
+
+	ErrNoTokens          = &Error{Kind: Conflict, Code: "tokens_disabled", Message: "There are no player tokens and no join tickets here: the operator has not set GSM_SECRET_KEY."}
+	ErrPlayerUnknown     = &Error{Kind: Forbidden, Code: "player_unknown", Message: "The token is valid, and no player has its identity. Register the player with this identity first."}
+	ErrIssuerUnavailable = &Error{Kind: Unavailable, Code: "issuer_unavailable", Message: "The issuer of the token cannot be reached, so that the token cannot be checked. Try again."}
 
 	ErrPlayerNotFound  = &Error{Kind: NotFound, Code: "player_not_found", Message: "The player does not exist."}
 	ErrUsernameTaken   = &Error{Kind: Conflict, Code: "username_taken", Message: "Another player has this username, in this or another case. Choose another."}
