@@ -77,13 +77,14 @@ func (s Secret) Reveal() string { return keyPrefix + string(s.ID) + "_" + s.secr
 func ParseSecret(text string) (Secret, bool) {
 	rest, ours := strings.CutPrefix(text, keyPrefix)
 	id, secret, whole := strings.Cut(rest, "_")
-	if !ours || !whole || !validKeyID(id) || len(secret) < MinKeySecret || len(secret) > MaxKeySecret || !consistsOf(secret, "_-") {
+	if !ours || !whole || !ValidKeyID(KeyID(id)) || len(secret) < MinKeySecret || len(secret) > MaxKeySecret || !consistsOf(secret, "_-") {
 		return Secret{}, false
 	}
 	return Secret{KeyID(id), secret}, true
 }
 
-func validKeyID(id string) bool {
+// ValidKeyID reports whether this is the form of a key's id.
+func ValidKeyID(id KeyID) bool {
 	if len(id) < 1 || len(id) > MaxKeyID {
 		return false
 	}

@@ -71,7 +71,8 @@ func (s *Keys) List(ctx context.Context, cursor string, limit int) (List[Key], e
 		read: func(after string, limit int) ([]Key, error) {
 			return s.store.Keys(ctx, KeyQuery{Project: c.Project, After: KeyID(after), Limit: limit})
 		},
-		id: func(k Key) string { return string(k.ID) },
+		id:   func(k Key) string { return string(k.ID) },
+		text: true,
 	}, cursor, limit)
 }
 

@@ -125,6 +125,46 @@ func (s *store) PurgeClaims(ctx context.Context, now time.Time, limit int) (n in
 	return s.inner.PurgeClaims(ctx, now, limit)
 }
 
+func (s *store) CreateKey(ctx context.Context, k game.Key) (err error) {
+	defer s.observe(ctx, "create_key", "api_keys", &err)()
+	return s.inner.CreateKey(ctx, k)
+}
+
+func (s *store) Key(ctx context.Context, id game.KeyID) (k game.Key, err error) {
+	defer s.observe(ctx, "get_key", "api_keys", &err)()
+	return s.inner.Key(ctx, id)
+}
+
+func (s *store) ReplaceKey(ctx context.Context, old, next game.Key) (err error) {
+	defer s.observe(ctx, "replace_key", "api_keys", &err)()
+	return s.inner.ReplaceKey(ctx, old, next)
+}
+
+func (s *store) DeleteKey(ctx context.Context, old game.Key) (err error) {
+	defer s.observe(ctx, "delete_key", "api_keys", &err)()
+	return s.inner.DeleteKey(ctx, old)
+}
+
+func (s *store) Keys(ctx context.Context, q game.KeyQuery) (k []game.Key, err error) {
+	defer s.observe(ctx, "list_keys", "api_keys", &err)()
+	return s.inner.Keys(ctx, q)
+}
+
+func (s *store) CreateSigningKey(ctx context.Context, k game.SigningKey) (err error) {
+	defer s.observe(ctx, "create_signing_key", "signing_keys", &err)()
+	return s.inner.CreateSigningKey(ctx, k)
+}
+
+func (s *store) SigningKeys(ctx context.Context) (k []game.SigningKey, err error) {
+	defer s.observe(ctx, "list_signing_keys", "signing_keys", &err)()
+	return s.inner.SigningKeys(ctx)
+}
+
+func (s *store) DeleteSigningKey(ctx context.Context, id string) (err error) {
+	defer s.observe(ctx, "delete_signing_key", "signing_keys", &err)()
+	return s.inner.DeleteSigningKey(ctx, id)
+}
+
 func (s *store) AppendMetrics(ctx context.Context, m game.MetricsSample) (err error) {
 	defer s.observe(ctx, "append_metrics", "metrics", &err)()
 	return s.inner.AppendMetrics(ctx, m)
@@ -153,6 +193,11 @@ func (s *store) ExportSessions(ctx context.Context, after game.SessionID, limit 
 func (s *store) ExportClaims(ctx context.Context, after string, limit int) (c []game.Claim, err error) {
 	defer s.observe(ctx, "export_claims", "idempotency", &err)()
 	return s.inner.ExportClaims(ctx, after, limit)
+}
+
+func (s *store) ExportKeys(ctx context.Context, after game.KeyID, limit int) (k []game.Key, err error) {
+	defer s.observe(ctx, "export_keys", "api_keys", &err)()
+	return s.inner.ExportKeys(ctx, after, limit)
 }
 
 func (s *store) Inspect(ctx context.Context, repair bool, tell func(game.Finding)) (err error) {

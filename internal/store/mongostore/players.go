@@ -29,7 +29,7 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player) error {
 
 // Player implements [game.PlayerStore].
 func (s *Store) Player(ctx context.Context, project game.ProjectID, id game.PlayerID) (game.Player, error) {
-	d, found, err := get[player](ctx, s, s.players, key{string(id), project})
+	d, found, err := get[player](ctx, s, s.players, key{string(id), project}.filter())
 	switch {
 	case err != nil:
 		return game.Player{}, err
