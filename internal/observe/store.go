@@ -80,6 +80,11 @@ func (s *store) Player(ctx context.Context, project game.ProjectID, id game.Play
 	return s.inner.Player(ctx, project, id)
 }
 
+func (s *store) PlayerByIdentity(ctx context.Context, project game.ProjectID, i game.Identity) (p game.Player, err error) {
+	defer s.observe(ctx, "get_player_by_identity", "players", &err)()
+	return s.inner.PlayerByIdentity(ctx, project, i)
+}
+
 func (s *store) ReplacePlayer(ctx context.Context, old, next game.Player) (err error) {
 	defer s.observe(ctx, "replace_player", "players", &err)()
 	return s.inner.ReplacePlayer(ctx, old, next)

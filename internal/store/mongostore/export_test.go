@@ -57,6 +57,7 @@ func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 	point.Index = idIndex // which is found without being told
 	return map[string]Plan{
 		"read":          point,
+		"identity":      s.planOf(tb, playersCollection, identityFilter(game.DefaultProject, game.Identity{Provider: "steam", Subject: "x"}), nil, playersByIdentity),
 		"metrics":       s.planOf(tb, metricsCollection, metricsRange(game.MetricsQuery{To: now}), bson.D{{Key: "_id", Value: 1}}, idIndex),
 		"purge claims":  s.planOf(tb, claimsCollection, bson.D{expired(now)}, nil, claimsByExpiry),
 		"purge metrics": s.planOf(tb, metricsCollection, bson.D{expired(now)}, nil, metricsExpiry),

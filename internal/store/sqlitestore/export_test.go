@@ -16,13 +16,14 @@ var (
 )
 
 const (
-	CountPlayers  = countPlayers
-	CountSessions = countSessions
-	PurgeClaims   = purgeClaims
-	PurgeMetrics  = purgeMetrics
-	SelectMetrics = selectMetrics
-	SelectPlayer  = selectPlayer
-	SelectSession = selectSession
+	CountPlayers     = countPlayers
+	CountSessions    = countSessions
+	PurgeClaims      = purgeClaims
+	PurgeMetrics     = purgeMetrics
+	SelectMetrics    = selectMetrics
+	SelectPlayer     = selectPlayer
+	PlayerByIdentity = playerByIdentity
+	SelectSession    = selectSession
 )
 
 // OpenWith opens with other migrations than those of the engine.
