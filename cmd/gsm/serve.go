@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"game-session-manager/internal/api"
+	"game-session-manager/internal/auth"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/keeper"
 	"game-session-manager/internal/observe"
@@ -66,8 +67,12 @@ func (c *serveCmd) Run(s streams) error {
 	defer takeLastSample(sampler, log)
 	background := keeper.New(log, time.Now, newID, tasks(c, docs, players, sampler)...)
 
+	tokens, err := auth.NewSigner(auth.SignerDeps{Issuer: "gsm", Now: time.Now, Log: log})
+	if err != nil {
+		return fmt.Errorf("making a signing key: %w", err)
+	}
 	rest := api.New(api.Deps{
-		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: version(), RequestTimeout: c.RequestTimeout,
+		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Tokens: tokens, Version: version(), RequestTimeout: c.RequestTimeout,
 		Now: time.Now, NewID: newID, Log: log, Observe: observe.HTTP(log, registry, time.Now),
 		Checks: []api.Check{
 			{Name: "database", Run: docs.Ping},

@@ -54,16 +54,15 @@ func (p *Problem) ContentType(string) string { return "application/problem+json"
 // statusOf maps kinds of failure to HTTP statuses.
 func statusOf(k game.Kind) int {
 	return [...]int{
-		game.Internal:     http.StatusInternalServerError,
-		game.Invalid:      http.StatusUnprocessableEntity,
-		game.Forbidden:    http.StatusForbidden,
-		game.NotFound:     http.StatusNotFound,
-		game.Conflict:     http.StatusConflict,
-		game.Gone:         http.StatusGone,
-		game.Precondition: http.StatusPreconditionFailed,
-		game.Unavailable:  http.StatusServiceUnavailable,
-
+		game.Internal:        http.StatusInternalServerError,
+		game.Invalid:         http.StatusUnprocessableEntity,
+		game.Forbidden:       http.StatusForbidden,
+		game.NotFound:        http.StatusNotFound,
+		game.Conflict:        http.StatusConflict,
+		game.Gone:            http.StatusGone,
+		game.Precondition:    http.StatusPreconditionFailed,
 		game.Unauthenticated: http.StatusUnauthorized,
+		game.Unavailable:     http.StatusServiceUnavailable,
 	}[k]
 }
 

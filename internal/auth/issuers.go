@@ -18,9 +18,6 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// maxForeign is how many bytes another issuer's token has at most: some list all roles of a person.
-const maxForeign = 8 << 10
-
 // Issuer is an OpenID Connect issuer whose tokens players may send.
 type Issuer struct {
 	URL      string         `json:"issuer"`   // the iss of its tokens, from which its keys are discovered

@@ -36,11 +36,11 @@ func NewPlayers(s *Signer, i *Issuers) (*Players, error) {
 	return &Players{signer: s, issuers: i, now: s.Now, known: known}, nil
 }
 
-// Verify answers who sends the token. It answers ErrUnauthenticated for all that is wrong with it; ErrStoreUnavailable and
+// Caller answers who sends the token. It answers ErrUnauthenticated for all that is wrong with it; ErrStoreUnavailable and
 // ErrIssuerUnavailable where that cannot be told; and, for another issuer's, ErrPlayerUnknown and ErrPlayerSuspended.
-func (p *Players) Verify(ctx context.Context, token string) (game.Caller, error) {
-	if len(token) > maxForeign {
-		return game.Caller{}, refused("too long")
+func (p *Players) Caller(ctx context.Context, token string) (game.Caller, error) {
+	if !compact(token) {
+		return game.Caller{}, refused("too long, or no JWT")
 	}
 	sum := sha256.Sum256([]byte(token))
 	if v, ok := p.known.Get(sum); ok && p.now().Before(v.until) && (v.kid == "" || p.signer.publishes(v.kid)) {

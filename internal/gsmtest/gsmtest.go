@@ -13,6 +13,7 @@ import (
 
 	"game-session-manager/client"
 	"game-session-manager/internal/api"
+	"game-session-manager/internal/auth"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store"
 )
@@ -48,9 +49,14 @@ func StartOn(t testing.TB, databaseURL string) *Server {
 	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: 10 * time.Second}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	tokens, err := auth.NewSigner(auth.SignerDeps{Issuer: "gsm", Now: time.Now, Log: log})
+	if err != nil {
+		t.Fatalf("making a signing key: %v", err)
+	}
 	rest := api.New(api.Deps{
-		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: "test", RequestTimeout: deps.MaxRequest, Now: time.Now, NewID: newID,
-		Log:    slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Players: players, Sessions: sessions, Tokens: tokens, Metrics: game.NewMetrics(deps), Version: "test", RequestTimeout: deps.MaxRequest, Now: time.Now, NewID: newID,
+		Log:    log,
 		Checks: []api.Check{{Name: "database", Run: docs.Ping}},
 	})
 	server := httptest.NewServer(rest)

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	selectPlayer = "SELECT doc FROM players WHERE id = ? AND project = ?"
-	playerExists = "SELECT 1 FROM players WHERE id = ? AND project = ?"
+	selectPlayer     = "SELECT doc FROM players WHERE id = ? AND project = ?"
+	playerExists     = "SELECT 1 FROM players WHERE id = ? AND project = ?"
 	playerByIdentity = "SELECT p.doc FROM identities i CROSS JOIN players p WHERE i.project = ? AND i.provider = ? AND i.subject = ? AND p.id = i.player_id"
 
 	insertPlayer = "INSERT INTO players (id, project, version, status, username_key, erasing, doc) VALUES (?, ?, ?, ?, ?, ?, ?)"
