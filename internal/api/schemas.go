@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -97,7 +98,15 @@ func answers(r huma.Registry) {
 	connection.Properties["port"].Minimum, connection.Properties["port"].Maximum = ptr(1.0), ptr(65535.0)
 	connection.Properties["protocol"].MaxLength = ptr(game.MaxProtocol)
 	connection.PrecomputeMessages()
-	for _, name := range []string{"Player", "Session", "Member", "Connection"} {
+	for _, t := range []reflect.Type{reflect.TypeFor[joinedSession](), reflect.TypeFor[game.Token](), reflect.TypeFor[game.JWKS]()} {
+		r.Schema(t, true, "")
+	}
+	joined := r.Map()["JoinedSession"]
+	ticket := joined.Properties["ticket"]
+	joined.Properties = maps.Clone(session.Properties)
+	joined.Properties["ticket"] = ticket
+	r.Map()["JWKS"].Properties["keys"].Nullable = false
+	for _, name := range []string{"Player", "Session", "JoinedSession", "Member", "Connection", "Token", "JWK"} {
 		describe(r.Map()[name])
 	}
 }
