@@ -1,7 +1,7 @@
 package api
 
 // fieldDocs tells readers of the contract what a field of a document is, by its name.
-var fieldDocs = map[string]string{
+var fieldDocs = map[string]string{ //nolint:gosec // it tells of tokens, and has none
 	"address":           "An IP address or a host name.",
 	"alg":               "EdDSA.",
 	"allow_rematch":     "Whether the session may go from in_progress back to open.",

@@ -123,8 +123,14 @@ func playerByIdentity(t *testing.T, s game.Store) {
 		want(t, got, c.wanted)
 	}
 	for _, c := range [][3]string{
-		{string(project), "steam", "2"}, {string(project), "Steam", "a:b $'\""}, {string(project), "steam", "A:b $'\""},
-		{string(project), "steam", "a"}, {string(project), "steam:a", "b $'\""}, {string(project), "", ""}, {"nowhere", "epic", "2"}, {"", "epic", "2"},
+		{string(project), "steam", "2"},
+		{string(project), "Steam", "a:b $'\""},
+		{string(project), "steam", "A:b $'\""},
+		{string(project), "steam", "a"},
+		{string(project), "steam:a", "b $'\""},
+		{string(project), "", ""},
+		{"nowhere", "epic", "2"},
+		{"", "epic", "2"},
 	} {
 		_, err := find(game.ProjectID(c[0]), c[1], c[2])
 		wantError(t, err, game.ErrPlayerNotFound)
