@@ -13,17 +13,22 @@ import (
 var (
 	PlayersSQL  = playersSQL
 	SessionsSQL = sessionsSQL
+	KeysSQL     = keysSQL
 )
 
 const (
-	CountPlayers     = countPlayers
-	CountSessions    = countSessions
-	PurgeClaims      = purgeClaims
-	PurgeMetrics     = purgeMetrics
-	SelectMetrics    = selectMetrics
-	SelectPlayer     = selectPlayer
-	PlayerByIdentity = playerByIdentity
-	SelectSession    = selectSession
+	CountPlayers  = countPlayers
+	CountSessions = countSessions
+	PurgeClaims   = purgeClaims
+	PurgeMetrics  = purgeMetrics
+	SelectMetrics = selectMetrics
+	SelectPlayer  = selectPlayer
+	SelectSession = selectSession
+	SelectKey     = selectKey
+	ExportKeys    = exportKeys
+
+	PlayerByIdentity  = playerByIdentity
+	SelectSigningKeys = selectSigningKeys
 )
 
 // OpenWith opens with other migrations than those of the engine.
