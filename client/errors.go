@@ -25,6 +25,10 @@ var (
 	ErrKeyNotFound     = game.ErrKeyNotFound
 	ErrKeyOver         = game.ErrKeyOver
 
+	ErrNoTokens          = game.ErrNoTokens
+	ErrPlayerUnknown     = game.ErrPlayerUnknown
+	ErrIssuerUnavailable = game.ErrIssuerUnavailable
+
 	ErrPlayerNotFound  = game.ErrPlayerNotFound
 	ErrUsernameTaken   = game.ErrUsernameTaken
 	ErrIdentityTaken   = game.ErrIdentityTaken

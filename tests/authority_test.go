@@ -48,8 +48,8 @@ type access struct {
 
 func says(body string) func(realm) string { return func(realm) string { return body } }
 
-// table says who may do what. An operation of the contract without a row fails the test.
-func table() []access {
+// accesses say who may do what. An operation of the contract without a row fails the test.
+func accesses() []access {
 	everywhere := func(operation string) access {
 		return access{operation: operation, open: true, want: [7]int{200, 200, 200, 200, 200, 200, 200}}
 	}
@@ -92,14 +92,14 @@ func TestAuthority(t *testing.T) {
 	t.Parallel()
 	s := start(t, authenticated)
 	var known []string
-	for _, row := range table() {
+	for _, row := range accesses() {
 		known = append(known, row.operation)
 	}
 	if operations := s.contract(t).operations(); !slices.Equal(operations, slices.Sorted(slices.Values(known))) {
 		t.Errorf("the table has not the operations of the contract:\n%v\n%v", operations, slices.Sorted(slices.Values(known)))
 	}
 	foreign := foreignKey(t, s)
-	for _, row := range table() {
+	for _, row := range accesses() {
 		t.Run(row.operation, func(t *testing.T) {
 			t.Parallel()
 			r := newRealm(t, s, foreign)

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"game-session-manager/internal/api"
+	"game-session-manager/internal/auth"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/keeper"
 	"game-session-manager/internal/observe"
@@ -77,8 +78,12 @@ func (c *serveCmd) Run(s streams) error {
 			Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: logs.TellSuppressed,
 		}))...)
 
+	tokens, err := auth.NewSigner(auth.SignerDeps{Issuer: "gsm", Now: time.Now, Log: logs.System})
+	if err != nil {
+		return fmt.Errorf("making a signing key: %w", err)
+	}
 	rest := api.New(api.Deps{
-		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: version(), RequestTimeout: c.RequestTimeout,
+		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps), Tokens: tokens, Version: version(), RequestTimeout: c.RequestTimeout,
 		Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report, Observe: observe.HTTP(logs.API, meter),
 		Checks: []api.Check{
 			{Name: "database", Run: docs.Ping},

@@ -40,6 +40,7 @@ type Deps struct {
 	Keys     *game.Keys
 	// Authenticate tells who sends a request; nil for no authentication, which lets requests from this machine do everything.
 	Authenticate Authenticate
+	Tokens       Tokens // nil for none
 	// Checks are the components that /health/detailed looks at.
 	Checks []Check
 	// Version of the program, for /health and the OpenAPI document.
@@ -70,6 +71,9 @@ var strictCasing = sync.OnceFunc(func() { huma.ValidateStrictCasing = true })
 // New returns the API.
 func New(d Deps) *API {
 	strictCasing()
+	if d.Tokens == nil {
+		d.Tokens = noTokens{}
+	}
 	a := &API{Deps: d, started: d.Now()}
 	mux := http.NewServeMux()
 	a.huma = humago.New(mux, a.config())

@@ -45,7 +45,8 @@ func (a *API) guard(mux *http.ServeMux, next http.Handler) http.Handler {
 		caller, err := a.Authenticate(r.Context(), r.Header)
 		if err != nil {
 			_, r.Pattern = mux.Handler(r) // for whoever measures
-			a.writeProblem(w, a.problem(r.Context(), r.Method, err))
+			_, path, _ := strings.Cut(r.Pattern, " ")
+			a.writeProblem(w, a.problem(r.Context(), route{method: r.Method, path: path}, err))
 			return
 		}
 		asCaller(caller, next).ServeHTTP(w, r)

@@ -37,6 +37,7 @@ func (a *API) routes() {
 		key      = []*game.Error{game.ErrKeyNotFound}
 		settings = []*game.Error{game.ErrSeatsTaken, game.ErrSessionEnded}
 		moves    = []*game.Error{game.ErrInvalidTransition, game.ErrNotEnoughPlayers, game.ErrSessionEnded}
+		tokens   = []*game.Error{game.ErrNoTokens}
 		joins    = []*game.Error{
 			game.ErrSessionFull, game.ErrTeamFull, game.ErrSessionLocked, game.ErrSessionNotJoinable, game.ErrAlreadyMember, game.ErrSessionEnded,
 		}
@@ -53,6 +54,9 @@ func (a *API) routes() {
 	register(a, route{http.MethodPut, basePath + "/players/{player_id}", "replace-player", "Replace a player's profile", codes(200), s.player, errs(player, names, ifMatch)}, a.replacePlayer)
 	register(a, route{http.MethodPatch, basePath + "/players/{player_id}", "patch-player", "Change a player's profile (RFC 7396)", codes(200), s.profilePatch, errs(player, names, ifMatch)}, a.patchPlayer)
 	register(a, route{http.MethodDelete, basePath + "/players/{player_id}", "erase-player", "Erase a player everywhere", codes(204), nil, errs(player, ifMatch)}, a.erasePlayer)
+
+	register(a, route{http.MethodPost, basePath + "/players/{player_id}/tokens", "mint-token", "Make a token by which a player acts for itself", codes(201), s.token, errs(player, []*game.Error{game.ErrPlayerSuspended}, tokens)}, a.mintToken)
+	register(a, route{http.MethodGet, "/.well-known/jwks.json", "get-jwks", "Read the keys by which tokens and tickets are verified", codes(200), nil, errs(tokens, reads)}, a.getJWKS)
 
 	register(a, route{http.MethodPost, basePath + "/sessions", "create-session", "Open a session", codes(201), s.request, errs(taker, reuse, reads)}, a.createSession)
 	register(a, route{http.MethodGet, basePath + "/sessions", "list-sessions", "List sessions, newest first", codes(200), nil, reads}, a.listSessions)
@@ -118,6 +122,9 @@ func documentSuccess(op huma.Operation, r route) {
 
 // tagOf groups operations on the documentation pages by their noun.
 func tagOf(path string) string {
+	if strings.HasPrefix(path, "/.well-known/") {
+		return "players"
+	}
 	noun, ok := strings.CutPrefix(path, basePath+"/")
 	if !ok {
 		return "health"

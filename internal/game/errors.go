@@ -103,6 +103,10 @@ var (
 	ErrKeyNotFound = &Error{Kind: NotFound, Code: "api_key_not_found", Message: "The API key does not exist."}
 	ErrKeyOver     = &Error{Kind: Conflict, Code: "api_key_over", Message: "The API key is revoked or has expired. Create another."}
 
+	ErrNoTokens          = &Error{Kind: Conflict, Code: "tokens_disabled", Message: "There are no player tokens and no join tickets here: the operator has not set GSM_SECRET_KEY."}
+	ErrPlayerUnknown     = &Error{Kind: Forbidden, Code: "player_unknown", Message: "The token is valid, and no player has its identity. Register the player with this identity first."}
+	ErrIssuerUnavailable = &Error{Kind: Unavailable, Code: "issuer_unavailable", Message: "The issuer of the token cannot be reached, so that the token cannot be checked. Try again."}
+
 	ErrPlayerNotFound  = &Error{Kind: NotFound, Code: "player_not_found", Message: "The player does not exist."}
 	ErrUsernameTaken   = &Error{Kind: Conflict, Code: "username_taken", Message: "Another player has this username, in this or another case. Choose another."}
 	ErrIdentityTaken   = &Error{Kind: Conflict, Code: "identity_taken", Message: "Another player has one of these identities."}

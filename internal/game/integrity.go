@@ -77,7 +77,7 @@ func (k *Key) brokenRules() problems {
 	wrong.check(!k.CreatedAt.IsZero(), "created_at", "is missing")
 	hash, err := base64.RawURLEncoding.DecodeString(k.Hash)
 	wrong.check(err == nil && len(hash) == sha256.Size, "hash", "must be a SHA-256 in base64url")
-	wrong.include(KeyRequest{Name: k.Name, Scope: k.Scope}.Validate(k.CreatedAt))
+	wrong.include(KeyRequest{Name: k.Name, Scope: k.Scope}.Validate())
 	return wrong
 }
 

@@ -52,6 +52,32 @@ func (s *Players) get(ctx context.Context, id PlayerID) (Player, error) {
 	return existing(s.store.Player(ctx, CallerFrom(ctx).Project, id))
 }
 
+// ForToken answers the player for whom the caller may mint a token. It answers ErrForbidden, ErrPlayerNotFound and
+// ErrPlayerSuspended.
+func (s *Players) ForToken(ctx context.Context, id PlayerID) (Player, error) {
+	if err := CallerFrom(ctx).mayServe(); err != nil {
+		return Player{}, err
+	}
+	p, err := s.get(ctx, id)
+	if err != nil {
+		return Player{}, err
+	}
+	return p, p.CanPlay(s.now())
+}
+
+// ByIdentity answers the player who has an identity, or ErrPlayerUnknown and, as for a token of ours, ErrPlayerSuspended. It
+// needs no caller: it is for whoever checks credentials.
+func (s *Players) ByIdentity(ctx context.Context, project ProjectID, i Identity) (Player, error) {
+	p, err := existing(s.store.PlayerByIdentity(ctx, project, i))
+	if errors.Is(err, ErrPlayerNotFound) {
+		return Player{}, ErrPlayerUnknown.With("provider", i.Provider)
+	}
+	if err != nil {
+		return Player{}, err
+	}
+	return p, p.CanPlay(s.now())
+}
+
 // List answers a page of the players that the query selects, newest first, or ErrForbidden. Its project, position and limit are
 // set here. A player sees of others their names only.
 func (s *Players) List(ctx context.Context, q PlayerQuery, cursor string, limit int) (List[Player], error) {

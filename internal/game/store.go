@@ -50,6 +50,8 @@ type PlayerStore interface {
 	CreatePlayer(ctx context.Context, p Player) error
 	// Player answers ErrPlayerNotFound.
 	Player(ctx context.Context, project ProjectID, id PlayerID) (Player, error)
+	// PlayerByIdentity answers the player who has an identity, the subject at a provider, or ErrPlayerNotFound.
+	PlayerByIdentity(ctx context.Context, project ProjectID, i Identity) (Player, error)
 	// ReplacePlayer stores next if the stored player is still at the version of old, which is what was read of it. It
 	// answers ErrStale if it is not, ErrPlayerNotFound, ErrUsernameTaken or ErrIdentityTaken.
 	ReplacePlayer(ctx context.Context, old, next Player) error

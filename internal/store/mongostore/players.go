@@ -39,6 +39,22 @@ func (s *Store) Player(ctx context.Context, project game.ProjectID, id game.Play
 	return d.game(), nil
 }
 
+// PlayerByIdentity implements [game.PlayerStore].
+func (s *Store) PlayerByIdentity(ctx context.Context, project game.ProjectID, i game.Identity) (game.Player, error) {
+	d, found, err := get[player](ctx, s, s.players, identityFilter(project, i))
+	switch {
+	case err != nil:
+		return game.Player{}, err
+	case !found || d.Identities[i.Provider] != i.Subject: // a provider with a colon, which nobody has, looks like another
+		return game.Player{}, game.ErrPlayerNotFound
+	}
+	return d.game(), nil
+}
+
+func identityFilter(project game.ProjectID, i game.Identity) bson.D {
+	return bson.D{{Key: "project", Value: project}, {Key: "identity_keys", Value: identityKey(i.Provider, i.Subject)}}
+}
+
 // ReplacePlayer implements [game.PlayerStore].
 func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player) error {
 	before, after := storedPlayer(old), storedPlayer(next)

@@ -27,6 +27,7 @@ const (
 	SelectKey     = selectKey
 	ExportKeys    = exportKeys
 
+	PlayerByIdentity  = playerByIdentity
 	SelectSigningKeys = selectSigningKeys
 )
 

@@ -71,6 +71,9 @@ func TestPlans(t *testing.T) {
 	wantPlan(t, s, false, "metrics_by_expiry", sqlitestore.PurgeMetrics, int64(1), int64(1))
 	wantPlan(t, s, false, "SEARCH metrics USING PRIMARY KEY (at=?)", sqlitestore.PurgeMetrics, int64(1), int64(1))
 	wantPlan(t, s, false, "SEARCH players USING INDEX sqlite_autoindex_players_1", sqlitestore.SelectPlayer, "x", "x")
+	for _, step := range []string{"SEARCH i USING PRIMARY KEY (project=? AND provider=? AND subject=?)", "SEARCH p USING INDEX sqlite_autoindex_players_1"} {
+		wantPlan(t, s, false, step, sqlitestore.PlayerByIdentity, "x", "steam", "x")
+	}
 	wantPlan(t, s, false, "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1", sqlitestore.SelectSession, "x", "x")
 }
 

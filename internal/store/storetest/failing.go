@@ -81,6 +81,10 @@ func (f *failing) Player(ctx context.Context, project game.ProjectID, id game.Pl
 	return ask(f, "Player", func() (game.Player, error) { return f.Store.Player(ctx, project, id) })
 }
 
+func (f *failing) PlayerByIdentity(ctx context.Context, project game.ProjectID, i game.Identity) (game.Player, error) {
+	return ask(f, "PlayerByIdentity", func() (game.Player, error) { return f.Store.PlayerByIdentity(ctx, project, i) })
+}
+
 func (f *failing) ReplacePlayer(ctx context.Context, old, next game.Player) error {
 	return f.call("ReplacePlayer", func() error { return f.Store.ReplacePlayer(ctx, old, next) })
 }

@@ -61,6 +61,10 @@ func callsOfGame(s game.Store, p game.Player, v game.Session) []call {
 	return []call{
 		{"CreatePlayer", true, func(ctx context.Context) error { return s.CreatePlayer(ctx, activePlayer()) }},
 		{"Player", false, func(ctx context.Context) error { _, err := s.Player(ctx, project, p.ID); return err }},
+		{"PlayerByIdentity", false, func(ctx context.Context) error {
+			_, err := s.PlayerByIdentity(ctx, project, game.Identity{Provider: "steam", Subject: p.Identities["steam"]})
+			return err
+		}},
 		{"ReplacePlayer", true, func(ctx context.Context) error { return s.ReplacePlayer(ctx, p, nextPlayer) }},
 		{"Players", false, func(ctx context.Context) error {
 			_, err := s.Players(ctx, game.PlayerQuery{Project: project, Limit: 1})
