@@ -22,8 +22,9 @@ func (c Caller) mayServe() error {
 		return nil
 	case ScopeRead:
 		return ErrForbidden.Detail("A key of scope read reads and changes nothing.").With("needs", ScopeServer)
+	default:
+		return ErrForbidden.Detail("This takes an API key of scope server or admin.").With("needs", ScopeServer)
 	}
-	return ErrForbidden.Detail("This takes an API key of scope server or admin.").With("needs", ScopeServer)
 }
 
 // mayAdminister answers ErrForbidden unless the caller is an admin.
