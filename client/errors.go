@@ -19,6 +19,11 @@ var (
 	ErrValidation          = game.ErrValidation
 	ErrIdempotencyKeyReuse = game.ErrIdempotencyKeyReuse
 
+	ErrForbidden   = game.ErrForbidden
+	ErrNotHost     = game.ErrNotHost
+	ErrKeyNotFound = game.ErrKeyNotFound
+	ErrKeyOver     = game.ErrKeyOver
+
 	ErrPlayerNotFound  = game.ErrPlayerNotFound
 	ErrUsernameTaken   = game.ErrUsernameTaken
 	ErrIdentityTaken   = game.ErrIdentityTaken
