@@ -56,6 +56,7 @@ func (a *API) guard(mux *http.ServeMux, next http.Handler) http.Handler {
 // asCaller gives requests their caller. What the mux writes into its copy of the request it hands back.
 func asCaller(c game.Caller, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		noteCaller(w, c)
 		inner := r.WithContext(game.WithCaller(r.Context(), c))
 		defer func() { r.Pattern = inner.Pattern }()
 		next.ServeHTTP(w, inner)

@@ -106,6 +106,8 @@ func (a *API) report(ctx context.Context, e *game.Error, f game.Failure) (errorI
 		f.Code = game.FailureInternal
 	case e.Kind != game.Unavailable, errors.Is(ctx.Err(), context.Canceled):
 		return ""
+	case errors.Is(e, game.ErrIssuerUnavailable):
+		f.Code = game.FailureIssuer
 	case errors.Is(f.Err, context.DeadlineExceeded):
 		f.Code = game.FailureStoreSlow
 	default:
@@ -243,17 +245,31 @@ func (a *API) writeProblem(w http.ResponseWriter, p *Problem) {
 	}
 }
 
-// note tells whoever observes the answer, through what wraps its writer, which problem it is.
+// note tells whoever observes the answer which problem it is.
 func note(w http.ResponseWriter, p *Problem) {
+	if o, ok := observer[interface{ NoteProblem(code, errorID string) }](w); ok {
+		o.NoteProblem(p.Code, p.ErrorID)
+	}
+}
+
+// noteCaller tells whoever observes the answer who asked.
+func noteCaller(w http.ResponseWriter, c game.Caller) {
+	if o, ok := observer[interface{ NoteCaller(c game.Caller) }](w); ok {
+		o.NoteCaller(c)
+	}
+}
+
+// observer finds what has the method among a writer and those that it wraps.
+func observer[O any](w http.ResponseWriter) (o O, ok bool) {
 	for w != nil {
-		if o, ok := w.(interface{ NoteProblem(code, errorID string) }); ok {
-			o.NoteProblem(p.Code, p.ErrorID)
-			return
+		if o, ok := w.(O); ok {
+			return o, true
 		}
 		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
-			return
+			break
 		}
 		w = inner.Unwrap()
 	}
+	return o, false
 }

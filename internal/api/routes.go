@@ -44,7 +44,7 @@ func (a *API) routes() {
 	)
 
 	register(a, route{http.MethodGet, "/health", "get-health", "Is the service there?", codes(200), nil, nil}, a.getHealth)
-	register(a, route{http.MethodGet, "/health/detailed", "get-health-detailed", "How is each component?", codes(200, 503), nil, nil}, a.getHealthDetailed)
+	register(a, route{http.MethodGet, "/health/detailed", "get-health-detailed", "How is each component?", codes(200, 503), nil, errs([]*game.Error{game.ErrForbidden})}, a.getHealthDetailed)
 	register(a, route{http.MethodGet, "/livez", "get-livez", "Liveness probe", codes(200), nil, nil}, a.getLivez)
 	register(a, route{http.MethodGet, "/readyz", "get-readyz", "Readiness probe", codes(200, 503), nil, nil}, a.getReadyz)
 

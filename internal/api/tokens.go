@@ -83,7 +83,7 @@ func (a *API) getJWKS(context.Context, *struct{}) (*jwksOut, error) {
 func (a *API) ticket(ctx context.Context, v game.Session, player game.PlayerID) string {
 	t, err := a.Tokens.Ticket(v, player)
 	if err != nil && !errors.Is(err, game.ErrNoTokens) {
-		a.Log.LogAttrs(ctx, slog.LevelWarn, "no ticket for a member", slog.String("category", "error"), slog.Any("error", err))
+		a.Log.LogAttrs(ctx, slog.LevelWarn, "no ticket for a member", slog.String("error", err.Error()))
 	}
 	return t
 }

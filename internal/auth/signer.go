@@ -178,7 +178,7 @@ func (s *Signer) tell(ctx context.Context, k game.SigningKey, what string, err e
 		return
 	}
 	s.told[k.ID] = true
-	s.Log.WarnContext(ctx, "signing key", "category", "security", "kid", k.ID, "problem", what, "error", err, "until", k.ExpiresAt)
+	s.Log.WarnContext(ctx, "signing key", "kid", k.ID, "problem", what, "error", err.Error(), "until", k.ExpiresAt)
 }
 
 // tend makes the next key and removes old ones. Two processes that make one at once leave two, which does no harm.
@@ -221,7 +221,7 @@ func (s *Signer) create(ctx context.Context, there int, now time.Time) (signingK
 		return signingKey{}, fmt.Errorf("storing a signing key: %w", err)
 	}
 	s.opened[k.ID] = k
-	s.Log.InfoContext(ctx, "signing key made", "category", "security", "kid", k.ID, "until", k.ExpiresAt)
+	s.Log.InfoContext(ctx, "signing key made", "kid", k.ID, "until", k.ExpiresAt)
 	return k, nil
 }
 

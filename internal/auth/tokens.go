@@ -114,7 +114,7 @@ func (s *Signer) claims(p game.PlayerID, audience string, life time.Duration) jw
 
 // refused is what every token gets that is not valid. The reason is for the operator, and has nothing of the token in it.
 func refused(reason string) error {
-	return game.ErrUnauthenticated.Because(errors.New("token refused: " + reason))
+	return ErrWrong.Because(errors.New("token refused: " + reason))
 }
 
 // Verify answers who sends a token of ours. It answers ErrUnauthenticated for all that is wrong with it, and

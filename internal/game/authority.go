@@ -15,6 +15,14 @@ func (c Caller) mayRead() error {
 	return ErrForbidden
 }
 
+// MayOperate answers ErrForbidden to players and nobody: how the service is is for who runs something on it.
+func (c Caller) MayOperate() error {
+	if c.Scope.valid() {
+		return nil
+	}
+	return ErrForbidden.Detail("This takes an API key.").With("needs", ScopeRead)
+}
+
 // mayServe answers ErrForbidden unless the caller acts on all of its project.
 func (c Caller) mayServe() error {
 	switch c.Scope {
@@ -22,8 +30,9 @@ func (c Caller) mayServe() error {
 		return nil
 	case ScopeRead:
 		return ErrForbidden.Detail("A key of scope read reads and changes nothing.").With("needs", ScopeServer)
+	default:
+		return ErrForbidden.Detail("This takes an API key of scope server or admin.").With("needs", ScopeServer)
 	}
-	return ErrForbidden.Detail("This takes an API key of scope server or admin.").With("needs", ScopeServer)
 }
 
 // mayAdminister answers ErrForbidden unless the caller is an admin.
@@ -145,5 +154,5 @@ func (c Caller) As(p PlayerID) (Caller, error) {
 	if !validID(string(p)) {
 		return Caller{}, ErrValidation.Detail("Whoever is acted for is named by a player's id.")
 	}
-	return Caller{Project: c.Project, Scope: ScopePlayer, Name: c.Name, Player: p}, nil
+	return Caller{Project: c.Project, Scope: ScopePlayer, Name: c.Name, Player: p, ActsAs: true}, nil
 }

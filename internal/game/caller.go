@@ -14,6 +14,8 @@ type Caller struct {
 	Name string
 	// Player is who a caller of [ScopePlayer] is.
 	Player PlayerID
+	// ActsAs says that a server acts as the player.
+	ActsAs bool
 }
 
 // Scope says what a caller may do.

@@ -84,7 +84,8 @@ type ClaimStore interface {
 	PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
-// KeyStore keeps API keys. Unlike other documents they are read without their project: a key says which one it is of.
+// KeyStore keeps API keys. Unlike other documents they are read without their project: a key says which one it is of. They
+// are replaced and deleted in the project of old, which never changes.
 type KeyStore interface {
 	// CreateKey stores a new key. It answers ErrExists for its id.
 	CreateKey(ctx context.Context, k Key) error

@@ -203,8 +203,10 @@ func TestCopy(t *testing.T) {
 		ok(t, err)
 		wantCopied(t, copied, store.Copied{Noun: "players", Count: 1234, Written: 1234},
 			store.Copied{Noun: "sessions", Count: 321, Written: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310}, keys, signing, samples)
-		if d := cmp.Diff([]string{"copy players", "copy sessions", "copy idempotency", "copy api_keys", "copy signing_keys", "copy metrics",
-			"verify players", "verify sessions", "verify idempotency", "verify api_keys", "verify signing_keys", "verify metrics"}, steps); d != "" {
+		if d := cmp.Diff([]string{
+			"copy players", "copy sessions", "copy idempotency", "copy api_keys", "copy signing_keys", "copy metrics",
+			"verify players", "verify sessions", "verify idempotency", "verify api_keys", "verify signing_keys", "verify metrics",
+		}, steps); d != "" {
 			t.Error(d)
 		}
 		before, err := from.Stats(t.Context())
