@@ -59,7 +59,6 @@ func accesses() []access {
 	return []access{
 		everywhere("GET /health"), everywhere("GET /livez"), everywhere("GET /readyz"), everywhere("GET /.well-known/jwks.json"),
 		{operation: "GET /health/detailed", want: [7]int{200, 200, 200, 200, 403, 403, 403}},
-		{operation: "GET /api/v1/limits", want: [7]int{200, 200, 200, 200, 200, 200, 200}},
 		admins("GET /api/v1/metrics/system", 200, 403, nil),
 
 		{operation: "POST /api/v1/players", body: func(realm) string { return `{"username":"` + speedName() + `"}` }, want: [7]int{201, 403, 201, 201, 403, 403, 403}},

@@ -15,7 +15,6 @@ import (
 	"golang.org/x/term"
 
 	"game-session-manager/internal/api"
-	"game-session-manager/internal/auth"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/keeper"
 	"game-session-manager/internal/observe"
@@ -71,19 +70,20 @@ func (c *serveCmd) Run(s streams) error {
 	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: c.RequestTimeout}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
+	access, err := newAccess(ctx, c, deps, players, logs.System)
+	if err != nil {
+		return err
+	}
 	sampler := observe.NewSampler(docs, registry, service.Replica, c.MetricsRetention, time.Now)
 	defer takeLastSample(sampler, failures)
 	background := keeper.New(observe.Background(logs.System, registry, failures.Report), time.Now, newID,
-		traced(traces, append(tasks(c, docs, players, sampler), keeper.Task{
+		traced(traces, append(append(tasks(c, docs, players, sampler), access.tasks...), keeper.Task{
 			Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: logs.TellSuppressed,
 		}))...)
 
-	tokens, err := auth.NewSigner(auth.SignerDeps{Issuer: "gsm", Now: time.Now, Log: logs.System})
-	if err != nil {
-		return fmt.Errorf("making a signing key: %w", err)
-	}
 	rest := api.New(api.Deps{
-		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps), Tokens: tokens, Version: version(), RequestTimeout: c.RequestTimeout,
+		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps),
+		Authenticate: access.authenticate, Tokens: access.tokens, Version: version(), RequestTimeout: c.RequestTimeout,
 		Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report, Observe: observe.HTTP(logs.API, meter),
 		Checks: []api.Check{
 			{Name: "database", Run: docs.Ping},

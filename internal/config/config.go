@@ -36,8 +36,8 @@ type Server struct {
 	OpsAddr  string `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where operators look: Prometheus metrics (/metrics), failures (/debug/errors), the level of the log (/debug/log-level), profiles (/debug/pprof/)."`
 	Auth     string `env:"GSM_AUTH"             default:"auto" enum:"auto,on,off" help:"Whether requests need an API key or a player's token: on, off (on a loopback address only), or auto, which is off on a loopback address and on anywhere else."`
 	Database
-	AdminKey    string `env:"GSM_ADMIN_KEY"    secret:"true" help:"An API key of scope admin that is not in the database, for a first start: gsm_ID_SECRET, with an ID of 1 to 32 of a-z 0-9 and a secret of 32 to 128 of A-Z a-z 0-9 _ -. Set the variable rather than the flag, which others on the machine see."`
-	SecretKey   string `env:"GSM_SECRET_KEY"   secret:"true" help:"What encrypts the keys that sign players' tokens and join tickets, at least 32 characters, the same in every process on one database. Without it there are neither. Set the variable rather than the flag."`
+	AdminKey    string `env:"GSM_ADMIN_KEY"    secret:"value" help:"An API key of scope admin that is not in the database, for a first start: gsm_ID_SECRET, with an ID of 1 to 32 of a-z 0-9 and a secret of 32 to 128 of A-Z a-z 0-9 _ -. Set the variable rather than the flag, which others on the machine see."`
+	SecretKey   string `env:"GSM_SECRET_KEY"   secret:"value" help:"What encrypts the keys that sign players' tokens and join tickets, at least 32 characters, the same in every process on one database. Without it there are neither. Set the variable rather than the flag."`
 	TokenIssuer string `env:"GSM_TOKEN_ISSUER" default:"gsm" help:"The iss of players' tokens and join tickets: 1 to 128 of A-Z a-z 0-9 . _ : / -."`
 	OIDCIssuers string `env:"GSM_OIDC_ISSUERS" help:"OpenID Connect issuers whose tokens players may send, as a JSON list: [{\"issuer\":\"https://id.example\",\"audience\":\"my-game\",\"claim\":\"sub\",\"provider\":\"example\",\"project\":\"default\"}]. The claim is looked up among the identities of players, under the provider's name."`
 

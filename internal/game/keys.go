@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 )
@@ -152,6 +153,22 @@ func (s *Keys) Used(ctx context.Context, k Key) error {
 		return nil // another process has recorded it, or it is gone
 	}
 	return err
+}
+
+// AnyHolds reports whether a key of any project holds now. It needs no caller: it is for the start of the service.
+func (s *Keys) AnyHolds(ctx context.Context) (bool, error) {
+	now := s.now()
+	var after KeyID
+	for {
+		found, err := s.store.ExportKeys(ctx, after, exportPage)
+		if err != nil || slices.ContainsFunc(found, func(k Key) bool { return !k.Over(now) }) {
+			return err == nil, err
+		}
+		if len(found) < exportPage {
+			return false, nil
+		}
+		after = found[len(found)-1].ID
+	}
 }
 
 // Purge removes the keys of all projects that have been over for 30 days. It is for background work.
