@@ -163,7 +163,7 @@ func (r *realm) as(t *testing.T, kind, request, body string) answer {
 	t.Helper()
 	headers := []string{}
 	if credential := r.keys[kind]; credential != "" {
-		headers = append(headers, "Authorization: Bearer "+credential)
+		headers = append(headers, "Authorization", "Bearer "+credential)
 	}
 	return r.do(t, request, body, headers...)
 }

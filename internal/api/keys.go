@@ -10,8 +10,8 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// keyBody is an API key as admins see it.
-type keyBody struct {
+// KeyBody is an API key as admins see it.
+type KeyBody struct {
 	ID         game.KeyID     `json:"id" example:"4x7jq2w6hs" doc:"What stands between gsm_ and the secret."`
 	Project    game.ProjectID `json:"project"`
 	Name       string         `json:"name" doc:"For people."`
@@ -24,12 +24,12 @@ type keyBody struct {
 
 // newKeyBody is an API key in the one answer that has its secret.
 type newKeyBody struct {
-	keyBody
+	KeyBody
 	Key string `json:"key" doc:"What to send as Authorization: Bearer. It cannot be had again."`
 }
 
-func keyFor(k game.Key) keyBody {
-	return keyBody{k.ID, k.Project, k.Name, k.Scope, k.CreatedAt, k.ExpiresAt, k.RevokedAt, k.LastUsedAt}
+func keyFor(k game.Key) KeyBody {
+	return KeyBody{k.ID, k.Project, k.Name, k.Scope, k.CreatedAt, k.ExpiresAt, k.RevokedAt, k.LastUsedAt}
 }
 
 type (
@@ -37,13 +37,13 @@ type (
 	KeyPath struct {
 		KeyID game.KeyID `path:"key_id" pattern:"^[a-z0-9]{1,32}$" patternDescription:"of a-z 0-9" doc:"The key's id."`
 	}
-	keyOut    struct{ Body keyBody }
+	keyOut    struct{ Body KeyBody }
 	newKeyOut struct {
 		Location     string `header:"Location"`
 		CacheControl string `header:"Cache-Control"`
 		Body         newKeyBody
 	}
-	keysOut struct{ Body page[keyBody] }
+	keysOut struct{ Body page[KeyBody] }
 )
 
 func newKey(k game.Key, s game.Secret, err error) (*newKeyOut, error) {
@@ -75,7 +75,7 @@ func (a *API) listKeys(ctx context.Context, in *Paging) (*keysOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := game.List[keyBody]{NextCursor: l.NextCursor}
+	shown := game.List[KeyBody]{NextCursor: l.NextCursor}
 	for _, k := range l.Items {
 		shown.Items = append(shown.Items, keyFor(k))
 	}
