@@ -87,7 +87,7 @@ func TestAuthenticationBeyondLoopback(t *testing.T) {
 	refuses(t, exitUsage, []string{"--http-addr=0.0.0.0:0", "--auth=off"}, "loopback", "GSM_AUTH", "GSM_ADMIN_KEY")
 	refuses(t, exitUsage, []string{"--oidc-issuers=[{}]"}, "GSM_OIDC_ISSUERS", "audience is missing")
 
-	made(t, database, "create", "--scope=read", "--name=over", "--expires=1ms")
+	keysCommand(t, 0, database, []string{"revoke", made(t, database, "create", "--scope=read", "--name=over")})
 	refuses(t, exitUsage, []string{"--auth=on", "--database-url=" + database}, "gsm keys create", "GSM_ADMIN_KEY")
 	key := strings.TrimSpace(keysCommand(t, 0, database, []string{"create", "--scope=admin", "--name=first"}))
 	s := start(t, onDatabase(database), withArgs("--http-addr=0.0.0.0:0"))
