@@ -19,6 +19,16 @@ var (
 	ErrValidation          = game.ErrValidation
 	ErrIdempotencyKeyReuse = game.ErrIdempotencyKeyReuse
 
+	ErrUnauthenticated = game.ErrUnauthenticated
+	ErrForbidden       = game.ErrForbidden
+	ErrNotHost         = game.ErrNotHost
+	ErrKeyNotFound     = game.ErrKeyNotFound
+	ErrKeyOver         = game.ErrKeyOver
+
+	ErrNoTokens          = game.ErrNoTokens
+	ErrPlayerUnknown     = game.ErrPlayerUnknown
+	ErrIssuerUnavailable = game.ErrIssuerUnavailable
+
 	ErrPlayerNotFound  = game.ErrPlayerNotFound
 	ErrUsernameTaken   = game.ErrUsernameTaken
 	ErrIdentityTaken   = game.ErrIdentityTaken

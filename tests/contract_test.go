@@ -198,6 +198,11 @@ func TestContract(t *testing.T) {
 		{"PATCH " + player, here, `{}`, tag, 412},
 		{"PATCH " + player, here, `{"x":1}`, nil, 422},
 		{"DELETE " + player, here, "", tag, 412},
+		{"POST " + player + "/tokens", here, `{"expires_in":60}`, nil, 201},
+		{"POST " + player + "/tokens", ids{extra[1].ID}, `{}`, nil, 403},
+		{"POST " + player + "/tokens", gone, `{}`, nil, 404},
+		{"POST " + player + "/tokens", here, `{"expires_in":1}`, nil, 422},
+		{"GET /.well-known/jwks.json", nil, "", nil, 200},
 
 		{"POST /api/v1/sessions", nil, `{"max_players":4,"connection":{"address":"10.0.0.1","port":1}}`, nil, 201},
 		{"POST /api/v1/sessions", nil, fmt.Sprintf(`{"max_players":4,"host_id":%q}`, extra[1].ID), nil, 403},

@@ -30,7 +30,8 @@ func mayImport() map[string][]string {
 		"internal/store/storetest":            {"internal/game"},
 		"client":                              {"internal/game"},
 		"internal/game":                       {},
-		"internal/config":                     {},
+		"internal/config":                     {"internal/game"},
+		"internal/auth":                       {"internal/game"},
 		"tests":                               {},
 	}
 }
@@ -39,6 +40,8 @@ func mayImport() map[string][]string {
 func onlyFor() map[string][]string {
 	return map[string][]string{
 		"modernc.org/sqlite":          {"internal/store/sqlitestore"},
+		"github.com/go-jose/go-jose":  {"internal/auth"},
+		"github.com/coreos/go-oidc":   {"internal/auth"},
 		"go.mongodb.org/mongo-driver": {"internal/store/mongostore", "internal/store/mongostore/mongotest"},
 		"charm.land/bubbletea":        {"internal/top"},
 		module + "internal/config":    {"cmd/gsm", "internal/gsmtest"},

@@ -34,7 +34,7 @@ func secretSettings(t *testing.T, host string) (env []string) {
 		case "url":
 			env = append(env, fmt.Sprintf("%s=mongodb://gsm:%s@%s/gsm?serverSelectionTimeoutMS=100", f.Tag.Get("env"), hush, host))
 		case "value":
-			env = append(env, f.Tag.Get("env")+"="+hush)
+			env = append(env, f.Tag.Get("env")+"=gsm_hush_"+strings.Repeat(hush, 4)) // which is an API key
 		}
 	}
 	if len(env) == 0 {
@@ -133,8 +133,8 @@ func (x *teller) send(what, body string) answer {
 // sendEverything asks for each operation but those that remove what the others need.
 func (x *teller) sendEverything() {
 	x.t.Helper()
-	known := strings.NewReplacer("{player_id}", x.player, "{session_id}", x.session)
-	unknown := strings.NewReplacer("{player_id}", hush, "{session_id}", hush)
+	known := strings.NewReplacer("{player_id}", x.player, "{session_id}", x.session, "{key_id}", "nosuchkey")
+	unknown := strings.NewReplacer("{player_id}", hush, "{session_id}", hush, "{key_id}", hush)
 	for _, operation := range x.contract.operations() {
 		method, path, _ := strings.Cut(operation, " ")
 		if method == http.MethodDelete {
@@ -149,8 +149,11 @@ func (x *teller) sendEverything() {
 		body := ""
 		if schema := x.contract.at(op, "requestBody", "content", "application/json", "schema"); schema != nil {
 			b, err := json.Marshal(x.contract.filled(schema))
-			if err != nil || !strings.Contains(string(b), hush) {
-				x.t.Fatalf("%s: nothing to hide in %s: %v", operation, b, err)
+			if err != nil {
+				x.t.Fatal(err)
+			}
+			if !strings.Contains(string(b), hush) { // of numbers alone
+				b = []byte(`{"` + hushedKey + `":"` + hush + `"}`)
 			}
 			body = string(b)
 			x.send(known.Replace(operation), body+"{") // which is no JSON

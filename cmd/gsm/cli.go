@@ -37,6 +37,7 @@ as it should be.`
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve the API until SIGINT or SIGTERM."`
 	DB      dbCmd      `cmd:"" name:"db" help:"Prepare, check, copy and back up databases."`
+	Keys    keysCmd    `cmd:"" help:"Make, list, revoke and rotate API keys."`
 	Top     topCmd     `cmd:"" help:"Show what a running server does, live."`
 	Config  configCmd  `cmd:"" help:"Print the effective configuration of serve as environment variables, secrets masked."`
 	Version versionCmd `cmd:"" help:"Print the version."`

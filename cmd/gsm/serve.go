@@ -67,13 +67,18 @@ func (c *serveCmd) Run(s streams) error {
 	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: c.RequestTimeout}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
+	access, err := newAccess(ctx, c, deps, players, logs.System)
+	if err != nil {
+		return err
+	}
 	sampler := observe.NewSampler(docs, registry, service.Replica, c.MetricsRetention, time.Now)
 	defer takeLastSample(sampler, failures)
-	work := traced(traces, append(tasks(c, docs, players, sampler), tellSuppressed(logs)))
-	background := keeper.New(observe.Background(logs.System, registry, failures.Report), time.Now, newID, work...)
+	work := append(append(tasks(c, docs, players, sampler), access.tasks...), tellSuppressed(logs))
+	background := keeper.New(observe.Background(logs.System, registry, failures.Report), time.Now, newID, traced(traces, work)...)
 
 	rest := api.New(api.Deps{
-		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: version(), RequestTimeout: c.RequestTimeout,
+		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps),
+		Authenticate: access.authenticate, Tokens: access.tokens, Version: version(), RequestTimeout: c.RequestTimeout,
 		Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report, Observe: watch.http(),
 		Checks: []api.Check{
 			{Name: "database", Run: docs.Ping},

@@ -37,6 +37,10 @@ type Deps struct {
 	Players  *game.Players
 	Sessions *game.Sessions
 	Metrics  *game.Metrics
+	Keys     *game.Keys
+	// Authenticate tells who sends a request; nil for no authentication, which lets requests from this machine do everything.
+	Authenticate Authenticate
+	Tokens       Tokens // nil for none
 	// Checks are the components that /health/detailed looks at.
 	Checks []Check
 	// Version of the program, for /health and the OpenAPI document.
@@ -67,13 +71,17 @@ var strictCasing = sync.OnceFunc(func() { huma.ValidateStrictCasing = true })
 // New returns the API.
 func New(d Deps) *API {
 	strictCasing()
+	if d.Tokens == nil {
+		d.Tokens = noTokens{}
+	}
 	a := &API{Deps: d, started: d.Now()}
 	mux := http.NewServeMux()
 	a.huma = humago.New(mux, a.config())
 	a.routes()
+	documentSecurity(a.huma.OpenAPI())
 	a.documentation(mux)
 
-	h := a.recover(LocalOnly(a.unmatched(mux), http.HandlerFunc(a.misdirected)))
+	h := a.recover(a.guard(mux, a.unmatched(mux)))
 	if d.Observe != nil {
 		h = d.Observe(h)
 	}
@@ -88,6 +96,7 @@ func (a *API) config() huma.Config {
 		{Name: "players", Description: "Who plays."},
 		{Name: "sessions", Description: "Lobbies, matches, rooms: what is open, who holds a seat, what state it is in."},
 		{Name: "metrics", Description: "What the service did, and how things stood."},
+		{Name: "api-keys", Description: "Who may call."},
 		{Name: "health", Description: "How the service is."},
 	}
 	// huma's own pages come from a CDN, its links to schemas put $schema into every answer.

@@ -53,6 +53,9 @@ type detailedOut struct {
 }
 
 func (a *API) getHealthDetailed(ctx context.Context, _ *struct{}) (*detailedOut, error) {
+	if err := game.CallerFrom(ctx).MayOperate(); err != nil {
+		return nil, err
+	}
 	out := &detailedOut{http.StatusOK, "", detailedHealth{
 		Status: statusOK, Version: a.Version, UptimeSeconds: a.uptime(), Components: make(map[string]game.Facts, len(a.Checks)),
 	}}

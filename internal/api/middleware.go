@@ -17,7 +17,7 @@ const requestIDHeader = "X-Request-ID"
 // maxRequestID is how long a caller's request id may be.
 const maxRequestID = 128
 
-// identify gives the request its id, its caller and its deadline. It is the one place where the request is copied: what
+// identify gives the request its id and its deadline. It is the one place where the request is copied: what
 // reads the request's pattern must be inside.
 func (a *API) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -29,7 +29,6 @@ func (a *API) identify(next http.Handler) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), a.RequestTimeout)
 		defer cancel()
 		ctx = game.WithRequestID(ctx, id)
-		ctx = game.WithCaller(ctx, game.Caller{Project: game.DefaultProject, Name: "anonymous"})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

@@ -55,14 +55,15 @@ func (p *Problem) ContentType(string) string { return "application/problem+json"
 // statusOf maps kinds of failure to HTTP statuses.
 func statusOf(k game.Kind) int {
 	return [...]int{
-		game.Internal:     http.StatusInternalServerError,
-		game.Invalid:      http.StatusUnprocessableEntity,
-		game.Forbidden:    http.StatusForbidden,
-		game.NotFound:     http.StatusNotFound,
-		game.Conflict:     http.StatusConflict,
-		game.Gone:         http.StatusGone,
-		game.Precondition: http.StatusPreconditionFailed,
-		game.Unavailable:  http.StatusServiceUnavailable,
+		game.Internal:        http.StatusInternalServerError,
+		game.Invalid:         http.StatusUnprocessableEntity,
+		game.Forbidden:       http.StatusForbidden,
+		game.NotFound:        http.StatusNotFound,
+		game.Conflict:        http.StatusConflict,
+		game.Gone:            http.StatusGone,
+		game.Precondition:    http.StatusPreconditionFailed,
+		game.Unauthenticated: http.StatusUnauthorized,
+		game.Unavailable:     http.StatusServiceUnavailable,
 	}[k]
 }
 
@@ -82,8 +83,11 @@ func (a *API) problem(ctx context.Context, r route, err error) *Problem {
 	for _, f := range e.Fields {
 		p.Errors = append(p.Errors, ProblemField{part + "." + f.Field, f.Message})
 	}
-	if p.Status == http.StatusServiceUnavailable {
+	switch p.Status {
+	case http.StatusServiceUnavailable:
 		p.header = http.Header{"Retry-After": {retryAfter}}
+	case http.StatusUnauthorized:
+		p.header = http.Header{"Www-Authenticate": {`Bearer realm="gsm"`}} // RFC 6750
 	}
 	return p
 }
@@ -102,6 +106,8 @@ func (a *API) report(ctx context.Context, e *game.Error, f game.Failure) (errorI
 		f.Code = game.FailureInternal
 	case e.Kind != game.Unavailable, errors.Is(ctx.Err(), context.Canceled):
 		return ""
+	case errors.Is(e, game.ErrIssuerUnavailable):
+		f.Code = game.FailureIssuer
 	case errors.Is(f.Err, context.DeadlineExceeded):
 		f.Code = game.FailureStoreSlow
 	default:
@@ -239,17 +245,31 @@ func (a *API) writeProblem(w http.ResponseWriter, p *Problem) {
 	}
 }
 
-// note tells whoever observes the answer, through what wraps its writer, which problem it is.
+// note tells whoever observes the answer which problem it is.
 func note(w http.ResponseWriter, p *Problem) {
+	if o, ok := observer[interface{ NoteProblem(code, errorID string) }](w); ok {
+		o.NoteProblem(p.Code, p.ErrorID)
+	}
+}
+
+// noteCaller tells whoever observes the answer who asked.
+func noteCaller(w http.ResponseWriter, c game.Caller) {
+	if o, ok := observer[interface{ NoteCaller(c game.Caller) }](w); ok {
+		o.NoteCaller(c)
+	}
+}
+
+// observer finds what has the method among a writer and those that it wraps.
+func observer[O any](w http.ResponseWriter) (o O, ok bool) {
 	for w != nil {
-		if o, ok := w.(interface{ NoteProblem(code, errorID string) }); ok {
-			o.NoteProblem(p.Code, p.ErrorID)
-			return
+		if o, ok := w.(O); ok {
+			return o, true
 		}
 		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
-			return
+			break
 		}
 		w = inner.Unwrap()
 	}
+	return o, false
 }

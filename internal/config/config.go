@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"game-session-manager/internal/game"
 )
 
 // Database is what every command needs that works on a database.
@@ -32,7 +34,13 @@ func (d *Database) Validate() error {
 type Server struct {
 	HTTPAddr string `env:"GSM_HTTP_ADDR"        default:"127.0.0.1:8080" help:"Where the API listens. Port 0 takes a free one, which the log tells."`
 	OpsAddr  string `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where operators look: Prometheus metrics (/metrics), failures (/debug/errors), the level of the log (/debug/log-level), profiles (/debug/pprof/)."`
+	Auth     string `env:"GSM_AUTH"             default:"auto" enum:"auto,on,off" help:"Whether requests need an API key or a player's token: on, off (on a loopback address only), or auto, which is off on a loopback address and on anywhere else."`
 	Database
+	AdminKey    string `env:"GSM_ADMIN_KEY"    secret:"value" help:"An API key of scope admin that is not in the database, for a first start: gsm_ID_SECRET, with an ID of 1 to 32 of a-z 0-9 and a secret of 32 to 128 of A-Z a-z 0-9 _ -. Set the variable rather than the flag, which others on the machine see."`
+	SecretKey   string `env:"GSM_SECRET_KEY"   secret:"value" help:"What encrypts the keys that sign players' tokens and join tickets, at least 32 characters, the same in every process on one database. Without it there are neither. Set the variable rather than the flag."`
+	TokenIssuer string `env:"GSM_TOKEN_ISSUER" default:"gsm" help:"The iss of players' tokens and join tickets: 1 to 128 of A-Z a-z 0-9 . _ : / -."`
+	OIDCIssuers string `env:"GSM_OIDC_ISSUERS" help:"OpenID Connect issuers whose tokens players may send, as a JSON list: [{\"issuer\":\"https://id.example\",\"audience\":\"my-game\",\"claim\":\"sub\",\"provider\":\"example\",\"project\":\"default\"}]. The claim is looked up among the identities of players, under the provider's name."`
+
 	LogLevel        string        `env:"GSM_LOG_LEVEL"        default:"info"            enum:"debug,info,warn,error" help:"The least level of lines that are logged: debug, info, warn or error. Debug shows each operation of the database."`
 	LogFormat       string        `env:"GSM_LOG_FORMAT"       default:"auto"            enum:"auto,json,text"        help:"The form of log lines on standard output: json, text, or auto, which is text on a terminal and json elsewhere."`
 	Telemetry       string        `env:"GSM_TELEMETRY"        default:"on"              enum:"on,off"                help:"Off leaves out the lines and metrics about requests and the database, and traces: to measure what they cost. Failures are told all the same."`
@@ -48,36 +56,86 @@ type Server struct {
 // Validate tells everything that is wrong, one problem a line.
 func (s *Server) Validate() error {
 	return errors.Join(
-		loopback("--http-addr (GSM_HTTP_ADDR)", s.HTTPAddr, "There is no authentication, so that whoever reaches the API may do everything"),
+		s.guarded(),
+		adminKey(s.AdminKey),
+		secretKey(s.SecretKey),
+		matches("--token-issuer (GSM_TOKEN_ISSUER)", s.TokenIssuer, issuer, "1 to 128 of A-Z a-z 0-9 . _ : / -"),
 		loopback("--ops-addr (GSM_OPS_ADDR)", s.OpsAddr, "Metrics and profiles are not for everyone"),
 		s.Database.Validate(),
 		within("--request-timeout (GSM_REQUEST_TIMEOUT)", s.RequestTimeout, time.Second, time.Minute),
 		within("--shutdown-delay (GSM_SHUTDOWN_DELAY)", s.ShutdownDelay, 0, time.Minute),
 		within("--shutdown-timeout (GSM_SHUTDOWN_TIMEOUT)", s.ShutdownTimeout, 0, 5*time.Minute),
-		replica("--replica (GSM_REPLICA)", s.Replica),
+		matches("--replica (GSM_REPLICA)", s.Replica, label, "1 to 128 of A-Z a-z 0-9 . _ : -"),
 		within("--metrics-interval (GSM_METRICS_INTERVAL)", s.MetricsInterval, 100*time.Millisecond, 5*time.Minute),
 		within("--metrics-retention (GSM_METRICS_RETENTION)", s.MetricsRetention, time.Hour, 90*24*time.Hour),
 	)
 }
 
+// Authenticated reports whether requests need a credential.
+func (s *Server) Authenticated() bool {
+	return s.Auth == "on" || s.Auth == "auto" && !isLoopback(s.HTTPAddr)
+}
+
+// guarded refuses an API that whoever reaches it may use.
+func (s *Server) guarded() error {
+	const name = "--http-addr (GSM_HTTP_ADDR)"
+	if err := address(name, s.HTTPAddr); err != nil || s.Authenticated() || isLoopback(s.HTTPAddr) {
+		return err
+	}
+	return fmt.Errorf("%s: %q is not a loopback address, and GSM_AUTH=off would let whoever reaches it do everything. "+
+		"Listen on 127.0.0.1 or [::1], or leave out GSM_AUTH and make a key: GSM_ADMIN_KEY, or gsm keys create", name, s.HTTPAddr)
+}
+
 // loopback refuses an address that others than this machine reach.
 func loopback(name, addr, why string) error {
-	host, port, err := net.SplitHostPort(addr)
-	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
-		return fmt.Errorf("%s: %q is not HOST:PORT, like 127.0.0.1:8080", name, addr)
-	}
-	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
-		return nil
+	if err := address(name, addr); err != nil || isLoopback(addr) {
+		return err
 	}
 	return fmt.Errorf("%s: %q is not a loopback address. %s: listen on 127.0.0.1 or [::1], and put a proxy that authenticates in front of it", name, addr, why)
 }
 
-// label is a name that is safe wherever metrics are shown.
-var label = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
+func address(name, addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
+		return fmt.Errorf("%s: %q is not HOST:PORT, like 127.0.0.1:8080", name, addr)
+	}
+	return nil
+}
 
-func replica(name, value string) error {
-	if !label.MatchString(value) {
-		return fmt.Errorf("%s: %q is not a name of 1 to 128 of A-Z a-z 0-9 . _ : -", name, value)
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+// adminKey never repeats the key.
+func adminKey(value string) error {
+	if _, ok := game.ParseSecret(value); value != "" && !ok {
+		return errors.New("--admin-key (GSM_ADMIN_KEY): is not gsm_ID_SECRET, with an ID of 1 to 32 of a-z 0-9 and a secret of 32 to 128 of A-Z a-z 0-9 _ -")
+	}
+	return nil
+}
+
+// minSecretKey is how many characters a secret key has at least: as many as 128 random bits in hexadecimal.
+const minSecretKey = 32
+
+// secretKey never repeats the key.
+func secretKey(value string) error {
+	if value != "" && len(value) < minSecretKey {
+		return fmt.Errorf("--secret-key (GSM_SECRET_KEY): has fewer than %d characters: take random ones, as openssl rand -hex 32 prints them", minSecretKey)
+	}
+	return nil
+}
+
+// Names that are safe wherever they are shown.
+var (
+	label  = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
+	issuer = regexp.MustCompile(`^[A-Za-z0-9._:/-]{1,128}$`)
+)
+
+func matches(name, value string, form *regexp.Regexp, words string) error {
+	if !form.MatchString(value) {
+		return fmt.Errorf("%s: %q is not a name of %s", name, value, words)
 	}
 	return nil
 }

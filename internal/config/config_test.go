@@ -14,7 +14,7 @@ func good() config.Server {
 	return config.Server{
 		HTTPAddr: "127.0.0.1:8080", OpsAddr: "[::1]:0", Database: config.Database{DatabaseURL: "sqlite:gsm.db"}, LogLevel: "info", LogFormat: "auto", Telemetry: "on",
 		RequestTimeout: 10 * time.Second, ShutdownTimeout: 15 * time.Second,
-		Replica: "auto", MetricsInterval: 15 * time.Second, MetricsRetention: 168 * time.Hour,
+		Auth: "auto", TokenIssuer: "gsm", Replica: "auto", MetricsInterval: 15 * time.Second, MetricsRetention: 168 * time.Hour,
 	}
 }
 
@@ -27,8 +27,16 @@ func TestValidate(t *testing.T) {
 	}{
 		{"defaults", func(*config.Server) {}, nil},
 		{"localhost", func(c *config.Server) { c.HTTPAddr = "localhost:1" }, nil},
-		{"every address", func(c *config.Server) { c.HTTPAddr = ":8080" }, []string{"GSM_HTTP_ADDR", "loopback"}},
-		{"another machine's view", func(c *config.Server) { c.HTTPAddr = "0.0.0.0:8080" }, []string{"GSM_HTTP_ADDR", "loopback"}},
+		{"every address", func(c *config.Server) { c.HTTPAddr = ":8080" }, nil},
+		{"authenticated", func(c *config.Server) { c.HTTPAddr, c.Auth = "0.0.0.0:8080", "on" }, nil},
+		{"every address and no authentication", func(c *config.Server) { c.HTTPAddr, c.Auth = ":8080", "off" }, []string{"GSM_HTTP_ADDR", "loopback", "GSM_AUTH", "GSM_ADMIN_KEY", "gsm keys create"}},
+		{"another machine's view", func(c *config.Server) { c.HTTPAddr, c.Auth = "0.0.0.0:8080", "off" }, []string{"GSM_HTTP_ADDR", "loopback"}},
+		{"a name and no authentication", func(c *config.Server) { c.HTTPAddr, c.Auth = "example.com:80", "off" }, []string{"GSM_HTTP_ADDR", "loopback"}},
+		{"a first key", func(c *config.Server) { c.AdminKey = "gsm_ops_" + strings.Repeat("k", 32) }, nil},
+		{"a short first key", func(c *config.Server) { c.AdminKey = "gsm_ops_" + strings.Repeat("k", 31) }, []string{"GSM_ADMIN_KEY", "32 to 128"}},
+		{"a secret key", func(c *config.Server) { c.SecretKey = strings.Repeat("k", 32) }, nil},
+		{"a short secret key", func(c *config.Server) { c.SecretKey = strings.Repeat("k", 31) }, []string{"GSM_SECRET_KEY", "32"}},
+		{"no issuer", func(c *config.Server) { c.TokenIssuer = "" }, []string{"GSM_TOKEN_ISSUER"}},
 		{"a name", func(c *config.Server) { c.OpsAddr = "example.com:80" }, []string{"GSM_OPS_ADDR", "loopback"}},
 		{"no such port", func(c *config.Server) { c.HTTPAddr = "127.0.0.1:99999" }, []string{"HOST:PORT"}},
 		{"no port", func(c *config.Server) { c.HTTPAddr = "127.0.0.1" }, []string{"HOST:PORT"}},
@@ -89,6 +97,9 @@ func TestSecretsAreMarked(t *testing.T) {
 		case "url", "value":
 			marked++
 		case "":
+			if f.Name == "TokenIssuer" {
+				continue // a name that stands in every token
+			}
 			if suspect.MatchString(f.Name) || suspect.MatchString(f.Tag.Get("env")) {
 				t.Errorf("%s sounds like a secret: mark it with the tag secret", f.Name)
 			}
@@ -104,12 +115,37 @@ func TestSecretsAreMarked(t *testing.T) {
 // Every setting can be given by the environment and explains itself.
 func TestEveryFieldIsDocumented(t *testing.T) {
 	t.Parallel()
+	optional := map[string]bool{"AdminKey": true, "SecretKey": true, "OIDCIssuers": true} // nothing without them
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Server]()) {
 		if f.Anonymous {
 			continue
 		}
-		if !strings.HasPrefix(f.Tag.Get("env"), "GSM_") || f.Tag.Get("default") == "" || !strings.HasSuffix(f.Tag.Get("help"), ".") {
+		if !strings.HasPrefix(f.Tag.Get("env"), "GSM_") || f.Tag.Get("default") == "" && !optional[f.Name] || !strings.HasSuffix(f.Tag.Get("help"), ".") {
 			t.Errorf("%s needs an environment variable, a default and a sentence: %s", f.Name, f.Tag)
+		}
+	}
+}
+
+func TestAuthenticated(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		auth, addr string
+		want       bool
+	}{
+		{"auto", "127.0.0.1:8080", false},
+		{"auto", "[::1]:8080", false},
+		{"auto", "localhost:8080", false},
+		{"auto", ":8080", true},
+		{"auto", "0.0.0.0:8080", true},
+		{"auto", "[::]:8080", true},
+		{"auto", "192.0.2.1:8080", true},
+		{"auto", "example.com:8080", true},
+		{"on", "127.0.0.1:8080", true},
+		{"off", "127.0.0.1:8080", false},
+	} {
+		c := config.Server{Auth: test.auth, HTTPAddr: test.addr}
+		if got := c.Authenticated(); got != test.want {
+			t.Errorf("%s on %s: %t", test.auth, test.addr, got)
 		}
 	}
 }

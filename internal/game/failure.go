@@ -21,19 +21,21 @@ type FailureCode string
 
 // The codes of failures.
 const (
-	FailureInternal         FailureCode = "internal"          // an error that nobody named
-	FailurePanic            FailureCode = "panic"             // with the stack in its [Panic]
-	FailureStoreUnavailable FailureCode = "store_unavailable" // the store cannot be reached
-	FailureStoreSlow        FailureCode = "store_slow"        // the store did not answer before the request's deadline
-	FailureBackground       FailureCode = "background"        // a run of a background task; it is tried again
-	FailureComponent        FailureCode = "component_down"    // what /health/detailed found
-	FailureServer           FailureCode = "server"            // a listener
+	FailureInternal         FailureCode = "internal"           // an error that nobody named
+	FailurePanic            FailureCode = "panic"              // with the stack in its [Panic]
+	FailureStoreUnavailable FailureCode = "store_unavailable"  // the store cannot be reached
+	FailureStoreSlow        FailureCode = "store_slow"         // the store did not answer before the request's deadline
+	FailureBackground       FailureCode = "background"         // a run of a background task; it is tried again
+	FailureComponent        FailureCode = "component_down"     // what /health/detailed found
+	FailureServer           FailureCode = "server"             // a listener
+	FailureIssuer           FailureCode = "issuer_unavailable" // an issuer of players' tokens does not answer
 )
 
 // FailureCodes are all codes of failures.
 func FailureCodes() []FailureCode {
 	return []FailureCode{
 		FailureInternal, FailurePanic, FailureStoreUnavailable, FailureStoreSlow, FailureBackground, FailureComponent, FailureServer,
+		FailureIssuer,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"game-session-manager/client"
 	"game-session-manager/internal/api"
+	"game-session-manager/internal/auth"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/observe"
 	"game-session-manager/internal/store"
@@ -52,8 +53,13 @@ func StartOn(t testing.TB, databaseURL string) *Server {
 	players := game.NewPlayers(deps, sessions)
 	registry := prometheus.NewRegistry()
 	logs := observe.NewLogs(t.Output(), observe.LogOptions{Format: observe.FormatText, Level: slog.LevelInfo, Metrics: registry, Now: time.Now})
+	tokens, err := auth.NewSigner(auth.SignerDeps{Issuer: "gsm", Now: time.Now, Log: logs.System})
+	if err != nil {
+		t.Fatalf("making a signing key: %v", err)
+	}
 	rest := api.New(api.Deps{
-		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: "test", RequestTimeout: deps.MaxRequest, Now: time.Now, NewID: newID,
+		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps), Tokens: tokens,
+		Version: "test", RequestTimeout: deps.MaxRequest, Now: time.Now, NewID: newID,
 		Log: logs.System, Failed: observe.NewErrors(logs.Error, registry, time.Now, newID).Report,
 		Checks: []api.Check{{Name: "database", Run: docs.Ping}},
 	})

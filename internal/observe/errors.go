@@ -97,7 +97,7 @@ func (e *Errors) Report(ctx context.Context, f game.Failure) string {
 
 // severity is ERROR for what someone must look at. What passes by itself is a warning.
 func severity(code game.FailureCode) slog.Level {
-	if code == game.FailureStoreSlow || code == game.FailureBackground || code == game.FailureComponent {
+	if code == game.FailureStoreSlow || code == game.FailureBackground || code == game.FailureComponent || code == game.FailureIssuer {
 		return slog.LevelWarn
 	}
 	return slog.LevelError

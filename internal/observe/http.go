@@ -85,17 +85,24 @@ type recorder struct {
 	bytes         int64
 	written       bool
 	code, errorID string // of the problem document, if it was one
+	caller        game.Caller
 }
 
 // NoteProblem tells which problem document the answer is. errorID is empty unless the failure is ours.
 func (w *recorder) NoteProblem(code, errorID string) { w.code, w.errorID = code, errorID }
 
+// NoteCaller tells who asks. Until it is told, that is nobody.
+func (w *recorder) NoteCaller(c game.Caller) { w.caller = c }
+
 // log writes the line about the request.
 func (w *recorder) log(ctx context.Context, log *slog.Logger, method, route string, took time.Duration) {
-	attrs := append(make([]slog.Attr, 0, 8), // on the stack
+	attrs := append(make([]slog.Attr, 0, 9), // on the stack
 		slog.String("method", method), slog.String("route", route), slog.Int("status", w.status),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.Int64("bytes", w.bytes),
-		slog.String("caller", game.CallerFrom(ctx).Name))
+		slog.String("caller", w.caller.Name))
+	if w.caller.ActsAs {
+		attrs = append(attrs, slog.String("act_as", string(w.caller.Player)))
+	}
 	if w.code != "" {
 		attrs = append(attrs, slog.String("code", w.code))
 	}

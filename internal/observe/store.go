@@ -100,6 +100,12 @@ func (s *store) Player(ctx context.Context, project game.ProjectID, id game.Play
 	return s.inner.Player(ctx, project, id)
 }
 
+func (s *store) PlayerByIdentity(ctx context.Context, project game.ProjectID, i game.Identity) (p game.Player, err error) {
+	ctx, o := s.begin(ctx, "get_player_by_identity", "players")
+	defer o.end(ctx, &err)
+	return s.inner.PlayerByIdentity(ctx, project, i)
+}
+
 func (s *store) ReplacePlayer(ctx context.Context, old, next game.Player) (err error) {
 	ctx, o := s.begin(ctx, "replace_player", "players")
 	defer o.end(ctx, &err)
@@ -154,6 +160,54 @@ func (s *store) PurgeClaims(ctx context.Context, now time.Time, limit int) (n in
 	return s.inner.PurgeClaims(ctx, now, limit)
 }
 
+func (s *store) CreateKey(ctx context.Context, k game.Key) (err error) {
+	ctx, o := s.begin(ctx, "create_key", "api_keys")
+	defer o.end(ctx, &err)
+	return s.inner.CreateKey(ctx, k)
+}
+
+func (s *store) Key(ctx context.Context, id game.KeyID) (k game.Key, err error) {
+	ctx, o := s.begin(ctx, "get_key", "api_keys")
+	defer o.end(ctx, &err)
+	return s.inner.Key(ctx, id)
+}
+
+func (s *store) ReplaceKey(ctx context.Context, old, next game.Key) (err error) {
+	ctx, o := s.begin(ctx, "replace_key", "api_keys")
+	defer o.end(ctx, &err)
+	return s.inner.ReplaceKey(ctx, old, next)
+}
+
+func (s *store) DeleteKey(ctx context.Context, old game.Key) (err error) {
+	ctx, o := s.begin(ctx, "delete_key", "api_keys")
+	defer o.end(ctx, &err)
+	return s.inner.DeleteKey(ctx, old)
+}
+
+func (s *store) Keys(ctx context.Context, q game.KeyQuery) (k []game.Key, err error) {
+	ctx, o := s.begin(ctx, "list_keys", "api_keys")
+	defer o.end(ctx, &err)
+	return s.inner.Keys(ctx, q)
+}
+
+func (s *store) CreateSigningKey(ctx context.Context, k game.SigningKey) (err error) {
+	ctx, o := s.begin(ctx, "create_signing_key", "signing_keys")
+	defer o.end(ctx, &err)
+	return s.inner.CreateSigningKey(ctx, k)
+}
+
+func (s *store) SigningKeys(ctx context.Context) (k []game.SigningKey, err error) {
+	ctx, o := s.begin(ctx, "list_signing_keys", "signing_keys")
+	defer o.end(ctx, &err)
+	return s.inner.SigningKeys(ctx)
+}
+
+func (s *store) DeleteSigningKey(ctx context.Context, id string) (err error) {
+	ctx, o := s.begin(ctx, "delete_signing_key", "signing_keys")
+	defer o.end(ctx, &err)
+	return s.inner.DeleteSigningKey(ctx, id)
+}
+
 func (s *store) AppendMetrics(ctx context.Context, m game.MetricsSample) (err error) {
 	ctx, o := s.begin(ctx, "append_metrics", "metrics")
 	defer o.end(ctx, &err)
@@ -188,6 +242,12 @@ func (s *store) ExportClaims(ctx context.Context, after string, limit int) (c []
 	ctx, o := s.begin(ctx, "export_claims", "idempotency")
 	defer o.end(ctx, &err)
 	return s.inner.ExportClaims(ctx, after, limit)
+}
+
+func (s *store) ExportKeys(ctx context.Context, after game.KeyID, limit int) (k []game.Key, err error) {
+	ctx, o := s.begin(ctx, "export_keys", "api_keys")
+	defer o.end(ctx, &err)
+	return s.inner.ExportKeys(ctx, after, limit)
 }
 
 func (s *store) Inspect(ctx context.Context, repair bool, tell func(game.Finding)) (err error) {

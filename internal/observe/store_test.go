@@ -159,7 +159,7 @@ func create(t *testing.T, s game.Store) {
 	t.Helper()
 	deps := game.Deps{Store: s, Now: time.Now, NewID: func() string { return "01a20685-fd35-752a-a43b-bc495aa93f5a" }, MaxRequest: time.Second}
 	players := game.NewPlayers(deps, game.NewSessions(deps))
-	ctx := game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject})
+	ctx := game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject, Scope: game.ScopeServer})
 	if _, err := players.Create(ctx, game.Profile{Username: "alice"}, game.Idempotency{}); err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func storedPlayer(p game.Player) player {
 		}
 	}
 	for _, provider := range slices.Sorted(maps.Keys(p.Identities)) {
-		d.IdentityKeys = append(d.IdentityKeys, provider+":"+p.Identities[provider]) // no provider has a colon
+		d.IdentityKeys = append(d.IdentityKeys, identityKey(provider, p.Identities[provider]))
 	}
 	return d
 }
@@ -301,3 +301,6 @@ func attributeKey(name string, v game.Value) string {
 	}
 	return name + "=s" + text
 }
+
+// identityKey is the form of an identity that is unique in a project. No provider has a colon.
+func identityKey(provider, subject string) string { return provider + ":" + subject }

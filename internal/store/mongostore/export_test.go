@@ -58,6 +58,10 @@ func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 	point.Index = idIndex // which is found without being told
 	return map[string]Plan{
 		"read":          point,
+		"identity":      s.planOf(tb, playersCollection, identityFilter(game.DefaultProject, game.Identity{Provider: "steam", Subject: "x"}), nil, playersByIdentity),
+		"key":           {idIndex, s.planOf(tb, keysCollection, bson.D{{Key: "_id", Value: "x"}}, nil, "").Stages},
+		"keys":          s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, Limit: 10})),
+		"more keys":     s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, After: "x", Limit: 10})),
 		"metrics":       s.planOf(tb, metricsCollection, metricsRange(game.MetricsQuery{To: now}), bson.D{{Key: "_id", Value: 1}}, idIndex),
 		"purge claims":  s.planOf(tb, claimsCollection, bson.D{expired(now)}, nil, claimsByExpiry),
 		"purge metrics": s.planOf(tb, metricsCollection, bson.D{expired(now)}, nil, metricsExpiry),

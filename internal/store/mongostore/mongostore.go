@@ -47,6 +47,8 @@ type Store struct {
 	sessions collection
 	claims   collection
 	metrics  collection
+	keys     collection
+	signing  collection
 	names    *turns
 	noStatus atomic.Bool // the user may not see the state of the replica set
 
