@@ -162,7 +162,7 @@ func onTerminal(t *testing.T, addr string, env ...string) *terminal {
 	}
 	w.resize(t, 80, 24)
 	w.before = w.state(t)
-	w.cmd.Env = append(w.cmd.Env, append([]string{"TERM=xterm-256color", "NO_COLOR="}, env...)...)
+	w.cmd.Env = append(w.cmd.Env, append([]string{"TERM=xterm-256color", "NO_COLOR="}, env...)...) //nolint:misspell // a convention's spelling
 	w.cmd.Stdin, w.cmd.Stdout, w.cmd.Stderr = w.program, w.program, w.program
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := w.cmd.Start(); err != nil {
@@ -288,7 +288,7 @@ func TestTopEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := onTerminal(t, s.opsAddr(), "NO_COLOR=yes")
+			w := onTerminal(t, s.opsAddr(), "NO_COLOR=yes") //nolint:misspell // a convention's spelling
 			if err := end(w); err != nil {
 				t.Fatal(err)
 			}
