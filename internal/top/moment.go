@@ -133,6 +133,16 @@ func (m Moment) value(name string, label ...string) (float64, bool) {
 	return v, ok && !math.IsNaN(v)
 }
 
+// sum adds up a gauge over its labels, and returns false where it was not told.
+func (m Moment) sum(name string) (sum float64, ok bool) {
+	for key, v := range m.values {
+		if key.name == name {
+			sum, ok = sum+v, true
+		}
+	}
+	return sum, ok
+}
+
 // start returns when the process began by its own clock, and false if it does not tell.
 func (m Moment) start() (time.Time, bool) {
 	v, ok := m.value(started)

@@ -84,8 +84,8 @@ func (f Figures) storeFacts() []fact {
 	if f.Commits.Total > 0 {
 		add("per commit", short(f.Writes), calm)
 	}
-	if _, ok := f.value(storeSize); ok {
-		add("size", f.gauge(size, storeSize), calm)
+	if bytes, ok := f.sum(storeSize); ok { // the database and its log
+		add("size", size(bytes), calm)
 	}
 	if free, ok := f.value(diskFree); ok {
 		add("disk free", size(free), badIf(1-free/lowDisk, odd))

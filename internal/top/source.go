@@ -54,12 +54,13 @@ type Group struct {
 
 // Look asks once. What answers and is not gsm is [ErrNotGSM].
 func (s *Source) Look(ctx context.Context) (Look, error) {
+	at := s.now() // as Prometheus takes it: an answer may be long on its way
 	body, err := s.get(ctx, "/metrics", "text/plain;version=0.0.4")
 	if err != nil {
 		return Look{}, err
 	}
 	defer func() { _ = body.Close() }()
-	m, err := Read(io.LimitReader(body, maxAnswer), s.now())
+	m, err := Read(io.LimitReader(body, maxAnswer), at)
 	if err != nil {
 		return Look{}, err
 	}

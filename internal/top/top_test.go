@@ -58,7 +58,8 @@ func busy(n int, start time.Time) string {
 	e.line(`gsm_store_pool_connections{state="idle"}`, 5)
 	e.line(`gsm_store_pool_connections{state="waiting"}`, 1)
 	e.line("gsm_store_up", 1)
-	e.line("gsm_store_size_bytes", 180<<20)
+	e.line(`gsm_store_size_bytes{file="database"}`, 160<<20)
+	e.line(`gsm_store_size_bytes{file="wal"}`, 20<<20)
 	e.line("gsm_store_disk_free_bytes", 100<<20)
 	request := func(method, route, status string, counts ...int) {
 		e.histogram(requests, fmt.Sprintf("method=%q,route=%q,status=%q", method, route, status), counts...)
