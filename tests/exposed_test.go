@@ -115,7 +115,7 @@ func TestMetricsKeepPrometheusRules(t *testing.T) {
 			}
 		}
 	}
-	if histograms != 3 { // of requests, of operations, and of commits or commands
+	if histograms != 4 { // of requests, of operations, of commits or commands, and of background work
 		t.Errorf("%d histograms of durations", histograms)
 	}
 }
