@@ -249,7 +249,7 @@ func TestContract(t *testing.T) {
 	for _, step := range steps {
 		target := step.operation
 		if step.ids != nil {
-			target = strings.NewReplacer("{session_id}", fmt.Sprint(step.ids[0]), "{player_id}", fmt.Sprint(step.ids[len(step.ids)-1])).Replace(target)
+			target = strings.NewReplacer("{session_id}", fmt.Sprint(step.ids[0]), "{key_id}", fmt.Sprint(step.ids[0]), "{player_id}", fmt.Sprint(step.ids[len(step.ids)-1])).Replace(target)
 		}
 		a := s.do(t, target, step.body, step.headers...)
 		if a.status != step.status {
