@@ -67,7 +67,7 @@ func TestTopOnce(t *testing.T) {
 			t.Errorf("%s: %v, want 0 a second and %s in all", name, got, want)
 		}
 	}
-	if got := reported(t, text, "players")[0]; got != "9" && got != "0" { // what was counted may be ten seconds old
+	if got := reported(t, text, "players")[0]; len(got) != 1 || got > "9" { // what was counted may be ten seconds old
 		t.Errorf("%s players", got)
 	}
 	for _, never := range []string{"someone", "else", nobody, "\x1b"} {
