@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// lineBuffer is how many bytes of lines wait at most.
-const lineBuffer = 64 << 10
+// lineBuffer is how many bytes of lines wait at most: as many as a pipe takes whole or not at all (PIPE_BUF of Linux), so that a
+// process that is killed leaves no half of a line.
+const lineBuffer = 4 << 10
 
 // lines gathers log lines for a while, because a write for each of them is much of the cost of a request that is quick.
 type lines struct {
@@ -26,6 +27,11 @@ func newLines(w io.Writer, delay time.Duration) *lines {
 func (l *lines) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(line) > l.out.Available() {
+		if err := l.out.Flush(); err != nil {
+			return 0, err //nolint:wrapcheck // a writer passes errors on as they are
+		}
+	}
 	n, err := l.out.Write(line)
 	switch {
 	case err == nil && l.delay == 0:
@@ -33,7 +39,7 @@ func (l *lines) Write(line []byte) (int, error) {
 	case l.waiting == nil:
 		l.waiting = time.AfterFunc(l.delay, func() { _ = l.flush() }) // nowhere left to tell
 	}
-	return n, err //nolint:wrapcheck // a writer passes errors on as they are
+	return n, err //nolint:wrapcheck // as above
 }
 
 func (l *lines) flush() error {
