@@ -7,6 +7,6 @@ cd /backup
 name=${BACKUP:-$(printf '%s\n' gsm-*.archive.gz | tail -n 1)}
 gzip --test "$name"
 printf 'uri: "%s"\n' "$URI" >/tmp/mongorestore.yaml
-# Users stay as they are: they belong to the cluster's Secret, not to the dump.
-mongorestore --config=/tmp/mongorestore.yaml --gzip --archive="$name" --drop --oplogReplay --nsExclude='admin.*' --nsExclude='config.*'
+# All or nothing: with --oplogReplay no namespace can be left out, so users and passwords come back too, and `up` sets them anew.
+mongorestore --config=/tmp/mongorestore.yaml --gzip --archive="$name" --drop --oplogReplay
 printf 'restored %s\n' "$name"
