@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+VERSION  ?= $(patsubst v%,%,$(shell git describe --tags --always --dirty 2>/dev/null || echo dev))
+COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 FAILURE  ?= long
@@ -19,7 +20,7 @@ run: ## Serve at http://127.0.0.1:8080 with the data in ./gsm.db
 
 .PHONY: build
 build: ## Build bin/gsm, a static binary
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.stamped=$(VERSION)' -o bin/gsm ./cmd/gsm
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.stamped=$(VERSION) -X main.commit=$(COMMIT)' -o bin/gsm ./cmd/gsm
 
 .PHONY: test
 test: ## Run the tests, on MongoDB too if GSM_TEST_MONGODB_URI names one
@@ -88,6 +89,19 @@ dashboards: ## Write Grafana's dashboards anew from deployment/monitoring/grafan
 .PHONY: monitoring-check
 monitoring-check: ## Check rules and dashboards, on MongoDB too if GSM_TEST_MONGODB_URI names one (needs prometheus)
 	cd deployment/monitoring && go vet ./... && go mod tidy -diff && go test -count=1 -timeout 10m -v ./...
+
+# The image's settings, as IMAGE=registry.example/gsm:1 and PLATFORMS=linux/amd64,linux/arm64, are in the script.
+.PHONY: image
+image: ## Build the container image IMAGE, with Docker or buildah
+	deployment/docker/image build
+
+.PHONY: image-archive
+image-archive: ## Build the image and write it to ARCHIVE, as docker save does
+	deployment/docker/image archive $(or $(ARCHIVE),bin/gsm-image.tar)
+
+.PHONY: image-check
+image-check: ## Build the image twice and compare, weigh it, and run it as a strict container does
+	deployment/docker/image check
 
 .PHONY: module
 module: ## Rename the module: make module MODULE=host/owner/name
