@@ -46,8 +46,11 @@ func provisioned(ctx context.Context) error {
 		}
 	}
 	dashboards, err := filepath.Glob(filepath.Join(os.Getenv("GSM_DASHBOARDS"), "*.json"))
-	if err != nil || len(dashboards) < 4 {
-		return fmt.Errorf("%d dashboards: %w", len(dashboards), err)
+	if err != nil {
+		return err
+	}
+	if len(dashboards) < 4 {
+		return fmt.Errorf("there are %d dashboards", len(dashboards))
 	}
 	for _, name := range dashboards {
 		text, err := os.ReadFile(name)
