@@ -62,20 +62,25 @@ func (c *caller) call(ctx context.Context, method, path string, body any, want i
 	return answer, nil
 }
 
-// player registers a player of that name, or reads the one of that id, and prints it.
+// player registers a player of that name, reads the one of that id, or makes sure that there is none. It prints the answer.
 func player(ctx context.Context, args []string) error {
 	if len(args) != 2 {
-		return errors.New("usage: agent player create NAME | read ID")
+		return errors.New("usage: agent player create NAME | read ID | absent ID")
 	}
 	c, err := newCaller()
 	if err != nil {
 		return err
 	}
 	var answer []byte
-	if args[0] == "create" {
+	switch args[0] {
+	case "create":
 		answer, err = c.call(ctx, http.MethodPost, "/players", map[string]string{"username": args[1]}, http.StatusCreated)
-	} else {
+	case "read":
 		answer, err = c.call(ctx, http.MethodGet, "/players/"+args[1], nil, http.StatusOK)
+	case "absent":
+		answer, err = c.call(ctx, http.MethodGet, "/players/"+args[1], nil, http.StatusNotFound)
+	default:
+		err = fmt.Errorf("there is no %s", args[0])
 	}
 	if err != nil {
 		return err
