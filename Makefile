@@ -87,7 +87,7 @@ dashboards: ## Write Grafana's dashboards anew from deployment/monitoring/grafan
 	cd deployment/monitoring && go run ./grafana grafana/dashboards
 
 .PHONY: monitoring-check
-monitoring-check: ## Check rules and dashboards, on MongoDB too if GSM_TEST_MONGODB_URI names one (needs prometheus)
+monitoring-check: ## Check rules and dashboards, on MongoDB too if GSM_TEST_MONGODB_URI names one (needs prometheus and npm)
 	cd deployment/monitoring && go test -count=1 -timeout 10m -v ./...
 
 .PHONY: module

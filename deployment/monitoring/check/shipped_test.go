@@ -95,11 +95,11 @@ func dashboards(t *testing.T) (all []dashboard) {
 // chosen puts in what Grafana puts in for its variables: everything is chosen.
 var chosen = strings.NewReplacer("$namespace", ".*", "$instance", ".*", "$__rate_interval", "30s")
 
-// run runs a program of this folder and fails the test if it fails.
-func run(t *testing.T, name string, args ...string) {
+// run runs a program in a folder and fails the test if it fails.
+func run(t *testing.T, dir, name string, args ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
-	cmd.Dir = root
+	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v: %v\n%s", cmd, err, out)
 	}
@@ -109,9 +109,9 @@ func TestShipped(t *testing.T) {
 	t.Parallel()
 	t.Run("promtool", func(t *testing.T) {
 		t.Parallel()
-		run(t, "promtool", "check", "config", "prometheus/prometheus.yml")
-		run(t, "promtool", append([]string{"check", "rules"}, relative(t, files(t, "prometheus/rules/*.yml"))...)...)
-		run(t, "promtool", append([]string{"test", "rules"}, relative(t, files(t, "prometheus/tests/*.yml"))...)...)
+		run(t, root, "promtool", "check", "config", "prometheus/prometheus.yml")
+		run(t, root, "promtool", append([]string{"check", "rules"}, relative(t, files(t, "prometheus/rules/*.yml"))...)...)
+		run(t, root, "promtool", append([]string{"test", "rules"}, relative(t, files(t, "prometheus/tests/*.yml"))...)...)
 	})
 	t.Run("dashboards are current", current)
 	t.Run("panels", panels)
@@ -141,7 +141,7 @@ func relative(t *testing.T, paths []string) (all []string) {
 
 func current(t *testing.T) {
 	dir := t.TempDir()
-	run(t, "go", "run", "./grafana", dir)
+	run(t, root, "go", "run", "./grafana", dir)
 	for _, path := range files(t, "grafana/dashboards/*.json") {
 		shipped, err := os.ReadFile(path)
 		if err != nil {

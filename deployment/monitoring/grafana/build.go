@@ -204,7 +204,7 @@ func options(kind string) object {
 			"percentChangeColorMode": "standard", "showPercentChange": false, "wideLayout": true,
 		}
 	case "table":
-		return object{"showHeader": true, "cellHeight": "sm"}
+		return object{"frameIndex": 0, "showHeader": true, "cellHeight": "sm"}
 	case "heatmap":
 		return object{
 			"calculate": false, "cellGap": 1, "color": object{"mode": "scheme", "scheme": "Turbo", "steps": 32, "scale": "exponential", "exponent": 0.5, "fill": "dark-orange", "reverse": false},
