@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -89,12 +90,22 @@ func find(listed []absence, q question) *absence {
 	return nil
 }
 
-// questions returns the queries of all panels, the expressions of all records, and of alerts, which are quiet as a rule,
-// what they read.
+// labelValues is what the variables of dashboards ask: the values of a label of some series.
+var labelValues = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
+
+// questions returns the queries of all panels and variables, the expressions of all records, and of alerts, which are quiet
+// as a rule, what they read.
 func questions(t *testing.T) []question {
 	t.Helper()
 	all := map[question]bool{}
 	for _, d := range dashboards(t) {
+		for _, v := range d.Templating.List {
+			if m := labelValues.FindStringSubmatch(v.Definition); m != nil {
+				all[question{d.UID + "/" + v.Name, "group by (" + m[2] + ") (" + choices[1].Replace(m[1]) + ")"}] = true
+			} else if v.Definition != "" {
+				t.Errorf("%s/%s asks something else than label_values: %s", d.UID, v.Name, v.Definition)
+			}
+		}
 		for _, p := range d.Panels {
 			for _, q := range p.Targets {
 				for _, c := range choices {

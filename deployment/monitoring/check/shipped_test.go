@@ -30,7 +30,11 @@ type dashboard struct {
 	UID, Title    string
 	SchemaVersion int
 	Panels        []panel
+	Templating    struct{ List []variable }
 }
+
+// variable is a choice at the top of a dashboard. Definition is empty where it asks nothing.
+type variable struct{ Name, Definition string }
 
 type panel struct {
 	ID                       int
@@ -94,8 +98,8 @@ func dashboards(t *testing.T) (all []dashboard) {
 // choices put in what Grafana puts in for its variables. Outside of Kubernetes nothing has a namespace, and All is all there
 // is to choose; what All finds beside them, both of these must find by themselves.
 var choices = []*strings.Replacer{
-	strings.NewReplacer("$namespace", "", "$instance", ".*", "$__rate_interval", "30s"),
-	strings.NewReplacer("$namespace", namespace, "$instance", ".*", "$__rate_interval", "30s"),
+	strings.NewReplacer("$namespace", "", "$mongodb_namespace", "", "$instance", ".*", "$__rate_interval", "30s"),
+	strings.NewReplacer("$namespace", namespaces["gsm"], "$mongodb_namespace", namespaces["mongodb"], "$instance", ".*", "$__rate_interval", "30s"),
 }
 
 // run runs a program in a folder and fails the test if it fails.

@@ -25,9 +25,10 @@ import (
 const (
 	patience = time.Minute // for what must happen
 	uriEnv   = "GSM_TEST_MONGODB_URI"
-
-	namespace = "games" // of the targets that are told as Kubernetes tells them
 )
+
+// namespaces of the targets of each job that are told as Kubernetes tells them.
+var namespaces = map[string]string{"gsm": "games", "mongodb": "data", "prometheus": "monitoring"}
 
 // What programs log of their addresses.
 var (
@@ -178,7 +179,7 @@ func writeTargets(t *testing.T, dir, job string, addresses []string) {
 	groups := []group{}
 	for i, a := range addresses {
 		pod := fmt.Sprintf("%s-%d", job, i)
-		groups = append(groups, group{Targets: []string{a}}, group{[]string{a}, map[string]string{"namespace": namespace, "pod": pod, "instance": pod}})
+		groups = append(groups, group{Targets: []string{a}}, group{[]string{a}, map[string]string{"namespace": namespaces[job], "pod": pod, "instance": pod}})
 	}
 	text, err := json.Marshal(groups) // which is YAML too
 	if err != nil {
