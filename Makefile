@@ -8,7 +8,8 @@ COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 FAILURE  ?= long
-TOOL := go tool -modfile=tools/go.mod
+TOOL := go tool -modfile=$(CURDIR)/tools/go.mod
+MODULES := . deployment/monitoring
 
 .PHONY: help
 help: ## Show this help
@@ -46,14 +47,14 @@ race: ## Run the tests with the race detector, on MongoDB too if GSM_TEST_MONGOD
 
 .PHONY: lint
 lint: ## Check format, style and module files
-	go vet ./...
-	$(TOOL) golangci-lint fmt --diff
-	$(TOOL) golangci-lint run
-	go mod tidy -diff
+	@for module in $(MODULES); do \
+	  echo "== $$module"; \
+	  (cd $$module && go vet ./... && $(TOOL) golangci-lint fmt --diff && $(TOOL) golangci-lint run && go mod tidy -diff); \
+	done
 
 .PHONY: fmt
 fmt: ## Format the code
-	$(TOOL) golangci-lint fmt
+	@for module in $(MODULES); do (cd $$module && $(TOOL) golangci-lint fmt); done
 
 .PHONY: vuln
 vuln: ## Look for known vulnerabilities (needs the network)
@@ -87,8 +88,8 @@ dashboards: ## Write Grafana's dashboards anew from deployment/monitoring/grafan
 	cd deployment/monitoring && go run ./grafana grafana/dashboards
 
 .PHONY: monitoring-check
-monitoring-check: ## Check rules and dashboards, on MongoDB too if GSM_TEST_MONGODB_URI names one (needs prometheus)
-	cd deployment/monitoring && go vet ./... && go mod tidy -diff && go test -count=1 -timeout 10m -v ./...
+monitoring-check: ## Check rules and dashboards, on MongoDB too if GSM_TEST_MONGODB_URI names one (needs prometheus and npm)
+	cd deployment/monitoring && go test -count=1 -timeout 10m -v ./...
 
 # The image's settings, as IMAGE=registry.example/gsm:1 and PLATFORMS=linux/amd64,linux/arm64, are in the script.
 .PHONY: image
