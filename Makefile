@@ -104,6 +104,14 @@ image-archive: ## Build the image and write it to ARCHIVE, as docker save does
 image-check: ## Build the image twice and compare, weigh it, and run it as a strict container does
 	deployment/docker/image check
 
+.PHONY: kubernetes-validate
+kubernetes-validate: ## Compare the manifests with Kubernetes' schemas (needs kubectl, shellcheck, and kubeconform or GSM_K8S_TOOLS)
+	deployment/kubernetes/check/validate
+
+.PHONY: kubernetes-check
+kubernetes-check: ## Run the manifests on a real cluster, of kind or of GSM_K8S_TOOLS, and see that they hold (some ten minutes)
+	deployment/kubernetes/check/run $(OVERLAYS)
+
 .PHONY: module
 module: ## Rename the module: make module MODULE=host/owner/name
 	@test -n "$(MODULE)" || { echo "say MODULE=host/owner/name" >&2; exit 2; }
