@@ -33,6 +33,8 @@ func mayImport() map[string][]string {
 		"internal/config":                     {"internal/game"},
 		"internal/auth":                       {"internal/game"},
 		"tests":                               {},
+
+		"deployment/kubernetes/check/agent": {},
 	}
 }
 
