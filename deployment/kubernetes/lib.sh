@@ -10,7 +10,7 @@ say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
 # usage prints the comment at the top of the script.
-usage() { sed -n '2,/^source /{/^#/s/^# \{0,1\}//p}' "${0##*/}"; }
+usage() { awk 'NR > 1 && !/^#|^$/ {exit} NR > 1 && !/^# shellcheck/ {sub(/^# ?/, ""); print}' "${0##*/}"; }
 
 k() { kubectl --context "$context" --request-timeout=30s "$@"; }
 
