@@ -1,53 +1,92 @@
 package observe
 
 import (
-	"bufio"
+	"bytes"
 	"io"
 	"sync"
 	"time"
 )
 
-// lineBuffer is how many bytes of lines wait at most: as many as a pipe takes whole or not at all (PIPE_BUF of Linux), so that a
-// process that is killed leaves no half of a line.
-const lineBuffer = 4 << 10
+const (
+	// lineChunk is how many bytes are written at a time: as many as a pipe takes whole or not at all (PIPE_BUF of Linux), so that
+	// a process that is killed leaves no half of a line. A line that is longer goes alone.
+	lineChunk = 4 << 10
+	// linesEnough is how many bytes wait for others at most,
+	linesEnough = 32 << 10
+	// linesMost is how many there may be while what is read by nobody, or slowly, takes no more: loggers wait then.
+	linesMost = 256 << 10
+)
 
-// lines gathers log lines for a while, because a write for each of them is much of the cost of a request that is quick.
+// lines gathers log lines for a while, and writes them where no request waits: a write for each of them is much of the cost of a
+// request that is quick, and all requests would wait for the one whose write the disk holds up.
 type lines struct {
-	delay   time.Duration // 0 for none
+	delay time.Duration // 0 for none
+
+	writing sync.Mutex // before mu
+	out     io.Writer
+	written []byte // the buffer that waiting had before
+
 	mu      sync.Mutex
-	out     *bufio.Writer
-	waiting *time.Timer // set while lines wait
+	waiting []byte
+	timer   *time.Timer // nil before the first line that waits
 }
 
-func newLines(w io.Writer, delay time.Duration) *lines {
-	return &lines{delay: delay, out: bufio.NewWriterSize(w, lineBuffer)}
-}
+func newLines(w io.Writer, delay time.Duration) *lines { return &lines{delay: delay, out: w} }
 
-// Write implements [io.Writer].
+// Write implements [io.Writer]. It tells of an error if the line does not wait.
 func (l *lines) Write(line []byte) (int, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(line) > l.out.Available() {
-		if err := l.out.Flush(); err != nil {
-			return 0, err //nolint:wrapcheck // a writer passes errors on as they are
-		}
+	before := len(l.waiting)
+	l.waiting = append(l.waiting, line...)
+	after := len(l.waiting)
+	if before == 0 && l.delay > 0 {
+		l.wake()
 	}
-	n, err := l.out.Write(line)
+	l.mu.Unlock()
 	switch {
-	case err == nil && l.delay == 0:
-		err = l.out.Flush()
-	case l.waiting == nil:
-		l.waiting = time.AfterFunc(l.delay, func() { _ = l.flush() }) // nowhere left to tell
+	case l.delay == 0, after >= linesMost:
+		return len(line), l.flush()
+	case before < linesEnough && after >= linesEnough:
+		go func() { _ = l.flush() }() // nowhere left to tell
 	}
-	return n, err //nolint:wrapcheck // as above
+	return len(line), nil
 }
 
-func (l *lines) flush() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.waiting != nil {
-		l.waiting.Stop()
-		l.waiting = nil
+// wake has lines written that begin to wait now; l.mu is locked.
+func (l *lines) wake() {
+	if l.timer == nil {
+		l.timer = time.AfterFunc(l.delay, func() { _ = l.flush() }) // nowhere left to tell
+		return
 	}
-	return l.out.Flush() //nolint:wrapcheck // as above
+	l.timer.Reset(l.delay)
+}
+
+// flush writes what waits. When it returns, so is what another flush took before.
+func (l *lines) flush() error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	text := l.waiting
+	l.waiting = l.written[:0]
+	l.mu.Unlock()
+	l.written = text
+	for len(text) > 0 {
+		n := wholeLines(text)
+		if _, err := l.out.Write(text[:n]); err != nil {
+			return err //nolint:wrapcheck // a writer passes errors on as they are
+		}
+		text = text[n:]
+	}
+	return nil
+}
+
+// wholeLines returns how many bytes of the text are to be written together.
+func wholeLines(text []byte) int {
+	if len(text) <= lineChunk {
+		return len(text)
+	}
+	if n := bytes.LastIndexByte(text[:lineChunk], '\n'); n >= 0 {
+		return n + 1
+	}
+	return bytes.IndexByte(text, '\n') + 1
 }
