@@ -54,7 +54,7 @@ type LogOptions struct {
 func NewLogs(w io.Writer, o LogOptions) *Logs {
 	options := &slog.HandlerOptions{Level: o.Level}
 	out := newLines(w, o.Delay)
-	var h slog.Handler = slog.NewJSONHandler(out, options)
+	var h slog.Handler = newJSONHandler(out, options)
 	if o.Format == FormatText {
 		h = slog.NewTextHandler(out, options)
 	}
