@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"game-session-manager/internal/game"
 )
@@ -39,7 +40,7 @@ func HTTP(log *slog.Logger, m Meter) func(http.Handler) http.Handler {
 	all := newTable(func(k answers) observed {
 		return observed{
 			durations.WithLabelValues(k.method, k.route, strconv.Itoa(k.status)),
-			log.Handler().WithAttrs([]slog.Attr{slog.String("method", k.method), slog.String("route", k.route), slog.Int("status", k.status)}),
+			withoutContext(log.Handler()).WithAttrs([]slog.Attr{slog.String("method", k.method), slog.String("route", k.route), slog.Int("status", k.status)}),
 		}
 	})
 
@@ -58,7 +59,7 @@ func HTTP(log *slog.Logger, m Meter) func(http.Handler) http.Handler {
 				if rec.code != "" {
 					problems.WithLabelValues(route, rec.code).Inc()
 				}
-				rec.log(r.Context(), o.lines, end, took)
+				rec.log(r.Context(), o.lines, span, end, took)
 				endRequest(span, r, rec.status, rec.code)
 			}()
 			next.ServeHTTP(rec, r)
@@ -113,13 +114,13 @@ func (w *recorder) NoteProblem(code, errorID string) { w.code, w.errorID = code,
 // NoteCaller tells who asks. Until it is told, that is nobody.
 func (w *recorder) NoteCaller(c game.Caller) { w.caller = c }
 
-// log writes the line about the request. It makes the record itself: a logger would look for the line of code that called it and for the
-// time, and a record allocates from the sixth attribute on.
-func (w *recorder) log(ctx context.Context, lines slog.Handler, end time.Time, took time.Duration) {
+// log writes the line about the request. It makes the record itself, with the ids: a logger would look for the line of code that called
+// it, for the time, and in the whole of the context for what is not there.
+func (w *recorder) log(ctx context.Context, lines slog.Handler, span trace.Span, end time.Time, took time.Duration) {
 	if !lines.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	line := slog.NewRecord(end, slog.LevelInfo, "request", 0)
+	line := slog.NewRecord(end.UTC(), slog.LevelInfo, "request", 0)
 	line.AddAttrs(slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.Int64("bytes", w.bytes),
 		slog.String("caller", w.caller.Name))
 	if w.caller.ActsAs {
@@ -130,6 +131,12 @@ func (w *recorder) log(ctx context.Context, lines slog.Handler, end time.Time, t
 	}
 	if w.errorID != "" {
 		line.AddAttrs(slog.String("error_id", w.errorID))
+	}
+	if id := game.RequestIDFrom(ctx); id != "" {
+		line.AddAttrs(slog.String(requestIDAttr, id))
+	}
+	if span != nil && span.SpanContext().HasTraceID() {
+		line.AddAttrs(slog.String(traceIDAttr, span.SpanContext().TraceID().String()))
 	}
 	_ = lines.Handle(ctx, line) // nowhere left to tell
 }
