@@ -17,6 +17,9 @@ const (
 	linesMost = 256 << 10
 )
 
+// plainSize is how many bytes a plain line has, about.
+const plainSize = 300
+
 // lines gathers log lines for a while, and writes them where no request waits: a write for each of them is much of the cost of a
 // request that is quick, and all requests would wait for the one whose write the disk holds up.
 type lines struct {
@@ -24,11 +27,28 @@ type lines struct {
 
 	writing sync.Mutex // before mu
 	out     io.Writer
-	written []byte // the buffer that waiting had before
+	written batch // what waiting was before, to be used again
 
 	mu      sync.Mutex
-	waiting []byte
+	waiting batch
 	timer   *time.Timer // nil before the first line that waits
+}
+
+// batch is lines that are written together: first the text, then the plain ones.
+type batch struct {
+	text  []byte
+	plain []plainLine
+}
+
+func (b *batch) size() int { return len(b.text) + plainSize*len(b.plain) }
+
+// make makes text of all.
+func (b *batch) make() {
+	for i := range b.plain {
+		b.text = b.plain[i].append(b.text)
+	}
+	clear(b.plain) // of what it refers to
+	b.plain = b.plain[:0]
 }
 
 func newLines(w io.Writer, delay time.Duration) *lines { return &lines{delay: delay, out: w} }
@@ -36,20 +56,34 @@ func newLines(w io.Writer, delay time.Duration) *lines { return &lines{delay: de
 // Write implements [io.Writer]. It tells of an error if the line does not wait.
 func (l *lines) Write(line []byte) (int, error) {
 	l.mu.Lock()
-	before := len(l.waiting)
-	l.waiting = append(l.waiting, line...)
-	after := len(l.waiting)
+	before := l.waiting.size()
+	l.waiting.make()
+	l.waiting.text = append(l.waiting.text, line...)
+	return len(line), l.added(before)
+}
+
+// add adds a plain line as Write adds one that is text.
+func (l *lines) add(line plainLine) error {
+	l.mu.Lock()
+	before := l.waiting.size()
+	l.waiting.plain = append(l.waiting.plain, line)
+	return l.added(before)
+}
+
+// added has what waits written in time, and unlocks l.mu. There were so many bytes before.
+func (l *lines) added(before int) error {
+	after := l.waiting.size()
 	if before == 0 && l.delay > 0 {
 		l.wake()
 	}
 	l.mu.Unlock()
 	switch {
 	case l.delay == 0, after >= linesMost:
-		return len(line), l.flush()
+		return l.flush()
 	case before < linesEnough && after >= linesEnough:
 		go func() { _ = l.flush() }() // nowhere left to tell
 	}
-	return len(line), nil
+	return nil
 }
 
 // wake has lines written that begin to wait now; l.mu is locked.
@@ -66,10 +100,11 @@ func (l *lines) flush() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.mu.Lock()
-	text := l.waiting
-	l.waiting = l.written[:0]
+	l.waiting, l.written = l.written, l.waiting
 	l.mu.Unlock()
-	l.written = text
+	l.written.make()
+	text := l.written.text
+	l.written.text = text[:0]
 	for len(text) > 0 {
 		n := wholeLines(text)
 		if _, err := l.out.Write(text[:n]); err != nil {

@@ -60,9 +60,11 @@ func (o operation) end(ctx context.Context, err *error) {
 	if took >= slowOperation {
 		level = slog.LevelWarn
 	}
-	s.log.LogAttrs(ctx, level, "store operation",
-		slog.String("operation", o.name), slog.String("collection", o.collection),
-		slog.String("result", result), slog.Float64("duration_ms", float64(took.Microseconds())/1000))
+	if s.log.Enabled(ctx, level) {
+		s.log.LogAttrs(ctx, level, "store operation",
+			slog.String("operation", o.name), slog.String("collection", o.collection),
+			slog.String("result", result), slog.Float64("duration_ms", float64(took.Microseconds())/1000))
+	}
 	endOperation(o.span, result)
 }
 
