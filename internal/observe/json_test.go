@@ -26,7 +26,8 @@ func TestJSONLinesAreThoseOfTheLibrary(t *testing.T) {
 		rapid.Map(text, slog.StringValue), rapid.Map(number, slog.Float64Value), rapid.Map(rapid.Int64(), slog.Int64Value),
 		rapid.SampledFrom([]slog.Value{
 			slog.BoolValue(true), slog.DurationValue(time.Second), slog.Uint64Value(math.MaxUint64), slog.AnyValue([]string{"a"}),
-			slog.GroupValue(slog.Int("in", 1)), slog.GroupValue(), slog.AnyValue(nil), {},
+			slog.GroupValue(slog.Int("in", 1)), slog.GroupValue(), slog.AnyValue(nil),
+			{},
 		}))
 	attrs := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) slog.Attr {
 		return slog.Attr{Key: rapid.OneOf(rapid.StringMatching(`[a-z_]{1,9}`), text).Draw(t, "key"), Value: value.Draw(t, "value")}
