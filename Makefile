@@ -103,6 +103,25 @@ image-archive: ## Build the image and write it to ARCHIVE, as docker save does
 image-check: ## Build the image twice and compare, weigh it, and run it as a strict container does
 	deployment/docker/image check
 
+COMPOSE := docker compose --file deployment/docker/compose.yaml
+
+.PHONY: compose-up
+compose-up: ## Run gsm, MongoDB, Prometheus and Grafana in Docker, with data that stays
+	deployment/docker/secrets
+	@test -n "$${GSM_IMAGE:-}" || IMAGE=gsm:local deployment/docker/image build
+	$(COMPOSE) up --detach --wait --wait-timeout 300
+	@echo "the API      http://127.0.0.1:$${GSM_PORT:-8080}/docs, with GSM_ADMIN_KEY of deployment/docker/.env"
+	@echo "dashboards   http://127.0.0.1:$${GRAFANA_PORT:-3000}, as admin with GRAFANA_PASSWORD of it"
+	@echo "Prometheus   http://127.0.0.1:$${PROMETHEUS_PORT:-9090}/targets"
+
+.PHONY: compose-check
+compose-check: ## Ask what compose-up has started whether it works
+	deployment/docker/compose-check
+
+.PHONY: compose-down
+compose-down: ## Stop them; the data stays in Docker's volumes
+	$(COMPOSE) down
+
 .PHONY: module
 module: ## Rename the module: make module MODULE=host/owner/name
 	@test -n "$(MODULE)" || { echo "say MODULE=host/owner/name" >&2; exit 2; }
