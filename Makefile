@@ -9,6 +9,9 @@ FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 FAILURE  ?= long
 TOOL := go tool -modfile=tools/go.mod
+# Not among tools/go.mod: they do not build with the versions of what they share with the linters.
+ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+GORELEASER := go run github.com/goreleaser/goreleaser/v2@v2.16.0
 
 .PHONY: help
 help: ## Show this help
@@ -50,6 +53,13 @@ lint: ## Check format, style and module files
 	$(TOOL) golangci-lint fmt --diff
 	$(TOOL) golangci-lint run
 	go mod tidy -diff
+
+.PHONY: workflow-check
+workflow-check: ## Check GitHub's workflows, and that what they use is pinned
+	$(ACTIONLINT)
+	@if grep -rnE '^ *-? *uses: [^.]' .github deployment/github-actions | grep -vE '@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+$$'; then \
+	  echo "pin these to a commit, with the version in a comment" >&2; exit 1; \
+	fi
 
 .PHONY: fmt
 fmt: ## Format the code
@@ -99,6 +109,10 @@ image: ## Build the container image IMAGE, with Docker or buildah
 image-archive: ## Build the image and write it to ARCHIVE, as docker save does
 	deployment/docker/image archive $(or $(ARCHIVE),bin/gsm-image.tar)
 
+.PHONY: image-push
+image-push: ## Push the image for both platforms to IMAGE under each tag of TAGS, and print its digest
+	@deployment/docker/image push
+
 .PHONY: image-check
 image-check: ## Build the image twice and compare, weigh it, and run it as a strict container does
 	deployment/docker/image check
@@ -118,9 +132,24 @@ compose-up: ## Run gsm, MongoDB, Prometheus and Grafana in Docker, with data tha
 compose-check: ## Ask what compose-up has started whether it works
 	deployment/docker/compose-check
 
+.PHONY: compose-logs
+compose-logs: ## Show how they are, and what they said last
+	$(COMPOSE) ps --all
+	$(COMPOSE) logs --no-color --tail 50
+
 .PHONY: compose-down
 compose-down: ## Stop them; the data stays in Docker's volumes
 	$(COMPOSE) down
+
+.PHONY: release-notes
+release-notes: ## Print the section of VERSION in the changelog
+	@awk -v want="$(VERSION)" '/^## / {on = ($$2 == want || $$2 == "[" want "]"); next} on' CHANGELOG.md | sed '/./,$$!d' | \
+	  grep . || { echo "CHANGELOG.md has no section $(VERSION)" >&2; exit 1; }
+
+.PHONY: release-check
+release-check: ## Build the binaries of a release for every platform, and publish nothing
+	$(GORELEASER) check
+	$(GORELEASER) release --snapshot --clean
 
 .PHONY: module
 module: ## Rename the module: make module MODULE=host/owner/name
