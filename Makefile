@@ -8,7 +8,8 @@ COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 FAILURE  ?= long
-TOOL := go tool -modfile=tools/go.mod
+TOOL := go tool -modfile=$(CURDIR)/tools/go.mod
+MODULES := . deployment/monitoring
 # Not among tools/go.mod: they do not build with the versions of what they share with the linters.
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GORELEASER := go run github.com/goreleaser/goreleaser/v2@v2.16.0
@@ -49,10 +50,10 @@ race: ## Run the tests with the race detector, on MongoDB too if GSM_TEST_MONGOD
 
 .PHONY: lint
 lint: ## Check format, style and module files
-	go vet ./...
-	$(TOOL) golangci-lint fmt --diff
-	$(TOOL) golangci-lint run
-	go mod tidy -diff
+	@for module in $(MODULES); do \
+	  echo "== $$module"; \
+	  (cd $$module && go vet ./... && $(TOOL) golangci-lint fmt --diff && $(TOOL) golangci-lint run && go mod tidy -diff); \
+	done
 
 .PHONY: workflow-check
 workflow-check: ## Check GitHub's workflows, and that what they use is pinned
@@ -63,7 +64,7 @@ workflow-check: ## Check GitHub's workflows, and that what they use is pinned
 
 .PHONY: fmt
 fmt: ## Format the code
-	$(TOOL) golangci-lint fmt
+	@for module in $(MODULES); do (cd $$module && $(TOOL) golangci-lint fmt); done
 
 .PHONY: vuln
 vuln: ## Look for known vulnerabilities (needs the network)
@@ -97,8 +98,8 @@ dashboards: ## Write Grafana's dashboards anew from deployment/monitoring/grafan
 	cd deployment/monitoring && go run ./grafana grafana/dashboards
 
 .PHONY: monitoring-check
-monitoring-check: ## Check rules and dashboards, on MongoDB too if GSM_TEST_MONGODB_URI names one (needs prometheus)
-	cd deployment/monitoring && go vet ./... && go mod tidy -diff && go test -count=1 -timeout 10m -v ./...
+monitoring-check: ## Check rules and dashboards, on MongoDB too if GSM_TEST_MONGODB_URI names one (needs prometheus and npm)
+	cd deployment/monitoring && go test -count=1 -timeout 10m -v ./...
 
 # The image's settings, as IMAGE=registry.example/gsm:1 and PLATFORMS=linux/amd64,linux/arm64, are in the script.
 .PHONY: image
@@ -150,6 +151,14 @@ release-notes: ## Print the section of VERSION in the changelog
 release-check: ## Build the binaries of a release for every platform, and publish nothing
 	$(GORELEASER) check
 	$(GORELEASER) release --snapshot --clean
+
+.PHONY: kubernetes-validate
+kubernetes-validate: ## Compare the manifests with Kubernetes' schemas (needs kubectl, shellcheck, and kubeconform or GSM_K8S_TOOLS)
+	deployment/kubernetes/check/validate
+
+.PHONY: kubernetes-check
+kubernetes-check: ## Run the manifests on a real cluster, of kind or of GSM_K8S_TOOLS, and see that they hold (some ten minutes)
+	deployment/kubernetes/check/run $(OVERLAYS)
 
 .PHONY: module
 module: ## Rename the module: make module MODULE=host/owner/name

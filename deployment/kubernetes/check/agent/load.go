@@ -62,26 +62,48 @@ func (c *caller) call(ctx context.Context, method, path string, body any, want i
 	return answer, nil
 }
 
-// player registers a player of that name, or reads the one of that id, and prints it.
+// player registers a player of that name, reads the one of that id, or makes sure that there is none. It prints the answer. Reads wait
+// for a database that is on its way back.
 func player(ctx context.Context, args []string) error {
 	if len(args) != 2 {
-		return errors.New("usage: agent player create NAME | read ID")
+		return errors.New("usage: agent player create NAME | read ID | absent ID")
 	}
 	c, err := newCaller()
 	if err != nil {
 		return err
 	}
 	var answer []byte
-	if args[0] == "create" {
+	switch args[0] {
+	case "create":
 		answer, err = c.call(ctx, http.MethodPost, "/players", map[string]string{"username": args[1]}, http.StatusCreated)
-	} else {
-		answer, err = c.call(ctx, http.MethodGet, "/players/"+args[1], nil, http.StatusOK)
+	case "read":
+		answer, err = c.read(ctx, args[1], http.StatusOK)
+	case "absent":
+		answer, err = c.read(ctx, args[1], http.StatusNotFound)
+	default:
+		err = fmt.Errorf("there is no %s", args[0])
 	}
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%s\n", answer)
 	return nil
+}
+
+func (c *caller) read(ctx context.Context, id string, want int) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		answer, err := c.call(ctx, http.MethodGet, "/players/"+id, nil, want)
+		if err == nil {
+			return answer, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // load sends RATE requests a second for SECONDS, each fifth of them a write, and fails if one of them is lost. When it has begun it
@@ -113,15 +135,14 @@ func load(ctx context.Context) error {
 
 	results := &results{failures: map[string]int{}}
 	var requests sync.WaitGroup
-	tick := time.NewTicker(time.Second / time.Duration(rate))
-	defer tick.Stop()
 	fmt.Println("begun")
 	begin := time.Now()
 	for i := range rate * seconds {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-tick.C:
+		// By the clock, so that the rate stays when a machine is too busy to be on time.
+		case <-time.After(time.Until(begin.Add(time.Duration(i) * time.Second / time.Duration(rate)))):
 		}
 		requests.Go(func() {
 			start := time.Now()

@@ -21,7 +21,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: agent probe|player|load|grafana [ARGUMENT]…")
+		return fmt.Errorf("usage: agent probe|player|load|targets|grafana [ARGUMENT]…")
 	}
 	switch command, rest := args[0], args[1:]; command {
 	case "probe":
@@ -30,8 +30,8 @@ func run(ctx context.Context, args []string) error {
 		return player(ctx, rest)
 	case "load":
 		return load(ctx)
-	case "get":
-		return get(ctx, rest)
+	case "targets":
+		return targets(ctx, rest)
 	case "grafana":
 		return grafana(ctx)
 	default:

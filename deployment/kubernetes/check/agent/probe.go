@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"strings"
 	"time"
 )
@@ -79,27 +77,4 @@ func connect(ctx context.Context, address string) error {
 		return err
 	}
 	return conn.Close()
-}
-
-// get prints what each URL answers.
-func get(ctx context.Context, urls []string) error {
-	for _, url := range urls {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-		if err != nil {
-			return err
-		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return err
-		}
-		body, err := io.ReadAll(resp.Body)
-		if err := errors.Join(err, resp.Body.Close()); err != nil {
-			return err
-		}
-		if resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s: %s\n%s", url, resp.Status, body)
-		}
-		fmt.Printf("%s\n", body)
-	}
-	return nil
 }
