@@ -56,8 +56,9 @@ lint: ## Check format, style and module files
 	done
 
 .PHONY: workflow-check
-workflow-check: ## Check GitHub's workflows, and that what they use is pinned
+workflow-check: ## Check GitHub's workflows, that what they use is pinned, and the scripts of the image (needs shellcheck)
 	$(ACTIONLINT)
+	shellcheck deployment/docker/{image,image-run,offline-bases,secrets,compose-check} deployment/github-actions/deploy/{revision,rollback}
 	@if grep -rnE '^ *-? *uses: [^.]' .github deployment/github-actions | grep -vE '@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+$$'; then \
 	  echo "pin these to a commit, with the version in a comment" >&2; exit 1; \
 	fi
