@@ -8,9 +8,9 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   mkdir -p "$PGDATA"
   chmod 0700 "$PGDATA"
   initdb --pgdata="$PGDATA" --username="$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") --encoding=UTF8 --locale=C.UTF-8
-  cat >>"$PGDATA/postgresql.conf" <<'CONF'
+  cat >>"$PGDATA/postgresql.conf" <<CONF
 listen_addresses = '*'
-unix_socket_directories = '/var/run/postgresql'
+unix_socket_directories = '${PGHOST:-/var/run/postgresql}'
 shared_preload_libraries = 'pg_cron,pg_documentdb_core,pg_documentdb'
 cron.database_name = 'postgres'
 CONF

@@ -23,7 +23,9 @@ const deadline = Date.now() + 10 * 60 * 1000;
 function patiently(what, attempt) {
   for (;;) {
     try {
-      return attempt();
+      // Not returned at once: mongosh awaits what is assigned, and this is to be caught here.
+      const result = attempt();
+      return result;
     } catch (failure) {
       if (Date.now() > deadline) {
         throw failure;
@@ -54,11 +56,8 @@ patiently('wait for the primary', () => {
   }
 });
 
-for (const user of users) {
-  if (admin.getUser(user.user)) {
-    admin.updateUser(user.user, {pwd: user.pwd, roles: user.roles});
-  } else {
-    admin.createUser(user);
-  }
-  print(`user ${user.user}`);
+for (const {user, pwd, roles} of users) {
+  const exists = admin.runCommand({usersInfo: user}).users.length > 0;
+  admin.runCommand(exists ? {updateUser: user, pwd, roles} : {createUser: user, pwd, roles});
+  print(`user ${user}`);
 }

@@ -23,7 +23,12 @@ func grafana(ctx context.Context) error {
 		}
 		fmt.Fprintln(w, `{"database":"ok","version":"a stand-in"}`)
 	})
-	server := &http.Server{Addr: ":3000", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	return serve(ctx, ":3000", mux)
+}
+
+// serve serves until the context ends.
+func serve(ctx context.Context, address string, handler http.Handler) error {
+	server := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		<-ctx.Done()
 		_ = server.Close()

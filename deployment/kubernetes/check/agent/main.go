@@ -1,5 +1,5 @@
 // Command agent is what the check of the manifests runs inside the cluster: a caller of the API, a probe of network policies,
-// and the named stand-in for Grafana. It has no part in what is shipped.
+// and the named stand-ins for Grafana, mongosh and mongodb_exporter. It has no part in what is shipped.
 package main
 
 import (
@@ -21,7 +21,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: agent probe|player|load|targets|grafana [ARGUMENT]…")
+		return fmt.Errorf("usage: agent probe|player|load|targets|grafana|mongosh|exporter [ARGUMENT]…")
 	}
 	switch command, rest := args[0], args[1:]; command {
 	case "probe":
@@ -34,6 +34,10 @@ func run(ctx context.Context, args []string) error {
 		return targets(ctx, rest)
 	case "grafana":
 		return grafana(ctx)
+	case "mongosh":
+		return mongosh(ctx, rest)
+	case "exporter":
+		return exporter(ctx)
 	default:
 		return fmt.Errorf("there is no %s", command)
 	}
