@@ -74,7 +74,7 @@ func (c *serveCmd) Run(s streams) error {
 	sampler := observe.NewSampler(docs, registry, service.Replica, c.MetricsRetention, time.Now)
 	defer takeLastSample(sampler, failures)
 	work := append(append(tasks(c, docs, players, sampler), access.tasks...), tellSuppressed(logs))
-	background := keeper.New(observe.Background(logs.System, registry, failures.Report), time.Now, newID, traced(traces, work)...)
+	background := keeper.New(observe.Background(logs.System, watch.meter, failures.Report, names(work)...), time.Now, newID, traced(traces, work)...)
 
 	rest := api.New(api.Deps{
 		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps),
@@ -180,6 +180,13 @@ func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe
 			return err
 		}},
 	}
+}
+
+func names(tasks []keeper.Task) (names []string) {
+	for _, t := range tasks {
+		names = append(names, t.Name)
+	}
+	return names
 }
 
 // traced gives each run of the background work a trace of its own.

@@ -1,6 +1,8 @@
 // Initiates the replica set and makes the users, as far as that has not been done. It sets the passwords and roles anew, so that
 // a change of the Secret arrives here.
-const host = 'mongodb-0.mongodb.data-namespace.svc.cluster.local:27017';
+
+// The member's address, by which clients reach it too.
+const host = process.env.MONGODB_HOST ?? 'mongodb-0.mongodb.data-namespace.svc.cluster.local:27017';
 const {ROOT_PASSWORD, GSM_PASSWORD, EXPORTER_PASSWORD, BACKUP_PASSWORD} = process.env;
 const users = [
   {user: 'gsm', pwd: GSM_PASSWORD, roles: [
