@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -21,7 +22,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: agent probe|player|load|targets|grafana|mongosh|exporter [ARGUMENT]…")
+		return errors.New("usage: agent probe|player|load|targets|grafana|mongosh|exporter [ARGUMENT]…")
 	}
 	switch command, rest := args[0], args[1:]; command {
 	case "probe":

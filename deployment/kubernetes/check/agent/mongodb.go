@@ -57,7 +57,7 @@ func exporter(ctx context.Context) error {
 		return errors.New("MONGODB_URI has no password")
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "a stand-in") })
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "mongodb_exporter_stand_in 1") })
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { answer(w, "a stand-in") })
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) { answer(w, "mongodb_exporter_stand_in 1") })
 	return serve(ctx, ":9216", mux)
 }
