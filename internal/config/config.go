@@ -27,9 +27,14 @@ func (d *Database) Validate() error {
 
 // Server is the configuration of "gsm serve".
 type Server struct {
-	HTTPAddr string `env:"GSM_HTTP_ADDR"        default:"127.0.0.1:8080" help:"Where the API listens. Port 0 takes a free one, which the log tells."`
-	OpsAddr  string `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where Prometheus metrics (/metrics) and profiles (/debug/pprof/) are."`
+	HTTPAddr    string `env:"GSM_HTTP_ADDR"        default:"127.0.0.1:8080" help:"Where the API listens. Port 0 takes a free one, which the log tells."`
+	OpsAddr     string `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where Prometheus metrics (/metrics) and profiles (/debug/pprof/) are."`
+	OpsPublic   bool   `env:"GSM_OPS_PUBLIC"   default:"false" help:"Whether that may be an address that other machines reach: a network policy or a firewall guards it then."`
+	TLSCert     string `env:"GSM_TLS_CERT"     default:"" help:"A file with the certificate of the API's listener and those above it, in PEM. It is read again when it changes. Without it there is no TLS."`
+	TLSKey      string `env:"GSM_TLS_KEY"      default:"" help:"The file with its key, in PEM."`
+	CORSOrigins string `env:"GSM_CORS_ORIGINS" default:"" help:"Origins of the web pages that may call the API, exactly and with commas between: https://a.example,https://b.example. Needs authentication."`
 	Database
+	Limits
 	LogLevel        string        `env:"GSM_LOG_LEVEL"        default:"info"            enum:"debug,info,warn,error" help:"The least level of lines that are logged: debug, info, warn or error. Debug shows each operation of the database."`
 	LogFormat       string        `env:"GSM_LOG_FORMAT"       default:"auto"            enum:"auto,json,text"        help:"The form of log lines on standard output: json, text, or auto, which is text on a terminal and json elsewhere."`
 	RequestTimeout  time.Duration `env:"GSM_REQUEST_TIMEOUT"  default:"10s"  help:"How long a request may take, 1s to 60s; the same in every process on one database."`
@@ -44,9 +49,13 @@ type Server struct {
 // Validate tells everything that is wrong, one problem a line.
 func (s *Server) Validate() error {
 	return errors.Join(
-		loopback("--http-addr (GSM_HTTP_ADDR)", s.HTTPAddr, "There is no authentication, so that whoever reaches the API may do everything"),
-		loopback("--ops-addr (GSM_OPS_ADDR)", s.OpsAddr, "Metrics and profiles are not for everyone"),
+		loopback("--http-addr (GSM_HTTP_ADDR)", s.HTTPAddr, "There is no authentication, so that whoever reaches the API may do everything: "+
+			"listen on 127.0.0.1 or [::1], and put a proxy that authenticates in front of it"),
+		s.ops(),
+		s.tls(),
+		s.cors(),
 		s.Database.Validate(),
+		s.Limits.validate(s.RequestTimeout),
 		within("--request-timeout (GSM_REQUEST_TIMEOUT)", s.RequestTimeout, time.Second, time.Minute),
 		within("--shutdown-delay (GSM_SHUTDOWN_DELAY)", s.ShutdownDelay, 0, time.Minute),
 		within("--shutdown-timeout (GSM_SHUTDOWN_TIMEOUT)", s.ShutdownTimeout, 0, 5*time.Minute),
@@ -56,16 +65,34 @@ func (s *Server) Validate() error {
 	)
 }
 
-// loopback refuses an address that others than this machine reach.
+// ops refuses an address of the ops listener that other machines reach, unless somebody said that it is guarded.
+func (s *Server) ops() error {
+	const name = "--ops-addr (GSM_OPS_ADDR)"
+	if s.OpsPublic {
+		_, err := hostOf(name, s.OpsAddr)
+		return err
+	}
+	return loopback(name, s.OpsAddr, "Metrics and profiles are not for everyone: listen on 127.0.0.1 or [::1], or set GSM_OPS_PUBLIC=true (--ops-public) where a network policy or a firewall guards it")
+}
+
+// loopback refuses an address that others than this machine reach, and says why and what to do.
 func loopback(name, addr, why string) error {
-	host, port, err := net.SplitHostPort(addr)
-	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
-		return fmt.Errorf("%s: %q is not HOST:PORT, like 127.0.0.1:8080", name, addr)
+	host, err := hostOf(name, addr)
+	if err != nil {
+		return err
 	}
 	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil
 	}
-	return fmt.Errorf("%s: %q is not a loopback address. %s: listen on 127.0.0.1 or [::1], and put a proxy that authenticates in front of it", name, addr, why)
+	return fmt.Errorf("%s: %q is not a loopback address. %s", name, addr, why)
+}
+
+func hostOf(name, addr string) (string, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
+		return "", fmt.Errorf("%s: %q is not HOST:PORT, like 127.0.0.1:8080", name, addr)
+	}
+	return host, nil
 }
 
 // label is a name that is safe wherever metrics are shown.
