@@ -16,8 +16,8 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// opsHandler serves what operators look at: metrics and profiles.
-func opsHandler(reg *prometheus.Registry) http.Handler {
+// opsHandler serves what operators look at: metrics and profiles. Unless it is public it answers its own machine only.
+func opsHandler(reg *prometheus.Registry, public bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -25,6 +25,9 @@ func opsHandler(reg *prometheus.Registry) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	if public {
+		return mux
+	}
 	return api.LocalOnly(mux, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "This listener answers to its own machine only.", http.StatusForbidden)
 	}))

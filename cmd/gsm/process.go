@@ -19,11 +19,9 @@ import (
 
 // Limits of connections.
 const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 30 * time.Second
-	writeTimeout      = 2 * time.Minute // a profile of the ops listener takes as long as it is asked to
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 16 << 10
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 16 << 10
+	profileTimeout = 2 * time.Minute // a profile of the ops listener takes as long as it is asked to
 )
 
 // process is what runs: the servers and the background work.
@@ -41,16 +39,32 @@ type server struct {
 	http     *http.Server
 }
 
-func newServer(name string, l net.Listener, h http.Handler, log *slog.Logger) server {
+// newServer returns a server that cuts off callers who take longer than read to send a header, or longer than write to take
+// an answer. Bodies have a deadline of their own: see [api.Limits].
+func newServer(name string, l net.Listener, h http.Handler, read, write time.Duration, log *slog.Logger) server {
 	return server{name, l, &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
+		ReadHeaderTimeout: read,
+		ReadTimeout:       read + write, // net/http cancels what is still worked on then
+		WriteTimeout:      write,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.With("category", "system").Handler(), slog.LevelDebug), // of callers' mistakes
 	}}
+}
+
+func (s *server) serve() error {
+	if s.http.TLSConfig != nil {
+		return s.http.ServeTLS(s.listener, "", "")
+	}
+	return s.http.Serve(s.listener)
+}
+
+func (s *server) scheme() string {
+	if s.http.TLSConfig != nil {
+		return "https"
+	}
+	return "http"
 }
 
 // run serves until ctx ends or a server fails, then shuts down in order: readiness first, so that nothing new is sent
@@ -62,14 +76,14 @@ func (p *process) run(ctx context.Context) error {
 	g.Go(func() error { return p.background.Run(background) })
 	for _, s := range []server{p.rest, p.ops} {
 		g.Go(func() error {
-			if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := s.serve(); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serving %s: %w", s.name, err)
 			}
 			return nil
 		})
-		p.log.Info("listening", "category", "system", "listener", s.name, "address", s.listener.Addr().String())
+		p.log.Info("listening", "category", "system", "listener", s.name, "address", s.listener.Addr().String(), "scheme", s.scheme())
 	}
-	p.log.Info("started", "category", "system", "version", version(), "docs", "http://"+p.rest.listener.Addr().String()+"/docs")
+	p.log.Info("started", "category", "system", "version", version(), "docs", p.rest.scheme()+"://"+p.rest.listener.Addr().String()+"/docs")
 	<-ctx.Done()
 
 	p.log.Info("stopping", "category", "system")

@@ -12,11 +12,14 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/term"
 
 	"game-session-manager/internal/api"
+	"game-session-manager/internal/config"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/keeper"
+	"game-session-manager/internal/limits"
 	"game-session-manager/internal/observe"
 	"game-session-manager/internal/store"
 )
@@ -32,6 +35,10 @@ func (c *serveCmd) Run(s streams) error {
 	log := observe.NewLogger(s.out, logFormat(c.LogFormat, s.out), logLevel(c.LogLevel))
 	registry := observe.NewRegistry(version())
 
+	tlsConfig, err := newTLS(c.TLSCert, c.TLSKey, time.Now, log)
+	if err != nil {
+		return err
+	}
 	// The addresses come first: one that is taken is told before the database is touched.
 	apiListener, err := listen(ctx, "--http-addr (GSM_HTTP_ADDR)", c.HTTPAddr)
 	if err != nil {
@@ -68,6 +75,7 @@ func (c *serveCmd) Run(s streams) error {
 
 	rest := api.New(api.Deps{
 		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: version(), RequestTimeout: c.RequestTimeout,
+		Limits: apiLimits(c, registry), Authenticates: c.Authenticates(), Origins: c.Origins(),
 		Now: time.Now, NewID: newID, Log: log, Observe: observe.HTTP(log, registry, time.Now),
 		Checks: []api.Check{
 			{Name: "database", Run: docs.Ping},
@@ -78,9 +86,25 @@ func (c *serveCmd) Run(s streams) error {
 
 	p := process{
 		log: log, config: c.Server, api: rest, background: background,
-		rest: newServer("api", apiListener, rest, log), ops: newServer("ops", opsListener, opsHandler(registry), log),
+		rest: newServer("api", apiListener, rest, c.ReadTimeout, c.WriteTimeout, log),
+		ops:  newServer("ops", opsListener, opsHandler(registry, c.OpsPublic), c.ReadTimeout, profileTimeout, log),
 	}
+	p.rest.http.TLSConfig = tlsConfig
 	return p.run(ctx)
+}
+
+// apiLimits are the bounds of callers.
+func apiLimits(c *serveCmd, reg prometheus.Registerer) api.Limits {
+	rate := func(r config.Rate) limits.Rate {
+		return limits.Rate{PerSecond: float64(r.PerSecond), Burst: r.Burst}
+	}
+	limited, shed := observe.Limits(reg)
+	return api.Limits{
+		Rates:    map[limits.Class]limits.Rate{limits.Server: rate(c.RateServer), limits.Player: rate(c.RatePlayer)},
+		InFlight: c.MaxInFlight, HeaderBytes: maxHeaderBytes,
+		ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: idleTimeout,
+		OnLimited: limited, OnShed: shed,
+	}
 }
 
 // gcPercent lets the heap grow to five times of what is in use, which is a few megabytes, before it is collected: requests leave

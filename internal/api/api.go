@@ -19,6 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/limits"
 )
 
 // basePath is where the versioned API begins.
@@ -43,9 +44,14 @@ type Deps struct {
 	Version string
 	// RequestTimeout is how long a request may take.
 	RequestTimeout time.Duration
-	Now            func() time.Time
-	NewID          func() string
-	Log            *slog.Logger
+	Limits         Limits
+	// Authenticates says that callers prove who they are. While they do not, the API answers its own machine only.
+	Authenticates bool
+	// Origins are the web pages that may call, such as https://a.example. There are none without authentication.
+	Origins []string
+	Now     func() time.Time
+	NewID   func() string
+	Log     *slog.Logger
 	// Observe wraps the handler inside the request's context and outside the recovery from panics; nil for nothing.
 	Observe func(http.Handler) http.Handler
 }
@@ -55,6 +61,8 @@ type API struct {
 	Deps
 	handler  http.Handler
 	huma     huma.API
+	callers  *limits.Callers
+	inFlight *limits.InFlight
 	started  time.Time
 	stopping atomic.Bool
 }
@@ -65,17 +73,17 @@ var strictCasing = sync.OnceFunc(func() { huma.ValidateStrictCasing = true })
 // New returns the API.
 func New(d Deps) *API {
 	strictCasing()
-	a := &API{Deps: d, started: d.Now()}
+	a := &API{Deps: d, started: d.Now(), callers: limits.NewCallers(d.Limits.Rates, d.Now), inFlight: limits.NewInFlight(d.Limits.InFlight, queueWait)}
 	mux := http.NewServeMux()
 	a.huma = humago.New(mux, a.config())
 	a.routes()
 	a.documentation(mux)
 
-	h := a.recover(LocalOnly(a.unmatched(mux), http.HandlerFunc(a.misdirected)))
+	h := a.recover(a.reachable(a.unmatched(mux)))
 	if d.Observe != nil {
 		h = d.Observe(h)
 	}
-	a.handler = a.identify(h)
+	a.handler = a.identify(secured(a.crossOrigin(a.shed(h))))
 	return a
 }
 
@@ -85,6 +93,7 @@ func (a *API) config() huma.Config {
 	c.Tags = []*huma.Tag{
 		{Name: "players", Description: "Who plays."},
 		{Name: "sessions", Description: "Lobbies, matches, rooms: what is open, who holds a seat, what state it is in."},
+		{Name: "limits", Description: "What callers must keep to."},
 		{Name: "metrics", Description: "What the service did, and how things stood."},
 		{Name: "health", Description: "How the service is."},
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"game-session-manager/internal/game"
 )
@@ -72,12 +73,19 @@ func (a *API) recover(next http.Handler) http.Handler {
 func (a *API) unmatched(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, pattern := mux.Handler(r)
-		if p := check(r, pattern != ""); p != nil {
+		p := oversized(r)
+		if p == nil {
+			p = a.rate(w.Header(), r)
+		}
+		if p == nil {
+			p = check(r, pattern != "")
+		}
+		if p != nil {
 			r.Pattern = pattern // for whoever measures
 			a.writeProblem(w, p)
 			return
 		}
-		r.Body = brokenOff{r.Body}
+		r.Body = brokenOff{r.Body, w}
 		mux.ServeHTTP(&unmatchedWriter{ResponseWriter: w, api: a, request: r}, r)
 	})
 }
@@ -90,11 +98,20 @@ func (a *API) misdirected(w http.ResponseWriter, r *http.Request) {
 
 // brokenOff ends a body that breaks off with a byte that no JSON ends with, so that it is refused as the broken JSON that
 // it is, even where what came of it is whole. huma would tell it as a fault of ours.
-type brokenOff struct{ io.ReadCloser }
+//
+// It also lifts the deadline that huma sets for a body once the body is there: net/http would take it for a caller who went
+// away, and cancel a request that is still worked on.
+type brokenOff struct {
+	io.ReadCloser
+	w http.ResponseWriter
+}
 
 // Read implements [io.Reader].
 func (b brokenOff) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		_ = http.NewResponseController(b.w).SetReadDeadline(time.Time{}) // of a connection that has none there is nothing to lift
+	}
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, err //nolint:wrapcheck // a reader passes errors on as they are
 	}
@@ -105,7 +122,8 @@ func (b brokenOff) Read(p []byte) (int, error) {
 	return n, io.EOF
 }
 
-// unmatchedWriter replaces the plain text that the mux writes where it has no route.
+// unmatchedWriter replaces the plain text that the mux writes where it has no route, what it answers to paths that it would
+// clean, and what the pages of the documentation say of files that are not there.
 type unmatchedWriter struct {
 	http.ResponseWriter
 	api      *API
@@ -115,13 +133,14 @@ type unmatchedWriter struct {
 
 func (w *unmatchedWriter) WriteHeader(status int) {
 	ctx := w.request.Context()
+	routed := w.request.Pattern != ""
 	switch {
-	case w.request.Pattern != "":
-	case status == http.StatusNotFound:
+	case status == http.StatusTemporaryRedirect, status == http.StatusNotFound && w.Header().Get("Content-Type") != problemType:
 		w.replaced = true
-		w.api.writeProblem(w.ResponseWriter, newProblem(ctx, status, "not_found", "Nothing is at this path. /docs lists what is."))
+		w.Header().Del("Location")
+		w.api.writeProblem(w.ResponseWriter, newProblem(ctx, http.StatusNotFound, "not_found", "Nothing is at this path. /docs lists what is."))
 		return
-	case status == http.StatusMethodNotAllowed:
+	case status == http.StatusMethodNotAllowed && !routed:
 		w.replaced = true
 		w.api.writeProblem(w.ResponseWriter, newProblem(ctx, status, "method_not_allowed",
 			"This path takes other methods: "+w.Header().Get("Allow")+"."))
