@@ -45,7 +45,7 @@ func newServer(name string, l net.Listener, h http.Handler, read, write time.Dur
 	return server{name, l, &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: read,
-		ReadTimeout:       read + write, // net/http cancels what is still worked on then
+		ReadTimeout:       2 * read, // the header and the body
 		WriteTimeout:      write,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,

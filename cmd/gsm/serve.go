@@ -75,7 +75,7 @@ func (c *serveCmd) Run(s streams) error {
 
 	rest := api.New(api.Deps{
 		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: version(), RequestTimeout: c.RequestTimeout,
-		Limits: apiLimits(c, registry), Authenticates: c.Authenticates(), Origins: c.Origins(),
+		Limits: apiLimits(c, registry), Authenticates: c.Authenticated(), Origins: c.Origins(),
 		Now: time.Now, NewID: newID, Log: log, Observe: observe.HTTP(log, registry, time.Now),
 		Checks: []api.Check{
 			{Name: "database", Run: docs.Ping},

@@ -22,9 +22,28 @@ const maxDepth = 32
 
 // strictJSON reads JSON that is UTF-8 and has no name twice, and names of fields in their exact case. With [checkTree] that
 // is I-JSON (RFC 7493): what is stored is what was sent, or the caller hears of it.
-var strictJSON = huma.Format{
-	Marshal:   func(w io.Writer, v any) error { return jsonv2.MarshalWrite(w, v, jsonv2.Deterministic(true)) },
-	Unmarshal: unmarshal,
+var strictJSON = huma.Format{Marshal: marshal, Unmarshal: unmarshal}
+
+// marshal writes an answer. That its caller is gone or does not take it is no failure: huma would panic, as over a fault of
+// ours, and nobody is left to be told.
+func marshal(w io.Writer, v any) error {
+	to := &taker{Writer: w}
+	if err := jsonv2.MarshalWrite(to, v, jsonv2.Deterministic(true)); err != nil && !to.gone {
+		return err //nolint:wrapcheck // the package's own
+	}
+	return nil
+}
+
+// taker notes that what is written to it is not taken.
+type taker struct {
+	io.Writer
+	gone bool
+}
+
+func (t *taker) Write(b []byte) (int, error) {
+	n, err := t.Writer.Write(b)
+	t.gone = t.gone || err != nil
+	return n, err //nolint:wrapcheck // a writer passes errors on as they are
 }
 
 func unmarshal(data []byte, v any) error {

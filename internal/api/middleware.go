@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
-	"time"
 
 	"game-session-manager/internal/game"
 )
@@ -85,7 +84,7 @@ func (a *API) unmatched(mux *http.ServeMux) http.Handler {
 			a.writeProblem(w, p)
 			return
 		}
-		r.Body = brokenOff{r.Body, w}
+		r.Body = brokenOff{r.Body}
 		mux.ServeHTTP(&unmatchedWriter{ResponseWriter: w, api: a, request: r}, r)
 	})
 }
@@ -98,20 +97,11 @@ func (a *API) misdirected(w http.ResponseWriter, r *http.Request) {
 
 // brokenOff ends a body that breaks off with a byte that no JSON ends with, so that it is refused as the broken JSON that
 // it is, even where what came of it is whole. huma would tell it as a fault of ours.
-//
-// It also lifts the deadline that huma sets for a body once the body is there: net/http would take it for a caller who went
-// away, and cancel a request that is still worked on.
-type brokenOff struct {
-	io.ReadCloser
-	w http.ResponseWriter
-}
+type brokenOff struct{ io.ReadCloser }
 
 // Read implements [io.Reader].
 func (b brokenOff) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
-		_ = http.NewResponseController(b.w).SetReadDeadline(time.Time{}) // of a connection that has none there is nothing to lift
-	}
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, err //nolint:wrapcheck // a reader passes errors on as they are
 	}
@@ -138,6 +128,7 @@ func (w *unmatchedWriter) WriteHeader(status int) {
 	case status == http.StatusTemporaryRedirect, status == http.StatusNotFound && w.Header().Get("Content-Type") != problemType:
 		w.replaced = true
 		w.Header().Del("Location")
+		w.Header()["Content-Security-Policy"] = noContent
 		w.api.writeProblem(w.ResponseWriter, newProblem(ctx, http.StatusNotFound, "not_found", "Nothing is at this path. /docs lists what is."))
 		return
 	case status == http.StatusMethodNotAllowed && !routed:

@@ -81,7 +81,7 @@ func (s *Server) cors() error {
 			wrong = append(wrong, fmt.Errorf("%s: %q is not an origin, like https://game.example: in lower case, without a path and without *", name, o))
 		}
 	}
-	if len(s.Origins()) > 0 && !s.Authenticates() {
+	if len(s.Origins()) > 0 && !s.Authenticated() {
 		wrong = append(wrong, fmt.Errorf("%s: without authentication no web page may call, because it could do everything: turn authentication on, or leave the origins out", name))
 	}
 	return errors.Join(wrong...)
@@ -94,5 +94,5 @@ func (s *Server) tls() error {
 	return nil
 }
 
-// Authenticates reports whether callers have to prove who they are.
-func (s *Server) Authenticates() bool { return false }
+// Authenticated reports whether requests need a credential.
+func (s *Server) Authenticated() bool { return false }
