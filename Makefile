@@ -11,7 +11,7 @@ TOOL := go tool -modfile=tools/go.mod
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Serve at http://127.0.0.1:8080 with the data in ./gsm.db
@@ -66,6 +66,10 @@ bench: ## Measure the embedded store, and gsm on the MongoDB of GSM_TEST_MONGODB
 	else \
 	  echo "gsm on MongoDB is not measured: set GSM_TEST_MONGODB_URI to the URL of a server"; \
 	fi
+
+.PHONY: bench-overload
+bench-overload: ## Measure what is answered under ten times of what can be
+	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^BenchmarkOverload$$' -benchtime 1x ./tests
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME

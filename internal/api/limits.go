@@ -19,7 +19,7 @@ const (
 )
 
 // queueWait is how long a request waits for another to be done before it is shed.
-const queueWait = 250 * time.Millisecond
+const queueWait = time.Second
 
 // Limits are the bounds that are configured.
 type Limits struct {

@@ -14,7 +14,7 @@ type InFlight struct {
 }
 
 // QueueFactor is how many requests may wait for each that is worked on.
-const QueueFactor = 4
+const QueueFactor = 8
 
 // NewInFlight returns an InFlight for so many requests at once, of which others wait at most so long; nil, which lets
 // everything in, for 0.
