@@ -79,7 +79,7 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 // What is too much at once is refused at once, probes answer, and afterwards all is well.
 func TestOverload(t *testing.T) {
 	t.Parallel()
-	s := start(t, withArgs("--max-in-flight=1"))
+	s := start(t, withArgs("--max-in-flight=1", "--request-timeout=4s"))
 	holder := s.dial(t, halfABody) // which works on a request for as long as its body does not come
 	eventually(t, "the one place is taken", func() bool {
 		return strings.Contains(s.metrics(t), "\ngsm_http_requests_in_flight 1\n")

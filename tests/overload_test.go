@@ -20,7 +20,7 @@ import (
 const (
 	overloadFactor  = 10   // how many times of what can be answered is asked for
 	overloadClients = 16   // who ask one request after the other, for the peak
-	overloadConns   = 2000 // over which the overload comes; what finds all of them busy is not asked
+	overloadConns   = 4000 // over which the overload comes; what finds all of them busy is not asked
 	overloadRounds  = 5
 	overloadRound   = 2 * time.Second
 	overloadStored  = 100 // sessions, all of which a request lists: asking must be much cheaper than answering

@@ -18,9 +18,6 @@ const (
 	maxHeaderLines = 100
 )
 
-// queueWait is how long a request waits for another to be done before it is shed.
-const queueWait = time.Second
-
 // Limits are the bounds that are configured.
 type Limits struct {
 	Rates    map[limits.Class]limits.Rate // of callers

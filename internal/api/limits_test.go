@@ -210,6 +210,7 @@ func TestShedding(t *testing.T) {
 	var shed atomic.Int64
 	working, done := make(chan struct{}, 100), make(chan struct{})
 	url := serve(t, func(d *api.Deps) {
+		d.RequestTimeout = 4 * time.Second // and half of it is waited
 		d.Limits = api.Limits{InFlight: 1, OnShed: func() { shed.Add(1) }}
 		d.Observe = func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

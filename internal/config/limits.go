@@ -11,7 +11,7 @@ import (
 
 // Limits is what bounds callers.
 type Limits struct {
-	MaxInFlight  int           `env:"GSM_MAX_IN_FLIGHT" default:"256" help:"How many requests are worked on at once, up to 100000; eight times as many wait for a second at most, the rest is answered 503. 0 is no limit."`
+	MaxInFlight  int           `env:"GSM_MAX_IN_FLIGHT" default:"256" help:"How many requests are worked on at once, up to 100000; eight times as many wait for half the request timeout at most, the rest is answered 503. 0 is no limit."`
 	RateServer   Rate          `env:"GSM_RATE_SERVER"   default:"1000:2000" help:"How often one API key may ask: requests a second, and at once. 0 is no limit. Without authentication there is none."`
 	RatePlayer   Rate          `env:"GSM_RATE_PLAYER"   default:"50:100" help:"The same for one player's token."`
 	ReadTimeout  time.Duration `env:"GSM_READ_TIMEOUT"  default:"5s"  help:"How long a caller may take to send the header of a request, and again for its body; 100ms to 1m."`
