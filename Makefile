@@ -11,7 +11,7 @@ TOOL := go tool -modfile=tools/go.mod
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Serve at http://127.0.0.1:8080 with the data in ./gsm.db
@@ -59,8 +59,9 @@ vuln: ## Look for known vulnerabilities (needs the network)
 	$(TOOL) govulncheck ./...
 
 .PHONY: bench
-bench: ## Measure the embedded store, and gsm on the MongoDB of GSM_TEST_MONGODB_URI beside a bare handler
+bench: ## Measure the embedded store, what telemetry costs, and gsm on the MongoDB of GSM_TEST_MONGODB_URI beside a bare handler
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/store/sqlitestore
+	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^BenchmarkTelemetry$$' -benchtime 1x ./tests
 	@if [ -n "$${GSM_TEST_MONGODB_URI:-}" ]; then \
 	  GSM_TEST_ENGINE=mongodb go test -run '^$$' -bench '^BenchmarkMongoDB$$' -benchtime 1x ./tests; \
 	else \
@@ -84,10 +85,18 @@ fuzz: ## Run each fuzz target for FUZZTIME
 docs: ## Write docs/openapi.yaml and docs/configuration.md anew from the program
 	go test ./tests -run '^TestDocs' -update
 
+.PHONY: dashboards
+dashboards: ## Write Grafana's dashboards anew from deployment/monitoring/grafana
+	cd deployment/monitoring && go run ./grafana grafana/dashboards
+
+.PHONY: monitoring-check
+monitoring-check: ## Check rules and dashboards, on MongoDB too if GSM_TEST_MONGODB_URI names one (needs prometheus)
+	cd deployment/monitoring && go vet ./... && go mod tidy -diff && go test -count=1 -timeout 10m -v ./...
+
 .PHONY: module
 module: ## Rename the module: make module MODULE=host/owner/name
 	@test -n "$(MODULE)" || { echo "say MODULE=host/owner/name" >&2; exit 2; }
 	old=$$(go list -m); \
-	git ls-files '*.go' '*.yml' 'tools/go.mod' | xargs sed -i "s#\b$$old\b#$(MODULE)#g"; \
+	git ls-files '*.go' '*.yml' 'tools/go.mod' 'deployment/monitoring/go.mod' | xargs sed -i "s#\b$$old\b#$(MODULE)#g"; \
 	go mod edit -module "$(MODULE)"; \
 	go build ./...

@@ -170,6 +170,12 @@ func (c *Client) try(ctx context.Context, q *call, out any) error {
 	req.Header = q.header.Clone()
 	req.Header.Set("User-Agent", c.agent)
 	req.Header.Set("Accept", mediaJSON)
+	if c.bearer != nil {
+		req.Header.Set("Authorization", "Bearer "+c.bearer())
+	}
+	if c.actAs != "" {
+		req.Header.Set("X-Act-As-Player", string(c.actAs))
+	}
 
 	res, err := c.http.Do(req)
 	if err != nil {

@@ -26,10 +26,13 @@ type Client struct {
 	Players  *Players
 	Sessions *Sessions
 	Metrics  *Metrics
+	Keys     *Keys
 
 	base      string // without a slash at its end
 	http      *http.Client
 	agent     string
+	bearer    func() string
+	actAs     PlayerID
 	retries   int
 	first     time.Duration
 	longest   time.Duration
@@ -54,6 +57,17 @@ func WithBackoff(first, longest time.Duration) Option {
 
 // WithUserAgent names the program in the server's log.
 func WithUserAgent(name string) Option { return func(c *Client) { c.agent = name } }
+
+// WithToken sends an API key or a player's token with each request. Use it with https only, except on one machine.
+func WithToken(token string) Option {
+	return func(c *Client) { c.bearer = func() string { return token } }
+}
+
+// WithTokens is [WithToken] for tokens that change: the function is called before each request, by many goroutines at once.
+func WithTokens(token func() string) Option { return func(c *Client) { c.bearer = token } }
+
+// WithActAs has a server key act as a player, with that player's rights only.
+func WithActAs(player PlayerID) Option { return func(c *Client) { c.actAs = player } }
 
 // WithMaxAnswer sets the size in bytes beyond which an answer is refused.
 func WithMaxAnswer(n int64) Option { return func(c *Client) { c.maxAnswer = n } }
@@ -86,7 +100,7 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 		return nil, errors.New("client: WithMaxAnswer: must be positive")
 	}
 	c.http = unredirected(c.http)
-	c.Players, c.Sessions, c.Metrics = &Players{c}, &Sessions{c}, &Metrics{c}
+	c.Players, c.Sessions, c.Metrics, c.Keys = &Players{c}, &Sessions{c}, &Metrics{c}, &Keys{c}
 	return c, nil
 }
 

@@ -142,7 +142,7 @@ func TestError(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(http.StatusConflict)
-		_, _ = w.Write([]byte(`{"title":"Conflict","status":409,"code":"invalid_state_transition","detail":"No way.","request_id":"r-1",
+		_, _ = w.Write([]byte(`{"title":"Conflict","status":409,"code":"invalid_state_transition","detail":"No way.","request_id":"r-1","error_id":"e-1",
 			"errors":[{"location":"body.status","message":"is late"},{"location":"body.x","message":"is odd"}],
 			"from":"ended","to":"open","allowed":[]}`))
 	})
@@ -152,16 +152,19 @@ func TestError(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	want := &client.Error{
-		Status: 409, Code: "invalid_state_transition", Message: "No way.", RequestID: "r-1",
+		Status: 409, Code: "invalid_state_transition", Message: "No way.", RequestID: "r-1", ErrorID: "e-1",
 		Fields: []client.FieldError{{"body.status", "is late"}, {"body.x", "is odd"}},
 		Extras: map[string]any{"from": "ended", "to": "open", "allowed": []any{}},
 	}
 	if !reflect.DeepEqual(e, want) {
 		t.Errorf("got %+v, want %+v", e, want)
 	}
-	const text = "409 invalid_state_transition: No way. [body.status is late, body.x is odd] (request r-1)"
+	const text = "409 invalid_state_transition: No way. [body.status is late, body.x is odd] (request r-1, error e-1)"
 	if e.Error() != text {
 		t.Errorf("got %s, want %s", e, text)
+	}
+	if f := (&client.Error{Status: 404, Code: "not_found", Message: "No.", RequestID: "r-1"}); f.Error() != "404 not_found: No. (request r-1)" {
+		t.Errorf("a refusal reads %s", f)
 	}
 	if errors.Is(&client.Error{}, &game.Error{}) {
 		t.Error("an error without a code is every failure without a code")

@@ -7,7 +7,7 @@
 //		Settings: client.Settings{MaxPlayers: 4, Mode: "ranked"},
 //		HostID:   &alice.ID,
 //	})
-//	lobby, err = c.Sessions.Join(ctx, lobby.ID, client.JoinRequest{PlayerID: bob.ID})
+//	joined, err := c.Sessions.Join(ctx, lobby.ID, client.JoinRequest{PlayerID: bob.ID})
 //	if errors.Is(err, client.ErrSessionFull) {
 //		…
 //	}

@@ -19,6 +19,16 @@ var (
 	ErrValidation          = game.ErrValidation
 	ErrIdempotencyKeyReuse = game.ErrIdempotencyKeyReuse
 
+	ErrUnauthenticated = game.ErrUnauthenticated
+	ErrForbidden       = game.ErrForbidden
+	ErrNotHost         = game.ErrNotHost
+	ErrKeyNotFound     = game.ErrKeyNotFound
+	ErrKeyOver         = game.ErrKeyOver
+
+	ErrNoTokens          = game.ErrNoTokens
+	ErrPlayerUnknown     = game.ErrPlayerUnknown
+	ErrIssuerUnavailable = game.ErrIssuerUnavailable
+
 	ErrPlayerNotFound  = game.ErrPlayerNotFound
 	ErrUsernameTaken   = game.ErrUsernameTaken
 	ErrIdentityTaken   = game.ErrIdentityTaken
@@ -39,8 +49,9 @@ var (
 	ErrStoreUnavailable = game.ErrStoreUnavailable
 
 	// These are about the request and not about what it asks for. A Client causes none of them on a server of its own
-	// version, except ErrPayloadTooLarge by what it is given, ErrNotFound by a wrong base URL, and ErrRateLimited and
-	// ErrOverloaded by what is asked for at once, after tries that waited as long as they were told.
+	// version, except ErrPayloadTooLarge by what it is given, ErrNotFound by a wrong base URL, ErrTooManyFailures by
+	// wrong credentials, and ErrRateLimited and ErrOverloaded by what is asked for at once, after tries that waited as long as
+	// they were told.
 	ErrNotFound             = &game.Error{Code: "not_found", Message: "The server has nothing at this path."}
 	ErrMalformedURL         = &game.Error{Code: "malformed_url", Message: "The path or the query is not good UTF-8."}
 	ErrCrossOrigin          = &game.Error{Code: "cross_origin", Message: "The server answers to its own machine only: use localhost or a loopback address."}
@@ -51,6 +62,7 @@ var (
 	ErrURITooLong           = &game.Error{Code: "uri_too_long", Message: "The request's path or query is too long."}
 	ErrTooManyHeaders       = &game.Error{Code: "too_many_headers", Message: "The request has too many header lines."}
 	ErrRateLimited          = &game.Error{Code: "rate_limited", Message: "The caller asks more often than it may."}
+	ErrTooManyFailures      = &game.Error{Code: "too_many_failures", Message: "Too many credentials from this address, or for this key, were wrong."}
 	ErrOverloaded           = &game.Error{Code: "overloaded", Message: "The server has too much to do. It has done nothing of the request."}
 	ErrRequestTimeout       = &game.Error{Code: "request_timeout", Message: "The request did not arrive in time."}
 )
@@ -68,6 +80,7 @@ type Error struct {
 	Code      string // stable, for programs; empty if the answer is not the server's
 	Message   string // for people; it may change
 	RequestID string // finds the request in the server's log
+	ErrorID   string // finds the failure in the server's log; empty unless it is the server's own
 
 	// Fields is everything that is wrong with the request, for [ErrValidation].
 	Fields []FieldError
@@ -100,7 +113,10 @@ func (e *Error) Error() string {
 	if len(e.Fields) > 0 {
 		b.WriteString("]")
 	}
-	if e.RequestID != "" {
+	switch {
+	case e.ErrorID != "":
+		b.WriteString(" (request " + e.RequestID + ", error " + e.ErrorID + ")")
+	case e.RequestID != "":
 		b.WriteString(" (request " + e.RequestID + ")")
 	}
 	return b.String()
@@ -118,6 +134,7 @@ type problem struct {
 	Code      string       `json:"code"`
 	Detail    string       `json:"detail"`
 	RequestID string       `json:"request_id"`
+	ErrorID   string       `json:"error_id"`
 	Errors    []FieldError `json:"errors"`
 }
 
@@ -131,7 +148,7 @@ func newError(res *http.Response, body []byte) *Error {
 		e.Message = excerpt(res, body)
 		return e
 	}
-	e.Code, e.Message, e.Fields = p.Code, p.Detail, p.Errors
+	e.Code, e.Message, e.Fields, e.ErrorID = p.Code, p.Detail, p.Errors, p.ErrorID
 	if e.Message == "" {
 		e.Message = p.Title
 	}
@@ -139,7 +156,7 @@ func newError(res *http.Response, body []byte) *Error {
 		e.RequestID = p.RequestID
 	}
 	if json.Unmarshal(body, &e.Extras) == nil {
-		for _, known := range []string{"type", "title", "status", "code", "detail", "request_id", "errors", "instance"} {
+		for _, known := range []string{"type", "title", "status", "code", "detail", "request_id", "error_id", "errors", "instance"} {
 			delete(e.Extras, known)
 		}
 	}

@@ -130,3 +130,36 @@ func ExampleSessions_All() {
 		fmt.Println(v.ID, v.FreeSeats())
 	}
 }
+
+// A game server lets players in by their tickets, whether or not the API can be reached.
+func ExampleJWKS_VerifyTicket() {
+	ctx := context.Background()
+	c, _ := client.New("https://gsm.example")
+
+	keys, err := c.JWKS(ctx) // once; ParseJWKS reads them from a file instead
+	if err != nil {
+		log.Fatal(err)
+	}
+	var connecting struct{ Ticket string } // what a player sends when it connects
+	ticket, err := keys.VerifyTicket(ctx, connecting.Ticket, client.TicketOptions{Session: sessionID})
+	switch {
+	case errors.Is(err, client.ErrTicketExpired):
+		fmt.Println("Join again.")
+	case err != nil:
+		fmt.Println("Go away:", err)
+	default:
+		fmt.Println("Welcome to seat", ticket.Seat, ticket.Player)
+	}
+}
+
+// A backend that knows its players gives each a token, by which it acts for itself.
+func ExamplePlayers_MintToken() {
+	ctx := context.Background()
+	c, _ := client.New("https://gsm.example")
+
+	token, err := c.Players.MintToken(ctx, playerID, client.TokenRequest{ExpiresIn: 3600})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("until", token.ExpiresAt) // token.Token goes to the player alone
+}

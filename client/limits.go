@@ -17,6 +17,8 @@ type (
 	TimeoutLimits = game.TimeoutLimits
 	// RateLimit is how often something may happen.
 	RateLimit = game.RateLimit
+	// TokenLimits are lives in seconds.
+	TokenLimits = game.TokenLimits
 	// ListLimits are about pages of lists.
 	ListLimits = game.ListLimits
 	// PlayerLimits are those of a player's profile.

@@ -54,11 +54,11 @@ func (s *Sessions) All(ctx context.Context, f SessionFilter) iter.Seq2[Session, 
 	})
 }
 
-// Join gives a player a seat and answers the session. A member that joins again keeps its seat. It answers
+// Join gives a player a seat and answers the session, with a ticket. A member that joins again keeps its seat, and has a new ticket. It answers
 // [ErrSessionNotFound], [ErrPlayerNotFound], [ErrValidation], [ErrPlayerSuspended], [ErrSessionFull], [ErrTeamFull],
 // [ErrSessionLocked], [ErrSessionNotJoinable], [ErrAlreadyMember] (of another team) and [ErrSessionEnded].
-func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest) (Session, error) {
-	return fetch[Session](ctx, s.c, write(http.MethodPost, sessionPath(id)+"/members", j))
+func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest) (Joined, error) {
+	return fetch[Joined](ctx, s.c, write(http.MethodPost, sessionPath(id)+"/members", j))
 }
 
 // Leave frees a player's seat; having none is a success. A host who leaves hands over to the connected member who joined

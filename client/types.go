@@ -25,10 +25,15 @@ type (
 	// Result is what a session came to: a JSON object as text.
 	Result = game.Result
 
+	// KeyRequest asks for a new API key. Name and Scope are required.
+	KeyRequest = game.KeyRequest
+
 	// PlayerID identifies a player.
 	PlayerID = game.PlayerID
 	// SessionID identifies a session.
 	SessionID = game.SessionID
+	// KeyID identifies an API key.
+	KeyID = game.KeyID
 
 	// Attributes is custom data: [String], [Number] and [Bool] values by key.
 	Attributes = game.Attributes
@@ -45,6 +50,16 @@ type (
 	EndReason = game.EndReason
 	// Visibility says who finds a session.
 	Visibility = game.Visibility
+	// Scope says what a caller may do.
+	Scope = game.Scope
+)
+
+// The scopes of API keys. Tokens of players have a scope of their own.
+const (
+	ScopeAdmin  = game.ScopeAdmin
+	ScopeServer = game.ScopeServer
+	ScopeRead   = game.ScopeRead
+	ScopePlayer = game.ScopePlayer
 )
 
 // String returns the [Value] of a string.

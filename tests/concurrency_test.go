@@ -100,7 +100,7 @@ func comeAndGo(ctx context.Context, c *client.Client, id client.SessionID, p cli
 			if !slices.ContainsFunc(v.Members, func(m client.Member) bool { return m.PlayerID == p }) {
 				return fmt.Errorf("%s joined and is no member", p)
 			}
-			if err := sound(v); err != nil {
+			if err := sound(v.Session); err != nil {
 				return err
 			}
 		}

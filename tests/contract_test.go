@@ -198,6 +198,16 @@ func TestContract(t *testing.T) {
 		{"PATCH " + player, here, `{}`, tag, 412},
 		{"PATCH " + player, here, `{"x":1}`, nil, 422},
 		{"DELETE " + player, here, "", tag, 412},
+		{"POST " + player + "/tokens", here, `{"expires_in":60}`, nil, 201},
+		{"POST " + player + "/tokens", ids{extra[1].ID}, `{}`, nil, 403},
+		{"POST " + player + "/tokens", gone, `{}`, nil, 404},
+		{"POST " + player + "/tokens", here, `{"expires_in":1}`, nil, 422},
+		{"GET /.well-known/jwks.json", nil, "", nil, 200},
+		{"POST /api/v1/api-keys", nil, `{"name":"eu","scope":"server"}`, nil, 201},
+		{"GET /api/v1/api-keys", nil, "", nil, 200},
+		{"GET /api/v1/api-keys/{key_id}", ids{"nosuchkey"}, "", nil, 404},
+		{"DELETE /api/v1/api-keys/{key_id}", ids{"nosuchkey"}, "", nil, 404},
+		{"POST /api/v1/api-keys/{key_id}/rotate", ids{"nosuchkey"}, `{}`, nil, 404},
 
 		{"POST /api/v1/sessions", nil, `{"max_players":4,"connection":{"address":"10.0.0.1","port":1}}`, nil, 201},
 		{"POST /api/v1/sessions", nil, fmt.Sprintf(`{"max_players":4,"host_id":%q}`, extra[1].ID), nil, 403},
@@ -240,7 +250,7 @@ func TestContract(t *testing.T) {
 	for _, step := range steps {
 		target := step.operation
 		if step.ids != nil {
-			target = strings.NewReplacer("{session_id}", fmt.Sprint(step.ids[0]), "{player_id}", fmt.Sprint(step.ids[len(step.ids)-1])).Replace(target)
+			target = strings.NewReplacer("{session_id}", fmt.Sprint(step.ids[0]), "{key_id}", fmt.Sprint(step.ids[0]), "{player_id}", fmt.Sprint(step.ids[len(step.ids)-1])).Replace(target)
 		}
 		a := s.do(t, target, step.body, step.headers...)
 		if a.status != step.status {

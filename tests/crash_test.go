@@ -92,10 +92,11 @@ func (l *ledger) write(ctx context.Context, c *client.Client, writer int) error 
 			return err
 		}
 		l.session(v)
-		if v, err = c.Sessions.Join(ctx, v.ID, client.JoinRequest{PlayerID: guest.ID}); err != nil {
+		joined, err := c.Sessions.Join(ctx, v.ID, client.JoinRequest{PlayerID: guest.ID})
+		if err != nil {
 			return err
 		}
-		l.session(v)
+		l.session(joined.Session)
 		for _, status := range []client.SessionStatus{client.StatusStarting, client.StatusInProgress, client.StatusEnded} {
 			if v, err = c.Sessions.SetStatus(ctx, v.ID, client.Move{Status: status}); err != nil {
 				return err

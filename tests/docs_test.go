@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"game-session-manager/internal/game"
 )
 
 var update = flag.Bool("update", false, "write the generated pages of docs anew")
@@ -56,6 +58,22 @@ func TestDocumentedCodes(t *testing.T) {
 		if got, want := sorted(codes), sorted(there); !slices.Equal(got, want) {
 			t.Errorf("%s has\n%s\nand there are\n%s", what, strings.Join(got, " "), strings.Join(want, " "))
 		}
+	}
+}
+
+// TestDocumentedFailures holds the table of failures in docs/operations.md to the codes there are.
+func TestDocumentedFailures(t *testing.T) {
+	t.Parallel()
+	only(t, sqlite)
+	var there []string
+	for _, code := range game.FailureCodes() {
+		there = append(there, string(code))
+	}
+	if got := found(t, "../docs/operations.md", "(?m)^\\| `([a-z_]+)` \\| (?:ERROR|WARN) \\|"); !slices.Equal(sorted(got), sorted(there)) {
+		t.Errorf("docs/operations.md has %v, and there are %v", got, there)
+	}
+	if declared := found(t, "../internal/game/failure.go", `FailureCode = "([a-z_]+)"`); !slices.Equal(sorted(declared), sorted(there)) {
+		t.Errorf("FailureCodes has %v, and there are %v", there, declared)
 	}
 }
 

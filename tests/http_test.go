@@ -176,10 +176,11 @@ func (s *server) lobby(t testing.TB, prefix string, members int, settings client
 	players := s.newPlayers(t, prefix, members)
 	v := s.newSession(t, client.SessionRequest{Settings: settings, HostID: &players[0].ID})
 	for _, p := range players[1:] {
-		var err error
-		if v, err = s.api.Sessions.Join(t.Context(), v.ID, client.JoinRequest{PlayerID: p.ID}); err != nil {
+		joined, err := s.api.Sessions.Join(t.Context(), v.ID, client.JoinRequest{PlayerID: p.ID})
+		if err != nil {
 			t.Fatal(err)
 		}
+		v = joined.Session
 	}
 	return v, players
 }

@@ -22,6 +22,7 @@ func mayImport() map[string][]string {
 		"internal/api":               {"internal/game", "internal/limits"},
 		"internal/keeper":            {"internal/game"},
 		"internal/observe":           {"internal/game"},
+		"internal/top":               {"internal/game"},
 		"internal/store/sqlitestore": {"internal/game"},
 		"internal/store/mongostore":  {"internal/game"},
 
@@ -29,8 +30,9 @@ func mayImport() map[string][]string {
 		"internal/store/storetest":            {"internal/game"},
 		"client":                              {"internal/game"},
 		"internal/game":                       {},
-		"internal/config":                     {},
+		"internal/config":                     {"internal/game"},
 		"internal/limits":                     {},
+		"internal/auth":                       {"internal/game", "internal/limits"},
 		"tests":                               {},
 	}
 }
@@ -39,7 +41,10 @@ func mayImport() map[string][]string {
 func onlyFor() map[string][]string {
 	return map[string][]string{
 		"modernc.org/sqlite":          {"internal/store/sqlitestore"},
+		"github.com/go-jose/go-jose":  {"internal/auth"},
+		"github.com/coreos/go-oidc":   {"internal/auth"},
 		"go.mongodb.org/mongo-driver": {"internal/store/mongostore", "internal/store/mongostore/mongotest"},
+		"charm.land/bubbletea":        {"internal/top"},
 		module + "internal/config":    {"cmd/gsm", "internal/gsmtest"},
 	}
 }

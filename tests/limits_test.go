@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -141,6 +143,85 @@ func TestLimitsAreTold(t *testing.T) {
 	if len(l.Rates) != 0 {
 		t.Errorf("without authentication there are rates: %v", l.Rates)
 	}
+}
+
+// refused asks for something until it is answered 429, which it must be before long.
+func (r *realm) refused(t *testing.T, credential, code, class string) {
+	t.Helper()
+	for range 200 {
+		a := r.do(t, "GET /api/v1/players?limit=1", "", "Authorization", "Bearer "+credential)
+		if a.status != http.StatusTooManyRequests {
+			continue
+		}
+		a.problem(http.StatusTooManyRequests, code)
+		wait, err := strconv.Atoi(a.header.Get("Retry-After"))
+		if err != nil || wait < 1 || !strings.HasPrefix(a.header.Get("RateLimit"), `"`+class+`";r=0;t=`) || !strings.HasPrefix(a.header.Get("RateLimit-Policy"), `"`+class+`";q=`) {
+			t.Errorf("told %v", a.header)
+		}
+		if counted := `gsm_limited_requests_total{class="` + class + `"} `; strings.Contains(r.metrics(t, counted), counted+"0\n") {
+			t.Errorf("not counted as %s", class)
+		}
+		return
+	}
+	t.Fatalf("never refused as %s", code)
+}
+
+// Each caller has a rate of its own, and what needs no credential has none.
+func TestCallersAreLimited(t *testing.T) {
+	t.Parallel()
+	s := start(t, authenticated, withArgs("--rate-server=1:20", "--rate-player=1:3"))
+	r := newRealm(t, s, "")
+	r.renew(t)
+	r.as(t, "self", "GET /api/v1/players?limit=1", "").is(http.StatusOK).has("RateLimit-Policy", `"player";q=3;w=3`)
+	r.refused(t, r.keys["self"], "rate_limited", "player")
+	r.as(t, "other", "GET /api/v1/players?limit=1", "").is(http.StatusOK)
+	r.refused(t, r.keys["server"], "rate_limited", "server")
+	r.as(t, "read", "GET /api/v1/players?limit=1", "").is(http.StatusOK).has("RateLimit-Policy", `"server";q=20;w=20`)
+	for _, open := range []string{"GET /health", "GET /readyz", "GET /.well-known/jwks.json"} {
+		r.as(t, "server", open, "").is(http.StatusOK).has("RateLimit", "")
+	}
+}
+
+// Whoever sends wrong credentials is told to wait. Those that are good pass, from the same address too.
+func TestFailedCredentialsAreLimited(t *testing.T) {
+	t.Parallel()
+	s := start(t, authenticated, withArgs("--failed-credentials=3"))
+	r := newRealm(t, s, "")
+	r.renew(t)
+	for range 3 {
+		r.as(t, "wrong secret", "GET /api/v1/players", "").problem(http.StatusUnauthorized, "unauthenticated")
+	}
+	r.refused(t, r.keys["wrong secret"], "too_many_failures", "failed_credentials")
+	r.refused(t, r.keys["revoked"], "too_many_failures", "failed_credentials")
+	r.refused(t, r.keys["self"]+"x", "too_many_failures", "failed_credentials")
+	for _, kind := range []string{"admin", "server", "read", "self", "host"} { // read and host were never seen
+		r.as(t, kind, "GET /api/v1/players?limit=1", "").is(http.StatusOK)
+	}
+	r.as(t, "none", "GET /api/v1/players", "").problem(http.StatusUnauthorized, "unauthenticated").text("detail")
+	l, err := s.connect(t, client.WithToken(adminKey)).Limits(t.Context())
+	if err != nil || l.Rates["failed_credentials"].Burst != 3 || l.Rates["failed_key"].Burst != 6 || l.Tokens.Life != 86400 {
+		t.Errorf("told %+v, %v", l, err)
+	}
+}
+
+// A key whose secret is guessed at from many addresses is locked, and still lets its holder in.
+func TestKeysAreLockedOut(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("other systems have one loopback address")
+	}
+	s := start(t, authenticated, withArgs("--failed-credentials=3"))
+	r := newRealm(t, s, "")
+	r.as(t, "server", "GET /api/v1/players", "").is(http.StatusOK)
+	for from := 2; from <= 4; from++ {
+		s.http = newHTTP(t)
+		s.http.Transport.(*http.Transport).DialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(from))}}).DialContext
+		for range 2 {
+			r.as(t, "wrong secret", "GET /api/v1/players", "").problem(http.StatusUnauthorized, "unauthenticated")
+		}
+	}
+	r.refused(t, r.keys["wrong secret"], "too_many_failures", "failed_key")
+	r.as(t, "server", "GET /api/v1/players", "").is(http.StatusOK)
 }
 
 // Every answer tells browsers to make nothing else of it than what it is, and nobody what serves it.

@@ -30,8 +30,8 @@ func TestSchemasAreSound(t *testing.T) {
 				t.Errorf("%s refers to %s, which is not there", at, ref)
 			}
 			allowed, ok := v["type"]
-			if !ok || strings.HasSuffix(at, "/properties") {
-				return // of a property named type
+			if !ok || strings.HasSuffix(at, "/properties") || strings.Contains(at, "/securitySchemes/") {
+				return // of a property named type, or of no schema
 			}
 			seen++
 			names, isList := allowed.([]any)

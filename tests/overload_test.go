@@ -117,7 +117,7 @@ func (l line) ask(target string) (int, error) {
 // peak asks over each connection for one thing after the other.
 func (s *side) peak(b *testing.B, lines []line) (o offer) {
 	b.Helper()
-	cpu, _ := s.usage(b)
+	cpu := s.cpu(b)
 	var answered atomic.Int64
 	var all sync.WaitGroup
 	begin := time.Now()
@@ -134,15 +134,14 @@ func (s *side) peak(b *testing.B, lines []line) (o offer) {
 	}
 	all.Wait()
 	o.seconds, o.answered = time.Since(begin).Seconds(), float64(answered.Load())
-	after, _ := s.usage(b)
-	o.cpu = after - cpu
+	o.cpu = s.cpu(b) - cpu
 	return o
 }
 
 // flood asks at a rate, whether or not answers come.
 func (s *side) flood(b *testing.B, lines []line, rate float64) (o offer) {
 	b.Helper()
-	cpu, _ := s.usage(b)
+	cpu := s.cpu(b)
 	work := make(chan time.Time)
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -179,8 +178,7 @@ func (s *side) flood(b *testing.B, lines []line, rate float64) (o offer) {
 	close(work)
 	all.Wait()
 	o.seconds = time.Since(begin).Seconds()
-	after, _ := s.usage(b)
-	o.cpu = after - cpu
+	o.cpu = s.cpu(b) - cpu
 	if o.answered == 0 {
 		b.Fatal("nothing was answered")
 	}

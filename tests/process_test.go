@@ -71,9 +71,9 @@ func TestUsage(t *testing.T) {
 	only(t, sqlite)
 	refuses(t, exitUsage, []string{"--colour=red"}, "--colour", "gsm --help")
 	refuses(t, exitUsage, []string{"--log-level=loud"}, "--log-level", "debug")
-	refuses(t, exitUsage, []string{"--http-addr=0.0.0.0:0"}, "--http-addr", "GSM_HTTP_ADDR", "loopback", "127.0.0.1")
-	refuses(t, exitUsage, []string{"--http-addr=:0"}, "--http-addr", "loopback")
-	refuses(t, exitUsage, []string{"--ops-addr=192.0.2.1:0", "--http-addr=example.com:80"}, "--ops-addr", "--http-addr")
+	refuses(t, exitUsage, []string{"--http-addr=0.0.0.0:0", "--auth=off"}, "--http-addr", "GSM_HTTP_ADDR", "loopback", "127.0.0.1")
+	refuses(t, exitUsage, []string{"--http-addr=:0", "--auth=off"}, "--http-addr", "loopback")
+	refuses(t, exitUsage, []string{"--ops-addr=192.0.2.1:0", "--http-addr=example.com:80", "--auth=off"}, "--ops-addr", "--http-addr")
 	refuses(t, exitUsage, []string{"--http-addr=8080"}, "--http-addr", "HOST:PORT")
 	refuses(t, exitUsage, []string{"--database-url=redis://user:hunter2@host/db"}, "sqlite:")
 	refuses(t, exitUsage, []string{"--database-url="}, "sqlite:")
@@ -150,7 +150,7 @@ func TestDatabasesThatCannotBeUsed(t *testing.T) {
 // execute runs statements on a SQLite file.
 func execute(t testing.TB, path string, statements ...string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(60000)") // a server may be writing to it
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,12 +108,14 @@ func launch(t testing.TB, o setup) *server {
 	return s
 }
 
-// command returns gsm with the arguments, in an empty directory and without the settings of whoever runs the tests.
+// command returns gsm with the arguments, in an empty directory and without the settings, of traces too, of whoever runs the tests.
 func command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(gsm, args...)
 	cmd.Dir = t.TempDir()
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GSM_") })
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "GSM_") || strings.HasPrefix(v, "OTEL_")
+	})
 	return cmd
 }
 
@@ -168,7 +170,24 @@ func newHTTP(t testing.TB) *http.Client {
 // metrics returns what the server tells Prometheus, and reports families that are not in it.
 func (s *server) metrics(t testing.TB, families ...string) string {
 	t.Helper()
-	res, err := s.http.Get(s.ops + "/metrics")
+	metrics := s.scrape(t, "")
+	for _, family := range families {
+		if !strings.Contains(metrics, family) {
+			t.Errorf("/metrics has no %s", family)
+		}
+	}
+	return metrics
+}
+
+// scrape returns /metrics in the form that the header Accept asks for.
+func (s *server) scrape(t testing.TB, accept string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.ops+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", accept)
+	res, err := s.http.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,11 +195,6 @@ func (s *server) metrics(t testing.TB, families ...string) string {
 	metrics, err := io.ReadAll(res.Body)
 	if err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("GET /metrics: %d, %v", res.StatusCode, err)
-	}
-	for _, family := range families {
-		if !strings.Contains(string(metrics), family) {
-			t.Errorf("/metrics has no %s", family)
-		}
 	}
 	return string(metrics)
 }
@@ -217,6 +231,14 @@ func (s *server) inspect(t testing.TB, errorsExpected bool) {
 	for _, l := range s.stdout.logLines() {
 		if l["level"] == "ERROR" && !errorsExpected {
 			t.Errorf("the server logged an error: %v", l)
+		}
+		if category, _ := l["category"].(string); !slices.Contains(categories(), category) {
+			t.Errorf("a line without a category: %v", l)
+		}
+	}
+	for line := range strings.Lines(s.stdout.String()) {
+		if n := strings.Count(line, `"category":`); n != 1 {
+			t.Errorf("a line with %d categories: %s", n, line)
 		}
 	}
 	if strings.Contains(s.stderr.String(), "DATA RACE") || strings.Contains(s.stderr.String(), "panic:") {

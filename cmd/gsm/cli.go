@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"game-session-manager/internal/config"
+	"game-session-manager/internal/observe"
 	"game-session-manager/internal/store"
 	"game-session-manager/internal/store/sqlitestore"
 )
@@ -36,6 +37,8 @@ as it should be.`
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve the API until SIGINT or SIGTERM."`
 	DB      dbCmd      `cmd:"" name:"db" help:"Prepare, check, copy and back up databases."`
+	Keys    keysCmd    `cmd:"" help:"Make, list, revoke and rotate API keys."`
+	Top     topCmd     `cmd:"" help:"Show what a running server does, live."`
 	Config  configCmd  `cmd:"" help:"Print the effective configuration of serve as environment variables, secrets masked."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
@@ -89,7 +92,8 @@ func report(w io.Writer, err error) int {
 		_, _ = fmt.Fprintln(w, "gsm:", strings.TrimSuffix(line, "\n")) // nowhere left to tell
 	}
 	switch {
-	case errors.As(err, new(usageError)), errors.Is(err, store.ErrUnknownScheme), errors.Is(err, store.ErrBadURL), errors.Is(err, store.ErrNoBackup):
+	case errors.As(err, new(usageError)), errors.Is(err, store.ErrUnknownScheme), errors.Is(err, store.ErrBadURL), errors.Is(err, store.ErrNoBackup),
+		errors.Is(err, observe.ErrBadEnvironment):
 		return exitUsage
 	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EACCES) && errors.As(err, new(*listenError)):
 		return exitAddress

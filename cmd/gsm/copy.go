@@ -16,8 +16,8 @@ type dbCopyCmd struct {
 
 // Help is the end of the command's manual.
 func (c *dbCopyCmd) Help() string {
-	return `Players, sessions and idempotency keys of all projects and the stored metrics are copied as they are, and both sides
-compared in the end, by count and checksum. Stop the servers of both sides first: an embedded database that is served is
+	return `Players, sessions, idempotency keys and API keys of all projects, the keys that sign tokens and the stored metrics are copied
+as they are, and both sides compared in the end, by count and checksum. Stop the servers of both sides first: an embedded database that is served is
 refused. What is in the source stays as it is. Exit code 6 says that the sides differ.
 
 Examples:

@@ -3,23 +3,28 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/http/pprof"
-	"path/filepath"
+	"slices"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/shirou/gopsutil/v4/disk"
 
 	"game-session-manager/internal/api"
 	"game-session-manager/internal/game"
 )
 
-// opsHandler serves what operators look at: metrics and profiles. Unless it is public it answers its own machine only.
-func opsHandler(reg *prometheus.Registry, public bool) http.Handler {
+// opsHandler serves what operators look at, metrics, failures and profiles, and the switch of the log's level. Unless it is
+// public it answers its own machine only.
+func opsHandler(watch *watcher, public bool) http.Handler {
+	level := levelSwitch{watch.level, watch.logs.System}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(watch.registry, promhttp.HandlerOpts{Registry: watch.registry, EnableOpenMetrics: true}))
+	mux.Handle("GET /debug/errors", watch.failures)
+	mux.HandleFunc("GET /debug/log-level", level.tell)
+	mux.HandleFunc("PUT /debug/log-level", level.change)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
@@ -33,25 +38,51 @@ func opsHandler(reg *prometheus.Registry, public bool) http.Handler {
 	}))
 }
 
-// diskCheck tells how full the disk of an embedded database is.
-func diskCheck(databaseURL string) func(context.Context) (game.Facts, error) {
-	path, embedded := strings.CutPrefix(databaseURL, "sqlite:")
-	path = strings.TrimPrefix(path, "//")
-	if resolved, err := filepath.EvalSymlinks(path); err == nil { // the file may be a link to another disk
-		path = resolved
+// levelSwitch changes the level of the log while the program runs.
+type levelSwitch struct {
+	level *slog.LevelVar
+	log   *slog.Logger
+}
+
+// maxLevelBody is how many bytes the name of a level may have, with white space around it.
+const maxLevelBody = 64
+
+func (s levelSwitch) tell(w http.ResponseWriter, _ *http.Request) {
+	_, _ = fmt.Fprintln(w, strings.ToLower(s.level.Level().String())) // the caller may be gone
+}
+
+func (s levelSwitch) change(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxLevelBody))
+	name := strings.TrimSpace(string(body))
+	if err != nil || !slices.Contains([]string{"debug", "info", "warn", "error"}, name) {
+		http.Error(w, "The body must be debug, info, warn or error.", http.StatusBadRequest)
+		return
 	}
-	dir := filepath.Dir(path)
+	if before, after := s.level.Level(), logLevel(name); before != after {
+		// Told at a level that is shown: else the end of the lines would look like the end of the program.
+		s.level.Set(min(before, after))
+		s.log.Log(r.Context(), max(slog.LevelInfo, min(before, after)), "log level changed", "old", before.String(), "new", after.String())
+		s.level.Set(after)
+	}
+	s.tell(w, r)
+}
+
+// diskCheck tells how full the disk of an embedded database is.
+func diskCheck(engine game.Store) func(context.Context) (game.Facts, error) {
+	e, embedded := engine.(interface {
+		Space(context.Context) (game.Space, error)
+	})
 	return func(ctx context.Context) (game.Facts, error) {
 		if !embedded {
 			return game.Facts{"detail": "The database is not on this disk."}, nil
 		}
-		u, err := disk.UsageWithContext(ctx, dir)
+		space, err := e.Space(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("looking at the disk of %s: %w", dir, err)
+			return nil, err //nolint:wrapcheck // it says what was looked at
 		}
-		facts := game.Facts{"free_bytes": u.Free, "total_bytes": u.Total}
-		if u.Free < minFreeDisk {
-			return facts, fmt.Errorf("only %d bytes are free on the disk of %s", u.Free, dir)
+		facts := game.Facts{"free_bytes": space.FreeBytes, "total_bytes": space.TotalBytes}
+		if space.FreeBytes < minFreeDisk {
+			return facts, fmt.Errorf("only %d bytes are free on the disk of the database", space.FreeBytes)
 		}
 		return facts, nil
 	}

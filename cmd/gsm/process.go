@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
@@ -14,7 +16,9 @@ import (
 
 	"game-session-manager/internal/api"
 	"game-session-manager/internal/config"
+	"game-session-manager/internal/game"
 	"game-session-manager/internal/keeper"
+	"game-session-manager/internal/observe"
 )
 
 // Limits of connections.
@@ -39,17 +43,20 @@ type server struct {
 	http     *http.Server
 }
 
-// newServer returns a server that cuts off callers who take longer than read to send a header, or longer than write to take
-// an answer. Bodies have a deadline of their own: see [api.Limits].
-func newServer(name string, l net.Listener, h http.Handler, read, write time.Duration, log *slog.Logger) server {
-	return server{name, l, &http.Server{
+// timeouts are how long callers may take to send a header, and from there to take the answer. Bodies have a deadline of their
+// own: see [api.Limits].
+type timeouts struct{ read, write time.Duration }
+
+// newServer returns a server that cuts off callers who take longer.
+func newServer(l net.Listener, h http.Handler, said serverLog, t timeouts) server {
+	return server{said.listener, l, &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: read,
-		ReadTimeout:       2 * read, // the header and the body
-		WriteTimeout:      write,
+		ReadHeaderTimeout: t.read,
+		ReadTimeout:       2 * t.read, // the header and the body
+		WriteTimeout:      t.write,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.With("category", "system").Handler(), slog.LevelDebug), // of callers' mistakes
+		ErrorLog:          log.New(said, "", 0),
 	}}
 }
 
@@ -67,6 +74,32 @@ func (s *server) scheme() string {
 	return "http"
 }
 
+// serverLog takes what [http.Server] says: of callers' mistakes at debug level, and failures of its own.
+type serverLog struct {
+	listener string
+	log      *slog.Logger
+	failures *observe.Errors
+}
+
+// Write implements [io.Writer].
+func (l serverLog) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	f := game.Failure{Code: game.FailureServer, Task: l.listener + " listener"}
+	if said, ok := strings.CutPrefix(text, "http: panic serving "); ok { // ADDRESS: VALUE, and the stack from the next line on
+		message, stack, _ := strings.Cut(said, "\n")
+		_, value, _ := strings.Cut(message, ": ")
+		f.Code, f.Err = game.FailurePanic, &game.Panic{Value: value, Stack: stack}
+	} else if strings.HasPrefix(text, "http: Accept error") {
+		f.Err = errors.New(text)
+	}
+	if f.Err != nil {
+		l.failures.Report(context.Background(), f)
+	} else {
+		l.log.Debug("server", slog.String("listener", l.listener), observe.Cause(errors.New(text)))
+	}
+	return len(line), nil
+}
+
 // run serves until ctx ends or a server fails, then shuts down in order: readiness first, so that nothing new is sent
 // here; then the listeners and the requests under way; the background work last.
 func (p *process) run(ctx context.Context) error {
@@ -81,12 +114,12 @@ func (p *process) run(ctx context.Context) error {
 			}
 			return nil
 		})
-		p.log.Info("listening", "category", "system", "listener", s.name, "address", s.listener.Addr().String(), "scheme", s.scheme())
+		p.log.Info("listening", "listener", s.name, "address", s.listener.Addr().String(), "scheme", s.scheme())
 	}
-	p.log.Info("started", "category", "system", "version", version(), "docs", p.rest.scheme()+"://"+p.rest.listener.Addr().String()+"/docs")
+	p.log.Info("started", "version", version(), "docs", p.rest.scheme()+"://"+p.rest.listener.Addr().String()+"/docs")
 	<-ctx.Done()
 
-	p.log.Info("stopping", "category", "system")
+	p.log.Info("stopping")
 	p.api.Stop()
 	time.Sleep(p.config.ShutdownDelay)
 	shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.config.ShutdownTimeout)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -12,8 +13,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/term"
 
 	"game-session-manager/internal/api"
 	"game-session-manager/internal/config"
@@ -32,76 +31,98 @@ func (c *serveCmd) Run(s streams) error {
 	context.AfterFunc(ctx, cancel) // a second signal ends the process at once
 	collectLessOften()
 
-	log := observe.NewLogger(s.out, logFormat(c.LogFormat, s.out), logLevel(c.LogLevel))
-	registry := observe.NewRegistry(version())
-
-	tlsConfig, err := newTLS(c.TLSCert, c.TLSKey, time.Now, log)
+	watch, err := c.watch(ctx, s.out)
+	if err != nil {
+		return err
+	}
+	defer watch.close()
+	certificate, err := newTLS(c.TLSCert, c.TLSKey, time.Now, watch.logs.System)
 	if err != nil {
 		return err
 	}
 	// The addresses come first: one that is taken is told before the database is touched.
-	apiListener, err := listen(ctx, "--http-addr (GSM_HTTP_ADDR)", c.HTTPAddr)
+	apiListener, opsListener, err := c.listen(ctx)
 	if err != nil {
 		return err
 	}
 	defer closeQuietly(apiListener)
-	opsListener, err := listen(ctx, "--ops-addr (GSM_OPS_ADDR)", c.OpsAddr)
+	defer closeQuietly(opsListener)
+
+	engine, err := c.open(ctx, watch)
 	if err != nil {
 		return err
 	}
-	defer closeQuietly(opsListener)
-
-	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{
-		OnCommit: observe.Commits(registry), OnCommand: observe.Commands(log, registry),
-		Wait: c.DatabaseWait, OnWait: func(cause error) { log.Warn("waiting for the database", "category", "database", "error", cause) },
-	})
-	if err != nil {
-		return &databaseError{fmt.Errorf("--database-url (GSM_DATABASE_URL): %w", err)}
-	}
-	defer closeStore(engine, log)
-	introduce(ctx, engine, log)
-	if p, ok := engine.(interface{ Pool() game.Pool }); ok {
-		registry.MustRegister(observe.Pool(p.Pool))
-	}
-	docs := observe.Store(engine, log, registry, time.Now)
-	registry.MustRegister(observe.Population(docs, log, time.Now))
+	defer closeStore(engine, watch.logs)
+	docs := watch.store(engine)
 
 	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: c.RequestTimeout}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
-	sampler := observe.NewSampler(docs, registry, replicaName(c.Replica), c.MetricsRetention, time.Now)
-	defer takeLastSample(sampler, log)
-	background := keeper.New(log, time.Now, newID, tasks(c, docs, players, sampler)...)
+	access, err := newAccess(ctx, c, deps, players, watch.logs.System)
+	if err != nil {
+		return err
+	}
+	sampler := observe.NewSampler(docs, watch.registry, watch.service.Replica, c.MetricsRetention, time.Now)
+	defer takeLastSample(sampler, watch.failures)
+	background := watch.keeper(append(tasks(c, docs, players, sampler), access.tasks...))
 
 	rest := api.New(api.Deps{
-		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: version(), RequestTimeout: c.RequestTimeout,
-		Limits: apiLimits(c, registry), Authenticates: c.Authenticated(), Origins: c.Origins(),
-		Now: time.Now, NewID: newID, Log: log, Observe: observe.HTTP(log, registry, time.Now),
+		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps),
+		Authenticate: access.authenticate, Tokens: access.tokens, Version: version(), RequestTimeout: c.RequestTimeout,
+		Limits: c.limits(watch), Origins: c.Origins(),
+		Now: time.Now, NewID: newID, Log: watch.logs.System, Failed: watch.failures.Report, Observe: watch.http(),
 		Checks: []api.Check{
 			{Name: "database", Run: docs.Ping},
-			{Name: "disk", Run: diskCheck(c.DatabaseURL)},
+			{Name: "disk", Run: diskCheck(engine)},
 			{Name: "background", Run: background.Check},
 		},
 	})
 
 	p := process{
-		log: log, config: c.Server, api: rest, background: background,
-		rest: newServer("api", apiListener, rest, c.ReadTimeout, c.WriteTimeout, log),
-		ops:  newServer("ops", opsListener, opsHandler(registry, c.OpsPublic), c.ReadTimeout, profileTimeout, log),
+		log: watch.logs.System, config: c.Server, api: rest, background: background,
+		rest: newServer(apiListener, rest, watch.server("api"), timeouts{c.ReadTimeout, c.WriteTimeout}),
+		ops:  newServer(opsListener, opsHandler(watch, c.OpsPublic), watch.server("ops"), timeouts{c.ReadTimeout, profileTimeout}),
 	}
-	p.rest.http.TLSConfig = tlsConfig
+	p.rest.http.TLSConfig = certificate
 	return p.run(ctx)
 }
 
-// apiLimits are the bounds of callers.
-func apiLimits(c *serveCmd, reg prometheus.Registerer) api.Limits {
+// listen takes both addresses, or none.
+func (c *serveCmd) listen(ctx context.Context) (api, ops net.Listener, err error) {
+	api, err = listen(ctx, "--http-addr (GSM_HTTP_ADDR)", c.HTTPAddr)
+	if err != nil {
+		return nil, nil, err
+	}
+	ops, err = listen(ctx, "--ops-addr (GSM_OPS_ADDR)", c.OpsAddr)
+	if err != nil {
+		closeQuietly(api)
+		return nil, nil, err
+	}
+	return api, ops, nil
+}
+
+// open opens the database.
+func (c *serveCmd) open(ctx context.Context, watch *watcher) (game.Store, error) {
+	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{
+		OnCommit: observe.Commits(watch.registry), OnCommand: watch.commands(),
+		Wait: c.DatabaseWait, OnWait: func(cause error) { watch.logs.Database.Warn("waiting for the database", observe.Cause(cause)) },
+	})
+	if err != nil {
+		return nil, &databaseError{fmt.Errorf("--database-url (GSM_DATABASE_URL): %w", err)}
+	}
+	introduce(ctx, engine, watch.logs.Database)
+	return engine, nil
+}
+
+// limits are the bounds of callers.
+func (c *serveCmd) limits(watch *watcher) api.Limits {
 	rate := func(r config.Rate) limits.Rate {
 		return limits.Rate{PerSecond: float64(r.PerSecond), Burst: r.Burst}
 	}
-	limited, shed := observe.Limits(reg)
+	limited, shed := observe.Limits(watch.logs.Shed, watch.registry)
 	return api.Limits{
 		Rates:    map[limits.Class]limits.Rate{limits.Server: rate(c.RateServer), limits.Player: rate(c.RatePlayer)},
-		InFlight: c.MaxInFlight, HeaderBytes: maxHeaderBytes,
+		InFlight: c.MaxInFlight, FailedCredentials: c.FailedCredentials, HeaderBytes: maxHeaderBytes,
 		ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: idleTimeout,
 		OnLimited: limited, OnShed: shed,
 	}
@@ -124,10 +145,10 @@ func introduce(ctx context.Context, engine game.Store, log *slog.Logger) {
 	defer cancel()
 	facts, err := engine.Ping(ctx)
 	if err != nil {
-		log.Warn("the database is open and does not answer", "category", "database", "error", err)
+		log.Warn("the database is open and does not answer", observe.Cause(err))
 		return
 	}
-	log.Info("database opened", "category", "database", "facts", facts)
+	log.Info("database opened", "facts", facts)
 }
 
 // introduction is how long the start waits for the database to tell what it is.
@@ -153,11 +174,11 @@ func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe
 const lastSampleTimeout = 3 * time.Second
 
 // takeLastSample stores what was counted since the background work took a sample, so that restarts lose no requests.
-func takeLastSample(s *observe.Sampler, log *slog.Logger) {
+func takeLastSample(s *observe.Sampler, failures *observe.Errors) {
 	ctx, cancel := context.WithTimeout(context.Background(), lastSampleTimeout)
 	defer cancel()
 	if err := s.Sample(ctx); err != nil {
-		log.Warn("the last metrics are lost", "category", "system", "error", err)
+		failures.Report(ctx, game.Failure{Code: game.FailureBackground, Task: "sample_metrics", Err: fmt.Errorf("the last sample is lost: %w", err)})
 	}
 }
 
@@ -184,29 +205,10 @@ func (e *databaseError) Unwrap() error { return e.error }
 // closeQuietly closes a listener that its server may have closed already.
 func closeQuietly(c io.Closer) { _ = c.Close() }
 
-func closeStore(s game.Store, log *slog.Logger) {
+func closeStore(s game.Store, logs *observe.Logs) {
 	if err := s.Close(); err != nil {
-		log.Error("closing the database", "category", "database", "error", err)
+		logs.Database.Error("closing the database", observe.Cause(err))
 		return
 	}
-	log.Info("stopped", "category", "system")
-}
-
-// logFormat decides what auto means: text for a person at a terminal, JSON for everything else.
-func logFormat(format string, w io.Writer) string {
-	if format != "auto" {
-		return format
-	}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return observe.FormatText
-	}
-	return observe.FormatJSON
-}
-
-func logLevel(name string) slog.Level {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(name)); err != nil {
-		return slog.LevelInfo // kong has refused every other name
-	}
-	return level
+	logs.System.Info("stopped")
 }

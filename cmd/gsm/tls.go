@@ -37,7 +37,7 @@ func newTLS(certFile, keyFile string, now func() time.Time, log *slog.Logger) (*
 	if certFile == "" {
 		return nil, nil //nolint:nilnil // no TLS is what was asked for
 	}
-	c := &certificate{certFile: certFile, keyFile: keyFile, now: now, log: log.With("category", "system")}
+	c := &certificate{certFile: certFile, keyFile: keyFile, now: now, log: log}
 	stamps, err := c.stamps()
 	if err == nil {
 		err = c.load()

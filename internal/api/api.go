@@ -4,7 +4,7 @@
 // error; it has no ResponseWriter, so that it cannot answer twice or leak an error. problem.go is the one place where
 // errors become answers.
 //
-// The package leaves every rule to package game, and logging and metrics of requests to package observe.
+// The package leaves every rule to package game, and logging and metrics of requests and failures to package observe.
 package api
 
 import (
@@ -38,6 +38,10 @@ type Deps struct {
 	Players  *game.Players
 	Sessions *game.Sessions
 	Metrics  *game.Metrics
+	Keys     *game.Keys
+	// Authenticate tells who sends a request; nil for no authentication, which lets requests from this machine do everything.
+	Authenticate Authenticate
+	Tokens       Tokens // nil for none
 	// Checks are the components that /health/detailed looks at.
 	Checks []Check
 	// Version of the program, for /health and the OpenAPI document.
@@ -45,13 +49,13 @@ type Deps struct {
 	// RequestTimeout is how long a request may take.
 	RequestTimeout time.Duration
 	Limits         Limits
-	// Authenticates says that callers prove who they are. While they do not, the API answers its own machine only.
-	Authenticates bool
 	// Origins are the web pages that may call, such as https://a.example. There are none without authentication.
 	Origins []string
 	Now     func() time.Time
 	NewID   func() string
 	Log     *slog.Logger
+	// Failed reports a failure that is ours and returns its id.
+	Failed func(context.Context, game.Failure) (errorID string)
 	// Observe wraps the handler inside the request's context and outside the recovery from panics; nil for nothing.
 	Observe func(http.Handler) http.Handler
 }
@@ -73,13 +77,20 @@ var strictCasing = sync.OnceFunc(func() { huma.ValidateStrictCasing = true })
 // New returns the API.
 func New(d Deps) *API {
 	strictCasing()
+	if d.Tokens == nil {
+		d.Tokens = noTokens{}
+	}
+	if d.Authenticate == nil { // all are one caller
+		d.Limits.Rates, d.Origins = nil, nil
+	}
 	a := &API{Deps: d, started: d.Now(), callers: limits.NewCallers(d.Limits.Rates, d.Now), inFlight: limits.NewInFlight(d.Limits.InFlight, d.RequestTimeout/2)}
 	mux := http.NewServeMux()
 	a.huma = humago.New(mux, a.config())
 	a.routes()
+	documentSecurity(a.huma.OpenAPI())
 	a.documentation(mux)
 
-	h := a.recover(a.reachable(a.unmatched(mux)))
+	h := a.recover(a.guard(mux, a.unmatched(mux)))
 	if d.Observe != nil {
 		h = d.Observe(h)
 	}
@@ -95,6 +106,7 @@ func (a *API) config() huma.Config {
 		{Name: "sessions", Description: "Lobbies, matches, rooms: what is open, who holds a seat, what state it is in."},
 		{Name: "limits", Description: "What callers must keep to."},
 		{Name: "metrics", Description: "What the service did, and how things stood."},
+		{Name: "api-keys", Description: "Who may call."},
 		{Name: "health", Description: "How the service is."},
 	}
 	// huma's own pages come from a CDN, its links to schemas put $schema into every answer.
@@ -121,7 +133,7 @@ func register[I, O any](a *API, r route, h handler[I, O], middlewares ...func(hu
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
 		if err != nil {
-			return nil, a.problem(ctx, r.method, err)
+			return nil, a.problem(ctx, r, err)
 		}
 		return out, nil
 	})

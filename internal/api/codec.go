@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -23,28 +22,6 @@ const maxDepth = 32
 // strictJSON reads JSON that is UTF-8 and has no name twice, and names of fields in their exact case. With [checkTree] that
 // is I-JSON (RFC 7493): what is stored is what was sent, or the caller hears of it.
 var strictJSON = huma.Format{Marshal: marshal, Unmarshal: unmarshal}
-
-// marshal writes an answer. That its caller is gone or does not take it is no failure: huma would panic, as over a fault of
-// ours, and nobody is left to be told.
-func marshal(w io.Writer, v any) error {
-	to := &taker{Writer: w}
-	if err := jsonv2.MarshalWrite(to, v, jsonv2.Deterministic(true)); err != nil && !to.gone {
-		return err //nolint:wrapcheck // the package's own
-	}
-	return nil
-}
-
-// taker notes that what is written to it is not taken.
-type taker struct {
-	io.Writer
-	gone bool
-}
-
-func (t *taker) Write(b []byte) (int, error) {
-	n, err := t.Writer.Write(b)
-	t.gone = t.gone || err != nil
-	return n, err //nolint:wrapcheck // a writer passes errors on as they are
-}
 
 func unmarshal(data []byte, v any) error {
 	if err := jsonv2.Unmarshal(data, v, jsonv2.RejectUnknownMembers(true), jsonv2.WithUnmarshalers(anyNumber)); err != nil {

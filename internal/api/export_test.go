@@ -20,3 +20,9 @@ func ParseAttributes(query map[string]string) (game.Attributes, error) {
 func PatchSettings(t game.Settings, patch json.RawMessage) (game.Settings, error) {
 	return mergePatch(t, patch)
 }
+
+// Written writes what is written by hand.
+var Written = written
+
+// PageOf returns a page of a list as it is answered.
+func PageOf[D any](items []D, next *string) any { return page[D]{items, next} }

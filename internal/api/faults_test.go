@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -14,9 +15,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"game-session-manager/internal/api"
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/observe"
 	"game-session-manager/internal/store"
 	"game-session-manager/internal/store/storetest"
 )
@@ -37,14 +40,48 @@ func newService(t *testing.T, checks []api.Check, faults ...storetest.Fault) ser
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = docs.Close() })
-	log := new(bytes.Buffer)
-	newID := func() string { return uuid.Must(uuid.NewV7()).String() }
+	log, logs, failures := watched()
 	deps := game.Deps{Store: storetest.Failing(docs, faults...), Now: time.Now, NewID: newID, MaxRequest: time.Second}
 	sessions := game.NewSessions(deps)
 	return service{api.New(api.Deps{
 		Players: game.NewPlayers(deps, sessions), Sessions: sessions, Checks: checks, Version: "test",
-		RequestTimeout: time.Second, Now: time.Now, NewID: newID, Log: slog.New(slog.NewJSONHandler(log, nil)),
+		RequestTimeout: time.Second, Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report,
+		Observe: observe.HTTP(logs.API, observe.Meter{Metrics: prometheus.NewRegistry(), Now: time.Now}),
 	}), log}
+}
+
+// traced fails the test unless a failure is known by one id in the answer, in the line about it and in the line about the
+// request, and returns the line about it.
+func (s service) traced(t *testing.T, doc map[string]any, code game.FailureCode) map[string]any {
+	t.Helper()
+	lines := make(map[any]map[string]any)
+	for text := range strings.Lines(s.log.String()) {
+		var line map[string]any
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Fatal(err)
+		}
+		lines[line["category"]] = line
+	}
+	failure, request := lines["error"], lines["api"]
+	if id := doc["error_id"]; id == nil || failure["error_id"] != id || request["error_id"] != id {
+		t.Errorf("%v is known by different ids: %v", doc, lines)
+	}
+	if request["code"] != doc["code"] || failure["code"] != string(code) || failure["route"] != request["route"] || request["route"] == "unmatched" {
+		t.Errorf("%v is told by %v", doc, lines)
+	}
+	if failure["request_id"] != doc["request_id"] || request["request_id"] != doc["request_id"] {
+		t.Errorf("%v is of another request: %v", doc, lines)
+	}
+	return failure
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// watched returns a log, its loggers and what takes failures to it.
+func watched() (*bytes.Buffer, *observe.Logs, *observe.Errors) {
+	log, registry := new(bytes.Buffer), prometheus.NewRegistry()
+	logs := observe.NewLogs(log, observe.LogOptions{Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: registry, Now: time.Now})
+	return log, logs, observe.NewErrors(logs.Error, registry, time.Now, newID)
 }
 
 func (s service) do(t *testing.T, method, path, body string) (*http.Response, map[string]any) {
@@ -55,7 +92,7 @@ func (s service) do(t *testing.T, method, path, body string) (*http.Response, ma
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
 	resp, raw := w.Result(), w.Body.Bytes()
-	if strings.Contains(string(raw), "secret") {
+	if strings.Contains(string(raw), "secret place") {
 		t.Errorf("the answer leaks the cause: %s", raw)
 	}
 	var doc map[string]any
@@ -86,8 +123,8 @@ func TestStoreUnavailable(t *testing.T) {
 			if resp.Header.Get("Retry-After") == "" {
 				t.Error("a 503 without Retry-After")
 			}
-			if !strings.Contains(s.log.String(), secret) || !strings.Contains(s.log.String(), `"level":"ERROR"`) {
-				t.Errorf("the operator does not hear of the cause: %s", s.log)
+			if line := s.traced(t, doc, game.FailureStoreUnavailable); !strings.Contains(fmt.Sprint(line["causes"]), secret) || line["level"] != "ERROR" {
+				t.Errorf("the operator does not hear of the cause: %v", line)
 			}
 		})
 	}
@@ -100,23 +137,63 @@ func TestUnnamedErrorsArePrivate(t *testing.T) {
 	if resp.StatusCode != http.StatusInternalServerError || doc["code"] != "internal" {
 		t.Errorf("answered %d %v", resp.StatusCode, doc)
 	}
-	if log := s.log.String(); !strings.Contains(log, secret) || !strings.Contains(log, `"level":"ERROR"`) || !strings.Contains(log, `"category":"error"`) {
-		t.Errorf("the operator does not hear of the cause: %s", log)
+	if line := s.traced(t, doc, game.FailureInternal); !strings.Contains(fmt.Sprint(line["causes"]), secret) || line["level"] != "ERROR" {
+		t.Errorf("the operator does not hear of the cause: %v", line)
+	}
+}
+
+// A store that is slow may be so for a moment, and a caller who went away hears of nothing.
+func TestSlowStore(t *testing.T) {
+	t.Parallel()
+	slow := game.ErrStoreUnavailable.Because(context.DeadlineExceeded)
+	s := newService(t, nil, storetest.Fault{Operation: "Players", Err: slow})
+	_, doc := s.do(t, http.MethodGet, "/api/v1/players", "")
+	if line := s.traced(t, doc, game.FailureStoreSlow); line["level"] != "WARN" {
+		t.Errorf("told as %v", line)
+	}
+
+	s = newService(t, nil, storetest.Fault{Operation: "Players", Err: slow})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/v1/players", nil)
+	r.Host = "localhost"
+	s.ServeHTTP(httptest.NewRecorder(), r)
+	if log := s.log.String(); strings.Contains(log, `"category":"error"`) || !strings.Contains(log, `"code":"store_unavailable"`) {
+		t.Errorf("a caller who went away: %s", log)
+	}
+}
+
+// A refusal is no failure of ours, wherever it is made: it has a code in the line about the request, and no error id.
+func TestRefusalsAreNoFailures(t *testing.T) {
+	t.Parallel()
+	for what, code := range map[string]string{
+		"GET /nowhere": "not_found", "PUT /api/v1/players": "method_not_allowed", "GET /api/v1/players?x=1": "validation_error",
+		"POST /api/v1/players": "malformed_json", "GET /api/v1/players?%zz": "malformed_url",
+		"GET /api/v1/players/01a20685-fd35-752a-a43b-bc495aa93f5a": "player_not_found", "PUT /api/v1/sessions/x": "malformed_json",
+	} {
+		s := newService(t, nil)
+		method, path, _ := strings.Cut(what, " ")
+		_, doc := s.do(t, method, path, "{")
+		if log := s.log.String(); doc["code"] != code || doc["error_id"] != nil || strings.Count(log, "\n") != 1 || !strings.Contains(log, `"code":"`+code+`"`) || strings.Contains(log, "error_id") {
+			t.Errorf("%s: answered %v, and the log has %s", what, doc, log)
+		}
 	}
 }
 
 func TestPanicIsInternal(t *testing.T) {
 	t.Parallel()
-	log := new(bytes.Buffer)
+	log, logs, failures := watched()
 	s := service{api.New(api.Deps{ // without players, their handlers panic
-		Version: "test", RequestTimeout: time.Second, Now: time.Now, NewID: uuid.NewString, Log: slog.New(slog.NewJSONHandler(log, nil)),
+		Version: "test", RequestTimeout: time.Second, Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report,
+		Observe: observe.HTTP(logs.API, observe.Meter{Metrics: prometheus.NewRegistry(), Now: time.Now}),
 	}), log}
 	resp, doc := s.do(t, http.MethodGet, "/api/v1/players", "")
 	if resp.StatusCode != http.StatusInternalServerError || doc["code"] != "internal" || doc["request_id"] == "" {
 		t.Errorf("answered %d %v", resp.StatusCode, doc)
 	}
-	if log := s.log.String(); !strings.Contains(log, `"stack"`) {
-		t.Errorf("a panic without its stack: %s", log)
+	line := s.traced(t, doc, game.FailurePanic)
+	if stack, _ := line["stack"].(string); !strings.Contains(stack, "listPlayers") || line["level"] != "ERROR" {
+		t.Errorf("a panic without its stack: %v", line)
 	}
 }
 
@@ -140,6 +217,9 @@ func TestHealthDetailedTellsWhatIsDown(t *testing.T) {
 		facts, _ := components[name].(map[string]any)
 		if facts["status"] != want {
 			t.Errorf("%s is %v, want %s", name, facts, want)
+		}
+		if id, told := facts["error_id"].(string); told != (want == "down") || told && !strings.Contains(s.log.String(), id) {
+			t.Errorf("%s is %v, and the log has %s", name, facts, s.log)
 		}
 	}
 }

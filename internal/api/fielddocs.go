@@ -1,20 +1,26 @@
 package api
 
 // fieldDocs tells readers of the contract what a field of a document is, by its name.
-var fieldDocs = map[string]string{
+var fieldDocs = map[string]string{ //nolint:gosec // it tells of tokens, and has none
 	"address":           "An IP address or a host name.",
+	"alg":               "EdDSA.",
 	"allow_rematch":     "Whether the session may go from in_progress back to open.",
 	"attributes":        "Custom data: keys of A-Z a-z 0-9 _ -, values that are strings, numbers or booleans.",
 	"connection":        "Where the session's server is.",
 	"created_at":        "In UTC, to the millisecond.",
+	"crv":               "Ed25519.",
 	"display_name":      "For people, in any script. Left out, it is the username.",
 	"end_reason":        "Why the session is over; empty while it lives.",
 	"ended_at":          "When the session came to its end.",
+	"expires_at":        "In UTC.",
+	"expires_in":        "Seconds for which the token is valid.",
 	"host_id":           "The member with authority over the session; null for a session without one.",
 	"id":                "A UUID of version 7, so that the order of ids is the order of creation.",
 	"identities":        "The player's accounts elsewhere: a provider's name to the subject there. Each pair is unique in the project.",
 	"join_in_progress":  "Whether newcomers may join while the session is in progress.",
 	"joined_at":         "When the member took its seat.",
+	"kid":               "The key's thumbprint (RFC 7638).",
+	"kty":               "OKP.",
 	"locked":            "Whether newcomers are kept out. Members who join again keep their seats.",
 	"map":               "Any text.",
 	"max_players":       "How many seats the session has.",
@@ -32,10 +38,15 @@ var fieldDocs = map[string]string{
 	"suspension_reason": "For the record; players may see it.",
 	"team":              "One of the session's teams, or empty for none.",
 	"teams":             "Names of teams with their capacities.",
+	"ticket":            "Proves to the session's server, without a call, that the player has its seat: a JWT for 15 minutes. Absent where there are no tokens.",
+	"token":             "A JWT; send it as Authorization: Bearer.",
+	"token_type":        "Bearer.",
 	"updated_at":        "In UTC, to the millisecond.",
+	"use":               "sig.",
 	"username":          "Unique in the project, whatever its case.",
 	"version":           "Grows by one with each change; the ETag.",
 	"visibility":        "Public, or private for a session that is not for browsing.",
+	"x":                 "The public key: 32 bytes in base64url (RFC 8037).",
 }
 
 // metricsDocs is the same for the metrics, where some names mean something else.
@@ -56,7 +67,7 @@ var metricsDocs = map[string]string{
 	"p95":           "95 % of the requests were answered within it; null if there were none.",
 	"p99":           "99 % of the requests were answered within it; null if there were none.",
 	"players":       "Players stored in the whole database, at the end of the step.",
-	"pool":          "The connections to the database, at the end of the step; null where there is no pool.",
+	"pool":          "The connections to the database, of the embedded one those that read, at the end of the step; null in samples from before they were counted.",
 	"replica":       "The process that did it.",
 	"requests":      "Requests to the API that were answered, without probes and pages.",
 	"seconds":       "How much time the amounts are of: about a step, less where the replica was not there for all of it.",

@@ -36,7 +36,7 @@ func secured(next http.Handler) http.Handler {
 // crossOrigin lets web pages of the origins that are listed call and read the answers. They send their credential in the
 // Authorization header: nothing that a browser sends by itself counts.
 func (a *API) crossOrigin(next http.Handler) http.Handler {
-	if !a.Authenticates || len(a.Origins) == 0 {
+	if len(a.Origins) == 0 {
 		return next
 	}
 	return cors.New(cors.Options{
@@ -46,12 +46,4 @@ func (a *API) crossOrigin(next http.Handler) http.Handler {
 		ExposedHeaders: []string{"ETag", "Location", "Retry-After", "RateLimit", "RateLimit-Policy", "Idempotent-Replayed", requestIDHeader},
 		MaxAge:         600, // seconds
 	}).Handler(next)
-}
-
-// reachable keeps everybody away who is not on this machine while nobody has to prove who they are.
-func (a *API) reachable(next http.Handler) http.Handler {
-	if a.Authenticates {
-		return next
-	}
-	return LocalOnly(next, http.HandlerFunc(a.misdirected))
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -54,6 +53,9 @@ type detailedOut struct {
 }
 
 func (a *API) getHealthDetailed(ctx context.Context, _ *struct{}) (*detailedOut, error) {
+	if err := game.CallerFrom(ctx).MayOperate(); err != nil {
+		return nil, err
+	}
 	out := &detailedOut{http.StatusOK, "", detailedHealth{
 		Status: statusOK, Version: a.Version, UptimeSeconds: a.uptime(), Components: make(map[string]game.Facts, len(a.Checks)),
 	}}
@@ -75,7 +77,7 @@ func (a *API) getHealthDetailed(ctx context.Context, _ *struct{}) (*detailedOut,
 	return out, nil
 }
 
-// look runs one check. What went wrong is logged; callers see the public part of it.
+// look runs one check. What went wrong is reported; callers see the public part of it.
 func (a *API) look(ctx context.Context, c Check) game.Facts {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -90,7 +92,7 @@ func (a *API) look(ctx context.Context, c Check) game.Facts {
 		if named := (*game.Error)(nil); errors.As(err, &named) {
 			facts["detail"] = named.Message
 		}
-		a.Log.LogAttrs(ctx, slog.LevelWarn, "component down", slog.String("category", "system"), slog.String("component", c.Name), slog.Any("error", err))
+		facts["error_id"] = a.Failed(ctx, game.Failure{Code: game.FailureComponent, Task: c.Name, Err: err})
 	}
 	return facts
 }

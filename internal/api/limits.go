@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"game-session-manager/internal/game"
@@ -29,9 +28,12 @@ type Limits struct {
 	WriteTimeout time.Duration // from a header read to the answer taken
 	IdleTimeout  time.Duration // between requests
 
-	// OnLimited is told why a request was refused (see [limits.ReasonRate]), OnShed of one that was too many; nil for nobody.
-	OnLimited func(reason string)
-	OnShed    func()
+	// FailedCredentials are those that one address may send at once: see [limits.NewFailures]. Authenticate refuses the others.
+	FailedCredentials int
+
+	// OnLimited is told whose rate is used up of each request that is refused, OnShed of one that was too many; nil for nobody.
+	OnLimited func(class string)
+	OnShed    func(context.Context)
 }
 
 // exempt reports whether a path is one by which the service is watched, which must answer when nothing else does.
@@ -53,7 +55,7 @@ func (a *API) shed(next http.Handler) http.Handler {
 		}
 		if !a.inFlight.Enter(r.Context()) {
 			if a.Limits.OnShed != nil {
-				a.Limits.OnShed()
+				a.Limits.OnShed(r.Context())
 			}
 			p := newProblem(r.Context(), http.StatusServiceUnavailable, "overloaded", "The service has too much to do. Nothing was done of this request: try again later.")
 			p.Extras = map[string]any{"outcome": game.OutcomeNone}
@@ -74,23 +76,30 @@ func (a *API) rate(h http.Header, r *http.Request) *Problem {
 		return nil
 	}
 	d := a.callers.Take(class, name)
-	d.SetHeaders(h)
 	if d.Allowed {
+		d.SetHeaders(h)
 		return nil
 	}
-	if a.Limits.OnLimited != nil {
-		a.Limits.OnLimited(limits.ReasonRate)
-	}
+	a.limited(h, d)
 	return newProblem(r.Context(), http.StatusTooManyRequests, "rate_limited", "You ask more often than you may. Wait as long as Retry-After says; GET "+basePath+"/limits tells the rates.")
 }
 
-// classOf returns whose rate a caller has, and the name by which it is counted; no class for one without a limit.
+// limited tells the caller of a request that is refused when to come back, and the operator that there was one.
+func (a *API) limited(h http.Header, d limits.Decision) {
+	d.SetHeaders(h)
+	if a.Limits.OnLimited != nil {
+		a.Limits.OnLimited(string(d.Class()))
+	}
+}
+
+// classOf returns whose rate a caller has, and the name by which it is counted; no class for one without a limit. A server
+// that acts as a player is a server.
 func classOf(c game.Caller) (class limits.Class, name string) {
-	switch kind, _, _ := strings.Cut(c.Name, ":"); kind {
-	case "key":
+	switch {
+	case c.Scope == game.ScopePlayer && !c.ActsAs:
+		return limits.Player, string(c.Player)
+	case c.Scope != "":
 		return limits.Server, c.Name
-	case "player":
-		return limits.Player, c.Name
 	}
 	return "", ""
 }
@@ -132,13 +141,17 @@ func (a *API) getLimits(context.Context, *struct{}) (*limitsOut, error) {
 		Answer: a.Limits.WriteTimeout.Seconds(), Idle: a.Limits.IdleTimeout.Seconds(),
 	}
 	l.Rates = make(map[string]game.RateLimit)
-	if a.Authenticates {
-		for class, r := range a.Limits.Rates {
-			if r.Limited() {
-				l.Rates[string(class)] = game.RateLimit{PerSecond: r.PerSecond, Burst: r.Burst}
-			}
+	tell := func(class limits.Class, r limits.Rate) {
+		if r.Limited() {
+			l.Rates[string(class)] = game.RateLimit{PerSecond: r.PerSecond, Burst: r.Burst}
 		}
-		l.Rates["failed_credentials"] = game.RateLimit{PerSecond: limits.AddressRate().PerSecond, Burst: limits.AddressRate().Burst}
+	}
+	for class, r := range a.Limits.Rates {
+		tell(class, r)
+	}
+	if a.Authenticate != nil {
+		tell(limits.FailedCredentials, limits.AddressRate(a.Limits.FailedCredentials))
+		tell(limits.FailedKey, limits.KeyRate(a.Limits.FailedCredentials))
 	}
 	return &limitsOut{l}, nil
 }

@@ -1,11 +1,13 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -71,23 +73,28 @@ func ask(t *testing.T, method, url, body string, headers ...string) (*http.Respo
 	return res, doc
 }
 
-// as makes every request one of the caller that its X-Caller header names.
-func as(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := game.Caller{Project: game.DefaultProject, Name: r.Header.Get("X-Caller")}
-		next.ServeHTTP(w, r.WithContext(game.WithCaller(r.Context(), c)))
-	})
+// as makes every request one of the caller that its X-Caller header names: a kind, and which one it is.
+func as(_ context.Context, _ netip.Addr, h http.Header) (game.Caller, error) {
+	kind, name, _ := strings.Cut(h.Get("X-Caller"), ":")
+	c := game.Caller{Project: game.DefaultProject, Scope: game.Scope(kind), Name: "key:" + name}
+	switch kind {
+	case "player":
+		c.Player, c.Name = game.PlayerID(name), "player"
+	case "acting":
+		c.Scope, c.Player, c.ActsAs = game.ScopePlayer, "p", true
+	}
+	return c, nil
 }
 
 func TestRates(t *testing.T) {
 	t.Parallel()
-	var reasons []string
+	var classes []string
 	now := time.Now()
 	url := serve(t, func(d *api.Deps) {
-		d.Observe, d.Now = as, func() time.Time { return now }
+		d.Authenticate, d.Now = as, func() time.Time { return now }
 		d.Limits = api.Limits{
 			Rates:     map[limits.Class]limits.Rate{limits.Server: {PerSecond: 1, Burst: 3}, limits.Player: {PerSecond: 1, Burst: 1}},
-			OnLimited: func(reason string) { reasons = append(reasons, reason) },
+			OnLimited: func(class string) { classes = append(classes, class) },
 		}
 	})
 	for i, want := range []struct {
@@ -95,14 +102,14 @@ func TestRates(t *testing.T) {
 		status int
 		told   string
 	}{
-		{"key:a", 200, `"server";r=2;t=1`},
-		{"key:a", 200, `"server";r=1;t=2`},
-		{"key:b", 200, `"server";r=2;t=1`},
+		{"server:a", 200, `"server";r=2;t=1`},
+		{"acting:a", 200, `"server";r=1;t=2`},
+		{"read:b", 200, `"server";r=2;t=1`},
 		{"player:a", 200, `"player";r=0;t=1`},
-		{"key:a", 200, `"server";r=0;t=3`},
-		{"key:a", 429, `"server";r=0;t=1`},
+		{"admin:a", 200, `"server";r=0;t=3`},
+		{"server:a", 429, `"server";r=0;t=1`},
 		{"player:a", 429, `"player";r=0;t=1`},
-		{"anonymous", 200, ""},
+		{"player:b", 200, `"player";r=0;t=1`},
 	} {
 		res, doc := ask(t, http.MethodGet, url+"/api/v1/players", "", "X-Caller", want.caller)
 		if res.StatusCode != want.status || res.Header.Get("RateLimit") != want.told {
@@ -112,8 +119,8 @@ func TestRates(t *testing.T) {
 			t.Errorf("%d: got %v, %v", i, res.Header, doc)
 		}
 	}
-	if !slices.Equal(reasons, []string{limits.ReasonRate, limits.ReasonRate}) {
-		t.Errorf("observed %q", reasons)
+	if !slices.Equal(classes, []string{"server", "player"}) {
+		t.Errorf("observed %q", classes)
 	}
 	if res, _ := ask(t, http.MethodGet, url+"/livez", ""); res.StatusCode != http.StatusOK {
 		t.Errorf("a probe got %d", res.StatusCode)
@@ -125,10 +132,10 @@ func TestLimitsAreTold(t *testing.T) {
 	t.Parallel()
 	configured := api.Limits{
 		Rates:    map[limits.Class]limits.Rate{limits.Server: {PerSecond: 7, Burst: 9}, limits.Player: {}},
-		InFlight: 11, HeaderBytes: 12, ReadTimeout: 1500 * time.Millisecond, WriteTimeout: 14 * time.Second, IdleTimeout: 15 * time.Second,
+		InFlight: 11, FailedCredentials: 13, HeaderBytes: 12, ReadTimeout: 1500 * time.Millisecond, WriteTimeout: 14 * time.Second, IdleTimeout: 15 * time.Second,
 	}
-	read := func(authenticates bool) (l game.Limits) {
-		_, doc := ask(t, http.MethodGet, serve(t, func(d *api.Deps) { d.Limits, d.Authenticates = configured, authenticates })+"/api/v1/limits", "")
+	read := func(authenticate api.Authenticate) (l game.Limits) {
+		_, doc := ask(t, http.MethodGet, serve(t, func(d *api.Deps) { d.Limits, d.Authenticate = configured, authenticate })+"/api/v1/limits", "", "X-Caller", "read:a")
 		raw, err := json.Marshal(doc)
 		if err != nil {
 			t.Fatal(err)
@@ -138,7 +145,7 @@ func TestLimitsAreTold(t *testing.T) {
 		}
 		return l
 	}
-	l := read(true)
+	l := read(as)
 	if want := (game.TimeoutLimits{Request: 10, Header: 1.5, Body: 1.5, Answer: 14, Idle: 15}); l.Timeouts != want {
 		t.Errorf("got %+v, want %+v", l.Timeouts, want)
 	}
@@ -148,13 +155,16 @@ func TestLimitsAreTold(t *testing.T) {
 	}); l.Requests != want {
 		t.Errorf("got %+v, want %+v", l.Requests, want)
 	}
+	if l.Tokens != (game.TokenLimits{DefaultLife: 900, Life: 86400, TicketLife: 900}) {
+		t.Errorf("lives of tokens are %+v", l.Tokens)
+	}
 	if l.Players != game.DocumentLimits().Players || l.Sessions != game.DocumentLimits().Sessions || l.Lists != game.DocumentLimits().Lists {
 		t.Errorf("the limits of documents are %+v", l)
 	}
-	if len(l.Rates) != 2 || l.Rates["server"] != (game.RateLimit{PerSecond: 7, Burst: 9}) || l.Rates["failed_credentials"].Burst != limits.AddressFailures {
+	if len(l.Rates) != 3 || l.Rates["server"] != (game.RateLimit{PerSecond: 7, Burst: 9}) || l.Rates["failed_credentials"].Burst != 13 || l.Rates["failed_key"].Burst != 26 {
 		t.Errorf("the rates are %v", l.Rates)
 	}
-	if l := read(false); len(l.Rates) != 0 {
+	if l := read(nil); len(l.Rates) != 0 {
 		t.Errorf("without authentication there are rates: %v", l.Rates)
 	}
 }
@@ -164,7 +174,7 @@ func TestLimitsAreTold(t *testing.T) {
 func TestCrossOrigin(t *testing.T) {
 	t.Parallel()
 	const listed = "https://a.example"
-	url := serve(t, func(d *api.Deps) { d.Authenticates, d.Origins = true, []string{listed, "https://b.example"} })
+	url := serve(t, func(d *api.Deps) { d.Authenticate, d.Origins = as, []string{listed, "https://b.example"} })
 	preflight := []string{"Access-Control-Request-Method", "PATCH", "Access-Control-Request-Headers", "authorization,content-type,idempotency-key,if-match,if-none-match,x-request-id"}
 	for origin, allowed := range map[string]bool{
 		listed: true, "https://b.example": true, "https://evil.example": false, "http://a.example": false, "https://a.example:8443": false, "null": false, "https://a.example.evil.example": false,
@@ -180,7 +190,7 @@ func TestCrossOrigin(t *testing.T) {
 		if got := res.Header.Get("Access-Control-Allow-Methods"); allowed && got != "PATCH" {
 			t.Errorf("a preflight of %s may %q", origin, got)
 		}
-		res, _ = ask(t, http.MethodGet, url+"/api/v1/players", "", "Origin", origin)
+		res, _ = ask(t, http.MethodGet, url+"/api/v1/players", "", "Origin", origin, "X-Caller", "server:a")
 		if got := res.Header.Get("Access-Control-Allow-Origin"); got != want {
 			t.Errorf("%s: allowed %q", origin, got)
 		}
@@ -211,7 +221,7 @@ func TestShedding(t *testing.T) {
 	working, done := make(chan struct{}, 100), make(chan struct{})
 	url := serve(t, func(d *api.Deps) {
 		d.RequestTimeout = 4 * time.Second // and half of it is waited
-		d.Limits = api.Limits{InFlight: 1, OnShed: func() { shed.Add(1) }}
+		d.Limits = api.Limits{InFlight: 1, OnShed: func(context.Context) { shed.Add(1) }}
 		d.Observe = func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == "/api/v1/players" {

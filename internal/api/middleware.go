@@ -3,12 +3,10 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
-	"runtime/debug"
+	"strings"
 
 	"game-session-manager/internal/game"
 )
@@ -19,7 +17,7 @@ const requestIDHeader = "X-Request-ID"
 // maxRequestID is how long a caller's request id may be.
 const maxRequestID = 128
 
-// identify gives the request its id, its caller and its deadline. It is the one place where the request is copied: what
+// identify gives the request its id and its deadline. It is the one place where the request is copied: what
 // reads the request's pattern must be inside.
 func (a *API) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -31,7 +29,6 @@ func (a *API) identify(next http.Handler) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), a.RequestTimeout)
 		defer cancel()
 		ctx = game.WithRequestID(ctx, id)
-		ctx = game.WithCaller(ctx, game.Caller{Project: game.DefaultProject, Name: "anonymous"})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
@@ -60,9 +57,9 @@ func (a *API) recover(next http.Handler) http.Handler {
 			if cause == http.ErrAbortHandler { //nolint:errorlint // the very value, as net/http compares it
 				panic(cause)
 			}
-			a.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("category", "error"),
-				slog.String("error", fmt.Sprint(cause)), slog.String("stack", string(debug.Stack())))
-			a.writeProblem(w, newProblem(r.Context(), http.StatusInternalServerError, game.ErrInternal.Code, game.ErrInternal.Message))
+			_, path, _ := strings.Cut(r.Pattern, " ")
+			a.writeProblem(w, a.internalProblem(r.Context(), http.StatusInternalServerError,
+				game.Failure{Code: game.FailurePanic, Route: path, Err: game.Caught(cause)}))
 		}()
 		next.ServeHTTP(w, r)
 	})

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/danielgtaylor/huma/v2/validation"
 
 	"game-session-manager/internal/game"
@@ -29,6 +29,7 @@ type Problem struct {
 	Code      string         `json:"code" doc:"A stable name for programs. docs/api.md lists them." example:"session_full"`
 	Detail    string         `json:"detail" doc:"What happened and what to do, for people."`
 	RequestID string         `json:"request_id" doc:"Quote it when you report the problem."`
+	ErrorID   string         `json:"error_id,omitempty" doc:"Where the failure is ours: finds it in the operator's log."`
 	Errors    []ProblemField `json:"errors,omitempty" nullable:"false" doc:"Everything that is wrong with the request."`
 	Extras    map[string]any `json:",embed"` // further members of the document
 	header    http.Header
@@ -56,35 +57,39 @@ const problemType = "application/problem+json"
 // statusOf maps kinds of failure to HTTP statuses.
 func statusOf(k game.Kind) int {
 	return [...]int{
-		game.Internal:     http.StatusInternalServerError,
-		game.Invalid:      http.StatusUnprocessableEntity,
-		game.Forbidden:    http.StatusForbidden,
-		game.NotFound:     http.StatusNotFound,
-		game.Conflict:     http.StatusConflict,
-		game.Gone:         http.StatusGone,
-		game.Precondition: http.StatusPreconditionFailed,
-		game.Unavailable:  http.StatusServiceUnavailable,
+		game.Internal:        http.StatusInternalServerError,
+		game.Invalid:         http.StatusUnprocessableEntity,
+		game.Forbidden:       http.StatusForbidden,
+		game.NotFound:        http.StatusNotFound,
+		game.Conflict:        http.StatusConflict,
+		game.Gone:            http.StatusGone,
+		game.Precondition:    http.StatusPreconditionFailed,
+		game.Unauthenticated: http.StatusUnauthorized,
+		game.Unavailable:     http.StatusServiceUnavailable,
 	}[k]
 }
 
-// problem turns the error of an operation into what its caller sees, and logs what an operator should see.
-func (a *API) problem(ctx context.Context, method string, err error) *Problem {
+// problem turns the error of an operation into what its caller sees, and reports what an operator should see.
+func (a *API) problem(ctx context.Context, r route, err error) *Problem {
 	e := game.ErrInternal
 	if named := (*game.Error)(nil); errors.As(err, &named) {
 		e = named
 	}
-	a.log(ctx, e, err)
 	p := newProblem(ctx, statusOf(e.Kind), e.Code, e.Message)
+	p.ErrorID = a.report(ctx, e, game.Failure{Route: r.path, Err: err})
 	p.Extras = e.Extras
 	part := "body"
-	if method == http.MethodGet {
+	if r.method == http.MethodGet {
 		part = "query"
 	}
 	for _, f := range e.Fields {
 		p.Errors = append(p.Errors, ProblemField{part + "." + f.Field, f.Message})
 	}
-	if p.Status == http.StatusServiceUnavailable {
+	switch p.Status {
+	case http.StatusServiceUnavailable:
 		p.header = http.Header{"Retry-After": {retryAfter}}
+	case http.StatusUnauthorized:
+		p.header = http.Header{"Www-Authenticate": {`Bearer realm="gsm"`}} // RFC 6750
 	}
 	return p
 }
@@ -95,42 +100,64 @@ func newProblem(ctx context.Context, status int, code, detail string) *Problem {
 	}
 }
 
-// log tells the operator of failures that are ours. A caller who went away is none, and a deadline may be a passing one.
-func (a *API) log(ctx context.Context, e *game.Error, err error) {
+// report tells the operator of failures that are ours, and returns the failure's id. A caller who went away is none, and a
+// deadline may be a passing one.
+func (a *API) report(ctx context.Context, e *game.Error, f game.Failure) (errorID string) {
 	switch {
 	case e.Kind == game.Internal:
-		a.Log.LogAttrs(ctx, slog.LevelError, "request failed", slog.String("category", "error"), slog.Any("error", err))
+		f.Code = game.FailureInternal
 	case e.Kind != game.Unavailable, errors.Is(ctx.Err(), context.Canceled):
-	case errors.Is(err, context.DeadlineExceeded):
-		a.Log.LogAttrs(ctx, slog.LevelWarn, "store too slow", slog.String("category", "error"), slog.Any("error", err))
+		return ""
+	case errors.Is(e, game.ErrIssuerUnavailable):
+		f.Code = game.FailureIssuer
+	case errors.Is(f.Err, context.DeadlineExceeded):
+		f.Code = game.FailureStoreSlow
 	default:
-		a.Log.LogAttrs(ctx, slog.LevelError, "store unavailable", slog.String("category", "error"), slog.Any("error", err))
+		f.Code = game.FailureStoreUnavailable
 	}
+	return a.Failed(ctx, f)
 }
 
-// humaProblem is a [huma.Transformer] that gives huma's own errors our form.
+// internalProblem answers a failure that nobody named, with nothing of it but its id.
+func (a *API) internalProblem(ctx context.Context, status int, f game.Failure) *Problem {
+	p := newProblem(ctx, status, game.ErrInternal.Code, game.ErrInternal.Message)
+	p.ErrorID = a.Failed(ctx, f)
+	return p
+}
+
+// humaProblem is a [huma.Transformer] that gives huma's own errors our form, and has whoever observes the answer know of
+// every problem.
 func (a *API) humaProblem(ctx huma.Context, _ string, v any) (any, error) {
-	e, ok := v.(*huma.ErrorModel)
+	p, ok := v.(*Problem)
+	if e, theirs := v.(*huma.ErrorModel); theirs {
+		p, ok = a.translate(ctx, e), true
+	}
 	if !ok {
 		return v, nil
 	}
+	_, w := humago.Unwrap(ctx)
+	note(w, p)
+	return p, nil
+}
+
+// translate gives an error of huma's our form.
+func (a *API) translate(ctx huma.Context, e *huma.ErrorModel) *Problem {
 	switch e.Status {
 	case http.StatusBadRequest:
-		return malformedProblem(ctx.Context(), e), nil
+		return malformedProblem(ctx.Context(), e)
 	case http.StatusUnprocessableEntity:
-		return invalidProblem(ctx.Context(), e.Errors), nil
+		return invalidProblem(ctx.Context(), e.Errors)
 	case http.StatusRequestEntityTooLarge:
 		p := newProblem(ctx.Context(), e.Status, "payload_too_large", fmt.Sprintf("The body has more than %d bytes.", maxBody))
 		p.Extras = map[string]any{"max_bytes": maxBody}
-		return p, nil
+		return p
 	case http.StatusUnsupportedMediaType:
-		return newProblem(ctx.Context(), e.Status, "unsupported_media_type", "Send the body as application/json."), nil
+		return newProblem(ctx.Context(), e.Status, "unsupported_media_type", "Send the body as application/json.")
 	case http.StatusRequestTimeout:
-		return newProblem(ctx.Context(), e.Status, "request_timeout", "The body did not arrive in time."), nil
+		return newProblem(ctx.Context(), e.Status, "request_timeout", "The body did not arrive in time.")
 	}
 	// Not its details, which hold what was sent.
-	a.Log.LogAttrs(ctx.Context(), slog.LevelError, "request failed", slog.String("category", "error"), slog.Any("error", e))
-	return newProblem(ctx.Context(), e.Status, game.ErrInternal.Code, game.ErrInternal.Message), nil
+	return a.internalProblem(ctx.Context(), e.Status, game.Failure{Code: game.FailureInternal, Route: ctx.Operation().Path, Err: e})
 }
 
 // invalidProblem answers a request with everything that is wrong with it.
@@ -211,10 +238,40 @@ func invalid(err error) []error {
 
 // writeProblem answers outside of huma.
 func (a *API) writeProblem(w http.ResponseWriter, p *Problem) {
+	note(w, p)
 	maps.Copy(w.Header(), p.header)
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	if err := strictJSON.Marshal(w, p); err != nil {
-		a.Log.Debug("writing a problem", "category", "error", "error", err) // the caller is gone
+		a.Log.Debug("writing a problem", "error", err) // the caller is gone
 	}
+}
+
+// note tells whoever observes the answer which problem it is.
+func note(w http.ResponseWriter, p *Problem) {
+	if o, ok := observer[interface{ NoteProblem(code, errorID string) }](w); ok {
+		o.NoteProblem(p.Code, p.ErrorID)
+	}
+}
+
+// noteCaller tells whoever observes the answer who asked.
+func noteCaller(w http.ResponseWriter, c game.Caller) {
+	if o, ok := observer[interface{ NoteCaller(c game.Caller) }](w); ok {
+		o.NoteCaller(c)
+	}
+}
+
+// observer finds what has the method among a writer and those that it wraps.
+func observer[O any](w http.ResponseWriter) (o O, ok bool) {
+	for w != nil {
+		if o, ok := w.(O); ok {
+			return o, true
+		}
+		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = inner.Unwrap()
+	}
+	return o, false
 }

@@ -26,22 +26,25 @@ func (a *API) routes() {
 	s := newSchemas(a.huma.OpenAPI().Components.Schemas)
 
 	var (
-		reads    = []*game.Error{game.ErrStoreUnavailable}
+		reads    = []*game.Error{game.ErrForbidden, game.ErrStoreUnavailable}
 		player   = append([]*game.Error{game.ErrPlayerNotFound}, reads...)
 		session  = append([]*game.Error{game.ErrSessionNotFound}, reads...)
 		names    = []*game.Error{game.ErrUsernameTaken, game.ErrIdentityTaken}
 		ifMatch  = []*game.Error{game.ErrVersionMismatch}
 		taker    = []*game.Error{game.ErrPlayerNotFound, game.ErrPlayerSuspended}
 		reuse    = []*game.Error{game.ErrIdempotencyKeyReuse}
+		host     = []*game.Error{game.ErrNotHost}
+		key      = []*game.Error{game.ErrKeyNotFound}
 		settings = []*game.Error{game.ErrSeatsTaken, game.ErrSessionEnded}
 		moves    = []*game.Error{game.ErrInvalidTransition, game.ErrNotEnoughPlayers, game.ErrSessionEnded}
+		tokens   = []*game.Error{game.ErrNoTokens}
 		joins    = []*game.Error{
 			game.ErrSessionFull, game.ErrTeamFull, game.ErrSessionLocked, game.ErrSessionNotJoinable, game.ErrAlreadyMember, game.ErrSessionEnded,
 		}
 	)
 
 	register(a, route{http.MethodGet, "/health", "get-health", "Is the service there?", codes(200), nil, nil}, a.getHealth)
-	register(a, route{http.MethodGet, "/health/detailed", "get-health-detailed", "How is each component?", codes(200, 503), nil, nil}, a.getHealthDetailed)
+	register(a, route{http.MethodGet, "/health/detailed", "get-health-detailed", "How is each component?", codes(200, 503), nil, errs([]*game.Error{game.ErrForbidden})}, a.getHealthDetailed)
 	register(a, route{http.MethodGet, "/livez", "get-livez", "Liveness probe", codes(200), nil, nil}, a.getLivez)
 	register(a, route{http.MethodGet, "/readyz", "get-readyz", "Readiness probe", codes(200, 503), nil, nil}, a.getReadyz)
 
@@ -52,17 +55,26 @@ func (a *API) routes() {
 	register(a, route{http.MethodPatch, basePath + "/players/{player_id}", "patch-player", "Change a player's profile (RFC 7396)", codes(200), s.profilePatch, errs(player, names, ifMatch)}, a.patchPlayer)
 	register(a, route{http.MethodDelete, basePath + "/players/{player_id}", "erase-player", "Erase a player everywhere", codes(204), nil, errs(player, ifMatch)}, a.erasePlayer)
 
+	register(a, route{http.MethodPost, basePath + "/players/{player_id}/tokens", "mint-token", "Make a token by which a player acts for itself", codes(201), s.token, errs(player, []*game.Error{game.ErrPlayerSuspended}, tokens)}, a.mintToken)
+	register(a, route{http.MethodGet, "/.well-known/jwks.json", "get-jwks", "Read the keys by which tokens and tickets are verified", codes(200), nil, errs(tokens, reads)}, a.getJWKS)
+
 	register(a, route{http.MethodPost, basePath + "/sessions", "create-session", "Open a session", codes(201), s.request, errs(taker, reuse, reads)}, a.createSession)
 	register(a, route{http.MethodGet, basePath + "/sessions", "list-sessions", "List sessions, newest first", codes(200), nil, reads}, a.listSessions)
 	register(a, route{http.MethodGet, basePath + "/sessions/{session_id}", "get-session", "Read a session", codes(200, 304), nil, session}, a.getSession)
-	register(a, route{http.MethodPut, basePath + "/sessions/{session_id}", "move-session", "Change a session's status", codes(200), s.session, errs(session, moves, ifMatch)}, a.moveSession, leaveOutMembers)
-	register(a, route{http.MethodPatch, basePath + "/sessions/{session_id}", "patch-session", "Change a session's settings (RFC 7396)", codes(200), s.settingsPatch, errs(session, settings, ifMatch)}, a.patchSession)
-	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}", "cancel-session", "Cancel a session", codes(204), nil, errs(session, []*game.Error{game.ErrInvalidTransition}, ifMatch)}, a.cancelSession)
+	register(a, route{http.MethodPut, basePath + "/sessions/{session_id}", "move-session", "Change a session's status", codes(200), s.session, errs(session, host, moves, ifMatch)}, a.moveSession, leaveOutMembers)
+	register(a, route{http.MethodPatch, basePath + "/sessions/{session_id}", "patch-session", "Change a session's settings (RFC 7396)", codes(200), s.settingsPatch, errs(session, host, settings, ifMatch)}, a.patchSession)
+	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}", "cancel-session", "Cancel a session", codes(204), nil, errs(session, host, []*game.Error{game.ErrInvalidTransition}, ifMatch)}, a.cancelSession)
 	register(a, route{http.MethodPost, basePath + "/sessions/{session_id}/members", "join-session", "Take a seat", codes(201, 200), s.join, errs(session, taker, joins)}, a.joinSession)
-	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leave-session", "Leave a seat", codes(204), nil, errs(session, ifMatch, []*game.Error{game.ErrSessionEnded})}, a.leaveSession)
+	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leave-session", "Leave a seat", codes(204), nil, errs(session, host, ifMatch, []*game.Error{game.ErrSessionEnded})}, a.leaveSession)
 
 	register(a, route{http.MethodGet, basePath + "/limits", "get-limits", "Read what callers must keep to", codes(200), nil, nil}, a.getLimits)
 	register(a, route{http.MethodGet, basePath + "/metrics/system", "get-system-metrics", "Read the stored metrics of the service", codes(200), nil, reads}, a.getSystemMetrics)
+
+	register(a, route{http.MethodPost, basePath + "/api-keys", "create-api-key", "Create an API key", codes(201), s.key, reads}, a.createKey)
+	register(a, route{http.MethodGet, basePath + "/api-keys", "list-api-keys", "List API keys", codes(200), nil, reads}, a.listKeys)
+	register(a, route{http.MethodGet, basePath + "/api-keys/{key_id}", "get-api-key", "Read an API key", codes(200), nil, errs(key, reads)}, a.getKey)
+	register(a, route{http.MethodDelete, basePath + "/api-keys/{key_id}", "revoke-api-key", "Revoke an API key", codes(204), nil, errs(key, reads)}, a.revokeKey)
+	register(a, route{http.MethodPost, basePath + "/api-keys/{key_id}/rotate", "rotate-api-key", "Replace an API key by another", codes(201), nil, errs(key, reads, []*game.Error{game.ErrKeyOver})}, a.rotateKey)
 }
 
 func codes(c ...int) []int { return c }
@@ -90,6 +102,9 @@ func (a *API) operation(r route) huma.Operation {
 			op.RequestBody.Content["application/merge-patch+json"] = &huma.MediaType{Schema: r.body}
 		}
 	}
+	if isOpen(r.path) {
+		op.Security = []map[string][]string{} // none
+	}
 	a.documentErrors(&op, r)
 	return op
 }
@@ -108,6 +123,9 @@ func documentSuccess(op huma.Operation, r route) {
 
 // tagOf groups operations on the documentation pages by their noun.
 func tagOf(path string) string {
+	if strings.HasPrefix(path, "/.well-known/") {
+		return "players"
+	}
 	noun, ok := strings.CutPrefix(path, basePath+"/")
 	if !ok {
 		return "health"
@@ -133,7 +151,11 @@ func (a *API) documentErrors(op *huma.Operation, r route) {
 	byStatus[http.StatusRequestURITooLong] = "uri_too_long"
 	byStatus[http.StatusRequestHeaderFieldsTooLarge] = "too_many_headers"
 	if !exempt(r.path) {
-		byStatus[http.StatusTooManyRequests], byStatus[http.StatusServiceUnavailable] = "rate_limited", "overloaded"
+		byStatus[http.StatusServiceUnavailable] = "overloaded"
+	}
+	if !isOpen(r.path) {
+		byStatus[http.StatusUnauthorized] = game.ErrUnauthenticated.Code
+		byStatus[http.StatusTooManyRequests] = "rate_limited, too_many_failures"
 	}
 	for _, e := range r.errors {
 		status := statusOf(e.Kind)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,7 +15,7 @@ type schemas struct {
 	profile, player, profilePatch *huma.Schema
 	request, session              *huma.Schema
 	settingsPatch                 *huma.Schema
-	join                          *huma.Schema
+	join, key, token              *huma.Schema
 }
 
 func newSchemas(r huma.Registry) *schemas {
@@ -56,7 +57,19 @@ func newSchemas(r huma.Registry) *schemas {
 	join.Properties["team"].MaxLength = ptr(game.MaxAttributeKey)
 	join.Properties["attributes"].MaxProperties = ptr(game.MaxMemberAttributes)
 
+	key := schemaOf[game.KeyRequest](r)
+	key.Required = []string{"name", "scope"}
+	key.Properties["name"].MinLength, key.Properties["name"].MaxLength = ptr(1), ptr(game.MaxKeyName)
+	key.Properties["scope"].Enum = enum(game.KeyScopes())
+
+	token := schemaOf[game.TokenRequest](r)
+	token.Required = nil
+	token.Properties["expires_in"].Minimum = ptr(game.MinTokenLife.Seconds())
+	token.Properties["expires_in"].Maximum = ptr(game.MaxTokenLife.Seconds())
+	token.Properties["expires_in"].Default = game.DefaultTokenLife.Seconds()
+
 	return &schemas{
+		key:           named(r, "KeyRequest", key),
 		profile:       named(r, "Profile", profile),
 		player:        named(r, "PlayerReplacement", player),
 		profilePatch:  named(r, "ProfilePatch", profilePatch),
@@ -64,6 +77,7 @@ func newSchemas(r huma.Registry) *schemas {
 		session:       named(r, "SessionMove", session),
 		settingsPatch: named(r, "SettingsPatch", settingsPatch),
 		join:          named(r, "JoinRequest", join),
+		token:         named(r, "TokenRequest", token),
 	}
 }
 
@@ -89,7 +103,15 @@ func answers(r huma.Registry) {
 	connection.Properties["port"].Minimum, connection.Properties["port"].Maximum = ptr(1.0), ptr(65535.0)
 	connection.Properties["protocol"].MaxLength = ptr(game.MaxProtocol)
 	connection.PrecomputeMessages()
-	for _, name := range []string{"Player", "Session", "Member", "Connection"} {
+	for _, t := range []reflect.Type{reflect.TypeFor[joinedSession](), reflect.TypeFor[game.Token](), reflect.TypeFor[game.JWKS]()} {
+		r.Schema(t, true, "")
+	}
+	joined := r.Map()["JoinedSession"]
+	ticket := joined.Properties["ticket"]
+	joined.Properties = maps.Clone(session.Properties)
+	joined.Properties["ticket"] = ticket
+	r.Map()["JWKS"].Properties["keys"].Nullable = false
+	for _, name := range []string{"Player", "Session", "JoinedSession", "Member", "Connection", "Token", "JWK"} {
 		describe(r.Map()[name])
 	}
 }

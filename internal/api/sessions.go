@@ -172,18 +172,34 @@ func (in *joinSessionIn) Resolve(huma.Context) []error {
 	return tellAll(game.JoinRequest{}, in.Body, decode)
 }
 
-func (a *API) joinSession(ctx context.Context, in *joinSessionIn) (*documentOut[game.Session], error) {
+// joinedSession is the session with what lets the player into its server.
+type joinedSession struct {
+	game.Session
+	Ticket string `json:"ticket,omitempty"`
+}
+
+type joinSessionOut struct {
+	Status   int
+	ETag     string `header:"ETag"`
+	Location string `header:"Location"`
+	Body     joinedSession
+}
+
+func (a *API) joinSession(ctx context.Context, in *joinSessionIn) (*joinSessionOut, error) {
 	j, err := decode(game.JoinRequest{}, in.Body)
 	if err != nil {
 		return nil, err
 	}
 	s, seated, err := a.Sessions.Join(ctx, in.SessionID, j)
-	out, err := answer(s, err)
-	if err == nil && seated {
+	if err != nil {
+		return nil, err
+	}
+	out := &joinSessionOut{Status: http.StatusOK, ETag: etag(s.Version), Body: joinedSession{s, a.ticket(ctx, s, j.PlayerID)}}
+	if seated {
 		out.Status = http.StatusCreated
 		out.Location = basePath + "/sessions/" + string(s.ID) + "/members/" + string(j.PlayerID)
 	}
-	return out, err
+	return out, nil
 }
 
 type leaveSessionIn struct {

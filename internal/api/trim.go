@@ -19,6 +19,9 @@ type trimmed struct{ whole }
 // whole is embedded under a name of its own, because [huma.Context] has a method named Context.
 type whole huma.Context
 
+// Unwrap lets humago reach the request and its writer.
+func (t trimmed) Unwrap() huma.Context { return t.whole }
+
 // BodyReader implements [huma.Context]. A body that it cannot make sense of is left as it is, for others to refuse.
 func (t trimmed) BodyReader() io.Reader {
 	body, err := io.ReadAll(io.LimitReader(t.whole.BodyReader(), maxSessionBody))

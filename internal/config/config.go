@@ -1,5 +1,8 @@
 // Package config is what can be configured, as one documented struct. Its tags are the command line's flags, the
 // environment and the manual at once; cmd/gsm reads them, and nothing else imports this package.
+//
+// A field that holds a secret says so by the tag secret, and is printed masked: "url" for a URL with a password in it,
+// "value" for what is secret altogether.
 package config
 
 import (
@@ -12,12 +15,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"game-session-manager/internal/game"
 )
 
 // Database is what every command needs that works on a database.
 type Database struct {
-	DatabaseURL  string        `env:"GSM_DATABASE_URL"  default:"sqlite:gsm.db" help:"Where the data is: sqlite:PATH is a file, made if there is none; mongodb://USER:PASSWORD@HOST/NAME?authSource=admin a database of MongoDB or FerretDB, gsm if no name is given."`
-	DatabaseWait time.Duration `env:"GSM_DATABASE_WAIT" default:"0s"            help:"How long to wait at the start for a database server that is still coming up; at most 10m."`
+	DatabaseURL  string        `env:"GSM_DATABASE_URL"  default:"sqlite:gsm.db" secret:"url" help:"Where the data is: sqlite:PATH is a file, made if there is none; mongodb://USER:PASSWORD@HOST/NAME?authSource=admin a database of MongoDB or FerretDB, gsm if no name is given."`
+	DatabaseWait time.Duration `env:"GSM_DATABASE_WAIT" default:"0s"                         help:"How long to wait at the start for a database server that is still coming up; at most 10m."`
 }
 
 // Validate tells what is wrong.
@@ -28,15 +33,22 @@ func (d *Database) Validate() error {
 // Server is the configuration of "gsm serve".
 type Server struct {
 	HTTPAddr    string `env:"GSM_HTTP_ADDR"        default:"127.0.0.1:8080" help:"Where the API listens. Port 0 takes a free one, which the log tells."`
-	OpsAddr     string `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where Prometheus metrics (/metrics) and profiles (/debug/pprof/) are."`
-	OpsPublic   bool   `env:"GSM_OPS_PUBLIC"   default:"false" help:"Whether that may be an address that other machines reach: a network policy or a firewall guards it then."`
-	TLSCert     string `env:"GSM_TLS_CERT"     default:"" help:"A file with the certificate of the API's listener and those above it, in PEM. It is read again when it changes. Without it there is no TLS."`
-	TLSKey      string `env:"GSM_TLS_KEY"      default:"" help:"The file with its key, in PEM."`
-	CORSOrigins string `env:"GSM_CORS_ORIGINS" default:"" help:"Origins of the web pages that may call the API, exactly and with commas between: https://a.example,https://b.example. Needs authentication."`
+	OpsAddr     string `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where operators look: Prometheus metrics (/metrics), failures (/debug/errors), the level of the log (/debug/log-level), profiles (/debug/pprof/)."`
+	OpsPublic   bool   `env:"GSM_OPS_PUBLIC"       default:"false" help:"Whether that may be an address that other machines reach: a network policy or a firewall guards it then."`
+	TLSCert     string `env:"GSM_TLS_CERT"                         help:"A file with the certificate of the API's listener and those above it, in PEM. It is read again when it changes. Without it there is no TLS."`
+	TLSKey      string `env:"GSM_TLS_KEY"                          help:"The file with its key, in PEM."`
+	Auth        string `env:"GSM_AUTH"             default:"auto" enum:"auto,on,off" help:"Whether requests need an API key or a player's token: on, off (on a loopback address only), or auto, which is off on a loopback address and on anywhere else."`
+	CORSOrigins string `env:"GSM_CORS_ORIGINS"     help:"Origins of the web pages that may call the API, exactly and with commas between: https://a.example,https://b.example. Needs authentication."`
 	Database
+	AdminKey    string `env:"GSM_ADMIN_KEY"    secret:"value" help:"An API key of scope admin that is not in the database, for a first start: gsm_ID_SECRET, with an ID of 1 to 32 of a-z 0-9 and a secret of 32 to 128 of A-Z a-z 0-9 _ -. Set the variable rather than the flag, which others on the machine see."`
+	SecretKey   string `env:"GSM_SECRET_KEY"   secret:"value" help:"What encrypts the keys that sign players' tokens and join tickets, at least 32 characters, the same in every process on one database. Without it there are neither. Set the variable rather than the flag."`
+	TokenIssuer string `env:"GSM_TOKEN_ISSUER" default:"gsm" help:"The iss of players' tokens and join tickets: 1 to 128 of A-Z a-z 0-9 . _ : / -."`
+	OIDCIssuers string `env:"GSM_OIDC_ISSUERS" help:"OpenID Connect issuers whose tokens players may send, as a JSON list: [{\"issuer\":\"https://id.example\",\"audience\":\"my-game\",\"claim\":\"sub\",\"provider\":\"example\",\"project\":\"default\"}]. The claim is looked up among the identities of players, under the provider's name."`
 	Limits
+
 	LogLevel        string        `env:"GSM_LOG_LEVEL"        default:"info"            enum:"debug,info,warn,error" help:"The least level of lines that are logged: debug, info, warn or error. Debug shows each operation of the database."`
 	LogFormat       string        `env:"GSM_LOG_FORMAT"       default:"auto"            enum:"auto,json,text"        help:"The form of log lines on standard output: json, text, or auto, which is text on a terminal and json elsewhere."`
+	Telemetry       string        `env:"GSM_TELEMETRY"        default:"on"              enum:"on,off"                help:"Off leaves out the lines and metrics about requests and the database, and traces: to measure what they cost. Failures are told all the same."`
 	RequestTimeout  time.Duration `env:"GSM_REQUEST_TIMEOUT"  default:"10s"  help:"How long a request may take, 1s to 60s; the same in every process on one database."`
 	ShutdownDelay   time.Duration `env:"GSM_SHUTDOWN_DELAY"   default:"0s"  help:"How long /readyz fails before the listeners close, so that load balancers notice; at most 60s."`
 	ShutdownTimeout time.Duration `env:"GSM_SHUTDOWN_TIMEOUT" default:"15s"  help:"How long requests under way may take to finish after that; at most 5m."`
@@ -49,65 +61,98 @@ type Server struct {
 // Validate tells everything that is wrong, one problem a line.
 func (s *Server) Validate() error {
 	return errors.Join(
-		loopback("--http-addr (GSM_HTTP_ADDR)", s.HTTPAddr, "There is no authentication, so that whoever reaches the API may do everything: "+
-			"listen on 127.0.0.1 or [::1], and put a proxy that authenticates in front of it"),
+		s.guarded(),
 		s.ops(),
 		s.tls(),
 		s.cors(),
+		adminKey(s.AdminKey),
+		secretKey(s.SecretKey),
+		matches("--token-issuer (GSM_TOKEN_ISSUER)", s.TokenIssuer, issuer, "1 to 128 of A-Z a-z 0-9 . _ : / -"),
 		s.Database.Validate(),
 		s.Limits.validate(s.RequestTimeout),
 		within("--request-timeout (GSM_REQUEST_TIMEOUT)", s.RequestTimeout, time.Second, time.Minute),
 		within("--shutdown-delay (GSM_SHUTDOWN_DELAY)", s.ShutdownDelay, 0, time.Minute),
 		within("--shutdown-timeout (GSM_SHUTDOWN_TIMEOUT)", s.ShutdownTimeout, 0, 5*time.Minute),
-		replica("--replica (GSM_REPLICA)", s.Replica),
+		matches("--replica (GSM_REPLICA)", s.Replica, label, "1 to 128 of A-Z a-z 0-9 . _ : -"),
 		within("--metrics-interval (GSM_METRICS_INTERVAL)", s.MetricsInterval, 100*time.Millisecond, 5*time.Minute),
 		within("--metrics-retention (GSM_METRICS_RETENTION)", s.MetricsRetention, time.Hour, 90*24*time.Hour),
 	)
 }
 
+// Authenticated reports whether requests need a credential.
+func (s *Server) Authenticated() bool {
+	return s.Auth == "on" || s.Auth == "auto" && !isLoopback(s.HTTPAddr)
+}
+
+// guarded refuses an API that whoever reaches it may use.
+func (s *Server) guarded() error {
+	const name = "--http-addr (GSM_HTTP_ADDR)"
+	if err := address(name, s.HTTPAddr); err != nil || s.Authenticated() || isLoopback(s.HTTPAddr) {
+		return err
+	}
+	return fmt.Errorf("%s: %q is not a loopback address, and GSM_AUTH=off would let whoever reaches it do everything. "+
+		"Listen on 127.0.0.1 or [::1], or leave out GSM_AUTH and make a key: GSM_ADMIN_KEY, or gsm keys create", name, s.HTTPAddr)
+}
+
 // ops refuses an address of the ops listener that other machines reach, unless somebody said that it is guarded.
 func (s *Server) ops() error {
 	const name = "--ops-addr (GSM_OPS_ADDR)"
-	if s.OpsPublic {
-		_, err := hostOf(name, s.OpsAddr)
+	if err := address(name, s.OpsAddr); err != nil || s.OpsPublic || isLoopback(s.OpsAddr) {
 		return err
 	}
-	return loopback(name, s.OpsAddr, "Metrics and profiles are not for everyone: listen on 127.0.0.1 or [::1], or set GSM_OPS_PUBLIC=true (--ops-public) where a network policy or a firewall guards it")
+	return fmt.Errorf("%s: %q is not a loopback address. Metrics and profiles are not for everyone: listen on 127.0.0.1 or [::1], "+
+		"or set GSM_OPS_PUBLIC=true (--ops-public) where a network policy or a firewall guards it", name, s.OpsAddr)
 }
 
-// loopback refuses an address that others than this machine reach, and says why and what to do.
-func loopback(name, addr, why string) error {
-	host, err := hostOf(name, addr)
-	if err != nil {
-		return err
-	}
-	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
-		return nil
-	}
-	return fmt.Errorf("%s: %q is not a loopback address. %s", name, addr, why)
-}
-
-func hostOf(name, addr string) (string, error) {
-	host, port, err := net.SplitHostPort(addr)
+func address(name, addr string) error {
+	_, port, err := net.SplitHostPort(addr)
 	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
-		return "", fmt.Errorf("%s: %q is not HOST:PORT, like 127.0.0.1:8080", name, addr)
-	}
-	return host, nil
-}
-
-// label is a name that is safe wherever metrics are shown.
-var label = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
-
-func replica(name, value string) error {
-	if !label.MatchString(value) {
-		return fmt.Errorf("%s: %q is not a name of 1 to 128 of A-Z a-z 0-9 . _ : -", name, value)
+		return fmt.Errorf("%s: %q is not HOST:PORT, like 127.0.0.1:8080", name, addr)
 	}
 	return nil
 }
 
-func within(name string, d, least, most time.Duration) error {
-	if d < least || d > most {
-		return fmt.Errorf("%s: %s is not within %s and %s", name, d, least, most)
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+// adminKey never repeats the key.
+func adminKey(value string) error {
+	if _, ok := game.ParseSecret(value); value != "" && !ok {
+		return errors.New("--admin-key (GSM_ADMIN_KEY): is not gsm_ID_SECRET, with an ID of 1 to 32 of a-z 0-9 and a secret of 32 to 128 of A-Z a-z 0-9 _ -")
+	}
+	return nil
+}
+
+// minSecretKey is how many characters a secret key has at least: as many as 128 random bits in hexadecimal.
+const minSecretKey = 32
+
+// secretKey never repeats the key.
+func secretKey(value string) error {
+	if value != "" && len(value) < minSecretKey {
+		return fmt.Errorf("--secret-key (GSM_SECRET_KEY): has fewer than %d characters: take random ones, as openssl rand -hex 32 prints them", minSecretKey)
+	}
+	return nil
+}
+
+// Names that are safe wherever they are shown.
+var (
+	label  = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
+	issuer = regexp.MustCompile(`^[A-Za-z0-9._:/-]{1,128}$`)
+)
+
+func matches(name, value string, form *regexp.Regexp, words string) error {
+	if !form.MatchString(value) {
+		return fmt.Errorf("%s: %q is not a name of %s", name, value, words)
+	}
+	return nil
+}
+
+func within[T int | time.Duration](name string, v, least, most T) error {
+	if v < least || v > most {
+		return fmt.Errorf("%s: %v is not within %v and %v", name, v, least, most)
 	}
 	return nil
 }
@@ -118,20 +163,38 @@ func (s *Server) Lines() []string {
 	var lines []string
 	for _, f := range reflect.VisibleFields(v.Type()) {
 		if !f.Anonymous {
-			lines = append(lines, fmt.Sprintf("%s=%s", f.Tag.Get("env"), mask(fmt.Sprint(v.FieldByIndex(f.Index).Interface()))))
+			value := fmt.Sprint(v.FieldByIndex(f.Index).Interface())
+			lines = append(lines, f.Tag.Get("env")+"="+mask(f.Tag.Get("secret"), value))
 		}
 	}
 	return lines
 }
 
-// mask hides the password of a URL.
-func mask(value string) string {
-	u, err := url.Parse(value)
+// masked stands for what is secret.
+const masked = "xxxxx"
+
+// mask hides what is secret in the value of a field with this tag.
+func mask(secret, value string) string {
 	switch {
-	case err == nil && u.User != nil:
-		return u.Redacted()
-	case strings.Contains(value, "@"): // a URL too broken to find its password in
-		return "xxxxx"
+	case secret == "" || value == "":
+		return value
+	case secret == "url":
+		return maskURL(value)
 	}
-	return value
+	return masked
+}
+
+// secretOption are the options of a URL that hold a secret, such as tlsCertificateKeyFilePassword of MongoDB.
+var secretOption = regexp.MustCompile(`(?i)([?&][^=&]*(?:password|secret|token|properties)[^=&]*=)[^&]*`)
+
+// maskURL hides the password of a URL, and the options that hold another.
+func maskURL(value string) string {
+	u, err := url.Parse(value)
+	if err != nil && strings.ContainsAny(value, "@?") { // too broken to find its password in
+		return masked
+	}
+	if err == nil && u.User != nil {
+		value = u.Redacted()
+	}
+	return secretOption.ReplaceAllString(value, "${1}"+masked)
 }

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,10 +13,10 @@ import (
 
 func good() config.Server {
 	return config.Server{
-		HTTPAddr: "127.0.0.1:8080", OpsAddr: "[::1]:0", Database: config.Database{DatabaseURL: "sqlite:gsm.db"}, LogLevel: "info", LogFormat: "auto",
+		HTTPAddr: "127.0.0.1:8080", OpsAddr: "[::1]:0", Database: config.Database{DatabaseURL: "sqlite:gsm.db"}, LogLevel: "info", LogFormat: "auto", Telemetry: "on",
 		RequestTimeout: 10 * time.Second, ShutdownTimeout: 15 * time.Second,
-		Limits:  config.Limits{MaxInFlight: 256, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second},
-		Replica: "auto", MetricsInterval: 15 * time.Second, MetricsRetention: 168 * time.Hour,
+		Limits: config.Limits{MaxInFlight: 256, FailedCredentials: 10, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second},
+		Auth:   "auto", TokenIssuer: "gsm", Replica: "auto", MetricsInterval: 15 * time.Second, MetricsRetention: 168 * time.Hour,
 	}
 }
 
@@ -28,18 +29,29 @@ func TestValidate(t *testing.T) {
 	}{
 		{"defaults", func(*config.Server) {}, nil},
 		{"localhost", func(c *config.Server) { c.HTTPAddr = "localhost:1" }, nil},
-		{"every address", func(c *config.Server) { c.HTTPAddr = ":8080" }, []string{"GSM_HTTP_ADDR", "loopback"}},
-		{"another machine's view", func(c *config.Server) { c.HTTPAddr = "0.0.0.0:8080" }, []string{"GSM_HTTP_ADDR", "loopback"}},
+		{"every address", func(c *config.Server) { c.HTTPAddr = ":8080" }, nil},
+		{"authenticated", func(c *config.Server) { c.HTTPAddr, c.Auth = "0.0.0.0:8080", "on" }, nil},
+		{"every address and no authentication", func(c *config.Server) { c.HTTPAddr, c.Auth = ":8080", "off" }, []string{"GSM_HTTP_ADDR", "loopback", "GSM_AUTH", "GSM_ADMIN_KEY", "gsm keys create"}},
+		{"another machine's view", func(c *config.Server) { c.HTTPAddr, c.Auth = "0.0.0.0:8080", "off" }, []string{"GSM_HTTP_ADDR", "loopback"}},
+		{"a name and no authentication", func(c *config.Server) { c.HTTPAddr, c.Auth = "example.com:80", "off" }, []string{"GSM_HTTP_ADDR", "loopback"}},
+		{"a first key", func(c *config.Server) { c.AdminKey = "gsm_ops_" + strings.Repeat("k", 32) }, nil},
+		{"a short first key", func(c *config.Server) { c.AdminKey = "gsm_ops_" + strings.Repeat("k", 31) }, []string{"GSM_ADMIN_KEY", "32 to 128"}},
+		{"a secret key", func(c *config.Server) { c.SecretKey = strings.Repeat("k", 32) }, nil},
+		{"a short secret key", func(c *config.Server) { c.SecretKey = strings.Repeat("k", 31) }, []string{"GSM_SECRET_KEY", "32"}},
+		{"no issuer", func(c *config.Server) { c.TokenIssuer = "" }, []string{"GSM_TOKEN_ISSUER"}},
 		{"a name", func(c *config.Server) { c.OpsAddr = "example.com:80" }, []string{"GSM_OPS_ADDR", "loopback"}},
 		{"no such port", func(c *config.Server) { c.HTTPAddr = "127.0.0.1:99999" }, []string{"HOST:PORT"}},
 		{"no port", func(c *config.Server) { c.HTTPAddr = "127.0.0.1" }, []string{"HOST:PORT"}},
 		{"an ops listener without a guard", func(c *config.Server) { c.OpsAddr = "0.0.0.0:8081" }, []string{"GSM_OPS_ADDR", "GSM_OPS_PUBLIC=true", "firewall"}},
 		{"an ops listener with a guard", func(c *config.Server) { c.OpsAddr, c.OpsPublic = "0.0.0.0:8081", true }, nil},
 		{"no address with a guard", func(c *config.Server) { c.OpsAddr, c.OpsPublic = "8081", true }, []string{"GSM_OPS_ADDR", "HOST:PORT"}},
-		{"a guard of ops only", func(c *config.Server) { c.HTTPAddr, c.OpsPublic = "0.0.0.0:8080", true }, []string{"GSM_HTTP_ADDR"}},
+		{"a guard of ops only", func(c *config.Server) { c.HTTPAddr, c.Auth, c.OpsPublic = "0.0.0.0:8080", "off", true }, []string{"GSM_HTTP_ADDR"}},
 		{"a certificate without a key", func(c *config.Server) { c.TLSCert = "cert.pem" }, []string{"GSM_TLS_KEY"}},
 		{"a certificate and its key", func(c *config.Server) { c.TLSCert, c.TLSKey = "cert.pem", "key.pem" }, nil},
 		{"web pages without authentication", func(c *config.Server) { c.CORSOrigins = "https://a.example" }, []string{"GSM_CORS_ORIGINS", "authentication"}},
+		{"web pages with authentication", func(c *config.Server) { c.Auth, c.CORSOrigins = "on", "https://a.example" }, nil},
+		{"no limit of failures", func(c *config.Server) { c.FailedCredentials = 0 }, nil},
+		{"less than none", func(c *config.Server) { c.FailedCredentials = -1 }, []string{"GSM_FAILED_CREDENTIALS"}},
 		{"no origins", func(c *config.Server) {
 			c.CORSOrigins = "https://a.example/,*, null,https://A.example,https://*.example"
 		}, []string{`"https://a.example/"`, `"*"`, `"null"`, `"https://A.example"`, `"https://*.example"`}},
@@ -72,28 +84,62 @@ func TestValidate(t *testing.T) {
 
 func TestLinesMaskSecrets(t *testing.T) {
 	t.Parallel()
-	for _, url := range []string{"mongodb://user:hush@db.example/gsm", "mongodb://user:hush@db:port/gsm"} {
+	for _, url := range []string{
+		"mongodb://user:hush@db.example/gsm", "mongodb://user:hush@db:port/gsm", "mongodb://db:port/gsm?tlsCertificateKeyFilePassword=hush",
+		"mongodb://db.example/gsm?x=1&tlsCertificateKeyFilePassword=hush&y=2", "mongodb://u:hush@db/?authMechanismProperties=AWS_SESSION_TOKEN:hush",
+	} {
 		c := good()
 		c.DatabaseURL = url
 		lines := strings.Join(c.Lines(), "\n")
-		if strings.Contains(lines, "hush") {
+		if strings.Contains(lines, "hush") || !strings.Contains(lines, "GSM_DATABASE_URL=") {
 			t.Errorf("a password is printed: %s", lines)
 		}
 		if !strings.Contains(lines, "GSM_HTTP_ADDR=127.0.0.1:8080\n") {
 			t.Errorf("not the form of an environment: %s", lines)
 		}
 	}
+	c := good()
+	c.DatabaseURL = "mongodb://db.example/gsm?x=1&authMechanismProperties=hush&y=2"
+	if lines := strings.Join(c.Lines(), "\n"); !strings.Contains(lines, "mongodb://db.example/gsm?x=1&authMechanismProperties=xxxxx&y=2\n") {
+		t.Errorf("more than the secret is hidden: %s", lines)
+	}
+}
+
+// A field whose name sounds like a secret is marked as one, so that it is masked, and tests/redaction_test.go sets it.
+func TestSecretsAreMarked(t *testing.T) {
+	t.Parallel()
+	suspect := regexp.MustCompile(`(?i)password|secret|key|token|url|credential|code`)
+	told := map[string]bool{"TokenIssuer": true, "TLSKey": true, "FailedCredentials": true} // a name, that of a file, a number
+	marked := 0
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Server]()) {
+		switch tag := f.Tag.Get("secret"); tag {
+		case "url", "value":
+			marked++
+		case "":
+			if told[f.Name] {
+				continue
+			}
+			if suspect.MatchString(f.Name) || suspect.MatchString(f.Tag.Get("env")) {
+				t.Errorf("%s sounds like a secret: mark it with the tag secret", f.Name)
+			}
+		default:
+			t.Errorf("%s has the tag secret:%q, which nothing knows", f.Name, tag)
+		}
+	}
+	if marked == 0 {
+		t.Error("no field is marked")
+	}
 }
 
 // Every setting can be given by the environment and explains itself.
 func TestEveryFieldIsDocumented(t *testing.T) {
 	t.Parallel()
+	optional := map[string]bool{"AdminKey": true, "SecretKey": true, "OIDCIssuers": true, "TLSCert": true, "TLSKey": true, "CORSOrigins": true} // nothing without them
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Server]()) {
 		if f.Anonymous {
 			continue
 		}
-		_, hasDefault := f.Tag.Lookup("default")
-		if !strings.HasPrefix(f.Tag.Get("env"), "GSM_") || !hasDefault || !strings.HasSuffix(f.Tag.Get("help"), ".") {
+		if !strings.HasPrefix(f.Tag.Get("env"), "GSM_") || f.Tag.Get("default") == "" && !optional[f.Name] || !strings.HasSuffix(f.Tag.Get("help"), ".") {
 			t.Errorf("%s needs an environment variable, a default and a sentence: %s", f.Name, f.Tag)
 		}
 	}
@@ -121,5 +167,29 @@ func TestOrigins(t *testing.T) {
 	c.CORSOrigins = "https://a.example, http://localhost:3000,"
 	if got := c.Origins(); !slices.Equal(got, []string{"https://a.example", "http://localhost:3000"}) {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestAuthenticated(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		auth, addr string
+		want       bool
+	}{
+		{"auto", "127.0.0.1:8080", false},
+		{"auto", "[::1]:8080", false},
+		{"auto", "localhost:8080", false},
+		{"auto", ":8080", true},
+		{"auto", "0.0.0.0:8080", true},
+		{"auto", "[::]:8080", true},
+		{"auto", "192.0.2.1:8080", true},
+		{"auto", "example.com:8080", true},
+		{"on", "127.0.0.1:8080", true},
+		{"off", "127.0.0.1:8080", false},
+	} {
+		c := config.Server{Auth: test.auth, HTTPAddr: test.addr}
+		if got := c.Authenticated(); got != test.want {
+			t.Errorf("%s on %s: %t", test.auth, test.addr, got)
+		}
 	}
 }

@@ -11,22 +11,20 @@ import (
 
 // Limits is what bounds callers.
 type Limits struct {
-	MaxInFlight  int           `env:"GSM_MAX_IN_FLIGHT" default:"256" help:"How many requests are worked on at once, up to 100000; eight times as many wait for half the request timeout at most, the rest is answered 503. 0 is no limit."`
-	RateServer   Rate          `env:"GSM_RATE_SERVER"   default:"1000:2000" help:"How often one API key may ask: requests a second, and at once. 0 is no limit. Without authentication there is none."`
-	RatePlayer   Rate          `env:"GSM_RATE_PLAYER"   default:"50:100" help:"The same for one player's token."`
-	ReadTimeout  time.Duration `env:"GSM_READ_TIMEOUT"  default:"5s"  help:"How long a caller may take to send the header of a request, and again for its body; 100ms to 1m."`
-	WriteTimeout time.Duration `env:"GSM_WRITE_TIMEOUT" default:"30s" help:"How long it may take from there until the caller has taken the answer; at least the request timeout, at most 10m."`
+	MaxInFlight       int           `env:"GSM_MAX_IN_FLIGHT" default:"256" help:"How many requests are worked on at once, up to 100000; eight times as many wait for half the request timeout at most, the rest is answered 503. 0 is no limit."`
+	RateServer        Rate          `env:"GSM_RATE_SERVER"   default:"1000:2000" help:"How often one API key may ask: requests a second, and at once. 0 is no limit. Without authentication there is none."`
+	RatePlayer        Rate          `env:"GSM_RATE_PLAYER"   default:"50:100" help:"The same for one player's token."`
+	FailedCredentials int           `env:"GSM_FAILED_CREDENTIALS" default:"10" help:"How many credentials from one address may be wrong, at once and in a minute, up to 100000; twice as many may name one key, in ten minutes. Behind a proxy all callers have its address. 0 is no limit."`
+	ReadTimeout       time.Duration `env:"GSM_READ_TIMEOUT"  default:"5s"  help:"How long a caller may take to send the header of a request, and again for its body; 100ms to 1m."`
+	WriteTimeout      time.Duration `env:"GSM_WRITE_TIMEOUT" default:"30s" help:"How long it may take from there until the caller has taken the answer; at least the request timeout, at most 10m."`
 }
 
-const mostInFlight = 100_000
+const mostAtOnce = 100_000
 
 func (l *Limits) validate(requestTimeout time.Duration) error {
-	var inFlight error
-	if l.MaxInFlight < 0 || l.MaxInFlight > mostInFlight {
-		inFlight = fmt.Errorf("--max-in-flight (GSM_MAX_IN_FLIGHT): %d is not within 0 and %d", l.MaxInFlight, mostInFlight)
-	}
 	return errors.Join(
-		inFlight,
+		within("--max-in-flight (GSM_MAX_IN_FLIGHT)", l.MaxInFlight, 0, mostAtOnce),
+		within("--failed-credentials (GSM_FAILED_CREDENTIALS)", l.FailedCredentials, 0, mostAtOnce),
 		within("--read-timeout (GSM_READ_TIMEOUT)", l.ReadTimeout, 100*time.Millisecond, time.Minute),
 		within("--write-timeout (GSM_WRITE_TIMEOUT)", l.WriteTimeout, requestTimeout, 10*time.Minute),
 	)
@@ -93,6 +91,3 @@ func (s *Server) tls() error {
 	}
 	return nil
 }
-
-// Authenticated reports whether requests need a credential.
-func (s *Server) Authenticated() bool { return false }

@@ -39,7 +39,11 @@ type Claim struct {
 
 // newClaim returns the claim of a document by a request.
 func newClaim(c Caller, i Idempotency, documentID string, now time.Time) Claim {
-	scope := sha256.Sum256([]byte(strings.Join([]string{string(c.Project), c.Name, i.Route, i.Key}, "\x00")))
+	name := c.Name
+	if c.Player != "" {
+		name += " " + string(c.Player)
+	}
+	scope := sha256.Sum256([]byte(strings.Join([]string{string(c.Project), name, i.Route, i.Key}, "\x00")))
 	body := hmac.New(sha256.New, []byte(i.Key))
 	body.Write(i.Body)
 	return Claim{

@@ -105,8 +105,8 @@ func TestKeyScope(t *testing.T) {
 		"another key":     {w.ctx, key("K", "b")},
 		"no key":          {w.ctx, game.Idempotency{}},
 		"another route":   {w.ctx, other},
-		"another caller":  {game.WithCaller(w.ctx, game.Caller{Project: "p", Name: "other"}), key("k", "b")},
-		"another project": {game.WithCaller(w.ctx, game.Caller{Project: "q", Name: "test"}), key("k", "b")},
+		"another caller":  {game.WithCaller(w.ctx, game.Caller{Project: "p", Scope: game.ScopeServer, Name: "other"}), key("k", "b")},
+		"another project": {game.WithCaller(w.ctx, game.Caller{Project: "q", Scope: game.ScopeServer, Name: "test"}), key("k", "b")},
 	} {
 		id, replayed, err := createSession(p, tt.ctx, tt.i)
 		if ok(t, err); replayed || id == first {

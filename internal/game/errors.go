@@ -12,14 +12,15 @@ type Kind int
 
 // The kinds of failure.
 const (
-	Internal     Kind = iota // a fault of ours; nothing of it is shown
-	Invalid                  // the request breaks a limit or a form
-	Forbidden                // the request is understood and refused
-	NotFound                 // what the request names does not exist
-	Conflict                 // the request does not fit the state of what it names
-	Gone                     // what the request names is over for good
-	Precondition             // the document is not at the version that the caller asked for
-	Unavailable              // the store cannot be reached or did not answer in time
+	Internal        Kind = iota // a fault of ours; nothing of it is shown
+	Invalid                     // the request breaks a limit or a form
+	Forbidden                   // the request is understood and refused
+	NotFound                    // what the request names does not exist
+	Conflict                    // the request does not fit the state of what it names
+	Gone                        // what the request names is over for good
+	Precondition                // the document is not at the version that the caller asked for
+	Unauthenticated             // nobody knows who asks
+	Unavailable                 // the store cannot be reached or did not answer in time
 )
 
 // Error is a failure with a stable code for programs and a sentence for people. Two Errors are the same to
@@ -95,6 +96,17 @@ var (
 	ErrValidation          = &Error{Kind: Invalid, Code: "validation_error", Message: "The request is not valid: see errors."}
 	ErrIdempotencyKeyReuse = &Error{Kind: Invalid, Code: "idempotency_key_reuse", Message: "This Idempotency-Key was used with another body in the last 24 hours. Use a new key for a new request."}
 
+	ErrUnauthenticated = &Error{Kind: Unauthenticated, Code: "unauthenticated", Message: "The request needs a credential that is valid."}
+
+	ErrForbidden   = &Error{Kind: Forbidden, Code: "forbidden", Message: "This credential may not do this."}
+	ErrNotHost     = &Error{Kind: Forbidden, Code: "not_host", Message: "Only the host of the session may do this."}
+	ErrKeyNotFound = &Error{Kind: NotFound, Code: "api_key_not_found", Message: "The API key does not exist."}
+	ErrKeyOver     = &Error{Kind: Conflict, Code: "api_key_over", Message: "The API key is revoked or has expired. Create another."}
+
+	ErrNoTokens          = &Error{Kind: Conflict, Code: "tokens_disabled", Message: "There are no player tokens and no join tickets here: the operator has not set GSM_SECRET_KEY."}
+	ErrPlayerUnknown     = &Error{Kind: Forbidden, Code: "player_unknown", Message: "The token is valid, and no player has its identity. Register the player with this identity first."}
+	ErrIssuerUnavailable = &Error{Kind: Unavailable, Code: "issuer_unavailable", Message: "The issuer of the token cannot be reached, so that the token cannot be checked. Try again."}
+
 	ErrPlayerNotFound  = &Error{Kind: NotFound, Code: "player_not_found", Message: "The player does not exist."}
 	ErrUsernameTaken   = &Error{Kind: Conflict, Code: "username_taken", Message: "Another player has this username, in this or another case. Choose another."}
 	ErrIdentityTaken   = &Error{Kind: Conflict, Code: "identity_taken", Message: "Another player has one of these identities."}
@@ -123,6 +135,11 @@ func PlayerNotFound(id PlayerID) error {
 // SessionNotFound is ErrSessionNotFound of one session.
 func SessionNotFound(id SessionID) error {
 	return ErrSessionNotFound.Detail("Session %s does not exist.", id)
+}
+
+// KeyNotFound is ErrKeyNotFound of one key.
+func KeyNotFound(id KeyID) error {
+	return ErrKeyNotFound.Detail("API key %s does not exist.", id)
 }
 
 // Failures between an engine and the rules. They never reach a caller.

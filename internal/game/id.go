@@ -32,3 +32,6 @@ func validID(s string) bool {
 	}
 	return true
 }
+
+// ValidPlayerID reports whether a player may have this id.
+func ValidPlayerID(id PlayerID) bool { return validID(string(id)) }

@@ -59,7 +59,15 @@ func (i *Inspection) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return everything(ctx, i.counted("idempotency"), store.ExportClaims, func(c Claim) string { return c.Key }, i.claim)
+	err = everything(ctx, i.counted("idempotency"), store.ExportClaims, func(c Claim) string { return c.Key }, i.claim)
+	if err != nil {
+		return err
+	}
+	err = everything(ctx, i.counted("api_keys"), store.ExportKeys, func(k Key) KeyID { return k.ID }, i.key)
+	if err != nil {
+		return err
+	}
+	return i.signingKeys(ctx)
 }
 
 // everything calls the function with each document of an export.
@@ -271,5 +279,26 @@ func (i *Inspection) claim(_ context.Context, c Claim) error {
 	if len(p) > 0 {
 		i.Tell(Finding{Collection: "idempotency", ID: c.Key, Problem: sentence(p)})
 	}
+	return nil
+}
+
+func (i *Inspection) key(_ context.Context, k Key) error {
+	if wrong := k.brokenRules(); len(wrong) > 0 {
+		i.Tell(Finding{Collection: "api_keys", ID: string(k.ID), Problem: sentence(wrong)})
+	}
+	return nil
+}
+
+func (i *Inspection) signingKeys(ctx context.Context) error {
+	found, err := i.Deps.Store.SigningKeys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range found {
+		if wrong := k.brokenRules(); len(wrong) > 0 {
+			i.Tell(Finding{Collection: "signing_keys", ID: k.ID, Problem: sentence(wrong)})
+		}
+	}
+	i.counted("signing_keys")(len(found))
 	return nil
 }

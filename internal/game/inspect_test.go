@@ -195,3 +195,68 @@ func (s *twins) Player(_ context.Context, project game.ProjectID, id game.Player
 	}
 	return game.Player{}, game.PlayerNotFound(id)
 }
+
+// signingKey is that of RFC 8037, appendix A, with its thumbprint there.
+func signingKey() game.SigningKey {
+	return game.SigningKey{
+		ID: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", PublicKey: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", Sealed: "c2VhbGVk",
+		CreatedAt: t0, ExpiresAt: later(60),
+	}
+}
+
+func TestInspectionOfKeys(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t).start()
+	_, secret := p.issue(t, nil)
+	used, _ := p.issue(t, new(later(60)))
+	ok(t, p.keys().Used(t.Context(), used))
+	_, err := p.keys().Revoke(p.ctx, used.ID)
+	ok(t, err)
+	_, _, err = p.keys().Rotate(p.ctx, secret.ID, time.Minute)
+	ok(t, err)
+	ok(t, p.store.CreateSigningKey(p.ctx, signingKey()))
+	p.clock.add(time.Hour)
+	wantFindings(t, p.inspect(t, true))
+
+	const private = "Zaphod"
+	good := game.Key{ID: "good", Project: "p", Name: "a key", Scope: game.ScopeRead, Hash: used.Hash, Version: 1, CreatedAt: t0}
+	for id, spoil := range map[game.KeyID]func(*game.Key){
+		"a1": func(k *game.Key) { k.Project = "P 1" },
+		"a2": func(k *game.Key) { k.Scope = game.ScopePlayer },
+		"a3": func(k *game.Key) { k.Hash = private },
+		"a4": func(k *game.Key) { k.Version = 0 },
+		"a5": func(k *game.Key) { k.Name = private + "\n" },
+		"A6": func(k *game.Key) { k.CreatedAt = time.Time{} },
+	} {
+		k := good
+		k.ID = id
+		spoil(&k)
+		ok(t, p.store.CreateKey(p.ctx, k))
+	}
+	for id, spoil := range map[string]func(*game.SigningKey){
+		"b1": func(*game.SigningKey) {},
+		"b2": func(k *game.SigningKey) { k.PublicKey, k.Sealed, k.ExpiresAt = private, "", t0 },
+	} {
+		k := signingKey()
+		k.ID = id
+		spoil(&k)
+		ok(t, p.store.CreateSigningKey(p.ctx, k))
+	}
+	for _, repair := range []bool{false, true} {
+		lines := p.inspect(t, repair)
+		wantFindings(t, lines,
+			"api_keys A6 breaks the rules: created_at is missing; id must have 1 to 32 characters of a-z 0-9",
+			"api_keys a1 breaks the rules: project must have 1 to 64 characters of a-z 0-9 -",
+			"api_keys a2 breaks the rules: scope must be one of [admin server read]",
+			"api_keys a3 breaks the rules: hash must be a SHA-256 in base64url",
+			"api_keys a4 breaks the rules: version must be 1 or more",
+			"api_keys a5 breaks the rules: name must have 1 to 64 characters and no control characters",
+			"signing_keys b1 breaks the rules: id must be the thumbprint of public_key",
+			"signing_keys b2 breaks the rules: expires_at must be later than created_at; id must be the thumbprint of public_key; "+
+				"public_key must be an Ed25519 key in base64url; sealed is missing",
+		)
+		if all := strings.Join(lines, "\n"); strings.Contains(all, private) || strings.Contains(all, used.Hash) {
+			t.Errorf("tells too much:\n%s", all)
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package game
 
 import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"slices"
 	"strings"
@@ -63,6 +66,37 @@ func (s *Session) checkMembers(wrong *problems) {
 		wrong.check(ok, field, "are in a team that there is not")
 		wrong.check(!ok || held <= capacity, field, "are more than their team has seats")
 	}
+}
+
+// brokenRules returns what no rule would have let become of an API key. It tells nothing of the name or the hash.
+func (k *Key) brokenRules() problems {
+	var wrong problems
+	wrong.check(ValidKeyID(k.ID), "id", "must have 1 to %d characters of a-z 0-9", MaxKeyID)
+	wrong.check(ValidProject(k.Project), "project", "must have 1 to %d characters of a-z 0-9 -", MaxProjectID)
+	wrong.check(k.Version >= 1, "version", "must be 1 or more")
+	wrong.check(!k.CreatedAt.IsZero(), "created_at", "is missing")
+	hash, err := base64.RawURLEncoding.DecodeString(k.Hash)
+	wrong.check(err == nil && len(hash) == sha256.Size, "hash", "must be a SHA-256 in base64url")
+	wrong.include(KeyRequest{Name: k.Name, Scope: k.Scope}.Validate())
+	return wrong
+}
+
+// brokenRules returns what no rule would have let become of a key that signs.
+func (k *SigningKey) brokenRules() problems {
+	var wrong problems
+	public, err := base64.RawURLEncoding.DecodeString(k.PublicKey)
+	wrong.check(err == nil && len(public) == ed25519.PublicKeySize, "public_key", "must be an Ed25519 key in base64url")
+	wrong.check(k.ID == thumbprint(k.PublicKey), "id", "must be the thumbprint of public_key")
+	wrong.check(k.Sealed != "", "sealed", "is missing")
+	wrong.check(!k.CreatedAt.IsZero(), "created_at", "is missing")
+	wrong.check(k.ExpiresAt.After(k.CreatedAt), "expires_at", "must be later than created_at")
+	return wrong
+}
+
+// thumbprint is that of RFC 7638 of an Ed25519 public key (RFC 8037), which is given in base64url.
+func thumbprint(public string) string {
+	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + public + `"}`))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // document checks what every document has.

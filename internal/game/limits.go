@@ -5,7 +5,8 @@ package game
 type Limits struct {
 	Requests RequestLimits        `json:"requests"`
 	Timeouts TimeoutLimits        `json:"timeouts"`
-	Rates    map[string]RateLimit `json:"rates" nullable:"false" doc:"How often one caller may ask, by the kind of its credential (server, player), and how often credentials from one address may be wrong (failed_credentials). Empty without authentication."`
+	Rates    map[string]RateLimit `json:"rates" nullable:"false" doc:"How often one caller may ask, by the kind of its credential (server, player), and how often credentials may be wrong, from one address (failed_credentials) and for one key (failed_key). Empty without authentication."`
+	Tokens   TokenLimits          `json:"tokens"`
 	Lists    ListLimits           `json:"lists"`
 	Players  PlayerLimits         `json:"players"`
 	Sessions SessionLimits        `json:"sessions"`
@@ -36,6 +37,13 @@ type TimeoutLimits struct {
 type RateLimit struct {
 	PerSecond float64 `json:"per_second" doc:"In the long run."`
 	Burst     int     `json:"burst" doc:"At once."`
+}
+
+// TokenLimits are lives in seconds.
+type TokenLimits struct {
+	DefaultLife float64 `json:"default_life" doc:"Of a player's token, in seconds, where the request names none."`
+	Life        float64 `json:"life" doc:"Of a player's token, in seconds, at most."`
+	TicketLife  float64 `json:"ticket_life" doc:"Of a join ticket, in seconds."`
 }
 
 // ListLimits are about pages of lists.
@@ -70,7 +78,8 @@ type SessionLimits struct {
 // DocumentLimits returns the limits that the rules keep. Those of requests are left out.
 func DocumentLimits() Limits {
 	return Limits{
-		Lists: ListLimits{DefaultItems: DefaultLimit, Items: MaxLimit},
+		Tokens: TokenLimits{DefaultLife: DefaultTokenLife.Seconds(), Life: MaxTokenLife.Seconds(), TicketLife: TicketLife.Seconds()},
+		Lists:  ListLimits{DefaultItems: DefaultLimit, Items: MaxLimit},
 		Players: PlayerLimits{
 			UsernameMin: MinUsername, Username: MaxUsername, DisplayName: MaxDisplayName, SuspensionReason: MaxSuspensionReason,
 			Identities: MaxIdentities, Attributes: MaxPlayerAttributes, AttributeBytes: maxPlayerAttributeBytes,

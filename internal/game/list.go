@@ -21,29 +21,53 @@ type List[D any] struct {
 	NextCursor string
 }
 
-// A cursor is the id of the last item, 16 bytes, and the first bytes of a hash of the filters, in base64.
-const cursorHash = 8
+// A cursor is the id of the last item and the first bytes of a hash of the filters, in base64. The id is 16 bytes, or a text
+// where ids are no UUIDs.
+const (
+	cursorHash = 8
+	maxCursor  = 256 // bytes
+)
 
 func encodeCursor(id string, filters any) string {
 	raw, _ := hex.DecodeString(id[0:8] + id[9:13] + id[14:18] + id[19:23] + id[24:36])
-	sum := hashFilters(filters)
-	return base64.RawURLEncoding.EncodeToString(append(raw, sum...))
+	return encodeTextCursor(string(raw), filters)
+}
+
+func encodeTextCursor(id string, filters any) string {
+	return base64.RawURLEncoding.EncodeToString(append([]byte(id), hashFilters(filters)...))
 }
 
 // decodeCursor returns the id in a cursor, and ErrValidation for one that is not ours or was made with other filters.
 func decodeCursor(cursor string, filters any) (string, error) {
+	raw, err := decodeTextCursor(cursor, filters)
+	switch {
+	case raw == "" || err != nil:
+		return "", err
+	case len(raw) != 16:
+		return "", errNoCursor()
+	}
+	h := hex.EncodeToString([]byte(raw))
+	return h[0:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:32], nil
+}
+
+// decodeTextCursor is decodeCursor where ids are no UUIDs.
+func decodeTextCursor(cursor string, filters any) (string, error) {
 	if cursor == "" {
 		return "", nil
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(raw) != 16+cursorHash {
-		return "", InvalidField("cursor", "must be the next_cursor of an earlier answer")
+	if err != nil || len(raw) <= cursorHash || len(raw) > maxCursor {
+		return "", errNoCursor()
 	}
-	if string(raw[16:]) != string(hashFilters(filters)) {
+	id, hash := raw[:len(raw)-cursorHash], raw[len(raw)-cursorHash:]
+	if string(hash) != string(hashFilters(filters)) {
 		return "", InvalidField("cursor", "belongs to a list with other filters: send the filters it was made with, or start without it")
 	}
-	h := hex.EncodeToString(raw[:16])
-	return h[0:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:32], nil
+	return string(id), nil
+}
+
+func errNoCursor() error {
+	return InvalidField("cursor", "must be the next_cursor of an earlier answer")
 }
 
 func hashFilters(filters any) []byte {
@@ -71,11 +95,16 @@ type query[D any] struct {
 	filters any // what the cursor goes with: the noun's query without position and limit
 	read    func(after string, limit int) ([]D, error)
 	id      func(D) string
+	text    bool // ids are no UUIDs
 }
 
 // list answers the page of a list that a cursor and a limit ask for, and ErrValidation for those that are wrong.
 func list[D any](q query[D], cursor string, limit int) (List[D], error) {
-	after, err := decodeCursor(cursor, q.filters)
+	encode, decode := encodeCursor, decodeCursor
+	if q.text {
+		encode, decode = encodeTextCursor, decodeTextCursor
+	}
+	after, err := decode(cursor, q.filters)
 	if err != nil {
 		return List[D]{}, err
 	}
@@ -87,5 +116,5 @@ func list[D any](q query[D], cursor string, limit int) (List[D], error) {
 		return List[D]{Items: items}, err
 	}
 	items = items[:limit]
-	return List[D]{Items: items, NextCursor: encodeCursor(q.id(items[limit-1]), q.filters)}, nil
+	return List[D]{Items: items, NextCursor: encode(q.id(items[limit-1]), q.filters)}, nil
 }

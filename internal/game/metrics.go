@@ -39,7 +39,7 @@ type MetricsSample struct {
 	Players     int64                   `json:"players"`
 	MemoryBytes int64                   `json:"memory_bytes"`
 	Goroutines  int64                   `json:"goroutines"`
-	Pool        *Pool                   `json:"pool"` // nil where the engine has no pool
+	Pool        *Pool                   `json:"pool"` // nil in samples from before all engines counted
 }
 
 // MetricsPoint is what one replica did in one step of time.
@@ -92,8 +92,11 @@ type Metrics struct {
 func NewMetrics(d Deps) *Metrics { return &Metrics{store: d.Store, now: d.Now} }
 
 // System answers a range of time, widened to whole steps, so that no point shows a part of its step only. It answers
-// ErrValidation.
+// ErrValidation, and ErrForbidden to all but admins: it tells of every project.
 func (m *Metrics) System(ctx context.Context, r MetricsRange) (SystemMetrics, error) {
+	if err := CallerFrom(ctx).mayAdminister(); err != nil {
+		return SystemMetrics{}, err
+	}
 	r, err := r.resolve(m.now())
 	if err != nil {
 		return SystemMetrics{}, err

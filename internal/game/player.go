@@ -19,6 +19,12 @@ const (
 	MaxSuspensionReason = 256 // characters
 )
 
+// Identity is a player's account elsewhere.
+type Identity struct {
+	Provider string // such as "steam"
+	Subject  string // the account's id there
+}
+
 // PlayerStatus says whether a player may take seats.
 type PlayerStatus string
 
@@ -148,13 +154,23 @@ func (f Profile) validateIdentities(p *problems) {
 		return
 	}
 	for provider, subject := range f.Identities {
-		if len(provider) < 1 || len(provider) > MaxProvider || !consistsOf(provider, "_-") {
+		if !ValidProvider(provider) {
 			p.add("identities", "a provider must have 1 to %d characters of A-Z a-z 0-9 _ -", MaxProvider)
 			continue
 		}
-		p.check(len(subject) >= 1 && len(subject) <= MaxSubject && validLine(subject),
+		p.check(ValidSubject(subject),
 			"identities."+provider, "must have 1 to %d bytes and no control characters", MaxSubject)
 	}
+}
+
+// ValidProvider reports whether an identity may be of a provider of this name: 1 to 32 of A-Z a-z 0-9 _ -.
+func ValidProvider(name string) bool {
+	return len(name) >= 1 && len(name) <= MaxProvider && consistsOf(name, "_-")
+}
+
+// ValidSubject reports whether an identity may have this subject: 1 to 255 bytes without control characters.
+func ValidSubject(subject string) bool {
+	return len(subject) >= 1 && len(subject) <= MaxSubject && validLine(subject)
 }
 
 // normal returns f in the form in which it is stored.

@@ -19,32 +19,75 @@ func NewPlayers(d Deps, sessions *Sessions) *Players {
 
 // Create registers a player. It answers ErrValidation, ErrUsernameTaken, ErrIdentityTaken and ErrIdempotencyKeyReuse.
 func (s *Players) Create(ctx context.Context, f Profile, i Idempotency) (Created[Player], error) {
+	c := CallerFrom(ctx)
+	if err := c.mayServe(); err != nil {
+		return Created[Player]{}, err
+	}
 	if err := f.normal().Validate(); err != nil {
 		return Created[Player]{}, err
 	}
-	project := CallerFrom(ctx).Project
 	return once(ctx, s.rules, i, creation[Player]{
 		create: func(id string) (Player, error) {
-			p, err := newPlayer(PlayerID(id), project, f, s.now())
+			p, err := newPlayer(PlayerID(id), c.Project, f, s.now())
 			if err != nil {
 				return Player{}, err
 			}
 			return p, s.store.CreatePlayer(ctx, p)
 		},
-		find: func(id string) (Player, error) { return s.Get(ctx, PlayerID(id)) },
+		find: func(id string) (Player, error) { return s.get(ctx, PlayerID(id)) },
 	})
 }
 
-// Get answers ErrPlayerNotFound.
+// Get answers ErrPlayerNotFound and ErrForbidden. A player sees of another its names only.
 func (s *Players) Get(ctx context.Context, id PlayerID) (Player, error) {
+	c := CallerFrom(ctx)
+	if err := c.mayRead(); err != nil {
+		return Player{}, err
+	}
+	p, err := s.get(ctx, id)
+	return c.seenPlayer(p), err
+}
+
+func (s *Players) get(ctx context.Context, id PlayerID) (Player, error) {
 	return existing(s.store.Player(ctx, CallerFrom(ctx).Project, id))
 }
 
-// List answers a page of the players that the query selects, newest first. Its project, position and limit are set here.
+// ForToken answers the player for whom the caller may mint a token. It answers ErrForbidden, ErrPlayerNotFound and
+// ErrPlayerSuspended.
+func (s *Players) ForToken(ctx context.Context, id PlayerID) (Player, error) {
+	if err := CallerFrom(ctx).mayServe(); err != nil {
+		return Player{}, err
+	}
+	p, err := s.get(ctx, id)
+	if err != nil {
+		return Player{}, err
+	}
+	return p, p.CanPlay(s.now())
+}
+
+// ByIdentity answers the player who has an identity, or ErrPlayerUnknown and, as for a token of ours, ErrPlayerSuspended. It
+// needs no caller: it is for whoever checks credentials.
+func (s *Players) ByIdentity(ctx context.Context, project ProjectID, i Identity) (Player, error) {
+	p, err := existing(s.store.PlayerByIdentity(ctx, project, i))
+	if errors.Is(err, ErrPlayerNotFound) {
+		return Player{}, ErrPlayerUnknown.With("provider", i.Provider)
+	}
+	if err != nil {
+		return Player{}, err
+	}
+	return p, p.CanPlay(s.now())
+}
+
+// List answers a page of the players that the query selects, newest first, or ErrForbidden. Its project, position and limit are
+// set here. A player sees of others their names only.
 func (s *Players) List(ctx context.Context, q PlayerQuery, cursor string, limit int) (List[Player], error) {
-	q.Project, q.After, q.Limit, q.Erasing = CallerFrom(ctx).Project, "", 0, false
+	c := CallerFrom(ctx)
+	if err := c.mayListPlayers(q); err != nil {
+		return List[Player]{}, err
+	}
+	q.Project, q.After, q.Limit, q.Erasing = c.Project, "", 0, false
 	q.UsernamePrefix = UsernameKey(q.UsernamePrefix)
-	return list(query[Player]{
+	l, err := list(query[Player]{
 		filters: q,
 		read: func(after string, limit int) ([]Player, error) {
 			q := q
@@ -53,14 +96,25 @@ func (s *Players) List(ctx context.Context, q PlayerQuery, cursor string, limit 
 		},
 		id: func(p Player) string { return string(p.ID) },
 	}, cursor, limit)
+	for i := range l.Items {
+		l.Items[i] = c.seenPlayer(l.Items[i])
+	}
+	return l, err
 }
 
 // Edit changes the profile to what the function makes of it. It answers what the function and [Player.Edit] do, the
-// condition's error, ErrUsernameTaken and ErrIdentityTaken.
+// condition's error, ErrUsernameTaken, ErrIdentityTaken and ErrForbidden.
 func (s *Players) Edit(ctx context.Context, id PlayerID, c Condition[Player], edit func(Profile) (Profile, error)) (Player, error) {
+	caller := CallerFrom(ctx)
+	if err := caller.mayActFor(id); err != nil {
+		return Player{}, err
+	}
 	return s.change(ctx, id, c, func(p *Player, _ time.Time) (bool, error) {
 		f, err := edit(p.Profile.normal()) // a copy, so that the function may work in place
 		if err != nil {
+			return false, err
+		}
+		if err := caller.mayChange(p.Profile, f.normal()); err != nil {
 			return false, err
 		}
 		return p.Edit(f)
@@ -69,8 +123,11 @@ func (s *Players) Edit(ctx context.Context, id PlayerID, c Condition[Player], ed
 
 // Erase removes a player and what every session knows of it. When it answers nil the player is gone for every caller,
 // its names are free, its document holds nothing personal, and [Players.FinishErasures] sees to the rest whatever happens. It
-// answers ErrPlayerNotFound and the condition's error.
+// answers ErrPlayerNotFound, ErrForbidden and the condition's error.
 func (s *Players) Erase(ctx context.Context, id PlayerID, c Condition[Player]) error {
+	if err := CallerFrom(ctx).mayActFor(id); err != nil {
+		return err
+	}
 	_, err := s.change(ctx, id, c, func(p *Player, now time.Time) (bool, error) {
 		p.erase(now)
 		return true, nil
@@ -152,7 +209,7 @@ func existing(p Player, err error) (Player, error) {
 
 func (s *Players) change(ctx context.Context, id PlayerID, c Condition[Player], apply func(*Player, time.Time) (bool, error)) (Player, error) {
 	return change(ctx, s.turns, string(id), mutation[Player]{
-		read:  func(ctx context.Context) (Player, error) { return s.Get(ctx, id) },
+		read:  func(ctx context.Context) (Player, error) { return s.get(ctx, id) },
 		clone: func(p Player) Player { return p }, // rules replace what a player holds and change nothing in place
 		apply: func(p *Player) (bool, error) {
 			if c != nil {

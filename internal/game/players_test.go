@@ -163,10 +163,13 @@ func TestProjectsAreApart(t *testing.T) {
 	p := newWorld(t).start()
 	ada := p.register(t, p.ctx, "Ada")
 	room := p.open(t, 2, ada.ID)
-	for name, ctx := range map[string]game.Caller{"another project": {Project: "q"}, "nobody": {}} {
+	for name, caller := range map[string]game.Caller{
+		"an admin":           {Project: "q", Scope: game.ScopeAdmin},
+		"the same player id": {Project: "q", Scope: game.ScopePlayer, Player: ada.ID},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx := game.WithCaller(t.Context(), ctx)
+			ctx := game.WithCaller(t.Context(), caller)
 			_, err := p.players.Get(ctx, ada.ID)
 			refused(t, err, game.ErrPlayerNotFound)
 			_, err = p.players.Edit(ctx, ada.ID, nil, named("x"))

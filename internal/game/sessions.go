@@ -40,13 +40,16 @@ type Sessions struct {
 // NewSessions returns the sessions in a store.
 func NewSessions(d Deps) *Sessions { return &Sessions{newRules(d)} }
 
-// Create opens a session. It answers ErrValidation, ErrPlayerNotFound or ErrPlayerSuspended for the host, and
-// ErrIdempotencyKeyReuse.
+// Create opens a session. It answers ErrValidation, ErrPlayerNotFound or ErrPlayerSuspended for the host,
+// ErrIdempotencyKeyReuse, and ErrForbidden to a player unless it is the host.
 func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) (Created[Session], error) {
+	c := CallerFrom(ctx)
+	if err := c.mayOpen(r); err != nil {
+		return Created[Session]{}, err
+	}
 	if err := r.Validate(); err != nil {
 		return Created[Session]{}, err
 	}
-	project := CallerFrom(ctx).Project
 	return once(ctx, s.rules, i, creation[Session]{
 		create: func(id string) (Session, error) {
 			now := s.now()
@@ -55,30 +58,45 @@ func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) 
 					return Session{}, err
 				}
 			}
-			v, err := newSession(SessionID(id), project, r, now)
+			v, err := newSession(SessionID(id), c.Project, r, now)
 			if err != nil {
 				return Session{}, err
 			}
 			return v, s.store.CreateSession(ctx, v)
 		},
-		find: func(id string) (Session, error) { return s.Get(ctx, SessionID(id)) },
+		find: func(id string) (Session, error) { return s.get(ctx, SessionID(id)) },
 	})
 }
 
-// Get answers ErrSessionNotFound.
+// Get answers ErrSessionNotFound and ErrForbidden. A player who is no member does not see where its server is.
 func (s *Sessions) Get(ctx context.Context, id SessionID) (Session, error) {
+	c := CallerFrom(ctx)
+	if err := c.mayRead(); err != nil {
+		return Session{}, err
+	}
+	v, err := s.get(ctx, id)
+	return c.seenSession(v), err
+}
+
+func (s *Sessions) get(ctx context.Context, id SessionID) (Session, error) {
 	return s.store.Session(ctx, CallerFrom(ctx).Project, id)
 }
 
-// List answers a page of the sessions that the query selects, newest first. Its project, position and limit are set here.
+// List answers a page of the sessions that the query selects, newest first, or ErrForbidden. Its project, position and limit
+// are set here. A player sees public sessions, and its own.
 func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limit int) (List[Session], error) {
-	q.Project, q.After, q.Limit = CallerFrom(ctx).Project, "", 0
+	c := CallerFrom(ctx)
+	q, err := c.mayList(q)
+	if err != nil {
+		return List[Session]{}, err
+	}
+	q.Project, q.After, q.Limit = c.Project, "", 0
 	var p problems
 	q.Attributes.validate(&p, attributeLimits{MaxSessionAttributes, maxSessionAttributeBytes})
 	if err := p.err(); err != nil {
 		return List[Session]{}, err
 	}
-	return list(query[Session]{
+	l, err := list(query[Session]{
 		filters: q,
 		read: func(after string, limit int) ([]Session, error) {
 			q := q
@@ -87,12 +105,16 @@ func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limi
 		},
 		id: func(v Session) string { return string(v.ID) },
 	}, cursor, limit)
+	for i := range l.Items {
+		l.Items[i] = c.seenSession(l.Items[i])
+	}
+	return l, err
 }
 
 // Edit changes the settings to what the function makes of them. It answers what the function and [Session.Edit] do, and
-// the condition's error.
+// the condition's error, and ErrNotHost or ErrForbidden.
 func (s *Sessions) Edit(ctx context.Context, id SessionID, c Condition[Session], edit func(Settings) (Settings, error)) (Session, error) {
-	return s.change(ctx, id, c, func(v *Session, _ time.Time) (bool, error) {
+	return s.change(ctx, id, byHost(ctx, c), func(v *Session, _ time.Time) (bool, error) {
 		t, err := edit(v.Settings.normal()) // a copy, so that the function may work in place
 		if err != nil {
 			return false, err
@@ -101,14 +123,21 @@ func (s *Sessions) Edit(ctx context.Context, id SessionID, c Condition[Session],
 	})
 }
 
-// Move changes the state. It answers what [Session.Move] does, and the condition's error.
+// Move changes the state. It answers what [Session.Move] does, the condition's error, and ErrNotHost or ErrForbidden.
 func (s *Sessions) Move(ctx context.Context, id SessionID, c Condition[Session], m Move) (Session, error) {
-	return s.change(ctx, id, c, func(v *Session, now time.Time) (bool, error) { return v.Move(m, now) })
+	m, err := CallerFrom(ctx).asMover(m)
+	if err != nil {
+		return Session{}, err
+	}
+	return s.change(ctx, id, byHost(ctx, c), func(v *Session, now time.Time) (bool, error) { return v.Move(m, now) })
 }
 
 // Join gives a player a seat and reports whether it is a new one. It answers what [Session.Join] does,
-// ErrPlayerNotFound and ErrPlayerSuspended.
+// ErrPlayerNotFound, ErrPlayerSuspended and ErrForbidden.
 func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest) (v Session, seated bool, err error) {
+	if err := CallerFrom(ctx).mayActFor(j.PlayerID); err != nil {
+		return Session{}, false, err
+	}
 	if err := j.Validate(); err != nil {
 		return Session{}, false, err
 	}
@@ -122,9 +151,24 @@ func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest) (v Ses
 	return v, seated && err == nil, err
 }
 
-// Leave frees a player's seat. It answers what [Session.Leave] does, and the condition's error.
+// Leave frees a player's seat: its own, or any if the caller is the host. It answers what [Session.Leave] does, the
+// condition's error, and ErrNotHost or ErrForbidden.
 func (s *Sessions) Leave(ctx context.Context, id SessionID, c Condition[Session], player PlayerID) (Session, error) {
+	if caller := CallerFrom(ctx); caller.Scope != ScopePlayer || caller.Player != player {
+		c = byHost(ctx, c)
+	}
 	return s.change(ctx, id, c, func(v *Session, _ time.Time) (bool, error) { return v.Leave(player) })
+}
+
+// byHost asks first that the caller may act as host of the session.
+func byHost(ctx context.Context, c Condition[Session]) Condition[Session] {
+	caller := CallerFrom(ctx)
+	return func(v Session) error {
+		if err := caller.mayHost(&v); err != nil || c == nil {
+			return err
+		}
+		return c(v)
+	}
 }
 
 // forget erases a player from every session, a page at a time.
@@ -160,7 +204,7 @@ func (s *Sessions) canPlay(ctx context.Context, id PlayerID, now time.Time) erro
 
 func (s *Sessions) change(ctx context.Context, id SessionID, c Condition[Session], apply func(*Session, time.Time) (bool, error)) (Session, error) {
 	return change(ctx, s.turns, string(id), mutation[Session]{
-		read:  func(ctx context.Context) (Session, error) { return s.Get(ctx, id) },
+		read:  func(ctx context.Context) (Session, error) { return s.get(ctx, id) },
 		clone: func(v Session) Session { return v.clone() },
 		apply: func(v *Session) (bool, error) {
 			if c != nil {

@@ -73,6 +73,8 @@ func TestListsOfConstants(t *testing.T) {
 		"EndReason":     texts(game.EndReasons()),
 		"PlayerStatus":  texts(game.PlayerStatuses()),
 		"Visibility":    texts(game.Visibilities()),
+		"Scope":         append(texts(game.KeyScopes()), string(game.ScopePlayer)), // which tokens have
+		"FailureCode":   texts(game.FailureCodes()),
 		// No client names a member's status, so that the package needs no list of them; these tests do.
 		"MemberStatus": {"reserved", "joined", "disconnected"},
 	}

@@ -28,6 +28,8 @@ type Store interface {
 	PlayerStore
 	SessionStore
 	ClaimStore
+	KeyStore
+	SigningKeyStore
 	MetricsStore
 	ExportStore
 	Inspector
@@ -48,6 +50,8 @@ type PlayerStore interface {
 	CreatePlayer(ctx context.Context, p Player) error
 	// Player answers ErrPlayerNotFound.
 	Player(ctx context.Context, project ProjectID, id PlayerID) (Player, error)
+	// PlayerByIdentity answers the player who has an identity, the subject at a provider, or ErrPlayerNotFound.
+	PlayerByIdentity(ctx context.Context, project ProjectID, i Identity) (Player, error)
 	// ReplacePlayer stores next if the stored player is still at the version of old, which is what was read of it. It
 	// answers ErrStale if it is not, ErrPlayerNotFound, ErrUsernameTaken or ErrIdentityTaken.
 	ReplacePlayer(ctx context.Context, old, next Player) error
@@ -80,6 +84,33 @@ type ClaimStore interface {
 	PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
+// KeyStore keeps API keys. Unlike other documents they are read without their project: a key says which one it is of. They
+// are replaced and deleted in the project of old, which never changes.
+type KeyStore interface {
+	// CreateKey stores a new key. It answers ErrExists for its id.
+	CreateKey(ctx context.Context, k Key) error
+	// Key answers ErrKeyNotFound.
+	Key(ctx context.Context, id KeyID) (Key, error)
+	// ReplaceKey stores next if the stored key is still at the version of old, which is what was read of it. It answers
+	// ErrStale if it is not, and ErrKeyNotFound.
+	ReplaceKey(ctx context.Context, old, next Key) error
+	// DeleteKey removes the key if the stored one is still at the version of old, which is what was read of it. It answers
+	// ErrStale if it is not; removing one that is not there is a success.
+	DeleteKey(ctx context.Context, old Key) error
+	// Keys lists the keys of a project by id, the last in the order of bytes first.
+	Keys(ctx context.Context, q KeyQuery) ([]Key, error)
+}
+
+// SigningKeyStore keeps the keys that sign tokens. They belong to no project and are never changed.
+type SigningKeyStore interface {
+	// CreateSigningKey stores a new key. If one with its id is stored, that is a success and changes nothing.
+	CreateSigningKey(ctx context.Context, k SigningKey) error
+	// SigningKeys answers all keys in the order of their ids as bytes, at most [MaxSigningKeys].
+	SigningKeys(ctx context.Context) ([]SigningKey, error)
+	// DeleteSigningKey removes a key; removing one that is not there is a success.
+	DeleteSigningKey(ctx context.Context, id string) error
+}
+
 // MetricsStore keeps samples of the system's metrics. They belong to no project, are never changed, and one that has
 // expired may be gone at any time, whoever removed it.
 type MetricsStore interface {
@@ -105,6 +136,8 @@ type ExportStore interface {
 	ExportSessions(ctx context.Context, after SessionID, limit int) ([]Session, error)
 	// ExportClaims pages by the claims' keys.
 	ExportClaims(ctx context.Context, after string, limit int) ([]Claim, error)
+	// ExportKeys pages by the keys' ids as bytes, which say nothing of when they were made.
+	ExportKeys(ctx context.Context, after KeyID, limit int) ([]Key, error)
 }
 
 // Inspector finds what an engine keeps beside documents, to search them or to hold them unique, and does not agree with
@@ -118,7 +151,7 @@ type Inspector interface {
 
 // Finding is a promise that what is stored does not keep.
 type Finding struct {
-	Collection string // "players", "sessions", "idempotency"; "database" for the whole
+	Collection string // "players", "sessions", "idempotency", "api_keys", "signing_keys"; "database" for the whole
 	ID         string // of the document, empty for none
 	Problem    string // what follows the id in a sentence, such as "cannot be read"; of the document it has ids only
 	Repaired   bool
@@ -150,6 +183,13 @@ type SessionQuery struct {
 	Limit      int        // at most this many; above zero
 }
 
+// KeyQuery selects API keys.
+type KeyQuery struct {
+	Project ProjectID
+	After   KeyID // those that the list shows after this one
+	Limit   int   // at most this many; above zero
+}
+
 // MetricsQuery selects samples of metrics. Its times are in whole milliseconds.
 type MetricsQuery struct {
 	From  time.Time       // those at this time or later
@@ -175,11 +215,19 @@ type Command struct {
 	Failure    string // a label from a short list; empty for a success
 }
 
-// Pool counts the connections of an engine to its server.
+// Pool counts the connections of an engine to its database.
 type Pool struct {
 	InUse   int64 `json:"in_use"`
 	Idle    int64 `json:"idle"`
 	Waiting int64 `json:"waiting"` // calls that wait for one
+}
+
+// Space is what a database that is a file takes of its disk, in bytes.
+type Space struct {
+	DatabaseBytes int64 // of the file
+	LogBytes      int64 // of what is not in the file yet
+	FreeBytes     int64 // of the disk
+	TotalBytes    int64 // of the disk
 }
 
 // Stats counts documents.

@@ -57,7 +57,7 @@ func newWorld(tb testing.TB) world {
 
 // as returns the context of a caller of a project.
 func as(ctx context.Context, p game.ProjectID) context.Context {
-	return game.WithCaller(ctx, game.Caller{Project: p, Name: "test"})
+	return game.WithCaller(ctx, game.Caller{Project: p, Scope: game.ScopeAdmin, Name: "test"})
 }
 
 // process is the rules as one process has them.

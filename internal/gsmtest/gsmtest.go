@@ -10,10 +10,13 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"game-session-manager/client"
 	"game-session-manager/internal/api"
+	"game-session-manager/internal/auth"
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/observe"
 	"game-session-manager/internal/store"
 )
 
@@ -48,9 +51,16 @@ func StartOn(t testing.TB, databaseURL string) *Server {
 	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: 10 * time.Second}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
+	registry := prometheus.NewRegistry()
+	logs := observe.NewLogs(t.Output(), observe.LogOptions{Format: observe.FormatText, Level: slog.LevelInfo, Metrics: registry, Now: time.Now})
+	tokens, err := auth.NewSigner(auth.SignerDeps{Issuer: "gsm", Now: time.Now, Log: logs.System})
+	if err != nil {
+		t.Fatalf("making a signing key: %v", err)
+	}
 	rest := api.New(api.Deps{
-		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Version: "test", RequestTimeout: deps.MaxRequest, Now: time.Now, NewID: newID,
-		Log:    slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps), Tokens: tokens,
+		Version: "test", RequestTimeout: deps.MaxRequest, Now: time.Now, NewID: newID,
+		Log: logs.System, Failed: observe.NewErrors(logs.Error, registry, time.Now, newID).Report,
 		Checks: []api.Check{{Name: "database", Run: docs.Ping}},
 	})
 	server := httptest.NewServer(rest)

@@ -4,7 +4,6 @@ package keeper
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -27,7 +26,7 @@ type Task struct {
 // Keeper runs tasks and remembers how they went.
 type Keeper struct {
 	tasks []Task
-	log   *slog.Logger
+	onRun func(context.Context, game.Run)
 	now   func() time.Time
 	newID func() string
 
@@ -40,9 +39,10 @@ type outcome struct {
 	failed bool
 }
 
-// New returns a keeper of tasks. now is its clock; newID makes ids that the log lines of one run share.
-func New(log *slog.Logger, now func() time.Time, newID func() string, tasks ...Task) *Keeper {
-	return &Keeper{tasks: tasks, log: log, now: now, newID: newID, last: make(map[string]outcome)}
+// New returns a keeper of tasks. now is its clock; newID makes the ids of runs, which the log lines of one run share. onRun
+// hears of each run in the run's context, except of those that the end of the program cut short.
+func New(onRun func(context.Context, game.Run), now func() time.Time, newID func() string, tasks ...Task) *Keeper {
+	return &Keeper{tasks: tasks, onRun: onRun, now: now, newID: newID, last: make(map[string]outcome)}
 }
 
 // Run runs the tasks until ctx ends, and returns when the last of them has. A task that fails is tried again in its turn.
@@ -72,15 +72,27 @@ func (k *Keeper) repeat(ctx context.Context, t Task) {
 }
 
 func (k *Keeper) run(ctx context.Context, t Task) {
-	ctx, cancel := context.WithTimeout(game.WithRequestID(ctx, k.newID()), t.Timeout)
+	ctx, cancel := context.WithTimeout(game.WithRunID(ctx, k.newID()), t.Timeout)
 	defer cancel()
-	err := t.Run(ctx)
-	if err != nil && ctx.Err() != context.Canceled {
-		k.log.WarnContext(ctx, "background task failed", "category", "system", "task", t.Name, "error", err)
+	begin := k.now()
+	err := caught(ctx, t)
+	end := k.now()
+	if err == nil || ctx.Err() != context.Canceled {
+		k.onRun(ctx, game.Run{Task: t.Name, End: end, Took: end.Sub(begin), Err: err})
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.last[t.Name] = outcome{at: k.now().UTC(), failed: err != nil}
+	k.last[t.Name] = outcome{at: end.UTC(), failed: err != nil}
+}
+
+// caught runs a task and returns its panic as an error: one task that is broken must not end the service.
+func caught(ctx context.Context, t Task) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = game.Caught(cause)
+		}
+	}()
+	return t.Run(ctx)
 }
 
 // Check tells how the last run of each task went. A task that fails makes the service no less healthy for its callers.

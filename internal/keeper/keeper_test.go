@@ -3,7 +3,9 @@ package keeper_test
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,10 +19,20 @@ func TestKeeper(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var runs []string
-		k := keeper.New(slog.New(slog.DiscardHandler), time.Now, func() string { return "run" }, keeper.Task{
+		var told []game.Run
+		var mu sync.Mutex
+		onRun := func(ctx context.Context, r game.Run) {
+			mu.Lock()
+			defer mu.Unlock()
+			if game.RunIDFrom(ctx) != "run" || r.End.IsZero() {
+				t.Errorf("told of %+v in the run %q", r, game.RunIDFrom(ctx))
+			}
+			told = append(told, r)
+		}
+		k := keeper.New(onRun, time.Now, func() string { return "run" }, keeper.Task{
 			Name: "work", Every: time.Minute, Timeout: time.Second,
 			Run: func(ctx context.Context) error {
-				runs = append(runs, game.RequestIDFrom(ctx))
+				runs = append(runs, game.RequestIDFrom(ctx)+game.RunIDFrom(ctx))
 				if len(runs) == 1 {
 					return errors.New("not today")
 				}
@@ -51,9 +63,43 @@ func TestKeeper(t *testing.T) {
 		if status(t, k, "hanging") != "failing" {
 			t.Error("a task that hangs is not cut off")
 		}
+		mu.Lock()
+		if i := slices.IndexFunc(told, func(r game.Run) bool { return r.Task == "hanging" }); len(told) != 3 || told[i].Took != time.Second || !errors.Is(told[i].Err, context.DeadlineExceeded) {
+			t.Errorf("told of %+v", told)
+		}
+		mu.Unlock()
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A task that panics fails, and comes round again; one that the end of the program cuts short is no failure to tell of.
+func TestKeeperOfBrokenTasks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		told := make(chan game.Run, 10)
+		k := keeper.New(func(_ context.Context, r game.Run) { told <- r }, time.Now, func() string { return "run" }, keeper.Task{
+			Name: "broken", Every: time.Minute, Timeout: time.Second, Run: func(context.Context) error { panic("no map") },
+		}, keeper.Task{
+			Name: "long", Every: time.Minute, Timeout: time.Hour, Run: func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			},
+		})
+		done := make(chan error)
+		go func() { done <- k.Run(ctx) }()
+		for range 2 {
+			var p *game.Panic
+			if r := <-told; r.Task != "broken" || !errors.As(r.Err, &p) || p.Value != "no map" || !strings.Contains(p.Stack, "keeper_test") {
+				t.Errorf("told of %+v", r)
+			}
+		}
+		cancel()
+		if err := <-done; err != nil || len(told) > 0 || status(t, k, "broken") != "failing" {
+			t.Errorf("%v, and told of %d more runs", err, len(told))
 		}
 	})
 }

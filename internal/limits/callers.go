@@ -14,10 +14,12 @@ const MaxCallers = 100_000
 // Class is a kind of caller. Each has a rate of its own, which every caller of the class has for itself.
 type Class string
 
-// The classes of callers.
+// The classes of callers, and of those whose credentials are wrong. Metrics have them as the reason of a refusal.
 const (
-	Server Class = "server" // an API key
-	Player Class = "player" // a player's token
+	Server            Class = "server"             // an API key
+	Player            Class = "player"             // a player's token
+	FailedCredentials Class = "failed_credentials" //nolint:gosec // an address: the name of a rate, no credential
+	FailedKey         Class = "failed_key"         // an API key's id
 )
 
 // Callers bounds how often each caller may ask. It may be used by many goroutines.
@@ -33,8 +35,13 @@ type caller struct {
 }
 
 type class struct {
+	name   Class
 	rate   Rate
 	policy []string // the header, written once
+}
+
+func newClass(name Class, r Rate) class {
+	return class{name, r, []string{fmt.Sprintf("%q;q=%d;w=%d", name, r.Burst, r.window())}}
 }
 
 // NewCallers returns a Callers with these rates. A class that is not in it has no limit.
@@ -42,7 +49,7 @@ func NewCallers(rates map[Class]Rate, now func() time.Time) *Callers {
 	c := &Callers{now: now, classes: make(map[Class]class), table: newTable[caller](MaxCallers)}
 	for name, r := range rates {
 		if r.Limited() {
-			c.classes[name] = class{r, []string{fmt.Sprintf("%q;q=%d;w=%d", name, r.Burst, r.window())}}
+			c.classes[name] = newClass(name, r)
 		}
 	}
 	return c
@@ -79,6 +86,9 @@ type Decision struct {
 	class  Class
 	policy []string
 }
+
+// Class is whose rate it was decided by.
+func (d Decision) Class() Class { return d.class }
 
 // SetHeaders writes RateLimit-Policy and RateLimit as draft-ietf-httpapi-ratelimit-headers-11 has them, and Retry-After of a
 // refusal. A token bucket has no window: its policy tells how many requests fill it (q), and in how many seconds they come

@@ -2,6 +2,7 @@ package limits_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -130,20 +131,52 @@ func TestCallersAtTheSameTime(t *testing.T) {
 	}
 }
 
+// failures are those that one address may have at once.
+const failures = 10
+
 func address(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 // spend uses up the lookups that limited addresses have together.
 func spend(t *testing.T, f *limits.Failures) {
 	t.Helper()
-	for range limits.AddressFailures {
-		f.Note(address("192.0.2.99"), "")
+	for range failures {
+		_ = f.Note(address("192.0.2.99"), "")
 	}
 	for range limits.SpareLookups + 1 {
-		if _, ok := f.Admit(address("192.0.2.99"), ""); !ok {
+		if f.Admit(address("192.0.2.99"), "") != nil {
 			return
 		}
 	}
 	t.Fatal("there are more spare lookups")
+}
+
+// refusal is what a refused credential is told; the zero one for none.
+type refusal struct {
+	class limits.Class
+	wait  time.Duration
+}
+
+func refusalOf(t *testing.T, err error) refusal {
+	t.Helper()
+	if err == nil {
+		return refusal{}
+	}
+	var refused *limits.RefusedError
+	if !errors.As(err, &refused) || refused.Allowed || refused.Reset != refused.RetryAfter {
+		t.Fatalf("got %+v", err)
+	}
+	return refusal{refused.Class(), refused.RetryAfter}
+}
+
+// Without a limit nothing is refused, however much was wrong.
+func TestFailuresWithoutALimit(t *testing.T) {
+	t.Parallel()
+	f := limits.NewFailures(0, newClock().read)
+	for range 1000 {
+		if err := errors.Join(f.Note(address("192.0.2.1"), "key"), f.Admit(address("192.0.2.1"), "key")); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestAddressesOfFailures(t *testing.T) {
@@ -159,23 +192,28 @@ func TestAddressesOfFailures(t *testing.T) {
 		{"2001:db8::1", "2001:db8:0:1::1", false},
 		{"fe80::1%eth0", "fe80::2%eth1", true},
 	} {
-		f := limits.NewFailures(newClock().read)
+		f := limits.NewFailures(failures, newClock().read)
 		spend(t, f)
-		for range limits.AddressFailures {
-			if r, ok := f.Admit(address(test.failing), ""); !ok {
-				t.Fatalf("%s is limited too early: %+v", test.failing, r)
+		for range failures {
+			if err := f.Admit(address(test.failing), ""); err != nil {
+				t.Fatalf("%s is limited too early: %v", test.failing, err)
 			}
-			f.Note(address(test.failing), "")
+			if err := f.Note(address(test.failing), ""); err != nil {
+				t.Fatalf("%s is told to wait too early: %v", test.failing, err)
+			}
 		}
-		r, ok := f.Admit(address(test.asking), "")
-		if ok == test.limited {
-			t.Errorf("%s after %s failed: admitted is %v", test.asking, test.failing, ok)
+		var want refusal
+		if test.limited {
+			want = refusal{limits.FailedCredentials, 6 * time.Second}
 		}
-		if want := (limits.Refusal{Reason: limits.ReasonCredentials, Wait: 6 * time.Second}); test.limited && r != want {
-			t.Errorf("got %+v, want %+v", r, want)
+		if got := refusalOf(t, f.Admit(address(test.asking), "")); got != want {
+			t.Errorf("%s after %s failed: got %+v, want %+v", test.asking, test.failing, got, want)
+		}
+		if got := refusalOf(t, f.Note(address(test.asking), "")); got != want {
+			t.Errorf("%s fails after %s did: got %+v, want %+v", test.asking, test.failing, got, want)
 		}
 	}
-	if _, ok := limits.NewFailures(newClock().read).Admit(netip.Addr{}, ""); !ok {
+	if limits.NewFailures(failures, newClock().read).Admit(netip.Addr{}, "") != nil {
 		t.Error("no address at all is refused without a failure")
 	}
 }
@@ -183,19 +221,19 @@ func TestAddressesOfFailures(t *testing.T) {
 func TestFailuresAreForgiven(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	f := limits.NewFailures(clock.read)
+	f := limits.NewFailures(failures, clock.read)
 	here := address("192.0.2.1")
 	for range 100 {
-		f.Note(here, "")
+		_ = f.Note(here, "")
 	}
 	spend(t, f)
-	r, ok := f.Admit(here, "")
-	if ok {
+	refused := refusalOf(t, f.Admit(here, ""))
+	if refused.wait == 0 {
 		t.Fatal("not limited")
 	}
-	clock.advance(r.Wait)
-	if r, ok := f.Admit(here, ""); !ok {
-		t.Errorf("limited after the wait that was told: %+v", r)
+	clock.advance(refused.wait)
+	if err := f.Admit(here, ""); err != nil {
+		t.Errorf("limited after the wait that was told: %v", err)
 	}
 }
 
@@ -203,37 +241,38 @@ func TestFailuresAreForgiven(t *testing.T) {
 func TestNobodyIsLockedOut(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	f := limits.NewFailures(clock.read)
-	for i := range limits.KeyFailures {
-		f.Note(address(fmt.Sprintf("198.51.100.%d", i)), "customer")
+	f := limits.NewFailures(failures, clock.read)
+	for i := range 2 * failures {
+		if err := f.Note(address(fmt.Sprintf("198.51.100.%d", i)), "customer"); err != nil {
+			t.Fatalf("the key is locked too early: %v", err)
+		}
 	}
-	for range limits.AddressFailures {
-		f.Note(address("192.0.2.1"), "")
+	for range failures {
+		_ = f.Note(address("192.0.2.1"), "")
 	}
 	for _, ask := range []struct {
 		from, key string
 	}{{"203.0.113.1", "customer"}, {"192.0.2.1", "another"}, {"192.0.2.1", "customer"}} {
-		if r, ok := f.Admit(address(ask.from), ask.key); !ok {
-			t.Errorf("%s from %s is refused though there are spare lookups: %+v", ask.key, ask.from, r)
+		if err := f.Admit(address(ask.from), ask.key); err != nil {
+			t.Errorf("%s from %s is refused though there are spare lookups: %v", ask.key, ask.from, err)
 		}
 	}
 	spend(t, f)
 	for _, ask := range []struct {
 		from, key string
-		want      limits.Refusal
-		ok        bool
+		want      refusal
 	}{
-		{"203.0.113.1", "customer", limits.Refusal{Reason: limits.ReasonLockout, Wait: 30 * time.Second}, false},
-		{"192.0.2.1", "another", limits.Refusal{Reason: limits.ReasonCredentials, Wait: 6 * time.Second}, false},
-		{"192.0.2.1", "customer", limits.Refusal{Reason: limits.ReasonCredentials, Wait: 6 * time.Second}, false},
-		{"203.0.113.1", "another", limits.Refusal{}, true},
+		{"203.0.113.1", "customer", refusal{limits.FailedKey, 30 * time.Second}},
+		{"192.0.2.1", "another", refusal{limits.FailedCredentials, 6 * time.Second}},
+		{"192.0.2.1", "customer", refusal{limits.FailedCredentials, 6 * time.Second}},
+		{"203.0.113.1", "another", refusal{}},
 	} {
-		if r, ok := f.Admit(address(ask.from), ask.key); ok != ask.ok || r != ask.want {
-			t.Errorf("%s from %s: got %+v, %v", ask.key, ask.from, r, ok)
+		if got := refusalOf(t, f.Admit(address(ask.from), ask.key)); got != ask.want {
+			t.Errorf("%s from %s: got %+v, want %+v", ask.key, ask.from, got, ask.want)
 		}
 	}
 	clock.advance(time.Second / limits.SpareLookups)
-	if _, ok := f.Admit(address("203.0.113.1"), "customer"); !ok {
+	if f.Admit(address("203.0.113.1"), "customer") != nil {
 		t.Error("no spare lookup came back")
 	}
 }

@@ -21,18 +21,19 @@ func observed(t *testing.T, reg prometheus.Registerer) (http.Handler, *bytes.Buf
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /players/{id}", func(w http.ResponseWriter, _ *http.Request) {
+		w.(interface{ NoteCaller(c game.Caller) }).NoteCaller(game.Caller{Name: "key:ops", Player: "p-1", ActsAs: true})
 		w.WriteHeader(http.StatusTeapot)
 		_, _ = w.Write([]byte("hello"))
 	})
 	log := new(bytes.Buffer)
-	level := new(slog.LevelVar)
-	return observe.HTTP(observe.NewLogger(log, observe.FormatJSON, level), reg, time.Now)(mux), log
+	logs := observe.NewLogs(log, observe.LogOptions{Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: reg, Now: time.Now})
+	return observe.HTTP(logs.API, observe.Meter{Metrics: reg, Now: time.Now})(mux), log
 }
 
 func TestRequestLine(t *testing.T) {
 	t.Parallel()
 	h, log := observed(t, prometheus.NewRegistry())
-	ctx := game.WithCaller(game.WithRequestID(t.Context(), "r-1"), game.Caller{Name: "anonymous"})
+	ctx := game.WithRequestID(t.Context(), "r-1")
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/players/secret-id?x=secret", nil))
 
 	if bytes.Contains(log.Bytes(), []byte("secret")) {
@@ -44,7 +45,7 @@ func TestRequestLine(t *testing.T) {
 	}
 	for name, want := range map[string]any{
 		"level": "INFO", "msg": "request", "category": "api", "method": "GET", "route": "/players/{id}", "status": 418.0,
-		"bytes": 5.0, "request_id": "r-1", "caller": "anonymous",
+		"bytes": 5.0, "request_id": "r-1", "caller": "key:ops", "act_as": "p-1",
 	} {
 		if line[name] != want {
 			t.Errorf("%s is %v, want %v", name, line[name], want)

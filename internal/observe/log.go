@@ -2,8 +2,12 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"game-session-manager/internal/game"
 )
@@ -14,19 +18,68 @@ const (
 	FormatText = "text"
 )
 
-// NewLogger returns a logger that writes lines in UTC with the request id of their context. Its level can be changed
-// while it is used.
-func NewLogger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level}
-	var h slog.Handler = slog.NewJSONHandler(w, options)
-	if format == FormatText {
-		h = slog.NewTextHandler(w, options)
-	}
-	return slog.New(contextual{h})
+// The categories of lines.
+const (
+	categoryAPI      = "api"
+	categoryDatabase = "database"
+	categorySystem   = "system"
+	categoryError    = "error"
+)
+
+// Logs are the loggers, one for each category. There is no other one, so that no line is without a category.
+type Logs struct {
+	API      *slog.Logger // requests
+	Shed     *slog.Logger // those that are refused because there are too many: see [Limits]
+	Database *slog.Logger // what the store does
+	System   *slog.Logger // start, stop, settings, background work
+	Error    *slog.Logger // failures: see [Errors]
+
+	thinner *thinner
+	lines   *lines
 }
 
-// contextual adds what the context knows to each line.
-type contextual struct{ slog.Handler }
+// LogOptions say how lines are written.
+type LogOptions struct {
+	Format  string
+	Level   slog.Leveler // may change while it is used
+	Metrics prometheus.Registerer
+	Now     func() time.Time
+	// Delay is how long a line about a request or an operation may wait to be written together with others. Other lines do not
+	// wait, nor do warnings. What waits is lost if the process is killed.
+	Delay time.Duration
+}
+
+// NewLogs returns loggers that write lines in UTC with the ids of their context. Warnings and errors of the database and
+// error categories, and of requests that are shed, are thinned out where many say the same; [Logs.TellSuppressed] must be called at intervals, and
+// [Logs.Close] at the end, so that the log tells how many.
+func NewLogs(w io.Writer, o LogOptions) *Logs {
+	options := &slog.HandlerOptions{Level: o.Level}
+	out := newLines(w, o.Delay)
+	var h slog.Handler = slog.NewJSONHandler(out, options)
+	if o.Format == FormatText {
+		h = slog.NewTextHandler(out, options)
+	}
+	of := func(category string, urgent slog.Level) slog.Handler {
+		return contextual{h.WithAttrs([]slog.Attr{slog.String("category", category)}), out, urgent}
+	}
+	t := newThinner(o.Metrics, o.Now)
+	return &Logs{
+		API:      slog.New(of(categoryAPI, slog.LevelWarn)),
+		Shed:     slog.New(thinned{of(categoryAPI, slog.LevelWarn), t}),
+		Database: slog.New(thinned{of(categoryDatabase, slog.LevelInfo), t}),
+		System:   slog.New(of(categorySystem, slog.LevelDebug)),
+		Error:    slog.New(thinned{of(categoryError, slog.LevelDebug), t}),
+		thinner:  t,
+		lines:    out,
+	}
+}
+
+// contextual adds what the context knows to each line, and has those written at once that do not wait.
+type contextual struct {
+	slog.Handler
+	lines  *lines
+	urgent slog.Level // of lines that do not wait
+}
 
 // Handle implements [slog.Handler].
 func (h contextual) Handle(ctx context.Context, r slog.Record) error {
@@ -34,15 +87,25 @@ func (h contextual) Handle(ctx context.Context, r slog.Record) error {
 	if id := game.RequestIDFrom(ctx); id != "" {
 		r.AddAttrs(slog.String("request_id", id))
 	}
-	return h.Handler.Handle(ctx, r) //nolint:wrapcheck // a handler passes errors on as they are
+	if id := game.RunIDFrom(ctx); id != "" {
+		r.AddAttrs(slog.String("run_id", id))
+	}
+	if id := traceID(ctx); id != "" {
+		r.AddAttrs(slog.String("trace_id", id))
+	}
+	err := h.Handler.Handle(ctx, r)
+	if r.Level >= h.urgent {
+		err = errors.Join(err, h.lines.flush())
+	}
+	return err //nolint:wrapcheck // a handler passes errors on as they are
 }
 
 // WithAttrs implements [slog.Handler]; without it log.With would lose the wrapper.
 func (h contextual) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return contextual{h.Handler.WithAttrs(attrs)}
+	return contextual{h.Handler.WithAttrs(attrs), h.lines, h.urgent}
 }
 
 // WithGroup implements [slog.Handler].
 func (h contextual) WithGroup(name string) slog.Handler {
-	return contextual{h.Handler.WithGroup(name)}
+	return contextual{h.Handler.WithGroup(name), h.lines, h.urgent}
 }

@@ -3,7 +3,7 @@ package observe
 import (
 	"context"
 	"log/slog"
-	"sync"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,131 +12,129 @@ import (
 	"game-session-manager/internal/game"
 )
 
+// Meter is what wrappers measure with.
+type Meter struct {
+	Metrics prometheus.Registerer
+	Traces  *Traces // nil for none
+	Now     func() time.Time
+}
+
 // NewRegistry returns a registry with the metrics of the Go runtime, of the process and of the build.
-func NewRegistry(version string) *prometheus.Registry {
+func NewRegistry(s Service) *prometheus.Registry {
 	reg := prometheus.NewRegistry()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "gsm_build_info", Help: "Always 1; the version is the label.", ConstLabels: prometheus.Labels{"version": version},
+		Name: "gsm_build_info", Help: "Always 1; the labels tell what runs.",
+		ConstLabels: prometheus.Labels{"version": s.Version, "go_version": runtime.Version(), "engine": s.Engine},
 	})
 	build.Set(1)
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
 	return reg
 }
 
-// Commits returns what an engine that commits writes in groups calls after each commit.
+// How fine native histograms are.
+const (
+	nativeFactor  = 1.1 // from a bucket to the next, at most, while there are no more of them than
+	nativeBuckets = 100 // for one series
+)
+
+// seconds returns the options of a histogram of durations: the classic buckets, and a native histogram beside them for who
+// can read it. One that is full gets coarser. It does not begin anew as it could: the classic buckets would too, and
+// [Sampler] counts by those.
+func seconds(name, help string, buckets ...float64) prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{
+		Name: name, Help: help, Buckets: buckets,
+		NativeHistogramBucketFactor: nativeFactor, NativeHistogramMaxBucketNumber: nativeBuckets,
+	}
+}
+
+// Commits returns what an engine that commits writes in groups calls after each commit. An engine that does not has none of
+// these metrics: hence the vectors, which show nothing before they are used.
 func Commits(reg prometheus.Registerer) func(size int, took time.Duration) {
-	sizes := prometheus.NewHistogram(prometheus.HistogramOpts{
+	sizes := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "gsm_store_commit_size", Help: "Writes that were committed together.", Buckets: prometheus.ExponentialBuckets(1, 2, 11),
-	})
-	durations := prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name:    "gsm_store_commit_duration_seconds",
-		Help:    "Time that a group of writes took, with its commit.",
-		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
-	})
+	}, nil)
+	durations := prometheus.NewHistogramVec(seconds("gsm_store_commit_duration_seconds", "Time that a group of writes took, with its commit.",
+		.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5), nil)
 	reg.MustRegister(sizes, durations)
 	return func(size int, took time.Duration) {
-		sizes.Observe(float64(size))
-		durations.Observe(took.Seconds())
+		sizes.WithLabelValues().Observe(float64(size))
+		durations.WithLabelValues().Observe(took.Seconds())
 	}
 }
 
 // Commands returns what an engine calls after each command to its server: a line at debug level, at warning level if it
-// failed, and a metric.
-func Commands(log *slog.Logger, reg prometheus.Registerer) func(context.Context, game.Command) {
-	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "gsm_store_command_duration_seconds",
-		Help:    "Time that a command to the database's server took, with the way there and back.",
-		Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
-	}, []string{"command", "result"})
-	reg.MustRegister(durations)
+// failed, a metric, and a span in the trace of what needed the command.
+func Commands(log *slog.Logger, m Meter) func(context.Context, game.Command) {
+	durations := prometheus.NewHistogramVec(seconds("gsm_store_command_duration_seconds",
+		"Time that a command to the database's server took, with the way there and back.",
+		.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5), []string{"command", "result"})
+	m.Metrics.MustRegister(durations)
 	return func(ctx context.Context, c game.Command) {
+		m.Traces.command(ctx, c, m.Now())
 		level, result := slog.LevelDebug, "ok"
 		if c.Failure != "" {
 			level, result = slog.LevelWarn, c.Failure
 		}
 		durations.WithLabelValues(c.Name, result).Observe(c.Took.Seconds())
 		log.LogAttrs(ctx, level, "database command",
-			slog.String("category", "database"), slog.String("command", c.Name), slog.String("collection", c.Collection),
+			slog.String("command", c.Name), slog.String("collection", c.Collection),
 			slog.String("result", result), slog.Float64("duration_ms", float64(c.Took.Microseconds())/1000))
 	}
 }
 
-// Pool returns a collector of the connections of an engine to its server.
-func Pool(read func() game.Pool) prometheus.Collector {
-	return &pool{read, prometheus.NewDesc("gsm_store_pool_connections",
-		"Connections to the database's server: in_use, idle, and waiting for calls that wait for one.", []string{"state"}, nil)}
+// Engine returns a collector of what an engine tells of itself: its connections, and how much of the disk it has, if it is
+// one that knows.
+func Engine(engine game.Store) prometheus.Collector {
+	c := &engineCollector{
+		connections: prometheus.NewDesc(poolConnections, "Connections to the database, of the embedded one those that read: in_use, idle, "+
+			"and waiting for calls that wait for one.", []string{"state"}, nil),
+		size: prometheus.NewDesc("gsm_store_size_bytes", "Size of the embedded database's files: the database itself, and its log (wal).", []string{"file"}, nil),
+		free: prometheus.NewDesc("gsm_store_disk_free_bytes", "Free space on the disk of the embedded database.", nil, nil),
+	}
+	if e, ok := engine.(interface{ Pool() game.Pool }); ok {
+		c.pool = e.Pool
+	}
+	if e, ok := engine.(interface {
+		Space(context.Context) (game.Space, error)
+	}); ok {
+		c.space = e.Space
+	}
+	return c
 }
 
-type pool struct {
-	read        func() game.Pool
-	connections *prometheus.Desc
+type engineCollector struct {
+	connections, size, free *prometheus.Desc
+	pool                    func() game.Pool
+	space                   func(context.Context) (game.Space, error)
 }
 
 // Describe implements [prometheus.Collector].
-func (p *pool) Describe(c chan<- *prometheus.Desc) { c <- p.connections }
-
-// Collect implements [prometheus.Collector].
-func (p *pool) Collect(c chan<- prometheus.Metric) {
-	now := p.read()
-	for state, n := range map[string]int64{"in_use": now.InUse, "idle": now.Idle, "waiting": now.Waiting} {
-		c <- prometheus.MustNewConstMetric(p.connections, prometheus.GaugeValue, float64(n), state)
-	}
-}
-
-const (
-	statsAge     = 10 * time.Second // how old the counts of a scrape may be
-	statsTimeout = 3 * time.Second
-)
-
-// Population returns a collector of how many players, sessions and members are stored. It asks the store at most once in
-// ten seconds, however often it is scraped, and leaves its metrics out while the store does not answer.
-func Population(store game.Store, log *slog.Logger, now func() time.Time) prometheus.Collector {
-	return &population{
-		store: store, log: log, now: now,
-		players:  prometheus.NewDesc(playersStored, "Players stored.", nil, nil),
-		members:  prometheus.NewDesc(seatsHeld, "Seats held in live sessions.", nil, nil),
-		sessions: prometheus.NewDesc(sessionsStored, "Sessions stored, by status.", []string{"status"}, nil),
-	}
-}
-
-type population struct {
-	store                      game.Store
-	log                        *slog.Logger
-	now                        func() time.Time
-	players, members, sessions *prometheus.Desc
-
-	mu     sync.Mutex
-	latest game.Stats
-	failed bool
-	asked  time.Time
-}
-
-// Describe implements [prometheus.Collector].
-func (p *population) Describe(c chan<- *prometheus.Desc) {
-	c <- p.players
-	c <- p.members
-	c <- p.sessions
+func (e *engineCollector) Describe(c chan<- *prometheus.Desc) {
+	c <- e.connections
+	c <- e.size
+	c <- e.free
 }
 
 // Collect implements [prometheus.Collector].
-func (p *population) Collect(c chan<- prometheus.Metric) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if now := p.now(); now.Sub(p.asked) > statsAge {
-		ctx, cancel := context.WithTimeout(context.Background(), statsTimeout)
-		defer cancel()
-		s, err := p.store.Stats(ctx)
-		if err != nil {
-			p.log.Warn("counting what is stored", "category", "database", "error", err)
-		}
-		p.latest, p.failed, p.asked = s, err != nil, now
+func (e *engineCollector) Collect(c chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, n int64, labels ...string) {
+		c <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n), labels...)
 	}
-	if p.failed {
+	if e.pool != nil {
+		p := e.pool()
+		gauge(e.connections, p.InUse, "in_use")
+		gauge(e.connections, p.Idle, "idle")
+		gauge(e.connections, p.Waiting, "waiting")
+	}
+	if e.space == nil {
 		return
 	}
-	c <- prometheus.MustNewConstMetric(p.players, prometheus.GaugeValue, float64(p.latest.Players))
-	c <- prometheus.MustNewConstMetric(p.members, prometheus.GaugeValue, float64(p.latest.Members))
-	for _, status := range game.SessionStatuses() {
-		c <- prometheus.MustNewConstMetric(p.sessions, prometheus.GaugeValue, float64(p.latest.Sessions[status]), string(status))
+	ctx, cancel := context.WithTimeout(context.Background(), statsTimeout)
+	defer cancel()
+	s, err := e.space(ctx)
+	gauge(e.size, s.DatabaseBytes, "database")
+	gauge(e.size, s.LogBytes, "wal")
+	if err == nil { // the health report tells what is wrong with the disk
+		gauge(e.free, s.FreeBytes)
 	}
 }

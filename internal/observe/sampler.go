@@ -21,7 +21,7 @@ const (
 	playersStored   = "gsm_players"
 	seatsHeld       = "gsm_members"
 	sessionsStored  = "gsm_sessions"
-	// An engine that has a pool registers this one, by the states in_use, idle and waiting.
+	// By the states in_use, idle and waiting.
 	poolConnections = "gsm_store_pool_connections"
 
 	goroutines     = "go_goroutines"
@@ -144,6 +144,9 @@ func (r *reading) gather(metrics prometheus.Gatherer) error {
 			l := game.Latency{}
 			var before uint64
 			for _, b := range h.GetBucket() {
+				if math.IsInf(b.GetUpperBound(), 1) {
+					continue // is there only if it has an exemplar; the rest is counted below in any case
+				}
 				l.Bounds, l.Counts = append(l.Bounds, b.GetUpperBound()), append(l.Counts, int64(b.GetCumulativeCount()-before)) //nolint:gosec // there are fewer requests than that
 				before = b.GetCumulativeCount()
 			}
@@ -160,7 +163,7 @@ func (r *reading) gather(metrics prometheus.Gatherer) error {
 // count adds the requests of one method, route and status. Only those of the API count: probes, which come all the time and
 // are answered at once, would hide how it is.
 func (r *reading) count(labels map[string]string, l game.Latency) {
-	if route := labels["route"]; route != unmatchedRoute && !strings.HasPrefix(route, "/api/") {
+	if route := labels["route"]; route != unmatchedRoute && !strings.HasPrefix(route, apiPaths) {
 		return
 	}
 	n := l.Total()

@@ -31,6 +31,12 @@ type sampled struct {
 
 func newSampled(t *testing.T, faults ...storetest.Fault) *sampled {
 	t.Helper()
+	return newSampledBy(t, nil, faults...)
+}
+
+// newSampledBy returns one that is traced.
+func newSampledBy(t *testing.T, traces *observe.Traces, faults ...storetest.Fault) *sampled {
+	t.Helper()
 	s := &sampled{registry: prometheus.NewPedanticRegistry(), store: openObserved(t, prometheus.NewRegistry())}
 	s.begin = time.Now().UTC().Truncate(time.Millisecond)
 	s.now = s.begin
@@ -51,7 +57,7 @@ func newSampled(t *testing.T, faults ...storetest.Fault) *sampled {
 		mux.HandleFunc(pattern, answer(status))
 	}
 	failing := storetest.Failing(s.store, faults...)
-	s.handler = observe.HTTP(log, s.registry, clock)(mux)
+	s.handler = observe.HTTP(log, observe.Meter{Metrics: s.registry, Traces: traces, Now: clock})(mux)
 	s.registry.MustRegister(observe.Population(failing, log, clock))
 	s.Sampler = observe.NewSampler(failing, s.registry, "r", retention, clock)
 	return s
@@ -134,7 +140,7 @@ func TestSample(t *testing.T) {
 // What the process is made of comes from the collectors that every registry has.
 func TestSampleOfTheProcess(t *testing.T) {
 	t.Parallel()
-	store, registry := openObserved(t, prometheus.NewRegistry()), observe.NewRegistry("test")
+	store, registry := openObserved(t, prometheus.NewRegistry()), observe.NewRegistry(observe.Service{Version: "test"})
 	registry.MustRegister(observe.Population(store, slog.New(slog.DiscardHandler), time.Now))
 	s := observe.NewSampler(store, registry, "r", retention, time.Now)
 	if err := s.Sample(t.Context()); err != nil {

@@ -1,9 +1,12 @@
 package observe_test
 
 import (
+	"context"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,7 +29,7 @@ func openObserved(t *testing.T, reg prometheus.Registerer) game.Store {
 			t.Error(err)
 		}
 	})
-	return observe.Store(s, slog.New(slog.DiscardHandler), reg, time.Now)
+	return observe.Store(s, slog.New(slog.DiscardHandler), observe.Meter{Metrics: reg, Now: time.Now})
 }
 
 // The wrapper keeps every promise that the engine keeps.
@@ -100,11 +103,63 @@ func TestPopulationAsksTheStoreSeldom(t *testing.T) {
 	}
 }
 
+// A database that hangs must not keep the other metrics from whoever looks for the cause.
+func TestPopulationOfAStoreThatHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := hanging{release: make(chan struct{})}
+		reg := prometheus.NewPedanticRegistry()
+		reg.MustRegister(observe.Population(&s, slog.New(slog.DiscardHandler), time.Now))
+		up := func() float64 {
+			t.Helper()
+			begin := time.Now()
+			families, err := reg.Gather()
+			if took := time.Since(begin); err != nil || took > 5*time.Second {
+				t.Errorf("took %v: %v", took, err)
+			}
+			for _, f := range families {
+				if f.GetName() == "gsm_store_up" {
+					return f.GetMetric()[0].GetGauge().GetValue()
+				}
+			}
+			t.Fatal("no gsm_store_up")
+			return 0
+		}
+		for range 5 {
+			if up() != 0 {
+				t.Error("a store that hangs is up")
+			}
+			time.Sleep(15 * time.Second)
+		}
+		if calls := s.calls.Load(); calls != 1 {
+			t.Errorf("%d calls hang, want one", calls)
+		}
+		close(s.release)
+		synctest.Wait()
+		if up() != 1 {
+			t.Error("a store that answers again is down")
+		}
+	})
+}
+
+// hanging is a store that does not answer until it is released.
+type hanging struct {
+	game.Store
+	release chan struct{}
+	calls   atomic.Int64
+}
+
+func (h *hanging) Stats(context.Context) (game.Stats, error) {
+	h.calls.Add(1)
+	<-h.release
+	return game.Stats{}, nil
+}
+
 func create(t *testing.T, s game.Store) {
 	t.Helper()
 	deps := game.Deps{Store: s, Now: time.Now, NewID: func() string { return "01a20685-fd35-752a-a43b-bc495aa93f5a" }, MaxRequest: time.Second}
 	players := game.NewPlayers(deps, game.NewSessions(deps))
-	ctx := game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject})
+	ctx := game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject, Scope: game.ScopeServer})
 	if _, err := players.Create(ctx, game.Profile{Username: "alice"}, game.Idempotency{}); err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ const (
 type Copied struct {
 	Noun     string
 	Count    int    // on both sides
-	Written  int    // by this copy; claims and samples that were there count too
+	Written  int    // by this copy; claims, signing keys and samples that were there count too
 	Checksum string // SHA-256 of all documents in their order, in a form that no engine has a part in
 }
 
@@ -104,6 +104,8 @@ func nouns(now time.Time) []noun {
 			},
 			find: func(ctx context.Context, s game.Store, c game.Claim) (game.Claim, error) { return s.Claim(ctx, c, now) },
 		},
+		apiKeys(),
+		signingKeys(),
 		documents[game.MetricsSample]{
 			called: "metrics",
 			page: func(ctx context.Context, s game.Store, after string) ([]game.MetricsSample, error) {
@@ -116,6 +118,33 @@ func nouns(now time.Time) []noun {
 			find: func(context.Context, game.Store, game.MetricsSample) (game.MetricsSample, error) {
 				return game.MetricsSample{}, errors.ErrUnsupported // a sample is appended where it is, too
 			},
+		},
+	}
+}
+
+func apiKeys() noun {
+	return documents[game.Key]{
+		called: "api_keys",
+		page: func(ctx context.Context, s game.Store, after string) ([]game.Key, error) {
+			return s.ExportKeys(ctx, game.KeyID(after), copyPage)
+		},
+		id:    func(k game.Key) string { return string(k.ID) },
+		write: func(ctx context.Context, s game.Store, k game.Key) error { return s.CreateKey(ctx, k) },
+		find:  func(ctx context.Context, s game.Store, k game.Key) (game.Key, error) { return s.Key(ctx, k.ID) },
+	}
+}
+
+// signingKeys are so few that they are one page.
+func signingKeys() noun {
+	return documents[game.SigningKey]{
+		called: "signing_keys",
+		page: func(ctx context.Context, s game.Store, _ string) ([]game.SigningKey, error) {
+			return s.SigningKeys(ctx)
+		},
+		id:    func(k game.SigningKey) string { return k.ID },
+		write: func(ctx context.Context, s game.Store, k game.SigningKey) error { return s.CreateSigningKey(ctx, k) },
+		find: func(context.Context, game.Store, game.SigningKey) (game.SigningKey, error) {
+			return game.SigningKey{}, errors.ErrUnsupported // one that is there stays, too
 		},
 	}
 }

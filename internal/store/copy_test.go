@@ -103,7 +103,18 @@ func newSession(i int, members ...game.PlayerID) game.Session {
 	return v
 }
 
-// fill stores players, sessions and claims, some of which have expired.
+func newKey(i int) game.Key {
+	k := game.Key{
+		ID: game.KeyID(fmt.Sprint("k", i)), Project: game.ProjectID(fmt.Sprint("p", i%3)), Name: "Größe", Scope: game.ScopeServer,
+		Hash: "hash", Version: int64(1 + i), CreatedAt: t0,
+	}
+	if i%2 == 0 {
+		k.ExpiresAt, k.RevokedAt, k.LastUsedAt = new(t0.Add(time.Hour)), &t0, new(t0.Add(-time.Minute))
+	}
+	return k
+}
+
+// fill stores players, sessions, keys and claims, some of which have expired.
 func fill(tb testing.TB, s game.Store, players, sessions int) {
 	tb.Helper()
 	made := make([]game.Player, players)
@@ -119,6 +130,10 @@ func fill(tb testing.TB, s game.Store, players, sessions int) {
 		c := game.Claim{Key: fmt.Sprint("key", i), Fingerprint: "print", DocumentID: string(v.ID), ExpiresAt: t0.Add(time.Duration(i-10) * time.Minute)}
 		_, err := s.Claim(tb.Context(), c, t0.Add(-time.Hour))
 		return err
+	})
+	concurrently(tb, keys.Count, func(i int) error { return s.CreateKey(tb.Context(), newKey(i)) })
+	concurrently(tb, signing.Count, func(i int) error {
+		return s.CreateSigningKey(tb.Context(), game.SigningKey{ID: fmt.Sprint("kid-", i), PublicKey: "x", Sealed: "y", CreatedAt: t0, ExpiresAt: t0})
 	})
 	concurrently(tb, 30, func(i int) error {
 		return s.AppendMetrics(tb.Context(), game.MetricsSample{
@@ -161,10 +176,16 @@ func wantCopied(t *testing.T, got []store.Copied, want ...store.Copied) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got\n%s", d)
 	}
-	if n := reflect.TypeFor[game.ExportStore]().NumMethod() + 1; len(got) != n { // metrics have a list of all
+	if n := reflect.TypeFor[game.ExportStore]().NumMethod() + 2; len(got) != n { // signing keys and metrics have lists of all
 		t.Errorf("%d nouns are copied, of %d that there are", len(got), n)
 	}
 }
+
+// The keys that fill has stored.
+var (
+	keys    = store.Copied{Noun: "api_keys", Count: 25, Written: 25}
+	signing = store.Copied{Noun: "signing_keys", Count: 5, Written: 5}
+)
 
 // samples are those that fill has stored and that have not expired.
 var samples = store.Copied{Noun: "metrics", Count: 19, Written: 19}
@@ -181,8 +202,11 @@ func TestCopy(t *testing.T) {
 		}})
 		ok(t, err)
 		wantCopied(t, copied, store.Copied{Noun: "players", Count: 1234, Written: 1234},
-			store.Copied{Noun: "sessions", Count: 321, Written: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310}, samples)
-		if d := cmp.Diff([]string{"copy players", "copy sessions", "copy idempotency", "copy metrics", "verify players", "verify sessions", "verify idempotency", "verify metrics"}, steps); d != "" {
+			store.Copied{Noun: "sessions", Count: 321, Written: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310}, keys, signing, samples)
+		if d := cmp.Diff([]string{
+			"copy players", "copy sessions", "copy idempotency", "copy api_keys", "copy signing_keys", "copy metrics",
+			"verify players", "verify sessions", "verify idempotency", "verify api_keys", "verify signing_keys", "verify metrics",
+		}, steps); d != "" {
 			t.Error(d)
 		}
 		before, err := from.Stats(t.Context())
@@ -199,7 +223,8 @@ func TestCopy(t *testing.T) {
 		}
 		copied, err = run(t, store.Copying{From: from, To: to, Resume: true})
 		ok(t, err)
-		wantCopied(t, copied, store.Copied{Noun: "players", Count: 1234}, store.Copied{Noun: "sessions", Count: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310}, samples)
+		wantCopied(t, copied, store.Copied{Noun: "players", Count: 1234}, store.Copied{Noun: "sessions", Count: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310},
+			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, samples)
 	})
 }
 
@@ -215,6 +240,8 @@ func TestCopyResumes(t *testing.T) {
 			{Operation: "CreateSession", From: 77, After: true},
 			{Operation: "Claim", From: 50},
 			{Operation: "ExportClaims", From: 2},
+			{Operation: "CreateKey", From: 11},
+			{Operation: "CreateSigningKey", From: 3, After: true},
 		} {
 			fault.Err = lost
 			_, err := run(t, store.Copying{From: from, To: storetest.Failing(to, fault), Resume: true})
@@ -224,7 +251,8 @@ func TestCopyResumes(t *testing.T) {
 		}
 		copied, err := run(t, store.Copying{From: from, To: to, Resume: true})
 		ok(t, err)
-		wantCopied(t, copied, store.Copied{Noun: "players", Count: 500}, store.Copied{Noun: "sessions", Count: 200}, store.Copied{Noun: "idempotency", Count: 189, Written: 189}, samples)
+		wantCopied(t, copied, store.Copied{Noun: "players", Count: 500}, store.Copied{Noun: "sessions", Count: 200}, store.Copied{Noun: "idempotency", Count: 189, Written: 189},
+			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, samples)
 	})
 }
 
@@ -240,6 +268,14 @@ func TestCopyRefusesStrangeTargets(t *testing.T) {
 			}
 			found[0].Version++
 			return to.CreateSession(t.Context(), found[0])
+		},
+		"another key": func(_, to game.Store) error {
+			k := newKey(3)
+			k.Hash = "other"
+			return to.CreateKey(t.Context(), k)
+		},
+		"another signing key": func(_, to game.Store) error {
+			return to.CreateSigningKey(t.Context(), game.SigningKey{ID: "kid-other", CreatedAt: t0, ExpiresAt: t0})
 		},
 		"another claim": func(_, to game.Store) error {
 			_, err := to.Claim(t.Context(), game.Claim{Key: "key20", Fingerprint: "other", DocumentID: "x", ExpiresAt: t0.Add(time.Hour)}, t0)

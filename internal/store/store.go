@@ -74,6 +74,17 @@ func Open(ctx context.Context, rawURL string, o Options) (game.Store, error) {
 	return nil, errUnknown()
 }
 
+// Engine names the engine that a URL is for: sqlite or mongodb, or nothing if there is none.
+func Engine(rawURL string) string {
+	switch scheme, _, _ := strings.Cut(rawURL, ":"); scheme {
+	case "sqlite":
+		return "sqlite"
+	case "mongodb", "mongodb+srv":
+		return "mongodb"
+	}
+	return ""
+}
+
 // filePath returns the path in what follows sqlite: in a URL. It is taken as it is written, without escapes.
 func filePath(rest string) (string, error) {
 	if after, ok := strings.CutPrefix(rest, "//"); ok {

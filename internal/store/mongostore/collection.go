@@ -46,15 +46,15 @@ func missed(err error) error {
 }
 
 // get reads one document, and reports whether it is there.
-func get[D any](ctx context.Context, s *Store, c collection, k key) (d D, found bool, err error) {
+func get[D any](ctx context.Context, s *Store, c collection, filter bson.D) (d D, found bool, err error) {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
 		return d, false, game.ErrStoreUnavailable.Because(err)
 	}
 	defer leave()
-	raw, err := c.FindOne(ctx, k.filter()).Raw()
+	raw, err := c.FindOne(ctx, filter).Raw()
 	if err == nil {
-		err = bson.Unmarshal(raw, &d) // the driver's Decode makes a reader with a buffer of its own for each document
+		err = decode(raw, &d)
 	}
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
@@ -78,6 +78,27 @@ func (s *Store) insert(ctx context.Context, c collection, k key, doc any, id wri
 		},
 		made: func(ctx context.Context) (bool, error) { return c.made(ctx, k, id, 0) },
 	})
+}
+
+// put stores a document unless one with its id is stored.
+func (s *Store) put(ctx context.Context, c collection, doc any) error {
+	err := s.do(ctx, write{
+		send: func(ctx context.Context) error {
+			_, err := c.InsertOne(ctx, doc)
+			return err
+		},
+		refusal: func(err error) error {
+			if _, taken := takenIndex(err); taken {
+				return game.ErrExists
+			}
+			return nil
+		},
+		made: func(context.Context) (bool, error) { return true, nil },
+	})
+	if errors.Is(err, game.ErrExists) {
+		return nil
+	}
+	return err
 }
 
 // change is what a replacement changes.
@@ -156,8 +177,8 @@ func (s *Store) conditional(ctx context.Context, c collection, k key, notFound e
 
 // made tells whether a write was made to a document that was at the version before, 0 for one that was not there. It
 // answers an error while that cannot be told, and errCrowded where it never can. One that was deleted since looks like one
-// that never was: marks of erasures last for longer than any request, so that this does not happen to documents of players, and
-// no other is deleted.
+// that never was: marks of erasures and API keys that are over last for longer than any request, so that this does not happen to
+// them, and no other is deleted.
 func (c collection) made(ctx context.Context, k key, id writeID, version int64) (bool, error) {
 	t, _, err := c.trace(ctx, c.Collection, k)
 	if err != nil {

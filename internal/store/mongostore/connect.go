@@ -122,6 +122,8 @@ func (s *Store) connect(set settings, o Options) error {
 	s.sessions = s.collection(sessionsCollection, set.lists)
 	s.claims = s.collection(claimsCollection, set.lists)
 	s.metrics = s.collection(metricsCollection, set.lists)
+	s.keys = s.collection(keysCollection, set.lists)
+	s.signing = s.collection(signingCollection, set.lists)
 	return nil
 }
 

@@ -52,7 +52,7 @@ func storedPlayer(p game.Player) player {
 		}
 	}
 	for _, provider := range slices.Sorted(maps.Keys(p.Identities)) {
-		d.IdentityKeys = append(d.IdentityKeys, provider+":"+p.Identities[provider]) // no provider has a colon
+		d.IdentityKeys = append(d.IdentityKeys, identityKey(provider, p.Identities[provider]))
 	}
 	return d
 }
@@ -103,7 +103,7 @@ type session struct {
 	Status         game.SessionStatus `bson:"status"`
 	EndReason      game.EndReason     `bson:"end_reason,omitempty"`
 	HostID         *game.PlayerID     `bson:"host_id,omitempty"`
-	Members        []member           `bson:"members"`
+	Members        members            `bson:"members"`
 	SeatsHeld      int                `bson:"seats_held"`
 	FreeSeats      int                `bson:"free_seats"`
 	Connection     *connection        `bson:"connection,omitempty"`
@@ -135,7 +135,7 @@ func storedSession(v game.Session) session {
 		ID: v.ID, Project: v.Project, Name: v.Name, Mode: v.Mode, Map: v.Map, Region: v.Region, Visibility: v.Visibility,
 		Locked: v.Locked, JoinInProgress: v.JoinInProgress, AllowRematch: v.AllowRematch, MaxPlayers: v.MaxPlayers,
 		MinPlayers: v.MinPlayers, Teams: v.Teams, Attributes: attributes(v.Attributes), AttributeKeys: attributeKeys(v.Attributes),
-		Status: v.Status, EndReason: v.EndReason, HostID: v.HostID, Members: make([]member, len(v.Members)),
+		Status: v.Status, EndReason: v.EndReason, HostID: v.HostID, Members: make(members, len(v.Members)),
 		SeatsHeld: len(v.Members), FreeSeats: v.FreeSeats(), Connection: (*connection)(v.Connection), Result: v.Result,
 		Version: v.Version, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt, StartedAt: v.StartedAt, EndedAt: v.EndedAt,
 	}
@@ -301,3 +301,6 @@ func attributeKey(name string, v game.Value) string {
 	}
 	return name + "=s" + text
 }
+
+// identityKey is the form of an identity that is unique in a project. No provider has a colon.
+func identityKey(provider, subject string) string { return provider + ":" + subject }

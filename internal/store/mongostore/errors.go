@@ -44,6 +44,7 @@ const (
 	codeUnauthorized   = 13
 	codeAuthentication = 18
 	codeBadValue       = 2
+	codeNoNamespace    = 26
 	codeTimeLimit      = 50
 )
 

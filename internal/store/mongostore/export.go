@@ -24,6 +24,11 @@ func (s *Store) ExportClaims(ctx context.Context, after string, limit int) ([]ga
 	return export(ctx, s, s.claims, after, limit, claim.game)
 }
 
+// ExportKeys implements [game.ExportStore].
+func (s *Store) ExportKeys(ctx context.Context, after game.KeyID, limit int) ([]game.Key, error) {
+	return export(ctx, s, s.keys, string(after), limit, apiKey.game)
+}
+
 // export reads the documents that come after an id.
 func export[D, G any](ctx context.Context, s *Store, c collection, after string, limit int, as func(D) G) ([]G, error) {
 	filter, o := following(after, limit)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
 	"game-session-manager/internal/game"
 )
@@ -57,6 +58,10 @@ func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 	point.Index = idIndex // which is found without being told
 	return map[string]Plan{
 		"read":          point,
+		"identity":      s.planOf(tb, playersCollection, identityFilter(game.DefaultProject, game.Identity{Provider: "steam", Subject: "x"}), nil, playersByIdentity),
+		"key":           {idIndex, s.planOf(tb, keysCollection, bson.D{{Key: "_id", Value: "x"}}, nil, "").Stages},
+		"keys":          s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, Limit: 10})),
+		"more keys":     s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, After: "x", Limit: 10})),
 		"metrics":       s.planOf(tb, metricsCollection, metricsRange(game.MetricsQuery{To: now}), bson.D{{Key: "_id", Value: 1}}, idIndex),
 		"purge claims":  s.planOf(tb, claimsCollection, bson.D{expired(now)}, nil, claimsByExpiry),
 		"purge metrics": s.planOf(tb, metricsCollection, bson.D{expired(now)}, nil, metricsExpiry),
@@ -88,4 +93,40 @@ func Indexes(tb testing.TB) map[string][]string {
 // RunCommand runs a command on the database.
 func (s *Store) RunCommand(ctx context.Context, command any) error {
 	return s.database.RunCommand(ctx, command).Err()
+}
+
+// Reading is what came of a document by hand and by the driver.
+type Reading struct {
+	ByHand   any
+	Taken    bool
+	ByDriver any
+	Err      error // the driver's
+}
+
+// ReadPlayer reads a player both ways.
+func ReadPlayer(raw bson.Raw) Reading { return readBoth(raw, player.game) }
+
+// ReadSession reads a session both ways.
+func ReadSession(raw bson.Raw) Reading { return readBoth(raw, session.game) }
+
+func readBoth[D, G any](raw bson.Raw, as func(D) G) (r Reading) {
+	var byHand, byDriver D
+	r.Taken = walk(bsoncore.Document(raw), any(&byHand).(record))
+	r.Err = bson.Unmarshal(raw, &byDriver)
+	r.ByHand, r.ByDriver = as(byHand), as(byDriver)
+	return r
+}
+
+// StoredPlayer returns a player as it is stored.
+func StoredPlayer(p game.Player) (bson.Raw, error) {
+	d := storedPlayer(p)
+	d.Writes = history{bson.NewObjectID()}
+	return bson.Marshal(d)
+}
+
+// StoredSession returns a session as it is stored.
+func StoredSession(v game.Session) (bson.Raw, error) {
+	d := storedSession(v)
+	d.Writes = history{bson.NewObjectID()}
+	return bson.Marshal(d)
 }

@@ -32,7 +32,7 @@ type copies struct {
 // that it could mistake.
 func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding)) error {
 	i := inspection{s, repair, tell}
-	for _, name := range []string{playersCollection, sessionsCollection, claimsCollection, metricsCollection, metaCollection} {
+	for _, name := range []string{playersCollection, sessionsCollection, claimsCollection, metricsCollection, keysCollection, signingCollection, metaCollection} {
 		if err := i.indexes(ctx, name); err != nil {
 			return unread(ctx, err)
 		}
@@ -41,6 +41,8 @@ func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding
 		{s.players, []string{"username_key", "username_prefixes", "identity_keys", "erasing"}, again(func(d player) any { return storedPlayer(d.game()) })},
 		{s.sessions, []string{"attribute_keys", "seats_held", "free_seats"}, again(func(d session) any { return storedSession(d.game()) })},
 		{s.claims, nil, again(func(d claim) any { return d })},
+		{s.keys, nil, again(func(d apiKey) any { return d })},
+		{s.signing, nil, again(func(d signingKey) any { return d })},
 	} {
 		if err := i.documents(ctx, d); err != nil {
 			return unread(ctx, err)

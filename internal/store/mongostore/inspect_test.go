@@ -130,6 +130,32 @@ func TestInspectFindsOthers(t *testing.T) {
 	}
 }
 
+// TestInspectFindsKeysThatCannotBeRead has keys of another form than gsm writes, and a collection that somebody dropped.
+func TestInspectFindsKeysThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, mongotest.Database(t), mongostore.Options{})
+	k := newKey()
+	must(t, s.CreateKey(t.Context(), k))
+	for _, command := range []bson.D{
+		{field("collMod", "api_keys"), field("validator", bson.D{})},
+		set("api_keys", string(k.ID), field("version", "one")),
+		{field("drop", "signing_keys")},
+	} {
+		must(t, s.RunCommand(t.Context(), command))
+	}
+	want := []string{
+		"api_keys  lack their validator, which a user with the role dbAdmin can set",
+		"signing_keys  lack their validator, which a user with the role dbAdmin can set",
+		"api_keys " + string(k.ID) + " cannot be read repaired: false",
+	}
+	if lines := storetest.Found(t, s, true); !slices.Equal(lines, want) {
+		t.Errorf("found %q, want %q", lines, want)
+	}
+	if lines := storetest.Found(t, s, true); !slices.Equal(lines, want[2:]) {
+		t.Errorf("after the repair found %q, want %q", lines, want[2:])
+	}
+}
+
 // TestInspectTellsWhatItCannotRepair has two players who want one name, and no index that would keep them apart.
 func TestInspectTellsWhatItCannotRepair(t *testing.T) {
 	t.Parallel()

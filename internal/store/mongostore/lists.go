@@ -69,7 +69,7 @@ func read[D, G any](ctx context.Context, s *Store, from *mongo.Collection, filte
 	items := make([]G, 0, cursor.RemainingBatchLength())
 	for cursor.Next(ctx) {
 		var d D
-		if err := bson.Unmarshal(cursor.Current, &d); err != nil {
+		if err := decode(cursor.Current, &d); err != nil {
 			return nil, unread(ctx, err)
 		}
 		items = append(items, as(d))

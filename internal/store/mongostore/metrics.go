@@ -2,7 +2,6 @@ package mongostore
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -88,24 +87,7 @@ func (d sample) game() game.MetricsSample {
 
 // AppendMetrics implements [game.MetricsStore].
 func (s *Store) AppendMetrics(ctx context.Context, m game.MetricsSample) error {
-	doc := storedSample(m)
-	err := s.do(ctx, write{
-		send: func(ctx context.Context) error {
-			_, err := s.metrics.InsertOne(ctx, doc)
-			return err
-		},
-		refusal: func(err error) error {
-			if _, taken := takenIndex(err); taken {
-				return game.ErrExists
-			}
-			return nil
-		},
-		made: func(context.Context) (bool, error) { return true, nil },
-	})
-	if errors.Is(err, game.ErrExists) {
-		return nil
-	}
-	return err
+	return s.put(ctx, s.metrics, storedSample(m))
 }
 
 // Metrics implements [game.MetricsStore].

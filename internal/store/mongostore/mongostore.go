@@ -47,6 +47,8 @@ type Store struct {
 	sessions collection
 	claims   collection
 	metrics  collection
+	keys     collection
+	signing  collection
 	names    *turns
 	noStatus atomic.Bool // the user may not see the state of the replica set
 
@@ -88,7 +90,7 @@ func open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err := s.connect(settings, o); err != nil {
 		return nil, err
 	}
-	if err := s.prepare(ctx, o); err != nil {
+	if err := s.prepare(withCall(ctx), o); err != nil {
 		return nil, errors.Join(settings.explain(err), s.Close())
 	}
 	return s, nil
@@ -124,7 +126,7 @@ func (s *Store) enter(ctx context.Context) (_ context.Context, leave func(), err
 		return nil, nil, errClosed
 	}
 	s.calls.Add(1)
-	ctx, cancel := limited(ctx)
+	ctx, cancel := limited(withCall(ctx))
 	return ctx, func() {
 		cancel()
 		s.calls.Done()

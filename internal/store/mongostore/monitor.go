@@ -64,21 +64,18 @@ func (s *Store) Pool() game.Pool {
 	return game.Pool{InUse: inUse, Idle: max(0, open-inUse), Waiting: s.pool.waiting.Load()}
 }
 
-// commandMonitor tells the sender of a command that it was sent, and the function of how it ended.
+// commandMonitor notes in the call that a command was sent, and tells the function how it ended.
 func commandMonitor(onCommand func(context.Context, game.Command)) *event.CommandMonitor {
 	if onCommand == nil {
-		return &event.CommandMonitor{Started: func(ctx context.Context, _ *event.CommandStartedEvent) { markSent(ctx) }}
+		return &event.CommandMonitor{Started: func(ctx context.Context, _ *event.CommandStartedEvent) { callOf(ctx).sent = true }}
 	}
-	var collections sync.Map // by request, from its start to its end
 	ended := func(ctx context.Context, e event.CommandFinishedEvent, failure string) {
-		name, _ := collections.LoadAndDelete(e.RequestID)
-		collection, _ := name.(string)
-		onCommand(ctx, game.Command{Name: e.CommandName, Collection: collection, Took: e.Duration, Failure: failure})
+		onCommand(ctx, game.Command{Name: e.CommandName, Collection: callOf(ctx).collection, Took: e.Duration, Failure: failure})
 	}
 	return &event.CommandMonitor{
 		Started: func(ctx context.Context, e *event.CommandStartedEvent) {
-			markSent(ctx)
-			collections.Store(e.RequestID, collectionOf(e))
+			c := callOf(ctx)
+			c.sent, c.collection = true, collectionOf(e)
 		},
 		Succeeded: func(ctx context.Context, e *event.CommandSucceededEvent) { ended(ctx, e.CommandFinishedEvent, "") },
 		Failed: func(ctx context.Context, e *event.CommandFailedEvent) {
@@ -87,10 +84,25 @@ func commandMonitor(onCommand func(context.Context, game.Command)) *event.Comman
 	}
 }
 
-func markSent(ctx context.Context) {
-	if sent, ok := ctx.Value(sentKey{}).(*bool); ok {
-		*sent = true
+// call is what the command monitor notes of the last command of a call, which sends one after the other.
+type call struct {
+	sent       bool
+	collection string
+}
+
+// callKey is the context's key of its call.
+type callKey struct{}
+
+func withCall(ctx context.Context) context.Context {
+	return context.WithValue(ctx, callKey{}, new(call))
+}
+
+// callOf returns the context's call: one that nobody reads for the driver's own commands.
+func callOf(ctx context.Context) *call {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		return c
 	}
+	return new(call)
 }
 
 // collectionOf returns the collection that a command is about.

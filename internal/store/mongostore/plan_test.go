@@ -19,6 +19,7 @@ func TestPlans(t *testing.T) {
 	for range 50 { // an empty collection is read in other ways
 		must(t, s.CreatePlayer(t.Context(), newPlayer()))
 		must(t, s.CreateSession(t.Context(), newSession()))
+		must(t, s.CreateKey(t.Context(), newKey()))
 	}
 	if s.Product() == "mongodb" && !s.Ordered() {
 		t.Error("MongoDB's indexes give no order")

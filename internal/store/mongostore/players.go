@@ -29,7 +29,7 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player) error {
 
 // Player implements [game.PlayerStore].
 func (s *Store) Player(ctx context.Context, project game.ProjectID, id game.PlayerID) (game.Player, error) {
-	d, found, err := get[player](ctx, s, s.players, key{string(id), project})
+	d, found, err := get[player](ctx, s, s.players, key{string(id), project}.filter())
 	switch {
 	case err != nil:
 		return game.Player{}, err
@@ -37,6 +37,22 @@ func (s *Store) Player(ctx context.Context, project game.ProjectID, id game.Play
 		return game.Player{}, game.PlayerNotFound(id)
 	}
 	return d.game(), nil
+}
+
+// PlayerByIdentity implements [game.PlayerStore].
+func (s *Store) PlayerByIdentity(ctx context.Context, project game.ProjectID, i game.Identity) (game.Player, error) {
+	d, found, err := get[player](ctx, s, s.players, identityFilter(project, i))
+	switch {
+	case err != nil:
+		return game.Player{}, err
+	case !found || d.Identities[i.Provider] != i.Subject: // a provider with a colon, which nobody has, looks like another
+		return game.Player{}, game.ErrPlayerNotFound
+	}
+	return d.game(), nil
+}
+
+func identityFilter(project game.ProjectID, i game.Identity) bson.D {
+	return bson.D{{Key: "project", Value: project}, {Key: "identity_keys", Value: identityKey(i.Provider, i.Subject)}}
 }
 
 // ReplacePlayer implements [game.PlayerStore].

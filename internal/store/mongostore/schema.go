@@ -15,7 +15,7 @@ import (
 )
 
 // schemaVersion is that of the documents, the indexes and the validators.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // The collections.
 const (
@@ -23,6 +23,8 @@ const (
 	sessionsCollection = "sessions"
 	claimsCollection   = "idempotency"
 	metricsCollection  = "metrics"
+	keysCollection     = "api_keys"
+	signingCollection  = "signing_keys"
 	metaCollection     = "meta" // the schema's version, and what probes leave behind for a moment
 )
 
@@ -49,6 +51,7 @@ const (
 
 	claimsByExpiry = "idempotency_by_expiry"
 	metricsExpiry  = "metrics_expiry"
+	keysByProject  = "api_keys_by_project"
 	metaByKey      = "meta_by_key"
 )
 
@@ -94,6 +97,17 @@ func designs() map[string]design {
 		metricsCollection: {
 			[]mongo.IndexModel{index(metricsExpiry, options.Index().SetExpireAfterSeconds(0), keys("expires_at"))},
 			objectOf(fields{"_id": "string", "at": "date", "replica": "string", "expires_at": "date", "latency": "object", "sessions": "object"}, nil),
+		},
+		keysCollection: {
+			[]mongo.IndexModel{byID(keysByProject, nil, "project")},
+			objectOf(fields{
+				"_id": "string", "project": "string", "name": "string", "scope": "string", "hash": "string", "version": "long",
+				"created_at": "date", "writes": "array",
+			}, fields{"expires_at": "date", "revoked_at": "date", "last_used_at": "date"}),
+		},
+		signingCollection: {
+			nil, // the few that there are have ids
+			objectOf(fields{"_id": "string", "public_key": "string", "sealed": "string", "created_at": "date", "expires_at": "date"}, nil),
 		},
 		metaCollection: {
 			[]mongo.IndexModel{unique(metaByKey, "key", "key")},
@@ -215,7 +229,11 @@ func (s *Store) migrate(ctx context.Context, o Options) error {
 func (s *Store) build(ctx context.Context, name string, d design) error {
 	var err error
 	for range migrateTries {
-		if _, err = s.database.Collection(name).Indexes().CreateMany(ctx, d.indexes); err == nil {
+		err = nil
+		if len(d.indexes) > 0 { // the server refuses to make none
+			_, err = s.database.Collection(name).Indexes().CreateMany(ctx, d.indexes)
+		}
+		if err == nil {
 			err = s.validate(ctx, name, d.validator)
 		}
 		if err == nil || hasCode(err, codeUnauthorized) || !sleep(ctx, migratePause) {
@@ -225,13 +243,19 @@ func (s *Store) build(ctx context.Context, name string, d design) error {
 	return err
 }
 
-// validate sets the collection's validator where it is another. A user who may not is no reason to stop: the probe tells whether
+// validate sets the collection's validator where it is another, and makes a collection that is not there. A user who may not is no reason to stop: the probe tells whether
 // there is one.
 func (s *Store) validate(ctx context.Context, name string, validator bson.D) error {
 	if there, err := s.validated(ctx, name, validator); there || err != nil {
 		return err
 	}
-	err := s.database.RunCommand(ctx, bson.D{{Key: "collMod", Value: name}, {Key: "validator", Value: validator}}).Err()
+	modify := bson.D{{Key: "collMod", Value: name}, {Key: "validator", Value: validator}}
+	err := s.database.RunCommand(ctx, modify).Err()
+	if hasCode(err, codeNoNamespace) {
+		if err = s.database.CreateCollection(ctx, name); err == nil { // FerretDB makes none with a validator
+			err = s.database.RunCommand(ctx, modify).Err()
+		}
+	}
 	if hasCode(err, codeUnauthorized) {
 		return nil
 	}

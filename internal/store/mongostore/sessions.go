@@ -22,7 +22,7 @@ func (s *Store) CreateSession(ctx context.Context, v game.Session) error {
 
 // Session implements [game.SessionStore].
 func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (game.Session, error) {
-	d, found, err := get[session](ctx, s, s.sessions, key{string(id), project})
+	d, found, err := get[session](ctx, s, s.sessions, key{string(id), project}.filter())
 	switch {
 	case err != nil:
 		return game.Session{}, err

@@ -77,12 +77,10 @@ func (s *Store) do(ctx context.Context, w write) error {
 
 // try reports with the error whether a command was sent.
 func (s *Store) try(ctx context.Context, send func(context.Context) error) (sent bool, err error) {
-	err = send(context.WithValue(ctx, sentKey{}, &sent))
-	return sent, err
+	ctx = withCall(ctx)
+	err = send(ctx)
+	return callOf(ctx).sent, err
 }
-
-// sentKey is the context's key of what the command monitor sets when it sees a command off.
-type sentKey struct{}
 
 // sleep reports whether the context lasted for so long.
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -29,6 +29,10 @@ func newPlayer() game.Player {
 	}
 }
 
+func newKey() game.Key {
+	return game.Key{ID: game.KeyID(newID()), Project: project, Name: "A key", Scope: game.ScopeServer, Hash: "hash", Version: 1, CreatedAt: newPlayer().CreatedAt}
+}
+
 // troubled returns a store behind a proxy, and another on the same database that has no troubles.
 func troubled(t *testing.T) (p *proxy, s, other *mongostore.Store) {
 	t.Helper()
@@ -82,6 +86,22 @@ func TestWritesWithoutAnAnswerAreMadeOnce(t *testing.T) {
 			p.faults("delete", "idempotency", nil, faults...)
 			_, err = s.PurgeClaims(t.Context(), claim.ExpiresAt, 10)
 			must(t, err)
+
+			key := newKey()
+			p.faults("insert", "api_keys", nil, faults...)
+			must(t, s.CreateKey(t.Context(), key))
+			used := key
+			used.Version, used.LastUsedAt = 2, &key.CreatedAt
+			p.faults("update", "api_keys", nil, faults...)
+			must(t, s.ReplaceKey(t.Context(), key, used))
+			p.faults("delete", "api_keys", nil, faults...)
+			must(t, s.DeleteKey(t.Context(), used))
+
+			signing := game.SigningKey{ID: newID(), CreatedAt: key.CreatedAt, ExpiresAt: key.CreatedAt}
+			p.faults("insert", "signing_keys", nil, faults...)
+			must(t, s.CreateSigningKey(t.Context(), signing))
+			p.faults("delete", "signing_keys", nil, faults...)
+			must(t, s.DeleteSigningKey(t.Context(), signing.ID))
 
 			sample := game.MetricsSample{At: player.CreatedAt, Replica: "a", ExpiresAt: player.CreatedAt.Add(time.Hour)}
 			p.faults("insert", "metrics", nil, faults...)

@@ -203,6 +203,11 @@ func benchPlayer() game.Player {
 	}
 }
 
+func benchKey() game.Key {
+	p := benchPlayer()
+	return game.Key{ID: game.KeyID(p.ID), Project: project, Name: "A key", Scope: game.ScopeServer, Hash: "hash", Version: 1, CreatedAt: p.CreatedAt}
+}
+
 func member(id game.PlayerID, joined time.Time) game.Member {
 	return game.Member{PlayerID: id, Status: game.MemberJoined, JoinedAt: joined, Attributes: game.Attributes{}}
 }

@@ -12,6 +12,7 @@ const (
 	exportPlayers  = "SELECT doc FROM players WHERE id > ? ORDER BY id LIMIT ?"
 	exportSessions = "SELECT doc FROM sessions WHERE id > ? ORDER BY id LIMIT ?"
 	exportClaims   = "SELECT key, fingerprint, document_id, expires_at FROM claims WHERE key > ? ORDER BY key LIMIT ?"
+	exportKeys     = "SELECT doc FROM api_keys WHERE id > ? ORDER BY id LIMIT ?"
 )
 
 // ExportPlayers implements [game.ExportStore].
@@ -38,9 +39,19 @@ func (s *Store) ExportClaims(ctx context.Context, after string, limit int) ([]ga
 	})
 }
 
+// ExportKeys implements [game.ExportStore].
+func (s *Store) ExportKeys(ctx context.Context, after game.KeyID, limit int) ([]game.Key, error) {
+	return exported(ctx, s, exportKeys, string(after), limit, s.key)
+}
+
 func exported[D any](ctx context.Context, s *Store, sql, after string, limit int, read func([]driver.Value) (D, error)) ([]D, error) {
+	return gather(ctx, s, sql, []any{after, int64(limit)}, read)
+}
+
+// gather reads all that a statement finds.
+func gather[D any](ctx context.Context, s *Store, sql string, args []any, read func([]driver.Value) (D, error)) ([]D, error) {
 	items := []D{}
-	err := s.readers.rows(ctx, sql, []any{after, int64(limit)}, func(columns []driver.Value) error {
+	err := s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {
 		d, err := read(columns)
 		items = append(items, d)
 		return err

@@ -13,6 +13,7 @@ import (
 var (
 	PlayersSQL  = playersSQL
 	SessionsSQL = sessionsSQL
+	KeysSQL     = keysSQL
 )
 
 const (
@@ -23,6 +24,11 @@ const (
 	SelectMetrics = selectMetrics
 	SelectPlayer  = selectPlayer
 	SelectSession = selectSession
+	SelectKey     = selectKey
+	ExportKeys    = exportKeys
+
+	PlayerByIdentity  = playerByIdentity
+	SelectSigningKeys = selectSigningKeys
 )
 
 // OpenWith opens with other migrations than those of the engine.

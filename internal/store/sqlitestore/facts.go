@@ -3,8 +3,11 @@ package sqlitestore
 import (
 	"context"
 	"database/sql/driver"
+	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/shirou/gopsutil/v4/disk"
 
 	"game-session-manager/internal/game"
 )
@@ -34,6 +37,22 @@ func (s *Store) Ping(ctx context.Context) (game.Facts, error) {
 		return facts, unread(err)
 	}
 	return facts, nil
+}
+
+// Pool returns how many of the connections for reads are in use. There is one more, which writes.
+func (s *Store) Pool() game.Pool { return s.readers.pool() }
+
+// Space returns how much of the disk the database takes and what is free. With an error, the disk did not tell what is
+// free.
+func (s *Store) Space(ctx context.Context) (game.Space, error) {
+	space := game.Space{DatabaseBytes: size(s.path), LogBytes: size(s.path + "-wal")}
+	dir := filepath.Dir(s.path)
+	u, err := disk.UsageWithContext(ctx, dir)
+	if err != nil {
+		return space, fmt.Errorf("looking at the disk of %s: %w", dir, err)
+	}
+	space.FreeBytes, space.TotalBytes = int64(u.Free), int64(u.Total) //nolint:gosec // no disk is that large
+	return space, nil
 }
 
 // size returns the size of a file, 0 for one that is not there. It does not open the file: see touch.

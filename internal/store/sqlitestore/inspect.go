@@ -61,6 +61,12 @@ func (s *Store) inspect(ctx context.Context, i *inspection) (err error) {
 	if err := walk(ctx, i, sessionsKept()); err != nil {
 		return err
 	}
+	if err := walk(ctx, i, keysKept()); err != nil {
+		return err
+	}
+	if err := walk(ctx, i, signingKeysKept()); err != nil {
+		return err
+	}
 	for _, d := range i.later {
 		if err := i.settle(ctx, d, false); err != nil {
 			return err
@@ -138,6 +144,24 @@ func playersKept() kept[game.Player] {
 				return rows
 			},
 		}},
+	}
+}
+
+func keysKept() kept[game.Key] {
+	return kept[game.Key]{
+		table:   "api_keys",
+		id:      func(k *game.Key) string { return string(k.ID) },
+		columns: func(k *game.Key) []column { return []column{{"project", string(k.Project)}, {"version", k.Version}} },
+		taken:   func(*conn, *game.Key) (bool, error) { return false, nil },
+	}
+}
+
+func signingKeysKept() kept[game.SigningKey] {
+	return kept[game.SigningKey]{
+		table:   "signing_keys",
+		id:      func(k *game.SigningKey) string { return k.ID },
+		columns: func(*game.SigningKey) []column { return nil },
+		taken:   func(*conn, *game.SigningKey) (bool, error) { return false, nil },
 	}
 }
 

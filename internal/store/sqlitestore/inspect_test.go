@@ -1,6 +1,7 @@
 package sqlitestore_test
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -65,6 +66,14 @@ func TestInspectRepairs(t *testing.T) {
 			[]string{"UPDATE attributes SET value = 3 WHERE key = 'level'"},
 			[]string{"sessions S has 1 entries of attributes too few", "sessions S has 1 entries of attributes too many"},
 		},
+		"columns of a key": {
+			[]string{"UPDATE api_keys SET project = 'other', version = 7"},
+			[]string{"api_keys K has columns that are not as the document: project, version"},
+		},
+		"index of keys": {
+			[]string{"DROP INDEX api_keys_by_project"},
+			[]string{"database  has no index api_keys_by_project"},
+		},
 		"indexes dropped": {
 			[]string{"DROP INDEX players_by_username", "DROP INDEX sessions_by_mode"},
 			[]string{"database  has no index players_by_username", "database  has no index sessions_by_mode"},
@@ -94,6 +103,9 @@ func TestInspectRepairs(t *testing.T) {
 				must(t, s.CreatePlayer(t.Context(), p))
 			}
 			must(t, s.CreateSession(t.Context(), v))
+			k := benchKey()
+			must(t, s.CreateKey(t.Context(), k))
+			must(t, s.CreateSigningKey(t.Context(), game.SigningKey{ID: "kid"}))
 			if lines := storetest.Found(t, s, false); len(lines) > 0 {
 				t.Fatalf("found %q in what is sound", lines)
 			}
@@ -106,7 +118,7 @@ func TestInspectRepairs(t *testing.T) {
 				}
 				return nil
 			}))
-			short := strings.NewReplacer(string(p.ID), "P", string(q.ID), "Q", string(v.ID), "S")
+			short := strings.NewReplacer(string(p.ID), "P", string(q.ID), "Q", string(v.ID), "S", string(k.ID), "K")
 			for _, repair := range []bool{false, true} {
 				got := storetest.Found(t, s, repair)
 				for i := range got {
@@ -163,7 +175,16 @@ func TestInspectLeavesDocuments(t *testing.T) {
 		}
 		return exec(fmt.Sprintf("UPDATE players SET id = 'else' WHERE id = '%s'", q.ID))
 	}))
-	want := []string{"players " + string(p.ID) + " cannot be read", "players else is stored under an id that is not its own"}
+	k := benchKey()
+	must(t, s.CreateKey(t.Context(), k))
+	must(t, s.CreateSigningKey(t.Context(), game.SigningKey{ID: "kid"}))
+	must(t, s.OnWriter(t.Context(), func(exec func(string) error) error {
+		return errors.Join(exec("UPDATE api_keys SET doc = '7'"), exec("UPDATE signing_keys SET id = 'else'"))
+	}))
+	want := []string{
+		"players " + string(p.ID) + " cannot be read", "players else is stored under an id that is not its own",
+		"api_keys " + string(k.ID) + " cannot be read", "signing_keys else is stored under an id that is not its own",
+	}
 	for range 2 {
 		if got := storetest.Found(t, s, false); !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)

@@ -217,6 +217,11 @@ func TestMigrateFromEachVersion(t *testing.T) {
 		if n != 1 {
 			t.Errorf("purged %d samples, want 1", n)
 		}
+		k := benchKey()
+		must(t, s.CreateKey(t.Context(), k))
+		must(t, s.CreateSigningKey(t.Context(), game.SigningKey{ID: "kid", CreatedAt: p.CreatedAt, ExpiresAt: p.CreatedAt}))
+		_, err = s.Key(t.Context(), k.ID)
+		must(t, err)
 	}
 }
 

@@ -56,6 +56,13 @@ func TestPlans(t *testing.T) {
 			wantPlan(t, s, c.sorted, c.index, sql, args...)
 		}
 	}
+	for _, after := range []game.KeyID{"", "x"} {
+		sql, args := sqlitestore.KeysSQL(game.KeyQuery{Project: project, After: after, Limit: 10})
+		wantPlan(t, s, false, "api_keys_by_project", sql, args...)
+	}
+	wantPlan(t, s, false, "SEARCH api_keys USING INDEX sqlite_autoindex_api_keys_1", sqlitestore.SelectKey, "x")
+	wantPlan(t, s, false, "SEARCH api_keys USING INDEX sqlite_autoindex_api_keys_1", sqlitestore.ExportKeys, "x", int64(10))
+	wantPlan(t, s, false, "sqlite_autoindex_signing_keys_1", sqlitestore.SelectSigningKeys, int64(10))
 	wantPlan(t, s, false, "COVERING INDEX players_by_project", sqlitestore.CountPlayers)
 	wantPlan(t, s, false, "COVERING INDEX sessions_by_status", sqlitestore.CountSessions)
 	wantPlan(t, s, false, "claims_by_expiry", sqlitestore.PurgeClaims, int64(1), int64(1))
@@ -64,6 +71,9 @@ func TestPlans(t *testing.T) {
 	wantPlan(t, s, false, "metrics_by_expiry", sqlitestore.PurgeMetrics, int64(1), int64(1))
 	wantPlan(t, s, false, "SEARCH metrics USING PRIMARY KEY (at=?)", sqlitestore.PurgeMetrics, int64(1), int64(1))
 	wantPlan(t, s, false, "SEARCH players USING INDEX sqlite_autoindex_players_1", sqlitestore.SelectPlayer, "x", "x")
+	for _, step := range []string{"SEARCH i USING PRIMARY KEY (project=? AND provider=? AND subject=?)", "SEARCH p USING INDEX sqlite_autoindex_players_1"} {
+		wantPlan(t, s, false, step, sqlitestore.PlayerByIdentity, "x", "steam", "x")
+	}
 	wantPlan(t, s, false, "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1", sqlitestore.SelectSession, "x", "x")
 }
 

@@ -9,8 +9,10 @@ import (
 )
 
 const (
-	selectPlayer = "SELECT doc FROM players WHERE id = ? AND project = ?"
-	playerExists = "SELECT 1 FROM players WHERE id = ? AND project = ?"
+	selectPlayer     = "SELECT doc FROM players WHERE id = ? AND project = ?"
+	playerExists     = "SELECT 1 FROM players WHERE id = ? AND project = ?"
+	playerByIdentity = "SELECT p.doc FROM identities i CROSS JOIN players p WHERE i.project = ? AND i.provider = ? AND i.subject = ? AND p.id = i.player_id"
+
 	insertPlayer = "INSERT INTO players (id, project, version, status, username_key, erasing, doc) VALUES (?, ?, ?, ?, ?, ?, ?)"
 	deletePlayer = "DELETE FROM players WHERE id = ? AND project = ? AND version = ?"
 
@@ -57,6 +59,18 @@ func (s *Store) Player(ctx context.Context, project game.ProjectID, id game.Play
 	}
 	if doc == nil {
 		return game.Player{}, game.PlayerNotFound(id)
+	}
+	return s.player(doc)
+}
+
+// PlayerByIdentity implements [game.PlayerStore].
+func (s *Store) PlayerByIdentity(ctx context.Context, project game.ProjectID, i game.Identity) (game.Player, error) {
+	doc, err := s.readers.row(ctx, playerByIdentity, string(project), i.Provider, i.Subject)
+	if err != nil {
+		return game.Player{}, unread(err)
+	}
+	if doc == nil {
+		return game.Player{}, game.ErrPlayerNotFound
 	}
 	return s.player(doc)
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql/driver"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"game-session-manager/internal/game"
 )
 
 // readers is a pool of connections that only read. The one used last is used next, because its cache is warm.
@@ -12,6 +15,7 @@ type readers struct {
 	free    chan struct{} // a token for each idle connection
 	closing chan struct{}
 	once    sync.Once
+	waiting atomic.Int64 // calls that wait for a connection
 
 	mu     sync.Mutex
 	idle   []*conn
@@ -40,12 +44,8 @@ func (r *readers) take(ctx context.Context) (*conn, error) {
 	select {
 	case <-r.free:
 	default:
-		select {
-		case <-r.free:
-		case <-ctx.Done():
-			return nil, ended(ctx)
-		case <-r.closing:
-			return nil, errClosed
+		if err := r.wait(ctx); err != nil {
+			return nil, err
 		}
 	}
 	r.mu.Lock()
@@ -54,6 +54,28 @@ func (r *readers) take(ctx context.Context) (*conn, error) {
 	c := r.idle[last]
 	r.idle = r.idle[:last]
 	return c, nil
+}
+
+// wait waits for the token of a connection.
+func (r *readers) wait(ctx context.Context) error {
+	r.waiting.Add(1)
+	defer r.waiting.Add(-1)
+	select {
+	case <-r.free:
+		return nil
+	case <-ctx.Done():
+		return ended(ctx)
+	case <-r.closing:
+		return errClosed
+	}
+}
+
+// pool counts the connections.
+func (r *readers) pool() game.Pool {
+	r.mu.Lock()
+	idle := int64(len(r.idle))
+	r.mu.Unlock()
+	return game.Pool{InUse: int64(cap(r.free)) - idle, Idle: idle, Waiting: r.waiting.Load()}
 }
 
 func (r *readers) give(c *conn) {

@@ -101,7 +101,7 @@ func seatsSoldByTwo(t *testing.T, s game.Store) {
 
 // sellSeats lets 50 players race for 10 seats, through rules that take no turns with each other.
 func sellSeats(t *testing.T, s game.Store, through ...*game.Sessions) {
-	ctx := game.WithCaller(t.Context(), game.Caller{Project: project})
+	ctx := game.WithCaller(t.Context(), game.Caller{Project: project, Scope: game.ScopeServer})
 	v := openSession(10)
 	must(t, s.CreateSession(ctx, v))
 	racers := make([]game.Player, 50)

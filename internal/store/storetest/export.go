@@ -17,6 +17,7 @@ func exports() []check {
 		{"players", exportPlayers},
 		{"sessions", exportSessions},
 		{"claims", exportClaims},
+		{"keys", exportKeys},
 		{"while others insert", exportWhileInserting},
 		{"nothing is found", inspectSound},
 		{"nothing is found among writes", inspectAmongWrites},
@@ -73,6 +74,7 @@ func exportNothing(t *testing.T, s game.Store) {
 	want(t, exported(t, 3, idOfPlayer, playersOf(s)), []game.Player{})
 	want(t, exported(t, 3, idOfSession, sessionsOf(s)), []game.Session{})
 	want(t, exported(t, 3, keyOfClaim, s.ExportClaims), []game.Claim{})
+	want(t, exported(t, 3, idOfKey, keysIn(s)), []game.Key{})
 }
 
 func exportPlayers(t *testing.T, s game.Store) {
@@ -187,7 +189,19 @@ func inspectSound(t *testing.T, s game.Store) {
 	}
 	c := newClaim()
 	wantHeld(t, s, c, now(), c)
+	changeKeys(t, s)
 	wantSound(t, s)
+}
+
+func changeKeys(t *testing.T, s game.Store) {
+	old, gone := plainKey(), plainKey()
+	must(t, s.CreateKey(t.Context(), old))
+	must(t, s.CreateKey(t.Context(), gone))
+	next := newKey()
+	next.ID, next.Version = old.ID, 2
+	must(t, s.ReplaceKey(t.Context(), old, next))
+	must(t, s.DeleteKey(t.Context(), gone))
+	must(t, s.CreateSigningKey(t.Context(), newSigningKey()))
 }
 
 // inspectAmongWrites inspects while documents change.

@@ -81,6 +81,10 @@ func (f *failing) Player(ctx context.Context, project game.ProjectID, id game.Pl
 	return ask(f, "Player", func() (game.Player, error) { return f.Store.Player(ctx, project, id) })
 }
 
+func (f *failing) PlayerByIdentity(ctx context.Context, project game.ProjectID, i game.Identity) (game.Player, error) {
+	return ask(f, "PlayerByIdentity", func() (game.Player, error) { return f.Store.PlayerByIdentity(ctx, project, i) })
+}
+
 func (f *failing) ReplacePlayer(ctx context.Context, old, next game.Player) error {
 	return f.call("ReplacePlayer", func() error { return f.Store.ReplacePlayer(ctx, old, next) })
 }
@@ -139,6 +143,42 @@ func (f *failing) ExportSessions(ctx context.Context, after game.SessionID, limi
 
 func (f *failing) ExportClaims(ctx context.Context, after string, limit int) ([]game.Claim, error) {
 	return ask(f, "ExportClaims", func() ([]game.Claim, error) { return f.Store.ExportClaims(ctx, after, limit) })
+}
+
+func (f *failing) ExportKeys(ctx context.Context, after game.KeyID, limit int) ([]game.Key, error) {
+	return ask(f, "ExportKeys", func() ([]game.Key, error) { return f.Store.ExportKeys(ctx, after, limit) })
+}
+
+func (f *failing) CreateKey(ctx context.Context, k game.Key) error {
+	return f.call("CreateKey", func() error { return f.Store.CreateKey(ctx, k) })
+}
+
+func (f *failing) Key(ctx context.Context, id game.KeyID) (game.Key, error) {
+	return ask(f, "Key", func() (game.Key, error) { return f.Store.Key(ctx, id) })
+}
+
+func (f *failing) ReplaceKey(ctx context.Context, old, next game.Key) error {
+	return f.call("ReplaceKey", func() error { return f.Store.ReplaceKey(ctx, old, next) })
+}
+
+func (f *failing) DeleteKey(ctx context.Context, old game.Key) error {
+	return f.call("DeleteKey", func() error { return f.Store.DeleteKey(ctx, old) })
+}
+
+func (f *failing) Keys(ctx context.Context, q game.KeyQuery) ([]game.Key, error) {
+	return ask(f, "Keys", func() ([]game.Key, error) { return f.Store.Keys(ctx, q) })
+}
+
+func (f *failing) CreateSigningKey(ctx context.Context, k game.SigningKey) error {
+	return f.call("CreateSigningKey", func() error { return f.Store.CreateSigningKey(ctx, k) })
+}
+
+func (f *failing) SigningKeys(ctx context.Context) ([]game.SigningKey, error) {
+	return ask(f, "SigningKeys", func() ([]game.SigningKey, error) { return f.Store.SigningKeys(ctx) })
+}
+
+func (f *failing) DeleteSigningKey(ctx context.Context, id string) error {
+	return f.call("DeleteSigningKey", func() error { return f.Store.DeleteSigningKey(ctx, id) })
 }
 
 func (f *failing) Inspect(ctx context.Context, repair bool, tell func(game.Finding)) error {

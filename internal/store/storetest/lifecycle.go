@@ -31,12 +31,40 @@ type call struct {
 
 // calls returns every method that takes a context, on documents that are stored.
 func calls(s game.Store, p game.Player, v game.Session) []call {
+	return append(keyCalls(s, newKey()), callsOfGame(s, p, v)...)
+}
+
+// keyCalls are those of keys, on one that need not be stored: where the call is not to succeed, nobody looks.
+func keyCalls(s game.Store, k game.Key) []call {
+	next := k
+	next.Version++
+	return []call{
+		{"CreateKey", true, func(ctx context.Context) error { return s.CreateKey(ctx, k) }},
+		{"Key", false, func(ctx context.Context) error { _, err := s.Key(ctx, k.ID); return err }},
+		{"ReplaceKey", true, func(ctx context.Context) error { return s.ReplaceKey(ctx, k, next) }},
+		{"Keys", false, func(ctx context.Context) error {
+			_, err := s.Keys(ctx, game.KeyQuery{Project: project, Limit: 1})
+			return err
+		}},
+		{"ExportKeys", false, func(ctx context.Context) error { _, err := s.ExportKeys(ctx, "", 1); return err }},
+		{"CreateSigningKey", true, func(ctx context.Context) error { return s.CreateSigningKey(ctx, newSigningKey()) }},
+		{"SigningKeys", false, func(ctx context.Context) error { _, err := s.SigningKeys(ctx); return err }},
+		{"DeleteSigningKey", true, func(ctx context.Context) error { return s.DeleteSigningKey(ctx, "x") }},
+		{"DeleteKey", true, func(ctx context.Context) error { return s.DeleteKey(ctx, next) }},
+	}
+}
+
+func callsOfGame(s game.Store, p game.Player, v game.Session) []call {
 	nextPlayer, nextSession := p, v
 	nextPlayer.Version++
 	nextSession.Version++
 	return []call{
 		{"CreatePlayer", true, func(ctx context.Context) error { return s.CreatePlayer(ctx, activePlayer()) }},
 		{"Player", false, func(ctx context.Context) error { _, err := s.Player(ctx, project, p.ID); return err }},
+		{"PlayerByIdentity", false, func(ctx context.Context) error {
+			_, err := s.PlayerByIdentity(ctx, project, game.Identity{Provider: "steam", Subject: p.Identities["steam"]})
+			return err
+		}},
 		{"ReplacePlayer", true, func(ctx context.Context) error { return s.ReplacePlayer(ctx, p, nextPlayer) }},
 		{"Players", false, func(ctx context.Context) error {
 			_, err := s.Players(ctx, game.PlayerQuery{Project: project, Limit: 1})

@@ -14,7 +14,7 @@ import (
 )
 
 func model() []check {
-	return []check{{"players", modelOfPlayers}, {"sessions", modelOfSessions}}
+	return []check{{"players", modelOfPlayers}, {"sessions", modelOfSessions}, {"keys", modelOfKeys}}
 }
 
 // steps takes random actions, and the nameless one after each. They are few, because a step is a write to a disk.
@@ -220,4 +220,67 @@ func sessionIDs(all []game.Session) []game.SessionID {
 		ids[i] = v.ID
 	}
 	return ids
+}
+
+// modelOfKeys makes random calls on a store and on a map, which must agree.
+func modelOfKeys(t *testing.T, s game.Store) {
+	rapid.Check(t, func(r *rapid.T) {
+		m := keyModel{t.Context(), s, game.ProjectID("project-" + newID()), []game.KeyID{newKey().ID, newKey().ID, newKey().ID}, map[game.KeyID]game.Key{}}
+		steps(r, map[string]func(*rapid.T){"create": m.create, "replace": m.replace, "delete": m.delete, "": m.list})
+	})
+}
+
+type keyModel struct {
+	ctx     context.Context //nolint:containedctx // the test's
+	store   game.Store
+	project game.ProjectID
+	ids     []game.KeyID
+	there   map[game.KeyID]game.Key
+}
+
+func (m *keyModel) draw(r *rapid.T, version int64) game.Key {
+	k := rapid.SampledFrom([]func() game.Key{newKey, plainKey}).Draw(r, "kind")()
+	k.ID, k.Project, k.Version = rapid.SampledFrom(m.ids).Draw(r, "id"), m.project, version
+	return k
+}
+
+func (m *keyModel) create(r *rapid.T) {
+	k := m.draw(r, 1)
+	_, exists := m.there[k.ID]
+	err := m.store.CreateKey(m.ctx, k)
+	agree(r, err, map[error]bool{game.ErrExists: exists})
+	if err == nil {
+		m.there[k.ID] = k
+	}
+}
+
+func (m *keyModel) replace(r *rapid.T) {
+	version := rapid.Int64Range(1, 4).Draw(r, "version")
+	next := m.draw(r, version+1)
+	old, exists := m.there[next.ID]
+	stale := exists && old.Version != version
+	old.ID, old.Project, old.Version = next.ID, m.project, version
+	err := m.store.ReplaceKey(m.ctx, old, next)
+	agree(r, err, map[error]bool{game.ErrKeyNotFound: !exists, game.ErrStale: stale})
+	if err == nil {
+		m.there[next.ID] = next
+	}
+}
+
+func (m *keyModel) delete(r *rapid.T) {
+	old := m.draw(r, rapid.Int64Range(1, 4).Draw(r, "version"))
+	there, exists := m.there[old.ID]
+	stale := exists && there.Version != old.Version
+	err := m.store.DeleteKey(m.ctx, old)
+	agree(r, err, map[error]bool{game.ErrStale: stale})
+	if err == nil {
+		delete(m.there, old.ID)
+	}
+}
+
+func (m *keyModel) list(r *rapid.T) {
+	q := game.KeyQuery{Project: m.project, Limit: 10}
+	found, err := m.store.Keys(m.ctx, q)
+	must(r, err)
+	want(r, found, selectedKeys(slices.Collect(maps.Values(m.there)), q))
 }

@@ -20,6 +20,7 @@ func players() []check {
 		{"username freed", usernameFreed},
 		{"identity unique", identityUnique},
 		{"identity freed", identityFreed},
+		{"by identity", playerByIdentity},
 		{"failed replace changes nothing", failedPlayerReplace},
 		{"project", playersOfProjects},
 	}
@@ -93,6 +94,61 @@ func deletePlayer(t *testing.T, s game.Store) {
 
 	must(t, s.CreatePlayer(t.Context(), p)) // id, username and identities are free
 	wantPlayer(t, s, p)
+}
+
+// playerByIdentity follows an identity from one player to another.
+func playerByIdentity(t *testing.T, s game.Store) {
+	find := func(of game.ProjectID, provider, subject string) (game.Player, error) {
+		return s.PlayerByIdentity(t.Context(), of, game.Identity{Provider: provider, Subject: subject})
+	}
+	p, other, elsewhere := newPlayer(), activePlayer(), activePlayer()
+	p.Identities = map[string]string{"steam": "a:b $'\"", "epic": "2"}
+	other.Identities = map[string]string{"epic": "a:b $'\""}
+	elsewhere.Project, elsewhere.Identities = "elsewhere", p.Identities
+	for _, d := range []game.Player{p, other, elsewhere} {
+		must(t, s.CreatePlayer(t.Context(), d))
+	}
+	for _, c := range []struct {
+		of                game.ProjectID
+		provider, subject string
+		wanted            game.Player
+	}{
+		{project, "steam", "a:b $'\"", p},
+		{project, "epic", "2", p},
+		{project, "epic", "a:b $'\"", other},
+		{"elsewhere", "steam", "a:b $'\"", elsewhere},
+	} {
+		got, err := find(c.of, c.provider, c.subject)
+		must(t, err)
+		want(t, got, c.wanted)
+	}
+	for _, c := range [][3]string{
+		{string(project), "steam", "2"},
+		{string(project), "Steam", "a:b $'\""},
+		{string(project), "steam", "A:b $'\""},
+		{string(project), "steam", "a"},
+		{string(project), "steam:a", "b $'\""},
+		{string(project), "", ""},
+		{"nowhere", "epic", "2"},
+		{"", "epic", "2"},
+	} {
+		_, err := find(game.ProjectID(c[0]), c[1], c[2])
+		wantError(t, err, game.ErrPlayerNotFound)
+	}
+
+	next := p
+	next.Version, next.Identities = 2, map[string]string{"epic": "2"}
+	must(t, s.ReplacePlayer(t.Context(), p, next))
+	_, err := find(project, "steam", "a:b $'\"")
+	wantError(t, err, game.ErrPlayerNotFound)
+	taker := other
+	taker.Version, taker.Identities = 2, p.Identities
+	wantError(t, s.ReplacePlayer(t.Context(), other, taker), game.ErrIdentityTaken)
+	must(t, s.DeletePlayer(t.Context(), next))
+	must(t, s.ReplacePlayer(t.Context(), other, taker))
+	got, err := find(project, "epic", "2")
+	must(t, err)
+	want(t, got, taker)
 }
 
 // nameless returns what is left of a player whose erasure is under way.

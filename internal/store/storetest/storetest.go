@@ -35,6 +35,8 @@ func Run(t *testing.T, open func(t *testing.T) game.Store) {
 		"Players":     players(),
 		"Sessions":    sessions(),
 		"Claims":      claims(),
+		"Keys":        keys(),
+		"SigningKeys": signingKeys(),
 		"Metrics":     metrics(),
 		"Lists":       lists(),
 		"Export":      exports(),

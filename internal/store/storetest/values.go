@@ -24,7 +24,7 @@ func values() []check {
 
 // fullFixtures guards the other checks: a field that is zero in a fixture may be lost unnoticed.
 func fullFixtures(t *testing.T, _ game.Store) {
-	for _, fixture := range []any{newPlayer(), newSession(), newClaim(), newSample()} {
+	for _, fixture := range []any{newPlayer(), newSession(), newClaim(), newSample(), newKey(), newSigningKey()} {
 		for _, path := range zeroFields(reflect.ValueOf(fixture), fmt.Sprintf("%T", fixture)) {
 			t.Errorf("%s is zero", path)
 		}

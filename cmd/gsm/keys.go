@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"game-session-manager/internal/config"
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/store"
+	"game-session-manager/internal/store/mongostore"
+	"game-session-manager/internal/store/sqlitestore"
+)
+
+type keysCmd struct {
+	Create keysCreateCmd `cmd:"" help:"Make an API key and print it, once."`
+	List   keysListCmd   `cmd:"" help:"List the API keys of a project, without what opens them."`
+	Revoke keysRevokeCmd `cmd:"" help:"End an API key now."`
+	Rotate keysRotateCmd `cmd:"" help:"Make an API key in the place of another, which ends after an overlap."`
+}
+
+// keysIn is where a command finds keys: on the database itself, beside the servers that use it.
+type keysIn struct {
+	config.Database
+	Project string `default:"default" help:"The project whose keys they are: 1 to 64 of a-z 0-9 and -."`
+}
+
+// Validate tells what is wrong.
+func (k *keysIn) Validate() error {
+	err := k.Database.Validate()
+	if !game.ValidProject(game.ProjectID(k.Project)) {
+		err = errors.Join(err, fmt.Errorf("--project: %q is not a name of 1 to %d of a-z 0-9 and -", k.Project, game.MaxProjectID))
+	}
+	return err
+}
+
+// do opens the database beside the servers and does the work as an admin of the project.
+func (k *keysIn) do(s streams, o store.Options, work func(context.Context, *game.Keys) error) (err error) {
+	ctx, stop := untilSignal()
+	defer stop()
+	wait := waiting(s, k.DatabaseWait)
+	o.Wait, o.OnWait = wait.Wait, wait.OnWait
+	engine, err := store.Open(ctx, k.DatabaseURL, o)
+	if err != nil {
+		return unopened("--database-url (GSM_DATABASE_URL)", err)
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	ctx, cancel := context.WithTimeout(ctx, longestRequest)
+	defer cancel()
+	ctx = game.WithCaller(ctx, game.Caller{Project: game.ProjectID(k.Project), Scope: game.ScopeAdmin, Name: "gsm keys"})
+	keys := game.NewKeys(game.Deps{Store: engine, Now: time.Now, NewID: newID, MaxRequest: longestRequest})
+	return refused(work(ctx, keys))
+}
+
+// beside has no server disturbed.
+func beside() store.Options { return store.Options{Beside: true} }
+
+// refused says what a rule or a store answers, for an operator.
+func refused(err error) error {
+	e := (*game.Error)(nil)
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Kind { //nolint:exhaustive // the others say all in their message
+	case game.Invalid:
+		var all []error
+		for _, f := range e.Fields {
+			all = append(all, fmt.Errorf("--%s %s", strings.ReplaceAll(f.Field, "_", "-"), f.Message))
+		}
+		return usageError{errors.Join(all...)}
+	case game.Unavailable:
+		if e.Extras["outcome"] == game.OutcomeUnknown {
+			return &databaseError{fmt.Errorf("the database did not answer in time, and may have made the change: see gsm keys list: %w", plainly(err))}
+		}
+		return &databaseError{plainly(err)}
+	}
+	return errors.New(e.Message)
+}
+
+type keysCreateCmd struct {
+	keysIn
+	Scope     string         `required:"" enum:"admin,server,read" help:"What the key may do: admin (everything in its project), server (all with players and sessions) or read."`
+	Name      string         `required:"" help:"What people call the key: 1 to 64 characters."`
+	Expires   *time.Duration `placeholder:"720h" xor:"end" help:"How long the key is good. Without this and --expires-at it does not expire."`
+	ExpiresAt *time.Time     `placeholder:"TIME" xor:"end" help:"Until when the key is good, as in 2027-01-31T12:00:00Z."`
+}
+
+// Help is the end of the command's manual.
+func (c *keysCreateCmd) Help() string {
+	return `The key alone goes to standard output and everything else to standard error. It is shown once: the database has a hash of it.
+It is safe beside running servers, and makes the database where there is none, for the first key.
+
+Examples:
+  gsm keys create --scope admin --name ops
+  KEY=$(gsm keys create --scope server --name eu-west --expires 2160h)`
+}
+
+// Run makes a key.
+func (c *keysCreateCmd) Run(s streams) error {
+	now := time.Now()
+	r := game.KeyRequest{Name: c.Name, Scope: game.Scope(c.Scope), ExpiresAt: c.ExpiresAt}
+	if c.Expires != nil {
+		if *c.Expires <= 0 {
+			return usageError{errors.New("--expires must be more than nothing, like 720h")}
+		}
+		r.ExpiresAt = new(now.Add(*c.Expires))
+	}
+	if err := r.Validate(); err != nil { // before a database is made for it
+		return refused(err)
+	}
+	if r.ExpiresAt != nil && !r.ExpiresAt.After(now) {
+		return usageError{errors.New("--expires-at must be in the future")}
+	}
+	work := func(ctx context.Context, keys *game.Keys) error {
+		k, secret, err := keys.Create(ctx, r)
+		if err != nil {
+			return err
+		}
+		return s.show(k, secret)
+	}
+	err := c.do(s, beside(), work)
+	if errors.Is(err, sqlitestore.ErrMissing) || errors.Is(err, mongostore.ErrMissing) {
+		return c.do(s, store.Options{}, work)
+	}
+	return err
+}
+
+// show prints a key, once.
+func (s streams) show(k game.Key, secret game.Secret) error {
+	if err := s.say("%s", secret.Reveal()); err != nil {
+		return fmt.Errorf("key %s was made and could not be shown, revoke it: %w", k.ID, err)
+	}
+	expiry := "does not expire"
+	if k.ExpiresAt != nil {
+		expiry = "expires at " + k.ExpiresAt.Format(time.RFC3339)
+	}
+	_, _ = fmt.Fprintf(s.err, "gsm: key %s of scope %s in project %s, %s. It is shown once: keep it safe.\n", k.ID, k.Scope, k.Project, expiry)
+	return nil
+}
+
+type keysListCmd struct {
+	keysIn
+	JSON bool `name:"json" help:"Print a JSON array."`
+}
+
+// Help is the end of the command's manual.
+func (c *keysListCmd) Help() string {
+	return `Keys that are over stay in the list for 30 days.
+
+Examples:
+  gsm keys list
+  gsm keys list --project tanks --json`
+}
+
+// Run lists keys.
+func (c *keysListCmd) Run(s streams) error {
+	options := beside()
+	options.ReadOnly = true
+	return c.do(s, options, func(ctx context.Context, keys *game.Keys) error {
+		all := []shownKey{}
+		now, cursor := time.Now(), ""
+		for {
+			page, err := keys.List(ctx, cursor, game.MaxLimit)
+			if err != nil {
+				return err
+			}
+			for _, k := range page.Items {
+				all = append(all, shown(k, now))
+			}
+			if cursor = page.NextCursor; cursor == "" {
+				break
+			}
+		}
+		if c.JSON {
+			b, err := json.MarshalIndent(all, "", "  ")
+			if err != nil {
+				return err
+			}
+			return s.say("%s", b)
+		}
+		return s.table(all)
+	})
+}
+
+// shownKey is what a list shows of a key.
+type shownKey struct {
+	ID         game.KeyID     `json:"id"`
+	Project    game.ProjectID `json:"project"`
+	Name       string         `json:"name"`
+	Scope      game.Scope     `json:"scope"`
+	CreatedAt  time.Time      `json:"created_at"`
+	ExpiresAt  *time.Time     `json:"expires_at"`
+	RevokedAt  *time.Time     `json:"revoked_at"`
+	LastUsedAt *time.Time     `json:"last_used_at"`
+	State      string         `json:"state"`
+}
+
+func shown(k game.Key, now time.Time) shownKey {
+	state := "active"
+	switch {
+	case k.RevokedAt != nil:
+		state = "revoked"
+	case k.Over(now):
+		state = "expired"
+	}
+	return shownKey{k.ID, k.Project, k.Name, k.Scope, k.CreatedAt, k.ExpiresAt, k.RevokedAt, k.LastUsedAt, state}
+}
+
+// table prints keys for people.
+func (s streams) table(all []shownKey) error {
+	when := func(t *time.Time) string {
+		if t == nil {
+			return "never"
+		}
+		return t.Format(time.RFC3339)
+	}
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	_, err := fmt.Fprintln(w, "ID\tNAME\tSCOPE\tCREATED\tEXPIRES\tLAST USED\tSTATE")
+	for _, k := range all {
+		_, e := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, k.Scope, when(&k.CreatedAt), when(k.ExpiresAt), when(k.LastUsedAt), k.State)
+		err = errors.Join(err, e)
+	}
+	return errors.Join(err, w.Flush())
+}
+
+// oneKey is the key that a command is about.
+type oneKey struct {
+	keysIn
+	ID string `arg:"" help:"The key's id, as gsm keys list shows it."`
+}
+
+// Validate tells what is wrong. It does not repeat what may be a whole key.
+func (k *oneKey) Validate() error {
+	err := k.keysIn.Validate()
+	if !game.ValidKeyID(game.KeyID(k.ID)) {
+		err = errors.Join(err, errors.New("<id>: this is not the id of a key, which gsm keys list shows: in a key it stands between gsm_ and the next _"))
+	}
+	return err
+}
+
+type keysRevokeCmd struct{ oneKey }
+
+// Help is the end of the command's manual.
+func (c *keysRevokeCmd) Help() string {
+	return `Every server refuses the key within ten seconds. A key that is over stays as it is.
+
+Examples:
+  gsm keys revoke k3j9x2m4pq`
+}
+
+// Run revokes a key.
+func (c *keysRevokeCmd) Run(s streams) error {
+	return c.do(s, beside(), func(ctx context.Context, keys *game.Keys) error {
+		k, err := keys.Revoke(ctx, game.KeyID(c.ID))
+		if err != nil {
+			return err
+		}
+		return s.say("key %s of project %s is %s", k.ID, k.Project, shown(k, time.Now()).State)
+	})
+}
+
+type keysRotateCmd struct {
+	oneKey
+	Overlap time.Duration `default:"1h" help:"How long the old key goes on, at most 720h; 0s ends it now."`
+}
+
+// Help is the end of the command's manual.
+func (c *keysRotateCmd) Help() string {
+	return `The new key has the name, the scope and the expiry of the old one. It alone goes to standard output, and is shown once.
+
+Examples:
+  KEY=$(gsm keys rotate k3j9x2m4pq)
+  KEY=$(gsm keys rotate k3j9x2m4pq --overlap 24h)`
+}
+
+// Run rotates a key.
+func (c *keysRotateCmd) Run(s streams) error {
+	return c.do(s, beside(), func(ctx context.Context, keys *game.Keys) error {
+		k, secret, err := keys.Rotate(ctx, game.KeyID(c.ID), c.Overlap)
+		if err != nil && k.ID != "" {
+			return &databaseError{fmt.Errorf("key %s was made in its place and is not shown: revoke it, and rotate again: %w", k.ID, plainly(err))}
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.show(k, secret); err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(s.err, "gsm: key %s goes on for %s at most.\n", c.ID, c.Overlap)
+		return nil
+	})
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	"game-session-manager/internal/top"
+)
+
+type topCmd struct {
+	OpsAddr  string        `env:"GSM_OPS_ADDR" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"The ops listener of the server to look at."`
+	Interval time.Duration `default:"2s" help:"How often to look, 200ms to 1m."`
+	Sort     top.Sort      `default:"rate" enum:"rate,errors,p99,route" help:"What routes and operations are sorted by: rate, errors, p99 or route."`
+	Once     bool          `help:"Print what happens within one interval as plain text, and end. So it does where there is no terminal."`
+}
+
+// Help is the end of the command's manual.
+func (c *topCmd) Help() string {
+	return `Keys: q quits, p pauses, s sorts, the arrows scroll, ? explains. Colours are the terminal's own; ` + noColours + `=1 turns them off.
+
+Examples:
+  gsm top
+  gsm top --once --interval 10s > report.txt`
+}
+
+// noColours is the variable that turns colours off in many programs: https://no-color.org
+const noColours = "NO_COLOR" //nolint:misspell // which is its name
+
+// Validate tells what is wrong.
+func (c *topCmd) Validate() error {
+	if _, _, err := net.SplitHostPort(c.OpsAddr); err != nil {
+		return fmt.Errorf("--ops-addr (GSM_OPS_ADDR): %q is not HOST:PORT, like 127.0.0.1:8081", c.OpsAddr)
+	}
+	if c.Interval < 200*time.Millisecond || c.Interval > time.Minute {
+		return fmt.Errorf("--interval: %s is not within 200ms and 1m", c.Interval)
+	}
+	return nil
+}
+
+// Run shows what a server does.
+func (c *topCmd) Run(s streams) error {
+	t := top.Top{Addr: c.OpsAddr, Interval: c.Interval, Sort: c.Sort, Ink: top.Colours, Now: time.Now}
+	if os.Getenv(noColours) != "" {
+		t.Ink = top.Mono
+	}
+	out, ok := s.out.(*os.File)
+	if c.Once || !ok || !term.IsTerminal(int(out.Fd())) || os.Getenv("TERM") == "dumb" {
+		ctx, stop := untilSignal()
+		defer stop()
+		return c.unseen(ctx, t.Once(ctx, s.out))
+	}
+	return c.unseen(context.Background(), t.Live(context.Background(), os.Stdin, out))
+}
+
+// unseen says what to do about a server that does not answer.
+func (c *topCmd) unseen(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return errors.New("interrupted")
+	}
+	return fmt.Errorf("no gsm is to be seen at %s: start it with gsm serve, or name its ops listener with --ops-addr (GSM_OPS_ADDR): %w", c.OpsAddr, err)
+}

@@ -1,0 +1,262 @@
+package check
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+const (
+	patience = time.Minute // for what must happen
+	uriEnv   = "GSM_TEST_MONGODB_URI"
+)
+
+// stack is what runs during the check, all of it on loopback.
+type stack struct {
+	prometheus string          // URL
+	has        map[string]bool // mongodb, exporter
+	http       *http.Client
+	turn       int
+}
+
+// startStack starts gsm on each engine, the exporter where there is one, and Prometheus on the shipped configuration, and
+// puts load on gsm until the end of the test.
+func startStack(t *testing.T) *stack {
+	t.Helper()
+	for _, name := range []string{"prometheus", "promtool"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Fatalf("%v: install Debian's package prometheus", err)
+		}
+	}
+	s := &stack{has: map[string]bool{}, http: &http.Client{Timeout: 20 * time.Second}}
+	gsm := filepath.Join(t.TempDir(), "gsm")
+	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", gsm, "./cmd/gsm")
+	build.Dir = repository
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", build, err, out)
+	}
+	databases := []string{"sqlite:" + filepath.Join(t.TempDir(), "gsm.db")}
+	var exporters []string
+	if uri := getenv(uriEnv); uri != "" {
+		s.has["mongodb"] = true
+		databases = append(databases, freshDatabase(t, uri))
+		exporters = s.exporter(t, uri)
+	} else {
+		t.Logf("!!! NOT CHECKED ON MONGODB: %s names no server; make mongodb starts one", uriEnv)
+	}
+	var apis, ops []string
+	for _, d := range databases {
+		a, o := serve(t, gsm, d)
+		apis, ops = append(apis, "http://"+a), append(ops, o)
+	}
+	s.prometheus = "http://" + prometheus(t, ops, exporters)
+	s.eventually(t, s.prometheus+"/-/ready")
+	s.loadUntilTheEnd(t, apis)
+	return s
+}
+
+func (s *stack) loadUntilTheEnd(t *testing.T, apis []string) {
+	t.Helper()
+	stop := make(chan struct{})
+	var done sync.WaitGroup
+	t.Cleanup(func() { close(stop); done.Wait() })
+	done.Go(func() {
+		tick := time.NewTicker(250 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			for _, api := range apis {
+				s.load(t, api)
+			}
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+		}
+	})
+}
+
+// output is what a process wrote.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// begin starts a program, which ends with the test.
+func begin(t *testing.T, cmd *exec.Cmd) *output {
+	t.Helper()
+	out := &output{}
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		kill := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+		_ = cmd.Wait()
+		kill.Stop()
+		if t.Failed() {
+			text := out.String()
+			t.Logf("%s said at the end: %s", filepath.Base(cmd.Path), text[max(0, len(text)-2000):])
+		}
+	})
+	return out
+}
+
+// serve starts gsm and returns the addresses of its listeners.
+func serve(t *testing.T, gsm, database string) (api, ops string) {
+	t.Helper()
+	cmd := exec.Command(gsm, "serve", "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--log-format=json", "--metrics-interval=1s", "--database-url="+database)
+	cmd.Dir = t.TempDir()
+	out := begin(t, cmd)
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		for _, m := range port.FindAllStringSubmatch(out.String(), -1) {
+			if m[1] == "api" {
+				api = m[2]
+			} else {
+				ops = m[2]
+			}
+		}
+		if api != "" && ops != "" {
+			return api, ops
+		}
+	}
+	t.Fatalf("gsm does not listen: %s", out)
+	return "", ""
+}
+
+// prometheus starts Prometheus on a copy of the shipped configuration with other addresses and a shorter interval, and
+// returns its address.
+func prometheus(t *testing.T, ops, exporters []string) string {
+	t.Helper()
+	dir, address := t.TempDir(), freeAddress(t)
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(root, "prometheus"))); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, filepath.Join(dir, "prometheus.yml"), "scrape_interval: 15s", "scrape_interval: 1s", "scrape_timeout: 10s", "scrape_timeout: 1s", "evaluation_interval: 15s", "evaluation_interval: 1s")
+	edit(t, filepath.Join(dir, "rules/slo.yml"), "interval: 2m", "interval: 1s")
+	for name, addresses := range map[string][]string{"gsm": ops, "mongodb": exporters, "prometheus": {address}} {
+		text := "[]\n"
+		if len(addresses) > 0 {
+			text = fmt.Sprintf("- targets: [%q]\n", strings.Join(addresses, `", "`))
+			text = strings.ReplaceAll(text, `\"`, `"`)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "targets", name+".yml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin(t, exec.Command("prometheus", "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--web.listen-address="+address, "--enable-feature=exemplar-storage", "--log.level=warn"))
+	return address
+}
+
+// edit replaces pairs of text, each of which must be there.
+func edit(t *testing.T, path string, pairs ...string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		if !bytes.Contains(text, []byte(pairs[i])) {
+			t.Fatalf("%s: no %q", path, pairs[i])
+		}
+	}
+	if err := os.WriteFile(path, []byte(strings.NewReplacer(pairs...).Replace(string(text))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// exporter starts Percona's mongodb_exporter, if it is installed, and returns its address.
+func (s *stack) exporter(t *testing.T, uri string) []string {
+	t.Helper()
+	path, err := exec.LookPath("mongodb_exporter")
+	if err != nil {
+		t.Log("!!! NOT CHECKED: what MongoDB's exporter tells, because there is no mongodb_exporter in PATH")
+		return nil
+	}
+	s.has["exporter"] = true
+	address := freeAddress(t)
+	cmd := exec.Command(path, "--web.listen-address="+address, "--collector.diagnosticdata", "--collector.replicasetstatus")
+	cmd.Env = append(os.Environ(), "MONGODB_URI="+uri) // and not in its arguments, which everyone may read
+	begin(t, cmd)
+	s.eventually(t, "http://"+address+"/metrics")
+	return []string{address}
+}
+
+func (s *stack) eventually(t *testing.T, address string) {
+	t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if res, err := s.http.Get(address); err == nil {
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return
+			}
+		}
+	}
+	t.Fatalf("%s does not answer", address)
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// freshDatabase returns the URL of a database that is dropped at the end of the test.
+func freshDatabase(t *testing.T, uri string) string {
+	t.Helper()
+	u, err := url.Parse(uri)
+	if err != nil {
+		t.Fatalf("%s is no URL", uriEnv) // and what it is may have a password
+	}
+	name := fmt.Sprintf("gsm-test-monitoring-%d", time.Now().UnixNano())
+	q := u.Query()
+	if u.User != nil && !q.Has("authSource") {
+		q.Set("authSource", "admin")
+	}
+	u.Path, u.RawQuery = "/"+name, q.Encode()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		c, err := mongo.Connect(options.Client().ApplyURI(u.String()))
+		if err == nil {
+			err = c.Database(name).Drop(ctx)
+			_ = c.Disconnect(ctx)
+		}
+		if err != nil {
+			t.Errorf("the database %s stays: %v", name, err)
+		}
+	})
+	return u.String()
+}

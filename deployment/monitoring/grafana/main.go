@@ -1,0 +1,59 @@
+// Command grafana writes the dashboards of gsm, as Grafana provisions them, into the folder that it is told:
+//
+//	go run ./grafana grafana/dashboards
+//
+// Each dashboard is a file here: api.go, sessions.go, mongodb.go and system.go. What they are made of is in build.go.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "grafana:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) != 1 {
+		return errors.New("say the folder to write the dashboards to")
+	}
+	base, err := runbooks("prometheus/prometheus.yml")
+	if err != nil {
+		return err
+	}
+	for _, d := range []board{api(), sessions(), mongodb(), system()} {
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", " ")
+		if err := e.Encode(d.model(base)); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(args[0], d.uid+".json"), b.Bytes(), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runbooks returns where the runbooks are, which the configuration of Prometheus says for the alerts too.
+func runbooks(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	found := regexp.MustCompile(`(?m)^ +runbooks: (\S+)$`).FindSubmatch(text)
+	if found == nil {
+		return "", fmt.Errorf("%s: no external label runbooks", path)
+	}
+	return string(found[1]), nil
+}

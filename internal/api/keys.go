@@ -1,0 +1,111 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"game-session-manager/internal/game"
+)
+
+// KeyBody is an API key as admins see it.
+type KeyBody struct {
+	ID         game.KeyID     `json:"id" example:"4x7jq2w6hs" doc:"What stands between gsm_ and the secret."`
+	Project    game.ProjectID `json:"project"`
+	Name       string         `json:"name" doc:"For people."`
+	Scope      game.Scope     `json:"scope" enum:"admin,server,read"`
+	CreatedAt  time.Time      `json:"created_at"`
+	ExpiresAt  *time.Time     `json:"expires_at" doc:"Null for never."`
+	RevokedAt  *time.Time     `json:"revoked_at" doc:"Null for a key that was not revoked."`
+	LastUsedAt *time.Time     `json:"last_used_at" doc:"To the minute; null for never."`
+}
+
+// newKeyBody is an API key in the one answer that has its secret.
+type newKeyBody struct {
+	KeyBody
+	Key string `json:"key" doc:"What to send as Authorization: Bearer. It cannot be had again."`
+}
+
+func keyFor(k game.Key) KeyBody {
+	return KeyBody{k.ID, k.Project, k.Name, k.Scope, k.CreatedAt, k.ExpiresAt, k.RevokedAt, k.LastUsedAt}
+}
+
+type (
+	// KeyPath names an API key.
+	KeyPath struct {
+		KeyID game.KeyID `path:"key_id" pattern:"^[a-z0-9]{1,32}$" patternDescription:"of a-z 0-9" doc:"The key's id."`
+	}
+	keyOut    struct{ Body KeyBody }
+	newKeyOut struct {
+		Location     string `header:"Location"`
+		CacheControl string `header:"Cache-Control"`
+		Body         newKeyBody
+	}
+	keysOut struct{ Body page[KeyBody] }
+)
+
+func newKey(k game.Key, s game.Secret, err error) (*newKeyOut, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &newKeyOut{basePath + "/api-keys/" + string(k.ID), "no-store", newKeyBody{keyFor(k), s.Reveal()}}, nil
+}
+
+type createKeyIn struct {
+	Body json.RawMessage
+}
+
+// Resolve implements [huma.Resolver].
+func (in *createKeyIn) Resolve(huma.Context) []error {
+	return tellAll(game.KeyRequest{}, in.Body, decode)
+}
+
+func (a *API) createKey(ctx context.Context, in *createKeyIn) (*newKeyOut, error) {
+	r, err := decode(game.KeyRequest{}, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	return newKey(a.Keys.Create(ctx, r))
+}
+
+func (a *API) listKeys(ctx context.Context, in *Paging) (*keysOut, error) {
+	l, err := a.Keys.List(ctx, in.Cursor, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	shown := game.List[KeyBody]{NextCursor: l.NextCursor}
+	for _, k := range l.Items {
+		shown.Items = append(shown.Items, keyFor(k))
+	}
+	return &keysOut{newPage(shown)}, nil
+}
+
+func (a *API) getKey(ctx context.Context, in *KeyPath) (*keyOut, error) {
+	k, err := a.Keys.Get(ctx, in.KeyID)
+	if err != nil {
+		return nil, err
+	}
+	return &keyOut{keyFor(k)}, nil
+}
+
+func (a *API) revokeKey(ctx context.Context, in *KeyPath) (*struct{}, error) {
+	_, err := a.Keys.Revoke(ctx, in.KeyID)
+	return nil, err
+}
+
+type rotateKeyIn struct {
+	KeyPath
+	Body struct {
+		OverlapSeconds *int `json:"overlap_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"How long the old key goes on; an hour where it is left out."`
+	}
+}
+
+func (a *API) rotateKey(ctx context.Context, in *rotateKeyIn) (*newKeyOut, error) {
+	overlap := time.Hour
+	if given := in.Body.OverlapSeconds; given != nil {
+		overlap = time.Duration(*given) * time.Second
+	}
+	return newKey(a.Keys.Rotate(ctx, in.KeyID, overlap))
+}

@@ -1,0 +1,118 @@
+package auth
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+const (
+	fetchTimeout = 5 * time.Second
+	// fetchEvery is how often one page of an issuer is asked for at most, whoever sends what tokens. An answer, or that there
+	// was none, holds meanwhile.
+	fetchEvery   = 5 * time.Second
+	maxFetched   = 256 << 10 // bytes of an answer
+	maxPages     = 8         // of one issuer: two, and where it redirects to
+	maxRedirects = 3
+)
+
+// fetchError is a page of an issuer that could not be had.
+type fetchError struct{ error }
+
+func (e *fetchError) Unwrap() error { return e.error }
+
+// newFetcher returns the HTTP client for one issuer.
+func newFetcher(now func() time.Time) *http.Client {
+	f := &fetcher{now: now, pages: make(map[string]page), inner: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute, MaxIdleConns: 2,
+		TLSHandshakeTimeout: fetchTimeout, ResponseHeaderTimeout: fetchTimeout, MaxResponseHeaderBytes: 64 << 10,
+	}}
+	return &http.Client{Timeout: fetchTimeout, Transport: f, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+		if len(via) > maxRedirects || r.URL.Scheme != via[0].URL.Scheme {
+			return errors.New("redirects too often, or to another scheme")
+		}
+		return nil
+	}}
+}
+
+// fetcher is a [http.RoundTripper] that keeps what it has read for a while, so that nobody can make it ask an issuer as often
+// as it is sent tokens. It takes good JSON only.
+type fetcher struct {
+	inner http.RoundTripper
+	now   func() time.Time
+
+	mu    sync.Mutex
+	pages map[string]page
+}
+
+type page struct {
+	at     time.Time
+	status int
+	header http.Header
+	body   []byte
+	err    error
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (f *fetcher) RoundTrip(r *http.Request) (*http.Response, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p, ok := f.pages[r.URL.String()]
+	if now := f.now(); !ok || now.Sub(p.at) >= fetchEvery {
+		p = f.read(r)
+		p.at = now
+		if len(f.pages) >= maxPages {
+			clear(f.pages)
+		}
+		f.pages[r.URL.String()] = p
+	}
+	if p.err != nil {
+		return nil, &fetchError{p.err}
+	}
+	return &http.Response{
+		Status: http.StatusText(p.status), StatusCode: p.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: p.header.Clone(), Body: io.NopCloser(bytes.NewReader(p.body)), ContentLength: int64(len(p.body)), Request: r,
+	}, nil
+}
+
+func (f *fetcher) read(r *http.Request) page {
+	if err := mayFetch(r.URL); err != nil {
+		return page{err: err}
+	}
+	res, err := f.inner.RoundTrip(r)
+	if err != nil {
+		return page{err: err}
+	}
+	defer func() { _ = res.Body.Close() }() // read to its end or refused: nothing is lost
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxFetched+1))
+	redirects := res.StatusCode/100 == 3
+	switch {
+	case err != nil:
+	case len(body) > maxFetched:
+		err = fmt.Errorf("the answer has more than %d bytes", maxFetched)
+	case !redirects && res.StatusCode != http.StatusOK:
+		err = fmt.Errorf("the answer has status %d", res.StatusCode)
+	case !redirects && !json.Valid(body):
+		err = errors.New("the answer is no JSON")
+	}
+	return page{status: res.StatusCode, header: res.Header, body: body, err: err}
+}
+
+// mayFetch refuses what others on the way could read and change.
+func mayFetch(u *url.URL) error {
+	ip := net.ParseIP(u.Hostname())
+	switch {
+	case u.Scheme == "https" && u.Host != "":
+		return nil
+	case u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()):
+		return nil
+	}
+	return errors.New("must begin with https://, or be on a loopback address")
+}

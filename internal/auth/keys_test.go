@@ -1,0 +1,102 @@
+package auth_test
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"game-session-manager/internal/auth"
+	"game-session-manager/internal/game"
+)
+
+// countingKeys counts the reads of keys.
+type countingKeys struct {
+	game.KeyStore
+	reads int
+}
+
+func (c *countingKeys) Key(ctx context.Context, id game.KeyID) (game.Key, error) {
+	c.reads++
+	return c.KeyStore.Key(ctx, id)
+}
+
+func sends(credential string) http.Header {
+	return http.Header{"Authorization": {"Bearer " + credential}}
+}
+
+// Whoever guesses learns nothing from what a guess costs.
+func TestWrongKeysCostTheSame(t *testing.T) {
+	t.Parallel()
+	now := &clock{now: t0}
+	docs := openStore(t)
+	rules := game.NewKeys(game.Deps{Store: docs, Now: now.Now, NewID: func() string { return "" }, MaxRequest: time.Second})
+	admin := game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject, Scope: game.ScopeAdmin})
+	key, secret, err := rules.Create(admin, game.KeyRequest{Name: "eu", Scope: game.ScopeServer})
+	must(t, err)
+	counted := &countingKeys{KeyStore: docs}
+	guard := auth.Guard{Keys: auth.NewKeys(counted, rules, nil, now.Now)}
+	wrong := strings.Repeat("x", 52)
+	cost := func(credential string, want error) int {
+		t.Helper()
+		before := counted.reads
+		_, err := guard.Caller(t.Context(), netip.Addr{}, sends(credential))
+		if want != nil || err != nil {
+			wantError(t, err, want)
+		}
+		return counted.reads - before
+	}
+
+	for _, cached := range []bool{false, true} {
+		known := cost("gsm_"+string(key.ID)+"_"+wrong, auth.ErrWrong)
+		unknown := cost("gsm_nosuchkey_"+wrong, auth.ErrWrong)
+		if known != 1 || unknown != 1 {
+			t.Errorf("cached %t: a wrong secret costs %d reads for a known id and %d for another", cached, known, unknown)
+		}
+		if !cached {
+			cost(secret.Reveal(), nil)
+		}
+	}
+	if n := cost(secret.Reveal(), nil); n != 0 {
+		t.Errorf("a key that is remembered costs %d reads", n)
+	}
+	now.add(5 * time.Second)
+	if n := cost(secret.Reveal(), nil); n != 1 {
+		t.Errorf("a key that was remembered for five seconds costs %d reads", n)
+	}
+	_, err = rules.Revoke(admin, key.ID)
+	must(t, err)
+	now.add(5 * time.Second)
+	if n := cost(secret.Reveal(), auth.ErrWrong); n != 1 {
+		t.Errorf("a revoked key costs %d reads", n)
+	}
+}
+
+func TestUseOfKeysIsRecorded(t *testing.T) {
+	t.Parallel()
+	now := &clock{now: t0}
+	docs := openStore(t)
+	rules := game.NewKeys(game.Deps{Store: docs, Now: now.Now, NewID: func() string { return "" }, MaxRequest: time.Second})
+	admin := game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject, Scope: game.ScopeAdmin})
+	key, secret, err := rules.Create(admin, game.KeyRequest{Name: "eu", Scope: game.ScopeServer})
+	must(t, err)
+	keys := auth.NewKeys(docs, rules, nil, now.Now)
+	use := func(want time.Time) {
+		t.Helper()
+		_, err := keys.Caller(t.Context(), secret)
+		must(t, err)
+		must(t, keys.Record(t.Context()))
+		k, err := docs.Key(t.Context(), key.ID)
+		must(t, err)
+		if k.LastUsedAt == nil || !k.LastUsedAt.Equal(want) {
+			t.Errorf("last used at %v, want %v", k.LastUsedAt, want)
+		}
+	}
+	use(t0)
+	now.add(30 * time.Second)
+	use(t0) // once a minute is enough
+	now.add(30 * time.Second)
+	use(t0.Add(time.Minute))
+}

@@ -1,0 +1,151 @@
+package game
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Limits of API keys.
+const (
+	MaxKeyName   = 64 // characters
+	MaxKeyID     = 32
+	MinKeySecret = 32
+	MaxKeySecret = 128
+	MaxProjectID = 64
+
+	keyPrefix = "gsm_"
+	// usedEvery is how often the use of a key is recorded at most.
+	usedEvery = time.Minute
+	// keptAfterEnd is how long keys that are over stay to be seen.
+	keptAfterEnd = 30 * 24 * time.Hour
+)
+
+// KeyID identifies an API key, in all projects: 1 to 32 of a-z and 0-9.
+type KeyID string
+
+// Key is an API key as it is kept: what opens it, its secret, is not in it.
+type Key struct {
+	ID      KeyID     `json:"id"`
+	Project ProjectID `json:"project"`
+	Name    string    `json:"name"` // for people
+	Scope   Scope     `json:"scope"`
+	// Hash is the SHA-256 of the secret, in base64. A slow hash is for secrets that people choose; these are random.
+	Hash       string     `json:"hash"`
+	Version    int64      `json:"version"`
+	CreatedAt  time.Time  `json:"created_at"`
+	ExpiresAt  *time.Time `json:"expires_at"`
+	RevokedAt  *time.Time `json:"revoked_at"`
+	LastUsedAt *time.Time `json:"last_used_at"` // to the minute
+}
+
+// KeyRequest asks for a new API key.
+type KeyRequest struct {
+	Name      string     `json:"name"`
+	Scope     Scope      `json:"scope"`
+	ExpiresAt *time.Time `json:"expires_at"` // nil for never
+}
+
+// Validate answers ErrValidation with everything that is wrong whatever the time.
+func (r KeyRequest) Validate() error {
+	var p problems
+	p.check(r.Name != "" && utf8.RuneCountInString(r.Name) <= MaxKeyName && validLine(r.Name), "name",
+		"must have 1 to %d characters and no control characters", MaxKeyName)
+	p.check(r.Scope.valid(), "scope", "must be one of %v", KeyScopes())
+	p.check(r.ExpiresAt == nil || validTime(*r.ExpiresAt), "expires_at", "must be in the years 1 to 9999 of UTC")
+	return p.err()
+}
+
+// Secret is an API key as its holder has it. It is shown once, and never logged.
+type Secret struct {
+	ID     KeyID
+	secret string
+}
+
+// String hides the secret, so that no log shows it by accident.
+func (s Secret) String() string { return keyPrefix + string(s.ID) + "_…" }
+
+// Reveal returns the text that the holder keeps and sends.
+func (s Secret) Reveal() string { return keyPrefix + string(s.ID) + "_" + s.secret }
+
+// ParseSecret reads the text of an API key, gsm_<id>_<secret>, and reports whether it has that form. The secret has 32 to 128
+// characters of A-Z a-z 0-9 _ -.
+func ParseSecret(text string) (Secret, bool) {
+	rest, ours := strings.CutPrefix(text, keyPrefix)
+	id, secret, whole := strings.Cut(rest, "_")
+	if !ours || !whole || !ValidKeyID(KeyID(id)) || len(secret) < MinKeySecret || len(secret) > MaxKeySecret || !consistsOf(secret, "_-") {
+		return Secret{}, false
+	}
+	return Secret{KeyID(id), secret}, true
+}
+
+// ValidKeyID reports whether this is the form of a key's id.
+func ValidKeyID(id KeyID) bool {
+	if len(id) < 1 || len(id) > MaxKeyID {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// ValidProject reports whether a project may have this name: 1 to 64 of a-z 0-9 and -.
+func ValidProject(p ProjectID) bool {
+	return len(p) >= 1 && len(p) <= MaxProjectID && !slices.ContainsFunc([]byte(p), func(c byte) bool {
+		return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-'
+	})
+}
+
+// hash is what is kept of the secret.
+func (s Secret) hash() string {
+	sum := sha256.Sum256([]byte(s.secret))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// StaticKey returns the key that a secret of the configuration opens: an admin's, of the default project, which is kept nowhere.
+func StaticKey(s Secret, name string) Key {
+	return Key{ID: s.ID, Project: DefaultProject, Name: name, Scope: ScopeAdmin, Hash: s.hash(), Version: 1}
+}
+
+// Opens reports whether the secret is the key's and the key holds at the time. It takes as long for a wrong secret as for
+// a right one, and for the zero Key, which nothing opens.
+func (k *Key) Opens(s Secret, now time.Time) bool {
+	same := subtle.ConstantTimeCompare([]byte(s.hash()), []byte(k.hashOrNone())) == 1
+	return same && k.Hash != "" && k.ID == s.ID && !k.Over(now)
+}
+
+// hashOrNone returns something of the same length for the zero Key.
+func (k *Key) hashOrNone() string {
+	if k.Hash == "" {
+		return strings.Repeat("A", base64.RawURLEncoding.EncodedLen(sha256.Size))
+	}
+	return k.Hash
+}
+
+// Over reports whether the key is revoked or has expired at the time.
+func (k *Key) Over(now time.Time) bool {
+	return k.RevokedAt != nil || k.ExpiresAt != nil && !now.Before(*k.ExpiresAt)
+}
+
+// Caller is who sends the key.
+func (k *Key) Caller() Caller {
+	return Caller{Project: k.Project, Scope: k.Scope, Name: "key:" + string(k.ID)}
+}
+
+// ended is when the key was over, nil if it is not at the time.
+func (k *Key) ended(now time.Time) *time.Time {
+	switch {
+	case k.RevokedAt != nil:
+		return k.RevokedAt
+	case k.ExpiresAt != nil && !now.Before(*k.ExpiresAt):
+		return k.ExpiresAt
+	}
+	return nil
+}

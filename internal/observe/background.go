@@ -1,0 +1,38 @@
+package observe
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"game-session-manager/internal/game"
+)
+
+// Background returns what to call after each run of background work: a line at debug level, or a failure that is reported,
+// and metrics.
+func Background(log *slog.Logger, reg prometheus.Registerer, report func(context.Context, game.Failure) string) func(context.Context, game.Run) {
+	durations := prometheus.NewHistogramVec(seconds("gsm_background_run_duration_seconds", "Time that a run of a background task took.",
+		.001, .005, .01, .05, .1, .5, 1, 5, 10, 30, 60), []string{"task", "result"})
+	succeeded := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "gsm_background_last_success_timestamp_seconds",
+		Help: "When a background task last succeeded, in seconds since 1970.",
+	}, []string{"task"})
+	reg.MustRegister(durations, succeeded)
+	return func(ctx context.Context, r game.Run) {
+		if r.Err != nil {
+			durations.WithLabelValues(r.Task, "error").Observe(r.Took.Seconds())
+			f := game.Failure{Code: game.FailureBackground, Task: r.Task, Err: r.Err}
+			if errors.As(r.Err, new(*game.Panic)) {
+				f.Code = game.FailurePanic
+			}
+			report(ctx, f)
+			return
+		}
+		durations.WithLabelValues(r.Task, "ok").Observe(r.Took.Seconds())
+		succeeded.WithLabelValues(r.Task).Set(float64(r.End.UnixMilli()) / 1000)
+		log.LogAttrs(ctx, slog.LevelDebug, "background run",
+			slog.String("task", r.Task), slog.Float64("duration_ms", float64(r.Took.Microseconds())/1000))
+	}
+}

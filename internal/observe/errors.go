@@ -1,0 +1,144 @@
+package observe
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"game-session-manager/internal/game"
+)
+
+// maxGroups is how many groups of failures are remembered. The one that was seen longest ago makes room for a new one.
+const maxGroups = 100
+
+// Errors keeps account of failures: each gets an id, a line and a count, and those with one fingerprint are a group, whose
+// latest occurrence is remembered. As an [http.Handler] it answers the groups as JSON.
+type Errors struct {
+	log   *slog.Logger
+	now   func() time.Time
+	newID func() string
+	total *prometheus.CounterVec
+
+	mu     sync.Mutex
+	groups map[string]*group
+}
+
+// group is failures with one fingerprint.
+type group struct {
+	Fingerprint string           `json:"fingerprint"`
+	Code        game.FailureCode `json:"code"`
+	Route       string           `json:"route,omitempty"`
+	Task        string           `json:"task,omitempty"`
+	Count       int64            `json:"count"`
+	FirstSeen   time.Time        `json:"first_seen"`
+	LastSeen    time.Time        `json:"last_seen"`
+	Sample      sample           `json:"sample"`
+}
+
+// sample is one occurrence of a failure.
+type sample struct {
+	ErrorID   string   `json:"error_id"`
+	RequestID string   `json:"request_id,omitempty"`
+	RunID     string   `json:"run_id,omitempty"`
+	Message   string   `json:"message"`
+	Causes    []string `json:"causes"`
+	Stack     string   `json:"stack,omitempty"`
+}
+
+// NewErrors returns an account without failures.
+func NewErrors(log *slog.Logger, reg prometheus.Registerer, now func() time.Time, newID func() string) *Errors {
+	total := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gsm_errors_total",
+		Help: "Failures that operators should know of, by code. /debug/errors of the ops listener tells the latest.",
+	}, []string{"code"})
+	for _, code := range game.FailureCodes() { // so that the first failure is an increase
+		total.WithLabelValues(string(code))
+	}
+	reg.MustRegister(total)
+	return &Errors{log: log, now: now, newID: newID, total: total, groups: make(map[string]*group)}
+}
+
+// Report counts a failure, writes the line about it and returns its id, which its caller may see. Messages are told
+// without what they quote, ids and passwords of URLs.
+func (e *Errors) Report(ctx context.Context, f game.Failure) string {
+	o := sample{
+		ErrorID: e.newID(), RequestID: game.RequestIDFrom(ctx), RunID: game.RunIDFrom(ctx),
+		Message: cut(mask(f.Err.Error()), maxMessage), Causes: causes(f.Err),
+	}
+	if p := (*game.Panic)(nil); errors.As(f.Err, &p) {
+		o.Stack = cut(p.Stack, maxStack)
+	}
+	mark := fingerprint(f, o.Causes)
+	e.total.WithLabelValues(string(f.Code)).Inc()
+	e.remember(f, mark, o)
+
+	where := slog.String("route", f.Route)
+	if f.Task != "" {
+		where = slog.String("task", f.Task)
+	}
+	attrs := []slog.Attr{
+		slog.String("code", string(f.Code)), slog.String("error_id", o.ErrorID), slog.String("fingerprint", mark), where,
+		slog.String("error", o.Message), slog.Any("causes", o.Causes),
+	}
+	if o.Stack != "" {
+		attrs = append(attrs, slog.String("stack", o.Stack))
+	}
+	e.log.LogAttrs(ctx, severity(f.Code), "failure", attrs...)
+	return o.ErrorID
+}
+
+// severity is ERROR for what someone must look at. What passes by itself is a warning.
+func severity(code game.FailureCode) slog.Level {
+	if code == game.FailureStoreSlow || code == game.FailureBackground || code == game.FailureComponent || code == game.FailureIssuer {
+		return slog.LevelWarn
+	}
+	return slog.LevelError
+}
+
+func (e *Errors) remember(f game.Failure, mark string, o sample) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.now().UTC()
+	g := e.groups[mark]
+	if g == nil {
+		if len(e.groups) >= maxGroups {
+			oldest := slices.MinFunc(e.list(), func(x, y group) int { return x.LastSeen.Compare(y.LastSeen) })
+			delete(e.groups, oldest.Fingerprint)
+		}
+		g = &group{Fingerprint: mark, Code: f.Code, Route: f.Route, Task: f.Task, FirstSeen: now}
+		e.groups[mark] = g
+	}
+	g.Count, g.LastSeen, g.Sample = g.Count+1, now, o
+}
+
+// list copies the groups; e is locked.
+func (e *Errors) list() []group {
+	all := make([]group, 0, len(e.groups))
+	for _, g := range e.groups {
+		all = append(all, *g)
+	}
+	return all
+}
+
+// ServeHTTP implements [http.Handler]: the groups, the one that was seen last first.
+func (e *Errors) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	e.mu.Lock()
+	all := e.list()
+	e.mu.Unlock()
+	slices.SortFunc(all, func(x, y group) int {
+		return cmp.Or(y.LastSeen.Compare(x.LastSeen), cmp.Compare(x.Fingerprint, y.Fingerprint))
+	})
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(struct { // the caller may be gone
+		Errors []group `json:"errors"`
+	}{all})
+}

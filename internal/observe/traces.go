@@ -1,0 +1,234 @@
+package observe
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"game-session-manager/internal/game"
+)
+
+// Attributes of spans that no convention has.
+const (
+	requestIDKey = attribute.Key("gsm.request_id")
+	resultKey    = attribute.Key("gsm.result") // how an operation of the store ended, as in its metric
+)
+
+// Traces makes the spans of requests, store operations, commands and background runs, and sends them to a collector. A nil
+// *Traces makes none and costs a comparison.
+type Traces struct {
+	provider *sdktrace.TracerProvider
+	tracer   trace.Tracer
+	engine   string // the kind of database
+}
+
+// Close sends the spans that wait to be sent, until the context ends. What is observed afterwards is lost.
+func (t *Traces) Close(ctx context.Context) error {
+	if t == nil {
+		return nil
+	}
+	if err := t.provider.Shutdown(ctx); err != nil {
+		return fmt.Errorf("sending the last spans: %w", err)
+	}
+	return nil
+}
+
+// request begins the span of a request to the API and returns the request with it. Others (probes, health reports, pages)
+// have no span. The route, which gives the span its name, is known at the end: see [endRequest].
+func (t *Traces) request(r *http.Request) (*http.Request, trace.Span) {
+	if t == nil || !strings.HasPrefix(r.URL.Path, apiPaths) {
+		return r, nil
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	ctx, span := t.tracer.Start(ctx, spanMethod(r.Method), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+		semconv.HTTPRequestMethodKey.String(requestMethod(r.Method)), semconv.URLScheme(scheme),
+		requestIDKey.String(game.RequestIDFrom(ctx))))
+	return r.WithContext(ctx), span
+}
+
+// endRequest ends the span of a request; nil for one that has none. The code is that of the problem it was answered, if it was one.
+func endRequest(span trace.Span, r *http.Request, status int, code string) {
+	if span == nil {
+		return
+	}
+	if route := routeLabel(r.Pattern); route != unmatchedRoute {
+		span.SetName(spanMethod(r.Method) + " " + route)
+		span.SetAttributes(semconv.HTTPRoute(route))
+	}
+	span.SetAttributes(semconv.HTTPResponseStatusCode(status))
+	if status >= http.StatusInternalServerError {
+		fail(span, cmp.Or(code, strconv.Itoa(status)))
+	}
+	span.End()
+}
+
+// requestMethod is the method as the conventions have it, from a closed list.
+func requestMethod(method string) string {
+	if m := methodLabel(method); m != otherMethod {
+		return m
+	}
+	return "_OTHER"
+}
+
+// spanMethod begins the name of a request's span.
+func spanMethod(method string) string {
+	if m := methodLabel(method); m != otherMethod {
+		return m
+	}
+	return "HTTP"
+}
+
+// operation begins the span of an operation of the store, if it belongs to something that is traced.
+func (t *Traces) operation(ctx context.Context, name, collection string) (context.Context, trace.Span) {
+	if t == nil || !trace.SpanFromContext(ctx).IsRecording() {
+		return ctx, nil
+	}
+	return t.tracer.Start(ctx, name, trace.WithAttributes(t.database(name, collection)...))
+}
+
+// endOperation ends the span of an operation; nil for one that has none.
+func endOperation(span trace.Span, result string) {
+	if span == nil {
+		return
+	}
+	span.SetAttributes(resultKey.String(result))
+	if result == resultUnavailable || result == resultError { // the others are answers
+		fail(span, result)
+	}
+	span.End()
+}
+
+// command makes the span of a command to the database's server that ended just now.
+func (t *Traces) command(ctx context.Context, c game.Command, end time.Time) {
+	if t == nil || !trace.SpanFromContext(ctx).IsRecording() {
+		return
+	}
+	name := c.Name
+	if c.Collection != "" {
+		name += " " + c.Collection
+	}
+	_, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(end.Add(-c.Took)),
+		trace.WithAttributes(t.database(c.Name, c.Collection)...))
+	if c.Failure != "" {
+		fail(span, c.Failure)
+	}
+	span.End(trace.WithTimestamp(end))
+}
+
+// Run returns background work that has a span for each run.
+func (t *Traces) Run(name string, run func(context.Context) error) func(context.Context) error {
+	if t == nil {
+		return run
+	}
+	return func(ctx context.Context) error {
+		ctx, span := t.tracer.Start(ctx, name)
+		defer span.End()
+		err := run(ctx)
+		if err != nil {
+			fail(span, resultLabel(err))
+		}
+		return err
+	}
+}
+
+func (t *Traces) database(operation, collection string) []attribute.KeyValue {
+	attributes := []attribute.KeyValue{semconv.DBSystemNameKey.String(t.engine), semconv.DBOperationName(operation)}
+	if collection != "" {
+		attributes = append(attributes, semconv.DBCollectionName(collection))
+	}
+	return attributes
+}
+
+// fail marks a span as failed. The kind comes from a closed list: what an error says may be about somebody.
+func fail(span trace.Span, kind string) {
+	span.SetStatus(codes.Error, kind)
+	span.SetAttributes(semconv.ErrorTypeKey.String(kind))
+}
+
+// measure puts a duration into a histogram, with the id of its trace as an example of it if it is traced.
+func (t *Traces) measure(ctx context.Context, histogram prometheus.Observer, took time.Duration) {
+	if t != nil {
+		if c := trace.SpanContextFromContext(ctx); c.IsSampled() {
+			histogram.(prometheus.ExemplarObserver).ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": c.TraceID().String()}) //nolint:forcetypeassert // every histogram is one
+			return
+		}
+	}
+	histogram.Observe(took.Seconds())
+}
+
+// traceID returns the id of the trace that a context belongs to, or nothing.
+func traceID(ctx context.Context) string {
+	if c := trace.SpanContextFromContext(ctx); c.HasTraceID() {
+		return c.TraceID().String()
+	}
+	return ""
+}
+
+// counted counts the spans that are to be sent.
+type counted struct {
+	sdktrace.SpanProcessor
+	ended prometheus.Counter
+}
+
+// OnEnd implements [sdktrace.SpanProcessor].
+func (c counted) OnEnd(s sdktrace.ReadOnlySpan) {
+	if s.SpanContext().IsSampled() {
+		c.ended.Inc()
+	}
+	c.SpanProcessor.OnEnd(s)
+}
+
+// counting counts the spans that were sent.
+type counting struct {
+	sdktrace.SpanExporter
+	exported prometheus.Counter
+}
+
+// ExportSpans implements [sdktrace.SpanExporter].
+func (c counting) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	if err := c.SpanExporter.ExportSpans(ctx, spans); err != nil {
+		return err //nolint:wrapcheck // an exporter passes errors on as they are
+	}
+	c.exported.Add(float64(len(spans)))
+	return nil
+}
+
+// warnEvery is how often the log is told of a collector that does not take spans.
+const warnEvery = time.Minute
+
+// maxReason bounds what is told of it: the collector may have answered with a page.
+const maxReason = 300
+
+// warn tells the log why spans were not sent, at most once a minute. The SDK calls it from its own goroutines.
+func warn(log *slog.Logger, now func() time.Time) func(error) {
+	var limit limiter
+	return func(err error) {
+		skipped, ok := limit.allow(now(), warnEvery)
+		if !ok {
+			return
+		}
+		reason := err.Error()
+		if errors.Is(err, context.DeadlineExceeded) {
+			reason = "the collector did not answer in time"
+		}
+		log.Warn("spans were not sent", "error", reason[:min(len(reason), maxReason)], "skipped", skipped)
+	}
+}

@@ -1,0 +1,122 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql/driver"
+
+	"game-session-manager/internal/game"
+)
+
+const (
+	selectKey = "SELECT doc FROM api_keys WHERE id = ?"
+	keyExists = "SELECT 1 FROM api_keys WHERE id = ? AND project = ?"
+	insertKey = "INSERT INTO api_keys (id, project, version, doc) VALUES (?, ?, ?, ?)"
+	updateKey = "UPDATE api_keys SET version = ?, doc = ? WHERE id = ? AND project = ? AND version = ?"
+	deleteKey = "DELETE FROM api_keys WHERE id = ? AND project = ? AND version = ?"
+
+	insertSigningKey  = "INSERT INTO signing_keys (id, doc) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
+	selectSigningKeys = "SELECT doc FROM signing_keys ORDER BY id LIMIT ?"
+	deleteSigningKey  = "DELETE FROM signing_keys WHERE id = ?"
+)
+
+// CreateKey implements [game.KeyStore].
+func (s *Store) CreateKey(ctx context.Context, k game.Key) error {
+	doc, err := s.codec.encode(k)
+	if err != nil {
+		return game.Unanswered(game.OutcomeNone, err)
+	}
+	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		_, err := c.exec(insertKey, string(k.ID), string(k.Project), k.Version, doc)
+		if idTaken(err) {
+			return game.ErrExists, nil
+		}
+		return nil, err
+	})
+}
+
+// Key implements [game.KeyStore].
+func (s *Store) Key(ctx context.Context, id game.KeyID) (game.Key, error) {
+	doc, err := s.readers.row(ctx, selectKey, string(id))
+	if err != nil {
+		return game.Key{}, unread(err)
+	}
+	if doc == nil {
+		return game.Key{}, game.KeyNotFound(id)
+	}
+	return s.key([]driver.Value{doc})
+}
+
+// ReplaceKey implements [game.KeyStore].
+func (s *Store) ReplaceKey(ctx context.Context, old, next game.Key) error {
+	doc, err := s.codec.encode(next)
+	if err != nil {
+		return game.Unanswered(game.OutcomeNone, err)
+	}
+	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		n, err := c.exec(updateKey, next.Version, doc, string(old.ID), string(old.Project), old.Version)
+		if err != nil || n > 0 {
+			return nil, err
+		}
+		return c.staleOr(game.KeyNotFound(old.ID), keyExists, string(old.ID), string(old.Project))
+	})
+}
+
+// DeleteKey implements [game.KeyStore].
+func (s *Store) DeleteKey(ctx context.Context, old game.Key) error {
+	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		n, err := c.exec(deleteKey, string(old.ID), string(old.Project), old.Version)
+		if err != nil || n > 0 {
+			return nil, err
+		}
+		return c.staleOr(nil, keyExists, string(old.ID), string(old.Project))
+	})
+}
+
+// Keys implements [game.KeyStore].
+func (s *Store) Keys(ctx context.Context, q game.KeyQuery) ([]game.Key, error) {
+	sql, args := keysSQL(q)
+	return gather(ctx, s, sql, args, s.key)
+}
+
+func keysSQL(q game.KeyQuery) (string, []any) {
+	b := selection{from: "api_keys d", id: "d.id"}
+	b.where("d.project = ?", string(q.Project))
+	return b.page(string(q.After), q.Limit)
+}
+
+func (s *Store) key(columns []driver.Value) (game.Key, error) {
+	var k game.Key
+	if err := s.codec.decode(columns[0], &k); err != nil {
+		return game.Key{}, unread(err)
+	}
+	return k, nil
+}
+
+// CreateSigningKey implements [game.SigningKeyStore].
+func (s *Store) CreateSigningKey(ctx context.Context, k game.SigningKey) error {
+	doc, err := s.codec.encode(k)
+	if err != nil {
+		return game.Unanswered(game.OutcomeNone, err)
+	}
+	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		_, err := c.exec(insertSigningKey, k.ID, doc)
+		return nil, err
+	})
+}
+
+// SigningKeys implements [game.SigningKeyStore].
+func (s *Store) SigningKeys(ctx context.Context) ([]game.SigningKey, error) {
+	return gather(ctx, s, selectSigningKeys, []any{int64(game.MaxSigningKeys)}, func(columns []driver.Value) (game.SigningKey, error) {
+		var k game.SigningKey
+		err := s.codec.decode(columns[0], &k)
+		return k, err
+	})
+}
+
+// DeleteSigningKey implements [game.SigningKeyStore].
+func (s *Store) DeleteSigningKey(ctx context.Context, id string) error {
+	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		_, err := c.exec(deleteSigningKey, id)
+		return nil, err
+	})
+}

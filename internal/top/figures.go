@@ -1,0 +1,267 @@
+package top
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"game-session-manager/internal/game"
+)
+
+// Figures are what happened between two moments.
+type Figures struct {
+	Moment // the later one
+	// Seconds is how much time is between them, 0 if there is only one.
+	Seconds float64
+
+	Requests   Row   // to the API: probes, which come all the time and are answered at once, would hide how it is
+	Routes     []Row // with the probes
+	Operated   Row   // all operations of the store
+	Operations []Row
+	Commanded  Row // all commands to MongoDB
+	Commands   []Row
+	Commits    Row
+	Writes     float64 // in a commit, on average; NaN without a commit
+	CPU        float64 // share of one processor; NaN if it is not told
+}
+
+// Row is what was done of one kind.
+type Row struct {
+	Method  string // of a route
+	Name    string
+	Total   int64 // since the process began
+	Done    int64 // between the two moments, as all of the following
+	Refused int64 // done and answered that it cannot be: 4xx, or a conflict in the store
+	Failed  int64 // of Done: 5xx, or a store that failed
+	Latency game.Latency
+}
+
+// unmatched is the route of requests that no route takes.
+const unmatched = "unmatched"
+
+// Between returns the figures of the time between two moments of one address. Counters that went back, because gsm was
+// started again, count from zero, as in Prometheus. Without an earlier moment there are no rates.
+func Between(before *Moment, now Moment) Figures {
+	f := Figures{Moment: now, Seconds: elapsed(before, now)}
+	if before == nil {
+		before = &now
+	}
+	if restarted(before, now) {
+		before = &Moment{}
+	}
+	f.Routes = rows(before.timed[requests], now.timed[requests], routeOf)
+	f.Operations = rows(before.timed[operations], now.timed[operations], operationOf)
+	f.Commands = rows(before.timed[commands], now.timed[commands], commandOf)
+	api := slices.DeleteFunc(slices.Clone(f.Routes), func(r Row) bool {
+		return r.Name != unmatched && !strings.HasPrefix(r.Name, "/api/")
+	})
+	f.Requests, f.Operated, f.Commanded = total(api), total(f.Operations), total(f.Commands)
+	all := func(map[string]string) Row { return Row{} }
+	f.Commits = total(rows(before.timed[commits], now.timed[commits], all))
+	groups, sum := total(rows(before.timed[commitSizes], now.timed[commitSizes], all)), 0.0
+	for _, t := range now.timed[commitSizes] {
+		sum += since(sumOf(before.timed[commitSizes]), t.sum)
+	}
+	f.Writes = sum / float64(groups.Done) // NaN of nothing
+	f.CPU = math.NaN()
+	if cpu, ok := now.value(cpuSeconds); ok && f.Seconds > 0 {
+		earlier, _ := before.value(cpuSeconds)
+		f.CPU = since(earlier, cpu) / f.Seconds
+	}
+	return f
+}
+
+// Rate returns how many a second n is, NaN without an earlier moment.
+func (f Figures) Rate(n int64) float64 {
+	if f.Seconds <= 0 {
+		return math.NaN()
+	}
+	return float64(n) / f.Seconds
+}
+
+// Uptime returns how long the process runs, 0 if it does not tell. It is off by what the two clocks differ.
+func (f Figures) Uptime() time.Duration {
+	if start, ok := f.start(); ok {
+		return max(f.At.Sub(start), 0)
+	}
+	return 0
+}
+
+// startSlack is how much the start of one process may differ between two looks: Linux counts it from the boot, whose time
+// moves when the clock is set.
+const startSlack = 2 * time.Second
+
+func restarted(before *Moment, now Moment) bool {
+	a, known := before.start()
+	b, ok := now.start()
+	return known && ok && b.Sub(a).Abs() > startSlack
+}
+
+// elapsed returns the seconds in which the counts of now grew from those before: of a new process, no more than its age.
+func elapsed(before *Moment, now Moment) float64 {
+	if before == nil {
+		return 0
+	}
+	d := now.At.Sub(before.At)
+	if start, ok := now.start(); ok && restarted(before, now) {
+		d = min(d, max(now.At.Sub(start), time.Second))
+	}
+	return d.Seconds()
+}
+
+// since returns how much a counter grew.
+func since(before, now float64) float64 {
+	if now < before {
+		return now
+	}
+	return now - before
+}
+
+func sumOf(all []timing) (sum float64) {
+	for _, t := range all {
+		sum += t.sum
+	}
+	return sum
+}
+
+// rows returns what was added to histograms. Those that have one name become one row.
+func rows(before, now []timing, name func(labels map[string]string) Row) []Row {
+	type id struct{ method, name string }
+	found := make(map[id]*Row)
+	for _, t := range now {
+		row := name(t.labels)
+		key := id{row.Method, row.Name}
+		if found[key] == nil {
+			found[key] = &Row{Method: row.Method, Name: row.Name}
+		}
+		added := growth(before, t)
+		r, n := found[key], added.Total()
+		r.Total += t.counts.Total()
+		r.Done += n
+		r.Refused += n * row.Refused
+		r.Failed += n * row.Failed
+		r.Latency = r.Latency.Plus(added)
+	}
+	all := make([]Row, 0, len(found))
+	for _, r := range found {
+		all = append(all, *r)
+	}
+	slices.SortFunc(all, ByRoute.compare)
+	return all
+}
+
+// growth returns what was added to one histogram, all of it if it began anew.
+func growth(before []timing, now timing) game.Latency {
+	l := game.Latency{Bounds: now.counts.Bounds, Counts: slices.Clone(now.counts.Counts)}
+	for _, b := range before {
+		if !sameLabels(b.labels, now.labels) || !slices.Equal(b.counts.Bounds, l.Bounds) {
+			continue
+		}
+		for i, n := range b.counts.Counts {
+			if n > l.Counts[i] {
+				return now.counts
+			}
+			l.Counts[i] -= n
+		}
+	}
+	return l
+}
+
+func sameLabels(a, b map[string]string) bool {
+	for name, v := range a {
+		if b[name] != v {
+			return false
+		}
+	}
+	return len(a) == len(b)
+}
+
+func total(all []Row) (sum Row) {
+	for _, r := range all {
+		sum.Total, sum.Done = sum.Total+r.Total, sum.Done+r.Done
+		sum.Refused, sum.Failed = sum.Refused+r.Refused, sum.Failed+r.Failed
+		sum.Latency = sum.Latency.Plus(r.Latency)
+	}
+	return sum
+}
+
+// routeOf returns the row that a request counts in, with Refused or Failed set to 1 if it does so there.
+func routeOf(labels map[string]string) Row {
+	r := Row{Method: labels["method"], Name: labels["route"]}
+	switch {
+	case strings.HasPrefix(labels["status"], "4"):
+		r.Refused = 1
+	case strings.HasPrefix(labels["status"], "5"):
+		r.Failed = 1
+	}
+	return r
+}
+
+// operationOf is as routeOf.
+func operationOf(labels map[string]string) Row {
+	r := Row{Name: labels["operation"]}
+	switch labels["result"] {
+	case "ok":
+	case "stale", "exists", "not_found", "conflict":
+		r.Refused = 1
+	default:
+		r.Failed = 1
+	}
+	return r
+}
+
+// commandOf is as routeOf. A code of the server is a refusal: most are of a value that must be unique.
+func commandOf(labels map[string]string) Row {
+	r := Row{Name: labels["command"]}
+	switch labels["result"] {
+	case "ok":
+	case "timeout", "network", "other":
+		r.Failed = 1
+	default:
+		r.Refused = 1
+	}
+	return r
+}
+
+// Sort is what rows are ordered by.
+type Sort string
+
+// The orders. All but ByRoute begin with the most.
+const (
+	ByRate   Sort = "rate"
+	ByErrors Sort = "errors"
+	ByP99    Sort = "p99"
+	ByRoute  Sort = "route"
+)
+
+// Next returns the order that the key s changes to.
+func (s Sort) Next() Sort {
+	all := []Sort{ByRate, ByErrors, ByP99, ByRoute}
+	return all[(slices.Index(all, s)+1)%len(all)]
+}
+
+// compare orders rows. Where they are alike, those with the most since the start come first, so that idle rows stay in place.
+func (s Sort) compare(a, b Row) int {
+	first := 0
+	switch s {
+	case ByRate:
+		first = cmp.Compare(b.Done, a.Done)
+	case ByErrors:
+		first = cmp.Or(cmp.Compare(b.Failed, a.Failed), cmp.Compare(b.Refused, a.Refused), cmp.Compare(b.Done, a.Done))
+	case ByP99:
+		x, _ := a.Latency.Quantile(.99)
+		y, _ := b.Latency.Quantile(.99)
+		first = cmp.Compare(y, x)
+	case ByRoute:
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Method, b.Method))
+	}
+	return cmp.Or(first, cmp.Compare(b.Total, a.Total), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Method, b.Method))
+}
+
+func (s Sort) apply(all []Row) []Row {
+	all = slices.Clone(all)
+	slices.SortFunc(all, s.compare)
+	return all
+}

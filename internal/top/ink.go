@@ -1,0 +1,84 @@
+package top
+
+import (
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// Ink is how texts are drawn: with the terminal's own 16 colours, which suit its background, or without.
+type Ink int
+
+// The inks.
+const (
+	Plain   Ink = iota // text only
+	Mono               // bold and reverse
+	Colours            // and colours
+)
+
+func (i Ink) styled(s string, style ansi.Style, colour ansi.BasicColor) string {
+	switch {
+	case i == Plain || s == "":
+		return s
+	case i == Colours && colour != noColour:
+		style = style.ForegroundColor(colour)
+	}
+	if len(style) == 0 {
+		return s
+	}
+	return style.Styled(s)
+}
+
+const noColour = ansi.BasicColor(255)
+
+func (i Ink) bold(s string) string  { return i.styled(s, ansi.Style{}.Bold(), noColour) }
+func (i Ink) title(s string) string { return i.styled(s, ansi.Style{}.Bold(), ansi.Cyan) }
+func (i Ink) bar(s string) string   { return i.styled(s, ansi.Style{}.Reverse(true), noColour) }
+func (i Ink) spark(s string) string { return i.styled(s, nil, ansi.Green) }
+
+// tint draws a value as its mood wants it.
+func (i Ink) tint(s string, m mood) string {
+	switch m {
+	case bad:
+		return i.styled(s, ansi.Style{}.Bold(), ansi.Red)
+	case odd:
+		return i.styled(s, nil, ansi.Yellow)
+	case calm:
+	}
+	return s
+}
+
+// mood says whether a value wants to be looked at.
+type mood int
+
+const (
+	calm mood = iota
+	odd
+	bad
+)
+
+// badIf is the mood of a number that should be zero.
+func badIf(v float64, m mood) mood {
+	if v > 0 {
+		return m
+	}
+	return calm
+}
+
+// left and right write a text in so many columns, on that side. What is too long is cut.
+func left(s string, width int) string {
+	s = fit(s, width)
+	return s + strings.Repeat(" ", max(width-ansi.StringWidth(s), 0))
+}
+
+func right(s string, width int) string {
+	s = fit(s, width)
+	return strings.Repeat(" ", max(width-ansi.StringWidth(s), 0)) + s
+}
+
+func fit(s string, width int) string { return ansi.Truncate(s, max(width, 0), "…") }
+
+// apart writes two texts at both ends of a line. If there is no room for both, the first one is cut.
+func apart(a, b string, width int) string {
+	return fit(left(a, width-ansi.StringWidth(b)-2)+"  "+b, width)
+}

@@ -1,0 +1,161 @@
+package top
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"game-session-manager/internal/game"
+)
+
+// The metrics that are shown. Each may be missing: older servers have fewer, and engines differ.
+const (
+	buildInfo       = "gsm_build_info"
+	requests        = "gsm_http_request_duration_seconds"
+	inFlight        = "gsm_http_requests_in_flight"
+	players         = "gsm_players"
+	members         = "gsm_members"
+	sessions        = "gsm_sessions"
+	operations      = "gsm_store_operation_duration_seconds"
+	commands        = "gsm_store_command_duration_seconds"
+	commits         = "gsm_store_commit_duration_seconds"
+	commitSizes     = "gsm_store_commit_size"
+	poolConnections = "gsm_store_pool_connections"
+	storeUp         = "gsm_store_up"
+	storeSize       = "gsm_store_size_bytes"
+	diskFree        = "gsm_store_disk_free_bytes"
+	taskRuns        = "gsm_background_run_duration_seconds"
+
+	cpuSeconds = "process_cpu_seconds_total"
+	memory     = "process_resident_memory_bytes"
+	openFiles  = "process_open_fds"
+	started    = "process_start_time_seconds"
+	heap       = "go_memstats_heap_alloc_bytes"
+	goroutines = "go_goroutines"
+)
+
+// ErrNotGSM says that something answered which has no metrics of gsm.
+var ErrNotGSM = errors.New("it does not answer as gsm's ops listener does")
+
+// Moment is what one gsm said of itself at one time.
+type Moment struct {
+	At time.Time // by the clock of whoever asked
+
+	build  map[string]string
+	values map[series]float64
+	timed  map[string][]timing
+}
+
+// series names a gauge or a counter. Where it has labels, label is their values, in the order of their names.
+type series struct{ name, label string }
+
+// timing is one histogram, with all that it has counted.
+type timing struct {
+	labels map[string]string
+	counts game.Latency
+	sum    float64
+}
+
+// Read reads a moment in Prometheus's text format. Text that is not of gsm is [ErrNotGSM].
+func Read(r io.Reader, at time.Time) (Moment, error) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(r)
+	if err != nil {
+		return Moment{}, fmt.Errorf("%w: %w", ErrNotGSM, err)
+	}
+	m := Moment{At: at, values: make(map[series]float64), timed: make(map[string][]timing)}
+	for name, family := range families {
+		for _, metric := range family.GetMetric() {
+			m.add(name, metric)
+		}
+	}
+	if m.build == nil {
+		return Moment{}, ErrNotGSM
+	}
+	return m, nil
+}
+
+func (m *Moment) add(name string, metric *dto.Metric) {
+	labels := make(map[string]string)
+	var values []string
+	for _, l := range metric.GetLabel() {
+		labels[l.GetName()] = clean(l.GetValue())
+		values = append(values, clean(l.GetValue()))
+	}
+	key := series{name, strings.Join(values, ",")}
+	switch {
+	case name == buildInfo:
+		m.build = labels
+	case metric.Histogram != nil:
+		m.timed[name] = append(m.timed[name], timing{labels, countsOf(metric.GetHistogram()), metric.GetHistogram().GetSampleSum()})
+	case metric.Gauge != nil:
+		m.values[key] = metric.GetGauge().GetValue()
+	case metric.Counter != nil:
+		m.values[key] = metric.GetCounter().GetValue()
+	case metric.Untyped != nil:
+		m.values[key] = metric.GetUntyped().GetValue()
+	}
+}
+
+// countsOf returns what is in each bucket: the format adds up those before.
+func countsOf(h *dto.Histogram) game.Latency {
+	var l game.Latency
+	var before uint64
+	for _, b := range h.GetBucket() {
+		if math.IsInf(b.GetUpperBound(), 1) { // the text has it, and game.Latency means it
+			continue
+		}
+		l.Bounds = append(l.Bounds, b.GetUpperBound())
+		l.Counts = append(l.Counts, increase(before, b.GetCumulativeCount()))
+		before = b.GetCumulativeCount()
+	}
+	l.Counts = append(l.Counts, increase(before, h.GetSampleCount()))
+	return l
+}
+
+// increase is never below zero, whatever was sent.
+func increase(before, now uint64) int64 {
+	return int64(min(max(now, before)-before, math.MaxInt64))
+}
+
+// value returns a gauge or a counter, and false where it was not told.
+func (m Moment) value(name string, label ...string) (float64, bool) {
+	v, ok := m.values[series{name, strings.Join(label, ",")}]
+	return v, ok && !math.IsNaN(v)
+}
+
+// sum adds up a gauge over its labels, and returns false where it was not told.
+func (m Moment) sum(name string) (sum float64, ok bool) {
+	for key, v := range m.values {
+		if key.name == name {
+			sum, ok = sum+v, true
+		}
+	}
+	return sum, ok
+}
+
+// start returns when the process began by its own clock, and false if it does not tell.
+func (m Moment) start() (time.Time, bool) {
+	v, ok := m.value(started)
+	return time.UnixMilli(int64(v * 1000)), ok && v > 0 && v < math.MaxInt32*2
+}
+
+// clean makes a text safe to write to a terminal: one line, without what steers it.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	return strings.Join(slices.Collect(strings.FieldsSeq(s)), " ")
+}

@@ -1,0 +1,192 @@
+package tests_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	adminKey  = "gsm_ops_0123456789abcdef0123456789abcdef"
+	secretKey = "the secret key of the tests, 32 or more"
+)
+
+// authenticated starts the server with authentication, a first key and tokens.
+func authenticated(s *setup) {
+	s.args = append(s.args, "--auth=on")
+	s.env = append(s.env, "GSM_ADMIN_KEY="+adminKey, "GSM_SECRET_KEY="+secretKey)
+}
+
+// realm is what callers are and act on.
+type realm struct {
+	*server
+	keys    map[string]string // a credential for each kind of caller
+	players map[string]string // ids, of each kind of player
+	session string
+	key     string // id of an API key
+}
+
+// kinds are those of callers: what they send, and who they are to the documents that a request names.
+//
+//   - self is the player of the path, and a member of the session; host its host; other neither.
+//   - foreign is a server key of another project.
+func kinds() []string {
+	return []string{"none", "garbage", "expired", "revoked", "wrong secret", "foreign", "read", "server", "admin", "self", "other", "host"}
+}
+
+// access is one operation with the status that each kind of caller gets. Who has no valid credential gets 401 everywhere but
+// where the operation is open.
+type access struct {
+	operation string
+	body      func(realm) string
+	open      bool
+	// The statuses of foreign, read, server, admin, self, other, host.
+	want [7]int
+}
+
+func says(body string) func(realm) string { return func(realm) string { return body } }
+
+// accesses say who may do what. An operation of the contract without a row fails the test.
+func accesses() []access {
+	everywhere := func(operation string) access {
+		return access{operation: operation, open: true, want: [7]int{200, 200, 200, 200, 200, 200, 200}}
+	}
+	admins := func(operation string, status, foreign int, body func(realm) string) access {
+		return access{operation: operation, body: body, want: [7]int{foreign, 403, 403, status, 403, 403, 403}}
+	}
+	return []access{
+		everywhere("GET /health"), everywhere("GET /livez"), everywhere("GET /readyz"), everywhere("GET /.well-known/jwks.json"),
+		{operation: "GET /health/detailed", want: [7]int{200, 200, 200, 200, 403, 403, 403}},
+		{operation: "GET /api/v1/limits", want: [7]int{200, 200, 200, 200, 200, 200, 200}},
+		admins("GET /api/v1/metrics/system", 200, 403, nil),
+
+		{operation: "POST /api/v1/players", body: func(realm) string { return `{"username":"` + speedName() + `"}` }, want: [7]int{201, 403, 201, 201, 403, 403, 403}},
+		{operation: "GET /api/v1/players", want: [7]int{200, 200, 200, 200, 200, 200, 200}},
+		{operation: "GET /api/v1/players/{player_id}", want: [7]int{404, 200, 200, 200, 200, 200, 200}},
+		{operation: "PUT /api/v1/players/{player_id}", body: func(r realm) string { return `{"username":"` + speedName() + `"}` }, want: [7]int{404, 403, 200, 200, 200, 403, 403}},
+		{operation: "PATCH /api/v1/players/{player_id}", body: says(`{"display_name":"Zed"}`), want: [7]int{404, 403, 200, 200, 200, 403, 403}},
+		{operation: "DELETE /api/v1/players/{player_id}", want: [7]int{404, 403, 204, 204, 204, 403, 403}},
+		{operation: "POST /api/v1/players/{player_id}/tokens", body: says(`{}`), want: [7]int{404, 403, 201, 201, 403, 403, 403}},
+
+		{operation: "POST /api/v1/sessions", body: func(r realm) string { return `{"max_players":2,"host_id":"` + r.players["self"] + `"}` }, want: [7]int{404, 403, 201, 201, 201, 403, 403}},
+		{operation: "GET /api/v1/sessions", want: [7]int{200, 200, 200, 200, 200, 200, 200}},
+		{operation: "GET /api/v1/sessions/{session_id}", want: [7]int{404, 200, 200, 200, 200, 200, 200}},
+		{operation: "PUT /api/v1/sessions/{session_id}", body: says(`{"status":"in_progress"}`), want: [7]int{404, 403, 200, 200, 403, 403, 200}},
+		{operation: "PATCH /api/v1/sessions/{session_id}", body: says(`{"locked":true}`), want: [7]int{404, 403, 200, 200, 403, 403, 200}},
+		{operation: "DELETE /api/v1/sessions/{session_id}", want: [7]int{404, 403, 204, 204, 403, 403, 204}},
+		{operation: "POST /api/v1/sessions/{session_id}/members", body: func(r realm) string { return `{"player_id":"` + r.players["other"] + `"}` }, want: [7]int{404, 403, 201, 201, 403, 201, 403}},
+		{operation: "DELETE /api/v1/sessions/{session_id}/members/{player_id}", want: [7]int{404, 403, 204, 204, 204, 403, 204}},
+
+		admins("POST /api/v1/api-keys", 201, 403, says(`{"name":"k","scope":"read"}`)),
+		admins("GET /api/v1/api-keys", 200, 403, nil),
+		admins("GET /api/v1/api-keys/{key_id}", 200, 403, nil),
+		admins("DELETE /api/v1/api-keys/{key_id}", 204, 403, nil),
+		admins("POST /api/v1/api-keys/{key_id}/rotate", 201, 403, says(`{}`)),
+	}
+}
+
+// The whole of who may do what: each operation, by each kind of caller, on documents that nobody else uses.
+func TestAuthority(t *testing.T) {
+	t.Parallel()
+	s := start(t, authenticated, withArgs("--failed-credentials=0", "--rate-server=0")) // it sends many, and wrong ones
+	var known []string
+	for _, row := range accesses() {
+		known = append(known, row.operation)
+	}
+	if operations := s.contract(t).operations(); !slices.Equal(operations, slices.Sorted(slices.Values(known))) {
+		t.Errorf("the table has not the operations of the contract:\n%v\n%v", operations, slices.Sorted(slices.Values(known)))
+	}
+	foreign := foreignKey(t, s)
+	for _, row := range accesses() {
+		t.Run(row.operation, func(t *testing.T) {
+			t.Parallel()
+			r := newRealm(t, s, foreign)
+			for i, kind := range kinds() {
+				want := http.StatusUnauthorized
+				if row.open {
+					want = http.StatusOK
+				} else if i >= 5 {
+					want = row.want[i-5]
+				}
+				r.renew(t)
+				r.ask(t, row, kind, want)
+			}
+		})
+	}
+}
+
+// foreignKey makes a server key of another project, by the command line.
+func foreignKey(t *testing.T, s *server) string {
+	t.Helper()
+	out, err := command(t, "keys", "create", "--database-url="+s.database, "--project=another", "--scope=server", "--name=foreign").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// newRealm makes a credential of each kind.
+func newRealm(t *testing.T, s *server, foreign string) realm {
+	t.Helper()
+	r := realm{server: s, players: map[string]string{}, keys: map[string]string{
+		"none": "", "garbage": "garbage", "admin": adminKey, "foreign": foreign,
+	}}
+	for _, scope := range []string{"read", "server"} {
+		r.keys[scope] = r.as(t, "admin", "POST /api/v1/api-keys", `{"name":"`+scope+`","scope":"`+scope+`"}`).is(http.StatusCreated).json().text("key")
+	}
+	revoked := r.as(t, "admin", "POST /api/v1/api-keys", `{"name":"revoked","scope":"server"}`).is(http.StatusCreated).json()
+	r.as(t, "admin", "DELETE /api/v1/api-keys/"+revoked.text("id"), "").is(http.StatusNoContent)
+	r.keys["revoked"] = revoked.text("key")
+	expired := r.as(t, "admin", "POST /api/v1/api-keys", `{"name":"expired","scope":"server"}`).is(http.StatusCreated).json()
+	r.as(t, "admin", "POST /api/v1/api-keys/"+expired.text("id")+"/rotate", `{"overlap_seconds":0}`).is(http.StatusCreated)
+	r.keys["expired"] = expired.text("key")
+	id, _, _ := strings.Cut(strings.TrimPrefix(r.keys["server"], "gsm_"), "_")
+	r.keys["wrong secret"] = "gsm_" + id + "_" + strings.Repeat("x", 52)
+	return r
+}
+
+// renew makes the documents anew, because callers change them.
+func (r *realm) renew(t *testing.T) {
+	t.Helper()
+	for _, kind := range []string{"self", "other", "host"} {
+		r.players[kind] = r.as(t, "server", "POST /api/v1/players", `{"username":"`+speedName()+`"}`).is(http.StatusCreated).json().text("id")
+		r.keys[kind] = r.as(t, "server", "POST /api/v1/players/"+r.players[kind]+"/tokens", `{}`).is(http.StatusCreated).json().text("token")
+	}
+	r.session = r.as(t, "server", "POST /api/v1/sessions", `{"max_players":4,"host_id":"`+r.players["host"]+`"}`).is(http.StatusCreated).json().text("id")
+	r.as(t, "server", "POST /api/v1/sessions/"+r.session+"/members", `{"player_id":"`+r.players["self"]+`"}`).is(http.StatusCreated)
+	r.key = r.as(t, "admin", "POST /api/v1/api-keys", `{"name":"target","scope":"read"}`).is(http.StatusCreated).json().text("id")
+}
+
+// as sends a request with the credential of a kind of caller.
+func (r *realm) as(t *testing.T, kind, request, body string) answer {
+	t.Helper()
+	headers := []string{}
+	if credential := r.keys[kind]; credential != "" {
+		headers = append(headers, "Authorization", "Bearer "+credential)
+	}
+	return r.do(t, request, body, headers...)
+}
+
+// ask sends the request of a row, and reports another status than the one wanted.
+func (r *realm) ask(t *testing.T, row access, kind string, want int) {
+	t.Helper()
+	path := strings.NewReplacer("{player_id}", r.players["self"], "{session_id}", r.session, "{key_id}", r.key).Replace(row.operation)
+	body := ""
+	if row.body != nil {
+		body = row.body(*r)
+	}
+	got := r.as(t, kind, path, body)
+	if got.status != want {
+		t.Errorf("%s: %s is answered %d, want %d: %s", row.operation, kind, got.status, want, got.body)
+		return
+	}
+	if want == http.StatusUnauthorized && (got.header.Get("WWW-Authenticate") == "" || got.json().text("code") != "unauthenticated") {
+		t.Errorf("%s: %s is told %v %s", row.operation, kind, got.header, got.body)
+	}
+	if want == http.StatusForbidden && !slices.Contains([]string{"forbidden", "not_host"}, got.json().text("code")) {
+		t.Errorf("%s: %s is told %s", row.operation, kind, fmt.Sprint(got.body))
+	}
+	r.contract(t).check(t, row.operation, got)
+}
