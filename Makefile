@@ -7,7 +7,8 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 FAILURE  ?= long
-TOOL := go tool -modfile=tools/go.mod
+TOOL := go tool -modfile=$(CURDIR)/tools/go.mod
+MODULES := . deployment/monitoring
 
 .PHONY: help
 help: ## Show this help
@@ -45,14 +46,14 @@ race: ## Run the tests with the race detector, on MongoDB too if GSM_TEST_MONGOD
 
 .PHONY: lint
 lint: ## Check format, style and module files
-	go vet ./...
-	$(TOOL) golangci-lint fmt --diff
-	$(TOOL) golangci-lint run
-	go mod tidy -diff
+	@for module in $(MODULES); do \
+	  echo "== $$module"; \
+	  (cd $$module && go vet ./... && $(TOOL) golangci-lint fmt --diff && $(TOOL) golangci-lint run && go mod tidy -diff); \
+	done
 
 .PHONY: fmt
 fmt: ## Format the code
-	$(TOOL) golangci-lint fmt
+	@for module in $(MODULES); do (cd $$module && $(TOOL) golangci-lint fmt); done
 
 .PHONY: vuln
 vuln: ## Look for known vulnerabilities (needs the network)
@@ -90,8 +91,8 @@ dashboards: ## Write Grafana's dashboards anew from deployment/monitoring/grafan
 	cd deployment/monitoring && go run ./grafana grafana/dashboards
 
 .PHONY: monitoring-check
-monitoring-check: ## Check rules and dashboards, on MongoDB too if GSM_TEST_MONGODB_URI names one (needs prometheus)
-	cd deployment/monitoring && go vet ./... && go mod tidy -diff && go test -count=1 -timeout 10m -v ./...
+monitoring-check: ## Check rules and dashboards, on MongoDB too if GSM_TEST_MONGODB_URI names one (needs prometheus and npm)
+	cd deployment/monitoring && go test -count=1 -timeout 10m -v ./...
 
 .PHONY: module
 module: ## Rename the module: make module MODULE=host/owner/name

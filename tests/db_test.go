@@ -82,7 +82,7 @@ func TestDBRefuses(t *testing.T) {
 	} {
 		db(t, exitDatabase, args, "there is no database", "missing.db")
 	}
-	db(t, exitUsage, []string{"check", "--database-wait", "99h"}, "--database-wait", "GSM_DATABASE_WAIT", "10m")
+	db(t, exitUsage, []string{"check", "--database-wait", "99h"}, "--database-wait", "GSM_DATABASE_WAIT", "10m", "see gsm db check --help")
 	db(t, exitLocked, []string{"copy", "--from", served.database, "--to", other}, "--from", "in use", "served.db")
 	db(t, exitLocked, []string{"init", "--database-url", served.database}, "in use")
 	db(t, exitUsage, []string{"copy", "--from", served.database, "--to", path("link.db")}, "same database")

@@ -78,9 +78,17 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	}
 	ctx, err := parser.Parse(args)
 	if err != nil {
-		return report(stderr, usageError{fmt.Errorf("%w; see gsm --help", err)})
+		return report(stderr, usageError{fmt.Errorf("%w; see %s --help", err, commandOf(err))})
 	}
 	return report(stderr, ctx.Run(streams{stdout, stderr}))
+}
+
+// commandOf answers the command line that an error of the parser is about, as far as it was understood.
+func commandOf(err error) string {
+	if e := (*kong.ParseError)(nil); errors.As(err, &e) && e.Context.Selected() != nil {
+		return e.Context.Selected().FullPath()
+	}
+	return "gsm"
 }
 
 // report writes what went wrong and returns the exit code for it.

@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,12 +27,21 @@ const (
 	uriEnv   = "GSM_TEST_MONGODB_URI"
 )
 
+// namespaces of the targets of each job that are told as Kubernetes tells them.
+var namespaces = map[string]string{"gsm": "games", "mongodb": "data", "prometheus": "monitoring"}
+
+// What programs log of their addresses.
+var (
+	gsmListens        = regexp.MustCompile(`"msg":"listening".*?"listener":"(api|ops)".*?"address":"([^"]+)"`)
+	prometheusListens = regexp.MustCompile(`msg="Listening on".* address=(\S+)`)
+)
+
 // stack is what runs during the check, all of it on loopback.
 type stack struct {
 	prometheus string          // URL
 	has        map[string]bool // mongodb, exporter
 	http       *http.Client
-	turn       int
+	database   *line // to MongoDB, if there is one
 }
 
 // startStack starts gsm on each engine, the exporter where there is one, and Prometheus on the shipped configuration, and
@@ -51,9 +62,10 @@ func startStack(t *testing.T) *stack {
 	}
 	databases := []string{"sqlite:" + filepath.Join(t.TempDir(), "gsm.db")}
 	var exporters []string
-	if uri := getenv(uriEnv); uri != "" {
+	if uri := strings.TrimSpace(os.Getenv(uriEnv)); uri != "" {
 		s.has["mongodb"] = true
-		databases = append(databases, freshDatabase(t, uri))
+		through, l := newLine(t, freshDatabase(t, uri))
+		databases, s.database = append(databases, through), l
 		exporters = s.exporter(t, uri)
 	} else {
 		t.Logf("!!! NOT CHECKED ON MONGODB: %s names no server; make mongodb starts one", uriEnv)
@@ -67,27 +79,6 @@ func startStack(t *testing.T) *stack {
 	s.eventually(t, s.prometheus+"/-/ready")
 	s.loadUntilTheEnd(t, apis)
 	return s
-}
-
-func (s *stack) loadUntilTheEnd(t *testing.T, apis []string) {
-	t.Helper()
-	stop := make(chan struct{})
-	var done sync.WaitGroup
-	t.Cleanup(func() { close(stop); done.Wait() })
-	done.Go(func() {
-		tick := time.NewTicker(250 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			for _, api := range apis {
-				s.load(t, api)
-			}
-			select {
-			case <-stop:
-				return
-			case <-tick.C:
-			}
-		}
-	})
 }
 
 // output is what a process wrote.
@@ -135,45 +126,68 @@ func serve(t *testing.T, gsm, database string) (api, ops string) {
 	cmd := exec.Command(gsm, "serve", "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--log-format=json", "--metrics-interval=1s", "--database-url="+database)
 	cmd.Dir = t.TempDir()
 	out := begin(t, cmd)
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		for _, m := range port.FindAllStringSubmatch(out.String(), -1) {
+	if !within(t, func() bool {
+		for _, m := range gsmListens.FindAllStringSubmatch(out.String(), -1) {
 			if m[1] == "api" {
 				api = m[2]
 			} else {
 				ops = m[2]
 			}
 		}
-		if api != "" && ops != "" {
-			return api, ops
-		}
+		return api != "" && ops != ""
+	}) {
+		t.Fatalf("gsm does not listen: %s", out)
 	}
-	t.Fatalf("gsm does not listen: %s", out)
-	return "", ""
+	return api, ops
 }
 
-// prometheus starts Prometheus on a copy of the shipped configuration with other addresses and a shorter interval, and
-// returns its address.
+// prometheus starts Prometheus on a copy of the shipped configuration with shorter intervals, gives it the targets once it
+// has an address of its own, and returns the address.
 func prometheus(t *testing.T, ops, exporters []string) string {
 	t.Helper()
-	dir, address := t.TempDir(), freeAddress(t)
+	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(root, "prometheus"))); err != nil {
 		t.Fatal(err)
 	}
 	edit(t, filepath.Join(dir, "prometheus.yml"), "scrape_interval: 15s", "scrape_interval: 1s", "scrape_timeout: 10s", "scrape_timeout: 1s", "evaluation_interval: 15s", "evaluation_interval: 1s")
 	edit(t, filepath.Join(dir, "rules/slo.yml"), "interval: 2m", "interval: 1s")
-	for name, addresses := range map[string][]string{"gsm": ops, "mongodb": exporters, "prometheus": {address}} {
-		text := "[]\n"
-		if len(addresses) > 0 {
-			text = fmt.Sprintf("- targets: [%q]\n", strings.Join(addresses, `", "`))
-			text = strings.ReplaceAll(text, `\"`, `"`)
+	targets := filepath.Join(dir, "targets")
+	writeTargets(t, targets, "gsm", ops)
+	writeTargets(t, targets, "mongodb", exporters)
+	out := begin(t, exec.Command("prometheus", "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--web.listen-address=127.0.0.1:0", "--enable-feature=exemplar-storage"))
+	var address string
+	if !within(t, func() bool {
+		if m := prometheusListens.FindStringSubmatch(out.String()); m != nil {
+			address = m[1]
 		}
-		if err := os.WriteFile(filepath.Join(dir, "targets", name+".yml"), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		return address != ""
+	}) {
+		t.Fatalf("Prometheus does not listen: %s", out)
 	}
-	begin(t, exec.Command("prometheus", "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"),
-		"--web.listen-address="+address, "--enable-feature=exemplar-storage", "--log.level=warn"))
+	writeTargets(t, targets, "prometheus", []string{address})
 	return address
+}
+
+// writeTargets writes the targets of a job: each as it is without Kubernetes, and once more with the labels of a pod.
+func writeTargets(t *testing.T, dir, job string, addresses []string) {
+	t.Helper()
+	type group struct {
+		Targets []string          `json:"targets"`
+		Labels  map[string]string `json:"labels,omitempty"`
+	}
+	groups := []group{}
+	for i, a := range addresses {
+		pod := fmt.Sprintf("%s-%d", job, i)
+		groups = append(groups, group{Targets: []string{a}}, group{[]string{a}, map[string]string{"namespace": namespaces[job], "pod": pod, "instance": pod}})
+	}
+	text, err := json.Marshal(groups) // which is YAML too
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, job+".yml"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // edit replaces pairs of text, each of which must be there.
@@ -212,15 +226,33 @@ func (s *stack) exporter(t *testing.T, uri string) []string {
 
 func (s *stack) eventually(t *testing.T, address string) {
 	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		if res, err := s.http.Get(address); err == nil {
-			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return
-			}
+	if !within(t, func() bool {
+		res, err := s.http.Get(address)
+		if err != nil {
+			return false
+		}
+		_ = res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	}) {
+		t.Fatalf("%s does not answer", address)
+	}
+}
+
+// within asks until the answer is yes, and returns whether it was before patience was up.
+func within(t *testing.T, so func() bool) bool {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for !so() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
 		}
 	}
-	t.Fatalf("%s does not answer", address)
+	return true
 }
 
 func freeAddress(t *testing.T) string {

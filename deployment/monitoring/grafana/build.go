@@ -8,6 +8,7 @@ import (
 // board is a dashboard. Its uid is in the addresses that people keep: do not change it.
 type board struct {
 	uid, title, description string
+	mongodb                 bool // has panels of MongoDB's exporters
 	rows                    []row
 }
 
@@ -44,7 +45,7 @@ const (
 
 var labels = strings.NewReplacer(
 	"GSM", `job="gsm",namespace=~"$namespace",instance=~"$instance"`,
-	"MONGODB", `job="mongodb",namespace=~"$namespace"`,
+	"MONGODB", `job="mongodb",namespace=~"$mongodb_namespace"`,
 	"SLO", `namespace=~"$namespace"`,
 )
 
@@ -85,13 +86,13 @@ func (b board) model(runbooks string) object {
 			"type": "dashboards", "title": "gsm", "tags": []string{"gsm"}, "asDropdown": true, "includeVars": true, "keepTime": true,
 			"icon": "external link", "targetBlank": false, "tooltip": "", "url": "",
 		}},
-		"templating": object{"list": variables()}, "panels": panels,
+		"templating": object{"list": b.variables()}, "panels": panels,
 	}
 }
 
 // variables returns the choices at the top. Outside of Kubernetes there is no label namespace: All is .*, which a label that
-// is not there matches too.
-func variables() []any {
+// is not there matches too. MongoDB may be in another namespace than gsm.
+func (b board) variables() []any {
 	choice := func(name, label, expr string) object {
 		return object{
 			"type": "query", "name": name, "label": label, "datasource": source, "definition": expr,
@@ -100,7 +101,7 @@ func variables() []any {
 			"hide": 0, "options": []any{}, "regex": "",
 		}
 	}
-	return []any{
+	all := []any{
 		object{
 			"type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus", "refresh": 1, "hide": 0,
 			"current": object{"text": "Prometheus", "value": "gsm-prometheus"}, "options": []any{}, "regex": "", "multi": false, "includeAll": false,
@@ -108,6 +109,10 @@ func variables() []any {
 		choice("namespace", "Namespace", `label_values(up{job="gsm"}, namespace)`),
 		choice("instance", "Instance", `label_values(up{job="gsm",namespace=~"$namespace"}, instance)`),
 	}
+	if b.mongodb {
+		all = append(all, choice("mongodb_namespace", "Namespace of MongoDB", `label_values(up{job="mongodb"}, namespace)`))
+	}
+	return all
 }
 
 func (p panel) size() (w, h int) {
@@ -204,7 +209,7 @@ func options(kind string) object {
 			"percentChangeColorMode": "standard", "showPercentChange": false, "wideLayout": true,
 		}
 	case "table":
-		return object{"showHeader": true, "cellHeight": "sm"}
+		return object{"frameIndex": 0, "showHeader": true, "cellHeight": "sm"}
 	case "heatmap":
 		return object{
 			"calculate": false, "cellGap": 1, "color": object{"mode": "scheme", "scheme": "Turbo", "steps": 32, "scale": "exponential", "exponent": 0.5, "fill": "dark-orange", "reverse": false},

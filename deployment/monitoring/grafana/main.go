@@ -26,7 +26,7 @@ func run(args []string) error {
 	if len(args) != 1 {
 		return errors.New("say the folder to write the dashboards to")
 	}
-	base, err := runbooks("prometheus/prometheus.yml")
+	base, err := runbooks()
 	if err != nil {
 		return err
 	}
@@ -38,22 +38,24 @@ func run(args []string) error {
 		if err := e.Encode(d.model(base)); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(args[0], d.uid+".json"), b.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(args[0], d.uid+".json"), b.Bytes(), 0o644); err != nil { //nolint:gosec // Grafana reads it as another user
 			return err
 		}
 	}
 	return nil
 }
 
+const configuration = "prometheus/prometheus.yml"
+
 // runbooks returns where the runbooks are, which the configuration of Prometheus says for the alerts too.
-func runbooks(path string) (string, error) {
-	text, err := os.ReadFile(path)
+func runbooks() (string, error) {
+	text, err := os.ReadFile(configuration)
 	if err != nil {
 		return "", err
 	}
 	found := regexp.MustCompile(`(?m)^ +runbooks: (\S+)$`).FindSubmatch(text)
 	if found == nil {
-		return "", fmt.Errorf("%s: no external label runbooks", path)
+		return "", fmt.Errorf("%s: no external label runbooks", configuration)
 	}
 	return string(found[1]), nil
 }

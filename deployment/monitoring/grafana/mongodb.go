@@ -4,7 +4,7 @@ package main
 func mongodb() board {
 	const commands = "gsm_store_command_duration_seconds"
 	return board{
-		uid: "gsm-mongodb", title: "gsm: MongoDB", description: "The database as gsm's driver sees it, and as its exporter does. What gsm sees of an embedded database is in the first row too.",
+		uid: "gsm-mongodb", mongodb: true, title: "gsm: MongoDB", description: "The database as gsm's driver sees it, and as its exporter does. What gsm sees of an embedded database is in the first row too.",
 		rows: []row{
 			{"Now", []panel{
 				{title: "Replicas that reach it", kind: "stat", unit: "percentunit", width: 6, warn: .999, bad: .5, description: "Replicas of gsm whose database answered within the last ten seconds.", queries: []query{{`avg(gsm_store_up{GSM})`, "reached"}}, runbooks: []string{"GsmDatabaseUnavailable"}},

@@ -1,0 +1,64 @@
+package check
+
+import (
+	"slices"
+	"testing"
+)
+
+// While its database is cut off, these panels of gsm show more than nothing, and the conditions of these alerts are met.
+var (
+	panelsOfFailure = []string{
+		"gsm-api/Error rate by route", "gsm-api/Errors of gsm's own", "gsm-api/Burn rate: 5xx",
+	}
+	alertsOfFailure = []string{
+		"GsmAvailabilityBurnFast", "GsmAvailabilityBurnSlow", "GsmDatabaseUnavailable", "GsmErrorsRepeated",
+	}
+)
+
+// fail cuts the replica on MongoDB off from it until the failure shows, and waits until it has recovered.
+func (s *stack) fail(t *testing.T) {
+	t.Helper()
+	if s.database == nil {
+		t.Log("!!! NOT CHECKED, needs mongodb: what a database that cannot be reached shows")
+		return
+	}
+	// Two replicas, each of them once with the labels of a pod and once without.
+	replicas := []question{{"all replicas reach their databases", `count(gsm_store_up{job="gsm"} == 1) == 4`}}
+	s.wantAnswers(t, replicas)
+	s.database.setCut(true)
+	s.wantAnswers(t, failures(t))
+	s.database.setCut(false)
+	s.wantAnswers(t, replicas)
+}
+
+// failures returns what has an answer only where something failed.
+func failures(t *testing.T) (all []question) {
+	t.Helper()
+	asked := map[string]bool{}
+	for _, d := range dashboards(t) {
+		for _, p := range d.Panels {
+			name := d.UID + "/" + p.Title
+			if !slices.Contains(panelsOfFailure, name) {
+				continue
+			}
+			asked[name] = true
+			for _, q := range p.Targets {
+				for _, c := range choices {
+					all = append(all, question{name, "(" + c.Replace(q.Expr) + ") > 0"})
+				}
+			}
+		}
+	}
+	for _, r := range rules(t) {
+		if slices.Contains(alertsOfFailure, r.Alert) {
+			asked[r.Alert] = true
+			all = append(all, question{r.Alert, r.Expr})
+		}
+	}
+	for _, name := range slices.Concat(panelsOfFailure, alertsOfFailure) {
+		if !asked[name] {
+			t.Errorf("there is no %s", name)
+		}
+	}
+	return all
+}
