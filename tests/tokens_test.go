@@ -28,7 +28,9 @@ func TestMintToken(t *testing.T) {
 			t.Errorf("%s: got %d %s", body, a.status, a.body)
 		}
 	}
-	s.do(t, path, "").problem(http.StatusBadRequest, "malformed_json")
+	s.do(t, path, "").is(http.StatusCreated)
+	s.do(t, path, "null").problem(http.StatusUnprocessableEntity, "validation_error")
+	s.do(t, path, "{").problem(http.StatusBadRequest, "malformed_json")
 	s.do(t, "POST /api/v1/players/"+nobody+"/tokens", "{}").problem(http.StatusNotFound, "player_not_found")
 
 	if _, err := s.api.Players.Patch(t.Context(), p.ID, client.Patch{"status": "suspended"}); err != nil {

@@ -97,7 +97,7 @@ func (a *API) operation(r route) huma.Operation {
 		Responses: make(map[string]*huma.Response),
 	}
 	if r.body != nil {
-		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: r.body}}}
+		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Schema: r.body}}}
 		if r.method == http.MethodPatch {
 			op.RequestBody.Content["application/merge-patch+json"] = &huma.MediaType{Schema: r.body}
 		}
