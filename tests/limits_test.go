@@ -215,7 +215,7 @@ func TestKeysAreLockedOut(t *testing.T) {
 	r.as(t, "server", "GET /api/v1/players", "").is(http.StatusOK)
 	for from := 2; from <= 4; from++ {
 		s.http = newHTTP(t)
-		s.http.Transport.(*http.Transport).DialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(from))}}).DialContext
+		s.http.Transport.(recorded).DialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(from))}}).DialContext
 		for range 2 {
 			r.as(t, "wrong secret", "GET /api/v1/players", "").problem(http.StatusUnauthorized, "unauthenticated")
 		}

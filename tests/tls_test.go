@@ -73,7 +73,7 @@ func startTLS(t *testing.T, dir string) *server {
 	s := launch(t, setup{database: freshDatabase(t), args: []string{"--tls-cert=" + filepath.Join(dir, "cert.pem"), "--tls-key=" + filepath.Join(dir, "key.pem")}})
 	s.url, s.ops = "https://"+s.listening(t, "api"), "http://"+s.listening(t, "ops")
 	s.http = newHTTP(t)
-	transport := s.http.Transport.(*http.Transport)
+	transport := s.http.Transport.(recorded)
 	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // what is shown is looked at by the tests
 	transport.ForceAttemptHTTP2 = true
 	s.do(t, "GET /readyz", "").is(http.StatusOK)
