@@ -60,9 +60,9 @@ vuln: ## Look for known vulnerabilities (needs the network)
 	$(TOOL) govulncheck ./...
 
 .PHONY: bench
-bench: ## Measure the embedded store, what telemetry costs, and gsm on the MongoDB of GSM_TEST_MONGODB_URI beside a bare handler
+bench: ## Measure the embedded store, what telemetry and authentication cost, and gsm on the MongoDB of GSM_TEST_MONGODB_URI beside a bare handler
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/store/sqlitestore
-	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^BenchmarkTelemetry$$' -benchtime 1x ./tests
+	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^Benchmark(Telemetry|Authentication)$$' -benchtime 1x ./tests
 	@if [ -n "$${GSM_TEST_MONGODB_URI:-}" ]; then \
 	  GSM_TEST_ENGINE=mongodb go test -run '^$$' -bench '^BenchmarkMongoDB$$' -benchtime 1x ./tests; \
 	else \
