@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
@@ -41,6 +42,7 @@ type server struct {
 	name     string
 	listener net.Listener
 	http     *http.Server
+	tls      *tls.Config // nil for none. Not that of http, which net/http sets where there is none
 }
 
 // timeouts are how long callers may take to send a header, and from there to take the answer. Bodies have a deadline of their
@@ -49,7 +51,7 @@ type timeouts struct{ read, write time.Duration }
 
 // newServer returns a server that cuts off callers who take longer.
 func newServer(l net.Listener, h http.Handler, said serverLog, t timeouts) server {
-	return server{said.listener, l, &http.Server{
+	return server{name: said.listener, listener: l, http: &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: t.read,
 		ReadTimeout:       2 * t.read, // the header and the body
@@ -61,14 +63,15 @@ func newServer(l net.Listener, h http.Handler, said serverLog, t timeouts) serve
 }
 
 func (s *server) serve() error {
-	if s.http.TLSConfig != nil {
+	if s.tls != nil {
+		s.http.TLSConfig = s.tls
 		return s.http.ServeTLS(s.listener, "", "")
 	}
 	return s.http.Serve(s.listener)
 }
 
 func (s *server) scheme() string {
-	if s.http.TLSConfig != nil {
+	if s.tls != nil {
 		return "https"
 	}
 	return "http"

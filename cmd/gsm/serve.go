@@ -83,7 +83,7 @@ func (c *serveCmd) Run(s streams) error {
 		rest: newServer(apiListener, rest, watch.server("api"), timeouts{c.ReadTimeout, c.WriteTimeout}),
 		ops:  newServer(opsListener, opsHandler(watch, c.OpsPublic), watch.server("ops"), timeouts{c.ReadTimeout, profileTimeout}),
 	}
-	p.rest.http.TLSConfig = certificate
+	p.rest.tls = certificate
 	return p.run(ctx)
 }
 
