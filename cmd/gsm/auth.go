@@ -44,7 +44,7 @@ type access struct {
 // newAccess decides who is let in. It answers a usageError where that would be nobody.
 func newAccess(ctx context.Context, c *serveCmd, deps game.Deps, players *game.Players, log *slog.Logger) (access, error) {
 	rules := game.NewKeys(deps)
-	a := access{tasks: []keeper.Task{{Name: "purge_api_keys", Every: time.Hour, Timeout: time.Minute, Run: rules.Purge}}}
+	a := access{tasks: []keeper.Task{{Name: "purge_api_keys", Every: 10 * time.Minute, Timeout: time.Minute, Run: rules.Purge}}}
 	signing := auth.SignerDeps{Issuer: c.TokenIssuer, Now: deps.Now, Log: log}
 	var err error
 	if !c.Authenticated() {

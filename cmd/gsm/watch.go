@@ -80,7 +80,15 @@ func (w *watcher) server(listener string) serverLog {
 
 // keeper runs the background work, that of the log too, and watches it.
 func (w *watcher) keeper(work []keeper.Task) *keeper.Keeper {
-	return keeper.New(observe.Background(w.logs.System, w.registry, w.failures.Report), time.Now, newID, traced(w.traces, append(work, tellSuppressed(w.logs)))...)
+	work = append(work, tellSuppressed(w.logs))
+	return keeper.New(observe.Background(w.logs.System, w.meter, w.failures.Report, names(work)...), time.Now, newID, traced(w.traces, work)...)
+}
+
+func names(tasks []keeper.Task) (names []string) {
+	for _, t := range tasks {
+		names = append(names, t.Name)
+	}
+	return names
 }
 
 // traced gives each run of the background work a trace of its own.

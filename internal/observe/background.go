@@ -4,22 +4,27 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"game-session-manager/internal/game"
 )
 
-// Background returns what to call after each run of background work: a line at debug level, or a failure that is reported,
-// and metrics.
-func Background(log *slog.Logger, reg prometheus.Registerer, report func(context.Context, game.Failure) string) func(context.Context, game.Run) {
+// Background returns what to call after each run of one of the background tasks: a line at debug level, or a failure that is
+// reported, and metrics. A task counts as done when Background is called, so that one that never succeeds is missed like any other.
+func Background(log *slog.Logger, m Meter, report func(context.Context, game.Failure) string, tasks ...string) func(context.Context, game.Run) {
 	durations := prometheus.NewHistogramVec(seconds("gsm_background_run_duration_seconds", "Time that a run of a background task took.",
 		.001, .005, .01, .05, .1, .5, 1, 5, 10, 30, 60), []string{"task", "result"})
 	succeeded := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "gsm_background_last_success_timestamp_seconds",
-		Help: "When a background task last succeeded, in seconds since 1970.",
+		Help: "When a background task last succeeded, in seconds since 1970; before it has, when the process began.",
 	}, []string{"task"})
-	reg.MustRegister(durations, succeeded)
+	m.Metrics.MustRegister(durations, succeeded)
+	done := func(task string, at time.Time) { succeeded.WithLabelValues(task).Set(float64(at.UnixMilli()) / 1000) }
+	for _, task := range tasks {
+		done(task, m.Now())
+	}
 	return func(ctx context.Context, r game.Run) {
 		if r.Err != nil {
 			durations.WithLabelValues(r.Task, "error").Observe(r.Took.Seconds())
@@ -31,7 +36,7 @@ func Background(log *slog.Logger, reg prometheus.Registerer, report func(context
 			return
 		}
 		durations.WithLabelValues(r.Task, "ok").Observe(r.Took.Seconds())
-		succeeded.WithLabelValues(r.Task).Set(float64(r.End.UnixMilli()) / 1000)
+		done(r.Task, r.End)
 		log.LogAttrs(ctx, slog.LevelDebug, "background run",
 			slog.String("task", r.Task), slog.Float64("duration_ms", float64(r.Took.Microseconds())/1000))
 	}

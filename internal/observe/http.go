@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"game-session-manager/internal/game"
 )
@@ -36,6 +37,12 @@ func HTTP(log *slog.Logger, m Meter) func(http.Handler) http.Handler {
 		Help: "Problem documents answered, by their code.",
 	}, []string{"route", "code"})
 	m.Metrics.MustRegister(durations, inFlight, problems)
+	all := newTable(func(k answers) observed {
+		return observed{
+			durations.WithLabelValues(k.method, k.route, strconv.Itoa(k.status)),
+			withoutContext(log.Handler()).WithAttrs([]slog.Attr{slog.String("method", k.method), slog.String("route", k.route), slog.Int("status", k.status)}),
+		}
+	})
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,18 +52,31 @@ func HTTP(log *slog.Logger, m Meter) func(http.Handler) http.Handler {
 			rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 			defer func() {
 				inFlight.Dec()
-				took := m.Now().Sub(begin)
-				method, route := methodLabel(r.Method), routeLabel(r.Pattern)
-				m.Traces.measure(r.Context(), durations.WithLabelValues(method, route, strconv.Itoa(rec.status)), took)
+				end := m.Now()
+				took, route := end.Sub(begin), routeLabel(r.Pattern)
+				o := all.get(answers{methodLabel(r.Method), route, rec.status})
+				m.Traces.measure(r.Context(), o.durations, took)
 				if rec.code != "" {
 					problems.WithLabelValues(route, rec.code).Inc()
 				}
-				rec.log(r.Context(), log, method, route, took)
+				rec.log(r.Context(), o.lines, span, end, took)
 				endRequest(span, r, rec.status, rec.code)
 			}()
 			next.ServeHTTP(rec, r)
 		})
 	}
+}
+
+// answers are those that are counted together.
+type answers struct {
+	method, route string // labels
+	status        int
+}
+
+// observed is what is kept for them: where their durations go, and a handler that has written what their lines have in common.
+type observed struct {
+	durations prometheus.Observer
+	lines     slog.Handler
 }
 
 // routeLabel is the path of a pattern like "GET /api/v1/players/{player_id}".
@@ -94,22 +114,31 @@ func (w *recorder) NoteProblem(code, errorID string) { w.code, w.errorID = code,
 // NoteCaller tells who asks. Until it is told, that is nobody.
 func (w *recorder) NoteCaller(c game.Caller) { w.caller = c }
 
-// log writes the line about the request.
-func (w *recorder) log(ctx context.Context, log *slog.Logger, method, route string, took time.Duration) {
-	attrs := append(make([]slog.Attr, 0, 9), // on the stack
-		slog.String("method", method), slog.String("route", route), slog.Int("status", w.status),
-		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.Int64("bytes", w.bytes),
+// log writes the line about the request. It makes the record itself, with the ids: a logger would look for the line of code that called
+// it, for the time, and in the whole of the context for what is not there.
+func (w *recorder) log(ctx context.Context, lines slog.Handler, span trace.Span, end time.Time, took time.Duration) {
+	if !lines.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	line := slog.NewRecord(end.UTC(), slog.LevelInfo, "request", 0)
+	line.AddAttrs(slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.Int64("bytes", w.bytes),
 		slog.String("caller", w.caller.Name))
 	if w.caller.ActsAs {
-		attrs = append(attrs, slog.String("act_as", string(w.caller.Player)))
+		line.AddAttrs(slog.String("act_as", string(w.caller.Player)))
 	}
 	if w.code != "" {
-		attrs = append(attrs, slog.String("code", w.code))
+		line.AddAttrs(slog.String("code", w.code))
 	}
 	if w.errorID != "" {
-		attrs = append(attrs, slog.String("error_id", w.errorID))
+		line.AddAttrs(slog.String("error_id", w.errorID))
 	}
-	log.LogAttrs(ctx, slog.LevelInfo, "request", attrs...)
+	if id := game.RequestIDFrom(ctx); id != "" {
+		line.AddAttrs(slog.String(requestIDAttr, id))
+	}
+	if span != nil && span.SpanContext().HasTraceID() {
+		line.AddAttrs(slog.String(traceIDAttr, span.SpanContext().TraceID().String()))
+	}
+	_ = lines.Handle(ctx, line) // nowhere left to tell
 }
 
 // WriteHeader implements [http.ResponseWriter].

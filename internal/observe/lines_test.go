@@ -3,8 +3,10 @@ package observe_test
 import (
 	"bytes"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,5 +55,47 @@ func TestLinesGoTogether(t *testing.T) {
 	}
 	if last := w.all[len(w.all)-1]; total != lines+1 || !strings.Contains(last, "slow") {
 		t.Errorf("%d lines are written, and the last write is %q", total, last)
+	}
+}
+
+// slow takes a write when it likes to, and notes how many lines were logged and not written at most.
+type slow struct {
+	begin          chan struct{}
+	logged, behind atomic.Int64
+	written        int64
+}
+
+func (w *slow) Write(b []byte) (int, error) {
+	<-w.begin
+	w.behind.Store(max(w.behind.Load(), w.logged.Load()-w.written))
+	w.written += int64(bytes.Count(b, []byte("\n")))
+	runtime.Gosched()
+	return len(b), nil
+}
+
+// Who logs more than can be written waits, so that what is not written does not fill the memory.
+func TestLoggersWaitForASlowWriter(t *testing.T) {
+	t.Parallel()
+	w := &slow{begin: make(chan struct{})}
+	logs := observe.NewLogs(w, observe.LogOptions{
+		Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: prometheus.NewRegistry(), Now: time.Now, Delay: time.Hour,
+	})
+	const lines, most = 20000, 2000 // a line is 300 bytes, and 256 KiB wait beside as many that are being written
+	text := strings.Repeat("x", 200)
+	for i := range lines {
+		if i == most/4 {
+			close(w.begin) // some wait already
+		}
+		logs.API.Info("request", "text", text)
+		w.logged.Add(1)
+	}
+	if err := logs.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if w.written != lines {
+		t.Errorf("%d of %d lines are written", w.written, lines)
+	}
+	if behind := w.behind.Load(); behind > most {
+		t.Errorf("%d lines waited", behind)
 	}
 }

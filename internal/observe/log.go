@@ -26,6 +26,13 @@ const (
 	categoryError    = "error"
 )
 
+// The ids that lines have from their context.
+const (
+	requestIDAttr = "request_id"
+	runIDAttr     = "run_id"
+	traceIDAttr   = "trace_id"
+)
+
 // Logs are the loggers, one for each category. There is no other one, so that no line is without a category.
 type Logs struct {
 	API      *slog.Logger // requests
@@ -50,12 +57,12 @@ type LogOptions struct {
 }
 
 // NewLogs returns loggers that write lines in UTC with the ids of their context. Warnings and errors of the database and
-// error categories, and of requests that are shed, are thinned out where many say the same; [Logs.TellSuppressed] must be called at intervals, and
-// [Logs.Close] at the end, so that the log tells how many.
+// error categories, and of requests that are shed, are thinned out where many say the same; [Logs.TellSuppressed] must be called
+// at intervals, and [Logs.Close] at the end, so that the log tells how many.
 func NewLogs(w io.Writer, o LogOptions) *Logs {
 	options := &slog.HandlerOptions{Level: o.Level}
 	out := newLines(w, o.Delay)
-	var h slog.Handler = slog.NewJSONHandler(out, options)
+	var h slog.Handler = newJSONHandler(out, options)
 	if o.Format == FormatText {
 		h = slog.NewTextHandler(out, options)
 	}
@@ -85,19 +92,27 @@ type contextual struct {
 func (h contextual) Handle(ctx context.Context, r slog.Record) error {
 	r.Time = r.Time.UTC()
 	if id := game.RequestIDFrom(ctx); id != "" {
-		r.AddAttrs(slog.String("request_id", id))
+		r.AddAttrs(slog.String(requestIDAttr, id))
 	}
 	if id := game.RunIDFrom(ctx); id != "" {
-		r.AddAttrs(slog.String("run_id", id))
+		r.AddAttrs(slog.String(runIDAttr, id))
 	}
 	if id := traceID(ctx); id != "" {
-		r.AddAttrs(slog.String("trace_id", id))
+		r.AddAttrs(slog.String(traceIDAttr, id))
 	}
 	err := h.Handler.Handle(ctx, r)
 	if r.Level >= h.urgent {
 		err = errors.Join(err, h.lines.flush())
 	}
 	return err //nolint:wrapcheck // a handler passes errors on as they are
+}
+
+// withoutContext returns the handler for lines that have what the context knows already, and may wait.
+func withoutContext(h slog.Handler) slog.Handler {
+	if c, ok := h.(contextual); ok {
+		return c.Handler
+	}
+	return h
 }
 
 // WithAttrs implements [slog.Handler]; without it log.With would lose the wrapper.

@@ -21,15 +21,20 @@ func Store(inner game.Store, log *slog.Logger, m Meter) game.Store {
 		"Time that an operation of the store took.",
 		.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5), []string{"operation", "result"})
 	m.Metrics.MustRegister(durations)
-	return &store{inner: inner, log: log, durations: durations, meter: m}
+	return &store{inner: inner, log: log, meter: m, durations: newTable(func(k ending) prometheus.Observer {
+		return durations.WithLabelValues(k.operation, k.result)
+	})}
 }
 
 type store struct {
 	inner     game.Store
 	log       *slog.Logger
-	durations *prometheus.HistogramVec
 	meter     Meter
+	durations *table[ending, prometheus.Observer]
 }
+
+// ending is how an operation ended.
+type ending struct{ operation, result string } // labels
 
 // operation is one that is under way.
 type operation struct {
@@ -50,14 +55,16 @@ func (o operation) end(ctx context.Context, err *error) {
 	s := o.store
 	took := s.meter.Now().Sub(o.begin)
 	result := resultLabel(*err)
-	s.meter.Traces.measure(ctx, s.durations.WithLabelValues(o.name, result), took)
+	s.meter.Traces.measure(ctx, s.durations.get(ending{o.name, result}), took)
 	level := slog.LevelDebug
 	if took >= slowOperation {
 		level = slog.LevelWarn
 	}
-	s.log.LogAttrs(ctx, level, "store operation",
-		slog.String("operation", o.name), slog.String("collection", o.collection),
-		slog.String("result", result), slog.Float64("duration_ms", float64(took.Microseconds())/1000))
+	if s.log.Enabled(ctx, level) {
+		s.log.LogAttrs(ctx, level, "store operation",
+			slog.String("operation", o.name), slog.String("collection", o.collection),
+			slog.String("result", result), slog.Float64("duration_ms", float64(took.Microseconds())/1000))
+	}
 	endOperation(o.span, result)
 }
 

@@ -58,15 +58,17 @@ func (t *Traces) request(r *http.Request) (*http.Request, trace.Span) {
 		scheme = "https"
 	}
 	ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-	ctx, span := t.tracer.Start(ctx, spanMethod(r.Method), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
-		semconv.HTTPRequestMethodKey.String(requestMethod(r.Method)), semconv.URLScheme(scheme),
-		requestIDKey.String(game.RequestIDFrom(ctx))))
+	ctx, span := t.tracer.Start(ctx, spanMethod(r.Method), trace.WithSpanKind(trace.SpanKindServer))
+	if span.IsRecording() {
+		span.SetAttributes(semconv.HTTPRequestMethodKey.String(requestMethod(r.Method)), semconv.URLScheme(scheme),
+			requestIDKey.String(game.RequestIDFrom(ctx)))
+	}
 	return r.WithContext(ctx), span
 }
 
-// endRequest ends the span of a request; nil for one that has none. The code is that of the problem it was answered, if it was one.
+// endRequest ends the span of a request; nil for one that has none, and there is nothing to end of one that is not sampled. The code is that of the problem it was answered, if it was one.
 func endRequest(span trace.Span, r *http.Request, status int, code string) {
-	if span == nil {
+	if span == nil || !span.IsRecording() {
 		return
 	}
 	if route := routeLabel(r.Pattern); route != unmatchedRoute {
