@@ -3,12 +3,16 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+VERSION  ?= $(patsubst v%,%,$(shell git describe --tags --always --dirty 2>/dev/null || echo dev))
+COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 FAILURE  ?= long
 TOOL := go tool -modfile=$(CURDIR)/tools/go.mod
 MODULES := . deployment/monitoring
+# Not among tools/go.mod: they do not build with the versions of what they share with the linters.
+ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+GORELEASER := go run github.com/goreleaser/goreleaser/v2@v2.16.0
 
 .PHONY: help
 help: ## Show this help
@@ -20,7 +24,7 @@ run: ## Serve at http://127.0.0.1:8080 with the data in ./gsm.db
 
 .PHONY: build
 build: ## Build bin/gsm, a static binary
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.stamped=$(VERSION)' -o bin/gsm ./cmd/gsm
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.stamped=$(VERSION) -X main.commit=$(COMMIT)' -o bin/gsm ./cmd/gsm
 
 .PHONY: test
 test: ## Run the tests, on MongoDB too if GSM_TEST_MONGODB_URI names one
@@ -50,6 +54,14 @@ lint: ## Check format, style and module files
 	  echo "== $$module"; \
 	  (cd $$module && go vet ./... && $(TOOL) golangci-lint fmt --diff && $(TOOL) golangci-lint run && go mod tidy -diff); \
 	done
+
+.PHONY: workflow-check
+workflow-check: ## Check GitHub's workflows, that what they use is pinned, and the scripts of the image (needs shellcheck)
+	$(ACTIONLINT)
+	shellcheck deployment/docker/{image,image-run,offline-bases,secrets,compose-check} deployment/github-actions/deploy/{revision,rollback}
+	@if grep -rnE '^ *-? *uses: [^.]' .github deployment/github-actions | grep -vE '@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+$$'; then \
+	  echo "pin these to a commit, with the version in a comment" >&2; exit 1; \
+	fi
 
 .PHONY: fmt
 fmt: ## Format the code
@@ -93,6 +105,65 @@ dashboards: ## Write Grafana's dashboards anew from deployment/monitoring/grafan
 .PHONY: monitoring-check
 monitoring-check: ## Check rules and dashboards, on MongoDB too if GSM_TEST_MONGODB_URI names one (needs prometheus and npm)
 	cd deployment/monitoring && go test -count=1 -timeout 10m -v ./...
+
+# The image's settings, as IMAGE=registry.example/gsm:1 and PLATFORMS=linux/amd64,linux/arm64, are in the script.
+.PHONY: image
+image: ## Build the container image IMAGE, with Docker or buildah
+	deployment/docker/image build
+
+.PHONY: image-archive
+image-archive: ## Build the image and write it to ARCHIVE, as docker save does
+	deployment/docker/image archive $(or $(ARCHIVE),bin/gsm-image.tar)
+
+.PHONY: image-push
+image-push: ## Push the image for both platforms to IMAGE under each tag of TAGS, and print its digest
+	@deployment/docker/image push
+
+.PHONY: image-check
+image-check: ## Build the image twice and compare, weigh it, and run it as a strict container does
+	deployment/docker/image check
+
+COMPOSE := docker compose --file deployment/docker/compose.yaml
+
+.PHONY: compose-up
+compose-up: ## Run gsm, MongoDB, Prometheus and Grafana in Docker, with data that stays
+	deployment/docker/secrets
+	@test -n "$${GSM_IMAGE:-}" || IMAGE=gsm:local deployment/docker/image build
+	$(COMPOSE) up --detach --wait --wait-timeout 300
+	@echo "the API      http://127.0.0.1:$${GSM_PORT:-8080}/docs, with GSM_ADMIN_KEY of deployment/docker/.env"
+	@echo "dashboards   http://127.0.0.1:$${GRAFANA_PORT:-3000}, as admin with GRAFANA_PASSWORD of it"
+	@echo "Prometheus   http://127.0.0.1:$${PROMETHEUS_PORT:-9090}/targets"
+
+.PHONY: compose-check
+compose-check: ## Ask what compose-up has started whether it works
+	deployment/docker/compose-check
+
+.PHONY: compose-logs
+compose-logs: ## Show how they are, and what they said last
+	$(COMPOSE) ps --all
+	$(COMPOSE) logs --no-color --tail 50
+
+.PHONY: compose-down
+compose-down: ## Stop them; the data stays in Docker's volumes
+	$(COMPOSE) down
+
+.PHONY: release-notes
+release-notes: ## Print the section of VERSION in the changelog
+	@awk -v want="$(VERSION)" '/^## / {on = ($$2 == want || $$2 == "[" want "]"); next} on' CHANGELOG.md | sed '/./,$$!d' | \
+	  grep . || { echo "CHANGELOG.md has no section $(VERSION)" >&2; exit 1; }
+
+.PHONY: release-check
+release-check: ## Build the binaries of a release for every platform, and publish nothing
+	$(GORELEASER) check
+	$(GORELEASER) release --snapshot --clean
+
+.PHONY: kubernetes-validate
+kubernetes-validate: ## Compare the manifests with Kubernetes' schemas (needs kubectl, shellcheck, and kubeconform or GSM_K8S_TOOLS)
+	deployment/kubernetes/check/validate
+
+.PHONY: kubernetes-check
+kubernetes-check: ## Run the manifests on a real cluster, of kind or of GSM_K8S_TOOLS, and see that they hold (some ten minutes)
+	deployment/kubernetes/check/run $(OVERLAYS)
 
 .PHONY: module
 module: ## Rename the module: make module MODULE=host/owner/name

@@ -34,6 +34,8 @@ func mayImport() map[string][]string {
 		"internal/limits":                     {},
 		"internal/auth":                       {"internal/game", "internal/limits"},
 		"tests":                               {},
+
+		"deployment/kubernetes/check/agent": {},
 	}
 }
 
@@ -43,7 +45,7 @@ func onlyFor() map[string][]string {
 		"modernc.org/sqlite":          {"internal/store/sqlitestore"},
 		"github.com/go-jose/go-jose":  {"internal/auth"},
 		"github.com/coreos/go-oidc":   {"internal/auth"},
-		"go.mongodb.org/mongo-driver": {"internal/store/mongostore", "internal/store/mongostore/mongotest"},
+		"go.mongodb.org/mongo-driver": {"internal/store/mongostore", "internal/store/mongostore/mongotest", "deployment/kubernetes/check/agent"},
 		"charm.land/bubbletea":        {"internal/top"},
 		module + "internal/config":    {"cmd/gsm", "internal/gsmtest"},
 	}

@@ -39,6 +39,7 @@ type cli struct {
 	DB      dbCmd      `cmd:"" name:"db" help:"Prepare, check, copy and back up databases."`
 	Keys    keysCmd    `cmd:"" help:"Make, list, revoke and rotate API keys."`
 	Top     topCmd     `cmd:"" help:"Show what a running server does, live."`
+	Health  healthCmd  `cmd:"" help:"Ask the server on this machine whether it takes requests."`
 	Config  configCmd  `cmd:"" help:"Print the effective configuration of serve as environment variables, secrets masked."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
@@ -127,12 +128,16 @@ func (c *configCmd) Run(s streams) error {
 
 // Run prints the version.
 func (c *versionCmd) Run(s streams) error {
-	_, err := fmt.Fprintln(s.out, "gsm", version())
+	text := "gsm " + version()
+	if commit != "" {
+		text += " (" + commit + ")"
+	}
+	_, err := fmt.Fprintln(s.out, text)
 	return err
 }
 
-// stamped is the version that the linker was told: -X main.stamped=1.2.3.
-var stamped string
+// The version and the commit that the linker was told: -X main.stamped=1.2.3 -X main.commit=0123abc.
+var stamped, commit string
 
 // version returns the stamped version, or what the build knows of itself.
 func version() string {

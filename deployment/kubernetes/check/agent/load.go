@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"sort"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// caller calls the API as another program would that retries nothing.
+type caller struct {
+	api, key string
+	http     *http.Client
+}
+
+func newCaller() (*caller, error) {
+	c := &caller{api: os.Getenv("API") + "/api/v1", key: os.Getenv("GSM_ADMIN_KEY"), http: &http.Client{
+		Timeout:   10 * time.Second,
+		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
+	}}
+	if c.key == "" {
+		return nil, errors.New("GSM_ADMIN_KEY is not set")
+	}
+	return c, nil
+}
+
+// call returns the answer if it has the status that is wanted.
+func (c *caller) call(ctx context.Context, method, path string, body any, want int) ([]byte, error) {
+	var content bytes.Buffer
+	if body != nil {
+		if err := json.NewEncoder(&content).Encode(body); err != nil {
+			return nil, err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.api+path, &content)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.key)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := io.ReadAll(resp.Body)
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != want {
+		return nil, fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, answer)
+	}
+	return answer, nil
+}
+
+// player registers a player of that name, reads the one of that id, or makes sure that there is none. It prints the answer. Reads wait
+// for a database that is on its way back.
+func player(ctx context.Context, args []string) error {
+	if len(args) != 2 {
+		return errors.New("usage: agent player create NAME | read ID | absent ID")
+	}
+	c, err := newCaller()
+	if err != nil {
+		return err
+	}
+	var answer []byte
+	switch args[0] {
+	case "create":
+		answer, err = c.call(ctx, http.MethodPost, "/players", map[string]string{"username": args[1]}, http.StatusCreated)
+	case "read":
+		answer, err = c.read(ctx, args[1], http.StatusOK)
+	case "absent":
+		answer, err = c.read(ctx, args[1], http.StatusNotFound)
+	default:
+		err = fmt.Errorf("there is no %s", args[0])
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s\n", answer)
+	return nil
+}
+
+func (c *caller) read(ctx context.Context, id string, want int) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		answer, err := c.call(ctx, http.MethodGet, "/players/"+id, nil, want)
+		if err == nil {
+			return answer, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// load sends RATE requests a second for SECONDS, each fifth of them a write, and fails if one of them is lost. When it has begun it
+// says so.
+func load(ctx context.Context) error {
+	rate, err := strconv.Atoi(os.Getenv("RATE"))
+	if err != nil {
+		return fmt.Errorf("RATE: %w", err)
+	}
+	seconds, err := strconv.Atoi(os.Getenv("SECONDS"))
+	if err != nil {
+		return fmt.Errorf("SECONDS: %w", err)
+	}
+	c, err := newCaller()
+	if err != nil {
+		return err
+	}
+	run := strconv.FormatInt(time.Now().UnixNano(), 36)
+	answer, err := c.call(ctx, http.MethodPost, "/players", map[string]string{"username": "load-" + run}, http.StatusCreated)
+	if err != nil {
+		return err
+	}
+	var reader struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(answer, &reader); err != nil {
+		return err
+	}
+
+	results := &results{failures: map[string]int{}}
+	var requests sync.WaitGroup
+	fmt.Println("begun")
+	begin := time.Now()
+	for i := range rate * seconds {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		// By the clock, so that the rate stays when a machine is too busy to be on time.
+		case <-time.After(time.Until(begin.Add(time.Duration(i) * time.Second / time.Duration(rate)))):
+		}
+		requests.Go(func() {
+			start := time.Now()
+			var err error
+			if i%5 == 0 {
+				_, err = c.call(ctx, http.MethodPost, "/players", map[string]string{"username": fmt.Sprintf("load-%s-%d", run, i)}, http.StatusCreated)
+			} else {
+				_, err = c.call(ctx, http.MethodGet, "/players/"+reader.ID, nil, http.StatusOK)
+			}
+			results.add(time.Since(start), err)
+		})
+	}
+	requests.Wait()
+	return results.report(time.Since(begin))
+}
+
+type results struct {
+	mu        sync.Mutex
+	durations []time.Duration
+	failures  map[string]int
+}
+
+func (r *results) add(d time.Duration, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.durations = append(r.durations, d)
+	if err != nil {
+		r.failures[err.Error()]++
+	}
+}
+
+func (r *results) report(took time.Duration) error {
+	sort.Slice(r.durations, func(i, j int) bool { return r.durations[i] < r.durations[j] })
+	n := len(r.durations)
+	lost := 0
+	for failure, count := range r.failures {
+		fmt.Printf("%d x %s\n", count, failure)
+		lost += count
+	}
+	fmt.Printf("%d requests in %s (%.0f/s), %d lost, p50 %s, p99 %s, max %s\n", n, took.Round(time.Second), float64(n)/took.Seconds(), lost,
+		r.durations[n/2].Round(100*time.Microsecond), r.durations[n*99/100].Round(100*time.Microsecond), r.durations[n-1].Round(time.Millisecond))
+	if lost > 0 {
+		return fmt.Errorf("%d requests were lost", lost)
+	}
+	return nil
+}

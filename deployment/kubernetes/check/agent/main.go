@@ -1,0 +1,44 @@
+// Command agent is what the check of the manifests runs inside the cluster: a caller of the API, a probe of network policies,
+// and the named stand-ins for Grafana, mongosh and mongodb_exporter. It has no part in what is shipped.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("usage: agent probe|player|load|targets|grafana|mongosh|exporter [ARGUMENT]…")
+	}
+	switch command, rest := args[0], args[1:]; command {
+	case "probe":
+		return probe(ctx, rest)
+	case "player":
+		return player(ctx, rest)
+	case "load":
+		return load(ctx)
+	case "targets":
+		return targets(ctx, rest)
+	case "grafana":
+		return grafana(ctx)
+	case "mongosh":
+		return mongosh(ctx, rest)
+	case "exporter":
+		return exporter(ctx)
+	default:
+		return fmt.Errorf("there is no %s", command)
+	}
+}

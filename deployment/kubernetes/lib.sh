@@ -1,0 +1,33 @@
+# shellcheck shell=bash disable=SC2034
+# Shared by up and down; sourced, not run.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+context=
+namespaces=(data-namespace gaming-namespace monitoring-namespace)
+
+say() { printf '%s\n' "$*"; }
+die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+# usage prints the comment at the top of the script.
+usage() { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; }
+
+k() { kubectl --context "$context" --request-timeout=30s "$@"; }
+
+# choose_context makes sure that the cluster is the one that is meant: one on this machine, or the one that --context names.
+choose_context() {
+  command -v kubectl >/dev/null || die "kubectl is missing. Docker Desktop brings it; else see https://kubernetes.io/docs/tasks/tools/"
+  if [ -z "$context" ]; then
+    context=$(kubectl config current-context 2>/dev/null) ||
+      die "kubectl knows no cluster. In Docker Desktop enable Kubernetes (docs/docker-desktop.md); else name one with --context"
+    case $context in
+      docker-desktop | kind-* | minikube | colima | rancher-desktop | orbstack) ;;
+      *) die "the current cluster of kubectl is $context, which may not be on this machine. If it is meant, say --context $context; else one of: $(kubectl config get-contexts -o name | paste -sd' ' -)" ;;
+    esac
+  else
+    kubectl config get-contexts "$context" >/dev/null 2>&1 ||
+      die "kubectl has no context $context, but: $(kubectl config get-contexts -o name | paste -sd' ' -)"
+  fi
+  kubectl --context "$context" --request-timeout=10s get nodes >/dev/null 2>&1 ||
+    die "the cluster $context does not answer. Is it started? kubectl --context $context get nodes"
+}
