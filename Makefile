@@ -72,14 +72,18 @@ vuln: ## Look for known vulnerabilities (needs the network)
 	$(TOOL) govulncheck ./...
 
 .PHONY: bench
-bench: ## Measure the embedded store, what telemetry costs, and gsm on the MongoDB of GSM_TEST_MONGODB_URI beside a bare handler
+bench: ## Measure the embedded store, what telemetry and authentication cost, and gsm on the MongoDB of GSM_TEST_MONGODB_URI beside a bare handler
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/store/sqlitestore
-	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^BenchmarkTelemetry$$' -benchtime 1x ./tests
+	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^Benchmark(Telemetry|Authentication)$$' -benchtime 1x ./tests
 	@if [ -n "$${GSM_TEST_MONGODB_URI:-}" ]; then \
 	  GSM_TEST_ENGINE=mongodb go test -run '^$$' -bench '^BenchmarkMongoDB$$' -benchtime 1x ./tests; \
 	else \
 	  echo "gsm on MongoDB is not measured: set GSM_TEST_MONGODB_URI to the URL of a server"; \
 	fi
+
+.PHONY: bench-overload
+bench-overload: ## Measure what is answered under ten times of what can be
+	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^BenchmarkOverload$$' -benchtime 1x ./tests
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME

@@ -49,7 +49,9 @@ var (
 	ErrStoreUnavailable = game.ErrStoreUnavailable
 
 	// These are about the request and not about what it asks for. A Client causes none of them on a server of its own
-	// version, except ErrPayloadTooLarge by what it is given and ErrNotFound by a wrong base URL.
+	// version, except ErrPayloadTooLarge by what it is given, ErrNotFound by a wrong base URL, ErrTooManyFailures by
+	// wrong credentials, and ErrRateLimited and ErrOverloaded by what is asked for at once, after tries that waited as long as
+	// they were told.
 	ErrNotFound             = &game.Error{Code: "not_found", Message: "The server has nothing at this path."}
 	ErrMalformedURL         = &game.Error{Code: "malformed_url", Message: "The path or the query is not good UTF-8."}
 	ErrCrossOrigin          = &game.Error{Code: "cross_origin", Message: "The server answers to its own machine only: use localhost or a loopback address."}
@@ -57,6 +59,11 @@ var (
 	ErrPayloadTooLarge      = &game.Error{Code: "payload_too_large", Message: "The request's body is too large."}
 	ErrMalformedJSON        = &game.Error{Code: "malformed_json", Message: "The request's body is not good JSON."}
 	ErrUnsupportedMediaType = &game.Error{Code: "unsupported_media_type", Message: "The request's body has a type that is not taken here."}
+	ErrURITooLong           = &game.Error{Code: "uri_too_long", Message: "The request's path or query is too long."}
+	ErrTooManyHeaders       = &game.Error{Code: "too_many_headers", Message: "The request has too many header lines."}
+	ErrRateLimited          = &game.Error{Code: "rate_limited", Message: "The caller asks more often than it may."}
+	ErrTooManyFailures      = &game.Error{Code: "too_many_failures", Message: "Too many credentials from this address, or for this key, were wrong."}
+	ErrOverloaded           = &game.Error{Code: "overloaded", Message: "The server has too much to do. It has done nothing of the request."}
 	ErrRequestTimeout       = &game.Error{Code: "request_timeout", Message: "The request did not arrive in time."}
 )
 

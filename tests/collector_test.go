@@ -33,6 +33,7 @@ type span struct {
 // collector keeps the spans that are sent to it.
 type collector struct {
 	collectorpb.UnimplementedTraceServiceServer
+	t     testing.TB
 	mu    sync.Mutex
 	spans []span
 }
@@ -40,7 +41,7 @@ type collector struct {
 // collect runs a collector that speaks OTLP over HTTP and returns its URL.
 func collect(t testing.TB) (c *collector, url string) {
 	t.Helper()
-	c = new(collector)
+	c = &collector{t: t}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		var request collectorpb.ExportTraceServiceRequest
@@ -57,7 +58,7 @@ func collect(t testing.TB) (c *collector, url string) {
 // collectByGRPC is collect over gRPC.
 func collectByGRPC(t testing.TB) (c *collector, url string) {
 	t.Helper()
-	c = new(collector)
+	c = &collector{t: t}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +72,7 @@ func collectByGRPC(t testing.TB) (c *collector, url string) {
 
 // Export takes spans.
 func (c *collector) Export(_ context.Context, r *collectorpb.ExportTraceServiceRequest) (*collectorpb.ExportTraceServiceResponse, error) {
+	untold(c.t, "a trace", r.String())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, resource := range r.GetResourceSpans() {

@@ -244,6 +244,7 @@ func TestContract(t *testing.T) {
 		{"DELETE " + player, here, "", nil, 404},
 
 		{"GET /api/v1/metrics/system", nil, "", nil, 200},
+		{"GET /api/v1/limits", nil, "", nil, 200},
 	}
 	tried := map[string]bool{}
 	for _, step := range steps {

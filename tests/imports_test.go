@@ -19,7 +19,7 @@ func mayImport() map[string][]string {
 		"cmd/gsm":                    {"*"},
 		"internal/gsmtest":           {"*"},
 		"internal/store":             {"internal/game", "internal/store/sqlitestore", "internal/store/mongostore"},
-		"internal/api":               {"internal/game"},
+		"internal/api":               {"internal/game", "internal/limits"},
 		"internal/keeper":            {"internal/game"},
 		"internal/observe":           {"internal/game"},
 		"internal/top":               {"internal/game"},
@@ -31,7 +31,8 @@ func mayImport() map[string][]string {
 		"client":                              {"internal/game"},
 		"internal/game":                       {},
 		"internal/config":                     {"internal/game"},
-		"internal/auth":                       {"internal/game"},
+		"internal/limits":                     {},
+		"internal/auth":                       {"internal/game", "internal/limits"},
 		"tests":                               {},
 
 		"deployment/kubernetes/check/agent": {},

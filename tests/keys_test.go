@@ -2,6 +2,7 @@ package tests_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -229,4 +230,29 @@ func TestKeysAreKept(t *testing.T) {
 	if all := listed(t, "sqlite:"+file, "default"); all[id].Name != "ops" {
 		t.Errorf("the backup has %v", all)
 	}
+}
+
+// After a leak one command ends all that the signing keys signed, while the server runs.
+func TestRetireSigning(t *testing.T) {
+	t.Parallel()
+	s := start(t, authenticated)
+	r := newRealm(t, s, "")
+	r.renew(t)
+	published := s.do(t, "GET /.well-known/jwks.json", "").is(http.StatusOK).body
+	r.as(t, "self", "GET /api/v1/players?limit=1", "").is(http.StatusOK)
+	if out := keysCommand(t, 0, s.database, []string{"retire-signing"}); out != "signing keys retired: 1\n" {
+		t.Errorf("says %q", out)
+	}
+	eventually(t, "the token is refused", func() bool {
+		return r.as(t, "self", "GET /api/v1/players?limit=1", "").status == http.StatusUnauthorized
+	})
+	eventually(t, "another key signs", func() bool {
+		return r.as(t, "server", "POST /api/v1/players/"+r.players["self"]+"/tokens", "").status == http.StatusCreated
+	})
+	r.renew(t)
+	r.as(t, "self", "GET /api/v1/players?limit=1", "").is(http.StatusOK)
+	if now := s.do(t, "GET /.well-known/jwks.json", "").is(http.StatusOK).body; now == published {
+		t.Errorf("the same keys are published: %s", now)
+	}
+	keysCommand(t, exitDatabase, "sqlite:"+filepath.Join(t.TempDir(), "none.db"), []string{"retire-signing"})
 }

@@ -34,6 +34,7 @@ func runToEnd(t testing.TB, env []string, args ...string) (code int, stdout, std
 	var out, err bytes.Buffer
 	cmd := command(t, args...)
 	cmd.Env = append(cmd.Env, env...)
+	secrets.keepSettings(env)
 	cmd.Stdout, cmd.Stderr = &out, &err
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -43,6 +44,8 @@ func runToEnd(t testing.TB, env []string, args ...string) (code int, stdout, std
 	if err := cmd.Wait(); err != nil && !errors.As(err, new(*exec.ExitError)) {
 		t.Fatal(err)
 	}
+	secrets.keepAll(out.String()) // which is where a new key is shown
+	untold(t, "standard error of gsm "+strings.Join(args, " "), err.String())
 	return cmd.ProcessState.ExitCode(), out.String(), err.String()
 }
 
@@ -69,7 +72,7 @@ func refuses(t *testing.T, code int, args []string, says ...string) {
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
-	refuses(t, exitUsage, []string{"--colour=red"}, "--colour", "gsm --help")
+	refuses(t, exitUsage, []string{"--colour=red"}, "--colour", "see gsm serve --help")
 	refuses(t, exitUsage, []string{"--log-level=loud"}, "--log-level", "debug")
 	refuses(t, exitUsage, []string{"--http-addr=0.0.0.0:0", "--auth=off"}, "--http-addr", "GSM_HTTP_ADDR", "loopback", "127.0.0.1")
 	refuses(t, exitUsage, []string{"--http-addr=:0", "--auth=off"}, "--http-addr", "loopback")

@@ -93,6 +93,7 @@ func launch(t testing.TB, o setup) *server {
 	s := &server{database: o.database, stdout: newJournal(), stderr: newJournal(), exited: make(chan struct{})}
 	s.cmd = command(t, args...)
 	s.cmd.Env = append(s.cmd.Env, o.env...)
+	secrets.keepSettings(o.env)
 	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -102,6 +103,7 @@ func launch(t testing.TB, o setup) *server {
 		close(s.exited)
 	}()
 	t.Cleanup(func() {
+		s.tellsNoSecret(t)
 		s.kill()
 		s.inspect(t, o.errors)
 	})
@@ -162,7 +164,11 @@ func newHTTP(t testing.TB) *http.Client {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 100}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error {
+	var way http.RoundTripper = transport
+	if _, measured := t.(*testing.B); !measured {
+		way = recorded{transport, t}
+	}
+	return &http.Client{Transport: way, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
 }

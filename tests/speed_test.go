@@ -144,6 +144,7 @@ type side struct {
 	url, metrics string
 	commands     *regexp.Regexp
 	http         *http.Client
+	credential   string // that requests send, none if it is empty
 	process      procfs.Proc
 }
 
@@ -273,6 +274,9 @@ func (s *side) send(ctx context.Context, status int, target, body string) error 
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if s.credential != "" {
+		req.Header.Set("Authorization", "Bearer "+s.credential)
 	}
 	res, err := s.http.Do(req)
 	if err != nil {

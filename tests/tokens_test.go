@@ -28,7 +28,9 @@ func TestMintToken(t *testing.T) {
 			t.Errorf("%s: got %d %s", body, a.status, a.body)
 		}
 	}
-	s.do(t, path, "").problem(http.StatusBadRequest, "malformed_json")
+	s.do(t, path, "").is(http.StatusCreated)
+	s.do(t, path, "null").problem(http.StatusUnprocessableEntity, "validation_error")
+	s.do(t, path, "{").problem(http.StatusBadRequest, "malformed_json")
 	s.do(t, "POST /api/v1/players/"+nobody+"/tokens", "{}").problem(http.StatusNotFound, "player_not_found")
 
 	if _, err := s.api.Players.Patch(t.Context(), p.ID, client.Patch{"status": "suspended"}); err != nil {
@@ -71,5 +73,29 @@ func TestJWKSAndTickets(t *testing.T) {
 	}
 	if strings.Contains(s.do(t, "GET /api/v1/sessions/"+string(v.ID), "").body, "ticket") {
 		t.Error("a session that is read has a ticket in it")
+	}
+}
+
+// A server that acts as a player by the SDK may do what that player may, with whatever token it has at the time.
+func TestSDKActsAsPlayer(t *testing.T) {
+	t.Parallel()
+	s := start(t, authenticated)
+	r := newRealm(t, s, "")
+	r.renew(t)
+	token := r.keys["read"]
+	c := s.connect(t, client.WithTokens(func() string { return token }), client.WithActAs(client.PlayerID(r.players["self"])))
+	change := func(player string) error {
+		_, err := c.Players.Patch(t.Context(), client.PlayerID(player), client.Patch{"display_name": "Zed"})
+		return err
+	}
+	if err := change(r.players["self"]); !errors.Is(err, client.ErrForbidden) {
+		t.Errorf("a key of scope read acts as a player: %v", err)
+	}
+	token = r.keys["server"]
+	if err := change(r.players["self"]); err != nil {
+		t.Error(err)
+	}
+	if err := change(r.players["other"]); !errors.Is(err, client.ErrForbidden) {
+		t.Errorf("as one player another is changed: %v", err)
 	}
 }

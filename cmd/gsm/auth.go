@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"game-session-manager/internal/api"
 	"game-session-manager/internal/auth"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/keeper"
+	"game-session-manager/internal/limits"
 	"game-session-manager/internal/observe"
 )
 
@@ -69,9 +71,11 @@ func newAccess(ctx context.Context, c *serveCmd, deps game.Deps, players *game.P
 	if err != nil {
 		return access{}, err
 	}
-	guard := &auth.Guard{Keys: auth.NewKeys(deps.Store, rules, static, deps.Now), Tokens: tokens}
-	a.authenticate = func(ctx context.Context, h http.Header) (game.Caller, error) {
-		caller, err := guard.Caller(ctx, h)
+	guard := &auth.Guard{
+		Keys: auth.NewKeys(deps.Store, rules, static, deps.Now), Tokens: tokens, Failures: limits.NewFailures(c.FailedCredentials, deps.Now),
+	}
+	a.authenticate = func(ctx context.Context, from netip.Addr, h http.Header) (game.Caller, error) {
+		caller, err := guard.Caller(ctx, from, h)
 		if err != nil {
 			return game.Caller{}, err
 		}

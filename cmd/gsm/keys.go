@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"game-session-manager/internal/auth"
 	"game-session-manager/internal/config"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store"
@@ -21,6 +22,8 @@ type keysCmd struct {
 	List   keysListCmd   `cmd:"" help:"List the API keys of a project, without what opens them."`
 	Revoke keysRevokeCmd `cmd:"" help:"End an API key now."`
 	Rotate keysRotateCmd `cmd:"" help:"Make an API key in the place of another, which ends after an overlap."`
+
+	RetireSigning retireSigningCmd `cmd:"" help:"End all keys that sign players' tokens and join tickets, and with them all that they signed."`
 }
 
 // keysIn is where a command finds keys: on the database itself, beside the servers that use it.
@@ -39,21 +42,27 @@ func (k *keysIn) Validate() error {
 }
 
 // do opens the database beside the servers and does the work as an admin of the project.
-func (k *keysIn) do(s streams, o store.Options, work func(context.Context, *game.Keys) error) (err error) {
+func (k *keysIn) do(s streams, o store.Options, work func(context.Context, *game.Keys) error) error {
+	return onKeys(s, k.Database, o, func(ctx context.Context, engine game.Store) error {
+		ctx = game.WithCaller(ctx, game.Caller{Project: game.ProjectID(k.Project), Scope: game.ScopeAdmin, Name: "gsm keys"})
+		return work(ctx, game.NewKeys(game.Deps{Store: engine, Now: time.Now, NewID: newID, MaxRequest: longestRequest}))
+	})
+}
+
+// onKeys opens the database and does the work within the time of a request.
+func onKeys(s streams, d config.Database, o store.Options, work func(context.Context, game.Store) error) (err error) {
 	ctx, stop := untilSignal()
 	defer stop()
-	wait := waiting(s, k.DatabaseWait)
+	wait := waiting(s, d.DatabaseWait)
 	o.Wait, o.OnWait = wait.Wait, wait.OnWait
-	engine, err := store.Open(ctx, k.DatabaseURL, o)
+	engine, err := store.Open(ctx, d.DatabaseURL, o)
 	if err != nil {
 		return unopened("--database-url (GSM_DATABASE_URL)", err)
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	ctx, cancel := context.WithTimeout(ctx, longestRequest)
 	defer cancel()
-	ctx = game.WithCaller(ctx, game.Caller{Project: game.ProjectID(k.Project), Scope: game.ScopeAdmin, Name: "gsm keys"})
-	keys := game.NewKeys(game.Deps{Store: engine, Now: time.Now, NewID: newID, MaxRequest: longestRequest})
-	return refused(work(ctx, keys))
+	return refused(work(ctx, engine))
 }
 
 // beside has no server disturbed.
@@ -292,5 +301,28 @@ func (c *keysRotateCmd) Run(s streams) error {
 		}
 		_, _ = fmt.Fprintf(s.err, "gsm: key %s goes on for %s at most.\n", c.ID, c.Overlap)
 		return nil
+	})
+}
+
+type retireSigningCmd struct{ config.Database }
+
+// Help is the end of the command's manual.
+func (c *retireSigningCmd) Help() string {
+	return `For when GSM_SECRET_KEY and a copy of the database may be in wrong hands. First give every server another GSM_SECRET_KEY, and
+restart it: a server that runs makes the next key by the one that it has. Within ten seconds each server refuses what the old keys
+signed. Players need new tokens; game servers that verify tickets by themselves must read /.well-known/jwks.json again.
+
+Examples:
+  gsm keys retire-signing`
+}
+
+// Run retires the keys.
+func (c *retireSigningCmd) Run(s streams) error {
+	return onKeys(s, c.Database, beside(), func(ctx context.Context, engine game.Store) error {
+		n, err := auth.Retire(ctx, engine)
+		if err != nil {
+			return fmt.Errorf("%d signing keys are retired, and others may not be, do it again: %w", n, err)
+		}
+		return s.say("signing keys retired: %d", n)
 	})
 }

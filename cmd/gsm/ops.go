@@ -10,18 +10,19 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"game-session-manager/internal/api"
 	"game-session-manager/internal/game"
 )
 
-// opsHandler serves what operators look at, metrics, failures and profiles, and the switch of the log's level.
-func opsHandler(reg *prometheus.Registry, failures http.Handler, level levelSwitch) http.Handler {
+// opsHandler serves what operators look at, metrics, failures and profiles, and the switch of the log's level. Unless it is
+// public it answers its own machine only.
+func opsHandler(watch *watcher, public bool) http.Handler {
+	level := levelSwitch{watch.level, watch.logs.System}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg, EnableOpenMetrics: true}))
-	mux.Handle("GET /debug/errors", failures)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(watch.registry, promhttp.HandlerOpts{Registry: watch.registry, EnableOpenMetrics: true}))
+	mux.Handle("GET /debug/errors", watch.failures)
 	mux.HandleFunc("GET /debug/log-level", level.tell)
 	mux.HandleFunc("PUT /debug/log-level", level.change)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -29,6 +30,9 @@ func opsHandler(reg *prometheus.Registry, failures http.Handler, level levelSwit
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	if public {
+		return mux
+	}
 	return api.LocalOnly(mux, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "This listener answers to its own machine only.", http.StatusForbidden)
 	}))

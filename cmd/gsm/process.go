@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
@@ -23,11 +24,9 @@ import (
 
 // Limits of connections.
 const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 30 * time.Second
-	writeTimeout      = 2 * time.Minute // a profile of the ops listener takes as long as it is asked to
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 16 << 10
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 16 << 10
+	profileTimeout = 2 * time.Minute // a profile of the ops listener takes as long as it is asked to
 )
 
 // process is what runs: the servers and the background work.
@@ -43,18 +42,39 @@ type server struct {
 	name     string
 	listener net.Listener
 	http     *http.Server
+	tls      *tls.Config // nil for none. Not that of http, which net/http sets where there is none
 }
 
-func newServer(name string, l net.Listener, h http.Handler, said serverLog) server {
-	return server{name, l, &http.Server{
+// timeouts are how long callers may take to send a header, and from there to take the answer. Bodies have a deadline of their
+// own: see [api.Limits].
+type timeouts struct{ read, write time.Duration }
+
+// newServer returns a server that cuts off callers who take longer.
+func newServer(l net.Listener, h http.Handler, said serverLog, t timeouts) server {
+	return server{name: said.listener, listener: l, http: &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
+		ReadHeaderTimeout: t.read,
+		ReadTimeout:       2 * t.read, // the header and the body
+		WriteTimeout:      t.write,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(said, "", 0),
 	}}
+}
+
+func (s *server) serve() error {
+	if s.tls != nil {
+		s.http.TLSConfig = s.tls
+		return s.http.ServeTLS(s.listener, "", "")
+	}
+	return s.http.Serve(s.listener)
+}
+
+func (s *server) scheme() string {
+	if s.tls != nil {
+		return "https"
+	}
+	return "http"
 }
 
 // serverLog takes what [http.Server] says: of callers' mistakes at debug level, and failures of its own.
@@ -92,14 +112,14 @@ func (p *process) run(ctx context.Context) error {
 	g.Go(func() error { return p.background.Run(background) })
 	for _, s := range []server{p.rest, p.ops} {
 		g.Go(func() error {
-			if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := s.serve(); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serving %s: %w", s.name, err)
 			}
 			return nil
 		})
-		p.log.Info("listening", "listener", s.name, "address", s.listener.Addr().String())
+		p.log.Info("listening", "listener", s.name, "address", s.listener.Addr().String(), "scheme", s.scheme())
 	}
-	p.log.Info("started", "version", version(), "docs", "http://"+p.rest.listener.Addr().String()+"/docs")
+	p.log.Info("started", "version", version(), "docs", p.rest.scheme()+"://"+p.rest.listener.Addr().String()+"/docs")
 	<-ctx.Done()
 
 	p.log.Info("stopping")

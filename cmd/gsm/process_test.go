@@ -23,7 +23,7 @@ func TestServerLog(t *testing.T) {
 	said := serverLog{"ops", logs.System, observe.NewErrors(logs.Error, registry, time.Now, newID)}
 
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("no map") }))
-	server.Config = newServer("ops", server.Listener, server.Config.Handler, said).http
+	server.Config = newServer(server.Listener, server.Config.Handler, said, timeouts{time.Second, time.Second}).http
 	server.Start()
 	if res, err := server.Client().Get(server.URL); err == nil {
 		t.Errorf("answered %d", res.StatusCode)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -14,11 +13,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/term"
 
 	"game-session-manager/internal/api"
+	"game-session-manager/internal/config"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/keeper"
+	"game-session-manager/internal/limits"
 	"game-session-manager/internal/observe"
 	"game-session-manager/internal/store"
 )
@@ -31,19 +31,15 @@ func (c *serveCmd) Run(s streams) error {
 	context.AfterFunc(ctx, cancel) // a second signal ends the process at once
 	collectLessOften()
 
-	service := observe.Service{Version: version(), Replica: replicaName(c.Replica), Engine: store.Engine(c.DatabaseURL)}
-	registry := observe.NewRegistry(service)
-	level := levelVar(c.LogLevel)
-	logs := observe.NewLogs(s.out, observe.LogOptions{Format: logFormat(c.LogFormat, s.out), Level: level, Metrics: registry, Now: time.Now, Delay: logDelay})
-	defer func() { _ = logs.Close() }() // nowhere left to tell
-	failures := observe.NewErrors(logs.Error, registry, time.Now, newID)
-	traces, err := observe.OpenTraces(ctx, service, logs.System, registry)
+	watch, err := c.watch(ctx, s.out)
 	if err != nil {
 		return err
 	}
-	defer closeTraces(traces, logs.System)
-	watch := watcher{on: c.Telemetry == "on", logs: logs, meter: observe.Meter{Metrics: registry, Traces: traces, Now: time.Now}}
-
+	defer watch.close()
+	certificate, err := newTLS(c.TLSCert, c.TLSKey, time.Now, watch.logs.System)
+	if err != nil {
+		return err
+	}
 	// The addresses come first: one that is taken is told before the database is touched.
 	apiListener, opsListener, err := c.listen(ctx)
 	if err != nil {
@@ -52,34 +48,29 @@ func (c *serveCmd) Run(s streams) error {
 	defer closeQuietly(apiListener)
 	defer closeQuietly(opsListener)
 
-	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{
-		OnCommit: observe.Commits(registry), OnCommand: watch.commands(),
-		Wait: c.DatabaseWait, OnWait: func(cause error) { logs.Database.Warn("waiting for the database", observe.Cause(cause)) },
-	})
+	engine, err := c.open(ctx, watch)
 	if err != nil {
-		return &databaseError{fmt.Errorf("--database-url (GSM_DATABASE_URL): %w", err)}
+		return err
 	}
-	defer closeStore(engine, logs)
-	introduce(ctx, engine, logs.Database)
+	defer closeStore(engine, watch.logs)
 	docs := watch.store(engine)
-	registry.MustRegister(observe.Engine(engine), observe.Population(docs, logs.Database, time.Now))
 
 	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: c.RequestTimeout}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
-	access, err := newAccess(ctx, c, deps, players, logs.System)
+	access, err := newAccess(ctx, c, deps, players, watch.logs.System)
 	if err != nil {
 		return err
 	}
-	sampler := observe.NewSampler(docs, registry, service.Replica, c.MetricsRetention, time.Now)
-	defer takeLastSample(sampler, failures)
-	work := append(append(tasks(c, docs, players, sampler), access.tasks...), tellSuppressed(logs))
-	background := keeper.New(observe.Background(logs.System, watch.meter, failures.Report, names(work)...), time.Now, newID, traced(traces, work)...)
+	sampler := observe.NewSampler(docs, watch.registry, watch.service.Replica, c.MetricsRetention, time.Now)
+	defer takeLastSample(sampler, watch.failures)
+	background := watch.keeper(append(tasks(c, docs, players, sampler), access.tasks...))
 
 	rest := api.New(api.Deps{
 		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps),
 		Authenticate: access.authenticate, Tokens: access.tokens, Version: version(), RequestTimeout: c.RequestTimeout,
-		Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report, Observe: watch.http(),
+		Limits: c.limits(watch), Origins: c.Origins(),
+		Now: time.Now, NewID: newID, Log: watch.logs.System, Failed: watch.failures.Report, Observe: watch.http(),
 		Checks: []api.Check{
 			{Name: "database", Run: docs.Ping},
 			{Name: "disk", Run: diskCheck(engine)},
@@ -88,39 +79,12 @@ func (c *serveCmd) Run(s streams) error {
 	})
 
 	p := process{
-		log: logs.System, config: c.Server, api: rest, background: background,
-		rest: newServer("api", apiListener, rest, serverLog{"api", logs.System, failures}),
-		ops:  newServer("ops", opsListener, opsHandler(registry, failures, levelSwitch{level, logs.System}), serverLog{"ops", logs.System, failures}),
+		log: watch.logs.System, config: c.Server, api: rest, background: background,
+		rest: newServer(apiListener, rest, watch.server("api"), timeouts{c.ReadTimeout, c.WriteTimeout}),
+		ops:  newServer(opsListener, opsHandler(watch, c.OpsPublic), watch.server("ops"), timeouts{c.ReadTimeout, profileTimeout}),
 	}
+	p.rest.tls = certificate
 	return p.run(ctx)
-}
-
-// watcher watches what is under way, if it is on.
-type watcher struct {
-	on    bool
-	logs  *observe.Logs
-	meter observe.Meter
-}
-
-func (w watcher) commands() func(context.Context, game.Command) {
-	if !w.on {
-		return nil
-	}
-	return observe.Commands(w.logs.Database, w.meter)
-}
-
-func (w watcher) store(engine game.Store) game.Store {
-	if !w.on {
-		return engine
-	}
-	return observe.Store(engine, w.logs.Database, w.meter)
-}
-
-func (w watcher) http() func(http.Handler) http.Handler {
-	if !w.on {
-		return nil
-	}
-	return observe.HTTP(w.logs.API, w.meter)
 }
 
 // listen takes both addresses, or none.
@@ -137,8 +101,32 @@ func (c *serveCmd) listen(ctx context.Context) (api, ops net.Listener, err error
 	return api, ops, nil
 }
 
-// logDelay is how long lines about requests may wait for others. A process that is killed loses as much of them.
-const logDelay = 100 * time.Millisecond
+// open opens the database.
+func (c *serveCmd) open(ctx context.Context, watch *watcher) (game.Store, error) {
+	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{
+		OnCommit: observe.Commits(watch.registry), OnCommand: watch.commands(),
+		Wait: c.DatabaseWait, OnWait: func(cause error) { watch.logs.Database.Warn("waiting for the database", observe.Cause(cause)) },
+	})
+	if err != nil {
+		return nil, &databaseError{fmt.Errorf("--database-url (GSM_DATABASE_URL): %w", err)}
+	}
+	introduce(ctx, engine, watch.logs.Database)
+	return engine, nil
+}
+
+// limits are the bounds of callers.
+func (c *serveCmd) limits(watch *watcher) api.Limits {
+	rate := func(r config.Rate) limits.Rate {
+		return limits.Rate{PerSecond: float64(r.PerSecond), Burst: r.Burst}
+	}
+	limited, shed := observe.Limits(watch.logs.Shed, watch.registry)
+	return api.Limits{
+		Rates:    map[limits.Class]limits.Rate{limits.Server: rate(c.RateServer), limits.Player: rate(c.RatePlayer)},
+		InFlight: c.MaxInFlight, FailedCredentials: c.FailedCredentials, HeaderBytes: maxHeaderBytes,
+		ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: idleTimeout,
+		OnLimited: limited, OnShed: shed,
+	}
+}
 
 // gcPercent lets the heap grow to five times of what is in use, which is a few megabytes, before it is collected: requests leave
 // much behind and keep nothing. It took 5 to 13 % off the CPU of a request when it was measured.
@@ -182,38 +170,6 @@ func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe
 	}
 }
 
-func names(tasks []keeper.Task) (names []string) {
-	for _, t := range tasks {
-		names = append(names, t.Name)
-	}
-	return names
-}
-
-// traced gives each run of the background work a trace of its own.
-func traced(t *observe.Traces, tasks []keeper.Task) []keeper.Task {
-	for i := range tasks {
-		tasks[i].Run = t.Run(tasks[i].Name, tasks[i].Run)
-	}
-	return tasks
-}
-
-// lastSpansTimeout bounds how long a collector may hold up the end.
-const lastSpansTimeout = 5 * time.Second
-
-// closeTraces sends the last spans.
-func closeTraces(t *observe.Traces, log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.Background(), lastSpansTimeout)
-	defer cancel()
-	if err := t.Close(ctx); err != nil {
-		log.Warn("the last spans are lost", observe.Cause(err))
-	}
-}
-
-// tellSuppressed is the background work of the log.
-func tellSuppressed(logs *observe.Logs) keeper.Task {
-	return keeper.Task{Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: logs.TellSuppressed}
-}
-
 // lastSampleTimeout bounds how long the last sample may hold up the end.
 const lastSampleTimeout = 3 * time.Second
 
@@ -255,30 +211,4 @@ func closeStore(s game.Store, logs *observe.Logs) {
 		return
 	}
 	logs.System.Info("stopped")
-}
-
-// logFormat decides what auto means: text for a person at a terminal, JSON for everything else.
-func logFormat(format string, w io.Writer) string {
-	if format != "auto" {
-		return format
-	}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return observe.FormatText
-	}
-	return observe.FormatJSON
-}
-
-// levelVar is a level that begins with the name and may change.
-func levelVar(name string) *slog.LevelVar {
-	level := new(slog.LevelVar)
-	level.Set(logLevel(name))
-	return level
-}
-
-func logLevel(name string) slog.Level {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(name)); err != nil {
-		return slog.LevelInfo // kong has refused every other name
-	}
-	return level
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/limits"
 )
 
 // basePath is where the versioned API begins.
@@ -47,9 +48,12 @@ type Deps struct {
 	Version string
 	// RequestTimeout is how long a request may take.
 	RequestTimeout time.Duration
-	Now            func() time.Time
-	NewID          func() string
-	Log            *slog.Logger
+	Limits         Limits
+	// Origins are the web pages that may call, such as https://a.example. There are none without authentication.
+	Origins []string
+	Now     func() time.Time
+	NewID   func() string
+	Log     *slog.Logger
 	// Failed reports a failure that is ours and returns its id.
 	Failed func(context.Context, game.Failure) (errorID string)
 	// Observe wraps the handler inside the request's context and outside the recovery from panics; nil for nothing.
@@ -61,6 +65,8 @@ type API struct {
 	Deps
 	handler  http.Handler
 	huma     huma.API
+	callers  *limits.Callers
+	inFlight *limits.InFlight
 	started  time.Time
 	stopping atomic.Bool
 }
@@ -74,7 +80,10 @@ func New(d Deps) *API {
 	if d.Tokens == nil {
 		d.Tokens = noTokens{}
 	}
-	a := &API{Deps: d, started: d.Now()}
+	if d.Authenticate == nil { // all are one caller
+		d.Limits.Rates, d.Origins = nil, nil
+	}
+	a := &API{Deps: d, started: d.Now(), callers: limits.NewCallers(d.Limits.Rates, d.Now), inFlight: limits.NewInFlight(d.Limits.InFlight, d.RequestTimeout/2)}
 	mux := http.NewServeMux()
 	a.huma = humago.New(mux, a.config())
 	a.routes()
@@ -85,7 +94,7 @@ func New(d Deps) *API {
 	if d.Observe != nil {
 		h = d.Observe(h)
 	}
-	a.handler = a.identify(h)
+	a.handler = a.identify(secured(a.crossOrigin(a.shed(h))))
 	return a
 }
 
@@ -95,6 +104,7 @@ func (a *API) config() huma.Config {
 	c.Tags = []*huma.Tag{
 		{Name: "players", Description: "Who plays."},
 		{Name: "sessions", Description: "Lobbies, matches, rooms: what is open, who holds a seat, what state it is in."},
+		{Name: "limits", Description: "What callers must keep to."},
 		{Name: "metrics", Description: "What the service did, and how things stood."},
 		{Name: "api-keys", Description: "Who may call."},
 		{Name: "health", Description: "How the service is."},

@@ -2,16 +2,20 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/limits"
 )
 
-// Authenticate tells who sends a request, by its header. It answers named errors of package game.
-type Authenticate func(context.Context, http.Header) (game.Caller, error)
+// Authenticate tells who sends a request, by its header and the address that it comes from. It answers named errors of
+// package game, and a [*limits.RefusedError].
+type Authenticate func(ctx context.Context, from netip.Addr, h http.Header) (game.Caller, error)
 
 // securityScheme is the name of the one way to authenticate in the OpenAPI document.
 const securityScheme = "bearer"
@@ -35,32 +39,43 @@ func isOpen(path string) bool {
 func (a *API) guard(mux *http.ServeMux, next http.Handler) http.Handler {
 	if a.Authenticate == nil {
 		everyone := game.Caller{Project: game.DefaultProject, Scope: game.ScopeAdmin, Name: "anonymous"}
-		return LocalOnly(asCaller(everyone, next), http.HandlerFunc(a.misdirected))
+		all := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serveAs(everyone, next, w, r) })
+		return LocalOnly(all, http.HandlerFunc(a.misdirected))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isOpen(r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		caller, err := a.Authenticate(r.Context(), r.Header)
+		from, _ := netip.ParseAddrPort(r.RemoteAddr) // of something else than an address: all such are one
+		caller, err := a.Authenticate(r.Context(), from.Addr(), r.Header)
 		if err != nil {
 			_, r.Pattern = mux.Handler(r) // for whoever measures
-			_, path, _ := strings.Cut(r.Pattern, " ")
-			a.writeProblem(w, a.problem(r.Context(), route{method: r.Method, path: path}, err))
+			a.writeProblem(w, a.unknown(w.Header(), r, err))
 			return
 		}
-		asCaller(caller, next).ServeHTTP(w, r)
+		serveAs(caller, next, w, r)
 	})
 }
 
-// asCaller gives requests their caller. What the mux writes into its copy of the request it hands back.
-func asCaller(c game.Caller, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		noteCaller(w, c)
-		inner := r.WithContext(game.WithCaller(r.Context(), c))
-		defer func() { r.Pattern = inner.Pattern }()
-		next.ServeHTTP(w, inner)
-	})
+// unknown returns the problem of a request whose caller was not found.
+func (a *API) unknown(h http.Header, r *http.Request, err error) *Problem {
+	refused := (*limits.RefusedError)(nil)
+	if !errors.As(err, &refused) {
+		_, path, _ := strings.Cut(r.Pattern, " ")
+		return a.problem(r.Context(), route{method: r.Method, path: path}, err)
+	}
+	a.limited(h, refused.Decision)
+	return newProblem(r.Context(), http.StatusTooManyRequests, "too_many_failures", "Too many credentials from this address, or for this key, were wrong. "+
+		"Wait as long as Retry-After says.")
+}
+
+// serveAs gives a request its caller. What the mux writes into its copy of the request is handed back.
+func serveAs(c game.Caller, next http.Handler, w http.ResponseWriter, r *http.Request) {
+	noteCaller(w, c)
+	inner := r.WithContext(game.WithCaller(r.Context(), c))
+	defer func() { r.Pattern = inner.Pattern }()
+	next.ServeHTTP(w, inner)
 }
 
 // documentSecurity says in the OpenAPI document how to authenticate, and where that is not needed.

@@ -21,10 +21,7 @@ const maxDepth = 32
 
 // strictJSON reads JSON that is UTF-8 and has no name twice, and names of fields in their exact case. With [checkTree] that
 // is I-JSON (RFC 7493): what is stored is what was sent, or the caller hears of it.
-var strictJSON = huma.Format{
-	Marshal:   marshal,
-	Unmarshal: unmarshal,
-}
+var strictJSON = huma.Format{Marshal: marshal, Unmarshal: unmarshal}
 
 func unmarshal(data []byte, v any) error {
 	if err := jsonv2.Unmarshal(data, v, jsonv2.RejectUnknownMembers(true), jsonv2.WithUnmarshalers(anyNumber)); err != nil {

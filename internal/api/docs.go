@@ -31,7 +31,7 @@ const redocPage = `<!DOCTYPE html>
 
 // contentPolicy keeps the documentation pages from loading anything from another host, and lets what they try fail.
 const contentPolicy = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; " +
-	"img-src 'self' data:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'"
+	"img-src 'self' data:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; object-src 'none'"
 
 // documentation serves the OpenAPI document and two pages that show it.
 func (a *API) documentation(mux *http.ServeMux) {
@@ -77,6 +77,7 @@ func gzipped(contentType string, body []byte) http.Handler {
 func sealed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", contentPolicy)
+		w.Header().Set("Cache-Control", "no-cache") // kept, and asked for again
 		next.ServeHTTP(w, r)
 	})
 }

@@ -97,15 +97,15 @@ func (a *API) revokeKey(ctx context.Context, in *KeyPath) (*struct{}, error) {
 
 type rotateKeyIn struct {
 	KeyPath
-	Body struct {
+	Body *struct { // may be left out
 		OverlapSeconds *int `json:"overlap_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"How long the old key goes on; an hour where it is left out."`
 	}
 }
 
 func (a *API) rotateKey(ctx context.Context, in *rotateKeyIn) (*newKeyOut, error) {
 	overlap := time.Hour
-	if given := in.Body.OverlapSeconds; given != nil {
-		overlap = time.Duration(*given) * time.Second
+	if in.Body != nil && in.Body.OverlapSeconds != nil {
+		overlap = time.Duration(*in.Body.OverlapSeconds) * time.Second
 	}
 	return newKey(a.Keys.Rotate(ctx, in.KeyID, overlap))
 }

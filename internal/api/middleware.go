@@ -69,7 +69,14 @@ func (a *API) recover(next http.Handler) http.Handler {
 func (a *API) unmatched(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, pattern := mux.Handler(r)
-		if p := check(r, pattern != ""); p != nil {
+		p := oversized(r)
+		if p == nil {
+			p = a.rate(w.Header(), r)
+		}
+		if p == nil {
+			p = check(r, pattern != "")
+		}
+		if p != nil {
 			r.Pattern = pattern // for whoever measures
 			a.writeProblem(w, p)
 			return
@@ -102,7 +109,8 @@ func (b brokenOff) Read(p []byte) (int, error) {
 	return n, io.EOF
 }
 
-// unmatchedWriter replaces the plain text that the mux writes where it has no route.
+// unmatchedWriter replaces the plain text that the mux writes where it has no route, what it answers to paths that it would
+// clean, and what the pages of the documentation say of files that are not there.
 type unmatchedWriter struct {
 	http.ResponseWriter
 	api      *API
@@ -112,13 +120,15 @@ type unmatchedWriter struct {
 
 func (w *unmatchedWriter) WriteHeader(status int) {
 	ctx := w.request.Context()
+	routed := w.request.Pattern != ""
 	switch {
-	case w.request.Pattern != "":
-	case status == http.StatusNotFound:
+	case status == http.StatusTemporaryRedirect, status == http.StatusNotFound && w.Header().Get("Content-Type") != problemType:
 		w.replaced = true
-		w.api.writeProblem(w.ResponseWriter, newProblem(ctx, status, "not_found", "Nothing is at this path. /docs lists what is."))
+		w.Header().Del("Location")
+		w.Header()["Content-Security-Policy"] = noContent
+		w.api.writeProblem(w.ResponseWriter, newProblem(ctx, http.StatusNotFound, "not_found", "Nothing is at this path. /docs lists what is."))
 		return
-	case status == http.StatusMethodNotAllowed:
+	case status == http.StatusMethodNotAllowed && !routed:
 		w.replaced = true
 		w.api.writeProblem(w.ResponseWriter, newProblem(ctx, status, "method_not_allowed",
 			"This path takes other methods: "+w.Header().Get("Allow")+"."))

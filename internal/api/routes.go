@@ -67,6 +67,7 @@ func (a *API) routes() {
 	register(a, route{http.MethodPost, basePath + "/sessions/{session_id}/members", "join-session", "Take a seat", codes(201, 200), s.join, errs(session, taker, joins)}, a.joinSession)
 	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leave-session", "Leave a seat", codes(204), nil, errs(session, host, ifMatch, []*game.Error{game.ErrSessionEnded})}, a.leaveSession)
 
+	register(a, route{http.MethodGet, basePath + "/limits", "get-limits", "Read what callers must keep to", codes(200), nil, nil}, a.getLimits)
 	register(a, route{http.MethodGet, basePath + "/metrics/system", "get-system-metrics", "Read the stored metrics of the service", codes(200), nil, reads}, a.getSystemMetrics)
 
 	register(a, route{http.MethodPost, basePath + "/api-keys", "create-api-key", "Create an API key", codes(201), s.key, reads}, a.createKey)
@@ -92,11 +93,11 @@ func (a *API) operation(r route) huma.Operation {
 		OperationID: r.id, Method: r.method, Path: r.path, Summary: r.summary, DefaultStatus: r.success[0],
 		Tags: []string{tagOf(r.path)},
 		// huma counts a body of exactly the limit as too large.
-		MaxBodyBytes: maxBody + 1,
-		Responses:    make(map[string]*huma.Response),
+		MaxBodyBytes: maxBody + 1, BodyReadTimeout: a.Limits.ReadTimeout,
+		Responses: make(map[string]*huma.Response),
 	}
 	if r.body != nil {
-		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: r.body}}}
+		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Schema: r.body}}}
 		if r.method == http.MethodPatch {
 			op.RequestBody.Content["application/merge-patch+json"] = &huma.MediaType{Schema: r.body}
 		}
@@ -147,8 +148,14 @@ func (a *API) documentErrors(op *huma.Operation, r route) {
 		byStatus[http.StatusUnsupportedMediaType] = "unsupported_media_type"
 	}
 	byStatus[http.StatusForbidden] = "cross_origin"
+	byStatus[http.StatusRequestURITooLong] = "uri_too_long"
+	byStatus[http.StatusRequestHeaderFieldsTooLarge] = "too_many_headers"
+	if !exempt(r.path) {
+		byStatus[http.StatusServiceUnavailable] = "overloaded"
+	}
 	if !isOpen(r.path) {
 		byStatus[http.StatusUnauthorized] = game.ErrUnauthenticated.Code
+		byStatus[http.StatusTooManyRequests] = "rate_limited, too_many_failures"
 	}
 	for _, e := range r.errors {
 		status := statusOf(e.Kind)

@@ -23,62 +23,70 @@ func newSchemas(r huma.Registry) *schemas {
 	r.RegisterTypeAlias(reflect.TypeFor[game.Result](), reflect.TypeFor[anyObject]())
 	answers(r)
 	metricsAnswer(r)
+	s := new(schemas)
+	s.players(r)
+	s.sessions(r)
+	s.credentials(r)
+	return s
+}
 
+func (s *schemas) players(r huma.Registry) {
 	profile := limitProfile(schemaOf[game.Profile](r))
 	profile.Required = []string{"username"}
+	s.profile = named(r, "Profile", profile)
 
 	player := limitProfile(schemaOf[game.Player](r))
 	player.Required = []string{"username"}
 	hideMark(player)
 	readOnly(player, "id", "project", "version", "created_at", "updated_at")
+	s.player = named(r, "PlayerReplacement", player)
 
 	profilePatch := limitProfile(schemaOf[game.Profile](r))
 	profilePatch.Required = nil
 	nullable(profilePatch)
+	s.profilePatch = named(r, "ProfilePatch", profilePatch)
+}
 
+func (s *schemas) sessions(r huma.Registry) {
 	request := limitSettings(schemaOf[game.SessionRequest](r))
 	request.Required = []string{"max_players"}
 	request.Properties["status"].Enum = enum([]game.SessionStatus{game.StatusPending, game.StatusOpen})
 	identifier(request.Properties["host_id"])
+	s.request = named(r, "SessionRequest", request)
 
 	session := limitSettings(schemaOf[game.Session](r))
 	session.Required = []string{"status"}
 	session.Properties["status"].Enum = enum(game.SessionStatuses())
 	session.Properties["end_reason"].Enum = append(enum(game.EndReasons()), "")
 	readOnly(session, "id", "project", "host_id", "members", "version", "created_at", "updated_at", "started_at", "ended_at")
+	s.session = named(r, "SessionMove", session)
 
 	settingsPatch := limitSettings(schemaOf[game.Settings](r))
 	settingsPatch.Required = nil
 	nullable(settingsPatch)
+	s.settingsPatch = named(r, "SettingsPatch", settingsPatch)
 
 	join := schemaOf[game.JoinRequest](r)
 	join.Required = []string{"player_id"}
 	identifier(join.Properties["player_id"])
 	join.Properties["team"].MaxLength = ptr(game.MaxAttributeKey)
 	join.Properties["attributes"].MaxProperties = ptr(game.MaxMemberAttributes)
+	s.join = named(r, "JoinRequest", join)
+}
 
+func (s *schemas) credentials(r huma.Registry) {
 	key := schemaOf[game.KeyRequest](r)
 	key.Required = []string{"name", "scope"}
 	key.Properties["name"].MinLength, key.Properties["name"].MaxLength = ptr(1), ptr(game.MaxKeyName)
 	key.Properties["scope"].Enum = enum(game.KeyScopes())
+	s.key = named(r, "KeyRequest", key)
 
 	token := schemaOf[game.TokenRequest](r)
 	token.Required = nil
 	token.Properties["expires_in"].Minimum = ptr(game.MinTokenLife.Seconds())
 	token.Properties["expires_in"].Maximum = ptr(game.MaxTokenLife.Seconds())
 	token.Properties["expires_in"].Default = game.DefaultTokenLife.Seconds()
-
-	return &schemas{
-		key:           named(r, "KeyRequest", key),
-		profile:       named(r, "Profile", profile),
-		player:        named(r, "PlayerReplacement", player),
-		profilePatch:  named(r, "ProfilePatch", profilePatch),
-		request:       named(r, "SessionRequest", request),
-		session:       named(r, "SessionMove", session),
-		settingsPatch: named(r, "SettingsPatch", settingsPatch),
-		join:          named(r, "JoinRequest", join),
-		token:         named(r, "TokenRequest", token),
-	}
+	s.token = named(r, "TokenRequest", token)
 }
 
 // answers completes the documents that the API gives.

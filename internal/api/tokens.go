@@ -36,12 +36,19 @@ const jwksMaxAge = "public, max-age=600"
 
 type mintTokenIn struct {
 	PlayerPath
-	Body json.RawMessage
+	Body *json.RawMessage // may be left out
+}
+
+func (in *mintTokenIn) body() []byte {
+	if in.Body == nil {
+		return []byte("{}")
+	}
+	return *in.Body
 }
 
 // Resolve implements [huma.Resolver].
 func (in *mintTokenIn) Resolve(huma.Context) []error {
-	return tellAll(game.TokenRequest{}, in.Body, decode)
+	return tellAll(game.TokenRequest{}, in.body(), decode)
 }
 
 type mintTokenOut struct {
@@ -50,7 +57,7 @@ type mintTokenOut struct {
 }
 
 func (a *API) mintToken(ctx context.Context, in *mintTokenIn) (*mintTokenOut, error) {
-	r, err := decode(game.TokenRequest{}, in.Body)
+	r, err := decode(game.TokenRequest{}, in.body())
 	if err != nil {
 		return nil, err
 	}

@@ -17,13 +17,30 @@ import (
 // sessions, which most answers are, are written by hand, in a third of that and to the same bytes. What has no place here is
 // left to the package.
 
-// marshal writes an answer.
+// marshal writes an answer. That its caller is gone or does not take it is no failure: huma would panic, as over a fault of
+// ours, and nobody is left to be told.
 func marshal(w io.Writer, v any) error {
 	if b, ok := written(v); ok {
-		_, err := w.Write(b)
-		return err //nolint:wrapcheck // as the package does
+		_, _ = w.Write(b)
+		return nil
 	}
-	return jsonv2.MarshalWrite(w, v, asWritten)
+	to := &taker{Writer: w}
+	if err := jsonv2.MarshalWrite(to, v, asWritten); err != nil && !to.gone {
+		return err //nolint:wrapcheck // the package's own
+	}
+	return nil
+}
+
+// taker notes that what is written to it is not taken.
+type taker struct {
+	io.Writer
+	gone bool
+}
+
+func (t *taker) Write(b []byte) (int, error) {
+	n, err := t.Writer.Write(b)
+	t.gone = t.gone || err != nil
+	return n, err //nolint:wrapcheck // a writer passes errors on as they are
 }
 
 // asWritten has names in their order.

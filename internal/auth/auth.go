@@ -2,10 +2,13 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/limits"
 )
 
 // ActAsHeader names the player for whom a server acts: it may do then what the player may.
@@ -32,35 +35,53 @@ type Guard struct {
 	Keys *Keys
 	// Tokens are those of players.
 	Tokens Tokens
+	// Failures bounds what wrong credentials cost; nil for no limit.
+	Failures *limits.Failures
 }
 
-// Known returns the caller of a request whose credential is right by what is in memory, and reports whether it is.
-func (g *Guard) Known(h http.Header) (game.Caller, bool) {
-	credential, err := bearer(h)
-	if err != nil {
-		return game.Caller{}, false
-	}
-	secret, ok := game.ParseSecret(credential)
-	if !ok {
-		return game.Caller{}, false
-	}
-	return g.Keys.Known(secret)
-}
-
-// Caller returns the caller of a request, by its Authorization header. It answers ErrNone, ErrWrong, and named errors of
-// package game where it could not find out.
-func (g *Guard) Caller(ctx context.Context, h http.Header) (game.Caller, error) {
+// Caller returns the caller of a request, by its Authorization header and the address that it comes from. It answers ErrNone,
+// ErrWrong, a [*limits.RefusedError], and named errors of package game where it could not find out. What cannot be a
+// credential costs nothing and is not counted.
+func (g *Guard) Caller(ctx context.Context, from netip.Addr, h http.Header) (game.Caller, error) {
 	credential, err := bearer(h)
 	if err != nil {
 		return game.Caller{}, err
 	}
 	if secret, ok := game.ParseSecret(credential); ok {
-		return g.Keys.Caller(ctx, secret)
+		return g.byKey(ctx, from, secret)
 	}
 	if strings.Count(credential, ".") == 2 { // a JWT in its compact form, RFC 7519
-		return g.Tokens.Caller(ctx, credential)
+		c, err := g.Tokens.Caller(ctx, credential)
+		return c, g.note(from, "", err)
 	}
 	return game.Caller{}, ErrWrong
+}
+
+// byKey returns the caller who has a key.
+func (g *Guard) byKey(ctx context.Context, from netip.Addr, s game.Secret) (game.Caller, error) {
+	c, right, fresh := g.Keys.Known(s)
+	if fresh {
+		return c, nil
+	}
+	if !right {
+		if err := g.Failures.Admit(from, string(s.ID)); err != nil {
+			return game.Caller{}, err //nolint:wrapcheck // it is the answer
+		}
+	}
+	c, err := g.Keys.Caller(ctx, s)
+	return c, g.note(from, string(s.ID), err)
+}
+
+// note counts a credential that is wrong, and answers what its sender is told. A token costs a signature to check and no
+// lookup, so that one that is right always passes.
+func (g *Guard) note(from netip.Addr, keyID string, err error) error {
+	if !errors.Is(err, ErrWrong) {
+		return err
+	}
+	if refused := g.Failures.Note(from, keyID); refused != nil {
+		return refused //nolint:wrapcheck // it is the answer
+	}
+	return err
 }
 
 // bearer returns the one credential of a request (RFC 6750).

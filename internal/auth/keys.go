@@ -49,27 +49,31 @@ func NewKeys(store game.KeyStore, rules *game.Keys, static []game.Key, now func(
 	return &Keys{store: store, rules: rules, static: static, now: now, cache: cache, used: make(map[game.KeyID]game.Key)}
 }
 
-// Known returns the caller whose key is right by what is in memory, and reports whether it is. It reads nothing.
-func (k *Keys) Known(s game.Secret) (game.Caller, bool) {
+// Known returns the caller whose key is right by what is in memory, and reports whether it is, and whether that is fresh
+// enough to count. It reads nothing, and does for a wrong secret of a key that is there what it does for one that is not.
+func (k *Keys) Known(s game.Secret) (c game.Caller, right, fresh bool) {
 	now := k.now()
 	for i := range k.static {
 		if k.static[i].Opens(s, now) {
-			return k.static[i].Caller(), true
+			return k.static[i].Caller(), true, true
 		}
 	}
-	c, ok := k.cache.Get(s.ID)
-	if !ok || now.Sub(c.at) >= keyAge || !c.key.Opens(s, now) {
-		return game.Caller{}, false
+	cached, _ := k.cache.Get(s.ID) // or the zero key
+	if !cached.key.Opens(s, now) {
+		return game.Caller{}, false, false
 	}
-	return c.key.Caller(), true
+	if now.Sub(cached.at) >= keyAge {
+		return game.Caller{}, true, false
+	}
+	k.note(cached.key)
+	return cached.key.Caller(), true, true
 }
 
 // Caller returns who has the key. It answers ErrWrong for one that nobody has, that is revoked or has expired, and
 // [game.ErrStoreUnavailable]. A key that is wrong costs one read, whether its id is that of a key or not, so that its time
 // does not tell.
 func (k *Keys) Caller(ctx context.Context, s game.Secret) (game.Caller, error) {
-	if c, ok := k.Known(s); ok {
-		k.note(s.ID)
+	if c, _, fresh := k.Known(s); fresh {
 		return c, nil
 	}
 	key, err := k.read(ctx, s.ID)
@@ -79,7 +83,7 @@ func (k *Keys) Caller(ctx context.Context, s game.Secret) (game.Caller, error) {
 	if !key.Opens(s, k.now()) { // the zero key too, at the same cost
 		return game.Caller{}, ErrWrong
 	}
-	k.note(s.ID)
+	k.note(key)
 	return key.Caller(), nil
 }
 
@@ -109,14 +113,10 @@ func (k *Keys) read(ctx context.Context, id game.KeyID) (game.Key, error) {
 }
 
 // note remembers that a key of the store was used.
-func (k *Keys) note(id game.KeyID) {
-	c, ok := k.cache.Peek(id)
-	if !ok {
-		return // of the configuration
-	}
+func (k *Keys) note(key game.Key) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.used[id] = c.key
+	k.used[key.ID] = key
 }
 
 // Record stores when keys were used, each once a minute at most. It is for background work; what it could not store it

@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func TestWrongKeysCostTheSame(t *testing.T) {
 	cost := func(credential string, want error) int {
 		t.Helper()
 		before := counted.reads
-		_, err := guard.Caller(t.Context(), sends(credential))
+		_, err := guard.Caller(t.Context(), netip.Addr{}, sends(credential))
 		if want != nil || err != nil {
 			wantError(t, err, want)
 		}
@@ -70,6 +71,42 @@ func TestWrongKeysCostTheSame(t *testing.T) {
 	now.add(5 * time.Second)
 	if n := cost(secret.Reveal(), auth.ErrWrong); n != 1 {
 		t.Errorf("a revoked key costs %d reads", n)
+	}
+}
+
+// A wrong secret is compared whether there is a key with its id or not; it was hashed when it was parsed. What that takes is
+// seen by what it allocates, which no clock can blur.
+func TestWrongKeysTakeTheSameWork(t *testing.T) { //nolint:paralleltest // it counts allocations
+	now := &clock{now: t0}
+	docs := openStore(t)
+	rules := game.NewKeys(game.Deps{Store: docs, Now: now.Now, NewID: func() string { return "" }, MaxRequest: time.Second})
+	admin := game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject, Scope: game.ScopeAdmin})
+	key, secret, err := rules.Create(admin, game.KeyRequest{Name: "eu", Scope: game.ScopeServer})
+	must(t, err)
+	static, _ := game.ParseSecret("gsm_static_" + strings.Repeat("s", 52))
+	keys := auth.NewKeys(docs, rules, []game.Key{game.StaticKey(static, "first")}, now.Now)
+	_, err = keys.Caller(t.Context(), secret) // which remembers it
+	must(t, err)
+	work := func(id game.KeyID) float64 {
+		wrong, ok := game.ParseSecret("gsm_" + string(id) + "_" + strings.Repeat("x", 52))
+		if !ok {
+			t.Fatalf("%s is no id", id)
+		}
+		return testing.AllocsPerRun(100, func() {
+			if _, right, _ := keys.Known(wrong); right {
+				t.Error("taken")
+			}
+		})
+	}
+	unknown := work("nosuchkey")
+	for _, id := range []game.KeyID{key.ID, "static"} {
+		if known := work(id); known != unknown {
+			t.Errorf("a wrong secret of key %s allocates %v times, of no key %v", id, known, unknown)
+		}
+	}
+	var none game.Key
+	if k, err := docs.Key(t.Context(), key.ID); err != nil || testing.AllocsPerRun(100, func() { k.Opens(static, t0) }) != testing.AllocsPerRun(100, func() { none.Opens(static, t0) }) {
+		t.Errorf("a key that was read is compared in another way than none: %v", err)
 	}
 }
 

@@ -252,3 +252,19 @@ func (s *Signer) find(ctx context.Context, id string) ([]byte, error) {
 	}
 	return nil, nil
 }
+
+// Retire removes all signing keys, and answers how many. Every process refuses what they signed from its next [Signer.Refresh]
+// on, and makes another key then. Others who verify go on with the keys that they have read before.
+func Retire(ctx context.Context, store game.SigningKeyStore) (n int, err error) {
+	keys, err := store.SigningKeys(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("reading the signing keys: %w", err)
+	}
+	for _, k := range keys {
+		if err := store.DeleteSigningKey(ctx, k.ID); err != nil {
+			return n, fmt.Errorf("removing a signing key: %w", err)
+		}
+		n++
+	}
+	return n, nil
+}

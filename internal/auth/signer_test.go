@@ -303,3 +303,33 @@ func TestSealed(t *testing.T) {
 		t.Error("it opens for its own id only")
 	}
 }
+
+// What was signed by keys that are retired is refused by every process, and each goes on with another.
+func TestRetire(t *testing.T) {
+	t.Parallel()
+	docs, c := openStore(t), &clock{now: t0}
+	one, other := newProcess(t, docs, secretKey, c), newProcess(t, docs, secretKey, c)
+	one.refresh(t)
+	other.refresh(t)
+	token, kid := one.mint(t, time.Hour), one.kid(t)
+	other.takes(t, token)
+	n, err := auth.Retire(t.Context(), docs)
+	must(t, err)
+	if n != 1 {
+		t.Errorf("%d are retired", n)
+	}
+	one.refresh(t)
+	other.refresh(t)
+	for _, p := range []process{one, other} {
+		_, err := p.Verify(t.Context(), token)
+		wantError(t, err, auth.ErrWrong)
+		if slices.Contains(p.kids(t), kid) {
+			t.Error("a retired key is published")
+		}
+		one.takes(t, p.mint(t, time.Hour))
+	}
+	broken := &broken{SigningKeyStore: docs}
+	broken.fail(game.ErrStoreUnavailable)
+	_, err = auth.Retire(t.Context(), broken)
+	wantError(t, err, game.ErrStoreUnavailable)
+}

@@ -32,14 +32,19 @@ func (d *Database) Validate() error {
 
 // Server is the configuration of "gsm serve".
 type Server struct {
-	HTTPAddr string `env:"GSM_HTTP_ADDR"        default:"127.0.0.1:8080" help:"Where the API listens. Port 0 takes a free one, which the log tells."`
-	OpsAddr  string `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where operators look: Prometheus metrics (/metrics), failures (/debug/errors), the level of the log (/debug/log-level), profiles (/debug/pprof/)."`
-	Auth     string `env:"GSM_AUTH"             default:"auto" enum:"auto,on,off" help:"Whether requests need an API key or a player's token: on, off (on a loopback address only), or auto, which is off on a loopback address and on anywhere else."`
+	HTTPAddr    string `env:"GSM_HTTP_ADDR"        default:"127.0.0.1:8080" help:"Where the API listens. Port 0 takes a free one, which the log tells."`
+	OpsAddr     string `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where operators look: Prometheus metrics (/metrics), failures (/debug/errors), the level of the log (/debug/log-level), profiles (/debug/pprof/)."`
+	OpsPublic   bool   `env:"GSM_OPS_PUBLIC"       default:"false" help:"Whether that may be an address that other machines reach: a network policy or a firewall guards it then."`
+	TLSCert     string `env:"GSM_TLS_CERT"                         help:"A file with the certificate of the API's listener and those above it, in PEM. It is read again when it changes. Without it there is no TLS."`
+	TLSKey      string `env:"GSM_TLS_KEY"                          help:"The file with its key, in PEM."`
+	Auth        string `env:"GSM_AUTH"             default:"auto" enum:"auto,on,off" help:"Whether requests need an API key or a player's token: on, off (on a loopback address only), or auto, which is off on a loopback address and on anywhere else."`
+	CORSOrigins string `env:"GSM_CORS_ORIGINS"     help:"Origins of the web pages that may call the API, exactly and with commas between: https://a.example,https://b.example. Needs authentication."`
 	Database
 	AdminKey    string `env:"GSM_ADMIN_KEY"    secret:"value" help:"An API key of scope admin that is not in the database, for a first start: gsm_ID_SECRET, with an ID of 1 to 32 of a-z 0-9 and a secret of 32 to 128 of A-Z a-z 0-9 _ -. Set the variable rather than the flag, which others on the machine see."`
 	SecretKey   string `env:"GSM_SECRET_KEY"   secret:"value" help:"What encrypts the keys that sign players' tokens and join tickets, at least 32 characters, the same in every process on one database. Without it there are neither. Set the variable rather than the flag."`
 	TokenIssuer string `env:"GSM_TOKEN_ISSUER" default:"gsm" help:"The iss of players' tokens and join tickets: 1 to 128 of A-Z a-z 0-9 . _ : / -."`
 	OIDCIssuers string `env:"GSM_OIDC_ISSUERS" help:"OpenID Connect issuers whose tokens players may send, as a JSON list: [{\"issuer\":\"https://id.example\",\"audience\":\"my-game\",\"claim\":\"sub\",\"provider\":\"example\",\"project\":\"default\"}]. The claim is looked up among the identities of players, under the provider's name."`
+	Limits
 
 	LogLevel        string        `env:"GSM_LOG_LEVEL"        default:"info"            enum:"debug,info,warn,error" help:"The least level of lines that are logged: debug, info, warn or error. Debug shows each operation of the database."`
 	LogFormat       string        `env:"GSM_LOG_FORMAT"       default:"auto"            enum:"auto,json,text"        help:"The form of log lines on standard output: json, text, or auto, which is text on a terminal and json elsewhere."`
@@ -57,11 +62,14 @@ type Server struct {
 func (s *Server) Validate() error {
 	return errors.Join(
 		s.guarded(),
+		s.ops(),
+		s.tls(),
+		s.cors(),
 		adminKey(s.AdminKey),
 		secretKey(s.SecretKey),
 		matches("--token-issuer (GSM_TOKEN_ISSUER)", s.TokenIssuer, issuer, "1 to 128 of A-Z a-z 0-9 . _ : / -"),
-		loopback("--ops-addr (GSM_OPS_ADDR)", s.OpsAddr, "Metrics and profiles are not for everyone"),
 		s.Database.Validate(),
+		s.Limits.validate(s.RequestTimeout),
 		within("--request-timeout (GSM_REQUEST_TIMEOUT)", s.RequestTimeout, time.Second, time.Minute),
 		within("--shutdown-delay (GSM_SHUTDOWN_DELAY)", s.ShutdownDelay, 0, time.Minute),
 		within("--shutdown-timeout (GSM_SHUTDOWN_TIMEOUT)", s.ShutdownTimeout, 0, 5*time.Minute),
@@ -86,12 +94,14 @@ func (s *Server) guarded() error {
 		"Listen on 127.0.0.1 or [::1], or leave out GSM_AUTH and make a key: GSM_ADMIN_KEY, or gsm keys create", name, s.HTTPAddr)
 }
 
-// loopback refuses an address that others than this machine reach.
-func loopback(name, addr, why string) error {
-	if err := address(name, addr); err != nil || isLoopback(addr) {
+// ops refuses an address of the ops listener that other machines reach, unless somebody said that it is guarded.
+func (s *Server) ops() error {
+	const name = "--ops-addr (GSM_OPS_ADDR)"
+	if err := address(name, s.OpsAddr); err != nil || s.OpsPublic || isLoopback(s.OpsAddr) {
 		return err
 	}
-	return fmt.Errorf("%s: %q is not a loopback address. %s: listen on 127.0.0.1 or [::1], and put a proxy that authenticates in front of it", name, addr, why)
+	return fmt.Errorf("%s: %q is not a loopback address. Metrics and profiles are not for everyone: listen on 127.0.0.1 or [::1], "+
+		"or set GSM_OPS_PUBLIC=true (--ops-public) where a network policy or a firewall guards it", name, s.OpsAddr)
 }
 
 func address(name, addr string) error {
@@ -140,9 +150,9 @@ func matches(name, value string, form *regexp.Regexp, words string) error {
 	return nil
 }
 
-func within(name string, d, least, most time.Duration) error {
-	if d < least || d > most {
-		return fmt.Errorf("%s: %s is not within %s and %s", name, d, least, most)
+func within[T int | time.Duration](name string, v, least, most T) error {
+	if v < least || v > most {
+		return fmt.Errorf("%s: %v is not within %v and %v", name, v, least, most)
 	}
 	return nil
 }

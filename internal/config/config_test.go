@@ -3,6 +3,7 @@ package config_test
 import (
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,8 @@ func good() config.Server {
 	return config.Server{
 		HTTPAddr: "127.0.0.1:8080", OpsAddr: "[::1]:0", Database: config.Database{DatabaseURL: "sqlite:gsm.db"}, LogLevel: "info", LogFormat: "auto", Telemetry: "on",
 		RequestTimeout: 10 * time.Second, ShutdownTimeout: 15 * time.Second,
-		Auth: "auto", TokenIssuer: "gsm", Replica: "auto", MetricsInterval: 15 * time.Second, MetricsRetention: 168 * time.Hour,
+		Limits: config.Limits{MaxInFlight: 256, FailedCredentials: 10, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second},
+		Auth:   "auto", TokenIssuer: "gsm", Replica: "auto", MetricsInterval: 15 * time.Second, MetricsRetention: 168 * time.Hour,
 	}
 }
 
@@ -40,6 +42,22 @@ func TestValidate(t *testing.T) {
 		{"a name", func(c *config.Server) { c.OpsAddr = "example.com:80" }, []string{"GSM_OPS_ADDR", "loopback"}},
 		{"no such port", func(c *config.Server) { c.HTTPAddr = "127.0.0.1:99999" }, []string{"HOST:PORT"}},
 		{"no port", func(c *config.Server) { c.HTTPAddr = "127.0.0.1" }, []string{"HOST:PORT"}},
+		{"an ops listener without a guard", func(c *config.Server) { c.OpsAddr = "0.0.0.0:8081" }, []string{"GSM_OPS_ADDR", "GSM_OPS_PUBLIC=true", "firewall"}},
+		{"an ops listener with a guard", func(c *config.Server) { c.OpsAddr, c.OpsPublic = "0.0.0.0:8081", true }, nil},
+		{"no address with a guard", func(c *config.Server) { c.OpsAddr, c.OpsPublic = "8081", true }, []string{"GSM_OPS_ADDR", "HOST:PORT"}},
+		{"a guard of ops only", func(c *config.Server) { c.HTTPAddr, c.Auth, c.OpsPublic = "0.0.0.0:8080", "off", true }, []string{"GSM_HTTP_ADDR"}},
+		{"a certificate without a key", func(c *config.Server) { c.TLSCert = "cert.pem" }, []string{"GSM_TLS_KEY"}},
+		{"a certificate and its key", func(c *config.Server) { c.TLSCert, c.TLSKey = "cert.pem", "key.pem" }, nil},
+		{"web pages without authentication", func(c *config.Server) { c.CORSOrigins = "https://a.example" }, []string{"GSM_CORS_ORIGINS", "authentication"}},
+		{"web pages with authentication", func(c *config.Server) { c.Auth, c.CORSOrigins = "on", "https://a.example" }, nil},
+		{"no limit of failures", func(c *config.Server) { c.FailedCredentials = 0 }, nil},
+		{"less than none", func(c *config.Server) { c.FailedCredentials = -1 }, []string{"GSM_FAILED_CREDENTIALS"}},
+		{"no origins", func(c *config.Server) {
+			c.CORSOrigins = "https://a.example/,*, null,https://A.example,https://*.example"
+		}, []string{`"https://a.example/"`, `"*"`, `"null"`, `"https://A.example"`, `"https://*.example"`}},
+		{"too many at once", func(c *config.Server) { c.MaxInFlight = 100_001 }, []string{"GSM_MAX_IN_FLIGHT"}},
+		{"a reader without end", func(c *config.Server) { c.ReadTimeout = time.Hour }, []string{"GSM_READ_TIMEOUT", "1m"}},
+		{"answers that cannot be taken", func(c *config.Server) { c.WriteTimeout = 9 * time.Second }, []string{"GSM_WRITE_TIMEOUT", "10s"}},
 		{"a replica's name", func(c *config.Server) { c.Replica = "eu-1.gsm_2:8080" }, nil},
 		{"no name", func(c *config.Server) { c.Replica = "" }, []string{"GSM_REPLICA"}},
 		{"another name", func(c *config.Server) { c.Replica = "two words" }, []string{"GSM_REPLICA", "A-Z"}},
@@ -91,14 +109,15 @@ func TestLinesMaskSecrets(t *testing.T) {
 func TestSecretsAreMarked(t *testing.T) {
 	t.Parallel()
 	suspect := regexp.MustCompile(`(?i)password|secret|key|token|url|credential|code`)
+	told := map[string]bool{"TokenIssuer": true, "TLSKey": true, "FailedCredentials": true} // a name, that of a file, a number
 	marked := 0
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Server]()) {
 		switch tag := f.Tag.Get("secret"); tag {
 		case "url", "value":
 			marked++
 		case "":
-			if f.Name == "TokenIssuer" {
-				continue // a name that stands in every token
+			if told[f.Name] {
+				continue
 			}
 			if suspect.MatchString(f.Name) || suspect.MatchString(f.Tag.Get("env")) {
 				t.Errorf("%s sounds like a secret: mark it with the tag secret", f.Name)
@@ -115,7 +134,7 @@ func TestSecretsAreMarked(t *testing.T) {
 // Every setting can be given by the environment and explains itself.
 func TestEveryFieldIsDocumented(t *testing.T) {
 	t.Parallel()
-	optional := map[string]bool{"AdminKey": true, "SecretKey": true, "OIDCIssuers": true} // nothing without them
+	optional := map[string]bool{"AdminKey": true, "SecretKey": true, "OIDCIssuers": true, "TLSCert": true, "TLSKey": true, "CORSOrigins": true} // nothing without them
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Server]()) {
 		if f.Anonymous {
 			continue
@@ -123,6 +142,31 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 		if !strings.HasPrefix(f.Tag.Get("env"), "GSM_") || f.Tag.Get("default") == "" && !optional[f.Name] || !strings.HasSuffix(f.Tag.Get("help"), ".") {
 			t.Errorf("%s needs an environment variable, a default and a sentence: %s", f.Name, f.Tag)
 		}
+	}
+}
+
+func TestRates(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]config.Rate{"1000:2000": {PerSecond: 1000, Burst: 2000}, "1:1": {PerSecond: 1, Burst: 1}, "0": {}} {
+		var r config.Rate
+		if err := r.UnmarshalText([]byte(text)); err != nil || r != want || r.String() != text {
+			t.Errorf("%s is %+v, %v", text, r, err)
+		}
+	}
+	for _, text := range []string{"", "x", "1", "1:", ":1", "0:1", "1:0", "-1:1", "1:2:3", "1.5:2", "1000001:1", "1:1000001", " 1:2"} {
+		r := config.Rate{PerSecond: 7, Burst: 7}
+		if err := r.UnmarshalText([]byte(text)); err == nil || r != (config.Rate{PerSecond: 7, Burst: 7}) {
+			t.Errorf("%q is taken as %v", text, r)
+		}
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	c := good()
+	c.CORSOrigins = "https://a.example, http://localhost:3000,"
+	if got := c.Origins(); !slices.Equal(got, []string{"https://a.example", "http://localhost:3000"}) {
+		t.Errorf("got %q", got)
 	}
 }
 

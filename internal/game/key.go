@@ -64,6 +64,12 @@ func (r KeyRequest) Validate() error {
 type Secret struct {
 	ID     KeyID
 	secret string
+	hash   string // what is kept of it
+}
+
+func secretOf(id KeyID, secret string) Secret {
+	sum := sha256.Sum256([]byte(secret))
+	return Secret{id, secret, base64.RawURLEncoding.EncodeToString(sum[:])}
 }
 
 // String hides the secret, so that no log shows it by accident.
@@ -80,7 +86,7 @@ func ParseSecret(text string) (Secret, bool) {
 	if !ours || !whole || !ValidKeyID(KeyID(id)) || len(secret) < MinKeySecret || len(secret) > MaxKeySecret || !consistsOf(secret, "_-") {
 		return Secret{}, false
 	}
-	return Secret{KeyID(id), secret}, true
+	return secretOf(KeyID(id), secret), true
 }
 
 // ValidKeyID reports whether this is the form of a key's id.
@@ -103,28 +109,25 @@ func ValidProject(p ProjectID) bool {
 	})
 }
 
-// hash is what is kept of the secret.
-func (s Secret) hash() string {
-	sum := sha256.Sum256([]byte(s.secret))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
 // StaticKey returns the key that a secret of the configuration opens: an admin's, of the default project, which is kept nowhere.
 func StaticKey(s Secret, name string) Key {
-	return Key{ID: s.ID, Project: DefaultProject, Name: name, Scope: ScopeAdmin, Hash: s.hash(), Version: 1}
+	return Key{ID: s.ID, Project: DefaultProject, Name: name, Scope: ScopeAdmin, Hash: s.hash, Version: 1}
 }
 
 // Opens reports whether the secret is the key's and the key holds at the time. It takes as long for a wrong secret as for
 // a right one, and for the zero Key, which nothing opens.
 func (k *Key) Opens(s Secret, now time.Time) bool {
-	same := subtle.ConstantTimeCompare([]byte(s.hash()), []byte(k.hashOrNone())) == 1
+	same := subtle.ConstantTimeCompare([]byte(s.hash), []byte(k.hashOrNone())) == 1
 	return same && k.Hash != "" && k.ID == s.ID && !k.Over(now)
 }
+
+// noHash has the form of a hash.
+const noHash = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 // hashOrNone returns something of the same length for the zero Key.
 func (k *Key) hashOrNone() string {
 	if k.Hash == "" {
-		return strings.Repeat("A", base64.RawURLEncoding.EncodedLen(sha256.Size))
+		return noHash
 	}
 	return k.Hash
 }

@@ -31,7 +31,7 @@ func (s *Keys) Create(ctx context.Context, r KeyRequest) (Key, Secret, error) {
 	}
 	secret := newSecret()
 	k := Key{
-		ID: secret.ID, Project: c.Project, Name: r.Name, Scope: r.Scope, Hash: secret.hash(), Version: 1,
+		ID: secret.ID, Project: c.Project, Name: r.Name, Scope: r.Scope, Hash: secret.hash, Version: 1,
 		CreatedAt: now, ExpiresAt: inMilliseconds(r.ExpiresAt),
 	}
 	return k, secret, s.store.CreateKey(ctx, k)
@@ -39,7 +39,7 @@ func (s *Keys) Create(ctx context.Context, r KeyRequest) (Key, Secret, error) {
 
 // newSecret returns an id of 50 random bits and a secret of 260.
 func newSecret() Secret {
-	return Secret{ID: KeyID(strings.ToLower(rand.Text()[:10])), secret: rand.Text() + rand.Text()}
+	return secretOf(KeyID(strings.ToLower(rand.Text()[:10])), rand.Text()+rand.Text())
 }
 
 func inMilliseconds(t *time.Time) *time.Time {

@@ -36,6 +36,7 @@ const (
 // Logs are the loggers, one for each category. There is no other one, so that no line is without a category.
 type Logs struct {
 	API      *slog.Logger // requests
+	Shed     *slog.Logger // those that are refused because there are too many: see [Limits]
 	Database *slog.Logger // what the store does
 	System   *slog.Logger // start, stop, settings, background work
 	Error    *slog.Logger // failures: see [Errors]
@@ -56,8 +57,8 @@ type LogOptions struct {
 }
 
 // NewLogs returns loggers that write lines in UTC with the ids of their context. Warnings and errors of the database and
-// error categories are thinned out where many say the same; [Logs.TellSuppressed] must be called at intervals, and
-// [Logs.Close] at the end, so that the log tells how many.
+// error categories, and of requests that are shed, are thinned out where many say the same; [Logs.TellSuppressed] must be called
+// at intervals, and [Logs.Close] at the end, so that the log tells how many.
 func NewLogs(w io.Writer, o LogOptions) *Logs {
 	options := &slog.HandlerOptions{Level: o.Level}
 	out := newLines(w, o.Delay)
@@ -71,6 +72,7 @@ func NewLogs(w io.Writer, o LogOptions) *Logs {
 	t := newThinner(o.Metrics, o.Now)
 	return &Logs{
 		API:      slog.New(of(categoryAPI, slog.LevelWarn)),
+		Shed:     slog.New(thinned{of(categoryAPI, slog.LevelWarn), t}),
 		Database: slog.New(thinned{of(categoryDatabase, slog.LevelInfo), t}),
 		System:   slog.New(of(categorySystem, slog.LevelDebug)),
 		Error:    slog.New(thinned{of(categoryError, slog.LevelDebug), t}),

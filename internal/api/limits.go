@@ -1,0 +1,157 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/limits"
+)
+
+// What the target and the header of a request may have. The size of the header is the server's to keep.
+const (
+	maxPath        = 1 << 10 // bytes, as they are sent
+	maxQuery       = 4 << 10 // bytes, as they are sent
+	maxHeaderLines = 100
+)
+
+// Limits are the bounds that are configured.
+type Limits struct {
+	Rates    map[limits.Class]limits.Rate // of callers
+	InFlight int                          // requests that are worked on at once; 0 for no limit
+
+	// What the server keeps that the API is served by, to be told.
+	HeaderBytes  int
+	ReadTimeout  time.Duration // for the header of a request, and again for its body
+	WriteTimeout time.Duration // from a header read to the answer taken
+	IdleTimeout  time.Duration // between requests
+
+	// FailedCredentials are those that one address may send at once: see [limits.NewFailures]. Authenticate refuses the others.
+	FailedCredentials int
+
+	// OnLimited is told whose rate is used up of each request that is refused, OnShed of one that was too many; nil for nobody.
+	OnLimited func(class string)
+	OnShed    func(context.Context)
+}
+
+// exempt reports whether a path is one by which the service is watched, which must answer when nothing else does.
+func exempt(path string) bool {
+	switch path {
+	case "/livez", "/readyz", "/health", "/health/detailed":
+		return true
+	}
+	return false
+}
+
+// shed answers what is too much at once before anything is done for it, so that the rest is answered in time. It stands
+// outside of what logs and measures, because a line for each would be most of the work.
+func (a *API) shed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if exempt(r.URL.Path) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if !a.inFlight.Enter(r.Context()) {
+			if a.Limits.OnShed != nil {
+				a.Limits.OnShed(r.Context())
+			}
+			p := newProblem(r.Context(), http.StatusServiceUnavailable, "overloaded", "The service has too much to do. Nothing was done of this request: try again later.")
+			p.Extras = map[string]any{"outcome": game.OutcomeNone}
+			p.header = http.Header{"Retry-After": {retryAfter}}
+			a.writeProblem(w, p)
+			return
+		}
+		defer a.inFlight.Leave()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// rate counts the request and tells its caller in the header how many more there may be. It returns the problem of one that
+// is too many.
+func (a *API) rate(h http.Header, r *http.Request) *Problem {
+	class, name := classOf(game.CallerFrom(r.Context()))
+	if class == "" {
+		return nil
+	}
+	d := a.callers.Take(class, name)
+	if d.Allowed {
+		d.SetHeaders(h)
+		return nil
+	}
+	a.limited(h, d)
+	return newProblem(r.Context(), http.StatusTooManyRequests, "rate_limited", "You ask more often than you may. Wait as long as Retry-After says; GET "+basePath+"/limits tells the rates.")
+}
+
+// limited tells the caller of a request that is refused when to come back, and the operator that there was one.
+func (a *API) limited(h http.Header, d limits.Decision) {
+	d.SetHeaders(h)
+	if a.Limits.OnLimited != nil {
+		a.Limits.OnLimited(string(d.Class()))
+	}
+}
+
+// classOf returns whose rate a caller has, and the name by which it is counted; no class for one without a limit. A server
+// that acts as a player is a server.
+func classOf(c game.Caller) (class limits.Class, name string) {
+	switch {
+	case c.Scope == game.ScopePlayer && !c.ActsAs:
+		return limits.Player, string(c.Player)
+	case c.Scope != "":
+		return limits.Server, c.Name
+	}
+	return "", ""
+}
+
+// oversized refuses targets and headers that no client of ours needs, nil for those that are fine.
+func oversized(r *http.Request) *Problem {
+	if n := len(r.URL.EscapedPath()); n > maxPath {
+		return uriTooLong(r.Context(), "path", maxPath)
+	}
+	if n := len(r.URL.RawQuery); n > maxQuery {
+		return uriTooLong(r.Context(), "query", maxQuery)
+	}
+	lines := 0
+	for _, values := range r.Header {
+		lines += len(values)
+	}
+	if lines > maxHeaderLines {
+		return newProblem(r.Context(), http.StatusRequestHeaderFieldsTooLarge, "too_many_headers", fmt.Sprintf("The request has more than %d header lines.", maxHeaderLines))
+	}
+	return nil
+}
+
+func uriTooLong(ctx context.Context, part string, most int) *Problem {
+	p := newProblem(ctx, http.StatusRequestURITooLong, "uri_too_long", fmt.Sprintf("The %s has more than %d bytes.", part, most))
+	p.Extras = map[string]any{"max_bytes": most}
+	return p
+}
+
+type limitsOut struct{ Body game.Limits }
+
+func (a *API) getLimits(context.Context, *struct{}) (*limitsOut, error) {
+	l := game.DocumentLimits()
+	l.Requests = game.RequestLimits{
+		InFlight: a.Limits.InFlight, BodyBytes: maxBody, SessionBodyBytes: maxSessionBody, HeaderBytes: a.Limits.HeaderBytes,
+		HeaderLines: maxHeaderLines, PathBytes: maxPath, QueryBytes: maxQuery, IdempotencyKeyBytes: game.MaxIdempotencyKey,
+	}
+	l.Timeouts = game.TimeoutLimits{
+		Request: a.RequestTimeout.Seconds(), Header: a.Limits.ReadTimeout.Seconds(), Body: a.Limits.ReadTimeout.Seconds(),
+		Answer: a.Limits.WriteTimeout.Seconds(), Idle: a.Limits.IdleTimeout.Seconds(),
+	}
+	l.Rates = make(map[string]game.RateLimit)
+	tell := func(class limits.Class, r limits.Rate) {
+		if r.Limited() {
+			l.Rates[string(class)] = game.RateLimit{PerSecond: r.PerSecond, Burst: r.Burst}
+		}
+	}
+	for class, r := range a.Limits.Rates {
+		tell(class, r)
+	}
+	if a.Authenticate != nil {
+		tell(limits.FailedCredentials, limits.AddressRate(a.Limits.FailedCredentials))
+		tell(limits.FailedKey, limits.KeyRate(a.Limits.FailedCredentials))
+	}
+	return &limitsOut{l}, nil
+}

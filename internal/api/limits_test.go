@@ -1,0 +1,259 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"game-session-manager/internal/api"
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/limits"
+	"game-session-manager/internal/store"
+)
+
+// serve runs the API over the network, as it is configured.
+func serve(t *testing.T, configure func(*api.Deps)) string {
+	t.Helper()
+	docs, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "gsm.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = docs.Close() })
+	newID := func() string { return uuid.Must(uuid.NewV7()).String() }
+	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: 10 * time.Second}
+	sessions := game.NewSessions(deps)
+	d := api.Deps{
+		Players: game.NewPlayers(deps, sessions), Sessions: sessions, Version: "test",
+		RequestTimeout: 10 * time.Second, Now: time.Now, NewID: newID, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}
+	configure(&d)
+	s := httptest.NewServer(api.New(d))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// ask sends a request with headers as name, value, …, and returns the answer with its body.
+func ask(t *testing.T, method, url, body string, headers ...string) (*http.Response, map[string]any) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pair := range slices.Chunk(headers, 2) {
+		r.Header.Set(pair[0], pair[1])
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc map[string]any
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &doc); err != nil {
+			t.Fatalf("%s %s: %q: %v", method, url, raw, err)
+		}
+	}
+	return res, doc
+}
+
+// as makes every request one of the caller that its X-Caller header names: a kind, and which one it is.
+func as(_ context.Context, _ netip.Addr, h http.Header) (game.Caller, error) {
+	kind, name, _ := strings.Cut(h.Get("X-Caller"), ":")
+	c := game.Caller{Project: game.DefaultProject, Scope: game.Scope(kind), Name: "key:" + name}
+	switch kind {
+	case "player":
+		c.Player, c.Name = game.PlayerID(name), "player"
+	case "acting":
+		c.Scope, c.Player, c.ActsAs = game.ScopePlayer, "p", true
+	}
+	return c, nil
+}
+
+func TestRates(t *testing.T) {
+	t.Parallel()
+	var classes []string
+	now := time.Now()
+	url := serve(t, func(d *api.Deps) {
+		d.Authenticate, d.Now = as, func() time.Time { return now }
+		d.Limits = api.Limits{
+			Rates:     map[limits.Class]limits.Rate{limits.Server: {PerSecond: 1, Burst: 3}, limits.Player: {PerSecond: 1, Burst: 1}},
+			OnLimited: func(class string) { classes = append(classes, class) },
+		}
+	})
+	for i, want := range []struct {
+		caller string
+		status int
+		told   string
+	}{
+		{"server:a", 200, `"server";r=2;t=1`},
+		{"acting:a", 200, `"server";r=1;t=2`},
+		{"read:b", 200, `"server";r=2;t=1`},
+		{"player:a", 200, `"player";r=0;t=1`},
+		{"admin:a", 200, `"server";r=0;t=3`},
+		{"server:a", 429, `"server";r=0;t=1`},
+		{"player:a", 429, `"player";r=0;t=1`},
+		{"player:b", 200, `"player";r=0;t=1`},
+	} {
+		res, doc := ask(t, http.MethodGet, url+"/api/v1/players", "", "X-Caller", want.caller)
+		if res.StatusCode != want.status || res.Header.Get("RateLimit") != want.told {
+			t.Errorf("%d: %s got %d, RateLimit %q; want %d, %q", i, want.caller, res.StatusCode, res.Header.Get("RateLimit"), want.status, want.told)
+		}
+		if want.status == http.StatusTooManyRequests && (doc["code"] != "rate_limited" || res.Header.Get("Retry-After") != "1" || res.Header.Get("Content-Type") != "application/problem+json") {
+			t.Errorf("%d: got %v, %v", i, res.Header, doc)
+		}
+	}
+	if !slices.Equal(classes, []string{"server", "player"}) {
+		t.Errorf("observed %q", classes)
+	}
+	if res, _ := ask(t, http.MethodGet, url+"/livez", ""); res.StatusCode != http.StatusOK {
+		t.Errorf("a probe got %d", res.StatusCode)
+	}
+}
+
+// What GET /limits tells is what is configured.
+func TestLimitsAreTold(t *testing.T) {
+	t.Parallel()
+	configured := api.Limits{
+		Rates:    map[limits.Class]limits.Rate{limits.Server: {PerSecond: 7, Burst: 9}, limits.Player: {}},
+		InFlight: 11, FailedCredentials: 13, HeaderBytes: 12, ReadTimeout: 1500 * time.Millisecond, WriteTimeout: 14 * time.Second, IdleTimeout: 15 * time.Second,
+	}
+	read := func(authenticate api.Authenticate) (l game.Limits) {
+		_, doc := ask(t, http.MethodGet, serve(t, func(d *api.Deps) { d.Limits, d.Authenticate = configured, authenticate })+"/api/v1/limits", "", "X-Caller", "read:a")
+		raw, err := json.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(raw, &l); err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	l := read(as)
+	if want := (game.TimeoutLimits{Request: 10, Header: 1.5, Body: 1.5, Answer: 14, Idle: 15}); l.Timeouts != want {
+		t.Errorf("got %+v, want %+v", l.Timeouts, want)
+	}
+	if want := (game.RequestLimits{
+		InFlight: 11, HeaderBytes: 12, BodyBytes: 64 << 10, SessionBodyBytes: 8 << 20, HeaderLines: 100,
+		PathBytes: 1 << 10, QueryBytes: 4 << 10, IdempotencyKeyBytes: game.MaxIdempotencyKey,
+	}); l.Requests != want {
+		t.Errorf("got %+v, want %+v", l.Requests, want)
+	}
+	if l.Tokens != (game.TokenLimits{DefaultLife: 900, Life: 86400, TicketLife: 900}) {
+		t.Errorf("lives of tokens are %+v", l.Tokens)
+	}
+	if l.Players != game.DocumentLimits().Players || l.Sessions != game.DocumentLimits().Sessions || l.Lists != game.DocumentLimits().Lists {
+		t.Errorf("the limits of documents are %+v", l)
+	}
+	if len(l.Rates) != 3 || l.Rates["server"] != (game.RateLimit{PerSecond: 7, Burst: 9}) || l.Rates["failed_credentials"].Burst != 13 || l.Rates["failed_key"].Burst != 26 {
+		t.Errorf("the rates are %v", l.Rates)
+	}
+	if l := read(nil); len(l.Rates) != 0 {
+		t.Errorf("without authentication there are rates: %v", l.Rates)
+	}
+}
+
+// Web pages of the origins that are listed may call and read what they need; others may not, and none without
+// authentication.
+func TestCrossOrigin(t *testing.T) {
+	t.Parallel()
+	const listed = "https://a.example"
+	url := serve(t, func(d *api.Deps) { d.Authenticate, d.Origins = as, []string{listed, "https://b.example"} })
+	preflight := []string{"Access-Control-Request-Method", "PATCH", "Access-Control-Request-Headers", "authorization,content-type,idempotency-key,if-match,if-none-match,x-request-id"}
+	for origin, allowed := range map[string]bool{
+		listed: true, "https://b.example": true, "https://evil.example": false, "http://a.example": false, "https://a.example:8443": false, "null": false, "https://a.example.evil.example": false,
+	} {
+		want := ""
+		if allowed {
+			want = origin
+		}
+		res, _ := ask(t, http.MethodOptions, url+"/api/v1/players/x", "", append([]string{"Origin", origin}, preflight...)...)
+		if got := res.Header.Get("Access-Control-Allow-Origin"); got != want || res.StatusCode != http.StatusNoContent {
+			t.Errorf("a preflight of %s: %d, allowed %q", origin, res.StatusCode, got)
+		}
+		if got := res.Header.Get("Access-Control-Allow-Methods"); allowed && got != "PATCH" {
+			t.Errorf("a preflight of %s may %q", origin, got)
+		}
+		res, _ = ask(t, http.MethodGet, url+"/api/v1/players", "", "Origin", origin, "X-Caller", "server:a")
+		if got := res.Header.Get("Access-Control-Allow-Origin"); got != want {
+			t.Errorf("%s: allowed %q", origin, got)
+		}
+		if res.Header.Get("Access-Control-Allow-Credentials") != "" || !strings.Contains(res.Header.Get("Vary"), "Origin") {
+			t.Errorf("%s: %v", origin, res.Header)
+		}
+		for _, name := range []string{"Etag", "Location", "Retry-After", "Ratelimit", "X-Request-Id"} {
+			if allowed && !strings.Contains(res.Header.Get("Access-Control-Expose-Headers"), name) {
+				t.Errorf("%s may not read %s: %v", origin, name, res.Header)
+			}
+		}
+	}
+	if res, _ := ask(t, http.MethodOptions, url+"/api/v1/players/x", "", "Origin", listed, "Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "cookie"); res.Header.Get("Access-Control-Allow-Origin") != "" {
+		t.Error("a preflight with another header is allowed")
+	}
+
+	url = serve(t, func(d *api.Deps) { d.Origins = []string{listed} })
+	res, doc := ask(t, http.MethodPost, url+"/api/v1/players", "{}", "Origin", listed)
+	if res.StatusCode != http.StatusForbidden || doc["code"] != "cross_origin" || res.Header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("without authentication: %d %v %v", res.StatusCode, res.Header, doc)
+	}
+}
+
+// Too many requests are refused without any work, and probes never.
+func TestShedding(t *testing.T) {
+	t.Parallel()
+	var shed atomic.Int64
+	working, done := make(chan struct{}, 100), make(chan struct{})
+	url := serve(t, func(d *api.Deps) {
+		d.RequestTimeout = 4 * time.Second // and half of it is waited
+		d.Limits = api.Limits{InFlight: 1, OnShed: func(context.Context) { shed.Add(1) }}
+		d.Observe = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/api/v1/players" {
+					working <- struct{}{}
+					<-done
+				}
+				next.ServeHTTP(w, r)
+			})
+		}
+	})
+	var first sync.WaitGroup
+	first.Go(func() {
+		if res, err := http.Get(url + "/api/v1/players"); err != nil || res.StatusCode != http.StatusOK {
+			t.Errorf("the first: %v, %v", res, err)
+		}
+	})
+	<-working
+	res, doc := ask(t, http.MethodGet, url+"/api/v1/players", "")
+	if res.StatusCode != http.StatusServiceUnavailable || doc["code"] != "overloaded" || doc["outcome"] != "none" || res.Header.Get("Retry-After") == "" || doc["request_id"] != res.Header.Get("X-Request-ID") {
+		t.Errorf("got %d %v %v", res.StatusCode, res.Header, doc)
+	}
+	for _, path := range []string{"/livez", "/readyz", "/health", "/health/detailed"} {
+		if res, _ := ask(t, http.MethodGet, url+path, ""); res.StatusCode != http.StatusOK {
+			t.Errorf("%s got %d", path, res.StatusCode)
+		}
+	}
+	close(done)
+	first.Wait()
+	if res, _ := ask(t, http.MethodGet, url+"/api/v1/sessions", ""); res.StatusCode != http.StatusOK {
+		t.Errorf("afterwards: %d", res.StatusCode)
+	}
+	if shed.Load() != 1 || len(working) != 0 {
+		t.Errorf("%d were shed, and %d more worked on", shed.Load(), len(working))
+	}
+}

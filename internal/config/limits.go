@@ -1,0 +1,93 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Limits is what bounds callers.
+type Limits struct {
+	MaxInFlight       int           `env:"GSM_MAX_IN_FLIGHT" default:"256" help:"How many requests are worked on at once, up to 100000; eight times as many wait for half the request timeout at most, the rest is answered 503. 0 is no limit."`
+	RateServer        Rate          `env:"GSM_RATE_SERVER"   default:"1000:2000" help:"How often one API key may ask: requests a second, and at once. 0 is no limit. Without authentication there is none."`
+	RatePlayer        Rate          `env:"GSM_RATE_PLAYER"   default:"50:100" help:"The same for one player's token."`
+	FailedCredentials int           `env:"GSM_FAILED_CREDENTIALS" default:"10" help:"How many credentials from one address may be wrong, at once and in a minute, up to 100000; twice as many may name one key, in ten minutes. Behind a proxy all callers have its address. 0 is no limit."`
+	ReadTimeout       time.Duration `env:"GSM_READ_TIMEOUT"  default:"5s"  help:"How long a caller may take to send the header of a request, and again for its body; 100ms to 1m."`
+	WriteTimeout      time.Duration `env:"GSM_WRITE_TIMEOUT" default:"30s" help:"How long it may take from there until the caller has taken the answer; at least the request timeout, at most 10m."`
+}
+
+const mostAtOnce = 100_000
+
+func (l *Limits) validate(requestTimeout time.Duration) error {
+	return errors.Join(
+		within("--max-in-flight (GSM_MAX_IN_FLIGHT)", l.MaxInFlight, 0, mostAtOnce),
+		within("--failed-credentials (GSM_FAILED_CREDENTIALS)", l.FailedCredentials, 0, mostAtOnce),
+		within("--read-timeout (GSM_READ_TIMEOUT)", l.ReadTimeout, 100*time.Millisecond, time.Minute),
+		within("--write-timeout (GSM_WRITE_TIMEOUT)", l.WriteTimeout, requestTimeout, 10*time.Minute),
+	)
+}
+
+// Rate is so many a second in the long run, and so many at once: "1000:2000". The zero Rate is no limit.
+type Rate struct{ PerSecond, Burst int }
+
+// mostRate keeps what is counted exact.
+const mostRate = 1_000_000
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (r *Rate) UnmarshalText(text []byte) error {
+	if string(text) == "0" {
+		*r = Rate{}
+		return nil
+	}
+	perSecond, burst, _ := strings.Cut(string(text), ":")
+	n, err := strconv.ParseUint(perSecond, 10, 31)
+	m, err2 := strconv.ParseUint(burst, 10, 31)
+	if err != nil || err2 != nil || n == 0 || m == 0 || n > mostRate || m > mostRate {
+		return fmt.Errorf("%q is not 0 or SECOND:BURST, like 1000:2000, with numbers of 1 to %d", text, mostRate)
+	}
+	*r = Rate{int(n), int(m)}
+	return nil
+}
+
+func (r Rate) String() string {
+	if r == (Rate{}) {
+		return "0"
+	}
+	return fmt.Sprintf("%d:%d", r.PerSecond, r.Burst)
+}
+
+// Origins returns the origins of CORSOrigins.
+func (s *Server) Origins() []string {
+	var all []string
+	for o := range strings.SplitSeq(s.CORSOrigins, ",") {
+		if o = strings.TrimSpace(o); o != "" {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+func (s *Server) cors() error {
+	const name = "--cors-origins (GSM_CORS_ORIGINS)"
+	var wrong []error
+	for _, o := range s.Origins() {
+		u, err := url.Parse(o)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || o != u.Scheme+"://"+strings.ToLower(u.Host) || strings.Contains(o, "*") {
+			wrong = append(wrong, fmt.Errorf("%s: %q is not an origin, like https://game.example: in lower case, without a path and without *", name, o))
+		}
+	}
+	if len(s.Origins()) > 0 && !s.Authenticated() {
+		wrong = append(wrong, fmt.Errorf("%s: without authentication no web page may call, because it could do everything: turn authentication on, or leave the origins out", name))
+	}
+	return errors.Join(wrong...)
+}
+
+func (s *Server) tls() error {
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		return errors.New("--tls-cert (GSM_TLS_CERT) and --tls-key (GSM_TLS_KEY) go together: give both, or none")
+	}
+	return nil
+}

@@ -1,0 +1,253 @@
+package tests_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"game-session-manager/client"
+)
+
+// dial opens a connection to the API and sends something.
+func (s *server) dial(t *testing.T, text string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+const halfABody = "POST /api/v1/players HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n" + `{"username"`
+
+// Whoever does not send on is cut off: within a header without a word, within a body with one.
+func TestSlowCallersAreCutOff(t *testing.T) {
+	t.Parallel()
+	s := start(t, withArgs("--read-timeout=200ms"))
+	for what, text := range map[string]string{
+		"nothing": "", "half a line": "GET /api/v1/pl", "half a header": "GET /api/v1/players HTTP/1.1\r\nHost: localhost\r\n",
+	} {
+		got, err := io.ReadAll(s.dial(t, text))
+		if err != nil || len(got) > 0 && !strings.HasPrefix(string(got), "HTTP/1.1 4") {
+			t.Errorf("%s: %q, %v", what, got, err)
+		}
+	}
+	res, err := http.ReadResponse(bufio.NewReader(s.dial(t, halfABody)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusRequestTimeout || !strings.Contains(string(body), `"request_timeout"`) || !res.Close {
+		t.Errorf("half a body: %d %s, %v, closed: %v", res.StatusCode, body, err, res.Close)
+	}
+}
+
+// Whoever does not take the answer is cut off. The answer is larger than what connections hold.
+func TestSlowReadersAreCutOff(t *testing.T) {
+	t.Parallel()
+	s := start(t, withArgs("--request-timeout=1s", "--write-timeout=1s"))
+	v := s.newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: 2, Attributes: client.Attributes{"x": client.String(strings.Repeat("x", 16000))}}})
+	c := s.dial(t, "")
+	if err := c.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	get := fmt.Sprintf("GET /api/v1/sessions/%s HTTP/1.1\r\nHost: localhost\r\n\r\n", v.ID)
+	for err := error(nil); err == nil; _, err = io.WriteString(c, get) { // until the server has hung up
+		if d := time.Now().Add(patience); c.SetWriteDeadline(d) != nil {
+			t.Fatal("cannot set a deadline")
+		}
+	}
+	s.do(t, "GET /livez", "").is(http.StatusOK)
+	eventually(t, "the request has ended", func() bool {
+		return strings.Contains(s.metrics(t), "\ngsm_http_requests_in_flight 0\n")
+	})
+}
+
+// What is too much at once is refused at once, probes answer, and afterwards all is well.
+func TestOverload(t *testing.T) {
+	t.Parallel()
+	s := start(t, withArgs("--max-in-flight=1", "--request-timeout=4s"))
+	holder := s.dial(t, halfABody) // which works on a request for as long as its body does not come
+	eventually(t, "the one place is taken", func() bool {
+		return strings.Contains(s.metrics(t), "\ngsm_http_requests_in_flight 1\n")
+	})
+	a := s.do(t, "GET /api/v1/players", "")
+	p := a.problem(http.StatusServiceUnavailable, "overloaded")
+	if p.text("outcome") != "none" || a.header.Get("Retry-After") == "" {
+		t.Errorf("got %s, %v", a.body, a.header)
+	}
+	for _, path := range []string{"/livez", "/readyz", "/health", "/health/detailed"} {
+		s.do(t, "GET "+path, "").is(http.StatusOK)
+	}
+	if m := s.metrics(t, "gsm_limited_requests_total"); !strings.Contains(m, "\ngsm_shed_requests_total 1\n") {
+		t.Error("the request that was shed is not counted")
+	}
+	if _, err := io.WriteString(holder, `:"alice"}`); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(holder), nil)
+	if err != nil || res.StatusCode != http.StatusCreated {
+		t.Fatalf("the request that was let in: %v, %v", res, err)
+	}
+	s.do(t, "GET /api/v1/players", "").is(http.StatusOK)
+}
+
+func TestTargetsAndHeadersThatAreTooLong(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	x := func(n int) string { return strings.Repeat("x", n) }
+	s.do(t, "GET /"+x(1023), "").problem(http.StatusNotFound, "not_found")
+	s.do(t, "GET /"+x(1024), "").problem(http.StatusRequestURITooLong, "uri_too_long")
+	s.do(t, "GET /"+strings.Repeat("%41", 400), "").problem(http.StatusRequestURITooLong, "uri_too_long")
+	s.do(t, "GET /api/v1/sessions?mode="+x(4091), "").problem(http.StatusUnprocessableEntity, "validation_error")
+	s.do(t, "GET /api/v1/sessions?mode="+x(4092), "").problem(http.StatusRequestURITooLong, "uri_too_long")
+	many := make([]string, 0, 300)
+	for i := range 101 {
+		many = append(many, fmt.Sprint("X-", i), "x")
+	}
+	s.do(t, "GET /api/v1/players", "", many...).problem(http.StatusRequestHeaderFieldsTooLarge, "too_many_headers")
+	s.do(t, "GET /api/v1/players", "", many[:180]...).is(http.StatusOK)
+	s.do(t, "GET /api/v1/players", "", "X-Long", x(12<<10)).is(http.StatusOK)
+	s.do(t, "GET /api/v1/players", "", "X-Long", x(24<<10)).is(http.StatusRequestHeaderFieldsTooLarge) // by net/http
+}
+
+// Each limit that can be set is told as it is set.
+func TestLimitsAreTold(t *testing.T) {
+	t.Parallel()
+	s := start(t, withArgs("--max-in-flight=7", "--read-timeout=3s", "--write-timeout=40s", "--request-timeout=20s"))
+	l, err := s.api.Limits(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Requests.InFlight != 7 || l.Requests.HeaderBytes != 16<<10 || l.Requests.BodyBytes != 64<<10 || l.Players.Username != 32 || l.Lists.Items != 100 {
+		t.Errorf("got %+v", l)
+	}
+	if want := (client.TimeoutLimits{Request: 20, Header: 3, Body: 3, Answer: 40, Idle: 120}); l.Timeouts != want {
+		t.Errorf("got %+v, want %+v", l.Timeouts, want)
+	}
+	if len(l.Rates) != 0 {
+		t.Errorf("without authentication there are rates: %v", l.Rates)
+	}
+}
+
+// refused asks for something until it is answered 429, which it must be before long.
+func (r *realm) refused(t *testing.T, credential, code, class string) {
+	t.Helper()
+	for range 200 {
+		a := r.do(t, "GET /api/v1/players?limit=1", "", "Authorization", "Bearer "+credential)
+		if a.status != http.StatusTooManyRequests {
+			continue
+		}
+		a.problem(http.StatusTooManyRequests, code)
+		wait, err := strconv.Atoi(a.header.Get("Retry-After"))
+		if err != nil || wait < 1 || !strings.HasPrefix(a.header.Get("RateLimit"), `"`+class+`";r=0;t=`) || !strings.HasPrefix(a.header.Get("RateLimit-Policy"), `"`+class+`";q=`) {
+			t.Errorf("told %v", a.header)
+		}
+		if counted := `gsm_limited_requests_total{class="` + class + `"} `; strings.Contains(r.metrics(t, counted), counted+"0\n") {
+			t.Errorf("not counted as %s", class)
+		}
+		return
+	}
+	t.Fatalf("never refused as %s", code)
+}
+
+// Each caller has a rate of its own, and what needs no credential has none.
+func TestCallersAreLimited(t *testing.T) {
+	t.Parallel()
+	s := start(t, authenticated, withArgs("--rate-server=1:20", "--rate-player=1:3"))
+	r := newRealm(t, s, "")
+	r.renew(t)
+	r.as(t, "self", "GET /api/v1/players?limit=1", "").is(http.StatusOK).has("RateLimit-Policy", `"player";q=3;w=3`)
+	r.refused(t, r.keys["self"], "rate_limited", "player")
+	r.as(t, "other", "GET /api/v1/players?limit=1", "").is(http.StatusOK)
+	r.refused(t, r.keys["server"], "rate_limited", "server")
+	r.as(t, "read", "GET /api/v1/players?limit=1", "").is(http.StatusOK).has("RateLimit-Policy", `"server";q=20;w=20`)
+	for _, open := range []string{"GET /health", "GET /readyz", "GET /.well-known/jwks.json"} {
+		r.as(t, "server", open, "").is(http.StatusOK).has("RateLimit", "")
+	}
+}
+
+// Whoever sends wrong credentials is told to wait. Those that are good pass, from the same address too.
+func TestFailedCredentialsAreLimited(t *testing.T) {
+	t.Parallel()
+	s := start(t, authenticated, withArgs("--failed-credentials=3"))
+	r := newRealm(t, s, "")
+	r.renew(t)
+	for range 3 {
+		r.as(t, "wrong secret", "GET /api/v1/players", "").problem(http.StatusUnauthorized, "unauthenticated")
+	}
+	r.refused(t, r.keys["wrong secret"], "too_many_failures", "failed_credentials")
+	r.refused(t, r.keys["revoked"], "too_many_failures", "failed_credentials")
+	r.refused(t, r.keys["self"]+"x", "too_many_failures", "failed_credentials")
+	for _, kind := range []string{"admin", "server", "read", "self", "host"} { // read and host were never seen
+		r.as(t, kind, "GET /api/v1/players?limit=1", "").is(http.StatusOK)
+	}
+	r.as(t, "none", "GET /api/v1/players", "").problem(http.StatusUnauthorized, "unauthenticated").text("detail")
+	l, err := s.connect(t, client.WithToken(adminKey)).Limits(t.Context())
+	if err != nil || l.Rates["failed_credentials"].Burst != 3 || l.Rates["failed_key"].Burst != 6 || l.Tokens.Life != 86400 {
+		t.Errorf("told %+v, %v", l, err)
+	}
+}
+
+// A key whose secret is guessed at from many addresses is locked, and still lets its holder in.
+func TestKeysAreLockedOut(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("other systems have one loopback address")
+	}
+	s := start(t, authenticated, withArgs("--failed-credentials=3"))
+	r := newRealm(t, s, "")
+	r.as(t, "server", "GET /api/v1/players", "").is(http.StatusOK)
+	for from := 2; from <= 4; from++ {
+		s.http = newHTTP(t)
+		s.http.Transport.(recorded).DialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(from))}}).DialContext
+		for range 2 {
+			r.as(t, "wrong secret", "GET /api/v1/players", "").problem(http.StatusUnauthorized, "unauthenticated")
+		}
+	}
+	r.refused(t, r.keys["wrong secret"], "too_many_failures", "failed_key")
+	r.as(t, "server", "GET /api/v1/players", "").is(http.StatusOK)
+}
+
+// Every answer tells browsers to make nothing else of it than what it is, and nobody what serves it.
+func TestSecurityHeaders(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, what := range []string{
+		"GET /api/v1/players", "POST /api/v1/players", "GET /nowhere", "GET /health", "GET /docs", "GET /redoc", "GET /openapi.json", "GET /docs/nothing.js", "GET /docs/swagger-ui.css", "TRACE /health",
+	} {
+		a := s.do(t, what, "").has("X-Content-Type-Options", "nosniff").has("Referrer-Policy", "no-referrer").
+			has("Cross-Origin-Resource-Policy", "same-origin").has("Strict-Transport-Security", "").has("Server", "").has("X-Powered-By", "")
+		policy := a.header.Get("Content-Security-Policy")
+		want := "default-src 'none'; "
+		if a.status == http.StatusOK && (strings.Contains(what, "/docs") || strings.Contains(what, "/redoc")) {
+			want = "default-src 'self'; "
+		}
+		if !strings.Contains(policy, "frame-ancestors 'none'") || !strings.HasPrefix(policy, want) {
+			t.Errorf("%s: the policy of %s is %q", what, a.header.Get("Content-Type"), policy)
+		}
+		if strings.Contains(what, "/api/") {
+			a.has("Cache-Control", "no-store")
+		}
+	}
+	s.do(t, "GET /docs/nothing.js", "").problem(http.StatusNotFound, "not_found")
+	s.do(t, "GET /docs/../..//etc/passwd", "").problem(http.StatusNotFound, "not_found")
+	for _, path := range []string{"//api/v1/players", "/api/v1//players", "/api/v1/./players", "/api/../health"} {
+		s.do(t, "GET "+path, "").has("Location", "").problem(http.StatusNotFound, "not_found")
+	}
+}

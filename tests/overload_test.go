@@ -1,0 +1,197 @@
+package tests_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"game-session-manager/client"
+)
+
+// How overload is measured.
+const (
+	overloadFactor  = 10   // how many times of what can be answered is asked for
+	overloadClients = 16   // who ask one request after the other, for the peak
+	overloadConns   = 8000 // over which the overload comes
+	overloadRounds  = 3
+	overloadRamp    = 4 * time.Second // of a flood, in which the queue fills; then it is measured
+	overloadRound   = 4 * time.Second
+	overloadStored  = 100 // sessions, all of which a request lists: asking must be much cheaper than answering
+	overloadTarget  = 0.8 // of the peak
+	overloadRequest = "/api/v1/sessions?limit=100"
+)
+
+// BenchmarkOverload compares what is answered under ten times of what can be with the peak, by turns. Requests come at a fixed
+// rate, whether or not others are answered. The server has one processor, so that those who ask can ask for ten times of what
+// it can do; and a request costs it some hundred times of what a refusal does, because to refuse nine takes the time of a part
+// of one: see docs/decisions/0018-limits.md. What is compared are answers for a second of the server's CPU time, because those
+// who ask and whoever else is on the machine take theirs too.
+func BenchmarkOverload(b *testing.B) {
+	b.Setenv("GOMAXPROCS", "1") // of the server
+	s := gsmSide(b, gsm, "sqlite:"+filepath.Join(b.TempDir(), "gsm.db"))
+	c, err := client.New(s.url, client.WithHTTPClient(newHTTP(b)))
+	must(b, err)
+	for range overloadStored {
+		_, err := c.Sessions.Create(b.Context(), client.SessionRequest{Settings: client.Settings{
+			Name: "A session", MaxPlayers: 10, Attributes: client.Attributes{"level": client.Number(3), "note": client.String(strings.Repeat("x", 8000))},
+		}})
+		must(b, err)
+	}
+	few, many := s.lines(b, overloadClients), s.lines(b, overloadConns)
+	b.ResetTimer()
+	s.peak(b, few) // to warm up
+	var calm, over offer
+	for range overloadRounds {
+		peak := s.peak(b, few)
+		calm.add(peak)
+		over.add(s.flood(b, many, overloadFactor*peak.answered/peak.seconds))
+	}
+	factor := over.offered / over.seconds / (calm.answered / calm.seconds)
+	ratio := (over.answered / over.cpu) / (calm.answered / calm.cpu)
+	b.ReportMetric(0, "ns/op") // says nothing here
+	b.ReportMetric(factor, "offered/peak")
+	b.ReportMetric(ratio, "goodput/peak")
+	b.Logf("peak %.0f/s, of %.2f ms CPU each; offered %.1f times as many: answered %.0f/s, shed %.0f/s; of the peak that is %.2f by the clock, and %.2f for a second of CPU",
+		calm.answered/calm.seconds, calm.cpu/calm.answered*1000, factor, over.answered/over.seconds, over.shed/over.seconds,
+		over.answered/over.seconds/(calm.answered/calm.seconds), ratio)
+	if ratio < overloadTarget {
+		b.Errorf("goodput is %.2f of the peak, want %.2f", ratio, overloadTarget)
+	}
+	if factor < 0.95*overloadFactor {
+		b.Errorf("only %.1f times of the peak was offered, want %d", factor, overloadFactor)
+	}
+}
+
+// offer is what was asked for in some time, and what came of it.
+type offer struct {
+	offered, answered, shed float64
+	seconds, cpu            float64 // the server's CPU
+}
+
+func (o *offer) add(p offer) {
+	o.offered += p.offered
+	o.answered += p.answered
+	o.shed += p.shed
+	o.seconds += p.seconds
+	o.cpu += p.cpu
+}
+
+// line is a connection to a server, for one request after the other. It costs much less than [http.Client] does.
+type line struct {
+	net.Conn
+	answers *bufio.Reader
+}
+
+// lines opens connections, and waits until the server has taken each.
+func (s *side) lines(b *testing.B, n int) []line {
+	b.Helper()
+	all := make([]line, n)
+	for i := range all {
+		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		must(b, err)
+		b.Cleanup(func() { _ = c.Close() })
+		all[i] = line{c, bufio.NewReader(c)}
+		if status, err := all[i].ask("/livez"); err != nil || status != http.StatusOK {
+			b.Fatalf("got %d, %v", status, err)
+		}
+	}
+	return all
+}
+
+// ask sends one request, which is a HEAD so that the answer costs the server alone, and returns the status.
+func (l line) ask(target string) (int, error) {
+	if err := l.SetDeadline(time.Now().Add(patience)); err != nil {
+		return 0, err
+	}
+	if _, err := io.WriteString(l, "HEAD "+target+" HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		return 0, err
+	}
+	res, err := http.ReadResponse(l.answers, &http.Request{Method: http.MethodHead})
+	if err != nil {
+		return 0, err
+	}
+	return res.StatusCode, res.Body.Close()
+}
+
+// peak asks over each connection for one thing after the other.
+func (s *side) peak(b *testing.B, lines []line) (o offer) {
+	b.Helper()
+	cpu := s.cpu(b)
+	var answered atomic.Int64
+	var all sync.WaitGroup
+	begin := time.Now()
+	for _, l := range lines {
+		all.Go(func() {
+			for time.Since(begin) < overloadRound {
+				if status, err := l.ask(overloadRequest); err != nil || status != http.StatusOK {
+					b.Errorf("got %d, %v", status, err)
+					return
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	o.seconds, o.answered = time.Since(begin).Seconds(), float64(answered.Load())
+	o.offered, o.cpu = o.answered, s.cpu(b)-cpu
+	return o
+}
+
+// flood asks at a rate, whether or not answers come, and returns what came of it when the queue was full.
+func (s *side) flood(b *testing.B, lines []line, rate float64) offer {
+	b.Helper()
+	var offered, answered, shed atomic.Int64
+	work := make(chan struct{})
+	var all sync.WaitGroup
+	for _, l := range lines {
+		all.Go(func() {
+			for range work {
+				switch status, err := l.ask(overloadRequest); {
+				case err == nil && status == http.StatusOK:
+					answered.Add(1)
+				case err == nil && status == http.StatusServiceUnavailable:
+					shed.Add(1)
+				default:
+					b.Errorf("got %d, %v", status, err)
+				}
+			}
+		})
+	}
+	now := func(at time.Duration) offer {
+		return offer{float64(offered.Load()), float64(answered.Load()), float64(shed.Load()), at.Seconds(), s.cpu(b)}
+	}
+	var ramp offer
+	begin, sent := time.Now(), 0.0
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for at := time.Duration(0); at < overloadRamp+overloadRound; at = time.Since(begin) {
+		if at >= overloadRamp && ramp.seconds == 0 {
+			ramp = now(at)
+		}
+		for busy := false; !busy && sent < rate*at.Seconds(); {
+			select {
+			case work <- struct{}{}:
+				sent++
+				offered.Add(1)
+			default: // all connections are: the next tick makes up for it, if it can
+				busy = true
+			}
+		}
+		<-tick.C
+	}
+	end := now(time.Since(begin))
+	close(work)
+	all.Wait()
+	o := offer{end.offered - ramp.offered, end.answered - ramp.answered, end.shed - ramp.shed, end.seconds - ramp.seconds, end.cpu - ramp.cpu}
+	if o.answered == 0 || o.shed == 0 {
+		b.Fatalf("%.0f were answered and %.0f shed", o.answered, o.shed)
+	}
+	return o
+}
