@@ -118,9 +118,15 @@ func (a *API) config() huma.Config {
 }
 
 // ServeHTTP implements [http.Handler].
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if a.stopping.Load() {
+		// A request that arrives while its connection is being closed is lost, so callers are told before.
+		w.Header().Set("Connection", "close")
+	}
+	a.handler.ServeHTTP(w, r)
+}
 
-// Stop makes /readyz fail from now on, so that no new requests are sent here.
+// Stop makes /readyz fail from now on, so that no new requests are sent here, and has callers close the connections that they keep.
 func (a *API) Stop() { a.stopping.Store(true) }
 
 // handler is the shape of every operation.

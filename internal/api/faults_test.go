@@ -227,15 +227,15 @@ func TestHealthDetailedTellsWhatIsDown(t *testing.T) {
 func TestReadyTurnsFalseBeforeTheEnd(t *testing.T) {
 	t.Parallel()
 	s := newService(t, nil)
-	if resp, _ := s.do(t, http.MethodGet, "/readyz", ""); resp.StatusCode != http.StatusOK {
-		t.Errorf("not ready: %d", resp.StatusCode)
+	if resp, _ := s.do(t, http.MethodGet, "/readyz", ""); resp.StatusCode != http.StatusOK || resp.Close {
+		t.Errorf("%d, told to close the connection: %t", resp.StatusCode, resp.Close)
 	}
 	s.Stop()
 	if resp, _ := s.do(t, http.MethodGet, "/readyz", ""); resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("ready while stopping: %d", resp.StatusCode)
 	}
-	if resp, _ := s.do(t, http.MethodGet, "/livez", ""); resp.StatusCode != http.StatusOK {
-		t.Errorf("not alive while stopping: %d", resp.StatusCode)
+	if resp, _ := s.do(t, http.MethodGet, "/livez", ""); resp.StatusCode != http.StatusOK || !resp.Close {
+		t.Errorf("while stopping: %d, told to close the connection: %t", resp.StatusCode, resp.Close)
 	}
 }
 
