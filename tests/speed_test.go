@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -34,6 +35,7 @@ const (
 	speedWarmUp  = 300 * time.Millisecond
 	speedStored  = 1000 // players, and sessions, from the beginning
 	speedSeats   = 10   // of each session; one is its host's
+	speedServers = 4    // of each kind, where gsm is compared with itself: equal ones differ by some percent, for as long as they run
 )
 
 // BenchmarkMongoDB compares gsm on MongoDB with the bare server: see bare_test.go. Both are processes of their own on one
@@ -99,7 +101,29 @@ type result struct {
 	requests, cpu, commands float64   // of all rounds; cpu in seconds
 }
 
-// measure puts a load on each server by turns.
+// measureKinds puts a load on servers of several kinds by turns, and answers what was measured of each kind. There are as many of
+// each: see speedServers.
+func measureKinds(b *testing.B, l load, kinds [][]*side) []result {
+	b.Helper()
+	var sides []*side
+	for _, kind := range kinds {
+		sides = append(sides, kind...)
+	}
+	measured := measure(b, l, sides)
+	results := make([]result, len(kinds))
+	for i, kind := range kinds {
+		for _, r := range measured[:len(kind)] {
+			results[i].rates = append(results[i].rates, r.rates...)
+			results[i].requests += r.requests
+			results[i].cpu += r.cpu
+			results[i].commands += r.commands
+		}
+		measured = measured[len(kind):]
+	}
+	return results
+}
+
+// measure puts a load on each server by turns, in another order each round, so that no server comes always after the same one.
 func measure(b *testing.B, l load, sides []*side) []result {
 	b.Helper()
 	results := make([]result, len(sides))
@@ -108,9 +132,9 @@ func measure(b *testing.B, l load, sides []*side) []result {
 		s.load(b, l, speedWarmUp)
 		results[i].commands -= s.sent(b)
 	}
-	for round := range speedRounds {
-		for i := range sides {
-			i = (i + round) % len(sides) // so that none comes always first
+	orders := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // for no secret
+	for range speedRounds {
+		for _, i := range orders.Perm(len(sides)) {
 			r, s := &results[i], sides[i]
 			l.refill()
 			cpu := s.cpu(b)

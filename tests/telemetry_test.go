@@ -11,23 +11,26 @@ import (
 const telemetryTarget = 0.95
 
 // BenchmarkTelemetry compares gsm with the same gsm that watches nothing, both on the embedded database, where the rest of a
-// request costs least. The traced one samples one request in a hundred for a collector that takes them. A second one that watches
+// request costs least. The traced one samples one request in a hundred for a collector that takes them. A second kind that watches
 // nothing tells how far equal servers are apart on this machine at this time.
 //
 // The target is for requests a second, as clients see them. They share the processors with the servers: the CPU time of the server
 // alone, which is less touched by what else the machine does, is told beside them.
 func BenchmarkTelemetry(b *testing.B) {
 	names := []string{"off", "on", "on, traces of 1 %", "off again"}
-	sides := make([]*side, len(names))
-	for i, args := range [][]string{{"--telemetry=off"}, nil, nil, {"--telemetry=off"}} {
-		endpoint := ""
-		if i == 2 {
-			_, endpoint = collect(b)
-			b.Setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
-			b.Setenv("OTEL_TRACES_SAMPLER_ARG", "0.01")
+	kinds := make([][]*side, len(names))
+	_, collector := collect(b)
+	for range speedServers {
+		for i, args := range [][]string{{"--telemetry=off"}, nil, nil, {"--telemetry=off"}} {
+			endpoint := ""
+			if i == 2 {
+				endpoint = collector
+				b.Setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+				b.Setenv("OTEL_TRACES_SAMPLER_ARG", "0.01")
+			}
+			b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+			kinds[i] = append(kinds[i], gsmSide(b, gsm, "sqlite:"+filepath.Join(b.TempDir(), "gsm.db"), args...))
 		}
-		b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
-		sides[i] = gsmSide(b, gsm, "sqlite:"+filepath.Join(b.TempDir(), "gsm.db"), args...)
 	}
 	b.ResetTimer()
 	rows := [][]string{{"", "", "req/s", "of off", "target", "CPU µs/req", "of off"}}
@@ -37,7 +40,7 @@ func BenchmarkTelemetry(b *testing.B) {
 			return "/players", fmt.Sprintf(`{"username":%q}`, speedName()), true
 		}, func() {}},
 	} {
-		results := measure(b, l, sides)
+		results := measureKinds(b, l, kinds)
 		off := results[0]
 		for i, r := range results {
 			rows = append(rows, []string{
@@ -47,5 +50,6 @@ func BenchmarkTelemetry(b *testing.B) {
 		}
 	}
 	b.ReportMetric(0, "ns/op") // says nothing here
-	b.Logf("%d clients, %d rounds of %v by turns; ratios of all of them, and medians:\n%s", speedClients, speedRounds, speedRound, table(b, rows))
+	b.Logf("%d clients, %d servers of each kind, %d rounds of %v by turns; ratios of all of them, and medians:\n%s",
+		speedClients, speedServers, speedRounds, speedRound, table(b, rows))
 }
