@@ -12,7 +12,7 @@ const telemetryTarget = 0.95
 
 // BenchmarkTelemetry compares gsm with the same gsm that watches nothing, both on the embedded database, where the rest of a
 // request costs least. The traced one samples one request in a hundred for a collector that takes them. A second one that watches
-// nothing tells how far equal servers are apart on this machine at this time.
+// nothing tells how far equal servers are apart on this machine at this time. It fails below its target.
 //
 // The target is for requests a second, as clients see them. They share the processors with the servers: the CPU time of the server
 // alone, which is less touched by what else the machine does, is told beside them.
@@ -44,6 +44,9 @@ func BenchmarkTelemetry(b *testing.B) {
 				l.name, names[i], fmt.Sprintf("%.0f", median(r.rates)), fmt.Sprintf("%.3f", ratio(r, off)), fmt.Sprint(l.target),
 				fmt.Sprintf("%.1f", r.cpu/r.requests*1e6), fmt.Sprintf("%.3f", r.cpu/r.requests/(off.cpu/off.requests)),
 			})
+			if i == 1 || i == 2 { // those that watch
+				l.meets(b, names[i], ratio(r, off))
+			}
 		}
 	}
 	b.ReportMetric(0, "ns/op") // says nothing here
