@@ -74,12 +74,14 @@ vuln: ## Look for known vulnerabilities (needs the network)
 .PHONY: bench
 bench: ## Measure the embedded store, what telemetry and authentication cost, and gsm on the MongoDB of GSM_TEST_MONGODB_URI beside a bare handler
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/store/sqlitestore
-	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^Benchmark(Telemetry|Authentication)$$' -benchtime 1x ./tests
-	@if [ -n "$${GSM_TEST_MONGODB_URI:-}" ]; then \
-	  GSM_TEST_ENGINE=mongodb go test -run '^$$' -bench '^BenchmarkMongoDB$$' -benchtime 1x ./tests; \
+	@failed=; \
+	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^Benchmark(Telemetry|Authentication)$$' -benchtime 1x ./tests || failed=yes; \
+	if [ -n "$${GSM_TEST_MONGODB_URI:-}" ]; then \
+	  GSM_TEST_ENGINE=mongodb go test -run '^$$' -bench '^BenchmarkMongoDB$$' -benchtime 1x ./tests || failed=yes; \
 	else \
 	  echo "gsm on MongoDB is not measured: set GSM_TEST_MONGODB_URI to the URL of a server"; \
-	fi
+	fi; \
+	[ -z "$$failed" ] # one that is below its target does not keep the others from being measured
 
 .PHONY: bench-overload
 bench-overload: ## Measure what is answered under ten times of what can be

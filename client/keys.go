@@ -20,7 +20,8 @@ type Key struct {
 	Name       string     `json:"name"` // for people
 	Scope      Scope      `json:"scope"`
 	CreatedAt  time.Time  `json:"created_at"`
-	ExpiresAt  *time.Time `json:"expires_at"` // nil for never
+	ExpiresAt  *time.Time `json:"expires_at"` // as it was asked for; nil for never
+	RetiresAt  *time.Time `json:"retires_at"` // when a key that was rotated ends, unless it expires before
 	RevokedAt  *time.Time `json:"revoked_at"`
 	LastUsedAt *time.Time `json:"last_used_at"` // to the minute
 }
@@ -59,8 +60,8 @@ func (k *Keys) Revoke(ctx context.Context, id KeyID) error {
 	return k.c.send(ctx, write(http.MethodDelete, keyPath(id), nil), nil)
 }
 
-// Rotate makes a key like another, and ends the other after the overlap, in whole seconds. As [Keys.Create] it is sent once. It
-// answers [ErrKeyNotFound], [ErrKeyOver] and [ErrForbidden].
+// Rotate makes a key like another, and ends the other after the overlap, in whole seconds. As [Keys.Create] it is sent once:
+// whoever lost the answer rotates again while the old key goes on, and revokes the key that nobody has. It answers [ErrKeyNotFound], [ErrKeyOver] and [ErrForbidden].
 func (k *Keys) Rotate(ctx context.Context, id KeyID, overlap time.Duration) (NewKey, error) {
 	q := write(http.MethodPost, keyPath(id)+"/rotate", map[string]int{"overlap_seconds": int(overlap / time.Second)})
 	q.single = true

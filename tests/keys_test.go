@@ -63,6 +63,7 @@ type listedKey struct {
 	Scope      string     `json:"scope"`
 	CreatedAt  time.Time  `json:"created_at"`
 	ExpiresAt  *time.Time `json:"expires_at"`
+	RetiresAt  *time.Time `json:"retires_at"`
 	RevokedAt  *time.Time `json:"revoked_at"`
 	LastUsedAt *time.Time `json:"last_used_at"`
 	State      string     `json:"state"`
@@ -128,7 +129,7 @@ func TestKeys(t *testing.T) {
 	now := made(t, database, "rotate", fresh, "--project", "tanks-2", "--overlap", "0s")
 
 	tanks := listed(t, database, "tanks-2")
-	if k := tanks[other]; k.State != "active" || k.ExpiresAt == nil || time.Until(*k.ExpiresAt) > 30*time.Minute {
+	if k := tanks[other]; k.State != "active" || k.ExpiresAt != nil || k.RetiresAt == nil || time.Until(*k.RetiresAt) > 30*time.Minute {
 		t.Errorf("the key that was rotated is %+v", k)
 	}
 	if tanks[fresh].State != "expired" || tanks[now].State != "active" || tanks[now].Name != "tanks" || tanks[now].Scope != "server" {
@@ -138,7 +139,7 @@ func TestKeys(t *testing.T) {
 		t.Errorf("the revoked key is %+v", k)
 	}
 	lines := strings.Split(keysCommand(t, 0, database, []string{"list"}), "\n")
-	if !regexp.MustCompile(`^ID +NAME +SCOPE +CREATED +EXPIRES +LAST USED +STATE$`).MatchString(lines[0]) || len(lines) != 5 ||
+	if !regexp.MustCompile(`^ID +NAME +SCOPE +CREATED +ENDS +LAST USED +STATE$`).MatchString(lines[0]) || len(lines) != 5 ||
 		!slices.ContainsFunc(lines, regexp.MustCompile(`^`+first+` +ops +admin +\S+Z +never +never +revoked$`).MatchString) {
 		t.Errorf("the table is\n%s", strings.Join(lines, "\n"))
 	}

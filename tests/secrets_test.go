@@ -93,7 +93,7 @@ func (s *server) tellsNoSecret(t testing.TB) {
 	select {
 	case <-s.exited:
 	default:
-		for _, path := range []string{"/metrics", "/debug/errors"} {
+		for _, path := range opsPages() {
 			said[path] = s.glance(path)
 		}
 	}
@@ -105,6 +105,30 @@ func (s *server) tellsNoSecret(t testing.TB) {
 			}
 		}
 	}
+}
+
+// opsPages are what the ops listener serves as text, and the command line, which it must not serve.
+func opsPages() []string {
+	return []string{
+		"/metrics", "/debug/errors", "/debug/log-level", "/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/symbol",
+		"/debug/pprof/goroutine?debug=2",
+	}
+}
+
+// The command line may have secrets in it: it is where flags are.
+func TestCommandLineIsNotTold(t *testing.T) {
+	t.Parallel()
+	only(t, sqlite)
+	const key = "gsm_flag_given-on-the-command-line-0123456789"
+	secrets.keep("--admin-key", key)
+	s := start(t, withArgs("--auth=on", "--admin-key="+key))
+	s.operate(t, "GET /debug/pprof/cmdline", "").is(http.StatusNotFound)
+	for _, path := range opsPages() {
+		if text := s.glance(path); path != "/debug/pprof/symbol" && text == "" {
+			t.Errorf("%s says nothing", path)
+		}
+	}
+	s.tellsNoSecret(t)
 }
 
 // glance returns what the ops listener answers, nothing if it does not: the server may be halted, or not have come up.

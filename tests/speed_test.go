@@ -35,11 +35,11 @@ const (
 	speedWarmUp  = 300 * time.Millisecond
 	speedStored  = 1000 // players, and sessions, from the beginning
 	speedSeats   = 10   // of each session; one is its host's
-	speedServers = 4    // of each kind, where gsm is compared with itself: equal ones differ by some percent, for as long as they run
 )
 
 // BenchmarkMongoDB compares gsm on MongoDB with the bare server: see bare_test.go. Both are processes of their own on one
-// database, and it is the ratio in one run that counts. It fails where gsm sends more commands than the bare server does.
+// database, and it is the ratio in one run that counts. It fails below its targets, and where gsm sends more commands than the bare
+// server does.
 // GSM_TEST_BASELINE names another gsm, to be measured in the same run.
 func BenchmarkMongoDB(b *testing.B) {
 	server := os.Getenv("GSM_TEST_MONGODB_URI")
@@ -60,12 +60,13 @@ func BenchmarkMongoDB(b *testing.B) {
 		rows[0] = append(rows[0], name+" req/s", name+" CPU µs/req", name+" commands/req")
 	}
 	for _, l := range stock.loads() {
-		results := measure(b, l, sides)
+		results := measure(b, l, sides, speedRounds)
 		row := []string{l.name, fmt.Sprintf("%.2f", ratio(results[0], results[1])), fmt.Sprint(l.target)}
 		for _, r := range results {
 			row = append(row, fmt.Sprintf("%.0f", median(r.rates)), fmt.Sprintf("%.0f", r.cpu/r.requests*1e6), fmt.Sprintf("%.2f", r.commands/r.requests))
 		}
 		rows = append(rows, row)
+		l.meets(b, names[0], ratio(results[0], results[1]))
 		if ours, bare := results[0].commands/results[0].requests, results[1].commands/results[1].requests; ours > bare+0.05 {
 			b.Errorf("%s: gsm sends %.2f commands and the bare server %.2f", l.name, ours, bare)
 		}
@@ -90,9 +91,18 @@ func table(b *testing.B, rows [][]string) string {
 type load struct {
 	name    string
 	target  float64 // of gsm's rate to the bare server's
-	status  int
+	status  int     // 0 for what reads and creations answer
 	request func(client, n int) (target, body string, ok bool) // a POST, if it has a body; not ok when there are no more
 	refill  func()
+}
+
+// meets fails the benchmark where a share of requests is below the load's target. A machine with other things to do may be why,
+// so that no benchmark is among what must hold before a change lands: measure again where nothing else runs.
+func (l load) meets(b *testing.B, name string, share float64) {
+	b.Helper()
+	if share < l.target {
+		b.Errorf("%s: %s answers %.3f of the requests, want %v", l.name, name, share, l.target)
+	}
 }
 
 // result is what was measured of a server with a load.
@@ -102,14 +112,14 @@ type result struct {
 }
 
 // measureKinds puts a load on servers of several kinds by turns, and answers what was measured of each kind. There are as many of
-// each: see speedServers.
+// each, which share the rounds.
 func measureKinds(b *testing.B, l load, kinds [][]*side) []result {
 	b.Helper()
 	var sides []*side
 	for _, kind := range kinds {
 		sides = append(sides, kind...)
 	}
-	measured := measure(b, l, sides)
+	measured := measure(b, l, sides, speedRounds/len(kinds[0]))
 	results := make([]result, len(kinds))
 	for i, kind := range kinds {
 		for _, r := range measured[:len(kind)] {
@@ -124,7 +134,7 @@ func measureKinds(b *testing.B, l load, kinds [][]*side) []result {
 }
 
 // measure puts a load on each server by turns, in another order each round, so that no server comes always after the same one.
-func measure(b *testing.B, l load, sides []*side) []result {
+func measure(b *testing.B, l load, sides []*side, rounds int) []result {
 	b.Helper()
 	results := make([]result, len(sides))
 	for i, s := range sides {
@@ -133,7 +143,7 @@ func measure(b *testing.B, l load, sides []*side) []result {
 		results[i].commands -= s.sent(b)
 	}
 	orders := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // for no secret
-	for range speedRounds {
+	for range rounds {
 		for _, i := range orders.Perm(len(sides)) {
 			r, s := &results[i], sides[i]
 			l.refill()
@@ -308,6 +318,11 @@ func (s *side) send(ctx context.Context, status int, target, body string) error 
 	}
 	defer func() { _ = res.Body.Close() }()
 	answer, err := io.ReadAll(res.Body)
+	if status == 0 && body == "" {
+		status = http.StatusOK
+	} else if status == 0 {
+		status = http.StatusCreated
+	}
 	if err == nil && res.StatusCode != status {
 		err = fmt.Errorf("%s %s: %d %s", method, target, res.StatusCode, answer)
 	}

@@ -171,4 +171,8 @@ func TestOpsListenerIsGuarded(t *testing.T) {
 	if got := s.status(t, http.MethodGet, s.url+"/api/v1/players", "gsm-ops.example"); got != http.StatusForbidden {
 		t.Errorf("the API under another name: %d", got)
 	}
+	s = start(t, withArgs("--ops-public")) // which is a permission: where the listener is on loopback, nothing changes
+	if got := s.status(t, http.MethodGet, s.ops+"/metrics", "gsm-ops.example"); got != http.StatusForbidden {
+		t.Errorf("/metrics on loopback under another name: %d", got)
+	}
 }

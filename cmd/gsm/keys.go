@@ -203,9 +203,12 @@ type shownKey struct {
 	Scope      game.Scope     `json:"scope"`
 	CreatedAt  time.Time      `json:"created_at"`
 	ExpiresAt  *time.Time     `json:"expires_at"`
+	RetiresAt  *time.Time     `json:"retires_at"`
 	RevokedAt  *time.Time     `json:"revoked_at"`
 	LastUsedAt *time.Time     `json:"last_used_at"`
 	State      string         `json:"state"`
+
+	end *time.Time
 }
 
 func shown(k game.Key, now time.Time) shownKey {
@@ -216,7 +219,7 @@ func shown(k game.Key, now time.Time) shownKey {
 	case k.Over(now):
 		state = "expired"
 	}
-	return shownKey{k.ID, k.Project, k.Name, k.Scope, k.CreatedAt, k.ExpiresAt, k.RevokedAt, k.LastUsedAt, state}
+	return shownKey{k.ID, k.Project, k.Name, k.Scope, k.CreatedAt, k.ExpiresAt, k.RetiresAt, k.RevokedAt, k.LastUsedAt, state, k.End()}
 }
 
 // table prints keys for people.
@@ -228,9 +231,9 @@ func (s streams) table(all []shownKey) error {
 		return t.Format(time.RFC3339)
 	}
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	_, err := fmt.Fprintln(w, "ID\tNAME\tSCOPE\tCREATED\tEXPIRES\tLAST USED\tSTATE")
+	_, err := fmt.Fprintln(w, "ID\tNAME\tSCOPE\tCREATED\tENDS\tLAST USED\tSTATE")
 	for _, k := range all {
-		_, e := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, k.Scope, when(&k.CreatedAt), when(k.ExpiresAt), when(k.LastUsedAt), k.State)
+		_, e := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, k.Scope, when(&k.CreatedAt), when(k.end), when(k.LastUsedAt), k.State)
 		err = errors.Join(err, e)
 	}
 	return errors.Join(err, w.Flush())
@@ -280,6 +283,7 @@ type keysRotateCmd struct {
 // Help is the end of the command's manual.
 func (c *keysRotateCmd) Help() string {
 	return `The new key has the name, the scope and the expiry of the old one. It alone goes to standard output, and is shown once.
+Whoever lost it rotates the old key again while that goes on, and revokes the one that was lost.
 
 Examples:
   KEY=$(gsm keys rotate k3j9x2m4pq)

@@ -16,8 +16,8 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// opsHandler serves what operators look at, metrics, failures and profiles, and the switch of the log's level. Unless it is
-// public it answers its own machine only.
+// opsHandler serves what operators look at, metrics, failures and profiles, and the switch of the log's level. Unless its
+// listener is public it answers its own machine only. The command line is no profile and may have secrets in it.
 func opsHandler(watch *watcher, public bool) http.Handler {
 	level := levelSwitch{watch.level, watch.logs.System}
 	mux := http.NewServeMux()
@@ -26,7 +26,6 @@ func opsHandler(watch *watcher, public bool) http.Handler {
 	mux.HandleFunc("GET /debug/log-level", level.tell)
 	mux.HandleFunc("PUT /debug/log-level", level.change)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)

@@ -81,13 +81,13 @@ func (c *serveCmd) Run(s streams) error {
 	p := process{
 		log: watch.logs.System, config: c.Server, api: rest, background: background,
 		rest: newServer(apiListener, rest, watch.server("api"), timeouts{c.ReadTimeout, c.WriteTimeout}),
-		ops:  newServer(opsListener, opsHandler(watch, c.OpsPublic), watch.server("ops"), timeouts{c.ReadTimeout, profileTimeout}),
+		ops:  newServer(opsListener, opsHandler(watch, !config.IsLoopback(opsListener.Addr().String())), watch.server("ops"), timeouts{c.ReadTimeout, profileTimeout}),
 	}
 	p.rest.tls = certificate
 	return p.run(ctx)
 }
 
-// listen takes both addresses, or none.
+// listen takes both addresses, or none. What is not guarded must not be reached from elsewhere, whatever names stand for.
 func (c *serveCmd) listen(ctx context.Context) (api, ops net.Listener, err error) {
 	api, err = listen(ctx, "--http-addr (GSM_HTTP_ADDR)", c.HTTPAddr)
 	if err != nil {
@@ -97,6 +97,11 @@ func (c *serveCmd) listen(ctx context.Context) (api, ops net.Listener, err error
 	if err != nil {
 		closeQuietly(api)
 		return nil, nil, err
+	}
+	if err := c.Listening(api.Addr(), ops.Addr()); err != nil {
+		closeQuietly(api)
+		closeQuietly(ops)
+		return nil, nil, usageError{err}
 	}
 	return api, ops, nil
 }

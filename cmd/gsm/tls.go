@@ -22,7 +22,14 @@ type certificate struct {
 
 	mu     sync.Mutex
 	looked time.Time
-	seen   [2]stamp // of what was read last, good or not
+	used   [2]stamp // of the files that current is from
+	told   trouble  // that the log has of files that cannot be used
+}
+
+// trouble is why files cannot be used, and which.
+type trouble struct {
+	stamps [2]stamp
+	text   string
 }
 
 // stamp changes when a file does.
@@ -45,7 +52,7 @@ func newTLS(certFile, keyFile string, now func() time.Time, log *slog.Logger) (*
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--tls-cert (GSM_TLS_CERT), --tls-key (GSM_TLS_KEY): %w", err)}
 	}
-	c.seen, c.looked = stamps, now()
+	c.used, c.looked = stamps, now()
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}, nil
 }
 
@@ -58,8 +65,8 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return c.current.Load(), nil
 }
 
-// refresh reads files that have changed. While they do not fit together, as between the writing of one and of the other, the
-// old certificate stays.
+// refresh reads files that have changed. While they cannot be used, as between the writing of one and of the other, the old
+// certificate stays, and they are read again at each look: what was wrong, like permissions, may not be seen in a stamp.
 func (c *certificate) refresh() {
 	now := c.now()
 	if now.Sub(c.looked) < certificateAge {
@@ -67,18 +74,22 @@ func (c *certificate) refresh() {
 	}
 	c.looked = now
 	stamps, err := c.stamps()
-	if err == nil && stamps == c.seen {
+	if err == nil && stamps == c.used {
+		c.told = trouble{}
 		return
 	}
 	if err == nil {
 		err = c.load()
 	}
 	if err != nil {
-		c.log.Warn("the new certificate cannot be used, the old one stays", "error", err)
-	} else {
-		c.log.Info("a new certificate is used", "expires", c.current.Load().Leaf.NotAfter)
+		if t := (trouble{stamps, err.Error()}); t != c.told {
+			c.log.Warn("the new certificate cannot be used, the old one stays", "error", err)
+			c.told = t
+		}
+		return
 	}
-	c.seen = stamps
+	c.log.Info("a new certificate is used", "expires", c.current.Load().Leaf.NotAfter)
+	c.used, c.told = stamps, trouble{}
 }
 
 func (c *certificate) load() error {

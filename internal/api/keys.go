@@ -17,7 +17,8 @@ type KeyBody struct {
 	Name       string         `json:"name" doc:"For people."`
 	Scope      game.Scope     `json:"scope" enum:"admin,server,read"`
 	CreatedAt  time.Time      `json:"created_at"`
-	ExpiresAt  *time.Time     `json:"expires_at" doc:"Null for never."`
+	ExpiresAt  *time.Time     `json:"expires_at" doc:"As it was asked for; null for never."`
+	RetiresAt  *time.Time     `json:"retires_at" doc:"When a key that was rotated ends, unless it expires before; null for a key that was not rotated."`
 	RevokedAt  *time.Time     `json:"revoked_at" doc:"Null for a key that was not revoked."`
 	LastUsedAt *time.Time     `json:"last_used_at" doc:"To the minute; null for never."`
 }
@@ -29,7 +30,7 @@ type newKeyBody struct {
 }
 
 func keyFor(k game.Key) KeyBody {
-	return KeyBody{k.ID, k.Project, k.Name, k.Scope, k.CreatedAt, k.ExpiresAt, k.RevokedAt, k.LastUsedAt}
+	return KeyBody{k.ID, k.Project, k.Name, k.Scope, k.CreatedAt, k.ExpiresAt, k.RetiresAt, k.RevokedAt, k.LastUsedAt}
 }
 
 type (

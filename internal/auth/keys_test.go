@@ -27,7 +27,7 @@ func sends(credential string) http.Header {
 	return http.Header{"Authorization": {"Bearer " + credential}}
 }
 
-// Whoever guesses learns nothing from what a guess costs.
+// Whoever guesses learns nothing from the reads that a guess costs.
 func TestWrongKeysCostTheSame(t *testing.T) {
 	t.Parallel()
 	now := &clock{now: t0}
@@ -74,8 +74,9 @@ func TestWrongKeysCostTheSame(t *testing.T) {
 	}
 }
 
-// A wrong secret is compared whether there is a key with its id or not; it was hashed when it was parsed. What that takes is
-// seen by what it allocates, which no clock can blur.
+// A wrong secret takes the same way whether there is a key with its id or not: what it allocates, which no clock can blur, is
+// the same. That shows no step left out for one of them, such as a copy of the key. It does not show how two hashes are compared:
+// TestSecretsAreComparedInConstantTime in package game holds that to the source.
 func TestWrongKeysTakeTheSameWork(t *testing.T) { //nolint:paralleltest // it counts allocations
 	now := &clock{now: t0}
 	docs := openStore(t)

@@ -61,8 +61,7 @@ type Server struct {
 // Validate tells everything that is wrong, one problem a line.
 func (s *Server) Validate() error {
 	return errors.Join(
-		s.guarded(),
-		s.ops(),
+		s.addresses(),
 		s.tls(),
 		s.cors(),
 		adminKey(s.AdminKey),
@@ -81,27 +80,48 @@ func (s *Server) Validate() error {
 
 // Authenticated reports whether requests need a credential.
 func (s *Server) Authenticated() bool {
-	return s.Auth == "on" || s.Auth == "auto" && !isLoopback(s.HTTPAddr)
+	return s.Auth == "on" || s.Auth == "auto" && !IsLoopback(s.HTTPAddr)
+}
+
+// Names of the settings of addresses, in messages.
+const (
+	httpAddr = "--http-addr (GSM_HTTP_ADDR)"
+	opsAddr  = "--ops-addr (GSM_OPS_ADDR)"
+)
+
+// Listening refuses the addresses that are listened on where others may reach what is not guarded. [Server.Validate] looks at
+// what is written, so that mistakes are told early; what a name stands for is the system's to say, and is known only now.
+func (s *Server) Listening(api, ops net.Addr) error {
+	return errors.Join(s.guarded(api.String()), s.opsGuarded(ops.String()))
 }
 
 // guarded refuses an API that whoever reaches it may use.
-func (s *Server) guarded() error {
-	const name = "--http-addr (GSM_HTTP_ADDR)"
-	if err := address(name, s.HTTPAddr); err != nil || s.Authenticated() || isLoopback(s.HTTPAddr) {
-		return err
+func (s *Server) guarded(addr string) error {
+	if s.Authenticated() || IsLoopback(addr) {
+		return nil
 	}
-	return fmt.Errorf("%s: %q is not a loopback address, and GSM_AUTH=off would let whoever reaches it do everything. "+
-		"Listen on 127.0.0.1 or [::1], or leave out GSM_AUTH and make a key: GSM_ADMIN_KEY, or gsm keys create", name, s.HTTPAddr)
+	return fmt.Errorf("%s: %q is not a loopback address, and without authentication whoever reaches it could do everything. "+
+		"Listen on 127.0.0.1 or [::1], or set GSM_AUTH=on and make a key: GSM_ADMIN_KEY, or gsm keys create", httpAddr, addr)
 }
 
-// ops refuses an address of the ops listener that other machines reach, unless somebody said that it is guarded.
-func (s *Server) ops() error {
-	const name = "--ops-addr (GSM_OPS_ADDR)"
-	if err := address(name, s.OpsAddr); err != nil || s.OpsPublic || isLoopback(s.OpsAddr) {
-		return err
+// opsGuarded refuses an address of the ops listener that other machines reach, unless somebody said that it is guarded.
+func (s *Server) opsGuarded(addr string) error {
+	if s.OpsPublic || IsLoopback(addr) {
+		return nil
 	}
 	return fmt.Errorf("%s: %q is not a loopback address. Metrics and profiles are not for everyone: listen on 127.0.0.1 or [::1], "+
-		"or set GSM_OPS_PUBLIC=true (--ops-public) where a network policy or a firewall guards it", name, s.OpsAddr)
+		"or set GSM_OPS_PUBLIC=true (--ops-public) where a network policy or a firewall guards it", opsAddr, addr)
+}
+
+// addresses tells what is wrong with what is written.
+func (s *Server) addresses() error {
+	check := func(name, addr string, guarded func(string) error) error {
+		if err := address(name, addr); err != nil {
+			return err
+		}
+		return guarded(addr)
+	}
+	return errors.Join(check(httpAddr, s.HTTPAddr, s.guarded), check(opsAddr, s.OpsAddr, s.opsGuarded))
 }
 
 func address(name, addr string) error {
@@ -112,7 +132,8 @@ func address(name, addr string) error {
 	return nil
 }
 
-func isLoopback(addr string) bool {
+// IsLoopback reports whether only this machine reaches HOST:PORT. The name localhost counts as such: see [Server.Listening].
+func IsLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	ip := net.ParseIP(host)
 	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())

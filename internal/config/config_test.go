@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"net"
 	"reflect"
 	"regexp"
 	"slices"
@@ -167,6 +168,40 @@ func TestOrigins(t *testing.T) {
 	c.CORSOrigins = "https://a.example, http://localhost:3000,"
 	if got := c.Origins(); !slices.Equal(got, []string{"https://a.example", "http://localhost:3000"}) {
 		t.Errorf("got %q", got)
+	}
+}
+
+// What a name stands for is seen in what is listened on: localhost may be anything in a hosts file.
+func TestListening(t *testing.T) {
+	t.Parallel()
+	addr := func(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 8080} }
+	for _, test := range []struct {
+		name     string
+		change   func(*config.Server)
+		api, ops string
+		want     []string // parts of the message; none for no error
+	}{
+		{"loopback", func(*config.Server) {}, "127.0.0.1", "::1", nil},
+		{"localhost elsewhere", func(c *config.Server) { c.HTTPAddr = "localhost:8080" }, "192.0.2.2", "127.0.0.1", []string{"GSM_HTTP_ADDR", `"192.0.2.2:8080"`, "loopback", "GSM_AUTH=on", "GSM_ADMIN_KEY", "gsm keys create"}},
+		{"localhost elsewhere, off", func(c *config.Server) { c.HTTPAddr, c.Auth = "localhost:8080", "off" }, "2001:db8::2", "127.0.0.1", []string{"GSM_HTTP_ADDR"}},
+		{"every address", func(c *config.Server) { c.HTTPAddr, c.Auth = "localhost:8080", "off" }, "::", "127.0.0.1", []string{"GSM_HTTP_ADDR"}},
+		{"localhost elsewhere, on", func(c *config.Server) { c.HTTPAddr, c.Auth = "localhost:8080", "on" }, "192.0.2.2", "127.0.0.1", nil},
+		{"ops elsewhere", func(c *config.Server) { c.OpsAddr = "localhost:8081" }, "127.0.0.1", "192.0.2.2", []string{"GSM_OPS_ADDR", "GSM_OPS_PUBLIC=true"}},
+		{"authentication is not for ops", func(c *config.Server) { c.Auth = "on" }, "192.0.2.2", "192.0.2.2", []string{"GSM_OPS_ADDR"}},
+		{"ops elsewhere, guarded", func(c *config.Server) { c.OpsPublic = true }, "127.0.0.1", "192.0.2.2", nil},
+		{"a guard of ops only", func(c *config.Server) { c.OpsPublic = true }, "192.0.2.2", "192.0.2.2", []string{"GSM_HTTP_ADDR"}},
+	} {
+		c := good()
+		test.change(&c)
+		err := c.Listening(addr(test.api), addr(test.ops))
+		if (err == nil) != (test.want == nil) {
+			t.Errorf("%s: got %v", test.name, err)
+		}
+		for _, part := range test.want {
+			if err != nil && !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: %q does not tell of %s", test.name, err, part)
+			}
+		}
 	}
 }
 

@@ -38,7 +38,8 @@ type Key struct {
 	Hash       string     `json:"hash"`
 	Version    int64      `json:"version"`
 	CreatedAt  time.Time  `json:"created_at"`
-	ExpiresAt  *time.Time `json:"expires_at"`
+	ExpiresAt  *time.Time `json:"expires_at"` // as it was asked for
+	RetiresAt  *time.Time `json:"retires_at"` // when a key that was rotated ends, unless it ends before
 	RevokedAt  *time.Time `json:"revoked_at"`
 	LastUsedAt *time.Time `json:"last_used_at"` // to the minute
 }
@@ -132,9 +133,15 @@ func (k *Key) hashOrNone() string {
 	return k.Hash
 }
 
-// Over reports whether the key is revoked or has expired at the time.
-func (k *Key) Over(now time.Time) bool {
-	return k.RevokedAt != nil || k.ExpiresAt != nil && !now.Before(*k.ExpiresAt)
+// Over reports whether the key is revoked or has ended at the time.
+func (k *Key) Over(now time.Time) bool { return k.ended(now) != nil }
+
+// End is when the key ends unless it is revoked: when it expires, or before that when it retires; nil for never.
+func (k *Key) End() *time.Time {
+	if k.ExpiresAt == nil || k.RetiresAt != nil && k.RetiresAt.Before(*k.ExpiresAt) {
+		return k.RetiresAt
+	}
+	return k.ExpiresAt
 }
 
 // Caller is who sends the key.
@@ -144,11 +151,11 @@ func (k *Key) Caller() Caller {
 
 // ended is when the key was over, nil if it is not at the time.
 func (k *Key) ended(now time.Time) *time.Time {
-	switch {
-	case k.RevokedAt != nil:
+	if k.RevokedAt != nil {
 		return k.RevokedAt
-	case k.ExpiresAt != nil && !now.Before(*k.ExpiresAt):
-		return k.ExpiresAt
+	}
+	if end := k.End(); end != nil && !now.Before(*end) {
+		return end
 	}
 	return nil
 }

@@ -92,6 +92,10 @@ func TestKeyOpens(t *testing.T) {
 		"expires later":       {with(func(k *game.Key) { k.ExpiresAt = new(later(1)) }), right, true},
 		"expires now":         {with(func(k *game.Key) { k.ExpiresAt = new(t0) }), right, false},
 		"expired":             {with(func(k *game.Key) { k.ExpiresAt = new(later(-1)) }), right, false},
+		"retires later":       {with(func(k *game.Key) { k.RetiresAt, k.ExpiresAt = new(later(1)), new(later(2)) }), right, true},
+		"retired":             {with(func(k *game.Key) { k.RetiresAt, k.ExpiresAt = new(t0), new(later(2)) }), right, false},
+		"retired, no expiry":  {with(func(k *game.Key) { k.RetiresAt = new(t0) }), right, false},
+		"expired, to retire":  {with(func(k *game.Key) { k.RetiresAt, k.ExpiresAt = new(later(1)), new(t0) }), right, false},
 		"revoked":             {with(func(k *game.Key) { k.RevokedAt = new(t0) }), right, false},
 		"revoked elsewhen":    {with(func(k *game.Key) { k.RevokedAt = new(later(60)) }), right, false}, // by a clock that is ahead
 		"revoked and expires": {with(func(k *game.Key) { k.RevokedAt, k.ExpiresAt = new(t0), new(later(9)) }), right, false},

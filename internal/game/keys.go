@@ -93,7 +93,8 @@ func (s *Keys) Revoke(ctx context.Context, id KeyID) (Key, error) {
 }
 
 // Rotate makes a key that is like another, and ends the other after the overlap. It answers ErrKeyNotFound, ErrForbidden,
-// ErrKeyOver and ErrValidation. A crash between its two writes leaves both keys valid; a retry makes one more.
+// ErrKeyOver and ErrValidation. A crash between its two writes leaves both keys valid. Whoever lost the answer rotates the old
+// key again while it goes on: that makes one more, with the same expiry, and leaves the end of the old key where it was.
 func (s *Keys) Rotate(ctx context.Context, id KeyID, overlap time.Duration) (Key, Secret, error) {
 	if overlap < 0 || overlap > MaxKeyOverlap {
 		return Key{}, Secret{}, InvalidField("overlap", "must be 0 to %d hours", int(MaxKeyOverlap.Hours()))
@@ -112,10 +113,10 @@ func (s *Keys) Rotate(ctx context.Context, id KeyID, overlap time.Duration) (Key
 	}
 	_, err = s.change(ctx, id, func(k *Key, now time.Time) (bool, error) {
 		end := now.Add(overlap)
-		if k.ExpiresAt != nil && !k.ExpiresAt.After(end) || k.Over(now) {
+		if old := k.End(); old != nil && !old.After(end) || k.Over(now) {
 			return false, nil
 		}
-		k.ExpiresAt = &end
+		k.RetiresAt = &end
 		return true, nil
 	})
 	return fresh, secret, err

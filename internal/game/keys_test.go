@@ -202,7 +202,8 @@ func TestRotateKey(t *testing.T) {
 			equal(t, test.expires, fresh.ExpiresAt)
 			got, err := keys.Get(p.ctx, old.ID)
 			ok(t, err)
-			equal(t, test.want, got.ExpiresAt)
+			equal(t, test.want, got.End())
+			equal(t, test.expires, got.ExpiresAt)
 			if got.RevokedAt != nil || got.Opens(oldSecret, *test.want) || !got.Opens(oldSecret, test.want.Add(-time.Millisecond)) {
 				t.Errorf("the old key is %+v, want it to end at %v", got, test.want)
 			}
@@ -244,8 +245,39 @@ func TestRotateKeyTogether(t *testing.T) {
 	})
 	got, err := p.keys().Get(p.ctx, k.ID)
 	ok(t, err)
-	equal(t, new(later(3600)), got.ExpiresAt)
+	equal(t, new(later(3600)), got.RetiresAt)
 	equal(t, int64(2), got.Version)
+}
+
+// Whoever lost the answer of a rotation rotates again, and has a key as good as the lost one. The old key ends when it would have,
+// or earlier if that is asked for, and never later.
+func TestRotateKeyAgain(t *testing.T) {
+	t.Parallel()
+	for _, expires := range []*time.Time{nil, new(later(86400))} {
+		keys, p := keyring(t)
+		old, _ := p.issue(t, expires)
+		for i, test := range []struct {
+			overlap time.Duration
+			want    time.Time // the end of the old key
+		}{
+			{time.Hour, later(3600)}, {time.Hour, later(3600)}, {30 * time.Minute, later(1800 + 2*60)}, {2 * time.Hour, later(1800 + 2*60)},
+			{0, later(4 * 60)},
+		} {
+			fresh, secret, err := keys.Rotate(p.ctx, old.ID, test.overlap)
+			ok(t, err)
+			equal(t, expires, fresh.ExpiresAt)
+			if fresh.RetiresAt != nil || !fresh.Opens(secret, later(3*3600)) {
+				t.Errorf("rotation %d answered %+v", i+1, fresh)
+			}
+			got, err := keys.Get(p.ctx, old.ID)
+			ok(t, err)
+			equal(t, &test.want, got.End())
+			equal(t, expires, got.ExpiresAt)
+			p.clock.add(time.Minute)
+		}
+		_, _, err := keys.Rotate(p.ctx, old.ID, time.Hour)
+		refused(t, err, game.ErrKeyOver)
+	}
 }
 
 func TestKeyUsed(t *testing.T) {
@@ -295,6 +327,9 @@ func TestPurgeKeys(t *testing.T) {
 	const kept = 30 * 24 * time.Hour
 	keys, p := keyring(t)
 	lasting, _ := p.issue(t, nil)
+	retiring, _ := p.issue(t, nil)
+	successor, _, err := keys.Rotate(p.ctx, retiring.ID, 2*time.Minute)
+	ok(t, err)
 	revoked, _ := p.issue(t, nil)
 	expiring, _ := p.issue(t, new(later(60)))
 	far, _ := p.issue(t, new(later(0).Add(2*kept)))
@@ -313,11 +348,13 @@ func TestPurgeKeys(t *testing.T) {
 		slices.Sort(wanted)
 		equal(t, wanted, ids(found, func(k game.Key) game.KeyID { return k.ID }))
 	}
-	there(kept-time.Millisecond, lasting, revoked, expiring, far, theirs)
-	there(kept, lasting, expiring, far, theirs)
-	there(kept+time.Minute-time.Millisecond, lasting, expiring, far, theirs)
-	there(kept+time.Minute, lasting, far)
-	there(3*kept, lasting)
+	there(kept-time.Millisecond, lasting, successor, retiring, revoked, expiring, far, theirs)
+	there(kept, lasting, successor, retiring, expiring, far, theirs)
+	there(kept+time.Minute-time.Millisecond, lasting, successor, retiring, expiring, far, theirs)
+	there(kept+time.Minute, lasting, successor, retiring, far)
+	there(kept+2*time.Minute-time.Millisecond, lasting, successor, retiring, far)
+	there(kept+2*time.Minute, lasting, successor, far)
+	there(3*kept, lasting, successor)
 }
 
 // Purging goes through more keys than a page, and is no worse off for others who purge or change keys meanwhile.

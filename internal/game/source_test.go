@@ -170,3 +170,79 @@ func TestEveryStateAndReasonIsReached(t *testing.T) {
 		}
 	}
 }
+
+// What is kept of a secret is compared in constant time: an early end of a comparison would tell how much of it was right. Other
+// packages cannot compare it, because they do not see that of a [game.Secret]. The test reads the source, since no clock of a test
+// could tell; that a wrong key costs the same reads and steps as a right one, package auth tests.
+func TestSecretsAreComparedInConstantTime(t *testing.T) {
+	t.Parallel()
+	compared := 0
+	for _, f := range source(t) {
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				if called(n) == "subtle.ConstantTimeCompare" {
+					compared++
+					return false
+				}
+				if name := called(n); secretOperand(n.Args...) && name != "byte" && !slices.Contains(hashReaders(), name) {
+					t.Errorf("%s is given what is kept of a secret", name)
+				}
+			case *ast.BinaryExpr:
+				if secretOperand(n.X, n.Y) && n.Op != token.ADD && !isEmptyText(n.X) && !isEmptyText(n.Y) {
+					t.Errorf("what is kept of a secret is compared by %s", n.Op)
+				}
+			}
+			return true
+		})
+	}
+	if compared != 1 {
+		t.Errorf("%d comparisons in constant time, want the one of Key.Opens", compared)
+	}
+}
+
+// hashReaders are functions that do not compare: one that checks a stored hash's form.
+func hashReaders() []string { return []string{"RawURLEncoding.DecodeString"} }
+
+// called is the name of the function that is called, with what stands before its dot, and byte for a conversion to []byte.
+func called(c *ast.CallExpr) string {
+	switch f := c.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		switch x := f.X.(type) {
+		case *ast.Ident:
+			return x.Name + "." + f.Sel.Name
+		case *ast.SelectorExpr:
+			return x.Sel.Name + "." + f.Sel.Name
+		}
+	case *ast.ArrayType:
+		if e, ok := f.Elt.(*ast.Ident); ok {
+			return e.Name
+		}
+	}
+	return ""
+}
+
+// secretOperand reports whether one of the expressions is a secret, its hash, or either converted.
+func secretOperand(list ...ast.Expr) bool {
+	return slices.ContainsFunc(list, func(e ast.Expr) bool {
+		switch e := e.(type) {
+		case *ast.SelectorExpr:
+			return slices.Contains([]string{"secret", "hash", "Hash"}, e.Sel.Name)
+		case *ast.CallExpr:
+			if f, ok := e.Fun.(*ast.SelectorExpr); ok && f.Sel.Name == "hashOrNone" {
+				return true
+			}
+			return called(e) == "byte" && secretOperand(e.Args...)
+		case *ast.ParenExpr:
+			return secretOperand(e.X)
+		}
+		return false
+	})
+}
+
+func isEmptyText(e ast.Expr) bool {
+	l, ok := e.(*ast.BasicLit)
+	return ok && l.Value == `""`
+}

@@ -19,6 +19,7 @@ type apiKey struct {
 	Version    int64          `bson:"version"`
 	CreatedAt  time.Time      `bson:"created_at"`
 	ExpiresAt  *time.Time     `bson:"expires_at,omitempty"`
+	RetiresAt  *time.Time     `bson:"retires_at,omitempty"`
 	RevokedAt  *time.Time     `bson:"revoked_at,omitempty"`
 	LastUsedAt *time.Time     `bson:"last_used_at,omitempty"`
 	Writes     history        `bson:"writes,omitempty"`
@@ -27,14 +28,14 @@ type apiKey struct {
 func storedKey(k game.Key) apiKey {
 	return apiKey{
 		ID: k.ID, Project: k.Project, Name: k.Name, Scope: k.Scope, Hash: k.Hash, Version: k.Version, CreatedAt: k.CreatedAt,
-		ExpiresAt: k.ExpiresAt, RevokedAt: k.RevokedAt, LastUsedAt: k.LastUsedAt,
+		ExpiresAt: k.ExpiresAt, RetiresAt: k.RetiresAt, RevokedAt: k.RevokedAt, LastUsedAt: k.LastUsedAt,
 	}
 }
 
 func (d apiKey) game() game.Key {
 	return game.Key{
 		ID: d.ID, Project: d.Project, Name: d.Name, Scope: d.Scope, Hash: d.Hash, Version: d.Version, CreatedAt: d.CreatedAt,
-		ExpiresAt: d.ExpiresAt, RevokedAt: d.RevokedAt, LastUsedAt: d.LastUsedAt,
+		ExpiresAt: d.ExpiresAt, RetiresAt: d.RetiresAt, RevokedAt: d.RevokedAt, LastUsedAt: d.LastUsedAt,
 	}
 }
 

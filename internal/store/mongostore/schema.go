@@ -103,7 +103,7 @@ func designs() map[string]design {
 			objectOf(fields{
 				"_id": "string", "project": "string", "name": "string", "scope": "string", "hash": "string", "version": "long",
 				"created_at": "date", "writes": "array",
-			}, fields{"expires_at": "date", "revoked_at": "date", "last_used_at": "date"}),
+			}, fields{"expires_at": "date", "retires_at": "date", "revoked_at": "date", "last_used_at": "date"}),
 		},
 		signingCollection: {
 			nil, // the few that there are have ids

@@ -41,14 +41,14 @@ func newKey() game.Key {
 	at, id := now(), newID()
 	return game.Key{
 		ID: game.KeyID("k" + id[24:] + id[9:13]), Project: project, Name: "Zoë's server", Scope: game.ScopeServer, Hash: "hash-" + id, Version: 1,
-		CreatedAt: at, ExpiresAt: later(at), RevokedAt: later(*later(at)), LastUsedAt: later(at.Add(-time.Hour)),
+		CreatedAt: at, ExpiresAt: later(at), RetiresAt: later(at.Add(time.Second)), RevokedAt: later(*later(at)), LastUsedAt: later(at.Add(-time.Hour)),
 	}
 }
 
 // plainKey returns an API key as most are: it does not end.
 func plainKey() game.Key {
 	k := newKey()
-	k.ExpiresAt, k.RevokedAt, k.LastUsedAt = nil, nil, nil
+	k.ExpiresAt, k.RetiresAt, k.RevokedAt, k.LastUsedAt = nil, nil, nil, nil
 	return k
 }
 

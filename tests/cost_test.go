@@ -1,0 +1,153 @@
+package tests_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"game-session-manager/client"
+)
+
+const (
+	// costTarget is the least share of the requests that may be left with telemetry, or authentication, on.
+	costTarget = 0.95
+	// costServers are how many there are of each kind: equal ones differ by some percent, for as long as they run.
+	costServers = 3
+	// costStored is how many players and sessions there are from the beginning: lists have enough to answer.
+	costStored = 100
+)
+
+// What gsm costs beside itself is measured on the embedded database, where the rest of a request costs least. The first three are
+// what games send; the last is the request that costs least of all, where what is fixed weighs most, and has no target. Sessions are
+// asked for by their visibility, because that is what players are answered who do not ask for it.
+var (
+	costMixed = load{name: "a lobby's mix", target: costTarget, request: func(_, n int) (string, string, bool) {
+		switch n % 10 {
+		case 0:
+			return "/players", fmt.Sprintf(`{"username":%q}`, speedName()), true
+		case 1:
+			return "/sessions", `{"name":"speed","max_players":8}`, true
+		case 2, 3, 4, 5:
+			return "/players?limit=10", "", true
+		}
+		return "/sessions?visibility=public&limit=10", "", true
+	}}
+	costCreate = load{name: "create a player", target: costTarget, request: func(int, int) (string, string, bool) {
+		return "/players", fmt.Sprintf(`{"username":%q}`, speedName()), true
+	}}
+	costBrowse = load{name: "list ten sessions", target: costTarget, request: func(int, int) (string, string, bool) {
+		return "/sessions?visibility=public&limit=10", "", true
+	}}
+	costLeast = load{name: "list one player", request: func(int, int) (string, string, bool) {
+		return "/players?limit=1", "", true
+	}}
+)
+
+// BenchmarkTelemetry compares gsm with the same gsm that watches nothing. The traced one samples one request in a hundred for a
+// collector that takes them. "off again" tells how far equal servers are apart on this machine at this time.
+func BenchmarkTelemetry(b *testing.B) {
+	_, collector := collect(b)
+	off := func(b *testing.B) *side { b.Helper(); return costSide(b, "--telemetry=off") }
+	on := func(b *testing.B) *side { b.Helper(); return costSide(b) }
+	traced := func(b *testing.B) *side {
+		b.Helper()
+		b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector)
+		b.Setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+		b.Setenv("OTEL_TRACES_SAMPLER_ARG", "0.01")
+		defer b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+		return costSide(b)
+	}
+	kinds := []kind{{"off", off}, {"on", on}, {"on, traces of 1 %", traced}, {"off again", off}}
+	compareCost(b, kinds, costMixed, costCreate, costBrowse, costLeast)
+}
+
+// BenchmarkAuthentication compares gsm without authentication with the same gsm to which callers send an API key, and a player's
+// token. Callers have rates, which they do not reach. Players open no sessions for others, so that they read only.
+func BenchmarkAuthentication(b *testing.B) {
+	off := kind{"off", func(b *testing.B) *side { b.Helper(); return costSide(b, "--auth=off") }}
+	on := func(b *testing.B) (*side, *client.Client) {
+		b.Helper()
+		s := costSide(b, "--auth=on", "--admin-key="+adminKey, "--secret-key="+secretKey, "--rate-server=1000000:1000000", "--rate-player=1000000:1000000")
+		return s, sdk(b, s)
+	}
+	key := kind{"key", func(b *testing.B) *side {
+		b.Helper()
+		s, c := on(b)
+		k, err := c.Keys.Create(b.Context(), client.KeyRequest{Name: "eu", Scope: client.ScopeServer})
+		must(b, err)
+		s.credential = k.Token
+		return s
+	}}
+	player := kind{"player", func(b *testing.B) *side {
+		b.Helper()
+		s, c := on(b)
+		p, err := c.Players.Create(b.Context(), client.Profile{Username: "first"})
+		must(b, err)
+		t, err := c.Players.MintToken(b.Context(), p.ID, client.TokenRequest{})
+		must(b, err)
+		s.credential = t.Token
+		return s
+	}}
+	b.Run("keys", func(b *testing.B) {
+		compareCost(b, []kind{off, key}, costMixed, costCreate, costBrowse, costLeast)
+	})
+	b.Run("players", func(b *testing.B) { compareCost(b, []kind{off, player}, costBrowse, costLeast) })
+}
+
+// kind is a gsm that is started in one way.
+type kind struct {
+	name  string
+	start func(*testing.B) *side
+}
+
+// costSide starts a gsm with something in its database.
+func costSide(b *testing.B, args ...string) *side {
+	b.Helper()
+	s := gsmSide(b, gsm, "sqlite:"+filepath.Join(b.TempDir(), "gsm.db"), args...)
+	c := sdk(b, s)
+	for range costStored {
+		_, err := c.Players.Create(b.Context(), client.Profile{Username: speedName()})
+		must(b, err)
+		_, err = c.Sessions.Create(b.Context(), client.SessionRequest{Settings: client.Settings{Name: "speed", MaxPlayers: 8}})
+		must(b, err)
+	}
+	return s
+}
+
+// sdk returns an admin's client of a server, or anybody's where there is no authentication.
+func sdk(b *testing.B, s *side) *client.Client {
+	b.Helper()
+	c, err := client.New(s.url, client.WithHTTPClient(newHTTP(b)), client.WithToken(adminKey))
+	must(b, err)
+	return c
+}
+
+// compareCost measures servers of each kind beside those of the first, and fails where one answers less than the target's share of
+// the requests. That is of requests as clients see them, who share the processors with the servers: the CPU time of the servers
+// alone, which is less touched by what else the machine does, is told beside them.
+func compareCost(b *testing.B, kinds []kind, loads ...load) {
+	b.Helper()
+	servers := make([][]*side, len(kinds))
+	for range costServers {
+		for i, k := range kinds {
+			servers[i] = append(servers[i], k.start(b))
+		}
+	}
+	b.ResetTimer()
+	rows := [][]string{{"", "", "req/s", "of " + kinds[0].name, "target", "CPU µs/req", "of " + kinds[0].name}}
+	for _, l := range loads {
+		l.refill = func() {}
+		results := measureKinds(b, l, servers)
+		for i, r := range results {
+			share := ratio(r, results[0])
+			rows = append(rows, []string{
+				l.name, kinds[i].name, fmt.Sprintf("%.0f", median(r.rates)), fmt.Sprintf("%.3f", share), fmt.Sprint(l.target),
+				fmt.Sprintf("%.1f", r.cpu/r.requests*1e6), fmt.Sprintf("%.3f", r.cpu/r.requests/(results[0].cpu/results[0].requests)),
+			})
+			l.meets(b, kinds[i].name, share)
+		}
+	}
+	b.ReportMetric(0, "ns/op") // says nothing here
+	b.Logf("%d clients, %d servers of each kind, %d rounds of %v by turns; ratios of all of them, and medians:\n%s",
+		speedClients, costServers, speedRounds/costServers, speedRound, table(b, rows))
+}
