@@ -58,7 +58,8 @@ lint: ## Check format, style and module files
 .PHONY: workflow-check
 workflow-check: ## Check GitHub's workflows, that what they use is pinned, and the scripts of the image (needs shellcheck)
 	$(ACTIONLINT)
-	shellcheck deployment/docker/{image,image-run,offline-bases,secrets,compose-check} deployment/github-actions/deploy/{revision,rollback}
+	shellcheck deployment/docker/{image,image-run,offline-bases,secrets,compose-check} deployment/github-actions/deploy/{revision,rollback} \
+	  deployment/kubernetes/deployer/kubeconfig
 	@if grep -rnE '^ *-? *uses: [^.]' .github deployment/github-actions | grep -vE '@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+$$'; then \
 	  echo "pin these to a commit, with the version in a comment" >&2; exit 1; \
 	fi
@@ -69,7 +70,10 @@ fmt: ## Format the code
 
 .PHONY: vuln
 vuln: ## Look for known vulnerabilities (needs the network)
-	$(TOOL) govulncheck ./...
+	@for module in $(MODULES); do \
+	  echo "== $$module"; \
+	  (cd $$module && $(TOOL) govulncheck ./...); \
+	done
 
 .PHONY: bench
 bench: ## Measure the embedded store, what telemetry and authentication cost, and gsm on the MongoDB of GSM_TEST_MONGODB_URI beside a bare handler
