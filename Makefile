@@ -58,7 +58,8 @@ lint: ## Check format, style and module files
 .PHONY: workflow-check
 workflow-check: ## Check GitHub's workflows, that what they use is pinned, and the scripts of the image (needs shellcheck)
 	$(ACTIONLINT)
-	shellcheck deployment/docker/{image,image-run,offline-bases,secrets,compose-check} deployment/github-actions/deploy/{revision,rollback}
+	shellcheck deployment/docker/{image,image-run,offline-bases,secrets,compose-check} deployment/github-actions/deploy/{revision,rollback} \
+	  deployment/kubernetes/deployer/kubeconfig tools/{mongodb,release-check}
 	@if grep -rnE '^ *-? *uses: [^.]' .github deployment/github-actions | grep -vE '@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+$$'; then \
 	  echo "pin these to a commit, with the version in a comment" >&2; exit 1; \
 	fi
@@ -69,7 +70,10 @@ fmt: ## Format the code
 
 .PHONY: vuln
 vuln: ## Look for known vulnerabilities (needs the network)
-	$(TOOL) govulncheck ./...
+	@for module in $(MODULES); do \
+	  echo "== $$module"; \
+	  (cd $$module && $(TOOL) govulncheck ./...); \
+	done
 
 .PHONY: bench
 bench: ## Measure the embedded store, what telemetry and authentication cost, and gsm on the MongoDB of GSM_TEST_MONGODB_URI beside a bare handler
@@ -155,9 +159,9 @@ release-notes: ## Print the section of VERSION in the changelog
 	  grep . || { echo "CHANGELOG.md has no section $(VERSION)" >&2; exit 1; }
 
 .PHONY: release-check
-release-check: ## Build the binaries of a release for every platform, and publish nothing
+release-check: ## Go the way of a release, of VERSION if it is given, and publish nothing
 	$(GORELEASER) check
-	$(GORELEASER) release --snapshot --clean
+	GORELEASER='$(GORELEASER)' tools/release-check $(if $(filter command line,$(origin VERSION)),$(VERSION))
 
 .PHONY: kubernetes-validate
 kubernetes-validate: ## Compare the manifests with Kubernetes' schemas (needs kubectl, shellcheck, and kubeconform or GSM_K8S_TOOLS)
