@@ -90,8 +90,8 @@ func table(b *testing.B, rows [][]string) string {
 // load is one kind of request.
 type load struct {
 	name    string
-	target  float64 // of gsm's rate to the bare server's
-	status  int     // 0 for what reads and creations answer
+	target  float64                                            // of gsm's rate to the bare server's
+	status  int                                                // 0 for what reads and creations answer
 	request func(client, n int) (target, body string, ok bool) // a POST, if it has a body; not ok when there are no more
 	refill  func()
 }
@@ -142,7 +142,7 @@ func measure(b *testing.B, l load, sides []*side, rounds int) []result {
 		s.load(b, l, speedWarmUp)
 		results[i].commands -= s.sent(b)
 	}
-	orders := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // for no secret
+	orders := rand.New(rand.NewPCG(1, 2))
 	for range rounds {
 		for _, i := range orders.Perm(len(sides)) {
 			r, s := &results[i], sides[i]
