@@ -260,7 +260,10 @@ func TestRotateKeyAgain(t *testing.T) {
 			overlap time.Duration
 			want    time.Time // the end of the old key
 		}{
-			{time.Hour, later(3600)}, {time.Hour, later(3600)}, {30 * time.Minute, later(1800 + 2*60)}, {2 * time.Hour, later(1800 + 2*60)},
+			{time.Hour, later(3600)},
+			{time.Hour, later(3600)},
+			{30 * time.Minute, later(1800 + 2*60)},
+			{2 * time.Hour, later(1800 + 2*60)},
 			{0, later(4 * 60)},
 		} {
 			fresh, secret, err := keys.Rotate(p.ctx, old.ID, test.overlap)
