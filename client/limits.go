@@ -19,6 +19,10 @@ type (
 	RateLimit = game.RateLimit
 	// TokenLimits are lives in seconds.
 	TokenLimits = game.TokenLimits
+	// KeyLimits are about API keys.
+	KeyLimits = game.KeyLimits
+	// MetricsLimits are about reads of stored metrics.
+	MetricsLimits = game.MetricsLimits
 	// ListLimits are about pages of lists.
 	ListLimits = game.ListLimits
 	// PlayerLimits are those of a player's profile.

@@ -48,7 +48,12 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "%v: %v\n%s", build, err, out)
 		return 1
 	}
-	return onEachEngine(m)
+	code := onEachEngine(m)
+	for _, wrong := range allTraces.told() {
+		fmt.Println(wrong)
+		code = max(code, 1)
+	}
+	return code
 }
 
 // onEachEngine runs the tests on one engine after the other, so that every test is one of every engine without a word of

@@ -94,7 +94,9 @@ func (s *server) tellsNoSecret(t testing.TB) {
 	case <-s.exited:
 	default:
 		for _, path := range opsPages() {
-			said[path] = s.glance(path)
+			if said[path] = s.glance(path); said[path] == "" {
+				break // it is halted, or gone: the others would be waited for in vain
+			}
 		}
 	}
 	for what, text := range said {
@@ -124,7 +126,7 @@ func TestCommandLineIsNotTold(t *testing.T) {
 	s := start(t, withArgs("--auth=on", "--admin-key="+key))
 	s.operate(t, "GET /debug/pprof/cmdline", "").is(http.StatusNotFound)
 	for _, path := range opsPages() {
-		if text := s.glance(path); path != "/debug/pprof/symbol" && text == "" {
+		if s.glance(path) == "" {
 			t.Errorf("%s says nothing", path)
 		}
 	}

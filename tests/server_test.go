@@ -33,6 +33,7 @@ type server struct {
 	cmd    *exec.Cmd
 	stdout *journal
 	stderr *journal
+	traced bool // to the collector of all
 	exited chan struct{}
 }
 
@@ -92,6 +93,10 @@ func launch(t testing.TB, o setup) *server {
 	}, o.args...)
 	s := &server{database: o.database, stdout: newJournal(), stderr: newJournal(), exited: make(chan struct{})}
 	s.cmd = command(t, args...)
+	if _, measured := t.(*testing.B); !measured && !o.tracesItself() {
+		s.cmd.Env = append(s.cmd.Env, allTraces.settings()...)
+		s.traced = true
+	}
 	s.cmd.Env = append(s.cmd.Env, o.env...)
 	secrets.keepSettings(o.env)
 	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr
@@ -103,6 +108,9 @@ func launch(t testing.TB, o setup) *server {
 		close(s.exited)
 	}()
 	t.Cleanup(func() {
+		if s.traced {
+			s.flushed()
+		}
 		s.tellsNoSecret(t)
 		s.kill()
 		s.inspect(t, o.errors)

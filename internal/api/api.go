@@ -83,7 +83,7 @@ func New(d Deps) *API {
 	if d.Authenticate == nil { // all are one caller
 		d.Limits.Rates, d.Origins = nil, nil
 	}
-	a := &API{Deps: d, started: d.Now(), callers: limits.NewCallers(d.Limits.Rates, d.Now), inFlight: limits.NewInFlight(d.Limits.InFlight, d.RequestTimeout/2)}
+	a := &API{Deps: d, started: d.Now(), callers: limits.NewCallers(d.Limits.Rates, d.Now), inFlight: limits.NewInFlight(d.Limits.InFlight, d.queueTime())}
 	mux := http.NewServeMux()
 	a.huma = humago.New(mux, a.config())
 	a.routes()

@@ -36,6 +36,9 @@ type Limits struct {
 	OnShed    func(context.Context)
 }
 
+// queueTime is how long a request waits for its turn: what is left of its time is for the work.
+func (d *Deps) queueTime() time.Duration { return d.RequestTimeout / 2 }
+
 // exempt reports whether a path is one by which the service is watched, which must answer when nothing else does.
 func exempt(path string) bool {
 	switch path {
@@ -132,12 +135,13 @@ type limitsOut struct{ Body game.Limits }
 
 func (a *API) getLimits(context.Context, *struct{}) (*limitsOut, error) {
 	l := game.DocumentLimits()
-	l.Requests = game.RequestLimits{
-		InFlight: a.Limits.InFlight, BodyBytes: maxBody, SessionBodyBytes: maxSessionBody, HeaderBytes: a.Limits.HeaderBytes,
-		HeaderLines: maxHeaderLines, PathBytes: maxPath, QueryBytes: maxQuery, IdempotencyKeyBytes: game.MaxIdempotencyKey,
-	}
+	r := &l.Requests
+	r.InFlight, r.Queue = a.Limits.InFlight, limits.QueueFactor*a.Limits.InFlight
+	r.BodyBytes, r.SessionBodyBytes = maxBody, maxSessionBody
+	r.HeaderBytes, r.HeaderLines, r.RequestIDBytes = a.Limits.HeaderBytes, maxHeaderLines, maxRequestID
+	r.PathBytes, r.QueryBytes = maxPath, maxQuery
 	l.Timeouts = game.TimeoutLimits{
-		Request: a.RequestTimeout.Seconds(), Header: a.Limits.ReadTimeout.Seconds(), Body: a.Limits.ReadTimeout.Seconds(),
+		Request: a.RequestTimeout.Seconds(), Queue: a.queueTime().Seconds(), Header: a.Limits.ReadTimeout.Seconds(), Body: a.Limits.ReadTimeout.Seconds(),
 		Answer: a.Limits.WriteTimeout.Seconds(), Idle: a.Limits.IdleTimeout.Seconds(),
 	}
 	l.Rates = make(map[string]game.RateLimit)

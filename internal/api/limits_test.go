@@ -146,17 +146,21 @@ func TestLimitsAreTold(t *testing.T) {
 		return l
 	}
 	l := read(as)
-	if want := (game.TimeoutLimits{Request: 10, Header: 1.5, Body: 1.5, Answer: 14, Idle: 15}); l.Timeouts != want {
+	if want := (game.TimeoutLimits{Request: 10, Queue: 5, Header: 1.5, Body: 1.5, Answer: 14, Idle: 15}); l.Timeouts != want {
 		t.Errorf("got %+v, want %+v", l.Timeouts, want)
 	}
 	if want := (game.RequestLimits{
-		InFlight: 11, HeaderBytes: 12, BodyBytes: 64 << 10, SessionBodyBytes: 8 << 20, HeaderLines: 100,
-		PathBytes: 1 << 10, QueryBytes: 4 << 10, IdempotencyKeyBytes: game.MaxIdempotencyKey,
+		InFlight: 11, Queue: 88, HeaderBytes: 12, BodyBytes: 64 << 10, SessionBodyBytes: 8 << 20, HeaderLines: 100,
+		PathBytes: 1 << 10, QueryBytes: 4 << 10, IdempotencyKeyBytes: 255, RequestIDBytes: 128,
+		CredentialBytes: 4 << 10,
 	}); l.Requests != want {
 		t.Errorf("got %+v, want %+v", l.Requests, want)
 	}
-	if l.Tokens != (game.TokenLimits{DefaultLife: 900, Life: 86400, TicketLife: 900}) {
+	if l.Tokens != (game.TokenLimits{LifeMin: 60, DefaultLife: 900, Life: 86400, TicketLife: 900}) {
 		t.Errorf("lives of tokens are %+v", l.Tokens)
+	}
+	if l.Keys != (game.KeyLimits{Name: 64, Overlap: 2592000}) || l.Metrics != (game.MetricsLimits{Range: 604800, Steps: 1000, StepMin: 15, Step: 86400}) {
+		t.Errorf("the limits of keys are %+v, of metrics %+v", l.Keys, l.Metrics)
 	}
 	if l.Players != game.DocumentLimits().Players || l.Sessions != game.DocumentLimits().Sessions || l.Lists != game.DocumentLimits().Lists {
 		t.Errorf("the limits of documents are %+v", l)

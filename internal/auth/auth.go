@@ -15,7 +15,7 @@ import (
 const ActAsHeader = "X-Act-As-Player"
 
 // maxCredential is how many bytes a credential may have.
-const maxCredential = 4 << 10
+const maxCredential = game.MaxCredential
 
 // Why a request has no caller. Neither tells more than that, so that nobody learns what is right about a credential.
 var (

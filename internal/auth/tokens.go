@@ -26,7 +26,7 @@ const (
 
 const (
 	// maxToken is how many bytes a token has at most; one of ours has about 500.
-	maxToken = 4 << 10
+	maxToken = game.MaxCredential
 	// leeway is how far clocks may differ.
 	leeway = 30 * time.Second
 )

@@ -162,6 +162,34 @@ func TestRates(t *testing.T) {
 	}
 }
 
+// An origin that browsers write otherwise would be a permission that nobody has.
+func TestOriginsThatBrowsersSend(t *testing.T) {
+	t.Parallel()
+	try := func(origin string) error {
+		c := good()
+		c.Auth, c.CORSOrigins = "on", origin
+		return c.Validate()
+	}
+	for _, o := range []string{
+		"https://a.example", "http://localhost:3000", "https://a.example:80", "http://a.example:443", "https://a.example:8443", "https://xn--bcher-kva.example",
+		"http://127.0.0.1:3000", "http://[::1]:3000", "https://[2001:db8::1]", "https://1.a.example", "https://a_b.example", "https://a.example.", "http://a:65535",
+	} {
+		if err := try(o); err != nil {
+			t.Errorf("%s: %v", o, err)
+		}
+	}
+	for _, o := range []string{
+		"https://a.example:443", "http://a.example:80", "https://bücher.example", "https://A.example", "https://a.example/", "https://a.example:", "https://a.example:080",
+		"https://a.example:0", "https://a.example:65536", "https://a.example:x", "https://a.example?x", "https://a.example#x", "https://u@a.example", "https://a..example",
+		"https://.a", "https://*.example", "*", "null", "a.example", "ftp://a.example", "https://", "https://a%2eexample", "http://127.1", "http://127.0.0.01",
+		"http://0x7f.0.0.1", "http://1", "http://[::0]", "http://[0:0:0:0:0:0:0:1]", "http://[::ffff:127.0.0.1]", "http://[::1", "http://[]", "HTTPS://a.example",
+	} {
+		if err := try(o); err == nil || !strings.Contains(err.Error(), "GSM_CORS_ORIGINS") {
+			t.Errorf("%s: %v", o, err)
+		}
+	}
+}
+
 func TestOrigins(t *testing.T) {
 	t.Parallel()
 	c := good()

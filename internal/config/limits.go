@@ -3,7 +3,8 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net/url"
+	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -74,15 +75,36 @@ func (s *Server) cors() error {
 	const name = "--cors-origins (GSM_CORS_ORIGINS)"
 	var wrong []error
 	for _, o := range s.Origins() {
-		u, err := url.Parse(o)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || o != u.Scheme+"://"+strings.ToLower(u.Host) || strings.Contains(o, "*") {
-			wrong = append(wrong, fmt.Errorf("%s: %q is not an origin, like https://game.example: in lower case, without a path and without *", name, o))
+		if !sendable(o) {
+			wrong = append(wrong, fmt.Errorf("%s: %q is not an origin as browsers send it, like https://game.example: in lower case and ASCII "+
+				"(xn--… for other letters), without the port that the scheme has anyway, without a path and without *", name, o))
 		}
 	}
 	if len(s.Origins()) > 0 && !s.Authenticated() {
 		wrong = append(wrong, fmt.Errorf("%s: without authentication no web page may call, because it could do everything: turn authentication on, or leave the origins out", name))
 	}
 	return errors.Join(wrong...)
+}
+
+// origin is SCHEME://HOST or SCHEME://HOST:PORT.
+var origin = regexp.MustCompile(`^(https?)://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?$`)
+
+// sendable reports whether an origin is written as browsers write it. One that is written otherwise would never match.
+func sendable(o string) bool {
+	parts := origin.FindStringSubmatch(o)
+	if parts == nil {
+		return false
+	}
+	scheme, host, port := parts[1], parts[2], parts[3]
+	if _, err := strconv.ParseUint(port, 10, 16); port != "" && err != nil || port == map[string]string{"http": "80", "https": "443"}[scheme] {
+		return false
+	}
+	last := host[strings.LastIndex(strings.TrimSuffix(host, "."), ".")+1:]
+	if last[0] != '[' && (last[0] < '0' || last[0] > '9') {
+		return true // a name
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && (ip.Is4() && ip.String() == host || "["+ip.String()+"]" == host)
 }
 
 func (s *Server) tls() error {

@@ -17,6 +17,8 @@ const (
 	MinKeySecret = 32
 	MaxKeySecret = 128
 	MaxProjectID = 64
+	// MaxCredential is how many bytes of an Authorization header are looked at: of an API key, or of a token, which is longer.
+	MaxCredential = 4 << 10
 
 	keyPrefix = "gsm_"
 	// usedEvery is how often the use of a key is recorded at most.

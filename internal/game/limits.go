@@ -7,7 +7,9 @@ type Limits struct {
 	Timeouts TimeoutLimits        `json:"timeouts"`
 	Rates    map[string]RateLimit `json:"rates" nullable:"false" doc:"How often one caller may ask, by the kind of its credential (server, player), and how often credentials may be wrong, from one address (failed_credentials) and for one key (failed_key). Empty without authentication."`
 	Tokens   TokenLimits          `json:"tokens"`
+	Keys     KeyLimits            `json:"api_keys"`
 	Lists    ListLimits           `json:"lists"`
+	Metrics  MetricsLimits        `json:"metrics"`
 	Players  PlayerLimits         `json:"players"`
 	Sessions SessionLimits        `json:"sessions"`
 }
@@ -15,6 +17,7 @@ type Limits struct {
 // RequestLimits are about every request.
 type RequestLimits struct {
 	InFlight            int `json:"in_flight" doc:"Requests that are worked on at once; 0 for no limit."`
+	Queue               int `json:"queue" doc:"Requests that wait for their turn beyond those; 0 where there is no limit."`
 	BodyBytes           int `json:"body_bytes"`
 	SessionBodyBytes    int `json:"session_body_bytes" doc:"Of PUT of a session, with its members."`
 	HeaderBytes         int `json:"header_bytes"`
@@ -22,11 +25,14 @@ type RequestLimits struct {
 	PathBytes           int `json:"path_bytes"`
 	QueryBytes          int `json:"query_bytes"`
 	IdempotencyKeyBytes int `json:"idempotency_key_bytes"`
+	RequestIDBytes      int `json:"request_id_bytes" doc:"Of X-Request-ID: a longer one is not taken over."`
+	CredentialBytes     int `json:"credential_bytes" doc:"Of an API key or a token."`
 }
 
 // TimeoutLimits are in seconds.
 type TimeoutLimits struct {
 	Request float64 `json:"request" doc:"What a request may take, in seconds."`
+	Queue   float64 `json:"queue" doc:"What a request may wait for its turn, in seconds."`
 	Header  float64 `json:"header" doc:"What the header of a request may take to arrive, in seconds."`
 	Body    float64 `json:"body" doc:"What its body may take to arrive, in seconds."`
 	Answer  float64 `json:"answer" doc:"What may pass from the header read to the answer taken, in seconds."`
@@ -41,9 +47,24 @@ type RateLimit struct {
 
 // TokenLimits are lives in seconds.
 type TokenLimits struct {
+	LifeMin     float64 `json:"life_min" doc:"Of a player's token, in seconds, at least."`
 	DefaultLife float64 `json:"default_life" doc:"Of a player's token, in seconds, where the request names none."`
 	Life        float64 `json:"life" doc:"Of a player's token, in seconds, at most."`
 	TicketLife  float64 `json:"ticket_life" doc:"Of a join ticket, in seconds."`
+}
+
+// KeyLimits are about API keys.
+type KeyLimits struct {
+	Name    int     `json:"name" doc:"Characters."`
+	Overlap float64 `json:"overlap" doc:"How long a key may go on after it was rotated, in seconds."`
+}
+
+// MetricsLimits are about reads of stored metrics.
+type MetricsLimits struct {
+	Range   float64 `json:"range" doc:"From the first to the last, in seconds."`
+	Steps   int     `json:"steps" doc:"In a range."`
+	StepMin float64 `json:"step_min" doc:"In seconds."`
+	Step    float64 `json:"step" doc:"In seconds."`
 }
 
 // ListLimits are about pages of lists.
@@ -59,7 +80,10 @@ type PlayerLimits struct {
 	DisplayName      int `json:"display_name" doc:"Characters."`
 	SuspensionReason int `json:"suspension_reason" doc:"Characters."`
 	Identities       int `json:"identities"`
+	Provider         int `json:"provider" doc:"Characters of an identity's provider."`
+	Subject          int `json:"subject" doc:"Characters of an identity's subject."`
 	Attributes       int `json:"attributes"`
+	AttributeKey     int `json:"attribute_key" doc:"Characters of the key of an attribute."`
 	AttributeBytes   int `json:"attribute_bytes" doc:"Of all keys and values together."`
 }
 
@@ -68,25 +92,36 @@ type SessionLimits struct {
 	Players              int `json:"players"`
 	Teams                int `json:"teams"`
 	Text                 int `json:"text" doc:"Characters of name, mode, map and region each."`
+	Address              int `json:"address" doc:"Characters of a connection's address."`
+	Protocol             int `json:"protocol" doc:"Characters of a connection's protocol."`
 	ResultBytes          int `json:"result_bytes"`
+	AttributeKey         int `json:"attribute_key" doc:"Characters of the key of an attribute, and of the name of a team."`
 	Attributes           int `json:"attributes"`
 	AttributeBytes       int `json:"attribute_bytes" doc:"Of all keys and values together."`
 	MemberAttributes     int `json:"member_attributes"`
 	MemberAttributeBytes int `json:"member_attribute_bytes" doc:"Of all keys and values together."`
 }
 
-// DocumentLimits returns the limits that the rules keep. Those of requests are left out.
+// DocumentLimits returns the limits that the rules keep. Those that are configured, and those of package api, are left out.
 func DocumentLimits() Limits {
 	return Limits{
-		Tokens: TokenLimits{DefaultLife: DefaultTokenLife.Seconds(), Life: MaxTokenLife.Seconds(), TicketLife: TicketLife.Seconds()},
-		Lists:  ListLimits{DefaultItems: DefaultLimit, Items: MaxLimit},
+		Requests: RequestLimits{IdempotencyKeyBytes: MaxIdempotencyKey, CredentialBytes: MaxCredential},
+		Tokens: TokenLimits{
+			LifeMin: MinTokenLife.Seconds(), DefaultLife: DefaultTokenLife.Seconds(), Life: MaxTokenLife.Seconds(), TicketLife: TicketLife.Seconds(),
+		},
+		Keys:  KeyLimits{Name: MaxKeyName, Overlap: MaxKeyOverlap.Seconds()},
+		Lists: ListLimits{DefaultItems: DefaultLimit, Items: MaxLimit},
+		Metrics: MetricsLimits{
+			Range: MaxMetricsRange.Seconds(), Steps: MaxMetricsPoints, StepMin: MinMetricsStep.Seconds(), Step: MaxMetricsStep.Seconds(),
+		},
 		Players: PlayerLimits{
 			UsernameMin: MinUsername, Username: MaxUsername, DisplayName: MaxDisplayName, SuspensionReason: MaxSuspensionReason,
-			Identities: MaxIdentities, Attributes: MaxPlayerAttributes, AttributeBytes: maxPlayerAttributeBytes,
+			Identities: MaxIdentities, Provider: MaxProvider, Subject: MaxSubject, AttributeKey: MaxAttributeKey, Attributes: MaxPlayerAttributes, AttributeBytes: maxPlayerAttributeBytes,
 		},
 		Sessions: SessionLimits{
-			Players: MaxPlayers, Teams: MaxTeams, Text: MaxSessionText, ResultBytes: MaxResultBytes,
-			Attributes: MaxSessionAttributes, AttributeBytes: maxSessionAttributeBytes,
+			Players: MaxPlayers, Teams: MaxTeams, Text: MaxSessionText, Address: MaxAddress, Protocol: MaxProtocol, ResultBytes: MaxResultBytes,
+			AttributeKey: MaxAttributeKey,
+			Attributes:   MaxSessionAttributes, AttributeBytes: maxSessionAttributeBytes,
 			MemberAttributes: MaxMemberAttributes, MemberAttributeBytes: maxMemberAttributeBytes,
 		},
 	}

@@ -171,6 +171,43 @@ func TestEveryStateAndReasonIsReached(t *testing.T) {
 	}
 }
 
+// Every limit of the package that callers meet is among those that they are told.
+func TestLimitsAreTold(t *testing.T) {
+	t.Parallel()
+	files := source(t)
+	told := make(map[string]bool)
+	for _, f := range files {
+		for _, d := range f.Decls {
+			if d, is := d.(*ast.FuncDecl); is && d.Name.Name == "DocumentLimits" {
+				ast.Inspect(d.Body, func(n ast.Node) bool {
+					if id, is := n.(*ast.Ident); is {
+						told[id.Name] = true
+					}
+					return true
+				})
+			}
+		}
+	}
+	limit := regexp.MustCompile(`^(Max|Min|Default)[A-Z]`)
+	forms := []string{
+		"MaxKeyID", "MinKeySecret", "MaxKeySecret", "MaxProjectID", "DefaultProject", // of what the service or its operator makes
+		"MaxExactNumber", // of JSON
+		"MaxSigningKeys", // which callers do not have
+	}
+	limits := 0
+	values(files, func(kind token.Token, name string, _, _ ast.Expr) {
+		if kind == token.CONST && limit.MatchString(name) && !slices.Contains(forms, name) {
+			limits++
+			if !told[name] {
+				t.Errorf("%s is not told by DocumentLimits", name)
+			}
+		}
+	})
+	if limits < 20 {
+		t.Errorf("only %d limits", limits)
+	}
+}
+
 // What is kept of a secret is compared in constant time: an early end of a comparison would tell how much of it was right. Other
 // packages cannot compare it, because they do not see that of a [game.Secret]. The test reads the source, since no clock of a test
 // could tell; that a wrong key costs the same reads and steps as a right one, package auth tests.
