@@ -16,6 +16,7 @@ k() { kubectl --context "$context" --request-timeout=30s "$@"; }
 
 # choose_context makes sure that the cluster is the one that is meant: one on this machine, or the one that --context names.
 choose_context() {
+  local said
   command -v kubectl >/dev/null || die "kubectl is missing. Docker Desktop brings it; else see https://kubernetes.io/docs/tasks/tools/"
   if [ -z "$context" ]; then
     context=$(kubectl config current-context 2>/dev/null) ||
@@ -28,6 +29,7 @@ choose_context() {
     kubectl config get-contexts "$context" >/dev/null 2>&1 ||
       die "kubectl has no context $context, but: $(kubectl config get-contexts -o name | paste -sd' ' -)"
   fi
-  kubectl --context "$context" --request-timeout=10s get nodes >/dev/null 2>&1 ||
-    die "the cluster $context does not answer. Is it started? kubectl --context $context get nodes"
+  said=$(kubectl --context "$context" --request-timeout=10s get nodes 2>&1) ||
+    die "the cluster $context does not answer. Is it started? kubectl says:
+$said"
 }

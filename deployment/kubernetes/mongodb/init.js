@@ -14,7 +14,7 @@ const users = [
     {role: 'clusterMonitor', db: 'admin'},
     {role: 'read', db: 'local'},
   ]},
-  {user: 'backup', pwd: BACKUP_PASSWORD, roles: [{role: 'backup', db: 'admin'}, {role: 'restore', db: 'admin'}]},
+  {user: 'backup', pwd: BACKUP_PASSWORD, roles: [{role: 'backup', db: 'admin'}]},
 ];
 
 // The server starts without a replica set for a moment, to make the user root on an empty disk; and a member that has just been

@@ -106,8 +106,8 @@ func (c *caller) read(ctx context.Context, id string, want int) ([]byte, error) 
 	}
 }
 
-// load sends RATE requests a second for SECONDS, each fifth of them a write, and fails if one of them is lost. When it has begun it
-// says so.
+// load begins RATE requests a second for SECONDS, and fails if one of them is lost. Each fifth makes a player, and each fifteenth
+// renames and erases that one too, so that a backup meets writes of every kind. When it has begun it says so.
 func load(ctx context.Context) error {
 	rate, err := strconv.Atoi(os.Getenv("RATE"))
 	if err != nil {
@@ -126,10 +126,8 @@ func load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var reader struct {
-		ID string `json:"id"`
-	}
-	if err := json.Unmarshal(answer, &reader); err != nil {
+	reader, err := playerID(answer)
+	if err != nil {
 		return err
 	}
 
@@ -145,18 +143,47 @@ func load(ctx context.Context) error {
 		case <-time.After(time.Until(begin.Add(time.Duration(i) * time.Second / time.Duration(rate)))):
 		}
 		requests.Go(func() {
-			start := time.Now()
-			var err error
-			if i%5 == 0 {
-				_, err = c.call(ctx, http.MethodPost, "/players", map[string]string{"username": fmt.Sprintf("load-%s-%d", run, i)}, http.StatusCreated)
-			} else {
-				_, err = c.call(ctx, http.MethodGet, "/players/"+reader.ID, nil, http.StatusOK)
+			if i%5 != 0 {
+				results.measure(func() error { return discard(c.call(ctx, http.MethodGet, "/players/"+reader, nil, http.StatusOK)) })
+				return
 			}
-			results.add(time.Since(start), err)
+			c.write(ctx, results, fmt.Sprintf("load-%s-%d", run, i), i%15 == 0)
 		})
 	}
 	requests.Wait()
 	return results.report(time.Since(begin))
+}
+
+// write makes a player, and has it renamed and erased if it is not to stay.
+func (c *caller) write(ctx context.Context, results *results, name string, passing bool) {
+	var id string
+	results.measure(func() error {
+		answer, err := c.call(ctx, http.MethodPost, "/players", map[string]string{"username": name}, http.StatusCreated)
+		if err != nil {
+			return err
+		}
+		id, err = playerID(answer)
+		return err
+	})
+	if id == "" || !passing {
+		return
+	}
+	results.measure(func() error {
+		return discard(c.call(ctx, http.MethodPatch, "/players/"+id, map[string]string{"username": name + "-renamed"}, http.StatusOK))
+	})
+	results.measure(func() error {
+		return discard(c.call(ctx, http.MethodDelete, "/players/"+id, nil, http.StatusNoContent))
+	})
+}
+
+func discard(_ []byte, err error) error { return err }
+
+func playerID(answer []byte) (string, error) {
+	var player struct {
+		ID string `json:"id"`
+	}
+	err := json.Unmarshal(answer, &player)
+	return player.ID, err
 }
 
 type results struct {
@@ -165,7 +192,11 @@ type results struct {
 	failures  map[string]int
 }
 
-func (r *results) add(d time.Duration, err error) {
+// measure makes one request.
+func (r *results) measure(request func() error) {
+	start := time.Now()
+	err := request()
+	d := time.Since(start)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.durations = append(r.durations, d)
