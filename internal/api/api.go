@@ -44,7 +44,9 @@ type Deps struct {
 	Keys     *game.Keys
 	// Authenticate tells who sends a request; nil for no authentication, which lets requests from this machine do everything.
 	Authenticate Authenticate
-	Tokens       Tokens // nil for none
+	// ActAs tells as whom a caller acts, by the header of its request; nil for itself.
+	ActAs  func(game.Caller, http.Header) (game.Caller, error)
+	Tokens Tokens // nil for none
 	// Checks are the components that /health/detailed looks at.
 	Checks []Check
 	// Version of the program, for /health and the OpenAPI document.

@@ -126,8 +126,8 @@ func (p *place) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 // rate counts the request and tells its caller in the header how many more there may be. It returns the problem of one that
 // is too many.
-func (a *API) rate(h http.Header, r *http.Request) *Problem {
-	class, name := classOf(game.CallerFrom(r.Context()))
+func (a *API) rate(h http.Header, c game.Caller, r *http.Request) *Problem {
+	class, name := classOf(c)
 	if class == "" {
 		return nil
 	}
@@ -148,11 +148,10 @@ func (a *API) limited(h http.Header, d limits.Decision) {
 	}
 }
 
-// classOf returns whose rate a caller has, and the name by which it is counted; no class for one without a limit. A server
-// that acts as a player is a server.
+// classOf returns whose rate a caller has, and the name by which it is counted; no class for one without a limit.
 func classOf(c game.Caller) (class limits.Class, name string) {
 	switch {
-	case c.Scope == game.ScopePlayer && !c.ActsAs:
+	case c.Scope == game.ScopePlayer:
 		return limits.Player, string(c.Player)
 	case c.Scope != "":
 		return limits.Server, c.Name
