@@ -120,7 +120,7 @@ func (c *serveCmd) limits(watch *watcher) api.Limits {
 	rate := func(r config.Rate) limits.Rate {
 		return limits.Rate{PerSecond: float64(r.PerSecond), Burst: r.Burst}
 	}
-	limited, shed := observe.Limits(watch.logs.Shed, watch.registry)
+	limited, shed := observe.Limits(watch.logs.Refused, watch.registry)
 	return api.Limits{
 		Rates:    map[limits.Class]limits.Rate{limits.Server: rate(c.RateServer), limits.Player: rate(c.RatePlayer)},
 		InFlight: c.MaxInFlight, FailedCredentials: c.FailedCredentials, HeaderBytes: maxHeaderBytes,

@@ -76,17 +76,17 @@ func TestSlowCallersHaveNoPlace(t *testing.T) {
 	t.Parallel()
 	h, shed := one(t, 10*time.Second)
 	let := make(chan struct{})
-	var there, all sync.WaitGroup
-	there.Add(20)
-	recorders := make([]*httptest.ResponseRecorder, 20)
+	var all sync.WaitGroup
+	recorders := make([]*httptest.ResponseRecorder, 14)
 	for i := range recorders {
 		w := httptest.NewRecorder()
 		recorders[i] = w
-		var reached sync.Once
-		arrive := func() { reached.Do(there.Done) }
+		reached := make(chan struct{})
+		arrive := sync.OnceFunc(func() { close(reached) })
 		if i%2 == 0 {
 			r := request(t, http.MethodGet, "/api/v1/limits", nil)
 			all.Go(func() { h.ServeHTTP(stuck{w, arrive, let}, r) })
+			<-reached
 			continue
 		}
 		const text = `{"username":"xxx`
@@ -94,8 +94,8 @@ func TestSlowCallersHaveNoPlace(t *testing.T) {
 		r := request(t, http.MethodPost, "/api/v1/players", late{arrive, let, strings.NewReader(body)})
 		r.ContentLength = int64(len(body))
 		all.Go(func() { h.ServeHTTP(w, r) })
+		<-reached
 	}
-	there.Wait()
 	if w := answered(t, h, request(t, http.MethodGet, "/api/v1/players", nil)); w.Code != http.StatusOK {
 		t.Errorf("another caller got %d %s", w.Code, w.Body)
 	}
