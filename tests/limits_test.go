@@ -83,7 +83,7 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 func TestOverload(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite) // whose writes can be held up from outside; nothing in it is an engine's
-	s := start(t, withArgs("--max-in-flight=1", "--request-timeout=2m", "--write-timeout=2m"))
+	s := start(t, withArgs("--max-in-flight=1", "--request-timeout=1m", "--write-timeout=1m"))
 	slow := s.dial(t, halfABody)
 	eventually(t, "the slow request is there", func() bool {
 		return strings.Contains(s.metrics(t), "\ngsm_http_requests_in_flight 1\n")
