@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/netip"
 	"time"
 
 	"game-session-manager/internal/api"
@@ -74,13 +72,7 @@ func newAccess(ctx context.Context, c *serveCmd, deps game.Deps, players *game.P
 	guard := &auth.Guard{
 		Keys: auth.NewKeys(deps.Store, rules, static, deps.Now), Tokens: tokens, Failures: limits.NewFailures(c.FailedCredentials, deps.Now),
 	}
-	a.authenticate = func(ctx context.Context, from netip.Addr, h http.Header) (game.Caller, error) {
-		caller, err := guard.Caller(ctx, from, h)
-		if err != nil {
-			return game.Caller{}, err
-		}
-		return auth.ActAs(caller, h)
-	}
+	a.authenticate = guard.Caller
 	a.tasks = append(a.tasks,
 		keeper.Task{Name: "refresh_signing_keys", Every: 10 * time.Second, Timeout: 10 * time.Second, Run: a.tokens.Refresh},
 		keeper.Task{Name: "record_key_use", Every: 15 * time.Second, Timeout: 15 * time.Second, Run: guard.Keys.Record},

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"game-session-manager/internal/api"
+	"game-session-manager/internal/auth"
 	"game-session-manager/internal/config"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/keeper"
@@ -68,7 +69,7 @@ func (c *serveCmd) Run(s streams) error {
 
 	rest := api.New(api.Deps{
 		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps),
-		Authenticate: access.authenticate, Tokens: access.tokens, Version: version(), RequestTimeout: c.RequestTimeout,
+		Authenticate: access.authenticate, ActAs: auth.ActAs, Tokens: access.tokens, Version: version(), RequestTimeout: c.RequestTimeout,
 		Limits: c.limits(watch), Origins: c.Origins(),
 		Now: time.Now, NewID: newID, Log: watch.logs.System, Failed: watch.failures.Report, Observe: watch.http(),
 		Checks: []api.Check{
@@ -124,7 +125,7 @@ func (c *serveCmd) limits(watch *watcher) api.Limits {
 	rate := func(r config.Rate) limits.Rate {
 		return limits.Rate{PerSecond: float64(r.PerSecond), Burst: r.Burst}
 	}
-	limited, shed := observe.Limits(watch.logs.Shed, watch.registry)
+	limited, shed := observe.Limits(watch.logs.Refused, watch.registry)
 	return api.Limits{
 		Rates:    map[limits.Class]limits.Rate{limits.Server: rate(c.RateServer), limits.Player: rate(c.RatePlayer)},
 		InFlight: c.MaxInFlight, FailedCredentials: c.FailedCredentials, HeaderBytes: maxHeaderBytes,

@@ -70,7 +70,7 @@ func (w *watcher) http() func(http.Handler) http.Handler {
 	if !w.on {
 		return nil
 	}
-	return observe.HTTP(w.logs.API, w.meter)
+	return observe.HTTP(w.logs, w.meter)
 }
 
 // server takes what a listener's server says.

@@ -31,6 +31,9 @@ const (
 	// maxSessionBody is for PUT of a session with its members, which are left out before the rest is read: a GET
 	// answers up to 1,000 of them with 4 KiB of attributes each.
 	maxSessionBody = 8 << 20
+	// maxLargeBodies is how many bodies of more than maxBody are held in memory at once, while they arrive. Others are held for
+	// each connection, as far as they have come.
+	maxLargeBodies = 16
 )
 
 // Deps is what the API is handed.
@@ -41,7 +44,9 @@ type Deps struct {
 	Keys     *game.Keys
 	// Authenticate tells who sends a request; nil for no authentication, which lets requests from this machine do everything.
 	Authenticate Authenticate
-	Tokens       Tokens // nil for none
+	// ActAs tells as whom a caller acts, by the header of its request; nil for itself.
+	ActAs  func(game.Caller, http.Header) (game.Caller, error)
+	Tokens Tokens // nil for none
 	// Checks are the components that /health/detailed looks at.
 	Checks []Check
 	// Version of the program, for /health and the OpenAPI document.
@@ -67,6 +72,7 @@ type API struct {
 	huma     huma.API
 	callers  *limits.Callers
 	inFlight *limits.InFlight
+	large    *limits.InFlight // bodies that are read whole though they are large
 	started  time.Time
 	stopping atomic.Bool
 }
@@ -83,7 +89,10 @@ func New(d Deps) *API {
 	if d.Authenticate == nil { // all are one caller
 		d.Limits.Rates, d.Origins = nil, nil
 	}
-	a := &API{Deps: d, started: d.Now(), callers: limits.NewCallers(d.Limits.Rates, d.Now), inFlight: limits.NewInFlight(d.Limits.InFlight, d.queueTime())}
+	a := &API{
+		Deps: d, started: d.Now(), callers: limits.NewCallers(d.Limits.Rates, d.Now),
+		inFlight: limits.NewInFlight(d.Limits.InFlight, d.queueTime()), large: limits.NewInFlight(maxLargeBodies, d.queueTime()),
+	}
 	mux := http.NewServeMux()
 	a.huma = humago.New(mux, a.config())
 	a.routes()
@@ -137,6 +146,9 @@ func register[I, O any](a *API, r route, h handler[I, O], middlewares ...func(hu
 	op := a.operation(r)
 	op.Middlewares = middlewares
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		if p := a.begin(ctx); p != nil {
+			return nil, p
+		}
 		out, err := h(ctx, in)
 		if err != nil {
 			return nil, a.problem(ctx, r, err)

@@ -34,7 +34,7 @@ func isOpen(path string) bool {
 	return false
 }
 
-// guard lets requests through whose caller is known, before anything else of them is looked at. Without authentication it
+// guard lets requests through whose caller is known and asks no more often than it may, before anything else of them is looked at. Without authentication it
 // lets those through that come from this machine.
 func (a *API) guard(mux *http.ServeMux, next http.Handler) http.Handler {
 	if a.Authenticate == nil {
@@ -49,9 +49,20 @@ func (a *API) guard(mux *http.ServeMux, next http.Handler) http.Handler {
 		}
 		from, _ := netip.ParseAddrPort(r.RemoteAddr) // of something else than an address: all such are one
 		caller, err := a.Authenticate(r.Context(), from.Addr(), r.Header)
-		if err != nil {
+		var p *Problem
+		if err == nil {
+			noteCaller(w, caller)
+			p = a.rate(w.Header(), caller, r)
+		}
+		if err == nil && p == nil && a.ActAs != nil {
+			caller, err = a.ActAs(caller, r.Header)
+		}
+		if err != nil || p != nil {
 			_, r.Pattern = mux.Handler(r) // for whoever measures
-			a.writeProblem(w, a.unknown(w.Header(), r, err))
+			if p == nil {
+				p = a.unknown(w.Header(), r, err)
+			}
+			a.writeProblem(w, p)
 			return
 		}
 		serveAs(caller, next, w, r)

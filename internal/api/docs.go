@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/swaggest/swgui/v5emb"
 )
@@ -54,6 +55,16 @@ func (a *API) documentation(mux *http.ServeMux) {
 	mux.Handle("GET /docs/{asset...}", swagger)
 	mux.Handle("GET /redoc", sealed(static("text/html; charset=utf-8", []byte(redocPage))))
 	mux.Handle("GET /redoc/redoc.standalone.js", gzipped("text/javascript; charset=utf-8", redocScript))
+}
+
+// isPage reports whether a path is one of these, or below one of these.
+func isPage(path string) bool {
+	top, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch top {
+	case "docs", "redoc", "openapi.json", "openapi.yaml":
+		return true
+	}
+	return false
 }
 
 func static(contentType string, body []byte) http.Handler {

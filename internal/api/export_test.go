@@ -26,3 +26,6 @@ var Written = written
 
 // PageOf returns a page of a list as it is answered.
 func PageOf[D any](items []D, next *string) any { return page[D]{items, next} }
+
+// MaxLargeBodies is how many large bodies are held at once.
+const MaxLargeBodies = maxLargeBodies

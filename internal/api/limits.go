@@ -39,42 +39,98 @@ type Limits struct {
 // queueTime is how long a request waits for its turn: what is left of its time is for the work.
 func (d *Deps) queueTime() time.Duration { return d.RequestTimeout / 2 }
 
-// exempt reports whether a path is one by which the service is watched, which must answer when nothing else does.
+// exempt reports whether a path takes no place among the requests that are worked on: those by which the service is watched, which must
+// answer when nothing else does, and pages that are written as they are.
 func exempt(path string) bool {
 	switch path {
 	case "/livez", "/readyz", "/health", "/health/detailed":
 		return true
 	}
-	return false
+	return isPage(path)
 }
 
 // shed answers what is too much at once before anything is done for it, so that the rest is answered in time. It stands
-// outside of what logs and measures, because a line for each would be most of the work.
+// outside of what logs and measures, because a line for each would be most of the work. A request whose body still has to arrive
+// takes its place later, in [API.begin]: otherwise callers who send slowly would have all places.
 func (a *API) shed(next http.Handler) http.Handler {
+	if a.inFlight == nil {
+		return next
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if exempt(r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if !a.inFlight.Enter(r.Context()) {
-			if a.Limits.OnShed != nil {
-				a.Limits.OnShed(r.Context())
-			}
-			p := newProblem(r.Context(), http.StatusServiceUnavailable, "overloaded", "The service has too much to do. Nothing was done of this request: try again later.")
-			p.Extras = map[string]any{"outcome": game.OutcomeNone}
-			p.header = http.Header{"Retry-After": {retryAfter}}
-			a.writeProblem(w, p)
+		p := &place{ResponseWriter: w, among: a.inFlight}
+		defer p.leave()
+		arrives, ok := r.ContentLength != 0, false
+		if arrives {
+			r, ok = r.WithContext(context.WithValue(r.Context(), placeKey{}, p)), !a.inFlight.Full()
+		} else {
+			ok = p.enter(r.Context())
+		}
+		if !ok {
+			a.writeProblem(w, a.overloaded(r.Context()))
 			return
 		}
-		defer a.inFlight.Leave()
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(p, r)
 	})
 }
 
+// begin takes the place of a request whose body has arrived, and returns the problem of one that is too many.
+func (a *API) begin(ctx context.Context) *Problem {
+	if p, ok := ctx.Value(placeKey{}).(*place); ok && !p.enter(ctx) {
+		return a.overloaded(ctx)
+	}
+	return nil
+}
+
+// overloaded counts a request that is too many, and returns its problem.
+func (a *API) overloaded(ctx context.Context) *Problem {
+	if a.Limits.OnShed != nil {
+		a.Limits.OnShed(ctx)
+	}
+	p := newProblem(ctx, http.StatusServiceUnavailable, "overloaded", "The service has too much to do. Nothing was done of this request: try again later.")
+	p.Extras = map[string]any{"outcome": game.OutcomeNone}
+	p.header = http.Header{"Retry-After": {retryAfter}}
+	return p
+}
+
+// place is the one that a request has among those that are worked on. It ends where the answer is written, so that callers who
+// do not take their answers have no places. One goroutine uses it.
+type place struct {
+	http.ResponseWriter
+	among *limits.InFlight
+	held  bool
+}
+
+type placeKey struct{}
+
+func (p *place) enter(ctx context.Context) bool {
+	p.held = p.among.Enter(ctx)
+	return p.held
+}
+
+func (p *place) leave() {
+	if p.held {
+		p.held = false
+		p.among.Leave()
+	}
+}
+
+// Write implements [http.ResponseWriter].
+func (p *place) Write(b []byte) (int, error) {
+	p.leave()
+	return p.ResponseWriter.Write(b) //nolint:wrapcheck // a writer passes errors on as they are
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (p *place) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
 // rate counts the request and tells its caller in the header how many more there may be. It returns the problem of one that
 // is too many.
-func (a *API) rate(h http.Header, r *http.Request) *Problem {
-	class, name := classOf(game.CallerFrom(r.Context()))
+func (a *API) rate(h http.Header, c game.Caller, r *http.Request) *Problem {
+	class, name := classOf(c)
 	if class == "" {
 		return nil
 	}
@@ -95,11 +151,10 @@ func (a *API) limited(h http.Header, d limits.Decision) {
 	}
 }
 
-// classOf returns whose rate a caller has, and the name by which it is counted; no class for one without a limit. A server
-// that acts as a player is a server.
+// classOf returns whose rate a caller has, and the name by which it is counted; no class for one without a limit.
 func classOf(c game.Caller) (class limits.Class, name string) {
 	switch {
-	case c.Scope == game.ScopePlayer && !c.ActsAs:
+	case c.Scope == game.ScopePlayer:
 		return limits.Player, string(c.Player)
 	case c.Scope != "":
 		return limits.Server, c.Name

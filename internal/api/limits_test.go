@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"game-session-manager/internal/api"
+	"game-session-manager/internal/auth"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/limits"
 	"game-session-manager/internal/store"
@@ -80,8 +81,6 @@ func as(_ context.Context, _ netip.Addr, h http.Header) (game.Caller, error) {
 	switch kind {
 	case "player":
 		c.Player, c.Name = game.PlayerID(name), "player"
-	case "acting":
-		c.Scope, c.Player, c.ActsAs = game.ScopePlayer, "p", true
 	}
 	return c, nil
 }
@@ -91,7 +90,7 @@ func TestRates(t *testing.T) {
 	var classes []string
 	now := time.Now()
 	url := serve(t, func(d *api.Deps) {
-		d.Authenticate, d.Now = as, func() time.Time { return now }
+		d.Authenticate, d.ActAs, d.Now = as, auth.ActAs, func() time.Time { return now }
 		d.Limits = api.Limits{
 			Rates:     map[limits.Class]limits.Rate{limits.Server: {PerSecond: 1, Burst: 3}, limits.Player: {PerSecond: 1, Burst: 1}},
 			OnLimited: func(class string) { classes = append(classes, class) },
@@ -103,7 +102,7 @@ func TestRates(t *testing.T) {
 		told   string
 	}{
 		{"server:a", 200, `"server";r=2;t=1`},
-		{"acting:a", 200, `"server";r=1;t=2`},
+		{"server:a as nobody", 422, `"server";r=1;t=2`},
 		{"read:b", 200, `"server";r=2;t=1`},
 		{"player:a", 200, `"player";r=0;t=1`},
 		{"admin:a", 200, `"server";r=0;t=3`},
@@ -111,7 +110,12 @@ func TestRates(t *testing.T) {
 		{"player:a", 429, `"player";r=0;t=1`},
 		{"player:b", 200, `"player";r=0;t=1`},
 	} {
-		res, doc := ask(t, http.MethodGet, url+"/api/v1/players", "", "X-Caller", want.caller)
+		caller, actAs, acts := strings.Cut(want.caller, " as ")
+		headers := []string{"X-Caller", caller}
+		if acts {
+			headers = append(headers, auth.ActAsHeader, actAs)
+		}
+		res, doc := ask(t, http.MethodGet, url+"/api/v1/players", "", headers...)
 		if res.StatusCode != want.status || res.Header.Get("RateLimit") != want.told {
 			t.Errorf("%d: %s got %d, RateLimit %q; want %d, %q", i, want.caller, res.StatusCode, res.Header.Get("RateLimit"), want.status, want.told)
 		}

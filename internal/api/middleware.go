@@ -71,9 +71,6 @@ func (a *API) unmatched(mux *http.ServeMux) http.Handler {
 		_, pattern := mux.Handler(r)
 		p := oversized(r)
 		if p == nil {
-			p = a.rate(w.Header(), r)
-		}
-		if p == nil {
 			p = check(r, pattern != "")
 		}
 		if p != nil {

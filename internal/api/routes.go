@@ -61,7 +61,7 @@ func (a *API) routes() {
 	register(a, route{http.MethodPost, basePath + "/sessions", "create-session", "Open a session", codes(201), s.request, errs(taker, reuse, reads)}, a.createSession)
 	register(a, route{http.MethodGet, basePath + "/sessions", "list-sessions", "List sessions, newest first", codes(200), nil, reads}, a.listSessions)
 	register(a, route{http.MethodGet, basePath + "/sessions/{session_id}", "get-session", "Read a session", codes(200, 304), nil, session}, a.getSession)
-	register(a, route{http.MethodPut, basePath + "/sessions/{session_id}", "move-session", "Change a session's status", codes(200), s.session, errs(session, host, moves, ifMatch)}, a.moveSession, leaveOutMembers)
+	register(a, route{http.MethodPut, basePath + "/sessions/{session_id}", "move-session", "Change a session's status", codes(200), s.session, errs(session, host, moves, ifMatch)}, a.moveSession, a.leaveOutMembers)
 	register(a, route{http.MethodPatch, basePath + "/sessions/{session_id}", "patch-session", "Change a session's settings (RFC 7396)", codes(200), s.settingsPatch, errs(session, host, settings, ifMatch)}, a.patchSession)
 	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}", "cancel-session", "Cancel a session", codes(204), nil, errs(session, host, []*game.Error{game.ErrInvalidTransition}, ifMatch)}, a.cancelSession)
 	register(a, route{http.MethodPost, basePath + "/sessions/{session_id}/members", "join-session", "Take a seat", codes(201, 200), s.join, errs(session, taker, joins)}, a.joinSession)

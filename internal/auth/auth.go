@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"golang.org/x/sync/singleflight"
+
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/limits"
 )
@@ -26,8 +28,11 @@ var (
 
 // Tokens tells whose a token is.
 type Tokens interface {
-	// Caller answers ErrWrong, and named errors of package game where it could not find out.
-	Caller(ctx context.Context, token string) (game.Caller, error)
+	// Caller answers ErrWrong, ErrPlayerUnknown and ErrPlayerSuspended of another issuer's token, named errors of package game where
+	// it could not find out, and what mayLookUp answers, which it asks before it looks for a player who was not there before.
+	Caller(ctx context.Context, token string, mayLookUp func() error) (game.Caller, error)
+	// Known returns what Caller would answer without any work, and reports whether that is remembered.
+	Known(token string) (c game.Caller, err error, known bool)
 }
 
 // Guard finds the callers of requests.
@@ -37,6 +42,8 @@ type Guard struct {
 	Tokens Tokens
 	// Failures bounds what wrong credentials cost; nil for no limit.
 	Failures *limits.Failures
+
+	attempts singleflight.Group
 }
 
 // Caller returns the caller of a request, by its Authorization header and the address that it comes from. It answers ErrNone,
@@ -51,7 +58,10 @@ func (g *Guard) Caller(ctx context.Context, from netip.Addr, h http.Header) (gam
 		return g.byKey(ctx, from, secret)
 	}
 	if strings.Count(credential, ".") == 2 { // a JWT in its compact form, RFC 7519
-		c, err := g.Tokens.Caller(ctx, credential)
+		c, err, known := g.Tokens.Known(credential)
+		if !known {
+			c, err = g.Tokens.Caller(ctx, credential, func() error { return g.Failures.Check(from) })
+		}
 		return c, g.note(from, "", err)
 	}
 	return game.Caller{}, ErrWrong
@@ -63,19 +73,55 @@ func (g *Guard) byKey(ctx context.Context, from netip.Addr, s game.Secret) (game
 	if fresh {
 		return c, nil
 	}
-	if !right {
-		if err := g.Failures.Admit(from, string(s.ID)); err != nil {
-			return game.Caller{}, err //nolint:wrapcheck // it is the answer
-		}
+	if right { // when it was last looked up
+		c, err := g.Keys.Caller(ctx, s)
+		return c, g.note(from, string(s.ID), err)
 	}
-	c, err := g.Keys.Caller(ctx, s)
-	return c, g.note(from, string(s.ID), err)
+	return g.admit(ctx, from, s)
 }
 
-// note counts a credential that is wrong, and answers what its sender is told. A token costs a signature to check and no
-// lookup, so that one that is right always passes.
+// attempt is what was found out about a key.
+type attempt struct {
+	caller  game.Caller
+	refused error // for who sent it, whatever the key is
+}
+
+// admit looks up a key that is not known to be right. The same key many times at once, from one address, is one attempt: a game
+// server that starts sends many.
+func (g *Guard) admit(ctx context.Context, from netip.Addr, s game.Secret) (game.Caller, error) {
+	result := g.attempts.DoChan(from.String()+" "+s.Reveal(), func() (any, error) {
+		admission, err := g.Failures.Admit(from, string(s.ID))
+		if err != nil {
+			return attempt{}, err //nolint:wrapcheck // it is the answer
+		}
+		c, err := g.Keys.Caller(context.WithoutCancel(ctx), s) // for all who wait, and it ends by itself
+		if !failed(err) {
+			admission.Forgive()
+			return attempt{caller: c}, err
+		}
+		return attempt{refused: admission.Refusal()}, err
+	})
+	select {
+	case r := <-result:
+		a, _ := r.Val.(attempt)
+		if a.refused != nil {
+			return game.Caller{}, a.refused
+		}
+		return a.caller, r.Err //nolint:wrapcheck // it is the answer
+	case <-ctx.Done():
+		return game.Caller{}, game.ErrStoreUnavailable.Because(context.Cause(ctx))
+	}
+}
+
+// failed reports whether a credential lets nobody in, and will not when it comes again.
+func failed(err error) bool {
+	return errors.Is(err, ErrWrong) || errors.Is(err, game.ErrPlayerUnknown) || errors.Is(err, game.ErrPlayerSuspended)
+}
+
+// note counts a credential that lets nobody in, and answers what its sender is told. A token of ours costs a signature to check and no
+// lookup, so that one that is right always passes; so does another issuer's whose player was there when it was last looked up.
 func (g *Guard) note(from netip.Addr, keyID string, err error) error {
-	if !errors.Is(err, ErrWrong) {
+	if !failed(err) {
 		return err
 	}
 	if refused := g.Failures.Note(from, keyID); refused != nil {

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 )
 
@@ -30,7 +30,7 @@ func (e *fetchError) Unwrap() error { return e.error }
 
 // newFetcher returns the HTTP client for one issuer.
 func newFetcher(now func() time.Time) *http.Client {
-	f := &fetcher{now: now, pages: make(map[string]page), inner: &http.Transport{
+	f := &fetcher{now: now, turn: make(chan struct{}, 1), pages: make(map[string]page), inner: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute, MaxIdleConns: 2,
 		TLSHandshakeTimeout: fetchTimeout, ResponseHeaderTimeout: fetchTimeout, MaxResponseHeaderBytes: 64 << 10,
 	}}
@@ -48,7 +48,7 @@ type fetcher struct {
 	inner http.RoundTripper
 	now   func() time.Time
 
-	mu    sync.Mutex
+	turn  chan struct{} // held by whoever reads or writes pages
 	pages map[string]page
 }
 
@@ -62,12 +62,16 @@ type page struct {
 
 // RoundTrip implements [http.RoundTripper].
 func (f *fetcher) RoundTrip(r *http.Request) (*http.Response, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-r.Context().Done():
+		return nil, &fetchError{context.Cause(r.Context())}
+	}
 	p, ok := f.pages[r.URL.String()]
-	if now := f.now(); !ok || now.Sub(p.at) >= fetchEvery {
+	if !ok || f.now().Sub(p.at) >= fetchEvery {
 		p = f.read(r)
-		p.at = now
+		p.at = f.now() // not before, or an answer that was slow would not hold
 		if len(f.pages) >= maxPages {
 			clear(f.pages)
 		}

@@ -10,10 +10,12 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4/jwt"
+	"golang.org/x/sync/singleflight"
 
 	"game-session-manager/internal/game"
 )
@@ -133,44 +135,47 @@ type issuer struct {
 	now     func() time.Time
 	fetch   context.Context // which is how go-oidc takes its HTTP client
 
-	turn     chan struct{}         // holds one token while nobody asks where the keys are
-	verifier *oidc.IDTokenVerifier // nil until that is known; the holder's
+	discoveries singleflight.Group
+	verifier    atomic.Pointer[oidc.IDTokenVerifier] // nil until it is known where the keys are
 }
 
 func newIssuer(i Issuer, players identities, now func() time.Time) *issuer {
-	s := &issuer{Issuer: i, players: players, now: now, turn: make(chan struct{}, 1)}
+	s := &issuer{Issuer: i, players: players, now: now}
 	s.fetch = oidc.ClientContext(context.Background(), newFetcher(now))
-	s.turn <- struct{}{}
 	if i.JWKSURL != "" {
-		s.verifier = s.verifierBy(i.JWKSURL)
+		s.verifier.Store(s.verifierBy(i.JWKSURL))
 	}
 	return s
 }
 
-// discover answers what verifies the issuer's tokens. It waits for the issuer once at a time, and its fetcher remembers for
-// a while that there was no answer.
+// discover answers what verifies the issuer's tokens. The issuer is asked once at a time, for all who wait, and ends with none of
+// them; its fetcher remembers for a while that there was no answer.
 func (s *issuer) discover(ctx context.Context) (*oidc.IDTokenVerifier, error) {
+	if v := s.verifier.Load(); v != nil {
+		return v, nil
+	}
+	result := s.discoveries.DoChan("", func() (any, error) { return nil, s.ask() })
 	select {
-	case <-s.turn:
-		defer func() { s.turn <- struct{}{} }()
+	case r := <-result:
+		return s.verifier.Load(), r.Err
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	if s.verifier != nil {
-		return s.verifier, nil
-	}
+}
+
+func (s *issuer) ask() error {
 	p, err := oidc.NewProvider(s.fetch, s.URL)
 	if err != nil {
-		return nil, fmt.Errorf("discovering the issuer's keys: %w", err)
+		return fmt.Errorf("discovering the issuer's keys: %w", err)
 	}
 	var found struct {
 		JWKSURL string `json:"jwks_uri"`
 	}
 	if err := p.Claims(&found); err != nil || !fetchable(found.JWKSURL) {
-		return nil, errors.New("discovering the issuer's keys: jwks_uri is no URL that may be fetched")
+		return errors.New("discovering the issuer's keys: jwks_uri is no URL that may be fetched")
 	}
-	s.verifier = s.verifierBy(found.JWKSURL)
-	return s.verifier, nil
+	s.verifier.Store(s.verifierBy(found.JWKSURL))
+	return nil
 }
 
 func (s *issuer) verifierBy(jwksURL string) *oidc.IDTokenVerifier {
@@ -194,17 +199,25 @@ func (k keySet) VerifySignature(ctx context.Context, token string) ([]byte, erro
 }
 
 // verify answers which player sends a token of the issuer.
-func (s *issuer) verify(ctx context.Context, token string) (verified, error) {
+func (s *issuer) verify(ctx context.Context, token string, mayLookUp func() error) (verified, error) {
 	subject, until, err := s.subject(ctx, token)
 	if err != nil {
 		return verified{}, err
 	}
+	if mayLookUp != nil {
+		if err := mayLookUp(); err != nil {
+			return verified{}, err
+		}
+	}
 	p, err := s.players.ByIdentity(ctx, s.Project, game.Identity{Provider: s.Provider, Subject: subject})
-	if err != nil {
+	if err != nil && !failed(err) {
 		return verified{}, err
 	}
 	if soon := s.now().Add(foreignFor); soon.Before(until) {
 		until = soon
+	}
+	if err != nil {
+		return verified{until: until, err: err}, nil
 	}
 	return verified{caller: playerCaller(s.Project, p.ID), until: until}, nil
 }

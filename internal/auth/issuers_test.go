@@ -12,6 +12,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ import (
 
 	"game-session-manager/internal/auth"
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/limits"
 )
 
 // provider is an OpenID Connect issuer with discovery and keys of its own.
@@ -162,7 +164,7 @@ func server(ctx context.Context) context.Context {
 
 func (w world) takes(t *testing.T, token string) {
 	t.Helper()
-	got, err := w.Caller(t.Context(), token)
+	got, err := w.Caller(t.Context(), token, nil)
 	must(t, err)
 	if want := (game.Caller{Project: "arena", Scope: game.ScopePlayer, Player: playerID, Name: "player"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -171,7 +173,7 @@ func (w world) takes(t *testing.T, token string) {
 
 func (w world) refuses(t *testing.T, token string, target error) {
 	t.Helper()
-	got, err := w.Caller(t.Context(), token)
+	got, err := w.Caller(t.Context(), token, nil)
 	if !errors.Is(err, target) || got != (game.Caller{}) {
 		t.Errorf("got %+v, %v, want %v", got, err, target)
 		return
@@ -191,7 +193,7 @@ func (w world) settles(t *testing.T, token string, target error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	for ctx.Err() == nil {
-		if _, err := w.Caller(ctx, token); errors.Is(err, target) {
+		if _, err := w.Caller(ctx, token, nil); errors.Is(err, target) {
 			return
 		}
 		runtime.Gosched()
@@ -286,8 +288,14 @@ func TestIssuerSuspendedPlayer(t *testing.T) {
 	})
 	must(t, err)
 	w.clock.add(5 * time.Second)
-	w.refuses(t, token, game.ErrPlayerSuspended)
+	for range 3 {
+		w.refuses(t, token, game.ErrPlayerSuspended)
+	}
 	must(t, w.games.Erase(server(t.Context()), playerID, nil))
+	if w.lookups.n != 2 {
+		t.Errorf("the suspended player was looked up %d times", w.lookups.n-1)
+	}
+	w.clock.add(5 * time.Second)
 	w.refuses(t, token, game.ErrPlayerUnknown)
 }
 
@@ -368,7 +376,7 @@ func TestIssuerDown(t *testing.T) {
 			w.clock.add(5 * time.Second)
 			w.settles(t, fresh, nil)
 			w.takes(t, fresh)
-			_, err = w.Caller(t.Context(), token)
+			_, err = w.Caller(t.Context(), token, nil)
 			must(t, err)
 		})
 	}
@@ -399,7 +407,7 @@ func TestIssuerTogether(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, token := range tokens {
 		wg.Go(func() {
-			if _, err := w.Caller(t.Context(), token); err != nil {
+			if _, err := w.Caller(t.Context(), token, nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -408,6 +416,76 @@ func TestIssuerTogether(t *testing.T) {
 	if n, m := p.count("/.well-known/openid-configuration"), p.count("/keys"); n != 1 || m != 1 {
 		t.Errorf("it was asked %d and %d times", n, m)
 	}
+}
+
+// Players whom nobody registered, and those who are suspended, use up what their address may fail, and cost no more lookups then.
+func TestPlayersWhoAreNotLetIn(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	w := newWorld(t, issuerOf(p))
+	guard := auth.Guard{Tokens: w.Players, Failures: limits.NewFailures(3, w.clock.Now)}
+	ask := func(token string) error {
+		_, err := guard.Caller(t.Context(), netip.MustParseAddr("192.0.2.1"), sends(token))
+		return err
+	}
+	good := p.token(t, t0, nil)
+	must(t, ask(good))
+	stranger := p.token(t, t0, func(c map[string]any) { c["sub"] = "stranger" })
+	before := w.lookups.n
+	for range 3 {
+		wantError(t, ask(stranger), game.ErrPlayerUnknown)
+	}
+	if n := w.lookups.n - before; n != 1 {
+		t.Errorf("the same stranger was looked up %d times", n)
+	}
+	before = w.lookups.n
+	refused := (*limits.RefusedError)(nil)
+	for i := range limits.SpareLookups + 20 {
+		if err := ask(p.token(t, t0, func(c map[string]any) { c["sub"], c["n"] = "stranger", i })); !errors.As(err, &refused) {
+			t.Fatalf("stranger %d is told %v", i, err)
+		}
+	}
+	if n := w.lookups.n - before; n != limits.SpareLookups {
+		t.Errorf("strangers from a limited address were looked up %d times", n)
+	}
+	w.clock.add(time.Millisecond)
+	must(t, ask(good))
+}
+
+// An answer of an issuer holds from when it came, and whoever waits for it may go.
+func TestIssuerSlow(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	w := newWorld(t, issuerOf(p))
+	token := p.token(t, t0, nil)
+	p.fails(func(w2 http.ResponseWriter, _ *http.Request) {
+		w.clock.add(5 * time.Second)
+		http.Error(w2, "no", http.StatusInternalServerError)
+	})
+	for range 3 {
+		w.refuses(t, token, game.ErrIssuerUnavailable)
+	}
+	if n := p.count("/.well-known/openid-configuration"); n != 1 {
+		t.Errorf("it was asked %d times", n)
+	}
+	let, there := make(chan struct{}), make(chan struct{})
+	p.fails(func(http.ResponseWriter, *http.Request) {
+		close(there)
+		<-let
+	})
+	w.clock.add(5 * time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
+	var waiters sync.WaitGroup
+	for range 3 {
+		waiters.Go(func() {
+			_, err := w.Caller(ctx, token, nil)
+			wantError(t, err, game.ErrIssuerUnavailable)
+		})
+	}
+	<-there
+	cancel()
+	waiters.Wait()
+	close(let)
 }
 
 func TestParseIssuers(t *testing.T) {
@@ -452,17 +530,17 @@ func TestRemembered(t *testing.T) {
 	short, long := p.mint(t, time.Minute), p.mint(t, 2*time.Hour)
 	for range 2 {
 		for _, token := range []string{short, long} {
-			_, err = players.Caller(t.Context(), token)
+			_, err = players.Caller(t.Context(), token, nil)
 			must(t, err)
 		}
 	}
 	c.add(time.Minute + 31*time.Second)
-	_, err = players.Caller(t.Context(), short)
+	_, err = players.Caller(t.Context(), short, nil)
 	wantError(t, err, game.ErrUnauthenticated)
 	must(t, s.DeleteSigningKey(t.Context(), p.kid(t)))
 	p.refresh(t)
-	_, err = players.Caller(t.Context(), long)
+	_, err = players.Caller(t.Context(), long, nil)
 	wantError(t, err, game.ErrUnauthenticated)
-	_, err = players.Caller(t.Context(), strings.Repeat("x", 5<<10))
+	_, err = players.Caller(t.Context(), strings.Repeat("x", 5<<10), nil)
 	wantError(t, err, game.ErrUnauthenticated)
 }

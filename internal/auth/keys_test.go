@@ -2,14 +2,19 @@ package auth_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"game-session-manager/internal/auth"
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/limits"
 )
 
 // countingKeys counts the reads of keys.
@@ -71,6 +76,59 @@ func TestWrongKeysCostTheSame(t *testing.T) {
 	now.add(5 * time.Second)
 	if n := cost(secret.Reveal(), auth.ErrWrong); n != 1 {
 		t.Errorf("a revoked key costs %d reads", n)
+	}
+}
+
+// slowKeys has reads of keys wait.
+type slowKeys struct {
+	game.KeyStore
+	reads atomic.Int64
+	let   chan struct{}
+}
+
+func (s *slowKeys) Key(ctx context.Context, id game.KeyID) (game.Key, error) {
+	s.reads.Add(1)
+	<-s.let
+	return s.KeyStore.Key(ctx, id)
+}
+
+// Many wrong keys at once are looked up no more often than many one after the other, and a good one many times at once passes.
+func TestManyKeysAtOnce(t *testing.T) {
+	t.Parallel()
+	const most = 10
+	now := &clock{now: t0}
+	docs := openStore(t)
+	rules := game.NewKeys(game.Deps{Store: docs, Now: now.Now, NewID: func() string { return "" }, MaxRequest: time.Second})
+	admin := game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject, Scope: game.ScopeAdmin})
+	_, secret, err := rules.Create(admin, game.KeyRequest{Name: "eu", Scope: game.ScopeServer})
+	must(t, err)
+	slow := &slowKeys{KeyStore: docs, let: make(chan struct{})}
+	guard := auth.Guard{Keys: auth.NewKeys(slow, rules, nil, now.Now), Failures: limits.NewFailures(most, now.Now)}
+	ask := func(from, credential string) error {
+		_, err := guard.Caller(t.Context(), netip.MustParseAddr(from), sends(credential))
+		return err
+	}
+	var all sync.WaitGroup
+	var refusals atomic.Int64
+	const many = 256
+	for i := range many {
+		all.Go(func() {
+			refused := (*limits.RefusedError)(nil)
+			if err := ask("192.0.2.1", fmt.Sprintf("gsm_wrong%d_%s", i, strings.Repeat("x", 52))); errors.As(err, &refused) {
+				if refusals.Add(1) == many-most-limits.SpareLookups {
+					close(slow.let)
+				}
+			}
+		})
+		all.Go(func() {
+			if err := ask("192.0.2.2", secret.Reveal()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := slow.reads.Load(); n > most+limits.SpareLookups+1 {
+		t.Errorf("%d reads were made", n)
 	}
 }
 

@@ -129,6 +129,7 @@ type verified struct {
 	caller game.Caller
 	until  time.Time // it need not be looked at again before
 	kid    string    // of ours; empty for another issuer's
+	err    error     // why its player is not let in; nil for one who is
 }
 
 func (s *Signer) verify(ctx context.Context, token string) (verified, error) {
@@ -163,7 +164,7 @@ func (s *Signer) verify(ctx context.Context, token string) (verified, error) {
 	if c.Expiry == nil || c.IssuedAt == nil || !game.ValidPlayerID(game.PlayerID(c.Subject)) || !game.ValidProject(c.Project) {
 		return verified{}, refused("claims are missing")
 	}
-	return verified{playerCaller(c.Project, game.PlayerID(c.Subject)), c.Expiry.Time().Add(leeway), h.KeyID}, nil
+	return verified{caller: playerCaller(c.Project, game.PlayerID(c.Subject)), until: c.Expiry.Time().Add(leeway), kid: h.KeyID}, nil
 }
 
 // compact reports whether a text has the form of a signed JWT: three parts of base64url. The library passes over line breaks.

@@ -88,6 +88,7 @@ func (t *table[K]) with(name K, r Rate, now time.Time, use func(*bucket)) {
 	}
 	b.fill(r, now)
 	use(&b)
+	b.tokens = min(b.tokens, float64(r.Burst))
 	if b.tokens >= float64(r.Burst) {
 		p.buckets.Remove(name)
 		return

@@ -1,7 +1,6 @@
 package limits
 
 import (
-	"hash/maphash"
 	"net/netip"
 	"sync"
 	"time"
@@ -27,8 +26,9 @@ func KeyRate(failures int) Rate { return Rate{float64(2*failures) / 600, 2 * fai
 // checks credentials asks in this order, so that nobody can lock a customer out by failing on purpose:
 //
 //  1. A credential that is good, or was when it was last looked up, passes whatever Failures says.
-//  2. Of any other that has to be looked up, Admit says whether it may be.
-//  3. Note is told of each that turns out wrong, and says whether to tell its sender to wait.
+//  2. Of any other key, Admit says whether it may be looked up; one that turns out right is forgiven. Of a token that is signed as it
+//     should be and has to be looked up, Check says so.
+//  3. Note is told of each other that turns out wrong, and says whether to tell its sender to wait.
 //
 // A good key that was never seen, from a limited address or with a locked id, is looked up as long as there are spare lookups:
 // only a flood of wrong ones takes all of these, and then it is refused with a time to come back.
@@ -38,8 +38,7 @@ type Failures struct {
 	now          func() time.Time
 	address, key class
 	addresses    *table[netip.Prefix]
-	seed         maphash.Seed
-	keys         *table[uint64] // by a hash of the id, which may be as long as a header
+	keys         *table[string] // by id
 	mu           sync.Mutex
 	spare        bucket
 }
@@ -52,7 +51,7 @@ func NewFailures(most int, now func() time.Time) *Failures {
 	}
 	return &Failures{
 		now: now, address: newClass(FailedCredentials, AddressRate(most)), key: newClass(FailedKey, KeyRate(most)),
-		addresses: newTable[netip.Prefix](maxAddresses), seed: maphash.MakeSeed(), keys: newTable[uint64](maxKeys),
+		addresses: newTable[netip.Prefix](maxAddresses), keys: newTable[string](maxKeys),
 		spare: bucket{SpareLookups, now()},
 	}
 }
@@ -62,14 +61,53 @@ type RefusedError struct{ Decision }
 
 func (e *RefusedError) Error() string { return "too many credentials were wrong: " + string(e.class) }
 
-// Admit tells whether a credential from an address may be looked up. The id is that of the key that it names; empty for one
-// that names none. It answers a *RefusedError for one that may not.
-func (f *Failures) Admit(from netip.Addr, keyID string) error {
+// Admission is a credential that may be looked up. It counts as wrong until it is forgiven, so that many at once are no more
+// than may be wrong.
+type Admission struct {
+	failures *Failures
+	from     netip.Addr
+	keyID    string
+	refusal  error // of one that only a spare lookup let in
+}
+
+// Admit tells whether a credential from an address may be looked up, and counts it as wrong. The id is that of the key that it
+// names. It answers a *RefusedError for one that may not.
+func (f *Failures) Admit(from netip.Addr, keyID string) (Admission, error) {
+	if f == nil {
+		return Admission{}, nil
+	}
+	a := Admission{f, from, keyID, nil}
+	now := f.now()
+	a.refusal = f.each(from, keyID, now, (*bucket).take)
+	if a.refusal == nil || f.takeSpare(now) {
+		return a, nil
+	}
+	return Admission{}, a.refusal
+}
+
+// Refusal is what the sender of a wrong credential is told: a *RefusedError where there were too many before it, or nil.
+func (a Admission) Refusal() error { return a.refusal }
+
+// Forgive takes back that the credential was counted as wrong.
+func (a Admission) Forgive() {
+	if a.failures == nil || a.refusal != nil { // a spare lookup is none of the address's
+		return
+	}
+	f := a.failures
+	_ = f.each(a.from, a.keyID, f.now(), func(b *bucket) bool {
+		b.tokens++
+		return true
+	})
+}
+
+// Check tells whether a token that is signed as it should be may be looked up. It counts nothing: many players may come at once from
+// one address. It answers a *RefusedError for one that may not.
+func (f *Failures) Check(from netip.Addr) error {
 	if f == nil {
 		return nil
 	}
 	now := f.now()
-	err := f.each(from, keyID, now, func(b *bucket) bool { return b.tokens >= 1 })
+	err := f.each(from, "", now, func(b *bucket) bool { return b.tokens >= 1 })
 	if err == nil || f.takeSpare(now) {
 		return nil
 	}
@@ -96,7 +134,7 @@ func (f *Failures) each(from netip.Addr, keyID string, now time.Time, may func(*
 	}
 	f.addresses.with(network(from), f.address.rate, now, ask(f.address))
 	if keyID != "" {
-		f.keys.with(maphash.String(f.seed, keyID), f.key.rate, now, ask(f.key))
+		f.keys.with(keyID, f.key.rate, now, ask(f.key))
 	}
 	return err
 }

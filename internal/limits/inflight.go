@@ -25,7 +25,13 @@ func NewInFlight(limit int, wait time.Duration) *InFlight {
 	return &InFlight{make(chan struct{}, limit), make(chan struct{}, QueueFactor*limit), wait}
 }
 
-// Enter lets a request in, which must Leave, and reports whether it did.
+// Full reports whether a request that came now would be refused at once.
+func (l *InFlight) Full() bool {
+	return l != nil && len(l.queue) == cap(l.queue) && len(l.slots) == cap(l.slots)
+}
+
+// Enter lets a request in, which must Leave, and reports whether it did. It waits for no more than half of what is left until the
+// deadline of its context, so that the other half is left to do it.
 func (l *InFlight) Enter(ctx context.Context) bool {
 	if l == nil {
 		return true
@@ -41,7 +47,11 @@ func (l *InFlight) Enter(ctx context.Context) bool {
 	default:
 		return false
 	}
-	patience := time.NewTimer(l.wait)
+	wait := l.wait
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(deadline)/2)
+	}
+	patience := time.NewTimer(wait)
 	defer patience.Stop()
 	select {
 	case l.slots <- struct{}{}:

@@ -143,11 +143,18 @@ func spend(t *testing.T, f *limits.Failures) {
 		_ = f.Note(address("192.0.2.99"), "")
 	}
 	for range limits.SpareLookups + 1 {
-		if f.Admit(address("192.0.2.99"), "") != nil {
+		if admit(f, address("192.0.2.99"), "") != nil {
 			return
 		}
 	}
 	t.Fatal("there are more spare lookups")
+}
+
+// admit asks for a lookup that turns out right.
+func admit(f *limits.Failures, from netip.Addr, key string) error {
+	a, err := f.Admit(from, key)
+	a.Forgive()
+	return err
 }
 
 // refusal is what a refused credential is told; the zero one for none.
@@ -173,7 +180,7 @@ func TestFailuresWithoutALimit(t *testing.T) {
 	t.Parallel()
 	f := limits.NewFailures(0, newClock().read)
 	for range 1000 {
-		if err := errors.Join(f.Note(address("192.0.2.1"), "key"), f.Admit(address("192.0.2.1"), "key")); err != nil {
+		if err := errors.Join(f.Note(address("192.0.2.1"), "key"), admit(f, address("192.0.2.1"), "key")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -195,7 +202,7 @@ func TestAddressesOfFailures(t *testing.T) {
 		f := limits.NewFailures(failures, newClock().read)
 		spend(t, f)
 		for range failures {
-			if err := f.Admit(address(test.failing), ""); err != nil {
+			if err := admit(f, address(test.failing), ""); err != nil {
 				t.Fatalf("%s is limited too early: %v", test.failing, err)
 			}
 			if err := f.Note(address(test.failing), ""); err != nil {
@@ -206,14 +213,14 @@ func TestAddressesOfFailures(t *testing.T) {
 		if test.limited {
 			want = refusal{limits.FailedCredentials, 6 * time.Second}
 		}
-		if got := refusalOf(t, f.Admit(address(test.asking), "")); got != want {
+		if got := refusalOf(t, admit(f, address(test.asking), "")); got != want {
 			t.Errorf("%s after %s failed: got %+v, want %+v", test.asking, test.failing, got, want)
 		}
 		if got := refusalOf(t, f.Note(address(test.asking), "")); got != want {
 			t.Errorf("%s fails after %s did: got %+v, want %+v", test.asking, test.failing, got, want)
 		}
 	}
-	if limits.NewFailures(failures, newClock().read).Admit(netip.Addr{}, "") != nil {
+	if admit(limits.NewFailures(failures, newClock().read), netip.Addr{}, "") != nil {
 		t.Error("no address at all is refused without a failure")
 	}
 }
@@ -227,12 +234,12 @@ func TestFailuresAreForgiven(t *testing.T) {
 		_ = f.Note(here, "")
 	}
 	spend(t, f)
-	refused := refusalOf(t, f.Admit(here, ""))
+	refused := refusalOf(t, admit(f, here, ""))
 	if refused.wait == 0 {
 		t.Fatal("not limited")
 	}
 	clock.advance(refused.wait)
-	if err := f.Admit(here, ""); err != nil {
+	if err := admit(f, here, ""); err != nil {
 		t.Errorf("limited after the wait that was told: %v", err)
 	}
 }
@@ -253,7 +260,7 @@ func TestNobodyIsLockedOut(t *testing.T) {
 	for _, ask := range []struct {
 		from, key string
 	}{{"203.0.113.1", "customer"}, {"192.0.2.1", "another"}, {"192.0.2.1", "customer"}} {
-		if err := f.Admit(address(ask.from), ask.key); err != nil {
+		if err := admit(f, address(ask.from), ask.key); err != nil {
 			t.Errorf("%s from %s is refused though there are spare lookups: %v", ask.key, ask.from, err)
 		}
 	}
@@ -267,12 +274,12 @@ func TestNobodyIsLockedOut(t *testing.T) {
 		{"192.0.2.1", "customer", refusal{limits.FailedCredentials, 6 * time.Second}},
 		{"203.0.113.1", "another", refusal{}},
 	} {
-		if got := refusalOf(t, f.Admit(address(ask.from), ask.key)); got != ask.want {
+		if got := refusalOf(t, admit(f, address(ask.from), ask.key)); got != ask.want {
 			t.Errorf("%s from %s: got %+v, want %+v", ask.key, ask.from, got, ask.want)
 		}
 	}
 	clock.advance(time.Second / limits.SpareLookups)
-	if f.Admit(address("203.0.113.1"), "customer") != nil {
+	if admit(f, address("203.0.113.1"), "customer") != nil {
 		t.Error("no spare lookup came back")
 	}
 }

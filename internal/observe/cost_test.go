@@ -67,7 +67,7 @@ func request(out io.Writer, on bool) http.Handler {
 	if !on {
 		return mux
 	}
-	return observe.HTTP(logs.API, m)(mux)
+	return observe.HTTP(logs, m)(mux)
 }
 
 // forgetful takes an answer and forgets it.

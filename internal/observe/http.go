@@ -23,9 +23,10 @@ const otherMethod = "other"
 // apiPaths begin the paths of the API itself: the others are probes, health reports and pages.
 const apiPaths = "/api/"
 
-// HTTP returns a wrapper that writes one log line for each request, measures it and traces it. It must stand inside
+// HTTP returns a wrapper that writes one log line for each request, measures it and traces it. Lines of refusals with 401 and 429 are
+// thinned out by their code, because whoever is refused does not stop for it. It must stand inside
 // whatever else copies the request, because the mux leaves the route's pattern in the request that it was given.
-func HTTP(log *slog.Logger, m Meter) func(http.Handler) http.Handler {
+func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 	durations := prometheus.NewHistogramVec(seconds(requestDuration, "Time from a request's header read to its answer written.",
 		.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10), []string{"method", "route", "status"})
 	inFlight := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -38,6 +39,10 @@ func HTTP(log *slog.Logger, m Meter) func(http.Handler) http.Handler {
 	}, []string{"route", "code"})
 	m.Metrics.MustRegister(durations, inFlight, problems)
 	all := newTable(func(k answers) observed {
+		log := logs.API
+		if k.status == http.StatusUnauthorized || k.status == http.StatusTooManyRequests {
+			log = logs.Refused
+		}
 		return observed{
 			durations.WithLabelValues(k.method, k.route, strconv.Itoa(k.status)),
 			withoutContext(log.Handler()).WithAttrs([]slog.Attr{slog.String("method", k.method), slog.String("route", k.route), slog.Int("status", k.status)}),

@@ -27,7 +27,7 @@ func observed(t *testing.T, reg prometheus.Registerer) (http.Handler, *bytes.Buf
 	})
 	log := new(bytes.Buffer)
 	logs := observe.NewLogs(log, observe.LogOptions{Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: reg, Now: time.Now})
-	return observe.HTTP(logs.API, observe.Meter{Metrics: reg, Now: time.Now})(mux), log
+	return observe.HTTP(logs, observe.Meter{Metrics: reg, Now: time.Now})(mux), log
 }
 
 func TestRequestLine(t *testing.T) {
@@ -64,5 +64,56 @@ func TestLabelsStayFewUnderAFloodOfUnknownRoutes(t *testing.T) {
 	n, err := testutil.GatherAndCount(reg, "gsm_http_request_duration_seconds")
 	if err != nil || n != 2 {
 		t.Errorf("%d series, %v; want one for GET and one for other methods", n, err)
+	}
+}
+
+// Whoever is refused writes few lines, on whatever routes, and is counted in full; other lines are all there.
+func TestLinesOfRefusals(t *testing.T) {
+	t.Parallel()
+	f := newFlooded()
+	mux := http.NewServeMux()
+	refuse := func(w http.ResponseWriter, r *http.Request) {
+		status := http.StatusUnauthorized
+		if r.URL.Path == "/limited" {
+			status = http.StatusTooManyRequests
+		}
+		w.(interface{ NoteProblem(code, errorID string) }).NoteProblem(fmt.Sprint("code_", status), "")
+		w.WriteHeader(status)
+	}
+	mux.HandleFunc("GET /a", refuse)
+	mux.HandleFunc("GET /b", refuse)
+	mux.HandleFunc("GET /limited", refuse)
+	mux.HandleFunc("GET /fine", func(http.ResponseWriter, *http.Request) {})
+	h := observe.HTTP(f.Logs, observe.Meter{Metrics: f.registry, Now: func() time.Time { return f.now }})(mux)
+	for range 50 {
+		for _, path := range []string{"/a", "/b", "/limited", "/fine"} {
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		}
+	}
+	f.expect(t, "in the flood", 10+10+50, 0, 90+40)
+	f.now = f.now.Add(10 * time.Second)
+	if err := f.TellSuppressed(t.Context()); err != nil {
+		t.Error(err)
+	}
+	told := lines(t, f.out)
+	for _, line := range told[len(told)-2:] {
+		if line["suppressed"] == nil || line["route"] != nil || line["code"] == nil || line["category"] != "api" {
+			t.Errorf("what was left out is told by %v", line)
+		}
+	}
+	families, err := f.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var counted uint64
+	for _, family := range families {
+		if family.GetName() == "gsm_http_request_duration_seconds" {
+			for _, m := range family.GetMetric() {
+				counted += m.GetHistogram().GetSampleCount()
+			}
+		}
+	}
+	if counted != 200 {
+		t.Errorf("%d requests are counted, want 200", counted)
 	}
 }

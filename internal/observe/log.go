@@ -36,7 +36,7 @@ const (
 // Logs are the loggers, one for each category. There is no other one, so that no line is without a category.
 type Logs struct {
 	API      *slog.Logger // requests
-	Shed     *slog.Logger // those that are refused because there are too many: see [Limits]
+	Refused  *slog.Logger // those that are refused for who asks, or because there are too many: see [HTTP] and [Limits]
 	Database *slog.Logger // what the store does
 	System   *slog.Logger // start, stop, settings, background work
 	Error    *slog.Logger // failures: see [Errors]
@@ -57,7 +57,7 @@ type LogOptions struct {
 }
 
 // NewLogs returns loggers that write lines in UTC with the ids of their context. Warnings and errors of the database and
-// error categories, and of requests that are shed, are thinned out where many say the same; [Logs.TellSuppressed] must be called
+// error categories, and lines of requests that are refused, are thinned out where many say the same; [Logs.TellSuppressed] must be called
 // at intervals, and [Logs.Close] at the end, so that the log tells how many.
 func NewLogs(w io.Writer, o LogOptions) *Logs {
 	options := &slog.HandlerOptions{Level: o.Level}
@@ -72,10 +72,10 @@ func NewLogs(w io.Writer, o LogOptions) *Logs {
 	t := newThinner(o.Metrics, o.Now)
 	return &Logs{
 		API:      slog.New(of(categoryAPI, slog.LevelWarn)),
-		Shed:     slog.New(thinned{of(categoryAPI, slog.LevelWarn), t}),
-		Database: slog.New(thinned{of(categoryDatabase, slog.LevelInfo), t}),
+		Refused:  slog.New(newThinned(of(categoryAPI, slog.LevelWarn), t, slog.LevelInfo)),
+		Database: slog.New(newThinned(of(categoryDatabase, slog.LevelInfo), t, slog.LevelWarn)),
 		System:   slog.New(of(categorySystem, slog.LevelDebug)),
-		Error:    slog.New(thinned{of(categoryError, slog.LevelDebug), t}),
+		Error:    slog.New(newThinned(of(categoryError, slog.LevelDebug), t, slog.LevelWarn)),
 		thinner:  t,
 		lines:    out,
 	}
@@ -109,8 +109,12 @@ func (h contextual) Handle(ctx context.Context, r slog.Record) error {
 
 // withoutContext returns the handler for lines that have what the context knows already, and may wait.
 func withoutContext(h slog.Handler) slog.Handler {
-	if c, ok := h.(contextual); ok {
-		return c.Handler
+	switch h := h.(type) {
+	case contextual:
+		return h.Handler
+	case thinned:
+		h.Handler, h.bare = withoutContext(h.Handler), withoutContext(h.bare)
+		return h
 	}
 	return h
 }

@@ -115,16 +115,20 @@ func kindOf(r slog.Record) (string, slog.Record) {
 	return name.String(), summary
 }
 
-// thinned is a handler whose warnings and errors a thinner may leave out.
+// thinned is a handler whose lines of a level or above a thinner may leave out.
 type thinned struct {
 	slog.Handler
+	bare    slog.Handler // without attributes that lines of one kind do not share
 	thinner *thinner
+	from    slog.Level
 }
+
+func newThinned(h slog.Handler, t *thinner, from slog.Level) thinned { return thinned{h, h, t, from} }
 
 // Handle implements [slog.Handler].
 func (h thinned) Handle(ctx context.Context, r slog.Record) error {
-	if r.Level >= slog.LevelWarn {
-		left, ok := h.thinner.admit(h.Handler, r)
+	if r.Level >= h.from {
+		left, ok := h.thinner.admit(h.bare, r)
 		if !ok {
 			return nil
 		}
@@ -137,10 +141,12 @@ func (h thinned) Handle(ctx context.Context, r slog.Record) error {
 
 // WithAttrs implements [slog.Handler].
 func (h thinned) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return thinned{h.Handler.WithAttrs(attrs), h.thinner}
+	h.Handler = h.Handler.WithAttrs(attrs)
+	return h
 }
 
 // WithGroup implements [slog.Handler].
 func (h thinned) WithGroup(name string) slog.Handler {
-	return thinned{h.Handler.WithGroup(name), h.thinner}
+	h.Handler = h.Handler.WithGroup(name)
+	return h
 }

@@ -107,7 +107,7 @@ func TestNothingElseIsLeftOut(t *testing.T) {
 func TestShedRequestsAreTold(t *testing.T) {
 	t.Parallel()
 	f := newFlooded()
-	limited, shed := observe.Limits(f.Shed, f.registry)
+	limited, shed := observe.Limits(f.Refused, f.registry)
 	for range 100 {
 		shed(t.Context())
 	}

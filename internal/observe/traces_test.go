@@ -165,7 +165,7 @@ func BenchmarkTelemetry(b *testing.B) {
 					_, _ = store.Player(r.Context(), "", "")
 				}
 			})
-			h := observe.HTTP(logs.API, meter)(mux)
+			h := observe.HTTP(logs, meter)(mux)
 			w := httptest.NewRecorder()
 			r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/api/v1/players/1", nil)
 			b.ReportAllocs()

@@ -1,0 +1,187 @@
+package api_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"game-session-manager/internal/api"
+)
+
+// stuck is a caller that takes nothing of its answer until it is let go.
+type stuck struct {
+	*httptest.ResponseRecorder
+	reached func()
+	let     <-chan struct{}
+}
+
+func (s stuck) Write(b []byte) (int, error) {
+	s.reached()
+	<-s.let
+	return s.ResponseRecorder.Write(b)
+}
+
+// late is a body of which nothing comes until it is let go.
+type late struct {
+	reached func()
+	let     <-chan struct{}
+	text    io.Reader
+}
+
+func (l late) Read(b []byte) (int, error) {
+	l.reached()
+	<-l.let
+	return l.text.Read(b)
+}
+
+func (late) Close() error { return nil }
+
+// one returns an API that works on one request at a time, with how many it has shed.
+func one(t *testing.T, wait time.Duration) (h http.Handler, shed *atomic.Int64) {
+	t.Helper()
+	shed = new(atomic.Int64)
+	serve(t, func(d *api.Deps) {
+		d.RequestTimeout = 2 * wait
+		d.Limits = api.Limits{InFlight: 1, OnShed: func(context.Context) { shed.Add(1) }}
+		h = api.New(*d)
+	})
+	return h, shed
+}
+
+func request(t *testing.T, method, path string, body io.Reader) *http.Request {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, "http://localhost"+path, body)
+	r.RemoteAddr = "127.0.0.1:1"
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return r
+}
+
+func answered(t *testing.T, h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// Whoever does not take its answer, or does not send its body, keeps nobody from being answered.
+func TestSlowCallersHaveNoPlace(t *testing.T) {
+	t.Parallel()
+	h, shed := one(t, 10*time.Second)
+	let := make(chan struct{})
+	var all sync.WaitGroup
+	recorders := make([]*httptest.ResponseRecorder, 14)
+	for i := range recorders {
+		w := httptest.NewRecorder()
+		recorders[i] = w
+		reached := make(chan struct{})
+		arrive := sync.OnceFunc(func() { close(reached) })
+		if i%2 == 0 {
+			r := request(t, http.MethodGet, "/api/v1/limits", nil)
+			all.Go(func() { h.ServeHTTP(stuck{w, arrive, let}, r) })
+			<-reached
+			continue
+		}
+		const text = `{"username":"xxx`
+		body := text + strings.Repeat("x", i) + `"}`
+		r := request(t, http.MethodPost, "/api/v1/players", late{arrive, let, strings.NewReader(body)})
+		r.ContentLength = int64(len(body))
+		all.Go(func() { h.ServeHTTP(w, r) })
+		<-reached
+	}
+	if w := answered(t, h, request(t, http.MethodGet, "/api/v1/players", nil)); w.Code != http.StatusOK {
+		t.Errorf("another caller got %d %s", w.Code, w.Body)
+	}
+	close(let)
+	all.Wait()
+	for i, w := range recorders {
+		if want := []int{http.StatusOK, http.StatusCreated}[i%2]; w.Code != want {
+			t.Errorf("%d got %d %s, want %d", i, w.Code, w.Body, want)
+		}
+	}
+	if shed.Load() != 0 {
+		t.Errorf("%d were shed", shed.Load())
+	}
+}
+
+// While the one place is taken, a request with a body finds none either, pages are there, and nothing is left of it afterwards.
+func TestPlacesOfRequestsWithBodies(t *testing.T) {
+	t.Parallel()
+	working, done := make(chan struct{}), make(chan struct{})
+	var h http.Handler
+	var shed atomic.Int64
+	serve(t, func(d *api.Deps) {
+		d.RequestTimeout = 4 * time.Second // and half of it is waited
+		d.Limits = api.Limits{InFlight: 1, OnShed: func(context.Context) { shed.Add(1) }}
+		d.Observe = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/api/v1/sessions" {
+					close(working)
+					<-done
+				}
+				next.ServeHTTP(w, r)
+			})
+		}
+		h = api.New(*d)
+	})
+	var first sync.WaitGroup
+	first.Go(func() {
+		if w := answered(t, h, request(t, http.MethodGet, "/api/v1/sessions", nil)); w.Code != http.StatusOK {
+			t.Errorf("the first got %d", w.Code)
+		}
+	})
+	<-working
+	w := answered(t, h, request(t, http.MethodPost, "/api/v1/players", strings.NewReader(`{"username":"alice"}`)))
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"overloaded"`) || w.Header().Get("Retry-After") == "" || shed.Load() != 1 {
+		t.Errorf("a request with a body got %d %s, %v; %d were shed", w.Code, w.Body, w.Header(), shed.Load())
+	}
+	for _, page := range []string{"/docs", "/docs/swagger-ui.css", "/redoc", "/redoc/redoc.standalone.js", "/openapi.json", "/openapi.yaml"} {
+		if w := answered(t, h, request(t, http.MethodGet, page, nil)); w.Code != http.StatusOK {
+			t.Errorf("%s got %d", page, w.Code)
+		}
+	}
+	close(done)
+	first.Wait()
+	if w := answered(t, h, request(t, http.MethodPost, "/api/v1/players", strings.NewReader(`{"username":"alice"}`))); w.Code != http.StatusCreated {
+		t.Errorf("afterwards: %d %s", w.Code, w.Body)
+	}
+}
+
+// Bodies that are large arrive a few at a time, whoever sends them, and keep no others waiting.
+func TestLargeBodiesAreFew(t *testing.T) {
+	t.Parallel()
+	h, shed := one(t, time.Second)
+	const path = "/api/v1/sessions/0198c2a5-7d52-7c11-9e0a-4b1f5d2c7a90"
+	head := `{"status":"open","members":["` + strings.Repeat("x", 64<<10)
+	let := make(chan struct{})
+	var there, all sync.WaitGroup
+	there.Add(api.MaxLargeBodies)
+	for range api.MaxLargeBodies {
+		r := request(t, http.MethodPut, path, nil)
+		r.Body = io.NopCloser(io.MultiReader(strings.NewReader(head), late{sync.OnceFunc(there.Done), let, strings.NewReader(`"]}`)}))
+		r.ContentLength = -1
+		r.Header.Set("Content-Type", "application/json")
+		all.Go(func() {
+			if w := answered(t, h, r); w.Code == http.StatusOK {
+				t.Error("a session that is not there was changed")
+			}
+		})
+	}
+	there.Wait()
+	w := answered(t, h, request(t, http.MethodPut, path, strings.NewReader(head+`"]}`)))
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"overloaded"`) || w.Header().Get("Retry-After") == "" || shed.Load() != 1 {
+		t.Errorf("one more got %d %s, %v; %d were shed", w.Code, w.Body, w.Header(), shed.Load())
+	}
+	if w := answered(t, h, request(t, http.MethodPut, path, strings.NewReader(`{"status":"open"}`))); w.Code != http.StatusNotFound {
+		t.Errorf("a small one got %d %s", w.Code, w.Body)
+	}
+	close(let)
+	all.Wait()
+}
