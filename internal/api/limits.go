@@ -63,8 +63,8 @@ func (a *API) shed(next http.Handler) http.Handler {
 		}
 		p := &place{ResponseWriter: w, among: a.inFlight}
 		defer p.leave()
-		arrives, ok := r.ContentLength != 0, false
-		if arrives {
+		var ok bool
+		if r.ContentLength != 0 {
 			r, ok = r.WithContext(context.WithValue(r.Context(), placeKey{}, p)), !a.inFlight.Full()
 		} else {
 			ok = p.enter(r.Context())

@@ -217,7 +217,7 @@ func (s *issuer) verify(ctx context.Context, token string, mayLookUp func() erro
 		until = soon
 	}
 	if err != nil {
-		return verified{until: until, err: err}, nil
+		return verified{until: until, err: err}, nil //nolint:nilerr // it is what is remembered
 	}
 	return verified{caller: playerCaller(s.Project, p.ID), until: until}, nil
 }
