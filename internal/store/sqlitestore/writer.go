@@ -206,6 +206,8 @@ func (w *writer) commit(batch []*write) {
 		w.rollback()
 		// Those behind the failed one were not tried and are no better off than those before it.
 		w.fail(batch, errors.Unwrap(failure))
+	} else if w.onCommit != nil && len(members) > 0 {
+		w.onCommit(len(members), time.Since(start)) // before the answers: whoever has one finds it counted
 	}
 	for i, op := range members {
 		switch {
@@ -217,13 +219,9 @@ func (w *writer) commit(batch []*write) {
 			op.answered <- nil
 		}
 	}
-	if failure != nil || len(members) == 0 {
-		return
+	if failure == nil && len(members) > 0 {
+		w.log.wrote(w.conn, len(members))
 	}
-	if w.onCommit != nil {
-		w.onCommit(len(members), time.Since(start))
-	}
-	w.log.wrote(w.conn, len(members))
 }
 
 // fail keeps the cause and answers those writes whose callers still wait, none of which happened.
