@@ -32,17 +32,33 @@ func sends(credential string) http.Header {
 	return http.Header{"Authorization": {"Bearer " + credential}}
 }
 
+// storedKey is an API key in a store, with what it takes to work with it.
+type storedKey struct {
+	game.Key
+	secret game.Secret
+	now    *clock
+	docs   game.Store
+	rules  *game.Keys
+	admin  context.Context //nolint:containedctx // whoever may manage the key
+}
+
+func newStoredKey(t *testing.T) storedKey {
+	t.Helper()
+	k := storedKey{now: &clock{now: t0}, docs: openStore(t)}
+	k.rules = game.NewKeys(game.Deps{Store: k.docs, Now: k.now.Now, NewID: func() string { return "" }, MaxRequest: time.Second})
+	k.admin = game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject, Scope: game.ScopeAdmin})
+	var err error
+	k.Key, k.secret, err = k.rules.Create(k.admin, game.KeyRequest{Name: "eu", Scope: game.ScopeServer})
+	must(t, err)
+	return k
+}
+
 // Whoever guesses learns nothing from the reads that a guess costs.
 func TestWrongKeysCostTheSame(t *testing.T) {
 	t.Parallel()
-	now := &clock{now: t0}
-	docs := openStore(t)
-	rules := game.NewKeys(game.Deps{Store: docs, Now: now.Now, NewID: func() string { return "" }, MaxRequest: time.Second})
-	admin := game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject, Scope: game.ScopeAdmin})
-	key, secret, err := rules.Create(admin, game.KeyRequest{Name: "eu", Scope: game.ScopeServer})
-	must(t, err)
-	counted := &countingKeys{KeyStore: docs}
-	guard := auth.Guard{Keys: auth.NewKeys(counted, rules, nil, now.Now)}
+	k := newStoredKey(t)
+	counted := &countingKeys{KeyStore: k.docs}
+	guard := auth.Guard{Keys: auth.NewKeys(counted, k.rules, nil, k.now.Now)}
 	wrong := strings.Repeat("x", 52)
 	cost := func(credential string, want error) int {
 		t.Helper()
@@ -55,26 +71,26 @@ func TestWrongKeysCostTheSame(t *testing.T) {
 	}
 
 	for _, cached := range []bool{false, true} {
-		known := cost("gsm_"+string(key.ID)+"_"+wrong, auth.ErrWrong)
+		known := cost("gsm_"+string(k.ID)+"_"+wrong, auth.ErrWrong)
 		unknown := cost("gsm_nosuchkey_"+wrong, auth.ErrWrong)
 		if known != 1 || unknown != 1 {
 			t.Errorf("cached %t: a wrong secret costs %d reads for a known id and %d for another", cached, known, unknown)
 		}
 		if !cached {
-			cost(secret.Reveal(), nil)
+			cost(k.secret.Reveal(), nil)
 		}
 	}
-	if n := cost(secret.Reveal(), nil); n != 0 {
+	if n := cost(k.secret.Reveal(), nil); n != 0 {
 		t.Errorf("a key that is remembered costs %d reads", n)
 	}
-	now.add(5 * time.Second)
-	if n := cost(secret.Reveal(), nil); n != 1 {
+	k.now.add(5 * time.Second)
+	if n := cost(k.secret.Reveal(), nil); n != 1 {
 		t.Errorf("a key that was remembered for five seconds costs %d reads", n)
 	}
-	_, err = rules.Revoke(admin, key.ID)
+	_, err := k.rules.Revoke(k.admin, k.ID)
 	must(t, err)
-	now.add(5 * time.Second)
-	if n := cost(secret.Reveal(), auth.ErrWrong); n != 1 {
+	k.now.add(5 * time.Second)
+	if n := cost(k.secret.Reveal(), auth.ErrWrong); n != 1 {
 		t.Errorf("a revoked key costs %d reads", n)
 	}
 }
@@ -96,14 +112,9 @@ func (s *slowKeys) Key(ctx context.Context, id game.KeyID) (game.Key, error) {
 func TestManyKeysAtOnce(t *testing.T) {
 	t.Parallel()
 	const most = 10
-	now := &clock{now: t0}
-	docs := openStore(t)
-	rules := game.NewKeys(game.Deps{Store: docs, Now: now.Now, NewID: func() string { return "" }, MaxRequest: time.Second})
-	admin := game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject, Scope: game.ScopeAdmin})
-	_, secret, err := rules.Create(admin, game.KeyRequest{Name: "eu", Scope: game.ScopeServer})
-	must(t, err)
-	slow := &slowKeys{KeyStore: docs, let: make(chan struct{})}
-	guard := auth.Guard{Keys: auth.NewKeys(slow, rules, nil, now.Now), Failures: limits.NewFailures(most, now.Now)}
+	k := newStoredKey(t)
+	slow := &slowKeys{KeyStore: k.docs, let: make(chan struct{})}
+	guard := auth.Guard{Keys: auth.NewKeys(slow, k.rules, nil, k.now.Now), Failures: limits.NewFailures(most, k.now.Now)}
 	ask := func(from, credential string) error {
 		_, err := guard.Caller(t.Context(), netip.MustParseAddr(from), sends(credential))
 		return err
@@ -121,7 +132,7 @@ func TestManyKeysAtOnce(t *testing.T) {
 			}
 		})
 		all.Go(func() {
-			if err := ask("192.0.2.2", secret.Reveal()); err != nil {
+			if err := ask("192.0.2.2", k.secret.Reveal()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -136,15 +147,10 @@ func TestManyKeysAtOnce(t *testing.T) {
 // the same. That shows no step left out for one of them, such as a copy of the key. It does not show how two hashes are compared:
 // TestSecretsAreComparedInConstantTime in package game holds that to the source.
 func TestWrongKeysTakeTheSameWork(t *testing.T) { //nolint:paralleltest // it counts allocations
-	now := &clock{now: t0}
-	docs := openStore(t)
-	rules := game.NewKeys(game.Deps{Store: docs, Now: now.Now, NewID: func() string { return "" }, MaxRequest: time.Second})
-	admin := game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject, Scope: game.ScopeAdmin})
-	key, secret, err := rules.Create(admin, game.KeyRequest{Name: "eu", Scope: game.ScopeServer})
-	must(t, err)
+	k := newStoredKey(t)
 	static, _ := game.ParseSecret("gsm_static_" + strings.Repeat("s", 52))
-	keys := auth.NewKeys(docs, rules, []game.Key{game.StaticKey(static, "first")}, now.Now)
-	_, err = keys.Caller(t.Context(), secret) // which remembers it
+	keys := auth.NewKeys(k.docs, k.rules, []game.Key{game.StaticKey(static, "first")}, k.now.Now)
+	_, err := keys.Caller(t.Context(), k.secret) // which remembers it
 	must(t, err)
 	work := func(id game.KeyID) float64 {
 		wrong, ok := game.ParseSecret("gsm_" + string(id) + "_" + strings.Repeat("x", 52))
@@ -158,40 +164,35 @@ func TestWrongKeysTakeTheSameWork(t *testing.T) { //nolint:paralleltest // it co
 		})
 	}
 	unknown := work("nosuchkey")
-	for _, id := range []game.KeyID{key.ID, "static"} {
+	for _, id := range []game.KeyID{k.ID, "static"} {
 		if known := work(id); known != unknown {
 			t.Errorf("a wrong secret of key %s allocates %v times, of no key %v", id, known, unknown)
 		}
 	}
 	var none game.Key
-	if k, err := docs.Key(t.Context(), key.ID); err != nil || testing.AllocsPerRun(100, func() { k.Opens(static, t0) }) != testing.AllocsPerRun(100, func() { none.Opens(static, t0) }) {
+	if read, err := k.docs.Key(t.Context(), k.ID); err != nil || testing.AllocsPerRun(100, func() { read.Opens(static, t0) }) != testing.AllocsPerRun(100, func() { none.Opens(static, t0) }) {
 		t.Errorf("a key that was read is compared in another way than none: %v", err)
 	}
 }
 
 func TestUseOfKeysIsRecorded(t *testing.T) {
 	t.Parallel()
-	now := &clock{now: t0}
-	docs := openStore(t)
-	rules := game.NewKeys(game.Deps{Store: docs, Now: now.Now, NewID: func() string { return "" }, MaxRequest: time.Second})
-	admin := game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject, Scope: game.ScopeAdmin})
-	key, secret, err := rules.Create(admin, game.KeyRequest{Name: "eu", Scope: game.ScopeServer})
-	must(t, err)
-	keys := auth.NewKeys(docs, rules, nil, now.Now)
+	k := newStoredKey(t)
+	keys := auth.NewKeys(k.docs, k.rules, nil, k.now.Now)
 	use := func(want time.Time) {
 		t.Helper()
-		_, err := keys.Caller(t.Context(), secret)
+		_, err := keys.Caller(t.Context(), k.secret)
 		must(t, err)
 		must(t, keys.Record(t.Context()))
-		k, err := docs.Key(t.Context(), key.ID)
+		read, err := k.docs.Key(t.Context(), k.ID)
 		must(t, err)
-		if k.LastUsedAt == nil || !k.LastUsedAt.Equal(want) {
-			t.Errorf("last used at %v, want %v", k.LastUsedAt, want)
+		if read.LastUsedAt == nil || !read.LastUsedAt.Equal(want) {
+			t.Errorf("last used at %v, want %v", read.LastUsedAt, want)
 		}
 	}
 	use(t0)
-	now.add(30 * time.Second)
+	k.now.add(30 * time.Second)
 	use(t0) // once a minute is enough
-	now.add(30 * time.Second)
+	k.now.add(30 * time.Second)
 	use(t0.Add(time.Minute))
 }
