@@ -132,8 +132,15 @@ func TestOverload(t *testing.T) {
 	for _, path := range []string{"/livez", "/readyz", "/health", "/health/detailed", "/docs", "/redoc/redoc.standalone.js"} {
 		s.do(t, "GET "+path, "").is(http.StatusOK)
 	}
-	if m := s.metrics(t, "gsm_limited_requests_total"); !strings.Contains(m, fmt.Sprintf("\ngsm_shed_requests_total %d\n", cap(answers)-waiting+1)) {
-		t.Error("the requests that were shed are not counted")
+	m := s.metrics(t)
+	for _, line := range []string{
+		fmt.Sprintf(`gsm_http_problems_total{code="overloaded",route="/api/v1/players"} %d`, cap(answers)-waiting+1),
+		fmt.Sprintf(`gsm_http_request_duration_seconds_count{method="GET",route="/api/v1/players",status="503"} %d`, cap(answers)-waiting+1),
+		"gsm_http_places 1", fmt.Sprint("gsm_http_requests_waiting ", waiting),
+	} {
+		if !strings.Contains(m, "\n"+line+"\n") {
+			t.Errorf("no %q is told", line)
+		}
 	}
 	if err := lock.Rollback(); err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -58,6 +59,8 @@ func BenchmarkOverload(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // says nothing here
 	b.ReportMetric(factor, "offered/peak")
 	b.ReportMetric(ratio, "goodput/peak")
+	b.Logf("half of the answers came within %v and 99 %% within %v; refusals %v and %v",
+		quantile(over.answers, .5), quantile(over.answers, .99), quantile(over.refusals, .5), quantile(over.refusals, .99))
 	b.Logf("peak %.0f/s, of %.2f ms CPU each; offered %.1f times as many: answered %.0f/s, shed %.0f/s; of the peak that is %.2f by the clock, and %.2f for a second of CPU",
 		calm.answered/calm.seconds, calm.cpu/calm.answered*1000, factor, over.answered/over.seconds, over.shed/over.seconds,
 		over.answered/over.seconds/(calm.answered/calm.seconds), ratio)
@@ -73,6 +76,7 @@ func BenchmarkOverload(b *testing.B) {
 type offer struct {
 	offered, answered, shed float64
 	seconds, cpu            float64 // the server's CPU
+	answers, refusals       []time.Duration
 }
 
 func (o *offer) add(p offer) {
@@ -81,6 +85,14 @@ func (o *offer) add(p offer) {
 	o.shed += p.shed
 	o.seconds += p.seconds
 	o.cpu += p.cpu
+	o.answers = append(o.answers, p.answers...)
+	o.refusals = append(o.refusals, p.refusals...)
+}
+
+// quantile returns how long the fastest of that part took at most.
+func quantile(times []time.Duration, part float64) time.Duration {
+	slices.Sort(times)
+	return times[int(part*float64(len(times)-1))].Round(time.Millisecond)
 }
 
 // line is a connection to a server, for one request after the other. It costs much less than [http.Client] does.
@@ -147,25 +159,34 @@ func (s *side) peak(b *testing.B, lines []line) (o offer) {
 // flood asks at a rate, whether or not answers come, and returns what came of it when the queue was full.
 func (s *side) flood(b *testing.B, lines []line, rate float64) offer {
 	b.Helper()
-	var offered, answered, shed atomic.Int64
+	var offered atomic.Int64
+	var mu sync.Mutex
+	var answers, refusals []time.Duration
 	work := make(chan struct{})
 	var all sync.WaitGroup
 	for _, l := range lines {
 		all.Go(func() {
 			for range work {
-				switch status, err := l.ask(overloadRequest); {
+				begin := time.Now()
+				status, err := l.ask(overloadRequest)
+				took := time.Since(begin)
+				mu.Lock()
+				switch {
 				case err == nil && status == http.StatusOK:
-					answered.Add(1)
+					answers = append(answers, took)
 				case err == nil && status == http.StatusServiceUnavailable:
-					shed.Add(1)
+					refusals = append(refusals, took)
 				default:
 					b.Errorf("got %d, %v", status, err)
 				}
+				mu.Unlock()
 			}
 		})
 	}
 	now := func(at time.Duration) offer {
-		return offer{float64(offered.Load()), float64(answered.Load()), float64(shed.Load()), at.Seconds(), s.cpu(b)}
+		mu.Lock()
+		defer mu.Unlock()
+		return offer{float64(offered.Load()), float64(len(answers)), float64(len(refusals)), at.Seconds(), s.cpu(b), answers, refusals}
 	}
 	var ramp offer
 	begin, sent := time.Now(), 0.0
@@ -189,7 +210,10 @@ func (s *side) flood(b *testing.B, lines []line, rate float64) offer {
 	end := now(time.Since(begin))
 	close(work)
 	all.Wait()
-	o := offer{end.offered - ramp.offered, end.answered - ramp.answered, end.shed - ramp.shed, end.seconds - ramp.seconds, end.cpu - ramp.cpu}
+	o := offer{
+		end.offered - ramp.offered, end.answered - ramp.answered, end.shed - ramp.shed, end.seconds - ramp.seconds, end.cpu - ramp.cpu,
+		end.answers[len(ramp.answers):], end.refusals[len(ramp.refusals):],
+	}
 	if o.answered == 0 || o.shed == 0 {
 		b.Fatalf("%.0f were answered and %.0f shed", o.answered, o.shed)
 	}

@@ -78,6 +78,7 @@ func (c *serveCmd) Run(s streams) error {
 			{Name: "background", Run: background.Check},
 		},
 	})
+	observe.Places(rest.Load, watch.registry)
 
 	p := process{
 		log: watch.logs.System, config: c.Server, api: rest, background: background,
@@ -125,12 +126,11 @@ func (c *serveCmd) limits(watch *watcher) api.Limits {
 	rate := func(r config.Rate) limits.Rate {
 		return limits.Rate{PerSecond: float64(r.PerSecond), Burst: r.Burst}
 	}
-	limited, shed := observe.Limits(watch.logs.Refused, watch.registry)
 	return api.Limits{
 		Rates:    map[limits.Class]limits.Rate{limits.Server: rate(c.RateServer), limits.Player: rate(c.RatePlayer)},
 		InFlight: c.MaxInFlight, FailedCredentials: c.FailedCredentials, HeaderBytes: maxHeaderBytes,
 		ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: idleTimeout,
-		OnLimited: limited, OnShed: shed,
+		OnLimited: observe.Limits(watch.registry),
 	}
 }
 

@@ -99,11 +99,11 @@ func New(d Deps) *API {
 	documentSecurity(a.huma.OpenAPI())
 	a.documentation(mux)
 
-	h := a.recover(a.guard(mux, a.unmatched(mux)))
+	h := a.recover(a.shed(mux, a.guard(mux, a.unmatched(mux))))
 	if d.Observe != nil {
 		h = d.Observe(h)
 	}
-	a.handler = a.identify(secured(a.crossOrigin(a.shed(h))))
+	a.handler = a.identify(secured(a.crossOrigin(h)))
 	return a
 }
 

@@ -31,13 +31,15 @@ type Limits struct {
 	// FailedCredentials are those that one address may send at once: see [limits.NewFailures]. Authenticate refuses the others.
 	FailedCredentials int
 
-	// OnLimited is told whose rate is used up of each request that is refused, OnShed of one that was too many; nil for nobody.
+	// OnLimited is told whose rate is used up of each request that is refused; nil for nobody.
 	OnLimited func(class string)
-	OnShed    func(context.Context)
 }
 
 // queueTime is how long a request waits for its turn: what is left of its time is for the work.
 func (d *Deps) queueTime() time.Duration { return d.RequestTimeout / 2 }
+
+// Load tells how many requests may be worked on at once, 0 without a limit, and how many wait for their turn.
+func (a *API) Load() (places, waiting int) { return a.inFlight.Load() }
 
 // exempt reports whether a path takes no place among the requests that are worked on: those by which the service is watched, which must
 // answer when nothing else does, and pages that are written as they are.
@@ -49,10 +51,9 @@ func exempt(path string) bool {
 	return isPage(path)
 }
 
-// shed answers what is too much at once before anything is done for it, so that the rest is answered in time. It stands
-// outside of what logs and measures, because a line for each would be most of the work. A request whose body still has to arrive
-// takes its place later, in [API.begin]: otherwise callers who send slowly would have all places.
-func (a *API) shed(next http.Handler) http.Handler {
+// shed answers what is too much at once before anything else is done for it, so that the rest is answered in time. A request whose
+// body still has to arrive takes its place later, in [API.begin]: otherwise callers who send slowly would have all places.
+func (a *API) shed(mux *http.ServeMux, next http.Handler) http.Handler {
 	if a.inFlight == nil {
 		return next
 	}
@@ -63,33 +64,33 @@ func (a *API) shed(next http.Handler) http.Handler {
 		}
 		p := &place{ResponseWriter: w, among: a.inFlight}
 		defer p.leave()
+		inner := r
 		var ok bool
 		if r.ContentLength != 0 {
-			r, ok = r.WithContext(context.WithValue(r.Context(), placeKey{}, p)), !a.inFlight.Full()
+			inner, ok = r.WithContext(context.WithValue(r.Context(), placeKey{}, p)), !a.inFlight.Full()
 		} else {
 			ok = p.enter(r.Context())
 		}
 		if !ok {
-			a.writeProblem(w, a.overloaded(r.Context()))
+			_, r.Pattern = mux.Handler(r) // for whoever measures
+			a.writeProblem(w, overloaded(r.Context()))
 			return
 		}
-		next.ServeHTTP(p, r)
+		defer func() { r.Pattern = inner.Pattern }()
+		next.ServeHTTP(p, inner)
 	})
 }
 
 // begin takes the place of a request whose body has arrived, and returns the problem of one that is too many.
 func (a *API) begin(ctx context.Context) *Problem {
 	if p, ok := ctx.Value(placeKey{}).(*place); ok && !p.enter(ctx) {
-		return a.overloaded(ctx)
+		return overloaded(ctx)
 	}
 	return nil
 }
 
-// overloaded counts a request that is too many, and returns its problem.
-func (a *API) overloaded(ctx context.Context) *Problem {
-	if a.Limits.OnShed != nil {
-		a.Limits.OnShed(ctx)
-	}
+// overloaded is the problem of a request that is too many.
+func overloaded(ctx context.Context) *Problem {
 	p := newProblem(ctx, http.StatusServiceUnavailable, "overloaded", "The service has too much to do. Nothing was done of this request: try again later.")
 	p.Extras = map[string]any{"outcome": game.OutcomeNone}
 	p.header = http.Header{"Retry-After": {retryAfter}}

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -225,25 +224,18 @@ func TestCrossOrigin(t *testing.T) {
 // Too many requests are refused without any work, and probes never.
 func TestShedding(t *testing.T) {
 	t.Parallel()
-	var shed atomic.Int64
-	working, done := make(chan struct{}, 100), make(chan struct{})
+	var shed shed
+	working, done := make(chan struct{}), make(chan struct{})
 	url := serve(t, func(d *api.Deps) {
 		d.RequestTimeout = 4 * time.Second // and half of it is waited
-		d.Limits = api.Limits{InFlight: 1, OnShed: func(context.Context) { shed.Add(1) }}
-		d.Observe = func(next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if r.URL.Path == "/api/v1/players" {
-					working <- struct{}{}
-					<-done
-				}
-				next.ServeHTTP(w, r)
-			})
-		}
+		d.Limits = api.Limits{InFlight: 1}
+		d.Observe = shed.observe
+		holding(working, done)(d)
 	})
 	var first sync.WaitGroup
 	first.Go(func() {
-		if res, err := http.Get(url + "/api/v1/players"); err != nil || res.StatusCode != http.StatusOK {
-			t.Errorf("the first: %v, %v", res, err)
+		if res, _ := ask(t, http.MethodGet, url+"/api/v1/players", "", "Hold", "yes"); res.StatusCode != http.StatusOK {
+			t.Errorf("the first got %d", res.StatusCode)
 		}
 	})
 	<-working
@@ -261,7 +253,5 @@ func TestShedding(t *testing.T) {
 	if res, _ := ask(t, http.MethodGet, url+"/api/v1/sessions", ""); res.StatusCode != http.StatusOK {
 		t.Errorf("afterwards: %d", res.StatusCode)
 	}
-	if shed.Load() != 1 || len(working) != 0 {
-		t.Errorf("%d were shed, and %d more worked on", shed.Load(), len(working))
-	}
+	shed.expect(t, "GET /api/v1/players")
 }

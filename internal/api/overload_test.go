@@ -5,13 +5,15 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"game-session-manager/internal/api"
+	"game-session-manager/internal/game"
 )
 
 // stuck is a caller that takes nothing of its answer until it is let go.
@@ -42,16 +44,69 @@ func (l late) Read(b []byte) (int, error) {
 
 func (late) Close() error { return nil }
 
-// one returns an API that works on one request at a time, with how many it has shed.
-func one(t *testing.T, wait time.Duration) (h http.Handler, shed *atomic.Int64) {
+// one returns an API that works on one request at a time, for which others wait so long, and what it sheds.
+func one(t *testing.T, wait time.Duration, configure ...func(*api.Deps)) (http.Handler, *shed) {
 	t.Helper()
-	shed = new(atomic.Int64)
+	var h http.Handler
+	var s shed
 	serve(t, func(d *api.Deps) {
 		d.RequestTimeout = 2 * wait
-		d.Limits = api.Limits{InFlight: 1, OnShed: func(context.Context) { shed.Add(1) }}
+		d.Limits = api.Limits{InFlight: 1}
+		d.Observe = s.observe
+		for _, c := range configure {
+			c(d)
+		}
 		h = api.New(*d)
 	})
-	return h, shed
+	return h, &s
+}
+
+// shed are the patterns of the requests that an API answered as too many, as it tells whoever observes it.
+type shed struct {
+	mu       sync.Mutex
+	patterns []string
+}
+
+func (s *shed) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := noted{ResponseWriter: w}
+		next.ServeHTTP(&n, r)
+		if n.code == "overloaded" {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.patterns = append(s.patterns, r.Pattern)
+		}
+	})
+}
+
+func (s *shed) expect(t *testing.T, patterns ...string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Equal(s.patterns, patterns) {
+		t.Errorf("%q were shed, want %q", s.patterns, patterns)
+	}
+}
+
+// noted keeps the code of the problem that is answered.
+type noted struct {
+	http.ResponseWriter
+	code string
+}
+
+func (n *noted) NoteProblem(code, _ string) { n.code = code }
+
+// holding has requests with the header Hold keep their places until done, and tells of each that has one.
+func holding(working chan<- struct{}, done <-chan struct{}) func(*api.Deps) {
+	return func(d *api.Deps) {
+		d.Authenticate = func(_ context.Context, _ netip.Addr, h http.Header) (game.Caller, error) {
+			if h.Get("Hold") != "" {
+				working <- struct{}{}
+				<-done
+			}
+			return game.Caller{Project: game.DefaultProject, Scope: game.ScopeAdmin, Name: "ops"}, nil
+		}
+	}
 }
 
 func request(t *testing.T, method, path string, body io.Reader) *http.Request {
@@ -106,42 +161,28 @@ func TestSlowCallersHaveNoPlace(t *testing.T) {
 			t.Errorf("%d got %d %s, want %d", i, w.Code, w.Body, want)
 		}
 	}
-	if shed.Load() != 0 {
-		t.Errorf("%d were shed", shed.Load())
-	}
+	shed.expect(t)
 }
 
 // While the one place is taken, a request with a body finds none either, pages are there, and nothing is left of it afterwards.
 func TestPlacesOfRequestsWithBodies(t *testing.T) {
 	t.Parallel()
 	working, done := make(chan struct{}), make(chan struct{})
-	var h http.Handler
-	var shed atomic.Int64
-	serve(t, func(d *api.Deps) {
-		d.RequestTimeout = 4 * time.Second // and half of it is waited
-		d.Limits = api.Limits{InFlight: 1, OnShed: func(context.Context) { shed.Add(1) }}
-		d.Observe = func(next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if r.URL.Path == "/api/v1/sessions" {
-					close(working)
-					<-done
-				}
-				next.ServeHTTP(w, r)
-			})
-		}
-		h = api.New(*d)
-	})
+	h, shed := one(t, 2*time.Second, holding(working, done))
 	var first sync.WaitGroup
 	first.Go(func() {
-		if w := answered(t, h, request(t, http.MethodGet, "/api/v1/sessions", nil)); w.Code != http.StatusOK {
+		r := request(t, http.MethodGet, "/api/v1/sessions", nil)
+		r.Header.Set("Hold", "yes")
+		if w := answered(t, h, r); w.Code != http.StatusOK {
 			t.Errorf("the first got %d", w.Code)
 		}
 	})
 	<-working
 	w := answered(t, h, request(t, http.MethodPost, "/api/v1/players", strings.NewReader(`{"username":"alice"}`)))
-	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"overloaded"`) || w.Header().Get("Retry-After") == "" || shed.Load() != 1 {
-		t.Errorf("a request with a body got %d %s, %v; %d were shed", w.Code, w.Body, w.Header(), shed.Load())
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"overloaded"`) || w.Header().Get("Retry-After") == "" {
+		t.Errorf("a request with a body got %d %s, %v", w.Code, w.Body, w.Header())
 	}
+	shed.expect(t, "POST /api/v1/players")
 	for _, page := range []string{"/docs", "/docs/swagger-ui.css", "/redoc", "/redoc/redoc.standalone.js", "/openapi.json", "/openapi.yaml"} {
 		if w := answered(t, h, request(t, http.MethodGet, page, nil)); w.Code != http.StatusOK {
 			t.Errorf("%s got %d", page, w.Code)
@@ -176,9 +217,10 @@ func TestLargeBodiesAreFew(t *testing.T) {
 	}
 	there.Wait()
 	w := answered(t, h, request(t, http.MethodPut, path, strings.NewReader(head+`"]}`)))
-	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"overloaded"`) || w.Header().Get("Retry-After") == "" || shed.Load() != 1 {
-		t.Errorf("one more got %d %s, %v; %d were shed", w.Code, w.Body, w.Header(), shed.Load())
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"overloaded"`) || w.Header().Get("Retry-After") == "" {
+		t.Errorf("one more got %d %s, %v", w.Code, w.Body, w.Header())
 	}
+	shed.expect(t, "PUT /api/v1/sessions/{session_id}")
 	if w := answered(t, h, request(t, http.MethodPut, path, strings.NewReader(`{"status":"open"}`))); w.Code != http.StatusNotFound {
 		t.Errorf("a small one got %d %s", w.Code, w.Body)
 	}

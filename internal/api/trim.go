@@ -33,7 +33,7 @@ func (a *API) readSession(ctx huma.Context) (io.Reader, *Problem) {
 	body, err := io.ReadAll(io.LimitReader(from, maxBody))
 	if err == nil && len(body) == maxBody {
 		if !a.large.Enter(ctx.Context()) {
-			return nil, a.overloaded(ctx.Context())
+			return nil, overloaded(ctx.Context())
 		}
 		defer a.large.Leave()
 		var rest []byte

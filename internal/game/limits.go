@@ -16,8 +16,8 @@ type Limits struct {
 
 // RequestLimits are about every request.
 type RequestLimits struct {
-	InFlight            int `json:"in_flight" doc:"Requests that are worked on at once; 0 for no limit."`
-	Queue               int `json:"queue" doc:"Requests that wait for their turn beyond those; 0 where there is no limit."`
+	InFlight            int `json:"in_flight" doc:"Requests that are worked on at once, at most; 0 for no limit."`
+	Queue               int `json:"queue" doc:"Requests that wait for their turn beyond those, at most; 0 where there is no limit."`
 	BodyBytes           int `json:"body_bytes"`
 	SessionBodyBytes    int `json:"session_body_bytes" doc:"Of PUT of a session, with its members."`
 	HeaderBytes         int `json:"header_bytes"`

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -326,6 +327,46 @@ func TestInFlight(t *testing.T) {
 			t.Error("a caller who is gone waits")
 		}
 	})
+}
+
+// Work that never blocks is let in no more than any other: those who wait for the processor meanwhile are seen, and there are fewer
+// places until the line is short again.
+//
+//nolint:paralleltest // it has the one processor to itself
+func TestInFlightOnABusyProcessor(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const most, requests = 64, 2000
+	l := limits.NewInFlight(most, 100*time.Millisecond)
+	var refused atomic.Int64
+	var all sync.WaitGroup
+	for range requests {
+		all.Go(func() {
+			if !l.Enter(t.Context()) {
+				refused.Add(1)
+				return
+			}
+			defer l.Leave()
+			for begin := time.Now(); time.Since(begin) < time.Millisecond; {
+				continue
+			}
+		})
+	}
+	all.Wait()
+	if n := refused.Load(); n < requests/4 {
+		t.Errorf("%d of %d were refused", n, requests)
+	}
+	if places, waiting := l.Load(); places >= most || places < most/16 || waiting != 0 {
+		t.Errorf("there are %d places, and %d wait", places, waiting)
+	}
+	for range 100 * most { // one after the other
+		if !l.Enter(t.Context()) {
+			t.Fatal("refused, and nobody else is there")
+		}
+		l.Leave()
+	}
+	if places, _ := l.Load(); places != most {
+		t.Errorf("there are %d places when the line is short, want %d", places, most)
+	}
 }
 
 func TestInFlightWithoutALimit(t *testing.T) {

@@ -20,11 +20,14 @@ const unmatchedRoute = "unmatched"
 // otherMethod stands for all methods that the API has no use for, for the same reason.
 const otherMethod = "other"
 
+// overloadedCode is that of problems that refuse a request because there are too many at once.
+const overloadedCode = "overloaded"
+
 // apiPaths begin the paths of the API itself: the others are probes, health reports and pages.
 const apiPaths = "/api/"
 
-// HTTP returns a wrapper that writes one log line for each request, measures it and traces it. Lines of refusals with 401 and 429 are
-// thinned out by their code, because whoever is refused does not stop for it. It must stand inside
+// HTTP returns a wrapper that writes one log line for each request, measures it and traces it. Lines of refusals are thinned out by
+// their code, because whoever is refused does not stop for it. It must stand inside
 // whatever else copies the request, because the mux leaves the route's pattern in the request that it was given.
 func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 	durations := prometheus.NewHistogramVec(seconds(requestDuration, "Time from a request's header read to its answer written.",
@@ -40,7 +43,7 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 	m.Metrics.MustRegister(durations, inFlight, problems)
 	all := newTable(func(k answers) observed {
 		log := logs.API
-		if k.status == http.StatusUnauthorized || k.status == http.StatusTooManyRequests {
+		if k.refused {
 			log = logs.Refused
 		}
 		return observed{
@@ -59,7 +62,7 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 				inFlight.Dec()
 				end := m.Now()
 				took, route := end.Sub(begin), routeLabel(r.Pattern)
-				o := all.get(answers{methodLabel(r.Method), route, rec.status})
+				o := all.get(answers{methodLabel(r.Method), route, rec.status, rec.refused()})
 				m.Traces.measure(r.Context(), o.durations, took)
 				if rec.code != "" {
 					problems.WithLabelValues(route, rec.code).Inc()
@@ -76,6 +79,7 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 type answers struct {
 	method, route string // labels
 	status        int
+	refused       bool
 }
 
 // observed is what is kept for them: where their durations go, and a handler that has written what their lines have in common.
@@ -111,6 +115,11 @@ type recorder struct {
 	written       bool
 	code, errorID string // of the problem document, if it was one
 	caller        game.Caller
+}
+
+// refused reports whether nothing was done because there was no credential, or because there were too many requests.
+func (w *recorder) refused() bool {
+	return w.status == http.StatusUnauthorized || w.status == http.StatusTooManyRequests || w.code == overloadedCode
 }
 
 // NoteProblem tells which problem document the answer is. errorID is empty unless the failure is ours.

@@ -73,30 +73,35 @@ func TestLinesOfRefusals(t *testing.T) {
 	f := newFlooded()
 	mux := http.NewServeMux()
 	refuse := func(w http.ResponseWriter, r *http.Request) {
-		status := http.StatusUnauthorized
-		if r.URL.Path == "/limited" {
-			status = http.StatusTooManyRequests
-		}
-		w.(interface{ NoteProblem(code, errorID string) }).NoteProblem(fmt.Sprint("code_", status), "")
-		w.WriteHeader(status)
+		of := map[string]struct {
+			status int
+			code   string
+		}{
+			"/a": {http.StatusUnauthorized, "unauthenticated"}, "/b": {http.StatusUnauthorized, "unauthenticated"}, "/limited": {http.StatusTooManyRequests, "rate_limited"},
+			"/shed": {http.StatusServiceUnavailable, "overloaded"}, "/down": {http.StatusServiceUnavailable, "store_unavailable"},
+		}[r.URL.Path]
+		w.(interface{ NoteProblem(code, errorID string) }).NoteProblem(of.code, "")
+		w.WriteHeader(of.status)
 	}
 	mux.HandleFunc("GET /a", refuse)
 	mux.HandleFunc("GET /b", refuse)
 	mux.HandleFunc("GET /limited", refuse)
+	mux.HandleFunc("GET /shed", refuse)
+	mux.HandleFunc("GET /down", refuse)
 	mux.HandleFunc("GET /fine", func(http.ResponseWriter, *http.Request) {})
 	h := observe.HTTP(f.Logs, observe.Meter{Metrics: f.registry, Now: func() time.Time { return f.now }})(mux)
 	for range 50 {
-		for _, path := range []string{"/a", "/b", "/limited", "/fine"} {
+		for _, path := range []string{"/a", "/b", "/limited", "/shed", "/fine", "/down"} {
 			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 		}
 	}
-	f.expect(t, "in the flood", 10+10+50, 0, 90+40)
+	f.expect(t, "in the flood", 10+10+10+50+50, 0, 90+40+40)
 	f.now = f.now.Add(10 * time.Second)
 	if err := f.TellSuppressed(t.Context()); err != nil {
 		t.Error(err)
 	}
 	told := lines(t, f.out)
-	for _, line := range told[len(told)-2:] {
+	for _, line := range told[len(told)-3:] {
 		if line["suppressed"] == nil || line["route"] != nil || line["code"] == nil || line["category"] != "api" {
 			t.Errorf("what was left out is told by %v", line)
 		}
@@ -113,7 +118,7 @@ func TestLinesOfRefusals(t *testing.T) {
 			}
 		}
 	}
-	if counted != 200 {
-		t.Errorf("%d requests are counted, want 200", counted)
+	if counted != 300 {
+		t.Errorf("%d requests are counted, want 300", counted)
 	}
 }

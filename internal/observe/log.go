@@ -36,7 +36,7 @@ const (
 // Logs are the loggers, one for each category. There is no other one, so that no line is without a category.
 type Logs struct {
 	API      *slog.Logger // requests
-	Refused  *slog.Logger // those that are refused for who asks, or because there are too many: see [HTTP] and [Limits]
+	Refused  *slog.Logger // those that are refused for who asks, or because there are too many: see [HTTP]
 	Database *slog.Logger // what the store does
 	System   *slog.Logger // start, stop, settings, background work
 	Error    *slog.Logger // failures: see [Errors]

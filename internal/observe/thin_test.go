@@ -103,27 +103,6 @@ func TestNothingElseIsLeftOut(t *testing.T) {
 	f.expect(t, "all lines", 200, 0, 0)
 }
 
-// Requests that are shed are all counted, and the log tells of a few and of how many there were.
-func TestShedRequestsAreTold(t *testing.T) {
-	t.Parallel()
-	f := newFlooded()
-	limited, shed := observe.Limits(f.Refused, f.registry)
-	for range 100 {
-		shed(t.Context())
-	}
-	limited("server")
-	f.expect(t, "in a flood", 10, 0, 90)
-	if got := testutil.ToFloat64(counter(t, f.registry, "gsm_shed_requests_total")); got != 100 {
-		t.Errorf("%v are counted", got)
-	}
-	f.now = f.now.Add(10 * time.Second)
-	shed(t.Context())
-	f.expect(t, "afterwards", 11, 90, 90)
-	if line := lines(t, f.out)[0]; line["category"] != "api" || line["level"] != "WARN" || line["code"] != "overloaded" {
-		t.Errorf("told by %v", line)
-	}
-}
-
 // Whatever differs, the memory for it does not grow, and no count is lost.
 func TestFloodOfKinds(t *testing.T) {
 	t.Parallel()
