@@ -27,7 +27,7 @@ const overloadedCode = "overloaded"
 const apiPaths = "/api/"
 
 // HTTP returns a wrapper that writes one log line for each request, measures it and traces it. Lines of refusals are thinned out by
-// their code, because whoever is refused does not stop for it. It must stand inside
+// their code, because whoever is refused does not stop for it; those of probes that went well are for debugging only. It must stand inside
 // whatever else copies the request, because the mux leaves the route's pattern in the request that it was given.
 func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 	durations := prometheus.NewHistogramVec(seconds(requestDuration, "Time from a request's header read to its answer written.",
@@ -46,9 +46,14 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 		if k.refused {
 			log = logs.Refused
 		}
+		level := slog.LevelInfo
+		if isProbe(k.route) && k.status < http.StatusBadRequest {
+			level = slog.LevelDebug
+		}
 		return observed{
 			durations.WithLabelValues(k.method, k.route, strconv.Itoa(k.status)),
 			withoutContext(log.Handler()).WithAttrs([]slog.Attr{slog.String("method", k.method), slog.String("route", k.route), slog.Int("status", k.status)}),
+			level,
 		}
 	})
 
@@ -67,7 +72,7 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 				if rec.code != "" {
 					problems.WithLabelValues(route, rec.code).Inc()
 				}
-				rec.log(r.Context(), o.lines, span, end, took)
+				rec.log(r.Context(), o.lines, o.level, span, end, took)
 				endRequest(span, r, rec.status, rec.code)
 			}()
 			next.ServeHTTP(rec, r)
@@ -82,11 +87,16 @@ type answers struct {
 	refused       bool
 }
 
-// observed is what is kept for them: where their durations go, and a handler that has written what their lines have in common.
+// observed is what is kept for them: where their durations go, a handler that has written what their lines have in common, and
+// the level of these.
 type observed struct {
 	durations prometheus.Observer
 	lines     slog.Handler
+	level     slog.Level
 }
+
+// isProbe reports whether a route is asked again and again by what watches the process.
+func isProbe(route string) bool { return route == "/livez" || route == "/readyz" || route == "/health" }
 
 // routeLabel is the path of a pattern like "GET /api/v1/players/{player_id}".
 func routeLabel(pattern string) string {
@@ -130,11 +140,11 @@ func (w *recorder) NoteCaller(c game.Caller) { w.caller = c }
 
 // log writes the line about the request. It makes the record itself, with the ids: a logger would look for the line of code that called
 // it, for the time, and in the whole of the context for what is not there.
-func (w *recorder) log(ctx context.Context, lines slog.Handler, span trace.Span, end time.Time, took time.Duration) {
-	if !lines.Enabled(ctx, slog.LevelInfo) {
+func (w *recorder) log(ctx context.Context, lines slog.Handler, level slog.Level, span trace.Span, end time.Time, took time.Duration) {
+	if !lines.Enabled(ctx, level) {
 		return
 	}
-	line := slog.NewRecord(end.UTC(), slog.LevelInfo, "request", 0)
+	line := slog.NewRecord(end.UTC(), level, "request", 0)
 	line.AddAttrs(slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.Int64("bytes", w.bytes),
 		slog.String("caller", w.caller.Name))
 	if w.caller.ActsAs {

@@ -67,6 +67,27 @@ func TestLabelsStayFewUnderAFloodOfUnknownRoutes(t *testing.T) {
 	}
 }
 
+// Probes that go well write no line, and those that fail write one each.
+func TestLinesOfProbes(t *testing.T) {
+	t.Parallel()
+	f := newFlooded()
+	status := http.StatusOK
+	h := observe.HTTP(f.Logs, observe.Meter{Metrics: f.registry, Now: func() time.Time { return f.now }})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Pattern = "GET " + r.URL.Path
+		w.WriteHeader(status)
+	}))
+	probe := func() {
+		for _, path := range []string{"/livez", "/readyz", "/health"} {
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		}
+	}
+	probe()
+	f.expect(t, "while they go well", 0, 0, 0)
+	status = http.StatusServiceUnavailable
+	probe()
+	f.expect(t, "when they fail", 3, 0, 0)
+}
+
 // Whoever is refused writes few lines, on whatever routes, and is counted in full; other lines are all there.
 func TestLinesOfRefusals(t *testing.T) {
 	t.Parallel()
