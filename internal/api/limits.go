@@ -101,7 +101,7 @@ func overloaded(ctx context.Context) *Problem {
 // do not take their answers have no places. One goroutine uses it.
 type place struct {
 	http.ResponseWriter
-	among *limits.InFlight
+	among *limits.Places
 	held  bool
 }
 

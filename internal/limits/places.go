@@ -9,17 +9,11 @@ import (
 	"time"
 )
 
-// InFlight bounds how many requests are worked on at once, so that under too many of them those that are let in are still
-// answered in time. A bounded number of others waits for a moment, which takes up what comes in bursts.
-//
-// Requests that do not block wait for a processor and not for a place: in a line without a bound or a deadline, in which nobody has
-// seen them. So those that get a place step aside where that line is long, until all who stand in it were let in or refused, and
-// there are fewer places, with less room to wait for them, as long as it stays long. So do the slots of CockroachDB's admission
-// control follow the goroutines that are ready to run.
-type InFlight struct {
-	most, least int // places
+// Places bound how much is done at once. A bounded number of others waits for a moment, which takes up what comes in bursts.
+type Places struct {
+	most, least int
 	wait        time.Duration
-	line        line
+	line        *line // that their number follows; nil where it is fixed
 
 	mu      sync.Mutex
 	places  int       // that there are now
@@ -30,77 +24,89 @@ type InFlight struct {
 // QueueFactor is how many requests may wait for each place that there is.
 const QueueFactor = 8
 
-// leastFactor is how many of the places there are for each that is left at least.
+// leastFactor is how many places in flight there are at most for each that is left at least.
 const leastFactor = 16
 
 // lineFactor is how much shorter the line for the processors is to be than what a request may wait for its place. It is more than
 // QueueFactor: where a line of all who have places is that short, whoever finds room to wait gets a place in time.
 const lineFactor = 10
 
-// NewInFlight returns an InFlight for so many requests at once, of which others wait at most so long; nil, which lets
-// everything in, for 0.
-func NewInFlight(limit int, wait time.Duration) *InFlight {
-	if limit == 0 {
+// NewPlaces returns that many places, for which requests wait at most so long.
+func NewPlaces(n int, wait time.Duration) *Places { return &Places{most: n, least: n, places: n, wait: wait} }
+
+// NewInFlight returns places for so many requests that are worked on at once, so that under too many of them those that are let in
+// are still answered in time; nil, which lets everything in, for 0.
+//
+// Requests that do not block wait for a processor and not for a place: in a line without a bound or a deadline, in which nobody has
+// seen them. So those that get a place step aside where that line is long, until all who stand in it were let in or refused, and
+// there are fewer places, with less room to wait for them, as long as it stays long. So do the slots of CockroachDB's admission
+// control follow the goroutines that are ready to run.
+func NewInFlight(most int, wait time.Duration) *Places {
+	if most == 0 {
 		return nil
 	}
-	return &InFlight{most: limit, least: max(limit/leastFactor, 1), places: limit, wait: wait, line: line{begun: time.Now(), longest: wait / lineFactor}}
+	p := NewPlaces(most, wait)
+	p.least, p.line = max(most/leastFactor, 1), &line{begun: time.Now(), longest: wait / lineFactor}
+	return p
 }
 
 // Full reports whether a request that came now would be refused at once.
-func (l *InFlight) Full() bool {
-	if l == nil {
+func (p *Places) Full() bool {
+	if p == nil {
 		return false
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.full()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.full()
 }
 
-func (l *InFlight) full() bool {
-	return l.taken >= l.places && l.waiting.Len() >= QueueFactor*l.places
+func (p *Places) full() bool {
+	return p.taken >= p.places && p.waiting.Len() >= QueueFactor*p.places
 }
 
 // Load tells how many places there are, and how many requests wait for one.
-func (l *InFlight) Load() (places, waiting int) {
-	if l == nil {
+func (p *Places) Load() (places, waiting int) {
+	if p == nil {
 		return 0, 0
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.places, l.waiting.Len()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.places, p.waiting.Len()
 }
 
 // Enter lets a request in, which must Leave, and reports whether it did. It waits for no more than half of what is left until the
 // deadline of its context, so that the other half is left to do it.
-func (l *InFlight) Enter(ctx context.Context) bool {
-	if l == nil {
+func (p *Places) Enter(ctx context.Context) bool {
+	if p == nil {
 		return true
 	}
-	l.mu.Lock()
+	p.mu.Lock()
 	switch {
-	case l.taken < l.places:
-		l.taken++
-		l.mu.Unlock()
-	case l.full():
-		l.mu.Unlock()
+	case p.taken < p.places:
+		p.taken++
+		p.mu.Unlock()
+	case p.full():
+		p.mu.Unlock()
 		return false
 	default:
 		place := make(chan struct{})
-		turn := l.waiting.PushBack(place)
-		l.mu.Unlock()
-		if !l.await(ctx, place) && !l.giveUp(turn) {
+		turn := p.waiting.PushBack(place)
+		p.mu.Unlock()
+		if !p.await(ctx, place) && !p.giveUp(turn) {
 			return false
 		}
 	}
-	if long, known := l.line.stepAside(); known {
-		l.adjust(long)
+	if p.line != nil {
+		if long, known := p.line.stepAside(); known {
+			p.adjust(long)
+		}
 	}
 	return true
 }
 
 // await waits for a place.
-func (l *InFlight) await(ctx context.Context, place <-chan struct{}) bool {
-	wait := l.wait
+func (p *Places) await(ctx context.Context, place <-chan struct{}) bool {
+	wait := p.wait
 	if deadline, ok := ctx.Deadline(); ok {
 		wait = min(wait, time.Until(deadline)/2)
 	}
@@ -116,46 +122,46 @@ func (l *InFlight) await(ctx context.Context, place <-chan struct{}) bool {
 }
 
 // giveUp ends a request's waiting, and reports whether it has its place after all.
-func (l *InFlight) giveUp(turn *list.Element) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (p *Places) giveUp(turn *list.Element) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	select {
 	case <-turn.Value.(chan struct{}):
 		return true
 	default:
-		l.waiting.Remove(turn)
+		p.waiting.Remove(turn)
 		return false
 	}
 }
 
 // Leave makes room for another request.
-func (l *InFlight) Leave() {
-	if l == nil {
+func (p *Places) Leave() {
+	if p == nil {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.taken--
-	l.admit()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.taken--
+	p.admit()
 }
 
 // adjust takes half of the places away if the line is long, and otherwise gives one back.
-func (l *InFlight) adjust(long bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (p *Places) adjust(long bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if long {
-		l.places = max(l.places/2, l.least)
+		p.places = max(p.places/2, p.least)
 		return
 	}
-	l.places = min(l.places+1, l.most)
-	l.admit()
+	p.places = min(p.places+1, p.most)
+	p.admit()
 }
 
 // admit gives the places that are free to those who wait longest.
-func (l *InFlight) admit() {
-	for l.taken < l.places && l.waiting.Len() > 0 {
-		l.taken++
-		close(l.waiting.Remove(l.waiting.Front()).(chan struct{}))
+func (p *Places) admit() {
+	for p.taken < p.places && p.waiting.Len() > 0 {
+		p.taken++
+		close(p.waiting.Remove(p.waiting.Front()).(chan struct{}))
 	}
 }
 
