@@ -32,7 +32,9 @@ const leastFactor = 16
 const lineFactor = 10
 
 // NewPlaces returns that many places, for which requests wait at most so long.
-func NewPlaces(n int, wait time.Duration) *Places { return &Places{most: n, least: n, places: n, wait: wait} }
+func NewPlaces(n int, wait time.Duration) *Places {
+	return &Places{most: n, least: n, places: n, wait: wait}
+}
 
 // NewInFlight returns places for so many requests that are worked on at once, so that under too many of them those that are let in
 // are still answered in time; nil, which lets everything in, for 0.
