@@ -136,7 +136,7 @@ func TestOverload(t *testing.T) {
 	for _, line := range []string{
 		fmt.Sprintf(`gsm_http_problems_total{code="overloaded",route="/api/v1/players"} %d`, cap(answers)-waiting+1),
 		fmt.Sprintf(`gsm_http_request_duration_seconds_count{method="GET",route="/api/v1/players",status="503"} %d`, cap(answers)-waiting+1),
-		"gsm_http_places 1", fmt.Sprint("gsm_http_requests_waiting ", waiting),
+		"gsm_http_concurrency_limit 1", fmt.Sprint("gsm_http_requests_queued ", waiting),
 	} {
 		if !strings.Contains(m, "\n"+line+"\n") {
 			t.Errorf("no %q is told", line)

@@ -78,7 +78,7 @@ func (c *serveCmd) Run(s streams) error {
 			{Name: "background", Run: background.Check},
 		},
 	})
-	observe.Places(rest.Load, watch.registry)
+	observe.Concurrency(rest.Load, watch.registry)
 
 	p := process{
 		log: watch.logs.System, config: c.Server, api: rest, background: background,

@@ -71,8 +71,8 @@ type API struct {
 	handler  http.Handler
 	huma     huma.API
 	callers  *limits.Callers
-	inFlight *limits.Places
-	large    *limits.Places // bodies that are read whole though they are large
+	inFlight *limits.Concurrency
+	large    *limits.Concurrency // bodies that are read whole though they are large
 	started  time.Time
 	stopping atomic.Bool
 }
@@ -91,7 +91,7 @@ func New(d Deps) *API {
 	}
 	a := &API{
 		Deps: d, started: d.Now(), callers: limits.NewCallers(d.Limits.Rates, d.Now),
-		inFlight: limits.NewInFlight(d.Limits.InFlight, d.queueTime()), large: limits.NewPlaces(maxLargeBodies, d.queueTime()),
+		inFlight: limits.NewAdaptiveConcurrency(d.Limits.InFlight, d.queueTime()), large: limits.NewConcurrency(maxLargeBodies, d.queueTime()),
 	}
 	mux := http.NewServeMux()
 	a.huma = humago.New(mux, a.config())

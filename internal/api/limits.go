@@ -38,10 +38,10 @@ type Limits struct {
 // queueTime is how long a request waits for its turn: what is left of its time is for the work.
 func (d *Deps) queueTime() time.Duration { return d.RequestTimeout / 2 }
 
-// Load tells how many requests may be worked on at once, 0 without a limit, and how many wait for their turn.
-func (a *API) Load() (places, waiting int) { return a.inFlight.Load() }
+// Load returns how many requests may be worked on at once, 0 without a limit, and how many are queued.
+func (a *API) Load() (limit, queued int) { return a.inFlight.Load() }
 
-// exempt reports whether a path takes no place among the requests that are worked on: those by which the service is watched, which must
+// exempt reports whether a path is not counted among the requests that are worked on: those by which the service is watched, which must
 // answer when nothing else does, and pages that are written as they are.
 func exempt(path string) bool {
 	switch path {
@@ -52,7 +52,7 @@ func exempt(path string) bool {
 }
 
 // shed answers what is too much at once before anything else is done for it, so that the rest is answered in time. A request whose
-// body still has to arrive takes its place later, in [API.begin]: otherwise callers who send slowly would have all places.
+// body still has to arrive takes its slot later, in [API.begin]: otherwise callers who send slowly would have all slots.
 func (a *API) shed(mux *http.ServeMux, next http.Handler) http.Handler {
 	if a.inFlight == nil {
 		return next
@@ -62,12 +62,12 @@ func (a *API) shed(mux *http.ServeMux, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		p := &place{ResponseWriter: w, among: a.inFlight}
+		p := &slot{ResponseWriter: w, among: a.inFlight}
 		defer p.leave()
 		inner := r
 		var ok bool
 		if r.ContentLength != 0 {
-			inner, ok = r.WithContext(context.WithValue(r.Context(), placeKey{}, p)), !a.inFlight.Full()
+			inner, ok = r.WithContext(context.WithValue(r.Context(), slotKey{}, p)), !a.inFlight.Full()
 		} else {
 			ok = p.enter(r.Context())
 		}
@@ -81,9 +81,9 @@ func (a *API) shed(mux *http.ServeMux, next http.Handler) http.Handler {
 	})
 }
 
-// begin takes the place of a request whose body has arrived, and returns the problem of one that is too many.
+// begin takes the slot of a request whose body has arrived, and returns the problem of one that is too many.
 func (a *API) begin(ctx context.Context) *Problem {
-	if p, ok := ctx.Value(placeKey{}).(*place); ok && !p.enter(ctx) {
+	if p, ok := ctx.Value(slotKey{}).(*slot); ok && !p.enter(ctx) {
 		return overloaded(ctx)
 	}
 	return nil
@@ -97,22 +97,22 @@ func overloaded(ctx context.Context) *Problem {
 	return p
 }
 
-// place is the one that a request has among those that are worked on. It ends where the answer is written, so that callers who
-// do not take their answers have no places. One goroutine uses it.
-type place struct {
+// slot is the one that a request has among those that are worked on. It ends where the answer is written, so that callers who
+// do not take their answers have none. One goroutine uses it.
+type slot struct {
 	http.ResponseWriter
-	among *limits.Places
+	among *limits.Concurrency
 	held  bool
 }
 
-type placeKey struct{}
+type slotKey struct{}
 
-func (p *place) enter(ctx context.Context) bool {
+func (p *slot) enter(ctx context.Context) bool {
 	p.held = p.among.Enter(ctx)
 	return p.held
 }
 
-func (p *place) leave() {
+func (p *slot) leave() {
 	if p.held {
 		p.held = false
 		p.among.Leave()
@@ -120,13 +120,13 @@ func (p *place) leave() {
 }
 
 // Write implements [http.ResponseWriter].
-func (p *place) Write(b []byte) (int, error) {
+func (p *slot) Write(b []byte) (int, error) {
 	p.leave()
 	return p.ResponseWriter.Write(b) //nolint:wrapcheck // a writer passes errors on as they are
 }
 
 // Unwrap lets [http.ResponseController] reach the connection.
-func (p *place) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+func (p *slot) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 // rate counts the request and tells its caller in the header how many more there may be. It returns the problem of one that
 // is too many.

@@ -45,8 +45,8 @@ func saneRequestID(id string) bool {
 	return true
 }
 
-// recover answers a panic of a handler as an internal error. It is innermost, so that the panic is logged and counted as
-// the 500 that it became.
+// recover answers a panic as an internal error. It stands inside of what observes, so that the panic is logged and counted as the
+// 500 that it became.
 func (a *API) recover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {

@@ -285,11 +285,11 @@ func TestNobodyIsLockedOut(t *testing.T) {
 	}
 }
 
-func TestInFlight(t *testing.T) {
+func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const wait = 100 * time.Millisecond
-		l := limits.NewInFlight(2, wait)
+		l := limits.NewConcurrency(2, wait)
 		for range 2 {
 			if !l.Enter(t.Context()) {
 				t.Fatal("refused, and there is room")
@@ -333,10 +333,10 @@ func TestInFlight(t *testing.T) {
 // places until the line is short again.
 //
 //nolint:paralleltest // it has the one processor to itself
-func TestInFlightOnABusyProcessor(t *testing.T) {
+func TestConcurrencyOnABusyProcessor(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	const most, requests = 64, 2000
-	l := limits.NewInFlight(most, 100*time.Millisecond)
+	l := limits.NewAdaptiveConcurrency(most, 100*time.Millisecond)
 	var refused atomic.Int64
 	var all sync.WaitGroup
 	for range requests {
@@ -355,23 +355,98 @@ func TestInFlightOnABusyProcessor(t *testing.T) {
 	if n := refused.Load(); n < requests/4 {
 		t.Errorf("%d of %d were refused", n, requests)
 	}
-	if places, waiting := l.Load(); places >= most || places < most/16 || waiting != 0 {
-		t.Errorf("there are %d places, and %d wait", places, waiting)
-	}
-	for range 100 * most { // one after the other
-		if !l.Enter(t.Context()) {
-			t.Fatal("refused, and nobody else is there")
-		}
-		l.Leave()
-	}
-	if places, _ := l.Load(); places != most {
-		t.Errorf("there are %d places when the line is short, want %d", places, most)
+	if limit, queued := l.Load(); limit >= most || queued != 0 {
+		t.Errorf("the limit is %d, and %d are queued", limit, queued)
 	}
 }
 
-func TestInFlightWithoutALimit(t *testing.T) {
+// A limit that was lowered has less room to wait, comes back with time alone, and then lets those in who wait.
+func TestConcurrencyIsLoweredAndRaised(t *testing.T) {
 	t.Parallel()
-	l := limits.NewInFlight(0, time.Second)
+	synctest.Test(t, func(t *testing.T) {
+		const most, wait = 256, 5 * time.Second
+		l := limits.NewAdaptiveConcurrency(most, wait)
+		expect := func(limit, queued int) {
+			t.Helper()
+			if n, q := l.Load(); n != limit || q != queued {
+				t.Errorf("the limit is %d and %d are queued, want %d and %d", n, q, limit, queued)
+			}
+		}
+		for _, want := range []int{128, 64, 32, 16, 16} {
+			limits.Lower(l)
+			expect(want, 0)
+		}
+		for range 16 {
+			if !l.Enter(t.Context()) {
+				t.Fatal("refused below the limit")
+			}
+		}
+		let := make(chan bool)
+		for range 16 * limits.QueueFactor {
+			go func() { let <- l.Enter(t.Context()) }()
+		}
+		synctest.Wait()
+		expect(16, 16*limits.QueueFactor)
+		if !l.Full() || l.Enter(t.Context()) {
+			t.Error("there is more room to wait than for eight times the limit")
+		}
+		time.Sleep(wait / 16)
+		expect(32, 16*(limits.QueueFactor-1))
+		for range 16 {
+			if !<-let {
+				t.Error("refused, and the limit was raised")
+			}
+		}
+		l.Leave()
+		if !<-let {
+			t.Error("refused, and another left")
+		}
+		time.Sleep(30 * 24 * time.Hour) // in which those who wait give up
+		for range 16*(limits.QueueFactor-1) - 1 {
+			if <-let {
+				t.Error("let in above the limit")
+			}
+		}
+		expect(most, 0)
+		limits.Lower(l)
+		time.Sleep(2 * 365 * 24 * time.Hour)
+		expect(most, 0)
+	})
+}
+
+// A request whose time is over when it is let in is refused: nothing can be done for it.
+func TestConcurrencyForTooLate(t *testing.T) {
+	t.Parallel()
+	l := limits.NewConcurrency(1, time.Second)
+	over, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancel()
+	if l.Enter(over) {
+		t.Error("let in without time")
+	}
+	if !l.Enter(t.Context()) {
+		t.Error("the one before is still there")
+	}
+}
+
+// A limit that is fixed stays, whatever the processors do; one that adapts is never lower than they are many.
+func TestConcurrencyAtLeast(t *testing.T) {
+	t.Parallel()
+	fixed, adaptive := limits.NewConcurrency(16, time.Second), limits.NewAdaptiveConcurrency(16, time.Second)
+	for range 10 {
+		limits.Lower(fixed)
+		limits.Lower(adaptive)
+	}
+	if n, _ := fixed.Load(); n != 16 {
+		t.Errorf("a fixed limit is %d", n)
+	}
+	if n, _ := adaptive.Load(); n < min(16, runtime.GOMAXPROCS(0)) {
+		t.Errorf("the limit is %d", n)
+	}
+}
+
+func TestConcurrencyWithoutALimit(t *testing.T) {
+	t.Parallel()
+	l := limits.NewAdaptiveConcurrency(0, time.Second)
 	for range 1000 {
 		if !l.Enter(t.Context()) {
 			t.Fatal("refused")

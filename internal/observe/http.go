@@ -34,7 +34,7 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 		.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10), []string{"method", "route", "status"})
 	inFlight := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "gsm_http_requests_in_flight",
-		Help: "Requests being answered.",
+		Help: "Requests being answered, with those that are queued.",
 	})
 	problems := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gsm_http_problems_total",

@@ -15,20 +15,20 @@ func Limits(reg prometheus.Registerer) func(class string) {
 	return func(class string) { refused.WithLabelValues(class).Inc() }
 }
 
-// Places measures how many requests may be worked on at once, and how many wait for that.
-func Places(load func() (places, waiting int), reg prometheus.Registerer) {
+// Concurrency measures how many requests may be worked on at once, and how many are queued.
+func Concurrency(load func() (limit, queued int), reg prometheus.Registerer) {
 	reg.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "gsm_http_places", Help: "Requests that may be worked on at once: fewer while they wait for a processor; 0 without a limit.",
+			Name: "gsm_http_concurrency_limit", Help: "Requests that may be worked on at once: fewer while they wait for a processor; 0 without a limit.",
 		}, func() float64 {
-			places, _ := load()
-			return float64(places)
+			limit, _ := load()
+			return float64(limit)
 		}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "gsm_http_requests_waiting", Help: "Requests that wait for a place.",
+			Name: "gsm_http_requests_queued", Help: "Requests that wait until they may be worked on.",
 		}, func() float64 {
-			_, waiting := load()
-			return float64(waiting)
+			_, queued := load()
+			return float64(queued)
 		}),
 	)
 }

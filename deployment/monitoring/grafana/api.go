@@ -33,7 +33,7 @@ func apiNow() []panel {
 		{title: "p99", kind: "stat", unit: "s", warn: .05, bad: .1, description: "One request in a hundred takes longer.", queries: []query{
 			{quantile("0.99", "gsm_http_request_duration_seconds", apiRoutes, ""), "p99"},
 		}},
-		{title: "In flight", kind: "stat", unit: "short", description: "Requests that are being answered.", queries: []query{
+		{title: "In flight", kind: "stat", unit: "short", description: "Requests that are being answered, with those that are queued.", queries: []query{
 			{`sum(gsm_http_requests_in_flight{GSM})`, "in flight"},
 		}},
 		{title: "Replicas", kind: "stat", unit: "short", description: "Replicas that answer.", queries: []query{
@@ -50,7 +50,7 @@ func apiRequests() []panel {
 		{title: "Requests by status", unit: "reqps", stacked: true, description: "Requests a second.", queries: []query{
 			{requests("status", ""), "{{status}}"},
 		}},
-		{title: "Requests in flight by replica", unit: "short", description: "Requests that are being answered, with those for the documentation and the probes.", queries: []query{
+		{title: "Requests in flight by replica", unit: "short", description: "Requests that are being answered, with those that are queued, and with those for the documentation and the probes.", queries: []query{
 			{`gsm_http_requests_in_flight{GSM}`, "{{instance}}"},
 		}},
 		{title: "Requests by replica", unit: "reqps", description: "Requests a second. Replicas behind one balancer should have about as many.", queries: []query{
