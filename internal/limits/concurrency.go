@@ -18,9 +18,9 @@ type Concurrency struct {
 
 	mu       sync.Mutex
 	limit    int
-	changed  time.Time // the limit
+	calm     time.Time // since when the limit is as it is and nothing was seen to be queued
 	inFlight int       // more than the limit where that was lowered, until some have left
-	queue    list.List // of chan struct{}, which is closed for one that is let in
+	queue    list.List // of chan bool, which tells whether one is let in
 }
 
 // QueueFactor is how many requests may be queued for each that may be worked on.
@@ -63,7 +63,7 @@ func (c *Concurrency) Full() bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.raise()
+	c.recover()
 	return c.full()
 }
 
@@ -78,7 +78,7 @@ func (c *Concurrency) Load() (limit, queued int) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.raise()
+	c.recover()
 	return c.limit, c.queue.Len()
 }
 
@@ -89,7 +89,7 @@ func (c *Concurrency) Enter(ctx context.Context) bool {
 		return true
 	}
 	c.mu.Lock()
-	c.raise()
+	c.recover()
 	switch {
 	case c.inFlight < c.limit:
 		c.inFlight++
@@ -98,14 +98,16 @@ func (c *Concurrency) Enter(ctx context.Context) bool {
 		c.mu.Unlock()
 		return false
 	default:
-		turn := c.queue.PushBack(make(chan struct{}))
+		turn := c.queue.PushBack(make(chan bool, 1))
 		c.mu.Unlock()
 		if !c.await(ctx, turn) {
 			return false
 		}
 	}
-	if c.runQueue != nil && c.runQueue.yield() {
-		c.lower()
+	if c.runQueue != nil {
+		if long, known := c.runQueue.yield(); known {
+			c.adapt(long)
+		}
 	}
 	if ctx.Err() != nil { // it was over before anything could be done
 		c.Leave()
@@ -122,18 +124,18 @@ func (c *Concurrency) await(ctx context.Context, turn *list.Element) bool {
 	}
 	patience := time.NewTimer(wait)
 	defer patience.Stop()
-	in := turn.Value.(chan struct{})
+	told := turn.Value.(chan bool)
 	select {
-	case <-in:
-		return true
+	case in := <-told:
+		return in
 	case <-patience.C:
 	case <-ctx.Done():
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	select {
-	case <-in: // at the last moment
-		return true
+	case in := <-told: // at the last moment
+		return in
 	default:
 		c.queue.Remove(turn)
 		return false
@@ -148,26 +150,36 @@ func (c *Concurrency) Leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.inFlight--
-	c.raise()
+	c.recover()
 	c.admit()
 }
 
-// lower halves the limit.
-func (c *Concurrency) lower() {
+// adapt halves the limit if the run queue is long, with the room in the queue, and otherwise raises it by one.
+func (c *Concurrency) adapt(long bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.limit, c.changed = max(c.limit/2, c.least), time.Now()
+	if long {
+		c.limit, c.calm = max(c.limit/2, c.least), time.Now()
+		for c.queue.Len() > QueueFactor*c.limit {
+			c.queue.Remove(c.queue.Back()).(chan bool) <- false
+		}
+		return
+	}
+	c.limit = min(c.limit+1, c.most)
+	c.admit()
 }
 
-// raise raises the limit by what has come back since it was changed: all of it comes back in the time that requests may be queued for.
-func (c *Concurrency) raise() {
+// recover raises the limit where nobody needs it, so that the next ones who come find it whole: within the time that requests
+// may be queued for. While some are queued only adapt raises it, by what they meet.
+func (c *Concurrency) recover() {
 	if c.limit == c.most {
 		return
 	}
 	now := time.Now()
-	if more := int(int64(c.most) * int64(min(now.Sub(c.changed), c.wait)) / int64(c.wait)); more > 0 {
-		c.limit, c.changed = min(c.limit+more, c.most), now
-		c.admit()
+	if c.queue.Len() > 0 {
+		c.calm = now
+	} else if more := int(int64(c.most) * int64(min(now.Sub(c.calm), c.wait)) / int64(c.wait)); more > 0 {
+		c.limit, c.calm = min(c.limit+more, c.most), now
 	}
 }
 
@@ -175,7 +187,7 @@ func (c *Concurrency) raise() {
 func (c *Concurrency) admit() {
 	for c.inFlight < c.limit && c.queue.Len() > 0 {
 		c.inFlight++
-		close(c.queue.Remove(c.queue.Front()).(chan struct{}))
+		c.queue.Remove(c.queue.Front()).(chan bool) <- true
 	}
 }
 
@@ -191,20 +203,20 @@ type runQueue struct {
 // sampleEvery is how many requests enter for each sample: to yield costs some microseconds.
 const sampleEvery = 32
 
-// yield lets all others in the run queue go first if it is long, and reports whether a sample has just found that it is.
-func (q *runQueue) yield() bool {
+// yield lets all others in the run queue go first if it is long, and reports whether it is, if that was measured.
+func (q *runQueue) yield() (long, known bool) {
 	now, since := int64(time.Since(q.begun)), q.sampling.Load()
-	long := q.latency.Load() >= int64(q.long) || since != 0 && now-since >= int64(q.long)
+	long = q.latency.Load() >= int64(q.long) || since != 0 && now-since >= int64(q.long)
 	sample := (long || q.entered.Add(1)%sampleEvery == 0) && q.sampling.CompareAndSwap(0, now)
 	if !long && !sample {
-		return false
+		return false, false
 	}
 	runtime.Gosched()
-	if !sample {
-		return false
+	if sample {
+		latency := int64(time.Since(q.begun)) - now
+		q.latency.Store(latency)
+		q.sampling.Store(0)
+		long = latency >= int64(q.long)
 	}
-	latency := int64(time.Since(q.begun)) - now
-	q.latency.Store(latency)
-	q.sampling.Store(0)
-	return latency >= int64(q.long)
+	return long, sample
 }

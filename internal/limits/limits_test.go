@@ -360,57 +360,56 @@ func TestConcurrencyOnABusyProcessor(t *testing.T) {
 	}
 }
 
-// A limit that was lowered has less room to wait, comes back with time alone, and then lets those in who wait.
-func TestConcurrencyIsLoweredAndRaised(t *testing.T) {
+// While requests wait, a limit is halved with the room in the queue, and comes back with each sample. When none waits it comes back
+// with time.
+func TestConcurrencyAdapts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const most, wait = 256, 5 * time.Second
+		const most, wait = 64, 5 * time.Second
 		l := limits.NewAdaptiveConcurrency(most, wait)
-		expect := func(limit, queued int) {
+		let := make(chan bool, 2*most*limits.QueueFactor)
+		expect := func(limit, queued, in, refused int) {
 			t.Helper()
-			if n, q := l.Load(); n != limit || q != queued {
-				t.Errorf("the limit is %d and %d are queued, want %d and %d", n, q, limit, queued)
+			synctest.Wait()
+			for range len(let) {
+				if <-let {
+					in--
+				} else {
+					refused--
+				}
+			}
+			if n, q := l.Load(); n != limit || q != queued || in != 0 || refused != 0 {
+				t.Errorf("the limit is %d and %d are queued, want %d and %d; %d were not let in, and %d not refused", n, q, limit, queued, in, refused)
 			}
 		}
-		for _, want := range []int{128, 64, 32, 16, 16} {
-			limits.Lower(l)
-			expect(want, 0)
-		}
-		for range 16 {
-			if !l.Enter(t.Context()) {
-				t.Fatal("refused below the limit")
-			}
-		}
-		let := make(chan bool)
-		for range 16 * limits.QueueFactor {
+		for range most + most*limits.QueueFactor + 1 {
 			go func() { let <- l.Enter(t.Context()) }()
 		}
-		synctest.Wait()
-		expect(16, 16*limits.QueueFactor)
+		expect(most, most*limits.QueueFactor, most, 1)
+		limits.Adapt(l, true)
+		expect(most/2, most/2*limits.QueueFactor, 0, most/2*limits.QueueFactor)
 		if !l.Full() || l.Enter(t.Context()) {
 			t.Error("there is more room to wait than for eight times the limit")
 		}
-		time.Sleep(wait / 16)
-		expect(32, 16*(limits.QueueFactor-1))
-		for range 16 {
-			if !<-let {
-				t.Error("refused, and the limit was raised")
-			}
+		for range most / 2 {
+			l.Leave()
 		}
-		l.Leave()
-		if !<-let {
-			t.Error("refused, and another left")
+		expect(most/2, most/2*limits.QueueFactor, 0, 0)
+		limits.Adapt(l, false)
+		expect(most/2+1, most/2*limits.QueueFactor-1, 1, 0)
+		time.Sleep(wait / 2)
+		expect(most/2+1, most/2*limits.QueueFactor-1, 0, 0)
+		time.Sleep(wait / 2) // and those who wait give up
+		expect(most, 0, 0, most/2*limits.QueueFactor-1)
+		for range 2 * most {
+			limits.Adapt(l, true)
 		}
-		time.Sleep(30 * 24 * time.Hour) // in which those who wait give up
-		for range 16*(limits.QueueFactor-1) - 1 {
-			if <-let {
-				t.Error("let in above the limit")
-			}
-		}
-		expect(most, 0)
-		limits.Lower(l)
+		least := max(most/16, min(most, runtime.GOMAXPROCS(0)))
+		expect(least, 0, 0, 0)
+		time.Sleep(wait / 4)
+		expect(least+most/4, 0, 0, 0)
 		time.Sleep(2 * 365 * 24 * time.Hour)
-		expect(most, 0)
+		expect(most, 0, 0, 0)
 	})
 }
 
@@ -433,8 +432,8 @@ func TestConcurrencyAtLeast(t *testing.T) {
 	t.Parallel()
 	fixed, adaptive := limits.NewConcurrency(16, time.Second), limits.NewAdaptiveConcurrency(16, time.Second)
 	for range 10 {
-		limits.Lower(fixed)
-		limits.Lower(adaptive)
+		limits.Adapt(fixed, true)
+		limits.Adapt(adaptive, true)
 	}
 	if n, _ := fixed.Load(); n != 16 {
 		t.Errorf("a fixed limit is %d", n)
