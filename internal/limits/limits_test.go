@@ -365,51 +365,92 @@ func TestConcurrencyOnABusyProcessor(t *testing.T) {
 func TestConcurrencyAdapts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const most, wait = 64, 5 * time.Second
+		const most, wait, queued = 64, 5 * time.Second, 64 * limits.QueueFactor
 		l := limits.NewAdaptiveConcurrency(most, wait)
-		let := make(chan bool, 2*most*limits.QueueFactor)
-		expect := func(limit, queued, in, refused int) {
+		type told struct {
+			who int
+			in  bool
+		}
+		all := make(chan told, most+queued+1)
+		enter := func(who int) {
+			go func() { all <- told{who, l.Enter(t.Context())} }()
+			synctest.Wait()
+		}
+		// Since it was last asked those were let in and refused who came from the first number to before the second.
+		expect := func(limit, queued int, in, refused [2]int) {
 			t.Helper()
 			synctest.Wait()
-			for range len(let) {
-				if <-let {
-					in--
-				} else {
-					refused--
+			if n, q := l.Load(); n != limit || q != queued {
+				t.Errorf("the limit is %d and %d are queued, want %d and %d", n, q, limit, queued)
+			}
+			n := len(all)
+			for range n {
+				a := <-all
+				of := map[bool][2]int{true: in, false: refused}[a.in]
+				if a.who < of[0] || a.who >= of[1] {
+					t.Errorf("%d was let in: %t", a.who, a.in)
 				}
 			}
-			if n, q := l.Load(); n != limit || q != queued || in != 0 || refused != 0 {
-				t.Errorf("the limit is %d and %d are queued, want %d and %d; %d were not let in, and %d not refused", n, q, limit, queued, in, refused)
+			if want := in[1] - in[0] + refused[1] - refused[0]; n != want {
+				t.Errorf("%d were told, want %d", n, want)
 			}
 		}
-		for range most + most*limits.QueueFactor + 1 {
-			go func() { let <- l.Enter(t.Context()) }()
+		none := [2]int{}
+		for i := range most + queued + 1 {
+			enter(i)
 		}
-		expect(most, most*limits.QueueFactor, most, 1)
+		expect(most, queued, [2]int{0, most}, [2]int{most + queued, most + queued + 1})
 		limits.Adapt(l, true)
-		expect(most/2, most/2*limits.QueueFactor, 0, most/2*limits.QueueFactor)
-		if !l.Full() || l.Enter(t.Context()) {
+		expect(most/2, queued/2, none, [2]int{most + queued/2, most + queued})
+		if !l.Full() {
 			t.Error("there is more room to wait than for eight times the limit")
 		}
 		for range most / 2 {
 			l.Leave()
 		}
-		expect(most/2, most/2*limits.QueueFactor, 0, 0)
+		expect(most/2, queued/2, none, none)
 		limits.Adapt(l, false)
-		expect(most/2+1, most/2*limits.QueueFactor-1, 1, 0)
-		time.Sleep(wait / 2)
-		expect(most/2+1, most/2*limits.QueueFactor-1, 0, 0)
-		time.Sleep(wait / 2) // and those who wait give up
-		expect(most, 0, 0, most/2*limits.QueueFactor-1)
-		for range 2 * most {
+		expect(most/2+1, queued/2-1, [2]int{most, most + 1}, none)
+		time.Sleep(wait - time.Nanosecond)
+		expect(most/2+1, queued/2-1, none, none)
+		time.Sleep(time.Nanosecond) // and those who wait give up
+		expect(most/2+1, 0, none, [2]int{most + 1, most + queued/2})
+		time.Sleep(wait / 4)
+		expect(most/2+1+most/4, 0, none, none)
+		time.Sleep(2 * 365 * 24 * time.Hour)
+		expect(most, 0, none, none)
+	})
+}
+
+// Of 32 requests that are let in while others wait, one finds the run queue short, and raises the limit.
+func TestConcurrencyIsRaisedBySamples(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const most, raised = 256, 3
+		l := limits.NewAdaptiveConcurrency(most, 5*time.Second)
+		time.Sleep(time.Nanosecond)
+		for range most {
 			limits.Adapt(l, true)
 		}
-		least := max(most/16, min(most, runtime.GOMAXPROCS(0)))
-		expect(least, 0, 0, 0)
-		time.Sleep(wait / 4)
-		expect(least+most/4, 0, 0, 0)
-		time.Sleep(2 * 365 * 24 * time.Hour)
-		expect(most, 0, 0, 0)
+		least, _ := l.Load()
+		enter := func() {
+			go l.Enter(t.Context())
+			synctest.Wait()
+		}
+		for range least + 2*raised {
+			enter()
+		}
+		for range 32 * raised { // one takes the place of another, and others wait
+			enter()
+			l.Leave()
+		}
+		synctest.Wait()
+		if n, queued := l.Load(); n != least+raised || queued != raised {
+			t.Errorf("the limit is %d and was %d, and %d are queued", n, least, queued)
+		}
+		for _, queued := l.Load(); queued > 0; _, queued = l.Load() {
+			l.Leave()
+		}
 	})
 }
 
