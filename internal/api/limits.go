@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -62,14 +63,14 @@ func (a *API) shed(mux *http.ServeMux, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		p := &slot{ResponseWriter: w, among: a.inFlight}
-		defer p.leave()
+		s := &slot{ResponseWriter: w, among: a.inFlight}
+		defer s.leave()
 		inner := r
 		var ok bool
 		if r.ContentLength != 0 {
-			inner, ok = r.WithContext(context.WithValue(r.Context(), slotKey{}, p)), !a.inFlight.Full()
+			inner, ok = r.WithContext(context.WithValue(r.Context(), slotKey{}, s)), !a.inFlight.Full()
 		} else {
-			ok = p.enter(r.Context())
+			ok = s.enter(r.Context())
 		}
 		if !ok {
 			_, r.Pattern = mux.Handler(r) // for whoever measures
@@ -77,13 +78,19 @@ func (a *API) shed(mux *http.ServeMux, next http.Handler) http.Handler {
 			return
 		}
 		defer func() { r.Pattern = inner.Pattern }()
-		next.ServeHTTP(p, inner)
+		next.ServeHTTP(s, inner)
 	})
 }
 
-// begin takes the slot of a request whose body has arrived, and returns the problem of one that is too many.
+// begin takes the slot of a request whose body has arrived, and returns the problem of one that is too many, or too late.
 func (a *API) begin(ctx context.Context) *Problem {
-	if p, ok := ctx.Value(slotKey{}).(*slot); ok && !p.enter(ctx) {
+	s, ok := ctx.Value(slotKey{}).(*slot)
+	switch {
+	case !ok:
+		return nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return lateBody(ctx)
+	case !s.enter(ctx):
 		return overloaded(ctx)
 	}
 	return nil
@@ -107,26 +114,26 @@ type slot struct {
 
 type slotKey struct{}
 
-func (p *slot) enter(ctx context.Context) bool {
-	p.held = p.among.Enter(ctx)
-	return p.held
+func (s *slot) enter(ctx context.Context) bool {
+	s.held = s.among.Enter(ctx)
+	return s.held
 }
 
-func (p *slot) leave() {
-	if p.held {
-		p.held = false
-		p.among.Leave()
+func (s *slot) leave() {
+	if s.held {
+		s.held = false
+		s.among.Leave()
 	}
 }
 
 // Write implements [http.ResponseWriter].
-func (p *slot) Write(b []byte) (int, error) {
-	p.leave()
-	return p.ResponseWriter.Write(b) //nolint:wrapcheck // a writer passes errors on as they are
+func (s *slot) Write(b []byte) (int, error) {
+	s.leave()
+	return s.ResponseWriter.Write(b) //nolint:wrapcheck // a writer passes errors on as they are
 }
 
 // Unwrap lets [http.ResponseController] reach the connection.
-func (p *slot) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+func (s *slot) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // rate counts the request and tells its caller in the header how many more there may be. It returns the problem of one that
 // is too many.

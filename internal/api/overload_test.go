@@ -96,7 +96,7 @@ type noted struct {
 
 func (n *noted) NoteProblem(code, _ string) { n.code = code }
 
-// holding has requests with the header Hold keep their places until done, and tells of each that has one.
+// holding has requests with the header Hold keep their slots until done, and tells of each that has one.
 func holding(working chan<- struct{}, done <-chan struct{}) func(*api.Deps) {
 	return func(d *api.Deps) {
 		d.Authenticate = func(_ context.Context, _ netip.Addr, h http.Header) (game.Caller, error) {
@@ -127,7 +127,7 @@ func answered(t *testing.T, h http.Handler, r *http.Request) *httptest.ResponseR
 }
 
 // Whoever does not take its answer, or does not send its body, keeps nobody from being answered.
-func TestSlowCallersHaveNoPlace(t *testing.T) {
+func TestSlowCallersHaveNoSlot(t *testing.T) {
 	t.Parallel()
 	h, shed := one(t, 10*time.Second)
 	let := make(chan struct{})
@@ -164,8 +164,8 @@ func TestSlowCallersHaveNoPlace(t *testing.T) {
 	shed.expect(t)
 }
 
-// While the one place is taken, a request with a body finds none either, pages are there, and nothing is left of it afterwards.
-func TestPlacesOfRequestsWithBodies(t *testing.T) {
+// While the one slot is taken, a request with a body finds none either, pages are there, and nothing is left of it afterwards.
+func TestSlotsOfRequestsWithBodies(t *testing.T) {
 	t.Parallel()
 	working, done := make(chan struct{}), make(chan struct{})
 	h, shed := one(t, 2*time.Second, holding(working, done))
@@ -193,6 +193,26 @@ func TestPlacesOfRequestsWithBodies(t *testing.T) {
 	if w := answered(t, h, request(t, http.MethodPost, "/api/v1/players", strings.NewReader(`{"username":"alice"}`))); w.Code != http.StatusCreated {
 		t.Errorf("afterwards: %d %s", w.Code, w.Body)
 	}
+}
+
+// A body that comes when the request's time is over is told to be late, though nothing is overloaded.
+func TestBodyBeyondTheRequestsTime(t *testing.T) {
+	t.Parallel()
+	const body = `{"username":"alice"}`
+	let := make(chan struct{})
+	h, shed := one(t, 50*time.Millisecond, func(d *api.Deps) {
+		d.Authenticate = func(ctx context.Context, _ netip.Addr, _ http.Header) (game.Caller, error) {
+			context.AfterFunc(ctx, func() { close(let) })
+			return game.Caller{Project: game.DefaultProject, Scope: game.ScopeAdmin, Name: "ops"}, nil
+		}
+	})
+	r := request(t, http.MethodPost, "/api/v1/players", nil)
+	r.Body, r.ContentLength = late{func() {}, let, strings.NewReader(body)}, int64(len(body))
+	r.Header.Set("Content-Type", "application/json")
+	if w := answered(t, h, r); w.Code != http.StatusRequestTimeout || !strings.Contains(w.Body.String(), `"request_timeout"`) {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	shed.expect(t)
 }
 
 // Bodies that are large arrive a few at a time, whoever sends them, and keep no others waiting.

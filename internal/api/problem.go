@@ -100,6 +100,10 @@ func newProblem(ctx context.Context, status int, code, detail string) *Problem {
 	}
 }
 
+func lateBody(ctx context.Context) *Problem {
+	return newProblem(ctx, http.StatusRequestTimeout, "request_timeout", "The body did not arrive in time.")
+}
+
 // report tells the operator of failures that are ours, and returns the failure's id. A caller who went away is none, and a
 // deadline may be a passing one.
 func (a *API) report(ctx context.Context, e *game.Error, f game.Failure) (errorID string) {
@@ -154,7 +158,7 @@ func (a *API) translate(ctx huma.Context, e *huma.ErrorModel) *Problem {
 	case http.StatusUnsupportedMediaType:
 		return newProblem(ctx.Context(), e.Status, "unsupported_media_type", "Send the body as application/json.")
 	case http.StatusRequestTimeout:
-		return newProblem(ctx.Context(), e.Status, "request_timeout", "The body did not arrive in time.")
+		return lateBody(ctx.Context())
 	}
 	// Not its details, which hold what was sent.
 	return a.internalProblem(ctx.Context(), e.Status, game.Failure{Code: game.FailureInternal, Route: ctx.Operation().Path, Err: e})

@@ -12,7 +12,7 @@ import (
 
 // Limits is what bounds callers.
 type Limits struct {
-	MaxInFlight       int           `env:"GSM_MAX_IN_FLIGHT" default:"256" help:"How many requests are worked on at once, up to 100000; eight times as many wait for half the request timeout at most, the rest is answered 503. While requests wait for a processor it is fewer, down to a sixteenth. 0 is no limit."`
+	MaxInFlight       int           `env:"GSM_MAX_IN_FLIGHT" default:"256" help:"How many requests are worked on at once, up to 100000; eight times as many wait for half the request timeout at most, the rest is answered 503. While requests wait for a processor it is fewer, down to a sixteenth, or to as many as there are processors. 0 is no limit."`
 	RateServer        Rate          `env:"GSM_RATE_SERVER"   default:"1000:2000" help:"How often one API key may ask: requests a second, and at once. 0 is no limit. Without authentication there is none."`
 	RatePlayer        Rate          `env:"GSM_RATE_PLAYER"   default:"50:100" help:"The same for one player's token."`
 	FailedCredentials int           `env:"GSM_FAILED_CREDENTIALS" default:"10" help:"How many credentials from one address may be wrong, at once and in a minute, up to 100000; twice as many may name one key, in ten minutes. Behind a proxy all callers have its address. 0 is no limit."`

@@ -3,6 +3,7 @@ package limits
 import (
 	"container/list"
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -18,7 +19,7 @@ type Concurrency struct {
 
 	mu       sync.Mutex
 	limit    int
-	calm     time.Time // since when the limit is as it is and nothing was seen to be queued
+	raised   time.Time // until when recover has raised the limit
 	inFlight int       // more than the limit where that was lowered, until some have left
 	queue    list.List // of chan bool, which tells whether one is let in
 }
@@ -34,7 +35,7 @@ const (
 	latencyFactor = 10
 )
 
-// NewConcurrency returns a fixed limit of so many requests. Others are queued for at most so long.
+// NewConcurrency returns a fixed limit of so many requests. Others are queued for at most so long, which is more than nothing.
 func NewConcurrency(limit int, wait time.Duration) *Concurrency {
 	return &Concurrency{most: limit, least: limit, wait: wait, limit: limit}
 }
@@ -109,7 +110,7 @@ func (c *Concurrency) Enter(ctx context.Context) bool {
 			c.adapt(long)
 		}
 	}
-	if ctx.Err() != nil { // it was over before anything could be done
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) { // before anything could be done
 		c.Leave()
 		return false
 	}
@@ -138,6 +139,7 @@ func (c *Concurrency) await(ctx context.Context, turn *list.Element) bool {
 		return in
 	default:
 		c.queue.Remove(turn)
+		c.raised = time.Now()
 		return false
 	}
 }
@@ -150,7 +152,6 @@ func (c *Concurrency) Leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.inFlight--
-	c.recover()
 	c.admit()
 }
 
@@ -159,7 +160,7 @@ func (c *Concurrency) adapt(long bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if long {
-		c.limit, c.calm = max(c.limit/2, c.least), time.Now()
+		c.limit, c.raised = max(c.limit/2, c.least), time.Now()
 		for c.queue.Len() > QueueFactor*c.limit {
 			c.queue.Remove(c.queue.Back()).(chan bool) <- false
 		}
@@ -177,10 +178,12 @@ func (c *Concurrency) recover() {
 	}
 	now := time.Now()
 	if c.queue.Len() > 0 {
-		c.calm = now
-	} else if more := int(int64(c.most) * int64(min(now.Sub(c.calm), c.wait)) / int64(c.wait)); more > 0 {
-		c.limit, c.calm = min(c.limit+more, c.most), now
+		c.raised = now
+		return
 	}
+	more := time.Duration(c.most) * min(now.Sub(c.raised), c.wait) / c.wait
+	c.limit = min(c.limit+int(more), c.most)
+	c.raised = c.raised.Add(more * c.wait / time.Duration(c.most))
 }
 
 // admit lets those in who have been queued for longest.

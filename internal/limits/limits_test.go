@@ -316,7 +316,7 @@ func TestConcurrency(t *testing.T) {
 		}
 		for range 2*limits.QueueFactor - 1 {
 			if <-let {
-				t.Error("let in without a place")
+				t.Error("let in above the limit")
 			}
 		}
 
@@ -330,7 +330,7 @@ func TestConcurrency(t *testing.T) {
 }
 
 // Work that never blocks is let in no more than any other: those who wait for the processor meanwhile are seen, and there are fewer
-// places until the line is short again.
+// let in at once until the run queue is short again.
 //
 //nolint:paralleltest // it has the one processor to itself
 func TestConcurrencyOnABusyProcessor(t *testing.T) {
@@ -411,14 +411,43 @@ func TestConcurrencyAdapts(t *testing.T) {
 		expect(most/2, queued/2, none, none)
 		limits.Adapt(l, false)
 		expect(most/2+1, queued/2-1, [2]int{most, most + 1}, none)
-		time.Sleep(wait - time.Nanosecond)
-		expect(most/2+1, queued/2-1, none, none)
-		time.Sleep(time.Nanosecond) // and those who wait give up
+		time.Sleep(wait) // and those who wait give up
 		expect(most/2+1, 0, none, [2]int{most + 1, most + queued/2})
 		time.Sleep(wait / 4)
 		expect(most/2+1+most/4, 0, none, none)
-		time.Sleep(2 * 365 * 24 * time.Hour)
+		time.Sleep(5 * 365 * 24 * time.Hour)
 		expect(most, 0, none, none)
+	})
+}
+
+// A limit comes back in the time that requests may be queued for, however often it is looked at, and whoever comes then finds it whole.
+func TestConcurrencyIsRaisedByTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const most, wait = 256, 5 * time.Second
+		l := limits.NewAdaptiveConcurrency(most, wait)
+		lower := func() (least int) {
+			for range most {
+				limits.Adapt(l, true)
+			}
+			least, _ = l.Load()
+			return least
+		}
+		least := lower()
+		for range 100 {
+			time.Sleep(wait / 200)
+			l.Load()
+		}
+		if n, _ := l.Load(); n != least+most/2 {
+			t.Errorf("the limit is %d after half of the time, want %d", n, least+most/2)
+		}
+		lower()
+		time.Sleep(wait)
+		for range most {
+			if begin := time.Now(); !l.Enter(t.Context()) || time.Since(begin) != 0 {
+				t.Fatal("a burst does not find the limit whole")
+			}
+		}
 	})
 }
 
