@@ -72,11 +72,7 @@ func (c *serveCmd) Run(s streams) error {
 		Authenticate: access.authenticate, ActAs: auth.ActAs, Tokens: access.tokens, Version: version(), RequestTimeout: c.RequestTimeout,
 		Limits: c.limits(watch), Origins: c.Origins(),
 		Now: time.Now, NewID: newID, Log: watch.logs.System, Failed: watch.failures.Report, Observe: watch.http(),
-		Checks: []api.Check{
-			{Name: "database", Run: docs.Ping},
-			{Name: "disk", Run: diskCheck(engine)},
-			{Name: "background", Run: background.Check},
-		},
+		Checks: []api.Check{{Name: "database", Run: docs.Ping}, {Name: "disk", Run: diskCheck(engine)}, {Name: "background", Run: background.Check}},
 	})
 	observe.Concurrency(rest.Load, watch.registry)
 
