@@ -98,7 +98,7 @@ func (a *API) begin(ctx context.Context) *Problem {
 
 // overloaded is the problem of a request that is too many.
 func overloaded(ctx context.Context) *Problem {
-	p := newProblem(ctx, http.StatusServiceUnavailable, game.CodeOverloaded, "The service has too much to do. Nothing was done of this request: try again later.")
+	p := newProblem(ctx, http.StatusServiceUnavailable, "overloaded", "The service has too much to do. Nothing was done of this request: try again later.")
 	p.Extras = map[string]any{"outcome": game.OutcomeNone}
 	p.header = http.Header{"Retry-After": {retryAfter}}
 	return p

@@ -151,7 +151,7 @@ func (a *API) documentErrors(op *huma.Operation, r route) {
 	byStatus[http.StatusRequestURITooLong] = "uri_too_long"
 	byStatus[http.StatusRequestHeaderFieldsTooLarge] = "too_many_headers"
 	if !exempt(r.path) {
-		byStatus[http.StatusServiceUnavailable] = game.CodeOverloaded
+		byStatus[http.StatusServiceUnavailable] = "overloaded"
 	}
 	if !isOpen(r.path) {
 		byStatus[http.StatusUnauthorized] = game.ErrUnauthenticated.Code

@@ -150,9 +150,6 @@ var (
 	ErrStale = errors.New("the document was changed meanwhile")
 )
 
-// CodeOverloaded is the code of a refusal because there are too many requests at once. No operation answers it: it comes before.
-const CodeOverloaded = "overloaded"
-
 // Unavailable outcomes: what is known of a write that got no good answer. See [Unanswered].
 const (
 	// OutcomeNone says that the write did not happen.

@@ -20,13 +20,15 @@ const unmatchedRoute = "unmatched"
 // otherMethod stands for all methods that the API has no use for, for the same reason.
 const otherMethod = "other"
 
+// overloadedCode is that of problems that refuse a request because there are too many at once.
+const overloadedCode = "overloaded"
+
 // apiPaths begin the paths of the API itself: the others are probes, health reports and pages.
 const apiPaths = "/api/"
 
-// HTTP returns a wrapper that writes one log line for each request, measures it and traces it. Lines of refusals are thinned
-// out by their code, because whoever is refused does not stop for it; those of probes that went well are for debugging only. It
-// must stand inside whatever else copies the request, because the mux leaves the route's pattern in the request that it was
-// given.
+// HTTP returns a wrapper that writes one log line for each request, measures it and traces it. Lines of refusals are thinned out by
+// their code, because whoever is refused does not stop for it; those of probes that went well are for debugging only. It must stand inside
+// whatever else copies the request, because the mux leaves the route's pattern in the request that it was given.
 func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 	durations := prometheus.NewHistogramVec(seconds(requestDuration, "Time from a request's header read to its answer written.",
 		.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10), []string{"method", "route", "status"})
@@ -127,7 +129,7 @@ type recorder struct {
 
 // refused reports whether nothing was done because there was no credential, or because there were too many requests.
 func (w *recorder) refused() bool {
-	return w.status == http.StatusUnauthorized || w.status == http.StatusTooManyRequests || w.code == game.CodeOverloaded
+	return w.status == http.StatusUnauthorized || w.status == http.StatusTooManyRequests || w.code == overloadedCode
 }
 
 // NoteProblem tells which problem document the answer is. errorID is empty unless the failure is ours.
