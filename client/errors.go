@@ -40,6 +40,8 @@ var (
 	ErrSessionLocked      = game.ErrSessionLocked
 	ErrSessionNotJoinable = game.ErrSessionNotJoinable
 	ErrSessionEnded       = game.ErrSessionEnded
+	ErrMemberNotFound     = game.ErrMemberNotFound
+	ErrMemberNotJoined    = game.ErrMemberNotJoined
 	ErrAlreadyMember      = game.ErrAlreadyMember
 	ErrNotEnoughPlayers   = game.ErrNotEnoughPlayers
 	ErrSeatsTaken         = game.ErrSeatsTaken

@@ -43,7 +43,7 @@ func Example() {
 	if _, err = c.Sessions.SetStatus(ctx, match.ID, client.Move{Status: client.StatusInProgress}); err != nil {
 		log.Fatal(err)
 	}
-	match, err = c.Sessions.SetStatus(ctx, match.ID, client.Move{
+	match.Session, err = c.Sessions.SetStatus(ctx, match.ID, client.Move{
 		Status: client.StatusEnded,
 		Result: `{"winner":"alice","score":[3,1]}`,
 	})

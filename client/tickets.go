@@ -32,7 +32,7 @@ func (s *Players) MintToken(ctx context.Context, id PlayerID, r TokenRequest) (T
 	return fetch[Token](ctx, s.c, q)
 }
 
-// Joined is the session that a player has joined, with what lets it into the session's server.
+// Joined is the session that a player has joined or opened, with what lets it into the session's server.
 type Joined struct {
 	Session
 	// Ticket proves the seat to a game server, which calls [VerifyTicket]. It is empty where the server makes none.

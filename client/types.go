@@ -14,6 +14,8 @@ type (
 	SessionRequest = game.SessionRequest
 	// Settings is what a client may set of a session at any time of its life.
 	Settings = game.Settings
+	// MemberSettings is what may be changed of a member while it holds its seat.
+	MemberSettings = game.MemberSettings
 	// Member is a player's place in a session.
 	Member = game.Member
 	// JoinRequest asks for a seat. PlayerID is required.

@@ -77,6 +77,9 @@ func accesses() []access {
 		{operation: "PATCH /api/v1/sessions/{session_id}", body: says(`{"locked":true}`), want: [7]int{404, 403, 200, 200, 403, 403, 200}},
 		{operation: "DELETE /api/v1/sessions/{session_id}", want: [7]int{404, 403, 204, 204, 403, 403, 204}},
 		{operation: "POST /api/v1/sessions/{session_id}/members", body: func(r realm) string { return `{"player_id":"` + r.players["other"] + `"}` }, want: [7]int{404, 403, 201, 201, 403, 201, 403}},
+		{operation: "GET /api/v1/sessions/{session_id}/members/{player_id}", want: [7]int{404, 200, 200, 200, 200, 200, 200}},
+		{operation: "PATCH /api/v1/sessions/{session_id}/members/{player_id}", body: says(`{"attributes":{"a":1}}`), want: [7]int{404, 403, 200, 200, 200, 403, 200}},
+		{operation: "PUT /api/v1/sessions/{session_id}/host", body: func(r realm) string { return `{"player_id":"` + r.players["self"] + `"}` }, want: [7]int{404, 403, 200, 200, 403, 403, 200}},
 		{operation: "DELETE /api/v1/sessions/{session_id}/members/{player_id}", want: [7]int{404, 403, 204, 204, 204, 403, 204}},
 
 		admins("POST /api/v1/api-keys", 201, 403, says(`{"name":"k","scope":"read"}`)),

@@ -91,17 +91,18 @@ func (l *ledger) write(ctx context.Context, c *client.Client, writer int) error 
 		if err != nil {
 			return err
 		}
-		l.session(v)
+		l.session(v.Session)
 		joined, err := c.Sessions.Join(ctx, v.ID, client.JoinRequest{PlayerID: guest.ID})
 		if err != nil {
 			return err
 		}
 		l.session(joined.Session)
 		for _, status := range []client.SessionStatus{client.StatusStarting, client.StatusInProgress, client.StatusEnded} {
-			if v, err = c.Sessions.SetStatus(ctx, v.ID, client.Move{Status: status}); err != nil {
+			moved, err := c.Sessions.SetStatus(ctx, v.ID, client.Move{Status: status})
+			if err != nil {
 				return err
 			}
-			l.session(v)
+			l.session(moved)
 		}
 	}
 	return nil

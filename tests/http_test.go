@@ -167,7 +167,7 @@ func (s *server) newSession(t testing.TB, r client.SessionRequest) client.Sessio
 	if err != nil {
 		t.Fatal(err)
 	}
-	return v
+	return v.Session
 }
 
 // lobby opens a session with a host and members, who are registered under names that begin with the prefix.

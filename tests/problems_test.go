@@ -22,7 +22,8 @@ func TestUnknownRoutesAndMethods(t *testing.T) {
 	for path, allowed := range map[string]string{
 		"/health": "GET, HEAD", "/api/v1/players": "GET, HEAD, POST", "/api/v1/sessions": "GET, HEAD, POST",
 		"/api/v1/players/" + nobody: "DELETE, GET, HEAD, PATCH, PUT", "/api/v1/sessions/" + nobody: "DELETE, GET, HEAD, PATCH, PUT",
-		"/api/v1/sessions/" + nobody + "/members": "POST", "/api/v1/sessions/" + nobody + "/members/" + nobody: "DELETE",
+		"/api/v1/sessions/" + nobody + "/members": "POST", "/api/v1/sessions/" + nobody + "/host": "PUT",
+		"/api/v1/sessions/" + nobody + "/members/" + nobody: "DELETE, GET, HEAD, PATCH",
 	} {
 		for _, method := range []string{"TRACE", "PROPFIND", "OPTIONS"} {
 			a := s.do(t, method+" "+path, "")

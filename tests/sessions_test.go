@@ -22,7 +22,7 @@ func TestCreateSession(t *testing.T) {
 	a.has("Location", "/api/v1/sessions/"+v.text("id"))
 	for field, want := range map[string]any{
 		"name": "", "mode": "ranked", "map": "", "region": "", "visibility": "public", "locked": false, "join_in_progress": false,
-		"allow_rematch": false, "max_players": 4.0, "min_players": 0.0, "status": "open", "end_reason": "", "host_id": string(alice.ID),
+		"allow_rematch": false, "max_players": 4.0, "min_players": 0.0, "status": "open", "end_reason": nil, "host_id": string(alice.ID), "hosted": true,
 		"connection": nil, "result": nil, "version": 1.0, "project": "default", "started_at": nil, "ended_at": nil,
 	} {
 		if got, ok := v[field]; !ok || got != want {
@@ -212,6 +212,11 @@ func TestMovesWithReasonsAndConnections(t *testing.T) {
 	}
 	put(`{"status":"open","connection":{"address":"not a host","port":0}}`).wrong("body.connection.address", "body.connection.port")
 	put(`{"status":"open","end_reason":"completed"}`).wrong("body.end_reason")
+	put(`{"status":"open","connection":{"address":"10.0.0.1","port":7777,"protocol":"udp"}}`).is(http.StatusOK).has("ETag", `"2"`)
+	put(`{"status":"open","connection":null,"end_reason":null,"result":null}`).is(http.StatusOK).has("ETag", `"2"`)
+	put(`{"status":"open","end_reason":""}`).is(http.StatusOK).has("ETag", `"2"`)
+	// The status that a session has changes nothing, and says so where another connection would be dropped.
+	put(`{"status":"open","connection":{"address":"10.0.0.2","port":7777}}`).wrong("body.connection")
 	p := put(`{"status":"starting"}`).problem(http.StatusConflict, "not_enough_players")
 	if p["min_players"] != 1.0 || p["members"] != 0.0 {
 		t.Errorf("not enough players without the numbers: %v", p)
@@ -259,6 +264,31 @@ func TestPatchSession(t *testing.T) {
 	s.do(t, "PATCH "+path, `{"status":"ended"}`).wrong("body.status")
 	s.do(t, "PATCH "+path, `{"max_players":3}`).is(http.StatusOK)
 	s.do(t, "PATCH /api/v1/sessions/"+nobody, `{}`).problem(http.StatusNotFound, "session_not_found")
+}
+
+func TestPatchConnection(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	path := s.do(t, "POST /api/v1/sessions", `{"max_players":4}`).is(http.StatusCreated).header.Get("Location")
+	for _, step := range []struct{ patch, want, tag string }{
+		{`{"connection":null}`, "<nil>", `"1"`},
+		{`{"connection":{"address":"10.0.0.1","port":7777,"protocol":"udp"}}`, "map[address:10.0.0.1 port:7777 protocol:udp]", `"2"`},
+		{`{"connection":{"port":7778}}`, "map[address:10.0.0.1 port:7778 protocol:udp]", `"3"`},
+		{`{"connection":{"protocol":null},"mode":"x"}`, "map[address:10.0.0.1 port:7778 protocol:]", `"4"`},
+		{`{"mode":"x"}`, "map[address:10.0.0.1 port:7778 protocol:]", `"4"`},
+		{`{"connection":null}`, "<nil>", `"5"`},
+	} {
+		v := s.do(t, "PATCH "+path, step.patch).is(http.StatusOK).has("ETag", step.tag).json()
+		if got := fmt.Sprint(v["connection"]); got != step.want {
+			t.Errorf("%s: the connection is %s, want %s", step.patch, got, step.want)
+		}
+	}
+	s.do(t, "PATCH "+path, `{"connection":{"port":7777}}`).wrong("body.connection.address")
+	s.do(t, "PATCH "+path, `{"connection":{"address":"not a host","port":0}}`).wrong("body.connection.address", "body.connection.port")
+	s.do(t, "PATCH "+path, `{"connection":{"colour":"red"}}`).wrong("body.connection.colour")
+	s.do(t, "PATCH "+path, `{"connection":"10.0.0.1"}`).wrong("body.connection")
+	s.do(t, "DELETE "+path, "").is(http.StatusNoContent)
+	s.do(t, "PATCH "+path, `{"connection":{"address":"::1","port":1}}`).problem(http.StatusGone, "session_ended")
 }
 
 // What a GET answers can be sent back in every state: the state that it has is a success that changes nothing.

@@ -35,6 +35,8 @@ func (a *API) routes() {
 		reuse    = []*game.Error{game.ErrIdempotencyKeyReuse}
 		host     = []*game.Error{game.ErrNotHost}
 		key      = []*game.Error{game.ErrKeyNotFound}
+		member   = []*game.Error{game.ErrMemberNotFound}
+		over     = []*game.Error{game.ErrSessionEnded}
 		settings = []*game.Error{game.ErrSeatsTaken, game.ErrSessionEnded}
 		moves    = []*game.Error{game.ErrInvalidTransition, game.ErrNotEnoughPlayers, game.ErrSessionEnded}
 		tokens   = []*game.Error{game.ErrNoTokens}
@@ -65,7 +67,10 @@ func (a *API) routes() {
 	register(a, route{http.MethodPatch, basePath + "/sessions/{session_id}", "patch-session", "Change a session's settings (RFC 7396)", codes(200), s.settingsPatch, errs(session, host, settings, ifMatch)}, a.patchSession)
 	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}", "cancel-session", "Cancel a session", codes(204), nil, errs(session, host, []*game.Error{game.ErrInvalidTransition}, ifMatch)}, a.cancelSession)
 	register(a, route{http.MethodPost, basePath + "/sessions/{session_id}/members", "join-session", "Take a seat", codes(201, 200), s.join, errs(session, taker, joins)}, a.joinSession)
-	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leave-session", "Leave a seat", codes(204), nil, errs(session, host, ifMatch, []*game.Error{game.ErrSessionEnded})}, a.leaveSession)
+	register(a, route{http.MethodGet, basePath + "/sessions/{session_id}/members/{player_id}", "get-member", "Read a member", codes(200, 304), nil, errs(session, member)}, a.getMember)
+	register(a, route{http.MethodPatch, basePath + "/sessions/{session_id}/members/{player_id}", "patch-member", "Change a member's team and attributes (RFC 7396)", codes(200), s.memberPatch, errs(session, member, host, ifMatch, over, []*game.Error{game.ErrTeamFull})}, a.patchMember)
+	register(a, route{http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leave-session", "Leave a seat", codes(204), nil, errs(session, host, ifMatch, over)}, a.leaveSession)
+	register(a, route{http.MethodPut, basePath + "/sessions/{session_id}/host", "set-host", "Name a member as host", codes(200), s.host, errs(session, member, taker, host, ifMatch, over, []*game.Error{game.ErrMemberNotJoined})}, a.setHost)
 
 	register(a, route{http.MethodGet, basePath + "/limits", "get-limits", "Read what callers must keep to", codes(200), nil, nil}, a.getLimits)
 	register(a, route{http.MethodGet, basePath + "/metrics/system", "get-system-metrics", "Read the stored metrics of the service", codes(200), nil, reads}, a.getSystemMetrics)

@@ -14,7 +14,8 @@ import (
 type schemas struct {
 	profile, player, profilePatch *huma.Schema
 	request, session              *huma.Schema
-	settingsPatch                 *huma.Schema
+	settingsPatch, memberPatch    *huma.Schema
+	host                          *huma.Schema
 	join, key, token              *huma.Schema
 }
 
@@ -57,21 +58,39 @@ func (s *schemas) sessions(r huma.Registry) {
 	session := limitSettings(schemaOf[game.Session](r))
 	session.Required = []string{"status"}
 	session.Properties["status"].Enum = enum(game.SessionStatuses())
-	session.Properties["end_reason"].Enum = append(enum(game.EndReasons()), "")
-	readOnly(session, "id", "project", "host_id", "members", "version", "created_at", "updated_at", "started_at", "ended_at")
+	session.Properties["end_reason"].Enum = enum(game.EndReasons())
+	session.Properties["connection"] = objectOrNone(r, "Connection")
+	readOnly(session, "id", "project", "host_id", "hosted", "members", "version", "created_at", "updated_at", "started_at", "ended_at")
 	s.session = named(r, "SessionMove", session)
+	orNone(session.Properties["end_reason"]) // after its message was made, which would name nil
 
-	settingsPatch := limitSettings(schemaOf[game.Settings](r))
+	settingsPatch := limitSettings(schemaOf[game.SessionEdit](r))
 	settingsPatch.Required = nil
 	nullable(settingsPatch)
+	connection := objectOrNone(r, "Connection")
+	connection.Required = nil // a patch changes what it names
+	connection.PrecomputeMessages()
+	settingsPatch.Properties["connection"] = connection
 	s.settingsPatch = named(r, "SettingsPatch", settingsPatch)
 
-	join := schemaOf[game.JoinRequest](r)
+	join := limitMember(schemaOf[game.JoinRequest](r))
 	join.Required = []string{"player_id"}
 	identifier(join.Properties["player_id"])
-	join.Properties["team"].MaxLength = ptr(game.MaxAttributeKey)
-	join.Properties["attributes"].MaxProperties = ptr(game.MaxMemberAttributes)
+	join.Properties["team"].Description = "One of the session's teams, or empty for none. " +
+		"A member that joins again with none or with the same keeps its team; another is 409 already_member."
+	join.Properties["attributes"].Description = "Custom data. " +
+		"A member that joins again without them or with the same keeps its own; others are 409 already_member."
 	s.join = named(r, "JoinRequest", join)
+
+	memberPatch := limitMember(schemaOf[game.MemberSettings](r))
+	memberPatch.Required = nil
+	nullable(memberPatch)
+	s.memberPatch = named(r, "MemberPatch", memberPatch)
+
+	host := schemaOf[game.HostRequest](r)
+	host.Required = []string{"player_id"}
+	identifier(host.Properties["player_id"])
+	s.host = named(r, "HostRequest", host)
 }
 
 func (s *schemas) credentials(r huma.Registry) {
@@ -99,7 +118,8 @@ func answers(r huma.Registry) {
 
 	session := limitSettings(r.Map()["Session"])
 	session.Properties["status"].Enum = enum(game.SessionStatuses())
-	session.Properties["end_reason"].Enum = append(enum(game.EndReasons()), "")
+	session.Properties["end_reason"].Enum = enum(game.EndReasons())
+	orNone(session.Properties["end_reason"])
 	session.Properties["members"].Nullable = false
 	session.Properties["connection"] = &huma.Schema{
 		AnyOf: []*huma.Schema{{Ref: session.Properties["connection"].Ref}, {Type: "null"}},
@@ -162,6 +182,25 @@ func limitSettings(s *huma.Schema) *huma.Schema {
 	p["teams"].MaxProperties = ptr(game.MaxTeams)
 	p["attributes"].MaxProperties = ptr(game.MaxSessionAttributes)
 	return s
+}
+
+func limitMember(s *huma.Schema) *huma.Schema {
+	s.Properties["team"].MaxLength = ptr(game.MaxAttributeKey)
+	s.Properties["attributes"].MaxProperties = ptr(game.MaxMemberAttributes)
+	return s
+}
+
+// orNone adds null for none to an enumeration.
+func orNone(s *huma.Schema) {
+	s.Nullable, s.Enum = true, append(s.Enum, nil)
+}
+
+// objectOrNone returns a component with null for none. A reference beside null would be told as alternatives, of which
+// an object that is wrong is none, and not by what is wrong with it.
+func objectOrNone(r huma.Registry, name string) *huma.Schema {
+	s := *r.Map()[name]
+	s.Nullable = true
+	return &s
 }
 
 func identifier(s *huma.Schema) {

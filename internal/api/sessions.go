@@ -20,7 +20,14 @@ func (in *createSessionIn) Resolve(huma.Context) []error {
 	return tellAll(game.SessionRequest{}, in.Body, decode)
 }
 
-func (a *API) createSession(ctx context.Context, in *createSessionIn) (*documentOut[game.Session], error) {
+type createSessionOut struct {
+	ETag     string `header:"ETag"`
+	Location string `header:"Location"`
+	Replayed string `header:"Idempotent-Replayed"`
+	Body     joinedSession
+}
+
+func (a *API) createSession(ctx context.Context, in *createSessionIn) (*createSessionOut, error) {
 	r, err := decode(game.SessionRequest{}, in.Body)
 	if err != nil {
 		return nil, err
@@ -29,7 +36,16 @@ func (a *API) createSession(ctx context.Context, in *createSessionIn) (*document
 	if err != nil {
 		return nil, err
 	}
-	return creation(a.Sessions.Create(ctx, r, i))
+	out, err := creation(a.Sessions.Create(ctx, r, i))
+	if err != nil {
+		return nil, err
+	}
+	body := joinedSession{Session: out.Body}
+	// A retry may find that its host has left, or that the session is over.
+	if _, err := out.Body.Member(r.FirstMember()); err == nil && !out.Body.Status.Terminal() {
+		body.Ticket = a.ticket(ctx, out.Body, r.FirstMember())
+	}
+	return &createSessionOut{out.ETag, out.Location, out.Replayed, body}, nil
 }
 
 type getSessionIn struct {
@@ -134,14 +150,16 @@ type patchSessionIn struct {
 	Body json.RawMessage
 }
 
-// Resolve implements [huma.Resolver]. It looks at the patch alone, on settings on which nothing else is wrong.
+// Resolve implements [huma.Resolver]. It looks at the patch alone, on a session on which nothing else is wrong.
 func (in *patchSessionIn) Resolve(huma.Context) []error {
-	return tellAll(game.Settings{MaxPlayers: game.MaxPlayers}, in.Body, mergePatch)
+	return tellAll(game.SessionEdit{
+		Settings: game.Settings{MaxPlayers: game.MaxPlayers}, Connection: &game.Connection{Address: "localhost", Port: 1},
+	}, in.Body, mergePatch)
 }
 
 func (a *API) patchSession(ctx context.Context, in *patchSessionIn) (*documentOut[game.Session], error) {
 	return answer(a.Sessions.Edit(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch),
-		func(t game.Settings) (game.Settings, error) { return mergePatch(t, in.Body) }))
+		func(e game.SessionEdit) (game.SessionEdit, error) { return mergePatch(e, in.Body) }))
 }
 
 type cancelSessionIn struct {
@@ -197,7 +215,7 @@ func (a *API) joinSession(ctx context.Context, in *joinSessionIn) (*joinSessionO
 	out := &joinSessionOut{Status: http.StatusOK, ETag: etag(s.Version), Body: joinedSession{s, a.ticket(ctx, s, j.PlayerID)}}
 	if seated {
 		out.Status = http.StatusCreated
-		out.Location = basePath + "/sessions/" + string(s.ID) + "/members/" + string(j.PlayerID)
+		out.Location = memberPath(s.ID, j.PlayerID)
 	}
 	return out, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -12,8 +13,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// leaveOutMembers is a middleware of huma that reads a session without its members, so that the body of a GET can be sent
-// back however many they are, and costs no more than one without them.
+// leaveOutMembers is a middleware of huma that reads a session without its members, so that the body of a GET can be
+// sent back however many they are, and costs no more than one without them. An end_reason that is "", as a session
+// without one once had it, is left out too.
 func (a *API) leaveOutMembers(ctx huma.Context, next func(huma.Context)) {
 	if a.Limits.ReadTimeout > 0 {
 		_ = ctx.SetReadDeadline(time.Now().Add(a.Limits.ReadTimeout)) // as huma does, of what has deadlines
@@ -43,7 +45,9 @@ func (a *API) readSession(ctx huma.Context) (io.Reader, *Problem) {
 	if err != nil {
 		return io.MultiReader(bytes.NewReader(body), failing{err}), nil
 	}
-	if short, err := without(body, "members"); err == nil {
+	if short, err := without(body, func(name string, v jsontext.Value) bool {
+		return name == "members" || name == "end_reason" && string(v) == `""`
+	}); err == nil {
 		body = short
 	}
 	return bytes.NewReader(body), nil
@@ -68,15 +72,15 @@ type failing struct{ err error }
 // Read implements [io.Reader].
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// without returns a JSON object without a member.
-func without(object []byte, member string) ([]byte, error) {
+// without returns a JSON object without the members that are to go.
+func without(object []byte, goes func(name string, v jsontext.Value) bool) ([]byte, error) {
 	var members map[string]jsontext.Value
 	if err := jsonv2.Unmarshal(object, &members); err != nil {
 		return nil, fmt.Errorf("not one JSON object: %w", err)
 	}
-	if _, ok := members[member]; !ok {
+	all := len(members)
+	if maps.DeleteFunc(members, goes); len(members) == all {
 		return object, nil
 	}
-	delete(members, member)
 	return jsonv2.Marshal(members)
 }

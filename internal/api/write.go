@@ -119,12 +119,17 @@ func (w *writer) session(s *game.Session) {
 	object(w, "teams", s.Teams, (*writer).count)
 	object(w, "attributes", s.Attributes, (*writer).value)
 	w.text("status", string(s.Status))
-	w.text("end_reason", string(s.EndReason))
+	if s.EndReason != "" {
+		w.text("end_reason", string(s.EndReason))
+	} else {
+		w.null("end_reason")
+	}
 	if s.HostID != nil {
 		w.text("host_id", string(*s.HostID))
 	} else {
 		w.null("host_id")
 	}
+	w.flag("hosted", s.Hosted)
 	w.name("members")
 	w.open('[')
 	for i := range s.Members {
@@ -146,9 +151,9 @@ func (w *writer) member(m *game.Member) {
 	w.open('{')
 	w.text("player_id", string(m.PlayerID))
 	w.text("team", m.Team)
+	object(w, "attributes", m.Attributes, (*writer).value)
 	w.text("status", string(m.Status))
 	w.time("joined_at", &m.JoinedAt)
-	object(w, "attributes", m.Attributes, (*writer).value)
 	w.close('}')
 }
 

@@ -22,7 +22,7 @@ import (
 func seated() game.Session {
 	return game.Session{
 		ID: sessionID, Project: "arena", Version: 7,
-		Members: []game.Member{{PlayerID: "01890000-0000-7000-8000-00000000000f"}, {PlayerID: playerID, Team: "red"}},
+		Members: []game.Member{{PlayerID: "01890000-0000-7000-8000-00000000000f"}, {PlayerID: playerID, MemberSettings: game.MemberSettings{Team: "red"}}},
 	}
 }
 

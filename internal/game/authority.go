@@ -56,7 +56,7 @@ func (c Caller) mayActFor(p PlayerID) error {
 
 // mayOpen answers ErrForbidden where a player would open a session of which it is not the host.
 func (c Caller) mayOpen(r SessionRequest) error {
-	if c.Scope == ScopePlayer && (r.HostID == nil || *r.HostID != c.Player) {
+	if c.Scope == ScopePlayer && r.FirstMember() != c.Player {
 		return ErrForbidden.Detail("A player opens a session as its host: set host_id to its own id.").With("needs", ScopeServer)
 	}
 	if c.Scope == ScopePlayer {

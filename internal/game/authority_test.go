@@ -111,8 +111,14 @@ func TestAuthority(t *testing.T) {
 			_, err := s.sessions.List(ctx, game.SessionQuery{Visibility: game.VisibilityPrivate, Member: s.member}, "", 0)
 			return err
 		}},
+		"open a session of the member in a team": {append([]string{"member"}, servers...), func(ctx context.Context, s *scene) error {
+			_, err := s.sessions.Create(ctx, game.SessionRequest{
+				Settings: game.Settings{MaxPlayers: 2}, Host: &game.JoinRequest{PlayerID: s.member, Attributes: dressed("fox")},
+			}, game.Idempotency{})
+			return err
+		}},
 		"change settings": {hosts, func(ctx context.Context, s *scene) error {
-			_, err := s.sessions.Edit(ctx, s.room, nil, func(t game.Settings) (game.Settings, error) {
+			_, err := s.sessions.Edit(ctx, s.room, nil, func(t game.SessionEdit) (game.SessionEdit, error) {
 				t.Locked = true
 				return t, nil
 			})
@@ -132,6 +138,17 @@ func TestAuthority(t *testing.T) {
 		}},
 		"the other joins": {append([]string{"other"}, servers...), func(ctx context.Context, s *scene) error {
 			_, _, err := s.sessions.Join(ctx, s.room, game.JoinRequest{PlayerID: s.other})
+			return err
+		}},
+		"change the member's place": {append([]string{"member"}, hosts...), func(ctx context.Context, s *scene) error {
+			_, err := s.sessions.EditMember(ctx, s.room, nil, s.member, func(t game.MemberSettings) (game.MemberSettings, error) {
+				t.Attributes = dressed("fox")
+				return t, nil
+			})
+			return err
+		}},
+		"make the member host": {hosts, func(ctx context.Context, s *scene) error {
+			_, err := s.sessions.SetHost(ctx, s.room, nil, s.member)
 			return err
 		}},
 		"the member leaves": {append([]string{"member"}, hosts...), func(ctx context.Context, s *scene) error {

@@ -118,7 +118,9 @@ var (
 	ErrSessionLocked      = &Error{Kind: Conflict, Code: "session_locked", Message: "The session is locked: it takes no new members."}
 	ErrSessionNotJoinable = &Error{Kind: Conflict, Code: "session_not_joinable", Message: "The session takes no new members in its present status."}
 	ErrSessionEnded       = &Error{Kind: Gone, Code: "session_ended", Message: "The session is over and does not change any more."}
-	ErrAlreadyMember      = &Error{Kind: Conflict, Code: "already_member", Message: "The player holds another seat in this session. Leave it first."}
+	ErrMemberNotFound     = &Error{Kind: NotFound, Code: "member_not_found", Message: "The player holds no seat in this session."}
+	ErrMemberNotJoined    = &Error{Kind: Conflict, Code: "member_not_joined", Message: "The member has not joined: it is reserved or disconnected."}
+	ErrAlreadyMember      = &Error{Kind: Conflict, Code: "already_member", Message: "The player holds another seat. Change it with PATCH on the member."}
 	ErrNotEnoughPlayers   = &Error{Kind: Conflict, Code: "not_enough_players", Message: "The session has fewer members than min_players."}
 	ErrSeatsTaken         = &Error{Kind: Conflict, Code: "seats_taken", Message: "More seats are held than the new capacity offers."}
 	ErrInvalidTransition  = &Error{Kind: Conflict, Code: "invalid_state_transition", Message: "The session cannot move to this status from its present one."}

@@ -17,6 +17,8 @@ var (
 
 func (s *Session) Clone() Session { return s.clone() }
 
+func (s *Session) SettleHost() bool { return s.settleHost() }
+
 func (p *Player) EraseAt(now time.Time) { p.erase(now) }
 
 func (a Attributes) ProblemsWithin(entries, bytes int) error {

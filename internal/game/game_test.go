@@ -70,10 +70,14 @@ func in(status game.SessionStatus) func(*game.Session) {
 func seat(n int, status game.MemberStatus, team string, seconds int) func(*game.Session) {
 	return func(s *game.Session) {
 		s.Members = append(s.Members, game.Member{
-			PlayerID: player(n), Team: team, Status: status, JoinedAt: later(seconds), Attributes: game.Attributes{},
+			PlayerID: player(n), Status: status, JoinedAt: later(seconds),
+			MemberSettings: game.MemberSettings{Team: team, Attributes: game.Attributes{}},
 		})
 	}
 }
+
+// edit is of the settings, in a session without a connection.
+func edit(t game.Settings) game.SessionEdit { return game.SessionEdit{Settings: t} }
 
 // snapshot copies a session so deeply that no rule can reach the copy.
 func snapshot(s game.Session) game.Session {

@@ -30,7 +30,7 @@ type step struct {
 func (h *history) draw(t *rapid.T) step {
 	id, ctx := h.v.ID, h.w.ctx
 	who := rapid.SampledFrom(h.players).Draw(t, "who")
-	switch name := rapid.SampledFrom([]string{"join", "join", "leave", "edit", "move"}).Draw(t, "op"); name {
+	switch name := rapid.SampledFrom([]string{"join", "join", "leave", "edit", "move", "set host", "edit member"}).Draw(t, "op"); name {
 	case "join":
 		j := game.JoinRequest{PlayerID: who, Team: rapid.SampledFrom([]string{"", "red"}).Draw(t, "team")}
 		return step{name, func(p process) (game.Session, error) {
@@ -42,11 +42,21 @@ func (h *history) draw(t *rapid.T) step {
 			name, func(p process) (game.Session, error) { return p.sessions.Leave(ctx, id, nil, who) },
 			func(v *game.Session, _ time.Time) (bool, error) { return v.Leave(who) },
 		}
+	case "set host":
+		return step{
+			name, func(p process) (game.Session, error) { return p.sessions.SetHost(ctx, id, nil, who) },
+			func(v *game.Session, _ time.Time) (bool, error) { return v.SetHost(who) },
+		}
+	case "edit member":
+		t := game.MemberSettings{Team: rapid.SampledFrom([]string{"", "red"}).Draw(t, "team"), Attributes: dressed(drawSkin(t))}
+		return step{name, func(p process) (game.Session, error) {
+			return p.sessions.EditMember(ctx, id, nil, who, func(game.MemberSettings) (game.MemberSettings, error) { return t, nil })
+		}, func(v *game.Session, _ time.Time) (bool, error) { return v.EditMember(who, t) }}
 	case "edit":
 		s := drawSettings(t)
 		return step{name, func(p process) (game.Session, error) {
-			return p.sessions.Edit(ctx, id, nil, func(game.Settings) (game.Settings, error) { return s, nil })
-		}, func(v *game.Session, _ time.Time) (bool, error) { return v.Edit(s) }}
+			return p.sessions.Edit(ctx, id, nil, func(game.SessionEdit) (game.SessionEdit, error) { return edit(s), nil })
+		}, func(v *game.Session, _ time.Time) (bool, error) { return v.Edit(edit(s)) }}
 	}
 	m := game.Move{Status: rapid.SampledFrom(game.SessionStatuses()).Draw(t, "to")}
 	return step{
@@ -77,6 +87,7 @@ func (h *history) run(t *rapid.T, s step) {
 	if stored.Version != h.v.Version && stored.Version != h.v.Version+1 {
 		t.Fatalf("version %d follows %d", stored.Version, h.v.Version)
 	}
+	checkHost(t, stored)
 	h.v = stored
 }
 

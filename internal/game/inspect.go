@@ -234,8 +234,11 @@ func (i *Inspection) strangers(ctx context.Context, v Session) ([]PlayerID, erro
 	return slices.DeleteFunc(strangers, func(id PlayerID) bool { return !now.Forget(id) }), err
 }
 
-// hostless reports whether the host is no member.
-func (s *Session) hostless() bool { return s.HostID != nil && s.member(*s.HostID) < 0 }
+// hostless reports whether the host is no member, or is not the one whom the rule has.
+func (s *Session) hostless() bool {
+	probe := s.clone()
+	return probe.settleHost() || s.HostID != nil && s.member(*s.HostID) < 0
+}
 
 // mend has the session forget the strangers, and hands it over where its host is lost.
 func (i *Inspection) mend(ctx context.Context, v Session, strangers []PlayerID) (bool, error) {
@@ -247,11 +250,7 @@ func (i *Inspection) mend(ctx context.Context, v Session, strangers []PlayerID) 
 		for _, id := range strangers {
 			changed = v.Forget(id) || changed
 		}
-		if v.hostless() && !v.Status.Terminal() {
-			v.HostID = v.nextHost()
-			changed = true
-		}
-		return changed, nil
+		return v.settleHost() || changed, nil
 	})
 	return err == nil, err
 }

@@ -136,7 +136,9 @@ func TestInspectionTells(t *testing.T) {
 	full.EndReason, full.EndedAt, full.Result = game.ReasonCompleted, new(t0), `{}`
 	other := p.register(t, p.ctx, "bob")
 	for i := range 3 {
-		full.Members = append(full.Members, game.Member{PlayerID: other.ID, Team: []string{"red", "red", secret}[i], Status: "asleep"})
+		full.Members = append(full.Members, game.Member{
+			PlayerID: other.ID, Status: "asleep", MemberSettings: game.MemberSettings{Team: []string{"red", "red", secret}[i]},
+		})
 	}
 	ok(t, p.store.ReplaceSession(p.ctx, v, full))
 	_, err := p.store.Claim(p.ctx, game.Claim{Key: "k", ExpiresAt: t0.AddDate(9, 0, 0)}, t0)

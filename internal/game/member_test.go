@@ -102,14 +102,17 @@ func TestRejoin(t *testing.T) {
 	t.Parallel()
 	for _, status := range []game.SessionStatus{"pending", "open", "starting", "in_progress"} {
 		for _, held := range []game.MemberStatus{"reserved", "joined", "disconnected"} {
-			for _, team := range []string{"", "red"} {
-				t.Run(string(status)+"/"+string(held)+"/"+team, func(t *testing.T) {
+			for name, again := range map[string]game.MemberSettings{
+				"asking for nothing": {}, "in its team": {Team: "red"}, "with its attributes": {Attributes: dressed("fox")},
+				"as it is": {Team: "red", Attributes: dressed("fox")},
+			} {
+				t.Run(string(status)+"/"+string(held)+"/"+name, func(t *testing.T) {
 					t.Parallel()
 					s := newSession(t, in(status), teams, locked, maxPlayers(2), seat(2, held, "red", 5))
-					s.Members[1].Attributes = game.Attributes{"skin": game.StringValue("fox")}
+					s.Members[1].Attributes = dressed("fox")
 					want := snapshot(s)
 					changed, err := s.Join(game.JoinRequest{
-						PlayerID: player(2), Team: team, Attributes: game.Attributes{"skin": game.StringValue("owl")},
+						PlayerID: player(2), Team: again.Team, Attributes: again.Attributes,
 					}, later(60))
 					ok(t, err)
 					if changed != (held != "joined") {
@@ -124,12 +127,115 @@ func TestRejoin(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What a member that joins again asks for is never dropped without a word.
+func TestRejoinWithOtherSettings(t *testing.T) {
+	t.Parallel()
 	for _, held := range []game.MemberStatus{"reserved", "joined", "disconnected"} {
-		s := newSession(t, teams, seat(2, held, "red", 5))
-		before := snapshot(s)
-		_, err := s.Join(game.JoinRequest{PlayerID: player(2), Team: "blue"}, later(60))
-		refused(t, err, game.ErrAlreadyMember)
-		equal(t, before, s)
+		for _, tt := range []struct {
+			join  game.JoinRequest
+			field string
+		}{
+			{game.JoinRequest{Team: "blue"}, "team"},
+			{game.JoinRequest{Attributes: dressed("owl")}, "attributes"},
+			{game.JoinRequest{Attributes: game.Attributes{}}, "attributes"},
+			{game.JoinRequest{Team: "red", Attributes: game.Attributes{"skin": game.StringValue("fox"), "hat": game.BoolValue(true)}}, "attributes"},
+		} {
+			s := newSession(t, teams, seat(2, held, "red", 5))
+			s.Members[1].Attributes = dressed("fox")
+			before := snapshot(s)
+			tt.join.PlayerID = player(2)
+			_, err := s.Join(tt.join, later(60))
+			e := refused(t, err, game.ErrAlreadyMember)
+			equal(t, map[string]any{"field": tt.field}, e.Extras)
+			if !strings.Contains(e.Message, "PATCH") {
+				t.Errorf("the refusal does not say what to do: %s", e.Message)
+			}
+			equal(t, before, s)
+		}
+	}
+}
+
+// Every field of a member's settings is edited and compared: a new one that is forgotten in either place fails here.
+func TestEditMemberEveryField(t *testing.T) {
+	t.Parallel()
+	changes := map[string]func(*game.MemberSettings){
+		"Team":       func(m *game.MemberSettings) { m.Team = "blue" },
+		"Attributes": func(m *game.MemberSettings) { m.Attributes = dressed("owl") },
+	}
+	for _, field := range fieldsOf[game.MemberSettings]() {
+		change := changes[field]
+		if change == nil {
+			t.Fatalf("this test does not know the field %s", field)
+		}
+		s := newSession(t, teams, seat(2, "joined", "red", 5))
+		want := s.Members[1].MemberSettings
+		change(&want)
+		changed, err := s.EditMember(player(2), want)
+		if ok(t, err); !changed {
+			t.Errorf("%s: the edit reports no change", field)
+		}
+		equal(t, want, s.Members[1].MemberSettings)
+	}
+}
+
+func TestEditMember(t *testing.T) {
+	t.Parallel()
+	type changes = []func(*game.Session)
+	fox := game.MemberSettings{Team: "red", Attributes: dressed("fox")}
+	with := func(team, skin string) game.MemberSettings {
+		return game.MemberSettings{Team: team, Attributes: dressed(skin)}
+	}
+	fullBlue := func(s *game.Session) { s.Teams["blue"] = 1 }
+	tests := []struct {
+		name    string
+		session changes // beside the host and player 2, a fox in team red
+		who     int
+		to      game.MemberSettings
+		changes bool
+		want    *game.Error
+	}{
+		{"another team", nil, 2, with("blue", "fox"), true, nil},
+		{"no team", nil, 2, with("", "fox"), true, nil},
+		{"other attributes", nil, 2, with("red", "owl"), true, nil},
+		{"no attributes", nil, 2, with("red", ""), true, nil},
+		{"as it is", nil, 2, fox, false, nil},
+		{"the host, into a team", nil, 1, with("blue", ""), true, nil},
+		{"locked, full and in progress", changes{locked, maxPlayers(2), in("in_progress")}, 2, with("blue", "fox"), true, nil},
+		{"as it is, when over", changes{in("ended")}, 2, fox, false, nil},
+		{"in a full team, and stays there", changes{func(s *game.Session) { s.Teams["red"] = 1 }}, 2, with("red", "owl"), true, nil},
+
+		{"a full team", changes{fullBlue, seat(3, "reserved", "blue", 6)}, 2, with("blue", "fox"), false, game.ErrTeamFull},
+		{"an unknown team", nil, 2, with("green", "fox"), false, game.ErrValidation},
+		{"a stranger", nil, 9, with("blue", ""), false, game.ErrMemberNotFound},
+		{"over", changes{in("ended")}, 2, with("blue", "fox"), false, game.ErrSessionEnded},
+		{"broken", nil, 9, with("ä", ""), false, game.ErrValidation},
+		{"a stranger before the end", changes{in("ended")}, 9, with("blue", ""), false, game.ErrMemberNotFound},
+		{"the end before the team", changes{in("ended")}, 2, with("green", ""), false, game.ErrSessionEnded},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSession(t, append(changes{teams, seat(2, "joined", "red", 5)}, tt.session...)...)
+			s.Members[1].Attributes = dressed("fox")
+			want := snapshot(s)
+			changed, err := s.EditMember(player(tt.who), tt.to)
+			if tt.want != nil {
+				refused(t, err, tt.want)
+				equal(t, want, s)
+				return
+			}
+			ok(t, err)
+			want.Members[tt.who-1].Team, want.Members[tt.who-1].Attributes = tt.to.Team, tt.to.Attributes
+			if tt.to.Attributes == nil {
+				want.Members[tt.who-1].Attributes = game.Attributes{}
+			}
+			equal(t, want, s)
+			if changed != tt.changes {
+				t.Errorf("changed is %t", changed)
+			}
+		})
 	}
 }
 
@@ -237,9 +343,12 @@ func seated(s game.Session) []int {
 	return list
 }
 
+// servers makes a session one that no player ever hosted.
+func servers(s *game.Session) { s.HostID, s.Hosted = nil, false }
+
 func TestLeaveKeepsSessionsWithoutHost(t *testing.T) {
 	t.Parallel()
-	s := newSession(t, seat(2, "joined", "", 1), func(s *game.Session) { s.HostID = nil })
+	s := newSession(t, seat(2, "joined", "", 1), servers)
 	_, err := s.Leave(player(1))
 	ok(t, err)
 	if s.HostID != nil {

@@ -1,6 +1,7 @@
 package game_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -17,8 +18,10 @@ type sessionModel struct {
 	now      int // seconds after t0
 	status   game.SessionStatus
 	host     int   // 0 for none
+	hosted   bool  // there was one
 	order    []int // who sits, in the order of the seats
 	team     map[int]string
+	skin     map[int]string // an attribute; empty for none
 	conn     map[int]game.MemberStatus
 	since    map[int]int
 	settings game.Settings
@@ -47,14 +50,21 @@ func drawSettings(t *rapid.T) game.Settings {
 
 func newSessionModel(t *rapid.T) *sessionModel {
 	m := &sessionModel{
-		settings: drawSettings(t), team: map[int]string{}, conn: map[int]game.MemberStatus{}, since: map[int]int{},
+		settings: drawSettings(t), team: map[int]string{}, skin: map[int]string{}, conn: map[int]game.MemberStatus{}, since: map[int]int{},
 		status: rapid.SampledFrom([]game.SessionStatus{"open", "open", "pending"}).Draw(t, "status"),
 	}
 	r := game.SessionRequest{Settings: m.settings, Status: m.status}
-	if m.host = rapid.IntRange(0, 1).Draw(t, "host"); m.host == 1 {
+	switch how := rapid.IntRange(0, 2).Draw(t, "host"); how {
+	case 1:
 		r.HostID = new(player(1))
-		m.sit(1, "")
+		m.sit(1, "", "")
+	case 2:
+		team, skin := rapid.SampledFrom(append(slices.Sorted(maps.Keys(m.settings.Teams)), "")).Draw(t, "team"), drawSkin(t)
+		r.Host = &game.JoinRequest{PlayerID: player(1), Team: team, Attributes: dressed(skin)}
+		m.sit(1, team, skin)
 	}
+	m.hosted = len(m.order) > 0
+	m.settle()
 	s, err := game.NewSession("id", "p", r, t0)
 	if err != nil {
 		t.Fatal(err)
@@ -63,9 +73,37 @@ func newSessionModel(t *rapid.T) *sessionModel {
 	return m
 }
 
-func (m *sessionModel) sit(who int, team string) {
+func (m *sessionModel) sit(who int, team, skin string) {
 	m.order = append(m.order, who)
-	m.team[who], m.conn[who], m.since[who] = team, "joined", m.now
+	m.team[who], m.skin[who], m.conn[who], m.since[who] = team, skin, "joined", m.now
+}
+
+func drawSkin(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"", "", "", "fox", "owl"}).Draw(t, "skin")
+}
+
+// dressed returns the attributes of a join, nil for none.
+func dressed(skin string) game.Attributes {
+	if skin == "" {
+		return nil
+	}
+	return game.Attributes{"skin": game.StringValue(skin)}
+}
+
+// settle has a joined member be host, if there is one and a player ever was: who is, or else who joined first.
+func (m *sessionModel) settle() {
+	if !m.hosted || m.conn[m.host] == "joined" && m.sits(m.host) {
+		return
+	}
+	first := 0
+	for _, n := range m.order {
+		if m.conn[n] == "joined" && (first == 0 || m.since[n] < m.since[first]) {
+			first = n
+		}
+	}
+	if first != 0 || !m.sits(m.host) {
+		m.host = first
+	}
 }
 
 func (m *sessionModel) sits(who int) bool { return slices.Contains(m.order, who) }
@@ -114,15 +152,16 @@ func (m *sessionModel) Join(t *rapid.T) {
 	m.now++
 	who := rapid.IntRange(1, 8).Draw(t, "who")
 	team := rapid.SampledFrom([]string{"", "", "red", "blue", "green"}).Draw(t, "team")
+	skin := drawSkin(t)
 	changed, err := m.do(t, func(s *game.Session) (bool, error) {
-		return s.Join(game.JoinRequest{PlayerID: player(who), Team: team}, later(m.now))
+		return s.Join(game.JoinRequest{PlayerID: player(who), Team: team, Attributes: dressed(skin)}, later(m.now))
 	})
 	capacity, known := m.settings.Teams[team]
 	open := m.status == "open" || m.status == "in_progress" && m.settings.JoinInProgress
 	switch {
 	case terminal(m.status):
 		m.expect(t, changed, err, false, game.ErrSessionEnded)
-	case m.sits(who) && team != "" && team != m.team[who]:
+	case m.sits(who) && (team != "" && team != m.team[who] || skin != "" && skin != m.skin[who]):
 		m.expect(t, changed, err, false, game.ErrAlreadyMember)
 	case m.sits(who):
 		m.expect(t, changed, err, m.conn[who] != "joined", nil)
@@ -130,6 +169,7 @@ func (m *sessionModel) Join(t *rapid.T) {
 			m.since[who] = m.now
 		}
 		m.conn[who] = "joined"
+		m.settle()
 	case !open:
 		m.expect(t, changed, err, false, game.ErrSessionNotJoinable)
 	case m.settings.Locked:
@@ -142,21 +182,60 @@ func (m *sessionModel) Join(t *rapid.T) {
 		m.expect(t, changed, err, false, game.ErrTeamFull)
 	default:
 		m.expect(t, changed, err, true, nil)
-		m.sit(who, team)
+		m.sit(who, team, skin)
+		m.settle()
 	}
 }
 
-// gone takes a player's seat away, and makes the connected member who joined first the host if the host is gone.
+// gone takes a player's seat away.
 func (m *sessionModel) gone(who int) {
 	m.order = slices.DeleteFunc(m.order, func(n int) bool { return n == who })
-	if m.host != who {
-		return
+	m.settle()
+}
+
+func (m *sessionModel) EditMember(t *rapid.T) {
+	who := rapid.IntRange(1, 8).Draw(t, "who")
+	team, skin := rapid.SampledFrom([]string{"", "red", "blue", "green"}).Draw(t, "team"), drawSkin(t)
+	changed, err := m.do(t, func(s *game.Session) (bool, error) {
+		return s.EditMember(player(who), game.MemberSettings{Team: team, Attributes: dressed(skin)})
+	})
+	capacity, known := m.settings.Teams[team]
+	moves := team != m.team[who] && team != ""
+	switch {
+	case !m.sits(who):
+		m.expect(t, changed, err, false, game.ErrMemberNotFound)
+	case team == m.team[who] && skin == m.skin[who]:
+		m.expect(t, changed, err, false, nil)
+	case terminal(m.status):
+		m.expect(t, changed, err, false, game.ErrSessionEnded)
+	case moves && !known:
+		m.expect(t, changed, err, false, game.ErrValidation)
+	case moves && m.held(team) == capacity:
+		m.expect(t, changed, err, false, game.ErrTeamFull)
+	default:
+		m.expect(t, changed, err, true, nil)
+		m.team[who], m.skin[who] = team, skin
 	}
-	m.host = 0
-	for _, n := range m.order {
-		if m.conn[n] == "joined" && (m.host == 0 || m.since[n] < m.since[m.host]) {
-			m.host = n
-		}
+}
+
+func (m *sessionModel) SetHost(t *rapid.T) {
+	if rapid.IntRange(0, 2).Draw(t, "seldom") > 0 {
+		t.Skip("a server's session would be seen too little")
+	}
+	who := rapid.IntRange(1, 8).Draw(t, "who")
+	changed, err := m.do(t, func(s *game.Session) (bool, error) { return s.SetHost(player(who)) })
+	switch {
+	case m.host == who:
+		m.expect(t, changed, err, false, nil)
+	case terminal(m.status):
+		m.expect(t, changed, err, false, game.ErrSessionEnded)
+	case !m.sits(who):
+		m.expect(t, changed, err, false, game.ErrMemberNotFound)
+	case m.conn[who] != "joined":
+		m.expect(t, changed, err, false, game.ErrMemberNotJoined)
+	default:
+		m.expect(t, changed, err, true, nil)
+		m.host, m.hosted = who, true
 	}
 }
 
@@ -177,15 +256,18 @@ func (m *sessionModel) Leave(t *rapid.T) {
 func (m *sessionModel) Forget(t *rapid.T) {
 	who := rapid.IntRange(1, 8).Draw(t, "who")
 	changed, err := m.do(t, func(s *game.Session) (bool, error) { return s.Forget(player(who)), nil })
-	m.expect(t, changed, err, m.sits(who) && !terminal(m.status), nil) // members of this model have no attributes
-	if !terminal(m.status) && m.sits(who) {
+	m.expect(t, changed, err, m.sits(who) && (!terminal(m.status) || m.skin[who] != ""), nil)
+	switch {
+	case terminal(m.status):
+		m.skin[who] = ""
+	case m.sits(who):
 		m.gone(who)
 	}
 }
 
 func (m *sessionModel) Edit(t *rapid.T) {
 	next := drawSettings(t)
-	changed, err := m.do(t, func(s *game.Session) (bool, error) { return s.Edit(next) })
+	changed, err := m.do(t, func(s *game.Session) (bool, error) { return s.Edit(edit(next)) })
 	fits := len(m.order) <= next.MaxPlayers
 	for _, who := range m.order {
 		fits = fits && (m.team[who] == "" || m.held(m.team[who]) <= next.Teams[m.team[who]])
@@ -237,7 +319,8 @@ func (m *sessionModel) Expire(t *rapid.T) {
 	}
 }
 
-// Connect sets how a member holds its seat, as reservations and heartbeats do.
+// Connect sets how a member holds its seat, as reservations and heartbeats will, with the rule that follows every
+// change of members.
 func (m *sessionModel) Connect(t *rapid.T) {
 	if len(m.order) == 0 || terminal(m.status) {
 		t.Skip("nobody to connect")
@@ -246,7 +329,9 @@ func (m *sessionModel) Connect(t *rapid.T) {
 	how := rapid.SampledFrom([]game.MemberStatus{"reserved", "joined", "disconnected"}).Draw(t, "how")
 	m.real = snapshot(m.real)
 	m.real.Members[i].Status = how
+	m.real.SettleHost()
 	m.conn[m.order[i]] = how
+	m.settle()
 }
 
 // Check compares the model and holds what is true of every session at any time.
@@ -264,9 +349,10 @@ func (m *sessionModel) Check(t *rapid.T) {
 	if m.host == 0 != (s.HostID == nil) || s.HostID != nil && *s.HostID != player(m.host) {
 		t.Fatalf("the host is %v, want %d", s.HostID, m.host)
 	}
-	if m.host != 0 && !m.sits(m.host) {
-		t.Fatal("the host is no member")
+	if s.Hosted != m.hosted {
+		t.Fatalf("hosted is %t, want %t", s.Hosted, m.hosted)
 	}
+	checkHost(t, s)
 	if len(s.Members) > s.MaxPlayers || s.FreeSeats() != s.MaxPlayers-len(s.Members) {
 		t.Fatalf("%d of %d seats are held, %d are free", len(s.Members), s.MaxPlayers, s.FreeSeats())
 	}
@@ -274,7 +360,8 @@ func (m *sessionModel) Check(t *rapid.T) {
 	for i, mem := range s.Members {
 		teams[mem.Team]++
 		who := m.order[i]
-		if mem.Status != m.conn[who] || mem.Team != m.team[who] || mem.JoinedAt != later(m.since[who]) {
+		if mem.Status != m.conn[who] || mem.Team != m.team[who] || mem.JoinedAt != later(m.since[who]) ||
+			!maps.Equal(mem.Attributes, dressed(m.skin[who])) {
 			t.Fatalf("player %d sits as %+v", who, mem)
 		}
 	}
@@ -284,6 +371,26 @@ func (m *sessionModel) Check(t *rapid.T) {
 		}
 	}
 	checkEnd(t, s)
+}
+
+// checkHost holds that authority can always be got back: a live session that was ever hosted, and in which a member has
+// joined, has a host who has joined.
+func checkHost(t reporter, s game.Session) {
+	t.Helper()
+	someone := slices.ContainsFunc(s.Members, func(m game.Member) bool { return m.Status == game.MemberJoined })
+	if s.HostID == nil {
+		if s.Hosted && someone && !s.Status.Terminal() {
+			t.Fatalf("a session that was hosted has no host and members %+v", s.Members)
+		}
+		return
+	}
+	host, err := s.Member(*s.HostID)
+	if err != nil || !s.Hosted {
+		t.Fatalf("hosted is %t, and the host is no member: %v", s.Hosted, err)
+	}
+	if someone && host.Status != game.MemberJoined && !s.Status.Terminal() {
+		t.Fatalf("the host is %s, and there are others: %+v", host.Status, s.Members)
+	}
 }
 
 func TestSessionHistories(t *testing.T) {

@@ -148,7 +148,7 @@ func TestEditInPlace(t *testing.T) {
 
 	v, err := p.sessions.Create(p.ctx, game.SessionRequest{Settings: full()}, game.Idempotency{})
 	ok(t, err)
-	changed, err := p.sessions.Edit(p.ctx, v.Document.ID, nil, func(s game.Settings) (game.Settings, error) {
+	changed, err := p.sessions.Edit(p.ctx, v.Document.ID, nil, func(s game.SessionEdit) (game.SessionEdit, error) {
 		s.Attributes["rank"], s.Teams["red"] = game.NumberValue(8), 3
 		return s, nil
 	})

@@ -66,6 +66,7 @@ type Session struct {
 	Status     SessionStatus `json:"status"`
 	EndReason  EndReason     `json:"end_reason"`
 	HostID     *PlayerID     `json:"host_id"` // the member with authority over the session, if any
+	Hosted     bool          `json:"hosted"`  // whether a player ever hosted it; without it the session is a server's
 	Members    []Member      `json:"members"` // in the order in which they took their seats
 	Connection *Connection   `json:"connection"`
 	Result     Result        `json:"result"`
@@ -81,18 +82,42 @@ type SessionRequest struct {
 	Settings
 	// Status is open, or pending for a session that waits for its server. Open where none is given.
 	Status SessionStatus `json:"status"`
-	// HostID is the player who becomes host and first member. Without it the session is a server's.
-	HostID     *PlayerID   `json:"host_id"`
-	Connection *Connection `json:"connection"`
+	// HostID is the player who becomes host and first member. Without it, and without Host, the session is a server's.
+	HostID *PlayerID `json:"host_id"`
+	// Host is HostID with what the host's place has, as it would join. Where both are given they name the same player.
+	Host       *JoinRequest `json:"host"`
+	Connection *Connection  `json:"connection"`
 }
 
-// Validate answers ErrValidation with everything that is wrong.
+// host returns how the first member joins, nil for a session without one.
+func (r SessionRequest) host() *JoinRequest {
+	if r.Host == nil && r.HostID != nil {
+		return &JoinRequest{PlayerID: *r.HostID}
+	}
+	return r.Host
+}
+
+// FirstMember returns the player who is to be host, empty for a session that is a server's.
+func (r SessionRequest) FirstMember() PlayerID {
+	if h := r.host(); h != nil {
+		return h.PlayerID
+	}
+	return ""
+}
+
+// Validate returns ErrValidation with everything that is wrong.
 func (r SessionRequest) Validate() error {
 	var p problems
 	r.Settings.validate(&p)
 	p.check(r.Status == "" || r.Status == StatusOpen || r.Status == StatusPending, "status",
 		"must be %s or %s for a new session", StatusOpen, StatusPending)
 	p.check(r.HostID == nil || validID(string(*r.HostID)), "host_id", "must be a player's id")
+	if r.Host != nil {
+		r.Host.validate(&p, "host.")
+		p.check(r.HostID == nil || *r.HostID == r.Host.PlayerID, "host_id", "must be host.player_id, or be left out")
+		_, ok := r.Teams[r.Host.Team]
+		p.check(ok || !validKey(r.Host.Team), "host.team", "must be one of the session's teams")
+	}
 	r.Connection.validate(&p)
 	return p.err()
 }
@@ -103,26 +128,51 @@ func newSession(id SessionID, project ProjectID, r SessionRequest, now time.Time
 		return Session{}, err
 	}
 	s := Session{
-		ID: id, Project: project, Settings: r.Settings.normal(), Status: r.Status, HostID: r.HostID, Members: []Member{},
+		ID: id, Project: project, Settings: r.Settings.normal(), Status: r.Status, Members: []Member{},
 		Connection: r.Connection, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	if s.Status == "" {
 		s.Status = StatusOpen
 	}
-	if r.HostID != nil {
-		s.Members = append(s.Members, Member{PlayerID: *r.HostID, Status: MemberJoined, JoinedAt: now, Attributes: Attributes{}})
+	if h := r.host(); h != nil {
+		s.seat(*h, now)
+		s.Hosted = true
+		s.settleHost()
 	}
 	return s, nil
 }
 
-// Edit replaces the session's settings and reports whether that changed anything. It answers ErrValidation,
-// ErrSessionEnded, and ErrSeatsTaken where the session or a team would have fewer seats than are held.
-func (s *Session) Edit(t Settings) (changed bool, err error) {
-	t = t.normal()
-	if err := t.Validate(); err != nil {
+// SessionEdit is what may be changed of a session without a change of its status.
+type SessionEdit struct {
+	Settings
+	Connection *Connection `json:"connection"` // nil for none
+}
+
+// Validate returns ErrValidation with everything that is wrong.
+func (e SessionEdit) Validate() error {
+	var p problems
+	e.Settings.validate(&p)
+	e.Connection.validate(&p)
+	return p.err()
+}
+
+// editable returns what may be changed of the session, and shares nothing with it.
+func (s *Session) editable() SessionEdit {
+	e := SessionEdit{Settings: s.Settings.normal()}
+	if s.Connection != nil {
+		e.Connection = new(*s.Connection)
+	}
+	return e
+}
+
+// Edit replaces the session's settings and its connection, and reports whether that changed anything. It returns
+// ErrValidation, ErrSessionEnded, and ErrSeatsTaken where the session or a team would have fewer seats than are held.
+func (s *Session) Edit(e SessionEdit) (changed bool, err error) {
+	t := e.Settings.normal()
+	if err := e.Validate(); err != nil {
 		return false, err
 	}
-	if s.Settings.equal(t) {
+	if s.Settings.equal(t) && s.Connection.equal(e.Connection) {
 		return false, nil
 	}
 	if s.Status.Terminal() {
@@ -139,7 +189,7 @@ func (s *Session) Edit(t Settings) (changed bool, err error) {
 				With("field", "teams."+team).With("held", held)
 		}
 	}
-	s.Settings = t
+	s.Settings, s.Connection = t, e.Connection
 	return true, nil
 }
 
@@ -221,6 +271,11 @@ func (t Settings) equal(o Settings) bool {
 		t.Locked == o.Locked && t.JoinInProgress == o.JoinInProgress && t.AllowRematch == o.AllowRematch &&
 		t.MaxPlayers == o.MaxPlayers && t.MinPlayers == o.MinPlayers &&
 		maps.Equal(t.Teams, o.Teams) && maps.Equal(t.Attributes, o.Attributes)
+}
+
+// equal reports whether both are the same, or none.
+func (c *Connection) equal(o *Connection) bool {
+	return c == o || c != nil && o != nil && *c == *o
 }
 
 func (c *Connection) validate(p *problems) {

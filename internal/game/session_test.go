@@ -32,10 +32,47 @@ func TestNewSession(t *testing.T) {
 	}, t0)
 	ok(t, err)
 	equal(t, game.Session{
-		ID: "id", Project: "p", Settings: full(), Status: "pending", HostID: new(player(1)), Connection: here,
-		Members: []game.Member{{PlayerID: player(1), Status: "joined", JoinedAt: t0, Attributes: game.Attributes{}}},
+		ID: "id", Project: "p", Settings: full(), Status: "pending", HostID: new(player(1)), Hosted: true, Connection: here,
+		Members: []game.Member{{
+			PlayerID: player(1), Status: "joined", JoinedAt: t0, MemberSettings: game.MemberSettings{Attributes: game.Attributes{}},
+		}},
 		Version: 1, CreatedAt: t0, UpdatedAt: t0,
 	}, most)
+}
+
+// A host takes its seat as any other member does.
+func TestNewSessionWithHost(t *testing.T) {
+	t.Parallel()
+	ada := &game.JoinRequest{PlayerID: player(1), Team: "red", Attributes: dressed("fox")}
+	for name, id := range map[string]*game.PlayerID{"by host": nil, "by both": &ada.PlayerID} {
+		s, err := game.NewSession("id", "p", game.SessionRequest{Settings: full(), HostID: id, Host: ada}, t0)
+		ok(t, err)
+		equal(t, []game.Member{{
+			PlayerID: player(1), Status: "joined", JoinedAt: t0,
+			MemberSettings: game.MemberSettings{Team: "red", Attributes: dressed("fox")},
+		}}, s.Members)
+		if s.HostID == nil || *s.HostID != player(1) || !s.Hosted {
+			t.Errorf("%s: the host is %v, hosted is %t", name, s.HostID, s.Hosted)
+		}
+	}
+	for name, tt := range map[string]struct {
+		id     *game.PlayerID
+		host   game.JoinRequest
+		fields []string
+	}{
+		"another player in host_id": {new(player(2)), *ada, []string{"host_id"}},
+		"a team that there is not":  {nil, game.JoinRequest{PlayerID: player(1), Team: "green"}, []string{"host.team"}},
+		"everything": {
+			new(game.PlayerID("me")),
+			game.JoinRequest{Team: "ä", Attributes: game.Attributes{"": game.BoolValue(true)}},
+			[]string{"host.attributes", "host.player_id", "host.team", "host_id", "host_id"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			invalid(t, game.SessionRequest{Settings: full(), HostID: tt.id, Host: &tt.host}.Validate(), tt.fields...)
+		})
+	}
 }
 
 func TestSessionRequestValidation(t *testing.T) {
@@ -124,7 +161,7 @@ func TestSettingsLimits(t *testing.T) {
 			tt.change(&settings)
 			s := newSession(t, maxPlayers(20))
 			before := snapshot(s)
-			changed, err := s.Edit(settings)
+			changed, err := s.Edit(edit(settings))
 			if tt.fields != nil {
 				invalid(t, err, tt.fields...)
 				invalid(t, settings.Validate(), tt.fields...)
@@ -200,7 +237,7 @@ func TestSessionEdit(t *testing.T) {
 				s := newSession(t, append(held, in(status))...)
 				before, settings := snapshot(s), snapshot(s).Settings
 				tt.change(&settings)
-				changed, err := s.Edit(settings)
+				changed, err := s.Edit(edit(settings))
 				if tt.field != "" {
 					e := refused(t, err, game.ErrSeatsTaken)
 					equal(t, map[string]any{"field": tt.field, "held": tt.held}, e.Extras)
@@ -247,13 +284,13 @@ func TestSessionEditEveryField(t *testing.T) {
 				t.Fatal("this test does not know the field")
 			}
 			s := newSession(t)
-			if changed, err := s.Edit(snapshot(s).Settings); changed || err != nil {
+			if changed, err := s.Edit(edit(snapshot(s).Settings)); changed || err != nil {
 				t.Errorf("the same settings: changed is %t, error %v", changed, err)
 			}
 			settings := snapshot(s).Settings
 			change(&settings)
 			want := settings
-			changed, err := s.Edit(settings)
+			changed, err := s.Edit(edit(settings))
 			if ok(t, err); !changed {
 				t.Error("the edit reports no change")
 			}
@@ -261,11 +298,49 @@ func TestSessionEditEveryField(t *testing.T) {
 
 			over := newSession(t, in("ended"))
 			before := snapshot(over)
-			_, err = over.Edit(settings)
+			_, err = over.Edit(edit(settings))
 			refused(t, err, game.ErrSessionEnded)
 			equal(t, before, over)
 		})
 	}
+}
+
+// A connection is changed beside the settings, and taken away.
+func TestSessionEditConnection(t *testing.T) {
+	t.Parallel()
+	here := &game.Connection{Address: "203.0.113.7", Port: 7777, Protocol: "udp"}
+	with := func(s game.Session, c *game.Connection) game.SessionEdit {
+		return game.SessionEdit{Settings: snapshot(s).Settings, Connection: c}
+	}
+	for _, status := range []game.SessionStatus{"pending", "open", "starting", "in_progress"} {
+		s := newSession(t, in(status))
+		for _, step := range []struct {
+			to      *game.Connection
+			changes bool
+		}{
+			{nil, false},
+			{here, true},
+			{new(*here), false},
+			{&game.Connection{Address: "::1", Port: 1}, true},
+			{nil, true},
+			{nil, false},
+		} {
+			changed, err := s.Edit(with(s, step.to))
+			if ok(t, err); changed != step.changes {
+				t.Errorf("%s: to %v: changed is %t", status, step.to, changed)
+			}
+			equal(t, step.to, s.Connection)
+		}
+		_, err := s.Edit(with(s, &game.Connection{Address: "not a host"}))
+		invalid(t, err, "connection.address", "connection.port")
+	}
+	over := newSession(t, in("ended"), func(s *game.Session) { s.Connection = here })
+	changed, err := over.Edit(with(over, new(*here)))
+	if ok(t, err); changed {
+		t.Error("the same connection is a change")
+	}
+	_, err = over.Edit(with(over, nil))
+	refused(t, err, game.ErrSessionEnded)
 }
 
 func TestDifferences(t *testing.T) {
@@ -300,7 +375,7 @@ func TestSessionEditOfNothing(t *testing.T) {
 		// What is left out and its default are the same.
 		settings := before.Settings
 		settings.Visibility, settings.Teams, settings.Attributes = "", nil, nil
-		if changed, err := s.Edit(settings); changed || err != nil {
+		if changed, err := s.Edit(edit(settings)); changed || err != nil {
 			t.Errorf("%s: changed is %t, error %v", status, changed, err)
 		}
 		equal(t, before, s)
@@ -311,7 +386,7 @@ func TestSessionEditKeepsNothingOfTheRequest(t *testing.T) {
 	t.Parallel()
 	s := newSession(t)
 	settings := full()
-	_, err := s.Edit(settings)
+	_, err := s.Edit(edit(settings))
 	ok(t, err)
 	settings.Teams["red"], settings.Attributes["rank"] = 1, game.BoolValue(true)
 	equal(t, full(), s.Settings)
@@ -334,7 +409,7 @@ func TestClone(t *testing.T) {
 		},
 		"edit": func(c *game.Session) (bool, error) {
 			settings := full()
-			return c.Edit(settings)
+			return c.Edit(edit(settings))
 		},
 		"move":   func(c *game.Session) (bool, error) { return c.Move(game.Move{Status: "in_progress"}, later(9)) },
 		"expire": func(c *game.Session) (bool, error) { return c.Expire("max_duration", later(9)) },

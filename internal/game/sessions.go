@@ -53,8 +53,8 @@ func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) 
 	return once(ctx, s.rules, i, creation[Session]{
 		create: func(id string) (Session, error) {
 			now := s.now()
-			if r.HostID != nil {
-				if err := s.canPlay(ctx, *r.HostID, now); err != nil {
+			if host := r.FirstMember(); host != "" {
+				if err := s.canPlay(ctx, host, now); err != nil {
 					return Session{}, err
 				}
 			}
@@ -111,15 +111,17 @@ func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limi
 	return l, err
 }
 
-// Edit changes the settings to what the function makes of them. It answers what the function and [Session.Edit] do, and
-// the condition's error, and ErrNotHost or ErrForbidden.
-func (s *Sessions) Edit(ctx context.Context, id SessionID, c Condition[Session], edit func(Settings) (Settings, error)) (Session, error) {
+// Edit changes the settings and the connection to what the function makes of them, which are its own. It returns what
+// the function and [Session.Edit] do, and the condition's error, and ErrNotHost or ErrForbidden.
+func (s *Sessions) Edit(
+	ctx context.Context, id SessionID, c Condition[Session], edit func(SessionEdit) (SessionEdit, error),
+) (Session, error) {
 	return s.change(ctx, id, byHost(ctx, c), func(v *Session, _ time.Time) (bool, error) {
-		t, err := edit(v.Settings.normal()) // a copy, so that the function may work in place
+		e, err := edit(v.editable())
 		if err != nil {
 			return false, err
 		}
-		return v.Edit(t)
+		return v.Edit(e)
 	})
 }
 
@@ -151,13 +153,58 @@ func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest) (v Ses
 	return v, seated && err == nil, err
 }
 
-// Leave frees a player's seat: its own, or any if the caller is the host. It answers what [Session.Leave] does, the
+// EditMember changes the settings of a player's place to what the function makes of them, which are its own: a player's
+// own place, or any if the caller is the host. It returns what the function and [Session.EditMember] do, the
+// condition's error, and ErrNotHost or ErrForbidden.
+func (s *Sessions) EditMember(
+	ctx context.Context, id SessionID, c Condition[Session], player PlayerID,
+	edit func(MemberSettings) (MemberSettings, error),
+) (Session, error) {
+	return s.change(ctx, id, byMember(ctx, player, c), func(v *Session, _ time.Time) (bool, error) {
+		m, err := v.Member(player)
+		if err != nil {
+			return false, err
+		}
+		t, err := edit(m.normal())
+		if err != nil {
+			return false, err
+		}
+		return v.EditMember(player, t)
+	})
+}
+
+// SetHost hands the session over to a member. It returns what [Session.SetHost] does, ErrPlayerNotFound and
+// ErrPlayerSuspended for the member, the condition's error, and ErrNotHost or ErrForbidden.
+func (s *Sessions) SetHost(ctx context.Context, id SessionID, c Condition[Session], player PlayerID) (Session, error) {
+	c = byHost(ctx, c)
+	// Who may not do this is not told about players. A player who is suspended from here on loses its seat, and with it
+	// the office.
+	v, err := s.get(ctx, id)
+	if err != nil {
+		return Session{}, beforeWrite(err)
+	}
+	if err := c(v); err != nil {
+		return Session{}, err
+	}
+	if err := s.canPlay(ctx, player, s.now()); err != nil {
+		return Session{}, err
+	}
+	return s.change(ctx, id, c, func(v *Session, _ time.Time) (bool, error) { return v.SetHost(player) })
+}
+
+// Leave frees a player's seat: its own, or any if the caller is the host. It returns what [Session.Leave] does, the
 // condition's error, and ErrNotHost or ErrForbidden.
 func (s *Sessions) Leave(ctx context.Context, id SessionID, c Condition[Session], player PlayerID) (Session, error) {
-	if caller := CallerFrom(ctx); caller.Scope != ScopePlayer || caller.Player != player {
-		c = byHost(ctx, c)
-	}
+	c = byMember(ctx, player, c)
 	return s.change(ctx, id, c, func(v *Session, _ time.Time) (bool, error) { return v.Leave(player) })
+}
+
+// byMember asks first that the caller is the player, or may act as host of the session.
+func byMember(ctx context.Context, player PlayerID, c Condition[Session]) Condition[Session] {
+	if caller := CallerFrom(ctx); caller.Scope == ScopePlayer && caller.Player == player {
+		return c
+	}
+	return byHost(ctx, c)
 }
 
 // byHost asks first that the caller may act as host of the session.

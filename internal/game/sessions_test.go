@@ -48,7 +48,7 @@ func TestSessionsVersions(t *testing.T) {
 	p := newWorld(t).start()
 	ada, eve := p.register(t, p.ctx, "Ada").ID, p.register(t, p.ctx, "Eve").ID
 	v := p.open(t, 2, ada)
-	rename := func(s game.Settings) (game.Settings, error) {
+	rename := func(s game.SessionEdit) (game.SessionEdit, error) {
 		s.Name = "den"
 		return s, nil
 	}
@@ -63,7 +63,7 @@ func TestSessionsVersions(t *testing.T) {
 		{"edit", func() (game.Session, error) { return p.sessions.Edit(p.ctx, v.ID, nil, rename) }, true, nil},
 		{"edit nothing", func() (game.Session, error) { return p.sessions.Edit(p.ctx, v.ID, nil, rename) }, false, nil},
 		{"edit with fewer seats", func() (game.Session, error) {
-			return p.sessions.Edit(p.ctx, v.ID, nil, func(s game.Settings) (game.Settings, error) { s.MaxPlayers = 1; return s, nil })
+			return p.sessions.Edit(p.ctx, v.ID, nil, func(s game.SessionEdit) (game.SessionEdit, error) { s.MaxPlayers = 1; return s, nil })
 		}, false, game.ErrSeatsTaken},
 		{"start", func() (game.Session, error) {
 			return p.sessions.Move(p.ctx, v.ID, nil, game.Move{Status: "in_progress"})
@@ -114,10 +114,10 @@ func TestSessionsConditions(t *testing.T) {
 		equal(t, v, seen)
 		return no
 	}
-	_, edit := p.sessions.Edit(p.ctx, v.ID, never, func(s game.Settings) (game.Settings, error) { return full(), nil })
+	_, edit := p.sessions.Edit(p.ctx, v.ID, never, func(s game.SessionEdit) (game.SessionEdit, error) { return edit(full()), nil })
 	_, move := p.sessions.Move(p.ctx, v.ID, never, game.Move{Status: "in_progress"})
 	_, leave := p.sessions.Leave(p.ctx, v.ID, never, ada)
-	_, own := p.sessions.Edit(p.ctx, v.ID, nil, func(s game.Settings) (game.Settings, error) { return s, no })
+	_, own := p.sessions.Edit(p.ctx, v.ID, nil, func(s game.SessionEdit) (game.SessionEdit, error) { return s, no })
 	for name, err := range map[string]error{"edit": edit, "move": move, "leave": leave, "the edit's own": own} {
 		if !errors.Is(err, no) {
 			t.Errorf("%s: the error is %v", name, err)

@@ -1,6 +1,7 @@
 package game
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 )
@@ -37,8 +38,16 @@ func (s SessionStatus) Terminal() bool {
 	}
 }
 
-// EndReason says why a session is over. It is empty while the session lives.
+// EndReason says why a session is over. It is empty while the session lives, which is null in JSON.
 type EndReason string
+
+// MarshalJSON implements [json.Marshaler].
+func (r EndReason) MarshalJSON() ([]byte, error) {
+	if r == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(r))
+}
 
 // The reasons for which sessions end.
 const (
@@ -116,7 +125,7 @@ type Move struct {
 	Status     SessionStatus `json:"status"`
 	EndReason  EndReason     `json:"end_reason"`
 	Result     Result        `json:"result"`     // with status ended only
-	Connection *Connection   `json:"connection"` // replaces the session's; none leaves it as it is
+	Connection *Connection   `json:"connection"` // replaces the session's; nil leaves it as it is
 }
 
 // Validate answers ErrValidation with everything that is wrong with the move whatever the session.
@@ -159,15 +168,16 @@ func (s *Session) legal(to SessionStatus, reason EndReason) error {
 }
 
 // Move brings the session to another state and reports whether that changed anything: asking for the state that the
-// session is in already is a success. No caller moves a session to expired: see [Session.Expire]. It answers
-// ErrValidation, ErrInvalidTransition, ErrNotEnoughPlayers, and ErrSessionEnded to one who gives another reason, result or
-// connection to a session that is over.
+// session is in already is a success that changes nothing, and ErrValidation where it comes with another connection,
+// which [Session.Edit] changes. No caller moves a session to expired: see [Session.Expire]. It returns ErrValidation,
+// ErrInvalidTransition, ErrNotEnoughPlayers, and ErrSessionEnded to one who gives another reason, result or connection
+// to a session that is over.
 func (s *Session) Move(m Move, now time.Time) (changed bool, err error) {
 	if err := m.Validate(); err != nil {
 		return false, err
 	}
 	if m.Status == s.Status {
-		return s.restate(m)
+		return false, s.restate(m)
 	}
 	if m.Status == StatusExpired {
 		return false, s.explain(ErrInvalidTransition, m.Status)
@@ -219,21 +229,18 @@ func (s *Session) enter(to SessionStatus, now time.Time) {
 	s.Status = to
 }
 
-// restate handles a move to the state that the session is in.
-func (s *Session) restate(m Move) (changed bool, err error) {
-	sameConnection := m.Connection == nil || s.Connection != nil && *s.Connection == *m.Connection
-	if s.Status.Terminal() {
-		sameEnd := (m.Result == "" || m.Result == s.Result) && (m.EndReason == "" || m.EndReason == s.EndReason)
-		if !sameEnd || !sameConnection {
-			return false, s.over()
-		}
-		return false, nil
+// restate returns why a move to the state that the session is in is no success: it asks for a change.
+func (s *Session) restate(m Move) error {
+	sameConnection := m.Connection == nil || s.Connection.equal(m.Connection)
+	sameEnd := (m.Result == "" || m.Result == s.Result) && (m.EndReason == "" || m.EndReason == s.EndReason)
+	switch {
+	case s.Status.Terminal() && (!sameEnd || !sameConnection):
+		return s.over()
+	case !sameConnection:
+		return InvalidField("connection", "is another than that of the session, which is %s already: change it with PATCH",
+			s.Status)
 	}
-	if sameConnection {
-		return false, nil
-	}
-	s.Connection = m.Connection
-	return true, nil
+	return nil
 }
 
 func (s *Session) explain(err error, to SessionStatus) error {

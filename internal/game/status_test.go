@@ -300,16 +300,16 @@ func TestMoveResultAndConnection(t *testing.T) {
 	}
 	equal(t, here, s.Connection)
 
-	// The same state again: nothing new is no change, a new address is one.
+	// The same state again: nothing new is no change, and a new address is a change that a move does not make.
 	changed, err = s.Move(game.Move{Status: "open", Connection: new(*here)}, later(2))
 	if ok(t, err); changed {
 		t.Error("the same address is a change")
 	}
-	changed, err = s.Move(game.Move{Status: "open", Connection: there}, later(2))
-	if ok(t, err); !changed {
-		t.Error("another address is no change")
-	}
-	changed, err = s.Move(game.Move{Status: "in_progress"}, later(3))
+	before := snapshot(s)
+	_, err = s.Move(game.Move{Status: "open", Connection: there}, later(2))
+	invalid(t, err, "connection")
+	equal(t, before, s)
+	changed, err = s.Move(game.Move{Status: "in_progress", Connection: there}, later(3))
 	if ok(t, err); !changed {
 		t.Error("not started")
 	}

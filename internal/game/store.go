@@ -66,7 +66,8 @@ type PlayerStore interface {
 type SessionStore interface {
 	// CreateSession stores a new session. It answers ErrExists for its id.
 	CreateSession(ctx context.Context, s Session) error
-	// Session answers ErrSessionNotFound.
+	// Session answers ErrSessionNotFound. A session with a host is read as Hosted, as it also is by the other methods: the
+	// field is younger than some that are stored.
 	Session(ctx context.Context, project ProjectID, id SessionID) (Session, error)
 	// ReplaceSession stores next if the stored session is still at the version of old, which is what was read of it. It
 	// answers ErrStale if it is not, and ErrSessionNotFound.

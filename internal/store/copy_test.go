@@ -94,8 +94,10 @@ func newSession(i int, members ...game.PlayerID) game.Session {
 		Status: game.StatusOpen, Members: []game.Member{},
 	}
 	for _, id := range members {
-		v.Members = append(v.Members, game.Member{PlayerID: id, Status: game.MemberJoined, JoinedAt: t0, Attributes: game.Attributes{}})
-		v.HostID = &v.Members[0].PlayerID
+		v.Members = append(v.Members, game.Member{
+			PlayerID: id, Status: game.MemberJoined, JoinedAt: t0, MemberSettings: game.MemberSettings{Attributes: game.Attributes{}},
+		})
+		v.HostID, v.Hosted = &v.Members[0].PlayerID, true
 	}
 	if i%4 == 3 {
 		v.Status, v.EndReason, v.EndedAt, v.Result = game.StatusEnded, game.ReasonCompleted, &t0, `{"a":[1,"<"],"b":2.5}`

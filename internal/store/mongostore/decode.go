@@ -149,6 +149,8 @@ func (d *session) optional(name []byte, v bsoncore.Value) bool {
 		return text(v, &d.EndReason)
 	case "host_id":
 		return text(v, some(&d.HostID))
+	case "hosted":
+		return flag(v, some(&d.Hosted))
 	case "connection":
 		return document(v, some(&d.Connection))
 	case "result":

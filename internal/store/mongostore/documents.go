@@ -103,6 +103,7 @@ type session struct {
 	Status         game.SessionStatus `bson:"status"`
 	EndReason      game.EndReason     `bson:"end_reason,omitempty"`
 	HostID         *game.PlayerID     `bson:"host_id,omitempty"`
+	Hosted         *bool              `bson:"hosted,omitempty"` // absent from documents from before there was the field
 	Members        members            `bson:"members"`
 	SeatsHeld      int                `bson:"seats_held"`
 	FreeSeats      int                `bson:"free_seats"`
@@ -135,7 +136,7 @@ func storedSession(v game.Session) session {
 		ID: v.ID, Project: v.Project, Name: v.Name, Mode: v.Mode, Map: v.Map, Region: v.Region, Visibility: v.Visibility,
 		Locked: v.Locked, JoinInProgress: v.JoinInProgress, AllowRematch: v.AllowRematch, MaxPlayers: v.MaxPlayers,
 		MinPlayers: v.MinPlayers, Teams: v.Teams, Attributes: attributes(v.Attributes), AttributeKeys: attributeKeys(v.Attributes),
-		Status: v.Status, EndReason: v.EndReason, HostID: v.HostID, Members: make(members, len(v.Members)),
+		Status: v.Status, EndReason: v.EndReason, HostID: v.HostID, Hosted: &v.Hosted, Members: make(members, len(v.Members)),
 		SeatsHeld: len(v.Members), FreeSeats: v.FreeSeats(), Connection: (*connection)(v.Connection), Result: v.Result,
 		Version: v.Version, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt, StartedAt: v.StartedAt, EndedAt: v.EndedAt,
 	}
@@ -153,11 +154,16 @@ func (d session) game() game.Session {
 			JoinInProgress: d.JoinInProgress, AllowRematch: d.AllowRematch, MaxPlayers: d.MaxPlayers, MinPlayers: d.MinPlayers,
 			Teams: d.Teams, Attributes: game.Attributes(d.Attributes),
 		},
-		Status: d.Status, EndReason: d.EndReason, HostID: d.HostID, Members: make([]game.Member, len(d.Members)),
+		Status: d.Status, EndReason: d.EndReason, HostID: d.HostID,
+		Hosted:     d.HostID != nil || d.Hosted != nil && *d.Hosted,
+		Members:    make([]game.Member, len(d.Members)),
 		Connection: (*game.Connection)(d.Connection), Result: d.Result, StartedAt: d.StartedAt, EndedAt: d.EndedAt,
 	}
 	for i, m := range d.Members {
-		v.Members[i] = game.Member{PlayerID: m.PlayerID, Team: m.Team, Status: m.Status, JoinedAt: m.JoinedAt, Attributes: game.Attributes(m.Attributes)}
+		v.Members[i] = game.Member{
+			PlayerID: m.PlayerID, Status: m.Status, JoinedAt: m.JoinedAt,
+			MemberSettings: game.MemberSettings{Team: m.Team, Attributes: game.Attributes(m.Attributes)},
+		}
 	}
 	return v
 }

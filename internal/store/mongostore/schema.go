@@ -179,7 +179,7 @@ func sessionValidator() bson.D {
 		"min_players": "int", "teams": "object", "attributes": "object", "status": "string", "members": "array",
 		"seats_held": "int", "free_seats": "int", "version": "long", "created_at": "date", "updated_at": "date", "writes": "array",
 	}, fields{
-		"attribute_keys": "array", "end_reason": "string", "host_id": "string", "connection": "object", "result": "string",
+		"attribute_keys": "array", "end_reason": "string", "host_id": "string", "hosted": "bool", "connection": "object", "result": "string",
 		"started_at": "date", "ended_at": "date",
 	})
 }

@@ -34,8 +34,10 @@ func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.Ses
 
 // ReplaceSession implements [game.SessionStore].
 func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session) error {
+	before := storedSession(old)
+	before.Hosted = nil // so that it is written: what was read may have been told by the host, who may be gone in next
 	return s.replace(ctx, s.sessions, sessionKey(old), change{
-		version: old.Version, old: storedSession(old), next: storedSession(next), notFound: game.SessionNotFound(old.ID),
+		version: old.Version, old: before, next: storedSession(next), notFound: game.SessionNotFound(old.ID),
 	})
 }
 

@@ -209,7 +209,10 @@ func benchKey() game.Key {
 }
 
 func member(id game.PlayerID, joined time.Time) game.Member {
-	return game.Member{PlayerID: id, Status: game.MemberJoined, JoinedAt: joined, Attributes: game.Attributes{}}
+	return game.Member{
+		PlayerID: id, Status: game.MemberJoined, JoinedAt: joined,
+		MemberSettings: game.MemberSettings{Attributes: game.Attributes{}},
+	}
 }
 
 func benchSession() game.Session {
@@ -222,6 +225,6 @@ func benchSession() game.Session {
 			MaxPlayers: 10, Teams: map[string]int{},
 			Attributes: game.Attributes{"level": game.NumberValue(3), "ranked": game.BoolValue(true)},
 		},
-		Status: game.StatusOpen, HostID: &host, Members: []game.Member{member(host, now)},
+		Status: game.StatusOpen, HostID: &host, Hosted: true, Members: []game.Member{member(host, now)},
 	}
 }

@@ -239,5 +239,6 @@ func (s *Store) session(doc driver.Value) (game.Session, error) {
 	if err := s.codec.decode(doc, &v); err != nil {
 		return game.Session{}, unread(err)
 	}
+	v.Hosted = v.Hosted || v.HostID != nil // documents from before there was the field
 	return v, nil
 }

@@ -163,9 +163,9 @@ func (m *sessionModel) vary(r *rapid.T, v *game.Session) {
 	v.Mode = rapid.SampledFrom([]string{"", "a", "b"}).Draw(r, "mode")
 	v.Visibility = rapid.SampledFrom(game.Visibilities()).Draw(r, "visibility")
 	v.Members = rapid.Permutation(m.members).Draw(r, "members")[:rapid.IntRange(0, 3).Draw(r, "seats")]
-	v.HostID = nil
-	if len(v.Members) > 0 && rapid.Bool().Draw(r, "hosted") {
-		v.HostID = &v.Members[0].PlayerID
+	v.HostID, v.Hosted = nil, rapid.Bool().Draw(r, "hosted")
+	if len(v.Members) > 0 && rapid.Bool().Draw(r, "host") {
+		v.HostID, v.Hosted = &v.Members[0].PlayerID, true
 	}
 	v.Attributes = rapid.MapOfN(rapid.SampledFrom([]string{"x", "y"}),
 		rapid.SampledFrom([]game.Value{game.NumberValue(1), game.StringValue("1"), game.BoolValue(true)}), 0, 2).Draw(r, "attributes")
@@ -189,6 +189,9 @@ func (m *sessionModel) replace(r *rapid.T) {
 	m.vary(r, &next)
 	must(r, m.store.ReplaceSession(m.ctx, m.all[i], next))
 	m.all[i] = next
+	got, err := m.store.Session(m.ctx, m.project, next.ID)
+	must(r, err)
+	want(r, got, next)
 }
 
 func (m *sessionModel) list(r *rapid.T) {

@@ -15,6 +15,7 @@ func sessions() []check {
 		{"replace refused", replaceSessionRefused},
 		{"failed replace changes nothing", failedSessionReplace},
 		{"members come and go", membersComeAndGo},
+		{"who has a host is hosted", hostedByHost},
 		{"project", sessionsOfProjects},
 	}
 }
@@ -70,6 +71,34 @@ func replaceSessionRefused(t *testing.T, s game.Store) {
 	late.Version, late.Name = 2, "late"
 	wantError(t, s.ReplaceSession(t.Context(), old, late), game.ErrStale)
 	wantSession(t, s, next)
+}
+
+// hostedByHost is a session as it was stored before there was the field: nothing of it is lost when its host goes.
+func hostedByHost(t *testing.T, s game.Store) {
+	v := openSession(4)
+	host := newMember()
+	v.HostID, v.Members, v.Hosted = &host.PlayerID, []game.Member{host}, false
+	must(t, s.CreateSession(t.Context(), v))
+	v.Hosted = true
+	wantSession(t, s, v)
+	wantFound(t, s, game.SessionQuery{Host: host.PlayerID}, v)
+
+	next := v
+	next.Version, next.HostID, next.Members = 2, nil, []game.Member{}
+	must(t, s.ReplaceSession(t.Context(), v, next))
+	wantSession(t, s, next)
+
+	servers := openSession(4)
+	servers.Hosted = false
+	must(t, s.CreateSession(t.Context(), servers))
+	wantSession(t, s, servers)
+	taken := servers
+	taken.Version, taken.Hosted = 2, true
+	must(t, s.ReplaceSession(t.Context(), servers, taken))
+	wantSession(t, s, taken)
+	servers.Version = 3
+	must(t, s.ReplaceSession(t.Context(), taken, servers))
+	wantSession(t, s, servers)
 }
 
 func failedSessionReplace(t *testing.T, s game.Store) {

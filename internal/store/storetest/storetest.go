@@ -103,10 +103,13 @@ func newSession() game.Session {
 			Locked: true, JoinInProgress: true, AllowRematch: true, MaxPlayers: 10, MinPlayers: 2,
 			Teams: map[string]int{"red": 5, "blue": 4}, Attributes: newAttributes(),
 		},
-		Status: game.StatusEnded, EndReason: game.ReasonCompleted, HostID: &host,
+		Status: game.StatusEnded, EndReason: game.ReasonCompleted, HostID: &host, Hosted: true,
 		Members: []game.Member{
-			{PlayerID: host, Team: "red", Status: game.MemberJoined, JoinedAt: at, Attributes: newAttributes()},
-			{PlayerID: game.PlayerID(newID()), Team: "blue", Status: game.MemberDisconnected, JoinedAt: *later(at), Attributes: newAttributes()},
+			{PlayerID: host, Status: game.MemberJoined, JoinedAt: at, MemberSettings: inTeam("red")},
+			{
+				PlayerID: game.PlayerID(newID()), Status: game.MemberDisconnected, JoinedAt: *later(at),
+				MemberSettings: inTeam("blue"),
+			},
 		},
 		Connection: &game.Connection{Address: "203.0.113.7", Port: 27015, Protocol: "udp"},
 		Result:     `{"score":{"blue":1,"red":2.5},"winner":"red"}`,
@@ -127,8 +130,15 @@ func newAttributes() game.Attributes {
 	return game.Attributes{"mmr": game.NumberValue(1200.5), "country": game.StringValue("nl"), "pro": game.BoolValue(true)}
 }
 
+func inTeam(name string) game.MemberSettings {
+	return game.MemberSettings{Team: name, Attributes: newAttributes()}
+}
+
 func newMember() game.Member {
-	return game.Member{PlayerID: game.PlayerID(newID()), Status: game.MemberJoined, JoinedAt: now(), Attributes: game.Attributes{}}
+	return game.Member{
+		PlayerID: game.PlayerID(newID()), Status: game.MemberJoined, JoinedAt: now(),
+		MemberSettings: game.MemberSettings{Attributes: game.Attributes{}},
+	}
 }
 
 // reporter is the part of a test that is common to [testing.T] and rapid's.

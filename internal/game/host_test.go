@@ -1,0 +1,132 @@
+package game_test
+
+import (
+	"errors"
+	"testing"
+
+	"game-session-manager/internal/game"
+)
+
+// Who is host after a change of members, of a session that player 1 hosted and that has no host any more.
+func TestHostIsGotBack(t *testing.T) {
+	t.Parallel()
+	join := func(n int) func(*game.Session) (bool, error) {
+		return func(s *game.Session) (bool, error) { return s.Join(game.JoinRequest{PlayerID: player(n)}, later(60)) }
+	}
+	leave := func(n int) func(*game.Session) (bool, error) {
+		return func(s *game.Session) (bool, error) { return s.Leave(player(n)) }
+	}
+	type changes = []func(*game.Session)
+	tests := []struct {
+		name    string
+		members changes
+		do      func(*game.Session) (bool, error)
+		host    int // 0 for none
+	}{
+		{"a newcomer", nil, join(2), 2},
+		{"who hosted it", nil, join(1), 1},
+		{"a reservation is taken", changes{seat(2, "reserved", "", 1)}, join(2), 2},
+		{"one who comes back", changes{seat(2, "disconnected", "", 1)}, join(2), 2},
+		{"a joined member joins again", changes{seat(2, "joined", "", 1)}, join(2), 2},
+		{"a newcomer behind a joined member", changes{seat(2, "joined", "", 1)}, join(3), 2},
+		{"a newcomer beside the absent", changes{seat(2, "disconnected", "", 1), seat(3, "reserved", "", 2)}, join(4), 4},
+		{"somebody leaves", changes{seat(2, "joined", "", 1), seat(3, "joined", "", 2)}, leave(3), 2},
+		{"the last leaves", changes{seat(2, "joined", "", 1)}, leave(2), 0},
+		{"only reservations are left", changes{seat(2, "joined", "", 1), seat(3, "reserved", "", 2)}, leave(2), 0},
+		{"a server's session", changes{servers}, join(2), 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			empty := func(s *game.Session) { s.Members, s.HostID = []game.Member{}, nil }
+			s := newSession(t, append(changes{empty}, tt.members...)...)
+			changed, err := tt.do(&s)
+			ok(t, err)
+			if !changed {
+				t.Error("nothing changed")
+			}
+			if tt.host == 0 && s.HostID != nil || tt.host != 0 && (s.HostID == nil || *s.HostID != player(tt.host)) {
+				t.Errorf("the host is %v, want %d", s.HostID, tt.host)
+			}
+		})
+	}
+}
+
+func TestSetHost(t *testing.T) {
+	t.Parallel()
+	type changes = []func(*game.Session)
+	guest := seat(2, "joined", "", 5)
+	tests := []struct {
+		name    string
+		session changes
+		who     int
+		changes bool
+		want    *game.Error
+	}{
+		{"a guest", changes{guest}, 2, true, nil},
+		{"a guest, in progress", changes{guest, in("in_progress")}, 2, true, nil},
+		{"the host", changes{guest}, 1, false, nil},
+		{"the host, when over", changes{in("ended")}, 1, false, nil},
+		{"a member of a server's session", changes{guest, servers}, 2, true, nil},
+		{"a stranger", changes{guest}, 9, false, game.ErrMemberNotFound},
+		{"a reservation", changes{seat(2, "reserved", "", 5)}, 2, false, game.ErrMemberNotJoined},
+		{"one who is not connected", changes{seat(2, "disconnected", "", 5)}, 2, false, game.ErrMemberNotJoined},
+		{"over", changes{guest, in("ended")}, 2, false, game.ErrSessionEnded},
+		{"a stranger, when over", changes{in("ended")}, 9, false, game.ErrSessionEnded},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSession(t, tt.session...)
+			want := snapshot(s)
+			changed, err := s.SetHost(player(tt.who))
+			if tt.want != nil {
+				refused(t, err, tt.want)
+				equal(t, want, s)
+				return
+			}
+			ok(t, err)
+			want.HostID, want.Hosted = new(player(tt.who)), true
+			equal(t, want, s)
+			if changed != tt.changes {
+				t.Errorf("changed is %t", changed)
+			}
+		})
+	}
+}
+
+// A server's session that was handed to a player is a hosted one from then on.
+func TestServersSessionBecomesHosted(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, servers, seat(2, "joined", "", 5))
+	_, err := s.SetHost(player(2))
+	ok(t, err)
+	_, err = s.Leave(player(2))
+	ok(t, err)
+	equal(t, new(player(1)), s.HostID)
+}
+
+// Nobody who is suspended or being erased becomes host, and who may not name a host is told nothing of players.
+func TestSetHostOfPlayers(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t).start()
+	ada, eve := p.register(t, p.ctx, "Ada").ID, p.register(t, p.ctx, "Eve").ID
+	v := p.open(t, 4, ada)
+	p.join(t, v.ID, eve)
+	_, err := p.players.Edit(p.ctx, eve, nil, func(f game.Profile) (game.Profile, error) {
+		f.Status = game.PlayerSuspended
+		return f, nil
+	})
+	ok(t, err)
+	_, err = p.sessions.SetHost(p.ctx, v.ID, nil, eve)
+	refused(t, err, game.ErrPlayerSuspended)
+	_, err = p.sessions.SetHost(p.ctx, v.ID, nil, player(99))
+	refused(t, err, game.ErrPlayerNotFound)
+	asEve := game.WithCaller(t.Context(), game.Caller{Project: "p", Scope: game.ScopePlayer, Player: eve})
+	_, err = p.sessions.SetHost(asEve, v.ID, nil, player(99))
+	refused(t, err, game.ErrNotHost)
+	no := errors.New("no")
+	if _, err = p.sessions.SetHost(p.ctx, v.ID, func(game.Session) error { return no }, ada); !errors.Is(err, no) {
+		t.Errorf("the condition is not asked: %v", err)
+	}
+}
