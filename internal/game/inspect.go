@@ -182,7 +182,7 @@ func (i *Inspection) session(ctx context.Context, v Session) error {
 		return err
 	}
 	lost := v.hostless()
-	if len(strangers) == 0 && !lost {
+	if len(strangers) == 0 && lost == "" {
 		return nil
 	}
 	mended, err := i.mend(ctx, v, strangers)
@@ -199,8 +199,8 @@ func (i *Inspection) session(ctx context.Context, v Session) error {
 			Problem: fmt.Sprintf("has %s who do not exist: %s", knows, someOf(strangers)),
 		})
 	}
-	if lost {
-		i.Tell(Finding{Collection: "sessions", ID: string(v.ID), Problem: "has a host who is no member", Repaired: mended && !v.Status.Terminal()})
+	if lost != "" {
+		i.Tell(Finding{Collection: "sessions", ID: string(v.ID), Problem: lost, Repaired: mended && !v.Status.Terminal()})
 	}
 	return nil
 }
@@ -234,10 +234,16 @@ func (i *Inspection) strangers(ctx context.Context, v Session) ([]PlayerID, erro
 	return slices.DeleteFunc(strangers, func(id PlayerID) bool { return !now.Forget(id) }), err
 }
 
-// hostless reports whether the host is no member, or is not the one whom the rule has.
-func (s *Session) hostless() bool {
+// hostless tells what is wrong with who is host, empty for nothing.
+func (s *Session) hostless() string {
 	probe := s.clone()
-	return probe.settleHost() || s.HostID != nil && s.member(*s.HostID) < 0
+	switch {
+	case s.HostID != nil && s.member(*s.HostID) < 0:
+		return "has a host who is no member"
+	case probe.settleHost():
+		return "has a member who has joined, and a host who has not or none"
+	}
+	return ""
 }
 
 // mend has the session forget the strangers, and hands it over where its host is lost.

@@ -75,6 +75,7 @@ func TestInspectionRepairs(t *testing.T) {
 	p := newWorld(t).start()
 	a, b := p.register(t, p.ctx, "alice"), p.register(t, p.ctx, "bob")
 	hosted, joined, over, lost := p.open(t, 3, a.ID), p.open(t, 3, b.ID), p.open(t, 3, b.ID), p.open(t, 3, b.ID)
+	none := p.open(t, 3, b.ID)
 	p.join(t, hosted.ID, b.ID)
 	p.join(t, joined.ID, a.ID)
 	_, _, err := p.sessions.Join(p.ctx, over.ID, game.JoinRequest{PlayerID: a.ID, Attributes: game.Attributes{"town": game.StringValue("Ulm")}})
@@ -85,11 +86,15 @@ func TestInspectionRepairs(t *testing.T) {
 	next := lost
 	next.Version, next.HostID = 2, new(player(999))
 	ok(t, p.store.ReplaceSession(p.ctx, lost, next))
+	next = none
+	next.Version, next.HostID = 2, nil
+	ok(t, p.store.ReplaceSession(p.ctx, none, next))
 
 	stranger := " who do not exist: " + string(a.ID)
 	want := []string{
 		"sessions " + string(hosted.ID) + " has members" + stranger, "sessions " + string(joined.ID) + " has members" + stranger,
 		"sessions " + string(over.ID) + " has attributes of players" + stranger, "sessions " + string(lost.ID) + " has a host who is no member",
+		"sessions " + string(none.ID) + " has a member who has joined, and a host who has not or none",
 	}
 	wantFindings(t, p.inspect(t, false), want...)
 	for i := range want {
@@ -102,6 +107,10 @@ func TestInspectionRepairs(t *testing.T) {
 	ok(t, err)
 	if len(got.Members) != 1 || got.HostID == nil || *got.HostID != b.ID {
 		t.Errorf("not handed over: %+v", got)
+	}
+	got, err = p.sessions.Get(p.ctx, none.ID)
+	if ok(t, err); got.HostID == nil || *got.HostID != b.ID {
+		t.Errorf("the host is %v", got.HostID)
 	}
 	got, err = p.sessions.Get(p.ctx, over.ID)
 	ok(t, err)
