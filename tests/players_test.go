@@ -175,6 +175,19 @@ func TestErasePlayer(t *testing.T) {
 	}
 }
 
+// A creation that is retried after its player was erased finds that player gone, whoever has its names by then.
+func TestRetryAfterErasure(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	const body = `{"username":"phoenix","identities":{"steam":"1"}}`
+	create := func() answer { return s.do(t, "POST /api/v1/players", body, "Idempotency-Key", "once") }
+	p := create().is(http.StatusCreated).json()
+	s.do(t, "DELETE /api/v1/players/"+p.text("id"), "").is(http.StatusNoContent)
+	create().problem(http.StatusNotFound, "player_not_found")
+	s.do(t, "POST /api/v1/players", body).is(http.StatusCreated)
+	create().problem(http.StatusNotFound, "player_not_found")
+}
+
 func TestListPlayers(t *testing.T) {
 	t.Parallel()
 	s := start(t)

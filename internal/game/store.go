@@ -45,15 +45,16 @@ type Store interface {
 
 // PlayerStore keeps players.
 type PlayerStore interface {
-	// CreatePlayer stores a new player. It answers ErrExists for its id, ErrUsernameTaken or ErrIdentityTaken; which of
-	// them, if several are true, is open. A player without a username or identities claims none.
+	// CreatePlayer stores a new player. It returns, the first that is true in this order, ErrExists for its id in whatever
+	// project, ErrUsernameTaken or ErrIdentityTaken. A player without a username or identities claims none.
 	CreatePlayer(ctx context.Context, p Player) error
 	// Player answers ErrPlayerNotFound.
 	Player(ctx context.Context, project ProjectID, id PlayerID) (Player, error)
 	// PlayerByIdentity answers the player who has an identity, the subject at a provider, or ErrPlayerNotFound.
 	PlayerByIdentity(ctx context.Context, project ProjectID, i Identity) (Player, error)
 	// ReplacePlayer stores next if the stored player is still at the version of old, which is what was read of it. It
-	// answers ErrStale if it is not, ErrPlayerNotFound, ErrUsernameTaken or ErrIdentityTaken.
+	// returns, the first that is true in this order, ErrPlayerNotFound, ErrStale if it is not, ErrUsernameTaken or
+	// ErrIdentityTaken.
 	ReplacePlayer(ctx context.Context, old, next Player) error
 	// DeletePlayer removes the player for good if the stored one is still at the version of old, which is what was read
 	// of it. It answers ErrStale if it is not; removing one that is not there is a success.
@@ -64,7 +65,7 @@ type PlayerStore interface {
 
 // SessionStore keeps sessions.
 type SessionStore interface {
-	// CreateSession stores a new session. It answers ErrExists for its id.
+	// CreateSession stores a new session. It returns ErrExists for its id in whatever project.
 	CreateSession(ctx context.Context, s Session) error
 	// Session answers ErrSessionNotFound. A session with a host is read as Hosted, as it also is by the other methods: the
 	// field is younger than some that are stored.
@@ -88,7 +89,7 @@ type ClaimStore interface {
 // KeyStore keeps API keys. Unlike other documents they are read without their project: a key says which one it is of. They
 // are replaced and deleted in the project of old, which never changes.
 type KeyStore interface {
-	// CreateKey stores a new key. It answers ErrExists for its id.
+	// CreateKey stores a new key. It returns ErrExists for its id in whatever project.
 	CreateKey(ctx context.Context, k Key) error
 	// Key answers ErrKeyNotFound.
 	Key(ctx context.Context, id KeyID) (Key, error)

@@ -2,8 +2,10 @@ package mongostore
 
 import (
 	"context"
+	"errors"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"game-session-manager/internal/game"
 )
@@ -24,7 +26,8 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player) error {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	defer release()
-	return s.insert(ctx, s.players, playerKey(p), d, d.Writes[0], playerTaken())
+	err = s.insert(ctx, s.players, playerKey(p), d, d.Writes[0], playerTaken())
+	return s.refusedPlayer(ctx, err, d, bson.D{{Key: "_id", Value: d.ID}})
 }
 
 // Player implements [game.PlayerStore].
@@ -63,9 +66,36 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player) error 
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	defer release()
-	return s.replace(ctx, s.players, playerKey(old), change{
+	err = s.replace(ctx, s.players, playerKey(old), change{
 		version: old.Version, old: before, next: after, notFound: game.PlayerNotFound(old.ID), taken: playerTaken(),
 	})
+	return s.refusedPlayer(ctx, err, after, nil) // what has not the version meets no index
+}
+
+// refusedPlayer returns the first reason for which a player was refused, in the order that [game.PlayerStore] has: which of
+// several indexes refuses is the server's choice. exists finds the player where there must be none. If that cannot be found
+// out, the reason that the server gave is as true.
+func (s *Store) refusedPlayer(ctx context.Context, err error, p player, exists bson.D) error {
+	if !errors.Is(err, game.ErrUsernameTaken) && !errors.Is(err, game.ErrIdentityTaken) {
+		return err
+	}
+	ctx, leave, closed := s.enter(ctx)
+	if closed != nil {
+		return err
+	}
+	defer leave()
+	there := func(filter bson.D) bool {
+		return filter != nil && s.players.newest.FindOne(ctx, filter, options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})).Err() == nil
+	}
+	switch {
+	case there(exists):
+		return game.ErrExists
+	case p.UsernameKey != "" && there(bson.D{
+		{Key: "project", Value: p.Project}, {Key: "username_key", Value: p.UsernameKey}, {Key: "_id", Value: bson.D{{Key: "$ne", Value: p.ID}}},
+	}):
+		return game.ErrUsernameTaken
+	}
+	return err
 }
 
 // DeletePlayer implements [game.PlayerStore].

@@ -20,6 +20,11 @@ const (
 	updatePlayerDoc = "UPDATE players SET version = ?, doc = ? WHERE id = ? AND project = ? AND version = ?"
 	updatePlayer    = "UPDATE players SET version = ?, doc = ?, status = ?, username_key = ?, erasing = ? WHERE id = ? AND project = ? AND version = ?"
 
+	// Why a write is refused is found out after it was, which is rare: what it was refused by need not be the first reason.
+	playerIDTaken = "SELECT 1 FROM players WHERE id = ?"
+	playerAt      = "SELECT 1 FROM players WHERE id = ? AND project = ? AND version = ?"
+	usernameTaken = "SELECT 1 FROM players WHERE project = ? AND username_key = ? AND id <> ?"
+
 	selectIdentity = "SELECT player_id FROM identities WHERE project = ? AND provider = ? AND subject = ?"
 	// The row may be the player's already: see insertMember.
 	insertIdentity = "INSERT OR IGNORE INTO identities (project, provider, subject, player_id) VALUES (?, ?, ?, ?)"
@@ -35,15 +40,16 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player) error {
 	status, username, erasing := playerColumns(&p)
 	identities := maps.Clone(p.Identities) // the write may outlast this call
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		if taken, err := identityTaken(c, &p, identities); taken || err != nil {
-			return refuseIf(taken, game.ErrIdentityTaken), err
+		taken, err := identityTaken(c, &p, identities)
+		if err == nil && !taken {
+			_, err = c.exec(insertPlayer, string(p.ID), string(p.Project), p.Version, status, username, erasing, doc)
 		}
-		_, err := c.exec(insertPlayer, string(p.ID), string(p.Project), p.Version, status, username, erasing, doc)
 		switch {
-		case idTaken(err):
-			return game.ErrExists, nil
-		case uniqueTaken(err):
-			return game.ErrUsernameTaken, nil
+		case taken, idTaken(err), uniqueTaken(err):
+			return refusedPlayer(c, &p, func() (refusal, error) {
+				exists, err := c.row(playerIDTaken, string(p.ID))
+				return refuseIf(exists != nil, game.ErrExists), err
+			})
 		case err != nil:
 			return nil, err
 		}
@@ -89,13 +95,19 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player) error 
 	}
 	args = append(args, string(old.ID), string(old.Project), old.Version)
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		if taken, err := identityTaken(c, &next, won); taken || err != nil {
-			return refuseIf(taken, game.ErrIdentityTaken), err
+		taken, err := identityTaken(c, &next, won)
+		n := int64(0)
+		if err == nil && !taken {
+			n, err = c.exec(update, args...)
 		}
-		n, err := c.exec(update, args...)
 		switch {
-		case uniqueTaken(err):
-			return game.ErrUsernameTaken, nil
+		case taken, uniqueTaken(err):
+			return refusedPlayer(c, &next, func() (refusal, error) {
+				if current, err := c.row(playerAt, string(old.ID), string(old.Project), old.Version); current != nil || err != nil {
+					return nil, err
+				}
+				return c.staleOr(game.PlayerNotFound(old.ID), playerExists, string(old.ID), string(old.Project))
+			})
 		case err != nil:
 			return nil, err
 		case n == 0:
@@ -177,6 +189,19 @@ func playerColumns(p *game.Player) (status, username, erasing any) {
 		erasing = int64(1)
 	}
 	return string(p.Status), username, erasing
+}
+
+// refusedPlayer returns the first reason to refuse a player, in the order that [game.PlayerStore] has: what the function
+// finds, the username, and the identities.
+func refusedPlayer(c *conn, p *game.Player, before func() (refusal, error)) (refusal, error) {
+	if refused, err := before(); refused != nil || err != nil {
+		return refused, err
+	}
+	taken, err := c.row(usernameTaken, string(p.Project), p.UsernameKey(), string(p.ID))
+	if taken != nil || err != nil {
+		return refuseIf(taken != nil, game.ErrUsernameTaken), err
+	}
+	return game.ErrIdentityTaken, nil
 }
 
 // identityTaken reports whether another player of the project has one of the identities.

@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) game.Store) {
 		"Metrics":     metrics(),
 		"Lists":       lists(),
 		"Export":      exports(),
+		"Refusals":    refusals(),
 		"Values":      values(),
 		"Concurrency": concurrency(),
 		"Lifecycle":   lifecycle(),
