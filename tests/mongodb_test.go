@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"game-session-manager/client"
+	"game-session-manager/internal/store/mongostore/mongotest"
 )
 
 func parsed(t testing.TB, raw string) *url.URL {
@@ -129,6 +130,23 @@ func TestDatabaseWait(t *testing.T) {
 	if password, ok := parsed(t, database).User.Password(); ok && strings.Contains(s.stdout.String(), ":"+password+"@") {
 		t.Errorf("the log tells the password:\n%s", s.stdout)
 	}
+}
+
+// The user may be made after gsm has started, as on the first start of all: the process waits, and says for what.
+func TestDatabaseUserComesLater(t *testing.T) {
+	t.Parallel()
+	only(t, mongodb)
+	url, create := mongotest.LaterUser(t)
+	s := launch(t, setup{database: url, args: []string{"--database-wait=1m"}})
+	s.logged(t, func(l logLine) bool {
+		why := fmt.Sprint(l["error"])
+		return l["msg"] == "waiting for the database" && strings.Contains(why, "the user may not have been made yet")
+	})
+	if err := create(); err != nil {
+		t.Fatal(err)
+	}
+	s.settle(t)
+	s.newPlayer(t, "patient")
 }
 
 // forward listens at an address and passes on to another until the test ends.

@@ -142,7 +142,7 @@ func (set settings) explain(err error) error {
 		return err // says it all
 	case hasCode(err, codeAuthentication):
 		return fmt.Errorf("%w: user %q cannot log in at %s: check the name, the password and authSource, the database that knows the user (often authSource=admin)",
-			ErrRefused, set.user, set.hosts)
+			errLogin, set.user, set.hosts)
 	case hasCode(err, codeUnauthorized):
 		return fmt.Errorf("%w: user %q may not do what is needed in database %s: grant it the role readWrite there, and run gsm db init once with one who has dbAdmin too: %w",
 			ErrRefused, set.user, set.database, private(context.Background(), err))

@@ -30,6 +30,10 @@ var (
 	ErrUnfit = errors.New("the server is not fit to be used")
 )
 
+// errLogin is ErrRefused of a name or a password that the server does not take. On a first start it may be that nobody
+// has made the user yet.
+var errLogin = fmt.Errorf("%w", ErrRefused)
+
 var (
 	errClosed    = errors.New("the store is closed")
 	errEncoding  = errors.New("the document cannot be encoded")

@@ -11,6 +11,7 @@ package mongostore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,9 +23,9 @@ import (
 
 // Options of a Store. The zero value is good.
 type Options struct {
-	// Wait is how long Open waits for a server that does not answer yet.
+	// Wait is how long Open waits for a server that does not answer yet, or that does not know the user yet.
 	Wait time.Duration
-	// OnWait is called when Open has found no server and goes on waiting for it.
+	// OnWait is called when Open goes on waiting.
 	OnWait func(cause error)
 	// OnCommand is called after each command, by the goroutine that sent it, with the context of the call.
 	OnCommand func(context.Context, game.Command)
@@ -70,8 +71,11 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	defer cancel()
 	for {
 		s, err := open(ctx, url, o)
-		if err == nil || !errors.Is(err, ErrUnreachable) || waiting.Err() != nil {
+		if err == nil || !errors.Is(err, ErrUnreachable) && !errors.Is(err, errLogin) || waiting.Err() != nil {
 			return s, err
+		}
+		if errors.Is(err, errLogin) {
+			err = fmt.Errorf("the user may not have been made yet: %w", err)
 		}
 		if o.OnWait != nil {
 			o.OnWait(err)

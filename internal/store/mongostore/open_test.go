@@ -181,6 +181,36 @@ func TestWaiting(t *testing.T) {
 	openTest(t, waiting, mongostore.Options{Wait: time.Minute, OnWait: up})
 }
 
+// TestUserComesLater opens a database with a user whom somebody makes a moment later.
+func TestUserComesLater(t *testing.T) {
+	t.Parallel()
+	url, create := mongotest.LaterUser(t)
+	wantRefusal(t, url, mongostore.ErrRefused, "cannot log in")
+	var once sync.Once
+	s := openTest(t, url, mongostore.Options{Wait: time.Minute, OnWait: func(cause error) {
+		if !errors.Is(cause, mongostore.ErrRefused) || !strings.Contains(cause.Error(), "may not have been made yet") {
+			t.Errorf("it waits because of %v", cause)
+		}
+		once.Do(func() { must(t, create()) })
+	}})
+	must(t, s.CreatePlayer(t.Context(), newPlayer()))
+}
+
+// TestWrongPasswordEnds waits for a user who does not come.
+func TestWrongPasswordEnds(t *testing.T) {
+	t.Parallel()
+	url, _ := mongotest.LaterUser(t)
+	waited := 0
+	o := mongostore.Options{Wait: 1500 * time.Millisecond, OnWait: func(error) { waited++ }}
+	s, err := mongostore.Open(t.Context(), url, o)
+	if err == nil {
+		must(t, s.Close())
+	}
+	if !errors.Is(err, mongostore.ErrRefused) || strings.Contains(err.Error(), "yet") || waited == 0 {
+		t.Errorf("got error %v after %d tries, want %v", err, waited, mongostore.ErrRefused)
+	}
+}
+
 func TestSQLClass(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[int]string{16908292: "40", 11000: "", 1: "", 13436: ""} {

@@ -72,9 +72,9 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player) error 
 	return s.refusedPlayer(ctx, err, after, nil) // what has not the version meets no index
 }
 
-// refusedPlayer returns the first reason for which a player was refused, in the order that [game.PlayerStore] has: which of
-// several indexes refuses is the server's choice. exists finds the player where there must be none. If that cannot be found
-// out, the reason that the server gave is as true.
+// refusedPlayer returns the first reason for which a player was refused, in the order that [game.PlayerStore] has:
+// which of several indexes refuses is the server's choice. exists finds the player where there must be none. If that
+// cannot be found out, the reason that the server gave is as true.
 func (s *Store) refusedPlayer(ctx context.Context, err error, p player, exists bson.D) error {
 	if !errors.Is(err, game.ErrUsernameTaken) && !errors.Is(err, game.ErrIdentityTaken) {
 		return err
@@ -85,14 +85,18 @@ func (s *Store) refusedPlayer(ctx context.Context, err error, p player, exists b
 	}
 	defer leave()
 	there := func(filter bson.D) bool {
-		return filter != nil && s.players.newest.FindOne(ctx, filter, options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})).Err() == nil
+		only := options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})
+		return s.players.newest.FindOne(ctx, filter, only).Err() == nil
+	}
+	named := bson.D{
+		{Key: "project", Value: p.Project},
+		{Key: "username_key", Value: p.UsernameKey},
+		{Key: "_id", Value: bson.D{{Key: "$ne", Value: p.ID}}},
 	}
 	switch {
-	case there(exists):
+	case exists != nil && there(exists):
 		return game.ErrExists
-	case p.UsernameKey != "" && there(bson.D{
-		{Key: "project", Value: p.Project}, {Key: "username_key", Value: p.UsernameKey}, {Key: "_id", Value: bson.D{{Key: "$ne", Value: p.ID}}},
-	}):
+	case p.UsernameKey != "" && there(named):
 		return game.ErrUsernameTaken
 	}
 	return err

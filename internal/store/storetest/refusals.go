@@ -35,7 +35,8 @@ func (c claimed) claim(t *testing.T, s game.Store, p *game.Player) error {
 	must(t, s.CreatePlayer(t.Context(), identified))
 	var refused error
 	if c.identity {
-		p.Identities, refused = map[string]string{"steam": identified.Identities["steam"], "epic": newID()}, game.ErrIdentityTaken
+		p.Identities = map[string]string{"steam": identified.Identities["steam"], "epic": newID()}
+		refused = game.ErrIdentityTaken
 	}
 	if c.username {
 		p.Username, refused = strings.ToUpper(named.Username), game.ErrUsernameTaken
@@ -103,7 +104,7 @@ func refusedSessions(t *testing.T, s game.Store) {
 		holder.ID, holder.Project, holder.Version = v.ID, where, 2
 		must(t, s.CreateSession(t.Context(), holder))
 		wantError(t, s.CreateSession(t.Context(), v), game.ErrExists)
-		next, refused := v, error(game.ErrStale)
+		next, refused := v, game.ErrStale
 		if next.Version = 2; where != project {
 			refused = game.ErrSessionNotFound
 		}
@@ -118,7 +119,7 @@ func refusedKeys(t *testing.T, s game.Store) {
 		holder.ID, holder.Project, holder.Version = k.ID, where, 2
 		must(t, s.CreateKey(t.Context(), holder))
 		wantError(t, s.CreateKey(t.Context(), k), game.ErrExists)
-		next, refused, gone := k, error(game.ErrStale), error(game.ErrStale)
+		next, refused, gone := k, game.ErrStale, game.ErrStale
 		if next.Version = 2; where != project {
 			refused, gone = game.ErrKeyNotFound, nil
 		}

@@ -4,12 +4,14 @@ package mongotest
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"os"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
@@ -57,4 +59,48 @@ func Database(tb testing.TB) string {
 		}
 	})
 	return u.String()
+}
+
+// LaterUser returns the URL of a fresh database for a user who is not there yet, and a function that makes the user.
+// It is skipped where the server has no users.
+func LaterUser(tb testing.TB) (databaseURL string, create func() error) {
+	tb.Helper()
+	database := Database(tb)
+	u, err := url.Parse(database)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if u.User == nil {
+		tb.Skip("the server has no users")
+	}
+	name, password := "gsm-test-"+uuid.NewString(), uuid.NewString()
+	command := func(c bson.D) error {
+		ctx, cancel := context.WithTimeout(context.Background(), dropTimeout)
+		defer cancel()
+		client, err := mongo.Connect(options.Client().ApplyURI(database))
+		if err != nil {
+			return err
+		}
+		return errors.Join(client.Database("admin").RunCommand(ctx, c).Err(), client.Disconnect(ctx))
+	}
+	create = func() error {
+		role := func(name string) bson.D { return bson.D{{Key: "role", Value: name}, {Key: "db", Value: "admin"}} }
+		user := func(roles ...any) bson.D {
+			return bson.D{{Key: "createUser", Value: name}, {Key: "pwd", Value: password}, {Key: "roles", Value: bson.A(roles)}}
+		}
+		err := command(user(role("root")))
+		if err != nil { // DocumentDB has these two, for administrators
+			err = command(user(role("readWriteAnyDatabase"), role("clusterAdmin")))
+		}
+		if err == nil {
+			tb.Cleanup(func() {
+				if err := command(bson.D{{Key: "dropUser", Value: name}}); err != nil {
+					tb.Error(err)
+				}
+			})
+		}
+		return err
+	}
+	u.User = url.UserPassword(name, password)
+	return u.String(), create
 }
