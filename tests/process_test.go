@@ -197,7 +197,8 @@ func TestFullDisk(t *testing.T) {
 	if _, err := c.Players.Get(t.Context(), before.ID); err != nil {
 		t.Errorf("a read on a full disk: %v", err)
 	}
-	s.do(t, "GET /health/detailed", "").is(http.StatusServiceUnavailable)
+	s.problem(t, "database", "the disk is full")
+	s.problem(t, "disk", "bytes are free")
 	s.do(t, "GET /readyz", "").is(http.StatusOK)
 	s.logged(t, func(l logLine) bool { return strings.Contains(fmt.Sprint(l["error"]), "full") })
 

@@ -81,7 +81,9 @@ func diskCheck(engine game.Store) func(context.Context) (game.Facts, error) {
 		}
 		facts := game.Facts{"free_bytes": space.FreeBytes, "total_bytes": space.TotalBytes}
 		if space.FreeBytes < minFreeDisk {
-			return facts, fmt.Errorf("only %d bytes are free on the disk of the database", space.FreeBytes)
+			err := fmt.Errorf("only %d bytes are free on the disk of the database", space.FreeBytes)
+			facts["problem"] = err.Error()
+			return facts, err
 		}
 		return facts, nil
 	}

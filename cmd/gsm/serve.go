@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -26,7 +27,7 @@ import (
 
 // Run serves until a signal or a failure ends it. It reads top to bottom as the architecture does. The configuration is
 // valid: kong has called its Validate.
-func (c *serveCmd) Run(s streams) error {
+func (c *serveCmd) Run(s streams) (err error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	context.AfterFunc(ctx, cancel) // a second signal ends the process at once
@@ -53,7 +54,7 @@ func (c *serveCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	defer closeStore(engine, watch.logs)
+	defer func() { err = errors.Join(err, closeStore(engine, watch.logs)) }()
 	docs := watch.store(engine)
 
 	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: c.RequestTimeout}
@@ -207,10 +208,11 @@ func (e *databaseError) Unwrap() error { return e.error }
 // closeQuietly closes a listener that its server may have closed already.
 func closeQuietly(c io.Closer) { _ = c.Close() }
 
-func closeStore(s game.Store, logs *observe.Logs) {
+func closeStore(s game.Store, logs *observe.Logs) error {
 	if err := s.Close(); err != nil {
 		logs.Database.Error("closing the database", observe.Cause(err))
-		return
+		return &databaseError{fmt.Errorf("closing the database: %w", err)}
 	}
 	logs.System.Info("stopped")
+	return nil
 }

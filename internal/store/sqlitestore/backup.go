@@ -25,6 +25,9 @@ func Backup(ctx context.Context, path, file string) (size int64, err error) {
 	if err == nil {
 		err = exists(path)
 	}
+	if err == nil {
+		err = single(path)
+	}
 	if err != nil {
 		return 0, explain(err, path)
 	}

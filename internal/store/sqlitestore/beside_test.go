@@ -153,3 +153,21 @@ func TestBackupRefuses(t *testing.T) {
 		t.Errorf("left behind: %v", partial)
 	}
 }
+
+// TestReadABackup reads a backup as it is: it has no log, and gets none.
+func TestReadABackup(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, backup := filepath.Join(dir, "gsm.db"), filepath.Join(dir, "backup.db")
+	p := benchPlayer()
+	must(t, openTest(t, path).CreatePlayer(t.Context(), p))
+	_, err := sqlitestore.Backup(t.Context(), path, backup)
+	must(t, err)
+	s, err := sqlitestore.Open(t.Context(), backup, sqlitestore.Options{Beside: true, ReadOnly: true})
+	must(t, err)
+	_, err = s.Player(t.Context(), project, p.ID)
+	must(t, err)
+	_, err = s.Ping(t.Context())
+	must(t, err)
+	must(t, s.Close())
+}

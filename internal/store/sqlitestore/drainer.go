@@ -13,7 +13,7 @@ const (
 // drainer keeps the log short. SQLite begins the log anew only when nobody reads in it, which under steady reads is never:
 // every read holds on to what was written before it. The drainer lets no read begin for that moment.
 type drainer struct {
-	log     string
+	file    *file
 	readers *readers
 	bound   int64
 	every   int
@@ -22,8 +22,8 @@ type drainer struct {
 	next    time.Time // not before it; after a failure
 }
 
-func newDrainer(log string, r *readers) *drainer {
-	return &drainer{log: log, readers: r, bound: logBound, every: lookEvery}
+func newDrainer(f *file, r *readers) *drainer {
+	return &drainer{file: f, readers: r, bound: logBound, every: lookEvery}
 }
 
 // wrote is told of each batch, outside of a transaction, and drains the log if it is time to.
@@ -33,7 +33,7 @@ func (d *drainer) wrote(c *conn, n int) {
 		return
 	}
 	d.written = 0
-	if time.Now().Before(d.next) || size(d.log) <= d.bound {
+	if time.Now().Before(d.next) || d.file.size(log) <= d.bound {
 		return
 	}
 	if d.drain(c) {
@@ -48,7 +48,11 @@ func (d *drainer) wrote(c *conn, n int) {
 func (d *drainer) drain(c *conn) bool {
 	quiet, release := d.readers.pause(drainWait)
 	defer release()
-	return quiet && c.truncateLog()
+	done := quiet && c.truncateLog()
+	if done {
+		d.file.shrunk(log)
+	}
+	return done
 }
 
 // truncateLog copies the log into the file and empties it, and reports whether it did. It waits for no other program.

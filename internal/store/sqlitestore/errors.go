@@ -18,6 +18,10 @@ import (
 var (
 	// ErrLocked says that another gsm serves the file.
 	ErrLocked = errors.New("the database is in use")
+	// ErrSeveralNames says that the file can be found in several places, in each of which it would have another log.
+	ErrSeveralNames = errors.New("the database has several names")
+	// ErrLost says that files of the database were removed, replaced or cut off while it was served.
+	ErrLost = errors.New("the database is lost")
 	// ErrNewerSchema says that a newer gsm has written the file.
 	ErrNewerSchema = errors.New("the database is of a newer version")
 	// ErrOlderSchema says that an older gsm has written the file, which is not to be changed now.
@@ -52,6 +56,23 @@ func idTaken(err error) bool { return code(err) == sqlite3.SQLITE_CONSTRAINT_PRI
 
 func uniqueTaken(err error) bool { return code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE }
 
+// full reports whether a disk has no space left.
+func full(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || primary(err) == sqlite3.SQLITE_FULL ||
+		code(err) == sqlite3.SQLITE_IOERR_SHMSIZE // what SQLite says when the index of the log cannot grow
+}
+
+// says reports whether an error has a sentence of ours.
+func says(err error) bool {
+	ours := []error{ErrLocked, ErrSeveralNames, ErrLost, ErrForeignFile, ErrNewerSchema, ErrOlderSchema, ErrMissing}
+	for _, target := range ours {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
+}
+
 // explain says what a failure to open the file means and what to do about it.
 func explain(err error, path string) error {
 	dir := filepath.Dir(path)
@@ -59,10 +80,9 @@ func explain(err error, path string) error {
 		err = e.Err // each sentence names the path itself
 	}
 	switch {
-	case errors.Is(err, ErrForeignFile), errors.Is(err, ErrNewerSchema), errors.Is(err, ErrOlderSchema), errors.Is(err, ErrMissing):
-		return err // says it all
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), primary(err) == sqlite3.SQLITE_FULL,
-		code(err) == sqlite3.SQLITE_IOERR_SHMSIZE: // what SQLite says when the index of the log cannot grow
+	case says(err):
+		return err
+	case full(err):
 		return fmt.Errorf("%w: free some space in %s and start again: %w", ErrDiskFull, dir, err)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("the directory %s does not exist: create it first: %w", dir, err)

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -83,6 +84,16 @@ func (s *Store) WriterPragma(tb testing.TB, name string) (value int64) {
 	return value
 }
 
+// ReaderPragma returns a setting of a connection that reads.
+func (s *Store) ReaderPragma(ctx context.Context, name string) (int64, error) {
+	c, err := s.readers.take(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer s.readers.give(c)
+	return c.integer("PRAGMA " + name)
+}
+
 // Mapped returns how much of the file readers map into memory.
 func (s *Store) Mapped(ctx context.Context) (any, error) {
 	return s.readers.row(ctx, "PRAGMA mmap_size")
@@ -95,6 +106,26 @@ func (s *Store) DrainAt(ctx context.Context, bound int64, every int) error {
 		return nil
 	})
 }
+
+// Checkpoint copies the log into the file, and leaves the log as it is.
+func (s *Store) Checkpoint(ctx context.Context) error {
+	// In a transaction SQLite refuses.
+	c, err := s.dialWriter(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.script("PRAGMA wal_checkpoint(PASSIVE)"), c.close())
+}
+
+// Look has writes look at the files, or not.
+func (s *Store) Look(yes bool) {
+	s.file.mu.Lock()
+	defer s.file.mu.Unlock()
+	s.file.watched = yes
+}
+
+// LookOnce looks at the files.
+func (s *Store) LookOnce() error { return s.file.look() }
 
 // Explain says what a failure to open the file means.
 func Explain(err error, path string) error { return explain(err, path) }

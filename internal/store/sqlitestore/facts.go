@@ -3,11 +3,12 @@ package sqlitestore
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/shirou/gopsutil/v4/disk"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"game-session-manager/internal/game"
 )
@@ -18,15 +19,11 @@ const (
 	countSessions = "SELECT status, count(*), sum(seats_held) FROM sessions GROUP BY project, status"
 )
 
-// Ping implements [game.Store]. It answers the facts too when only writes fail.
+// Ping implements [game.Store]. It returns the facts too when only writes fail, and then "problem" among them says why
+// where that is known.
 func (s *Store) Ping(ctx context.Context) (game.Facts, error) {
-	version, err := s.readers.row(ctx, sqliteVersion)
-	if err != nil {
-		return nil, unread(err)
-	}
 	facts := game.Facts{
 		"engine":         "sqlite",
-		"sqlite_version": version,
 		"file":           filepath.Base(s.path),
 		"schema_version": s.version,
 		"database_bytes": size(s.path),
@@ -34,9 +31,30 @@ func (s *Store) Ping(ctx context.Context) (game.Facts, error) {
 		"queued_writes":  s.writer.queued(),
 	}
 	if err := s.writer.check(ctx); err != nil {
+		if p := problem(err); p != "" {
+			facts["problem"] = p
+		}
 		return facts, unread(err)
 	}
+	version, err := s.readers.row(ctx, sqliteVersion)
+	if err != nil {
+		return facts, unread(err)
+	}
+	facts["sqlite_version"] = version
 	return facts, nil
+}
+
+// problem says what operators can do something about.
+func problem(err error) string {
+	switch {
+	case errors.Is(err, ErrLost):
+		return err.Error()
+	case full(err):
+		return "the disk is full: free some space"
+	case primary(err) == sqlite3.SQLITE_IOERR:
+		return "the disk fails: the log tells how"
+	}
+	return ""
 }
 
 // Pool returns how many of the connections for reads are in use. There is one more, which writes.
@@ -55,13 +73,13 @@ func (s *Store) Space(ctx context.Context) (game.Space, error) {
 	return space, nil
 }
 
-// size returns the size of a file, 0 for one that is not there. It does not open the file: see touch.
+// size returns the size of a file, 0 for one that is not there. It does not open the file: see lockFile.
 func size(path string) int64 {
-	info, err := os.Stat(path)
+	_, n, err := glance(path)
 	if err != nil {
 		return 0
 	}
-	return info.Size()
+	return n
 }
 
 // Stats implements [game.Store]. It reads indexes only.

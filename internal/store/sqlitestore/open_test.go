@@ -115,9 +115,6 @@ func TestOpenImpossiblePaths(t *testing.T) {
 	dir := t.TempDir()
 	wantRefusal(t, filepath.Join(dir, "missing", "gsm.db"), fs.ErrNotExist, "create it first")
 	wantRefusal(t, dir, syscall.EISDIR, dir+" is a directory: name a file in it")
-	if _, err := os.Stat(dir + ".lock"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a lock was left beside a directory: %v", err)
-	}
 	circle := filepath.Join(dir, "circle")
 	must(t, os.Symlink("circle", circle))
 	wantRefusal(t, circle, syscall.ELOOP, "circle")
@@ -292,5 +289,21 @@ func TestPing(t *testing.T) {
 	wanted := game.Facts{"engine": "sqlite", "file": "gsm.db", "schema_version": len(scripts), "queued_writes": 0}
 	if d := cmp.Diff(wanted, facts); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestCache adds up what connections may keep of the file.
+func TestCache(t *testing.T) {
+	t.Parallel()
+	const cache = 8 << 20
+	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "gsm.db"), sqlitestore.Options{Cache: cache})
+	must(t, err)
+	defer func() { must(t, s.Close()) }()
+	writer := s.WriterPragma(t, "cache_size")
+	reader, err := s.ReaderPragma(t.Context(), "cache_size")
+	must(t, err)
+	const page = 8 << 10 // as the allocator rounds it
+	if all := page * (writer + reader*s.Pool().Idle); writer < 1 || reader < 1 || all > cache || all < cache/2 {
+		t.Errorf("the writer has %d pages and each of %d readers %d: %d bytes", writer, s.Pool().Idle, reader, all)
 	}
 }

@@ -20,7 +20,8 @@ const (
 	updatePlayerDoc = "UPDATE players SET version = ?, doc = ? WHERE id = ? AND project = ? AND version = ?"
 	updatePlayer    = "UPDATE players SET version = ?, doc = ?, status = ?, username_key = ?, erasing = ? WHERE id = ? AND project = ? AND version = ?"
 
-	// Why a write is refused is found out after it was, which is rare: what it was refused by need not be the first reason.
+	// Why a write is refused is found out after it was, which is rare: what it was refused by need not be the first
+	// reason.
 	playerIDTaken = "SELECT 1 FROM players WHERE id = ?"
 	playerAt      = "SELECT 1 FROM players WHERE id = ? AND project = ? AND version = ?"
 	usernameTaken = "SELECT 1 FROM players WHERE project = ? AND username_key = ? AND id <> ?"
@@ -191,8 +192,8 @@ func playerColumns(p *game.Player) (status, username, erasing any) {
 	return string(p.Status), username, erasing
 }
 
-// refusedPlayer returns the first reason to refuse a player, in the order that [game.PlayerStore] has: what the function
-// finds, the username, and the identities.
+// refusedPlayer returns the first reason to refuse a player, in the order that [game.PlayerStore] has: what the
+// function finds, the username, and the identities.
 func refusedPlayer(c *conn, p *game.Player, before func() (refusal, error)) (refusal, error) {
 	if refused, err := before(); refused != nil || err != nil {
 		return refused, err

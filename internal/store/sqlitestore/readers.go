@@ -14,7 +14,6 @@ import (
 type readers struct {
 	free    chan struct{} // a token for each idle connection
 	closing chan struct{}
-	once    sync.Once
 	waiting atomic.Int64 // calls that wait for a connection
 
 	mu     sync.Mutex
@@ -156,17 +155,20 @@ func (r *readers) rows(ctx context.Context, sql string, args []any, row func([]d
 	return nil
 }
 
-// close waits for reads under way and closes the connections.
+// stop lets no more reads begin, and waits for those under way.
+func (r *readers) stop() {
+	close(r.closing)
+	for range cap(r.free) {
+		<-r.free
+	}
+}
+
+// close stops and closes the connections.
 func (r *readers) close() {
-	r.once.Do(func() {
-		close(r.closing)
-		for range cap(r.free) {
-			<-r.free
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		for _, c := range r.idle {
-			_ = c.close() // they have written nothing
-		}
-	})
+	r.stop()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.idle {
+		_ = c.close() // they have written nothing
+	}
 }

@@ -10,6 +10,8 @@ import (
 // applicationID marks the file as gsm's: "gsm1" in ASCII.
 const applicationID = 0x67736d31
 
+const schemaVersion = "PRAGMA user_version"
+
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
@@ -37,7 +39,7 @@ func recognise(c *conn, path string, known int) (version int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	stored, err := c.integer("PRAGMA user_version")
+	stored, err := c.integer(schemaVersion)
 	if err != nil {
 		return 0, err
 	}

@@ -20,8 +20,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"game-session-manager/internal/game"
 )
 
@@ -37,17 +35,26 @@ const (
 	logLimit        = "journal_size_limit = 33554432" // bytes, as logBound: what a longer log is cut to when it begins anew
 	// What is erased is overwritten. Copies from when SQLite rearranged a page may stay in it until a VACUUM.
 	secureDelete = "secure_delete = ON"
-	writerCache  = "cache_size = -32768" // KiB, when negative
 	memoryTemp   = "temp_store = MEMORY" // no temporary files, for read-only systems
 
 	readOnly = "query_only = ON" // not mode=ro, which could not recover the log after a crash
-	// A reader forgets its cache when something was written, so that a large one pays only where nothing is. The file is
-	// not mapped, which would be faster: a disk that fails to read would end the process instead of the call.
-	readerCache = "cache_size = -4096"
+)
+
+// Memory for pages of the file. It is outside of Go's heap. The file is not mapped, which would be faster: a disk that
+// fails to read would end the process instead of the call.
+const (
+	// DefaultCache is what a Store takes, in bytes, if it is not told otherwise.
+	DefaultCache = 32 << 20
+	// A page has 4 KiB, and what SQLite keeps with it makes the allocator give it the next power of two.
+	pageMemory = 8 << 10
+	leastPages = 16
 )
 
 // Options of a Store. The zero value is good.
 type Options struct {
+	// Cache is how much memory pages of the file may take, in bytes: half of it is the writer's, and the readers share the
+	// rest. A reader forgets what it has when something was written, so that a large cache pays only where nothing is.
+	Cache int64
 	// OnCommit is called after each group commit with the number of writes in it and the time that it took. It is
 	// called by the one goroutine that writes, which waits for it.
 	OnCommit func(size int, d time.Duration)
@@ -64,8 +71,8 @@ type Options struct {
 type Store struct {
 	path    string
 	options Options
-	version int          // of the schema
-	lock    *flock.Flock // nil beside a server
+	version int // of the schema
+	file    *file
 	writer  *writer
 	readers *readers
 	codec   codec
@@ -76,8 +83,9 @@ type Store struct {
 var _ game.Store = (*Store)(nil)
 
 // Open opens the file, creates it if it is not there, and brings its schema up to date. It answers [ErrLocked],
-// [ErrForeignFile], [ErrNewerSchema], [ErrDiskFull], or what else is wrong, in a sentence for the operator; with options
-// that ask for a file as it is, [ErrMissing] and [ErrOlderSchema] too. The context bounds opening only.
+// [ErrSeveralNames], [ErrForeignFile], [ErrNewerSchema], [ErrDiskFull], or what else is wrong, in a sentence for the
+// operator; with options that ask for a file as it is, [ErrMissing] and [ErrOlderSchema] too. The context bounds
+// opening only.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	scripts, err := migrations()
 	if err != nil {
@@ -96,14 +104,17 @@ func open(ctx context.Context, path string, o Options, scripts []string) (*Store
 			return nil, explain(err, path)
 		}
 	}
-	s := &Store{path: path, options: o, version: len(scripts), codec: newCodec()}
+	if err := single(path); err != nil {
+		return nil, explain(err, path)
+	}
+	s := &Store{path: path, options: o, version: len(scripts), codec: newCodec(), file: &file{path: path}}
 	if !o.Beside {
-		if s.lock, err = lockFile(path); err != nil {
-			return nil, err
+		if s.file.held, err = lockFile(path); err != nil {
+			return nil, explain(err, path)
 		}
 	}
 	if err := s.connect(ctx, scripts); err != nil {
-		return nil, errors.Join(explain(err, path), s.unlock())
+		return nil, errors.Join(explain(err, path), s.release())
 	}
 	return s, nil
 }
@@ -152,62 +163,54 @@ func resolve(path string) (string, error) {
 	return path, syscall.ELOOP
 }
 
-// lockFile takes the lock that lasts as long as the Store, or the process if that ends sooner. It is on a file beside the
-// database, so that it keeps other Stores out and no other programs.
-func lockFile(path string) (*flock.Flock, error) {
-	lock := flock.New(path + ".lock")
-	ok, err := lock.TryLock()
-	if err != nil {
-		return nil, explain(err, path)
-	}
-	if !ok {
-		return nil, fmt.Errorf("%w: another gsm is serving %s: stop it first, or choose another file", ErrLocked, path)
-	}
-	return lock, nil
+// lockByte is the one of the file that is locked. It is in the page that SQLite leaves empty for the bytes that it
+// locks itself, the first 512 of it: https://www.sqlite.org/fileformat2.html#the_lock_byte_page. So the lock keeps out
+// other Stores, by whatever name they find the file, and no other programs.
+const lockByte = 0x40000000 + 1024
+
+func locked(path string) error {
+	return fmt.Errorf("%w: another gsm is serving %s: stop it first, or choose another file", ErrLocked, path)
 }
 
-func (s *Store) unlock() error {
-	if s.lock == nil {
+// release gives up the lock. What Open made of nothing and could not use stays: it is empty.
+func (s *Store) release() error {
+	if s.file.held == nil {
 		return nil
 	}
-	return s.lock.Close()
+	return s.file.held.Close()
 }
 
 func (s *Store) connect(ctx context.Context, scripts []string) error {
-	if !s.options.Beside { // a server in this very process has the file open
-		if err := touch(s.path); err != nil {
-			return err
-		}
-	}
 	first, err := s.prepareFile(ctx, scripts)
 	if err != nil {
 		return err
 	}
 	var conns []*conn
-	for range max(minReaders, 2*runtime.GOMAXPROCS(0)) {
-		c, err := dial(ctx, s.path, readerCache, memoryTemp, readOnly)
+	for range readerCount() {
+		c, err := s.dialReader(ctx)
 		if err != nil {
-			for _, c := range append(conns, first) {
-				err = errors.Join(err, c.close())
-			}
-			return err
+			return errors.Join(err, closeAll(append(conns, first)))
 		}
 		conns = append(conns, c)
 	}
+	if !s.options.ReadOnly {
+		if err := s.file.watch(); err != nil {
+			return errors.Join(err, closeAll(append(conns, first)))
+		}
+	}
 	s.readers = newReaders(conns)
-	s.writer = newWriter(first, func() (*conn, error) { return s.dialWriter(context.Background()) }, newDrainer(s.path+"-wal", s.readers), s.options.OnCommit)
+	s.writer = newWriter(first, s.file, func() (*conn, error) { return s.dialWriter(context.Background()) })
+	s.writer.log, s.writer.onCommit = newDrainer(s.file, s.readers), s.options.OnCommit
 	go s.writer.run()
 	return nil
 }
 
-// touch creates the file if it is not there, and finds out what SQLite would not tell. It must not be called while the
-// process has the database open: closing any descriptor of a file drops all the process's locks on it.
-func touch(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator chooses the file
-	if err != nil {
-		return err
+func closeAll(conns []*conn) error {
+	var failures []error
+	for _, c := range conns {
+		failures = append(failures, c.close())
 	}
-	return f.Close()
+	return errors.Join(failures...)
 }
 
 // prepareFile checks whose file it is, brings its schema up to date and returns the writer's connection.
@@ -234,11 +237,34 @@ func (s *Store) prepareFile(ctx context.Context, scripts []string) (*conn, error
 	return c, nil
 }
 
+func readerCount() int { return max(minReaders, 2*runtime.GOMAXPROCS(0)) }
+
+// cacheSize is the pragma that gives each of n connections its part of half of the memory.
+func (s *Store) cacheSize(n int) string {
+	cache := s.options.Cache
+	if cache == 0 {
+		cache = DefaultCache
+	}
+	return fmt.Sprintf("cache_size = %d", max(leastPages, cache/2/int64(n)/pageMemory))
+}
+
+// dialReader returns a connection that has opened the log: one that has not read yet would take what it finds later.
+func (s *Store) dialReader(ctx context.Context) (*conn, error) {
+	c, err := dial(ctx, s.path, s.cacheSize(readerCount()), memoryTemp, readOnly)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.integer(schemaVersion); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
 func (s *Store) dialWriter(ctx context.Context) (*conn, error) {
 	if s.options.ReadOnly {
-		return dial(ctx, s.path, memoryTemp, readOnly)
+		return dial(ctx, s.path, s.cacheSize(1), memoryTemp, readOnly)
 	}
-	c, err := dial(ctx, s.path, useLog, durable, checkpointEvery, logLimit, secureDelete, writerCache, memoryTemp)
+	c, err := dial(ctx, s.path, useLog, durable, checkpointEvery, logLimit, secureDelete, s.cacheSize(1), memoryTemp)
 	if err != nil {
 		return nil, err
 	}
@@ -252,12 +278,17 @@ func (s *Store) dialWriter(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
-// Close implements [game.Store].
+// Close implements [game.Store]. It returns [ErrLost] if files were missing.
 func (s *Store) Close() error {
 	s.close.Do(func() {
 		s.writer.close()
+		if s.file.cutLog() {
+			s.readers.stop()
+			s.closed = s.file.gone() // with everything open, see cutLog
+			return
+		}
 		s.readers.close()
-		s.closed = s.unlock()
+		s.closed = errors.Join(s.file.gone(), s.release())
 	})
 	return s.closed
 }

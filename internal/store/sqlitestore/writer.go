@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -44,6 +45,7 @@ const (
 // writer makes all mutations, those that wait together in one transaction (group commit), on a connection of its own.
 // It never sees a request's context, because the driver would interrupt the neighbours too.
 type writer struct {
+	file     *file
 	dial     func() (*conn, error)
 	conn     *conn // nil after a failure that left it in doubt
 	log      *drainer
@@ -57,8 +59,8 @@ type writer struct {
 	done   chan struct{} // closed when run has returned
 }
 
-func newWriter(c *conn, dial func() (*conn, error), log *drainer, onCommit func(int, time.Duration)) *writer {
-	return &writer{conn: c, dial: dial, log: log, onCommit: onCommit, wake: make(chan struct{}, 1), done: make(chan struct{})}
+func newWriter(c *conn, f *file, dial func() (*conn, error)) *writer {
+	return &writer{conn: c, file: f, dial: dial, wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
 // do queues a write and waits for its answer.
@@ -120,9 +122,17 @@ func (w *writer) queued() int {
 	return len(w.queue)
 }
 
-// check answers nil if no write has failed, or if a small one is made now. A batch that was made tells too little: it may
-// have changed nothing, or have found space that the next one does not.
+// check returns nil if no write has failed, or if a small one is made now, and the files are there. A batch that was
+// made tells too little: it may have changed nothing, or have found space that the next one does not.
 func (w *writer) check(ctx context.Context) error {
+	if err := w.file.look(); errors.Is(err, errShrunk) {
+		err = w.do(ctx, func(*conn) (refusal, error) { return nil, nil }) // so that the writer judges
+		if err != nil {
+			return errors.Unwrap(err)
+		}
+	} else if err != nil {
+		return err
+	}
 	failure := w.failure.Load()
 	if failure == nil {
 		return nil
@@ -159,7 +169,7 @@ func (w *writer) run() {
 		}
 		<-w.wake
 	}
-	if w.conn != nil {
+	if w.conn != nil && !w.file.cutLog() {
 		_ = w.conn.close() // nothing is left to be lost
 	}
 }
@@ -235,16 +245,27 @@ func (w *writer) fail(batch []*write, cause error) {
 }
 
 func (w *writer) begin() error {
-	if w.conn == nil {
-		c, err := w.dial()
-		if err != nil {
-			return err
-		}
-		w.conn = c
+	if err := w.look(); err != nil {
+		return err
+	}
+	if err := w.connect(); err != nil {
+		return err
 	}
 	_, err := w.conn.exec("BEGIN IMMEDIATE")
 	if err != nil && primary(err) != sqlite3.SQLITE_BUSY { // of a lock that another has, nothing was begun
 		w.rollback()
+	}
+	return err
+}
+
+// connect makes a connection where there is none.
+func (w *writer) connect() error {
+	if w.conn != nil {
+		return nil
+	}
+	c, err := w.dial()
+	if err == nil {
+		w.conn = c
 	}
 	return err
 }
@@ -254,6 +275,9 @@ func (w *writer) begin() error {
 func (w *writer) end() error {
 	_, err := w.conn.exec("COMMIT")
 	if err == nil {
+		if err := w.look(); err != nil {
+			return game.Unanswered(game.OutcomeUnknown, err) // went to files that may not be found again
+		}
 		return nil
 	}
 	switch primary(err) {
@@ -266,9 +290,77 @@ func (w *writer) end() error {
 // rollback leaves no transaction behind. SQLite ends the transaction itself after some failures and says so with an
 // error; the connection is then given up, since nothing tells this from a connection that is in trouble.
 func (w *writer) rollback() {
-	if _, err := w.conn.exec("ROLLBACK"); err == nil {
+	if _, err := w.conn.exec("ROLLBACK"); err == nil || w.file.gone() != nil {
 		return
 	}
 	_ = w.conn.close() // its errors tell of the failure that led here
 	w.conn = nil
+}
+
+// look returns an error if the files are not what was written to, or do not hold all of it.
+func (w *writer) look() error {
+	err := w.file.look()
+	if !errors.Is(err, errShrunk) {
+		return err
+	}
+	if w.file.smaller(log) {
+		if err := w.judgeLog(); err != nil {
+			return err
+		}
+	}
+	if w.file.smaller(database) {
+		return w.judgeDatabase()
+	}
+	return nil
+}
+
+// judgeLog finds out whether a log that became smaller, as other programs may make it, has all that is in use of it.
+func (w *writer) judgeLog() error {
+	frames, page := int64(0), int64(0)
+	err := w.ask("PRAGMA wal_checkpoint(NOOP)", 1, &frames)
+	if err == nil {
+		err = w.ask("PRAGMA page_size", 0, &page)
+	}
+	// https://www.sqlite.org/fileformat2.html#the_write_ahead_log
+	const header, frameHeader = 32, 24
+	switch {
+	case broken(err), err == nil && frames > 0 && w.file.size(log) < header+frames*(frameHeader+page):
+		return w.file.cut(log)
+	case err == nil:
+		w.file.shrunk(log)
+	}
+	return err
+}
+
+// judgeDatabase finds out whether a file that became smaller, as a VACUUM of another program makes it, has all of its
+// pages.
+func (w *writer) judgeDatabase() error {
+	pages, page := int64(0), int64(0)
+	err := w.ask("PRAGMA page_count", 0, &pages)
+	if err == nil {
+		err = w.ask("PRAGMA page_size", 0, &page)
+	}
+	switch {
+	case broken(err), err == nil && w.file.size(database) < pages*page:
+		return w.file.cut(database)
+	case err == nil:
+		w.file.shrunk(database)
+	}
+	return err
+}
+
+// ask stores a column of what SQLite says.
+func (w *writer) ask(pragma string, column int, to *int64) error {
+	if err := w.connect(); err != nil {
+		return err
+	}
+	return w.conn.rows(context.Background(), pragma, nil, func(columns []driver.Value) error {
+		return scan(columns[column], to)
+	})
+}
+
+// broken reports whether an error is that of a file of which something is missing.
+func broken(err error) bool {
+	return code(err) == sqlite3.SQLITE_IOERR_SHORT_READ ||
+		primary(err) == sqlite3.SQLITE_CORRUPT || primary(err) == sqlite3.SQLITE_NOTADB
 }
