@@ -8,6 +8,7 @@ COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 FAILURE  ?= long
+SOAK     ?= 10m
 TOOL := go tool -modfile=$(CURDIR)/tools/go.mod
 MODULES := . deployment/monitoring
 # Not among tools/go.mod: they do not build with the versions of what they share with the linters.
@@ -43,6 +44,10 @@ test-failure: ## Run two processes on one MongoDB through failures (FAILURE=shor
 	uri=$$(tools/mongodb up); \
 	GSM_TEST_MONGODB_URI=$$uri GSM_TEST_MONGODB_CTL=$${GSM_TEST_MONGODB_CTL-$(CURDIR)/tools/mongodb} GSM_TEST_ENGINE=mongodb \
 	GSM_TEST_FAILURE=$(FAILURE) go test ./tests -run '^TestFailures$$' -count=1 -timeout 20m -v
+
+.PHONY: soak
+soak: ## Put a steady load on a server and see that it does not grow (SOAK=1h for an hour)
+	GSM_TEST_SOAK=$(SOAK) GSM_TEST_ENGINE=sqlite go test ./tests -run '^TestSoak$$' -count=1 -timeout 0 -v
 
 .PHONY: race
 race: ## Run the tests with the race detector, on MongoDB too if GSM_TEST_MONGODB_URI names one

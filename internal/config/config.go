@@ -22,7 +22,7 @@ import (
 // Database is what every command needs that works on a database.
 type Database struct {
 	DatabaseURL  string        `env:"GSM_DATABASE_URL"  default:"sqlite:gsm.db" secret:"url" help:"Where the data is: sqlite:PATH is a file, made if there is none; mongodb://USER:PASSWORD@HOST/NAME?authSource=admin a database of MongoDB or FerretDB, gsm if no name is given."`
-	DatabaseWait time.Duration `env:"GSM_DATABASE_WAIT" default:"0s"                         help:"How long to wait at the start for a database server that is still coming up; at most 10m."`
+	DatabaseWait time.Duration `env:"GSM_DATABASE_WAIT" default:"0s"                         help:"How long to wait at the start for a database server that is still coming up, or that does not know the user and the password yet; at most 10m."`
 }
 
 // Validate tells what is wrong.
@@ -40,6 +40,7 @@ type Server struct {
 	Auth        string `env:"GSM_AUTH"             default:"auto" enum:"auto,on,off" help:"Whether requests need an API key or a player's token: on, off (on a loopback address only), or auto, which is off on a loopback address and on anywhere else."`
 	CORSOrigins string `env:"GSM_CORS_ORIGINS"     help:"Origins of the web pages that may call the API, exactly and with commas between: https://a.example,https://b.example. Needs authentication."`
 	Database
+	SQLiteCache int    `env:"GSM_SQLITE_CACHE"     default:"32" help:"How many MiB of memory the embedded database may take for parts of its file, 4 to 65536. They are outside of Go's heap, so that GOMEMLIMIT does not count them."`
 	AdminKey    string `env:"GSM_ADMIN_KEY"    secret:"value" help:"An API key of scope admin that is not in the database, for a first start: gsm_ID_SECRET, with an ID of 1 to 32 of a-z 0-9 and a secret of 32 to 128 of A-Z a-z 0-9 _ -. Set the variable rather than the flag, which others on the machine see."`
 	SecretKey   string `env:"GSM_SECRET_KEY"   secret:"value" help:"What encrypts the keys that sign players' tokens and join tickets, at least 32 characters, the same in every process on one database. Without it there are neither. Set the variable rather than the flag."`
 	TokenIssuer string `env:"GSM_TOKEN_ISSUER" default:"gsm" help:"The iss of players' tokens and join tickets: 1 to 128 of A-Z a-z 0-9 . _ : / -."`
@@ -68,6 +69,7 @@ func (s *Server) Validate() error {
 		secretKey(s.SecretKey),
 		matches("--token-issuer (GSM_TOKEN_ISSUER)", s.TokenIssuer, issuer, "1 to 128 of A-Z a-z 0-9 . _ : / -"),
 		s.Database.Validate(),
+		within("--sqlite-cache (GSM_SQLITE_CACHE)", s.SQLiteCache, 4, 64<<10),
 		s.Limits.validate(s.RequestTimeout),
 		within("--request-timeout (GSM_REQUEST_TIMEOUT)", s.RequestTimeout, time.Second, time.Minute),
 		within("--shutdown-delay (GSM_SHUTDOWN_DELAY)", s.ShutdownDelay, 0, time.Minute),

@@ -16,8 +16,11 @@ func good() config.Server {
 	return config.Server{
 		HTTPAddr: "127.0.0.1:8080", OpsAddr: "[::1]:0", Database: config.Database{DatabaseURL: "sqlite:gsm.db"}, LogLevel: "info", LogFormat: "auto", Telemetry: "on",
 		RequestTimeout: 10 * time.Second, ShutdownTimeout: 15 * time.Second,
-		Limits: config.Limits{MaxInFlight: 256, FailedCredentials: 10, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second},
-		Auth:   "auto", TokenIssuer: "gsm", Replica: "auto", MetricsInterval: 15 * time.Second, MetricsRetention: 168 * time.Hour,
+		Limits: config.Limits{
+			MaxInFlight: 256, FailedCredentials: 10, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
+		},
+		SQLiteCache: 32, Auth: "auto", TokenIssuer: "gsm", Replica: "auto",
+		MetricsInterval: 15 * time.Second, MetricsRetention: 168 * time.Hour,
 	}
 }
 
@@ -59,6 +62,7 @@ func TestValidate(t *testing.T) {
 		{"too many at once", func(c *config.Server) { c.MaxInFlight = 100_001 }, []string{"GSM_MAX_IN_FLIGHT"}},
 		{"a reader without end", func(c *config.Server) { c.ReadTimeout = time.Hour }, []string{"GSM_READ_TIMEOUT", "1m"}},
 		{"answers that cannot be taken", func(c *config.Server) { c.WriteTimeout = 9 * time.Second }, []string{"GSM_WRITE_TIMEOUT", "10s"}},
+		{"no memory", func(c *config.Server) { c.SQLiteCache = 3 }, []string{"GSM_SQLITE_CACHE", "4"}},
 		{"a replica's name", func(c *config.Server) { c.Replica = "eu-1.gsm_2:8080" }, nil},
 		{"no name", func(c *config.Server) { c.Replica = "" }, []string{"GSM_REPLICA"}},
 		{"another name", func(c *config.Server) { c.Replica = "two words" }, []string{"GSM_REPLICA", "A-Z"}},

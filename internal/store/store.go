@@ -21,6 +21,8 @@ var ErrBadURL = errors.New("bad database URL")
 
 // Options go to the engine. The zero value is good.
 type Options struct {
+	// Cache is how much memory an embedded database may take for parts of its file, in bytes; 0 leaves it to the engine.
+	Cache int64
 	// OnCommit is called after each group commit of an engine that has such, with the number of writes in it and the
 	// time that it took.
 	OnCommit func(size int, d time.Duration)
@@ -54,7 +56,9 @@ func Open(ctx context.Context, rawURL string, o Options) (game.Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := sqlitestore.Open(ctx, path, sqlitestore.Options{OnCommit: o.OnCommit, MustExist: o.MustExist, Beside: o.Beside, ReadOnly: o.ReadOnly})
+		s, err := sqlitestore.Open(ctx, path, sqlitestore.Options{
+			Cache: o.Cache, OnCommit: o.OnCommit, MustExist: o.MustExist, Beside: o.Beside, ReadOnly: o.ReadOnly,
+		})
 		if err != nil {
 			return nil, err
 		}
