@@ -81,12 +81,12 @@ vuln: ## Look for known vulnerabilities (needs the network)
 	done
 
 .PHONY: bench
-bench: ## Measure the embedded store, what telemetry and authentication cost, and gsm on the MongoDB of GSM_TEST_MONGODB_URI beside a bare handler
+bench: ## Measure the embedded store, telemetry, authentication, a storm of joins, and MongoDB beside a bare handler
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/store/sqlitestore
 	@failed=; \
-	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^Benchmark(Telemetry|Authentication)$$' -benchtime 1x ./tests || failed=yes; \
+	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^Benchmark(Telemetry|Authentication|Storm)$$' -benchtime 1x ./tests || failed=yes; \
 	if [ -n "$${GSM_TEST_MONGODB_URI:-}" ]; then \
-	  GSM_TEST_ENGINE=mongodb go test -run '^$$' -bench '^BenchmarkMongoDB$$' -benchtime 1x ./tests || failed=yes; \
+	  GSM_TEST_ENGINE=mongodb go test -run '^$$' -bench '^Benchmark(MongoDB|Storm)$$' -benchtime 1x ./tests || failed=yes; \
 	else \
 	  echo "gsm on MongoDB is not measured: set GSM_TEST_MONGODB_URI to the URL of a server"; \
 	fi; \

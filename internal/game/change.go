@@ -3,8 +3,12 @@ package game
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,51 +19,280 @@ const (
 	maxPause   = 250 * time.Millisecond
 )
 
-// Condition is what must be true of a document for a change to be made; its error is the answer if it is not. Nil asks
-// for nothing.
+// maxBatch is how many changes of one document are made by one write. It bounds how long the first of them waits for the
+// last, and how much is done again after a lost race.
+const maxBatch = 256
+
+// Condition is what must be true of a document for a change to be made. A change whose condition returns an error fails
+// with it. Nil is no condition.
 type Condition[D any] func(D) error
 
-// mutation is how one document is read, changed and replaced.
-type mutation[D any] struct {
-	read    func(context.Context) (D, error)
+// noun is how the documents of one noun are read and replaced.
+type noun[D any] struct {
+	read    func(ctx context.Context, id string) (D, error) // in the project of the context's caller
 	clone   func(D) D
-	apply   func(*D) (changed bool, err error) // on a clone; also sets the version and the time
 	replace func(ctx context.Context, old, next D) error
 }
 
-// change applies a mutation and answers the document as the mutation left it. It is the one retry loop of the program:
-// it ends when the change is made, is refused, has nothing to do, or when ctx ends.
-func change[D any](ctx context.Context, t *turns, key string, m mutation[D]) (D, error) {
-	var none D
-	release, err := t.take(ctx, key)
-	if err != nil {
-		return none, Unanswered(OutcomeNone, err)
-	}
-	defer release()
+// changes changes the documents of one noun. It holds the one retry loop of the program.
+//
+// Changes of one document that wait together are one batch: they are applied in the order in which they came, each with
+// its own conditions, version and result, by one read and one write. Inside a process no two writes of one document
+// compete, and a busy document costs a write for each batch, not for each change.
+type changes[D any] struct {
+	noun[D]
+	mu    sync.Mutex
+	lines map[documentKey]*line[D]
+}
 
+// documentKey names a document of one noun.
+type documentKey struct {
+	project ProjectID
+	id      string
+}
+
+// line is the changes that wait for the batch that is being made of a document. It exists as long as one is.
+type line[D any] struct{ waiting []*change[D] }
+
+// change is one change of a document, and what it came to.
+type change[D any] struct {
+	ctx   context.Context
+	apply func(*D) (changed bool, err error) // also sets the version and the time; leaves D as it is unless changed
+
+	done     chan struct{} // closed when the fields below are set for good
+	result   D
+	err      error
+	changed  bool
+	panicked error
+}
+
+func newChanges[D any](n noun[D]) *changes[D] {
+	return &changes[D]{noun: n, lines: make(map[documentKey]*line[D])}
+}
+
+// make makes a change and returns the document as the change left it. It returns when the change is made, is refused, has
+// nothing to do, or when ctx ends: with OutcomeNone if the change was not begun by then, else with OutcomeUnknown.
+func (c *changes[D]) make(ctx context.Context, id string, apply func(*D) (bool, error)) (D, error) {
+	key := documentKey{CallerFrom(ctx).Project, id}
+	ch := &change[D]{ctx: ctx, apply: apply, done: make(chan struct{})}
+	c.mu.Lock()
+	if l := c.lines[key]; l != nil {
+		l.waiting = append(l.waiting, ch)
+		c.mu.Unlock()
+		return c.await(l, ch)
+	}
+	l := new(line[D])
+	c.lines[key] = l
+	c.mu.Unlock()
+
+	// Alone, a change is made here, and under its own context.
+	c.write(ctx, id, []*change[D]{ch})
+	if next := c.next(key, l); next != nil {
+		go c.drain(key, l, next)
+	}
+	return ch.outcome()
+}
+
+// await waits for a change that others make.
+func (c *changes[D]) await(l *line[D], ch *change[D]) (D, error) {
+	select {
+	case <-ch.done:
+		return ch.outcome()
+	case <-ch.ctx.Done():
+	}
+	var none D
+	if c.withdraw(l, ch) {
+		return none, Unanswered(OutcomeNone, context.Cause(ch.ctx))
+	}
+	select {
+	case <-ch.done:
+		return ch.outcome()
+	default:
+		return none, Unanswered(OutcomeUnknown, context.Cause(ch.ctx))
+	}
+}
+
+// withdraw takes a change out of its line, and reports whether it was still there.
+func (c *changes[D]) withdraw(l *line[D], ch *change[D]) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.Index(l.waiting, ch)
+	if i < 0 {
+		return false
+	}
+	l.waiting = slices.Delete(l.waiting, i, i+1)
+	return true
+}
+
+// next takes the next batch out of a line. A line with none is over.
+func (c *changes[D]) next(key documentKey, l *line[D]) []*change[D] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := min(len(l.waiting), maxBatch)
+	if n == 0 {
+		delete(c.lines, key)
+		return nil
+	}
+	batch := slices.Clone(l.waiting[:n])
+	l.waiting = slices.Delete(l.waiting, 0, n)
+	return batch
+}
+
+// drain makes the batches of a line until nothing waits in it.
+func (c *changes[D]) drain(key documentKey, l *line[D], batch []*change[D]) {
+	for ; batch != nil; batch = c.next(key, l) {
+		ctx, cancel := together(batch)
+		c.write(ctx, key.id, batch)
+		cancel()
+	}
+}
+
+// together returns a context for a batch. It ends with the last of the changes' contexts. What it carries for logs and
+// traces is the first one's.
+func together[D any](batch []*change[D]) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(batch[0].ctx))
+	var latest time.Time
+	bounded := true
+	left := new(atomic.Int64)
+	left.Store(int64(len(batch)))
+	stops := make([]func() bool, 0, len(batch))
+	for _, ch := range batch {
+		deadline, ok := ch.ctx.Deadline()
+		bounded = bounded && ok
+		if deadline.After(latest) {
+			latest = deadline
+		}
+		stops = append(stops, context.AfterFunc(ch.ctx, func() {
+			if left.Add(-1) == 0 {
+				cancel(context.Cause(ch.ctx))
+			}
+		}))
+	}
+	stop := func() {
+		for _, s := range stops {
+			s()
+		}
+		cancel(nil)
+	}
+	if !bounded {
+		return ctx, stop
+	}
+	timed, release := context.WithDeadline(ctx, latest) // engines tell their servers how long they may take
+	return timed, func() { release(); stop() }
+}
+
+// write makes a batch, whatever it takes, and tells each change what it came to.
+func (c *changes[D]) write(ctx context.Context, id string, batch []*change[D]) {
+	if !c.tryWrite(ctx, id, batch) {
+		// One of them asks for what another document has. Alone, only that one is refused.
+		for _, ch := range batch {
+			c.tryWrite(ctx, id, []*change[D]{ch})
+		}
+	}
+	for _, ch := range batch {
+		close(ch.done)
+	}
+}
+
+// tryWrite makes a batch, and sets what each change came to. It reports false, with nothing done and nothing set for good,
+// where the store refuses a write of several changes for what it holds.
+func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]) bool {
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		old, err := m.read(ctx)
+		old, err := c.read(ctx, id)
 		if err != nil {
-			return none, beforeWrite(err)
+			return failAll(batch, beforeWrite(err))
 		}
-		next := m.clone(old)
-		changed, err := m.apply(&next)
-		if err != nil {
-			return none, err
-		}
+		next, changed := c.apply(old, batch)
 		if !changed {
-			return old, nil
+			return true
 		}
-		if err = m.replace(ctx, old, next); err == nil {
-			return next, nil
-		}
-		if !errors.Is(err, ErrStale) {
-			return none, err
+		switch err = c.replace(ctx, old, next); {
+		case err == nil:
+			return true
+		case errors.Is(err, ErrStale):
+		case KindOf(err) != Unavailable && len(batch) > 1:
+			return false
+		default:
+			failFrom(batch, err)
+			return true
 		}
 		if err := sleep(ctx, pause/2+rand.N(pause)); err != nil { //nolint:gosec // spreads racers, keeps no secret
-			return none, Unanswered(OutcomeNone, err)
+			return failAll(batch, Unanswered(OutcomeNone, err))
 		}
 	}
+}
+
+// apply applies a batch to a document and returns what comes of it. The result of a change is the document as it left it.
+func (c *changes[D]) apply(old D, batch []*change[D]) (next D, changed bool) {
+	next = old
+	scratch := c.clone(old) // equal to next, and shares nothing that a rule changes in place
+	for _, ch := range batch {
+		if ch.err = ended(ch.ctx); ch.err != nil { // its caller is gone
+			ch.changed = false
+			continue
+		}
+		ch.try(&scratch)
+		switch {
+		case ch.panicked != nil:
+			scratch = c.clone(next) // whatever it left
+		case ch.changed:
+			next, changed = scratch, true
+			scratch = c.clone(next)
+		}
+		ch.result = next
+	}
+	return next, changed
+}
+
+// ended returns the error of a change whose context has ended before it was made.
+func ended(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return Unanswered(OutcomeNone, context.Cause(ctx))
+}
+
+// try applies the change. A panic is its caller's, not that of whoever makes the batch.
+func (ch *change[D]) try(d *D) {
+	ch.panicked = nil
+	defer func() {
+		if cause := recover(); cause != nil {
+			ch.changed, ch.panicked = false, fmt.Errorf("%v\n\n%s", cause, debug.Stack())
+		}
+	}()
+	ch.changed, ch.err = ch.apply(d)
+}
+
+// failAll fails every change of a batch of which nothing was written.
+func failAll[D any](batch []*change[D], err error) bool {
+	for _, ch := range batch {
+		ch.err = err
+	}
+	return true
+}
+
+// failFrom fails a batch whose write failed, from the first change on: what was found out before it holds, what comes
+// after it rests on what is not stored, or may not be. A change that wanted to write nothing surely has not.
+func failFrom[D any](batch []*change[D], err error) {
+	first := slices.IndexFunc(batch, func(ch *change[D]) bool { return ch.changed })
+	for _, ch := range batch[first:] {
+		ch.err = err
+		if !ch.changed {
+			ch.err = beforeWrite(err)
+		}
+	}
+}
+
+// outcome returns what the change came to.
+func (ch *change[D]) outcome() (D, error) {
+	if ch.panicked != nil {
+		panic(ch.panicked)
+	}
+	if ch.err != nil {
+		var none D
+		return none, ch.err
+	}
+	return ch.result, nil
 }
 
 // beforeWrite is the error of a read that comes before a write: nothing has happened.
@@ -78,50 +311,5 @@ func sleep(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	}
-}
-
-// turns lets changes of one document follow each other inside a process, so that conflicts arise between processes only.
-type turns struct {
-	mu    sync.Mutex
-	queue map[string]*turn
-}
-
-type turn struct {
-	token   chan struct{} // holds one token while nobody has the turn
-	waiting int           // how many have or want the turn
-}
-
-func newTurns() *turns { return &turns{queue: make(map[string]*turn)} }
-
-// take waits for the key's turn and returns what ends it.
-func (t *turns) take(ctx context.Context, key string) (release func(), err error) {
-	t.mu.Lock()
-	q := t.queue[key]
-	if q == nil {
-		q = &turn{token: make(chan struct{}, 1)}
-		q.token <- struct{}{}
-		t.queue[key] = q
-	}
-	q.waiting++
-	t.mu.Unlock()
-
-	select {
-	case <-q.token:
-		return func() {
-			q.token <- struct{}{}
-			t.forget(key, q)
-		}, nil
-	case <-ctx.Done():
-		t.forget(key, q)
-		return nil, context.Cause(ctx)
-	}
-}
-
-func (t *turns) forget(key string, q *turn) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if q.waiting--; q.waiting == 0 {
-		delete(t.queue, key)
 	}
 }

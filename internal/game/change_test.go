@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"game-session-manager/internal/game"
@@ -185,79 +184,7 @@ func TestChangeTellsWhatTheStoreTells(t *testing.T) {
 	p.quiet(t)
 }
 
-func TestTurnIsGivenBackAfterAPanic(t *testing.T) {
-	t.Parallel()
-	p := newWorld(t).start()
-	ada := p.register(t, p.ctx, "Ada")
-	func() {
-		defer func() { _ = recover() }()
-		_, _ = p.players.Edit(p.ctx, ada.ID, nil, func(game.Profile) (game.Profile, error) { panic("bug") })
-	}()
-	p.quiet(t)
-	_, err := p.players.Edit(p.ctx, ada.ID, nil, named("x"))
-	ok(t, err)
-}
-
-func TestTurnsAreInOrder(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		turns := game.NewTurns()
-		hold, err := turns.Take(t.Context(), "a")
-		ok(t, err)
-		var order []int // whoever has the turn may write
-		for n := range 10 {
-			go func() {
-				release, err := turns.Take(t.Context(), "a")
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				order = append(order, n)
-				release()
-			}()
-			synctest.Wait()
-		}
-		if n := turns.Waiting("a"); n != 11 || len(order) != 0 {
-			t.Errorf("%d have or want the turn, %d had it", n, len(order))
-		}
-		other, err := turns.Take(t.Context(), "b") // other keys do not wait
-		ok(t, err)
-		other()
-		hold()
-		synctest.Wait()
-		equal(t, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, order)
-		if n := turns.Keys(); n != 0 {
-			t.Errorf("%d keys are remembered", n)
-		}
-	})
-}
-
-func TestTurnEndsWithItsContext(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		turns := game.NewTurns()
-		hold, err := turns.Take(t.Context(), "a")
-		ok(t, err)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, err := turns.Take(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("the error is %v", err)
-		}
-		if n := turns.Waiting("a"); n != 1 {
-			t.Errorf("%d have or want the turn", n)
-		}
-		hold()
-		if n := turns.Keys(); n != 0 {
-			t.Errorf("%d keys are remembered", n)
-		}
-		// The turn that nobody took is there for the next.
-		release, err := turns.Take(t.Context(), "a")
-		ok(t, err)
-		release()
-	})
-}
-
-func TestWaitingForATurnIsNoWrite(t *testing.T) {
+func TestWaitingForABatchIsNoWrite(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	room := w.start().open(t, 2, "")

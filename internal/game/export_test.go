@@ -1,9 +1,6 @@
 package game
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // What the tests need of the inside: constructors that the services wrap, and the queue of turns, whose emptiness no
 // caller can see.
@@ -27,33 +24,31 @@ func (a Attributes) ProblemsWithin(entries, bytes int) error {
 	return p.err()
 }
 
-// Turns is the queue of the changes of one process.
-type Turns = turns
+// Busy is how many documents are being changed in this process.
+func (s *Sessions) Busy() int { return s.changes.busy() }
+func (s *Players) Busy() int  { return s.changes.busy() }
 
-var NewTurns = newTurns
+// Waiting is how many changes of a document wait for the batch that is being made.
+func (s *Sessions) Waiting(p ProjectID, id SessionID) int { return s.changes.waiting(p, string(id)) }
+func (s *Players) Waiting(p ProjectID, id PlayerID) int   { return s.changes.waiting(p, string(id)) }
 
-func (t *turns) Take(ctx context.Context, key string) (release func(), err error) {
-	return t.take(ctx, key)
-}
+// MaxBatch is how many changes are one batch.
+const MaxBatch = maxBatch
 
-// Waiting is how many have or want the turn of a key; Keys how many keys are remembered at all.
-func (t *turns) Waiting(key string) int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if q := t.queue[key]; q != nil {
-		return q.waiting
+func (c *changes[D]) waiting(p ProjectID, id string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.lines[documentKey{p, id}]; l != nil {
+		return len(l.waiting)
 	}
 	return 0
 }
 
-func (t *turns) Keys() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.queue)
+func (c *changes[D]) busy() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.lines)
 }
-
-func (s *Sessions) Turns() *Turns { return s.turns }
-func (s *Players) Turns() *Turns  { return s.turns }
 
 func (r MetricsRange) Resolve(now time.Time) (MetricsRange, error) { return r.resolve(now) }
 

@@ -10,10 +10,21 @@ import (
 )
 
 // Keys holds the rules about API keys. Its methods see the project of the context's [Caller] only, who must be an admin.
-type Keys struct{ rules }
+type Keys struct {
+	rules
+	changes *changes[Key]
+}
 
 // NewKeys returns the API keys in a store.
-func NewKeys(d Deps) *Keys { return &Keys{newRules(d)} }
+func NewKeys(d Deps) *Keys {
+	s := &Keys{rules: newRules(d)}
+	s.changes = newChanges(noun[Key]{
+		read:    func(ctx context.Context, id string) (Key, error) { return s.get(ctx, KeyID(id)) },
+		clone:   func(k Key) Key { return k }, // rules replace what a key holds and change nothing in place
+		replace: s.store.ReplaceKey,
+	})
+	return s
+}
 
 // Create makes a key and answers it with its secret, which cannot be had again. It answers ErrValidation and ErrForbidden.
 // There is no Idempotency-Key for it: a retry that showed the secret again would have to keep it.
@@ -52,12 +63,15 @@ func inMilliseconds(t *time.Time) *time.Time {
 
 // Get answers ErrKeyNotFound and ErrForbidden.
 func (s *Keys) Get(ctx context.Context, id KeyID) (Key, error) {
-	c := CallerFrom(ctx)
-	if err := c.mayAdminister(); err != nil {
+	if err := CallerFrom(ctx).mayAdminister(); err != nil {
 		return Key{}, err
 	}
+	return s.get(ctx, id)
+}
+
+func (s *Keys) get(ctx context.Context, id KeyID) (Key, error) {
 	k, err := s.store.Key(ctx, id)
-	if err == nil && k.Project != c.Project {
+	if err == nil && k.Project != CallerFrom(ctx).Project {
 		return Key{}, KeyNotFound(id)
 	}
 	return k, err
@@ -126,17 +140,15 @@ func (s *Keys) Rotate(ctx context.Context, id KeyID, overlap time.Duration) (Key
 const MaxKeyOverlap = 30 * 24 * time.Hour
 
 func (s *Keys) change(ctx context.Context, id KeyID, apply func(*Key, time.Time) (bool, error)) (Key, error) {
-	return change(ctx, s.turns, string(id), mutation[Key]{
-		read:  func(ctx context.Context) (Key, error) { return s.Get(ctx, id) },
-		clone: func(k Key) Key { return k }, // rules replace what a key holds and change nothing in place
-		apply: func(k *Key) (bool, error) {
-			changed, err := apply(k, s.now())
-			if changed {
-				k.Version++
-			}
-			return changed, err
-		},
-		replace: s.store.ReplaceKey,
+	if err := CallerFrom(ctx).mayAdminister(); err != nil {
+		return Key{}, err
+	}
+	return s.changes.make(ctx, string(id), func(k *Key) (bool, error) {
+		changed, err := apply(k, s.now())
+		if changed {
+			k.Version++
+		}
+		return changed, err
 	})
 }
 

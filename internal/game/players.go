@@ -9,12 +9,19 @@ import (
 // Players holds the rules about players. Its methods see the project of the context's [Caller] only.
 type Players struct {
 	rules
+	changes  *changes[Player]
 	sessions *Sessions
 }
 
 // NewPlayers returns the players in a store; sessions are where they hold seats.
 func NewPlayers(d Deps, sessions *Sessions) *Players {
-	return &Players{rules: newRules(d), sessions: sessions}
+	s := &Players{rules: newRules(d), sessions: sessions}
+	s.changes = newChanges(noun[Player]{
+		read:    func(ctx context.Context, id string) (Player, error) { return s.get(ctx, PlayerID(id)) },
+		clone:   func(p Player) Player { return p }, // rules replace what a player holds and change nothing in place
+		replace: s.store.ReplacePlayer,
+	})
+	return s
 }
 
 // Create registers a player. It answers ErrValidation, ErrUsernameTaken, ErrIdentityTaken and ErrIdempotencyKeyReuse.
@@ -208,23 +215,18 @@ func existing(p Player, err error) (Player, error) {
 }
 
 func (s *Players) change(ctx context.Context, id PlayerID, c Condition[Player], apply func(*Player, time.Time) (bool, error)) (Player, error) {
-	return change(ctx, s.turns, string(id), mutation[Player]{
-		read:  func(ctx context.Context) (Player, error) { return s.get(ctx, id) },
-		clone: func(p Player) Player { return p }, // rules replace what a player holds and change nothing in place
-		apply: func(p *Player) (bool, error) {
-			if c != nil {
-				if err := c(*p); err != nil {
-					return false, err
-				}
+	return s.changes.make(ctx, string(id), func(p *Player) (bool, error) {
+		if c != nil {
+			if err := c(*p); err != nil {
+				return false, err
 			}
-			now := s.now()
-			changed, err := apply(p, now)
-			if changed {
-				p.Version++
-				p.UpdatedAt = now
-			}
-			return changed, err
-		},
-		replace: s.store.ReplacePlayer,
+		}
+		now := s.now()
+		changed, err := apply(p, now)
+		if changed {
+			p.Version++
+			p.UpdatedAt = now
+		}
+		return changed, err
 	})
 }

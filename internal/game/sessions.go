@@ -22,11 +22,10 @@ type rules struct {
 	clock      func() time.Time
 	newID      func() string
 	maxRequest time.Duration
-	turns      *turns
 }
 
 func newRules(d Deps) rules {
-	return rules{store: d.Store, clock: d.Now, newID: d.NewID, maxRequest: d.MaxRequest, turns: newTurns()}
+	return rules{store: d.Store, clock: d.Now, newID: d.NewID, maxRequest: d.MaxRequest}
 }
 
 // now is the one place where times are made: milliseconds are what every engine keeps.
@@ -35,10 +34,19 @@ func (r rules) now() time.Time { return r.clock().UTC().Truncate(time.Millisecon
 // Sessions holds the rules about sessions. Its methods see the project of the context's [Caller] only.
 type Sessions struct {
 	rules
+	changes *changes[Session]
 }
 
 // NewSessions returns the sessions in a store.
-func NewSessions(d Deps) *Sessions { return &Sessions{newRules(d)} }
+func NewSessions(d Deps) *Sessions {
+	s := &Sessions{rules: newRules(d)}
+	s.changes = newChanges(noun[Session]{
+		read:    func(ctx context.Context, id string) (Session, error) { return s.get(ctx, SessionID(id)) },
+		clone:   func(v Session) Session { return v.clone() },
+		replace: s.store.ReplaceSession,
+	})
+	return s
+}
 
 // Create opens a session. It answers ErrValidation, ErrPlayerNotFound or ErrPlayerSuspended for the host,
 // ErrIdempotencyKeyReuse, and ErrForbidden to a player unless it is the host.
@@ -136,7 +144,7 @@ func (s *Sessions) Move(ctx context.Context, id SessionID, c Condition[Session],
 
 // Join gives a player a seat and reports whether it is a new one. It answers what [Session.Join] does,
 // ErrPlayerNotFound, ErrPlayerSuspended and ErrForbidden.
-func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest) (v Session, seated bool, err error) {
+func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest) (Session, bool, error) {
 	if err := CallerFrom(ctx).mayActFor(j.PlayerID); err != nil {
 		return Session{}, false, err
 	}
@@ -146,11 +154,12 @@ func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest) (v Ses
 	if err := s.canPlay(ctx, j.PlayerID, s.now()); err != nil {
 		return Session{}, false, err
 	}
-	v, err = s.change(ctx, id, nil, func(v *Session, now time.Time) (bool, error) {
+	seated := false // is not looked at unless the change was made: an abandoned one may still set it
+	v, err := s.change(ctx, id, nil, func(v *Session, now time.Time) (bool, error) {
 		seated = v.member(j.PlayerID) < 0
 		return v.Join(j, now)
 	})
-	return v, seated && err == nil, err
+	return v, err == nil && seated, err
 }
 
 // EditMember changes the settings of a player's place to what the function makes of them, which are its own: a player's
@@ -250,23 +259,18 @@ func (s *Sessions) canPlay(ctx context.Context, id PlayerID, now time.Time) erro
 }
 
 func (s *Sessions) change(ctx context.Context, id SessionID, c Condition[Session], apply func(*Session, time.Time) (bool, error)) (Session, error) {
-	return change(ctx, s.turns, string(id), mutation[Session]{
-		read:  func(ctx context.Context) (Session, error) { return s.get(ctx, id) },
-		clone: func(v Session) Session { return v.clone() },
-		apply: func(v *Session) (bool, error) {
-			if c != nil {
-				if err := c(*v); err != nil {
-					return false, err
-				}
+	return s.changes.make(ctx, string(id), func(v *Session) (bool, error) {
+		if c != nil {
+			if err := c(*v); err != nil {
+				return false, err
 			}
-			now := s.now()
-			changed, err := apply(v, now)
-			if changed {
-				v.Version++
-				v.UpdatedAt = now
-			}
-			return changed, err
-		},
-		replace: s.store.ReplaceSession,
+		}
+		now := s.now()
+		changed, err := apply(v, now)
+		if changed {
+			v.Version++
+			v.UpdatedAt = now
+		}
+		return changed, err
 	})
 }

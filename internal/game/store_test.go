@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -108,11 +109,19 @@ func (p process) join(tb testing.TB, id game.SessionID, who game.PlayerID) game.
 	return v
 }
 
-// quiet fails the test if a turn is still held or waited for.
+// quiet fails the test if changes of a document go on in the process.
 func (p process) quiet(tb testing.TB) {
 	tb.Helper()
-	if n, m := p.sessions.Turns().Keys(), p.players.Turns().Keys(); n != 0 || m != 0 {
-		tb.Errorf("%d turns of sessions and %d of players were never given back", n, m)
+	eventually(tb, "all changes have ended", func() bool { return p.sessions.Busy() == 0 && p.players.Busy() == 0 })
+}
+
+// eventually fails the test unless a condition holds within some seconds.
+func eventually(tb testing.TB, what string, holds func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !holds(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			tb.Fatalf("it is not so that %s", what)
+		}
 	}
 }
 
