@@ -63,7 +63,7 @@ lint: ## Check format, style and module files
 .PHONY: workflow-check
 workflow-check: ## Check GitHub's workflows, that what they use is pinned, and the scripts of the image (needs shellcheck)
 	$(ACTIONLINT)
-	shellcheck deployment/docker/{image,image-run,offline-bases,secrets,compose-check} deployment/github-actions/deploy/{revision,rollback} \
+	shellcheck deployment/docker/{image,image-run,secrets,compose-check} deployment/github-actions/deploy/{revision,rollback} \
 	  deployment/kubernetes/deployer/kubeconfig tools/{mongodb,release-check}
 	@if grep -rnE '^ *-? *uses: [^.]' .github deployment/github-actions | grep -vE '@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+$$'; then \
 	  echo "pin these to a commit, with the version in a comment" >&2; exit 1; \
@@ -170,11 +170,11 @@ release-check: ## Go the way of a release, of VERSION if it is given, and publis
 
 .PHONY: kubernetes-validate
 kubernetes-validate: ## Compare the manifests with Kubernetes' schemas (needs kubectl, shellcheck, and kubeconform or GSM_K8S_TOOLS)
-	deployment/kubernetes/check/validate
+	deployment/check/validate
 
 .PHONY: kubernetes-check
 kubernetes-check: ## Run the manifests on a real cluster, of kind or of GSM_K8S_TOOLS, and see that they hold (some ten minutes)
-	deployment/kubernetes/check/run $(OVERLAYS)
+	deployment/check/run $(OVERLAYS)
 
 .PHONY: module
 module: ## Rename the module: make module MODULE=host/owner/name

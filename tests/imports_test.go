@@ -35,7 +35,7 @@ func mayImport() map[string][]string {
 		"internal/auth":                       {"internal/game", "internal/limits"},
 		"tests":                               {},
 
-		"deployment/kubernetes/check/agent": {},
+		"deployment/check/agent": {},
 	}
 }
 
@@ -45,7 +45,7 @@ func onlyFor() map[string][]string {
 		"modernc.org/sqlite":          {"internal/store/sqlitestore"},
 		"github.com/go-jose/go-jose":  {"internal/auth"},
 		"github.com/coreos/go-oidc":   {"internal/auth"},
-		"go.mongodb.org/mongo-driver": {"internal/store/mongostore", "internal/store/mongostore/mongotest", "deployment/kubernetes/check/agent"},
+		"go.mongodb.org/mongo-driver": {"internal/store/mongostore", "internal/store/mongostore/mongotest", "deployment/check/agent"},
 		"charm.land/bubbletea":        {"internal/top"},
 		module + "internal/config":    {"cmd/gsm", "internal/gsmtest"},
 	}
