@@ -1,0 +1,161 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# How `up` waits for what it has started, and says what keeps it; sourced, not run.
+
+# What ended before is not of interest.
+began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+
+# newest NAMESPACE NAME prints the pod of a component that was made last.
+newest() {
+  k -n "$1" get pods -l "app.kubernetes.io/name=$2" --sort-by=.metadata.creationTimestamp --no-headers \
+    -o custom-columns=:metadata.name | tail -n 1
+}
+
+# containers NAMESPACE POD prints the lines of pod.tmpl that tell of trouble: of containers that are not ready, and of
+# those that ended while this ran. One that has done its work has none.
+containers() {
+  k -n "$1" get pod "$2" -o go-template-file=pod.tmpl |
+    awk -F '|' -v began="$began" '($2 != "true" || $6 > began) && !($3 == "Completed" && $5 == 0)'
+}
+
+# last_lines NAMESPACE POD CONTAINER prints what a container said last, before its last end too.
+last_lines() {
+  k -n "$1" logs "$2" -c "$3" --previous --tail=20 2>/dev/null || true
+  k -n "$1" logs "$2" -c "$3" --tail=20 2>/dev/null || true
+}
+
+# trouble NAMESPACE NAME says what is wrong with the newest pod of a component, and what to do where that is known. It
+# sets `known` to the most restarts of a container whose trouble is known, or empties it.
+trouble() {
+  local pod container up state ended code restarts message advice
+  known=
+  pod=$(newest "$1" "$2") || return 0
+  if [ -z "$pod" ]; then
+    say "   it has no pod:"
+    k -n "$1" get events --field-selector reason=FailedCreate --sort-by=.lastTimestamp \
+      -o jsonpath='{range .items[*]}{.involvedObject.name}: {.message}{"\n"}{end}' |
+      grep "^$2" | tail -n 1 | sed 's/^/   /' || true
+    return 0
+  fi
+  while IFS='|' read -r container up state ended code _ restarts message; do
+    [ "$container" != - ] || container="no node takes it"
+    [ "$state $up" != "running false" ] || state="running, not ready"
+    code=${code:+; last end: $ended, exit code $code}
+    say "   $pod, $container: $state${message:+: $message}$code; $restarts restarts"
+    code=${code##* }
+    [ "$state" = Unschedulable ] || [[ $state == *Image* ]] || [[ $state == *Config* ]] || state=$ended
+    if advice=$(last_lines "$1" "$pod" "$container" | ../diagnose "$code" "$state"); then
+      printf '   => %s\n' "${advice//$'\n'/$'\n'      }"
+      [ "$restarts" -lt "${known:-0}" ] || known=$restarts
+    fi
+  done < <(containers "$1" "$pod")
+}
+
+# explain NAMESPACE NAME says what keeps a component from being ready.
+explain() {
+  local pod
+  say
+  say "!! $1 $2 is not ready:"
+  trouble "$1" "$2"
+  say "-- warnings"
+  k -n "$1" get events --field-selector type=Warning --sort-by=.lastTimestamp \
+    -o custom-columns=OBJECT:.involvedObject.name,REASON:.reason,MESSAGE:.message |
+    grep -E "^(OBJECT|$2)" | tail -n 6 || true
+  pod=$(newest "$1" "$2") || return 0
+  [ -n "$pod" ] || return 0
+  say "-- last lines of $pod"
+  k -n "$1" logs "$pod" --all-containers --prefix --tail=15 2>&1 || true
+  k -n "$1" logs "$pod" --all-containers --prefix --tail=15 --previous 2>/dev/null || true
+}
+
+# components PART prints NAMESPACE KIND NAME of all that has to be ready, the database first. It fails if that cannot be
+# known.
+components() {
+  local namespace line='{.metadata.namespace} {.kind} {.metadata.name} {.metadata.ownerReferences[0].kind}'
+  line="$line {.metadata.labels.app\.kubernetes\.io/component}"
+  for namespace in "${namespaces[@]}"; do
+    k -n "$namespace" get statefulsets,deployments,jobs -l app.kubernetes.io/part-of=gsm --ignore-not-found \
+      -o jsonpath="{range .items[*]}$line{\"\n\"}{end}" |
+      awk -v wanted="$1" '!/ CronJob / {
+        part = $1 == "monitoring-namespace" || $NF == "monitoring" ? "monitoring" : "core"
+        if (part == wanted) print $1, $2, $3
+      }' || return
+  done
+}
+
+# rolled_out NAMESPACE KIND NAME SECONDS waits for a component.
+rolled_out() {
+  if [ "$2" = Job ]; then
+    kubectl --context "$context" -n "$1" wait --for=condition=complete --timeout="$4s" "job/$3"
+  else
+    kubectl --context "$context" -n "$1" rollout status --timeout="$4s" "$2/$3"
+  fi </dev/null >/dev/null 2>&1
+}
+
+# renew_stuck NAMESPACE NAME deletes pods of a StatefulSet that are of an earlier revision and not ready. Kubernetes
+# waits for them to become ready before it takes the next revision, even if that is the one that mends them.
+renew_stuck() {
+  local revision line='{.metadata.name} {.metadata.labels.controller-revision-hash}'
+  line="$line {.status.conditions[?(@.type==\"Ready\")].status}"
+  revision=$(k -n "$1" get statefulset "$2" -o jsonpath='{.status.updateRevision}')
+  k -n "$1" get pods -l "app.kubernetes.io/name=$2" \
+    -o jsonpath="{range .items[*]}$line{\"\n\"}{end}" |
+    awk -v revision="$revision" 'NF && !($2 == revision || $3 == "True") {print $1}' | while read -r pod; do
+    say "$1 $pod is of an earlier revision and not ready: it is made anew"
+    k -n "$1" delete pod "$pod" --wait=false >/dev/null </dev/null
+  done
+}
+
+# ready NAMESPACE KIND NAME waits until a component is ready, and says now and then what it waits for. It gives up
+# before the time when what is wrong is known and does not pass by itself.
+ready() {
+  local begin=$SECONDS step=10 told=30 over
+  [ "$timeout" -ge $step ] || step=$timeout
+  while ! rolled_out "$1" "$2" "$3" "$step"; do
+    [ "$2" != StatefulSet ] || renew_stuck "$1" "$3"
+    if [ $((SECONDS - begin)) -ge "$timeout" ]; then
+      explain "$1" "$3"
+      return 1
+    fi
+    trouble "$1" "$3" >"$scratch/trouble"
+    over=
+    [ "$2" != Job ] || over=$(k -n "$1" get job "$3" -o jsonpath='{.status.conditions[?(@.type=="Failed")].reason}')
+    if [ -n "$over" ] || { [ -n "$known" ] && { [ "$known" -ge 3 ] || [ $((SECONDS - begin)) -ge 120 ]; }; }; then
+      explain "$1" "$3"
+      return 1
+    fi
+    if [ $((SECONDS - begin)) -ge "$told" ]; then
+      say "waiting for $1 $3, ${told}s so far:"
+      cat "$scratch/trouble"
+      told=$((told + 30))
+    fi
+  done
+  say "ready: $1 $3"
+}
+
+# wait_for PART waits for each component of a part, and names those that did not become ready in `failed`.
+wait_for() {
+  local list namespace kind name
+  say "== wait: $1"
+  failed=
+  list=$(components "$1") || die "what runs cannot be read"
+  [ -n "$list" ] || die "nothing runs that has the label app.kubernetes.io/part-of=gsm"
+  while read -r namespace kind name; do
+    ready "$namespace" "$kind" "$name" || { failed="$failed $name"; [ "$1" = monitoring ] || break; }
+  done <<<"$list"
+}
+
+# crashed says which components of the core ended by a fault of which the cause is known, since this began, and are up
+# again. They will end again.
+crashed() {
+  local namespace kind name found=1
+  while read -r namespace kind name; do
+    trouble "$namespace" "$name" >"$scratch/trouble"
+    if grep -qE 'exit code (139|132|134);' "$scratch/trouble"; then
+      say "!! $namespace $name is ready, but ends by itself and is started again:"
+      cat "$scratch/trouble"
+      found=0
+    fi
+  done < <(components core)
+  return $found
+}
+
