@@ -1,6 +1,7 @@
 #!/bin/bash
-# A STAND-IN for the entrypoint of the image mongo, and for mongod: FerretDB and DocumentDB, which are no replica set. It proves that the
-# manifest hands over what mongod would need: a keyfile that mongod accepts, a disk, the password of root.
+# A STAND-IN for the entrypoint of the image mongo, and for mongod: FerretDB and DocumentDB, which are no replica set.
+# It proves that the manifest hands over what mongod would need: a keyfile that mongod accepts, a disk, the password of
+# root.
 set -euo pipefail
 [ "${1:-}" = mongod ] || exec "$@"
 

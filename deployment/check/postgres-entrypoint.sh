@@ -1,5 +1,6 @@
 #!/bin/bash
-# What the entrypoint of the image postgres does, as far as ../kubernetes/ferretdb asks for it: for the image that `images` makes.
+# What the entrypoint of the image postgres does, as far as ../kubernetes/ferretdb asks for it: for the image that
+# `images` makes.
 set -euo pipefail
 : "${PGDATA:?}" "${POSTGRES_USER:?}" "${POSTGRES_PASSWORD:?}" "${POSTGRES_DB:?}"
 [ "${1:-}" = postgres ] || exec "$@"

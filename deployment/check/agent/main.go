@@ -8,13 +8,18 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	args := os.Args[1:]
+	if name := filepath.Base(os.Args[0]); name != "agent" { // by another name it is a stand-in for that program
+		args = append([]string{name}, args...)
+	}
+	if err := run(ctx, args); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -22,7 +27,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("usage: agent probe|player|load|targets|grafana|mongosh|exporter [ARGUMENT]…")
+		return errors.New("usage: agent probe|player|load|targets|crash|grafana|mongosh|exporter|chown [ARGUMENT]…")
 	}
 	switch command, rest := args[0], args[1:]; command {
 	case "probe":
@@ -33,7 +38,14 @@ func run(ctx context.Context, args []string) error {
 		return load(ctx)
 	case "targets":
 		return targets(ctx, rest)
+	case "crash":
+		return crash(rest)
+	case "chown":
+		return chown(rest)
 	case "grafana":
+		if len(rest) > 0 && rest[0] == "cli" {
+			return grafanaCLI(rest[1:], os.Stdin)
+		}
 		return grafana(ctx)
 	case "mongosh":
 		return mongosh(ctx, rest)
