@@ -63,8 +63,8 @@ lint: ## Check format, style and module files
 .PHONY: workflow-check
 workflow-check: ## Check GitHub's workflows, that what they use is pinned, and the scripts of the image (needs shellcheck)
 	$(ACTIONLINT)
-	shellcheck deployment/docker/{image,image-run,secrets,compose-check} deployment/github-actions/deploy/{revision,rollback} \
-	  deployment/kubernetes/deployer/kubeconfig tools/{mongodb,release-check}
+	shellcheck deployment/docker/{image,image-run,secrets,compose-check,compose-why} deployment/github-actions/deploy/{revision,rollback} \
+	  deployment/kubernetes/deployer/kubeconfig tools/{mongodb,release-check} deployment/check/log-errors
 	@if grep -rnE '^ *-? *uses: [^.]' .github deployment/github-actions | grep -vE '@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+$$'; then \
 	  echo "pin these to a commit, with the version in a comment" >&2; exit 1; \
 	fi
@@ -140,7 +140,7 @@ COMPOSE := docker compose --file deployment/docker/compose.yaml
 compose-up: ## Run gsm, MongoDB, Prometheus and Grafana in Docker, with data that stays
 	deployment/docker/secrets
 	@test -n "$${GSM_IMAGE:-}" || IMAGE=gsm:local deployment/docker/image build
-	$(COMPOSE) up --detach --wait --wait-timeout 300
+	@$(COMPOSE) up --detach --wait --wait-timeout 300 || { deployment/docker/compose-why || true; exit 1; }
 	@echo "the API      http://127.0.0.1:$${GSM_PORT:-8080}/docs, with GSM_ADMIN_KEY of deployment/docker/.env"
 	@echo "dashboards   http://127.0.0.1:$${GRAFANA_PORT:-3000}, as admin with GRAFANA_PASSWORD of it"
 	@echo "Prometheus   http://127.0.0.1:$${PROMETHEUS_PORT:-9090}/targets"
@@ -150,9 +150,10 @@ compose-check: ## Ask what compose-up has started whether it works
 	deployment/docker/compose-check
 
 .PHONY: compose-logs
-compose-logs: ## Show how they are, and what they said last
+compose-logs: ## Show how they are, what they said last, and what to do about it where that is known
 	$(COMPOSE) ps --all
 	$(COMPOSE) logs --no-color --tail 50
+	@deployment/docker/compose-why || true
 
 .PHONY: compose-down
 compose-down: ## Stop them; the data stays in Docker's volumes

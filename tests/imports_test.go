@@ -35,6 +35,7 @@ func mayImport() map[string][]string {
 		"internal/auth":                       {"internal/game", "internal/limits"},
 		"tests":                               {},
 
+		"deployment/check":       {},
 		"deployment/check/agent": {},
 	}
 }

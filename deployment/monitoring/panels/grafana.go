@@ -1,0 +1,240 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
+
+const maxAnswer = 64 << 20 // bytes
+
+// grafana is a Grafana and who asks it.
+type grafana struct {
+	url, user, password string
+	http                *http.Client
+}
+
+func newGrafana(address, user, password string) *grafana {
+	return &grafana{strings.TrimRight(address, "/"), user, password, &http.Client{Timeout: 30 * time.Second}}
+}
+
+// dashboard is what is read of one.
+type dashboard struct {
+	UID, Title string
+	Panels     []panel
+	Templating struct{ List []variable }
+}
+
+// panel is one, or a row that has some while it is folded. A target is passed on as it is.
+type panel struct {
+	Title   string
+	Panels  []panel
+	Targets []map[string]any
+}
+
+// variable is a choice at the top of a dashboard.
+type variable struct {
+	Name, Definition string
+	IncludeAll       bool
+	AllValue         string
+	Current          struct{ Value any }
+}
+
+// report says how the panels of a dashboard answered.
+type report struct {
+	title           string
+	panels, queries int
+	empty           []string
+}
+
+func (r report) String() string {
+	s := fmt.Sprintf("%s: %d panels, %d queries", r.title, r.panels, r.queries)
+	if len(r.empty) > 0 {
+		s += "; no data in: " + strings.Join(r.empty, ", ")
+	}
+	return s
+}
+
+// askAll asks what each dashboard asks.
+func (g *grafana) askAll(ctx context.Context) (reports []report, err error) {
+	var found []struct{ UID string }
+	if err := g.call(ctx, http.MethodGet, "/api/search?type=dash-db&limit=5000", nil, &found); err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, errors.New("there are no dashboards")
+	}
+	for _, f := range found {
+		var answer struct{ Dashboard dashboard }
+		if err := g.call(ctx, http.MethodGet, "/api/dashboards/uid/"+url.PathEscape(f.UID), nil, &answer); err != nil {
+			return reports, err
+		}
+		r, askErr := g.ask(ctx, answer.Dashboard)
+		reports, err = append(reports, r), errors.Join(err, askErr)
+	}
+	return reports, err
+}
+
+// ask asks what a dashboard asks, its variables being what they are when somebody opens it.
+func (g *grafana) ask(ctx context.Context, d dashboard) (r report, err error) {
+	r.title = d.Title
+	chosen := choices(d.Templating.List)
+	for _, v := range d.Templating.List {
+		if v.Definition == "" {
+			continue
+		}
+		if askErr := g.askVariable(ctx, v, chosen); askErr != nil {
+			err = errors.Join(err, fmt.Errorf("%s, variable %s: %w", d.Title, v.Name, askErr))
+		}
+	}
+	data := false
+	for _, p := range unfold(d.Panels) {
+		if len(p.Targets) == 0 {
+			continue
+		}
+		r.panels++
+		r.queries += len(p.Targets)
+		values, askErr := g.askPanel(ctx, p, chosen)
+		if askErr != nil {
+			err = errors.Join(err, fmt.Errorf("%s, panel %s: %w", d.Title, p.Title, askErr))
+			continue
+		}
+		data = data || values > 0
+		if values == 0 {
+			r.empty = append(r.empty, p.Title)
+		}
+	}
+	if err == nil && !data {
+		err = fmt.Errorf("%s: no panel of %d has data", d.Title, r.panels)
+	}
+	return r, err
+}
+
+func unfold(panels []panel) (all []panel) {
+	for _, p := range panels {
+		all = append(append(all, p), unfold(p.Panels)...)
+	}
+	return all
+}
+
+// choices returns what is put in for variables. Grafana's own, as $__rate_interval, are left to it.
+func choices(variables []variable) *strings.Replacer {
+	var pairs []string
+	for _, v := range variables {
+		value := fmt.Sprint(v.Current.Value)
+		if v.IncludeAll {
+			value = cmp.Or(v.AllValue, ".*")
+		}
+		pairs = append(pairs, "${"+v.Name+"}", value, "$"+v.Name, value)
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// labelValues is what variables ask: the values of a label of some series.
+var labelValues = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
+
+func (g *grafana) askVariable(ctx context.Context, v variable, chosen *strings.Replacer) error {
+	m := labelValues.FindStringSubmatch(chosen.Replace(v.Definition))
+	if m == nil {
+		return fmt.Errorf("it asks something else than label_values: %s", v.Definition)
+	}
+	path := chosen.Replace("/api/datasources/uid/${datasource}/resources/api/v1/label/") + m[2] + "/values?match[]=" + url.QueryEscape(m[1])
+	var answer struct{ Status string }
+	if err := g.call(ctx, http.MethodGet, path, nil, &answer); err != nil {
+		return err
+	}
+	if answer.Status != "success" {
+		return fmt.Errorf("the status is %q", answer.Status)
+	}
+	return nil
+}
+
+// result is that of one query of a panel.
+type result struct {
+	Status int
+	Error  string
+	Frames []struct {
+		Data struct{ Values [][]json.RawMessage }
+	}
+}
+
+// askPanel returns how many values a panel gets.
+func (g *grafana) askPanel(ctx context.Context, p panel, chosen *strings.Replacer) (values int, err error) {
+	text, err := json.Marshal(p.Targets)
+	if err != nil {
+		return 0, err
+	}
+	var queries []map[string]any
+	if err := json.Unmarshal(text, &queries); err != nil {
+		return 0, err
+	}
+	for _, q := range queries {
+		expr, _ := q["expr"].(string)
+		q["expr"], q["intervalMs"], q["maxDataPoints"] = chosen.Replace(expr), 15_000, 500
+		if source, ok := q["datasource"].(map[string]any); ok {
+			uid, _ := source["uid"].(string)
+			source["uid"] = chosen.Replace(uid)
+		}
+	}
+	var answer struct{ Results map[string]result }
+	err = g.call(ctx, http.MethodPost, "/api/ds/query", map[string]any{"from": "now-30m", "to": "now", "queries": queries}, &answer)
+	if err != nil {
+		return 0, err
+	}
+	if len(answer.Results) != len(queries) {
+		return 0, fmt.Errorf("%d of %d queries have a result", len(answer.Results), len(queries))
+	}
+	for ref, r := range answer.Results {
+		if r.Error != "" || r.Status/100 != 2 {
+			err = errors.Join(err, fmt.Errorf("query %s: status %d: %s", ref, r.Status, r.Error))
+		}
+		for _, f := range r.Frames {
+			for _, column := range f.Data.Values {
+				values += len(column)
+			}
+		}
+	}
+	return values, err
+}
+
+// call sends a request and reads the answer. Errors have no credentials in them, and at most a kilobyte of the answer.
+func (g *grafana) call(ctx context.Context, method, path string, body, to any) (err error) {
+	var content io.Reader = http.NoBody
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		content = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, g.url+path, content) //nolint:gosec // who runs it names the server
+	if err != nil {
+		return err
+	}
+	req.SetBasicAuth(g.user, g.password)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := g.http.Do(req) //nolint:gosec // as above
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return err
+	}
+	// A query that fails has its error in the answer.
+	unmarshalErr := json.Unmarshal(text, to)
+	if res.StatusCode == http.StatusOK || path == "/api/ds/query" && unmarshalErr == nil && bytes.Contains(text, []byte(`"results"`)) {
+		return unmarshalErr
+	}
+	return fmt.Errorf("%s %s: %s: %s", method, path, res.Status, text[:min(len(text), 1000)])
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+const board = `{"dashboard": {"uid": "a", "title": "A", "panels": [
+	{"title": "row", "type": "row", "panels": [{"title": "folded", "targets": [{"refId": "A", "expr": "folded{n=~\"$namespace\"}"}]}]},
+	{"title": "open", "targets": [{"refId": "A", "expr": "open", "datasource": {"uid": "${datasource}"}}]}],
+	"templating": {"list": [
+		{"name": "datasource", "current": {"value": "gsm-prometheus"}},
+		{"name": "namespace", "definition": "label_values(up{job=\"gsm\"}, namespace)", "includeAll": true, "allValue": ".*"}]}}}`
+
+// answers is what a Grafana answers to the query of a panel, by what is asked.
+type answers map[string]string
+
+const (
+	values  = `{"results": {"A": {"status": 200, "frames": [{"data": {"values": [[1], [2]]}}]}}}`
+	nothing = `{"results": {"A": {"status": 200, "frames": [{"data": {"values": []}}]}}}`
+)
+
+// ServeHTTP answers as Grafana does: a query that fails has a status of its own in an answer of another.
+func (a answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	user, password, _ := r.BasicAuth()
+	if user != "admin" || password != "secret" {
+		http.Error(w, `{"message": "Invalid username or password"}`, http.StatusUnauthorized)
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	switch {
+	case r.URL.Path == "/api/search":
+		_, _ = fmt.Fprint(w, `[{"uid": "a"}]`)
+	case r.URL.Path == "/api/dashboards/uid/a":
+		_, _ = fmt.Fprint(w, board)
+	case strings.HasPrefix(r.URL.Path, "/api/datasources/uid/gsm-prometheus/resources/api/v1/label/namespace/values"):
+		_, _ = fmt.Fprintf(w, `{"status": %q, "data": []}`, a["variable"])
+	case bytes.Contains(body, []byte(`"expr":"folded{n=~\".*\"}"`)):
+		reply(w, a["folded"])
+	case bytes.Contains(body, []byte(`"expr":"open"`)) && bytes.Contains(body, []byte(`"uid":"gsm-prometheus"`)):
+		reply(w, a["open"])
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+func reply(w http.ResponseWriter, text string) {
+	if strings.Contains(text, `"error"`) {
+		w.WriteHeader(http.StatusBadRequest)
+	}
+	_, _ = fmt.Fprint(w, text)
+}
+
+func TestRun(t *testing.T) {
+	broken := `{"results": {"A": {"status": 400, "error": "bad_data: parse error"}}}`
+	for name, c := range map[string]struct {
+		answers  answers
+		password string
+		err, out string // what they have in them; without err it succeeds
+	}{
+		"all have data":           {answers{"variable": "success", "folded": values, "open": values}, "secret", "", "A: 2 panels, 2 queries\n"},
+		"one has none":            {answers{"variable": "success", "folded": nothing, "open": values}, "secret", "", "no data in: folded"},
+		"none has any":            {answers{"variable": "success", "folded": nothing, "open": nothing}, "secret", "A: no panel of 2 has data", ""},
+		"a query fails":           {answers{"variable": "success", "folded": broken, "open": values}, "secret", "A, panel folded: query A: status 400: bad_data: parse error", ""},
+		"a query has no result":   {answers{"variable": "success", "folded": `{"results": {}}`, "open": values}, "secret", "0 of 1 queries have a result", ""},
+		"the plugin is gone":      {answers{"variable": "success", "folded": values, "open": `{"message": "Plugin not found", "error": ""}`}, "secret", "Plugin not found", ""},
+		"a variable fails":        {answers{"variable": "error", "folded": values, "open": values}, "secret", `variable namespace: the status is "error"`, ""},
+		"the password is another": {nil, "wrong", "401", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(c.answers)
+			defer server.Close()
+			t.Setenv("GRAFANA_PASSWORD", c.password)
+			var out strings.Builder
+			err := run(t.Context(), &out, []string{"-wait", "0s", server.URL})
+			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
+				t.Errorf("the error is %v, want %q", err, c.err)
+			}
+			if !strings.Contains(out.String(), c.out) {
+				t.Errorf("it says %q, want %q", out.String(), c.out)
+			}
+			if err != nil && strings.Contains(err.Error(), c.password) {
+				t.Errorf("the error has the password: %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,55 @@
+// Command panels asks a Grafana what every panel and variable of its dashboards asks, through Grafana's API, as a browser does.
+//
+//	GRAFANA_PASSWORD=… go run ./panels [-wait 1m] http://127.0.0.1:3000
+//
+// An error of one of them fails it, and so does a dashboard of which no panel has data. A panel without data is listed: what
+// counts failures has none while nothing fails.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Stdout, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "panels:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer, args []string) error {
+	flags := flag.NewFlagSet("panels", flag.ContinueOnError)
+	user := flags.String("user", "admin", "the user; GRAFANA_PASSWORD has the password")
+	wait := flags.Duration("wait", time.Minute, "how long to ask again while something fails or a dashboard has no data")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() != 1 || os.Getenv("GRAFANA_PASSWORD") == "" {
+		return errors.New("usage: GRAFANA_PASSWORD=… panels [-user admin] [-wait 1m] URL")
+	}
+	g := newGrafana(flags.Arg(0), *user, os.Getenv("GRAFANA_PASSWORD"))
+	end := time.Now().Add(*wait)
+	for {
+		reports, err := g.askAll(ctx)
+		if err == nil || time.Now().After(end) {
+			for _, r := range reports {
+				_, _ = fmt.Fprintln(out, r)
+			}
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(2 * time.Second):
+		}
+	}
+}
