@@ -111,6 +111,37 @@ esac
 	}
 }
 
+// What up ends with decides whether an API is taken back: 3 says that only the monitoring is not ready.
+func TestDeploy(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	script, err := os.ReadFile("../github-actions/deploy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("deployment/github-actions/deploy", string(script))
+	write("deployment/kubernetes/up", "#!/bin/sh\n[ \"$*\" = '--overlay production --context there' ] || exit 9\nexit $CODE\n")
+	write("bin/kubectl", "#!/bin/sh\necho there\n")
+	path := "PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH")
+	for up, want := range map[string]int{"0": 0, "1": 1, "3": 0} {
+		env := []string{path, "OVERLAY=production", "CODE=" + up}
+		out, code := run(t, "", env, filepath.Join(dir, "deployment/github-actions/deploy"))
+		if code != want || strings.Contains(out, "::warning::") != (up == "3") {
+			t.Errorf("where up ends with %s it ends with %d and says %q", up, code, out)
+		}
+	}
+}
+
 func TestLogErrors(t *testing.T) {
 	t.Parallel()
 	for line, wrong := range map[string]bool{
