@@ -39,7 +39,9 @@ var (
 // stack is what runs during the check, all of it on loopback.
 type stack struct {
 	prometheus string          // URL
-	has        map[string]bool // mongodb, exporter
+	targets    string          // the folder of its targets
+	exporters  []string        // addresses
+	has        map[string]bool // by what absences need
 	http       *http.Client
 	database   *line // to MongoDB, if there is one
 }
@@ -61,12 +63,12 @@ func startStack(t *testing.T) *stack {
 		t.Fatalf("%v: %v\n%s", build, err, out)
 	}
 	databases := []string{"sqlite:" + filepath.Join(t.TempDir(), "gsm.db")}
-	var exporters []string
 	if uri := strings.TrimSpace(os.Getenv(uriEnv)); uri != "" {
 		s.has["mongodb"] = true
 		through, l := newLine(t, freshDatabase(t, uri))
 		databases, s.database = append(databases, through), l
-		exporters = s.exporter(t, uri)
+		s.learn(t, uri)
+		s.exporters = []string{s.exporter(t, uri)}
 	} else {
 		t.Logf("!!! NOT CHECKED ON MONGODB: %s names no server; make mongodb starts one", uriEnv)
 	}
@@ -75,7 +77,7 @@ func startStack(t *testing.T) *stack {
 		a, o := serve(t, gsm, d)
 		apis, ops = append(apis, "http://"+a), append(ops, o)
 	}
-	s.prometheus = "http://" + prometheus(t, ops, exporters)
+	s.startPrometheus(t, ops)
 	s.eventually(t, s.prometheus+"/-/ready")
 	s.loadUntilTheEnd(t, apis)
 	return s
@@ -141,19 +143,21 @@ func serve(t *testing.T, gsm, database string) (api, ops string) {
 	return api, ops
 }
 
-// prometheus starts Prometheus on a copy of the shipped configuration with shorter intervals, gives it the targets once it
-// has an address of its own, and returns the address.
-func prometheus(t *testing.T, ops, exporters []string) string {
+// startPrometheus starts Prometheus on a copy of the shipped configuration with shorter intervals, and gives it the targets
+// once it has an address of its own.
+func (s *stack) startPrometheus(t *testing.T, ops []string) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(root, "prometheus"))); err != nil {
 		t.Fatal(err)
 	}
 	edit(t, filepath.Join(dir, "prometheus.yml"), "scrape_interval: 15s", "scrape_interval: 1s", "scrape_timeout: 10s", "scrape_timeout: 1s", "evaluation_interval: 15s", "evaluation_interval: 1s")
+	// The exporter takes a second off what Prometheus gives it, and begins with a new connection each time.
+	edit(t, filepath.Join(dir, "prometheus.yml"), "- job_name: mongodb\n", "- job_name: mongodb\n    scrape_interval: 5s\n    scrape_timeout: 5s\n")
 	edit(t, filepath.Join(dir, "rules/slo.yml"), "interval: 2m", "interval: 1s")
-	targets := filepath.Join(dir, "targets")
-	writeTargets(t, targets, "gsm", ops)
-	writeTargets(t, targets, "mongodb", exporters)
+	s.targets = filepath.Join(dir, "targets")
+	writeTargets(t, s.targets, "gsm", ops)
+	writeTargets(t, s.targets, "mongodb", s.exporters)
 	out := begin(t, exec.Command("prometheus", "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address=127.0.0.1:0", "--enable-feature=exemplar-storage"))
 	var address string
@@ -165,8 +169,8 @@ func prometheus(t *testing.T, ops, exporters []string) string {
 	}) {
 		t.Fatalf("Prometheus does not listen: %s", out)
 	}
-	writeTargets(t, targets, "prometheus", []string{address})
-	return address
+	writeTargets(t, s.targets, "prometheus", []string{address})
+	s.prometheus = "http://" + address
 }
 
 // writeTargets writes the targets of a job: each as it is without Kubernetes, and once more with the labels of a pod.
@@ -205,23 +209,6 @@ func edit(t *testing.T, path string, pairs ...string) {
 	if err := os.WriteFile(path, []byte(strings.NewReplacer(pairs...).Replace(string(text))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// exporter starts Percona's mongodb_exporter, if it is installed, and returns its address.
-func (s *stack) exporter(t *testing.T, uri string) []string {
-	t.Helper()
-	path, err := exec.LookPath("mongodb_exporter")
-	if err != nil {
-		t.Log("!!! NOT CHECKED: what MongoDB's exporter tells, because there is no mongodb_exporter in PATH")
-		return nil
-	}
-	s.has["exporter"] = true
-	address := freeAddress(t)
-	cmd := exec.Command(path, "--web.listen-address="+address, "--collector.diagnosticdata", "--collector.replicasetstatus")
-	cmd.Env = append(os.Environ(), "MONGODB_URI="+uri) // and not in its arguments, which everyone may read
-	begin(t, cmd)
-	s.eventually(t, "http://"+address+"/metrics")
-	return []string{address}
 }
 
 func (s *stack) eventually(t *testing.T, address string) {
