@@ -64,7 +64,7 @@ lint: ## Check format, style and module files
 workflow-check: ## Check GitHub's workflows, that what they use is pinned, and the scripts of the image (needs shellcheck)
 	$(ACTIONLINT)
 	shellcheck deployment/docker/{image,image-run,secrets,compose-check,compose-why} deployment/github-actions/{deploy,revision,rollback} \
-	  deployment/kubernetes/deployer/kubeconfig tools/{mongodb,release-check} deployment/check/log-errors
+	  deployment/kubernetes/deployer/kubeconfig tools/{mongodb,release-check}
 	@if grep -rnE '^ *-? *uses: [^.]' .github deployment/github-actions | grep -vE '@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+$$'; then \
 	  echo "pin these to a commit, with the version in a comment" >&2; exit 1; \
 	fi

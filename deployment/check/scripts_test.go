@@ -39,8 +39,9 @@ func crash(t *testing.T, signal string) string {
 
 func TestDiagnose(t *testing.T) {
 	t.Parallel()
-	const refusal = `{"s":"F","c":"CONTROL","id":12257600,"ctx":"main","msg":"MongoDB cannot start: Linux kernel versions 6.19 and newer ` +
-		`has a known incompatibility with this version of MongoDB. See https://jira.mongodb.org/browse/SERVER-121912 for more information."}`
+	const refusal = `{"s":"F","c":"CONTROL","id":12257600,"ctx":"main","msg":"MongoDB cannot start: ` +
+		`Linux kernel versions 6.19 and newer has a known incompatibility with this version of MongoDB. ` +
+		`See https://jira.mongodb.org/browse/SERVER-121912 for more information."}`
 	for name, c := range map[string]struct{ code, reason, log, advice string }{
 		"a crash without a word": {crash(t, "SEGV"), "", "", "SERVER-121912"},
 		"a crash, another tag":   {crash(t, "SEGV"), "", "", "MongoDB 7.0"},
@@ -64,7 +65,8 @@ func TestDiagnose(t *testing.T) {
 	}
 }
 
-// Docker is played by a script: what is tested is how compose-why asks it, and that it passes the end of a container on.
+// Docker is played by a script: what is tested is how compose-why asks it, and that it passes the end of a container
+// on.
 func TestComposeWhy(t *testing.T) {
 	t.Parallel()
 	const docker = `#!/usr/bin/env bash
@@ -91,9 +93,12 @@ esac
 		env  []string
 		said string // empty: all is well
 	}{
-		"all is well":          {[]string{"MONGO=mongodb running healthy 0 0 false"}, ""},
-		"it has crashed":       {[]string{"MONGO=mongodb exited unhealthy 0 139 false"}, "SERVER-121912"},
-		"it runs again":        {[]string{"MONGO=mongodb running starting 3 0 false", "RUNS=1", "PAST=139"}, "restarted 3 times, and ended with exit code 139"},
+		"all is well":    {[]string{"MONGO=mongodb running healthy 0 0 false"}, ""},
+		"it has crashed": {[]string{"MONGO=mongodb exited unhealthy 0 139 false"}, "SERVER-121912"},
+		"it runs again": {
+			[]string{"MONGO=mongodb running starting 3 0 false", "RUNS=1", "PAST=139"},
+			"restarted 3 times, and ended with exit code 139",
+		},
 		"it is about to crash": {[]string{"MONGO=mongodb running starting 3 0 false", "RUNS=1", "PAST="}, "SERVER-121912"},
 		"it took too much":     {[]string{"MONGO=mongodb exited unhealthy 0 137 true"}, "OOMKilled"},
 		"it is only slow":      {[]string{"MONGO=mongodb running starting 0 0 false"}, "the log of mongo"},
@@ -130,14 +135,15 @@ func TestDeploy(t *testing.T) {
 		t.Fatal(err)
 	}
 	write("deployment/github-actions/deploy", string(script))
-	write("deployment/kubernetes/up", "#!/bin/sh\n[ \"$*\" = '--overlay production --context there' ] || exit 9\nexit $CODE\n")
+	const up = "#!/bin/sh\n[ \"$*\" = '--overlay production --context there' ] || exit 9\nexit $CODE\n"
+	write("deployment/kubernetes/up", up)
 	write("bin/kubectl", "#!/bin/sh\necho there\n")
 	path := "PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH")
-	for up, want := range map[string]int{"0": 0, "1": 1, "3": 0} {
-		env := []string{path, "OVERLAY=production", "CODE=" + up}
+	for end, want := range map[string]int{"0": 0, "1": 1, "3": 0} {
+		env := []string{path, "OVERLAY=production", "CODE=" + end}
 		out, code := run(t, "", env, filepath.Join(dir, "deployment/github-actions/deploy"))
-		if code != want || strings.Contains(out, "::warning::") != (up == "3") {
-			t.Errorf("where up ends with %s it ends with %d and says %q", up, code, out)
+		if code != want || strings.Contains(out, "::warning::") != (end == "3") {
+			t.Errorf("where up ends with %s it ends with %d and says %q", end, code, out)
 		}
 	}
 }

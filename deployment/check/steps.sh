@@ -118,10 +118,10 @@ heals() {
   k -n "$1" wait --for=condition=Ready --timeout=180s "pod/$2"
 }
 
-# grafana_shows asks Grafana as a user has it, as admin through port-forward, for the dashboards and for data of
-# Prometheus.
+# grafana_shows asks Grafana as a user has it, as admin through port-forward, for the dashboards and for what every panel
+# asks.
 grafana_shows() {
-  local said=$cache/port-forward port='' dashboards end=$((SECONDS + 60))
+  local said=$cache/port-forward port='' dashboards password end=$((SECONDS + 60))
   dashboards=$(jq -r .uid ../monitoring/grafana/dashboards/*.json | sort)
   : >"$said" # what it said before is of another port
   k -n monitoring-namespace port-forward service/grafana :80 >"$said" &
@@ -130,22 +130,33 @@ grafana_shows() {
     kill -0 "$forward" || die "port-forward to Grafana has ended"
     sleep 0.2
   done
-  until [ "$(ask_grafana "$port" '/api/search?type=dash-db' | jq -r '.[].uid' | sort)" = "$dashboards" ] &&
-    ask_grafana "$port" '/api/datasources/proxy/uid/gsm-prometheus/api/v1/query?query=gsm_build_info' | jq -e '.data.result | length > 0' >/dev/null; do
-    [ $SECONDS -lt $end ] || die "Grafana does not show its dashboards with data of Prometheus"
+  password=$(k -n monitoring-namespace get secret grafana -o go-template='{{index .data "admin-password" | base64decode}}')
+  until [ "$(ask_grafana "$port" '/api/search?type=dash-db' | jq -r '.[].uid' | sort)" = "$dashboards" ]; do
+    [ $SECONDS -lt $end ] || die "Grafana does not have its dashboards"
     sleep 1
   done
+  GRAFANA_PASSWORD=$password go -C ../monitoring run ./panels "http://127.0.0.1:$port" || die "not every panel gets an answer"
   kill "$forward"
   wait "$forward" || true
   forward=
-  printf 'Grafana has the dashboards %s, and metrics of gsm\n' "${dashboards//$'\n'/, }"
 }
 
 # ask_grafana PORT PATH prints an answer. The password goes through a file that nobody else reads.
 ask_grafana() {
-  local password
-  password=$(k -n monitoring-namespace get secret grafana -o go-template='{{index .data "admin-password" | base64decode}}')
   curl --silent --show-error --fail --config <(printf 'user = "admin:%s"\n' "$password") "http://127.0.0.1:$1$2"
+}
+
+# no_errors SINCE looks for errors in what all containers have logged since a time, when `up` had found all ready.
+no_errors() {
+  local namespace pod logs=$cache/logs
+  : >"$logs"
+  for namespace in data-namespace gaming-namespace monitoring-namespace; do
+    for pod in $(k -n "$namespace" get pods -o name); do
+      k -n "$namespace" logs "$pod" --all-containers --prefix --since-time="$1" >>"$logs"
+    done
+  done
+  ./log-errors <"$logs" || die "these lines of the logs are errors"
+  printf 'no error in %s lines\n' "$(wc -l <"$logs")"
 }
 
 backup_and_restore() {

@@ -1,5 +1,5 @@
 // Command agent is what the check of the manifests runs inside the cluster: a caller of the API, a probe of network policies,
-// and the named stand-ins for Grafana, mongosh and mongodb_exporter. It has no part in what is shipped.
+// and the named stand-ins for Grafana and mongosh. It has no part in what is shipped.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("usage: agent probe|player|load|targets|crash|grafana|mongosh|exporter|chown [ARGUMENT]…")
+		return errors.New("usage: agent probe|player|load|targets|crash|grafana|mongosh|chown [ARGUMENT]…")
 	}
 	switch command, rest := args[0], args[1:]; command {
 	case "probe":
@@ -49,8 +49,6 @@ func run(ctx context.Context, args []string) error {
 		return grafana(ctx)
 	case "mongosh":
 		return mongosh(ctx, rest)
-	case "exporter":
-		return exporter(ctx)
 	default:
 		return fmt.Errorf("there is no %s", command)
 	}

@@ -6,15 +6,23 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"time"
 )
 
-// targets waits until Prometheus has targets for each of the jobs, and all of its targets are up.
+const prometheusURL = "http://prometheus.monitoring-namespace.svc.cluster.local:9090"
+
+// targets waits until Prometheus has targets for each of the jobs, all of its targets are up, and MongoDB's exporter, where
+// there is one, reaches its server.
 func targets(ctx context.Context, jobs []string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	for {
 		err := scraped(ctx, jobs)
+		if err == nil && slices.Contains(jobs, "mongodb") {
+			err = reached(ctx)
+		}
 		if err == nil {
 			return nil
 		}
@@ -26,8 +34,21 @@ func targets(ctx context.Context, jobs []string) error {
 	}
 }
 
-func scraped(ctx context.Context, jobs []string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://prometheus.monitoring-namespace.svc.cluster.local:9090/api/v1/targets?state=active", http.NoBody)
+// reached returns an error unless each exporter reaches its MongoDB.
+func reached(ctx context.Context) error {
+	var answer struct {
+		Data struct{ Result []json.RawMessage }
+	}
+	err := ask(ctx, "/api/v1/query?query="+url.QueryEscape(`count(mongodb_up{job="mongodb"} == 1) == count(up{job="mongodb"})`), &answer)
+	if err == nil && len(answer.Data.Result) == 0 {
+		err = errors.New("the exporter does not reach MongoDB")
+	}
+	return err
+}
+
+// ask asks Prometheus.
+func ask(ctx context.Context, path string, answer any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, prometheusURL+path, http.NoBody)
 	if err != nil {
 		return err
 	}
@@ -35,6 +56,11 @@ func scraped(ctx context.Context, jobs []string) error {
 	if err != nil {
 		return err
 	}
+	err = json.NewDecoder(resp.Body).Decode(answer)
+	return errors.Join(err, resp.Body.Close())
+}
+
+func scraped(ctx context.Context, jobs []string) error {
 	var answer struct {
 		Data struct {
 			ActiveTargets []struct {
@@ -44,8 +70,7 @@ func scraped(ctx context.Context, jobs []string) error {
 			}
 		}
 	}
-	err = json.NewDecoder(resp.Body).Decode(&answer)
-	if err := errors.Join(err, resp.Body.Close()); err != nil {
+	if err := ask(ctx, "/api/v1/targets?state=active", &answer); err != nil {
 		return err
 	}
 	found := map[string]int{}

@@ -19,12 +19,14 @@ import (
 // question is one that the shipped files ask Prometheus.
 type question struct{ where, expr string }
 
-// absence is a question that gets no answer in the check, and why. Needs names what would have it answer. With that at hand
-// the question must be answered.
+// absence is a question that gets no answer in the check, and why. Needs names what would have it answer. With that at
+// hand the question must be answered.
 type absence struct{ Where, Needs, Reason string }
 
 // needs are what an absence may need, and whether a recording has it where the server does not.
-var needs = map[string]bool{"mongodb": false, "exporter": false, "diagnostics": true, "replica set": true, "secondary": true}
+var needs = map[string]bool{
+	"mongodb": false, "exporter": false, "diagnostics": true, "replica set": true, "secondary": true,
+}
 
 // TestAnswers asks a Prometheus all that the shipped files ask, and while a database is cut off, what a failure shows.
 func TestAnswers(t *testing.T) {
@@ -119,8 +121,8 @@ func find(listed []absence, q question) *absence {
 // labelValues is what the variables of dashboards ask: the values of a label of some series.
 var labelValues = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
 
-// questions returns the queries of all panels and variables, the expressions of all records, and of alerts, which are quiet
-// as a rule, what they read.
+// questions returns the queries of all panels and variables, the expressions of all records, and of alerts, which are
+// quiet as a rule, what they read.
 func questions(t *testing.T) []question {
 	t.Helper()
 	all := map[question]bool{}

@@ -30,7 +30,8 @@ func exporterScript(t *testing.T, args ...string) string {
 func (s *stack) exporter(t *testing.T, uri string) string {
 	t.Helper()
 	address := freeAddress(t)
-	cmd := exec.Command(exporterScript(t), "--web.listen-address="+address, "--collector.diagnosticdata", "--collector.replicasetstatus")
+	cmd := exec.Command(exporterScript(t), "--web.listen-address="+address,
+		"--collector.diagnosticdata", "--collector.replicasetstatus")
 	cmd.Env = append(os.Environ(), "MONGODB_URI="+uri) // and not in its arguments, which everyone may read
 	begin(t, cmd)
 	s.eventually(t, "http://"+address+"/metrics")

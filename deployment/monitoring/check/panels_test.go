@@ -36,7 +36,8 @@ func (s *stack) askThroughGrafana(t *testing.T) {
 		}
 		_, _ = fmt.Fprintf(w, `{"dashboard": %s}`, text)
 	})
-	mux.HandleFunc("GET /api/datasources/uid/gsm-prometheus/resources/{path...}", func(w http.ResponseWriter, r *http.Request) {
+	const resources = "GET /api/datasources/uid/gsm-prometheus/resources/{path...}"
+	mux.HandleFunc(resources, func(w http.ResponseWriter, r *http.Request) {
 		_, body := s.pass(t, "/"+r.PathValue("path")+"?"+r.URL.RawQuery, nil)
 		_, _ = w.Write(body)
 	})

@@ -17,8 +17,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// recording passes commands on to a server, but for those that it has the answers of another server to: of the primary of
-// three members of MongoDB, from which Percona recorded them for the tests of its exporter.
+// recording passes commands on to a server, but for those that it has the answers of another server to: of the primary
+// of three members of MongoDB, from which Percona recorded them for the tests of its exporter.
 type recording struct {
 	server  string
 	answers map[string][]byte // BSON, by the command's name
@@ -176,8 +176,8 @@ func readMessage(from io.Reader) ([]byte, error) {
 	return message, err
 }
 
-// answer returns the recorded answer to a command, or nil. A command's name is its document's first key, after the flags and
-// the kind of its section.
+// answer returns the recorded answer to a command, or nil. A command's name is its document's first key, after the
+// flags and the kind of its section.
 func (r *recording) answer(message []byte) []byte {
 	const begin = headerSize + 4 + 1
 	if len(message) < begin || binary.LittleEndian.Uint32(message[12:]) != opMsg || message[begin-1] != 0 {

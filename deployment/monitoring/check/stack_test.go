@@ -46,8 +46,8 @@ type stack struct {
 	database   *line // to MongoDB, if there is one
 }
 
-// startStack starts gsm on each engine, the exporter where there is one, and Prometheus on the shipped configuration, and
-// puts load on gsm until the end of the test.
+// startStack starts gsm on each engine, the exporter where there is one, and Prometheus on the shipped configuration,
+// and puts load on gsm until the end of the test.
 func startStack(t *testing.T) *stack {
 	t.Helper()
 	for _, name := range []string{"prometheus", "promtool"} {
@@ -143,8 +143,8 @@ func serve(t *testing.T, gsm, database string) (api, ops string) {
 	return api, ops
 }
 
-// startPrometheus starts Prometheus on a copy of the shipped configuration with shorter intervals, and gives it the targets
-// once it has an address of its own.
+// startPrometheus starts Prometheus on a copy of the shipped configuration with shorter intervals, and gives it the
+// targets once it has an address of its own.
 func (s *stack) startPrometheus(t *testing.T, ops []string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -147,7 +147,8 @@ func (g *grafana) askVariable(ctx context.Context, v variable, chosen *strings.R
 	if m == nil {
 		return fmt.Errorf("it asks something else than label_values: %s", v.Definition)
 	}
-	path := chosen.Replace("/api/datasources/uid/${datasource}/resources/api/v1/label/") + m[2] + "/values?match[]=" + url.QueryEscape(m[1])
+	path := chosen.Replace("/api/datasources/uid/${datasource}/resources/api/v1/label/") +
+		m[2] + "/values?match[]=" + url.QueryEscape(m[1])
 	var answer struct{ Status string }
 	if err := g.call(ctx, http.MethodGet, path, nil, &answer); err != nil {
 		return err
@@ -186,7 +187,8 @@ func (g *grafana) askPanel(ctx context.Context, p panel, chosen *strings.Replace
 		}
 	}
 	var answer struct{ Results map[string]result }
-	err = g.call(ctx, http.MethodPost, "/api/ds/query", map[string]any{"from": "now-30m", "to": "now", "queries": queries}, &answer)
+	asked := map[string]any{"from": "now-30m", "to": "now", "queries": queries}
+	err = g.call(ctx, http.MethodPost, "/api/ds/query", asked, &answer)
 	if err != nil {
 		return 0, err
 	}
@@ -233,7 +235,8 @@ func (g *grafana) call(ctx context.Context, method, path string, body, to any) (
 	}
 	// A query that fails has its error in the answer.
 	unmarshalErr := json.Unmarshal(text, to)
-	if res.StatusCode == http.StatusOK || path == "/api/ds/query" && unmarshalErr == nil && bytes.Contains(text, []byte(`"results"`)) {
+	told := path == "/api/ds/query" && unmarshalErr == nil && bytes.Contains(text, []byte(`"results"`))
+	if res.StatusCode == http.StatusOK || told {
 		return unmarshalErr
 	}
 	return fmt.Errorf("%s %s: %s: %s", method, path, res.Status, text[:min(len(text), 1000)])

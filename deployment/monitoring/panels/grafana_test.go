@@ -11,11 +11,13 @@ import (
 )
 
 const board = `{"dashboard": {"uid": "a", "title": "A", "panels": [
-	{"title": "row", "type": "row", "panels": [{"title": "folded", "targets": [{"refId": "A", "expr": "folded{n=~\"$namespace\"}"}]}]},
+	{"title": "row", "type": "row", "panels": [
+		{"title": "folded", "targets": [{"refId": "A", "expr": "folded{n=~\"$namespace\"}"}]}]},
 	{"title": "open", "targets": [{"refId": "A", "expr": "open", "datasource": {"uid": "${datasource}"}}]}],
 	"templating": {"list": [
 		{"name": "datasource", "current": {"value": "gsm-prometheus"}},
-		{"name": "namespace", "definition": "label_values(up{job=\"gsm\"}, namespace)", "includeAll": true, "allValue": ".*"}]}}}`
+		{"name": "namespace", "definition": "label_values(up{job=\"gsm\"}, namespace)",
+			"includeAll": true, "allValue": ".*"}]}}}`
 
 // answers is what a Grafana answers to the query of a panel, by what is asked.
 type answers map[string]string
@@ -58,22 +60,26 @@ func reply(w http.ResponseWriter, text string) {
 
 func TestRun(t *testing.T) {
 	broken := `{"results": {"A": {"status": 400, "error": "bad_data: parse error"}}}`
+	gone := `{"message": "Plugin not found", "error": ""}`
 	for name, c := range map[string]struct {
-		answers  answers
-		password string
-		err, out string // what they have in them; without err it succeeds
+		variable, folded, open string // answers
+		password               string
+		err, out               string // what they have in them; without err it succeeds
 	}{
-		"all have data":           {answers{"variable": "success", "folded": values, "open": values}, "secret", "", "A: 2 panels, 2 queries\n"},
-		"one has none":            {answers{"variable": "success", "folded": nothing, "open": values}, "secret", "", "no data in: folded"},
-		"none has any":            {answers{"variable": "success", "folded": nothing, "open": nothing}, "secret", "A: no panel of 2 has data", ""},
-		"a query fails":           {answers{"variable": "success", "folded": broken, "open": values}, "secret", "A, panel folded: query A: status 400: bad_data: parse error", ""},
-		"a query has no result":   {answers{"variable": "success", "folded": `{"results": {}}`, "open": values}, "secret", "0 of 1 queries have a result", ""},
-		"the plugin is gone":      {answers{"variable": "success", "folded": values, "open": `{"message": "Plugin not found", "error": ""}`}, "secret", "Plugin not found", ""},
-		"a variable fails":        {answers{"variable": "error", "folded": values, "open": values}, "secret", `variable namespace: the status is "error"`, ""},
-		"the password is another": {nil, "wrong", "401", ""},
+		"all have data": {"success", values, values, "secret", "", "A: 2 panels, 2 queries\n"},
+		"one has none":  {"success", nothing, values, "secret", "", "no data in: folded"},
+		"none has any":  {"success", nothing, nothing, "secret", "A: no panel of 2 has data", ""},
+		"a query fails": {
+			"success", broken, values, "secret",
+			"A, panel folded: query A: status 400: bad_data: parse error", "",
+		},
+		"a query has no result":   {"success", `{"results": {}}`, values, "secret", "0 of 1 queries have a result", ""},
+		"the plugin is gone":      {"success", values, gone, "secret", "Plugin not found", ""},
+		"a variable fails":        {"error", values, values, "secret", `variable namespace: the status is "error"`, ""},
+		"the password is another": {"success", values, values, "wrong", "401", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := httptest.NewServer(c.answers)
+			server := httptest.NewServer(answers{"variable": c.variable, "folded": c.folded, "open": c.open})
 			defer server.Close()
 			t.Setenv("GRAFANA_PASSWORD", c.password)
 			var out strings.Builder
