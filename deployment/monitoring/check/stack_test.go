@@ -151,7 +151,7 @@ func (s *stack) startPrometheus(t *testing.T, ops []string) {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(root, "prometheus"))); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, filepath.Join(dir, "prometheus.yml"), "scrape_interval: 15s", "scrape_interval: 1s", "scrape_timeout: 10s", "scrape_timeout: 1s", "evaluation_interval: 15s", "evaluation_interval: 1s")
+	edit(t, filepath.Join(dir, "prometheus.yml"), "scrape_interval: 15s", "scrape_interval: 2s", "scrape_timeout: 10s", "scrape_timeout: 2s", "evaluation_interval: 15s", "evaluation_interval: 1s")
 	// The exporter takes a second off what Prometheus gives it, and begins with a new connection each time.
 	edit(t, filepath.Join(dir, "prometheus.yml"), "- job_name: mongodb\n", "- job_name: mongodb\n    scrape_interval: 5s\n    scrape_timeout: 5s\n")
 	edit(t, filepath.Join(dir, "rules/slo.yml"), "interval: 2m", "interval: 1s")
