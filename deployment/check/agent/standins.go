@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,7 +12,7 @@ import (
 // crash ends with an exit code, after the lines that it is told to say: as a program does that another kernel ends.
 func crash(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: agent crash CODE [LINE]…")
+		return errors.New("usage: agent crash CODE [LINE]…")
 	}
 	code, err := strconv.Atoi(args[0])
 	if err != nil {
@@ -27,7 +28,7 @@ func crash(args []string) error {
 // chown stands in for the program of that name in images that have nothing but the one that they are made for.
 func chown(args []string) error {
 	if len(args) != 2 {
-		return fmt.Errorf("usage: chown UID:GID PATH")
+		return errors.New("usage: chown UID:GID PATH")
 	}
 	var uid, gid int
 	if _, err := fmt.Sscanf(args[0], "%d:%d", &uid, &gid); err != nil {
@@ -46,7 +47,7 @@ func grafanaCLI(args []string, in io.Reader) error {
 		return err
 	}
 	if len(password) == 0 || string(password) != os.Getenv("GF_SECURITY_ADMIN_PASSWORD") {
-		return fmt.Errorf("the password is not the one that Grafana was started with")
+		return errors.New("the password is not the one that Grafana was started with")
 	}
 	return nil
 }
