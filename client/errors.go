@@ -56,6 +56,7 @@ var (
 	// they were told.
 	ErrNotFound             = &game.Error{Code: "not_found", Message: "The server has nothing at this path."}
 	ErrMalformedURL         = &game.Error{Code: "malformed_url", Message: "The path or the query is not good UTF-8."}
+	ErrMalformedHost        = &game.Error{Code: "malformed_host", Message: "The Host header is not valid."}
 	ErrCrossOrigin          = &game.Error{Code: "cross_origin", Message: "The server answers to its own machine only: use localhost or a loopback address."}
 	ErrMethodNotAllowed     = &game.Error{Code: "method_not_allowed", Message: "The path does not take this method."}
 	ErrPayloadTooLarge      = &game.Error{Code: "payload_too_large", Message: "The request's body is too large."}

@@ -250,7 +250,7 @@ func (c *ticketClaims) ticket(o TicketOptions) (Ticket, error) {
 		wrong = "it is for another audience"
 	case c.Player == "" || c.Session == "" || c.Project == "" || c.Expires == 0 || c.Seat < 0:
 		wrong = "a claim is missing"
-	case o.Session != "" && c.Session != o.Session:
+	case o.Session != "" && !strings.EqualFold(string(c.Session), string(o.Session)):
 		wrong = "it is for another session"
 	case o.Project != "" && c.Project != o.Project:
 		wrong = "it is of another project"

@@ -29,12 +29,15 @@ func opsHandler(watch *watcher, public bool) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	malformed := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "The Host header is not valid.", http.StatusBadRequest)
+	})
 	if public {
-		return mux
+		return api.WellFormed(mux, malformed)
 	}
-	return api.LocalOnly(mux, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return api.WellFormed(api.LocalOnly(mux, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "This listener answers to its own machine only.", http.StatusForbidden)
-	}))
+	})), malformed)
 }
 
 // levelSwitch changes the level of the log while the program runs.

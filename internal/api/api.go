@@ -95,11 +95,13 @@ func New(d Deps) *API {
 	}
 	mux := http.NewServeMux()
 	a.huma = humago.New(mux, a.config())
+	a.huma.UseMiddleware(normalParams)
 	a.routes()
 	documentSecurity(a.huma.OpenAPI())
 	a.documentation(mux)
 
-	h := a.recover(a.shed(mux, a.guard(mux, a.unmatched(mux))))
+	h := a.withoutSlash(mux, a.shed(mux, a.guard(mux, a.unmatched(mux))))
+	h = a.recover(WellFormed(h, http.HandlerFunc(a.malformedHost)))
 	if d.Observe != nil {
 		h = d.Observe(h)
 	}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -11,23 +10,38 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// parseAttributes reads the values of an attribute filter: numbers, booleans and quoted strings as in JSON, anything else
-// as the string that it is. It also tells what is wrong with them.
-func parseAttributes(query map[string]string) (found game.Attributes, wrong []error) {
-	if len(query) == 0 {
+// parseAttributes reads the filters by attributes in both of their forms: attributes[key]=value, and key:value for tools that
+// do not know the first. It also returns what is wrong with them.
+func parseAttributes(deep map[string]string, plain []string) (found game.AttributeFilter, wrong []error) {
+	if len(deep) == 0 && len(plain) == 0 {
 		return nil, nil
 	}
-	found = make(game.Attributes, len(query))
-	for _, key := range slices.Sorted(maps.Keys(query)) {
-		text := query[key]
-		v, err := game.ParseValue(text)
+	found = make(game.AttributeFilter, len(deep)+len(plain))
+	add := func(location, key, text string) {
+		values, err := game.ParseFilterValue(text)
+		if err != nil {
+			wrong = append(wrong, &huma.ErrorDetail{Location: location, Message: err.Error()})
+			return
+		}
+		found[key] = values
+	}
+	for _, key := range slices.Sorted(maps.Keys(deep)) {
+		add("query.attributes["+key+"]", key, deep[key])
+	}
+	named := make(map[string]bool, len(deep)+len(plain))
+	for key := range deep {
+		named[key] = true
+	}
+	for _, pair := range plain {
+		key, text, ok := strings.Cut(pair, ":")
 		switch {
-		case err == nil:
-			found[key] = v
-		case strings.HasPrefix(text, `"`), errors.Is(err, game.ErrInexactNumber):
-			wrong = append(wrong, &huma.ErrorDetail{Location: "query.attributes[" + key + "]", Message: err.Error()})
+		case !ok || key == "":
+			wrong = append(wrong, &huma.ErrorDetail{Location: "query.attribute", Message: "must be of the form key:value"})
+		case named[key]:
+			wrong = append(wrong, &huma.ErrorDetail{Location: "query.attribute", Message: "names an attribute twice: send each once"})
 		default:
-			found[key] = game.StringValue(text)
+			add("query.attribute", key, text)
+			named[key] = true
 		}
 	}
 	return found, wrong

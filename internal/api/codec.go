@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -24,24 +25,12 @@ const maxDepth = 32
 var strictJSON = huma.Format{Marshal: marshal, Unmarshal: unmarshal}
 
 func unmarshal(data []byte, v any) error {
+	data = wholeNumbers(data)
 	if err := jsonv2.Unmarshal(data, v, jsonv2.RejectUnknownMembers(true), jsonv2.WithUnmarshalers(anyNumber)); err != nil {
 		return malformed(err)
 	}
 	return nil
 }
-
-// anyNumber reads numbers of any size where the type is open, so that one out of range is told with all else that is wrong.
-var anyNumber = jsonv2.UnmarshalFromFunc(func(d *jsontext.Decoder, v *any) error {
-	if d.PeekKind() != jsontext.KindNumber {
-		return errors.ErrUnsupported // leaves the value to the package
-	}
-	text, err := d.ReadValue()
-	if err != nil {
-		return err //nolint:wrapcheck // the package's own
-	}
-	*v, _ = strconv.ParseFloat(string(text), 64) // infinite for a number out of range
-	return nil
-})
 
 // malformed words an error of the JSON package without the values that it may hold, and with a JSON pointer.
 func malformed(err error) error {
@@ -65,10 +54,26 @@ func malformed(err error) error {
 		if errors.As(err, &form) {
 			return located(semantic.JSONPointer, form.Error())
 		}
-		return located(semantic.JSONPointer, "has the wrong type")
+		return located(semantic.JSONPointer, wrongType(semantic))
 	}
 	return errors.New("the body is not valid JSON")
 }
+
+// wrongType says why a value does not fit into its field. Numbers without a fraction have become integers before.
+func wrongType(e *jsonv2.SemanticError) string {
+	if e.JSONKind != jsontext.KindNumber || e.GoType == nil || !isInteger(e.GoType.Kind()) {
+		return "has the wrong type"
+	}
+	if errors.Is(e, strconv.ErrRange) {
+		return "is out of range"
+	}
+	return notWhole
+}
+
+// notWhole is what is wrong with 4.5 where the API has an integer.
+const notWhole = "must be a whole number"
+
+func isInteger(k reflect.Kind) bool { return reflect.Int <= k && k <= reflect.Uint64 }
 
 // pointerError is an error at a place in a body.
 type pointerError struct {

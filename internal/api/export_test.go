@@ -10,9 +10,12 @@ import (
 // Unmarshal reads a body.
 var Unmarshal = unmarshal
 
+// WholeNumbers writes numbers without a fraction as integers.
+var WholeNumbers = wholeNumbers
+
 // ParseAttributes reads an attribute filter.
-func ParseAttributes(query map[string]string) (game.Attributes, error) {
-	found, wrong := parseAttributes(query)
+func ParseAttributes(deep map[string]string, plain ...string) (game.AttributeFilter, error) {
+	found, wrong := parseAttributes(deep, plain)
 	return found, errors.Join(wrong...)
 }
 

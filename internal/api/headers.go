@@ -1,8 +1,11 @@
 package api
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/rs/cors"
 )
 
@@ -42,8 +45,47 @@ func (a *API) crossOrigin(next http.Handler) http.Handler {
 	return cors.New(cors.Options{
 		AllowedOrigins: a.Origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
-		AllowedHeaders: []string{"Authorization", "Idempotency-Key", "If-Match", "If-None-Match", "Content-Type", requestIDHeader},
-		ExposedHeaders: []string{"ETag", "Location", "Retry-After", "RateLimit", "RateLimit-Policy", "Idempotent-Replayed", requestIDHeader},
+		AllowedHeaders: a.sentHeaders(),
+		ExposedHeaders: a.returnedHeaders(),
 		MaxAge:         600, // seconds
 	}).Handler(next)
+}
+
+// sentHeaders are those that callers may send: what the operations of the contract take, and what every request may have.
+func (a *API) sentHeaders() []string {
+	names := map[string]bool{"Authorization": true, "Content-Type": true, requestIDHeader: true, actAsHeader: true, "Traceparent": true, "Tracestate": true}
+	a.eachOperation(func(op *huma.Operation) {
+		for _, p := range op.Parameters {
+			if p.In == "header" {
+				names[http.CanonicalHeaderKey(p.Name)] = true
+			}
+		}
+	})
+	return slices.Sorted(maps.Keys(names))
+}
+
+// returnedHeaders are those that callers may read: what the operations of the contract return, and what any response may have.
+func (a *API) returnedHeaders() []string {
+	names := map[string]bool{
+		"Retry-After": true, "Ratelimit": true, "Ratelimit-Policy": true, "Www-Authenticate": true, "Accept-Patch": true, "Allow": true, requestIDHeader: true,
+	}
+	a.eachOperation(func(op *huma.Operation) {
+		for _, response := range op.Responses {
+			for name := range response.Headers {
+				names[http.CanonicalHeaderKey(name)] = true
+			}
+		}
+	})
+	return slices.Sorted(maps.Keys(names))
+}
+
+// eachOperation calls do with every operation of the contract.
+func (a *API) eachOperation(do func(*huma.Operation)) {
+	for _, path := range a.huma.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{path.Get, path.Post, path.Put, path.Patch, path.Delete} {
+			if op != nil {
+				do(op)
+			}
+		}
+	}
 }

@@ -10,11 +10,11 @@ import (
 type (
 	// PlayerPath names a player.
 	PlayerPath struct {
-		PlayerID game.PlayerID `path:"player_id" pattern:"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" patternDescription:"a UUID in lower case" doc:"The player's id."`
+		PlayerID game.PlayerID `path:"player_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"The player's id."`
 	}
 	// SessionPath names a session.
 	SessionPath struct {
-		SessionID game.SessionID `path:"session_id" pattern:"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" patternDescription:"a UUID in lower case" doc:"The session's id."`
+		SessionID game.SessionID `path:"session_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"The session's id."`
 	}
 	// IfMatchHeader makes a change conditional.
 	IfMatchHeader struct {

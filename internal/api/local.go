@@ -34,12 +34,7 @@ func embedded(h http.Header) bool {
 
 // loopbackName reports whether a Host header names this machine to itself. No browser leaves it out.
 func loopbackName(host string) bool {
-	if host == "" {
-		return true
-	}
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") || ip != nil && ip.IsLoopback()
+	name, ok := hostName(host)
+	ip := net.ParseIP(name)
+	return ok && (name == "" || strings.EqualFold(strings.TrimSuffix(name, "."), "localhost") || ip != nil && ip.IsLoopback())
 }

@@ -14,6 +14,9 @@ import (
 // requestIDHeader carries the id of a request, both ways.
 const requestIDHeader = "X-Request-ID"
 
+// actAsHeader names the player for whom a server acts.
+const actAsHeader = "X-Act-As-Player"
+
 // maxRequestID is how long a caller's request id may be.
 const maxRequestID = 128
 

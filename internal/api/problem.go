@@ -213,6 +213,9 @@ func field(d *huma.ErrorDetail) ProblemField {
 	if strings.HasPrefix(message, "invalid date/time") {
 		message = "must be a time as RFC 3339 writes it, like 2026-03-01T12:00:00Z" // huma shows Go's layout
 	}
+	if message == validation.MsgExpectedInteger || message == "invalid integer" { // of a body, of a parameter
+		message = notWhole
+	}
 	var name string
 	if n, _ := fmt.Sscanf(message, "expected required property %s to be present", &name); n == 1 {
 		location, message = join(location, name), "is required"

@@ -143,7 +143,7 @@ func tagOf(path string) string {
 func (a *API) documentErrors(op *huma.Operation, r route) {
 	byStatus := map[int]string{
 		http.StatusInternalServerError: game.ErrInternal.Code,
-		http.StatusBadRequest:          "malformed_url",
+		http.StatusBadRequest:          "malformed_url, malformed_host",
 		http.StatusUnprocessableEntity: game.ErrValidation.Code,
 	}
 	if r.body != nil {

@@ -204,7 +204,7 @@ func objectOrNone(r huma.Registry, name string) *huma.Schema {
 }
 
 func identifier(s *huma.Schema) {
-	s.Pattern, s.PatternDescription = game.IDPattern, "a UUID in lower case"
+	s.Pattern, s.PatternDescription = game.IDPattern, "a UUID"
 }
 
 // readOnly marks what only the server sets. It is taken, so that the body of a GET can be sent back, and ignored.

@@ -65,22 +65,23 @@ type listSessionsIn struct {
 	Map        string             `query:"map" maxLength:"64"`
 	Region     string             `query:"region" maxLength:"64"`
 	Visibility game.Visibility    `query:"visibility" enum:"public,private"`
-	HostID     game.PlayerID      `query:"host_id" pattern:"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" patternDescription:"a UUID in lower case" doc:"Sessions that this player hosts."`
-	MemberID   game.PlayerID      `query:"member_id" pattern:"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" patternDescription:"a UUID in lower case" doc:"Sessions in which this player holds a seat."`
+	HostID     game.PlayerID      `query:"host_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"Sessions that this player hosts."`
+	MemberID   game.PlayerID      `query:"member_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"Sessions in which this player holds a seat."`
 	FreeSeats  int                `query:"free_seats" minimum:"0" maximum:"1000" doc:"Sessions with at least this many free seats."`
-	Attributes map[string]string  `query:"attributes,deepObject" doc:"Sessions with all of these attributes: attributes[mmr]=1200. Numbers and booleans as in JSON; anything else, or in double quotes, is a string."`
+	Attributes map[string]string  `query:"attributes,deepObject,explode" doc:"Sessions with all of these attributes: attributes[mmr]=1200 finds the number 1200 and the string 1200, attributes[mmr]=\"1200\" the string only."`
+	Attribute  []string           `query:"attribute,explode" maxItems:"32" doc:"As attributes, for tools that do not send deepObject: attribute=mmr:1200, once for each attribute."`
 }
 
 // Resolve implements [huma.Resolver].
 func (in *listSessionsIn) Resolve(huma.Context) []error {
-	_, wrong := parseAttributes(in.Attributes)
+	_, wrong := parseAttributes(in.Attributes, in.Attribute)
 	return wrong
 }
 
 type sessionsOut struct{ Body page[game.Session] }
 
 func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*sessionsOut, error) {
-	attributes, _ := parseAttributes(in.Attributes)
+	attributes, _ := parseAttributes(in.Attributes, in.Attribute)
 	l, err := a.Sessions.List(ctx, game.SessionQuery{
 		Status: in.Status, Mode: in.Mode, Map: in.Map, Region: in.Region, Visibility: in.Visibility,
 		Host: in.HostID, Member: in.MemberID, FreeSeats: in.FreeSeats, Attributes: attributes,
@@ -181,8 +182,7 @@ func (a *API) cancelSession(ctx context.Context, in *cancelSessionIn) (*cancelSe
 
 type joinSessionIn struct {
 	SessionPath
-	IdempotencyHeader // taken, and not needed: joining twice is a success with the same seat
-	Body              json.RawMessage
+	Body json.RawMessage
 }
 
 // Resolve implements [huma.Resolver].

@@ -53,15 +53,18 @@ func utf8Only(query url.Values) bool {
 	return true
 }
 
+// repeated is the one parameter that may be there more than once.
+const repeated = "attribute"
+
 func checkQuery(query url.Values) (wrong []*huma.ErrorDetail) {
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		_, key, nested := strings.Cut(name, "[")
 		switch {
-		case len(query[name]) > 1:
+		case len(query[name]) > 1 && name != repeated:
 			wrong = append(wrong, &huma.ErrorDetail{Location: "query." + name, Message: "is there twice: send it once"})
 		case nested && strings.IndexByte(key, ']') != len(key)-1:
 			wrong = append(wrong, &huma.ErrorDetail{Location: "query." + name, Message: "must be of the form attributes[key]"})
-		case !nested && query[name][0] == "" && name != "cursor":
+		case !nested && slices.Contains(query[name], "") && name != "cursor":
 			wrong = append(wrong, &huma.ErrorDetail{Location: "query." + name, Message: "is empty: give it a value or leave it out"})
 		}
 	}

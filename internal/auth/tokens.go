@@ -161,10 +161,11 @@ func (s *Signer) verify(ctx context.Context, token string) (verified, error) {
 	if err := c.ValidateWithLeeway(expected, leeway); err != nil {
 		return verified{}, refused(err.Error()) // of a fixed list, without values
 	}
-	if c.Expiry == nil || c.IssuedAt == nil || !game.ValidPlayerID(game.PlayerID(c.Subject)) || !game.ValidProject(c.Project) {
+	player := game.PlayerID(game.NormalID(c.Subject))
+	if c.Expiry == nil || c.IssuedAt == nil || !game.ValidPlayerID(player) || !game.ValidProject(c.Project) {
 		return verified{}, refused("claims are missing")
 	}
-	return verified{caller: playerCaller(c.Project, game.PlayerID(c.Subject)), until: c.Expiry.Time().Add(leeway), kid: h.KeyID}, nil
+	return verified{caller: playerCaller(c.Project, player), until: c.Expiry.Time().Add(leeway), kid: h.KeyID}, nil
 }
 
 // compact reports whether a text has the form of a signed JWT: three parts of base64url. The library passes over line breaks.

@@ -6,24 +6,15 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// MaxExactNumber is the largest integer up to which every integer is a float64: 2^53 - 1 (RFC 7493, section 2.2). Beyond
-// it all floats are integers, so that it bounds every number.
-const MaxExactNumber = 1<<53 - 1
-
-// FormError says what is wrong with the JSON form of a value. It never repeats the value.
-type FormError string
-
-func (e FormError) Error() string { return string(e) }
-
 // The ways in which JSON does not fit.
 const (
 	ErrInexactNumber FormError = "is a number that JSON readers would round: send it as a string"
+	ErrOpenQuote     FormError = "must be a string as JSON writes it, since it begins with a double quote"
 	ErrNotScalar     FormError = "must be a string, a number or a boolean"
 	ErrNotObject     FormError = "must be an object"
 	ErrTooDeep       FormError = "is nested too deeply"
@@ -71,7 +62,7 @@ func (v *Value) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// ParseValue reads a Value from its JSON form. It answers ErrNotScalar and ErrInexactNumber.
+// ParseValue reads a Value from its JSON form. It returns ErrNotScalar and ErrInexactNumber.
 func ParseValue(s string) (Value, error) {
 	s = strings.TrimLeft(s, " \t\r\n") // what JSON calls space
 	if s == "" {
@@ -88,7 +79,7 @@ func ParseValue(s string) (Value, error) {
 		if json.Unmarshal([]byte(s), &n) != nil {
 			return Value{}, ErrNotScalar
 		}
-		f, err := exact(n)
+		f, err := ParseNumber(n.String())
 		return NumberValue(f), err
 	}
 	return Value{}, ErrNotScalar
@@ -101,15 +92,6 @@ func parse[T any](s string, value func(T) Value) (Value, error) {
 		return Value{}, ErrNotScalar
 	}
 	return value(x), nil
-}
-
-// exact returns the float64 of n, and an error if it is another integer or out of range.
-func exact(n json.Number) (float64, error) {
-	f, err := strconv.ParseFloat(n.String(), 64)
-	if err != nil || math.Abs(f) > MaxExactNumber {
-		return 0, ErrInexactNumber
-	}
-	return f + 0, nil // + 0 makes -0 the 0 that it equals
 }
 
 // Attributes is custom data of a player, a session or a member, by key.
@@ -146,6 +128,34 @@ func (a Attributes) validate(p *problems, l attributeLimits) {
 	}
 	p.check(!badKeys, field, "keys must have 1 to %d characters of A-Z a-z 0-9 _ -", MaxAttributeKey)
 	p.check(size <= l.bytes, field, "must have at most %d bytes in all", l.bytes)
+}
+
+func (f AttributeFilter) validate(p *problems) {
+	last := make(Attributes, len(f)) // of each attribute: the longest, where there are several
+	for key, values := range f {
+		p.check(len(values) > 0, "attributes."+key, "must name a value")
+		for _, v := range values {
+			last[key] = v
+		}
+	}
+	last.validate(p, attributeLimits{MaxSessionAttributes, maxSessionAttributeBytes})
+}
+
+// ParseFilterValue returns the values that a text of a filter names. Text in double quotes is a string as JSON writes it.
+// Other text is the string that it is, and also the number or the boolean that JSON reads it as, since nothing else tells
+// which of them a session has: 1200 finds the number 1200 and the string "1200". It returns ErrOpenQuote.
+func ParseFilterValue(text string) ([]Value, error) {
+	v, err := ParseValue(text)
+	switch {
+	case strings.HasPrefix(text, `"`):
+		if err != nil {
+			return nil, ErrOpenQuote
+		}
+		return []Value{v}, nil
+	case err != nil || v.kind == 0:
+		return []Value{StringValue(text)}, nil
+	}
+	return []Value{v, StringValue(text)}, nil
 }
 
 // size is how many bytes the value counts: those of a string as JSON without its quotes, so that what is within the limit
@@ -246,7 +256,7 @@ func canonical(x any, depth int) (any, error) {
 	var err error
 	switch x := x.(type) {
 	case json.Number:
-		return exact(x)
+		return ParseNumber(x.String())
 	case string:
 		if !validText(x) {
 			return nil, ErrNulCharacter

@@ -151,6 +151,7 @@ func (c Caller) As(p PlayerID) (Caller, error) {
 	if err := c.mayServe(); err != nil {
 		return Caller{}, err
 	}
+	p = PlayerID(NormalID(string(p)))
 	if !validID(string(p)) {
 		return Caller{}, ErrValidation.Detail("Whoever is acted for is named by a player's id.")
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Limits of API keys.
@@ -29,6 +28,9 @@ const (
 
 // KeyID identifies an API key, in all projects: 1 to 32 of a-z and 0-9.
 type KeyID string
+
+// KeyIDPattern is the regular expression of the id of an API key as callers may write it: in either case.
+const KeyIDPattern = "^[a-zA-Z0-9]{1,32}$"
 
 // Key is an API key as it is kept: what opens it, its secret, is not in it.
 type Key struct {
@@ -56,8 +58,8 @@ type KeyRequest struct {
 // Validate answers ErrValidation with everything that is wrong whatever the time.
 func (r KeyRequest) Validate() error {
 	var p problems
-	p.check(r.Name != "" && utf8.RuneCountInString(r.Name) <= MaxKeyName && validLine(r.Name), "name",
-		"must have 1 to %d characters and no control characters", MaxKeyName)
+	p.check(r.Name != "", "name", "must have 1 to %d characters", MaxKeyName)
+	p.checkName("name", r.Name, MaxKeyName)
 	p.check(r.Scope.valid(), "scope", "must be one of %v", KeyScopes())
 	p.check(r.ExpiresAt == nil || validTime(*r.ExpiresAt), "expires_at", "must be in the years 1 to 9999 of UTC")
 	return p.err()

@@ -42,7 +42,7 @@ func (s *Keys) Create(ctx context.Context, r KeyRequest) (Key, Secret, error) {
 	}
 	secret := newSecret()
 	k := Key{
-		ID: secret.ID, Project: c.Project, Name: r.Name, Scope: r.Scope, Hash: secret.hash, Version: 1,
+		ID: secret.ID, Project: c.Project, Name: storedName(r.Name), Scope: r.Scope, Hash: secret.hash, Version: 1,
 		CreatedAt: now, ExpiresAt: inMilliseconds(r.ExpiresAt),
 	}
 	return k, secret, s.store.CreateKey(ctx, k)

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Limits of a player.
@@ -17,6 +16,8 @@ const (
 	MaxProvider         = 32
 	MaxSubject          = 255
 	MaxSuspensionReason = 256 // characters
+
+	usernameMarks = "_.-" // beside letters and digits
 )
 
 // Identity is a player's account elsewhere.
@@ -132,19 +133,16 @@ func UsernameKey(s string) string { return strings.ToLower(s) }
 // Validate answers ErrValidation with everything that is wrong.
 func (f Profile) Validate() error {
 	var p problems
-	p.check(len(f.Username) >= MinUsername && len(f.Username) <= MaxUsername && consistsOf(f.Username, "_.-"),
+	p.check(len(f.Username) >= MinUsername && len(f.Username) <= MaxUsername && consistsOf(f.Username, usernameMarks),
 		"username", "must have %d to %d characters of A-Z a-z 0-9 _ . -", MinUsername, MaxUsername)
-	blank := f.DisplayName != "" && strings.TrimSpace(f.DisplayName) == ""
-	p.check(utf8.RuneCountInString(f.DisplayName) <= MaxDisplayName && validLine(f.DisplayName) && !blank,
-		"display_name", "must have 1 to %d characters, not only spaces and no control characters", MaxDisplayName)
+	p.checkName("display_name", f.DisplayName, MaxDisplayName)
 	f.validateIdentities(&p)
 	f.Attributes.validate(&p, attributeLimits{MaxPlayerAttributes, maxPlayerAttributeBytes})
 	p.check(f.Status == "" || slices.Contains(PlayerStatuses(), f.Status), "status", "must be one of %v", PlayerStatuses())
 	p.check(f.SuspendedUntil == nil || f.Status != "", "suspended_until", "goes with a status: send suspended")
 	p.check(f.SuspendedUntil == nil || validTime(*f.SuspendedUntil), "suspended_until", "must be in the years 1 to 9999 of UTC")
 	p.check(f.SuspensionReason == "" || f.Status != "", "suspension_reason", "goes with a status: send suspended")
-	p.check(utf8.RuneCountInString(f.SuspensionReason) <= MaxSuspensionReason && validText(f.SuspensionReason),
-		"suspension_reason", "must have at most %d characters", MaxSuspensionReason)
+	p.checkProse("suspension_reason", f.SuspensionReason, MaxSuspensionReason)
 	return p.err()
 }
 
@@ -175,6 +173,7 @@ func ValidSubject(subject string) bool {
 
 // normal returns f in the form in which it is stored.
 func (f Profile) normal() Profile {
+	f.DisplayName = storedName(f.DisplayName)
 	if f.DisplayName == "" {
 		f.DisplayName = f.Username
 	}

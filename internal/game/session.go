@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"time"
-	"unicode/utf8"
 )
 
 // Limits of a session.
@@ -228,8 +227,7 @@ func (t Settings) Validate() error {
 
 func (t Settings) validate(p *problems) {
 	for field, s := range map[string]string{"name": t.Name, "mode": t.Mode, "map": t.Map, "region": t.Region} {
-		p.check(utf8.RuneCountInString(s) <= MaxSessionText && validLine(s), field,
-			"must have at most %d characters and no control characters", MaxSessionText)
+		p.checkName(field, s, MaxSessionText)
 	}
 	p.check(t.Visibility == "" || slices.Contains(Visibilities(), t.Visibility), "visibility", "must be one of %v", Visibilities())
 	validMax := t.MaxPlayers >= 1 && t.MaxPlayers <= MaxPlayers
@@ -255,6 +253,7 @@ func (t Settings) validateTeams(p *problems) {
 
 // normal returns t in the form in which it is stored.
 func (t Settings) normal() Settings {
+	t.Name, t.Mode, t.Map, t.Region = storedName(t.Name), storedName(t.Mode), storedName(t.Map), storedName(t.Region)
 	if t.Visibility == "" {
 		t.Visibility = VisibilityPublic
 	}

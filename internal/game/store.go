@@ -178,12 +178,16 @@ type SessionQuery struct {
 	Region     string
 	Visibility Visibility
 	Host       PlayerID
-	Member     PlayerID   // who holds a seat
-	FreeSeats  int        // those with at least this many
-	Attributes Attributes // those that have all of them
-	After      SessionID  // those that the list shows after this one
-	Limit      int        // at most this many; above zero
+	Member     PlayerID // who holds a seat
+	FreeSeats  int      // those with at least this many
+	Attributes AttributeFilter
+	After      SessionID // those that the list shows after this one
+	Limit      int       // at most this many; above zero
 }
+
+// AttributeFilter selects what has all of these attributes, each with one of the values that are listed for it. There is at
+// least one, and none is there twice.
+type AttributeFilter map[string][]Value
 
 // KeyQuery selects API keys.
 type KeyQuery struct {

@@ -2,6 +2,8 @@ package mongostore
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -46,6 +48,29 @@ func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) ([]game.Sessi
 	return list(ctx, s, s.sessions, sessionsPage(q), session.game)
 }
 
+// whereAttributes selects what has one of the values of each attribute.
+func (p *page) whereAttributes(f game.AttributeFilter) {
+	var all []string
+	var anyOf bson.A
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		keys := make([]string, 0, len(f[name]))
+		for _, v := range f[name] {
+			keys = append(keys, attributeKey(name, v))
+		}
+		if len(keys) == 1 {
+			all = append(all, keys[0])
+			continue
+		}
+		anyOf = append(anyOf, bson.D{{Key: "attribute_keys", Value: bson.D{{Key: "$in", Value: keys}}}})
+	}
+	if len(all) > 0 {
+		p.where("attribute_keys", bson.D{{Key: "$all", Value: all}})
+	}
+	if len(anyOf) > 0 {
+		p.where("$and", anyOf)
+	}
+}
+
 // sessionsPage returns how a list is read. The index is that of the filter which leaves the fewest sessions: those of a
 // player, those with an attribute, live ones among all that are kept.
 func sessionsPage(q game.SessionQuery) page {
@@ -66,7 +91,7 @@ func sessionsPage(q game.SessionQuery) page {
 		use(sessionsByHost, true)
 	}
 	if len(q.Attributes) > 0 {
-		p.where("attribute_keys", bson.D{{Key: "$all", Value: attributeKeys(q.Attributes)}})
+		p.whereAttributes(q.Attributes)
 		use(sessionsByAttribute, true)
 	}
 	if q.Visibility != "" {

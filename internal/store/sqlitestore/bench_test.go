@@ -117,7 +117,8 @@ func BenchmarkSearch(b *testing.B) {
 	for name, q := range map[string]game.SessionQuery{
 		"newest":     {},
 		"typical":    {Status: game.StatusOpen, Mode: "mode3", Region: "region1", FreeSeats: 1, Visibility: game.VisibilityPublic},
-		"attributes": {Status: game.StatusOpen, Attributes: game.Attributes{"level": game.NumberValue(7), "ranked": game.BoolValue(false)}},
+		"attributes": {Status: game.StatusOpen, Attributes: game.AttributeFilter{"level": {game.NumberValue(7)}, "ranked": {game.BoolValue(false)}}},
+		"either":     {Status: game.StatusOpen, Attributes: game.AttributeFilter{"level": {game.NumberValue(7), game.StringValue("7")}}},
 		"worst":      {Status: game.StatusOpen, FreeSeats: 5},
 		"no-mode":    {Status: game.StatusOpen, Mode: "mode3", Map: "map4"},
 	} {

@@ -81,7 +81,7 @@ func (s *Store) Keys(ctx context.Context, q game.KeyQuery) ([]game.Key, error) {
 func keysSQL(q game.KeyQuery) (string, []any) {
 	b := selection{from: "api_keys d", id: "d.id"}
 	b.where("d.project = ?", string(q.Project))
-	return b.page(string(q.After), q.Limit)
+	return page(string(q.After), q.Limit, b)
 }
 
 func (s *Store) key(columns []driver.Value) (game.Key, error) {

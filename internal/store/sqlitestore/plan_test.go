@@ -27,7 +27,10 @@ func TestPlans(t *testing.T) {
 		{"sessions_by_host", game.SessionQuery{Host: "x"}},
 		{"SEARCH m USING PRIMARY KEY", game.SessionQuery{Member: "x"}},
 		{"sessions_by_project", game.SessionQuery{FreeSeats: 2}},
-		{"SEARCH a USING PRIMARY KEY", game.SessionQuery{Attributes: game.Attributes{"a": game.BoolValue(true)}}},
+		{"SEARCH a USING PRIMARY KEY", game.SessionQuery{Attributes: game.AttributeFilter{"a": {game.BoolValue(true)}}}},
+		{"MERGE (UNION ALL)", game.SessionQuery{Attributes: game.AttributeFilter{
+			"a": {game.NumberValue(1), game.StringValue("1")}, "b": {game.BoolValue(true), game.StringValue("true")},
+		}}},
 		{"sessions_by_map", game.SessionQuery{Status: game.StatusOpen, Mode: "ranked", Map: "dust", Region: "eu", FreeSeats: 1}},
 		{"sessions_by_status", game.SessionQuery{Status: game.StatusOpen, FreeSeats: 1, Visibility: game.VisibilityPublic}},
 		{"sessions_by_host", game.SessionQuery{Status: game.StatusOpen, Host: "x", Mode: "ranked"}},

@@ -169,7 +169,7 @@ func playersSQL(q game.PlayerQuery) (string, []any) {
 	if q.Status != "" && q.Status != game.PlayerActive {
 		b.where("d.status <> 'active'") // names the partial index
 	}
-	return b.page(string(q.After), q.Limit)
+	return page(string(q.After), q.Limit, b)
 }
 
 func (s *Store) player(doc driver.Value) (game.Player, error) {

@@ -21,21 +21,24 @@ func (b *selection) whereIf(yes bool, term string, arg any) {
 	}
 }
 
-// page returns the statement and its arguments. The page is materialised, which happens before the first row comes out:
-// the driver interrupts a statement until then and no longer.
-func (b *selection) page(after string, limit int) (string, []any) {
-	b.whereIf(after != "", b.id+" < ?", after)
+// page returns the statement of the documents that one of the selections has, and its arguments. No document is in two of
+// them, and each comes in the order of the list. The page is materialised, which happens before the first row comes out: the
+// driver interrupts a statement until then and no longer.
+func page(after string, limit int, from ...selection) (string, []any) {
 	var sql strings.Builder
-	sql.WriteString("WITH page AS MATERIALIZED (SELECT d.doc FROM ") //nolint:misspell // SQL's spelling
-	sql.WriteString(b.from)
-	for i, term := range b.terms {
-		if i == 0 {
-			sql.WriteString(" WHERE ")
-		} else {
-			sql.WriteString(" AND ")
+	var args []any
+	sql.WriteString("WITH page AS MATERIALIZED (") //nolint:misspell // SQL's spelling
+	for i, b := range from {
+		b.whereIf(after != "", b.id+" < ?", after)
+		if i > 0 {
+			sql.WriteString(" UNION ALL ")
 		}
-		sql.WriteString(term)
+		sql.WriteString("SELECT d.doc, " + b.id + " AS id FROM " + b.from)
+		if len(b.terms) > 0 {
+			sql.WriteString(" WHERE " + strings.Join(b.terms, " AND "))
+		}
+		args = append(args, b.args...)
 	}
-	sql.WriteString(" ORDER BY " + b.id + " DESC LIMIT ?) SELECT doc FROM page")
-	return sql.String(), append(b.args, int64(limit))
+	sql.WriteString(" ORDER BY id DESC LIMIT ?) SELECT doc FROM page")
+	return sql.String(), append(args, int64(limit))
 }

@@ -203,18 +203,34 @@ func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) ([]game.Sessi
 // sessionsSQL returns the statement of a list. Who asks for a member or an attribute walks that table, which has the same
 // order and far fewer rows.
 func sessionsSQL(q game.SessionQuery) (string, []any) {
-	b := selection{from: "sessions d", id: "d.id"}
 	keys := slices.Sorted(maps.Keys(q.Attributes))
-	switch {
-	case q.Member != "":
+	if q.Member == "" && q.Host == "" && len(keys) > 0 {
+		return sessionsWith(q, keys[0], keys[1:])
+	}
+	b := selection{from: "sessions d", id: "d.id"}
+	if q.Member != "" {
 		b.from, b.id = "members m CROSS JOIN sessions d ON d.id = m.session_id", "m.session_id"
 		b.where("m.player_id = ?", string(q.Member))
-	case q.Host != "":
-	case len(keys) > 0:
-		b.from, b.id = "attributes a CROSS JOIN sessions d ON d.id = a.session_id", "a.session_id"
-		b.where("a.project = ? AND a.key = ? AND a.value = ?", string(q.Project), keys[0], native(q.Attributes[keys[0]]))
-		keys = keys[1:]
 	}
+	b.whereSession(q, keys)
+	return page(string(q.After), q.Limit, b)
+}
+
+// sessionsWith walks the sessions that have an attribute, once for each of its values: each of the walks is in the order of
+// the list.
+func sessionsWith(q game.SessionQuery, key string, others []string) (string, []any) {
+	walks := make([]selection, 0, len(q.Attributes[key]))
+	for _, v := range q.Attributes[key] {
+		b := selection{from: "attributes a CROSS JOIN sessions d ON d.id = a.session_id", id: "a.session_id"}
+		b.where("a.project = ? AND a.key = ? AND a.value = ?", string(q.Project), key, native(v))
+		b.whereSession(q, others)
+		walks = append(walks, b)
+	}
+	return page(string(q.After), q.Limit, walks...)
+}
+
+// whereSession adds the filters of the documents, and those by attributes.
+func (b *selection) whereSession(q game.SessionQuery, keys []string) {
 	b.where("d.project = ?", string(q.Project))
 	b.whereIf(q.Status != "", "d.status = ?", string(q.Status))
 	// The second half of these names a partial index.
@@ -228,10 +244,14 @@ func sessionsSQL(q game.SessionQuery) (string, []any) {
 	}
 	b.whereIf(q.FreeSeats > 0, "d.free_seats >= ?", int64(q.FreeSeats))
 	for _, k := range keys {
-		b.where("EXISTS (SELECT 1 FROM attributes x WHERE x.project = d.project AND x.key = ? AND x.value = ? AND x.session_id = d.id)",
-			k, native(q.Attributes[k]))
+		args := []any{k}
+		for _, v := range q.Attributes[k] {
+			args = append(args, native(v))
+		}
+		marks := strings.TrimSuffix(strings.Repeat("?, ", len(q.Attributes[k])), ", ")
+		b.where("EXISTS (SELECT 1 FROM attributes x WHERE x.project = d.project AND x.key = ? AND x.value IN ("+marks+")"+
+			" AND x.session_id = d.id)", args...)
 	}
-	return b.page(string(q.After), q.Limit)
 }
 
 func (s *Store) session(doc driver.Value) (game.Session, error) {

@@ -25,7 +25,7 @@ func lists() []check {
 // matches is what a query of sessions means.
 func matches(q game.SessionQuery, v game.Session) bool {
 	for k, want := range q.Attributes {
-		if got, ok := v.Attributes[k]; !ok || got != want {
+		if got, ok := v.Attributes[k]; !ok || !slices.Contains(want, got) {
 			return false
 		}
 	}
@@ -141,6 +141,15 @@ func variousSessions(t *testing.T, s game.Store, n int) []game.Session {
 	return all
 }
 
+// oneOf returns the filter by all of the attributes.
+func oneOf(a game.Attributes) game.AttributeFilter {
+	f := make(game.AttributeFilter)
+	for k, v := range a {
+		f[k] = []game.Value{v}
+	}
+	return f
+}
+
 func listSessions(t *testing.T, s game.Store) {
 	all := variousSessions(t, s, 72)
 	pattern := all[37] // every filter asks for what it has
@@ -153,8 +162,14 @@ func listSessions(t *testing.T, s game.Store) {
 		func(q *game.SessionQuery) { q.Host = *pattern.HostID },
 		func(q *game.SessionQuery) { q.Member = pattern.Members[0].PlayerID },
 		func(q *game.SessionQuery) { q.FreeSeats = pattern.FreeSeats() },
-		func(q *game.SessionQuery) { q.Attributes = game.Attributes{"level": pattern.Attributes["level"]} },
-		func(q *game.SessionQuery) { q.Attributes = pattern.Attributes },
+		func(q *game.SessionQuery) {
+			q.Attributes = oneOf(game.Attributes{"level": pattern.Attributes["level"]})
+		},
+		func(q *game.SessionQuery) { q.Attributes = oneOf(pattern.Attributes) },
+		func(q *game.SessionQuery) {
+			q.Attributes = oneOf(pattern.Attributes)
+			q.Attributes["level"] = []game.Value{game.NumberValue(0), pattern.Attributes["level"], game.NumberValue(7)}
+		},
 		func(q *game.SessionQuery) { q.After = all[60].ID },
 	}
 	for set := range 1 << len(filters) {
@@ -196,15 +211,25 @@ func attributeTypes(t *testing.T, s game.Store) {
 		must(t, s.CreateSession(t.Context(), v))
 		stored[i] = v
 	}
+	for _, either := range [][]int{{0, 1}, {1, 0}, {3, 4}, {6, 9, 7}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}} { // in any order of values
+		q := game.SessionQuery{Project: project, Limit: 100, Attributes: game.AttributeFilter{"Key": {game.StringValue("another key")}}}
+		for _, i := range either {
+			q.Attributes["key"] = append(q.Attributes["key"], values[i])
+		}
+		wantFound(t, s, q, selectedSessions(stored, q)...)
+		all := selectedSessions(stored, q)
+		q.After = all[0].ID
+		wantFound(t, s, q, all[1:]...)
+	}
 	for i, value := range values {
-		wantFound(t, s, game.SessionQuery{Attributes: game.Attributes{"key": value}}, stored[i])
-		wantFound(t, s, game.SessionQuery{Attributes: game.Attributes{"KEY": value}})
+		wantFound(t, s, game.SessionQuery{Attributes: game.AttributeFilter{"key": {value}}}, stored[i])
+		wantFound(t, s, game.SessionQuery{Attributes: game.AttributeFilter{"KEY": {value}}})
 
 		next := stored[i]
 		next.Version, next.Attributes = 2, game.Attributes{"Key": value}
 		must(t, s.ReplaceSession(t.Context(), stored[i], next))
-		wantFound(t, s, game.SessionQuery{Attributes: game.Attributes{"key": value}})
-		wantFound(t, s, game.SessionQuery{Attributes: game.Attributes{"Key": value}}, next)
+		wantFound(t, s, game.SessionQuery{Attributes: game.AttributeFilter{"key": {value}}})
+		wantFound(t, s, game.SessionQuery{Attributes: game.AttributeFilter{"Key": {value}}}, next)
 	}
 }
 
@@ -251,7 +276,7 @@ func pagesOfPlayers(t *testing.T, s game.Store) {
 func pagesOfSessions(t *testing.T, s game.Store) {
 	all := variousSessions(t, s, 60)
 	for _, q := range []game.SessionQuery{
-		{}, {Member: all[1].Members[0].PlayerID}, {Attributes: game.Attributes{"level": game.NumberValue(1)}}, {Mode: "ranked"}, {FreeSeats: 2},
+		{}, {Member: all[1].Members[0].PlayerID}, {Attributes: oneOf(game.Attributes{"level": game.NumberValue(1)})}, {Mode: "ranked"}, {FreeSeats: 2},
 	} {
 		q.Project, q.Limit = project, len(all)
 		wanted := selectedSessions(all, q)

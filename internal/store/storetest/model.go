@@ -202,13 +202,13 @@ func (m *sessionModel) list(r *rapid.T) {
 	case 1:
 		q.Host = m.members[1].PlayerID
 	case 2:
-		q.Attributes = game.Attributes{"x": game.StringValue("1")}
+		q.Attributes = game.AttributeFilter{"x": {game.StringValue("1"), game.NumberValue(1)}}
 	case 3:
 		q.Mode, q.Visibility = "a", game.VisibilityPrivate
 	case 4:
 		q.FreeSeats, q.Status = 2, game.StatusOpen
 	case 5:
-		q.Attributes = game.Attributes{"x": game.NumberValue(1), "y": game.BoolValue(true)}
+		q.Attributes = game.AttributeFilter{"x": {game.NumberValue(1)}, "y": {game.BoolValue(true)}}
 	}
 	found, err := m.store.Sessions(m.ctx, q)
 	must(r, err)

@@ -97,7 +97,7 @@ func text(t *testing.T, s game.Store) {
 		must(t, s.CreateSession(t.Context(), v))
 		wantSession(t, s, v)
 		for _, q := range []game.SessionQuery{
-			{Mode: str}, {Map: str}, {Region: str}, {Attributes: game.Attributes{"a-b_c": game.StringValue(str)}},
+			{Mode: str}, {Map: str}, {Region: str}, {Attributes: game.AttributeFilter{"a-b_c": {game.StringValue(str)}}},
 		} {
 			wantFound(t, s, q, v)
 		}
@@ -127,7 +127,7 @@ func numbers(t *testing.T, s game.Store) {
 	must(t, s.CreateSession(t.Context(), v))
 	wantSession(t, s, v)
 	for k, f := range v.Attributes {
-		wantFound(t, s, game.SessionQuery{Attributes: game.Attributes{k: f}}, v)
+		wantFound(t, s, game.SessionQuery{Attributes: game.AttributeFilter{k: {f}}}, v)
 	}
 	next := v
 	next.Version = 1<<53 - 1
@@ -155,7 +155,7 @@ func largeDocuments(t *testing.T, s game.Store) {
 	}
 	must(t, s.CreateSession(t.Context(), v))
 	wantSession(t, s, v)
-	wantFound(t, s, game.SessionQuery{Attributes: game.Attributes{"long": v.Attributes["long"]}}, v)
+	wantFound(t, s, game.SessionQuery{Attributes: game.AttributeFilter{"long": {v.Attributes["long"]}}}, v)
 	wantFound(t, s, game.SessionQuery{Member: v.Members[999].PlayerID}, v)
 }
 

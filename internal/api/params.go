@@ -1,0 +1,49 @@
+package api
+
+import (
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"game-session-manager/internal/game"
+)
+
+// normalParams is a middleware of huma by which parameters are read in every form that the contract allows, as bodies are:
+// integers however they are written, and ids in either case.
+func normalParams(ctx huma.Context, next func(huma.Context)) {
+	if len(ctx.Operation().Parameters) > 0 {
+		ctx = normalised{ctx}
+	}
+	next(ctx)
+}
+
+type normalised struct{ whole }
+
+// Unwrap lets humago reach the request and its writer.
+func (n normalised) Unwrap() huma.Context { return n.whole }
+
+// Param implements [huma.Context].
+func (n normalised) Param(name string) string { return n.normal("path", name, n.whole.Param(name)) }
+
+// Query implements [huma.Context].
+func (n normalised) Query(name string) string { return n.normal("query", name, n.whole.Query(name)) }
+
+func (n normalised) normal(in, name, value string) string {
+	all := n.Operation().Parameters
+	i := slices.IndexFunc(all, func(p *huma.Param) bool { return p.In == in && p.Name == name })
+	if i < 0 || value == "" {
+		return value
+	}
+	switch s := all[i].Schema; {
+	case s.Type == huma.TypeInteger:
+		if number := jsontext.Value(value); number.IsValid() && number.Kind() == jsontext.KindNumber {
+			if integer, ok := game.WholeNumber(value); ok {
+				return integer
+			}
+		}
+	case s.Pattern == game.IDPattern, s.Pattern == game.KeyIDPattern:
+		return game.NormalID(value)
+	}
+	return value
+}

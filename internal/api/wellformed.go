@@ -1,0 +1,89 @@
+package api
+
+import (
+	"net/http"
+	"net/netip"
+	pathpkg "path"
+	"strconv"
+	"strings"
+)
+
+// WellFormed guards against requests that two readers may read as different ones. One without a valid host is left to deny.
+// Of one whose body is sent in chunks, the connection is closed after the response: it may have had a Content-Length too, of
+// which net/http shows nothing, and what follows on the connection may be a part of its body for somebody in between (RFC
+// 9112, section 6.1).
+func WellFormed(next, deny http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+			w.Header().Set("Connection", "close")
+		}
+		if _, ok := hostName(r.Host); !ok {
+			deny.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// hostName returns the name or the address in a Host header, without brackets and port, and reports whether the header is
+// valid (RFC 9110, section 7.2). The empty one is.
+func hostName(host string) (name string, ok bool) {
+	name, port, hasPort := strings.Cut(host, ":")
+	if strings.HasPrefix(host, "[") {
+		var closed bool
+		name, port, closed = strings.Cut(host[1:], "]")
+		if address, err := netip.ParseAddr(name); err != nil || !address.Is6() || address.Zone() != "" || !closed {
+			return "", false
+		}
+		if port, hasPort = strings.CutPrefix(port, ":"); !hasPort && port != "" {
+			return "", false
+		}
+	} else if strings.ContainsAny(name, "[]@/?#%\\ ") || name == "" && hasPort {
+		return "", false
+	}
+	if port == "" {
+		return name, true
+	}
+	if strings.Trim(port, "0123456789") != "" {
+		return "", false
+	}
+	_, err := strconv.ParseUint(port, 10, 16)
+	return name, err == nil
+}
+
+// malformedHost answers what [WellFormed] rejects.
+func (a *API) malformedHost(w http.ResponseWriter, r *http.Request) {
+	a.writeProblem(w, newProblem(r.Context(), http.StatusBadRequest, "malformed_host",
+		"The Host header is not valid: send the host name or the address, an IPv6 address in brackets, and the port after a colon."))
+}
+
+// withoutSlash redirects paths with a slash at their end to the route without, before anything else is looked at: the target
+// is the path of one of our routes, and the query.
+func (a *API) withoutSlash(mux *http.ServeMux, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path, slash := strings.CutSuffix(r.URL.EscapedPath(), "/")
+		if !slash || !strings.HasSuffix(r.URL.Path, "/") || len(path) > maxPath || len(r.URL.RawQuery) > maxQuery {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if _, pattern := mux.Handler(r); pattern != "" {
+			next.ServeHTTP(w, r) // a route of its own
+			return
+		}
+		to := *r.URL
+		to.Path, to.RawPath = strings.TrimSuffix(r.URL.Path, "/"), strings.TrimSuffix(r.URL.RawPath, "/")
+		probe := *r
+		probe.URL = &to
+		_, pattern := mux.Handler(&probe)
+		if pattern == "" || to.Path != pathpkg.Clean(to.Path) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		r.Pattern = pattern // for whoever measures
+		if r.URL.RawQuery != "" {
+			path += "?" + r.URL.RawQuery
+		}
+		w.Header().Set("Location", path)
+		w.WriteHeader(http.StatusPermanentRedirect)
+	})
+}
