@@ -36,7 +36,7 @@ func keyFor(k game.Key) KeyBody {
 type (
 	// KeyPath names an API key.
 	KeyPath struct {
-		KeyID game.KeyID `path:"key_id" pattern:"^[a-zA-Z0-9]{1,32}$" patternDescription:"of a-z 0-9" doc:"The key's id."`
+		KeyID game.KeyID `path:"key_id" pattern:"^[a-zA-Z0-9]{1,32}$" patternDescription:"of letters and digits" doc:"The key's id."`
 	}
 	keyOut    struct{ Body KeyBody }
 	newKeyOut struct {

@@ -14,7 +14,8 @@ import (
 // 9112, section 6.1).
 func WellFormed(next, deny http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+		http10Body := r.ProtoMinor == 0 && r.ContentLength != 0 // net/http reads no Transfer-Encoding of these
+		if r.ProtoMajor == 1 && (len(r.TransferEncoding) > 0 || http10Body) {
 			w.Header().Set("Connection", "close")
 		}
 		if _, ok := hostName(r.Host); !ok {
