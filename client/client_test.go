@@ -202,7 +202,7 @@ func TestRequests(t *testing.T) {
 		Attributes: client.Attributes{"n": client.Number(1200), "s": client.String("1200"), "b": client.Bool(true)},
 	}
 	for want, call := range map[string]func(context.Context) error{
-		`GET /api/v1/sessions?attributes[b]=true&attributes[n]=1200&attributes[s]="1200"&cursor=c&free_seats=2&host_id=h&limit=3&map=m&member_id=p&mode=a b&region=r&status=open&visibility=public lobby/1`: func(ctx context.Context) error {
+		`GET /api/v1/sessions?attributes[b]==true&attributes[n]==1200&attributes[s]=="1200"&cursor=c&free_seats=2&host_id=h&limit=3&map=m&member_id=p&mode=a b&region=r&status=open&visibility=public lobby/1`: func(ctx context.Context) error {
 			_, err := c.Sessions.List(ctx, filter)
 			return err
 		},

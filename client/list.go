@@ -38,12 +38,11 @@ type SessionFilter struct {
 	Region     string
 	Visibility Visibility
 	HostID     PlayerID
-	MemberID   PlayerID // who holds a seat
-	FreeSeats  int      // those with at least this many
-	// Attributes selects those that have all of them. A number or a boolean also finds the string of its spelling.
-	Attributes Attributes
-	Limit      int    // items in a page; 0 leaves it to the server
-	Cursor     string // where the page begins; empty for the first
+	MemberID   PlayerID   // who holds a seat
+	FreeSeats  int        // those with at least this many
+	Attributes Attributes // those that have all of them
+	Limit      int        // items in a page; 0 leaves it to the server
+	Cursor     string     // where the page begins; empty for the first
 }
 
 func (f SessionFilter) values() url.Values {
@@ -60,7 +59,7 @@ func (f SessionFilter) values() url.Values {
 	}
 	for key, value := range f.Attributes {
 		if b, err := json.Marshal(value); err == nil { // a number that is not finite equals nothing
-			v.Set("attributes["+key+"]", string(b))
+			v.Set("attributes["+key+"]", "="+string(b)) // this value, and no other that is written alike
 		}
 	}
 	return paged(v, f.Limit, f.Cursor)

@@ -191,7 +191,7 @@ func TestAttributeFilters(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		`1200`: "number string", `1200.0`: "float number", `12e2`: "number", `"1200"`: "string", `"\"1200\""`: "quoted", `true`: "text true true", `"true"`: "text true",
-		`76561198000000001`: "steam", ``: "empty", `a:b`: "colon", `a,b`: "comma", `null`: "null", `TRUE`: "", `9007199254740993`: "", `1e400`: "",
+		`76561198000000001`: "steam", ``: "empty", `a:b`: "colon", `a,b`: "comma", `null`: "null", `TRUE`: "", `=1200`: "number", `=true`: "true", `="true"`: "text true", `=12.0e2`: "number", `9007199254740993`: "", `1e400`: "",
 	} {
 		for _, query := range []url.Values{
 			{"attributes[x]": {text}}, {"attribute": {"x:" + text}}, {"attribute": {"all:1", "x:" + text, "n:0.1"}}, {"attributes[x]": {text}, "attribute": {"all:1"}},
@@ -214,6 +214,8 @@ func TestAttributeFilters(t *testing.T) {
 		"attribute=x:1&attribute=x:2":     {"query.attribute"},
 		"attribute=x:1&attributes[x]=1":   {"query.attribute"},
 		`attribute=x:"1`:                  {"query.attribute"},
+		"attributes[x]==9007199254740993": {"query.attributes[x]"},
+		"attribute=x:=y":                  {"query.attribute"},
 		`attributes[x]="1`:                {"query.attributes[x]"},
 		"attributes[x]=1&attributes[x]=2": {"query.attributes[x]"},
 		"attributes=1":                    {"query.attributes"},

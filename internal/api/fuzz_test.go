@@ -111,7 +111,7 @@ func FuzzWholeNumbers(f *testing.F) {
 // FuzzAttributeFilter reads values of attribute filters, which mean the same in both forms: a quoted value is a string; any
 // other is the string that it is, and what JSON reads it as.
 func FuzzAttributeFilter(f *testing.F) {
-	for _, s := range []string{`1200`, `"1200"`, `true`, `"true"`, `dust2`, `"`, `1e400`, `9007199254740993`, `null`, `{}`, `-0`, ``, `a:b`, ` 7`} {
+	for _, s := range []string{`1200`, `"1200"`, `true`, `"true"`, `dust2`, `"`, `1e400`, `9007199254740993`, `null`, `{}`, `-0`, ``, `a:b`, ` 7`, `=1200`, `="a"`, `=`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -121,7 +121,7 @@ func FuzzAttributeFilter(f *testing.F) {
 			t.Fatalf("%q reads as %v, %v, and in the plain form as %v, %v", text, got, err, plain, plainErr)
 		}
 		if err != nil {
-			if !strings.HasPrefix(text, `"`) {
+			if !strings.HasPrefix(text, `"`) && !strings.HasPrefix(text, "=") {
 				t.Fatalf("%q: %v", text, err)
 			}
 			return
@@ -129,6 +129,12 @@ func FuzzAttributeFilter(f *testing.F) {
 		var quoted string
 		if strings.HasPrefix(text, `"`) {
 			if json.Unmarshal([]byte(text), &quoted) != nil || !slices.Equal(got["k"], []game.Value{game.StringValue(quoted)}) {
+				t.Fatalf("%q reads as %v", text, got["k"])
+			}
+			return
+		}
+		if strings.HasPrefix(text, "=") {
+			if len(got["k"]) != 1 {
 				t.Fatalf("%q reads as %v", text, got["k"])
 			}
 			return

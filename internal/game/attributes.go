@@ -3,6 +3,7 @@ package game
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -14,7 +15,7 @@ import (
 // The ways in which JSON does not fit.
 const (
 	ErrInexactNumber FormError = "is a number that JSON readers would round: send it as a string"
-	ErrOpenQuote     FormError = "must be a string as JSON writes it, since it begins with a double quote"
+	ErrNoFilterValue FormError = "must be a JSON value, since it begins with an equals sign or a double quote"
 	ErrNotScalar     FormError = "must be a string, a number or a boolean"
 	ErrNotObject     FormError = "must be an object"
 	ErrTooDeep       FormError = "is nested too deeply"
@@ -141,17 +142,19 @@ func (f AttributeFilter) validate(p *problems) {
 	last.validate(p, attributeLimits{MaxSessionAttributes, maxSessionAttributeBytes})
 }
 
-// ParseFilterValue returns the values that a text of a filter names. Text in double quotes is a string as JSON writes it.
-// Other text is the string that it is, and also the number or the boolean that JSON reads it as, since nothing else tells
-// which of them a session has: 1200 finds the number 1200 and the string "1200". It returns ErrOpenQuote.
+// ParseFilterValue returns the values that a text of a filter names. Text after an equals sign, and text in double quotes, is
+// one value as JSON writes it. Other text is the string that it is, and also the number or the boolean that JSON reads it as,
+// since nothing else tells which of them a session has: 1200 finds the number 1200 and the string "1200", =1200 the number
+// alone, and "1200" in quotes the string alone. It returns ErrNoFilterValue and ErrInexactNumber.
 func ParseFilterValue(text string) ([]Value, error) {
-	v, err := ParseValue(text)
+	exact, marked := strings.CutPrefix(text, "=")
+	v, err := ParseValue(exact)
 	switch {
-	case strings.HasPrefix(text, `"`):
-		if err != nil {
-			return nil, ErrOpenQuote
+	case marked || strings.HasPrefix(text, `"`):
+		if errors.Is(err, ErrNotScalar) {
+			err = ErrNoFilterValue
 		}
-		return []Value{v}, nil
+		return []Value{v}, err
 	case err != nil || v.kind == 0:
 		return []Value{StringValue(text)}, nil
 	}
