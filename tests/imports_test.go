@@ -76,7 +76,8 @@ func TestImports(t *testing.T) {
 				if !slices.Contains(allowed, "*") && !slices.Contains(allowed, dependency) {
 					t.Errorf("%s must not import %s", name, dependency)
 				}
-			} else if beside, is := standardOnly()[name]; is && strings.Contains(strings.Split(path, "/")[0], ".") && !slices.Contains(beside, path) {
+			} else if beside, is := standardOnly()[name]; is && strings.Contains(strings.Split(path, "/")[0], ".") &&
+				!slices.Contains(beside, path) {
 				t.Errorf("%s must not import %s: it keeps to the standard library", name, path)
 			}
 			for limited, only := range onlyFor() {

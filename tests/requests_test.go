@@ -15,29 +15,36 @@ import (
 func TestIntegersHoweverTheyAreWritten(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	body := `{"max_players":4.0,"min_players":2e0,"teams":{"red":20e-1},"connection":{"address":"a.example","port":1e3},"attributes":{"mmr":12.0e2,"x":0.1}}`
+	body := `{"max_players":4.0,"min_players":2e0,"teams":{"red":20e-1},"attributes":{"mmr":12.0e2,"x":0.1},
+		"connection":{"address":"a.example","port":1e3}}`
 	v := s.do(t, "POST /api/v1/sessions", body).is(http.StatusCreated).json()
 	path := "/api/v1/sessions/" + v.text("id")
 	connection, _ := v["connection"].(map[string]any)
 	attributes, _ := v["attributes"].(map[string]any)
-	if v["max_players"] != 4.0 || v["min_players"] != 2.0 || connection["port"] != 1000.0 || attributes["mmr"] != 1200.0 || attributes["x"] != 0.1 {
+	if v["max_players"] != 4.0 || v["min_players"] != 2.0 || connection["port"] != 1000.0 ||
+		attributes["mmr"] != 1200.0 || attributes["x"] != 0.1 {
 		t.Errorf("opened %v", v)
 	}
 	s.do(t, "PATCH "+path, `{"max_players":6.0,"teams":{"red":3.00,"blue":1E0}}`).is(http.StatusOK).has("ETag", `"2"`)
-	back := strings.NewReplacer(`"max_players":6`, `"max_players":6.0`, `"min_players":2`, `"min_players":2.0`, `"red":3`, `"red":3.0`,
+	back := strings.NewReplacer(`"max_players":6`, `"max_players":6.0`, `"min_players":2`, `"min_players":2.0`,
+		`"red":3`, `"red":3.0`,
 		`"port":1000`, `"port":1000.0`, `"version":2`, `"version":2.0`).Replace(s.do(t, "GET "+path, "").body)
 	s.do(t, "PUT "+path, back).is(http.StatusOK).has("ETag", `"2"`)
 	p := s.newPlayer(t, "alice")
 	s.do(t, "POST /api/v1/players/"+string(p.ID)+"/tokens", `{"expires_in":6e1}`).is(http.StatusCreated)
 	key := s.do(t, "POST /api/v1/api-keys", `{"name":"k","scope":"read"}`).is(http.StatusCreated).json()
 	s.do(t, "POST /api/v1/api-keys/"+key.text("id")+"/rotate", `{"overlap_seconds":60.0}`).is(http.StatusCreated)
-	for _, query := range []string{"sessions?limit=10.0&free_seats=1.0", "sessions?limit=1e1", "players?limit=1000e-2", "api-keys?limit=5.0", "metrics/system?step=15.0"} {
+	for _, query := range []string{
+		"sessions?limit=10.0&free_seats=1.0", "sessions?limit=1e1", "players?limit=1000e-2",
+		"api-keys?limit=5.0", "metrics/system?step=15.0",
+	} {
 		s.do(t, "GET /api/v1/"+query, "").is(http.StatusOK)
 	}
 
 	// The same creation in another form of its numbers is the same.
 	first := s.do(t, "POST /api/v1/sessions", `{"max_players":4}`, "Idempotency-Key", "k").is(http.StatusCreated).json()
-	again := s.do(t, "POST /api/v1/sessions", `{"max_players":4.0}`, "Idempotency-Key", "k").is(http.StatusCreated).has("Idempotent-Replayed", "true").json()
+	again := s.do(t, "POST /api/v1/sessions", `{"max_players":4.0}`, "Idempotency-Key",
+		"k").is(http.StatusCreated).has("Idempotent-Replayed", "true").json()
 	if first.text("id") != again.text("id") {
 		t.Errorf("%s and %s", first.text("id"), again.text("id"))
 	}
@@ -77,8 +84,14 @@ func TestNumbersThatAreRejected(t *testing.T) {
 		{create, `{"max_players":4,"attributes":{"a":1e-400}}`, "body.attributes.a", "round"},
 		{"PATCH " + session, `{"attributes":{"a":-9007199254740993}}`, "body.attributes.a", "round"},
 		{"PATCH /api/v1/players/" + string(p.ID), `{"attributes":{"a":9007199254740992}}`, "body.attributes.a", "round"},
-		{"POST " + session + "/members", `{"player_id":"` + string(p.ID) + `","attributes":{"a":1e16}}`, "body.attributes.a", "round"},
-		{"PUT " + session, `{"status":"ended","result":{"scores":[{"a":9007199254740993.0}]}}`, "body.result.scores.0.a", "round"},
+		{
+			"POST " + session + "/members", `{"player_id":"` + string(p.ID) + `","attributes":{"a":1e16}}`,
+			"body.attributes.a", "round",
+		},
+		{
+			"PUT " + session, `{"status":"ended","result":{"scores":[{"a":9007199254740993.0}]}}`, "body.result.scores.0.a",
+			"round",
+		},
 	} {
 		a := s.do(t, c.what, c.body)
 		a.wrong(c.location)
@@ -92,7 +105,8 @@ func TestNumbersThatAreRejected(t *testing.T) {
 func TestNamesOverHTTP(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	p := s.do(t, "POST /api/v1/players", `{"username":"alice","display_name":"  Zoe\u0308 \u00a0 Z "}`).is(http.StatusCreated).json()
+	p := s.do(t, "POST /api/v1/players",
+		`{"username":"alice","display_name":"  Zoe\u0308 \u00a0 Z "}`).is(http.StatusCreated).json()
 	player := "/api/v1/players/" + p.text("id")
 	if p.text("display_name") != "Zoë Z" {
 		t.Errorf("registered as %+q", p.text("display_name"))
@@ -100,23 +114,37 @@ func TestNamesOverHTTP(t *testing.T) {
 	s.do(t, "PATCH "+player, `{"display_name":"Zo\u00eb\u3000Z"}`).is(http.StatusOK).has("ETag", `"1"`)
 	s.do(t, "PUT "+player, `{"username":"alice","display_name":" Zoe\u0308 Z"}`).is(http.StatusOK).has("ETag", `"1"`)
 
-	v := s.do(t, "POST /api/v1/sessions", `{"max_players":4,"name":" 👩\u200d💻 lobby ","mode":"Ｒanked ","map":"de\u0301 sert","region":" eu"}`).is(http.StatusCreated).json()
+	v := s.do(t, "POST /api/v1/sessions",
+		`{"max_players":4,"name":" 👩\u200d💻 lobby ","mode":"Ｒanked ","map":"de\u0301 sert","region":" eu"}`).
+		is(http.StatusCreated).json()
 	session := "/api/v1/sessions/" + v.text("id")
-	if v.text("name") != "👩\u200d💻 lobby" || v.text("mode") != "Ranked" || v.text("map") != "d\u00e9 sert" || v.text("region") != "eu" {
+	if v.text("name") != "👩\u200d💻 lobby" || v.text("mode") != "Ranked" || v.text("map") != "d\u00e9 sert" ||
+		v.text("region") != "eu" {
 		t.Errorf("opened as %+q", v)
 	}
 	s.do(t, "PATCH "+session, `{"mode":"Ranked","region":"eu "}`).is(http.StatusOK).has("ETag", `"1"`)
 	s.do(t, "PUT "+session, `{"status":"open","map":"de\u0301  sert"}`).is(http.StatusOK).has("ETag", `"1"`)
-	for _, filter := range []url.Values{{"mode": {"Ranked"}}, {"mode": {" Ｒanked"}}, {"map": {"de\u0301 sert "}}, {"map": {"d\u00e9 sert"}, "region": {"ｅｕ"}}} {
-		if found := s.do(t, "GET /api/v1/sessions?"+filter.Encode(), "").is(http.StatusOK).json().list("items"); len(found) != 1 {
+	for _, filter := range []url.Values{
+		{"mode": {"Ranked"}},
+		{"mode": {" Ｒanked"}},
+		{"map": {"de\u0301 sert "}},
+		{"map": {"d\u00e9 sert"}, "region": {"ｅｕ"}},
+	} {
+		if found := s.do(t, "GET /api/v1/sessions?"+filter.Encode(),
+			"").is(http.StatusOK).json().list("items"); len(found) != 1 {
 			t.Errorf("%v finds %d sessions", filter, len(found))
 		}
 	}
-	for i, bad := range []string{`\u200b\u200b`, `\u202enimda`, `\u3164`, `\u00a0`, `\u2800`, `\u115f`, `a\u2066`, `a\u200f`, `\uffff`, `ad\u200dmin`} {
-		s.do(t, "POST /api/v1/players", fmt.Sprintf(`{"username":"ghost_%d","display_name":"%s"}`, i, bad)).wrong("body.display_name")
+	for i, bad := range []string{
+		`\u200b\u200b`, `\u202enimda`, `\u3164`, `\u00a0`, `\u2800`, `\u115f`, `a\u2066`,
+		`a\u200f`, `\uffff`, `ad\u200dmin`,
+	} {
+		s.do(t, "POST /api/v1/players", fmt.Sprintf(`{"username":"ghost_%d","display_name":"%s"}`, i,
+			bad)).wrong("body.display_name")
 		s.do(t, "PATCH "+player, `{"display_name":"`+bad+`"}`).wrong("body.display_name")
 		s.do(t, "PUT "+player, `{"username":"alice","display_name":"`+bad+`"}`).wrong("body.display_name")
-		s.do(t, "POST /api/v1/sessions", `{"max_players":4,"name":"`+bad+`","region":"`+bad+`"}`).wrong("body.name", "body.region")
+		s.do(t, "POST /api/v1/sessions", `{"max_players":4,"name":"`+bad+`","region":"`+bad+`"}`).wrong("body.name",
+			"body.region")
 		s.do(t, "PATCH "+session, `{"mode":"`+bad+`","map":"`+bad+`"}`).wrong("body.mode", "body.map")
 		s.do(t, "POST /api/v1/api-keys", `{"scope":"read","name":"`+bad+`"}`).wrong("body.name")
 	}
@@ -155,7 +183,8 @@ func TestIDsInEitherCase(t *testing.T) {
 	key := s.do(t, "POST /api/v1/api-keys", `{"name":"k","scope":"read"}`).is(http.StatusCreated).json().text("id")
 	s.do(t, "GET /api/v1/api-keys/"+strings.ToUpper(key), "").is(http.StatusOK)
 	s.do(t, "DELETE "+session, "").is(http.StatusNoContent)
-	if got, err := s.api.Sessions.Get(t.Context(), client.SessionID(strings.ToUpper(v.text("id")))); err != nil || string(got.ID) != v.text("id") {
+	if got, err := s.api.Sessions.Get(t.Context(), client.SessionID(strings.ToUpper(v.text("id")))); err != nil ||
+		string(got.ID) != v.text("id") {
 		t.Errorf("the SDK got %v, %v", got.ID, err)
 	}
 
@@ -173,29 +202,38 @@ func TestActingInEitherCase(t *testing.T) {
 	id := s.do(t, "POST /api/v1/players", `{"username":"alice"}`, bearer(key)...).is(http.StatusCreated).json().text("id")
 	acting := bearer(key, "X-Act-As-Player", strings.ToUpper(id))
 	s.do(t, "PATCH /api/v1/players/"+id, `{"display_name":"A"}`, acting...).is(http.StatusOK)
-	s.do(t, "POST /api/v1/sessions", `{"max_players":2,"host_id":"`+strings.ToUpper(id)+`"}`, acting...).is(http.StatusCreated)
+	s.do(t, "POST /api/v1/sessions", `{"max_players":2,"host_id":"`+strings.ToUpper(id)+`"}`,
+		acting...).is(http.StatusCreated)
 }
 
-// A filter by an attribute finds what it names: text finds the string and what JSON reads it as, text in quotes the string
-// alone. Both forms of the filter mean the same.
+// A filter by an attribute finds what it names: text finds the string and what JSON reads it as, text in quotes the
+// string alone. Both forms of the filter mean the same.
 func TestAttributeFilters(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	ids := map[string]string{}
 	for name, value := range map[string]string{
-		"number": `1200`, "string": `"1200"`, "float": `"1200.0"`, "true": `true`, "text true": `"true"`, "quoted": `"\"1200\""`, "steam": `"76561198000000001"`,
+		"number": `1200`, "string": `"1200"`, "float": `"1200.0"`, "true": `true`, "text true": `"true"`,
+		"quoted": `"\"1200\""`, "steam": `"76561198000000001"`,
 		"empty": `""`, "colon": `"a:b"`, "comma": `"a,b"`, "null": `"null"`,
 	} {
-		v := s.do(t, "POST /api/v1/sessions", `{"max_players":4,"attributes":{"x":`+value+`,"all":"1","n":0.10}}`).is(http.StatusCreated).json()
+		v := s.do(t, "POST /api/v1/sessions",
+			`{"max_players":4,"attributes":{"x":`+value+`,"all":"1","n":0.10}}`).is(http.StatusCreated).json()
 		ids[v.text("id")] = name
 	}
 	for text, want := range map[string]string{
-		`1200`: "number string", `1200.0`: "float number", `12e2`: "number", `"1200"`: "string", `"\"1200\""`: "quoted", `true`: "text true true", `"true"`: "text true",
-		`76561198000000001`: "steam", ``: "empty", `a:b`: "colon", `a,b`: "comma", `null`: "null", `TRUE`: "", `=1200`: "number", `=true`: "true", `="true"`: "text true", `=12.0e2`: "number", `9007199254740993`: "", `1e400`: "",
+		`1200`: "number string", `1200.0`: "float number", `12e2`: "number", `"1200"`: "string", `"\"1200\""`: "quoted",
+		`true`: "text true true", `"true"`: "text true",
+		`76561198000000001`: "steam", ``: "empty", `a:b`: "colon", `a,b`: "comma", `null`: "null", `TRUE`: "",
+		`=1200`: "number", `=true`: "true", `="true"`: "text true", `=12.0e2`: "number", `9007199254740993`: "", `1e400`: "",
 	} {
 		for _, query := range []url.Values{
-			{"attributes[x]": {text}}, {"attribute": {"x:" + text}}, {"attribute": {"all:1", "x:" + text, "n:0.1"}}, {"attributes[x]": {text}, "attribute": {"all:1"}},
-			{"attributes[all]": {"1"}, "attributes[x]": {text}, "attributes[n]": {"1e-1"}}, {"attributes[x]": {text}, "status": {"open"}, "free_seats": {"4"}},
+			{"attributes[x]": {text}},
+			{"attribute": {"x:" + text}},
+			{"attribute": {"all:1", "x:" + text, "n:0.1"}},
+			{"attributes[x]": {text}, "attribute": {"all:1"}},
+			{"attributes[all]": {"1"}, "attributes[x]": {text}, "attributes[n]": {"1e-1"}},
+			{"attributes[x]": {text}, "status": {"open"}, "free_seats": {"4"}},
 		} {
 			var found []string
 			for _, v := range s.pages(t, "/api/v1/sessions?limit=1&"+query.Encode()) {
@@ -232,7 +270,8 @@ func TestAttributeFilters(t *testing.T) {
 		s.do(t, "GET /api/v1/sessions?"+strings.ReplaceAll(query, `"`, "%22"), "").wrong(wrong...)
 	}
 	for query, wrong := range map[string]string{
-		"attribute=x:1": "query.attribute", "username_prefix=%C3%A4": "query.username_prefix", "username_prefix=a%25": "query.username_prefix", "status=Active": "query.status",
+		"attribute=x:1": "query.attribute", "username_prefix=%C3%A4": "query.username_prefix",
+		"username_prefix=a%25": "query.username_prefix", "status=Active": "query.status",
 	} {
 		s.do(t, "GET /api/v1/players?"+query, "").wrong(wrong)
 	}

@@ -359,10 +359,12 @@ func TestListSessions(t *testing.T) {
 		"map=dust": "a", "region=us": "c", "visibility=private": "b", "visibility=public": "dca",
 		"host_id=" + string(p[0].ID): "ba", "host_id=" + string(p[2].ID): "", "member_id=" + string(p[2].ID): "d", "member_id=" + string(p[0].ID): "ba",
 		"free_seats=1": "dca", "free_seats=2": "c", "free_seats=8": "c", "free_seats=9": "",
-		"attributes[mmr]=1200": "ba", "attributes[mmr]==1200": "a", "attributes[mmr]=1.2e3": "a", `attributes[mmr]="1200"`: "b", "attributes[mmr]=1200.5": "d",
+		"attributes[mmr]=1200": "ba", "attributes[mmr]==1200": "a", "attributes[mmr]=1.2e3": "a",
+		`attributes[mmr]="1200"`: "b", "attributes[mmr]=1200.5": "d",
 		"attributes[beta]=true": "a", "attributes[beta]=false": "b", `attributes[beta]="true"`: "", "attributes[tag]=x y%26z": "b", `attributes[tag]="1200"`: "a",
-		"attributes[none]=1": "", "attributes[mmr]=1200&attributes[beta]=true": "a", "attributes[mmr]==1200&attributes[beta]=false": "",
-		"status=open&mode=ranked&limit=50": "ba", "mode=ranked&map=dust&region=eu&visibility=public&free_seats=1&status=open": "a",
+		"attributes[none]=1": "", "attributes[mmr]=1200&attributes[beta]=true": "a",
+		"attributes[mmr]==1200&attributes[beta]=false": "",
+		"status=open&mode=ranked&limit=50":             "ba", "mode=ranked&map=dust&region=eu&visibility=public&free_seats=1&status=open": "a",
 	} {
 		l := s.do(t, "GET /api/v1/sessions?"+regexp.MustCompile(`[" ]`).ReplaceAllStringFunc(query, url.PathEscape), "").is(http.StatusOK).json()
 		if got := names(l.list("items")); got != want {
@@ -379,7 +381,10 @@ func TestListSessions(t *testing.T) {
 	} {
 		s.do(t, "GET /api/v1/sessions?"+query, "").wrong(at)
 	}
-	for _, query := range []string{"attributes=1", "attributes[]=1", "attributes[a%20b]=1", "attributes[a][b]=1", "attributes[a=1", `attributes[a]="b`, "attributes[a]==1e999", "attributes[a]==b"} {
+	for _, query := range []string{
+		"attributes=1", "attributes[]=1", "attributes[a%20b]=1", "attributes[a][b]=1",
+		"attributes[a=1", `attributes[a]="b`, "attributes[a]==1e999", "attributes[a]==b",
+	} {
 		s.do(t, "GET /api/v1/sessions?"+query, "").problem(http.StatusUnprocessableEntity, "validation_error")
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// parseAttributes reads the filters by attributes in both of their forms: attributes[key]=value, and key:value for tools that
-// do not know the first. It also returns what is wrong with them.
+// parseAttributes reads the filters by attributes in both of their forms: attributes[key]=value, and key:value for
+// tools that do not know the first. It also returns what is wrong with them.
 func parseAttributes(deep map[string]string, plain []string) (found game.AttributeFilter, wrong []error) {
 	if len(deep) == 0 && len(plain) == 0 {
 		return nil, nil
@@ -38,7 +38,10 @@ func parseAttributes(deep map[string]string, plain []string) (found game.Attribu
 		case !ok || key == "":
 			wrong = append(wrong, &huma.ErrorDetail{Location: "query.attribute", Message: "must be of the form key:value"})
 		case named[key]:
-			wrong = append(wrong, &huma.ErrorDetail{Location: "query.attribute", Message: "names an attribute twice: send each once"})
+			wrong = append(wrong, &huma.ErrorDetail{
+				Location: "query.attribute",
+				Message:  "names an attribute twice: send each once",
+			})
 		default:
 			add("query.attribute", key, text)
 			named[key] = true

@@ -52,7 +52,10 @@ func FuzzBody(f *testing.F) {
 
 // FuzzMergePatch patches settings: what comes out is either refused or valid to write, and an empty patch changes nothing.
 func FuzzMergePatch(f *testing.F) {
-	for _, s := range []string{`{}`, `{"attributes":{"a":null}}`, `{"max_players":3,"teams":{"red":2}}`, `{"name":null}`, `[]`, `1`, `{"teams":5}`, `{"max_players":6.0,"teams":{"red":20e-1}}`, `{"min_players":1e400}`} {
+	for _, s := range []string{
+		`{}`, `{"attributes":{"a":null}}`, `{"max_players":3,"teams":{"red":2}}`, `{"name":null}`,
+		`[]`, `1`, `{"teams":5}`, `{"max_players":6.0,"teams":{"red":20e-1}}`, `{"min_players":1e400}`,
+	} {
 		f.Add([]byte(s))
 	}
 	base := game.Settings{MaxPlayers: 4, Attributes: game.Attributes{"a": game.NumberValue(1)}, Teams: map[string]int{"red": 1}}
@@ -81,7 +84,8 @@ func FuzzMergePatch(f *testing.F) {
 // FuzzWholeNumbers rewrites numbers: the JSON stays as valid as it was, and means the same.
 func FuzzWholeNumbers(f *testing.F) {
 	for _, s := range []string{
-		`{"a":4.0,"b":[40e-1,"4.0",1e400],"c.0":-0.0}`, `4e0`, ` [1.5 , 2.0 ] `, `{"a":1.0,"a":2.0}`, `{"a":1.0`, "1.0\xff", `"1e5"`, `1.0 2.0`, `1e1000000`,
+		`{"a":4.0,"b":[40e-1,"4.0",1e400],"c.0":-0.0}`, `4e0`, ` [1.5 , 2.0 ] `, `{"a":1.0,"a":2.0}`, `{"a":1.0`, "1.0\xff",
+		`"1e5"`, `1.0 2.0`, `1e1000000`,
 	} {
 		f.Add([]byte(s))
 	}
@@ -108,10 +112,13 @@ func FuzzWholeNumbers(f *testing.F) {
 	})
 }
 
-// FuzzAttributeFilter reads values of attribute filters, which mean the same in both forms: a quoted value is a string; any
-// other is the string that it is, and what JSON reads it as.
+// FuzzAttributeFilter reads values of attribute filters, which mean the same in both forms: a quoted value is a
+// string; any other is the string that it is, and what JSON reads it as.
 func FuzzAttributeFilter(f *testing.F) {
-	for _, s := range []string{`1200`, `"1200"`, `true`, `"true"`, `dust2`, `"`, `1e400`, `9007199254740993`, `null`, `{}`, `-0`, ``, `a:b`, ` 7`, `=1200`, `="a"`, `=`} {
+	for _, s := range []string{
+		`1200`, `"1200"`, `true`, `"true"`, `dust2`, `"`, `1e400`, `9007199254740993`, `null`,
+		`{}`, `-0`, ``, `a:b`, ` 7`, `=1200`, `="a"`, `=`,
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -143,7 +150,8 @@ func FuzzAttributeFilter(f *testing.F) {
 			t.Fatalf("%q reads as %v, without the string", text, got["k"])
 		}
 		var flag bool
-		if json.Unmarshal([]byte(text), &flag) == nil && strings.TrimSpace(text) != "null" && !slices.Contains(got["k"], game.BoolValue(flag)) {
+		if json.Unmarshal([]byte(text), &flag) == nil && strings.TrimSpace(text) != "null" && !slices.Contains(got["k"],
+			game.BoolValue(flag)) {
 			t.Fatalf("%q reads as %v", text, got["k"])
 		}
 	})

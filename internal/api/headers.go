@@ -51,9 +51,13 @@ func (a *API) crossOrigin(next http.Handler) http.Handler {
 	}).Handler(next)
 }
 
-// sentHeaders are those that callers may send: what the operations of the contract take, and what every request may have.
+// sentHeaders are those that callers may send: what the operations of the contract take, and what every request may
+// have.
 func (a *API) sentHeaders() []string {
-	names := map[string]bool{"Authorization": true, "Content-Type": true, requestIDHeader: true, actAsHeader: true, "Traceparent": true, "Tracestate": true}
+	names := map[string]bool{
+		"Authorization": true, "Content-Type": true, requestIDHeader: true, actAsHeader: true,
+		"Traceparent": true, "Tracestate": true,
+	}
 	a.eachOperation(func(op *huma.Operation) {
 		for _, p := range op.Parameters {
 			if p.In == "header" {
@@ -64,10 +68,12 @@ func (a *API) sentHeaders() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// returnedHeaders are those that callers may read: what the operations of the contract return, and what any response may have.
+// returnedHeaders are those that callers may read: what the operations of the contract return, and what any response
+// may have.
 func (a *API) returnedHeaders() []string {
 	names := map[string]bool{
-		"Retry-After": true, "Ratelimit": true, "Ratelimit-Policy": true, "Www-Authenticate": true, "Accept-Patch": true, "Allow": true, requestIDHeader: true,
+		"Retry-After": true, "Ratelimit": true, "Ratelimit-Policy": true, "Www-Authenticate": true, "Accept-Patch": true,
+		"Allow": true, requestIDHeader: true,
 	}
 	a.eachOperation(func(op *huma.Operation) {
 		for _, response := range op.Responses {

@@ -36,5 +36,6 @@ func embedded(h http.Header) bool {
 func loopbackName(host string) bool {
 	name, ok := hostName(host)
 	ip := net.ParseIP(name)
-	return ok && (name == "" || strings.EqualFold(strings.TrimSuffix(name, "."), "localhost") || ip != nil && ip.IsLoopback())
+	local := strings.EqualFold(strings.TrimSuffix(name, "."), "localhost") || ip != nil && ip.IsLoopback()
+	return ok && (name == "" || local)
 }

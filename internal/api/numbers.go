@@ -13,8 +13,9 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// wholeNumbers returns JSON with each number that has no fraction written as an integer, so that whatever is decoded from it
-// takes 4.0 and 4e0 where it takes 4. JSON that is not valid is returned as far as it could be read, for the decoder to reject.
+// wholeNumbers returns JSON with each number that has no fraction written as an integer, so that whatever is decoded
+// from it takes 4.0 and 4e0 where it takes 4. JSON that is not valid is returned as far as it could be read, for the
+// decoder to reject.
 func wholeNumbers(data []byte) []byte {
 	if !mayHaveFraction(data) {
 		return data
@@ -44,8 +45,8 @@ func wholeNumbers(data []byte) []byte {
 	}
 }
 
-// mayHaveFraction reports whether JSON may have a number that is not written as an integer: whether a digit stands before a
-// point or an exponent. Few bodies have that, in texts or elsewhere.
+// mayHaveFraction reports whether JSON may have a number that is not written as an integer: whether a digit stands
+// before a point or an exponent. Few bodies have that, in texts or elsewhere.
 func mayHaveFraction(data []byte) bool {
 	for i, c := range data {
 		if i > 0 && (c == '.' || c == 'e' || c == 'E') && '0' <= data[i-1] && data[i-1] <= '9' {
@@ -55,8 +56,8 @@ func mayHaveFraction(data []byte) bool {
 	return false
 }
 
-// anyNumber reads numbers of any size where the type is open, so that one out of range is told with all else that is wrong. One
-// that is no float64 is read as infinite.
+// anyNumber reads numbers of any size where the type is open, so that one out of range is told with all else that is
+// wrong. One that is no float64 is read as infinite.
 var anyNumber = jsonv2.UnmarshalFromFunc(func(d *jsontext.Decoder, v *any) error {
 	if d.PeekKind() != jsontext.KindNumber {
 		return errors.ErrUnsupported // leaves the value to the package

@@ -9,8 +9,8 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// normalParams is a middleware of huma by which parameters are read in every form that the contract allows, as bodies are:
-// integers however they are written, and ids in either case.
+// normalParams is a middleware of huma by which parameters are read in every form that the contract allows, as bodies
+// are: integers however they are written, and ids in either case.
 func normalParams(ctx huma.Context, next func(huma.Context)) {
 	if len(ctx.Operation().Parameters) > 0 {
 		ctx = normalised{ctx}

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// WellFormed guards against requests that two readers may read as different ones. One without a valid host is left to deny.
-// Of one whose body is sent in chunks, the connection is closed after the response: it may have had a Content-Length too, of
-// which net/http shows nothing, and what follows on the connection may be a part of its body for somebody in between (RFC
-// 9112, section 6.1).
+// WellFormed guards against requests that two readers may read as different ones. One without a valid host is left to
+// deny. Of one whose body is sent in chunks, the connection is closed after the response: it may have had a
+// Content-Length too, of which net/http shows nothing, and what follows on the connection may be a part of its body
+// for somebody in between (RFC 9112, section 6.1).
 func WellFormed(next, deny http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http10Body := r.ProtoMinor == 0 && r.ContentLength != 0 // net/http reads no Transfer-Encoding of these
@@ -26,8 +26,8 @@ func WellFormed(next, deny http.Handler) http.Handler {
 	})
 }
 
-// hostName returns the name or the address in a Host header, without brackets and port, and reports whether the header is
-// valid (RFC 9110, section 7.2). The empty one is.
+// hostName returns the name or the address in a Host header, without brackets and port, and reports whether the header
+// is valid (RFC 9110, section 7.2). The empty one is.
 func hostName(host string) (name string, ok bool) {
 	name, port, hasPort := strings.Cut(host, ":")
 	if strings.HasPrefix(host, "[") {
@@ -55,11 +55,11 @@ func hostName(host string) (name string, ok bool) {
 // malformedHost answers what [WellFormed] rejects.
 func (a *API) malformedHost(w http.ResponseWriter, r *http.Request) {
 	a.writeProblem(w, newProblem(r.Context(), http.StatusBadRequest, "malformed_host",
-		"The Host header is not valid: send the host name or the address, an IPv6 address in brackets, and the port after a colon."))
+		"The Host header is not valid: send a host name or an address, an IPv6 address in brackets, and the port after a colon."))
 }
 
-// withoutSlash redirects paths with a slash at their end to the route without, before anything else is looked at: the target
-// is the path of one of our routes, and the query.
+// withoutSlash redirects paths with a slash at their end to the route without, before anything else is looked at: the
+// target is the path of one of our routes, and the query.
 func (a *API) withoutSlash(mux *http.ServeMux, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path, slash := strings.CutSuffix(r.URL.EscapedPath(), "/")

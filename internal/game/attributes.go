@@ -142,10 +142,11 @@ func (f AttributeFilter) validate(p *problems) {
 	last.validate(p, attributeLimits{MaxSessionAttributes, maxSessionAttributeBytes})
 }
 
-// ParseFilterValue returns the values that a text of a filter names. Text after an equals sign, and text in double quotes, is
-// one value as JSON writes it. Other text is the string that it is, and also the number or the boolean that JSON reads it as,
-// since nothing else tells which of them a session has: 1200 finds the number 1200 and the string "1200", =1200 the number
-// alone, and "1200" in quotes the string alone. It returns ErrNoFilterValue and ErrInexactNumber.
+// ParseFilterValue returns the values that a text of a filter names. Text after an equals sign, and text in double
+// quotes, is one value as JSON writes it. Other text is the string that it is, and also the number or the boolean
+// that JSON reads it as, since nothing else tells which of them a session has: 1200 finds the number 1200 and the
+// string "1200", =1200 the number alone, and "1200" in quotes the string alone. It returns ErrNoFilterValue and
+// ErrInexactNumber.
 func ParseFilterValue(text string) ([]Value, error) {
 	exact, marked := strings.CutPrefix(text, "=")
 	v, err := ParseValue(exact)
@@ -155,10 +156,10 @@ func ParseFilterValue(text string) ([]Value, error) {
 			err = ErrNoFilterValue
 		}
 		return []Value{v}, err
-	case err != nil || v.kind == 0:
-		return []Value{StringValue(text)}, nil
+	case err == nil:
+		return []Value{v, StringValue(text)}, nil
 	}
-	return []Value{v, StringValue(text)}, nil
+	return []Value{StringValue(text)}, nil
 }
 
 // size is how many bytes the value counts: those of a string as JSON without its quotes, so that what is within the limit

@@ -3,8 +3,10 @@ package game_test
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,7 +97,8 @@ func TestValueComparison(t *testing.T) {
 		game.NumberValue(0) == game.BoolValue(false) || game.StringValue("") == game.BoolValue(false) {
 		t.Error("values of different types are equal")
 	}
-	if game.NumberValue(math.Copysign(0, -1)) != game.NumberValue(0) || math.Signbit(game.NumberValue(math.Copysign(0, -1)).Any().(float64)) {
+	if game.NumberValue(math.Copysign(0, -1)) != game.NumberValue(0) || math.Signbit(game.NumberValue(math.Copysign(0,
+		-1)).Any().(float64)) {
 		t.Error("-0 is another number than 0")
 	}
 	if (game.Value{}) != game.StringValue("") {
@@ -171,7 +174,10 @@ func TestValuesAreNotInMessages(t *testing.T) {
 			Status: game.SessionStatus(broken), HostID: new(game.PlayerID(broken)),
 			Connection: &game.Connection{Address: broken, Protocol: broken},
 		}.Validate(),
-		game.Move{Status: game.SessionStatus(broken), EndReason: game.EndReason(broken), Result: game.Result(broken)}.Validate(),
+		game.Move{
+			Status: game.SessionStatus(broken), EndReason: game.EndReason(broken),
+			Result: game.Result(broken),
+		}.Validate(),
 		game.JoinRequest{PlayerID: game.PlayerID(broken), Team: broken, Attributes: game.Attributes{broken: {}}}.Validate(),
 	}
 	for _, err := range errs {
@@ -236,7 +242,8 @@ func TestResult(t *testing.T) {
 
 func FuzzParseValue(f *testing.F) {
 	for _, seed := range []string{
-		`""`, `"é\u0000"`, `true`, `0`, `-0`, `1.5e-7`, `9007199254740991`, `9007199254740993`, `1e400`, `1e-400`, `null`, `[1]`, `1]`,
+		`""`, `"é\u0000"`, `true`, `0`, `-0`, `1.5e-7`, `9007199254740991`, `9007199254740993`, `1e400`, `1e-400`, `null`,
+		`[1]`, `1]`,
 		`"\ud800"`, "\"\xff\"",
 	} {
 		f.Add(seed)
@@ -261,7 +268,8 @@ func FuzzParseValue(f *testing.F) {
 
 func FuzzResult(f *testing.F) {
 	for _, seed := range []string{
-		`null`, `{}`, `{"b":1,"a":[true,null,"x",-0,1e-7]}`, `{"a":{"a":{"a":{}}}}`, `{"a":9007199254740993}`, `{"a":"\u0000"}`, `[]`,
+		`null`, `{}`, `{"b":1,"a":[true,null,"x",-0,1e-7]}`, `{"a":{"a":{"a":{}}}}`, `{"a":9007199254740993}`,
+		`{"a":"\u0000"}`, `[]`,
 		`{"<":">&\u2028"}`, `{"a":1,"a":2}`, "{\"\xff\":\"\xff\"}",
 	} {
 		f.Add([]byte(seed))
@@ -281,4 +289,36 @@ func FuzzResult(f *testing.F) {
 			t.Errorf("%q is stored as %q and written as %q", b, first, written)
 		}
 	})
+}
+
+func TestFilterValues(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]game.Value{
+		"1200":              {game.NumberValue(1200), game.StringValue("1200")},
+		"1200.0":            {game.NumberValue(1200), game.StringValue("1200.0")},
+		"true":              {game.BoolValue(true), game.StringValue("true")},
+		"ranked":            {game.StringValue("ranked")},
+		"null":              {game.StringValue("null")},
+		"":                  {game.StringValue("")},
+		"76561198000000001": {game.StringValue("76561198000000001")}, // no session has this number
+		`"1200"`:            {game.StringValue("1200")},
+		`"=1"`:              {game.StringValue("=1")},
+		"=1200":             {game.NumberValue(1200)},
+		"=false":            {game.BoolValue(false)},
+		`="1200"`:           {game.StringValue("1200")},
+	} {
+		got, err := game.ParseFilterValue(text)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, %v", text, got, err)
+		}
+	}
+	for text, want := range map[string]error{
+		`"`: game.ErrNoFilterValue, `"a`: game.ErrNoFilterValue, "=": game.ErrNoFilterValue, "=a": game.ErrNoFilterValue,
+		"={}":   game.ErrNoFilterValue,
+		"=null": game.ErrNoFilterValue, "=1e400": game.ErrInexactNumber, "=9007199254740993": game.ErrInexactNumber,
+	} {
+		if _, err := game.ParseFilterValue(text); !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", text, err, want)
+		}
+	}
 }

@@ -16,11 +16,12 @@ type (
 // DefaultProject is the project of everyone who has not been given another.
 const DefaultProject ProjectID = "default"
 
-// IDPattern is the regular expression of a player's or a session's id as callers may write it: in either case (RFC 9562,
-// section 4). It is kept and written in lower case.
+// IDPattern is the regular expression of a player's or a session's id as callers may write it: in either case (RFC
+// 9562, section 4). It is kept and written in lower case.
 const IDPattern = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
-// NormalID returns an id in the form in which it is stored: in lower case. Text that is no id in either case stays no id.
+// NormalID returns an id in the form in which it is stored: in lower case. Text that is no id in either case stays no
+// id.
 func NormalID(id string) string {
 	for _, c := range []byte(id) {
 		if 'A' <= c && c <= 'Z' {

@@ -10,7 +10,10 @@ import (
 
 func TestCursor(t *testing.T) {
 	t.Parallel()
-	filters := game.SessionQuery{Project: "p", Mode: "ctf", Attributes: game.AttributeFilter{"b": {game.NumberValue(1)}, "a": {game.BoolValue(true)}}}
+	filters := game.SessionQuery{Project: "p", Mode: "ctf", Attributes: game.AttributeFilter{
+		"b": {game.NumberValue(1)},
+		"a": {game.BoolValue(true)},
+	}}
 	const id = "01890a5d-ac96-774b-bcce-b302099a8057"
 	cursor := game.EncodeCursor(id, filters)
 

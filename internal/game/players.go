@@ -94,7 +94,8 @@ func (s *Players) List(ctx context.Context, q PlayerQuery, cursor string, limit 
 	}
 	q.Project, q.After, q.Limit, q.Erasing = c.Project, "", 0, false
 	if len(q.UsernamePrefix) > MaxUsername || !consistsOf(q.UsernamePrefix, usernameMarks) {
-		return List[Player]{}, InvalidField("username_prefix", "must have at most %d characters of A-Z a-z 0-9 _ . -, as usernames do", MaxUsername)
+		return List[Player]{}, InvalidField("username_prefix",
+			"must have at most %d characters of A-Z a-z 0-9 _ . -, as usernames do", MaxUsername)
 	}
 	q.UsernamePrefix = UsernameKey(q.UsernamePrefix)
 	l, err := list(query[Player]{

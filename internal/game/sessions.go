@@ -117,8 +117,8 @@ func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limi
 	return l, err
 }
 
-// normal returns the query with its filters in the form in which sessions are stored, so that they find what they name. It
-// returns ErrValidation where no session can have what a filter names.
+// normal returns the query with its filters in the form in which sessions are stored, so that they find what they
+// name. It returns ErrValidation where no session can have what a filter names.
 func (q SessionQuery) normal() (SessionQuery, error) {
 	var p problems
 	p.checkName("mode", q.Mode, MaxSessionText)

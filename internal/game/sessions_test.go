@@ -220,9 +220,15 @@ func TestSessionsList(t *testing.T) {
 		"host":       {game.SessionQuery{Host: ada}, []game.Session{other}},
 		"member":     {game.SessionQuery{Member: ada}, []game.Session{third, other}},
 		"free seats": {game.SessionQuery{FreeSeats: 7}, []game.Session{other, plain}},
-		"attributes": {game.SessionQuery{Attributes: game.AttributeFilter{"rank": {game.NumberValue(7)}}}, []game.Session{done, other, plain}},
-		"both":       {game.SessionQuery{Status: "open", Attributes: game.AttributeFilter{"rank": {game.StringValue("7")}, "x": {game.BoolValue(true)}}}, []game.Session{third}},
-		"nothing":    {game.SessionQuery{Mode: "dm", Map: "canyon"}, nil},
+		"attributes": {
+			game.SessionQuery{Attributes: game.AttributeFilter{"rank": {game.NumberValue(7)}}},
+			[]game.Session{done, other, plain},
+		},
+		"both": {game.SessionQuery{Status: "open", Attributes: game.AttributeFilter{
+			"rank": {game.StringValue("7")},
+			"x":    {game.BoolValue(true)},
+		}}, []game.Session{third}},
+		"nothing": {game.SessionQuery{Mode: "dm", Map: "canyon"}, nil},
 	} {
 		var got []game.SessionID
 		cursor := ""
@@ -242,6 +248,7 @@ func TestSessionsList(t *testing.T) {
 	invalid(t, err, "cursor")
 	_, err = p.sessions.List(p.ctx, game.SessionQuery{}, "", 101)
 	invalid(t, err, "limit")
-	_, err = p.sessions.List(p.ctx, game.SessionQuery{Attributes: game.AttributeFilter{"a": {game.StringValue("\x00")}}}, "", 1)
+	_, err = p.sessions.List(p.ctx, game.SessionQuery{Attributes: game.AttributeFilter{"a": {game.StringValue("\x00")}}},
+		"", 1)
 	invalid(t, err, "attributes.a")
 }

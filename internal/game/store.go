@@ -185,8 +185,8 @@ type SessionQuery struct {
 	Limit      int       // at most this many; above zero
 }
 
-// AttributeFilter selects what has all of these attributes, each with one of the values that are listed for it. There is at
-// least one, and none is there twice.
+// AttributeFilter selects what has all of these attributes, each with one of the values that are listed for it. There
+// is at least one, and none is there twice.
 type AttributeFilter map[string][]Value
 
 // KeyQuery selects API keys.

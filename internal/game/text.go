@@ -8,13 +8,14 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// This file is what text that people read may be: names of players, sessions, modes, maps, regions and API keys. It is the
-// Nickname profile of PRECIS (RFC 8266) with these differences, because a check that rejects what players write is none:
+// This file is what text that people read may be: names of players, sessions, modes, maps, regions and API keys. It is
+// the Nickname profile of PRECIS (RFC 8266) with these differences, because a check that rejects what players write is
+// none:
 //
-//   - Joiners and variation selectors stand inside emoji and scripts that need them (RFC 8264 allows joiners after a virama
-//     and between joining letters only, and no emoji that has either).
-//   - Hangul compatibility letters, which Koreans write alone, stay as they are. NFKC would make conjoining ones of them,
-//     which the profile rejects.
+//   - Joiners and variation selectors stand inside emoji and scripts that need them. RFC 8264 allows joiners after a
+//     virama and between joining letters only, and no emoji that has either.
+//   - Hangul compatibility letters, which Koreans write alone, stay as they are. NFKC would make conjoining ones of
+//     them, which the profile rejects.
 //   - Characters that this version of Unicode does not know are let through, so that new emoji need no new server.
 //
 // Package precis of golang.org/x/text rejects all of these, which is why it is not used.
@@ -34,12 +35,13 @@ const (
 	errNothingShown FormError = "must contain something visible"
 )
 
-// maxNormalPasses is how often normalisation is applied until nothing changes: RFC 8264, section 7, asks for as many at most.
+// maxNormalPasses is how often normalisation is applied until nothing changes: RFC 8264, section 7, asks for as many
+// at most.
 const maxNormalPasses = 4
 
 // normalName returns a name in the form in which it is stored: spaces at the ends are removed, those inside become one
-// U+0020, and the rest is in NFKC. A name that is not valid, for which the error says why, is returned as it is. The empty
-// name is valid.
+// U+0020, and the rest is in NFKC. A name that is not valid, for which the error says why, is returned as it is. The
+// empty name is valid.
 func normalName(s string) (string, error) {
 	if s == "" {
 		return s, nil
@@ -68,7 +70,7 @@ func storedName(s string) string {
 }
 
 // checkName adds what is wrong with a name that may be empty.
-func (p *problems) checkName(field, s string, limit int) {
+func (p *problems) checkName(field, s string, limit int) { //nolint:unparam // each field has a limit of its own
 	name, err := normalName(s)
 	if err != nil {
 		p.add(field, "%s", err)
@@ -85,7 +87,8 @@ func (p *problems) checkProse(field, s string, limit int) {
 	p.check(!strings.ContainsFunc(s, isNoCharacter), field, "%s", errNoCharacter)
 }
 
-// spaced trims spaces and makes one U+0020 of each run of them (RFC 8266, section 2.1). Other white space is a control.
+// spaced trims spaces and makes one U+0020 of each run of them (RFC 8266, section 2.1). Other white space is a
+// control.
 func spaced(s string) string {
 	isSpace := func(r rune) bool { return unicode.Is(unicode.Zs, r) }
 	if !strings.ContainsFunc(s, isSpace) {
@@ -94,8 +97,8 @@ func spaced(s string) string {
 	return strings.Join(strings.FieldsFunc(s, isSpace), " ")
 }
 
-// compatible returns s in NFKC, but for the letters of Hangul that stand alone. Those compose with nothing, so that what is
-// between them can be normalised by itself.
+// compatible returns s in NFKC, but for the letters of Hangul that stand alone. Those compose with nothing, so that
+// what is between them can be normalised by itself.
 func compatible(s string) string {
 	isLetter := func(r rune) bool { return 0x3131 <= r && r <= 0x318e }
 	if !strings.ContainsFunc(s, isLetter) {
@@ -153,8 +156,8 @@ func isNoCharacter(r rune) bool {
 	return unicode.Is(unicode.Noncharacter_Code_Point, r) || unicode.Is(unicode.Co, r)
 }
 
-// isInvisible reports whether r is shown by what stands beside it at most: Default_Ignorable_Code_Point of Unicode, and
-// other format characters than signs of numbers.
+// isInvisible reports whether r is shown by what stands beside it at most: Default_Ignorable_Code_Point of Unicode,
+// and other format characters than signs of numbers.
 func isInvisible(r rune) bool {
 	return unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) ||
 		unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
@@ -195,8 +198,8 @@ func joins(s []rune, i int) bool {
 	return unicode.Is(unicode.Variation_Selector, s[i]) && !unicode.Is(unicode.Zs, s[i-1]) && !isInvisible(s[i-1])
 }
 
-// base returns the last character of s, which is not empty, that is none of those which change the one before: vowel signs
-// of Arabic, variation selectors, and tones of skin.
+// base returns the last character of s, which is not empty, that is none of those which change the one before: vowel
+// signs of Arabic, variation selectors, and tones of skin.
 func base(s []rune) rune {
 	i := len(s) - 1
 	for i > 0 && (unicode.Is(unicode.Inherited, s[i]) && unicode.Is(unicode.Mn, s[i]) || isSkinTone(s[i])) {
@@ -205,8 +208,8 @@ func base(s []rune) rune {
 	return s[i]
 }
 
-// usesJoiners reports whether r is of a script in which joiners choose the forms of letters: those that join their letters,
-// and those with a virama.
+// usesJoiners reports whether r is of a script in which joiners choose the forms of letters: those that join their
+// letters, and those with a virama.
 func usesJoiners(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.M) && !unicode.In(r, unicode.Latin, unicode.Greek, unicode.Cyrillic,
 		unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo, unicode.Hebrew, unicode.Armenian,

@@ -13,6 +13,7 @@ var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9
 // What players write in their languages is kept, and the same name is stored as the same characters.
 func TestNamesAreNormalised(t *testing.T) {
 	t.Parallel()
+	const england = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 	for name, want := range map[string]string{
 		"Alice":                    "Alice",
 		"  Alice   B  ":            "Alice B",
@@ -39,10 +40,10 @@ func TestNamesAreNormalised(t *testing.T) {
 		"1\ufe0f\u20e3":            "1\ufe0f\u20e3",
 		"\U0001f1e9\U0001f1ea":     "\U0001f1e9\U0001f1ea",
 		"\U0001fae9\U0001faff x":   "\U0001fae9\U0001faff x", // newer than these tables
-		"\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f": "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
-		"葛\U000e0100城": "葛\U000e0100城",
-		"⠓⠊⠀⠗":         "⠓⠊⠀⠗",
-		"?":            "?",
+		england:                    england,
+		"葛\U000e0100城":             "葛\U000e0100城",
+		"⠓⠊⠀⠗":                     "⠓⠊⠀⠗",
+		"?":                        "?",
 	} {
 		_, err := stored(t, name, want)
 		if err != nil {
@@ -84,15 +85,22 @@ func stored(t *testing.T, name, want string) (game.Player, error) {
 func TestNamesThatMislead(t *testing.T) {
 	t.Parallel()
 	for name, reason := range map[string]string{
-		" ": "visible", "\u00a0\u00a0": "visible", "\u3000": "visible", "\u2800\u2800": "visible", "\u0301": "visible", "\ufffc": "visible", "\U0001d159": "visible",
-		"\u200b\u200b": "invisible", "\u3164": "invisible", "\uffa0": "invisible", "\u115f": "invisible", "\u1160": "invisible", "\u00ad": "invisible", "\u034f": "invisible",
-		"\u2060": "invisible", "\ufeff": "invisible", "\u180e": "invisible", "\u17b4": "invisible", "\U000e0041": "invisible", "\U000e0001": "invisible", "\U0001d173": "invisible",
-		"\ufe0f": "invisible", "a\ufe0f\ufe0f": "invisible", "\u200d": "invisible", "\u200c": "invisible", "Al\u200bice": "invisible", "Alice\u3164": "invisible",
-		"ad\u200dmin": "invisible", "ad\u200cmin": "invisible", "админ\u200d": "invisible", "علی\u200c": "invisible", "👨\u200d": "invisible", "👨\u200da": "invisible", "क\u200d\u200dष": "invisible",
+		" ": "visible", "\u00a0\u00a0": "visible", "\u3000": "visible", "\u2800\u2800": "visible", "\u0301": "visible",
+		"\ufffc": "visible", "\U0001d159": "visible",
+		"\u200b\u200b": "invisible", "\u3164": "invisible", "\uffa0": "invisible", "\u115f": "invisible",
+		"\u1160": "invisible", "\u00ad": "invisible", "\u034f": "invisible",
+		"\u2060": "invisible", "\ufeff": "invisible", "\u180e": "invisible", "\u17b4": "invisible",
+		"\U000e0041": "invisible", "\U000e0001": "invisible", "\U0001d173": "invisible",
+		"\ufe0f": "invisible", "a\ufe0f\ufe0f": "invisible", "\u200d": "invisible", "\u200c": "invisible",
+		"Al\u200bice": "invisible", "Alice\u3164": "invisible",
+		"ad\u200dmin": "invisible", "ad\u200cmin": "invisible", "админ\u200d": "invisible", "علی\u200c": "invisible",
+		"👨\u200d": "invisible", "👨\u200da": "invisible", "क\u200d\u200dष": "invisible",
 		"🏴\U000e0067": "invisible", "🏴\U000e007f": "invisible", "a\U000e0067\U000e007f": "invisible",
-		"\u202enimda": "direction", "a\u202a": "direction", "\u202b": "direction", "\u202c": "direction", "\u202d": "direction", "a\u2066b": "direction", "\u2067": "direction",
+		"\u202enimda": "direction", "a\u202a": "direction", "\u202b": "direction", "\u202c": "direction",
+		"\u202d": "direction", "a\u2066b": "direction", "\u2067": "direction",
 		"\u2068": "direction", "\u2069": "direction", "a\u200e": "direction", "a\u200f": "direction", "\u061c": "direction",
-		"a\ufffe": "noncharacters", "a\uffff": "noncharacters", "a\ufdd0": "noncharacters", "a\ufdef": "noncharacters", "a\U0001ffff": "noncharacters", "a\U0010fffe": "noncharacters", "\ue000": "noncharacters",
+		"a\ufffe": "noncharacters", "a\uffff": "noncharacters", "a\ufdd0": "noncharacters", "a\ufdef": "noncharacters",
+		"a\U0001ffff": "noncharacters", "a\U0010fffe": "noncharacters", "\ue000": "noncharacters",
 		"a\x00": "control", "a\tb": "control", "a\n": "control", "a\u2028b": "control", "a\u0085": "control", "\xff": "UTF-8",
 	} {
 		_, err := game.NewPlayer(player(1), "p", game.Profile{Username: "alice", DisplayName: name}, t0)
@@ -100,15 +108,20 @@ func TestNamesThatMislead(t *testing.T) {
 		if len(e.Fields) != 1 || e.Fields[0].Field != "display_name" || !strings.Contains(e.Fields[0].Message, reason) {
 			t.Errorf("%+q: got %v, want a reason with %q", name, e.Fields, reason)
 		}
-		invalid(t, game.Settings{Name: name, Mode: name, Map: name, Region: name, MaxPlayers: 2}.Validate(), "map", "mode", "name", "region")
+		invalid(t, game.Settings{Name: name, Mode: name, Map: name, Region: name, MaxPlayers: 2}.Validate(), "map", "mode",
+			"name", "region")
 		invalid(t, game.KeyRequest{Name: name, Scope: game.ScopeRead}.Validate(), "name")
 		s := newSession(t)
 		if _, err := s.Edit(edit(game.Settings{Name: name, MaxPlayers: 2})); err == nil {
 			t.Errorf("%+q: an edit took it", name)
 		}
 	}
-	invalid(t, game.Profile{Username: "alice", Status: game.PlayerSuspended, SuspensionReason: "\u202enimda"}.Validate(), "suspension_reason")
-	if err := (game.Profile{Username: "alice", Status: game.PlayerSuspended, SuspensionReason: "cheats\n- aim bot"}).Validate(); err != nil {
+	invalid(t, game.Profile{Username: "alice", Status: game.PlayerSuspended, SuspensionReason: "\u202enimda"}.Validate(),
+		"suspension_reason")
+	if err := (game.Profile{
+		Username: "alice", Status: game.PlayerSuspended,
+		SuspensionReason: "cheats\n- aim bot",
+	}).Validate(); err != nil {
 		t.Errorf("lines of a reason: %v", err)
 	}
 }
@@ -126,7 +139,10 @@ func TestLongNames(t *testing.T) {
 
 // FuzzName holds that a stored name is stored as it is when it comes again.
 func FuzzName(f *testing.F) {
-	for _, s := range []string{"Alice", " a  b", "\u00a8", "ㅋㅋ", "علی\u200cرضا", "🏳\ufe0f\u200d🌈", "\ufdfa", "\u1e9b\u0323", "\u0344"} {
+	for _, s := range []string{
+		"Alice", " a  b", "\u00a8", "ㅋㅋ", "علی\u200cرضا", "🏳\ufe0f\u200d🌈", "\ufdfa",
+		"\u1e9b\u0323", "\u0344",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, name string) {

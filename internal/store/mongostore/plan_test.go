@@ -37,7 +37,8 @@ func TestPlans(t *testing.T) {
 		func(q *game.SessionQuery) { q.FreeSeats = 2 },
 		func(q *game.SessionQuery) {
 			q.Attributes = game.AttributeFilter{
-				"level": {game.NumberValue(1), game.StringValue("1")}, "pro": {game.BoolValue(true)}, "rank": {game.BoolValue(true), game.StringValue("true")},
+				"level": {game.NumberValue(1), game.StringValue("1")}, "pro": {game.BoolValue(true)},
+				"rank": {game.BoolValue(true), game.StringValue("true")},
 			}
 		},
 		func(q *game.SessionQuery) { q.After = game.SessionID(newID()) },

@@ -115,12 +115,18 @@ func BenchmarkSearch(b *testing.B) {
 		return s.CreateSession(b.Context(), v)
 	})
 	for name, q := range map[string]game.SessionQuery{
-		"newest":     {},
-		"typical":    {Status: game.StatusOpen, Mode: "mode3", Region: "region1", FreeSeats: 1, Visibility: game.VisibilityPublic},
-		"attributes": {Status: game.StatusOpen, Attributes: game.AttributeFilter{"level": {game.NumberValue(7)}, "ranked": {game.BoolValue(false)}}},
-		"either":     {Status: game.StatusOpen, Attributes: game.AttributeFilter{"level": {game.NumberValue(7), game.StringValue("7")}}},
-		"worst":      {Status: game.StatusOpen, FreeSeats: 5},
-		"no-mode":    {Status: game.StatusOpen, Mode: "mode3", Map: "map4"},
+		"newest":  {},
+		"typical": {Status: game.StatusOpen, Mode: "mode3", Region: "region1", FreeSeats: 1, Visibility: game.VisibilityPublic},
+		"attributes": {Status: game.StatusOpen, Attributes: game.AttributeFilter{
+			"level":  {game.NumberValue(7)},
+			"ranked": {game.BoolValue(false)},
+		}},
+		"either": {Status: game.StatusOpen, Attributes: game.AttributeFilter{"level": {
+			game.NumberValue(7),
+			game.StringValue("7"),
+		}}},
+		"worst":   {Status: game.StatusOpen, FreeSeats: 5},
+		"no-mode": {Status: game.StatusOpen, Mode: "mode3", Map: "map4"},
 	} {
 		q.Project, q.Limit = project, 50
 		b.Run(name, func(b *testing.B) {

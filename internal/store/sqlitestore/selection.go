@@ -21,9 +21,9 @@ func (b *selection) whereIf(yes bool, term string, arg any) {
 	}
 }
 
-// page returns the statement of the documents that one of the selections has, and its arguments. No document is in two of
-// them, and each comes in the order of the list. The page is materialised, which happens before the first row comes out: the
-// driver interrupts a statement until then and no longer.
+// page returns the statement of the documents that one of the selections has, and its arguments. No document is in
+// two of them, and each comes in the order of the list. The page is materialised, which happens before the first row
+// comes out: the driver interrupts a statement until then and no longer.
 func page(after string, limit int, from ...selection) (string, []any) {
 	var sql strings.Builder
 	var args []any

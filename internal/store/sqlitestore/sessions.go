@@ -216,8 +216,8 @@ func sessionsSQL(q game.SessionQuery) (string, []any) {
 	return page(string(q.After), q.Limit, b)
 }
 
-// sessionsWith walks the sessions that have an attribute, once for each of its values: each of the walks is in the order of
-// the list.
+// sessionsWith walks the sessions that have an attribute, once for each of its values: each of the walks is in the
+// order of the list.
 func sessionsWith(q game.SessionQuery, key string, others []string) (string, []any) {
 	walks := make([]selection, 0, len(q.Attributes[key]))
 	for _, v := range q.Attributes[key] {

@@ -211,8 +211,14 @@ func attributeTypes(t *testing.T, s game.Store) {
 		must(t, s.CreateSession(t.Context(), v))
 		stored[i] = v
 	}
-	for _, either := range [][]int{{0, 1}, {1, 0}, {3, 4}, {6, 9, 7}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}} { // in any order of values
-		q := game.SessionQuery{Project: project, Limit: 100, Attributes: game.AttributeFilter{"Key": {game.StringValue("another key")}}}
+	for _, either := range [][]int{{0, 1}, {1, 0}, {3, 4}, {6, 9, 7}, {
+		0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+		10,
+	}} { // in any order of values
+		q := game.SessionQuery{
+			Project: project, Limit: 100,
+			Attributes: game.AttributeFilter{"Key": {game.StringValue("another key")}},
+		}
 		for _, i := range either {
 			q.Attributes["key"] = append(q.Attributes["key"], values[i])
 		}
@@ -276,7 +282,11 @@ func pagesOfPlayers(t *testing.T, s game.Store) {
 func pagesOfSessions(t *testing.T, s game.Store) {
 	all := variousSessions(t, s, 60)
 	for _, q := range []game.SessionQuery{
-		{}, {Member: all[1].Members[0].PlayerID}, {Attributes: oneOf(game.Attributes{"level": game.NumberValue(1)})}, {Mode: "ranked"}, {FreeSeats: 2},
+		{},
+		{Member: all[1].Members[0].PlayerID},
+		{Attributes: oneOf(game.Attributes{"level": game.NumberValue(1)})},
+		{Mode: "ranked"},
+		{FreeSeats: 2},
 	} {
 		q.Project, q.Limit = project, len(all)
 		wanted := selectedSessions(all, q)

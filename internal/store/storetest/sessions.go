@@ -117,12 +117,22 @@ func failedSessionReplace(t *testing.T, s game.Store) {
 
 	wantSession(t, s, v)
 	for _, q := range []game.SessionQuery{
-		{Member: host.PlayerID}, {Host: host.PlayerID}, {Attributes: oneOf(v.Attributes)}, {Mode: v.Mode}, {Status: v.Status}, {FreeSeats: 3},
+		{Member: host.PlayerID},
+		{Host: host.PlayerID},
+		{Attributes: oneOf(v.Attributes)},
+		{Mode: v.Mode},
+		{Status: v.Status},
+		{FreeSeats: 3},
 	} {
 		wantFound(t, s, q, v)
 	}
 	for _, q := range []game.SessionQuery{
-		{Member: intruder.PlayerID}, {Host: intruder.PlayerID}, {Attributes: oneOf(next.Attributes)}, {Mode: next.Mode}, {Status: next.Status}, {FreeSeats: 4},
+		{Member: intruder.PlayerID},
+		{Host: intruder.PlayerID},
+		{Attributes: oneOf(next.Attributes)},
+		{Mode: next.Mode},
+		{Status: next.Status},
+		{FreeSeats: 4},
 	} {
 		wantFound(t, s, q)
 	}
@@ -160,7 +170,12 @@ func sessionsOfProjects(t *testing.T, s game.Store) {
 	old.Project, next.Project, next.Version = "elsewhere", "elsewhere", 2
 	wantError(t, s.ReplaceSession(t.Context(), old, next), game.ErrSessionNotFound)
 	for _, q := range []game.SessionQuery{
-		{}, {Member: v.Members[0].PlayerID}, {Host: *v.HostID}, {Attributes: oneOf(v.Attributes)}, {Mode: v.Mode}, {Status: v.Status},
+		{},
+		{Member: v.Members[0].PlayerID},
+		{Host: *v.HostID},
+		{Attributes: oneOf(v.Attributes)},
+		{Mode: v.Mode},
+		{Status: v.Status},
 	} {
 		q.Project, q.Limit = "elsewhere", 10
 		found, err := s.Sessions(t.Context(), q)
