@@ -30,6 +30,7 @@ func TestIntegersHoweverTheyAreWritten(t *testing.T) {
 		`"red":3`, `"red":3.0`,
 		`"port":1000`, `"port":1000.0`, `"version":2`, `"version":2.0`).Replace(s.do(t, "GET "+path, "").body)
 	s.do(t, "PUT "+path, back).is(http.StatusOK).has("ETag", `"2"`)
+	s.do(t, "PATCH "+path, `{"connection":{"port":20.0e2}}`).is(http.StatusOK).has("ETag", `"3"`)
 	p := s.newPlayer(t, "alice")
 	s.do(t, "POST /api/v1/players/"+string(p.ID)+"/tokens", `{"expires_in":6e1}`).is(http.StatusCreated)
 	key := s.do(t, "POST /api/v1/api-keys", `{"name":"k","scope":"read"}`).is(http.StatusCreated).json()
@@ -71,6 +72,7 @@ func TestNumbersThatAreRejected(t *testing.T) {
 		{create, `{"max_players":1e-1000000}`, "body.max_players", ""},
 		{"PATCH " + session, `{"max_players":6.5}`, "body.max_players", whole},
 		{"PATCH " + session, `{"teams":{"red":0.5}}`, "body.teams.red", whole},
+		{"PATCH " + session, `{"connection":{"address":"a","port":80.5}}`, "body.connection.port", whole},
 		{"POST /api/v1/players/" + string(p.ID) + "/tokens", `{"expires_in":60.5}`, "body.expires_in", whole},
 		{"POST /api/v1/api-keys/" + key.text("id") + "/rotate", `{"overlap_seconds":1.5}`, "body.overlap_seconds", whole},
 		{"GET /api/v1/sessions?limit=1.5", "", "query.limit", whole},
@@ -174,6 +176,13 @@ func TestIDsInEitherCase(t *testing.T) {
 		}
 	}
 	s.do(t, "GET "+session, "").is(http.StatusOK)
+	s.do(t, "PATCH "+session+"/members/"+up(guest.ID), `{"attributes":{"a":1}}`).is(http.StatusOK)
+	for _, id := range []client.PlayerID{guest.ID, host.ID} {
+		named := s.do(t, "PUT "+session+"/host", `{"player_id":"`+up(id)+`"}`).is(http.StatusOK).json()
+		if named.text("host_id") != string(id) {
+			t.Errorf("%s is named, and the host is %s", id, named.text("host_id"))
+		}
+	}
 	s.do(t, "PATCH "+session, `{"locked":true}`).is(http.StatusOK)
 	s.do(t, "DELETE "+session+"/members/"+up(guest.ID), "").is(http.StatusNoContent)
 	s.do(t, "GET /api/v1/players/"+up(guest.ID), "").is(http.StatusOK)
