@@ -37,6 +37,7 @@ func mayImport() map[string][]string {
 
 		"deployment/check":       {},
 		"deployment/check/agent": {},
+		"deployment/check/helm":  {},
 	}
 }
 
