@@ -14,6 +14,8 @@ MODULES := . deployment/monitoring
 # Not among tools/go.mod: they do not build with the versions of what they share with the linters.
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GORELEASER := go run github.com/goreleaser/goreleaser/v2@v2.16.0
+# A file, because the check of the chart runs it a hundred times.
+HELM := $(CURDIR)/bin/helm-v4.3.1
 
 .PHONY: help
 help: ## Show this help
@@ -106,8 +108,9 @@ fuzz: ## Run each fuzz target for FUZZTIME
 	done
 
 .PHONY: docs
-docs: ## Write docs/openapi.yaml and docs/configuration.md anew from the program
+docs: ## Write docs/openapi.yaml, docs/configuration.md and what is generated of the Helm chart anew
 	go test ./tests -run '^TestDocs' -update
+	go test ./deployment/check/helm -run '^TestGenerated' -update
 
 .PHONY: dashboards
 dashboards: ## Write Grafana's dashboards anew from deployment/monitoring/grafana
@@ -177,6 +180,18 @@ kubernetes-validate: ## Compare the manifests with Kubernetes' schemas (needs ku
 .PHONY: kubernetes-check
 kubernetes-check: ## Run the manifests on a real cluster, of kind or of GSM_K8S_TOOLS, and see that they hold (some ten minutes)
 	deployment/check/run $(OVERLAYS)
+
+$(HELM):
+	GOBIN=$(@D)/tmp CGO_ENABLED=0 go install helm.sh/helm/v4/cmd/helm@$(patsubst helm-%,%,$(@F))
+	mv $(@D)/tmp/helm $@
+
+.PHONY: helm-check
+helm-check: $(HELM) ## Check the Helm chart, with Kubernetes' schemas if there is kubeconform or GSM_K8S_TOOLS
+	HELM=$(HELM) deployment/check/helm/run
+
+.PHONY: helm-install-check
+helm-install-check: $(HELM) ## Install the Helm chart on a real cluster, of kind or of GSM_K8S_TOOLS, in both its variants
+	HELM=$(HELM) deployment/check/helm/install
 
 .PHONY: module
 module: ## Rename the module: make module MODULE=host/owner/name
