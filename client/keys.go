@@ -19,6 +19,7 @@ type Key struct {
 	Project    string     `json:"project"`
 	Name       string     `json:"name"` // for people
 	Scope      Scope      `json:"scope"`
+	Status     KeyStatus  `json:"status"` // when it was read: only an active key lets anybody in
 	CreatedAt  time.Time  `json:"created_at"`
 	ExpiresAt  *time.Time `json:"expires_at"` // as it was asked for; nil for never
 	RetiresAt  *time.Time `json:"retires_at"` // when a key that was rotated ends, unless it expires before
@@ -55,7 +56,7 @@ func (k *Keys) All(ctx context.Context) iter.Seq2[Key, error] {
 	return all(ctx, "", func(ctx context.Context, cursor string) (Page[Key], error) { return k.List(ctx, cursor, 0) })
 }
 
-// Revoke ends a key: every server refuses it within ten seconds. It answers [ErrKeyNotFound] and [ErrForbidden].
+// Revoke ends a key: every server refuses it within a second. It answers [ErrKeyNotFound] and [ErrForbidden].
 func (k *Keys) Revoke(ctx context.Context, id KeyID) error {
 	return k.c.send(ctx, write(http.MethodDelete, keyPath(id), nil), nil)
 }

@@ -18,7 +18,8 @@ func TestNames(t *testing.T) {
 	here := declared(t, ".", func(*ast.ValueSpec) bool { return true })
 	there := declared(t, "../internal/game", func(v *ast.ValueSpec) bool {
 		kind, named := v.Type.(*ast.Ident)
-		return named && slices.Contains([]string{"PlayerStatus", "SessionStatus", "MemberStatus", "EndReason", "Visibility", "Scope"}, kind.Name) || isError(v)
+		enums := []string{"PlayerStatus", "SessionStatus", "MemberStatus", "EndReason", "Visibility", "Scope", "KeyStatus"}
+		return named && slices.Contains(enums, kind.Name) || isError(v)
 	})
 	if len(there) < 30 {
 		t.Errorf("found only %q in package game", there)

@@ -29,7 +29,8 @@ func (s *Players) Update(ctx context.Context, id PlayerID, f Profile, opts ...Wr
 	return fetch[Player](ctx, s.c, with(write(http.MethodPut, playerPath(id), f), opts))
 }
 
-// Patch changes some fields of the profile. It answers what Update does.
+// Patch changes some fields of the profile. It returns what Update does. A suspension takes the player out of all live
+// sessions.
 func (s *Players) Patch(ctx context.Context, id PlayerID, f Patch, opts ...WriteOption) (Player, error) {
 	return fetch[Player](ctx, s.c, with(write(http.MethodPatch, playerPath(id), f), opts))
 }

@@ -36,6 +36,8 @@ type (
 	SessionID = game.SessionID
 	// KeyID identifies an API key.
 	KeyID = game.KeyID
+	// KeyStatus says whether an API key lets anybody in.
+	KeyStatus = game.KeyStatus
 
 	// Attributes is custom data: [String], [Number] and [Bool] values by key.
 	Attributes = game.Attributes
@@ -77,6 +79,13 @@ func Bool(b bool) Value { return game.BoolValue(b) }
 const (
 	PlayerActive    = game.PlayerActive
 	PlayerSuspended = game.PlayerSuspended
+)
+
+// The statuses of an API key.
+const (
+	KeyActive  = game.KeyActive
+	KeyRevoked = game.KeyRevoked
+	KeyExpired = game.KeyExpired
 )
 
 // The states of a session. The last four are terminal: see [SessionStatus.Terminal].

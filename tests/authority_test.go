@@ -32,8 +32,21 @@ type realm struct {
 //
 //   - self is the player of the path, and a member of the session; host its host; other neither.
 //   - foreign is a server key of another project.
+//   - suspended and erased are players who are that, by their own tokens; "as suspended" and "as erased" a server
+//     key that acts for them.
 func kinds() []string {
-	return []string{"none", "garbage", "expired", "revoked", "wrong secret", "foreign", "read", "server", "admin", "self", "other", "host"}
+	return []string{
+		"none", "garbage", "expired", "revoked", "wrong secret", "suspended", "erased", "as suspended", "as erased",
+		"foreign", "read", "server", "admin", "self", "other", "host",
+	}
+}
+
+// barred are the codes that callers get everywhere but where the operation is open, who are known and let in nowhere.
+func barred() map[string]string {
+	return map[string]string{
+		"suspended": "player_suspended", "as suspended": "player_suspended",
+		"erased": "player_unknown", "as erased": "player_unknown",
+	}
 }
 
 // access is one operation with the status that each kind of caller gets. Who has no valid credential gets 401 everywhere but
@@ -106,12 +119,16 @@ func TestAuthority(t *testing.T) {
 		t.Run(row.operation, func(t *testing.T) {
 			t.Parallel()
 			r := newRealm(t, s, foreign)
+			first := slices.Index(kinds(), "foreign")
 			for i, kind := range kinds() {
 				want := http.StatusUnauthorized
-				if row.open {
+				switch {
+				case row.open:
 					want = http.StatusOK
-				} else if i >= 5 {
-					want = row.want[i-5]
+				case barred()[kind] != "":
+					want = http.StatusForbidden
+				case i >= first:
+					want = row.want[i-first]
 				}
 				r.renew(t)
 				r.ask(t, row, kind, want)
@@ -147,15 +164,29 @@ func newRealm(t *testing.T, s *server, foreign string) realm {
 	r.keys["expired"] = expired.text("key")
 	id, _, _ := strings.Cut(strings.TrimPrefix(r.keys["server"], "gsm_"), "_")
 	r.keys["wrong secret"] = "gsm_" + id + "_" + strings.Repeat("x", 52)
+	for _, kind := range []string{"suspended", "erased"} {
+		r.enter(t, kind)
+		r.keys["as "+kind] = r.keys["server"]
+	}
+	r.as(t, "server", "PATCH /api/v1/players/"+r.players["suspended"], `{"status":"suspended"}`).is(http.StatusOK)
+	r.as(t, "server", "DELETE /api/v1/players/"+r.players["erased"], "").is(http.StatusNoContent)
 	return r
+}
+
+// enter makes a player of a kind, and its token.
+func (r *realm) enter(t *testing.T, kind string) {
+	t.Helper()
+	p := r.as(t, "server", "POST /api/v1/players", `{"username":"`+speedName()+`"}`).is(http.StatusCreated).json()
+	r.players[kind] = p.text("id")
+	token := r.as(t, "server", "POST /api/v1/players/"+p.text("id")+"/tokens", `{}`).is(http.StatusCreated).json()
+	r.keys[kind] = token.text("token")
 }
 
 // renew makes the documents anew, because callers change them.
 func (r *realm) renew(t *testing.T) {
 	t.Helper()
 	for _, kind := range []string{"self", "other", "host"} {
-		r.players[kind] = r.as(t, "server", "POST /api/v1/players", `{"username":"`+speedName()+`"}`).is(http.StatusCreated).json().text("id")
-		r.keys[kind] = r.as(t, "server", "POST /api/v1/players/"+r.players[kind]+"/tokens", `{}`).is(http.StatusCreated).json().text("token")
+		r.enter(t, kind)
 	}
 	r.session = r.as(t, "server", "POST /api/v1/sessions", `{"max_players":4,"host_id":"`+r.players["host"]+`"}`).is(http.StatusCreated).json().text("id")
 	r.as(t, "server", "POST /api/v1/sessions/"+r.session+"/members", `{"player_id":"`+r.players["self"]+`"}`).is(http.StatusCreated)
@@ -168,6 +199,9 @@ func (r *realm) as(t *testing.T, kind, request, body string) answer {
 	headers := []string{}
 	if credential := r.keys[kind]; credential != "" {
 		headers = append(headers, "Authorization", "Bearer "+credential)
+	}
+	if player, acts := strings.CutPrefix(kind, "as "); acts {
+		headers = append(headers, "X-Act-As-Player", r.players[player])
 	}
 	return r.do(t, request, body, headers...)
 }
@@ -188,7 +222,11 @@ func (r *realm) ask(t *testing.T, row access, kind string, want int) {
 	if want == http.StatusUnauthorized && (got.header.Get("WWW-Authenticate") == "" || got.json().text("code") != "unauthenticated") {
 		t.Errorf("%s: %s is told %v %s", row.operation, kind, got.header, got.body)
 	}
-	if want == http.StatusForbidden && !slices.Contains([]string{"forbidden", "not_host"}, got.json().text("code")) {
+	allowed := []string{"forbidden", "not_host"}
+	if code := barred()[kind]; code != "" {
+		allowed = []string{code}
+	}
+	if want == http.StatusForbidden && !slices.Contains(allowed, got.json().text("code")) {
 		t.Errorf("%s: %s is told %s", row.operation, kind, fmt.Sprint(got.body))
 	}
 	r.contract(t).check(t, row.operation, got)

@@ -66,7 +66,7 @@ type listedKey struct {
 	RetiresAt  *time.Time `json:"retires_at"`
 	RevokedAt  *time.Time `json:"revoked_at"`
 	LastUsedAt *time.Time `json:"last_used_at"`
-	State      string     `json:"state"`
+	Status     string     `json:"status"`
 }
 
 func listed(t testing.TB, database, project string) map[string]listedKey {
@@ -100,7 +100,7 @@ func TestKeys(t *testing.T) {
 	if len(all) != 3 {
 		t.Fatalf("%d keys in the project, want 3: %v", len(all), all)
 	}
-	if k := all[first]; k.Name != "ops" || k.Scope != "admin" || k.Project != "default" || k.State != "active" || k.ExpiresAt != nil || k.LastUsedAt != nil {
+	if k := all[first]; k.Name != "ops" || k.Scope != "admin" || k.Project != "default" || k.Status != "active" || k.ExpiresAt != nil || k.LastUsedAt != nil {
 		t.Errorf("the first key is listed as %+v", k)
 	}
 	if k := all[day]; k.ExpiresAt == nil || k.ExpiresAt.Sub(k.CreatedAt).Round(time.Minute) != 24*time.Hour {
@@ -129,17 +129,17 @@ func TestKeys(t *testing.T) {
 	now := made(t, database, "rotate", fresh, "--project", "tanks-2", "--overlap", "0s")
 
 	tanks := listed(t, database, "tanks-2")
-	if k := tanks[other]; k.State != "active" || k.ExpiresAt != nil || k.RetiresAt == nil || time.Until(*k.RetiresAt) > 30*time.Minute {
+	if k := tanks[other]; k.Status != "active" || k.ExpiresAt != nil || k.RetiresAt == nil || time.Until(*k.RetiresAt) > 30*time.Minute {
 		t.Errorf("the key that was rotated is %+v", k)
 	}
-	if tanks[fresh].State != "expired" || tanks[now].State != "active" || tanks[now].Name != "tanks" || tanks[now].Scope != "server" {
+	if tanks[fresh].Status != "expired" || tanks[now].Status != "active" || tanks[now].Name != "tanks" || tanks[now].Scope != "server" {
 		t.Errorf("after the rotation: %+v", tanks)
 	}
-	if k := listed(t, database, "default")[first]; k.State != "revoked" || k.RevokedAt == nil {
+	if k := listed(t, database, "default")[first]; k.Status != "revoked" || k.RevokedAt == nil {
 		t.Errorf("the revoked key is %+v", k)
 	}
 	lines := strings.Split(keysCommand(t, 0, database, []string{"list"}), "\n")
-	if !regexp.MustCompile(`^ID +NAME +SCOPE +CREATED +ENDS +LAST USED +STATE$`).MatchString(lines[0]) || len(lines) != 5 ||
+	if !regexp.MustCompile(`^ID +NAME +SCOPE +CREATED +ENDS +LAST USED +STATUS$`).MatchString(lines[0]) || len(lines) != 5 ||
 		!slices.ContainsFunc(lines, regexp.MustCompile(`^`+first+` +ops +admin +\S+Z +never +never +revoked$`).MatchString) {
 		t.Errorf("the table is\n%s", strings.Join(lines, "\n"))
 	}

@@ -206,20 +206,16 @@ type shownKey struct {
 	RetiresAt  *time.Time     `json:"retires_at"`
 	RevokedAt  *time.Time     `json:"revoked_at"`
 	LastUsedAt *time.Time     `json:"last_used_at"`
-	State      string         `json:"state"`
+	Status     game.KeyStatus `json:"status"`
 
 	end *time.Time
 }
 
 func shown(k game.Key, now time.Time) shownKey {
-	state := "active"
-	switch {
-	case k.RevokedAt != nil:
-		state = "revoked"
-	case k.Over(now):
-		state = "expired"
+	return shownKey{
+		k.ID, k.Project, k.Name, k.Scope, k.CreatedAt, k.ExpiresAt, k.RetiresAt, k.RevokedAt, k.LastUsedAt,
+		k.Status(now), k.End(),
 	}
-	return shownKey{k.ID, k.Project, k.Name, k.Scope, k.CreatedAt, k.ExpiresAt, k.RetiresAt, k.RevokedAt, k.LastUsedAt, state, k.End()}
 }
 
 // table prints keys for people.
@@ -231,9 +227,10 @@ func (s streams) table(all []shownKey) error {
 		return t.Format(time.RFC3339)
 	}
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	_, err := fmt.Fprintln(w, "ID\tNAME\tSCOPE\tCREATED\tENDS\tLAST USED\tSTATE")
+	_, err := fmt.Fprintln(w, "ID\tNAME\tSCOPE\tCREATED\tENDS\tLAST USED\tSTATUS")
 	for _, k := range all {
-		_, e := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, k.Scope, when(&k.CreatedAt), when(k.end), when(k.LastUsedAt), k.State)
+		_, e := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			k.ID, k.Name, k.Scope, when(&k.CreatedAt), when(k.end), when(k.LastUsedAt), k.Status)
 		err = errors.Join(err, e)
 	}
 	return errors.Join(err, w.Flush())
@@ -258,7 +255,7 @@ type keysRevokeCmd struct{ oneKey }
 
 // Help is the end of the command's manual.
 func (c *keysRevokeCmd) Help() string {
-	return `Every server refuses the key within ten seconds. A key that is over stays as it is.
+	return `Every server refuses the key within a second. A key that is over stays as it is.
 
 Examples:
   gsm keys revoke k3j9x2m4pq`
@@ -271,7 +268,7 @@ func (c *keysRevokeCmd) Run(s streams) error {
 		if err != nil {
 			return err
 		}
-		return s.say("key %s of project %s is %s", k.ID, k.Project, shown(k, time.Now()).State)
+		return s.say("key %s of project %s is %s", k.ID, k.Project, shown(k, time.Now()).Status)
 	})
 }
 

@@ -160,6 +160,9 @@ const introduction = 5 * time.Second
 // tasks is the background work.
 func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe.Sampler) []keeper.Task {
 	return []keeper.Task{
+		// These two are so frequent that what reads show is what the rules do within a second.
+		{Name: "lift_suspensions", Every: time.Second / 2, Timeout: time.Minute, Run: players.LiftSuspensions},
+		{Name: "free_seats", Every: time.Second / 2, Timeout: time.Minute, Run: players.FreeSeats},
 		{Name: "finish_erasures", Every: 30 * time.Second, Timeout: time.Minute, Run: players.FinishErasures},
 		{Name: "purge_idempotency_keys", Every: time.Minute, Timeout: time.Minute, Run: func(ctx context.Context) error {
 			_, err := game.PurgeClaims(ctx, docs, time.Now())

@@ -57,6 +57,9 @@ func (a *API) guard(mux *http.ServeMux, next http.Handler) http.Handler {
 		if err == nil && p == nil && a.ActAs != nil {
 			caller, err = a.ActAs(caller, r.Header)
 		}
+		if err == nil && p == nil {
+			err = a.Players.Admit(r.Context(), caller, readsPlayer(r))
+		}
 		if err != nil || p != nil {
 			_, r.Pattern = mux.Handler(r) // for whoever measures
 			if p == nil {
@@ -67,6 +70,15 @@ func (a *API) guard(mux *http.ServeMux, next http.Handler) http.Handler {
 		}
 		serveAs(caller, next, w, r)
 	})
+}
+
+// readsPlayer returns the id of the player whose document the request reads, empty for any other request.
+func readsPlayer(r *http.Request) game.PlayerID {
+	id, ok := strings.CutPrefix(r.URL.Path, basePath+"/players/")
+	if !ok || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return ""
+	}
+	return game.PlayerID(game.NormalID(id))
 }
 
 // unknown returns the problem of a request whose caller was not found.

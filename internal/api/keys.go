@@ -16,6 +16,7 @@ type KeyBody struct {
 	Project    game.ProjectID `json:"project"`
 	Name       string         `json:"name" doc:"For people."`
 	Scope      game.Scope     `json:"scope" enum:"admin,server,read"`
+	Status     game.KeyStatus `json:"status" enum:"active,revoked,expired" doc:"When it was read; only an active key is good."`
 	CreatedAt  time.Time      `json:"created_at"`
 	ExpiresAt  *time.Time     `json:"expires_at" doc:"As it was asked for; null for never."`
 	RetiresAt  *time.Time     `json:"retires_at" doc:"When a key that was rotated ends, unless it expires before; null for a key that was not rotated."`
@@ -29,8 +30,10 @@ type newKeyBody struct {
 	Key string `json:"key" doc:"What to send as Authorization: Bearer. It cannot be had again."`
 }
 
-func keyFor(k game.Key) KeyBody {
-	return KeyBody{k.ID, k.Project, k.Name, k.Scope, k.CreatedAt, k.ExpiresAt, k.RetiresAt, k.RevokedAt, k.LastUsedAt}
+func (a *API) keyFor(k game.Key) KeyBody {
+	return KeyBody{
+		k.ID, k.Project, k.Name, k.Scope, k.Status(a.Now()), k.CreatedAt, k.ExpiresAt, k.RetiresAt, k.RevokedAt, k.LastUsedAt,
+	}
 }
 
 type (
@@ -47,11 +50,11 @@ type (
 	keysOut struct{ Body page[KeyBody] }
 )
 
-func newKey(k game.Key, s game.Secret, err error) (*newKeyOut, error) {
+func (a *API) newKey(k game.Key, s game.Secret, err error) (*newKeyOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &newKeyOut{basePath + "/api-keys/" + string(k.ID), "no-store", newKeyBody{keyFor(k), s.Reveal()}}, nil
+	return &newKeyOut{basePath + "/api-keys/" + string(k.ID), "no-store", newKeyBody{a.keyFor(k), s.Reveal()}}, nil
 }
 
 type createKeyIn struct {
@@ -68,7 +71,7 @@ func (a *API) createKey(ctx context.Context, in *createKeyIn) (*newKeyOut, error
 	if err != nil {
 		return nil, err
 	}
-	return newKey(a.Keys.Create(ctx, r))
+	return a.newKey(a.Keys.Create(ctx, r))
 }
 
 func (a *API) listKeys(ctx context.Context, in *Paging) (*keysOut, error) {
@@ -78,7 +81,7 @@ func (a *API) listKeys(ctx context.Context, in *Paging) (*keysOut, error) {
 	}
 	shown := game.List[KeyBody]{NextCursor: l.NextCursor}
 	for _, k := range l.Items {
-		shown.Items = append(shown.Items, keyFor(k))
+		shown.Items = append(shown.Items, a.keyFor(k))
 	}
 	return &keysOut{newPage(shown)}, nil
 }
@@ -88,7 +91,7 @@ func (a *API) getKey(ctx context.Context, in *KeyPath) (*keyOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &keyOut{keyFor(k)}, nil
+	return &keyOut{a.keyFor(k)}, nil
 }
 
 func (a *API) revokeKey(ctx context.Context, in *KeyPath) (*struct{}, error) {
@@ -108,5 +111,5 @@ func (a *API) rotateKey(ctx context.Context, in *rotateKeyIn) (*newKeyOut, error
 	if in.Body != nil && in.Body.OverlapSeconds != nil {
 		overlap = time.Duration(*in.Body.OverlapSeconds) * time.Second
 	}
-	return newKey(a.Keys.Rotate(ctx, in.KeyID, overlap))
+	return a.newKey(a.Keys.Rotate(ctx, in.KeyID, overlap))
 }

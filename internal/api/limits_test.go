@@ -84,11 +84,24 @@ func as(_ context.Context, _ netip.Addr, h http.Header) (game.Caller, error) {
 	return c, nil
 }
 
+// register makes a player and returns its id.
+func register(t *testing.T, d *api.Deps, username string) string {
+	t.Helper()
+	ctx := game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject, Scope: game.ScopeAdmin})
+	c, err := d.Players.Create(ctx, game.Profile{Username: username}, game.Idempotency{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(c.Document.ID)
+}
+
 func TestRates(t *testing.T) {
 	t.Parallel()
 	var classes []string
 	now := time.Now()
+	var a, b string
 	url := serve(t, func(d *api.Deps) {
+		a, b = "player:"+register(t, d, "alice"), "player:"+register(t, d, "bob")
 		d.Authenticate, d.ActAs, d.Now = as, auth.ActAs, func() time.Time { return now }
 		d.Limits = api.Limits{
 			Rates:     map[limits.Class]limits.Rate{limits.Server: {PerSecond: 1, Burst: 3}, limits.Player: {PerSecond: 1, Burst: 1}},
@@ -103,11 +116,11 @@ func TestRates(t *testing.T) {
 		{"server:a", 200, `"server";r=2;t=1`},
 		{"server:a as nobody", 422, `"server";r=1;t=2`},
 		{"read:b", 200, `"server";r=2;t=1`},
-		{"player:a", 200, `"player";r=0;t=1`},
+		{a, 200, `"player";r=0;t=1`},
 		{"admin:a", 200, `"server";r=0;t=3`},
 		{"server:a", 429, `"server";r=0;t=1`},
-		{"player:a", 429, `"player";r=0;t=1`},
-		{"player:b", 200, `"player";r=0;t=1`},
+		{a, 429, `"player";r=0;t=1`},
+		{b, 200, `"player";r=0;t=1`},
 	} {
 		caller, actAs, acts := strings.Cut(want.caller, " as ")
 		headers := []string{"X-Caller", caller}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -159,11 +160,15 @@ func (a *API) documentErrors(op *huma.Operation, r route) {
 		byStatus[http.StatusServiceUnavailable] = "overloaded"
 	}
 	if !isOpen(r.path) {
+		byStatus[http.StatusForbidden] += ", " + game.ErrPlayerSuspended.Code + ", " + game.ErrPlayerUnknown.Code
 		byStatus[http.StatusUnauthorized] = game.ErrUnauthenticated.Code
 		byStatus[http.StatusTooManyRequests] = "rate_limited, too_many_failures"
 	}
 	for _, e := range r.errors {
 		status := statusOf(e.Kind)
+		if slices.Contains(strings.Split(byStatus[status], ", "), e.Code) {
+			continue
+		}
 		if byStatus[status] != "" {
 			byStatus[status] += ", "
 		}

@@ -147,7 +147,7 @@ func answers(r huma.Registry) {
 // hideMark leaves out what only players have that no caller sees.
 func hideMark(player *huma.Schema) {
 	delete(player.Properties, "erasing_since")
-	delete(player.Properties, "seats_swept")
+	delete(player.Properties, "sweep_since")
 }
 
 // describe adds the sentences of [fieldDocs] to a schema's fields.

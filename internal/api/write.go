@@ -96,8 +96,8 @@ func (w *writer) player(p *game.Player) {
 	if p.ErasingSince != nil {
 		w.time("erasing_since", p.ErasingSince)
 	}
-	if p.SeatsSwept {
-		w.flag("seats_swept", true)
+	if p.SweepSince != nil {
+		w.time("sweep_since", p.SweepSince)
 	}
 	w.close('}')
 }

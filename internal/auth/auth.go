@@ -28,8 +28,9 @@ var (
 
 // Tokens tells whose a token is.
 type Tokens interface {
-	// Caller answers ErrWrong, ErrPlayerUnknown and ErrPlayerSuspended of another issuer's token, named errors of package game where
-	// it could not find out, and what mayLookUp answers, which it asks before it looks for a player who was not there before.
+	// Caller answers ErrWrong, ErrPlayerUnknown of another issuer's token, named errors of package game where it
+	// could not find out, and what mayLookUp answers, which it asks before it looks for a player who was not there
+	// before.
 	Caller(ctx context.Context, token string, mayLookUp func() error) (game.Caller, error)
 	// Known returns what Caller would answer without any work, and reports whether that is remembered.
 	Known(token string) (c game.Caller, err error, known bool)
@@ -115,7 +116,7 @@ func (g *Guard) admit(ctx context.Context, from netip.Addr, s game.Secret) (game
 
 // failed reports whether a credential lets nobody in, and will not when it comes again.
 func failed(err error) bool {
-	return errors.Is(err, ErrWrong) || errors.Is(err, game.ErrPlayerUnknown) || errors.Is(err, game.ErrPlayerSuspended)
+	return errors.Is(err, ErrWrong) || errors.Is(err, game.ErrPlayerUnknown)
 }
 
 // note counts a credential that lets nobody in, and answers what its sender is told. A token of ours costs a signature to check and no

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// keyAge is how old a key in memory may be, with the read that brought it: a revocation is known everywhere within ten
-	// seconds, of which the rest is for a slow database.
-	keyAge = 5 * time.Second
+	// keyAge is how old a key in memory may be, with the read that brought it: a key that is shown as revoked or
+	// rotated is so in every process within a second, of which the rest is for the requests that were let in before.
+	keyAge = time.Second / 2
 	// keyRead bounds the read of a key, which is made for all who wait for it and so ends with none of them.
 	keyRead = 5 * time.Second
 	// keysCached is how many keys are held in memory, some 300 bytes each.

@@ -48,9 +48,10 @@ func (p *Players) Known(token string) (c game.Caller, err error, known bool) { /
 	return v.caller, v.err, true
 }
 
-// Caller answers who sends the token. It answers ErrUnauthenticated for all that is wrong with it; ErrStoreUnavailable and
-// ErrIssuerUnavailable where that cannot be told; and, for another issuer's, ErrPlayerUnknown and ErrPlayerSuspended, which it
-// remembers as it does players, and what mayLookUp answers.
+// Caller answers who sends the token. It answers ErrUnauthenticated for all that is wrong with it;
+// ErrStoreUnavailable and ErrIssuerUnavailable where that cannot be told; and, for another issuer's,
+// ErrPlayerUnknown, which it remembers as it does players, and what mayLookUp answers. Whether the player may play is
+// asked of [game.Players.Admit] for every request.
 func (p *Players) Caller(ctx context.Context, token string, mayLookUp func() error) (game.Caller, error) {
 	if !compact(token) {
 		return game.Caller{}, refused("too long, or no JWT")

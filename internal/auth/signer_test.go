@@ -76,9 +76,11 @@ func TestRotation(t *testing.T) {
 	if p.kid(t) != second {
 		t.Error("the next key does not sign")
 	}
-	c.add(day - time.Second)
+	c.add(day - 2*time.Second)
 	p.refresh(t)
 	p.takes(t, last)
+	c.add(time.Second)
+	p.refresh(t)
 	if len(p.kids(t)) != 2 {
 		t.Error("a key is gone before what it signed has expired")
 	}

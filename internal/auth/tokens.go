@@ -27,7 +27,8 @@ const (
 const (
 	// maxToken is how many bytes a token has at most; one of ours has about 500.
 	maxToken = game.MaxCredential
-	// leeway is how far clocks may differ.
+	// leeway is how far in the future a token may have been made, by the clock of another process. It lets none live
+	// longer.
 	leeway = 30 * time.Second
 )
 
@@ -161,11 +162,14 @@ func (s *Signer) verify(ctx context.Context, token string) (verified, error) {
 	if err := c.ValidateWithLeeway(expected, leeway); err != nil {
 		return verified{}, refused(err.Error()) // of a fixed list, without values
 	}
+	if c.Expiry != nil && !s.Now().Before(c.Expiry.Time()) {
+		return verified{}, refused(jwt.ErrExpired.Error())
+	}
 	player := game.PlayerID(game.NormalID(c.Subject))
 	if c.Expiry == nil || c.IssuedAt == nil || !game.ValidPlayerID(player) || !game.ValidProject(c.Project) {
 		return verified{}, refused("claims are missing")
 	}
-	return verified{caller: playerCaller(c.Project, player), until: c.Expiry.Time().Add(leeway), kid: h.KeyID}, nil
+	return verified{caller: playerCaller(c.Project, player), until: c.Expiry.Time(), kid: h.KeyID}, nil
 }
 
 // compact reports whether a text has the form of a signed JWT: three parts of base64url. The library passes over line breaks.

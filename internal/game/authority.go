@@ -106,8 +106,10 @@ func (c Caller) asMover(m Move) (Move, error) {
 	return m, nil
 }
 
-// seenPlayer returns the player as the caller sees it: to other players, a name.
+// seenPlayer returns the player as the caller sees it: to other players, a name; to nobody, what processes note for
+// each other.
 func (c Caller) seenPlayer(p Player) Player {
+	p.SweepSince = nil
 	if c.Scope != ScopePlayer || c.Player == p.ID {
 		return p
 	}

@@ -84,7 +84,8 @@ func TestErasure(t *testing.T) {
 	left, err := w.store.Player(w.ctx, "p", id)
 	ok(t, err)
 	equal(t, game.Player{
-		ID: id, Project: "p", Version: 2, CreatedAt: t0, UpdatedAt: erasedAt, ErasingSince: &erasedAt,
+		ID: id, Project: "p", Version: 2, CreatedAt: t0, UpdatedAt: erasedAt,
+		ErasingSince: &erasedAt, SweepSince: &erasedAt,
 		Profile: game.Profile{Identities: map[string]string{}, Attributes: game.Attributes{}},
 	}, left)
 
@@ -94,10 +95,10 @@ func TestErasure(t *testing.T) {
 
 	// The mark goes when no request can be left that saw the player, and no claim on its id.
 	w.clock.add(grace - erasedAt.Sub(t0))
-	ok(t, p.players.FinishErasures(w.ctx))
+	ok(t, p.players.Tend(w.ctx))
 	equal(t, []game.PlayerID{id}, w.marks(t))
 	w.clock.add(time.Millisecond)
-	ok(t, p.players.FinishErasures(w.ctx))
+	ok(t, p.players.Tend(w.ctx))
 	equal(t, []game.PlayerID{}, w.marks(t))
 	_, err = w.store.Player(w.ctx, "p", id)
 	refused(t, err, game.ErrPlayerNotFound)
@@ -141,14 +142,14 @@ func TestErasureSweepsLateJoins(t *testing.T) {
 	}()
 	<-g.arrived
 	ok(t, p.players.Erase(w.ctx, id, nil))
-	ok(t, p.players.FinishErasures(w.ctx)) // finds nothing to sweep
+	ok(t, p.players.Tend(w.ctx)) // finds nothing to sweep
 	w.clock.add(maxRequest)
 	close(g.open)
 	ok(t, <-answered)
 	equal(t, []game.SessionID{room.ID}, w.seats(t, id))
 
 	w.clock.add(grace)
-	ok(t, p.players.FinishErasures(w.ctx))
+	ok(t, p.players.Tend(w.ctx))
 	equal(t, []game.SessionID{}, w.seats(t, id))
 	equal(t, []game.PlayerID{}, w.marks(t))
 }
@@ -169,7 +170,7 @@ func TestErasureSweepsLateSessions(t *testing.T) {
 	ok(t, p.players.Erase(w.ctx, id, nil))
 	close(g.open)
 	ok(t, <-answered)
-	ok(t, p.players.FinishErasures(w.ctx))
+	ok(t, p.players.Tend(w.ctx))
 	all, err := p.sessions.List(w.ctx, game.SessionQuery{}, "", 0)
 	ok(t, err)
 	if got := all.Items[0]; got.HostID != nil || len(got.Members) != 0 {
@@ -205,11 +206,11 @@ func TestErasureGoesOnAfterACrash(t *testing.T) {
 			equal(t, []game.PlayerID{id}, w.marks(t))
 
 			next := w.start()
-			ok(t, next.players.FinishErasures(w.ctx))
+			ok(t, next.players.Tend(w.ctx))
 			equal(t, []game.SessionID{}, w.seats(t, id))
 			equal(t, []game.PlayerID{id}, w.marks(t))
 			w.clock.add(grace + time.Millisecond)
-			ok(t, next.players.FinishErasures(w.ctx))
+			ok(t, next.players.Tend(w.ctx))
 			equal(t, []game.PlayerID{}, w.marks(t))
 			for _, room := range rooms {
 				got, err := next.sessions.Get(w.ctx, room.ID)
@@ -237,9 +238,9 @@ func TestErasureEndsWithItsMark(t *testing.T) {
 			ok(t, blind.players.Erase(w.ctx, id, nil)) // leaves the seat to be swept
 			w.clock.add(grace + time.Millisecond)
 
-			refused(t, w.start(w.failing(op, errDown)).players.FinishErasures(w.ctx), game.ErrStoreUnavailable)
+			refused(t, w.start(w.failing(op, errDown)).players.Tend(w.ctx), game.ErrStoreUnavailable)
 			equal(t, []game.PlayerID{id}, w.marks(t))
-			ok(t, p.players.FinishErasures(w.ctx))
+			ok(t, p.players.Tend(w.ctx))
 			equal(t, []game.PlayerID{}, w.marks(t))
 			equal(t, []game.SessionID{}, w.seats(t, id))
 		})
@@ -279,11 +280,11 @@ func TestErasureOfMany(t *testing.T) {
 	equal(t, []game.SessionID{}, w.seats(t, id))
 
 	w.clock.add(grace + time.Millisecond)
-	refused(t, w.start(w.failing("Sessions", errDown)).players.FinishErasures(w.ctx), game.ErrStoreUnavailable)
+	refused(t, w.start(w.failing("Sessions", errDown)).players.Tend(w.ctx), game.ErrStoreUnavailable)
 	if left := w.marks(t); len(left) != 1 {
 		t.Errorf("one sweep failed and %d marks are left", len(left))
 	}
-	ok(t, p.players.FinishErasures(w.ctx))
+	ok(t, p.players.Tend(w.ctx))
 	equal(t, []game.PlayerID{}, w.marks(t))
 }
 
@@ -296,10 +297,10 @@ func TestErasureOfAnOldPlayer(t *testing.T) {
 	w.clock.add(2 * game.IdempotencyTTL)
 	ok(t, p.players.Erase(w.ctx, id, nil))
 	w.clock.add(3 * maxRequest)
-	ok(t, p.players.FinishErasures(w.ctx))
+	ok(t, p.players.Tend(w.ctx))
 	equal(t, []game.PlayerID{id}, w.marks(t))
 	w.clock.add(time.Millisecond)
-	ok(t, p.players.FinishErasures(w.ctx))
+	ok(t, p.players.Tend(w.ctx))
 	equal(t, []game.PlayerID{}, w.marks(t))
 }
 
@@ -313,13 +314,13 @@ func TestErasureStopsSweeping(t *testing.T) {
 	ok(t, p.players.Erase(w.ctx, id, nil))
 	unread := w.start(w.failing("Sessions", errDown)).players
 	w.clock.add(3 * maxRequest)
-	refused(t, unread.FinishErasures(w.ctx), game.ErrStoreUnavailable)
+	refused(t, unread.Tend(w.ctx), game.ErrStoreUnavailable)
 	w.clock.add(time.Millisecond)
-	ok(t, p.players.FinishErasures(w.ctx)) // the last sweep
-	ok(t, unread.FinishErasures(w.ctx))
+	ok(t, p.players.Tend(w.ctx)) // the last sweep
+	ok(t, unread.Tend(w.ctx))
 	equal(t, []game.PlayerID{id}, w.marks(t))
 	w.clock.add(grace)
-	ok(t, unread.FinishErasures(w.ctx))
+	ok(t, unread.Tend(w.ctx))
 	equal(t, []game.PlayerID{}, w.marks(t))
 }
 
@@ -335,10 +336,10 @@ func TestReplayOfAnErasedPlayer(t *testing.T) {
 	for range 2 {
 		_, _, err = createPlayer(p, w.ctx, key("k", "b"))
 		refused(t, err, game.ErrPlayerNotFound)
-		ok(t, p.players.FinishErasures(w.ctx))
+		ok(t, p.players.Tend(w.ctx))
 	}
 	w.clock.add(grace + time.Millisecond)
-	ok(t, p.players.FinishErasures(w.ctx))
+	ok(t, p.players.Tend(w.ctx))
 	second, replayed, err := createPlayer(p, w.ctx, key("k", "b"))
 	if ok(t, err); replayed || second == first {
 		t.Errorf("the retry made %s after %s, replayed is %t", second, first, replayed)
@@ -376,7 +377,47 @@ func TestErasuresFinishTwice(t *testing.T) {
 		ok(t, w.start(w.failing("Sessions", errDown)).players.Erase(w.ctx, id, nil))
 	}
 	w.clock.add(grace + time.Millisecond)
-	together(t, 2, func(int) error { return w.start().players.FinishErasures(w.ctx) })
+	together(t, 2, func(int) error { return w.start().players.Tend(w.ctx) })
 	equal(t, []game.PlayerID{}, w.marks(t))
-	ok(t, p.players.FinishErasures(w.ctx))
+	ok(t, p.players.Tend(w.ctx))
+}
+
+// What waits behind an erasure, to be made by the same write, finds the player gone and brings nothing of it back.
+func TestChangesBehindAnErasure(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.start().register(t, w.ctx, "Ada").ID
+	g := w.gated("ReplacePlayer")
+	p := w.start(g)
+	var answers []chan error
+	begin := func(do func() error) {
+		done := make(chan error, 1)
+		answers = append(answers, done)
+		go func() { done <- do() }()
+	}
+	edit := func(name string) func() error {
+		return func() error {
+			_, err := p.players.Edit(w.ctx, id, nil, named(name))
+			return err
+		}
+	}
+	begin(edit("first"))
+	<-g.arrived
+	erase := func() error { return p.players.Erase(w.ctx, id, nil) }
+	for n, do := range []func() error{edit("second"), erase, edit("third"), erase} {
+		begin(do)
+		eventually(t, "the change waits", func() bool { return p.players.Waiting("p", id) == n+1 })
+	}
+	close(g.open)
+	for n, done := range answers {
+		if err := <-done; n <= 2 {
+			ok(t, err)
+		} else {
+			refused(t, err, game.ErrPlayerNotFound)
+		}
+	}
+	left, err := w.store.Player(w.ctx, "p", id)
+	ok(t, err)
+	equal(t, game.Profile{Identities: map[string]string{}, Attributes: game.Attributes{}}, left.Profile)
+	p.quiet(t)
 }

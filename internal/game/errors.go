@@ -104,7 +104,7 @@ var (
 	ErrKeyOver     = &Error{Kind: Conflict, Code: "api_key_over", Message: "The API key is revoked or has expired. Create another."}
 
 	ErrNoTokens          = &Error{Kind: Conflict, Code: "tokens_disabled", Message: "There are no player tokens and no join tickets here: the operator has not set GSM_SECRET_KEY."}
-	ErrPlayerUnknown     = &Error{Kind: Forbidden, Code: "player_unknown", Message: "The token is valid, and no player has its identity. Register the player with this identity first."}
+	ErrPlayerUnknown     = &Error{Kind: Forbidden, Code: "player_unknown", Message: "The credential is good, and its player does not exist. Register the player."}
 	ErrIssuerUnavailable = &Error{Kind: Unavailable, Code: "issuer_unavailable", Message: "The issuer of the token cannot be reached, so that the token cannot be checked. Try again."}
 
 	ErrPlayerNotFound  = &Error{Kind: NotFound, Code: "player_not_found", Message: "The player does not exist."}

@@ -1,6 +1,10 @@
 package game
 
-import "time"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
 // What the tests need of the inside: constructors that the services wrap, and the queue of turns, whose emptiness no
 // caller can see.
@@ -16,6 +20,11 @@ func (s *Session) Clone() Session { return s.clone() }
 
 func (s *Session) SettleHost() bool { return s.settleHost() }
 
+// Tend is the background work on players' seats and marks.
+func (s *Players) Tend(ctx context.Context) error {
+	return errors.Join(s.FreeSeats(ctx), s.FinishErasures(ctx))
+}
+
 func (p *Player) EraseAt(now time.Time) { p.erase(now) }
 
 func (a Attributes) ProblemsWithin(entries, bytes int) error {
@@ -30,7 +39,8 @@ func (s *Players) Busy() int  { return s.changes.busy() }
 
 // Waiting is how many changes of a document wait for the batch that is being made.
 func (s *Sessions) Waiting(p ProjectID, id SessionID) int { return s.changes.waiting(p, string(id)) }
-func (s *Players) Waiting(p ProjectID, id PlayerID) int   { return s.changes.waiting(p, string(id)) }
+
+func (s *Players) Waiting(p ProjectID, id PlayerID) int { return s.changes.waiting(p, string(id)) }
 
 // MaxBatch is how many changes are one batch.
 const MaxBatch = maxBatch

@@ -218,7 +218,7 @@ func (i *Inspection) strangers(ctx context.Context, v Session) ([]PlayerID, erro
 		// Registered since, or marked: then a sweep is to come, unless it is over.
 		p, err := i.Deps.Store.Player(ctx, v.Project, m.PlayerID)
 		switch {
-		case errors.Is(err, ErrPlayerNotFound), err == nil && p.SeatsSwept:
+		case errors.Is(err, ErrPlayerNotFound), err == nil && p.ErasingSince != nil && p.SweepSince == nil:
 			strangers = append(strangers, m.PlayerID)
 		case err != nil:
 			return nil, err

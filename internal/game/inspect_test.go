@@ -62,10 +62,10 @@ func TestInspectionOfWhatIsSound(t *testing.T) {
 	for range 4 {
 		wantFindings(t, p.inspect(t, true))
 		p.clock.add(maxRequest * 2)
-		ok(t, p.players.FinishErasures(p.ctx))
+		ok(t, p.players.Tend(p.ctx))
 	}
 	p.clock.add(2 * game.IdempotencyTTL)
-	ok(t, p.players.FinishErasures(p.ctx))
+	ok(t, p.players.Tend(p.ctx))
 	wantFindings(t, p.inspect(t, true))
 }
 

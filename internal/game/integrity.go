@@ -19,7 +19,7 @@ func (p *Player) brokenRules() problems {
 		wrong.check(!left, "erasing_since", "is set and something personal is left")
 		return wrong
 	}
-	wrong.check(!p.SeatsSwept, "seats_swept", "goes with erasing_since")
+	wrong.check(p.SweepSince == nil || p.Status == PlayerSuspended, "sweep_since", "goes with suspended or erased")
 	wrong.check(p.DisplayName != "", "display_name", "is missing")
 	wrong.check(p.Status != "", "status", "is missing")
 	wrong.check(p.Status == PlayerSuspended || p.SuspendedUntil == nil && p.SuspensionReason == "", "status", "must be suspended to have a time or a reason")

@@ -48,6 +48,19 @@ type Key struct {
 	LastUsedAt *time.Time `json:"last_used_at"` // to the minute
 }
 
+// KeyStatus says whether a key lets anybody in.
+type KeyStatus string
+
+// The statuses of an API key.
+const (
+	KeyActive  KeyStatus = "active"
+	KeyRevoked KeyStatus = "revoked"
+	KeyExpired KeyStatus = "expired" // or retired, after it was rotated
+)
+
+// KeyStatuses are all of them.
+func KeyStatuses() []KeyStatus { return []KeyStatus{KeyActive, KeyRevoked, KeyExpired} }
+
 // KeyRequest asks for a new API key.
 type KeyRequest struct {
 	Name      string     `json:"name"`
@@ -135,6 +148,17 @@ func (k *Key) hashOrNone() string {
 		return noHash
 	}
 	return k.Hash
+}
+
+// Status is that of the key at the time.
+func (k *Key) Status(now time.Time) KeyStatus {
+	switch {
+	case k.RevokedAt != nil:
+		return KeyRevoked
+	case k.Over(now):
+		return KeyExpired
+	}
+	return KeyActive
 }
 
 // Over reports whether the key is revoked or has ended at the time.

@@ -152,3 +152,24 @@ func TestValidProject(t *testing.T) {
 		}
 	}
 }
+
+func TestKeyStatus(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		key  game.Key
+		now  time.Time
+		want game.KeyStatus
+	}{
+		{game.Key{}, later(1e9), "active"},
+		{game.Key{ExpiresAt: new(later(10))}, later(9), "active"},
+		{game.Key{ExpiresAt: new(later(10))}, later(10), "expired"},
+		{game.Key{RetiresAt: new(later(10))}, later(10), "expired"},
+		{game.Key{ExpiresAt: new(later(20)), RetiresAt: new(later(10))}, later(10), "expired"},
+		{game.Key{RevokedAt: new(later(1))}, later(1), "revoked"},
+		{game.Key{RevokedAt: new(later(1)), ExpiresAt: new(later(10))}, later(10), "revoked"},
+	} {
+		if got := tt.key.Status(tt.now); got != tt.want || (got == game.KeyActive) == tt.key.Over(tt.now) {
+			t.Errorf("%+v at %v is %s, want %s", tt.key, tt.now, got, tt.want)
+		}
+	}
+}

@@ -94,7 +94,7 @@ func (s *Keys) List(ctx context.Context, cursor string, limit int) (List[Key], e
 	}, cursor, limit)
 }
 
-// Revoke ends a key now; one that is over stays as it is. Every process refuses it within ten seconds. It answers
+// Revoke ends a key now; one that is over stays as it is. Every process refuses it within a second. It answers
 // ErrKeyNotFound and ErrForbidden.
 func (s *Keys) Revoke(ctx context.Context, id KeyID) (Key, error) {
 	return s.change(ctx, id, func(k *Key, now time.Time) (bool, error) {

@@ -26,7 +26,7 @@ type Identity struct {
 	Subject  string // the account's id there
 }
 
-// PlayerStatus says whether a player may take seats.
+// PlayerStatus says whether a player may play: take seats, and act for itself.
 type PlayerStatus string
 
 // The statuses of a player.
@@ -68,24 +68,28 @@ type Player struct {
 
 	// ErasingSince marks what is left of a player whose erasure is under way. Such a player does not exist for any caller.
 	ErasingSince *time.Time `json:"erasing_since,omitzero"`
-	// SeatsSwept says of such a player that no session can come to know it any more, so that only the mark has to go.
-	SeatsSwept bool `json:"seats_swept,omitzero"`
+	// SweepSince marks a player who was suspended or erased then and whose seats background work frees until no request
+	// can be left that saw the player before: see [Players.FreeSeats]. No caller sees it, and its end makes no version.
+	SweepSince *time.Time `json:"sweep_since,omitzero"`
 }
 
 // newPlayer returns a player of version 1.
 func newPlayer(id PlayerID, project ProjectID, f Profile, now time.Time) (Player, error) {
 	p := Player{ID: id, Project: project, Version: 1, CreatedAt: now, UpdatedAt: now}
 	p.Status = PlayerActive
-	_, err := p.Edit(f)
+	_, err := p.Edit(f, now)
+	p.SweepSince = nil // it holds no seats yet
 	return p, err
 }
 
-// Edit replaces the player's profile and reports whether that changed anything. It answers ErrValidation.
-func (p *Player) Edit(f Profile) (changed bool, err error) {
+// Edit replaces the player's profile and reports whether that changed anything. A suspension whose end is past is over
+// already. It returns ErrValidation.
+func (p *Player) Edit(f Profile, now time.Time) (changed bool, err error) {
 	f = f.normal()
 	if err := f.Validate(); err != nil {
 		return false, err
 	}
+	f = f.elapsed(now)
 	if f.Status == "" {
 		f.Status, f.SuspendedUntil, f.SuspensionReason = p.Status, p.SuspendedUntil, p.SuspensionReason
 	}
@@ -97,8 +101,33 @@ func (p *Player) Edit(f Profile) (changed bool, err error) {
 	if p.equal(f) {
 		return false, nil
 	}
+	switch {
+	case f.Status != PlayerSuspended:
+		p.SweepSince = nil // a seat that is taken from now on is good
+	case p.Status != PlayerSuspended:
+		p.SweepSince = &now
+	}
 	p.Profile = f
 	return true, nil
+}
+
+// Elapse does what time has done to the player, and reports whether that changed anything: it lifts a suspension that
+// has ended.
+func (p *Player) Elapse(now time.Time) (changed bool) {
+	f := p.elapsed(now)
+	if f.Status == p.Status {
+		return false
+	}
+	p.Profile, p.SweepSince = f, nil
+	return true
+}
+
+// elapsed returns the profile without a suspension that has ended at the time.
+func (f Profile) elapsed(now time.Time) Profile {
+	if f.Status == PlayerSuspended && f.SuspendedUntil != nil && !now.Before(*f.SuspendedUntil) {
+		f.Status, f.SuspendedUntil, f.SuspensionReason = PlayerActive, nil, ""
+	}
+	return f
 }
 
 // lift drops what an active profile still tells of the suspension that it lifts, so that a document can be sent back with
@@ -111,9 +140,9 @@ func (f *Profile) lift(old Profile) error {
 	return p.err()
 }
 
-// CanPlay answers ErrPlayerSuspended if the player may not take a seat at the time.
+// CanPlay returns ErrPlayerSuspended if the player may neither take a seat nor act for itself at the time.
 func (p *Player) CanPlay(now time.Time) error {
-	if p.Status != PlayerSuspended || p.SuspendedUntil != nil && !now.Before(*p.SuspendedUntil) {
+	if p.elapsed(now).Status != PlayerSuspended {
 		return nil
 	}
 	e := ErrPlayerSuspended.Detail("Player %s is suspended.", p.ID)
@@ -211,7 +240,7 @@ func equalTimes(a, b *time.Time) bool {
 // erase turns the player into the mark of an erasure: nothing personal is left, and its names are free for others.
 func (p *Player) erase(now time.Time) {
 	*p = Player{
-		ID: p.ID, Project: p.Project, Version: p.Version, CreatedAt: p.CreatedAt, ErasingSince: &now,
+		ID: p.ID, Project: p.Project, Version: p.Version, CreatedAt: p.CreatedAt, ErasingSince: &now, SweepSince: &now,
 		Profile: Profile{Identities: map[string]string{}, Attributes: Attributes{}},
 	}
 }

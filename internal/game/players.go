@@ -11,15 +11,19 @@ type Players struct {
 	rules
 	changes  *changes[Player]
 	sessions *Sessions
+	admitted *admissions
 }
 
 // NewPlayers returns the players in a store; sessions are where they hold seats.
 func NewPlayers(d Deps, sessions *Sessions) *Players {
-	s := &Players{rules: newRules(d), sessions: sessions}
+	s := &Players{rules: newRules(d), sessions: sessions, admitted: newAdmissions()}
 	s.changes = newChanges(noun[Player]{
-		read:    func(ctx context.Context, id string) (Player, error) { return s.get(ctx, PlayerID(id)) },
-		clone:   func(p Player) Player { return p }, // rules replace what a player holds and change nothing in place
-		replace: s.store.ReplacePlayer,
+		read:  func(ctx context.Context, id string) (Player, error) { return s.present(ctx, PlayerID(id)) },
+		clone: func(p Player) Player { return p }, // rules replace what a player holds and change nothing in place
+		replace: func(ctx context.Context, old, next Player) error {
+			defer s.admitted.changed(next)
+			return s.store.ReplacePlayer(ctx, old, next)
+		},
 	})
 	return s
 }
@@ -41,7 +45,10 @@ func (s *Players) Create(ctx context.Context, f Profile, i Idempotency) (Created
 			}
 			return p, s.store.CreatePlayer(ctx, p)
 		},
-		find: func(id string) (Player, error) { return s.get(ctx, PlayerID(id)) },
+		find: func(id string) (Player, error) {
+			p, err := s.get(ctx, PlayerID(id))
+			return c.seenPlayer(p), err
+		},
 	})
 }
 
@@ -72,17 +79,14 @@ func (s *Players) ForToken(ctx context.Context, id PlayerID) (Player, error) {
 	return p, p.CanPlay(s.now())
 }
 
-// ByIdentity answers the player who has an identity, or ErrPlayerUnknown and, as for a token of ours, ErrPlayerSuspended. It
-// needs no caller: it is for whoever checks credentials.
+// ByIdentity returns the player who has an identity, or ErrPlayerUnknown. It needs no caller: it is for whoever checks
+// credentials.
 func (s *Players) ByIdentity(ctx context.Context, project ProjectID, i Identity) (Player, error) {
 	p, err := existing(s.store.PlayerByIdentity(ctx, project, i))
 	if errors.Is(err, ErrPlayerNotFound) {
 		return Player{}, ErrPlayerUnknown.With("provider", i.Provider)
 	}
-	if err != nil {
-		return Player{}, err
-	}
-	return p, p.CanPlay(s.now())
+	return p, err
 }
 
 // List answers a page of the players that the query selects, newest first, or ErrForbidden. Its project, position and limit are
@@ -92,7 +96,7 @@ func (s *Players) List(ctx context.Context, q PlayerQuery, cursor string, limit 
 	if err := c.mayListPlayers(q); err != nil {
 		return List[Player]{}, err
 	}
-	q.Project, q.After, q.Limit, q.Erasing = c.Project, "", 0, false
+	q.Project, q.After, q.Limit, q.Erasing, q.Sweeping = c.Project, "", 0, false, false
 	if len(q.UsernamePrefix) > MaxUsername || !consistsOf(q.UsernamePrefix, usernameMarks) {
 		return List[Player]{}, InvalidField("username_prefix",
 			"must have at most %d characters of A-Z a-z 0-9 _ . -, as usernames do", MaxUsername)
@@ -113,101 +117,49 @@ func (s *Players) List(ctx context.Context, q PlayerQuery, cursor string, limit 
 	return l, err
 }
 
-// Edit changes the profile to what the function makes of it. It answers what the function and [Player.Edit] do, the
-// condition's error, ErrUsernameTaken, ErrIdentityTaken and ErrForbidden.
+// Edit changes the profile to what the function makes of it. A suspension frees the player's seats in all live
+// sessions. It returns the errors of the function and of [Player.Edit], the condition's, ErrUsernameTaken,
+// ErrIdentityTaken and ErrForbidden.
 func (s *Players) Edit(ctx context.Context, id PlayerID, c Condition[Player], edit func(Profile) (Profile, error)) (Player, error) {
 	caller := CallerFrom(ctx)
 	if err := caller.mayActFor(id); err != nil {
 		return Player{}, err
 	}
-	return s.change(ctx, id, c, func(p *Player, _ time.Time) (bool, error) {
+	p, err := s.change(ctx, id, c, func(p *Player, now time.Time) (bool, error) {
 		f, err := edit(p.Profile.normal()) // a copy, so that the function may work in place
 		if err != nil {
 			return false, err
 		}
-		if err := caller.mayChange(p.Profile, f.normal()); err != nil {
+		if err := caller.mayChange(p.Profile, f.normal().elapsed(now)); err != nil {
 			return false, err
 		}
-		return p.Edit(f)
+		return p.Edit(f, now)
 	})
+	if err != nil {
+		return Player{}, err
+	}
+	if p.SweepSince != nil {
+		_ = s.sweep(ctx, p, liveSessions) // what fails is done again by FreeSeats
+	}
+	return caller.seenPlayer(p), nil
 }
 
-// Erase removes a player and what every session knows of it. When it answers nil the player is gone for every caller,
-// its names are free, its document holds nothing personal, and [Players.FinishErasures] sees to the rest whatever happens. It
-// answers ErrPlayerNotFound, ErrForbidden and the condition's error.
+// Erase removes a player and what every session knows of it. When it returns nil the player is gone for every caller,
+// its names are free, its document holds nothing personal, and [Players.FreeSeats] and [Players.FinishErasures] see
+// to the rest whatever happens. It returns ErrPlayerNotFound, ErrForbidden and the condition's error.
 func (s *Players) Erase(ctx context.Context, id PlayerID, c Condition[Player]) error {
 	if err := CallerFrom(ctx).mayActFor(id); err != nil {
 		return err
 	}
-	_, err := s.change(ctx, id, c, func(p *Player, now time.Time) (bool, error) {
+	p, err := s.change(ctx, id, c, func(p *Player, now time.Time) (bool, error) {
 		p.erase(now)
 		return true, nil
 	})
 	if err != nil {
 		return err
 	}
-	// What fails here is done again by FinishErasures, so that it is no failure of the erasure.
-	_ = s.sessions.forget(ctx, id)
+	_ = s.sweep(ctx, p, allSessions) // what fails is done again by FreeSeats: it is no failure of the erasure
 	return nil
-}
-
-// FinishErasures goes on with the erasures under way in all projects. It is for background work, and sweeps each player's
-// seats again until no request is left that may have read the player before it was marked; only then the mark goes.
-func (s *Players) FinishErasures(ctx context.Context) error {
-	q := PlayerQuery{Erasing: true, Limit: MaxLimit}
-	var failures []error
-	for {
-		found, err := s.store.Players(ctx, q)
-		if err != nil {
-			return errors.Join(append(failures, err)...)
-		}
-		for _, p := range found {
-			if err := s.finish(ctx, p); err != nil {
-				failures = append(failures, err)
-			}
-		}
-		if len(found) < q.Limit {
-			return errors.Join(failures...)
-		}
-		q.After = found[len(found)-1].ID
-	}
-}
-
-func (s *Players) finish(ctx context.Context, p Player) error {
-	ctx = WithCaller(ctx, Caller{Project: p.Project, Name: "erasure"})
-	now := s.now()
-	if !p.SeatsSwept {
-		if err := s.sessions.forget(ctx, p.ID); err != nil || !now.After(p.ErasingSince.Add(s.late())) {
-			return err // to be swept again
-		}
-	}
-	var err error
-	switch {
-	case now.After(s.markEnds(p)):
-		err = s.store.DeletePlayer(ctx, p)
-	case !p.SeatsSwept:
-		swept := p
-		swept.SeatsSwept = true
-		swept.Version++
-		err = s.store.ReplacePlayer(ctx, p, swept)
-	}
-	if errors.Is(err, ErrStale) {
-		return nil // another process was faster
-	}
-	return err
-}
-
-// late is how long after its time a mark may be overlooked: it may become visible one longest request later, a join that
-// read the player just before may take another one, and its write may still be on its way when that request has given up.
-func (s *Players) late() time.Duration { return 3 * s.maxRequest }
-
-// markEnds is when nothing is left that could undo an erasure. A retry of the player's creation would bring it back under
-// the id that old sessions still show: it must find the mark for as long as the claim of the creation lives.
-func (s *Players) markEnds(p Player) time.Time {
-	if claimed := p.CreatedAt.Add(IdempotencyTTL); claimed.After(*p.ErasingSince) {
-		return claimed.Add(s.late())
-	}
-	return p.ErasingSince.Add(s.late())
 }
 
 // existing hides players whose erasure is under way.
@@ -218,8 +170,28 @@ func existing(p Player, err error) (Player, error) {
 	return p, err
 }
 
+// present reads a player before a change. A suspension that has ended is lifted first, by a change with a version of
+// its own, so that conditions and rules see what time has made of the player.
+func (s *Players) present(ctx context.Context, id PlayerID) (Player, error) {
+	for {
+		old, err := s.get(ctx, id)
+		next := old
+		now := s.now()
+		if err != nil || !next.Elapse(now) {
+			return old, err
+		}
+		next.Version, next.UpdatedAt = old.Version+1, now
+		if err := s.store.ReplacePlayer(ctx, old, next); !errors.Is(err, ErrStale) {
+			return next, err
+		}
+	}
+}
+
 func (s *Players) change(ctx context.Context, id PlayerID, c Condition[Player], apply func(*Player, time.Time) (bool, error)) (Player, error) {
 	return s.changes.make(ctx, string(id), func(p *Player) (bool, error) {
+		if _, err := existing(*p, nil); err != nil {
+			return false, err // erased by the change before this one
+		}
 		if c != nil {
 			if err := c(*p); err != nil {
 				return false, err

@@ -237,29 +237,6 @@ func byHost(ctx context.Context, c Condition[Session]) Condition[Session] {
 	}
 }
 
-// forget erases a player from every session, a page at a time.
-func (s *Sessions) forget(ctx context.Context, player PlayerID) error {
-	q := SessionQuery{Project: CallerFrom(ctx).Project, Member: player, Limit: MaxLimit}
-	for {
-		found, err := s.store.Sessions(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, v := range found {
-			if probe := v.clone(); !probe.Forget(player) {
-				continue
-			}
-			if _, err := s.change(ctx, v.ID, nil, func(v *Session, _ time.Time) (bool, error) { return v.Forget(player), nil }); err != nil {
-				return err
-			}
-		}
-		if len(found) < q.Limit {
-			return nil
-		}
-		q.After = found[len(found)-1].ID
-	}
-}
-
 func (s *Sessions) canPlay(ctx context.Context, id PlayerID, now time.Time) error {
 	p, err := existing(s.store.Player(ctx, CallerFrom(ctx).Project, id))
 	if err != nil {

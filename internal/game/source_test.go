@@ -72,6 +72,7 @@ func TestListsOfConstants(t *testing.T) {
 		"SessionStatus": texts(game.SessionStatuses()),
 		"EndReason":     texts(game.EndReasons()),
 		"PlayerStatus":  texts(game.PlayerStatuses()),
+		"KeyStatus":     texts(game.KeyStatuses()),
 		"Visibility":    texts(game.Visibilities()),
 		"Scope":         append(texts(game.KeyScopes()), string(game.ScopePlayer)), // which tokens have
 		"FailureCode":   texts(game.FailureCodes()),

@@ -28,6 +28,11 @@ func SessionStatuses() []SessionStatus {
 	}
 }
 
+// LiveStatuses are those of a session that is not over.
+func LiveStatuses() []SessionStatus {
+	return slices.DeleteFunc(SessionStatuses(), SessionStatus.Terminal)
+}
+
 // Terminal reports whether a session in this state never changes again.
 func (s SessionStatus) Terminal() bool {
 	switch s {

@@ -13,7 +13,7 @@ import (
 //   - A write that answers nil is durable, and seen by every later read of this process. Another process's reads may be
 //     as old as the longest request, and so may lists where the operator has them read from copies, and any read while the
 //     database puts one of its members in the place of another. Replace and Delete never work on something old, nor do lists of
-//     a member's sessions and of erasures.
+//     a member's sessions, of erasures, of sweeps and of suspensions that have ended.
 //   - A write happens whole or not at all. If it answers a named error, or ErrStoreUnavailable with OutcomeNone, it did not
 //     happen; with OutcomeUnknown it may have.
 //   - It returns promptly when its context ends, with ErrStoreUnavailable. A call after Close answers that too.
@@ -52,15 +52,18 @@ type PlayerStore interface {
 	Player(ctx context.Context, project ProjectID, id PlayerID) (Player, error)
 	// PlayerByIdentity answers the player who has an identity, the subject at a provider, or ErrPlayerNotFound.
 	PlayerByIdentity(ctx context.Context, project ProjectID, i Identity) (Player, error)
-	// ReplacePlayer stores next if the stored player is still at the version of old, which is what was read of it. It
-	// returns, the first that is true in this order, ErrPlayerNotFound, ErrStale if it is not, ErrUsernameTaken or
-	// ErrIdentityTaken.
+	// ReplacePlayer stores next if the stored player is still at the version of old, which is what was read of it.
+	// Next may have that version too, where nothing has changed but [Player.SweepSince]. It returns, the first that is
+	// true in this order, ErrPlayerNotFound, ErrStale if it is not, ErrUsernameTaken or ErrIdentityTaken.
 	ReplacePlayer(ctx context.Context, old, next Player) error
 	// DeletePlayer removes the player for good if the stored one is still at the version of old, which is what was read
 	// of it. It answers ErrStale if it is not; removing one that is not there is a success.
 	DeletePlayer(ctx context.Context, old Player) error
 	// Players lists players by id, newest first.
 	Players(ctx context.Context, q PlayerQuery) ([]Player, error)
+	// EndedSuspensions returns players of all projects whose suspension has ended at the time or before and who are
+	// suspended yet: at most limit of them, which is above zero, in any order. Fewer are all that there are.
+	EndedSuspensions(ctx context.Context, now time.Time, limit int) ([]Player, error)
 }
 
 // SessionStore keeps sessions.
@@ -161,10 +164,11 @@ type Finding struct {
 
 // PlayerQuery selects players. The zero value of a filter, other than of Project, selects all.
 type PlayerQuery struct {
-	Project        ProjectID // whose players; with Erasing, those of every project
+	Project        ProjectID // whose players; with Erasing or Sweeping, those of every project
 	UsernamePrefix string    // as [UsernameKey] writes it
 	Status         PlayerStatus
 	Erasing        bool     // those whose erasure is under way, and no others; without it, only others
+	Sweeping       bool     // those whose seats are being swept, whether or not they are being erased; not with Erasing
 	After          PlayerID // those that the list shows after this one
 	Limit          int      // at most this many; above zero
 }
@@ -179,6 +183,7 @@ type SessionQuery struct {
 	Visibility Visibility
 	Host       PlayerID
 	Member     PlayerID // who holds a seat
+	Live       bool     // those that are not over; goes with Member
 	FreeSeats  int      // those with at least this many
 	Attributes AttributeFilter
 	After      SessionID // those that the list shows after this one

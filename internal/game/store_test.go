@@ -168,6 +168,13 @@ func (f faulty) Players(ctx context.Context, q game.PlayerQuery) ([]game.Player,
 	return f.Store.Players(ctx, q)
 }
 
+func (f faulty) EndedSuspensions(ctx context.Context, now time.Time, limit int) ([]game.Player, error) {
+	if err := f.before("EndedSuspensions"); err != nil {
+		return nil, err
+	}
+	return f.Store.EndedSuspensions(ctx, now, limit)
+}
+
 func (f faulty) CreateSession(ctx context.Context, s game.Session) error {
 	if err := f.before("CreateSession"); err != nil {
 		return err

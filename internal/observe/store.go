@@ -131,6 +131,12 @@ func (s *store) Players(ctx context.Context, q game.PlayerQuery) (p []game.Playe
 	return s.inner.Players(ctx, q)
 }
 
+func (s *store) EndedSuspensions(ctx context.Context, now time.Time, limit int) (p []game.Player, err error) {
+	ctx, o := s.begin(ctx, "list_ended_suspensions", "players")
+	defer o.end(ctx, &err)
+	return s.inner.EndedSuspensions(ctx, now, limit)
+}
+
 func (s *store) CreateSession(ctx context.Context, v game.Session) (err error) {
 	ctx, o := s.begin(ctx, "create_session", "sessions")
 	defer o.end(ctx, &err)

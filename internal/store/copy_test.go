@@ -79,7 +79,10 @@ func newPlayer(i int) game.Player {
 	}
 	if i%10 == 9 {
 		p.Profile = game.Profile{Identities: map[string]string{}, Attributes: game.Attributes{}}
-		p.ErasingSince, p.SeatsSwept = new(t0.Add(time.Second)), i%20 == 9
+		p.ErasingSince = new(t0.Add(time.Second))
+		if i%20 == 9 {
+			p.SweepSince = p.ErasingSince
+		}
 	}
 	return p
 }

@@ -193,7 +193,7 @@ func (c collection) made(ctx context.Context, k key, id writeID, version int64) 
 		return false, err
 	case slices.Contains(t.Writes, id):
 		return false, errInvisible
-	case t.Version-version > historySize && len(t.Writes) >= historySize:
+	case t.Version-version >= historySize && len(t.Writes) >= historySize: // one write may have made no version
 		return false, errCrowded
 	}
 	return false, nil

@@ -79,8 +79,10 @@ func (d *player) field(name []byte, v bsoncore.Value) bool {
 		return flag(v, &d.Erasing)
 	case "erasing_since":
 		return date(v, some(&d.ErasingSince))
-	case "seats_swept":
-		return flag(v, &d.SeatsSwept)
+	case "sweeping":
+		return flag(v, &d.Sweeping)
+	case "sweep_since":
+		return date(v, some(&d.SweepSince))
 	case "username_key":
 		return text(v, &d.UsernameKey)
 	case "username_prefixes", "identity_keys", "writes":

@@ -35,7 +35,8 @@ type player struct {
 	UpdatedAt        time.Time         `bson:"updated_at"`
 	Erasing          bool              `bson:"erasing,omitempty"` // for an index that needs a value to be equal to
 	ErasingSince     *time.Time        `bson:"erasing_since,omitempty"`
-	SeatsSwept       bool              `bson:"seats_swept,omitempty"`
+	Sweeping         bool              `bson:"sweeping,omitempty"` // as Erasing
+	SweepSince       *time.Time        `bson:"sweep_since,omitempty"`
 	Writes           history           `bson:"writes,omitempty"`
 }
 
@@ -44,7 +45,8 @@ func storedPlayer(p game.Player) player {
 		ID: p.ID, Project: p.Project, Username: p.Username, UsernameKey: p.UsernameKey(), DisplayName: p.DisplayName,
 		Identities: p.Identities, Attributes: attributes(p.Attributes), Status: p.Status, SuspendedUntil: p.SuspendedUntil,
 		SuspensionReason: p.SuspensionReason, Version: p.Version, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
-		Erasing: p.ErasingSince != nil, ErasingSince: p.ErasingSince, SeatsSwept: p.SeatsSwept,
+		Erasing: p.ErasingSince != nil, ErasingSince: p.ErasingSince,
+		Sweeping: p.SweepSince != nil, SweepSince: p.SweepSince,
 	}
 	for _, n := range prefixLengths() {
 		if n <= len(d.UsernameKey) {
@@ -75,7 +77,7 @@ func indexedPrefix(prefix string) string {
 func (d player) game() game.Player {
 	return game.Player{
 		ID: d.ID, Project: d.Project, Version: d.Version, CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt,
-		ErasingSince: d.ErasingSince, SeatsSwept: d.SeatsSwept,
+		ErasingSince: d.ErasingSince, SweepSince: d.SweepSince,
 		Profile: game.Profile{
 			Username: d.Username, DisplayName: d.DisplayName, Identities: d.Identities, Attributes: game.Attributes(d.Attributes),
 			Status: d.Status, SuspendedUntil: d.SuspendedUntil, SuspensionReason: d.SuspensionReason,

@@ -63,6 +63,7 @@ func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 		"keys":          s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, Limit: 10})),
 		"more keys":     s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, After: "x", Limit: 10})),
 		"metrics":       s.planOf(tb, metricsCollection, metricsRange(game.MetricsQuery{To: now}), bson.D{{Key: "_id", Value: 1}}, idIndex),
+		"suspensions":   s.planOf(tb, playersCollection, suspensionEnded(now), nil, playersSuspendedUntil),
 		"purge claims":  s.planOf(tb, claimsCollection, bson.D{expired(now)}, nil, claimsByExpiry),
 		"purge metrics": s.planOf(tb, metricsCollection, bson.D{expired(now)}, nil, metricsExpiry),
 	}

@@ -38,7 +38,11 @@ func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding
 		}
 	}
 	for _, d := range []copies{
-		{s.players, []string{"username_key", "username_prefixes", "identity_keys", "erasing"}, again(func(d player) any { return storedPlayer(d.game()) })},
+		{
+			s.players,
+			[]string{"username_key", "username_prefixes", "identity_keys", "erasing", "sweeping"},
+			again(func(d player) any { return storedPlayer(d.game()) }),
+		},
 		{s.sessions, []string{"attribute_keys", "seats_held", "free_seats"}, again(func(d session) any { return storedSession(d.game()) })},
 		{s.claims, nil, again(func(d claim) any { return d })},
 		{s.keys, nil, again(func(d apiKey) any { return d })},

@@ -104,6 +104,55 @@ func TestNewerSchema(t *testing.T) {
 	wantRefusal(t, url, mongostore.ErrNewerSchema, "99", "restore a backup")
 }
 
+// TestMigrateFromVersion2 opens a database in which suspensions freed no seats yet, and the end of a sweep was noted
+// elsewhere.
+func TestMigrateFromVersion2(t *testing.T) {
+	t.Parallel()
+	url := mongotest.Database(t)
+	s := openTest(t, url, mongostore.Options{})
+	update := func(collection string, q, u bson.D) {
+		t.Helper()
+		must(t, s.RunCommand(t.Context(), bson.D{{Key: "update", Value: collection}, {Key: "updates", Value: bson.A{
+			bson.D{{Key: "q", Value: q}, {Key: "u", Value: u}},
+		}}}))
+	}
+	stored := func(change func(*game.Player)) game.PlayerID {
+		p := newPlayer()
+		change(&p)
+		must(t, s.CreatePlayer(t.Context(), p))
+		return p.ID
+	}
+	mark := func(p *game.Player) { p.Profile = game.Profile{}; p.ErasingSince = &p.CreatedAt }
+	stored(func(*game.Player) {})
+	suspended := stored(func(p *game.Player) { p.Status, p.SuspendedUntil = game.PlayerSuspended, &p.CreatedAt })
+	swept, unswept := stored(mark), stored(mark)
+	set := func(field string, value any) bson.D {
+		return bson.D{{Key: "$set", Value: bson.D{{Key: field, Value: value}}}}
+	}
+	update("players", bson.D{{Key: "_id", Value: swept}}, set("seats_swept", true))
+	update("meta", bson.D{{Key: "_id", Value: "schema"}}, set("version", 2))
+
+	for range 2 { // the second finds nothing to do
+		s = openTest(t, url, mongostore.Options{})
+		found, err := s.Players(t.Context(), game.PlayerQuery{Sweeping: true, Limit: 10})
+		must(t, err)
+		if len(found) != 2 || found[0].ID != unswept || found[1].ID != suspended || time.Since(*found[0].SweepSince) > time.Hour {
+			t.Errorf("to be swept are %+v", found)
+		}
+		marks, err := s.Players(t.Context(), game.PlayerQuery{Erasing: true, Limit: 10})
+		must(t, err)
+		if len(marks) != 2 || marks[1].ID != swept || marks[1].SweepSince != nil {
+			t.Errorf("marks are %+v", marks)
+		}
+		ended, err := s.EndedSuspensions(t.Context(), time.Now(), 10)
+		must(t, err)
+		if len(ended) != 1 || ended[0].ID != suspended {
+			t.Errorf("suspensions that have ended are %+v", ended)
+		}
+		must(t, s.Inspect(t.Context(), false, func(f game.Finding) { t.Errorf("the migration left %v", f) }))
+	}
+}
+
 // TestOpenTogether opens an empty database many times at once.
 func TestOpenTogether(t *testing.T) {
 	t.Parallel()

@@ -34,6 +34,7 @@ func TestPlans(t *testing.T) {
 		func(q *game.SessionQuery) { q.Visibility = game.VisibilityPrivate },
 		func(q *game.SessionQuery) { q.Host = "x" },
 		func(q *game.SessionQuery) { q.Member = "x" },
+		func(q *game.SessionQuery) { q.Member, q.Live = "x", true },
 		func(q *game.SessionQuery) { q.FreeSeats = 2 },
 		func(q *game.SessionQuery) {
 			q.Attributes = game.AttributeFilter{
@@ -60,9 +61,10 @@ func TestPlans(t *testing.T) {
 	}
 	for _, prefix := range []string{"", "a", "annabel"} {
 		for _, status := range []game.PlayerStatus{"", game.PlayerActive, game.PlayerSuspended} {
-			for _, erasing := range []bool{false, true} {
-				for _, after := range []game.PlayerID{"", game.PlayerID(newID())} {
-					q := game.PlayerQuery{Project: project, UsernamePrefix: prefix, Status: status, Erasing: erasing, After: after, Limit: 10}
+			for _, after := range []game.PlayerID{"", game.PlayerID(newID())} {
+				q := game.PlayerQuery{Project: project, UsernamePrefix: prefix, Status: status, After: after, Limit: 10}
+				for _, work := range []game.PlayerQuery{{}, {Erasing: true}, {Sweeping: true}} {
+					q.Erasing, q.Sweeping = work.Erasing, work.Sweeping
 					wantPlan(t, s, s.PlayersPlan(t, q), q)
 				}
 			}

@@ -3,6 +3,7 @@ package mongostore
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -112,18 +113,33 @@ func (s *Store) Players(ctx context.Context, q game.PlayerQuery) ([]game.Player,
 	return list(ctx, s, s.players, s.playersPage(q), player.game)
 }
 
+// EndedSuspensions implements [game.PlayerStore]. What is asked for the index gives, in the order of the times.
+func (s *Store) EndedSuspensions(ctx context.Context, now time.Time, limit int) ([]game.Player, error) {
+	o := options.Find().SetLimit(int64(limit)).SetHint(playersSuspendedUntil)
+	return read(ctx, s, s.players.Collection, suspensionEnded(now), o, player.game)
+}
+
+func suspensionEnded(now time.Time) bson.D {
+	return bson.D{{Key: "suspended_until", Value: bson.D{{Key: "$lte", Value: now}}}}
+}
+
 // playersPage returns how a list is read.
 func (s *Store) playersPage(q game.PlayerQuery) page {
 	p := page{index: playersByProject, after: string(q.After), limit: q.Limit}
-	if q.Erasing {
+	everywhere := q.Erasing || q.Sweeping
+	switch {
+	case q.Sweeping:
+		p.where("sweeping", true)
+		p.index, p.narrow, p.fresh = playersSweeping, true, true
+	case q.Erasing:
 		p.where("erasing", true)
 		p.index, p.narrow, p.fresh = playersErasing, true, true
-	} else {
+	default:
 		p.where("project", q.Project)
 		p.where("erasing", nil) // absent
 	}
 	if q.UsernamePrefix != "" {
-		if !q.Erasing {
+		if !everywhere {
 			p.index, p.narrow = playersByPrefix, true
 			p.where("username_prefixes", indexedPrefix(q.UsernamePrefix))
 		}

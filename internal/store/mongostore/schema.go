@@ -15,7 +15,7 @@ import (
 )
 
 // schemaVersion is that of the documents, the indexes and the validators.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // The collections.
 const (
@@ -38,6 +38,9 @@ const (
 	playersByPrefix   = "players_by_prefix"
 	playersSuspended  = "players_suspended"
 	playersErasing    = "players_erasing"
+	playersSweeping   = "players_sweeping"
+
+	playersSuspendedUntil = "players_suspended_until"
 
 	sessionsByProject   = "sessions_by_project"
 	sessionsByStatus    = "sessions_by_status"
@@ -72,6 +75,9 @@ func designs() map[string]design {
 				byID(playersByPrefix, nil, "project", "username_prefixes"),
 				byID(playersSuspended, bson.D{{Key: "status", Value: "suspended"}}, "project", "status"),
 				byID(playersErasing, bson.D{{Key: "erasing", Value: true}}, "erasing"),
+				byID(playersSweeping, bson.D{{Key: "sweeping", Value: true}}, "sweeping"),
+				index(playersSuspendedUntil,
+					options.Index().SetPartialFilterExpression(exists("suspended_until")), keys("suspended_until")),
 			},
 			playerValidator(),
 		},
@@ -130,8 +136,11 @@ func index(name string, o *options.IndexOptionsBuilder, keys bson.D) mongo.Index
 
 // unique returns an index in which documents without the field do not stand.
 func unique(name, field string, on ...string) mongo.IndexModel {
-	there := bson.D{{Key: field, Value: bson.D{{Key: "$exists", Value: true}}}}
-	return index(name, options.Index().SetUnique(true).SetPartialFilterExpression(there), keys(on...))
+	return index(name, options.Index().SetUnique(true).SetPartialFilterExpression(exists(field)), keys(on...))
+}
+
+func exists(field string) bson.D {
+	return bson.D{{Key: field, Value: bson.D{{Key: "$exists", Value: true}}}}
 }
 
 // byID returns an index that gives the documents with equal fields by id, newest first.
@@ -168,7 +177,8 @@ func playerValidator() bson.D {
 		"status": "string", "version": "long", "created_at": "date", "updated_at": "date", "writes": "array",
 	}, fields{
 		"username": "string", "username_key": "string", "username_prefixes": "array", "identity_keys": "array",
-		"suspended_until": "date", "suspension_reason": "string", "erasing": "bool", "erasing_since": "date", "seats_swept": "bool",
+		"suspended_until": "date", "suspension_reason": "string", "erasing": "bool", "erasing_since": "date",
+		"sweeping": "bool", "sweep_since": "date",
 	})
 }
 
@@ -217,10 +227,35 @@ func (s *Store) migrate(ctx context.Context, o Options) error {
 			return fmt.Errorf("prepare collection %s: %w", name, err)
 		}
 	}
+	if stored.Version != 0 && stored.Version < 3 {
+		if err := s.sweepEarlier(ctx); err != nil {
+			return fmt.Errorf("bring the players up to date: %w", err)
+		}
+	}
 	_, err = meta.UpdateOne(ctx, bson.D{{Key: "_id", Value: "schema"}},
 		bson.D{{Key: "$max", Value: bson.D{{Key: "version", Value: schemaVersion}}}}, options.UpdateOne().SetUpsert(true))
 	if mongo.IsDuplicateKeyError(err) { // another process was faster
 		return nil
+	}
+	return err
+}
+
+// sweepEarlier marks players whose seats were not swept before version 3: who was suspended kept them, and of who was
+// being erased that they were swept was noted elsewhere. It may be done again.
+func (s *Store) sweepEarlier(ctx context.Context) error {
+	const swept = "seats_swept" // of version 2
+	players := s.database.Collection(playersCollection)
+	unswept := bson.D{
+		{Key: "$or", Value: bson.A{bson.D{{Key: "status", Value: "suspended"}}, bson.D{{Key: "erasing", Value: true}}}},
+		{Key: swept, Value: nil},
+		{Key: "sweeping", Value: nil}, // absent
+	}
+	_, err := players.UpdateMany(ctx, unswept, bson.D{
+		{Key: "$set", Value: bson.D{{Key: "sweeping", Value: true}}},
+		{Key: "$currentDate", Value: bson.D{{Key: "sweep_since", Value: true}}},
+	})
+	if err == nil {
+		_, err = players.UpdateMany(ctx, exists(swept), bson.D{{Key: "$unset", Value: bson.D{{Key: swept, Value: ""}}}})
 	}
 	return err
 }

@@ -86,6 +86,9 @@ func sessionsPage(q game.SessionQuery) page {
 		p.fresh = true // who erases a player must find every seat
 		use(sessionsByMember, true)
 	}
+	if q.Live {
+		p.where("status", bson.D{{Key: "$in", Value: game.LiveStatuses()}})
+	}
 	if q.Host != "" {
 		p.where("host_id", q.Host)
 		use(sessionsByHost, true)

@@ -24,6 +24,9 @@ const (
 	PurgeMetrics  = purgeMetrics
 	SelectMetrics = selectMetrics
 	SelectPlayer  = selectPlayer
+
+	EndedSuspensions = endedSuspensions
+
 	SelectSession = selectSession
 	SelectKey     = selectKey
 	ExportKeys    = exportKeys

@@ -123,13 +123,15 @@ func playersKept() kept[game.Player] {
 		table: "players",
 		id:    func(p *game.Player) string { return string(p.ID) },
 		columns: func(p *game.Player) []column {
-			status, username, erasing := playerColumns(p)
+			c := playerColumns(p)
 			return []column{
 				{"project", string(p.Project)},
 				{"version", p.Version},
-				{"status", status},
-				{"username_key", username},
-				{"erasing", erasing},
+				{"status", c[0]},
+				{"username_key", c[1]},
+				{"erasing", c[2]},
+				{"sweeping", c[3]},
+				{"suspended_until", c[4]},
 			}
 		},
 		taken: namesTaken,

@@ -3,12 +3,15 @@ package sqlitestore_test
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -201,12 +204,13 @@ func TestMigrateFromEachVersion(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "gsm.db")
 		old, err := sqlitestore.OpenWith(t.Context(), path, scripts[:version])
 		must(t, err)
-		p := benchPlayer()
-		must(t, old.CreatePlayer(t.Context(), p))
 		must(t, old.Close())
+		p := benchPlayer()
+		earlierPlayers(t, path, p.ID)
 		s := openTest(t, path)
 		_, err = s.Player(t.Context(), project, p.ID)
 		must(t, err)
+		wantSweeps(t, s)
 		m := game.MetricsSample{At: p.CreatedAt, Replica: "r", ExpiresAt: p.CreatedAt}
 		must(t, s.AppendMetrics(t.Context(), m))
 		n, err := s.PurgeMetrics(t.Context(), m.ExpiresAt, 10)
@@ -220,6 +224,57 @@ func TestMigrateFromEachVersion(t *testing.T) {
 		_, err = s.Key(t.Context(), k.ID)
 		must(t, err)
 	}
+}
+
+// earlierPlayers stores players as they were before version 4: one who is active, suspended ones, and marks of
+// erasures.
+func earlierPlayers(t *testing.T, path string, active game.PlayerID) {
+	t.Helper()
+	db := beside(t, path)
+	for _, p := range []struct {
+		id, status string
+		erasing    int
+		rest       string
+	}{
+		{string(active), "active", 0, ""},
+		{"suspended", "suspended", 0, ""},
+		{"suspended-until", "suspended", 0, `,"suspended_until":"2026-03-01T12:00:00.007Z"`},
+		{"suspended-later", "suspended", 0, `,"suspended_until":"2026-03-01T12:00:01Z"`},
+		{"unswept", "", 1, `,"erasing_since":"2026-03-01T12:00:00Z"`},
+		{"swept", "", 1, `,"erasing_since":"2026-03-01T12:00:00Z","seats_swept":true`},
+	} {
+		doc := fmt.Sprintf(`{"id":%q,"project":%q,"status":%q,"identities":{},"attributes":{},"version":1%s}`,
+			p.id, project, p.status, p.rest)
+		_, err := db.ExecContext(t.Context(),
+			"INSERT INTO players (id, project, version, status, erasing, doc) VALUES (?, ?, 1, ?, ?, ?)",
+			p.id, project, p.status, p.erasing, doc)
+		must(t, err)
+	}
+	must(t, db.Close())
+}
+
+// wantSweeps reports players of [earlierPlayers] who are not found for what is to be done with them.
+func wantSweeps(t *testing.T, s *sqlitestore.Store) {
+	t.Helper()
+	found, err := s.Players(t.Context(), game.PlayerQuery{Sweeping: true, Limit: 10})
+	must(t, err)
+	var sweeps []game.PlayerID
+	for _, p := range found {
+		sweeps = append(sweeps, p.ID)
+		if p.SweepSince == nil || time.Since(*p.SweepSince) > time.Hour {
+			t.Errorf("the seats of %s are swept since %v", p.ID, p.SweepSince)
+		}
+	}
+	want := []game.PlayerID{"unswept", "suspended-until", "suspended-later", "suspended"}
+	if !slices.Equal(sweeps, want) {
+		t.Errorf("the seats of %v are to be swept, want %v", sweeps, want)
+	}
+	ended, err := s.EndedSuspensions(t.Context(), time.Date(2026, time.March, 1, 12, 0, 0, 7e6, time.UTC), 10)
+	must(t, err)
+	if len(ended) != 1 || ended[0].ID != "suspended-until" {
+		t.Errorf("suspensions that have ended are %v", ended)
+	}
+	must(t, s.Inspect(t.Context(), false, func(f game.Finding) { t.Errorf("the migration left %v", f) }))
 }
 
 // wantSchema reports another schema version, or another number of tables and indexes that belong to table half.

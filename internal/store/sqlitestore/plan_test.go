@@ -26,6 +26,7 @@ func TestPlans(t *testing.T) {
 		{"sessions_by_project", game.SessionQuery{Visibility: game.VisibilityPublic}}, // nearly all are
 		{"sessions_by_host", game.SessionQuery{Host: "x"}},
 		{"SEARCH m USING PRIMARY KEY", game.SessionQuery{Member: "x"}},
+		{"SEARCH m USING PRIMARY KEY", game.SessionQuery{Member: "x", Live: true}},
 		{"sessions_by_project", game.SessionQuery{FreeSeats: 2}},
 		{"SEARCH a USING PRIMARY KEY", game.SessionQuery{Attributes: game.AttributeFilter{"a": {game.BoolValue(true)}}}},
 		{"MERGE (UNION ALL)", game.SessionQuery{Attributes: game.AttributeFilter{
@@ -52,6 +53,7 @@ func TestPlans(t *testing.T) {
 		{"players_not_active", game.PlayerQuery{Project: project, Status: game.PlayerSuspended}, false},
 		{"players_by_username", game.PlayerQuery{Project: project, UsernamePrefix: "a"}, true},
 		{"players_erasing", game.PlayerQuery{Erasing: true}, false},
+		{"players_sweeping", game.PlayerQuery{Sweeping: true}, false},
 	} {
 		for _, after := range []game.PlayerID{"", "x"} {
 			c.q.After, c.q.Limit = after, 10
@@ -77,6 +79,8 @@ func TestPlans(t *testing.T) {
 	for _, step := range []string{"SEARCH i USING PRIMARY KEY (project=? AND provider=? AND subject=?)", "SEARCH p USING INDEX sqlite_autoindex_players_1"} {
 		wantPlan(t, s, false, step, sqlitestore.PlayerByIdentity, "x", "steam", "x")
 	}
+	wantPlan(t, s, false, "players_suspended_until (suspended_until>? AND suspended_until<?)",
+		sqlitestore.EndedSuspensions, int64(1), int64(10))
 	wantPlan(t, s, false, "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1", sqlitestore.SelectSession, "x", "x")
 }
 

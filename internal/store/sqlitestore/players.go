@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"maps"
+	"time"
 
 	"game-session-manager/internal/game"
 )
@@ -13,12 +14,18 @@ const (
 	playerExists     = "SELECT 1 FROM players WHERE id = ? AND project = ?"
 	playerByIdentity = "SELECT p.doc FROM identities i CROSS JOIN players p WHERE i.project = ? AND i.provider = ? AND i.subject = ? AND p.id = i.player_id"
 
-	insertPlayer = "INSERT INTO players (id, project, version, status, username_key, erasing, doc) VALUES (?, ?, ?, ?, ?, ?, ?)"
+	insertPlayer = "INSERT INTO players (id, project, version, status, username_key, erasing, sweeping, suspended_until, doc)" +
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	deletePlayer = "DELETE FROM players WHERE id = ? AND project = ? AND version = ?"
 
 	// A replace leaves alone the columns that stay as they are: SQLite writes every index of a column that is set.
 	updatePlayerDoc = "UPDATE players SET version = ?, doc = ? WHERE id = ? AND project = ? AND version = ?"
-	updatePlayer    = "UPDATE players SET version = ?, doc = ?, status = ?, username_key = ?, erasing = ? WHERE id = ? AND project = ? AND version = ?"
+	updatePlayer    = "UPDATE players SET version = ?, doc = ?, status = ?, username_key = ?, erasing = ?, sweeping = ?," +
+		" suspended_until = ? WHERE id = ? AND project = ? AND version = ?"
+
+	// The page is materialised: see selection.page.
+	endedSuspensions = "WITH page AS MATERIALIZED (SELECT doc FROM players" + //nolint:misspell // SQL's spelling
+		" WHERE suspended_until IS NOT NULL AND suspended_until <= ? ORDER BY suspended_until LIMIT ?) SELECT doc FROM page"
 
 	// Why a write is refused is found out after it was, which is rare: what it was refused by need not be the first
 	// reason.
@@ -38,12 +45,13 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player) error {
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
-	status, username, erasing := playerColumns(&p)
+	columns := playerColumns(&p)
 	identities := maps.Clone(p.Identities) // the write may outlast this call
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
 		taken, err := identityTaken(c, &p, identities)
 		if err == nil && !taken {
-			_, err = c.exec(insertPlayer, string(p.ID), string(p.Project), p.Version, status, username, erasing, doc)
+			args := append([]any{string(p.ID), string(p.Project), p.Version}, columns[:]...)
+			_, err = c.exec(insertPlayer, append(args, doc)...)
 		}
 		switch {
 		case taken, idTaken(err), uniqueTaken(err):
@@ -90,9 +98,8 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player) error 
 	}
 	lost, won := diff(old.Identities, next.Identities), diff(next.Identities, old.Identities)
 	update, args := updatePlayerDoc, []any{next.Version, doc}
-	status, username, erasing := playerColumns(&next)
-	if s, u, e := playerColumns(&old); s != status || u != username || e != erasing {
-		update, args = updatePlayer, append(args, status, username, erasing)
+	if columns := playerColumns(&next); columns != playerColumns(&old) {
+		update, args = updatePlayer, append(args, columns[:]...)
 	}
 	args = append(args, string(old.ID), string(old.Project), old.Version)
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
@@ -151,13 +158,24 @@ func (s *Store) Players(ctx context.Context, q game.PlayerQuery) ([]game.Player,
 	return items, nil
 }
 
+// EndedSuspensions implements [game.PlayerStore].
+func (s *Store) EndedSuspensions(ctx context.Context, now time.Time, limit int) ([]game.Player, error) {
+	args := []any{now.UnixMilli(), int64(limit)}
+	return gather(ctx, s, endedSuspensions, args, func(columns []driver.Value) (game.Player, error) {
+		return s.player(columns[0])
+	})
+}
+
 // playersSQL returns the statement of a list. A prefix is sought in the index of usernames, and what is found is sorted:
 // that a few have the prefix is likelier than that the newest have it.
 func playersSQL(q game.PlayerQuery) (string, []any) {
 	b := selection{from: "players d", id: "d.id"}
-	if q.Erasing {
+	switch {
+	case q.Sweeping:
+		b.where("d.sweeping = 1")
+	case q.Erasing:
 		b.where("d.erasing = 1")
-	} else {
+	default:
 		b.where("d.erasing = 0 AND d.project = ?", string(q.Project))
 	}
 	if q.UsernamePrefix != "" {
@@ -180,16 +198,23 @@ func (s *Store) player(doc driver.Value) (game.Player, error) {
 	return p, nil
 }
 
-// playerColumns returns the columns beside the document that may change. They compare with ==.
-func playerColumns(p *game.Player) (status, username, erasing any) {
-	username, erasing = nil, int64(0)
+// playerColumns returns the columns beside the document that may change, in the order of the statements: status,
+// username_key, erasing, sweeping and suspended_until. They compare with ==.
+func playerColumns(p *game.Player) [5]any {
+	columns := [5]any{string(p.Status), nil, int64(0), int64(0), nil}
 	if p.Username != "" {
-		username = p.UsernameKey()
+		columns[1] = p.UsernameKey()
 	}
 	if p.ErasingSince != nil {
-		erasing = int64(1)
+		columns[2] = int64(1)
 	}
-	return string(p.Status), username, erasing
+	if p.SweepSince != nil {
+		columns[3] = int64(1)
+	}
+	if p.SuspendedUntil != nil {
+		columns[4] = p.SuspendedUntil.UnixMilli()
+	}
+	return columns
 }
 
 // refusedPlayer returns the first reason to refuse a player, in the order that [game.PlayerStore] has: what the

@@ -233,6 +233,9 @@ func sessionsWith(q game.SessionQuery, key string, others []string) (string, []a
 func (b *selection) whereSession(q game.SessionQuery, keys []string) {
 	b.where("d.project = ?", string(q.Project))
 	b.whereIf(q.Status != "", "d.status = ?", string(q.Status))
+	if q.Live {
+		b.where("d.status IN (?, ?, ?, ?)", live()...)
+	}
 	// The second half of these names a partial index.
 	b.whereIf(q.Mode != "", "d.mode = ? AND d.mode <> ''", q.Mode)
 	b.whereIf(q.Map != "", "d.map = ? AND d.map <> ''", q.Map)
@@ -252,6 +255,15 @@ func (b *selection) whereSession(q game.SessionQuery, keys []string) {
 		b.where("EXISTS (SELECT 1 FROM attributes x WHERE x.project = d.project AND x.key = ? AND x.value IN ("+marks+")"+
 			" AND x.session_id = d.id)", args...)
 	}
+}
+
+// live returns the statuses of sessions that are not over, as arguments.
+func live() []any {
+	var args []any
+	for _, status := range game.LiveStatuses() {
+		args = append(args, string(status))
+	}
+	return args
 }
 
 func (s *Store) session(doc driver.Value) (game.Session, error) {

@@ -38,16 +38,18 @@ func matches(q game.SessionQuery, v game.Session) bool {
 		(q.Visibility == "" || v.Visibility == q.Visibility) &&
 		(q.Host == "" || v.HostID != nil && *v.HostID == q.Host) &&
 		(q.Member == "" || slices.ContainsFunc(v.Members, holds)) &&
+		(!q.Live || !v.Status.Terminal()) &&
 		(q.FreeSeats == 0 || v.FreeSeats() >= q.FreeSeats) &&
 		(q.After == "" || v.ID < q.After)
 }
 
 // matchesPlayer is what a query of players means.
 func matchesPlayer(q game.PlayerQuery, p game.Player) bool {
-	return (q.Erasing || p.Project == q.Project) &&
+	return (q.Erasing || q.Sweeping || p.Project == q.Project) &&
 		strings.HasPrefix(p.UsernameKey(), q.UsernamePrefix) &&
 		(q.Status == "" || p.Status == q.Status) &&
-		q.Erasing == (p.ErasingSince != nil) &&
+		(q.Sweeping || q.Erasing == (p.ErasingSince != nil)) &&
+		(!q.Sweeping || p.SweepSince != nil) &&
 		(q.After == "" || p.ID < q.After)
 }
 
@@ -239,7 +241,7 @@ func attributeTypes(t *testing.T, s game.Store) {
 	}
 }
 
-// Erasures are listed for background work, which goes on with those of every project.
+// Erasures and sweeps are listed for background work, which goes on with those of every project.
 func listErasures(t *testing.T, s game.Store) {
 	var all []game.Player
 	for i := range 12 {
@@ -248,10 +250,20 @@ func listErasures(t *testing.T, s game.Store) {
 		if i%2 == 0 {
 			p = nameless(p)
 		}
+		if i%4 < 2 {
+			p.SweepSince = later(p.CreatedAt)
+		}
 		must(t, s.CreatePlayer(t.Context(), p))
 		all = append(all, p)
 	}
-	for _, q := range []game.PlayerQuery{{Erasing: true, Limit: 4}, {Erasing: true, Limit: 4, Project: "project1"}, {Limit: 4}} {
+	for _, q := range []game.PlayerQuery{
+		{Erasing: true, Limit: 4},
+		{Erasing: true, Limit: 4, Project: "project1"},
+		{Limit: 4},
+		{Sweeping: true, Limit: 4},
+		{Sweeping: true, Limit: 4, Project: "project1"},
+		{Sweeping: true, Limit: 9, After: all[5].ID},
+	} {
 		found, err := s.Players(t.Context(), q)
 		must(t, err)
 		want(t, found, selectedPlayers(all, q))
@@ -284,6 +296,7 @@ func pagesOfSessions(t *testing.T, s game.Store) {
 	for _, q := range []game.SessionQuery{
 		{},
 		{Member: all[1].Members[0].PlayerID},
+		{Member: all[1].Members[0].PlayerID, Live: true},
 		{Attributes: oneOf(game.Attributes{"level": game.NumberValue(1)})},
 		{Mode: "ranked"},
 		{FreeSeats: 2},

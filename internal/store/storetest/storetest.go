@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) game.Store) {
 		"SigningKeys": signingKeys(),
 		"Metrics":     metrics(),
 		"Lists":       lists(),
+		"Suspensions": suspensions(),
 		"Export":      exports(),
 		"Refusals":    refusals(),
 		"Values":      values(),
@@ -73,7 +74,8 @@ func later(t time.Time) *time.Time {
 func newPlayer() game.Player {
 	at, id := now(), newID()
 	return game.Player{
-		ID: game.PlayerID(id), Project: project, Version: 1, CreatedAt: at, UpdatedAt: *later(at), ErasingSince: later(*later(at)), SeatsSwept: true,
+		ID: game.PlayerID(id), Project: project, Version: 1, CreatedAt: at, UpdatedAt: *later(at),
+		ErasingSince: later(*later(at)), SweepSince: later(at),
 		Profile: game.Profile{
 			Username:         "Player-" + id[14:],
 			DisplayName:      "Zoë the 2nd",
@@ -89,7 +91,7 @@ func newPlayer() game.Player {
 // activePlayer returns a player as most are.
 func activePlayer() game.Player {
 	p := newPlayer()
-	p.ErasingSince, p.SeatsSwept = nil, false
+	p.ErasingSince, p.SweepSince = nil, nil
 	p.SuspendedUntil, p.SuspensionReason, p.Status = nil, "", game.PlayerActive
 	return p
 }

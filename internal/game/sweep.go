@@ -1,0 +1,154 @@
+package game
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A player who is suspended or erased holds no seat. There are no transactions across documents: the player is marked
+// first ([Player.SweepSince]), which keeps out every request that reads it from then on, and then its seats are swept.
+// Requests that read the player before may seat it yet. So background work sweeps marked players again, twice a second,
+// until no such request can be left in any process, and only then takes the mark away.
+
+// sweptSessions are the sessions that a sweep looks at.
+type sweptSessions bool
+
+const (
+	liveSessions sweptSessions = true
+	// allSessions are for an erasure: those that are over forget a player's attributes.
+	allSessions sweptSessions = false
+)
+
+// sweep takes a player who is marked out of sessions, a page at a time.
+func (s *Players) sweep(ctx context.Context, p Player, which sweptSessions) error {
+	ctx = WithCaller(ctx, Caller{Project: p.Project, Name: "sweep"})
+	q := SessionQuery{Project: p.Project, Member: p.ID, Live: bool(which), Limit: MaxLimit}
+	for {
+		found, err := s.store.Sessions(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, v := range found {
+			if err := s.release(ctx, p, v); err != nil {
+				return err
+			}
+		}
+		if len(found) < q.Limit {
+			return nil
+		}
+		q.After = found[len(found)-1].ID
+	}
+}
+
+// release takes a player who is marked out of a session that was found.
+func (s *Players) release(ctx context.Context, p Player, found Session) error {
+	free := func(v *Session) bool {
+		return (p.ErasingSince != nil || !v.Status.Terminal()) && v.Forget(p.ID)
+	}
+	if probe := found.clone(); !free(&probe) {
+		return nil
+	}
+	if p.ErasingSince == nil {
+		// The suspension may have been lifted since, and the seat be one that the player took after that.
+		now, err := s.store.Player(ctx, p.Project, p.ID)
+		if err != nil || now.SweepSince == nil {
+			return err
+		}
+	}
+	_, err := s.sessions.change(ctx, found.ID, nil, func(v *Session, _ time.Time) (bool, error) { return free(v), nil })
+	return err
+}
+
+// FreeSeats goes on with the sweeps under way in all projects. It is for background work, twice a second: a seat that is
+// taken by a request that overtook a suspension or an erasure is free a moment later.
+func (s *Players) FreeSeats(ctx context.Context) error {
+	return s.each(ctx, PlayerQuery{Sweeping: true}, func(ctx context.Context, p Player) error {
+		which := liveSessions
+		last := s.now().After(p.SweepSince.Add(s.late()))
+		if last && p.ErasingSince != nil {
+			which = allSessions // a late join may have been to a session that is over by now
+		}
+		if err := s.sweep(ctx, p, which); err != nil || !last {
+			return err
+		}
+		swept := p
+		swept.SweepSince = nil // a note between processes, which no caller sees: the version stays
+		return s.store.ReplacePlayer(ctx, p, swept)
+	})
+}
+
+// FinishErasures removes the marks of erasures by which nothing can be undone any more. It is for background work.
+func (s *Players) FinishErasures(ctx context.Context) error {
+	return s.each(ctx, PlayerQuery{Erasing: true}, func(ctx context.Context, p Player) error {
+		if p.SweepSince != nil || !s.now().After(s.markEnds(p)) {
+			return nil
+		}
+		return s.store.DeletePlayer(ctx, p)
+	})
+}
+
+// LiftSuspensions ends the suspensions whose time is over in all projects, each by a change with a version of its
+// own. It is for background work, so often that reads and lists agree with the rules within a second.
+func (s *Players) LiftSuspensions(ctx context.Context) error {
+	for {
+		found, err := s.store.EndedSuspensions(ctx, s.now(), MaxLimit)
+		if err != nil {
+			return err
+		}
+		failures := attempt(ctx, found, func(ctx context.Context, p Player) error {
+			ctx = WithCaller(ctx, Caller{Project: p.Project, Name: "suspensions"})
+			// A change of nothing: what time has done comes before it.
+			_, err := s.change(ctx, p.ID, nil, func(*Player, time.Time) (bool, error) { return false, nil })
+			if errors.Is(err, ErrPlayerNotFound) {
+				return nil // erased meanwhile
+			}
+			return err
+		})
+		if failures != nil || len(found) < MaxLimit {
+			return failures
+		}
+	}
+}
+
+// each does something with each player of all projects whom the query selects, a page at a time, and goes on after
+// failures.
+func (s *Players) each(ctx context.Context, q PlayerQuery, do func(context.Context, Player) error) error {
+	var failures error
+	for q.Limit = MaxLimit; ; {
+		found, err := s.store.Players(ctx, q)
+		if err != nil {
+			return errors.Join(failures, err)
+		}
+		failures = errors.Join(failures, attempt(ctx, found, do))
+		if len(found) < q.Limit {
+			return failures
+		}
+		q.After = found[len(found)-1].ID
+	}
+}
+
+// attempt does something with each player and returns what failed. That another process was faster is no failure.
+func attempt(ctx context.Context, players []Player, do func(context.Context, Player) error) error {
+	var failures []error
+	for _, p := range players {
+		if err := do(ctx, p); err != nil && !errors.Is(err, ErrStale) {
+			failures = append(failures, err)
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// late is how long after its time a mark may be overlooked: it may become visible one longest request later, a join
+// that read the player just before may take another one, and its write may still be on its way when that request has
+// given up.
+func (s *Players) late() time.Duration { return 3 * s.maxRequest }
+
+// markEnds is when nothing is left that could undo an erasure. A retry of the player's creation would bring it back
+// under the id that old sessions still show: it must find the mark for as long as the claim of the creation lives.
+func (s *Players) markEnds(p Player) time.Time {
+	if claimed := p.CreatedAt.Add(IdempotencyTTL); claimed.After(*p.ErasingSince) {
+		return claimed.Add(s.late())
+	}
+	return p.ErasingSince.Add(s.late())
+}
