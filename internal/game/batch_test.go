@@ -382,6 +382,86 @@ func TestBatchWithAPanic(t *testing.T) {
 	b.quiet(t)
 }
 
+// A bug below the rules is told to those whose changes it broke, and harms no others, whoever writes the batch.
+func TestBatchWithAPanicOfTheStore(t *testing.T) {
+	t.Parallel()
+	b := newBusy(t, newWorld(t), 5, func(n int, _ context.Context) error {
+		if n == 2 || n == 3 {
+			panic("bug")
+		}
+		return nil
+	})
+	rename := func(name string) (v game.Session, err error) {
+		defer func() {
+			if cause := recover(); cause != nil {
+				err = fmt.Errorf("%v", cause)
+			}
+		}()
+		return b.sessions.Edit(b.ctx, b.room.ID, nil, renamed(name))
+	}
+	wantBug := func(err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), "bug") {
+			t.Errorf("got error %v, want that of the store", err)
+		}
+	}
+	one := b.wait(t, func() (game.Session, error) { return rename("one") })
+	other := b.wait(t, func() (game.Session, error) { return rename("other") })
+	close(b.gate.open)
+	ok(t, <-b.first)
+	wantBug((<-one).err)
+	wantBug((<-other).err)
+	b.quiet(t)
+	_, err := rename("alone")
+	wantBug(err)
+	b.quiet(t)
+	v, err := rename("after")
+	if ok(t, err); v.Name != "after" || v.Version != 3 {
+		t.Errorf("the name is %q at version %d", v.Name, v.Version)
+	}
+}
+
+// An edit that waits behind an erasure finds nobody, and writes nothing back.
+func TestBatchBehindAnErasure(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := w.gated("ReplacePlayer")
+	p := w.start(g)
+	ada := p.register(t, p.ctx, "ada").ID
+	edit := func(name string) error {
+		_, err := p.players.Edit(p.ctx, ada, nil, func(f game.Profile) (game.Profile, error) {
+			f.Username, f.DisplayName = "ada", name
+			return f, nil
+		})
+		return err
+	}
+	first := make(chan error, 1)
+	go func() { first <- edit("first") }()
+	<-g.arrived
+	waiting := make([]chan error, 0, 3)
+	for i, do := range []func() error{
+		func() error { return p.players.Erase(p.ctx, ada, nil) },
+		func() error { return edit("back again") },
+		func() error { return p.players.Erase(p.ctx, ada, nil) },
+	} {
+		done := make(chan error, 1)
+		go func() { done <- do() }()
+		eventually(t, "the change waits", func() bool { return p.players.Waiting("p", ada) == i+1 })
+		waiting = append(waiting, done)
+	}
+	close(g.open)
+	ok(t, <-first)
+	ok(t, <-waiting[0])
+	refused(t, <-waiting[1], game.ErrPlayerNotFound)
+	refused(t, <-waiting[2], game.ErrPlayerNotFound)
+	stored, err := w.store.Player(p.ctx, "p", ada)
+	ok(t, err)
+	if stored.Username != "" || stored.DisplayName != "" || stored.ErasingSince == nil || stored.Version != 3 {
+		t.Errorf("the erased player is stored as %+v", stored)
+	}
+	p.quiet(t)
+}
+
 // Whatever waits together comes to what some order of the changes comes to: the order in which they came.
 func TestBatchHistories(t *testing.T) {
 	t.Parallel()

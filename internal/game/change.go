@@ -195,8 +195,18 @@ func (c *changes[D]) write(ctx context.Context, id string, batch []*change[D]) {
 }
 
 // tryWrite makes a batch, and sets what each change came to. It reports false, with nothing done and nothing set for good,
-// where the store refuses a write of several changes for what it holds.
-func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]) bool {
+// where the store refuses a write of several changes for what it holds. A panic of the store is that of every caller: the
+// line goes on, and so does the program.
+func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]) (made bool) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			failure := panicked(cause)
+			made = true
+			for _, ch := range batch {
+				ch.panicked = failure
+			}
+		}
+	}()
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		old, err := c.read(ctx, id)
 		if err != nil {
@@ -210,7 +220,7 @@ func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]
 		case err == nil:
 			return true
 		case errors.Is(err, ErrStale):
-		case KindOf(err) != Unavailable && len(batch) > 1:
+		case (KindOf(err) == Conflict || KindOf(err) == NotFound) && len(batch) > 1:
 			return false
 		default:
 			failFrom(batch, err)
@@ -257,11 +267,14 @@ func (ch *change[D]) try(d *D) {
 	ch.panicked = nil
 	defer func() {
 		if cause := recover(); cause != nil {
-			ch.changed, ch.panicked = false, fmt.Errorf("%v\n\n%s", cause, debug.Stack())
+			ch.changed, ch.panicked = false, panicked(cause)
 		}
 	}()
 	ch.changed, ch.err = ch.apply(d)
 }
+
+// panicked returns what a panic was about, with the stack of the function that calls it while it recovers.
+func panicked(cause any) error { return fmt.Errorf("%v\n\n%s", cause, debug.Stack()) }
 
 // failAll fails every change of a batch of which nothing was written.
 func failAll[D any](batch []*change[D], err error) bool {

@@ -8,9 +8,13 @@ import (
 	"game-session-manager/internal/game"
 )
 
+// lateRequests is how many longest requests an erasure may be overlooked for: that which makes the mark, a join that has
+// seen the player, the others of its batch, and a write that is still on its way.
+const lateRequests = 4
+
 // grace is how long after a player's creation the mark of its erasure stays, if it is erased within a day: longer than any
 // request may go on that saw the player before, and than the claim of its creation lives.
-const grace = game.IdempotencyTTL + 3*maxRequest
+const grace = game.IdempotencyTTL + lateRequests*maxRequest
 
 // marks lists the ids of the players whose erasure is under way.
 func (w world) marks(tb testing.TB) []game.PlayerID {
@@ -296,7 +300,7 @@ func TestErasureOfAnOldPlayer(t *testing.T) {
 	id := p.register(t, w.ctx, "Ada").ID
 	w.clock.add(2 * game.IdempotencyTTL)
 	ok(t, p.players.Erase(w.ctx, id, nil))
-	w.clock.add(3 * maxRequest)
+	w.clock.add(lateRequests * maxRequest)
 	ok(t, p.players.Tend(w.ctx))
 	equal(t, []game.PlayerID{id}, w.marks(t))
 	w.clock.add(time.Millisecond)
@@ -313,7 +317,7 @@ func TestErasureStopsSweeping(t *testing.T) {
 	id := p.register(t, w.ctx, "Ada").ID
 	ok(t, p.players.Erase(w.ctx, id, nil))
 	unread := w.start(w.failing("Sessions", errDown)).players
-	w.clock.add(3 * maxRequest)
+	w.clock.add(lateRequests * maxRequest)
 	refused(t, unread.Tend(w.ctx), game.ErrStoreUnavailable)
 	w.clock.add(time.Millisecond)
 	ok(t, p.players.Tend(w.ctx)) // the last sweep

@@ -143,7 +143,7 @@ func TestSuspensionFreesSeats(t *testing.T) {
 	equal(t, over, v)
 
 	// The sweep ends when no request can be left, by no version of its own.
-	w.clock.add(3 * maxRequest)
+	w.clock.add(lateRequests * maxRequest)
 	ok(t, p.players.FreeSeats(w.ctx))
 	equal(t, []game.PlayerID{ada}, w.sweeping(t))
 	w.clock.add(time.Millisecond)
