@@ -195,3 +195,27 @@ func TestOthersMayShrink(t *testing.T) {
 	_, err := s.Player(t.Context(), project, players[0].ID)
 	must(t, err)
 }
+
+// TestShrunkAmidAWrite has another program make the file smaller after a write has begun that makes it larger: what is
+// new is in the log alone.
+func TestShrunkAmidAWrite(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "gsm.db")
+	s := openTest(t, path)
+	for range 200 {
+		must(t, s.CreatePlayer(t.Context(), benchPlayer()))
+	}
+	must(t, s.Checkpoint(t.Context()))
+	must(t, s.CreatePlayer(t.Context(), benchPlayer()))
+	db := beside(t, path)
+	execute(t, db, "DELETE FROM players")
+	execute(t, db, "PRAGMA wal_autocheckpoint = 0")
+	execute(t, db, "VACUUM")
+	err := s.OnWriter(t.Context(), func(exec func(string) error) error {
+		execute(t, db, "PRAGMA wal_checkpoint(PASSIVE)")
+		return exec("CREATE TABLE growth AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100) " +
+			"SELECT randomblob(4000) FROM n")
+	})
+	must(t, err)
+	must(t, s.CreatePlayer(t.Context(), benchPlayer()))
+}

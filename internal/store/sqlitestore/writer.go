@@ -2,7 +2,6 @@ package sqlitestore
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -295,72 +294,4 @@ func (w *writer) rollback() {
 	}
 	_ = w.conn.close() // its errors tell of the failure that led here
 	w.conn = nil
-}
-
-// look returns an error if the files are not what was written to, or do not hold all of it.
-func (w *writer) look() error {
-	err := w.file.look()
-	if !errors.Is(err, errShrunk) {
-		return err
-	}
-	if w.file.smaller(log) {
-		if err := w.judgeLog(); err != nil {
-			return err
-		}
-	}
-	if w.file.smaller(database) {
-		return w.judgeDatabase()
-	}
-	return nil
-}
-
-// judgeLog finds out whether a log that became smaller, as other programs may make it, has all that is in use of it.
-func (w *writer) judgeLog() error {
-	frames, page := int64(0), int64(0)
-	err := w.ask("PRAGMA wal_checkpoint(NOOP)", 1, &frames)
-	if err == nil {
-		err = w.ask("PRAGMA page_size", 0, &page)
-	}
-	// https://www.sqlite.org/fileformat2.html#the_write_ahead_log
-	const header, frameHeader = 32, 24
-	switch {
-	case broken(err), err == nil && frames > 0 && w.file.size(log) < header+frames*(frameHeader+page):
-		return w.file.cut(log)
-	case err == nil:
-		w.file.shrunk(log)
-	}
-	return err
-}
-
-// judgeDatabase finds out whether a file that became smaller, as a VACUUM of another program makes it, has all of its
-// pages.
-func (w *writer) judgeDatabase() error {
-	pages, page := int64(0), int64(0)
-	err := w.ask("PRAGMA page_count", 0, &pages)
-	if err == nil {
-		err = w.ask("PRAGMA page_size", 0, &page)
-	}
-	switch {
-	case broken(err), err == nil && w.file.size(database) < pages*page:
-		return w.file.cut(database)
-	case err == nil:
-		w.file.shrunk(database)
-	}
-	return err
-}
-
-// ask stores a column of what SQLite says.
-func (w *writer) ask(pragma string, column int, to *int64) error {
-	if err := w.connect(); err != nil {
-		return err
-	}
-	return w.conn.rows(context.Background(), pragma, nil, func(columns []driver.Value) error {
-		return scan(columns[column], to)
-	})
-}
-
-// broken reports whether an error is that of a file of which something is missing.
-func broken(err error) bool {
-	return code(err) == sqlite3.SQLITE_IOERR_SHORT_READ ||
-		primary(err) == sqlite3.SQLITE_CORRUPT || primary(err) == sqlite3.SQLITE_NOTADB
 }
