@@ -274,6 +274,30 @@ func TestBatchThatIsNotWritten(t *testing.T) {
 	b.quiet(t)
 }
 
+// An error that is no refusal leaves open what became of the write: the changes are not written again one by one.
+func TestBatchWithAnUnnamedError(t *testing.T) {
+	t.Parallel()
+	odd := errors.New("odd")
+	b := newBusy(t, newWorld(t), 5, func(n int, _ context.Context) error {
+		if n == 2 {
+			return odd
+		}
+		return nil
+	})
+	one, other := b.rename(t, b.ctx, "one"), b.rename(t, b.ctx, "other")
+	close(b.gate.open)
+	ok(t, <-b.first)
+	for _, r := range []result{<-one, <-other} {
+		if !errors.Is(r.err, odd) {
+			t.Errorf("got error %v, want %v", r.err, odd)
+		}
+	}
+	if n := b.writes.total(); n != 2 {
+		t.Errorf("%d writes were made, want 2", n)
+	}
+	b.quiet(t)
+}
+
 // A batch that lost a race against another process is applied again to what that left.
 func TestBatchIsAppliedAgain(t *testing.T) {
 	t.Parallel()
