@@ -4,10 +4,10 @@
 # What ended before is not of interest.
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 
-# newest NAMESPACE NAME prints the pod of a component that was made last.
+# newest NAMESPACE NAME prints the pod of a component that was made last, and is not about to go.
 newest() {
   k -n "$1" get pods -l "app.kubernetes.io/name=$2" --sort-by=.metadata.creationTimestamp --no-headers \
-    -o custom-columns=:metadata.name | tail -n 1
+    -o custom-columns=:metadata.name,:metadata.deletionTimestamp | awk '$2 == "<none>" {name = $1} END {print name}'
 }
 
 # containers NAMESPACE POD prints the lines of pod.tmpl that tell of trouble: of containers that are not ready, and of
@@ -102,7 +102,8 @@ renew_stuck() {
     while read -r pod; do
       say "$namespace $pod is of an earlier revision and not ready: it is made anew"
       k -n "$namespace" delete pod "$pod" --wait=false >/dev/null
-    done < <(k -n "$namespace" get pods -l "app.kubernetes.io/name=$name" -o jsonpath="{range .items[*]}$line{\"\n\"}{end}" |
+    done < <(k -n "$namespace" get pods -l "app.kubernetes.io/name=$name" \
+      -o jsonpath="{range .items[*]}$line{\"\n\"}{end}" |
       awk -v revision="$revision" 'NF && !($2 == revision || $3 == "True") {print $1}')
   done < <(components core; components monitoring)
 }
