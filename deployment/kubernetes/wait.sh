@@ -39,6 +39,7 @@ trouble() {
   while IFS='|' read -r container up state ended code _ restarts message; do
     [ "$container" != - ] || container="no node takes it"
     [ "$state $up" != "running false" ] || state="running, not ready"
+    [ "$state" != CrashLoopBackOff ] || message= # that it waits between its ends is what the word says
     code=${code:+; last end: $ended, exit code $code}
     say "   $pod, $container: $state${message:+: $message}$code; $restarts restarts"
     code=${code##* }
