@@ -3,6 +3,8 @@
 
 # Pods.
 
+load_rate=300 load_seconds=45
+
 # pod NAMESPACE NAME LABELS ARGUMENT... starts the agent. A pod that bears another's labels must not get its requests,
 # so none is ever ready.
 pod() {
@@ -15,7 +17,8 @@ pod() {
   "restartPolicy": "Never", "automountServiceAccountToken": false, $ready
   "securityContext": {"runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
   "containers": [{"name": "agent", "image": "gsm-check:local", "imagePullPolicy": "Never", "args": $(printf '%s\n' "$@" | jq -R . | jq -s .),
-    "env": [{"name": "API", "value": "http://gsm.gaming-namespace.svc.cluster.local"}, {"name": "RATE", "value": "300"}, {"name": "SECONDS", "value": "45"}$key],
+    "env": [{"name": "API", "value": "http://gsm.gaming-namespace.svc.cluster.local"},
+      {"name": "RATE", "value": "$load_rate"}, {"name": "SECONDS", "value": "$load_seconds"}$key],
     "securityContext": {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}}}]}}
 JSON
 }
@@ -96,7 +99,10 @@ under_load() {
   k -n gaming-namespace wait pod load --for=jsonpath='{.status.phase}'=Running --timeout=60s >/dev/null
   until k -n gaming-namespace logs load 2>/dev/null | grep -q begun; do sleep 0.2; done
   "$@"
-  [ "$(k -n gaming-namespace get pod load -o jsonpath='{.status.phase}')" = Running ] || die "the load ended too early: $*"
+  if [ "$(k -n gaming-namespace get pod load -o jsonpath='{.status.phase}')" != Running ]; then
+    k -n gaming-namespace logs load
+    die "the load ended too early: $*"
+  fi
   ended gaming-namespace load 3>&1
 }
 

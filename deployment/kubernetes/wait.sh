@@ -4,10 +4,10 @@
 # What ended before is not of interest.
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 
-# newest NAMESPACE NAME prints the pod of a component that was made last.
+# newest NAMESPACE NAME prints the pod of a component that was made last, and is not about to go.
 newest() {
   k -n "$1" get pods -l "app.kubernetes.io/name=$2" --sort-by=.metadata.creationTimestamp --no-headers \
-    -o custom-columns=:metadata.name | tail -n 1
+    -o custom-columns=:metadata.name,:metadata.deletionTimestamp | awk '$2 == "<none>" {name = $1} END {print name}'
 }
 
 # containers NAMESPACE POD prints the lines of pod.tmpl that tell of trouble: of containers that are not ready, and of
@@ -39,6 +39,7 @@ trouble() {
   while IFS='|' read -r container up state ended code _ restarts message; do
     [ "$container" != - ] || container="no node takes it"
     [ "$state $up" != "running false" ] || state="running, not ready"
+    [ "$state" != CrashLoopBackOff ] || message= # that it waits between its ends is what the word says
     code=${code:+; last end: $ended, exit code $code}
     say "   $pod, $container: $state${message:+: $message}$code; $restarts restarts"
     code=${code##* }
@@ -91,18 +92,21 @@ rolled_out() {
   fi </dev/null >/dev/null 2>&1
 }
 
-# renew_stuck NAMESPACE NAME deletes pods of a StatefulSet that are of an earlier revision and not ready. Kubernetes
-# waits for them to become ready before it takes the next revision, even if that is the one that mends them.
+# renew_stuck deletes pods of StatefulSets that are of an earlier revision and not ready. Kubernetes waits for them to
+# become ready before it takes the next revision, even if that is the one that mends them.
 renew_stuck() {
-  local revision line='{.metadata.name} {.metadata.labels.controller-revision-hash}'
+  local namespace kind name revision pod line='{.metadata.name} {.metadata.labels.controller-revision-hash}'
   line="$line {.status.conditions[?(@.type==\"Ready\")].status}"
-  revision=$(k -n "$1" get statefulset "$2" -o jsonpath='{.status.updateRevision}')
-  k -n "$1" get pods -l "app.kubernetes.io/name=$2" \
-    -o jsonpath="{range .items[*]}$line{\"\n\"}{end}" |
-    awk -v revision="$revision" 'NF && !($2 == revision || $3 == "True") {print $1}' | while read -r pod; do
-    say "$1 $pod is of an earlier revision and not ready: it is made anew"
-    k -n "$1" delete pod "$pod" --wait=false >/dev/null </dev/null
-  done
+  while read -r namespace kind name; do
+    [ "$kind" = StatefulSet ] || continue
+    revision=$(k -n "$namespace" get statefulset "$name" -o jsonpath='{.status.updateRevision}')
+    while read -r pod; do
+      say "$namespace $pod is of an earlier revision and not ready: it is made anew"
+      k -n "$namespace" delete pod "$pod" --wait=false >/dev/null
+    done < <(k -n "$namespace" get pods -l "app.kubernetes.io/name=$name" \
+      -o jsonpath="{range .items[*]}$line{\"\n\"}{end}" |
+      awk -v revision="$revision" 'NF && !($2 == revision || $3 == "True") {print $1}')
+  done < <(components core; components monitoring)
 }
 
 # ready NAMESPACE KIND NAME waits until a component is ready, and says now and then what it waits for. It gives up
@@ -111,7 +115,7 @@ ready() {
   local begin=$SECONDS step=10 told=30 over
   [ "$timeout" -ge $step ] || step=$timeout
   while ! rolled_out "$1" "$2" "$3" "$step"; do
-    [ "$2" != StatefulSet ] || renew_stuck "$1" "$3"
+    renew_stuck
     if [ $((SECONDS - begin)) -ge "$timeout" ]; then
       explain "$1" "$3"
       return 1
