@@ -65,9 +65,11 @@ var (
 	ErrURITooLong           = &game.Error{Code: "uri_too_long", Message: "The request's path or query is too long."}
 	ErrTooManyHeaders       = &game.Error{Code: "too_many_headers", Message: "The request has too many header lines."}
 	ErrRateLimited          = &game.Error{Code: "rate_limited", Message: "The caller asks more often than it may."}
-	ErrTooManyFailures      = &game.Error{Code: "too_many_failures", Message: "Too many credentials from this address, or for this key, were wrong."}
-	ErrOverloaded           = &game.Error{Code: "overloaded", Message: "The server has too much to do. It has done nothing of the request."}
-	ErrRequestTimeout       = &game.Error{Code: "request_timeout", Message: "The request did not arrive in time."}
+	ErrTooManyFailures      = &game.Error{
+		Code: "too_many_failures", Message: "Too many API keys from this address, or with this id, were wrong.",
+	}
+	ErrOverloaded     = &game.Error{Code: "overloaded", Message: "The server has too much to do. It has done nothing of the request."}
+	ErrRequestTimeout = &game.Error{Code: "request_timeout", Message: "The request did not arrive in time."}
 )
 
 var (

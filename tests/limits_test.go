@@ -196,11 +196,18 @@ func TestLimitsAreTold(t *testing.T) {
 	}
 }
 
-// refused asks for something until it is answered 429, which it must be before long.
-func (r *realm) refused(t *testing.T, credential, code, class string) {
+// always sends the same credential.
+func always(credential string) func(int) string { return func(int) string { return credential } }
+
+// guess is a key that nobody has.
+func guess(i int) string { return fmt.Sprintf("gsm_guess_%032d", i) }
+
+// refused asks for something, each time with the next credential, until it is answered 429, which it must be before
+// long.
+func (r *realm) refused(t *testing.T, credential func(int) string, code, class string) {
 	t.Helper()
-	for range 200 {
-		a := r.do(t, "GET /api/v1/players?limit=1", "", "Authorization", "Bearer "+credential)
+	for i := range 200 {
+		a := r.do(t, "GET /api/v1/players?limit=1", "", "Authorization", "Bearer "+credential(i))
 		if a.status != http.StatusTooManyRequests {
 			continue
 		}
@@ -224,27 +231,25 @@ func TestCallersAreLimited(t *testing.T) {
 	r := newRealm(t, s, "")
 	r.renew(t)
 	r.as(t, "self", "GET /api/v1/players?limit=1", "").is(http.StatusOK).has("RateLimit-Policy", `"player";q=3;w=3`)
-	r.refused(t, r.keys["self"], "rate_limited", "player")
+	r.refused(t, always(r.keys["self"]), "rate_limited", "player")
 	r.as(t, "other", "GET /api/v1/players?limit=1", "").is(http.StatusOK)
-	r.refused(t, r.keys["server"], "rate_limited", "server")
+	r.refused(t, always(r.keys["server"]), "rate_limited", "server")
 	r.as(t, "read", "GET /api/v1/players?limit=1", "").is(http.StatusOK).has("RateLimit-Policy", `"server";q=20;w=20`)
 	for _, open := range []string{"GET /health", "GET /readyz", "GET /.well-known/jwks.json"} {
 		r.as(t, "server", open, "").is(http.StatusOK).has("RateLimit", "")
 	}
 }
 
-// Whoever sends wrong credentials is told to wait. Those that are good pass, from the same address too.
+// Whoever guesses at keys is told to wait. Credentials that are good pass, from the same address too.
 func TestFailedCredentialsAreLimited(t *testing.T) {
 	t.Parallel()
 	s := start(t, authenticated, withArgs("--failed-credentials=3"))
 	r := newRealm(t, s, "")
 	r.renew(t)
-	for range 3 {
-		r.as(t, "wrong secret", "GET /api/v1/players", "").problem(http.StatusUnauthorized, "unauthenticated")
+	for i := range 3 {
+		s.do(t, "GET /api/v1/players", "", bearer(guess(-1-i))...).problem(http.StatusUnauthorized, "unauthenticated")
 	}
-	r.refused(t, r.keys["wrong secret"], "too_many_failures", "failed_credentials")
-	r.refused(t, r.keys["revoked"], "too_many_failures", "failed_credentials")
-	r.refused(t, r.keys["self"]+"x", "too_many_failures", "failed_credentials")
+	r.refused(t, guess, "too_many_failures", "failed_credentials")
 	for _, kind := range []string{"admin", "server", "read", "self", "host"} { // read and host were never seen
 		r.as(t, kind, "GET /api/v1/players?limit=1", "").is(http.StatusOK)
 	}
@@ -253,6 +258,64 @@ func TestFailedCredentialsAreLimited(t *testing.T) {
 	if err != nil || l.Rates["failed_credentials"].Burst != 3 || l.Rates["failed_key"].Burst != 6 || l.Tokens.Life != 86400 {
 		t.Errorf("told %+v, %v", l, err)
 	}
+}
+
+// What goes wrong every day behind one address keeps nobody there out, and whoever goes on to send what is wrong is
+// told the same each time. It costs as many lookups as there are different keys.
+func TestNeighboursAreLetIn(t *testing.T) {
+	t.Parallel()
+	s := start(t, authenticated, withArgs("--failed-credentials=3"))
+	r := newRealm(t, s, "")
+	r.renew(t)
+	before, began := s.keyLookups(t), time.Now()
+	if before == 0 {
+		t.Fatal("lookups are not counted")
+	}
+	forged := r.keys["self"][:len(r.keys["self"])-6] + "AAAAAA"
+	for range 100 {
+		for _, wrong := range []string{
+			"Bearer " + r.keys["revoked"], "Bearer " + r.keys["expired"], "Bearer " + forged, "Bearer undefined", "Basic dTpw", "Bearer",
+		} {
+			a := s.do(t, "GET /api/v1/players?limit=1", "", "Authorization", wrong)
+			a.problem(http.StatusUnauthorized, "unauthenticated")
+		}
+	}
+	r.refused(t, always(r.keys["server"]+"x"), "too_many_failures", "failed_key") // its own only
+	if n, most := s.keyLookups(t)-before, 3*(1+time.Since(began).Minutes()); n > most {
+		t.Errorf("three keys that are wrong were looked up %v times, want %v at most", n, most)
+	}
+	for range 30 {
+		r.renew(t)
+		r.as(t, "self", "GET /api/v1/players?limit=1", "").is(http.StatusOK)
+	}
+	r.as(t, "read", "GET /api/v1/players?limit=1", "").is(http.StatusOK)
+
+	before, began = s.keyLookups(t), time.Now()
+	for i := range 500 {
+		got := s.do(t, "GET /api/v1/players?limit=1", "", bearer(guess(i))...).status
+		if got != http.StatusTooManyRequests && got != http.StatusUnauthorized {
+			t.Fatalf("a guess got %d", got)
+		}
+	}
+	lookups := s.keyLookups(t) - before
+	if most := 3 + 20*(2+time.Since(began).Seconds()); lookups > most {
+		t.Errorf("guesses cost %v lookups, want %v at most", lookups, most)
+	}
+	r.renew(t)
+	r.as(t, "self", "GET /api/v1/players?limit=1", "").is(http.StatusOK)
+}
+
+// keyLookups is how often keys were read by their ids.
+func (s *server) keyLookups(t *testing.T) (n float64) {
+	t.Helper()
+	for _, m := range s.families(t)["gsm_store_operation_duration_seconds"].GetMetric() {
+		for _, l := range m.GetLabel() {
+			if l.GetName() == "operation" && l.GetValue() == "get_key" {
+				n += float64(m.GetHistogram().GetSampleCount())
+			}
+		}
+	}
+	return n
 }
 
 // A key whose secret is guessed at from many addresses is locked, and still lets its holder in.
@@ -271,7 +334,7 @@ func TestKeysAreLockedOut(t *testing.T) {
 			r.as(t, "wrong secret", "GET /api/v1/players", "").problem(http.StatusUnauthorized, "unauthenticated")
 		}
 	}
-	r.refused(t, r.keys["wrong secret"], "too_many_failures", "failed_key")
+	r.refused(t, always(r.keys["wrong secret"]), "too_many_failures", "failed_key")
 	r.as(t, "server", "GET /api/v1/players", "").is(http.StatusOK)
 }
 

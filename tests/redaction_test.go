@@ -19,6 +19,9 @@ const (
 	hushedKey = "hushed_key"
 )
 
+// hushedAPIKey is an API key of scope admin with a secret to hide.
+func hushedAPIKey() string { return "gsm_ops_" + strings.Repeat(hush, 4) }
+
 // secretHeaders hold what lets somebody in, or may. Beside them every header of the contract is sent, except X-Request-ID,
 // which is told.
 func secretHeaders() []string {
@@ -74,7 +77,7 @@ type teller struct {
 // refused, or meets a store that fails.
 func TestWhatCallersSendIsNotTold(t *testing.T) {
 	t.Parallel()
-	s := start(t, withArgs("--log-level=debug"), expectErrors)
+	s := start(t, withArgs("--log-level=debug"), expectErrors, func(s *setup) { s.env = append(s.env, "GSM_ADMIN_KEY="+hushedAPIKey()) })
 	x := &teller{server: s, t: t, contract: s.contract(t)}
 	personal := `"attributes":{"` + hushedKey + `":"` + hush + `"}`
 	x.player = x.send("POST /api/v1/players", `{"username":"`+hush+`","display_name":"`+hush+`","identities":{"steam":"`+hush+`"},`+personal+`}`).is(http.StatusCreated).json().text("id")
@@ -83,6 +86,11 @@ func TestWhatCallersSendIsNotTold(t *testing.T) {
 	x.send("POST /api/v1/players", `{"username":"`+hush+`"}`).is(http.StatusConflict)
 	x.sendEverything()
 	x.send("GET /"+hush, "").is(http.StatusNotFound)
+	for _, wrong := range []string{hush, "Bearer " + hush, "Bearer " + hushedAPIKey() + "x", "Bearer " + hush + "." + hush + "." + hush} {
+		if a := s.do(t, "GET /api/v1/players", "", "Authorization", wrong).is(http.StatusUnauthorized); strings.Contains(a.body, hush) {
+			t.Errorf("the answer tells what was sent: %s", a.body)
+		}
+	}
 	x.send("GET /api/v1/sessions?attributes["+hushedKey+"]="+hush+"&name="+hush, "").is(http.StatusUnprocessableEntity)
 	spoil(t, s.database)
 	x.sendEverything()
@@ -114,7 +122,9 @@ func (x *teller) send(what, body string) answer {
 	x.t.Helper()
 	var headers []string
 	for _, name := range secretHeaders() {
-		if name != "Idempotency-Key" || strings.HasPrefix(what, "POST") {
+		if name == "Authorization" {
+			headers = append(headers, name, "Bearer "+hushedAPIKey())
+		} else if name != "Idempotency-Key" || strings.HasPrefix(what, "POST") {
 			headers = append(headers, name, fmt.Sprintf("%s %d", hush, x.taken+x.refused))
 		}
 	}

@@ -34,50 +34,62 @@ func issuersError(text string) error {
 
 // access is how callers are known, and what goes with it.
 type access struct {
-	authenticate api.Authenticate // nil without authentication
+	authenticate api.Authenticate
 	tokens       *auth.Signer
 	tasks        []keeper.Task
 }
 
-// newAccess decides who is let in. It answers a usageError where that would be nobody.
+// newAccess decides who is let in. It returns a usageError where that would be nobody. Credentials are judged in the
+// same way with and without authentication.
 func newAccess(ctx context.Context, c *serveCmd, deps game.Deps, players *game.Players, log *slog.Logger) (access, error) {
-	rules := game.NewKeys(deps)
-	a := access{tasks: []keeper.Task{{Name: "purge_api_keys", Every: 10 * time.Minute, Timeout: time.Minute, Run: rules.Purge}}}
-	signing := auth.SignerDeps{Issuer: c.TokenIssuer, Now: deps.Now, Log: log}
-	var err error
-	if !c.Authenticated() {
-		if a.tokens, err = auth.NewSigner(signing); err != nil {
-			return access{}, fmt.Errorf("making a signing key: %w", err)
+	rules, static := game.NewKeys(deps), staticKeys(c.AdminKey)
+	if c.Authenticated() {
+		if err := someKey(ctx, rules, static); err != nil {
+			return access{}, err
 		}
-		return a, nil
 	}
-
-	static := staticKeys(c.AdminKey)
-	if err := someKey(ctx, rules, static); err != nil {
+	signer, err := newSigner(ctx, c, deps, log)
+	if err != nil {
 		return access{}, err
 	}
-	signing.Store, signing.Secret = deps.Store, c.SecretKey
-	if a.tokens, err = auth.NewSigner(signing); err != nil {
-		return access{}, fmt.Errorf("--secret-key (GSM_SECRET_KEY): %w", err)
-	}
-	readSigningKeys(ctx, a.tokens, log)
 	issuers, err := auth.ParseIssuers(c.OIDCIssuers)
 	if err != nil {
 		return access{}, usageError{err}
 	}
-	tokens, err := auth.NewPlayers(a.tokens, auth.NewIssuers(issuers, players, deps.Now))
+	tokens, err := auth.NewPlayers(signer, auth.NewIssuers(issuers, players, deps.Now))
 	if err != nil {
 		return access{}, err
 	}
 	guard := &auth.Guard{
-		Keys: auth.NewKeys(deps.Store, rules, static, deps.Now), Tokens: tokens, Failures: limits.NewFailures(c.FailedCredentials, deps.Now),
+		Keys: auth.NewKeys(deps.Store, rules, static, deps.Now), Tokens: tokens,
+		Failures: limits.NewFailures(c.FailedCredentials, deps.Now), Open: !c.Authenticated(),
 	}
-	a.authenticate = guard.Caller
-	a.tasks = append(a.tasks,
-		keeper.Task{Name: "refresh_signing_keys", Every: 10 * time.Second, Timeout: 10 * time.Second, Run: a.tokens.Refresh},
-		keeper.Task{Name: "record_key_use", Every: 15 * time.Second, Timeout: 15 * time.Second, Run: guard.Keys.Record},
-	)
-	return a, nil
+	return access{authenticate: guard.Caller, tokens: signer, tasks: []keeper.Task{
+		{Name: "purge_api_keys", Every: 10 * time.Minute, Timeout: time.Minute, Run: rules.Purge},
+		{Name: "refresh_signing_keys", Every: 10 * time.Second, Timeout: 10 * time.Second, Run: signer.Refresh},
+		{Name: "record_key_use", Every: 15 * time.Second, Timeout: 15 * time.Second, Run: guard.Keys.Record},
+	}}, nil
+}
+
+// newSigner returns what signs tokens and tickets: wherever there is a secret key by the keys in the database, and
+// without authentication by one of the process's own. A key that is in the database unsealed would be good wherever
+// the database goes.
+func newSigner(ctx context.Context, c *serveCmd, deps game.Deps, log *slog.Logger) (*auth.Signer, error) {
+	d := auth.SignerDeps{Issuer: c.TokenIssuer, Now: deps.Now, Log: log, Secret: c.SecretKey}
+	if c.Authenticated() || c.SecretKey != "" {
+		d.Store = deps.Store
+	}
+	s, err := auth.NewSigner(d)
+	if err != nil {
+		return nil, fmt.Errorf("--secret-key (GSM_SECRET_KEY): %w", err)
+	}
+	if c.Authenticated() && c.SecretKey == "" {
+		log.Warn("players' tokens and join tickets are off, because GSM_SECRET_KEY is not set",
+			"remedy", "set GSM_SECRET_KEY to 32 or more random characters (openssl rand -hex 32), "+
+				"the same in every process on one database")
+	}
+	readSigningKeys(ctx, s, log)
+	return s, nil
 }
 
 // staticKeys are those of the configuration, which is valid.

@@ -70,7 +70,8 @@ func (c *serveCmd) Run(s streams) (err error) {
 
 	rest := api.New(api.Deps{
 		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps),
-		Authenticate: access.authenticate, ActAs: auth.ActAs, Tokens: access.tokens, Version: version(), RequestTimeout: c.RequestTimeout,
+		Authenticate: access.authenticate, Local: !c.Authenticated(), ActAs: auth.ActAs, Tokens: access.tokens,
+		Version: version(), RequestTimeout: c.RequestTimeout,
 		Limits: c.limits(watch), Origins: c.Origins(),
 		Now: time.Now, NewID: newID, Log: watch.logs.System, Failed: watch.failures.Report, Observe: watch.http(),
 		Checks: []api.Check{{Name: "database", Run: docs.Ping}, {Name: "disk", Run: diskCheck(engine)}, {Name: "background", Run: background.Check}},

@@ -42,8 +42,10 @@ type Deps struct {
 	Sessions *game.Sessions
 	Metrics  *game.Metrics
 	Keys     *game.Keys
-	// Authenticate tells who sends a request; nil for no authentication, which lets requests from this machine do everything.
+	// Authenticate tells who sends a request.
 	Authenticate Authenticate
+	// Local says that there is no authentication: requests from this machine alone are let in, whoever they are of.
+	Local bool
 	// ActAs tells as whom a caller acts, by the header of its request; nil for itself.
 	ActAs  func(game.Caller, http.Header) (game.Caller, error)
 	Tokens Tokens // nil for none
@@ -86,8 +88,8 @@ func New(d Deps) *API {
 	if d.Tokens == nil {
 		d.Tokens = noTokens{}
 	}
-	if d.Authenticate == nil { // all are one caller
-		d.Limits.Rates, d.Origins = nil, nil
+	if d.Local {
+		d.Origins = nil
 	}
 	a := &API{
 		Deps: d, started: d.Now(), callers: limits.NewCallers(d.Limits.Rates, d.Now),

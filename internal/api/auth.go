@@ -34,15 +34,14 @@ func isOpen(path string) bool {
 	return false
 }
 
-// guard lets requests through whose caller is known and asks no more often than it may, before anything else of them is looked at. Without authentication it
-// lets those through that come from this machine.
+// guard lets requests through whose caller is known and asks no more often than it may, before anything else of them is
+// looked at. Without authentication it lets those through alone that come from this machine.
 func (a *API) guard(mux *http.ServeMux, next http.Handler) http.Handler {
-	if a.Authenticate == nil {
-		everyone := game.Caller{Project: game.DefaultProject, Scope: game.ScopeAdmin, Name: "anonymous"}
-		all := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serveAs(everyone, next, w, r) })
-		return LocalOnly(all, http.HandlerFunc(a.misdirected))
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if preflight(r) { // those of the origins that are listed end before
+			a.writeProblem(w, newProblem(r.Context(), http.StatusForbidden, "cross_origin", notListed))
+			return
+		}
 		if isOpen(r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
@@ -70,6 +69,10 @@ func (a *API) guard(mux *http.ServeMux, next http.Handler) http.Handler {
 		}
 		serveAs(caller, next, w, r)
 	})
+	if a.Local {
+		return LocalOnly(guarded, http.HandlerFunc(a.misdirected))
+	}
+	return guarded
 }
 
 // readsPlayer returns the id of the player whose document the request reads, empty for any other request.
@@ -89,8 +92,8 @@ func (a *API) unknown(h http.Header, r *http.Request, err error) *Problem {
 		return a.problem(r.Context(), route{method: r.Method, path: path}, err)
 	}
 	a.limited(h, refused.Decision)
-	return newProblem(r.Context(), http.StatusTooManyRequests, "too_many_failures", "Too many credentials from this address, or for this key, were wrong. "+
-		"Wait as long as Retry-After says.")
+	return newProblem(r.Context(), http.StatusTooManyRequests, "too_many_failures",
+		"Too many API keys from this address, or with this id, were wrong. Wait as long as Retry-After says.")
 }
 
 // serveAs gives a request its caller. What the mux writes into its copy of the request is handed back.
@@ -105,7 +108,8 @@ func serveAs(c game.Caller, next http.Handler, w http.ResponseWriter, r *http.Re
 func documentSecurity(o *huma.OpenAPI) {
 	o.Components.SecuritySchemes = map[string]*huma.SecurityScheme{securityScheme: {
 		Type: "http", Scheme: "bearer",
-		Description: "An API key (gsm_…), or a player's token. Not needed where the server runs without authentication, on a loopback address.",
+		Description: "An API key (gsm_…), or a player's token. Not needed where the server runs without authentication, on a " +
+			"loopback address; one that is sent is judged there too.",
 	}}
 	o.Security = []map[string][]string{{securityScheme: {}}}
 }

@@ -45,6 +45,7 @@ func newService(t *testing.T, checks []api.Check, faults ...storetest.Fault) ser
 	sessions := game.NewSessions(deps)
 	return service{api.New(api.Deps{
 		Players: game.NewPlayers(deps, sessions), Sessions: sessions, Checks: checks, Version: "test",
+		Authenticate: anyone, Local: true,
 		RequestTimeout: time.Second, Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report,
 		Observe: observe.HTTP(logs, observe.Meter{Metrics: prometheus.NewRegistry(), Now: time.Now}),
 	}), log}
@@ -184,7 +185,7 @@ func TestPanicIsInternal(t *testing.T) {
 	t.Parallel()
 	log, logs, failures := watched()
 	s := service{api.New(api.Deps{ // without players, their handlers panic
-		Version: "test", RequestTimeout: time.Second, Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report,
+		Version: "test", Authenticate: anyone, Local: true, RequestTimeout: time.Second, Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report,
 		Observe: observe.HTTP(logs, observe.Meter{Metrics: prometheus.NewRegistry(), Now: time.Now}),
 	}), log}
 	resp, doc := s.do(t, http.MethodGet, "/api/v1/players", "")

@@ -36,19 +36,28 @@ func secured(next http.Handler) http.Handler {
 	})
 }
 
-// crossOrigin lets web pages of the origins that are listed call and read the answers. They send their credential in the
-// Authorization header: nothing that a browser sends by itself counts.
+// crossOrigin lets web pages of the origins that are listed call and read the answers. They send their credential in
+// the Authorization header: nothing that a browser sends by itself counts. Preflights of other origins go on, to be
+// told why they are rejected.
 func (a *API) crossOrigin(next http.Handler) http.Handler {
 	if len(a.Origins) == 0 {
 		return next
 	}
-	return cors.New(cors.Options{
+	listed := cors.New(cors.Options{
 		AllowedOrigins: a.Origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
 		AllowedHeaders: a.sentHeaders(),
 		ExposedHeaders: a.returnedHeaders(),
 		MaxAge:         600, // seconds
-	}).Handler(next)
+	})
+	answers := listed.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if preflight(r) && !listed.OriginAllowed(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		answers.ServeHTTP(w, r)
+	})
 }
 
 // sentHeaders are those that callers may send: what the operations of the contract take, and what every request may
@@ -95,3 +104,13 @@ func (a *API) eachOperation(do func(*huma.Operation)) {
 		}
 	}
 }
+
+// preflight reports whether a browser asks if a page of another origin may send a request.
+func preflight(r *http.Request) bool {
+	h := r.Header
+	return r.Method == http.MethodOptions && h.Get("Origin") != "" && h.Get("Access-Control-Request-Method") != ""
+}
+
+// notListed is what a page of an origin that is not listed is told.
+const notListed = "Web pages of this origin may not call. GSM_CORS_ORIGINS lists those that may, exactly as browsers " +
+	"send them (http://localhost:5173 is not http://127.0.0.1:5173), and takes authentication (GSM_AUTH=on)."

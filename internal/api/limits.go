@@ -162,6 +162,7 @@ func (a *API) limited(h http.Header, d limits.Decision) {
 // classOf returns whose rate a caller has, and the name by which it is counted; no class for one without a limit.
 func classOf(c game.Caller) (class limits.Class, name string) {
 	switch {
+	case c == game.Anonymous(): // many who have nothing to be told apart by
 	case c.Scope == game.ScopePlayer:
 		return limits.Player, string(c.Player)
 	case c.Scope != "":
@@ -196,7 +197,7 @@ func uriTooLong(ctx context.Context, part string, most int) *Problem {
 
 type limitsOut struct{ Body game.Limits }
 
-func (a *API) getLimits(context.Context, *struct{}) (*limitsOut, error) {
+func (a *API) getLimits(ctx context.Context, _ *struct{}) (*limitsOut, error) {
 	l := game.DocumentLimits()
 	r := &l.Requests
 	r.InFlight, r.Queue = a.Limits.InFlight, limits.QueueFactor*a.Limits.InFlight
@@ -213,10 +214,10 @@ func (a *API) getLimits(context.Context, *struct{}) (*limitsOut, error) {
 			l.Rates[string(class)] = game.RateLimit{PerSecond: r.PerSecond, Burst: r.Burst}
 		}
 	}
-	for class, r := range a.Limits.Rates {
-		tell(class, r)
-	}
-	if a.Authenticate != nil {
+	if game.CallerFrom(ctx) != game.Anonymous() {
+		for class, r := range a.Limits.Rates {
+			tell(class, r)
+		}
 		tell(limits.FailedCredentials, limits.AddressRate(a.Limits.FailedCredentials))
 		tell(limits.FailedKey, limits.KeyRate(a.Limits.FailedCredentials))
 	}

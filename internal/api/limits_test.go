@@ -38,11 +38,17 @@ func serve(t *testing.T, configure func(*api.Deps)) string {
 	d := api.Deps{
 		Players: game.NewPlayers(deps, sessions), Sessions: sessions, Version: "test",
 		RequestTimeout: 10 * time.Second, Now: time.Now, NewID: newID, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Authenticate: anyone, Local: true,
 	}
 	configure(&d)
 	s := httptest.NewServer(api.New(d))
 	t.Cleanup(s.Close)
 	return s.URL
+}
+
+// anyone has every request be one without a credential, where there is no authentication.
+func anyone(context.Context, netip.Addr, http.Header) (game.Caller, error) {
+	return game.Anonymous(), nil
 }
 
 // ask sends a request with headers as name, value, …, and returns the answer with its body.
@@ -102,7 +108,7 @@ func TestRates(t *testing.T) {
 	var a, b string
 	url := serve(t, func(d *api.Deps) {
 		a, b = "player:"+register(t, d, "alice"), "player:"+register(t, d, "bob")
-		d.Authenticate, d.ActAs, d.Now = as, auth.ActAs, func() time.Time { return now }
+		d.Authenticate, d.Local, d.ActAs, d.Now = as, false, auth.ActAs, func() time.Time { return now }
 		d.Limits = api.Limits{
 			Rates:     map[limits.Class]limits.Rate{limits.Server: {PerSecond: 1, Burst: 3}, limits.Player: {PerSecond: 1, Burst: 1}},
 			OnLimited: func(class string) { classes = append(classes, class) },
@@ -184,8 +190,8 @@ func TestLimitsAreTold(t *testing.T) {
 	if len(l.Rates) != 3 || l.Rates["server"] != (game.RateLimit{PerSecond: 7, Burst: 9}) || l.Rates["failed_credentials"].Burst != 13 || l.Rates["failed_key"].Burst != 26 {
 		t.Errorf("the rates are %v", l.Rates)
 	}
-	if l := read(nil); len(l.Rates) != 0 {
-		t.Errorf("without authentication there are rates: %v", l.Rates)
+	if l := read(anyone); len(l.Rates) != 0 {
+		t.Errorf("whoever sends no credential has rates: %v", l.Rates)
 	}
 }
 
@@ -194,18 +200,25 @@ func TestLimitsAreTold(t *testing.T) {
 func TestCrossOrigin(t *testing.T) {
 	t.Parallel()
 	const listed = "https://a.example"
-	url := serve(t, func(d *api.Deps) { d.Authenticate, d.Origins = as, []string{listed, "https://b.example"} })
+	url := serve(t, func(d *api.Deps) {
+		d.Authenticate, d.Local, d.Origins = as, false, []string{listed, "https://b.example"}
+	})
 	preflight := []string{"Access-Control-Request-Method", "PATCH", "Access-Control-Request-Headers", "authorization,content-type,idempotency-key,if-match,if-none-match,x-request-id"}
 	for origin, allowed := range map[string]bool{
 		listed: true, "https://b.example": true, "https://evil.example": false, "http://a.example": false, "https://a.example:8443": false, "null": false, "https://a.example.evil.example": false,
 	} {
-		want := ""
+		want, status := "", http.StatusForbidden
 		if allowed {
-			want = origin
+			want, status = origin, http.StatusNoContent
 		}
-		res, _ := ask(t, http.MethodOptions, url+"/api/v1/players/x", "", append([]string{"Origin", origin}, preflight...)...)
-		if got := res.Header.Get("Access-Control-Allow-Origin"); got != want || res.StatusCode != http.StatusNoContent {
+		asks := append([]string{"Origin", origin}, preflight...)
+		res, doc := ask(t, http.MethodOptions, url+"/api/v1/players/x", "", asks...)
+		if got := res.Header.Get("Access-Control-Allow-Origin"); got != want || res.StatusCode != status {
 			t.Errorf("a preflight of %s: %d, allowed %q", origin, res.StatusCode, got)
+		}
+		detail, _ := doc["detail"].(string)
+		if !allowed && (doc["code"] != "cross_origin" || !strings.Contains(detail, "GSM_CORS_ORIGINS")) {
+			t.Errorf("a preflight of %s is told %v", origin, doc)
 		}
 		if got := res.Header.Get("Access-Control-Allow-Methods"); allowed && got != "PATCH" {
 			t.Errorf("a preflight of %s may %q", origin, got)

@@ -89,7 +89,9 @@ func (a *API) unmatched(mux *http.ServeMux) http.Handler {
 // misdirected answers what [LocalOnly] refuses.
 func (a *API) misdirected(w http.ResponseWriter, r *http.Request) {
 	a.writeProblem(w, newProblem(r.Context(), http.StatusForbidden, "cross_origin",
-		"Without authentication the service answers to its own machine only: not to web pages of other origins, and not under another host name than localhost or a loopback address."))
+		"Without authentication the service answers its own machine only: not web pages of other origins, "+
+			"another port too, and not under another host name than localhost or a loopback address. For a front end on another port turn "+
+			"authentication on (GSM_AUTH=on) and list its origin in GSM_CORS_ORIGINS."))
 }
 
 // brokenOff ends a body that breaks off with a byte that no JSON ends with, so that it is refused as the broken JSON that

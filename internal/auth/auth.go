@@ -1,11 +1,12 @@
 package auth
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/singleflight"
 
@@ -28,29 +29,38 @@ var (
 
 // Tokens tells whose a token is.
 type Tokens interface {
-	// Caller answers ErrWrong, ErrPlayerUnknown of another issuer's token, named errors of package game where it
-	// could not find out, and what mayLookUp answers, which it asks before it looks for a player who was not there
-	// before.
-	Caller(ctx context.Context, token string, mayLookUp func() error) (game.Caller, error)
-	// Known returns what Caller would answer without any work, and reports whether that is remembered.
-	Known(token string) (c game.Caller, err error, known bool)
+	// Caller returns ErrWrong, of another issuer's token [game.ErrPlayerUnknown], and named errors of package game
+	// where it could not find out.
+	Caller(ctx context.Context, token string) (game.Caller, error)
 }
+
+// lookupTime bounds the lookup of a key that nothing is known of, with the wait for its turn.
+const lookupTime = 5 * time.Second
 
 // Guard finds the callers of requests.
 type Guard struct {
 	Keys *Keys
 	// Tokens are those of players.
 	Tokens Tokens
-	// Failures bounds what wrong credentials cost; nil for no limit.
+	// Failures bounds what guesses at keys cost; nil for no limit.
 	Failures *limits.Failures
+	// Open says that there is no authentication: a request without a credential is one of [game.Anonymous]. A
+	// credential that is sent is judged all the same.
+	Open bool
 
-	attempts singleflight.Group
+	lookups singleflight.Group
 }
 
-// Caller returns the caller of a request, by its Authorization header and the address that it comes from. It answers ErrNone,
-// ErrWrong, a [*limits.RefusedError], and named errors of package game where it could not find out. What cannot be a
-// credential costs nothing and is not counted.
+// Caller returns the caller of a request, by its Authorization header and the address that it comes from. It returns
+// ErrNone, ErrWrong, a [*limits.RefusedError], and named errors of package game where it could not find out.
+//
+// Only a key that nothing is known of is a lookup that has to be bounded. What cannot be a credential costs nothing,
+// and a token costs a signature to verify, some 0.1 ms as any small request does; of another issuer's the player is
+// looked up once that is right, which nobody can guess.
 func (g *Guard) Caller(ctx context.Context, from netip.Addr, h http.Header) (game.Caller, error) {
+	if g.Open && len(h.Values("Authorization")) == 0 {
+		return game.Anonymous(), nil
+	}
 	credential, err := bearer(h)
 	if err != nil {
 		return game.Caller{}, err
@@ -59,11 +69,7 @@ func (g *Guard) Caller(ctx context.Context, from netip.Addr, h http.Header) (gam
 		return g.byKey(ctx, from, secret)
 	}
 	if strings.Count(credential, ".") == 2 { // a JWT in its compact form, RFC 7519
-		c, err, known := g.Tokens.Known(credential)
-		if !known {
-			c, err = g.Tokens.Caller(ctx, credential, func() error { return g.Failures.Check(from) })
-		}
-		return c, g.note(from, "", err)
+		return g.Tokens.Caller(ctx, credential) //nolint:wrapcheck // it is the answer
 	}
 	return game.Caller{}, ErrWrong
 }
@@ -75,60 +81,44 @@ func (g *Guard) byKey(ctx context.Context, from netip.Addr, s game.Secret) (game
 		return c, nil
 	}
 	if right { // when it was last looked up
-		c, err := g.Keys.Caller(ctx, s)
-		return c, g.note(from, string(s.ID), err)
+		c, _, err := g.Keys.Caller(ctx, s)
+		return c, err
 	}
-	return g.admit(ctx, from, s)
-}
-
-// attempt is what was found out about a key.
-type attempt struct {
-	caller  game.Caller
-	refused error // for who sent it, whatever the key is
-}
-
-// admit looks up a key that is not known to be right. The same key many times at once, from one address, is one attempt: a game
-// server that starts sends many.
-func (g *Guard) admit(ctx context.Context, from netip.Addr, s game.Secret) (game.Caller, error) {
-	result := g.attempts.DoChan(from.String()+" "+s.Reveal(), func() (any, error) {
-		admission, err := g.Failures.Admit(from, string(s.ID))
-		if err != nil {
-			return attempt{}, err //nolint:wrapcheck // it is the answer
-		}
-		c, err := g.Keys.Caller(context.WithoutCancel(ctx), s) // for all who wait, and it ends by itself
-		if !failed(err) {
-			admission.Forgive()
-			return attempt{caller: c}, err
-		}
-		return attempt{refused: admission.Refusal()}, err
+	// The same key many times at once, from one address, is looked up once: a game server that starts sends many.
+	result := g.lookups.DoChan(from.String()+" "+s.Reveal(), func() (any, error) {
+		return g.lookUp(context.WithoutCancel(ctx), from, s) // for all who wait, and it ends by itself
 	})
 	select {
 	case r := <-result:
-		a, _ := r.Val.(attempt)
-		if a.refused != nil {
-			return game.Caller{}, a.refused
-		}
-		return a.caller, r.Err //nolint:wrapcheck // it is the answer
+		c, _ := r.Val.(game.Caller)
+		return c, r.Err //nolint:wrapcheck // it is the answer
 	case <-ctx.Done():
 		return game.Caller{}, game.ErrStoreUnavailable.Because(context.Cause(ctx))
 	}
 }
 
-// failed reports whether a credential lets nobody in, and will not when it comes again.
-func failed(err error) bool {
-	return errors.Is(err, ErrWrong) || errors.Is(err, game.ErrPlayerUnknown)
-}
-
-// note counts a credential that lets nobody in, and answers what its sender is told. A token of ours costs a signature to check and no
-// lookup, so that one that is right always passes; so does another issuer's whose player was there when it was last looked up.
-func (g *Guard) note(from netip.Addr, keyID string, err error) error {
-	if !failed(err) {
-		return err
+// lookUp finds out about a key that is not known to be right.
+func (g *Guard) lookUp(ctx context.Context, from netip.Addr, s game.Secret) (game.Caller, error) {
+	if wrong, guess := g.Keys.Wrong(s); wrong {
+		if guess {
+			return game.Caller{}, cmp.Or(g.Failures.Again(string(s.ID)), error(ErrWrong))
+		}
+		return game.Caller{}, ErrWrong
 	}
-	if refused := g.Failures.Note(from, keyID); refused != nil {
-		return refused //nolint:wrapcheck // it is the answer
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	lookup, err := g.Failures.Admit(ctx, from, string(s.ID))
+	if err != nil {
+		if ctx.Err() != nil {
+			err = game.ErrStoreUnavailable.Because(err)
+		}
+		return game.Caller{}, err
 	}
-	return err
+	c, guess, err := g.Keys.Caller(ctx, s)
+	if refused := lookup.End(guess); refused != nil {
+		return game.Caller{}, refused //nolint:wrapcheck // it is the answer
+	}
+	return c, err
 }
 
 // bearer returns the one credential of a request (RFC 6750).

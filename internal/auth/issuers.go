@@ -199,18 +199,13 @@ func (k keySet) VerifySignature(ctx context.Context, token string) ([]byte, erro
 }
 
 // verify answers which player sends a token of the issuer.
-func (s *issuer) verify(ctx context.Context, token string, mayLookUp func() error) (verified, error) {
+func (s *issuer) verify(ctx context.Context, token string) (verified, error) {
 	subject, until, err := s.subject(ctx, token)
 	if err != nil {
 		return verified{}, err
 	}
-	if mayLookUp != nil {
-		if err := mayLookUp(); err != nil {
-			return verified{}, err
-		}
-	}
 	p, err := s.players.ByIdentity(ctx, s.Project, game.Identity{Provider: s.Provider, Subject: subject})
-	if err != nil && !failed(err) {
+	if err != nil && !errors.Is(err, game.ErrPlayerUnknown) {
 		return verified{}, err
 	}
 	if soon := s.now().Add(foreignFor); soon.Before(until) {

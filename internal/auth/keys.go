@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"sync"
 	"time"
@@ -20,15 +21,22 @@ const (
 	keyRead = 5 * time.Second
 	// keysCached is how many keys are held in memory, some 300 bytes each.
 	keysCached = 10_000
+	// wrongAge is how long a key that is wrong is known to be. Nothing makes it right: an id has one secret, and a key
+	// that has ended does not come back, but by a backup that is restored.
+	wrongAge = time.Minute
+	// wrongCached is how many keys are known to be wrong, some 150 bytes each.
+	wrongCached = 10_000
 )
 
-// Keys tells whose an API key is. It remembers keys that were right for a few seconds, so that a request needs no read.
+// Keys tells whose an API key is. It remembers keys that were right for a moment, so that most requests need no read,
+// and those that were wrong for a minute, so that whoever goes on to send one costs none.
 type Keys struct {
 	store  game.KeyStore
 	rules  *game.Keys
 	static []game.Key
 	now    func() time.Time
 	cache  *lru.Cache[game.KeyID, cachedKey]
+	wrong  *lru.Cache[[sha256.Size]byte, wrongKey]
 	reads  singleflight.Group
 
 	mu   sync.Mutex
@@ -40,13 +48,21 @@ type cachedKey struct {
 	at  time.Time // when its read began
 }
 
+type wrongKey struct {
+	guess bool // its secret is not the one of its id
+	at    time.Time
+}
+
 // NewKeys returns the keys of a store, and those of the configuration.
 func NewKeys(store game.KeyStore, rules *game.Keys, static []game.Key, now func() time.Time) *Keys {
 	cache, err := lru.New[game.KeyID, cachedKey](keysCached)
-	if err != nil {
+	wrong, err2 := lru.New[[sha256.Size]byte, wrongKey](wrongCached)
+	if err := errors.Join(err, err2); err != nil {
 		panic(err) // of a size that is not positive
 	}
-	return &Keys{store: store, rules: rules, static: static, now: now, cache: cache, used: make(map[game.KeyID]game.Key)}
+	return &Keys{
+		store: store, rules: rules, static: static, now: now, cache: cache, wrong: wrong, used: make(map[game.KeyID]game.Key),
+	}
 }
 
 // Known returns the caller whose key is right by what is in memory, and reports whether it is, and whether that is fresh
@@ -69,23 +85,35 @@ func (k *Keys) Known(s game.Secret) (c game.Caller, right, fresh bool) {
 	return cached.key.Caller(), true, true
 }
 
-// Caller returns who has the key. It answers ErrWrong for one that nobody has, that is revoked or has expired, and
+// Wrong reports whether a key is known to be wrong by what is in memory, and whether it is a guess.
+func (k *Keys) Wrong(s game.Secret) (wrong, guess bool) {
+	w, ok := k.wrong.Get(sum(s))
+	return ok && k.now().Sub(w.at) < wrongAge, w.guess
+}
+
+// Caller returns who has the key. It returns ErrWrong for one that nobody has, that is revoked or has expired, and
 // [game.ErrStoreUnavailable]. A key that is wrong costs one read, whether its id is that of a key or not, so that its time
-// does not tell.
-func (k *Keys) Caller(ctx context.Context, s game.Secret) (game.Caller, error) {
+// does not tell; guess reports that its secret is not the one of its id, which none is if there is no such key.
+func (k *Keys) Caller(ctx context.Context, s game.Secret) (c game.Caller, guess bool, err error) {
 	if c, _, fresh := k.Known(s); fresh {
-		return c, nil
+		return c, false, nil
 	}
 	key, err := k.read(ctx, s.ID)
 	if err != nil {
-		return game.Caller{}, err
+		return game.Caller{}, false, err
 	}
-	if !key.Opens(s, k.now()) { // the zero key too, at the same cost
-		return game.Caller{}, ErrWrong
+	now := k.now()
+	guess = !key.Fits(s) // of the zero key too, at the same cost
+	if guess || key.Over(now) {
+		k.wrong.Add(sum(s), wrongKey{guess, now})
+		return game.Caller{}, guess, ErrWrong
 	}
 	k.note(key)
-	return key.Caller(), nil
+	return key.Caller(), false, nil
 }
+
+// sum is what is kept of a key that is wrong.
+func sum(s game.Secret) [sha256.Size]byte { return sha256.Sum256([]byte(s.Reveal())) }
 
 // read returns the key as it is stored, the zero key where there is none. Many who ask at once share one read.
 func (k *Keys) read(ctx context.Context, id game.KeyID) (game.Key, error) {

@@ -36,34 +36,19 @@ func NewPlayers(s *Signer, i *Issuers) (*Players, error) {
 	return &Players{signer: s, issuers: i, now: s.Now, known: known}, nil
 }
 
-// Known implements [Tokens].
-func (p *Players) Known(token string) (c game.Caller, err error, known bool) { //nolint:revive // the error is an answer that is remembered
-	if len(token) > maxToken {
-		return game.Caller{}, nil, false
-	}
-	v, ok := p.known.Get(sha256.Sum256([]byte(token)))
-	if !ok || !p.now().Before(v.until) || v.kid != "" && !p.signer.publishes(v.kid) {
-		return game.Caller{}, nil, false
-	}
-	return v.caller, v.err, true
-}
-
-// Caller answers who sends the token. It answers ErrUnauthenticated for all that is wrong with it;
-// ErrStoreUnavailable and ErrIssuerUnavailable where that cannot be told; and, for another issuer's,
-// ErrPlayerUnknown, which it remembers as it does players, and what mayLookUp answers. Whether the player may play is
-// asked of [game.Players.Admit] for every request.
-func (p *Players) Caller(ctx context.Context, token string, mayLookUp func() error) (game.Caller, error) {
+// Caller implements [Tokens]. It returns ErrWrong for all that is wrong with a token; ErrStoreUnavailable and
+// ErrIssuerUnavailable where that cannot be told; and, for another issuer's, ErrPlayerUnknown, which it remembers as
+// it does players. Whether the player may play is asked of [game.Players.Admit] for every request.
+func (p *Players) Caller(ctx context.Context, token string) (game.Caller, error) {
 	if !compact(token) {
 		return game.Caller{}, refused("too long, or no JWT")
 	}
-	if c, err, known := p.Known(token); known {
-		return c, err
-	}
 	sum := sha256.Sum256([]byte(token))
-	if v, ok := p.known.Get(sum); ok && v.err == nil { // it was good
-		mayLookUp = nil
+	v, ok := p.known.Get(sum)
+	if ok && p.now().Before(v.until) && (v.kid == "" || p.signer.publishes(v.kid)) {
+		return v.caller, v.err
 	}
-	v, err := p.verify(ctx, token, mayLookUp)
+	v, err := p.verify(ctx, token)
 	if err != nil {
 		p.known.Remove(sum)
 		return game.Caller{}, err
@@ -72,9 +57,9 @@ func (p *Players) Caller(ctx context.Context, token string, mayLookUp func() err
 	return v.caller, v.err
 }
 
-func (p *Players) verify(ctx context.Context, token string, mayLookUp func() error) (verified, error) {
+func (p *Players) verify(ctx context.Context, token string) (verified, error) {
 	if i := p.issuers.of(token); i != nil {
-		return i.verify(ctx, token, mayLookUp)
+		return i.verify(ctx, token)
 	}
 	return p.signer.verify(ctx, token)
 }

@@ -24,7 +24,7 @@ const (
 // SignerDeps is what a Signer is handed.
 type SignerDeps struct {
 	// Store keeps the keys of all processes. Nil makes a key of the process's own, which is kept nowhere: for a service
-	// without authentication.
+	// without authentication and secret key.
 	Store game.SigningKeyStore
 	// Secret is the operator's, of [MinSecretKey] characters at least, and the same in every process on one database. With a
 	// store and without it there are no tokens.

@@ -288,7 +288,7 @@ func BenchmarkVerify(b *testing.B) {
 		must(b, err)
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := players.Caller(b.Context(), token, nil); err != nil {
+			if _, err := players.Caller(b.Context(), token); err != nil {
 				b.Fatal(err)
 			}
 		}

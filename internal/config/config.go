@@ -37,12 +37,12 @@ type Server struct {
 	OpsPublic   bool   `env:"GSM_OPS_PUBLIC"       default:"false" help:"Whether that may be an address that other machines reach: a network policy or a firewall guards it then."`
 	TLSCert     string `env:"GSM_TLS_CERT"                         help:"A file with the certificate of the API's listener and those above it, in PEM. It is read again when it changes. Without it there is no TLS."`
 	TLSKey      string `env:"GSM_TLS_KEY"                          help:"The file with its key, in PEM."`
-	Auth        string `env:"GSM_AUTH"             default:"auto" enum:"auto,on,off" help:"Whether requests need an API key or a player's token: on, off (on a loopback address only), or auto, which is off on a loopback address and on anywhere else."`
+	Auth        string `env:"GSM_AUTH"             default:"auto" enum:"auto,on,off" help:"Whether requests need an API key or a player's token: on, off (on a loopback address only), or auto, which is off on a loopback address and on anywhere else. A credential that is sent is judged in any case."`
 	CORSOrigins string `env:"GSM_CORS_ORIGINS"     help:"Origins of the web pages that may call the API, exactly and with commas between: https://a.example,https://b.example. Needs authentication."`
 	Database
 	SQLiteCache int    `env:"GSM_SQLITE_CACHE"     default:"32" help:"How many MiB of memory the embedded database may take for parts of its file, 4 to 65536. They are outside of Go's heap, so that GOMEMLIMIT does not count them."`
 	AdminKey    string `env:"GSM_ADMIN_KEY"    secret:"value" help:"An API key of scope admin that is not in the database, for a first start: gsm_ID_SECRET, with an ID of 1 to 32 of a-z 0-9 and a secret of 32 to 128 of A-Z a-z 0-9 _ -. Set the variable rather than the flag, which others on the machine see."`
-	SecretKey   string `env:"GSM_SECRET_KEY"   secret:"value" help:"What encrypts the keys that sign players' tokens and join tickets, at least 32 characters, the same in every process on one database. Without it there are neither. Set the variable rather than the flag."`
+	SecretKey   string `env:"GSM_SECRET_KEY"   secret:"value" help:"What encrypts the keys that sign players' tokens and join tickets, at least 32 characters, the same in every process on one database. Without it there are neither; without authentication they are signed by a key that ends with the process. Set the variable rather than the flag."`
 	TokenIssuer string `env:"GSM_TOKEN_ISSUER" default:"gsm" help:"The iss of players' tokens and join tickets: 1 to 128 of A-Z a-z 0-9 . _ : / -."`
 	OIDCIssuers string `env:"GSM_OIDC_ISSUERS" help:"OpenID Connect issuers whose tokens players may send, as a JSON list: [{\"issuer\":\"https://id.example\",\"audience\":\"my-game\",\"claim\":\"sub\",\"provider\":\"example\",\"project\":\"default\"}]. The claim is looked up among the identities of players, under the provider's name."`
 	Limits

@@ -13,9 +13,9 @@ import (
 // Limits is what bounds callers.
 type Limits struct {
 	MaxInFlight       int           `env:"GSM_MAX_IN_FLIGHT" default:"256" help:"How many requests are worked on at once, up to 100000; eight times as many wait for half the request timeout at most, the rest is answered 503. While requests wait for a processor it is fewer, down to a sixteenth, or to as many as there are processors. 0 is no limit."`
-	RateServer        Rate          `env:"GSM_RATE_SERVER"   default:"1000:2000" help:"How often one API key may ask: requests a second, and at once. 0 is no limit. Without authentication there is none."`
+	RateServer        Rate          `env:"GSM_RATE_SERVER"   default:"1000:2000" help:"How often one API key may ask: requests a second, and at once. 0 is no limit. Requests without a credential have none."`
 	RatePlayer        Rate          `env:"GSM_RATE_PLAYER"   default:"50:100" help:"The same for one player's token."`
-	FailedCredentials int           `env:"GSM_FAILED_CREDENTIALS" default:"10" help:"How many credentials from one address may be wrong, at once and in a minute, up to 100000; twice as many may name one key, in ten minutes. Behind a proxy all callers have its address. 0 is no limit."`
+	FailedCredentials int           `env:"GSM_FAILED_CREDENTIALS" default:"10" help:"How many API keys from one address may be guesses, at once and in a minute, up to 100000: different ones with a wrong secret. Twice as many may name one key, in ten minutes. Behind a proxy all callers have its address. 0 is no limit."`
 	ReadTimeout       time.Duration `env:"GSM_READ_TIMEOUT"  default:"5s"  help:"How long a caller may take to send the header of a request, and again for its body; 100ms to 1m."`
 	WriteTimeout      time.Duration `env:"GSM_WRITE_TIMEOUT" default:"30s" help:"How long it may take from there until the caller has taken the answer; at least the request timeout, at most 10m."`
 }
@@ -81,7 +81,8 @@ func (s *Server) cors() error {
 		}
 	}
 	if len(s.Origins()) > 0 && !s.Authenticated() {
-		wrong = append(wrong, fmt.Errorf("%s: without authentication no web page may call, because it could do everything: turn authentication on, or leave the origins out", name))
+		wrong = append(wrong, fmt.Errorf("%s: without authentication no web page may call, because it could do everything: "+
+			"turn authentication on (GSM_AUTH=on, with a key in GSM_ADMIN_KEY), or leave the origins out", name))
 	}
 	return errors.Join(wrong...)
 }

@@ -18,6 +18,11 @@ type Caller struct {
 	ActsAs bool
 }
 
+// Anonymous is whoever sends no credential where there is no authentication: an admin of the default project.
+func Anonymous() Caller {
+	return Caller{Project: DefaultProject, Scope: ScopeAdmin, Name: "anonymous"}
+}
+
 // Scope says what a caller may do.
 type Scope string
 

@@ -103,7 +103,7 @@ var (
 	ErrKeyNotFound = &Error{Kind: NotFound, Code: "api_key_not_found", Message: "The API key does not exist."}
 	ErrKeyOver     = &Error{Kind: Conflict, Code: "api_key_over", Message: "The API key is revoked or has expired. Create another."}
 
-	ErrNoTokens          = &Error{Kind: Conflict, Code: "tokens_disabled", Message: "There are no player tokens and no join tickets here: the operator has not set GSM_SECRET_KEY."}
+	ErrNoTokens          = &Error{Kind: Conflict, Code: "tokens_disabled", Message: "There are no player tokens and no join tickets here: authentication is on, and the operator has not set GSM_SECRET_KEY."}
 	ErrPlayerUnknown     = &Error{Kind: Forbidden, Code: "player_unknown", Message: "The credential is good, and its player does not exist. Register the player."}
 	ErrIssuerUnavailable = &Error{Kind: Unavailable, Code: "issuer_unavailable", Message: "The issuer of the token cannot be reached, so that the token cannot be checked. Try again."}
 

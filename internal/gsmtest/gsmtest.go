@@ -1,5 +1,5 @@
 // Package gsmtest runs the whole service inside a test: the API on an embedded store in a temporary directory, or on
-// another, with a client for it. It is for tests that need a real service and no process of its own.
+// another, without authentication, with a client for it. It is for tests that need a real service and no process of its own.
 package gsmtest
 
 import (
@@ -57,8 +57,15 @@ func StartOn(t testing.TB, databaseURL string) *Server {
 	if err != nil {
 		t.Fatalf("making a signing key: %v", err)
 	}
+	senders, err := auth.NewPlayers(tokens, nil)
+	if err != nil {
+		t.Fatalf("remembering tokens: %v", err)
+	}
+	keys := game.NewKeys(deps)
+	guard := &auth.Guard{Keys: auth.NewKeys(docs, keys, nil, time.Now), Tokens: senders, Open: true}
 	rest := api.New(api.Deps{
-		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps), Tokens: tokens,
+		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: keys, Tokens: tokens,
+		Authenticate: guard.Caller, ActAs: auth.ActAs, Local: true,
 		Version: "test", RequestTimeout: deps.MaxRequest, Now: time.Now, NewID: newID,
 		Log: logs.System, Failed: observe.NewErrors(logs.Error, registry, time.Now, newID).Report,
 		Checks: []api.Check{{Name: "database", Run: docs.Ping}},

@@ -1,13 +1,14 @@
 package limits
 
 import (
+	"cmp"
+	"context"
 	"net/netip"
 	"sync"
 	"time"
 )
 
-// SpareLookups are credentials in a second, of all limited addresses and locked keys together, that are looked up all the
-// same.
+// SpareLookups are keys in a second, of all limited addresses and ids together, that are looked up all the same.
 const SpareLookups = 20
 
 const (
@@ -15,23 +16,29 @@ const (
 	maxKeys      = 100_000
 )
 
-// AddressRate is how often credentials from one address may be wrong, where as many are allowed at once: they are forgiven
-// within a minute. Of 0 there is no limit.
+// lookupsAtOnce is how many keys are looked up at the same time, of those that nothing is known of. So many guesses
+// may be looked up beyond what is allowed. More keys wait for their turn: a cluster whose servers start together sends
+// many.
+const lookupsAtOnce = 8
+
+// AddressRate is how often keys from one address may be guessed at, where as many are allowed at once: they are
+// forgiven within a minute. Of 0 there is no limit.
 func AddressRate(failures int) Rate { return Rate{float64(failures) / 60, failures} }
 
-// KeyRate is how often secrets for one key may be wrong, from wherever: twice as many, forgiven within ten minutes.
+// KeyRate is how often the secret of one key may be wrong, from wherever: twice as many, forgiven within ten minutes.
 func KeyRate(failures int) Rate { return Rate{float64(2*failures) / 600, 2 * failures} }
 
-// Failures bounds what failed credentials cost: a key that is not known in memory has to be looked up in the database. Whoever
-// checks credentials asks in this order, so that nobody can lock a customer out by failing on purpose:
+// Failures bounds what guesses at API keys cost: a key that nothing is known of has to be looked up in the database.
+// Nothing else counts as a guess, so that what goes wrong every day locks nobody out:
 //
-//  1. A credential that is good, or was when it was last looked up, passes whatever Failures says.
-//  2. Of any other key, Admit says whether it may be looked up; one that turns out right is forgiven. Of a token that is signed as it
-//     should be and has to be looked up, Check says so.
-//  3. Note is told of each other that turns out wrong, and says whether to tell its sender to wait.
+//   - A token's signature cannot be guessed, and is verified without a lookup of it.
+//   - A key that is known to be right passes, or is looked up again, whatever Failures says.
+//   - A key whose secret is right and that has ended is no guess.
+//   - A key that is known to be wrong is not looked up. It counts for its id alone ([Failures.Again]), and so limits
+//     nobody but those who send wrong secrets for that id.
 //
-// A good key that was never seen, from a limited address or with a locked id, is looked up as long as there are spare lookups:
-// only a flood of wrong ones takes all of these, and then it is refused with a time to come back.
+// A key that nothing is known of, from a limited address or with a limited id, is looked up as long as there are spare
+// lookups: only a flood of guesses takes all of these, and then it is rejected with a time to come back.
 //
 // It may be used by many goroutines.
 type Failures struct {
@@ -39,12 +46,13 @@ type Failures struct {
 	address, key class
 	addresses    *table[netip.Prefix]
 	keys         *table[string] // by id
+	turns        chan struct{}  // one for each lookup under way
 	mu           sync.Mutex
 	spare        bucket
 }
 
-// NewFailures returns a Failures that has seen none and lets so many be at once from one address; nil, which lets every
-// credential be looked up, for 0.
+// NewFailures returns a Failures that has seen none and allows so many at once from one address; nil, which lets every
+// key be looked up, for 0.
 func NewFailures(most int, now func() time.Time) *Failures {
 	if most == 0 {
 		return nil
@@ -52,90 +60,83 @@ func NewFailures(most int, now func() time.Time) *Failures {
 	return &Failures{
 		now: now, address: newClass(FailedCredentials, AddressRate(most)), key: newClass(FailedKey, KeyRate(most)),
 		addresses: newTable[netip.Prefix](maxAddresses), keys: newTable[string](maxKeys),
-		spare: bucket{SpareLookups, now()},
+		turns: make(chan struct{}, lookupsAtOnce), spare: bucket{SpareLookups, now()},
 	}
 }
 
 // RefusedError is a Decision against a credential.
 type RefusedError struct{ Decision }
 
-func (e *RefusedError) Error() string { return "too many credentials were wrong: " + string(e.class) }
+func (e *RefusedError) Error() string { return "too many API keys were wrong: " + string(e.class) }
 
-// Admission is a credential that may be looked up. It counts as wrong until it is forgiven, so that many at once are no more
-// than may be wrong.
-type Admission struct {
+// Lookup is one of a key that nothing is known of. It must be ended.
+type Lookup struct {
 	failures *Failures
 	from     netip.Addr
 	keyID    string
-	refusal  error // of one that only a spare lookup let in
+	over     error // of one that only a spare lookup let in
 }
 
-// Admit tells whether a credential from an address may be looked up, and counts it as wrong. The id is that of the key that it
-// names. It answers a *RefusedError for one that may not.
-func (f *Failures) Admit(from netip.Addr, keyID string) (Admission, error) {
+// Admit waits until a key may be looked up, by the address that sent it and the id that it names. It returns a
+// *RefusedError for one that may not, and the cause of the context's end.
+func (f *Failures) Admit(ctx context.Context, from netip.Addr, keyID string) (Lookup, error) {
 	if f == nil {
-		return Admission{}, nil
+		return Lookup{}, nil
 	}
-	a := Admission{f, from, keyID, nil}
-	now := f.now()
-	a.refusal = f.each(from, keyID, now, (*bucket).take)
-	if a.refusal == nil || f.takeSpare(now) {
-		return a, nil
-	}
-	return Admission{}, a.refusal
-}
-
-// Refusal is what the sender of a wrong credential is told: a *RefusedError where there were too many before it, or nil.
-func (a Admission) Refusal() error { return a.refusal }
-
-// Forgive takes back that the credential was counted as wrong.
-func (a Admission) Forgive() {
-	if a.failures == nil || a.refusal != nil { // a spare lookup is none of the address's
-		return
-	}
-	f := a.failures
-	_ = f.each(a.from, a.keyID, f.now(), func(b *bucket) bool {
-		b.tokens++
-		return true
-	})
-}
-
-// Check tells whether a token that is signed as it should be may be looked up. It counts nothing: many players may come at once from
-// one address. It answers a *RefusedError for one that may not.
-func (f *Failures) Check(from netip.Addr) error {
-	if f == nil {
-		return nil
+	select {
+	case f.turns <- struct{}{}:
+	case <-ctx.Done():
+		return Lookup{}, context.Cause(ctx)
 	}
 	now := f.now()
-	err := f.each(from, "", now, func(b *bucket) bool { return b.tokens >= 1 })
-	if err == nil || f.takeSpare(now) {
-		return nil
+	over := f.each(from, keyID, now, func(b *bucket) bool { return b.tokens >= 1 })
+	if over != nil && !f.takeSpare(now) {
+		<-f.turns
+		return Lookup{}, over
 	}
-	return err
+	return Lookup{f, from, keyID, over}, nil
 }
 
-// Note counts a credential that was wrong. It answers a *RefusedError where there were too many before it.
-func (f *Failures) Note(from netip.Addr, keyID string) error {
+// End ends the lookup, which found a guess or not. It returns what whoever guesses is told: a *RefusedError where there
+// were too many guesses before, or nil.
+func (l Lookup) End(guess bool) error {
+	if l.failures == nil {
+		return nil
+	}
+	defer func() { <-l.failures.turns }()
+	if !guess {
+		return nil
+	}
+	_ = l.failures.each(l.from, l.keyID, l.failures.now(), (*bucket).take)
+	return l.over
+}
+
+// Again counts a key that is known to be a wrong one. It returns a *RefusedError where the secret of its id was wrong
+// too often.
+func (f *Failures) Again(keyID string) error {
 	if f == nil {
 		return nil
 	}
-	return f.each(from, keyID, f.now(), (*bucket).take)
+	return ask(f.keys, keyID, f.key, f.now(), (*bucket).take)
 }
 
-// each answers what the buckets of a credential say of it: that of its address before that of its key.
-func (f *Failures) each(from netip.Addr, keyID string, now time.Time, may func(*bucket) bool) (err error) {
-	ask := func(of class) func(*bucket) {
-		return func(b *bucket) {
-			if !may(b) && err == nil {
-				wait := b.wait(of.rate, 1)
-				err = &RefusedError{Decision{Limit: of.rate.Burst, Reset: wait, RetryAfter: wait, class: of.name, policy: of.policy}}
-			}
+// each returns what the buckets of a key say of it: that of its address before that of its id.
+func (f *Failures) each(from netip.Addr, keyID string, now time.Time, may func(*bucket) bool) error {
+	byAddress := ask(f.addresses, network(from), f.address, now, may)
+	byID := ask(f.keys, keyID, f.key, now, may)
+	return cmp.Or(byAddress, byID)
+}
+
+// ask returns a *RefusedError unless the bucket of a name says that it may.
+func ask[K comparable](t *table[K], name K, of class, now time.Time, may func(*bucket) bool) (err error) {
+	t.with(name, of.rate, now, func(b *bucket) {
+		if !may(b) {
+			wait := b.wait(of.rate, 1)
+			err = &RefusedError{Decision{
+				Limit: of.rate.Burst, Reset: wait, RetryAfter: wait, class: of.name, policy: of.policy,
+			}}
 		}
-	}
-	f.addresses.with(network(from), f.address.rate, now, ask(f.address))
-	if keyID != "" {
-		f.keys.with(keyID, f.key.rate, now, ask(f.key))
-	}
+	})
 	return err
 }
 

@@ -140,22 +140,23 @@ func address(s string) netip.Addr { return netip.MustParseAddr(s) }
 // spend uses up the lookups that limited addresses have together.
 func spend(t *testing.T, f *limits.Failures) {
 	t.Helper()
-	for range failures {
-		_ = f.Note(address("192.0.2.99"), "")
-	}
-	for range limits.SpareLookups + 1 {
-		if admit(f, address("192.0.2.99"), "") != nil {
+	for i := range failures + limits.SpareLookups + 1 {
+		err := look(t, f, "192.0.2.99", fmt.Sprint("spent", i), true)
+		if err != nil && look(t, f, "192.0.2.99", "", false) != nil {
 			return
 		}
 	}
 	t.Fatal("there are more spare lookups")
 }
 
-// admit asks for a lookup that turns out right.
-func admit(f *limits.Failures, from netip.Addr, key string) error {
-	a, err := f.Admit(from, key)
-	a.Forgive()
-	return err
+// look looks a key up, which is a guess or not.
+func look(t *testing.T, f *limits.Failures, from, key string, guess bool) error {
+	t.Helper()
+	lookup, err := f.Admit(t.Context(), address(from), key)
+	if err != nil {
+		return err
+	}
+	return lookup.End(guess)
 }
 
 // refusal is what a refused credential is told; the zero one for none.
@@ -181,7 +182,7 @@ func TestFailuresWithoutALimit(t *testing.T) {
 	t.Parallel()
 	f := limits.NewFailures(0, newClock().read)
 	for range 1000 {
-		if err := errors.Join(f.Note(address("192.0.2.1"), "key"), admit(f, address("192.0.2.1"), "key")); err != nil {
+		if err := errors.Join(look(t, f, "192.0.2.1", "key", true), f.Again("key")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -202,26 +203,22 @@ func TestAddressesOfFailures(t *testing.T) {
 	} {
 		f := limits.NewFailures(failures, newClock().read)
 		spend(t, f)
-		for range failures {
-			if err := admit(f, address(test.failing), ""); err != nil {
+		for i := range failures {
+			err := errors.Join(look(t, f, test.failing, "", false), look(t, f, test.failing, fmt.Sprint(i), true))
+			if err != nil {
 				t.Fatalf("%s is limited too early: %v", test.failing, err)
-			}
-			if err := f.Note(address(test.failing), ""); err != nil {
-				t.Fatalf("%s is told to wait too early: %v", test.failing, err)
 			}
 		}
 		var want refusal
 		if test.limited {
 			want = refusal{limits.FailedCredentials, 6 * time.Second}
 		}
-		if got := refusalOf(t, admit(f, address(test.asking), "")); got != want {
+		if got := refusalOf(t, look(t, f, test.asking, "", false)); got != want {
 			t.Errorf("%s after %s failed: got %+v, want %+v", test.asking, test.failing, got, want)
 		}
-		if got := refusalOf(t, f.Note(address(test.asking), "")); got != want {
-			t.Errorf("%s fails after %s did: got %+v, want %+v", test.asking, test.failing, got, want)
-		}
 	}
-	if admit(limits.NewFailures(failures, newClock().read), netip.Addr{}, "") != nil {
+	f := limits.NewFailures(failures, newClock().read)
+	if lookup, err := f.Admit(t.Context(), netip.Addr{}, ""); err != nil || lookup.End(false) != nil {
 		t.Error("no address at all is refused without a failure")
 	}
 }
@@ -230,17 +227,16 @@ func TestFailuresAreForgiven(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	f := limits.NewFailures(failures, clock.read)
-	here := address("192.0.2.1")
 	for range 100 {
-		_ = f.Note(here, "")
+		_ = look(t, f, "192.0.2.1", "", true)
 	}
 	spend(t, f)
-	refused := refusalOf(t, admit(f, here, ""))
+	refused := refusalOf(t, look(t, f, "192.0.2.1", "another", false))
 	if refused.wait == 0 {
 		t.Fatal("not limited")
 	}
 	clock.advance(refused.wait)
-	if err := admit(f, here, ""); err != nil {
+	if err := look(t, f, "192.0.2.1", "another", false); err != nil {
 		t.Errorf("limited after the wait that was told: %v", err)
 	}
 }
@@ -251,17 +247,21 @@ func TestNobodyIsLockedOut(t *testing.T) {
 	clock := newClock()
 	f := limits.NewFailures(failures, clock.read)
 	for i := range 2 * failures {
-		if err := f.Note(address(fmt.Sprintf("198.51.100.%d", i)), "customer"); err != nil {
+		if err := look(t, f, fmt.Sprintf("198.51.100.%d", i), "customer", true); err != nil {
 			t.Fatalf("the key is locked too early: %v", err)
 		}
 	}
 	for range failures {
-		_ = f.Note(address("192.0.2.1"), "")
+		_ = look(t, f, "192.0.2.1", "", true)
+	}
+	want := refusal{limits.FailedCredentials, 6 * time.Second}
+	if got := refusalOf(t, look(t, f, "192.0.2.1", "", true)); got != want {
+		t.Errorf("whoever guesses is told %+v, want %+v", got, want)
 	}
 	for _, ask := range []struct {
 		from, key string
 	}{{"203.0.113.1", "customer"}, {"192.0.2.1", "another"}, {"192.0.2.1", "customer"}} {
-		if err := admit(f, address(ask.from), ask.key); err != nil {
+		if err := look(t, f, ask.from, ask.key, false); err != nil {
 			t.Errorf("%s from %s is refused though there are spare lookups: %v", ask.key, ask.from, err)
 		}
 	}
@@ -275,13 +275,57 @@ func TestNobodyIsLockedOut(t *testing.T) {
 		{"192.0.2.1", "customer", refusal{limits.FailedCredentials, 6 * time.Second}},
 		{"203.0.113.1", "another", refusal{}},
 	} {
-		if got := refusalOf(t, admit(f, address(ask.from), ask.key)); got != ask.want {
+		if got := refusalOf(t, look(t, f, ask.from, ask.key, false)); got != ask.want {
 			t.Errorf("%s from %s: got %+v, want %+v", ask.key, ask.from, got, ask.want)
 		}
 	}
 	clock.advance(time.Second / limits.SpareLookups)
-	if admit(f, address("203.0.113.1"), "customer") != nil {
+	if look(t, f, "203.0.113.1", "customer", false) != nil {
 		t.Error("no spare lookup came back")
+	}
+}
+
+// A key that is known to be wrong limits its id and no address.
+func TestTheSameWrongKeyAgain(t *testing.T) {
+	t.Parallel()
+	f := limits.NewFailures(failures, newClock().read)
+	for range 2 * failures {
+		if err := f.Again("mistyped"); err != nil {
+			t.Fatalf("told to wait too early: %v", err)
+		}
+	}
+	if got, want := refusalOf(t, f.Again("mistyped")), (refusal{limits.FailedKey, 30 * time.Second}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if err := errors.Join(f.Again("another"), look(t, f, "192.0.2.1", "mistyped", false)); err != nil {
+		t.Error(err)
+	}
+}
+
+// Lookups wait for their turn, and for no longer than they have time.
+func TestLookupsTakeTurns(t *testing.T) {
+	t.Parallel()
+	f := limits.NewFailures(failures, newClock().read)
+	under := make([]limits.Lookup, 0, 8)
+	for range cap(under) {
+		lookup, err := f.Admit(t.Context(), address("192.0.2.1"), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		under = append(under, lookup)
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.Admit(over, address("192.0.2.1"), ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	done := make(chan error)
+	go func() { done <- look(t, f, "192.0.2.1", "", false) }()
+	for _, lookup := range under {
+		_ = lookup.End(true)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 
