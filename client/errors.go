@@ -66,7 +66,7 @@ var (
 	ErrTooManyHeaders       = &game.Error{Code: "too_many_headers", Message: "The request has too many header lines."}
 	ErrRateLimited          = &game.Error{Code: "rate_limited", Message: "The caller asks more often than it may."}
 	ErrTooManyFailures      = &game.Error{Code: "too_many_failures", Message: "Too many credentials from this address, or for this key, were wrong."}
-	ErrOverloaded           = &game.Error{Code: "overloaded", Message: "The server has too much to do. It has done nothing of the request."}
+	ErrOverloaded           = game.ErrOverloaded
 	ErrRequestTimeout       = &game.Error{Code: "request_timeout", Message: "The request did not arrive in time."}
 )
 
