@@ -51,6 +51,10 @@ test-failure: ## Run two processes on one MongoDB through failures (FAILURE=shor
 soak: ## Put a steady load on a server and see that it does not grow (SOAK=1h for an hour)
 	GSM_TEST_SOAK=$(SOAK) GSM_TEST_ENGINE=sqlite go test ./tests -run '^TestSoak$$' -count=1 -timeout 0 -v
 
+.PHONY: test-memory
+test-memory: ## Have 64 clients ask for the largest documents within the memory limit that is shipped (some minutes)
+	GSM_TEST_MEMORY=yes go test ./tests -run '^TestMemory$$' -count=1 -timeout 20m -v
+
 .PHONY: race
 race: ## Run the tests with the race detector, on MongoDB too if GSM_TEST_MONGODB_URI names one
 	go test -race ./...

@@ -53,6 +53,22 @@ func IfChangedSince(version int64) ReadOption {
 	return func(q *call) { q.header.Set("If-None-Match", etag(version)) }
 }
 
+// ShowMembers sets how much of its members a session has that is read.
+func ShowMembers(m MembersShown) ReadOption {
+	return func(q *call) {
+		if q.query == nil {
+			q.query = url.Values{}
+		}
+		q.query.Set("members", string(m))
+	}
+}
+
+// WithoutMembers leaves the members out of the session that a change returns, which is short then however many there
+// are.
+func WithoutMembers() WriteOption {
+	return func(q *call) { q.header.Set("Prefer", "return=minimal") }
+}
+
 func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
 
 // call is one request of the API, whatever the number of tries.

@@ -68,7 +68,7 @@ var (
 	ErrTooManyFailures      = &game.Error{
 		Code: "too_many_failures", Message: "Too many API keys from this address, or with this id, were wrong.",
 	}
-	ErrOverloaded     = &game.Error{Code: "overloaded", Message: "The server has too much to do. It has done nothing of the request."}
+	ErrOverloaded     = game.ErrOverloaded
 	ErrRequestTimeout = &game.Error{Code: "request_timeout", Message: "The request did not arrive in time."}
 )
 

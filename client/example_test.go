@@ -127,7 +127,7 @@ func ExampleSessions_All() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(v.ID, v.FreeSeats())
+		fmt.Println(v.ID, v.FreeSeats)
 	}
 }
 

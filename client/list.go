@@ -41,8 +41,9 @@ type SessionFilter struct {
 	MemberID   PlayerID   // who holds a seat
 	FreeSeats  int        // those with at least this many
 	Attributes Attributes // those that have all of them
-	Limit      int        // items in a page; 0 leaves it to the server
-	Cursor     string     // where the page begins; empty for the first
+	Members    MembersShown
+	Limit      int    // items in a page; 0 leaves it to the server, whose pages may end earlier
+	Cursor     string // where the page begins; empty for the first
 }
 
 func (f SessionFilter) values() url.Values {
@@ -62,6 +63,7 @@ func (f SessionFilter) values() url.Values {
 			v.Set("attributes["+key+"]", "="+string(b)) // this value, and no other that is written alike
 		}
 	}
+	set(v, "members", f.Members)
 	return paged(v, f.Limit, f.Cursor)
 }
 

@@ -27,12 +27,28 @@ type (
 // Metrics are the calls about what the service did. Take it from a [Client].
 type Metrics struct{ c *Client }
 
-// System answers the stored metrics of a range of time, which the server widens to whole steps. Steps are of whole seconds.
-// It answers [ErrValidation].
+// System returns the stored metrics of a range of time, from its cursor on, which the server widens to whole steps.
+// Steps are of whole seconds. It goes through all pages, and returns [ErrValidation].
 func (s *Metrics) System(ctx context.Context, r MetricsRange) (SystemMetrics, error) {
+	var whole SystemMetrics
+	for {
+		page, err := s.page(ctx, r)
+		if err != nil {
+			return SystemMetrics{}, err
+		}
+		page.Items = append(whole.Items, page.Items...)
+		if whole = page; whole.NextCursor == nil {
+			return whole, nil
+		}
+		r.Cursor = *whole.NextCursor
+	}
+}
+
+func (s *Metrics) page(ctx context.Context, r MetricsRange) (SystemMetrics, error) {
 	v := url.Values{}
 	setTime(v, "from", r.From)
 	setTime(v, "to", r.To)
+	set(v, "cursor", r.Cursor)
 	if r.Step != 0 {
 		v.Set("step", strconv.FormatInt(int64(r.Step/time.Second), 10))
 	}

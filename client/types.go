@@ -8,8 +8,6 @@ type (
 	Player = game.Player
 	// Profile is what a client may set of a player. Username is required.
 	Profile = game.Profile
-	// Session is one game session, lobby, match or room, with its seats.
-	Session = game.Session
 	// SessionRequest asks for a new session. MaxPlayers is required.
 	SessionRequest = game.SessionRequest
 	// Settings is what a client may set of a session at any time of its life.
@@ -56,6 +54,27 @@ type (
 	Visibility = game.Visibility
 	// Scope says what a caller may do.
 	Scope = game.Scope
+)
+
+// Session is one game session, lobby, match or room, with its seats.
+type Session struct {
+	game.Session
+
+	SeatsHeld int `json:"seats_held"`
+	FreeSeats int `json:"free_seats"`
+	// MemberIDs are the players who hold seats, in the order in which they took them, where Members are not shown: see
+	// [SessionFilter]. Nil where they are not shown either.
+	MemberIDs []PlayerID `json:"member_ids,omitzero"`
+}
+
+// MembersShown is how much a read shows of a session's members.
+type MembersShown string
+
+// How much is shown of members. Lists show MembersIDs, and other reads MembersFull, unless they are told otherwise.
+const (
+	MembersNone MembersShown = "none"
+	MembersIDs  MembersShown = "ids"
+	MembersFull MembersShown = "full"
 )
 
 // The scopes of API keys. Tokens of players have a scope of their own.

@@ -229,7 +229,7 @@ func TestErasureSurvivesACrash(t *testing.T) {
 		return err == nil && len(page.Items) == 0
 	})
 	eventually(t, "sessions that are over know only its id", func() bool {
-		page, err := s.api.Sessions.List(t.Context(), client.SessionFilter{MemberID: p.ID, Limit: 100})
+		page, err := s.api.Sessions.List(t.Context(), client.SessionFilter{MemberID: p.ID, Members: client.MembersFull, Limit: 100})
 		if err != nil || len(page.Items) != ended {
 			return false
 		}

@@ -171,7 +171,7 @@ func TestCheckBesideAServer(t *testing.T) {
 
 	execute(t, path, "DELETE FROM members", "DELETE FROM attributes", "UPDATE sessions SET free_seats = 9",
 		"UPDATE players SET username_key = 'x'||id", "INSERT INTO identities VALUES ('default', 'steam', '1', 'nobody')")
-	filter := client.SessionFilter{MemberID: players[1].ID, FreeSeats: 0, Attributes: client.Attributes{"level": client.Number(3)}}
+	filter := client.SessionFilter{MemberID: players[1].ID, FreeSeats: 0, Attributes: client.Attributes{"level": client.Number(3)}, Members: client.MembersFull}
 	if page, err := s.api.Sessions.List(t.Context(), filter); err != nil || len(page.Items) > 0 {
 		t.Fatalf("the damage does nothing: %v, %v", page, err)
 	}

@@ -389,7 +389,7 @@ func (l *traffic) verifySessions(t *testing.T) {
 	t.Helper()
 	seated, hot, found := 0, 0, map[string]bool{}
 	for after := ""; ; {
-		page, err := l.nodes[1].Load().api.Sessions.List(t.Context(), client.SessionFilter{Limit: 100, Cursor: after})
+		page, err := l.nodes[1].Load().api.Sessions.List(t.Context(), client.SessionFilter{Limit: 100, Members: client.MembersFull, Cursor: after})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"os/signal"
@@ -126,10 +127,22 @@ func (c *serveCmd) limits(watch *watcher) api.Limits {
 	}
 	return api.Limits{
 		Rates:    map[limits.Class]limits.Rate{limits.Server: rate(c.RateServer), limits.Player: rate(c.RatePlayer)},
-		InFlight: c.MaxInFlight, FailedCredentials: c.FailedCredentials, HeaderBytes: maxHeaderBytes,
+		InFlight: c.MaxInFlight, Memory: memoryForDocuments(), FailedCredentials: c.FailedCredentials, HeaderBytes: maxHeaderBytes,
 		ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: idleTimeout,
 		OnLimited: observe.Limits(watch.registry),
 	}
+}
+
+// usualMemory is what large documents may take at once where the process has no limit of memory, in bytes.
+const usualMemory = 1 << 30
+
+// memoryForDocuments returns what large documents may take at once, in bytes: half of the memory limit of the
+// process, which GOMEMLIMIT sets. The other half is for all else, and for what is not collected yet.
+func memoryForDocuments() int64 {
+	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 {
+		return max(limit/2, 1)
+	}
+	return usualMemory
 }
 
 // gcPercent lets the heap grow to five times of what is in use, which is a few megabytes, before it is collected: requests leave

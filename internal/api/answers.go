@@ -64,3 +64,21 @@ func read[D document](ifNoneMatch string, d D, err error) (*documentOut[D], erro
 	}
 	return out, nil
 }
+
+// sessionOut is a response with a session, and with as much of its members as is wanted.
+type sessionOut struct {
+	Status   int
+	ETag     string `header:"ETag"`
+	Location string `header:"Location"`
+	Replayed string `header:"Idempotent-Replayed"`
+	Applied  string `header:"Preference-Applied"`
+	Body     sessionBody
+}
+
+// showing makes a session's response of that of any document.
+func showing(out *documentOut[game.Session], err error, show shown, applied string) (*sessionOut, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &sessionOut{out.Status, out.ETag, out.Location, out.Replayed, applied, sessionBody{out.Body, show}}, nil
+}

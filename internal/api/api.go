@@ -28,12 +28,9 @@ const basePath = "/api/v1"
 // How many bytes the body of a request may have.
 const (
 	maxBody = 64 << 10
-	// maxSessionBody is for PUT of a session with its members, which are left out before the rest is read: a GET
-	// answers up to 1,000 of them with 4 KiB of attributes each.
+	// maxSessionBody is for PUT of a session with its members, which are left out as it arrives: a GET returns up to
+	// 1,000 of them with 4 KiB of attributes each.
 	maxSessionBody = 8 << 20
-	// maxLargeBodies is how many bodies of more than maxBody are held in memory at once, while they arrive. Others are held for
-	// each connection, as far as they have come.
-	maxLargeBodies = 16
 )
 
 // Deps is what the API is handed.
@@ -74,7 +71,7 @@ type API struct {
 	huma     huma.API
 	callers  *limits.Callers
 	inFlight *limits.Concurrency
-	large    *limits.Concurrency // bodies that are read whole though they are large
+	memory   *limits.Memory // of large documents
 	started  time.Time
 	stopping atomic.Bool
 }
@@ -93,7 +90,8 @@ func New(d Deps) *API {
 	}
 	a := &API{
 		Deps: d, started: d.Now(), callers: limits.NewCallers(d.Limits.Rates, d.Now),
-		inFlight: limits.NewAdaptiveConcurrency(d.Limits.InFlight, d.queueTime()), large: limits.NewConcurrency(maxLargeBodies, d.queueTime()),
+		inFlight: limits.NewAdaptiveConcurrency(d.Limits.InFlight, d.queueTime()),
+		memory:   limits.NewMemory(d.Limits.Memory, d.queueTime()),
 	}
 	mux := http.NewServeMux()
 	a.huma = humago.New(mux, a.config())

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 
@@ -25,10 +27,21 @@ func PatchSettings(t game.Settings, patch json.RawMessage) (game.Settings, error
 }
 
 // Written writes what is written by hand.
-var Written = written
+func Written(v any) ([]byte, bool) {
+	var b bytes.Buffer
+	rest, ok := written(&b, v)
+	return append(b.Bytes(), rest...), ok
+}
 
-// PageOf returns a page of a list as it is answered.
-func PageOf[D any](items []D, next *string) any { return page[D]{items, next} }
+// PlayerPage returns a page of a list as it is written.
+func PlayerPage(l game.List[game.Player]) any {
+	return boundedPage(context.Background(), l, (*writer).player)
+}
 
-// MaxLargeBodies is how many large bodies are held at once.
-const MaxLargeBodies = maxLargeBodies
+// SessionPage returns a page of a list as it is written, with so much of the members.
+func SessionPage(l game.List[game.Session], show string) any {
+	return boundedPage(context.Background(), l, shown(show).write)
+}
+
+// PrefersMinimal reads a Prefer header.
+var PrefersMinimal = prefersMinimal

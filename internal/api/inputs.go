@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 
 	"game-session-manager/internal/game"
@@ -28,6 +29,10 @@ type (
 	IdempotencyHeader struct {
 		IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Makes a retry safe: for 24 hours the same key and body create nothing new."`
 	}
+	// PreferHeader asks for a short response.
+	PreferHeader struct {
+		Prefer string `header:"Prefer" maxLength:"1024" doc:"return=minimal (RFC 7240) leaves the members out of the session in the response."`
+	}
 	// Paging walks through a list.
 	Paging struct {
 		Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many items at most."`
@@ -47,6 +52,8 @@ func (h IdempotencyHeader) idempotency(route string, body any) (game.Idempotency
 type page[D any] struct {
 	Items      []D     `json:"items" nullable:"false"`
 	NextCursor *string `json:"next_cursor" doc:"Continues the list; null on the last page."`
+
+	written []byte // the page as it is written by hand; nil where it is not
 }
 
 func newPage[D any](l game.List[D]) page[D] {
@@ -59,3 +66,34 @@ func newPage[D any](l game.List[D]) page[D] {
 	}
 	return p
 }
+
+// boundedPage returns a page that ends early where its documents would have more than [game.MaxPageBytes]: after one
+// at least. From then on the page is all that the request needs room for.
+func boundedPage[D any](ctx context.Context, l game.List[D], document func(*writer, *D)) page[D] {
+	var w writer
+	w.grow(1 + len(l.Items))
+	w.open('{')
+	w.name("items")
+	w.open('[')
+	for i := range l.Items {
+		end := len(w.b)
+		w.next()
+		document(&w, &l.Items[i])
+		if i > 0 && len(w.b) > game.MaxPageBytes-pageEnd {
+			w.b, l = w.b[:end], l.First(i)
+			break
+		}
+	}
+	w.close(']')
+	p := newPage(l)
+	if w.optionalText("next_cursor", p.NextCursor); w.failed {
+		return p
+	}
+	w.close('}')
+	p.Items, p.written = nil, w.b
+	game.KeepRoom(ctx, cap(w.b))
+	return p
+}
+
+// pageEnd is room for what follows the items of a page.
+const pageEnd = 512

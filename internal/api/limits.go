@@ -22,6 +22,7 @@ const (
 type Limits struct {
 	Rates    map[limits.Class]limits.Rate // of callers
 	InFlight int                          // requests that are worked on at once; 0 for no limit
+	Memory   int64                        // bytes that requests hold at once of large documents; 0 for no limit
 
 	// What the server keeps that the API is served by, to be told.
 	HeaderBytes  int
@@ -98,7 +99,7 @@ func (a *API) begin(ctx context.Context) *Problem {
 
 // overloaded is the problem of a request that is too many.
 func overloaded(ctx context.Context) *Problem {
-	p := newProblem(ctx, http.StatusServiceUnavailable, "overloaded", "The service has too much to do. Nothing was done of this request: try again later.")
+	p := newProblem(ctx, http.StatusServiceUnavailable, game.ErrOverloaded.Code, game.ErrOverloaded.Message)
 	p.Extras = map[string]any{"outcome": game.OutcomeNone}
 	p.header = http.Header{"Retry-After": {retryAfter}}
 	return p

@@ -70,6 +70,7 @@ func (a *API) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut, e
 type setHostIn struct {
 	SessionPath
 	IfMatchHeader
+	PreferHeader
 	Body json.RawMessage
 }
 
@@ -78,10 +79,12 @@ func (in *setHostIn) Resolve(huma.Context) []error {
 	return tellAll(game.HostRequest{}, in.Body, decode)
 }
 
-func (a *API) setHost(ctx context.Context, in *setHostIn) (*documentOut[game.Session], error) {
+func (a *API) setHost(ctx context.Context, in *setHostIn) (*sessionOut, error) {
 	r, err := decode(game.HostRequest{}, in.Body)
 	if err != nil {
 		return nil, err
 	}
-	return answer(a.Sessions.SetHost(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), r.PlayerID))
+	out, err := answer(a.Sessions.SetHost(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), r.PlayerID))
+	show, applied := in.preferred()
+	return showing(out, err, show, applied)
 }

@@ -11,15 +11,16 @@ import (
 )
 
 type systemMetricsIn struct {
-	From time.Time `query:"from" doc:"The begin of the range (RFC 3339); at most seven days before its end. Left out, it is an hour before the end."`
-	To   time.Time `query:"to" doc:"The end of the range (RFC 3339). Left out, it is now."`
-	Step int       `query:"step" minimum:"15" maximum:"86400" doc:"Seconds between points, of which there may be 1,000 in the range. Left out, it is such that there are about 240."`
+	From   time.Time `query:"from" doc:"The begin of the range (RFC 3339); at most seven days before its end. Left out, it is an hour before the end."`
+	To     time.Time `query:"to" doc:"The end of the range (RFC 3339). Left out, it is now."`
+	Cursor string    `query:"cursor" maxLength:"512" doc:"The next_cursor of an earlier response to the same request."`
+	Step   int       `query:"step" minimum:"15" maximum:"86400" doc:"Seconds between points, of which there may be 1,000 in the range. Left out, it is such that there are about 240."`
 }
 
 type systemMetricsOut struct{ Body game.SystemMetrics }
 
 func (a *API) getSystemMetrics(ctx context.Context, in *systemMetricsIn) (*systemMetricsOut, error) {
-	m, err := a.Metrics.System(ctx, game.MetricsRange{From: in.From, To: in.To, Step: time.Duration(in.Step) * time.Second})
+	m, err := a.Metrics.System(ctx, game.MetricsRange{From: in.From, To: in.To, Step: time.Duration(in.Step) * time.Second, Cursor: in.Cursor})
 	if err != nil {
 		return nil, err
 	}

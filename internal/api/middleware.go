@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/limits"
 )
 
 // requestIDHeader carries the id of a request, both ways.
@@ -20,8 +22,8 @@ const actAsHeader = "X-Act-As-Player"
 // maxRequestID is how long a caller's request id may be.
 const maxRequestID = 128
 
-// identify gives the request its id and its deadline. It is the one place where the request is copied: what
-// reads the request's pattern must be inside.
+// identify gives the request its id, its deadline and its room in memory. It is the one place where the request is
+// copied: what reads the request's pattern must be inside.
 func (a *API) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(requestIDHeader)
@@ -31,10 +33,18 @@ func (a *API) identify(next http.Handler) http.Handler {
 		w.Header().Set(requestIDHeader, id)
 		ctx, cancel := context.WithTimeout(r.Context(), a.RequestTimeout)
 		defer cancel()
-		ctx = game.WithRequestID(ctx, id)
+		room := a.memory.Room()
+		defer room.Leave() // when the response was taken: until then it is in memory
+		ctx = game.WithRoom(game.WithRequestID(ctx, id), ownRoom{room})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
+
+// ownRoom is the room of a request in memory, as the rules know it.
+type ownRoom struct{ *limits.Room }
+
+// Fresh implements [game.Room].
+func (r ownRoom) Fresh() game.Room { return ownRoom{r.Room.Fresh()} }
 
 func saneRequestID(id string) bool {
 	if len(id) == 0 || len(id) > maxRequestID {
@@ -81,7 +91,11 @@ func (a *API) unmatched(mux *http.ServeMux) http.Handler {
 			a.writeProblem(w, p)
 			return
 		}
-		r.Body = brokenOff{r.Body}
+		arrived := func() { _ = http.NewResponseController(w).SetReadDeadline(time.Time{}) } // of what has deadlines
+		if r.Body == http.NoBody {
+			arrived()
+		}
+		r.Body = arriving{r.Body, arrived}
 		mux.ServeHTTP(&unmatchedWriter{ResponseWriter: w, api: a, request: r}, r)
 	})
 }
@@ -94,13 +108,23 @@ func (a *API) misdirected(w http.ResponseWriter, r *http.Request) {
 			"authentication on (GSM_AUTH=on) and list its origin in GSM_CORS_ORIGINS."))
 }
 
-// brokenOff ends a body that breaks off with a byte that no JSON ends with, so that it is refused as the broken JSON that
-// it is, even where what came of it is whole. huma would tell it as a fault of ours.
-type brokenOff struct{ io.ReadCloser }
+// arriving is a body on its way. It ends one that breaks off with a byte that no JSON ends with, so that it is
+// refused as the broken JSON that it is, even where what came of it is whole: huma would tell it as a fault of ours.
+//
+// At its end it lifts the deadline by which it had to arrive. net/http goes on to read from the connection, to notice
+// that the caller has gone, and takes a deadline that passes for that: it would cancel this request, and all that
+// follow on the connection.
+type arriving struct {
+	io.ReadCloser
+	arrived func()
+}
 
 // Read implements [io.Reader].
-func (b brokenOff) Read(p []byte) (int, error) {
+func (b arriving) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.arrived()
+	}
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, err //nolint:wrapcheck // a reader passes errors on as they are
 	}

@@ -214,36 +214,3 @@ func TestBodyBeyondTheRequestsTime(t *testing.T) {
 	}
 	shed.expect(t)
 }
-
-// Bodies that are large arrive a few at a time, whoever sends them, and keep no others waiting.
-func TestLargeBodiesAreFew(t *testing.T) {
-	t.Parallel()
-	h, shed := one(t, time.Second)
-	const path = "/api/v1/sessions/0198c2a5-7d52-7c11-9e0a-4b1f5d2c7a90"
-	head := `{"status":"open","members":["` + strings.Repeat("x", 64<<10)
-	let := make(chan struct{})
-	var there, all sync.WaitGroup
-	there.Add(api.MaxLargeBodies)
-	for range api.MaxLargeBodies {
-		r := request(t, http.MethodPut, path, nil)
-		r.Body = io.NopCloser(io.MultiReader(strings.NewReader(head), late{sync.OnceFunc(there.Done), let, strings.NewReader(`"]}`)}))
-		r.ContentLength = -1
-		r.Header.Set("Content-Type", "application/json")
-		all.Go(func() {
-			if w := answered(t, h, r); w.Code == http.StatusOK {
-				t.Error("a session that is not there was changed")
-			}
-		})
-	}
-	there.Wait()
-	w := answered(t, h, request(t, http.MethodPut, path, strings.NewReader(head+`"]}`)))
-	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"overloaded"`) || w.Header().Get("Retry-After") == "" {
-		t.Errorf("one more got %d %s, %v", w.Code, w.Body, w.Header())
-	}
-	shed.expect(t, "PUT /api/v1/sessions/{session_id}")
-	if w := answered(t, h, request(t, http.MethodPut, path, strings.NewReader(`{"status":"open"}`))); w.Code != http.StatusNotFound {
-		t.Errorf("a small one got %d %s", w.Code, w.Body)
-	}
-	close(let)
-	all.Wait()
-}

@@ -54,7 +54,7 @@ func (a *API) listPlayers(ctx context.Context, in *listPlayersIn) (*playersOut, 
 	if err != nil {
 		return nil, err
 	}
-	return &playersOut{newPage(l)}, nil
+	return &playersOut{boundedPage(ctx, l, (*writer).player)}, nil
 }
 
 type replacePlayerIn struct {

@@ -104,13 +104,19 @@ func lateBody(ctx context.Context) *Problem {
 	return newProblem(ctx, http.StatusRequestTimeout, "request_timeout", "The body did not arrive in time.")
 }
 
+func tooLarge(ctx context.Context, most int) *Problem {
+	p := newProblem(ctx, http.StatusRequestEntityTooLarge, "payload_too_large", fmt.Sprintf("The body has more than %d bytes.", most))
+	p.Extras = map[string]any{"max_bytes": most}
+	return p
+}
+
 // report tells the operator of failures that are ours, and returns the failure's id. A caller who went away is none, and a
 // deadline may be a passing one.
 func (a *API) report(ctx context.Context, e *game.Error, f game.Failure) (errorID string) {
 	switch {
 	case e.Kind == game.Internal:
 		f.Code = game.FailureInternal
-	case e.Kind != game.Unavailable, errors.Is(ctx.Err(), context.Canceled):
+	case e.Kind != game.Unavailable, errors.Is(e, game.ErrOverloaded), errors.Is(ctx.Err(), context.Canceled):
 		return ""
 	case errors.Is(e, game.ErrIssuerUnavailable):
 		f.Code = game.FailureIssuer
@@ -152,9 +158,7 @@ func (a *API) translate(ctx huma.Context, e *huma.ErrorModel) *Problem {
 	case http.StatusUnprocessableEntity:
 		return invalidProblem(ctx.Context(), e.Errors)
 	case http.StatusRequestEntityTooLarge:
-		p := newProblem(ctx.Context(), e.Status, "payload_too_large", fmt.Sprintf("The body has more than %d bytes.", maxBody))
-		p.Extras = map[string]any{"max_bytes": maxBody}
-		return p
+		return tooLarge(ctx.Context(), maxBody)
 	case http.StatusUnsupportedMediaType:
 		return newProblem(ctx.Context(), e.Status, "unsupported_media_type", "Send the body as application/json.")
 	case http.StatusRequestTimeout:

@@ -157,7 +157,7 @@ func (a *API) documentErrors(op *huma.Operation, r route) {
 	byStatus[http.StatusRequestURITooLong] = "uri_too_long"
 	byStatus[http.StatusRequestHeaderFieldsTooLarge] = "too_many_headers"
 	if !exempt(r.path) {
-		byStatus[http.StatusServiceUnavailable] = "overloaded"
+		byStatus[http.StatusServiceUnavailable] = game.ErrOverloaded.Code
 	}
 	if !isOpen(r.path) {
 		byStatus[http.StatusForbidden] += ", " + game.ErrPlayerSuspended.Code + ", " + game.ErrPlayerUnknown.Code

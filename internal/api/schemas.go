@@ -3,6 +3,7 @@ package api
 import (
 	"maps"
 	"reflect"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -22,6 +23,7 @@ type schemas struct {
 func newSchemas(r huma.Registry) *schemas {
 	r.RegisterTypeAlias(reflect.TypeFor[game.Value](), reflect.TypeFor[attributeValue]())
 	r.RegisterTypeAlias(reflect.TypeFor[game.Result](), reflect.TypeFor[anyObject]())
+	r.RegisterTypeAlias(reflect.TypeFor[sessionBody](), reflect.TypeFor[game.Session]())
 	answers(r)
 	metricsAnswer(r)
 	s := new(schemas)
@@ -61,6 +63,7 @@ func (s *schemas) sessions(r huma.Registry) {
 	session.Properties["end_reason"].Enum = enum(game.EndReasons())
 	session.Properties["connection"] = objectOrNone(r, "Connection")
 	readOnly(session, "id", "project", "host_id", "hosted", "members", "version", "created_at", "updated_at", "started_at", "ended_at")
+	readOnly(session, "seats_held", "free_seats", "member_ids")
 	s.session = named(r, "SessionMove", session)
 	orNone(session.Properties["end_reason"]) // after its message was made, which would name nil
 
@@ -121,6 +124,7 @@ func answers(r huma.Registry) {
 	session.Properties["end_reason"].Enum = enum(game.EndReasons())
 	orNone(session.Properties["end_reason"])
 	session.Properties["members"].Nullable = false
+	derived(session)
 	session.Properties["connection"] = &huma.Schema{
 		AnyOf: []*huma.Schema{{Ref: session.Properties["connection"].Ref}, {Type: "null"}},
 	}
@@ -138,10 +142,20 @@ func answers(r huma.Registry) {
 	ticket := joined.Properties["ticket"]
 	joined.Properties = maps.Clone(session.Properties)
 	joined.Properties["ticket"] = ticket
+	joined.Required = session.Required
 	r.Map()["JWKS"].Properties["keys"].Nullable = false
 	for _, name := range []string{"Player", "Session", "JoinedSession", "Member", "Connection", "Token", "JWK"} {
 		describe(r.Map()[name])
 	}
+}
+
+// derived adds what sessions show that is not stored, and lets members, of which there is as much as was asked for,
+// be absent.
+func derived(session *huma.Schema) {
+	session.Properties["seats_held"] = &huma.Schema{Type: huma.TypeInteger, Format: "int64"}
+	session.Properties["free_seats"] = &huma.Schema{Type: huma.TypeInteger, Format: "int64"}
+	session.Properties["member_ids"] = &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}}
+	session.Required = append(slices.DeleteFunc(session.Required, func(name string) bool { return name == "members" }), "seats_held", "free_seats")
 }
 
 // hideMark leaves out what only players have that no caller sees.

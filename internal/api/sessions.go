@@ -12,6 +12,7 @@ import (
 
 type createSessionIn struct {
 	IdempotencyHeader
+	PreferHeader
 	Body json.RawMessage
 }
 
@@ -24,6 +25,7 @@ type createSessionOut struct {
 	ETag     string `header:"ETag"`
 	Location string `header:"Location"`
 	Replayed string `header:"Idempotent-Replayed"`
+	Applied  string `header:"Preference-Applied"`
 	Body     joinedSession
 }
 
@@ -40,22 +42,25 @@ func (a *API) createSession(ctx context.Context, in *createSessionIn) (*createSe
 	if err != nil {
 		return nil, err
 	}
-	body := joinedSession{Session: out.Body}
+	show, applied := in.preferred()
+	body := joinedSession{Session: out.Body, show: show}
 	// A retry may find that its host has left, or that the session is over.
 	if _, err := out.Body.Member(r.FirstMember()); err == nil && !out.Body.Status.Terminal() {
 		body.Ticket = a.ticket(ctx, out.Body, r.FirstMember())
 	}
-	return &createSessionOut{out.ETag, out.Location, out.Replayed, body}, nil
+	return &createSessionOut{out.ETag, out.Location, out.Replayed, applied, body}, nil
 }
 
 type getSessionIn struct {
 	SessionPath
 	IfNoneMatchHeader
+	Members MembersQuery `query:"members" enum:"none,ids,full" default:"full" doc:"How much of the members is shown: members (full), member_ids (ids) or neither."`
 }
 
-func (a *API) getSession(ctx context.Context, in *getSessionIn) (*documentOut[game.Session], error) {
+func (a *API) getSession(ctx context.Context, in *getSessionIn) (*sessionOut, error) {
 	s, err := a.Sessions.Get(ctx, in.SessionID)
-	return read(in.IfNoneMatch, s, err)
+	out, err := read(in.IfNoneMatch, s, err)
+	return showing(out, err, in.Members.shown(), "")
 }
 
 type listSessionsIn struct {
@@ -68,6 +73,7 @@ type listSessionsIn struct {
 	HostID     game.PlayerID      `query:"host_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"Sessions that this player hosts."`
 	MemberID   game.PlayerID      `query:"member_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"Sessions in which this player holds a seat."`
 	FreeSeats  int                `query:"free_seats" minimum:"0" maximum:"1000" doc:"Sessions with at least this many free seats."`
+	Members    MembersQuery       `query:"members" enum:"none,ids,full" default:"ids" doc:"How much of the members is shown: members (full), member_ids (ids) or neither."`
 	Attributes map[string]string  `query:"attributes,deepObject,explode" doc:"Sessions with all of these attributes: attributes[mmr]=1200 finds the number 1200 and the string 1200, attributes[mmr]==1200 the number only, attributes[mmr]=\"1200\" the string only."`
 	Attribute  []string           `query:"attribute,explode" maxItems:"32" doc:"As attributes, for tools that do not send deepObject: attribute=mmr:1200, once for each attribute."`
 }
@@ -82,20 +88,23 @@ type sessionsOut struct{ Body page[game.Session] }
 
 func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*sessionsOut, error) {
 	attributes, _ := parseAttributes(in.Attributes, in.Attribute)
+	show := in.Members.shown()
 	l, err := a.Sessions.List(ctx, game.SessionQuery{
 		Status: in.Status, Mode: in.Mode, Map: in.Map, Region: in.Region, Visibility: in.Visibility,
 		Host: in.HostID, Member: in.MemberID, FreeSeats: in.FreeSeats, Attributes: attributes,
+		Brief: show != membersFull,
 	}, in.Cursor, in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	return &sessionsOut{newPage(l)}, nil
+	return &sessionsOut{boundedPage(ctx, l, show.write)}, nil
 }
 
 // moveSessionIn takes a whole session, so that the body of a GET can be sent back with another status.
 type moveSessionIn struct {
 	SessionPath
 	IfMatchHeader
+	PreferHeader
 	Body json.RawMessage
 }
 
@@ -104,13 +113,15 @@ func (in *moveSessionIn) Resolve(huma.Context) []error {
 	return tellAll(game.Move{}, in.Body, decode)
 }
 
-func (a *API) moveSession(ctx context.Context, in *moveSessionIn) (*documentOut[game.Session], error) {
+func (a *API) moveSession(ctx context.Context, in *moveSessionIn) (*sessionOut, error) {
 	m, err := decode(game.Move{}, in.Body)
 	if err != nil {
 		return nil, err
 	}
 	c := all(ifMatch[game.Session](in.IfMatch), sameSettings(in.Body))
-	return answer(a.Sessions.Move(ctx, in.SessionID, c, m))
+	out, err := answer(a.Sessions.Move(ctx, in.SessionID, c, m))
+	show, applied := in.preferred()
+	return showing(out, err, show, applied)
 }
 
 // sameSettings refuses a body that would change settings, because a PUT of a session changes its status only. Settings that
@@ -148,6 +159,7 @@ func fixed(names []string) error {
 type patchSessionIn struct {
 	SessionPath
 	IfMatchHeader
+	PreferHeader
 	Body json.RawMessage
 }
 
@@ -158,9 +170,11 @@ func (in *patchSessionIn) Resolve(huma.Context) []error {
 	}, in.Body, mergePatch)
 }
 
-func (a *API) patchSession(ctx context.Context, in *patchSessionIn) (*documentOut[game.Session], error) {
-	return answer(a.Sessions.Edit(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch),
+func (a *API) patchSession(ctx context.Context, in *patchSessionIn) (*sessionOut, error) {
+	out, err := answer(a.Sessions.Edit(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch),
 		func(e game.SessionEdit) (game.SessionEdit, error) { return mergePatch(e, in.Body) }))
+	show, applied := in.preferred()
+	return showing(out, err, show, applied)
 }
 
 type cancelSessionIn struct {
@@ -182,6 +196,7 @@ func (a *API) cancelSession(ctx context.Context, in *cancelSessionIn) (*cancelSe
 
 type joinSessionIn struct {
 	SessionPath
+	PreferHeader
 	Body json.RawMessage
 }
 
@@ -194,12 +209,15 @@ func (in *joinSessionIn) Resolve(huma.Context) []error {
 type joinedSession struct {
 	game.Session
 	Ticket string `json:"ticket,omitempty"`
+
+	show shown
 }
 
 type joinSessionOut struct {
 	Status   int
 	ETag     string `header:"ETag"`
 	Location string `header:"Location"`
+	Applied  string `header:"Preference-Applied"`
 	Body     joinedSession
 }
 
@@ -212,7 +230,10 @@ func (a *API) joinSession(ctx context.Context, in *joinSessionIn) (*joinSessionO
 	if err != nil {
 		return nil, err
 	}
-	out := &joinSessionOut{Status: http.StatusOK, ETag: etag(s.Version), Body: joinedSession{s, a.ticket(ctx, s, j.PlayerID)}}
+	show, applied := in.preferred()
+	out := &joinSessionOut{
+		Status: http.StatusOK, ETag: etag(s.Version), Applied: applied, Body: joinedSession{s, a.ticket(ctx, s, j.PlayerID), show},
+	}
 	if seated {
 		out.Status = http.StatusCreated
 		out.Location = memberPath(s.ID, j.PlayerID)
@@ -224,9 +245,19 @@ type leaveSessionIn struct {
 	SessionPath
 	PlayerPath
 	IfMatchHeader
+	PreferHeader
 }
 
-func (a *API) leaveSession(ctx context.Context, in *leaveSessionIn) (*struct{}, error) {
+// leaveSessionOut has no body, which is minimal whatever is preferred.
+type leaveSessionOut struct {
+	Applied string `header:"Preference-Applied"`
+}
+
+func (a *API) leaveSession(ctx context.Context, in *leaveSessionIn) (*leaveSessionOut, error) {
 	_, err := a.Sessions.Leave(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), in.PlayerID)
-	return nil, err
+	if err != nil {
+		return nil, err
+	}
+	_, applied := in.preferred()
+	return &leaveSessionOut{applied}, nil
 }

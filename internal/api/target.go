@@ -73,6 +73,9 @@ func checkQuery(query url.Values) (wrong []*huma.ErrorDetail) {
 
 // checkHeaders also joins the lines of the headers that are lists.
 func checkHeaders(h http.Header) (wrong []*huma.ErrorDetail) {
+	if lines, ok := h["Prefer"]; ok {
+		h["Prefer"] = []string{strings.Join(lines, ", ")}
+	}
 	for _, name := range []string{"If-Match", "If-None-Match"} {
 		values, ok := h[name]
 		if !ok {

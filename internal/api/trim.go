@@ -2,9 +2,12 @@ package api
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -29,28 +32,152 @@ func (a *API) leaveOutMembers(ctx huma.Context, next func(huma.Context)) {
 	next(trimmed{ctx, body})
 }
 
-// readSession returns a body without its members. One that it cannot make sense of is left as it is, for others to refuse.
+// readSession returns a body without its members. A small one that it cannot make sense of is left as it is, for
+// others to refuse.
 func (a *API) readSession(ctx huma.Context) (io.Reader, *Problem) {
 	from := ctx.BodyReader()
-	body, err := io.ReadAll(io.LimitReader(from, maxBody))
-	if err == nil && len(body) == maxBody {
-		if !a.large.Enter(ctx.Context()) {
-			return nil, overloaded(ctx.Context())
-		}
-		defer a.large.Leave()
-		var rest []byte
-		rest, err = io.ReadAll(io.LimitReader(from, maxSessionBody-maxBody))
-		body = append(body, rest...)
+	head, err := io.ReadAll(io.LimitReader(from, maxBody))
+	switch {
+	case err != nil:
+		return io.MultiReader(bytes.NewReader(head), failing{err}), nil //nolint:nilerr // whoever reads it gets the error
+	case len(head) < maxBody:
+		return bytes.NewReader(leftOut(head)), nil
 	}
+	return passing(ctx.Context(), io.MultiReader(bytes.NewReader(head), from))
+}
+
+// leftOut returns a session without what is left out of it, and what it cannot make sense of as it is.
+func leftOut(session []byte) []byte {
+	short, err := without(session, func(name string, v jsontext.Value) bool {
+		return membersOf(name) || name == "end_reason" && string(v) == `""`
+	})
 	if err != nil {
-		return io.MultiReader(bytes.NewReader(body), failing{err}), nil
+		return session
 	}
-	if short, err := without(body, func(name string, v jsontext.Value) bool {
-		return name == "members" || name == "end_reason" && string(v) == `""`
-	}); err == nil {
-		body = short
+	return short
+}
+
+// membersOf reports whether a member of a session's JSON tells who its members are, which is read-only and may be
+// large.
+func membersOf(name string) bool { return name == "members" || name == "member_ids" }
+
+// passing returns a large session without its members, of which it holds no more at once than a small body has.
+func passing(ctx context.Context, from io.Reader) (io.Reader, *Problem) {
+	part := &window{from: from}
+	d := jsontext.NewDecoder(part, jsontext.AllowDuplicateNames(true)) // the rest is read strictly
+	part.offset = d.InputOffset
+	rest, err := passMembers(d)
+	switch {
+	case part.err != nil:
+		return failing{part.err}, nil //nolint:nilerr // as above
+	case part.wide:
+		return nil, tooLarge(ctx, maxSessionBody)
+	case part.long, errors.Is(err, errLong):
+		p := tooLarge(ctx, maxBody)
+		p.Detail = fmt.Sprintf("The body has more than %d bytes without its members.", maxBody)
+		return nil, p
+	case err != nil:
+		if at := (*pointerError)(nil); !errors.As(err, &at) {
+			err = malformed(err)
+		}
+		return nil, malformedProblem(ctx, &huma.ErrorModel{
+			Status: http.StatusBadRequest, Errors: []*huma.ErrorDetail{{Location: "body", Message: err.Error()}},
+		})
 	}
-	return bytes.NewReader(body), nil
+	return bytes.NewReader(leftOut(rest)), nil
+}
+
+// errLong says that a body is too long without what is left out of it.
+var errLong = errors.New("too long")
+
+// passMembers returns an object without its members.
+func passMembers(d *jsontext.Decoder) ([]byte, error) {
+	if d.PeekKind() != '{' {
+		return nil, errLong // of something else there is nothing to leave out
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, err
+	}
+	rest := []byte{'{'}
+	left := make(map[string]bool)
+	for d.PeekKind() != '}' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		if key := name.String(); membersOf(key) {
+			if left[key] {
+				return nil, located(d.StackPointer(), "is there twice")
+			}
+			left[key] = true
+			if err := skip(d); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if len(rest) > 1 {
+			rest = append(rest, ',')
+		}
+		if rest, err = jsontext.AppendQuote(rest, name.String()); err != nil {
+			return nil, err
+		}
+		value, err := d.ReadValue()
+		if err != nil {
+			return nil, err
+		}
+		if rest = append(append(rest, ':'), value...); len(rest) > maxBody {
+			return nil, errLong
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, err
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		if err == nil {
+			err = errors.New("something follows the object")
+		}
+		return nil, err
+	}
+	return append(rest, '}'), nil
+}
+
+// skip reads the next value, token by token.
+func skip(d *jsontext.Decoder) error {
+	for depth := d.StackDepth(); ; {
+		if _, err := d.ReadToken(); err != nil {
+			return err
+		}
+		if d.StackDepth() == depth {
+			return nil
+		}
+	}
+}
+
+// window is a body as a decoder reads it, which holds what it has read and not returned yet.
+type window struct {
+	from   io.Reader
+	offset func() int64 // of what the decoder has returned
+	read   int64
+	wide   bool  // the body is too large
+	long   bool  // a token is
+	err    error // of the body
+}
+
+// Read implements [io.Reader].
+func (w *window) Read(p []byte) (int, error) {
+	if w.read-w.offset() > maxBody {
+		w.long = true
+		return 0, io.ErrUnexpectedEOF
+	}
+	n, err := w.from.Read(p)
+	if w.read += int64(n); w.read > maxSessionBody {
+		w.wide = true
+		return 0, io.ErrUnexpectedEOF
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.err = err
+	}
+	return n, err //nolint:wrapcheck // a reader passes errors on as they are
 }
 
 type trimmed struct {
@@ -66,6 +193,9 @@ func (t trimmed) Unwrap() huma.Context { return t.whole }
 
 // BodyReader implements [huma.Context].
 func (t trimmed) BodyReader() io.Reader { return t.body }
+
+// SetReadDeadline implements [huma.Context]. The body has arrived: see arriving.
+func (t trimmed) SetReadDeadline(time.Time) error { return nil }
 
 type failing struct{ err error }
 

@@ -20,7 +20,7 @@ import (
 // marshal writes an answer. That its caller is gone or does not take it is no failure: huma would panic, as over a fault of
 // ours, and nobody is left to be told.
 func marshal(w io.Writer, v any) error {
-	if b, ok := written(v); ok {
+	if b, ok := written(w, v); ok {
 		_, _ = w.Write(b)
 		return nil
 	}
@@ -46,22 +46,31 @@ func (t *taker) Write(b []byte) (int, error) {
 // asWritten has names in their order.
 var asWritten = jsonv2.Deterministic(true)
 
-// written returns the JSON of what is written by hand.
-func written(v any) ([]byte, bool) {
-	var w writer
+// written returns the JSON of what is written by hand, or what is left of it: what is large is written in pieces.
+func written(to io.Writer, v any) ([]byte, bool) {
+	w := writer{to: to}
 	switch v := v.(type) {
 	case game.Player:
 		w.grow(1)
 		w.player(&v)
 	case game.Session:
-		w.grow(1 + len(v.Members)/8)
-		w.session(&v)
+		w.grow(1 + min(len(v.Members)/8, piece/usualSize))
+		membersFull.write(&w, &v)
+	case sessionBody:
+		w.grow(1 + min(len(v.Members)/8, piece/usualSize))
+		v.show.write(&w, &v.Session)
+	case joinedSession:
+		w.grow(1 + min(len(v.Members)/8, piece/usualSize))
+		v.show.write(&w, &v.Session)
+		if v.Ticket != "" {
+			w.b = w.b[:len(w.b)-1]
+			w.text("ticket", v.Ticket)
+			w.close('}')
+		}
 	case page[game.Player]:
-		w.grow(1 + len(v.Items))
-		listed(&w, v, (*writer).player)
+		return v.written, v.written != nil
 	case page[game.Session]:
-		w.grow(1 + len(v.Items))
-		listed(&w, v, (*writer).session)
+		return v.written, v.written != nil
 	default:
 		return nil, false
 	}
@@ -71,7 +80,21 @@ func written(v any) ([]byte, bool) {
 // writer writes JSON.
 type writer struct {
 	b      []byte
-	failed bool // there was something that JSON cannot say
+	to     io.Writer // what takes pieces of what is large; nil where it must be whole
+	failed bool      // there was something that JSON cannot say
+}
+
+// piece is the size, in bytes, from which on something is written before the whole is there.
+const piece = 64 << 10
+
+// flush writes what is there, if it is much, but for its last byte, which tells what may follow.
+func (w *writer) flush() {
+	last := len(w.b) - 1
+	if w.to == nil || last < piece || w.failed {
+		return
+	}
+	_, _ = w.to.Write(w.b[:last]) // a caller who is gone is no failure
+	w.b = append(w.b[:0], w.b[last])
 }
 
 // usualSize is what most documents fit into, in bytes.
@@ -102,7 +125,7 @@ func (w *writer) player(p *game.Player) {
 	w.close('}')
 }
 
-func (w *writer) session(s *game.Session) {
+func (w *writer) session(s *game.Session, show shown) {
 	w.open('{')
 	w.text("id", string(s.ID))
 	w.text("project", string(s.Project))
@@ -130,12 +153,15 @@ func (w *writer) session(s *game.Session) {
 		w.null("host_id")
 	}
 	w.flag("hosted", s.Hosted)
-	w.name("members")
-	w.open('[')
-	for i := range s.Members {
-		w.member(&s.Members[i])
+	if show == membersFull {
+		w.name("members")
+		w.open('[')
+		for i := range s.Members {
+			w.member(&s.Members[i])
+			w.flush()
+		}
+		w.close(']')
 	}
-	w.close(']')
 	w.connection(s.Connection)
 	w.result(s.Result)
 	w.number("version", s.Version)
@@ -143,6 +169,17 @@ func (w *writer) session(s *game.Session) {
 	w.time("updated_at", &s.UpdatedAt)
 	w.time("started_at", s.StartedAt)
 	w.time("ended_at", s.EndedAt)
+	w.count("seats_held", len(s.Members))
+	w.count("free_seats", s.FreeSeats())
+	if show == membersIDs {
+		w.name("member_ids")
+		w.open('[')
+		for i := range s.Members {
+			w.next()
+			w.quote(string(s.Members[i].PlayerID))
+		}
+		w.close(']')
+	}
 	w.close('}')
 }
 
@@ -179,24 +216,6 @@ func (w *writer) result(r game.Result) {
 	b, err := jsonv2.Marshal(r, asWritten) // in the package's own form of it
 	w.failed = w.failed || err != nil
 	w.b = append(w.b, b...)
-}
-
-// listed writes a page of a list.
-func listed[D any](w *writer, p page[D], document func(*writer, *D)) {
-	w.open('{')
-	w.name("items")
-	w.open('[')
-	for i := range p.Items {
-		w.next()
-		document(w, &p.Items[i])
-	}
-	w.close(']')
-	if p.NextCursor != nil {
-		w.text("next_cursor", *p.NextCursor)
-	} else {
-		w.null("next_cursor")
-	}
-	w.close('}')
 }
 
 // object writes a map, with its names in order.
@@ -238,6 +257,15 @@ func (w *writer) null(name string) {
 func (w *writer) text(name, s string) {
 	w.name(name)
 	w.quote(s)
+}
+
+// optionalText writes a text, or null for none.
+func (w *writer) optionalText(name string, s *string) {
+	if s == nil {
+		w.null(name)
+		return
+	}
+	w.text(name, *s)
 }
 
 func (w *writer) flag(name string, b bool) {

@@ -16,27 +16,97 @@ import (
 	"game-session-manager/internal/game"
 )
 
+// seen is a session as it is shown with all of its members: with what is not stored.
+type seen struct {
+	game.Session
+	SeatsHeld int `json:"seats_held"`
+	FreeSeats int `json:"free_seats"`
+}
+
+func seenOf(v game.Session) seen { return seen{v, len(v.Members), v.FreeSeats()} }
+
+// pageOf is a page of a list as it is shown.
+type pageOf[D any] struct {
+	Items      []D     `json:"items"`
+	NextCursor *string `json:"next_cursor"`
+}
+
 // What is written by hand are the bytes that the JSON package would write, of every field that there is, and nothing of
 // what the package refuses. What is not UTF-8 is left to the package, which replaces it in some places and refuses it in others.
 func TestWritten(t *testing.T) {
 	t.Parallel()
-	player, session, cursor := anything[game.Player](), anything[game.Session](), rapid.Ptr(rapid.String(), true)
+	player, session := anything[game.Player](), anything[game.Session]()
 	rapid.Check(t, func(t *rapid.T) {
-		for name, v := range map[string]any{
-			"a player":   player.Draw(t, "player"),
-			"a session":  session.Draw(t, "session"),
-			"players":    api.PageOf(rapid.SliceOfN(player, 0, 2).Draw(t, "players"), cursor.Draw(t, "cursor")),
-			"sessions":   api.PageOf(rapid.SliceOfN(session, 0, 2).Draw(t, "sessions"), nil),
-			"no players": api.PageOf[game.Player](nil, nil),
+		p, v := player.Draw(t, "player"), session.Draw(t, "session")
+		players, sessions := rapid.SliceOfN(player, 0, 2).Draw(t, "players"), rapid.SliceOfN(session, 0, 2).Draw(t, "sessions")
+		shown := []seen{}
+		for _, v := range sessions {
+			shown = append(shown, seenOf(v))
+		}
+		cursor := rapid.String().Draw(t, "cursor")
+		for name, test := range map[string]struct{ written, plain any }{
+			"a player":   {p, p},
+			"a session":  {v, seenOf(v)},
+			"players":    {api.PlayerPage(game.List[game.Player]{Items: players, NextCursor: cursor}), pageOf[game.Player]{players, optional(cursor)}},
+			"sessions":   {api.SessionPage(game.List[game.Session]{Items: sessions}, ""), pageOf[seen]{shown, nil}},
+			"no players": {api.PlayerPage(game.List[game.Player]{}), pageOf[game.Player]{[]game.Player{}, nil}},
 		} {
-			want, err := jsonv2.Marshal(v, jsonv2.Deterministic(true))
-			got, ok := api.Written(v)
+			want, err := jsonv2.Marshal(test.plain, jsonv2.Deterministic(true))
+			got, ok := api.Written(test.written)
 			replaced := bytes.ContainsRune(want, utf8.RuneError)
 			if ok && (err != nil || string(got) != string(want)) || !ok && err == nil && !replaced {
 				t.Fatalf("%s: wrote %q, %t; the package %q, %v", name, got, ok, want, err)
 			}
 		}
 	})
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// Members are shown whole, as their ids, or not, and nothing else of a session is another thereby.
+func TestMembersShown(t *testing.T) {
+	t.Parallel()
+	ids := []any{"p1", "p2"}
+	v := game.Session{ID: "s", Settings: game.Settings{MaxPlayers: 5}, Members: []game.Member{{PlayerID: "p1"}, {PlayerID: "p2"}}}
+	documents := map[string]map[string]any{}
+	for _, show := range []string{"", "ids", "none"} {
+		b, ok := api.Written(api.SessionPage(game.List[game.Session]{Items: []game.Session{v}}, show))
+		var page pageOf[map[string]any]
+		if err := json.Unmarshal(b, &page); !ok || err != nil || len(page.Items) != 1 {
+			t.Fatalf("%q: %s, %v", show, b, err)
+		}
+		documents[show] = page.Items[0]
+	}
+	full, brief, none := documents[""], documents["ids"], documents["none"]
+	if members, _ := full["members"].([]any); len(members) != 2 || !reflect.DeepEqual(brief["member_ids"], ids) {
+		t.Errorf("full has %v, ids %v", full["members"], brief["member_ids"])
+	}
+	if full["seats_held"] != 2.0 || full["free_seats"] != 3.0 {
+		t.Errorf("%v seats are held and %v free", full["seats_held"], full["free_seats"])
+	}
+	delete(full, "members")
+	delete(brief, "member_ids")
+	if !reflect.DeepEqual(full, none) || !reflect.DeepEqual(brief, none) {
+		t.Errorf("besides members these differ:\n%v\n%v\n%v", full, brief, none)
+	}
+}
+
+func TestPrefersMinimal(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]bool{
+		"": false, "return=minimal": true, "Return = \"Minimal\"": true, "return=representation": false, "return": false,
+		"respond-async, return=minimal; foo=bar, wait=10": true, "return=representation, return=minimal": false,
+		`x="a, return=minimal"`: false, `x="a,b", return=minimal`: true, "minimal": false, "returns=minimal": false, "=,;": false,
+	} {
+		if got := api.PrefersMinimal(header); got != want {
+			t.Errorf("%q: got %t", header, got)
+		}
+	}
 }
 
 // anything generates values with every field filled, some with what documents never have.

@@ -52,12 +52,19 @@ type documentKey struct {
 }
 
 // line is the changes that wait for the batch that is being made of a document. It exists as long as one is.
-type line[D any] struct{ waiting []*change[D] }
+type line[D any] struct {
+	waiting []*change[D]
+	served  int // batches that the store answered
+}
 
 // change is one change of a document, and what it came to.
 type change[D any] struct {
 	ctx   context.Context
 	apply func(*D) (changed bool, err error) // also sets the version and the time; leaves D as it is unless changed
+
+	state  atomic.Int32
+	before int     // batches that the store had answered when this change began to wait
+	room   *lodger // of the batch, which each of its changes leaves; nil for none
 
 	done     chan struct{} // closed when the fields below are set for good
 	result   D
@@ -66,6 +73,13 @@ type change[D any] struct {
 	panicked error
 }
 
+// States of a change. Whoever moves it out of open decides: who makes the batch, or the caller who gives up.
+const (
+	changeOpen int32 = iota
+	changeBegun
+	changeGivenUp
+)
+
 func newChanges[D any](n noun[D]) *changes[D] {
 	return &changes[D]{noun: n, lines: make(map[documentKey]*line[D])}
 }
@@ -73,10 +87,12 @@ func newChanges[D any](n noun[D]) *changes[D] {
 // make makes a change and returns the document as the change left it. It returns when the change is made, is refused, has
 // nothing to do, or when ctx ends: with OutcomeNone if the change was not begun by then, else with OutcomeUnknown.
 func (c *changes[D]) make(ctx context.Context, id string, apply func(*D) (bool, error)) (D, error) {
+	KeepRoom(ctx, 0) // who makes a batch may wait for room, so that nobody may have room and wait for a batch
 	key := documentKey{CallerFrom(ctx).Project, id}
 	ch := &change[D]{ctx: ctx, apply: apply, done: make(chan struct{})}
 	c.mu.Lock()
 	if l := c.lines[key]; l != nil {
+		ch.before = l.served
 		l.waiting = append(l.waiting, ch)
 		c.mu.Unlock()
 		return c.await(l, ch)
@@ -86,7 +102,7 @@ func (c *changes[D]) make(ctx context.Context, id string, apply func(*D) (bool, 
 	c.mu.Unlock()
 
 	// Alone, a change is made here, and under its own context.
-	c.write(ctx, id, []*change[D]{ch})
+	c.write(ctx, id, l, []*change[D]{ch})
 	if next := c.next(key, l); next != nil {
 		go c.drain(key, l, next)
 	}
@@ -97,11 +113,17 @@ func (c *changes[D]) make(ctx context.Context, id string, apply func(*D) (bool, 
 func (c *changes[D]) await(l *line[D], ch *change[D]) (D, error) {
 	select {
 	case <-ch.done:
+		ch.room.adoptedBy(ch.ctx)
 		return ch.outcome()
 	case <-ch.ctx.Done():
 	}
 	var none D
-	if c.withdraw(l, ch) {
+	others := c.withdraw(l, ch)
+	ch.room.adoptedBy(ch.ctx)
+	if ch.state.CompareAndSwap(changeOpen, changeGivenUp) {
+		if others {
+			return none, Overloaded(context.Cause(ch.ctx)) // the store is well: too many others were before this one
+		}
 		return none, Unanswered(OutcomeNone, context.Cause(ch.ctx))
 	}
 	select {
@@ -112,16 +134,15 @@ func (c *changes[D]) await(l *line[D], ch *change[D]) (D, error) {
 	}
 }
 
-// withdraw takes a change out of its line, and reports whether it was still there.
-func (c *changes[D]) withdraw(l *line[D], ch *change[D]) bool {
+// withdraw takes a change out of its line if it is still there, and reports whether the store has answered others since
+// it began to wait.
+func (c *changes[D]) withdraw(l *line[D], ch *change[D]) (others bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i := slices.Index(l.waiting, ch)
-	if i < 0 {
-		return false
+	if i := slices.Index(l.waiting, ch); i >= 0 {
+		l.waiting = slices.Delete(l.waiting, i, i+1)
 	}
-	l.waiting = slices.Delete(l.waiting, i, i+1)
-	return true
+	return l.served > ch.before
 }
 
 // next takes the next batch out of a line. A line with none is over.
@@ -135,6 +156,11 @@ func (c *changes[D]) next(key documentKey, l *line[D]) []*change[D] {
 	}
 	batch := slices.Clone(l.waiting[:n])
 	l.waiting = slices.Delete(l.waiting, 0, n)
+	if room := newLodger(batch[0].ctx, n+1); room != nil { // for each of them, and for who makes the batch
+		for _, ch := range batch {
+			ch.room = room
+		}
+	}
 	return batch
 }
 
@@ -142,7 +168,9 @@ func (c *changes[D]) next(key documentKey, l *line[D]) []*change[D] {
 func (c *changes[D]) drain(key documentKey, l *line[D], batch []*change[D]) {
 	for ; batch != nil; batch = c.next(key, l) {
 		ctx, cancel := together(batch)
-		c.write(ctx, key.id, batch)
+		room := batch[0].room
+		c.write(room.within(ctx), key.id, l, batch)
+		room.leave()
 		cancel()
 	}
 }
@@ -182,12 +210,17 @@ func together[D any](batch []*change[D]) (context.Context, context.CancelFunc) {
 }
 
 // write makes a batch, whatever it takes, and tells each change what it came to.
-func (c *changes[D]) write(ctx context.Context, id string, batch []*change[D]) {
+func (c *changes[D]) write(ctx context.Context, id string, l *line[D], batch []*change[D]) {
 	if !c.tryWrite(ctx, id, batch) {
 		// One of them asks for what another document has. Alone, only that one is refused.
 		for _, ch := range batch {
 			c.tryWrite(ctx, id, []*change[D]{ch})
 		}
+	}
+	if !slices.ContainsFunc(batch, func(ch *change[D]) bool { return errors.Is(ch.err, ErrStoreUnavailable) }) {
+		c.mu.Lock()
+		l.served++
+		c.mu.Unlock()
 	}
 	for _, ch := range batch {
 		close(ch.done)
@@ -227,7 +260,7 @@ func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]
 			return true
 		}
 		if err := sleep(ctx, pause/2+rand.N(pause)); err != nil { //nolint:gosec // spreads racers, keeps no secret
-			return failAll(batch, Unanswered(OutcomeNone, err))
+			return failAll(batch, Overloaded(err)) // the store is well: too many others change this document
 		}
 	}
 }
@@ -237,7 +270,7 @@ func (c *changes[D]) apply(old D, batch []*change[D]) (next D, changed bool) {
 	next = old
 	scratch := c.clone(old) // equal to next, and shares nothing that a rule changes in place
 	for _, ch := range batch {
-		if ch.err = ended(ch.ctx); ch.err != nil { // its caller is gone
+		if ch.err = ch.begin(); ch.err != nil { // its caller is gone
 			ch.changed = false
 			continue
 		}
@@ -254,12 +287,12 @@ func (c *changes[D]) apply(old D, batch []*change[D]) (next D, changed bool) {
 	return next, changed
 }
 
-// ended returns the error of a change whose context has ended before it was made.
-func ended(ctx context.Context) error {
-	if ctx.Err() == nil {
+// begin returns the error of a change whose context has ended, or whose caller has given up, before it was made.
+func (ch *change[D]) begin() error {
+	if ch.ctx.Err() == nil && (ch.state.CompareAndSwap(changeOpen, changeBegun) || ch.state.Load() == changeBegun) {
 		return nil
 	}
-	return Unanswered(OutcomeNone, context.Cause(ctx))
+	return Overloaded(context.Cause(ch.ctx)) // the document was read
 }
 
 // try applies the change. A panic is its caller's, not that of whoever makes the batch.
@@ -310,7 +343,7 @@ func (ch *change[D]) outcome() (D, error) {
 
 // beforeWrite is the error of a read that comes before a write: nothing has happened.
 func beforeWrite(err error) error {
-	if KindOf(err) == Unavailable {
+	if errors.Is(err, ErrStoreUnavailable) {
 		return Unanswered(OutcomeNone, err)
 	}
 	return err

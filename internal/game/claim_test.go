@@ -37,7 +37,7 @@ func eachNoun(t *testing.T, test func(*testing.T, creator, func(world) int)) {
 		test(t, createPlayer, func(w world) int {
 			found, err := w.store.Players(w.ctx, game.PlayerQuery{Project: "p", Limit: 100})
 			ok(t, err)
-			return len(found)
+			return len(found.Items)
 		})
 	})
 	t.Run("session", func(t *testing.T) {
@@ -45,7 +45,7 @@ func eachNoun(t *testing.T, test func(*testing.T, creator, func(world) int)) {
 		test(t, createSession, func(w world) int {
 			found, err := w.store.Sessions(w.ctx, game.SessionQuery{Project: "p", Limit: 100})
 			ok(t, err)
-			return len(found)
+			return len(found.Items)
 		})
 	})
 }
@@ -213,8 +213,8 @@ func TestLostAnswerOfACreation(t *testing.T) {
 		t.Errorf("the retry made %s, replayed is %t", id, replayed)
 	}
 	found, err := w.store.Sessions(w.ctx, game.SessionQuery{Project: "p", Limit: 9})
-	if ok(t, err); len(found) != 1 {
-		t.Errorf("there are %d sessions", len(found))
+	if ok(t, err); len(found.Items) != 1 {
+		t.Errorf("there are %d sessions", len(found.Items))
 	}
 }
 

@@ -21,7 +21,7 @@ func (w world) marks(tb testing.TB) []game.PlayerID {
 	tb.Helper()
 	found, err := w.store.Players(w.ctx, game.PlayerQuery{Erasing: true, Limit: 200})
 	ok(tb, err)
-	return ids(found, playerID)
+	return ids(found.Items, playerID)
 }
 
 // seats lists the sessions in which the player has a place.
@@ -29,7 +29,7 @@ func (w world) seats(tb testing.TB, who game.PlayerID) []game.SessionID {
 	tb.Helper()
 	found, err := w.store.Sessions(w.ctx, game.SessionQuery{Project: "p", Member: who, Limit: 500})
 	ok(tb, err)
-	return ids(found, sessionID)
+	return ids(found.Items, sessionID)
 }
 
 // ada returns a profile full of what must go.

@@ -126,6 +126,7 @@ var (
 	ErrInvalidTransition  = &Error{Kind: Conflict, Code: "invalid_state_transition", Message: "The session cannot move to this status from its present one."}
 
 	ErrVersionMismatch  = &Error{Kind: Precondition, Code: "version_mismatch", Message: "The document has another version than was asked for. Read it again and decide anew."}
+	ErrOverloaded       = &Error{Kind: Unavailable, Code: "overloaded", Message: "The service has too much to do. Nothing was done of this request: try again later."}
 	ErrStoreUnavailable = &Error{Kind: Unavailable, Code: "store_unavailable", Message: "The database cannot be reached or did not answer in time. Try again."}
 )
 

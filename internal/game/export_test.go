@@ -60,6 +60,9 @@ func (c *changes[D]) busy() int {
 	return len(c.lines)
 }
 
+// EncodeTextCursor makes the cursor of a list whose ids are texts.
+var EncodeTextCursor = encodeTextCursor
+
 func (r MetricsRange) Resolve(now time.Time) (MetricsRange, error) { return r.resolve(now) }
 
 // MergeMetrics merges samples into points.

@@ -86,8 +86,10 @@ func (s *Keys) List(ctx context.Context, cursor string, limit int) (List[Key], e
 	q := KeyQuery{Project: c.Project}
 	return list(query[Key]{
 		filters: q,
-		read: func(after string, limit int) ([]Key, error) {
-			return s.store.Keys(ctx, KeyQuery{Project: c.Project, After: KeyID(after), Limit: limit})
+		read: func(after string, limit int) (Found[Key], error) {
+			// One more tells whether the list goes on. A hundred of them have a tenth of MaxPageBytes.
+			keys, err := s.store.Keys(ctx, KeyQuery{Project: c.Project, After: KeyID(after), Limit: limit + 1})
+			return Found[Key]{Items: keys[:min(limit, len(keys))], More: len(keys) > limit}, err
 		},
 		id:   func(k Key) string { return string(k.ID) },
 		text: true,

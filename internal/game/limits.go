@@ -71,6 +71,7 @@ type MetricsLimits struct {
 type ListLimits struct {
 	DefaultItems int `json:"default_items"`
 	Items        int `json:"items"`
+	Bytes        int `json:"bytes" doc:"With which a page ends early; one of a single item may have more."`
 }
 
 // PlayerLimits are those of a player's profile.
@@ -110,7 +111,7 @@ func DocumentLimits() Limits {
 			LifeMin: MinTokenLife.Seconds(), DefaultLife: DefaultTokenLife.Seconds(), Life: MaxTokenLife.Seconds(), TicketLife: TicketLife.Seconds(),
 		},
 		Keys:  KeyLimits{Name: MaxKeyName, Overlap: MaxKeyOverlap.Seconds()},
-		Lists: ListLimits{DefaultItems: DefaultLimit, Items: MaxLimit},
+		Lists: ListLimits{DefaultItems: DefaultLimit, Items: MaxLimit, Bytes: MaxPageBytes},
 		Metrics: MetricsLimits{
 			Range: MaxMetricsRange.Seconds(), Steps: MaxMetricsPoints, StepMin: MinMetricsStep.Seconds(), Step: MaxMetricsStep.Seconds(),
 		},

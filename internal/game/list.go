@@ -11,6 +11,16 @@ import (
 const (
 	DefaultLimit = 50
 	MaxLimit     = 100
+	// MaxPageBytes is the size of a page, in bytes, with which it ends early. One that has a single item may be larger.
+	MaxPageBytes = 1 << 20
+	// maxPageRoom is what [TakeRoom] is asked for a page: the largest document may be its last one.
+	maxPageRoom = MaxPageBytes + maxSessionBytes
+	// briefPageRoom is that for a page of brief documents.
+	briefPageRoom = 2 * MaxPageBytes
+
+	// maxSessionBytes is what the largest session takes in any engine: the attributes of its members, what else is of
+	// them, and itself.
+	maxSessionBytes = MaxPlayers*LargestMember + 128<<10
 )
 
 // List is one page of a list, and where the next one begins.
@@ -19,13 +29,30 @@ type List[D any] struct {
 	// NextCursor continues the list; empty on the last page. It stays good while others insert, and is refused with
 	// other filters.
 	NextCursor string
+
+	cursor func(D) string
+}
+
+// First returns the page as it is when it ends early, after n of its items, which are at least one.
+func (l List[D]) First(n int) List[D] {
+	if n < len(l.Items) {
+		l.Items = l.Items[:n]
+		l.NextCursor = l.cursor(l.Items[n-1])
+	}
+	return l
+}
+
+// Found is what a store finds of a list.
+type Found[D any] struct {
+	Items []D
+	More  bool // the list goes on after these
 }
 
 // A cursor is the id of the last item and the first bytes of a hash of the filters, in base64. The id is 16 bytes, or a text
 // where ids are no UUIDs.
 const (
 	cursorHash = 8
-	maxCursor  = 256 // bytes
+	maxCursor  = 384 // bytes
 )
 
 func encodeCursor(id string, filters any) string {
@@ -93,12 +120,12 @@ func pageSize(limit int) (int, error) {
 // query is how one noun is listed.
 type query[D any] struct {
 	filters any // what the cursor goes with: the noun's query without position and limit
-	read    func(after string, limit int) ([]D, error)
+	read    func(after string, limit int) (Found[D], error)
 	id      func(D) string
 	text    bool // ids are no UUIDs
 }
 
-// list answers the page of a list that a cursor and a limit ask for, and ErrValidation for those that are wrong.
+// list returns the page of a list that a cursor and a limit ask for, and ErrValidation for those that are wrong.
 func list[D any](q query[D], cursor string, limit int) (List[D], error) {
 	encode, decode := encodeCursor, decodeCursor
 	if q.text {
@@ -111,10 +138,13 @@ func list[D any](q query[D], cursor string, limit int) (List[D], error) {
 	if limit, err = pageSize(limit); err != nil {
 		return List[D]{}, err
 	}
-	items, err := q.read(after, limit+1) // one more tells whether there is a next page
-	if err != nil || len(items) <= limit {
-		return List[D]{Items: items}, err
+	found, err := q.read(after, limit)
+	if err != nil {
+		return List[D]{}, err
 	}
-	items = items[:limit]
-	return List[D]{Items: items, NextCursor: encode(q.id(items[limit-1]), q.filters)}, nil
+	l := List[D]{Items: found.Items, cursor: func(d D) string { return encode(q.id(d), q.filters) }}
+	if n := len(l.Items); found.More && n > 0 {
+		l.NextCursor = l.cursor(l.Items[n-1])
+	}
+	return l, nil
 }

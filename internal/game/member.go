@@ -39,6 +39,9 @@ type JoinRequest struct {
 	Attributes Attributes `json:"attributes"`
 }
 
+// LargestMember is what a member takes at most as engines store it: its attributes, and what it has besides.
+const LargestMember = maxMemberAttributeBytes + 1<<10
+
 // HostRequest names who is to be host.
 type HostRequest struct {
 	PlayerID PlayerID `json:"player_id"`

@@ -2,9 +2,12 @@ package game
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -18,6 +21,10 @@ const (
 	usualMetricsRange  = time.Hour
 	usualMetricsPoints = 240
 	metricsPage        = 1000
+
+	// metricsItems is how many points a page has at most. Each has less than a kilobyte, so that it has less than
+	// MaxPageBytes.
+	metricsItems = 1000
 )
 
 // MetricsSample is what one replica did in a period, and how things stood at its end.
@@ -72,6 +79,8 @@ type MetricsRange struct {
 	From time.Time     // zero for an hour before To
 	To   time.Time     // zero for now
 	Step time.Duration // in whole seconds; zero for one that gives about 240 points
+	// Cursor is the NextCursor of an answer to the same range; empty for the beginning.
+	Cursor string
 }
 
 // SystemMetrics is the answer to a [MetricsRange].
@@ -79,7 +88,8 @@ type SystemMetrics struct {
 	From        time.Time      `json:"from"`
 	To          time.Time      `json:"to"`
 	StepSeconds int64          `json:"step_seconds"`
-	Items       []MetricsPoint `json:"items"` // by time, and by replica within a step; steps without samples are left out
+	Items       []MetricsPoint `json:"items"`       // by time, and by replica within a step; steps without samples are left out
+	NextCursor  *string        `json:"next_cursor"` // continues where a page has all the points that it may; nil on the last one
 }
 
 // Metrics answers what was stored of the system's metrics.
@@ -91,19 +101,27 @@ type Metrics struct {
 // NewMetrics returns the metrics of a store.
 func NewMetrics(d Deps) *Metrics { return &Metrics{store: d.Store, now: d.Now} }
 
-// System answers a range of time, widened to whole steps, so that no point shows a part of its step only. It answers
-// ErrValidation, and ErrForbidden to all but admins: it tells of every project.
+// System returns a range of time, widened to whole steps, so that no point shows a part of its step only. Of more
+// than a thousand points it returns the first. It returns ErrValidation, and ErrForbidden to all but admins: it tells
+// of every project.
 func (m *Metrics) System(ctx context.Context, r MetricsRange) (SystemMetrics, error) {
 	if err := CallerFrom(ctx).mayAdminister(); err != nil {
 		return SystemMetrics{}, err
 	}
-	r, err := r.resolve(m.now())
+	asked := r
+	r, after, err := r.continued(m.now())
 	if err != nil {
 		return SystemMetrics{}, err
 	}
-	steps := metricsSteps{step: r.Step, items: []MetricsPoint{}}
+	if err := TakeRoom(ctx, MaxPageBytes); err != nil {
+		return SystemMetrics{}, err
+	}
+	steps := metricsSteps{step: r.Step, after: after, items: []MetricsPoint{}}
 	q := MetricsQuery{From: r.From, To: r.To, Limit: metricsPage}
-	for more := true; more; {
+	if q.From.Before(after.At) {
+		q.From = after.At
+	}
+	for more := true; more && len(steps.items) <= metricsItems; {
 		samples, err := m.store.Metrics(ctx, q)
 		if err != nil {
 			return SystemMetrics{}, err
@@ -114,7 +132,55 @@ func (m *Metrics) System(ctx context.Context, r MetricsRange) (SystemMetrics, er
 		}
 		more = len(samples) == q.Limit
 	}
-	return SystemMetrics{From: r.From, To: r.To, StepSeconds: int64(r.Step / time.Second), Items: steps.end()}, nil
+	s := SystemMetrics{From: r.From, To: r.To, StepSeconds: int64(r.Step / time.Second), Items: steps.end()}
+	if len(s.Items) > metricsItems {
+		s.Items = s.Items[:metricsItems]
+		last := s.Items[metricsItems-1]
+		s.NextCursor = new(encodeTextCursor(fmt.Sprintf(metricsCursor,
+			r.From.UnixMilli(), r.To.UnixMilli(), r.Step/time.Second, last.At.UnixMilli(), last.Replica), asked.filters()))
+	}
+	return s, nil
+}
+
+// metricsCursor is the text of a cursor: the range, which may have been left open, and the last point.
+const (
+	metricsCursor      = "%d %d %d %d %s"
+	metricsCursorParts = 5
+)
+
+// filters is what a cursor goes with.
+func (r MetricsRange) filters() any {
+	r.Cursor = ""
+	return r
+}
+
+// continued returns the range that is asked for, and the position of the last point that was shown of it.
+func (r MetricsRange) continued(now time.Time) (MetricsRange, MetricsPosition, error) {
+	text, err := decodeTextCursor(r.Cursor, r.filters())
+	if err != nil {
+		return MetricsRange{}, MetricsPosition{}, err
+	}
+	if text == "" {
+		r, err = r.resolve(now)
+		return r, MetricsPosition{}, err
+	}
+	parts := strings.SplitN(text, " ", metricsCursorParts)
+	var numbers [metricsCursorParts - 1]int64
+	for i := range numbers {
+		if numbers[i], err = strconv.ParseInt(parts[min(i, len(parts)-1)], 10, 64); err != nil {
+			return MetricsRange{}, MetricsPosition{}, errNoCursor()
+		}
+	}
+	r.From, r.To = time.UnixMilli(numbers[0]).UTC(), time.UnixMilli(numbers[1]).UTC()
+	r.Step = time.Duration(numbers[2]) * time.Second
+	last := MetricsPosition{At: time.UnixMilli(numbers[3]).UTC(), Replica: parts[len(parts)-1]}
+	// The range was checked when the cursor was made, of which its hash is no proof: anybody can make one.
+	span := r.To.Sub(r.From)
+	if len(parts) != metricsCursorParts || last.At.Before(r.From) || !last.At.Before(r.To) || r.Step < MinMetricsStep || r.Step > MaxMetricsStep ||
+		span > MaxMetricsRange+2*r.Step || span > (MaxMetricsPoints+2)*r.Step {
+		return MetricsRange{}, MetricsPosition{}, errNoCursor()
+	}
+	return r, last, nil
 }
 
 // resolve returns the range with nothing left open, and ErrValidation with everything that is wrong with it.
@@ -166,7 +232,8 @@ func usualStep(span time.Duration) time.Duration {
 // metricsSteps merges samples, which come in the order of their times, into one point for each step and replica.
 type metricsSteps struct {
 	step  time.Duration
-	begin time.Time // of the step that is being merged
+	after MetricsPosition // the last point that was shown before
+	begin time.Time       // of the step that is being merged
 	sums  map[string]MetricsSample
 	items []MetricsPoint
 }
@@ -185,6 +252,9 @@ func (m *metricsSteps) add(s MetricsSample) {
 // end closes the step that is being merged and returns all points.
 func (m *metricsSteps) end() []MetricsPoint {
 	for _, replica := range slices.Sorted(maps.Keys(m.sums)) {
+		if m.begin.Equal(m.after.At) && replica <= m.after.Replica {
+			continue
+		}
 		m.items = append(m.items, m.sums[replica].point(m.begin))
 	}
 	m.sums = nil

@@ -171,6 +171,45 @@ func TestSystemMetrics(t *testing.T) {
 	invalid(t, err, "step")
 }
 
+// Of many points a page has a thousand, and those that follow have the others, each once.
+func TestSystemMetricsPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := game.NewMetrics(game.Deps{Store: w.store, Now: w.clock.Now})
+	const replicas, steps = 21, 120 // not a divisor of a thousand
+	for i := range steps {
+		for r := range replicas {
+			ok(t, w.store.AppendMetrics(w.ctx, sample(fmt.Sprintf("pod-%02d", r), -30*i, func(s *game.MetricsSample) { s.Requests = 1 })))
+		}
+	}
+	r := game.MetricsRange{Step: 30 * time.Second}
+	seen, sizes, last := map[string]bool{}, []int{}, ""
+	for more := true; more; {
+		page, err := m.System(w.ctx, r)
+		ok(t, err)
+		sizes = append(sizes, len(page.Items))
+		for _, p := range page.Items {
+			at := fmt.Sprint(p.At.UnixMilli(), p.Replica)
+			if seen[at] || at <= last || p.Requests != 1 {
+				t.Errorf("%s comes after %s, with %d requests", at, last, p.Requests)
+			}
+			seen[at], last = true, at
+		}
+		w.clock.add(time.Hour) // the range stays what it was
+		if more = page.NextCursor != nil; more {
+			r.Cursor = *page.NextCursor
+		}
+	}
+	equal(t, []int{1000, 1000, (steps-1)*replicas - 2000}, sizes) // the last step ends the range
+
+	_, err := m.System(w.ctx, game.MetricsRange{Step: time.Minute, Cursor: r.Cursor})
+	invalid(t, err, "cursor")
+	for _, text := range []string{"x", "1 2 3 4", "1 2 3 4 a", "0 9000000000000000 15 0 a", "0 604800000 1 0 a", "60000 120000 15 0 a", "0 60000 15 60000 a"} {
+		_, err := m.System(w.ctx, game.MetricsRange{Cursor: game.EncodeTextCursor(text, game.MetricsRange{})})
+		invalid(t, err, "cursor")
+	}
+}
+
 // brokenMetrics is a store that does not answer.
 type brokenMetrics struct{ game.Store }
 

@@ -104,9 +104,12 @@ func (s *Players) List(ctx context.Context, q PlayerQuery, cursor string, limit 
 	q.UsernamePrefix = UsernameKey(q.UsernamePrefix)
 	l, err := list(query[Player]{
 		filters: q,
-		read: func(after string, limit int) ([]Player, error) {
+		read: func(after string, limit int) (Found[Player], error) {
 			q := q
-			q.After, q.Limit = PlayerID(after), limit
+			q.After, q.Limit, q.Bytes = PlayerID(after), limit, MaxPageBytes
+			if err := TakeRoom(ctx, MaxPageBytes); err != nil {
+				return Found[Player]{}, err
+			}
 			return s.store.Players(ctx, q)
 		},
 		id: func(p Player) string { return string(p.ID) },

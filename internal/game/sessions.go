@@ -90,8 +90,8 @@ func (s *Sessions) get(ctx context.Context, id SessionID) (Session, error) {
 	return s.store.Session(ctx, CallerFrom(ctx).Project, id)
 }
 
-// List answers a page of the sessions that the query selects, newest first, or ErrForbidden. Its project, position and limit
-// are set here. A player sees public sessions, and its own.
+// List returns a page of the sessions that the query selects, newest first, or ErrForbidden. Its project, position
+// and limits are set here. A player sees public sessions, and its own.
 func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limit int) (List[Session], error) {
 	c := CallerFrom(ctx)
 	q, err := c.mayList(q)
@@ -104,9 +104,16 @@ func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limi
 	}
 	l, err := list(query[Session]{
 		filters: q,
-		read: func(after string, limit int) ([]Session, error) {
+		read: func(after string, limit int) (Found[Session], error) {
 			q := q
-			q.After, q.Limit = SessionID(after), limit
+			q.After, q.Limit, q.Bytes = SessionID(after), limit, MaxPageBytes
+			room := maxPageRoom
+			if q.Brief {
+				room = briefPageRoom
+			}
+			if err := TakeRoom(ctx, room); err != nil {
+				return Found[Session]{}, err
+			}
 			return s.store.Sessions(ctx, q)
 		},
 		id: func(v Session) string { return string(v.ID) },

@@ -16,7 +16,8 @@ import (
 //     a member's sessions, of erasures, of sweeps and of suspensions that have ended.
 //   - A write happens whole or not at all. If it answers a named error, or ErrStoreUnavailable with OutcomeNone, it did not
 //     happen; with OutcomeUnknown it may have.
-//   - It returns promptly when its context ends, with ErrStoreUnavailable. A call after Close answers that too.
+//   - It returns promptly when its context ends, with ErrStoreUnavailable, or with ErrOverloaded and OutcomeNone where it
+//     was not begun and others were served meanwhile. A call after Close returns ErrStoreUnavailable too.
 //   - Documents keep every field, empty maps and slices for none, and times to the millisecond in UTC. They are never
 //     shared: changing a value that was stored or read changes nothing in the store.
 //   - A document of another project does not exist.
@@ -60,7 +61,7 @@ type PlayerStore interface {
 	// of it. It answers ErrStale if it is not; removing one that is not there is a success.
 	DeletePlayer(ctx context.Context, old Player) error
 	// Players lists players by id, newest first.
-	Players(ctx context.Context, q PlayerQuery) ([]Player, error)
+	Players(ctx context.Context, q PlayerQuery) (Found[Player], error)
 	// EndedSuspensions returns players of all projects whose suspension has ended at the time or before and who are
 	// suspended yet: at most limit of them, which is above zero, in any order. Fewer are all that there are.
 	EndedSuspensions(ctx context.Context, now time.Time, limit int) ([]Player, error)
@@ -77,7 +78,7 @@ type SessionStore interface {
 	// answers ErrStale if it is not, and ErrSessionNotFound.
 	ReplaceSession(ctx context.Context, old, next Session) error
 	// Sessions lists sessions by id, newest first.
-	Sessions(ctx context.Context, q SessionQuery) ([]Session, error)
+	Sessions(ctx context.Context, q SessionQuery) (Found[Session], error)
 }
 
 // ClaimStore keeps what was claimed by idempotency keys.
@@ -171,6 +172,7 @@ type PlayerQuery struct {
 	Sweeping       bool     // those whose seats are being swept, whether or not they are being erased; not with Erasing
 	After          PlayerID // those that the list shows after this one
 	Limit          int      // at most this many; above zero
+	Bytes          int      `json:"-"` // see [SessionQuery]
 }
 
 // SessionQuery selects sessions. The zero value of a filter, other than of Project, selects all.
@@ -188,6 +190,18 @@ type SessionQuery struct {
 	Attributes AttributeFilter
 	After      SessionID // those that the list shows after this one
 	Limit      int       // at most this many; above zero
+	// Brief reads of members their ids only.
+	Brief bool `json:"-"`
+	// Bytes ends what is found before Limit: with the document by which those read have this many bytes, as the engine
+	// stores them. 0 is no bound. Of brief documents it counts what is left of them, and an eighth of what had to be
+	// read.
+	Bytes int `json:"-"`
+}
+
+// BriefCost is what a document counts for in the Bytes of a brief query, by how many bytes had to be read of it.
+func BriefCost(read int, v *Session) int {
+	const member, others = 40, 1 << 10 // bytes
+	return max(read/8, others+member*len(v.Members))
 }
 
 // AttributeFilter selects what has all of these attributes, each with one of the values that are listed for it. There

@@ -161,9 +161,9 @@ func (f faulty) DeletePlayer(ctx context.Context, p game.Player) error {
 	return f.Store.DeletePlayer(ctx, p)
 }
 
-func (f faulty) Players(ctx context.Context, q game.PlayerQuery) ([]game.Player, error) {
+func (f faulty) Players(ctx context.Context, q game.PlayerQuery) (game.Found[game.Player], error) {
 	if err := f.before("Players"); err != nil {
-		return nil, err
+		return game.Found[game.Player]{}, err
 	}
 	return f.Store.Players(ctx, q)
 }
@@ -196,9 +196,9 @@ func (f faulty) ReplaceSession(ctx context.Context, old, next game.Session) erro
 	return f.Store.ReplaceSession(ctx, old, next)
 }
 
-func (f faulty) Sessions(ctx context.Context, q game.SessionQuery) ([]game.Session, error) {
+func (f faulty) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
 	if err := f.before("Sessions"); err != nil {
-		return nil, err
+		return game.Found[game.Session]{}, err
 	}
 	return f.Store.Sessions(ctx, q)
 }

@@ -28,7 +28,7 @@ func (w world) sweeping(tb testing.TB) []game.PlayerID {
 	tb.Helper()
 	found, err := w.store.Players(w.ctx, game.PlayerQuery{Sweeping: true, Limit: 200})
 	ok(tb, err)
-	return ids(found, playerID)
+	return ids(found.Items, playerID)
 }
 
 func TestPlayerElapse(t *testing.T) {

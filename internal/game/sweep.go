@@ -23,32 +23,40 @@ const (
 // sweep takes a player who is marked out of sessions, a page at a time.
 func (s *Players) sweep(ctx context.Context, p Player, which sweptSessions) error {
 	ctx = WithCaller(ctx, Caller{Project: p.Project, Name: "sweep"})
-	q := SessionQuery{Project: p.Project, Member: p.ID, Live: bool(which), Limit: MaxLimit}
+	q := SessionQuery{Project: p.Project, Member: p.ID, Live: bool(which), Limit: MaxLimit, Bytes: MaxPageBytes}
 	for {
+		if err := TakeRoom(ctx, maxPageRoom); err != nil {
+			return err
+		}
 		found, err := s.store.Sessions(ctx, q)
 		if err != nil {
 			return err
 		}
-		for _, v := range found {
-			if err := s.release(ctx, p, v); err != nil {
+		var ids []SessionID // alone, so that the page is not held
+		for _, v := range found.Items {
+			if probe := v.clone(); p.leaves(&probe) {
+				ids = append(ids, v.ID)
+			}
+			q.After = v.ID
+		}
+		for _, id := range ids {
+			if err := s.release(ctx, p, id); err != nil {
 				return err
 			}
 		}
-		if len(found) < q.Limit {
+		if !found.More {
 			return nil
 		}
-		q.After = found[len(found)-1].ID
 	}
 }
 
-// release takes a player who is marked out of a session that was found.
-func (s *Players) release(ctx context.Context, p Player, found Session) error {
-	free := func(v *Session) bool {
-		return (p.ErasingSince != nil || !v.Status.Terminal()) && v.Forget(p.ID)
-	}
-	if probe := found.clone(); !free(&probe) {
-		return nil
-	}
+// leaves takes a player who is marked out of a session, and reports whether that changed anything.
+func (p *Player) leaves(v *Session) bool {
+	return (p.ErasingSince != nil || !v.Status.Terminal()) && v.Forget(p.ID)
+}
+
+// release takes a player who is marked out of a session.
+func (s *Players) release(ctx context.Context, p Player, id SessionID) error {
 	if p.ErasingSince == nil {
 		// The suspension may have been lifted since, and the seat be one that the player took after that.
 		now, err := s.store.Player(ctx, p.Project, p.ID)
@@ -56,7 +64,7 @@ func (s *Players) release(ctx context.Context, p Player, found Session) error {
 			return err
 		}
 	}
-	_, err := s.sessions.change(ctx, found.ID, nil, func(v *Session, _ time.Time) (bool, error) { return free(v), nil })
+	_, err := s.sessions.change(ctx, id, nil, func(v *Session, _ time.Time) (bool, error) { return p.leaves(v), nil })
 	return err
 }
 
@@ -115,16 +123,16 @@ func (s *Players) LiftSuspensions(ctx context.Context) error {
 // failures.
 func (s *Players) each(ctx context.Context, q PlayerQuery, do func(context.Context, Player) error) error {
 	var failures error
-	for q.Limit = MaxLimit; ; {
+	for q.Limit, q.Bytes = MaxLimit, MaxPageBytes; ; {
 		found, err := s.store.Players(ctx, q)
 		if err != nil {
 			return errors.Join(failures, err)
 		}
-		failures = errors.Join(failures, attempt(ctx, found, do))
-		if len(found) < q.Limit {
+		failures = errors.Join(failures, attempt(ctx, found.Items, do))
+		if !found.More {
 			return failures
 		}
-		q.After = found[len(found)-1].ID
+		q.After = found.Items[len(found.Items)-1].ID
 	}
 }
 

@@ -19,7 +19,9 @@ import (
 // instant is a store that finds nothing, at once.
 type instant struct{ game.Store }
 
-func (instant) Players(context.Context, game.PlayerQuery) ([]game.Player, error) { return nil, nil }
+func (instant) Players(context.Context, game.PlayerQuery) (f game.Found[game.Player], err error) {
+	return f, nil
+}
 
 // BenchmarkRequest is what it costs to observe a request with one operation of the store, on all processors at once, beside the request
 // that nobody observes. BenchmarkTelemetry in tests measures the whole server.

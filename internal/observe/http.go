@@ -20,9 +20,6 @@ const unmatchedRoute = "unmatched"
 // otherMethod stands for all methods that the API has no use for, for the same reason.
 const otherMethod = "other"
 
-// overloadedCode is that of problems that refuse a request because there are too many at once.
-const overloadedCode = "overloaded"
-
 // apiPaths begin the paths of the API itself: the others are probes, health reports and pages.
 const apiPaths = "/api/"
 
@@ -129,7 +126,7 @@ type recorder struct {
 
 // refused reports whether nothing was done because there was no credential, or because there were too many requests.
 func (w *recorder) refused() bool {
-	return w.status == http.StatusUnauthorized || w.status == http.StatusTooManyRequests || w.code == overloadedCode
+	return w.status == http.StatusUnauthorized || w.status == http.StatusTooManyRequests || w.code == game.ErrOverloaded.Code
 }
 
 // NoteProblem tells which problem document the answer is. errorID is empty unless the failure is ours.

@@ -71,6 +71,7 @@ func (o operation) end(ctx context.Context, err *error) {
 // Results of operations that are failures.
 const (
 	resultUnavailable = "unavailable"
+	resultOverloaded  = "overloaded"
 	resultError       = "error"
 )
 
@@ -83,6 +84,8 @@ func resultLabel(err error) string {
 		return "stale"
 	case errors.Is(err, game.ErrExists):
 		return "exists"
+	case errors.Is(err, game.ErrOverloaded): // the store is well
+		return resultOverloaded
 	}
 	switch game.KindOf(err) { //nolint:exhaustive // the other kinds are made above the store
 	case game.NotFound:
@@ -125,7 +128,7 @@ func (s *store) DeletePlayer(ctx context.Context, old game.Player) (err error) {
 	return s.inner.DeletePlayer(ctx, old)
 }
 
-func (s *store) Players(ctx context.Context, q game.PlayerQuery) (p []game.Player, err error) {
+func (s *store) Players(ctx context.Context, q game.PlayerQuery) (p game.Found[game.Player], err error) {
 	ctx, o := s.begin(ctx, "list_players", "players")
 	defer o.end(ctx, &err)
 	return s.inner.Players(ctx, q)
@@ -155,7 +158,7 @@ func (s *store) ReplaceSession(ctx context.Context, old, next game.Session) (err
 	return s.inner.ReplaceSession(ctx, old, next)
 }
 
-func (s *store) Sessions(ctx context.Context, q game.SessionQuery) (v []game.Session, err error) {
+func (s *store) Sessions(ctx context.Context, q game.SessionQuery) (v game.Found[game.Session], err error) {
 	ctx, o := s.begin(ctx, "list_sessions", "sessions")
 	defer o.end(ctx, &err)
 	return s.inner.Sessions(ctx, q)

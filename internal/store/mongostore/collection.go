@@ -46,13 +46,13 @@ func missed(err error) error {
 }
 
 // get reads one document, and reports whether it is there.
-func get[D any](ctx context.Context, s *Store, c collection, filter bson.D) (d D, found bool, err error) {
+func get[D any](ctx context.Context, s *Store, c collection, filter bson.D, o ...options.Lister[options.FindOneOptions]) (d D, found bool, err error) {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
 		return d, false, game.ErrStoreUnavailable.Because(err)
 	}
 	defer leave()
-	raw, err := c.FindOne(ctx, filter).Raw()
+	raw, err := c.FindOne(ctx, filter, o...).Raw()
 	if err == nil {
 		err = decode(raw, &d)
 	}

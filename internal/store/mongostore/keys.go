@@ -74,7 +74,8 @@ func (s *Store) DeleteKey(ctx context.Context, old game.Key) error {
 
 // Keys implements [game.KeyStore].
 func (s *Store) Keys(ctx context.Context, q game.KeyQuery) ([]game.Key, error) {
-	return list(ctx, s, s.keys, keysPage(q), apiKey.game)
+	found, err := list(ctx, s, s.keys, keysPage(q), apiKey.game, wholly)
+	return found.Items, err
 }
 
 // keysPage returns how a list is read.

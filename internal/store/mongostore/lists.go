@@ -19,7 +19,13 @@ type page struct {
 	fresh  bool   // what is read must not be old
 	after  string
 	limit  int
+	bytes  int    // 0 for no bound
+	leave  bson.D // what is not read, nil for nothing
+	whole  bool   // documents may be so large that the first batches are to be small
 }
+
+// firstBatch is how many documents are read first where they may be large.
+const firstBatch = 2
 
 func (p *page) where(field string, condition any) {
 	p.filter = append(p.filter, bson.E{Key: field, Value: condition})
@@ -40,44 +46,92 @@ func (p *page) find(c capabilities) (bson.D, *options.FindOptionsBuilder) {
 	if p.after != "" {
 		filter = append(filter[:len(filter):len(filter)], bson.E{Key: "_id", Value: bson.D{{Key: "$lt", Value: p.after}}})
 	}
-	o := options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(p.limit)).SetHint(p.hint(c))
+	// One more tells whether the list goes on.
+	o := options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(p.limit) + 1).SetHint(p.hint(c))
+	if p.leave != nil {
+		o.SetProjection(p.leave)
+	}
+	if p.whole {
+		o.SetBatchSize(firstBatch)
+	}
 	return filter, o
 }
 
-// list reads a page.
-func list[D, G any](ctx context.Context, s *Store, c collection, p page, as func(D) G) ([]G, error) {
+// list reads a page. cost tells for how many of the page's bytes a document counts, of which so many were read.
+func list[D, G any](ctx context.Context, s *Store, c collection, p page, as func(D) G, cost func(read int, d *G) int) (game.Found[G], error) {
 	from := c.lists
 	if p.fresh {
 		from = c.Collection
 	}
 	filter, o := p.find(s.server.capabilities)
-	return read(ctx, s, from, filter, o, as)
+	found := game.Found[G]{Items: make([]G, 0, min(p.limit, game.MaxLimit))}
+	spent := 0
+	err := s.each(ctx, from, filter, o, func(cursor *mongo.Cursor) (bool, error) {
+		if len(found.Items) == p.limit || p.bytes > 0 && spent >= p.bytes {
+			found.More = true
+			return false, nil
+		}
+		var d D
+		if err := decode(cursor.Current, &d); err != nil {
+			return false, err
+		}
+		found.Items = append(found.Items, as(d))
+		spent += cost(len(cursor.Current), &found.Items[len(found.Items)-1])
+		// Batches grow with what is read, so that documents that are large are not read in vain.
+		cursor.SetBatchSize(int32(2 * len(found.Items))) //nolint:gosec // a few hundred
+		return true, nil
+	})
+	if err != nil {
+		return game.Found[G]{}, err
+	}
+	return found, nil
 }
+
+// wholly is the cost of a document that is read as it is.
+func wholly[G any](read int, _ *G) int { return read }
 
 // read reads all that is found.
 func read[D, G any](ctx context.Context, s *Store, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder, as func(D) G) ([]G, error) {
+	items := []G{}
+	err := s.each(ctx, from, filter, o, func(cursor *mongo.Cursor) (bool, error) {
+		var d D
+		if err := decode(cursor.Current, &d); err != nil {
+			return false, err
+		}
+		items = append(items, as(d))
+		return true, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+// each calls the function with every document that is found, until it returns false.
+func (s *Store) each(ctx context.Context, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder, next func(*mongo.Cursor) (bool, error)) error {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
-		return nil, game.ErrStoreUnavailable.Because(err)
+		return game.ErrStoreUnavailable.Because(err)
 	}
 	defer leave()
 	cursor, err := from.Find(ctx, filter, o)
 	if err != nil {
-		return nil, unread(ctx, err)
+		return unread(ctx, err)
 	}
 	defer closeCursor(ctx, cursor)
-	items := make([]G, 0, cursor.RemainingBatchLength())
 	for cursor.Next(ctx) {
-		var d D
-		if err := decode(cursor.Current, &d); err != nil {
-			return nil, unread(ctx, err)
+		more, err := next(cursor)
+		if err != nil {
+			return unread(ctx, err)
 		}
-		items = append(items, as(d))
+		if !more {
+			return nil
+		}
 	}
 	if err := cursor.Err(); err != nil {
-		return nil, unread(ctx, err)
+		return unread(ctx, err)
 	}
-	return items, nil
+	return nil
 }
 
 // closeTimeout bounds how long a reader who gives up waits to tell the server so.

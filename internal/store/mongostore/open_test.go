@@ -136,12 +136,13 @@ func TestMigrateFromVersion2(t *testing.T) {
 		s = openTest(t, url, mongostore.Options{})
 		found, err := s.Players(t.Context(), game.PlayerQuery{Sweeping: true, Limit: 10})
 		must(t, err)
-		if len(found) != 2 || found[0].ID != unswept || found[1].ID != suspended || time.Since(*found[0].SweepSince) > time.Hour {
-			t.Errorf("to be swept are %+v", found)
+		sweeps := found.Items
+		if len(sweeps) != 2 || sweeps[0].ID != unswept || sweeps[1].ID != suspended || time.Since(*sweeps[0].SweepSince) > time.Hour {
+			t.Errorf("to be swept are %+v", sweeps)
 		}
 		marks, err := s.Players(t.Context(), game.PlayerQuery{Erasing: true, Limit: 10})
 		must(t, err)
-		if len(marks) != 2 || marks[1].ID != swept || marks[1].SweepSince != nil {
+		if len(marks.Items) != 2 || marks.Items[1].ID != swept || marks.Items[1].SweepSince != nil {
 			t.Errorf("marks are %+v", marks)
 		}
 		ended, err := s.EndedSuspensions(t.Context(), time.Now(), 10)
@@ -178,8 +179,8 @@ func TestOpenTogether(t *testing.T) {
 	opening.Wait()
 	found, err := openTest(t, url, mongostore.Options{}).Players(t.Context(), game.PlayerQuery{Project: project, Limit: 10})
 	must(t, err)
-	if len(found) != 1 {
-		t.Errorf("%d players have the name, want 1", len(found))
+	if len(found.Items) != 1 {
+		t.Errorf("%d players have the name, want 1", len(found.Items))
 	}
 }
 

@@ -109,8 +109,8 @@ func (s *Store) DeletePlayer(ctx context.Context, old game.Player) error {
 }
 
 // Players implements [game.PlayerStore].
-func (s *Store) Players(ctx context.Context, q game.PlayerQuery) ([]game.Player, error) {
-	return list(ctx, s, s.players, s.playersPage(q), player.game)
+func (s *Store) Players(ctx context.Context, q game.PlayerQuery) (game.Found[game.Player], error) {
+	return list(ctx, s, s.players, s.playersPage(q), player.game, wholly)
 }
 
 // EndedSuspensions implements [game.PlayerStore]. What is asked for the index gives, in the order of the times.
@@ -125,7 +125,7 @@ func suspensionEnded(now time.Time) bson.D {
 
 // playersPage returns how a list is read.
 func (s *Store) playersPage(q game.PlayerQuery) page {
-	p := page{index: playersByProject, after: string(q.After), limit: q.Limit}
+	p := page{index: playersByProject, after: string(q.After), limit: q.Limit, bytes: q.Bytes}
 	everywhere := q.Erasing || q.Sweeping
 	switch {
 	case q.Sweeping:

@@ -3,9 +3,12 @@ package mongostore
 import (
 	"context"
 	"maps"
+	"reflect"
 	"slices"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"game-session-manager/internal/game"
 )
@@ -24,7 +27,12 @@ func (s *Store) CreateSession(ctx context.Context, v game.Session) error {
 
 // Session implements [game.SessionStore].
 func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (game.Session, error) {
-	d, found, err := get[session](ctx, s, s.sessions, key{string(id), project}.filter())
+	whose := key{string(id), project}.filter()
+	few := bson.E{Key: "seats_held", Value: bson.D{{Key: "$lte", Value: fewSeats}}}
+	d, found, err := get[session](ctx, s, s.sessions, append(whose[:len(whose):len(whose)], few))
+	if err == nil && !found {
+		d, found, err = s.largeSession(ctx, whose)
+	}
 	switch {
 	case err != nil:
 		return game.Session{}, err
@@ -32,6 +40,22 @@ func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.Ses
 		return game.Session{}, game.SessionNotFound(id)
 	}
 	return d.game(), nil
+}
+
+// fewSeats is how many may be held in a session that is read without room for it, at [game.LargestMember] each.
+const fewSeats = 32
+
+// largeSession reads a session in which many seats are held, once there is room for it. The size of a document is not
+// known before it is read, but how many seats are held is.
+func (s *Store) largeSession(ctx context.Context, whose bson.D) (d session, found bool, err error) {
+	d, found, err = get[session](ctx, s, s.sessions, whose, options.FindOne().SetProjection(bson.D{{Key: "seats_held", Value: 1}}))
+	if err != nil || !found {
+		return session{}, false, err
+	}
+	if err := game.TakeRoom(ctx, game.LargeFrom+d.SeatsHeld*game.LargestMember); err != nil {
+		return session{}, false, err
+	}
+	return get[session](ctx, s, s.sessions, whose)
 }
 
 // ReplaceSession implements [game.SessionStore].
@@ -44,8 +68,23 @@ func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session) erro
 }
 
 // Sessions implements [game.SessionStore].
-func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) ([]game.Session, error) {
-	return list(ctx, s, s.sessions, sessionsPage(q), session.game)
+func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
+	cost := wholly[game.Session]
+	if q.Brief {
+		cost = game.BriefCost
+	}
+	return list(ctx, s, s.sessions, sessionsPage(q), session.game, cost)
+}
+
+// besidesIDs is what members have besides their ids, which brief documents are read without.
+func besidesIDs() bson.D {
+	var leave bson.D
+	for f := range reflect.TypeFor[member]().Fields() {
+		if name, _, _ := strings.Cut(f.Tag.Get("bson"), ","); name != "player_id" {
+			leave = append(leave, bson.E{Key: "members." + name, Value: 0})
+		}
+	}
+	return leave
 }
 
 // whereAttributes selects what has one of the values of each attribute.
@@ -74,7 +113,10 @@ func (p *page) whereAttributes(f game.AttributeFilter) {
 // sessionsPage returns how a list is read. The index is that of the filter which leaves the fewest sessions: those of a
 // player, those with an attribute, live ones among all that are kept.
 func sessionsPage(q game.SessionQuery) page {
-	p := page{index: sessionsByProject, after: string(q.After), limit: q.Limit}
+	p := page{index: sessionsByProject, after: string(q.After), limit: q.Limit, bytes: q.Bytes, whole: !q.Brief && q.Bytes > 0}
+	if q.Brief {
+		p.leave = besidesIDs()
+	}
 	p.where("project", q.Project)
 	use := func(index string, narrow bool) {
 		if p.index == sessionsByProject {

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -41,7 +42,13 @@ func (c codec) decode(stored any, document any) error {
 	if !ok {
 		return fmt.Errorf("%w: a %T", errUnplanned, stored)
 	}
-	if err := json.Unmarshal([]byte(s), document, c.options); err != nil {
+	var err error
+	if len(s) < game.LargeFrom {
+		err = json.Unmarshal([]byte(s), document, c.options)
+	} else { // is not copied
+		err = json.UnmarshalRead(strings.NewReader(s), document, c.options)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %w", errDecoding, err)
 	}
 	return nil

@@ -88,7 +88,7 @@ func TestKill(t *testing.T) {
 		}
 		found, err := s.Sessions(t.Context(), game.SessionQuery{Project: project, Member: v.Members[len(v.Members)-1].PlayerID, Limit: 2})
 		must(t, err)
-		if len(found) != 1 || found[0].ID != v.ID {
+		if len(found.Items) != 1 || found.Items[0].ID != v.ID {
 			t.Errorf("session %s is not found by its last member", id)
 		}
 	}

@@ -104,8 +104,13 @@ func explain(err error, path string) error {
 	return fmt.Errorf("open %s: %w", path, err)
 }
 
-// unread is the answer of a read that failed.
-func unread(err error) error { return game.ErrStoreUnavailable.Because(err) }
+// unread is the error of a read that failed.
+func unread(err error) error {
+	if errors.Is(err, game.ErrOverloaded) || errors.Is(err, game.ErrStoreUnavailable) {
+		return err
+	}
+	return game.ErrStoreUnavailable.Because(err)
+}
 
 // ended is why a context ended.
 func ended(ctx context.Context) error { return context.Cause(ctx) }

@@ -79,7 +79,7 @@ func (s *Store) Keys(ctx context.Context, q game.KeyQuery) ([]game.Key, error) {
 }
 
 func keysSQL(q game.KeyQuery) (string, []any) {
-	b := selection{from: "api_keys d", id: "d.id"}
+	b := selection{table: "api_keys", from: "api_keys d", id: "d.id"}
 	b.where("d.project = ?", string(q.Project))
 	return page(string(q.After), q.Limit, b)
 }

@@ -259,7 +259,7 @@ func wantSweeps(t *testing.T, s *sqlitestore.Store) {
 	found, err := s.Players(t.Context(), game.PlayerQuery{Sweeping: true, Limit: 10})
 	must(t, err)
 	var sweeps []game.PlayerID
-	for _, p := range found {
+	for _, p := range found.Items {
 		sweeps = append(sweeps, p.ID)
 		if p.SweepSince == nil || time.Since(*p.SweepSince) > time.Hour {
 			t.Errorf("the seats of %s are swept since %v", p.ID, p.SweepSince)

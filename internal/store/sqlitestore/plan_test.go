@@ -81,7 +81,7 @@ func TestPlans(t *testing.T) {
 	}
 	wantPlan(t, s, false, "players_suspended_until (suspended_until>? AND suspended_until<?)",
 		sqlitestore.EndedSuspensions, int64(1), int64(10))
-	wantPlan(t, s, false, "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1", sqlitestore.SelectSession, "x", "x")
+	wantPlan(t, s, false, "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1", sqlitestore.SelectSession, int64(1), "x", "x")
 }
 
 // wantPlan reports a plan that does not name the index, reads a whole table, or sorts where it is not said to.

@@ -144,18 +144,12 @@ func (s *Store) DeletePlayer(ctx context.Context, old game.Player) error {
 }
 
 // Players implements [game.PlayerStore].
-func (s *Store) Players(ctx context.Context, q game.PlayerQuery) ([]game.Player, error) {
+func (s *Store) Players(ctx context.Context, q game.PlayerQuery) (game.Found[game.Player], error) {
 	sql, args := playersSQL(q)
-	items := make([]game.Player, 0, q.Limit)
-	err := s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {
-		p, err := s.player(columns[0])
-		items = append(items, p)
-		return err
+	return find(ctx, s, sql, args, bounds{q.Limit, q.Bytes}, func(doc driver.Value) (game.Player, int, error) {
+		p, err := s.player(doc)
+		return p, textSize(doc), err
 	})
-	if err != nil {
-		return nil, unread(err)
-	}
-	return items, nil
 }
 
 // EndedSuspensions implements [game.PlayerStore].
@@ -169,7 +163,7 @@ func (s *Store) EndedSuspensions(ctx context.Context, now time.Time, limit int) 
 // playersSQL returns the statement of a list. A prefix is sought in the index of usernames, and what is found is sorted:
 // that a few have the prefix is likelier than that the newest have it.
 func playersSQL(q game.PlayerQuery) (string, []any) {
-	b := selection{from: "players d", id: "d.id"}
+	b := selection{table: "players", from: "players d", id: "d.id"}
 	switch {
 	case q.Sweeping:
 		b.where("d.sweeping = 1")
@@ -187,7 +181,7 @@ func playersSQL(q game.PlayerQuery) (string, []any) {
 	if q.Status != "" && q.Status != game.PlayerActive {
 		b.where("d.status <> 'active'") // names the partial index
 	}
-	return page(string(q.After), q.Limit, b)
+	return page(string(q.After), q.Limit+1, b)
 }
 
 func (s *Store) player(doc driver.Value) (game.Player, error) {

@@ -15,6 +15,7 @@ type readers struct {
 	free    chan struct{} // a token for each idle connection
 	closing chan struct{}
 	waiting atomic.Int64 // calls that wait for a connection
+	read    atomic.Int64 // reads that went well
 
 	mu     sync.Mutex
 	idle   []*conn
@@ -55,14 +56,19 @@ func (r *readers) take(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
-// wait waits for the token of a connection.
+// wait waits for the token of a connection. Where that takes too long though others have read meanwhile, there is too
+// much to read, and nothing is wrong with the file.
 func (r *readers) wait(ctx context.Context) error {
 	r.waiting.Add(1)
 	defer r.waiting.Add(-1)
+	before := r.read.Load()
 	select {
 	case <-r.free:
 		return nil
 	case <-ctx.Done():
+		if r.read.Load() > before {
+			return game.Overloaded(ended(ctx))
+		}
 		return ended(ctx)
 	case <-r.closing:
 		return errClosed
@@ -136,7 +142,11 @@ func (r *readers) row(ctx context.Context, sql string, args ...any) (driver.Valu
 		return nil, err
 	}
 	defer r.give(c)
-	return c.row(sql, args...)
+	v, err := c.row(sql, args...)
+	if err == nil {
+		r.read.Add(1)
+	}
+	return v, err
 }
 
 // rows calls the function with every row.
@@ -152,6 +162,7 @@ func (r *readers) rows(ctx context.Context, sql string, args []any, row func([]d
 		}
 		return err
 	}
+	r.read.Add(1)
 	return nil
 }
 

@@ -1,9 +1,17 @@
 package sqlitestore
 
-import "strings"
+import (
+	"context"
+	"database/sql/driver"
+	"io"
+	"strings"
+
+	"game-session-manager/internal/game"
+)
 
 // selection is a list under construction: documents d by id, newest first. Values are arguments, never text.
 type selection struct {
+	table string // of the documents
 	from  string
 	id    string // the column that has the order: that of the table that is walked
 	terms []string
@@ -22,8 +30,9 @@ func (b *selection) whereIf(yes bool, term string, arg any) {
 }
 
 // page returns the statement of the documents that one of the selections has, and its arguments. No document is in
-// two of them, and each comes in the order of the list. The page is materialised, which happens before the first row
-// comes out: the driver interrupts a statement until then and no longer.
+// two of them, and each comes in the order of the list. A row has a document, and how many rows there are. Which they
+// are is materialised, which happens before the first row comes out: the driver interrupts a statement until then and
+// no longer. The documents are read one by one, so that a reader who has enough reads no others.
 func page(after string, limit int, from ...selection) (string, []any) {
 	var sql strings.Builder
 	var args []any
@@ -33,12 +42,43 @@ func page(after string, limit int, from ...selection) (string, []any) {
 		if i > 0 {
 			sql.WriteString(" UNION ALL ")
 		}
-		sql.WriteString("SELECT d.doc, " + b.id + " AS id FROM " + b.from)
+		sql.WriteString("SELECT d.rowid AS place, " + b.id + " AS id FROM " + b.from)
 		if len(b.terms) > 0 {
 			sql.WriteString(" WHERE " + strings.Join(b.terms, " AND "))
 		}
 		args = append(args, b.args...)
 	}
-	sql.WriteString(" ORDER BY id DESC LIMIT ?) SELECT doc FROM page")
+	sql.WriteString(" ORDER BY id DESC LIMIT ?)" +
+		" SELECT d.doc, (SELECT count(*) FROM page) FROM page CROSS JOIN " + from[0].table + " d ON d.rowid = page.place")
 	return sql.String(), append(args, int64(limit))
+}
+
+// bounds are those of a list: of documents, and of bytes, 0 for none.
+type bounds struct{ limit, bytes int }
+
+// find reads a list within its bounds. The statement is one of [page], for a document more than the limit.
+// decode returns a document, and for how many bytes it counts.
+func find[D any](ctx context.Context, s *Store, sql string, args []any, b bounds, decode func(doc driver.Value) (D, int, error)) (game.Found[D], error) {
+	f := game.Found[D]{Items: make([]D, 0, min(b.limit, game.MaxLimit))}
+	spent := 0
+	err := s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {
+		d, cost, err := decode(columns[0])
+		if err != nil {
+			return err
+		}
+		f.Items = append(f.Items, d)
+		if spent += cost; len(f.Items) < b.limit && (b.bytes == 0 || spent < b.bytes) {
+			return nil
+		}
+		var rows int64
+		if err := scan(columns[1], &rows); err != nil {
+			return err
+		}
+		f.More = int(rows) > len(f.Items)
+		return io.EOF
+	})
+	if err != nil {
+		return game.Found[D]{}, unread(err)
+	}
+	return f, nil
 }

@@ -11,7 +11,9 @@ import (
 )
 
 const (
-	selectSession = "SELECT doc FROM sessions WHERE id = ? AND project = ?"
+	// What is large is read when there is room for it: its size is in the head of its row.
+	selectSession = "SELECT CASE WHEN octet_length(doc) < ? THEN doc ELSE octet_length(doc) END FROM sessions WHERE id = ? AND project = ?"
+	largeSession  = "SELECT doc FROM sessions WHERE id = ? AND project = ?"
 	sessionExists = "SELECT 1 FROM sessions WHERE id = ? AND project = ?"
 
 	// Rows of members and attributes that are there already stay. They are so only after another program has changed the
@@ -77,7 +79,13 @@ func (s *Store) CreateSession(ctx context.Context, v game.Session) error {
 
 // Session implements [game.SessionStore].
 func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (game.Session, error) {
-	doc, err := s.readers.row(ctx, selectSession, string(id), string(project))
+	doc, err := s.readers.row(ctx, selectSession, int64(game.LargeFrom), string(id), string(project))
+	if size, large := doc.(int64); large && err == nil {
+		if err := game.TakeRoom(ctx, int(size)); err != nil {
+			return game.Session{}, err
+		}
+		doc, err = s.readers.row(ctx, largeSession, string(id), string(project))
+	}
 	if err != nil {
 		return game.Session{}, unread(err)
 	}
@@ -186,18 +194,39 @@ func native(v game.Value) any {
 }
 
 // Sessions implements [game.SessionStore].
-func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) ([]game.Session, error) {
+func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
 	sql, args := sessionsSQL(q)
-	items := make([]game.Session, 0, q.Limit)
-	err := s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {
-		v, err := s.session(columns[0])
-		items = append(items, v)
-		return err
+	return find(ctx, s, sql, args, bounds{q.Limit, q.Bytes}, func(doc driver.Value) (game.Session, int, error) {
+		if q.Brief {
+			return s.briefSession(doc)
+		}
+		v, err := s.session(doc)
+		return v, textSize(doc), err
 	})
-	if err != nil {
-		return nil, unread(err)
+}
+
+// briefSession reads a session without what its members have besides their ids.
+func (s *Store) briefSession(doc driver.Value) (game.Session, int, error) {
+	var v struct {
+		game.Session
+		Members []struct { // in place of the session's own
+			PlayerID game.PlayerID `json:"player_id"`
+		} `json:"members"`
 	}
-	return items, nil
+	if err := s.codec.decode(doc, &v); err != nil {
+		return game.Session{}, 0, err
+	}
+	v.Session.Members = make([]game.Member, len(v.Members))
+	for i, m := range v.Members {
+		v.Session.Members[i].PlayerID = m.PlayerID
+	}
+	return v.Session, game.BriefCost(textSize(doc), &v.Session), nil
+}
+
+// textSize returns how many bytes a document has that was read.
+func textSize(doc driver.Value) int {
+	s, _ := doc.(string)
+	return len(s)
 }
 
 // sessionsSQL returns the statement of a list. Who asks for a member or an attribute walks that table, which has the same
@@ -207,13 +236,13 @@ func sessionsSQL(q game.SessionQuery) (string, []any) {
 	if q.Member == "" && q.Host == "" && len(keys) > 0 {
 		return sessionsWith(q, keys[0], keys[1:])
 	}
-	b := selection{from: "sessions d", id: "d.id"}
+	b := selection{table: "sessions", from: "sessions d", id: "d.id"}
 	if q.Member != "" {
 		b.from, b.id = "members m CROSS JOIN sessions d ON d.id = m.session_id", "m.session_id"
 		b.where("m.player_id = ?", string(q.Member))
 	}
 	b.whereSession(q, keys)
-	return page(string(q.After), q.Limit, b)
+	return page(string(q.After), q.Limit+1, b)
 }
 
 // sessionsWith walks the sessions that have an attribute, once for each of its values: each of the walks is in the
@@ -221,12 +250,12 @@ func sessionsSQL(q game.SessionQuery) (string, []any) {
 func sessionsWith(q game.SessionQuery, key string, others []string) (string, []any) {
 	walks := make([]selection, 0, len(q.Attributes[key]))
 	for _, v := range q.Attributes[key] {
-		b := selection{from: "attributes a CROSS JOIN sessions d ON d.id = a.session_id", id: "a.session_id"}
+		b := selection{table: "sessions", from: "attributes a CROSS JOIN sessions d ON d.id = a.session_id", id: "a.session_id"}
 		b.where("a.project = ? AND a.key = ? AND a.value = ?", string(q.Project), key, native(v))
 		b.whereSession(q, others)
 		walks = append(walks, b)
 	}
-	return page(string(q.After), q.Limit, walks...)
+	return page(string(q.After), q.Limit+1, walks...)
 }
 
 // whereSession adds the filters of the documents, and those by attributes.

@@ -49,6 +49,7 @@ type writer struct {
 	conn     *conn // nil after a failure that left it in doubt
 	log      *drainer
 	onCommit func(size int, d time.Duration)
+	commits  atomic.Int64          // batches that were made
 	failure  atomic.Pointer[error] // why the last batch failed that did, nil once check has found that writes are made again
 
 	mu     sync.Mutex
@@ -68,6 +69,7 @@ func (w *writer) do(ctx context.Context, run func(*conn) (refusal, error)) error
 		return game.Unanswered(game.OutcomeNone, ended(ctx))
 	}
 	op := &write{run: run, answered: make(chan error, 1)}
+	before := w.commits.Load()
 	if !w.push(op) {
 		return game.Unanswered(game.OutcomeNone, errClosed)
 	}
@@ -77,6 +79,9 @@ func (w *writer) do(ctx context.Context, run func(*conn) (refusal, error)) error
 	case <-ctx.Done():
 	}
 	if op.state.CompareAndSwap(waiting, withdrawn) {
+		if w.commits.Load() > before { // others' writes were made: this one waited behind too many
+			return game.Overloaded(ended(ctx))
+		}
 		return game.Unanswered(game.OutcomeNone, ended(ctx))
 	}
 	select {
@@ -215,8 +220,8 @@ func (w *writer) commit(batch []*write) {
 		w.rollback()
 		// Those behind the failed one were not tried and are no better off than those before it.
 		w.fail(batch, errors.Unwrap(failure))
-	} else if w.onCommit != nil && len(members) > 0 {
-		w.onCommit(len(members), time.Since(start)) // before the answers: whoever has one finds it counted
+	} else if len(members) > 0 {
+		w.committed(len(members), time.Since(start)) // before the answers: whoever has one finds it counted
 	}
 	for i, op := range members {
 		switch {
@@ -230,6 +235,14 @@ func (w *writer) commit(batch []*write) {
 	}
 	if failure == nil && len(members) > 0 {
 		w.log.wrote(w.conn, len(members))
+	}
+}
+
+// committed counts a batch.
+func (w *writer) committed(size int, took time.Duration) {
+	w.commits.Add(1)
+	if w.onCommit != nil {
+		w.onCommit(size, took)
 	}
 }
 

@@ -93,8 +93,8 @@ func (f *failing) DeletePlayer(ctx context.Context, old game.Player) error {
 	return f.call("DeletePlayer", func() error { return f.Store.DeletePlayer(ctx, old) })
 }
 
-func (f *failing) Players(ctx context.Context, q game.PlayerQuery) ([]game.Player, error) {
-	return ask(f, "Players", func() ([]game.Player, error) { return f.Store.Players(ctx, q) })
+func (f *failing) Players(ctx context.Context, q game.PlayerQuery) (game.Found[game.Player], error) {
+	return ask(f, "Players", func() (game.Found[game.Player], error) { return f.Store.Players(ctx, q) })
 }
 
 func (f *failing) CreateSession(ctx context.Context, v game.Session) error {
@@ -109,8 +109,8 @@ func (f *failing) ReplaceSession(ctx context.Context, old, next game.Session) er
 	return f.call("ReplaceSession", func() error { return f.Store.ReplaceSession(ctx, old, next) })
 }
 
-func (f *failing) Sessions(ctx context.Context, q game.SessionQuery) ([]game.Session, error) {
-	return ask(f, "Sessions", func() ([]game.Session, error) { return f.Store.Sessions(ctx, q) })
+func (f *failing) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
+	return ask(f, "Sessions", func() (game.Found[game.Session], error) { return f.Store.Sessions(ctx, q) })
 }
 
 func (f *failing) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Claim, error) {

@@ -231,7 +231,7 @@ func listKeys(t *testing.T, s game.Store) {
 
 func selectedKeys(all []game.Key, q game.KeyQuery) []game.Key {
 	match := func(k game.Key) bool { return k.Project == q.Project && (q.After == "" || k.ID < q.After) }
-	return selected(all, q.Limit, match, idOfKey)
+	return selected(all, q.Limit, match, idOfKey).Items
 }
 
 func oneKeyReplaceWins(t *testing.T, s game.Store) {

@@ -19,6 +19,9 @@ func lists() []check {
 		{"pages", pagesOfPlayers},
 		{"pages of members and attributes", pagesOfSessions},
 		{"pages while others insert", pagesWhileInserting},
+		{"pages of a size in bytes", pagesOfBytes},
+		{"pages of players of a size in bytes", pagesOfPlayersOfBytes},
+		{"members by their ids only", briefSessions},
 	}
 }
 
@@ -54,7 +57,7 @@ func matchesPlayer(q game.PlayerQuery, p game.Player) bool {
 }
 
 // selected returns what matches, newest first, at most limit.
-func selected[D any](all []D, limit int, match func(D) bool, id func(D) string) []D {
+func selected[D any](all []D, limit int, match func(D) bool, id func(D) string) game.Found[D] {
 	found := []D{}
 	for _, d := range all {
 		if match(d) {
@@ -62,14 +65,14 @@ func selected[D any](all []D, limit int, match func(D) bool, id func(D) string) 
 		}
 	}
 	slices.SortFunc(found, func(a, b D) int { return strings.Compare(id(b), id(a)) })
-	return found[:min(limit, len(found))]
+	return game.Found[D]{Items: found[:min(limit, len(found))], More: len(found) > limit}
 }
 
-func selectedSessions(all []game.Session, q game.SessionQuery) []game.Session {
+func selectedSessions(all []game.Session, q game.SessionQuery) game.Found[game.Session] {
 	return selected(all, q.Limit, func(v game.Session) bool { return matches(q, v) }, func(v game.Session) string { return string(v.ID) })
 }
 
-func selectedPlayers(all []game.Player, q game.PlayerQuery) []game.Player {
+func selectedPlayers(all []game.Player, q game.PlayerQuery) game.Found[game.Player] {
 	return selected(all, q.Limit, func(p game.Player) bool { return matchesPlayer(q, p) }, func(p game.Player) string { return string(p.ID) })
 }
 
@@ -192,11 +195,11 @@ func listSessions(t *testing.T, s game.Store) {
 	}
 	for _, v := range game.Visibilities() {
 		q := game.SessionQuery{Project: project, Visibility: v, Limit: 100}
-		wantFound(t, s, q, selectedSessions(all, q)...)
+		wantFound(t, s, q, selectedSessions(all, q).Items...)
 	}
 	for n := range 6 {
 		q := game.SessionQuery{Project: project, FreeSeats: n, Limit: 100}
-		wantFound(t, s, q, selectedSessions(all, q)...)
+		wantFound(t, s, q, selectedSessions(all, q).Items...)
 	}
 }
 
@@ -224,8 +227,8 @@ func attributeTypes(t *testing.T, s game.Store) {
 		for _, i := range either {
 			q.Attributes["key"] = append(q.Attributes["key"], values[i])
 		}
-		wantFound(t, s, q, selectedSessions(stored, q)...)
-		all := selectedSessions(stored, q)
+		wantFound(t, s, q, selectedSessions(stored, q).Items...)
+		all := selectedSessions(stored, q).Items
 		q.After = all[0].ID
 		wantFound(t, s, q, all[1:]...)
 	}
@@ -282,13 +285,13 @@ func pagesOfPlayers(t *testing.T, s game.Store) {
 	for {
 		found, err := s.Players(t.Context(), q)
 		must(t, err)
-		got = append(got, found...)
-		if len(found) < q.Limit {
+		got = append(got, found.Items...)
+		if !found.More {
 			break
 		}
-		q.After = found[len(found)-1].ID
+		q.After = found.Items[len(found.Items)-1].ID
 	}
-	want(t, got, selectedPlayers(all, game.PlayerQuery{Project: project, Limit: len(all)}))
+	want(t, got, selectedPlayers(all, game.PlayerQuery{Project: project, Limit: len(all)}).Items)
 }
 
 func pagesOfSessions(t *testing.T, s game.Store) {
@@ -302,16 +305,16 @@ func pagesOfSessions(t *testing.T, s game.Store) {
 		{FreeSeats: 2},
 	} {
 		q.Project, q.Limit = project, len(all)
-		wanted := selectedSessions(all, q)
+		wanted := selectedSessions(all, q).Items
 		got := []game.Session{}
 		for q.Limit = 3; ; {
 			found, err := s.Sessions(t.Context(), q)
 			must(t, err)
-			got = append(got, found...)
-			if len(found) < q.Limit {
+			got = append(got, found.Items...)
+			if !found.More {
 				break
 			}
-			q.After = found[len(found)-1].ID
+			q.After = found.Items[len(found.Items)-1].ID
 		}
 		want(t, got, wanted)
 	}
@@ -330,13 +333,13 @@ func pagesWhileInserting(t *testing.T, s game.Store) {
 	for {
 		found, err := s.Sessions(t.Context(), q)
 		must(t, err)
-		for _, v := range found {
+		for _, v := range found.Items {
 			there[v.ID]++
 		}
-		if len(found) < q.Limit {
+		if !found.More {
 			break
 		}
-		q.After = found[len(found)-1].ID
+		q.After = found.Items[len(found.Items)-1].ID
 		must(t, s.CreateSession(t.Context(), openSession(2)))
 		next := last
 		next.Version++

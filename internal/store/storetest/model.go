@@ -212,8 +212,8 @@ func (m *sessionModel) list(r *rapid.T) {
 	}
 	found, err := m.store.Sessions(m.ctx, q)
 	must(r, err)
-	if wanted := selectedSessions(m.all, q); fmt.Sprint(sessionIDs(found)) != fmt.Sprint(sessionIDs(wanted)) {
-		r.Fatalf("by %+v found %v, want %v", q, sessionIDs(found), sessionIDs(wanted))
+	if wanted := selectedSessions(m.all, q); fmt.Sprint(sessionIDs(found.Items)) != fmt.Sprint(sessionIDs(wanted.Items)) {
+		r.Fatalf("by %+v found %v, want %v", q, sessionIDs(found.Items), sessionIDs(wanted.Items))
 	}
 }
 

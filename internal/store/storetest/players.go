@@ -308,7 +308,7 @@ func failedPlayerReplace(t *testing.T, s game.Store) {
 	wantError(t, s.CreatePlayer(t.Context(), thief), game.ErrIdentityTaken)
 	found, err := s.Players(t.Context(), game.PlayerQuery{Project: project, Status: game.PlayerSuspended, Limit: 10})
 	must(t, err)
-	want(t, found, []game.Player{})
+	want(t, found.Items, []game.Player{})
 }
 
 func playersOfProjects(t *testing.T, s game.Store) {
@@ -323,6 +323,6 @@ func playersOfProjects(t *testing.T, s game.Store) {
 	must(t, s.DeletePlayer(t.Context(), old))
 	found, err := s.Players(t.Context(), game.PlayerQuery{Project: "elsewhere", Limit: 10})
 	must(t, err)
-	want(t, found, []game.Player{})
+	want(t, found.Items, []game.Player{})
 	wantPlayer(t, s, p)
 }

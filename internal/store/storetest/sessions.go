@@ -180,7 +180,7 @@ func sessionsOfProjects(t *testing.T, s game.Store) {
 		q.Project, q.Limit = "elsewhere", 10
 		found, err := s.Sessions(t.Context(), q)
 		must(t, err)
-		want(t, found, []game.Session{})
+		want(t, found.Items, []game.Session{})
 	}
 	wantSession(t, s, v)
 }
@@ -194,5 +194,5 @@ func wantFound(t *testing.T, s game.Store, q game.SessionQuery, wanted ...game.S
 	if wanted == nil {
 		wanted = []game.Session{}
 	}
-	want(t, found, wanted)
+	want(t, found.Items, wanted)
 }

@@ -26,7 +26,7 @@ func sweepEnds(t *testing.T, s game.Store) {
 	wantPlayer(t, s, swept)
 	found, err := s.Players(t.Context(), game.PlayerQuery{Sweeping: true, Limit: 4})
 	must(t, err)
-	want(t, found, []game.Player{})
+	want(t, found.Items, []game.Player{})
 	next := swept
 	next.Version++
 	must(t, s.ReplacePlayer(t.Context(), p, next)) // who read the player before the end may still change it

@@ -182,7 +182,7 @@ func nothingShared(t *testing.T, s game.Store) {
 	must(t, err)
 	sessions, err := s.Sessions(t.Context(), game.SessionQuery{Project: project, Limit: 1})
 	must(t, err)
-	spoil(again[0], sessions[0])
+	spoil(again.Items[0], sessions.Items[0])
 	wantPlayer(t, s, first)
 	wantSession(t, s, session)
 }
