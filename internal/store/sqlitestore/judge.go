@@ -5,21 +5,27 @@ import (
 	"database/sql/driver"
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"os"
+	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// The log is a header and frames, each of which is a header, which begins with the number of a page, and the page:
+// The log is a header and frames, each of which is a header and a page:
 // https://www.sqlite.org/fileformat2.html#the_write_ahead_log
 const (
 	logHeader   = 32
 	frameHeader = 24
 )
 
-// maxJudgements is how often files that others change meanwhile are judged.
-const maxJudgements = 10
+// pagesOffset is where a file says how many pages it has:
+// https://www.sqlite.org/fileformat2.html#in_header_database_size
+const pagesOffset = 28
+
+// Another program may be changing the files, as by a checkpoint: they are judged again before they count as cut off.
+const (
+	maxJudgements  = 10
+	judgementPause = 10 * time.Millisecond
+)
 
 // look returns an error if the files are not what was written to, or do not hold all of it.
 func (w *writer) look() error {
@@ -27,35 +33,28 @@ func (w *writer) look() error {
 	if !errors.Is(err, errShrunk) {
 		return err
 	}
-	for range maxJudgements {
-		before, err := w.contents()
+	for n := 1; ; n++ {
+		c, err := w.contents()
 		if err != nil {
 			return w.judgeBroken(err)
 		}
-		cut, err := w.missing(before)
-		if err != nil {
-			return err
-		}
-		after, err := w.contents()
+		cut := w.missing(c)
 		switch {
-		case err != nil:
-			return w.judgeBroken(err)
-		case after != before: // another program has changed them
-		case cut >= 0:
-			return w.file.cut(cut)
-		default:
+		case cut < 0:
 			w.file.shrunk(log)
 			w.file.shrunk(database)
 			return nil
+		case n == maxJudgements:
+			return w.file.cut(cut)
 		}
+		time.Sleep(judgementPause)
 	}
-	return fmt.Errorf("%w, and is changed by another program", err)
 }
 
 // contents is what SQLite knows of the files.
 type contents struct {
-	pages, page    int64 // of the database, and bytes of each
-	frames, copied int64 // of the log, and how many of the first of them the file has too
+	pages, page int64 // of the database, and bytes of each
+	frames      int64 // of the log
 }
 
 func (w *writer) contents() (contents, error) {
@@ -63,10 +62,10 @@ func (w *writer) contents() (contents, error) {
 	if err := w.connect(); err != nil {
 		return c, err
 	}
-	var busy int64
+	var busy int64 // nobody is waited for
 	return c, errors.Join(
 		w.ask("PRAGMA page_count", &c.pages), w.ask("PRAGMA page_size", &c.page),
-		w.ask("PRAGMA wal_checkpoint(NOOP)", &busy, &c.frames, &c.copied))
+		w.ask("PRAGMA wal_checkpoint(NOOP)", &busy, &c.frames))
 }
 
 // ask stores the columns of what SQLite says.
@@ -82,39 +81,27 @@ func (w *writer) ask(pragma string, to ...*int64) error {
 }
 
 // missing returns which part lacks something of the contents, -1 for none.
-func (w *writer) missing(c contents) (int, error) {
+func (w *writer) missing(c contents) int {
 	if c.frames > 0 && w.file.size(log) < logHeader+c.frames*(frameHeader+c.page) {
-		return log, nil
+		return log
 	}
-	first := w.file.size(database)/c.page + 1
-	if first > c.pages {
-		return -1, nil
+	if w.file.size(database) < w.file.pages(c.pages)*c.page {
+		return database
 	}
-	// What was written since the file became smaller is in the log alone. One page is never written, see lockByte.
-	if c.pages-first > c.frames-c.copied {
-		return database, nil
+	return -1
+}
+
+// pages returns how many pages the file says that it has, which a checkpoint makes true. The database may have more:
+// what was written since is in the log alone. Tools have nothing to read the file by, and take what the database has.
+func (f *file) pages(all int64) int64 {
+	if f.held == nil {
+		return all
 	}
-	lacks := make(map[int64]bool)
-	for number := first; number <= c.pages; number++ {
-		lacks[number] = true
+	var n [4]byte
+	if _, err := f.held.ReadAt(n[:], pagesOffset); err != nil {
+		return all
 	}
-	delete(lacks, lockByte/c.page+1)        // which is never written
-	f, err := os.Open(w.file.path + "-wal") // on which SQLite has no locks that closing it would drop
-	if err != nil {
-		return -1, err
-	}
-	defer func() { _ = f.Close() }() // only read
-	for i := c.copied; i < c.frames; i++ {
-		var number [4]byte
-		if _, err := f.ReadAt(number[:], logHeader+i*(frameHeader+c.page)); err != nil {
-			return -1, err
-		}
-		delete(lacks, int64(binary.BigEndian.Uint32(number[:])))
-	}
-	if len(lacks) > 0 {
-		return database, nil
-	}
-	return -1, nil
+	return int64(binary.BigEndian.Uint32(n[:]))
 }
 
 // judgeBroken says that a part was cut off, if that is why SQLite does not say what it knows.
