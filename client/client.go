@@ -100,8 +100,28 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 		return nil, errors.New("client: WithMaxAnswer: must be positive")
 	}
 	c.http = unredirected(c.http)
+	return c.linked(), nil
+}
+
+// As returns a Client of the same server that sends another token, such as a player's, and is set up like c in all else.
+// It shares c's connections and costs next to nothing: make one for each player.
+func (c *Client) As(token string) *Client {
+	other := *c
+	other.bearer, other.actAs = func() string { return token }, ""
+	return other.linked()
+}
+
+// ActAs returns a Client that acts as a player by c's server key: see [WithActAs].
+func (c *Client) ActAs(player PlayerID) *Client {
+	other := *c
+	other.actAs = player
+	return other.linked()
+}
+
+// linked returns c with its nouns.
+func (c *Client) linked() *Client {
 	c.Players, c.Sessions, c.Metrics, c.Keys = &Players{c}, &Sessions{c}, &Metrics{c}, &Keys{c}
-	return c, nil
+	return c
 }
 
 // unredirected returns a copy of h that hands redirects back, unless h says what to do with them.

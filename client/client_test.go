@@ -47,6 +47,33 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// Acting as a player takes no client of its own: the copy shares all but who sends the requests.
+func TestAs(t *testing.T) {
+	t.Parallel()
+	var sent http.Header
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		sent = r.Header.Clone()
+		_, _ = w.Write([]byte(`{"id":"x"}`))
+	}, client.WithToken("server"), client.WithUserAgent("lobby"))
+	for _, tt := range []struct {
+		c            *client.Client
+		token, actAs string
+	}{
+		{c.As("alice"), "alice", ""},
+		{c.ActAs("bob"), "server", "bob"},
+		{c.ActAs("bob").As("alice"), "alice", ""},
+		{c, "server", ""},
+	} {
+		if _, err := tt.c.Players.Get(t.Context(), "x"); err != nil {
+			t.Fatal(err)
+		}
+		token, actAs, agent := sent.Get("Authorization"), sent.Get("X-Act-As-Player"), sent.Get("User-Agent")
+		if token != "Bearer "+tt.token || actAs != tt.actAs || agent != "lobby" {
+			t.Errorf("sent %q for %q as %q, want %q for %q", token, actAs, agent, tt.token, tt.actAs)
+		}
+	}
+}
+
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	for name, drop := range map[string]func(http.ResponseWriter){

@@ -163,3 +163,20 @@ func ExamplePlayers_MintToken() {
 	}
 	fmt.Println("until", token.ExpiresAt) // token.Token goes to the player alone
 }
+
+// A player acts for itself by its token, over the connections of the client that made it.
+func ExampleClient_As() {
+	ctx := context.Background()
+	c, _ := client.New("https://gsm.example", client.WithToken("gsm_…")) // the backend's key
+
+	token, err := c.Players.MintToken(ctx, playerID, client.TokenRequest{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	alice := c.As(token.Token)
+	joined, err := alice.Sessions.Join(ctx, sessionID, client.JoinRequest{PlayerID: playerID})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(joined.Members), "members")
+}
