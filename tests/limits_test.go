@@ -199,8 +199,8 @@ func TestLimitsAreTold(t *testing.T) {
 // always sends the same credential.
 func always(credential string) func(int) string { return func(int) string { return credential } }
 
-// guess is a key that nobody has.
-func guess(i int) string { return fmt.Sprintf("gsm_guess_%032d", i) }
+// guess is a key that nobody has. Its begin and end are in no text but what tells it: see secrets_test.go.
+func guess(i int) string { return fmt.Sprintf("gsm_guess_nobody-has-this-key-%d-as-nobody-guesses", i) }
 
 // refused asks for something, each time with the next credential, until it is answered 429, which it must be before
 // long.

@@ -258,7 +258,8 @@ func TestCredentialsWithoutAuthentication(t *testing.T) {
 		{sends(k.secret.Reveal()), k.Caller(), nil},
 		{
 			sends(p.mint(t, time.Minute)),
-			game.Caller{Project: "arena", Scope: game.ScopePlayer, Player: playerID, Name: "player"}, nil,
+			game.Caller{Project: "arena", Scope: game.ScopePlayer, Player: playerID, Name: "player"},
+			nil,
 		},
 		{sends(guess(0)), game.Caller{}, auth.ErrWrong},
 		{sends("undefined"), game.Caller{}, auth.ErrWrong},
