@@ -101,6 +101,13 @@ func (f *file) look() error {
 	return nil
 }
 
+// watching reports whether the files are looked at.
+func (f *file) watching() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.watched
+}
+
 // shrunk says that a part was made smaller, and that all is there.
 func (f *file) shrunk(i int) {
 	f.mu.Lock()

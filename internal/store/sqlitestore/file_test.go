@@ -151,6 +151,23 @@ func TestLostWhileCommitting(t *testing.T) {
 	wantClosedLost(t, s)
 }
 
+// TestLogEmptiedWhileCommitting empties the log after a write has looked at it. The commit makes it as large as it was.
+func TestLogEmptiedWhileCommitting(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "gsm.db")
+	s, err := sqlitestore.Open(t.Context(), path, sqlitestore.Options{})
+	must(t, err)
+	must(t, s.CreatePlayer(t.Context(), benchPlayer()))
+	err = s.OnWriter(t.Context(), func(exec func(string) error) error {
+		must(t, exec("CREATE TABLE more AS SELECT randomblob(4000)"))
+		return os.Truncate(path+"-wal", 0)
+	})
+	wantOutcome(t, err, game.OutcomeUnknown)
+	wantOutcome(t, s.CreatePlayer(t.Context(), benchPlayer()), game.OutcomeNone)
+	wantLost(t, s)
+	wantClosedLost(t, s)
+}
+
 // TestClosingSavesALostLog closes a store whose log has no name any more: what was acknowledged goes into the file.
 func TestClosingSavesALostLog(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,8 @@ import (
 	"database/sql/driver"
 	"encoding/binary"
 	"errors"
+	"io"
+	"os"
 	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
@@ -49,6 +51,39 @@ func (w *writer) look() error {
 		}
 		time.Sleep(judgementPause)
 	}
+}
+
+// lookAfter is look after a commit. Where the log was emptied while the transaction was written, its size is right: the
+// frames were put where they belong, and before them is a hole.
+func (w *writer) lookAfter() error {
+	if err := w.look(); err != nil {
+		return err
+	}
+	hollow, err := w.file.hollow()
+	if err == nil && hollow {
+		err = w.file.cut(log)
+	}
+	return err
+}
+
+// hollow reports whether the log has no header, with which SQLite begins each log that holds anything.
+func (f *file) hollow() (bool, error) {
+	if !f.watching() {
+		return false, nil
+	}
+	opened, err := os.Open(f.path + "-wal")
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = opened.Close() }() // was only read
+	var header [4]byte
+	switch _, err := opened.ReadAt(header[:], 0); {
+	case errors.Is(err, io.EOF): // a checkpoint of another program has emptied it
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return header == [4]byte{}, nil
 }
 
 // contents is what SQLite knows of the files.

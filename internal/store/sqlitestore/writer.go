@@ -287,7 +287,7 @@ func (w *writer) connect() error {
 func (w *writer) end() error {
 	_, err := w.conn.exec("COMMIT")
 	if err == nil {
-		if err := w.look(); err != nil {
+		if err := w.lookAfter(); err != nil {
 			return game.Unanswered(game.OutcomeUnknown, err) // went to files that may not be found again
 		}
 		return nil
