@@ -146,7 +146,7 @@ func TestSeatsAreFreedAmidJoins(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				within(t, soon, "the seats are free", func() bool { return s.seatless(t, p.ID) })
+				within(t, 2*soon, "the seats are free", func() bool { return s.seatless(t, p.ID) })
 				hosted, err := s.api.Sessions.List(t.Context(), client.SessionFilter{HostID: p.ID})
 				if err != nil || len(hosted.Items) > 0 {
 					t.Fatalf("it hosts %v, %v", hosted.Items, err)

@@ -227,6 +227,27 @@ func TestErasureGoesOnAfterACrash(t *testing.T) {
 	}
 }
 
+// What a process that died has left in sessions that are over, the first sweep of another one removes, and not the last.
+func TestErasureOfWhatIsOverGoesOnSoon(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.start()
+	id, room := p.register(t, w.ctx, "Ada").ID, p.open(t, 2, "").ID
+	j := game.JoinRequest{PlayerID: id, Attributes: game.Attributes{"skin": game.StringValue("fox")}}
+	_, _, err := p.sessions.Join(w.ctx, room, j)
+	ok(t, err)
+	_, err = p.sessions.Move(w.ctx, room, nil, game.Move{Status: "cancelled"})
+	ok(t, err)
+	ok(t, w.start(w.failing("Sessions", errDown)).players.Erase(w.ctx, id, nil))
+	next := w.start()
+	for range 2 {
+		ok(t, next.players.FreeSeats(w.ctx))
+		got, err := p.sessions.Get(w.ctx, room)
+		ok(t, err)
+		equal(t, game.Attributes{}, got.Members[0].Attributes)
+	}
+}
+
 // The process dies in the middle of the last steps; the mark is the last to go.
 func TestErasureEndsWithItsMark(t *testing.T) {
 	t.Parallel()

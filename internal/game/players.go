@@ -3,6 +3,7 @@ package game
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -12,6 +13,9 @@ type Players struct {
 	changes  *changes[Player]
 	sessions *Sessions
 	admitted *admissions
+
+	freeing   sync.Mutex             // one run of FreeSeats at a time
+	forgotten map[admission]struct{} // whom that has swept from all sessions, of those who are being swept
 }
 
 // NewPlayers returns the players in a store; sessions are where they hold seats.

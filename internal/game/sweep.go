@@ -39,13 +39,8 @@ func (s *Players) sweep(ctx context.Context, p Player, which sweptSessions) erro
 			}
 			q.After = v.ID
 		}
-		for _, id := range ids {
-			if err := s.release(ctx, p, id); err != nil {
-				return err
-			}
-		}
-		if !found.More {
-			return nil
+		if err := s.release(ctx, p, ids); err != nil || !found.More {
+			return err
 		}
 	}
 }
@@ -55,35 +50,53 @@ func (p *Player) leaves(v *Session) bool {
 	return (p.ErasingSince != nil || !v.Status.Terminal()) && v.Forget(p.ID)
 }
 
-// release takes a player who is marked out of a session.
-func (s *Players) release(ctx context.Context, p Player, id SessionID) error {
-	if p.ErasingSince == nil {
-		// The suspension may have been lifted since, and the seat be one that the player took after that.
+// release takes a player who is marked out of sessions, in which a list has found it.
+func (s *Players) release(ctx context.Context, p Player, from []SessionID) error {
+	if p.ErasingSince == nil && len(from) > 0 {
+		// The suspension may have been lifted before the list, and the seats be such as the player took after that.
 		now, err := s.store.Player(ctx, p.Project, p.ID)
 		if err != nil || now.SweepSince == nil {
 			return err
 		}
 	}
-	_, err := s.sessions.change(ctx, id, nil, func(v *Session, _ time.Time) (bool, error) { return p.leaves(v), nil })
-	return err
+	for _, id := range from {
+		leave := func(v *Session, _ time.Time) (bool, error) { return p.leaves(v), nil }
+		if _, err := s.sessions.change(ctx, id, nil, leave); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// FreeSeats goes on with the sweeps under way in all projects. It is for background work, twice a second: a seat that is
-// taken by a request that overtook a suspension or an erasure is free a moment later.
+// FreeSeats goes on with the sweeps under way in all projects. It is for background work, twice a second: a seat that
+// is taken by a request that overtook a suspension or an erasure is free a moment later. Sessions that are over, which
+// may be many, forget who is erased at the first sweep by this process, in case another died at it, and at the last.
 func (s *Players) FreeSeats(ctx context.Context) error {
-	return s.each(ctx, PlayerQuery{Sweeping: true}, func(ctx context.Context, p Player) error {
-		which := liveSessions
+	s.freeing.Lock()
+	defer s.freeing.Unlock()
+	forgotten := make(map[admission]struct{})
+	err := s.each(ctx, PlayerQuery{Sweeping: true}, func(ctx context.Context, p Player) error {
+		which, who := liveSessions, admission{p.Project, p.ID}
 		last := s.now().After(p.SweepSince.Add(s.late()))
-		if last && p.ErasingSince != nil {
+		_, again := s.forgotten[who]
+		if p.ErasingSince != nil && (last || !again) {
 			which = allSessions // a late join may have been to a session that is over by now
 		}
-		if err := s.sweep(ctx, p, which); err != nil || !last {
+		if err := s.sweep(ctx, p, which); err != nil {
 			return err
+		}
+		if p.ErasingSince != nil {
+			forgotten[who] = struct{}{}
+		}
+		if !last {
+			return nil
 		}
 		swept := p
 		swept.SweepSince = nil // a note between processes, which no caller sees: the version stays
 		return s.store.ReplacePlayer(ctx, p, swept)
 	})
+	s.forgotten = forgotten
+	return err
 }
 
 // FinishErasures removes the marks of erasures by which nothing can be undone any more. It is for background work.
@@ -108,9 +121,6 @@ func (s *Players) LiftSuspensions(ctx context.Context) error {
 			ctx = WithCaller(ctx, Caller{Project: p.Project, Name: "suspensions"})
 			// A change of nothing: what time has done comes before it.
 			_, err := s.change(ctx, p.ID, nil, func(*Player, time.Time) (bool, error) { return false, nil })
-			if errors.Is(err, ErrPlayerNotFound) {
-				return nil // erased meanwhile
-			}
 			return err
 		})
 		if failures != nil || len(found) < MaxLimit {
@@ -136,11 +146,12 @@ func (s *Players) each(ctx context.Context, q PlayerQuery, do func(context.Conte
 	}
 }
 
-// attempt does something with each player and returns what failed. That another process was faster is no failure.
+// attempt does something with each player and returns what failed. That another process was faster is no failure: the
+// player is another then, or gone.
 func attempt(ctx context.Context, players []Player, do func(context.Context, Player) error) error {
 	var failures []error
 	for _, p := range players {
-		if err := do(ctx, p); err != nil && !errors.Is(err, ErrStale) {
+		if err := do(ctx, p); err != nil && !errors.Is(err, ErrStale) && !errors.Is(err, ErrPlayerNotFound) {
 			failures = append(failures, err)
 		}
 	}
