@@ -67,13 +67,15 @@ type Deps struct {
 // API is the REST API as an [http.Handler].
 type API struct {
 	Deps
-	handler  http.Handler
-	huma     huma.API
-	callers  *limits.Callers
-	inFlight *limits.Concurrency
-	memory   *limits.Memory // of large documents
-	started  time.Time
-	stopping atomic.Bool
+	handler http.Handler
+	huma    huma.API
+	// operations are those of the contract, as "METHOD path", in the order in which it shows them.
+	operations []string
+	callers    *limits.Callers
+	inFlight   *limits.Concurrency
+	memory     *limits.Memory // of large documents
+	started    time.Time
+	stopping   atomic.Bool
 }
 
 // strictCasing keeps huma from matching field names in any case. huma has the switch in a package variable.
@@ -111,15 +113,11 @@ func New(d Deps) *API {
 
 func (a *API) config() huma.Config {
 	c := huma.DefaultConfig("gsm, the game session manager", a.Version)
-	c.Info.Description = "Players and game sessions (lobbies, matches, rooms) of online games."
-	c.Tags = []*huma.Tag{
-		{Name: "players", Description: "Who plays."},
-		{Name: "sessions", Description: "Lobbies, matches, rooms: what is open, who holds a seat, what state it is in."},
-		{Name: "limits", Description: "What callers must keep to."},
-		{Name: "metrics", Description: "What the service did, and how things stood."},
-		{Name: "api-keys", Description: "Who may call."},
-		{Name: "health", Description: "How the service is."},
-	}
+	c.Info.Description = about
+	c.Info.Contact = &huma.Contact{Name: "The gsm authors"}
+	c.Info.License = &huma.License{Name: "Apache License 2.0", Identifier: "Apache-2.0"}
+	c.Servers = []*huma.Server{{URL: "/", Description: "The server that this document was read from."}}
+	c.Tags = tags()
 	// huma's own pages come from a CDN, its links to schemas put $schema into every answer.
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
 	c.Formats = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON}
@@ -147,6 +145,7 @@ type handler[I, O any] func(context.Context, *I) (*O, error)
 func register[I, O any](a *API, r route, h handler[I, O], middlewares ...func(huma.Context, func(huma.Context))) {
 	op := a.operation(r)
 	op.Middlewares = middlewares
+	a.operations = append(a.operations, r.method+" "+r.path)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		if p := a.begin(ctx); p != nil {
 			return nil, p

@@ -2,7 +2,6 @@ package api
 
 import (
 	_ "embed"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -39,13 +38,9 @@ func (a *API) documentation(mux *http.ServeMux) {
 	for _, unused := range []string{"ErrorModel", "ErrorDetail"} { // huma's own form of errors, which nobody sees
 		delete(a.huma.OpenAPI().Components.Schemas.Map(), unused)
 	}
-	asJSON, err := json.Marshal(a.huma.OpenAPI())
+	asJSON, asYAML, err := publish(a.huma.OpenAPI(), a.operations)
 	if err != nil {
 		panic(fmt.Sprintf("api: the OpenAPI document: %v", err)) // made of constants: fails in every test or never
-	}
-	asYAML, err := a.huma.OpenAPI().YAML()
-	if err != nil {
-		panic(fmt.Sprintf("api: the OpenAPI document: %v", err))
 	}
 	mux.Handle("GET /openapi.json", static("application/openapi+json", asJSON))
 	mux.Handle("GET /openapi.yaml", static("application/openapi+yaml", asYAML))

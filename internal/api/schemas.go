@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -41,12 +42,12 @@ func (s *schemas) players(r huma.Registry) {
 	player := limitProfile(schemaOf[game.Player](r))
 	player.Required = []string{"username"}
 	hideMark(player)
-	readOnly(player, "id", "project", "version", "created_at", "updated_at")
+	readOnly(player, "Player", "id", "project", "version", "created_at", "updated_at")
 	s.player = named(r, "PlayerReplacement", player)
 
 	profilePatch := limitProfile(schemaOf[game.Profile](r))
 	profilePatch.Required = nil
-	nullable(profilePatch)
+	nullable(profilePatch, "username", "status")
 	s.profilePatch = named(r, "ProfilePatch", profilePatch)
 }
 
@@ -62,15 +63,18 @@ func (s *schemas) sessions(r huma.Registry) {
 	session.Properties["status"].Enum = enum(game.SessionStatuses())
 	session.Properties["end_reason"].Enum = enum(game.EndReasons())
 	session.Properties["connection"] = objectOrNone(r, "Connection")
-	readOnly(session, "id", "project", "host_id", "hosted", "members", "version", "created_at", "updated_at", "started_at", "ended_at")
-	readOnly(session, "seats_held", "free_seats", "member_ids")
+	readOnly(session, "Session", "id", "project", "host_id", "hosted", "members", "version", "created_at", "updated_at",
+		"started_at", "ended_at", "seats_held", "free_seats", "member_ids")
+	session.Properties["end_reason"].Nullable = true
 	s.session = named(r, "SessionMove", session)
-	orNone(session.Properties["end_reason"]) // after its message was made, which would name nil
 
 	settingsPatch := limitSettings(schemaOf[game.SessionEdit](r))
 	settingsPatch.Required = nil
-	nullable(settingsPatch)
+	nullable(settingsPatch, "max_players")
 	connection := objectOrNone(r, "Connection")
+	connection.Title, connection.Properties = "ConnectionPatch", maps.Clone(connection.Properties)
+	protocol := *connection.Properties["protocol"]
+	protocol.Nullable, connection.Properties["protocol"] = true, &protocol
 	connection.Required = nil // a patch changes what it names
 	connection.PrecomputeMessages()
 	settingsPatch.Properties["connection"] = connection
@@ -107,7 +111,9 @@ func (s *schemas) credentials(r huma.Registry) {
 	token.Required = nil
 	token.Properties["expires_in"].Minimum = ptr(game.MinTokenLife.Seconds())
 	token.Properties["expires_in"].Maximum = ptr(game.MaxTokenLife.Seconds())
-	token.Properties["expires_in"].Default = game.DefaultTokenLife.Seconds()
+	// Not as the default: some generators have callers give what has one.
+	token.Properties["expires_in"].Description = fmt.Sprintf(
+		"Seconds for which the token is valid; %.0f where it is left out.", game.DefaultTokenLife.Seconds())
 	s.token = named(r, "TokenRequest", token)
 }
 
@@ -122,7 +128,7 @@ func answers(r huma.Registry) {
 	session := limitSettings(r.Map()["Session"])
 	session.Properties["status"].Enum = enum(game.SessionStatuses())
 	session.Properties["end_reason"].Enum = enum(game.EndReasons())
-	orNone(session.Properties["end_reason"])
+	session.Properties["end_reason"].Nullable = true
 	session.Properties["members"].Nullable = false
 	derived(session)
 	session.Properties["connection"] = &huma.Schema{
@@ -131,7 +137,7 @@ func answers(r huma.Registry) {
 	r.Map()["Member"].Properties["status"].Enum = enum([]game.MemberStatus{game.MemberReserved, game.MemberJoined, game.MemberDisconnected})
 	connection := r.Map()["Connection"]
 	connection.Required = []string{"address", "port"}
-	connection.Properties["address"].MaxLength = ptr(game.MaxAddress)
+	connection.Properties["address"].MinLength, connection.Properties["address"].MaxLength = ptr(1), ptr(game.MaxAddress)
 	connection.Properties["port"].Minimum, connection.Properties["port"].Maximum = ptr(1.0), ptr(65535.0)
 	connection.Properties["protocol"].MaxLength = ptr(game.MaxProtocol)
 	connection.PrecomputeMessages()
@@ -179,7 +185,9 @@ func limitProfile(s *huma.Schema) *huma.Schema {
 	p["username"].Pattern, p["username"].PatternDescription = "^[A-Za-z0-9_.-]*$", "of A-Z a-z 0-9 _ . -"
 	p["display_name"].MaxLength = ptr(game.MaxDisplayName)
 	p["identities"].MaxProperties = ptr(game.MaxIdentities)
+	keys(p["identities"], game.MaxProvider, map[string]any{"minLength": 1, "maxLength": game.MaxSubject})
 	p["attributes"].MaxProperties = ptr(game.MaxPlayerAttributes)
+	keys(p["attributes"], game.MaxAttributeKey, nil)
 	p["status"].Enum = enum(game.PlayerStatuses())
 	p["suspension_reason"].MaxLength = ptr(game.MaxSuspensionReason)
 	return s
@@ -194,44 +202,53 @@ func limitSettings(s *huma.Schema) *huma.Schema {
 	p["max_players"].Minimum, p["max_players"].Maximum = ptr(1.0), ptr(float64(game.MaxPlayers))
 	p["min_players"].Minimum, p["min_players"].Maximum = ptr(0.0), ptr(float64(game.MaxPlayers))
 	p["teams"].MaxProperties = ptr(game.MaxTeams)
+	keys(p["teams"], game.MaxAttributeKey, map[string]any{"minimum": 1, "maximum": game.MaxPlayers})
 	p["attributes"].MaxProperties = ptr(game.MaxSessionAttributes)
+	keys(p["attributes"], game.MaxAttributeKey, nil)
 	return s
 }
 
 func limitMember(s *huma.Schema) *huma.Schema {
 	s.Properties["team"].MaxLength = ptr(game.MaxAttributeKey)
 	s.Properties["attributes"].MaxProperties = ptr(game.MaxMemberAttributes)
+	keys(s.Properties["attributes"], game.MaxAttributeKey, nil)
 	return s
-}
-
-// orNone adds null for none to an enumeration.
-func orNone(s *huma.Schema) {
-	s.Nullable, s.Enum = true, append(s.Enum, nil)
 }
 
 // objectOrNone returns a component with null for none. A reference beside null would be told as alternatives, of which
 // an object that is wrong is none, and not by what is wrong with it.
 func objectOrNone(r huma.Registry, name string) *huma.Schema {
 	s := *r.Map()[name]
-	s.Nullable = true
+	s.Title, s.Nullable = name, true
 	return &s
+}
+
+// keys tells what a map takes, which package game checks: keys of at most so many characters, and values.
+func keys(s *huma.Schema, length int, values map[string]any) {
+	s.Extensions = map[string]any{"propertyNames": map[string]any{"pattern": fmt.Sprintf("^[A-Za-z0-9_-]{1,%d}$", length)}}
+	if v, ok := s.AdditionalProperties.(*huma.Schema); ok && values != nil {
+		v.Extensions = values
+	}
 }
 
 func identifier(s *huma.Schema) {
 	s.Pattern, s.PatternDescription = game.IDPattern, "a UUID"
 }
 
-// readOnly marks what only the server sets. It is taken, so that the body of a GET can be sent back, and ignored.
-func readOnly(s *huma.Schema, names ...string) {
+// readOnly marks what only the server sets. It is taken, so that the body of a GET can be sent back, and ignored,
+// whatever it is. The contract gives it the type that it has in the document that the GET returns.
+func readOnly(s *huma.Schema, document string, names ...string) {
+	s.Extensions = map[string]any{replaces: document}
 	for _, name := range names {
 		s.Properties[name] = &huma.Schema{Description: "Set by the server; ignored here.", ReadOnly: true}
 	}
 }
 
-// nullable lets every member of a merge patch be null, which removes it.
-func nullable(s *huma.Schema) {
-	for _, p := range s.Properties {
-		p.Nullable = len(p.Enum) == 0 // an enum would have to list null, and its message with it
+// nullable lets the members of a merge patch be null, which gives them their default, but for those that have none, and
+// the values of maps, which removes them.
+func nullable(s *huma.Schema, but ...string) {
+	for name, p := range s.Properties {
+		p.Nullable = !slices.Contains(but, name)
 		values, ok := p.AdditionalProperties.(*huma.Schema)
 		if !ok {
 			continue
@@ -262,6 +279,9 @@ func problemSchema(r huma.Registry) *huma.Schema {
 	if r.Map()[name] == nil {
 		s := schemaOf[Problem](r)
 		delete(s.Properties, "Extras") // they are members of the document itself
+		for extra, schema := range problemExtras() {
+			s.Properties[extra] = schema
+		}
 		s.AdditionalProperties = true
 		s.Required = []string{"title", "status", "code", "detail", "request_id"}
 		return named(r, name, s)

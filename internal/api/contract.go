@@ -1,0 +1,370 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/yaml"
+
+	"game-session-manager/internal/game"
+)
+
+// contract is the OpenAPI document as it is published. huma makes it of the schemas by which it validates; here it gets
+// the form that generators of clients read well: see docs/decisions/0023-generated-clients.md. What is valid stays the
+// same, but for what the rules of package game check.
+type contract struct {
+	doc        map[string]any
+	schemas    map[string]any // its components
+	parameters map[string]any
+}
+
+// replaces marks the schema of a PUT with the name of what a GET returns.
+const replaces = "x-replaces"
+
+// publish returns the document as JSON and as YAML, with operations in the order in which they were registered.
+func publish(o *huma.OpenAPI, operations []string) (asJSON, asYAML []byte, err error) {
+	b, err := json.Marshal(o)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encoding the OpenAPI document: %w", err)
+	}
+	var c contract
+	if err := json.Unmarshal(b, &c.doc); err != nil {
+		return nil, nil, fmt.Errorf("decoding the OpenAPI document: %w", err)
+	}
+	c.schemas = member(c.doc, "components", "schemas")
+	c.parameters = map[string]any{}
+	member(c.doc, "components")["parameters"] = c.parameters
+	c.shareSchemas()
+	c.shareParameters()
+	if asJSON, err = json.Marshal(c.inOrder(operations)); err != nil {
+		return nil, nil, fmt.Errorf("encoding the contract: %w", err)
+	}
+	var y bytes.Buffer
+	if err := yaml.Convert(&y, bytes.NewReader(asJSON)); err != nil {
+		return nil, nil, fmt.Errorf("writing the contract as YAML: %w", err)
+	}
+	return asJSON, y.Bytes(), nil
+}
+
+// member follows names from object to object. It returns nil where there is nothing.
+func member(o map[string]any, names ...string) map[string]any {
+	for _, name := range names {
+		o, _ = o[name].(map[string]any)
+	}
+	return o
+}
+
+// shareSchemas brings the schemas of all components, parameters, headers and bodies into their published form.
+func (c *contract) shareSchemas() {
+	for name, values := range enumerations() {
+		c.schemas[name] = map[string]any{"type": "string", "enum": values, "description": enumerationDocs[name]}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.schemas)) {
+		if s := member(c.schemas, name); enumerations()[name] == nil {
+			c.typeReadOnly(s)
+			c.tidy(s)
+		}
+	}
+	c.eachOperation(func(op map[string]any) {
+		parameters, _ := op["parameters"].([]any)
+		slices.SortStableFunc(parameters, func(p, q any) int { return parameterRank(p) - parameterRank(q) })
+		for _, p := range list(parameters) {
+			c.tidyParameter(p)
+		}
+		for _, media := range member(op, "requestBody", "content") {
+			media.(map[string]any)["example"] = bodyExamples[fmt.Sprint(op["operationId"])]
+		}
+		for _, response := range member(op, "responses") {
+			for name, header := range member(response.(map[string]any), "headers") {
+				header.(map[string]any)["description"] = headerDocs[name]
+			}
+		}
+	})
+}
+
+func (c *contract) eachOperation(do func(op map[string]any)) {
+	paths := member(c.doc, "paths")
+	for _, path := range slices.Sorted(maps.Keys(paths)) {
+		for _, method := range slices.Sorted(maps.Keys(member(paths, path))) {
+			do(member(paths, path, method))
+		}
+	}
+}
+
+func list(v any) []map[string]any {
+	items, _ := v.([]any)
+	all := make([]map[string]any, 0, len(items))
+	for _, item := range items {
+		if o, ok := item.(map[string]any); ok {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// typeReadOnly gives what a PUT takes back from a GET, and ignores, the type that the GET gives it.
+func (c *contract) typeReadOnly(s map[string]any) {
+	name, _ := s[replaces].(string)
+	delete(s, replaces)
+	for field, p := range member(s, "properties") {
+		p := p.(map[string]any)
+		if p["readOnly"] != true || p["type"] != nil {
+			continue
+		}
+		description := p["description"]
+		maps.Copy(p, clone(member(c.schemas, name, "properties", field)))
+		p["description"] = description
+	}
+}
+
+func clone(o map[string]any) map[string]any {
+	c := make(map[string]any, len(o))
+	for name, v := range o {
+		if inner, ok := v.(map[string]any); ok {
+			v = clone(inner)
+		}
+		c[name] = v
+	}
+	return c
+}
+
+// tidy brings a schema, and all within it, into its published form.
+func (c *contract) tidy(s map[string]any) {
+	delete(s, "patternDescription") // of huma's own, for messages
+	for _, p := range member(s, "properties") {
+		c.tidy(p.(map[string]any))
+	}
+	for _, name := range []string{"items", "additionalProperties"} {
+		if inner := member(s, name); inner != nil {
+			c.tidy(inner)
+		}
+	}
+	openAttributes(s)
+	if values, ok := s["enum"].([]any); ok {
+		c.refer(s, enumerationOf(values))
+	}
+	if name, ok := s["title"].(string); ok {
+		c.component(s, name)
+		c.refer(s, name)
+	}
+}
+
+// openAttributes moves the alternatives of custom values from additionalProperties to patternProperties, together with
+// what is allowed as a key. Generators that make a class of alternatives, and fail on any value, read a free object
+// then.
+func openAttributes(s map[string]any) {
+	values := member(s, "additionalProperties")
+	if values["anyOf"] == nil {
+		return
+	}
+	if first := list(values["anyOf"])[0]; slices.Equal(types(first), []string{"string", "null"}) {
+		first["type"] = "string"
+		values["anyOf"] = append(values["anyOf"].([]any), map[string]any{"type": "null"})
+	}
+	delete(s, "additionalProperties")
+	s["patternProperties"] = map[string]any{fmt.Sprint(member(s, "propertyNames")["pattern"]): values}
+}
+
+func types(s map[string]any) []string {
+	switch t := s["type"].(type) {
+	case string:
+		return []string{t}
+	case []any:
+		names := make([]string, 0, len(t))
+		for _, name := range t {
+			names = append(names, fmt.Sprint(name))
+		}
+		return names
+	}
+	return nil
+}
+
+// component makes a component of a schema that stands inside of another, unless there is one of that name.
+func (c *contract) component(s map[string]any, name string) {
+	if c.schemas[name] != nil {
+		return
+	}
+	shared := maps.Clone(s)
+	delete(shared, "title")
+	shared["type"] = types(s)[0]
+	c.schemas[name] = shared
+}
+
+// refer replaces a schema by a reference to a component. One that may be null becomes that or null: generators read it
+// as an optional value of the component's type, where an enumeration with null among its values is a type of its own.
+func (c *contract) refer(s map[string]any, name string) {
+	if name == "" {
+		return
+	}
+	description, readOnly, null := s["description"], s["readOnly"], slices.Contains(types(s), "null")
+	clear(s)
+	if ref := "#/components/schemas/" + name; null {
+		s["anyOf"] = []any{map[string]any{"$ref": ref}, map[string]any{"type": "null"}}
+	} else {
+		s["$ref"] = ref
+	}
+	if description != nil {
+		s["description"] = description
+	}
+	if readOnly != nil {
+		s["readOnly"] = readOnly
+	}
+}
+
+// enumerations are those that have a name of their own in generated clients.
+func enumerations() map[string][]any {
+	return map[string][]any{
+		"SessionStatus": enum(game.SessionStatuses()),
+		"EndReason":     enum(game.EndReasons()),
+		"Visibility":    enum(game.Visibilities()),
+		"PlayerStatus":  enum(game.PlayerStatuses()),
+		"KeyScope":      enum(game.KeyScopes()),
+	}
+}
+
+// enumerationOf returns the name of an enumeration, empty for one without a name.
+func enumerationOf(values []any) string {
+	values = slices.DeleteFunc(slices.Clone(values), func(v any) bool { return v == nil })
+	for name, all := range enumerations() {
+		if slices.Equal(values, all) {
+			return name
+		}
+	}
+	return ""
+}
+
+func (c *contract) tidyParameter(p map[string]any) {
+	s := member(p, "schema")
+	delete(s, "description") // the parameter's own says it
+	c.tidy(s)
+	if t := types(s); len(t) == 2 && t[1] == "null" {
+		s["type"] = t[0] // a parameter is there or not
+	}
+	if e := parameterExamples[fmt.Sprint(p["name"])]; e != nil {
+		p["example"] = e
+	}
+	if p["in"] == "query" && p["name"] != "cursor" && s["type"] == "string" && s["enum"] == nil && s["format"] == nil {
+		s["minLength"] = 1 // see checkQuery
+	}
+	if name := fmt.Sprint(p["name"]); name == "If-Match" || name == "If-None-Match" {
+		s["pattern"] = entityTagList.String()
+	}
+}
+
+// parameterRank orders parameters for generators that make positional arguments of them: what is least used comes last.
+func parameterRank(p any) int {
+	parameter := p.(map[string]any)
+	if parameter["name"] == actAsHeader {
+		return len(parameterPlaces)
+	}
+	return slices.Index(parameterPlaces, fmt.Sprint(parameter["in"]))
+}
+
+var parameterPlaces = []string{"path", "query", "header"}
+
+// shareParameters makes components of the parameters that operations have in common.
+func (c *contract) shareParameters() {
+	uses := map[string]int{}
+	c.eachOperation(func(op map[string]any) {
+		for _, p := range list(op["parameters"]) {
+			uses[text(p)]++
+		}
+	})
+	c.eachOperation(func(op map[string]any) {
+		for _, p := range list(op["parameters"]) {
+			if p["$ref"] != nil || uses[text(p)] < 2 {
+				continue
+			}
+			name := componentName(fmt.Sprint(p["name"]))
+			c.parameters[name] = maps.Clone(p)
+			clear(p)
+			p["$ref"] = "#/components/parameters/" + name
+		}
+	})
+}
+
+func text(v any) string {
+	b, _ := json.Marshal(v) //nolint:errchkjson // it was made from JSON
+	return string(b)
+}
+
+// componentName writes player_id, If-Match and X-Act-As-Player as PlayerId, IfMatch and ActAsPlayer.
+func componentName(name string) string {
+	var b strings.Builder
+	mark := func(r rune) bool { return r == '_' || r == '-' }
+	for _, word := range strings.FieldsFunc(strings.TrimPrefix(name, "X-"), mark) {
+		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return b.String()
+}
+
+// inOrder returns the document in the order in which it is read.
+func (c *contract) inOrder(operations []string) ordered {
+	paths := member(c.doc, "paths")
+	inPaths := make([]string, 0, len(paths))
+	for _, operation := range operations {
+		method, path, _ := strings.Cut(operation, " ")
+		all, seen := paths[path].(ordered)
+		if !seen {
+			all = ordered{all: paths[path].(map[string]any)}
+			inPaths = append(inPaths, path)
+		}
+		method = strings.ToLower(method)
+		all.first = append(all.first, method)
+		all.all[method] = ordered{
+			[]string{"tags", "summary", "description", "operationId", "parameters", "requestBody", "responses", "security"},
+			all.all[method].(map[string]any),
+		}
+		paths[path] = all
+	}
+	c.doc["paths"] = ordered{inPaths, paths}
+	c.doc["info"] = ordered{[]string{"title", "version", "description", "contact", "license"}, member(c.doc, "info")}
+	return ordered{[]string{"openapi", "info", "servers", "security", "tags", "paths", "components"}, c.doc}
+}
+
+// ordered is an object of which some members come first. The others follow by their names.
+type ordered struct {
+	first []string
+	all   map[string]any
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (o ordered) MarshalJSON() ([]byte, error) {
+	names := slices.Clone(o.first)
+	for _, name := range slices.Sorted(maps.Keys(o.all)) {
+		if !slices.Contains(o.first, name) {
+			names = append(names, name)
+		}
+	}
+	var b bytes.Buffer
+	for _, name := range names {
+		v, ok := o.all[name]
+		if !ok {
+			continue
+		}
+		value, err := json.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("encoding %s: %w", name, err)
+		}
+		b.WriteByte(separator(b.Len()))
+		b.WriteString(text(name) + ":")
+		b.Write(value)
+	}
+	if b.Len() == 0 {
+		return []byte("{}"), nil
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+func separator(written int) byte {
+	if written == 0 {
+		return '{'
+	}
+	return ','
+}
