@@ -70,7 +70,7 @@ lint: ## Check format, style and module files
 workflow-check: ## Check GitHub's workflows, that what they use is pinned, and the scripts of the image (needs shellcheck)
 	$(ACTIONLINT)
 	shellcheck deployment/docker/{image,image-run,secrets,compose-check,compose-why} deployment/github-actions/{deploy,revision,rollback} \
-	  deployment/kubernetes/deployer/kubeconfig tools/{mongodb,release-check}
+	  deployment/kubernetes/deployer/kubeconfig tools/{mongodb,release-check} tools/contract/check
 	@if grep -rnE '^ *-? *uses: [^.]' .github deployment/github-actions | grep -vE '@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+$$'; then \
 	  echo "pin these to a commit, with the version in a comment" >&2; exit 1; \
 	fi
@@ -115,6 +115,10 @@ fuzz: ## Run each fuzz target for FUZZTIME
 docs: ## Write docs/openapi.yaml, docs/configuration.md and what is generated of the Helm chart anew
 	go test ./tests -run '^TestDocs' -update
 	go test ./deployment/check/helm -run '^TestGenerated' -update
+
+.PHONY: contract-check
+contract-check: ## Lint docs/openapi.yaml, and have generated clients call a server (needs npm and Python; Java and Maven for C#)
+	tools/contract/check
 
 .PHONY: dashboards
 dashboards: ## Write Grafana's dashboards anew from deployment/monitoring/grafana
@@ -201,6 +205,6 @@ helm-install-check: $(HELM) ## Install the Helm chart on a real cluster, of kind
 module: ## Rename the module: make module MODULE=host/owner/name
 	@test -n "$(MODULE)" || { echo "say MODULE=host/owner/name" >&2; exit 2; }
 	old=$$(go list -m); \
-	git ls-files '*.go' '*.yml' 'tools/go.mod' 'deployment/monitoring/go.mod' | xargs sed -i "s#\b$$old\b#$(MODULE)#g"; \
+	git ls-files '*.go' '*.yml' 'tools/go.mod' 'tools/contract/go.mod' 'deployment/monitoring/go.mod' | xargs sed -i "s#\b$$old\b#$(MODULE)#g"; \
 	go mod edit -module "$(MODULE)"; \
 	go build ./...
