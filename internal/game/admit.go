@@ -8,17 +8,18 @@ import (
 )
 
 const (
-	// admittedFor is how long a player who was admitted is admitted again without a read. Another process suspends and erases
-	// unnoticed for as long; this one does not.
+	// admittedFor is how long a player who was admitted is admitted again without a read. Another process suspends and
+	// erases unnoticed for as long; this one does not.
 	admittedFor = time.Second / 2
 	// maxAdmitted bounds how many are remembered, some 150 bytes each.
 	maxAdmitted = 16 << 10
 )
 
-// Admit judges the player whom a caller is or acts for, once for every request, whatever the credential: an own token, one of
-// another issuer, or a server's that acts for the player. It returns ErrPlayerUnknown where there is no such player (any
-// more), ErrPlayerSuspended, and ErrStoreUnavailable. Reads is the player whose document the request reads, empty for any
-// other request: who is suspended may still read its own. Callers who are no players are admitted without a read.
+// Admit judges the player whom a caller is or acts for, once for every request, whatever the credential: an own token,
+// one of another issuer, or a server's that acts for the player. It returns ErrPlayerUnknown where there is no such
+// player (any more), ErrPlayerSuspended, and ErrStoreUnavailable. Reads is the player whose document the request
+// reads, empty for any other request: who is suspended may still read its own. Callers who are no players are admitted
+// without a read.
 func (s *Players) Admit(ctx context.Context, c Caller, reads PlayerID) error {
 	if c.Scope != ScopePlayer {
 		return nil
@@ -51,8 +52,8 @@ type admission struct {
 	player  PlayerID
 }
 
-// admissions remembers for a moment who was admitted, and nothing of who was not: the end of a suspension is never late. It is
-// exact for the changes that this process makes.
+// admissions remembers for a moment who was admitted, and nothing of who was not: the end of a suspension is never
+// late. It is exact for the changes that this process makes.
 type admissions struct {
 	mu     sync.Mutex
 	read   map[admission]time.Time // when the read began that found the player fit to play
@@ -70,8 +71,8 @@ func (a *admissions) has(who admission, now time.Time) (known bool, writes uint6
 	return known && age >= 0 && age < admittedFor, a.writes
 }
 
-// add remembers a player by a read that began at the time, unless a player was changed meanwhile. Where there is no room all
-// others are forgotten.
+// add remembers a player by a read that began at the time, unless a player was changed meanwhile. Where there is no
+// room all others are forgotten.
 func (a *admissions) add(who admission, at time.Time, writes uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
