@@ -134,11 +134,16 @@ func (l *traffic) note(which int, n *node, what string, a answer, err error) boo
 	return false
 }
 
-// unavailable reports whether an answer is the one that callers may see of a database that is away.
+// unavailable reports whether an answer is one that callers may see of a database that is away: that it is, or, from a
+// process with more requests than it can hold until the database is back, that nothing was done of this one.
 func unavailable(a answer) bool {
 	var p object
-	return a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != "" &&
-		json.Unmarshal([]byte(a.body), &p) == nil && p.text("code") == "store_unavailable"
+	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" ||
+		json.Unmarshal([]byte(a.body), &p) != nil {
+		return false
+	}
+	code := p.text("code")
+	return code == "store_unavailable" || code == "overloaded" && p.text("outcome") == "none"
 }
 
 // refusals answers how many requests were refused or cut off until now.
