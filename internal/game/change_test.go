@@ -89,14 +89,14 @@ func TestChangesAreNotLost(t *testing.T) {
 // stale answers every replacement as if another process had always been faster.
 func (w world) stale(each func(n int)) game.Store {
 	n := 0
-	return faulty{w.store, func(op string) error {
+	return faulty(w.store, func(op string) error {
 		if op != "ReplaceSession" {
 			return nil
 		}
 		n++
 		each(n)
 		return fmt.Errorf("session: %w", game.ErrStale) // engines may wrap
-	}}
+	})
 }
 
 func TestChangeGivesUpWithItsContext(t *testing.T) {
@@ -198,7 +198,7 @@ func TestWaitingBehindOthersIsAnOverload(t *testing.T) {
 	type held struct{ arrived, open chan struct{} }
 	write, read := held{make(chan struct{}), make(chan struct{})}, held{make(chan struct{}), make(chan struct{})}
 	reads := 0 // by one goroutine after the other
-	p := w.start(faulty{w.store, func(called string) error {
+	p := w.start(faulty(w.store, func(called string) error {
 		switch called {
 		case "ReplaceSession":
 			if reads == 1 {
@@ -212,7 +212,7 @@ func TestWaitingBehindOthersIsAnOverload(t *testing.T) {
 			}
 		}
 		return nil
-	}})
+	}))
 	rename := func(ctx context.Context, name string) <-chan error {
 		answered := make(chan error, 1)
 		go func() {

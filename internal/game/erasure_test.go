@@ -194,7 +194,7 @@ func TestErasureGoesOnAfterACrash(t *testing.T) {
 			rooms := []game.Session{p.open(t, 2, id), p.open(t, 2, id)}
 
 			marked, calls := false, 0
-			dying := w.start(faulty{w.store, func(op string) error {
+			dying := w.start(faulty(w.store, func(op string) error {
 				if marked {
 					if calls++; calls > survived {
 						return errDown
@@ -202,7 +202,7 @@ func TestErasureGoesOnAfterACrash(t *testing.T) {
 				}
 				marked = marked || op == "ReplacePlayer"
 				return nil
-			}})
+			}))
 			ok(t, dying.players.Erase(w.ctx, id, nil)) // the mark is what was asked for
 			if len(w.seats(t, id)) == 0 {
 				t.Fatal("the process did not die before the end of its sweep")

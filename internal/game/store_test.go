@@ -13,6 +13,7 @@ import (
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store"
+	"game-session-manager/internal/store/wrap"
 )
 
 // maxRequest is how long a request may take in these tests' processes.
@@ -125,90 +126,18 @@ func eventually(tb testing.TB, what string, holds func() bool) {
 	}
 }
 
-// faulty stands before a store. Before each call it asks the hook, which may wait, and fails the call with what it answers.
-type faulty struct {
-	game.Store
-	before func(op string) error
+// faulty returns a store that calls a hook with the name of the method before each operation. The hook may wait; the
+// operation fails with the error that it returns.
+func faulty(s game.Store, before func(method string) error) game.Store {
+	return wrap.Store(s, func(ctx context.Context, o wrap.Operation, do func(context.Context) error) error {
+		if err := before(o.Method); err != nil {
+			return err
+		}
+		return do(ctx)
+	})
 }
 
 var errDown = game.Unanswered(game.OutcomeNone, errors.New("connection refused"))
-
-func (f faulty) CreatePlayer(ctx context.Context, p game.Player) error {
-	if err := f.before("CreatePlayer"); err != nil {
-		return err
-	}
-	return f.Store.CreatePlayer(ctx, p)
-}
-
-func (f faulty) Player(ctx context.Context, p game.ProjectID, id game.PlayerID) (game.Player, error) {
-	if err := f.before("Player"); err != nil {
-		return game.Player{}, err
-	}
-	return f.Store.Player(ctx, p, id)
-}
-
-func (f faulty) ReplacePlayer(ctx context.Context, old, next game.Player) error {
-	if err := f.before("ReplacePlayer"); err != nil {
-		return err
-	}
-	return f.Store.ReplacePlayer(ctx, old, next)
-}
-
-func (f faulty) DeletePlayer(ctx context.Context, p game.Player) error {
-	if err := f.before("DeletePlayer"); err != nil {
-		return err
-	}
-	return f.Store.DeletePlayer(ctx, p)
-}
-
-func (f faulty) Players(ctx context.Context, q game.PlayerQuery) (game.Found[game.Player], error) {
-	if err := f.before("Players"); err != nil {
-		return game.Found[game.Player]{}, err
-	}
-	return f.Store.Players(ctx, q)
-}
-
-func (f faulty) EndedSuspensions(ctx context.Context, now time.Time, limit int) ([]game.Player, error) {
-	if err := f.before("EndedSuspensions"); err != nil {
-		return nil, err
-	}
-	return f.Store.EndedSuspensions(ctx, now, limit)
-}
-
-func (f faulty) CreateSession(ctx context.Context, s game.Session) error {
-	if err := f.before("CreateSession"); err != nil {
-		return err
-	}
-	return f.Store.CreateSession(ctx, s)
-}
-
-func (f faulty) Session(ctx context.Context, p game.ProjectID, id game.SessionID) (game.Session, error) {
-	if err := f.before("Session"); err != nil {
-		return game.Session{}, err
-	}
-	return f.Store.Session(ctx, p, id)
-}
-
-func (f faulty) ReplaceSession(ctx context.Context, old, next game.Session) error {
-	if err := f.before("ReplaceSession"); err != nil {
-		return err
-	}
-	return f.Store.ReplaceSession(ctx, old, next)
-}
-
-func (f faulty) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
-	if err := f.before("Sessions"); err != nil {
-		return game.Found[game.Session]{}, err
-	}
-	return f.Store.Sessions(ctx, q)
-}
-
-func (f faulty) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Claim, error) {
-	if err := f.before("Claim"); err != nil {
-		return game.Claim{}, err
-	}
-	return f.Store.Claim(ctx, c, now)
-}
 
 // gate holds calls of one operation: the first that comes is told on arrived, and goes on when open is closed.
 type gate struct {
@@ -221,7 +150,7 @@ type gate struct {
 func (w world) gated(op string) gate {
 	g := gate{arrived: make(chan struct{}), open: make(chan struct{})}
 	var first sync.Once
-	g.Store = faulty{w.store, func(called string) error {
+	g.Store = faulty(w.store, func(called string) error {
 		if called == op {
 			first.Do(func() {
 				close(g.arrived)
@@ -229,14 +158,14 @@ func (w world) gated(op string) gate {
 			})
 		}
 		return nil
-	}}
+	})
 	return g
 }
 
 // failing returns the world's store with the errors before the first calls of an operation, one each.
 func (w world) failing(op string, errs ...error) game.Store {
 	var mu sync.Mutex
-	return faulty{w.store, func(called string) error {
+	return faulty(w.store, func(called string) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if called != op || len(errs) == 0 {
@@ -245,7 +174,7 @@ func (w world) failing(op string, errs ...error) game.Store {
 		err := errs[0]
 		errs = errs[1:]
 		return err
-	}}
+	})
 }
 
 // together runs n functions at once and fails the test with their errors, which it does in the test's own goroutine.

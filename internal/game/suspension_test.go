@@ -228,7 +228,7 @@ func TestSuspensionGoesOnAfterACrash(t *testing.T) {
 			p.open(t, 2, id)
 			p.open(t, 2, id)
 			marked, calls := false, 0
-			dying := w.start(faulty{w.store, func(op string) error {
+			dying := w.start(faulty(w.store, func(op string) error {
 				if marked {
 					if calls++; calls > survived {
 						return errDown
@@ -236,7 +236,7 @@ func TestSuspensionGoesOnAfterACrash(t *testing.T) {
 				}
 				marked = marked || op == "ReplacePlayer"
 				return nil
-			}})
+			}))
 			_, err := dying.players.Edit(w.ctx, id, nil, suspends(nil))
 			ok(t, err)
 			if len(w.seats(t, id)) == 0 {
@@ -387,12 +387,12 @@ func TestAdmitRemembers(t *testing.T) {
 	self := game.Caller{Project: "p", Scope: game.ScopePlayer, Player: id}
 	admit := func(p process) error { return p.players.Admit(w.ctx, self, "") }
 	reads := 0
-	counted := w.start(faulty{w.store, func(op string) error {
+	counted := w.start(faulty(w.store, func(op string) error {
 		if op == "Player" {
 			reads++
 		}
 		return nil
-	}})
+	}))
 	for range 5 {
 		ok(t, admit(counted))
 	}

@@ -1,0 +1,229 @@
+// Code generated from package game by go generate. DO NOT EDIT.
+
+package wrap
+
+import (
+	"context"
+	"time"
+
+	"game-session-manager/internal/game"
+)
+
+func (st *store) CreatePlayer(ctx context.Context, p game.Player) error {
+	operation := Operation{Method: "CreatePlayer", Label: "create_player", Collection: "players"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.CreatePlayer(ctx, p)
+	})
+}
+
+func (st *store) Player(ctx context.Context, project game.ProjectID, id game.PlayerID) (game.Player, error) {
+	operation := Operation{Method: "Player", Label: "get_player", Collection: "players"}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Player, error) {
+		return st.inner.Player(ctx, project, id)
+	})
+}
+
+func (st *store) PlayerByIdentity(ctx context.Context, project game.ProjectID, i game.Identity) (game.Player, error) {
+	operation := Operation{Method: "PlayerByIdentity", Label: "get_player_by_identity", Collection: "players"}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Player, error) {
+		return st.inner.PlayerByIdentity(ctx, project, i)
+	})
+}
+
+func (st *store) ReplacePlayer(ctx context.Context, old, next game.Player) error {
+	operation := Operation{Method: "ReplacePlayer", Label: "replace_player", Collection: "players"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.ReplacePlayer(ctx, old, next)
+	})
+}
+
+func (st *store) DeletePlayer(ctx context.Context, old game.Player) error {
+	operation := Operation{Method: "DeletePlayer", Label: "delete_player", Collection: "players"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.DeletePlayer(ctx, old)
+	})
+}
+
+func (st *store) Players(ctx context.Context, q game.PlayerQuery) (game.Found[game.Player], error) {
+	operation := Operation{Method: "Players", Label: "list_players", Collection: "players"}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Found[game.Player], error) {
+		return st.inner.Players(ctx, q)
+	})
+}
+
+func (st *store) EndedSuspensions(ctx context.Context, now time.Time, limit int) ([]game.Player, error) {
+	operation := Operation{Method: "EndedSuspensions", Label: "list_ended_suspensions", Collection: "players"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Player, error) {
+		return st.inner.EndedSuspensions(ctx, now, limit)
+	})
+}
+
+func (st *store) CreateSession(ctx context.Context, s game.Session) error {
+	operation := Operation{Method: "CreateSession", Label: "create_session", Collection: "sessions"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.CreateSession(ctx, s)
+	})
+}
+
+func (st *store) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (game.Session, error) {
+	operation := Operation{Method: "Session", Label: "get_session", Collection: "sessions"}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Session, error) {
+		return st.inner.Session(ctx, project, id)
+	})
+}
+
+func (st *store) ReplaceSession(ctx context.Context, old, next game.Session) error {
+	operation := Operation{Method: "ReplaceSession", Label: "replace_session", Collection: "sessions"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.ReplaceSession(ctx, old, next)
+	})
+}
+
+func (st *store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
+	operation := Operation{Method: "Sessions", Label: "list_sessions", Collection: "sessions"}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Found[game.Session], error) {
+		return st.inner.Sessions(ctx, q)
+	})
+}
+
+func (st *store) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Claim, error) {
+	operation := Operation{Method: "Claim", Label: "claim", Collection: "idempotency"}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Claim, error) {
+		return st.inner.Claim(ctx, c, now)
+	})
+}
+
+func (st *store) PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error) {
+	operation := Operation{Method: "PurgeClaims", Label: "purge_claims", Collection: "idempotency"}
+	return read(ctx, st, operation, func(ctx context.Context) (int, error) {
+		return st.inner.PurgeClaims(ctx, now, limit)
+	})
+}
+
+func (st *store) CreateKey(ctx context.Context, k game.Key) error {
+	operation := Operation{Method: "CreateKey", Label: "create_key", Collection: "api_keys"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.CreateKey(ctx, k)
+	})
+}
+
+func (st *store) Key(ctx context.Context, id game.KeyID) (game.Key, error) {
+	operation := Operation{Method: "Key", Label: "get_key", Collection: "api_keys"}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Key, error) {
+		return st.inner.Key(ctx, id)
+	})
+}
+
+func (st *store) ReplaceKey(ctx context.Context, old, next game.Key) error {
+	operation := Operation{Method: "ReplaceKey", Label: "replace_key", Collection: "api_keys"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.ReplaceKey(ctx, old, next)
+	})
+}
+
+func (st *store) DeleteKey(ctx context.Context, old game.Key) error {
+	operation := Operation{Method: "DeleteKey", Label: "delete_key", Collection: "api_keys"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.DeleteKey(ctx, old)
+	})
+}
+
+func (st *store) Keys(ctx context.Context, q game.KeyQuery) ([]game.Key, error) {
+	operation := Operation{Method: "Keys", Label: "list_keys", Collection: "api_keys"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Key, error) {
+		return st.inner.Keys(ctx, q)
+	})
+}
+
+func (st *store) CreateSigningKey(ctx context.Context, k game.SigningKey) error {
+	operation := Operation{Method: "CreateSigningKey", Label: "create_signing_key", Collection: "signing_keys"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.CreateSigningKey(ctx, k)
+	})
+}
+
+func (st *store) SigningKeys(ctx context.Context) ([]game.SigningKey, error) {
+	operation := Operation{Method: "SigningKeys", Label: "list_signing_keys", Collection: "signing_keys"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.SigningKey, error) {
+		return st.inner.SigningKeys(ctx)
+	})
+}
+
+func (st *store) DeleteSigningKey(ctx context.Context, id string) error {
+	operation := Operation{Method: "DeleteSigningKey", Label: "delete_signing_key", Collection: "signing_keys"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.DeleteSigningKey(ctx, id)
+	})
+}
+
+func (st *store) AppendMetrics(ctx context.Context, m game.MetricsSample) error {
+	operation := Operation{Method: "AppendMetrics", Label: "append_metrics", Collection: "metrics"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.AppendMetrics(ctx, m)
+	})
+}
+
+func (st *store) Metrics(ctx context.Context, q game.MetricsQuery) ([]game.MetricsSample, error) {
+	operation := Operation{Method: "Metrics", Label: "list_metrics", Collection: "metrics"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.MetricsSample, error) {
+		return st.inner.Metrics(ctx, q)
+	})
+}
+
+func (st *store) PurgeMetrics(ctx context.Context, now time.Time, limit int) (int, error) {
+	operation := Operation{Method: "PurgeMetrics", Label: "purge_metrics", Collection: "metrics"}
+	return read(ctx, st, operation, func(ctx context.Context) (int, error) {
+		return st.inner.PurgeMetrics(ctx, now, limit)
+	})
+}
+
+func (st *store) ExportPlayers(ctx context.Context, after game.PlayerID, limit int) ([]game.Player, error) {
+	operation := Operation{Method: "ExportPlayers", Label: "export_players", Collection: "players"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Player, error) {
+		return st.inner.ExportPlayers(ctx, after, limit)
+	})
+}
+
+func (st *store) ExportSessions(ctx context.Context, after game.SessionID, limit int) ([]game.Session, error) {
+	operation := Operation{Method: "ExportSessions", Label: "export_sessions", Collection: "sessions"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Session, error) {
+		return st.inner.ExportSessions(ctx, after, limit)
+	})
+}
+
+func (st *store) ExportClaims(ctx context.Context, after string, limit int) ([]game.Claim, error) {
+	operation := Operation{Method: "ExportClaims", Label: "export_claims", Collection: "idempotency"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Claim, error) {
+		return st.inner.ExportClaims(ctx, after, limit)
+	})
+}
+
+func (st *store) ExportKeys(ctx context.Context, after game.KeyID, limit int) ([]game.Key, error) {
+	operation := Operation{Method: "ExportKeys", Label: "export_keys", Collection: "api_keys"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Key, error) {
+		return st.inner.ExportKeys(ctx, after, limit)
+	})
+}
+
+func (st *store) Inspect(ctx context.Context, repair bool, tell func(game.Finding)) error {
+	operation := Operation{Method: "Inspect", Label: "inspect", Collection: ""}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.Inspect(ctx, repair, tell)
+	})
+}
+
+func (st *store) Ping(ctx context.Context) (game.Facts, error) {
+	operation := Operation{Method: "Ping", Label: "ping", Collection: ""}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Facts, error) {
+		return st.inner.Ping(ctx)
+	})
+}
+
+func (st *store) Stats(ctx context.Context) (game.Stats, error) {
+	operation := Operation{Method: "Stats", Label: "get_stats", Collection: ""}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Stats, error) {
+		return st.inner.Stats(ctx)
+	})
+}
+
+func (st *store) Close() error { return st.inner.Close() }
