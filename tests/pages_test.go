@@ -173,7 +173,7 @@ func seedSessions(t *testing.T, database string, sessions, members int) (ids []s
 			for k := range game.MaxMemberAttributes {
 				a[fmt.Sprintf("k%02d", k)] = game.StringValue(strings.Repeat("x", 4<<10/game.MaxMemberAttributes-3))
 			}
-			v.Members = append(v.Members, game.Member{PlayerID: game.PlayerID(newID()), Status: game.MemberJoined, JoinedAt: now, MemberSettings: game.MemberSettings{Attributes: a}})
+			v.Members = append(v.Members, game.Member{PlayerID: game.PlayerID(newID()), Status: game.SeatJoined, JoinedAt: now, MemberSettings: game.MemberSettings{Attributes: a}})
 		}
 		if err := s.CreateSession(t.Context(), v); err != nil {
 			t.Fatal(err)

@@ -134,7 +134,7 @@ func answers(r huma.Registry) {
 	session.Properties["connection"] = &huma.Schema{
 		AnyOf: []*huma.Schema{{Ref: session.Properties["connection"].Ref}, {Type: "null"}},
 	}
-	r.Map()["Member"].Properties["status"].Enum = enum([]game.MemberStatus{game.MemberReserved, game.MemberJoined, game.MemberDisconnected})
+	r.Map()["Member"].Properties["status"].Enum = enum([]game.MemberStatus{game.SeatReserved, game.SeatJoined, game.SeatDisconnected})
 	connection := r.Map()["Connection"]
 	connection.Required = []string{"address", "port"}
 	connection.Properties["address"].MinLength, connection.Properties["address"].MaxLength = ptr(1), ptr(game.MaxAddress)

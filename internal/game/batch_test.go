@@ -31,7 +31,7 @@ type counted struct {
 	fails func(n int, ctx context.Context) error
 }
 
-func (c *counted) ReplaceSession(ctx context.Context, old, next game.Session) error {
+func (c *counted) ReplaceSession(ctx context.Context, old, next game.Session, events ...game.Event) error {
 	c.mu.Lock()
 	c.n++
 	n := c.n
@@ -41,7 +41,7 @@ func (c *counted) ReplaceSession(ctx context.Context, old, next game.Session) er
 			return err
 		}
 	}
-	return c.Store.ReplaceSession(ctx, old, next)
+	return c.Store.ReplaceSession(ctx, old, next, events...)
 }
 
 func (c *counted) total() int {

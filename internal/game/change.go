@@ -31,13 +31,15 @@ type Condition[D any] func(D) error
 type noun[D any] struct {
 	read    func(ctx context.Context, id string) (D, error) // in the project of the context's caller
 	clone   func(D) D
-	replace func(ctx context.Context, old, next D) error
+	next    func(d *D, now time.Time) versioned // makes a new version of the document
+	replace func(ctx context.Context, old, next D, events ...Event) error
+	now     func() time.Time
 }
 
 // changes changes the documents of one noun. It holds the one retry loop of the program.
 //
 // Changes of one document that wait together are one batch: they are applied in the order in which they came, each with
-// its own conditions, version and result, by one read and one write. Inside a process no two writes of one document
+// its own conditions, version, event and result, by one read and one write. Inside a process no two writes of one document
 // compete, and a busy document costs a write for each batch, not for each change.
 type changes[D any] struct {
 	noun[D]
@@ -59,8 +61,9 @@ type line[D any] struct {
 
 // change is one change of a document, and what it came to.
 type change[D any] struct {
-	ctx   context.Context
-	apply func(*D) (changed bool, err error) // also sets the version and the time; leaves D as it is unless changed
+	ctx       context.Context
+	condition Condition[D]
+	apply     rule[D]
 
 	state  atomic.Int32
 	before int     // batches that the store had answered when this change began to wait
@@ -70,8 +73,12 @@ type change[D any] struct {
 	result   D
 	err      error
 	changed  bool
+	event    Event // of the change, if changed
 	panicked error
 }
+
+// rule does something to a document and returns what it changed: nothing where it leaves the document as it is.
+type rule[D any] func(d *D, now time.Time) ([]Change, error)
 
 // States of a change. Whoever moves it out of open decides: who makes the batch, or the caller who gives up.
 const (
@@ -86,10 +93,10 @@ func newChanges[D any](n noun[D]) *changes[D] {
 
 // make makes a change and returns the document as the change left it. It returns when the change is made, is refused, has
 // nothing to do, or when ctx ends: with OutcomeNone if the change was not begun by then, else with OutcomeUnknown.
-func (c *changes[D]) make(ctx context.Context, id string, apply func(*D) (bool, error)) (D, error) {
+func (c *changes[D]) make(ctx context.Context, id string, condition Condition[D], apply rule[D]) (D, error) {
 	KeepRoom(ctx, 0) // who makes a batch may wait for room, so that nobody may have room and wait for a batch
 	key := documentKey{CallerFrom(ctx).Project, id}
-	ch := &change[D]{ctx: ctx, apply: apply, done: make(chan struct{})}
+	ch := &change[D]{ctx: ctx, condition: condition, apply: apply, done: make(chan struct{})}
 	c.mu.Lock()
 	if l := c.lines[key]; l != nil {
 		ch.before = l.served
@@ -245,11 +252,11 @@ func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]
 		if err != nil {
 			return failAll(batch, beforeWrite(err))
 		}
-		next, changed := c.apply(old, batch)
-		if !changed {
+		next, events := c.apply(old, batch)
+		if len(events) == 0 {
 			return true
 		}
-		switch err = c.replace(ctx, old, next); {
+		switch err = c.replace(ctx, old, next, events...); {
 		case err == nil:
 			return true
 		case errors.Is(err, ErrStale):
@@ -265,8 +272,9 @@ func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]
 	}
 }
 
-// apply applies a batch to a document and returns what comes of it. The result of a change is the document as it left it.
-func (c *changes[D]) apply(old D, batch []*change[D]) (next D, changed bool) {
+// apply applies a batch to a document and returns what comes of it, with an event for each version. The result of a
+// change is the document as it left it.
+func (c *changes[D]) apply(old D, batch []*change[D]) (next D, events []Event) {
 	next = old
 	scratch := c.clone(old) // equal to next, and shares nothing that a rule changes in place
 	for _, ch := range batch {
@@ -274,17 +282,17 @@ func (c *changes[D]) apply(old D, batch []*change[D]) (next D, changed bool) {
 			ch.changed = false
 			continue
 		}
-		ch.try(&scratch)
+		ch.try(&scratch, c.noun)
 		switch {
 		case ch.panicked != nil:
 			scratch = c.clone(next) // whatever it left
 		case ch.changed:
-			next, changed = scratch, true
+			next, events = scratch, append(events, ch.event)
 			scratch = c.clone(next)
 		}
 		ch.result = next
 	}
-	return next, changed
+	return next, events
 }
 
 // begin returns the error of a change whose context has ended, or whose caller has given up, before it was made.
@@ -296,14 +304,23 @@ func (ch *change[D]) begin() error {
 }
 
 // try applies the change. A panic is its caller's, not that of whoever makes the batch.
-func (ch *change[D]) try(d *D) {
-	ch.panicked = nil
+func (ch *change[D]) try(d *D, n noun[D]) {
+	ch.changed, ch.panicked = false, nil
 	defer func() {
 		if cause := recover(); cause != nil {
 			ch.changed, ch.panicked = false, panicked(cause)
 		}
 	}()
-	ch.changed, ch.err = ch.apply(d)
+	if ch.condition != nil {
+		if ch.err = ch.condition(*d); ch.err != nil {
+			return
+		}
+	}
+	now := n.now()
+	var done []Change
+	if done, ch.err = ch.apply(d, now); len(done) > 0 && ch.err == nil {
+		ch.changed, ch.event = true, newEvent(ch.ctx, n.next(d, now), done)
+	}
 }
 
 // panicked returns what a panic was about, with the stack of the function that calls it while it recovers.

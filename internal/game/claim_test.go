@@ -194,8 +194,8 @@ type lossy struct {
 	lost *sync.Once
 }
 
-func (l lossy) CreateSession(ctx context.Context, s game.Session) (err error) {
-	err = l.Store.CreateSession(ctx, s)
+func (l lossy) CreateSession(ctx context.Context, s game.Session, events ...game.Event) (err error) {
+	err = l.Store.CreateSession(ctx, s, events...)
 	l.lost.Do(func() { err = game.Unanswered(game.OutcomeUnknown, errors.New("connection reset")) })
 	return err
 }

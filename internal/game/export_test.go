@@ -18,7 +18,7 @@ var (
 
 func (s *Session) Clone() Session { return s.clone() }
 
-func (s *Session) SettleHost() bool { return s.settleHost() }
+func (s *Session) SettleHost() bool { return len(s.settleHost()) > 0 }
 
 // Tend is the background work on players' seats and marks.
 func (s *Players) Tend(ctx context.Context) error {

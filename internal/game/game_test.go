@@ -147,3 +147,6 @@ func ok(tb reporter, err error) {
 		tb.Fatalf("unexpected error: %v", err)
 	}
 }
+
+// did reports whether a rule changed anything.
+func did(done []game.Change, err error) (changed bool, _ error) { return len(done) > 0, err }

@@ -36,32 +36,32 @@ func (h *history) draw(t *rapid.T) step {
 		return step{name, func(p process) (game.Session, error) {
 			v, _, err := p.sessions.Join(ctx, id, j)
 			return v, err
-		}, func(v *game.Session, now time.Time) (bool, error) { return v.Join(j, now) }}
+		}, func(v *game.Session, now time.Time) (bool, error) { return did(v.Join(j, now)) }}
 	case "leave":
 		return step{
 			name, func(p process) (game.Session, error) { return p.sessions.Leave(ctx, id, nil, who) },
-			func(v *game.Session, _ time.Time) (bool, error) { return v.Leave(who) },
+			func(v *game.Session, _ time.Time) (bool, error) { return did(v.Leave(who)) },
 		}
 	case "set host":
 		return step{
 			name, func(p process) (game.Session, error) { return p.sessions.SetHost(ctx, id, nil, who) },
-			func(v *game.Session, _ time.Time) (bool, error) { return v.SetHost(who) },
+			func(v *game.Session, _ time.Time) (bool, error) { return did(v.SetHost(who)) },
 		}
 	case "edit member":
 		t := game.MemberSettings{Team: rapid.SampledFrom([]string{"", "red"}).Draw(t, "team"), Attributes: dressed(drawSkin(t))}
 		return step{name, func(p process) (game.Session, error) {
 			return p.sessions.EditMember(ctx, id, nil, who, func(game.MemberSettings) (game.MemberSettings, error) { return t, nil })
-		}, func(v *game.Session, _ time.Time) (bool, error) { return v.EditMember(who, t) }}
+		}, func(v *game.Session, _ time.Time) (bool, error) { return did(v.EditMember(who, t)) }}
 	case "edit":
 		s := drawSettings(t)
 		return step{name, func(p process) (game.Session, error) {
 			return p.sessions.Edit(ctx, id, nil, func(game.SessionEdit) (game.SessionEdit, error) { return edit(s), nil })
-		}, func(v *game.Session, _ time.Time) (bool, error) { return v.Edit(edit(s)) }}
+		}, func(v *game.Session, _ time.Time) (bool, error) { return did(v.Edit(edit(s))) }}
 	}
 	m := game.Move{Status: rapid.SampledFrom(game.SessionStatuses()).Draw(t, "to")}
 	return step{
 		"move", func(p process) (game.Session, error) { return p.sessions.Move(ctx, id, nil, m) },
-		func(v *game.Session, now time.Time) (bool, error) { return v.Move(m, now) },
+		func(v *game.Session, now time.Time) (bool, error) { return did(v.Move(m, now)) },
 	}
 }
 

@@ -11,10 +11,12 @@ import (
 func TestHostIsGotBack(t *testing.T) {
 	t.Parallel()
 	join := func(n int) func(*game.Session) (bool, error) {
-		return func(s *game.Session) (bool, error) { return s.Join(game.JoinRequest{PlayerID: player(n)}, later(60)) }
+		return func(s *game.Session) (bool, error) {
+			return did(s.Join(game.JoinRequest{PlayerID: player(n)}, later(60)))
+		}
 	}
 	leave := func(n int) func(*game.Session) (bool, error) {
-		return func(s *game.Session) (bool, error) { return s.Leave(player(n)) }
+		return func(s *game.Session) (bool, error) { return did(s.Leave(player(n))) }
 	}
 	type changes = []func(*game.Session)
 	tests := []struct {
@@ -79,7 +81,7 @@ func TestSetHost(t *testing.T) {
 			t.Parallel()
 			s := newSession(t, tt.session...)
 			want := snapshot(s)
-			changed, err := s.SetHost(player(tt.who))
+			changed, err := did(s.SetHost(player(tt.who)))
 			if tt.want != nil {
 				refused(t, err, tt.want)
 				equal(t, want, s)

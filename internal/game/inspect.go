@@ -212,7 +212,7 @@ func (i *Inspection) strangers(ctx context.Context, v Session) ([]PlayerID, erro
 		if _, ok := i.live[i.hash(string(v.Project), string(m.PlayerID))]; ok {
 			continue
 		}
-		if probe := v.clone(); !probe.Forget(m.PlayerID) {
+		if probe := v.clone(); len(probe.Forget(m.PlayerID, RemovedErased)) == 0 {
 			continue
 		}
 		// Registered since, or marked: then a sweep is to come, unless it is over.
@@ -231,7 +231,7 @@ func (i *Inspection) strangers(ctx context.Context, v Session) ([]PlayerID, erro
 	if errors.Is(err, ErrSessionNotFound) {
 		return nil, nil
 	}
-	return slices.DeleteFunc(strangers, func(id PlayerID) bool { return !now.Forget(id) }), err
+	return slices.DeleteFunc(strangers, func(id PlayerID) bool { return len(now.Forget(id, RemovedErased)) == 0 }), err
 }
 
 // hostless tells what is wrong with who is host, empty for nothing.
@@ -240,7 +240,7 @@ func (s *Session) hostless() string {
 	switch {
 	case s.HostID != nil && s.member(*s.HostID) < 0:
 		return "has a host who is no member"
-	case probe.settleHost():
+	case len(probe.settleHost()) > 0:
 		return "has a member who has joined, and a host who has not or none"
 	}
 	return ""
@@ -252,11 +252,11 @@ func (i *Inspection) mend(ctx context.Context, v Session, strangers []PlayerID) 
 		return false, nil
 	}
 	ctx = WithCaller(ctx, Caller{Project: v.Project, Name: "inspection"})
-	_, err := i.sessions.change(ctx, v.ID, nil, func(v *Session, _ time.Time) (changed bool, err error) {
+	_, err := i.sessions.change(ctx, v.ID, nil, func(v *Session, _ time.Time) (done []Change, _ error) {
 		for _, id := range strangers {
-			changed = v.Forget(id) || changed
+			done = append(done, v.Forget(id, RemovedErased)...)
 		}
-		return v.settleHost() || changed, nil
+		return append(done, v.settleHost()...), nil
 	})
 	return err == nil, err
 }

@@ -55,7 +55,7 @@ func (s *Session) checkMembers(wrong *problems) {
 		seated[m.PlayerID] = struct{}{}
 		wrong.check(!twice, field, "must hold one seat each")
 		wrong.check(validID(string(m.PlayerID)), field, "must be players' ids")
-		wrong.check(m.Status == MemberReserved || m.Status == MemberJoined || m.Status == MemberDisconnected, field, "have a status that there is not")
+		wrong.check(m.Status == SeatReserved || m.Status == SeatJoined || m.Status == SeatDisconnected, field, "have a status that there is not")
 		m.Attributes.validate(wrong, attributeLimits{MaxMemberAttributes, maxMemberAttributeBytes})
 		if m.Team != "" {
 			teams[m.Team]++

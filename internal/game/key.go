@@ -20,6 +20,8 @@ const (
 	MaxCredential = 4 << 10
 
 	keyPrefix = "gsm_"
+	// keyCaller stands before the id of a key in the name of its caller.
+	keyCaller = "key:"
 	// usedEvery is how often the use of a key is recorded at most.
 	usedEvery = time.Minute
 	// keptAfterEnd is how long keys that are over stay to be seen.
@@ -175,9 +177,39 @@ func (k *Key) End() *time.Time {
 	return k.ExpiresAt
 }
 
+// revoke ends the key, unless it has ended, and returns what that changed.
+func (k *Key) revoke(now time.Time) []Change {
+	if k.Over(now) {
+		return nil
+	}
+	k.RevokedAt = &now
+	return []Change{APIKeyRevoked{}}
+}
+
+// retire ends the key after a time, unless it ends before that, and returns what that changed.
+func (k *Key) retire(now time.Time, after time.Duration) []Change {
+	end := now.Add(after)
+	if old := k.End(); old != nil && !old.After(end) || k.Over(now) {
+		return nil
+	}
+	k.RetiresAt = &end
+	return []Change{APIKeyRotated{end}}
+}
+
+// nextVersion makes a new version of the key.
+func (k *Key) nextVersion(now time.Time) versioned {
+	k.Version++
+	return k.versionAt(now)
+}
+
+// versionAt names the key's version, which was made at the time.
+func (k *Key) versionAt(now time.Time) versioned {
+	return versioned{k.Project, Subject{SubjectKey, string(k.ID)}, k.Version, now}
+}
+
 // Caller is who sends the key.
 func (k *Key) Caller() Caller {
-	return Caller{Project: k.Project, Scope: k.Scope, Name: "key:" + string(k.ID)}
+	return Caller{Project: k.Project, Scope: k.Scope, Name: keyCaller + string(k.ID)}
 }
 
 // ended is when the key was over, nil if it is not at the time.

@@ -21,7 +21,9 @@ func NewKeys(d Deps) *Keys {
 	s.changes = newChanges(noun[Key]{
 		read:    func(ctx context.Context, id string) (Key, error) { return s.get(ctx, KeyID(id)) },
 		clone:   func(k Key) Key { return k }, // rules replace what a key holds and change nothing in place
+		next:    (*Key).nextVersion,
 		replace: s.store.ReplaceKey,
+		now:     s.now,
 	})
 	return s
 }
@@ -45,7 +47,7 @@ func (s *Keys) Create(ctx context.Context, r KeyRequest) (Key, Secret, error) {
 		ID: secret.ID, Project: c.Project, Name: storedName(r.Name), Scope: r.Scope, Hash: secret.hash, Version: 1,
 		CreatedAt: now, ExpiresAt: inMilliseconds(r.ExpiresAt),
 	}
-	return k, secret, s.store.CreateKey(ctx, k)
+	return k, secret, s.store.CreateKey(ctx, k, newEvent(ctx, k.versionAt(now), []Change{APIKeyCreated{k.Scope}}))
 }
 
 // newSecret returns an id of 50 random bits and a secret of 260.
@@ -99,13 +101,7 @@ func (s *Keys) List(ctx context.Context, cursor string, limit int) (List[Key], e
 // Revoke ends a key now; one that is over stays as it is. Every process refuses it within a second. It answers
 // ErrKeyNotFound and ErrForbidden.
 func (s *Keys) Revoke(ctx context.Context, id KeyID) (Key, error) {
-	return s.change(ctx, id, func(k *Key, now time.Time) (bool, error) {
-		if k.Over(now) {
-			return false, nil
-		}
-		k.RevokedAt = &now
-		return true, nil
-	})
+	return s.change(ctx, id, func(k *Key, now time.Time) ([]Change, error) { return k.revoke(now), nil })
 }
 
 // Rotate makes a key that is like another, and ends the other after the overlap. It answers ErrKeyNotFound, ErrForbidden,
@@ -127,34 +123,22 @@ func (s *Keys) Rotate(ctx context.Context, id KeyID, overlap time.Duration) (Key
 	if err != nil {
 		return Key{}, Secret{}, err
 	}
-	_, err = s.change(ctx, id, func(k *Key, now time.Time) (bool, error) {
-		end := now.Add(overlap)
-		if old := k.End(); old != nil && !old.After(end) || k.Over(now) {
-			return false, nil
-		}
-		k.RetiresAt = &end
-		return true, nil
-	})
+	_, err = s.change(ctx, id, func(k *Key, now time.Time) ([]Change, error) { return k.retire(now, overlap), nil })
 	return fresh, secret, err
 }
 
 // MaxKeyOverlap is how long a key may go on after it was rotated.
 const MaxKeyOverlap = 30 * 24 * time.Hour
 
-func (s *Keys) change(ctx context.Context, id KeyID, apply func(*Key, time.Time) (bool, error)) (Key, error) {
+func (s *Keys) change(ctx context.Context, id KeyID, apply rule[Key]) (Key, error) {
 	if err := CallerFrom(ctx).mayAdminister(); err != nil {
 		return Key{}, err
 	}
-	return s.changes.make(ctx, string(id), func(k *Key) (bool, error) {
-		changed, err := apply(k, s.now())
-		if changed {
-			k.Version++
-		}
-		return changed, err
-	})
+	return s.changes.make(ctx, string(id), nil, apply)
 }
 
-// Used records that a key was used, once a minute at most. It needs no caller: it is for whoever checks credentials.
+// Used records that a key was used, once a minute at most. That makes no version: it is no change that anybody asked for.
+// It needs no caller: it is for whoever checks credentials.
 func (s *Keys) Used(ctx context.Context, k Key) error {
 	now := s.now()
 	if k.LastUsedAt != nil && now.Sub(*k.LastUsedAt) < usedEvery {
@@ -162,7 +146,6 @@ func (s *Keys) Used(ctx context.Context, k Key) error {
 	}
 	next := k
 	next.LastUsedAt = &now
-	next.Version++
 	err := s.store.ReplaceKey(ctx, k, next)
 	if errors.Is(err, ErrStale) || errors.Is(err, ErrKeyNotFound) {
 		return nil // another process has recorded it, or it is gone

@@ -11,9 +11,9 @@ type MemberStatus string
 
 // The statuses of a member.
 const (
-	MemberReserved     MemberStatus = "reserved"
-	MemberJoined       MemberStatus = "joined"
-	MemberDisconnected MemberStatus = "disconnected"
+	SeatReserved     MemberStatus = "reserved"
+	SeatJoined       MemberStatus = "joined"
+	SeatDisconnected MemberStatus = "disconnected"
 )
 
 // MemberSettings is what may be changed of a member while it holds its seat.
@@ -95,53 +95,53 @@ func (t MemberSettings) equal(o MemberSettings) bool {
 	return t.Team == o.Team && maps.Equal(t.Attributes, o.Attributes)
 }
 
-// Join gives the player a seat and reports whether that changed anything: a member that joins again keeps its seat, its
-// team and its attributes, and is connected again if it was not. It returns ErrValidation, ErrSessionEnded,
+// Join gives the player a seat and returns what that changed: a member that joins again keeps its seat, its team and its
+// attributes, and is connected again if it was not. It returns ErrValidation, ErrSessionEnded,
 // ErrAlreadyMember (another team or other attributes are asked for), ErrSessionNotJoinable, ErrSessionLocked,
 // ErrSessionFull and ErrTeamFull.
-func (s *Session) Join(j JoinRequest, now time.Time) (changed bool, err error) {
+func (s *Session) Join(j JoinRequest, now time.Time) ([]Change, error) {
 	if err := j.Validate(); err != nil {
-		return false, err
+		return nil, err
 	}
 	if s.Status.Terminal() {
-		return false, s.over()
+		return nil, s.over()
 	}
 	if i := s.member(j.PlayerID); i >= 0 {
 		return s.rejoin(&s.Members[i], j, now)
 	}
 	if err := s.joinable(j.Team); err != nil {
-		return false, err
+		return nil, err
 	}
 	s.seat(j, now)
-	s.settleHost()
-	return true, nil
+	return append([]Change{MemberJoined{j.PlayerID}}, s.settleHost()...), nil
 }
 
 // seat appends a member that has joined.
 func (s *Session) seat(j JoinRequest, now time.Time) {
 	s.Members = append(s.Members, Member{
-		PlayerID: j.PlayerID, MemberSettings: j.settings().normal(), Status: MemberJoined, JoinedAt: now,
+		PlayerID: j.PlayerID, MemberSettings: j.settings().normal(), Status: SeatJoined, JoinedAt: now,
 	})
 }
 
 // rejoin connects a member that was not connected.
-func (s *Session) rejoin(m *Member, j JoinRequest, now time.Time) (changed bool, err error) {
+func (s *Session) rejoin(m *Member, j JoinRequest, now time.Time) ([]Change, error) {
 	if j.Team != "" && j.Team != m.Team {
-		return false, alreadyMember(j, "team")
+		return nil, alreadyMember(j, "team")
 	}
 	if j.Attributes != nil && !maps.Equal(j.Attributes, m.Attributes) {
-		return false, alreadyMember(j, "attributes")
+		return nil, alreadyMember(j, "attributes")
 	}
+	var done []Change
 	switch m.Status {
-	case MemberJoined:
-		return s.settleHost(), nil
-	case MemberReserved:
+	case SeatJoined:
+	case SeatReserved:
 		m.JoinedAt = now
-	case MemberDisconnected: // it took its seat when it first joined
+		done = append(done, MemberJoined{m.PlayerID})
+	case SeatDisconnected: // it took its seat when it first joined
+		done = append(done, MemberReconnected{m.PlayerID})
 	}
-	m.Status = MemberJoined
-	s.settleHost()
-	return true, nil
+	m.Status = SeatJoined
+	return append(done, s.settleHost()...), nil
 }
 
 func alreadyMember(j JoinRequest, field string) error {
@@ -179,33 +179,32 @@ func (s *Session) roomIn(team string) error {
 	return nil
 }
 
-// EditMember replaces the settings of the player's place and reports whether that changed anything. The member keeps
-// its seat, and the place of the seat among the others. It returns ErrValidation, ErrMemberNotFound, ErrSessionEnded
-// and ErrTeamFull.
-func (s *Session) EditMember(id PlayerID, t MemberSettings) (changed bool, err error) {
+// EditMember replaces the settings of the player's place and returns what that changed. The member keeps its seat, and
+// the place of the seat among the others. It returns ErrValidation, ErrMemberNotFound, ErrSessionEnded and ErrTeamFull.
+func (s *Session) EditMember(id PlayerID, t MemberSettings) ([]Change, error) {
 	t = t.normal()
 	if err := t.Validate(); err != nil {
-		return false, err
+		return nil, err
 	}
 	i := s.member(id)
 	if i < 0 {
-		return false, s.noMember(id)
+		return nil, s.noMember(id)
 	}
 	m := &s.Members[i]
 	if m.equal(t) {
-		return false, nil
+		return nil, nil
 	}
 	if s.Status.Terminal() {
-		return false, s.over()
+		return nil, s.over()
 	}
 	if t.Team != m.Team {
 		if err := s.roomIn(t.Team); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
+	done := []Change{MemberChanged{id, differing(m.MemberSettings, t)}}
 	m.MemberSettings = t
-	s.settleHost()
-	return true, nil
+	return append(done, s.settleHost()...), nil
 }
 
 // Member returns the player's place in the session, or ErrMemberNotFound.
@@ -221,68 +220,88 @@ func (s *Session) noMember(id PlayerID) error {
 	return ErrMemberNotFound.Detail("Player %s holds no seat in session %s.", id, s.ID)
 }
 
-// Leave frees the player's seat and reports whether that changed anything: it is a success for a player who holds none.
-// A host who leaves hands over as [Session.settleHost] has it. It returns ErrSessionEnded to a member of a session that
-// is over, because its members are part of its record.
-func (s *Session) Leave(id PlayerID) (changed bool, err error) {
-	i := s.member(id)
-	if i < 0 {
-		return false, nil
-	}
-	if s.Status.Terminal() {
-		return false, s.over()
-	}
-	s.Members = slices.Delete(s.Members, i, i+1)
-	s.settleHost()
-	return true, nil
+// Leave frees the player's seat at its own wish and returns what that changed: it is a success for a player who holds
+// none. A host who leaves hands over as [Session.settleHost] has it. It returns ErrSessionEnded to a member of a session
+// that is over, because its members are part of its record.
+func (s *Session) Leave(id PlayerID) ([]Change, error) { return s.free(id, MemberLeft{id}) }
+
+// Remove is Leave where others take the seat away.
+func (s *Session) Remove(id PlayerID, why RemovalReason) ([]Change, error) {
+	return s.free(id, MemberRemoved{id, why})
 }
 
-// SetHost hands the session over to a member that has joined and reports whether that changed anything: naming the
-// present host is a success. From then on the session is one that players host. It returns ErrMemberNotFound,
-// ErrMemberNotJoined and ErrSessionEnded.
-func (s *Session) SetHost(id PlayerID) (changed bool, err error) {
-	if s.HostID != nil && *s.HostID == id {
-		return false, nil
+// free frees a seat, if it is held, for what happened.
+func (s *Session) free(id PlayerID, happened Change) ([]Change, error) {
+	i := s.member(id)
+	if i < 0 {
+		return nil, nil
 	}
 	if s.Status.Terminal() {
-		return false, s.over()
+		return nil, s.over()
+	}
+	s.Members = slices.Delete(s.Members, i, i+1)
+	return append([]Change{happened}, s.settleHost()...), nil
+}
+
+// SetHost hands the session over to a member that has joined and returns what that changed: naming the present host is a
+// success. From then on the session is one that players host. It returns ErrMemberNotFound, ErrMemberNotJoined and
+// ErrSessionEnded.
+func (s *Session) SetHost(id PlayerID) ([]Change, error) {
+	if s.HostID != nil && *s.HostID == id {
+		return nil, nil
+	}
+	if s.Status.Terminal() {
+		return nil, s.over()
 	}
 	m, err := s.Member(id)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	if m.Status != MemberJoined {
-		return false, ErrMemberNotJoined.
+	if m.Status != SeatJoined {
+		return nil, ErrMemberNotJoined.
 			Detail("Player %s is %s: only a member that has joined becomes host.", id, m.Status).
 			With("member_status", m.Status)
 	}
+	done := []Change{HostChanged{s.host(), id, HostHandedOver}}
 	s.HostID, s.Hosted = &id, true
-	return true, nil
+	return done, nil
 }
 
-// settleHost is who is host, and stands at the end of every change of members. It reports whether that changed
-// anything.
+// host returns the host, empty for none.
+func (s *Session) host() PlayerID {
+	if s.HostID == nil {
+		return ""
+	}
+	return *s.HostID
+}
+
+// settleHost is who is host, and stands at the end of every change of members. It returns what that changed.
 //
 // A session that a player ever hosted has a host for as long as any member has joined: the present one if it has, else
 // whoever of them joined first. A host whose place is not joined, and for whom there is no other, keeps the office
 // while it keeps its seat. A session that no player ever hosted is a server's, and stays one until SetHost.
-func (s *Session) settleHost() (changed bool) {
+func (s *Session) settleHost() []Change {
 	if !s.Hosted || s.Status.Terminal() {
-		return false
+		return nil
 	}
 	seated := -1
 	if s.HostID != nil {
 		seated = s.member(*s.HostID)
 	}
-	if seated >= 0 && s.Members[seated].Status == MemberJoined {
-		return false
+	if seated >= 0 && s.Members[seated].Status == SeatJoined {
+		return nil
 	}
 	next := s.nextHost()
 	if next == nil && (seated >= 0 || s.HostID == nil) {
-		return false
+		return nil
+	}
+	moved := HostChanged{From: s.host(), Reason: HostLost}
+	if s.HostID == nil {
+		moved.Reason = HostJoined
 	}
 	s.HostID = next
-	return true
+	moved.To = s.host()
+	return []Change{moved}
 }
 
 // nextHost returns the member who joined first of those that have joined, nil if there is none.
@@ -290,7 +309,7 @@ func (s *Session) nextHost() *PlayerID {
 	var first *Member
 	for i := range s.Members {
 		m := &s.Members[i]
-		if m.Status == MemberJoined && (first == nil || m.JoinedAt.Before(first.JoinedAt)) {
+		if m.Status == SeatJoined && (first == nil || m.JoinedAt.Before(first.JoinedAt)) {
 			first = m
 		}
 	}
@@ -301,20 +320,20 @@ func (s *Session) nextHost() *PlayerID {
 	return &id
 }
 
-// Forget erases what the session knows of a player and reports whether that changed anything. In a live session the
-// player leaves. In a session that is over the opaque id stays and the attributes go: the one change that such a session
+// Forget takes the player out of the session for a reason, and returns what that changed. In a live session the player
+// loses its seat. In a session that is over the opaque id stays and the attributes go: the one change that such a session
 // admits.
-func (s *Session) Forget(id PlayerID) (changed bool) {
+func (s *Session) Forget(id PlayerID, why RemovalReason) []Change {
 	if !s.Status.Terminal() {
-		changed, _ = s.Leave(id) // fails in terminal sessions only
-		return changed
+		done, _ := s.Remove(id, why) // fails in terminal sessions only
+		return done
 	}
 	i := s.member(id)
 	if i < 0 || len(s.Members[i].Attributes) == 0 {
-		return false
+		return nil
 	}
 	s.Members[i].Attributes = Attributes{}
-	return true
+	return []Change{MemberForgotten{id}}
 }
 
 // member returns the index of the player's seat, -1 if there is none.

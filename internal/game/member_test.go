@@ -61,7 +61,7 @@ func TestJoin(t *testing.T) {
 			t.Parallel()
 			s := newSession(t, tt.session...)
 			before, want := snapshot(s), snapshot(s)
-			changed, err := s.Join(tt.join, later(60))
+			changed, err := did(s.Join(tt.join, later(60)))
 			if tt.want != nil {
 				e := refused(t, err, tt.want)
 				if tt.extras != nil {
@@ -111,9 +111,9 @@ func TestRejoin(t *testing.T) {
 					s := newSession(t, in(status), teams, locked, maxPlayers(2), seat(2, held, "red", 5))
 					s.Members[1].Attributes = dressed("fox")
 					want := snapshot(s)
-					changed, err := s.Join(game.JoinRequest{
+					changed, err := did(s.Join(game.JoinRequest{
 						PlayerID: player(2), Team: again.Team, Attributes: again.Attributes,
-					}, later(60))
+					}, later(60)))
 					ok(t, err)
 					if changed != (held != "joined") {
 						t.Errorf("changed is %t", changed)
@@ -172,7 +172,7 @@ func TestEditMemberEveryField(t *testing.T) {
 		s := newSession(t, teams, seat(2, "joined", "red", 5))
 		want := s.Members[1].MemberSettings
 		change(&want)
-		changed, err := s.EditMember(player(2), want)
+		changed, err := did(s.EditMember(player(2), want))
 		if ok(t, err); !changed {
 			t.Errorf("%s: the edit reports no change", field)
 		}
@@ -220,7 +220,7 @@ func TestEditMember(t *testing.T) {
 			s := newSession(t, append(changes{teams, seat(2, "joined", "red", 5)}, tt.session...)...)
 			s.Members[1].Attributes = dressed("fox")
 			want := snapshot(s)
-			changed, err := s.EditMember(player(tt.who), tt.to)
+			changed, err := did(s.EditMember(player(tt.who), tt.to))
 			if tt.want != nil {
 				refused(t, err, tt.want)
 				equal(t, want, s)
@@ -313,7 +313,7 @@ func TestLeave(t *testing.T) {
 				s := newSession(t, append(changes{in(status), locked}, tt.members...)...)
 				want := snapshot(s)
 				was := len(s.Members)
-				changed, err := s.Leave(player(tt.who))
+				changed, err := did(s.Leave(player(tt.who)))
 				ok(t, err)
 				want.Members = slices.DeleteFunc(want.Members, func(m game.Member) bool { return m.PlayerID == player(tt.who) })
 				want.HostID = nil
@@ -364,7 +364,7 @@ func TestLeaveTerminal(t *testing.T) {
 		_, err := s.Leave(player(1))
 		e := refused(t, err, game.ErrSessionEnded)
 		equal(t, map[string]any{"session_status": status, "end_reason": s.EndReason}, e.Extras)
-		if changed, err := s.Leave(player(9)); changed || err != nil {
+		if changed, err := did(s.Leave(player(9))); changed || err != nil {
 			t.Errorf("%s: a stranger leaves: changed is %t, error %v", status, changed, err)
 		}
 		equal(t, before, s)
@@ -380,7 +380,7 @@ func TestForget(t *testing.T) {
 				s.Members[i].Attributes = game.Attributes{"skin": game.StringValue("fox")}
 			}
 			shared, before, want := s.Clone(), snapshot(s), snapshot(s)
-			changed := s.Forget(player(who))
+			changed := len(s.Forget(player(who), game.RemovedErased)) > 0
 			if changed != (who != 9) {
 				t.Errorf("%s: player %d: changed is %t", status, who, changed)
 			}
@@ -394,7 +394,7 @@ func TestForget(t *testing.T) {
 			}
 			equal(t, want, s)
 			equal(t, before, shared)
-			if s.Forget(player(who)) {
+			if len(s.Forget(player(who), game.RemovedErased)) > 0 {
 				t.Errorf("%s: player %d is forgotten twice", status, who)
 			}
 		}

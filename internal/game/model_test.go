@@ -1,6 +1,7 @@
 package game_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -120,10 +121,11 @@ func (m *sessionModel) held(team string) int {
 
 // do runs a rule on a clone, as a change does, and holds what every rule promises: the value it started from is untouched,
 // and so is the clone unless a change is reported.
-func (m *sessionModel) do(t *rapid.T, rule func(*game.Session) (bool, error)) (changed bool, err error) {
+func (m *sessionModel) do(t *rapid.T, rule func(*game.Session) ([]game.Change, error)) (changed bool, err error) {
 	before := snapshot(m.real)
 	next := m.real.Clone()
-	changed, err = rule(&next)
+	done, err := rule(&next)
+	changed = len(done) > 0
 	if d := cmp.Diff(before, m.real, exact); d != "" {
 		t.Fatalf("the rule reached through the clone:\n%s", d)
 	}
@@ -133,8 +135,57 @@ func (m *sessionModel) do(t *rapid.T, rule func(*game.Session) (bool, error)) (c
 	if err != nil && changed {
 		t.Fatalf("changed and refused: %v", err)
 	}
+	if told := told(before, done); told != outline(next) {
+		t.Fatalf("the changes %+v tell of\n%+v, and the session is\n%+v", done, told, outline(next))
+	}
 	m.real = next
 	return changed, err
+}
+
+// outlined is what changes tell of a session.
+type outlined struct{ status, reason, host, members string }
+
+func outline(s game.Session) outlined {
+	o := outlined{status: string(s.Status), reason: string(s.EndReason)}
+	if s.HostID != nil {
+		o.host = string(*s.HostID)
+	}
+	for _, m := range s.Members {
+		o.members += fmt.Sprintf("%s %t\n", m.PlayerID, m.Status == game.SeatJoined)
+	}
+	return o
+}
+
+// told returns what follows of a session before from the changes of it.
+func told(before game.Session, done []game.Change) outlined {
+	s := snapshot(before)
+	at := func(id game.PlayerID) int {
+		return slices.IndexFunc(s.Members, func(m game.Member) bool { return m.PlayerID == id })
+	}
+	gone := func(id game.PlayerID) { s.Members = slices.Delete(s.Members, at(id), at(id)+1) }
+	for _, c := range done {
+		switch c := c.(type) {
+		case game.StatusChanged:
+			s.Status, s.EndReason = c.To, c.Reason
+		case game.MemberJoined:
+			if at(c.PlayerID) < 0 {
+				s.Members = append(s.Members, game.Member{PlayerID: c.PlayerID})
+			}
+			s.Members[at(c.PlayerID)].Status = game.SeatJoined
+		case game.MemberReconnected:
+			s.Members[at(c.PlayerID)].Status = game.SeatJoined
+		case game.MemberLeft:
+			gone(c.PlayerID)
+		case game.MemberRemoved:
+			gone(c.PlayerID)
+		case game.HostChanged:
+			s.HostID = nil
+			if c.To != "" {
+				s.HostID = &c.To
+			}
+		}
+	}
+	return outline(s)
 }
 
 func (m *sessionModel) expect(t *rapid.T, changed bool, err error, wantChanged bool, want *game.Error) {
@@ -153,7 +204,7 @@ func (m *sessionModel) Join(t *rapid.T) {
 	who := rapid.IntRange(1, 8).Draw(t, "who")
 	team := rapid.SampledFrom([]string{"", "", "red", "blue", "green"}).Draw(t, "team")
 	skin := drawSkin(t)
-	changed, err := m.do(t, func(s *game.Session) (bool, error) {
+	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
 		return s.Join(game.JoinRequest{PlayerID: player(who), Team: team, Attributes: dressed(skin)}, later(m.now))
 	})
 	capacity, known := m.settings.Teams[team]
@@ -196,7 +247,7 @@ func (m *sessionModel) gone(who int) {
 func (m *sessionModel) EditMember(t *rapid.T) {
 	who := rapid.IntRange(1, 8).Draw(t, "who")
 	team, skin := rapid.SampledFrom([]string{"", "red", "blue", "green"}).Draw(t, "team"), drawSkin(t)
-	changed, err := m.do(t, func(s *game.Session) (bool, error) {
+	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
 		return s.EditMember(player(who), game.MemberSettings{Team: team, Attributes: dressed(skin)})
 	})
 	capacity, known := m.settings.Teams[team]
@@ -223,7 +274,7 @@ func (m *sessionModel) SetHost(t *rapid.T) {
 		t.Skip("a server's session would be seen too little")
 	}
 	who := rapid.IntRange(1, 8).Draw(t, "who")
-	changed, err := m.do(t, func(s *game.Session) (bool, error) { return s.SetHost(player(who)) })
+	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) { return s.SetHost(player(who)) })
 	switch {
 	case m.host == who:
 		m.expect(t, changed, err, false, nil)
@@ -241,7 +292,7 @@ func (m *sessionModel) SetHost(t *rapid.T) {
 
 func (m *sessionModel) Leave(t *rapid.T) {
 	who := rapid.IntRange(1, 8).Draw(t, "who")
-	changed, err := m.do(t, func(s *game.Session) (bool, error) { return s.Leave(player(who)) })
+	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) { return s.Leave(player(who)) })
 	switch {
 	case !m.sits(who):
 		m.expect(t, changed, err, false, nil)
@@ -255,7 +306,7 @@ func (m *sessionModel) Leave(t *rapid.T) {
 
 func (m *sessionModel) Forget(t *rapid.T) {
 	who := rapid.IntRange(1, 8).Draw(t, "who")
-	changed, err := m.do(t, func(s *game.Session) (bool, error) { return s.Forget(player(who)), nil })
+	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) { return s.Forget(player(who), game.RemovedErased), nil })
 	m.expect(t, changed, err, m.sits(who) && (!terminal(m.status) || m.skin[who] != ""), nil)
 	switch {
 	case terminal(m.status):
@@ -267,7 +318,7 @@ func (m *sessionModel) Forget(t *rapid.T) {
 
 func (m *sessionModel) Edit(t *rapid.T) {
 	next := drawSettings(t)
-	changed, err := m.do(t, func(s *game.Session) (bool, error) { return s.Edit(edit(next)) })
+	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) { return s.Edit(edit(next)) })
 	fits := len(m.order) <= next.MaxPlayers
 	for _, who := range m.order {
 		fits = fits && (m.team[who] == "" || m.held(m.team[who]) <= next.Teams[m.team[who]])
@@ -294,7 +345,7 @@ func (m *sessionModel) Move(t *rapid.T) {
 	if want == nil && wantChanged && m.status == "open" && (to == "starting" || to == "in_progress") && len(m.order) < m.settings.MinPlayers {
 		want = game.ErrNotEnoughPlayers
 	}
-	changed, err := m.do(t, func(s *game.Session) (bool, error) {
+	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
 		return s.Move(game.Move{Status: to, EndReason: reason}, later(m.now))
 	})
 	m.expect(t, changed, err, wantChanged, want)
@@ -307,7 +358,7 @@ func (m *sessionModel) Expire(t *rapid.T) {
 	if rapid.IntRange(0, 4).Draw(t, "seldom") > 0 {
 		t.Skip("an early end ends the history")
 	}
-	changed, err := m.do(t, func(s *game.Session) (bool, error) { return s.Expire("lease_expired", later(m.now)) })
+	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) { return s.Expire("lease_expired", later(m.now)) })
 	switch {
 	case m.status == "expired":
 		m.expect(t, changed, err, false, nil)
@@ -377,7 +428,7 @@ func (m *sessionModel) Check(t *rapid.T) {
 // joined, has a host who has joined.
 func checkHost(t reporter, s game.Session) {
 	t.Helper()
-	someone := slices.ContainsFunc(s.Members, func(m game.Member) bool { return m.Status == game.MemberJoined })
+	someone := slices.ContainsFunc(s.Members, func(m game.Member) bool { return m.Status == game.SeatJoined })
 	if s.HostID == nil {
 		if s.Hosted && someone && !s.Status.Terminal() {
 			t.Fatalf("a session that was hosted has no host and members %+v", s.Members)
@@ -388,7 +439,7 @@ func checkHost(t reporter, s game.Session) {
 	if err != nil || !s.Hosted {
 		t.Fatalf("hosted is %t, and the host is no member: %v", s.Hosted, err)
 	}
-	if someone && host.Status != game.MemberJoined && !s.Status.Terminal() {
+	if someone && host.Status != game.SeatJoined && !s.Status.Terminal() {
 		t.Fatalf("the host is %s, and there are others: %+v", host.Status, s.Members)
 	}
 }

@@ -82,12 +82,33 @@ func newPlayer(id PlayerID, project ProjectID, f Profile, now time.Time) (Player
 	return p, err
 }
 
-// Edit replaces the player's profile and reports whether that changed anything. A suspension whose end is past is over
-// already. It returns ErrValidation.
-func (p *Player) Edit(f Profile, now time.Time) (changed bool, err error) {
+// created is what the creation of the player changed.
+func (p *Player) created() []Change {
+	l := []Change{PlayerCreated{}}
+	if p.Status == PlayerSuspended {
+		l = append(l, SuspensionSet{p.SuspendedUntil})
+	}
+	return l
+}
+
+// nextVersion makes a new version of the player.
+func (p *Player) nextVersion(now time.Time) versioned {
+	p.Version++
+	p.UpdatedAt = now
+	return p.current()
+}
+
+// current names the player's version.
+func (p *Player) current() versioned {
+	return versioned{p.Project, Subject{SubjectPlayer, string(p.ID)}, p.Version, p.UpdatedAt}
+}
+
+// Edit replaces the player's profile and returns what that changed. A suspension whose end is past is over already. It
+// returns ErrValidation.
+func (p *Player) Edit(f Profile, now time.Time) ([]Change, error) {
 	f = f.normal()
 	if err := f.Validate(); err != nil {
-		return false, err
+		return nil, err
 	}
 	f = f.elapsed(now)
 	if f.Status == "" {
@@ -95,11 +116,11 @@ func (p *Player) Edit(f Profile, now time.Time) (changed bool, err error) {
 	}
 	if f.Status == PlayerActive {
 		if err := f.lift(p.Profile); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
 	if p.equal(f) {
-		return false, nil
+		return nil, nil
 	}
 	switch {
 	case f.Status != PlayerSuspended:
@@ -107,19 +128,35 @@ func (p *Player) Edit(f Profile, now time.Time) (changed bool, err error) {
 	case p.Status != PlayerSuspended:
 		p.SweepSince = &now
 	}
+	done := p.edited(f)
 	p.Profile = f
-	return true, nil
+	return done, nil
 }
 
-// Elapse does what time has done to the player, and reports whether that changed anything: it lifts a suspension that
-// has ended.
-func (p *Player) Elapse(now time.Time) (changed bool) {
+// edited returns what another profile changes, which differs.
+func (p *Player) edited(f Profile) []Change {
+	var done []Change
+	fields := slices.DeleteFunc(differing(p.Profile, f), func(name string) bool { return name == "status" || name == "suspended_until" })
+	if len(fields) > 0 {
+		done = append(done, ProfileChanged{Fields: fields})
+	}
+	switch {
+	case f.Status == PlayerSuspended && (p.Status != PlayerSuspended || !equalTimes(f.SuspendedUntil, p.SuspendedUntil)):
+		done = append(done, SuspensionSet{f.SuspendedUntil})
+	case f.Status == PlayerActive && p.Status == PlayerSuspended:
+		done = append(done, SuspensionLifted{LiftedByCaller})
+	}
+	return done
+}
+
+// Elapse does what time has done to the player, and returns what that changed: it lifts a suspension that has ended.
+func (p *Player) Elapse(now time.Time) []Change {
 	f := p.elapsed(now)
 	if f.Status == p.Status {
-		return false
+		return nil
 	}
 	p.Profile, p.SweepSince = f, nil
-	return true
+	return []Change{SuspensionLifted{LiftedByTime}}
 }
 
 // elapsed returns the profile without a suspension that has ended at the time.
@@ -238,9 +275,10 @@ func equalTimes(a, b *time.Time) bool {
 }
 
 // erase turns the player into the mark of an erasure: nothing personal is left, and its names are free for others.
-func (p *Player) erase(now time.Time) {
+func (p *Player) erase(now time.Time) []Change {
 	*p = Player{
 		ID: p.ID, Project: p.Project, Version: p.Version, CreatedAt: p.CreatedAt, ErasingSince: &now, SweepSince: &now,
 		Profile: Profile{Identities: map[string]string{}, Attributes: Attributes{}},
 	}
+	return []Change{PlayerErased{}}
 }

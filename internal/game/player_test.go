@@ -135,7 +135,7 @@ func TestProfileLimits(t *testing.T) {
 			tt.change(&f)
 			p := newPlayer(t, game.Profile{Username: "before"})
 			before := p
-			changed, err := p.Edit(f, t0)
+			changed, err := did(p.Edit(f, t0))
 			if tt.fields != nil {
 				invalid(t, err, tt.fields...)
 				equal(t, before, p)
@@ -169,7 +169,7 @@ func TestPlayerEditEveryField(t *testing.T) {
 				t.Fatal("this test does not know the field")
 			}
 			p := newPlayer(t, profile())
-			if changed, err := p.Edit(profile(), t0); changed || err != nil {
+			if changed, err := did(p.Edit(profile(), t0)); changed || err != nil {
 				t.Errorf("the same profile: changed is %t, error %v", changed, err)
 			}
 			f := profile()
@@ -178,7 +178,7 @@ func TestPlayerEditEveryField(t *testing.T) {
 			if want.Attributes == nil {
 				want.Attributes = game.Attributes{}
 			}
-			changed, err := p.Edit(f, t0)
+			changed, err := did(p.Edit(f, t0))
 			if ok(t, err); !changed {
 				t.Error("the edit reports no change")
 			}
@@ -192,7 +192,7 @@ func TestPlayerEdit(t *testing.T) {
 	t.Run("without a status the suspension stays", func(t *testing.T) {
 		t.Parallel()
 		p := newPlayer(t, profile())
-		changed, err := p.Edit(game.Profile{Username: "Eve"}, t0)
+		changed, err := did(p.Edit(game.Profile{Username: "Eve"}, t0))
 		if ok(t, err); !changed {
 			t.Error("no change")
 		}
@@ -206,7 +206,7 @@ func TestPlayerEdit(t *testing.T) {
 		f := profile()
 		f.SuspendedUntil = new(later(3600).Add(999 * time.Microsecond).In(time.FixedZone("", 3600)))
 		p := newPlayer(t, f)
-		if changed, err := p.Edit(profile(), t0); changed || err != nil {
+		if changed, err := did(p.Edit(profile(), t0)); changed || err != nil {
 			t.Errorf("changed is %t, error %v", changed, err)
 		}
 		if *p.SuspendedUntil != later(3600) {

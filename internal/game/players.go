@@ -24,10 +24,12 @@ func NewPlayers(d Deps, sessions *Sessions) *Players {
 	s.changes = newChanges(noun[Player]{
 		read:  func(ctx context.Context, id string) (Player, error) { return s.present(ctx, PlayerID(id)) },
 		clone: func(p Player) Player { return p }, // rules replace what a player holds and change nothing in place
-		replace: func(ctx context.Context, old, next Player) error {
+		next:  (*Player).nextVersion,
+		replace: func(ctx context.Context, old, next Player, events ...Event) error {
 			defer s.admitted.changed(next)
-			return s.store.ReplacePlayer(ctx, old, next)
+			return s.store.ReplacePlayer(ctx, old, next, events...)
 		},
+		now: s.now,
 	})
 	return s
 }
@@ -47,7 +49,7 @@ func (s *Players) Create(ctx context.Context, f Profile, i Idempotency) (Created
 			if err != nil {
 				return Player{}, err
 			}
-			return p, s.store.CreatePlayer(ctx, p)
+			return p, s.store.CreatePlayer(ctx, p, newEvent(ctx, p.current(), p.created()))
 		},
 		find: func(id string) (Player, error) {
 			p, err := s.get(ctx, PlayerID(id))
@@ -132,13 +134,13 @@ func (s *Players) Edit(ctx context.Context, id PlayerID, c Condition[Player], ed
 	if err := caller.mayActFor(id); err != nil {
 		return Player{}, err
 	}
-	p, err := s.change(ctx, id, c, func(p *Player, now time.Time) (bool, error) {
+	p, err := s.change(ctx, id, c, func(p *Player, now time.Time) ([]Change, error) {
 		f, err := edit(p.Profile.normal()) // a copy, so that the function may work in place
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		if err := caller.mayChange(p.Profile, f.normal().elapsed(now)); err != nil {
-			return false, err
+			return nil, err
 		}
 		return p.Edit(f, now)
 	})
@@ -158,9 +160,8 @@ func (s *Players) Erase(ctx context.Context, id PlayerID, c Condition[Player]) e
 	if err := CallerFrom(ctx).mayActFor(id); err != nil {
 		return err
 	}
-	p, err := s.change(ctx, id, c, func(p *Player, now time.Time) (bool, error) {
-		p.erase(now)
-		return true, nil
+	p, err := s.change(ctx, id, c, func(p *Player, now time.Time) ([]Change, error) {
+		return p.erase(now), nil
 	})
 	if err != nil {
 		return err
@@ -182,34 +183,30 @@ func existing(p Player, err error) (Player, error) {
 func (s *Players) present(ctx context.Context, id PlayerID) (Player, error) {
 	for {
 		old, err := s.get(ctx, id)
-		next := old
-		now := s.now()
-		if err != nil || !next.Elapse(now) {
+		if err != nil {
 			return old, err
 		}
-		next.Version, next.UpdatedAt = old.Version+1, now
-		if err := s.store.ReplacePlayer(ctx, old, next); !errors.Is(err, ErrStale) {
+		next, now := old, s.now()
+		done := next.Elapse(now)
+		if len(done) == 0 {
+			return old, nil
+		}
+		byTime := WithCaller(ctx, Caller{Project: old.Project, Name: "suspensions"})
+		event := newEvent(byTime, next.nextVersion(now), done)
+		if err := s.store.ReplacePlayer(ctx, old, next, event); !errors.Is(err, ErrStale) {
 			return next, err
 		}
 	}
 }
 
-func (s *Players) change(ctx context.Context, id PlayerID, c Condition[Player], apply func(*Player, time.Time) (bool, error)) (Player, error) {
-	return s.changes.make(ctx, string(id), func(p *Player) (bool, error) {
-		if _, err := existing(*p, nil); err != nil {
-			return false, err // erased by the change before this one
+func (s *Players) change(
+	ctx context.Context, id PlayerID, c Condition[Player], apply rule[Player],
+) (Player, error) {
+	present := func(p Player) error {
+		if _, err := existing(p, nil); err != nil || c == nil {
+			return err // erased by the change before this one
 		}
-		if c != nil {
-			if err := c(*p); err != nil {
-				return false, err
-			}
-		}
-		now := s.now()
-		changed, err := apply(p, now)
-		if changed {
-			p.Version++
-			p.UpdatedAt = now
-		}
-		return changed, err
-	})
+		return c(p)
+	}
+	return s.changes.make(ctx, string(id), present, apply)
 }

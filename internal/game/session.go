@@ -3,7 +3,6 @@ package game
 import (
 	"maps"
 	"net"
-	"reflect"
 	"slices"
 	"time"
 )
@@ -141,6 +140,30 @@ func newSession(id SessionID, project ProjectID, r SessionRequest, now time.Time
 	return s, nil
 }
 
+// created is what the creation of the session changed.
+func (s *Session) created() []Change {
+	done := []Change{SessionCreated{s.Status}}
+	for i := range s.Members {
+		done = append(done, MemberJoined{s.Members[i].PlayerID})
+	}
+	if s.HostID != nil {
+		done = append(done, HostChanged{To: *s.HostID, Reason: HostJoined})
+	}
+	return done
+}
+
+// nextVersion makes a new version of the session.
+func (s *Session) nextVersion(now time.Time) versioned {
+	s.Version++
+	s.UpdatedAt = now
+	return s.current()
+}
+
+// current names the session's version.
+func (s *Session) current() versioned {
+	return versioned{s.Project, Subject{SubjectSession, string(s.ID)}, s.Version, s.UpdatedAt}
+}
+
 // SessionEdit is what may be changed of a session without a change of its status.
 type SessionEdit struct {
 	Settings
@@ -164,32 +187,36 @@ func (s *Session) editable() SessionEdit {
 	return e
 }
 
-// Edit replaces the session's settings and its connection, and reports whether that changed anything. It returns
-// ErrValidation, ErrSessionEnded, and ErrSeatsTaken where the session or a team would have fewer seats than are held.
-func (s *Session) Edit(e SessionEdit) (changed bool, err error) {
+// Edit replaces the session's settings and its connection, and returns what that changed. It returns ErrValidation,
+// ErrSessionEnded, and ErrSeatsTaken where the session or a team would have fewer seats than are held.
+func (s *Session) Edit(e SessionEdit) ([]Change, error) {
 	t := e.Settings.normal()
 	if err := e.Validate(); err != nil {
-		return false, err
+		return nil, err
 	}
 	if s.Settings.equal(t) && s.Connection.equal(e.Connection) {
-		return false, nil
+		return nil, nil
 	}
 	if s.Status.Terminal() {
-		return false, s.over()
+		return nil, s.over()
 	}
 	if held := len(s.Members); held > t.MaxPlayers {
-		return false, ErrSeatsTaken.Detail("Seats are held, %d of them: max_players cannot be %d.", held, t.MaxPlayers).
+		return nil, ErrSeatsTaken.Detail("Seats are held, %d of them: max_players cannot be %d.", held, t.MaxPlayers).
 			With("field", "max_players").With("held", held)
 	}
 	for i := range s.Members {
 		team := s.Members[i].Team
 		if held := s.inTeam(team); team != "" && held > t.Teams[team] {
-			return false, ErrSeatsTaken.Detail("Team %s holds seats, %d of them: its capacity cannot be %d.", team, held, t.Teams[team]).
+			return nil, ErrSeatsTaken.Detail("Team %s holds seats, %d of them: its capacity cannot be %d.", team, held, t.Teams[team]).
 				With("field", "teams."+team).With("held", held)
 		}
 	}
+	fields := differing(s.Settings, t)
+	if !s.Connection.equal(e.Connection) {
+		fields = append(fields, "connection")
+	}
 	s.Settings, s.Connection = t, e.Connection
-	return true, nil
+	return []Change{SettingsChanged{fields}}, nil
 }
 
 // Differences names the settings in which t differs, by their JSON names.
@@ -198,14 +225,7 @@ func (t Settings) Differences(o Settings) []string {
 	if t.equal(o) {
 		return nil
 	}
-	var names []string
-	mine, others := reflect.ValueOf(t), reflect.ValueOf(o)
-	for i := range mine.NumField() {
-		if !reflect.DeepEqual(mine.Field(i).Interface(), others.Field(i).Interface()) {
-			names = append(names, mine.Type().Field(i).Tag.Get("json"))
-		}
-	}
-	return names
+	return differing(t, o)
 }
 
 // FreeSeats is how many newcomers the session has room for.

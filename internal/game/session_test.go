@@ -161,7 +161,7 @@ func TestSettingsLimits(t *testing.T) {
 			tt.change(&settings)
 			s := newSession(t, maxPlayers(20))
 			before := snapshot(s)
-			changed, err := s.Edit(edit(settings))
+			changed, err := did(s.Edit(edit(settings)))
 			if tt.fields != nil {
 				invalid(t, err, tt.fields...)
 				invalid(t, settings.Validate(), tt.fields...)
@@ -237,7 +237,7 @@ func TestSessionEdit(t *testing.T) {
 				s := newSession(t, append(held, in(status))...)
 				before, settings := snapshot(s), snapshot(s).Settings
 				tt.change(&settings)
-				changed, err := s.Edit(edit(settings))
+				changed, err := did(s.Edit(edit(settings)))
 				if tt.field != "" {
 					e := refused(t, err, game.ErrSeatsTaken)
 					equal(t, map[string]any{"field": tt.field, "held": tt.held}, e.Extras)
@@ -284,13 +284,13 @@ func TestSessionEditEveryField(t *testing.T) {
 				t.Fatal("this test does not know the field")
 			}
 			s := newSession(t)
-			if changed, err := s.Edit(edit(snapshot(s).Settings)); changed || err != nil {
+			if changed, err := did(s.Edit(edit(snapshot(s).Settings))); changed || err != nil {
 				t.Errorf("the same settings: changed is %t, error %v", changed, err)
 			}
 			settings := snapshot(s).Settings
 			change(&settings)
 			want := settings
-			changed, err := s.Edit(edit(settings))
+			changed, err := did(s.Edit(edit(settings)))
 			if ok(t, err); !changed {
 				t.Error("the edit reports no change")
 			}
@@ -325,7 +325,7 @@ func TestSessionEditConnection(t *testing.T) {
 			{nil, true},
 			{nil, false},
 		} {
-			changed, err := s.Edit(with(s, step.to))
+			changed, err := did(s.Edit(with(s, step.to)))
 			if ok(t, err); changed != step.changes {
 				t.Errorf("%s: to %v: changed is %t", status, step.to, changed)
 			}
@@ -335,7 +335,7 @@ func TestSessionEditConnection(t *testing.T) {
 		invalid(t, err, "connection.address", "connection.port")
 	}
 	over := newSession(t, in("ended"), func(s *game.Session) { s.Connection = here })
-	changed, err := over.Edit(with(over, new(*here)))
+	changed, err := did(over.Edit(with(over, new(*here))))
 	if ok(t, err); changed {
 		t.Error("the same connection is a change")
 	}
@@ -375,7 +375,7 @@ func TestSessionEditOfNothing(t *testing.T) {
 		// What is left out and its default are the same.
 		settings := before.Settings
 		settings.Visibility, settings.Teams, settings.Attributes = "", nil, nil
-		if changed, err := s.Edit(edit(settings)); changed || err != nil {
+		if changed, err := did(s.Edit(edit(settings))); changed || err != nil {
 			t.Errorf("%s: changed is %t, error %v", status, changed, err)
 		}
 		equal(t, before, s)
@@ -399,20 +399,24 @@ func TestClone(t *testing.T) {
 	s.AllowRematch = true
 	before := snapshot(s)
 	rules := map[string]func(*game.Session) (bool, error){
-		"join":   func(c *game.Session) (bool, error) { return c.Join(game.JoinRequest{PlayerID: player(9)}, later(9)) },
-		"rejoin": func(c *game.Session) (bool, error) { return c.Join(game.JoinRequest{PlayerID: player(2)}, later(9)) },
-		"leave":  func(c *game.Session) (bool, error) { return c.Leave(player(1)) },
-		"forget": func(c *game.Session) (bool, error) { return c.Forget(player(2)), nil },
+		"join": func(c *game.Session) (bool, error) {
+			return did(c.Join(game.JoinRequest{PlayerID: player(9)}, later(9)))
+		},
+		"rejoin": func(c *game.Session) (bool, error) {
+			return did(c.Join(game.JoinRequest{PlayerID: player(2)}, later(9)))
+		},
+		"leave":  func(c *game.Session) (bool, error) { return did(c.Leave(player(1))) },
+		"forget": func(c *game.Session) (bool, error) { return len(c.Forget(player(2), game.RemovedErased)) > 0, nil },
 		"forget after the end": func(c *game.Session) (bool, error) {
 			in("ended")(c)
-			return c.Forget(player(2)), nil
+			return len(c.Forget(player(2), game.RemovedErased)) > 0, nil
 		},
 		"edit": func(c *game.Session) (bool, error) {
 			settings := full()
-			return c.Edit(edit(settings))
+			return did(c.Edit(edit(settings)))
 		},
-		"move":   func(c *game.Session) (bool, error) { return c.Move(game.Move{Status: "in_progress"}, later(9)) },
-		"expire": func(c *game.Session) (bool, error) { return c.Expire("max_duration", later(9)) },
+		"move":   func(c *game.Session) (bool, error) { return did(c.Move(game.Move{Status: "in_progress"}, later(9))) },
+		"expire": func(c *game.Session) (bool, error) { return did(c.Expire("max_duration", later(9))) },
 	}
 	for name, rule := range rules {
 		c := s.Clone()

@@ -43,7 +43,9 @@ func NewSessions(d Deps) *Sessions {
 	s.changes = newChanges(noun[Session]{
 		read:    func(ctx context.Context, id string) (Session, error) { return s.get(ctx, SessionID(id)) },
 		clone:   func(v Session) Session { return v.clone() },
+		next:    (*Session).nextVersion,
 		replace: s.store.ReplaceSession,
+		now:     s.now,
 	})
 	return s
 }
@@ -70,7 +72,7 @@ func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) 
 			if err != nil {
 				return Session{}, err
 			}
-			return v, s.store.CreateSession(ctx, v)
+			return v, s.store.CreateSession(ctx, v, newEvent(ctx, v.current(), v.created()))
 		},
 		find: func(id string) (Session, error) { return s.get(ctx, SessionID(id)) },
 	})
@@ -141,10 +143,10 @@ func (q SessionQuery) normal() (SessionQuery, error) {
 func (s *Sessions) Edit(
 	ctx context.Context, id SessionID, c Condition[Session], edit func(SessionEdit) (SessionEdit, error),
 ) (Session, error) {
-	return s.change(ctx, id, byHost(ctx, c), func(v *Session, _ time.Time) (bool, error) {
+	return s.change(ctx, id, byHost(ctx, c), func(v *Session, _ time.Time) ([]Change, error) {
 		e, err := edit(v.editable())
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		return v.Edit(e)
 	})
@@ -156,7 +158,7 @@ func (s *Sessions) Move(ctx context.Context, id SessionID, c Condition[Session],
 	if err != nil {
 		return Session{}, err
 	}
-	return s.change(ctx, id, byHost(ctx, c), func(v *Session, now time.Time) (bool, error) { return v.Move(m, now) })
+	return s.change(ctx, id, byHost(ctx, c), func(v *Session, now time.Time) ([]Change, error) { return v.Move(m, now) })
 }
 
 // Join gives a player a seat and reports whether it is a new one. It answers what [Session.Join] does,
@@ -172,7 +174,7 @@ func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest) (Sessi
 		return Session{}, false, err
 	}
 	seated := false // is not looked at unless the change was made: an abandoned one may still set it
-	v, err := s.change(ctx, id, nil, func(v *Session, now time.Time) (bool, error) {
+	v, err := s.change(ctx, id, nil, func(v *Session, now time.Time) ([]Change, error) {
 		seated = v.member(j.PlayerID) < 0
 		return v.Join(j, now)
 	})
@@ -186,14 +188,14 @@ func (s *Sessions) EditMember(
 	ctx context.Context, id SessionID, c Condition[Session], player PlayerID,
 	edit func(MemberSettings) (MemberSettings, error),
 ) (Session, error) {
-	return s.change(ctx, id, byMember(ctx, player, c), func(v *Session, _ time.Time) (bool, error) {
+	return s.change(ctx, id, byMember(ctx, player, c), func(v *Session, _ time.Time) ([]Change, error) {
 		m, err := v.Member(player)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		t, err := edit(m.normal())
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		return v.EditMember(player, t)
 	})
@@ -215,14 +217,21 @@ func (s *Sessions) SetHost(ctx context.Context, id SessionID, c Condition[Sessio
 	if err := s.canPlay(ctx, player, s.now()); err != nil {
 		return Session{}, err
 	}
-	return s.change(ctx, id, c, func(v *Session, _ time.Time) (bool, error) { return v.SetHost(player) })
+	return s.change(ctx, id, c, func(v *Session, _ time.Time) ([]Change, error) { return v.SetHost(player) })
 }
 
 // Leave frees a player's seat: its own, or any if the caller is the host. It returns what [Session.Leave] does, the
 // condition's error, and ErrNotHost or ErrForbidden.
 func (s *Sessions) Leave(ctx context.Context, id SessionID, c Condition[Session], player PlayerID) (Session, error) {
+	caller := CallerFrom(ctx)
+	own := caller.Scope == ScopePlayer && caller.Player == player
 	c = byMember(ctx, player, c)
-	return s.change(ctx, id, c, func(v *Session, _ time.Time) (bool, error) { return v.Leave(player) })
+	return s.change(ctx, id, c, func(v *Session, _ time.Time) ([]Change, error) {
+		if own {
+			return v.Leave(player)
+		}
+		return v.Remove(player, RemovedKicked)
+	})
 }
 
 // byMember asks first that the caller is the player, or may act as host of the session.
@@ -252,19 +261,8 @@ func (s *Sessions) canPlay(ctx context.Context, id PlayerID, now time.Time) erro
 	return p.CanPlay(now)
 }
 
-func (s *Sessions) change(ctx context.Context, id SessionID, c Condition[Session], apply func(*Session, time.Time) (bool, error)) (Session, error) {
-	return s.changes.make(ctx, string(id), func(v *Session) (bool, error) {
-		if c != nil {
-			if err := c(*v); err != nil {
-				return false, err
-			}
-		}
-		now := s.now()
-		changed, err := apply(v, now)
-		if changed {
-			v.Version++
-			v.UpdatedAt = now
-		}
-		return changed, err
-	})
+func (s *Sessions) change(
+	ctx context.Context, id SessionID, c Condition[Session], apply rule[Session],
+) (Session, error) {
+	return s.changes.make(ctx, string(id), c, apply)
 }

@@ -76,6 +76,11 @@ func TestListsOfConstants(t *testing.T) {
 		"Visibility":    texts(game.Visibilities()),
 		"Scope":         append(texts(game.KeyScopes()), string(game.ScopePlayer)), // which tokens have
 		"FailureCode":   texts(game.FailureCodes()),
+		"SubjectKind":   texts(game.SubjectKinds()),
+		"ActorKind":     texts(game.ActorKinds()),
+		"RemovalReason": texts(game.RemovalReasons()),
+		"HostReason":    texts(game.HostReasons()),
+		"LiftReason":    texts(game.LiftReasons()),
 		// No client names a member's status, so that the package needs no list of them; these tests do.
 		"MemberStatus": {"reserved", "joined", "disconnected"},
 	}
@@ -151,10 +156,10 @@ func TestEveryStateAndReasonIsReached(t *testing.T) {
 		for _, to := range game.SessionStatuses() {
 			for _, reason := range append([]game.EndReason{""}, game.EndReasons()...) {
 				s := newSession(t, in(from), func(s *game.Session) { s.AllowRematch = true })
-				if changed, err := s.Move(game.Move{Status: to, EndReason: reason}, later(60)); changed && err == nil {
+				if changed, err := did(s.Move(game.Move{Status: to, EndReason: reason}, later(60))); changed && err == nil {
 					reached[to], used[reason] = true, true
 				}
-				if changed, err := s.Expire(reason, later(60)); changed && err == nil {
+				if changed, err := did(s.Expire(reason, later(60))); changed && err == nil {
 					reached["expired"], used[reason] = true, true
 				}
 			}

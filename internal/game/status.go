@@ -172,54 +172,59 @@ func (s *Session) legal(to SessionStatus, reason EndReason) error {
 	return InvalidField("end_reason", "must be one of %v to move from %s to %s", reasons, s.Status, to)
 }
 
-// Move brings the session to another state and reports whether that changed anything: asking for the state that the
+// Move brings the session to another state and returns what that changed: asking for the state that the
 // session is in already is a success that changes nothing, and ErrValidation where it comes with another connection,
 // which [Session.Edit] changes. No caller moves a session to expired: see [Session.Expire]. It returns ErrValidation,
 // ErrInvalidTransition, ErrNotEnoughPlayers, and ErrSessionEnded to one who gives another reason, result or connection
 // to a session that is over.
-func (s *Session) Move(m Move, now time.Time) (changed bool, err error) {
+func (s *Session) Move(m Move, now time.Time) ([]Change, error) {
 	if err := m.Validate(); err != nil {
-		return false, err
+		return nil, err
 	}
 	if m.Status == s.Status {
-		return false, s.restate(m)
+		return nil, s.restate(m)
 	}
 	if m.Status == StatusExpired {
-		return false, s.explain(ErrInvalidTransition, m.Status)
+		return nil, s.explain(ErrInvalidTransition, m.Status)
 	}
 	reason := m.EndReason
 	if reason == "" {
 		reason = usualReason(s.Status, m.Status)
 	}
 	if err := s.legal(m.Status, reason); err != nil {
-		return false, s.explain(err, m.Status)
+		return nil, s.explain(err, m.Status)
 	}
 	starts := m.Status == StatusStarting || m.Status == StatusInProgress
 	if starts && s.Status == StatusOpen && len(s.Members) < s.MinPlayers {
-		return false, ErrNotEnoughPlayers.
+		return nil, ErrNotEnoughPlayers.
 			Detail("The session has %d members and needs %d to start.", len(s.Members), s.MinPlayers).
 			With("min_players", s.MinPlayers).With("members", len(s.Members))
 	}
+	done := []Change{StatusChanged{s.Status, m.Status, reason}}
 	s.enter(m.Status, now)
 	s.EndReason, s.Result = reason, m.Result
 	if m.Connection != nil {
+		if !s.Connection.equal(m.Connection) {
+			done = append(done, SettingsChanged{[]string{"connection"}})
+		}
 		s.Connection = m.Connection
 	}
-	return true, nil
+	return done, nil
 }
 
-// Expire ends a live session whose time ran out, for ReasonLeaseExpired or ReasonMaxDuration, and reports whether that
-// changed anything. It answers ErrInvalidTransition for a session that is over in another way.
-func (s *Session) Expire(reason EndReason, now time.Time) (changed bool, err error) {
+// Expire ends a live session whose time ran out, for ReasonLeaseExpired or ReasonMaxDuration, and returns what that
+// changed. It returns ErrInvalidTransition for a session that is over in another way.
+func (s *Session) Expire(reason EndReason, now time.Time) ([]Change, error) {
 	if s.Status == StatusExpired {
-		return false, nil
+		return nil, nil
 	}
 	if err := s.legal(StatusExpired, reason); err != nil {
-		return false, s.explain(err, StatusExpired)
+		return nil, s.explain(err, StatusExpired)
 	}
+	done := []Change{StatusChanged{s.Status, StatusExpired, reason}}
 	s.enter(StatusExpired, now)
 	s.EndReason = reason
-	return true, nil
+	return done, nil
 }
 
 func (s *Session) enter(to SessionStatus, now time.Time) {

@@ -120,7 +120,7 @@ func checkMove(t *testing.T, s game.Session, m game.Move) {
 	t.Helper()
 	before, now := snapshot(s), later(60)
 	want := snapshot(s)
-	changed, err := s.Move(m, now)
+	changed, err := did(s.Move(m, now))
 	wantChanged, reason, wantErr := expectMove(before, m.Status, m.EndReason)
 	if changed != wantChanged {
 		t.Errorf("changed is %t, want %t", changed, wantChanged)
@@ -186,7 +186,7 @@ func TestAllowed(t *testing.T) {
 			// What is told to be allowed is allowed, and nothing else is, without saying a reason.
 			for _, to := range game.SessionStatuses() {
 				c := snapshot(s)
-				changed, err := c.Move(game.Move{Status: to}, later(60))
+				changed, err := did(c.Move(game.Move{Status: to}, later(60)))
 				if got, want := changed && err == nil, slices.Contains(s.Allowed(), to); got != want {
 					t.Errorf("from %s to %s: moved is %t, allowed is %t", from, to, got, want)
 				}
@@ -273,7 +273,7 @@ func TestMoveMinPlayers(t *testing.T) {
 				seat(n+1, []game.MemberStatus{"joined", "disconnected", "reserved"}[n%3], "", n)(&s)
 			}
 			before := snapshot(s)
-			changed, err := s.Move(game.Move{Status: tt.to}, later(60))
+			changed, err := did(s.Move(game.Move{Status: tt.to}, later(60)))
 			if !tt.refused {
 				ok(t, err)
 				if !changed || s.Status != tt.to {
@@ -294,14 +294,14 @@ func TestMoveResultAndConnection(t *testing.T) {
 	there := &game.Connection{Address: "host-2.example", Port: 7778}
 
 	s := newSession(t, in("pending"))
-	changed, err := s.Move(game.Move{Status: "open", Connection: here}, later(1))
+	changed, err := did(s.Move(game.Move{Status: "open", Connection: here}, later(1)))
 	if ok(t, err); !changed {
 		t.Error("the server's address is no change")
 	}
 	equal(t, here, s.Connection)
 
 	// The same state again: nothing new is no change, and a new address is a change that a move does not make.
-	changed, err = s.Move(game.Move{Status: "open", Connection: new(*here)}, later(2))
+	changed, err = did(s.Move(game.Move{Status: "open", Connection: new(*here)}, later(2)))
 	if ok(t, err); changed {
 		t.Error("the same address is a change")
 	}
@@ -309,13 +309,13 @@ func TestMoveResultAndConnection(t *testing.T) {
 	_, err = s.Move(game.Move{Status: "open", Connection: there}, later(2))
 	invalid(t, err, "connection")
 	equal(t, before, s)
-	changed, err = s.Move(game.Move{Status: "in_progress", Connection: there}, later(3))
+	changed, err = did(s.Move(game.Move{Status: "in_progress", Connection: there}, later(3)))
 	if ok(t, err); !changed {
 		t.Error("not started")
 	}
 	equal(t, there, s.Connection)
 
-	changed, err = s.Move(game.Move{Status: "ended", Result: `{"winner":"red"}`}, later(4))
+	changed, err = did(s.Move(game.Move{Status: "ended", Result: `{"winner":"red"}`}, later(4)))
 	if ok(t, err); !changed || s.Result != `{"winner":"red"}` {
 		t.Errorf("the result is %s", s.Result)
 	}
@@ -329,7 +329,7 @@ func TestMoveResultAndConnection(t *testing.T) {
 		{Status: "ended", Result: `{"winner":"red"}`, Connection: new(*there)},
 	}
 	for _, m := range again {
-		if changed, err := s.Move(m, later(5)); changed || err != nil {
+		if changed, err := did(s.Move(m, later(5))); changed || err != nil {
 			t.Errorf("%+v: changed is %t, error %v", m, changed, err)
 		}
 	}
@@ -349,7 +349,7 @@ func TestMoveRematch(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, func(s *game.Session) { s.AllowRematch = true })
 	for round, status := range []game.SessionStatus{"in_progress", "open", "starting", "in_progress", "open", "in_progress"} {
-		changed, err := s.Move(game.Move{Status: status}, later(round))
+		changed, err := did(s.Move(game.Move{Status: status}, later(round)))
 		if ok(t, err); !changed {
 			t.Fatalf("round %d did not become %s", round, status)
 		}
@@ -366,7 +366,7 @@ func TestExpire(t *testing.T) {
 				t.Parallel()
 				s := newSession(t, in(from))
 				before, want, now := snapshot(s), snapshot(s), later(60)
-				changed, err := s.Expire(reason, now)
+				changed, err := did(s.Expire(reason, now))
 				fits := reason == "lease_expired" || reason == "max_duration"
 				switch {
 				case from == "expired":

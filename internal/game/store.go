@@ -14,6 +14,9 @@ import (
 //     as old as the longest request, and so may lists where the operator has them read from copies, and any read while the
 //     database puts one of its members in the place of another. Replace and Delete never work on something old, nor do lists of
 //     a member's sessions, of erasures, of sweeps and of suspensions that have ended.
+//   - A document is stored with the events that are handed over with it, one for each version from old's to its own, in one
+//     atomic write: no version is there without its event, and no event without its version. A write that makes no
+//     version has none.
 //   - A write happens whole or not at all. If it answers a named error, or ErrStoreUnavailable with OutcomeNone, it did not
 //     happen; with OutcomeUnknown it may have.
 //   - It returns promptly when its context ends, with ErrStoreUnavailable, or with ErrOverloaded and OutcomeNone where it
@@ -32,6 +35,7 @@ type Store interface {
 	KeyStore
 	SigningKeyStore
 	MetricsStore
+	EventStore
 	ExportStore
 	Inspector
 
@@ -48,7 +52,7 @@ type Store interface {
 type PlayerStore interface {
 	// CreatePlayer stores a new player. It returns, the first that is true in this order, ErrExists for its id in whatever
 	// project, ErrUsernameTaken or ErrIdentityTaken. A player without a username or identities claims none.
-	CreatePlayer(ctx context.Context, p Player) error
+	CreatePlayer(ctx context.Context, p Player, events ...Event) error
 	// Player answers ErrPlayerNotFound.
 	Player(ctx context.Context, project ProjectID, id PlayerID) (Player, error)
 	// PlayerByIdentity answers the player who has an identity, the subject at a provider, or ErrPlayerNotFound.
@@ -56,7 +60,7 @@ type PlayerStore interface {
 	// ReplacePlayer stores next if the stored player is still at the version of old, which is what was read of it.
 	// Next may have that version too, where nothing has changed but [Player.SweepSince]. It returns, the first that is
 	// true in this order, ErrPlayerNotFound, ErrStale if it is not, ErrUsernameTaken or ErrIdentityTaken.
-	ReplacePlayer(ctx context.Context, old, next Player) error
+	ReplacePlayer(ctx context.Context, old, next Player, events ...Event) error
 	// DeletePlayer removes the player for good if the stored one is still at the version of old, which is what was read
 	// of it. It answers ErrStale if it is not; removing one that is not there is a success.
 	DeletePlayer(ctx context.Context, old Player) error
@@ -70,13 +74,13 @@ type PlayerStore interface {
 // SessionStore keeps sessions.
 type SessionStore interface {
 	// CreateSession stores a new session. It returns ErrExists for its id in whatever project.
-	CreateSession(ctx context.Context, s Session) error
+	CreateSession(ctx context.Context, s Session, events ...Event) error
 	// Session answers ErrSessionNotFound. A session with a host is read as Hosted, as it also is by the other methods: the
 	// field is younger than some that are stored.
 	Session(ctx context.Context, project ProjectID, id SessionID) (Session, error)
 	// ReplaceSession stores next if the stored session is still at the version of old, which is what was read of it. It
 	// answers ErrStale if it is not, and ErrSessionNotFound.
-	ReplaceSession(ctx context.Context, old, next Session) error
+	ReplaceSession(ctx context.Context, old, next Session, events ...Event) error
 	// Sessions lists sessions by id, newest first.
 	Sessions(ctx context.Context, q SessionQuery) (Found[Session], error)
 }
@@ -94,12 +98,12 @@ type ClaimStore interface {
 // are replaced and deleted in the project of old, which never changes.
 type KeyStore interface {
 	// CreateKey stores a new key. It returns ErrExists for its id in whatever project.
-	CreateKey(ctx context.Context, k Key) error
+	CreateKey(ctx context.Context, k Key, events ...Event) error
 	// Key answers ErrKeyNotFound.
 	Key(ctx context.Context, id KeyID) (Key, error)
-	// ReplaceKey stores next if the stored key is still at the version of old, which is what was read of it. It answers
-	// ErrStale if it is not, and ErrKeyNotFound.
-	ReplaceKey(ctx context.Context, old, next Key) error
+	// ReplaceKey stores next if the stored key is still at the version of old, which is what was read of it. Next may have
+	// that version too, where nothing has changed but LastUsedAt. It returns ErrStale if it is not, and ErrKeyNotFound.
+	ReplaceKey(ctx context.Context, old, next Key, events ...Event) error
 	// DeleteKey removes the key if the stored one is still at the version of old, which is what was read of it. It answers
 	// ErrStale if it is not; removing one that is not there is a success.
 	DeleteKey(ctx context.Context, old Key) error
@@ -131,6 +135,28 @@ type MetricsStore interface {
 	PurgeMetrics(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
+// EventStore reads the events that were stored with documents, and keeps their order. Events do not end with their
+// subjects.
+//
+// The feed of a project is the order of its events: each has a place from 1, without gaps, and those of one subject are
+// in the order of their versions. An event may get its place some time after it was stored.
+type EventStore interface {
+	// Timeline lists the events of a subject, the newest version first: all that have been stored, with a place in the feed
+	// or without.
+	Timeline(ctx context.Context, q TimelineQuery) ([]Event, error)
+	// Feed lists the events of a project that have places between two others, by their places.
+	Feed(ctx context.Context, q FeedQuery) ([]Event, error)
+	// OrderEvents gives places to events that have none, to as many as the limit or somewhat more, and returns to how
+	// many. Those whose process has died before it could tell of them are found some minutes later by the time. It returns
+	// ErrStale where another process does the same at the same time: nothing is lost by that.
+	OrderEvents(ctx context.Context, now time.Time, limit int) (int, error)
+	// PurgeEvents removes events that have a place and happened before the time, at most limit of them, and returns how
+	// many.
+	PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error)
+	// PutEvents stores events of another store, with their places. Those that are stored already are left as they are.
+	PutEvents(ctx context.Context, events []Event) error
+}
+
 // ExportStore reads everything that is stored, for copies and checks: of all projects, with the marks of erasures and the
 // claims that have expired. Every document that was there before the first page was asked for and is there after the last
 // one is on exactly one page; what is written meanwhile may be on one.
@@ -144,6 +170,8 @@ type ExportStore interface {
 	ExportClaims(ctx context.Context, after string, limit int) ([]Claim, error)
 	// ExportKeys pages by the keys' ids as bytes, which say nothing of when they were made.
 	ExportKeys(ctx context.Context, after KeyID, limit int) ([]Key, error)
+	// ExportEvents pages by the events' ids, and has those only that have a place: see [EventStore].
+	ExportEvents(ctx context.Context, after string, limit int) ([]Event, error)
 }
 
 // Inspector finds what an engine keeps beside documents, to search them or to hold them unique, and does not agree with
@@ -213,6 +241,24 @@ type KeyQuery struct {
 	Project ProjectID
 	After   KeyID // those that the list shows after this one
 	Limit   int   // at most this many; above zero
+}
+
+// TimelineQuery selects events of a subject.
+type TimelineQuery struct {
+	Project ProjectID
+	Subject Subject
+	Before  int64 // those of versions before this one; 0 for all
+	Limit   int   // at most this many; above zero
+}
+
+// FeedQuery selects events of a project that have a place in its feed.
+type FeedQuery struct {
+	Project ProjectID
+	After   int64    // those at places after this one
+	Before  int64    // those at places before this one; 0 for all
+	Player  PlayerID // those that name the player; empty for all
+	Newest  bool     // the newest first, and not the oldest
+	Limit   int      // at most this many; above zero
 }
 
 // MetricsQuery selects samples of metrics. Its times are in whole milliseconds.

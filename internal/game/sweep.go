@@ -34,7 +34,7 @@ func (s *Players) sweep(ctx context.Context, p Player, which sweptSessions) erro
 		}
 		var ids []SessionID // alone, so that the page is not held
 		for _, v := range found.Items {
-			if probe := v.clone(); p.leaves(&probe) {
+			if probe := v.clone(); len(p.leaves(&probe)) > 0 {
 				ids = append(ids, v.ID)
 			}
 			q.After = v.ID
@@ -45,9 +45,15 @@ func (s *Players) sweep(ctx context.Context, p Player, which sweptSessions) erro
 	}
 }
 
-// leaves takes a player who is marked out of a session, and reports whether that changed anything.
-func (p *Player) leaves(v *Session) bool {
-	return (p.ErasingSince != nil || !v.Status.Terminal()) && v.Forget(p.ID)
+// leaves takes a player who is marked out of a session, and returns what that changed.
+func (p *Player) leaves(v *Session) []Change {
+	switch {
+	case p.ErasingSince != nil:
+		return v.Forget(p.ID, RemovedErased)
+	case v.Status.Terminal():
+		return nil
+	}
+	return v.Forget(p.ID, RemovedSuspended)
 }
 
 // release takes a player who is marked out of sessions, in which a list has found it.
@@ -60,7 +66,7 @@ func (s *Players) release(ctx context.Context, p Player, from []SessionID) error
 		}
 	}
 	for _, id := range from {
-		leave := func(v *Session, _ time.Time) (bool, error) { return p.leaves(v), nil }
+		leave := func(v *Session, _ time.Time) ([]Change, error) { return p.leaves(v), nil }
 		if _, err := s.sessions.change(ctx, id, nil, leave); err != nil {
 			return err
 		}
@@ -120,7 +126,7 @@ func (s *Players) LiftSuspensions(ctx context.Context) error {
 		failures := attempt(ctx, found, func(ctx context.Context, p Player) error {
 			ctx = WithCaller(ctx, Caller{Project: p.Project, Name: "suspensions"})
 			// A change of nothing: what time has done comes before it.
-			_, err := s.change(ctx, p.ID, nil, func(*Player, time.Time) (bool, error) { return false, nil })
+			_, err := s.change(ctx, p.ID, nil, func(*Player, time.Time) ([]Change, error) { return nil, nil })
 			return err
 		})
 		if failures != nil || len(found) < MaxLimit {

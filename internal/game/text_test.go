@@ -62,7 +62,7 @@ func stored(t *testing.T, name, want string) (game.Player, error) {
 	if p.DisplayName != want {
 		t.Errorf("%+q became %+q, want %+q", name, p.DisplayName, want)
 	}
-	if changed, err := p.Edit(game.Profile{Username: "alice", DisplayName: want}, t0); changed || err != nil {
+	if changed, err := did(p.Edit(game.Profile{Username: "alice", DisplayName: want}, t0)); changed || err != nil {
 		t.Errorf("%+q changes once it is stored: %t, %v", want, changed, err)
 	}
 	settings := game.Settings{Name: name, Mode: name, Map: name, Region: name, MaxPlayers: 2}
@@ -75,7 +75,7 @@ func stored(t *testing.T, name, want string) (game.Player, error) {
 			t.Errorf("%+q became %+q in a session, want %+q", name, got, want)
 		}
 	}
-	if changed, err := s.Edit(edit(settings)); changed || err != nil || s.Settings.Differences(settings) != nil {
+	if changed, err := did(s.Edit(edit(settings))); changed || err != nil || s.Settings.Differences(settings) != nil {
 		t.Errorf("%+q changes a session that has it: %t, %v", name, changed, err)
 	}
 	return p, nil

@@ -59,7 +59,7 @@ const (
 type Copied struct {
 	Noun     string
 	Count    int    // on both sides
-	Written  int    // by this copy; claims, signing keys and samples that were there count too
+	Written  int    // by this copy; claims, signing keys, events and samples that were there count too
 	Checksum string // SHA-256 of all documents in their order, in a form that no engine has a part in
 }
 
@@ -106,6 +106,7 @@ func nouns(now time.Time) []noun {
 		},
 		apiKeys(),
 		signingKeys(),
+		events(),
 		documents[game.MetricsSample]{
 			called: "metrics",
 			page: func(ctx context.Context, s game.Store, after string) ([]game.MetricsSample, error) {
@@ -131,6 +132,36 @@ func apiKeys() noun {
 		id:    func(k game.Key) string { return string(k.ID) },
 		write: func(ctx context.Context, s game.Store, k game.Key) error { return s.CreateKey(ctx, k) },
 		find:  func(ctx context.Context, s game.Store, k game.Key) (game.Key, error) { return s.Key(ctx, k.ID) },
+	}
+}
+
+// events keep their places in the feeds.
+func events() noun {
+	return documents[game.Event]{
+		called: "events",
+		page: func(ctx context.Context, s game.Store, after string) ([]game.Event, error) {
+			return s.ExportEvents(ctx, after, copyPage)
+		},
+		id:    func(e game.Event) string { return e.ID() },
+		write: func(ctx context.Context, s game.Store, e game.Event) error { return s.PutEvents(ctx, []game.Event{e}) },
+		find: func(ctx context.Context, s game.Store, e game.Event) (game.Event, error) {
+			q := game.TimelineQuery{Project: e.Project, Subject: e.Subject, Before: e.Version + 1, Limit: 1}
+			found, err := s.Timeline(ctx, q)
+			if err != nil || len(found) == 0 {
+				return game.Event{}, err
+			}
+			return found[0], nil
+		},
+	}
+}
+
+// orderEvents gives places to all events of a store, so that they can be exported. Nobody stores others meanwhile.
+func orderEvents(ctx context.Context, s game.Store, now time.Time) error {
+	for {
+		n, err := s.OrderEvents(ctx, now.Add(longestCopy), copyPage)
+		if err != nil || n == 0 {
+			return err
+		}
 	}
 }
 
@@ -190,6 +221,9 @@ type digest struct {
 // Run answers [ErrNotEmpty], [ErrStrange] and [ErrDiffers]. After any other error it can be resumed.
 func (c Copying) Run(ctx context.Context) ([]Copied, error) {
 	all := nouns(c.Now)
+	if err := orderEvents(ctx, c.From, c.Now); err != nil {
+		return nil, fmt.Errorf("events: %w", err)
+	}
 	for _, n := range all {
 		if c.Resume {
 			if err := n.compare(ctx, &c); err != nil {

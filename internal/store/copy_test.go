@@ -98,7 +98,7 @@ func newSession(i int, members ...game.PlayerID) game.Session {
 	}
 	for _, id := range members {
 		v.Members = append(v.Members, game.Member{
-			PlayerID: id, Status: game.MemberJoined, JoinedAt: t0, MemberSettings: game.MemberSettings{Attributes: game.Attributes{}},
+			PlayerID: id, Status: game.SeatJoined, JoinedAt: t0, MemberSettings: game.MemberSettings{Attributes: game.Attributes{}},
 		})
 		v.HostID, v.Hosted = &v.Members[0].PlayerID, true
 	}
@@ -125,7 +125,11 @@ func fill(tb testing.TB, s game.Store, players, sessions int) {
 	made := make([]game.Player, players)
 	concurrently(tb, players, func(i int) error {
 		made[i] = newPlayer(i)
-		return s.CreatePlayer(tb.Context(), made[i])
+		return s.CreatePlayer(tb.Context(), made[i], game.Event{
+			Project: made[i].Project, Subject: game.Subject{Kind: game.SubjectPlayer, ID: string(made[i].ID)},
+			Version: made[i].Version, At: t0, Actor: game.Actor{Kind: game.ActorAdmin, ID: "anonymous"},
+			Changes: game.Changes{game.PlayerCreated{}},
+		})
 	})
 	concurrently(tb, sessions, func(i int) error {
 		v := newSession(i, made[i%players].ID, made[(i+1)%players].ID)
@@ -192,6 +196,11 @@ var (
 	signing = store.Copied{Noun: "signing_keys", Count: 5, Written: 5}
 )
 
+// happened are the events of the players whom fill has stored.
+func happened(players, written int) store.Copied {
+	return store.Copied{Noun: "events", Count: players, Written: written}
+}
+
 // samples are those that fill has stored and that have not expired.
 var samples = store.Copied{Noun: "metrics", Count: 19, Written: 19}
 
@@ -207,10 +216,10 @@ func TestCopy(t *testing.T) {
 		}})
 		ok(t, err)
 		wantCopied(t, copied, store.Copied{Noun: "players", Count: 1234, Written: 1234},
-			store.Copied{Noun: "sessions", Count: 321, Written: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310}, keys, signing, samples)
+			store.Copied{Noun: "sessions", Count: 321, Written: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310}, keys, signing, happened(1234, 1234), samples)
 		if d := cmp.Diff([]string{
-			"copy players", "copy sessions", "copy idempotency", "copy api_keys", "copy signing_keys", "copy metrics",
-			"verify players", "verify sessions", "verify idempotency", "verify api_keys", "verify signing_keys", "verify metrics",
+			"copy players", "copy sessions", "copy idempotency", "copy api_keys", "copy signing_keys", "copy events", "copy metrics",
+			"verify players", "verify sessions", "verify idempotency", "verify api_keys", "verify signing_keys", "verify events", "verify metrics",
 		}, steps); d != "" {
 			t.Error(d)
 		}
@@ -229,7 +238,7 @@ func TestCopy(t *testing.T) {
 		copied, err = run(t, store.Copying{From: from, To: to, Resume: true})
 		ok(t, err)
 		wantCopied(t, copied, store.Copied{Noun: "players", Count: 1234}, store.Copied{Noun: "sessions", Count: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310},
-			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, samples)
+			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, happened(1234, 1234), samples)
 	})
 }
 
@@ -247,6 +256,7 @@ func TestCopyResumes(t *testing.T) {
 			{Operation: "ExportClaims", From: 2},
 			{Operation: "CreateKey", From: 11},
 			{Operation: "CreateSigningKey", From: 3, After: true},
+			{Operation: "PutEvents", From: 200, After: true},
 		} {
 			fault.Err = lost
 			_, err := run(t, store.Copying{From: from, To: storetest.Failing(to, fault), Resume: true})
@@ -257,7 +267,7 @@ func TestCopyResumes(t *testing.T) {
 		copied, err := run(t, store.Copying{From: from, To: to, Resume: true})
 		ok(t, err)
 		wantCopied(t, copied, store.Copied{Noun: "players", Count: 500}, store.Copied{Noun: "sessions", Count: 200}, store.Copied{Noun: "idempotency", Count: 189, Written: 189},
-			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, samples)
+			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, happened(500, 500), samples)
 	})
 }
 

@@ -18,6 +18,7 @@ type collection struct {
 	*mongo.Collection                   // reads what a majority of the members has, from the primary
 	lists             *mongo.Collection // reads from where the URL says
 	newest            *mongo.Collection // reads what the primary has, which may yet be undone
+	subject           game.SubjectKind  // of the events of its documents; empty where they have none
 }
 
 // key names one document of a project.
@@ -56,6 +57,9 @@ func get[D any](ctx context.Context, s *Store, c collection, filter bson.D, o ..
 	if err == nil {
 		err = decode(raw, &d)
 	}
+	if err == nil && c.subject != "" {
+		s.outbox.noteLong(c.subject, raw)
+	}
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
 		return d, false, nil
@@ -66,7 +70,14 @@ func get[D any](ctx context.Context, s *Store, c collection, filter bson.D, o ..
 }
 
 // insert stores a new document, whose id of its first write is given. taken names the refusals by the index that refuses.
-func (s *Store) insert(ctx context.Context, c collection, k key, doc any, id writeID, taken map[string]error) error {
+func (s *Store) insert(
+	ctx context.Context, c collection, k key, doc any, events []game.Event, id writeID, taken map[string]error,
+) error {
+	doc, err := withEvents(doc, events)
+	if err != nil {
+		return game.Unanswered(game.OutcomeNone, fmt.Errorf("%w: %w", errEncoding, err))
+	}
+	defer s.outbox.stored(events) // whatever comes of it: it is looked for
 	return s.do(ctx, write{
 		send: func(ctx context.Context) error {
 			_, err := c.InsertOne(ctx, doc)
@@ -105,6 +116,7 @@ func (s *Store) put(ctx context.Context, c collection, doc any) error {
 type change struct {
 	version   int64 // of the old document
 	old, next any
+	events    []game.Event
 	notFound  error            // the refusal where there is no such document
 	taken     map[string]error // the refusals by the index that refuses
 }
@@ -116,9 +128,18 @@ func (s *Store) replace(ctx context.Context, c collection, k key, x change) erro
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, fmt.Errorf("%w: %w", errEncoding, err))
 	}
-	return s.conditional(ctx, c, k, x.notFound, write{
+	condition := k.at(x.version)
+	var add appending
+	if len(x.events) > 0 {
+		if add, err = s.appendTo(ctx, c, k, x.version, x.events); err != nil {
+			return game.Unanswered(game.OutcomeNone, private(ctx, err))
+		}
+		update[0].Value = append(update[0].Value.(bson.D), bson.E{Key: "events", Value: add.push}) //nolint:forcetypeassert // difference made it
+		condition = append(condition, add.condition...)
+	}
+	err = s.conditional(ctx, c, k, x.notFound, write{
 		send: func(ctx context.Context) error {
-			r, err := c.UpdateOne(ctx, k.at(x.version), update)
+			r, err := c.UpdateOne(ctx, condition, update)
 			if err == nil && r.MatchedCount == 0 {
 				return errMissed
 			}
@@ -133,10 +154,20 @@ func (s *Store) replace(ctx context.Context, c collection, k key, x change) erro
 		},
 		made: func(ctx context.Context) (bool, error) { return c.made(ctx, k, id, x.version) },
 	})
+	if len(x.events) > 0 {
+		if err == nil {
+			s.outbox.remember(x.events[0].Subject, add.left)
+		}
+		s.outbox.stored(x.events) // whatever came of it: it is looked for
+	}
+	return err
 }
 
-// remove deletes a document if it is at the version.
+// remove deletes a document if it is at the version, once its events have been moved.
 func (s *Store) remove(ctx context.Context, c collection, k key, version int64) error {
+	if err := s.empty(ctx, c, k); err != nil {
+		return game.Unanswered(game.OutcomeNone, private(ctx, err))
+	}
 	return s.conditional(ctx, c, k, nil, write{
 		send: func(ctx context.Context) error {
 			r, err := c.DeleteOne(ctx, k.at(version))

@@ -18,6 +18,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
+
+	"game-session-manager/internal/game"
 )
 
 const (
@@ -124,6 +126,11 @@ func (s *Store) connect(set settings, o Options) error {
 	s.metrics = s.collection(metricsCollection, set.lists)
 	s.keys = s.collection(keysCollection, set.lists)
 	s.signing = s.collection(signingCollection, set.lists)
+	s.events = s.collection(eventsCollection, set.lists)
+	s.notices = s.database.Collection(noticesCollection)
+	s.feedEnds = s.database.Collection(feedsCollection)
+	s.meta = s.database.Collection(metaCollection)
+	s.players.subject, s.sessions.subject, s.keys.subject = game.SubjectPlayer, game.SubjectSession, game.SubjectKey
 	return nil
 }
 

@@ -85,7 +85,7 @@ func (d *player) field(name []byte, v bsoncore.Value) bool {
 		return date(v, some(&d.SweepSince))
 	case "username_key":
 		return text(v, &d.UsernameKey)
-	case "username_prefixes", "identity_keys", "writes":
+	case "username_prefixes", "identity_keys", "writes", "events":
 		return true // readers pass over them: see derived and history
 	}
 	return false
@@ -138,7 +138,7 @@ func (d *session) field(name []byte, v bsoncore.Value) bool {
 		return date(v, &d.CreatedAt)
 	case "updated_at":
 		return date(v, &d.UpdatedAt)
-	case "attribute_keys", "writes":
+	case "attribute_keys", "writes", "events":
 		return true // readers pass over them: see derived and history
 	}
 	return d.optional(name, v)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -32,7 +33,7 @@ type copies struct {
 // that it could mistake.
 func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding)) error {
 	i := inspection{s, repair, tell}
-	for _, name := range []string{playersCollection, sessionsCollection, claimsCollection, metricsCollection, keysCollection, signingCollection, metaCollection} {
+	for _, name := range slices.Sorted(maps.Keys(designs())) {
 		if err := i.indexes(ctx, name); err != nil {
 			return unread(ctx, err)
 		}
@@ -47,6 +48,7 @@ func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding
 		{s.claims, nil, again(func(d claim) any { return d })},
 		{s.keys, nil, again(func(d apiKey) any { return d })},
 		{s.signing, nil, again(func(d signingKey) any { return d })},
+		{s.events, []string{"players"}, again(func(d movedEvent) any { return storedEvent(d.game()) })},
 	} {
 		if err := i.documents(ctx, d); err != nil {
 			return unread(ctx, err)

@@ -120,9 +120,9 @@ func TestInspectFindsOthers(t *testing.T) {
 		must(t, s.RunCommand(t.Context(), command))
 	}
 	want := []string{
+		"idempotency  lack their validator, which a user with the role dbAdmin can set",
 		"players  have another index players_by_username than they should: drop it, and run gsm db init repaired: false",
 		"sessions  lack their validator, which a user with the role dbAdmin can set",
-		"idempotency  lack their validator, which a user with the role dbAdmin can set",
 		"idempotency  have a document whose id is no text, which gsm has not written: remove it repaired: false",
 	}
 	if lines := storetest.Found(t, s, true); !slices.Equal(lines, want) {

@@ -42,10 +42,10 @@ func (d apiKey) game() game.Key {
 func keyOf(k game.Key) key { return key{string(k.ID), k.Project} }
 
 // CreateKey implements [game.KeyStore].
-func (s *Store) CreateKey(ctx context.Context, k game.Key) error {
+func (s *Store) CreateKey(ctx context.Context, k game.Key, events ...game.Event) error {
 	d := storedKey(k)
 	d.Writes = []writeID{bson.NewObjectID()}
-	return s.insert(ctx, s.keys, keyOf(k), d, d.Writes[0], map[string]error{idIndex: game.ErrExists})
+	return s.insert(ctx, s.keys, keyOf(k), d, events, d.Writes[0], map[string]error{idIndex: game.ErrExists})
 }
 
 // Key implements [game.KeyStore].
@@ -61,9 +61,9 @@ func (s *Store) Key(ctx context.Context, id game.KeyID) (game.Key, error) {
 }
 
 // ReplaceKey implements [game.KeyStore].
-func (s *Store) ReplaceKey(ctx context.Context, old, next game.Key) error {
+func (s *Store) ReplaceKey(ctx context.Context, old, next game.Key, events ...game.Event) error {
 	return s.replace(ctx, s.keys, keyOf(old), change{
-		version: old.Version, old: storedKey(old), next: storedKey(next), notFound: game.KeyNotFound(old.ID),
+		version: old.Version, events: events, old: storedKey(old), next: storedKey(next), notFound: game.KeyNotFound(old.ID),
 	})
 }
 

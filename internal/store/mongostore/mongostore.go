@@ -50,6 +50,12 @@ type Store struct {
 	metrics  collection
 	keys     collection
 	signing  collection
+	events   collection
+	notices  *mongo.Collection
+	feedEnds *mongo.Collection
+	meta     *mongo.Collection
+	outbox   *outbox
+	feeds    feeds
 	names    *turns
 	noStatus atomic.Bool // the user may not see the state of the replica set
 
@@ -89,11 +95,14 @@ func open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{pool: newPool(), names: newTurns()}
+	s := &Store{
+		pool: newPool(), names: newTurns(), outbox: newOutbox(), feeds: feeds{next: map[game.ProjectID]int64{}},
+	}
 	o.retryWrites = settings.client.RetryWrites == nil || *settings.client.RetryWrites
 	if err := s.connect(settings, o); err != nil {
 		return nil, err
 	}
+	go s.tell()
 	if err := s.prepare(withCall(ctx), o); err != nil {
 		return nil, errors.Join(settings.explain(err), s.Close())
 	}
@@ -152,6 +161,7 @@ func (s *Store) Close() error {
 		s.closed = true
 		s.mu.Unlock()
 		s.calls.Wait()
+		s.outbox.close()
 		ctx, cancel := context.WithTimeout(context.Background(), farewell)
 		defer cancel()
 		s.failure = s.client.Disconnect(ctx)

@@ -19,7 +19,7 @@ func playerTaken() map[string]error {
 func playerKey(p game.Player) key { return key{string(p.ID), p.Project} }
 
 // CreatePlayer implements [game.PlayerStore].
-func (s *Store) CreatePlayer(ctx context.Context, p game.Player) error {
+func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.Event) error {
 	d := storedPlayer(p)
 	d.Writes = []writeID{bson.NewObjectID()}
 	release, err := s.names.take(ctx, claimedNames(player{}, d))
@@ -27,7 +27,7 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player) error {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	defer release()
-	err = s.insert(ctx, s.players, playerKey(p), d, d.Writes[0], playerTaken())
+	err = s.insert(ctx, s.players, playerKey(p), d, events, d.Writes[0], playerTaken())
 	return s.refusedPlayer(ctx, err, d, bson.D{{Key: "_id", Value: d.ID}})
 }
 
@@ -60,7 +60,7 @@ func identityFilter(project game.ProjectID, i game.Identity) bson.D {
 }
 
 // ReplacePlayer implements [game.PlayerStore].
-func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player) error {
+func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events ...game.Event) error {
 	before, after := storedPlayer(old), storedPlayer(next)
 	release, err := s.names.take(ctx, claimedNames(before, after))
 	if err != nil {
@@ -68,7 +68,7 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player) error 
 	}
 	defer release()
 	err = s.replace(ctx, s.players, playerKey(old), change{
-		version: old.Version, old: before, next: after, notFound: game.PlayerNotFound(old.ID), taken: playerTaken(),
+		version: old.Version, events: events, old: before, next: after, notFound: game.PlayerNotFound(old.ID), taken: playerTaken(),
 	})
 	return s.refusedPlayer(ctx, err, after, nil) // what has not the version meets no index
 }

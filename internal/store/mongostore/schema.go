@@ -15,7 +15,7 @@ import (
 )
 
 // schemaVersion is that of the documents, the indexes and the validators.
-const schemaVersion = 3
+const schemaVersion = 4
 
 // The collections.
 const (
@@ -25,7 +25,10 @@ const (
 	metricsCollection  = "metrics"
 	keysCollection     = "api_keys"
 	signingCollection  = "signing_keys"
-	metaCollection     = "meta" // the schema's version, and what probes leave behind for a moment
+	eventsCollection   = "events"
+	noticesCollection  = "notices" // of events to be moved
+	feedsCollection    = "feeds"   // how far they go
+	metaCollection     = "meta"    // the schema's version, and what probes leave behind for a moment
 )
 
 // The indexes. docs/data-model.md says which query each serves.
@@ -51,6 +54,13 @@ const (
 	sessionsByHost      = "sessions_by_host"
 	sessionsByMember    = "sessions_by_member"
 	sessionsByAttribute = "sessions_by_attribute"
+	sessionsByChange    = "sessions_by_change"
+	playersByChange     = "players_by_change"
+
+	eventsByPlace  = "events_by_place"
+	eventsByPlayer = "events_by_player"
+	eventsByTime   = "events_by_time"
+	eventsUnplaced = "events_unplaced"
 
 	claimsByExpiry = "idempotency_by_expiry"
 	metricsExpiry  = "metrics_expiry"
@@ -78,6 +88,7 @@ func designs() map[string]design {
 				byID(playersSweeping, bson.D{{Key: "sweeping", Value: true}}, "sweeping"),
 				index(playersSuspendedUntil,
 					options.Index().SetPartialFilterExpression(exists("suspended_until")), keys("suspended_until")),
+				index(playersByChange, options.Index(), keys("updated_at")),
 			},
 			playerValidator(),
 		},
@@ -93,6 +104,7 @@ func designs() map[string]design {
 				byID(sessionsByHost, nil, "project", "host_id"),
 				byID(sessionsByMember, nil, "members.player_id"),
 				byID(sessionsByAttribute, nil, "project", "attribute_keys"),
+				index(sessionsByChange, options.Index(), keys("updated_at")),
 			},
 			sessionValidator(),
 		},
@@ -109,12 +121,27 @@ func designs() map[string]design {
 			objectOf(fields{
 				"_id": "string", "project": "string", "name": "string", "scope": "string", "hash": "string", "version": "long",
 				"created_at": "date", "writes": "array",
-			}, fields{"expires_at": "date", "retires_at": "date", "revoked_at": "date", "last_used_at": "date"}),
+			}, fields{"expires_at": "date", "retires_at": "date", "revoked_at": "date", "last_used_at": "date", "events": "array"}),
 		},
 		signingCollection: {
 			nil, // the few that there are have ids
 			objectOf(fields{"_id": "string", "public_key": "string", "sealed": "string", "created_at": "date", "expires_at": "date"}, nil),
 		},
+		eventsCollection: {
+			[]mongo.IndexModel{
+				unique(eventsByPlace, "seq", "project", "seq"),
+				index(eventsByPlayer, options.Index(), keys("project", "players", "seq")),
+				index(eventsByTime, options.Index(), keys("at")),
+				index(eventsUnplaced, options.Index().SetPartialFilterExpression(bson.D{{Key: "unplaced", Value: true}}),
+					keys("unplaced", "_id")),
+			},
+			objectOf(fields{
+				"_id": "string", "project": "string", "kind": "string", "subject": "string", "version": "long", "at": "date",
+				"actor": "object", "changes": "array",
+			}, fields{"seq": "long", "unplaced": "bool", "players": "array"}),
+		},
+		noticesCollection: {nil, objectOf(fields{"_id": "objectId", "subjects": "object"}, nil)},
+		feedsCollection:   {nil, objectOf(fields{"_id": "string", "seq": "long"}, nil)},
 		metaCollection: {
 			[]mongo.IndexModel{unique(metaByKey, "key", "key")},
 			objectOf(fields{"_id": "string"}, nil),
@@ -178,7 +205,7 @@ func playerValidator() bson.D {
 	}, fields{
 		"username": "string", "username_key": "string", "username_prefixes": "array", "identity_keys": "array",
 		"suspended_until": "date", "suspension_reason": "string", "erasing": "bool", "erasing_since": "date",
-		"sweeping": "bool", "sweep_since": "date",
+		"sweeping": "bool", "sweep_since": "date", "events": "array",
 	})
 }
 
@@ -190,7 +217,7 @@ func sessionValidator() bson.D {
 		"seats_held": "int", "free_seats": "int", "version": "long", "created_at": "date", "updated_at": "date", "writes": "array",
 	}, fields{
 		"attribute_keys": "array", "end_reason": "string", "host_id": "string", "hosted": "bool", "connection": "object", "result": "string",
-		"started_at": "date", "ended_at": "date",
+		"started_at": "date", "ended_at": "date", "events": "array",
 	})
 }
 

@@ -19,10 +19,10 @@ func sessionTaken() map[string]error { return map[string]error{idIndex: game.Err
 func sessionKey(v game.Session) key { return key{string(v.ID), v.Project} }
 
 // CreateSession implements [game.SessionStore].
-func (s *Store) CreateSession(ctx context.Context, v game.Session) error {
+func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...game.Event) error {
 	d := storedSession(v)
 	d.Writes = []writeID{bson.NewObjectID()}
-	return s.insert(ctx, s.sessions, sessionKey(v), d, d.Writes[0], sessionTaken())
+	return s.insert(ctx, s.sessions, sessionKey(v), d, events, d.Writes[0], sessionTaken())
 }
 
 // Session implements [game.SessionStore].
@@ -59,11 +59,11 @@ func (s *Store) largeSession(ctx context.Context, whose bson.D) (d session, foun
 }
 
 // ReplaceSession implements [game.SessionStore].
-func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session) error {
+func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, events ...game.Event) error {
 	before := storedSession(old)
 	before.Hosted = nil // so that it is written: what was read may have been told by the host, who may be gone in next
 	return s.replace(ctx, s.sessions, sessionKey(old), change{
-		version: old.Version, old: before, next: storedSession(next), notFound: game.SessionNotFound(old.ID),
+		version: old.Version, events: events, old: before, next: storedSession(next), notFound: game.SessionNotFound(old.ID),
 	})
 }
 

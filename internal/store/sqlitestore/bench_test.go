@@ -217,7 +217,7 @@ func benchKey() game.Key {
 
 func member(id game.PlayerID, joined time.Time) game.Member {
 	return game.Member{
-		PlayerID: id, Status: game.MemberJoined, JoinedAt: joined,
+		PlayerID: id, Status: game.SeatJoined, JoinedAt: joined,
 		MemberSettings: game.MemberSettings{Attributes: game.Attributes{}},
 	}
 }

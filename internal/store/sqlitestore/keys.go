@@ -20,17 +20,24 @@ const (
 )
 
 // CreateKey implements [game.KeyStore].
-func (s *Store) CreateKey(ctx context.Context, k game.Key) error {
+func (s *Store) CreateKey(ctx context.Context, k game.Key, events ...game.Event) error {
 	doc, err := s.codec.encode(k)
+	var rows []eventRow
+	if err == nil {
+		rows, err = s.eventRows(events)
+	}
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
 		_, err := c.exec(insertKey, string(k.ID), string(k.Project), k.Version, doc)
-		if idTaken(err) {
+		switch {
+		case idTaken(err):
 			return game.ErrExists, nil
+		case err != nil:
+			return nil, err
 		}
-		return nil, err
+		return nil, c.happened(rows)
 	})
 }
 
@@ -47,15 +54,22 @@ func (s *Store) Key(ctx context.Context, id game.KeyID) (game.Key, error) {
 }
 
 // ReplaceKey implements [game.KeyStore].
-func (s *Store) ReplaceKey(ctx context.Context, old, next game.Key) error {
+func (s *Store) ReplaceKey(ctx context.Context, old, next game.Key, events ...game.Event) error {
 	doc, err := s.codec.encode(next)
+	var rows []eventRow
+	if err == nil {
+		rows, err = s.eventRows(events)
+	}
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
 		n, err := c.exec(updateKey, next.Version, doc, string(old.ID), string(old.Project), old.Version)
-		if err != nil || n > 0 {
+		if err != nil {
 			return nil, err
+		}
+		if n > 0 {
+			return nil, c.happened(rows)
 		}
 		return c.staleOr(game.KeyNotFound(old.ID), keyExists, string(old.ID), string(old.Project))
 	})

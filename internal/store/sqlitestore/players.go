@@ -40,8 +40,12 @@ const (
 )
 
 // CreatePlayer implements [game.PlayerStore].
-func (s *Store) CreatePlayer(ctx context.Context, p game.Player) error {
+func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.Event) error {
 	doc, err := s.codec.encode(p)
+	var rows []eventRow
+	if err == nil {
+		rows, err = s.eventRows(events)
+	}
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
@@ -62,7 +66,10 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player) error {
 		case err != nil:
 			return nil, err
 		}
-		return nil, bindIdentities(c, &p, identities)
+		if err := bindIdentities(c, &p, identities); err != nil {
+			return nil, err
+		}
+		return nil, c.happened(rows)
 	})
 }
 
@@ -91,8 +98,12 @@ func (s *Store) PlayerByIdentity(ctx context.Context, project game.ProjectID, i 
 }
 
 // ReplacePlayer implements [game.PlayerStore].
-func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player) error {
+func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events ...game.Event) error {
 	doc, err := s.codec.encode(next)
+	var rows []eventRow
+	if err == nil {
+		rows, err = s.eventRows(events)
+	}
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
@@ -124,7 +135,10 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player) error 
 		if err := freeIdentities(c, &old, lost); err != nil {
 			return nil, err
 		}
-		return nil, bindIdentities(c, &next, won)
+		if err := bindIdentities(c, &next, won); err != nil {
+			return nil, err
+		}
+		return nil, c.happened(rows)
 	})
 }
 

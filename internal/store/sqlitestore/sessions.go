@@ -49,8 +49,12 @@ func sessionColumns(v *game.Session) []column {
 }
 
 // CreateSession implements [game.SessionStore].
-func (s *Store) CreateSession(ctx context.Context, v game.Session) error {
+func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...game.Event) error {
 	doc, err := s.codec.encode(v)
+	var rows []eventRow
+	if err == nil {
+		rows, err = s.eventRows(events)
+	}
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
@@ -73,7 +77,10 @@ func (s *Store) CreateSession(ctx context.Context, v game.Session) error {
 		case err != nil:
 			return nil, err
 		}
-		return nil, around.run(c)
+		if err := around.run(c); err != nil {
+			return nil, err
+		}
+		return nil, c.happened(rows)
 	})
 }
 
@@ -97,8 +104,12 @@ func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.Ses
 
 // ReplaceSession implements [game.SessionStore]. It writes the document and what differs around it: the columns that SQLite
 // would otherwise write to every index again, and the rows of members and attributes.
-func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session) error {
+func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, events ...game.Event) error {
 	doc, err := s.codec.encode(next)
+	var rows []eventRow
+	if err == nil {
+		rows, err = s.eventRows(events)
+	}
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
@@ -124,7 +135,10 @@ func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session) erro
 		case n == 0:
 			return c.staleOr(game.SessionNotFound(old.ID), sessionExists, string(old.ID), string(old.Project))
 		}
-		return nil, around.run(c)
+		if err := around.run(c); err != nil {
+			return nil, err
+		}
+		return nil, c.happened(rows)
 	})
 }
 

@@ -108,9 +108,9 @@ func newSession() game.Session {
 		},
 		Status: game.StatusEnded, EndReason: game.ReasonCompleted, HostID: &host, Hosted: true,
 		Members: []game.Member{
-			{PlayerID: host, Status: game.MemberJoined, JoinedAt: at, MemberSettings: inTeam("red")},
+			{PlayerID: host, Status: game.SeatJoined, JoinedAt: at, MemberSettings: inTeam("red")},
 			{
-				PlayerID: game.PlayerID(newID()), Status: game.MemberDisconnected, JoinedAt: *later(at),
+				PlayerID: game.PlayerID(newID()), Status: game.SeatDisconnected, JoinedAt: *later(at),
 				MemberSettings: inTeam("blue"),
 			},
 		},
@@ -139,7 +139,7 @@ func inTeam(name string) game.MemberSettings {
 
 func newMember() game.Member {
 	return game.Member{
-		PlayerID: game.PlayerID(newID()), Status: game.MemberJoined, JoinedAt: now(),
+		PlayerID: game.PlayerID(newID()), Status: game.SeatJoined, JoinedAt: now(),
 		MemberSettings: game.MemberSettings{Attributes: game.Attributes{}},
 	}
 }

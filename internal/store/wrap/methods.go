@@ -9,10 +9,10 @@ import (
 	"game-session-manager/internal/game"
 )
 
-func (st *store) CreatePlayer(ctx context.Context, p game.Player) error {
+func (st *store) CreatePlayer(ctx context.Context, p game.Player, events ...game.Event) error {
 	operation := Operation{Method: "CreatePlayer", Label: "create_player", Collection: "players"}
 	return st.around(ctx, operation, func(ctx context.Context) error {
-		return st.inner.CreatePlayer(ctx, p)
+		return st.inner.CreatePlayer(ctx, p, events...)
 	})
 }
 
@@ -30,10 +30,10 @@ func (st *store) PlayerByIdentity(ctx context.Context, project game.ProjectID, i
 	})
 }
 
-func (st *store) ReplacePlayer(ctx context.Context, old, next game.Player) error {
+func (st *store) ReplacePlayer(ctx context.Context, old, next game.Player, events ...game.Event) error {
 	operation := Operation{Method: "ReplacePlayer", Label: "replace_player", Collection: "players"}
 	return st.around(ctx, operation, func(ctx context.Context) error {
-		return st.inner.ReplacePlayer(ctx, old, next)
+		return st.inner.ReplacePlayer(ctx, old, next, events...)
 	})
 }
 
@@ -58,10 +58,10 @@ func (st *store) EndedSuspensions(ctx context.Context, now time.Time, limit int)
 	})
 }
 
-func (st *store) CreateSession(ctx context.Context, s game.Session) error {
+func (st *store) CreateSession(ctx context.Context, s game.Session, events ...game.Event) error {
 	operation := Operation{Method: "CreateSession", Label: "create_session", Collection: "sessions"}
 	return st.around(ctx, operation, func(ctx context.Context) error {
-		return st.inner.CreateSession(ctx, s)
+		return st.inner.CreateSession(ctx, s, events...)
 	})
 }
 
@@ -72,10 +72,10 @@ func (st *store) Session(ctx context.Context, project game.ProjectID, id game.Se
 	})
 }
 
-func (st *store) ReplaceSession(ctx context.Context, old, next game.Session) error {
+func (st *store) ReplaceSession(ctx context.Context, old, next game.Session, events ...game.Event) error {
 	operation := Operation{Method: "ReplaceSession", Label: "replace_session", Collection: "sessions"}
 	return st.around(ctx, operation, func(ctx context.Context) error {
-		return st.inner.ReplaceSession(ctx, old, next)
+		return st.inner.ReplaceSession(ctx, old, next, events...)
 	})
 }
 
@@ -100,10 +100,10 @@ func (st *store) PurgeClaims(ctx context.Context, now time.Time, limit int) (int
 	})
 }
 
-func (st *store) CreateKey(ctx context.Context, k game.Key) error {
+func (st *store) CreateKey(ctx context.Context, k game.Key, events ...game.Event) error {
 	operation := Operation{Method: "CreateKey", Label: "create_key", Collection: "api_keys"}
 	return st.around(ctx, operation, func(ctx context.Context) error {
-		return st.inner.CreateKey(ctx, k)
+		return st.inner.CreateKey(ctx, k, events...)
 	})
 }
 
@@ -114,10 +114,10 @@ func (st *store) Key(ctx context.Context, id game.KeyID) (game.Key, error) {
 	})
 }
 
-func (st *store) ReplaceKey(ctx context.Context, old, next game.Key) error {
+func (st *store) ReplaceKey(ctx context.Context, old, next game.Key, events ...game.Event) error {
 	operation := Operation{Method: "ReplaceKey", Label: "replace_key", Collection: "api_keys"}
 	return st.around(ctx, operation, func(ctx context.Context) error {
-		return st.inner.ReplaceKey(ctx, old, next)
+		return st.inner.ReplaceKey(ctx, old, next, events...)
 	})
 }
 
@@ -177,6 +177,41 @@ func (st *store) PurgeMetrics(ctx context.Context, now time.Time, limit int) (in
 	})
 }
 
+func (st *store) Timeline(ctx context.Context, q game.TimelineQuery) ([]game.Event, error) {
+	operation := Operation{Method: "Timeline", Label: "list_timeline", Collection: "events"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Event, error) {
+		return st.inner.Timeline(ctx, q)
+	})
+}
+
+func (st *store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error) {
+	operation := Operation{Method: "Feed", Label: "list_feed", Collection: "events"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Event, error) {
+		return st.inner.Feed(ctx, q)
+	})
+}
+
+func (st *store) OrderEvents(ctx context.Context, now time.Time, limit int) (int, error) {
+	operation := Operation{Method: "OrderEvents", Label: "order_events", Collection: "events"}
+	return read(ctx, st, operation, func(ctx context.Context) (int, error) {
+		return st.inner.OrderEvents(ctx, now, limit)
+	})
+}
+
+func (st *store) PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error) {
+	operation := Operation{Method: "PurgeEvents", Label: "purge_events", Collection: "events"}
+	return read(ctx, st, operation, func(ctx context.Context) (int, error) {
+		return st.inner.PurgeEvents(ctx, before, limit)
+	})
+}
+
+func (st *store) PutEvents(ctx context.Context, events []game.Event) error {
+	operation := Operation{Method: "PutEvents", Label: "put_events", Collection: "events"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.PutEvents(ctx, events)
+	})
+}
+
 func (st *store) ExportPlayers(ctx context.Context, after game.PlayerID, limit int) ([]game.Player, error) {
 	operation := Operation{Method: "ExportPlayers", Label: "export_players", Collection: "players"}
 	return read(ctx, st, operation, func(ctx context.Context) ([]game.Player, error) {
@@ -202,6 +237,13 @@ func (st *store) ExportKeys(ctx context.Context, after game.KeyID, limit int) ([
 	operation := Operation{Method: "ExportKeys", Label: "export_keys", Collection: "api_keys"}
 	return read(ctx, st, operation, func(ctx context.Context) ([]game.Key, error) {
 		return st.inner.ExportKeys(ctx, after, limit)
+	})
+}
+
+func (st *store) ExportEvents(ctx context.Context, after string, limit int) ([]game.Event, error) {
+	operation := Operation{Method: "ExportEvents", Label: "export_events", Collection: "events"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Event, error) {
+		return st.inner.ExportEvents(ctx, after, limit)
 	})
 }
 

@@ -108,8 +108,11 @@ func writeMethod(to *bytes.Buffer, declarer, name string, f *ast.FuncType) error
 		for _, n := range p.Names {
 			names = append(names, n.Name)
 		}
+		if _, variadic := p.Type.(*ast.Ellipsis); variadic {
+			names[0] += "..."
+		}
 		arguments = append(arguments, names...)
-		params = append(params, strings.Join(names, ", ")+" "+typeText(p.Type))
+		params = append(params, strings.TrimSuffix(strings.Join(names, ", "), "...")+" "+typeText(p.Type))
 	}
 	var results []string
 	if f.Results != nil {

@@ -1,0 +1,136 @@
+package game
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Event says what one version of a document changed, who changed it and when. There is one for each version, stored with
+// it in one atomic write.
+//
+// It holds ids and the names of fields: no names of people, no attributes and no free text, so that nothing which was
+// erased comes back by it.
+type Event struct {
+	Project ProjectID `json:"project"`
+	Subject Subject   `json:"subject"`
+	Version int64     `json:"version"` // of the subject, from this event on
+	// Seq is the event's place in the feed of its project, from 1 without gaps; 0 until it has one.
+	Seq int64     `json:"seq,omitzero"`
+	At  time.Time `json:"at"`
+	// Actor is who made the change.
+	Actor Actor `json:"actor"`
+	// ActingAs is the player for whom a server made it, empty for none.
+	ActingAs PlayerID `json:"acting_as,omitempty"`
+	// RequestID is the request's that made the change, RunID the background run's. One of them may be empty, or both.
+	RequestID string  `json:"request_id,omitempty"`
+	RunID     string  `json:"run_id,omitempty"`
+	Changes   Changes `json:"changes"` // at least one
+}
+
+// SubjectKind is a kind of document that events are about.
+type SubjectKind string
+
+// The kinds of subjects.
+const (
+	SubjectSession SubjectKind = "session"
+	SubjectPlayer  SubjectKind = "player"
+	SubjectKey     SubjectKind = "api_key"
+)
+
+// SubjectKinds are all of them.
+func SubjectKinds() []SubjectKind { return []SubjectKind{SubjectSession, SubjectPlayer, SubjectKey} }
+
+// Subject names the document that an event is about.
+type Subject struct {
+	Kind SubjectKind `json:"kind"`
+	ID   string      `json:"id"`
+}
+
+// ActorKind is a kind of whoever changes documents.
+type ActorKind string
+
+// The kinds of actors.
+const (
+	ActorPlayer ActorKind = "player" // by its id
+	ActorKey    ActorKind = "key"    // an API key of a server, by its id
+	ActorAdmin  ActorKind = "admin"  // an API key of an admin by its id, or "anonymous" where there is no authentication
+	ActorSystem ActorKind = "system" // the service itself, by the name of the task
+)
+
+// ActorKinds are all of them.
+func ActorKinds() []ActorKind { return []ActorKind{ActorPlayer, ActorKey, ActorAdmin, ActorSystem} }
+
+// Actor is who changed a document.
+type Actor struct {
+	Kind ActorKind `json:"kind"`
+	ID   string    `json:"id"`
+}
+
+// ID is unique among all events, and the same for the event of the same version whoever stores it. Ids of events of one
+// subject, as bytes, are in the order of the versions.
+func (e *Event) ID() string { return EventID(e.Subject, e.Version) }
+
+// EndOfVersions is above every version, and above every place in a feed.
+const EndOfVersions = 1_000_000_000_000_000 - 1
+
+// EventID returns the id of the event of a version.
+func EventID(s Subject, version int64) string {
+	return fmt.Sprintf("%s/%s/%015d", s.Kind, s.ID, version)
+}
+
+// Players are those whom the event names, each once.
+func (e *Event) Players() []PlayerID {
+	var named []PlayerID
+	if e.Subject.Kind == SubjectPlayer {
+		named = append(named, PlayerID(e.Subject.ID))
+	}
+	if e.Actor.Kind == ActorPlayer {
+		named = append(named, PlayerID(e.Actor.ID))
+	}
+	if e.ActingAs != "" {
+		named = append(named, e.ActingAs)
+	}
+	for _, c := range e.Changes {
+		named = append(named, playersIn(c)...)
+	}
+	slices.Sort(named)
+	return slices.Compact(named)
+}
+
+// newEvent returns the event of a version, made by the context's caller.
+func newEvent(ctx context.Context, of versioned, changes []Change) Event {
+	c := CallerFrom(ctx)
+	e := Event{
+		Project: of.project, Subject: of.subject, Version: of.version, At: of.at, Actor: c.actor(),
+		RequestID: RequestIDFrom(ctx), RunID: RunIDFrom(ctx), Changes: changes,
+	}
+	if c.ActsAs {
+		e.ActingAs = c.Player
+	}
+	return e
+}
+
+// versioned names a version of a document.
+type versioned struct {
+	project ProjectID
+	subject Subject
+	version int64
+	at      time.Time // when it was made
+}
+
+// actor returns how events name the caller.
+func (c Caller) actor() Actor {
+	id, isKey := strings.CutPrefix(c.Name, keyCaller)
+	switch {
+	case c.Scope == ScopePlayer && !c.ActsAs:
+		return Actor{ActorPlayer, string(c.Player)}
+	case c.Scope == "":
+		return Actor{ActorSystem, id}
+	case c.Scope == ScopeAdmin, !isKey:
+		return Actor{ActorAdmin, id}
+	}
+	return Actor{ActorKey, id}
+}

@@ -1,0 +1,341 @@
+package mongostore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+
+	"game-session-manager/internal/game"
+)
+
+// The outbox of a document is an array of its last events, in the order of their versions. An update appends its events,
+// and drops those that have been moved to the collection of events once there are some: what has not been moved is never
+// dropped. A process that dies between an update and the move leaves the events where they are, to be moved by another.
+
+const (
+	// outboxLong is how many events an outbox may have before an update looks which of them have been moved. A read of
+	// the document reads them too.
+	outboxLong = 8
+	// outboxRoom is how many events an outbox may have. Where it is full because nobody moves events, whoever writes
+	// moves them. It is above the events of a batch.
+	outboxRoom = 512
+	// tellEvery is how long others wait to be told of events that this process did not move itself.
+	tellEvery = 250 * time.Millisecond
+	// maxUntold bounds how many documents are remembered whose events are to be moved. The events of others are found
+	// later, by the time of the change.
+	maxUntold = 1 << 16
+	// maxLong bounds how many long outboxes are remembered.
+	maxLong = 1 << 14
+)
+
+// outbox is what this process knows of the outboxes of documents.
+type outbox struct {
+	mu   sync.Mutex
+	long map[game.Subject]span
+	// Documents whose events this process has stored and nobody may know of: untold are older than a turn of tell.
+	fresh, untold map[game.Subject]struct{}
+	stop          chan struct{}
+	stopped       chan struct{}
+}
+
+// span is the versions of the events in an outbox, of a document at the last of them.
+type span struct{ first, last int64 }
+
+func newOutbox() *outbox {
+	return &outbox{
+		long: map[game.Subject]span{}, fresh: map[game.Subject]struct{}{}, untold: map[game.Subject]struct{}{},
+		stop: make(chan struct{}), stopped: make(chan struct{}),
+	}
+}
+
+// subjects are the collections of the documents that have events.
+func (s *Store) subjects() map[game.SubjectKind]collection {
+	return map[game.SubjectKind]collection{
+		game.SubjectPlayer: s.players, game.SubjectSession: s.sessions, game.SubjectKey: s.keys,
+	}
+}
+
+// withEvents returns a new document with its events in its outbox.
+func withEvents(doc any, events []game.Event) (bson.Raw, error) {
+	b, err := bson.Marshal(doc)
+	if err != nil || len(events) == 0 {
+		return b, err
+	}
+	_, entries, err := bson.MarshalValue(storedEntries(events))
+	if err != nil {
+		return nil, err
+	}
+	b = bsoncore.AppendArrayElement(b[:len(b)-1], "events", entries)
+	b = append(b, 0)
+	return bson.Raw(bsoncore.UpdateLength(b, 0, int32(len(b)))), nil //nolint:gosec // the server's limit is 16 MB
+}
+
+// noteLong remembers a document with a long outbox, which the next update is to shorten.
+func (o *outbox) noteLong(kind game.SubjectKind, raw bson.Raw) {
+	if _, err := raw.LookupErr("events", strconv.Itoa(outboxLong-1)); err != nil {
+		return
+	}
+	id, _ := raw.Lookup("_id").StringValueOK()
+	version, _ := raw.Lookup("version").AsInt64OK()
+	first, ok := raw.Lookup("events", "0", "version").AsInt64OK()
+	if ok {
+		o.remember(game.Subject{Kind: kind, ID: id}, span{first, version})
+	}
+}
+
+func (o *outbox) remember(s game.Subject, versions span) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if versions.last-versions.first < outboxLong-1 {
+		delete(o.long, s)
+		return
+	}
+	if len(o.long) >= maxLong {
+		clear(o.long)
+	}
+	o.long[s] = versions
+}
+
+func (o *outbox) known(s game.Subject, version int64) (span, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	l, ok := o.long[s]
+	return l, ok && l.last == version
+}
+
+// appending is how an update appends events to the outbox.
+type appending struct {
+	push      bson.D
+	condition bson.D // beside that of the version
+	left      span   // what the outbox has then
+}
+
+// appendTo returns how events are appended to the outbox of a document that is at the version.
+func (s *Store) appendTo(ctx context.Context, c collection, k key, version int64, events []game.Event) (appending, error) {
+	subject := events[0].Subject
+	push := bson.D{{Key: "$each", Value: storedEntries(events)}}
+	last := events[len(events)-1].Version
+	l, long := s.outbox.known(subject, version)
+	if !long {
+		// Short, or forgotten: it must have room.
+		full := fmt.Sprintf("events.%d", outboxRoom-len(events))
+		return appending{push: push, condition: bson.D{{Key: full, Value: bson.D{{Key: "$exists", Value: false}}}}}, nil
+	}
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
+		return appending{}, err
+	}
+	defer leave()
+	moved, err := s.lastMoved(ctx, subject, l)
+	if err != nil {
+		return appending{}, err
+	}
+	if version-moved+int64(len(events)) > outboxRoom {
+		if err := s.flush(ctx, c, k); err != nil {
+			return appending{}, err
+		}
+		moved = version
+	}
+	// The outbox ends with the event of the document's version. One that lacks events keeps more than it needs to.
+	keep := version - moved + int64(len(events))
+	return appending{push: append(push, bson.E{Key: "$slice", Value: -keep}), left: span{moved + 1, last}}, nil
+}
+
+// lastMoved returns the last version in the span whose event has been moved, and the one before the span if none has.
+// Events of a subject are moved in the order of their versions.
+func (s *Store) lastMoved(ctx context.Context, subject game.Subject, l span) (int64, error) {
+	filter := bson.D{{Key: "_id", Value: bson.D{
+		{Key: "$gte", Value: game.EventID(subject, l.first)}, {Key: "$lte", Value: game.EventID(subject, l.last)},
+	}}}
+	o := options.FindOne().SetSort(bson.D{{Key: "_id", Value: -1}}).SetHint(idIndex).
+		SetProjection(bson.D{{Key: "version", Value: 1}})
+	var last struct {
+		Version int64 `bson:"version"`
+	}
+	err := s.events.FindOne(ctx, filter, o).Decode(&last)
+	switch {
+	case err == mongo.ErrNoDocuments: //nolint:errorlint // as the driver documents it
+		return l.first - 1, nil
+	case err != nil:
+		return 0, err
+	}
+	return last.Version, nil
+}
+
+// empty moves the events in the outbox of a document that is to be removed.
+func (s *Store) empty(ctx context.Context, c collection, k key) error {
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return s.flush(ctx, c, k)
+}
+
+// flush moves the events in the outbox of a document, without places in the feed.
+func (s *Store) flush(ctx context.Context, c collection, k key) error {
+	waiting, err := waitingIn(ctx, c.newest, c.subject, k.filter(), options.Find())
+	if err != nil || len(waiting) == 0 {
+		return err
+	}
+	documents := make([]movedEvent, len(waiting))
+	for i, e := range waiting {
+		documents[i] = storedEvent(e)
+	}
+	return s.putEvents(ctx, documents)
+}
+
+// putEvents stores events in the order in which they are given, except those that are stored already.
+func (s *Store) putEvents(ctx context.Context, documents []movedEvent) error {
+	for len(documents) > 0 {
+		_, err := s.events.InsertMany(ctx, documents)
+		at, taken := firstTaken(err)
+		if !taken {
+			return err
+		}
+		documents = documents[at+1:]
+	}
+	return nil
+}
+
+// waiting returns the events in the outboxes of documents, those of one document in the order of their versions.
+func (s *Store) waiting(ctx context.Context, c collection, filter bson.D) ([]game.Event, error) {
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
+		return nil, game.ErrStoreUnavailable.Because(err)
+	}
+	defer leave()
+	events, err := waitingIn(ctx, c.Collection, c.subject, filter, options.Find())
+	if err != nil {
+		return nil, unread(ctx, err)
+	}
+	return events, nil
+}
+
+func waitingIn(
+	ctx context.Context, from *mongo.Collection, kind game.SubjectKind, filter bson.D, o *options.FindOptionsBuilder,
+) ([]game.Event, error) {
+	cursor, err := from.Find(ctx, filter, o.SetProjection(bson.D{{Key: "project", Value: 1}, {Key: "events", Value: 1}}))
+	if err != nil {
+		return nil, err
+	}
+	defer closeCursor(ctx, cursor)
+	var events []game.Event
+	for cursor.Next(ctx) {
+		var d struct {
+			ID      string         `bson:"_id"`
+			Project game.ProjectID `bson:"project"`
+			Events  []entry        `bson:"events"`
+		}
+		if err := cursor.Decode(&d); err != nil {
+			return nil, fmt.Errorf("%w: the events of %s %s: %w", errDecoding, kind, d.ID, err)
+		}
+		for _, e := range d.Events {
+			events = append(events, e.of(d.Project, game.Subject{Kind: kind, ID: d.ID}))
+		}
+	}
+	return events, cursor.Err()
+}
+
+// stored notes that events of a document are to be moved.
+func (o *outbox) stored(events []game.Event) {
+	if len(events) == 0 {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.fresh) < maxUntold {
+		o.fresh[events[0].Subject] = struct{}{}
+	}
+}
+
+// take returns documents whose events are to be moved, at most so many, and forgets them.
+func (o *outbox) take(limit int, old bool) []game.Subject {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var subjects []game.Subject
+	for _, from := range []map[game.Subject]struct{}{o.untold, o.fresh} {
+		for s := range from {
+			if len(subjects) == limit {
+				return subjects
+			}
+			subjects = append(subjects, s)
+			delete(from, s)
+		}
+		if old {
+			break
+		}
+	}
+	if old {
+		o.untold, o.fresh = o.fresh, o.untold
+	}
+	return subjects
+}
+
+// putBack takes back what take returned.
+func (o *outbox) putBack(subjects []game.Subject) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, s := range subjects {
+		if len(o.untold) < maxUntold {
+			o.untold[s] = struct{}{}
+		}
+	}
+}
+
+// notice tells whoever moves events of documents whose events another process has stored.
+type notice struct {
+	ID       bson.ObjectID                 `bson:"_id"`
+	Subjects map[game.SubjectKind][]string `bson:"subjects"`
+}
+
+// tell tells others of events that this process has stored and has not moved itself, until the store is closed.
+func (s *Store) tell() {
+	defer close(s.outbox.stopped)
+	turns := time.NewTicker(tellEvery)
+	defer turns.Stop()
+	for {
+		select {
+		case <-turns.C:
+			s.tellOf(s.outbox.take(maxUntold, true))
+		case <-s.outbox.stop:
+			s.tellOf(s.outbox.take(2*maxUntold, false))
+			return
+		}
+	}
+}
+
+const (
+	noticeSize  = 500 // documents in a notice
+	noticeLimit = 5 * time.Second
+)
+
+// tellOf stores notices. What fails is told again at the next turn, or found by the time of the change.
+func (s *Store) tellOf(subjects []game.Subject) {
+	for some := range slices.Chunk(subjects, noticeSize) {
+		n := notice{bson.NewObjectID(), map[game.SubjectKind][]string{}}
+		for _, x := range some {
+			n.Subjects[x.Kind] = append(n.Subjects[x.Kind], x.ID)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), noticeLimit)
+		_, err := s.notices.InsertOne(ctx, n)
+		cancel()
+		if err != nil {
+			s.outbox.putBack(some)
+		}
+	}
+}
+
+// close tells of what is left, and ends tell.
+func (o *outbox) close() {
+	close(o.stop)
+	<-o.stopped
+}

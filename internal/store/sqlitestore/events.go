@@ -1,0 +1,207 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql/driver"
+	"time"
+
+	"game-session-manager/internal/game"
+)
+
+const (
+	// There is one writer, so that the order of commits is that of the places: each event has its place from the beginning.
+	nextPlace = `INSERT INTO feeds (project, seq) VALUES (?1, 1) ON CONFLICT (project) DO UPDATE SET seq = seq + 1
+		RETURNING seq`
+	// An event of the same version is there only where a document came back at an older version, as of another backup. The
+	// later one is what happened since.
+	insertEvent       = "INSERT OR REPLACE INTO events (project, seq, id, at, doc) VALUES (?, ?, ?, ?, ?)"
+	insertEventPlayer = "INSERT OR IGNORE INTO event_players (project, player_id, seq) VALUES (?, ?, ?)"
+
+	putEvent  = "INSERT OR IGNORE INTO events (project, seq, id, at, doc) VALUES (?, ?, ?, ?, ?)"
+	atLeastAt = `INSERT INTO feeds (project, seq) VALUES (?1, ?2) ON CONFLICT (project) DO UPDATE SET seq = ?2 WHERE seq < ?2`
+
+	timeline = "SELECT doc, seq FROM events WHERE id < ? AND id >= ? ORDER BY id DESC LIMIT ?"
+	// The order is written into the statement.
+	feed       = "SELECT doc, seq FROM events WHERE project = ? AND seq > ? AND seq < ? ORDER BY seq "
+	playerFeed = `SELECT e.doc, e.seq FROM event_players p JOIN events e ON e.project = p.project AND e.seq = p.seq
+		WHERE p.project = ? AND p.seq > ? AND p.seq < ? AND p.player_id = ? ORDER BY p.seq `
+	exportEvents = "SELECT doc, seq FROM events WHERE id > ? ORDER BY id LIMIT ?"
+
+	feedProjects = "SELECT project FROM feeds"
+	purgeEvents  = `DELETE FROM events WHERE project = ?1 AND at < ?2 AND seq IN
+		(SELECT seq FROM events WHERE project = ?1 ORDER BY seq LIMIT ?3)`
+	purgeEventPlayers = `DELETE FROM event_players WHERE project = ?1 AND player_id = ?2 AND seq = ?3`
+	oldestEvents      = "SELECT doc, seq FROM events WHERE project = ? ORDER BY seq LIMIT ?"
+)
+
+// eventRow is an event as it is stored.
+type eventRow struct {
+	project, id, doc string
+	at               int64
+	players          []game.PlayerID
+	seq              int64
+}
+
+// eventRows encodes events before the write that stores them.
+func (s *Store) eventRows(events []game.Event) ([]eventRow, error) {
+	rows := make([]eventRow, len(events))
+	for i := range events {
+		e := events[i]
+		rows[i] = eventRow{
+			project: string(e.Project), id: e.ID(), at: e.At.UnixMilli(), players: e.Players(), seq: e.Seq,
+		}
+		e.Seq = 0
+		var err error
+		if rows[i].doc, err = s.codec.encode(e); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// happened stores events, the last step of a write that is not refused.
+func (c *conn) happened(rows []eventRow) error {
+	for i := range rows {
+		r := &rows[i]
+		place, err := c.row(nextPlace, r.project)
+		if err != nil {
+			return err
+		}
+		if err := scan(place, &r.seq); err != nil {
+			return err
+		}
+		if err := c.storeEvent(insertEvent, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conn) storeEvent(insert string, r *eventRow) error {
+	if _, err := c.exec(insert, r.project, r.seq, r.id, r.at, r.doc); err != nil {
+		return err
+	}
+	for _, p := range r.players {
+		if _, err := c.exec(insertEventPlayer, r.project, string(p), r.seq); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Timeline implements [game.EventStore].
+func (s *Store) Timeline(ctx context.Context, q game.TimelineQuery) ([]game.Event, error) {
+	before := q.Before
+	if before == 0 {
+		before = game.EndOfVersions
+	}
+	args := []any{game.EventID(q.Subject, before), game.EventID(q.Subject, 0), int64(q.Limit)}
+	events, err := gather(ctx, s, timeline, args, s.event)
+	return ofProject(events, q.Project), err
+}
+
+// ofProject leaves out what is of another project: an id is of one project only, so that it is all or nothing.
+func ofProject(events []game.Event, p game.ProjectID) []game.Event {
+	if len(events) > 0 && events[0].Project != p {
+		return []game.Event{}
+	}
+	return events
+}
+
+// Feed implements [game.EventStore].
+func (s *Store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error) {
+	before := q.Before
+	if before == 0 {
+		before = game.EndOfVersions
+	}
+	sql, args := feed, []any{string(q.Project), q.After, before}
+	if q.Player != "" {
+		sql, args = playerFeed, append(args, string(q.Player))
+	}
+	if q.Newest {
+		sql += "DESC "
+	}
+	return gather(ctx, s, sql+"LIMIT ?", append(args, int64(q.Limit)), s.event)
+}
+
+// OrderEvents implements [game.EventStore]. Events have their places from the beginning.
+func (s *Store) OrderEvents(context.Context, time.Time, int) (int, error) { return 0, nil }
+
+// PurgeEvents implements [game.EventStore]. Those of a project are in the order of their places nearly as they are in that
+// of their times.
+func (s *Store) PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error) {
+	projects, err := gather(ctx, s, feedProjects, nil, func(columns []driver.Value) (project string, err error) {
+		return project, scan(columns[0], &project)
+	})
+	purged := 0
+	for _, p := range projects {
+		if err != nil || purged >= limit {
+			break
+		}
+		var n int
+		n, err = s.purgeEvents(ctx, p, before, limit-purged)
+		purged += n
+	}
+	return purged, err
+}
+
+func (s *Store) purgeEvents(ctx context.Context, project string, before time.Time, limit int) (int, error) {
+	oldest, err := gather(ctx, s, oldestEvents, []any{project, int64(limit)}, s.event)
+	if err != nil {
+		return 0, err
+	}
+	purged := 0
+	err = s.writer.do(ctx, func(c *conn) (refusal, error) {
+		for i := range oldest {
+			e := &oldest[i]
+			if !e.At.Before(before) {
+				continue
+			}
+			for _, p := range e.Players() {
+				if _, err := c.exec(purgeEventPlayers, project, string(p), e.Seq); err != nil {
+					return nil, err
+				}
+			}
+		}
+		n, err := c.exec(purgeEvents, project, before.UnixMilli(), int64(limit))
+		purged = int(n)
+		return nil, err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return purged, nil
+}
+
+// PutEvents implements [game.EventStore].
+func (s *Store) PutEvents(ctx context.Context, events []game.Event) error {
+	rows, err := s.eventRows(events)
+	if err != nil {
+		return game.Unanswered(game.OutcomeNone, err)
+	}
+	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		for i := range rows {
+			if err := c.storeEvent(putEvent, &rows[i]); err != nil {
+				return nil, err
+			}
+			if _, err := c.exec(atLeastAt, rows[i].project, rows[i].seq); err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
+	})
+}
+
+// ExportEvents implements [game.ExportStore].
+func (s *Store) ExportEvents(ctx context.Context, after string, limit int) ([]game.Event, error) {
+	return exported(ctx, s, exportEvents, after, limit, s.event)
+}
+
+// event reads an event from its document and its place.
+func (s *Store) event(columns []driver.Value) (game.Event, error) {
+	var e game.Event
+	if err := s.codec.decode(columns[0], &e); err != nil {
+		return game.Event{}, unread(err)
+	}
+	return e, scan(columns[1], &e.Seq)
+}
