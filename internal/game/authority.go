@@ -76,6 +76,26 @@ func (c Caller) mayHost(s *Session) error {
 	return nil
 }
 
+// maySeeTimeline returns ErrNotHost to players who do not host the session.
+func (c Caller) maySeeTimeline(s *Session) error {
+	if c.Scope == ScopePlayer && s.host() != c.Player {
+		return ErrNotHost
+	}
+	return c.mayRead()
+}
+
+// seenEvent returns the event as the caller sees it: players see neither requests nor keys.
+func (c Caller) seenEvent(e Event) Event {
+	if c.Scope != ScopePlayer {
+		return e
+	}
+	e.RequestID, e.RunID = "", ""
+	if e.Actor.Kind != ActorPlayer {
+		e.Actor.ID = ""
+	}
+	return e
+}
+
 // mayChange answers ErrForbidden where a player would change of itself what is its game's to say: what it may do, who it
 // is elsewhere, and the attributes that servers trust.
 func (c Caller) mayChange(old, next Profile) error {

@@ -1,0 +1,97 @@
+package game
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+const (
+	// maxTimelineChanges is the number of changes with which a page of a timeline ends early. Each takes less than 300
+	// bytes, so that a page has a few times MaxPageBytes at most: of events that change a thousand members.
+	maxTimelineChanges = 2000
+
+	eventBatch = 1000
+)
+
+// Timeline returns a page of what happened to a session, newest first. It returns ErrSessionNotFound, ErrNotHost to
+// players who do not host the session, and ErrForbidden. The host sees no ids of requests and of API keys.
+func (s *Sessions) Timeline(ctx context.Context, id SessionID, cursor string, limit int) (List[Event], error) {
+	c := CallerFrom(ctx)
+	if err := c.mayRead(); err != nil {
+		return List[Event]{}, err
+	}
+	v, err := s.get(ctx, id)
+	if err != nil {
+		return List[Event]{}, err
+	}
+	if err := c.maySeeTimeline(&v); err != nil {
+		return List[Event]{}, err
+	}
+	subject := v.current().subject
+	l, err := list(query[Event]{
+		filters: subject,
+		read: func(after string, limit int) (Found[Event], error) {
+			if err := TakeRoom(ctx, 2*MaxPageBytes); err != nil {
+				return Found[Event]{}, err
+			}
+			return timelinePage(ctx, s.store, TimelineQuery{
+				Project: c.Project, Subject: subject, Before: positionBefore(after), Limit: limit + 1,
+			})
+		},
+		id:   func(e Event) string { return strconv.FormatInt(e.Version, 10) },
+		text: true,
+	}, cursor, limit)
+	for i := range l.Items {
+		l.Items[i] = c.seenEvent(l.Items[i])
+	}
+	return l, err
+}
+
+// positionBefore reads the position of a cursor, which this program has made.
+func positionBefore(after string) int64 {
+	version, err := strconv.ParseInt(after, 10, 64)
+	if err != nil { // of the empty one
+		return 0
+	}
+	return version
+}
+
+// timelinePage reads one event more than the page has, which tells whether the list goes on.
+func timelinePage(ctx context.Context, store EventStore, q TimelineQuery) (Found[Event], error) {
+	events, err := store.Timeline(ctx, q)
+	if err != nil {
+		return Found[Event]{}, err
+	}
+	changes := 0
+	for i, e := range events {
+		changes += len(e.Changes)
+		if i+1 == q.Limit || i > 0 && changes > maxTimelineChanges {
+			return Found[Event]{Items: events[:i], More: true}, nil
+		}
+	}
+	return Found[Event]{Items: events}, nil
+}
+
+// PurgeEvents removes events that happened before the time, and returns how many. It is for background work.
+func PurgeEvents(ctx context.Context, store EventStore, before time.Time) (int, error) {
+	total := 0
+	for {
+		n, err := store.PurgeEvents(ctx, before, purgeBatch)
+		total += n
+		if err != nil || n < purgeBatch {
+			return total, err
+		}
+	}
+}
+
+// OrderEvents gives the events that have none their places in the feeds of their projects. It is for background work, of
+// one process at a time.
+func OrderEvents(ctx context.Context, store EventStore, now time.Time) error {
+	for {
+		n, err := store.OrderEvents(ctx, now, eventBatch)
+		if err != nil || n < eventBatch {
+			return err
+		}
+	}
+}
