@@ -57,6 +57,7 @@ type Server struct {
 	Replica          string        `env:"GSM_REPLICA"           default:"auto" help:"The name of this process in stored metrics, its own among those on one database: 1 to 128 of A-Z a-z 0-9 . _ : -, or auto, which is the name of the host."`
 	MetricsInterval  time.Duration `env:"GSM_METRICS_INTERVAL"  default:"15s"  help:"How often a sample of the metrics is stored, 100ms to 5m."`
 	MetricsRetention time.Duration `env:"GSM_METRICS_RETENTION" default:"168h" help:"How long stored metrics are kept, 1h to 2160h."`
+	EventRetention   time.Duration `env:"GSM_EVENT_RETENTION" default:"720h" help:"How long events are kept, which say what changed sessions, players and API keys, 24h to 17520h."`
 }
 
 // Validate tells everything that is wrong, one problem a line.
@@ -77,6 +78,7 @@ func (s *Server) Validate() error {
 		matches("--replica (GSM_REPLICA)", s.Replica, label, "1 to 128 of A-Z a-z 0-9 . _ : -"),
 		within("--metrics-interval (GSM_METRICS_INTERVAL)", s.MetricsInterval, 100*time.Millisecond, 5*time.Minute),
 		within("--metrics-retention (GSM_METRICS_RETENTION)", s.MetricsRetention, time.Hour, 90*24*time.Hour),
+		within("--event-retention (GSM_EVENT_RETENTION)", s.EventRetention, 24*time.Hour, 2*365*24*time.Hour),
 	)
 }
 

@@ -20,7 +20,7 @@ func good() config.Server {
 			MaxInFlight: 256, FailedCredentials: 10, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
 		},
 		SQLiteCache: 32, Auth: "auto", TokenIssuer: "gsm", Replica: "auto",
-		MetricsInterval: 15 * time.Second, MetricsRetention: 168 * time.Hour,
+		MetricsInterval: 15 * time.Second, MetricsRetention: 168 * time.Hour, EventRetention: 720 * time.Hour,
 	}
 }
 
@@ -67,6 +67,7 @@ func TestValidate(t *testing.T) {
 		{"no name", func(c *config.Server) { c.Replica = "" }, []string{"GSM_REPLICA"}},
 		{"another name", func(c *config.Server) { c.Replica = "two words" }, []string{"GSM_REPLICA", "A-Z"}},
 		{"samples all the time", func(c *config.Server) { c.MetricsInterval = time.Millisecond }, []string{"GSM_METRICS_INTERVAL", "100ms"}},
+		{"events for ever", func(c *config.Server) { c.EventRetention = 20000 * time.Hour }, []string{"GSM_EVENT_RETENTION", "17520h"}},
 		{"metrics for ever", func(c *config.Server) { c.MetricsRetention = 10000 * time.Hour }, []string{"GSM_METRICS_RETENTION", "2160h"}},
 		{"all at once", func(c *config.Server) { c.HTTPAddr, c.RequestTimeout, c.ShutdownDelay = "x", time.Hour, -1 }, []string{"GSM_HTTP_ADDR", "GSM_REQUEST_TIMEOUT", "GSM_SHUTDOWN_DELAY"}},
 	} {
