@@ -112,7 +112,8 @@ fuzz: ## Run each fuzz target for FUZZTIME
 	done
 
 .PHONY: docs
-docs: ## Write docs/openapi.yaml, docs/configuration.md and what is generated of the Helm chart anew
+docs: ## Write anew what is generated: filters, docs/openapi.yaml, docs/configuration.md, parts of the Helm chart
+	go generate ./internal/game ./internal/store/wrap
 	go test ./tests -run '^TestDocs' -update
 	go test ./deployment/check/helm -run '^TestGenerated' -update
 

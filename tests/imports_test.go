@@ -20,6 +20,7 @@ func mayImport() map[string][]string {
 		"internal/gsmtest":           {"*"},
 		"internal/store":             {"internal/game", "internal/store/sqlitestore", "internal/store/mongostore"},
 		"internal/api":               {"internal/game", "internal/limits"},
+		"internal/filtergen":         {"internal/game"},
 		"internal/keeper":            {"internal/game"},
 		"internal/observe":           {"internal/game", "internal/store/wrap"},
 		"internal/top":               {"internal/game"},

@@ -155,7 +155,7 @@ func TestKeysAreListedInPages(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gsm.db")
 	id := made(t, "sqlite:"+path, "create", "--scope", "read", "--name", "reader")
 	execute(t, path, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 249)
-		INSERT INTO api_keys SELECT 'copy' || i, project, version, json_set(doc, '$.id', 'copy' || i) FROM api_keys, n`)
+		INSERT INTO api_keys (id, doc) SELECT 'copy' || i, json_set(doc, '$.id', 'copy' || i) FROM api_keys, n`)
 	all := listed(t, "sqlite:"+path, "default")
 	if len(all) != 250 || all[id].Name != "reader" {
 		t.Errorf("%d keys are listed, want 250", len(all))

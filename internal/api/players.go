@@ -43,14 +43,13 @@ func (a *API) getPlayer(ctx context.Context, in *getPlayerIn) (*documentOut[game
 
 type listPlayersIn struct {
 	Paging
-	UsernamePrefix string            `query:"username_prefix" maxLength:"32" doc:"The beginning of the username, in any case."`
-	Status         game.PlayerStatus `query:"status" enum:"active,suspended"`
+	PlayerFilters
 }
 
 type playersOut struct{ Body page[game.Player] }
 
 func (a *API) listPlayers(ctx context.Context, in *listPlayersIn) (*playersOut, error) {
-	l, err := a.Players.List(ctx, game.PlayerQuery{UsernamePrefix: in.UsernamePrefix, Status: in.Status}, in.Cursor, in.Limit)
+	l, err := a.Players.List(ctx, game.PlayerQuery{Where: in.where()}, in.Cursor, in.Limit)
 	if err != nil {
 		return nil, err
 	}

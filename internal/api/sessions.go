@@ -65,17 +65,10 @@ func (a *API) getSession(ctx context.Context, in *getSessionIn) (*sessionOut, er
 
 type listSessionsIn struct {
 	Paging
-	Status     game.SessionStatus `query:"status" enum:"pending,open,starting,in_progress,ended,cancelled,expired,failed"`
-	Mode       string             `query:"mode" maxLength:"64"`
-	Map        string             `query:"map" maxLength:"64"`
-	Region     string             `query:"region" maxLength:"64"`
-	Visibility game.Visibility    `query:"visibility" enum:"public,private"`
-	HostID     game.PlayerID      `query:"host_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"Sessions that this player hosts."`
-	MemberID   game.PlayerID      `query:"member_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"Sessions in which this player holds a seat."`
-	FreeSeats  int                `query:"free_seats" minimum:"0" maximum:"1000" doc:"Sessions with at least this many free seats."`
-	Members    MembersQuery       `query:"members" enum:"none,ids,full" default:"ids" doc:"How much of the members is shown: members (full), member_ids (ids) or neither."`
-	Attributes map[string]string  `query:"attributes,deepObject,explode" doc:"Sessions with all of these attributes: attributes[mmr]=1200 finds the number 1200 and the string 1200, attributes[mmr]==1200 the number only, attributes[mmr]=\"1200\" the string only."`
-	Attribute  []string           `query:"attribute,explode" maxItems:"32" doc:"As attributes, for tools that do not send deepObject: attribute=mmr:1200, once for each attribute."`
+	SessionFilters
+	Members    MembersQuery      `query:"members" enum:"none,ids,full" default:"ids" doc:"How much of the members is shown: members (full), member_ids (ids) or neither."`
+	Attributes map[string]string `query:"attributes,deepObject,explode" doc:"Sessions with all of these attributes: attributes[mmr]=1200 finds the number 1200 and the string 1200, attributes[mmr]==1200 the number only, attributes[mmr]=\"1200\" the string only."`
+	Attribute  []string          `query:"attribute,explode" maxItems:"32" doc:"As attributes, for tools that do not send deepObject: attribute=mmr:1200, once for each attribute."`
 }
 
 // Resolve implements [huma.Resolver].
@@ -90,9 +83,7 @@ func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*sessionsOu
 	attributes, _ := parseAttributes(in.Attributes, in.Attribute)
 	show := in.Members.shown()
 	l, err := a.Sessions.List(ctx, game.SessionQuery{
-		Status: in.Status, Mode: in.Mode, Map: in.Map, Region: in.Region, Visibility: in.Visibility,
-		Host: in.HostID, Member: in.MemberID, FreeSeats: in.FreeSeats, Attributes: attributes,
-		Brief: show != membersFull,
+		Where: append(in.where(), attributes.Where()...), Brief: show != membersFull,
 	}, in.Cursor, in.Limit)
 	if err != nil {
 		return nil, err

@@ -131,17 +131,6 @@ func (a Attributes) validate(p *problems, l attributeLimits) {
 	p.check(size <= l.bytes, field, "must have at most %d bytes in all", l.bytes)
 }
 
-func (f AttributeFilter) validate(p *problems) {
-	last := make(Attributes, len(f)) // of each attribute: the longest, where there are several
-	for key, values := range f {
-		p.check(len(values) > 0, "attributes."+key, "must name a value")
-		for _, v := range values {
-			last[key] = v
-		}
-	}
-	last.validate(p, attributeLimits{MaxSessionAttributes, maxSessionAttributeBytes})
-}
-
 // ParseFilterValue returns the values that a text of a filter names. Text after an equals sign, and text in double
 // quotes, is one value as JSON writes it. Other text is the string that it is, and also the number or the boolean
 // that JSON reads it as, since nothing else tells which of them a session has: 1200 finds the number 1200 and the

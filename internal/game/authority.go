@@ -146,22 +146,25 @@ func (c Caller) seenSession(s Session) Session {
 	return s
 }
 
-// mayList answers ErrForbidden where a player would select sessions that are none of its business: it finds public ones,
-// and those in which it holds a seat.
+// mayList returns ErrForbidden where a player would select sessions that are none of its business: it finds public
+// ones, and those in which it holds a seat.
 func (c Caller) mayList(q SessionQuery) (SessionQuery, error) {
-	if c.Scope != ScopePlayer || q.Member == c.Player || q.Host == c.Player {
+	own := string(c.Player)
+	if c.Scope != ScopePlayer || q.Where.is(FieldMember, own) || q.Where.is(FieldHost, own) {
 		return q, c.mayRead()
 	}
-	if q.Visibility != "" && q.Visibility != VisibilityPublic {
+	if _, ok := q.Where.On(FieldVisibility); !ok {
+		q.Where = append(slices.Clip(q.Where), Is(FieldVisibility, VisibilityPublic))
+	}
+	if !q.Where.is(FieldVisibility, string(VisibilityPublic)) {
 		return q, ErrForbidden.Detail("A player finds private sessions by its own member_id or host_id only.")
 	}
-	q.Visibility = VisibilityPublic
 	return q, nil
 }
 
-// mayListPlayers answers ErrForbidden where a player would ask who is suspended.
+// mayListPlayers returns ErrForbidden where a player would ask who is suspended.
 func (c Caller) mayListPlayers(q PlayerQuery) error {
-	if c.Scope == ScopePlayer && q.Status != "" {
+	if _, ok := q.Where.On(FieldStatus); ok && c.Scope == ScopePlayer {
 		return ErrForbidden.Detail("A player cannot select players by their status.").With("needs", ScopeRead)
 	}
 	return c.mayRead()

@@ -56,7 +56,8 @@ func TestAuthority(t *testing.T) {
 			return err
 		}},
 		"list suspended players": {append([]string{"read"}, servers...), func(ctx context.Context, s *scene) error {
-			_, err := s.players.List(ctx, game.PlayerQuery{Status: game.PlayerSuspended}, "", 0)
+			suspended := game.Where{game.Is(game.FieldStatus, game.PlayerSuspended)}
+			_, err := s.players.List(ctx, game.PlayerQuery{Where: suspended}, "", 0)
 			return err
 		}},
 		"rename the member": {append([]string{"member"}, servers...), func(ctx context.Context, s *scene) error {
@@ -104,11 +105,13 @@ func TestAuthority(t *testing.T) {
 			return err
 		}},
 		"list private sessions": {append([]string{"read"}, servers...), func(ctx context.Context, s *scene) error {
-			_, err := s.sessions.List(ctx, game.SessionQuery{Visibility: game.VisibilityPrivate}, "", 0)
+			private := game.Where{game.Is(game.FieldVisibility, game.VisibilityPrivate)}
+			_, err := s.sessions.List(ctx, game.SessionQuery{Where: private}, "", 0)
 			return err
 		}},
 		"list the member's private sessions": {append([]string{"read", "member"}, servers...), func(ctx context.Context, s *scene) error {
-			_, err := s.sessions.List(ctx, game.SessionQuery{Visibility: game.VisibilityPrivate, Member: s.member}, "", 0)
+			own := game.Where{game.Is(game.FieldVisibility, game.VisibilityPrivate), game.Is(game.FieldMember, s.member)}
+			_, err := s.sessions.List(ctx, game.SessionQuery{Where: own}, "", 0)
 			return err
 		}},
 		"open a session of the member in a team": {append([]string{"member"}, servers...), func(ctx context.Context, s *scene) error {
@@ -207,7 +210,8 @@ func TestWhatPlayersSee(t *testing.T) {
 	seen, err := p.players.Get(asEve, ada.ID)
 	ok(t, err)
 	equal(t, public, seen)
-	listed, err := p.players.List(asEve, game.PlayerQuery{UsernamePrefix: "ada"}, "", 0)
+	named := game.PlayerQuery{Where: game.Where{game.Prefix(game.FieldUsername, "ada")}}
+	listed, err := p.players.List(asEve, named, "", 0)
 	ok(t, err)
 	equal(t, []game.Player{public}, listed.Items)
 	own, err := p.players.Get(asAda, ada.ID)
@@ -228,7 +232,7 @@ func TestWhatPlayersSee(t *testing.T) {
 	if found.Items[0].Connection != nil {
 		t.Error("a list tells who is no member where the server is")
 	}
-	found, err = p.sessions.List(asEve, game.SessionQuery{Member: eve.ID}, "", 0)
+	found, err = p.sessions.List(asEve, game.SessionQuery{Where: game.Where{game.Is(game.FieldMember, eve.ID)}}, "", 0)
 	ok(t, err)
 	equal(t, []game.SessionID{mine.ID}, ids(found.Items, sessionID))
 	for id, member := range map[game.SessionID]bool{private.ID: false, public1.ID: false, mine.ID: true} {

@@ -27,7 +27,8 @@ func (w world) marks(tb testing.TB) []game.PlayerID {
 // seats lists the sessions in which the player has a place.
 func (w world) seats(tb testing.TB, who game.PlayerID) []game.SessionID {
 	tb.Helper()
-	found, err := w.store.Sessions(w.ctx, game.SessionQuery{Project: "p", Member: who, Limit: 500})
+	member := game.Where{game.Is(game.FieldMember, who)}
+	found, err := w.store.Sessions(w.ctx, game.SessionQuery{Project: "p", Where: member, Limit: 500})
 	ok(tb, err)
 	return ids(found.Items, sessionID)
 }

@@ -10,10 +10,9 @@ import (
 
 func TestCursor(t *testing.T) {
 	t.Parallel()
-	filters := game.SessionQuery{Project: "p", Mode: "ctf", Attributes: game.AttributeFilter{
-		"b": {game.NumberValue(1)},
-		"a": {game.BoolValue(true)},
-	}}
+	attributes := game.AttributeFilter{"b": {game.NumberValue(1)}, "a": {game.BoolValue(true)}}
+	where := append(attributes.Where(), game.Is("mode", "ctf"))
+	filters := game.SessionQuery{Project: "p", Where: where}
 	const id = "01890a5d-ac96-774b-bcce-b302099a8057"
 	cursor := game.EncodeCursor(id, filters)
 
@@ -29,7 +28,7 @@ func TestCursor(t *testing.T) {
 	flipped := append([]byte{}, raw...)
 	flipped[23] ^= 1
 	for name, bad := range map[string]string{
-		"of others":       game.EncodeCursor(id, game.SessionQuery{Project: "q", Mode: "ctf", Attributes: filters.Attributes}),
+		"of others":       game.EncodeCursor(id, game.SessionQuery{Project: "q", Where: where}),
 		"of none":         game.EncodeCursor(id, game.SessionQuery{}),
 		"of a player":     game.EncodeCursor(id, game.PlayerQuery{Project: "p"}),
 		"another hash":    base64.RawURLEncoding.EncodeToString(flipped),

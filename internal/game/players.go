@@ -95,19 +95,18 @@ func (s *Players) ByIdentity(ctx context.Context, project ProjectID, i Identity)
 	return p, err
 }
 
-// List answers a page of the players that the query selects, newest first, or ErrForbidden. Its project, position and limit are
-// set here. A player sees of others their names only.
+// List returns a page of the players that the query selects, newest first, or ErrForbidden. Its project, position and
+// limit are set here. A player sees of others their names only.
 func (s *Players) List(ctx context.Context, q PlayerQuery, cursor string, limit int) (List[Player], error) {
 	c := CallerFrom(ctx)
 	if err := c.mayListPlayers(q); err != nil {
 		return List[Player]{}, err
 	}
 	q.Project, q.After, q.Limit, q.Erasing, q.Sweeping = c.Project, "", 0, false, false
-	if len(q.UsernamePrefix) > MaxUsername || !consistsOf(q.UsernamePrefix, usernameMarks) {
-		return List[Player]{}, InvalidField("username_prefix",
-			"must have at most %d characters of A-Z a-z 0-9 _ . -, as usernames do", MaxUsername)
+	var err error
+	if q.Where, err = normalWhere(PlayerFields(), q.Where); err != nil {
+		return List[Player]{}, err
 	}
-	q.UsernamePrefix = UsernameKey(q.UsernamePrefix)
 	l, err := list(query[Player]{
 		filters: q,
 		read: func(after string, limit int) (Found[Player], error) {

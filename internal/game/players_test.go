@@ -103,7 +103,8 @@ func TestPlayersUniqueNames(t *testing.T) {
 	refused(t, create("Eve", "1"), game.ErrIdentityTaken)
 	ok(t, create("Eve", "2"))
 
-	eve, err := p.players.List(p.ctx, game.PlayerQuery{UsernamePrefix: "EVE"}, "", 0)
+	named := game.PlayerQuery{Where: game.Where{game.Prefix(game.FieldUsername, "EVE")}}
+	eve, err := p.players.List(p.ctx, named, "", 0)
 	ok(t, err)
 	if len(eve.Items) != 1 {
 		t.Fatalf("%d players are found", len(eve.Items))
@@ -207,7 +208,7 @@ func TestPlayersList(t *testing.T) {
 	}
 	p.register(t, p.ctx, "other")
 	newest := reversed(all)
-	q := game.PlayerQuery{UsernamePrefix: "PLAYER-"}
+	q := game.PlayerQuery{Where: game.Where{game.Prefix(game.FieldUsername, "PLAYER-")}}
 
 	first, err := p.players.List(p.ctx, q, "", 3)
 	ok(t, err)
@@ -221,10 +222,15 @@ func TestPlayersList(t *testing.T) {
 	}
 
 	// A cursor goes with its filters, in whatever case they are sent, and with its project.
-	_, err = p.players.List(p.ctx, game.PlayerQuery{UsernamePrefix: "player-"}, first.NextCursor, 3)
+	lower := game.PlayerQuery{Where: game.Where{game.Prefix(game.FieldUsername, "player-")}}
+	_, err = p.players.List(p.ctx, lower, first.NextCursor, 3)
 	ok(t, err)
-	for _, other := range []game.PlayerQuery{{}, {UsernamePrefix: "player"}, {UsernamePrefix: "player-", Status: "active"}} {
-		_, err = p.players.List(p.ctx, other, first.NextCursor, 3)
+	for _, other := range []game.Where{
+		nil,
+		{game.Prefix(game.FieldUsername, "player")},
+		{game.Prefix(game.FieldUsername, "player-"), game.Is(game.FieldStatus, "active")},
+	} {
+		_, err = p.players.List(p.ctx, game.PlayerQuery{Where: other}, first.NextCursor, 3)
 		invalid(t, err, "cursor")
 	}
 	_, err = p.players.List(as(p.ctx, "q"), q, first.NextCursor, 3)

@@ -101,7 +101,7 @@ func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limi
 		return List[Session]{}, err
 	}
 	q.Project, q.After, q.Limit = c.Project, "", 0
-	if q, err = q.normal(); err != nil {
+	if q.Where, err = normalWhere(SessionFields(), q.Where); err != nil {
 		return List[Session]{}, err
 	}
 	l, err := list(query[Session]{
@@ -124,18 +124,6 @@ func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limi
 		l.Items[i] = c.seenSession(l.Items[i])
 	}
 	return l, err
-}
-
-// normal returns the query with its filters in the form in which sessions are stored, so that they find what they
-// name. It returns ErrValidation where no session can have what a filter names.
-func (q SessionQuery) normal() (SessionQuery, error) {
-	var p problems
-	p.checkName("mode", q.Mode, MaxSessionText)
-	p.checkName("map", q.Map, MaxSessionText)
-	p.checkName("region", q.Region, MaxSessionText)
-	q.Mode, q.Map, q.Region = storedName(q.Mode), storedName(q.Map), storedName(q.Region)
-	q.Attributes.validate(&p)
-	return q, p.err()
 }
 
 // Edit changes the settings and the connection to what the function makes of them, which are its own. It returns what

@@ -208,32 +208,32 @@ func TestSessionsList(t *testing.T) {
 	ok(t, err)
 
 	for name, tt := range map[string]struct {
-		q    game.SessionQuery
-		want []game.Session
+		where game.Where
+		want  []game.Session
 	}{
-		"all":        {game.SessionQuery{}, []game.Session{done, third, other, plain}},
-		"status":     {game.SessionQuery{Status: "cancelled"}, []game.Session{done}},
-		"mode":       {game.SessionQuery{Mode: "dm"}, []game.Session{other}},
-		"map":        {game.SessionQuery{Map: "cave"}, []game.Session{other}},
-		"region":     {game.SessionQuery{Region: "us"}, []game.Session{other}},
-		"visibility": {game.SessionQuery{Visibility: "public"}, []game.Session{other}},
-		"host":       {game.SessionQuery{Host: ada}, []game.Session{other}},
-		"member":     {game.SessionQuery{Member: ada}, []game.Session{third, other}},
-		"free seats": {game.SessionQuery{FreeSeats: 7}, []game.Session{other, plain}},
+		"all":        {nil, []game.Session{done, third, other, plain}},
+		"status":     {game.Where{game.Is(game.FieldStatus, "cancelled")}, []game.Session{done}},
+		"mode":       {game.Where{game.Is("mode", "dm")}, []game.Session{other}},
+		"map":        {game.Where{game.Is("map", "cave")}, []game.Session{other}},
+		"region":     {game.Where{game.Is("region", "us")}, []game.Session{other}},
+		"visibility": {game.Where{game.Is(game.FieldVisibility, "public")}, []game.Session{other}},
+		"host":       {game.Where{game.Is(game.FieldHost, ada)}, []game.Session{other}},
+		"member":     {game.Where{game.Is(game.FieldMember, ada)}, []game.Session{third, other}},
+		"free seats": {game.Where{game.AtLeast(game.FieldFreeSeats, 7)}, []game.Session{other, plain}},
 		"attributes": {
-			game.SessionQuery{Attributes: game.AttributeFilter{"rank": {game.NumberValue(7)}}},
+			game.AttributeFilter{"rank": {game.NumberValue(7)}}.Where(),
 			[]game.Session{done, other, plain},
 		},
-		"both": {game.SessionQuery{Status: "open", Attributes: game.AttributeFilter{
+		"both": {append(game.AttributeFilter{
 			"rank": {game.StringValue("7")},
 			"x":    {game.BoolValue(true)},
-		}}, []game.Session{third}},
-		"nothing": {game.SessionQuery{Mode: "dm", Map: "canyon"}, nil},
+		}.Where(), game.Is(game.FieldStatus, "open")), []game.Session{third}},
+		"nothing": {game.Where{game.Is("mode", "dm"), game.Is("map", "canyon")}, nil},
 	} {
 		var got []game.SessionID
 		cursor := ""
 		for page := 0; page == 0 || cursor != ""; page++ {
-			l, err := p.sessions.List(p.ctx, tt.q, cursor, 1)
+			l, err := p.sessions.List(p.ctx, game.SessionQuery{Where: tt.where}, cursor, 1)
 			ok(t, err)
 			got, cursor = append(got, ids(l.Items, sessionID)...), l.NextCursor
 		}
@@ -244,11 +244,11 @@ func TestSessionsList(t *testing.T) {
 
 	first, err := p.sessions.List(p.ctx, game.SessionQuery{}, "", 1)
 	ok(t, err)
-	_, err = p.sessions.List(p.ctx, game.SessionQuery{Mode: "dm"}, first.NextCursor, 1)
+	_, err = p.sessions.List(p.ctx, game.SessionQuery{Where: game.Where{game.Is("mode", "dm")}}, first.NextCursor, 1)
 	invalid(t, err, "cursor")
 	_, err = p.sessions.List(p.ctx, game.SessionQuery{}, "", 101)
 	invalid(t, err, "limit")
-	_, err = p.sessions.List(p.ctx, game.SessionQuery{Attributes: game.AttributeFilter{"a": {game.StringValue("\x00")}}},
-		"", 1)
+	odd := game.AttributeFilter{"a": {game.StringValue("\x00")}}.Where()
+	_, err = p.sessions.List(p.ctx, game.SessionQuery{Where: odd}, "", 1)
 	invalid(t, err, "attributes.a")
 }

@@ -83,6 +83,9 @@ func TestListsOfConstants(t *testing.T) {
 		"LiftReason":    texts(game.LiftReasons()),
 		// No client names a member's status, so that the package needs no list of them; these tests do.
 		"MemberStatus": {"reserved", "joined", "disconnected"},
+		// So it is with what fields are described by.
+		"FieldKind": {"text", "username", "enum", "id", "count", "attributes"},
+		"Op":        {"eq", "in", "ge", "prefix"},
 	}
 	open := []string{"ProjectID", "FormError"} // not closed lists
 

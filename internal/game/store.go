@@ -191,33 +191,23 @@ type Finding struct {
 	Repaired   bool
 }
 
-// PlayerQuery selects players. The zero value of a filter, other than of Project, selects all.
+// PlayerQuery selects players.
 type PlayerQuery struct {
-	Project        ProjectID // whose players; with Erasing or Sweeping, those of every project
-	UsernamePrefix string    // as [UsernameKey] writes it
-	Status         PlayerStatus
-	Erasing        bool     // those whose erasure is under way, and no others; without it, only others
-	Sweeping       bool     // those whose seats are being swept, whether or not they are being erased; not with Erasing
-	After          PlayerID // those that the list shows after this one
-	Limit          int      // at most this many; above zero
-	Bytes          int      `json:"-"` // see [SessionQuery]
+	Project  ProjectID // whose players; with Erasing or Sweeping, those of every project
+	Where    Where     // on [PlayerFields], with values as they are stored
+	Erasing  bool      // those whose erasure is under way, and no others; without it, only others
+	Sweeping bool      // those whose seats are being swept, whether or not they are being erased; not with Erasing
+	After    PlayerID  // those that the list shows after this one
+	Limit    int       // at most this many; above zero
+	Bytes    int       `json:"-"` // see [SessionQuery]
 }
 
-// SessionQuery selects sessions. The zero value of a filter, other than of Project, selects all.
+// SessionQuery selects sessions.
 type SessionQuery struct {
-	Project    ProjectID
-	Status     SessionStatus
-	Mode       string
-	Map        string
-	Region     string
-	Visibility Visibility
-	Host       PlayerID
-	Member     PlayerID // who holds a seat
-	Live       bool     // those that are not over; goes with Member
-	FreeSeats  int      // those with at least this many
-	Attributes AttributeFilter
-	After      SessionID // those that the list shows after this one
-	Limit      int       // at most this many; above zero
+	Project ProjectID
+	Where   Where     // on [SessionFields], with values as they are stored
+	After   SessionID // those that the list shows after this one
+	Limit   int       // at most this many; above zero
 	// Brief reads of members their ids only.
 	Brief bool `json:"-"`
 	// Bytes ends what is found before Limit: with the document by which those read have this many bytes, as the engine
@@ -231,10 +221,6 @@ func BriefCost(read int, v *Session) int {
 	const member, others = 40, 1 << 10 // bytes
 	return max(read/8, others+member*len(v.Members))
 }
-
-// AttributeFilter selects what has all of these attributes, each with one of the values that are listed for it. There
-// is at least one, and none is there twice.
-type AttributeFilter map[string][]Value
 
 // KeyQuery selects API keys.
 type KeyQuery struct {

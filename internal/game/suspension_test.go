@@ -276,7 +276,8 @@ func TestLiftSuspensions(t *testing.T) {
 	together(t, 2, func(int) error { return w.start().players.LiftSuspensions(t.Context()) })
 	for n := range 3 {
 		ctx := as(w.ctx, game.ProjectID(fmt.Sprintf("p-%d", n)))
-		l, err := p.players.List(ctx, game.PlayerQuery{Status: game.PlayerSuspended}, "", 0)
+		suspended := game.Where{game.Is(game.FieldStatus, game.PlayerSuspended)}
+		l, err := p.players.List(ctx, game.PlayerQuery{Where: suspended}, "", 0)
 		ok(t, err)
 		equal(t, []game.PlayerID{}, ids(l.Items, playerID))
 	}

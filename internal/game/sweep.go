@@ -23,7 +23,10 @@ const (
 // sweep takes a player who is marked out of sessions, a page at a time.
 func (s *Players) sweep(ctx context.Context, p Player, which sweptSessions) error {
 	ctx = WithCaller(ctx, Caller{Project: p.Project, Name: "sweep"})
-	q := SessionQuery{Project: p.Project, Member: p.ID, Live: bool(which), Limit: MaxLimit, Bytes: MaxPageBytes}
+	q := SessionQuery{Project: p.Project, Where: Where{Is(FieldMember, p.ID)}, Limit: MaxLimit, Bytes: MaxPageBytes}
+	if which == liveSessions {
+		q.Where = append(q.Where, In(FieldStatus, LiveStatuses()...))
+	}
 	for {
 		if err := TakeRoom(ctx, maxPageRoom); err != nil {
 			return err

@@ -70,7 +70,7 @@ func storedName(s string) string {
 }
 
 // checkName adds what is wrong with a name that may be empty.
-func (p *problems) checkName(field, s string, limit int) { //nolint:unparam // each field has a limit of its own
+func (p *problems) checkName(field, s string, limit int) {
 	name, err := normalName(s)
 	if err != nil {
 		p.add(field, "%s", err)

@@ -146,7 +146,9 @@ func (s *Store) probeValidators(ctx context.Context) (bool, error) {
 
 // probeOrder looks at how the server would read a list.
 func (s *Store) probeOrder(ctx context.Context) (bool, error) {
-	p := sessionsPage(game.SessionQuery{Project: game.DefaultProject, Status: game.StatusOpen, Limit: 1})
+	p := sessionsPage(game.SessionQuery{
+		Project: game.DefaultProject, Where: game.Where{game.Is(game.FieldStatus, game.StatusOpen)}, Limit: 1,
+	})
 	filter, _ := p.find(s.server.capabilities)
 	plan, err := s.explain(ctx, sessionsCollection, filter, bson.D{{Key: "_id", Value: -1}}, p.index)
 	if err != nil {

@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -13,15 +14,16 @@ import (
 
 // page is how one page of a list is read: by id, newest first.
 type page struct {
-	filter bson.D
-	index  string // which fulfils the first conditions, and has the order
-	narrow bool   // it leaves so few documents that they can be sorted
-	fresh  bool   // what is read must not be old
-	after  string
-	limit  int
-	bytes  int    // 0 for no bound
-	leave  bson.D // what is not read, nil for nothing
-	whole  bool   // documents may be so large that the first batches are to be small
+	filter  bson.D
+	index   string // which fulfils the first conditions, and has the order
+	indexed bool   // no other index is to be taken
+	narrow  bool   // it leaves so few documents that they can be sorted
+	fresh   bool   // what is read must not be old
+	after   string
+	limit   int
+	bytes   int    // 0 for no bound
+	leave   bson.D // what is not read, nil for nothing
+	whole   bool   // documents may be so large that the first batches are to be small
 }
 
 // firstBatch is how many documents are read first where they may be large.
@@ -29,6 +31,56 @@ const firstBatch = 2
 
 func (p *page) where(field string, condition any) {
 	p.filter = append(p.filter, bson.E{Key: field, Value: condition})
+}
+
+// whereFields adds the clauses, and takes the first index that serves one of them.
+func (p *page) whereFields(all []searched, w game.Where) {
+	for _, s := range all {
+		clauses := s.on(w)
+		if len(clauses) == 0 {
+			continue
+		}
+		switch {
+		case s.path == "": // was added by another row
+		case s.field == game.FieldAttributes:
+			p.filter = append(p.filter, attributeClauses(clauses)...)
+		default:
+			for _, c := range clauses {
+				p.where(s.path, comparison(c))
+			}
+		}
+		if s.index != "" && !p.indexed && (s.only == nil || slices.Contains(s.only, clauses[0].Text())) {
+			p.index, p.narrow, p.indexed = s.index, s.narrow, true
+		}
+	}
+}
+
+// on returns the clauses about the field.
+func (s searched) on(w game.Where) (clauses []game.Clause) {
+	for _, c := range w {
+		if _, attribute := c.Attribute(); c.Field == s.field || attribute && s.field == game.FieldAttributes {
+			clauses = append(clauses, c)
+		}
+	}
+	return clauses
+}
+
+// comparison returns a clause as MongoDB writes it.
+func comparison(c game.Clause) any {
+	values := make(bson.A, len(c.Values))
+	for i, v := range c.Values {
+		values[i] = v.Any()
+	}
+	switch c.Op {
+	case game.OpIn:
+		return bson.D{{Key: "$in", Value: values}}
+	case game.OpAtLeast:
+		return bson.D{{Key: "$gte", Value: values[0]}}
+	case game.OpPrefix:
+		return bson.D{{Key: "$gte", Value: c.Text()}, {Key: "$lt", Value: c.Text() + "\U0010ffff"}}
+	case game.OpEqual:
+	}
+	return values[0]
 }
 
 // hint returns the index to read by. Where no index but that of the ids gives an order, a long list is read by that one
@@ -58,7 +110,9 @@ func (p *page) find(c capabilities) (bson.D, *options.FindOptionsBuilder) {
 }
 
 // list reads a page. cost tells for how many of the page's bytes a document counts, of which so many were read.
-func list[D, G any](ctx context.Context, s *Store, c collection, p page, as func(D) G, cost func(read int, d *G) int) (game.Found[G], error) {
+func list[D, G any](
+	ctx context.Context, s *Store, c collection, p page, as func(D) G, cost func(read int, d *G) int,
+) (game.Found[G], error) {
 	from := c.lists
 	if p.fresh {
 		from = c.Collection
@@ -91,7 +145,9 @@ func list[D, G any](ctx context.Context, s *Store, c collection, p page, as func
 func wholly[G any](read int, _ *G) int { return read }
 
 // read reads all that is found.
-func read[D, G any](ctx context.Context, s *Store, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder, as func(D) G) ([]G, error) {
+func read[D, G any](
+	ctx context.Context, s *Store, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder, as func(D) G,
+) ([]G, error) {
 	items := []G{}
 	err := s.each(ctx, from, filter, o, func(cursor *mongo.Cursor) (bool, error) {
 		var d D
@@ -108,7 +164,10 @@ func read[D, G any](ctx context.Context, s *Store, from *mongo.Collection, filte
 }
 
 // each calls the function with every document that is found, until it returns false.
-func (s *Store) each(ctx context.Context, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder, next func(*mongo.Cursor) (bool, error)) error {
+func (s *Store) each(
+	ctx context.Context, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder,
+	next func(*mongo.Cursor) (bool, error),
+) error {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
 		return game.ErrStoreUnavailable.Because(err)

@@ -24,25 +24,28 @@ func TestPlans(t *testing.T) {
 	if s.Product() == "mongodb" && !s.Ordered() {
 		t.Error("MongoDB's indexes give no order")
 	}
+	where := func(w ...game.Clause) func(*game.SessionQuery) {
+		return func(q *game.SessionQuery) { q.Where = append(slices.Clip(q.Where), w...) }
+	}
 	filters := []func(*game.SessionQuery){
-		func(q *game.SessionQuery) { q.Status = game.StatusOpen },
-		func(q *game.SessionQuery) { q.Status = game.StatusEnded },
-		func(q *game.SessionQuery) { q.Mode = "ranked" },
-		func(q *game.SessionQuery) { q.Map = "dust" },
-		func(q *game.SessionQuery) { q.Region = "eu" },
-		func(q *game.SessionQuery) { q.Visibility = game.VisibilityPublic },
-		func(q *game.SessionQuery) { q.Visibility = game.VisibilityPrivate },
-		func(q *game.SessionQuery) { q.Host = "x" },
-		func(q *game.SessionQuery) { q.Member = "x" },
-		func(q *game.SessionQuery) { q.Member, q.Live = "x", true },
-		func(q *game.SessionQuery) { q.FreeSeats = 2 },
-		func(q *game.SessionQuery) {
-			q.Attributes = game.AttributeFilter{
-				"level": {game.NumberValue(1), game.StringValue("1")}, "pro": {game.BoolValue(true)},
-				"rank": {game.BoolValue(true), game.StringValue("true")},
-			}
-		},
+		where(game.Is(game.FieldStatus, game.StatusOpen)),
+		where(game.Is(game.FieldStatus, game.StatusEnded)),
+		where(game.Is(game.FieldVisibility, game.VisibilityPublic)),
+		where(game.Is(game.FieldVisibility, game.VisibilityPrivate)),
+		where(game.Is(game.FieldHost, "x")),
+		where(game.Is(game.FieldMember, "x")),
+		where(game.Is(game.FieldMember, "x"), game.In(game.FieldStatus, game.LiveStatuses()...)),
+		where(game.AtLeast(game.FieldFreeSeats, 2)),
+		where(game.AttributeFilter{
+			"level": {game.NumberValue(1), game.StringValue("1")}, "pro": {game.BoolValue(true)},
+			"rank": {game.BoolValue(true), game.StringValue("true")},
+		}.Where()...),
 		func(q *game.SessionQuery) { q.After = game.SessionID(newID()) },
+	}
+	for _, f := range game.SessionFields() {
+		if f.Kind == game.KindText {
+			filters = append(filters, where(game.Is(f.Name, "x")))
+		}
 	}
 	for set := range 1 << len(filters) {
 		if bits.OnesCount(uint(set)) > 2 && set+1 != 1<<len(filters) {
@@ -62,7 +65,13 @@ func TestPlans(t *testing.T) {
 	for _, prefix := range []string{"", "a", "annabel"} {
 		for _, status := range []game.PlayerStatus{"", game.PlayerActive, game.PlayerSuspended} {
 			for _, after := range []game.PlayerID{"", game.PlayerID(newID())} {
-				q := game.PlayerQuery{Project: project, UsernamePrefix: prefix, Status: status, After: after, Limit: 10}
+				q := game.PlayerQuery{Project: project, After: after, Limit: 10}
+				if prefix != "" {
+					q.Where = append(q.Where, game.Prefix(game.FieldUsername, prefix))
+				}
+				if status != "" {
+					q.Where = append(q.Where, game.Is(game.FieldStatus, status))
+				}
 				for _, work := range []game.PlayerQuery{{}, {Erasing: true}, {Sweeping: true}} {
 					q.Erasing, q.Sweeping = work.Erasing, work.Sweeping
 					wantPlan(t, s, s.PlayersPlan(t, q), q)

@@ -138,18 +138,10 @@ func (s *Store) playersPage(q game.PlayerQuery) page {
 		p.where("project", q.Project)
 		p.where("erasing", nil) // absent
 	}
-	if q.UsernamePrefix != "" {
-		if !everywhere {
-			p.index, p.narrow = playersByPrefix, true
-			p.where("username_prefixes", indexedPrefix(q.UsernamePrefix))
-		}
-		p.where("username_key", bson.D{{Key: "$gte", Value: q.UsernamePrefix}, {Key: "$lt", Value: q.UsernamePrefix + "\U0010ffff"}})
+	if c, named := q.Where.On(game.FieldUsername); named && !everywhere {
+		p.where("username_prefixes", indexedPrefix(c.Text()))
 	}
-	if q.Status != "" {
-		p.where("status", q.Status)
-		if q.Status == game.PlayerSuspended && p.index == playersByProject {
-			p.index, p.narrow = playersSuspended, true
-		}
-	}
+	p.indexed = everywhere
+	p.whereFields(playersSearched(), q.Where)
 	return p
 }

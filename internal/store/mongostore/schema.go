@@ -12,6 +12,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"game-session-manager/internal/game"
 )
 
 // schemaVersion is that of the documents, the indexes and the validators.
@@ -45,17 +47,12 @@ const (
 
 	playersSuspendedUntil = "players_suspended_until"
 
-	sessionsByProject   = "sessions_by_project"
-	sessionsByStatus    = "sessions_by_status"
-	sessionsByMode      = "sessions_by_mode"
-	sessionsByMap       = "sessions_by_map"
-	sessionsByRegion    = "sessions_by_region"
-	sessionsPrivate     = "sessions_private"
-	sessionsByHost      = "sessions_by_host"
-	sessionsByMember    = "sessions_by_member"
-	sessionsByAttribute = "sessions_by_attribute"
-	sessionsByChange    = "sessions_by_change"
-	playersByChange     = "players_by_change"
+	sessionsByProject = "sessions_by_project"
+	sessionsByStatus  = "sessions_by_status"
+	sessionsPrivate   = "sessions_private"
+	sessionsByMember  = "sessions_by_member"
+	sessionsByChange  = "sessions_by_change"
+	playersByChange   = "players_by_change"
 
 	eventsByPlace  = "events_by_place"
 	eventsByPlayer = "events_by_player"
@@ -67,6 +64,70 @@ const (
 	keysByProject  = "api_keys_by_project"
 	metaByKey      = "meta_by_key"
 )
+
+// searched is how documents are found by a field.
+type searched struct {
+	field string // of [game.SessionFields] or [game.PlayerFields]
+	path  string // where documents have it; empty in a further row of the same field
+	index string // empty where no index serves the field
+	// narrow says that the index leaves so few documents that they can be sorted.
+	narrow bool
+	// only are the values that the index serves, nil for all.
+	only []string
+	// keys are those of the index before the id, where it has no others and holds every document.
+	keys []string
+}
+
+// playersSearched is the best index first.
+func playersSearched() []searched {
+	return []searched{
+		{field: game.FieldUsername, path: "username_key", index: playersByPrefix, narrow: true},
+		{
+			field: game.FieldStatus, path: "status", index: playersSuspended, narrow: true,
+			only: []string{string(game.PlayerSuspended)},
+		},
+	}
+}
+
+// sessionsSearched has first the index that leaves the fewest sessions: those of a player, those with an attribute,
+// live ones among all that are kept.
+func sessionsSearched() []searched {
+	var live []string
+	for _, s := range game.LiveStatuses() {
+		live = append(live, string(s))
+	}
+	return []searched{
+		{field: game.FieldMember, path: "members.player_id", index: sessionsByMember, narrow: true},
+		{
+			field: game.FieldHost, path: "host_id", index: "sessions_by_host", narrow: true,
+			keys: []string{"project", "host_id"},
+		},
+		{
+			field: game.FieldAttributes, path: "attribute_keys", index: "sessions_by_attribute", narrow: true,
+			keys: []string{"project", "attribute_keys"},
+		},
+		{
+			field: game.FieldVisibility, path: "visibility", index: sessionsPrivate, narrow: true,
+			only: []string{string(game.VisibilityPrivate)},
+		},
+		{field: game.FieldStatus, path: "status", index: sessionsByStatus, narrow: true, only: live},
+		{field: "map", path: "map", index: "sessions_by_map", keys: []string{"project", "map"}},
+		{field: "region", path: "region", index: "sessions_by_region", keys: []string{"project", "region"}},
+		{field: "mode", path: "mode", index: "sessions_by_mode", keys: []string{"project", "mode"}},
+		{field: game.FieldStatus, index: sessionsByStatus},
+		{field: game.FieldFreeSeats, path: "free_seats"},
+		{field: "seats_held", path: "seats_held"},
+	}
+}
+
+func plainIndexes(all []searched) (models []mongo.IndexModel) {
+	for _, s := range all {
+		if s.keys != nil {
+			models = append(models, byID(s.index, nil, s.keys...))
+		}
+	}
+	return models
+}
 
 // design is what a collection is made with.
 type design struct {
@@ -93,19 +154,15 @@ func designs() map[string]design {
 			playerValidator(),
 		},
 		sessionsCollection: {
-			[]mongo.IndexModel{
+			append([]mongo.IndexModel{
 				byID(sessionsByProject, nil, "project"),
 				// The seats are counted in the index.
-				index(sessionsByStatus, options.Index(), append(keys("project", "status"), bson.E{Key: "_id", Value: -1}, bson.E{Key: "seats_held", Value: 1})),
-				byID(sessionsByMode, nil, "project", "mode"),
-				byID(sessionsByMap, nil, "project", "map"),
-				byID(sessionsByRegion, nil, "project", "region"),
+				index(sessionsByStatus, options.Index(), append(keys("project", "status"),
+					bson.E{Key: "_id", Value: -1}, bson.E{Key: "seats_held", Value: 1})),
 				byID(sessionsPrivate, bson.D{{Key: "visibility", Value: "private"}}, "project", "visibility"),
-				byID(sessionsByHost, nil, "project", "host_id"),
 				byID(sessionsByMember, nil, "members.player_id"),
-				byID(sessionsByAttribute, nil, "project", "attribute_keys"),
 				index(sessionsByChange, options.Index(), keys("updated_at")),
-			},
+			}, plainIndexes(sessionsSearched())...),
 			sessionValidator(),
 		},
 		claimsCollection: {

@@ -2,9 +2,7 @@ package mongostore
 
 import (
 	"context"
-	"maps"
 	"reflect"
-	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -87,13 +85,14 @@ func besidesIDs() bson.D {
 	return leave
 }
 
-// whereAttributes selects what has one of the values of each attribute.
-func (p *page) whereAttributes(f game.AttributeFilter) {
+// attributeClauses returns the condition that a session has one of the values of each attribute.
+func attributeClauses(clauses []game.Clause) bson.D {
 	var all []string
 	var anyOf bson.A
-	for _, name := range slices.Sorted(maps.Keys(f)) {
-		keys := make([]string, 0, len(f[name]))
-		for _, v := range f[name] {
+	for _, c := range clauses {
+		name, _ := c.Attribute()
+		keys := make([]string, 0, len(c.Values))
+		for _, v := range c.Values {
 			keys = append(keys, attributeKey(name, v))
 		}
 		if len(keys) == 1 {
@@ -102,71 +101,27 @@ func (p *page) whereAttributes(f game.AttributeFilter) {
 		}
 		anyOf = append(anyOf, bson.D{{Key: "attribute_keys", Value: bson.D{{Key: "$in", Value: keys}}}})
 	}
+	var d bson.D
 	if len(all) > 0 {
-		p.where("attribute_keys", bson.D{{Key: "$all", Value: all}})
+		d = append(d, bson.E{Key: "attribute_keys", Value: bson.D{{Key: "$all", Value: all}}})
 	}
 	if len(anyOf) > 0 {
-		p.where("$and", anyOf)
+		d = append(d, bson.E{Key: "$and", Value: anyOf})
 	}
+	return d
 }
 
-// sessionsPage returns how a list is read. The index is that of the filter which leaves the fewest sessions: those of a
-// player, those with an attribute, live ones among all that are kept.
+// sessionsPage returns how a list is read.
 func sessionsPage(q game.SessionQuery) page {
-	p := page{index: sessionsByProject, after: string(q.After), limit: q.Limit, bytes: q.Bytes, whole: !q.Brief && q.Bytes > 0}
+	p := page{
+		index: sessionsByProject, after: string(q.After), limit: q.Limit, bytes: q.Bytes,
+		whole: !q.Brief && q.Bytes > 0,
+	}
 	if q.Brief {
 		p.leave = besidesIDs()
 	}
 	p.where("project", q.Project)
-	use := func(index string, narrow bool) {
-		if p.index == sessionsByProject {
-			p.index, p.narrow = index, narrow
-		}
-	}
-	if q.Member != "" {
-		p.where("members.player_id", q.Member)
-		p.fresh = true // who erases a player must find every seat
-		use(sessionsByMember, true)
-	}
-	if q.Live {
-		p.where("status", bson.D{{Key: "$in", Value: game.LiveStatuses()}})
-	}
-	if q.Host != "" {
-		p.where("host_id", q.Host)
-		use(sessionsByHost, true)
-	}
-	if len(q.Attributes) > 0 {
-		p.whereAttributes(q.Attributes)
-		use(sessionsByAttribute, true)
-	}
-	if q.Visibility != "" {
-		p.where("visibility", q.Visibility)
-		if q.Visibility == game.VisibilityPrivate {
-			use(sessionsPrivate, true)
-		}
-	}
-	if q.Status != "" {
-		p.where("status", q.Status)
-		if !q.Status.Terminal() {
-			use(sessionsByStatus, true)
-		}
-	}
-	for _, f := range []struct{ field, value, index string }{
-		{"map", q.Map, sessionsByMap},
-		{"region", q.Region, sessionsByRegion},
-		{"mode", q.Mode, sessionsByMode},
-		{"", string(q.Status), sessionsByStatus},
-	} {
-		if f.value == "" {
-			continue
-		}
-		if f.field != "" {
-			p.where(f.field, f.value)
-		}
-		use(f.index, false)
-	}
-	if q.FreeSeats > 0 {
-		p.where("free_seats", bson.D{{Key: "$gte", Value: q.FreeSeats}})
-	}
+	p.whereFields(sessionsSearched(), q.Where)
+	_, p.fresh = q.Where.On(game.FieldMember) // who erases a player must find every seat
 	return p
 }

@@ -88,7 +88,8 @@ func BenchmarkRead(b *testing.B) {
 		"player":  func(i int) error { _, err := s.Player(ctx, project, players[i%stored]); return err },
 		"session": func(i int) error { _, err := s.Session(ctx, project, sessions[i%stored]); return err },
 		"list=20": func(int) error {
-			_, err := s.Sessions(ctx, game.SessionQuery{Project: project, Status: game.StatusOpen, Limit: 20})
+			open := game.Where{game.Is(game.FieldStatus, game.StatusOpen)}
+			_, err := s.Sessions(ctx, game.SessionQuery{Project: project, Where: open, Limit: 20})
 			return err
 		},
 	}
@@ -114,21 +115,20 @@ func BenchmarkSearch(b *testing.B) {
 		v.MaxPlayers = 2 + i%2
 		return s.CreateSession(b.Context(), v)
 	})
-	for name, q := range map[string]game.SessionQuery{
-		"newest":  {},
-		"typical": {Status: game.StatusOpen, Mode: "mode3", Region: "region1", FreeSeats: 1, Visibility: game.VisibilityPublic},
-		"attributes": {Status: game.StatusOpen, Attributes: game.AttributeFilter{
-			"level":  {game.NumberValue(7)},
-			"ranked": {game.BoolValue(false)},
-		}},
-		"either": {Status: game.StatusOpen, Attributes: game.AttributeFilter{"level": {
-			game.NumberValue(7),
-			game.StringValue("7"),
-		}}},
-		"worst":   {Status: game.StatusOpen, FreeSeats: 5},
-		"no-mode": {Status: game.StatusOpen, Mode: "mode3", Map: "map4"},
+	open, mode := game.Is(game.FieldStatus, game.StatusOpen), game.Is("mode", "mode3")
+	with := func(f game.AttributeFilter) game.Where { return append(f.Where(), open) }
+	for name, where := range map[string]game.Where{
+		"newest": nil,
+		"typical": {
+			open, mode, game.Is("region", "region1"), game.AtLeast(game.FieldFreeSeats, 1),
+			game.Is(game.FieldVisibility, game.VisibilityPublic),
+		},
+		"attributes": with(game.AttributeFilter{"level": {game.NumberValue(7)}, "ranked": {game.BoolValue(false)}}),
+		"either":     with(game.AttributeFilter{"level": {game.NumberValue(7), game.StringValue("7")}}),
+		"worst":      {open, game.AtLeast(game.FieldFreeSeats, 5)},
+		"no-mode":    {open, mode, game.Is("map", "map4")},
 	} {
-		q.Project, q.Limit = project, 50
+		q := game.SessionQuery{Project: project, Where: where, Limit: 50}
 		b.Run(name, func(b *testing.B) {
 			for range b.N {
 				_, err := s.Sessions(b.Context(), q)

@@ -35,6 +35,21 @@ const (
 	SelectSigningKeys = selectSigningKeys
 )
 
+// Searched is how documents are found by a field.
+type Searched = searched
+
+// How documents are found.
+var (
+	PlayersSearched  = playersSearched
+	SessionsSearched = sessionsSearched
+)
+
+// Field returns the name of the field.
+func (s searched) Field() string { return s.field }
+
+// Index returns the name of the index, empty for none.
+func (s searched) Index() string { return s.index }
+
 // OpenWith opens with other migrations than those of the engine.
 func OpenWith(ctx context.Context, path string, scripts []string) (*Store, error) {
 	return open(ctx, path, Options{}, scripts)

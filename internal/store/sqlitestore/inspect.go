@@ -103,8 +103,8 @@ func (i *inspection) settle(ctx context.Context, d damage, again bool) error {
 type kept[D any] struct {
 	table   string
 	id      func(*D) string
-	columns func(*D) []column
-	// taken reports whether another document has what is unique of this one.
+	columns []column[D]
+	// taken reports whether another document has what is unique of this one; nil where nothing is.
 	taken func(*conn, *D) (bool, error)
 	sides []side[D]
 }
@@ -122,18 +122,10 @@ func playersKept() kept[game.Player] {
 	return kept[game.Player]{
 		table: "players",
 		id:    func(p *game.Player) string { return string(p.ID) },
-		columns: func(p *game.Player) []column {
-			c := playerColumns(p)
-			return []column{
-				{"project", string(p.Project)},
-				{"version", p.Version},
-				{"status", c[0]},
-				{"username_key", c[1]},
-				{"erasing", c[2]},
-				{"sweeping", c[3]},
-				{"suspended_until", c[4]},
-			}
-		},
+		columns: append([]column[game.Player]{
+			{"project", func(p *game.Player) any { return string(p.Project) }},
+			{"version", func(p *game.Player) any { return p.Version }},
+		}, playerColumns...),
 		taken: namesTaken,
 		sides: []side[game.Player]{{
 			name: "identities", insert: insertIdentity, remove: deleteIdentity,
@@ -149,32 +141,23 @@ func playersKept() kept[game.Player] {
 	}
 }
 
+// keysKept has no columns: SQLite generates those of API keys.
 func keysKept() kept[game.Key] {
-	return kept[game.Key]{
-		table:   "api_keys",
-		id:      func(k *game.Key) string { return string(k.ID) },
-		columns: func(k *game.Key) []column { return []column{{"project", string(k.Project)}, {"version", k.Version}} },
-		taken:   func(*conn, *game.Key) (bool, error) { return false, nil },
-	}
+	return kept[game.Key]{table: "api_keys", id: func(k *game.Key) string { return string(k.ID) }}
 }
 
 func signingKeysKept() kept[game.SigningKey] {
-	return kept[game.SigningKey]{
-		table:   "signing_keys",
-		id:      func(k *game.SigningKey) string { return k.ID },
-		columns: func(*game.SigningKey) []column { return nil },
-		taken:   func(*conn, *game.SigningKey) (bool, error) { return false, nil },
-	}
+	return kept[game.SigningKey]{table: "signing_keys", id: func(k *game.SigningKey) string { return k.ID }}
 }
 
 func sessionsKept() kept[game.Session] {
 	return kept[game.Session]{
 		table: "sessions",
 		id:    func(v *game.Session) string { return string(v.ID) },
-		columns: func(v *game.Session) []column {
-			return append([]column{{"project", string(v.Project)}, {"version", v.Version}}, sessionColumns(v)...)
-		},
-		taken: func(*conn, *game.Session) (bool, error) { return false, nil },
+		columns: append([]column[game.Session]{
+			{"project", func(v *game.Session) any { return string(v.Project) }},
+			{"version", func(v *game.Session) any { return v.Version }},
+		}, sessionColumns...),
 		sides: []side[game.Session]{
 			{
 				name: "members", insert: insertMember, remove: deleteMember,

@@ -7,11 +7,12 @@ import (
 	"game-session-manager/internal/game"
 )
 
+// SQLite generates the project and the version of an API key from its document.
 const (
 	selectKey = "SELECT doc FROM api_keys WHERE id = ?"
 	keyExists = "SELECT 1 FROM api_keys WHERE id = ? AND project = ?"
-	insertKey = "INSERT INTO api_keys (id, project, version, doc) VALUES (?, ?, ?, ?)"
-	updateKey = "UPDATE api_keys SET version = ?, doc = ? WHERE id = ? AND project = ? AND version = ?"
+	insertKey = "INSERT INTO api_keys (id, doc) VALUES (?, ?)"
+	updateKey = "UPDATE api_keys SET doc = ? WHERE id = ? AND project = ? AND version = ?"
 	deleteKey = "DELETE FROM api_keys WHERE id = ? AND project = ? AND version = ?"
 
 	insertSigningKey  = "INSERT INTO signing_keys (id, doc) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
@@ -30,7 +31,7 @@ func (s *Store) CreateKey(ctx context.Context, k game.Key, events ...game.Event)
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		_, err := c.exec(insertKey, string(k.ID), string(k.Project), k.Version, doc)
+		_, err := c.exec(insertKey, string(k.ID), doc)
 		switch {
 		case idTaken(err):
 			return game.ErrExists, nil
@@ -64,7 +65,7 @@ func (s *Store) ReplaceKey(ctx context.Context, old, next game.Key, events ...ga
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		n, err := c.exec(updateKey, next.Version, doc, string(old.ID), string(old.Project), old.Version)
+		n, err := c.exec(updateKey, doc, string(old.ID), string(old.Project), old.Version)
 		if err != nil {
 			return nil, err
 		}

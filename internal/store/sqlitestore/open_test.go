@@ -2,6 +2,7 @@ package sqlitestore_test
 
 import (
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -200,16 +201,34 @@ func TestMigrateFromEachVersion(t *testing.T) {
 	t.Parallel()
 	scripts, err := sqlitestore.Migrations()
 	must(t, err)
+	generated := slices.IndexFunc(scripts, func(s string) bool { return strings.Contains(s, "GENERATED ALWAYS") })
 	for version := 1; version < len(scripts); version++ {
 		path := filepath.Join(t.TempDir(), "gsm.db")
 		old, err := sqlitestore.OpenWith(t.Context(), path, scripts[:version])
 		must(t, err)
 		must(t, old.Close())
-		p := benchPlayer()
+		p, earlier := benchPlayer(), benchKey()
 		if version < sweepsSince {
 			earlierPlayers(t, path, p.ID)
 		}
+		hasKey := version >= 3 && version <= generated
+		if hasKey {
+			earlierKey(t, path, earlier)
+		}
 		s := openTest(t, path)
+		if hasKey {
+			keys, err := s.Keys(t.Context(), game.KeyQuery{Project: project, Limit: 2})
+			must(t, err)
+			if len(keys) != 1 || keys[0].ID != earlier.ID {
+				t.Errorf("from version %d: got keys %v, want %s", version, keys, earlier.ID)
+			}
+			next := earlier
+			next.Version++
+			must(t, s.ReplaceKey(t.Context(), earlier, next))
+			if err := s.DeleteKey(t.Context(), earlier); !errors.Is(err, game.ErrStale) {
+				t.Errorf("from version %d: got error %v, want %v", version, err, game.ErrStale)
+			}
+		}
 		if version < sweepsSince {
 			_, err = s.Player(t.Context(), project, p.ID)
 			must(t, err)
@@ -256,6 +275,19 @@ func earlierPlayers(t *testing.T, path string, active game.PlayerID) {
 			"INSERT INTO players (id, project, version, status, erasing, doc) VALUES (?, ?, 1, ?, ?, ?)",
 			p.id, project, p.status, p.erasing, doc)
 		must(t, err)
+	}
+	must(t, db.Close())
+}
+
+// earlierKey stores an API key as it was before its columns were generated.
+func earlierKey(t *testing.T, path string, k game.Key) {
+	t.Helper()
+	db := beside(t, path)
+	doc, err := json.Marshal(k)
+	must(t, err)
+	if _, err = db.ExecContext(t.Context(), "INSERT INTO api_keys (id, project, version, doc) VALUES (?, ?, ?, ?)",
+		k.ID, k.Project, k.Version, string(doc)); err != nil {
+		t.Fatal(err)
 	}
 	must(t, db.Close())
 }

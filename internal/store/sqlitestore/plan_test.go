@@ -9,56 +9,54 @@ import (
 	"game-session-manager/internal/store/sqlitestore"
 )
 
-// TestPlans holds every list to its index: it walks no more than has the filter's value, in the order that is asked for.
+// TestPlans holds lists to their indexes: they walk no more than has the filter's value, in the order that is asked for.
+// [TestFields] does so for each filter alone.
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
+	status := game.Is(game.FieldStatus, game.StatusOpen)
+	free, public := game.AtLeast(game.FieldFreeSeats, 1), game.Is(game.FieldVisibility, game.VisibilityPublic)
+	member, host := game.Is(game.FieldMember, "x"), game.Is(game.FieldHost, "x")
+	mode, gameMap, region := game.Is("mode", "ranked"), game.Is("map", "dust"), game.Is("region", "eu")
 	for _, c := range []struct {
 		index string
-		q     game.SessionQuery
+		where game.Where
 	}{
-		{"sessions_by_project", game.SessionQuery{}},
-		{"sessions_by_status", game.SessionQuery{Status: game.StatusOpen}},
-		{"sessions_by_mode", game.SessionQuery{Mode: "ranked"}},
-		{"sessions_by_map", game.SessionQuery{Map: "dust"}},
-		{"sessions_by_region", game.SessionQuery{Region: "eu"}},
-		{"sessions_not_public", game.SessionQuery{Visibility: game.VisibilityPrivate}},
-		{"sessions_by_project", game.SessionQuery{Visibility: game.VisibilityPublic}}, // nearly all are
-		{"sessions_by_host", game.SessionQuery{Host: "x"}},
-		{"SEARCH m USING PRIMARY KEY", game.SessionQuery{Member: "x"}},
-		{"SEARCH m USING PRIMARY KEY", game.SessionQuery{Member: "x", Live: true}},
-		{"sessions_by_project", game.SessionQuery{FreeSeats: 2}},
-		{"SEARCH a USING PRIMARY KEY", game.SessionQuery{Attributes: game.AttributeFilter{"a": {game.BoolValue(true)}}}},
-		{"MERGE (UNION ALL)", game.SessionQuery{Attributes: game.AttributeFilter{
+		{"sessions_by_project", nil},
+		{"sessions_by_project", game.Where{public}}, // nearly all are
+		{"sessions_by_project", game.Where{free}},
+		{"SEARCH m USING PRIMARY KEY", game.Where{member}},
+		{"SEARCH m USING PRIMARY KEY", game.Where{member, game.In(game.FieldStatus, game.LiveStatuses()...)}},
+		{"SEARCH a USING PRIMARY KEY", game.AttributeFilter{"a": {game.BoolValue(true)}}.Where()},
+		{"MERGE (UNION ALL)", game.AttributeFilter{
 			"a": {game.NumberValue(1), game.StringValue("1")}, "b": {game.BoolValue(true), game.StringValue("true")},
-		}}},
-		{"sessions_by_map", game.SessionQuery{Status: game.StatusOpen, Mode: "ranked", Map: "dust", Region: "eu", FreeSeats: 1}},
-		{"sessions_by_status", game.SessionQuery{Status: game.StatusOpen, FreeSeats: 1, Visibility: game.VisibilityPublic}},
-		{"sessions_by_host", game.SessionQuery{Status: game.StatusOpen, Host: "x", Mode: "ranked"}},
+		}.Where()},
+		{"sessions_by_map", game.Where{status, mode, gameMap, region, free}},
+		{"sessions_by_status", game.Where{status, free, public}},
+		{"sessions_by_host", game.Where{status, host, mode}},
 	} {
 		for _, after := range []game.SessionID{"", "x"} {
-			c.q.Project, c.q.After, c.q.Limit = project, after, 10
-			sql, args := sqlitestore.SessionsSQL(c.q)
+			sql, args := sqlitestore.SessionsSQL(game.SessionQuery{Project: project, Where: c.where, After: after, Limit: 10})
 			wantPlan(t, s, false, c.index, sql, args...)
-			wantPlan(t, s, false, "MATERIALIZE page", sql, args...) //nolint:misspell // or it could not be interrupted after its first row
+			// Or it could not be interrupted after its first row.
+			wantPlan(t, s, false, "MATERIALIZE page", sql, args...) //nolint:misspell // SQL's spelling
 		}
 	}
 	for _, c := range []struct {
-		index  string
-		q      game.PlayerQuery
-		sorted bool
+		index string
+		q     game.PlayerQuery
 	}{
-		{"players_by_project", game.PlayerQuery{Project: project}, false},
-		{"players_by_project", game.PlayerQuery{Project: project, Status: game.PlayerActive}, false},
-		{"players_not_active", game.PlayerQuery{Project: project, Status: game.PlayerSuspended}, false},
-		{"players_by_username", game.PlayerQuery{Project: project, UsernamePrefix: "a"}, true},
-		{"players_erasing", game.PlayerQuery{Erasing: true}, false},
-		{"players_sweeping", game.PlayerQuery{Sweeping: true}, false},
+		{"players_by_project", game.PlayerQuery{Project: project}},
+		{"players_by_project", game.PlayerQuery{
+			Project: project, Where: game.Where{game.Is(game.FieldStatus, game.PlayerActive)},
+		}},
+		{"players_erasing", game.PlayerQuery{Erasing: true}},
+		{"players_sweeping", game.PlayerQuery{Sweeping: true}},
 	} {
 		for _, after := range []game.PlayerID{"", "x"} {
 			c.q.After, c.q.Limit = after, 10
 			sql, args := sqlitestore.PlayersSQL(c.q)
-			wantPlan(t, s, c.sorted, c.index, sql, args...)
+			wantPlan(t, s, false, c.index, sql, args...)
 		}
 	}
 	for _, after := range []game.KeyID{"", "x"} {

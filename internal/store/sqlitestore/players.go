@@ -14,14 +14,7 @@ const (
 	playerExists     = "SELECT 1 FROM players WHERE id = ? AND project = ?"
 	playerByIdentity = "SELECT p.doc FROM identities i CROSS JOIN players p WHERE i.project = ? AND i.provider = ? AND i.subject = ? AND p.id = i.player_id"
 
-	insertPlayer = "INSERT INTO players (id, project, version, status, username_key, erasing, sweeping, suspended_until, doc)" +
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	deletePlayer = "DELETE FROM players WHERE id = ? AND project = ? AND version = ?"
-
-	// A replace leaves alone the columns that stay as they are: SQLite writes every index of a column that is set.
-	updatePlayerDoc = "UPDATE players SET version = ?, doc = ? WHERE id = ? AND project = ? AND version = ?"
-	updatePlayer    = "UPDATE players SET version = ?, doc = ?, status = ?, username_key = ?, erasing = ?, sweeping = ?," +
-		" suspended_until = ? WHERE id = ? AND project = ? AND version = ?"
 
 	// The page is materialised: see selection.page.
 	endedSuspensions = "WITH page AS MATERIALIZED (SELECT doc FROM players" + //nolint:misspell // SQL's spelling
@@ -39,6 +32,10 @@ const (
 	deleteIdentity = "DELETE FROM identities WHERE project = ? AND provider = ? AND subject = ? AND player_id = ?"
 )
 
+func playerPlace(p *game.Player) place {
+	return place{"players", string(p.ID), string(p.Project), p.Version}
+}
+
 // CreatePlayer implements [game.PlayerStore].
 func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.Event) error {
 	doc, err := s.codec.encode(p)
@@ -49,13 +46,12 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
-	columns := playerColumns(&p)
+	insert, args := insertion(playerPlace(&p), playerColumns, doc, &p)
 	identities := maps.Clone(p.Identities) // the write may outlast this call
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
 		taken, err := identityTaken(c, &p, identities)
 		if err == nil && !taken {
-			args := append([]any{string(p.ID), string(p.Project), p.Version}, columns[:]...)
-			_, err = c.exec(insertPlayer, append(args, doc)...)
+			_, err = c.exec(insert, args...)
 		}
 		switch {
 		case taken, idTaken(err), uniqueTaken(err):
@@ -108,11 +104,7 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	lost, won := diff(old.Identities, next.Identities), diff(next.Identities, old.Identities)
-	update, args := updatePlayerDoc, []any{next.Version, doc}
-	if columns := playerColumns(&next); columns != playerColumns(&old) {
-		update, args = updatePlayer, append(args, columns[:]...)
-	}
-	args = append(args, string(old.ID), string(old.Project), old.Version)
+	update, args := replacement(playerPlace(&old), playerColumns, next.Version, doc, &old, &next)
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
 		taken, err := identityTaken(c, &next, won)
 		n := int64(0)
@@ -186,15 +178,10 @@ func playersSQL(q game.PlayerQuery) (string, []any) {
 	default:
 		b.where("d.erasing = 0 AND d.project = ?", string(q.Project))
 	}
-	if q.UsernamePrefix != "" {
+	if _, named := q.Where.On(game.FieldUsername); named {
 		b.from = "players d INDEXED BY players_by_username"
-		b.where("d.username_key >= ? AND d.username_key < ?", q.UsernamePrefix, q.UsernamePrefix+"\U0010ffff")
-		b.where("d.username_key IS NOT NULL")
 	}
-	b.whereIf(q.Status != "", "d.status = ?", string(q.Status))
-	if q.Status != "" && q.Status != game.PlayerActive {
-		b.where("d.status <> 'active'") // names the partial index
-	}
+	b.whereFields(playersSearched(), q.Where)
 	return page(string(q.After), q.Limit+1, b)
 }
 
@@ -204,25 +191,6 @@ func (s *Store) player(doc driver.Value) (game.Player, error) {
 		return game.Player{}, unread(err)
 	}
 	return p, nil
-}
-
-// playerColumns returns the columns beside the document that may change, in the order of the statements: status,
-// username_key, erasing, sweeping and suspended_until. They compare with ==.
-func playerColumns(p *game.Player) [5]any {
-	columns := [5]any{string(p.Status), nil, int64(0), int64(0), nil}
-	if p.Username != "" {
-		columns[1] = p.UsernameKey()
-	}
-	if p.ErasingSince != nil {
-		columns[2] = int64(1)
-	}
-	if p.SweepSince != nil {
-		columns[3] = int64(1)
-	}
-	if p.SuspendedUntil != nil {
-		columns[4] = p.SuspendedUntil.UnixMilli()
-	}
-	return columns
 }
 
 // refusedPlayer returns the first reason to refuse a player, in the order that [game.PlayerStore] has: what the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"io"
+	"slices"
 	"strings"
 
 	"game-session-manager/internal/game"
@@ -23,11 +24,41 @@ func (b *selection) where(term string, args ...any) {
 	b.args = append(b.args, args...)
 }
 
-func (b *selection) whereIf(yes bool, term string, arg any) {
-	if yes {
-		b.where(term, arg)
+// whereFields adds the clauses whose fields have a column.
+func (b *selection) whereFields(all []searched, w game.Where) {
+	for _, c := range w {
+		i := slices.IndexFunc(all, func(s searched) bool { return s.field == c.Field && s.column != "" })
+		if i < 0 {
+			continue
+		}
+		column, args := "d."+all[i].column, natives(c.Values)
+		switch c.Op {
+		case game.OpEqual:
+			b.where(column+" = ?", args...)
+		case game.OpIn:
+			b.where(column+" IN ("+marks(len(args))+")", args...)
+		case game.OpAtLeast:
+			b.where(column+" >= ?", args...)
+		case game.OpPrefix:
+			b.where(column+" >= ? AND "+column+" < ?", c.Text(), c.Text()+"\U0010ffff")
+		}
+		usual := game.StringValue(all[i].usual)
+		if all[i].only != "" && (c.Op == game.OpPrefix || !slices.Contains(c.Values, usual)) {
+			b.where("d." + all[i].only)
+		}
 	}
 }
+
+func natives(values []game.Value) []any {
+	args := make([]any, len(values))
+	for i, v := range values {
+		args[i] = native(v)
+	}
+	return args
+}
+
+// marks returns the places of n arguments.
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
 // page returns the statement of the documents that one of the selections has, and its arguments. No document is in
 // two of them, and each comes in the order of the list. A row has a document, and how many rows there are. Which they
@@ -38,7 +69,9 @@ func page(after string, limit int, from ...selection) (string, []any) {
 	var args []any
 	sql.WriteString("WITH page AS MATERIALIZED (") //nolint:misspell // SQL's spelling
 	for i, b := range from {
-		b.whereIf(after != "", b.id+" < ?", after)
+		if after != "" {
+			b.where(b.id+" < ?", after)
+		}
 		if i > 0 {
 			sql.WriteString(" UNION ALL ")
 		}
@@ -58,7 +91,9 @@ type bounds struct{ limit, bytes int }
 
 // find reads a list within its bounds. The statement is one of [page], for a document more than the limit.
 // decode returns a document, and for how many bytes it counts.
-func find[D any](ctx context.Context, s *Store, sql string, args []any, b bounds, decode func(doc driver.Value) (D, int, error)) (game.Found[D], error) {
+func find[D any](
+	ctx context.Context, s *Store, sql string, args []any, b bounds, decode func(doc driver.Value) (D, int, error),
+) (game.Found[D], error) {
 	f := game.Found[D]{Items: make([]D, 0, min(b.limit, game.MaxLimit))}
 	spent := 0
 	err := s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {

@@ -3,9 +3,6 @@ package sqlitestore
 import (
 	"context"
 	"database/sql/driver"
-	"maps"
-	"slices"
-	"strings"
 
 	"game-session-manager/internal/game"
 )
@@ -24,28 +21,8 @@ const (
 	deleteAttribute = "DELETE FROM attributes WHERE project = ? AND key = ? AND value = ? AND session_id = ?"
 )
 
-// column is a copy of a part of the document. Values compare with ==.
-type column struct {
-	name  string
-	value any
-}
-
-// sessionColumns returns the columns that a replace may change.
-func sessionColumns(v *game.Session) []column {
-	var host any
-	if v.HostID != nil {
-		host = string(*v.HostID)
-	}
-	return []column{
-		{"status", string(v.Status)},
-		{"mode", v.Mode},
-		{"map", v.Map},
-		{"region", v.Region},
-		{"visibility", string(v.Visibility)},
-		{"host_id", host},
-		{"free_seats", int64(v.FreeSeats())},
-		{"seats_held", int64(len(v.Members))},
-	}
+func sessionPlace(v *game.Session) place {
+	return place{"sessions", string(v.ID), string(v.Project), v.Version}
 }
 
 // CreateSession implements [game.SessionStore].
@@ -58,16 +35,7 @@ func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...gam
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
-	var sql strings.Builder
-	sql.WriteString("INSERT INTO sessions (id, project, version, doc")
-	args := []any{string(v.ID), string(v.Project), v.Version, doc}
-	columns := sessionColumns(&v)
-	for _, c := range columns {
-		sql.WriteString(", " + c.name)
-		args = append(args, c.value)
-	}
-	sql.WriteString(") VALUES (?, ?, ?, ?" + strings.Repeat(", ?", len(columns)) + ")")
-	insert := sql.String()
+	insert, args := insertion(sessionPlace(&v), sessionColumns, doc, &v)
 	around := surroundings(nil, &v)
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
 		_, err := c.exec(insert, args...)
@@ -102,8 +70,8 @@ func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.Ses
 	return s.session(doc)
 }
 
-// ReplaceSession implements [game.SessionStore]. It writes the document and what differs around it: the columns that SQLite
-// would otherwise write to every index again, and the rows of members and attributes.
+// ReplaceSession implements [game.SessionStore]. It writes the document and what differs around it: columns, and the
+// rows of members and attributes.
 func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, events ...game.Event) error {
 	doc, err := s.codec.encode(next)
 	var rows []eventRow
@@ -113,19 +81,7 @@ func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, even
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
-	var sql strings.Builder
-	sql.WriteString("UPDATE sessions SET version = ?, doc = ?")
-	args := []any{next.Version, doc}
-	before := sessionColumns(&old)
-	for i, c := range sessionColumns(&next) {
-		if c != before[i] {
-			sql.WriteString(", " + c.name + " = ?")
-			args = append(args, c.value)
-		}
-	}
-	sql.WriteString(" WHERE id = ? AND project = ? AND version = ?")
-	args = append(args, string(old.ID), string(old.Project), old.Version)
-	update := sql.String()
+	update, args := replacement(sessionPlace(&old), sessionColumns, next.Version, doc, &old, &next)
 	around := surroundings(&old, &next)
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
 		n, err := c.exec(update, args...)
@@ -246,25 +202,34 @@ func textSize(doc driver.Value) int {
 // sessionsSQL returns the statement of a list. Who asks for a member or an attribute walks that table, which has the same
 // order and far fewer rows.
 func sessionsSQL(q game.SessionQuery) (string, []any) {
-	keys := slices.Sorted(maps.Keys(q.Attributes))
-	if q.Member == "" && q.Host == "" && len(keys) > 0 {
-		return sessionsWith(q, keys[0], keys[1:])
+	var attributes []game.Clause
+	for _, c := range q.Where {
+		if _, ok := c.Attribute(); ok {
+			attributes = append(attributes, c)
+		}
+	}
+	member, seated := q.Where.On(game.FieldMember)
+	if _, hosted := q.Where.On(game.FieldHost); !seated && !hosted && len(attributes) > 0 {
+		return sessionsWith(q, attributes[0], attributes[1:])
 	}
 	b := selection{table: "sessions", from: "sessions d", id: "d.id"}
-	if q.Member != "" {
+	if seated {
 		b.from, b.id = "members m CROSS JOIN sessions d ON d.id = m.session_id", "m.session_id"
-		b.where("m.player_id = ?", string(q.Member))
+		b.where("m.player_id = ?", member.Text())
 	}
-	b.whereSession(q, keys)
+	b.whereSession(q, attributes)
 	return page(string(q.After), q.Limit+1, b)
 }
 
 // sessionsWith walks the sessions that have an attribute, once for each of its values: each of the walks is in the
 // order of the list.
-func sessionsWith(q game.SessionQuery, key string, others []string) (string, []any) {
-	walks := make([]selection, 0, len(q.Attributes[key]))
-	for _, v := range q.Attributes[key] {
-		b := selection{table: "sessions", from: "attributes a CROSS JOIN sessions d ON d.id = a.session_id", id: "a.session_id"}
+func sessionsWith(q game.SessionQuery, walked game.Clause, others []game.Clause) (string, []any) {
+	key, _ := walked.Attribute()
+	walks := make([]selection, 0, len(walked.Values))
+	for _, v := range walked.Values {
+		b := selection{
+			table: "sessions", from: "attributes a CROSS JOIN sessions d ON d.id = a.session_id", id: "a.session_id",
+		}
 		b.where("a.project = ? AND a.key = ? AND a.value = ?", string(q.Project), key, native(v))
 		b.whereSession(q, others)
 		walks = append(walks, b)
@@ -272,41 +237,15 @@ func sessionsWith(q game.SessionQuery, key string, others []string) (string, []a
 	return page(string(q.After), q.Limit+1, walks...)
 }
 
-// whereSession adds the filters of the documents, and those by attributes.
-func (b *selection) whereSession(q game.SessionQuery, keys []string) {
+// whereSession adds what the columns of a session select, and the attributes.
+func (b *selection) whereSession(q game.SessionQuery, attributes []game.Clause) {
 	b.where("d.project = ?", string(q.Project))
-	b.whereIf(q.Status != "", "d.status = ?", string(q.Status))
-	if q.Live {
-		b.where("d.status IN (?, ?, ?, ?)", live()...)
+	b.whereFields(sessionsSearched(), q.Where)
+	for _, c := range attributes {
+		key, _ := c.Attribute()
+		b.where("EXISTS (SELECT 1 FROM attributes x WHERE x.project = d.project AND x.key = ? AND x.value IN ("+
+			marks(len(c.Values))+") AND x.session_id = d.id)", append([]any{key}, natives(c.Values)...)...)
 	}
-	// The second half of these names a partial index.
-	b.whereIf(q.Mode != "", "d.mode = ? AND d.mode <> ''", q.Mode)
-	b.whereIf(q.Map != "", "d.map = ? AND d.map <> ''", q.Map)
-	b.whereIf(q.Region != "", "d.region = ? AND d.region <> ''", q.Region)
-	b.whereIf(q.Host != "", "d.host_id = ? AND d.host_id IS NOT NULL", string(q.Host))
-	b.whereIf(q.Visibility != "", "d.visibility = ?", string(q.Visibility))
-	if q.Visibility != "" && q.Visibility != game.VisibilityPublic {
-		b.where("d.visibility <> 'public'")
-	}
-	b.whereIf(q.FreeSeats > 0, "d.free_seats >= ?", int64(q.FreeSeats))
-	for _, k := range keys {
-		args := []any{k}
-		for _, v := range q.Attributes[k] {
-			args = append(args, native(v))
-		}
-		marks := strings.TrimSuffix(strings.Repeat("?, ", len(q.Attributes[k])), ", ")
-		b.where("EXISTS (SELECT 1 FROM attributes x WHERE x.project = d.project AND x.key = ? AND x.value IN ("+marks+")"+
-			" AND x.session_id = d.id)", args...)
-	}
-}
-
-// live returns the statuses of sessions that are not over, as arguments.
-func live() []any {
-	var args []any
-	for _, status := range game.LiveStatuses() {
-		args = append(args, string(status))
-	}
-	return args
 }
 
 func (s *Store) session(doc driver.Value) (game.Session, error) {

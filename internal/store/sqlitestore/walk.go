@@ -87,7 +87,7 @@ func walk[D any](ctx context.Context, i *inspection, k kept[D]) error {
 
 func (k kept[D]) selectAll() string {
 	names := []string{"id", "doc"}
-	for _, c := range k.columns(new(D)) {
+	for _, c := range k.columns {
 		names = append(names, c.name)
 	}
 	return "SELECT " + strings.Join(names, ", ") + " FROM " + k.table + " ORDER BY id"
@@ -130,8 +130,8 @@ func (k kept[D]) compare(ctx context.Context, i *inspection, id string, columns 
 	}
 	var found []game.Finding
 	var wrong []string
-	for n, c := range k.columns(&d) {
-		if columns[n+1] != c.value {
+	for n, c := range k.columns {
+		if columns[n+1] != c.of(&d) {
 			wrong = append(wrong, c.name)
 		}
 	}
@@ -173,8 +173,10 @@ func (k kept[D]) mend(c *conn, codec codec, id string, stored [][]row) (refusal,
 		if err := codec.decode(doc, d); err != nil {
 			return errNotYet, nil // spoilt since: the next inspection tells
 		}
-		if taken, err := k.taken(c, d); taken || err != nil {
-			return refuseIf(taken, errNotYet), err
+		if k.taken != nil {
+			if taken, err := k.taken(c, d); taken || err != nil {
+				return refuseIf(taken, errNotYet), err
+			}
 		}
 	}
 	for n, s := range k.sides {
@@ -195,7 +197,7 @@ func (k kept[D]) mend(c *conn, codec codec, id string, stored [][]row) (refusal,
 			}
 		}
 	}
-	if d == nil {
+	if d == nil || len(k.columns) == 0 {
 		return nil, nil
 	}
 	return nil, k.setColumns(c, id, d)
@@ -204,9 +206,9 @@ func (k kept[D]) mend(c *conn, codec codec, id string, stored [][]row) (refusal,
 func (k kept[D]) setColumns(c *conn, id string, d *D) error {
 	var names []string
 	var args []any
-	for _, column := range k.columns(d) {
-		names = append(names, column.name+" = ?")
-		args = append(args, column.value)
+	for _, c := range k.columns {
+		names = append(names, c.name+" = ?")
+		args = append(args, c.of(d))
 	}
 	_, err := c.exec("UPDATE "+k.table+" SET "+strings.Join(names, ", ")+" WHERE id = ?", append(args, id)...)
 	return err

@@ -65,7 +65,7 @@ func oneSessionReplaceWins(t *testing.T, s game.Store) {
 	})
 	wantOne(t, results, game.ErrStale)
 	for i, err := range results {
-		member := game.SessionQuery{Member: nexts[i].Members[0].PlayerID}
+		member := game.SessionQuery{Where: game.Where{game.Is(game.FieldMember, nexts[i].Members[0].PlayerID)}}
 		if err == nil {
 			wantSession(t, s, nexts[i])
 			wantFound(t, s, member, nexts[i])
@@ -126,7 +126,7 @@ func sellSeats(t *testing.T, s game.Store, through ...*game.Sessions) {
 		t.Errorf("%d were told that they are in, %d are, at version %d; want 10, 10, 11", seated, len(got.Members), got.Version)
 	}
 	for _, m := range got.Members {
-		wantFound(t, s, game.SessionQuery{Member: m.PlayerID}, got)
+		wantFound(t, s, game.SessionQuery{Where: game.Where{game.Is(game.FieldMember, m.PlayerID)}}, got)
 	}
 }
 

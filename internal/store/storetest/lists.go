@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"math/bits"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -27,33 +28,57 @@ func lists() []check {
 
 // matches is what a query of sessions means.
 func matches(q game.SessionQuery, v game.Session) bool {
-	for k, want := range q.Attributes {
-		if got, ok := v.Attributes[k]; !ok || !slices.Contains(want, got) {
-			return false
-		}
-	}
-	holds := func(m game.Member) bool { return m.PlayerID == q.Member }
-	return v.Project == q.Project &&
-		(q.Status == "" || v.Status == q.Status) &&
-		(q.Mode == "" || v.Mode == q.Mode) &&
-		(q.Map == "" || v.Map == q.Map) &&
-		(q.Region == "" || v.Region == q.Region) &&
-		(q.Visibility == "" || v.Visibility == q.Visibility) &&
-		(q.Host == "" || v.HostID != nil && *v.HostID == q.Host) &&
-		(q.Member == "" || slices.ContainsFunc(v.Members, holds)) &&
-		(!q.Live || !v.Status.Terminal()) &&
-		(q.FreeSeats == 0 || v.FreeSeats() >= q.FreeSeats) &&
-		(q.After == "" || v.ID < q.After)
+	return v.Project == q.Project && (q.After == "" || v.ID < q.After) &&
+		all(q.Where, func(c game.Clause) bool {
+			if key, ok := c.Attribute(); ok {
+				got, ok := v.Attributes[key]
+				return ok && slices.Contains(c.Values, got)
+			}
+			if c.Field == game.FieldMember {
+				holds := func(m game.Member) bool { return string(m.PlayerID) == c.Text() }
+				return slices.ContainsFunc(v.Members, holds)
+			}
+			return holds(game.SessionFields(), &v, c)
+		})
 }
 
 // matchesPlayer is what a query of players means.
 func matchesPlayer(q game.PlayerQuery, p game.Player) bool {
 	return (q.Erasing || q.Sweeping || p.Project == q.Project) &&
-		strings.HasPrefix(p.UsernameKey(), q.UsernamePrefix) &&
-		(q.Status == "" || p.Status == q.Status) &&
+		all(q.Where, func(c game.Clause) bool { return holds(game.PlayerFields(), &p, c) }) &&
 		(q.Sweeping || q.Erasing == (p.ErasingSince != nil)) &&
 		(!q.Sweeping || p.SweepSince != nil) &&
 		(q.After == "" || p.ID < q.After)
+}
+
+func all(w game.Where, holds func(game.Clause) bool) bool {
+	return !slices.ContainsFunc(w, func(c game.Clause) bool { return !holds(c) })
+}
+
+// holds reports whether a clause on a field of one value holds for a document.
+func holds[D any](fields []game.Field[D], d *D, c game.Clause) bool {
+	f, _ := game.FieldOf(fields, c)
+	switch has := f.Of(d).(type) {
+	case int64:
+		wanted, _ := c.Values[0].Any().(float64)
+		return c.Op == game.OpAtLeast && float64(has) >= wanted
+	case string:
+		if c.Op == game.OpPrefix {
+			return strings.HasPrefix(has, c.Text())
+		}
+		return slices.Contains(c.Values, game.StringValue(has))
+	}
+	return false // it has no value
+}
+
+// given returns the clauses without those that have no text.
+func given(clauses ...game.Clause) (w game.Where) {
+	for _, c := range clauses {
+		if len(c.Values) != 1 || c.Values[0] != game.StringValue("") {
+			w = append(w, c)
+		}
+	}
+	return w
 }
 
 // selected returns what matches, newest first, at most limit.
@@ -99,7 +124,8 @@ func listPlayers(t *testing.T, s game.Store) {
 			for _, status := range []game.PlayerStatus{"", game.PlayerActive, game.PlayerSuspended} {
 				for _, erasing := range []bool{false, true} {
 					for _, after := range []game.PlayerID{"", all[20].ID} {
-						q := game.PlayerQuery{Project: pr, UsernamePrefix: prefix, Status: status, Erasing: erasing, After: after, Limit: 7}
+						q := game.PlayerQuery{Project: pr, Erasing: erasing, After: after, Limit: 7}
+						q.Where = given(game.Prefix(game.FieldUsername, prefix), game.Is(game.FieldStatus, status))
 						found, err := s.Players(t.Context(), q)
 						must(t, err)
 						if want(t, found, selectedPlayers(all, q)); t.Failed() {
@@ -110,6 +136,16 @@ func listPlayers(t *testing.T, s game.Store) {
 			}
 		}
 	}
+}
+
+// textsOf returns the texts of settings, so that fields that come later are searched too.
+func textsOf(s *game.Settings) (all []*string) {
+	for _, f := range reflect.ValueOf(s).Elem().Fields() {
+		if text, ok := f.Addr().Interface().(*string); ok {
+			all = append(all, text)
+		}
+	}
+	return all
 }
 
 // variousSessions stores sessions that differ in all that lists select by.
@@ -123,6 +159,9 @@ func variousSessions(t *testing.T, s game.Store, n int) []game.Session {
 	for i := range all {
 		v := openSession(2 + i%4)
 		v.Status = game.SessionStatuses()[i%len(game.SessionStatuses())]
+		for n, text := range textsOf(&v.Settings) {
+			*text = fmt.Sprint("text", i/(n+1)%3)
+		}
 		v.Mode, v.Map, v.Region = pick(i, "ranked", "Ranked", ""), pick(i/2, "dust", "mill", "", "dust "), pick(i/3, "eu", "us")
 		v.Visibility = game.Visibilities()[i/2%2]
 		v.Attributes = game.Attributes{"level": game.NumberValue(float64(i % 3)), "pro": game.BoolValue(i%2 == 0)}
@@ -155,27 +194,31 @@ func oneOf(a game.Attributes) game.AttributeFilter {
 	return f
 }
 
+// by returns what adds clauses to a query.
+func by(w ...game.Clause) func(*game.SessionQuery) {
+	return func(q *game.SessionQuery) { q.Where = append(slices.Clip(q.Where), w...) }
+}
+
 func listSessions(t *testing.T, s game.Store) {
 	all := variousSessions(t, s, 72)
 	pattern := all[37] // every filter asks for what it has
+	either := oneOf(pattern.Attributes)
+	either["level"] = []game.Value{game.NumberValue(0), pattern.Attributes["level"], game.NumberValue(7)}
 	filters := []func(*game.SessionQuery){
-		func(q *game.SessionQuery) { q.Status = pattern.Status },
-		func(q *game.SessionQuery) { q.Mode = pattern.Mode },
-		func(q *game.SessionQuery) { q.Map = pattern.Map },
-		func(q *game.SessionQuery) { q.Region = pattern.Region },
-		func(q *game.SessionQuery) { q.Visibility = pattern.Visibility },
-		func(q *game.SessionQuery) { q.Host = *pattern.HostID },
-		func(q *game.SessionQuery) { q.Member = pattern.Members[0].PlayerID },
-		func(q *game.SessionQuery) { q.FreeSeats = pattern.FreeSeats() },
-		func(q *game.SessionQuery) {
-			q.Attributes = oneOf(game.Attributes{"level": pattern.Attributes["level"]})
-		},
-		func(q *game.SessionQuery) { q.Attributes = oneOf(pattern.Attributes) },
-		func(q *game.SessionQuery) {
-			q.Attributes = oneOf(pattern.Attributes)
-			q.Attributes["level"] = []game.Value{game.NumberValue(0), pattern.Attributes["level"], game.NumberValue(7)}
-		},
+		by(game.Is(game.FieldMember, pattern.Members[0].PlayerID)),
+		by(oneOf(game.Attributes{"level": pattern.Attributes["level"]}).Where()...),
+		by(oneOf(pattern.Attributes).Where()...),
+		by(either.Where()...),
 		func(q *game.SessionQuery) { q.After = all[60].ID },
+	}
+	for _, f := range game.SessionFields() {
+		switch {
+		case f.Of == nil || len(f.Ops) == 0: // see above
+		case f.Kind == game.KindCount:
+			filters = append(filters, by(game.AtLeast(f.Name, int(f.Of(&pattern).(int64)))))
+		default:
+			filters = append(filters, by(game.Is(f.Name, f.Of(&pattern).(string))))
+		}
 	}
 	for set := range 1 << len(filters) {
 		if n := bits.OnesCount(uint(set)); n > 3 && n < len(filters)-1 {
@@ -194,11 +237,11 @@ func listSessions(t *testing.T, s game.Store) {
 		}
 	}
 	for _, v := range game.Visibilities() {
-		q := game.SessionQuery{Project: project, Visibility: v, Limit: 100}
+		q := game.SessionQuery{Project: project, Where: game.Where{game.Is(game.FieldVisibility, v)}, Limit: 100}
 		wantFound(t, s, q, selectedSessions(all, q).Items...)
 	}
 	for n := range 6 {
-		q := game.SessionQuery{Project: project, FreeSeats: n, Limit: 100}
+		q := game.SessionQuery{Project: project, Where: game.Where{game.AtLeast(game.FieldFreeSeats, n)}, Limit: 100}
 		wantFound(t, s, q, selectedSessions(all, q).Items...)
 	}
 }
@@ -220,27 +263,25 @@ func attributeTypes(t *testing.T, s game.Store) {
 		0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
 		10,
 	}} { // in any order of values
-		q := game.SessionQuery{
-			Project: project, Limit: 100,
-			Attributes: game.AttributeFilter{"Key": {game.StringValue("another key")}},
-		}
+		f := game.AttributeFilter{"Key": {game.StringValue("another key")}}
 		for _, i := range either {
-			q.Attributes["key"] = append(q.Attributes["key"], values[i])
+			f["key"] = append(f["key"], values[i])
 		}
+		q := game.SessionQuery{Project: project, Limit: 100, Where: f.Where()}
 		wantFound(t, s, q, selectedSessions(stored, q).Items...)
 		all := selectedSessions(stored, q).Items
 		q.After = all[0].ID
 		wantFound(t, s, q, all[1:]...)
 	}
 	for i, value := range values {
-		wantFound(t, s, game.SessionQuery{Attributes: game.AttributeFilter{"key": {value}}}, stored[i])
-		wantFound(t, s, game.SessionQuery{Attributes: game.AttributeFilter{"KEY": {value}}})
+		wantFound(t, s, game.SessionQuery{Where: game.AttributeFilter{"key": {value}}.Where()}, stored[i])
+		wantFound(t, s, game.SessionQuery{Where: game.AttributeFilter{"KEY": {value}}.Where()})
 
 		next := stored[i]
 		next.Version, next.Attributes = 2, game.Attributes{"Key": value}
 		must(t, s.ReplaceSession(t.Context(), stored[i], next))
-		wantFound(t, s, game.SessionQuery{Attributes: game.AttributeFilter{"key": {value}}})
-		wantFound(t, s, game.SessionQuery{Attributes: game.AttributeFilter{"Key": {value}}}, next)
+		wantFound(t, s, game.SessionQuery{Where: game.AttributeFilter{"key": {value}}.Where()})
+		wantFound(t, s, game.SessionQuery{Where: game.AttributeFilter{"Key": {value}}.Where()}, next)
 	}
 }
 
@@ -298,11 +339,13 @@ func pagesOfSessions(t *testing.T, s game.Store) {
 	all := variousSessions(t, s, 60)
 	for _, q := range []game.SessionQuery{
 		{},
-		{Member: all[1].Members[0].PlayerID},
-		{Member: all[1].Members[0].PlayerID, Live: true},
-		{Attributes: oneOf(game.Attributes{"level": game.NumberValue(1)})},
-		{Mode: "ranked"},
-		{FreeSeats: 2},
+		{Where: game.Where{game.Is(game.FieldMember, all[1].Members[0].PlayerID)}},
+		{Where: game.Where{
+			game.Is(game.FieldMember, all[1].Members[0].PlayerID), game.In(game.FieldStatus, game.LiveStatuses()...),
+		}},
+		{Where: oneOf(game.Attributes{"level": game.NumberValue(1)}).Where()},
+		{Where: game.Where{game.Is("mode", "ranked")}},
+		{Where: game.Where{game.AtLeast(game.FieldFreeSeats, 2)}},
 	} {
 		q.Project, q.Limit = project, len(all)
 		wanted := selectedSessions(all, q).Items

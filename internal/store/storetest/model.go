@@ -101,7 +101,7 @@ func (m *playerModel) delete(r *rapid.T) {
 
 func (m *playerModel) list(r *rapid.T) {
 	status := rapid.SampledFrom([]game.PlayerStatus{"", "active", "suspended"}).Draw(r, "status")
-	q := game.PlayerQuery{Project: m.project, Limit: 10, Status: status}
+	q := game.PlayerQuery{Project: m.project, Limit: 10, Where: given(game.Is(game.FieldStatus, status))}
 	found, err := m.store.Players(m.ctx, q)
 	must(r, err)
 	want(r, found, selectedPlayers(slices.Collect(maps.Values(m.there)), q))
@@ -198,17 +198,17 @@ func (m *sessionModel) list(r *rapid.T) {
 	q := game.SessionQuery{Project: m.project, Limit: 5}
 	switch k := rapid.IntRange(0, 6).Draw(r, "filter"); k {
 	case 0:
-		q.Member = m.members[0].PlayerID
+		q.Where = game.Where{game.Is(game.FieldMember, m.members[0].PlayerID)}
 	case 1:
-		q.Host = m.members[1].PlayerID
+		q.Where = game.Where{game.Is(game.FieldHost, m.members[1].PlayerID)}
 	case 2:
-		q.Attributes = game.AttributeFilter{"x": {game.StringValue("1"), game.NumberValue(1)}}
+		q.Where = game.AttributeFilter{"x": {game.StringValue("1"), game.NumberValue(1)}}.Where()
 	case 3:
-		q.Mode, q.Visibility = "a", game.VisibilityPrivate
+		q.Where = game.Where{game.Is("mode", "a"), game.Is(game.FieldVisibility, game.VisibilityPrivate)}
 	case 4:
-		q.FreeSeats, q.Status = 2, game.StatusOpen
+		q.Where = game.Where{game.AtLeast(game.FieldFreeSeats, 2), game.Is(game.FieldStatus, game.StatusOpen)}
 	case 5:
-		q.Attributes = game.AttributeFilter{"x": {game.NumberValue(1)}, "y": {game.BoolValue(true)}}
+		q.Where = game.AttributeFilter{"x": {game.NumberValue(1)}, "y": {game.BoolValue(true)}}.Where()
 	}
 	found, err := m.store.Sessions(m.ctx, q)
 	must(r, err)

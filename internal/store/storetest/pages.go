@@ -117,7 +117,12 @@ func briefSessions(t *testing.T, s game.Store) {
 			brief[i].Members[k].PlayerID = m.PlayerID
 		}
 	}
-	for _, q := range []game.SessionQuery{{}, {Member: all[1].Members[0].PlayerID}, {Host: *all[20].HostID}, {Mode: "ranked", FreeSeats: 1}} {
+	for _, q := range []game.SessionQuery{
+		{},
+		{Where: game.Where{game.Is(game.FieldMember, all[1].Members[0].PlayerID)}},
+		{Where: game.Where{game.Is(game.FieldHost, *all[20].HostID)}},
+		{Where: game.Where{game.Is("mode", "ranked"), game.AtLeast(game.FieldFreeSeats, 1)}},
+	} {
 		q.Project, q.Brief, q.Limit = project, true, 10
 		found, err := s.Sessions(t.Context(), q)
 		must(t, err)

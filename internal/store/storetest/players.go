@@ -306,7 +306,9 @@ func failedPlayerReplace(t *testing.T, s game.Store) {
 	thief := activePlayer() // and nothing was lost
 	thief.Identities = p.Identities
 	wantError(t, s.CreatePlayer(t.Context(), thief), game.ErrIdentityTaken)
-	found, err := s.Players(t.Context(), game.PlayerQuery{Project: project, Status: game.PlayerSuspended, Limit: 10})
+	found, err := s.Players(t.Context(), game.PlayerQuery{
+		Project: project, Where: game.Where{game.Is(game.FieldStatus, game.PlayerSuspended)}, Limit: 10,
+	})
 	must(t, err)
 	want(t, found.Items, []game.Player{})
 }

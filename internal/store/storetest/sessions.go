@@ -44,7 +44,7 @@ func sessionExists(t *testing.T, s game.Store) {
 	other.ID = v.ID
 	wantError(t, s.CreateSession(t.Context(), other), game.ErrExists)
 	wantSession(t, s, v)
-	wantFound(t, s, game.SessionQuery{Member: other.Members[0].PlayerID})
+	wantFound(t, s, game.SessionQuery{Where: game.Where{game.Is(game.FieldMember, other.Members[0].PlayerID)}})
 }
 
 func replaceSession(t *testing.T, s game.Store) {
@@ -81,7 +81,7 @@ func hostedByHost(t *testing.T, s game.Store) {
 	must(t, s.CreateSession(t.Context(), v))
 	v.Hosted = true
 	wantSession(t, s, v)
-	wantFound(t, s, game.SessionQuery{Host: host.PlayerID}, v)
+	wantFound(t, s, game.SessionQuery{Where: game.Where{game.Is(game.FieldHost, host.PlayerID)}}, v)
 
 	next := v
 	next.Version, next.HostID, next.Members = 2, nil, []game.Member{}
@@ -117,22 +117,22 @@ func failedSessionReplace(t *testing.T, s game.Store) {
 
 	wantSession(t, s, v)
 	for _, q := range []game.SessionQuery{
-		{Member: host.PlayerID},
-		{Host: host.PlayerID},
-		{Attributes: oneOf(v.Attributes)},
-		{Mode: v.Mode},
-		{Status: v.Status},
-		{FreeSeats: 3},
+		{Where: game.Where{game.Is(game.FieldMember, host.PlayerID)}},
+		{Where: game.Where{game.Is(game.FieldHost, host.PlayerID)}},
+		{Where: oneOf(v.Attributes).Where()},
+		{Where: game.Where{game.Is("mode", v.Mode)}},
+		{Where: game.Where{game.Is(game.FieldStatus, v.Status)}},
+		{Where: game.Where{game.AtLeast(game.FieldFreeSeats, 3)}},
 	} {
 		wantFound(t, s, q, v)
 	}
 	for _, q := range []game.SessionQuery{
-		{Member: intruder.PlayerID},
-		{Host: intruder.PlayerID},
-		{Attributes: oneOf(next.Attributes)},
-		{Mode: next.Mode},
-		{Status: next.Status},
-		{FreeSeats: 4},
+		{Where: game.Where{game.Is(game.FieldMember, intruder.PlayerID)}},
+		{Where: game.Where{game.Is(game.FieldHost, intruder.PlayerID)}},
+		{Where: oneOf(next.Attributes).Where()},
+		{Where: game.Where{game.Is("mode", next.Mode)}},
+		{Where: game.Where{game.Is(game.FieldStatus, next.Status)}},
+		{Where: game.Where{game.AtLeast(game.FieldFreeSeats, 4)}},
 	} {
 		wantFound(t, s, q)
 	}
@@ -151,8 +151,8 @@ func membersComeAndGo(t *testing.T, s game.Store) {
 		v = next
 		wantSession(t, s, v)
 		for _, m := range []game.Member{a, b, c} {
-			q := game.SessionQuery{Member: m.PlayerID}
-			if matches(game.SessionQuery{Project: project, Member: m.PlayerID}, v) {
+			q := game.SessionQuery{Where: game.Where{game.Is(game.FieldMember, m.PlayerID)}}
+			if matches(game.SessionQuery{Project: project, Where: q.Where}, v) {
 				wantFound(t, s, q, v)
 			} else {
 				wantFound(t, s, q)
@@ -171,11 +171,11 @@ func sessionsOfProjects(t *testing.T, s game.Store) {
 	wantError(t, s.ReplaceSession(t.Context(), old, next), game.ErrSessionNotFound)
 	for _, q := range []game.SessionQuery{
 		{},
-		{Member: v.Members[0].PlayerID},
-		{Host: *v.HostID},
-		{Attributes: oneOf(v.Attributes)},
-		{Mode: v.Mode},
-		{Status: v.Status},
+		{Where: game.Where{game.Is(game.FieldMember, v.Members[0].PlayerID)}},
+		{Where: game.Where{game.Is(game.FieldHost, *v.HostID)}},
+		{Where: oneOf(v.Attributes).Where()},
+		{Where: game.Where{game.Is("mode", v.Mode)}},
+		{Where: game.Where{game.Is(game.FieldStatus, v.Status)}},
 	} {
 		q.Project, q.Limit = "elsewhere", 10
 		found, err := s.Sessions(t.Context(), q)

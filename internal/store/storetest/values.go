@@ -97,7 +97,10 @@ func text(t *testing.T, s game.Store) {
 		must(t, s.CreateSession(t.Context(), v))
 		wantSession(t, s, v)
 		for _, q := range []game.SessionQuery{
-			{Mode: str}, {Map: str}, {Region: str}, {Attributes: game.AttributeFilter{"a-b_c": {game.StringValue(str)}}},
+			{Where: game.Where{game.Is("mode", str)}},
+			{Where: game.Where{game.Is("map", str)}},
+			{Where: game.Where{game.Is("region", str)}},
+			{Where: game.AttributeFilter{"a-b_c": {game.StringValue(str)}}.Where()},
 		} {
 			wantFound(t, s, q, v)
 		}
@@ -127,7 +130,7 @@ func numbers(t *testing.T, s game.Store) {
 	must(t, s.CreateSession(t.Context(), v))
 	wantSession(t, s, v)
 	for k, f := range v.Attributes {
-		wantFound(t, s, game.SessionQuery{Attributes: game.AttributeFilter{k: {f}}}, v)
+		wantFound(t, s, game.SessionQuery{Where: game.AttributeFilter{k: {f}}.Where()}, v)
 	}
 	next := v
 	next.Version = 1<<53 - 1
@@ -155,8 +158,8 @@ func largeDocuments(t *testing.T, s game.Store) {
 	}
 	must(t, s.CreateSession(t.Context(), v))
 	wantSession(t, s, v)
-	wantFound(t, s, game.SessionQuery{Attributes: game.AttributeFilter{"long": {v.Attributes["long"]}}}, v)
-	wantFound(t, s, game.SessionQuery{Member: v.Members[999].PlayerID}, v)
+	wantFound(t, s, game.SessionQuery{Where: game.AttributeFilter{"long": {v.Attributes["long"]}}.Where()}, v)
+	wantFound(t, s, game.SessionQuery{Where: game.Where{game.Is(game.FieldMember, v.Members[999].PlayerID)}}, v)
 }
 
 func nothingShared(t *testing.T, s game.Store) {

@@ -1,0 +1,168 @@
+package game
+
+import (
+	"slices"
+)
+
+// FieldKind says which values a field has.
+type FieldKind string
+
+// The kinds of fields.
+const (
+	KindText       FieldKind = "text"       // a name, in its stored form; "" in a document without one
+	KindUsername   FieldKind = "username"   // a username, as [UsernameKey] writes it
+	KindEnum       FieldKind = "enum"       // one of a list of texts
+	KindID         FieldKind = "id"         // the id of a player
+	KindCount      FieldKind = "count"      // a whole number from 0
+	KindAttributes FieldKind = "attributes" // custom values by key, each a field of its own: see [AttributeField]
+)
+
+//go:generate go run ../filtergen
+
+// Field describes a field by which documents are found. The API's parameters, the SDK's filters and the table in
+// docs/api.md are generated from these descriptions (`make docs`). Each engine says in a table of its own how it finds
+// by them.
+type Field[D any] struct {
+	Name string
+	Kind FieldKind
+	Ops  []Op // by which a clause may compare it; none for a field that is stored for counts only
+	// Param is the parameter of a list that compares by the first of Ops; "" for none, and where the handler has its
+	// own.
+	Param string
+	Doc   string   // of the parameter: what it finds
+	Enum  []string // the values of KindEnum
+	Type  string   // of the parameter's values in Go, without the package, where it is not string or int
+	Max   int      // characters of a text, or the largest number
+	// Of returns what a document has: a string, an int64, or nil for nothing. It is nil for fields of several values.
+	Of func(*D) any
+}
+
+// Names of fields that rules are about.
+const (
+	FieldUsername   = "username"
+	FieldStatus     = "status"
+	FieldVisibility = "visibility"
+	FieldHost       = "host_id"
+	FieldMember     = "member_id"
+	FieldFreeSeats  = "free_seats"
+	FieldAttributes = "attributes"
+)
+
+// PlayerFields are the fields by which players are found.
+func PlayerFields() []Field[Player] {
+	return []Field[Player]{
+		{
+			Name: FieldUsername, Kind: KindUsername, Ops: []Op{OpPrefix}, Param: "username_prefix", Max: MaxUsername,
+			Doc: "Players whose username begins with this, in any case.",
+			Of: func(p *Player) any {
+				if p.Username == "" {
+					return nil
+				}
+				return p.UsernameKey()
+			},
+		},
+		{
+			Name: FieldStatus, Kind: KindEnum, Ops: []Op{OpEqual}, Param: "status", Type: "PlayerStatus",
+			Doc:  "Players with this status.",
+			Enum: texts(PlayerStatuses()), Of: func(p *Player) any { return string(p.Status) },
+		},
+	}
+}
+
+// SessionFields are the fields by which sessions are found.
+func SessionFields() []Field[Session] {
+	equal := []Op{OpEqual}
+	return []Field[Session]{
+		{
+			Name: FieldStatus, Kind: KindEnum, Ops: []Op{OpEqual, OpIn}, Param: "status", Type: "SessionStatus",
+			Doc:  "Sessions in this state.",
+			Enum: texts(SessionStatuses()), Of: func(s *Session) any { return string(s.Status) },
+		},
+		{
+			Name: "mode", Kind: KindText, Ops: equal, Param: "mode", Max: MaxSessionText,
+			Doc: "Sessions with this mode.",
+			Of:  func(s *Session) any { return s.Mode },
+		},
+		{
+			Name: "map", Kind: KindText, Ops: equal, Param: "map", Max: MaxSessionText,
+			Doc: "Sessions on this map.",
+			Of:  func(s *Session) any { return s.Map },
+		},
+		{
+			Name: "region", Kind: KindText, Ops: equal, Param: "region", Max: MaxSessionText,
+			Doc: "Sessions in this region.",
+			Of:  func(s *Session) any { return s.Region },
+		},
+		{
+			Name: FieldVisibility, Kind: KindEnum, Ops: equal, Param: "visibility", Type: "Visibility",
+			Doc:  "Sessions with this visibility.",
+			Enum: texts(Visibilities()), Of: func(s *Session) any { return string(s.Visibility) },
+		},
+		{
+			Name: FieldHost, Kind: KindID, Ops: equal, Param: "host_id", Type: "PlayerID",
+			Doc: "Sessions that this player hosts.",
+			Of: func(s *Session) any {
+				if s.HostID == nil {
+					return nil
+				}
+				return string(*s.HostID)
+			},
+		},
+		{
+			Name: FieldMember, Kind: KindID, Ops: equal, Param: "member_id", Type: "PlayerID",
+			Doc: "Sessions in which this player holds a seat.",
+		},
+		{
+			Name: FieldFreeSeats, Kind: KindCount, Ops: []Op{OpAtLeast}, Param: "free_seats", Max: MaxPlayers,
+			Doc: "Sessions with at least this many free seats.",
+			Of:  func(s *Session) any { return int64(s.FreeSeats()) },
+		},
+		{Name: "seats_held", Kind: KindCount, Of: func(s *Session) any { return int64(len(s.Members)) }},
+		{Name: FieldAttributes, Kind: KindAttributes, Ops: []Op{OpIn}},
+	}
+}
+
+// FieldOf returns the field that a clause is about, and false for none of these.
+func FieldOf[D any](fields []Field[D], c Clause) (Field[D], bool) {
+	name := c.Field
+	if _, ok := c.Attribute(); ok {
+		name = FieldAttributes
+	}
+	i := slices.IndexFunc(fields, func(f Field[D]) bool { return f.Name == name })
+	if i < 0 {
+		return Field[D]{}, false
+	}
+	return fields[i], true
+}
+
+// normal returns the values in the form in which they are stored, and adds what is wrong with them.
+func (f Field[D]) normal(p *problems, values []Value) []Value {
+	if f.Kind == KindAttributes {
+		return values
+	}
+	n := make([]Value, len(values))
+	for i, v := range values {
+		switch s := v.text; f.Kind {
+		case KindText:
+			p.checkName(f.Param, s, f.Max)
+			v = StringValue(storedName(s))
+		case KindUsername:
+			p.check(len(s) <= f.Max && consistsOf(s, usernameMarks), f.Param,
+				"must have at most %d characters of A-Z a-z 0-9 _ . -, as usernames do", f.Max)
+			v = StringValue(UsernameKey(s))
+		case KindCount:
+			p.check(v.kind == 'n' && v.num >= 0 && v.num <= float64(f.Max), f.Param, "must be 0 to %d", f.Max)
+		case KindID, KindEnum, KindAttributes: // nothing is found by one that is not known
+		}
+		n[i] = v
+	}
+	return n
+}
+
+func texts[S ~string](values []S) []string {
+	all := make([]string, len(values))
+	for i, v := range values {
+		all[i] = string(v)
+	}
+	return all
+}

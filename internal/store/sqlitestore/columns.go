@@ -1,0 +1,117 @@
+package sqlitestore
+
+import (
+	"slices"
+	"strings"
+
+	"game-session-manager/internal/game"
+)
+
+// searched is how documents are found by a field.
+type searched struct {
+	field string // of [game.SessionFields] or [game.PlayerFields]
+	// column has a copy of what the document has. Where there is none, rows of another table have the values.
+	column string
+	// index begins with the project and the column and goes on in the order of the list. Where there is none, the list
+	// is walked, and passes over what does not match.
+	index string
+	// only is what a statement must say for SQLite to use a partial index, which leaves out documents with the usual
+	// value.
+	only, usual string
+}
+
+func playersSearched() []searched {
+	return []searched{
+		{game.FieldUsername, "username_key", "players_by_username", "username_key IS NOT NULL", ""},
+		{game.FieldStatus, "status", "players_not_active", "status <> 'active'", "active"},
+	}
+}
+
+func sessionsSearched() []searched {
+	return []searched{
+		{game.FieldStatus, "status", "sessions_by_status", "", ""},
+		{"mode", "mode", "sessions_by_mode", "mode <> ''", ""},
+		{"map", "map", "sessions_by_map", "map <> ''", ""},
+		{"region", "region", "sessions_by_region", "region <> ''", ""},
+		{game.FieldVisibility, "visibility", "sessions_not_public", "visibility <> 'public'", "public"},
+		{game.FieldHost, "host_id", "sessions_by_host", "host_id IS NOT NULL", ""},
+		{game.FieldFreeSeats, "free_seats", "", "", ""},
+		{"seats_held", "seats_held", "", "", ""},
+		{field: game.FieldMember},
+		{field: game.FieldAttributes},
+	}
+}
+
+// column is a copy of a part of the document, for indexes. Columns that SQLite generates from the document would cost
+// more than that a writer keeps them: docs/decisions/0027-filters-and-generated-columns.md.
+type column[D any] struct {
+	name string
+	of   func(*D) any // values compare with ==
+}
+
+func columnsOf[D any](fields []game.Field[D], all []searched) []column[D] {
+	var columns []column[D]
+	for _, s := range all {
+		i := slices.IndexFunc(fields, func(f game.Field[D]) bool { return f.Name == s.field })
+		if s.column != "" {
+			columns = append(columns, column[D]{s.column, fields[i].Of})
+		}
+	}
+	return columns
+}
+
+var (
+	sessionColumns = columnsOf(game.SessionFields(), sessionsSearched())
+	playerColumns  = append(columnsOf(game.PlayerFields(), playersSearched()), []column[game.Player]{
+		{"erasing", func(p *game.Player) any { return flag(p.ErasingSince != nil) }},
+		{"sweeping", func(p *game.Player) any { return flag(p.SweepSince != nil) }},
+		{"suspended_until", func(p *game.Player) any {
+			if p.SuspendedUntil == nil {
+				return nil
+			}
+			return p.SuspendedUntil.UnixMilli()
+		}},
+	}...)
+)
+
+func flag(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// place is where a document is stored, at which version.
+type place struct {
+	table, id, project string
+	version            int64
+}
+
+// insertion returns the statement that inserts a document.
+func insertion[D any](at place, columns []column[D], doc string, d *D) (sql string, args []any) {
+	args = []any{at.id, at.project, at.version, doc}
+	var names strings.Builder
+	for _, c := range columns {
+		names.WriteString(", " + c.name)
+		args = append(args, c.of(d))
+	}
+	sql = "INSERT INTO " + at.table + " (id, project, version, doc" + names.String() + ")"
+	return sql + " VALUES (" + marks(len(args)) + ")", args
+}
+
+// replacement returns the statement that replaces a document at the version. It sets the columns that differ and no
+// others: SQLite writes every index of a column that is set.
+func replacement[D any](
+	at place, columns []column[D], version int64, doc string, old, next *D,
+) (sql string, args []any) {
+	args = []any{version, doc}
+	var set strings.Builder
+	for _, c := range columns {
+		if v := c.of(next); v != c.of(old) {
+			set.WriteString(", " + c.name + " = ?")
+			args = append(args, v)
+		}
+	}
+	sql = "UPDATE " + at.table + " SET version = ?, doc = ?" + set.String()
+	return sql + " WHERE id = ? AND project = ? AND version = ?", append(args, at.id, at.project, at.version)
+}
