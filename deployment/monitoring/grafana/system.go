@@ -22,7 +22,7 @@ func system() board {
 				}},
 				{title: "Collections", unit: "ops", description: "Garbage collections a second.", queries: []query{{`rate(go_gc_duration_seconds_count{GSM}[$__rate_interval])`, "{{instance}}"}}},
 				{title: "Open files", unit: "percentunit", warn: .7, bad: .9, description: "Open files and connections, of those that the system allows.", queries: []query{{`process_open_fds{GSM} / process_max_fds{GSM}`, "{{instance}}"}}},
-				{title: "Concurrency limit", width: 24, unit: "short", description: "How many requests may be worked on at once: GSM_MAX_IN_FLIGHT, and fewer while they wait for a processor. Others are queued.", queries: []query{
+				{title: "Concurrency limit", width: 24, unit: "short", description: "How many requests may be processed at once (GSM_MAX_IN_FLIGHT), and how many others are queued.", queries: []query{
 					{`gsm_http_requests_queued{GSM}`, "queued {{instance}}"}, {`gsm_http_concurrency_limit{GSM}`, "limit {{instance}}"},
 				}, runbooks: []string{"GsmAvailabilityBurnFast", "GsmLatencyBurnFast"}},
 			}},
