@@ -42,7 +42,7 @@ type Logs struct {
 	Error    *slog.Logger // failures: see [Errors]
 
 	thinner *thinner
-	lines   *lines
+	buffer  *lineBuffer
 }
 
 // LogOptions say how lines are written.
@@ -61,8 +61,8 @@ type LogOptions struct {
 // at intervals, and [Logs.Close] at the end, so that the log tells how many.
 func NewLogs(w io.Writer, o LogOptions) *Logs {
 	options := &slog.HandlerOptions{Level: o.Level}
-	out := newLines(w, o.Delay)
-	var h slog.Handler = newJSONHandler(out, options)
+	out := newLineBuffer(w, o.Delay)
+	var h slog.Handler = slog.NewJSONHandler(out, options)
 	if o.Format == FormatText {
 		h = slog.NewTextHandler(out, options)
 	}
@@ -77,14 +77,14 @@ func NewLogs(w io.Writer, o LogOptions) *Logs {
 		System:   slog.New(of(categorySystem, slog.LevelDebug)),
 		Error:    slog.New(newThinned(of(categoryError, slog.LevelDebug), t, slog.LevelWarn)),
 		thinner:  t,
-		lines:    out,
+		buffer:   out,
 	}
 }
 
 // contextual adds what the context knows to each line, and has those written at once that do not wait.
 type contextual struct {
 	slog.Handler
-	lines  *lines
+	buffer *lineBuffer
 	urgent slog.Level // of lines that do not wait
 }
 
@@ -102,7 +102,7 @@ func (h contextual) Handle(ctx context.Context, r slog.Record) error {
 	}
 	err := h.Handler.Handle(ctx, r)
 	if r.Level >= h.urgent {
-		err = errors.Join(err, h.lines.flush())
+		err = errors.Join(err, h.buffer.flush())
 	}
 	return err //nolint:wrapcheck // a handler passes errors on as they are
 }
@@ -121,10 +121,10 @@ func withoutContext(h slog.Handler) slog.Handler {
 
 // WithAttrs implements [slog.Handler]; without it log.With would lose the wrapper.
 func (h contextual) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return contextual{h.Handler.WithAttrs(attrs), h.lines, h.urgent}
+	return contextual{h.Handler.WithAttrs(attrs), h.buffer, h.urgent}
 }
 
 // WithGroup implements [slog.Handler].
 func (h contextual) WithGroup(name string) slog.Handler {
-	return contextual{h.Handler.WithGroup(name), h.lines, h.urgent}
+	return contextual{h.Handler.WithGroup(name), h.buffer, h.urgent}
 }

@@ -50,7 +50,7 @@ func (l *Logs) TellSuppressed(ctx context.Context) error { return l.thinner.tell
 
 // Close tells what was left out until now, and writes what waits.
 func (l *Logs) Close() error {
-	return errors.Join(l.thinner.tell(context.Background(), true), l.lines.flush())
+	return errors.Join(l.thinner.tell(context.Background(), true), l.buffer.flush())
 }
 
 func (t *thinner) tell(ctx context.Context, all bool) (err error) {
