@@ -41,7 +41,7 @@ type Logs struct {
 	System   *slog.Logger // start, stop, settings, background work
 	Error    *slog.Logger // failures: see [Errors]
 
-	thinner *thinner
+	repeats *repeatLimiter
 	buffer  *lineBuffer
 }
 
@@ -56,9 +56,10 @@ type LogOptions struct {
 	Delay time.Duration
 }
 
-// NewLogs returns loggers that write lines in UTC with the ids of their context. Warnings and errors of the database and
-// error categories, and lines of requests that are refused, are thinned out where many say the same; [Logs.TellSuppressed] must be called
-// at intervals, and [Logs.Close] at the end, so that the log tells how many.
+// NewLogs returns loggers that write lines in UTC with the ids of their context. Of the warnings and errors of the
+// database and error categories, and of the lines of rejected requests, only some are written where many say the same.
+// [Logs.TellSuppressed] must be called at intervals, and [Logs.Close] at the end, so that the log says how many were
+// not.
 func NewLogs(w io.Writer, o LogOptions) *Logs {
 	options := &slog.HandlerOptions{Level: o.Level}
 	out := newLineBuffer(w, o.Delay)
@@ -69,14 +70,14 @@ func NewLogs(w io.Writer, o LogOptions) *Logs {
 	of := func(category string, urgent slog.Level) slog.Handler {
 		return contextual{h.WithAttrs([]slog.Attr{slog.String("category", category)}), out, urgent}
 	}
-	t := newThinner(o.Metrics, o.Now)
+	t := newRepeatLimiter(o.Metrics, o.Now)
 	return &Logs{
 		API:      slog.New(of(categoryAPI, slog.LevelWarn)),
-		Refused:  slog.New(newThinned(of(categoryAPI, slog.LevelWarn), t, slog.LevelInfo)),
-		Database: slog.New(newThinned(of(categoryDatabase, slog.LevelInfo), t, slog.LevelWarn)),
+		Refused:  slog.New(newRepeatLimited(of(categoryAPI, slog.LevelWarn), t, slog.LevelInfo)),
+		Database: slog.New(newRepeatLimited(of(categoryDatabase, slog.LevelInfo), t, slog.LevelWarn)),
 		System:   slog.New(of(categorySystem, slog.LevelDebug)),
-		Error:    slog.New(newThinned(of(categoryError, slog.LevelDebug), t, slog.LevelWarn)),
-		thinner:  t,
+		Error:    slog.New(newRepeatLimited(of(categoryError, slog.LevelDebug), t, slog.LevelWarn)),
+		repeats:  t,
 		buffer:   out,
 	}
 }
@@ -112,7 +113,7 @@ func withoutContext(h slog.Handler) slog.Handler {
 	switch h := h.(type) {
 	case contextual:
 		return h.Handler
-	case thinned:
+	case repeatLimited:
 		h.Handler, h.bare = withoutContext(h.Handler), withoutContext(h.bare)
 		return h
 	}

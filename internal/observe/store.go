@@ -21,7 +21,9 @@ func Store(inner game.Store, log *slog.Logger, m Meter) game.Store {
 		.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5),
 		[]string{"operation", "result"})
 	m.Metrics.MustRegister(durations)
-	observed := newTable(func(k ending) prometheus.Observer { return durations.WithLabelValues(k.operation, string(k.result)) })
+	observed := newCache(func(k ending) prometheus.Observer {
+		return durations.WithLabelValues(k.operation, string(k.result))
+	})
 	return wrap.Store(inner, func(ctx context.Context, o wrap.Operation, do func(context.Context) error) error {
 		begin := m.Now()
 		ctx, span := m.Traces.operation(ctx, o.Label, o.Collection)
