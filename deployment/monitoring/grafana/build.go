@@ -55,6 +55,8 @@ var labels = strings.NewReplacer(
 var source = common.DataSourceRef{Type: cog.ToPtr("prometheus"), Uid: cog.ToPtr("${datasource}")}
 
 // build returns the dashboard in Grafana's own form.
+//
+//nolint:staticcheck // the SDK prefers the second version of the model, which older versions of Grafana cannot read
 func (b board) build(runbooks string) (grafana.Dashboard, error) {
 	d := grafana.NewDashboardBuilder(b.title).Uid(b.uid).Description(b.description).Tags([]string{"gsm"}).Readonly().
 		Tooltip(grafana.DashboardCursorSyncCrosshair).Refresh("30s").Time("now-6h", "now").

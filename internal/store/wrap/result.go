@@ -49,6 +49,7 @@ func (r Result) Failed() bool {
 	switch r {
 	case OK, Stale, Exists, NotFound, Conflict, Overloaded:
 		return false
+	default: // and what a later version may know
+		return true
 	}
-	return true
 }
