@@ -126,7 +126,7 @@ dashboards: ## Write Grafana's dashboards anew from deployment/monitoring/grafan
 	cd deployment/monitoring && go run ./grafana grafana/dashboards
 
 .PHONY: monitoring-check
-monitoring-check: ## Check rules and dashboards, on MongoDB too if GSM_TEST_MONGODB_URI names one (needs prometheus and npm)
+monitoring-check: ## Check rules and dashboards, on MongoDB too if GSM_TEST_MONGODB_URI names one (needs prometheus)
 	@[ -z "$${GSM_TEST_MONGODB_URI:-}" ] || deployment/check/exporter >/dev/null # compiles it, before time is taken
 	cd deployment/monitoring && go test -count=1 -timeout 10m -v ./...
 

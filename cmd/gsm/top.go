@@ -45,9 +45,9 @@ func (c *topCmd) Validate() error {
 
 // Run shows what a server does.
 func (c *topCmd) Run(s streams) error {
-	t := top.Top{Addr: c.OpsAddr, Interval: c.Interval, Sort: c.Sort, Ink: top.Colours, Now: time.Now}
+	t := top.Top{Addr: c.OpsAddr, Interval: c.Interval, Sort: c.Sort, Palette: top.Colours, Now: time.Now}
 	if os.Getenv(noColours) != "" {
-		t.Ink = top.Mono
+		t.Palette = top.Mono
 	}
 	out, ok := s.out.(*os.File)
 	if c.Once || !ok || !term.IsTerminal(int(out.Fd())) || os.Getenv("TERM") == "dumb" {

@@ -92,7 +92,7 @@ func New(d Deps) *API {
 	}
 	a := &API{
 		Deps: d, started: d.Now(), callers: limits.NewCallers(d.Limits.Rates, d.Now),
-		inFlight: limits.NewAdaptiveConcurrency(d.Limits.InFlight, d.queueTime()),
+		inFlight: limits.NewConcurrency(d.Limits.InFlight, d.queueTime()),
 		memory:   limits.NewMemory(d.Limits.Memory, d.queueTime()),
 	}
 	mux := http.NewServeMux()

@@ -66,6 +66,6 @@ func (p *Players) verify(ctx context.Context, token string) (verified, error) {
 
 // publishes reports whether the key is still one of those that there are.
 func (s *Signer) publishes(kid string) bool {
-	r := s.ring.Load()
+	r := s.signing.Load()
 	return r != nil && r.public[kid] != nil
 }

@@ -39,8 +39,8 @@ type SignerDeps struct {
 // goroutines at once.
 type Signer struct {
 	SignerDeps
-	by   cipher.AEAD          // nil if nothing is sealed
-	ring atomic.Pointer[ring] // nil until keys were read
+	by      cipher.AEAD                 // nil if nothing is sealed
+	signing atomic.Pointer[signingKeys] // nil until keys were read
 
 	turn   chan struct{} // holds one token while nobody reads or makes keys; what follows is the holder's
 	opened map[string]signingKey
@@ -70,17 +70,17 @@ func (s *Signer) makeOwn() error {
 		return err
 	}
 	k.ExpiresAt = k.ExpiresAt.AddDate(1000, 0, 0)
-	r, err := newRing([]signingKey{k}, s.Now())
-	s.ring.Store(r)
+	r, err := newSigningKeys([]signingKey{k}, s.Now())
+	s.signing.Store(r)
 	return err
 }
 
 // keys answers the present keys, ErrNoTokens, or ErrStoreUnavailable while they could not be read.
-func (s *Signer) keys() (*ring, error) {
+func (s *Signer) keys() (*signingKeys, error) {
 	if s.Store != nil && s.by == nil {
 		return nil, game.ErrNoTokens
 	}
-	r := s.ring.Load()
+	r := s.signing.Load()
 	if r == nil {
 		return nil, game.ErrStoreUnavailable.Because(errors.New("the signing keys have not been read yet"))
 	}
@@ -147,11 +147,11 @@ func (s *Signer) read(ctx context.Context) ([]signingKey, error) {
 
 // use makes the keys those that sign and verify.
 func (s *Signer) use(keys []signingKey) error {
-	r, err := newRing(keys, s.Now())
+	r, err := newSigningKeys(keys, s.Now())
 	if err != nil {
 		return err
 	}
-	s.ring.Store(r)
+	s.signing.Store(r)
 	return nil
 }
 
@@ -244,7 +244,7 @@ func (s *Signer) find(ctx context.Context, id string) ([]byte, error) {
 	if s.Now().Sub(s.asked) >= askEvery {
 		_, _ = s.read(ctx) // that it failed is remembered
 	}
-	if key, known := s.ring.Load().public[id]; known {
+	if key, known := s.signing.Load().public[id]; known {
 		return key, nil
 	}
 	if s.failed {

@@ -94,7 +94,7 @@ func sign(by jose.Signer, claims any) (string, error) {
 }
 
 // mayWrite answers the present keys, one of which signs.
-func (s *Signer) mayWrite() (*ring, error) {
+func (s *Signer) mayWrite() (*signingKeys, error) {
 	r, err := s.keys()
 	if err != nil {
 		return nil, err

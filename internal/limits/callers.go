@@ -26,7 +26,7 @@ const (
 type Callers struct {
 	now     func() time.Time
 	classes map[Class]class
-	table   *table[caller]
+	buckets *buckets[caller]
 }
 
 type caller struct {
@@ -46,7 +46,7 @@ func newClass(name Class, r Rate) class {
 
 // NewCallers returns a Callers with these rates. A class that is not in it has no limit.
 func NewCallers(rates map[Class]Rate, now func() time.Time) *Callers {
-	c := &Callers{now: now, classes: make(map[Class]class), table: newTable[caller](MaxCallers)}
+	c := &Callers{now: now, classes: make(map[Class]class), buckets: newBuckets[caller](MaxCallers)}
 	for name, r := range rates {
 		if r.Limited() {
 			c.classes[name] = newClass(name, r)
@@ -62,7 +62,7 @@ func (c *Callers) Take(of Class, name string) Decision {
 		return Decision{Allowed: true}
 	}
 	d := Decision{Limit: cl.rate.Burst, class: of, policy: cl.policy}
-	c.table.with(caller{of, name}, cl.rate, c.now(), func(b *bucket) {
+	c.buckets.with(caller{of, name}, cl.rate, c.now(), func(b *bucket) {
 		d.Allowed = b.take()
 		d.Remaining = int(b.tokens)
 		if d.Allowed {

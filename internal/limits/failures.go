@@ -44,9 +44,9 @@ func KeyRate(failures int) Rate { return Rate{float64(2*failures) / 600, 2 * fai
 type Failures struct {
 	now          func() time.Time
 	address, key class
-	addresses    *table[netip.Prefix]
-	keys         *table[string] // by id
-	turns        chan struct{}  // one for each lookup under way
+	addresses    *buckets[netip.Prefix]
+	keys         *buckets[string] // by id
+	turns        chan struct{}    // one for each lookup under way
 	mu           sync.Mutex
 	spare        bucket
 }
@@ -59,7 +59,7 @@ func NewFailures(most int, now func() time.Time) *Failures {
 	}
 	return &Failures{
 		now: now, address: newClass(FailedCredentials, AddressRate(most)), key: newClass(FailedKey, KeyRate(most)),
-		addresses: newTable[netip.Prefix](maxAddresses), keys: newTable[string](maxKeys),
+		addresses: newBuckets[netip.Prefix](maxAddresses), keys: newBuckets[string](maxKeys),
 		turns: make(chan struct{}, lookupsAtOnce), spare: bucket{SpareLookups, now()},
 	}
 }
@@ -128,7 +128,7 @@ func (f *Failures) each(from netip.Addr, keyID string, now time.Time, may func(*
 }
 
 // ask returns a *RefusedError unless the bucket of a name says that it may.
-func ask[K comparable](t *table[K], name K, of class, now time.Time, may func(*bucket) bool) (err error) {
+func ask[K comparable](t *buckets[K], name K, of class, now time.Time, may func(*bucket) bool) (err error) {
 	t.with(name, of.rate, now, func(b *bucket) {
 		if !may(b) {
 			wait := b.wait(of.rate, 1)

@@ -373,20 +373,23 @@ func TestConcurrency(t *testing.T) {
 	})
 }
 
-// Work that never blocks is let in no more than any other: those who wait for the processor meanwhile are seen, and there are fewer
-// let in at once until the run queue is short again.
+// Requests that never block wait for the processor, where nobody sees them. Those that have waited for long are rejected,
+// and once they are gone others are admitted again.
 //
 //nolint:paralleltest // it has the one processor to itself
 func TestConcurrencyOnABusyProcessor(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	const most, requests = 64, 2000
-	l := limits.NewAdaptiveConcurrency(most, 100*time.Millisecond)
-	var refused atomic.Int64
+	const requests = 2000
+	l := limits.NewConcurrency(64, 100*time.Millisecond)
+	var rejected, full atomic.Int64
 	var all sync.WaitGroup
 	for range requests {
 		all.Go(func() {
 			if !l.Enter(t.Context()) {
-				refused.Add(1)
+				rejected.Add(1)
+				if l.Full() {
+					full.Add(1)
+				}
 				return
 			}
 			defer l.Leave()
@@ -396,135 +399,17 @@ func TestConcurrencyOnABusyProcessor(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n := refused.Load(); n < requests/4 {
-		t.Errorf("%d of %d were refused", n, requests)
+	if n := rejected.Load(); n < requests/4 || full.Load() == 0 {
+		t.Errorf("%d of %d were rejected, and the limit was full for %d of them", n, requests, full.Load())
 	}
-	if limit, queued := l.Load(); limit >= most || queued != 0 {
-		t.Errorf("the limit is %d, and %d are queued", limit, queued)
+	if _, queued := l.Load(); queued != 0 || l.Full() {
+		t.Errorf("%d are queued, and the limit is full: %t", queued, l.Full())
 	}
-}
-
-// While requests wait, a limit is halved with the room in the queue, and comes back with each sample. When none waits it comes back
-// with time.
-func TestConcurrencyAdapts(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		const most, wait, queued = 64, 5 * time.Second, 64 * limits.QueueFactor
-		l := limits.NewAdaptiveConcurrency(most, wait)
-		type told struct {
-			who int
-			in  bool
+	for range 64 {
+		if !l.Enter(t.Context()) {
+			t.Fatal("rejected on a processor that is free again")
 		}
-		all := make(chan told, most+queued+1)
-		enter := func(who int) {
-			go func() { all <- told{who, l.Enter(t.Context())} }()
-			synctest.Wait()
-		}
-		// Since it was last asked those were let in and refused who came from the first number to before the second.
-		expect := func(limit, queued int, in, refused [2]int) {
-			t.Helper()
-			synctest.Wait()
-			if n, q := l.Load(); n != limit || q != queued {
-				t.Errorf("the limit is %d and %d are queued, want %d and %d", n, q, limit, queued)
-			}
-			n := len(all)
-			for range n {
-				a := <-all
-				of := map[bool][2]int{true: in, false: refused}[a.in]
-				if a.who < of[0] || a.who >= of[1] {
-					t.Errorf("%d was let in: %t", a.who, a.in)
-				}
-			}
-			if want := in[1] - in[0] + refused[1] - refused[0]; n != want {
-				t.Errorf("%d were told, want %d", n, want)
-			}
-		}
-		none := [2]int{}
-		for i := range most + queued + 1 {
-			enter(i)
-		}
-		expect(most, queued, [2]int{0, most}, [2]int{most + queued, most + queued + 1})
-		limits.Adapt(l, true)
-		expect(most/2, queued/2, none, [2]int{most + queued/2, most + queued})
-		if !l.Full() {
-			t.Error("there is more room to wait than for eight times the limit")
-		}
-		for range most / 2 {
-			l.Leave()
-		}
-		expect(most/2, queued/2, none, none)
-		limits.Adapt(l, false)
-		expect(most/2+1, queued/2-1, [2]int{most, most + 1}, none)
-		time.Sleep(wait) // and those who wait give up
-		expect(most/2+1, 0, none, [2]int{most + 1, most + queued/2})
-		time.Sleep(wait / 4)
-		expect(most/2+1+most/4, 0, none, none)
-		time.Sleep(5 * 365 * 24 * time.Hour)
-		expect(most, 0, none, none)
-	})
-}
-
-// A limit comes back in the time that requests may be queued for, however often it is looked at, and whoever comes then finds it whole.
-func TestConcurrencyIsRaisedByTime(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		const most, wait = 256, 5 * time.Second
-		l := limits.NewAdaptiveConcurrency(most, wait)
-		lower := func() (least int) {
-			for range most {
-				limits.Adapt(l, true)
-			}
-			least, _ = l.Load()
-			return least
-		}
-		least := lower()
-		for range 100 {
-			time.Sleep(wait / 200)
-			l.Load()
-		}
-		if n, _ := l.Load(); n != least+most/2 {
-			t.Errorf("the limit is %d after half of the time, want %d", n, least+most/2)
-		}
-		lower()
-		time.Sleep(wait)
-		for range most {
-			if begin := time.Now(); !l.Enter(t.Context()) || time.Since(begin) != 0 {
-				t.Fatal("a burst does not find the limit whole")
-			}
-		}
-	})
-}
-
-// Of 32 requests that are let in while others wait, one finds the run queue short, and raises the limit.
-func TestConcurrencyIsRaisedBySamples(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		const most, raised = 256, 3
-		l := limits.NewAdaptiveConcurrency(most, 5*time.Second)
-		time.Sleep(time.Nanosecond)
-		for range most {
-			limits.Adapt(l, true)
-		}
-		least, _ := l.Load()
-		enter := func() {
-			go l.Enter(t.Context())
-			synctest.Wait()
-		}
-		for range least + 2*raised {
-			enter()
-		}
-		for range 32 * raised { // one takes the place of another, and others wait
-			enter()
-			l.Leave()
-		}
-		synctest.Wait()
-		if n, queued := l.Load(); n != least+raised || queued != raised {
-			t.Errorf("the limit is %d and was %d, and %d are queued", n, least, queued)
-		}
-		for _, queued := l.Load(); queued > 0; _, queued = l.Load() {
-			l.Leave()
-		}
-	})
+	}
 }
 
 // A request whose time is over when it is let in is refused: nothing can be done for it.
@@ -541,25 +426,9 @@ func TestConcurrencyForTooLate(t *testing.T) {
 	}
 }
 
-// A limit that is fixed stays, whatever the processors do; one that adapts is never lower than they are many.
-func TestConcurrencyAtLeast(t *testing.T) {
-	t.Parallel()
-	fixed, adaptive := limits.NewConcurrency(16, time.Second), limits.NewAdaptiveConcurrency(16, time.Second)
-	for range 10 {
-		limits.Adapt(fixed, true)
-		limits.Adapt(adaptive, true)
-	}
-	if n, _ := fixed.Load(); n != 16 {
-		t.Errorf("a fixed limit is %d", n)
-	}
-	if n, _ := adaptive.Load(); n < min(16, runtime.GOMAXPROCS(0)) {
-		t.Errorf("the limit is %d", n)
-	}
-}
-
 func TestConcurrencyWithoutALimit(t *testing.T) {
 	t.Parallel()
-	l := limits.NewAdaptiveConcurrency(0, time.Second)
+	l := limits.NewConcurrency(0, time.Second)
 	for range 1000 {
 		if !l.Enter(t.Context()) {
 			t.Fatal("refused")

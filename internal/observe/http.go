@@ -23,9 +23,10 @@ const otherMethod = "other"
 // apiPaths begin the paths of the API itself: the others are probes, health reports and pages.
 const apiPaths = "/api/"
 
-// HTTP returns a wrapper that writes one log line for each request, measures it and traces it. Lines of refusals are thinned out by
-// their code, because whoever is refused does not stop for it; those of probes that went well are for debugging only. It must stand inside
-// whatever else copies the request, because the mux leaves the route's pattern in the request that it was given.
+// HTTP returns a wrapper that writes one log line for each request, measures it and traces it. Lines of rejections are
+// limited by their code, because rejected callers may go on; those of probes that went well are for debugging only. It
+// must stand inside whatever else copies the request, because the mux leaves the route's pattern in the request that it
+// was given.
 func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 	durations := prometheus.NewHistogramVec(seconds(requestDuration, "Time from a request's header read to its answer written.",
 		.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10), []string{"method", "route", "status"})
@@ -38,7 +39,7 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 		Help: "Problem documents answered, by their code.",
 	}, []string{"route", "code"})
 	m.Metrics.MustRegister(durations, inFlight, problems)
-	all := newTable(func(k answers) observed {
+	all := newCache(func(k answers) observed {
 		log := logs.API
 		if k.refused {
 			log = logs.Refused

@@ -2,11 +2,12 @@ package observe
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Limits returns what is called for each request that is refused to a caller, with whose rate is used up.
+// Limits returns the function to call for each request that is rejected, with the class whose rate is used up.
 func Limits(reg prometheus.Registerer) func(class string) {
 	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gsm_limited_requests_total",
-		Help: "Requests refused with 429, by whose rate is used up: server, player, failed_credentials (of an address), failed_key.",
+		Help: "Requests rejected with 429, by whose rate is used up: server, player, failed_credentials (of an address), " +
+			"failed_key.",
 	}, []string{"class"})
 	reg.MustRegister(refused)
 	for _, class := range []string{"server", "player", "failed_credentials", "failed_key"} {
@@ -15,17 +16,17 @@ func Limits(reg prometheus.Registerer) func(class string) {
 	return func(class string) { refused.WithLabelValues(class).Inc() }
 }
 
-// Concurrency measures how many requests may be worked on at once, and how many are queued.
+// Concurrency measures how many requests may be processed at once, and how many are queued.
 func Concurrency(load func() (limit, queued int), reg prometheus.Registerer) {
 	reg.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "gsm_http_concurrency_limit", Help: "Requests that may be worked on at once: fewer while they wait for a processor; 0 without a limit.",
+			Name: "gsm_http_concurrency_limit", Help: "Requests that may be processed at once; 0 without a limit.",
 		}, func() float64 {
 			limit, _ := load()
 			return float64(limit)
 		}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "gsm_http_requests_queued", Help: "Requests that wait until they may be worked on.",
+			Name: "gsm_http_requests_queued", Help: "Requests that wait until they may be processed.",
 		}, func() float64 {
 			_, queued := load()
 			return float64(queued)

@@ -41,8 +41,8 @@ type Logs struct {
 	System   *slog.Logger // start, stop, settings, background work
 	Error    *slog.Logger // failures: see [Errors]
 
-	thinner *thinner
-	lines   *lines
+	repeats *repeatLimiter
+	buffer  *lineBuffer
 }
 
 // LogOptions say how lines are written.
@@ -56,35 +56,36 @@ type LogOptions struct {
 	Delay time.Duration
 }
 
-// NewLogs returns loggers that write lines in UTC with the ids of their context. Warnings and errors of the database and
-// error categories, and lines of requests that are refused, are thinned out where many say the same; [Logs.TellSuppressed] must be called
-// at intervals, and [Logs.Close] at the end, so that the log tells how many.
+// NewLogs returns loggers that write lines in UTC with the ids of their context. Of the warnings and errors of the
+// database and error categories, and of the lines of rejected requests, only some are written where many say the same.
+// [Logs.TellSuppressed] must be called at intervals, and [Logs.Close] at the end, so that the log says how many were
+// not.
 func NewLogs(w io.Writer, o LogOptions) *Logs {
 	options := &slog.HandlerOptions{Level: o.Level}
-	out := newLines(w, o.Delay)
-	var h slog.Handler = newJSONHandler(out, options)
+	out := newLineBuffer(w, o.Delay)
+	var h slog.Handler = slog.NewJSONHandler(out, options)
 	if o.Format == FormatText {
 		h = slog.NewTextHandler(out, options)
 	}
 	of := func(category string, urgent slog.Level) slog.Handler {
 		return contextual{h.WithAttrs([]slog.Attr{slog.String("category", category)}), out, urgent}
 	}
-	t := newThinner(o.Metrics, o.Now)
+	t := newRepeatLimiter(o.Metrics, o.Now)
 	return &Logs{
 		API:      slog.New(of(categoryAPI, slog.LevelWarn)),
-		Refused:  slog.New(newThinned(of(categoryAPI, slog.LevelWarn), t, slog.LevelInfo)),
-		Database: slog.New(newThinned(of(categoryDatabase, slog.LevelInfo), t, slog.LevelWarn)),
+		Refused:  slog.New(newRepeatLimited(of(categoryAPI, slog.LevelWarn), t, slog.LevelInfo)),
+		Database: slog.New(newRepeatLimited(of(categoryDatabase, slog.LevelInfo), t, slog.LevelWarn)),
 		System:   slog.New(of(categorySystem, slog.LevelDebug)),
-		Error:    slog.New(newThinned(of(categoryError, slog.LevelDebug), t, slog.LevelWarn)),
-		thinner:  t,
-		lines:    out,
+		Error:    slog.New(newRepeatLimited(of(categoryError, slog.LevelDebug), t, slog.LevelWarn)),
+		repeats:  t,
+		buffer:   out,
 	}
 }
 
 // contextual adds what the context knows to each line, and has those written at once that do not wait.
 type contextual struct {
 	slog.Handler
-	lines  *lines
+	buffer *lineBuffer
 	urgent slog.Level // of lines that do not wait
 }
 
@@ -102,7 +103,7 @@ func (h contextual) Handle(ctx context.Context, r slog.Record) error {
 	}
 	err := h.Handler.Handle(ctx, r)
 	if r.Level >= h.urgent {
-		err = errors.Join(err, h.lines.flush())
+		err = errors.Join(err, h.buffer.flush())
 	}
 	return err //nolint:wrapcheck // a handler passes errors on as they are
 }
@@ -112,7 +113,7 @@ func withoutContext(h slog.Handler) slog.Handler {
 	switch h := h.(type) {
 	case contextual:
 		return h.Handler
-	case thinned:
+	case repeatLimited:
 		h.Handler, h.bare = withoutContext(h.Handler), withoutContext(h.bare)
 		return h
 	}
@@ -121,10 +122,10 @@ func withoutContext(h slog.Handler) slog.Handler {
 
 // WithAttrs implements [slog.Handler]; without it log.With would lose the wrapper.
 func (h contextual) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return contextual{h.Handler.WithAttrs(attrs), h.lines, h.urgent}
+	return contextual{h.Handler.WithAttrs(attrs), h.buffer, h.urgent}
 }
 
 // WithGroup implements [slog.Handler].
 func (h contextual) WithGroup(name string) slog.Handler {
-	return contextual{h.Handler.WithGroup(name), h.lines, h.urgent}
+	return contextual{h.Handler.WithGroup(name), h.buffer, h.urgent}
 }

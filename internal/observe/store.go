@@ -2,7 +2,6 @@ package observe
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -22,12 +21,14 @@ func Store(inner game.Store, log *slog.Logger, m Meter) game.Store {
 		.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5),
 		[]string{"operation", "result"})
 	m.Metrics.MustRegister(durations)
-	observed := newTable(func(k ending) prometheus.Observer { return durations.WithLabelValues(k.operation, k.result) })
+	observed := newCache(func(k ending) prometheus.Observer {
+		return durations.WithLabelValues(k.operation, string(k.result))
+	})
 	return wrap.Store(inner, func(ctx context.Context, o wrap.Operation, do func(context.Context) error) error {
 		begin := m.Now()
 		ctx, span := m.Traces.operation(ctx, o.Label, o.Collection)
 		err := do(ctx)
-		took, result := m.Now().Sub(begin), resultLabel(err)
+		took, result := m.Now().Sub(begin), wrap.ResultOf(err)
 		m.Traces.measure(ctx, observed.get(ending{o.Label, result}), took)
 		level := slog.LevelDebug
 		if took >= slowOperation {
@@ -36,7 +37,7 @@ func Store(inner game.Store, log *slog.Logger, m Meter) game.Store {
 		if log.Enabled(ctx, level) {
 			log.LogAttrs(ctx, level, "store operation",
 				slog.String("operation", o.Label), slog.String("collection", o.Collection),
-				slog.String("result", result), slog.Float64("duration_ms", float64(took.Microseconds())/1000))
+				slog.String("result", string(result)), slog.Float64("duration_ms", float64(took.Microseconds())/1000))
 		}
 		endOperation(span, result)
 		return err
@@ -44,34 +45,7 @@ func Store(inner game.Store, log *slog.Logger, m Meter) game.Store {
 }
 
 // ending is how an operation ended.
-type ending struct{ operation, result string } // labels
-
-// Results of operations that are failures.
-const (
-	resultUnavailable = "unavailable"
-	resultOverloaded  = "overloaded"
-	resultError       = "error"
-)
-
-// resultLabel names how an operation ended, from a closed list.
-func resultLabel(err error) string {
-	switch {
-	case err == nil:
-		return "ok"
-	case errors.Is(err, game.ErrStale):
-		return "stale"
-	case errors.Is(err, game.ErrExists):
-		return "exists"
-	case errors.Is(err, game.ErrOverloaded): // the store is well
-		return resultOverloaded
-	}
-	switch game.KindOf(err) { //nolint:exhaustive // the other kinds are made above the store
-	case game.NotFound:
-		return "not_found"
-	case game.Conflict:
-		return "conflict"
-	case game.Unavailable:
-		return resultUnavailable
-	}
-	return resultError
+type ending struct {
+	operation string // its label
+	result    wrap.Result
 }

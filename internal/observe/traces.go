@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/store/wrap"
 )
 
 // Attributes of spans that no convention has.
@@ -107,13 +108,13 @@ func (t *Traces) operation(ctx context.Context, name, collection string) (contex
 }
 
 // endOperation ends the span of an operation; nil for one that has none.
-func endOperation(span trace.Span, result string) {
+func endOperation(span trace.Span, result wrap.Result) {
 	if span == nil {
 		return
 	}
-	span.SetAttributes(resultKey.String(result))
-	if result == resultUnavailable || result == resultError { // the others are answers
-		fail(span, result)
+	span.SetAttributes(resultKey.String(string(result)))
+	if result.Failed() {
+		fail(span, string(result))
 	}
 	span.End()
 }
@@ -145,7 +146,7 @@ func (t *Traces) Run(name string, run func(context.Context) error) func(context.
 		defer span.End()
 		err := run(ctx)
 		if err != nil {
-			fail(span, resultLabel(err))
+			fail(span, string(wrap.ResultOf(err)))
 		}
 		return err
 	}

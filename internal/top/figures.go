@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/store/wrap"
 )
 
 // Figures are what happened between two moments.
@@ -202,12 +203,12 @@ func routeOf(labels map[string]string) Row {
 // operationOf is as routeOf.
 func operationOf(labels map[string]string) Row {
 	r := Row{Name: labels["operation"]}
-	switch labels["result"] {
-	case "ok":
-	case "stale", "exists", "not_found", "conflict":
-		r.Refused = 1
-	default:
+	switch result := wrap.Result(labels["result"]); {
+	case result == wrap.OK:
+	case result.Failed():
 		r.Failed = 1
+	default:
+		r.Refused = 1
 	}
 	return r
 }

@@ -151,7 +151,7 @@ func beside(width, n int) (columns, each, gap int) {
 
 // drawPanels draws panels beside each other, each with so many lines at most. Those that have no place there make more
 // sections.
-func drawPanels(ink Ink, all []panel, width, most int) (sections [][]string) {
+func drawPanels(palette Palette, all []panel, width, most int) (sections [][]string) {
 	columns, each, gap := beside(width, len(all))
 	for row := range slices.Chunk(all, columns) {
 		high := 0
@@ -162,7 +162,7 @@ func drawPanels(ink Ink, all []panel, width, most int) (sections [][]string) {
 		for i := range lines {
 			cells := make([]string, len(row))
 			for j, p := range row {
-				cells[j] = p.line(ink, i-1, each)
+				cells[j] = p.line(palette, i-1, each)
 			}
 			lines[i] = strings.TrimRight(strings.Join(cells, strings.Repeat(" ", gap)), " ")
 		}
@@ -172,16 +172,16 @@ func drawPanels(ink Ink, all []panel, width, most int) (sections [][]string) {
 }
 
 // line writes a line of a panel; -1 is its title.
-func (p panel) line(ink Ink, i, width int) string {
+func (p panel) line(palette Palette, i, width int) string {
 	switch {
 	case i < 0:
-		return ink.title(p.title) + " " + strings.Repeat("─", max(width-len(p.title)-1, 0))
+		return palette.title(p.title) + " " + strings.Repeat("─", max(width-len(p.title)-1, 0))
 	case i >= len(p.facts):
 		return strings.Repeat(" ", width)
 	}
 	f := p.facts[i]
 	room := max(width-len([]rune(f.value))-1, 0)
-	return left(f.name, room) + " " + ink.tint(right(f.value, width-room-1), f.mood)
+	return left(f.name, room) + " " + palette.tint(right(f.value, width-room-1), f.mood)
 }
 
 // rest returns what panels have beyond so many lines, and those whole that had no place.

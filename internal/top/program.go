@@ -15,7 +15,7 @@ type Top struct {
 	Addr     string        // HOST:PORT of the ops listener
 	Interval time.Duration // between two looks
 	Sort     Sort
-	Ink      Ink
+	Palette  Palette
 	Now      func() time.Time
 }
 
@@ -67,7 +67,7 @@ func (t Top) Live(ctx context.Context, in io.Reader, out io.Writer) error {
 
 func (t Top) screen(first Look) Screen {
 	return Screen{
-		Addr: t.Addr, Interval: t.Interval, Sort: t.Sort, Ink: t.Ink,
+		Addr: t.Addr, Interval: t.Interval, Sort: t.Sort, Palette: t.Palette,
 		Now: first.Moment.At, Figures: Between(nil, first.Moment), Groups: first.Groups,
 	}
 }

@@ -22,7 +22,7 @@ type Screen struct {
 	Paused, Help bool
 	Sort         Sort
 	Offset       int // lines that the body is scrolled by
-	Ink          Ink
+	Palette      Palette
 
 	history history
 }
@@ -82,7 +82,7 @@ func scrolled(sections [][]string, from, to int) []string {
 func (s Screen) Text() string {
 	const width = 116 // the longest route whole
 	f := s.Figures
-	s.Ink = Plain
+	s.Palette = Plain
 	first := apart(s.name(), fmt.Sprintf("up %s, over %.1f s until %s", s.uptime(), f.Seconds, f.At.UTC().Format(time.RFC3339)), width)
 	sections := append([][]string{{first}}, drawPanels(Plain, f.panels(), width, everything)...)
 	lines := joined(append(sections, s.tables(width)...))
@@ -111,14 +111,15 @@ func (s Screen) head(width, height int) []string {
 	lines := []string{s.header(width)}
 	switch {
 	case s.Problem != "":
-		lines = append(lines, s.Ink.tint(fit(fmt.Sprintf("No answer for %s: %s", age(s.Now.Sub(s.Figures.At)), s.Problem), width), bad))
+		problem := fmt.Sprintf("No answer for %s: %s", age(s.Now.Sub(s.Figures.At)), s.Problem)
+		lines = append(lines, s.Palette.tint(fit(problem, width), bad))
 	case height >= lowScreen:
 		lines = append(lines, s.sparks(width))
 	}
 	if most := panelLines(height); most > 0 {
 		all := s.Figures.panels()
 		columns, _, _ := beside(width, len(all))
-		lines = append(append(lines, drawPanels(s.Ink, all[:columns], width, most)[0]...), "")
+		lines = append(append(lines, drawPanels(s.Palette, all[:columns], width, most)[0]...), "")
 	}
 	return lines
 }
@@ -132,9 +133,9 @@ func (s Screen) body(width, height int) [][]string {
 	columns, _, _ := beside(width, len(all))
 	most := panelLines(height)
 	if most == 0 {
-		return append(drawPanels(s.Ink, all, width, everything), s.tables(width)...)
+		return append(drawPanels(s.Palette, all, width, everything), s.tables(width)...)
 	}
-	return append(s.tables(width), drawPanels(s.Ink, rest(all, columns, most), width, everything)...)
+	return append(s.tables(width), drawPanels(s.Palette, rest(all, columns, most), width, everything)...)
 }
 
 func (s Screen) tables(width int) [][]string {
@@ -165,20 +166,20 @@ func (s Screen) state() string {
 	up, known := s.Figures.value(storeUp)
 	switch {
 	case s.Problem != "":
-		return s.Ink.tint("away", bad)
+		return s.Palette.tint("away", bad)
 	case s.Paused:
-		return s.Ink.tint("paused", odd)
+		return s.Palette.tint("paused", odd)
 	case known && up == 0:
-		return s.Ink.tint("database away", bad)
+		return s.Palette.tint("database away", bad)
 	case fresh > 0:
-		return s.Ink.tint("new errors", bad)
+		return s.Palette.tint("new errors", bad)
 	}
 	return "live"
 }
 
 // name says which gsm it is.
 func (s Screen) name() string {
-	parts := []string{s.Ink.bold("gsm " + s.Figures.build["version"]), s.Figures.build["engine"], s.Addr}
+	parts := []string{s.Palette.bold("gsm " + s.Figures.build["version"]), s.Figures.build["engine"], s.Addr}
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " · ")
 }
 
@@ -195,13 +196,13 @@ func (s Screen) sparks(width int) string {
 	draw := func(title string, values []float64, write func(float64) string) string {
 		const words = 9 // what the greatest value may take
 		line, most := sparkline(values, half-len(title)-2-words)
-		return title + " " + s.Ink.spark(line) + " " + left("≤ "+write(most), words)
+		return title + " " + s.Palette.spark(line) + " " + left("≤ "+write(most), words)
 	}
 	return draw("rate", s.history.rates, rate) + "  " + draw("p99", s.history.p99s, seconds)
 }
 
 func (s Screen) footer(width, from, to, all int) string {
-	b := s.Ink.bold
+	b := s.Palette.bold
 	keys := strings.Join([]string{b("q") + " quit", b("p") + " pause", b("s") + " sort: " + string(s.Sort), b("↑↓") + " scroll", b("?") + " help"}, "   ")
 	place := fmt.Sprintf("%d–%d of %d", min(from+1, to), to, all)
 	if ansi.StringWidth(keys)+ansi.StringWidth(place)+2 > width {

@@ -48,7 +48,7 @@ func TestSizes(t *testing.T) {
 	s := picture(t)
 	for width := 0; width < 130; width += 3 {
 		for height := 1; height < 50; height += 5 {
-			s.Ink = Plain
+			s.Palette = Plain
 			plain := s.Draw(width, height)
 			lines := strings.Split(plain, "\n")
 			if len(lines) != height {
@@ -59,10 +59,10 @@ func TestSizes(t *testing.T) {
 					t.Fatalf("%dx%d: %q is too long", width, height, line)
 				}
 			}
-			for _, ink := range []Ink{Mono, Colours} {
-				s.Ink = ink
+			for _, palette := range []Palette{Mono, Colours} {
+				s.Palette = palette
 				if got := ansi.Strip(s.Draw(width, height)); got != plain {
-					t.Fatalf("%dx%d: ink %d differs: %s", width, height, ink, cmp.Diff(plain, got))
+					t.Fatalf("%dx%d: palette %d differs: %s", width, height, palette, cmp.Diff(plain, got))
 				}
 			}
 		}
@@ -73,12 +73,14 @@ func TestInks(t *testing.T) {
 	t.Parallel()
 	s := picture(t)
 	const red, yellow, reverse = "\x1b[1;31m", "\x1b[33m", "\x1b[7m"
-	for ink, want := range map[Ink][]bool{Plain: {false, false, false}, Mono: {false, false, true}, Colours: {true, true, true}} {
-		s.Ink = ink
+	for palette, want := range map[Palette][]bool{
+		Plain: {false, false, false}, Mono: {false, false, true}, Colours: {true, true, true},
+	} {
+		s.Palette = palette
 		drawn := s.Draw(80, 24)
 		for i, code := range []string{red, yellow, reverse} {
 			if strings.Contains(drawn, code) != want[i] {
-				t.Errorf("ink %d: %q is %v, want %v", ink, code, !want[i], want[i])
+				t.Errorf("palette %d: %q is %v, want %v", palette, code, !want[i], want[i])
 			}
 		}
 	}

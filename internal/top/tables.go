@@ -54,14 +54,14 @@ func (s Screen) table(title, refused, failed string, rows []Row, width int) []st
 	for _, c := range columns {
 		cells = append(cells, right(c.title, c.wide))
 	}
-	lines := []string{s.Ink.bar(strings.Join(cells, ""))}
+	lines := []string{s.Palette.bar(strings.Join(cells, ""))}
 	rows = s.Sort.apply(rows)
 	names := namesOf(rows, room)
 	for i, r := range rows {
 		cells = []string{left(names[i], room)}
 		for _, c := range columns {
 			value, m := c.cell(s.Figures, r)
-			cells = append(cells, s.Ink.tint(right(value, c.wide), m))
+			cells = append(cells, s.Palette.tint(right(value, c.wide), m))
 		}
 		lines = append(lines, strings.Join(cells, ""))
 	}
@@ -104,14 +104,14 @@ func (s Screen) errorTable(width int) []string {
 		return nil
 	}
 	const code, seen, times = 20, 9, 8
-	lines := []string{s.Ink.bar(left(left("ERROR", code)+right("AGO", seen)+right("COUNT", times)+"  WHAT", width))}
+	lines := []string{s.Palette.bar(left(left("ERROR", code)+right("AGO", seen)+right("COUNT", times)+"  WHAT", width))}
 	for _, g := range s.Groups {
 		line := left(g.Code, code) + right(age(s.Figures.At.Sub(g.LastSeen)), seen) + right(count(float64(g.Count)), times)
 		m := calm
 		if s.Figures.At.Sub(g.LastSeen) < recent {
 			m = bad
 		}
-		lines = append(lines, s.Ink.tint(line, m)+"  "+strings.TrimPrefix(g.Where+": "+g.Message, ": "))
+		lines = append(lines, s.Palette.tint(line, m)+"  "+strings.TrimPrefix(g.Where+": "+g.Message, ": "))
 	}
 	if len(s.Groups) == 0 {
 		lines = append(lines, "none since gsm began")

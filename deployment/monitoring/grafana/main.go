@@ -35,7 +35,11 @@ func run(args []string) error {
 		e := json.NewEncoder(&b)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", " ")
-		if err := e.Encode(d.model(base)); err != nil {
+		built, err := d.build(base)
+		if err != nil {
+			return err
+		}
+		if err := e.Encode(built); err != nil {
 			return err
 		}
 		if err := os.WriteFile(filepath.Join(args[0], d.uid+".json"), b.Bytes(), 0o644); err != nil { //nolint:gosec // Grafana reads it as another user

@@ -77,8 +77,8 @@ func readPublic(k game.SigningKey) (ed25519.PublicKey, error) {
 	return public, nil
 }
 
-// ring is the keys that there are at one time. It never changes.
-type ring struct {
+// signingKeys is the keys that there are at one time. It never changes.
+type signingKeys struct {
 	public  map[string]ed25519.PublicKey // by kid
 	jwks    game.JWKS
 	id      string // of the key that signs
@@ -86,9 +86,9 @@ type ring struct {
 	tickets jose.Signer
 }
 
-// newRing returns the keys as they are used at the time. None of them may be able to sign.
-func newRing(keys []signingKey, now time.Time) (*ring, error) {
-	r := &ring{public: make(map[string]ed25519.PublicKey, len(keys)), jwks: game.JWKS{Keys: []game.JWK{}}}
+// newSigningKeys returns the keys as they are used at the time. None of them may be able to sign.
+func newSigningKeys(keys []signingKey, now time.Time) (*signingKeys, error) {
+	r := &signingKeys{public: make(map[string]ed25519.PublicKey, len(keys)), jwks: game.JWKS{Keys: []game.JWK{}}}
 	for _, k := range keys {
 		r.public[k.ID] = k.public
 		r.jwks.Keys = append(r.jwks.Keys, game.JWK{

@@ -12,13 +12,14 @@ import (
 )
 
 const (
-	thinWindow = 10 * time.Second
-	thinLines  = 10  // that say the same and are written in a window; the others are counted
-	thinKinds  = 500 // of lines that are told apart in a window; what goes beyond them counts as one kind
+	repeatWindow = 10 * time.Second
+	repeatLines  = 10  // of one kind that are written in a window; the others are counted
+	repeatKinds  = 500 // that are distinguished in a window; lines of further ones count as one kind
 )
 
-// thinner counts lines that say the same, so that a flood of them neither fills the disk nor hides the others.
-type thinner struct {
+// repeatLimiter limits how many lines that say the same are written, so that a flood of them neither fills the disk nor
+// hides the others.
+type repeatLimiter struct {
 	now        func() time.Time
 	suppressed prometheus.Counter
 
@@ -35,8 +36,8 @@ type kind struct {
 	summary slog.Record
 }
 
-func newThinner(reg prometheus.Registerer, now func() time.Time) *thinner {
-	t := &thinner{now: now, kinds: make(map[string]*kind), suppressed: prometheus.NewCounter(prometheus.CounterOpts{
+func newRepeatLimiter(reg prometheus.Registerer, now func() time.Time) *repeatLimiter {
+	t := &repeatLimiter{now: now, kinds: make(map[string]*kind), suppressed: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "gsm_log_lines_suppressed_total",
 		Help: "Log lines that were left out because many before them said the same.",
 	})}
@@ -46,18 +47,18 @@ func newThinner(reg prometheus.Registerer, now func() time.Time) *thinner {
 
 // TellSuppressed writes a line for each kind of lines of which some were left out and none came since to tell how many.
 // Call it at intervals, and [Logs.Close] at the end.
-func (l *Logs) TellSuppressed(ctx context.Context) error { return l.thinner.tell(ctx, false) }
+func (l *Logs) TellSuppressed(ctx context.Context) error { return l.repeats.tell(ctx, false) }
 
 // Close tells what was left out until now, and writes what waits.
 func (l *Logs) Close() error {
-	return errors.Join(l.thinner.tell(context.Background(), true), l.lines.flush())
+	return errors.Join(l.repeats.tell(context.Background(), true), l.buffer.flush())
 }
 
-func (t *thinner) tell(ctx context.Context, all bool) (err error) {
+func (t *repeatLimiter) tell(ctx context.Context, all bool) (err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for name, k := range t.kinds {
-		if !all && t.now().Sub(k.begin) < thinWindow {
+		if !all && t.now().Sub(k.begin) < repeatWindow {
 			continue
 		}
 		delete(t.kinds, name)
@@ -74,21 +75,21 @@ func (t *thinner) tell(ctx context.Context, all bool) (err error) {
 }
 
 // admit reports whether a line is to be written, and how many like it were left out before it.
-func (t *thinner) admit(h slog.Handler, r slog.Record) (left int, ok bool) {
+func (t *repeatLimiter) admit(h slog.Handler, r slog.Record) (left int, ok bool) {
 	name, summary := kindOf(r)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now, k := t.now(), t.kinds[name]
-	if k == nil && len(t.kinds) >= thinKinds {
+	if k == nil && len(t.kinds) >= repeatKinds {
 		name, summary = "", slog.NewRecord(now, r.Level, "other lines", 0)
 		k = t.kinds[name]
 	}
 	switch {
 	case k == nil:
 		t.kinds[name] = &kind{begin: now, lines: 1, handler: h, summary: summary}
-	case now.Sub(k.begin) >= thinWindow:
+	case now.Sub(k.begin) >= repeatWindow:
 		left, k.begin, k.lines, k.left = k.left, now, 1, 0
-	case k.lines < thinLines:
+	case k.lines < repeatLines:
 		k.lines++
 	default:
 		k.left++
@@ -115,20 +116,22 @@ func kindOf(r slog.Record) (string, slog.Record) {
 	return name.String(), summary
 }
 
-// thinned is a handler whose lines of a level or above a thinner may leave out.
-type thinned struct {
+// repeatLimited is a handler that applies a repeatLimiter to the lines of a level and above.
+type repeatLimited struct {
 	slog.Handler
 	bare    slog.Handler // without attributes that lines of one kind do not share
-	thinner *thinner
+	repeats *repeatLimiter
 	from    slog.Level
 }
 
-func newThinned(h slog.Handler, t *thinner, from slog.Level) thinned { return thinned{h, h, t, from} }
+func newRepeatLimited(h slog.Handler, t *repeatLimiter, from slog.Level) repeatLimited {
+	return repeatLimited{h, h, t, from}
+}
 
 // Handle implements [slog.Handler].
-func (h thinned) Handle(ctx context.Context, r slog.Record) error {
+func (h repeatLimited) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level >= h.from {
-		left, ok := h.thinner.admit(h.bare, r)
+		left, ok := h.repeats.admit(h.bare, r)
 		if !ok {
 			return nil
 		}
@@ -140,13 +143,13 @@ func (h thinned) Handle(ctx context.Context, r slog.Record) error {
 }
 
 // WithAttrs implements [slog.Handler].
-func (h thinned) WithAttrs(attrs []slog.Attr) slog.Handler {
+func (h repeatLimited) WithAttrs(attrs []slog.Attr) slog.Handler {
 	h.Handler = h.Handler.WithAttrs(attrs)
 	return h
 }
 
 // WithGroup implements [slog.Handler].
-func (h thinned) WithGroup(name string) slog.Handler {
+func (h repeatLimited) WithGroup(name string) slog.Handler {
 	h.Handler = h.Handler.WithGroup(name)
 	return h
 }

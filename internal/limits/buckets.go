@@ -50,12 +50,12 @@ func (b *bucket) wait(r Rate, tokens float64) time.Duration {
 	return time.Duration(max(0, tokens-b.tokens) / r.PerSecond * float64(time.Second))
 }
 
-// shards are how many parts a table has, each with a lock of its own.
+// shards is the number of parts of buckets, each of which has its own lock.
 const shards = 16
 
-// table holds the buckets of many names. It forgets the one that was not asked for longest when it is full; that bucket is
-// full again when the name comes back.
-type table[K comparable] struct {
+// buckets holds the buckets of many names. When there are too many it drops the one that has not been used for longest;
+// that bucket is full again when the name comes back.
+type buckets[K comparable] struct {
 	seed  maphash.Seed
 	parts [shards]part[K]
 }
@@ -65,21 +65,21 @@ type part[K comparable] struct {
 	buckets *simplelru.LRU[K, bucket]
 }
 
-func newTable[K comparable](most int) *table[K] {
-	t := &table[K]{seed: maphash.MakeSeed()}
-	for i := range t.parts {
+func newBuckets[K comparable](most int) *buckets[K] {
+	all := &buckets[K]{seed: maphash.MakeSeed()}
+	for i := range all.parts {
 		lru, err := simplelru.NewLRU[K, bucket](max(1, most/shards), nil)
 		if err != nil {
 			panic("limits: " + err.Error()) // of a size that is not positive
 		}
-		t.parts[i].buckets = lru
+		all.parts[i].buckets = lru
 	}
-	return t
+	return all
 }
 
 // with lets use see and change the bucket of a name, filled up to now. One that is full then is not kept.
-func (t *table[K]) with(name K, r Rate, now time.Time, use func(*bucket)) {
-	p := &t.parts[maphash.Comparable(t.seed, name)%shards]
+func (all *buckets[K]) with(name K, r Rate, now time.Time, use func(*bucket)) {
+	p := &all.parts[maphash.Comparable(all.seed, name)%shards]
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b, ok := p.buckets.Get(name)
@@ -97,11 +97,11 @@ func (t *table[K]) with(name K, r Rate, now time.Time, use func(*bucket)) {
 }
 
 // size is how many names are kept.
-func (t *table[K]) size() (n int) {
-	for i := range t.parts {
-		t.parts[i].mu.Lock()
-		n += t.parts[i].buckets.Len()
-		t.parts[i].mu.Unlock()
+func (all *buckets[K]) size() (n int) {
+	for i := range all.parts {
+		all.parts[i].mu.Lock()
+		n += all.parts[i].buckets.Len()
+		all.parts[i].mu.Unlock()
 	}
 	return n
 }

@@ -6,21 +6,21 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// Ink is how texts are drawn: with the terminal's own 16 colours, which suit its background, or without.
-type Ink int
+// Palette says how texts are drawn: with the terminal's own 16 colours, which suit its background, or without.
+type Palette int
 
-// The inks.
+// The palettes.
 const (
-	Plain   Ink = iota // text only
-	Mono               // bold and reverse
-	Colours            // and colours
+	Plain   Palette = iota // text only
+	Mono                   // bold and reverse
+	Colours                // and colours
 )
 
-func (i Ink) styled(s string, style ansi.Style, colour ansi.BasicColor) string {
+func (p Palette) styled(s string, style ansi.Style, colour ansi.BasicColor) string {
 	switch {
-	case i == Plain || s == "":
+	case p == Plain || s == "":
 		return s
-	case i == Colours && colour != noColour:
+	case p == Colours && colour != noColour:
 		style = style.ForegroundColor(colour)
 	}
 	if len(style) == 0 {
@@ -31,18 +31,18 @@ func (i Ink) styled(s string, style ansi.Style, colour ansi.BasicColor) string {
 
 const noColour = ansi.BasicColor(255)
 
-func (i Ink) bold(s string) string  { return i.styled(s, ansi.Style{}.Bold(), noColour) }
-func (i Ink) title(s string) string { return i.styled(s, ansi.Style{}.Bold(), ansi.Cyan) }
-func (i Ink) bar(s string) string   { return i.styled(s, ansi.Style{}.Reverse(true), noColour) }
-func (i Ink) spark(s string) string { return i.styled(s, nil, ansi.Green) }
+func (p Palette) bold(s string) string  { return p.styled(s, ansi.Style{}.Bold(), noColour) }
+func (p Palette) title(s string) string { return p.styled(s, ansi.Style{}.Bold(), ansi.Cyan) }
+func (p Palette) bar(s string) string   { return p.styled(s, ansi.Style{}.Reverse(true), noColour) }
+func (p Palette) spark(s string) string { return p.styled(s, nil, ansi.Green) }
 
 // tint draws a value as its mood wants it.
-func (i Ink) tint(s string, m mood) string {
+func (p Palette) tint(s string, m mood) string {
 	switch m {
 	case bad:
-		return i.styled(s, ansi.Style{}.Bold(), ansi.Red)
+		return p.styled(s, ansi.Style{}.Bold(), ansi.Red)
 	case odd:
-		return i.styled(s, nil, ansi.Yellow)
+		return p.styled(s, nil, ansi.Yellow)
 	case calm:
 	}
 	return s
