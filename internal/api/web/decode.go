@@ -1,0 +1,220 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// decoder reads one body by its form, in one pass. It goes on after what does not fit, so that its caller hears of
+// everything at once, and ends at what is not JSON.
+type decoder struct {
+	json    *jsontext.Decoder
+	wrong   []*huma.ErrorDetail
+	skipped int64 // bytes of what is ignored
+}
+
+// errLong says that a body is too long without what is ignored of it.
+var errLong = errors.New("too long")
+
+// duplicateError says that an object has a name twice.
+type duplicateError struct{ place string }
+
+func (e duplicateError) Error() string { return e.place + " is a duplicate" }
+
+// decode returns the value of a whole body.
+func (d *decoder) decode(f *Form) (value, error) {
+	v, err := d.value(f)
+	if err != nil {
+		return v, err
+	}
+	if _, err := d.json.ReadToken(); err == nil {
+		return v, errors.New("something follows the value")
+	} else if !errors.Is(err, io.EOF) {
+		return v, err
+	}
+	return v, nil
+}
+
+func (d *decoder) value(f *Form) (v value, err error) {
+	switch kind := d.json.PeekKind(); {
+	case kind == jsontext.KindNull && f.nullable:
+		_, err = d.json.ReadToken()
+		return value{null: true}, err
+	case f.fields == nil && f.values == nil && kind != jsontext.KindNull:
+		return d.whole(f)
+	case kind != jsontext.KindBeginObject:
+		if err = d.skip(); err == nil {
+			d.report("", f.expected)
+		}
+		return v, err
+	case f.fields != nil:
+		return d.object(f)
+	}
+	return d.entries(f)
+}
+
+// object reads the fields of an object.
+func (d *decoder) object(f *Form) (v value, err error) {
+	v.fields = make([]fieldValue, 0, len(f.fields))
+	sent := make(map[string]bool, len(f.fields))
+	err = d.each(func(name string) error {
+		if sent[name] {
+			return duplicateError{d.place()}
+		}
+		sent[name] = true
+		field, known := f.fields[name]
+		switch {
+		case !known:
+			if err := d.skip(); err != nil {
+				return err
+			}
+			d.report("", "is not known here")
+			return nil
+		case field.ignored:
+			begin := d.json.InputOffset()
+			err := d.skip()
+			d.skipped += d.json.InputOffset() - begin
+			return err
+		}
+		faults := len(d.wrong)
+		one, err := d.value(field.Form)
+		if err == nil && len(d.wrong) == faults || one.fields != nil || one.entries != nil {
+			v.fields = append(v.fields, fieldValue{field.index, one})
+		}
+		return err
+	})
+	for _, name := range f.required {
+		if err == nil && !sent[name] {
+			d.report(name, "is required")
+		}
+	}
+	return v, err
+}
+
+// entries reads a map.
+func (d *decoder) entries(f *Form) (v value, err error) {
+	v.entries = make(map[string]value)
+	err = d.each(func(name string) error {
+		if _, sent := v.entries[name]; sent {
+			return duplicateError{d.place()}
+		}
+		one, err := d.value(f.values)
+		v.entries[name] = one
+		return err
+	})
+	return v, err
+}
+
+// each calls read with the name of every member of the next object, to read its value.
+func (d *decoder) each(read func(name string) error) error {
+	if _, err := d.json.ReadToken(); err != nil {
+		return err
+	}
+	for d.json.PeekKind() != jsontext.KindEndObject {
+		token, err := d.json.ReadToken()
+		if err != nil {
+			return err
+		}
+		if err := read(token.String()); err != nil {
+			return err
+		}
+		if d.json.InputOffset()-d.skipped > MaxBody {
+			return errLong
+		}
+	}
+	_, err := d.json.ReadToken()
+	return err
+}
+
+// whole reads a value into its Go type.
+func (d *decoder) whole(f *Form) (v value, err error) {
+	raw, err := d.json.ReadValue()
+	if err != nil {
+		return v, err
+	}
+	integer := f.expected == mustBeWhole && raw.Kind() == jsontext.KindNumber
+	tooLarge := false
+	if integer {
+		if literal, ok := WholeNumber(string(raw)); ok {
+			raw = jsontext.Value(literal)
+		} else if n, _ := strconv.ParseFloat(string(raw), 64); math.Abs(n) > 1<<53 {
+			tooLarge = true
+		}
+	}
+	v.whole = reflect.New(f.goType)
+	err = jsonv2.Unmarshal(raw, v.whole.Interface())
+	v.whole = v.whole.Elem()
+	var e explained
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return v, duplicateError{d.place()}
+	case errors.As(err, &e):
+		d.report(e.At(), e.Error())
+	case tooLarge || errors.Is(err, strconv.ErrRange) || err == nil && integer && !f.inRange(v.whole.Int()):
+		d.report("", f.outOfRange())
+	case err != nil:
+		d.report("", f.expected)
+	case f.oneOf != nil && !slices.Contains(f.oneOf, v.whole.String()):
+		d.report("", "must be one of "+strings.Join(f.oneOf, ", "))
+	}
+	return v, nil
+}
+
+func (f *Form) inRange(n int64) bool {
+	return (f.min == nil || float64(n) >= *f.min) && (f.max == nil || float64(n) <= *f.max)
+}
+
+func (f *Form) outOfRange() string {
+	if f.min == nil || f.max == nil {
+		return "is out of range"
+	}
+	return fmt.Sprintf("must be %.0f to %.0f", *f.min, *f.max)
+}
+
+// explained is an error about a value that its sender may read: it tells nothing of the value.
+type explained interface {
+	error
+	// At returns where in the value it is, with dots between names, empty for the whole value.
+	At() string
+}
+
+// skip reads the next value, token by token, so that it is never in memory as a whole.
+func (d *decoder) skip() error {
+	for depth := d.json.StackDepth(); ; {
+		if _, err := d.json.ReadToken(); err != nil {
+			return err
+		}
+		if d.json.StackDepth() == depth {
+			return nil
+		}
+	}
+}
+
+// report notes what is wrong with the value that was read last, or with a part of it.
+func (d *decoder) report(part, message string) {
+	d.wrong = append(d.wrong, &huma.ErrorDetail{Location: join("body", join(d.place(), part)), Message: message})
+}
+
+// place is where the decoder is, with dots between names.
+func (d *decoder) place() string { return dotted(d.json.StackPointer()) }
+
+func dotted(p jsontext.Pointer) string {
+	return strings.ReplaceAll(strings.TrimPrefix(string(p), "/"), "/", ".")
+}
+
+func join(place, part string) string {
+	if place == "" || part == "" {
+		return place + part
+	}
+	return place + "." + part
+}

@@ -1,0 +1,146 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Form is how a value of one Go type is read from JSON: what the type can hold, and what its schema allows of that.
+// Where the schema only describes what the rules check, such as the length of a name, that is left to the rules.
+type Form struct {
+	goType   reflect.Type // without a pointer
+	nullable bool
+	ignored  bool // read-only: clients may send it back, whatever it is
+
+	fields   map[string]field // of an object
+	required []string
+	values   *Form // of a map
+
+	expected string   // what a value of another type is told
+	oneOf    []string // of a text; nil for any
+	min, max *float64 // of an integer
+}
+
+type field struct {
+	index []int // as of reflect.Value.FieldByIndex
+	*Form
+}
+
+// mustBeWhole is what is wrong with 4.5 where the API has an integer.
+const mustBeWhole = "must be a whole number"
+
+// mustBeTime is what is wrong with a time that cannot be read.
+const mustBeTime = "must be a time as RFC 3339 writes it, like 2026-03-01T12:00:00Z"
+
+// NewForm returns the form of a type with a schema. It panics where the schema has a field that the type has not.
+func NewForm(r huma.Registry, s *huma.Schema, t reflect.Type) *Form {
+	f := &Form{nullable: s.Nullable, goType: t, expected: "must be an object"}
+	if s.Ref != "" {
+		s = r.SchemaFromRef(s.Ref)
+	}
+	if t.Kind() == reflect.Pointer {
+		f.goType = t.Elem()
+	}
+	for _, one := range s.AnyOf {
+		f.nullable = f.nullable || one.Nullable
+	}
+	for _, value := range s.Enum {
+		f.oneOf = append(f.oneOf, fmt.Sprint(value))
+	}
+	f.min, f.max = s.Minimum, s.Maximum
+	values, isMap := s.AdditionalProperties.(*huma.Schema)
+	switch {
+	case f.goType == reflect.TypeFor[time.Time]():
+		f.expected = mustBeTime
+	case reflect.PointerTo(f.goType).Implements(reflect.TypeFor[json.Unmarshaler]()):
+		f.expected = "has the wrong form"
+		if e, ok := reflect.New(f.goType).Interface().(json.Unmarshaler).UnmarshalJSON([]byte("null")).(explained); ok {
+			f.expected = e.Error()
+		}
+	case isMap:
+		f.values = NewForm(r, values, f.goType.Elem())
+	case len(s.Properties) > 0:
+		f.object(r, s)
+	default:
+		f.expected = map[string]string{
+			huma.TypeString: "must be a string", huma.TypeBoolean: "must be true or false", huma.TypeInteger: mustBeWhole,
+		}[s.Type]
+	}
+	return f
+}
+
+func (f *Form) object(r huma.Registry, s *huma.Schema) {
+	f.required, f.fields = s.Required, make(map[string]field, len(s.Properties))
+	for _, sf := range reflect.VisibleFields(f.goType) {
+		name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
+		if p := s.Properties[name]; p != nil && !p.ReadOnly {
+			of := NewForm(r, p, sf.Type)
+			of.nullable = of.nullable || !slices.Contains(s.Required, name) // as if it was left out
+			f.fields[name] = field{sf.Index, of}
+		}
+	}
+	for name, p := range s.Properties {
+		switch _, known := f.fields[name]; {
+		case p.ReadOnly:
+			f.fields[name] = field{Form: &Form{ignored: true}}
+		case !known:
+			panic(fmt.Sprintf("web: %v has no field for %s", f.goType, name)) // the first test finds it
+		}
+	}
+}
+
+// value is what was sent for a form.
+type value struct {
+	null    bool
+	whole   reflect.Value    // of the form's Go type, where it is not an object
+	fields  []fieldValue     // of an object, those that were sent
+	entries map[string]value // of a map
+}
+
+type fieldValue struct {
+	index []int
+	value value
+}
+
+// put stores what was sent in dst. Where merge is set it does so as RFC 7396 merges a patch: what objects and maps hold
+// besides stays, and null removes the entry of a map. What dst referred to before is not changed.
+func (v value) put(dst reflect.Value, merge bool) {
+	if v.null {
+		dst.SetZero()
+		return
+	}
+	to, before := dst, dst
+	if dst.Kind() == reflect.Pointer {
+		p := reflect.New(dst.Type().Elem())
+		to, before = p.Elem(), dst.Elem()
+		dst.Set(p)
+	}
+	switch {
+	case v.whole.IsValid():
+		to.Set(v.whole)
+	case v.entries != nil:
+		m := reflect.MakeMapWithSize(to.Type(), len(v.entries))
+		if merge {
+			for k, e := range before.Seq2() {
+				m.SetMapIndex(k, e)
+			}
+		}
+		for name, e := range v.entries {
+			m.SetMapIndex(reflect.ValueOf(name), e.whole) // which removes it where nothing is in it
+		}
+		to.Set(m)
+	default:
+		if merge && before.IsValid() {
+			to.Set(before)
+		}
+		for _, f := range v.fields {
+			f.value.put(to.FieldByIndex(f.index), merge)
+		}
+	}
+}
