@@ -94,6 +94,7 @@ func accesses() []access {
 		{operation: "PATCH /api/v1/sessions/{session_id}/members/{player_id}", body: says(`{"attributes":{"a":1}}`), want: [7]int{404, 403, 200, 200, 200, 403, 200}},
 		{operation: "PUT /api/v1/sessions/{session_id}/host", body: func(r realm) string { return `{"player_id":"` + r.players["self"] + `"}` }, want: [7]int{404, 403, 200, 200, 403, 403, 200}},
 		{operation: "DELETE /api/v1/sessions/{session_id}/members/{player_id}", want: [7]int{404, 403, 204, 204, 204, 403, 204}},
+		{operation: "GET /api/v1/sessions/{session_id}/timeline", want: [7]int{404, 200, 200, 200, 403, 403, 200}},
 
 		admins("POST /api/v1/api-keys", 201, 403, says(`{"name":"k","scope":"read"}`)),
 		admins("GET /api/v1/api-keys", 200, 403, nil),

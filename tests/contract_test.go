@@ -255,6 +255,8 @@ func TestContract(t *testing.T) {
 		{"DELETE " + members + "/{player_id}", ids{v.ID, extra[0].ID}, "", nil, 410},
 		{"DELETE " + session, ids{s.newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: 1}}).ID}, "", nil, 204},
 		{"DELETE " + session, gone, "", nil, 404},
+		{"GET " + session + "/timeline", here, "", nil, 200},
+		{"GET " + session + "/timeline", gone, "", nil, 404},
 		{"DELETE " + player, here, "", nil, 204},
 		{"DELETE " + player, here, "", nil, 404},
 

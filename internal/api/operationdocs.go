@@ -54,6 +54,8 @@ var operationDocs = map[string]string{ //nolint:gosec // it tells of tokens, and
 	"getMember":     "The entity tag is that of the session.",
 	"patchMember":   "A JSON merge patch. Seat, order and host stay.",
 	"leaveSession":  "Also removes another member, for hosts and servers. Leaving again is no error.",
+	"getTimeline": "Who changed what, when and why: a kick, a leave, a suspension and an erasure differ in it. For the host, " +
+		"API keys and admins. Events are kept for 30 days unless the operator says otherwise.",
 	"setHost":       "A member who has joined becomes host, in a session without one too.",
 
 	"createApiKey": "The key is shown once, in this response.",

@@ -179,6 +179,11 @@ func (a *API) sessionRoutes(s *schemas) {
 		"Name a member as host",
 		codes(200), requiredBody(s.host), errs(session, member, takers(), host, versions(), over, []*game.Error{game.ErrMemberNotJoined}), playing,
 	}, a.setHost)
+	register(a, route{
+		http.MethodGet, basePath + "/sessions/{session_id}/timeline", "getTimeline", "sessions",
+		"Read what happened to a session, newest first",
+		codes(200), nil, errs(session, host), playing,
+	}, a.getTimeline)
 }
 
 func (a *API) serviceRoutes(s *schemas) {

@@ -25,9 +25,11 @@ type schemas struct {
 func newSchemas(r huma.Registry) *schemas {
 	r.RegisterTypeAlias(reflect.TypeFor[game.Value](), reflect.TypeFor[attributeValue]())
 	r.RegisterTypeAlias(reflect.TypeFor[game.Result](), reflect.TypeFor[anyObject]())
+	r.RegisterTypeAlias(reflect.TypeFor[game.Changes](), reflect.TypeFor[changeList]())
 	r.RegisterTypeAlias(reflect.TypeFor[sessionBody](), reflect.TypeFor[game.Session]())
 	answers(r)
 	metricsAnswer(r)
+	describeEvents(r)
 	s := new(schemas)
 	s.players(r)
 	s.sessions(r)

@@ -1,0 +1,116 @@
+package api
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"game-session-manager/internal/game"
+)
+
+type timelineIn struct {
+	SessionPath
+	Paging
+}
+
+type timelineOut struct{ Body page[game.Event] }
+
+func (a *API) getTimeline(ctx context.Context, in *timelineIn) (*timelineOut, error) {
+	l, err := a.Sessions.Timeline(ctx, in.SessionID, in.Cursor, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return &timelineOut{newPage(l)}, nil
+}
+
+// changeList is how the contract shows [game.Changes]: each change as an object with the fields of its type.
+type changeList struct{}
+
+// Schema implements [huma.SchemaProvider].
+func (changeList) Schema(r huma.Registry) *huma.Schema {
+	const name = "Change"
+	if r.Map()[name] == nil {
+		fields := map[string]*huma.Schema{
+			"type": {Type: huma.TypeString, Enum: enum(game.ChangeTypes()), Description: "What happened."},
+		}
+		for _, c := range game.AllChanges() {
+			for f := range reflect.TypeOf(c).Fields() {
+				tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+				fields[tag] = merged(fields[tag], changeField(f.Type), game.TypeOf(c))
+			}
+		}
+		s := &huma.Schema{Type: huma.TypeObject, Properties: fields, Required: []string{"type"}}
+		s.PrecomputeMessages()
+		r.Map()[name] = s
+	}
+	return &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Ref: "#/components/schemas/" + name}}
+}
+
+// changeField returns the schema of a field of a change.
+func changeField(t reflect.Type) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString}
+	switch t {
+	case reflect.TypeFor[[]string]():
+		s = &huma.Schema{Type: huma.TypeArray, Items: s}
+	case reflect.TypeFor[time.Time](), reflect.TypeFor[*time.Time]():
+		s.Format = "date-time"
+	case reflect.TypeFor[game.PlayerID]():
+		s.Format = "uuid"
+	case reflect.TypeFor[game.SessionStatus]():
+		s.Enum = enum(game.SessionStatuses())
+	case reflect.TypeFor[game.EndReason]():
+		s.Enum = enum(game.EndReasons())
+	case reflect.TypeFor[game.RemovalReason]():
+		s.Enum = enum(game.RemovalReasons())
+	case reflect.TypeFor[game.HostReason]():
+		s.Enum = enum(game.HostReasons())
+	case reflect.TypeFor[game.LiftReason]():
+		s.Enum = enum(game.LiftReasons())
+	case reflect.TypeFor[game.Scope]():
+		s.Enum = enum(game.KeyScopes())
+	}
+	return s
+}
+
+// merged returns the schema of a field that several types of changes have, of which the last is named.
+func merged(old, s *huma.Schema, of game.ChangeType) *huma.Schema {
+	if old == nil {
+		s.Description = "Of " + string(of) + "."
+		return s
+	}
+	old.Description = strings.TrimSuffix(old.Description, ".") + ", " + string(of) + "."
+	for _, v := range s.Enum {
+		if !slices.Contains(old.Enum, v) {
+			old.Enum = append(old.Enum, v)
+		}
+	}
+	return old
+}
+
+// describeEvents completes the schemas of what a timeline has.
+func describeEvents(r huma.Registry) {
+	r.Schema(reflect.TypeFor[game.Event](), true, "")
+	event := r.Map()["Event"]
+	for name, sentence := range map[string]string{
+		"version":    "The version of the session that the changes made.",
+		"seq":        "The event's place in the feed of its project; absent until it has one.",
+		"acting_as":  "The player as whom a server made the request.",
+		"request_id": "The request that made the changes. Players do not see it.",
+		"run_id":     "The run of background work that made the changes.",
+		"changes":    "What changed, at least one.",
+	} {
+		event.Properties[name].Description = sentence
+	}
+	subject, actor := r.Map()["Subject"], r.Map()["Actor"]
+	subject.Properties["kind"].Enum = enum(game.SubjectKinds())
+	actor.Properties["kind"].Enum = enum(game.ActorKinds())
+	actor.Properties["id"].Description = "A player's or an API key's id, `anonymous` where there is no authentication, or " +
+		"the name of a task of the service. Players see other players' ids only."
+	for _, s := range []*huma.Schema{event, subject, actor} {
+		s.PrecomputeMessages()
+	}
+}
