@@ -56,7 +56,7 @@ var operationDocs = map[string]string{ //nolint:gosec // it tells of tokens, and
 	"leaveSession":  "Also removes another member, for hosts and servers. Leaving again is no error.",
 	"getTimeline": "Who changed what, when and why: a kick, a leave, a suspension and an erasure differ in it. For the host, " +
 		"API keys and admins. Events are kept for 30 days unless the operator says otherwise.",
-	"setHost":       "A member who has joined becomes host, in a session without one too.",
+	"setHost": "A member who has joined becomes host, in a session without one too.",
 
 	"createApiKey": "The key is shown once, in this response.",
 	"listApiKeys":  "Newest first, without their secrets.",
