@@ -44,12 +44,10 @@ func TestDocumentedCodes(t *testing.T) {
 	only(t, sqlite)
 	rules := found(t, "../internal/game/errors.go", `Code: "([a-z_]+)"`)
 	there := slices.Clone(rules)
-	files, err := filepath.Glob("../internal/api/*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		there = append(there, found(t, file, `newProblem\([^"\n]*"([a-z_]+)"`)...)
+	own, _ := filepath.Glob("../internal/api/*.go")
+	plumbing, _ := filepath.Glob("../internal/api/web/*.go")
+	for _, file := range slices.Concat(own, plumbing) {
+		there = append(there, found(t, file, `(?:NewProblem|reject)\([^"\n]*"([a-z_]+)"`)...)
 	}
 	for what, codes := range map[string][]string{
 		"docs/api.md":      found(t, "../docs/api.md", "(?m)^\\| \\d{3} \\| `([a-z_]+)` \\|"),

@@ -214,7 +214,7 @@ func TestMovesWithReasonsAndConnections(t *testing.T) {
 	put(`{"status":"open","end_reason":"completed"}`).wrong("body.end_reason")
 	put(`{"status":"open","connection":{"address":"10.0.0.1","port":7777,"protocol":"udp"}}`).is(http.StatusOK).has("ETag", `"2"`)
 	put(`{"status":"open","connection":null,"end_reason":null,"result":null}`).is(http.StatusOK).has("ETag", `"2"`)
-	put(`{"status":"open","end_reason":""}`).is(http.StatusOK).has("ETag", `"2"`)
+	put(`{"status":"open","end_reason":""}`).wrong("body.end_reason")
 	// The status that a session has changes nothing, and says so where another connection would be dropped.
 	put(`{"status":"open","connection":{"address":"10.0.0.2","port":7777}}`).wrong("body.connection")
 	p := put(`{"status":"starting"}`).problem(http.StatusConflict, "not_enough_players")

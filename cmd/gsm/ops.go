@@ -12,7 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"game-session-manager/internal/api"
+	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
 )
 
@@ -33,9 +33,9 @@ func opsHandler(watch *watcher, public bool) http.Handler {
 		http.Error(w, "The Host header is not valid.", http.StatusBadRequest)
 	})
 	if public {
-		return api.WellFormed(mux, malformed)
+		return web.WellFormed(mux, malformed)
 	}
-	return api.WellFormed(api.LocalOnly(mux, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return web.WellFormed(web.LoopbackOnly(mux, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "This listener answers to its own machine only.", http.StatusForbidden)
 	})), malformed)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
 )
 
@@ -36,7 +37,7 @@ func answer[D document](d D, err error) (*documentOut[D], error) {
 		return nil, err
 	}
 	_, version := identity(d)
-	return &documentOut[D]{Status: http.StatusOK, ETag: etag(version), Body: d}, nil
+	return &documentOut[D]{Status: http.StatusOK, ETag: web.ETag(version), Body: d}, nil
 }
 
 // creation is the answer to a call that created a document, now or in an earlier try.
@@ -59,7 +60,7 @@ func read[D document](ifNoneMatch string, d D, err error) (*documentOut[D], erro
 	if err != nil {
 		return nil, err
 	}
-	if _, version := identity(d); notModified(ifNoneMatch, version) {
+	if _, version := identity(d); web.IfNoneMatch(ifNoneMatch, version) {
 		out.Status = http.StatusNotModified
 	}
 	return out, nil

@@ -1,8 +1,8 @@
 // Package api is the REST face of the service: it translates HTTP to calls of package game and their answers back.
 //
-// routes.go is the whole surface, as one table. A handler is a function from a typed request to a typed answer or an
-// error; it has no ResponseWriter, so that it cannot answer twice or leak an error. problem.go is the one place where
-// errors become answers.
+// routes.go is the whole surface, as one table. A handler is a function from a typed request to a typed response or an
+// error; it has no ResponseWriter, so that it cannot write twice or leak an error. problem.go is the one place where
+// errors become problems. What knows no noun is in package web.
 //
 // The package leaves every rule to package game, and logging and metrics of requests and failures to package observe.
 package api
@@ -11,13 +11,13 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/limits"
 )
@@ -25,13 +25,8 @@ import (
 // basePath is where the versioned API begins.
 const basePath = "/api/v1"
 
-// How many bytes the body of a request may have.
-const (
-	maxBody = 64 << 10
-	// maxSessionBody is for PUT of a session with its members, which are left out as it arrives: a GET returns up to
-	// 1,000 of them with 4 KiB of attributes each.
-	maxSessionBody = 8 << 20
-)
+// maxSessionBody is how many bytes the body of a PUT of a session may have with its members.
+const maxSessionBody = 8 << 20
 
 // Deps is what the API is handed.
 type Deps struct {
@@ -68,7 +63,9 @@ type Deps struct {
 type API struct {
 	Deps
 	handler http.Handler
+	mux     *http.ServeMux
 	huma    huma.API
+	rows    map[string]route // by the patterns of the mux
 	// operations are those of the contract, as "METHOD path", in the order in which it shows them.
 	operations []string
 	callers    *limits.Callers
@@ -78,12 +75,8 @@ type API struct {
 	stopping   atomic.Bool
 }
 
-// strictCasing keeps huma from matching field names in any case. huma has the switch in a package variable.
-var strictCasing = sync.OnceFunc(func() { huma.ValidateStrictCasing = true })
-
 // New returns the API.
 func New(d Deps) *API {
-	strictCasing()
 	if d.Tokens == nil {
 		d.Tokens = noTokens{}
 	}
@@ -94,20 +87,21 @@ func New(d Deps) *API {
 		Deps: d, started: d.Now(), callers: limits.NewCallers(d.Limits.Rates, d.Now),
 		inFlight: limits.NewConcurrency(d.Limits.InFlight, d.queueTime()),
 		memory:   limits.NewMemory(d.Limits.Memory, d.queueTime()),
+		mux:      http.NewServeMux(), rows: make(map[string]route),
 	}
-	mux := http.NewServeMux()
-	a.huma = humago.New(mux, a.config())
+	a.huma = humago.New(a.mux, a.config())
 	a.huma.UseMiddleware(normalParams)
 	a.routes()
 	documentSecurity(a.huma.OpenAPI())
-	a.documentation(mux)
+	a.documentation()
 
-	h := a.withoutSlash(mux, a.shed(mux, a.guard(mux, a.unmatched(mux))))
-	h = a.recover(WellFormed(h, http.HandlerFunc(a.malformedHost)))
+	h := web.WithoutSlash(a.mux, a.shed(a.guard(web.Dispatch(a.mux, game.MaxIdempotencyKey))))
+	h = a.recover(web.WellFormed(h, reject(http.StatusBadRequest, "malformed_host", malformedHost)))
 	if d.Observe != nil {
 		h = d.Observe(h)
 	}
-	a.handler = a.identify(secured(a.crossOrigin(h)))
+	h = web.CrossOrigin(h, d.Origins, a.sentHeaders(), a.returnedHeaders())
+	a.handler = a.identify(web.SecurityHeaders(h))
 	return a
 }
 
@@ -120,7 +114,8 @@ func (a *API) config() huma.Config {
 	c.Tags = tags()
 	// huma's own pages come from a CDN, its links to schemas put $schema into every answer.
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
-	c.Formats = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON}
+	format := huma.Format{Marshal: marshal} // bodies are read by [web.Sent]
+	c.Formats = map[string]huma.Format{web.JSONType: format, "json": format}
 	c.RejectUnknownQueryParameters = true
 	c.Transformers = []huma.Transformer{a.humaProblem}
 	return c
@@ -137,24 +132,3 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Stop makes /readyz fail from now on, so that no new requests are sent here, and has callers close the connections that they keep.
 func (a *API) Stop() { a.stopping.Store(true) }
-
-// handler is the shape of every operation.
-type handler[I, O any] func(context.Context, *I) (*O, error)
-
-// register adds an operation to the router and to the OpenAPI document.
-func register[I, O any](a *API, r route, h handler[I, O], middlewares ...func(huma.Context, func(huma.Context))) {
-	op := a.operation(r)
-	op.Middlewares = middlewares
-	a.operations = append(a.operations, r.method+" "+r.path)
-	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
-		if p := a.begin(ctx); p != nil {
-			return nil, p
-		}
-		out, err := h(ctx, in)
-		if err != nil {
-			return nil, a.problem(ctx, r, err)
-		}
-		return out, nil
-	})
-	documentSuccess(op, r)
-}

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/yaml"
 
+	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
 )
 
@@ -252,7 +253,7 @@ func (c *contract) tidyParameter(p map[string]any) {
 		s["minLength"] = 1 // see checkQuery
 	}
 	if name := fmt.Sprint(p["name"]); name == "If-Match" || name == "If-None-Match" {
-		s["pattern"] = entityTagList.String()
+		s["pattern"] = web.EntityTagList
 	}
 }
 

@@ -3,27 +3,44 @@ package api
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
 
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
 )
 
-// Unmarshal reads a body.
-var Unmarshal = unmarshal
+// ReadProfile reads the body of a new player.
+func ReadProfile(body []byte) (game.Profile, []error) {
+	r, errs := readBody[game.Profile](func(s *schemas) *huma.Schema { return s.profile }, body)
+	return r.Over(game.Profile{}), errs
+}
 
-// WholeNumbers writes numbers without a fraction as integers.
-var WholeNumbers = wholeNumbers
+// PatchSettings merges a patch into a session's settings and connection.
+func PatchSettings(e game.SessionEdit, patch []byte) (game.SessionEdit, []error) {
+	r, errs := readBody[game.SessionEdit](func(s *schemas) *huma.Schema { return s.settingsPatch }, patch)
+	return r.MergedInto(e), errs
+}
+
+func readBody[T validated](schema func(*schemas) *huma.Schema, body []byte) (r received[T], errs []error) {
+	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	form := web.NewForm(registry, schema(newSchemas(registry)), reflect.TypeFor[T]())
+	op := &huma.Operation{Metadata: map[string]any{bodies: &web.Bodies{Form: form}}}
+	req := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
+	var base T
+	errs = r.resolve(humago.NewContext(op, req, httptest.NewRecorder()), base)
+	return r, errs
+}
 
 // ParseAttributes reads an attribute filter.
 func ParseAttributes(deep map[string]string, plain ...string) (game.AttributeFilter, error) {
 	found, wrong := parseAttributes(deep, plain)
 	return found, errors.Join(wrong...)
-}
-
-// PatchSettings merges a patch into settings.
-func PatchSettings(t game.Settings, patch json.RawMessage) (game.Settings, error) {
-	return mergePatch(t, patch)
 }
 
 // Written writes what is written by hand.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
 )
 
@@ -69,7 +70,7 @@ func (a *API) getHealthDetailed(ctx context.Context, _ *struct{}) (*detailedOut,
 			defer mu.Unlock()
 			out.Body.Components[c.Name] = facts
 			if facts["status"] != statusOK {
-				out.Status, out.RetryAfter, out.Body.Status = http.StatusServiceUnavailable, retryAfter, statusDown
+				out.Status, out.RetryAfter, out.Body.Status = http.StatusServiceUnavailable, web.RetryAfter, statusDown
 			}
 		})
 	}
@@ -114,7 +115,7 @@ func (a *API) getLivez(context.Context, *struct{}) (*probeOut, error) {
 // getReadyz stays true while the database is away: callers get a 503 with Retry-After then, not a refused connection.
 func (a *API) getReadyz(context.Context, *struct{}) (*probeOut, error) {
 	if a.stopping.Load() {
-		return &probeOut{http.StatusServiceUnavailable, retryAfter, probe{"stopping"}}, nil
+		return &probeOut{http.StatusServiceUnavailable, web.RetryAfter, probe{"stopping"}}, nil
 	}
 	return &probeOut{http.StatusOK, "", probe{statusOK}}, nil
 }

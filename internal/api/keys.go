@@ -2,10 +2,7 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"game-session-manager/internal/game"
 )
@@ -57,21 +54,10 @@ func (a *API) newKey(k game.Key, s game.Secret, err error) (*newKeyOut, error) {
 	return &newKeyOut{basePath + "/api-keys/" + string(k.ID), "no-store", newKeyBody{a.keyFor(k), s.Reveal()}}, nil
 }
 
-type createKeyIn struct {
-	Body json.RawMessage
-}
-
-// Resolve implements [huma.Resolver].
-func (in *createKeyIn) Resolve(huma.Context) []error {
-	return tellAll(game.KeyRequest{}, in.Body, decode)
-}
+type createKeyIn struct{ Sent Body[game.KeyRequest] }
 
 func (a *API) createKey(ctx context.Context, in *createKeyIn) (*newKeyOut, error) {
-	r, err := decode(game.KeyRequest{}, in.Body)
-	if err != nil {
-		return nil, err
-	}
-	return a.newKey(a.Keys.Create(ctx, r))
+	return a.newKey(a.Keys.Create(ctx, in.Sent.Value()))
 }
 
 func (a *API) listKeys(ctx context.Context, in *Paging) (*keysOut, error) {
@@ -99,17 +85,23 @@ func (a *API) revokeKey(ctx context.Context, in *KeyPath) (*struct{}, error) {
 	return nil, err
 }
 
+// RotateKeyInBody asks for another key in the place of one.
+type RotateKeyInBody struct {
+	OverlapSeconds *int `json:"overlap_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"How long the old key goes on; an hour where it is left out."`
+}
+
+// Validate implements validated. The limits of the contract are all that there is.
+func (RotateKeyInBody) Validate() error { return nil }
+
 type rotateKeyIn struct {
 	KeyPath
-	Body *struct { // may be left out
-		OverlapSeconds *int `json:"overlap_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"How long the old key goes on; an hour where it is left out."`
-	}
+	Sent Body[RotateKeyInBody]
 }
 
 func (a *API) rotateKey(ctx context.Context, in *rotateKeyIn) (*newKeyOut, error) {
 	overlap := time.Hour
-	if in.Body != nil && in.Body.OverlapSeconds != nil {
-		overlap = time.Duration(*in.Body.OverlapSeconds) * time.Second
+	if s := in.Sent.Value().OverlapSeconds; s != nil {
+		overlap = time.Duration(*s) * time.Second
 	}
 	return a.newKey(a.Keys.Rotate(ctx, in.KeyID, overlap))
 }

@@ -25,7 +25,7 @@ import (
 )
 
 // serve runs the API over the network, as it is configured.
-func serve(t *testing.T, configure func(*api.Deps)) string {
+func serve(t testing.TB, configure func(*api.Deps)) string {
 	t.Helper()
 	docs, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "gsm.db"), store.Options{})
 	if err != nil {

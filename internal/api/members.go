@@ -2,11 +2,11 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
 )
 
@@ -31,7 +31,7 @@ func memberOf(p game.PlayerID, s game.Session, err error) (*memberOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &memberOut{Status: http.StatusOK, ETag: etag(s.Version), Body: m}, nil
+	return &memberOut{Status: http.StatusOK, ETag: web.ETag(s.Version), Body: m}, nil
 }
 
 type getMemberIn struct {
@@ -43,7 +43,7 @@ type getMemberIn struct {
 func (a *API) getMember(ctx context.Context, in *getMemberIn) (*memberOut, error) {
 	s, err := a.Sessions.Get(ctx, in.SessionID)
 	out, err := memberOf(in.PlayerID, s, err)
-	if err == nil && notModified(in.IfNoneMatch, s.Version) {
+	if err == nil && web.IfNoneMatch(in.IfNoneMatch, s.Version) {
 		out.Status = http.StatusNotModified
 	}
 	return out, err
@@ -53,17 +53,17 @@ type patchMemberIn struct {
 	SessionPath
 	PlayerPath
 	IfMatchHeader
-	Body json.RawMessage
+	Sent Patch[game.MemberSettings]
 }
 
-// Resolve implements [huma.Resolver]. It looks at the patch alone, on settings on which nothing else is wrong.
-func (in *patchMemberIn) Resolve(huma.Context) []error {
-	return tellAll(game.MemberSettings{}, in.Body, mergePatch)
+// Resolve implements [huma.Resolver].
+func (in *patchMemberIn) Resolve(ctx huma.Context) []error {
+	return in.Sent.resolve(ctx, game.MemberSettings{})
 }
 
 func (a *API) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut, error) {
 	s, err := a.Sessions.EditMember(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), in.PlayerID,
-		func(t game.MemberSettings) (game.MemberSettings, error) { return mergePatch(t, in.Body) })
+		func(t game.MemberSettings) (game.MemberSettings, error) { return in.Sent.MergedInto(t), nil })
 	return memberOf(in.PlayerID, s, err)
 }
 
@@ -71,20 +71,11 @@ type setHostIn struct {
 	SessionPath
 	IfMatchHeader
 	PreferHeader
-	Body json.RawMessage
-}
-
-// Resolve implements [huma.Resolver].
-func (in *setHostIn) Resolve(huma.Context) []error {
-	return tellAll(game.HostRequest{}, in.Body, decode)
+	Sent Body[game.HostRequest]
 }
 
 func (a *API) setHost(ctx context.Context, in *setHostIn) (*sessionOut, error) {
-	r, err := decode(game.HostRequest{}, in.Body)
-	if err != nil {
-		return nil, err
-	}
-	out, err := answer(a.Sessions.SetHost(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), r.PlayerID))
+	out, err := answer(a.Sessions.SetHost(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), in.Sent.Value().PlayerID))
 	show, applied := in.preferred()
 	return showing(out, err, show, applied)
 }

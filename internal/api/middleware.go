@@ -2,37 +2,40 @@ package api
 
 import (
 	"context"
-	"errors"
-	"io"
+	"maps"
 	"net/http"
-	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
+	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/limits"
 )
 
-// requestIDHeader carries the id of a request, both ways.
-const requestIDHeader = "X-Request-ID"
-
 // actAsHeader names the player for whom a server acts.
 const actAsHeader = "X-Act-As-Player"
 
-// maxRequestID is how long a caller's request id may be.
-const maxRequestID = 128
-
-// identify gives the request its id, its deadline and its room in memory. It is the one place where the request is
-// copied: what reads the request's pattern must be inside.
+// identify gives the request its route, its id, its deadline and its room in memory. The pattern of the route is in the
+// request and in all its copies, for the layers inside and for whoever measures.
 func (a *API) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := r.Header.Get(requestIDHeader)
-		if !saneRequestID(id) {
+		_, r.Pattern = a.mux.Handler(r)
+		id := r.Header.Get(web.RequestIDHeader)
+		if !web.ValidRequestID(id) {
 			id = a.NewID()
 		}
-		w.Header().Set(requestIDHeader, id)
-		ctx, cancel := context.WithTimeout(r.Context(), a.RequestTimeout)
-		defer cancel()
+		w.Header().Set(web.RequestIDHeader, id)
+		ctx := r.Context()
+		if a.row(r).streams {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of what has deadlines
+		} else {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, a.RequestTimeout)
+			defer cancel()
+		}
 		room := a.memory.Room()
 		defer room.Leave() // when the response was taken: until then it is in memory
 		ctx = game.WithRoom(game.WithRequestID(ctx, id), ownRoom{room})
@@ -46,20 +49,8 @@ type ownRoom struct{ *limits.Room }
 // Fresh implements [game.Room].
 func (r ownRoom) Fresh() game.Room { return ownRoom{r.Room.Fresh()} }
 
-func saneRequestID(id string) bool {
-	if len(id) == 0 || len(id) > maxRequestID {
-		return false
-	}
-	for _, c := range []byte(id) {
-		if c <= ' ' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return true
-}
-
-// recover answers a panic as an internal error. It stands inside of what observes, so that the panic is logged and counted as the
-// 500 that it became.
+// recover makes an internal error of a panic. It stands inside of what observes, so that the panic is logged and
+// counted as the 500 that it became.
 func (a *API) recover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -71,104 +62,80 @@ func (a *API) recover(next http.Handler) http.Handler {
 				panic(cause)
 			}
 			_, path, _ := strings.Cut(r.Pattern, " ")
-			a.writeProblem(w, a.internalProblem(r.Context(), http.StatusInternalServerError,
+			web.WriteProblem(w, a.internalProblem(r.Context(), http.StatusInternalServerError,
 				game.Failure{Code: game.FailurePanic, Route: path, Err: game.Caught(cause)}))
 		}()
 		next.ServeHTTP(w, r)
 	})
 }
 
-// unmatched answers requests that cannot be routed, or that no route takes, in the form of every other problem.
-func (a *API) unmatched(mux *http.ServeMux) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, pattern := mux.Handler(r)
-		p := oversized(r)
-		if p == nil {
-			p = check(r, pattern != "")
-		}
-		if p != nil {
-			r.Pattern = pattern // for whoever measures
-			a.writeProblem(w, p)
-			return
-		}
-		arrived := func() { _ = http.NewResponseController(w).SetReadDeadline(time.Time{}) } // of what has deadlines
-		if r.Body == http.NoBody {
-			arrived()
-		}
-		r.Body = arriving{r.Body, arrived}
-		mux.ServeHTTP(&unmatchedWriter{ResponseWriter: w, api: a, request: r}, r)
+// reject returns a handler that writes the same problem for every request.
+func reject(status int, code, detail string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		web.WriteProblem(w, web.NewProblem(status, code, detail))
 	})
 }
 
-// misdirected answers what [LocalOnly] refuses.
-func (a *API) misdirected(w http.ResponseWriter, r *http.Request) {
-	a.writeProblem(w, newProblem(r.Context(), http.StatusForbidden, "cross_origin",
-		"Without authentication the service answers its own machine only: not web pages of other origins, "+
-			"another port too, and not under another host name than localhost or a loopback address. For a front end on another port turn "+
-			"authentication on (GSM_AUTH=on) and list its origin in GSM_CORS_ORIGINS."))
-}
+// What callers are told of requests that are rejected before their route is looked at.
+const (
+	malformedHost = "The Host header is not valid: send a host name or an address, an IPv6 address in brackets, and the " +
+		"port after a colon."
+	notListed = "Web pages of this origin may not call. GSM_CORS_ORIGINS lists those that may, exactly as browsers " +
+		"send them (http://localhost:5173 is not http://127.0.0.1:5173), and takes authentication (GSM_AUTH=on)."
+	notLoopback = "Without authentication the service takes requests from its own machine only: not from web pages of " +
+		"other origins, which another port is too, and not under another host name than localhost or a loopback " +
+		"address. For a front end on another port turn authentication on (GSM_AUTH=on) and list its origin in " +
+		"GSM_CORS_ORIGINS."
+)
 
-// arriving is a body on its way. It ends one that breaks off with a byte that no JSON ends with, so that it is
-// refused as the broken JSON that it is, even where what came of it is whole: huma would tell it as a fault of ours.
-//
-// At its end it lifts the deadline by which it had to arrive. net/http goes on to read from the connection, to notice
-// that the caller has gone, and takes a deadline that passes for that: it would cancel this request, and all that
-// follow on the connection.
-type arriving struct {
-	io.ReadCloser
-	arrived func()
-}
-
-// Read implements [io.Reader].
-func (b arriving) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
-		b.arrived()
+// sentHeaders are those that callers may send: what the operations of the contract take, and what every request may
+// have.
+func (a *API) sentHeaders() []string {
+	names := map[string]bool{
+		"Authorization": true, "Content-Type": true, web.RequestIDHeader: true, actAsHeader: true,
+		"Traceparent": true, "Tracestate": true,
 	}
-	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) {
-		return n, err //nolint:wrapcheck // a reader passes errors on as they are
-	}
-	if n < len(p) {
-		p[n] = 0
-		n++
-	}
-	return n, io.EOF
+	a.eachOperation(func(op *huma.Operation) {
+		for _, p := range op.Parameters {
+			if p.In == "header" {
+				names[http.CanonicalHeaderKey(p.Name)] = true
+			}
+		}
+	})
+	return slices.Sorted(maps.Keys(names))
 }
 
-// unmatchedWriter replaces the plain text that the mux writes where it has no route, what it answers to paths that it would
-// clean, and what the pages of the documentation say of files that are not there.
-type unmatchedWriter struct {
-	http.ResponseWriter
-	api      *API
-	request  *http.Request
-	replaced bool
-}
-
-func (w *unmatchedWriter) WriteHeader(status int) {
-	ctx := w.request.Context()
-	routed := w.request.Pattern != ""
-	switch {
-	case status == http.StatusTemporaryRedirect, status == http.StatusNotFound && w.Header().Get("Content-Type") != problemType:
-		w.replaced = true
-		w.Header().Del("Location")
-		w.Header()["Content-Security-Policy"] = noContent
-		w.api.writeProblem(w.ResponseWriter, newProblem(ctx, http.StatusNotFound, "not_found", "Nothing is at this path. /docs lists what is."))
-		return
-	case status == http.StatusMethodNotAllowed && !routed:
-		w.replaced = true
-		w.api.writeProblem(w.ResponseWriter, newProblem(ctx, status, "method_not_allowed",
-			"This path takes other methods: "+w.Header().Get("Allow")+"."))
-		return
+// returnedHeaders are those that callers may read: what the operations of the contract return, and what any response
+// may have.
+func (a *API) returnedHeaders() []string {
+	names := map[string]bool{
+		"Retry-After": true, "Ratelimit": true, "Ratelimit-Policy": true, "Www-Authenticate": true, "Accept-Patch": true,
+		"Allow": true, web.RequestIDHeader: true,
 	}
-	w.ResponseWriter.WriteHeader(status)
+	a.eachOperation(func(op *huma.Operation) {
+		for _, response := range op.Responses {
+			for name := range response.Headers {
+				names[http.CanonicalHeaderKey(name)] = true
+			}
+		}
+	})
+	return slices.Sorted(maps.Keys(names))
 }
 
-func (w *unmatchedWriter) Write(b []byte) (int, error) {
-	if w.replaced {
-		return len(b), nil
+// eachOperation calls do with every operation of the contract.
+func (a *API) eachOperation(do func(*huma.Operation)) {
+	for _, path := range a.huma.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{path.Get, path.Post, path.Put, path.Patch, path.Delete} {
+			if op != nil {
+				do(op)
+			}
+		}
 	}
-	return w.ResponseWriter.Write(b) //nolint:wrapcheck // a writer passes errors on as they are
 }
 
-// Unwrap lets [http.ResponseController] reach the connection.
-func (w *unmatchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+// noteCaller tells whoever observes the response who sent the request.
+func noteCaller(w http.ResponseWriter, c game.Caller) {
+	if o, ok := web.Observer[interface{ NoteCaller(c game.Caller) }](w); ok {
+		o.NoteCaller(c)
+	}
+}

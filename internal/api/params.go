@@ -2,10 +2,12 @@ package api
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
 )
 
@@ -19,6 +21,9 @@ func normalParams(ctx huma.Context, next func(huma.Context)) {
 }
 
 type normalised struct{ whole }
+
+// whole is embedded under a name of its own, because [huma.Context] has a method named Context.
+type whole huma.Context
 
 // Unwrap lets humago reach the request and its writer.
 func (n normalised) Unwrap() huma.Context { return n.whole }
@@ -38,7 +43,7 @@ func (n normalised) normal(in, name, value string) string {
 	switch s := all[i].Schema; {
 	case s.Type == huma.TypeInteger:
 		if number := jsontext.Value(value); number.IsValid() && number.Kind() == jsontext.KindNumber {
-			if integer, ok := game.WholeNumber(value); ok {
+			if integer, ok := web.WholeNumber(value); ok {
 				return integer
 			}
 		}
@@ -46,4 +51,19 @@ func (n normalised) normal(in, name, value string) string {
 		return game.NormalID(value)
 	}
 	return value
+}
+
+// explainParam words what is wrong with a parameter of a type other than text, of which huma shows how Go reads it.
+func explainParam(op *huma.Operation, d *huma.ErrorDetail) {
+	in, name, _ := strings.Cut(d.Location, ".")
+	for _, p := range op.Parameters {
+		text, ok := d.Value.(string) // what could not be read; huma's limits have the value that was
+		switch {
+		case !ok || p.In != in || p.Name != name:
+		case p.Schema.Type == huma.TypeInteger:
+			d.Message = "must be a whole number"
+		case p.Schema.Format == "date-time" && text != "":
+			d.Message = "must be a time as RFC 3339 writes it, like 2026-03-01T12:00:00Z"
+		}
+	}
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -11,19 +10,11 @@ import (
 
 type createPlayerIn struct {
 	IdempotencyHeader
-	Body json.RawMessage
-}
-
-// Resolve implements [huma.Resolver].
-func (in *createPlayerIn) Resolve(huma.Context) []error {
-	return tellAll(game.Profile{}, in.Body, decode)
+	Sent Body[game.Profile]
 }
 
 func (a *API) createPlayer(ctx context.Context, in *createPlayerIn) (*documentOut[game.Player], error) {
-	f, err := decode(game.Profile{}, in.Body)
-	if err != nil {
-		return nil, err
-	}
+	f := in.Sent.Value()
 	i, err := in.idempotency("create-player", f)
 	if err != nil {
 		return nil, err
@@ -59,33 +50,28 @@ func (a *API) listPlayers(ctx context.Context, in *listPlayersIn) (*playersOut, 
 type replacePlayerIn struct {
 	PlayerPath
 	IfMatchHeader
-	Body json.RawMessage
-}
-
-// Resolve implements [huma.Resolver].
-func (in *replacePlayerIn) Resolve(huma.Context) []error {
-	return tellAll(game.Profile{}, in.Body, decode)
+	Sent Body[game.Profile]
 }
 
 func (a *API) replacePlayer(ctx context.Context, in *replacePlayerIn) (*documentOut[game.Player], error) {
 	return answer(a.Players.Edit(ctx, in.PlayerID, ifMatch[game.Player](in.IfMatch),
-		func(game.Profile) (game.Profile, error) { return decode(game.Profile{}, in.Body) }))
+		func(game.Profile) (game.Profile, error) { return in.Sent.Value(), nil }))
 }
 
 type patchPlayerIn struct {
 	PlayerPath
 	IfMatchHeader
-	Body json.RawMessage
+	Sent Patch[game.Profile]
 }
 
-// Resolve implements [huma.Resolver]. It looks at the patch alone, on a profile on which nothing else is wrong.
-func (in *patchPlayerIn) Resolve(huma.Context) []error {
-	return tellAll(game.Profile{Username: "any", Status: game.PlayerSuspended}, in.Body, mergePatch)
+// Resolve implements [huma.Resolver].
+func (in *patchPlayerIn) Resolve(ctx huma.Context) []error {
+	return in.Sent.resolve(ctx, game.Profile{Username: "any", Status: game.PlayerSuspended})
 }
 
 func (a *API) patchPlayer(ctx context.Context, in *patchPlayerIn) (*documentOut[game.Player], error) {
 	return answer(a.Players.Edit(ctx, in.PlayerID, ifMatch[game.Player](in.IfMatch),
-		func(f game.Profile) (game.Profile, error) { return mergePatch(f, in.Body) }))
+		func(f game.Profile) (game.Profile, error) { return in.Sent.MergedInto(f), nil }))
 }
 
 type erasePlayerIn struct {

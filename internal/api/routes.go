@@ -3,23 +3,42 @@ package api
 import (
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"game-session-manager/internal/game"
 )
 
-// route is one line of the table below.
+// route is one row of the table below.
 type route struct {
 	method  string
 	path    string
 	id      string // the operation's id in the OpenAPI document
+	tag     string // the group of operations to which it belongs there
 	summary string
 	success []int // the statuses of success, the usual one first
-	body    *huma.Schema
-	errors  []*game.Error // what the rules may answer; what any route may answer is added
+	body    *body
+	errors  []*game.Error // what the rules may return; what any route may return is added
+	traits
+}
+
+// traits are how requests to a route are treated, other than by its handler.
+type traits struct {
+	open   bool // it needs no credential
+	actsAs bool // a server may call it as a player
+	// exempt keeps it out of the limit of requests that are worked on at once: for that by which the service is watched,
+	// which must respond when nothing else does, and for pages that are written as they are.
+	exempt bool
+	probe  bool // it is asked again and again: its successes are logged for debugging only
+	// streams lets its responses go on: they have no deadline, and no place among the requests that are worked on.
+	streams bool
+}
+
+// body is what a route reads.
+type body struct {
+	schema         *huma.Schema
+	optional       bool
+	maxWithIgnored int // bytes: see [web.Bodies]
 }
 
 // routes is the whole surface of the API, in the order in which the contract shows it.
@@ -30,7 +49,7 @@ func (a *API) routes() {
 	a.serviceRoutes(s)
 }
 
-// What several routes may answer.
+// What several routes may return.
 func reads() []*game.Error { return []*game.Error{game.ErrForbidden, game.ErrStoreUnavailable} }
 
 func takers() []*game.Error   { return []*game.Error{game.ErrPlayerNotFound, game.ErrPlayerSuspended} }
@@ -42,39 +61,51 @@ func (a *API) playerRoutes(s *schemas) {
 		player = append([]*game.Error{game.ErrPlayerNotFound}, reads()...)
 		names  = []*game.Error{game.ErrUsernameTaken, game.ErrIdentityTaken}
 		tokens = []*game.Error{game.ErrNoTokens}
+
+		playing = traits{actsAs: true}
 	)
 	register(a, route{
-		http.MethodPost, basePath + "/players", "createPlayer", "Register a player",
-		codes(201), s.profile, errs(names, reuse(), player),
+		http.MethodPost, basePath + "/players", "createPlayer", "players",
+		"Register a player",
+		codes(201), requiredBody(s.profile), errs(names, reuse(), player),
+		traits{},
 	}, a.createPlayer)
 	register(a, route{
-		http.MethodGet, basePath + "/players", "listPlayers", "List players, newest first",
-		codes(200), nil, reads(),
+		http.MethodGet, basePath + "/players", "listPlayers", "players",
+		"List players, newest first",
+		codes(200), nil, reads(), playing,
 	}, a.listPlayers)
 	register(a, route{
-		http.MethodGet, basePath + "/players/{player_id}", "getPlayer", "Read a player",
-		codes(200, 304), nil, player,
+		http.MethodGet, basePath + "/players/{player_id}", "getPlayer", "players",
+		"Read a player",
+		codes(200, 304), nil, player, playing,
 	}, a.getPlayer)
 	register(a, route{
-		http.MethodPut, basePath + "/players/{player_id}", "replacePlayer", "Replace a player's profile",
-		codes(200), s.player, errs(player, names, versions()),
+		http.MethodPut, basePath + "/players/{player_id}", "replacePlayer", "players",
+		"Replace a player's profile",
+		codes(200), requiredBody(s.player), errs(player, names, versions()), playing,
 	}, a.replacePlayer)
 	register(a, route{
-		http.MethodPatch, basePath + "/players/{player_id}", "patchPlayer", "Change a player's profile (RFC 7396)",
-		codes(200), s.profilePatch, errs(player, names, versions()),
+		http.MethodPatch, basePath + "/players/{player_id}", "patchPlayer", "players",
+		"Change a player's profile (RFC 7396)",
+		codes(200), requiredBody(s.profilePatch), errs(player, names, versions()), playing,
 	}, a.patchPlayer)
 	register(a, route{
-		http.MethodDelete, basePath + "/players/{player_id}", "erasePlayer", "Erase a player everywhere",
-		codes(204), nil, errs(player, versions()),
+		http.MethodDelete, basePath + "/players/{player_id}", "erasePlayer", "players",
+		"Erase a player everywhere",
+		codes(204), nil, errs(player, versions()), playing,
 	}, a.erasePlayer)
 	register(a, route{
-		http.MethodPost, basePath + "/players/{player_id}/tokens", "mintToken",
+		http.MethodPost, basePath + "/players/{player_id}/tokens", "mintToken", "players",
 		"Make a token by which a player acts for itself",
-		codes(201), s.token, errs(player, []*game.Error{game.ErrPlayerSuspended}, tokens),
+		codes(201), optionalBody(s.token), errs(player, []*game.Error{game.ErrPlayerSuspended}, tokens),
+		traits{},
 	}, a.mintToken)
 	register(a, route{
-		http.MethodGet, "/.well-known/jwks.json", "getJwks", "Read the keys by which tokens and tickets are verified",
+		http.MethodGet, "/.well-known/jwks.json", "getJwks", "players",
+		"Read the keys by which tokens and tickets are verified",
 		codes(200), nil, errs(tokens, reads()),
+		traits{open: true},
 	}, a.getJWKS)
 }
 
@@ -90,219 +121,144 @@ func (a *API) sessionRoutes(s *schemas) {
 			game.ErrSessionFull, game.ErrTeamFull, game.ErrSessionLocked, game.ErrSessionNotJoinable,
 			game.ErrAlreadyMember, game.ErrSessionEnded,
 		}
+
+		playing = traits{actsAs: true}
 	)
 	register(a, route{
-		http.MethodPost, basePath + "/sessions", "createSession", "Open a session",
-		codes(201), s.request, errs(takers(), reuse(), reads()),
+		http.MethodPost, basePath + "/sessions", "createSession", "sessions",
+		"Open a session",
+		codes(201), requiredBody(s.request), errs(takers(), reuse(), reads()), playing,
 	}, a.createSession)
 	register(a, route{
-		http.MethodGet, basePath + "/sessions", "listSessions", "List sessions, newest first",
-		codes(200), nil, reads(),
+		http.MethodGet, basePath + "/sessions", "listSessions", "sessions",
+		"List sessions, newest first",
+		codes(200), nil, reads(), playing,
 	}, a.listSessions)
 	register(a, route{
-		http.MethodGet, basePath + "/sessions/{session_id}", "getSession", "Read a session",
-		codes(200, 304), nil, session,
+		http.MethodGet, basePath + "/sessions/{session_id}", "getSession", "sessions",
+		"Read a session",
+		codes(200, 304), nil, session, playing,
 	}, a.getSession)
 	register(a, route{
-		http.MethodPut, basePath + "/sessions/{session_id}", "moveSession", "Change a session's status",
-		codes(200), s.session, errs(session, host, moves, versions()),
-	}, a.moveSession, a.leaveOutMembers)
+		http.MethodPut, basePath + "/sessions/{session_id}", "moveSession", "sessions",
+		"Change a session's status",
+		codes(200), bodyWithMembers(s.session), errs(session, host, moves, versions()), playing,
+	}, a.moveSession)
 	register(a, route{
-		http.MethodPatch, basePath + "/sessions/{session_id}", "patchSession", "Change a session's settings (RFC 7396)",
-		codes(200), s.settingsPatch, errs(session, host, settings, versions()),
+		http.MethodPatch, basePath + "/sessions/{session_id}", "patchSession", "sessions",
+		"Change a session's settings (RFC 7396)",
+		codes(200), requiredBody(s.settingsPatch), errs(session, host, settings, versions()), playing,
 	}, a.patchSession)
 	register(a, route{
-		http.MethodDelete, basePath + "/sessions/{session_id}", "cancelSession", "Cancel a session",
-		codes(204), nil, errs(session, host, []*game.Error{game.ErrInvalidTransition}, versions()),
+		http.MethodDelete, basePath + "/sessions/{session_id}", "cancelSession", "sessions",
+		"Cancel a session",
+		codes(204), nil, errs(session, host, []*game.Error{game.ErrInvalidTransition}, versions()), playing,
 	}, a.cancelSession)
 	register(a, route{
-		http.MethodPost, basePath + "/sessions/{session_id}/members", "joinSession", "Take a seat",
-		codes(201, 200), s.join, errs(session, takers(), joins),
+		http.MethodPost, basePath + "/sessions/{session_id}/members", "joinSession", "sessions",
+		"Take a seat",
+		codes(201, 200), requiredBody(s.join), errs(session, takers(), joins), playing,
 	}, a.joinSession)
 	register(a, route{
-		http.MethodGet, basePath + "/sessions/{session_id}/members/{player_id}", "getMember", "Read a member",
-		codes(200, 304), nil, errs(session, member),
+		http.MethodGet, basePath + "/sessions/{session_id}/members/{player_id}", "getMember", "sessions",
+		"Read a member",
+		codes(200, 304), nil, errs(session, member), playing,
 	}, a.getMember)
 	register(a, route{
-		http.MethodPatch, basePath + "/sessions/{session_id}/members/{player_id}", "patchMember",
+		http.MethodPatch, basePath + "/sessions/{session_id}/members/{player_id}", "patchMember", "sessions",
 		"Change a member's team and attributes (RFC 7396)",
-		codes(200), s.memberPatch, errs(session, member, host, versions(), over, []*game.Error{game.ErrTeamFull}),
+		codes(200), requiredBody(s.memberPatch), errs(session, member, host, versions(), over, []*game.Error{game.ErrTeamFull}), playing,
 	}, a.patchMember)
 	register(a, route{
-		http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leaveSession", "Leave a seat",
-		codes(204), nil, errs(session, host, versions(), over),
+		http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leaveSession", "sessions",
+		"Leave a seat",
+		codes(204), nil, errs(session, host, versions(), over), playing,
 	}, a.leaveSession)
 	register(a, route{
-		http.MethodPut, basePath + "/sessions/{session_id}/host", "setHost", "Name a member as host",
-		codes(200), s.host, errs(session, member, takers(), host, versions(), over, []*game.Error{game.ErrMemberNotJoined}),
+		http.MethodPut, basePath + "/sessions/{session_id}/host", "setHost", "sessions",
+		"Name a member as host",
+		codes(200), requiredBody(s.host), errs(session, member, takers(), host, versions(), over, []*game.Error{game.ErrMemberNotJoined}), playing,
 	}, a.setHost)
 }
 
 func (a *API) serviceRoutes(s *schemas) {
-	key := []*game.Error{game.ErrKeyNotFound}
+	var (
+		key   = []*game.Error{game.ErrKeyNotFound}
+		probe = traits{open: true, exempt: true, probe: true}
+	)
 	register(a, route{
-		http.MethodPost, basePath + "/api-keys", "createApiKey", "Create an API key",
-		codes(201), s.key, reads(),
+		http.MethodPost, basePath + "/api-keys", "createApiKey", "api-keys",
+		"Create an API key",
+		codes(201), requiredBody(s.key), reads(),
+		traits{},
 	}, a.createKey)
 	register(a, route{
-		http.MethodGet, basePath + "/api-keys", "listApiKeys", "List API keys",
+		http.MethodGet, basePath + "/api-keys", "listApiKeys", "api-keys",
+		"List API keys",
 		codes(200), nil, reads(),
+		traits{},
 	}, a.listKeys)
 	register(a, route{
-		http.MethodGet, basePath + "/api-keys/{key_id}", "getApiKey", "Read an API key",
+		http.MethodGet, basePath + "/api-keys/{key_id}", "getApiKey", "api-keys",
+		"Read an API key",
 		codes(200), nil, errs(key, reads()),
+		traits{},
 	}, a.getKey)
 	register(a, route{
-		http.MethodDelete, basePath + "/api-keys/{key_id}", "revokeApiKey", "Revoke an API key",
+		http.MethodDelete, basePath + "/api-keys/{key_id}", "revokeApiKey", "api-keys",
+		"Revoke an API key",
 		codes(204), nil, errs(key, reads()),
+		traits{},
 	}, a.revokeKey)
 	register(a, route{
-		http.MethodPost, basePath + "/api-keys/{key_id}/rotate", "rotateApiKey", "Replace an API key by another",
-		codes(201), nil, errs(key, reads(), []*game.Error{game.ErrKeyOver}),
+		http.MethodPost, basePath + "/api-keys/{key_id}/rotate", "rotateApiKey", "api-keys",
+		"Replace an API key by another",
+		codes(201), optionalBody(s.rotation), errs(key, reads(), []*game.Error{game.ErrKeyOver}),
+		traits{},
 	}, a.rotateKey)
 	register(a, route{
-		http.MethodGet, basePath + "/limits", "getLimits", "Read what callers must keep to",
+		http.MethodGet, basePath + "/limits", "getLimits", "limits",
+		"Read what callers must keep to",
 		codes(200), nil, nil,
+		traits{},
 	}, a.getLimits)
 	register(a, route{
-		http.MethodGet, basePath + "/metrics/system", "getSystemMetrics", "Read the stored metrics of the service",
+		http.MethodGet, basePath + "/metrics/system", "getSystemMetrics", "metrics",
+		"Read the stored metrics of the service",
 		codes(200), nil, reads(),
+		traits{},
 	}, a.getSystemMetrics)
 	register(a, route{
-		http.MethodGet, "/health", "getHealth", "Is the service there?",
-		codes(200), nil, nil,
+		http.MethodGet, "/health", "getHealth", "health",
+		"Is the service there?",
+		codes(200), nil, nil, probe,
 	}, a.getHealth)
 	register(a, route{
-		http.MethodGet, "/health/detailed", "getHealthDetailed", "How is each component?",
+		http.MethodGet, "/health/detailed", "getHealthDetailed", "health",
+		"How is each component?",
 		codes(200, 503), nil, errs([]*game.Error{game.ErrForbidden}),
+		traits{exempt: true},
 	}, a.getHealthDetailed)
 	register(a, route{
-		http.MethodGet, "/livez", "getLivez", "Liveness probe",
-		codes(200), nil, nil,
+		http.MethodGet, "/livez", "getLivez", "health",
+		"Liveness probe",
+		codes(200), nil, nil, probe,
 	}, a.getLivez)
 	register(a, route{
-		http.MethodGet, "/readyz", "getReadyz", "Readiness probe",
-		codes(200, 503), nil, nil,
+		http.MethodGet, "/readyz", "getReadyz", "health",
+		"Readiness probe",
+		codes(200, 503), nil, nil, probe,
 	}, a.getReadyz)
 }
 
 func codes(c ...int) []int { return c }
 
-func errs(groups ...[]*game.Error) []*game.Error {
-	var all []*game.Error
-	for _, g := range groups {
-		all = append(all, g...)
-	}
-	return all
-}
+func errs(groups ...[]*game.Error) []*game.Error { return slices.Concat(groups...) }
 
-// operation is the route as the OpenAPI document has it.
-func (a *API) operation(r route) huma.Operation {
-	op := huma.Operation{
-		OperationID: r.id, Method: r.method, Path: r.path, DefaultStatus: r.success[0],
-		Summary: r.summary, Description: operationDocs[r.id],
-		Tags: []string{tagOf(r.path)},
-		// huma counts a body of exactly the limit as too large.
-		MaxBodyBytes: maxBody + 1, BodyReadTimeout: a.Limits.ReadTimeout,
-		Responses: make(map[string]*huma.Response),
-	}
-	if r.body != nil {
-		media := &huma.MediaType{Schema: r.body}
-		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{jsonType: media}}
-		if r.method == http.MethodPatch {
-			op.RequestBody.Content[patchType] = media
-		}
-	}
-	if isOpen(r.path) {
-		op.Security = []map[string][]string{} // none
-	}
-	if actsAs(r) {
-		op.Parameters = append(op.Parameters, actAsParameter())
-	}
-	a.documentErrors(&op, r)
-	return op
-}
+func requiredBody(s *huma.Schema) *body { return &body{schema: s} }
 
-// actsAs reports whether a server may call the route as a player: whether it may do anything for players.
-func actsAs(r route) bool {
-	return !isOpen(r.path) && r.id != "createPlayer" && r.id != "mintToken" &&
-		(tagOf(r.path) == "players" || tagOf(r.path) == "sessions")
-}
+func optionalBody(s *huma.Schema) *body { return &body{schema: s, optional: true} }
 
-// actAsParameter documents the header that [API.guard] reads.
-func actAsParameter() *huma.Param {
-	return &huma.Param{
-		Name: actAsHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, Pattern: game.IDPattern},
-		Description: "The player for whom a server asks: the request has that player's rights, and no others. " +
-			"For API keys of scope server or admin.",
-	}
-}
-
-// documentSuccess gives the other statuses of success the body of the usual one.
-func documentSuccess(op huma.Operation, r route) {
-	usual := op.Responses[strconv.Itoa(r.success[0])]
-	usual.Description = successDocs(r, r.success[0])
-	for _, status := range r.success[1:] {
-		other := &huma.Response{Description: successDocs(r, status), Headers: usual.Headers}
-		if status != http.StatusNotModified {
-			other.Content = usual.Content
-		}
-		op.Responses[strconv.Itoa(status)] = other
-	}
-}
-
-// tagOf groups operations on the documentation pages by their noun.
-func tagOf(path string) string {
-	if strings.HasPrefix(path, "/.well-known/") {
-		return "players"
-	}
-	noun, ok := strings.CutPrefix(path, basePath+"/")
-	if !ok {
-		return "health"
-	}
-	noun, _, _ = strings.Cut(noun, "/")
-	return noun
-}
-
-// documentErrors adds a response for every status with which the route may fail, with the codes that go with it.
-func (a *API) documentErrors(op *huma.Operation, r route) {
-	byStatus := map[int]string{
-		http.StatusInternalServerError: game.ErrInternal.Code,
-		http.StatusBadRequest:          "malformed_url, malformed_host",
-		http.StatusUnprocessableEntity: game.ErrValidation.Code,
-	}
-	if r.body != nil {
-		byStatus[http.StatusBadRequest] += ", malformed_json"
-		byStatus[http.StatusRequestTimeout] = "request_timeout"
-		byStatus[http.StatusRequestEntityTooLarge] = "payload_too_large"
-		byStatus[http.StatusUnsupportedMediaType] = "unsupported_media_type"
-	}
-	byStatus[http.StatusForbidden] = "cross_origin"
-	byStatus[http.StatusRequestURITooLong] = "uri_too_long"
-	byStatus[http.StatusRequestHeaderFieldsTooLarge] = "too_many_headers"
-	if !exempt(r.path) {
-		byStatus[http.StatusServiceUnavailable] = game.ErrOverloaded.Code
-	}
-	if !isOpen(r.path) {
-		byStatus[http.StatusForbidden] += ", " + game.ErrPlayerSuspended.Code + ", " + game.ErrPlayerUnknown.Code
-		byStatus[http.StatusUnauthorized] = game.ErrUnauthenticated.Code
-		byStatus[http.StatusTooManyRequests] = "rate_limited, too_many_failures"
-	}
-	for _, e := range r.errors {
-		status := statusOf(e.Kind)
-		if slices.Contains(strings.Split(byStatus[status], ", "), e.Code) {
-			continue
-		}
-		if byStatus[status] != "" {
-			byStatus[status] += ", "
-		}
-		byStatus[status] += e.Code
-	}
-	schema := problemSchema(a.huma.OpenAPI().Components.Schemas)
-	for status, codes := range byStatus {
-		op.Responses[strconv.Itoa(status)] = &huma.Response{
-			Description: http.StatusText(status) + ": " + codes,
-			Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: schema}},
-		}
-	}
-}
+// bodyWithMembers is a session as a GET returns it, with up to 1,000 members of 4 KiB of attributes each, which are
+// ignored.
+func bodyWithMembers(s *huma.Schema) *body { return &body{schema: s, maxWithIgnored: maxSessionBody} }

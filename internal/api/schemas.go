@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
 )
 
@@ -18,7 +19,7 @@ type schemas struct {
 	request, session              *huma.Schema
 	settingsPatch, memberPatch    *huma.Schema
 	host                          *huma.Schema
-	join, key, token              *huma.Schema
+	join, key, token, rotation    *huma.Schema
 }
 
 func newSchemas(r huma.Registry) *schemas {
@@ -115,6 +116,7 @@ func (s *schemas) credentials(r huma.Registry) {
 	token.Properties["expires_in"].Description = fmt.Sprintf(
 		"Seconds for which the token is valid; %.0f where it is left out.", game.DefaultTokenLife.Seconds())
 	s.token = named(r, "TokenRequest", token)
+	s.rotation = r.Schema(reflect.TypeFor[RotateKeyInBody](), true, "")
 }
 
 // answers completes the documents that the API gives.
@@ -277,7 +279,7 @@ func named(r huma.Registry, name string, s *huma.Schema) *huma.Schema {
 func problemSchema(r huma.Registry) *huma.Schema {
 	const name = "Problem"
 	if r.Map()[name] == nil {
-		s := schemaOf[Problem](r)
+		s := schemaOf[web.Problem](r)
 		delete(s.Properties, "Extras") // they are members of the document itself
 		for extra, schema := range problemExtras() {
 			s.Properties[extra] = schema

@@ -2,23 +2,18 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
 )
 
 type createSessionIn struct {
 	IdempotencyHeader
 	PreferHeader
-	Body json.RawMessage
-}
-
-// Resolve implements [huma.Resolver].
-func (in *createSessionIn) Resolve(huma.Context) []error {
-	return tellAll(game.SessionRequest{}, in.Body, decode)
+	Sent Body[game.SessionRequest]
 }
 
 type createSessionOut struct {
@@ -30,10 +25,7 @@ type createSessionOut struct {
 }
 
 func (a *API) createSession(ctx context.Context, in *createSessionIn) (*createSessionOut, error) {
-	r, err := decode(game.SessionRequest{}, in.Body)
-	if err != nil {
-		return nil, err
-	}
+	r := in.Sent.Value()
 	i, err := in.idempotency("create-session", r)
 	if err != nil {
 		return nil, err
@@ -96,46 +88,32 @@ type moveSessionIn struct {
 	SessionPath
 	IfMatchHeader
 	PreferHeader
-	Body json.RawMessage
+	Sent Body[sessionMove]
 }
 
-// Resolve implements [huma.Resolver].
-func (in *moveSessionIn) Resolve(huma.Context) []error {
-	return tellAll(game.Move{}, in.Body, decode)
+// sessionMove is what counts of a session that is sent back: where it is to move, and its settings as they are.
+type sessionMove struct {
+	game.Move
+	game.Settings
 }
+
+// Validate returns ErrValidation with everything that is wrong with the move. Settings are compared and need no rules.
+func (m sessionMove) Validate() error { return m.Move.Validate() }
 
 func (a *API) moveSession(ctx context.Context, in *moveSessionIn) (*sessionOut, error) {
-	m, err := decode(game.Move{}, in.Body)
-	if err != nil {
-		return nil, err
-	}
-	c := all(ifMatch[game.Session](in.IfMatch), sameSettings(in.Body))
-	out, err := answer(a.Sessions.Move(ctx, in.SessionID, c, m))
+	c := all(ifMatch[game.Session](in.IfMatch), in.sameSettings)
+	out, err := answer(a.Sessions.Move(ctx, in.SessionID, c, in.Sent.Value().Move))
 	show, applied := in.preferred()
 	return showing(out, err, show, applied)
 }
 
-// sameSettings refuses a body that would change settings, because a PUT of a session changes its status only. Settings that
-// the body leaves out are as they are.
-func sameSettings(body json.RawMessage) game.Condition[game.Session] {
-	return func(s game.Session) error {
-		asked := s.Settings
-		asked.Teams, asked.Attributes = nil, nil // a map would be added to
-		asked, err := decode(asked, body)
-		if err != nil {
-			return err
-		}
-		if asked.Teams == nil {
-			asked.Teams = s.Teams
-		}
-		if asked.Attributes == nil {
-			asked.Attributes = s.Attributes
-		}
-		return fixed(asked.Differences(s.Settings))
-	}
+// sameSettings rejects a body that would change settings, because a PUT of a session changes its status only. Settings
+// that the body leaves out are as they are.
+func (in *moveSessionIn) sameSettings(s game.Session) error {
+	return fixed(in.Sent.Over(sessionMove{Settings: s.Settings}).Differences(s.Settings))
 }
 
-// fixed refuses a change of settings.
+// fixed rejects a change of settings.
 func fixed(names []string) error {
 	if len(names) == 0 {
 		return nil
@@ -151,19 +129,19 @@ type patchSessionIn struct {
 	SessionPath
 	IfMatchHeader
 	PreferHeader
-	Body json.RawMessage
+	Sent Patch[game.SessionEdit]
 }
 
-// Resolve implements [huma.Resolver]. It looks at the patch alone, on a session on which nothing else is wrong.
-func (in *patchSessionIn) Resolve(huma.Context) []error {
-	return tellAll(game.SessionEdit{
+// Resolve implements [huma.Resolver].
+func (in *patchSessionIn) Resolve(ctx huma.Context) []error {
+	return in.Sent.resolve(ctx, game.SessionEdit{
 		Settings: game.Settings{MaxPlayers: game.MaxPlayers}, Connection: &game.Connection{Address: "localhost", Port: 1},
-	}, in.Body, mergePatch)
+	})
 }
 
 func (a *API) patchSession(ctx context.Context, in *patchSessionIn) (*sessionOut, error) {
 	out, err := answer(a.Sessions.Edit(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch),
-		func(e game.SessionEdit) (game.SessionEdit, error) { return mergePatch(e, in.Body) }))
+		func(e game.SessionEdit) (game.SessionEdit, error) { return in.Sent.MergedInto(e), nil }))
 	show, applied := in.preferred()
 	return showing(out, err, show, applied)
 }
@@ -182,18 +160,13 @@ func (a *API) cancelSession(ctx context.Context, in *cancelSessionIn) (*cancelSe
 	if err != nil {
 		return nil, err
 	}
-	return &cancelSessionOut{ETag: etag(s.Version)}, nil
+	return &cancelSessionOut{ETag: web.ETag(s.Version)}, nil
 }
 
 type joinSessionIn struct {
 	SessionPath
 	PreferHeader
-	Body json.RawMessage
-}
-
-// Resolve implements [huma.Resolver].
-func (in *joinSessionIn) Resolve(huma.Context) []error {
-	return tellAll(game.JoinRequest{}, in.Body, decode)
+	Sent Body[game.JoinRequest]
 }
 
 // joinedSession is the session with what lets the player into its server.
@@ -213,17 +186,14 @@ type joinSessionOut struct {
 }
 
 func (a *API) joinSession(ctx context.Context, in *joinSessionIn) (*joinSessionOut, error) {
-	j, err := decode(game.JoinRequest{}, in.Body)
-	if err != nil {
-		return nil, err
-	}
+	j := in.Sent.Value()
 	s, seated, err := a.Sessions.Join(ctx, in.SessionID, j)
 	if err != nil {
 		return nil, err
 	}
 	show, applied := in.preferred()
 	out := &joinSessionOut{
-		Status: http.StatusOK, ETag: etag(s.Version), Applied: applied, Body: joinedSession{s, a.ticket(ctx, s, j.PlayerID), show},
+		Status: http.StatusOK, ETag: web.ETag(s.Version), Applied: applied, Body: joinedSession{s, a.ticket(ctx, s, j.PlayerID), show},
 	}
 	if seated {
 		out.Status = http.StatusCreated

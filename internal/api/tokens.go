@@ -2,12 +2,9 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"game-session-manager/internal/game"
 )
@@ -36,19 +33,7 @@ const jwksMaxAge = "public, max-age=600"
 
 type mintTokenIn struct {
 	PlayerPath
-	Body *json.RawMessage // may be left out
-}
-
-func (in *mintTokenIn) body() []byte {
-	if in.Body == nil {
-		return []byte("{}")
-	}
-	return *in.Body
-}
-
-// Resolve implements [huma.Resolver].
-func (in *mintTokenIn) Resolve(huma.Context) []error {
-	return tellAll(game.TokenRequest{}, in.body(), decode)
+	Sent Body[game.TokenRequest]
 }
 
 type mintTokenOut struct {
@@ -57,15 +42,11 @@ type mintTokenOut struct {
 }
 
 func (a *API) mintToken(ctx context.Context, in *mintTokenIn) (*mintTokenOut, error) {
-	r, err := decode(game.TokenRequest{}, in.body())
-	if err != nil {
-		return nil, err
-	}
 	p, err := a.Players.ForToken(ctx, in.PlayerID)
 	if err != nil {
 		return nil, err
 	}
-	t, err := a.Tokens.Mint(p, r.Life())
+	t, err := a.Tokens.Mint(p, in.Sent.Value().Life())
 	if err != nil {
 		return nil, err
 	}

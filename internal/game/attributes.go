@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -232,7 +233,7 @@ func (r *Result) UnmarshalJSON(b []byte) error {
 	if _, ok := x.(map[string]any); !ok {
 		return ErrNotObject
 	}
-	x, err := canonical(x, maxResultDepth)
+	x, err := canonical(x, "", maxResultDepth)
 	if err != nil {
 		return err
 	}
@@ -241,31 +242,49 @@ func (r *Result) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// canonical returns x with exact numbers, and an error where x is too deep or holds what some engine cannot keep.
-func canonical(x any, depth int) (any, error) {
+// innerError is a FormError about a part of a value.
+type innerError struct {
+	FormError
+	at string // names and indexes, with dots between
+}
+
+// At returns where in the value the error is.
+func (e innerError) At() string { return e.at }
+
+// Unwrap returns the FormError.
+func (e innerError) Unwrap() error { return e.FormError }
+
+// canonical returns x, which stands at a place in a value, with exact numbers. It returns an error where x is too deep
+// or holds what some engine cannot keep.
+func canonical(x any, at string, depth int) (any, error) {
 	if depth == 0 {
-		return nil, ErrTooDeep
+		return nil, innerError{ErrTooDeep, at}
 	}
+	inner := func(name string) string { return strings.TrimPrefix(at+"."+name, ".") }
 	var err error
 	switch x := x.(type) {
 	case json.Number:
-		return ParseNumber(x.String())
+		f, err := ParseNumber(x.String())
+		if err != nil {
+			return nil, innerError{ErrInexactNumber, at}
+		}
+		return f, nil
 	case string:
 		if !validText(x) {
-			return nil, ErrNulCharacter
+			return nil, innerError{ErrNulCharacter, at}
 		}
 	case []any:
 		for i := range x {
-			if x[i], err = canonical(x[i], depth-1); err != nil {
+			if x[i], err = canonical(x[i], inner(strconv.Itoa(i)), depth-1); err != nil {
 				return nil, err
 			}
 		}
 	case map[string]any:
 		for k := range x {
 			if !validText(k) {
-				return nil, ErrNulCharacter
+				return nil, innerError{ErrNulCharacter, at}
 			}
-			if x[k], err = canonical(x[k], depth-1); err != nil {
+			if x[k], err = canonical(x[k], inner(k), depth-1); err != nil {
 				return nil, err
 			}
 		}

@@ -25,6 +25,9 @@ type FormError string
 
 func (e FormError) Error() string { return string(e) }
 
+// At returns "": the error is about the whole value.
+func (FormError) At() string { return "" }
+
 // The ways in which text for people does not fit.
 const (
 	errNotUTF8      FormError = "must be valid UTF-8"

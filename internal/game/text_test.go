@@ -1,14 +1,11 @@
 package game_test
 
 import (
-	"regexp"
 	"strings"
 	"testing"
 
 	"game-session-manager/internal/game"
 )
-
-var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 
 // What players write in their languages is kept, and the same name is stored as the same characters.
 func TestNamesAreNormalised(t *testing.T) {

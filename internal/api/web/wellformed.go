@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"net/http"
@@ -52,23 +52,13 @@ func hostName(host string) (name string, ok bool) {
 	return name, err == nil
 }
 
-// malformedHost answers what [WellFormed] rejects.
-func (a *API) malformedHost(w http.ResponseWriter, r *http.Request) {
-	a.writeProblem(w, newProblem(r.Context(), http.StatusBadRequest, "malformed_host",
-		"The Host header is not valid: send a host name or an address, an IPv6 address in brackets, and the port after a colon."))
-}
-
-// withoutSlash redirects paths with a slash at their end to the route without, before anything else is looked at: the
-// target is the path of one of our routes, and the query.
-func (a *API) withoutSlash(mux *http.ServeMux, next http.Handler) http.Handler {
+// WithoutSlash redirects paths with a slash at their end to the route without, before anything else is looked at: the
+// target is the path of one of the routes, and the query. The pattern of the request must be set.
+func WithoutSlash(mux *http.ServeMux, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path, slash := strings.CutSuffix(r.URL.EscapedPath(), "/")
-		if !slash || !strings.HasSuffix(r.URL.Path, "/") || len(path) > maxPath || len(r.URL.RawQuery) > maxQuery {
+		if !slash || r.Pattern != "" || !strings.HasSuffix(r.URL.Path, "/") || len(path) > MaxPath || len(r.URL.RawQuery) > MaxQuery {
 			next.ServeHTTP(w, r)
-			return
-		}
-		if _, pattern := mux.Handler(r); pattern != "" {
-			next.ServeHTTP(w, r) // a route of its own
 			return
 		}
 		to := *r.URL

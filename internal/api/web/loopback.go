@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"net"
@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// LocalOnly guards a service without authentication on a loopback address from web pages: from what those of other origins
-// send or embed, and from those that reach it under a name of their own (DNS rebinding). A link that a person follows is
-// let through. What it refuses, deny answers.
-func LocalOnly(next, deny http.Handler) http.Handler {
+// LoopbackOnly guards a service without authentication on a loopback address from web pages: from what those of other
+// origins send or embed, and from those that reach it under a name of their own (DNS rebinding). A link that a person
+// follows is let through. Rejected requests go to deny.
+func LoopbackOnly(next, deny http.Handler) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	origins.SetDenyHandler(deny)
 	guarded := origins.Handler(next)
@@ -22,8 +22,8 @@ func LocalOnly(next, deny http.Handler) http.Handler {
 	})
 }
 
-// embedded reports whether a browser says that a page of another origin asks, which [http.CrossOriginProtection] lets
-// through for reads: their answers stay unseen, and their work is done.
+// embedded reports whether a browser says that a page of another origin sent the request, which [http.CrossOriginProtection] lets
+// through for reads: their responses stay unseen, but the work would be done.
 func embedded(h http.Header) bool {
 	switch h.Get("Sec-Fetch-Site") {
 	case "cross-site", "same-site":

@@ -1,0 +1,157 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"game-session-manager/internal/api/web"
+	"game-session-manager/internal/game"
+)
+
+// handler is the shape of every operation.
+type handler[I, O any] func(context.Context, *I) (*O, error)
+
+// register adds an operation to the router and to the OpenAPI document.
+func register[I, O any](a *API, r route, h handler[I, O]) {
+	op := a.operation(r)
+	var content map[string]*huma.MediaType
+	if r.body != nil {
+		// Shown to huma afterwards only: it would read the body by itself.
+		content = a.reads(&op, r.body, bodyType(reflect.TypeFor[I]()))
+	}
+	a.add(r)
+	a.operations = append(a.operations, r.method+" "+r.path)
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		if p := begin(ctx); p != nil {
+			return nil, p
+		}
+		out, err := h(ctx, in)
+		if err != nil {
+			return nil, a.problem(ctx, r, err)
+		}
+		return out, nil
+	})
+	if r.body != nil {
+		op.RequestBody.Content = content
+	}
+	documentSuccess(op, r)
+}
+
+// add lets the layers around the handlers know of a route.
+func (a *API) add(r route) { a.rows[r.method+" "+r.path] = r }
+
+// row returns the route that takes a request. For one that is of a method that its path does not take it is the route
+// that reads the path, so that the caller is told which methods there are; where there is none it is a route without
+// traits.
+func (a *API) row(r *http.Request) route {
+	if row, ok := a.rows[r.Pattern]; ok || r.Method == http.MethodGet {
+		return row
+	}
+	get := *r
+	get.Method = http.MethodGet
+	_, pattern := a.mux.Handler(&get)
+	return a.rows[pattern]
+}
+
+// reads has an operation read bodies, and returns what the contract shows of them.
+func (a *API) reads(op *huma.Operation, b *body, t reflect.Type) map[string]*huma.MediaType {
+	op.Metadata = map[string]any{bodies: &web.Bodies{
+		Form:     web.NewForm(a.huma.OpenAPI().Components.Schemas, b.schema, t),
+		Optional: b.optional, MaxWithIgnored: b.maxWithIgnored, Timeout: a.Limits.ReadTimeout,
+	}}
+	op.RequestBody = &huma.RequestBody{Required: !b.optional}
+	media := &huma.MediaType{Schema: b.schema}
+	content := map[string]*huma.MediaType{web.JSONType: media}
+	if op.Method == http.MethodPatch {
+		content[web.PatchType] = media
+	}
+	return content
+}
+
+// operation is the route as the OpenAPI document has it.
+func (a *API) operation(r route) huma.Operation {
+	op := huma.Operation{
+		OperationID: r.id, Method: r.method, Path: r.path, DefaultStatus: r.success[0],
+		Summary: r.summary, Description: operationDocs[r.id],
+		Tags: []string{r.tag}, Responses: make(map[string]*huma.Response),
+	}
+	if r.open {
+		op.Security = []map[string][]string{} // none
+	}
+	if r.actsAs {
+		op.Parameters = append(op.Parameters, actAsParameter())
+	}
+	a.documentErrors(&op, r)
+	return op
+}
+
+// actAsParameter documents the header that [API.guard] reads.
+func actAsParameter() *huma.Param {
+	return &huma.Param{
+		Name: actAsHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, Pattern: game.IDPattern},
+		Description: "The player for whom a server asks: the request has that player's rights, and no others. " +
+			"For API keys of scope server or admin.",
+	}
+}
+
+// documentSuccess gives the other statuses of success the body of the usual one.
+func documentSuccess(op huma.Operation, r route) {
+	usual := op.Responses[strconv.Itoa(r.success[0])]
+	usual.Description = successDocs(r, r.success[0])
+	for _, status := range r.success[1:] {
+		other := &huma.Response{Description: successDocs(r, status), Headers: usual.Headers}
+		if status != http.StatusNotModified {
+			other.Content = usual.Content
+		}
+		op.Responses[strconv.Itoa(status)] = other
+	}
+}
+
+// documentErrors adds a response for every status with which the route may fail, with the codes that go with it.
+func (a *API) documentErrors(op *huma.Operation, r route) {
+	byStatus := map[int]string{
+		http.StatusInternalServerError: game.ErrInternal.Code,
+		http.StatusBadRequest:          "malformed_url, malformed_host",
+		http.StatusUnprocessableEntity: game.ErrValidation.Code,
+	}
+	if r.body != nil {
+		byStatus[http.StatusBadRequest] += ", malformed_json"
+		byStatus[http.StatusRequestTimeout] = "request_timeout"
+		byStatus[http.StatusRequestEntityTooLarge] = "payload_too_large"
+		byStatus[http.StatusUnsupportedMediaType] = "unsupported_media_type"
+	}
+	byStatus[http.StatusForbidden] = "cross_origin"
+	byStatus[http.StatusRequestURITooLong] = "uri_too_long"
+	byStatus[http.StatusRequestHeaderFieldsTooLarge] = "too_many_headers"
+	if !r.exempt {
+		byStatus[http.StatusServiceUnavailable] = game.ErrOverloaded.Code
+	}
+	if !r.open {
+		byStatus[http.StatusForbidden] += ", " + game.ErrPlayerSuspended.Code + ", " + game.ErrPlayerUnknown.Code
+		byStatus[http.StatusUnauthorized] = game.ErrUnauthenticated.Code
+		byStatus[http.StatusTooManyRequests] = "rate_limited, too_many_failures"
+	}
+	for _, e := range r.errors {
+		status := statusOf(e.Kind)
+		if slices.Contains(strings.Split(byStatus[status], ", "), e.Code) {
+			continue
+		}
+		if byStatus[status] != "" {
+			byStatus[status] += ", "
+		}
+		byStatus[status] += e.Code
+	}
+	schema := problemSchema(a.huma.OpenAPI().Components.Schemas)
+	for status, codes := range byStatus {
+		op.Responses[strconv.Itoa(status)] = &huma.Response{
+			Description: http.StatusText(status) + ": " + codes,
+			Content:     map[string]*huma.MediaType{web.ProblemType: {Schema: schema}},
+		}
+	}
+}

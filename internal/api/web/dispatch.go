@@ -1,0 +1,81 @@
+package web
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// Dispatch hands requests to the routes of a mux. Those that cannot be read, or that no route takes, get a problem in
+// the form of every other. The pattern of the request must be set.
+func Dispatch(mux *http.ServeMux, maxIdempotencyKey int) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := Check(r, r.Pattern != "", maxIdempotencyKey); p != nil {
+			WriteProblem(w, p)
+			return
+		}
+		arrived := func() { _ = http.NewResponseController(w).SetReadDeadline(time.Time{}) } // of what has deadlines
+		if r.Body == http.NoBody {
+			arrived()
+		}
+		r.Body = arriving{r.Body, arrived}
+		mux.ServeHTTP(&dispatched{ResponseWriter: w, request: r}, r)
+	})
+}
+
+// arriving is a body on its way. At its end it lifts the deadline by which it had to arrive. net/http goes on to read
+// from the connection, to notice that the caller has gone, and takes a deadline that passes for that: it would cancel
+// this request, and all that follow on the connection.
+type arriving struct {
+	io.ReadCloser
+	arrived func()
+}
+
+// Read implements [io.Reader].
+func (b arriving) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.arrived()
+	}
+	return n, err //nolint:wrapcheck // a reader passes errors on as they are
+}
+
+// dispatched replaces the plain text that the mux writes where it has no route, the redirects of paths that it would
+// clean, and what handlers of files say of those that do not exist.
+type dispatched struct {
+	http.ResponseWriter
+	request  *http.Request
+	replaced bool
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (w *dispatched) WriteHeader(status int) {
+	switch {
+	case status == http.StatusTemporaryRedirect,
+		status == http.StatusNotFound && w.Header().Get("Content-Type") != ProblemType:
+		w.Header().Del("Location")
+		w.Header()["Content-Security-Policy"] = NoContent
+		w.replace(NewProblem(http.StatusNotFound, "not_found", "Nothing is at this path. /docs lists what is."))
+	case status == http.StatusMethodNotAllowed && w.request.Pattern == "":
+		w.replace(NewProblem(status, "method_not_allowed", "This path takes other methods: "+w.Header().Get("Allow")+"."))
+	default:
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (w *dispatched) replace(p *Problem) {
+	w.replaced = true
+	WriteProblem(w.ResponseWriter, p)
+}
+
+// Write implements [http.ResponseWriter].
+func (w *dispatched) Write(b []byte) (int, error) {
+	if w.replaced {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b) //nolint:wrapcheck // a writer passes errors on as they are
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (w *dispatched) Unwrap() http.ResponseWriter { return w.ResponseWriter }

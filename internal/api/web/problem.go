@@ -1,0 +1,132 @@
+package web
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json"
+)
+
+// maxProblemFields bounds the errors of one response, however much is wrong with the request.
+const maxProblemFields = 100
+
+// RetryAfter is how many seconds a caller is asked to wait after a 503.
+const RetryAfter = "1"
+
+// RequestIDHeader carries the id of a request, both ways.
+const RequestIDHeader = "X-Request-ID"
+
+// Problem is an error as callers see it: a problem document of RFC 9457.
+type Problem struct {
+	Title     string         `json:"title" doc:"The HTTP status in words."`
+	Status    int            `json:"status" doc:"The HTTP status."`
+	Code      string         `json:"code" doc:"A stable name for programs. docs/api.md lists them." example:"session_full"`
+	Detail    string         `json:"detail" doc:"What happened and what to do, for people."`
+	RequestID string         `json:"request_id" doc:"Quote it when you report the problem."`
+	ErrorID   string         `json:"error_id,omitempty" doc:"Where the failure is ours: finds it in the operator's log."`
+	Errors    []ProblemField `json:"errors,omitempty" nullable:"false" doc:"Everything that is wrong with the request."`
+	Extras    map[string]any `json:",embed"` // further members of the document
+	Header    http.Header    `json:"-"`      // further headers of the response
+}
+
+// ProblemField is what is wrong with one part of a request. It never repeats the value that was sent.
+type ProblemField struct {
+	Location string `json:"location" doc:"Where, from its beginning: body, query, path or header." example:"body.username"`
+	Message  string `json:"message"`
+}
+
+// ProblemType is the content type of problems.
+const ProblemType = "application/problem+json"
+
+// NewProblem returns a problem. Its request's id is set when it is written.
+func NewProblem(status int, code, detail string) *Problem {
+	return &Problem{Title: http.StatusText(status), Status: status, Code: code, Detail: detail}
+}
+
+// Invalid returns the problem of a request with everything that is wrong with it: sorted, each place once.
+func Invalid(details []*huma.ErrorDetail) *Problem {
+	p := NewProblem(http.StatusUnprocessableEntity, "validation_error", "The request is not valid: see errors.")
+	for _, d := range details {
+		if !slices.ContainsFunc(p.Errors, func(f ProblemField) bool { return f.Location == d.Location }) {
+			p.Errors = append(p.Errors, ProblemField{d.Location, d.Message})
+		}
+	}
+	slices.SortStableFunc(p.Errors, func(x, y ProblemField) int { return strings.Compare(x.Location, y.Location) })
+	if more := len(p.Errors) - maxProblemFields; more > 0 {
+		p.Errors = append(p.Errors[:maxProblemFields:maxProblemFields], ProblemField{"", fmt.Sprintf("and %d more", more)})
+	}
+	return p
+}
+
+// LateBody returns the problem of a body that did not arrive in time.
+func LateBody() *Problem {
+	return NewProblem(http.StatusRequestTimeout, "request_timeout", "The body did not arrive in time.")
+}
+
+// TooLarge returns the problem of a body of more than so many bytes.
+func TooLarge(most int) *Problem {
+	p := NewProblem(http.StatusRequestEntityTooLarge, "payload_too_large", fmt.Sprintf("The body has more than %d bytes.", most))
+	p.Extras = map[string]any{"max_bytes": most}
+	return p
+}
+
+// Error implements [huma.StatusError].
+func (p *Problem) Error() string { return p.Code }
+
+// GetStatus implements [huma.StatusError].
+func (p *Problem) GetStatus() int { return p.Status }
+
+// GetHeaders implements [huma.HeadersError].
+func (p *Problem) GetHeaders() http.Header { return p.Header }
+
+// ContentType implements [huma.ContentTypeFilter].
+func (p *Problem) ContentType(string) string { return ProblemType }
+
+// ErrorDetail implements [huma.ErrorDetailer], so that a problem that a resolver returns is found in huma's own error.
+func (p *Problem) ErrorDetail() *huma.ErrorDetail { return &huma.ErrorDetail{Value: p} }
+
+// ProblemIn returns the problem that a resolver returned, nil for an error of huma's that has none.
+func ProblemIn(e *huma.ErrorModel) *Problem {
+	for _, d := range e.Errors {
+		if p, ok := d.Value.(*Problem); ok {
+			return p
+		}
+	}
+	return nil
+}
+
+// WriteProblem writes a response outside of huma. That its caller is gone is no failure.
+func WriteProblem(w http.ResponseWriter, p *Problem) {
+	p.NoteOn(w)
+	maps.Copy(w.Header(), p.Header)
+	w.Header().Set("Content-Type", ProblemType)
+	w.WriteHeader(p.Status)
+	_ = json.MarshalWrite(w, p, json.Deterministic(true))
+}
+
+// NoteOn gives the problem the id of its request, and tells whoever observes the response which problem it is.
+func (p *Problem) NoteOn(w http.ResponseWriter) {
+	p.RequestID = w.Header().Get(RequestIDHeader)
+	if o, ok := Observer[interface{ NoteProblem(code, errorID string) }](w); ok {
+		o.NoteProblem(p.Code, p.ErrorID)
+	}
+}
+
+// Observer returns what has the methods of O among a writer and those that it wraps.
+func Observer[O any](w http.ResponseWriter) (o O, ok bool) {
+	for w != nil {
+		if o, ok := w.(O); ok {
+			return o, true
+		}
+		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = inner.Unwrap()
+	}
+	return o, false
+}
