@@ -129,7 +129,9 @@ func TestSessionSentBackWhole(t *testing.T) {
 	path := "/api/v1/sessions/" + string(v.ID)
 	members := strings.Repeat(`{"player_id":"x","attributes":{"note":"`+strings.Repeat("n", 4000)+`"}},`, 999)
 	s.do(t, "PUT "+path, `{"status":"open","members":[`+strings.TrimSuffix(members, ",")+`]}`).is(http.StatusOK).has("ETag", `"1"`)
-	s.do(t, "PUT "+path, `{"status":"open","members":[{"a":1,"a":2}]}`).problem(http.StatusBadRequest, "malformed_json")
+	s.do(t, "PUT "+path, `{"status":"open","members":[{"a":1,"a":2}]}`).is(http.StatusOK)
+	s.do(t, "PUT "+path, `{"status":"open","members":[],"members":[]}`).problem(http.StatusBadRequest, "malformed_json")
+	s.do(t, "PUT "+path, `{"status":"ended","result":{"a":1,"a":2}}`).problem(http.StatusBadRequest, "malformed_json")
 	s.do(t, "PUT "+path, `{"members":[],"status":"ended","x":1}`).wrong("body.x")
 	s.do(t, "PUT "+path, `{"members":[]}{}`).problem(http.StatusBadRequest, "malformed_json")
 }

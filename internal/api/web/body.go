@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -52,66 +51,55 @@ func (s *Sent[T]) MergedInto(base T) T {
 	return base
 }
 
-// Read reads the body of a request, once. It returns everything that does not fit, or the problem of a body that cannot
-// be read at all.
+// Read reads the body of a request, once, as it arrives. It returns everything that does not fit, or the problem of a
+// body that cannot be read at all.
 func (s *Sent[T]) Read(ctx huma.Context, b *Bodies) ([]*huma.ErrorDetail, *Problem) {
 	if b.Timeout > 0 {
 		_ = ctx.SetReadDeadline(time.Now().Add(b.Timeout)) // of what has deadlines
 	}
-	from := &bodyReader{from: ctx.BodyReader()}
-	head, err := io.ReadAll(io.LimitReader(from, MaxBody+1))
-	d := &decoder{}
-	switch {
-	case err != nil:
-		return nil, brokenOff(err)
-	case len(head) == 0 && b.Optional:
-		s.value = value{fields: []fieldValue{}}
-		return nil, nil
-	case len(head) == 0:
-		return nil, malformedBody("The request needs a body of JSON.")
-	case len(head) <= MaxBody:
-		d.json = jsontext.NewDecoder(bytes.NewBuffer(head))
-	case b.MaxWithIgnored == 0:
-		return nil, TooLarge(MaxBody)
-	default:
-		from.from, from.most = io.MultiReader(bytes.NewReader(head), from.from), int64(b.MaxWithIgnored)
-		from.read = 0
-		// It would keep all names of what is ignored, to find duplicates.
-		d.json, d.most = jsontext.NewDecoder(from, jsontext.AllowDuplicateNames(true)), MaxBody
-		from.consumed = d.json.InputOffset
-	}
+	most := max(MaxBody, b.MaxWithIgnored)
+	from := &bodyReader{from: ctx.BodyReader(), most: most}
+	// To find duplicates it would keep all names, those of what is ignored too.
+	d := &decoder{json: jsontext.NewDecoder(from, jsontext.AllowDuplicateNames(b.MaxWithIgnored > 0))}
+	from.consumed = d.json.InputOffset
+	var err error
 	s.value, err = d.decode(b.Form)
 	switch {
 	case err == nil:
 		return d.wrong, nil
+	case errors.Is(from.err, os.ErrDeadlineExceeded):
+		return nil, LateBody()
 	case from.err != nil:
-		return nil, brokenOff(from.err)
-	case from.tooLarge:
-		return nil, TooLarge(b.MaxWithIgnored)
+		return nil, malformedBody("The body broke off before its end.")
+	case from.read > most:
+		return nil, TooLarge(most)
 	case from.tooLong, errors.Is(err, errLong):
 		p := TooLarge(MaxBody)
 		p.Detail = fmt.Sprintf("The body has more than %d bytes without its read-only fields.", MaxBody)
 		return nil, p
+	case from.read == 0 && b.Optional:
+		return nil, nil
+	case from.read == 0:
+		return nil, malformedBody("The request needs a body of JSON.")
 	}
-	return nil, malformed(err, head)
+	return nil, malformed(err, d.json.UnreadBuffer())
 }
 
 func malformedBody(detail string) *Problem {
 	return NewProblem(http.StatusBadRequest, "malformed_json", detail)
 }
 
-// malformed returns the problem of what is not JSON, without the values that it may hold. head is the beginning of the
-// body.
-func malformed(err error, head []byte) *Problem {
+// malformed returns the problem of what is not JSON, without the values that it may hold. unread is what follows.
+func malformed(err error, unread []byte) *Problem {
 	place, reason := "", "is not valid JSON"
 	var syntactic *jsontext.SyntacticError
 	switch duplicate := (duplicateError{}); {
 	case errors.As(err, &duplicate):
-		place, reason = duplicate.field, "is a duplicate"
+		place, reason = duplicate.place, "is a duplicate"
 	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntactic):
 		place, reason = dotted(syntactic.JSONPointer), "is a duplicate"
 	case errors.As(err, &syntactic):
-		if at := min(int(syntactic.ByteOffset), len(head)); !utf8.Valid(head[at:]) && utf8.Valid(head[:at]) {
+		if !utf8.Valid(unread) {
 			reason = "is not valid UTF-8"
 		}
 		reason = fmt.Sprintf("%s at byte %d", reason, syntactic.ByteOffset)
@@ -122,34 +110,24 @@ func malformed(err error, head []byte) *Problem {
 	return p
 }
 
-// brokenOff returns the problem of a body that did not arrive.
-func brokenOff(err error) *Problem {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return LateBody()
-	}
-	return malformedBody("The body broke off before its end.")
-}
-
 // bodyReader is a body as a decoder reads it, which holds what it has read and not returned yet.
 type bodyReader struct {
 	from     io.Reader
-	consumed func() int64 // bytes that the decoder has returned; nil where the body is in memory
-	read     int64
-	most     int64 // bytes that the body may have
-	tooLarge bool  // the body is
-	tooLong  bool  // a token is
+	consumed func() int64 // bytes that the decoder has returned
+	read     int
+	most     int   // bytes that the body may have
+	tooLong  bool  // a single value is too long
 	err      error // why it broke off
 }
 
 // Read implements [io.Reader].
 func (b *bodyReader) Read(p []byte) (int, error) {
-	if b.consumed != nil && b.read-b.consumed() > MaxBody {
+	if b.read-int(b.consumed()) > MaxBody {
 		b.tooLong = true
 		return 0, io.ErrUnexpectedEOF
 	}
 	n, err := b.from.Read(p)
-	if b.read += int64(n); b.most > 0 && b.read > b.most {
-		b.tooLarge = true
+	if b.read += n; b.read > b.most {
 		return 0, io.ErrUnexpectedEOF
 	}
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -1,8 +1,6 @@
 package web
 
 import (
-	"encoding"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,25 +11,25 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // decoder reads one body by its form, in one pass. It goes on after what does not fit, so that its caller hears of
 // everything at once, and ends at what is not JSON.
 type decoder struct {
-	json   *jsontext.Decoder
-	wrong  []*huma.ErrorDetail
-	passed int64 // bytes of what is ignored
-	most   int64 // bytes that the body may have besides; 0 for no limit
+	json    *jsontext.Decoder
+	wrong   []*huma.ErrorDetail
+	skipped int64 // bytes of what is ignored
 }
 
 // errLong says that a body is too long without what is ignored of it.
 var errLong = errors.New("too long")
 
 // duplicateError says that an object has a name twice.
-type duplicateError struct{ field string }
+type duplicateError struct{ place string }
 
-func (e duplicateError) Error() string { return e.field + " is a duplicate" }
+func (e duplicateError) Error() string { return e.place + " is a duplicate" }
 
 // decode returns the value of a whole body.
 func (d *decoder) decode(f *Form) (value, error) {
@@ -52,39 +50,17 @@ func (d *decoder) value(f *Form) (v value, err error) {
 	case kind == jsontext.KindNull && f.nullable:
 		_, err = d.json.ReadToken()
 		return value{null: true}, err
-	case f.kind == kindObject && kind == jsontext.KindBeginObject:
-		return d.object(f)
-	case f.kind == kindMap && kind == jsontext.KindBeginObject:
-		return d.entries(f)
-	case f.kind == kindJSON && kind != jsontext.KindNull:
-		return d.custom(f)
-	case kind == jsontext.KindString && f.takesString(),
-		kind == jsontext.KindNumber && f.kind == kindInteger,
-		(kind == jsontext.KindTrue || kind == jsontext.KindFalse) && f.kind == kindBool:
-		token, err := d.json.ReadToken()
-		if err != nil {
-			return v, err
+	case f.fields == nil && f.values == nil && kind != jsontext.KindNull:
+		return d.whole(f)
+	case kind != jsontext.KindBeginObject:
+		if err = d.skip(); err == nil {
+			d.report("", f.expected)
 		}
-		v.whole = reflect.New(f.goType).Elem()
-		d.scalar(f, token, v.whole)
-		return v, nil
+		return v, err
+	case f.fields != nil:
+		return d.object(f)
 	}
-	if err = d.pass(); err == nil {
-		d.report("", f.expected())
-	}
-	return v, err
-}
-
-func (f *Form) takesString() bool {
-	return f.kind == kindString || f.kind == kindText || f.kind == kindTime
-}
-
-// expected is the message for a value of another kind.
-func (f *Form) expected() string {
-	if f.kind != kindJSON {
-		return f.kind.mustBe()
-	}
-	return explain(reflect.New(f.goType).Interface().(json.Unmarshaler).UnmarshalJSON([]byte("null")), "must not be null")
+	return d.entries(f)
 }
 
 // object reads the fields of an object.
@@ -96,23 +72,23 @@ func (d *decoder) object(f *Form) (v value, err error) {
 			return duplicateError{d.place()}
 		}
 		sent[name] = true
-		field := f.fields[name]
+		field, known := f.fields[name]
 		switch {
-		case field == nil:
-			if err := d.pass(); err != nil {
+		case !known:
+			if err := d.skip(); err != nil {
 				return err
 			}
 			d.report("", "is not known here")
 			return nil
-		case field.form.ignored:
+		case field.ignored:
 			begin := d.json.InputOffset()
-			err := d.pass()
-			d.passed += d.json.InputOffset() - begin
+			err := d.skip()
+			d.skipped += d.json.InputOffset() - begin
 			return err
 		}
 		faults := len(d.wrong)
-		one, err := d.value(field.form)
-		if err == nil && len(d.wrong) == faults || one.fields != nil || one.isMap {
+		one, err := d.value(field.Form)
+		if err == nil && len(d.wrong) == faults || one.fields != nil || one.entries != nil {
 			v.fields = append(v.fields, fieldValue{field.index, one})
 		}
 		return err
@@ -127,15 +103,12 @@ func (d *decoder) object(f *Form) (v value, err error) {
 
 // entries reads a map.
 func (d *decoder) entries(f *Form) (v value, err error) {
-	v.isMap, v.entries = true, make(map[string]value)
+	v.entries = make(map[string]value)
 	err = d.each(func(name string) error {
 		if _, sent := v.entries[name]; sent {
 			return duplicateError{d.place()}
 		}
 		one, err := d.value(f.values)
-		if !one.whole.IsValid() {
-			one.null = true
-		}
 		v.entries[name] = one
 		return err
 	})
@@ -155,7 +128,7 @@ func (d *decoder) each(read func(name string) error) error {
 		if err := read(token.String()); err != nil {
 			return err
 		}
-		if d.most > 0 && d.json.InputOffset()-d.passed > d.most {
+		if d.json.InputOffset()-d.skipped > MaxBody {
 			return errLong
 		}
 	}
@@ -163,76 +136,49 @@ func (d *decoder) each(read func(name string) error) error {
 	return err
 }
 
-// scalar stores a token in dst.
-func (d *decoder) scalar(f *Form, token jsontext.Token, dst reflect.Value) {
-	switch f.kind {
-	case kindText, kindTime:
-		err := dst.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(token.String()))
-		if err != nil {
-			d.report("", explain(err, f.kind.mustBe()))
-		}
-	case kindBool:
-		dst.SetBool(token.Bool())
-	case kindInteger:
-		n, err := integer(token.String())
-		switch {
-		case err != nil && !errors.Is(err, strconv.ErrRange):
-			d.report("", f.kind.mustBe())
-		case err != nil || f.min != nil && float64(n) < *f.min || f.max != nil && float64(n) > *f.max:
-			d.report("", f.outOfRange())
-		}
-		dst.SetInt(n)
-	default:
-		dst.SetString(token.String())
-		if len(f.oneOf) > 0 && !slices.Contains(f.oneOf, dst.String()) {
-			d.report("", "must be one of "+strings.Join(f.oneOf, ", "))
-		}
-	}
-}
-
-func (f *Form) outOfRange() string {
-	switch {
-	case f.min != nil && f.max != nil:
-		return fmt.Sprintf("must be %.0f to %.0f", *f.min, *f.max)
-	case f.min != nil:
-		return fmt.Sprintf("must be at least %.0f", *f.min)
-	}
-	return "is out of range"
-}
-
-// integer returns the integer that a JSON number is. It returns [strconv.ErrRange] for one beyond an int64.
-func integer(literal string) (int64, error) {
-	whole, ok := WholeNumber(literal)
-	if !ok {
-		if f, _ := strconv.ParseFloat(literal, 64); math.Abs(f) > 1<<53 {
-			return 0, strconv.ErrRange
-		}
-		return 0, strconv.ErrSyntax
-	}
-	n, err := strconv.ParseInt(whole, 10, 64)
-	return n, err //nolint:wrapcheck // only its kind is looked at
-}
-
-// custom has a type read its JSON by itself.
-func (d *decoder) custom(f *Form) (v value, err error) {
+// whole reads a value into its Go type.
+func (d *decoder) whole(f *Form) (v value, err error) {
 	raw, err := d.json.ReadValue()
 	if err != nil {
 		return v, err
 	}
-	if k := raw.Kind(); (k == jsontext.KindBeginObject || k == jsontext.KindBeginArray) && !raw.IsValid() {
-		return v, duplicateError{d.place()} // all else was seen as it was read
+	integer := f.expected == mustBeWhole && raw.Kind() == jsontext.KindNumber
+	tooLarge := false
+	if integer {
+		if literal, ok := WholeNumber(string(raw)); ok {
+			raw = jsontext.Value(literal)
+		} else if n, _ := strconv.ParseFloat(string(raw), 64); math.Abs(n) > 1<<53 {
+			tooLarge = true
+		}
 	}
 	v.whole = reflect.New(f.goType)
-	err = v.whole.Interface().(json.Unmarshaler).UnmarshalJSON(raw)
+	err = jsonv2.Unmarshal(raw, v.whole.Interface())
 	v.whole = v.whole.Elem()
-	if err != nil {
-		at := ""
-		if e := explained(nil); errors.As(err, &e) {
-			at = e.At()
-		}
-		d.report(at, explain(err, "has the wrong form"))
+	var e explained
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return v, duplicateError{d.place()}
+	case errors.As(err, &e):
+		d.report(e.At(), e.Error())
+	case tooLarge || errors.Is(err, strconv.ErrRange) || err == nil && integer && !f.inRange(v.whole.Int()):
+		d.report("", f.outOfRange())
+	case err != nil:
+		d.report("", f.expected)
+	case f.oneOf != nil && !slices.Contains(f.oneOf, v.whole.String()):
+		d.report("", "must be one of "+strings.Join(f.oneOf, ", "))
 	}
 	return v, nil
+}
+
+func (f *Form) inRange(n int64) bool {
+	return (f.min == nil || float64(n) >= *f.min) && (f.max == nil || float64(n) <= *f.max)
+}
+
+func (f *Form) outOfRange() string {
+	if f.min == nil || f.max == nil {
+		return "is out of range"
+	}
+	return fmt.Sprintf("must be %.0f to %.0f", *f.min, *f.max)
 }
 
 // explained is an error about a value that its sender may read: it tells nothing of the value.
@@ -242,16 +188,8 @@ type explained interface {
 	At() string
 }
 
-// explain returns what is wrong by an error, in its own words where it is [explained].
-func explain(err error, otherwise string) string {
-	if e := explained(nil); errors.As(err, &e) {
-		return e.Error()
-	}
-	return otherwise
-}
-
-// pass reads the next value, token by token, so that it is never in memory as a whole.
-func (d *decoder) pass() error {
+// skip reads the next value, token by token, so that it is never in memory as a whole.
+func (d *decoder) skip() error {
 	for depth := d.json.StackDepth(); ; {
 		if _, err := d.json.ReadToken(); err != nil {
 			return err

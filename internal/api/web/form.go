@@ -1,7 +1,6 @@
 package web
 
 import (
-	"encoding"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -15,47 +14,38 @@ import (
 // Form is how a value of one Go type is read from JSON: what the type can hold, and what its schema allows of that.
 // Where the schema only describes what the rules check, such as the length of a name, that is left to the rules.
 type Form struct {
-	kind     kind
-	pointer  bool // the Go type is a pointer to what is read
+	goType   reflect.Type // without a pointer
 	nullable bool
 	ignored  bool // read-only: clients may send it back, whatever it is
-	goType   reflect.Type
 
-	fields   map[string]*field // of an object
+	fields   map[string]field // of an object
 	required []string
 	values   *Form // of a map
 
-	oneOf    []string
-	min, max *float64
+	expected string   // what a value of another type is told
+	oneOf    []string // of a text; nil for any
+	min, max *float64 // of an integer
 }
 
 type field struct {
 	index []int // as of reflect.Value.FieldByIndex
-	form  *Form
+	*Form
 }
 
-// kind says what JSON a form takes.
-type kind string
+// mustBeWhole is what is wrong with 4.5 where the API has an integer.
+const mustBeWhole = "must be a whole number"
 
-const (
-	kindObject  kind = "an object"
-	kindMap     kind = "an object "
-	kindString  kind = "a string"
-	kindText    kind = "a string "                                               // of a type that reads texts
-	kindTime    kind = "a time as RFC 3339 writes it, like 2026-03-01T12:00:00Z" // in UTC or with an offset
-	kindBool    kind = "true or false"
-	kindInteger kind = "a whole number"
-	kindJSON    kind = "JSON" // of a type that reads JSON by itself
-)
-
-// mustBe is the message for a value of another kind.
-func (k kind) mustBe() string { return "must be " + strings.TrimSpace(string(k)) }
+// mustBeTime is what is wrong with a time that cannot be read.
+const mustBeTime = "must be a time as RFC 3339 writes it, like 2026-03-01T12:00:00Z"
 
 // NewForm returns the form of a type with a schema. It panics where the schema has a field that the type has not.
 func NewForm(r huma.Registry, s *huma.Schema, t reflect.Type) *Form {
-	f := &Form{nullable: s.Nullable, ignored: s.ReadOnly}
+	f := &Form{nullable: s.Nullable, goType: t, expected: "must be an object"}
 	if s.Ref != "" {
 		s = r.SchemaFromRef(s.Ref)
+	}
+	if t.Kind() == reflect.Pointer {
+		f.goType = t.Elem()
 	}
 	for _, one := range s.AnyOf {
 		f.nullable = f.nullable || one.Nullable
@@ -64,59 +54,44 @@ func NewForm(r huma.Registry, s *huma.Schema, t reflect.Type) *Form {
 		f.oneOf = append(f.oneOf, fmt.Sprint(value))
 	}
 	f.min, f.max = s.Minimum, s.Maximum
-	if f.pointer = t.Kind() == reflect.Pointer; f.pointer {
-		t = t.Elem()
-	}
-	f.goType, f.kind = t, kindOf(t)
-	switch f.kind {
-	case kindObject:
-		f.required = s.Required
-		f.fields = make(map[string]*field, len(s.Properties))
-		for _, sf := range reflect.VisibleFields(t) {
-			name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
-			if p := s.Properties[name]; p != nil && !p.ReadOnly {
-				form := NewForm(r, p, sf.Type)
-				form.nullable = form.nullable || !slices.Contains(s.Required, name) // as if it was left out
-				f.fields[name] = &field{sf.Index, form}
-			}
+	values, isMap := s.AdditionalProperties.(*huma.Schema)
+	switch {
+	case f.goType == reflect.TypeFor[time.Time]():
+		f.expected = mustBeTime
+	case reflect.PointerTo(f.goType).Implements(reflect.TypeFor[json.Unmarshaler]()):
+		f.expected = "has the wrong form"
+		if e, ok := reflect.New(f.goType).Interface().(json.Unmarshaler).UnmarshalJSON([]byte("null")).(explained); ok {
+			f.expected = e.Error()
 		}
-		for name, p := range s.Properties {
-			switch {
-			case p.ReadOnly:
-				f.fields[name] = &field{form: &Form{ignored: true}}
-			case f.fields[name] == nil:
-				panic(fmt.Sprintf("web: %v has no field for %s", t, name)) // the first test finds it
-			}
-		}
-	case kindMap:
-		f.values = NewForm(r, s.AdditionalProperties.(*huma.Schema), t.Elem())
-	default: // the others have nothing inside
+	case isMap:
+		f.values = NewForm(r, values, f.goType.Elem())
+	case len(s.Properties) > 0:
+		f.object(r, s)
+	default:
+		f.expected = map[string]string{
+			huma.TypeString: "must be a string", huma.TypeBoolean: "must be true or false", huma.TypeInteger: mustBeWhole,
+		}[s.Type]
 	}
 	return f
 }
 
-func kindOf(t reflect.Type) kind {
-	switch p := reflect.PointerTo(t); {
-	case t == reflect.TypeFor[time.Time]():
-		return kindTime
-	case p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
-		return kindText
-	case p.Implements(reflect.TypeFor[json.Unmarshaler]()):
-		return kindJSON
+func (f *Form) object(r huma.Registry, s *huma.Schema) {
+	f.required, f.fields = s.Required, make(map[string]field, len(s.Properties))
+	for _, sf := range reflect.VisibleFields(f.goType) {
+		name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
+		if p := s.Properties[name]; p != nil && !p.ReadOnly {
+			of := NewForm(r, p, sf.Type)
+			of.nullable = of.nullable || !slices.Contains(s.Required, name) // as if it was left out
+			f.fields[name] = field{sf.Index, of}
+		}
 	}
-	switch t.Kind() {
-	case reflect.Struct:
-		return kindObject
-	case reflect.Map:
-		return kindMap
-	case reflect.String:
-		return kindString
-	case reflect.Bool:
-		return kindBool
-	case reflect.Int, reflect.Int64:
-		return kindInteger
-	default:
-		panic(fmt.Sprintf("web: bodies have no %v", t)) // the first test finds it
+	for name, p := range s.Properties {
+		switch _, known := f.fields[name]; {
+		case p.ReadOnly:
+			f.fields[name] = field{Form: &Form{ignored: true}}
+		case !known:
+			panic(fmt.Sprintf("web: %v has no field for %s", f.goType, name)) // the first test finds it
+		}
 	}
 }
 
@@ -126,7 +101,6 @@ type value struct {
 	whole   reflect.Value    // of the form's Go type, where it is not an object
 	fields  []fieldValue     // of an object, those that were sent
 	entries map[string]value // of a map
-	isMap   bool
 }
 
 type fieldValue struct {
@@ -148,7 +122,9 @@ func (v value) put(dst reflect.Value, merge bool) {
 		dst.Set(p)
 	}
 	switch {
-	case v.isMap:
+	case v.whole.IsValid():
+		to.Set(v.whole)
+	case v.entries != nil:
 		m := reflect.MakeMapWithSize(to.Type(), len(v.entries))
 		if merge {
 			for k, e := range before.Seq2() {
@@ -156,16 +132,9 @@ func (v value) put(dst reflect.Value, merge bool) {
 			}
 		}
 		for name, e := range v.entries {
-			key := reflect.ValueOf(name).Convert(to.Type().Key())
-			if e.null {
-				m.SetMapIndex(key, reflect.Value{})
-				continue
-			}
-			m.SetMapIndex(key, e.whole)
+			m.SetMapIndex(reflect.ValueOf(name), e.whole) // which removes it where nothing is in it
 		}
 		to.Set(m)
-	case v.whole.IsValid():
-		to.Set(v.whole)
 	default:
 		if merge && before.IsValid() {
 			to.Set(before)
