@@ -62,3 +62,30 @@ func SessionPage(l game.List[game.Session], show string) any {
 
 // PrefersMinimal reads a Prefer header.
 var PrefersMinimal = prefersMinimal
+
+// Route is a row of the table.
+type Route struct {
+	Method, Path, Tag                    string
+	Open, ActsAs, Exempt, Probe, Streams bool
+}
+
+// Routes returns all rows by their patterns.
+func (a *API) Routes() map[string]Route {
+	all := make(map[string]Route)
+	for pattern, r := range a.rows {
+		all[pattern] = Route{r.method, r.path, r.tag, r.open, r.actsAs, r.exempt, r.probe, r.streams}
+	}
+	return all
+}
+
+// Operations returns the patterns of the operations of the contract.
+func (a *API) Operations() []string { return a.operations }
+
+// Tags returns the groups of operations.
+func Tags() []*huma.Tag { return tags() }
+
+// Stream adds a route whose responses go on.
+func (a *API) Stream(path string, h http.Handler) {
+	a.add(route{method: http.MethodGet, path: path, traits: traits{open: true, streams: true}})
+	a.mux.Handle(http.MethodGet+" "+path, h)
+}

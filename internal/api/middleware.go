@@ -65,6 +65,9 @@ func (a *API) recover(next http.Handler) http.Handler {
 			web.WriteProblem(w, a.internalProblem(r.Context(), http.StatusInternalServerError,
 				game.Failure{Code: game.FailurePanic, Route: path, Err: game.Caught(cause)}))
 		}()
+		if o, ok := web.Observer[interface{ NoteProbe() }](w); ok && a.row(r).probe {
+			o.NoteProbe()
+		}
 		next.ServeHTTP(w, r)
 	})
 }

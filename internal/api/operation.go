@@ -23,7 +23,7 @@ func register[I, O any](a *API, r route, h handler[I, O]) {
 	var content map[string]*huma.MediaType
 	if r.body != nil {
 		// Shown to huma afterwards only: it would read the body by itself.
-		content = a.reads(&op, r.body, bodyType(reflect.TypeFor[I]()))
+		content = a.bodyContent(&op, r.body, bodyType(reflect.TypeFor[I]()))
 	}
 	a.add(r)
 	a.operations = append(a.operations, r.method+" "+r.path)
@@ -59,8 +59,8 @@ func (a *API) row(r *http.Request) route {
 	return a.rows[pattern]
 }
 
-// reads has an operation read bodies, and returns what the contract shows of them.
-func (a *API) reads(op *huma.Operation, b *body, t reflect.Type) map[string]*huma.MediaType {
+// bodyContent has an operation read bodies, and returns what the contract shows of them.
+func (a *API) bodyContent(op *huma.Operation, b *body, t reflect.Type) map[string]*huma.MediaType {
 	op.Metadata = map[string]any{bodies: &web.Bodies{
 		Form:     web.NewForm(a.huma.OpenAPI().Components.Schemas, b.schema, t),
 		Optional: b.optional, MaxWithIgnored: b.maxWithIgnored, Timeout: a.Limits.ReadTimeout,

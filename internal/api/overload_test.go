@@ -96,6 +96,8 @@ type noted struct {
 
 func (n *noted) NoteProblem(code, _ string) { n.code = code }
 
+func (n *noted) Unwrap() http.ResponseWriter { return n.ResponseWriter }
+
 // holding has requests with the header Hold keep their slots until done, and tells of each that has one.
 func holding(working chan<- struct{}, done <-chan struct{}) func(*api.Deps) {
 	return func(d *api.Deps) {

@@ -45,7 +45,7 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 			log = logs.Refused
 		}
 		level := slog.LevelInfo
-		if isProbe(k.route) && k.status < http.StatusBadRequest {
+		if k.probe && k.status < http.StatusBadRequest {
 			level = slog.LevelDebug
 		}
 		return observed{
@@ -65,7 +65,7 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 				inFlight.Dec()
 				end := m.Now()
 				took, route := end.Sub(begin), routeLabel(r.Pattern)
-				o := all.get(answers{methodLabel(r.Method), route, rec.status, rec.refused()})
+				o := all.get(answers{methodLabel(r.Method), route, rec.status, rec.refused(), rec.probe})
 				m.Traces.measure(r.Context(), o.durations, took)
 				if rec.code != "" {
 					problems.WithLabelValues(route, rec.code).Inc()
@@ -83,6 +83,7 @@ type answers struct {
 	method, route string // labels
 	status        int
 	refused       bool
+	probe         bool
 }
 
 // observed is what is kept for them: where their durations go, a handler that has written what their lines have in common, and
@@ -92,9 +93,6 @@ type observed struct {
 	lines     slog.Handler
 	level     slog.Level
 }
-
-// isProbe reports whether a route is asked again and again by what watches the process.
-func isProbe(route string) bool { return route == "/livez" || route == "/readyz" || route == "/health" }
 
 // routeLabel is the path of a pattern like "GET /api/v1/players/{player_id}".
 func routeLabel(pattern string) string {
@@ -123,6 +121,7 @@ type recorder struct {
 	written       bool
 	code, errorID string // of the problem document, if it was one
 	caller        game.Caller
+	probe         bool
 }
 
 // refused reports whether nothing was done because there was no credential, or because there were too many requests.
@@ -135,6 +134,9 @@ func (w *recorder) NoteProblem(code, errorID string) { w.code, w.errorID = code,
 
 // NoteCaller tells who asks. Until it is told, that is nobody.
 func (w *recorder) NoteCaller(c game.Caller) { w.caller = c }
+
+// NoteProbe tells that the request is one of those by which the process is watched, again and again.
+func (w *recorder) NoteProbe() { w.probe = true }
 
 // log writes the line about the request. It makes the record itself, with the ids: a logger would look for the line of code that called
 // it, for the time, and in the whole of the context for what is not there.
