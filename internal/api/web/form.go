@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -60,7 +61,8 @@ func NewForm(r huma.Registry, s *huma.Schema, t reflect.Type) *Form {
 		f.expected = mustBeTime
 	case reflect.PointerTo(f.goType).Implements(reflect.TypeFor[json.Unmarshaler]()):
 		f.expected = "has the wrong form"
-		if e, ok := reflect.New(f.goType).Interface().(json.Unmarshaler).UnmarshalJSON([]byte("null")).(explained); ok {
+		err := reflect.New(f.goType).Interface().(json.Unmarshaler).UnmarshalJSON([]byte("null"))
+		if e := (explained)(nil); errors.As(err, &e) {
 			f.expected = e.Error()
 		}
 	case isMap:
