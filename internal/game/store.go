@@ -36,6 +36,7 @@ type Store interface {
 	SigningKeyStore
 	MetricsStore
 	EventStore
+	TaskStore
 	ExportStore
 	Inspector
 
@@ -155,6 +156,17 @@ type EventStore interface {
 	PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error)
 	// PutEvents stores events of another store, with their places. Those that are stored already are left as they are.
 	PutEvents(ctx context.Context, events []Event) error
+}
+
+// TaskStore keeps the leases of background tasks. They belong to no project, and are neither exported nor copied: another
+// database has processes of its own.
+type TaskStore interface {
+	// TaskLease returns the lease of a task; one without a holder, of generation 0, if nobody has ever taken it. It may
+	// be one that another process has replaced since, which the condition of PutTaskLease finds out.
+	TaskLease(ctx context.Context, name string) (TaskLease, error)
+	// PutTaskLease stores next, which has the name of old, if the stored lease is still old, which is what was read or
+	// stored last, in every field. It returns ErrStale if it is not.
+	PutTaskLease(ctx context.Context, old, next TaskLease) error
 }
 
 // ExportStore reads everything that is stored, for copies and checks: of all projects, with the marks of erasures and the

@@ -17,7 +17,7 @@ import (
 )
 
 // schemaVersion is that of the documents, the indexes and the validators.
-const schemaVersion = 4
+const schemaVersion = 5
 
 // The collections.
 const (
@@ -31,6 +31,7 @@ const (
 	noticesCollection  = "notices" // of events to be moved
 	feedsCollection    = "feeds"   // how far they go
 	metaCollection     = "meta"    // the schema's version, and what probes leave behind for a moment
+	tasksCollection    = "tasks"
 )
 
 // The indexes. docs/data-model.md says which query each serves.
@@ -199,6 +200,10 @@ func designs() map[string]design {
 		},
 		noticesCollection: {nil, objectOf(fields{"_id": "objectId", "subjects": "object"}, nil)},
 		feedsCollection:   {nil, objectOf(fields{"_id": "string", "seq": "long"}, nil)},
+		tasksCollection: {
+			nil, // the few that there are have names
+			objectOf(fields{"_id": "string", "holder": "string", "generation": "long", "until": "date"}, nil),
+		},
 		metaCollection: {
 			[]mongo.IndexModel{unique(metaByKey, "key", "key")},
 			objectOf(fields{"_id": "string"}, nil),

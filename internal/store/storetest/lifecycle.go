@@ -85,6 +85,11 @@ func callsOfGame(s game.Store, p game.Player, v game.Session) []call {
 			return err
 		}},
 		{"PurgeMetrics", true, func(ctx context.Context) error { _, err := s.PurgeMetrics(ctx, now(), 1); return err }},
+		{"TaskLease", false, func(ctx context.Context) error { _, err := s.TaskLease(ctx, "work"); return err }},
+		{"PutTaskLease", true, func(ctx context.Context) error {
+			l := newLease()
+			return s.PutTaskLease(ctx, game.TaskLease{Name: l.Name}, l)
+		}},
 		{"ExportPlayers", false, func(ctx context.Context) error { _, err := s.ExportPlayers(ctx, "", 1); return err }},
 		{"ExportSessions", false, func(ctx context.Context) error { _, err := s.ExportSessions(ctx, "", 1); return err }},
 		{"ExportClaims", false, func(ctx context.Context) error { _, err := s.ExportClaims(ctx, "", 1); return err }},

@@ -212,6 +212,20 @@ func (st *store) PutEvents(ctx context.Context, events []game.Event) error {
 	})
 }
 
+func (st *store) TaskLease(ctx context.Context, name string) (game.TaskLease, error) {
+	operation := Operation{Method: "TaskLease", Label: "get_task_lease", Collection: "tasks"}
+	return read(ctx, st, operation, func(ctx context.Context) (game.TaskLease, error) {
+		return st.inner.TaskLease(ctx, name)
+	})
+}
+
+func (st *store) PutTaskLease(ctx context.Context, old, next game.TaskLease) error {
+	operation := Operation{Method: "PutTaskLease", Label: "put_task_lease", Collection: "tasks"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.PutTaskLease(ctx, old, next)
+	})
+}
+
 func (st *store) ExportPlayers(ctx context.Context, after game.PlayerID, limit int) ([]game.Player, error) {
 	operation := Operation{Method: "ExportPlayers", Label: "export_players", Collection: "players"}
 	return read(ctx, st, operation, func(ctx context.Context) ([]game.Player, error) {
