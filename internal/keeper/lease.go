@@ -11,7 +11,7 @@ import (
 
 // How a lease is looked after.
 const (
-	renewEvery = game.TaskLeaseTerm / 3
+	renewEvery   = game.TaskLeaseTerm / 3
 	renewTimeout = 3 * time.Second
 	// tick is how often it is asked whether the lease still holds. Timers stand still while the machine sleeps; the clock
 	// on the wall shows that it did.

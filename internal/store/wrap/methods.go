@@ -275,10 +275,17 @@ func (st *store) Ping(ctx context.Context) (game.Facts, error) {
 	})
 }
 
-func (st *store) Stats(ctx context.Context) (game.Stats, error) {
+func (st *store) Stats(ctx context.Context, limit int) (game.Stats, error) {
 	operation := Operation{Method: "Stats", Label: "get_stats", Collection: ""}
 	return read(ctx, st, operation, func(ctx context.Context) (game.Stats, error) {
-		return st.inner.Stats(ctx)
+		return st.inner.Stats(ctx, limit)
+	})
+}
+
+func (st *store) Sizes(ctx context.Context) (game.Sizes, error) {
+	operation := Operation{Method: "Sizes", Label: "get_sizes", Collection: ""}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Sizes, error) {
+		return st.inner.Sizes(ctx)
 	})
 }
 
