@@ -32,7 +32,8 @@ const (
 )
 
 // historyRequests are probes, counts and first pages. The sessions that are over have newer ids than those that live,
-// so that whatever walks them to get to the others shows it.
+// so that whatever walks them to get to the others shows it. Lists by an attribute are missing: they do, which
+// docs/decisions/0026-counts-and-leases.md says.
 func historyRequests(host, member client.PlayerID) []string {
 	const list = "/api/v1/sessions"
 	return []string{
@@ -40,7 +41,7 @@ func historyRequests(host, member client.PlayerID) []string {
 		list + "?status=open", list + "?status=starting", list + "?status=open&mode=ranked",
 		list + "?status=open&mode=ranked&map=dust&region=eu", list + "?status=open&mode=none&map=dust",
 		list + "?status=open&visibility=private", list + "?status=open&visibility=public&free_seats=3",
-		list + "?status=open&attributes[level]=3", list + "?host_id=" + string(host), list + "?member_id=" + string(member),
+		list + "?host_id=" + string(host), list + "?member_id=" + string(member),
 	}
 }
 
@@ -150,7 +151,7 @@ func (h *history) counted(b *testing.B) time.Duration {
 	var sum, n float64
 	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
-		if !strings.Contains(name, `operation="stats",result="ok"`) {
+		if !strings.Contains(name, `operation="get_stats",result="ok"`) {
 			continue
 		}
 		f, _ := strconv.ParseFloat(value, 64)
