@@ -62,7 +62,8 @@ func BenchmarkHistory(b *testing.B) {
 			func() time.Duration { return with.get(b, with.url+other[i]) })
 	}
 	// Counts are asked for at most every ten seconds: what they took is in the metrics.
-	compareHistory(b, "counts", func() time.Duration { return without.counted(b) }, func() time.Duration { return with.counted(b) })
+	compareHistory(b, "counts",
+		func() time.Duration { return without.counted(b) }, func() time.Duration { return with.counted(b) })
 }
 
 // compareHistory reports a request that takes longer beside sessions that are over.
@@ -195,11 +196,17 @@ func fillSQLite(b *testing.B, database string, n int) {
 		_, err := tx.ExecContext(b.Context(), query, args...)
 		must(b, err)
 	}
-	exec("CREATE TEMP TABLE over AS WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)"+
-		" SELECT i, printf('"+historyID+"', i >> 12 & 65535, i & 4095, i) AS id, printf('10000000-0000-7000-8000-%012x', i) AS player FROM n", n)
+	exec(`CREATE TEMP TABLE over AS
+		WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)
+		SELECT i, printf('`+historyID+`', i >> 12 & 65535, i & 4095, i) AS id,
+			printf('10000000-0000-7000-8000-%012x', i) AS player,
+			CASE i % 4 WHEN 0 THEN 'expired' ELSE 'ended' END AS status,
+			CASE i % 10 WHEN 0 THEN 'private' ELSE 'public' END AS visibility
+		FROM n`, n)
 	// Indexes are made faster at once than row by row.
 	var indexes []string
-	rows, err := tx.QueryContext(b.Context(), "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'sessions' AND sql IS NOT NULL")
+	rows, err := tx.QueryContext(b.Context(),
+		"SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'sessions' AND sql IS NOT NULL")
 	must(b, err)
 	for rows.Next() {
 		var name, text string
@@ -211,17 +218,19 @@ func fillSQLite(b *testing.B, database string, n int) {
 	for i := 0; i < len(indexes); i += 2 {
 		exec(indexes[i])
 	}
-	exec(`INSERT INTO sessions (id, project, version, status, mode, map, region, visibility, host_id, free_seats, seats_held, doc)
-		SELECT id, 'default', 9, CASE i % 4 WHEN 0 THEN 'expired' ELSE 'ended' END, 'ranked', 'dust', 'eu',
-			CASE i % 10 WHEN 0 THEN 'private' ELSE 'public' END, NULL, 3, 1,
-			'{"id":"' || id || '","project":"default","version":9,"status":"' || CASE i % 4 WHEN 0 THEN 'expired' ELSE 'ended' END ||
-			'","name":"over","mode":"ranked","map":"dust","region":"eu","visibility":"' || CASE i % 10 WHEN 0 THEN 'private' ELSE 'public' END ||
-			'","max_players":4,"teams":{},"attributes":{"level":' || (i % 10) || '},"end_reason":"completed","host_id":null,"hosted":false,' ||
-			'"members":[{"player_id":"' || player || '","status":"joined","joined_at":"2026-01-01T00:00:00Z","attributes":{}}],' ||
-			'"created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T00:00:00Z"}'
+	exec(`INSERT INTO sessions
+			(id, project, version, status, mode, map, region, visibility, host_id, free_seats, seats_held, doc)
+		SELECT id, 'default', 9, status, 'ranked', 'dust', 'eu', visibility, NULL, 3, 1,
+			'{"id":"' || id || '","project":"default","version":9,"status":"' || status || '","name":"over",' ||
+			'"mode":"ranked","map":"dust","region":"eu","visibility":"' || visibility || '","max_players":4,"teams":{},' ||
+			'"attributes":{"level":' || (i % 10) || '},"end_reason":"completed","host_id":null,"hosted":false,' ||
+			'"members":[{"player_id":"' || player || '","status":"joined","joined_at":"2026-01-01T00:00:00Z",' ||
+			'"attributes":{}}],"created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z",' ||
+			'"ended_at":"2026-01-01T00:00:00Z"}'
 		FROM over ORDER BY i`)
 	exec("INSERT INTO members (player_id, session_id) SELECT player, id FROM over ORDER BY i")
-	exec("INSERT INTO attributes (project, key, value, session_id) SELECT 'default', 'level', CAST(i % 10 AS REAL), id FROM over ORDER BY i % 10, i")
+	exec(`INSERT INTO attributes (project, key, value, session_id)
+		SELECT 'default', 'level', CAST(i % 10 AS REAL), id FROM over ORDER BY i % 10, i`)
 	for i := 1; i < len(indexes); i += 2 {
 		exec(indexes[i])
 	}

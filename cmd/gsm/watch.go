@@ -78,8 +78,8 @@ func (w *watcher) server(listener string) serverLog {
 	return serverLog{listener, w.logs.System, w.failures}
 }
 
-// keeper runs the background work, that of the log too, and watches it. Tasks that one process suffices for have leases in
-// docs.
+// keeper runs the background work, that of the log too, and watches it. Tasks that one process suffices for have
+// leases in docs.
 func (w *watcher) keeper(docs game.Store, databaseURL string, work []keeper.Task) *keeper.Keeper {
 	work = append(work, tellSuppressed(w.logs))
 	return keeper.New(keeper.Options{

@@ -43,8 +43,8 @@ type Store interface {
 	// Ping tells whether the store answers and takes writes, and its facts for an operator: names and values are the
 	// engine's own. Facts may come with an error.
 	Ping(ctx context.Context) (Facts, error)
-	// Stats counts players and live sessions of all projects. It counts no more than limit of each, which is above zero,
-	// so that it takes no longer the more there are. Sessions that are over cost nothing.
+	// Stats counts players and live sessions of all projects. It counts no more than limit of each, which is above
+	// zero, so that it takes no longer the more there are. Sessions that are over cost nothing.
 	Stats(ctx context.Context, limit int) (Stats, error)
 	// Sizes returns about how many players and sessions there are to export. It is for tools: it may take as long as it
 	// takes to count them.

@@ -16,8 +16,8 @@ const (
 type TaskLease struct {
 	Name   string // of the task
 	Holder string // the process that has the lease; empty if it was given back
-	// Generation grows by one each time the lease is taken, and stays the same while it is renewed. Writes of a task may
-	// carry it, so that those of an earlier holder, who was paused and does not know yet, can be rejected.
+	// Generation grows by one each time the lease is taken, and stays the same while it is renewed. Writes of a task
+	// may carry it, so that those of an earlier holder, who was paused and does not know yet, can be rejected.
 	Generation int64
 	Until      time.Time // when it ends unless it is renewed, by the holder's clock
 }

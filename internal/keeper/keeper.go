@@ -16,8 +16,8 @@ import (
 // Task is one piece of background work.
 type Task struct {
 	Name string
-	// Every is the time between the end of one run and the begin of the next, give or take a tenth. The first run begins
-	// at a random moment within that time, and within five seconds.
+	// Every is the time between the end of one run and the begin of the next, give or take a tenth. The first run
+	// begins at a random moment within that time, and within five seconds.
 	Every time.Duration
 	// Timeout bounds one run.
 	Timeout time.Duration
@@ -41,7 +41,8 @@ type Options struct {
 
 	// Leases keeps the leases of tasks that have one.
 	Leases game.TaskStore
-	// Holder names this process in them. No other process on the database may have the same name, not even an earlier one.
+	// Holder names this process in them. No other process on the database may have the same name, not even an earlier
+	// one.
 	Holder string
 	// Sole says that no other process can have the database open. Leases are then taken once, from whoever had them,
 	// never renewed, and last as long as the process.
@@ -72,8 +73,8 @@ const (
 	statusStandby = "standby" // another process runs it
 )
 
-// longestPhase bounds how long after the start the first run of a task begins, so that a process that is restarted often
-// gets to its rare tasks too.
+// longestPhase bounds how long after the start the first run of a task begins, so that a process that is restarted
+// often gets to its rare tasks too.
 const longestPhase = 5 * time.Second
 
 // New returns a keeper of tasks.

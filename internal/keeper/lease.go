@@ -13,8 +13,8 @@ import (
 const (
 	renewEvery   = game.TaskLeaseTerm / 3
 	renewTimeout = 3 * time.Second
-	// tick is how often it is asked whether the lease still holds. Timers stand still while the machine sleeps; the clock
-	// on the wall shows that it did.
+	// tick is how often it is asked whether the lease still holds. Timers stand still while the machine sleeps; the
+	// clock on the wall shows that it did.
 	tick = time.Second
 	// Who does not have a lease asks for it as often as its task runs, but at least and at most so often.
 	minStandby, maxStandby = time.Second, 5 * time.Second
@@ -32,9 +32,9 @@ type generationKey struct{}
 
 // Generation returns the generation of the lease under which a run's context is, 0 for a task without a lease.
 //
-// The run's context ends as soon as the process notices that it has lost the lease. A process that was paused may notice
-// late: what a task writes must not harm where the lease has a new holder. Such a write has a condition that fails then,
-// or carries the generation and is rejected for it.
+// The run's context ends as soon as the process notices that it has lost the lease. A process that was paused may
+// notice late: what a task writes must not harm where the lease has a new holder. Such a write has a condition that
+// fails then, or carries the generation and is rejected for it.
 func Generation(ctx context.Context) int64 {
 	g, _ := ctx.Value(generationKey{}).(int64)
 	return g
@@ -47,8 +47,8 @@ type tenure struct {
 	since time.Time      // just before it was taken or renewed last
 }
 
-// ends is when the lease ends unless it is renewed, by the clock that stands still while the machine sleeps; Until of the
-// lease is by the one on the wall.
+// ends is when the lease ends unless it is renewed, by the clock that stands still while the machine sleeps; Until of
+// the lease is by the one on the wall.
 func (held *tenure) ends() time.Time { return held.since.Add(game.TaskLeaseTerm) }
 
 // underLease runs a task while this process has its lease, and waits for it while another has.

@@ -32,10 +32,11 @@ func TestJitter(t *testing.T) {
 			}
 			return n
 		}
-		k := keeper.New(o, keeper.Task{Name: "work", Every: 10 * time.Minute, Timeout: time.Second, Run: func(context.Context) error {
+		run := func(context.Context) error {
 			at = append(at, time.Since(begin).Round(time.Second))
 			return nil
-		}})
+		}
+		k := keeper.New(o, keeper.Task{Name: "work", Every: 10 * time.Minute, Timeout: time.Second, Run: run})
 		done := make(chan error)
 		go func() { done <- k.Run(ctx) }()
 		time.Sleep(31 * time.Minute)
@@ -114,7 +115,7 @@ func (c *cluster) start(name string, with func(*keeper.Options, *member)) *membe
 	if with != nil {
 		with(&o, m)
 	}
-	m.Keeper = keeper.New(o, keeper.Task{Name: "work", Every: time.Second, Timeout: time.Minute, Lease: true, Run: func(ctx context.Context) error {
+	run := func(ctx context.Context) error {
 		c.begin(name, keeper.Generation(ctx))
 		defer c.end(name)
 		timer := time.NewTimer(3 * time.Second)
@@ -128,7 +129,8 @@ func (c *cluster) start(name string, with func(*keeper.Options, *member)) *membe
 			c.cut = append(c.cut, context.Cause(ctx))
 			return ctx.Err()
 		}
-	}})
+	}
+	m.Keeper = keeper.New(o, keeper.Task{Name: "work", Every: time.Second, Timeout: time.Minute, Lease: true, Run: run})
 	go func() { m.done <- m.Run(ctx) }()
 	return m
 }
@@ -188,7 +190,8 @@ func (c *cluster) lease() game.TaskLease {
 	return l
 }
 
-// One process of two works, for as long as it renews the lease; the other takes over at once when the first ends in peace.
+// One process of two works, for as long as it renews the lease; the other takes over at once when the first ends in
+// peace.
 func TestLeaseIsRenewedAndGivenBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -219,7 +222,8 @@ func TestLeaseIsRenewedAndGivenBack(t *testing.T) {
 	})
 }
 
-// A process whose clock jumps past its lease, as after a pause, ends its run when it looks, and asks for the lease anew.
+// A process whose clock jumps past its lease, as after a pause, ends its run when it looks, and asks for the lease
+// anew.
 func TestLeaseOfAProcessThatWasPaused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -272,7 +276,8 @@ func (c *cluster) wantLost(times int) {
 // A process that cannot reach the store works no longer than its lease lasts, and works again later.
 func TestLeaseOfAProcessThatIsCutOff(t *testing.T) {
 	t.Parallel()
-	for name, ahead := range map[string]time.Duration{"clocks agree": 0, "ahead": game.MaxClockSkew, "behind": -game.MaxClockSkew} {
+	const skew = game.MaxClockSkew
+	for name, ahead := range map[string]time.Duration{"clocks agree": 0, "ahead": skew, "behind": -skew} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

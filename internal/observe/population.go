@@ -17,10 +17,10 @@ const (
 	statsGrace   = time.Second      // and how much longer to give up
 )
 
-// Population returns a collector of whether the store can be reached, and of how many players, live sessions and members
-// are stored. It asks the store for each at most once in ten seconds, however often it is scraped, and waits no more than
-// four seconds, so that a store that hangs does not keep the other metrics away. Whether it can be reached is what its
-// ping says, whatever becomes of the counts; while it does not return them, they are left out.
+// Population returns a collector of whether the store can be reached, and of how many players, live sessions and
+// members are stored. It asks the store for each at most once in ten seconds, however often it is scraped, and waits
+// no more than four seconds, so that a store that hangs does not keep the other metrics away. Whether it can be
+// reached is what its ping says, whatever becomes of the counts; while it does not return them, they are left out.
 func Population(store game.Store, log *slog.Logger, now func() time.Time) prometheus.Collector {
 	return &population{
 		ping: recently[game.Facts]{now: now, ask: func(ctx context.Context) (game.Facts, error) {

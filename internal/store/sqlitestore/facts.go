@@ -16,7 +16,8 @@ import (
 const (
 	sqliteVersion = "SELECT sqlite_version() FROM sqlite_schema LIMIT 1" // reads the file too
 	countPlayers  = "SELECT count(*) FROM (SELECT 1 FROM players WHERE erasing = 0 LIMIT ?)"
-	countSessions = "SELECT count(*), coalesce(sum(seats), 0) FROM (SELECT seats_held AS seats FROM sessions WHERE status = ? LIMIT ?)"
+	countSessions = "SELECT count(*), coalesce(sum(seats), 0)" +
+		" FROM (SELECT seats_held AS seats FROM sessions WHERE status = ? LIMIT ?)"
 )
 
 // Ping implements [game.Store]. It returns the facts too when only writes fail, and then "problem" among them says why
@@ -93,7 +94,8 @@ func (s *Store) Stats(ctx context.Context, limit int) (game.Stats, error) {
 	stats.Players = min(stats.Players, most)
 	for _, status := range game.LiveStatuses() {
 		var sessions, seats, more int64
-		// The seats are those of the sessions that are counted; whether there is one more is asked only where it matters.
+		// The seats are those of the sessions that are counted; whether there is one more is asked only where it
+		// matters.
 		err := s.count(ctx, countSessions, []any{string(status), most}, &sessions, &seats)
 		if err == nil && sessions == most {
 			err = s.count(ctx, countSessions, []any{string(status), most + 1}, &more, new(int64))

@@ -181,7 +181,8 @@ func generationsFollow(t *testing.T, s game.Store) {
 	}
 }
 
-// leasesThroughFailures has writes fail before and after they are made: whoever reads again knows whether it has the lease.
+// leasesThroughFailures has writes fail before and after they are made: whoever reads again knows whether it has the
+// lease.
 func leasesThroughFailures(t *testing.T, s game.Store) {
 	unknown := game.Unanswered(game.OutcomeUnknown, errors.New("the answer was lost"))
 	at, name := now(), newLease().Name
