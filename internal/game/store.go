@@ -162,8 +162,8 @@ type EventStore interface {
 	PutEvents(ctx context.Context, events []Event) error
 }
 
-// TaskStore keeps the leases of background tasks. They belong to no project, and are neither exported nor copied: another
-// database has processes of its own.
+// TaskStore keeps the leases of background tasks. They belong to no project, and are neither exported nor copied:
+// another database has processes of its own.
 type TaskStore interface {
 	// TaskLease returns the lease of a task; one without a holder, of generation 0, if nobody has ever taken it. It may
 	// be one that another process has replaced since, which the condition of PutTaskLease finds out.

@@ -238,8 +238,9 @@ func sessionsWith(q game.SessionQuery, walked game.Clause, others []game.Clause)
 	return page(string(q.After), q.Limit+1, walks...)
 }
 
-// passiveColumns returns the columns that are to choose no index. Live sessions are few among those that are kept, and those
-// that are over are many: a live status chooses the index rather than what else is asked for, and one of the others does not.
+// passiveColumns returns the columns that are to choose no index. Live sessions are few among those that are kept, and
+// those that are over are many: a live status chooses the index rather than what else is asked for, and one of the
+// others does not.
 func passiveColumns(w game.Where) []string {
 	common := []string{"mode", "map", "region"} // names of fields and of their columns
 	status, asked := w.On(game.FieldStatus)
