@@ -28,6 +28,7 @@ func used(t *testing.T) *server {
 	late := s.newPlayer(t, "late")
 	s.do(t, "POST /api/v1/sessions/"+string(lobby.ID)+"/members", fmt.Sprintf(`{"player_id":%q}`, late.ID)).problem(http.StatusConflict, "session_full")
 	s.do(t, "GET /nothing", "").is(http.StatusNotFound)
+	s.worked(t, "free_seats")
 	return s
 }
 

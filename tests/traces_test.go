@@ -158,6 +158,7 @@ func TestTracesAreWholeAtTheEnd(t *testing.T) {
 			s.do(t, "BREW /api/nothing", "").is(http.StatusNotFound)
 			s.do(t, "GET /nothing", "").is(http.StatusNotFound)
 			s.do(t, "GET /health/detailed", "").is(http.StatusOK)
+			s.worked(t, "sample_metrics", "finish_erasures")
 			if code := s.terminate(t); code != 0 {
 				t.Fatalf("exit code %d", code)
 			}

@@ -65,7 +65,7 @@ func newAccess(ctx context.Context, c *serveCmd, deps game.Deps, players *game.P
 		Failures: limits.NewFailures(c.FailedCredentials, deps.Now), Open: !c.Authenticated(),
 	}
 	return access{authenticate: guard.Caller, tokens: signer, tasks: []keeper.Task{
-		{Name: "purge_api_keys", Every: 10 * time.Minute, Timeout: time.Minute, Run: rules.Purge},
+		{Name: "purge_api_keys", Every: 10 * time.Minute, Timeout: time.Minute, Lease: true, Run: rules.Purge},
 		{Name: "refresh_signing_keys", Every: 10 * time.Second, Timeout: 10 * time.Second, Run: signer.Refresh},
 		{Name: "record_key_use", Every: 15 * time.Second, Timeout: 15 * time.Second, Run: guard.Keys.Record},
 	}}, nil

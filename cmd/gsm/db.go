@@ -52,7 +52,7 @@ func (c *dbInitCmd) Run(s streams) (err error) {
 	if err != nil {
 		return &databaseError{plainly(err)}
 	}
-	stats, err := engine.Stats(ctx)
+	sizes, err := engine.Sizes(ctx)
 	if err != nil {
 		return &databaseError{plainly(err)}
 	}
@@ -65,7 +65,7 @@ func (c *dbInitCmd) Run(s streams) (err error) {
 			return err
 		}
 	}
-	return s.say("ready: %d players, %d sessions", stats.Players, sessionCount(stats))
+	return s.say("ready: %d players, %d sessions", sizes.Players, sizes.Sessions)
 }
 
 // waiting returns options that wait for a server, and say so.
@@ -223,17 +223,9 @@ func (s streams) say(format string, args ...any) error {
 // expected is about how many documents there are, to measure progress by: none where they cannot be counted, as without the
 // index that counts them.
 func expected(ctx context.Context, s game.Store) map[string]int {
-	stats, err := s.Stats(ctx)
+	sizes, err := s.Sizes(ctx)
 	if err != nil {
 		return nil
 	}
-	return map[string]int{"players": int(stats.Players), "sessions": sessionCount(stats)}
-}
-
-func sessionCount(stats game.Stats) int {
-	total := 0
-	for _, n := range stats.Sessions {
-		total += int(n)
-	}
-	return total
+	return map[string]int{"players": int(sizes.Players), "sessions": int(sizes.Sessions)}
 }

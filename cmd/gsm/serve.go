@@ -67,7 +67,7 @@ func (c *serveCmd) Run(s streams) (err error) {
 	}
 	sampler := observe.NewSampler(docs, watch.registry, watch.service.Replica, c.MetricsRetention, time.Now)
 	defer takeLastSample(sampler, watch.failures)
-	background := watch.keeper(append(tasks(c, docs, players, sampler), access.tasks...))
+	background := watch.keeper(docs, c.DatabaseURL, append(tasks(c, docs, players, sampler), access.tasks...))
 
 	rest := api.New(api.Deps{
 		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps),
@@ -171,22 +171,29 @@ func introduce(ctx context.Context, engine game.Store, log *slog.Logger) {
 // introduction is how long the start waits for the database to tell what it is.
 const introduction = 5 * time.Second
 
-// tasks is the background work.
+// tasks is the background work. What has a lease runs in one process at a time. The others run in each: what a process
+// does for itself, and what must not wait until the lease of a process that has crashed is over.
 func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe.Sampler) []keeper.Task {
 	return []keeper.Task{
 		// These two are so frequent that what reads show is what the rules do within a second.
 		{Name: "lift_suspensions", Every: time.Second / 2, Timeout: time.Minute, Run: players.LiftSuspensions},
 		{Name: "free_seats", Every: time.Second / 2, Timeout: time.Minute, Run: players.FreeSeats},
-		{Name: "finish_erasures", Every: 30 * time.Second, Timeout: time.Minute, Run: players.FinishErasures},
-		{Name: "purge_idempotency_keys", Every: time.Minute, Timeout: time.Minute, Run: func(ctx context.Context) error {
-			_, err := game.PurgeClaims(ctx, docs, time.Now())
-			return err
-		}},
+		{Name: "finish_erasures", Every: 30 * time.Second, Timeout: time.Minute, Lease: true, Run: players.FinishErasures},
+		{
+			Name: "purge_idempotency_keys", Every: time.Minute, Timeout: time.Minute, Lease: true,
+			Run: func(ctx context.Context) error {
+				_, err := game.PurgeClaims(ctx, docs, time.Now())
+				return err
+			},
+		},
 		{Name: "sample_metrics", Every: c.MetricsInterval, Timeout: 10 * time.Second, Run: sampler.Sample},
-		{Name: "purge_metrics", Every: 10 * time.Minute, Timeout: time.Minute, Run: func(ctx context.Context) error {
-			_, err := game.PurgeMetrics(ctx, docs, time.Now())
-			return err
-		}},
+		{
+			Name: "purge_metrics", Every: 10 * time.Minute, Timeout: time.Minute, Lease: true,
+			Run: func(ctx context.Context) error {
+				_, err := game.PurgeMetrics(ctx, docs, time.Now())
+				return err
+			},
+		},
 	}
 }
 

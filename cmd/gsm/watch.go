@@ -78,10 +78,16 @@ func (w *watcher) server(listener string) serverLog {
 	return serverLog{listener, w.logs.System, w.failures}
 }
 
-// keeper runs the background work, that of the log too, and watches it.
-func (w *watcher) keeper(work []keeper.Task) *keeper.Keeper {
+// keeper runs the background work, that of the log too, and watches it. Tasks that one process suffices for have
+// leases in docs.
+func (w *watcher) keeper(docs game.Store, databaseURL string, work []keeper.Task) *keeper.Keeper {
 	work = append(work, tellSuppressed(w.logs))
-	return keeper.New(observe.Background(w.logs.System, w.meter, w.failures.Report, names(work)...), time.Now, newID, traced(w.traces, work)...)
+	return keeper.New(keeper.Options{
+		OnRun: observe.Background(w.logs.System, w.meter, w.failures.Report, names(work)...),
+		Now:   time.Now, NewID: newID,
+		// A name may be given to another process too, and again to the next one.
+		Leases: docs, Holder: w.service.Replica + " " + newID(), Sole: store.Sole(databaseURL),
+	}, traced(w.traces, work)...)
 }
 
 func names(tasks []keeper.Task) (names []string) {

@@ -62,4 +62,6 @@ type Run struct {
 	End  time.Time
 	Took time.Duration
 	Err  error // why it failed; nil for a success
+	// Elsewhere says that there was nothing to do in this process, because another has the task's lease.
+	Elsewhere bool
 }

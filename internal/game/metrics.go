@@ -40,9 +40,10 @@ type MetricsSample struct {
 	Errors       int64   `json:"errors"`        // requests answered with 5xx
 	Latency      Latency `json:"latency"`
 
-	// The state at its end. What is stored is counted in the whole database, and so by each replica.
-	Sessions    map[SessionStatus]int64 `json:"sessions"`
-	Members     int64                   `json:"members"` // seats held in live sessions
+	// The state at its end. What is stored is counted in the whole database, and so by each replica; counts may stop at
+	// [MaxCounted].
+	Sessions    map[SessionStatus]int64 `json:"sessions"` // live ones by status; all in samples from before that was so
+	Members     int64                   `json:"members"`  // seats held in live sessions
 	Players     int64                   `json:"players"`
 	MemoryBytes int64                   `json:"memory_bytes"`
 	Goroutines  int64                   `json:"goroutines"`

@@ -36,14 +36,19 @@ type Store interface {
 	SigningKeyStore
 	MetricsStore
 	EventStore
+	TaskStore
 	ExportStore
 	Inspector
 
 	// Ping tells whether the store answers and takes writes, and its facts for an operator: names and values are the
 	// engine's own. Facts may come with an error.
 	Ping(ctx context.Context) (Facts, error)
-	// Stats counts what is stored, in all projects.
-	Stats(ctx context.Context) (Stats, error)
+	// Stats counts players and live sessions of all projects. It counts no more than limit of each, which is above
+	// zero, so that it takes no longer the more there are. Sessions that are over cost nothing.
+	Stats(ctx context.Context, limit int) (Stats, error)
+	// Sizes returns about how many players and sessions there are to export. It is for tools: it may take as long as it
+	// takes to count them.
+	Sizes(ctx context.Context) (Sizes, error)
 	// Close waits for writes under way and gives back what Open acquired. It may be called twice.
 	Close() error
 }
@@ -155,6 +160,17 @@ type EventStore interface {
 	PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error)
 	// PutEvents stores events of another store, with their places. Those that are stored already are left as they are.
 	PutEvents(ctx context.Context, events []Event) error
+}
+
+// TaskStore keeps the leases of background tasks. They belong to no project, and are neither exported nor copied:
+// another database has processes of its own.
+type TaskStore interface {
+	// TaskLease returns the lease of a task; one without a holder, of generation 0, if nobody has ever taken it. It may
+	// be one that another process has replaced since, which the condition of PutTaskLease finds out.
+	TaskLease(ctx context.Context, name string) (TaskLease, error)
+	// PutTaskLease stores next, which has the name of old, if the stored lease is still old, which is what was read or
+	// stored last, in every field. It returns ErrStale if it is not.
+	PutTaskLease(ctx context.Context, old, next TaskLease) error
 }
 
 // ExportStore reads everything that is stored, for copies and checks: of all projects, with the marks of erasures and the
@@ -287,9 +303,18 @@ type Space struct {
 	TotalBytes    int64 // of the disk
 }
 
+// MaxCounted is where counts for metrics stop: to count so many takes a part of a second.
+const MaxCounted = 1_000_000
+
+// Sizes are numbers of documents.
+type Sizes struct{ Players, Sessions int64 }
+
 // Stats counts documents.
 type Stats struct {
 	Players  int64
-	Members  int64 // seats held in live sessions
-	Sessions map[SessionStatus]int64
+	Members  int64                   // seats held in the sessions that were counted
+	Sessions map[SessionStatus]int64 // live ones, each status with its count
+	// Bounded says that there are more: each count that is the limit is of so many or more, and if one of sessions is,
+	// there may be more members too. An engine that knows a number without counting may tell more than the limit.
+	Bounded bool
 }

@@ -4,6 +4,7 @@ package keeper
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -15,74 +16,142 @@ import (
 // Task is one piece of background work.
 type Task struct {
 	Name string
-	// Every is the time between the end of one run and the begin of the next. The first run begins at once.
+	// Every is the time between the end of one run and the begin of the next, give or take a tenth. The first run
+	// begins at a random moment within that time, and within five seconds.
 	Every time.Duration
 	// Timeout bounds one run.
 	Timeout time.Duration
+	// Lease has the task run only in the process that holds the task's lease: of all processes on one database, in one
+	// at a time. See [Generation].
+	Lease bool
 	// Run may be cut short at any point, and must then be safe to run again.
 	Run func(context.Context) error
 }
 
+// Options are what a Keeper works with.
+type Options struct {
+	// OnRun is called after each run in the run's context, except after those that the end of the program or of a lease
+	// cut short.
+	OnRun func(context.Context, game.Run)
+	Now   func() time.Time
+	// NewID makes the ids of runs, which the log lines of one run share.
+	NewID func() string
+	// Random returns a number from 0 up to but not including 1, for the moments of runs. Nil is a random one.
+	Random func() float64
+
+	// Leases keeps the leases of tasks that have one.
+	Leases game.TaskStore
+	// Holder names this process in them. No other process on the database may have the same name, not even an earlier
+	// one.
+	Holder string
+	// Sole says that no other process can have the database open. Leases are then taken once, from whoever had them,
+	// never renewed, and last as long as the process.
+	Sole bool
+}
+
 // Keeper runs tasks and remembers how they went.
 type Keeper struct {
+	Options
 	tasks []Task
-	onRun func(context.Context, game.Run)
-	now   func() time.Time
-	newID func() string
 
-	mu   sync.Mutex
-	last map[string]outcome
+	mu     sync.Mutex
+	states map[string]state
 }
 
-type outcome struct {
-	at     time.Time
-	failed bool
+// state is how a task stands.
+type state struct {
+	at         time.Time // of the last run, or of the last look at the lease; zero before the first run
+	status     string
+	generation int64 // of the lease, while this process has it
 }
 
-// New returns a keeper of tasks. now is its clock; newID makes the ids of runs, which the log lines of one run share. onRun
-// hears of each run in the run's context, except of those that the end of the program cut short.
-func New(onRun func(context.Context, game.Run), now func() time.Time, newID func() string, tasks ...Task) *Keeper {
-	return &Keeper{tasks: tasks, onRun: onRun, now: now, newID: newID, last: make(map[string]outcome)}
+// Statuses of tasks.
+const (
+	statusWaiting = "waiting" // for the first run
+	statusOK      = "ok"
+	statusFailing = "failing"
+	statusStandby = "standby" // another process runs it
+)
+
+// longestPhase bounds how long after the start the first run of a task begins, so that a process that is restarted
+// often gets to its rare tasks too.
+const longestPhase = 5 * time.Second
+
+// New returns a keeper of tasks.
+func New(o Options, tasks ...Task) *Keeper {
+	if o.Random == nil {
+		o.Random = rand.Float64 //nolint:gosec // spreads the runs, keeps no secret
+	}
+	return &Keeper{Options: o, tasks: tasks, states: make(map[string]state)}
 }
 
 // Run runs the tasks until ctx ends, and returns when the last of them has. A task that fails is tried again in its turn.
+// Leases are given back at the end.
 func (k *Keeper) Run(ctx context.Context) error {
 	var g errgroup.Group
 	for _, t := range k.tasks {
 		g.Go(func() error {
-			k.repeat(ctx, t)
+			if !k.sleep(ctx, k.phase(t.Every)) {
+				return nil
+			}
+			if t.Lease {
+				k.underLease(ctx, t)
+			} else {
+				k.repeat(ctx, t)
+			}
 			return nil
 		})
 	}
 	return g.Wait() //nolint:wrapcheck // always nil
 }
 
-func (k *Keeper) repeat(ctx context.Context, t Task) {
-	timer := time.NewTimer(0)
+// phase returns how long the first run waits: processes that start together do not work at the same moments.
+func (k *Keeper) phase(every time.Duration) time.Duration {
+	return time.Duration(k.Random() * float64(min(every, longestPhase)))
+}
+
+// jittered returns a duration that is within a tenth of the given one.
+func (k *Keeper) jittered(d time.Duration) time.Duration {
+	const share = 0.1
+	return time.Duration((1 - share + 2*share*k.Random()) * float64(d))
+}
+
+// sleep reports whether the context lasted for so long.
+func (k *Keeper) sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// repeat runs a task again and again until the context ends.
+func (k *Keeper) repeat(ctx context.Context, t Task) {
+	for ctx.Err() == nil {
+		k.run(ctx, t)
+		if !k.sleep(ctx, k.jittered(t.Every)) {
 			return
-		case <-timer.C:
-			k.run(ctx, t)
-			timer.Reset(t.Every)
 		}
 	}
 }
 
 func (k *Keeper) run(ctx context.Context, t Task) {
-	ctx, cancel := context.WithTimeout(game.WithRunID(ctx, k.newID()), t.Timeout)
+	ctx, cancel := context.WithTimeout(game.WithRunID(ctx, k.NewID()), t.Timeout)
 	defer cancel()
-	begin := k.now()
+	begin := k.Now()
 	err := caught(ctx, t)
-	end := k.now()
+	end := k.Now()
 	if err == nil || ctx.Err() != context.Canceled {
-		k.onRun(ctx, game.Run{Task: t.Name, End: end, Took: end.Sub(begin), Err: err})
+		k.OnRun(ctx, game.Run{Task: t.Name, End: end, Took: end.Sub(begin), Err: err})
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.last[t.Name] = outcome{at: end.UTC(), failed: err != nil}
+	s := state{at: end.UTC(), status: statusOK, generation: Generation(ctx)}
+	if err != nil {
+		s.status = statusFailing
+	}
+	k.note(t, s)
 }
 
 // caught runs a task and returns its panic as an error: one task that is broken must not end the service.
@@ -95,22 +164,31 @@ func caught(ctx context.Context, t Task) (err error) {
 	return t.Run(ctx)
 }
 
+func (k *Keeper) note(t Task, s state) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.states[t.Name] = s
+}
+
 // Check tells how the last run of each task went. A task that fails makes the service no less healthy for its callers.
 func (k *Keeper) Check(context.Context) (game.Facts, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	tasks := make(map[string]any, len(k.tasks))
 	for _, t := range k.tasks {
-		o, ran := k.last[t.Name]
+		s, ran := k.states[t.Name]
 		if !ran {
-			tasks[t.Name] = map[string]any{"status": "waiting"}
+			tasks[t.Name] = map[string]any{"status": statusWaiting}
 			continue
 		}
-		status := "ok"
-		if o.failed {
-			status = "failing"
+		facts := map[string]any{"status": s.status}
+		if !s.at.IsZero() && s.status != statusStandby {
+			facts["last_run"] = s.at.Format(time.RFC3339)
 		}
-		tasks[t.Name] = map[string]any{"status": status, "last_run": o.at.Format(time.RFC3339)}
+		if s.generation > 0 {
+			facts["lease_generation"] = s.generation
+		}
+		tasks[t.Name] = facts
 	}
 	return game.Facts{"tasks": tasks}, nil
 }

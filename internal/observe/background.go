@@ -11,14 +11,16 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Background returns what to call after each run of one of the background tasks: a line at debug level, or a failure that is
-// reported, and metrics. A task counts as done when Background is called, so that one that never succeeds is missed like any other.
+// Background returns what to call after each run of one of the background tasks: a line at debug level, or a failure
+// that is reported, and metrics. A task counts as done when Background is called, so that one that never succeeds is
+// missed like any other, and whenever another process is found to have its lease: that process tells how it goes.
 func Background(log *slog.Logger, m Meter, report func(context.Context, game.Failure) string, tasks ...string) func(context.Context, game.Run) {
 	durations := prometheus.NewHistogramVec(seconds("gsm_background_run_duration_seconds", "Time that a run of a background task took.",
 		.001, .005, .01, .05, .1, .5, 1, 5, 10, 30, 60), []string{"task", "result"})
 	succeeded := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "gsm_background_last_success_timestamp_seconds",
-		Help: "When a background task last succeeded, in seconds since 1970; before it has, when the process began.",
+		Help: "When a background task last succeeded, or another process was found to have its lease, " +
+			"in seconds since 1970; before it has, when the process began.",
 	}, []string{"task"})
 	m.Metrics.MustRegister(durations, succeeded)
 	done := func(task string, at time.Time) { succeeded.WithLabelValues(task).Set(float64(at.UnixMilli()) / 1000) }
@@ -33,6 +35,10 @@ func Background(log *slog.Logger, m Meter, report func(context.Context, game.Fai
 				f.Code = game.FailurePanic
 			}
 			report(ctx, f)
+			return
+		}
+		if r.Elsewhere {
+			done(r.Task, r.End)
 			return
 		}
 		durations.WithLabelValues(r.Task, "ok").Observe(r.Took.Seconds())

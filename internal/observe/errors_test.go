@@ -242,14 +242,16 @@ func TestBackground(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	began := func() time.Time { return time.UnixMilli(500) }
-	told := observe.Background(slog.New(slog.DiscardHandler), observe.Meter{Metrics: a.registry, Now: began}, a.Report, "work", "failing work")
+	told := observe.Background(slog.New(slog.DiscardHandler), observe.Meter{Metrics: a.registry, Now: began}, a.Report, "work", "failing work", "work elsewhere")
 	ctx := game.WithRunID(context.Background(), "run-1")
 	told(ctx, game.Run{Task: "work", Took: time.Second, End: time.UnixMilli(1500)})
+	told(ctx, game.Run{Task: "work elsewhere", End: time.UnixMilli(2500), Elsewhere: true})
 	told(ctx, game.Run{Task: "work", Took: time.Second, End: a.now, Err: errors.New("no")})
 	told(ctx, game.Run{Task: "work", Took: time.Second, End: a.now, Err: game.Caught("oh")})
 	for value, metric := range map[float64][]string{
 		0.5: {"gsm_background_last_success_timestamp_seconds", "task", "failing work"},
 		1.5: {"gsm_background_last_success_timestamp_seconds", "task", "work"},
+		2.5: {"gsm_background_last_success_timestamp_seconds", "task", "work elsewhere"},
 		2:   {"gsm_background_run_duration_seconds", "result", "error", "task", "work"},
 		1:   {"gsm_background_run_duration_seconds", "result", "ok", "task", "work"},
 	} {

@@ -12,93 +12,128 @@ import (
 )
 
 const (
-	statsAge     = 10 * time.Second // how old the counts of a scrape may be
+	askedAge     = 10 * time.Second // how old what the store has told may be at a scrape
 	statsTimeout = 3 * time.Second  // how long the store may take
 	statsGrace   = time.Second      // and how much longer to give up
 )
 
-// Population returns a collector of how many players, sessions and members are stored. It asks the store at most once in
-// ten seconds, however often it is scraped, and waits no more than four seconds for it, so that a store that hangs does
-// not keep the other metrics away. While the store does not answer, only gsm_store_up is told.
+// Population returns a collector of whether the store can be reached, and of how many players, live sessions and
+// members are stored. It asks the store for each at most once in ten seconds, however often it is scraped, and waits
+// no more than four seconds, so that a store that hangs does not keep the other metrics away. Whether it can be
+// reached is what its ping says, whatever becomes of the counts; while it does not return them, they are left out.
 func Population(store game.Store, log *slog.Logger, now func() time.Time) prometheus.Collector {
 	return &population{
-		store: store, log: log, now: now,
-		up:       prometheus.NewDesc("gsm_store_up", "1 if the database answered when it was last asked, at most ten seconds ago; else 0.", nil, nil),
-		players:  prometheus.NewDesc(playersStored, "Players stored.", nil, nil),
-		members:  prometheus.NewDesc(seatsHeld, "Seats held in live sessions.", nil, nil),
-		sessions: prometheus.NewDesc(sessionsStored, "Sessions stored, by status.", []string{"status"}, nil),
+		ping: recently[game.Facts]{now: now, ask: func(ctx context.Context) (game.Facts, error) {
+			f, err := store.Ping(ctx)
+			if err != nil {
+				log.Warn("asking the database whether it can be reached", Cause(err))
+			}
+			return f, err
+		}},
+		counts: recently[game.Stats]{now: now, ask: func(ctx context.Context) (game.Stats, error) {
+			s, err := store.Stats(ctx, game.MaxCounted)
+			if err != nil {
+				log.Warn("counting what is stored", Cause(err))
+			}
+			return s, err
+		}},
+		up: prometheus.NewDesc("gsm_store_up",
+			"1 if the database could be reached when it was last asked, at most ten seconds ago; else 0.", nil, nil),
+		players:  prometheus.NewDesc(playersStored, "Players stored. The embedded database counts to 1,000,000.", nil, nil),
+		members:  prometheus.NewDesc(seatsHeld, "Seats held in the live sessions that were counted.", nil, nil),
+		sessions: prometheus.NewDesc(sessionsStored, "Live sessions, by status, of each up to 1,000,000.", []string{"status"}, nil),
+		bounded: prometheus.NewDesc("gsm_counts_bounded",
+			"1 if the count of players or of the sessions of a status stopped because there are more; else 0.", nil, nil),
 	}
 }
 
 type population struct {
-	store                          game.Store
-	log                            *slog.Logger
-	now                            func() time.Time
-	up, players, members, sessions *prometheus.Desc
+	ping   recently[game.Facts]
+	counts recently[game.Stats]
 
-	mu     sync.Mutex
-	asked  time.Time
-	asking chan struct{} // closed when the store has answered
-	latest game.Stats
-	ok     bool
+	up, players, members, sessions, bounded *prometheus.Desc
 }
 
 // Describe implements [prometheus.Collector].
 func (p *population) Describe(c chan<- *prometheus.Desc) {
-	c <- p.up
-	c <- p.players
-	c <- p.members
-	c <- p.sessions
+	for _, d := range []*prometheus.Desc{p.up, p.players, p.members, p.sessions, p.bounded} {
+		c <- d
+	}
 }
 
 // Collect implements [prometheus.Collector].
 func (p *population) Collect(c chan<- prometheus.Metric) {
-	s, ok := p.look()
+	gauge := func(d *prometheus.Desc, n float64, labels ...string) {
+		c <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, n, labels...)
+	}
+	one := func(yes bool) float64 {
+		if yes {
+			return 1
+		}
+		return 0
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), statsTimeout+statsGrace)
+	defer cancel()
+	p.counts.begin() // beside the ping
+	_, reached := p.ping.look(ctx)
+	gauge(p.up, one(reached))
+	s, ok := p.counts.look(ctx)
 	if !ok {
-		c <- prometheus.MustNewConstMetric(p.up, prometheus.GaugeValue, 0)
 		return
 	}
-	c <- prometheus.MustNewConstMetric(p.up, prometheus.GaugeValue, 1)
-	c <- prometheus.MustNewConstMetric(p.players, prometheus.GaugeValue, float64(s.Players))
-	c <- prometheus.MustNewConstMetric(p.members, prometheus.GaugeValue, float64(s.Members))
-	for _, status := range game.SessionStatuses() {
-		c <- prometheus.MustNewConstMetric(p.sessions, prometheus.GaugeValue, float64(s.Sessions[status]), string(status))
+	gauge(p.players, float64(s.Players))
+	gauge(p.members, float64(s.Members))
+	gauge(p.bounded, one(s.Bounded))
+	for status, n := range s.Sessions {
+		gauge(p.sessions, float64(n), string(status))
 	}
 }
 
-// look returns what the store answered last, and asks it first if that was long ago.
-func (p *population) look() (game.Stats, bool) {
-	p.mu.Lock()
-	if p.asking == nil && p.now().Sub(p.asked) > statsAge {
-		p.asked, p.asking = p.now(), make(chan struct{})
-		go p.ask(p.asking)
+// recently is what was asked for a while ago at most.
+type recently[T any] struct {
+	ask func(context.Context) (T, error)
+	now func() time.Time
+
+	mu     sync.Mutex
+	asked  time.Time
+	asking chan struct{} // closed when there is an answer; nil while nobody asks
+	latest T
+	ok     bool
+}
+
+// begin asks, unless that was not long ago, and returns what is closed when there is an answer: nil if there is one.
+func (r *recently[T]) begin() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.asking == nil && r.now().Sub(r.asked) > askedAge {
+		r.asked, r.asking = r.now(), make(chan struct{})
+		go r.run(r.asking)
 	}
-	asking := p.asking
-	p.mu.Unlock()
-	if asking != nil {
-		late := time.NewTimer(statsTimeout + statsGrace)
-		defer late.Stop()
+	return r.asking
+}
+
+// look returns the latest answer, and whether there is one. It waits for one that is under way until the context ends.
+func (r *recently[T]) look(ctx context.Context) (T, bool) {
+	if asking := r.begin(); asking != nil {
 		select {
 		case <-asking:
-		case <-late.C:
-			return game.Stats{}, false
+		case <-ctx.Done():
+			var none T
+			return none, false
 		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.latest, p.ok
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.latest, r.ok
 }
 
-// ask asks the store. It ends when the store answers, at the latest when a store that keeps its promises gives up.
-func (p *population) ask(answered chan struct{}) {
+// run asks. It ends when the store has an answer, at the latest when a store that keeps its promises gives up.
+func (r *recently[T]) run(answered chan struct{}) {
 	ctx, cancel := context.WithTimeout(context.Background(), statsTimeout)
 	defer cancel()
-	s, err := p.store.Stats(ctx)
-	if err != nil {
-		p.log.Warn("counting what is stored", Cause(err))
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.latest, p.ok, p.asking = s, err == nil, nil
+	latest, err := r.ask(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.latest, r.ok, r.asking = latest, err == nil, nil
 	close(answered)
 }

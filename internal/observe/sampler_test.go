@@ -115,7 +115,7 @@ func TestSample(t *testing.T) {
 	if first.Replica != "r" || !first.ExpiresAt.Equal(first.At.Add(retention)) || first.Seconds != 45.003 || !first.At.Equal(s.begin.Add(45003*time.Millisecond)) {
 		t.Errorf("the first sample is %+v, which began at %v", first, s.begin)
 	}
-	if first.Requests != 6 || first.ClientErrors != 2 || first.Errors != 1 || first.Players != 1 || first.Sessions[game.StatusOpen] != 0 || len(first.Sessions) != 8 || first.Pool != nil {
+	if first.Requests != 6 || first.ClientErrors != 2 || first.Errors != 1 || first.Players != 1 || first.Sessions[game.StatusOpen] != 0 || len(first.Sessions) != 4 || first.Pool != nil {
 		t.Errorf("the first sample is %+v", first)
 	}
 	buckets := game.Latency{

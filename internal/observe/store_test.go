@@ -107,52 +107,61 @@ func TestPopulationAsksTheStoreSeldom(t *testing.T) {
 func TestPopulationOfAStoreThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := hanging{release: make(chan struct{})}
+		s := hanging{ping: make(chan struct{}), count: make(chan struct{})}
 		reg := prometheus.NewPedanticRegistry()
 		reg.MustRegister(observe.Population(&s, slog.New(slog.DiscardHandler), time.Now))
-		up := func() float64 {
+		gather := func() map[string]float64 {
 			t.Helper()
 			begin := time.Now()
 			families, err := reg.Gather()
 			if took := time.Since(begin); err != nil || took > 5*time.Second {
 				t.Errorf("took %v: %v", took, err)
 			}
+			values := make(map[string]float64)
 			for _, f := range families {
-				if f.GetName() == "gsm_store_up" {
-					return f.GetMetric()[0].GetGauge().GetValue()
-				}
+				values[f.GetName()] = f.GetMetric()[0].GetGauge().GetValue()
 			}
-			t.Fatal("no gsm_store_up")
-			return 0
+			return values
 		}
 		for range 5 {
-			if up() != 0 {
-				t.Error("a store that hangs is up")
+			if got := gather(); got["gsm_store_up"] != 0 || len(got) != 1 {
+				t.Errorf("a store that hangs has %v", got)
 			}
 			time.Sleep(15 * time.Second)
 		}
-		if calls := s.calls.Load(); calls != 1 {
-			t.Errorf("%d calls hang, want one", calls)
+		if pings, counts := s.pings.Load(), s.counts.Load(); pings != 1 || counts != 1 {
+			t.Errorf("%d pings and %d counts hang, want one of each", pings, counts)
 		}
-		close(s.release)
+		close(s.ping)
 		synctest.Wait()
-		if up() != 1 {
-			t.Error("a store that answers again is down")
+		if got := gather(); got["gsm_store_up"] != 1 || len(got) != 1 {
+			t.Errorf("a store that cannot count has %v, want that it is up, and nothing else", got)
+		}
+		close(s.count)
+		synctest.Wait()
+		if got := gather(); got["gsm_store_up"] != 1 || got["gsm_players"] != 7 || got["gsm_counts_bounded"] != 1 {
+			t.Errorf("a store that counts again has %v", got)
 		}
 	})
 }
 
-// hanging is a store that does not answer until it is released.
+// hanging is a store that does not return until it is released.
 type hanging struct {
 	game.Store
-	release chan struct{}
-	calls   atomic.Int64
+	ping, count   chan struct{} // closed to release
+	pings, counts atomic.Int64
 }
 
-func (h *hanging) Stats(context.Context) (game.Stats, error) {
-	h.calls.Add(1)
-	<-h.release
-	return game.Stats{}, nil
+func (h *hanging) Ping(context.Context) (game.Facts, error) {
+	h.pings.Add(1)
+	<-h.ping
+	return game.Facts{}, nil
+}
+
+func (h *hanging) Stats(context.Context, int) (game.Stats, error) {
+	h.counts.Add(1)
+	<-h.count
+	return game.Stats{Players: 7, Bounded: true}, nil
 }
 
 func create(t *testing.T, s game.Store) {

@@ -89,6 +89,9 @@ func Engine(rawURL string) string {
 	return ""
 }
 
+// Sole reports whether only one server at a time can have the database of a URL open.
+func Sole(rawURL string) bool { return Engine(rawURL) == "sqlite" }
+
 // filePath returns the path in what follows sqlite: in a URL. It is taken as it is written, without escapes.
 func filePath(rest string) (string, error) {
 	if after, ok := strings.CutPrefix(rest, "//"); ok {

@@ -39,15 +39,10 @@ func (f Figures) requestFacts() []fact {
 }
 
 func (f Figures) gameFacts() []fact {
-	var live, over []fact
+	var live []fact
 	sum, known := 0.0, false
-	for _, s := range game.SessionStatuses() {
-		line := fact{string(s), f.gauge(count, sessions, string(s)), calm}
-		if s.Terminal() {
-			over = append(over, line)
-			continue
-		}
-		live = append(live, line)
+	for _, s := range game.LiveStatuses() {
+		live = append(live, fact{string(s), f.gauge(count, sessions, string(s)), calm})
 		n, ok := f.value(sessions, string(s))
 		sum, known = sum+n, known || ok
 	}
@@ -55,7 +50,7 @@ func (f Figures) gameFacts() []fact {
 		sum = math.NaN()
 	}
 	first := []fact{{"players", f.gauge(count, players), calm}, {"members", f.gauge(count, members), calm}, {"sessions", count(sum), calm}}
-	return slices.Concat(first, live, over)
+	return slices.Concat(first, live)
 }
 
 func (f Figures) storeFacts() []fact {

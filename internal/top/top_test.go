@@ -50,7 +50,7 @@ func busy(n int, start time.Time) string {
 	e.line("process_open_fds", 24)
 	e.line("gsm_players", 12345)
 	e.line("gsm_members", 4321)
-	for i, s := range []string{"pending", "open", "starting", "in_progress", "ended", "cancelled", "expired", "failed"} {
+	for i, s := range []string{"pending", "open", "starting", "in_progress"} {
 		e.line(fmt.Sprintf("gsm_sessions{status=%q}", s), float64(i*i*i*i))
 	}
 	e.line("gsm_http_requests_in_flight", 3)

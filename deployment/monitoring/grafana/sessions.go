@@ -19,8 +19,8 @@ func sessions() board {
 				{title: "Seats taken", kind: "stat", width: 6, unit: units.Short, description: "Seats that players hold in live sessions.", queries: []query{{`max(gsm_members{GSM})`, "seats"}}},
 			}},
 			{"What is stored", []panel{
-				{title: "Players stored", unit: units.Short, description: "Players that are registered and not erased.", queries: []query{{`max by (namespace) (gsm_players{GSM})`, "players {{namespace}}"}}},
-				{title: "Sessions by status", unit: units.Short, description: "Sessions stored. Those that are over stay.", queries: []query{{`max by (namespace, status) (gsm_sessions{GSM})`, "{{status}} {{namespace}}"}}},
+				{title: "Players stored", unit: units.Short, description: "Players that are registered and not erased. The embedded database counts to 1,000,000.", queries: []query{{`max by (namespace) (gsm_players{GSM})`, "players {{namespace}}"}}},
+				{title: "Live sessions by status", unit: units.Short, description: "Sessions that are not over, of each status up to 1,000,000.", queries: []query{{`max by (namespace, status) (gsm_sessions{GSM})`, "{{status}} {{namespace}}"}}},
 				{title: "Seats held", unit: units.Short, description: "Seats that players hold in live sessions.", queries: []query{{`max by (namespace) (gsm_members{GSM})`, "seats {{namespace}}"}}},
 				{title: "Players in a session", unit: units.Short, description: "Seats that are held, for each live session.", queries: []query{{
 					`max by (namespace) (gsm_members{GSM}) / (sum by (namespace) (max by (namespace, status) (gsm_sessions{GSM,status=~"open|in_progress"})) > 0)`, "players a session {{namespace}}",

@@ -131,6 +131,7 @@ func (s *Store) connect(set settings, o Options) error {
 	s.feedEnds = s.database.Collection(feedsCollection)
 	s.meta = s.database.Collection(metaCollection)
 	s.players.subject, s.sessions.subject, s.keys.subject = game.SubjectPlayer, game.SubjectSession, game.SubjectKey
+	s.tasks = s.collection(tasksCollection, set.lists)
 	return nil
 }
 

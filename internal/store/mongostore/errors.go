@@ -49,6 +49,7 @@ const (
 	codeAuthentication = 18
 	codeBadValue       = 2
 	codeNoNamespace    = 26
+	codeNoIndex        = 27
 	codeTimeLimit      = 50
 )
 

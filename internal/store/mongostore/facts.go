@@ -83,54 +83,98 @@ func (s *Store) replicaSetFacts(ctx context.Context, h hello) game.Facts {
 }
 
 // Stats implements [game.Store]. Sessions and seats are counted in an index.
-func (s *Store) Stats(ctx context.Context) (game.Stats, error) {
+func (s *Store) Stats(ctx context.Context, limit int) (game.Stats, error) {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
 		return game.Stats{}, game.ErrStoreUnavailable.Because(err)
 	}
 	defer leave()
 	stats := game.Stats{Sessions: make(map[game.SessionStatus]int64)}
-	for _, status := range game.SessionStatuses() {
-		stats.Sessions[status] = 0
-	}
-	all, err := s.countPlayers(ctx)
-	if err != nil {
+	if err := s.countPlayers(ctx, &stats, int64(limit)); err != nil {
 		return game.Stats{}, unread(ctx, err)
 	}
-	erasing, err := s.players.lists.CountDocuments(ctx, bson.D{{Key: "erasing", Value: true}}, options.Count().SetHint(playersErasing))
-	if err != nil {
-		return game.Stats{}, unread(ctx, err)
-	}
-	stats.Players = max(0, all-erasing)
-	cursor, err := s.sessions.lists.Aggregate(ctx, bson.A{bson.D{{Key: "$group", Value: bson.D{
-		{Key: "_id", Value: "$status"},
-		{Key: "sessions", Value: bson.D{{Key: "$sum", Value: 1}}},
-		{Key: "seats", Value: bson.D{{Key: "$sum", Value: "$seats_held"}}},
-	}}}}, options.Aggregate().SetHint(sessionsByStatus))
-	if err != nil {
-		return game.Stats{}, unread(ctx, err)
-	}
-	var groups []struct {
-		Status   game.SessionStatus `bson:"_id"`
-		Sessions int64              `bson:"sessions"`
-		Seats    int64              `bson:"seats"`
-	}
-	if err := cursor.All(ctx, &groups); err != nil {
-		return game.Stats{}, unread(ctx, err)
-	}
-	for _, g := range groups {
-		stats.Sessions[g.Status] = g.Sessions
-		if !g.Status.Terminal() {
-			stats.Members += g.Seats
+	for _, status := range game.LiveStatuses() {
+		if err := s.countSessions(ctx, &stats, status, int64(limit)); err != nil {
+			return game.Stats{}, unread(ctx, err)
 		}
 	}
 	return stats, nil
 }
 
-// countPlayers counts players and marks of erasures.
-func (s *Store) countPlayers(ctx context.Context) (int64, error) {
-	if s.server.KnowsCounts {
-		return s.players.lists.EstimatedDocumentCount(ctx)
+// countPlayers counts players without the marks of erasures.
+func (s *Store) countPlayers(ctx context.Context, stats *game.Stats, limit int64) error {
+	erasing, err := s.players.lists.CountDocuments(ctx, bson.D{{Key: "erasing", Value: true}},
+		options.Count().SetHint(playersErasing).SetLimit(limit))
+	if err != nil {
+		return err
 	}
-	return s.players.lists.CountDocuments(ctx, bson.D{}, options.Count().SetHint(idIndex))
+	if s.server.KnowsCounts {
+		all, err := s.players.lists.EstimatedDocumentCount(ctx)
+		stats.Players = max(0, all-erasing)
+		return err
+	}
+	all, err := s.players.lists.CountDocuments(ctx, bson.D{}, options.Count().SetHint(idIndex).SetLimit(limit+erasing+1))
+	stats.Players = min(max(0, all-erasing), limit)
+	stats.Bounded = all-erasing > limit
+	return err
+}
+
+// countSessions counts the sessions of a status, and the seats that are held in them.
+func (s *Store) countSessions(ctx context.Context, stats *game.Stats, status game.SessionStatus, limit int64) error {
+	count := func(limit int64) (sessions, seats int64, err error) {
+		cursor, err := s.sessions.lists.Aggregate(ctx, bson.A{
+			bson.D{{Key: "$match", Value: bson.D{{Key: "status", Value: status}}}},
+			bson.D{{Key: "$limit", Value: limit}},
+			bson.D{{Key: "$group", Value: bson.D{
+				{Key: "_id", Value: nil},
+				{Key: "sessions", Value: bson.D{{Key: "$sum", Value: 1}}},
+				{Key: "seats", Value: bson.D{{Key: "$sum", Value: "$seats_held"}}},
+			}}},
+		}, options.Aggregate().SetHint(sessionsByStatus))
+		if err != nil {
+			return 0, 0, err
+		}
+		var sums []struct { // none where there are no sessions
+			Sessions int64 `bson:"sessions"`
+			Seats    int64 `bson:"seats"`
+		}
+		if err := cursor.All(ctx, &sums); err != nil || len(sums) == 0 {
+			return 0, 0, err
+		}
+		return sums[0].Sessions, sums[0].Seats, nil
+	}
+	sessions, seats, err := count(limit)
+	if err == nil && sessions == limit { // whether there is one more matters only then
+		var more int64
+		more, _, err = count(limit + 1)
+		stats.Bounded = stats.Bounded || more > limit
+	}
+	stats.Sessions[status] = sessions
+	stats.Members += seats
+	return err
+}
+
+// Sizes implements [game.Store].
+func (s *Store) Sizes(ctx context.Context) (game.Sizes, error) {
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
+		return game.Sizes{}, game.ErrStoreUnavailable.Because(err)
+	}
+	defer leave()
+	var n game.Sizes
+	if n.Players, err = s.size(ctx, s.players); err == nil {
+		n.Sessions, err = s.size(ctx, s.sessions)
+	}
+	if err != nil {
+		return game.Sizes{}, unread(ctx, err)
+	}
+	return n, nil
+}
+
+// size counts all documents of a collection.
+func (s *Store) size(ctx context.Context, c collection) (int64, error) {
+	if s.server.KnowsCounts {
+		return c.lists.EstimatedDocumentCount(ctx)
+	}
+	return c.lists.CountDocuments(ctx, bson.D{}, options.Count().SetHint(idIndex))
 }

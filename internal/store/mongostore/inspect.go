@@ -49,6 +49,7 @@ func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding
 		{s.keys, nil, again(func(d apiKey) any { return d })},
 		{s.signing, nil, again(func(d signingKey) any { return d })},
 		{s.events, []string{"players"}, again(func(d movedEvent) any { return storedEvent(d.game()) })},
+		{s.tasks, nil, again(func(d task) any { return d })},
 	} {
 		if err := i.documents(ctx, d); err != nil {
 			return unread(ctx, err)

@@ -56,6 +56,7 @@ type Store struct {
 	meta     *mongo.Collection
 	outbox   *outbox
 	feeds    feeds
+	tasks    collection
 	names    *turns
 	noStatus atomic.Bool // the user may not see the state of the replica set
 

@@ -131,6 +131,10 @@ func TestMigrateFromVersion2(t *testing.T) {
 	}
 	update("players", bson.D{{Key: "_id", Value: swept}}, set("seats_swept", true))
 	update("meta", bson.D{{Key: "_id", Value: "schema"}}, set("version", 2))
+	const replaced = "sessions_by_status"
+	must(t, s.RunCommand(t.Context(), bson.D{{Key: "createIndexes", Value: "sessions"}, {Key: "indexes", Value: bson.A{
+		bson.D{{Key: "name", Value: replaced}, {Key: "key", Value: bson.D{{Key: "project", Value: 1}, {Key: "status", Value: 1}}}},
+	}}}))
 
 	for range 2 { // the second finds nothing to do
 		s = openTest(t, url, mongostore.Options{})
@@ -151,6 +155,9 @@ func TestMigrateFromVersion2(t *testing.T) {
 			t.Errorf("suspensions that have ended are %+v", ended)
 		}
 		must(t, s.Inspect(t.Context(), false, func(f game.Finding) { t.Errorf("the migration left %v", f) }))
+		if err := s.RunCommand(t.Context(), bson.D{{Key: "dropIndexes", Value: "sessions"}, {Key: "index", Value: replaced}}); err == nil {
+			t.Error("an index that was replaced is there yet")
+		}
 	}
 }
 

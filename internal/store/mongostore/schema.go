@@ -17,7 +17,7 @@ import (
 )
 
 // schemaVersion is that of the documents, the indexes and the validators.
-const schemaVersion = 4
+const schemaVersion = 5
 
 // The collections.
 const (
@@ -31,6 +31,7 @@ const (
 	noticesCollection  = "notices" // of events to be moved
 	feedsCollection    = "feeds"   // how far they go
 	metaCollection     = "meta"    // the schema's version, and what probes leave behind for a moment
+	tasksCollection    = "tasks"
 )
 
 // The indexes. docs/data-model.md says which query each serves.
@@ -48,7 +49,7 @@ const (
 	playersSuspendedUntil = "players_suspended_until"
 
 	sessionsByProject = "sessions_by_project"
-	sessionsByStatus  = "sessions_by_status"
+	sessionsByStatus  = "sessions_by_status_of_all" // projects
 	sessionsPrivate   = "sessions_private"
 	sessionsByMember  = "sessions_by_member"
 	sessionsByChange  = "sessions_by_change"
@@ -106,11 +107,11 @@ func sessionsSearched() []searched {
 			field: game.FieldAttributes, path: "attribute_keys", index: "sessions_by_attribute", narrow: true,
 			keys: []string{"project", "attribute_keys"},
 		},
+		{field: game.FieldStatus, path: "status", index: sessionsByStatus, narrow: true, only: live},
 		{
 			field: game.FieldVisibility, path: "visibility", index: sessionsPrivate, narrow: true,
 			only: []string{string(game.VisibilityPrivate)},
 		},
-		{field: game.FieldStatus, path: "status", index: sessionsByStatus, narrow: true, only: live},
 		{field: "map", path: "map", index: "sessions_by_map", keys: []string{"project", "map"}},
 		{field: "region", path: "region", index: "sessions_by_region", keys: []string{"project", "region"}},
 		{field: "mode", path: "mode", index: "sessions_by_mode", keys: []string{"project", "mode"}},
@@ -157,7 +158,7 @@ func designs() map[string]design {
 			append([]mongo.IndexModel{
 				byID(sessionsByProject, nil, "project"),
 				// The seats are counted in the index.
-				index(sessionsByStatus, options.Index(), append(keys("project", "status"),
+				index(sessionsByStatus, options.Index(), append(keys("status", "project"),
 					bson.E{Key: "_id", Value: -1}, bson.E{Key: "seats_held", Value: 1})),
 				byID(sessionsPrivate, bson.D{{Key: "visibility", Value: "private"}}, "project", "visibility"),
 				byID(sessionsByMember, nil, "members.player_id"),
@@ -199,6 +200,10 @@ func designs() map[string]design {
 		},
 		noticesCollection: {nil, objectOf(fields{"_id": "objectId", "subjects": "object"}, nil)},
 		feedsCollection:   {nil, objectOf(fields{"_id": "string", "seq": "long"}, nil)},
+		tasksCollection: {
+			nil, // the few that there are have names
+			objectOf(fields{"_id": "string", "holder": "string", "generation": "long", "until": "date"}, nil),
+		},
 		metaCollection: {
 			[]mongo.IndexModel{unique(metaByKey, "key", "key")},
 			objectOf(fields{"_id": "string"}, nil),
@@ -311,6 +316,11 @@ func (s *Store) migrate(ctx context.Context, o Options) error {
 			return fmt.Errorf("prepare collection %s: %w", name, err)
 		}
 	}
+	if stored.Version != 0 && stored.Version < 5 {
+		if err := s.dropIndex(ctx, sessionsCollection, "sessions_by_status"); err != nil {
+			return fmt.Errorf("drop an index that was replaced: %w", err)
+		}
+	}
 	if stored.Version != 0 && stored.Version < 3 {
 		if err := s.sweepEarlier(ctx); err != nil {
 			return fmt.Errorf("bring the players up to date: %w", err)
@@ -340,6 +350,15 @@ func (s *Store) sweepEarlier(ctx context.Context) error {
 	})
 	if err == nil {
 		_, err = players.UpdateMany(ctx, exists(swept), bson.D{{Key: "$unset", Value: bson.D{{Key: swept, Value: ""}}}})
+	}
+	return err
+}
+
+// dropIndex drops an index, unless it is not there.
+func (s *Store) dropIndex(ctx context.Context, name, index string) error {
+	err := s.database.Collection(name).Indexes().DropOne(ctx, index)
+	if hasCode(err, codeNoIndex) || hasCode(err, codeNoNamespace) {
+		return nil
 	}
 	return err
 }

@@ -106,6 +106,12 @@ func TestWritesWithoutAnAnswerAreMadeOnce(t *testing.T) {
 			sample := game.MetricsSample{At: player.CreatedAt, Replica: "a", ExpiresAt: player.CreatedAt.Add(time.Hour)}
 			p.faults("insert", "metrics", nil, faults...)
 			must(t, s.AppendMetrics(t.Context(), sample))
+
+			lease := game.TaskLease{Name: "work", Holder: "a", Generation: 1, Until: sample.ExpiresAt}
+			p.faults("insert", "tasks", nil, faults...)
+			must(t, s.PutTaskLease(t.Context(), game.TaskLease{Name: "work"}, lease))
+			p.faults("update", "tasks", nil, faults...)
+			must(t, s.PutTaskLease(t.Context(), lease, lease.GiveBack(player.CreatedAt)))
 		})
 	}
 }

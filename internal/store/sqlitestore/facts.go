@@ -15,8 +15,9 @@ import (
 
 const (
 	sqliteVersion = "SELECT sqlite_version() FROM sqlite_schema LIMIT 1" // reads the file too
-	countPlayers  = "SELECT count(*) FROM players WHERE erasing = 0"
-	countSessions = "SELECT status, count(*), sum(seats_held) FROM sessions GROUP BY project, status"
+	countPlayers  = "SELECT count(*) FROM (SELECT 1 FROM players WHERE erasing = 0 LIMIT ?)"
+	countSessions = "SELECT count(*), coalesce(sum(seats), 0)" +
+		" FROM (SELECT seats_held AS seats FROM sessions WHERE status = ? LIMIT ?)"
 )
 
 // Ping implements [game.Store]. It returns the facts too when only writes fail, and then "problem" among them says why
@@ -83,33 +84,44 @@ func size(path string) int64 {
 }
 
 // Stats implements [game.Store]. It reads indexes only.
-func (s *Store) Stats(ctx context.Context) (game.Stats, error) {
+func (s *Store) Stats(ctx context.Context, limit int) (game.Stats, error) {
+	most := int64(limit)
 	stats := game.Stats{Sessions: make(map[game.SessionStatus]int64)}
-	for _, status := range game.SessionStatuses() {
-		stats.Sessions[status] = 0
+	if err := s.count(ctx, countPlayers, []any{most + 1}, &stats.Players); err != nil {
+		return game.Stats{}, err
 	}
-	err := s.readers.rows(ctx, countPlayers, nil, func(columns []driver.Value) error {
-		return scan(columns[0], &stats.Players)
-	})
-	if err != nil {
-		return game.Stats{}, unread(err)
+	stats.Bounded = stats.Players > most
+	stats.Players = min(stats.Players, most)
+	for _, status := range game.LiveStatuses() {
+		var sessions, seats, more int64
+		// The seats are those of the sessions that are counted; whether there is one more is asked only where it
+		// matters.
+		err := s.count(ctx, countSessions, []any{string(status), most}, &sessions, &seats)
+		if err == nil && sessions == most {
+			err = s.count(ctx, countSessions, []any{string(status), most + 1}, &more, new(int64))
+		}
+		if err != nil {
+			return game.Stats{}, err
+		}
+		stats.Sessions[status] = sessions
+		stats.Members += seats
+		stats.Bounded = stats.Bounded || more > most
 	}
-	err = s.readers.rows(ctx, countSessions, nil, func(columns []driver.Value) error {
-		var status string
-		var sessions, seats int64
-		for i, to := range []any{&status, &sessions, &seats} {
-			if err := scan(columns[i], to); err != nil {
+	return stats, nil
+}
+
+// count reads the one row of a statement that counts.
+func (s *Store) count(ctx context.Context, sql string, args []any, to ...*int64) error {
+	err := s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {
+		for i, n := range to {
+			if err := scan(columns[i], n); err != nil {
 				return err
 			}
-		}
-		stats.Sessions[game.SessionStatus(status)] += sessions
-		if !game.SessionStatus(status).Terminal() {
-			stats.Members += seats
 		}
 		return nil
 	})
 	if err != nil {
-		return game.Stats{}, unread(err)
+		return unread(err)
 	}
-	return stats, nil
+	return nil
 }

@@ -246,6 +246,7 @@ func TestMigrateFromEachVersion(t *testing.T) {
 		must(t, s.CreateSigningKey(t.Context(), game.SigningKey{ID: "kid", CreatedAt: p.CreatedAt, ExpiresAt: p.CreatedAt}))
 		_, err = s.Key(t.Context(), k.ID)
 		must(t, err)
+		must(t, s.PutTaskLease(t.Context(), game.TaskLease{Name: "work"}, game.TaskLease{Name: "work", Generation: 1}))
 	}
 }
 

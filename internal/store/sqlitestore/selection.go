@@ -17,6 +17,8 @@ type selection struct {
 	id    string // the column that has the order: that of the table that is walked
 	terms []string
 	args  []any
+	// passive columns are to choose no index.
+	passive []string
 }
 
 func (b *selection) where(term string, args ...any) {
@@ -32,6 +34,9 @@ func (b *selection) whereFields(all []searched, w game.Where) {
 			continue
 		}
 		column, args := "d."+all[i].column, natives(c.Values)
+		if slices.Contains(b.passive, all[i].column) {
+			column = "+" + column // which keeps SQLite from using an index for it
+		}
 		switch c.Op {
 		case game.OpEqual:
 			b.where(column+" = ?", args...)

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql/driver"
+	"slices"
 
 	"game-session-manager/internal/game"
 )
@@ -237,9 +238,27 @@ func sessionsWith(q game.SessionQuery, walked game.Clause, others []game.Clause)
 	return page(string(q.After), q.Limit+1, walks...)
 }
 
+// passiveColumns returns the columns that are to choose no index. Live sessions are few among those that are kept, and
+// those that are over are many: a live status chooses the index rather than what else is asked for, and one of the
+// others does not.
+func passiveColumns(w game.Where) []string {
+	common := []string{"mode", "map", "region"} // names of fields and of their columns
+	status, asked := w.On(game.FieldStatus)
+	switch {
+	case !asked || status.Op != game.OpEqual:
+		return nil
+	case !game.SessionStatus(status.Text()).Terminal():
+		return append(common, "visibility")
+	case slices.ContainsFunc(w, func(c game.Clause) bool { return slices.Contains(common, c.Field) }):
+		return []string{"status"}
+	}
+	return nil
+}
+
 // whereSession adds what the columns of a session select, and the attributes.
 func (b *selection) whereSession(q game.SessionQuery, attributes []game.Clause) {
 	b.where("d.project = ?", string(q.Project))
+	b.passive = passiveColumns(q.Where)
 	b.whereFields(sessionsSearched(), q.Where)
 	for _, c := range attributes {
 		key, _ := c.Attribute()

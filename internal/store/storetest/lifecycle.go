@@ -19,6 +19,7 @@ func lifecycle() []check {
 		{"close waits", closeWaits},
 		{"ping", ping},
 		{"stats", stats},
+		{"stats within bounds", boundedStats},
 	}
 }
 
@@ -85,12 +86,18 @@ func callsOfGame(s game.Store, p game.Player, v game.Session) []call {
 			return err
 		}},
 		{"PurgeMetrics", true, func(ctx context.Context) error { _, err := s.PurgeMetrics(ctx, now(), 1); return err }},
+		{"TaskLease", false, func(ctx context.Context) error { _, err := s.TaskLease(ctx, "work"); return err }},
+		{"PutTaskLease", true, func(ctx context.Context) error {
+			l := newLease()
+			return s.PutTaskLease(ctx, game.TaskLease{Name: l.Name}, l)
+		}},
 		{"ExportPlayers", false, func(ctx context.Context) error { _, err := s.ExportPlayers(ctx, "", 1); return err }},
 		{"ExportSessions", false, func(ctx context.Context) error { _, err := s.ExportSessions(ctx, "", 1); return err }},
 		{"ExportClaims", false, func(ctx context.Context) error { _, err := s.ExportClaims(ctx, "", 1); return err }},
 		{"Inspect", false, func(ctx context.Context) error { return s.Inspect(ctx, false, func(game.Finding) {}) }},
 		{"Ping", false, func(ctx context.Context) error { _, err := s.Ping(ctx); return err }},
-		{"Stats", false, func(ctx context.Context) error { _, err := s.Stats(ctx); return err }},
+		{"Stats", false, func(ctx context.Context) error { _, err := s.Stats(ctx, 10); return err }},
+		{"Sizes", false, func(ctx context.Context) error { _, err := s.Sizes(ctx); return err }},
 		{"DeletePlayer", true, func(ctx context.Context) error { return s.DeletePlayer(ctx, p) }},
 	}
 }
@@ -207,10 +214,11 @@ func ping(t *testing.T, s game.Store) {
 
 func stats(t *testing.T, s game.Store) {
 	wanted := game.Stats{Sessions: map[game.SessionStatus]int64{}}
-	for _, status := range game.SessionStatuses() {
+	for _, status := range game.LiveStatuses() {
 		wanted.Sessions[status] = 0
 	}
 	wantStats(t, s, wanted)
+	sessions := int64(0) // with those that are over
 
 	for i := range 9 {
 		p := activePlayer()
@@ -230,8 +238,9 @@ func stats(t *testing.T, s game.Store) {
 				v.Members = append(v.Members, newMember())
 			}
 			must(t, s.CreateSession(t.Context(), v))
-			wanted.Sessions[status]++
+			sessions++
 			if !status.Terminal() {
+				wanted.Sessions[status]++
 				wanted.Members += int64(k)
 			}
 		}
@@ -250,14 +259,51 @@ func stats(t *testing.T, s game.Store) {
 	v, next.Version, next.Status = next, 3, game.StatusFailed
 	must(t, s.ReplaceSession(t.Context(), v, next))
 	wanted.Sessions[game.StatusInProgress]--
-	wanted.Sessions[game.StatusFailed]++
 	wanted.Members -= 2
 	wantStats(t, s, wanted)
+	wantSizes(t, s, 9, sessions+1)
 }
 
 func wantStats(t *testing.T, s game.Store, wanted game.Stats) {
 	t.Helper()
-	got, err := s.Stats(t.Context())
+	got, err := s.Stats(t.Context(), 100)
 	must(t, err)
 	want(t, got, wanted)
+}
+
+// wantSizes reports sizes of an export that are not what there is, marks of erasures among it.
+func wantSizes(t *testing.T, s game.Store, players, sessions int64) {
+	t.Helper()
+	got, err := s.Sizes(t.Context())
+	must(t, err)
+	want(t, got, game.Sizes{Players: players, Sessions: sessions})
+}
+
+// boundedStats counts no further than it is told to, and says so.
+func boundedStats(t *testing.T, s game.Store) {
+	for i := range 5 {
+		must(t, s.CreatePlayer(t.Context(), activePlayer()))
+		v := openSession(10)
+		v.Members = []game.Member{newMember(), newMember()}
+		if i == 4 {
+			v.Status = game.StatusStarting
+		}
+		must(t, s.CreateSession(t.Context(), v))
+	}
+	for limit, wanted := range map[int]struct {
+		open, members, players int64
+		bounded                bool
+	}{1: {1, 4, 1, true}, 3: {3, 8, 3, true}, 4: {4, 10, 4, true}, 5: {4, 10, 5, false}, 100: {4, 10, 5, false}} {
+		got, err := s.Stats(t.Context(), limit)
+		must(t, err)
+		// An engine that knows how many players there are is not bounded by them.
+		known := got.Players == 5 && limit < 5
+		if known {
+			wanted.players, wanted.bounded = 5, limit < 4
+		}
+		if got.Sessions[game.StatusOpen] != wanted.open || got.Sessions[game.StatusStarting] != 1 || got.Members != wanted.members ||
+			got.Players != wanted.players || got.Bounded != wanted.bounded {
+			t.Errorf("of at most %d: %+v, want %+v", limit, got, wanted)
+		}
+	}
 }

@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) game.Store) {
 		"Keys":        keys(),
 		"SigningKeys": signingKeys(),
 		"Metrics":     metrics(),
+		"Tasks":       tasks(),
 		"Lists":       lists(),
 		"Suspensions": suspensions(),
 		"Export":      exports(),

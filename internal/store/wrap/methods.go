@@ -212,6 +212,20 @@ func (st *store) PutEvents(ctx context.Context, events []game.Event) error {
 	})
 }
 
+func (st *store) TaskLease(ctx context.Context, name string) (game.TaskLease, error) {
+	operation := Operation{Method: "TaskLease", Label: "get_task_lease", Collection: "tasks"}
+	return read(ctx, st, operation, func(ctx context.Context) (game.TaskLease, error) {
+		return st.inner.TaskLease(ctx, name)
+	})
+}
+
+func (st *store) PutTaskLease(ctx context.Context, old, next game.TaskLease) error {
+	operation := Operation{Method: "PutTaskLease", Label: "put_task_lease", Collection: "tasks"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.PutTaskLease(ctx, old, next)
+	})
+}
+
 func (st *store) ExportPlayers(ctx context.Context, after game.PlayerID, limit int) ([]game.Player, error) {
 	operation := Operation{Method: "ExportPlayers", Label: "export_players", Collection: "players"}
 	return read(ctx, st, operation, func(ctx context.Context) ([]game.Player, error) {
@@ -261,10 +275,17 @@ func (st *store) Ping(ctx context.Context) (game.Facts, error) {
 	})
 }
 
-func (st *store) Stats(ctx context.Context) (game.Stats, error) {
+func (st *store) Stats(ctx context.Context, limit int) (game.Stats, error) {
 	operation := Operation{Method: "Stats", Label: "get_stats", Collection: ""}
 	return read(ctx, st, operation, func(ctx context.Context) (game.Stats, error) {
-		return st.inner.Stats(ctx)
+		return st.inner.Stats(ctx, limit)
+	})
+}
+
+func (st *store) Sizes(ctx context.Context) (game.Sizes, error) {
+	operation := Operation{Method: "Sizes", Label: "get_sizes", Collection: ""}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Sizes, error) {
+		return st.inner.Sizes(ctx)
 	})
 }
 

@@ -1,0 +1,180 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"game-session-manager/internal/game"
+)
+
+// How a lease is looked after.
+const (
+	renewEvery   = game.TaskLeaseTerm / 3
+	renewTimeout = 3 * time.Second
+	// tick is how often it is asked whether the lease still holds. Timers stand still while the machine sleeps; the
+	// clock on the wall shows that it did.
+	tick = time.Second
+	// Who does not have a lease asks for it as often as its task runs, but at least and at most so often.
+	minStandby, maxStandby = time.Second, 5 * time.Second
+	// maxRetry is how long it waits at most after it could not even ask.
+	maxRetry = 30 * time.Second
+	// farewell bounds how long the end of the program waits for a lease to be given back.
+	farewell = 2 * time.Second
+)
+
+// ErrLeaseLost is the cause of the end of a run's context where the process does not have the task's lease any more, or
+// cannot know that it does.
+var ErrLeaseLost = errors.New("the lease of the task was lost")
+
+type generationKey struct{}
+
+// Generation returns the generation of the lease under which a run's context is, 0 for a task without a lease.
+//
+// The run's context ends as soon as the process notices that it has lost the lease. A process that was paused may
+// notice late: what a task writes must not harm where the lease has a new holder. Such a write has a condition that
+// fails then, or carries the generation and is rejected for it.
+func Generation(ctx context.Context) int64 {
+	g, _ := ctx.Value(generationKey{}).(int64)
+	return g
+}
+
+// tenure is the time for which this process has a lease.
+type tenure struct {
+	task  Task
+	lease game.TaskLease // as it is stored, as far as is known
+	since time.Time      // just before it was taken or renewed last
+}
+
+// ends is when the lease ends unless it is renewed, by the clock that stands still while the machine sleeps; Until of
+// the lease is by the one on the wall.
+func (held *tenure) ends() time.Time { return held.since.Add(game.TaskLeaseTerm) }
+
+// underLease runs a task while this process has its lease, and waits for it while another has.
+func (k *Keeper) underLease(ctx context.Context, t Task) {
+	for ctx.Err() == nil {
+		wait := min(max(t.Every, minStandby), maxStandby)
+		begin := k.Now()
+		held, err := k.take(ctx, t)
+		switch {
+		case err != nil:
+			k.passed(ctx, t, begin, err)
+			wait = min(max(t.Every, minStandby), maxRetry)
+		case held == nil:
+			k.passed(ctx, t, begin, nil)
+		case k.Sole:
+			k.repeat(context.WithValue(ctx, generationKey{}, held.lease.Generation), t)
+		default:
+			k.serve(ctx, held)
+		}
+		k.sleep(ctx, k.jittered(wait))
+	}
+}
+
+// passed tells of a turn in which the task was not run here: because another process has the lease, or nobody knows.
+func (k *Keeper) passed(ctx context.Context, t Task, begin time.Time, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	end := k.Now()
+	s := state{at: end.UTC(), status: statusStandby}
+	if err != nil {
+		s.status = statusFailing
+		err = fmt.Errorf("the lease of the task: %w", err)
+	}
+	k.OnRun(game.WithRunID(ctx, k.NewID()),
+		game.Run{Task: t.Name, End: end, Took: end.Sub(begin), Err: err, Elsewhere: err == nil})
+	k.note(t, s)
+}
+
+// take takes the lease of a task. It returns nil if another process has it.
+func (k *Keeper) take(ctx context.Context, t Task) (*tenure, error) {
+	ctx, cancel := context.WithTimeout(ctx, renewEvery)
+	defer cancel()
+	since, now := time.Now(), k.Now()
+	l, err := k.Leases.TaskLease(ctx, t.Name)
+	if err != nil {
+		return nil, err
+	}
+	next, may := l.Take(k.Holder, now)
+	if k.Sole {
+		next, may = l.Seize(k.Holder, now), true
+	}
+	if !may {
+		return nil, nil //nolint:nilnil // no error
+	}
+	switch err := k.Leases.PutTaskLease(ctx, l, next); {
+	case errors.Is(err, game.ErrStale): // another process was faster
+		return nil, nil //nolint:nilnil // no error
+	case err != nil:
+		return nil, err
+	}
+	k.note(t, state{status: statusWaiting, generation: next.Generation})
+	return &tenure{t, next, since}, nil
+}
+
+// serve runs the task until the context ends or the lease is lost, and renews the lease meanwhile. At the end of the
+// context it gives the lease back.
+func (k *Keeper) serve(ctx context.Context, held *tenure) {
+	under, lose := context.WithCancelCause(context.WithValue(ctx, generationKey{}, held.lease.Generation))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		k.repeat(under, held.task)
+	}()
+	k.renew(under, held)
+	lose(ErrLeaseLost)
+	<-done
+	if ctx.Err() == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	// Where this fails the lease ends by itself.
+	_ = k.Leases.PutTaskLease(ctx, held.lease, held.lease.GiveBack(k.Now()))
+}
+
+// holds reports whether the lease has not ended, by either clock.
+func (k *Keeper) holds(held *tenure) bool {
+	return held.lease.HeldBy(k.Holder, k.Now()) && time.Now().Before(held.ends())
+}
+
+// renew renews the lease until it is lost or the context ends.
+func (k *Keeper) renew(ctx context.Context, held *tenure) {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for k.holds(held) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if time.Since(held.since) >= renewEvery && k.holds(held) && !k.renewOnce(ctx, held) {
+			return
+		}
+	}
+}
+
+// renewOnce tries to renew the lease, and reports whether this process may still have it: what could not be stored is
+// tried again while the lease lasts.
+func (k *Keeper) renewOnce(ctx context.Context, held *tenure) bool {
+	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
+	defer cancel()
+	since, now := time.Now(), k.Now()
+	stored, err := k.Leases.TaskLease(ctx, held.task.Name) // not held.lease: the answer to a renewal may have been lost
+	if err != nil {
+		return true
+	}
+	next, may := stored.Take(k.Holder, now)
+	if !may || next.Generation != held.lease.Generation {
+		return false
+	}
+	switch err := k.Leases.PutTaskLease(ctx, stored, next); {
+	case errors.Is(err, game.ErrStale):
+		return false
+	case err == nil:
+		held.lease, held.since = next, since
+	}
+	return true
+}

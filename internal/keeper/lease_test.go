@@ -1,0 +1,326 @@
+package keeper_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/keeper"
+	"game-session-manager/internal/store/sqlitestore"
+	"game-session-manager/internal/store/storetest"
+)
+
+// Two processes that draw different numbers work at different moments, none of them further from its turn than said.
+func TestJitter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		begin := time.Now()
+		var at []time.Duration
+		numbers := []float64{.2, 0, .5, .999}
+		o := options(func(context.Context, game.Run) {})
+		o.Random = func() float64 {
+			n := numbers[0]
+			if len(numbers) > 1 {
+				numbers = numbers[1:]
+			}
+			return n
+		}
+		run := func(context.Context) error {
+			at = append(at, time.Since(begin).Round(time.Second))
+			return nil
+		}
+		k := keeper.New(o, keeper.Task{Name: "work", Every: 10 * time.Minute, Timeout: time.Second, Run: run})
+		done := make(chan error)
+		go func() { done <- k.Run(ctx) }()
+		time.Sleep(31 * time.Minute)
+		synctest.Wait()
+		// A fifth of five seconds, which bound the first wait; then 9, 10 and nearly 11 minutes.
+		const first = time.Second
+		want := []time.Duration{first, first + 9*time.Minute, first + 19*time.Minute, first + 30*time.Minute}
+		if fmt.Sprint(at) != fmt.Sprint(want) {
+			t.Errorf("ran at %v, want %v", at, want)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// cluster is some processes on one database, which run one task under a lease.
+type cluster struct {
+	t     *testing.T
+	store game.Store
+
+	mu        sync.Mutex
+	under     map[string]int64 // the generation under which each process works now
+	succeeded []int64          // the generations of all runs, in order
+	cut       []error          // the causes by which runs were cut short
+	told      map[string]game.Run
+}
+
+// member is one process of a cluster.
+type member struct {
+	*keeper.Keeper
+	stop context.CancelFunc
+	done chan error
+
+	mu    sync.Mutex
+	ahead time.Duration // of its clock
+}
+
+func (m *member) now() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return time.Now().Add(m.ahead)
+}
+
+func (m *member) set(ahead time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ahead = ahead
+}
+
+func newCluster(t *testing.T) *cluster {
+	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "gsm.db"), sqlitestore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &cluster{t: t, store: s, under: map[string]int64{}, told: map[string]game.Run{}}
+}
+
+// start starts a process. Its runs last three seconds, or until their context ends.
+func (c *cluster) start(name string, with func(*keeper.Options, *member)) *member {
+	m := &member{done: make(chan error, 1)}
+	ctx, stop := context.WithCancel(c.t.Context())
+	m.stop = stop
+	o := options(func(_ context.Context, r game.Run) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.told[name] = r
+	})
+	o.Now, o.Leases, o.Holder = m.now, c.store, name
+	if with != nil {
+		with(&o, m)
+	}
+	run := func(ctx context.Context) error {
+		c.begin(name, keeper.Generation(ctx))
+		defer c.end(name)
+		timer := time.NewTimer(3 * time.Second)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.cut = append(c.cut, context.Cause(ctx))
+			return ctx.Err()
+		}
+	}
+	m.Keeper = keeper.New(o, keeper.Task{Name: "work", Every: time.Second, Timeout: time.Minute, Lease: true, Run: run})
+	go func() { m.done <- m.Run(ctx) }()
+	return m
+}
+
+func (c *cluster) begin(name string, generation int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.under) > 0 {
+		c.t.Errorf("%s works under generation %d while others do: %v", name, generation, c.under)
+	}
+	if n := len(c.succeeded); n > 0 && (generation < c.succeeded[n-1] || generation > c.succeeded[n-1]+2) {
+		c.t.Errorf("generation %d follows %d", generation, c.succeeded[n-1])
+	}
+	c.under[name] = generation
+	c.succeeded = append(c.succeeded, generation)
+}
+
+func (c *cluster) end(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.under, name)
+}
+
+// until waits, for as long as it may take, until a process works under a generation.
+func (c *cluster) until(name string, generation int64, within time.Duration) {
+	c.t.Helper()
+	for begin := time.Now(); time.Since(begin) < within; time.Sleep(100 * time.Millisecond) {
+		synctest.Wait()
+		c.mu.Lock()
+		g := c.under[name]
+		c.mu.Unlock()
+		if g == generation {
+			return
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t.Fatalf("%s does not work under generation %d within %v: %v", name, generation, within, c.under)
+}
+
+func (c *cluster) stop(members ...*member) {
+	c.t.Helper()
+	for _, m := range members {
+		m.stop()
+		if err := <-m.done; err != nil {
+			c.t.Error(err)
+		}
+	}
+}
+
+func (c *cluster) lease() game.TaskLease {
+	c.t.Helper()
+	l, err := c.store.TaskLease(c.t.Context(), "work")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return l
+}
+
+// One process of two works, for as long as it renews the lease; the other takes over at once when the first ends in
+// peace.
+func TestLeaseIsRenewedAndGivenBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		a := c.start("a", nil)
+		c.until("a", 1, 5*time.Second)
+		b := c.start("b", nil)
+		time.Sleep(5 * time.Minute)
+		c.until("a", 1, 5*time.Second)
+		if got := status(t, b.Keeper, "work"); got != "standby" {
+			t.Errorf("the other is %v", got)
+		}
+		if r := c.told["b"]; !r.Elsewhere || r.Err != nil || time.Since(r.End) > 3*time.Second {
+			t.Errorf("of the other is told %+v", r)
+		}
+		c.stop(a)
+		if l := c.lease(); l.Holder != "" && l.Holder != "b" {
+			t.Errorf("the lease was not given back: %+v", l)
+		}
+		c.until("b", 2, 5*time.Second)
+		if status(t, b.Keeper, "work") == "standby" {
+			t.Error("who works is on standby")
+		}
+		c.stop(b)
+		if l := c.lease(); l.Holder != "" || l.Generation != 2 {
+			t.Errorf("the lease was not given back: %+v", l)
+		}
+	})
+}
+
+// A process whose clock jumps past its lease, as after a pause, ends its run when it looks, and asks for the lease
+// anew.
+func TestLeaseOfAProcessThatWasPaused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		a := c.start("a", nil)
+		c.until("a", 1, 5*time.Second)
+		a.set(time.Hour)
+		c.until("a", 2, 5*time.Second)
+		c.wantLost(1)
+		c.stop(a)
+	})
+}
+
+// A process that wakes up after another has taken its lease finds out at the next renewal.
+func TestLeaseThatWasTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		a := c.start("a", nil)
+		c.until("a", 1, 5*time.Second)
+		l := c.lease()
+		taken, may := l.Take("b", l.Until.Add(game.MaxClockSkew))
+		if !may {
+			t.Fatal("b may not take the lease")
+		}
+		if err := c.store.PutTaskLease(t.Context(), l, taken); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(game.TaskLeaseTerm/3 + 3*time.Second)
+		synctest.Wait()
+		c.wantLost(1)
+		if got := status(t, a.Keeper, "work"); got != "standby" {
+			t.Errorf("who has lost the lease is %v", got)
+		}
+		c.until("a", 3, time.Minute) // b does not renew it
+		c.stop(a)
+	})
+}
+
+// wantLost reports runs that were not cut short as often as they should be for a lost lease.
+func (c *cluster) wantLost(times int) {
+	c.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.cut) != times || !errors.Is(errors.Join(c.cut...), keeper.ErrLeaseLost) {
+		c.t.Errorf("runs were cut short by %v, want the lost lease, %d times", c.cut, times)
+	}
+}
+
+// A process that cannot reach the store works no longer than its lease lasts, and works again later.
+func TestLeaseOfAProcessThatIsCutOff(t *testing.T) {
+	t.Parallel()
+	const skew = game.MaxClockSkew
+	for name, ahead := range map[string]time.Duration{"clocks agree": 0, "ahead": skew, "behind": -skew} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t)
+				a := c.start("a", func(o *keeper.Options, m *member) {
+					m.ahead = ahead
+					away := game.ErrStoreUnavailable.Because(errors.New("cut off"))
+					o.Leases = storetest.Failing(c.store, // it takes the lease and renews it twice
+						storetest.Fault{Operation: "TaskLease", From: 4, Calls: 60, Err: away},
+						storetest.Fault{Operation: "PutTaskLease", From: 3, Calls: 1, After: true, Err: away})
+				})
+				c.until("a", 1, 5*time.Second)
+				b := c.start("b", nil)
+				c.until("b", 2, time.Minute) // begin would have told of both at once
+				if status(t, a.Keeper, "work") != "failing" {
+					t.Error("who cannot ask for the lease does not fail")
+				}
+				c.stop(b)
+				c.until("a", 3, 5*time.Minute)
+				c.stop(a)
+			})
+		})
+	}
+}
+
+// The only process of a database takes the lease from one that was killed, at once, and writes no more of it.
+func TestSoleProcess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		killed := game.TaskLease{Name: "work", Holder: "killed", Generation: 7, Until: time.Now().Add(time.Hour).UTC()}
+		if err := c.store.PutTaskLease(t.Context(), game.TaskLease{Name: "work"}, killed); err != nil {
+			t.Fatal(err)
+		}
+		c.succeeded = append(c.succeeded, 7)
+		a := c.start("a", func(o *keeper.Options, _ *member) { o.Sole = true })
+		c.until("a", 8, 5*time.Second)
+		taken := c.lease()
+		time.Sleep(time.Hour)
+		c.until("a", 8, 5*time.Second)
+		if l := c.lease(); l != taken {
+			t.Errorf("the lease was written again: %+v, then %+v", taken, l)
+		}
+		c.stop(a)
+	})
+}

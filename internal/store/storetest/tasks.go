@@ -1,0 +1,206 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"game-session-manager/internal/game"
+)
+
+func tasks() []check {
+	return []check{
+		{"a lease is kept", leaseKept},
+		{"a lease that has changed is stale", leaseStale},
+		{"one of many takes a lease", oneTakesLease},
+		{"who was deposed cannot renew", deposedCannotRenew},
+		{"generations follow each other", generationsFollow},
+		{"leases whose writes fail", leasesThroughFailures},
+	}
+}
+
+// newLease returns the lease of a task of its own with every field set, as it is taken first.
+func newLease() game.TaskLease {
+	return game.TaskLease{Name: "task-" + newID(), Holder: "holder-" + newID(), Generation: 1, Until: *later(now())}
+}
+
+// noLease is what is read of the task before anybody has taken the lease.
+func noLease(l game.TaskLease) game.TaskLease { return game.TaskLease{Name: l.Name} }
+
+func wantLease(t *testing.T, s game.Store, wanted game.TaskLease) {
+	t.Helper()
+	got, err := s.TaskLease(t.Context(), wanted.Name)
+	must(t, err)
+	want(t, got, wanted)
+}
+
+func leaseKept(t *testing.T, s game.Store) {
+	l := newLease()
+	wantLease(t, s, noLease(l))
+	must(t, s.PutTaskLease(t.Context(), noLease(l), l))
+	wantLease(t, s, l)
+	other := newLease()
+	must(t, s.PutTaskLease(t.Context(), noLease(other), other))
+	wantLease(t, s, l)
+	wantLease(t, s, other)
+
+	for i, text := range texts() {
+		odd := game.TaskLease{Name: fmt.Sprint(i, text), Holder: text + "x", Generation: 1<<53 - 1, Until: *later(now())}
+		must(t, s.PutTaskLease(t.Context(), noLease(odd), odd))
+		wantLease(t, s, odd)
+		back := odd.GiveBack(now())
+		must(t, s.PutTaskLease(t.Context(), odd, back))
+		wantLease(t, s, back)
+	}
+
+	exact := l // more exactly and elsewhere than is kept
+	exact.Until = l.Until.Add(time.Minute + 999*time.Microsecond).In(time.FixedZone("east", 5*3600+1800))
+	must(t, s.PutTaskLease(t.Context(), l, exact))
+	kept := l
+	kept.Until = l.Until.Add(time.Minute)
+	wantLease(t, s, kept)
+	must(t, s.PutTaskLease(t.Context(), exact, l)) // the condition is cut in the same way
+	wantLease(t, s, l)
+}
+
+// leaseStale changes one field of the condition at a time.
+func leaseStale(t *testing.T, s game.Store) {
+	l := newLease()
+	next := l
+	next.Generation = 2
+	wantError(t, s.PutTaskLease(t.Context(), l, next), game.ErrStale) // none is stored
+	wantLease(t, s, noLease(l))
+	must(t, s.PutTaskLease(t.Context(), noLease(l), l))
+	for _, change := range []func(*game.TaskLease){
+		func(old *game.TaskLease) { old.Holder, old.Generation, old.Until = "", 0, time.Time{} },
+		func(old *game.TaskLease) { old.Holder = "another" },
+		func(old *game.TaskLease) { old.Holder = "" },
+		func(old *game.TaskLease) { old.Generation++ },
+		func(old *game.TaskLease) { old.Until = old.Until.Add(time.Millisecond) },
+	} {
+		old := l
+		change(&old)
+		wantError(t, s.PutTaskLease(t.Context(), old, next), game.ErrStale)
+		wantLease(t, s, l)
+	}
+	must(t, s.PutTaskLease(t.Context(), l, next))
+	wantLease(t, s, next)
+}
+
+// take takes a lease as processes do: by the rule, on what is stored.
+func take(t *testing.T, s game.Store, name, holder string, at time.Time) (game.TaskLease, error) {
+	l, err := s.TaskLease(t.Context(), name)
+	if err != nil {
+		return l, err
+	}
+	next, may := l.Take(holder, at)
+	if !may {
+		return l, errHeld
+	}
+	return next, s.PutTaskLease(t.Context(), l, next)
+}
+
+var errHeld = errors.New("another has the lease")
+
+func oneTakesLease(t *testing.T, s game.Store) {
+	const rivals = 20
+	at, name := now(), newLease().Name
+	for generation := range int64(3) {
+		taken := make([]game.TaskLease, rivals)
+		wins := 0
+		for i, err := range together(rivals, func(i int) (err error) {
+			taken[i], err = take(t, s, name, fmt.Sprint("holder-", i), at)
+			return err
+		}) {
+			if err == nil {
+				wins++
+				want(t, taken[i].Generation, generation+1)
+				wantLease(t, s, taken[i])
+			} else if !errors.Is(err, errHeld) {
+				wantError(t, err, game.ErrStale)
+			}
+		}
+		want(t, wins, 1)
+		at = at.Add(game.TaskLeaseTerm + game.MaxClockSkew) // nobody renews it
+	}
+}
+
+func deposedCannotRenew(t *testing.T, s game.Store) {
+	begin := now()
+	first, err := take(t, s, "work", "first", begin)
+	must(t, err)
+	// It was paused since, and another has taken the lease, by a clock that is ahead as far as it may.
+	second, err := take(t, s, "work", "second", first.Until.Add(game.MaxClockSkew))
+	must(t, err)
+	want(t, second.Generation, int64(2))
+	renewed, may := first.Take("first", begin.Add(time.Second)) // by a clock that stood still with it
+	want(t, may, true)
+	wantError(t, s.PutTaskLease(t.Context(), first, renewed), game.ErrStale)
+	wantError(t, s.PutTaskLease(t.Context(), first, first.GiveBack(begin)), game.ErrStale)
+	wantLease(t, s, second)
+	_, err = take(t, s, "work", "first", second.Until.Add(-time.Second))
+	wantError(t, err, errHeld)
+}
+
+// generationsFollow passes a lease on among processes that give it back.
+func generationsFollow(t *testing.T, s game.Store) {
+	const holders, rounds = 4, 5
+	at := now()
+	generations := make([][]int64, holders)
+	for _, err := range together(holders, func(i int) error {
+		for len(generations[i]) < rounds {
+			l, err := take(t, s, "work", fmt.Sprint("holder-", i), at)
+			switch {
+			case errors.Is(err, errHeld) || errors.Is(err, game.ErrStale):
+				continue
+			case err != nil:
+				return err
+			}
+			generations[i] = append(generations[i], l.Generation)
+			renewed, _ := l.Take(l.Holder, at.Add(time.Second))
+			if err := s.PutTaskLease(t.Context(), l, renewed); err != nil {
+				return err
+			}
+			if err := s.PutTaskLease(t.Context(), renewed, renewed.GiveBack(at)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}) {
+		must(t, err)
+	}
+	had := make(map[int64]bool)
+	for _, list := range generations {
+		for _, g := range list {
+			if had[g] || g < 1 || g > holders*rounds {
+				t.Errorf("generation %d is wrong or had two holders", g)
+			}
+			had[g] = true
+		}
+	}
+}
+
+// leasesThroughFailures has writes fail before and after they are made: whoever reads again knows whether it has the
+// lease.
+func leasesThroughFailures(t *testing.T, s game.Store) {
+	unknown := game.Unanswered(game.OutcomeUnknown, errors.New("the answer was lost"))
+	at, name := now(), newLease().Name
+	for generation, fault := range []Fault{
+		{Operation: "PutTaskLease", Calls: 1, Err: game.Unanswered(game.OutcomeNone, errors.New("refused"))},
+		{Operation: "PutTaskLease", Calls: 1, Err: unknown},
+		{Operation: "PutTaskLease", Calls: 1, After: true, Err: unknown},
+		{Operation: "TaskLease", Calls: 1, Err: game.ErrStoreUnavailable.Because(errors.New("away"))},
+	} {
+		broken := Failing(s, fault)
+		holder := fmt.Sprint("holder-", generation)
+		_, err := take(t, broken, name, holder, at)
+		wantError(t, err, game.ErrStoreUnavailable)
+		l, err := take(t, broken, name, holder, at.Add(time.Second))
+		must(t, err)
+		want(t, l.Holder, holder)
+		want(t, l.Generation, int64(generation+1))
+		wantLease(t, s, l)
+		at = l.Until.Add(game.MaxClockSkew)
+	}
+}
