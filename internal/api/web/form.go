@@ -62,7 +62,7 @@ func NewForm(r huma.Registry, s *huma.Schema, t reflect.Type) *Form {
 	case reflect.PointerTo(f.goType).Implements(reflect.TypeFor[json.Unmarshaler]()):
 		f.expected = "has the wrong form"
 		err := reflect.New(f.goType).Interface().(json.Unmarshaler).UnmarshalJSON([]byte("null"))
-		if e := (explained)(nil); errors.As(err, &e) {
+		if e := explained(nil); errors.As(err, &e) {
 			f.expected = e.Error()
 		}
 	case isMap:
