@@ -134,9 +134,9 @@ const (
 
 // The statuses of a member. In each of them it holds its seat.
 const (
-	MemberReserved     = game.SeatReserved
-	MemberJoined       = game.SeatJoined
-	MemberDisconnected = game.SeatDisconnected
+	SeatReserved     = game.SeatReserved
+	SeatJoined       = game.SeatJoined
+	SeatDisconnected = game.SeatDisconnected
 )
 
 // The visibilities of a session.

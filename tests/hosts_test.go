@@ -125,7 +125,7 @@ func TestSetHostOfTheClient(t *testing.T) {
 		t.Errorf("changed: %+v, %v", m, err)
 	}
 	read, err := s.api.Sessions.Member(t.Context(), v.ID, p[1].ID)
-	if err != nil || read.PlayerID != p[1].ID || read.Team != "red" || read.Status != client.MemberJoined {
+	if err != nil || read.PlayerID != p[1].ID || read.Team != "red" || read.Status != client.SeatJoined {
 		t.Errorf("read: %+v, %v", read, err)
 	}
 }

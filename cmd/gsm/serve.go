@@ -186,6 +186,17 @@ func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe
 				return err
 			},
 		},
+		{
+			Name: "order_events", Every: time.Second / 2, Timeout: time.Minute, Lease: true,
+			Run: func(ctx context.Context) error { return game.OrderEvents(ctx, docs, time.Now()) },
+		},
+		{
+			Name: "purge_events", Every: 10 * time.Minute, Timeout: time.Minute, Lease: true,
+			Run: func(ctx context.Context) error {
+				_, err := game.PurgeEvents(ctx, docs, time.Now().Add(-c.EventRetention))
+				return err
+			},
+		},
 		{Name: "sample_metrics", Every: c.MetricsInterval, Timeout: 10 * time.Second, Run: sampler.Sample},
 		{
 			Name: "purge_metrics", Every: 10 * time.Minute, Timeout: time.Minute, Lease: true,

@@ -200,8 +200,9 @@ func TestLimitsAreTold(t *testing.T) {
 	limit := regexp.MustCompile(`^(Max|Min|Default)[A-Z]`)
 	forms := []string{
 		"MaxKeyID", "MinKeySecret", "MaxKeySecret", "MaxProjectID", "DefaultProject", // of what the service or its operator makes
-		"MaxExactNumber", // of JSON
-		"MaxSigningKeys", // which callers do not have
+		"MaxExactNumber",             // of JSON
+		"MaxSigningKeys",             // which callers do not have
+		"MaxCounted", "MaxClockSkew", // of the service itself
 	}
 	limits := 0
 	values(files, func(kind token.Token, name string, _, _ ast.Expr) {

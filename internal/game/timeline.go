@@ -2,6 +2,7 @@ package game
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 )
@@ -90,7 +91,10 @@ func PurgeEvents(ctx context.Context, store EventStore, before time.Time) (int, 
 func OrderEvents(ctx context.Context, store EventStore, now time.Time) error {
 	for {
 		n, err := store.OrderEvents(ctx, now, eventBatch)
-		if err != nil || n < eventBatch {
+		switch {
+		case errors.Is(err, ErrStale): // the process that had the task before is at its last run
+			return nil
+		case err != nil || n < eventBatch:
 			return err
 		}
 	}
