@@ -214,6 +214,7 @@ func fillSQLite(b *testing.B, database string, n int) {
 		indexes = append(indexes, "DROP INDEX "+name, text)
 	}
 	must(b, rows.Err())
+	must(b, rows.Close())
 	exec("CREATE TEMP TABLE told AS SELECT * FROM sqlite_stat1") // which goes with the indexes
 	for i := 0; i < len(indexes); i += 2 {
 		exec(indexes[i])
@@ -262,19 +263,36 @@ func fillMongoDB(b *testing.B, database string, n int) {
 			}
 			docs = append(docs, bson.D{
 				{Key: "_id", Value: fmt.Sprintf(historyID, i>>12&65535, i&4095, i)},
-				{Key: "project", Value: "default"}, {Key: "name", Value: "over"}, {Key: "mode", Value: "ranked"},
-				{Key: "map", Value: "dust"}, {Key: "region", Value: "eu"}, {Key: "visibility", Value: visibility},
-				{Key: "locked", Value: false}, {Key: "join_in_progress", Value: false}, {Key: "allow_rematch", Value: false},
-				{Key: "max_players", Value: int32(4)}, {Key: "min_players", Value: int32(0)}, {Key: "teams", Value: bson.D{}},
+				{Key: "project", Value: "default"},
+				{Key: "name", Value: "over"},
+				{Key: "mode", Value: "ranked"},
+				{Key: "map", Value: "dust"},
+				{Key: "region", Value: "eu"},
+				{Key: "visibility", Value: visibility},
+				{Key: "locked", Value: false},
+				{Key: "join_in_progress", Value: false},
+				{Key: "allow_rematch", Value: false},
+				{Key: "max_players", Value: int32(4)},
+				{Key: "min_players", Value: int32(0)},
+				{Key: "teams", Value: bson.D{}},
 				{Key: "attributes", Value: bson.D{{Key: "level", Value: float64(i % 10)}}},
 				{Key: "attribute_keys", Value: bson.A{fmt.Sprintf("level=n%d", i%10)}},
-				{Key: "status", Value: status}, {Key: "end_reason", Value: "completed"}, {Key: "hosted", Value: false},
+				{Key: "status", Value: status},
+				{Key: "end_reason", Value: "completed"},
+				{Key: "hosted", Value: false},
 				{Key: "members", Value: bson.A{bson.D{
-					{Key: "player_id", Value: fmt.Sprintf("10000000-0000-7000-8000-%012x", i)}, {Key: "team", Value: ""},
-					{Key: "status", Value: "joined"}, {Key: "joined_at", Value: at}, {Key: "attributes", Value: bson.D{}},
+					{Key: "player_id", Value: fmt.Sprintf("10000000-0000-7000-8000-%012x", i)},
+					{Key: "team", Value: ""},
+					{Key: "status", Value: "joined"},
+					{Key: "joined_at", Value: at},
+					{Key: "attributes", Value: bson.D{}},
 				}}},
-				{Key: "seats_held", Value: int32(1)}, {Key: "free_seats", Value: int32(3)}, {Key: "version", Value: int64(9)},
-				{Key: "created_at", Value: at}, {Key: "updated_at", Value: at}, {Key: "ended_at", Value: at},
+				{Key: "seats_held", Value: int32(1)},
+				{Key: "free_seats", Value: int32(3)},
+				{Key: "version", Value: int64(9)},
+				{Key: "created_at", Value: at},
+				{Key: "updated_at", Value: at},
+				{Key: "ended_at", Value: at},
 				{Key: "writes", Value: bson.A{bson.NewObjectID()}},
 			})
 		}

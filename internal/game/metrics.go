@@ -41,7 +41,7 @@ type MetricsSample struct {
 	Latency      Latency `json:"latency"`
 
 	// The state at its end. What is stored is counted in the whole database, and so by each replica; counts may stop at
-	// [MaxCounted].
+	// [CountBound].
 	Sessions    map[SessionStatus]int64 `json:"sessions"` // live ones by status; all in samples from before that was so
 	Members     int64                   `json:"members"`  // seats held in live sessions
 	Players     int64                   `json:"players"`

@@ -303,8 +303,8 @@ type Space struct {
 	TotalBytes    int64 // of the disk
 }
 
-// MaxCounted is where counts for metrics stop: to count so many takes a part of a second.
-const MaxCounted = 1_000_000
+// CountBound is where counts for metrics stop: to count so many takes a part of a second.
+const CountBound = 1_000_000
 
 // Sizes are numbers of documents.
 type Sizes struct{ Players, Sessions int64 }

@@ -6,9 +6,9 @@ import "time"
 const (
 	// TaskLeaseTerm is how long a task lease lasts unless it is renewed.
 	TaskLeaseTerm = 15 * time.Second
-	// MaxClockSkew is by how much the clocks of two processes on one database may differ. A lease is taken from another
+	// ClockSkew is by how much the clocks of two processes on one database may differ. A lease is taken from another
 	// holder only when it has been over for that long.
-	MaxClockSkew = 5 * time.Second
+	ClockSkew = 5 * time.Second
 )
 
 // TaskLease says which process runs a background task that one process suffices for. The zero value, with a name, is
@@ -35,7 +35,7 @@ func (l TaskLease) Take(holder string, now time.Time) (TaskLease, bool) {
 	switch {
 	case l.HeldBy(holder, now):
 		return next, true
-	case l.Holder != "" && l.Holder != holder && now.Before(l.Until.Add(MaxClockSkew)):
+	case l.Holder != "" && l.Holder != holder && now.Before(l.Until.Add(ClockSkew)):
 		return l, false
 	}
 	next.Generation++

@@ -26,8 +26,8 @@ func TestTaskLease(t *testing.T) {
 		{"taken anew by the same process once it is over", held, "a", end, true, 8},
 		{"held by another", held, "b", start, false, 7},
 		{"over, by a clock that may be ahead", held, "b", end, false, 7},
-		{"over, by a clock that is at most 5 s ahead", held, "b", end.Add(game.MaxClockSkew - 1), false, 7},
-		{"over by every clock", held, "b", end.Add(game.MaxClockSkew), true, 8},
+		{"over, by a clock that is at most 5 s ahead", held, "b", end.Add(game.ClockSkew - 1), false, 7},
+		{"over by every clock", held, "b", end.Add(game.ClockSkew), true, 8},
 		{"given back", held.GiveBack(start), "b", start.Add(-time.Second), true, 8},
 		{"given back and taken by the same process", held.GiveBack(start), "a", start, true, 8},
 	} {
@@ -58,14 +58,14 @@ func TestTaskLease(t *testing.T) {
 func TestTaskLeaseWithClocksApart(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
-	for _, apart := range []time.Duration{-game.MaxClockSkew, 0, game.MaxClockSkew} {
+	for _, apart := range []time.Duration{-game.ClockSkew, 0, game.ClockSkew} {
 		a, _ := game.TaskLease{Name: "work"}.Take("a", start)
 		for d := time.Duration(0); d < time.Minute; d += 100 * time.Millisecond {
 			_, taken := a.Take("b", start.Add(d+apart))
 			if taken && a.HeldBy("a", start.Add(d)) {
 				t.Fatalf("with clocks %v apart both have it after %v", apart, d)
 			}
-			if !taken && d >= game.TaskLeaseTerm+2*game.MaxClockSkew {
+			if !taken && d >= game.TaskLeaseTerm+2*game.ClockSkew {
 				t.Fatalf("with clocks %v apart nobody has it after %v", apart, d)
 			}
 		}

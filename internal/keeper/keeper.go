@@ -80,7 +80,7 @@ const longestPhase = 5 * time.Second
 // New returns a keeper of tasks.
 func New(o Options, tasks ...Task) *Keeper {
 	if o.Random == nil {
-		o.Random = rand.Float64 //nolint:gosec // spreads the runs, keeps no secret
+		o.Random = rand.Float64
 	}
 	return &Keeper{Options: o, tasks: tasks, states: make(map[string]state)}
 }

@@ -245,7 +245,7 @@ func TestLeaseThatWasTaken(t *testing.T) {
 		a := c.start("a", nil)
 		c.until("a", 1, 5*time.Second)
 		l := c.lease()
-		taken, may := l.Take("b", l.Until.Add(game.MaxClockSkew))
+		taken, may := l.Take("b", l.Until.Add(game.ClockSkew))
 		if !may {
 			t.Fatal("b may not take the lease")
 		}
@@ -276,7 +276,7 @@ func (c *cluster) wantLost(times int) {
 // A process that cannot reach the store works no longer than its lease lasts, and works again later.
 func TestLeaseOfAProcessThatIsCutOff(t *testing.T) {
 	t.Parallel()
-	const skew = game.MaxClockSkew
+	const skew = game.ClockSkew
 	for name, ahead := range map[string]time.Duration{"clocks agree": 0, "ahead": skew, "behind": -skew} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

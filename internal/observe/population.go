@@ -31,7 +31,7 @@ func Population(store game.Store, log *slog.Logger, now func() time.Time) promet
 			return f, err
 		}},
 		counts: recently[game.Stats]{now: now, ask: func(ctx context.Context) (game.Stats, error) {
-			s, err := store.Stats(ctx, game.MaxCounted)
+			s, err := store.Stats(ctx, game.CountBound)
 			if err != nil {
 				log.Warn("counting what is stored", Cause(err))
 			}

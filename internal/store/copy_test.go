@@ -223,9 +223,9 @@ func TestCopy(t *testing.T) {
 		}, steps); d != "" {
 			t.Error(d)
 		}
-		before, err := from.Stats(t.Context(), game.MaxCounted)
+		before, err := from.Stats(t.Context(), game.CountBound)
 		ok(t, err)
-		after, err := to.Stats(t.Context(), game.MaxCounted)
+		after, err := to.Stats(t.Context(), game.CountBound)
 		ok(t, err)
 		if d := cmp.Diff(before, after); d != "" {
 			t.Error(d)
@@ -305,7 +305,7 @@ func TestCopyRefusesStrangeTargets(t *testing.T) {
 			if _, err := run(t, store.Copying{From: from, To: to, Resume: true}); !errors.Is(err, store.ErrStrange) {
 				t.Errorf("got error %v, want %v", err, store.ErrStrange)
 			}
-			stats, err := to.Stats(t.Context(), game.MaxCounted)
+			stats, err := to.Stats(t.Context(), game.CountBound)
 			ok(t, err)
 			if stats.Players > 1 || stats.Sessions[game.StatusOpen] > 1 {
 				t.Errorf("something was written: %+v", stats)

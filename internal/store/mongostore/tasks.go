@@ -41,8 +41,10 @@ func (s *Store) PutTaskLease(ctx context.Context, old, next game.TaskLease) erro
 	mine := task{next.Name, next.Holder, next.Generation, next.Until.UTC().Truncate(time.Millisecond)}
 	send := func(ctx context.Context) error {
 		r, err := s.tasks.ReplaceOne(ctx, bson.D{
-			{Key: "_id", Value: old.Name}, {Key: "holder", Value: old.Holder},
-			{Key: "generation", Value: old.Generation}, {Key: "until", Value: old.Until},
+			{Key: "_id", Value: old.Name},
+			{Key: "holder", Value: old.Holder},
+			{Key: "generation", Value: old.Generation},
+			{Key: "until", Value: old.Until},
 		}, mine)
 		if err == nil && r.MatchedCount == 0 {
 			return errMissed

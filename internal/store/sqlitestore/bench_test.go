@@ -138,7 +138,7 @@ func BenchmarkSearch(b *testing.B) {
 	}
 	b.Run("stats", func(b *testing.B) {
 		for range b.N {
-			_, err := s.Stats(b.Context(), game.MaxCounted)
+			_, err := s.Stats(b.Context(), game.CountBound)
 			must(b, err)
 		}
 	})

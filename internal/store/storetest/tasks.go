@@ -122,7 +122,7 @@ func oneTakesLease(t *testing.T, s game.Store) {
 			}
 		}
 		want(t, wins, 1)
-		at = at.Add(game.TaskLeaseTerm + game.MaxClockSkew) // nobody renews it
+		at = at.Add(game.TaskLeaseTerm + game.ClockSkew) // nobody renews it
 	}
 }
 
@@ -131,7 +131,7 @@ func deposedCannotRenew(t *testing.T, s game.Store) {
 	first, err := take(t, s, "work", "first", begin)
 	must(t, err)
 	// It was paused since, and another has taken the lease, by a clock that is ahead as far as it may.
-	second, err := take(t, s, "work", "second", first.Until.Add(game.MaxClockSkew))
+	second, err := take(t, s, "work", "second", first.Until.Add(game.ClockSkew))
 	must(t, err)
 	want(t, second.Generation, int64(2))
 	renewed, may := first.Take("first", begin.Add(time.Second)) // by a clock that stood still with it
@@ -201,6 +201,6 @@ func leasesThroughFailures(t *testing.T, s game.Store) {
 		want(t, l.Holder, holder)
 		want(t, l.Generation, int64(generation+1))
 		wantLease(t, s, l)
-		at = l.Until.Add(game.MaxClockSkew)
+		at = l.Until.Add(game.ClockSkew)
 	}
 }
