@@ -112,9 +112,10 @@ fuzz: ## Run each fuzz target for FUZZTIME
 	done
 
 .PHONY: docs
-docs: ## Write anew what is generated: filters, docs/openapi.yaml, docs/configuration.md, parts of the Helm chart
+docs: ## Write anew what is generated: filters, pages and tables of docs, parts of the Helm chart
 	go generate ./internal/game ./internal/store/wrap
 	go test ./tests -run '^TestDocs' -update
+	go test ./internal/store/mongostore -run '^TestDocs' -update
 	go test ./deployment/check/helm -run '^TestGenerated' -update
 
 .PHONY: contract-check

@@ -29,11 +29,12 @@ func mayImport() map[string][]string {
 		"internal/store/mongostore":  {"internal/game"},
 
 		"internal/store/mongostore/mongotest": {},
-		"internal/store/storetest":            {"internal/game", "internal/store/wrap"},
+		"internal/store/storetest":            {"internal/game", "internal/game/gametest", "internal/store/wrap"},
 		"internal/store/wrap":                 {"internal/game"},
 		"internal/store/wrap/generate":        {},
 		"client":                              {"internal/game"},
 		"internal/game":                       {},
+		"internal/game/gametest":              {"internal/game"},
 		"internal/config":                     {"internal/game"},
 		"internal/limits":                     {},
 		"internal/auth":                       {"internal/game", "internal/limits"},

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -48,6 +49,18 @@ func Written(v any) ([]byte, bool) {
 	var b bytes.Buffer
 	rest, ok := written(&b, v)
 	return append(b.Bytes(), rest...), ok
+}
+
+// ShownKey returns an API key as admins see it.
+func ShownKey(k game.Key) KeyBody {
+	return (&API{Deps: Deps{Now: time.Now}}).keyFor(k)
+}
+
+// JSON returns the body of a response.
+func JSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	err := marshal(&b, v)
+	return b.Bytes(), err
 }
 
 // PlayerPage returns a page of a list as it is written.

@@ -2,10 +2,7 @@ package api
 
 import (
 	"context"
-	"reflect"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"game-session-manager/internal/game"
 )
@@ -25,21 +22,4 @@ func (a *API) getSystemMetrics(ctx context.Context, in *systemMetricsIn) (*syste
 		return nil, err
 	}
 	return &systemMetricsOut{m}, nil
-}
-
-// metricsAnswer completes the schemas of the metrics.
-func metricsAnswer(r huma.Registry) {
-	r.Schema(reflect.TypeFor[game.SystemMetrics](), true, "")
-	r.Map()["SystemMetrics"].Properties["items"].Nullable = false
-	point := r.Map()["MetricsPoint"]
-	point.Properties["pool"] = &huma.Schema{
-		AnyOf: []*huma.Schema{{Ref: point.Properties["pool"].Ref}, {Type: "null"}},
-	}
-	for _, name := range []string{"SystemMetrics", "MetricsPoint", "MetricsQuantiles", "Pool"} {
-		for field, p := range r.Map()[name].Properties {
-			if p.Ref == "" {
-				p.Description = metricsDocs[field]
-			}
-		}
-	}
 }

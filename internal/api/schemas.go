@@ -1,10 +1,11 @@
 package api
 
 import (
-	"fmt"
+	"encoding/json"
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -12,8 +13,8 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// schemas are the bodies that the API takes. huma derives them from the types of package game, and the limits come from
-// that package's constants, so that the contract cannot promise other limits than the rules keep.
+// schemas are the bodies that the API takes. They come from the types of package game and their tags, which that
+// package's tests hold to its rules, so that the contract cannot promise other limits than the rules keep.
 type schemas struct {
 	profile, player, profilePatch *huma.Schema
 	request, session              *huma.Schema
@@ -22,13 +23,15 @@ type schemas struct {
 	join, key, token, rotation    *huma.Schema
 }
 
+// componentPath is before the name of a schema in a reference to it.
+const componentPath = "#/components/schemas/"
+
 func newSchemas(r huma.Registry) *schemas {
 	r.RegisterTypeAlias(reflect.TypeFor[game.Value](), reflect.TypeFor[attributeValue]())
 	r.RegisterTypeAlias(reflect.TypeFor[game.Result](), reflect.TypeFor[anyObject]())
 	r.RegisterTypeAlias(reflect.TypeFor[game.Changes](), reflect.TypeFor[changeList]())
 	r.RegisterTypeAlias(reflect.TypeFor[sessionBody](), reflect.TypeFor[game.Session]())
-	answers(r)
-	metricsAnswer(r)
+	responses(r)
 	describeEvents(r)
 	s := new(schemas)
 	s.players(r)
@@ -38,43 +41,31 @@ func newSchemas(r huma.Registry) *schemas {
 }
 
 func (s *schemas) players(r huma.Registry) {
-	profile := limitProfile(schemaOf[game.Profile](r))
-	profile.Required = []string{"username"}
-	s.profile = named(r, "Profile", profile)
+	s.profile = named(r, "Profile", requestOf[game.Profile](r, "username"))
 
-	player := limitProfile(schemaOf[game.Player](r))
-	player.Required = []string{"username"}
-	hideMark(player)
-	readOnly(player, "Player", "id", "project", "version", "created_at", "updated_at")
+	player := requestOf[game.Player](r, "username")
+	replacement[game.Player](player, "Player")
 	s.player = named(r, "PlayerReplacement", player)
 
-	profilePatch := limitProfile(schemaOf[game.Profile](r))
-	profilePatch.Required = nil
+	profilePatch := requestOf[game.Profile](r)
 	nullable(profilePatch, "username", "status")
 	s.profilePatch = named(r, "ProfilePatch", profilePatch)
 }
 
 func (s *schemas) sessions(r huma.Registry) {
-	request := limitSettings(schemaOf[game.SessionRequest](r))
-	request.Required = []string{"max_players"}
-	request.Properties["status"].Enum = enum([]game.SessionStatus{game.StatusPending, game.StatusOpen})
-	identifier(request.Properties["host_id"])
-	s.request = named(r, "SessionRequest", request)
+	s.request = named(r, "SessionRequest", requestOf[game.SessionRequest](r, "max_players"))
 
-	session := limitSettings(schemaOf[game.Session](r))
-	session.Required = []string{"status"}
-	session.Properties["status"].Enum = enum(game.SessionStatuses())
-	session.Properties["end_reason"].Enum = enum(game.EndReasons())
-	session.Properties["connection"] = objectOrNone(r, "Connection")
-	readOnly(session, "Session", "id", "project", "host_id", "hosted", "members", "version", "created_at", "updated_at",
-		"started_at", "ended_at", "seats_held", "free_seats", "member_ids")
-	session.Properties["end_reason"].Nullable = true
+	session := requestOf[game.Session](r, "status")
+	session.Properties["connection"] = objectOrNone(r, session.Properties["connection"])
+	replacement[game.Session](session, "Session")
+	for name := range derivedOfSessions() {
+		session.Properties[name] = ignored()
+	}
 	s.session = named(r, "SessionMove", session)
 
-	settingsPatch := limitSettings(schemaOf[game.SessionEdit](r))
-	settingsPatch.Required = nil
+	settingsPatch := requestOf[game.SessionEdit](r)
 	nullable(settingsPatch, "max_players")
-	connection := objectOrNone(r, "Connection")
+	connection := objectOrNone(r, settingsPatch.Properties["connection"])
 	connection.Title, connection.Properties = "ConnectionPatch", maps.Clone(connection.Properties)
 	protocol := *connection.Properties["protocol"]
 	protocol.Nullable, connection.Properties["protocol"] = true, &protocol
@@ -83,169 +74,152 @@ func (s *schemas) sessions(r huma.Registry) {
 	settingsPatch.Properties["connection"] = connection
 	s.settingsPatch = named(r, "SettingsPatch", settingsPatch)
 
-	join := limitMember(schemaOf[game.JoinRequest](r))
-	join.Required = []string{"player_id"}
-	identifier(join.Properties["player_id"])
-	join.Properties["team"].Description = "One of the session's teams, or empty for none. " +
-		"A member that joins again with none or with the same keeps its team; another is 409 already_member."
-	join.Properties["attributes"].Description = "Custom data. " +
-		"A member that joins again without them or with the same keeps its own; others are 409 already_member."
-	s.join = named(r, "JoinRequest", join)
+	s.join = named(r, "JoinRequest", requestOf[game.JoinRequest](r, "player_id"))
 
-	memberPatch := limitMember(schemaOf[game.MemberSettings](r))
-	memberPatch.Required = nil
+	memberPatch := requestOf[game.MemberSettings](r)
 	nullable(memberPatch)
 	s.memberPatch = named(r, "MemberPatch", memberPatch)
 
-	host := schemaOf[game.HostRequest](r)
-	host.Required = []string{"player_id"}
-	identifier(host.Properties["player_id"])
-	s.host = named(r, "HostRequest", host)
+	s.host = named(r, "HostRequest", requestOf[game.HostRequest](r, "player_id"))
 }
 
 func (s *schemas) credentials(r huma.Registry) {
-	key := schemaOf[game.KeyRequest](r)
-	key.Required = []string{"name", "scope"}
-	key.Properties["name"].MinLength, key.Properties["name"].MaxLength = ptr(1), ptr(game.MaxKeyName)
-	key.Properties["scope"].Enum = enum(game.KeyScopes())
-	s.key = named(r, "KeyRequest", key)
-
-	token := schemaOf[game.TokenRequest](r)
-	token.Required = nil
-	token.Properties["expires_in"].Minimum = ptr(game.MinTokenLife.Seconds())
-	token.Properties["expires_in"].Maximum = ptr(game.MaxTokenLife.Seconds())
-	// Not as the default: some generators have callers give what has one.
-	token.Properties["expires_in"].Description = fmt.Sprintf(
-		"Seconds for which the token is valid; %.0f where it is left out.", game.DefaultTokenLife.Seconds())
-	s.token = named(r, "TokenRequest", token)
+	s.key = named(r, "KeyRequest", requestOf[game.KeyRequest](r, "name", "scope"))
+	s.token = named(r, "TokenRequest", requestOf[game.TokenRequest](r))
 	s.rotation = r.Schema(reflect.TypeFor[RotateKeyInBody](), true, "")
 }
 
-// answers completes the documents that the API gives.
-func answers(r huma.Registry) {
-	for _, t := range []reflect.Type{reflect.TypeFor[game.Player](), reflect.TypeFor[game.Session]()} {
+// responses completes the documents that the API gives.
+func responses(r huma.Registry) {
+	for name, t := range map[string]reflect.Type{
+		"Player": reflect.TypeFor[game.Player](), "Session": reflect.TypeFor[game.Session](),
+		"Member":        reflect.TypeFor[game.Member](),
+		"SystemMetrics": reflect.TypeFor[game.SystemMetrics](), "MetricsPoint": reflect.TypeFor[game.MetricsPoint](),
+	} {
 		r.Schema(t, true, "")
+		s := r.Map()[name]
+		complete(s, t)
+		for _, f := range game.Properties(t) {
+			if p := s.Properties[f.Name]; p != nil && p.Ref != "" && f.Type.Kind() == reflect.Pointer {
+				s.Properties[f.Name] = &huma.Schema{AnyOf: []*huma.Schema{{Ref: p.Ref}, {Type: "null"}}, Description: p.Description}
+			}
+		}
 	}
-	player := limitProfile(r.Map()["Player"])
-	hideMark(player)
+	r.Map()["Connection"].Required = []string{"address", "port"}
+	r.Map()["Connection"].PrecomputeMessages()
 
-	session := limitSettings(r.Map()["Session"])
-	session.Properties["status"].Enum = enum(game.SessionStatuses())
-	session.Properties["end_reason"].Enum = enum(game.EndReasons())
-	session.Properties["end_reason"].Nullable = true
-	session.Properties["members"].Nullable = false
-	derived(session)
-	session.Properties["connection"] = &huma.Schema{
-		AnyOf: []*huma.Schema{{Ref: session.Properties["connection"].Ref}, {Type: "null"}},
-	}
-	r.Map()["Member"].Properties["status"].Enum = enum([]game.MemberStatus{game.SeatReserved, game.SeatJoined, game.SeatDisconnected})
-	connection := r.Map()["Connection"]
-	connection.Required = []string{"address", "port"}
-	connection.Properties["address"].MinLength, connection.Properties["address"].MaxLength = ptr(1), ptr(game.MaxAddress)
-	connection.Properties["port"].Minimum, connection.Properties["port"].Maximum = ptr(1.0), ptr(65535.0)
-	connection.Properties["protocol"].MaxLength = ptr(game.MaxProtocol)
-	connection.PrecomputeMessages()
-	for _, t := range []reflect.Type{reflect.TypeFor[joinedSession](), reflect.TypeFor[game.Token](), reflect.TypeFor[game.JWKS]()} {
-		r.Schema(t, true, "")
-	}
+	session := r.Map()["Session"]
+	maps.Copy(session.Properties, derivedOfSessions())
+	session.Required = append(session.Required, "seats_held", "free_seats")
+	session.Required = slices.DeleteFunc(session.Required, func(name string) bool { return name == "members" })
+	r.Schema(reflect.TypeFor[joinedSession](), true, "")
 	joined := r.Map()["JoinedSession"]
 	ticket := joined.Properties["ticket"]
 	joined.Properties = maps.Clone(session.Properties)
 	joined.Properties["ticket"] = ticket
 	joined.Required = session.Required
-	r.Map()["JWKS"].Properties["keys"].Nullable = false
-	for _, name := range []string{"Player", "Session", "JoinedSession", "Member", "Connection", "Token", "JWK"} {
-		describe(r.Map()[name])
+}
+
+// derivedOfSessions is what sessions show that is not stored.
+func derivedOfSessions() map[string]*huma.Schema {
+	return map[string]*huma.Schema{
+		"seats_held": {Type: huma.TypeInteger, Format: "int64", Description: "How many members there are."},
+		"free_seats": {Type: huma.TypeInteger, Format: "int64", Description: "How many newcomers there is room for."},
+		"member_ids": {
+			Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString},
+			Description: "Who holds a seat, in the order in which they took them; only where it is asked for with members=ids.",
+		},
 	}
 }
 
-// derived adds what sessions show that is not stored, and lets members, of which there is as much as was asked for,
-// be absent.
-func derived(session *huma.Schema) {
-	session.Properties["seats_held"] = &huma.Schema{Type: huma.TypeInteger, Format: "int64"}
-	session.Properties["free_seats"] = &huma.Schema{Type: huma.TypeInteger, Format: "int64"}
-	session.Properties["member_ids"] = &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}}
-	session.Required = append(slices.DeleteFunc(session.Required, func(name string) bool { return name == "members" }), "seats_held", "free_seats")
+// requestOf returns the schema of a body that clients send, with the names of the fields that they must send.
+func requestOf[T any](r huma.Registry, required ...string) *huma.Schema {
+	s := schemaOf[T](r)
+	complete(s, reflect.TypeFor[T]())
+	s.Required = required
+	for _, f := range game.Properties(reflect.TypeFor[T]()) {
+		if t := f.Type; t == reflect.TypeFor[game.PlayerID]() || t == reflect.TypeFor[*game.PlayerID]() {
+			s.Properties[f.Name].Pattern, s.Properties[f.Name].PatternDescription = game.IDPattern, "a UUID"
+		}
+	}
+	return s
 }
 
-// hideMark leaves out what only players have that no caller sees.
-func hideMark(player *huma.Schema) {
-	delete(player.Properties, "erasing_since")
-	delete(player.Properties, "sweep_since")
-}
-
-// describe adds the sentences of [fieldDocs] to a schema's fields.
-func describe(s *huma.Schema) {
-	for name, p := range s.Properties {
-		if p.Ref == "" && p.Description == "" {
-			p.Description = fieldDocs[name]
+// complete adds to the schema of a struct what huma does not read of its [game.Properties]: the values of types that
+// have a few, and limits within maps.
+func complete(s *huma.Schema, t reflect.Type) {
+	for _, f := range game.Properties(t) {
+		p := s.Properties[f.Name]
+		if f.Tag.Get("hidden") == "true" {
+			delete(s.Properties, f.Name)
+			continue
+		}
+		p.ReadOnly = false // says that clients may send it back, of which a response tells nothing
+		if values := valuesOf(f.Type); values != nil && p.Enum == nil {
+			p.Enum = values
+		}
+		p.Nullable = p.Nullable || f.Type == reflect.TypeFor[game.EndReason]()
+		if pattern := f.Tag.Get("keys"); pattern != "" {
+			p.Extensions = map[string]any{"propertyNames": map[string]any{"pattern": pattern}}
+		}
+		if limits := f.Tag.Get("values"); limits != "" {
+			limit(p.AdditionalProperties.(*huma.Schema), limits)
 		}
 	}
 }
 
-func limitProfile(s *huma.Schema) *huma.Schema {
-	p := s.Properties
-	p["username"].MinLength, p["username"].MaxLength = ptr(game.MinUsername), ptr(game.MaxUsername)
-	p["username"].Pattern, p["username"].PatternDescription = "^[A-Za-z0-9_.-]*$", "of A-Z a-z 0-9 _ . -"
-	p["display_name"].MaxLength = ptr(game.MaxDisplayName)
-	p["identities"].MaxProperties = ptr(game.MaxIdentities)
-	keys(p["identities"], game.MaxProvider, map[string]any{"minLength": 1, "maxLength": game.MaxSubject})
-	p["attributes"].MaxProperties = ptr(game.MaxPlayerAttributes)
-	keys(p["attributes"], game.MaxAttributeKey, nil)
-	p["status"].Enum = enum(game.PlayerStatuses())
-	p["suspension_reason"].MaxLength = ptr(game.MaxSuspensionReason)
-	return s
-}
-
-func limitSettings(s *huma.Schema) *huma.Schema {
-	p := s.Properties
-	for _, name := range []string{"name", "mode", "map", "region"} {
-		p[name].MaxLength = ptr(game.MaxSessionText)
+// limit adds limits such as minLength=1,maxLength=255, which package game checks, to the schema of a map's values.
+func limit(s *huma.Schema, limits string) {
+	s.Extensions = make(map[string]any)
+	for one := range strings.SplitSeq(limits, ",") {
+		name, value, _ := strings.Cut(one, "=")
+		s.Extensions[name] = json.Number(value)
 	}
-	p["visibility"].Enum = enum(game.Visibilities())
-	p["max_players"].Minimum, p["max_players"].Maximum = ptr(1.0), ptr(float64(game.MaxPlayers))
-	p["min_players"].Minimum, p["min_players"].Maximum = ptr(0.0), ptr(float64(game.MaxPlayers))
-	p["teams"].MaxProperties = ptr(game.MaxTeams)
-	keys(p["teams"], game.MaxAttributeKey, map[string]any{"minimum": 1, "maximum": game.MaxPlayers})
-	p["attributes"].MaxProperties = ptr(game.MaxSessionAttributes)
-	keys(p["attributes"], game.MaxAttributeKey, nil)
-	return s
 }
 
-func limitMember(s *huma.Schema) *huma.Schema {
-	s.Properties["team"].MaxLength = ptr(game.MaxAttributeKey)
-	s.Properties["attributes"].MaxProperties = ptr(game.MaxMemberAttributes)
-	keys(s.Properties["attributes"], game.MaxAttributeKey, nil)
-	return s
+// valuesOf returns the values of a type that has a few, nil for any other.
+func valuesOf(t reflect.Type) []any {
+	switch t {
+	case reflect.TypeFor[game.PlayerStatus]():
+		return enum(game.PlayerStatuses())
+	case reflect.TypeFor[game.SessionStatus]():
+		return enum(game.SessionStatuses())
+	case reflect.TypeFor[game.MemberStatus]():
+		return enum(game.MemberStatuses())
+	case reflect.TypeFor[game.EndReason]():
+		return enum(game.EndReasons())
+	case reflect.TypeFor[game.Visibility]():
+		return enum(game.Visibilities())
+	case reflect.TypeFor[game.Scope]():
+		return enum(game.KeyScopes())
+	}
+	return nil
 }
 
 // objectOrNone returns a component with null for none. A reference beside null would be told as alternatives, of which
 // an object that is wrong is none, and not by what is wrong with it.
-func objectOrNone(r huma.Registry, name string) *huma.Schema {
+func objectOrNone(r huma.Registry, p *huma.Schema) *huma.Schema {
+	name := strings.TrimPrefix(p.Ref, componentPath)
 	s := *r.Map()[name]
-	s.Title, s.Nullable = name, true
+	s.Title, s.Nullable, s.Description = name, true, p.Description
 	return &s
 }
 
-// keys tells what a map takes, which package game checks: keys of at most so many characters, and values.
-func keys(s *huma.Schema, length int, values map[string]any) {
-	s.Extensions = map[string]any{"propertyNames": map[string]any{"pattern": fmt.Sprintf("^[A-Za-z0-9_-]{1,%d}$", length)}}
-	if v, ok := s.AdditionalProperties.(*huma.Schema); ok && values != nil {
-		v.Extensions = values
-	}
-}
-
-func identifier(s *huma.Schema) {
-	s.Pattern, s.PatternDescription = game.IDPattern, "a UUID"
-}
-
-// readOnly marks what only the server sets. It is taken, so that the body of a GET can be sent back, and ignored,
-// whatever it is. The contract gives it the type that it has in the document that the GET returns.
-func readOnly(s *huma.Schema, document string, names ...string) {
+// replacement makes a schema that of the body of a PUT. What only the server sets is taken, so that the body of a GET
+// can be sent back, and ignored, whatever it is. The contract gives it the type that it has in the document that the
+// GET returns.
+func replacement[T any](s *huma.Schema, document string) {
 	s.Extensions = map[string]any{replaces: document}
-	for _, name := range names {
-		s.Properties[name] = &huma.Schema{Description: "Set by the server; ignored here.", ReadOnly: true}
+	for _, f := range game.Properties(reflect.TypeFor[T]()) {
+		if f.Tag.Get("readOnly") == "true" {
+			s.Properties[f.Name] = ignored()
+		}
 	}
+}
+
+// ignored returns the schema of a field that is taken and ignored.
+func ignored() *huma.Schema {
+	return &huma.Schema{Description: "Set by the server; ignored here.", ReadOnly: true}
 }
 
 // nullable lets the members of a merge patch be null, which gives them their default, but for those that have none, and
@@ -272,10 +246,9 @@ func schemaOf[T any](r huma.Registry) *huma.Schema {
 
 // named puts a schema among the document's components and returns a reference to it.
 func named(r huma.Registry, name string, s *huma.Schema) *huma.Schema {
-	describe(s)
 	s.PrecomputeMessages()
 	r.Map()[name] = s
-	return &huma.Schema{Ref: "#/components/schemas/" + name}
+	return &huma.Schema{Ref: componentPath + name}
 }
 
 func problemSchema(r huma.Registry) *huma.Schema {
@@ -290,7 +263,7 @@ func problemSchema(r huma.Registry) *huma.Schema {
 		s.Required = []string{"title", "status", "code", "detail", "request_id"}
 		return named(r, name, s)
 	}
-	return &huma.Schema{Ref: "#/components/schemas/" + name}
+	return &huma.Schema{Ref: componentPath + name}
 }
 
 // attributeValue is how the contract shows a [game.Value].
@@ -313,8 +286,6 @@ type anyObject struct{}
 func (anyObject) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Nullable: true}
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func enum[T ~string](values []T) []any {
 	all := make([]any, 0, len(values))

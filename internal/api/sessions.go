@@ -172,7 +172,7 @@ type joinSessionIn struct {
 // joinedSession is the session with what lets the player into its server.
 type joinedSession struct {
 	game.Session
-	Ticket string `json:"ticket,omitempty"`
+	Ticket string `json:"ticket,omitempty" doc:"Proves to the session's server, without a call, that the player has its seat: a JWT for 15 minutes. Absent where there are no tokens."`
 
 	show shown
 }

@@ -281,16 +281,3 @@ func playersIn(c Change) []PlayerID {
 	}
 	return named
 }
-
-// differing names the fields in which two structs of one type differ, by their JSON names.
-func differing[T any](a, b T) []string {
-	var names []string
-	v, w := reflect.ValueOf(a), reflect.ValueOf(b)
-	for f := range v.Type().Fields() {
-		if !reflect.DeepEqual(v.FieldByIndex(f.Index).Interface(), w.FieldByIndex(f.Index).Interface()) {
-			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			names = append(names, name)
-		}
-	}
-	return names
-}

@@ -31,10 +31,10 @@ type Idempotency struct {
 // retry runs the creation again with the same id. It holds neither the key nor the body in a form that can be read back:
 // both are hashed, the body with the key.
 type Claim struct {
-	Key         string    `json:"key"`
-	Fingerprint string    `json:"fingerprint"`
-	DocumentID  string    `json:"document_id"`
-	ExpiresAt   time.Time `json:"expires_at"`
+	Key         string    `json:"key" bson:"_id" doc:"Hash of project, caller, route and key."`
+	Fingerprint string    `json:"fingerprint" doc:"Keyed hash of the body."`
+	DocumentID  string    `json:"document_id" doc:"What the request creates."`
+	ExpiresAt   time.Time `json:"expires_at" doc:"24 hours later."`
 }
 
 // newClaim returns the claim of a document by a request.

@@ -73,3 +73,6 @@ func MergeMetrics(step time.Duration, samples ...MetricsSample) []MetricsPoint {
 	}
 	return m.end()
 }
+
+// Same reports whether two values are equal as documents.
+func Same[T any](a, b T) bool { return same(a, b) }

@@ -36,18 +36,18 @@ const KeyIDPattern = "^[a-zA-Z0-9]{1,32}$"
 
 // Key is an API key as it is kept: what opens it, its secret, is not in it.
 type Key struct {
-	ID      KeyID     `json:"id"`
-	Project ProjectID `json:"project"`
-	Name    string    `json:"name"` // for people
-	Scope   Scope     `json:"scope"`
+	ID      KeyID     `json:"id" bson:"_id" doc:"What stands between gsm_ and the secret."`
+	Project ProjectID `json:"project" doc:"The game, or the environment of a game, to which the document belongs."`
+	Name    string    `json:"name" doc:"For people."`
+	Scope   Scope     `json:"scope" doc:"What it may do."`
 	// Hash is the SHA-256 of the secret, in base64. A slow hash is for secrets that people choose; these are random.
-	Hash       string     `json:"hash"`
-	Version    int64      `json:"version"`
-	CreatedAt  time.Time  `json:"created_at"`
-	ExpiresAt  *time.Time `json:"expires_at"` // as it was asked for
-	RetiresAt  *time.Time `json:"retires_at"` // when a key that was rotated ends, unless it ends before
-	RevokedAt  *time.Time `json:"revoked_at"`
-	LastUsedAt *time.Time `json:"last_used_at"` // to the minute
+	Hash       string     `json:"hash" hidden:"true" doc:"SHA-256 of the secret in base64url: the secret itself is stored nowhere."`
+	Version    int64      `json:"version" hidden:"true" doc:"Grows by one with each change."`
+	CreatedAt  time.Time  `json:"created_at" doc:"In UTC, to the millisecond."`
+	ExpiresAt  *time.Time `json:"expires_at" doc:"As it was asked for; null for never."`
+	RetiresAt  *time.Time `json:"retires_at" doc:"When a key that was rotated ends, unless it expires before; null for a key that was not rotated."`
+	RevokedAt  *time.Time `json:"revoked_at" doc:"Null for a key that was not revoked."`
+	LastUsedAt *time.Time `json:"last_used_at" doc:"To the minute; null for never."`
 }
 
 // KeyStatus says whether a key lets anybody in.
@@ -65,9 +65,9 @@ func KeyStatuses() []KeyStatus { return []KeyStatus{KeyActive, KeyRevoked, KeyEx
 
 // KeyRequest asks for a new API key.
 type KeyRequest struct {
-	Name      string     `json:"name"`
+	Name      string     `json:"name" minLength:"1" maxLength:"64" doc:"Any text, for people."`
 	Scope     Scope      `json:"scope"`
-	ExpiresAt *time.Time `json:"expires_at"` // nil for never
+	ExpiresAt *time.Time `json:"expires_at" doc:"In UTC."` // nil for never
 }
 
 // Validate answers ErrValidation with everything that is wrong whatever the time.

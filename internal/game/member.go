@@ -16,27 +16,30 @@ const (
 	SeatDisconnected MemberStatus = "disconnected"
 )
 
+// MemberStatuses are all of them.
+func MemberStatuses() []MemberStatus {
+	return []MemberStatus{SeatReserved, SeatJoined, SeatDisconnected}
+}
+
 // MemberSettings is what may be changed of a member while it holds its seat.
 type MemberSettings struct {
-	Team       string     `json:"team"` // empty for none
-	Attributes Attributes `json:"attributes"`
+	Team       string     `json:"team" bson:"team,omitempty" maxLength:"64" doc:"One of the session's teams, or empty for none."`
+	Attributes Attributes `json:"attributes" maxProperties:"32" keys:"^[A-Za-z0-9_-]{1,64}$" doc:"Custom data: keys of A-Z a-z 0-9 _ -, values that are strings, numbers or booleans."`
 }
 
 // Member is a player's place in a session. It holds one seat.
 type Member struct {
-	PlayerID PlayerID `json:"player_id"`
+	PlayerID PlayerID `json:"player_id" doc:"The player's id."`
 	MemberSettings
-	Status   MemberStatus `json:"status"`
-	JoinedAt time.Time    `json:"joined_at"`
+	Status   MemberStatus `json:"status" doc:"The state of the document."`
+	JoinedAt time.Time    `json:"joined_at" doc:"When the member took its seat."`
 }
 
 // JoinRequest asks for a seat.
 type JoinRequest struct {
-	PlayerID PlayerID `json:"player_id"`
-	// Team is empty for none. A member that joins again without one stays in its team.
-	Team string `json:"team"`
-	// Attributes are nil for none. A member that joins again with nil keeps those that it has.
-	Attributes Attributes `json:"attributes"`
+	PlayerID   PlayerID   `json:"player_id" doc:"The player's id."`
+	Team       string     `json:"team" maxLength:"64" doc:"One of the session's teams, or empty for none. A member that joins again with none or with the same keeps its team; another is 409 already_member."`
+	Attributes Attributes `json:"attributes" maxProperties:"32" keys:"^[A-Za-z0-9_-]{1,64}$" doc:"Custom data. A member that joins again without them or with the same keeps its own; others are 409 already_member."`
 }
 
 // LargestMember is what a member takes at most as engines store it: its attributes, and what it has besides.
@@ -44,7 +47,7 @@ const LargestMember = maxMemberAttributeBytes + 1<<10
 
 // HostRequest names who is to be host.
 type HostRequest struct {
-	PlayerID PlayerID `json:"player_id"`
+	PlayerID PlayerID `json:"player_id" doc:"The player's id."`
 }
 
 // Validate returns ErrValidation with everything that is wrong.
@@ -91,9 +94,7 @@ func (t MemberSettings) normal() MemberSettings {
 	return t
 }
 
-func (t MemberSettings) equal(o MemberSettings) bool {
-	return t.Team == o.Team && maps.Equal(t.Attributes, o.Attributes)
-}
+func (t MemberSettings) equal(o MemberSettings) bool { return same(t, o) }
 
 // Join gives the player a seat and returns what that changed: a member that joins again keeps its seat, its team and its
 // attributes, and is connected again if it was not. It returns ErrValidation, ErrSessionEnded,

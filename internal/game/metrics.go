@@ -29,50 +29,50 @@ const (
 
 // MetricsSample is what one replica did in a period, and how things stood at its end.
 type MetricsSample struct {
-	At        time.Time `json:"at"`         // the end of the period
-	Replica   string    `json:"replica"`    // the process that tells it: unique among those on one database
-	ExpiresAt time.Time `json:"expires_at"` // when it may be removed
+	At        time.Time `json:"at" doc:"The end of the period."`
+	Replica   string    `json:"replica" doc:"The process that wrote it, unique among those on one database."`
+	ExpiresAt time.Time `json:"expires_at" doc:"When it may be removed."`
 
 	// Amounts of the period.
-	Seconds      float64 `json:"seconds"` // how long it was
-	Requests     int64   `json:"requests"`
-	ClientErrors int64   `json:"client_errors"` // requests answered with 4xx
-	Errors       int64   `json:"errors"`        // requests answered with 5xx
-	Latency      Latency `json:"latency"`
+	Seconds      float64 `json:"seconds" doc:"How long the period was."`
+	Requests     int64   `json:"requests" doc:"Requests to the API, without probes and pages."`
+	ClientErrors int64   `json:"client_errors" doc:"Requests answered with 4xx."`
+	Errors       int64   `json:"errors" doc:"Requests answered with 5xx."`
+	Latency      Latency `json:"latency" doc:"How long requests took: bounds and counts of buckets."`
 
 	// The state at its end. What is stored is counted in the whole database, and so by each replica; counts may stop at
 	// [CountBound].
-	Sessions    map[SessionStatus]int64 `json:"sessions"` // live ones by status; all in samples from before that was so
-	Members     int64                   `json:"members"`  // seats held in live sessions
-	Players     int64                   `json:"players"`
-	MemoryBytes int64                   `json:"memory_bytes"`
-	Goroutines  int64                   `json:"goroutines"`
-	Pool        *Pool                   `json:"pool"` // nil in samples from before all engines counted
+	Sessions    map[SessionStatus]int64 `json:"sessions" doc:"Live sessions in the whole database by their status; all sessions in older samples."`
+	Members     int64                   `json:"members" doc:"Seats held in live sessions, in the whole database."`
+	Players     int64                   `json:"players" doc:"Players in the whole database."`
+	MemoryBytes int64                   `json:"memory_bytes" doc:"What the process has of the machine's memory."`
+	Goroutines  int64                   `json:"goroutines" doc:"Goroutines of the process."`
+	Pool        *Pool                   `json:"pool" doc:"The connections to the database; absent from samples from before they were counted."`
 }
 
 // MetricsPoint is what one replica did in one step of time.
 type MetricsPoint struct {
-	At           time.Time               `json:"at"` // the begin of the step
-	Replica      string                  `json:"replica"`
-	Seconds      float64                 `json:"seconds"`
-	Requests     int64                   `json:"requests"`
-	ClientErrors int64                   `json:"client_errors"`
-	Errors       int64                   `json:"errors"`
+	At           time.Time               `json:"at" doc:"The begin of the step."`
+	Replica      string                  `json:"replica" doc:"The process that did it."`
+	Seconds      float64                 `json:"seconds" doc:"How much time the amounts are of: about a step, less where the replica was not there for all of it."`
+	Requests     int64                   `json:"requests" doc:"Requests to the API that were answered, without probes and pages."`
+	ClientErrors int64                   `json:"client_errors" doc:"Requests answered with 4xx."`
+	Errors       int64                   `json:"errors" doc:"Requests answered with 5xx."`
 	LatencyMS    MetricsQuantiles        `json:"latency_ms"`
-	LiveSessions int64                   `json:"live_sessions"`
-	Sessions     map[SessionStatus]int64 `json:"sessions"`
-	Members      int64                   `json:"members"`
-	Players      int64                   `json:"players"`
-	MemoryBytes  int64                   `json:"memory_bytes"`
-	Goroutines   int64                   `json:"goroutines"`
-	Pool         *Pool                   `json:"pool"`
+	LiveSessions int64                   `json:"live_sessions" doc:"Live sessions at the end of the step, of each status up to 1,000,000, in the whole database."`
+	Sessions     map[SessionStatus]int64 `json:"sessions" doc:"Live sessions by status at the end of the step, of each up to 1,000,000, in the whole database."`
+	Members      int64                   `json:"members" doc:"Seats held in the live sessions that were counted, in the whole database, at the end of the step."`
+	Players      int64                   `json:"players" doc:"Players stored, at the end of the step; the embedded database counts at most 1,000,000."`
+	MemoryBytes  int64                   `json:"memory_bytes" doc:"What the process has of the machine's memory, at the end of the step."`
+	Goroutines   int64                   `json:"goroutines" doc:"At the end of the step."`
+	Pool         *Pool                   `json:"pool" doc:"The connections to the database, of the embedded one those that read, at the end of the step; null in samples from before they were counted."`
 }
 
 // MetricsQuantiles are milliseconds within which that share of the requests was answered; nil if there were none.
 type MetricsQuantiles struct {
-	P50 *float64 `json:"p50"`
-	P95 *float64 `json:"p95"`
-	P99 *float64 `json:"p99"`
+	P50 *float64 `json:"p50" doc:"Half of the requests were answered within it; null if there were none."`
+	P95 *float64 `json:"p95" doc:"95 % of the requests were answered within it; null if there were none."`
+	P99 *float64 `json:"p99" doc:"99 % of the requests were answered within it; null if there were none."`
 }
 
 // MetricsRange asks for a range of time. The zero value is the last hour.
@@ -86,11 +86,11 @@ type MetricsRange struct {
 
 // SystemMetrics is the answer to a [MetricsRange].
 type SystemMetrics struct {
-	From        time.Time      `json:"from"`
-	To          time.Time      `json:"to"`
-	StepSeconds int64          `json:"step_seconds"`
-	Items       []MetricsPoint `json:"items"`       // by time, and by replica within a step; steps without samples are left out
-	NextCursor  *string        `json:"next_cursor"` // continues where a page has all the points that it may; nil on the last one
+	From        time.Time      `json:"from" doc:"The begin of the range, moved back to where a step begins."`
+	To          time.Time      `json:"to" doc:"The end of the range, moved on to where a step ends."`
+	StepSeconds int64          `json:"step_seconds" doc:"How long a step is."`
+	Items       []MetricsPoint `json:"items" nullable:"false" doc:"By time, and by replica within a step. Steps in which a replica stored nothing are left out."`
+	NextCursor  *string        `json:"next_cursor" doc:"Continues where there are more than a thousand points; null on the last page."`
 }
 
 // Metrics answers what was stored of the system's metrics.

@@ -40,37 +40,33 @@ func PlayerStatuses() []PlayerStatus { return []PlayerStatus{PlayerActive, Playe
 
 // Profile is what a client may set of a player.
 type Profile struct {
-	// Username is unique in the project, whatever its case.
-	Username string `json:"username"`
-	// DisplayName is for people, in any script. Left out, it is the username.
-	DisplayName string `json:"display_name"`
-	// Identities are the player's accounts elsewhere: a provider's name to the subject there. Each pair belongs to at
-	// most one player of the project.
-	Identities map[string]string `json:"identities"`
-	Attributes Attributes        `json:"attributes"`
+	Username    string `json:"username" bson:"username,omitempty" minLength:"3" maxLength:"32" pattern:"^[A-Za-z0-9_.-]*$" patternDescription:"of A-Z a-z 0-9 _ . -" doc:"Unique in the project, whatever its case."`
+	DisplayName string `json:"display_name" maxLength:"64" doc:"For people, in any script. Left out, it is the username."`
+
+	Identities map[string]string `json:"identities" maxProperties:"16" keys:"^[A-Za-z0-9_-]{1,32}$" values:"minLength=1,maxLength=255" doc:"The player's accounts elsewhere: a provider's name to the subject there. Each pair is unique in the project."`
+	Attributes Attributes        `json:"attributes" maxProperties:"64" keys:"^[A-Za-z0-9_-]{1,64}$" doc:"Custom data: keys of A-Z a-z 0-9 _ -, values that are strings, numbers or booleans."`
 
 	// Status is active for a new player. Left out in an edit, it stays as it is with its time and reason, so that an
 	// edit of a profile never lifts a suspension by accident.
-	Status PlayerStatus `json:"status"`
-	// SuspendedUntil ends a suspension; without it a suspension has no end.
-	SuspendedUntil   *time.Time `json:"suspended_until"`
-	SuspensionReason string     `json:"suspension_reason"`
+	Status           PlayerStatus `json:"status" doc:"The state of the document."`
+	SuspendedUntil   *time.Time   `json:"suspended_until" doc:"When a suspension ends; null for one without an end."`
+	SuspensionReason string       `json:"suspension_reason" bson:"suspension_reason,omitempty" maxLength:"256" doc:"For the record; players may see it."`
 }
 
 // Player is someone who plays: what a client set, and what the service knows.
 type Player struct {
-	ID      PlayerID  `json:"id"`
-	Project ProjectID `json:"project"`
+	ID      PlayerID  `json:"id" bson:"_id" readOnly:"true" doc:"A UUID of version 7, so that the order of ids is the order of creation."`
+	Project ProjectID `json:"project" readOnly:"true" doc:"The game, or the environment of a game, to which the document belongs."`
 	Profile
-	Version   int64     `json:"version"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	Version   int64     `json:"version" readOnly:"true" doc:"Grows by one with each change; the ETag."`
+	CreatedAt time.Time `json:"created_at" readOnly:"true" doc:"In UTC, to the millisecond."`
+	UpdatedAt time.Time `json:"updated_at" readOnly:"true" doc:"In UTC, to the millisecond."`
 
 	// ErasingSince marks what is left of a player whose erasure is under way. Such a player does not exist for any caller.
-	ErasingSince *time.Time `json:"erasing_since,omitzero"`
+	ErasingSince *time.Time `json:"erasing_since,omitzero" hidden:"true" doc:"Since when an erasure is under way."`
 	// SweepSince marks a player who was suspended or erased then and whose seats background work frees until no request
 	// can be left that saw the player before: see [Players.FreeSeats]. No caller sees it, and its end makes no version.
-	SweepSince *time.Time `json:"sweep_since,omitzero"`
+	SweepSince *time.Time `json:"sweep_since,omitzero" hidden:"true" doc:"Since when the seats of a player who was suspended or erased are freed; its end makes no version."`
 }
 
 // newPlayer returns a player of version 1.
@@ -255,11 +251,7 @@ func (f Profile) normal() Profile {
 	return f
 }
 
-func (f Profile) equal(o Profile) bool {
-	return f.Username == o.Username && f.DisplayName == o.DisplayName && f.Status == o.Status &&
-		f.SuspensionReason == o.SuspensionReason && equalTimes(f.SuspendedUntil, o.SuspendedUntil) &&
-		maps.Equal(f.Identities, o.Identities) && maps.Equal(f.Attributes, o.Attributes)
-}
+func (f Profile) equal(o Profile) bool { return same(f, o) }
 
 // validTime reports whether RFC 3339 can write t in UTC: an offset may carry a time out of its four digits of a year.
 func validTime(t time.Time) bool {

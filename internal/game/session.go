@@ -30,61 +30,64 @@ func Visibilities() []Visibility { return []Visibility{VisibilityPublic, Visibil
 
 // Settings is what a client may set of a session at any time of its life.
 type Settings struct {
-	Name       string     `json:"name"`
-	Mode       string     `json:"mode"`
-	Map        string     `json:"map"`
-	Region     string     `json:"region"`
-	Visibility Visibility `json:"visibility"` // public where none is given
-	// Locked keeps newcomers out; members who join again still keep their seats.
-	Locked bool `json:"locked"`
-	// JoinInProgress lets newcomers in while the session is in progress.
-	JoinInProgress bool `json:"join_in_progress"`
-	// AllowRematch lets the session go from in_progress back to open.
-	AllowRematch bool `json:"allow_rematch"`
-	MaxPlayers   int  `json:"max_players"`
-	// MinPlayers is how many members the session needs to start; 0 asks for none.
-	MinPlayers int `json:"min_players"`
-	// Teams are names with their capacities. A member need not be in a team.
-	Teams      map[string]int `json:"teams"`
-	Attributes Attributes     `json:"attributes"`
+	Name       string     `json:"name" maxLength:"64" doc:"Any text, for people."`
+	Mode       string     `json:"mode" maxLength:"64" doc:"Any text."`
+	Map        string     `json:"map" maxLength:"64" doc:"Any text."`
+	Region     string     `json:"region" maxLength:"64" doc:"Any text."`
+	Visibility Visibility `json:"visibility" doc:"Public, or private for a session that is not for browsing."` // public where none is given
+
+	Locked         bool `json:"locked" doc:"Whether newcomers are kept out. Members who join again keep their seats."`
+	JoinInProgress bool `json:"join_in_progress" doc:"Whether newcomers may join while the session is in progress."`
+	AllowRematch   bool `json:"allow_rematch" doc:"Whether the session may go from in_progress back to open."`
+
+	MaxPlayers int `json:"max_players" minimum:"1" maximum:"1000" doc:"How many seats the session has."`
+	// MinPlayers of 0 asks for none.
+	MinPlayers int `json:"min_players" minimum:"0" maximum:"1000" doc:"How many members the session needs to start."`
+
+	// A member need not be in one of the Teams.
+	Teams      map[string]int `json:"teams" maxProperties:"64" keys:"^[A-Za-z0-9_-]{1,64}$" values:"minimum=1,maximum=1000" doc:"Names of teams with their capacities."`
+	Attributes Attributes     `json:"attributes" maxProperties:"32" keys:"^[A-Za-z0-9_-]{1,64}$" doc:"Custom data: keys of A-Z a-z 0-9 _ -, values that are strings, numbers or booleans."`
 }
 
 // Connection tells members where the session's server is.
 type Connection struct {
-	Address  string `json:"address"`
-	Port     int    `json:"port"`
-	Protocol string `json:"protocol"`
+	Address  string `json:"address" minLength:"1" maxLength:"253" doc:"An IP address or a host name."`
+	Port     int    `json:"port" minimum:"1" maximum:"65535"`
+	Protocol string `json:"protocol" maxLength:"16"`
 }
 
 // Session is one game session, lobby, match or room, with its seats.
 type Session struct {
-	ID      SessionID `json:"id"`
-	Project ProjectID `json:"project"`
+	ID      SessionID `json:"id" bson:"_id" readOnly:"true" doc:"A UUID of version 7, so that the order of ids is the order of creation."`
+	Project ProjectID `json:"project" readOnly:"true" doc:"The game, or the environment of a game, to which the document belongs."`
 	Settings
-	Status     SessionStatus `json:"status"`
-	EndReason  EndReason     `json:"end_reason"`
-	HostID     *PlayerID     `json:"host_id"` // the member with authority over the session, if any
-	Hosted     bool          `json:"hosted"`  // whether a player ever hosted it; without it the session is a server's
-	Members    []Member      `json:"members"` // in the order in which they took their seats
-	Connection *Connection   `json:"connection"`
-	Result     Result        `json:"result"`
-	Version    int64         `json:"version"`
-	CreatedAt  time.Time     `json:"created_at"`
-	UpdatedAt  time.Time     `json:"updated_at"`
-	StartedAt  *time.Time    `json:"started_at"`
-	EndedAt    *time.Time    `json:"ended_at"`
+	Status    SessionStatus `json:"status" doc:"The state of the document."`
+	EndReason EndReason     `json:"end_reason" bson:"end_reason,omitempty" doc:"Why the session is over; null while it lives."`
+
+	HostID *PlayerID `json:"host_id" readOnly:"true" doc:"The member with authority over the session; null for a session without one."`
+	Hosted bool      `json:"hosted" readOnly:"true" doc:"Whether a player ever hosted the session: then it has a host whenever a member has joined. If not, it is a server's."`
+
+	Members    []Member    `json:"members" readOnly:"true" nullable:"false" doc:"Who holds a seat, in the order in which they took them; absent where less was asked for."`
+	Connection *Connection `json:"connection" doc:"Where the session's server is."`
+	Result     Result      `json:"result" bson:"result,omitempty" doc:"What the session came to: an object of the game's own making, set once when the session ends."`
+
+	Version   int64      `json:"version" readOnly:"true" doc:"Grows by one with each change; the ETag."`
+	CreatedAt time.Time  `json:"created_at" readOnly:"true" doc:"In UTC, to the millisecond."`
+	UpdatedAt time.Time  `json:"updated_at" readOnly:"true" doc:"In UTC, to the millisecond."`
+	StartedAt *time.Time `json:"started_at" readOnly:"true" doc:"When the session last went in progress."`
+	EndedAt   *time.Time `json:"ended_at" readOnly:"true" doc:"When the session came to its end."`
 }
 
 // SessionRequest asks for a new session.
 type SessionRequest struct {
 	Settings
 	// Status is open, or pending for a session that waits for its server. Open where none is given.
-	Status SessionStatus `json:"status"`
+	Status SessionStatus `json:"status" enum:"pending,open" doc:"The state of the document."`
 	// HostID is the player who becomes host and first member. Without it, and without Host, the session is a server's.
-	HostID *PlayerID `json:"host_id"`
-	// Host is HostID with what the host's place has, as it would join. Where both are given they name the same player.
-	Host       *JoinRequest `json:"host"`
-	Connection *Connection  `json:"connection"`
+	HostID *PlayerID `json:"host_id" doc:"The member with authority over the session; null for a session without one."`
+	// Host is HostID with what the host's place has. Where both are given they name the same player.
+	Host       *JoinRequest `json:"host" doc:"The host as it would join: host_id with a team and attributes. Give one of the two, or the same player in both."`
+	Connection *Connection  `json:"connection" doc:"Where the session's server is."`
 }
 
 // host returns how the first member joins, nil for a session without one.
@@ -167,7 +170,7 @@ func (s *Session) current() versioned {
 // SessionEdit is what may be changed of a session without a change of its status.
 type SessionEdit struct {
 	Settings
-	Connection *Connection `json:"connection"` // nil for none
+	Connection *Connection `json:"connection" doc:"Where the session's server is."` // nil for none
 }
 
 // Validate returns ErrValidation with everything that is wrong.
@@ -220,13 +223,7 @@ func (s *Session) Edit(e SessionEdit) ([]Change, error) {
 }
 
 // Differences names the settings in which t differs, by their JSON names.
-func (t Settings) Differences(o Settings) []string {
-	t, o = t.normal(), o.normal()
-	if t.equal(o) {
-		return nil
-	}
-	return differing(t, o)
-}
+func (t Settings) Differences(o Settings) []string { return differing(t.normal(), o.normal()) }
 
 // FreeSeats is how many newcomers the session has room for.
 func (s *Session) FreeSeats() int { return s.MaxPlayers - len(s.Members) }
@@ -285,17 +282,10 @@ func (t Settings) normal() Settings {
 	return t
 }
 
-func (t Settings) equal(o Settings) bool {
-	return t.Name == o.Name && t.Mode == o.Mode && t.Map == o.Map && t.Region == o.Region && t.Visibility == o.Visibility &&
-		t.Locked == o.Locked && t.JoinInProgress == o.JoinInProgress && t.AllowRematch == o.AllowRematch &&
-		t.MaxPlayers == o.MaxPlayers && t.MinPlayers == o.MinPlayers &&
-		maps.Equal(t.Teams, o.Teams) && maps.Equal(t.Attributes, o.Attributes)
-}
+func (t Settings) equal(o Settings) bool { return same(t, o) }
 
 // equal reports whether both are the same, or none.
-func (c *Connection) equal(o *Connection) bool {
-	return c == o || c != nil && o != nil && *c == *o
-}
+func (c *Connection) equal(o *Connection) bool { return same(c, o) }
 
 func (c *Connection) validate(p *problems) {
 	if c == nil {

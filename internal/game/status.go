@@ -127,10 +127,10 @@ func usualReason(from, to SessionStatus) EndReason {
 
 // Move asks for another state.
 type Move struct {
-	Status     SessionStatus `json:"status"`
-	EndReason  EndReason     `json:"end_reason"`
-	Result     Result        `json:"result"`     // with status ended only
-	Connection *Connection   `json:"connection"` // replaces the session's; nil leaves it as it is
+	Status     SessionStatus `json:"status" doc:"The state of the document."`
+	EndReason  EndReason     `json:"end_reason" doc:"Why the session is over; null while it lives."`
+	Result     Result        `json:"result" doc:"What the session came to: an object of the game's own making."` // with status ended only
+	Connection *Connection   `json:"connection" doc:"Where the session's server is."`                            // replaces the session's; nil leaves it as it is
 }
 
 // Validate answers ErrValidation with everything that is wrong with the move whatever the session.

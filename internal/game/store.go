@@ -290,9 +290,9 @@ type Command struct {
 
 // Pool counts the connections of an engine to its database.
 type Pool struct {
-	InUse   int64 `json:"in_use"`
-	Idle    int64 `json:"idle"`
-	Waiting int64 `json:"waiting"` // calls that wait for one
+	InUse   int64 `json:"in_use" doc:"Working on something."`
+	Idle    int64 `json:"idle" doc:"Open and not in use."`
+	Waiting int64 `json:"waiting" doc:"Callers who wait for a connection."`
 }
 
 // Space is what a database that is a file takes of its disk, in bytes.

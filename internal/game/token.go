@@ -12,8 +12,8 @@ const (
 
 // TokenRequest asks for a token of a player.
 type TokenRequest struct {
-	// ExpiresIn is how many seconds the token shall be valid, 60 to 86,400; 0 for 900.
-	ExpiresIn int64 `json:"expires_in"`
+	// ExpiresIn of 0 is 900. It is no default of the schema: some generators have callers give what has one.
+	ExpiresIn int64 `json:"expires_in" minimum:"60" maximum:"86400" doc:"Seconds for which the token is valid; 900 where it is left out."`
 }
 
 // Validate answers ErrValidation.
@@ -35,22 +35,22 @@ func (r TokenRequest) Life() time.Duration {
 
 // Token is what a player sends to act for itself. It is shown once, and never logged.
 type Token struct {
-	Token     string    `json:"token"`
-	TokenType string    `json:"token_type"` // "Bearer"
-	ExpiresAt time.Time `json:"expires_at"`
+	Token     string    `json:"token" doc:"A JWT; send it as Authorization: Bearer."`
+	TokenType string    `json:"token_type" doc:"Bearer."`
+	ExpiresAt time.Time `json:"expires_at" doc:"In UTC."`
 }
 
 // JWKS is the public keys by which tokens and tickets are verified (RFC 7517).
 type JWKS struct {
-	Keys []JWK `json:"keys"`
+	Keys []JWK `json:"keys" nullable:"false"`
 }
 
 // JWK is a public key as RFC 8037 writes it.
 type JWK struct {
-	KeyType   string `json:"kty"` // "OKP"
-	Curve     string `json:"crv"` // "Ed25519"
-	ID        string `json:"kid"` // RFC 7638 thumbprint
-	Algorithm string `json:"alg"` // "EdDSA"
-	Use       string `json:"use"` // "sig"
-	X         string `json:"x"`   // 32 bytes, base64url
+	KeyType   string `json:"kty" doc:"OKP."`
+	Curve     string `json:"crv" doc:"Ed25519."`
+	ID        string `json:"kid" doc:"The key's thumbprint (RFC 7638)."`
+	Algorithm string `json:"alg" doc:"EdDSA."`
+	Use       string `json:"use" doc:"sig."`
+	X         string `json:"x" doc:"The public key: 32 bytes in base64url (RFC 8037)."`
 }

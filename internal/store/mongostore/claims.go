@@ -14,11 +14,12 @@ import (
 
 // Claim implements [game.ClaimStore]. A claim needs no write id: one that is equal is the same.
 func (s *Store) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Claim, error) {
-	mine := claim{c.Key, c.Fingerprint, c.DocumentID, c.ExpiresAt.UTC().Truncate(time.Millisecond)}
+	mine := c
+	mine.ExpiresAt = c.ExpiresAt.UTC().Truncate(time.Millisecond)
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		err := s.putClaim(ctx, mine)
 		if err == nil {
-			return mine.game(), nil
+			return mine, nil
 		}
 		if !errors.Is(err, game.ErrExists) {
 			return game.Claim{}, err
@@ -28,11 +29,11 @@ func (s *Store) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Cl
 		case err != nil:
 			return game.Claim{}, err // nothing was stored
 		case found && held.ExpiresAt.After(now):
-			return held.game(), nil
+			return held, nil
 		case found:
 			err = s.takeClaim(ctx, mine, held)
 			if err == nil {
-				return mine.game(), nil
+				return mine, nil
 			}
 			if !errors.Is(err, errMissed) {
 				return game.Claim{}, err
@@ -46,10 +47,10 @@ func (s *Store) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Cl
 }
 
 // putClaim stores a claim whose key has none.
-func (s *Store) putClaim(ctx context.Context, mine claim) error {
+func (s *Store) putClaim(ctx context.Context, mine game.Claim) error {
 	return s.do(ctx, write{
 		send: func(ctx context.Context) error {
-			_, err := s.claims.InsertOne(ctx, mine)
+			_, err := s.claims.InsertOne(ctx, storedClaim(mine))
 			return err
 		},
 		refusal: func(err error) error {
@@ -63,13 +64,13 @@ func (s *Store) putClaim(ctx context.Context, mine claim) error {
 }
 
 // takeClaim puts a claim in the place of one that has expired.
-func (s *Store) takeClaim(ctx context.Context, mine, expired claim) error {
+func (s *Store) takeClaim(ctx context.Context, mine, expired game.Claim) error {
 	condition := bson.D{
 		{Key: "_id", Value: expired.Key}, {Key: "document_id", Value: expired.DocumentID}, {Key: "expires_at", Value: expired.ExpiresAt},
 	}
 	return s.do(ctx, write{
 		send: func(ctx context.Context) error {
-			r, err := s.claims.ReplaceOne(ctx, condition, mine)
+			r, err := s.claims.ReplaceOne(ctx, condition, storedClaim(mine))
 			if err == nil && r.MatchedCount == 0 {
 				return errMissed
 			}
@@ -81,13 +82,13 @@ func (s *Store) takeClaim(ctx context.Context, mine, expired claim) error {
 }
 
 // isHeld reports whether a claim is the one that is stored.
-func (s *Store) isHeld(ctx context.Context, mine claim) (bool, error) {
+func (s *Store) isHeld(ctx context.Context, mine game.Claim) (bool, error) {
 	held, found, err := s.heldClaim(ctx, mine.Key)
-	return found && held.game() == mine.game(), err
+	return found && held == mine, err
 }
 
 // readClaim reads a claim after the try to store another.
-func (s *Store) readClaim(ctx context.Context, key string) (held claim, found bool, err error) {
+func (s *Store) readClaim(ctx context.Context, key string) (held game.Claim, found bool, err error) {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
 		return held, false, game.Unanswered(game.OutcomeNone, err)
@@ -99,8 +100,11 @@ func (s *Store) readClaim(ctx context.Context, key string) (held claim, found bo
 	return held, found, nil
 }
 
-func (s *Store) heldClaim(ctx context.Context, key string) (held claim, found bool, err error) {
-	err = s.claims.FindOne(ctx, bson.D{{Key: "_id", Value: key}}).Decode(&held)
+func (s *Store) heldClaim(ctx context.Context, key string) (held game.Claim, found bool, err error) {
+	raw, err := s.claims.FindOne(ctx, bson.D{{Key: "_id", Value: key}}).Raw()
+	if err == nil {
+		err = decode(raw, &held)
+	}
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return held, false, nil
 	}

@@ -115,7 +115,7 @@ func (s *Store) put(ctx context.Context, c collection, doc any) error {
 // change is what a replacement changes.
 type change struct {
 	version   int64 // of the old document
-	old, next any
+	old, next bson.Marshaler
 	events    []game.Event
 	notFound  error            // the refusal where there is no such document
 	taken     map[string]error // the refusals by the index that refuses
@@ -241,7 +241,7 @@ func (c collection) trace(ctx context.Context, from *mongo.Collection, k key) (t
 
 // difference returns the update that makes the next document of the old one. It names what differs only, so that the
 // server need not look at the indexes of what stays.
-func difference(old, next any, id writeID) (bson.D, error) {
+func difference(old, next bson.Marshaler, id writeID) (bson.D, error) {
 	before, err := elements(old)
 	if err != nil {
 		return nil, err
@@ -279,8 +279,8 @@ type element struct {
 	value bson.RawValue
 }
 
-func elements(doc any) ([]element, error) {
-	b, err := bson.Marshal(doc)
+func elements(doc bson.Marshaler) ([]element, error) {
+	b, err := doc.MarshalBSON()
 	if err != nil {
 		return nil, err
 	}

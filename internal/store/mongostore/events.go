@@ -151,7 +151,7 @@ func (s *Store) Timeline(ctx context.Context, q game.TimelineQuery) ([]game.Even
 		{Key: "$gte", Value: game.EventID(q.Subject, 0)}, {Key: "$lt", Value: game.EventID(q.Subject, before)},
 	}}}
 	o := options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(q.Limit)).SetHint(idIndex)
-	moved, err := read(ctx, s, s.events.Collection, filter, o, movedEvent.game)
+	moved, err := read[game.Event](ctx, s, s.events.Collection, filter, o)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +181,7 @@ func (s *Store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error
 	}
 	filter = append(filter, bson.E{Key: "seq", Value: place})
 	o := options.Find().SetSort(bson.D{{Key: "seq", Value: order}}).SetLimit(int64(q.Limit)).SetHint(index)
-	return read(ctx, s, s.events.Collection, filter, o, movedEvent.game)
+	return read[game.Event](ctx, s, s.events.Collection, filter, o)
 }
 
 // PurgeEvents implements [game.EventStore].
@@ -232,5 +232,5 @@ func (s *Store) PutEvents(ctx context.Context, events []game.Event) error {
 // ExportEvents implements [game.ExportStore].
 func (s *Store) ExportEvents(ctx context.Context, after string, limit int) ([]game.Event, error) {
 	filter, o := following(after, limit)
-	return read(ctx, s, s.events.Collection, append(filter, bson.E{Key: "unplaced", Value: nil}), o, movedEvent.game)
+	return read[game.Event](ctx, s, s.events.Collection, append(filter, bson.E{Key: "unplaced", Value: nil}), o)
 }

@@ -11,28 +11,28 @@ import (
 
 // ExportPlayers implements [game.ExportStore].
 func (s *Store) ExportPlayers(ctx context.Context, after game.PlayerID, limit int) ([]game.Player, error) {
-	return export(ctx, s, s.players, string(after), limit, player.game)
+	return export[game.Player](ctx, s, s.players, string(after), limit)
 }
 
 // ExportSessions implements [game.ExportStore].
 func (s *Store) ExportSessions(ctx context.Context, after game.SessionID, limit int) ([]game.Session, error) {
-	return export(ctx, s, s.sessions, string(after), limit, session.game)
+	return export[game.Session](ctx, s, s.sessions, string(after), limit)
 }
 
 // ExportClaims implements [game.ExportStore].
 func (s *Store) ExportClaims(ctx context.Context, after string, limit int) ([]game.Claim, error) {
-	return export(ctx, s, s.claims, after, limit, claim.game)
+	return export[game.Claim](ctx, s, s.claims, after, limit)
 }
 
 // ExportKeys implements [game.ExportStore].
 func (s *Store) ExportKeys(ctx context.Context, after game.KeyID, limit int) ([]game.Key, error) {
-	return export(ctx, s, s.keys, string(after), limit, apiKey.game)
+	return export[game.Key](ctx, s, s.keys, string(after), limit)
 }
 
 // export reads the documents that come after an id.
-func export[D, G any](ctx context.Context, s *Store, c collection, after string, limit int, as func(D) G) ([]G, error) {
+func export[D any](ctx context.Context, s *Store, c collection, after string, limit int) ([]D, error) {
 	filter, o := following(after, limit)
-	return read(ctx, s, c.Collection, filter, o, as)
+	return read[D](ctx, s, c.Collection, filter, o)
 }
 
 func following(after string, limit int) (bson.D, *options.FindOptionsBuilder) {

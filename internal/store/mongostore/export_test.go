@@ -2,11 +2,13 @@ package mongostore
 
 import (
 	"context"
+	"fmt"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
 	"game-session-manager/internal/game"
 )
@@ -96,38 +98,69 @@ func (s *Store) RunCommand(ctx context.Context, command any) error {
 	return s.database.RunCommand(ctx, command).Err()
 }
 
-// Reading is what came of a document by hand and by the driver.
-type Reading struct {
-	ByHand   any
-	Taken    bool
-	ByDriver any
-	Err      error // the driver's
+// Encoded returns a document as it is stored.
+func Encoded(document any) (bson.Raw, error) {
+	id := bson.ObjectID{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x01, 0x23, 0x45, 0x67}
+	switch d := document.(type) {
+	case game.Player:
+		return storedPlayer(d).first(id).MarshalBSON()
+	case game.Session:
+		return storedSession(d).first(id).MarshalBSON()
+	case game.Key:
+		return storedKey(d).first(id).MarshalBSON()
+	case game.Claim:
+		return storedClaim(d).MarshalBSON()
+	case game.SigningKey:
+		return storedSigningKey(d).MarshalBSON()
+	case game.MetricsSample:
+		return storedSample(d).MarshalBSON()
+	}
+	panic(fmt.Sprintf("nothing stores a %T", document))
 }
 
-// ReadPlayer reads a player both ways.
-func ReadPlayer(raw bson.Raw) Reading { return readBoth(raw, player.game) }
-
-// ReadSession reads a session both ways.
-func ReadSession(raw bson.Raw) Reading { return readBoth(raw, session.game) }
-
-func readBoth[D, G any](raw bson.Raw, as func(D) G) (r Reading) {
-	var byHand, byDriver D
-	r.Taken = walk(bsoncore.Document(raw), any(&byHand).(record))
-	r.Err = bson.Unmarshal(raw, &byDriver)
-	r.ByHand, r.ByDriver = as(byHand), as(byDriver)
-	return r
+// Decode reads a document.
+func Decode[D any](raw bson.Raw) (d D, err error) {
+	err = decode(raw, &d)
+	return d, err
 }
 
-// StoredPlayer returns a player as it is stored.
-func StoredPlayer(p game.Player) (bson.Raw, error) {
-	d := storedPlayer(p)
-	d.Writes = history{bson.NewObjectID()}
-	return bson.Marshal(d)
+// FieldTables returns the fields of the documents of each collection, as docs/data-model.md has them.
+func FieldTables() map[string]string {
+	return map[string]string{
+		playersCollection:  fieldTable(ofPlayers(), true),
+		sessionsCollection: fieldTable(ofSessions(), true),
+		claimsCollection:   fieldTable[game.Claim](nil, false),
+		keysCollection:     fieldTable[game.Key](nil, true),
+		signingCollection:  fieldTable[game.SigningKey](nil, false),
+		metricsCollection:  fieldTable(ofSamples(), false),
+	}
 }
 
-// StoredSession returns a session as it is stored.
-func StoredSession(v game.Session) (bson.Raw, error) {
-	d := storedSession(v)
-	d.Writes = history{bson.NewObjectID()}
-	return bson.Marshal(d)
+func fieldTable[D any](made []derived[D], written bool) string {
+	var b strings.Builder
+	b.WriteString("| field | type | what |\n|---|---|---|\n")
+	row := func(key, kind, doc string) { fmt.Fprintf(&b, "| `%s` | %s | %s |\n", key, kind, doc) }
+	for _, f := range layoutOf(reflect.TypeFor[D]()).fields {
+		kind := f.name
+		if f.optional {
+			kind += ", optional"
+		}
+		row(f.key, kind, strings.TrimSuffix(f.Tag.Get("doc"), "."))
+		within := f.Type
+		if within.Kind() == reflect.Pointer || within.Kind() == reflect.Slice {
+			within = within.Elem()
+		}
+		if f.name == "object" && within.Kind() == reflect.Struct || f.name == "array of object" {
+			for _, inner := range layoutOf(within).fields {
+				row(f.key+"."+inner.key, inner.name, strings.TrimSuffix(inner.Tag.Get("doc"), "."))
+			}
+		}
+	}
+	for _, d := range made {
+		row(d.key, d.kind, "made for an index: "+d.doc)
+	}
+	if written {
+		row("writes", "array of ObjectId", "the ids of the last 16 writes, the newest last")
+	}
+	return b.String()
 }

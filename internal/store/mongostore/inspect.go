@@ -26,7 +26,7 @@ type copies struct {
 	collection collection
 	fields     []string
 	// stored returns a document as it is stored when it is decoded and encoded again.
-	stored func(bson.Raw) (any, error)
+	stored func(bson.Raw) (bson.Raw, error)
 }
 
 // Inspect implements [game.Inspector]. The copies of a document are in it and change with it, so that nothing is under way
@@ -39,17 +39,13 @@ func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding
 		}
 	}
 	for _, d := range []copies{
-		{
-			s.players,
-			[]string{"username_key", "username_prefixes", "identity_keys", "erasing", "sweeping"},
-			again(func(d player) any { return storedPlayer(d.game()) }),
-		},
-		{s.sessions, []string{"attribute_keys", "seats_held", "free_seats"}, again(func(d session) any { return storedSession(d.game()) })},
-		{s.claims, nil, again(func(d claim) any { return d })},
-		{s.keys, nil, again(func(d apiKey) any { return d })},
-		{s.signing, nil, again(func(d signingKey) any { return d })},
-		{s.events, []string{"players"}, again(func(d movedEvent) any { return storedEvent(d.game()) })},
-		{s.tasks, nil, again(func(d task) any { return d })},
+		{s.players, derivedKeys(ofPlayers()), again(storedPlayer)},
+		{s.sessions, derivedKeys(ofSessions()), again(storedSession)},
+		{s.claims, nil, again(storedClaim)},
+		{s.keys, nil, again(storedKey)},
+		{s.signing, nil, again(storedSigningKey)},
+		{s.events, []string{"players"}, again(storedEvent)},
+		{s.tasks, nil, again(func(d task) task { return d })},
 	} {
 		if err := i.documents(ctx, d); err != nil {
 			return unread(ctx, err)
@@ -59,11 +55,13 @@ func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding
 }
 
 // again returns what decodes a document and encodes it again.
-func again[D any](encode func(D) any) func(bson.Raw) (any, error) {
-	return func(raw bson.Raw) (any, error) {
+func again[D, S any](stored func(D) S) func(bson.Raw) (bson.Raw, error) {
+	return func(raw bson.Raw) (bson.Raw, error) {
 		var d D
-		err := bson.Unmarshal(raw, &d)
-		return encode(d), err
+		if err := decode(raw, &d); err != nil {
+			return nil, err
+		}
+		return bson.Marshal(stored(d))
 	}
 }
 
@@ -293,17 +291,13 @@ func (i *inspection) document(ctx context.Context, d copies, id string, raw bson
 
 // compare returns the names of copies that are not as the document wants them, and the update that makes them so.
 func (d copies) compare(raw bson.Raw) (wrong []string, update bson.D, err error) {
-	doc, err := d.stored(raw)
-	if err != nil {
-		return nil, nil, err
-	}
-	b, err := bson.Marshal(doc)
+	stored, err := d.stored(raw)
 	if err != nil {
 		return nil, nil, err
 	}
 	var set, unset bson.D
 	for _, field := range d.fields {
-		is, shall := raw.Lookup(field), bson.Raw(b).Lookup(field)
+		is, shall := raw.Lookup(field), stored.Lookup(field)
 		switch {
 		case is.Equal(shall):
 			continue

@@ -110,15 +110,15 @@ func (p *page) find(c capabilities) (bson.D, *options.FindOptionsBuilder) {
 }
 
 // list reads a page. cost tells for how many of the page's bytes a document counts, of which so many were read.
-func list[D, G any](
-	ctx context.Context, s *Store, c collection, p page, as func(D) G, cost func(read int, d *G) int,
-) (game.Found[G], error) {
+func list[D any](
+	ctx context.Context, s *Store, c collection, p page, cost func(read int, d *D) int,
+) (game.Found[D], error) {
 	from := c.lists
 	if p.fresh {
 		from = c.Collection
 	}
 	filter, o := p.find(s.server.capabilities)
-	found := game.Found[G]{Items: make([]G, 0, min(p.limit, game.MaxLimit))}
+	found := game.Found[D]{Items: make([]D, 0, min(p.limit, game.MaxLimit))}
 	spent := 0
 	err := s.each(ctx, from, filter, o, func(cursor *mongo.Cursor) (bool, error) {
 		if len(found.Items) == p.limit || p.bytes > 0 && spent >= p.bytes {
@@ -129,32 +129,32 @@ func list[D, G any](
 		if err := decode(cursor.Current, &d); err != nil {
 			return false, err
 		}
-		found.Items = append(found.Items, as(d))
+		found.Items = append(found.Items, d)
 		spent += cost(len(cursor.Current), &found.Items[len(found.Items)-1])
 		// Batches grow with what is read, so that documents that are large are not read in vain.
 		cursor.SetBatchSize(int32(2 * len(found.Items))) //nolint:gosec // a few hundred
 		return true, nil
 	})
 	if err != nil {
-		return game.Found[G]{}, err
+		return game.Found[D]{}, err
 	}
 	return found, nil
 }
 
 // wholly is the cost of a document that is read as it is.
-func wholly[G any](read int, _ *G) int { return read }
+func wholly[D any](read int, _ *D) int { return read }
 
 // read reads all that is found.
-func read[D, G any](
-	ctx context.Context, s *Store, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder, as func(D) G,
-) ([]G, error) {
-	items := []G{}
+func read[D any](
+	ctx context.Context, s *Store, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder,
+) ([]D, error) {
+	items := []D{}
 	err := s.each(ctx, from, filter, o, func(cursor *mongo.Cursor) (bool, error) {
 		var d D
 		if err := decode(cursor.Current, &d); err != nil {
 			return false, err
 		}
-		items = append(items, as(d))
+		items = append(items, d)
 		return true, nil
 	})
 	if err != nil {

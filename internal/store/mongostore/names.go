@@ -4,14 +4,16 @@ import (
 	"context"
 	"hash/maphash"
 	"slices"
+
+	"game-session-manager/internal/game"
 )
 
 // turnCount is how many names may be claimed at once. More of them make it rarer that two names share a turn.
 const turnCount = 1024
 
-// turns let the claims of one name follow each other inside a process. DocumentDB has those that meet in a unique index wait
-// for each other, and breaks that up after a second, by which time others have come: without turns a few clients who want one
-// name can keep each other from it for good.
+// turns let the claims of one name follow each other inside a process. DocumentDB has those that meet in a unique index
+// wait for each other, and breaks that up after a second, by which time others have come: without turns a few clients
+// who want one name can keep each other from it for good.
 type turns struct {
 	seed  maphash.Seed
 	slots [turnCount]chan struct{} // each holds a token while somebody has the turn
@@ -25,8 +27,8 @@ func newTurns() *turns {
 	return t
 }
 
-// take waits for the turns of all names and returns what ends them. They are taken in one order, so that nobody waits in a
-// circle.
+// take waits for the turns of all names and returns what ends them. They are taken in one order, so that nobody waits
+// in a circle.
 func (t *turns) take(ctx context.Context, names []string) (release func(), err error) {
 	slots := make([]int, len(names))
 	for i, name := range names {
@@ -52,15 +54,19 @@ func (t *turns) release(slots []int) {
 }
 
 // claimedNames returns the unique names that a player has after a change and did not have before it.
-func claimedNames(before, after player) []string {
-	var names []string
-	if after.UsernameKey != "" && after.UsernameKey != before.UsernameKey {
-		names = append(names, string(after.Project)+"\x00"+after.UsernameKey)
+func claimedNames(before, after game.Player) []string {
+	had := uniqueNames(&before)
+	return slices.DeleteFunc(uniqueNames(&after), func(name string) bool { return slices.Contains(had, name) })
+}
+
+// uniqueNames returns what no other player of the project may have. Identities have a colon, and usernames have none.
+func uniqueNames(p *game.Player) []string {
+	names := identityKeys(p)
+	if p.Username != "" {
+		names = append(names, p.UsernameKey())
 	}
-	for _, key := range after.IdentityKeys {
-		if !slices.Contains(before.IdentityKeys, key) {
-			names = append(names, string(after.Project)+"\x00"+key)
-		}
+	for i, name := range names {
+		names[i] = string(p.Project) + "\x00" + name
 	}
 	return names
 }

@@ -20,39 +20,38 @@ func playerKey(p game.Player) key { return key{string(p.ID), p.Project} }
 
 // CreatePlayer implements [game.PlayerStore].
 func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.Event) error {
-	d := storedPlayer(p)
-	d.Writes = []writeID{bson.NewObjectID()}
-	release, err := s.names.take(ctx, claimedNames(player{}, d))
+	release, err := s.names.take(ctx, claimedNames(game.Player{}, p))
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	defer release()
-	err = s.insert(ctx, s.players, playerKey(p), d, events, d.Writes[0], playerTaken())
-	return s.refusedPlayer(ctx, err, d, bson.D{{Key: "_id", Value: d.ID}})
+	id := bson.NewObjectID()
+	err = s.insert(ctx, s.players, playerKey(p), storedPlayer(p).first(id), events, id, playerTaken())
+	return s.refusedPlayer(ctx, err, p, bson.D{{Key: "_id", Value: p.ID}})
 }
 
 // Player implements [game.PlayerStore].
 func (s *Store) Player(ctx context.Context, project game.ProjectID, id game.PlayerID) (game.Player, error) {
-	d, found, err := get[player](ctx, s, s.players, key{string(id), project}.filter())
+	p, found, err := get[game.Player](ctx, s, s.players, key{string(id), project}.filter())
 	switch {
 	case err != nil:
 		return game.Player{}, err
 	case !found:
 		return game.Player{}, game.PlayerNotFound(id)
 	}
-	return d.game(), nil
+	return p, nil
 }
 
 // PlayerByIdentity implements [game.PlayerStore].
 func (s *Store) PlayerByIdentity(ctx context.Context, project game.ProjectID, i game.Identity) (game.Player, error) {
-	d, found, err := get[player](ctx, s, s.players, identityFilter(project, i))
+	p, found, err := get[game.Player](ctx, s, s.players, identityFilter(project, i))
 	switch {
 	case err != nil:
 		return game.Player{}, err
-	case !found || d.Identities[i.Provider] != i.Subject: // a provider with a colon, which nobody has, looks like another
+	case !found || p.Identities[i.Provider] != i.Subject: // a provider with a colon, which nobody has, looks like another
 		return game.Player{}, game.ErrPlayerNotFound
 	}
-	return d.game(), nil
+	return p, nil
 }
 
 func identityFilter(project game.ProjectID, i game.Identity) bson.D {
@@ -61,22 +60,22 @@ func identityFilter(project game.ProjectID, i game.Identity) bson.D {
 
 // ReplacePlayer implements [game.PlayerStore].
 func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events ...game.Event) error {
-	before, after := storedPlayer(old), storedPlayer(next)
-	release, err := s.names.take(ctx, claimedNames(before, after))
+	release, err := s.names.take(ctx, claimedNames(old, next))
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	defer release()
 	err = s.replace(ctx, s.players, playerKey(old), change{
-		version: old.Version, events: events, old: before, next: after, notFound: game.PlayerNotFound(old.ID), taken: playerTaken(),
+		version: old.Version, events: events, old: storedPlayer(old), next: storedPlayer(next),
+		notFound: game.PlayerNotFound(old.ID), taken: playerTaken(),
 	})
-	return s.refusedPlayer(ctx, err, after, nil) // what has not the version meets no index
+	return s.refusedPlayer(ctx, err, next, nil) // what has not the version meets no index
 }
 
 // refusedPlayer returns the first reason for which a player was refused, in the order that [game.PlayerStore] has:
 // which of several indexes refuses is the server's choice. exists finds the player where there must be none. If that
 // cannot be found out, the reason that the server gave is as true.
-func (s *Store) refusedPlayer(ctx context.Context, err error, p player, exists bson.D) error {
+func (s *Store) refusedPlayer(ctx context.Context, err error, p game.Player, exists bson.D) error {
 	if !errors.Is(err, game.ErrUsernameTaken) && !errors.Is(err, game.ErrIdentityTaken) {
 		return err
 	}
@@ -91,13 +90,13 @@ func (s *Store) refusedPlayer(ctx context.Context, err error, p player, exists b
 	}
 	named := bson.D{
 		{Key: "project", Value: p.Project},
-		{Key: "username_key", Value: p.UsernameKey},
+		{Key: "username_key", Value: p.UsernameKey()},
 		{Key: "_id", Value: bson.D{{Key: "$ne", Value: p.ID}}},
 	}
 	switch {
 	case exists != nil && there(exists):
 		return game.ErrExists
-	case p.UsernameKey != "" && there(named):
+	case p.Username != "" && there(named):
 		return game.ErrUsernameTaken
 	}
 	return err
@@ -110,13 +109,13 @@ func (s *Store) DeletePlayer(ctx context.Context, old game.Player) error {
 
 // Players implements [game.PlayerStore].
 func (s *Store) Players(ctx context.Context, q game.PlayerQuery) (game.Found[game.Player], error) {
-	return list(ctx, s, s.players, s.playersPage(q), player.game, wholly)
+	return list(ctx, s, s.players, s.playersPage(q), wholly[game.Player])
 }
 
 // EndedSuspensions implements [game.PlayerStore]. What is asked for the index gives, in the order of the times.
 func (s *Store) EndedSuspensions(ctx context.Context, now time.Time, limit int) ([]game.Player, error) {
 	o := options.Find().SetLimit(int64(limit)).SetHint(playersSuspendedUntil)
-	return read(ctx, s, s.players.Collection, suspensionEnded(now), o, player.game)
+	return read[game.Player](ctx, s, s.players.Collection, suspensionEnded(now), o)
 }
 
 func suspensionEnded(now time.Time) bson.D {

@@ -3,7 +3,6 @@ package mongostore
 import (
 	"context"
 	"reflect"
-	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -18,18 +17,17 @@ func sessionKey(v game.Session) key { return key{string(v.ID), v.Project} }
 
 // CreateSession implements [game.SessionStore].
 func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...game.Event) error {
-	d := storedSession(v)
-	d.Writes = []writeID{bson.NewObjectID()}
-	return s.insert(ctx, s.sessions, sessionKey(v), d, events, d.Writes[0], sessionTaken())
+	id := bson.NewObjectID()
+	return s.insert(ctx, s.sessions, sessionKey(v), storedSession(v).first(id), events, id, sessionTaken())
 }
 
 // Session implements [game.SessionStore].
 func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (game.Session, error) {
 	whose := key{string(id), project}.filter()
 	few := bson.E{Key: "seats_held", Value: bson.D{{Key: "$lte", Value: fewSeats}}}
-	d, found, err := get[session](ctx, s, s.sessions, append(whose[:len(whose):len(whose)], few))
+	v, found, err := get[game.Session](ctx, s, s.sessions, append(whose[:len(whose):len(whose)], few))
 	if err == nil && !found {
-		d, found, err = s.largeSession(ctx, whose)
+		v, found, err = s.largeSession(ctx, whose)
 	}
 	switch {
 	case err != nil:
@@ -37,7 +35,7 @@ func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.Ses
 	case !found:
 		return game.Session{}, game.SessionNotFound(id)
 	}
-	return d.game(), nil
+	return v, nil
 }
 
 // fewSeats is how many may be held in a session that is read without room for it, at [game.LargestMember] each.
@@ -45,21 +43,26 @@ const fewSeats = 32
 
 // largeSession reads a session in which many seats are held, once there is room for it. The size of a document is not
 // known before it is read, but how many seats are held is.
-func (s *Store) largeSession(ctx context.Context, whose bson.D) (d session, found bool, err error) {
-	d, found, err = get[session](ctx, s, s.sessions, whose, options.FindOne().SetProjection(bson.D{{Key: "seats_held", Value: 1}}))
+func (s *Store) largeSession(ctx context.Context, whose bson.D) (v game.Session, found bool, err error) {
+	seats, found, err := get[heldSeats](ctx, s, s.sessions, whose, options.FindOne().SetProjection(bson.D{{Key: "seats_held", Value: 1}}))
 	if err != nil || !found {
-		return session{}, false, err
+		return v, false, err
 	}
-	if err := game.TakeRoom(ctx, game.LargeFrom+d.SeatsHeld*game.LargestMember); err != nil {
-		return session{}, false, err
+	if err := game.TakeRoom(ctx, game.LargeFrom+seats.Held*game.LargestMember); err != nil {
+		return v, false, err
 	}
-	return get[session](ctx, s, s.sessions, whose)
+	return get[game.Session](ctx, s, s.sessions, whose)
+}
+
+// heldSeats is read of a session before the whole of it.
+type heldSeats struct {
+	Held int `json:"seats_held"`
 }
 
 // ReplaceSession implements [game.SessionStore].
 func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, events ...game.Event) error {
 	before := storedSession(old)
-	before.Hosted = nil // so that it is written: what was read may have been told by the host, who may be gone in next
+	before.but = "hosted" // so that it is written: what was read may have been told by the host, who may be gone in next
 	return s.replace(ctx, s.sessions, sessionKey(old), change{
 		version: old.Version, events: events, old: before, next: storedSession(next), notFound: game.SessionNotFound(old.ID),
 	})
@@ -71,15 +74,15 @@ func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[g
 	if q.Brief {
 		cost = game.BriefCost
 	}
-	return list(ctx, s, s.sessions, sessionsPage(q), session.game, cost)
+	return list(ctx, s, s.sessions, sessionsPage(q), cost)
 }
 
 // besidesIDs is what members have besides their ids, which brief documents are read without.
 func besidesIDs() bson.D {
 	var leave bson.D
-	for f := range reflect.TypeFor[member]().Fields() {
-		if name, _, _ := strings.Cut(f.Tag.Get("bson"), ","); name != "player_id" {
-			leave = append(leave, bson.E{Key: "members." + name, Value: 0})
+	for _, f := range layoutOf(reflect.TypeFor[game.Member]()).fields {
+		if f.key != "player_id" {
+			leave = append(leave, bson.E{Key: "members." + f.key, Value: 0})
 		}
 	}
 	return leave

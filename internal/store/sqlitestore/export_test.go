@@ -186,3 +186,12 @@ func (s *Store) Plan(ctx context.Context, sql string, args ...any) ([]string, er
 }
 
 var _ game.Store = (*Store)(nil)
+
+// Coded returns a document after it was encoded and decoded.
+func Coded[D any](document D) (read D, err error) {
+	text, err := newCodec().encode(document)
+	if err == nil {
+		err = newCodec().decode(text, &read)
+	}
+	return read, err
+}

@@ -17,7 +17,9 @@ func claims() []check {
 }
 
 func newClaim() game.Claim {
-	return game.Claim{Key: "key-" + newID(), Fingerprint: "print-" + newID(), DocumentID: newID(), ExpiresAt: now().Add(time.Hour)}
+	return filled(game.Claim{
+		Key: "key-" + newID(), Fingerprint: "print-" + newID(), DocumentID: newID(), ExpiresAt: now().Add(time.Hour),
+	})
 }
 
 // wantHeld claims and reports another holder than the one wanted.

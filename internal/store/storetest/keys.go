@@ -39,10 +39,11 @@ func signingKeys() []check {
 // newKey returns an API key with every field set. Its id is its own.
 func newKey() game.Key {
 	at, id := now(), newID()
-	return game.Key{
-		ID: game.KeyID("k" + id[24:] + id[9:13]), Project: project, Name: "Zoë's server", Scope: game.ScopeServer, Hash: "hash-" + id, Version: 1,
-		CreatedAt: at, ExpiresAt: later(at), RetiresAt: later(at.Add(time.Second)), RevokedAt: later(*later(at)), LastUsedAt: later(at.Add(-time.Hour)),
-	}
+	return filled(game.Key{
+		ID: game.KeyID("k" + id[24:] + id[9:13]), Project: project, Name: "Zoë's server", Scope: game.ScopeServer,
+		Hash: "hash-" + id, Version: 1, CreatedAt: at, ExpiresAt: later(at), RetiresAt: later(at.Add(time.Second)),
+		RevokedAt: later(*later(at)), LastUsedAt: later(at.Add(-time.Hour)),
+	})
 }
 
 // plainKey returns an API key as most are: it does not end.
@@ -55,7 +56,9 @@ func plainKey() game.Key {
 // newSigningKey returns a key with every field set. Its id is its own.
 func newSigningKey() game.SigningKey {
 	at, id := now(), newID()
-	return game.SigningKey{ID: "Kid_-" + id, PublicKey: "public-" + id, Sealed: "sealed-" + id, CreatedAt: at, ExpiresAt: *later(at)}
+	return filled(game.SigningKey{
+		ID: "Kid_-" + id, PublicKey: "public-" + id, Sealed: "sealed-" + id, CreatedAt: at, ExpiresAt: *later(at),
+	})
 }
 
 func idOfKey(k game.Key) string { return string(k.ID) }

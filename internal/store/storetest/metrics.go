@@ -36,7 +36,7 @@ func newSample() game.MetricsSample {
 	for i, status := range game.SessionStatuses() {
 		m.Sessions[status] = int64(i + 1)
 	}
-	return m
+	return filled(m)
 }
 
 // sampleAt returns a sample of a replica, that many milliseconds after a time.

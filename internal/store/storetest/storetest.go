@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/game/gametest"
 )
 
 // project is where the tests keep documents if they do not say otherwise.
@@ -74,7 +75,7 @@ func later(t time.Time) *time.Time {
 // newPlayer returns a player with every field set. Its names are its own.
 func newPlayer() game.Player {
 	at, id := now(), newID()
-	return game.Player{
+	return filled(game.Player{
 		ID: game.PlayerID(id), Project: project, Version: 1, CreatedAt: at, UpdatedAt: *later(at),
 		ErasingSince: later(*later(at)), SweepSince: later(at),
 		Profile: game.Profile{
@@ -86,7 +87,13 @@ func newPlayer() game.Player {
 			SuspendedUntil:   later(at),
 			SuspensionReason: "said things",
 		},
-	}
+	})
+}
+
+// filled returns a document with a value for each field that has none.
+func filled[D any](d D) D {
+	gametest.Fill(&d)
+	return d
 }
 
 // activePlayer returns a player as most are.
@@ -100,7 +107,7 @@ func activePlayer() game.Player {
 // newSession returns a session with every field set.
 func newSession() game.Session {
 	at, host := now(), game.PlayerID(newID())
-	return game.Session{
+	return filled(game.Session{
 		ID: game.SessionID(newID()), Project: project, Version: 1, CreatedAt: at, UpdatedAt: *later(at),
 		Settings: game.Settings{
 			Name: "Friday night", Mode: "ranked", Map: "dust", Region: "eu-west", Visibility: game.VisibilityPrivate,
@@ -118,7 +125,7 @@ func newSession() game.Session {
 		Connection: &game.Connection{Address: "203.0.113.7", Port: 27015, Protocol: "udp"},
 		Result:     `{"score":{"blue":1,"red":2.5},"winner":"red"}`,
 		StartedAt:  later(at), EndedAt: later(*later(at)),
-	}
+	})
 }
 
 // openSession returns a session that takes players.
