@@ -59,7 +59,7 @@ func TestDocumentedCodes(t *testing.T) {
 	}
 }
 
-// TestDocumentedFailures holds the table of failures in docs/operations.md to the codes there are.
+// TestDocumentedFailures holds the table of failures in docs/operations/errors.md to the codes there are.
 func TestDocumentedFailures(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
@@ -67,8 +67,8 @@ func TestDocumentedFailures(t *testing.T) {
 	for _, code := range game.FailureCodes() {
 		there = append(there, string(code))
 	}
-	if got := found(t, "../docs/operations.md", "(?m)^\\| `([a-z_]+)` \\| (?:ERROR|WARN) \\|"); !slices.Equal(sorted(got), sorted(there)) {
-		t.Errorf("docs/operations.md has %v, and there are %v", got, there)
+	if got := found(t, "../docs/operations/errors.md", "(?m)^\\| `([a-z_]+)` \\| (?:ERROR|WARN) \\|"); !slices.Equal(sorted(got), sorted(there)) {
+		t.Errorf("docs/operations/errors.md has %v, and there are %v", got, there)
 	}
 	if declared := found(t, "../internal/game/failure.go", `FailureCode = "([a-z_]+)"`); !slices.Equal(sorted(declared), sorted(there)) {
 		t.Errorf("FailureCodes has %v, and there are %v", there, declared)

@@ -154,7 +154,7 @@ func remaining(n int, repair bool) error {
 	case n == 0:
 		return nil
 	case repair:
-		return findingsError{fmt.Errorf("%d findings are left that cannot be repaired by program: see docs/operations.md", n)}
+		return findingsError{fmt.Errorf("%d findings are left that cannot be repaired by program: see docs/operations/check-and-copy.md", n)}
 	}
 	return findingsError{fmt.Errorf("%d findings: gsm db check --repair repairs what can be", n)}
 }
