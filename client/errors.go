@@ -23,7 +23,7 @@ var (
 	ErrForbidden       = game.ErrForbidden
 	ErrNotHost         = game.ErrNotHost
 	ErrKeyNotFound     = game.ErrKeyNotFound
-	ErrKeyOver         = game.ErrKeyOver
+	ErrKeyInactive     = game.ErrKeyInactive
 
 	ErrNoTokens          = game.ErrNoTokens
 	ErrPlayerUnknown     = game.ErrPlayerUnknown

@@ -50,7 +50,7 @@ var fieldDocs = map[string]string{ //nolint:gosec // it tells of tokens, and has
 	"use":               "sig.",
 	"username":          "Unique in the project, whatever its case.",
 	"version":           "Grows by one with each change; the ETag.",
-	"visibility":        "Public, or private for a session that is not for browsing.",
+	"visibility":        "Public, or private for a session that other players' lists do not show.",
 	"x":                 "The public key: 32 bytes in base64url (RFC 8037).",
 }
 

@@ -87,7 +87,7 @@ func (s *schemas) sessions(r huma.Registry) {
 	join.Required = []string{"player_id"}
 	identifier(join.Properties["player_id"])
 	join.Properties["team"].Description = "One of the session's teams, or empty for none. " +
-		"A member that joins again with none or with the same keeps its team; another is 409 already_member."
+		"A member that joins again without a team or with the same team keeps its team; another team is 409 already_member."
 	join.Properties["attributes"].Description = "Custom data. " +
 		"A member that joins again without them or with the same keeps its own; others are 409 already_member."
 	s.join = named(r, "JoinRequest", join)
@@ -116,7 +116,7 @@ func (s *schemas) credentials(r huma.Registry) {
 	token.Properties["expires_in"].Maximum = ptr(game.MaxTokenLife.Seconds())
 	// Not as the default: some generators have callers give what has one.
 	token.Properties["expires_in"].Description = fmt.Sprintf(
-		"Seconds for which the token is valid; %.0f where it is left out.", game.DefaultTokenLife.Seconds())
+		"Seconds for which the token is valid; %.0f if left out.", game.DefaultTokenLife.Seconds())
 	s.token = named(r, "TokenRequest", token)
 	s.rotation = r.Schema(reflect.TypeFor[RotateKeyInBody](), true, "")
 }
