@@ -23,8 +23,8 @@ func TestDocs(t *testing.T) {
 	_, manual, _ := runToEnd(t, []string{"COLUMNS=110"}, "serve", "--help")
 	for name, want := range map[string]string{
 		"openapi.yaml": s.do(t, "GET /openapi.yaml", "").is(http.StatusOK).body,
-		"configuration.md": "# Configuration\n\nEach flag of `gsm serve` has an environment variable; a flag goes first. `gsm config` prints the values in\nforce. " +
-			"This page is what `gsm serve --help` says.\n\n```\n" + manual + "```\n",
+		"configuration.md": "# Configuration\n\nEach flag of `gsm serve` has an environment variable; a flag takes precedence. " +
+			"`gsm config` prints the\neffective values. This page is the output of `gsm serve --help`.\n\n```\n" + manual + "```\n",
 	} {
 		path := filepath.Join("..", "docs", name)
 		if *update {
@@ -33,7 +33,7 @@ func TestDocs(t *testing.T) {
 			}
 		}
 		if got, err := os.ReadFile(path); err != nil || string(got) != want {
-			t.Errorf("docs/%s is not what the program says: run `make docs`: %v", name, err)
+			t.Errorf("docs/%s differs from the program: run `make docs`: %v", name, err)
 		}
 	}
 }
