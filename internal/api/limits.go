@@ -135,7 +135,7 @@ func (a *API) getLimits(ctx context.Context, _ *struct{}) (*limitsOut, error) {
 	r.PathBytes, r.QueryBytes = web.MaxPath, web.MaxQuery
 	l.Timeouts = game.TimeoutLimits{
 		Request: a.RequestTimeout.Seconds(), Queue: a.queueTime().Seconds(), Header: a.Limits.ReadTimeout.Seconds(), Body: a.Limits.ReadTimeout.Seconds(),
-		Answer: a.Limits.WriteTimeout.Seconds(), Idle: a.Limits.IdleTimeout.Seconds(),
+		Response: a.Limits.WriteTimeout.Seconds(), Idle: a.Limits.IdleTimeout.Seconds(),
 	}
 	l.Rates = make(map[string]game.RateLimit)
 	tell := func(class limits.Class, r limits.Rate) {

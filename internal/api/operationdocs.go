@@ -155,7 +155,7 @@ func problemExtras() map[string]*huma.Schema {
 			Description: "Of invalid_state_transition: the statuses to which the session can move.",
 		},
 		"capacity":        whole("Of team_full: how many seats the team has."),
-		"end_reason":      text("Of session_ended: why the session is over."),
+		"end_reason":      text("Of session_ended: why the session ended."),
 		"field":           text("Of seats_taken and already_member: the field whose requested value is not possible."),
 		"from":            text("Of invalid_state_transition: the status that the session has."),
 		"held":            whole("Of seats_taken: how many seats are held."),

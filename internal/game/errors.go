@@ -20,7 +20,7 @@ const (
 	Gone                        // what the request names is over for good
 	Precondition                // the document is not at the version that the caller asked for
 	Unauthenticated             // nobody knows who asks
-	Unavailable                 // the store cannot be reached or did not answer in time
+	Unavailable                 // the store cannot be reached or did not respond in time
 )
 
 // Error is a failure with a stable code for programs and a sentence for people. Two Errors are the same to
@@ -127,7 +127,7 @@ var (
 
 	ErrVersionMismatch  = &Error{Kind: Precondition, Code: "version_mismatch", Message: "The document is at another version than If-Match requires. Read it again and retry."}
 	ErrOverloaded       = &Error{Kind: Unavailable, Code: "overloaded", Message: "Server overloaded; the request was not processed. Try again later."}
-	ErrStoreUnavailable = &Error{Kind: Unavailable, Code: "store_unavailable", Message: "The database cannot be reached or did not answer in time. Try again."}
+	ErrStoreUnavailable = &Error{Kind: Unavailable, Code: "store_unavailable", Message: "The database cannot be reached or did not respond in time. Try again."}
 )
 
 // PlayerNotFound is ErrPlayerNotFound of one player.
@@ -166,7 +166,7 @@ const (
 func Unanswered(outcome string, cause error) error {
 	e := ErrStoreUnavailable.With("outcome", outcome).Because(cause)
 	if outcome == OutcomeUnknown {
-		e.Message = "The database did not answer in time, so the change may or may not have happened. Read the document before you write again, or retry with the same Idempotency-Key."
+		e.Message = "The database did not respond in time, so the change may or may not have happened. Read the document before you write again, or retry with the same Idempotency-Key."
 	}
 	return e
 }

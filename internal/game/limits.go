@@ -31,12 +31,12 @@ type RequestLimits struct {
 
 // TimeoutLimits are in seconds.
 type TimeoutLimits struct {
-	Request float64 `json:"request" doc:"How long a request may take, in seconds."`
-	Queue   float64 `json:"queue" doc:"How long a request may wait to be processed, in seconds."`
-	Header  float64 `json:"header" doc:"How long the header of a request may take to arrive, in seconds."`
-	Body    float64 `json:"body" doc:"How long its body may take to arrive, in seconds."`
-	Answer  float64 `json:"answer" doc:"How long it may take from the header read to the response received, in seconds."`
-	Idle    float64 `json:"idle" doc:"How long a connection may be idle, in seconds."`
+	Request  float64 `json:"request" doc:"How long a request may take, in seconds."`
+	Queue    float64 `json:"queue" doc:"How long a request may wait to be processed, in seconds."`
+	Header   float64 `json:"header" doc:"How long the header of a request may take to arrive, in seconds."`
+	Body     float64 `json:"body" doc:"How long its body may take to arrive, in seconds."`
+	Response float64 `json:"response" doc:"How long it may take from the header read to the response received, in seconds."`
+	Idle     float64 `json:"idle" doc:"How long a connection may be idle, in seconds."`
 }
 
 // RateLimit is how often something may happen.
