@@ -57,7 +57,7 @@ type Server struct {
 	Replica          string        `env:"GSM_REPLICA"           default:"auto" help:"The name of this process in stored metrics, unique among the processes that use the database: 1 to 128 characters of A-Z a-z 0-9 . _ : -, or auto, which is the host name."`
 	MetricsInterval  time.Duration `env:"GSM_METRICS_INTERVAL"  default:"15s"  help:"How often a sample of the metrics is stored, 100ms to 5m."`
 	MetricsRetention time.Duration `env:"GSM_METRICS_RETENTION" default:"168h" help:"How long stored metrics are kept, 1h to 2160h."`
-	EventRetention   time.Duration `env:"GSM_EVENT_RETENTION" default:"720h" help:"How long events are kept, which say what changed sessions, players and API keys, 24h to 17520h."`
+	EventRetention   time.Duration `env:"GSM_EVENT_RETENTION" default:"720h" help:"How long events of sessions, players and API keys are kept, 24h to 17520h."`
 }
 
 // Validate tells everything that is wrong, one problem a line.
