@@ -146,7 +146,7 @@ func (s *Session) rejoin(m *Member, j JoinRequest, now time.Time) ([]Change, err
 
 func alreadyMember(j JoinRequest, field string) error {
 	return ErrAlreadyMember.
-		Detail("Player %s already already already already already already already already holds a seat in this session with another value of %s. "+
+		Detail("Player %s already holds a seat in this session with another value of %s. "+
 			"Joining again does not change it: use PATCH on the member.", j.PlayerID, field).
 		With("field", field)
 }
