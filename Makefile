@@ -1,4 +1,4 @@
-# Every command of the project. CI runs exactly these.
+# All commands of the project. CI runs exactly these.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -34,7 +34,7 @@ test: ## Run the tests, on MongoDB too if GSM_TEST_MONGODB_URI names one
 	go test ./...
 
 .PHONY: mongodb
-mongodb: ## Start a MongoDB to test on, unless it runs, and print its URI
+mongodb: ## Start a MongoDB for tests, unless it runs, and print its URI
 	@tools/mongodb up
 
 .PHONY: test-mongodb
@@ -42,17 +42,17 @@ test-mongodb: ## Run the tests on SQLite and on MongoDB
 	uri=$$(tools/mongodb up); GSM_TEST_MONGODB_URI=$$uri go test ./...
 
 .PHONY: test-failure
-test-failure: ## Run two processes on one MongoDB through failures (FAILURE=short for half a minute of it)
+test-failure: ## Run two processes on one MongoDB through failures (FAILURE=short takes half a minute)
 	uri=$$(tools/mongodb up); \
 	GSM_TEST_MONGODB_URI=$$uri GSM_TEST_MONGODB_CTL=$${GSM_TEST_MONGODB_CTL-$(CURDIR)/tools/mongodb} GSM_TEST_ENGINE=mongodb \
 	GSM_TEST_FAILURE=$(FAILURE) go test ./tests -run '^TestFailures$$' -count=1 -timeout 20m -v
 
 .PHONY: soak
-soak: ## Put a steady load on a server and see that it does not grow (SOAK=1h for an hour)
+soak: ## Put a steady load on a server and check that its memory does not grow (SOAK=1h for an hour)
 	GSM_TEST_SOAK=$(SOAK) GSM_TEST_ENGINE=sqlite go test ./tests -run '^TestSoak$$' -count=1 -timeout 0 -v
 
 .PHONY: test-memory
-test-memory: ## Have 64 clients ask for the largest documents within the memory limit that is shipped (some minutes)
+test-memory: ## Have 64 clients request the largest documents within the manifests' memory limit (some minutes)
 	GSM_TEST_MEMORY=yes go test ./tests -run '^TestMemory$$' -count=1 -timeout 20m -v
 
 .PHONY: race
@@ -67,7 +67,7 @@ lint: ## Check format, style and module files
 	done
 
 .PHONY: workflow-check
-workflow-check: ## Check GitHub's workflows, that what they use is pinned, and the scripts of the image (needs shellcheck)
+workflow-check: ## Check GitHub's workflows, that their actions are pinned, and the scripts of the image (needs shellcheck)
 	$(ACTIONLINT)
 	shellcheck deployment/docker/{image,image-run,secrets,compose-check,compose-why} deployment/github-actions/{deploy,revision,rollback} \
 	  deployment/kubernetes/deployer/kubeconfig tools/{mongodb,release-check} tools/contract/check
@@ -94,12 +94,12 @@ bench: ## Measure the embedded store, telemetry, authentication, joins, history,
 	if [ -n "$${GSM_TEST_MONGODB_URI:-}" ]; then \
 	  GSM_TEST_ENGINE=mongodb go test -run '^$$' -bench '^Benchmark(MongoDB|Storm)$$' -benchtime 1x ./tests || failed=yes; \
 	else \
-	  echo "gsm on MongoDB is not measured: set GSM_TEST_MONGODB_URI to the URL of a server"; \
+	  echo "gsm on MongoDB is not measured: set GSM_TEST_MONGODB_URI to the URI of a server"; \
 	fi; \
-	[ -z "$$failed" ] # one that is below its target does not keep the others from being measured
+	[ -z "$$failed" ] # a result below its target does not stop the other measurements
 
 .PHONY: bench-overload
-bench-overload: ## Measure what is answered under ten times of what can be
+bench-overload: ## Measure the throughput under ten times the possible load
 	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^BenchmarkOverload$$' -benchtime 1x ./tests
 
 .PHONY: fuzz
@@ -123,7 +123,7 @@ contract-check: ## Lint docs/openapi.yaml, and have generated clients call a ser
 	tools/contract/check
 
 .PHONY: dashboards
-dashboards: ## Write Grafana's dashboards anew from deployment/monitoring/grafana
+dashboards: ## Regenerate Grafana's dashboards from deployment/monitoring/grafana
 	cd deployment/monitoring && go run ./grafana grafana/dashboards
 
 .PHONY: monitoring-check
@@ -145,13 +145,13 @@ image-push: ## Push the image for both platforms to IMAGE under each tag of TAGS
 	@deployment/docker/image push
 
 .PHONY: image-check
-image-check: ## Build the image twice and compare, weigh it, and run it as a strict container does
+image-check: ## Build the image twice and compare, check its size, and run it with a container's restrictions
 	deployment/docker/image check
 
 COMPOSE := docker compose --file deployment/docker/compose.yaml
 
 .PHONY: compose-up
-compose-up: ## Run gsm, MongoDB, Prometheus and Grafana in Docker, with data that stays
+compose-up: ## Run gsm, MongoDB, Prometheus and Grafana in Docker, with persistent data
 	deployment/docker/secrets
 	@test -n "$${GSM_IMAGE:-}" || IMAGE=gsm:local deployment/docker/image build
 	@$(COMPOSE) up --detach --wait --wait-timeout 300 || { deployment/docker/compose-why || true; exit 1; }
@@ -160,11 +160,11 @@ compose-up: ## Run gsm, MongoDB, Prometheus and Grafana in Docker, with data tha
 	@echo "Prometheus   http://127.0.0.1:$${PROMETHEUS_PORT:-9090}/targets"
 
 .PHONY: compose-check
-compose-check: ## Ask what compose-up has started whether it works
+compose-check: ## Check that what compose-up started works
 	deployment/docker/compose-check
 
 .PHONY: compose-logs
-compose-logs: ## Show how they are, what they said last, and what to do about it where that is known
+compose-logs: ## Show the containers' states and last log lines, and what to do about known problems
 	$(COMPOSE) ps --all
 	$(COMPOSE) logs --no-color --tail 50
 	@deployment/docker/compose-why || true
@@ -179,7 +179,7 @@ release-notes: ## Print the section of VERSION in the changelog
 	  grep . || { echo "CHANGELOG.md has no section $(VERSION)" >&2; exit 1; }
 
 .PHONY: release-check
-release-check: ## Go the way of a release, of VERSION if it is given, and publish nothing
+release-check: ## Run a release, of VERSION if it is set, without publishing
 	$(GORELEASER) check
 	GORELEASER='$(GORELEASER)' tools/release-check $(if $(filter command line,$(origin VERSION)),$(VERSION))
 
@@ -188,7 +188,7 @@ kubernetes-validate: ## Compare the manifests with Kubernetes' schemas (needs ku
 	deployment/check/validate
 
 .PHONY: kubernetes-check
-kubernetes-check: ## Run the manifests on a real cluster, of kind or of GSM_K8S_TOOLS, and see that they hold (some ten minutes)
+kubernetes-check: ## Test the manifests on a real cluster, of kind or of GSM_K8S_TOOLS (about ten minutes)
 	deployment/check/run $(OVERLAYS)
 
 $(HELM):
@@ -205,7 +205,7 @@ helm-install-check: $(HELM) ## Install the Helm chart on a real cluster, of kind
 
 .PHONY: module
 module: ## Rename the module: make module MODULE=host/owner/name
-	@test -n "$(MODULE)" || { echo "say MODULE=host/owner/name" >&2; exit 2; }
+	@test -n "$(MODULE)" || { echo "set MODULE=host/owner/name" >&2; exit 2; }
 	old=$$(go list -m); \
 	git ls-files '*.go' '*.yml' 'tools/go.mod' 'tools/contract/go.mod' 'deployment/monitoring/go.mod' | xargs sed -i "s#\b$$old\b#$(MODULE)#g"; \
 	go mod edit -module "$(MODULE)"; \

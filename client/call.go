@@ -171,7 +171,7 @@ func fetch[D any](ctx context.Context, c *Client, q *call) (D, error) {
 }
 
 // errBadAnswer says that a success came with a body that is not the document.
-var errBadAnswer = errors.New("the answer is not the document that was asked for")
+var errBadAnswer = errors.New("the response is not the requested document")
 
 // try sends the request once, and reads the answer into out unless that is nil.
 func (c *Client) try(ctx context.Context, q *call, out any) error {
@@ -201,7 +201,7 @@ func (c *Client) try(ctx context.Context, q *call, out any) error {
 	body, err := io.ReadAll(io.LimitReader(res.Body, c.maxAnswer+1))
 	switch {
 	case err != nil:
-		return fmt.Errorf("reading the answer: %w", err)
+		return fmt.Errorf("reading the response: %w", err)
 	case int64(len(body)) > c.maxAnswer:
 		return fmt.Errorf("%w: it has more than %d bytes", errBadAnswer, c.maxAnswer)
 	case res.StatusCode == http.StatusNotModified:

@@ -124,15 +124,15 @@ func TestAnswersThatAreNotOurs(t *testing.T) {
 		body   string
 		want   string
 	}{
-		"a page instead of a document":  {200, page, "not the document"},
-		"an empty answer":               {200, "", "not the document"},
-		"a document of another form":    {200, `["x"]`, "not the document"},
-		"more than one document":        {200, `{"id":"x"}{}`, "not the document"},
+		"a page instead of a document":  {200, page, "not the requested document"},
+		"an empty answer":               {200, "", "not the requested document"},
+		"a document of another form":    {200, `["x"]`, "not the requested document"},
+		"more than one document":        {200, `{"id":"x"}{}`, "not the requested document"},
 		"too much":                      {200, `{"id":"` + strings.Repeat("x", 5000) + `"}`, "more than 4096 bytes"},
-		"a proxy's page":                {502, page, "502: not an answer of gsm: <html> <body> Bad gateway ü"},
+		"a proxy's page":                {502, page, "502: not a response of gsm: <html> <body> Bad gateway ü"},
 		"an error without a word":       {403, "", "403: Forbidden"},
 		"an error that is not text":     {400, "\xff\xfe\x00", `\xff\xfe\x00`},
-		"an error of another JSON form": {404, `{"error":"nope"}`, `404: not an answer of gsm: {"error":"nope"}`},
+		"an error of another JSON form": {404, `{"error":"nope"}`, `404: not a response of gsm: {"error":"nope"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

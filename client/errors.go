@@ -23,7 +23,7 @@ var (
 	ErrForbidden       = game.ErrForbidden
 	ErrNotHost         = game.ErrNotHost
 	ErrKeyNotFound     = game.ErrKeyNotFound
-	ErrKeyOver         = game.ErrKeyOver
+	ErrKeyInactive     = game.ErrKeyInactive
 
 	ErrNoTokens          = game.ErrNoTokens
 	ErrPlayerUnknown     = game.ErrPlayerUnknown
@@ -57,7 +57,7 @@ var (
 	ErrNotFound             = &game.Error{Code: "not_found", Message: "The server has nothing at this path."}
 	ErrMalformedURL         = &game.Error{Code: "malformed_url", Message: "The path or the query is not good UTF-8."}
 	ErrMalformedHost        = &game.Error{Code: "malformed_host", Message: "The Host header is not valid."}
-	ErrCrossOrigin          = &game.Error{Code: "cross_origin", Message: "The server answers to its own machine only: use localhost or a loopback address."}
+	ErrCrossOrigin          = &game.Error{Code: "cross_origin", Message: "The server serves its own machine only: use localhost or a loopback address."}
 	ErrMethodNotAllowed     = &game.Error{Code: "method_not_allowed", Message: "The path does not take this method."}
 	ErrPayloadTooLarge      = &game.Error{Code: "payload_too_large", Message: "The request's body is too large."}
 	ErrMalformedJSON        = &game.Error{Code: "malformed_json", Message: "The request's body is not good JSON."}
@@ -183,7 +183,7 @@ func excerpt(res *http.Response, body []byte) string {
 	case text == "":
 		return http.StatusText(res.StatusCode)
 	}
-	return "not an answer of gsm: " + text
+	return "not a response of gsm: " + text
 }
 
 // retryAfter reads the header of RFC 9110, section 10.2.3: seconds or a date.

@@ -102,7 +102,7 @@ func TestDBRefuses(t *testing.T) {
 	full.newPlayer(t, "bob")
 	full.terminate(t)
 	db(t, exitDatabase, []string{"copy", "--from", served.database, "--to", full.database}, "not empty", "--resume")
-	db(t, exitDatabase, []string{"copy", "--from", served.database, "--to", full.database, "--resume"}, "the source has not")
+	db(t, exitDatabase, []string{"copy", "--from", served.database, "--to", full.database, "--resume"}, "the source does not have")
 	db(t, 0, []string{"copy", "--from", served.database, "--to", other})
 }
 
@@ -175,7 +175,7 @@ func TestCheckBesideAServer(t *testing.T) {
 	if page, err := s.api.Sessions.List(t.Context(), filter); err != nil || len(page.Items) > 0 {
 		t.Fatalf("the damage does nothing: %v, %v", page, err)
 	}
-	said := db(t, exitFindings, check, "8 findings, 0 repaired", "--repair", "sessions "+string(v.ID)+" has 4 entries of members too few",
+	said := db(t, exitFindings, check, "8 findings, 0 repaired", "--repair", "sessions "+string(v.ID)+" lacks 4 entries of members",
 		"free_seats", "players "+string(players[3].ID)+" has columns", "nobody")
 	if strings.Contains(said, "player-") {
 		t.Errorf("tells names: %s", said)

@@ -23,8 +23,8 @@ func TestDocs(t *testing.T) {
 	_, manual, _ := runToEnd(t, []string{"COLUMNS=110"}, "serve", "--help")
 	for name, want := range map[string]string{
 		"openapi.yaml": s.do(t, "GET /openapi.yaml", "").is(http.StatusOK).body,
-		"configuration.md": "# Configuration\n\nEach flag of `gsm serve` has an environment variable; a flag goes first. `gsm config` prints the values in\nforce. " +
-			"This page is what `gsm serve --help` says.\n\n```\n" + manual + "```\n",
+		"configuration.md": "# Configuration\n\nEach flag of `gsm serve` has an environment variable; a flag takes precedence. " +
+			"`gsm config` prints the\neffective values. This page is the output of `gsm serve --help`.\n\n```\n" + manual + "```\n",
 	} {
 		path := filepath.Join("..", "docs", name)
 		if *update {
@@ -33,7 +33,7 @@ func TestDocs(t *testing.T) {
 			}
 		}
 		if got, err := os.ReadFile(path); err != nil || string(got) != want {
-			t.Errorf("docs/%s is not what the program says: run `make docs`: %v", name, err)
+			t.Errorf("docs/%s differs from the program: run `make docs`: %v", name, err)
 		}
 	}
 }
@@ -59,7 +59,7 @@ func TestDocumentedCodes(t *testing.T) {
 	}
 }
 
-// TestDocumentedFailures holds the table of failures in docs/operations.md to the codes there are.
+// TestDocumentedFailures holds the table of failures in docs/operations/errors.md to the codes there are.
 func TestDocumentedFailures(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
@@ -67,8 +67,8 @@ func TestDocumentedFailures(t *testing.T) {
 	for _, code := range game.FailureCodes() {
 		there = append(there, string(code))
 	}
-	if got := found(t, "../docs/operations.md", "(?m)^\\| `([a-z_]+)` \\| (?:ERROR|WARN) \\|"); !slices.Equal(sorted(got), sorted(there)) {
-		t.Errorf("docs/operations.md has %v, and there are %v", got, there)
+	if got := found(t, "../docs/operations/errors.md", "(?m)^\\| `([a-z_]+)` \\| (?:ERROR|WARN) \\|"); !slices.Equal(sorted(got), sorted(there)) {
+		t.Errorf("docs/operations/errors.md has %v, and there are %v", got, there)
 	}
 	if declared := found(t, "../internal/game/failure.go", `FailureCode = "([a-z_]+)"`); !slices.Equal(sorted(declared), sorted(there)) {
 		t.Errorf("FailureCodes has %v, and there are %v", there, declared)

@@ -48,10 +48,10 @@ func (s *server) families(t *testing.T) map[string]*dto.MetricFamily {
 	}
 }
 
-// documented returns the metrics that docs/operations.md has for the engine under test, with their labels.
+// documented returns the metrics that docs/operations/metrics.md has for the engine under test, with their labels.
 func documented(t *testing.T) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile("../docs/operations.md")
+	text, err := os.ReadFile("../docs/operations/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}

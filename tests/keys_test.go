@@ -178,8 +178,8 @@ func TestKeysRefuse(t *testing.T) {
 		{[]string{"create", "--scope", "read"}, "--name"},
 		{[]string{"create", "--scope", "player", "--name", "a"}, "--scope must be one of"},
 		{[]string{"create", "--scope", "read", "--name", ""}, "--name must have 1 to 64 characters"},
-		{create("--expires", "0s"), "--expires must be more than nothing"},
-		{create("--expires=-1h"), "--expires must be more than nothing"},
+		{create("--expires", "0s"), "--expires must be positive"},
+		{create("--expires=-1h"), "--expires must be positive"},
 		{create("--expires-at", "2020-01-01T00:00:00Z"), "--expires-at must be in the future"},
 		{create("--expires-at", "tomorrow"), "--expires-at"},
 		{create("--expires", "1h", "--expires-at", "2999-01-01T00:00:00Z"), "together"},
@@ -196,7 +196,7 @@ func TestKeysRefuse(t *testing.T) {
 		keysCommand(t, exitDatabase, missing, args, "there is no database", "gsm db init")
 	}
 	keysCommand(t, exitUsage, "redis://host", create(), "sqlite:")
-	keysCommand(t, exitDatabase, "mongodb://127.0.0.1:1/gsm?serverSelectionTimeoutMS=50", create(), "does not answer")
+	keysCommand(t, exitDatabase, "mongodb://127.0.0.1:1/gsm?serverSelectionTimeoutMS=50", create(), "does not respond")
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
 		t.Errorf("%s was made: %v", path, err)
 	}

@@ -188,7 +188,7 @@ func TestLimitsAreTold(t *testing.T) {
 	if l.Requests.InFlight != 7 || l.Requests.Queue != 56 || l.Requests.RequestIDBytes != 128 || l.Requests.CredentialBytes != 4<<10 || l.Keys.Name != 64 || l.Requests.HeaderBytes != 16<<10 || l.Requests.BodyBytes != 64<<10 || l.Players.Username != 32 || l.Lists.Items != 100 {
 		t.Errorf("got %+v", l)
 	}
-	if want := (client.TimeoutLimits{Request: 20, Queue: 10, Header: 3, Body: 3, Answer: 40, Idle: 120}); l.Timeouts != want {
+	if want := (client.TimeoutLimits{Request: 20, Queue: 10, Header: 3, Body: 3, Response: 40, Idle: 120}); l.Timeouts != want {
 		t.Errorf("got %+v, want %+v", l.Timeouts, want)
 	}
 	if len(l.Rates) != 0 {

@@ -103,10 +103,10 @@ func TestOneRequestIsFollowed(t *testing.T) {
 	likeTheManual(t, s)
 }
 
-// likeTheManual holds the example lines of docs/operations.md to those that were written: the same level, and every field.
+// likeTheManual holds the example lines of docs/operations/logs.md to those that were written: the same level, and every field.
 func likeTheManual(t *testing.T, s *server) {
 	t.Helper()
-	manual, err := os.ReadFile("../docs/operations.md")
+	manual, err := os.ReadFile("../docs/operations/logs.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func likeTheManual(t *testing.T, s *server) {
 		eventually(t, "a line is written that is like "+text, func() bool { return slices.ContainsFunc(s.stdout.logLines(), like) })
 	}
 	if !slices.Equal(sorted(told), sorted(categories())) {
-		t.Errorf("docs/operations.md has lines of the categories %v", told)
+		t.Errorf("docs/operations/logs.md has lines of the categories %v", told)
 	}
 }
 

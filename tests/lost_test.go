@@ -53,7 +53,7 @@ func TestLostFiles(t *testing.T) {
 			if p.text("outcome") != "none" {
 				t.Errorf("a write after it: %v", p)
 			}
-			s.problem(t, "database", "while it was served")
+			s.problem(t, "database", "while in use")
 			if code := s.terminate(t); code != exitDatabase {
 				t.Errorf("exit code %d, want %d", code, exitDatabase)
 			}

@@ -81,7 +81,7 @@ func TestWhereTokensAre(t *testing.T) {
 			warned := slices.ContainsFunc(s.stdout.logLines(), func(l logLine) bool {
 				text, _ := l["msg"].(string)
 				remedy, _ := l["remedy"].(string)
-				return l["level"] == "WARN" && strings.Contains(text, "tokens and join tickets are off") &&
+				return l["level"] == "WARN" && strings.Contains(text, "tokens and join tickets are disabled") &&
 					strings.Contains(remedy, "GSM_SECRET_KEY")
 			})
 			if warned == want {

@@ -31,9 +31,9 @@ func TestHealthCommand(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "localhost", "", "0.0.0.0"} {
 		asked(t, 0, "", "--http-addr="+host+":"+port)
 	}
-	asked(t, 1, "no gsm answers", "--http-addr=127.0.0.1:"+port, "--tls-cert=cert.pem") // it speaks no TLS
+	asked(t, 1, "cannot reach gsm", "--http-addr=127.0.0.1:"+port, "--tls-cert=cert.pem") // it speaks no TLS
 	s.kill()
-	asked(t, 1, "no gsm answers", "--http-addr=127.0.0.1:"+port)
+	asked(t, 1, "cannot reach gsm", "--http-addr=127.0.0.1:"+port)
 	asked(t, 2, "(GSM_HTTP_ADDR)", "--http-addr=nowhere")
 	asked(t, 2, "--timeout", "--timeout=0s")
 }
@@ -56,7 +56,7 @@ func TestHealthCommandAnswers(t *testing.T) {
 	}
 	stopping := httptest.NewServer(answer(http.StatusServiceUnavailable))
 	t.Cleanup(stopping.Close)
-	asked(t, 1, "takes no requests: 503", "--http-addr="+stopping.Listener.Addr().String())
+	asked(t, 1, "does not accept requests: 503", "--http-addr="+stopping.Listener.Addr().String())
 
 	secure := httptest.NewTLSServer(answer(http.StatusOK))
 	t.Cleanup(secure.Close)

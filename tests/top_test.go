@@ -122,13 +122,13 @@ func TestTopRefuses(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
 	s := start(t)
-	const unseen = "no gsm is to be seen at "
+	const unseen = "no gsm found at "
 	api := strings.TrimPrefix(s.url, "http://")
 	for args, want := range map[string]struct {
 		code int
 		says string
 	}{
-		"--ops-addr=" + api:         {1, unseen + api + ": start it with gsm serve, or name its ops listener with --ops-addr (GSM_OPS_ADDR)"},
+		"--ops-addr=" + api:         {1, unseen + api + ": start it with gsm serve, or set its ops listener with --ops-addr (GSM_OPS_ADDR)"},
 		"--ops-addr=127.0.0.1:1":    {1, unseen + "127.0.0.1:1"},
 		"--ops-addr=8081":           {exitUsage, "HOST:PORT"},
 		"--interval=1ms":            {exitUsage, "--interval"},
@@ -321,7 +321,7 @@ func TestTopGoesOn(t *testing.T) {
 	defer front.Close()
 	w := onTerminal(t, strings.TrimPrefix(front.URL, "http://"))
 	first.kill()
-	w.shows(t, 0, "No answer for ", "away")
+	w.shows(t, 0, "No response for ", "away")
 	after := len(w.drawn.String())
 	second := start(t)
 	aim(second)

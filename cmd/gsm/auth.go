@@ -84,7 +84,7 @@ func newSigner(ctx context.Context, c *serveCmd, deps game.Deps, log *slog.Logge
 		return nil, fmt.Errorf("--secret-key (GSM_SECRET_KEY): %w", err)
 	}
 	if c.Authenticated() && c.SecretKey == "" {
-		log.Warn("players' tokens and join tickets are off, because GSM_SECRET_KEY is not set",
+		log.Warn("player tokens and join tickets are disabled, because GSM_SECRET_KEY is not set",
 			"remedy", "set GSM_SECRET_KEY to 32 or more random characters (openssl rand -hex 32), "+
 				"the same in every process on one database")
 	}
@@ -116,8 +116,8 @@ func someKey(ctx context.Context, keys *game.Keys, static []game.Key) error {
 	case err != nil:
 		return &databaseError{fmt.Errorf("reading the API keys: %w", err)}
 	case !found:
-		return usageError{errors.New("authentication is on, and there is no API key that anybody could send. " +
-			"Make one by: gsm keys create --scope admin --name ops; or set GSM_ADMIN_KEY")}
+		return usageError{errors.New("authentication is on, but there is no API key that a caller could send. " +
+			"Create one with: gsm keys create --scope admin --name ops; or set GSM_ADMIN_KEY")}
 	}
 	return nil
 }

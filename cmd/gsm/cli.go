@@ -30,17 +30,17 @@ const (
 const description = `The game session manager: keeps the players and game sessions of online games.
 
 Start it with "gsm serve"; every flag has an environment variable. Exit codes: 0 done, 1 failed, 2 wrong usage or
-configuration, 3 address taken, 4 database in use by another gsm, 5 database cannot be used, 6 database checked and not
-as it should be.`
+configuration, 3 address taken, 4 database in use by another gsm, 5 database cannot be used, 6 findings or
+differences in a database.`
 
 // cli is the command line.
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve the API until SIGINT or SIGTERM."`
 	DB      dbCmd      `cmd:"" name:"db" help:"Prepare, check, copy and back up databases."`
-	Keys    keysCmd    `cmd:"" help:"Make, list, revoke and rotate API keys."`
-	Top     topCmd     `cmd:"" help:"Show what a running server does, live."`
-	Health  healthCmd  `cmd:"" help:"Ask the server on this machine whether it takes requests."`
-	Config  configCmd  `cmd:"" help:"Print the effective configuration of serve as environment variables, secrets masked."`
+	Keys    keysCmd    `cmd:"" help:"Create, list, revoke and rotate API keys."`
+	Top     topCmd     `cmd:"" help:"Show live what a running server does."`
+	Health  healthCmd  `cmd:"" help:"Check whether the server on this machine accepts requests."`
+	Config  configCmd  `cmd:"" help:"Print the effective configuration of serve as environment variables, with secrets masked."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

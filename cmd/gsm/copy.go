@@ -9,16 +9,16 @@ import (
 )
 
 type dbCopyCmd struct {
-	From   string `required:"" placeholder:"URL" help:"Where the data is, as in --database-url of serve."`
-	To     string `required:"" placeholder:"URL" help:"Where it is to go: an empty database, made if there is none."`
-	Resume bool   `help:"Go on with a copy that was interrupted."`
+	From   string `required:"" placeholder:"URL" help:"The source, as in --database-url of serve."`
+	To     string `required:"" placeholder:"URL" help:"The target: an empty database, created if it does not exist."`
+	Resume bool   `help:"Continue an interrupted copy."`
 }
 
 // Help is the end of the command's manual.
 func (c *dbCopyCmd) Help() string {
-	return `Players, sessions, idempotency keys and API keys of all projects, the keys that sign tokens and the stored metrics are copied
-as they are, and both sides compared in the end, by count and checksum. Stop the servers of both sides first: an embedded database that is served is
-refused. What is in the source stays as it is. Exit code 6 says that the sides differ.
+	return `Copies the players, sessions, idempotency keys and API keys of all projects, the keys that sign tokens and the stored
+metrics, unchanged, and then compares both sides by count and checksum. Stop the servers of both sides first: an
+embedded database that is being served is refused. The source is not changed. Exit code 6 means that the sides differ.
 
 Examples:
   gsm db copy --from sqlite:gsm.db --to 'mongodb://gsm:secret@db.example/gsm?authSource=admin'
@@ -28,7 +28,7 @@ Examples:
 // Run copies a database.
 func (c *dbCopyCmd) Run(s streams) (err error) {
 	if store.Same(c.From, c.To) {
-		return usageError{errors.New("--from and --to are the same database: name another to copy to")}
+		return usageError{errors.New("--from and --to are the same database: choose another target")}
 	}
 	ctx, stop := untilSignal()
 	defer stop()
@@ -51,7 +51,7 @@ func (c *dbCopyCmd) Run(s streams) (err error) {
 	m.end()
 	switch {
 	case ctx.Err() != nil && err != nil:
-		return errors.New("interrupted: what was copied stays; run the same command with --resume to go on")
+		return errors.New("interrupted: what was copied stays; run the same command with --resume to continue")
 	case err != nil:
 		return advise(err)
 	}
@@ -67,11 +67,11 @@ func (c *dbCopyCmd) Run(s streams) (err error) {
 func advise(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotEmpty):
-		err = fmt.Errorf("%w: name an empty one, or give --resume to go on with a copy from this source", err)
+		err = fmt.Errorf("%w: choose an empty one, or use --resume to continue a copy from this source", err)
 	case errors.Is(err, store.ErrStrange):
-		err = fmt.Errorf("%w: the source has changed since the copy began, or this is no copy of it: begin again with an empty database", err)
+		err = fmt.Errorf("%w: the source has changed since the copy started, or the target is not a copy of it: start again with an empty database", err)
 	case errors.Is(err, store.ErrDiffers):
-		return fmt.Errorf("%w: something wrote to one of them meanwhile: stop it, and begin again with an empty database", err)
+		return fmt.Errorf("%w: another program wrote to one of them meanwhile: stop it, and start again with an empty database", err)
 	default:
 		err = fmt.Errorf("%w; what was copied stays: when the cause is gone, run the same command with --resume", plainly(err))
 	}

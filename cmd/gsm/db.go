@@ -22,17 +22,18 @@ import (
 const longestRequest = time.Minute
 
 type dbCmd struct {
-	Init   dbInitCmd   `cmd:"" help:"Prepare a database, and tell what is in it."`
-	Check  dbCheckCmd  `cmd:"" help:"Check everything that is stored, beside running servers, and repair it if asked to."`
-	Copy   dbCopyCmd   `cmd:"" help:"Copy everything to another database, of any kind."`
-	Backup dbBackupCmd `cmd:"" help:"Write the embedded database to a file, beside a running server."`
+	Init   dbInitCmd   `cmd:"" help:"Prepare a database, and print what it contains."`
+	Check  dbCheckCmd  `cmd:"" help:"Check everything that is stored, and optionally repair it. Servers may run meanwhile."`
+	Copy   dbCopyCmd   `cmd:"" help:"Copy everything to another database of any kind."`
+	Backup dbBackupCmd `cmd:"" help:"Back up the embedded database to a file. The server may run meanwhile."`
 }
 
 type dbInitCmd struct{ config.Database }
 
 // Help is the end of the command's manual.
 func (c *dbInitCmd) Help() string {
-	return `A server prepares its database when it starts. This does it ahead, and does nothing to a database that is prepared.
+	return `A server prepares its database when it starts. This command does so in advance, and does not change a database that is
+already prepared.
 
 Examples:
   gsm db init
@@ -80,9 +81,9 @@ type dbCheckCmd struct {
 
 // Help is the end of the command's manual.
 func (c *dbCheckCmd) Help() string {
-	return `Each finding is a line. Documents are what is true: indexes and entries beside them are made to agree. Members who do not
-exist are forgotten, and a session whose host is no member is handed over. What else is wrong is told only. It is safe
-beside running servers, --repair too. Exit code 6 says that findings are left.
+	return `Prints a line for each finding. --repair rebuilds indexes and entries from the documents, removes members who do not
+exist, and assigns a new host to a session whose host is not a member. Other findings are only printed. Checking and
+repairing are safe while servers run. Exit code 6 means that findings remain.
 
 Examples:
   gsm db check
@@ -128,9 +129,9 @@ func (c *dbCheckCmd) Run(s streams) (err error) {
 	m.end()
 	switch {
 	case ctx.Err() != nil:
-		return errors.New("interrupted: nothing is left half done; run it again to check the rest")
+		return errors.New("interrupted: no repair was left incomplete; run it again to check the rest")
 	case err != nil: // as of documents that cannot be read, which are among the findings
-		return errors.Join(unsaid, &databaseError{fmt.Errorf("the check could not go on: %w", plainly(err))}, remaining(found-repaired, c.Repair))
+		return errors.Join(unsaid, &databaseError{fmt.Errorf("the check failed: %w", plainly(err))}, remaining(found-repaired, c.Repair))
 	}
 	if err := errors.Join(unsaid, s.say("checked %d players, %d sessions, %d idempotency keys, %d API keys, %d signing keys: %d findings, %d repaired",
 		counts["players"], counts["sessions"], counts["idempotency"], counts["api_keys"], counts["signing_keys"], found, repaired)); err != nil {
@@ -154,9 +155,9 @@ func remaining(n int, repair bool) error {
 	case n == 0:
 		return nil
 	case repair:
-		return findingsError{fmt.Errorf("%d findings are left that cannot be repaired by program: see docs/operations.md", n)}
+		return findingsError{fmt.Errorf("%d findings remain that cannot be repaired automatically: see docs/operations/check-and-copy.md", n)}
 	}
-	return findingsError{fmt.Errorf("%d findings: gsm db check --repair repairs what can be", n)}
+	return findingsError{fmt.Errorf("%d findings: gsm db check --repair repairs those that can be repaired", n)}
 }
 
 type dbBackupCmd struct {
@@ -166,8 +167,8 @@ type dbBackupCmd struct {
 
 // Help is the end of the command's manual.
 func (c *dbBackupCmd) Help() string {
-	return `The file is a database itself, of one moment: to restore it, stop the server and put it in the place of the database, or
-let a server use it by its own name. It has its name only when it is whole, checked and on the disk.
+	return `The file is a consistent copy of the database: to restore it, stop the server and replace the database with it, or start
+a server on it. The file gets its name only after it is complete, checked and on disk.
 
 Examples:
   gsm db backup gsm-$(date +%F).db

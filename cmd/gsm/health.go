@@ -12,15 +12,15 @@ import (
 )
 
 type healthCmd struct {
-	HTTPAddr string        `env:"GSM_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the API listens. An address that stands for all of the machine's is asked by loopback."`
-	TLSCert  string        `env:"GSM_TLS_CERT" placeholder:"FILE" help:"The certificate of serve: with one, the API is asked by TLS."`
-	Timeout  time.Duration `default:"3s" help:"How long the answer may take, 100ms to 1m."`
+	HTTPAddr string        `env:"GSM_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"The address of the API. For a wildcard address the loopback address is used."`
+	TLSCert  string        `env:"GSM_TLS_CERT" placeholder:"FILE" help:"The certificate of serve: if set, the check uses TLS."`
+	Timeout  time.Duration `default:"3s" help:"How long the check may take, 100ms to 1m."`
 }
 
 // Help is the end of the command's manual.
 func (c *healthCmd) Help() string {
-	return `It asks /readyz on this machine, which needs no credential. Exit code 0 says that the server takes requests, 1 that it
-does not. It is the health check of containers, which have no shell to ask with.
+	return `Requests /readyz on this machine, which needs no credential. Exit code 0 means that the server accepts requests, 1 that
+it does not. Containers use it as their health check, because the image has no shell.
 
 Examples:
   gsm health
@@ -34,7 +34,7 @@ func (c *healthCmd) Validate() error {
 		return fmt.Errorf("--http-addr (GSM_HTTP_ADDR): %q is not HOST:PORT, like 127.0.0.1:8080", c.HTTPAddr)
 	}
 	if c.Timeout < 100*time.Millisecond || c.Timeout > time.Minute {
-		return fmt.Errorf("--timeout: %s is not within 100ms and 1m", c.Timeout)
+		return fmt.Errorf("--timeout: %s must be between 100ms and 1m", c.Timeout)
 	}
 	return nil
 }
@@ -48,11 +48,11 @@ func (c *healthCmd) Run(s streams) error {
 	status, err := c.ask(ctx)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no answer from %s within %s", c.address(), c.Timeout)
+		return fmt.Errorf("no response from %s within %s", c.address(), c.Timeout)
 	case err != nil:
-		return fmt.Errorf("no gsm answers: %w", err)
+		return fmt.Errorf("cannot reach gsm: %w", err)
 	case status != http.StatusOK:
-		return fmt.Errorf("%s answers, and takes no requests: %d %s", c.address(), status, http.StatusText(status))
+		return fmt.Errorf("%s does not accept requests: %d %s", c.address(), status, http.StatusText(status))
 	}
 	_, err = fmt.Fprintln(s.out, "ok")
 	return err

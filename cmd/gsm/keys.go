@@ -18,25 +18,25 @@ import (
 )
 
 type keysCmd struct {
-	Create keysCreateCmd `cmd:"" help:"Make an API key and print it, once."`
-	List   keysListCmd   `cmd:"" help:"List the API keys of a project, without what opens them."`
-	Revoke keysRevokeCmd `cmd:"" help:"End an API key now."`
-	Rotate keysRotateCmd `cmd:"" help:"Make an API key in the place of another, which ends after an overlap."`
+	Create keysCreateCmd `cmd:"" help:"Create an API key and print it. It is shown only once."`
+	List   keysListCmd   `cmd:"" help:"List the API keys of a project, without their secrets."`
+	Revoke keysRevokeCmd `cmd:"" help:"Revoke an API key."`
+	Rotate keysRotateCmd `cmd:"" help:"Create an API key that replaces another one, which expires after an overlap."`
 
-	RetireSigning retireSigningCmd `cmd:"" help:"End all keys that sign players' tokens and join tickets, and with them all that they signed."`
+	RetireSigning retireSigningCmd `cmd:"" help:"Retire all keys that sign player tokens and join tickets; everything they signed becomes invalid."`
 }
 
 // keysIn is where a command finds keys: on the database itself, beside the servers that use it.
 type keysIn struct {
 	config.Database
-	Project string `default:"default" help:"The project whose keys they are: 1 to 64 of a-z 0-9 and -."`
+	Project string `default:"default" help:"The project that the keys belong to: 1 to 64 characters of a-z 0-9 -."`
 }
 
 // Validate tells what is wrong.
 func (k *keysIn) Validate() error {
 	err := k.Database.Validate()
 	if !game.ValidProject(game.ProjectID(k.Project)) {
-		err = errors.Join(err, fmt.Errorf("--project: %q is not a name of 1 to %d of a-z 0-9 and -", k.Project, game.MaxProjectID))
+		err = errors.Join(err, fmt.Errorf("--project: %q must have 1 to %d characters of a-z 0-9 -", k.Project, game.MaxProjectID))
 	}
 	return err
 }
@@ -83,7 +83,7 @@ func refused(err error) error {
 		return usageError{errors.Join(all...)}
 	case game.Unavailable:
 		if e.Extras["outcome"] == game.OutcomeUnknown {
-			return &databaseError{fmt.Errorf("the database did not answer in time, and may have made the change: see gsm keys list: %w", plainly(err))}
+			return &databaseError{fmt.Errorf("the database did not respond in time and may have made the change: see gsm keys list: %w", plainly(err))}
 		}
 		return &databaseError{plainly(err)}
 	}
@@ -92,16 +92,16 @@ func refused(err error) error {
 
 type keysCreateCmd struct {
 	keysIn
-	Scope     string         `required:"" enum:"admin,server,read" help:"What the key may do: admin (everything in its project), server (all with players and sessions) or read."`
-	Name      string         `required:"" help:"What people call the key: 1 to 64 characters."`
-	Expires   *time.Duration `placeholder:"720h" xor:"end" help:"How long the key is good. Without this and --expires-at it does not expire."`
-	ExpiresAt *time.Time     `placeholder:"TIME" xor:"end" help:"Until when the key is good, as in 2027-01-31T12:00:00Z."`
+	Scope     string         `required:"" enum:"admin,server,read" help:"What the key may do: admin (everything in its project), server (everything with players and sessions) or read."`
+	Name      string         `required:"" help:"A name for people: 1 to 64 characters."`
+	Expires   *time.Duration `placeholder:"720h" xor:"end" help:"How long the key is valid. Without this and --expires-at it does not expire."`
+	ExpiresAt *time.Time     `placeholder:"TIME" xor:"end" help:"When the key expires, as in 2027-01-31T12:00:00Z."`
 }
 
 // Help is the end of the command's manual.
 func (c *keysCreateCmd) Help() string {
-	return `The key alone goes to standard output and everything else to standard error. It is shown once: the database has a hash of it.
-It is safe beside running servers, and makes the database where there is none, for the first key.
+	return `Prints the key to standard output and everything else to standard error. The key is shown once: the database stores only
+a hash of it. Servers may run meanwhile. For the first key, the database is created if it does not exist.
 
 Examples:
   gsm keys create --scope admin --name ops
@@ -114,7 +114,7 @@ func (c *keysCreateCmd) Run(s streams) error {
 	r := game.KeyRequest{Name: c.Name, Scope: game.Scope(c.Scope), ExpiresAt: c.ExpiresAt}
 	if c.Expires != nil {
 		if *c.Expires <= 0 {
-			return usageError{errors.New("--expires must be more than nothing, like 720h")}
+			return usageError{errors.New("--expires must be positive, like 720h")}
 		}
 		r.ExpiresAt = new(now.Add(*c.Expires))
 	}
@@ -141,7 +141,7 @@ func (c *keysCreateCmd) Run(s streams) error {
 // show prints a key, once.
 func (s streams) show(k game.Key, secret game.Secret) error {
 	if err := s.say("%s", secret.Reveal()); err != nil {
-		return fmt.Errorf("key %s was made and could not be shown, revoke it: %w", k.ID, err)
+		return fmt.Errorf("key %s was created but could not be shown: revoke it: %w", k.ID, err)
 	}
 	expiry := "does not expire"
 	if k.ExpiresAt != nil {
@@ -158,7 +158,7 @@ type keysListCmd struct {
 
 // Help is the end of the command's manual.
 func (c *keysListCmd) Help() string {
-	return `Keys that are over stay in the list for 30 days.
+	return `Revoked and expired keys stay in the list for 30 days.
 
 Examples:
   gsm keys list
@@ -246,7 +246,7 @@ type oneKey struct {
 func (k *oneKey) Validate() error {
 	err := k.keysIn.Validate()
 	if !game.ValidKeyID(game.KeyID(k.ID)) {
-		err = errors.Join(err, errors.New("<id>: this is not the id of a key, which gsm keys list shows: in a key it stands between gsm_ and the next _"))
+		err = errors.Join(err, errors.New("<id>: not the id of a key: gsm keys list shows ids; in a key the id is between gsm_ and the next _"))
 	}
 	return err
 }
@@ -255,7 +255,7 @@ type keysRevokeCmd struct{ oneKey }
 
 // Help is the end of the command's manual.
 func (c *keysRevokeCmd) Help() string {
-	return `Every server refuses the key within a second. A key that is over stays as it is.
+	return `Every server rejects the key within a second. A key that was revoked or has expired already does not change.
 
 Examples:
   gsm keys revoke k3j9x2m4pq`
@@ -274,13 +274,13 @@ func (c *keysRevokeCmd) Run(s streams) error {
 
 type keysRotateCmd struct {
 	oneKey
-	Overlap time.Duration `default:"1h" help:"How long the old key goes on, at most 720h; 0s ends it now."`
+	Overlap time.Duration `default:"1h" help:"How long the old key stays valid, at most 720h; 0s revokes it now."`
 }
 
 // Help is the end of the command's manual.
 func (c *keysRotateCmd) Help() string {
-	return `The new key has the name, the scope and the expiry of the old one. It alone goes to standard output, and is shown once.
-Whoever lost it rotates the old key again while that goes on, and revokes the one that was lost.
+	return `The new key has the name, the scope and the expiry of the old one. Only the key is printed to standard output, and it is
+shown once. If you lose it, rotate the old key again while it is valid, and revoke the lost one.
 
 Examples:
   KEY=$(gsm keys rotate k3j9x2m4pq)
@@ -292,7 +292,7 @@ func (c *keysRotateCmd) Run(s streams) error {
 	return c.do(s, beside(), func(ctx context.Context, keys *game.Keys) error {
 		k, secret, err := keys.Rotate(ctx, game.KeyID(c.ID), c.Overlap)
 		if err != nil && k.ID != "" {
-			return &databaseError{fmt.Errorf("key %s was made in its place and is not shown: revoke it, and rotate again: %w", k.ID, plainly(err))}
+			return &databaseError{fmt.Errorf("key %s was created to replace it but could not be shown: revoke it, and rotate again: %w", k.ID, plainly(err))}
 		}
 		if err != nil {
 			return err
@@ -300,7 +300,7 @@ func (c *keysRotateCmd) Run(s streams) error {
 		if err := s.show(k, secret); err != nil {
 			return err
 		}
-		_, _ = fmt.Fprintf(s.err, "gsm: key %s goes on for %s at most.\n", c.ID, c.Overlap)
+		_, _ = fmt.Fprintf(s.err, "gsm: key %s stays valid for %s at most.\n", c.ID, c.Overlap)
 		return nil
 	})
 }
@@ -309,9 +309,10 @@ type retireSigningCmd struct{ config.Database }
 
 // Help is the end of the command's manual.
 func (c *retireSigningCmd) Help() string {
-	return `For when GSM_SECRET_KEY and a copy of the database may be in wrong hands. First give every server another GSM_SECRET_KEY, and
-restart it: a server that runs makes the next key by the one that it has. Within ten seconds each server refuses what the old keys
-signed. Players need new tokens; game servers that verify tickets by themselves must read /.well-known/jwks.json again.
+	return `Use it when GSM_SECRET_KEY and a copy of the database may have leaked. First give every server a new GSM_SECRET_KEY and
+restart it, because a running server creates the next key with the secret that it has. Within ten seconds each server
+rejects everything that the old keys signed. Players need new tokens; game servers that verify tickets by themselves
+must fetch /.well-known/jwks.json again.
 
 Examples:
   gsm keys retire-signing`
@@ -322,7 +323,7 @@ func (c *retireSigningCmd) Run(s streams) error {
 	return onKeys(s, c.Database, beside(), func(ctx context.Context, engine game.Store) error {
 		n, err := auth.Retire(ctx, engine)
 		if err != nil {
-			return fmt.Errorf("%d signing keys are retired, and others may not be, do it again: %w", n, err)
+			return fmt.Errorf("%d signing keys were retired, others may not be: run it again: %w", n, err)
 		}
 		return s.say("signing keys retired: %d", n)
 	})

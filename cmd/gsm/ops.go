@@ -36,7 +36,7 @@ func opsHandler(watch *watcher, public bool) http.Handler {
 		return web.WellFormed(mux, malformed)
 	}
 	return web.WellFormed(web.LoopbackOnly(mux, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "This listener answers to its own machine only.", http.StatusForbidden)
+		http.Error(w, "This listener serves its own machine only.", http.StatusForbidden)
 	})), malformed)
 }
 

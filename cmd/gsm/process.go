@@ -129,7 +129,7 @@ func (p *process) run(ctx context.Context) error {
 	defer cancel()
 	var failures []error
 	if err := p.rest.http.Shutdown(shutdown); err != nil {
-		failures = append(failures, fmt.Errorf("requests were cut off after %s: %w", p.config.ShutdownTimeout, err), p.rest.http.Close())
+		failures = append(failures, fmt.Errorf("requests were aborted after %s: %w", p.config.ShutdownTimeout, err), p.rest.http.Close())
 	}
 	failures = append(failures, p.ops.http.Close()) // whoever takes a profile does not hold up the end
 	stopBackground()
@@ -148,7 +148,7 @@ func listen(ctx context.Context, setting, addr string) (net.Listener, error) {
 	case err == nil:
 		return l, nil
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, &listenError{fmt.Errorf("%s is taken by another program: stop it, or choose another address with %s: %w", addr, setting, err)}
+		return nil, &listenError{fmt.Errorf("%s is in use by another program: stop it, or choose another address with %s: %w", addr, setting, err)}
 	}
 	return nil, &listenError{fmt.Errorf("cannot listen on %s: choose another address with %s: %w", addr, setting, err)}
 }

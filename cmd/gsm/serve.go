@@ -162,7 +162,7 @@ func introduce(ctx context.Context, engine game.Store, log *slog.Logger) {
 	defer cancel()
 	facts, err := engine.Ping(ctx)
 	if err != nil {
-		log.Warn("the database is open and does not answer", observe.Cause(err))
+		log.Warn("the database is open but does not respond", observe.Cause(err))
 		return
 	}
 	log.Info("database opened", "facts", facts)

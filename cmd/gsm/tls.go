@@ -83,12 +83,12 @@ func (c *certificate) refresh() {
 	}
 	if err != nil {
 		if t := (trouble{stamps, err.Error()}); t != c.told {
-			c.log.Warn("the new certificate cannot be used, the old one stays", "error", err)
+			c.log.Warn("the new certificate cannot be used, the old one stays in use", "error", err)
 			c.told = t
 		}
 		return
 	}
-	c.log.Info("a new certificate is used", "expires", c.current.Load().Leaf.NotAfter)
+	c.log.Info("using a new certificate", "expires", c.current.Load().Leaf.NotAfter)
 	c.used, c.told = stamps, trouble{}
 }
 
@@ -105,7 +105,7 @@ func (c *certificate) stamps() (s [2]stamp, err error) {
 	for i, name := range []string{c.certFile, c.keyFile} {
 		info, err := os.Stat(name)
 		if err != nil {
-			return s, fmt.Errorf("looking at the certificate: %w", err)
+			return s, fmt.Errorf("checking the certificate: %w", err)
 		}
 		s[i] = stamp{info.ModTime(), info.Size()}
 	}

@@ -14,10 +14,10 @@ import (
 )
 
 type topCmd struct {
-	OpsAddr  string        `env:"GSM_OPS_ADDR" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"The ops listener of the server to look at."`
-	Interval time.Duration `default:"2s" help:"How often to look, 200ms to 1m."`
-	Sort     top.Sort      `default:"rate" enum:"rate,errors,p99,route" help:"What routes and operations are sorted by: rate, errors, p99 or route."`
-	Once     bool          `help:"Print what happens within one interval as plain text, and end. So it does where there is no terminal."`
+	OpsAddr  string        `env:"GSM_OPS_ADDR" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"The ops listener of the server."`
+	Interval time.Duration `default:"2s" help:"How often to refresh, 200ms to 1m."`
+	Sort     top.Sort      `default:"rate" enum:"rate,errors,p99,route" help:"The order of routes and operations: rate, errors, p99 or route."`
+	Once     bool          `help:"Print the figures of one interval as plain text, and exit. This is the default without a terminal."`
 }
 
 // Help is the end of the command's manual.
@@ -38,7 +38,7 @@ func (c *topCmd) Validate() error {
 		return fmt.Errorf("--ops-addr (GSM_OPS_ADDR): %q is not HOST:PORT, like 127.0.0.1:8081", c.OpsAddr)
 	}
 	if c.Interval < 200*time.Millisecond || c.Interval > time.Minute {
-		return fmt.Errorf("--interval: %s is not within 200ms and 1m", c.Interval)
+		return fmt.Errorf("--interval: %s must be between 200ms and 1m", c.Interval)
 	}
 	return nil
 }
@@ -66,5 +66,5 @@ func (c *topCmd) unseen(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return errors.New("interrupted")
 	}
-	return fmt.Errorf("no gsm is to be seen at %s: start it with gsm serve, or name its ops listener with --ops-addr (GSM_OPS_ADDR): %w", c.OpsAddr, err)
+	return fmt.Errorf("no gsm found at %s: start it with gsm serve, or set its ops listener with --ops-addr (GSM_OPS_ADDR): %w", c.OpsAddr, err)
 }

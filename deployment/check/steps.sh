@@ -147,7 +147,7 @@ grafana_shows() {
   forward=
 }
 
-# ask_grafana PORT PATH prints an answer. The password goes through a file that nobody else reads.
+# ask_grafana PORT PATH prints a response. The password goes through a file that nobody else reads.
 ask_grafana() {
   curl --silent --show-error --fail --config <(printf 'user = "admin:%s"\n' "$password") "http://127.0.0.1:$1$2"
 }

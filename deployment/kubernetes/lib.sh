@@ -18,19 +18,19 @@ k() { kubectl --context "$context" --request-timeout=30s "$@"; }
 # names.
 choose_context() {
   local said
-  command -v kubectl >/dev/null || die "kubectl is missing. Docker Desktop brings it; else see https://kubernetes.io/docs/tasks/tools/"
+  command -v kubectl >/dev/null || die "kubectl is missing. Docker Desktop includes it; otherwise see https://kubernetes.io/docs/tasks/tools/"
   if [ -z "$context" ]; then
     context=$(kubectl config current-context 2>/dev/null) ||
-      die "kubectl knows no cluster. In Docker Desktop enable Kubernetes (docs/docker-desktop.md); else name one with --context"
+      die "kubectl has no cluster. In Docker Desktop enable Kubernetes (docs/docker-desktop.md); otherwise set --context"
     case $context in
       docker-desktop | kind-* | minikube | colima | rancher-desktop | orbstack) ;;
-      *) die "the current cluster of kubectl is $context, which may not be on this machine. If it is meant, say --context $context; else one of: $(kubectl config get-contexts -o name | paste -sd' ' -)" ;;
+      *) die "the current cluster of kubectl is $context, which may not be on this machine. To use it, set --context $context; otherwise use one of: $(kubectl config get-contexts -o name | paste -sd' ' -)" ;;
     esac
   else
     kubectl config get-contexts "$context" >/dev/null 2>&1 ||
       die "kubectl has no context $context, but: $(kubectl config get-contexts -o name | paste -sd' ' -)"
   fi
   said=$(kubectl --context "$context" --request-timeout=10s get nodes 2>&1) ||
-    die "the cluster $context does not answer. Is it started? kubectl says:
+    die "the cluster $context does not respond. Is it started? kubectl says:
 $said"
 }

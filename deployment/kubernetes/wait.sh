@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# How `up` waits for what it has started, and says what keeps it; sourced, not run.
+# How `up` waits for components, and prints what keeps them from being ready; sourced, not run.
 
 # What ended before is not of interest.
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
@@ -23,7 +23,7 @@ last_lines() {
   k -n "$1" logs "$2" -c "$3" --tail=20 2>/dev/null || true
 }
 
-# trouble NAMESPACE NAME says what is wrong with the newest pod of a component, and what to do where that is known. It
+# trouble NAMESPACE NAME prints what is wrong with the newest pod of a component, and what to do about known problems. It
 # sets `known` to the most restarts of a container whose trouble is known, or empties it.
 trouble() {
   local pod container up state ended code restarts message advice
@@ -51,7 +51,7 @@ trouble() {
   done < <(containers "$1" "$pod")
 }
 
-# explain NAMESPACE NAME says what keeps a component from being ready.
+# explain NAMESPACE NAME prints what keeps a component from being ready.
 explain() {
   local pod
   say
@@ -101,7 +101,7 @@ renew_stuck() {
     [ "$kind" = StatefulSet ] || continue
     revision=$(k -n "$namespace" get statefulset "$name" -o jsonpath='{.status.updateRevision}')
     while read -r pod; do
-      say "$namespace $pod is of an earlier revision and not ready: it is made anew"
+      say "$namespace $pod is of an earlier revision and not ready: it is recreated"
       k -n "$namespace" delete pod "$pod" --wait=false >/dev/null
     done < <(k -n "$namespace" get pods -l "app.kubernetes.io/name=$name" \
       -o jsonpath="{range .items[*]}$line{\"\n\"}{end}" |
@@ -109,7 +109,7 @@ renew_stuck() {
   done < <(components core; components monitoring)
 }
 
-# ready NAMESPACE KIND NAME waits until a component is ready, and says now and then what it waits for. It gives up
+# ready NAMESPACE KIND NAME waits until a component is ready, and prints now and then what it waits for. It gives up
 # before the time when what is wrong is known and does not pass by itself.
 ready() {
   local begin=$SECONDS step=10 told=30 over
@@ -141,7 +141,7 @@ wait_for() {
   local list namespace kind name
   say "== wait: $1"
   failed=
-  list=$(components "$1") || die "what runs cannot be read"
+  list=$(components "$1") || die "the components cannot be listed"
   [ -n "$list" ] || die "nothing runs that has the label app.kubernetes.io/part-of=gsm"
   while read -r namespace kind name; do
     ready "$namespace" "$kind" "$name" || { failed="$failed $name"; [ "$1" = monitoring ] || break; }
@@ -155,7 +155,7 @@ crashed() {
   while read -r namespace kind name; do
     trouble "$namespace" "$name" >"$scratch/trouble"
     if grep -qE 'exit code (139|132|134);' "$scratch/trouble"; then
-      say "!! $namespace $name is ready, but ends by itself and is started again:"
+      say "!! $namespace $name is ready, but crashes and is restarted:"
       cat "$scratch/trouble"
       found=0
     fi

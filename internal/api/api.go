@@ -110,7 +110,7 @@ func (a *API) config() huma.Config {
 	c.Info.Description = about
 	c.Info.Contact = &huma.Contact{Name: "The gsm authors"}
 	c.Info.License = &huma.License{Name: "Apache License 2.0", Identifier: "Apache-2.0"}
-	c.Servers = []*huma.Server{{URL: "/", Description: "The server that this document was read from."}}
+	c.Servers = []*huma.Server{{URL: "/", Description: "The server that served this document."}}
 	c.Tags = tags()
 	// huma's own pages come from a CDN, its links to schemas put $schema into every answer.
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil

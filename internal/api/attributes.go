@@ -40,7 +40,7 @@ func parseAttributes(deep map[string]string, plain []string) (found game.Attribu
 		case named[key]:
 			wrong = append(wrong, &huma.ErrorDetail{
 				Location: "query.attribute",
-				Message:  "names an attribute twice: send each once",
+				Message:  "names an attribute more than once",
 			})
 		default:
 			add("query.attribute", key, text)

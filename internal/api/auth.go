@@ -80,15 +80,15 @@ func (a *API) unknown(h http.Header, r *http.Request, err error) *web.Problem {
 	}
 	a.limited(h, refused.Decision)
 	return web.NewProblem(http.StatusTooManyRequests, "too_many_failures",
-		"Too many API keys from this address, or with this id, were wrong. Wait as long as Retry-After says.")
+		"Too many wrong API keys from this address, or with this id. Retry after the time in Retry-After.")
 }
 
 // documentSecurity says in the OpenAPI document how to authenticate, and where that is not needed.
 func documentSecurity(o *huma.OpenAPI) {
 	o.Components.SecuritySchemes = map[string]*huma.SecurityScheme{securityScheme: {
 		Type: "http", Scheme: "bearer",
-		Description: "An API key (gsm_…), or a player's token. Not needed where the server runs without authentication, on a " +
-			"loopback address; one that is sent is judged there too.",
+		Description: "An API key (gsm_…) or a player token. Not needed if the server runs without authentication, on a " +
+			"loopback address; a credential that is sent is checked there too.",
 	}}
 	o.Security = []map[string][]string{{securityScheme: {}}}
 }

@@ -27,7 +27,7 @@ const (
 )
 
 type healthBody struct {
-	Status        string `json:"status" enum:"ok" doc:"ok: the process answers."`
+	Status        string `json:"status" enum:"ok" doc:"ok: the process is running."`
 	Version       string `json:"version"`
 	UptimeSeconds int64  `json:"uptime_seconds"`
 }
@@ -44,7 +44,7 @@ type detailedHealth struct {
 	Status        string                `json:"status" enum:"ok,down" doc:"down if a component is."`
 	Version       string                `json:"version"`
 	UptimeSeconds int64                 `json:"uptime_seconds"`
-	Components    map[string]game.Facts `json:"components" doc:"Each has a status and a latency_ms, and facts of its own."`
+	Components    map[string]game.Facts `json:"components" doc:"Each has a status and a latency_ms, and details of its own."`
 }
 
 type detailedOut struct {

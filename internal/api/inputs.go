@@ -23,7 +23,7 @@ type (
 	}
 	// IfNoneMatchHeader makes a read conditional.
 	IfNoneMatchHeader struct {
-		IfNoneMatch string `header:"If-None-Match" maxLength:"1024" doc:"Answer 304 if the document has one of these entity tags."`
+		IfNoneMatch string `header:"If-None-Match" maxLength:"1024" doc:"Return 304 if the document has one of these entity tags."`
 	}
 	// IdempotencyHeader makes a creation safe to retry.
 	IdempotencyHeader struct {
@@ -35,8 +35,8 @@ type (
 	}
 	// Paging walks through a list.
 	Paging struct {
-		Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many items at most."`
-		Cursor string `query:"cursor" maxLength:"64" doc:"The next_cursor of an earlier answer to the same list."`
+		Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"The maximum number of items."`
+		Cursor string `query:"cursor" maxLength:"64" doc:"The next_cursor of an earlier response of the same list."`
 	}
 )
 

@@ -9,14 +9,14 @@ import (
 
 // KeyBody is an API key as admins see it.
 type KeyBody struct {
-	ID         game.KeyID     `json:"id" example:"4x7jq2w6hs" doc:"What stands between gsm_ and the secret."`
+	ID         game.KeyID     `json:"id" example:"4x7jq2w6hs" doc:"The part of the key between gsm_ and the secret."`
 	Project    game.ProjectID `json:"project"`
 	Name       string         `json:"name" doc:"For people."`
 	Scope      game.Scope     `json:"scope" enum:"admin,server,read"`
-	Status     game.KeyStatus `json:"status" enum:"active,revoked,expired" doc:"When it was read; only an active key is good."`
+	Status     game.KeyStatus `json:"status" enum:"active,revoked,expired" doc:"At the time of the read; only an active key is valid."`
 	CreatedAt  time.Time      `json:"created_at"`
-	ExpiresAt  *time.Time     `json:"expires_at" doc:"As it was asked for; null for never."`
-	RetiresAt  *time.Time     `json:"retires_at" doc:"When a key that was rotated ends, unless it expires before; null for a key that was not rotated."`
+	ExpiresAt  *time.Time     `json:"expires_at" doc:"As requested; null for never."`
+	RetiresAt  *time.Time     `json:"retires_at" doc:"When a rotated key stops being valid, unless it expires earlier; null for a key that was not rotated."`
 	RevokedAt  *time.Time     `json:"revoked_at" doc:"Null for a key that was not revoked."`
 	LastUsedAt *time.Time     `json:"last_used_at" doc:"To the minute; null for never."`
 }
@@ -24,7 +24,7 @@ type KeyBody struct {
 // newKeyBody is an API key in the one answer that has its secret.
 type newKeyBody struct {
 	KeyBody
-	Key string `json:"key" doc:"What to send as Authorization: Bearer. It cannot be had again."`
+	Key string `json:"key" doc:"Send it as Authorization: Bearer. It is never returned again."`
 }
 
 func (a *API) keyFor(k game.Key) KeyBody {
@@ -87,7 +87,7 @@ func (a *API) revokeKey(ctx context.Context, in *KeyPath) (*struct{}, error) {
 
 // RotateKeyInBody asks for another key in the place of one.
 type RotateKeyInBody struct {
-	OverlapSeconds *int `json:"overlap_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"How long the old key goes on; an hour where it is left out."`
+	OverlapSeconds *int `json:"overlap_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"How long the old key stays valid; an hour if left out."`
 }
 
 // Validate implements validated. The limits of the contract are all that there is.

@@ -100,8 +100,8 @@ func (a *API) rate(h http.Header, c game.Caller) *web.Problem {
 		return nil
 	}
 	a.limited(h, d)
-	return web.NewProblem(http.StatusTooManyRequests, "rate_limited", "You are rate limited. Wait as long as "+
-		"Retry-After says; GET "+basePath+"/limits shows the rates.")
+	return web.NewProblem(http.StatusTooManyRequests, "rate_limited", "Rate limit exceeded. Retry after the time in "+
+		"Retry-After; GET "+basePath+"/limits returns the rates.")
 }
 
 // limited tells the caller of a request that is refused when to come back, and the operator that there was one.
@@ -135,7 +135,7 @@ func (a *API) getLimits(ctx context.Context, _ *struct{}) (*limitsOut, error) {
 	r.PathBytes, r.QueryBytes = web.MaxPath, web.MaxQuery
 	l.Timeouts = game.TimeoutLimits{
 		Request: a.RequestTimeout.Seconds(), Queue: a.queueTime().Seconds(), Header: a.Limits.ReadTimeout.Seconds(), Body: a.Limits.ReadTimeout.Seconds(),
-		Answer: a.Limits.WriteTimeout.Seconds(), Idle: a.Limits.IdleTimeout.Seconds(),
+		Response: a.Limits.WriteTimeout.Seconds(), Idle: a.Limits.IdleTimeout.Seconds(),
 	}
 	l.Rates = make(map[string]game.RateLimit)
 	tell := func(class limits.Class, r limits.Rate) {

@@ -168,7 +168,7 @@ func TestLimitsAreTold(t *testing.T) {
 		return l
 	}
 	l := read(as)
-	if want := (game.TimeoutLimits{Request: 10, Queue: 5, Header: 1.5, Body: 1.5, Answer: 14, Idle: 15}); l.Timeouts != want {
+	if want := (game.TimeoutLimits{Request: 10, Queue: 5, Header: 1.5, Body: 1.5, Response: 14, Idle: 15}); l.Timeouts != want {
 		t.Errorf("got %+v, want %+v", l.Timeouts, want)
 	}
 	if want := (game.RequestLimits{

@@ -8,10 +8,10 @@ import (
 )
 
 type systemMetricsIn struct {
-	From   time.Time `query:"from" doc:"The begin of the range (RFC 3339); at most seven days before its end. Left out, it is an hour before the end."`
-	To     time.Time `query:"to" doc:"The end of the range (RFC 3339). Left out, it is now."`
+	From   time.Time `query:"from" doc:"The start of the range (RFC 3339); at most seven days before its end. The default is an hour before the end."`
+	To     time.Time `query:"to" doc:"The end of the range (RFC 3339). The default is now."`
 	Cursor string    `query:"cursor" maxLength:"512" doc:"The next_cursor of an earlier response to the same request."`
-	Step   int       `query:"step" minimum:"15" maximum:"86400" doc:"Seconds between points, of which there may be 1,000 in the range. Left out, it is such that there are about 240."`
+	Step   int       `query:"step" minimum:"15" maximum:"86400" doc:"Seconds between points; at most 1,000 points in the range. The default gives about 240 points."`
 }
 
 type systemMetricsOut struct{ Body game.SystemMetrics }

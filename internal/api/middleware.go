@@ -83,10 +83,10 @@ func reject(status int, code, detail string) http.Handler {
 const (
 	malformedHost = "The Host header is not valid: send a host name or an address, an IPv6 address in brackets, and the " +
 		"port after a colon."
-	notListed = "Web pages of this origin may not call. GSM_CORS_ORIGINS lists those that may, exactly as browsers " +
-		"send them (http://localhost:5173 is not http://127.0.0.1:5173), and takes authentication (GSM_AUTH=on)."
-	notLoopback = "Without authentication the service takes requests from its own machine only: not from web pages of " +
-		"other origins, which another port is too, and not under another host name than localhost or a loopback " +
+	notListed = "Web pages of this origin may not call the API. GSM_CORS_ORIGINS lists the allowed origins, exactly as browsers " +
+		"send them (http://localhost:5173 is not http://127.0.0.1:5173), and requires authentication (GSM_AUTH=on)."
+	notLoopback = "Without authentication the service accepts requests from its own machine only: not from web pages of " +
+		"other origins, which includes other ports, and not with a Host other than localhost or a loopback " +
 		"address. For a front end on another port turn authentication on (GSM_AUTH=on) and list its origin in " +
 		"GSM_CORS_ORIGINS."
 )

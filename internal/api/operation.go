@@ -95,7 +95,7 @@ func (a *API) operation(r route) huma.Operation {
 func actAsParameter() *huma.Param {
 	return &huma.Param{
 		Name: actAsHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, Pattern: game.IDPattern},
-		Description: "The player for whom a server asks: the request has that player's rights, and no others. " +
+		Description: "The player for whom a server acts: the request has that player's rights, and no others. " +
 			"For API keys of scope server or admin.",
 	}
 }

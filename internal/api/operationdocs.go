@@ -10,8 +10,8 @@ import (
 const about = `Players and game sessions (lobbies, matches, rooms) of online games.
 
 Register players, open sessions, have players find and join them, move a session through its life, and read how it
-ended. Game servers and back ends call with an API key, a player's own device with a token that they make for it; a
-server that runs without authentication takes requests from its own machine without either.
+ended. Game servers and back ends call with an API key, a player's own device with a token that they create for it. A
+server without authentication accepts requests from its own machine without a credential.
 
 Errors are problem documents (RFC 9457) of one form, with a stable ` + "`code`" + ` for programs. Documents have a ` +
 	"`version`" + `, which is their entity tag: If-Match makes a change only at that version.`
@@ -20,11 +20,11 @@ Errors are problem documents (RFC 9457) of one form, with a stable ` + "`code`" 
 func tags() []*huma.Tag {
 	return []*huma.Tag{
 		{Name: "players", Description: "Who plays: profiles, suspension, erasure, and the tokens of players."},
-		{Name: "sessions", Description: "Lobbies, matches, rooms: what is open, who holds a seat, what state it is in."},
+		{Name: "sessions", Description: "Lobbies, matches, rooms: which are open, who holds a seat, what state they are in."},
 		{Name: "api-keys", Description: "Who may call: keys for game servers and back ends. For admins."},
-		{Name: "limits", Description: "What callers must keep to."},
-		{Name: "metrics", Description: "What the service did, and how things stood. For admins."},
-		{Name: "health", Description: "How the service is: for people, and probes for those who run it."},
+		{Name: "limits", Description: "The limits that callers must keep to."},
+		{Name: "metrics", Description: "Stored metrics of the service. For admins."},
+		{Name: "health", Description: "Health reports for people, and probes for orchestrators."},
 	}
 }
 
@@ -34,43 +34,43 @@ var operationDocs = map[string]string{ //nolint:gosec // it tells of tokens, and
 		"nothing new.",
 	"listPlayers": "Filters are combined. Continue with next_cursor.",
 	"getPlayer":   "With If-None-Match it returns 304 while the player is unchanged.",
-	"replacePlayer": "Takes the body of a GET with what shall be different. What is left out gets its default; a " +
-		"suspension stays without `status`.",
-	"patchPlayer": "A JSON merge patch: what is left out stays, and null gives a field its default or removes a key.",
-	"erasePlayer": "Removes everything personal for good, frees the player's seats and ends what it hosts alone.",
+	"replacePlayer": "Accepts the body of a GET with your changes. Fields that are left out get their default; a " +
+		"suspension stays if `status` is left out.",
+	"patchPlayer": "A JSON merge patch: fields that are left out stay, and null gives a field its default or removes a key.",
+	"erasePlayer": "Removes all personal data for good and frees the player's seats.",
 	"mintToken":   "For a player's own device, which sends it as Authorization: Bearer.",
 	"getJwks":     "An Ed25519 key set (RFC 8037).",
 
-	"createSession": "With `host_id` or `host` that player is host and first member. Without them the session is a " +
+	"createSession": "With `host_id` or `host` that player becomes host and first member. Without them the session is a " +
 		"server's. With an Idempotency-Key a retry creates nothing new.",
 	"listSessions": "Filters are combined. Continue with next_cursor. `attributes` and `attribute` are two ways to " +
 		"write the same filter.",
 	"getSession": "With If-None-Match it returns 304 while the session is unchanged.",
-	"moveSession": "Moves the session to a status, with `end_reason` and `result` where that ends it. Takes the body " +
-		"of a GET; its settings must be as they are.",
-	"patchSession":  "A JSON merge patch: what is left out stays, and null gives a field its default or removes a key.",
-	"cancelSession": "Ends a session that has not begun. The session stays to be read.",
-	"joinSession":   "Joining again is no error: it returns 200 with the seat that the player has.",
+	"moveSession": "Moves the session to a status, with `end_reason` and `result` if that ends it. Accepts the body " +
+		"of a GET; its settings must be unchanged.",
+	"patchSession":  "A JSON merge patch: fields that are left out stay, and null gives a field its default or removes a key.",
+	"cancelSession": "Ends a session that has not started. The session can still be read.",
+	"joinSession":   "Joining again is not an error: it returns 200 with the seat that the player has.",
 	"getMember":     "The entity tag is that of the session.",
-	"patchMember":   "A JSON merge patch. Seat, order and host stay.",
-	"leaveSession":  "Also removes another member, for hosts and servers. Leaving again is no error.",
-	"getTimeline": "Who changed what, when and why: a kick, a leave, a suspension and an erasure differ in it. For the host, " +
-		"API keys and admins. Events are kept for 30 days unless the operator says otherwise.",
-	"setHost": "A member who has joined becomes host, in a session without one too.",
+	"patchMember":   "A JSON merge patch. The seat, its order and the host do not change.",
+	"leaveSession":  "Hosts and servers can remove other members. Leaving again is not an error.",
+	"getTimeline": "Who changed what, when and why: it distinguishes a kick, a leave, a suspension and an erasure. For the host, " +
+		"API keys and admins. Events are kept for 30 days by default.",
+	"setHost": "The member must have joined. The session need not have a host before.",
 
 	"createApiKey": "The key is shown once, in this response.",
 	"listApiKeys":  "Newest first, without their secrets.",
 	"getApiKey":    "Without its secret.",
-	"revokeApiKey": "At once, and for good.",
-	"rotateApiKey": "Creates a key with the same name and scope. The old one goes on for a while.",
+	"revokeApiKey": "Takes effect at once, and cannot be undone.",
+	"rotateApiKey": "Creates a key with the same name and scope. The old key stays valid for the overlap.",
 
-	"getLimits":        "What is configured here, so that clients need not find out by errors.",
+	"getLimits":        "The configured limits, so that clients need not discover them by errors.",
 	"getSystemMetrics": "Points in time, oldest first.",
 
-	"getHealth":         "Cheap, and without the store.",
-	"getHealthDetailed": "Looks at the store and the other components; 503 if one is down.",
-	"getLivez":          "Whether the process shall go on.",
-	"getReadyz":         "Whether requests shall be sent here.",
+	"getHealth":         "Does not use the database.",
+	"getHealthDetailed": "Checks the database and the other components; 503 if one is down.",
+	"getLivez":          "Whether the process is alive.",
+	"getReadyz":         "Whether the process accepts requests.",
 }
 
 // bodyExamples are bodies that can be sent as they are, but for the ids of players.
@@ -105,21 +105,21 @@ var parameterExamples = map[string]any{
 
 // headerDocs tells what the headers of responses are.
 var headerDocs = map[string]string{
-	"Cache-Control":       "Always no-store: the body holds a secret.",
+	"Cache-Control":       "Always no-store: the body contains a secret.",
 	"ETag":                "The entity tag of the document: its version in double quotes, for If-Match and If-None-Match.",
-	"Idempotent-Replayed": "true where an earlier request with the same Idempotency-Key created the document.",
-	"Location":            "The path of what was created.",
+	"Idempotent-Replayed": "true if an earlier request with the same Idempotency-Key created the document.",
+	"Location":            "The path of the created document.",
 	"Preference-Applied":  "The preference of the Prefer header that was followed.",
-	"Retry-After":         "Seconds to wait before another try.",
+	"Retry-After":         "Seconds to wait before a retry.",
 }
 
 // enumerationDocs tells what the named enumerations are.
 var enumerationDocs = map[string]string{
-	"SessionStatus": "Where a session is in its life. ended, cancelled, expired and failed are the end of it.",
-	"EndReason":     "Why a session is over.",
-	"Visibility":    "Public, or private for a session that is not for browsing.",
-	"PlayerStatus":  "A suspended player takes no seat.",
-	"KeyScope":      "What a key may do: admin everything, server all that the game needs, read nothing but reads.",
+	"SessionStatus": "The state of a session. ended, cancelled, expired and failed are terminal.",
+	"EndReason":     "Why a session ended.",
+	"Visibility":    "Public, or private for a session that other players' lists do not show.",
+	"PlayerStatus":  "A suspended player cannot join sessions.",
+	"KeyScope":      "What a key may do: admin everything, server everything with players and sessions, read only reads.",
 }
 
 // successDocs tells what a success of the route means.
@@ -130,15 +130,15 @@ func successDocs(r route, status int) string {
 	case status == http.StatusNoContent:
 		return "Done."
 	case status == http.StatusCreated:
-		return "It was created."
+		return "Created."
 	case status == http.StatusServiceUnavailable:
-		return "Not now. The body says what is wrong."
+		return "Not available. The body says what is wrong."
 	case r.success[0] == http.StatusCreated:
-		return "It was there already, and is as it was."
+		return "It existed already and is unchanged."
 	case r.method == http.MethodGet:
-		return "What was asked for."
+		return "The requested data."
 	}
-	return "As it is after the change."
+	return "The document after the change."
 }
 
 // problemExtras are the members that some problem documents have besides the usual ones.
@@ -152,25 +152,25 @@ func problemExtras() map[string]*huma.Schema {
 	return map[string]*huma.Schema{
 		"allowed": {
 			Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString},
-			Description: "Of invalid_transition: the statuses to which the session can move.",
+			Description: "Of invalid_state_transition: the statuses to which the session can move.",
 		},
 		"capacity":        whole("Of team_full: how many seats the team has."),
-		"end_reason":      text("Of session_ended: why the session is over."),
-		"field":           text("Of seats_taken and already_member: the field that cannot be as it was asked for."),
-		"from":            text("Of invalid_transition: the status that the session has."),
+		"end_reason":      text("Of session_ended: why the session ended."),
+		"field":           text("Of seats_taken and already_member: the field whose requested value is not possible."),
+		"from":            text("Of invalid_state_transition: the status that the session has."),
 		"held":            whole("Of seats_taken: how many seats are held."),
-		"max_bytes":       whole("Of payload_too_large and uri_too_long: how much there may be."),
+		"max_bytes":       whole("Of payload_too_large and uri_too_long: the maximum."),
 		"max_players":     whole("Of session_full: how many seats the session has."),
 		"member_status":   text("Of member_not_joined: the status that the member has."),
 		"members":         whole("Of not_enough_players: how many members there are."),
-		"min_players":     whole("Of not_enough_players: how many members it takes."),
-		"needs":           text("Of forbidden: the scope of key that may do it."),
-		"outcome":         text("Of 503: none if nothing was done of the request, unknown if it may have been done."),
-		"provider":        text("Of player_not_found: the provider of the identity that is not known."),
+		"min_players":     whole("Of not_enough_players: how many members a start needs."),
+		"needs":           text("Of forbidden: the API key scope that allows it."),
+		"outcome":         text("Of 503: none if the request had no effect, unknown if it may have had one."),
+		"provider":        text("Of player_unknown: the provider of the token's identity."),
 		"session_status":  text("Of session_ended and session_not_joinable: the status that the session has."),
 		"suspended_until": until,
 		"team":            text("Of team_full: the team."),
-		"to":              text("Of invalid_transition: the status that was asked for."),
+		"to":              text("Of invalid_state_transition: the requested status."),
 		"version":         whole("Of version_mismatch: the version that the document has."),
 	}
 }

@@ -97,13 +97,13 @@ func (a *API) playerRoutes(s *schemas) {
 	}, a.erasePlayer)
 	register(a, route{
 		http.MethodPost, basePath + "/players/{player_id}/tokens", "mintToken", "players",
-		"Make a token by which a player acts for itself",
+		"Create a token for a player",
 		codes(201), optionalBody(s.token), errs(player, []*game.Error{game.ErrPlayerSuspended}, tokens),
 		traits{},
 	}, a.mintToken)
 	register(a, route{
 		http.MethodGet, "/.well-known/jwks.json", "getJwks", "players",
-		"Read the keys by which tokens and tickets are verified",
+		"Read the keys that verify tokens and tickets",
 		codes(200), nil, errs(tokens, reads()),
 		traits{open: true},
 	}, a.getJWKS)
@@ -126,7 +126,7 @@ func (a *API) sessionRoutes(s *schemas) {
 	)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions", "createSession", "sessions",
-		"Open a session",
+		"Create a session",
 		codes(201), requiredBody(s.request), errs(takers(), reuse(), reads()), playing,
 	}, a.createSession)
 	register(a, route{
@@ -156,7 +156,7 @@ func (a *API) sessionRoutes(s *schemas) {
 	}, a.cancelSession)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/{session_id}/members", "joinSession", "sessions",
-		"Take a seat",
+		"Join a session",
 		codes(201, 200), requiredBody(s.join), errs(session, takers(), joins), playing,
 	}, a.joinSession)
 	register(a, route{
@@ -171,12 +171,12 @@ func (a *API) sessionRoutes(s *schemas) {
 	}, a.patchMember)
 	register(a, route{
 		http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leaveSession", "sessions",
-		"Leave a seat",
+		"Leave a session",
 		codes(204), nil, errs(session, host, versions(), over), playing,
 	}, a.leaveSession)
 	register(a, route{
 		http.MethodPut, basePath + "/sessions/{session_id}/host", "setHost", "sessions",
-		"Name a member as host",
+		"Make a member the host",
 		codes(200), requiredBody(s.host), errs(session, member, takers(), host, versions(), over, []*game.Error{game.ErrMemberNotJoined}), playing,
 	}, a.setHost)
 	register(a, route{
@@ -217,13 +217,13 @@ func (a *API) serviceRoutes(s *schemas) {
 	}, a.revokeKey)
 	register(a, route{
 		http.MethodPost, basePath + "/api-keys/{key_id}/rotate", "rotateApiKey", "api-keys",
-		"Replace an API key by another",
-		codes(201), optionalBody(s.rotation), errs(key, reads(), []*game.Error{game.ErrKeyOver}),
+		"Replace an API key with a new one",
+		codes(201), optionalBody(s.rotation), errs(key, reads(), []*game.Error{game.ErrKeyInactive}),
 		traits{},
 	}, a.rotateKey)
 	register(a, route{
 		http.MethodGet, basePath + "/limits", "getLimits", "limits",
-		"Read what callers must keep to",
+		"Read the limits of the service",
 		codes(200), nil, nil,
 		traits{},
 	}, a.getLimits)
@@ -235,12 +235,12 @@ func (a *API) serviceRoutes(s *schemas) {
 	}, a.getSystemMetrics)
 	register(a, route{
 		http.MethodGet, "/health", "getHealth", "health",
-		"Is the service there?",
+		"Health of the process",
 		codes(200), nil, nil, probe,
 	}, a.getHealth)
 	register(a, route{
 		http.MethodGet, "/health/detailed", "getHealthDetailed", "health",
-		"How is each component?",
+		"Health of each component",
 		codes(200, 503), nil, errs([]*game.Error{game.ErrForbidden}),
 		traits{exempt: true},
 	}, a.getHealthDetailed)

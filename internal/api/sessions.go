@@ -46,7 +46,7 @@ func (a *API) createSession(ctx context.Context, in *createSessionIn) (*createSe
 type getSessionIn struct {
 	SessionPath
 	IfNoneMatchHeader
-	Members MembersQuery `query:"members" enum:"none,ids,full" default:"full" doc:"How much of the members is shown: members (full), member_ids (ids) or neither."`
+	Members MembersQuery `query:"members" enum:"none,ids,full" default:"full" doc:"What is returned of the members: members (full), member_ids (ids) or neither (none)."`
 }
 
 func (a *API) getSession(ctx context.Context, in *getSessionIn) (*sessionOut, error) {
@@ -58,7 +58,7 @@ func (a *API) getSession(ctx context.Context, in *getSessionIn) (*sessionOut, er
 type listSessionsIn struct {
 	Paging
 	SessionFilters
-	Members    MembersQuery      `query:"members" enum:"none,ids,full" default:"ids" doc:"How much of the members is shown: members (full), member_ids (ids) or neither."`
+	Members    MembersQuery      `query:"members" enum:"none,ids,full" default:"ids" doc:"What is returned of the members: members (full), member_ids (ids) or neither (none)."`
 	Attributes map[string]string `query:"attributes,deepObject,explode" doc:"Sessions with all of these attributes: attributes[mmr]=1200 finds the number 1200 and the string 1200, attributes[mmr]==1200 the number only, attributes[mmr]=\"1200\" the string only."`
 	Attribute  []string          `query:"attribute,explode" maxItems:"32" doc:"As attributes, for tools that do not send deepObject: attribute=mmr:1200, once for each attribute."`
 }

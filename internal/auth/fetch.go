@@ -100,11 +100,11 @@ func (f *fetcher) read(r *http.Request) page {
 	switch {
 	case err != nil:
 	case len(body) > maxFetched:
-		err = fmt.Errorf("the answer has more than %d bytes", maxFetched)
+		err = fmt.Errorf("the response has more than %d bytes", maxFetched)
 	case !redirects && res.StatusCode != http.StatusOK:
-		err = fmt.Errorf("the answer has status %d", res.StatusCode)
+		err = fmt.Errorf("the response has status %d", res.StatusCode)
 	case !redirects && !json.Valid(body):
-		err = errors.New("the answer is no JSON")
+		err = errors.New("the response is not JSON")
 	}
 	return page{status: res.StatusCode, header: res.Header, body: body, err: err}
 }

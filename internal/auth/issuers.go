@@ -42,7 +42,7 @@ func ParseIssuers(text string) ([]Issuer, error) {
 		return nil, fmt.Errorf("is not a JSON list of objects with issuer, audience, claim, provider, project and jwks_url: %w", err)
 	}
 	if d.More() {
-		return nil, errors.New("has something after the list")
+		return nil, errors.New("has content after the list")
 	}
 	var wrong []error
 	for n := range list {
@@ -57,7 +57,7 @@ func ParseIssuers(text string) ([]Issuer, error) {
 			wrong = append(wrong, fmt.Errorf("issuer %d: %w", n+1, err))
 		}
 		if slices.ContainsFunc(list[:n], func(o Issuer) bool { return o.URL == i.URL && o.Audience == i.Audience }) {
-			wrong = append(wrong, fmt.Errorf("issuer %d: is there twice with this audience", n+1))
+			wrong = append(wrong, fmt.Errorf("issuer %d: duplicate of another issuer with this audience", n+1))
 		}
 	}
 	return list, errors.Join(wrong...)
@@ -72,7 +72,7 @@ func (i *Issuer) validate() error {
 	}
 	check(fetchable(i.URL), "issuer must be a URL with https://, or with http:// on a loopback address, without a user, query or fragment")
 	check(i.JWKSURL == "" || fetchable(i.JWKSURL), "jwks_url must be such a URL too")
-	check(i.Audience != "", "audience is missing: without it, tokens for other services would do")
+	check(i.Audience != "", "audience is missing: without it, tokens for other services would be accepted")
 	check(game.ValidProvider(i.Provider), "provider must have 1 to 32 characters of A-Z a-z 0-9 _ -")
 	check(game.ValidProject(i.Project), "project must have 1 to 64 characters of a-z 0-9 -")
 	return errors.Join(wrong...)

@@ -507,7 +507,7 @@ func TestParseIssuers(t *testing.T) {
 		`[{"issuer":"https://id.example","audience":"a"}]`:                                                                            "provider",
 		`[{"issuer":"https://id.example","audience":"a","provider":"p","project":"A"}]`:                                               "project",
 		`[{"issuer":"https://id.example","audience":"a","provider":"p","jwks_url":"ftp://x"}]`:                                        "jwks_url",
-		`[{"issuer":"https://i.example","audience":"a","provider":"p"},{"issuer":"https://i.example","audience":"a","provider":"q"}]`: "twice",
+		`[{"issuer":"https://i.example","audience":"a","provider":"p"},{"issuer":"https://i.example","audience":"a","provider":"q"}]`: "duplicate",
 	} {
 		if _, err := auth.ParseIssuers(text); err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("%s: got %v, want %q in it", text, err, word)

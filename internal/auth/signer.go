@@ -162,12 +162,12 @@ func (s *Signer) open(ctx context.Context, k game.SigningKey) (signingKey, bool)
 	}
 	public, err := readPublic(k)
 	if err != nil {
-		s.tell(ctx, k, "a signing key is not used at all", err)
+		s.tell(ctx, k, "a signing key cannot be used", err)
 		return signingKey{}, false
 	}
 	private, err := unseal(s.by, k, public)
 	if err != nil {
-		s.tell(ctx, k, "a signing key verifies and does not sign. After a change of GSM_SECRET_KEY nothing is to be done; otherwise give all processes the same GSM_SECRET_KEY", err)
+		s.tell(ctx, k, "a signing key can verify but not sign. After a change of GSM_SECRET_KEY nothing needs to be done; otherwise give all processes the same GSM_SECRET_KEY", err)
 	}
 	return signingKey{SigningKey: k, public: public, private: private}, true
 }
@@ -210,7 +210,7 @@ func (s *Signer) tend(ctx context.Context, keys []signingKey) error {
 
 func (s *Signer) create(ctx context.Context, there int, now time.Time) (signingKey, error) {
 	if there >= game.MaxSigningKeys {
-		return signingKey{}, fmt.Errorf("there are %d signing keys already: does every process have the same GSM_SECRET_KEY, also after a restart?", there)
+		return signingKey{}, fmt.Errorf("there are already %d signing keys: check that every process has the same GSM_SECRET_KEY, also after a restart", there)
 	}
 	k, err := newSigningKey(now)
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 
 // Database is what every command needs that works on a database.
 type Database struct {
-	DatabaseURL  string        `env:"GSM_DATABASE_URL"  default:"sqlite:gsm.db" secret:"url" help:"Where the data is: sqlite:PATH is a file, made if there is none; mongodb://USER:PASSWORD@HOST/NAME?authSource=admin a database of MongoDB or FerretDB, gsm if no name is given."`
-	DatabaseWait time.Duration `env:"GSM_DATABASE_WAIT" default:"0s"                         help:"How long to wait at the start for a database server that is still coming up, or that does not know the user and the password yet; at most 10m."`
+	DatabaseURL  string        `env:"GSM_DATABASE_URL"  default:"sqlite:gsm.db" secret:"url" help:"The database: sqlite:PATH is a file, created if it does not exist; mongodb://USER:PASSWORD@HOST/NAME?authSource=admin is a database of MongoDB or FerretDB, where NAME defaults to gsm."`
+	DatabaseWait time.Duration `env:"GSM_DATABASE_WAIT" default:"0s"                         help:"How long to wait at the start for a database server that is still starting, or that does not accept the user and the password yet; at most 10m."`
 }
 
 // Validate tells what is wrong.
@@ -32,32 +32,32 @@ func (d *Database) Validate() error {
 
 // Server is the configuration of "gsm serve".
 type Server struct {
-	HTTPAddr    string `env:"GSM_HTTP_ADDR"        default:"127.0.0.1:8080" help:"Where the API listens. Port 0 takes a free one, which the log tells."`
-	OpsAddr     string `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"Where operators look: Prometheus metrics (/metrics), failures (/debug/errors), the level of the log (/debug/log-level), profiles (/debug/pprof/)."`
-	OpsPublic   bool   `env:"GSM_OPS_PUBLIC"       default:"false" help:"Whether that may be an address that other machines reach: a network policy or a firewall guards it then."`
-	TLSCert     string `env:"GSM_TLS_CERT"                         help:"A file with the certificate of the API's listener and those above it, in PEM. It is read again when it changes. Without it there is no TLS."`
-	TLSKey      string `env:"GSM_TLS_KEY"                          help:"The file with its key, in PEM."`
-	Auth        string `env:"GSM_AUTH"             default:"auto" enum:"auto,on,off" help:"Whether requests need an API key or a player's token: on, off (on a loopback address only), or auto, which is off on a loopback address and on anywhere else. A credential that is sent is judged in any case."`
-	CORSOrigins string `env:"GSM_CORS_ORIGINS"     help:"Origins of the web pages that may call the API, exactly and with commas between: https://a.example,https://b.example. Needs authentication."`
+	HTTPAddr    string `env:"GSM_HTTP_ADDR"        default:"127.0.0.1:8080" help:"The address of the API. Port 0 picks a free port, which is logged."`
+	OpsAddr     string `env:"GSM_OPS_ADDR"         default:"127.0.0.1:8081" help:"The address of the ops listener: Prometheus metrics (/metrics), failures (/debug/errors), the log level (/debug/log-level), profiles (/debug/pprof/)."`
+	OpsPublic   bool   `env:"GSM_OPS_PUBLIC"       default:"false" help:"Allow an ops address that other machines can reach. Protect it with a network policy or a firewall."`
+	TLSCert     string `env:"GSM_TLS_CERT"                         help:"A PEM file with the certificate of the API and its intermediates. It is reloaded when it changes. Without it TLS is off."`
+	TLSKey      string `env:"GSM_TLS_KEY"                          help:"A PEM file with the key of the certificate."`
+	Auth        string `env:"GSM_AUTH"             default:"auto" enum:"auto,on,off" help:"Whether requests need an API key or a player token: on, off (on a loopback address only), or auto, which is off on a loopback address and on anywhere else. A credential that is sent is always checked."`
+	CORSOrigins string `env:"GSM_CORS_ORIGINS"     help:"The exact origins of web pages that may call the API, separated by commas: https://a.example,https://b.example. Requires authentication."`
 	Database
-	SQLiteCache int    `env:"GSM_SQLITE_CACHE"     default:"32" help:"How many MiB of memory the embedded database may take for parts of its file, 4 to 65536. They are outside of Go's heap, so that GOMEMLIMIT does not count them."`
-	AdminKey    string `env:"GSM_ADMIN_KEY"    secret:"value" help:"An API key of scope admin that is not in the database, for a first start: gsm_ID_SECRET, with an ID of 1 to 32 of a-z 0-9 and a secret of 32 to 128 of A-Z a-z 0-9 _ -. Set the variable rather than the flag, which others on the machine see."`
-	SecretKey   string `env:"GSM_SECRET_KEY"   secret:"value" help:"What encrypts the keys that sign players' tokens and join tickets, at least 32 characters, the same in every process on one database. Without it there are neither; without authentication they are signed by a key that ends with the process. Set the variable rather than the flag."`
-	TokenIssuer string `env:"GSM_TOKEN_ISSUER" default:"gsm" help:"The iss of players' tokens and join tickets: 1 to 128 of A-Z a-z 0-9 . _ : / -."`
-	OIDCIssuers string `env:"GSM_OIDC_ISSUERS" help:"OpenID Connect issuers whose tokens players may send, as a JSON list: [{\"issuer\":\"https://id.example\",\"audience\":\"my-game\",\"claim\":\"sub\",\"provider\":\"example\",\"project\":\"default\"}]. The claim is looked up among the identities of players, under the provider's name."`
+	SQLiteCache int    `env:"GSM_SQLITE_CACHE"     default:"32" name:"sqlite-cache" help:"The page cache of the embedded database in MiB, 4 to 65536. It is outside Go's heap, so GOMEMLIMIT does not include it."`
+	AdminKey    string `env:"GSM_ADMIN_KEY"    secret:"value" help:"An API key of scope admin that is not in the database, for a first start: gsm_ID_SECRET, with an ID of 1 to 32 characters of a-z 0-9 and a secret of 32 to 128 characters of A-Z a-z 0-9 _ -. Set the variable rather than the flag, which other users of the machine can see."`
+	SecretKey   string `env:"GSM_SECRET_KEY"   secret:"value" help:"Encrypts the keys that sign player tokens and join tickets: at least 32 characters, the same in every process that uses the database. Without it there are no tokens and tickets, except with authentication off, where a temporary key of the process signs them. Set the variable rather than the flag."`
+	TokenIssuer string `env:"GSM_TOKEN_ISSUER" default:"gsm" help:"The iss claim of player tokens and join tickets: 1 to 128 characters of A-Z a-z 0-9 . _ : / -."`
+	OIDCIssuers string `env:"GSM_OIDC_ISSUERS" help:"OpenID Connect issuers whose tokens players may send, as a JSON list: [{\"issuer\":\"https://id.example\",\"audience\":\"my-game\",\"claim\":\"sub\",\"provider\":\"example\",\"project\":\"default\"}]. The claim identifies the player by its identity at the provider."`
 	Limits
 
-	LogLevel        string        `env:"GSM_LOG_LEVEL"        default:"info"            enum:"debug,info,warn,error" help:"The least level of lines that are logged: debug, info, warn or error. Debug shows each operation of the database."`
-	LogFormat       string        `env:"GSM_LOG_FORMAT"       default:"auto"            enum:"auto,json,text"        help:"The form of log lines on standard output: json, text, or auto, which is text on a terminal and json elsewhere."`
-	Telemetry       string        `env:"GSM_TELEMETRY"        default:"on"              enum:"on,off"                help:"Off leaves out the lines and metrics about requests and the database, and traces: to measure what they cost. Failures are told all the same."`
-	RequestTimeout  time.Duration `env:"GSM_REQUEST_TIMEOUT"  default:"10s"  help:"How long a request may take, 1s to 60s; the same in every process on one database."`
+	LogLevel        string        `env:"GSM_LOG_LEVEL"        default:"info"            enum:"debug,info,warn,error" help:"The minimum level of log lines: debug, info, warn or error. Debug includes each database operation."`
+	LogFormat       string        `env:"GSM_LOG_FORMAT"       default:"auto"            enum:"auto,json,text"        help:"The format of the log on standard output: json, text, or auto, which is text on a terminal and json otherwise."`
+	Telemetry       string        `env:"GSM_TELEMETRY"        default:"on"              enum:"on,off"                help:"Off disables log lines and metrics about requests and the database, and traces, to measure their cost. Failures are still reported."`
+	RequestTimeout  time.Duration `env:"GSM_REQUEST_TIMEOUT"  default:"10s"  help:"How long a request may take, 1s to 60s; the same in every process that uses the database."`
 	ShutdownDelay   time.Duration `env:"GSM_SHUTDOWN_DELAY"   default:"0s"  help:"How long /readyz fails before the listeners close, so that load balancers notice; at most 60s."`
-	ShutdownTimeout time.Duration `env:"GSM_SHUTDOWN_TIMEOUT" default:"15s"  help:"How long requests under way may take to finish after that; at most 5m."`
+	ShutdownTimeout time.Duration `env:"GSM_SHUTDOWN_TIMEOUT" default:"15s"  help:"How long requests in progress may take to finish after that; at most 5m."`
 
-	Replica          string        `env:"GSM_REPLICA"           default:"auto" help:"The name of this process in stored metrics, its own among those on one database: 1 to 128 of A-Z a-z 0-9 . _ : -, or auto, which is the name of the host."`
+	Replica          string        `env:"GSM_REPLICA"           default:"auto" help:"The name of this process in stored metrics, unique among the processes that use the database: 1 to 128 characters of A-Z a-z 0-9 . _ : -, or auto, which is the host name."`
 	MetricsInterval  time.Duration `env:"GSM_METRICS_INTERVAL"  default:"15s"  help:"How often a sample of the metrics is stored, 100ms to 5m."`
 	MetricsRetention time.Duration `env:"GSM_METRICS_RETENTION" default:"168h" help:"How long stored metrics are kept, 1h to 2160h."`
-	EventRetention   time.Duration `env:"GSM_EVENT_RETENTION" default:"720h" help:"How long events are kept, which say what changed sessions, players and API keys, 24h to 17520h."`
+	EventRetention   time.Duration `env:"GSM_EVENT_RETENTION" default:"720h" help:"How long events of sessions, players and API keys are kept, 24h to 17520h."`
 }
 
 // Validate tells everything that is wrong, one problem a line.
@@ -68,7 +68,7 @@ func (s *Server) Validate() error {
 		s.cors(),
 		adminKey(s.AdminKey),
 		secretKey(s.SecretKey),
-		matches("--token-issuer (GSM_TOKEN_ISSUER)", s.TokenIssuer, issuer, "1 to 128 of A-Z a-z 0-9 . _ : / -"),
+		matches("--token-issuer (GSM_TOKEN_ISSUER)", s.TokenIssuer, issuer, "1 to 128 characters of A-Z a-z 0-9 . _ : / -"),
 		s.Database.Validate(),
 		within("--sqlite-cache (GSM_SQLITE_CACHE)", s.SQLiteCache, 4, 64<<10),
 		s.Limits.validate(s.RequestTimeout),
@@ -104,8 +104,8 @@ func (s *Server) guarded(addr string) error {
 	if s.Authenticated() || IsLoopback(addr) {
 		return nil
 	}
-	return fmt.Errorf("%s: %q is not a loopback address, and without authentication whoever reaches it could do everything. "+
-		"Listen on 127.0.0.1 or [::1], or set GSM_AUTH=on and make a key: GSM_ADMIN_KEY, or gsm keys create", httpAddr, addr)
+	return fmt.Errorf("%s: %q is not a loopback address, and without authentication everyone who can reach it could do everything. "+
+		"Listen on 127.0.0.1 or [::1], or set GSM_AUTH=on and create a key: GSM_ADMIN_KEY, or gsm keys create", httpAddr, addr)
 }
 
 // opsGuarded refuses an address of the ops listener that other machines reach, unless somebody said that it is guarded.
@@ -114,7 +114,7 @@ func (s *Server) opsGuarded(addr string) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %q is not a loopback address. Metrics and profiles are not for everyone: listen on 127.0.0.1 or [::1], "+
-		"or set GSM_OPS_PUBLIC=true (--ops-public) where a network policy or a firewall guards it", opsAddr, addr)
+		"or set GSM_OPS_PUBLIC=true (--ops-public) if a network policy or a firewall protects it", opsAddr, addr)
 }
 
 // addresses tells what is wrong with what is written.
@@ -146,7 +146,7 @@ func IsLoopback(addr string) bool {
 // adminKey never repeats the key.
 func adminKey(value string) error {
 	if _, ok := game.ParseSecret(value); value != "" && !ok {
-		return errors.New("--admin-key (GSM_ADMIN_KEY): is not gsm_ID_SECRET, with an ID of 1 to 32 of a-z 0-9 and a secret of 32 to 128 of A-Z a-z 0-9 _ -")
+		return errors.New("--admin-key (GSM_ADMIN_KEY): must be gsm_ID_SECRET, with an ID of 1 to 32 characters of a-z 0-9 and a secret of 32 to 128 characters of A-Z a-z 0-9 _ -")
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ const minSecretKey = 32
 // secretKey never repeats the key.
 func secretKey(value string) error {
 	if value != "" && len(value) < minSecretKey {
-		return fmt.Errorf("--secret-key (GSM_SECRET_KEY): has fewer than %d characters: take random ones, as openssl rand -hex 32 prints them", minSecretKey)
+		return fmt.Errorf("--secret-key (GSM_SECRET_KEY): must have at least %d characters: use random ones, such as the output of openssl rand -hex 32", minSecretKey)
 	}
 	return nil
 }
@@ -170,14 +170,14 @@ var (
 
 func matches(name, value string, form *regexp.Regexp, words string) error {
 	if !form.MatchString(value) {
-		return fmt.Errorf("%s: %q is not a name of %s", name, value, words)
+		return fmt.Errorf("%s: %q must have %s", name, value, words)
 	}
 	return nil
 }
 
 func within[T int | time.Duration](name string, v, least, most T) error {
 	if v < least || v > most {
-		return fmt.Errorf("%s: %v is not within %v and %v", name, v, least, most)
+		return fmt.Errorf("%s: %v must be between %v and %v", name, v, least, most)
 	}
 	return nil
 }

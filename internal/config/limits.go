@@ -12,12 +12,12 @@ import (
 
 // Limits is what bounds callers.
 type Limits struct {
-	MaxInFlight       int           `env:"GSM_MAX_IN_FLIGHT" default:"256" help:"How many requests are worked on at once, up to 100000; eight times as many wait for half the request timeout at most, the rest is answered 503. While requests wait for a processor it is fewer, down to a sixteenth, or to as many as there are processors. 0 is no limit."`
-	RateServer        Rate          `env:"GSM_RATE_SERVER"   default:"1000:2000" help:"How often one API key may ask: requests a second, and at once. 0 is no limit. Requests without a credential have none."`
-	RatePlayer        Rate          `env:"GSM_RATE_PLAYER"   default:"50:100" help:"The same for one player's token."`
-	FailedCredentials int           `env:"GSM_FAILED_CREDENTIALS" default:"10" help:"How many API keys from one address may be guesses, at once and in a minute, up to 100000: different ones with a wrong secret. Twice as many may name one key, in ten minutes. Behind a proxy all callers have its address. 0 is no limit."`
+	MaxInFlight       int           `env:"GSM_MAX_IN_FLIGHT" default:"256" help:"How many requests are processed at once, up to 100000. Eight times as many wait for at most half the request timeout; others are rejected with 503. A request that has waited an eighth of the request timeout for a processor is rejected, too. 0 is no limit."`
+	RateServer        Rate          `env:"GSM_RATE_SERVER"   default:"1000:2000" help:"The rate limit of one API key: requests per second, and the burst. 0 is no limit. Requests without a credential are not limited."`
+	RatePlayer        Rate          `env:"GSM_RATE_PLAYER"   default:"50:100" help:"The rate limit of one player."`
+	FailedCredentials int           `env:"GSM_FAILED_CREDENTIALS" default:"10" help:"How many different API keys with a wrong secret one address may send, in a burst and per minute, up to 100000. Twice as many per ten minutes may name one key id. Behind a proxy all callers share its address. 0 is no limit."`
 	ReadTimeout       time.Duration `env:"GSM_READ_TIMEOUT"  default:"5s"  help:"How long a caller may take to send the header of a request, and again for its body; 100ms to 1m."`
-	WriteTimeout      time.Duration `env:"GSM_WRITE_TIMEOUT" default:"30s" help:"How long it may take from there until the caller has taken the answer; at least the request timeout, at most 10m."`
+	WriteTimeout      time.Duration `env:"GSM_WRITE_TIMEOUT" default:"30s" help:"How long it may take from there until the caller has received the response; at least the request timeout, at most 10m."`
 }
 
 const mostAtOnce = 100_000
@@ -77,12 +77,12 @@ func (s *Server) cors() error {
 	for _, o := range s.Origins() {
 		if !sendable(o) {
 			wrong = append(wrong, fmt.Errorf("%s: %q is not an origin as browsers send it, like https://game.example: in lower case and ASCII "+
-				"(xn--… for other letters), without the port that the scheme has anyway, without a path and without *", name, o))
+				"(xn--… for other letters), without the default port of the scheme, without a path and without *", name, o))
 		}
 	}
 	if len(s.Origins()) > 0 && !s.Authenticated() {
-		wrong = append(wrong, fmt.Errorf("%s: without authentication no web page may call, because it could do everything: "+
-			"turn authentication on (GSM_AUTH=on, with a key in GSM_ADMIN_KEY), or leave the origins out", name))
+		wrong = append(wrong, fmt.Errorf("%s: not allowed without authentication, because any web page could do everything: "+
+			"turn authentication on (GSM_AUTH=on, with a key in GSM_ADMIN_KEY), or remove the origins", name))
 	}
 	return errors.Join(wrong...)
 }
@@ -110,7 +110,7 @@ func sendable(o string) bool {
 
 func (s *Server) tls() error {
 	if (s.TLSCert == "") != (s.TLSKey == "") {
-		return errors.New("--tls-cert (GSM_TLS_CERT) and --tls-key (GSM_TLS_KEY) go together: give both, or none")
+		return errors.New("--tls-cert (GSM_TLS_CERT) and --tls-key (GSM_TLS_KEY) must be set together: set both, or neither")
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func (s *Players) Admit(ctx context.Context, c Caller, reads PlayerID) error {
 	p, err := existing(s.store.Player(ctx, c.Project, c.Player))
 	switch {
 	case errors.Is(err, ErrPlayerNotFound):
-		return ErrPlayerUnknown.Detail("The credential is good, and player %s, for whom it speaks, does not exist.", c.Player)
+		return ErrPlayerUnknown.Detail("The credential is valid, but its player %s does not exist.", c.Player)
 	case err != nil:
 		return beforeWrite(err)
 	}

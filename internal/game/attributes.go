@@ -129,7 +129,7 @@ func (a Attributes) validate(p *problems, l attributeLimits) {
 		size += len(k) + v.size()
 	}
 	p.check(!badKeys, field, "keys must have 1 to %d characters of A-Z a-z 0-9 _ -", MaxAttributeKey)
-	p.check(size <= l.bytes, field, "must have at most %d bytes in all", l.bytes)
+	p.check(size <= l.bytes, field, "must have at most %d bytes in total", l.bytes)
 }
 
 // ParseFilterValue returns the values that a text of a filter names. Text after an equals sign, and text in double

@@ -20,7 +20,7 @@ func (c Caller) MayOperate() error {
 	if c.Scope.valid() {
 		return nil
 	}
-	return ErrForbidden.Detail("This takes an API key.").With("needs", ScopeRead)
+	return ErrForbidden.Detail("This requires an API key.").With("needs", ScopeRead)
 }
 
 // mayServe answers ErrForbidden unless the caller acts on all of its project.
@@ -29,9 +29,9 @@ func (c Caller) mayServe() error {
 	case ScopeAdmin, ScopeServer:
 		return nil
 	case ScopeRead:
-		return ErrForbidden.Detail("A key of scope read reads and changes nothing.").With("needs", ScopeServer)
+		return ErrForbidden.Detail("A key of scope read cannot change anything.").With("needs", ScopeServer)
 	default:
-		return ErrForbidden.Detail("This takes an API key of scope server or admin.").With("needs", ScopeServer)
+		return ErrForbidden.Detail("This requires an API key of scope server or admin.").With("needs", ScopeServer)
 	}
 }
 
@@ -40,7 +40,7 @@ func (c Caller) mayAdminister() error {
 	if c.Scope == ScopeAdmin {
 		return nil
 	}
-	return ErrForbidden.Detail("This takes an API key of scope admin.").With("needs", ScopeAdmin)
+	return ErrForbidden.Detail("This requires an API key of scope admin.").With("needs", ScopeAdmin)
 }
 
 // mayActFor answers ErrForbidden unless the caller is the player, or acts on all of its project.
@@ -49,7 +49,7 @@ func (c Caller) mayActFor(p PlayerID) error {
 	case c.Scope != ScopePlayer:
 		return c.mayServe()
 	case c.Player != p:
-		return ErrForbidden.Detail("A player acts for itself only, not for player %s.", p)
+		return ErrForbidden.Detail("A player can act for itself only, not for player %s.", p)
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func (c Caller) mayActFor(p PlayerID) error {
 // mayOpen answers ErrForbidden where a player would open a session of which it is not the host.
 func (c Caller) mayOpen(r SessionRequest) error {
 	if c.Scope == ScopePlayer && r.FirstMember() != c.Player {
-		return ErrForbidden.Detail("A player opens a session as its host: set host_id to its own id.").With("needs", ScopeServer)
+		return ErrForbidden.Detail("A player can create a session only as its host: set host_id to the id of the player.").With("needs", ScopeServer)
 	}
 	if c.Scope == ScopePlayer {
 		return nil
@@ -107,7 +107,7 @@ func (c Caller) mayChange(old, next Profile) error {
 		next.Status, next.SuspendedUntil, next.SuspensionReason = old.Status, old.SuspendedUntil, old.SuspensionReason
 	}
 	if !old.equal(next) {
-		return ErrForbidden.Detail("A player changes its username and display_name only.").With("needs", ScopeServer)
+		return ErrForbidden.Detail("A player can change its username and display_name only.").With("needs", ScopeServer)
 	}
 	return nil
 }
@@ -121,7 +121,7 @@ func (c Caller) asMover(m Move) (Move, error) {
 		m.EndReason = ReasonCancelledByHost
 	}
 	if !slices.Contains([]EndReason{"", ReasonCompleted, ReasonCancelledByHost}, m.EndReason) {
-		return m, ErrForbidden.Detail("A host gives no other end_reason than %s and %s.", ReasonCompleted, ReasonCancelledByHost).With("needs", ScopeServer)
+		return m, ErrForbidden.Detail("A host can set end_reason to %s or %s only.", ReasonCompleted, ReasonCancelledByHost).With("needs", ScopeServer)
 	}
 	return m, nil
 }
@@ -157,7 +157,7 @@ func (c Caller) mayList(q SessionQuery) (SessionQuery, error) {
 		q.Where = append(slices.Clip(q.Where), Is(FieldVisibility, VisibilityPublic))
 	}
 	if !q.Where.is(FieldVisibility, string(VisibilityPublic)) {
-		return q, ErrForbidden.Detail("A player finds private sessions by its own member_id or host_id only.")
+		return q, ErrForbidden.Detail("A player can list private sessions by its own member_id or host_id only.")
 	}
 	return q, nil
 }
@@ -165,7 +165,7 @@ func (c Caller) mayList(q SessionQuery) (SessionQuery, error) {
 // mayListPlayers returns ErrForbidden where a player would ask who is suspended.
 func (c Caller) mayListPlayers(q PlayerQuery) error {
 	if _, ok := q.Where.On(FieldStatus); ok && c.Scope == ScopePlayer {
-		return ErrForbidden.Detail("A player cannot select players by their status.").With("needs", ScopeRead)
+		return ErrForbidden.Detail("A player cannot filter players by status.").With("needs", ScopeRead)
 	}
 	return c.mayRead()
 }
@@ -178,7 +178,7 @@ func (c Caller) As(p PlayerID) (Caller, error) {
 	}
 	p = PlayerID(NormalID(string(p)))
 	if !validID(string(p)) {
-		return Caller{}, ErrValidation.Detail("Whoever is acted for is named by a player's id.")
+		return Caller{}, ErrValidation.Detail("The value must be the id of a player.")
 	}
 	return Caller{Project: c.Project, Scope: ScopePlayer, Name: c.Name, Player: p, ActsAs: true}, nil
 }

@@ -148,7 +148,7 @@ func (f Field[D]) normal(p *problems, values []Value) []Value {
 			v = StringValue(storedName(s))
 		case KindUsername:
 			p.check(len(s) <= f.Max && consistsOf(s, usernameMarks), f.Param,
-				"must have at most %d characters of A-Z a-z 0-9 _ . -, as usernames do", f.Max)
+				"must have at most %d characters of A-Z a-z 0-9 _ . -, like usernames", f.Max)
 			v = StringValue(UsernameKey(s))
 		case KindCount:
 			p.check(v.kind == 'n' && v.num >= 0 && v.num <= float64(f.Max), f.Param, "must be 0 to %d", f.Max)

@@ -239,9 +239,9 @@ func (s *Session) hostless() string {
 	probe := s.clone()
 	switch {
 	case s.HostID != nil && s.member(*s.HostID) < 0:
-		return "has a host who is no member"
+		return "has a host who is not a member"
 	case len(probe.settleHost()) > 0:
-		return "has a member who has joined, and a host who has not or none"
+		return "has a joined member, but no host that has joined"
 	}
 	return ""
 }
@@ -279,7 +279,7 @@ func someOf(ids []PlayerID) string {
 
 func (i *Inspection) claim(_ context.Context, c Claim) error {
 	var p problems
-	p.check(c.Key != "" && c.Fingerprint != "" && c.DocumentID != "", "key", "fingerprint and document must be there")
+	p.check(c.Key != "" && c.Fingerprint != "" && c.DocumentID != "", "key", "fingerprint and document must be set")
 	p.check(!c.ExpiresAt.After(i.now.Add(IdempotencyTTL+overdue)), "expires_at", "is later than it can be")
 	if len(p) > 0 {
 		i.Tell(Finding{Collection: "idempotency", ID: c.Key, Problem: sentence(p)})

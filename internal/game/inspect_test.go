@@ -93,8 +93,8 @@ func TestInspectionRepairs(t *testing.T) {
 	stranger := " who do not exist: " + string(a.ID)
 	want := []string{
 		"sessions " + string(hosted.ID) + " has members" + stranger, "sessions " + string(joined.ID) + " has members" + stranger,
-		"sessions " + string(over.ID) + " has attributes of players" + stranger, "sessions " + string(lost.ID) + " has a host who is no member",
-		"sessions " + string(none.ID) + " has a member who has joined, and a host who has not or none",
+		"sessions " + string(over.ID) + " has attributes of players" + stranger, "sessions " + string(lost.ID) + " has a host who is not a member",
+		"sessions " + string(none.ID) + " has a joined member, but no host that has joined",
 	}
 	wantFindings(t, p.inspect(t, false), want...)
 	for i := range want {
@@ -160,12 +160,12 @@ func TestInspectionTells(t *testing.T) {
 			"players "+string(bad.ID)+" breaks the rules: attributes keys must have 1 to 64 characters of A-Z a-z 0-9 _ -; "+
 				"attributes must be valid UTF-8 without U+0000; identities must have 1 to 255 bytes and no control characters; status must be one of [active suspended]; username must have",
 			"players "+string(zero.ID)+" breaks the rules: version must be 1 or more",
-			"players "+string(mark.ID)+" breaks the rules: erasing_since is set and something personal is left",
+			"players "+string(mark.ID)+" breaks the rules: erasing_since is set, but personal data is left",
 			"players "+string(mark.ID)+" is the mark of an erasure that is overdue",
-			"sessions "+string(v.ID)+" breaks the rules: end_reason goes with a session that is over; ended_at goes with a session that is over; "+
-				"members are in a team that there is not; members are more than their team has seats; members have a status that there is not; "+
-				"members hold 3 seats of 2; members must hold one seat each; min_players must be 0 to max_players; result goes with status ended only; visibility is missing",
-			"idempotency k breaks the rules: expires_at is later than it can be; key fingerprint and document must be there",
+			"sessions "+string(v.ID)+" breaks the rules: end_reason must be set if and only if the session has ended; ended_at must be set if and only if the session has ended; "+
+				"members are in an unknown team; members exceed the seats of their team; members have an unknown status; "+
+				"members hold 3 seats of 2; members must hold one seat each; min_players must be 0 to max_players; result is allowed with status ended only; visibility is missing",
+			"idempotency k breaks the rules: expires_at is later than it can be; key fingerprint and document must be set",
 		)
 		if all := strings.Join(lines, "\n"); strings.Contains(all, secret) || strings.Contains(all, "a b") {
 			t.Errorf("tells too much:\n%s", all)

@@ -16,10 +16,10 @@ func (p *Player) brokenRules() problems {
 	wrong.document(string(p.ID), p.Project, p.Version, p.CreatedAt)
 	if p.ErasingSince != nil {
 		left := p.Username != "" || p.DisplayName != "" || len(p.Identities) > 0 || len(p.Attributes) > 0
-		wrong.check(!left, "erasing_since", "is set and something personal is left")
+		wrong.check(!left, "erasing_since", "is set, but personal data is left")
 		return wrong
 	}
-	wrong.check(p.SweepSince == nil || p.Status == PlayerSuspended, "sweep_since", "goes with suspended or erased")
+	wrong.check(p.SweepSince == nil || p.Status == PlayerSuspended, "sweep_since", "must be set for suspended or erased players only")
 	wrong.check(p.DisplayName != "", "display_name", "is missing")
 	wrong.check(p.Status != "", "status", "is missing")
 	wrong.check(p.Status == PlayerSuspended || p.SuspendedUntil == nil && p.SuspensionReason == "", "status", "must be suspended to have a time or a reason")
@@ -36,10 +36,10 @@ func (s *Session) brokenRules() problems {
 	s.Connection.validate(&wrong)
 	over := s.Status.Terminal()
 	wrong.check(slices.Contains(SessionStatuses(), s.Status), "status", "must be one of %v", SessionStatuses())
-	wrong.check(over == (s.EndReason != ""), "end_reason", "goes with a session that is over")
+	wrong.check(over == (s.EndReason != ""), "end_reason", "must be set if and only if the session has ended")
 	wrong.check(s.EndReason == "" || slices.Contains(EndReasons(), s.EndReason), "end_reason", "must be one of %v", EndReasons())
-	wrong.check(over == (s.EndedAt != nil), "ended_at", "goes with a session that is over")
-	wrong.check(s.Result == "" || s.Status == StatusEnded, "result", "goes with status ended only")
+	wrong.check(over == (s.EndedAt != nil), "ended_at", "must be set if and only if the session has ended")
+	wrong.check(s.Result == "" || s.Status == StatusEnded, "result", "is allowed with status ended only")
 	wrong.check(len(s.Result) <= MaxResultBytes, "result", "must have at most %d bytes", MaxResultBytes)
 	s.checkMembers(&wrong)
 	return wrong
@@ -55,7 +55,7 @@ func (s *Session) checkMembers(wrong *problems) {
 		seated[m.PlayerID] = struct{}{}
 		wrong.check(!twice, field, "must hold one seat each")
 		wrong.check(validID(string(m.PlayerID)), field, "must be players' ids")
-		wrong.check(m.Status == SeatReserved || m.Status == SeatJoined || m.Status == SeatDisconnected, field, "have a status that there is not")
+		wrong.check(m.Status == SeatReserved || m.Status == SeatJoined || m.Status == SeatDisconnected, field, "have an unknown status")
 		m.Attributes.validate(wrong, attributeLimits{MaxMemberAttributes, maxMemberAttributeBytes})
 		if m.Team != "" {
 			teams[m.Team]++
@@ -63,8 +63,8 @@ func (s *Session) checkMembers(wrong *problems) {
 	}
 	for team, held := range teams {
 		capacity, ok := s.Teams[team]
-		wrong.check(ok, field, "are in a team that there is not")
-		wrong.check(!ok || held <= capacity, field, "are more than their team has seats")
+		wrong.check(ok, field, "are in an unknown team")
+		wrong.check(!ok || held <= capacity, field, "exceed the seats of their team")
 	}
 }
 
@@ -101,7 +101,7 @@ func thumbprint(public string) string {
 
 // document checks what every document has.
 func (p *problems) document(id string, project ProjectID, version int64, created time.Time) {
-	p.check(validID(id), "id", "is no id")
+	p.check(validID(id), "id", "is not an id")
 	p.check(project != "", "project", "is missing")
 	p.check(version >= 1, "version", "must be 1 or more")
 	p.check(!created.IsZero(), "created_at", "is missing")

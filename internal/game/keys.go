@@ -105,7 +105,7 @@ func (s *Keys) Revoke(ctx context.Context, id KeyID) (Key, error) {
 }
 
 // Rotate makes a key that is like another, and ends the other after the overlap. It answers ErrKeyNotFound, ErrForbidden,
-// ErrKeyOver and ErrValidation. A crash between its two writes leaves both keys valid. Whoever lost the answer rotates the old
+// ErrKeyInactive and ErrValidation. A crash between its two writes leaves both keys valid. Whoever lost the answer rotates the old
 // key again while it goes on: that makes one more, with the same expiry, and leaves the end of the old key where it was.
 func (s *Keys) Rotate(ctx context.Context, id KeyID, overlap time.Duration) (Key, Secret, error) {
 	if overlap < 0 || overlap > MaxKeyOverlap {
@@ -117,7 +117,7 @@ func (s *Keys) Rotate(ctx context.Context, id KeyID, overlap time.Duration) (Key
 	}
 	now := s.now()
 	if old.Over(now) {
-		return Key{}, Secret{}, ErrKeyOver
+		return Key{}, Secret{}, ErrKeyInactive
 	}
 	fresh, secret, err := s.Create(ctx, KeyRequest{Name: old.Name, Scope: old.Scope, ExpiresAt: old.ExpiresAt})
 	if err != nil {

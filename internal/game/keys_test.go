@@ -227,7 +227,7 @@ func TestRotateKeyRefused(t *testing.T) {
 	p.clock.add(time.Minute)
 	for _, id := range []game.KeyID{k.ID, expired.ID} {
 		_, _, err = keys.Rotate(p.ctx, id, time.Hour)
-		refused(t, err, game.ErrKeyOver)
+		refused(t, err, game.ErrKeyInactive)
 	}
 	list, err := keys.List(p.ctx, "", 0)
 	ok(t, err)
@@ -281,7 +281,7 @@ func TestRotateKeyAgain(t *testing.T) {
 			p.clock.add(time.Minute)
 		}
 		_, _, err := keys.Rotate(p.ctx, old.ID, time.Hour)
-		refused(t, err, game.ErrKeyOver)
+		refused(t, err, game.ErrKeyInactive)
 	}
 }
 

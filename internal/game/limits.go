@@ -16,8 +16,8 @@ type Limits struct {
 
 // RequestLimits are about every request.
 type RequestLimits struct {
-	InFlight            int `json:"in_flight" doc:"Requests that are worked on at once, at most; 0 for no limit."`
-	Queue               int `json:"queue" doc:"Requests that wait for their turn beyond those, at most; 0 where there is no limit."`
+	InFlight            int `json:"in_flight" doc:"The maximum number of requests processed at once; 0 for no limit."`
+	Queue               int `json:"queue" doc:"The maximum number of requests that wait to be processed; 0 for no limit."`
 	BodyBytes           int `json:"body_bytes"`
 	SessionBodyBytes    int `json:"session_body_bytes" doc:"Of PUT of a session, with its members."`
 	HeaderBytes         int `json:"header_bytes"`
@@ -25,18 +25,18 @@ type RequestLimits struct {
 	PathBytes           int `json:"path_bytes"`
 	QueryBytes          int `json:"query_bytes"`
 	IdempotencyKeyBytes int `json:"idempotency_key_bytes"`
-	RequestIDBytes      int `json:"request_id_bytes" doc:"Of X-Request-ID: a longer one is not taken over."`
+	RequestIDBytes      int `json:"request_id_bytes" doc:"Of X-Request-ID: a longer one is replaced."`
 	CredentialBytes     int `json:"credential_bytes" doc:"Of an API key or a token."`
 }
 
 // TimeoutLimits are in seconds.
 type TimeoutLimits struct {
-	Request float64 `json:"request" doc:"What a request may take, in seconds."`
-	Queue   float64 `json:"queue" doc:"What a request may wait for its turn, in seconds."`
-	Header  float64 `json:"header" doc:"What the header of a request may take to arrive, in seconds."`
-	Body    float64 `json:"body" doc:"What its body may take to arrive, in seconds."`
-	Answer  float64 `json:"answer" doc:"What may pass from the header read to the answer taken, in seconds."`
-	Idle    float64 `json:"idle" doc:"How long a connection may be idle, in seconds."`
+	Request  float64 `json:"request" doc:"How long a request may take, in seconds."`
+	Queue    float64 `json:"queue" doc:"How long a request may wait to be processed, in seconds."`
+	Header   float64 `json:"header" doc:"How long the header of a request may take to arrive, in seconds."`
+	Body     float64 `json:"body" doc:"How long its body may take to arrive, in seconds."`
+	Response float64 `json:"response" doc:"How long it may take from the header read to the response received, in seconds."`
+	Idle     float64 `json:"idle" doc:"How long a connection may be idle, in seconds."`
 }
 
 // RateLimit is how often something may happen.
@@ -47,16 +47,16 @@ type RateLimit struct {
 
 // TokenLimits are lives in seconds.
 type TokenLimits struct {
-	LifeMin     float64 `json:"life_min" doc:"Of a player's token, in seconds, at least."`
-	DefaultLife float64 `json:"default_life" doc:"Of a player's token, in seconds, where the request names none."`
-	Life        float64 `json:"life" doc:"Of a player's token, in seconds, at most."`
+	LifeMin     float64 `json:"life_min" doc:"The minimum of a player token, in seconds."`
+	DefaultLife float64 `json:"default_life" doc:"Of a player token, in seconds, if the request has none."`
+	Life        float64 `json:"life" doc:"The maximum of a player token, in seconds."`
 	TicketLife  float64 `json:"ticket_life" doc:"Of a join ticket, in seconds."`
 }
 
 // KeyLimits are about API keys.
 type KeyLimits struct {
 	Name    int     `json:"name" doc:"Characters."`
-	Overlap float64 `json:"overlap" doc:"How long a key may go on after it was rotated, in seconds."`
+	Overlap float64 `json:"overlap" doc:"How long a rotated key may stay valid, in seconds."`
 }
 
 // MetricsLimits are about reads of stored metrics.
@@ -71,7 +71,7 @@ type MetricsLimits struct {
 type ListLimits struct {
 	DefaultItems int `json:"default_items"`
 	Items        int `json:"items"`
-	Bytes        int `json:"bytes" doc:"With which a page ends early; one of a single item may have more."`
+	Bytes        int `json:"bytes" doc:"At which a page ends early; a page of a single item may have more."`
 }
 
 // PlayerLimits are those of a player's profile.

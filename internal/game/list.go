@@ -88,13 +88,13 @@ func decodeTextCursor(cursor string, filters any) (string, error) {
 	}
 	id, hash := raw[:len(raw)-cursorHash], raw[len(raw)-cursorHash:]
 	if string(hash) != string(hashFilters(filters)) {
-		return "", InvalidField("cursor", "belongs to a list with other filters: send the filters it was made with, or start without it")
+		return "", InvalidField("cursor", "belongs to a list with other filters: send the same filters, or start without a cursor")
 	}
 	return string(id), nil
 }
 
 func errNoCursor() error {
-	return InvalidField("cursor", "must be the next_cursor of an earlier answer")
+	return InvalidField("cursor", "must be the next_cursor of an earlier response")
 }
 
 func hashFilters(filters any) []byte {

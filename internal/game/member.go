@@ -147,8 +147,8 @@ func (s *Session) rejoin(m *Member, j JoinRequest, now time.Time) ([]Change, err
 
 func alreadyMember(j JoinRequest, field string) error {
 	return ErrAlreadyMember.
-		Detail("Player %s holds a seat in this session with another value of %s. "+
-			"Joining again changes nothing of it: use PATCH on the member.", j.PlayerID, field).
+		Detail("Player %s already holds a seat in this session with another value of %s. "+
+			"Joining again does not change it: use PATCH on the member.", j.PlayerID, field).
 		With("field", field)
 }
 
@@ -156,7 +156,7 @@ func alreadyMember(j JoinRequest, field string) error {
 func (s *Session) joinable(team string) error {
 	switch {
 	case s.Status != StatusOpen && (s.Status != StatusInProgress || !s.JoinInProgress):
-		return ErrSessionNotJoinable.Detail("The session is %s and takes no new members.", s.Status).With("session_status", s.Status)
+		return ErrSessionNotJoinable.Detail("The session is %s and accepts no new members.", s.Status).With("session_status", s.Status)
 	case s.Locked:
 		return ErrSessionLocked
 	case len(s.Members) >= s.MaxPlayers:
@@ -260,7 +260,7 @@ func (s *Session) SetHost(id PlayerID) ([]Change, error) {
 	}
 	if m.Status != SeatJoined {
 		return nil, ErrMemberNotJoined.
-			Detail("Player %s is %s: only a member that has joined becomes host.", id, m.Status).
+			Detail("Player %s is %s: only a member that has joined can become host.", id, m.Status).
 			With("member_status", m.Status)
 	}
 	done := []Change{HostChanged{s.host(), id, HostHandedOver}}

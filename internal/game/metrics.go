@@ -194,7 +194,7 @@ func (r MetricsRange) resolve(now time.Time) (MetricsRange, error) {
 	}
 	span := r.To.Sub(r.From)
 	var p problems
-	p.check(span > 0, "from", "must be before to, which is now where it is left out")
+	p.check(span > 0, "from", "must be before to, which defaults to now")
 	p.check(span <= MaxMetricsRange, "from", "must be at most %d hours before to", int(MaxMetricsRange.Hours()))
 	// An answer beside these would have times that JSON cannot tell.
 	p.check(1970 <= r.From.Year() && r.To.Year() < 9999, "to", "must be, with from, in the years 1970 to 9998")

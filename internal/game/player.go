@@ -167,8 +167,8 @@ func (f Profile) elapsed(now time.Time) Profile {
 // another status alone. It answers ErrValidation where the profile tells of another suspension.
 func (f *Profile) lift(old Profile) error {
 	var p problems
-	p.check(f.SuspendedUntil == nil || equalTimes(f.SuspendedUntil, old.SuspendedUntil), "suspended_until", "goes with status suspended only")
-	p.check(f.SuspensionReason == "" || f.SuspensionReason == old.SuspensionReason, "suspension_reason", "goes with status suspended only")
+	p.check(f.SuspendedUntil == nil || equalTimes(f.SuspendedUntil, old.SuspendedUntil), "suspended_until", "is allowed with status suspended only")
+	p.check(f.SuspensionReason == "" || f.SuspensionReason == old.SuspensionReason, "suspension_reason", "is allowed with status suspended only")
 	f.SuspendedUntil, f.SuspensionReason = nil, ""
 	return p.err()
 }
@@ -201,9 +201,9 @@ func (f Profile) Validate() error {
 	f.validateIdentities(&p)
 	f.Attributes.validate(&p, attributeLimits{MaxPlayerAttributes, maxPlayerAttributeBytes})
 	p.check(f.Status == "" || slices.Contains(PlayerStatuses(), f.Status), "status", "must be one of %v", PlayerStatuses())
-	p.check(f.SuspendedUntil == nil || f.Status != "", "suspended_until", "goes with a status: send suspended")
+	p.check(f.SuspendedUntil == nil || f.Status != "", "suspended_until", "requires status suspended")
 	p.check(f.SuspendedUntil == nil || validTime(*f.SuspendedUntil), "suspended_until", "must be in the years 1 to 9999 of UTC")
-	p.check(f.SuspensionReason == "" || f.Status != "", "suspension_reason", "goes with a status: send suspended")
+	p.check(f.SuspensionReason == "" || f.Status != "", "suspension_reason", "requires status suspended")
 	p.checkProse("suspension_reason", f.SuspensionReason, MaxSuspensionReason)
 	return p.err()
 }

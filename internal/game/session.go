@@ -204,13 +204,13 @@ func (s *Session) Edit(e SessionEdit) ([]Change, error) {
 		return nil, s.over()
 	}
 	if held := len(s.Members); held > t.MaxPlayers {
-		return nil, ErrSeatsTaken.Detail("Seats are held, %d of them: max_players cannot be %d.", held, t.MaxPlayers).
+		return nil, ErrSeatsTaken.Detail("%d seats are held: max_players cannot be %d.", held, t.MaxPlayers).
 			With("field", "max_players").With("held", held)
 	}
 	for i := range s.Members {
 		team := s.Members[i].Team
 		if held := s.inTeam(team); team != "" && held > t.Teams[team] {
-			return nil, ErrSeatsTaken.Detail("Team %s holds seats, %d of them: its capacity cannot be %d.", team, held, t.Teams[team]).
+			return nil, ErrSeatsTaken.Detail("Team %s holds %d seats: its capacity cannot be %d.", team, held, t.Teams[team]).
 				With("field", "teams."+team).With("held", held)
 		}
 	}

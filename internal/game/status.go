@@ -137,9 +137,9 @@ type Move struct {
 func (m Move) Validate() error {
 	var p problems
 	p.check(slices.Contains(SessionStatuses(), m.Status), "status", "must be one of %v", SessionStatuses())
-	p.check(m.EndReason == "" || m.Status.Terminal(), "end_reason", "goes with a status that ends the session only")
+	p.check(m.EndReason == "" || m.Status.Terminal(), "end_reason", "is allowed with a status that ends the session only")
 	p.check(m.EndReason == "" || slices.Contains(EndReasons(), m.EndReason), "end_reason", "must be one of %v", EndReasons())
-	p.check(m.Result == "" || m.Status == StatusEnded, "result", "goes with status ended only")
+	p.check(m.Result == "" || m.Status == StatusEnded, "result", "is allowed with status ended only")
 	p.check(len(m.Result) <= MaxResultBytes, "result", "must have at most %d bytes", MaxResultBytes)
 	m.Connection.validate(&p)
 	return p.err()
@@ -247,7 +247,7 @@ func (s *Session) restate(m Move) error {
 	case s.Status.Terminal() && (!sameEnd || !sameConnection):
 		return s.over()
 	case !sameConnection:
-		return InvalidField("connection", "is another than that of the session, which is %s already: change it with PATCH",
+		return InvalidField("connection", "differs from that of the session, which is already %s: change it with PATCH",
 			s.Status)
 	}
 	return nil
@@ -265,6 +265,6 @@ func (s *Session) explain(err error, to SessionStatus) error {
 }
 
 func (s *Session) over() error {
-	return ErrSessionEnded.Detail("The session is %s and does not change any more.", s.Status).
+	return ErrSessionEnded.Detail("The session is %s and cannot be changed.", s.Status).
 		With("session_status", s.Status).With("end_reason", s.EndReason)
 }

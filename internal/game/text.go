@@ -32,7 +32,7 @@ func (FormError) At() string { return "" }
 const (
 	errNotUTF8      FormError = "must be valid UTF-8"
 	errControl      FormError = "must not contain control characters"
-	errBidi         FormError = "must not contain controls of the direction of writing, such as U+202E"
+	errBidi         FormError = "must not contain bidirectional control characters, such as U+202E"
 	errNoCharacter  FormError = "must not contain noncharacters or private-use characters"
 	errInvisible    FormError = "must not contain invisible characters, other than joiners inside emoji and words"
 	errNothingShown FormError = "must contain something visible"

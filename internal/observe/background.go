@@ -19,8 +19,8 @@ func Background(log *slog.Logger, m Meter, report func(context.Context, game.Fai
 		.001, .005, .01, .05, .1, .5, 1, 5, 10, 30, 60), []string{"task", "result"})
 	succeeded := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "gsm_background_last_success_timestamp_seconds",
-		Help: "When a background task last succeeded, or another process was found to have its lease, " +
-			"in seconds since 1970; before it has, when the process began.",
+		Help: "When a background task last succeeded, or another process was found to hold its lease, " +
+			"in seconds since 1970; until then, when the process started.",
 	}, []string{"task"})
 	m.Metrics.MustRegister(durations, succeeded)
 	done := func(task string, at time.Time) { succeeded.WithLabelValues(task).Set(float64(at.UnixMilli()) / 1000) }

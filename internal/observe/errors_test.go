@@ -97,7 +97,7 @@ func TestReport(t *testing.T) {
 		t.Errorf("the failure has the id %s", got)
 	}
 	causes := []string{
-		"*game.Error: store_unavailable: The database cannot be reached or did not answer in time. Try again.",
+		"*game.Error: store_unavailable: The database cannot be reached or did not respond in time. Try again.",
 		"*fmt.wrapError: reading player <id>",
 		`*errors.errorString: no row of "…" in mongodb://xxxxx@db:27017/x`,
 	}

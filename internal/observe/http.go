@@ -28,15 +28,15 @@ const apiPaths = "/api/"
 // must stand inside whatever else copies the request, because the mux leaves the route's pattern in the request that it
 // was given.
 func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
-	durations := prometheus.NewHistogramVec(seconds(requestDuration, "Time from a request's header read to its answer written.",
+	durations := prometheus.NewHistogramVec(seconds(requestDuration, "Time from the request header read to the response written.",
 		.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10), []string{"method", "route", "status"})
 	inFlight := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "gsm_http_requests_in_flight",
-		Help: "Requests being answered, with those that are queued.",
+		Help: "Requests in progress, including queued ones.",
 	})
 	problems := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gsm_http_problems_total",
-		Help: "Problem documents answered, by their code.",
+		Help: "Problem documents returned, by code.",
 	}, []string{"route", "code"})
 	m.Metrics.MustRegister(durations, inFlight, problems)
 	all := newCache(func(k answers) observed {

@@ -23,7 +23,7 @@ type Meter struct {
 func NewRegistry(s Service) *prometheus.Registry {
 	reg := prometheus.NewRegistry()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "gsm_build_info", Help: "Always 1; the labels tell what runs.",
+		Name: "gsm_build_info", Help: "Always 1; the labels describe the build.",
 		ConstLabels: prometheus.Labels{"version": s.Version, "go_version": runtime.Version(), "engine": s.Engine},
 	})
 	build.Set(1)
@@ -51,7 +51,7 @@ func seconds(name, help string, buckets ...float64) prometheus.HistogramOpts {
 // these metrics: hence the vectors, which show nothing before they are used.
 func Commits(reg prometheus.Registerer) func(size int, took time.Duration) {
 	sizes := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "gsm_store_commit_size", Help: "Writes that were committed together.", Buckets: prometheus.ExponentialBuckets(1, 2, 11),
+		Name: "gsm_store_commit_size", Help: "Writes committed together.", Buckets: prometheus.ExponentialBuckets(1, 2, 11),
 	}, nil)
 	durations := prometheus.NewHistogramVec(seconds("gsm_store_commit_duration_seconds", "Time that a group of writes took, with its commit.",
 		.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5), nil)
@@ -66,7 +66,7 @@ func Commits(reg prometheus.Registerer) func(size int, took time.Duration) {
 // failed, a metric, and a span in the trace of what needed the command.
 func Commands(log *slog.Logger, m Meter) func(context.Context, game.Command) {
 	durations := prometheus.NewHistogramVec(seconds("gsm_store_command_duration_seconds",
-		"Time that a command to the database's server took, with the way there and back.",
+		"Duration of a command to the database server, including the network.",
 		.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5), []string{"command", "result"})
 	m.Metrics.MustRegister(durations)
 	return func(ctx context.Context, c game.Command) {

@@ -39,7 +39,7 @@ type kind struct {
 func newRepeatLimiter(reg prometheus.Registerer, now func() time.Time) *repeatLimiter {
 	t := &repeatLimiter{now: now, kinds: make(map[string]*kind), suppressed: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "gsm_log_lines_suppressed_total",
-		Help: "Log lines that were left out because many before them said the same.",
+		Help: "Log lines left out because many lines before them said the same.",
 	})}
 	reg.MustRegister(t.suppressed)
 	return t

@@ -30,7 +30,7 @@ const (
 )
 
 // errNoCounts says that the population could not be counted, of which its collector has told the log.
-var errNoCounts = errors.New("the store did not tell how much is in it")
+var errNoCounts = errors.New("the store did not return its counts")
 
 // Sampler stores what the metrics say, one sample at a time. It reads the same registry as Prometheus does, so that both
 // tell the same story.

@@ -230,7 +230,7 @@ func warn(log *slog.Logger, now func() time.Time) func(error) {
 		}
 		reason := err.Error()
 		if errors.Is(err, context.DeadlineExceeded) {
-			reason = "the collector did not answer in time"
+			reason = "the collector did not respond in time"
 		}
 		log.Warn("spans were not sent", "error", reason[:min(len(reason), maxReason)], "skipped", skipped)
 	}

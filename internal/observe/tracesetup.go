@@ -61,7 +61,7 @@ func OpenTraces(ctx context.Context, s Service, log *slog.Logger, reg prometheus
 		return nil, fmt.Errorf("%w: OTEL_EXPORTER_OTLP_*: %w", ErrBadEnvironment, err)
 	}
 	ended := prometheus.NewCounter(prometheus.CounterOpts{Name: "gsm_trace_spans_ended_total", Help: "Spans that were to be sent."})
-	exported := prometheus.NewCounter(prometheus.CounterOpts{Name: "gsm_trace_spans_exported_total", Help: "Spans that the collector took."})
+	exported := prometheus.NewCounter(prometheus.CounterOpts{Name: "gsm_trace_spans_exported_total", Help: "Spans that the collector accepted."})
 	reg.MustRegister(ended, exported)
 	provider := sdktrace.NewTracerProvider(sdktrace.WithResource(res),
 		sdktrace.WithSpanProcessor(counted{sdktrace.NewBatchSpanProcessor(counting{exporter, exported}), ended}))

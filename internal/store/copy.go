@@ -26,9 +26,9 @@ const (
 
 var (
 	// ErrNotEmpty says that something is in the database that is to be copied to.
-	ErrNotEmpty = errors.New("the database to copy to is not empty")
+	ErrNotEmpty = errors.New("the target database is not empty")
 	// ErrStrange says that what is in the database to copy to did not come from this source.
-	ErrStrange = errors.New("the database to copy to has what the source has not")
+	ErrStrange = errors.New("the target database has data that the source does not have")
 	// ErrDiffers says that both sides are not the same after a copy.
 	ErrDiffers = errors.New("the databases differ")
 )
@@ -295,7 +295,7 @@ func (c *Copying) counter(step Step, noun string) func(n int) {
 func canonical(d any) ([]byte, error) {
 	b, err := json.Marshal(d)
 	if err != nil {
-		return nil, fmt.Errorf("a document that is no JSON: %w", err)
+		return nil, fmt.Errorf("a document that is not JSON: %w", err)
 	}
 	return b, nil
 }

@@ -75,7 +75,7 @@ func (n documents[D]) compare(ctx context.Context, c *Copying) error {
 			return fmt.Errorf("%w: %s", ErrStrange, n.id(d))
 		}
 		if same, err := equal(source, d); err != nil || !same {
-			return errors.Join(err, fmt.Errorf("%w: %s is another there", ErrStrange, n.id(d)))
+			return errors.Join(err, fmt.Errorf("%w: %s differs there", ErrStrange, n.id(d)))
 		}
 	}
 	return nil

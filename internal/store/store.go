@@ -110,7 +110,7 @@ func filePath(rest string) (string, error) {
 }
 
 // ErrNoBackup says that the engine's own means make backups of it.
-var ErrNoBackup = errors.New("gsm makes backups of embedded databases only")
+var ErrNoBackup = errors.New("gsm db backup supports embedded databases only")
 
 // Backup writes what an embedded database holds at one moment to a new file, beside a running server, and returns the
 // file's size in bytes: see [sqlitestore.Backup]. It answers [ErrNoBackup] for others.
@@ -124,7 +124,7 @@ func Backup(ctx context.Context, rawURL, file string) (int64, error) {
 		}
 		return sqlitestore.Backup(ctx, path, file)
 	case "mongodb", "mongodb+srv":
-		return 0, fmt.Errorf("%w: use mongodump, or the snapshots of whoever hosts it", ErrNoBackup)
+		return 0, fmt.Errorf("%w: use mongodump, or the snapshots of your provider", ErrNoBackup)
 	}
 	return 0, errUnknown()
 }

@@ -44,7 +44,7 @@ const (
 )
 
 // ErrNotGSM says that something answered which has no metrics of gsm.
-var ErrNotGSM = errors.New("it does not answer as gsm's ops listener does")
+var ErrNotGSM = errors.New("the address does not serve gsm's ops listener")
 
 // Moment is what one gsm said of itself at one time.
 type Moment struct {

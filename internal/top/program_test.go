@@ -147,7 +147,7 @@ func TestView(t *testing.T) {
 
 	at = noon().Add(5 * time.Second)
 	away := press(v, tick{}, looked{err: errors.New("connection refused")})
-	shows(away, true, "No answer for 5s: connection refused")
+	shows(away, true, "No response for 5s: connection refused")
 	shows(away, true, "1,283/s")
 	back := moment(t, busy(14, noon().Add(-3*time.Hour-12*time.Minute)), noon().Add(10*time.Second))
 	shows(press(away, looked{Look: Look{Moment: back}}), true, "257/s") // 2566 in the 10 seconds

@@ -111,7 +111,7 @@ func (s Screen) head(width, height int) []string {
 	lines := []string{s.header(width)}
 	switch {
 	case s.Problem != "":
-		problem := fmt.Sprintf("No answer for %s: %s", age(s.Now.Sub(s.Figures.At)), s.Problem)
+		problem := fmt.Sprintf("No response for %s: %s", age(s.Now.Sub(s.Figures.At)), s.Problem)
 		lines = append(lines, s.Palette.tint(fit(problem, width), bad))
 	case height >= lowScreen:
 		lines = append(lines, s.sparks(width))
@@ -170,7 +170,7 @@ func (s Screen) state() string {
 	case s.Paused:
 		return s.Palette.tint("paused", odd)
 	case known && up == 0:
-		return s.Palette.tint("database away", bad)
+		return s.Palette.tint("database down", bad)
 	case fresh > 0:
 		return s.Palette.tint("new errors", bad)
 	}
@@ -214,16 +214,17 @@ func (s Screen) footer(width, from, to, all int) string {
 // help is written for a width of 60 and wrapped below that.
 const help = `KEYS
 q, ctrl+c     quit
-p, space      hold the picture, and go on
+p, space      pause, and resume
 s             sort by rate, errors, p99 or route
-↑ ↓ j k       scroll; pgup, pgdown, home and end do so too
-?, esc        this help, and back
+↑ ↓ j k       scroll, as do pgup, pgdown, home and end
+?, esc        show this help, and close it
 
-Rates and latencies are of the last interval. REQUESTS are
-those to the API, without probes and pages. Latencies are
-estimates from buckets, as Prometheus makes them. 100 % CPU
-is one processor.
-4xx is what callers did wrong or too late, 5xx what gsm did.
-REFUSED is a store that says no, as to a version that is no
-longer the latest; FAILED is one that cannot answer. TOTAL
-counts since gsm began. Sessions are those that are not over.`
+Rates and latencies are those of the last interval. REQUESTS
+counts requests to the API, without probes and pages.
+Latencies are estimates from buckets, as in Prometheus.
+100 % CPU is one processor.
+4xx counts rejected requests, 5xx failures of gsm. REFUSED
+counts store operations that were rejected, such as a write
+to a version that is not the latest; FAILED counts failures
+of the store. TOTAL counts since gsm started. Sessions are
+live sessions.`

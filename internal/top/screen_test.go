@@ -108,7 +108,7 @@ func TestState(t *testing.T) {
 		"new errors":    func(*Screen) {},
 		"paused":        func(s *Screen) { s.Paused = true },
 		"away":          func(s *Screen) { s.Paused, s.Problem = true, "refused" },
-		"database away": func(s *Screen) { s.Figures.values[series{storeUp, ""}] = 0 },
+		"database down": func(s *Screen) { s.Figures.values[series{storeUp, ""}] = 0 },
 	} {
 		s := picture(t)
 		change(&s)

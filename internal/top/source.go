@@ -121,7 +121,7 @@ func (s *Source) get(ctx context.Context, path, accept string) (io.ReadCloser, e
 	}
 	if res.StatusCode != http.StatusOK {
 		_ = res.Body.Close() // an answer that is not read
-		return nil, fmt.Errorf("%w: %s is answered by %s", ErrNotGSM, path, clean(res.Status))
+		return nil, fmt.Errorf("%w: %s returned %s", ErrNotGSM, path, clean(res.Status))
 	}
 	return res.Body, nil
 }

@@ -114,7 +114,7 @@ func (s Screen) errorTable(width int) []string {
 		lines = append(lines, s.Palette.tint(line, m)+"  "+strings.TrimPrefix(g.Where+": "+g.Message, ": "))
 	}
 	if len(s.Groups) == 0 {
-		lines = append(lines, "none since gsm began")
+		lines = append(lines, "none since gsm started")
 	}
 	return lines
 }

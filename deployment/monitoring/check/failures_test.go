@@ -8,7 +8,7 @@ import (
 // While its database is cut off, these panels of gsm show more than nothing, and the conditions of these alerts are met.
 var (
 	panelsOfFailure = []string{
-		"gsm-api/Error rate by route", "gsm-api/Errors of gsm's own", "gsm-api/Burn rate: 5xx",
+		"gsm-api/Error rate by route", "gsm-api/Failures of gsm", "gsm-api/Burn rate: 5xx",
 	}
 	alertsOfFailure = []string{
 		"GsmAvailabilityBurnFast", "GsmAvailabilityBurnSlow", "GsmDatabaseUnavailable", "GsmErrorsRepeated",

@@ -24,7 +24,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) != 1 {
-		return errors.New("say the folder to write the dashboards to")
+		return errors.New("usage: name the folder to write the dashboards to")
 	}
 	base, err := runbooks()
 	if err != nil {

@@ -80,7 +80,7 @@ func (s *Sent[T]) Read(ctx huma.Context, b *Bodies) ([]*huma.ErrorDetail, *Probl
 	case from.read == 0 && b.Optional:
 		return nil, nil
 	case from.read == 0:
-		return nil, malformedBody("The request needs a body of JSON.")
+		return nil, malformedBody("The request needs a JSON body.")
 	}
 	return nil, malformed(err, d.json.UnreadBuffer())
 }

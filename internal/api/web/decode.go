@@ -78,7 +78,7 @@ func (d *decoder) object(f *Form) (v value, err error) {
 			if err := d.skip(); err != nil {
 				return err
 			}
-			d.report("", "is not known here")
+			d.report("", "is unknown")
 			return nil
 		case field.ignored:
 			begin := d.json.InputOffset()

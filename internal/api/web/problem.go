@@ -27,7 +27,7 @@ type Problem struct {
 	Code      string         `json:"code" doc:"A stable name for programs. docs/api.md lists them." example:"session_full"`
 	Detail    string         `json:"detail" doc:"What happened and what to do, for people."`
 	RequestID string         `json:"request_id" doc:"Quote it when you report the problem."`
-	ErrorID   string         `json:"error_id,omitempty" doc:"Where the failure is ours: finds it in the operator's log."`
+	ErrorID   string         `json:"error_id,omitempty" doc:"Identifies a failure of the service in the operator's log."`
 	Errors    []ProblemField `json:"errors,omitempty" nullable:"false" doc:"Everything that is wrong with the request."`
 	Extras    map[string]any `json:",embed"` // further members of the document
 	Header    http.Header    `json:"-"`      // further headers of the response
@@ -35,7 +35,7 @@ type Problem struct {
 
 // ProblemField is what is wrong with one part of a request. It never repeats the value that was sent.
 type ProblemField struct {
-	Location string `json:"location" doc:"Where, from its beginning: body, query, path or header." example:"body.username"`
+	Location string `json:"location" doc:"The invalid part, beginning with body, query, path or header." example:"body.username"`
 	Message  string `json:"message"`
 }
 

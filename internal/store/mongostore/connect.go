@@ -51,7 +51,7 @@ func parse(raw string) (settings, error) {
 		return settings{}, fmt.Errorf("%w: %s: it looks like mongodb://user:password@host:27017/gsm?authSource=admin", ErrBadURL, hide(raw, err))
 	}
 	if c.WNumberSet || c.WString != "" && c.WString != "majority" || c.JSet && !c.J || c.ReadConcernLevel != "" && c.ReadConcernLevel != "majority" {
-		return settings{}, fmt.Errorf("%w: w, journal and readConcernLevel are always majority, true and majority, because what is acknowledged must not be lost: leave them out", ErrBadURL)
+		return settings{}, fmt.Errorf("%w: w, journal and readConcernLevel are always majority, true and majority, because an acknowledged write must not be lost: leave them out", ErrBadURL)
 	}
 	o := options.Client().ApplyURI(raw)
 	if err := o.Validate(); err != nil {
@@ -152,11 +152,11 @@ func (set settings) explain(err error) error {
 		return fmt.Errorf("%w: user %q cannot log in at %s: check the name, the password and authSource, the database that knows the user (often authSource=admin)",
 			errLogin, set.user, set.hosts)
 	case hasCode(err, codeUnauthorized):
-		return fmt.Errorf("%w: user %q may not do what is needed in database %s: grant it the role readWrite there, and run gsm db init once with one who has dbAdmin too: %w",
+		return fmt.Errorf("%w: user %q lacks permissions in database %s: grant it the role readWrite there, and run gsm db init once with one who has dbAdmin too: %w",
 			ErrRefused, set.user, set.database, private(context.Background(), err))
 	}
 	if e := (topology.ServerSelectionError{}); errors.As(err, &e) {
-		return fmt.Errorf("%w: no server at %s took the connection within %s: %s: start it, correct the URL, or have gsm serve wait for it with --database-wait",
+		return fmt.Errorf("%w: no server at %s accepted the connection within %s: %s: start it, correct the URL, or have gsm serve wait for it with --database-wait",
 			ErrUnreachable, set.hosts, set.client.ServerSelectionTimeout, lastErrors(e))
 	}
 	if mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.As(err, new(mongo.ServerError)) && lost(err) {

@@ -17,9 +17,9 @@ var (
 	// ErrBadURL says that the URL makes no sense, or asks for less than the promises need.
 	ErrBadURL = errors.New("not a URL of MongoDB")
 	// ErrUnreachable says that no server answered.
-	ErrUnreachable = errors.New("the database does not answer")
+	ErrUnreachable = errors.New("the database does not respond")
 	// ErrRefused says that the server does not let this user in, or not far enough.
-	ErrRefused = errors.New("the database refuses the user")
+	ErrRefused = errors.New("the database rejects the user")
 	// ErrNewerSchema says that a newer gsm has prepared the database.
 	ErrNewerSchema = errors.New("the database is of a newer version")
 	// ErrOlderSchema says that an older gsm has prepared the database, and that it was to be opened as it is.
@@ -27,7 +27,7 @@ var (
 	// ErrMissing says that the database was to be there and is not.
 	ErrMissing = errors.New("the database does not exist")
 	// ErrUnfit says that the server cannot keep the promises.
-	ErrUnfit = errors.New("the server is not fit to be used")
+	ErrUnfit = errors.New("the server cannot be used")
 )
 
 // errLogin is ErrRefused of a name or a password that the server does not take. On a first start it may be that nobody
@@ -85,7 +85,7 @@ type serverError struct {
 }
 
 func (e serverError) Error() string {
-	return fmt.Sprintf("the server answers %d: %s", e.code, e.message)
+	return fmt.Sprintf("the server returned %d: %s", e.code, e.message)
 }
 
 // lost reports whether an error of a command that was sent leaves open what became of it.

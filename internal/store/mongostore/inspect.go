@@ -103,7 +103,7 @@ func (i *inspection) indexes(ctx context.Context, name string) error {
 				return err
 			}
 		case !sameIndex(found[at], wanted):
-			i.tell(game.Finding{Collection: name, Problem: "have another index " + index + " than they should: drop it, and run gsm db init"})
+			i.tell(game.Finding{Collection: name, Problem: "have an index " + index + " with another definition: drop it, and run gsm db init"})
 		}
 	}
 	return i.validator(ctx, name)
@@ -224,7 +224,7 @@ func (i *inspection) strangers(ctx context.Context, d copies) error {
 	found, err := i.read(ctx, d.collection, bson.D{{Key: "_id", Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$type", Value: "string"}}}}}},
 		options.Find().SetLimit(inspectPage))
 	for range found {
-		i.tell(game.Finding{Collection: d.collection.Name(), Problem: "have a document whose id is no text, which gsm has not written: remove it"})
+		i.tell(game.Finding{Collection: d.collection.Name(), Problem: "have a document whose id is not a string, which gsm did not write: remove it"})
 	}
 	return err
 }

@@ -121,9 +121,9 @@ func TestInspectFindsOthers(t *testing.T) {
 	}
 	want := []string{
 		"idempotency  lack their validator, which a user with the role dbAdmin can set",
-		"players  have another index players_by_username than they should: drop it, and run gsm db init repaired: false",
+		"players  have an index players_by_username with another definition: drop it, and run gsm db init repaired: false",
 		"sessions  lack their validator, which a user with the role dbAdmin can set",
-		"idempotency  have a document whose id is no text, which gsm has not written: remove it repaired: false",
+		"idempotency  have a document whose id is not a string, which gsm did not write: remove it repaired: false",
 	}
 	if lines := storetest.Found(t, s, true); !slices.Equal(lines, want) {
 		t.Errorf("found %q, want %q", lines, want)

@@ -53,7 +53,7 @@ func problem(err error) string {
 	case full(err):
 		return "the disk is full: free some space"
 	case primary(err) == sqlite3.SQLITE_IOERR:
-		return "the disk fails: the log tells how"
+		return "the disk fails: see the log"
 	}
 	return ""
 }

@@ -130,13 +130,13 @@ func (f *file) cut(i int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.torn = f.torn || i == log
-	return f.miss("was cut off", i)
+	return f.miss("was truncated", i)
 }
 
 func (f *file) miss(what string, i int) error {
 	if f.lost == nil {
-		f.lost = fmt.Errorf("%w: %s of %s %s while it was served, and nothing more is written: stop gsm, bring back the "+
-			"files or restore a backup, and start it again", ErrLost, f.parts[i].name, filepath.Base(f.path), what)
+		f.lost = fmt.Errorf("%w: %s of %s %s while in use, and nothing more is written: stop gsm, restore the "+
+			"files or a backup, and start it again", ErrLost, f.parts[i].name, filepath.Base(f.path), what)
 	}
 	return f.lost
 }

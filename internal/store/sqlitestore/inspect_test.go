@@ -21,30 +21,30 @@ func TestInspectRepairs(t *testing.T) {
 	}{
 		"columns of a player": {
 			[]string{"UPDATE players SET status = 'suspended', username_key = NULL, erasing = 1 WHERE id = 'P'"},
-			[]string{"players P has columns that are not as the document: username_key, status, erasing"},
+			[]string{"players P has columns that differ from the document: username_key, status, erasing"},
 		},
 		"version and project": {
 			[]string{"UPDATE sessions SET version = 7, project = 'other'"},
-			[]string{"sessions S has columns that are not as the document: project, version"},
+			[]string{"sessions S has columns that differ from the document: project, version"},
 		},
 		"columns of a session": {
 			[]string{"UPDATE sessions SET free_seats = 99, seats_held = 0, mode = '', host_id = NULL"},
-			[]string{"sessions S has columns that are not as the document: mode, host_id, free_seats, seats_held"},
+			[]string{"sessions S has columns that differ from the document: mode, host_id, free_seats, seats_held"},
 		},
 		"names changed hands": {
 			[]string{
 				"UPDATE players SET username_key = 'gone' WHERE id = 'P'",
 				"UPDATE players SET username_key = (SELECT doc ->> 'username' FROM players WHERE id = 'P') WHERE id = 'Q'",
 			},
-			[]string{"players Q has columns that are not as the document: username_key", "players P has columns that are not as the document: username_key"},
+			[]string{"players Q has columns that differ from the document: username_key", "players P has columns that differ from the document: username_key"},
 		},
 		"identities missing": {
 			[]string{"DELETE FROM identities WHERE player_id = 'P'"},
-			[]string{"players P has 1 entries of identities too few"},
+			[]string{"players P lacks 1 entries of identities"},
 		},
 		"identity of another": {
 			[]string{"UPDATE identities SET player_id = 'Q' WHERE player_id = 'P'"},
-			[]string{"players Q has 1 entries of identities too many", "players P has 1 entries of identities too few"},
+			[]string{"players Q has 1 superfluous entries of identities", "players P lacks 1 entries of identities"},
 		},
 		"identities of nobody": {
 			[]string{"INSERT INTO identities VALUES ('p', 'steam', '1', '0'), ('p', 'epic', '1', '0'), ('p', 'x', '1', 'zz')"},
@@ -52,7 +52,7 @@ func TestInspectRepairs(t *testing.T) {
 		},
 		"members": {
 			[]string{"DELETE FROM members", "INSERT INTO members SELECT id || x, id FROM sessions, (SELECT 1 AS x UNION SELECT 2)"},
-			[]string{"sessions S has 1 entries of members too few", "sessions S has 2 entries of members too many"},
+			[]string{"sessions S lacks 1 entries of members", "sessions S has 2 superfluous entries of members"},
 		},
 		"members of nothing": {
 			[]string{"INSERT INTO members VALUES ('P', 'nothing')"},
@@ -60,11 +60,11 @@ func TestInspectRepairs(t *testing.T) {
 		},
 		"attributes": {
 			[]string{"UPDATE attributes SET value = CAST('3' AS TEXT) WHERE key = 'level'", "UPDATE attributes SET value = x'00' WHERE key = 'ranked'"},
-			[]string{"sessions S has 2 entries of attributes too few", "sessions S has 2 entries of attributes too many"},
+			[]string{"sessions S lacks 2 entries of attributes", "sessions S has 2 superfluous entries of attributes"},
 		},
 		"attribute as an integer": {
 			[]string{"UPDATE attributes SET value = 3 WHERE key = 'level'"},
-			[]string{"sessions S has 1 entries of attributes too few", "sessions S has 1 entries of attributes too many"},
+			[]string{"sessions S lacks 1 entries of attributes", "sessions S has 1 superfluous entries of attributes"},
 		},
 		"index of keys": {
 			[]string{"DROP INDEX api_keys_by_project"},
@@ -86,7 +86,7 @@ func TestInspectRepairs(t *testing.T) {
 			},
 			[]string{
 				"database  row 1 missing from index players_erasing",
-				"players P has columns that are not as the document: erasing",
+				"players P has columns that differ from the document: erasing",
 			},
 		},
 	} {

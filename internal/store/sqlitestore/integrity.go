@@ -116,7 +116,7 @@ func (i *inspection) schema(ctx context.Context) error {
 			}
 			err = i.settle(ctx, damage{[]game.Finding{{Collection: "database", Problem: "has no index " + name}}, mend}, true)
 		case !ok || got != want:
-			err = i.settle(ctx, damage{findings: []game.Finding{{Collection: "database", Problem: "has another " + want.kind + " " + name + " than it should"}}}, false)
+			err = i.settle(ctx, damage{findings: []game.Finding{{Collection: "database", Problem: "has the " + want.kind + " " + name + " with another definition"}}}, false)
 		}
 		if err != nil {
 			return err

@@ -122,7 +122,7 @@ func open(ctx context.Context, path string, o Options, scripts []string) (*Store
 func exists(path string) error {
 	_, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w at %s: look for it, or make an empty one with gsm db init", ErrMissing, path)
+		return fmt.Errorf("%w at %s: check the path, or create an empty one with gsm db init", ErrMissing, path)
 	}
 	return err
 }

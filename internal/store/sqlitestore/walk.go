@@ -136,7 +136,7 @@ func (k kept[D]) compare(ctx context.Context, i *inspection, id string, columns 
 		}
 	}
 	if len(wrong) > 0 {
-		found = append(found, problem("has columns that are not as the document: %s", strings.Join(wrong, ", ")))
+		found = append(found, problem("has columns that differ from the document: %s", strings.Join(wrong, ", ")))
 	}
 	for n, s := range k.sides {
 		expected := s.rows(&d)
@@ -147,10 +147,10 @@ func (k kept[D]) compare(ctx context.Context, i *inspection, id string, columns 
 			}
 		}
 		if missing := len(expected) - (len(stored[n]) - surplus); missing > 0 {
-			found = append(found, problem("has %d entries of %s too few", missing, s.name))
+			found = append(found, problem("lacks %d entries of %s", missing, s.name))
 		}
 		if surplus > 0 {
-			found = append(found, problem("has %d entries of %s too many", surplus, s.name))
+			found = append(found, problem("has %d superfluous entries of %s", surplus, s.name))
 		}
 	}
 	if len(found) == 0 {
