@@ -17,7 +17,9 @@ const (
 	insertEvent       = "INSERT OR REPLACE INTO events (project, seq, id, at, doc) VALUES (?, ?, ?, ?, ?)"
 	insertEventPlayer = "INSERT OR IGNORE INTO event_players (project, player_id, seq) VALUES (?, ?, ?)"
 
-	putEvent  = "INSERT OR IGNORE INTO events (project, seq, id, at, doc) VALUES (?, ?, ?, ?, ?)"
+	eventAt   = "SELECT id FROM events WHERE project = ? AND seq = ?"
+	hasEvent  = "SELECT 1 FROM events WHERE id = ?"
+	putEvent  = "INSERT INTO events (project, seq, id, at, doc) VALUES (?, ?, ?, ?, ?)"
 	atLeastAt = `INSERT INTO feeds (project, seq) VALUES (?1, ?2) ON CONFLICT (project) DO UPDATE SET seq = ?2 WHERE seq < ?2`
 
 	timeline = "SELECT doc, seq FROM events WHERE id < ? AND id >= ? ORDER BY id DESC LIMIT ?"
@@ -27,9 +29,8 @@ const (
 		WHERE p.project = ? AND p.seq > ? AND p.seq < ? AND p.player_id = ? ORDER BY p.seq `
 	exportEvents = "SELECT doc, seq FROM events WHERE id > ? ORDER BY id LIMIT ?"
 
-	feedProjects = "SELECT project FROM feeds"
-	purgeEvents  = `DELETE FROM events WHERE project = ?1 AND at < ?2 AND seq IN
-		(SELECT seq FROM events WHERE project = ?1 ORDER BY seq LIMIT ?3)`
+	feedProjects      = "SELECT project FROM feeds"
+	purgeEvents       = "DELETE FROM events WHERE project = ? AND seq <= ?"
 	purgeEventPlayers = `DELETE FROM event_players WHERE project = ?1 AND player_id = ?2 AND seq = ?3`
 	oldestEvents      = "SELECT doc, seq FROM events WHERE project = ? ORDER BY seq LIMIT ?"
 )
@@ -125,52 +126,68 @@ func (s *Store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error
 }
 
 // OrderEvents implements [game.EventStore]. Events have their places from the beginning.
-func (s *Store) OrderEvents(context.Context, time.Time, int) (int, error) { return 0, nil }
+func (s *Store) OrderEvents(ctx context.Context, _ time.Time, _ int) (int, error) {
+	if ctx.Err() != nil {
+		return 0, unread(ended(ctx))
+	}
+	if s.writer.ended() {
+		return 0, unread(errClosed)
+	}
+	return 0, nil
+}
 
-// PurgeEvents implements [game.EventStore]. Those of a project are in the order of their places nearly as they are in that
-// of their times.
+// PurgeEvents implements [game.EventStore].
 func (s *Store) PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error) {
 	projects, err := gather(ctx, s, feedProjects, nil, func(columns []driver.Value) (project string, err error) {
 		return project, scan(columns[0], &project)
 	})
+	if err != nil {
+		return 0, game.Unanswered(game.OutcomeNone, err)
+	}
 	purged := 0
 	for _, p := range projects {
-		if err != nil || purged >= limit {
-			break
+		for more := true; more && err == nil && purged < limit; {
+			var n int
+			n, more, err = s.purgeEvents(ctx, p, before, min(limit-purged, purgePage))
+			purged += n
 		}
-		var n int
-		n, err = s.purgeEvents(ctx, p, before, limit-purged)
-		purged += n
+	}
+	if err == nil && len(projects) == 0 {
+		err = s.writer.do(ctx, func(*conn) (refusal, error) { return nil, nil }) // fails where a write would
 	}
 	return purged, err
 }
 
-func (s *Store) purgeEvents(ctx context.Context, project string, before time.Time, limit int) (int, error) {
+// purgePage bounds the events of one transaction.
+const purgePage = 500
+
+// purgeEvents removes events from the beginning of a feed, and reports whether there may be more.
+func (s *Store) purgeEvents(ctx context.Context, project string, before time.Time, limit int) (n int, more bool, err error) {
 	oldest, err := gather(ctx, s, oldestEvents, []any{project, int64(limit)}, s.event)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	purged := 0
+	for n < len(oldest) && oldest[n].At.Before(before) {
+		n++
+	}
+	if n == 0 {
+		return 0, false, nil
+	}
 	err = s.writer.do(ctx, func(c *conn) (refusal, error) {
-		for i := range oldest {
-			e := &oldest[i]
-			if !e.At.Before(before) {
-				continue
-			}
-			for _, p := range e.Players() {
-				if _, err := c.exec(purgeEventPlayers, project, string(p), e.Seq); err != nil {
+		for i := range oldest[:n] {
+			for _, p := range oldest[i].Players() {
+				if _, err := c.exec(purgeEventPlayers, project, string(p), oldest[i].Seq); err != nil {
 					return nil, err
 				}
 			}
 		}
-		n, err := c.exec(purgeEvents, project, before.UnixMilli(), int64(limit))
-		purged = int(n)
+		_, err := c.exec(purgeEvents, project, oldest[n-1].Seq)
 		return nil, err
 	})
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	return purged, nil
+	return n, n == len(oldest), nil
 }
 
 // PutEvents implements [game.EventStore].
@@ -180,7 +197,22 @@ func (s *Store) PutEvents(ctx context.Context, events []game.Event) error {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		for i := range rows { // before anything is changed
+			holder, err := c.row(eventAt, rows[i].project, rows[i].seq)
+			if err != nil {
+				return nil, err
+			}
+			if stored, err := c.row(hasEvent, rows[i].id); err != nil || stored == nil && holder != nil {
+				return refuseIf(err == nil, game.ErrExists), err
+			}
+		}
 		for i := range rows {
+			if stored, err := c.row(hasEvent, rows[i].id); err != nil || stored != nil {
+				if err != nil {
+					return nil, err
+				}
+				continue
+			}
 			if err := c.storeEvent(putEvent, &rows[i]); err != nil {
 				return nil, err
 			}

@@ -120,6 +120,13 @@ func (w *writer) close() {
 	<-w.done
 }
 
+// ended reports whether close has been called.
+func (w *writer) ended() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closed
+}
+
 func (w *writer) queued() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

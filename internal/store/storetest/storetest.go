@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) game.Store) {
 		"Metrics":     metrics(),
 		"Lists":       lists(),
 		"Suspensions": suspensions(),
+		"Events":      events(),
 		"Export":      exports(),
 		"Refusals":    refusals(),
 		"Values":      values(),
