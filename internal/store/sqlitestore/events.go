@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql/driver"
+	"strings"
 	"time"
 
 	"game-session-manager/internal/game"
@@ -10,16 +11,15 @@ import (
 
 const (
 	// There is one writer, so that the order of commits is that of the places: each event has its place from the beginning.
-	nextPlace = `INSERT INTO feeds (project, seq) VALUES (?1, 1) ON CONFLICT (project) DO UPDATE SET seq = seq + 1
+	nextPlaces = `INSERT INTO feeds (project, seq) VALUES (?1, ?2) ON CONFLICT (project) DO UPDATE SET seq = seq + ?2
 		RETURNING seq`
 	// An event of the same version is there only where a document came back at an older version, as of another backup. The
 	// later one is what happened since.
-	insertEvent       = "INSERT OR REPLACE INTO events (project, seq, id, at, doc) VALUES (?, ?, ?, ?, ?)"
-	insertEventPlayer = "INSERT OR IGNORE INTO event_players (project, player_id, seq) VALUES (?, ?, ?)"
+	insertEvent       = "INSERT OR REPLACE INTO events (project, seq, id, at, doc) VALUES "
+	insertEventPlayer = "INSERT OR IGNORE INTO event_players (project, player_id, seq) VALUES "
 
 	eventAt   = "SELECT id FROM events WHERE project = ? AND seq = ?"
 	hasEvent  = "SELECT 1 FROM events WHERE id = ?"
-	putEvent  = "INSERT INTO events (project, seq, id, at, doc) VALUES (?, ?, ?, ?, ?)"
 	atLeastAt = `INSERT INTO feeds (project, seq) VALUES (?1, ?2) ON CONFLICT (project) DO UPDATE SET seq = ?2 WHERE seq < ?2`
 
 	timeline = "SELECT doc, seq FROM events WHERE id < ? AND id >= ? ORDER BY id DESC LIMIT ?"
@@ -60,34 +60,83 @@ func (s *Store) eventRows(events []game.Event) ([]eventRow, error) {
 	return rows, nil
 }
 
-// happened stores events, the last step of a write that is not refused.
+// happened notes events, the last step of a write that is not refused. They are stored with those of the other writes of
+// the batch.
 func (c *conn) happened(rows []eventRow) error {
+	c.events = append(c.events, rows...)
+	return nil
+}
+
+// storeEvents stores the events of a batch, with the next places in the feeds in the order of the writes.
+func (c *conn) storeEvents() error {
+	rows := c.events
+	if len(rows) == 0 {
+		return nil
+	}
+	defer c.forgetEvents()
+	counts := map[string]int64{}
 	for i := range rows {
-		r := &rows[i]
-		place, err := c.row(nextPlace, r.project)
+		counts[rows[i].project]++
+	}
+	for project, n := range counts {
+		last, err := c.row(nextPlaces, project, n)
 		if err != nil {
 			return err
 		}
-		if err := scan(place, &r.seq); err != nil {
+		var seq int64
+		if err := scan(last, &seq); err != nil {
 			return err
 		}
-		if err := c.storeEvent(insertEvent, r); err != nil {
-			return err
+		counts[project] = seq - n
+	}
+	events, players := make([]any, 0, 5*len(rows)), make([]any, 0, 6*len(rows))
+	for i := range rows {
+		r := &rows[i]
+		counts[r.project]++
+		r.seq = counts[r.project]
+		events = append(events, r.project, r.seq, r.id, r.at, r.doc)
+		for _, p := range r.players {
+			players = append(players, r.project, string(p), r.seq)
+		}
+	}
+	if err := c.insertRows(insertEvent, 5, events); err != nil {
+		return err
+	}
+	return c.insertRows(insertEventPlayer, 3, players)
+}
+
+func (c *conn) forgetEvents() {
+	clear(c.events)
+	c.events = c.events[:0]
+}
+
+// insertRows inserts rows, as many as it can by one statement: each has a price of its own. The numbers of rows that
+// statements have are few, because statements are kept.
+func (c *conn) insertRows(insert string, columns int, values []any) error {
+	one := "(?" + strings.Repeat(", ?", columns-1) + ")"
+	for n := 64; len(values) > 0; n /= 2 {
+		for len(values) >= n*columns {
+			if _, err := c.exec(insert+one+strings.Repeat(", "+one, n-1), values[:n*columns]...); err != nil {
+				return err
+			}
+			values = values[n*columns:]
 		}
 	}
 	return nil
 }
 
-func (c *conn) storeEvent(insert string, r *eventRow) error {
-	if _, err := c.exec(insert, r.project, r.seq, r.id, r.at, r.doc); err != nil {
+// putEvent stores an event that has a place.
+func (c *conn) putEvent(r *eventRow) error {
+	if err := c.insertRows(insertEvent, 5, []any{r.project, r.seq, r.id, r.at, r.doc}); err != nil {
 		return err
 	}
 	for _, p := range r.players {
-		if _, err := c.exec(insertEventPlayer, r.project, string(p), r.seq); err != nil {
+		if err := c.insertRows(insertEventPlayer, 3, []any{r.project, string(p), r.seq}); err != nil {
 			return err
 		}
 	}
-	return nil
+	_, err := c.exec(atLeastAt, r.project, r.seq)
+	return err
 }
 
 // Timeline implements [game.EventStore].
@@ -213,10 +262,7 @@ func (s *Store) PutEvents(ctx context.Context, events []game.Event) error {
 				}
 				continue
 			}
-			if err := c.storeEvent(putEvent, &rows[i]); err != nil {
-				return nil, err
-			}
-			if _, err := c.exec(atLeastAt, rows[i].project, rows[i].seq); err != nil {
+			if err := c.putEvent(&rows[i]); err != nil {
 				return nil, err
 			}
 		}
