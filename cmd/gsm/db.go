@@ -133,8 +133,9 @@ func (c *dbCheckCmd) Run(s streams) (err error) {
 	case err != nil: // as of documents that cannot be read, which are among the findings
 		return errors.Join(unsaid, &databaseError{fmt.Errorf("the check failed: %w", plainly(err))}, remaining(found-repaired, c.Repair))
 	}
-	if err := errors.Join(unsaid, s.say("checked %d players, %d sessions, %d idempotency keys, %d API keys, %d signing keys: %d findings, %d repaired",
-		counts["players"], counts["sessions"], counts["idempotency"], counts["api_keys"], counts["signing_keys"], found, repaired)); err != nil {
+	if err := errors.Join(unsaid, s.say("checked %d players, %d sessions, %d idempotency keys, %d API keys, %d signing keys, %d events: %d findings, %d repaired",
+		counts["players"], counts["sessions"], counts["idempotency"], counts["api_keys"], counts["signing_keys"], counts["events"],
+		found, repaired)); err != nil {
 		return err
 	}
 	return remaining(found-repaired, c.Repair)

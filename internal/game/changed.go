@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 	"time"
-	"unicode"
 )
 
 // Change is one thing that a rule did. The types are a closed set, which [ChangeTypes] lists. Their fields are ids, times,
 // names of fields and values of closed lists.
-type Change interface{ change() }
+type Change interface {
+	// change returns the name of the type.
+	change() ChangeType
+}
 
 // Changes is what one version changed. In JSON each is an object with its type beside its fields.
 type Changes []Change
@@ -168,24 +169,24 @@ func AllChanges() []Change {
 	}
 }
 
-func (SessionCreated) change()    {}
-func (SettingsChanged) change()   {}
-func (StatusChanged) change()     {}
-func (MemberJoined) change()      {}
-func (MemberReconnected) change() {}
-func (MemberLeft) change()        {}
-func (MemberRemoved) change()     {}
-func (MemberChanged) change()     {}
-func (MemberForgotten) change()   {}
-func (HostChanged) change()       {}
-func (PlayerCreated) change()     {}
-func (ProfileChanged) change()    {}
-func (SuspensionSet) change()     {}
-func (SuspensionLifted) change()  {}
-func (PlayerErased) change()      {}
-func (APIKeyCreated) change()     {}
-func (APIKeyRotated) change()     {}
-func (APIKeyRevoked) change()     {}
+func (SessionCreated) change() ChangeType    { return "session_created" }
+func (SettingsChanged) change() ChangeType   { return "settings_changed" }
+func (StatusChanged) change() ChangeType     { return "status_changed" }
+func (MemberJoined) change() ChangeType      { return "member_joined" }
+func (MemberReconnected) change() ChangeType { return "member_reconnected" }
+func (MemberLeft) change() ChangeType        { return "member_left" }
+func (MemberRemoved) change() ChangeType     { return "member_removed" }
+func (MemberChanged) change() ChangeType     { return "member_changed" }
+func (MemberForgotten) change() ChangeType   { return "member_forgotten" }
+func (HostChanged) change() ChangeType       { return "host_changed" }
+func (PlayerCreated) change() ChangeType     { return "player_created" }
+func (ProfileChanged) change() ChangeType    { return "profile_changed" }
+func (SuspensionSet) change() ChangeType     { return "suspension_set" }
+func (SuspensionLifted) change() ChangeType  { return "suspension_lifted" }
+func (PlayerErased) change() ChangeType      { return "player_erased" }
+func (APIKeyCreated) change() ChangeType     { return "api_key_created" }
+func (APIKeyRotated) change() ChangeType     { return "api_key_rotated" }
+func (APIKeyRevoked) change() ChangeType     { return "api_key_revoked" }
 
 // ChangeTypes are the names of all types of changes.
 func ChangeTypes() []ChangeType {
@@ -197,17 +198,7 @@ func ChangeTypes() []ChangeType {
 }
 
 // TypeOf names the type of a change.
-func TypeOf(c Change) ChangeType {
-	words := strings.Replace(reflect.TypeOf(c).Name(), "API", "Api", 1)
-	var b strings.Builder
-	for i, r := range words {
-		if unicode.IsUpper(r) && i > 0 {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(r))
-	}
-	return ChangeType(b.String())
-}
+func TypeOf(c Change) ChangeType { return c.change() }
 
 // DecodeChange returns the change of a type that the function decodes into what it is handed, which is a pointer to a
 // new one. It returns ErrUnknownChange for a type that does not exist.

@@ -84,10 +84,10 @@ func TestInspectionRepairs(t *testing.T) {
 	ok(t, err)
 	ok(t, p.store.DeletePlayer(p.ctx, a)) // without an erasure
 	next := lost
-	next.Version, next.HostID = 2, new(player(999))
+	next.HostID = new(player(999))
 	ok(t, p.store.ReplaceSession(p.ctx, lost, next))
 	next = none
-	next.Version, next.HostID = 2, nil
+	next.HostID = nil
 	ok(t, p.store.ReplaceSession(p.ctx, none, next))
 
 	stranger := " who do not exist: " + string(a.ID)
@@ -126,7 +126,7 @@ func TestInspectionTells(t *testing.T) {
 	const secret = "Zaphod"
 	bad := p.register(t, p.ctx, "alice")
 	next := bad
-	next.Version, next.Username, next.Status = 2, secret+" ", "asleep"
+	next.Username, next.Status = secret+" ", "asleep"
 	next.Identities = map[string]string{secret: ""}
 	next.Attributes = game.Attributes{secret: game.StringValue("\x00" + secret), "a b": game.BoolValue(true)}
 	ok(t, p.store.ReplacePlayer(p.ctx, bad, next))
@@ -136,12 +136,12 @@ func TestInspectionTells(t *testing.T) {
 	ok(t, p.store.ReplacePlayer(p.ctx, zero, next))
 	mark := p.register(t, p.ctx, "gone")
 	next = mark
-	next.Version, next.ErasingSince = 2, new(t0)
+	next.ErasingSince = new(t0)
 	ok(t, p.store.ReplacePlayer(p.ctx, mark, next))
 
 	v := p.open(t, 2, "")
 	full := v
-	full.Version, full.MinPlayers, full.Visibility, full.Teams = 2, 9, "", map[string]int{"red": 1}
+	full.MinPlayers, full.Visibility, full.Teams = 9, "", map[string]int{"red": 1}
 	full.EndReason, full.EndedAt, full.Result = game.ReasonCompleted, new(t0), `{}`
 	other := p.register(t, p.ctx, "bob")
 	for i := range 3 {
@@ -270,4 +270,63 @@ func TestInspectionOfKeys(t *testing.T) {
 			t.Errorf("tells too much:\n%s", all)
 		}
 	}
+}
+
+// Each damage of the events is found.
+func TestInspectionOfEvents(t *testing.T) {
+	t.Parallel()
+	subject := game.Subject{Kind: game.SubjectSession, ID: "0198f0e2-0000-7000-8000-000000000001"}
+	event := func(version, seq int64) game.Event {
+		return game.Event{
+			Project: "q", Subject: subject, Version: version, Seq: seq, At: t0, Actor: game.Actor{Kind: game.ActorSystem, ID: "x"},
+			Changes: game.Changes{game.SessionCreated{Status: "open"}},
+		}
+	}
+	bare := event(1, 1)
+	bare.Changes, bare.Actor, bare.Subject.Kind = game.Changes{}, game.Actor{Kind: "x"}, "x"
+	for name, tt := range map[string]struct {
+		events []game.Event
+		want   []string
+	}{
+		"begins late": {[]game.Event{event(4, 70), event(5, 71)}, nil},
+		"a version is missing": {
+			[]game.Event{event(1, 1), event(2, 2), event(4, 3)},
+			[]string{"events session/0198f0e2-0000-7000-8000-000000000001/000000000000004 comes after version 2: the events between are missing"},
+		},
+		"places are missing": {
+			[]game.Event{event(1, 1), event(2, 4), event(3, 5)},
+			[]string{"events  have none at the places 2 to 3 of the feed of project q"},
+		},
+		"nothing in it": {[]game.Event{bare}, []string{"events x/0198f0e2-0000-7000-8000-000000000001/000000000000001 "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newWorld(t).start()
+			p.register(t, p.ctx, "alice")
+			ok(t, p.store.PutEvents(p.ctx, tt.events))
+			wantFindings(t, p.inspect(t, false), tt.want...)
+		})
+	}
+}
+
+// Events of a version that the document does not have, and documents without the events of their last versions.
+func TestInspectionOfLastEvents(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t).start()
+	a := p.register(t, p.ctx, "alice")
+	v := p.open(t, 2, a.ID)
+	wantFindings(t, p.inspect(t, false))
+	ahead := game.Event{
+		Project: "p", Subject: game.Subject{Kind: game.SubjectPlayer, ID: string(a.ID)}, Version: 2, Seq: 3, At: t0,
+		Actor: game.Actor{Kind: game.ActorSystem, ID: "x"}, Changes: game.Changes{game.PlayerErased{}},
+	}
+	ok(t, p.store.PutEvents(p.ctx, []game.Event{ahead}))
+	next := v
+	next.Version++
+	ok(t, p.store.ReplaceSession(p.ctx, v, next))
+	wantFindings(t, p.inspect(t, false),
+		"events "+ahead.ID()+" is of a version that its document does not have, which is at 1",
+		"events "+game.EventID(game.Subject{Kind: game.SubjectSession, ID: string(v.ID)}, 1)+
+			" is the last of a document that is at version 2: the events since are missing",
+	)
 }

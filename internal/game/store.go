@@ -155,10 +155,12 @@ type EventStore interface {
 	// many. Those whose process has died before it could tell of them are found some minutes later by the time. It returns
 	// ErrStale where another process does the same at the same time: nothing is lost by that.
 	OrderEvents(ctx context.Context, now time.Time, limit int) (int, error)
-	// PurgeEvents removes events that have a place and happened before the time, at most limit of them, and returns how
-	// many.
+	// PurgeEvents removes events from the beginning of each feed, up to the first that did not happen before the time: at
+	// most limit of them, which is above zero. It returns how many. The places that are left have no gaps, and the next
+	// event's place is the one that it would have been.
 	PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error)
-	// PutEvents stores events of another store, with their places. Those that are stored already are left as they are.
+	// PutEvents stores events of another store, with their places. Those that are stored already are left as they are. It
+	// returns ErrExists where another event has the place of one; some of the others may be stored then.
 	PutEvents(ctx context.Context, events []Event) error
 }
 
@@ -201,7 +203,7 @@ type Inspector interface {
 
 // Finding is a promise that what is stored does not keep.
 type Finding struct {
-	Collection string // "players", "sessions", "idempotency", "api_keys", "signing_keys"; "database" for the whole
+	Collection string // "players", "sessions", "idempotency", "api_keys", "signing_keys", "events"; "database" for the whole
 	ID         string // of the document, empty for none
 	Problem    string // what follows the id in a sentence, such as "cannot be read"; of the document it has ids only
 	Repaired   bool

@@ -124,20 +124,38 @@ type change struct {
 // replace changes what differs between two documents if the stored one is at the version of the old one.
 func (s *Store) replace(ctx context.Context, c collection, k key, x change) error {
 	id := bson.NewObjectID()
-	update, err := difference(x.old, x.next, id)
+	set, err := difference(x.old, x.next)
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, fmt.Errorf("%w: %w", errEncoding, err))
 	}
+	if err = s.replaceOnce(ctx, c, k, x, id, set); !errors.Is(err, errNoRoom) {
+		return err
+	}
+	// The outbox is longer than this process knew.
+	if err := s.lookAgain(ctx, c, k, x.version); err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+		return game.Unanswered(game.OutcomeNone, private(ctx, err))
+	}
+	if err = s.replaceOnce(ctx, c, k, x, id, set); errors.Is(err, errNoRoom) {
+		return game.ErrStale
+	}
+	return err
+}
+
+// replaceOnce makes the replacement. It returns errNoRoom where the document has the version and its outbox no room.
+func (s *Store) replaceOnce(ctx context.Context, c collection, k key, x change, id writeID, set bson.D) error {
+	push := bson.D{{Key: "writes", Value: bson.D{{Key: "$each", Value: bson.A{id}}, {Key: "$slice", Value: -historySize}}}}
 	condition := k.at(x.version)
-	var add appending
+	var left span
 	if len(x.events) > 0 {
-		if add, err = s.appendTo(ctx, c, k, x.version, x.events); err != nil {
+		add, err := s.appendTo(ctx, c, k, x.version, x.events)
+		if err != nil {
 			return game.Unanswered(game.OutcomeNone, private(ctx, err))
 		}
-		update[0].Value = append(update[0].Value.(bson.D), bson.E{Key: "events", Value: add.push}) //nolint:forcetypeassert // difference made it
-		condition = append(condition, add.condition...)
+		push = append(push, bson.E{Key: "events", Value: add.push})
+		condition, left = append(condition, add.condition...), add.left
 	}
-	err = s.conditional(ctx, c, k, x.notFound, write{
+	update := append(bson.D{{Key: "$push", Value: push}}, set...)
+	err := s.conditional(ctx, c, k, x.version, x.notFound, write{
 		send: func(ctx context.Context) error {
 			r, err := c.UpdateOne(ctx, condition, update)
 			if err == nil && r.MatchedCount == 0 {
@@ -156,7 +174,7 @@ func (s *Store) replace(ctx context.Context, c collection, k key, x change) erro
 	})
 	if len(x.events) > 0 {
 		if err == nil {
-			s.outbox.remember(x.events[0].Subject, add.left)
+			s.outbox.remember(x.events[0].Subject, left)
 		}
 		s.outbox.stored(x.events) // whatever came of it: it is looked for
 	}
@@ -165,10 +183,10 @@ func (s *Store) replace(ctx context.Context, c collection, k key, x change) erro
 
 // remove deletes a document if it is at the version, once its events have been moved.
 func (s *Store) remove(ctx context.Context, c collection, k key, version int64) error {
-	if err := s.empty(ctx, c, k); err != nil {
+	if err := s.empty(ctx, c, k, version); err != nil {
 		return game.Unanswered(game.OutcomeNone, private(ctx, err))
 	}
-	return s.conditional(ctx, c, k, nil, write{
+	err := s.conditional(ctx, c, k, version, nil, write{
 		send: func(ctx context.Context) error {
 			r, err := c.DeleteOne(ctx, k.at(version))
 			if err == nil && r.DeletedCount == 0 {
@@ -182,11 +200,18 @@ func (s *Store) remove(ctx context.Context, c collection, k key, version int64) 
 			return !found, err // whether it went by the first try or by another's is the same
 		},
 	})
+	if errors.Is(err, errNoRoom) {
+		return game.ErrStale // it came to this version meanwhile
+	}
+	return err
 }
 
-// conditional makes a write and tells why its condition was not fulfilled: the document is there at another version, or it
-// is not there.
-func (s *Store) conditional(ctx context.Context, c collection, k key, notFound error, w write) error {
+// errNoRoom says that a document is at the version of a write's condition, and does not fulfil the rest of it.
+var errNoRoom = errors.New("the document does not fulfil the rest of the condition")
+
+// conditional makes a write and tells why its condition was not fulfilled: the document is there at another version, or
+// with the version, or it is not there.
+func (s *Store) conditional(ctx context.Context, c collection, k key, version int64, notFound error, w write) error {
 	err := s.do(ctx, w)
 	if !errors.Is(err, errMissed) {
 		return err
@@ -196,12 +221,14 @@ func (s *Store) conditional(ctx context.Context, c collection, k key, notFound e
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	defer leave()
-	_, found, err := c.trace(ctx, c.newest, k)
+	t, found, err := c.trace(ctx, c.newest, k)
 	switch {
 	case err != nil:
 		return game.Unanswered(game.OutcomeNone, private(ctx, err))
 	case !found:
 		return notFound
+	case t.Version == version:
+		return errNoRoom
 	}
 	return game.ErrStale
 }
@@ -239,9 +266,9 @@ func (c collection) trace(ctx context.Context, from *mongo.Collection, k key) (t
 	return t, err == nil, err
 }
 
-// difference returns the update that makes the next document of the old one. It names what differs only, so that the
-// server need not look at the indexes of what stays.
-func difference(old, next bson.Marshaler, id writeID) (bson.D, error) {
+// difference returns the part of an update that makes the next document of the old one. It names what differs only, so
+// that the server need not look at the indexes of what stays.
+func difference(old, next bson.Marshaler) (update bson.D, _ error) {
 	before, err := elements(old)
 	if err != nil {
 		return nil, err
@@ -262,8 +289,6 @@ func difference(old, next bson.Marshaler, id writeID) (bson.D, error) {
 			unset = append(unset, bson.E{Key: e.key, Value: ""})
 		}
 	}
-	history := bson.D{{Key: "$each", Value: bson.A{id}}, {Key: "$slice", Value: -historySize}}
-	update := bson.D{{Key: "$push", Value: bson.D{{Key: "writes", Value: history}}}}
 	if len(set) > 0 {
 		update = append(update, bson.E{Key: "$set", Value: set})
 	}

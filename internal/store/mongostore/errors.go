@@ -88,8 +88,22 @@ func (e serverError) Error() string {
 	return fmt.Sprintf("the server returned %d: %s", e.code, e.message)
 }
 
+// bulkError returns the error of a command with several documents as that of one.
+func bulkError(err error) error {
+	e := mongo.BulkWriteException{}
+	if !errors.As(err, &e) {
+		return err
+	}
+	one := mongo.WriteException{WriteConcernError: e.WriteConcernError, Labels: e.Labels}
+	for _, w := range e.WriteErrors {
+		one.WriteErrors = append(one.WriteErrors, w.WriteError)
+	}
+	return one
+}
+
 // lost reports whether an error of a command that was sent leaves open what became of it.
 func lost(err error) bool {
+	err = bulkError(err)
 	if e := (mongo.WriteException{}); errors.As(err, &e) {
 		return e.WriteConcernError != nil || len(e.WriteErrors) == 0 || leavesOpen(e.WriteErrors[0].Code)
 	}
@@ -104,6 +118,7 @@ func private(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	err = bulkError(err)
 	if e := (mongo.WriteException{}); errors.As(err, &e) {
 		switch {
 		case len(e.WriteErrors) > 0:
@@ -128,6 +143,7 @@ var (
 
 // takenIndex returns the name of the unique index that refused a write, and whether one did.
 func takenIndex(err error) (string, bool) {
+	err = bulkError(err)
 	if e := (mongo.WriteException{}); errors.As(err, &e) && mongo.IsDuplicateKeyError(err) && len(e.WriteErrors) > 0 {
 		if m := indexName.FindStringSubmatch(clean(e.WriteErrors[0].Message)); m != nil {
 			return m[1], true

@@ -2,13 +2,15 @@ package mongostore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
 	"game-session-manager/internal/game"
 )
@@ -67,6 +69,14 @@ func storedEvent(e game.Event) movedEvent {
 	}
 }
 
+func storedEvents(events []game.Event) []movedEvent {
+	documents := make([]movedEvent, len(events))
+	for i, e := range events {
+		documents[i] = storedEvent(e)
+	}
+	return documents
+}
+
 func (d entry) of(p game.ProjectID, s game.Subject) game.Event {
 	return game.Event{
 		Project: p, Subject: s, Version: d.Version, At: d.At.UTC(), Actor: game.Actor(d.Actor), ActingAs: d.ActingAs,
@@ -85,22 +95,21 @@ type changes game.Changes
 
 // MarshalBSONValue implements [bson.ValueMarshaler].
 func (l changes) MarshalBSONValue() (kind byte, data []byte, err error) {
-	all := make(bson.A, len(l))
-	for i, c := range l {
-		var b bytes.Buffer
+	all := bsoncore.NewArrayBuilder()
+	var b bytes.Buffer
+	for _, c := range l {
+		b.Reset()
 		e := bson.NewEncoder(bson.NewDocumentWriter(&b))
 		e.UseJSONStructTags()
 		if err := e.Encode(c); err != nil {
 			return 0, nil, err
 		}
-		var fields bson.D
-		if err := bson.Unmarshal(b.Bytes(), &fields); err != nil {
-			return 0, nil, err
-		}
-		all[i] = slices.Insert(fields, 0, bson.E{Key: "type", Value: game.TypeOf(c)})
+		start, doc := bsoncore.AppendDocumentStart(nil)
+		doc = bsoncore.AppendStringElement(doc, "type", string(game.TypeOf(c)))
+		doc = append(doc, b.Bytes()[4:]...)                                    // its fields and its end
+		all.AppendDocument(bsoncore.UpdateLength(doc, start, int32(len(doc)))) //nolint:gosec // the server's limit is 16 MB
 	}
-	t, data, err := bson.MarshalValue(all)
-	return byte(t), data, err
+	return byte(bson.TypeArray), all.Build(), nil
 }
 
 // UnmarshalBSONValue implements [bson.ValueUnmarshaler].
@@ -135,15 +144,15 @@ func (s *Store) Timeline(ctx context.Context, q game.TimelineQuery) ([]game.Even
 	if before == 0 {
 		before = game.EndOfVersions
 	}
-	var events []game.Event
+	var waiting []game.Event
 	if c, ok := s.subjects()[q.Subject.Kind]; ok {
-		waiting, err := s.waiting(ctx, c, bson.D{{Key: "_id", Value: q.Subject.ID}, {Key: "project", Value: q.Project}})
+		found, err := s.outboxOf(ctx, c, key{q.Subject.ID, q.Project})
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range waiting {
+		for _, e := range found {
 			if e.Version < before {
-				events = append(events, e)
+				waiting = append(waiting, e)
 			}
 		}
 	}
@@ -155,15 +164,29 @@ func (s *Store) Timeline(ctx context.Context, q game.TimelineQuery) ([]game.Even
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range moved {
-		if e.Project == q.Project {
-			events = append(events, e)
-		}
-	}
-	// What is in both places has its place in the feed in the second.
-	slices.SortStableFunc(events, func(a, b game.Event) int { return strings.Compare(b.ID(), a.ID()) })
+	moved = slices.DeleteFunc(moved, func(e game.Event) bool { return e.Project != q.Project })
+	// What is in both places has its place in the feed in the first of these.
+	events := append(moved, waiting...)
+	slices.SortStableFunc(events, func(a, b game.Event) int { return cmp.Compare(b.Version, a.Version) })
 	events = slices.CompactFunc(events, func(a, b game.Event) bool { return a.Version == b.Version })
 	return events[:min(len(events), q.Limit):len(events)], nil
+}
+
+// outboxOf returns the events in the outbox of a document.
+func (s *Store) outboxOf(ctx context.Context, c collection, k key) ([]game.Event, error) {
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
+		return nil, game.ErrStoreUnavailable.Because(err)
+	}
+	defer leave()
+	found, err := outboxes(ctx, c.Collection, k.filter(), options.Find())
+	if err != nil {
+		return nil, unread(ctx, err)
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	return found[0].of(c.subject), nil
 }
 
 // Feed implements [game.EventStore].
@@ -184,48 +207,29 @@ func (s *Store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error
 	return read[game.Event](ctx, s, s.events.Collection, filter, o)
 }
 
-// PurgeEvents implements [game.EventStore].
-func (s *Store) PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error) {
-	removed := 0
-	old := bson.D{{Key: "at", Value: bson.D{{Key: "$lt", Value: before}}}, {Key: "unplaced", Value: nil}}
-	err := s.do(ctx, write{
-		send: func(ctx context.Context) error {
-			ids, err := idsOf(ctx, s.events, old, eventsByTime, limit)
-			if err != nil || len(ids) == 0 {
-				return err
-			}
-			r, err := s.events.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}})
-			if r != nil {
-				removed += int(r.DeletedCount)
-			}
-			return err
-		},
-		refusal: func(error) error { return nil },
-	})
-	return removed, err
-}
-
 // PutEvents implements [game.EventStore].
 func (s *Store) PutEvents(ctx context.Context, events []game.Event) error {
-	last := map[game.ProjectID]int64{}
-	documents := make([]movedEvent, len(events))
-	for i, e := range events {
-		documents[i] = storedEvent(e)
-		last[e.Project] = max(last[e.Project], e.Seq)
+	projects := map[game.ProjectID]struct{}{}
+	for _, e := range events {
+		projects[e.Project] = struct{}{}
 	}
+	defer s.forgetPlaces()
 	return s.do(ctx, write{
 		send: func(ctx context.Context) error {
-			if err := s.putEvents(ctx, documents); err != nil {
-				return err
-			}
-			for p, seq := range last {
-				if err := s.reached(ctx, p, seq); err != nil {
+			for p := range projects { // so that they are known to have a feed
+				if err := s.reached(ctx, p, 0); err != nil {
 					return err
 				}
 			}
+			return s.putEvents(ctx, storedEvents(events))
+		},
+		refusal: func(err error) error {
+			if errors.Is(err, errPlaceTaken) {
+				return game.ErrExists
+			}
 			return nil
 		},
-		refusal: func(error) error { return nil },
+		made: func(context.Context) (bool, error) { return false, nil }, // what is stored already is no refusal
 	})
 }
 

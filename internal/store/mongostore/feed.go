@@ -29,22 +29,24 @@ const (
 
 // feeds is what this process knows of the feeds while it moves events.
 type feeds struct {
-	mu       sync.Mutex // one move at a time
-	next     map[game.ProjectID]int64
-	verified *time.Time // all changes before have been moved; nil before it has been read
+	mu   sync.Mutex // one move at a time
+	next map[game.ProjectID]int64
+	// verified is, by the kind, until when all changes of documents are known to have been moved.
+	verified map[game.SubjectKind]time.Time
+}
+
+func newFeeds() feeds {
+	return feeds{next: map[game.ProjectID]int64{}, verified: map[game.SubjectKind]time.Time{}}
 }
 
 // OrderEvents implements [game.EventStore].
-func (s *Store) OrderEvents(ctx context.Context, now time.Time, limit int) (int, error) {
-	ctx, leave, err := s.enter(ctx)
-	if err != nil {
-		return 0, game.ErrStoreUnavailable.Because(err)
-	}
-	defer leave()
+func (s *Store) OrderEvents(ctx context.Context, now time.Time, limit int) (placed int, err error) {
 	s.feeds.mu.Lock()
 	defer s.feeds.mu.Unlock()
-	own := s.outbox.take(limit, false)
-	placed, err := s.order(ctx, own, limit)
+	err = s.within(ctx, func(ctx context.Context) error {
+		placed, err = s.order(ctx, limit)
+		return err
+	})
 	if err == nil {
 		var late int
 		late, err = s.verify(ctx, now)
@@ -58,13 +60,36 @@ func (s *Store) OrderEvents(ctx context.Context, now time.Time, limit int) (int,
 	default:
 		err = unread(ctx, err)
 	}
-	s.outbox.putBack(own)
 	clear(s.feeds.next)
 	return placed, err
 }
 
-// order moves the events of documents of which this process or notices tell.
-func (s *Store) order(ctx context.Context, own []game.Subject, limit int) (int, error) {
+// forgetPlaces has the ends of feeds read again.
+func (s *Store) forgetPlaces() {
+	s.feeds.mu.Lock()
+	defer s.feeds.mu.Unlock()
+	clear(s.feeds.next)
+}
+
+// within makes one step of a call that has several, each of which may take as long as a call.
+func (s *Store) within(ctx context.Context, step func(context.Context) error) error {
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return step(ctx)
+}
+
+// order gives places to the events that were stored without, and moves those of documents of which this process or
+// notices tell.
+func (s *Store) order(ctx context.Context, limit int) (placed int, err error) {
+	own := s.outbox.take(limit, false)
+	defer func() {
+		if err != nil {
+			s.outbox.putBack(own)
+		}
+	}()
 	var notices []notice
 	cursor, err := s.notices.Find(ctx, bson.D{}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).
 		SetLimit(int64(1+limit/noticeSize)).SetHint(idIndex))
@@ -90,14 +115,16 @@ func (s *Store) order(ctx context.Context, own []game.Subject, limit int) (int, 
 		slices.Sort(ids[kind])
 		for some := range slices.Chunk(slices.Compact(ids[kind]), movePage) {
 			filter := bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: some}}}}
-			waiting, err := waitingIn(ctx, c.Collection, kind, filter, options.Find())
+			found, err := outboxes(ctx, c.Collection, filter, options.Find())
 			if err != nil {
 				return 0, err
 			}
-			events = append(events, waiting...)
+			for _, d := range found {
+				events = append(events, d.of(kind)...)
+			}
 		}
 	}
-	placed, err := s.move(ctx, events)
+	placed, err = s.move(ctx, events)
 	if err == nil && len(told) > 0 {
 		_, err = s.notices.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: told}}}})
 	}
@@ -113,12 +140,12 @@ func (s *Store) move(ctx context.Context, events []game.Event) (int, error) {
 	if err != nil || len(events) == 0 {
 		return placed, err
 	}
-	fresh, err := s.notMoved(ctx, events)
+	without, err := s.withoutPlaces(ctx, events)
 	if err != nil {
 		return placed, err
 	}
 	of := map[game.ProjectID][]movedEvent{}
-	for _, e := range fresh {
+	for _, e := range without {
 		of[e.Project] = append(of[e.Project], storedEvent(e))
 	}
 	for p, documents := range of {
@@ -131,40 +158,42 @@ func (s *Store) move(ctx context.Context, events []game.Event) (int, error) {
 	return placed, nil
 }
 
-// notMoved returns the events that are not stored in the collection, each once.
-func (s *Store) notMoved(ctx context.Context, events []game.Event) ([]game.Event, error) {
+// withoutPlaces returns the events that have no places in the feed, each once, in the order of their ids. Those that are
+// stored without places are among them: somebody may have stored the first of them since placeUnplaced.
+func (s *Store) withoutPlaces(ctx context.Context, events []game.Event) ([]game.Event, error) {
 	slices.SortFunc(events, func(a, b game.Event) int { return strings.Compare(a.ID(), b.ID()) })
 	events = slices.CompactFunc(events, func(a, b game.Event) bool { return a.ID() == b.ID() })
-	var fresh []game.Event
+	var without []game.Event
 	for some := range slices.Chunk(events, movePage) {
 		ids := make(bson.A, len(some))
 		for i, e := range some {
 			ids[i] = e.ID()
 		}
-		stored, err := idsOf(ctx, s.events, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, idIndex, len(ids))
+		found, err := idsIn(ctx, s.events.Collection, bson.D{
+			{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "unplaced", Value: nil},
+		})
 		if err != nil {
 			return nil, err
 		}
-		moved := make(map[any]struct{}, len(stored))
-		for _, id := range stored {
-			moved[id] = struct{}{}
+		placed := make(map[string]struct{}, len(found))
+		for _, id := range found {
+			placed[id] = struct{}{}
 		}
 		for _, e := range some {
-			if _, is := moved[e.ID()]; !is {
-				fresh = append(fresh, e)
+			if _, is := placed[e.ID()]; !is {
+				without = append(without, e)
 			}
 		}
 	}
-	return fresh, nil
+	return without, nil
 }
 
 // place stores events of a project with the next places, in their order and without gaps.
-func (s *Store) place(ctx context.Context, p game.ProjectID, documents []movedEvent) (int, error) {
+func (s *Store) place(ctx context.Context, p game.ProjectID, documents []movedEvent) (placed int, err error) {
 	next, err := s.nextPlace(ctx, p)
 	if err != nil {
 		return 0, err
 	}
-	first := next
 	defer func() { s.feeds.next[p] = next }()
 	for len(documents) > 0 {
 		for i := range documents {
@@ -174,27 +203,28 @@ func (s *Store) place(ctx context.Context, p game.ProjectID, documents []movedEv
 		at, taken := firstTaken(err)
 		switch {
 		case err == nil:
-			next += int64(len(documents))
-			documents = nil
-			continue
+			at = len(documents)
 		case !taken:
-			return int(next - first), err
+			return placed, err
 		}
-		next += int64(at)
-		if index, _ := takenIndex(err); index == eventsByPlace {
-			return int(next - first), err
+		next, placed = next+int64(at), placed+at
+		if err == nil {
+			break
 		}
-		// It was stored without a place meanwhile.
+		if index, _ := takenIndex(err); index != idIndex { // the place is another's: this process does not know the end
+			return placed, err
+		}
+		// It was stored without a place meanwhile, or with one.
 		given, err := s.givePlace(ctx, documents[at].ID, next)
 		if err != nil {
-			return int(next - first), err
+			return placed, err
 		}
 		if given {
-			next++
+			next, placed = next+1, placed+1
 		}
 		documents = documents[at+1:]
 	}
-	return int(next - first), s.reached(ctx, p, next-1)
+	return placed, s.reached(ctx, p, next-1)
 }
 
 // placeUnplaced gives places to the events that were stored without.
@@ -240,6 +270,7 @@ func (s *Store) givePlace(ctx context.Context, id string, seq int64) (given bool
 type feedEnd struct {
 	Project game.ProjectID `bson:"_id"`
 	Seq     int64          `bson:"seq"`
+	Purged  int64          `bson:"purged,omitempty"` // all up to this place are gone
 }
 
 // nextPlace returns the next place in the feed of a project. The end that is stored may be behind the events, and is
@@ -260,92 +291,123 @@ func (s *Store) nextPlace(ctx context.Context, p game.ProjectID) (int64, error) 
 	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
 		return 0, err
 	}
+	if end.Project == "" { // so that the project is known to have a feed
+		if err := s.reached(ctx, p, last.Seq); err != nil {
+			return 0, err
+		}
+	}
 	s.feeds.next[p] = max(end.Seq, last.Seq) + 1
 	return s.feeds.next[p], nil
 }
 
 // reached stores the end of a feed.
 func (s *Store) reached(ctx context.Context, p game.ProjectID, seq int64) error {
-	_, err := s.feedEnds.UpdateOne(ctx, bson.D{{Key: "_id", Value: p}},
-		bson.D{{Key: "$max", Value: bson.D{{Key: "seq", Value: seq}}}}, options.UpdateOne().SetUpsert(true))
+	store := func() error {
+		_, err := s.feedEnds.UpdateOne(ctx, bson.D{{Key: "_id", Value: p}},
+			bson.D{{Key: "$max", Value: bson.D{{Key: "seq", Value: seq}}}}, options.UpdateOne().SetUpsert(true))
+		return err
+	}
+	err := store()
+	if mongo.IsDuplicateKeyError(err) { // another has just made the document
+		err = store()
+	}
 	return err
 }
 
-// firstTaken returns which of several documents could not be inserted because one has its id or its place.
+// firstTaken returns which of several documents could not be inserted because one has its id or its place. It is no
+// answer where those before it may be undone.
 func firstTaken(err error) (at int, taken bool) {
 	var e mongo.BulkWriteException
-	if !errors.As(err, &e) || len(e.WriteErrors) == 0 || !mongo.IsDuplicateKeyError(err) {
+	if !errors.As(err, &e) || len(e.WriteErrors) == 0 || e.WriteConcernError != nil || !mongo.IsDuplicateKeyError(err) {
 		return 0, false
 	}
 	return e.WriteErrors[0].Index, true
 }
 
-// verified is up to which time all changes are known to have been moved.
+// verified is until when all changes of documents of a kind are known to have been moved.
 type verified struct {
 	Until time.Time `bson:"until"`
 }
 
-// verify moves the events of changes that nobody told of, once they are old enough.
-func (s *Store) verify(ctx context.Context, now time.Time) (int, error) {
-	byID := bson.D{{Key: "_id", Value: "events"}}
-	if s.feeds.verified == nil {
-		var v verified
-		if err := s.meta.FindOne(ctx, byID).Decode(&v); err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
-			return 0, err
-		}
-		s.feeds.verified = &v.Until
-	}
-	until := now.Add(-verifyAfter)
-	if until.Sub(*s.feeds.verified) < verifyEvery {
-		return 0, nil
-	}
-	placed := 0
-	for kind, c := range s.subjects() {
-		n, err := s.verifyChanges(ctx, kind, c, *s.feeds.verified, until)
-		placed += n
-		if err != nil {
-			return placed, err
-		}
-	}
-	_, err := s.meta.UpdateOne(ctx, byID, bson.D{{Key: "$max", Value: bson.D{{Key: "until", Value: until}}}},
-		options.UpdateOne().SetUpsert(true))
-	if err == nil {
-		s.feeds.verified = &until
-	}
-	return placed, err
+func verifiedID(kind game.SubjectKind) bson.D {
+	return bson.D{{Key: "_id", Value: "events_of_" + string(kind)}}
 }
 
-// verifyChanges moves the events of documents of one kind that were changed last in a period. API keys, which are few,
-// have no time of their last change.
+// verify moves the events of changes that nobody told of, once they are old enough.
+func (s *Store) verify(ctx context.Context, now time.Time) (placed int, err error) {
+	until := now.Add(-verifyAfter)
+	for kind, c := range s.subjects() {
+		begun := false
+		for done := false; !done; {
+			err := s.within(ctx, func(ctx context.Context) error {
+				from, known := s.feeds.verified[kind]
+				if !known {
+					var v verified
+					err := s.meta.FindOne(ctx, verifiedID(kind)).Decode(&v)
+					if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+						return err
+					}
+					from = v.Until
+				}
+				s.feeds.verified[kind] = from
+				if done = !begun && until.Sub(from) < verifyEvery; done {
+					return nil
+				}
+				begun = true
+				n, reached, err := s.verifyChanges(ctx, kind, c, from, until)
+				if placed += n; err != nil {
+					return err
+				}
+				done = !reached.Before(until)
+				return s.noteVerified(ctx, kind, reached)
+			})
+			if err != nil {
+				return placed, err
+			}
+		}
+	}
+	return placed, nil
+}
+
+// noteVerified stores how far verify has come, so that who goes on need not begin again.
+func (s *Store) noteVerified(ctx context.Context, kind game.SubjectKind, until time.Time) error {
+	_, err := s.meta.UpdateOne(ctx, verifiedID(kind), bson.D{{Key: "$max", Value: bson.D{{Key: "until", Value: until}}}},
+		options.UpdateOne().SetUpsert(true))
+	if err == nil {
+		s.feeds.verified[kind] = until
+	}
+	return err
+}
+
+// verifyChanges moves the events of a page of the documents of one kind that were changed last in a period, and returns
+// until when all of them have been. API keys, which are few, have no time of their last change.
 func (s *Store) verifyChanges(
 	ctx context.Context, kind game.SubjectKind, c collection, from, until time.Time,
-) (int, error) {
-	placed, index := 0, changedIndex(kind)
-	for limit := movePage; ; {
+) (placed int, reached time.Time, err error) {
+	index := changedIndex(kind)
+	for limit := movePage; ; limit *= 2 {
 		filter, o := exists("events.0"), options.Find()
 		if index != "" {
-			filter = append(bson.D{{Key: "updated_at", Value: bson.D{{Key: "$gte", Value: from}, {Key: "$lt", Value: until}}}}, filter...)
+			// Whether they have events is seen then: a page of those that have some may be the whole collection.
+			filter = bson.D{{Key: "updated_at", Value: bson.D{{Key: "$gte", Value: from}, {Key: "$lt", Value: until}}}}
 			o.SetSort(bson.D{{Key: "updated_at", Value: 1}}).SetHint(index).SetLimit(int64(limit))
 		}
-		events, err := waitingIn(ctx, c.Collection, kind, filter, o)
+		found, err := outboxes(ctx, c.Collection, filter, o)
 		if err != nil {
-			return placed, err
+			return 0, from, err
 		}
-		documents := map[string]struct{}{}
-		var last time.Time
-		for _, e := range events {
-			documents[e.Subject.ID] = struct{}{}
-			last = e.At // the last of a document is that of its last change, and the documents are in this order
+		reached = until
+		if index != "" && len(found) == limit {
+			if reached = found[len(found)-1].UpdatedAt; !reached.After(from) {
+				continue // all of them were changed at one moment
+			}
 		}
-		n, err := s.move(ctx, events)
-		placed += n
-		if err != nil || index == "" || len(documents) < limit {
-			return placed, err
+		var events []game.Event
+		for _, d := range found {
+			events = append(events, d.of(kind)...)
 		}
-		if !last.After(from) { // all of them were changed at one moment
-			limit *= 2
-		}
-		from = last
+		placed, err = s.move(ctx, events)
+		return placed, reached, err
 	}
 }
 

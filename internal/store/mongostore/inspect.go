@@ -258,6 +258,11 @@ func (i *inspection) document(ctx context.Context, d copies, id string, raw bson
 			i.tell(f)
 			return nil
 		}
+		if slices.Contains(wrong, "_id") {
+			f.Problem = "is stored under an id that is not its own"
+			i.tell(f)
+			return nil
+		}
 		if len(wrong) == 0 {
 			return nil // or was changed since, and is right now
 		}
@@ -296,7 +301,7 @@ func (d copies) compare(raw bson.Raw) (wrong []string, update bson.D, err error)
 		return nil, nil, err
 	}
 	var set, unset bson.D
-	for _, field := range d.fields {
+	for _, field := range append([]string{"_id"}, d.fields...) {
 		is, shall := raw.Lookup(field), stored.Lookup(field)
 		switch {
 		case is.Equal(shall):

@@ -7,6 +7,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"game-session-manager/internal/game"
 	"game-session-manager/internal/store/mongostore"
 	"game-session-manager/internal/store/mongostore/mongotest"
 	"game-session-manager/internal/store/storetest"
@@ -51,12 +52,19 @@ func TestInspectRepairs(t *testing.T) {
 			},
 			[]string{"sessions V has fields for indexes that do not agree with it: attribute_keys, seats_held, free_seats"},
 		},
+		"whom an event names": {
+			func(p, _ string) []bson.D {
+				return []bson.D{set("events", "player/"+p+"/000000000000001", field("players", bson.A{"x"}))}
+			},
+			[]string{"events player/P/000000000000001 has fields for indexes that do not agree with it: players"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := openTest(t, mongotest.Database(t), mongostore.Options{})
 			p, v := newPlayer(), newSession()
-			must(t, s.CreatePlayer(t.Context(), p))
+			must(t, s.CreatePlayer(t.Context(), p, createdEvent(p)))
+			orderAll(t, s, p.CreatedAt)
 			must(t, s.CreatePlayer(t.Context(), newPlayer()))
 			must(t, s.CreateSession(t.Context(), v))
 			for _, command := range test.damage(string(p.ID), string(v.ID)) {
@@ -187,4 +195,35 @@ func TestBesideAndMustExist(t *testing.T) {
 	if lines := storetest.Found(t, openTest(t, url, mongostore.Options{MustExist: true}), false); len(lines) != 0 {
 		t.Errorf("found %q after a start", lines)
 	}
+}
+
+func createdEvent(p game.Player) game.Event {
+	return game.Event{
+		Project: p.Project, Subject: game.Subject{Kind: game.SubjectPlayer, ID: string(p.ID)}, Version: p.Version, At: p.CreatedAt,
+		Actor: game.Actor{Kind: game.ActorSystem, ID: "test"}, Changes: game.Changes{game.PlayerCreated{}},
+	}
+}
+
+// TestInspectLeavesEvents has events that are not what they are stored as.
+func TestInspectLeavesEvents(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, mongotest.Database(t), mongostore.Options{})
+	p, q := newPlayer(), newPlayer()
+	must(t, s.CreatePlayer(t.Context(), p, createdEvent(p)))
+	must(t, s.CreatePlayer(t.Context(), q, createdEvent(q)))
+	orderAll(t, s, p.CreatedAt)
+	must(t, s.RunCommand(t.Context(), set("events", createdID(p), field("subject", "another"))))
+	must(t, s.RunCommand(t.Context(), set("events", createdID(q), field("changes", bson.A{bson.D{field("type", "unknown")}}))))
+	want := []string{
+		"events " + createdID(p) + " is stored under an id that is not its own repaired: false",
+		"events " + createdID(q) + " cannot be read repaired: false",
+	}
+	if got := storetest.Found(t, s, true); !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+}
+
+func createdID(p game.Player) string {
+	e := createdEvent(p)
+	return e.ID()
 }

@@ -97,7 +97,7 @@ func open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		pool: newPool(), names: newTurns(), outbox: newOutbox(), feeds: feeds{next: map[game.ProjectID]int64{}},
+		pool: newPool(), names: newTurns(), outbox: newOutbox(), feeds: newFeeds(),
 	}
 	o.retryWrites = settings.client.RetryWrites == nil || *settings.client.RetryWrites
 	if err := s.connect(settings, o); err != nil {

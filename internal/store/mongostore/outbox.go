@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -139,7 +140,7 @@ func (s *Store) appendTo(ctx context.Context, c collection, k key, version int64
 		return appending{}, err
 	}
 	if version-moved+int64(len(events)) > outboxRoom {
-		if err := s.flush(ctx, c, k); err != nil {
+		if err := s.flush(ctx, c, k, version); err != nil {
 			return appending{}, err
 		}
 		moved = version
@@ -170,28 +171,53 @@ func (s *Store) lastMoved(ctx context.Context, subject game.Subject, l span) (in
 	return last.Version, nil
 }
 
-// empty moves the events in the outbox of a document that is to be removed.
-func (s *Store) empty(ctx context.Context, c collection, k key) error {
+// lookAgain reads how long the outbox of a document at a version is, which had no room where it was thought to be short.
+func (s *Store) lookAgain(ctx context.Context, c collection, k key, version int64) error {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	return s.flush(ctx, c, k)
+	raw, err := c.newest.FindOne(ctx, k.at(version), options.FindOne().SetProjection(bson.D{
+		{Key: "version", Value: 1}, {Key: "events.version", Value: 1},
+	})).Raw()
+	if err == nil {
+		s.outbox.noteLong(c.subject, raw)
+	}
+	return err
 }
 
-// flush moves the events in the outbox of a document, without places in the feed.
-func (s *Store) flush(ctx context.Context, c collection, k key) error {
-	waiting, err := waitingIn(ctx, c.newest, c.subject, k.filter(), options.Find())
-	if err != nil || len(waiting) == 0 {
+// empty moves the events in the outbox of a document that is to be removed at the version.
+func (s *Store) empty(ctx context.Context, c collection, k key, version int64) error {
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
 		return err
 	}
-	documents := make([]movedEvent, len(waiting))
-	for i, e := range waiting {
-		documents[i] = storedEvent(e)
-	}
-	return s.putEvents(ctx, documents)
+	defer leave()
+	return s.flush(ctx, c, k, version)
 }
+
+// flush moves the events in the outbox of a document, without places in the feed, those of all versions up to the given
+// one. It moves none that may yet be undone, and fails where it cannot see all of them.
+func (s *Store) flush(ctx context.Context, c collection, k key, version int64) error {
+	found, err := outboxes(ctx, c.Collection, k.filter(), options.Find())
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		if _, there, err := c.trace(ctx, c.newest, k); err != nil || !there {
+			return err
+		}
+		return errInvisible
+	}
+	if found[0].Version < version {
+		return errInvisible
+	}
+	return s.putEvents(ctx, storedEvents(found[0].of(c.subject)))
+}
+
+// errPlaceTaken says that another event has the place of one that is to be stored.
+var errPlaceTaken = errors.New("another event has its place in the feed")
 
 // putEvents stores events in the order in which they are given, except those that are stored already.
 func (s *Store) putEvents(ctx context.Context, documents []movedEvent) error {
@@ -201,48 +227,95 @@ func (s *Store) putEvents(ctx context.Context, documents []movedEvent) error {
 		if !taken {
 			return err
 		}
-		documents = documents[at+1:]
+		documents = documents[at:]
+		stored, err := idsAmong(ctx, s.events.newest, documents)
+		if err != nil {
+			return err
+		}
+		if _, is := stored[documents[0].ID]; !is {
+			return errPlaceTaken
+		}
+		documents = slices.DeleteFunc(documents, func(d movedEvent) bool {
+			_, is := stored[d.ID]
+			return is
+		})
 	}
 	return nil
 }
 
-// waiting returns the events in the outboxes of documents, those of one document in the order of their versions.
-func (s *Store) waiting(ctx context.Context, c collection, filter bson.D) ([]game.Event, error) {
-	ctx, leave, err := s.enter(ctx)
-	if err != nil {
-		return nil, game.ErrStoreUnavailable.Because(err)
+// idsAmong returns which of the events are stored, with a place or without.
+func idsAmong(ctx context.Context, from *mongo.Collection, documents []movedEvent) (map[string]struct{}, error) {
+	stored := map[string]struct{}{}
+	for some := range slices.Chunk(documents, movePage) {
+		ids := make(bson.A, len(some))
+		for i, d := range some {
+			ids[i] = d.ID
+		}
+		found, err := idsIn(ctx, from, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}})
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range found {
+			stored[id] = struct{}{}
+		}
 	}
-	defer leave()
-	events, err := waitingIn(ctx, c.Collection, c.subject, filter, options.Find())
-	if err != nil {
-		return nil, unread(ctx, err)
-	}
-	return events, nil
+	return stored, nil
 }
 
-func waitingIn(
-	ctx context.Context, from *mongo.Collection, kind game.SubjectKind, filter bson.D, o *options.FindOptionsBuilder,
-) ([]game.Event, error) {
-	cursor, err := from.Find(ctx, filter, o.SetProjection(bson.D{{Key: "project", Value: 1}, {Key: "events", Value: 1}}))
+// idsIn returns the ids of the events that a filter by ids finds.
+func idsIn(ctx context.Context, from *mongo.Collection, filter bson.D) ([]string, error) {
+	cursor, err := from.Find(ctx, filter, options.Find().SetHint(idIndex).SetProjection(bson.D{{Key: "_id", Value: 1}}))
+	if err != nil {
+		return nil, err
+	}
+	var found []movedEvent
+	if err := cursor.All(ctx, &found); err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(found))
+	for i, d := range found {
+		ids[i] = d.ID
+	}
+	return ids, nil
+}
+
+// waiting is a document with the events in its outbox, in the order of their versions.
+type waiting struct {
+	ID        string         `bson:"_id"`
+	Project   game.ProjectID `bson:"project"`
+	Version   int64          `bson:"version"`
+	UpdatedAt time.Time      `bson:"updated_at"` // zero for API keys
+	Events    []entry        `bson:"events"`
+}
+
+// of returns the events of a document of a kind.
+func (d waiting) of(kind game.SubjectKind) []game.Event {
+	events := make([]game.Event, len(d.Events))
+	for i, e := range d.Events {
+		events[i] = e.of(d.Project, game.Subject{Kind: kind, ID: d.ID})
+	}
+	return events
+}
+
+// outboxes reads the outboxes of documents.
+func outboxes(ctx context.Context, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder) ([]waiting, error) {
+	cursor, err := from.Find(ctx, filter, o.SetProjection(bson.D{
+		{Key: "project", Value: 1}, {Key: "version", Value: 1}, {Key: "updated_at", Value: 1}, {Key: "events", Value: 1},
+	}))
 	if err != nil {
 		return nil, err
 	}
 	defer closeCursor(ctx, cursor)
-	var events []game.Event
+	var found []waiting
 	for cursor.Next(ctx) {
-		var d struct {
-			ID      string         `bson:"_id"`
-			Project game.ProjectID `bson:"project"`
-			Events  []entry        `bson:"events"`
-		}
+		var d waiting
 		if err := cursor.Decode(&d); err != nil {
-			return nil, fmt.Errorf("%w: the events of %s %s: %w", errDecoding, kind, d.ID, err)
+			id, _ := cursor.Current.Lookup("_id").StringValueOK()
+			return nil, fmt.Errorf("%w: the events of %s %s: %w", errDecoding, from.Name(), id, err)
 		}
-		for _, e := range d.Events {
-			events = append(events, e.of(d.Project, game.Subject{Kind: kind, ID: d.ID}))
-		}
+		found = append(found, d)
 	}
-	return events, cursor.Err()
+	return found, cursor.Err()
 }
 
 // stored notes that events of a document are to be moved.
@@ -318,9 +391,11 @@ const (
 	noticeLimit = 5 * time.Second
 )
 
-// tellOf stores notices. What fails is told again at the next turn, or found by the time of the change.
+// tellOf stores notices. What fails is told again at the next turn, or found by the time of the change. It ends at the
+// first failure, so that a server that is away is waited for once.
 func (s *Store) tellOf(subjects []game.Subject) {
-	for some := range slices.Chunk(subjects, noticeSize) {
+	for len(subjects) > 0 {
+		some := subjects[:min(len(subjects), noticeSize)]
 		n := notice{bson.NewObjectID(), map[game.SubjectKind][]string{}}
 		for _, x := range some {
 			n.Subjects[x.Kind] = append(n.Subjects[x.Kind], x.ID)
@@ -329,8 +404,10 @@ func (s *Store) tellOf(subjects []game.Subject) {
 		_, err := s.notices.InsertOne(ctx, n)
 		cancel()
 		if err != nil {
-			s.outbox.putBack(some)
+			s.outbox.putBack(subjects)
+			return
 		}
+		subjects = subjects[len(some):]
 	}
 }
 

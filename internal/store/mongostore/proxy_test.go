@@ -99,6 +99,14 @@ func (p *proxy) faultsOf(all map[string]fault) {
 	p.decide = func(name, about string) (fault, func()) { return all[name+" "+about], nil }
 }
 
+// watch has a function called for each command. What it returns, if it returns a function, is called before the sender
+// hears of the command.
+func (p *proxy) watch(each func(command, collection string) func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.decide = func(name, about string) (fault, func()) { return none, each(name, about) }
+}
+
 func (p *proxy) fate(command, collection string) (fault, func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -57,7 +57,6 @@ const (
 
 	eventsByPlace  = "events_by_place"
 	eventsByPlayer = "events_by_player"
-	eventsByTime   = "events_by_time"
 	eventsUnplaced = "events_unplaced"
 
 	claimsByExpiry = "idempotency_by_expiry"
@@ -189,7 +188,6 @@ func designs() map[string]design {
 			[]mongo.IndexModel{
 				unique(eventsByPlace, "seq", "project", "seq"),
 				index(eventsByPlayer, options.Index(), keys("project", "players", "seq")),
-				index(eventsByTime, options.Index(), keys("at")),
 				index(eventsUnplaced, options.Index().SetPartialFilterExpression(bson.D{{Key: "unplaced", Value: true}}),
 					keys("unplaced", "_id")),
 			},

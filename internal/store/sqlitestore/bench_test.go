@@ -17,13 +17,20 @@ import (
 
 func BenchmarkCreate(b *testing.B) {
 	forClients(b, "writes/s", func(b *testing.B, s game.Store) func(client, i int) error {
-		return func(int, int) error { return s.CreatePlayer(b.Context(), benchPlayer()) }
+		return func(int, int) error {
+			p := benchPlayer()
+			return s.CreatePlayer(b.Context(), p, benchEvent(game.SubjectPlayer, string(p.ID), 1, game.PlayerCreated{}))
+		}
 	})
 }
 
 func BenchmarkCreateSession(b *testing.B) {
 	forClients(b, "writes/s", func(b *testing.B, s game.Store) func(client, i int) error {
-		return func(int, int) error { return s.CreateSession(b.Context(), benchSession()) }
+		return func(int, int) error {
+			v := benchSession()
+			return s.CreateSession(b.Context(), v, benchEvent(game.SubjectSession, string(v.ID), 1, game.SessionCreated{Status: v.Status},
+				game.MemberJoined{PlayerID: *v.HostID}, game.HostChanged{To: *v.HostID, Reason: game.HostJoined}))
+		}
 	})
 }
 
@@ -39,7 +46,8 @@ func BenchmarkReplace(b *testing.B) {
 			next := *p
 			next.Version++
 			next.DisplayName = fmt.Sprint("Version ", next.Version)
-			err := s.ReplacePlayer(b.Context(), *p, next)
+			err := s.ReplacePlayer(b.Context(), *p, next,
+				benchEvent(game.SubjectPlayer, string(p.ID), next.Version, game.ProfileChanged{Fields: []string{"display_name"}}))
 			*p = next
 			return err
 		}
@@ -58,12 +66,16 @@ func BenchmarkReplaceSession(b *testing.B) {
 			v := &sessions[client]
 			next := *v
 			next.Version++
+			var change game.Change
 			if n := len(v.Members); n > 9 {
+				change = game.MemberLeft{PlayerID: v.Members[n-1].PlayerID}
 				next.Members = v.Members[: n-1 : n-1]
 			} else {
-				next.Members = append(v.Members[:n:n], member(game.PlayerID(newID()), v.CreatedAt))
+				joined := member(game.PlayerID(newID()), v.CreatedAt)
+				change = game.MemberJoined{PlayerID: joined.PlayerID}
+				next.Members = append(v.Members[:n:n], joined)
 			}
-			err := s.ReplaceSession(b.Context(), *v, next)
+			err := s.ReplaceSession(b.Context(), *v, next, benchEvent(game.SubjectSession, string(v.ID), next.Version, change))
 			*v = next
 			return err
 		}
@@ -233,5 +245,13 @@ func benchSession() game.Session {
 			Attributes: game.Attributes{"level": game.NumberValue(3), "ranked": game.BoolValue(true)},
 		},
 		Status: game.StatusOpen, HostID: &host, Hosted: true, Members: []game.Member{member(host, now)},
+	}
+}
+
+func benchEvent(kind game.SubjectKind, id string, version int64, changes ...game.Change) game.Event {
+	return game.Event{
+		Project: project, Subject: game.Subject{Kind: kind, ID: id}, Version: version,
+		At:    time.Now().UTC().Truncate(time.Millisecond),
+		Actor: game.Actor{Kind: game.ActorKey, ID: "0123456789abcdef"}, RequestID: "0123456789abcdef0123456789abcdef", Changes: changes,
 	}
 }

@@ -24,6 +24,7 @@ type conn struct {
 	driver   driver.Conn
 	prepared map[string]statement
 	args     []driver.NamedValue
+	events   []eventRow // of the writes that are being made
 }
 
 type statement interface {

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql/driver"
+	"strings"
 	"time"
 
 	"game-session-manager/internal/game"
@@ -10,14 +11,15 @@ import (
 
 const (
 	// There is one writer, so that the order of commits is that of the places: each event has its place from the beginning.
-	nextPlace = `INSERT INTO feeds (project, seq) VALUES (?1, 1) ON CONFLICT (project) DO UPDATE SET seq = seq + 1
+	nextPlaces = `INSERT INTO feeds (project, seq) VALUES (?1, ?2) ON CONFLICT (project) DO UPDATE SET seq = seq + ?2
 		RETURNING seq`
 	// An event of the same version is there only where a document came back at an older version, as of another backup. The
 	// later one is what happened since.
-	insertEvent       = "INSERT OR REPLACE INTO events (project, seq, id, at, doc) VALUES (?, ?, ?, ?, ?)"
-	insertEventPlayer = "INSERT OR IGNORE INTO event_players (project, player_id, seq) VALUES (?, ?, ?)"
+	insertEvent       = "INSERT OR REPLACE INTO events (project, seq, id, at, doc) VALUES "
+	insertEventPlayer = "INSERT OR IGNORE INTO event_players (project, player_id, seq) VALUES "
 
-	putEvent  = "INSERT OR IGNORE INTO events (project, seq, id, at, doc) VALUES (?, ?, ?, ?, ?)"
+	eventAt   = "SELECT id FROM events WHERE project = ? AND seq = ?"
+	hasEvent  = "SELECT 1 FROM events WHERE id = ?"
 	atLeastAt = `INSERT INTO feeds (project, seq) VALUES (?1, ?2) ON CONFLICT (project) DO UPDATE SET seq = ?2 WHERE seq < ?2`
 
 	timeline = "SELECT doc, seq FROM events WHERE id < ? AND id >= ? ORDER BY id DESC LIMIT ?"
@@ -27,9 +29,8 @@ const (
 		WHERE p.project = ? AND p.seq > ? AND p.seq < ? AND p.player_id = ? ORDER BY p.seq `
 	exportEvents = "SELECT doc, seq FROM events WHERE id > ? ORDER BY id LIMIT ?"
 
-	feedProjects = "SELECT project FROM feeds"
-	purgeEvents  = `DELETE FROM events WHERE project = ?1 AND at < ?2 AND seq IN
-		(SELECT seq FROM events WHERE project = ?1 ORDER BY seq LIMIT ?3)`
+	feedProjects      = "SELECT project FROM feeds"
+	purgeEvents       = "DELETE FROM events WHERE project = ? AND seq <= ?"
 	purgeEventPlayers = `DELETE FROM event_players WHERE project = ?1 AND player_id = ?2 AND seq = ?3`
 	oldestEvents      = "SELECT doc, seq FROM events WHERE project = ? ORDER BY seq LIMIT ?"
 )
@@ -59,34 +60,83 @@ func (s *Store) eventRows(events []game.Event) ([]eventRow, error) {
 	return rows, nil
 }
 
-// happened stores events, the last step of a write that is not refused.
+// happened notes events, the last step of a write that is not refused. They are stored with those of the other writes of
+// the batch.
 func (c *conn) happened(rows []eventRow) error {
+	c.events = append(c.events, rows...)
+	return nil
+}
+
+// storeEvents stores the events of a batch, with the next places in the feeds in the order of the writes.
+func (c *conn) storeEvents() error {
+	rows := c.events
+	if len(rows) == 0 {
+		return nil
+	}
+	defer c.forgetEvents()
+	counts := map[string]int64{}
 	for i := range rows {
-		r := &rows[i]
-		place, err := c.row(nextPlace, r.project)
+		counts[rows[i].project]++
+	}
+	for project, n := range counts {
+		last, err := c.row(nextPlaces, project, n)
 		if err != nil {
 			return err
 		}
-		if err := scan(place, &r.seq); err != nil {
+		var seq int64
+		if err := scan(last, &seq); err != nil {
 			return err
 		}
-		if err := c.storeEvent(insertEvent, r); err != nil {
-			return err
+		counts[project] = seq - n
+	}
+	events, players := make([]any, 0, 5*len(rows)), make([]any, 0, 6*len(rows))
+	for i := range rows {
+		r := &rows[i]
+		counts[r.project]++
+		r.seq = counts[r.project]
+		events = append(events, r.project, r.seq, r.id, r.at, r.doc)
+		for _, p := range r.players {
+			players = append(players, r.project, string(p), r.seq)
+		}
+	}
+	if err := c.insertRows(insertEvent, 5, events); err != nil {
+		return err
+	}
+	return c.insertRows(insertEventPlayer, 3, players)
+}
+
+func (c *conn) forgetEvents() {
+	clear(c.events)
+	c.events = c.events[:0]
+}
+
+// insertRows inserts rows, as many as it can by one statement: each has a price of its own. The numbers of rows that
+// statements have are few, because statements are kept.
+func (c *conn) insertRows(insert string, columns int, values []any) error {
+	one := "(?" + strings.Repeat(", ?", columns-1) + ")"
+	for n := 64; len(values) > 0; n /= 2 {
+		for len(values) >= n*columns {
+			if _, err := c.exec(insert+one+strings.Repeat(", "+one, n-1), values[:n*columns]...); err != nil {
+				return err
+			}
+			values = values[n*columns:]
 		}
 	}
 	return nil
 }
 
-func (c *conn) storeEvent(insert string, r *eventRow) error {
-	if _, err := c.exec(insert, r.project, r.seq, r.id, r.at, r.doc); err != nil {
+// putEvent stores an event that has a place.
+func (c *conn) putEvent(r *eventRow) error {
+	if err := c.insertRows(insertEvent, 5, []any{r.project, r.seq, r.id, r.at, r.doc}); err != nil {
 		return err
 	}
 	for _, p := range r.players {
-		if _, err := c.exec(insertEventPlayer, r.project, string(p), r.seq); err != nil {
+		if err := c.insertRows(insertEventPlayer, 3, []any{r.project, string(p), r.seq}); err != nil {
 			return err
 		}
 	}
-	return nil
+	_, err := c.exec(atLeastAt, r.project, r.seq)
+	return err
 }
 
 // Timeline implements [game.EventStore].
@@ -125,52 +175,68 @@ func (s *Store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error
 }
 
 // OrderEvents implements [game.EventStore]. Events have their places from the beginning.
-func (s *Store) OrderEvents(context.Context, time.Time, int) (int, error) { return 0, nil }
+func (s *Store) OrderEvents(ctx context.Context, _ time.Time, _ int) (int, error) {
+	if ctx.Err() != nil {
+		return 0, unread(ended(ctx))
+	}
+	if s.writer.ended() {
+		return 0, unread(errClosed)
+	}
+	return 0, nil
+}
 
-// PurgeEvents implements [game.EventStore]. Those of a project are in the order of their places nearly as they are in that
-// of their times.
+// PurgeEvents implements [game.EventStore].
 func (s *Store) PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error) {
 	projects, err := gather(ctx, s, feedProjects, nil, func(columns []driver.Value) (project string, err error) {
 		return project, scan(columns[0], &project)
 	})
+	if err != nil {
+		return 0, game.Unanswered(game.OutcomeNone, err)
+	}
 	purged := 0
 	for _, p := range projects {
-		if err != nil || purged >= limit {
-			break
+		for more := true; more && err == nil && purged < limit; {
+			var n int
+			n, more, err = s.purgeEvents(ctx, p, before, min(limit-purged, purgePage))
+			purged += n
 		}
-		var n int
-		n, err = s.purgeEvents(ctx, p, before, limit-purged)
-		purged += n
+	}
+	if err == nil && len(projects) == 0 {
+		err = s.writer.do(ctx, func(*conn) (refusal, error) { return nil, nil }) // fails where a write would
 	}
 	return purged, err
 }
 
-func (s *Store) purgeEvents(ctx context.Context, project string, before time.Time, limit int) (int, error) {
+// purgePage bounds the events of one transaction.
+const purgePage = 500
+
+// purgeEvents removes events from the beginning of a feed, and reports whether there may be more.
+func (s *Store) purgeEvents(ctx context.Context, project string, before time.Time, limit int) (n int, more bool, err error) {
 	oldest, err := gather(ctx, s, oldestEvents, []any{project, int64(limit)}, s.event)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	purged := 0
+	for n < len(oldest) && oldest[n].At.Before(before) {
+		n++
+	}
+	if n == 0 {
+		return 0, false, nil
+	}
 	err = s.writer.do(ctx, func(c *conn) (refusal, error) {
-		for i := range oldest {
-			e := &oldest[i]
-			if !e.At.Before(before) {
-				continue
-			}
-			for _, p := range e.Players() {
-				if _, err := c.exec(purgeEventPlayers, project, string(p), e.Seq); err != nil {
+		for i := range oldest[:n] {
+			for _, p := range oldest[i].Players() {
+				if _, err := c.exec(purgeEventPlayers, project, string(p), oldest[i].Seq); err != nil {
 					return nil, err
 				}
 			}
 		}
-		n, err := c.exec(purgeEvents, project, before.UnixMilli(), int64(limit))
-		purged = int(n)
+		_, err := c.exec(purgeEvents, project, oldest[n-1].Seq)
 		return nil, err
 	})
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	return purged, nil
+	return n, n == len(oldest), nil
 }
 
 // PutEvents implements [game.EventStore].
@@ -180,11 +246,23 @@ func (s *Store) PutEvents(ctx context.Context, events []game.Event) error {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		for i := range rows {
-			if err := c.storeEvent(putEvent, &rows[i]); err != nil {
+		for i := range rows { // before anything is changed
+			holder, err := c.row(eventAt, rows[i].project, rows[i].seq)
+			if err != nil {
 				return nil, err
 			}
-			if _, err := c.exec(atLeastAt, rows[i].project, rows[i].seq); err != nil {
+			if stored, err := c.row(hasEvent, rows[i].id); err != nil || stored == nil && holder != nil {
+				return refuseIf(err == nil, game.ErrExists), err
+			}
+		}
+		for i := range rows {
+			if stored, err := c.row(hasEvent, rows[i].id); err != nil || stored != nil {
+				if err != nil {
+					return nil, err
+				}
+				continue
+			}
+			if err := c.putEvent(&rows[i]); err != nil {
 				return nil, err
 			}
 		}

@@ -67,6 +67,9 @@ func (s *Store) inspect(ctx context.Context, i *inspection) (err error) {
 	if err := walk(ctx, i, signingKeysKept()); err != nil {
 		return err
 	}
+	if err := walk(ctx, i, eventsKept()); err != nil {
+		return err
+	}
 	for _, d := range i.later {
 		if err := i.settle(ctx, d, false); err != nil {
 			return err
@@ -102,6 +105,7 @@ func (i *inspection) settle(ctx context.Context, d damage, again bool) error {
 // kept is what is kept of a kind of document: columns beside it, and rows of other tables.
 type kept[D any] struct {
 	table   string
+	doc     string // an expression for the whole document, where not all of it is in the column
 	id      func(*D) string
 	columns []column[D]
 	// taken reports whether another document has what is unique of this one; nil where nothing is.
@@ -148,6 +152,33 @@ func keysKept() kept[game.Key] {
 
 func signingKeysKept() kept[game.SigningKey] {
 	return kept[game.SigningKey]{table: "signing_keys", id: func(k *game.SigningKey) string { return k.ID }}
+}
+
+func eventsKept() kept[game.Event] {
+	return kept[game.Event]{
+		table: "events",
+		doc:   "CASE WHEN json_valid(doc) THEN json_set(doc, '$.seq', seq) ELSE doc END",
+		id:    func(e *game.Event) string { return e.ID() },
+		columns: []column[game.Event]{
+			{"project", func(e *game.Event) any { return string(e.Project) }},
+			{"at", func(e *game.Event) any { return e.At.UnixMilli() }},
+		},
+		sides: []side[game.Event]{{
+			// The rows have the place of their event in the place of its id.
+			name:   "event_players",
+			insert: "INSERT OR IGNORE INTO event_players (project, player_id, seq) SELECT ?1, ?2, ?3 WHERE ?4 IS NOT NULL",
+			remove: "DELETE FROM event_players WHERE project = ?1 AND player_id = ?2 AND seq = ?3 AND ?4 IS NOT NULL",
+			sorted: `SELECT coalesce(e.id, ''), p.project, p.player_id, p.seq FROM event_players p
+				LEFT JOIN events e ON e.project = p.project AND e.seq = p.seq ORDER BY 1`,
+			rows: func(e *game.Event) map[row]bool {
+				rows := make(map[row]bool)
+				for _, p := range e.Players() {
+					rows[row{string(e.Project), string(p), e.Seq}] = true
+				}
+				return rows
+			},
+		}},
+	}
 }
 
 func sessionsKept() kept[game.Session] {

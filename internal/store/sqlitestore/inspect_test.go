@@ -89,15 +89,33 @@ func TestInspectRepairs(t *testing.T) {
 				"players P has columns that differ from the document: erasing",
 			},
 		},
+		"whom an event names": {
+			[]string{"DELETE FROM event_players WHERE player_id = 'P'", "INSERT INTO event_players SELECT project, 'x', seq FROM events"},
+			[]string{
+				"events player/P/000000000000001 lacks 1 entries of event_players",
+				"events player/P/000000000000001 has 1 superfluous entries of event_players",
+			},
+		},
+		"whom no event names": {
+			[]string{"INSERT INTO event_players VALUES ('p', 'x', 99), ('q', 'x', 1)"},
+			[]string{"events  has 2 entries of event_players and no document"},
+		},
+		"columns of an event": {
+			[]string{"UPDATE events SET at = 7"},
+			[]string{"events player/P/000000000000001 has columns that differ from the document: at"},
+		},
+		"index of events": {
+			[]string{"DROP INDEX events_by_subject"},
+			[]string{"database  has no index events_by_subject"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
 			p, q, v := benchPlayer(), benchPlayer(), benchSession()
 			p.Identities = map[string]string{"steam": "7"}
-			for _, p := range []game.Player{p, q} {
-				must(t, s.CreatePlayer(t.Context(), p))
-			}
+			must(t, s.CreatePlayer(t.Context(), p, benchEvent(game.SubjectPlayer, string(p.ID), 1, game.PlayerCreated{})))
+			must(t, s.CreatePlayer(t.Context(), q))
 			must(t, s.CreateSession(t.Context(), v))
 			k := benchKey()
 			must(t, s.CreateKey(t.Context(), k))
@@ -187,5 +205,28 @@ func TestInspectLeavesDocuments(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		must(t, s.Inspect(t.Context(), true, func(game.Finding) {}))
+	}
+}
+
+// TestInspectLeavesEvents has events that are not what they are stored as.
+func TestInspectLeavesEvents(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
+	p, v := benchPlayer(), benchSession()
+	must(t, s.CreatePlayer(t.Context(), p, benchEvent(game.SubjectPlayer, string(p.ID), 1, game.PlayerCreated{})))
+	must(t, s.CreateSession(t.Context(), v, benchEvent(game.SubjectSession, string(v.ID), 1, game.SessionCreated{Status: v.Status})))
+	must(t, s.OnWriter(t.Context(), func(exec func(string) error) error {
+		return errors.Join(
+			exec("DELETE FROM event_players"),
+			exec("UPDATE events SET id = 'x' WHERE id LIKE 'player/%'"),
+			exec("UPDATE events SET doc = 'x' WHERE id LIKE 'session/%'"),
+		)
+	}))
+	want := []string{
+		"events session/" + string(v.ID) + "/000000000000001 cannot be read repaired: false",
+		"events x is stored under an id that is not its own repaired: false",
+	}
+	if got := storetest.Found(t, s, true); !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
 	}
 }

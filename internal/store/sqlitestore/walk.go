@@ -85,8 +85,16 @@ func walk[D any](ctx context.Context, i *inspection, k kept[D]) error {
 	return nil
 }
 
+// document is how the statement of a document selects it.
+func (k kept[D]) document() string {
+	if k.doc != "" {
+		return k.doc
+	}
+	return "doc"
+}
+
 func (k kept[D]) selectAll() string {
-	names := []string{"id", "doc"}
+	names := []string{"id", k.document()}
 	for _, c := range k.columns {
 		names = append(names, c.name)
 	}
@@ -163,7 +171,7 @@ func (k kept[D]) compare(ctx context.Context, i *inspection, id string, columns 
 // mend makes what is kept of a document agree with it, as it is now: the rows that were found are removed if they are still
 // wrong, and all that must be there is. It is one transaction, so that it goes beside a running server.
 func (k kept[D]) mend(c *conn, codec codec, id string, stored [][]row) (refusal, error) {
-	doc, err := c.row("SELECT doc FROM "+k.table+" WHERE id = ?", id)
+	doc, err := c.row("SELECT "+k.document()+" FROM "+k.table+" WHERE id = ?", id)
 	if err != nil {
 		return nil, err
 	}

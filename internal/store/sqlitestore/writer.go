@@ -120,6 +120,13 @@ func (w *writer) close() {
 	<-w.done
 }
 
+// ended reports whether close has been called.
+func (w *writer) ended() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closed
+}
+
 func (w *writer) queued() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -214,6 +221,11 @@ func (w *writer) commit(batch []*write) {
 		}
 	}
 	if failure == nil {
+		if err := w.conn.storeEvents(); err != nil {
+			failure = game.Unanswered(game.OutcomeNone, err)
+		}
+	}
+	if failure == nil {
 		failure = w.end()
 	}
 	if failure != nil {
@@ -302,6 +314,7 @@ func (w *writer) end() error {
 // rollback leaves no transaction behind. SQLite ends the transaction itself after some failures and says so with an
 // error; the connection is then given up, since nothing tells this from a connection that is in trouble.
 func (w *writer) rollback() {
+	w.conn.forgetEvents()
 	if _, err := w.conn.exec("ROLLBACK"); err == nil || w.file.gone() != nil {
 		return
 	}

@@ -75,6 +75,7 @@ func exportNothing(t *testing.T, s game.Store) {
 	want(t, exported(t, 3, idOfSession, sessionsOf(s)), []game.Session{})
 	want(t, exported(t, 3, keyOfClaim, s.ExportClaims), []game.Claim{})
 	want(t, exported(t, 3, idOfKey, keysIn(s)), []game.Key{})
+	want(t, exported(t, 3, idOfEvent, s.ExportEvents), []game.Event{})
 }
 
 func exportPlayers(t *testing.T, s game.Store) {

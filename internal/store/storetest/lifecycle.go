@@ -94,6 +94,22 @@ func callsOfGame(s game.Store, p game.Player, v game.Session) []call {
 		{"ExportPlayers", false, func(ctx context.Context) error { _, err := s.ExportPlayers(ctx, "", 1); return err }},
 		{"ExportSessions", false, func(ctx context.Context) error { _, err := s.ExportSessions(ctx, "", 1); return err }},
 		{"ExportClaims", false, func(ctx context.Context) error { _, err := s.ExportClaims(ctx, "", 1); return err }},
+		{"Timeline", false, func(ctx context.Context) error {
+			_, err := s.Timeline(ctx, game.TimelineQuery{Project: project, Limit: 1})
+			return err
+		}},
+		{"Feed", false, func(ctx context.Context) error {
+			_, err := s.Feed(ctx, game.FeedQuery{Project: project, Limit: 1})
+			return err
+		}},
+		{"OrderEvents", false, func(ctx context.Context) error { _, err := s.OrderEvents(ctx, now(), 1); return err }},
+		{"PurgeEvents", true, func(ctx context.Context) error { _, err := s.PurgeEvents(ctx, now(), 1); return err }},
+		{"PutEvents", true, func(ctx context.Context) error {
+			e := NewSubject(game.SubjectPlayer, project).Event(1)
+			e.Seq = 1
+			return s.PutEvents(ctx, []game.Event{e})
+		}},
+		{"ExportEvents", false, func(ctx context.Context) error { _, err := s.ExportEvents(ctx, "", 1); return err }},
 		{"Inspect", false, func(ctx context.Context) error { return s.Inspect(ctx, false, func(game.Finding) {}) }},
 		{"Ping", false, func(ctx context.Context) error { _, err := s.Ping(ctx); return err }},
 		{"Stats", false, func(ctx context.Context) error { _, err := s.Stats(ctx, 10); return err }},

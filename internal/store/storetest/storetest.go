@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) game.Store) {
 		"Tasks":       tasks(),
 		"Lists":       lists(),
 		"Suspensions": suspensions(),
+		"Events":      events(),
 		"Export":      exports(),
 		"Refusals":    refusals(),
 		"Values":      values(),

@@ -1,0 +1,250 @@
+package mongostore_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/store/mongostore"
+	"game-session-manager/internal/store/mongostore/mongotest"
+	"game-session-manager/internal/store/storetest"
+)
+
+// TestEventsOfTwoProcesses has both write, and both give places.
+func TestEventsOfTwoProcesses(t *testing.T) {
+	t.Parallel()
+	url := mongotest.Database(t)
+	storetest.EventsAmongWrites(t, openTest(t, url, mongostore.Options{}), openTest(t, url, mongostore.Options{}))
+}
+
+// orderAll gives places as they are given at a time, until there is nothing left to do.
+func orderAll(t *testing.T, s game.Store, at time.Time) (placed int) {
+	t.Helper()
+	eventually(t, func() bool {
+		n, err := s.OrderEvents(t.Context(), at, 100)
+		if err != nil && !errors.Is(err, game.ErrStale) {
+			t.Fatal(err)
+		}
+		placed += n
+		return err == nil && n == 0
+	})
+	return placed
+}
+
+// wantEvents reports a document whose events are not those of the versions to the last, or a feed that is not theirs.
+func wantEvents(t *testing.T, s game.Store, d *storetest.Subject, last int64, placed bool) {
+	t.Helper()
+	got, err := s.Timeline(t.Context(), game.TimelineQuery{Project: d.Project, Subject: d.Subject, Limit: 10_000})
+	must(t, err)
+	for i, e := range got {
+		if e.Version != last-int64(i) {
+			t.Fatalf("event %d of the timeline is of version %d, want %d", i, e.Version, last-int64(i))
+		}
+	}
+	if int64(len(got)) != last {
+		t.Fatalf("%d events are read, want %d", len(got), last)
+	}
+	feed, err := s.Feed(t.Context(), game.FeedQuery{Project: d.Project, Limit: 10_000})
+	must(t, err)
+	for i, e := range feed {
+		if e.Seq != int64(i+1) {
+			t.Fatalf("after place %d comes %d", i, e.Seq)
+		}
+	}
+	feed = slices.DeleteFunc(feed, func(e game.Event) bool { return e.Subject != d.Subject })
+	for i, e := range feed {
+		if e.Version != int64(i+1) {
+			t.Fatalf("the feed has version %d of the document after version %d", e.Version, i)
+		}
+	}
+	if placed && int64(len(feed)) != last {
+		t.Fatalf("%d of %d events have places", len(feed), last)
+	}
+}
+
+// TestEventsWithoutAnAnswer loses the answers of the writes that have events, and of those that move them.
+func TestEventsWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	for name, faults := range unanswered() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, s, other := troubled(t)
+			d := storetest.NewSubject(game.SubjectPlayer, project)
+			p.faults("insert", "players", nil, faults...)
+			must(t, d.Create(t.Context(), s, d.Event(1)))
+			p.faults("update", "players", nil, faults...)
+			must(t, d.Replace(t.Context(), s, 1, 20, d.Events(1, 20)...))
+			wantEvents(t, other, d, 20, false)
+			// The batch that gives places.
+			p.faults("insert", "events", nil, faults...)
+			orderAgain(t, s)
+			wantEvents(t, other, d, 20, true)
+			p.faults("update", "feeds", nil, faults...)
+			must(t, d.Replace(t.Context(), s, 20, 30, d.Events(20, 30)...))
+			orderAgain(t, s)
+			wantEvents(t, other, d, 30, true)
+			// What a deletion stores without places, and their places.
+			must(t, d.Replace(t.Context(), s, 30, 40, d.Events(30, 40)...))
+			gone := d.Player()
+			gone.Version = 40
+			p.faults("insert", "events", nil, faults...)
+			eventually(t, func() bool { return s.DeletePlayer(t.Context(), gone) == nil })
+			wantEvents(t, other, d, 40, false)
+			p.faults("update", "events", nil, faults...)
+			orderAgain(t, s)
+			wantEvents(t, other, d, 40, true)
+			// What is removed.
+			for _, command := range []string{"delete events", "update feeds", "update players"} {
+				var name, collection string
+				_, err := fmt.Sscan(command, &name, &collection)
+				must(t, err)
+				p.faults(name, collection, nil, faults...)
+				_, err = s.PurgeEvents(t.Context(), time.Now().Add(time.Hour), 7)
+				must(t, err)
+			}
+			next := storetest.NewSubject(game.SubjectPlayer, project)
+			p.faults("insert", "events", nil)
+			must(t, next.Create(t.Context(), s, next.Event(1)))
+			orderAgain(t, s)
+			feed, err := other.Feed(t.Context(), game.FeedQuery{Project: project, Newest: true, Limit: 1})
+			must(t, err)
+			if len(feed) != 1 || feed[0].Seq != 41 || feed[0].Subject != next.Subject {
+				t.Errorf("the next event is at %+v, want place 41", feed)
+			}
+		})
+	}
+}
+
+// orderAgain gives places until it is answered that there are none to give.
+func orderAgain(t *testing.T, s game.Store) {
+	t.Helper()
+	eventually(t, func() bool {
+		n, err := s.OrderEvents(t.Context(), time.Now(), 100)
+		return err == nil && n == 0
+	})
+}
+
+// TestEventsOfAProcessThatDied has events of which nobody told. They are read at once, and get their places later.
+func TestEventsOfAProcessThatDied(t *testing.T) {
+	t.Parallel()
+	url := mongotest.Database(t)
+	other := openTest(t, url, mongostore.Options{})
+	p := newProxy(t, url)
+	s, err := mongostore.Open(t.Context(), p.url, mongostore.Options{})
+	must(t, err)
+	p.faultsOf(map[string]fault{"insert notices": loseRequest})
+	began := time.Now()
+	subjects := make([]*storetest.Subject, 0, 30)
+	for i := range cap(subjects) {
+		d := storetest.NewSubject(game.SubjectKinds()[i%3], project)
+		must(t, d.Create(t.Context(), s, d.Event(1)))
+		must(t, d.Replace(t.Context(), s, 1, 20, d.Events(1, 20)...))
+		subjects = append(subjects, d)
+	}
+	must(t, s.Close())
+	keys := 20 * len(subjects) / 3 // API keys are few, and found whenever they were changed
+	if n := orderAll(t, other, began); n != keys {
+		t.Fatalf("%d events of which nobody told were found, want %d of keys", n, keys)
+	}
+	for _, d := range subjects {
+		wantEvents(t, other, d, 20, false)
+	}
+	late := began.Add(2 * time.Hour) // fixtures were changed an hour from now
+	if n := orderAll(t, other, late); n != 20*len(subjects)-keys {
+		t.Errorf("%d events were found, want %d", n, 20*len(subjects)-keys)
+	}
+	for _, d := range subjects {
+		wantEvents(t, other, d, 20, true)
+	}
+	if n := orderAll(t, openTest(t, url, mongostore.Options{}), late.Add(time.Hour)); n != 0 {
+		t.Errorf("%d events got a second place", n)
+	}
+}
+
+// TestEventsAreTold has another process give the places.
+func TestEventsAreTold(t *testing.T) {
+	t.Parallel()
+	for name, faults := range unanswered() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, s, other := troubled(t)
+			d := storetest.NewSubject(game.SubjectSession, project)
+			p.faults("insert", "notices", nil, faults...)
+			must(t, d.Create(t.Context(), s, d.Events(0, 1)...))
+			must(t, d.Replace(t.Context(), s, 1, 5, d.Events(1, 5)...))
+			placed := 0
+			eventually(t, func() bool {
+				n, err := other.OrderEvents(t.Context(), time.Now(), 100)
+				must(t, err)
+				placed += n
+				return placed == 5
+			})
+			wantEvents(t, other, d, 5, true)
+		})
+	}
+}
+
+// TestPlacesOfADeposedMover has a process that believes it knows the end of the feed.
+func TestPlacesOfADeposedMover(t *testing.T) {
+	t.Parallel()
+	url := mongotest.Database(t)
+	s, other := openTest(t, url, mongostore.Options{}), openTest(t, url, mongostore.Options{})
+	d := storetest.NewSubject(game.SubjectSession, project)
+	must(t, d.Create(t.Context(), s, d.Event(1)))
+	orderAll(t, s, time.Now())
+	theirs := storetest.NewSubject(game.SubjectSession, project)
+	must(t, theirs.Create(t.Context(), other, theirs.Event(1)))
+	orderAll(t, other, time.Now())
+
+	must(t, d.Replace(t.Context(), s, 1, 3, d.Events(1, 3)...))
+	_, err := s.OrderEvents(t.Context(), time.Now(), 100)
+	wantError(t, err, game.ErrStale)
+	if n := orderAll(t, s, time.Now()); n != 2 {
+		t.Errorf("%d events got places, want 2", n)
+	}
+	wantEvents(t, other, d, 3, true)
+}
+
+// TestEventsStoredWhileTheyAreMoved has an outbox emptied by a writer between the steps of the mover, who then finds the
+// first of them stored and not the last.
+func TestEventsStoredWhileTheyAreMoved(t *testing.T) {
+	t.Parallel()
+	p, s, other := troubled(t)
+	d := storetest.NewSubject(game.SubjectSession, project)
+	must(t, d.Create(t.Context(), s, d.Event(1)))
+	must(t, d.Replace(t.Context(), s, 1, 4, d.Events(1, 4)...))
+	// When the mover has looked for events without places, and before it looks which events have some.
+	finds := 0
+	p.watch(func(command, collection string) func() {
+		if command != "find" || collection != "events" {
+			return nil
+		}
+		if finds++; finds != 1 {
+			return nil
+		}
+		return func() { must(t, other.StoreWithoutPlaces(t.Context(), d.Events(0, 2))) }
+	})
+	orderAll(t, s, time.Now())
+	wantEvents(t, other, d, 4, true)
+}
+
+// TestAnswersThatMayBeUndone are none: places that are not on a majority of the members are not counted on.
+func TestAnswersThatMayBeUndone(t *testing.T) {
+	t.Parallel()
+	taken := mongo.BulkWriteError{WriteError: mongo.WriteError{Index: 2, Code: 11000}}
+	at, ok := mongostore.FirstTaken(mongo.BulkWriteException{WriteErrors: []mongo.BulkWriteError{taken}})
+	if at != 2 || !ok {
+		t.Errorf("got %d, %v, want 2, true", at, ok)
+	}
+	_, ok = mongostore.FirstTaken(mongo.BulkWriteException{
+		WriteErrors: []mongo.BulkWriteError{taken}, WriteConcernError: &mongo.WriteConcernError{Code: 64},
+	})
+	if ok {
+		t.Error("what is before the duplicate counts as stored, and may be undone")
+	}
+}
