@@ -34,8 +34,8 @@ type (
 )
 
 // IdempotencyKey makes a creation recognisable over several calls, and programs: for 24 hours the same key and the same
-// request answer the document that was made first, and another request with the key is [ErrIdempotencyKeyReuse]. Without
-// this option each call has a fresh key. A key has 1 to 255 printable ASCII characters.
+// request answer the document that was made first, and another request with the key is [ErrIdempotencyKeyReuse].
+// Without this option each call has a fresh key. A key has 1 to 255 printable ASCII characters.
 func IdempotencyKey(key string) CreateOption {
 	return func(q *call) { q.key = key }
 }
@@ -106,8 +106,8 @@ func write(method, path string, body any) *call {
 	return q
 }
 
-// filled writes an object without the members that are empty text or null: to the server what is left out has its default,
-// while "" is no status.
+// filled writes an object without the members that are empty text or null: to the server what is left out has its
+// default, while "" is no status.
 func filled(body any) ([]byte, error) {
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -151,7 +151,8 @@ func with[O ~func(*call)](q *call, opts []O) *call {
 	return q
 }
 
-// segment writes an id into a path. Whatever it is, it stays one segment: "" and ".." are no ids, and would be another path.
+// segment writes an id into a path. Whatever it is, it stays one segment: "" and ".." are no ids, and would be another
+// path.
 func segment[ID ~string](id ID) string {
 	switch id {
 	case "", ".", "..":

@@ -42,15 +42,16 @@ type Client struct {
 // Option changes how a [Client] behaves.
 type Option func(*Client)
 
-// WithHTTPClient sends the requests with h, for its transport, its proxy or its timeout. The timeout is that of one try;
-// the context's is that of the call. Redirects are not followed unless h says how: net/http would turn a write into a read.
+// WithHTTPClient sends the requests with h, for its transport, its proxy or its timeout. The timeout is that of one
+// try; the context's is that of the call. Redirects are not followed unless h says how: net/http would turn a write
+// into a read.
 func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
 
 // WithRetries sets how often a call is sent again at most. Zero never retries.
 func WithRetries(n int) Option { return func(c *Client) { c.retries = n } }
 
-// WithBackoff sets the pauses between tries: each is random between zero and a bound that begins at first and doubles up to
-// longest. A server that asks for more than longest by Retry-After is not asked again.
+// WithBackoff sets the pauses between tries: each is random between zero and a bound that begins at first and doubles
+// up to longest. A server that asks for more than longest by Retry-After is not asked again.
 func WithBackoff(first, longest time.Duration) Option {
 	return func(c *Client) { c.first, c.longest = first, longest }
 }
@@ -63,7 +64,8 @@ func WithToken(token string) Option {
 	return func(c *Client) { c.bearer = func() string { return token } }
 }
 
-// WithTokens is [WithToken] for tokens that change: the function is called before each request, by many goroutines at once.
+// WithTokens is [WithToken] for tokens that change: the function is called before each request, by many goroutines at
+// once.
 func WithTokens(token func() string) Option { return func(c *Client) { c.bearer = token } }
 
 // WithActAs has a server key act as a player, with that player's rights only.
@@ -103,8 +105,8 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	return c.linked(), nil
 }
 
-// As returns a Client of the same server that sends another token, such as a player's, and is set up like c in all else.
-// It shares c's connections and costs next to nothing: make one for each player.
+// As returns a Client of the same server that sends another token, such as a player's, and is set up like c in all
+// else. It shares c's connections and costs next to nothing: make one for each player.
 func (c *Client) As(token string) *Client {
 	other := *c
 	other.bearer, other.actAs = func() string { return token }, ""

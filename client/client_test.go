@@ -33,13 +33,17 @@ func serve(t *testing.T, h http.HandlerFunc, opts ...client.Option) *client.Clie
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	for _, base := range []string{"", "localhost:8080", "ftp://host", "http://", "http://user:secret@host", "http://host?x=1", "http://host/#x", "http://[::1"} {
+	for _, base := range []string{
+		"", "localhost:8080", "ftp://host", "http://", "http://user:secret@host", "http://host?x=1", "http://host/#x",
+		"http://[::1",
+	} {
 		if _, err := client.New(base); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("base %q: %v", base, err)
 		}
 	}
 	for i, o := range []client.Option{
-		client.WithRetries(-1), client.WithBackoff(0, time.Second), client.WithBackoff(time.Second, time.Millisecond), client.WithMaxAnswer(0),
+		client.WithRetries(-1), client.WithBackoff(0, time.Second), client.WithBackoff(time.Second, time.Millisecond),
+		client.WithMaxAnswer(0),
 	} {
 		if _, err := client.New("http://host", o); err == nil {
 			t.Errorf("option %d was taken", i)
@@ -159,7 +163,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		http.Redirect(w, r, "https://elsewhere.test/login", http.StatusMovedPermanently)
 	})
 	_, err := c.Players.Create(t.Context(), client.Profile{Username: "alice"})
-	if err == nil || !strings.Contains(err.Error(), "redirected to https://elsewhere.test/login") || requests.Load() != 1 {
+	if err == nil || !strings.Contains(err.Error(), "redirected to https://elsewhere.test/login") ||
+		requests.Load() != 1 {
 		t.Errorf("%d requests: %v", requests.Load(), err)
 	}
 }
@@ -190,7 +195,9 @@ func TestError(t *testing.T) {
 	if e.Error() != text {
 		t.Errorf("got %s, want %s", e, text)
 	}
-	if f := (&client.Error{Status: 404, Code: "not_found", Message: "No.", RequestID: "r-1"}); f.Error() != "404 not_found: No. (request r-1)" {
+	if f := (&client.Error{
+		Status: 404, Code: "not_found", Message: "No.", RequestID: "r-1",
+	}); f.Error() != "404 not_found: No. (request r-1)" {
 		t.Errorf("a refusal reads %s", f)
 	}
 	if errors.Is(&client.Error{}, &game.Error{}) {
@@ -224,7 +231,8 @@ func TestRequests(t *testing.T) {
 		_, _ = w.Write([]byte(`{}`))
 	}, client.WithUserAgent("lobby/1"))
 	filter := client.SessionFilter{
-		Status: client.StatusOpen, Mode: "a b", Map: "m", Region: "r", Visibility: client.VisibilityPublic, HostID: "h", MemberID: "p",
+		Status: client.StatusOpen, Mode: "a b", Map: "m", Region: "r", Visibility: client.VisibilityPublic, HostID: "h",
+		MemberID:  "p",
 		FreeSeats: 2, Limit: 3, Cursor: "c",
 		Attributes: client.Attributes{"n": client.Number(1200), "s": client.String("1200"), "b": client.Bool(true)},
 	}
@@ -237,8 +245,12 @@ func TestRequests(t *testing.T) {
 			_, err := c.Players.List(ctx, client.PlayerFilter{UsernamePrefix: "al", Status: client.PlayerSuspended})
 			return err
 		},
-		`DELETE /api/v1/sessions/a%2Fb%3F/members/-? lobby/1`: func(ctx context.Context) error { return c.Sessions.Leave(ctx, "a/b?", "..") },
-		`DELETE /api/v1/players/-? lobby/1`:                   func(ctx context.Context) error { return c.Players.Delete(ctx, "") },
+		`DELETE /api/v1/sessions/a%2Fb%3F/members/-? lobby/1`: func(ctx context.Context) error {
+			return c.Sessions.Leave(ctx, "a/b?", "..")
+		},
+		`DELETE /api/v1/players/-? lobby/1`: func(ctx context.Context) error {
+			return c.Players.Delete(ctx, "")
+		},
 	} {
 		if err := call(t.Context()); err != nil || got != want {
 			t.Errorf("got  %s\nwant %s\n%v", got, want, err)
@@ -258,11 +270,15 @@ func TestBodies(t *testing.T) {
 			return err
 		},
 		`{"attributes":{"a":null},"display_name":null,"region":""}`: func() error {
-			_, err := c.Players.Patch(t.Context(), playerID, client.Patch{"display_name": nil, "region": "", "attributes": client.Patch{"a": nil}})
+			_, err := c.Players.Patch(t.Context(), playerID, client.Patch{
+				"display_name": nil, "region": "", "attributes": client.Patch{"a": nil},
+			})
 			return err
 		},
 		`{"result":{"a":null,"b":""},"status":"ended"}`: func() error {
-			_, err := c.Sessions.SetStatus(t.Context(), sessionID, client.Move{Status: client.StatusEnded, Result: `{"a":null,"b":""}`})
+			_, err := c.Sessions.SetStatus(
+				t.Context(), sessionID, client.Move{Status: client.StatusEnded, Result: `{"a":null,"b":""}`},
+			)
 			return err
 		},
 	} {
@@ -325,14 +341,18 @@ func TestHealth(t *testing.T) {
 			_, _ = w.Write([]byte(`{"status":"ok","version":"v1","uptime_seconds":1.5}`))
 			return
 		}
-		_, _ = w.Write([]byte(`{"status":"down","components":{"database":{"status":"down","latency_ms":2.5,"engine":"sqlite"}}}`))
+		_, _ = w.Write(
+			[]byte(`{"status":"down","components":{"database":{"status":"down","latency_ms":2.5,"engine":"sqlite"}}}`),
+		)
 	})
-	if h, err := c.Health(t.Context()); err != nil || h != (client.Health{Status: "ok", Version: "v1", UptimeSeconds: 1.5}) {
+	if h, err := c.Health(t.Context()); err != nil ||
+		h != (client.Health{Status: "ok", Version: "v1", UptimeSeconds: 1.5}) {
 		t.Errorf("got %+v, %v", h, err)
 	}
 	status.Store(http.StatusServiceUnavailable)
 	want := client.Component{Status: "down", LatencyMS: 2.5, Facts: map[string]any{"engine": "sqlite"}}
-	if h, err := c.HealthDetailed(t.Context()); err != nil || h.Status != "down" || !reflect.DeepEqual(h.Components["database"], want) {
+	if h, err := c.HealthDetailed(t.Context()); err != nil || h.Status != "down" ||
+		!reflect.DeepEqual(h.Components["database"], want) {
 		t.Errorf("got %+v, %v", h, err)
 	}
 	if _, err := c.Health(t.Context()); err == nil {

@@ -52,20 +52,24 @@ var (
 
 	// These are about the request and not about what it asks for. A Client causes none of them on a server of its own
 	// version, except ErrPayloadTooLarge by what it is given, ErrNotFound by a wrong base URL, ErrTooManyFailures by
-	// wrong credentials, and ErrRateLimited and ErrOverloaded by what is asked for at once, after tries that waited as long as
-	// they were told.
-	ErrNotFound             = &game.Error{Code: "not_found", Message: "The server has nothing at this path."}
-	ErrMalformedURL         = &game.Error{Code: "malformed_url", Message: "The path or the query is not good UTF-8."}
-	ErrMalformedHost        = &game.Error{Code: "malformed_host", Message: "The Host header is not valid."}
-	ErrCrossOrigin          = &game.Error{Code: "cross_origin", Message: "The server serves its own machine only: use localhost or a loopback address."}
+	// wrong credentials, and ErrRateLimited and ErrOverloaded by what is asked for at once, after tries that waited as
+	// long as they were told.
+	ErrNotFound      = &game.Error{Code: "not_found", Message: "The server has nothing at this path."}
+	ErrMalformedURL  = &game.Error{Code: "malformed_url", Message: "The path or the query is not good UTF-8."}
+	ErrMalformedHost = &game.Error{Code: "malformed_host", Message: "The Host header is not valid."}
+	ErrCrossOrigin   = &game.Error{
+		Code: "cross_origin", Message: "The server serves its own machine only: use localhost or a loopback address.",
+	}
 	ErrMethodNotAllowed     = &game.Error{Code: "method_not_allowed", Message: "The path does not take this method."}
 	ErrPayloadTooLarge      = &game.Error{Code: "payload_too_large", Message: "The request's body is too large."}
 	ErrMalformedJSON        = &game.Error{Code: "malformed_json", Message: "The request's body is not good JSON."}
-	ErrUnsupportedMediaType = &game.Error{Code: "unsupported_media_type", Message: "The request's body has a type that is not taken here."}
-	ErrURITooLong           = &game.Error{Code: "uri_too_long", Message: "The request's path or query is too long."}
-	ErrTooManyHeaders       = &game.Error{Code: "too_many_headers", Message: "The request has too many header lines."}
-	ErrRateLimited          = &game.Error{Code: "rate_limited", Message: "The caller asks more often than it may."}
-	ErrTooManyFailures      = &game.Error{
+	ErrUnsupportedMediaType = &game.Error{
+		Code: "unsupported_media_type", Message: "The request's body has a type that is not taken here.",
+	}
+	ErrURITooLong      = &game.Error{Code: "uri_too_long", Message: "The request's path or query is too long."}
+	ErrTooManyHeaders  = &game.Error{Code: "too_many_headers", Message: "The request has too many header lines."}
+	ErrRateLimited     = &game.Error{Code: "rate_limited", Message: "The caller asks more often than it may."}
+	ErrTooManyFailures = &game.Error{
 		Code: "too_many_failures", Message: "Too many API keys from this address, or with this id, were wrong.",
 	}
 	ErrOverloaded     = game.ErrOverloaded
@@ -75,11 +79,13 @@ var (
 var (
 	// ErrNotModified says that a document still has the version named by [IfChangedSince].
 	ErrNotModified = errors.New("the document has not changed")
-	// ErrOutcomeUnknown says that a write may or may not have been done. The error that it comes with says what happened.
+	// ErrOutcomeUnknown says that a write may or may not have been done. The error that it comes with says what
+	// happened.
 	ErrOutcomeUnknown = errors.New("the outcome is unknown: the call may have been done")
 )
 
-// Error is a refusal by the server, or by something in between that speaks HTTP. [errors.Is] finds the failure by its code.
+// Error is a refusal by the server, or by something in between that speaks HTTP. [errors.Is] finds the failure by its
+// code.
 type Error struct {
 	Status    int    // of HTTP
 	Code      string // stable, for programs; empty if the answer is not the server's
@@ -161,7 +167,9 @@ func newError(res *http.Response, body []byte) *Error {
 		e.RequestID = p.RequestID
 	}
 	if json.Unmarshal(body, &e.Extras) == nil {
-		for _, known := range []string{"type", "title", "status", "code", "detail", "request_id", "error_id", "errors", "instance"} {
+		for _, known := range []string{
+			"type", "title", "status", "code", "detail", "request_id", "error_id", "errors", "instance",
+		} {
 			delete(e.Extras, known)
 		}
 	}

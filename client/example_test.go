@@ -123,7 +123,9 @@ func ExampleSessions_All() {
 	ctx := context.Background()
 	c, _ := client.New("http://127.0.0.1:8080")
 
-	for v, err := range c.Sessions.All(ctx, client.SessionFilter{Status: client.StatusOpen, Mode: "ranked", FreeSeats: 1}) {
+	for v, err := range c.Sessions.All(ctx, client.SessionFilter{
+		Status: client.StatusOpen, Mode: "ranked", FreeSeats: 1,
+	}) {
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -61,8 +61,9 @@ func (k *Keys) Revoke(ctx context.Context, id KeyID) error {
 	return k.c.send(ctx, write(http.MethodDelete, keyPath(id), nil), nil)
 }
 
-// Rotate makes a key like another, and ends the other after the overlap, in whole seconds. As [Keys.Create] it is sent once:
-// whoever lost the answer rotates again while the old key goes on, and revokes the key that nobody has. It answers [ErrKeyNotFound], [ErrKeyInactive] and [ErrForbidden].
+// Rotate makes a key like another, and ends the other after the overlap, in whole seconds. As [Keys.Create] it is sent
+// once: whoever lost the answer rotates again while the old key goes on, and revokes the key that nobody has. It
+// answers [ErrKeyNotFound], [ErrKeyInactive] and [ErrForbidden].
 func (k *Keys) Rotate(ctx context.Context, id KeyID, overlap time.Duration) (NewKey, error) {
 	q := write(http.MethodPost, keyPath(id)+"/rotate", map[string]int{"overlap_seconds": int(overlap / time.Second)})
 	q.single = true

@@ -6,8 +6,8 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// What the limits are made of. Each is exactly what the server writes: sizes in bytes where nothing else is said, times in
-// seconds.
+// What the limits are made of. Each is exactly what the server writes: sizes in bytes where nothing else is said, times
+// in seconds.
 type (
 	// Limits are what callers must keep to.
 	Limits = game.Limits

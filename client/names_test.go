@@ -11,14 +11,16 @@ import (
 	"testing"
 )
 
-// TestNames holds the package to name every failure and every value of an enumeration that package game has: users cannot
-// import that package.
+// TestNames holds the package to name every failure and every value of an enumeration that package game has: users
+// cannot import that package.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	here := declared(t, ".", func(*ast.ValueSpec) bool { return true })
 	there := declared(t, "../internal/game", func(v *ast.ValueSpec) bool {
 		kind, named := v.Type.(*ast.Ident)
-		enums := []string{"PlayerStatus", "SessionStatus", "MemberStatus", "EndReason", "Visibility", "Scope", "KeyStatus"}
+		enums := []string{
+			"PlayerStatus", "SessionStatus", "MemberStatus", "EndReason", "Visibility", "Scope", "KeyStatus",
+		}
 		return named && slices.Contains(enums, kind.Name) || isError(v)
 	})
 	if len(there) < 30 {

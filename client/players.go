@@ -23,8 +23,9 @@ func (s *Players) Get(ctx context.Context, id PlayerID, opts ...ReadOption) (Pla
 	return fetch[Player](ctx, s.c, with(read(playerPath(id), nil), opts))
 }
 
-// Update replaces everything that a client may set: what f leaves empty goes back to its default, except that a status left
-// empty stays as it is. It answers [ErrPlayerNotFound], [ErrValidation], [ErrUsernameTaken] and [ErrIdentityTaken].
+// Update replaces everything that a client may set: what f leaves empty goes back to its default, except that a status
+// left empty stays as it is. It answers [ErrPlayerNotFound], [ErrValidation], [ErrUsernameTaken] and
+// [ErrIdentityTaken].
 func (s *Players) Update(ctx context.Context, id PlayerID, f Profile, opts ...WriteOption) (Player, error) {
 	return fetch[Player](ctx, s.c, with(write(http.MethodPut, playerPath(id), f), opts))
 }

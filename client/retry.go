@@ -71,9 +71,9 @@ func again(status int) bool {
 	return false
 }
 
-// pause waits before the next try and reports whether there shall be one. The pause is random between nothing and a bound
-// that doubles ("full jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), after what the
-// server asks for.
+// pause waits before the next try and reports whether there shall be one. The pause is random between nothing and a
+// bound that doubles ("full jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), after
+// what the server asks for.
 func (c *Client) pause(ctx context.Context, n int, wait time.Duration) bool {
 	if deadline, ok := ctx.Deadline(); wait > c.longest || ok && time.Until(deadline) < wait {
 		return false

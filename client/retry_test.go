@@ -95,7 +95,9 @@ func (c *closing) Close() error {
 
 func dial(t *testing.T, w *wire, opts ...client.Option) *client.Client {
 	t.Helper()
-	c, err := client.New("http://gsm.test", append([]client.Option{client.WithHTTPClient(&http.Client{Transport: w})}, opts...)...)
+	c, err := client.New(
+		"http://gsm.test", append([]client.Option{client.WithHTTPClient(&http.Client{Transport: w})}, opts...)...,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +144,9 @@ func calls() map[string]func(context.Context, *client.Client) error {
 			_, err := c.Sessions.Join(ctx, sessionID, client.JoinRequest{PlayerID: playerID})
 			return err
 		},
-		"leave":  func(ctx context.Context, c *client.Client) error { return c.Sessions.Leave(ctx, sessionID, playerID) },
+		"leave": func(ctx context.Context, c *client.Client) error {
+			return c.Sessions.Leave(ctx, sessionID, playerID)
+		},
 		"cancel": func(ctx context.Context, c *client.Client) error { return c.Sessions.Cancel(ctx, sessionID) },
 		"delete": func(ctx context.Context, c *client.Client) error { return c.Players.Delete(ctx, playerID) },
 	}
@@ -167,7 +171,8 @@ func TestEveryCallIsTriedAgain(t *testing.T) {
 						t.Fatalf("%d tries, want 3", len(w.requests))
 					}
 					for i, r := range w.requests {
-						if w.bodies[i] != w.bodies[0] || r.Header.Get("Idempotency-Key") != w.requests[0].Header.Get("Idempotency-Key") {
+						if w.bodies[i] != w.bodies[0] ||
+							r.Header.Get("Idempotency-Key") != w.requests[0].Header.Get("Idempotency-Key") {
 							t.Errorf("try %d is another request than the first", i+1)
 						}
 					}
@@ -216,7 +221,8 @@ func TestIdempotencyKeys(t *testing.T) {
 		t.Errorf("keys are %q: want two fresh ones and the caller's", keys)
 	}
 	for _, bad := range []string{"", "two\nlines", "schlüssel", string(make([]byte, 256))} {
-		if _, err := c.Players.Create(t.Context(), client.Profile{}, client.IdempotencyKey(bad)); err == nil || len(w.requests) != 3 {
+		if _, err := c.Players.Create(t.Context(), client.Profile{}, client.IdempotencyKey(bad)); err == nil ||
+			len(w.requests) != 3 {
 			t.Errorf("key %q was sent", bad)
 		}
 	}
@@ -286,11 +292,13 @@ func TestContextEndsTheTries(t *testing.T) {
 		w := &wire{answers: []answer{lost()}}
 		c := dial(t, w, client.WithRetries(1_000_000))
 		err := c.Players.Delete(ctx, playerID)
-		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errLost) || !errors.Is(err, client.ErrOutcomeUnknown) {
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errLost) ||
+			!errors.Is(err, client.ErrOutcomeUnknown) {
 			t.Errorf("got %v", err)
 		}
 		tries := len(w.requests)
-		if err := c.Players.Delete(ctx, playerID); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, client.ErrOutcomeUnknown) {
+		if err := c.Players.Delete(ctx, playerID); !errors.Is(err, context.DeadlineExceeded) ||
+			errors.Is(err, client.ErrOutcomeUnknown) {
 			t.Errorf("with a context that is over: got %v", err)
 		}
 		if len(w.requests) != tries {
@@ -301,16 +309,19 @@ func TestContextEndsTheTries(t *testing.T) {
 
 func TestConditionalWrites(t *testing.T) {
 	t.Parallel()
-	none, unknown := problem(503, "store_unavailable", "outcome", "none"), problem(503, "store_unavailable", "outcome", "unknown")
+	none, unknown := problem(503, "store_unavailable", "outcome", "none"),
+		problem(503, "store_unavailable", "outcome", "unknown")
 	for name, c := range map[string]struct {
 		answers []answer
 		tries   int
 		want    error
 		unknown bool
 	}{
-		"certainly not done":   {[]answer{none, refused(), problem(429, "rate_limited"), ok()}, 4, nil, false},
-		"lost":                 {[]answer{lost(), problem(412, "version_mismatch")}, 1, errLost, true},
-		"perhaps done":         {[]answer{unknown, problem(412, "version_mismatch")}, 1, client.ErrStoreUnavailable, true},
+		"certainly not done": {[]answer{none, refused(), problem(429, "rate_limited"), ok()}, 4, nil, false},
+		"lost":               {[]answer{lost(), problem(412, "version_mismatch")}, 1, errLost, true},
+		"perhaps done": {
+			[]answer{unknown, problem(412, "version_mismatch")}, 1, client.ErrStoreUnavailable, true,
+		},
 		"a proxy in the way":   {[]answer{{status: 502}, problem(412, "version_mismatch")}, 1, nil, true},
 		"another version":      {[]answer{problem(412, "version_mismatch")}, 1, client.ErrVersionMismatch, false},
 		"not done, then other": {[]answer{none, problem(412, "version_mismatch")}, 2, client.ErrVersionMismatch, false},
@@ -319,12 +330,17 @@ func TestConditionalWrites(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := &wire{answers: c.answers}
-				_, err := dial(t, w).Players.Patch(t.Context(), playerID, client.Patch{"display_name": nil}, client.IfVersion(7))
+				_, err := dial(t, w).Players.Patch(
+					t.Context(), playerID, client.Patch{"display_name": nil}, client.IfVersion(7),
+				)
 				if c.want != nil && !errors.Is(err, c.want) || errors.Is(err, client.ErrOutcomeUnknown) != c.unknown {
 					t.Errorf("got %v", err)
 				}
 				if len(w.requests) != c.tries || w.requests[0].Header.Get("If-Match") != `"7"` {
-					t.Errorf("%d tries, want %d, with If-Match %s", len(w.requests), c.tries, w.requests[0].Header.Get("If-Match"))
+					t.Errorf(
+						"%d tries, want %d, with If-Match %s", len(w.requests), c.tries,
+						w.requests[0].Header.Get("If-Match"),
+					)
 				}
 			})
 		})
@@ -357,17 +373,21 @@ func TestErasingWhatALostTryErased(t *testing.T) {
 func TestUnknownOutcomesAreTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &wire{answers: []answer{lost(), problem(409, "invalid_state_transition", "from", "ended", "to", "starting")}}
+		w := &wire{
+			answers: []answer{lost(), problem(409, "invalid_state_transition", "from", "ended", "to", "starting")},
+		}
 		_, err := dial(t, w).Sessions.SetStatus(t.Context(), sessionID, client.Move{Status: client.StatusStarting})
 		if !errors.Is(err, client.ErrInvalidTransition) || !errors.Is(err, client.ErrOutcomeUnknown) {
 			t.Errorf("a lost write that is refused later: %v", err)
 		}
 		w = &wire{answers: []answer{lost()}}
-		if _, err = dial(t, w).Players.Get(t.Context(), playerID); !errors.Is(err, errLost) || errors.Is(err, client.ErrOutcomeUnknown) {
+		if _, err = dial(t, w).Players.Get(t.Context(), playerID); !errors.Is(err, errLost) ||
+			errors.Is(err, client.ErrOutcomeUnknown) {
 			t.Errorf("a lost read: %v", err)
 		}
 		w = &wire{answers: []answer{refused()}}
-		if err = dial(t, w).Players.Delete(t.Context(), playerID); !errors.Is(err, errRefused) || errors.Is(err, client.ErrOutcomeUnknown) {
+		if err = dial(t, w).Players.Delete(t.Context(), playerID); !errors.Is(err, errRefused) ||
+			errors.Is(err, client.ErrOutcomeUnknown) {
 			t.Errorf("a write that was not sent: %v", err)
 		}
 	})

@@ -84,8 +84,8 @@ func (s *Sessions) PatchMember(
 // Join gives a player a seat and returns the session, with a ticket. A member that joins again keeps its seat, and has
 // a new ticket; [Sessions.PatchMember] changes its team and attributes. It returns [ErrSessionNotFound],
 // [ErrPlayerNotFound], [ErrValidation], [ErrPlayerSuspended], [ErrSessionFull], [ErrTeamFull], [ErrSessionLocked],
-// [ErrSessionNotJoinable], [ErrAlreadyMember] (with another team or other attributes) and [ErrSessionEnded]. The session
-// has all its members unless [WithoutMembers] is given; [IfVersion] has no effect.
+// [ErrSessionNotJoinable], [ErrAlreadyMember] (with another team or other attributes) and [ErrSessionEnded]. The
+// session has all its members unless [WithoutMembers] is given; [IfVersion] has no effect.
 func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest, opts ...WriteOption) (Joined, error) {
 	return fetch[Joined](ctx, s.c, with(write(http.MethodPost, sessionPath(id)+"/members", j), opts))
 }

@@ -85,8 +85,8 @@ type JWKS struct {
 	fetched time.Time
 }
 
-// ParseJWKS reads keys as GET /.well-known/jwks.json answers them, such as from a file that a game server was deployed with.
-// They stay as they are. Keys of other kinds than the server's are passed over.
+// ParseJWKS reads keys as GET /.well-known/jwks.json answers them, such as from a file that a game server was deployed
+// with. They stay as they are. Keys of other kinds than the server's are passed over.
 func ParseJWKS(b []byte) (*JWKS, error) {
 	keys, err := parseKeys(b)
 	return &JWKS{keys: keys}, err
@@ -119,8 +119,8 @@ func (c *Client) JWKS(ctx context.Context) (*JWKS, error) {
 	return k, k.Refresh(ctx)
 }
 
-// Refresh fetches the keys again. Those that are known stay if that fails. A game server that runs for days calls it once an
-// hour or so, and forgets by that the keys that the server does not use any more.
+// Refresh fetches the keys again. Those that are known stay if that fails. A game server that runs for days calls it
+// once an hour or so, and forgets by that the keys that the server does not use any more.
 func (k *JWKS) Refresh(ctx context.Context) error {
 	if k.fetch == nil {
 		return nil
@@ -146,8 +146,8 @@ func (k *JWKS) refresh(ctx context.Context) error {
 	return nil
 }
 
-// VerifyTicket is [VerifyTicket], and fetches the keys again, once in half a minute at most, for a ticket with a key that is
-// not known. It answers [ErrTicketKey] where that does not help, or fails.
+// VerifyTicket is [VerifyTicket], and fetches the keys again, once in half a minute at most, for a ticket with a key
+// that is not known. It answers [ErrTicketKey] where that does not help, or fails.
 func (k *JWKS) VerifyTicket(ctx context.Context, ticket string, o TicketOptions) (Ticket, error) {
 	t, err := VerifyTicket(k, ticket, o)
 	if k.fetch == nil || !errors.Is(err, ErrTicketKey) {
@@ -186,8 +186,8 @@ type ticketClaims struct {
 	Expires  int64           `json:"exp"`
 }
 
-// VerifyTicket checks a join ticket by known keys, without a call: players are let in while the API cannot be reached. It
-// answers [ErrTicketInvalid], [ErrTicketExpired] and [ErrTicketKey].
+// VerifyTicket checks a join ticket by known keys, without a call: players are let in while the API cannot be reached.
+// It answers [ErrTicketInvalid], [ErrTicketExpired] and [ErrTicketKey].
 //
 // A ticket does not end when its player leaves or is removed: a game server that must know compares with the session.
 func VerifyTicket(k *JWKS, ticket string, o TicketOptions) (Ticket, error) {
@@ -263,7 +263,8 @@ func (c *ticketClaims) ticket(o TicketOptions) (Ticket, error) {
 		return Ticket{}, fmt.Errorf("client: %w: %s", ErrTicketInvalid, wrong)
 	}
 	return Ticket{
-		Project: c.Project, Session: c.Session, Player: c.Player, Seat: c.Seat, Team: c.Team, Version: c.Version, ExpiresAt: expires,
+		Project: c.Project, Session: c.Session, Player: c.Player, Seat: c.Seat, Team: c.Team, Version: c.Version,
+		ExpiresAt: expires,
 	}, nil
 }
 

@@ -33,7 +33,9 @@ func newIssuer(kid string) issuer {
 
 func (i issuer) jwk() map[string]any {
 	public, _ := i.key.Public().(ed25519.PublicKey)
-	return map[string]any{"kty": "OKP", "crv": "Ed25519", "kid": i.kid, "x": base64.RawURLEncoding.EncodeToString(public)}
+	return map[string]any{
+		"kty": "OKP", "crv": "Ed25519", "kid": i.kid, "x": base64.RawURLEncoding.EncodeToString(public),
+	}
 }
 
 func jwks(keys ...map[string]any) []byte {
@@ -45,7 +47,8 @@ func jwks(keys ...map[string]any) []byte {
 func (i issuer) ticket(change func(header, claims map[string]any)) string {
 	header := map[string]any{"alg": "EdDSA", "typ": "gsm-ticket+jwt", "kid": i.kid}
 	claims := map[string]any{
-		"iss": "gsm", "aud": "gsm-ticket", "sub": playerID, "session": sessionID, "seat": 1, "team": "red", "version": 7,
+		"iss": "gsm", "aud": "gsm-ticket", "sub": playerID, "session": sessionID, "seat": 1, "team": "red",
+		"version": 7,
 		"project": "arena", "iat": issued.Unix(), "exp": issued.Add(15 * time.Minute).Unix(),
 	}
 	if change != nil {
@@ -71,7 +74,10 @@ func TestVerifyTicket(t *testing.T) {
 	i := newIssuer("one")
 	k := parse(t, jwks(map[string]any{"kty": "RSA", "kid": "rsa", "n": "AQAB", "e": "AQAB"}, i.jwk()))
 	at := client.TicketOptions{Now: issued, Session: sessionID, Project: "arena"}
-	want := client.Ticket{Project: "arena", Session: sessionID, Player: playerID, Seat: 1, Team: "red", Version: 7, ExpiresAt: issued.Add(15 * time.Minute)}
+	want := client.Ticket{
+		Project: "arena", Session: sessionID, Player: playerID, Seat: 1, Team: "red", Version: 7,
+		ExpiresAt: issued.Add(15 * time.Minute),
+	}
 	inList := func(_, c map[string]any) { c["aud"] = []string{"x", "gsm-ticket"} }
 	for _, good := range []string{i.ticket(nil), i.ticket(inList)} {
 		if got, err := client.VerifyTicket(k, good, at); err != nil || got != want {
@@ -97,17 +103,27 @@ func TestVerifyTicket(t *testing.T) {
 		ticket string
 		want   error
 	}{
-		"alg none": {set("alg", "none"), client.ErrTicketInvalid}, "alg HS256": {set("alg", "HS256"), client.ErrTicketInvalid},
-		"typ of a token": {set("typ", "gsm-player+jwt"), client.ErrTicketInvalid}, "critical": {set("crit", []string{"x"}), client.ErrTicketInvalid},
-		"kid": {set("kid", "two"), client.ErrTicketKey}, "aud": {set("aud", "gsm"), client.ErrTicketInvalid}, "no aud": {set("aud", nil), client.ErrTicketInvalid},
-		"iss": {set("iss", "x"), client.ErrTicketInvalid}, "another session": {set("session", playerID), client.ErrTicketInvalid},
-		"another project": {set("project", "x"), client.ErrTicketInvalid}, "no player": {set("sub", ""), client.ErrTicketInvalid},
-		"no exp": {set("exp", 0), client.ErrTicketInvalid}, "expired": {set("exp", issued.Add(-31*time.Second).Unix()), client.ErrTicketExpired},
-		"not yet": {set("iat", issued.Add(31*time.Second).Unix()), client.ErrTicketInvalid}, "a negative seat": {set("seat", -1), client.ErrTicketInvalid},
-		"seat a text": {set("seat", "1"), client.ErrTicketInvalid}, "another key": {issuer{"one", newIssuer("two").key}.ticket(nil), client.ErrTicketInvalid},
-		"empty": {"", client.ErrTicketInvalid}, "dots": {"..", client.ErrTicketInvalid}, "truncated": {good[:len(good)-5], client.ErrTicketInvalid},
-		"no signature": {good[:strings.LastIndex(good, ".")+1], client.ErrTicketInvalid}, "oversized": {set("team", strings.Repeat("x", 4<<10)), client.ErrTicketInvalid},
-		"changed": {strings.Replace(good, ".e", ".f", 1), client.ErrTicketInvalid},
+		"alg none":       {set("alg", "none"), client.ErrTicketInvalid},
+		"alg HS256":      {set("alg", "HS256"), client.ErrTicketInvalid},
+		"typ of a token": {set("typ", "gsm-player+jwt"), client.ErrTicketInvalid},
+		"critical":       {set("crit", []string{"x"}), client.ErrTicketInvalid},
+		"kid":            {set("kid", "two"), client.ErrTicketKey}, "aud": {set("aud", "gsm"), client.ErrTicketInvalid},
+		"no aud":          {set("aud", nil), client.ErrTicketInvalid},
+		"iss":             {set("iss", "x"), client.ErrTicketInvalid},
+		"another session": {set("session", playerID), client.ErrTicketInvalid},
+		"another project": {set("project", "x"), client.ErrTicketInvalid},
+		"no player":       {set("sub", ""), client.ErrTicketInvalid},
+		"no exp":          {set("exp", 0), client.ErrTicketInvalid},
+		"expired":         {set("exp", issued.Add(-31*time.Second).Unix()), client.ErrTicketExpired},
+		"not yet":         {set("iat", issued.Add(31*time.Second).Unix()), client.ErrTicketInvalid},
+		"a negative seat": {set("seat", -1), client.ErrTicketInvalid},
+		"seat a text":     {set("seat", "1"), client.ErrTicketInvalid},
+		"another key":     {issuer{"one", newIssuer("two").key}.ticket(nil), client.ErrTicketInvalid},
+		"empty":           {"", client.ErrTicketInvalid}, "dots": {"..", client.ErrTicketInvalid},
+		"truncated":    {good[:len(good)-5], client.ErrTicketInvalid},
+		"no signature": {good[:strings.LastIndex(good, ".")+1], client.ErrTicketInvalid},
+		"oversized":    {set("team", strings.Repeat("x", 4<<10)), client.ErrTicketInvalid},
+		"changed":      {strings.Replace(good, ".e", ".f", 1), client.ErrTicketInvalid},
 	} {
 		if got, err := client.VerifyTicket(k, c.ticket, at); !errors.Is(err, c.want) || got != (client.Ticket{}) {
 			t.Errorf("%s: got %+v, %v", name, got, err)
@@ -119,7 +135,9 @@ func TestParseJWKS(t *testing.T) {
 	t.Parallel()
 	short := newIssuer("one").jwk()
 	short["x"] = "AAAA"
-	for _, wrong := range [][]byte{nil, []byte("{}"), []byte("[]"), jwks(), jwks(short), jwks(map[string]any{"kty": "EC", "kid": "x"})} {
+	for _, wrong := range [][]byte{
+		nil, []byte("{}"), []byte("[]"), jwks(), jwks(short), jwks(map[string]any{"kty": "EC", "kid": "x"}),
+	} {
 		if _, err := client.ParseJWKS(wrong); err == nil {
 			t.Errorf("%s is taken", wrong)
 		}
@@ -197,10 +215,13 @@ func TestTokensAndTickets(t *testing.T) {
 		t.Fatal(err)
 	}
 	token, err := s.Client.Players.MintToken(t.Context(), alice.ID, client.TokenRequest{ExpiresIn: 60})
-	if left := time.Until(token.ExpiresAt); err != nil || strings.Count(token.Token, ".") != 2 || token.TokenType != "Bearer" || left > time.Minute || left < 30*time.Second {
+	if left := time.Until(token.ExpiresAt); err != nil || strings.Count(token.Token, ".") != 2 ||
+		token.TokenType != "Bearer" || left > time.Minute || left < 30*time.Second {
 		t.Errorf("got %+v, %v", token, err)
 	}
-	v, err := s.Client.Sessions.Create(t.Context(), client.SessionRequest{Settings: client.Settings{MaxPlayers: 2, Teams: map[string]int{"red": 1}}})
+	v, err := s.Client.Sessions.Create(
+		t.Context(), client.SessionRequest{Settings: client.Settings{MaxPlayers: 2, Teams: map[string]int{"red": 1}}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +235,10 @@ func TestTokensAndTickets(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := client.VerifyTicket(k, joined.Ticket, client.TicketOptions{Session: v.ID, Project: "default"})
-		want := client.Ticket{Project: "default", Session: v.ID, Player: alice.ID, Team: "red", Version: joined.Version, ExpiresAt: got.ExpiresAt}
+		want := client.Ticket{
+			Project: "default", Session: v.ID, Player: alice.ID, Team: "red", Version: joined.Version,
+			ExpiresAt: got.ExpiresAt,
+		}
 		if left := time.Until(got.ExpiresAt); err != nil || got != want || left < 10*time.Minute {
 			t.Errorf("got %+v, %v", got, err)
 		}
@@ -225,7 +249,9 @@ func FuzzVerifyTicket(f *testing.F) {
 	i := newIssuer("one")
 	k := parse(f, jwks(i.jwk()))
 	good := i.ticket(nil)
-	for _, seed := range []string{good, "", "..", "a.b.c", good + ".", i.ticket(func(h, _ map[string]any) { h["alg"] = "none" })} {
+	for _, seed := range []string{
+		good, "", "..", "a.b.c", good + ".", i.ticket(func(h, _ map[string]any) { h["alg"] = "none" }),
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, ticket string) {

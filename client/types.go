@@ -145,8 +145,9 @@ const (
 	VisibilityPrivate = game.VisibilityPrivate
 )
 
-// Patch is a JSON merge patch (RFC 7396): the fields to change and their values, by the names of the wire. What it does not
-// name stays. Nil sets a field back to its default, or removes an entry; attributes, teams and identities merge by key:
+// Patch is a JSON merge patch (RFC 7396): the fields to change and their values, by the names of the wire. What it does
+// not name stays. Nil sets a field back to its default, or removes an entry; attributes, teams and identities merge by
+// key:
 //
 //	client.Patch{
 //		"display_name": nil,

@@ -15,7 +15,9 @@ func bearer(credential string, more ...string) []string {
 // newKey makes a key over HTTP.
 func (s *server) newKey(t *testing.T, scope string) (key, id string) {
 	t.Helper()
-	a := s.do(t, "POST /api/v1/api-keys", `{"name":"`+scope+`","scope":"`+scope+`"}`, bearer(adminKey)...).is(http.StatusCreated).json()
+	a := s.do(
+		t, "POST /api/v1/api-keys", `{"name":"`+scope+`","scope":"`+scope+`"}`, bearer(adminKey)...,
+	).is(http.StatusCreated).json()
 	return a.text("key"), a.text("id")
 }
 
@@ -56,11 +58,14 @@ func TestRevocationIsKnownToAnotherProcess(t *testing.T) {
 	endsSoon(t, s[0], key, since)
 }
 
-// A key that the command line makes is good at once beside a running server, and bad soon after the command line has revoked it.
+// A key that the command line makes is good at once beside a running server, and bad soon after the command line has
+// revoked it.
 func TestKeysOfTheCommandLine(t *testing.T) {
 	t.Parallel()
 	s := start(t, authenticated)
-	key := strings.TrimSpace(keysCommand(t, 0, s.database, []string{"create", "--scope=server", "--name=eu"}, "shown once"))
+	key := strings.TrimSpace(
+		keysCommand(t, 0, s.database, []string{"create", "--scope=server", "--name=eu"}, "shown once"),
+	)
 	s.do(t, "GET /api/v1/players", "", bearer(key)...).is(http.StatusOK)
 	s.logged(t, func(l logLine) bool { return l["caller"] == "key:"+idOf(t, key+"\n") && l["status"] == 200.0 })
 	eventually(t, "the use of the key is recorded", func() bool {
@@ -76,14 +81,24 @@ func TestActAsPlayer(t *testing.T) {
 	s := start(t, authenticated)
 	key, id := s.newKey(t, "server")
 	read, _ := s.newKey(t, "read")
-	player := s.do(t, "POST /api/v1/players", `{"username":"alice"}`, bearer(key)...).is(http.StatusCreated).json().text("id")
-	other := s.do(t, "POST /api/v1/players", `{"username":"bob"}`, bearer(key)...).is(http.StatusCreated).json().text("id")
+	player := s.do(
+		t, "POST /api/v1/players", `{"username":"alice"}`, bearer(key)...,
+	).is(http.StatusCreated).json().text("id")
+	other := s.do(
+		t, "POST /api/v1/players", `{"username":"bob"}`, bearer(key)...,
+	).is(http.StatusCreated).json().text("id")
 	acting := bearer(key, "X-Act-As-Player", player)
 	s.do(t, "PATCH /api/v1/players/"+player, `{"display_name":"Al"}`, acting...).is(http.StatusOK)
-	s.do(t, "PATCH /api/v1/players/"+other, `{"display_name":"Bo"}`, acting...).problem(http.StatusForbidden, "forbidden")
+	s.do(
+		t, "PATCH /api/v1/players/"+other, `{"display_name":"Bo"}`, acting...,
+	).problem(http.StatusForbidden, "forbidden")
 	s.do(t, "GET /health/detailed", "", acting...).problem(http.StatusForbidden, "forbidden")
-	s.do(t, "GET /api/v1/players", "", bearer(key, "X-Act-As-Player", "alice")...).problem(http.StatusUnprocessableEntity, "validation_error")
-	s.do(t, "GET /api/v1/players", "", bearer(read, "X-Act-As-Player", player)...).problem(http.StatusForbidden, "forbidden")
+	s.do(
+		t, "GET /api/v1/players", "", bearer(key, "X-Act-As-Player", "alice")...,
+	).problem(http.StatusUnprocessableEntity, "validation_error")
+	s.do(
+		t, "GET /api/v1/players", "", bearer(read, "X-Act-As-Player", player)...,
+	).problem(http.StatusForbidden, "forbidden")
 	s.logged(t, func(l logLine) bool { return l["caller"] == "key:"+id && l["act_as"] == player })
 }
 
@@ -92,7 +107,9 @@ func TestAuthenticationBeyondLoopback(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
 	database := freshDatabase(t)
-	refuses(t, exitUsage, []string{"--http-addr=0.0.0.0:0", "--database-url=" + database}, "gsm keys create", "GSM_ADMIN_KEY")
+	refuses(t, exitUsage, []string{
+		"--http-addr=0.0.0.0:0", "--database-url=" + database,
+	}, "gsm keys create", "GSM_ADMIN_KEY")
 	refuses(t, exitUsage, []string{"--auth=on", "--database-url=" + database}, "gsm keys create", "GSM_ADMIN_KEY")
 	refuses(t, exitUsage, []string{"--http-addr=0.0.0.0:0", "--auth=off"}, "loopback", "GSM_AUTH", "GSM_ADMIN_KEY")
 	refuses(t, exitUsage, []string{"--oidc-issuers=[{}]"}, "GSM_OIDC_ISSUERS", "audience is missing")
@@ -139,7 +156,8 @@ func TestKeysThatAreOver(t *testing.T) {
 		t.Errorf("it is shown as over %v after its end, and lets in: %t", late, lets(short))
 	}
 	want := map[string]string{
-		short.text("id"): "expired", revoked.text("id"): "revoked", rotated.text("id"): "expired", lasting.text("id"): "active",
+		short.text("id"): "expired", revoked.text("id"): "revoked", rotated.text("id"): "expired",
+		lasting.text("id"): "active",
 	}
 	for _, k := range admin("GET /api/v1/api-keys?limit=100", "").is(http.StatusOK).json().list("items") {
 		if status, ours := want[k.text("id")]; ours && k.text("status") != status {

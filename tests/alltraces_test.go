@@ -18,7 +18,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// allTraces is the collector of every server that is not given another, so that what the whole suite traces is looked through.
+// allTraces is the collector of every server that is not given another, so that what the whole suite traces is looked
+// through.
 var allTraces = &traceTexts{where: make(map[string]string)} //nolint:gochecknoglobals // one for the whole process
 
 // traceTexts keeps the texts of traces, each once: what differs from span to span is little.
@@ -34,7 +35,9 @@ type traceTexts struct {
 // settings is what has a server send its traces here, soon and without leaving any out.
 func (c *traceTexts) settings() []string {
 	c.start.Do(func() { c.url = httptest.NewServer(c).URL }) // which ends with the process
-	return []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + c.url, "OTEL_BSP_SCHEDULE_DELAY=20", "OTEL_BSP_MAX_QUEUE_SIZE=65536"}
+	return []string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT=" + c.url, "OTEL_BSP_SCHEDULE_DELAY=20", "OTEL_BSP_MAX_QUEUE_SIZE=65536",
+	}
 }
 
 // ServeHTTP implements [http.Handler].
@@ -142,7 +145,8 @@ func TestAllTracesAreLookedThrough(t *testing.T) {
 	secrets.keep("of a test", "hidden-in-a-span-0123456789")
 	attributes := func(v string) []*commonpb.KeyValue { return []*commonpb.KeyValue{{Key: "k", Value: textValue(v)}} }
 	for part, spoil := range map[string]func(*tracepb.Span, string){
-		"name": func(s *tracepb.Span, v string) { s.Name = v }, "state": func(s *tracepb.Span, v string) { s.TraceState = v },
+		"name":      func(s *tracepb.Span, v string) { s.Name = v },
+		"state":     func(s *tracepb.Span, v string) { s.TraceState = v },
 		"status":    func(s *tracepb.Span, v string) { s.Status = &tracepb.Status{Message: v} },
 		"attribute": func(s *tracepb.Span, v string) { s.Attributes = attributes(v) },
 		"key":       func(s *tracepb.Span, v string) { s.Attributes = []*commonpb.KeyValue{{Key: v}} },

@@ -49,8 +49,8 @@ func barred() map[string]string {
 	}
 }
 
-// access is one operation with the status that each kind of caller gets. Who has no valid credential gets 401 everywhere but
-// where the operation is open.
+// access is one operation with the status that each kind of caller gets. Who has no valid credential gets 401
+// everywhere but where the operation is open.
 type access struct {
 	operation string
 	body      func(realm) string
@@ -70,30 +70,62 @@ func accesses() []access {
 		return access{operation: operation, body: body, want: [7]int{foreign, 403, 403, status, 403, 403, 403}}
 	}
 	return []access{
-		everywhere("GET /health"), everywhere("GET /livez"), everywhere("GET /readyz"), everywhere("GET /.well-known/jwks.json"),
+		everywhere("GET /health"), everywhere("GET /livez"), everywhere("GET /readyz"),
+		everywhere("GET /.well-known/jwks.json"),
 		{operation: "GET /health/detailed", want: [7]int{200, 200, 200, 200, 403, 403, 403}},
 		{operation: "GET /api/v1/limits", want: [7]int{200, 200, 200, 200, 200, 200, 200}},
 		admins("GET /api/v1/metrics/system", 200, 403, nil),
 
-		{operation: "POST /api/v1/players", body: func(realm) string { return `{"username":"` + speedName() + `"}` }, want: [7]int{201, 403, 201, 201, 403, 403, 403}},
+		{
+			operation: "POST /api/v1/players", body: func(realm) string { return `{"username":"` + speedName() + `"}` },
+			want: [7]int{201, 403, 201, 201, 403, 403, 403},
+		},
 		{operation: "GET /api/v1/players", want: [7]int{200, 200, 200, 200, 200, 200, 200}},
 		{operation: "GET /api/v1/players/{player_id}", want: [7]int{404, 200, 200, 200, 200, 200, 200}},
-		{operation: "PUT /api/v1/players/{player_id}", body: func(r realm) string { return `{"username":"` + speedName() + `"}` }, want: [7]int{404, 403, 200, 200, 200, 403, 403}},
-		{operation: "PATCH /api/v1/players/{player_id}", body: says(`{"display_name":"Zed"}`), want: [7]int{404, 403, 200, 200, 200, 403, 403}},
+		{
+			operation: "PUT /api/v1/players/{player_id}",
+			body:      func(r realm) string { return `{"username":"` + speedName() + `"}` },
+			want:      [7]int{404, 403, 200, 200, 200, 403, 403},
+		},
+		{operation: "PATCH /api/v1/players/{player_id}", body: says(
+			`{"display_name":"Zed"}`,
+		), want: [7]int{404, 403, 200, 200, 200, 403, 403}},
 		{operation: "DELETE /api/v1/players/{player_id}", want: [7]int{404, 403, 204, 204, 204, 403, 403}},
 		{operation: "POST /api/v1/players/{player_id}/tokens", want: [7]int{404, 403, 201, 201, 403, 403, 403}},
 
-		{operation: "POST /api/v1/sessions", body: func(r realm) string { return `{"max_players":2,"host_id":"` + r.players["self"] + `"}` }, want: [7]int{404, 403, 201, 201, 201, 403, 403}},
+		{
+			operation: "POST /api/v1/sessions",
+			body:      func(r realm) string { return `{"max_players":2,"host_id":"` + r.players["self"] + `"}` },
+			want:      [7]int{404, 403, 201, 201, 201, 403, 403},
+		},
 		{operation: "GET /api/v1/sessions", want: [7]int{200, 200, 200, 200, 200, 200, 200}},
 		{operation: "GET /api/v1/sessions/{session_id}", want: [7]int{404, 200, 200, 200, 200, 200, 200}},
-		{operation: "PUT /api/v1/sessions/{session_id}", body: says(`{"status":"in_progress"}`), want: [7]int{404, 403, 200, 200, 403, 403, 200}},
-		{operation: "PATCH /api/v1/sessions/{session_id}", body: says(`{"locked":true}`), want: [7]int{404, 403, 200, 200, 403, 403, 200}},
+		{operation: "PUT /api/v1/sessions/{session_id}", body: says(
+			`{"status":"in_progress"}`,
+		), want: [7]int{404, 403, 200, 200, 403, 403, 200}},
+		{operation: "PATCH /api/v1/sessions/{session_id}", body: says(`{"locked":true}`), want: [7]int{
+			404, 403, 200, 200, 403, 403, 200,
+		}},
 		{operation: "DELETE /api/v1/sessions/{session_id}", want: [7]int{404, 403, 204, 204, 403, 403, 204}},
-		{operation: "POST /api/v1/sessions/{session_id}/members", body: func(r realm) string { return `{"player_id":"` + r.players["other"] + `"}` }, want: [7]int{404, 403, 201, 201, 403, 201, 403}},
-		{operation: "GET /api/v1/sessions/{session_id}/members/{player_id}", want: [7]int{404, 200, 200, 200, 200, 200, 200}},
-		{operation: "PATCH /api/v1/sessions/{session_id}/members/{player_id}", body: says(`{"attributes":{"a":1}}`), want: [7]int{404, 403, 200, 200, 200, 403, 200}},
-		{operation: "PUT /api/v1/sessions/{session_id}/host", body: func(r realm) string { return `{"player_id":"` + r.players["self"] + `"}` }, want: [7]int{404, 403, 200, 200, 403, 403, 200}},
-		{operation: "DELETE /api/v1/sessions/{session_id}/members/{player_id}", want: [7]int{404, 403, 204, 204, 204, 403, 204}},
+		{
+			operation: "POST /api/v1/sessions/{session_id}/members",
+			body:      func(r realm) string { return `{"player_id":"` + r.players["other"] + `"}` },
+			want:      [7]int{404, 403, 201, 201, 403, 201, 403},
+		},
+		{operation: "GET /api/v1/sessions/{session_id}/members/{player_id}", want: [7]int{
+			404, 200, 200, 200, 200, 200, 200,
+		}},
+		{operation: "PATCH /api/v1/sessions/{session_id}/members/{player_id}", body: says(
+			`{"attributes":{"a":1}}`,
+		), want: [7]int{404, 403, 200, 200, 200, 403, 200}},
+		{
+			operation: "PUT /api/v1/sessions/{session_id}/host",
+			body:      func(r realm) string { return `{"player_id":"` + r.players["self"] + `"}` },
+			want:      [7]int{404, 403, 200, 200, 403, 403, 200},
+		},
+		{operation: "DELETE /api/v1/sessions/{session_id}/members/{player_id}", want: [7]int{
+			404, 403, 204, 204, 204, 403, 204,
+		}},
 		{operation: "GET /api/v1/sessions/{session_id}/timeline", want: [7]int{404, 200, 200, 200, 403, 403, 200}},
 
 		admins("POST /api/v1/api-keys", 201, 403, says(`{"name":"k","scope":"read"}`)),
@@ -113,7 +145,9 @@ func TestAuthority(t *testing.T) {
 		known = append(known, row.operation)
 	}
 	if operations := s.contract(t).operations(); !slices.Equal(operations, slices.Sorted(slices.Values(known))) {
-		t.Errorf("the table has not the operations of the contract:\n%v\n%v", operations, slices.Sorted(slices.Values(known)))
+		t.Errorf("the table has not the operations of the contract:\n%v\n%v", operations, slices.Sorted(
+			slices.Values(known),
+		))
 	}
 	foreign := foreignKey(t, s)
 	for _, row := range accesses() {
@@ -141,7 +175,9 @@ func TestAuthority(t *testing.T) {
 // foreignKey makes a server key of another project, by the command line.
 func foreignKey(t *testing.T, s *server) string {
 	t.Helper()
-	out, err := command(t, "keys", "create", "--database-url="+s.database, "--project=another", "--scope=server", "--name=foreign").Output()
+	out, err := command(
+		t, "keys", "create", "--database-url="+s.database, "--project=another", "--scope=server", "--name=foreign",
+	).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,13 +191,21 @@ func newRealm(t *testing.T, s *server, foreign string) realm {
 		"none": "", "garbage": "garbage", "admin": adminKey, "foreign": foreign,
 	}}
 	for _, scope := range []string{"read", "server"} {
-		r.keys[scope] = r.as(t, "admin", "POST /api/v1/api-keys", `{"name":"`+scope+`","scope":"`+scope+`"}`).is(http.StatusCreated).json().text("key")
+		r.keys[scope] = r.as(
+			t, "admin", "POST /api/v1/api-keys", `{"name":"`+scope+`","scope":"`+scope+`"}`,
+		).is(http.StatusCreated).json().text("key")
 	}
-	revoked := r.as(t, "admin", "POST /api/v1/api-keys", `{"name":"revoked","scope":"server"}`).is(http.StatusCreated).json()
+	revoked := r.as(
+		t, "admin", "POST /api/v1/api-keys", `{"name":"revoked","scope":"server"}`,
+	).is(http.StatusCreated).json()
 	r.as(t, "admin", "DELETE /api/v1/api-keys/"+revoked.text("id"), "").is(http.StatusNoContent)
 	r.keys["revoked"] = revoked.text("key")
-	expired := r.as(t, "admin", "POST /api/v1/api-keys", `{"name":"expired","scope":"server"}`).is(http.StatusCreated).json()
-	r.as(t, "admin", "POST /api/v1/api-keys/"+expired.text("id")+"/rotate", `{"overlap_seconds":0}`).is(http.StatusCreated)
+	expired := r.as(
+		t, "admin", "POST /api/v1/api-keys", `{"name":"expired","scope":"server"}`,
+	).is(http.StatusCreated).json()
+	r.as(
+		t, "admin", "POST /api/v1/api-keys/"+expired.text("id")+"/rotate", `{"overlap_seconds":0}`,
+	).is(http.StatusCreated)
 	r.keys["expired"] = expired.text("key")
 	id, _, _ := strings.Cut(strings.TrimPrefix(r.keys["server"], "gsm_"), "_")
 	r.keys["wrong secret"] = "gsm_" + id + "_" + strings.Repeat("x", 52)
@@ -189,9 +233,15 @@ func (r *realm) renew(t *testing.T) {
 	for _, kind := range []string{"self", "other", "host"} {
 		r.enter(t, kind)
 	}
-	r.session = r.as(t, "server", "POST /api/v1/sessions", `{"max_players":4,"host_id":"`+r.players["host"]+`"}`).is(http.StatusCreated).json().text("id")
-	r.as(t, "server", "POST /api/v1/sessions/"+r.session+"/members", `{"player_id":"`+r.players["self"]+`"}`).is(http.StatusCreated)
-	r.key = r.as(t, "admin", "POST /api/v1/api-keys", `{"name":"target","scope":"read"}`).is(http.StatusCreated).json().text("id")
+	r.session = r.as(
+		t, "server", "POST /api/v1/sessions", `{"max_players":4,"host_id":"`+r.players["host"]+`"}`,
+	).is(http.StatusCreated).json().text("id")
+	r.as(
+		t, "server", "POST /api/v1/sessions/"+r.session+"/members", `{"player_id":"`+r.players["self"]+`"}`,
+	).is(http.StatusCreated)
+	r.key = r.as(
+		t, "admin", "POST /api/v1/api-keys", `{"name":"target","scope":"read"}`,
+	).is(http.StatusCreated).json().text("id")
 }
 
 // as sends a request with the credential of a kind of caller.
@@ -210,7 +260,9 @@ func (r *realm) as(t *testing.T, kind, request, body string) answer {
 // ask sends the request of a row, and reports another status than the one wanted.
 func (r *realm) ask(t *testing.T, row access, kind string, want int) {
 	t.Helper()
-	path := strings.NewReplacer("{player_id}", r.players["self"], "{session_id}", r.session, "{key_id}", r.key).Replace(row.operation)
+	path := strings.NewReplacer(
+		"{player_id}", r.players["self"], "{session_id}", r.session, "{key_id}", r.key,
+	).Replace(row.operation)
 	body := ""
 	if row.body != nil {
 		body = row.body(*r)
@@ -220,7 +272,8 @@ func (r *realm) ask(t *testing.T, row access, kind string, want int) {
 		t.Errorf("%s: %s is answered %d, want %d: %s", row.operation, kind, got.status, want, got.body)
 		return
 	}
-	if want == http.StatusUnauthorized && (got.header.Get("WWW-Authenticate") == "" || got.json().text("code") != "unauthenticated") {
+	if want == http.StatusUnauthorized &&
+		(got.header.Get("WWW-Authenticate") == "" || got.json().text("code") != "unauthenticated") {
 		t.Errorf("%s: %s is told %v %s", row.operation, kind, got.header, got.body)
 	}
 	allowed := []string{"forbidden", "not_host"}

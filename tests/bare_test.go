@@ -24,9 +24,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 )
 
-// The bare server is what gsm on MongoDB is measured by: handlers of net/http that make the plain calls of the driver on
-// gsm's own collections, with documents that look the same, and have no rules, no contract, no log and no metrics but a
-// count of commands.
+// The bare server is what gsm on MongoDB is measured by: handlers of net/http that make the plain calls of the driver
+// on gsm's own collections, with documents that look the same, and have no rules, no contract, no log and no metrics
+// but a count of commands.
 
 // bareVariable is the environment variable that makes this program the bare server on the database that it names.
 const bareVariable = "GSM_TEST_BARE"
@@ -37,11 +37,17 @@ const bareCommands = "bare_commands_total"
 // serveBare writes its address to standard output and serves until standard input ends.
 func serveBare(url string) error {
 	reg := prometheus.NewRegistry()
-	commands := prometheus.NewCounterVec(prometheus.CounterOpts{Name: bareCommands, Help: "Commands."}, []string{"command"})
+	commands := prometheus.NewCounterVec(
+		prometheus.CounterOpts{Name: bareCommands, Help: "Commands."}, []string{"command"},
+	)
 	reg.MustRegister(commands, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	db, err := connectBare(url, &event.CommandMonitor{
-		Succeeded: func(_ context.Context, e *event.CommandSucceededEvent) { commands.WithLabelValues(e.CommandName).Inc() },
-		Failed:    func(_ context.Context, e *event.CommandFailedEvent) { commands.WithLabelValues(e.CommandName).Inc() },
+		Succeeded: func(_ context.Context, e *event.CommandSucceededEvent) {
+			commands.WithLabelValues(e.CommandName).Inc()
+		},
+		Failed: func(_ context.Context, e *event.CommandFailedEvent) {
+			commands.WithLabelValues(e.CommandName).Inc()
+		},
 	})
 	if err != nil {
 		return err
@@ -154,7 +160,8 @@ func bareKey(id string) bson.D {
 // prepare fills in what a new player has beside its profile.
 func (p *barePlayer) prepare() {
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	p.ID, p.Project, p.Status, p.Version, p.CreatedAt, p.UpdatedAt = uuid.Must(uuid.NewV7()).String(), bareProject, "active", 1, now, now
+	p.ID, p.Project, p.Status, p.Version, p.CreatedAt, p.UpdatedAt = uuid.Must(uuid.NewV7()).String(), bareProject,
+		"active", 1, now, now
 	p.Key, p.Identities, p.Writes = strings.ToLower(p.Username), bson.M{}, []bson.ObjectID{bson.NewObjectID()}
 	for _, n := range []int{1, 2, 4, 8, 16} {
 		p.Prefixes = append(p.Prefixes, p.Key[:min(n, len(p.Key))])

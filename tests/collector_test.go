@@ -71,7 +71,9 @@ func collectByGRPC(t testing.TB) (c *collector, url string) {
 }
 
 // Export takes spans.
-func (c *collector) Export(_ context.Context, r *collectorpb.ExportTraceServiceRequest) (*collectorpb.ExportTraceServiceResponse, error) {
+func (c *collector) Export(
+	_ context.Context, r *collectorpb.ExportTraceServiceRequest,
+) (*collectorpb.ExportTraceServiceResponse, error) {
 	untold(c.t, "a trace", r.String())
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -80,10 +82,13 @@ func (c *collector) Export(_ context.Context, r *collectorpb.ExportTraceServiceR
 		for _, scope := range resource.GetScopeSpans() {
 			for _, s := range scope.GetSpans() {
 				c.spans = append(c.spans, span{
-					trace: hex.EncodeToString(s.GetTraceId()), id: hex.EncodeToString(s.GetSpanId()), parent: hex.EncodeToString(s.GetParentSpanId()),
-					name: s.GetName(), state: s.GetTraceState(), kind: s.GetKind(),
-					begin: time.Unix(0, int64(s.GetStartTimeUnixNano())), end: time.Unix(0, int64(s.GetEndTimeUnixNano())),
-					failed: s.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR, attributes: texts(s.GetAttributes()), process: process,
+					trace: hex.EncodeToString(s.GetTraceId()), id: hex.EncodeToString(s.GetSpanId()),
+					parent: hex.EncodeToString(s.GetParentSpanId()),
+					name:   s.GetName(), state: s.GetTraceState(), kind: s.GetKind(),
+					begin:      time.Unix(0, int64(s.GetStartTimeUnixNano())),
+					end:        time.Unix(0, int64(s.GetEndTimeUnixNano())),
+					failed:     s.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR,
+					attributes: texts(s.GetAttributes()), process: process,
 				})
 			}
 		}

@@ -137,7 +137,9 @@ func TestNoChangeIsLostUnderConditions(t *testing.T) {
 	t.Parallel()
 	const writers, turns, tries = 8, 5, 1000
 	s := start(t)
-	v := s.newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: 2, Attributes: client.Attributes{"n": client.Number(0)}}})
+	v := s.newSession(t, client.SessionRequest{
+		Settings: client.Settings{MaxPlayers: 2, Attributes: client.Attributes{"n": client.Number(0)}},
+	})
 	failures := make([]error, writers)
 	increment := func() error {
 		for range tries {
@@ -146,7 +148,9 @@ func TestNoChangeIsLostUnderConditions(t *testing.T) {
 				return err
 			}
 			n, _ := v.Attributes["n"].Any().(float64)
-			_, err = s.api.Sessions.Patch(t.Context(), v.ID, client.Patch{"attributes": client.Patch{"n": n + 1}}, client.IfVersion(v.Version))
+			_, err = s.api.Sessions.Patch(
+				t.Context(), v.ID, client.Patch{"attributes": client.Patch{"n": n + 1}}, client.IfVersion(v.Version),
+			)
 			if !errors.Is(err, client.ErrVersionMismatch) {
 				return err
 			}

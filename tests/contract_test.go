@@ -73,7 +73,8 @@ func (c contract) check(t testing.TB, operation string, a answer) {
 // conforms tells where a value does not have the shape of its schema: types, names, enumerations.
 func (c contract) conforms(schema object, v any, at string) (problems []string) {
 	schema = c.resolve(schema)
-	if types := typesOf(schema); len(types) > 0 && !slices.ContainsFunc(types, func(name string) bool { return isOfType(v, name) }) {
+	if types := typesOf(schema); len(types) > 0 &&
+		!slices.ContainsFunc(types, func(name string) bool { return isOfType(v, name) }) {
 		return []string{fmt.Sprintf("%s is %v and not %v", at, v, types)}
 	}
 	if enum, ok := schema["enum"].([]any); ok && !slices.Contains(enum, v) {
@@ -151,18 +152,25 @@ func isOfType(v any, name string) bool {
 	return name == "object"
 }
 
-// TestContract makes every operation answer in every way that can be brought about, and holds each answer to the contract.
+// TestContract makes every operation answer in every way that can be brought about, and holds each answer to the
+// contract.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	c := s.contract(t)
-	v, players := s.lobby(t, "p", 2, client.Settings{MaxPlayers: 2, Teams: map[string]int{"red": 1}, Attributes: client.Attributes{"n": client.Number(1), "s": client.String("")}})
+	v, players := s.lobby(t, "p", 2, client.Settings{
+		MaxPlayers: 2, Teams: map[string]int{"red": 1},
+		Attributes: client.Attributes{"n": client.Number(1), "s": client.String("")},
+	})
 	extra := s.newPlayers(t, "extra", 3)
-	if _, err := s.api.Players.Patch(t.Context(), extra[1].ID, client.Patch{"status": "suspended", "suspended_until": "2999-01-01T00:00:00Z"}); err != nil {
+	if _, err := s.api.Players.Patch(t.Context(), extra[1].ID, client.Patch{
+		"status": "suspended", "suspended_until": "2999-01-01T00:00:00Z",
+	}); err != nil {
 		t.Fatal(err)
 	}
 	join := func(p client.Player) string { return fmt.Sprintf(`{"player_id":%q}`, p.ID) }
-	player, session, members := "/api/v1/players/{player_id}", "/api/v1/sessions/{session_id}", "/api/v1/sessions/{session_id}/members"
+	player, session, members := "/api/v1/players/{player_id}", "/api/v1/sessions/{session_id}",
+		"/api/v1/sessions/{session_id}/members"
 	type ids = []any
 	here, gone := ids{v.ID, players[1].ID}, ids{nobody, nobody}
 	tag := []string{"If-Match", `"99"`}
@@ -178,7 +186,9 @@ func TestContract(t *testing.T) {
 		{"GET /livez", nil, "", nil, 200},
 		{"GET /readyz", nil, "", nil, 200},
 
-		{"POST /api/v1/players", nil, `{"username":"new","identities":{"steam":"1"},"attributes":{"a":true}}`, []string{"Idempotency-Key", "k"}, 201},
+		{"POST /api/v1/players", nil, `{"username":"new","identities":{"steam":"1"},"attributes":{"a":true}}`, []string{
+			"Idempotency-Key", "k",
+		}, 201},
 		{"POST /api/v1/players", nil, `{"username":"other"}`, []string{"Idempotency-Key", "k"}, 422},
 		{"POST /api/v1/players", nil, `{"username":"new"}`, nil, 409},
 		{"POST /api/v1/players", nil, `{`, nil, 400},
@@ -253,7 +263,9 @@ func TestContract(t *testing.T) {
 		{"PATCH " + members + "/{player_id}", ids{v.ID, extra[0].ID}, `{"team":"red"}`, nil, 410},
 		{"POST " + members, here, join(extra[2]), nil, 410},
 		{"DELETE " + members + "/{player_id}", ids{v.ID, extra[0].ID}, "", nil, 410},
-		{"DELETE " + session, ids{s.newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: 1}}).ID}, "", nil, 204},
+		{"DELETE " + session, ids{
+			s.newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: 1}}).ID,
+		}, "", nil, 204},
 		{"DELETE " + session, gone, "", nil, 404},
 		{"GET " + session + "/timeline", here, "", nil, 200},
 		{"GET " + session + "/timeline", gone, "", nil, 404},
@@ -267,7 +279,10 @@ func TestContract(t *testing.T) {
 	for _, step := range steps {
 		target := step.operation
 		if step.ids != nil {
-			target = strings.NewReplacer("{session_id}", fmt.Sprint(step.ids[0]), "{key_id}", fmt.Sprint(step.ids[0]), "{player_id}", fmt.Sprint(step.ids[len(step.ids)-1])).Replace(target)
+			target = strings.NewReplacer(
+				"{session_id}", fmt.Sprint(step.ids[0]), "{key_id}", fmt.Sprint(step.ids[0]), "{player_id}",
+				fmt.Sprint(step.ids[len(step.ids)-1]),
+			).Replace(target)
 		}
 		a := s.do(t, target, step.body, step.headers...)
 		if a.status != step.status {
@@ -308,7 +323,10 @@ func TestLimits(t *testing.T) {
 	}{
 		{player, "username", "minLength", game.MinUsername, -1, text},
 		{player, "username", "maxLength", game.MaxUsername, 1, text},
-		{player, "display_name", "maxLength", game.MaxDisplayName, 1, func(n int) any { return strings.Repeat("é", n) }},
+		{
+			player, "display_name", "maxLength", game.MaxDisplayName, 1,
+			func(n int) any { return strings.Repeat("é", n) },
+		},
 		{player, "identities", "maxProperties", game.MaxIdentities, 1, entries("x")},
 		{player, "attributes", "maxProperties", game.MaxPlayerAttributes, 1, entries(1)},
 		{player, "suspension_reason", "maxLength", game.MaxSuspensionReason, 1, text},
@@ -324,7 +342,10 @@ func TestLimits(t *testing.T) {
 		{session, "attributes", "maxProperties", game.MaxSessionAttributes, 1, entries(true)},
 	} {
 		name := l.path + " " + l.field + " " + l.keyword
-		schema := c.at(c.doc, "paths", l.path, "post", "requestBody", "content", "application/json", "schema", "properties", l.field)
+		schema := c.at(
+			c.doc, "paths", l.path, "post", "requestBody", "content", "application/json", "schema", "properties",
+			l.field,
+		)
 		if schema[l.keyword] != float64(l.limit) {
 			t.Errorf("%s is %v in the contract, want %d", name, schema[l.keyword], l.limit)
 		}
@@ -353,21 +374,27 @@ func TestSizes(t *testing.T) {
 	s.do(t, "POST /api/v1/players", player(16<<10+1)).wrong("body.attributes")
 
 	session := func(n int) answer {
-		return s.do(t, "POST /api/v1/sessions", encode(t, object{"max_players": 2, "attributes": object{"k": filled(n)}}))
+		return s.do(
+			t, "POST /api/v1/sessions", encode(t, object{"max_players": 2, "attributes": object{"k": filled(n)}}),
+		)
 	}
 	path := session(16 << 10).is(http.StatusCreated).header.Get("Location")
 	session(16<<10 + 1).wrong("body.attributes")
 
 	p := s.newPlayer(t, "member")
 	member := func(n int) answer {
-		return s.do(t, "POST "+path+"/members", encode(t, object{"player_id": p.ID, "attributes": object{"k": filled(n)}}))
+		return s.do(
+			t, "POST "+path+"/members", encode(t, object{"player_id": p.ID, "attributes": object{"k": filled(n)}}),
+		)
 	}
 	member(4<<10 + 1).wrong("body.attributes")
 	member(4 << 10).is(http.StatusCreated)
 
 	s.do(t, "PUT "+path, `{"status":"in_progress"}`).is(http.StatusOK)
 	end := func(n int) answer {
-		return s.do(t, "PUT "+path, encode(t, object{"status": "ended", "result": object{"k": strings.Repeat("x", n-len(`{"k":""}`))}}))
+		return s.do(t, "PUT "+path, encode(
+			t, object{"status": "ended", "result": object{"k": strings.Repeat("x", n-len(`{"k":""}`))}},
+		))
 	}
 	end(game.MaxResultBytes + 1).wrong("body.result")
 	end(game.MaxResultBytes).is(http.StatusOK)

@@ -17,9 +17,10 @@ const (
 	costStored = 100
 )
 
-// What gsm costs beside itself is measured on the embedded database, where the rest of a request costs least. The first three are
-// what games send; the last is the request that costs least of all, where what is fixed weighs most, and has no target. Sessions are
-// asked for by their visibility, because that is what players are answered who do not ask for it.
+// What gsm costs beside itself is measured on the embedded database, where the rest of a request costs least. The first
+// three are what games send; the last is the request that costs least of all, where what is fixed weighs most, and has
+// no target. Sessions are asked for by their visibility, because that is what players are answered who do not ask for
+// it.
 var (
 	costMixed = load{name: "a lobby's mix", target: costTarget, request: func(_, n int) (string, string, bool) {
 		switch n % 10 {
@@ -43,8 +44,9 @@ var (
 	}}
 )
 
-// BenchmarkTelemetry compares gsm with the same gsm that watches nothing. The traced one samples one request in a hundred for a
-// collector that takes them. "off again" tells how far equal servers are apart on this machine at this time.
+// BenchmarkTelemetry compares gsm with the same gsm that watches nothing. The traced one samples one request in a
+// hundred for a collector that takes them. "off again" tells how far equal servers are apart on this machine at this
+// time.
 func BenchmarkTelemetry(b *testing.B) {
 	_, collector := collect(b)
 	off := func(b *testing.B) *side { b.Helper(); return costSide(b, "--telemetry=off") }
@@ -61,13 +63,17 @@ func BenchmarkTelemetry(b *testing.B) {
 	compareCost(b, kinds, costMixed, costCreate, costBrowse, costLeast)
 }
 
-// BenchmarkAuthentication compares gsm without authentication with the same gsm to which callers send an API key, and a player's
-// token. Callers have rates, which they do not reach. Players open no sessions for others, so that they read only.
+// BenchmarkAuthentication compares gsm without authentication with the same gsm to which callers send an API key, and a
+// player's token. Callers have rates, which they do not reach. Players open no sessions for others, so that they read
+// only.
 func BenchmarkAuthentication(b *testing.B) {
 	off := kind{"off", func(b *testing.B) *side { b.Helper(); return costSide(b, "--auth=off") }}
 	on := func(b *testing.B) (*side, *client.Client) {
 		b.Helper()
-		s := costSide(b, "--auth=on", "--admin-key="+adminKey, "--secret-key="+secretKey, "--rate-server=1000000:1000000", "--rate-player=1000000:1000000")
+		s := costSide(
+			b, "--auth=on", "--admin-key="+adminKey, "--secret-key="+secretKey, "--rate-server=1000000:1000000",
+			"--rate-player=1000000:1000000",
+		)
 		return s, sdk(b, s)
 	}
 	key := kind{"key", func(b *testing.B) *side {
@@ -108,7 +114,9 @@ func costSide(b *testing.B, args ...string) *side {
 	for range costStored {
 		_, err := c.Players.Create(b.Context(), client.Profile{Username: speedName()})
 		must(b, err)
-		_, err = c.Sessions.Create(b.Context(), client.SessionRequest{Settings: client.Settings{Name: "speed", MaxPlayers: 8}})
+		_, err = c.Sessions.Create(
+			b.Context(), client.SessionRequest{Settings: client.Settings{Name: "speed", MaxPlayers: 8}},
+		)
 		must(b, err)
 	}
 	return s
@@ -122,9 +130,9 @@ func sdk(b *testing.B, s *side) *client.Client {
 	return c
 }
 
-// compareCost measures servers of each kind beside those of the first, and fails where one answers less than the target's share of
-// the requests. That is of requests as clients see them, who share the processors with the servers: the CPU time of the servers
-// alone, which is less touched by what else the machine does, is told beside them.
+// compareCost measures servers of each kind beside those of the first, and fails where one answers less than the
+// target's share of the requests. That is of requests as clients see them, who share the processors with the servers:
+// the CPU time of the servers alone, which is less touched by what else the machine does, is told beside them.
 func compareCost(b *testing.B, kinds []kind, loads ...load) {
 	b.Helper()
 	servers := make([][]*side, len(kinds))
@@ -141,8 +149,10 @@ func compareCost(b *testing.B, kinds []kind, loads ...load) {
 		for i, r := range results {
 			share := ratio(r, results[0])
 			rows = append(rows, []string{
-				l.name, kinds[i].name, fmt.Sprintf("%.0f", median(r.rates)), fmt.Sprintf("%.3f", share), fmt.Sprint(l.target),
-				fmt.Sprintf("%.1f", r.cpu/r.requests*1e6), fmt.Sprintf("%.3f", r.cpu/r.requests/(results[0].cpu/results[0].requests)),
+				l.name, kinds[i].name, fmt.Sprintf("%.0f", median(r.rates)), fmt.Sprintf("%.3f", share),
+				fmt.Sprint(l.target),
+				fmt.Sprintf("%.1f", r.cpu/r.requests*1e6),
+				fmt.Sprintf("%.3f", r.cpu/r.requests/(results[0].cpu/results[0].requests)),
 			})
 			l.meets(b, kinds[i].name, share)
 		}

@@ -28,7 +28,8 @@ type ledger struct {
 
 func newLedger(want int) *ledger {
 	return &ledger{
-		players: map[client.PlayerID]client.Player{}, sessions: map[client.SessionID]client.Session{}, enough: make(chan struct{}), want: want,
+		players: map[client.PlayerID]client.Player{}, sessions: map[client.SessionID]client.Session{},
+		enough: make(chan struct{}), want: want,
 	}
 }
 
@@ -52,8 +53,8 @@ func (l *ledger) count() {
 	}
 }
 
-// verify fails the test unless everything that was acknowledged is there. A document may be one version ahead: its writer
-// made one more change, and the answer was lost.
+// verify fails the test unless everything that was acknowledged is there. A document may be one version ahead: its
+// writer made one more change, and the answer was lost.
 func (l *ledger) verify(t *testing.T, s *server) {
 	t.Helper()
 	l.mu.Lock()
@@ -61,13 +62,15 @@ func (l *ledger) verify(t *testing.T, s *server) {
 	t.Logf("%d writes were acknowledged, of %d players and %d sessions", l.writes, len(l.players), len(l.sessions))
 	for id, want := range l.players {
 		got, err := s.api.Players.Get(t.Context(), id)
-		if err != nil || got.Version < want.Version || got.Version > want.Version+1 || got.Version == want.Version && !reflect.DeepEqual(got, want) {
+		if err != nil || got.Version < want.Version || got.Version > want.Version+1 || got.Version == want.Version &&
+			!reflect.DeepEqual(got, want) {
 			t.Fatalf("player %s: got %+v, %v, want %+v", id, got, err, want)
 		}
 	}
 	for id, want := range l.sessions {
 		got, err := s.api.Sessions.Get(t.Context(), id)
-		if err != nil || got.Version < want.Version || got.Version > want.Version+1 || got.Version == want.Version && !reflect.DeepEqual(got, want) {
+		if err != nil || got.Version < want.Version || got.Version > want.Version+1 || got.Version == want.Version &&
+			!reflect.DeepEqual(got, want) {
 			t.Fatalf("session %s: got %+v, %v, want %+v", id, got, err, want)
 		}
 	}
@@ -87,7 +90,9 @@ func (l *ledger) write(ctx context.Context, c *client.Client, writer int) error 
 			return err
 		}
 		l.player(guest)
-		v, err := c.Sessions.Create(ctx, client.SessionRequest{HostID: &host.ID, Settings: client.Settings{MaxPlayers: 2, Name: name}})
+		v, err := c.Sessions.Create(
+			ctx, client.SessionRequest{HostID: &host.ID, Settings: client.Settings{MaxPlayers: 2, Name: name}},
+		)
 		if err != nil {
 			return err
 		}
@@ -97,7 +102,9 @@ func (l *ledger) write(ctx context.Context, c *client.Client, writer int) error 
 			return err
 		}
 		l.session(joined.Session)
-		for _, status := range []client.SessionStatus{client.StatusStarting, client.StatusInProgress, client.StatusEnded} {
+		for _, status := range []client.SessionStatus{
+			client.StatusStarting, client.StatusInProgress, client.StatusEnded,
+		} {
 			moved, err := c.Sessions.SetStatus(ctx, v.ID, client.Move{Status: status})
 			if err != nil {
 				return err
@@ -126,7 +133,8 @@ func (l *ledger) load(t *testing.T, s *server, writers int, stop func()) {
 	stop()
 	<-over
 	for _, err := range failures {
-		if refusal := (*client.Error)(nil); errors.As(err, &refusal) && refusal.Status != http.StatusServiceUnavailable {
+		if refusal := (*client.Error)(nil); errors.As(err, &refusal) &&
+			refusal.Status != http.StatusServiceUnavailable {
 			t.Errorf("a writer was refused: %v", err)
 		}
 	}
@@ -173,9 +181,11 @@ func TestRequestsInFlightFinish(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	send(fmt.Sprintf("POST /api/v1/players HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(body)))
+	send(fmt.Sprintf("POST /api/v1/players HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Type: "+
+		"application/json\r\nContent-Length: %d\r\n\r\n", len(body)))
 	r := bufio.NewReader(c)
-	if line, err := r.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") { // the handler reads the body
+	// the handler reads the body
+	if line, err := r.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
 		t.Fatalf("got %q, %v", line, err)
 	}
 	if _, err := r.ReadString('\n'); err != nil {
@@ -229,7 +239,9 @@ func TestErasureSurvivesACrash(t *testing.T) {
 		return err == nil && len(page.Items) == 0
 	})
 	eventually(t, "sessions that are over know only its id", func() bool {
-		page, err := s.api.Sessions.List(t.Context(), client.SessionFilter{MemberID: p.ID, Members: client.MembersFull, Limit: 100})
+		page, err := s.api.Sessions.List(
+			t.Context(), client.SessionFilter{MemberID: p.ID, Members: client.MembersFull, Limit: 100},
+		)
 		if err != nil || len(page.Items) != ended {
 			return false
 		}
@@ -249,12 +261,16 @@ func (s *server) seats(t testing.TB, p client.Player, live, ended int) {
 	failures := make([]error, live+ended)
 	together(live+ended, func(i int) {
 		failures[i] = func() error {
-			v, err := s.api.Sessions.Create(t.Context(), client.SessionRequest{Settings: client.Settings{MaxPlayers: 2}})
+			v, err := s.api.Sessions.Create(
+				t.Context(), client.SessionRequest{Settings: client.Settings{MaxPlayers: 2}},
+			)
 			if err != nil {
 				return err
 			}
 			known := client.Attributes{"town": client.String("Ulm")}
-			if _, err = s.api.Sessions.Join(t.Context(), v.ID, client.JoinRequest{PlayerID: p.ID, Attributes: known}); err != nil || i < live {
+			if _, err = s.api.Sessions.Join(t.Context(), v.ID, client.JoinRequest{
+				PlayerID: p.ID, Attributes: known,
+			}); err != nil || i < live {
 				return err
 			}
 			return s.api.Sessions.Cancel(t.Context(), v.ID)

@@ -20,7 +20,8 @@ import (
 // exitFindings says that a database is not as it should be.
 const exitFindings = 6
 
-// db runs `gsm db`, fails the test unless it ends with the code and says everything that is wanted, and returns what it said.
+// db runs `gsm db`, fails the test unless it ends with the code and says everything that is wanted, and returns what it
+// said.
 func db(t testing.TB, code int, args []string, says ...string) string {
 	t.Helper()
 	got, stdout, stderr := runToEnd(t, nil, append([]string{"db"}, args...)...)
@@ -78,11 +79,15 @@ func TestDBRefuses(t *testing.T) {
 	}
 
 	for _, args := range [][]string{
-		{"check", "--database-url", missing}, {"backup", "--database-url", missing, filepath.Join(dir, "x")}, {"copy", "--from", missing, "--to", other},
+		{"check", "--database-url", missing},
+		{"backup", "--database-url", missing, filepath.Join(dir, "x")},
+		{"copy", "--from", missing, "--to", other},
 	} {
 		db(t, exitDatabase, args, "there is no database", "missing.db")
 	}
-	db(t, exitUsage, []string{"check", "--database-wait", "99h"}, "--database-wait", "GSM_DATABASE_WAIT", "10m", "see gsm db check --help")
+	db(t, exitUsage, []string{
+		"check", "--database-wait", "99h",
+	}, "--database-wait", "GSM_DATABASE_WAIT", "10m", "see gsm db check --help")
 	db(t, exitLocked, []string{"copy", "--from", served.database, "--to", other}, "--from", "in use", "served.db")
 	db(t, exitLocked, []string{"init", "--database-url", served.database}, "in use")
 	db(t, exitUsage, []string{"copy", "--from", served.database, "--to", path("link.db")}, "same database")
@@ -102,7 +107,9 @@ func TestDBRefuses(t *testing.T) {
 	full.newPlayer(t, "bob")
 	full.terminate(t)
 	db(t, exitDatabase, []string{"copy", "--from", served.database, "--to", full.database}, "not empty", "--resume")
-	db(t, exitDatabase, []string{"copy", "--from", served.database, "--to", full.database, "--resume"}, "the source does not have")
+	db(t, exitDatabase, []string{
+		"copy", "--from", served.database, "--to", full.database, "--resume",
+	}, "the source does not have")
 	db(t, 0, []string{"copy", "--from", served.database, "--to", other})
 }
 
@@ -155,7 +162,9 @@ func TestCheckBesideAServer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gsm.db")
 	s := start(t, onDatabase("sqlite:"+path))
 	players := s.newPlayers(t, "player", 4)
-	v := s.newSession(t, client.SessionRequest{HostID: &players[0].ID, Settings: client.Settings{MaxPlayers: 4, Attributes: client.Attributes{"level": client.Number(3)}}})
+	v := s.newSession(t, client.SessionRequest{HostID: &players[0].ID, Settings: client.Settings{
+		MaxPlayers: 4, Attributes: client.Attributes{"level": client.Number(3)},
+	}})
 	for _, p := range players[1:] {
 		if _, err := s.api.Sessions.Join(t.Context(), v.ID, client.JoinRequest{PlayerID: p.ID}); err != nil {
 			t.Fatal(err)
@@ -163,15 +172,19 @@ func TestCheckBesideAServer(t *testing.T) {
 	}
 	check := []string{"check", "--database-url", s.database}
 	repair := append(slices.Clone(check), "--repair")
-	db(t, 0, check, "checked 4 players, 1 sessions, 5 idempotency keys, 0 API keys, 0 signing keys, 5 events: 0 findings, 0 repaired")
+	db(t, 0, check, "checked 4 players, 1 sessions, 5 idempotency keys, 0 API keys, 0 signing keys, 5 events: 0 "+
+		"findings, 0 repaired")
 	want, err := s.api.Sessions.Get(t.Context(), v.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	execute(t, path, "DELETE FROM members", "DELETE FROM attributes", "UPDATE sessions SET free_seats = 9",
-		"UPDATE players SET username_key = 'x'||id", "INSERT INTO identities VALUES ('default', 'steam', '1', 'nobody')")
-	filter := client.SessionFilter{MemberID: players[1].ID, FreeSeats: 0, Attributes: client.Attributes{"level": client.Number(3)}, Members: client.MembersFull}
+		"UPDATE players SET username_key = 'x'||id",
+		"INSERT INTO identities VALUES ('default', 'steam', '1', 'nobody')")
+	filter := client.SessionFilter{MemberID: players[1].ID, FreeSeats: 0, Attributes: client.Attributes{
+		"level": client.Number(3),
+	}, Members: client.MembersFull}
 	if page, err := s.api.Sessions.List(t.Context(), filter); err != nil || len(page.Items) > 0 {
 		t.Fatalf("the damage does nothing: %v, %v", page, err)
 	}
@@ -182,10 +195,13 @@ func TestCheckBesideAServer(t *testing.T) {
 	}
 	db(t, 0, repair, "8 findings, 8 repaired")
 	db(t, 0, check, "0 findings")
-	if page, err := s.api.Sessions.List(t.Context(), filter); err != nil || len(page.Items) != 1 || !cmp.Equal(page.Items[0], want, exactly()) {
+	if page, err := s.api.Sessions.List(t.Context(), filter); err != nil || len(page.Items) != 1 ||
+		!cmp.Equal(page.Items[0], want, exactly()) {
 		t.Errorf("after the repair: %v, %v", page, err)
 	}
-	if _, err := s.api.Players.Create(t.Context(), client.Profile{Username: "PLAYER-2"}); !errors.Is(err, client.ErrUsernameTaken) {
+	if _, err := s.api.Players.Create(t.Context(), client.Profile{
+		Username: "PLAYER-2",
+	}); !errors.Is(err, client.ErrUsernameTaken) {
 		t.Errorf("after the repair the name is not unique: %v", err)
 	}
 
@@ -197,7 +213,9 @@ func TestCheckBesideAServer(t *testing.T) {
 		t.Errorf("after the repair: %+v, %v", got, err)
 	}
 
-	execute(t, path, fmt.Sprintf("UPDATE players SET doc = json_set(doc, '$.version', 0), version = 0 WHERE id = '%s'", players[3].ID))
+	execute(t, path, fmt.Sprintf(
+		"UPDATE players SET doc = json_set(doc, '$.version', 0), version = 0 WHERE id = '%s'", players[3].ID,
+	))
 	db(t, exitFindings, repair, "version must be 1 or more", "1 findings, 0 repaired", "cannot be repaired")
 }
 
@@ -209,7 +227,9 @@ func filled(t *testing.T, database string, players int) []string {
 	failures := make([]error, 50)
 	together(len(failures), func(w int) {
 		for i := w; i < players && failures[w] == nil; i += len(failures) {
-			f := client.Profile{Username: fmt.Sprint("player-", i), Identities: map[string]string{"steam": fmt.Sprint(i)}, Attributes: client.Attributes{"mmr": client.Number(float64(i) + .5)}}
+			f := client.Profile{Username: fmt.Sprint("player-", i), Identities: map[string]string{
+				"steam": fmt.Sprint(i),
+			}, Attributes: client.Attributes{"mmr": client.Number(float64(i) + .5)}}
 			made[i], failures[w] = s.api.Players.Create(t.Context(), f, client.IdempotencyKey(fmt.Sprint("key-", i)))
 		}
 	})
@@ -217,9 +237,13 @@ func filled(t *testing.T, database string, players int) []string {
 		t.Fatal(err)
 	}
 	for i := range 20 {
-		v := s.newSession(t, client.SessionRequest{HostID: &made[i].ID, Settings: client.Settings{MaxPlayers: 2, Name: "Größe <&>", Teams: map[string]int{"red": 1}}})
+		v := s.newSession(t, client.SessionRequest{HostID: &made[i].ID, Settings: client.Settings{
+			MaxPlayers: 2, Name: "Größe <&>", Teams: map[string]int{"red": 1},
+		}})
 		if i%2 == 0 {
-			for _, m := range []client.Move{{Status: client.StatusInProgress}, {Status: client.StatusEnded, Result: `{"n":1.50,"a":["<"]}`}} {
+			for _, m := range []client.Move{
+				{Status: client.StatusInProgress}, {Status: client.StatusEnded, Result: `{"n":1.50,"a":["<"]}`},
+			} {
 				if _, err := s.api.Sessions.SetStatus(t.Context(), v.ID, m); err != nil {
 					t.Fatal(err)
 				}
@@ -300,14 +324,18 @@ func TestCopyIsResumed(t *testing.T) {
 				db(t, exitDatabase, args, "not empty")
 				args = append(args, "--resume")
 				interrupted := background(t, "copy players: ", args...)
-				if err := interrupted.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+				if err := interrupted.cmd.Process.Signal(os.Interrupt); err != nil &&
+					!errors.Is(err, os.ErrProcessDone) {
 					t.Fatal(err)
 				}
 				// A fast machine may have been done before the signal.
-				if code := interrupted.wait(t); code != 0 && (code != 1 || !strings.Contains(interrupted.stderr.String(), "--resume")) {
+				if code := interrupted.wait(t); code != 0 &&
+					(code != 1 || !strings.Contains(interrupted.stderr.String(), "--resume")) {
 					t.Errorf("after SIGINT: exit code %d: %s%s", code, interrupted.stdout, interrupted.stderr)
 				}
-				said := db(t, 0, args, fmt.Sprintf("players: %d on both sides, SHA-256 ", players), "sessions: 20 on both sides", fmt.Sprintf("idempotency: %d on both sides", players+20))
+				said := db(t, 0, args, fmt.Sprintf(
+					"players: %d on both sides, SHA-256 ", players,
+				), "sessions: 20 on both sides", fmt.Sprintf("idempotency: %d on both sides", players+20))
 				t.Log(said)
 
 				db(t, 0, []string{"check", "--database-url", target}, "0 findings")
@@ -324,7 +352,9 @@ func TestCopyIsResumed(t *testing.T) {
 // replays fails the test unless the key of a creation before a copy is known.
 func (s *server) replays(t *testing.T, i int) {
 	t.Helper()
-	_, err := s.api.Players.Create(t.Context(), client.Profile{Username: "other"}, client.IdempotencyKey(fmt.Sprint("key-", i)))
+	_, err := s.api.Players.Create(
+		t.Context(), client.Profile{Username: "other"}, client.IdempotencyKey(fmt.Sprint("key-", i)),
+	)
 	if !errors.Is(err, client.ErrIdempotencyKeyReuse) {
 		t.Errorf("the key is not known: %v", err)
 	}

@@ -23,7 +23,8 @@ func TestDocs(t *testing.T) {
 	_, manual, _ := runToEnd(t, []string{"COLUMNS=110"}, "serve", "--help")
 	for name, want := range map[string]string{
 		"openapi.yaml": s.do(t, "GET /openapi.yaml", "").is(http.StatusOK).body,
-		"configuration.md": "# Configuration\n\nEach flag of `gsm serve` has an environment variable; a flag takes precedence. " +
+		"configuration.md": "# Configuration\n\nEach flag of `gsm serve` has an environment variable; a flag takes " +
+			"precedence. " +
 			"`gsm config` prints the\neffective values. This page is the output of `gsm serve --help`.\n\n```\n" + manual + "```\n",
 	} {
 		path := filepath.Join("..", "docs", name)

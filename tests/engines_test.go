@@ -48,7 +48,10 @@ func chosenEngines() ([]engine, error) {
 	}
 	i := slices.IndexFunc(engines(), func(e engine) bool { return e.name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("%s is %q, and the engines that can be had are sqlite and, if GSM_TEST_MONGODB_URI is set, mongodb", engineSetting, name)
+		return nil, fmt.Errorf(
+			"%s is %q, and the engines that can be had are sqlite and, if GSM_TEST_MONGODB_URI is set, mongodb",
+			engineSetting, name,
+		)
 	}
 	return engines()[i : i+1], nil
 }
@@ -59,7 +62,8 @@ func freshDatabase(t testing.TB) string {
 	return underTest.fresh(t)
 }
 
-// only skips a test that is about another engine, or that no engine makes a difference to and that has run on the first.
+// only skips a test that is about another engine, or that no engine makes a difference to and that has run on the
+// first.
 func only(t testing.TB, name string) {
 	t.Helper()
 	if name != underTest.name {

@@ -26,7 +26,9 @@ func used(t *testing.T) *server {
 	s := start(t, tracedTo(collector))
 	lobby, _ := s.lobby(t, "p", 2, client.Settings{MaxPlayers: 2})
 	late := s.newPlayer(t, "late")
-	s.do(t, "POST /api/v1/sessions/"+string(lobby.ID)+"/members", fmt.Sprintf(`{"player_id":%q}`, late.ID)).problem(http.StatusConflict, "session_full")
+	s.do(
+		t, "POST /api/v1/sessions/"+string(lobby.ID)+"/members", fmt.Sprintf(`{"player_id":%q}`, late.ID),
+	).problem(http.StatusConflict, "session_full")
 	s.do(t, "GET /nothing", "").is(http.StatusNotFound)
 	s.worked(t, "free_seats")
 	return s

@@ -66,7 +66,8 @@ type owned struct {
 
 func newTraffic() *traffic {
 	return &traffic{
-		over: make(chan struct{}), players: map[string]string{}, sessions: map[string]*owned{}, seats: map[string]string{},
+		over: make(chan struct{}), players: map[string]string{}, sessions: map[string]*owned{},
+		seats: map[string]string{},
 	}
 }
 
@@ -200,7 +201,9 @@ func (w *worker) plan(turn int) []func(context.Context) error {
 
 // register creates a player.
 func (w *worker) register(ctx context.Context, name string) error {
-	a, err := w.call(ctx, "POST /api/v1/players", fmt.Sprintf(`{"username":%q}`, name), "Idempotency-Key", "player-"+name)
+	a, err := w.call(
+		ctx, "POST /api/v1/players", fmt.Sprintf(`{"username":%q}`, name), "Idempotency-Key", "player-"+name,
+	)
 	if err != nil {
 		return err
 	}
@@ -218,7 +221,9 @@ func (w *worker) register(ctx context.Context, name string) error {
 
 // open creates a session that this worker alone changes.
 func (w *worker) open(ctx context.Context, name string) error {
-	a, err := w.call(ctx, "POST /api/v1/sessions", fmt.Sprintf(`{"max_players":%d,"name":%q}`, ownSeats, name), "Idempotency-Key", "session-"+name)
+	a, err := w.call(ctx, "POST /api/v1/sessions", fmt.Sprintf(
+		`{"max_players":%d,"name":%q}`, ownSeats, name,
+	), "Idempotency-Key", "session-"+name)
 	if err != nil {
 		return err
 	}
@@ -394,7 +399,9 @@ func (l *traffic) verifySessions(t *testing.T) {
 	t.Helper()
 	seated, hot, found := 0, 0, map[string]bool{}
 	for after := ""; ; {
-		page, err := l.nodes[1].Load().api.Sessions.List(t.Context(), client.SessionFilter{Limit: 100, Members: client.MembersFull, Cursor: after})
+		page, err := l.nodes[1].Load().api.Sessions.List(
+			t.Context(), client.SessionFilter{Limit: 100, Members: client.MembersFull, Cursor: after},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -404,7 +411,10 @@ func (l *traffic) verifySessions(t *testing.T) {
 				for _, m := range v.Members {
 					seated++
 					if l.seats[string(m.PlayerID)] != string(v.ID) {
-						t.Errorf("%s has a seat in %s, and was told of one in %q", m.PlayerID, v.ID, l.seats[string(m.PlayerID)])
+						t.Errorf(
+							"%s has a seat in %s, and was told of one in %q", m.PlayerID, v.ID,
+							l.seats[string(m.PlayerID)],
+						)
 					}
 				}
 				if err := sound(v); err != nil {
@@ -432,6 +442,9 @@ func (l *traffic) verifySessions(t *testing.T) {
 		}
 	}
 	if hot != hotSessions || len(found) != len(l.sessions) || seated != held {
-		t.Errorf("%d and %d sessions are stored with %d seats, and %d and %d were acknowledged with %d", hot, len(found), seated, hotSessions, len(l.sessions), held)
+		t.Errorf(
+			"%d and %d sessions are stored with %d seats, and %d and %d were acknowledged with %d", hot, len(found),
+			seated, hotSessions, len(l.sessions), held,
+		)
 	}
 }

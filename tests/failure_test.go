@@ -24,8 +24,8 @@ import (
 const (
 	// failureSetting is short or long.
 	failureSetting = "GSM_TEST_FAILURE"
-	// controlSetting names the program that breaks and mends the server: PROGRAM engine kill|start|pause|resume, and for a
-	// server with a gateway before its engine PROGRAM gateway kill|start. It ends with 2 for what it cannot do.
+	// controlSetting names the program that breaks and mends the server: PROGRAM engine kill|start|pause|resume, and
+	// for a server with a gateway before its engine PROGRAM gateway kill|start. It ends with 2 for what it cannot do.
 	controlSetting = "GSM_TEST_MONGODB_CTL"
 )
 
@@ -66,8 +66,8 @@ type failures struct {
 }
 
 // TestFailures breaks whatever can be broken while two processes on one database serve a steady load. Nothing that was
-// acknowledged is lost, nothing is there twice, callers hear of nothing worse than of a database that is away for a while,
-// and both processes are back by themselves seconds after the database is.
+// acknowledged is lost, nothing is there twice, callers hear of nothing worse than of a database that is away for a
+// while, and both processes are back by themselves seconds after the database is.
 func TestFailures(t *testing.T) {
 	only(t, mongodb)
 	chosen, ok := forms()[os.Getenv(failureSetting)]
@@ -83,7 +83,9 @@ func TestFailures(t *testing.T) {
 		f.launch(i)
 	}
 	for i := range f.hot {
-		v := f.nodes[0].Load().newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: hotSeats, Mode: "hot"}})
+		v := f.nodes[0].Load().newSession(
+			t, client.SessionRequest{Settings: client.Settings{MaxPlayers: hotSeats, Mode: "hot"}},
+		)
 		f.hot[i] = string(v.ID)
 	}
 
@@ -137,7 +139,9 @@ func (f *failures) breakEverything() {
 			case errors.Is(err, errNotOffered):
 				if !lacking[x.name] {
 					lacking[x.name] = true
-					f.figures = append(f.figures, fmt.Sprintf("NOT TESTED, for want of means in this environment: %s", x.name))
+					f.figures = append(
+						f.figures, fmt.Sprintf("NOT TESTED, for want of means in this environment: %s", x.name),
+					)
 				}
 				continue
 			case err != nil:
@@ -145,7 +149,8 @@ func (f *failures) breakEverything() {
 				return
 			}
 			back := f.recover(x.name)
-			f.figures = append(f.figures, fmt.Sprintf("round %d, %-21s both processes back after %4.1f s, %4d requests refused or cut off",
+			f.figures = append(f.figures, fmt.Sprintf("round %d, %-21s both processes back after %4.1f s, %4d "+
+				"requests refused or cut off",
 				round+1, x.name+":", back.Seconds(), f.refusals()-before))
 		}
 	}
@@ -195,7 +200,9 @@ func (f *failures) cut(what, make, mend string) error {
 	if err := f.ctl(what, make); err != nil {
 		return err
 	}
-	eventually(f.t, "callers are refused", func() bool { return f.refusals() >= before+loadWorkers || f.ctx.Err() != nil })
+	eventually(f.t, "callers are refused", func() bool {
+		return f.refusals() >= before+loadWorkers || f.ctx.Err() != nil
+	})
 	return f.ctl(what, mend)
 }
 
@@ -268,7 +275,9 @@ func (f *failures) killProcess() error {
 	n := f.nodes[1].Load()
 	n.doomed.Store(true)
 	n.kill()
-	eventually(f.t, "callers are cut off", func() bool { return f.refusals() >= before+loadWorkers || f.ctx.Err() != nil })
+	eventually(f.t, "callers are cut off", func() bool {
+		return f.refusals() >= before+loadWorkers || f.ctx.Err() != nil
+	})
 	f.launch(1)
 	return nil
 }
@@ -281,7 +290,9 @@ func (f *failures) recover(after string) time.Duration {
 		w := &worker{traffic: f.traffic}
 		name := fmt.Sprintf("probe-%d", f.probes)
 		eventually(f.t, fmt.Sprintf("process %d takes writes after: %s", i, after), func() bool {
-			a, err := f.nodes[i].Load().try(f.ctx, "POST /api/v1/players", fmt.Sprintf(`{"username":%q}`, name), "Idempotency-Key", "player-"+name)
+			a, err := f.nodes[i].Load().try(
+				f.ctx, "POST /api/v1/players", fmt.Sprintf(`{"username":%q}`, name), "Idempotency-Key", "player-"+name,
+			)
 			return err == nil && a.status == http.StatusCreated
 		})
 		if err := w.register(f.ctx, name); err != nil { // notes it
@@ -318,9 +329,14 @@ func (f *failures) report() {
 	for _, line := range f.figures {
 		f.t.Log(line)
 	}
-	f.t.Logf("%d requests, %d refused with 503, %d connections of a killed process broken, %d tries repeated; the longest call took %.1f s",
+	f.t.Logf("%d requests, %d refused with 503, %d connections of a killed process broken, %d tries repeated; the "+
+		"longest call took %.1f s",
 		f.requests, f.refused, f.broken, f.retries, f.worst.Seconds())
-	f.t.Logf("longest time without an answered write, failures included: %.1f s through one process, %.1f s through the other",
+	f.t.Logf("longest time without an answered write, failures included: %.1f s through one process, %.1f s through "+
+		"the other",
 		f.tallies[0].gap.Seconds(), f.tallies[1].gap.Seconds())
-	f.t.Logf("%d players and %d sessions were acknowledged, and each was looked for", len(f.players), len(f.sessions)+hotSessions)
+	f.t.Logf(
+		"%d players and %d sessions were acknowledged, and each was looked for", len(f.players),
+		len(f.sessions)+hotSessions,
+	)
 }

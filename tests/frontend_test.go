@@ -65,11 +65,14 @@ func TestDevelopmentServerWithAFrontEnd(t *testing.T) {
 	}
 
 	page := page{s, "http://localhost:5173", token}
-	page.call(t, "POST /api/v1/sessions", `{"max_players":4,"host_id":"`+player+`"}`, "Idempotency-Key", "once").is(http.StatusCreated)
+	page.call(
+		t, "POST /api/v1/sessions", `{"max_players":4,"host_id":"`+player+`"}`, "Idempotency-Key", "once",
+	).is(http.StatusCreated)
 	page.call(t, "PATCH /api/v1/players/"+player, `{"display_name":"Dev"}`, "If-Match", `"1"`).is(http.StatusOK)
 	page.call(t, "POST /api/v1/players", `{"username":"another"}`).problem(http.StatusForbidden, "forbidden")
 	page.token = "undefined"
-	page.call(t, "GET /api/v1/sessions", "").problem(http.StatusUnauthorized, "unauthenticated") // which the page may read
+	// which the page may read
+	page.call(t, "GET /api/v1/sessions", "").problem(http.StatusUnauthorized, "unauthenticated")
 
 	for _, other := range []string{"http://localhost:3000", "http://localhost", "https://localhost:5173", "null"} {
 		p := s.do(t, "OPTIONS /api/v1/sessions", "", "Origin", other, "Access-Control-Request-Method", "GET").
@@ -88,19 +91,26 @@ func TestFrontEndWithoutAuthentication(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
 	s := start(t)
-	browser := []string{"Origin", "http://localhost:5173", "Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}
+	browser := []string{
+		"Origin", "http://localhost:5173", "Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest",
+		"empty",
+	}
 	for _, headers := range [][]string{browser, browser[:2]} {
 		preflight := append([]string{"Access-Control-Request-Method", "POST"}, headers...)
 		for _, a := range []answer{
-			s.do(t, "OPTIONS /api/v1/players", "", preflight...), s.do(t, "POST /api/v1/players", `{"username":"alice"}`, headers...),
+			s.do(t, "OPTIONS /api/v1/players", "", preflight...),
+			s.do(t, "POST /api/v1/players", `{"username":"alice"}`, headers...),
 		} {
 			p := a.has("Access-Control-Allow-Origin", "").problem(http.StatusForbidden, "cross_origin")
-			if detail := p.text("detail"); !strings.Contains(detail, "GSM_AUTH=on") || !strings.Contains(detail, "GSM_CORS_ORIGINS") {
+			if detail := p.text("detail"); !strings.Contains(detail, "GSM_AUTH=on") ||
+				!strings.Contains(detail, "GSM_CORS_ORIGINS") {
 				t.Errorf("told %q", detail)
 			}
 		}
 	}
-	refuses(t, exitUsage, []string{"--cors-origins=http://localhost:5173"}, "GSM_CORS_ORIGINS", "GSM_AUTH=on", "GSM_ADMIN_KEY")
+	refuses(t, exitUsage, []string{
+		"--cors-origins=http://localhost:5173",
+	}, "GSM_CORS_ORIGINS", "GSM_AUTH=on", "GSM_ADMIN_KEY")
 }
 
 // page is a web page in a browser, with a player's token.
@@ -118,7 +128,9 @@ func (p page) call(t *testing.T, what, body string, headers ...string) answer {
 	for i := 0; i < len(headers); i += 2 {
 		names = append(names, strings.ToLower(headers[i]))
 	}
-	browser := []string{"Origin", p.origin, "Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}
+	browser := []string{
+		"Origin", p.origin, "Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty",
+	}
 	asked := p.do(t, "OPTIONS "+path, "", append([]string{
 		"Access-Control-Request-Method", method, "Access-Control-Request-Headers", strings.Join(sorted(names), ","),
 	}, browser...)...).is(http.StatusNoContent).has("Access-Control-Allow-Origin", p.origin)

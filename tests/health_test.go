@@ -33,7 +33,8 @@ func TestHealthDetailed(t *testing.T) {
 		t.Errorf("the database is %v", database)
 	}
 	report, err := s.api.HealthDetailed(t.Context())
-	if err != nil || report.Status != "ok" || len(report.Components) != len(components) || len(report.Components["database"].Facts) == 0 {
+	if err != nil || report.Status != "ok" || len(report.Components) != len(components) ||
+		len(report.Components["database"].Facts) == 0 {
 		t.Errorf("through the client: %+v, %v", report, err)
 	}
 }
@@ -75,13 +76,16 @@ func TestDocumentation(t *testing.T) {
 func TestRequestIDs(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	s.do(t, "GET /api/v1/players", "", "X-Request-ID", "caller-1.a:b").is(http.StatusOK).has("X-Request-ID", "caller-1.a:b")
+	s.do(
+		t, "GET /api/v1/players", "", "X-Request-ID", "caller-1.a:b",
+	).is(http.StatusOK).has("X-Request-ID", "caller-1.a:b")
 	p := s.do(t, "GET /nowhere", "", "X-Request-ID", "caller-2").problem(http.StatusNotFound, "not_found")
 	if p.text("request_id") != "caller-2" {
 		t.Errorf("the problem has another request id: %v", p)
 	}
 	s.logged(t, func(l logLine) bool {
-		return l["category"] == "api" && l["msg"] == "request" && l["request_id"] == "caller-1.a:b" && l["method"] == "GET" &&
+		return l["category"] == "api" && l["msg"] == "request" && l["request_id"] == "caller-1.a:b" &&
+			l["method"] == "GET" &&
 			l["route"] == "/api/v1/players" && l["status"] == 200.0 && l["caller"] != nil && l["duration_ms"] != nil && l["bytes"] != nil
 	})
 	s.logged(t, func(l logLine) bool { return l["request_id"] == "caller-2" && l["status"] == 404.0 })
@@ -109,7 +113,8 @@ func TestLogsAndMetricsHoldNoIDs(t *testing.T) {
 
 	metrics := s.metrics(t,
 		`gsm_http_request_duration_seconds_count{method="GET",route="/api/v1/players/{player_id}",status="200"} 1`,
-		"gsm_store_operation_duration_seconds_count", "\ngsm_players ", `gsm_sessions{status="open"} 0`, "go_goroutines",
+		"gsm_store_operation_duration_seconds_count", "\ngsm_players ", `gsm_sessions{status="open"} 0`,
+		"go_goroutines",
 	)
 	for what, text := range map[string]string{"log": s.stdout.String(), "metrics": metrics} {
 		for _, private := range []string{string(p.ID), "secretive"} {

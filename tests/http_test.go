@@ -42,8 +42,8 @@ type answer struct {
 	body   string
 }
 
-// try sends one request, "METHOD path", with a JSON body if it is not empty, and headers as name, value, name, value, ….
-// Unlike do, it may be called by any goroutine.
+// try sends one request, "METHOD path", with a JSON body if it is not empty, and headers as name, value, name, value,
+// …. Unlike do, it may be called by any goroutine.
 func (s *server) try(ctx context.Context, what, body string, headers ...string) (answer, error) {
 	method, path, _ := strings.Cut(what, " ")
 	req, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
@@ -152,7 +152,9 @@ func (s *server) newPlayers(t testing.TB, prefix string, n int) []client.Player 
 	t.Helper()
 	players, failures := make([]client.Player, n), make([]error, n)
 	together(n, func(i int) {
-		players[i], failures[i] = s.api.Players.Create(t.Context(), client.Profile{Username: fmt.Sprintf("%s-%d", prefix, i)})
+		players[i], failures[i] = s.api.Players.Create(
+			t.Context(), client.Profile{Username: fmt.Sprintf("%s-%d", prefix, i)},
+		)
 	})
 	if err := errors.Join(failures...); err != nil {
 		t.Fatal(err)
@@ -171,7 +173,9 @@ func (s *server) newSession(t testing.TB, r client.SessionRequest) client.Sessio
 }
 
 // lobby opens a session with a host and members, who are registered under names that begin with the prefix.
-func (s *server) lobby(t testing.TB, prefix string, members int, settings client.Settings) (client.Session, []client.Player) {
+func (s *server) lobby(
+	t testing.TB, prefix string, members int, settings client.Settings,
+) (client.Session, []client.Player) {
 	t.Helper()
 	players := s.newPlayers(t, prefix, members)
 	v := s.newSession(t, client.SessionRequest{Settings: settings, HostID: &players[0].ID})

@@ -49,12 +49,14 @@ func mayImport() map[string][]string {
 // onlyFor says which packages alone may import a package, or those below it.
 func onlyFor() map[string][]string {
 	return map[string][]string{
-		"modernc.org/sqlite":          {"internal/store/sqlitestore"},
-		"github.com/go-jose/go-jose":  {"internal/auth"},
-		"github.com/coreos/go-oidc":   {"internal/auth"},
-		"go.mongodb.org/mongo-driver": {"internal/store/mongostore", "internal/store/mongostore/mongotest", "deployment/check/agent"},
-		"charm.land/bubbletea":        {"internal/top"},
-		module + "internal/config":    {"cmd/gsm", "internal/gsmtest"},
+		"modernc.org/sqlite":         {"internal/store/sqlitestore"},
+		"github.com/go-jose/go-jose": {"internal/auth"},
+		"github.com/coreos/go-oidc":  {"internal/auth"},
+		"go.mongodb.org/mongo-driver": {
+			"internal/store/mongostore", "internal/store/mongostore/mongotest", "deployment/check/agent",
+		},
+		"charm.land/bubbletea":     {"internal/top"},
+		module + "internal/config": {"cmd/gsm", "internal/gsmtest"},
 	}
 }
 

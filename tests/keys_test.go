@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// keysCommand runs `gsm keys` on a database, fails the test unless it ends with the code and says everything that is wanted on
-// standard error, and returns what it said on standard output.
+// keysCommand runs `gsm keys` on a database, fails the test unless it ends with the code and says everything that is
+// wanted on standard error, and returns what it said on standard output.
 func keysCommand(t testing.TB, code int, database string, args []string, says ...string) string {
 	t.Helper()
 	got, stdout, stderr := runToEnd(t, []string{"GSM_DATABASE_URL=" + database}, append([]string{"keys"}, args...)...)
@@ -93,14 +93,17 @@ func TestKeys(t *testing.T) {
 	first := made(t, database, "create", "--scope", "admin", "--name", "ops")
 	s := start(t, onDatabase(database))
 	day := made(t, database, "create", "--scope", "server", "--name", "a day", "--expires", "24h")
-	until := made(t, database, "create", "--scope", "read", "--name", "until", "--expires-at", "2999-01-31T12:00:00+02:00")
+	until := made(
+		t, database, "create", "--scope", "read", "--name", "until", "--expires-at", "2999-01-31T12:00:00+02:00",
+	)
 	other := made(t, database, "create", "--scope", "server", "--name", "tanks", "--project", "tanks-2")
 
 	all := listed(t, database, "default")
 	if len(all) != 3 {
 		t.Fatalf("%d keys in the project, want 3: %v", len(all), all)
 	}
-	if k := all[first]; k.Name != "ops" || k.Scope != "admin" || k.Project != "default" || k.Status != "active" || k.ExpiresAt != nil || k.LastUsedAt != nil {
+	if k := all[first]; k.Name != "ops" || k.Scope != "admin" || k.Project != "default" || k.Status != "active" ||
+		k.ExpiresAt != nil || k.LastUsedAt != nil {
 		t.Errorf("the first key is listed as %+v", k)
 	}
 	if k := all[day]; k.ExpiresAt == nil || k.ExpiresAt.Sub(k.CreatedAt).Round(time.Minute) != 24*time.Hour {
@@ -125,22 +128,29 @@ func TestKeys(t *testing.T) {
 	}
 	keysCommand(t, 1, database, []string{"rotate", first}, "revoked or has expired")
 	fresh := made(t, database, "rotate", other, "--project", "tanks-2", "--overlap", "30m")
-	keysCommand(t, exitUsage, database, []string{"rotate", fresh, "--project", "tanks-2", "--overlap", "721h"}, "--overlap must be 0 to 720 hours")
+	keysCommand(t, exitUsage, database, []string{
+		"rotate", fresh, "--project", "tanks-2", "--overlap", "721h",
+	}, "--overlap must be 0 to 720 hours")
 	now := made(t, database, "rotate", fresh, "--project", "tanks-2", "--overlap", "0s")
 
 	tanks := listed(t, database, "tanks-2")
-	if k := tanks[other]; k.Status != "active" || k.ExpiresAt != nil || k.RetiresAt == nil || time.Until(*k.RetiresAt) > 30*time.Minute {
+	if k := tanks[other]; k.Status != "active" || k.ExpiresAt != nil || k.RetiresAt == nil ||
+		time.Until(*k.RetiresAt) > 30*time.Minute {
 		t.Errorf("the key that was rotated is %+v", k)
 	}
-	if tanks[fresh].Status != "expired" || tanks[now].Status != "active" || tanks[now].Name != "tanks" || tanks[now].Scope != "server" {
+	if tanks[fresh].Status != "expired" || tanks[now].Status != "active" || tanks[now].Name != "tanks" ||
+		tanks[now].Scope != "server" {
 		t.Errorf("after the rotation: %+v", tanks)
 	}
 	if k := listed(t, database, "default")[first]; k.Status != "revoked" || k.RevokedAt == nil {
 		t.Errorf("the revoked key is %+v", k)
 	}
 	lines := strings.Split(keysCommand(t, 0, database, []string{"list"}), "\n")
-	if !regexp.MustCompile(`^ID +NAME +SCOPE +CREATED +ENDS +LAST USED +STATUS$`).MatchString(lines[0]) || len(lines) != 5 ||
-		!slices.ContainsFunc(lines, regexp.MustCompile(`^`+first+` +ops +admin +\S+Z +never +never +revoked$`).MatchString) {
+	if !regexp.MustCompile(`^ID +NAME +SCOPE +CREATED +ENDS +LAST USED +STATUS$`).MatchString(lines[0]) ||
+		len(lines) != 5 ||
+		!slices.ContainsFunc(
+			lines, regexp.MustCompile(`^`+first+` +ops +admin +\S+Z +never +never +revoked$`).MatchString,
+		) {
 		t.Errorf("the table is\n%s", strings.Join(lines, "\n"))
 	}
 
@@ -217,7 +227,9 @@ func TestKeysAreKept(t *testing.T) {
 				t.Parallel()
 				source, target := from.fresh(t), to.fresh(t)
 				id := made(t, source, "create", "--scope", "admin", "--name", "ops")
-				db(t, 0, []string{"copy", "--from", source, "--to", target}, "api_keys: 1 on both sides", "signing_keys: 0 on both sides")
+				db(t, 0, []string{
+					"copy", "--from", source, "--to", target,
+				}, "api_keys: 1 on both sides", "signing_keys: 0 on both sides")
 				if all := listed(t, target, "default"); all[id].Name != "ops" {
 					t.Errorf("the copy has %v", all)
 				}

@@ -33,14 +33,16 @@ func (s *server) dial(t *testing.T, text string) net.Conn {
 	return c
 }
 
-const halfABody = "POST /api/v1/players HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n" + `{"username"`
+const halfABody = "POST /api/v1/players HTTP/1.1\r\nHost: localhost\r\nContent-Type: " +
+	"application/json\r\nContent-Length: 20\r\n\r\n" + `{"username"`
 
 // Whoever does not send on is cut off: within a header without a word, within a body with one.
 func TestSlowCallersAreCutOff(t *testing.T) {
 	t.Parallel()
 	s := start(t, withArgs("--read-timeout=200ms"))
 	for what, text := range map[string]string{
-		"nothing": "", "half a line": "GET /api/v1/pl", "half a header": "GET /api/v1/players HTTP/1.1\r\nHost: localhost\r\n",
+		"nothing": "", "half a line": "GET /api/v1/pl",
+		"half a header": "GET /api/v1/players HTTP/1.1\r\nHost: localhost\r\n",
 	} {
 		got, err := io.ReadAll(s.dial(t, text))
 		if err != nil || len(got) > 0 && !strings.HasPrefix(string(got), "HTTP/1.1 4") {
@@ -53,7 +55,8 @@ func TestSlowCallersAreCutOff(t *testing.T) {
 	}
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusRequestTimeout || !strings.Contains(string(body), `"request_timeout"`) || !res.Close {
+	if err != nil || res.StatusCode != http.StatusRequestTimeout ||
+		!strings.Contains(string(body), `"request_timeout"`) || !res.Close {
 		t.Errorf("half a body: %d %s, %v, closed: %v", res.StatusCode, body, err, res.Close)
 	}
 }
@@ -62,7 +65,9 @@ func TestSlowCallersAreCutOff(t *testing.T) {
 func TestSlowReadersAreCutOff(t *testing.T) {
 	t.Parallel()
 	s := start(t, withArgs("--request-timeout=1s", "--write-timeout=1s"))
-	v := s.newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: 2, Attributes: client.Attributes{"x": client.String(strings.Repeat("x", 16000))}}})
+	v := s.newSession(t, client.SessionRequest{Settings: client.Settings{
+		MaxPlayers: 2, Attributes: client.Attributes{"x": client.String(strings.Repeat("x", 16000))},
+	}})
 	c := s.dial(t, "")
 	if err := c.(*net.TCPConn).SetReadBuffer(4096); err != nil {
 		t.Fatal(err)
@@ -79,7 +84,8 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 	})
 }
 
-// What is too much at once is refused at once, probes answer, and afterwards all is well. Whoever sends slowly keeps nobody waiting.
+// What is too much at once is refused at once, probes answer, and afterwards all is well. Whoever sends slowly keeps
+// nobody waiting.
 func TestOverload(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite) // whose writes can be held up from outside; nothing in it is an engine's
@@ -90,7 +96,9 @@ func TestOverload(t *testing.T) {
 	})
 	s.do(t, "GET /api/v1/players", "").is(http.StatusOK)
 
-	db, err := sql.Open("sqlite", strings.TrimPrefix(s.database, "sqlite:")+"?_pragma=busy_timeout(60000)&_txlock=immediate")
+	db, err := sql.Open(
+		"sqlite", strings.TrimPrefix(s.database, "sqlite:")+"?_pragma=busy_timeout(60000)&_txlock=immediate",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +109,8 @@ func TestOverload(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = lock.Rollback() })
 	const body = `{"username":"bob"}`
-	holder := s.dial(t, fmt.Sprintf("POST /api/v1/players HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+	holder := s.dial(t, fmt.Sprintf("POST /api/v1/players HTTP/1.1\r\nHost: localhost\r\nContent-Type: "+
+		"application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
 	eventually(t, "the holder is there", func() bool {
 		return strings.Contains(s.metrics(t), "\ngsm_http_requests_in_flight 2\n")
 	})
@@ -129,13 +138,18 @@ func TestOverload(t *testing.T) {
 	if p.text("outcome") != "none" || a.header.Get("Retry-After") == "" {
 		t.Errorf("got %s, %v", a.body, a.header)
 	}
-	for _, path := range []string{"/livez", "/readyz", "/health", "/health/detailed", "/docs", "/redoc/redoc.standalone.js"} {
+	for _, path := range []string{
+		"/livez", "/readyz", "/health", "/health/detailed", "/docs", "/redoc/redoc.standalone.js",
+	} {
 		s.do(t, "GET "+path, "").is(http.StatusOK)
 	}
 	m := s.metrics(t)
 	for _, line := range []string{
 		fmt.Sprintf(`gsm_http_problems_total{code="overloaded",route="/api/v1/players"} %d`, cap(answers)-waiting+1),
-		fmt.Sprintf(`gsm_http_request_duration_seconds_count{method="GET",route="/api/v1/players",status="503"} %d`, cap(answers)-waiting+1),
+		fmt.Sprintf(
+			`gsm_http_request_duration_seconds_count{method="GET",route="/api/v1/players",status="503"} %d`,
+			cap(answers)-waiting+1,
+		),
 		"gsm_http_concurrency_limit 1", fmt.Sprint("gsm_http_requests_queued ", waiting),
 	} {
 		if !strings.Contains(m, "\n"+line+"\n") {
@@ -188,7 +202,9 @@ func TestLimitsAreTold(t *testing.T) {
 	if l.Requests.InFlight != 7 || l.Requests.Queue != 56 || l.Requests.RequestIDBytes != 128 || l.Requests.CredentialBytes != 4<<10 || l.Keys.Name != 64 || l.Requests.HeaderBytes != 16<<10 || l.Requests.BodyBytes != 64<<10 || l.Players.Username != 32 || l.Lists.Items != 100 {
 		t.Errorf("got %+v", l)
 	}
-	if want := (client.TimeoutLimits{Request: 20, Queue: 10, Header: 3, Body: 3, Response: 40, Idle: 120}); l.Timeouts != want {
+	if want := (client.TimeoutLimits{
+		Request: 20, Queue: 10, Header: 3, Body: 3, Response: 40, Idle: 120,
+	}); l.Timeouts != want {
 		t.Errorf("got %+v, want %+v", l.Timeouts, want)
 	}
 	if len(l.Rates) != 0 {
@@ -213,7 +229,8 @@ func (r *realm) refused(t *testing.T, credential func(int) string, code, class s
 		}
 		a.problem(http.StatusTooManyRequests, code)
 		wait, err := strconv.Atoi(a.header.Get("Retry-After"))
-		if err != nil || wait < 1 || !strings.HasPrefix(a.header.Get("RateLimit"), `"`+class+`";r=0;t=`) || !strings.HasPrefix(a.header.Get("RateLimit-Policy"), `"`+class+`";q=`) {
+		if err != nil || wait < 1 || !strings.HasPrefix(a.header.Get("RateLimit"), `"`+class+`";r=0;t=`) ||
+			!strings.HasPrefix(a.header.Get("RateLimit-Policy"), `"`+class+`";q=`) {
 			t.Errorf("told %v", a.header)
 		}
 		if counted := `gsm_limited_requests_total{class="` + class + `"} `; strings.Contains(r.metrics(t, counted), counted+"0\n") {
@@ -255,7 +272,8 @@ func TestFailedCredentialsAreLimited(t *testing.T) {
 	}
 	r.as(t, "none", "GET /api/v1/players", "").problem(http.StatusUnauthorized, "unauthenticated").text("detail")
 	l, err := s.connect(t, client.WithToken(adminKey)).Limits(t.Context())
-	if err != nil || l.Rates["failed_credentials"].Burst != 3 || l.Rates["failed_key"].Burst != 6 || l.Tokens.Life != 86400 {
+	if err != nil || l.Rates["failed_credentials"].Burst != 3 || l.Rates["failed_key"].Burst != 6 ||
+		l.Tokens.Life != 86400 {
 		t.Errorf("told %+v, %v", l, err)
 	}
 }
@@ -274,7 +292,8 @@ func TestNeighboursAreLetIn(t *testing.T) {
 	forged := r.keys["self"][:len(r.keys["self"])-6] + "AAAAAA"
 	for range 100 {
 		for _, wrong := range []string{
-			"Bearer " + r.keys["revoked"], "Bearer " + r.keys["expired"], "Bearer " + forged, "Bearer undefined", "Basic dTpw", "Bearer",
+			"Bearer " + r.keys["revoked"], "Bearer " + r.keys["expired"], "Bearer " + forged, "Bearer undefined",
+			"Basic dTpw", "Bearer",
 		} {
 			a := s.do(t, "GET /api/v1/players?limit=1", "", "Authorization", wrong)
 			a.problem(http.StatusUnauthorized, "unauthenticated")
@@ -343,10 +362,13 @@ func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, what := range []string{
-		"GET /api/v1/players", "POST /api/v1/players", "GET /nowhere", "GET /health", "GET /docs", "GET /redoc", "GET /openapi.json", "GET /docs/nothing.js", "GET /docs/swagger-ui.css", "TRACE /health",
+		"GET /api/v1/players", "POST /api/v1/players", "GET /nowhere", "GET /health", "GET /docs", "GET /redoc",
+		"GET /openapi.json", "GET /docs/nothing.js", "GET /docs/swagger-ui.css", "TRACE /health",
 	} {
 		a := s.do(t, what, "").has("X-Content-Type-Options", "nosniff").has("Referrer-Policy", "no-referrer").
-			has("Cross-Origin-Resource-Policy", "same-origin").has("Strict-Transport-Security", "").has("Server", "").has("X-Powered-By", "")
+			has(
+				"Cross-Origin-Resource-Policy", "same-origin",
+			).has("Strict-Transport-Security", "").has("Server", "").has("X-Powered-By", "")
 		policy := a.header.Get("Content-Security-Policy")
 		want := "default-src 'none'; "
 		if a.status == http.StatusOK && (strings.Contains(what, "/docs") || strings.Contains(what, "/redoc")) {

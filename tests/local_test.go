@@ -9,8 +9,8 @@ import (
 	"game-session-manager/client"
 )
 
-// Without authentication a web page must not reach the service, whether it sends to the address or has the address under
-// a name of its own.
+// Without authentication a web page must not reach the service, whether it sends to the address or has the address
+// under a name of its own.
 func TestWebPagesAreKeptOut(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -27,14 +27,18 @@ func TestWebPagesAreKeptOut(t *testing.T) {
 		}
 	}
 	for header, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
-		s.do(t, "POST /api/v1/players", `{"username":"alice"}`, header, value).problem(http.StatusForbidden, "cross_origin")
+		s.do(
+			t, "POST /api/v1/players", `{"username":"alice"}`, header, value,
+		).problem(http.StatusForbidden, "cross_origin")
 	}
 	s.do(t, "POST /api/v1/players", `{"username":"alice"}`, "Sec-Fetch-Site", "same-origin").is(http.StatusCreated)
 
 	// What a page embeds is not read to it, and is no work either; a link that a person follows is.
 	embeds := []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}
 	s.do(t, "GET /api/v1/players", "", embeds...).problem(http.StatusForbidden, "cross_origin")
-	s.do(t, "GET /docs", "", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document").is(http.StatusOK)
+	s.do(
+		t, "GET /docs", "", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document",
+	).is(http.StatusOK)
 }
 
 // Conditions and keys that are there and say nothing would be taken for none.
@@ -45,14 +49,20 @@ func TestHeadersThatMislead(t *testing.T) {
 	for _, key := range []string{"", strings.Repeat("k", 256)} {
 		s.do(t, "POST /api/v1/players", `{"username":"bob"}`, "Idempotency-Key", key).wrong("header.Idempotency-Key")
 	}
-	s.do(t, "PATCH "+path, `{"display_name":"A"}`, "If-Match", `"a,*,b"`).problem(http.StatusPreconditionFailed, "version_mismatch")
+	s.do(
+		t, "PATCH "+path, `{"display_name":"A"}`, "If-Match", `"a,*,b"`,
+	).problem(http.StatusPreconditionFailed, "version_mismatch")
 	s.do(t, "GET "+path, "", "If-None-Match", `"z,*,q"`).is(http.StatusOK)
 	s.do(t, "GET "+path, "", "If-None-Match", `"z,q", "1"`).is(http.StatusNotModified)
-	s.do(t, "PATCH "+path, `{}`, "Content-Encoding", "gzip").problem(http.StatusUnsupportedMediaType, "unsupported_media_type")
+	s.do(
+		t, "PATCH "+path, `{}`, "Content-Encoding", "gzip",
+	).problem(http.StatusUnsupportedMediaType, "unsupported_media_type")
 
 	// What no route takes is told as that, whatever else is wrong with it.
 	s.do(t, "GET /nothing?x=", "").problem(http.StatusNotFound, "not_found")
-	s.do(t, "POST "+path, `a=1`, "Content-Type", "text/plain").problem(http.StatusMethodNotAllowed, "method_not_allowed")
+	s.do(
+		t, "POST "+path, `a=1`, "Content-Type", "text/plain",
+	).problem(http.StatusMethodNotAllowed, "method_not_allowed")
 }
 
 // A PUT of a session refuses settings that are not as they are, also those that lack something.
@@ -60,13 +70,16 @@ func TestMoveChangesNoSettings(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	v := s.newSession(t, client.SessionRequest{Settings: client.Settings{
-		MaxPlayers: 2, Teams: map[string]int{"red": 2}, Attributes: client.Attributes{"mmr": client.Number(1200), "x": client.String("y")},
+		MaxPlayers: 2, Teams: map[string]int{"red": 2},
+		Attributes: client.Attributes{"mmr": client.Number(1200), "x": client.String("y")},
 	}})
 	path := "PUT /api/v1/sessions/" + string(v.ID)
 	s.do(t, path, `{"status":"open","teams":{}}`).wrong("body.teams")
 	s.do(t, path, `{"status":"open","attributes":{"mmr":1200}}`).wrong("body.attributes")
 	s.do(t, path, `{"status":"open","max_players":3,"name":"x"}`).wrong("body.max_players", "body.name")
-	s.do(t, path, `{"status":"open","attributes":{"x":"y","mmr":1200},"teams":{"red":2},"max_players":2}`).is(http.StatusOK).has("ETag", `"1"`)
+	s.do(
+		t, path, `{"status":"open","attributes":{"x":"y","mmr":1200},"teams":{"red":2},"max_players":2}`,
+	).is(http.StatusOK).has("ETag", `"1"`)
 }
 
 // status answers a request under another host name.
@@ -90,13 +103,20 @@ func TestContentTypes(t *testing.T) {
 	s := start(t)
 	p := s.newPlayer(t, "alice")
 	post, patch := "POST /api/v1/players", "PATCH /api/v1/players/"+string(p.ID)
-	for i, good := range []string{"application/json", "APPLICATION/JSON", "application/json; charset=utf-8", `application/json;charset="UTF-8"`} {
+	for i, good := range []string{
+		"application/json", "APPLICATION/JSON", "application/json; charset=utf-8", `application/json;charset="UTF-8"`,
+	} {
 		s.do(t, post, fmt.Sprintf(`{"username":"user-%d"}`, i), "Content-Type", good).is(http.StatusCreated)
 		s.do(t, patch, `{}`, "Content-Type", good).is(http.StatusOK)
 	}
 	s.do(t, patch, `{}`, "Content-Type", "application/merge-patch+json").is(http.StatusOK)
-	for _, bad := range []string{"application/merge-patch+json", "application/vnd.foo+json", "application/json; charset=utf-16", "text/json", "x", ";"} {
-		s.do(t, post, `{"username":"carol"}`, "Content-Type", bad).problem(http.StatusUnsupportedMediaType, "unsupported_media_type")
+	for _, bad := range []string{
+		"application/merge-patch+json", "application/vnd.foo+json", "application/json; charset=utf-16", "text/json",
+		"x", ";",
+	} {
+		s.do(
+			t, post, `{"username":"carol"}`, "Content-Type", bad,
+		).problem(http.StatusUnsupportedMediaType, "unsupported_media_type")
 	}
 	a := s.do(t, patch, `[]`, "Content-Type", "application/json-patch+json")
 	a.problem(http.StatusUnsupportedMediaType, "unsupported_media_type")
@@ -128,7 +148,9 @@ func TestSessionSentBackWhole(t *testing.T) {
 	v := s.newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: 1000}})
 	path := "/api/v1/sessions/" + string(v.ID)
 	members := strings.Repeat(`{"player_id":"x","attributes":{"note":"`+strings.Repeat("n", 4000)+`"}},`, 999)
-	s.do(t, "PUT "+path, `{"status":"open","members":[`+strings.TrimSuffix(members, ",")+`]}`).is(http.StatusOK).has("ETag", `"1"`)
+	s.do(
+		t, "PUT "+path, `{"status":"open","members":[`+strings.TrimSuffix(members, ",")+`]}`,
+	).is(http.StatusOK).has("ETag", `"1"`)
 	s.do(t, "PUT "+path, `{"status":"open","members":[{"a":1,"a":2}]}`).is(http.StatusOK)
 	s.do(t, "PUT "+path, `{"status":"open","members":[],"members":[]}`).problem(http.StatusBadRequest, "malformed_json")
 	s.do(t, "PUT "+path, `{"status":"ended","result":{"a":1,"a":2}}`).problem(http.StatusBadRequest, "malformed_json")

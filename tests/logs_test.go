@@ -34,7 +34,10 @@ func (s *server) operate(t testing.TB, what, body string, headers ...string) ans
 func spoil(t testing.TB, database string) {
 	t.Helper()
 	if path, ok := strings.CutPrefix(database, "sqlite:"); ok {
-		execute(t, path, "UPDATE players SET doc = json_set(doc, '$.username', json_array(json_extract(doc, '$.username')))")
+		execute(
+			t, path,
+			"UPDATE players SET doc = json_set(doc, '$.username', json_array(json_extract(doc, '$.username')))",
+		)
 		return
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -52,8 +55,8 @@ func spoil(t testing.TB, database string) {
 	}
 }
 
-// One request is followed by its id through the lines of all categories that know of it, and its failure by the id that the
-// caller was told.
+// One request is followed by its id through the lines of all categories that know of it, and its failure by the id that
+// the caller was told.
 func TestOneRequestIsFollowed(t *testing.T) {
 	t.Parallel()
 	s := start(t, withArgs("--log-level=debug"), expectErrors)
@@ -71,13 +74,15 @@ func TestOneRequestIsFollowed(t *testing.T) {
 		})
 	}
 	request, operation, failure := ours("api", "request"), ours("database", "store operation"), ours("error", "failure")
-	if request["code"] != doc["code"] || request["error_id"] != doc["error_id"] || request["status"] != float64(a.status) {
+	if request["code"] != doc["code"] || request["error_id"] != doc["error_id"] ||
+		request["status"] != float64(a.status) {
 		t.Errorf("the request is told by %v", request)
 	}
 	if operation["operation"] != "get_player" || operation["result"] == "ok" {
 		t.Errorf("the operation is told by %v", operation)
 	}
-	if failure["error_id"] != doc["error_id"] || failure["route"] != "/api/v1/players/{player_id}" || failure["causes"] == nil {
+	if failure["error_id"] != doc["error_id"] || failure["route"] != "/api/v1/players/{player_id}" ||
+		failure["causes"] == nil {
 		t.Errorf("the failure is told by %v", failure)
 	}
 	if underTest.name == mongodb {
@@ -87,23 +92,31 @@ func TestOneRequestIsFollowed(t *testing.T) {
 	}
 
 	_, err := s.connect(t, client.WithRetries(0)).Players.Get(t.Context(), p.ID)
-	if refusal := (*client.Error)(nil); !errors.As(err, &refusal) || refusal.ErrorID == "" || refusal.ErrorID == doc.text("error_id") || refusal.Extras["error_id"] != nil {
+	if refusal := (*client.Error)(nil); !errors.As(err, &refusal) || refusal.ErrorID == "" ||
+		refusal.ErrorID == doc.text("error_id") || refusal.Extras["error_id"] != nil {
 		t.Errorf("through the client: %#v", err)
 	}
-	groups := s.operate(t, "GET /debug/errors", "").is(http.StatusOK).has("Content-Type", "application/json").json().list("errors")
-	if len(groups) != 1 || groups[0]["count"] != 2.0 || groups[0]["fingerprint"] != failure["fingerprint"] || groups[0]["code"] != failure["code"] || groups[0]["route"] != failure["route"] {
+	groups := s.operate(
+		t, "GET /debug/errors", "",
+	).is(http.StatusOK).has("Content-Type", "application/json").json().list("errors")
+	if len(groups) != 1 || groups[0]["count"] != 2.0 || groups[0]["fingerprint"] != failure["fingerprint"] ||
+		groups[0]["code"] != failure["code"] || groups[0]["route"] != failure["route"] {
 		t.Errorf("the failures are %v", groups)
 	}
-	if sample, _ := groups[0]["sample"].(map[string]any); sample["request_id"] == nil || sample["error_id"] == nil || fmt.Sprint(sample["causes"]) != fmt.Sprint(failure["causes"]) {
+	if sample, _ := groups[0]["sample"].(map[string]any); sample["request_id"] == nil || sample["error_id"] == nil ||
+		fmt.Sprint(sample["causes"]) != fmt.Sprint(failure["causes"]) {
 		t.Errorf("the sample is %v", sample)
 	}
-	s.metrics(t, fmt.Sprintf(`gsm_http_problems_total{code=%q,route="/api/v1/players/{player_id}"} 2`, doc.text("code")),
+	s.metrics(t, fmt.Sprintf(
+		`gsm_http_problems_total{code=%q,route="/api/v1/players/{player_id}"} 2`, doc.text("code"),
+	),
 		fmt.Sprintf("gsm_errors_total{code=%q} 2", failure["code"]), `gsm_errors_total{code="panic"} 0`)
 	s.operate(t, "PUT /debug/log-level", "info").is(http.StatusOK)
 	likeTheManual(t, s)
 }
 
-// likeTheManual holds the example lines of docs/operations/logs.md to those that were written: the same level, and every field.
+// likeTheManual holds the example lines of docs/operations/logs.md to those that were written: the same level, and
+// every field.
 func likeTheManual(t *testing.T, s *server) {
 	t.Helper()
 	manual, err := os.ReadFile("../docs/operations/logs.md")
@@ -118,10 +131,15 @@ func likeTheManual(t *testing.T, s *server) {
 		}
 		told = append(told, fmt.Sprint(example["category"]))
 		like := func(l logLine) bool {
-			return l["category"] == example["category"] && l["msg"] == example["msg"] && l["level"] == example["level"] &&
-				!slices.ContainsFunc(slices.Collect(maps.Keys(example)), func(field string) bool { return l[field] == nil })
+			return l["category"] == example["category"] && l["msg"] == example["msg"] &&
+				l["level"] == example["level"] &&
+				!slices.ContainsFunc(slices.Collect(maps.Keys(example)), func(field string) bool {
+					return l[field] == nil
+				})
 		}
-		eventually(t, "a line is written that is like "+text, func() bool { return slices.ContainsFunc(s.stdout.logLines(), like) })
+		eventually(t, "a line is written that is like "+text, func() bool {
+			return slices.ContainsFunc(s.stdout.logLines(), like)
+		})
 	}
 	if !slices.Equal(sorted(told), sorted(categories())) {
 		t.Errorf("docs/operations/logs.md has lines of the categories %v", told)
@@ -140,7 +158,8 @@ func TestLogLevel(t *testing.T) {
 	}
 	s.operate(t, "PUT /debug/log-level", "warn").is(http.StatusOK)
 	request("unseen")
-	if a := s.operate(t, "PUT /debug/log-level", " debug\n").is(http.StatusOK); a.body != "debug\n" || level() != "debug" {
+	if a := s.operate(t, "PUT /debug/log-level", " debug\n").is(http.StatusOK); a.body != "debug\n" ||
+		level() != "debug" {
 		t.Errorf("changed to %q, and the level is %s", a.body, level())
 	}
 	request("seen")
@@ -171,7 +190,8 @@ func TestBackgroundRunsAreFollowed(t *testing.T) {
 		return l["category"] == "system" && l["msg"] == "background run" && l["task"] == "sample_metrics"
 	})
 	ofRun := func(l logLine) bool {
-		return l["run_id"] == run["run_id"] && l["run_id"] != nil && l["request_id"] == nil && l["category"] == "database"
+		return l["run_id"] == run["run_id"] && l["run_id"] != nil && l["request_id"] == nil &&
+			l["category"] == "database"
 	}
 	s.logged(t, func(l logLine) bool { return ofRun(l) && l["operation"] == "append_metrics" })
 	if underTest.name == mongodb {
@@ -198,7 +218,8 @@ func TestBackgroundFailures(t *testing.T) {
 	execute(t, strings.TrimPrefix(s.database, "sqlite:"), "ALTER TABLE metrics RENAME TO elsewhere")
 	failed := func(l logLine) bool { return l["category"] == "error" && l["task"] == "sample_metrics" }
 	line := s.logged(t, failed)
-	if line["code"] != "background" || line["level"] != "WARN" || line["run_id"] == nil || line["error_id"] == nil || line["request_id"] != nil {
+	if line["code"] != "background" || line["level"] != "WARN" || line["run_id"] == nil || line["error_id"] == nil ||
+		line["request_id"] != nil {
 		t.Errorf("the failure is told by %v", line)
 	}
 	eventually(t, "lines are left out", func() bool {

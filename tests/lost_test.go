@@ -29,15 +29,17 @@ func TestLostFiles(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
 	for name, lose := range map[string]func(path string) error{
-		"file removed":    func(path string) error { return os.Remove(path) },
-		"file replaced":   func(path string) error { return copyOver(path) },
-		"file emptied":    func(path string) error { return os.Truncate(path, 0) },
-		"file cut off":    halve,
-		"log removed":     func(path string) error { return os.Remove(path + "-wal") },
-		"log replaced":    func(path string) error { return copyOver(path + "-wal") },
-		"log emptied":     func(path string) error { return os.Truncate(path+"-wal", 0) },
-		"index removed":   func(path string) error { return os.Remove(path + "-shm") },
-		"directory moved": func(path string) error { return os.Rename(filepath.Dir(path), filepath.Dir(path)+"-moved") },
+		"file removed":  func(path string) error { return os.Remove(path) },
+		"file replaced": func(path string) error { return copyOver(path) },
+		"file emptied":  func(path string) error { return os.Truncate(path, 0) },
+		"file cut off":  halve,
+		"log removed":   func(path string) error { return os.Remove(path + "-wal") },
+		"log replaced":  func(path string) error { return copyOver(path + "-wal") },
+		"log emptied":   func(path string) error { return os.Truncate(path+"-wal", 0) },
+		"index removed": func(path string) error { return os.Remove(path + "-shm") },
+		"directory moved": func(path string) error {
+			return os.Rename(filepath.Dir(path), filepath.Dir(path)+"-moved")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

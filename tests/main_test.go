@@ -1,7 +1,7 @@
 // Package tests_test tests gsm from the outside: the real binary, over HTTP, on a database of its own for each test.
 //
-// It owns the promises that only the whole keeps: the wire, what survives a crash, how the process starts and ends, and who
-// may import whom. Rules are tested in package game, and engines in package storetest.
+// It owns the promises that only the whole keeps: the wire, what survives a crash, how the process starts and ends, and
+// who may import whom. Rules are tested in package game, and engines in package storetest.
 //
 // All tests run on each engine that can be had: see engines.
 package tests_test
@@ -56,8 +56,8 @@ func run(m *testing.M) int {
 	return code
 }
 
-// onEachEngine runs the tests on one engine after the other, so that every test is one of every engine without a word of
-// its own about it.
+// onEachEngine runs the tests on one engine after the other, so that every test is one of every engine without a word
+// of its own about it.
 func onEachEngine(m *testing.M) (code int) {
 	chosen, err := chosenEngines()
 	if err != nil {
@@ -75,8 +75,8 @@ func onEachEngine(m *testing.M) (code int) {
 	return code
 }
 
-// The go tool keeps the result of a test for as long as the files that the test looked at stay as they are. This one looks
-// at what the binary is made of.
+// The go tool keeps the result of a test for as long as the files that the test looked at stay as they are. This one
+// looks at what the binary is made of.
 func TestSourcesAreLookedAt(t *testing.T) {
 	t.Parallel()
 	if _, err := chosenEngines(); err != nil { // the settings that TestMain reads the go tool does not see

@@ -16,8 +16,8 @@ const (
 	maxPageLines = 150 // of a page of docs/operations
 )
 
-// TestMarkdown checks every Markdown file of the repository: lines of prose are not too long, and relative links lead to
-// files and headings that exist.
+// TestMarkdown checks every Markdown file of the repository: lines of prose are not too long, and relative links lead
+// to files and headings that exist.
 func TestMarkdown(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
@@ -61,7 +61,8 @@ func markdownFiles(t *testing.T) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		name := d.Name()
-		if err == nil && d.IsDir() && name != ".." && (strings.HasPrefix(name, ".") || name == "node_modules" || name == "dist") {
+		if err == nil && d.IsDir() && name != ".." &&
+			(strings.HasPrefix(name, ".") || name == "node_modules" || name == "dist") {
 			return filepath.SkipDir
 		}
 		if err == nil && filepath.Ext(name) == ".md" {

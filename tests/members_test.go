@@ -110,7 +110,8 @@ func TestCreateSessionWithHost(t *testing.T) {
 	for _, body := range []string{host, host + `,"host_id":"` + id + `"`} {
 		v := create(body).is(http.StatusCreated).json()
 		m := v.list("members")
-		if v["host_id"] != id || len(m) != 1 || fmt.Sprintln(m[0]["team"], m[0]["attributes"]) != "red map[skin:fox]\n" {
+		if v["host_id"] != id || len(m) != 1 ||
+			fmt.Sprintln(m[0]["team"], m[0]["attributes"]) != "red map[skin:fox]\n" {
 			t.Errorf("the host is %v of %v", v["host_id"], m)
 		}
 		if v.text("ticket") == "" {

@@ -31,7 +31,9 @@ const (
 func shipped(t *testing.T, kubernetes, kubernetesForm, composeForm string) int {
 	t.Helper()
 	var found []int
-	for path, form := range map[string]string{kubernetes: kubernetesForm, "../deployment/docker/compose.yaml": composeForm} {
+	for path, form := range map[string]string{
+		kubernetes: kubernetesForm, "../deployment/docker/compose.yaml": composeForm,
+	} {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -72,11 +74,15 @@ func TestMemory(t *testing.T) { //nolint:paralleltest // it needs the machine to
 		"large bodies": func(m *memoryClient, i int) {
 			one := `{"player_id":"x","attributes":{"a":"` + strings.Repeat("x", 4000) + `"}},`
 			m.ask(http.MethodPut, "/"+sessions[i%len(sessions)], io.MultiReader(
-				strings.NewReader(`{"status":"open","members":[`), strings.NewReader(strings.Repeat(one, 2000)), strings.NewReader(`{}]}`)))
+				strings.NewReader(
+					`{"status":"open","members":[`,
+				), strings.NewReader(strings.Repeat(one, 2000)), strings.NewReader(`{}]}`)))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := start(t, onDatabase(database), func(o *setup) { o.env = append(o.env, "GSM_READ_TIMEOUT=1m", fmt.Sprintf("GOMEMLIMIT=%dMiB", goLimit)) })
+			s := start(t, onDatabase(database), func(o *setup) {
+				o.env = append(o.env, "GSM_READ_TIMEOUT=1m", fmt.Sprintf("GOMEMLIMIT=%dMiB", goLimit))
+			})
 			m := &memoryClient{t: t, s: s, statuses: map[string]int{}}
 			var all sync.WaitGroup
 			begin := time.Now()

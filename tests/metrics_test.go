@@ -61,14 +61,16 @@ func TestSystemMetrics(t *testing.T) {
 	}
 	for _, p := range m.Items {
 		busy := p.Requests > 0
-		if (p.LatencyMS.P50 != nil) != busy || busy && !(0 < *p.LatencyMS.P50 && *p.LatencyMS.P50 <= *p.LatencyMS.P95 && *p.LatencyMS.P95 <= *p.LatencyMS.P99) {
+		if (p.LatencyMS.P50 != nil) != busy || busy &&
+			!(0 < *p.LatencyMS.P50 && *p.LatencyMS.P50 <= *p.LatencyMS.P95 && *p.LatencyMS.P95 <= *p.LatencyMS.P99) {
 			t.Errorf("%d requests took %v, %v and %v ms", p.Requests, p.LatencyMS.P50, p.LatencyMS.P95, p.LatencyMS.P99)
 		}
 		if p.Pool == nil || p.Pool.InUse+p.Pool.Idle == 0 || p.MemoryBytes == 0 || p.Goroutines == 0 || p.Seconds <= 0 && busy || p.At.Before(m.From) || !p.At.Before(m.To) || !p.At.Equal(p.At.Truncate(time.Hour)) {
 			t.Errorf("from %v to %v: %+v", m.From, m.To, p)
 		}
 	}
-	if last := m.Items[len(m.Items)-1]; last.Players != 5 || last.LiveSessions != 1 || last.Sessions[client.StatusOpen] != 1 || last.Members != 2 {
+	if last := m.Items[len(m.Items)-1]; last.Players != 5 || last.LiveSessions != 1 ||
+		last.Sessions[client.StatusOpen] != 1 || last.Members != 2 {
 		t.Errorf("the database holds %+v", last)
 	}
 	if m.StepSeconds != 3600 || m.From.After(begin) || !m.To.After(begin) {
@@ -134,7 +136,9 @@ func TestSystemMetricsRefuses(t *testing.T) {
 			s.do(t, "GET /api/v1/metrics/system?"+query, "").wrong(wrong...)
 		})
 	}
-	m := s.do(t, "GET /api/v1/metrics/system?from=2026-01-01T01:00:07%2b01:00&to=2026-01-01T00:30:00.5Z&step=20", "").is(http.StatusOK).json()
+	m := s.do(
+		t, "GET /api/v1/metrics/system?from=2026-01-01T01:00:07%2b01:00&to=2026-01-01T00:30:00.5Z&step=20", "",
+	).is(http.StatusOK).json()
 	if got := fmt.Sprint(m.text("from"), " ", m.text("to"), " ", m["step_seconds"], m["items"]); got != "2026-01-01T00:00:00Z 2026-01-01T00:30:20Z 20 []" {
 		t.Errorf("a range that is not of whole steps: %s", got)
 	}

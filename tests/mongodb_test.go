@@ -69,13 +69,18 @@ func TestMongoDBRefusals(t *testing.T) {
 			"mongodb://gsm:" + secret + "@" + closed + "/gsm?serverSelectionTimeoutMS=200", exitDatabase,
 			[]string{closed, "does not answer", "--database-wait"},
 		},
-		"no such port": {"mongodb://gsm:" + secret + "@127.0.0.1:http/gsm", exitUsage, []string{"mongodb://user:password@host:27017/gsm"}},
-		"bad escape":   {"mongodb://gsm:" + secret + "%zz@127.0.0.1/gsm", exitUsage, []string{"mongodb://user:password@host:27017/gsm"}},
+		"no such port": {"mongodb://gsm:" + secret + "@127.0.0.1:http/gsm", exitUsage, []string{
+			"mongodb://user:password@host:27017/gsm",
+		}},
+		"bad escape": {"mongodb://gsm:" + secret + "%zz@127.0.0.1/gsm", exitUsage, []string{
+			"mongodb://user:password@host:27017/gsm",
+		}},
 		"too weak": {
 			"mongodb://gsm:" + secret + "@" + closed + "/gsm?w=1", exitUsage, []string{"majority", "leave them out"},
 		},
 		"wrong password": {
-			edited(t, database, func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), secret) }), exitDatabase,
+			edited(t, database, func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), secret) }),
+			exitDatabase,
 			[]string{known.Host, "password", "authSource"},
 		},
 	} {
@@ -84,8 +89,11 @@ func TestMongoDBRefusals(t *testing.T) {
 			if name == "wrong password" && known.User == nil {
 				t.Skip("the server has no users")
 			}
-			code, stdout, stderr := runToEnd(t, nil, "serve", "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--database-url="+c.url)
-			if code != c.code || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "gsm: --database-url (GSM_DATABASE_URL): ") {
+			code, stdout, stderr := runToEnd(
+				t, nil, "serve", "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--database-url="+c.url,
+			)
+			if code != c.code || strings.Count(stderr, "\n") != 1 ||
+				!strings.HasPrefix(stderr, "gsm: --database-url (GSM_DATABASE_URL): ") {
 				t.Errorf("exit code %d, want %d and one line: %s", code, c.code, stderr)
 			}
 			for _, s := range c.says {
@@ -110,10 +118,13 @@ func TestDatabaseWait(t *testing.T) {
 		database = withOption(t, strings.Replace(database, "replicaSet=", "x-was=", 1), "directConnection", "true")
 	}
 	target, address := "", closedAddress(t)
-	waiting := edited(t, withOption(t, database, "serverSelectionTimeoutMS", "200"), func(u *url.URL) { target, u.Host = u.Host, address })
+	waiting := edited(t, withOption(t, database, "serverSelectionTimeoutMS", "200"), func(u *url.URL) {
+		target, u.Host = u.Host, address
+	})
 	s := launch(t, setup{database: waiting, args: []string{"--database-wait=1m"}})
 	s.logged(t, func(l logLine) bool {
-		return l["msg"] == "waiting for the database" && l["level"] == "WARN" && strings.Contains(fmt.Sprint(l["error"]), address)
+		return l["msg"] == "waiting for the database" && l["level"] == "WARN" &&
+			strings.Contains(fmt.Sprint(l["error"]), address)
 	})
 	forward(t, address, target)
 	s.settle(t)
@@ -127,7 +138,8 @@ func TestDatabaseWait(t *testing.T) {
 	if opened != 1 {
 		t.Errorf("%d lines say that the database was opened", opened)
 	}
-	if password, ok := parsed(t, database).User.Password(); ok && strings.Contains(s.stdout.String(), ":"+password+"@") {
+	if password, ok := parsed(t, database).User.Password(); ok &&
+		strings.Contains(s.stdout.String(), ":"+password+"@") {
 		t.Errorf("the log tells the password:\n%s", s.stdout)
 	}
 }
@@ -170,7 +182,8 @@ func forward(t testing.TB, address, target string) {
 			}
 			for from, to := range map[net.Conn]net.Conn{near: far, far: near} {
 				go func() {
-					_, _ = io.Copy(to, from) // ends with either side: with the process that is killed at the end of the test
+					// ends with either side: with the process that is killed at the end of the test
+					_, _ = io.Copy(to, from)
 					_, _ = near.Close(), far.Close()
 				}()
 			}
@@ -189,19 +202,23 @@ func TestMongoDBIsShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for where, facts := range map[string]any{"log": opened["facts"], "health report": report.Components["database"].Facts} {
+	for where, facts := range map[string]any{
+		"log": opened["facts"], "health report": report.Components["database"].Facts,
+	} {
 		facts, _ := facts.(map[string]any)
 		server, _ := facts["server"].(map[string]any)
 		pool, _ := facts["pool"].(map[string]any)
 		ping, _ := facts["ping_ms"].(float64)
 		limit, _ := pool["limit"].(float64)
-		if product, _ := server["product"].(string); product != "mongodb" && product != "ferretdb" || server["version"] == "" || ping <= 0 || limit != 100 || facts["without"] == nil {
+		if product, _ := server["product"].(string); product != "mongodb" && product != "ferretdb" ||
+			server["version"] == "" || ping <= 0 || limit != 100 || facts["without"] == nil {
 			t.Errorf("the %s has %v", where, facts)
 		}
 	}
 
 	s.metrics(t,
-		`gsm_store_pool_connections{state="in_use"}`, `gsm_store_pool_connections{state="idle"}`, `gsm_store_pool_connections{state="waiting"}`,
+		`gsm_store_pool_connections{state="in_use"}`, `gsm_store_pool_connections{state="idle"}`,
+		`gsm_store_pool_connections{state="waiting"}`,
 		`gsm_store_command_duration_seconds_count{command="insert",result="ok"}`,
 	)
 	if page, err := s.api.Players.List(t.Context(), client.PlayerFilter{}); err != nil || len(page.Items) != 1 {

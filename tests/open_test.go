@@ -37,7 +37,8 @@ func TestCredentialsWithoutAuthentication(t *testing.T) {
 	s.do(t, rename(bob), body, bearer(read.text("key"))...).problem(http.StatusForbidden, "forbidden")
 	s.do(t, rename(bob), body, "X-Act-As-Player", "bob").problem(http.StatusUnprocessableEntity, "validation_error")
 	for _, wrong := range []string{
-		"Bearer " + token + "x", "Bearer " + over.text("key"), "Bearer " + guess(1), "Bearer undefined", "Basic dTpw", "Bearer", "",
+		"Bearer " + token + "x", "Bearer " + over.text("key"), "Bearer " + guess(1), "Bearer undefined", "Basic dTpw",
+		"Bearer", "",
 	} {
 		a := s.do(t, rename(bob), body, "Authorization", wrong)
 		a.problem(http.StatusUnauthorized, "unauthenticated")
@@ -70,7 +71,9 @@ func TestWhereTokensAre(t *testing.T) {
 					}
 				}
 			})
-			host := s.do(t, "POST /api/v1/players", `{"username":"host"}`, bearer(adminKey)...).is(http.StatusCreated).json().text("id")
+			host := s.do(
+				t, "POST /api/v1/players", `{"username":"host"}`, bearer(adminKey)...,
+			).is(http.StatusCreated).json().text("id")
 			body := `{"max_players":2,"host_id":"` + host + `"}`
 			opened := s.do(t, "POST /api/v1/sessions", body, bearer(adminKey)...).is(http.StatusCreated)
 			if got := opened.json().text("ticket") != ""; got != want {
@@ -90,7 +93,9 @@ func TestWhereTokensAre(t *testing.T) {
 			if !want {
 				minted.problem(http.StatusConflict, "tokens_disabled")
 				keys.problem(http.StatusConflict, "tokens_disabled")
-				s.do(t, "GET /api/v1/players", "", bearer("a.b.c")...).problem(http.StatusUnauthorized, "unauthenticated")
+				s.do(
+					t, "GET /api/v1/players", "", bearer("a.b.c")...,
+				).problem(http.StatusUnauthorized, "unauthenticated")
 				return
 			}
 			keys.is(http.StatusOK)

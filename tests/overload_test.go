@@ -29,11 +29,11 @@ const (
 	overloadRequest = "/api/v1/sessions?limit=100"
 )
 
-// BenchmarkOverload compares what is answered under ten times of what can be with the peak, by turns. Requests come at a fixed
-// rate, whether or not others are answered. The server has one processor, so that those who ask can ask for ten times of what
-// it can do; and a request costs it some hundred times of what a refusal does, because to refuse nine takes the time of a part
-// of one: see docs/decisions/0018-limits.md. What is compared are answers for a second of the server's CPU time, because those
-// who ask and whoever else is on the machine take theirs too.
+// BenchmarkOverload compares what is answered under ten times of what can be with the peak, by turns. Requests come at
+// a fixed rate, whether or not others are answered. The server has one processor, so that those who ask can ask for ten
+// times of what it can do; and a request costs it some hundred times of what a refusal does, because to refuse nine
+// takes the time of a part of one: see docs/decisions/0018-limits.md. What is compared are answers for a second of the
+// server's CPU time, because those who ask and whoever else is on the machine take theirs too.
 func BenchmarkOverload(b *testing.B) {
 	b.Setenv("GOMAXPROCS", "1") // of the server
 	s := gsmSide(b, gsm, "sqlite:"+filepath.Join(b.TempDir(), "gsm.db"))
@@ -41,7 +41,8 @@ func BenchmarkOverload(b *testing.B) {
 	must(b, err)
 	for range overloadStored {
 		_, err := c.Sessions.Create(b.Context(), client.SessionRequest{Settings: client.Settings{
-			Name: "A session", MaxPlayers: 10, Attributes: client.Attributes{"level": client.Number(3), "note": client.String(strings.Repeat("x", 8000))},
+			Name: "A session", MaxPlayers: 10,
+			Attributes: client.Attributes{"level": client.Number(3), "note": client.String(strings.Repeat("x", 8000))},
 		}})
 		must(b, err)
 	}
@@ -61,8 +62,10 @@ func BenchmarkOverload(b *testing.B) {
 	b.ReportMetric(ratio, "goodput/peak")
 	b.Logf("half of the answers came within %v and 99 %% within %v; refusals %v and %v",
 		quantile(over.answers, .5), quantile(over.answers, .99), quantile(over.refusals, .5), quantile(over.refusals, .99))
-	b.Logf("peak %.0f/s, of %.2f ms CPU each; offered %.1f times as many: answered %.0f/s, shed %.0f/s; of the peak that is %.2f by the clock, and %.2f for a second of CPU",
-		calm.answered/calm.seconds, calm.cpu/calm.answered*1000, factor, over.answered/over.seconds, over.shed/over.seconds,
+	b.Logf("peak %.0f/s, of %.2f ms CPU each; offered %.1f times as many: answered %.0f/s, shed %.0f/s; of the peak "+
+		"that is %.2f by the clock, and %.2f for a second of CPU",
+		calm.answered/calm.seconds, calm.cpu/calm.answered*1000, factor, over.answered/over.seconds,
+		over.shed/over.seconds,
 		over.answered/over.seconds/(calm.answered/calm.seconds), ratio)
 	if ratio < overloadTarget {
 		b.Errorf("goodput is %.2f of the peak, want %.2f", ratio, overloadTarget)
@@ -186,7 +189,10 @@ func (s *side) flood(b *testing.B, lines []line, rate float64) offer {
 	now := func(at time.Duration) offer {
 		mu.Lock()
 		defer mu.Unlock()
-		return offer{float64(offered.Load()), float64(len(answers)), float64(len(refusals)), at.Seconds(), s.cpu(b), answers, refusals}
+		return offer{
+			float64(offered.Load()), float64(len(answers)), float64(len(refusals)), at.Seconds(), s.cpu(b), answers,
+			refusals,
+		}
 	}
 	var ramp offer
 	begin, sent := time.Now(), 0.0
@@ -211,7 +217,8 @@ func (s *side) flood(b *testing.B, lines []line, rate float64) offer {
 	close(work)
 	all.Wait()
 	o := offer{
-		end.offered - ramp.offered, end.answered - ramp.answered, end.shed - ramp.shed, end.seconds - ramp.seconds, end.cpu - ramp.cpu,
+		end.offered - ramp.offered, end.answered - ramp.answered, end.shed - ramp.shed, end.seconds - ramp.seconds,
+		end.cpu - ramp.cpu,
 		end.answers[len(ramp.answers):], end.refusals[len(ramp.refusals):],
 	}
 	if o.answered == 0 || o.shed == 0 {

@@ -60,7 +60,10 @@ func TestPagesEndEarly(t *testing.T) {
 				full, none := strings.Contains(query, "full"), strings.Contains(query, "none")
 				if v.SeatsHeld != pageMembers || v.FreeSeats != 1 ||
 					full != (len(v.Members) == pageMembers) || (full || none) != (v.MemberIDs == nil) {
-					t.Errorf("%s: %d seats held, %d free, %d members, %d ids", query, v.SeatsHeld, v.FreeSeats, len(v.Members), len(v.MemberIDs))
+					t.Errorf(
+						"%s: %d seats held, %d free, %d members, %d ids", query, v.SeatsHeld, v.FreeSeats,
+						len(v.Members), len(v.MemberIDs),
+					)
 				}
 			}
 			if more = page.NextCursor != nil; more {
@@ -93,11 +96,16 @@ func TestMembersAsWanted(t *testing.T) {
 	id := client.SessionID(seedSessions(t, database, 1, pageMembers)[0])
 	s := start(t, onDatabase(database))
 	full, err := s.api.Sessions.Get(t.Context(), id)
-	if err != nil || len(full.Members) != pageMembers || full.MemberIDs != nil || full.SeatsHeld != pageMembers || full.FreeSeats != 1 {
-		t.Fatalf("%d members, %d ids, %d and %d seats, %v", len(full.Members), len(full.MemberIDs), full.SeatsHeld, full.FreeSeats, err)
+	if err != nil || len(full.Members) != pageMembers || full.MemberIDs != nil || full.SeatsHeld != pageMembers ||
+		full.FreeSeats != 1 {
+		t.Fatalf(
+			"%d members, %d ids, %d and %d seats, %v", len(full.Members), len(full.MemberIDs), full.SeatsHeld,
+			full.FreeSeats, err,
+		)
 	}
 	brief, err := s.api.Sessions.Get(t.Context(), id, client.ShowMembers(client.MembersIDs))
-	if err != nil || brief.Members != nil || len(brief.MemberIDs) != pageMembers || brief.MemberIDs[1] != full.Members[1].PlayerID {
+	if err != nil || brief.Members != nil || len(brief.MemberIDs) != pageMembers ||
+		brief.MemberIDs[1] != full.Members[1].PlayerID {
 		t.Errorf("%d members, %d ids, %v", len(brief.Members), len(brief.MemberIDs), err)
 	}
 	none, err := s.api.Sessions.Get(t.Context(), id, client.ShowMembers(client.MembersNone))
@@ -116,7 +124,9 @@ func TestMinimalResponses(t *testing.T) {
 	t.Parallel()
 	database := freshDatabase(t)
 	id := client.SessionID(seedSessions(t, database, 1, pageMembers)[0])
-	s := start(t, onDatabase(database), func(o *setup) { o.env = append(o.env, "GSM_SECRET_KEY="+strings.Repeat("0123456789abcdef", 4)) })
+	s := start(t, onDatabase(database), func(o *setup) {
+		o.env = append(o.env, "GSM_SECRET_KEY="+strings.Repeat("0123456789abcdef", 4))
+	})
 	p := s.newPlayer(t, "guest")
 	path := "/api/v1/sessions/" + string(id)
 	const minimal = "return=minimal"
@@ -133,7 +143,8 @@ func TestMinimalResponses(t *testing.T) {
 	if err := json.Unmarshal([]byte(short("POST "+path+"/members", join, http.StatusCreated).body), &joined); err != nil {
 		t.Fatal(err)
 	}
-	if joined.Ticket == "" || joined.ID != id || joined.Members != nil || joined.SeatsHeld != pageMembers+1 || joined.FreeSeats != 0 {
+	if joined.Ticket == "" || joined.ID != id || joined.Members != nil || joined.SeatsHeld != pageMembers+1 ||
+		joined.FreeSeats != 0 {
 		t.Errorf("joined %+v", joined)
 	}
 	short("POST "+path+"/members", join, http.StatusOK)
@@ -165,15 +176,21 @@ func seedSessions(t *testing.T, database string, sessions, members int) (ids []s
 	newID := func() string { return uuid.Must(uuid.NewV7()).String() }
 	for range sessions {
 		v := game.Session{
-			ID: game.SessionID(newID()), Project: game.DefaultProject, Version: 1, CreatedAt: now, UpdatedAt: now, Status: game.StatusOpen,
-			Settings: game.Settings{Visibility: game.VisibilityPublic, MaxPlayers: min(members+1, game.MaxPlayers), Teams: map[string]int{}, Attributes: game.Attributes{}},
+			ID: game.SessionID(newID()), Project: game.DefaultProject, Version: 1, CreatedAt: now, UpdatedAt: now,
+			Status: game.StatusOpen,
+			Settings: game.Settings{Visibility: game.VisibilityPublic, MaxPlayers: min(
+				members+1, game.MaxPlayers,
+			), Teams: map[string]int{}, Attributes: game.Attributes{}},
 		}
 		for range members {
 			a := game.Attributes{}
 			for k := range game.MaxMemberAttributes {
 				a[fmt.Sprintf("k%02d", k)] = game.StringValue(strings.Repeat("x", 4<<10/game.MaxMemberAttributes-3))
 			}
-			v.Members = append(v.Members, game.Member{PlayerID: game.PlayerID(newID()), Status: game.SeatJoined, JoinedAt: now, MemberSettings: game.MemberSettings{Attributes: a}})
+			v.Members = append(v.Members, game.Member{
+				PlayerID: game.PlayerID(newID()), Status: game.SeatJoined, JoinedAt: now,
+				MemberSettings: game.MemberSettings{Attributes: a},
+			})
 		}
 		if err := s.CreateSession(t.Context(), v); err != nil {
 			t.Fatal(err)

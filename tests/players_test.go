@@ -28,14 +28,17 @@ func TestCreatePlayer(t *testing.T) {
 	a.has("Location", "/api/v1/players/"+p.text("id"))
 
 	for field, want := range map[string]any{
-		"username": "alice", "display_name": "Alice", "status": "active", "suspended_until": nil, "suspension_reason": "",
-		"version": 1.0, "project": "default",
+		"username": "alice", "display_name": "Alice", "status": "active", "suspended_until": nil,
+		"suspension_reason": "",
+		"version":           1.0, "project": "default",
 	} {
 		if got, ok := p[field]; !ok || got != want {
 			t.Errorf("%s is %v, want %v", field, got, want)
 		}
 	}
-	for field, pattern := range map[string]string{"id": uuidPattern, "created_at": timePattern, "updated_at": timePattern} {
+	for field, pattern := range map[string]string{
+		"id": uuidPattern, "created_at": timePattern, "updated_at": timePattern,
+	} {
 		if !regexp.MustCompile(pattern).MatchString(p.text(field)) {
 			t.Errorf("%s is %v", field, p[field])
 		}
@@ -65,8 +68,12 @@ func TestNamesAreUnique(t *testing.T) {
 	s := start(t)
 	s.do(t, "POST /api/v1/players", `{"username":"alice","identities":{"steam":"1","psn":"x"}}`).is(http.StatusCreated)
 	s.do(t, "POST /api/v1/players", `{"username":"ALICE"}`).problem(http.StatusConflict, "username_taken")
-	s.do(t, "POST /api/v1/players", `{"username":"bob","identities":{"steam":"1"}}`).problem(http.StatusConflict, "identity_taken")
-	bob := s.do(t, "POST /api/v1/players", `{"username":"bob","identities":{"psn":"1"}}`).is(http.StatusCreated).header.Get("Location")
+	s.do(
+		t, "POST /api/v1/players", `{"username":"bob","identities":{"steam":"1"}}`,
+	).problem(http.StatusConflict, "identity_taken")
+	bob := s.do(
+		t, "POST /api/v1/players", `{"username":"bob","identities":{"psn":"1"}}`,
+	).is(http.StatusCreated).header.Get("Location")
 	s.do(t, "PUT "+bob, `{"username":"Alice"}`).problem(http.StatusConflict, "username_taken")
 	s.do(t, "PATCH "+bob, `{"identities":{"psn":"x"}}`).problem(http.StatusConflict, "identity_taken")
 	s.do(t, "PUT "+bob, `{"username":"BOB"}`).is(http.StatusOK) // one's own name in another case
@@ -79,8 +86,11 @@ func TestReplacePlayer(t *testing.T) {
 		`{"username":"alice","display_name":"Alice","identities":{"steam":"7656"},"attributes":{"mmr":1200,"clan":"x","beta":true}}`).
 		is(http.StatusCreated).header.Get("Location")
 
-	p := s.do(t, "PUT "+path, `{"username":"alice","display_name":"Alice B."}`).is(http.StatusOK).has("ETag", `"2"`).json()
-	if p.text("display_name") != "Alice B." || len(p["attributes"].(map[string]any)) != 0 || len(p["identities"].(map[string]any)) != 0 {
+	p := s.do(
+		t, "PUT "+path, `{"username":"alice","display_name":"Alice B."}`,
+	).is(http.StatusOK).has("ETag", `"2"`).json()
+	if p.text("display_name") != "Alice B." || len(p["attributes"].(map[string]any)) != 0 ||
+		len(p["identities"].(map[string]any)) != 0 {
 		t.Errorf("a full replace left %v", p)
 	}
 	s.do(t, "PUT "+path, `{"username":"alice","display_name":"Alice B."}`).is(http.StatusOK).has("ETag", `"2"`)
@@ -111,12 +121,18 @@ func TestPlayerSentBack(t *testing.T) {
 func TestPatchPlayer(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	path := s.do(t, "POST /api/v1/players", `{"username":"alice","display_name":"Alice","attributes":{"mmr":1200,"clan":"x"}}`).
+	path := s.do(
+		t, "POST /api/v1/players", `{"username":"alice","display_name":"Alice","attributes":{"mmr":1200,"clan":"x"}}`,
+	).
 		is(http.StatusCreated).header.Get("Location")
 
-	a := s.do(t, "PATCH "+path, `{"display_name":null,"attributes":{"mmr":1300,"clan":null,"new":"y"}}`, "Content-Type", "application/merge-patch+json")
+	a := s.do(
+		t, "PATCH "+path, `{"display_name":null,"attributes":{"mmr":1300,"clan":null,"new":"y"}}`, "Content-Type",
+		"application/merge-patch+json",
+	)
 	p := a.is(http.StatusOK).has("ETag", `"2"`).json()
-	if p.text("username") != "alice" || p.text("display_name") != "alice" || fmt.Sprint(p["attributes"]) != "map[mmr:1300 new:y]" {
+	if p.text("username") != "alice" || p.text("display_name") != "alice" ||
+		fmt.Sprint(p["attributes"]) != "map[mmr:1300 new:y]" {
 		t.Errorf("the patch made %v", p)
 	}
 	s.do(t, "PATCH "+path, `{}`).is(http.StatusOK).has("ETag", `"2"`)
@@ -127,7 +143,9 @@ func TestPatchPlayer(t *testing.T) {
 	for _, body := range []string{`[]`, `"x"`, `null`} {
 		s.do(t, "PATCH "+path, body).is(http.StatusUnprocessableEntity)
 	}
-	s.do(t, "PATCH "+path, `{}`, "Content-Type", "text/plain").problem(http.StatusUnsupportedMediaType, "unsupported_media_type")
+	s.do(
+		t, "PATCH "+path, `{}`, "Content-Type", "text/plain",
+	).problem(http.StatusUnsupportedMediaType, "unsupported_media_type")
 }
 
 func TestSuspension(t *testing.T) {
@@ -136,15 +154,20 @@ func TestSuspension(t *testing.T) {
 	p := s.newPlayer(t, "alice")
 	path := "/api/v1/players/" + string(p.ID)
 	s.do(t, "PATCH "+path, `{"suspended_until":"2999-01-01T00:00:00Z"}`).wrong("body.suspended_until")
-	a := s.do(t, "PATCH "+path, `{"status":"suspended","suspended_until":"2999-01-01T01:00:00.1239+01:00"}`).is(http.StatusOK)
+	a := s.do(
+		t, "PATCH "+path, `{"status":"suspended","suspended_until":"2999-01-01T01:00:00.1239+01:00"}`,
+	).is(http.StatusOK)
 	if until := a.json().text("suspended_until"); until != "2999-01-01T00:00:00.123Z" {
 		t.Errorf("suspended until %s, want UTC and milliseconds", until)
 	}
 	s.do(t, "PUT "+path, `{"username":"alice","display_name":"New"}`).is(http.StatusOK)
-	if got, err := s.api.Players.Get(t.Context(), p.ID); err != nil || got.Status != client.PlayerSuspended || got.SuspendedUntil == nil {
+	if got, err := s.api.Players.Get(t.Context(), p.ID); err != nil || got.Status != client.PlayerSuspended ||
+		got.SuspendedUntil == nil {
 		t.Errorf("an edit of the profile lifted the suspension: %+v, %v", got, err)
 	}
-	got, err := s.api.Players.Patch(t.Context(), p.ID, client.Patch{"status": client.PlayerActive, "suspended_until": nil})
+	got, err := s.api.Players.Patch(
+		t.Context(), p.ID, client.Patch{"status": client.PlayerActive, "suspended_until": nil},
+	)
 	if err != nil || got.Status != client.PlayerActive || got.SuspendedUntil != nil {
 		t.Errorf("lifting the suspension: %+v, %v", got, err)
 	}
@@ -192,7 +215,8 @@ func TestListPlayers(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, body := range []string{
-		`{"username":"anna"}`, `{"username":"Anton"}`, `{"username":"an_"}`, `{"username":"bert","status":"suspended"}`, `{"username":"ana-2","status":"suspended"}`,
+		`{"username":"anna"}`, `{"username":"Anton"}`, `{"username":"an_"}`, `{"username":"bert","status":"suspended"}`,
+		`{"username":"ana-2","status":"suspended"}`,
 	} {
 		s.do(t, "POST /api/v1/players", body).is(http.StatusCreated)
 	}
@@ -221,7 +245,8 @@ func TestListPlayers(t *testing.T) {
 		}
 	}
 	for query, at := range map[string]string{
-		"status=odd": "query.status", "limit=0": "query.limit", "limit=101": "query.limit", "limit=x": "query.limit", "limit=-1": "query.limit",
+		"status=odd": "query.status", "limit=0": "query.limit", "limit=101": "query.limit", "limit=x": "query.limit",
+		"limit=-1": "query.limit",
 		"cursor=x": "query.cursor", "colour=red": "query.colour", "Status=active": "query.Status",
 	} {
 		s.do(t, "GET /api/v1/players?"+query, "").wrong(at)
@@ -264,7 +289,8 @@ func TestCursorsAreStable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.do(t, "GET /api/v1/players?limit=5&cursor="+first.NextCursor, "").is(http.StatusOK) // another size is the same list
+	// another size is the same list
+	s.do(t, "GET /api/v1/players?limit=5&cursor="+first.NextCursor, "").is(http.StatusOK)
 	s.do(t, "GET /api/v1/players?status=active&cursor="+first.NextCursor, "").wrong("query.cursor")
 	s.do(t, "GET /api/v1/sessions?cursor="+first.NextCursor, "").wrong("query.cursor")
 }
@@ -350,7 +376,8 @@ func TestTimesAreOrdered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.CreatedAt.Before(before) || p.UpdatedAt != p.CreatedAt || !q.CreatedAt.Equal(p.CreatedAt) || q.UpdatedAt.Before(p.UpdatedAt) || q.UpdatedAt.After(time.Now()) {
+	if p.CreatedAt.Before(before) || p.UpdatedAt != p.CreatedAt || !q.CreatedAt.Equal(p.CreatedAt) ||
+		q.UpdatedAt.Before(p.UpdatedAt) || q.UpdatedAt.After(time.Now()) {
 		t.Errorf("created %v then %v, updated %v then %v", p.CreatedAt, q.CreatedAt, p.UpdatedAt, q.UpdatedAt)
 	}
 }

@@ -12,7 +12,8 @@ import (
 func asked(t *testing.T, code int, says string, args ...string) {
 	t.Helper()
 	got, stdout, stderr := runToEnd(t, nil, append([]string{"health", "--timeout=1m"}, args...)...)
-	if got != code || (stdout == "ok\n") != (code == 0) || !strings.Contains(stderr, says) || (stderr == "") != (code == 0) {
+	if got != code || (stdout == "ok\n") != (code == 0) || !strings.Contains(stderr, says) ||
+		(stderr == "") != (code == 0) {
 		t.Errorf("%v: exit code %d, %q and %q, want %d and %q", args, got, stdout, stderr, code, says)
 	}
 }

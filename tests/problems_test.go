@@ -23,7 +23,8 @@ func TestUnknownRoutesAndMethods(t *testing.T) {
 	}
 	for path, allowed := range map[string]string{
 		"/health": "GET, HEAD", "/api/v1/players": "GET, HEAD, POST", "/api/v1/sessions": "GET, HEAD, POST",
-		"/api/v1/players/" + nobody: "DELETE, GET, HEAD, PATCH, PUT", "/api/v1/sessions/" + nobody: "DELETE, GET, HEAD, PATCH, PUT",
+		"/api/v1/players/" + nobody:               "DELETE, GET, HEAD, PATCH, PUT",
+		"/api/v1/sessions/" + nobody:              "DELETE, GET, HEAD, PATCH, PUT",
 		"/api/v1/sessions/" + nobody + "/members": "POST", "/api/v1/sessions/" + nobody + "/host": "PUT",
 		"/api/v1/sessions/" + nobody + "/members/" + nobody: "DELETE, GET, HEAD, PATCH",
 	} {
@@ -49,10 +50,12 @@ func TestBodiesThatAreNotRead(t *testing.T) {
 		"POST /api/v1/sessions/" + string(v.ID) + "/members",
 	}
 	bodies := map[string]string{
-		"no JSON": "hello", "half of it": `{"username":"alice"`, "two documents": `{"username":"alice"}{}`, "invalid UTF-8": "{\"username\":\"al\xffice\"}",
+		"no JSON": "hello", "half of it": `{"username":"alice"`, "two documents": `{"username":"alice"}{}`,
+		"invalid UTF-8":    "{\"username\":\"al\xffice\"}",
 		"a lone surrogate": `{"username":"al\ud800ice"}`, "a key twice": `{"username":"alice","username":"bob"}`,
-		"a key twice below": `{"attributes":{"a":1,"a":2}}`, "a comment": `{/**/"username":"alice"}`, "a comma too many": `{"username":"alice",}`,
-		"not a number": `{"max_players":NaN}`, "a byte order mark": "\ufeff{\"username\":\"alice\"}",
+		"a key twice below": `{"attributes":{"a":1,"a":2}}`, "a comment": `{/**/"username":"alice"}`,
+		"a comma too many": `{"username":"alice",}`,
+		"not a number":     `{"max_players":NaN}`, "a byte order mark": "\ufeff{\"username\":\"alice\"}",
 	}
 	for _, route := range routes {
 		for what, body := range bodies {
@@ -64,9 +67,15 @@ func TestBodiesThatAreNotRead(t *testing.T) {
 			a.problem(http.StatusBadRequest, "malformed_json")
 		}
 		s.do(t, route, "").problem(http.StatusBadRequest, "malformed_json")
-		s.do(t, route, `{"name":"`+strings.Repeat("x", 8<<20)+`"}`).problem(http.StatusRequestEntityTooLarge, "payload_too_large")
-		s.do(t, route, `{"a":1}`, "Content-Type", "text/plain").problem(http.StatusUnsupportedMediaType, "unsupported_media_type")
-		s.do(t, route, `a=1`, "Content-Type", "application/x-www-form-urlencoded").problem(http.StatusUnsupportedMediaType, "unsupported_media_type")
+		s.do(
+			t, route, `{"name":"`+strings.Repeat("x", 8<<20)+`"}`,
+		).problem(http.StatusRequestEntityTooLarge, "payload_too_large")
+		s.do(
+			t, route, `{"a":1}`, "Content-Type", "text/plain",
+		).problem(http.StatusUnsupportedMediaType, "unsupported_media_type")
+		s.do(
+			t, route, `a=1`, "Content-Type", "application/x-www-form-urlencoded",
+		).problem(http.StatusUnsupportedMediaType, "unsupported_media_type")
 		s.do(t, route, `[]`).is(http.StatusUnprocessableEntity)
 	}
 	if got, err := s.api.Players.Get(t.Context(), p.ID); err != nil || got.Version != 1 {
@@ -82,7 +91,8 @@ func TestTruncatedBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	_, err = io.WriteString(c, "POST /api/v1/players HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"+`{"username":"alice"}`)
+	_, err = io.WriteString(c, "POST /api/v1/players HTTP/1.1\r\nHost: localhost\r\nContent-Type: "+
+		"application/json\r\nContent-Length: 100\r\n\r\n"+`{"username":"alice"}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,32 +124,49 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 		{players, `{"Username":"alice"}`, []string{"body.Username", "body.username"}},
 		{players, `{"username":"alice","displayName":"x","colour":1}`, []string{"body.colour", "body.displayName"}},
 		{
-			players, `{"username":"a!","display_name":"` + strings.Repeat("x", 65) + `","status":"odd","suspension_reason":"` + strings.Repeat("x", 257) + `"}`,
+			players,
+			`{"username":"a!","display_name":"` + strings.Repeat("x", 65) + `","status":"odd","suspension_reason":"` + strings.Repeat("x", 257) + `"}`,
 			[]string{"body.display_name", "body.status", "body.suspension_reason", "body.username"},
 		},
 		{
-			players, `{"username":7,"display_name":[],"identities":"x","attributes":{"a":{},"b":[1],"c":null},"status":false,"suspended_until":"soon"}`,
-			[]string{"body.attributes.a", "body.attributes.b", "body.attributes.c", "body.display_name", "body.identities", "body.status", "body.suspended_until", "body.username"},
+			players,
+			`{"username":7,"display_name":[],"identities":"x","attributes":{"a":{},"b":[1],"c":null},"status":false,"suspended_until":"soon"}`,
+			[]string{
+				"body.attributes.a", "body.attributes.b", "body.attributes.c", "body.display_name", "body.identities",
+				"body.status", "body.suspended_until", "body.username",
+			},
 		},
-		{players, `{"username":"a b","suspension_reason":"without a suspension"}`, []string{"body.suspension_reason", "body.username"}},
-		{players, `{"username":"alice","identities":{"":"x"},"attributes":{"a b":1}}`, []string{"body.attributes", "body.identities"}},
+		{players, `{"username":"a b","suspension_reason":"without a suspension"}`, []string{
+			"body.suspension_reason", "body.username",
+		}},
+		{players, `{"username":"alice","identities":{"":"x"},"attributes":{"a b":1}}`, []string{
+			"body.attributes", "body.identities",
+		}},
 		{players, `{"username":"alice","display_name":"two\nlines"}`, []string{"body.display_name"}},
 		{players, `{"username":"alice","suspended_until":"yesterday"}`, []string{"body.suspended_until"}},
 		{players, `{"username":"alice","display_name":"a\u0000b"}`, []string{"body.display_name"}},
 		{players, `{"username":"alice","attributes":{"n":9007199254740993}}`, []string{"body.attributes.n"}},
 		{players, `{"username":"alice","attributes":{"n":1e400}}`, []string{"body.attributes.n"}},
 		{
-			sessions, `{"max_players":0,"visibility":"x","min_players":-1,"mode":"` + strings.Repeat("ü", 65) + `","locked":"yes","status":"ended","host_id":"me"}`,
-			[]string{"body.host_id", "body.locked", "body.max_players", "body.min_players", "body.mode", "body.status", "body.visibility"},
+			sessions,
+			`{"max_players":0,"visibility":"x","min_players":-1,"mode":"` + strings.Repeat("ü", 65) + `","locked":"yes","status":"ended","host_id":"me"}`,
+			[]string{
+				"body.host_id", "body.locked", "body.max_players", "body.min_players", "body.mode", "body.status",
+				"body.visibility",
+			},
 		},
-		{sessions, `{"max_players":4,"min_players":5,"visibility":"x"}`, []string{"body.min_players", "body.visibility"}},
+		{sessions, `{"max_players":4,"min_players":5,"visibility":"x"}`, []string{
+			"body.min_players", "body.visibility",
+		}},
 		{sessions, `{"max_players":1.5}`, []string{"body.max_players"}},
 		{sessions, `{"max_players":4,"teams":{"red":0,"blue":1001}}`, []string{"body.teams.blue", "body.teams.red"}},
 		{
 			sessions, `{"max_players":4,"connection":{"address":"x y","port":70000,"protocol":"?"}}`,
 			[]string{"body.connection.address", "body.connection.port", "body.connection.protocol"},
 		},
-		{sessions, `{"max_players":4,"connection":{"address":"10.0.0.1","port":1,"path":"/"}}`, []string{"body.connection.path"}},
+		{sessions, `{"max_players":4,"connection":{"address":"10.0.0.1","port":1,"path":"/"}}`, []string{
+			"body.connection.path",
+		}},
 		{sessions, `{"max_players":4,"members":[]}`, []string{"body.members"}},
 	} {
 		t.Run(c.body[:min(60, len(c.body))], func(t *testing.T) {
@@ -160,7 +187,8 @@ func TestBadIDsAndTargets(t *testing.T) {
 		s.do(t, "DELETE /api/v1/sessions/"+nobody+"/members/"+id, "").wrong("path.player_id")
 	}
 	for _, target := range []string{
-		"/api/v1/players/%ff", "/api/v1/players?username_prefix=%ff", "/api/v1/players?%ff=1", "/api/v1/sessions?attributes[%ff]=1", "/api/v1/sessions?mode=%c3%28", "/%ff",
+		"/api/v1/players/%ff", "/api/v1/players?username_prefix=%ff", "/api/v1/players?%ff=1",
+		"/api/v1/sessions?attributes[%ff]=1", "/api/v1/sessions?mode=%c3%28", "/%ff",
 	} {
 		a := s.do(t, "GET "+target, "")
 		if a.status/100 != 4 || a.status == http.StatusNotFound {
@@ -182,41 +210,57 @@ func TestValuesAreNeverEchoed(t *testing.T) {
 	tooLong := strings.Repeat(secret, 100)
 	requests := map[string][]string{
 		"POST /api/v1/players": {
-			`{"username":"` + secret + `!"}`, `{"username":"` + tooLong + `"}`, `{"username":"alice","password":"` + secret + `"}`,
-			`{"username":"bob","display_name":"` + secret + `\n"}`, `{"username":"bob","identities":{"x":"` + tooLong + `"}}`,
-			`{"username":"bob","identities":{"x":["` + secret + `"]}}`, `{"username":"bob","identities":"` + secret + `"}`,
-			`{"username":"bob","attributes":{"x":["` + secret + `"]}}`, `{"username":"bob","attributes":{"x":{"y":"` + secret + `"}}}`,
+			`{"username":"` + secret + `!"}`, `{"username":"` + tooLong + `"}`,
+			`{"username":"alice","password":"` + secret + `"}`,
+			`{"username":"bob","display_name":"` + secret + `\n"}`,
+			`{"username":"bob","identities":{"x":"` + tooLong + `"}}`,
+			`{"username":"bob","identities":{"x":["` + secret + `"]}}`,
+			`{"username":"bob","identities":"` + secret + `"}`,
+			`{"username":"bob","attributes":{"x":["` + secret + `"]}}`,
+			`{"username":"bob","attributes":{"x":{"y":"` + secret + `"}}}`,
 			`{"username":"bob","attributes":"` + secret + `"}`, `{"username":"bob","status":"` + secret + `"}`,
-			`{"username":"bob","suspended_until":"` + secret + `"}`, `{"username":"bob","suspension_reason":"` + tooLong + `"}`,
+			`{"username":"bob","suspended_until":"` + secret + `"}`,
+			`{"username":"bob","suspension_reason":"` + tooLong + `"}`,
 			`{"username":"` + secret, `{"username":"` + secret + "\xff" + `"}`, `{"username":` + secret + `}`, secret,
 			`{"username":"` + secret + `","username":"` + secret + `2"}`, `"` + secret + `"`, `["` + secret + `"]`,
 		},
-		"PUT " + player:   {`{"username":"` + secret + `!"}`, `{"username":"alice","status":"` + secret + `"}`},
-		"PATCH " + player: {`{"username":"` + secret + `!"}`, `{"attributes":{"x":["` + secret + `"]}}`, `{"token":"` + secret + `"}`},
+		"PUT " + player: {`{"username":"` + secret + `!"}`, `{"username":"alice","status":"` + secret + `"}`},
+		"PATCH " + player: {
+			`{"username":"` + secret + `!"}`, `{"attributes":{"x":["` + secret + `"]}}`, `{"token":"` + secret + `"}`,
+		},
 		"POST /api/v1/sessions": {
-			`{"max_players":"` + secret + `"}`, `{"max_players":2,"visibility":"` + secret + `"}`, `{"max_players":2,"mode":"` + tooLong + `"}`,
-			`{"max_players":2,"host_id":"` + secret + `"}`, `{"max_players":2,"teams":{"x":"` + secret + `"}}`, `{"max_players":2,"status":"` + secret + `"}`,
-			`{"max_players":2,"connection":{"address":"` + secret + ` ","port":1,"protocol":"x"}}`, `{"max_players":2,"locked":"` + secret + `"}`,
+			`{"max_players":"` + secret + `"}`, `{"max_players":2,"visibility":"` + secret + `"}`,
+			`{"max_players":2,"mode":"` + tooLong + `"}`,
+			`{"max_players":2,"host_id":"` + secret + `"}`, `{"max_players":2,"teams":{"x":"` + secret + `"}}`,
+			`{"max_players":2,"status":"` + secret + `"}`,
+			`{"max_players":2,"connection":{"address":"` + secret + ` ","port":1,"protocol":"x"}}`,
+			`{"max_players":2,"locked":"` + secret + `"}`,
 		},
 		"PUT " + session: {
-			`{"status":"` + secret + `"}`, `{"status":"open","end_reason":"` + secret + `"}`, `{"status":"ended","result":"` + secret + `"}`,
+			`{"status":"` + secret + `"}`, `{"status":"open","end_reason":"` + secret + `"}`,
+			`{"status":"ended","result":"` + secret + `"}`,
 			`{"status":"in_progress","result":{"x":"` + secret + `"}}`,
 		},
-		"PATCH " + session:             {`{"visibility":"` + secret + `"}`, `{"password":"` + secret + `"}`},
-		"POST " + session + "/members": {`{"player_id":"` + secret + `"}`, `{"player_id":"` + string(p.ID) + `","team":"` + secret + ` "}`},
+		"PATCH " + session: {`{"visibility":"` + secret + `"}`, `{"password":"` + secret + `"}`},
+		"POST " + session + "/members": {
+			`{"player_id":"` + secret + `"}`, `{"player_id":"` + string(p.ID) + `","team":"` + secret + ` "}`,
+		},
 	}
 	for route, bodies := range requests {
 		for _, body := range bodies {
 			a := s.do(t, route, body)
 			a.problem(a.status, a.json().text("code"))
-			if a.status != http.StatusUnprocessableEntity && a.status != http.StatusBadRequest || strings.Contains(a.body, "hunter2") {
+			if a.status != http.StatusUnprocessableEntity && a.status != http.StatusBadRequest ||
+				strings.Contains(a.body, "hunter2") {
 				t.Errorf("%s %.80s: got %d %s", route, body, a.status, a.body)
 			}
 		}
 	}
 	for _, target := range []string{
-		"/api/v1/players/" + secret, "/api/v1/players?status=" + secret, "/api/v1/players?limit=" + secret, "/api/v1/players?cursor=" + secret,
-		"/api/v1/players?token=" + secret, "/api/v1/sessions?host_id=" + secret, "/api/v1/sessions?free_seats=" + secret, "/" + secret, "/api/v1/players/%ff" + secret,
+		"/api/v1/players/" + secret, "/api/v1/players?status=" + secret, "/api/v1/players?limit=" + secret,
+		"/api/v1/players?cursor=" + secret,
+		"/api/v1/players?token=" + secret, "/api/v1/sessions?host_id=" + secret,
+		"/api/v1/sessions?free_seats=" + secret, "/" + secret, "/api/v1/players/%ff" + secret,
 	} {
 		if a := s.do(t, "GET "+target, ""); a.status/100 != 4 || strings.Contains(a.body, "hunter2") {
 			t.Errorf("GET %s: got %d %s", target, a.status, a.body)
@@ -266,7 +310,9 @@ func TestOneKeyAtTheSameTime(t *testing.T) {
 		}
 		answers, failures := make([]answer, n), make([]error, n)
 		together(n, func(i int) {
-			answers[i], failures[i] = s.try(t.Context(), "POST "+route, body, "Idempotency-Key", fmt.Sprint("the same ", round))
+			answers[i], failures[i] = s.try(
+				t.Context(), "POST "+route, body, "Idempotency-Key", fmt.Sprint("the same ", round),
+			)
 		})
 		fresh, documents := 0, map[string]bool{}
 		for i, a := range answers {

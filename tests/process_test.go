@@ -74,9 +74,13 @@ func TestUsage(t *testing.T) {
 	only(t, sqlite)
 	refuses(t, exitUsage, []string{"--colour=red"}, "--colour", "see gsm serve --help")
 	refuses(t, exitUsage, []string{"--log-level=loud"}, "--log-level", "debug")
-	refuses(t, exitUsage, []string{"--http-addr=0.0.0.0:0", "--auth=off"}, "--http-addr", "GSM_HTTP_ADDR", "loopback", "127.0.0.1")
+	refuses(t, exitUsage, []string{
+		"--http-addr=0.0.0.0:0", "--auth=off",
+	}, "--http-addr", "GSM_HTTP_ADDR", "loopback", "127.0.0.1")
 	refuses(t, exitUsage, []string{"--http-addr=:0", "--auth=off"}, "--http-addr", "loopback")
-	refuses(t, exitUsage, []string{"--ops-addr=192.0.2.1:0", "--http-addr=example.com:80", "--auth=off"}, "--ops-addr", "--http-addr")
+	refuses(t, exitUsage, []string{
+		"--ops-addr=192.0.2.1:0", "--http-addr=example.com:80", "--auth=off",
+	}, "--ops-addr", "--http-addr")
 	refuses(t, exitUsage, []string{"--http-addr=8080"}, "--http-addr", "HOST:PORT")
 	refuses(t, exitUsage, []string{"--database-url=redis://user:hunter2@host/db"}, "sqlite:")
 	refuses(t, exitUsage, []string{"--database-url="}, "sqlite:")
@@ -85,7 +89,9 @@ func TestUsage(t *testing.T) {
 			t.Errorf("gsm %q: exit code %d: %s", args, code, stderr)
 		}
 	}
-	_, _, stderr := runToEnd(t, []string{"GSM_DATABASE_URL=redis://user:hunter2@host/db"}, "serve", "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0")
+	_, _, stderr := runToEnd(t, []string{
+		"GSM_DATABASE_URL=redis://user:hunter2@host/db",
+	}, "serve", "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0")
 	if strings.Contains(stderr, "hunter2") {
 		t.Errorf("the password is told: %s", stderr)
 	}
@@ -101,8 +107,12 @@ func TestAddressTaken(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	database := filepath.Join(t.TempDir(), "gsm.db")
 	taken := l.Addr().String()
-	refuses(t, exitAddress, []string{"--http-addr=" + taken, "--database-url=sqlite:" + database}, taken, "--http-addr", "GSM_HTTP_ADDR")
-	refuses(t, exitAddress, []string{"--ops-addr=" + taken, "--database-url=sqlite:" + database}, taken, "--ops-addr", "GSM_OPS_ADDR")
+	refuses(t, exitAddress, []string{
+		"--http-addr=" + taken, "--database-url=sqlite:" + database,
+	}, taken, "--http-addr", "GSM_HTTP_ADDR")
+	refuses(t, exitAddress, []string{
+		"--ops-addr=" + taken, "--database-url=sqlite:" + database,
+	}, taken, "--ops-addr", "GSM_OPS_ADDR")
 	if _, err := os.Stat(database); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a server that could not listen left a database: %v", err)
 	}
@@ -147,7 +157,9 @@ func TestDatabasesThatCannotBeUsed(t *testing.T) {
 	}
 
 	refuses(t, exitDatabase, []string{"--database-url=sqlite:" + t.TempDir()})
-	refuses(t, exitDatabase, []string{"--database-url=sqlite:" + filepath.Join(t.TempDir(), "missing", "gsm.db")}, "missing")
+	refuses(t, exitDatabase, []string{
+		"--database-url=sqlite:" + filepath.Join(t.TempDir(), "missing", "gsm.db"),
+	}, "missing")
 }
 
 // execute runs statements on a SQLite file.
@@ -186,7 +198,10 @@ func TestFullDisk(t *testing.T) {
 	c := s.connect(t, client.WithRetries(0))
 	var refusal *client.Error
 	for i := 0; i < 1000 && refusal == nil; i++ { // what SQLite has allocated takes some more
-		_, err := c.Players.Create(t.Context(), client.Profile{Username: fmt.Sprintf("filler-%d", i), Attributes: client.Attributes{"x": client.String(strings.Repeat("x", 16000))}})
+		_, err := c.Players.Create(t.Context(), client.Profile{
+			Username:   fmt.Sprintf("filler-%d", i),
+			Attributes: client.Attributes{"x": client.String(strings.Repeat("x", 16000))},
+		})
 		if err != nil && !errors.As(err, &refusal) {
 			t.Fatal(err)
 		}
@@ -232,26 +247,37 @@ func TestManual(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
 	tell(t, map[string][]string{
-		"--help":       {"serve", "config", "version", "Exit codes"},
-		"serve --help": {"--http-addr", "GSM_HTTP_ADDR", "127.0.0.1:8080", "--ops-addr", "127.0.0.1:8081", "--database-url", "sqlite:gsm.db", "--log-level", "--log-format"},
-		"version":      {"gsm "},
+		"--help": {"serve", "config", "version", "Exit codes"},
+		"serve --help": {
+			"--http-addr", "GSM_HTTP_ADDR", "127.0.0.1:8080", "--ops-addr", "127.0.0.1:8081", "--database-url",
+			"sqlite:gsm.db", "--log-level", "--log-format",
+		},
+		"version": {"gsm "},
 	})
 }
 
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
-	env := []string{"GSM_DATABASE_URL=mongodb://gsm:hunter2@db.example/gsm?x=1", "GSM_HTTP_ADDR=127.0.0.1:9090", "GSM_LOG_LEVEL=debug"}
+	env := []string{
+		"GSM_DATABASE_URL=mongodb://gsm:hunter2@db.example/gsm?x=1", "GSM_HTTP_ADDR=127.0.0.1:9090",
+		"GSM_LOG_LEVEL=debug",
+	}
 	code, stdout, stderr := runToEnd(t, env, "config", "--log-level=warn")
 	if code != 0 || stderr != "" || strings.Contains(stdout, "hunter2") {
 		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 	}
-	for _, line := range []string{"GSM_HTTP_ADDR=127.0.0.1:9090\n", "GSM_OPS_ADDR=127.0.0.1:8081\n", "GSM_LOG_LEVEL=warn\n", "GSM_DATABASE_URL=mongodb://gsm:xxxxx@db.example/gsm?x=1\n"} {
+	for _, line := range []string{
+		"GSM_HTTP_ADDR=127.0.0.1:9090\n", "GSM_OPS_ADDR=127.0.0.1:8081\n", "GSM_LOG_LEVEL=warn\n",
+		"GSM_DATABASE_URL=mongodb://gsm:xxxxx@db.example/gsm?x=1\n",
+	} {
 		if !strings.Contains(stdout, line) {
 			t.Errorf("no line %q in\n%s", line, stdout)
 		}
 	}
-	for _, broken := range []string{"mongodb://gsm:hunter2%zz@host", "mongodb://gsm:hunter2@a,b:c/d", "mongodb:// gsm:hunter2@host"} {
+	for _, broken := range []string{
+		"mongodb://gsm:hunter2%zz@host", "mongodb://gsm:hunter2@a,b:c/d", "mongodb:// gsm:hunter2@host",
+	} {
 		if code, stdout, stderr = runToEnd(t, nil, "config", "--database-url="+broken); strings.Contains(stdout+stderr, "hunter2") {
 			t.Errorf("%s: exit code %d, the password is told: %s%s", broken, code, stdout, stderr)
 		}

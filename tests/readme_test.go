@@ -32,7 +32,9 @@ func TestTour(t *testing.T) {
 		}
 	}
 	s := start(t)
-	cmd := exec.CommandContext(t.Context(), "bash", "-eu", "-o", "pipefail", "-c", block(t, "### A tour in two minutes"))
+	cmd := exec.CommandContext(
+		t.Context(), "bash", "-eu", "-o", "pipefail", "-c", block(t, "### A tour in two minutes"),
+	)
 	cmd.Env = append(os.Environ(), "API="+s.url)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 	"game-session-manager/internal/config"
 )
 
-// What operators and callers must not read: a value that was sent as a secret or as somebody's data, and a name that was.
+// What operators and callers must not read: a value that was sent as a secret or as somebody's data, and a name that
+// was.
 const (
 	hush      = "hush-7d1c"
 	hushedKey = "hushed_key"
@@ -22,20 +23,25 @@ const (
 // hushedAPIKey is an API key of scope admin with a secret to hide.
 func hushedAPIKey() string { return "gsm_ops_" + strings.Repeat(hush, 4) }
 
-// secretHeaders hold what lets somebody in, or may. Beside them every header of the contract is sent, except X-Request-ID,
-// which is told.
+// secretHeaders hold what lets somebody in, or may. Beside them every header of the contract is sent, except
+// X-Request-ID, which is told.
 func secretHeaders() []string {
-	return []string{"Authorization", "Proxy-Authorization", "Cookie", "X-Api-Key", "Idempotency-Key", "X-Forwarded-For", "User-Agent", "Referer"}
+	return []string{
+		"Authorization", "Proxy-Authorization", "Cookie", "X-Api-Key", "Idempotency-Key", "X-Forwarded-For",
+		"User-Agent", "Referer",
+	}
 }
 
-// secretSettings are the fields of the configuration that are marked as secret, each set to one, as environment variables.
-// host is where a server is looked for.
+// secretSettings are the fields of the configuration that are marked as secret, each set to one, as environment
+// variables. host is where a server is looked for.
 func secretSettings(t *testing.T, host string) (env []string) {
 	t.Helper()
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Server]()) {
 		switch f.Tag.Get("secret") {
 		case "url":
-			env = append(env, fmt.Sprintf("%s=mongodb://gsm:%s@%s/gsm?serverSelectionTimeoutMS=100", f.Tag.Get("env"), hush, host))
+			env = append(env, fmt.Sprintf(
+				"%s=mongodb://gsm:%s@%s/gsm?serverSelectionTimeoutMS=100", f.Tag.Get("env"), hush, host,
+			))
 		case "value":
 			env = append(env, f.Tag.Get("env")+"=gsm_hush_"+strings.Repeat(hush, 4)) // which is an API key
 		}
@@ -49,7 +55,9 @@ func secretSettings(t *testing.T, host string) (env []string) {
 func TestSecretSettingsAreNotTold(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
-	env := append(secretSettings(t, closedAddress(t)), "GSM_DATABASE_WAIT=300ms", "GSM_LOG_LEVEL=debug", "GSM_HTTP_ADDR=127.0.0.1:0", "GSM_OPS_ADDR=127.0.0.1:0")
+	env := append(secretSettings(
+		t, closedAddress(t),
+	), "GSM_DATABASE_WAIT=300ms", "GSM_LOG_LEVEL=debug", "GSM_HTTP_ADDR=127.0.0.1:0", "GSM_OPS_ADDR=127.0.0.1:0")
 	for _, args := range []string{"config", "serve"} {
 		code, stdout, stderr := runToEnd(t, env, args)
 		if strings.Contains(stdout+stderr, hush) {
@@ -77,16 +85,28 @@ type teller struct {
 // refused, or meets a store that fails.
 func TestWhatCallersSendIsNotTold(t *testing.T) {
 	t.Parallel()
-	s := start(t, withArgs("--log-level=debug"), expectErrors, func(s *setup) { s.env = append(s.env, "GSM_ADMIN_KEY="+hushedAPIKey()) })
+	s := start(t, withArgs("--log-level=debug"), expectErrors, func(s *setup) {
+		s.env = append(s.env, "GSM_ADMIN_KEY="+hushedAPIKey())
+	})
 	x := &teller{server: s, t: t, contract: s.contract(t)}
 	personal := `"attributes":{"` + hushedKey + `":"` + hush + `"}`
-	x.player = x.send("POST /api/v1/players", `{"username":"`+hush+`","display_name":"`+hush+`","identities":{"steam":"`+hush+`"},`+personal+`}`).is(http.StatusCreated).json().text("id")
-	x.session = x.send("POST /api/v1/sessions", `{"max_players":4,"name":"`+hush+`","mode":"`+hush+`","map":"`+hush+`","region":"`+hush+`",`+personal+`}`).is(http.StatusCreated).json().text("id")
-	x.send("POST /api/v1/sessions/"+x.session+"/members", `{"player_id":"`+x.player+`",`+personal+`}`).is(http.StatusCreated)
+	x.player = x.send(
+		"POST /api/v1/players",
+		`{"username":"`+hush+`","display_name":"`+hush+`","identities":{"steam":"`+hush+`"},`+personal+`}`,
+	).is(http.StatusCreated).json().text("id")
+	x.session = x.send(
+		"POST /api/v1/sessions",
+		`{"max_players":4,"name":"`+hush+`","mode":"`+hush+`","map":"`+hush+`","region":"`+hush+`",`+personal+`}`,
+	).is(http.StatusCreated).json().text("id")
+	x.send(
+		"POST /api/v1/sessions/"+x.session+"/members", `{"player_id":"`+x.player+`",`+personal+`}`,
+	).is(http.StatusCreated)
 	x.send("POST /api/v1/players", `{"username":"`+hush+`"}`).is(http.StatusConflict)
 	x.sendEverything()
 	x.send("GET /"+hush, "").is(http.StatusNotFound)
-	for _, wrong := range []string{hush, "Bearer " + hush, "Bearer " + hushedAPIKey() + "x", "Bearer " + hush + "." + hush + "." + hush} {
+	for _, wrong := range []string{
+		hush, "Bearer " + hush, "Bearer " + hushedAPIKey() + "x", "Bearer " + hush + "." + hush + "." + hush,
+	} {
 		if a := s.do(t, "GET /api/v1/players", "", "Authorization", wrong).is(http.StatusUnauthorized); strings.Contains(a.body, hush) {
 			t.Errorf("the answer tells what was sent: %s", a.body)
 		}
@@ -105,7 +125,9 @@ func TestWhatCallersSendIsNotTold(t *testing.T) {
 	}
 	metrics := s.metrics(t)
 	s.terminate(t) // so that all lines are there
-	for what, text := range map[string]string{"log": s.stdout.String(), "standard error": s.stderr.String(), "metrics": metrics, "/debug/errors": failures} {
+	for what, text := range map[string]string{
+		"log": s.stdout.String(), "standard error": s.stderr.String(), "metrics": metrics, "/debug/errors": failures,
+	} {
 		for _, private := range []string{hush, hushedKey, x.player, x.session} {
 			if at := strings.Index(text, private); at >= 0 {
 				t.Errorf("%s: tells %s: …%s…", what, private, text[max(0, at-300):min(len(text), at+100)])

@@ -78,11 +78,14 @@ func TestChangesAreSeenThroughTheOtherProcess(t *testing.T) {
 	v := s[1].newSession(t, client.SessionRequest{HostID: &p.ID, Settings: client.Settings{MaxPlayers: 2}})
 	for i := range 20 {
 		mode := string(rune('a' + i))
-		changed, err := s[i%2].api.Sessions.Patch(t.Context(), v.ID, client.Patch{"mode": mode}, client.IfVersion(v.Version))
+		changed, err := s[i%2].api.Sessions.Patch(
+			t.Context(), v.ID, client.Patch{"mode": mode}, client.IfVersion(v.Version),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v, err = s[1-i%2].api.Sessions.Get(t.Context(), v.ID); err != nil || v.Version != changed.Version || v.Mode != mode {
+		if v, err = s[1-i%2].api.Sessions.Get(t.Context(), v.ID); err != nil || v.Version != changed.Version ||
+			v.Mode != mode {
 			t.Fatalf("got %+v, %v, want version %d with mode %s", v, err, changed.Version, mode)
 		}
 	}
@@ -104,7 +107,9 @@ func TestIdempotencyAcrossProcesses(t *testing.T) {
 			return string(p.ID), err
 		},
 		"session": func(s *server, key string) (string, error) {
-			v, err := s.api.Sessions.Create(t.Context(), client.SessionRequest{Settings: client.Settings{MaxPlayers: 2}}, client.IdempotencyKey(key))
+			v, err := s.api.Sessions.Create(t.Context(), client.SessionRequest{
+				Settings: client.Settings{MaxPlayers: 2},
+			}, client.IdempotencyKey(key))
 			return string(v.ID), err
 		},
 	} {

@@ -74,7 +74,10 @@ func TestNumbersThatAreRejected(t *testing.T) {
 		{"PATCH " + session, `{"teams":{"red":0.5}}`, "body.teams.red", whole},
 		{"PATCH " + session, `{"connection":{"address":"a","port":80.5}}`, "body.connection.port", whole},
 		{"POST /api/v1/players/" + string(p.ID) + "/tokens", `{"expires_in":60.5}`, "body.expires_in", whole},
-		{"POST /api/v1/api-keys/" + key.text("id") + "/rotate", `{"overlap_seconds":1.5}`, "body.overlap_seconds", whole},
+		{
+			"POST /api/v1/api-keys/" + key.text("id") + "/rotate", `{"overlap_seconds":1.5}`, "body.overlap_seconds",
+			whole,
+		},
 		{"GET /api/v1/sessions?limit=1.5", "", "query.limit", whole},
 		{"GET /api/v1/sessions?limit=1e400", "", "query.limit", whole},
 		{"GET /api/v1/sessions?free_seats=x", "", "query.free_seats", whole},
@@ -85,13 +88,17 @@ func TestNumbersThatAreRejected(t *testing.T) {
 		{create, `{"max_players":4,"attributes":{"a":1e400}}`, "body.attributes.a", "round"},
 		{create, `{"max_players":4,"attributes":{"a":1e-400}}`, "body.attributes.a", "round"},
 		{"PATCH " + session, `{"attributes":{"a":-9007199254740993}}`, "body.attributes.a", "round"},
-		{"PATCH /api/v1/players/" + string(p.ID), `{"attributes":{"a":9007199254740992}}`, "body.attributes.a", "round"},
+		{
+			"PATCH /api/v1/players/" + string(p.ID), `{"attributes":{"a":9007199254740992}}`, "body.attributes.a",
+			"round",
+		},
 		{
 			"POST " + session + "/members", `{"player_id":"` + string(p.ID) + `","attributes":{"a":1e16}}`,
 			"body.attributes.a", "round",
 		},
 		{
-			"PUT " + session, `{"status":"ended","result":{"scores":[{"a":9007199254740993.0}]}}`, "body.result.scores.0.a",
+			"PUT " + session, `{"status":"ended","result":{"scores":[{"a":9007199254740993.0}]}}`,
+			"body.result.scores.0.a",
 			"round",
 		},
 	} {
@@ -208,7 +215,9 @@ func TestActingInEitherCase(t *testing.T) {
 	t.Parallel()
 	s := start(t, authenticated)
 	key, _ := s.newKey(t, "server")
-	id := s.do(t, "POST /api/v1/players", `{"username":"alice"}`, bearer(key)...).is(http.StatusCreated).json().text("id")
+	id := s.do(
+		t, "POST /api/v1/players", `{"username":"alice"}`, bearer(key)...,
+	).is(http.StatusCreated).json().text("id")
 	acting := bearer(key, "X-Act-As-Player", strings.ToUpper(id))
 	s.do(t, "PATCH /api/v1/players/"+id, `{"display_name":"A"}`, acting...).is(http.StatusOK)
 	s.do(t, "POST /api/v1/sessions", `{"max_players":2,"host_id":"`+strings.ToUpper(id)+`"}`,
@@ -234,7 +243,8 @@ func TestAttributeFilters(t *testing.T) {
 		`1200`: "number string", `1200.0`: "float number", `12e2`: "number", `"1200"`: "string", `"\"1200\""`: "quoted",
 		`true`: "text true true", `"true"`: "text true",
 		`76561198000000001`: "steam", ``: "empty", `a:b`: "colon", `a,b`: "comma", `null`: "null", `TRUE`: "",
-		`=1200`: "number", `=true`: "true", `="true"`: "text true", `=12.0e2`: "number", `9007199254740993`: "", `1e400`: "",
+		`=1200`: "number", `=true`: "true", `="true"`: "text true", `=12.0e2`: "number", `9007199254740993`: "",
+		`1e400`: "",
 	} {
 		for _, query := range []url.Values{
 			{"attributes[x]": {text}},

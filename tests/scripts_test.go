@@ -23,8 +23,8 @@ import (
 //	keep NAME path.in.the.body                sets an environment variable from the last answer
 //	await METHOD path regexp                  sends a request until what it prints matches; with ! until it does not
 //
-// Paths are those below /api/v1. A script ends with the first request that fails in another way than it expects: it says
-// what it expects with stdout.
+// Paths are those below /api/v1. A script ends with the first request that fails in another way than it expects: it
+// says what it expects with stdout.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -40,7 +40,9 @@ func TestScripts(t *testing.T) {
 			"http":  scripted(2, 9, (*story).request),
 			"keep":  scripted(2, 2, (*story).keep),
 			"await": func(ts *testscript.TestScript, neg bool, args []string) {
-				scripted(3, 3, func(s *story, ts *testscript.TestScript, args []string) { s.await(ts, !neg, args) })(ts, false, args)
+				scripted(
+					3, 3, func(s *story, ts *testscript.TestScript, args []string) { s.await(ts, !neg, args) },
+				)(ts, false, args)
 			},
 		},
 	})
@@ -57,7 +59,9 @@ type story struct {
 }
 
 // scripted makes a command of a method.
-func scripted(least, most int, f func(*story, *testscript.TestScript, []string)) func(*testscript.TestScript, bool, []string) {
+func scripted(
+	least, most int, f func(*story, *testscript.TestScript, []string),
+) func(*testscript.TestScript, bool, []string) {
 	return func(ts *testscript.TestScript, neg bool, args []string) {
 		if neg || len(args) < least || len(args) > most {
 			ts.Fatalf("want %d to %d arguments, and no !", least, most)

@@ -15,8 +15,9 @@ import (
 	"game-session-manager/internal/config"
 )
 
-// secrets are those that all tests use: what they send, what they set, and what the service makes for them. What a server
-// logs, its metrics, its account of failures, its traces and its refusals have none of them, in no test: see [server.inspect].
+// secrets are those that all tests use: what they send, what they set, and what the service makes for them. What a
+// server logs, its metrics, its account of failures, its traces and its refusals have none of them, in no test: see
+// [server.inspect].
 var secrets = &vault{parts: make(map[string]string)} //nolint:gochecknoglobals // a secret of one test must not show in another either
 
 // partSize is how many bytes of a secret are looked for, at its begin and at its end. What is shorter is no secret.
@@ -66,7 +67,9 @@ func (v *vault) keepSettings(env []string) {
 // in tells which secrets are in a text, without showing them.
 func (v *vault) in(text string) (found []string) {
 	if at := credential.FindStringIndex(text); at != nil {
-		found = append(found, fmt.Sprintf("something of the form of a credential after %q", text[max(0, at[0]-100):at[0]]))
+		found = append(
+			found, fmt.Sprintf("something of the form of a credential after %q", text[max(0, at[0]-100):at[0]]),
+		)
 	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -185,11 +188,18 @@ func TestSecretsAreFound(t *testing.T) {
 	s := start(t, authenticated)
 	r := newRealm(t, s, "")
 	r.renew(t)
-	ticket := r.as(t, "server", "POST /api/v1/sessions/"+r.session+"/members", `{"player_id":"`+r.players["other"]+`"}`).is(http.StatusCreated).json().text("ticket")
-	s.do(t, "POST /api/v1/players", `{"username":"`+speedName()+`"}`, "Authorization", "Bearer "+adminKey, "Idempotency-Key", "a key of twenty-two bytes").is(http.StatusCreated)
+	ticket := r.as(
+		t, "server", "POST /api/v1/sessions/"+r.session+"/members", `{"player_id":"`+r.players["other"]+`"}`,
+	).is(http.StatusCreated).json().text("ticket")
+	s.do(
+		t, "POST /api/v1/players", `{"username":"`+speedName()+`"}`, "Authorization", "Bearer "+adminKey,
+		"Idempotency-Key", "a key of twenty-two bytes",
+	).is(http.StatusCreated)
 	for what, secret := range map[string]string{
-		"a configured key": adminKey, "the secret key": secretKey, "a key": r.keys["server"], "a key that is over": r.keys["revoked"], "a token": r.keys["self"],
-		"a ticket": ticket, "the end of a key": r.keys["read"][20:], "the begin of a secret": adminKey[len("gsm_ops_"):][:20], "the end of a token": r.keys["host"][300:],
+		"a configured key": adminKey, "the secret key": secretKey, "a key": r.keys["server"],
+		"a key that is over": r.keys["revoked"], "a token": r.keys["self"],
+		"a ticket": ticket, "the end of a key": r.keys["read"][20:],
+		"the begin of a secret": adminKey[len("gsm_ops_"):][:20], "the end of a token": r.keys["host"][300:],
 		"an idempotency key": "a key of twenty-two bytes",
 	} {
 		if len(secrets.in("before "+secret+" after")) == 0 {

@@ -18,8 +18,8 @@ import (
 	"game-session-manager/client"
 )
 
-// patience is how long the tests wait for what must happen. It is longer than the half minute after which background work
-// comes round again.
+// patience is how long the tests wait for what must happen. It is longer than the half minute after which background
+// work comes round again.
 const patience = time.Minute
 
 // server is a running gsm.
@@ -53,8 +53,8 @@ func withArgs(args ...string) func(*setup) {
 // expectErrors says that the server may log lines of level ERROR.
 func expectErrors(s *setup) { s.errors = true }
 
-// start runs `gsm serve` on free ports and a fresh database, and waits until it is ready. The server is killed at the end
-// of the test, which fails if the server logged an error.
+// start runs `gsm serve` on free ports and a fresh database, and waits until it is ready. The server is killed at the
+// end of the test, which fails if the server logged an error.
 func start(t testing.TB, options ...func(*setup)) *server {
 	t.Helper()
 	var o setup
@@ -89,7 +89,8 @@ func (s *server) settle(t testing.TB) {
 func launch(t testing.TB, o setup) *server {
 	t.Helper()
 	args := append([]string{
-		"serve", "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--database-url=" + o.database, "--log-format=json",
+		"serve", "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--database-url=" + o.database,
+		"--log-format=json",
 	}, o.args...)
 	s := &server{database: o.database, stdout: newJournal(), stderr: newJournal(), exited: make(chan struct{})}
 	s.cmd = command(t, args...)
@@ -118,7 +119,8 @@ func launch(t testing.TB, o setup) *server {
 	return s
 }
 
-// command returns gsm with the arguments, in an empty directory and without the settings, of traces too, of whoever runs the tests.
+// command returns gsm with the arguments, in an empty directory and without the settings, of traces too, of whoever
+// runs the tests.
 func command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(gsm, args...)

@@ -16,20 +16,26 @@ func TestCreateSession(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	alice := s.newPlayer(t, "alice")
-	a := s.do(t, "POST /api/v1/sessions", fmt.Sprintf(`{"max_players":4,"mode":"ranked","host_id":%q,"attributes":{"mmr":1200}}`, alice.ID)).
+	a := s.do(t, "POST /api/v1/sessions", fmt.Sprintf(
+		`{"max_players":4,"mode":"ranked","host_id":%q,"attributes":{"mmr":1200}}`, alice.ID,
+	)).
 		is(http.StatusCreated).has("ETag", `"1"`).has("Content-Type", "application/json")
 	v := a.json()
 	a.has("Location", "/api/v1/sessions/"+v.text("id"))
 	for field, want := range map[string]any{
-		"name": "", "mode": "ranked", "map": "", "region": "", "visibility": "public", "locked": false, "join_in_progress": false,
-		"allow_rematch": false, "max_players": 4.0, "min_players": 0.0, "status": "open", "end_reason": nil, "host_id": string(alice.ID), "hosted": true,
+		"name": "", "mode": "ranked", "map": "", "region": "", "visibility": "public", "locked": false,
+		"join_in_progress": false,
+		"allow_rematch":    false, "max_players": 4.0, "min_players": 0.0, "status": "open", "end_reason": nil,
+		"host_id": string(alice.ID), "hosted": true,
 		"connection": nil, "result": nil, "version": 1.0, "project": "default", "started_at": nil, "ended_at": nil,
 	} {
 		if got, ok := v[field]; !ok || got != want {
 			t.Errorf("%s is %v, want %v", field, got, want)
 		}
 	}
-	for field, pattern := range map[string]string{"id": uuidPattern, "created_at": timePattern, "updated_at": timePattern} {
+	for field, pattern := range map[string]string{
+		"id": uuidPattern, "created_at": timePattern, "updated_at": timePattern,
+	} {
 		if !regexp.MustCompile(pattern).MatchString(v.text(field)) {
 			t.Errorf("%s is %v", field, v[field])
 		}
@@ -38,7 +44,8 @@ func TestCreateSession(t *testing.T) {
 		t.Errorf("attributes and teams are %v and %v", v["attributes"], v["teams"])
 	}
 	members := v.list("members")
-	if len(members) != 1 || members[0].text("player_id") != string(alice.ID) || members[0].text("status") != "joined" || members[0].text("joined_at") == "" {
+	if len(members) != 1 || members[0].text("player_id") != string(alice.ID) || members[0].text("status") != "joined" ||
+		members[0].text("joined_at") == "" {
 		t.Errorf("the host is not the first member: %v", members)
 	}
 	s.do(t, "GET "+a.header.Get("Location"), "").is(http.StatusOK).has("ETag", `"1"`)
@@ -52,7 +59,9 @@ func TestSessionNeedsMaxPlayersOnly(t *testing.T) {
 		t.Errorf("a server's session is %v", v)
 	}
 	s.do(t, "POST /api/v1/sessions", `{"mode":"ranked"}`).wrong("body.max_players")
-	s.do(t, "POST /api/v1/sessions", `{"max_players":2,"host_id":"`+nobody+`"}`).problem(http.StatusNotFound, "player_not_found")
+	s.do(
+		t, "POST /api/v1/sessions", `{"max_players":2,"host_id":"`+nobody+`"}`,
+	).problem(http.StatusNotFound, "player_not_found")
 	if v = s.do(t, "POST /api/v1/sessions", `{"max_players":2,"status":"pending"}`).is(http.StatusCreated).json(); v.text("status") != "pending" {
 		t.Errorf("asked for pending, got %v", v)
 	}
@@ -63,14 +72,17 @@ func TestJoinAndLeave(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	players := s.newPlayers(t, "p", 3)
-	path := s.do(t, "POST /api/v1/sessions", fmt.Sprintf(`{"max_players":2,"host_id":%q}`, players[0].ID)).is(http.StatusCreated).header.Get("Location")
+	path := s.do(
+		t, "POST /api/v1/sessions", fmt.Sprintf(`{"max_players":2,"host_id":%q}`, players[0].ID),
+	).is(http.StatusCreated).header.Get("Location")
 	join := func(i int) answer {
 		return s.do(t, "POST "+path+"/members", fmt.Sprintf(`{"player_id":%q}`, players[i].ID))
 	}
 	leave := func(i int) answer { return s.do(t, fmt.Sprintf("DELETE %s/members/%s", path, players[i].ID), "") }
 
 	seated := join(1).is(http.StatusCreated).has("ETag", `"2"`)
-	if v := seated.json(); len(v.list("members")) != 2 || v.list("members")[1].text("player_id") != string(players[1].ID) {
+	if v := seated.json(); len(v.list("members")) != 2 ||
+		v.list("members")[1].text("player_id") != string(players[1].ID) {
 		t.Errorf("the answer is not the session with its new member: %s", seated.body)
 	}
 	if again := join(1).is(http.StatusOK).has("ETag", `"2"`); again.body != seated.body {
@@ -89,7 +101,9 @@ func TestJoinAndLeave(t *testing.T) {
 		t.Errorf("after the last member left: %v", v)
 	}
 	s.do(t, "POST "+path+"/members", `{"player_id":"`+nobody+`"}`).problem(http.StatusNotFound, "player_not_found")
-	s.do(t, "POST /api/v1/sessions/"+nobody+"/members", fmt.Sprintf(`{"player_id":%q}`, players[0].ID)).problem(http.StatusNotFound, "session_not_found")
+	s.do(
+		t, "POST /api/v1/sessions/"+nobody+"/members", fmt.Sprintf(`{"player_id":%q}`, players[0].ID),
+	).problem(http.StatusNotFound, "session_not_found")
 	s.do(t, "DELETE /api/v1/sessions/"+nobody+"/members/"+nobody, "").problem(http.StatusNotFound, "session_not_found")
 	s.do(t, "DELETE "+path+"/members/"+nobody, "").is(http.StatusNoContent)
 }
@@ -139,7 +153,9 @@ func TestWhoMayNotJoin(t *testing.T) {
 	playing := create(client.Settings{MaxPlayers: 4})
 	midway := create(client.Settings{MaxPlayers: 4, JoinInProgress: true})
 	for _, id := range []client.SessionID{playing, midway} {
-		if _, err := s.api.Sessions.SetStatus(t.Context(), id, client.Move{Status: client.StatusInProgress}); err != nil {
+		if _, err := s.api.Sessions.SetStatus(t.Context(), id, client.Move{
+			Status: client.StatusInProgress,
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -155,7 +171,9 @@ func TestWhoMayNotJoin(t *testing.T) {
 		t.Fatal(err)
 	}
 	want("suspended", join(teams, 3, ""), client.ErrPlayerSuspended)
-	_, err := s.api.Sessions.Create(t.Context(), client.SessionRequest{Settings: client.Settings{MaxPlayers: 2}, HostID: &p[3].ID})
+	_, err := s.api.Sessions.Create(
+		t.Context(), client.SessionRequest{Settings: client.Settings{MaxPlayers: 2}, HostID: &p[3].ID},
+	)
 	want("a suspended host", err, client.ErrPlayerSuspended)
 }
 
@@ -179,8 +197,11 @@ func TestStatus(t *testing.T) {
 	put(`{}`).wrong("body.status")
 	put(`{"status":"in_progress","result":{}}`).wrong("body.result")
 
-	v = put(`{"status":"ended","result":{"winner":"red","score":[3,1],"deep":{"a":null}}}`).is(http.StatusOK).has("ETag", `"3"`).json()
-	if v.text("end_reason") != "completed" || fmt.Sprint(v["result"]) != "map[deep:map[a:<nil>] score:[3 1] winner:red]" || v.text("ended_at") == "" {
+	v = put(
+		`{"status":"ended","result":{"winner":"red","score":[3,1],"deep":{"a":null}}}`,
+	).is(http.StatusOK).has("ETag", `"3"`).json()
+	if v.text("end_reason") != "completed" ||
+		fmt.Sprint(v["result"]) != "map[deep:map[a:<nil>] score:[3 1] winner:red]" || v.text("ended_at") == "" {
 		t.Errorf("ended: %v", v)
 	}
 	before := s.do(t, "GET "+path, "").is(http.StatusOK)
@@ -203,16 +224,24 @@ func TestStatus(t *testing.T) {
 func TestMovesWithReasonsAndConnections(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	path := s.do(t, "POST /api/v1/sessions", `{"max_players":4,"status":"pending","min_players":1}`).is(http.StatusCreated).header.Get("Location")
+	path := s.do(
+		t, "POST /api/v1/sessions", `{"max_players":4,"status":"pending","min_players":1}`,
+	).is(http.StatusCreated).header.Get("Location")
 	put := func(body string) answer { return s.do(t, "PUT "+path, body) }
 
-	v := put(`{"status":"open","connection":{"address":"10.0.0.1","port":7777,"protocol":"udp"}}`).is(http.StatusOK).json()
+	v := put(
+		`{"status":"open","connection":{"address":"10.0.0.1","port":7777,"protocol":"udp"}}`,
+	).is(http.StatusOK).json()
 	if fmt.Sprint(v["connection"]) != "map[address:10.0.0.1 port:7777 protocol:udp]" {
 		t.Errorf("the connection is %v", v["connection"])
 	}
-	put(`{"status":"open","connection":{"address":"not a host","port":0}}`).wrong("body.connection.address", "body.connection.port")
+	put(
+		`{"status":"open","connection":{"address":"not a host","port":0}}`,
+	).wrong("body.connection.address", "body.connection.port")
 	put(`{"status":"open","end_reason":"completed"}`).wrong("body.end_reason")
-	put(`{"status":"open","connection":{"address":"10.0.0.1","port":7777,"protocol":"udp"}}`).is(http.StatusOK).has("ETag", `"2"`)
+	put(
+		`{"status":"open","connection":{"address":"10.0.0.1","port":7777,"protocol":"udp"}}`,
+	).is(http.StatusOK).has("ETag", `"2"`)
 	put(`{"status":"open","connection":null,"end_reason":null,"result":null}`).is(http.StatusOK).has("ETag", `"2"`)
 	put(`{"status":"open","end_reason":""}`).wrong("body.end_reason")
 	// The status that a session has changes nothing, and says so where another connection would be dropped.
@@ -251,7 +280,8 @@ func TestPatchSession(t *testing.T) {
 	path := "/api/v1/sessions/" + string(v.ID)
 	patched := s.do(t, "PATCH "+path, `{"locked":true,"mode":null,"attributes":{"x":null,"y":"z"},"teams":{"red":null,"blue":1}}`,
 		"Content-Type", "application/merge-patch+json").is(http.StatusOK).has("ETag", `"4"`).json()
-	if patched["locked"] != true || patched["mode"] != "" || fmt.Sprint(patched["attributes"], patched["teams"]) != "map[mmr:1 y:z] map[blue:1]" {
+	if patched["locked"] != true || patched["mode"] != "" ||
+		fmt.Sprint(patched["attributes"], patched["teams"]) != "map[mmr:1 y:z] map[blue:1]" {
 		t.Errorf("the patch made %v", patched)
 	}
 	p := s.do(t, "PATCH "+path, `{"max_players":2}`).problem(http.StatusConflict, "seats_taken")
@@ -272,7 +302,10 @@ func TestPatchConnection(t *testing.T) {
 	path := s.do(t, "POST /api/v1/sessions", `{"max_players":4}`).is(http.StatusCreated).header.Get("Location")
 	for _, step := range []struct{ patch, want, tag string }{
 		{`{"connection":null}`, "<nil>", `"1"`},
-		{`{"connection":{"address":"10.0.0.1","port":7777,"protocol":"udp"}}`, "map[address:10.0.0.1 port:7777 protocol:udp]", `"2"`},
+		{
+			`{"connection":{"address":"10.0.0.1","port":7777,"protocol":"udp"}}`,
+			"map[address:10.0.0.1 port:7777 protocol:udp]", `"2"`,
+		},
 		{`{"connection":{"port":7778}}`, "map[address:10.0.0.1 port:7778 protocol:udp]", `"3"`},
 		{`{"connection":{"protocol":null},"mode":"x"}`, "map[address:10.0.0.1 port:7778 protocol:]", `"4"`},
 		{`{"mode":"x"}`, "map[address:10.0.0.1 port:7778 protocol:]", `"4"`},
@@ -284,7 +317,9 @@ func TestPatchConnection(t *testing.T) {
 		}
 	}
 	s.do(t, "PATCH "+path, `{"connection":{"port":7777}}`).wrong("body.connection.address")
-	s.do(t, "PATCH "+path, `{"connection":{"address":"not a host","port":0}}`).wrong("body.connection.address", "body.connection.port")
+	s.do(
+		t, "PATCH "+path, `{"connection":{"address":"not a host","port":0}}`,
+	).wrong("body.connection.address", "body.connection.port")
 	s.do(t, "PATCH "+path, `{"connection":{"colour":"red"}}`).wrong("body.connection.colour")
 	s.do(t, "PATCH "+path, `{"connection":"10.0.0.1"}`).wrong("body.connection")
 	s.do(t, "DELETE "+path, "").is(http.StatusNoContent)
@@ -295,10 +330,13 @@ func TestPatchConnection(t *testing.T) {
 func TestSessionSentBack(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	v, _ := s.lobby(t, "p", 2, client.Settings{MaxPlayers: 4, Attributes: client.Attributes{"mmr": client.Number(1.25)}, Teams: map[string]int{"red": 2}})
+	v, _ := s.lobby(t, "p", 2, client.Settings{
+		MaxPlayers: 4, Attributes: client.Attributes{"mmr": client.Number(1.25)}, Teams: map[string]int{"red": 2},
+	})
 	path := "/api/v1/sessions/" + string(v.ID)
 	for _, next := range []string{
-		`{"status":"starting","connection":{"address":"10.0.0.1","port":7777}}`, `{"status":"in_progress"}`, `{"status":"ended","result":{"b":1e3,"a":"é"}}`, "",
+		`{"status":"starting","connection":{"address":"10.0.0.1","port":7777}}`, `{"status":"in_progress"}`,
+		`{"status":"ended","result":{"b":1e3,"a":"é"}}`, "",
 	} {
 		before := s.do(t, "GET "+path, "").is(http.StatusOK)
 		after := s.do(t, "PUT "+path, before.body).is(http.StatusOK).has("ETag", before.header.Get("ETag"))
@@ -320,7 +358,9 @@ func TestLargeSessionSentBack(t *testing.T) {
 	failures := make([]error, members)
 	together(members, func(i int) {
 		attributes := client.Attributes{"role": client.String(strings.Repeat("x", 400))}
-		_, failures[i] = s.api.Sessions.Join(t.Context(), v.ID, client.JoinRequest{PlayerID: players[i].ID, Attributes: attributes})
+		_, failures[i] = s.api.Sessions.Join(
+			t.Context(), v.ID, client.JoinRequest{PlayerID: players[i].ID, Attributes: attributes},
+		)
 	})
 	if err := errors.Join(failures...); err != nil {
 		t.Fatal(err)
@@ -338,14 +378,22 @@ func TestListSessions(t *testing.T) {
 	for _, r := range []client.SessionRequest{
 		{HostID: &p[0].ID, Settings: client.Settings{
 			Name: "a", MaxPlayers: 2, Mode: "ranked", Map: "dust", Region: "eu",
-			Attributes: client.Attributes{"mmr": client.Number(1200), "beta": client.Bool(true), "tag": client.String("1200")},
+			Attributes: client.Attributes{
+				"mmr": client.Number(1200), "beta": client.Bool(true), "tag": client.String("1200"),
+			},
 		}},
 		{HostID: &p[0].ID, Settings: client.Settings{
 			Name: "b", MaxPlayers: 1, Mode: "ranked", Map: "ice", Visibility: client.VisibilityPrivate,
-			Attributes: client.Attributes{"mmr": client.String("1200"), "beta": client.Bool(false), "tag": client.String("x y&z")},
+			Attributes: client.Attributes{
+				"mmr": client.String("1200"), "beta": client.Bool(false), "tag": client.String("x y&z"),
+			},
 		}},
-		{Settings: client.Settings{Name: "c", MaxPlayers: 8, Mode: "Ranked", Region: "us"}, Status: client.StatusPending},
-		{HostID: &p[1].ID, Settings: client.Settings{Name: "d", MaxPlayers: 3, Mode: "casual", Attributes: client.Attributes{"mmr": client.Number(1200.5)}}},
+		{Settings: client.Settings{
+			Name: "c", MaxPlayers: 8, Mode: "Ranked", Region: "us",
+		}, Status: client.StatusPending},
+		{HostID: &p[1].ID, Settings: client.Settings{
+			Name: "d", MaxPlayers: 3, Mode: "casual", Attributes: client.Attributes{"mmr": client.Number(1200.5)},
+		}},
 	} {
 		v := s.newSession(t, r)
 		if v.Name == "d" {
@@ -355,18 +403,24 @@ func TestListSessions(t *testing.T) {
 		}
 	}
 	for query, want := range map[string]string{
-		"": "dcba", "status=open": "dba", "status=pending": "c", "status=ended": "", "mode=ranked": "ba", "mode=Ranked": "c", "mode=rank": "",
+		"": "dcba", "status=open": "dba", "status=pending": "c", "status=ended": "", "mode=ranked": "ba",
+		"mode=Ranked": "c", "mode=rank": "",
 		"map=dust": "a", "region=us": "c", "visibility=private": "b", "visibility=public": "dca",
-		"host_id=" + string(p[0].ID): "ba", "host_id=" + string(p[2].ID): "", "member_id=" + string(p[2].ID): "d", "member_id=" + string(p[0].ID): "ba",
-		"free_seats=1": "dca", "free_seats=2": "c", "free_seats=8": "c", "free_seats=9": "",
+		"host_id=" + string(p[0].ID): "ba", "host_id=" + string(p[2].ID): "", "member_id=" + string(p[2].ID): "d",
+		"member_id=" + string(p[0].ID): "ba",
+		"free_seats=1":                 "dca", "free_seats=2": "c", "free_seats=8": "c", "free_seats=9": "",
 		"attributes[mmr]=1200": "ba", "attributes[mmr]==1200": "a", "attributes[mmr]=1.2e3": "a",
 		`attributes[mmr]="1200"`: "b", "attributes[mmr]=1200.5": "d",
-		"attributes[beta]=true": "a", "attributes[beta]=false": "b", `attributes[beta]="true"`: "", "attributes[tag]=x y%26z": "b", `attributes[tag]="1200"`: "a",
+		"attributes[beta]=true": "a", "attributes[beta]=false": "b", `attributes[beta]="true"`: "",
+		"attributes[tag]=x y%26z": "b", `attributes[tag]="1200"`: "a",
 		"attributes[none]=1": "", "attributes[mmr]=1200&attributes[beta]=true": "a",
-		"attributes[mmr]==1200&attributes[beta]=false": "",
-		"status=open&mode=ranked&limit=50":             "ba", "mode=ranked&map=dust&region=eu&visibility=public&free_seats=1&status=open": "a",
+		"attributes[mmr]==1200&attributes[beta]=false":                              "",
+		"status=open&mode=ranked&limit=50":                                          "ba",
+		"mode=ranked&map=dust&region=eu&visibility=public&free_seats=1&status=open": "a",
 	} {
-		l := s.do(t, "GET /api/v1/sessions?"+regexp.MustCompile(`[" ]`).ReplaceAllStringFunc(query, url.PathEscape), "").is(http.StatusOK).json()
+		l := s.do(
+			t, "GET /api/v1/sessions?"+regexp.MustCompile(`[" ]`).ReplaceAllStringFunc(query, url.PathEscape), "",
+		).is(http.StatusOK).json()
 		if got := names(l.list("items")); got != want {
 			t.Errorf("%s: got %q, want %q", query, got, want)
 		}
@@ -375,8 +429,10 @@ func TestListSessions(t *testing.T) {
 		}
 	}
 	for query, at := range map[string]string{
-		"status=odd": "query.status", "visibility=odd": "query.visibility", "host_id=x": "query.host_id", "member_id=x": "query.member_id",
-		"free_seats=-1": "query.free_seats", "free_seats=x": "query.free_seats", "free_seats=1001": "query.free_seats", "limit=101": "query.limit",
+		"status=odd": "query.status", "visibility=odd": "query.visibility", "host_id=x": "query.host_id",
+		"member_id=x":   "query.member_id",
+		"free_seats=-1": "query.free_seats", "free_seats=x": "query.free_seats", "free_seats=1001": "query.free_seats",
+		"limit=101":  "query.limit",
 		"colour=red": "query.colour", "Mode=ranked": "query.Mode", "mode=a&mode=b": "query.mode",
 	} {
 		s.do(t, "GET /api/v1/sessions?"+query, "").wrong(at)
@@ -403,13 +459,17 @@ func TestFiltersOfTheClient(t *testing.T) {
 	host := s.newPlayer(t, "host")
 	settings := client.Settings{
 		MaxPlayers: 4, Mode: "a&b", Map: "ä", Region: "=", Visibility: client.VisibilityPrivate,
-		Attributes: client.Attributes{"n": client.Number(-1.5e-300), "s": client.String(`"true" [x]&`), "t": client.String("true"), "b": client.Bool(true)},
+		Attributes: client.Attributes{
+			"n": client.Number(-1.5e-300), "s": client.String(`"true" [x]&`), "t": client.String("true"),
+			"b": client.Bool(true),
+		},
 	}
 	want := s.newSession(t, client.SessionRequest{Settings: settings, HostID: &host.ID})
 	s.newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: 4}})
 	all := client.SessionFilter{
-		Status: client.StatusOpen, Mode: settings.Mode, Map: settings.Map, Region: settings.Region, Visibility: settings.Visibility,
-		HostID: host.ID, MemberID: host.ID, FreeSeats: 3, Attributes: settings.Attributes, Limit: 1,
+		Status: client.StatusOpen, Mode: settings.Mode, Map: settings.Map, Region: settings.Region,
+		Visibility: settings.Visibility,
+		HostID:     host.ID, MemberID: host.ID, FreeSeats: 3, Attributes: settings.Attributes, Limit: 1,
 	}
 	page, err := s.api.Sessions.List(t.Context(), all)
 	if err != nil || len(page.Items) != 1 || page.Items[0].ID != want.ID || page.NextCursor != "" {

@@ -203,7 +203,9 @@ func (l *soakLoad) request(ctx context.Context, n int, player client.PlayerID, s
 	case 3:
 		_, err = l.api.Sessions.List(ctx, client.SessionFilter{Mode: "ranked", Limit: 20})
 	case 4:
-		_, err = l.api.Players.List(ctx, client.PlayerFilter{UsernamePrefix: fmt.Sprintf("soak-%d", n/10%2000), Limit: 20})
+		_, err = l.api.Players.List(
+			ctx, client.PlayerFilter{UsernamePrefix: fmt.Sprintf("soak-%d", n/10%2000), Limit: 20},
+		)
 	case 5, 6:
 		_, err = l.api.Players.Get(ctx, player)
 	case 7, 8:

@@ -37,10 +37,9 @@ const (
 	speedSeats   = 10   // of each session; one is its host's
 )
 
-// BenchmarkMongoDB compares gsm on MongoDB with the bare server: see bare_test.go. Both are processes of their own on one
-// database, and it is the ratio in one run that counts. It fails below its targets, and where gsm sends more commands than the bare
-// server does.
-// GSM_TEST_BASELINE names another gsm, to be measured in the same run.
+// BenchmarkMongoDB compares gsm on MongoDB with the bare server: see bare_test.go. Both are processes of their own on
+// one database, and it is the ratio in one run that counts. It fails below its targets, and where gsm sends more
+// commands than the bare server does. GSM_TEST_BASELINE names another gsm, to be measured in the same run.
 func BenchmarkMongoDB(b *testing.B) {
 	server := os.Getenv("GSM_TEST_MONGODB_URI")
 	if server == "" {
@@ -63,7 +62,9 @@ func BenchmarkMongoDB(b *testing.B) {
 		results := measure(b, l, sides, speedRounds)
 		row := []string{l.name, fmt.Sprintf("%.2f", ratio(results[0], results[1])), fmt.Sprint(l.target)}
 		for _, r := range results {
-			row = append(row, fmt.Sprintf("%.0f", median(r.rates)), fmt.Sprintf("%.0f", r.cpu/r.requests*1e6), fmt.Sprintf("%.2f", r.commands/r.requests))
+			row = append(row, fmt.Sprintf(
+				"%.0f", median(r.rates),
+			), fmt.Sprintf("%.0f", r.cpu/r.requests*1e6), fmt.Sprintf("%.2f", r.commands/r.requests))
 		}
 		rows = append(rows, row)
 		l.meets(b, names[0], ratio(results[0], results[1]))
@@ -72,7 +73,10 @@ func BenchmarkMongoDB(b *testing.B) {
 		}
 	}
 	b.ReportMetric(0, "ns/op") // says nothing here
-	b.Logf("%d clients, %d rounds of %v by turns; ratios of all of them, and medians:\n%s", speedClients, speedRounds, speedRound, table(b, rows))
+	b.Logf(
+		"%d clients, %d rounds of %v by turns; ratios of all of them, and medians:\n%s", speedClients, speedRounds,
+		speedRound, table(b, rows),
+	)
 }
 
 func table(b *testing.B, rows [][]string) string {
@@ -89,15 +93,16 @@ func table(b *testing.B, rows [][]string) string {
 
 // load is one kind of request.
 type load struct {
-	name    string
-	target  float64                                            // of gsm's rate to the bare server's
-	status  int                                                // 0 for what reads and creations answer
-	request func(client, n int) (target, body string, ok bool) // a POST, if it has a body; not ok when there are no more
+	name   string
+	target float64 // of gsm's rate to the bare server's
+	status int     // 0 for what reads and creations answer
+	// a POST, if it has a body; not ok when there are no more
+	request func(client, n int) (target, body string, ok bool)
 	refill  func()
 }
 
-// meets fails the benchmark where a share of requests is below the load's target. A machine with other things to do may be why,
-// so that no benchmark is among what must hold before a change lands: measure again where nothing else runs.
+// meets fails the benchmark where a share of requests is below the load's target. A machine with other things to do may
+// be why, so that no benchmark is among what must hold before a change lands: measure again where nothing else runs.
 func (l load) meets(b *testing.B, name string, share float64) {
 	b.Helper()
 	if share < l.target {
@@ -111,8 +116,8 @@ type result struct {
 	requests, cpu, commands float64   // of all rounds; cpu in seconds
 }
 
-// measureKinds puts a load on servers of several kinds by turns, and answers what was measured of each kind. There are as many of
-// each, which share the rounds.
+// measureKinds puts a load on servers of several kinds by turns, and answers what was measured of each kind. There are
+// as many of each, which share the rounds.
 func measureKinds(b *testing.B, l load, kinds [][]*side) []result {
 	b.Helper()
 	var sides []*side
@@ -133,7 +138,8 @@ func measureKinds(b *testing.B, l load, kinds [][]*side) []result {
 	return results
 }
 
-// measure puts a load on each server by turns, in another order each round, so that no server comes always after the same one.
+// measure puts a load on each server by turns, in another order each round, so that no server comes always after the
+// same one.
 func measure(b *testing.B, l load, sides []*side, rounds int) []result {
 	b.Helper()
 	results := make([]result, len(sides))
@@ -160,8 +166,8 @@ func measure(b *testing.B, l load, sides []*side, rounds int) []result {
 	return results
 }
 
-// ratio compares what was answered in all rounds, which are of equal length: those of the two follow each other so closely that
-// what slows the machine down slows both.
+// ratio compares what was answered in all rounds, which are of equal length: those of the two follow each other so
+// closely that what slows the machine down slows both.
 func ratio(a, b result) float64 { return total(a.rates) / total(b.rates) }
 
 func total(v []float64) (t float64) {
@@ -188,7 +194,10 @@ func gsmSide(b *testing.B, binary, db string, args ...string) *side {
 	path := filepath.Join(b.TempDir(), "log")
 	log, err := os.Create(path)
 	must(b, err)
-	cmd := command(b, "serve", "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--database-url="+db, "--log-format=json", "--metrics-interval=5m")
+	cmd := command(
+		b, "serve", "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--database-url="+db, "--log-format=json",
+		"--metrics-interval=5m",
+	)
 	cmd.Args = append(cmd.Args, args...)
 	cmd.Path, cmd.Stdout, cmd.Stderr = binary, log, log
 	running := runProcess(b, cmd)
@@ -205,8 +214,11 @@ func gsmSide(b *testing.B, binary, db string, args ...string) *side {
 		return found
 	}
 	return &side{
-		url: "http://" + address("api"), metrics: "http://" + address("ops") + "/metrics", http: newHTTP(b), process: running,
-		commands: regexp.MustCompile(`(?m)^gsm_store_command_duration_seconds_count{command="(?:find|insert|update)".*} (.*)$`),
+		url: "http://" + address("api"), metrics: "http://" + address("ops") + "/metrics", http: newHTTP(b),
+		process: running,
+		commands: regexp.MustCompile(
+			`(?m)^gsm_store_command_duration_seconds_count{command="(?:find|insert|update)".*} (.*)$`,
+		),
 	}
 }
 
@@ -226,7 +238,9 @@ func bareSide(b *testing.B, db string) *side {
 	address, err := bufio.NewReader(stdout).ReadString('\n')
 	must(b, err)
 	url := "http://" + strings.TrimSpace(address)
-	return &side{url: url, metrics: url + "/metrics", http: newHTTP(b), process: running, commands: regexp.MustCompile(`(?m)^` + bareCommands + `{command="(?:find|insert|update)"} (.*)$`)}
+	return &side{url: url, metrics: url + "/metrics", http: newHTTP(b), process: running, commands: regexp.MustCompile(
+		`(?m)^` + bareCommands + `{command="(?:find|insert|update)"} (.*)$`,
+	)}
 }
 
 // runProcess starts a process, which is killed at the end of the test.
@@ -242,8 +256,8 @@ func runProcess(b *testing.B, cmd *exec.Cmd) procfs.Proc {
 	return p
 }
 
-// cpu returns the CPU time, in seconds, that the server has used since it started: by the system, because to ask the server
-// for its metrics costs it more than many a request.
+// cpu returns the CPU time, in seconds, that the server has used since it started: by the system, because to ask the
+// server for its metrics costs it more than many a request.
 func (s *side) cpu(b *testing.B) float64 {
 	b.Helper()
 	stat, err := s.process.Stat()
@@ -348,7 +362,9 @@ func newStock(b *testing.B, url string) *stock {
 	s := &stock{b: b, db: db}
 	docs := make([]any, speedStored)
 	for i := range docs {
-		p := barePlayer{Username: speedName(), DisplayName: "A player", Attributes: bson.M{"mmr": 1200.0, "country": "nl"}}
+		p := barePlayer{
+			Username: speedName(), DisplayName: "A player", Attributes: bson.M{"mmr": 1200.0, "country": "nl"},
+		}
 		p.prepare()
 		docs[i], s.players = p, append(s.players, p.ID)
 	}
@@ -362,7 +378,8 @@ func (s *stock) newSessions(n int) (ids []string) {
 	docs := make([]any, n)
 	for i := range docs {
 		v := bareSession{
-			Name: "A session", Mode: "ranked", Map: "dust", Region: "eu-west", MaxPlayers: speedSeats, HostID: s.players[0],
+			Name: "A session", Mode: "ranked", Map: "dust", Region: "eu-west", MaxPlayers: speedSeats,
+			HostID:     s.players[0],
 			Attributes: bson.M{"level": 3.0, "ranked": true},
 		}
 		v.prepare()
@@ -386,11 +403,14 @@ func (s *stock) loads() []load {
 			return "/sessions/" + pick(s.sessions, client, n), "", true
 		}, nothing},
 		{"create a player", 0.8, http.StatusCreated, func(int, int) (string, string, bool) {
-			return "/players", fmt.Sprintf(`{"username":%q,"display_name":"A player","attributes":{"mmr":1200,"country":"nl"}}`, speedName()), true
+			return "/players", fmt.Sprintf(
+				`{"username":%q,"display_name":"A player","attributes":{"mmr":1200,"country":"nl"}}`, speedName(),
+			), true
 		}, nothing},
 		{"create a session", 0.8, http.StatusCreated, func(client, n int) (string, string, bool) {
-			return "/sessions", fmt.Sprintf(`{"name":"A session","mode":"ranked","map":"dust","region":"eu-west","max_players":%d,"attributes":{"level":3,"ranked":true},"host_id":%q}`,
-				speedSeats, pick(s.players, client, n)), true
+			return "/sessions",
+				fmt.Sprintf(`{"name":"A session","mode":"ranked","map":"dust","region":"eu-west","max_players":%d,"attributes":{"level":3,"ranked":true},"host_id":%q}`,
+					speedSeats, pick(s.players, client, n)), true
 		}, nothing},
 		{"join a session", 0.8, http.StatusCreated, s.join, s.refill},
 	}
@@ -399,7 +419,8 @@ func (s *stock) loads() []load {
 // join fills a client's sessions one after the other.
 func (s *stock) join(client, n int) (target, body string, ok bool) {
 	filled := n / (speedSeats - 1)
-	for most := s.most.Load(); int64(filled) > most && !s.most.CompareAndSwap(most, int64(filled)); most = s.most.Load() {
+	for most := s.most.Load(); int64(filled) > most &&
+		!s.most.CompareAndSwap(most, int64(filled)); most = s.most.Load() {
 	}
 	i := filled*speedClients + client
 	if i >= len(s.open) {

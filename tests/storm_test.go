@@ -24,8 +24,8 @@ const (
 )
 
 // BenchmarkStorm lets 10,000 players race for the seats of one session, and measures what others notice of it: their
-// latency beside joins that are spread over a session for each client, and beside those of one session, by turns. Exactly
-// the seats must be sold.
+// latency beside joins that are spread over a session for each client, and beside those of one session, by turns.
+// Exactly the seats must be sold.
 func BenchmarkStorm(b *testing.B) {
 	for _, seats := range []int{100, 1000} {
 		b.Run(fmt.Sprintf("seats=%d", seats), func(b *testing.B) { benchmarkStorm(b, seats) })
@@ -46,10 +46,13 @@ func benchmarkStorm(b *testing.B, seats int) {
 	b.ReportMetric(ratio, "others-p99/spread")
 	b.Logf("%s: %d seats: %.0f joins/s in %.1f s; spread over %d sessions %.0f joins/s; "+
 		"others waited at half %v and at 99 %% %v, beside those spread %v and %v: %.2f times",
-		underTest.name, seats, storm.joins/storm.seconds, storm.seconds/stormRounds, stormClients, spread.joins/spread.seconds,
+		underTest.name, seats, storm.joins/storm.seconds, storm.seconds/stormRounds, stormClients,
+		spread.joins/spread.seconds,
 		quantile(storm.others, .5), quantile(storm.others, .99), quantile(spread.others, .5), quantile(spread.others, .99), ratio)
 	if ratio > stormTarget {
-		b.Errorf("others wait %.2f times as long as beside joins of many sessions, want at most %.1f", ratio, stormTarget)
+		b.Errorf(
+			"others wait %.2f times as long as beside joins of many sessions, want at most %.1f", ratio, stormTarget,
+		)
 	}
 }
 
@@ -111,7 +114,9 @@ func (s *storm) pass(b *testing.B, sessions, seats int) passage {
 	b.Helper()
 	open := make([]client.SessionID, sessions)
 	for i := range open {
-		v, err := s.sdk.Sessions.Create(b.Context(), client.SessionRequest{Settings: client.Settings{MaxPlayers: seats}})
+		v, err := s.sdk.Sessions.Create(
+			b.Context(), client.SessionRequest{Settings: client.Settings{MaxPlayers: seats}},
+		)
 		must(b, err)
 		open[i] = v.ID
 	}

@@ -134,7 +134,9 @@ func TestSeatsAreFreedAmidJoins(t *testing.T) {
 					case i == rooms/2:
 						failures[i] = end(t, s, p.ID)
 					case i%4 == 3:
-						_, failures[i] = s.api.Sessions.Create(t.Context(), client.SessionRequest{Settings: two, HostID: &p.ID})
+						_, failures[i] = s.api.Sessions.Create(
+							t.Context(), client.SessionRequest{Settings: two, HostID: &p.ID},
+						)
 					default:
 						j := client.JoinRequest{PlayerID: p.ID}
 						_, failures[i] = s.api.Sessions.Join(t.Context(), open[i%rooms], j)

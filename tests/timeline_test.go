@@ -56,7 +56,8 @@ func TestTimeline(t *testing.T) {
 		}
 	}
 	want := []string{
-		"status_changed cancelled_by_admin", "member_removed erased", "member_removed suspended", "member_removed kicked",
+		"status_changed cancelled_by_admin", "member_removed erased", "member_removed suspended",
+		"member_removed kicked",
 		"member_left", "member_joined", "member_joined", "member_joined", "member_joined",
 		"session_created", "member_joined", "host_changed joined",
 	}

@@ -18,7 +18,8 @@ import (
 	"time"
 )
 
-// newCertificate writes a certificate of this machine, signed by its own key, and the key. Each file is replaced at once.
+// newCertificate writes a certificate of this machine, signed by its own key, and the key. Each file is replaced at
+// once.
 func newCertificate(t *testing.T, dir, name string) (serial *big.Int) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -30,7 +31,8 @@ func newCertificate(t *testing.T, dir, name string) (serial *big.Int) {
 	}
 	now := time.Now()
 	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-time.Hour),
+		NotAfter:    now.Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
 	}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -70,7 +72,9 @@ func (s *server) shown(t *testing.T, config *tls.Config) *big.Int {
 // startTLS starts a server with the certificate in a directory, which clients here take as it is.
 func startTLS(t *testing.T, dir string) *server {
 	t.Helper()
-	s := launch(t, setup{database: freshDatabase(t), args: []string{"--tls-cert=" + filepath.Join(dir, "cert.pem"), "--tls-key=" + filepath.Join(dir, "key.pem")}})
+	s := launch(t, setup{database: freshDatabase(t), args: []string{
+		"--tls-cert=" + filepath.Join(dir, "cert.pem"), "--tls-key=" + filepath.Join(dir, "key.pem"),
+	}})
 	s.url, s.ops = "https://"+s.listening(t, "api"), "http://"+s.listening(t, "ops")
 	s.http = newHTTP(t)
 	transport := s.http.Transport.(recorded)
@@ -100,7 +104,9 @@ func TestTLS(t *testing.T) {
 	s.do(t, "GET /api/v1/players", "").has("Strict-Transport-Security", "max-age=63072000")
 	s.do(t, "POST /api/v1/players", `{"username":"alice"}`).is(http.StatusCreated)
 
-	if _, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}); err == nil {
+	if _, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{
+		InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10,
+	}); err == nil {
 		t.Error("TLS 1.1 is spoken")
 	}
 	line := s.logged(t, func(l logLine) bool { return l["msg"] == "started" })
@@ -116,8 +122,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// A new certificate is used without a restart. A pair that does not fit, as while the files are written one after the other,
-// leaves the old one in use.
+// A new certificate is used without a restart. A pair that does not fit, as while the files are written one after the
+// other, leaves the old one in use.
 func TestCertificateIsReplaced(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
@@ -151,14 +157,18 @@ func TestCertificatesThatCannotBeUsed(t *testing.T) {
 	refuses(t, exitUsage, []string{cert, key + ".missing"}, "GSM_TLS_CERT", "key.pem.missing")
 	other := t.TempDir()
 	newCertificate(t, other, "other")
-	refuses(t, exitUsage, []string{cert, "--tls-key=" + filepath.Join(other, "key.pem")}, "GSM_TLS_CERT", "private key does not match")
+	refuses(t, exitUsage, []string{
+		cert, "--tls-key=" + filepath.Join(other, "key.pem"),
+	}, "GSM_TLS_CERT", "private key does not match")
 }
 
 // The ops listener leaves its machine only where somebody said that it is guarded, and answers under any name then.
 func TestOpsListenerIsGuarded(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
-	refuses(t, exitUsage, []string{"--ops-addr=0.0.0.0:0"}, "--ops-addr", "GSM_OPS_PUBLIC=true", "network policy or a firewall")
+	refuses(t, exitUsage, []string{
+		"--ops-addr=0.0.0.0:0",
+	}, "--ops-addr", "GSM_OPS_PUBLIC=true", "network policy or a firewall")
 	refuses(t, exitUsage, []string{"--cors-origins=https://a.example"}, "GSM_CORS_ORIGINS", "authentication")
 	s := start(t, withArgs("--ops-addr=0.0.0.0:0", "--ops-public"))
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(s.ops, "http://"))

@@ -23,7 +23,10 @@ func TestMintToken(t *testing.T) {
 			t.Errorf("got %s, %v", a.body, err)
 		}
 	}
-	for _, body := range []string{`{"expires_in":59}`, `{"expires_in":86401}`, `{"expires_in":-1}`, `{"expires_in":0}`, `{"expires_in":"60"}`, `{"expires_in":60.5}`, `{"player_id":"x"}`} {
+	for _, body := range []string{
+		`{"expires_in":59}`, `{"expires_in":86401}`, `{"expires_in":-1}`, `{"expires_in":0}`, `{"expires_in":"60"}`,
+		`{"expires_in":60.5}`, `{"player_id":"x"}`,
+	} {
 		if a := s.do(t, path, body); a.status != http.StatusUnprocessableEntity && a.status != http.StatusBadRequest {
 			t.Errorf("%s: got %d %s", body, a.status, a.body)
 		}
@@ -58,7 +61,9 @@ func TestJWKSAndTickets(t *testing.T) {
 	host, guest := s.newPlayer(t, "host"), s.newPlayer(t, "guest")
 	v := s.newSession(t, client.SessionRequest{HostID: &host.ID, Settings: client.Settings{MaxPlayers: 3}})
 	for _, status := range []int{http.StatusCreated, http.StatusOK} {
-		a := s.do(t, "POST /api/v1/sessions/"+string(v.ID)+"/members", `{"player_id":"`+string(guest.ID)+`"}`).is(status)
+		a := s.do(
+			t, "POST /api/v1/sessions/"+string(v.ID)+"/members", `{"player_id":"`+string(guest.ID)+`"}`,
+		).is(status)
 		var joined client.Joined
 		if err := json.Unmarshal([]byte(a.body), &joined); err != nil || joined.ID != v.ID || len(joined.Members) != 2 {
 			t.Fatalf("got %s, %v", a.body, err)
@@ -67,7 +72,9 @@ func TestJWKSAndTickets(t *testing.T) {
 		if err != nil || got.Player != guest.ID || got.Seat != 1 || got.Version != joined.Version {
 			t.Errorf("got %+v, %v", got, err)
 		}
-		if _, err := client.VerifyTicket(keys, joined.Ticket, client.TicketOptions{Session: client.SessionID(nobody)}); !errors.Is(err, client.ErrTicketInvalid) {
+		if _, err := client.VerifyTicket(keys, joined.Ticket, client.TicketOptions{
+			Session: client.SessionID(nobody),
+		}); !errors.Is(err, client.ErrTicketInvalid) {
 			t.Errorf("another session's server lets it in: %v", err)
 		}
 	}
@@ -83,7 +90,9 @@ func TestSDKActsAsPlayer(t *testing.T) {
 	r := newRealm(t, s, "")
 	r.renew(t)
 	token := r.keys["read"]
-	c := s.connect(t, client.WithTokens(func() string { return token }), client.WithActAs(client.PlayerID(r.players["self"])))
+	c := s.connect(
+		t, client.WithTokens(func() string { return token }), client.WithActAs(client.PlayerID(r.players["self"])),
+	)
 	change := func(player string) error {
 		_, err := c.Players.Patch(t.Context(), client.PlayerID(player), client.Patch{"display_name": "Zed"})
 		return err

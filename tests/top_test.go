@@ -128,7 +128,9 @@ func TestTopRefuses(t *testing.T) {
 		code int
 		says string
 	}{
-		"--ops-addr=" + api:         {1, unseen + api + ": start it with gsm serve, or set its ops listener with --ops-addr (GSM_OPS_ADDR)"},
+		"--ops-addr=" + api: {
+			1, unseen + api + ": start it with gsm serve, or set its ops listener with --ops-addr (GSM_OPS_ADDR)",
+		},
 		"--ops-addr=127.0.0.1:1":    {1, unseen + "127.0.0.1:1"},
 		"--ops-addr=8081":           {exitUsage, "HOST:PORT"},
 		"--interval=1ms":            {exitUsage, "--interval"},
@@ -137,7 +139,8 @@ func TestTopRefuses(t *testing.T) {
 		"--once --interval=2s once": {exitUsage, "once"},
 	} {
 		code, stdout, stderr := runToEnd(t, nil, append([]string{"top"}, strings.Fields(args)...)...)
-		if code != want.code || !strings.Contains(stderr, want.says) || strings.Count(stderr, "\n") != 1 || stdout != "" {
+		if code != want.code || !strings.Contains(stderr, want.says) || strings.Count(stderr, "\n") != 1 ||
+			stdout != "" {
 			t.Errorf("gsm top %s: exit code %d, %q, %q", args, code, stdout, stderr)
 		}
 	}
@@ -155,7 +158,9 @@ type terminal struct {
 // onTerminal runs gsm top on a terminal of 80 by 24, and waits until it has drawn.
 func onTerminal(t *testing.T, addr string, env ...string) *terminal {
 	t.Helper()
-	w := &terminal{cmd: command(t, "top", "--interval=200ms", "--ops-addr="+addr), drawn: newJournal(), exited: make(chan struct{})}
+	w := &terminal{cmd: command(
+		t, "top", "--interval=200ms", "--ops-addr="+addr,
+	), drawn: newJournal(), exited: make(chan struct{})}
 	var err error
 	if w.user, w.program, err = pty.Open(); err != nil {
 		t.Fatal(err)
@@ -244,7 +249,10 @@ func (w *terminal) restored(t testing.TB) {
 	if after := w.state(t); after != w.before {
 		t.Errorf("the terminal was %s and is %s", w.before, after)
 	}
-	for on, off := range map[string]string{"\x1b[?1049h": "\x1b[?1049l", "\x1b[?25l": "\x1b[?25h", "\x1b[?2004h": "\x1b[?2004l"} { // another screen, no cursor, pastes marked
+	// another screen, no cursor, pastes marked
+	for on, off := range map[string]string{
+		"\x1b[?1049h": "\x1b[?1049l", "\x1b[?25l": "\x1b[?25h", "\x1b[?2004h": "\x1b[?2004l",
+	} {
 		eventually(t, fmt.Sprintf("%q is taken back", on), func() bool {
 			drawn := w.drawn.String()
 			return strings.Contains(drawn, on) && strings.LastIndex(drawn, off) > strings.LastIndex(drawn, on)

@@ -27,12 +27,14 @@ func traceparent(trace string, sampled bool) string {
 	return fmt.Sprintf("00-%s-%s-0%d", trace, callersSpan, map[bool]int{true: 1}[sampled])
 }
 
-// One request can be followed from its caller to the commands that it made of the database, by one id, in traces, logs and
-// metrics. Nothing in the trace is about somebody.
+// One request can be followed from its caller to the commands that it made of the database, by one id, in traces, logs
+// and metrics. Nothing in the trace is about somebody.
 func TestTraceOfOneRequest(t *testing.T) {
 	t.Parallel()
 	c, url := collect(t)
-	s := start(t, tracedTo(url), withArgs("--log-level=debug", "--replica=traced"), withEnv("OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test"))
+	s := start(t, tracedTo(url), withArgs(
+		"--log-level=debug", "--replica=traced",
+	), withEnv("OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test"))
 	lobby, players := s.lobby(t, "owner-of-", 1, client.Settings{MaxPlayers: 4})
 	joiner := s.newPlayer(t, "somebody")
 	s.do(t, "POST /api/v1/sessions/"+string(lobby.ID)+"/members?", fmt.Sprintf(`{"player_id":%q}`, joiner.ID),
@@ -47,22 +49,28 @@ func TestTraceOfOneRequest(t *testing.T) {
 		t.Fatal("no span has the caller's trace")
 	}
 	request := spans[0]
-	if request.name != "POST "+joinRoute || request.parent != callersSpan || request.state != "vendor=1" || request.kind != tracepb.Span_SPAN_KIND_SERVER || request.failed {
+	if request.name != "POST "+joinRoute || request.parent != callersSpan || request.state != "vendor=1" ||
+		request.kind != tracepb.Span_SPAN_KIND_SERVER || request.failed {
 		t.Errorf("the request's span is %+v", request)
 	}
 	if want := map[string]string{
-		"http.request.method": "POST", "http.route": joinRoute, "http.response.status_code": "201", "url.scheme": "http", "gsm.request_id": "followed",
+		"http.request.method": "POST", "http.route": joinRoute, "http.response.status_code": "201",
+		"url.scheme": "http", "gsm.request_id": "followed",
 	}; !maps.Equal(request.attributes, want) {
 		t.Errorf("the request's attributes are %v", request.attributes)
 	}
-	for name, want := range map[string]string{"service.name": "gsm", "service.instance.id": "traced", "deployment.environment.name": "test"} {
+	for name, want := range map[string]string{
+		"service.name": "gsm", "service.instance.id": "traced", "deployment.environment.name": "test",
+	} {
 		if request.process[name] != want {
 			t.Errorf("%s is %q, want %q", name, request.process[name], want)
 		}
 	}
 	c.checkStore(t, request)
 	for _, found := range spans {
-		for _, secret := range []string{"somebody", "owner-of-", string(joiner.ID), string(players[0].ID), string(lobby.ID), "127.0.0.1"} {
+		for _, secret := range []string{
+			"somebody", "owner-of-", string(joiner.ID), string(players[0].ID), string(lobby.ID), "127.0.0.1",
+		} {
 			if text := fmt.Sprint(found); strings.Contains(text, secret) {
 				t.Errorf("a span tells %s: %s", secret, text)
 			}
@@ -101,8 +109,11 @@ func (c *collector) checkStore(t *testing.T, request span) {
 		t.Errorf("below the request are %s", got)
 	}
 	for _, o := range operations {
-		if o.kind != tracepb.Span_SPAN_KIND_INTERNAL || o.attributes["db.system.name"] != underTest.name || o.attributes["db.operation.name"] != o.name ||
-			!strings.Contains("players sessions", o.attributes["db.collection.name"]) || o.attributes["gsm.result"] != "ok" || o.begin.Before(request.begin) || o.end.After(request.end) {
+		if o.kind != tracepb.Span_SPAN_KIND_INTERNAL || o.attributes["db.system.name"] != underTest.name ||
+			o.attributes["db.operation.name"] != o.name ||
+			!strings.Contains(
+				"players sessions", o.attributes["db.collection.name"],
+			) || o.attributes["gsm.result"] != "ok" || o.begin.Before(request.begin) || o.end.After(request.end) {
 			t.Errorf("the operation is %+v", o)
 		}
 		commands := c.below(o)
@@ -117,7 +128,8 @@ func (c *collector) checkStore(t *testing.T, request span) {
 			t.Fatalf("below %s are %s", o.name, spanNames(commands))
 		}
 		command, collection := commands[0], o.attributes["db.collection.name"]
-		if command.name != want+" "+collection || command.kind != tracepb.Span_SPAN_KIND_CLIENT || command.attributes["db.operation.name"] != want ||
+		if command.name != want+" "+collection || command.kind != tracepb.Span_SPAN_KIND_CLIENT ||
+			command.attributes["db.operation.name"] != want ||
 			command.attributes["db.collection.name"] != collection || command.end.After(o.end) || command.begin.Before(o.begin) || !command.begin.Before(command.end) {
 			t.Errorf("the command is %+v, of %+v", command, o)
 		}
@@ -177,7 +189,9 @@ func TestTracesAreWholeAtTheEnd(t *testing.T) {
 			maps.DeleteFunc(count, func(name string, _ int) bool {
 				return strings.Contains(name, "_") && name != "get_player" && !strings.Contains(name, " ")
 			})
-			if want := map[string]int{"GET /api/v1/players/{player_id}": requests, "get_player": requests, "HTTP": 1}; !maps.Equal(count, want) {
+			if want := map[string]int{
+				"GET /api/v1/players/{player_id}": requests, "get_player": requests, "HTTP": 1,
+			}; !maps.Equal(count, want) {
 				t.Errorf("the spans are %v, want %v", count, want)
 			}
 		})
@@ -199,7 +213,8 @@ func TestCollectorThatDoesNotAnswer(t *testing.T) {
 				"OTEL_BSP_SCHEDULE_DELAY=1", "OTEL_BSP_MAX_QUEUE_SIZE=16", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=4"))
 			isWarning := func(l logLine) bool { return l["msg"] == "spans were not sent" }
 			begin, requests := time.Now(), 0
-			for ; requests < 200 || !slices.ContainsFunc(s.stdout.logLines(), isWarning) && time.Since(begin) < patience; requests++ {
+			for ; requests < 200 || !slices.ContainsFunc(s.stdout.logLines(), isWarning) &&
+				time.Since(begin) < patience; requests++ {
 				s.do(t, "GET /api/v1/players", "").is(http.StatusOK)
 			}
 			metrics := s.metrics(t, "gsm_trace_spans_ended_total", "gsm_trace_spans_exported_total 0\n")
@@ -251,9 +266,13 @@ func brokenCollector(t *testing.T) string {
 func TestWrongTraceSettings(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
-	code, _, stderr := runToEnd(t, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=localhost:4318/hunter2", "OTEL_TRACES_SAMPLER=sometimes"},
+	code, _,
+		stderr := runToEnd(t, []string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT=localhost:4318/hunter2", "OTEL_TRACES_SAMPLER=sometimes",
+	},
 		"serve", "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0")
-	if code != exitUsage || !strings.Contains(stderr, "OTEL_EXPORTER_OTLP_ENDPOINT") || !strings.Contains(stderr, "parentbased_traceidratio") || strings.Contains(stderr, "hunter2") {
+	if code != exitUsage || !strings.Contains(stderr, "OTEL_EXPORTER_OTLP_ENDPOINT") ||
+		!strings.Contains(stderr, "parentbased_traceidratio") || strings.Contains(stderr, "hunter2") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }

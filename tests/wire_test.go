@@ -103,7 +103,10 @@ func TestHostsThatAreNone(t *testing.T) {
 			"a@localhost", "localhost:1:2", "[127.0.0.1]", "[fe80::1%25lo]", ":80",
 		} {
 			for _, address := range []string{s.url + "/livez", s.ops + "/metrics"} {
-				statuses, _ := raw(t, strings.TrimPrefix(strings.TrimSuffix(strings.TrimSuffix(address, "/livez"), "/metrics"),
+				statuses,
+					_ := raw(t, strings.TrimPrefix(strings.TrimSuffix(
+					strings.TrimSuffix(address, "/livez"), "/metrics",
+				),
 					"http://"),
 					"GET /livez HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n", 1)
 				if len(statuses) != 1 || statuses[0] != http.StatusBadRequest {
@@ -111,7 +114,9 @@ func TestHostsThatAreNone(t *testing.T) {
 				}
 			}
 		}
-		for _, host := range []string{"localhost", "localhost:8080", "localhost:", "[::1]", "[::1]:8080", "127.0.0.1:1"} {
+		for _, host := range []string{
+			"localhost", "localhost:8080", "localhost:", "[::1]", "[::1]:8080", "127.0.0.1:1",
+		} {
 			if got := s.status(t, http.MethodGet, s.url+"/livez", host); got != http.StatusOK {
 				t.Errorf("authentication %s: the host %q got %d", name, host, got)
 			}
@@ -148,7 +153,9 @@ func TestTrailingSlashes(t *testing.T) {
 		t.Fatalf("only %d operations", len(operations))
 	}
 	for _, operation := range operations {
-		target := strings.NewReplacer("{session_id}", nobody, "{player_id}", nobody, "{key_id}", "abc").Replace(operation)
+		target := strings.NewReplacer(
+			"{session_id}", nobody, "{player_id}", nobody, "{key_id}", "abc",
+		).Replace(operation)
 		_, path, _ := strings.Cut(target, " ")
 		s.do(t, target+"/", "").is(http.StatusPermanentRedirect).has("Location", path)
 		s.do(t, target+"/?limit=1&x=%2F%2Fevil", "").is(http.StatusPermanentRedirect).has("Location",
@@ -207,7 +214,9 @@ func TestHeadersOfWebPages(t *testing.T) {
 			}
 		}
 	}
-	documented := regexp.MustCompile(`\b(X-[A-Z][A-Za-z-]*[a-zA-Z]|Idempotency-Key|If-Match|If-None-Match|Prefer|Session-Fence)\b`)
+	documented := regexp.MustCompile(
+		`\b(X-[A-Z][A-Za-z-]*[a-zA-Z]|Idempotency-Key|If-Match|If-None-Match|Prefer|Session-Fence)\b`,
+	)
 	for _, document := range []string{"../README.md", "../docs/api.md", "../docs/security.md"} {
 		text, err := os.ReadFile(document)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -41,7 +41,9 @@ type access struct {
 
 // newAccess decides who is let in. It returns a usageError where that would be nobody. Credentials are judged in the
 // same way with and without authentication.
-func newAccess(ctx context.Context, c *serveCmd, deps game.Deps, players *game.Players, log *slog.Logger) (access, error) {
+func newAccess(
+	ctx context.Context, c *serveCmd, deps game.Deps, players *game.Players, log *slog.Logger,
+) (access, error) {
 	rules, static := game.NewKeys(deps), staticKeys(c.AdminKey)
 	if c.Authenticated() {
 		if err := someKey(ctx, rules, static); err != nil {
@@ -122,7 +124,8 @@ func someKey(ctx context.Context, keys *game.Keys, static []game.Key) error {
 	return nil
 }
 
-// readSigningKeys has tokens from the first request on, where the database is quick enough; background work tries again.
+// readSigningKeys has tokens from the first request on, where the database is quick enough; background work tries
+// again.
 func readSigningKeys(ctx context.Context, s *auth.Signer, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(ctx, startRead)
 	defer cancel()

@@ -104,7 +104,8 @@ func report(w io.Writer, err error) int {
 	case errors.As(err, new(usageError)), errors.Is(err, store.ErrUnknownScheme), errors.Is(err, store.ErrBadURL), errors.Is(err, store.ErrNoBackup),
 		errors.Is(err, observe.ErrBadEnvironment):
 		return exitUsage
-	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EACCES) && errors.As(err, new(*listenError)):
+	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EACCES) &&
+		errors.As(err, new(*listenError)):
 		return exitAddress
 	case errors.Is(err, sqlitestore.ErrLocked):
 		return exitLocked

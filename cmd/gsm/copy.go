@@ -60,7 +60,8 @@ func (c *dbCopyCmd) Run(s streams) (err error) {
 			return err
 		}
 	}
-	return s.say("copied and compared: start the servers with the new --database-url, and keep the old database until you trust the new one")
+	return s.say("copied and compared: start the servers with the new --database-url, and keep the old database " +
+		"until you trust the new one")
 }
 
 // advise says what to do about a copy that failed.
@@ -69,11 +70,16 @@ func advise(err error) error {
 	case errors.Is(err, store.ErrNotEmpty):
 		err = fmt.Errorf("%w: choose an empty one, or use --resume to continue a copy from this source", err)
 	case errors.Is(err, store.ErrStrange):
-		err = fmt.Errorf("%w: the source has changed since the copy started, or the target is not a copy of it: start again with an empty database", err)
+		err = fmt.Errorf("%w: the source has changed since the copy started, or the target is not a copy of it: "+
+			"start again with an empty database", err)
 	case errors.Is(err, store.ErrDiffers):
-		return fmt.Errorf("%w: another program wrote to one of them meanwhile: stop it, and start again with an empty database", err)
+		return fmt.Errorf(
+			"%w: another program wrote to one of them meanwhile: stop it, and start again with an empty database", err,
+		)
 	default:
-		err = fmt.Errorf("%w; what was copied stays: when the cause is gone, run the same command with --resume", plainly(err))
+		err = fmt.Errorf(
+			"%w; what was copied stays: when the cause is gone, run the same command with --resume", plainly(err),
+		)
 	}
 	return &databaseError{err}
 }

@@ -131,10 +131,14 @@ func (c *dbCheckCmd) Run(s streams) (err error) {
 	case ctx.Err() != nil:
 		return errors.New("interrupted: no repair was left incomplete; run it again to check the rest")
 	case err != nil: // as of documents that cannot be read, which are among the findings
-		return errors.Join(unsaid, &databaseError{fmt.Errorf("the check failed: %w", plainly(err))}, remaining(found-repaired, c.Repair))
+		return errors.Join(unsaid, &databaseError{
+			fmt.Errorf("the check failed: %w", plainly(err)),
+		}, remaining(found-repaired, c.Repair))
 	}
-	if err := errors.Join(unsaid, s.say("checked %d players, %d sessions, %d idempotency keys, %d API keys, %d signing keys, %d events: %d findings, %d repaired",
-		counts["players"], counts["sessions"], counts["idempotency"], counts["api_keys"], counts["signing_keys"], counts["events"],
+	if err := errors.Join(unsaid, s.say("checked %d players, %d sessions, %d idempotency keys, %d API keys, %d "+
+		"signing keys, %d events: %d findings, %d repaired",
+		counts["players"], counts["sessions"], counts["idempotency"], counts["api_keys"], counts["signing_keys"],
+		counts["events"],
 		found, repaired)); err != nil {
 		return err
 	}
@@ -156,7 +160,9 @@ func remaining(n int, repair bool) error {
 	case n == 0:
 		return nil
 	case repair:
-		return findingsError{fmt.Errorf("%d findings remain that cannot be repaired automatically: see docs/operations/check-and-copy.md", n)}
+		return findingsError{fmt.Errorf(
+			"%d findings remain that cannot be repaired automatically: see docs/operations/check-and-copy.md", n,
+		)}
 	}
 	return findingsError{fmt.Errorf("%d findings: gsm db check --repair repairs those that can be repaired", n)}
 }
@@ -222,8 +228,8 @@ func (s streams) say(format string, args ...any) error {
 	return err
 }
 
-// expected is about how many documents there are, to measure progress by: none where they cannot be counted, as without the
-// index that counts them.
+// expected is about how many documents there are, to measure progress by: none where they cannot be counted, as without
+// the index that counts them.
 func expected(ctx context.Context, s game.Store) map[string]int {
 	sizes, err := s.Sizes(ctx)
 	if err != nil {

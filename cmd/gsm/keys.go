@@ -36,7 +36,9 @@ type keysIn struct {
 func (k *keysIn) Validate() error {
 	err := k.Database.Validate()
 	if !game.ValidProject(game.ProjectID(k.Project)) {
-		err = errors.Join(err, fmt.Errorf("--project: %q must have 1 to %d characters of a-z 0-9 -", k.Project, game.MaxProjectID))
+		err = errors.Join(
+			err, fmt.Errorf("--project: %q must have 1 to %d characters of a-z 0-9 -", k.Project, game.MaxProjectID),
+		)
 	}
 	return err
 }
@@ -44,8 +46,12 @@ func (k *keysIn) Validate() error {
 // do opens the database beside the servers and does the work as an admin of the project.
 func (k *keysIn) do(s streams, o store.Options, work func(context.Context, *game.Keys) error) error {
 	return onKeys(s, k.Database, o, func(ctx context.Context, engine game.Store) error {
-		ctx = game.WithCaller(ctx, game.Caller{Project: game.ProjectID(k.Project), Scope: game.ScopeAdmin, Name: "gsm keys"})
-		return work(ctx, game.NewKeys(game.Deps{Store: engine, Now: time.Now, NewID: newID, MaxRequest: longestRequest}))
+		ctx = game.WithCaller(
+			ctx, game.Caller{Project: game.ProjectID(k.Project), Scope: game.ScopeAdmin, Name: "gsm keys"},
+		)
+		return work(
+			ctx, game.NewKeys(game.Deps{Store: engine, Now: time.Now, NewID: newID, MaxRequest: longestRequest}),
+		)
 	})
 }
 
@@ -83,7 +89,10 @@ func refused(err error) error {
 		return usageError{errors.Join(all...)}
 	case game.Unavailable:
 		if e.Extras["outcome"] == game.OutcomeUnknown {
-			return &databaseError{fmt.Errorf("the database did not respond in time and may have made the change: see gsm keys list: %w", plainly(err))}
+			return &databaseError{fmt.Errorf(
+				"the database did not respond in time and may have made the change: see gsm keys list: %w",
+				plainly(err),
+			)}
 		}
 		return &databaseError{plainly(err)}
 	}
@@ -147,7 +156,10 @@ func (s streams) show(k game.Key, secret game.Secret) error {
 	if k.ExpiresAt != nil {
 		expiry = "expires at " + k.ExpiresAt.Format(time.RFC3339)
 	}
-	_, _ = fmt.Fprintf(s.err, "gsm: key %s of scope %s in project %s, %s. It is shown once: keep it safe.\n", k.ID, k.Scope, k.Project, expiry)
+	_, _ = fmt.Fprintf(
+		s.err, "gsm: key %s of scope %s in project %s, %s. It is shown once: keep it safe.\n", k.ID, k.Scope, k.Project,
+		expiry,
+	)
 	return nil
 }
 
@@ -246,7 +258,9 @@ type oneKey struct {
 func (k *oneKey) Validate() error {
 	err := k.keysIn.Validate()
 	if !game.ValidKeyID(game.KeyID(k.ID)) {
-		err = errors.Join(err, errors.New("<id>: not the id of a key: gsm keys list shows ids; in a key the id is between gsm_ and the next _"))
+		err = errors.Join(err, errors.New(
+			"<id>: not the id of a key: gsm keys list shows ids; in a key the id is between gsm_ and the next _",
+		))
 	}
 	return err
 }
@@ -292,7 +306,10 @@ func (c *keysRotateCmd) Run(s streams) error {
 	return c.do(s, beside(), func(ctx context.Context, keys *game.Keys) error {
 		k, secret, err := keys.Rotate(ctx, game.KeyID(c.ID), c.Overlap)
 		if err != nil && k.ID != "" {
-			return &databaseError{fmt.Errorf("key %s was created to replace it but could not be shown: revoke it, and rotate again: %w", k.ID, plainly(err))}
+			return &databaseError{fmt.Errorf(
+				"key %s was created to replace it but could not be shown: revoke it, and rotate again: %w", k.ID,
+				plainly(err),
+			)}
 		}
 		if err != nil {
 			return err

@@ -16,12 +16,14 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// opsHandler serves what operators look at, metrics, failures and profiles, and the switch of the log's level. Unless its
-// listener is public it answers its own machine only. The command line is no profile and may have secrets in it.
+// opsHandler serves what operators look at, metrics, failures and profiles, and the switch of the log's level. Unless
+// its listener is public it answers its own machine only. The command line is no profile and may have secrets in it.
 func opsHandler(watch *watcher, public bool) http.Handler {
 	level := levelSwitch{watch.level, watch.logs.System}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(watch.registry, promhttp.HandlerOpts{Registry: watch.registry, EnableOpenMetrics: true}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(
+		watch.registry, promhttp.HandlerOpts{Registry: watch.registry, EnableOpenMetrics: true},
+	))
 	mux.Handle("GET /debug/errors", watch.failures)
 	mux.HandleFunc("GET /debug/log-level", level.tell)
 	mux.HandleFunc("PUT /debug/log-level", level.change)
@@ -63,7 +65,9 @@ func (s levelSwitch) change(w http.ResponseWriter, r *http.Request) {
 	if before, after := s.level.Level(), logLevel(name); before != after {
 		// Told at a level that is shown: else the end of the lines would look like the end of the program.
 		s.level.Set(min(before, after))
-		s.log.Log(r.Context(), max(slog.LevelInfo, min(before, after)), "log level changed", "old", before.String(), "new", after.String())
+		s.log.Log(r.Context(), max(
+			slog.LevelInfo, min(before, after),
+		), "log level changed", "old", before.String(), "new", after.String())
 		s.level.Set(after)
 	}
 	s.tell(w, r)

@@ -45,8 +45,8 @@ type server struct {
 	tls      *tls.Config // nil for none. Not that of http, which net/http sets where there is none
 }
 
-// timeouts are how long callers may take to send a header, and from there to take the answer. Bodies have a deadline of their
-// own: see [api.Limits].
+// timeouts are how long callers may take to send a header, and from there to take the answer. Bodies have a deadline of
+// their own: see [api.Limits].
 type timeouts struct{ read, write time.Duration }
 
 // newServer returns a server that cuts off callers who take longer.
@@ -88,7 +88,8 @@ type serverLog struct {
 func (l serverLog) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
 	f := game.Failure{Code: game.FailureServer, Task: l.listener + " listener"}
-	if said, ok := strings.CutPrefix(text, "http: panic serving "); ok { // ADDRESS: VALUE, and the stack from the next line on
+	// ADDRESS: VALUE, and the stack from the next line on
+	if said, ok := strings.CutPrefix(text, "http: panic serving "); ok {
 		message, stack, _ := strings.Cut(said, "\n")
 		_, value, _ := strings.Cut(message, ": ")
 		f.Code, f.Err = game.FailurePanic, &game.Panic{Value: value, Stack: stack}
@@ -129,7 +130,9 @@ func (p *process) run(ctx context.Context) error {
 	defer cancel()
 	var failures []error
 	if err := p.rest.http.Shutdown(shutdown); err != nil {
-		failures = append(failures, fmt.Errorf("requests were aborted after %s: %w", p.config.ShutdownTimeout, err), p.rest.http.Close())
+		failures = append(failures, fmt.Errorf(
+			"requests were aborted after %s: %w", p.config.ShutdownTimeout, err,
+		), p.rest.http.Close())
 	}
 	failures = append(failures, p.ops.http.Close()) // whoever takes a profile does not hold up the end
 	stopBackground()
@@ -148,7 +151,9 @@ func listen(ctx context.Context, setting, addr string) (net.Listener, error) {
 	case err == nil:
 		return l, nil
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, &listenError{fmt.Errorf("%s is in use by another program: stop it, or choose another address with %s: %w", addr, setting, err)}
+		return nil, &listenError{fmt.Errorf(
+			"%s is in use by another program: stop it, or choose another address with %s: %w", addr, setting, err,
+		)}
 	}
 	return nil, &listenError{fmt.Errorf("cannot listen on %s: choose another address with %s: %w", addr, setting, err)}
 }

@@ -45,7 +45,8 @@ func (m *meter) at(task string, done, total int) {
 	if m.bar == nil {
 		m.bar = progressbar.NewOptions(total,
 			progressbar.OptionSetWriter(m.out), progressbar.OptionSetDescription(task), progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30),
+			progressbar.OptionShowIts(), progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionSetWidth(30),
 			progressbar.OptionClearOnFinish())
 	}
 	if total != m.bar.GetMax() {

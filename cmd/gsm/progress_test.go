@@ -37,7 +37,8 @@ func TestMeterShowsABar(t *testing.T) {
 	}
 	m.clear()
 	m.end()
-	if got := out.String(); !bytes.Contains(out.Bytes(), []byte("copy players")) || bytes.ContainsRune(out.Bytes(), '\n') {
+	if got := out.String(); !bytes.Contains(out.Bytes(), []byte("copy players")) ||
+		bytes.ContainsRune(out.Bytes(), '\n') {
 		t.Errorf("got %q", got)
 	}
 }

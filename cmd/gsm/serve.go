@@ -75,20 +75,25 @@ func (c *serveCmd) Run(s streams) (err error) {
 		Version: version(), RequestTimeout: c.RequestTimeout,
 		Limits: c.limits(watch), Origins: c.Origins(),
 		Now: time.Now, NewID: newID, Log: watch.logs.System, Failed: watch.failures.Report, Observe: watch.http(),
-		Checks: []api.Check{{Name: "database", Run: docs.Ping}, {Name: "disk", Run: diskCheck(engine)}, {Name: "background", Run: background.Check}},
+		Checks: []api.Check{{
+			Name: "database", Run: docs.Ping,
+		}, {Name: "disk", Run: diskCheck(engine)}, {Name: "background", Run: background.Check}},
 	})
 	observe.Concurrency(rest.Load, watch.registry)
 
 	p := process{
 		log: watch.logs.System, config: c.Server, api: rest, background: background,
 		rest: newServer(apiListener, rest, watch.server("api"), timeouts{c.ReadTimeout, c.WriteTimeout}),
-		ops:  newServer(opsListener, opsHandler(watch, !config.IsLoopback(opsListener.Addr().String())), watch.server("ops"), timeouts{c.ReadTimeout, profileTimeout}),
+		ops: newServer(opsListener, opsHandler(
+			watch, !config.IsLoopback(opsListener.Addr().String()),
+		), watch.server("ops"), timeouts{c.ReadTimeout, profileTimeout}),
 	}
 	p.rest.tls = certificate
 	return p.run(ctx)
 }
 
-// listen takes both addresses, or none. What is not guarded must not be reached from elsewhere, whatever names stand for.
+// listen takes both addresses, or none. What is not guarded must not be reached from elsewhere, whatever names stand
+// for.
 func (c *serveCmd) listen(ctx context.Context) (api, ops net.Listener, err error) {
 	api, err = listen(ctx, "--http-addr (GSM_HTTP_ADDR)", c.HTTPAddr)
 	if err != nil {
@@ -111,7 +116,9 @@ func (c *serveCmd) listen(ctx context.Context) (api, ops net.Listener, err error
 func (c *serveCmd) open(ctx context.Context, watch *watcher) (game.Store, error) {
 	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{
 		Cache: int64(c.SQLiteCache) << 20, OnCommit: observe.Commits(watch.registry), OnCommand: watch.commands(),
-		Wait: c.DatabaseWait, OnWait: func(cause error) { watch.logs.Database.Warn("waiting for the database", observe.Cause(cause)) },
+		Wait: c.DatabaseWait, OnWait: func(cause error) {
+			watch.logs.Database.Warn("waiting for the database", observe.Cause(cause))
+		},
 	})
 	if err != nil {
 		return nil, &databaseError{fmt.Errorf("--database-url (GSM_DATABASE_URL): %w", err)}
@@ -127,7 +134,8 @@ func (c *serveCmd) limits(watch *watcher) api.Limits {
 	}
 	return api.Limits{
 		Rates:    map[limits.Class]limits.Rate{limits.Server: rate(c.RateServer), limits.Player: rate(c.RatePlayer)},
-		InFlight: c.MaxInFlight, Memory: memoryForDocuments(), FailedCredentials: c.FailedCredentials, HeaderBytes: maxHeaderBytes,
+		InFlight: c.MaxInFlight, Memory: memoryForDocuments(), FailedCredentials: c.FailedCredentials,
+		HeaderBytes: maxHeaderBytes,
 		ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: idleTimeout,
 		OnLimited: observe.Limits(watch.registry),
 	}
@@ -145,8 +153,8 @@ func memoryForDocuments() int64 {
 	return usualMemory
 }
 
-// gcPercent lets the heap grow to five times of what is in use, which is a few megabytes, before it is collected: requests leave
-// much behind and keep nothing. It took 5 to 13 % off the CPU of a request when it was measured.
+// gcPercent lets the heap grow to five times of what is in use, which is a few megabytes, before it is collected:
+// requests leave much behind and keep nothing. It took 5 to 13 % off the CPU of a request when it was measured.
 const gcPercent = 400
 
 // collectLessOften leaves the decision to whoever has made one.
@@ -178,7 +186,10 @@ func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe
 		// These two are so frequent that what reads show is what the rules do within a second.
 		{Name: "lift_suspensions", Every: time.Second / 2, Timeout: time.Minute, Run: players.LiftSuspensions},
 		{Name: "free_seats", Every: time.Second / 2, Timeout: time.Minute, Run: players.FreeSeats},
-		{Name: "finish_erasures", Every: 30 * time.Second, Timeout: time.Minute, Lease: true, Run: players.FinishErasures},
+		{
+			Name: "finish_erasures", Every: 30 * time.Second, Timeout: time.Minute, Lease: true,
+			Run: players.FinishErasures,
+		},
 		{
 			Name: "purge_idempotency_keys", Every: time.Minute, Timeout: time.Minute, Lease: true,
 			Run: func(ctx context.Context) error {
@@ -216,7 +227,9 @@ func takeLastSample(s *observe.Sampler, failures *observe.Errors) {
 	ctx, cancel := context.WithTimeout(context.Background(), lastSampleTimeout)
 	defer cancel()
 	if err := s.Sample(ctx); err != nil {
-		failures.Report(ctx, game.Failure{Code: game.FailureBackground, Task: "sample_metrics", Err: fmt.Errorf("the last sample is lost: %w", err)})
+		failures.Report(ctx, game.Failure{
+			Code: game.FailureBackground, Task: "sample_metrics", Err: fmt.Errorf("the last sample is lost: %w", err),
+		})
 	}
 }
 

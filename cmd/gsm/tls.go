@@ -38,8 +38,8 @@ type stamp struct {
 	size     int64
 }
 
-// newTLS returns the configuration of a listener with a certificate of files, nil without a file. A pair that cannot be used
-// is an error now, and a warning later.
+// newTLS returns the configuration of a listener with a certificate of files, nil without a file. A pair that cannot be
+// used is an error now, and a warning later.
 func newTLS(certFile, keyFile string, now func() time.Time, log *slog.Logger) (*tls.Config, error) {
 	if certFile == "" {
 		return nil, nil //nolint:nilnil // no TLS is what was asked for
@@ -65,8 +65,9 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return c.current.Load(), nil
 }
 
-// refresh reads files that have changed. While they cannot be used, as between the writing of one and of the other, the old
-// certificate stays, and they are read again at each look: what was wrong, like permissions, may not be seen in a stamp.
+// refresh reads files that have changed. While they cannot be used, as between the writing of one and of the other, the
+// old certificate stays, and they are read again at each look: what was wrong, like permissions, may not be seen in a
+// stamp.
 func (c *certificate) refresh() {
 	now := c.now()
 	if now.Sub(c.looked) < certificateAge {

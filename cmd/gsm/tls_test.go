@@ -28,7 +28,9 @@ func newPair(t *testing.T, serial int64) (cert, key []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serial), NotAfter: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
 	c, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +39,9 @@ func newPair(t *testing.T, serial int64) (cert, key []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: k})
+	return pem.EncodeToMemory(
+		&pem.Block{Type: "CERTIFICATE", Bytes: c},
+	), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: k})
 }
 
 // write replaces the files. Their stamps tell the time and the sizes alone.
@@ -68,7 +72,9 @@ func TestCertificateIsTriedAgain(t *testing.T) {
 	cert, key := newPair(t, 1)
 	files.write(now, cert, key)
 	var log bytes.Buffer
-	config, err := newTLS(files.cert, files.key, func() time.Time { return now }, slog.New(slog.NewTextHandler(&log, nil)))
+	config, err := newTLS(
+		files.cert, files.key, func() time.Time { return now }, slog.New(slog.NewTextHandler(&log, nil)),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

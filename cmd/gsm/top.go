@@ -66,5 +66,8 @@ func (c *topCmd) unseen(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return errors.New("interrupted")
 	}
-	return fmt.Errorf("no gsm found at %s: start it with gsm serve, or set its ops listener with --ops-addr (GSM_OPS_ADDR): %w", c.OpsAddr, err)
+	return fmt.Errorf(
+		"no gsm found at %s: start it with gsm serve, or set its ops listener with --ops-addr (GSM_OPS_ADDR): %w",
+		c.OpsAddr, err,
+	)
 }

@@ -32,11 +32,15 @@ type watcher struct {
 // watch begins to watch, and writes lines. It must be closed.
 func (c *serveCmd) watch(ctx context.Context, out io.Writer) (*watcher, error) {
 	w := &watcher{
-		service: observe.Service{Version: version(), Replica: replicaName(c.Replica), Engine: store.Engine(c.DatabaseURL)},
-		level:   levelVar(c.LogLevel), on: c.Telemetry == "on",
+		service: observe.Service{
+			Version: version(), Replica: replicaName(c.Replica), Engine: store.Engine(c.DatabaseURL),
+		},
+		level: levelVar(c.LogLevel), on: c.Telemetry == "on",
 	}
 	w.registry = observe.NewRegistry(w.service)
-	w.logs = observe.NewLogs(out, observe.LogOptions{Format: logFormat(c.LogFormat, out), Level: w.level, Metrics: w.registry, Now: time.Now, Delay: logDelay})
+	w.logs = observe.NewLogs(out, observe.LogOptions{
+		Format: logFormat(c.LogFormat, out), Level: w.level, Metrics: w.registry, Now: time.Now, Delay: logDelay,
+	})
 	w.failures = observe.NewErrors(w.logs.Error, w.registry, time.Now, newID)
 	var err error
 	if w.traces, err = observe.OpenTraces(ctx, w.service, w.logs.System, w.registry); err != nil {
@@ -107,7 +111,9 @@ func traced(t *observe.Traces, tasks []keeper.Task) []keeper.Task {
 
 // tellSuppressed is the background work of the log.
 func tellSuppressed(logs *observe.Logs) keeper.Task {
-	return keeper.Task{Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: logs.TellSuppressed}
+	return keeper.Task{
+		Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: logs.TellSuppressed,
+	}
 }
 
 // lastSpansTimeout bounds how long a collector may hold up the end.

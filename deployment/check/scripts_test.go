@@ -48,9 +48,11 @@ func TestDiagnose(t *testing.T) {
 		"a crash, FerretDB":      {crash(t, "SEGV"), "", "", "--overlay ferretdb"},
 		"a refusal":              {"1", "", refusal, "refuses to start"},
 		"no AVX":                 {crash(t, "ILL"), "", "", "AVX"},
-		"no AVX, by the log":     {"1", "", "docker-entrypoint.sh: line 416: Illegal instruction (core dumped)", "FerretDB"},
-		"memory":                 {"137", "OOMKilled", "", "memory"},
-		"data of another":        {"62", "", `{"s":"F","msg":"Wrong mongod version"}`, "mongodump"},
+		"no AVX, by the log": {
+			"1", "", "docker-entrypoint.sh: line 416: Illegal instruction (core dumped)", "FerretDB",
+		},
+		"memory":          {"137", "OOMKilled", "", "memory"},
+		"data of another": {"62", "", `{"s":"F","msg":"Wrong mongod version"}`, "mongodump"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -99,9 +101,11 @@ esac
 			[]string{"MONGO=mongodb running starting 3 0 false", "RUNS=1", "PAST=139"},
 			"restarted 3 times, and ended with exit code 139",
 		},
-		"it is about to crash": {[]string{"MONGO=mongodb running starting 3 0 false", "RUNS=1", "PAST="}, "SERVER-121912"},
-		"it took too much":     {[]string{"MONGO=mongodb exited unhealthy 0 137 true"}, "OOMKilled"},
-		"it is only slow":      {[]string{"MONGO=mongodb running starting 0 0 false"}, "the log of mongo"},
+		"it is about to crash": {
+			[]string{"MONGO=mongodb running starting 3 0 false", "RUNS=1", "PAST="}, "SERVER-121912",
+		},
+		"it took too much": {[]string{"MONGO=mongodb exited unhealthy 0 137 true"}, "OOMKilled"},
+		"it is only slow":  {[]string{"MONGO=mongodb running starting 0 0 false"}, "the log of mongo"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -130,5 +130,6 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.handler.ServeHTTP(w, r)
 }
 
-// Stop makes /readyz fail from now on, so that no new requests are sent here, and has callers close the connections that they keep.
+// Stop makes /readyz fail from now on, so that no new requests are sent here, and has callers close the connections
+// that they keep.
 func (a *API) Stop() { a.stopping.Store(true) }

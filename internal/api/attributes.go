@@ -36,7 +36,9 @@ func parseAttributes(deep map[string]string, plain []string) (found game.Attribu
 		key, text, ok := strings.Cut(pair, ":")
 		switch {
 		case !ok || key == "":
-			wrong = append(wrong, &huma.ErrorDetail{Location: "query.attribute", Message: "must be of the form key:value"})
+			wrong = append(
+				wrong, &huma.ErrorDetail{Location: "query.attribute", Message: "must be of the form key:value"},
+			)
 		case named[key]:
 			wrong = append(wrong, &huma.ErrorDetail{
 				Location: "query.attribute",

@@ -14,8 +14,8 @@ import (
 	"game-session-manager/internal/limits"
 )
 
-// Authenticate returns who sends a request, by its header and the address that it comes from. It returns named errors of
-// package game, and a [*limits.RefusedError].
+// Authenticate returns who sends a request, by its header and the address that it comes from. It returns named errors
+// of package game, and a [*limits.RefusedError].
 type Authenticate func(ctx context.Context, from netip.Addr, h http.Header) (game.Caller, error)
 
 // securityScheme is the name of the one way to authenticate in the OpenAPI document.

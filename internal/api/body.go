@@ -34,7 +34,8 @@ func (b *Body[T]) Value() T {
 	return b.Over(base)
 }
 
-// Patch is the body of a request that changes a T. Whoever has one resolves it, on a T with which nothing else is wrong.
+// Patch is the body of a request that changes a T. Whoever has one resolves it, on a T with which nothing else is
+// wrong.
 type Patch[T validated] struct{ received[T] }
 
 type received[T validated] struct{ web.Sent[T] }

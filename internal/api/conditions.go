@@ -15,7 +15,9 @@ func ifMatch[D document](header string) game.Condition[D] {
 		if web.IfMatch(header, v) {
 			return nil
 		}
-		return game.ErrVersionMismatch.Detail("The document is at version %d, which If-Match does not list. Read it again and retry.", v).
+		return game.ErrVersionMismatch.Detail(
+			"The document is at version %d, which If-Match does not list. Read it again and retry.", v,
+		).
 			With("version", v)
 	}
 }

@@ -318,7 +318,9 @@ func (c *contract) inOrder(operations []string) ordered {
 		method = strings.ToLower(method)
 		all.first = append(all.first, method)
 		all.all[method] = ordered{
-			[]string{"tags", "summary", "description", "operationId", "parameters", "requestBody", "responses", "security"},
+			[]string{
+				"tags", "summary", "description", "operationId", "parameters", "requestBody", "responses", "security",
+			},
 			all.all[method].(map[string]any),
 		}
 		paths[path] = all

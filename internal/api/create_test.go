@@ -20,9 +20,16 @@ func BenchmarkCreate(b *testing.B) {
 		name, path, body string
 		status           int
 	}{
-		{"player", "/api/v1/players", `{"username":"p%06d","display_name":"Player","identities":{"steam":"s%[1]d"},` + attributes + `}`, http.StatusCreated},
+		{
+			"player", "/api/v1/players",
+			`{"username":"p%06d","display_name":"Player","identities":{"steam":"s%[1]d"},` + attributes + `}`,
+			http.StatusCreated,
+		},
 		{"session", "/api/v1/sessions", `{"name":"Friday %d","mode":"duel","region":"eu","max_players":8,"teams":{"red":4,"blue":4},` + attributes + `}`, http.StatusCreated},
-		{"rejected", "/api/v1/players", `{"username":"p %d","display_name":"Player",` + attributes + `}`, http.StatusUnprocessableEntity},
+		{
+			"rejected", "/api/v1/players", `{"username":"p %d","display_name":"Player",` + attributes + `}`,
+			http.StatusUnprocessableEntity,
+		},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			var h http.Handler
@@ -30,7 +37,9 @@ func BenchmarkCreate(b *testing.B) {
 			b.ReportAllocs()
 			begin := cpu(b)
 			for i := 0; b.Loop(); i++ {
-				r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, c.path, strings.NewReader(fmt.Sprintf(c.body, i)))
+				r := httptest.NewRequestWithContext(
+					b.Context(), http.MethodPost, c.path, strings.NewReader(fmt.Sprintf(c.body, i)),
+				)
 				r.Host = "localhost"
 				r.Header.Set("Content-Type", "application/json")
 				w := httptest.NewRecorder()

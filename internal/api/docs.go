@@ -10,7 +10,8 @@ import (
 	"game-session-manager/internal/api/web"
 )
 
-// redocScript is redoc.standalone.js of the npm package redoc 2.5.4 (MIT, see assets/redoc.LICENSE), compressed by gzip.
+// redocScript is redoc.standalone.js of the npm package redoc 2.5.4 (MIT, see assets/redoc.LICENSE), compressed by
+// gzip.
 //
 //go:embed assets/redoc.standalone.js.gz
 var redocScript []byte

@@ -51,8 +51,8 @@ func newService(t *testing.T, checks []api.Check, faults ...storetest.Fault) ser
 	}), log}
 }
 
-// traced fails the test unless a failure is known by one id in the answer, in the line about it and in the line about the
-// request, and returns the line about it.
+// traced fails the test unless a failure is known by one id in the answer, in the line about it and in the line about
+// the request, and returns the line about it.
 func (s service) traced(t *testing.T, doc map[string]any, code game.FailureCode) map[string]any {
 	t.Helper()
 	lines := make(map[any]map[string]any)
@@ -67,7 +67,8 @@ func (s service) traced(t *testing.T, doc map[string]any, code game.FailureCode)
 	if id := doc["error_id"]; id == nil || failure["error_id"] != id || request["error_id"] != id {
 		t.Errorf("%v is known by different ids: %v", doc, lines)
 	}
-	if request["code"] != doc["code"] || failure["code"] != string(code) || failure["route"] != request["route"] || request["route"] == "unmatched" {
+	if request["code"] != doc["code"] || failure["code"] != string(code) || failure["route"] != request["route"] ||
+		request["route"] == "unmatched" {
 		t.Errorf("%v is told by %v", doc, lines)
 	}
 	if failure["request_id"] != doc["request_id"] || request["request_id"] != doc["request_id"] {
@@ -81,7 +82,9 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 // watched returns a log, its loggers and what takes failures to it.
 func watched() (*bytes.Buffer, *observe.Logs, *observe.Errors) {
 	log, registry := new(bytes.Buffer), prometheus.NewRegistry()
-	logs := observe.NewLogs(log, observe.LogOptions{Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: registry, Now: time.Now})
+	logs := observe.NewLogs(
+		log, observe.LogOptions{Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: registry, Now: time.Now},
+	)
 	return log, logs, observe.NewErrors(logs.Error, registry, time.Now, newID)
 }
 
@@ -118,7 +121,8 @@ func TestStoreUnavailable(t *testing.T) {
 			t.Parallel()
 			s := newService(t, nil, storetest.Fault{Operation: "CreatePlayer", Err: test.err})
 			resp, doc := s.do(t, http.MethodPost, "/api/v1/players", `{"username":"alice"}`)
-			if resp.StatusCode != http.StatusServiceUnavailable || doc["code"] != "store_unavailable" || doc["outcome"] != test.outcome {
+			if resp.StatusCode != http.StatusServiceUnavailable || doc["code"] != "store_unavailable" ||
+				doc["outcome"] != test.outcome {
 				t.Errorf("answered %d %v", resp.StatusCode, doc)
 			}
 			if resp.Header.Get("Retry-After") == "" {
@@ -138,7 +142,8 @@ func TestUnnamedErrorsArePrivate(t *testing.T) {
 	if resp.StatusCode != http.StatusInternalServerError || doc["code"] != "internal" {
 		t.Errorf("answered %d %v", resp.StatusCode, doc)
 	}
-	if line := s.traced(t, doc, game.FailureInternal); !strings.Contains(fmt.Sprint(line["causes"]), secret) || line["level"] != "ERROR" {
+	if line := s.traced(t, doc, game.FailureInternal); !strings.Contains(fmt.Sprint(line["causes"]), secret) ||
+		line["level"] != "ERROR" {
 		t.Errorf("the operator does not hear of the cause: %v", line)
 	}
 }
@@ -159,7 +164,8 @@ func TestSlowStore(t *testing.T) {
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/v1/players", nil)
 	r.Host = "localhost"
 	s.ServeHTTP(httptest.NewRecorder(), r)
-	if log := s.log.String(); strings.Contains(log, `"category":"error"`) || !strings.Contains(log, `"code":"store_unavailable"`) {
+	if log := s.log.String(); strings.Contains(log, `"category":"error"`) ||
+		!strings.Contains(log, `"code":"store_unavailable"`) {
 		t.Errorf("a caller who went away: %s", log)
 	}
 }
@@ -168,14 +174,17 @@ func TestSlowStore(t *testing.T) {
 func TestRefusalsAreNoFailures(t *testing.T) {
 	t.Parallel()
 	for what, code := range map[string]string{
-		"GET /nowhere": "not_found", "PUT /api/v1/players": "method_not_allowed", "GET /api/v1/players?x=1": "validation_error",
-		"POST /api/v1/players": "malformed_json", "GET /api/v1/players?%zz": "malformed_url",
-		"GET /api/v1/players/01a20685-fd35-752a-a43b-bc495aa93f5a": "player_not_found", "PUT /api/v1/sessions/x": "malformed_json",
+		"GET /nowhere": "not_found", "PUT /api/v1/players": "method_not_allowed",
+		"GET /api/v1/players?x=1": "validation_error",
+		"POST /api/v1/players":    "malformed_json", "GET /api/v1/players?%zz": "malformed_url",
+		"GET /api/v1/players/01a20685-fd35-752a-a43b-bc495aa93f5a": "player_not_found",
+		"PUT /api/v1/sessions/x":                                   "malformed_json",
 	} {
 		s := newService(t, nil)
 		method, path, _ := strings.Cut(what, " ")
 		_, doc := s.do(t, method, path, "{")
-		if log := s.log.String(); doc["code"] != code || doc["error_id"] != nil || strings.Count(log, "\n") != 1 || !strings.Contains(log, `"code":"`+code+`"`) || strings.Contains(log, "error_id") {
+		if log := s.log.String(); doc["code"] != code || doc["error_id"] != nil || strings.Count(log, "\n") != 1 ||
+			!strings.Contains(log, `"code":"`+code+`"`) || strings.Contains(log, "error_id") {
 			t.Errorf("%s: answered %v, and the log has %s", what, doc, log)
 		}
 	}
@@ -185,7 +194,8 @@ func TestPanicIsInternal(t *testing.T) {
 	t.Parallel()
 	log, logs, failures := watched()
 	s := service{api.New(api.Deps{ // without players, their handlers panic
-		Version: "test", Authenticate: anyone, Local: true, RequestTimeout: time.Second, Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report,
+		Version: "test", Authenticate: anyone, Local: true, RequestTimeout: time.Second, Now: time.Now, NewID: newID,
+		Log: logs.System, Failed: failures.Report,
 		Observe: observe.HTTP(logs, observe.Meter{Metrics: prometheus.NewRegistry(), Now: time.Now}),
 	}), log}
 	resp, doc := s.do(t, http.MethodGet, "/api/v1/players", "")
@@ -219,7 +229,8 @@ func TestHealthDetailedTellsWhatIsDown(t *testing.T) {
 		if facts["status"] != want {
 			t.Errorf("%s is %v, want %s", name, facts, want)
 		}
-		if id, told := facts["error_id"].(string); told != (want == "down") || told && !strings.Contains(s.log.String(), id) {
+		if id, told := facts["error_id"].(string); told != (want == "down") || told &&
+			!strings.Contains(s.log.String(), id) {
 			t.Errorf("%s is %v, and the log has %s", name, facts, s.log)
 		}
 	}
@@ -228,14 +239,16 @@ func TestHealthDetailedTellsWhatIsDown(t *testing.T) {
 func TestReadyTurnsFalseBeforeTheEnd(t *testing.T) {
 	t.Parallel()
 	s := newService(t, nil)
-	if resp, _ := s.do(t, http.MethodGet, "/readyz", ""); resp.StatusCode != http.StatusOK || resp.Header.Get("Connection") != "" {
+	if resp, _ := s.do(t, http.MethodGet, "/readyz", ""); resp.StatusCode != http.StatusOK ||
+		resp.Header.Get("Connection") != "" {
 		t.Errorf("%d, Connection %q", resp.StatusCode, resp.Header["Connection"])
 	}
 	s.Stop()
 	if resp, _ := s.do(t, http.MethodGet, "/readyz", ""); resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("ready while stopping: %d", resp.StatusCode)
 	}
-	if resp, _ := s.do(t, http.MethodGet, "/livez", ""); resp.StatusCode != http.StatusOK || resp.Header.Get("Connection") != "close" {
+	if resp, _ := s.do(t, http.MethodGet, "/livez", ""); resp.StatusCode != http.StatusOK ||
+		resp.Header.Get("Connection") != "close" {
 		t.Errorf("while stopping: %d, Connection %q", resp.StatusCode, resp.Header["Connection"])
 	}
 }

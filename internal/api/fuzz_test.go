@@ -23,7 +23,8 @@ func FuzzBody(f *testing.F) {
 		`{"username":"a","username":"b"}`, `{"Username":"alice"}`, `{"username":"\ud800"}`, "{\"username\":\"\xff\"}",
 		`{"attributes":{"mmr":1200,"ok":true,"x":"y","big":9007199254740993}}`,
 		`{"attributes":{"mmr":1.2e3,"x":9.007199254740993e15}}`, `{"username":4.0}`,
-		`{"suspended_until":"2026-01-02T03:04:05Z","status":"suspended"}`, `null`, `[]`, `{`, ``, `{"attributes":{"a":{}}}`,
+		`{"suspended_until":"2026-01-02T03:04:05Z","status":"suspended"}`, `null`, `[]`, `{`, ``,
+		`{"attributes":{"a":{}}}`,
 	} {
 		f.Add([]byte(s))
 	}
@@ -136,7 +137,8 @@ func FuzzAttributeFilter(f *testing.F) {
 		}
 		var quoted string
 		if strings.HasPrefix(text, `"`) {
-			if json.Unmarshal([]byte(text), &quoted) != nil || !slices.Equal(got["k"], []game.Value{game.StringValue(quoted)}) {
+			if json.Unmarshal([]byte(text), &quoted) != nil ||
+				!slices.Equal(got["k"], []game.Value{game.StringValue(quoted)}) {
 				t.Fatalf("%q reads as %v", text, got["k"])
 			}
 			return

@@ -58,7 +58,8 @@ func (a *API) getHealthDetailed(ctx context.Context, _ *struct{}) (*detailedOut,
 		return nil, err
 	}
 	out := &detailedOut{http.StatusOK, "", detailedHealth{
-		Status: statusOK, Version: a.Version, UptimeSeconds: a.uptime(), Components: make(map[string]game.Facts, len(a.Checks)),
+		Status: statusOK, Version: a.Version, UptimeSeconds: a.uptime(),
+		Components: make(map[string]game.Facts, len(a.Checks)),
 	}}
 
 	var mu sync.Mutex

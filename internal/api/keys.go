@@ -29,7 +29,8 @@ type newKeyBody struct {
 
 func (a *API) keyFor(k game.Key) KeyBody {
 	return KeyBody{
-		k.ID, k.Project, k.Name, k.Scope, k.Status(a.Now()), k.CreatedAt, k.ExpiresAt, k.RetiresAt, k.RevokedAt, k.LastUsedAt,
+		k.ID, k.Project, k.Name, k.Scope, k.Status(a.Now()), k.CreatedAt, k.ExpiresAt, k.RetiresAt, k.RevokedAt,
+		k.LastUsedAt,
 	}
 }
 

@@ -23,7 +23,8 @@ type Limits struct {
 	WriteTimeout time.Duration // from a header read to the answer taken
 	IdleTimeout  time.Duration // between requests
 
-	// FailedCredentials are those that one address may send at once: see [limits.NewFailures]. Authenticate refuses the others.
+	// FailedCredentials are those that one address may send at once: see [limits.NewFailures]. Authenticate refuses the
+	// others.
 	FailedCredentials int
 
 	// OnLimited is told whose rate is used up of each request that is refused; nil for nobody.
@@ -87,8 +88,8 @@ func overloaded() *web.Problem {
 	return p
 }
 
-// rate counts the request and tells its caller in the header how many more there may be. It returns the problem of one that
-// is too many.
+// rate counts the request and tells its caller in the header how many more there may be. It returns the problem of one
+// that is too many.
 func (a *API) rate(h http.Header, c game.Caller) *web.Problem {
 	class, name := classOf(c)
 	if class == "" {
@@ -134,7 +135,8 @@ func (a *API) getLimits(ctx context.Context, _ *struct{}) (*limitsOut, error) {
 	r.HeaderBytes, r.HeaderLines, r.RequestIDBytes = a.Limits.HeaderBytes, web.MaxHeaderLines, web.MaxRequestID
 	r.PathBytes, r.QueryBytes = web.MaxPath, web.MaxQuery
 	l.Timeouts = game.TimeoutLimits{
-		Request: a.RequestTimeout.Seconds(), Queue: a.queueTime().Seconds(), Header: a.Limits.ReadTimeout.Seconds(), Body: a.Limits.ReadTimeout.Seconds(),
+		Request: a.RequestTimeout.Seconds(), Queue: a.queueTime().Seconds(), Header: a.Limits.ReadTimeout.Seconds(),
+		Body:     a.Limits.ReadTimeout.Seconds(),
 		Response: a.Limits.WriteTimeout.Seconds(), Idle: a.Limits.IdleTimeout.Seconds(),
 	}
 	l.Rates = make(map[string]game.RateLimit)

@@ -37,7 +37,8 @@ func serve(t testing.TB, configure func(*api.Deps)) string {
 	sessions := game.NewSessions(deps)
 	d := api.Deps{
 		Players: game.NewPlayers(deps, sessions), Sessions: sessions, Version: "test",
-		RequestTimeout: 10 * time.Second, Now: time.Now, NewID: newID, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		RequestTimeout: 10 * time.Second, Now: time.Now, NewID: newID,
+		Log:          slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Authenticate: anyone, Local: true,
 	}
 	configure(&d)
@@ -110,7 +111,9 @@ func TestRates(t *testing.T) {
 		a, b = "player:"+register(t, d, "alice"), "player:"+register(t, d, "bob")
 		d.Authenticate, d.Local, d.ActAs, d.Now = as, false, auth.ActAs, func() time.Time { return now }
 		d.Limits = api.Limits{
-			Rates:     map[limits.Class]limits.Rate{limits.Server: {PerSecond: 1, Burst: 3}, limits.Player: {PerSecond: 1, Burst: 1}},
+			Rates: map[limits.Class]limits.Rate{
+				limits.Server: {PerSecond: 1, Burst: 3}, limits.Player: {PerSecond: 1, Burst: 1},
+			},
 			OnLimited: func(class string) { classes = append(classes, class) },
 		}
 	})
@@ -135,7 +138,10 @@ func TestRates(t *testing.T) {
 		}
 		res, doc := ask(t, http.MethodGet, url+"/api/v1/players", "", headers...)
 		if res.StatusCode != want.status || res.Header.Get("RateLimit") != want.told {
-			t.Errorf("%d: %s got %d, RateLimit %q; want %d, %q", i, want.caller, res.StatusCode, res.Header.Get("RateLimit"), want.status, want.told)
+			t.Errorf(
+				"%d: %s got %d, RateLimit %q; want %d, %q", i, want.caller, res.StatusCode, res.Header.Get("RateLimit"),
+				want.status, want.told,
+			)
 		}
 		if want.status == http.StatusTooManyRequests && (doc["code"] != "rate_limited" || res.Header.Get("Retry-After") != "1" || res.Header.Get("Content-Type") != "application/problem+json") {
 			t.Errorf("%d: got %v, %v", i, res.Header, doc)
@@ -154,10 +160,13 @@ func TestLimitsAreTold(t *testing.T) {
 	t.Parallel()
 	configured := api.Limits{
 		Rates:    map[limits.Class]limits.Rate{limits.Server: {PerSecond: 7, Burst: 9}, limits.Player: {}},
-		InFlight: 11, FailedCredentials: 13, HeaderBytes: 12, ReadTimeout: 1500 * time.Millisecond, WriteTimeout: 14 * time.Second, IdleTimeout: 15 * time.Second,
+		InFlight: 11, FailedCredentials: 13, HeaderBytes: 12, ReadTimeout: 1500 * time.Millisecond,
+		WriteTimeout: 14 * time.Second, IdleTimeout: 15 * time.Second,
 	}
 	read := func(authenticate api.Authenticate) (l game.Limits) {
-		_, doc := ask(t, http.MethodGet, serve(t, func(d *api.Deps) { d.Limits, d.Authenticate = configured, authenticate })+"/api/v1/limits", "", "X-Caller", "read:a")
+		_, doc := ask(t, http.MethodGet, serve(
+			t, func(d *api.Deps) { d.Limits, d.Authenticate = configured, authenticate },
+		)+"/api/v1/limits", "", "X-Caller", "read:a")
 		raw, err := json.Marshal(doc)
 		if err != nil {
 			t.Fatal(err)
@@ -168,7 +177,9 @@ func TestLimitsAreTold(t *testing.T) {
 		return l
 	}
 	l := read(as)
-	if want := (game.TimeoutLimits{Request: 10, Queue: 5, Header: 1.5, Body: 1.5, Response: 14, Idle: 15}); l.Timeouts != want {
+	if want := (game.TimeoutLimits{
+		Request: 10, Queue: 5, Header: 1.5, Body: 1.5, Response: 14, Idle: 15,
+	}); l.Timeouts != want {
 		t.Errorf("got %+v, want %+v", l.Timeouts, want)
 	}
 	if want := (game.RequestLimits{
@@ -181,13 +192,16 @@ func TestLimitsAreTold(t *testing.T) {
 	if l.Tokens != (game.TokenLimits{LifeMin: 60, DefaultLife: 900, Life: 86400, TicketLife: 900}) {
 		t.Errorf("lives of tokens are %+v", l.Tokens)
 	}
-	if l.Keys != (game.KeyLimits{Name: 64, Overlap: 2592000}) || l.Metrics != (game.MetricsLimits{Range: 604800, Steps: 1000, StepMin: 15, Step: 86400}) {
+	if l.Keys != (game.KeyLimits{Name: 64, Overlap: 2592000}) ||
+		l.Metrics != (game.MetricsLimits{Range: 604800, Steps: 1000, StepMin: 15, Step: 86400}) {
 		t.Errorf("the limits of keys are %+v, of metrics %+v", l.Keys, l.Metrics)
 	}
-	if l.Players != game.DocumentLimits().Players || l.Sessions != game.DocumentLimits().Sessions || l.Lists != game.DocumentLimits().Lists {
+	if l.Players != game.DocumentLimits().Players || l.Sessions != game.DocumentLimits().Sessions ||
+		l.Lists != game.DocumentLimits().Lists {
 		t.Errorf("the limits of documents are %+v", l)
 	}
-	if len(l.Rates) != 3 || l.Rates["server"] != (game.RateLimit{PerSecond: 7, Burst: 9}) || l.Rates["failed_credentials"].Burst != 13 || l.Rates["failed_key"].Burst != 26 {
+	if len(l.Rates) != 3 || l.Rates["server"] != (game.RateLimit{PerSecond: 7, Burst: 9}) ||
+		l.Rates["failed_credentials"].Burst != 13 || l.Rates["failed_key"].Burst != 26 {
 		t.Errorf("the rates are %v", l.Rates)
 	}
 	if l := read(anyone); len(l.Rates) != 0 {
@@ -203,9 +217,13 @@ func TestCrossOrigin(t *testing.T) {
 	url := serve(t, func(d *api.Deps) {
 		d.Authenticate, d.Local, d.Origins = as, false, []string{listed, "https://b.example"}
 	})
-	preflight := []string{"Access-Control-Request-Method", "PATCH", "Access-Control-Request-Headers", "authorization,content-type,idempotency-key,if-match,if-none-match,x-request-id"}
+	preflight := []string{
+		"Access-Control-Request-Method", "PATCH", "Access-Control-Request-Headers",
+		"authorization,content-type,idempotency-key,if-match,if-none-match,x-request-id",
+	}
 	for origin, allowed := range map[string]bool{
-		listed: true, "https://b.example": true, "https://evil.example": false, "http://a.example": false, "https://a.example:8443": false, "null": false, "https://a.example.evil.example": false,
+		listed: true, "https://b.example": true, "https://evil.example": false, "http://a.example": false,
+		"https://a.example:8443": false, "null": false, "https://a.example.evil.example": false,
 	} {
 		want, status := "", http.StatusForbidden
 		if allowed {
@@ -227,7 +245,8 @@ func TestCrossOrigin(t *testing.T) {
 		if got := res.Header.Get("Access-Control-Allow-Origin"); got != want {
 			t.Errorf("%s: allowed %q", origin, got)
 		}
-		if res.Header.Get("Access-Control-Allow-Credentials") != "" || !strings.Contains(res.Header.Get("Vary"), "Origin") {
+		if res.Header.Get("Access-Control-Allow-Credentials") != "" ||
+			!strings.Contains(res.Header.Get("Vary"), "Origin") {
 			t.Errorf("%s: %v", origin, res.Header)
 		}
 		for _, name := range []string{"Etag", "Location", "Retry-After", "Ratelimit", "X-Request-Id"} {
@@ -242,7 +261,8 @@ func TestCrossOrigin(t *testing.T) {
 
 	url = serve(t, func(d *api.Deps) { d.Origins = []string{listed} })
 	res, doc := ask(t, http.MethodPost, url+"/api/v1/players", "{}", "Origin", listed)
-	if res.StatusCode != http.StatusForbidden || doc["code"] != "cross_origin" || res.Header.Get("Access-Control-Allow-Origin") != "" {
+	if res.StatusCode != http.StatusForbidden || doc["code"] != "cross_origin" ||
+		res.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("without authentication: %d %v %v", res.StatusCode, res.Header, doc)
 	}
 }
@@ -266,7 +286,8 @@ func TestShedding(t *testing.T) {
 	})
 	<-working
 	res, doc := ask(t, http.MethodGet, url+"/api/v1/players", "")
-	if res.StatusCode != http.StatusServiceUnavailable || doc["code"] != "overloaded" || doc["outcome"] != "none" || res.Header.Get("Retry-After") == "" || doc["request_id"] != res.Header.Get("X-Request-ID") {
+	if res.StatusCode != http.StatusServiceUnavailable || doc["code"] != "overloaded" || doc["outcome"] != "none" ||
+		res.Header.Get("Retry-After") == "" || doc["request_id"] != res.Header.Get("X-Request-ID") {
 		t.Errorf("got %d %v %v", res.StatusCode, res.Header, doc)
 	}
 	for _, path := range []string{"/livez", "/readyz", "/health", "/health/detailed"} {

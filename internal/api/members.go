@@ -75,7 +75,9 @@ type setHostIn struct {
 }
 
 func (a *API) setHost(ctx context.Context, in *setHostIn) (*sessionOut, error) {
-	out, err := answer(a.Sessions.SetHost(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), in.Sent.Value().PlayerID))
+	out, err := answer(
+		a.Sessions.SetHost(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), in.Sent.Value().PlayerID),
+	)
 	show, applied := in.preferred()
 	return showing(out, err, show, applied)
 }

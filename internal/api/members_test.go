@@ -53,24 +53,61 @@ func TestMembersPass(t *testing.T) { //nolint:paralleltest // see above
 		status int
 		answer string
 	}{
-		"members":           {around(`{"members":[`, members(), `{}],"status":"open"}`), http.StatusNotFound, "session_not_found"},
-		"members at last":   {around(`{"status":"open","members":[`, members(), `{}]}`), http.StatusNotFound, "session_not_found"},
-		"ids":               {around(`{"member_ids":[`, &repeated{text: `"0198c2a5-7d52-7c11-9e0a-4b1f5d2c7a90",`, n: 50_000}, `1],"status":"open"}`), http.StatusNotFound, "session_not_found"},
-		"deep":              {around(`{"status":"open","members":`, &repeated{text: "[", n: 9000}, strings.Repeat(" ", 64<<10)+strings.Repeat("]", 9000)+"}"), http.StatusNotFound, "session_not_found"},
-		"too deep":          {around(`{"status":"open","members":`, &repeated{text: "[", n: 1 << 20}, "}"), http.StatusBadRequest, "malformed_json"},
-		"many names":        {around(`{"status":"open","members":{"a":1`, &repeated{text: `,"a":1`, n: 1 << 20}, "}}"), http.StatusNotFound, "session_not_found"},
-		"one long text":     {around(`{"status":"open","members":["`, &repeated{text: strings.Repeat("x", 1<<10), n: 7 << 10}, `"]}`), http.StatusRequestEntityTooLarge, "65536"},
-		"another long text": {around(`{"status":"open","name":"`, &repeated{text: strings.Repeat("x", 1<<10), n: 7 << 10}, `"}`), http.StatusRequestEntityTooLarge, "65536"},
-		"many others":       {around(`{"status":"open","teams":[1`, &repeated{text: ",1", n: 64 << 10}, `]}`), http.StatusRequestEntityTooLarge, "65536"},
-		"too large":         {around(`{"status":"open","members":[`, &repeated{text: member(), n: 3000}, `{}]}`), http.StatusRequestEntityTooLarge, "8388608"},
-		"twice":             {around(`{"status":"open","members":[],"members":[`, members(), `{}]}`), http.StatusBadRequest, "body.members is a duplicate"},
-		"status twice":      {around(`{"status":"open","status":"open","members":[`, members(), `{}]}`), http.StatusBadRequest, "body.status is a duplicate"},
-		"unknown":           {around(`{"status":"open","member":1,"members":[`, members(), `{}]}`), http.StatusUnprocessableEntity, "body.member"},
-		"broken":            {around(`{"status":"open","members":[`, members(), `{}}`), http.StatusBadRequest, "is not valid JSON at byte"},
-		"no end":            {around(`{"status":"open","members":[`, members(), `{}`), http.StatusBadRequest, "malformed_json"},
-		"more after it":     {around(`{"status":"open","members":[`, members(), `{}]}{}`), http.StatusBadRequest, "malformed_json"},
-		"an array":          {around(`[`, members(), `{}]`), http.StatusUnprocessableEntity, `"body","message":"must be an object"`},
-		"broken off":        {around(`{"status":"open","members":[`, io.MultiReader(members(), brokenBody{}), ``), http.StatusBadRequest, "malformed_json"},
+		"members": {
+			around(`{"members":[`, members(), `{}],"status":"open"}`), http.StatusNotFound, "session_not_found",
+		},
+		"members at last": {
+			around(`{"status":"open","members":[`, members(), `{}]}`), http.StatusNotFound, "session_not_found",
+		},
+		"ids": {around(`{"member_ids":[`, &repeated{
+			text: `"0198c2a5-7d52-7c11-9e0a-4b1f5d2c7a90",`, n: 50_000,
+		}, `1],"status":"open"}`), http.StatusNotFound, "session_not_found"},
+		"deep": {around(
+			`{"status":"open","members":`, &repeated{text: "[", n: 9000},
+			strings.Repeat(" ", 64<<10)+strings.Repeat("]", 9000)+"}",
+		), http.StatusNotFound, "session_not_found"},
+		"too deep": {around(
+			`{"status":"open","members":`, &repeated{text: "[", n: 1 << 20}, "}",
+		), http.StatusBadRequest, "malformed_json"},
+		"many names": {around(
+			`{"status":"open","members":{"a":1`, &repeated{text: `,"a":1`, n: 1 << 20}, "}}",
+		), http.StatusNotFound, "session_not_found"},
+		"one long text": {around(
+			`{"status":"open","members":["`, &repeated{text: strings.Repeat("x", 1<<10), n: 7 << 10}, `"]}`,
+		), http.StatusRequestEntityTooLarge, "65536"},
+		"another long text": {around(
+			`{"status":"open","name":"`, &repeated{text: strings.Repeat("x", 1<<10), n: 7 << 10}, `"}`,
+		), http.StatusRequestEntityTooLarge, "65536"},
+		"many others": {around(
+			`{"status":"open","teams":[1`, &repeated{text: ",1", n: 64 << 10}, `]}`,
+		), http.StatusRequestEntityTooLarge, "65536"},
+		"too large": {around(
+			`{"status":"open","members":[`, &repeated{text: member(), n: 3000}, `{}]}`,
+		), http.StatusRequestEntityTooLarge, "8388608"},
+		"twice": {around(
+			`{"status":"open","members":[],"members":[`, members(), `{}]}`,
+		), http.StatusBadRequest, "body.members is a duplicate"},
+		"status twice": {around(
+			`{"status":"open","status":"open","members":[`, members(), `{}]}`,
+		), http.StatusBadRequest, "body.status is a duplicate"},
+		"unknown": {around(
+			`{"status":"open","member":1,"members":[`, members(), `{}]}`,
+		), http.StatusUnprocessableEntity, "body.member"},
+		"broken": {around(
+			`{"status":"open","members":[`, members(), `{}}`,
+		), http.StatusBadRequest, "is not valid JSON at byte"},
+		"no end": {
+			around(`{"status":"open","members":[`, members(), `{}`), http.StatusBadRequest, "malformed_json",
+		},
+		"more after it": {
+			around(`{"status":"open","members":[`, members(), `{}]}{}`), http.StatusBadRequest, "malformed_json",
+		},
+		"an array": {
+			around(`[`, members(), `{}]`), http.StatusUnprocessableEntity, `"body","message":"must be an object"`,
+		},
+		"broken off": {around(
+			`{"status":"open","members":[`, io.MultiReader(members(), brokenBody{}), ``,
+		), http.StatusBadRequest, "malformed_json"},
 	} {
 		r := request(t, http.MethodPut, path, nil)
 		r.Body, r.ContentLength = io.NopCloser(test.body), -1

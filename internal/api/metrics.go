@@ -17,7 +17,9 @@ type systemMetricsIn struct {
 type systemMetricsOut struct{ Body game.SystemMetrics }
 
 func (a *API) getSystemMetrics(ctx context.Context, in *systemMetricsIn) (*systemMetricsOut, error) {
-	m, err := a.Metrics.System(ctx, game.MetricsRange{From: in.From, To: in.To, Step: time.Duration(in.Step) * time.Second, Cursor: in.Cursor})
+	m, err := a.Metrics.System(
+		ctx, game.MetricsRange{From: in.From, To: in.To, Step: time.Duration(in.Step) * time.Second, Cursor: in.Cursor},
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -81,11 +81,14 @@ func reject(status int, code, detail string) http.Handler {
 
 // What callers are told of requests that are rejected before their route is looked at.
 const (
-	malformedHost = "The Host header is not valid: send a host name or an address, an IPv6 address in brackets, and the " +
+	malformedHost = "The Host header is not valid: send a host name or an address, an IPv6 address in brackets, and " +
+		"the " +
 		"port after a colon."
-	notListed = "Web pages of this origin may not call the API. GSM_CORS_ORIGINS lists the allowed origins, exactly as browsers " +
+	notListed = "Web pages of this origin may not call the API. GSM_CORS_ORIGINS lists the allowed origins, exactly " +
+		"as browsers " +
 		"send them (http://localhost:5173 is not http://127.0.0.1:5173), and requires authentication (GSM_AUTH=on)."
-	notLoopback = "Without authentication the service accepts requests from its own machine only: not from web pages of " +
+	notLoopback = "Without authentication the service accepts requests from its own machine only: not from web " +
+		"pages of " +
 		"other origins, which includes other ports, and not with a Host other than localhost or a loopback " +
 		"address. For a front end on another port turn authentication on (GSM_AUTH=on) and list its origin in " +
 		"GSM_CORS_ORIGINS."
@@ -112,8 +115,9 @@ func (a *API) sentHeaders() []string {
 // may have.
 func (a *API) returnedHeaders() []string {
 	names := map[string]bool{
-		"Retry-After": true, "Ratelimit": true, "Ratelimit-Policy": true, "Www-Authenticate": true, "Accept-Patch": true,
-		"Allow": true, web.RequestIDHeader: true,
+		"Retry-After": true, "Ratelimit": true, "Ratelimit-Policy": true, "Www-Authenticate": true,
+		"Accept-Patch": true,
+		"Allow":        true, web.RequestIDHeader: true,
 	}
 	a.eachOperation(func(op *huma.Operation) {
 		for _, response := range op.Responses {

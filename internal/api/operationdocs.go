@@ -20,7 +20,10 @@ Errors are problem documents (RFC 9457) of one form, with a stable ` + "`code`" 
 func tags() []*huma.Tag {
 	return []*huma.Tag{
 		{Name: "players", Description: "Who plays: profiles, suspension, erasure, and the tokens of players."},
-		{Name: "sessions", Description: "Lobbies, matches, rooms: which are open, who holds a seat, what state they are in."},
+		{
+			Name:        "sessions",
+			Description: "Lobbies, matches, rooms: which are open, who holds a seat, what state they are in.",
+		},
 		{Name: "api-keys", Description: "Who may call: keys for game servers and back ends. For admins."},
 		{Name: "limits", Description: "The limits that callers must keep to."},
 		{Name: "metrics", Description: "Stored metrics of the service. For admins."},
@@ -36,25 +39,29 @@ var operationDocs = map[string]string{ //nolint:gosec // it tells of tokens, and
 	"getPlayer":   "With If-None-Match it returns 304 while the player is unchanged.",
 	"replacePlayer": "Accepts the body of a GET with your changes. Fields that are left out get their default; a " +
 		"suspension stays if `status` is left out.",
-	"patchPlayer": "A JSON merge patch: fields that are left out stay, and null gives a field its default or removes a key.",
+	"patchPlayer": "A JSON merge patch: fields that are left out stay, and null gives a field its default or removes " +
+		"a key.",
 	"erasePlayer": "Removes all personal data for good and frees the player's seats.",
 	"mintToken":   "For a player's own device, which sends it as Authorization: Bearer.",
 	"getJwks":     "An Ed25519 key set (RFC 8037).",
 
-	"createSession": "With `host_id` or `host` that player becomes host and first member. Without them the session is a " +
+	"createSession": "With `host_id` or `host` that player becomes host and first member. Without them the session " +
+		"is a " +
 		"server's. With an Idempotency-Key a retry creates nothing new.",
 	"listSessions": "Filters are combined. Continue with next_cursor. `attributes` and `attribute` are two ways to " +
 		"write the same filter.",
 	"getSession": "With If-None-Match it returns 304 while the session is unchanged.",
 	"moveSession": "Moves the session to a status, with `end_reason` and `result` if that ends it. Accepts the body " +
 		"of a GET; its settings must be unchanged.",
-	"patchSession":  "A JSON merge patch: fields that are left out stay, and null gives a field its default or removes a key.",
+	"patchSession": "A JSON merge patch: fields that are left out stay, and null gives a field its default or " +
+		"removes a key.",
 	"cancelSession": "Ends a session that has not started. The session can still be read.",
 	"joinSession":   "Joining again is not an error: it returns 200 with the seat that the player has.",
 	"getMember":     "The entity tag is that of the session.",
 	"patchMember":   "A JSON merge patch. The seat, its order and the host do not change.",
 	"leaveSession":  "Hosts and servers can remove other members. Leaving again is not an error.",
-	"getTimeline": "Who changed what, when and why: it distinguishes a kick, a leave, a suspension and an erasure. For the host, " +
+	"getTimeline": "Who changed what, when and why: it distinguishes a kick, a leave, a suspension and an erasure. " +
+		"For the host, " +
 		"API keys and admins. Events are kept for 30 days by default.",
 	"setHost": "The member must have joined. The session need not have a host before.",
 
@@ -105,8 +112,9 @@ var parameterExamples = map[string]any{
 
 // headerDocs tells what the headers of responses are.
 var headerDocs = map[string]string{
-	"Cache-Control":       "Always no-store: the body contains a secret.",
-	"ETag":                "The entity tag of the document: its version in double quotes, for If-Match and If-None-Match.",
+	"Cache-Control": "Always no-store: the body contains a secret.",
+	"ETag": "The entity tag of the document: its version in double quotes, for If-Match and " +
+		"If-None-Match.",
 	"Idempotent-Replayed": "true if an earlier request with the same Idempotency-Key created the document.",
 	"Location":            "The path of the created document.",
 	"Preference-Applied":  "The preference of the Prefer header that was followed.",
@@ -119,7 +127,8 @@ var enumerationDocs = map[string]string{
 	"EndReason":     "Why a session ended.",
 	"Visibility":    "Public, or private for a session that other players' lists do not show.",
 	"PlayerStatus":  "A suspended player cannot join sessions.",
-	"KeyScope":      "What a key may do: admin everything, server everything with players and sessions, read only reads.",
+	"KeyScope": "What a key may do: admin everything, server everything with players and sessions, read only " +
+		"reads.",
 }
 
 // successDocs tells what a success of the route means.

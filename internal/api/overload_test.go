@@ -166,7 +166,8 @@ func TestSlowCallersHaveNoSlot(t *testing.T) {
 	shed.expect(t)
 }
 
-// While the one slot is taken, a request with a body finds none either, pages are there, and nothing is left of it afterwards.
+// While the one slot is taken, a request with a body finds none either, pages are there, and nothing is left of it
+// afterwards.
 func TestSlotsOfRequestsWithBodies(t *testing.T) {
 	t.Parallel()
 	working, done := make(chan struct{}), make(chan struct{})
@@ -181,11 +182,14 @@ func TestSlotsOfRequestsWithBodies(t *testing.T) {
 	})
 	<-working
 	w := answered(t, h, request(t, http.MethodPost, "/api/v1/players", strings.NewReader(`{"username":"alice"}`)))
-	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"overloaded"`) || w.Header().Get("Retry-After") == "" {
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"overloaded"`) ||
+		w.Header().Get("Retry-After") == "" {
 		t.Errorf("a request with a body got %d %s, %v", w.Code, w.Body, w.Header())
 	}
 	shed.expect(t, "POST /api/v1/players")
-	for _, page := range []string{"/docs", "/docs/swagger-ui.css", "/redoc", "/redoc/redoc.standalone.js", "/openapi.json", "/openapi.yaml"} {
+	for _, page := range []string{
+		"/docs", "/docs/swagger-ui.css", "/redoc", "/redoc/redoc.standalone.js", "/openapi.json", "/openapi.yaml",
+	} {
 		if w := answered(t, h, request(t, http.MethodGet, page, nil)); w.Code != http.StatusOK {
 			t.Errorf("%s got %d", page, w.Code)
 		}
@@ -211,7 +215,8 @@ func TestBodyBeyondTheRequestsTime(t *testing.T) {
 	r := request(t, http.MethodPost, "/api/v1/players", nil)
 	r.Body, r.ContentLength = late{func() {}, let, strings.NewReader(body)}, int64(len(body))
 	r.Header.Set("Content-Type", "application/json")
-	if w := answered(t, h, r); w.Code != http.StatusRequestTimeout || !strings.Contains(w.Body.String(), `"request_timeout"`) {
+	if w := answered(t, h, r); w.Code != http.StatusRequestTimeout ||
+		!strings.Contains(w.Body.String(), `"request_timeout"`) {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}
 	shed.expect(t)

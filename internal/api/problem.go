@@ -52,8 +52,8 @@ func (a *API) problem(ctx context.Context, r route, err error) *web.Problem {
 	return p
 }
 
-// report tells the operator of failures that are ours, and returns the failure's id. A caller who went away is none, and a
-// deadline may be a passing one.
+// report tells the operator of failures that are ours, and returns the failure's id. A caller who went away is none,
+// and a deadline may be a passing one.
 func (a *API) report(ctx context.Context, e *game.Error, f game.Failure) (errorID string) {
 	switch {
 	case e.Kind == game.Internal:
@@ -104,5 +104,7 @@ func (a *API) translate(ctx huma.Context, e *huma.ErrorModel) *web.Problem {
 		return web.Invalid(e.Errors)
 	}
 	// Not its details, which hold what was sent.
-	return a.internalProblem(ctx.Context(), e.Status, game.Failure{Code: game.FailureInternal, Route: ctx.Operation().Path, Err: e})
+	return a.internalProblem(
+		ctx.Context(), e.Status, game.Failure{Code: game.FailureInternal, Route: ctx.Operation().Path, Err: e},
+	)
 }

@@ -26,8 +26,8 @@ type route struct {
 type traits struct {
 	open   bool // it needs no credential
 	actsAs bool // a server may call it as a player
-	// exempt keeps it out of the limit of requests that are worked on at once: for that by which the service is watched,
-	// which must respond when nothing else does, and for pages that are written as they are.
+	// exempt keeps it out of the limit of requests that are worked on at once: for that by which the service is
+	// watched, which must respond when nothing else does, and for pages that are written as they are.
 	exempt bool
 	probe  bool // it is asked again and again: its successes are logged for debugging only
 	// streams lets its responses go on: they have no deadline, and no place among the requests that are worked on.
@@ -167,7 +167,8 @@ func (a *API) sessionRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPatch, basePath + "/sessions/{session_id}/members/{player_id}", "patchMember", "sessions",
 		"Change a member's team and attributes (RFC 7396)",
-		codes(200), requiredBody(s.memberPatch), errs(session, member, host, versions(), over, []*game.Error{game.ErrTeamFull}), playing,
+		codes(200), requiredBody(s.memberPatch),
+		errs(session, member, host, versions(), over, []*game.Error{game.ErrTeamFull}), playing,
 	}, a.patchMember)
 	register(a, route{
 		http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leaveSession", "sessions",
@@ -177,7 +178,8 @@ func (a *API) sessionRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPut, basePath + "/sessions/{session_id}/host", "setHost", "sessions",
 		"Make a member the host",
-		codes(200), requiredBody(s.host), errs(session, member, takers(), host, versions(), over, []*game.Error{game.ErrMemberNotJoined}), playing,
+		codes(200), requiredBody(s.host),
+		errs(session, member, takers(), host, versions(), over, []*game.Error{game.ErrMemberNotJoined}), playing,
 	}, a.setHost)
 	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}/timeline", "getTimeline", "sessions",

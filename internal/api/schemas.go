@@ -101,7 +101,9 @@ func responses(r huma.Registry) {
 		complete(s, t)
 		for _, f := range game.Properties(t) {
 			if p := s.Properties[f.Name]; p != nil && p.Ref != "" && f.Type.Kind() == reflect.Pointer {
-				s.Properties[f.Name] = &huma.Schema{AnyOf: []*huma.Schema{{Ref: p.Ref}, {Type: "null"}}, Description: p.Description}
+				s.Properties[f.Name] = &huma.Schema{
+					AnyOf: []*huma.Schema{{Ref: p.Ref}, {Type: "null"}}, Description: p.Description,
+				}
 			}
 		}
 	}
@@ -127,7 +129,8 @@ func derivedOfSessions() map[string]*huma.Schema {
 		"free_seats": {Type: huma.TypeInteger, Format: "int64", Description: "How many newcomers there is room for."},
 		"member_ids": {
 			Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString},
-			Description: "Who holds a seat, in the order in which they took them; only where it is asked for with members=ids.",
+			Description: "Who holds a seat, in the order in which they took them; only where it is asked for with " +
+				"members=ids.",
 		},
 	}
 }

@@ -135,7 +135,8 @@ type patchSessionIn struct {
 // Resolve implements [huma.Resolver].
 func (in *patchSessionIn) Resolve(ctx huma.Context) []error {
 	return in.Sent.resolve(ctx, game.SessionEdit{
-		Settings: game.Settings{MaxPlayers: game.MaxPlayers}, Connection: &game.Connection{Address: "localhost", Port: 1},
+		Settings:   game.Settings{MaxPlayers: game.MaxPlayers},
+		Connection: &game.Connection{Address: "localhost", Port: 1},
 	})
 }
 
@@ -156,7 +157,9 @@ type cancelSessionOut struct {
 }
 
 func (a *API) cancelSession(ctx context.Context, in *cancelSessionIn) (*cancelSessionOut, error) {
-	s, err := a.Sessions.Move(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), game.Move{Status: game.StatusCancelled})
+	s, err := a.Sessions.Move(
+		ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), game.Move{Status: game.StatusCancelled},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +196,8 @@ func (a *API) joinSession(ctx context.Context, in *joinSessionIn) (*joinSessionO
 	}
 	show, applied := in.preferred()
 	out := &joinSessionOut{
-		Status: http.StatusOK, ETag: web.ETag(s.Version), Applied: applied, Body: joinedSession{s, a.ticket(ctx, s, j.PlayerID), show},
+		Status: http.StatusOK, ETag: web.ETag(s.Version), Applied: applied,
+		Body: joinedSession{s, a.ticket(ctx, s, j.PlayerID), show},
 	}
 	if seated {
 		out.Status = http.StatusCreated

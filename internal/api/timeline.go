@@ -108,7 +108,8 @@ func describeEvents(r huma.Registry) {
 	subject, actor := r.Map()["Subject"], r.Map()["Actor"]
 	subject.Properties["kind"].Enum = enum(game.SubjectKinds())
 	actor.Properties["kind"].Enum = enum(game.ActorKinds())
-	actor.Properties["id"].Description = "A player's or an API key's id, `anonymous` where there is no authentication, or " +
+	actor.Properties["id"].Description = "A player's or an API key's id, `anonymous` where there is no " +
+		"authentication, or " +
 		"the name of a task of the service. Players see other players' ids only."
 	for _, s := range []*huma.Schema{event, subject, actor} {
 		s.PrecomputeMessages()

@@ -66,8 +66,8 @@ func (a *API) getJWKS(context.Context, *struct{}) (*jwksOut, error) {
 	return &jwksOut{CacheControl: jwksMaxAge, Body: keys}, nil
 }
 
-// ticket answers the ticket of a member, empty if there can be none: the seat is taken whatever becomes of the ticket, and
-// joining again brings one.
+// ticket answers the ticket of a member, empty if there can be none: the seat is taken whatever becomes of the ticket,
+// and joining again brings one.
 func (a *API) ticket(ctx context.Context, v game.Session, player game.PlayerID) string {
 	t, err := a.Tokens.Ticket(v, player)
 	if err != nil && !errors.Is(err, game.ErrNoTokens) {

@@ -25,9 +25,12 @@ func TestTokensThatCannotBeMade(t *testing.T) {
 		code   string
 		warned bool
 	}{
-		"disabled":    {game.ErrNoTokens, http.StatusConflict, "tokens_disabled", false},
-		"unavailable": {game.ErrStoreUnavailable.Because(errors.New(secret)), http.StatusServiceUnavailable, "store_unavailable", true},
-		"fault":       {errors.New(secret), http.StatusInternalServerError, "internal", true},
+		"disabled": {game.ErrNoTokens, http.StatusConflict, "tokens_disabled", false},
+		"unavailable": {
+			game.ErrStoreUnavailable.Because(errors.New(secret)), http.StatusServiceUnavailable, "store_unavailable",
+			true,
+		},
+		"fault": {errors.New(secret), http.StatusInternalServerError, "internal", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

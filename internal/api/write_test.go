@@ -32,22 +32,26 @@ type pageOf[D any] struct {
 }
 
 // What is written by hand are the bytes that the JSON package would write, of every field that there is, and nothing of
-// what the package refuses. What is not UTF-8 is left to the package, which replaces it in some places and refuses it in others.
+// what the package refuses. What is not UTF-8 is left to the package, which replaces it in some places and refuses it
+// in others.
 func TestWritten(t *testing.T) {
 	t.Parallel()
 	player, session := anything[game.Player](), anything[game.Session]()
 	rapid.Check(t, func(t *rapid.T) {
 		p, v := player.Draw(t, "player"), session.Draw(t, "session")
-		players, sessions := rapid.SliceOfN(player, 0, 2).Draw(t, "players"), rapid.SliceOfN(session, 0, 2).Draw(t, "sessions")
+		players, sessions := rapid.SliceOfN(player, 0, 2).Draw(t, "players"),
+			rapid.SliceOfN(session, 0, 2).Draw(t, "sessions")
 		shown := []seen{}
 		for _, v := range sessions {
 			shown = append(shown, seenOf(v))
 		}
 		cursor := rapid.String().Draw(t, "cursor")
 		for name, test := range map[string]struct{ written, plain any }{
-			"a player":   {p, p},
-			"a session":  {v, seenOf(v)},
-			"players":    {api.PlayerPage(game.List[game.Player]{Items: players, NextCursor: cursor}), pageOf[game.Player]{players, optional(cursor)}},
+			"a player":  {p, p},
+			"a session": {v, seenOf(v)},
+			"players": {api.PlayerPage(
+				game.List[game.Player]{Items: players, NextCursor: cursor},
+			), pageOf[game.Player]{players, optional(cursor)}},
 			"sessions":   {api.SessionPage(game.List[game.Session]{Items: sessions}, ""), pageOf[seen]{shown, nil}},
 			"no players": {api.PlayerPage(game.List[game.Player]{}), pageOf[game.Player]{[]game.Player{}, nil}},
 		} {
@@ -72,7 +76,9 @@ func optional(s string) *string {
 func TestMembersShown(t *testing.T) {
 	t.Parallel()
 	ids := []any{"p1", "p2"}
-	v := game.Session{ID: "s", Settings: game.Settings{MaxPlayers: 5}, Members: []game.Member{{PlayerID: "p1"}, {PlayerID: "p2"}}}
+	v := game.Session{
+		ID: "s", Settings: game.Settings{MaxPlayers: 5}, Members: []game.Member{{PlayerID: "p1"}, {PlayerID: "p2"}},
+	}
 	documents := map[string]map[string]any{}
 	for _, show := range []string{"", "ids", "none"} {
 		b, ok := api.Written(api.SessionPage(game.List[game.Session]{Items: []game.Session{v}}, show))
@@ -99,9 +105,11 @@ func TestMembersShown(t *testing.T) {
 func TestPrefersMinimal(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]bool{
-		"": false, "return=minimal": true, "Return = \"Minimal\"": true, "return=representation": false, "return": false,
+		"": false, "return=minimal": true, "Return = \"Minimal\"": true, "return=representation": false,
+		"return": false,
 		"respond-async, return=minimal; foo=bar, wait=10": true, "return=representation, return=minimal": false,
-		`x="a, return=minimal"`: false, `x="a,b", return=minimal`: true, "minimal": false, "returns=minimal": false, "=,;": false,
+		`x="a, return=minimal"`: false, `x="a,b", return=minimal`: true, "minimal": false, "returns=minimal": false,
+		"=,;": false,
 	} {
 		if got := api.PrefersMinimal(header); got != want {
 			t.Errorf("%q: got %t", header, got)
@@ -111,9 +119,14 @@ func TestPrefersMinimal(t *testing.T) {
 
 // anything generates values with every field filled, some with what documents never have.
 func anything[D any]() *rapid.Generator[D] {
-	text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-zA-Z0-9 _-]{0,40}`), rapid.SampledFrom([]string{"\xff", "<&>", "a\"b\\c\x00\x1f\x7f", "\u2028é😀"}))
+	text := rapid.OneOf(rapid.String(), rapid.StringMatching(
+		`[a-zA-Z0-9 _-]{0,40}`,
+	), rapid.SampledFrom([]string{"\xff", "<&>", "a\"b\\c\x00\x1f\x7f", "\u2028é😀"}))
 	number := rapid.OneOf(rapid.Float64(), rapid.Map(rapid.Int64(), func(n int64) float64 { return float64(n) }),
-		rapid.SampledFrom([]float64{0, math.Copysign(0, -1), 1e15, -1e15, 999999999999999, 1e21, 1e-7, .5, math.MaxFloat64, math.Inf(1), math.NaN()}))
+		rapid.SampledFrom([]float64{
+			0, math.Copysign(0, -1), 1e15, -1e15, 999999999999999, 1e21, 1e-7, .5, math.MaxFloat64, math.Inf(1),
+			math.NaN(),
+		}))
 	moment := rapid.Custom(func(t *rapid.T) time.Time {
 		at := time.UnixMilli(rapid.Int64Range(-1<<47, 1<<48).Draw(t, "ms")).UTC()
 		if rapid.Bool().Draw(t, "elsewhere") {
@@ -131,7 +144,8 @@ func anything[D any]() *rapid.Generator[D] {
 	return rapid.MakeCustom[D](rapid.MakeConfig{
 		Types: map[reflect.Type]*rapid.Generator[any]{
 			reflect.TypeFor[game.Value](): rapid.OneOf(
-				rapid.Map(text, game.StringValue), rapid.Map(rapid.Bool(), game.BoolValue), rapid.Map(number, game.NumberValue)).AsAny(),
+				rapid.Map(text, game.StringValue), rapid.Map(rapid.Bool(), game.BoolValue),
+				rapid.Map(number, game.NumberValue)).AsAny(),
 			reflect.TypeFor[time.Time]():   moment.AsAny(),
 			reflect.TypeFor[game.Result](): result.AsAny(),
 		},

@@ -22,7 +22,9 @@ const maxCredential = game.MaxCredential
 
 // Why a request has no caller. Neither tells more than that, so that nobody learns what is right about a credential.
 var (
-	ErrNone = game.ErrUnauthenticated.Detail("The request has no credential. Send an API key or a player token: Authorization: Bearer ….")
+	ErrNone = game.ErrUnauthenticated.Detail(
+		"The request has no credential. Send an API key or a player token: Authorization: Bearer ….",
+	)
 	// ErrWrong is the answer to every credential that is not right, whatever is wrong with it.
 	ErrWrong = game.ErrUnauthenticated.Detail("The credential is unknown, was revoked or has expired.")
 )

@@ -91,7 +91,9 @@ func (l *lines) String() string {
 func newProcess(tb testing.TB, s game.SigningKeyStore, secret string, c *clock) process {
 	tb.Helper()
 	log := new(lines)
-	signer, err := auth.NewSigner(auth.SignerDeps{Store: s, Secret: secret, Issuer: "gsm", Now: c.Now, Log: slog.New(slog.NewTextHandler(log, nil))})
+	signer, err := auth.NewSigner(auth.SignerDeps{
+		Store: s, Secret: secret, Issuer: "gsm", Now: c.Now, Log: slog.New(slog.NewTextHandler(log, nil)),
+	})
 	must(tb, err)
 	return process{signer, log}
 }

@@ -15,8 +15,8 @@ import (
 
 const (
 	fetchTimeout = 5 * time.Second
-	// fetchEvery is how often one page of an issuer is asked for at most, whoever sends what tokens. An answer, or that there
-	// was none, holds meanwhile.
+	// fetchEvery is how often one page of an issuer is asked for at most, whoever sends what tokens. An answer, or that
+	// there was none, holds meanwhile.
 	fetchEvery   = 5 * time.Second
 	maxFetched   = 256 << 10 // bytes of an answer
 	maxPages     = 8         // of one issuer: two, and where it redirects to
@@ -34,7 +34,9 @@ func newFetcher(now func() time.Time) *http.Client {
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute, MaxIdleConns: 2,
 		TLSHandshakeTimeout: fetchTimeout, ResponseHeaderTimeout: fetchTimeout, MaxResponseHeaderBytes: 64 << 10,
 	}}
-	return &http.Client{Timeout: fetchTimeout, Transport: f, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+	return &http.Client{Timeout: fetchTimeout, Transport: f, CheckRedirect: func(
+		r *http.Request, via []*http.Request,
+	) error {
 		if len(via) > maxRedirects || r.URL.Scheme != via[0].URL.Scheme {
 			return errors.New("redirects too often, or to another scheme")
 		}
@@ -42,8 +44,8 @@ func newFetcher(now func() time.Time) *http.Client {
 	}}
 }
 
-// fetcher is a [http.RoundTripper] that keeps what it has read for a while, so that nobody can make it ask an issuer as often
-// as it is sent tokens. It takes good JSON only.
+// fetcher is a [http.RoundTripper] that keeps what it has read for a while, so that nobody can make it ask an issuer as
+// often as it is sent tokens. It takes good JSON only.
 type fetcher struct {
 	inner http.RoundTripper
 	now   func() time.Time
@@ -82,7 +84,8 @@ func (f *fetcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		Status: http.StatusText(p.status), StatusCode: p.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: p.header.Clone(), Body: io.NopCloser(bytes.NewReader(p.body)), ContentLength: int64(len(p.body)), Request: r,
+		Header: p.header.Clone(), Body: io.NopCloser(bytes.NewReader(p.body)), ContentLength: int64(len(p.body)),
+		Request: r,
 	}, nil
 }
 

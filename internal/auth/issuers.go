@@ -39,7 +39,9 @@ func ParseIssuers(text string) ([]Issuer, error) {
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&list); err != nil {
-		return nil, fmt.Errorf("is not a JSON list of objects with issuer, audience, claim, provider, project and jwks_url: %w", err)
+		return nil, fmt.Errorf(
+			"is not a JSON list of objects with issuer, audience, claim, provider, project and jwks_url: %w", err,
+		)
 	}
 	if d.More() {
 		return nil, errors.New("has content after the list")
@@ -70,7 +72,10 @@ func (i *Issuer) validate() error {
 			wrong = append(wrong, errors.New(text))
 		}
 	}
-	check(fetchable(i.URL), "issuer must be a URL with https://, or with http:// on a loopback address, without a user, query or fragment")
+	check(
+		fetchable(i.URL),
+		"issuer must be a URL with https://, or with http:// on a loopback address, without a user, query or fragment",
+	)
 	check(i.JWKSURL == "" || fetchable(i.JWKSURL), "jwks_url must be such a URL too")
 	check(i.Audience != "", "audience is missing: without it, tokens for other services would be accepted")
 	check(game.ValidProvider(i.Provider), "provider must have 1 to 32 characters of A-Z a-z 0-9 _ -")
@@ -93,7 +98,8 @@ type Issuers struct {
 	all []*issuer
 }
 
-// NewIssuers returns the issuers of a list that [ParseIssuers] has read. Nothing is asked of them before a token of theirs comes.
+// NewIssuers returns the issuers of a list that [ParseIssuers] has read. Nothing is asked of them before a token of
+// theirs comes.
 func NewIssuers(list []Issuer, players identities, now func() time.Time) *Issuers {
 	s := &Issuers{}
 	for _, i := range list {
@@ -102,7 +108,8 @@ func NewIssuers(list []Issuer, players identities, now func() time.Time) *Issuer
 	return s
 }
 
-// of answers the issuer that a token says it is of, nil if it is of none of these. Nothing of the token is verified yet.
+// of answers the issuer that a token says it is of, nil if it is of none of these. Nothing of the token is verified
+// yet.
 func (s *Issuers) of(token string) *issuer {
 	if s == nil || len(s.all) == 0 {
 		return nil
@@ -148,8 +155,8 @@ func newIssuer(i Issuer, players identities, now func() time.Time) *issuer {
 	return s
 }
 
-// discover answers what verifies the issuer's tokens. The issuer is asked once at a time, for all who wait, and ends with none of
-// them; its fetcher remembers for a while that there was no answer.
+// discover answers what verifies the issuer's tokens. The issuer is asked once at a time, for all who wait, and ends
+// with none of them; its fetcher remembers for a while that there was no answer.
 func (s *issuer) discover(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 	if v := s.verifier.Load(); v != nil {
 		return v, nil
@@ -244,8 +251,8 @@ func (s *issuer) subject(ctx context.Context, token string) (string, time.Time, 
 	return subject, t.Expiry, nil
 }
 
-// unfetched answers why keys could not be had, nil if they could. go-oidc's error wraps another for that only; its text may
-// be the whole of what the issuer answered.
+// unfetched answers why keys could not be had, nil if they could. go-oidc's error wraps another for that only; its text
+// may be the whole of what the issuer answered.
 func unfetched(err error) error {
 	fetch := (*fetchError)(nil)
 	switch {

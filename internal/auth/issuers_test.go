@@ -84,7 +84,10 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if iss == "" {
 			iss = p.URL
 		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": iss, "jwks_uri": p.URL + "/keys", "id_token_signing_alg_values_supported": []string{"RS256", "none", "HS256"}})
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"issuer": iss, "jwks_uri": p.URL + "/keys",
+			"id_token_signing_alg_values_supported": []string{"RS256", "none", "HS256"},
+		})
 	case "/keys":
 		var set jose.JSONWebKeySet
 		for _, k := range p.keys {
@@ -101,7 +104,10 @@ func (p *provider) token(tb testing.TB, now time.Time, change func(claims map[st
 	tb.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	claims := map[string]any{"iss": p.URL, "aud": []string{"other", "my-game"}, "sub": "user-1", "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()}
+	claims := map[string]any{
+		"iss": p.URL, "aud": []string{"other", "my-game"}, "sub": "user-1", "iat": now.Unix(),
+		"exp": now.Add(time.Hour).Unix(),
+	}
 	if change != nil {
 		change(claims)
 	}
@@ -147,9 +153,14 @@ func (c *counted) ByIdentity(ctx context.Context, project game.ProjectID, i game
 func newWorld(t *testing.T, list ...auth.Issuer) world {
 	t.Helper()
 	w := world{clock: &clock{now: t0}}
-	deps := game.Deps{Store: openStore(t), Now: w.clock.Now, NewID: func() string { return string(playerID) }, MaxRequest: time.Second}
+	deps := game.Deps{
+		Store: openStore(t), Now: w.clock.Now, NewID: func() string { return string(playerID) },
+		MaxRequest: time.Second,
+	}
 	w.games = game.NewPlayers(deps, game.NewSessions(deps))
-	created, err := w.games.Create(server(t.Context()), game.Profile{Username: "alice", Identities: map[string]string{"idp": "user-1"}}, game.Idempotency{})
+	created, err := w.games.Create(server(t.Context()), game.Profile{
+		Username: "alice", Identities: map[string]string{"idp": "user-1"},
+	}, game.Idempotency{})
 	must(t, err)
 	w.player, w.lookups = created.Document, &counted{Players: w.games}
 	w.signer = newProcess(t, nil, "", w.clock)
@@ -186,8 +197,8 @@ func (w world) refuses(t *testing.T, token string, target error) {
 	wantNone(t, err.Error(), "user-1", "stranger")
 }
 
-// settles waits until a token is answered by an error, or by none. For a moment after go-oidc has fetched keys, a token that
-// asks for keys is still answered by that fetch, though it is over.
+// settles waits until a token is answered by an error, or by none. For a moment after go-oidc has fetched keys, a token
+// that asks for keys is still answered by that fetch, though it is over.
 func (w world) settles(t *testing.T, token string, target error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -269,7 +280,9 @@ func TestIssuerWrongTokens(t *testing.T) {
 	}
 	hs, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(strings.Repeat("k", 32))}, nil)
 	must(t, err)
-	text, err := jwt.Signed(hs).Claims(map[string]any{"iss": p.URL, "aud": "my-game", "sub": "user-1", "exp": t0.Add(time.Hour).Unix()}).Serialize()
+	text, err := jwt.Signed(hs).Claims(
+		map[string]any{"iss": p.URL, "aud": "my-game", "sub": "user-1", "exp": t0.Add(time.Hour).Unix()},
+	).Serialize()
 	must(t, err)
 	w.refuses(t, text, game.ErrUnauthenticated)
 	good := p.token(t, t0, nil)
@@ -334,14 +347,18 @@ func TestIssuerRotates(t *testing.T) {
 func TestIssuerDown(t *testing.T) {
 	t.Parallel()
 	ways := map[string]func(http.ResponseWriter, *http.Request){
-		"error":      func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "secret", http.StatusInternalServerError) },
+		"error": func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "secret", http.StatusInternalServerError)
+		},
 		"page":       func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>secret</html>")) },
 		"other JSON": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`["secret"]`)) },
 		"endless": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(`"` + strings.Repeat("x", 300<<10) + `"`))
 		},
 		"breaks off": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"redirects":  func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) },
+		"redirects": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, r.URL.Path, http.StatusFound)
+		},
 		"to a file": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "file:///etc/passwd", http.StatusFound)
 		},
@@ -428,7 +445,8 @@ func TestPlayersWhoAreNotLetIn(t *testing.T) {
 	w := newWorld(t, issuerOf(p))
 	k := newStoredKey(t)
 	guard := auth.Guard{
-		Tokens: w.Players, Failures: limits.NewFailures(3, w.clock.Now), Keys: auth.NewKeys(k.docs, k.rules, nil, k.now.Now),
+		Tokens: w.Players, Failures: limits.NewFailures(3, w.clock.Now),
+		Keys: auth.NewKeys(k.docs, k.rules, nil, k.now.Now),
 	}
 	ask := func(credential string) error {
 		_, err := guard.Caller(t.Context(), netip.MustParseAddr("192.0.2.1"), sends(credential))
@@ -442,7 +460,9 @@ func TestPlayersWhoAreNotLetIn(t *testing.T) {
 		t.Errorf("the same stranger was looked up %d times", w.lookups.n)
 	}
 	for i := range 100 {
-		wantError(t, ask(p.token(t, t0, func(c map[string]any) { c["sub"], c["n"] = "stranger", i })), game.ErrPlayerUnknown)
+		wantError(
+			t, ask(p.token(t, t0, func(c map[string]any) { c["sub"], c["n"] = "stranger", i })), game.ErrPlayerUnknown,
+		)
 	}
 	must(t, ask(p.token(t, t0, nil)))
 	must(t, ask(k.secret.Reveal()))
@@ -491,7 +511,10 @@ func TestParseIssuers(t *testing.T) {
 	must(t, err)
 	want := []auth.Issuer{
 		{URL: "https://id.example", Audience: "a", Claim: "sub", Provider: "idp", Project: "default"},
-		{URL: "http://127.0.0.1:1", Audience: "a", Claim: "oid", Provider: "x", Project: "arena", JWKSURL: "http://[::1]/keys"},
+		{
+			URL: "http://127.0.0.1:1", Audience: "a", Claim: "oid", Provider: "x", Project: "arena",
+			JWKSURL: "http://[::1]/keys",
+		},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %+v", got)

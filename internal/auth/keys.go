@@ -61,12 +61,14 @@ func NewKeys(store game.KeyStore, rules *game.Keys, static []game.Key, now func(
 		panic(err) // of a size that is not positive
 	}
 	return &Keys{
-		store: store, rules: rules, static: static, now: now, cache: cache, wrong: wrong, used: make(map[game.KeyID]game.Key),
+		store: store, rules: rules, static: static, now: now, cache: cache, wrong: wrong,
+		used: make(map[game.KeyID]game.Key),
 	}
 }
 
-// Known returns the caller whose key is right by what is in memory, and reports whether it is, and whether that is fresh
-// enough to count. It reads nothing, and does for a wrong secret of a key that is there what it does for one that is not.
+// Known returns the caller whose key is right by what is in memory, and reports whether it is, and whether that is
+// fresh enough to count. It reads nothing, and does for a wrong secret of a key that is there what it does for one that
+// is not.
 func (k *Keys) Known(s game.Secret) (c game.Caller, right, fresh bool) {
 	now := k.now()
 	for i := range k.static {
@@ -92,8 +94,8 @@ func (k *Keys) Wrong(s game.Secret) (wrong, guess bool) {
 }
 
 // Caller returns who has the key. It returns ErrWrong for one that nobody has, that is revoked or has expired, and
-// [game.ErrStoreUnavailable]. A key that is wrong costs one read, whether its id is that of a key or not, so that its time
-// does not tell; guess reports that its secret is not the one of its id, which none is if there is no such key.
+// [game.ErrStoreUnavailable]. A key that is wrong costs one read, whether its id is that of a key or not, so that its
+// time does not tell; guess reports that its secret is not the one of its id, which none is if there is no such key.
 func (k *Keys) Caller(ctx context.Context, s game.Secret) (c game.Caller, guess bool, err error) {
 	if c, _, fresh := k.Known(s); fresh {
 		return c, false, nil

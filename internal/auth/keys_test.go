@@ -46,7 +46,9 @@ type storedKey struct {
 func newStoredKey(t *testing.T) storedKey {
 	t.Helper()
 	k := storedKey{now: &clock{now: t0}, docs: openStore(t)}
-	k.rules = game.NewKeys(game.Deps{Store: k.docs, Now: k.now.Now, NewID: func() string { return "" }, MaxRequest: time.Second})
+	k.rules = game.NewKeys(
+		game.Deps{Store: k.docs, Now: k.now.Now, NewID: func() string { return "" }, MaxRequest: time.Second},
+	)
 	k.admin = game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject, Scope: game.ScopeAdmin})
 	var err error
 	k.Key, k.secret, err = k.rules.Create(k.admin, game.KeyRequest{Name: "eu", Scope: game.ScopeServer})
@@ -128,7 +130,9 @@ func TestManyKeysAtOnce(t *testing.T) {
 	const most = 10
 	k := newStoredKey(t)
 	slow := &slowKeys{KeyStore: k.docs, let: make(chan struct{})}
-	guard := auth.Guard{Keys: auth.NewKeys(slow, k.rules, nil, k.now.Now), Failures: limits.NewFailures(most, k.now.Now)}
+	guard := auth.Guard{
+		Keys: auth.NewKeys(slow, k.rules, nil, k.now.Now), Failures: limits.NewFailures(most, k.now.Now),
+	}
 	ask := func(from, credential string) error {
 		_, err := guard.Caller(t.Context(), netip.MustParseAddr(from), sends(credential))
 		return err
@@ -168,7 +172,8 @@ func TestNeighboursAreLetIn(t *testing.T) {
 	tokens, err := auth.NewPlayers(p.Signer, nil)
 	must(t, err)
 	guard := auth.Guard{
-		Keys: auth.NewKeys(counted, k.rules, nil, k.now.Now), Tokens: tokens, Failures: limits.NewFailures(most, k.now.Now),
+		Keys: auth.NewKeys(counted, k.rules, nil, k.now.Now), Tokens: tokens,
+		Failures: limits.NewFailures(most, k.now.Now),
 	}
 	ask := func(h http.Header) error {
 		_, err := guard.Caller(t.Context(), netip.MustParseAddr("192.0.2.1"), h)
@@ -265,15 +270,16 @@ func TestCredentialsWithoutAuthentication(t *testing.T) {
 		{sends("undefined"), game.Caller{}, auth.ErrWrong},
 		{http.Header{"Authorization": {""}}, game.Caller{}, auth.ErrWrong},
 	} {
-		if got, err := guard.Caller(t.Context(), netip.Addr{}, test.header); got != test.want || !errors.Is(err, test.err) {
+		if got, err := guard.Caller(t.Context(), netip.Addr{}, test.header); got != test.want ||
+			!errors.Is(err, test.err) {
 			t.Errorf("%v: got %+v, %v", test.header, got, err)
 		}
 	}
 }
 
-// A wrong secret takes the same way whether there is a key with its id or not: what it allocates, which no clock can blur, is
-// the same. That shows no step left out for one of them, such as a copy of the key. It does not show how two hashes are compared:
-// TestSecretsAreComparedInConstantTime in package game holds that to the source.
+// A wrong secret takes the same way whether there is a key with its id or not: what it allocates, which no clock can
+// blur, is the same. That shows no step left out for one of them, such as a copy of the key. It does not show how two
+// hashes are compared: TestSecretsAreComparedInConstantTime in package game holds that to the source.
 func TestWrongKeysTakeTheSameWork(t *testing.T) { //nolint:paralleltest // it counts allocations
 	k := newStoredKey(t)
 	static, _ := game.ParseSecret("gsm_static_" + strings.Repeat("s", 52))

@@ -18,8 +18,8 @@ const (
 	foreignFor = 5 * time.Second
 )
 
-// Players answers which player sends a token: one of ours, or one of another issuer. It remembers who sent a good token,
-// since a signature takes longer to verify than most requests do. It may be used by many goroutines at once.
+// Players answers which player sends a token: one of ours, or one of another issuer. It remembers who sent a good
+// token, since a signature takes longer to verify than most requests do. It may be used by many goroutines at once.
 type Players struct {
 	signer  *Signer
 	issuers *Issuers
@@ -27,7 +27,8 @@ type Players struct {
 	known   *lru.Cache[[sha256.Size]byte, verified]
 }
 
-// NewPlayers returns the players who send tokens that the Signer or, unless that is nil, one of the issuers vouches for.
+// NewPlayers returns the players who send tokens that the Signer or, unless that is nil, one of the issuers vouches
+// for.
 func NewPlayers(s *Signer, i *Issuers) (*Players, error) {
 	known, err := lru.New[[sha256.Size]byte, verified](remembered)
 	if err != nil {

@@ -14,14 +14,15 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// MinSecretKey is how many characters the operator's secret key has at least: as many as 128 random bits in hexadecimal.
+// MinSecretKey is how many characters the operator's secret key has at least: as many as 128 random bits in
+// hexadecimal.
 const MinSecretKey = 32
 
 // sealFor makes keys for another purpose differ: a change of how signing keys are sealed is a change of this.
 const sealFor = "gsm signing keys 1"
 
-// newSeal returns what encrypts signing keys by the operator's secret key: AES-256-GCM under a key derived by HKDF (RFC 5869).
-// No slow derivation is needed, since a secret key is random.
+// newSeal returns what encrypts signing keys by the operator's secret key: AES-256-GCM under a key derived by HKDF (RFC
+// 5869). No slow derivation is needed, since a secret key is random.
 func newSeal(secret string) (cipher.AEAD, error) {
 	if len(secret) < MinSecretKey {
 		return nil, fmt.Errorf("the secret key has fewer than %d characters", MinSecretKey)

@@ -26,8 +26,8 @@ type SignerDeps struct {
 	// Store keeps the keys of all processes. Nil makes a key of the process's own, which is kept nowhere: for a service
 	// without authentication and secret key.
 	Store game.SigningKeyStore
-	// Secret is the operator's, of [MinSecretKey] characters at least, and the same in every process on one database. With a
-	// store and without it there are no tokens.
+	// Secret is the operator's, of [MinSecretKey] characters at least, and the same in every process on one database.
+	// With a store and without it there are no tokens.
 	Secret string
 	// Issuer is the iss of what is signed.
 	Issuer string
@@ -51,7 +51,9 @@ type Signer struct {
 
 // NewSigner returns a Signer. One with a store has no keys until [Signer.Refresh].
 func NewSigner(d SignerDeps) (*Signer, error) {
-	s := &Signer{SignerDeps: d, turn: make(chan struct{}, 1), opened: make(map[string]signingKey), told: make(map[string]bool)}
+	s := &Signer{
+		SignerDeps: d, turn: make(chan struct{}, 1), opened: make(map[string]signingKey), told: make(map[string]bool),
+	}
 	s.turn <- struct{}{}
 	var err error
 	switch {
@@ -87,8 +89,8 @@ func (s *Signer) keys() (*signingKeys, error) {
 	return r, nil
 }
 
-// JWKS answers the public keys by which what is signed can be verified, those of the next days too. It answers ErrNoTokens and
-// ErrStoreUnavailable.
+// JWKS answers the public keys by which what is signed can be verified, those of the next days too. It answers
+// ErrNoTokens and ErrStoreUnavailable.
 func (s *Signer) JWKS() (game.JWKS, error) {
 	r, err := s.keys()
 	if err != nil {
@@ -97,8 +99,8 @@ func (s *Signer) JWKS() (game.JWKS, error) {
 	return r.jwks, nil
 }
 
-// Refresh reads the keys of all processes, makes one when it is time to, and removes those by which nothing can be verified
-// any more. It is background work, for every ten seconds: that is how soon another process knows a key.
+// Refresh reads the keys of all processes, makes one when it is time to, and removes those by which nothing can be
+// verified any more. It is background work, for every ten seconds: that is how soon another process knows a key.
 func (s *Signer) Refresh(ctx context.Context) error {
 	if s.Store == nil || s.by == nil {
 		return nil
@@ -167,7 +169,8 @@ func (s *Signer) open(ctx context.Context, k game.SigningKey) (signingKey, bool)
 	}
 	private, err := unseal(s.by, k, public)
 	if err != nil {
-		s.tell(ctx, k, "a signing key can verify but not sign. After a change of GSM_SECRET_KEY nothing needs to be done; otherwise give all processes the same GSM_SECRET_KEY", err)
+		s.tell(ctx, k, "a signing key can verify but not sign. After a change of GSM_SECRET_KEY nothing needs to be "+
+			"done; otherwise give all processes the same GSM_SECRET_KEY", err)
 	}
 	return signingKey{SigningKey: k, public: public, private: private}, true
 }
@@ -210,7 +213,8 @@ func (s *Signer) tend(ctx context.Context, keys []signingKey) error {
 
 func (s *Signer) create(ctx context.Context, there int, now time.Time) (signingKey, error) {
 	if there >= game.MaxSigningKeys {
-		return signingKey{}, fmt.Errorf("there are already %d signing keys: check that every process has the same GSM_SECRET_KEY, also after a restart", there)
+		return signingKey{}, fmt.Errorf("there are already %d signing keys: check that every process has the same "+
+			"GSM_SECRET_KEY, also after a restart", there)
 	}
 	k, err := newSigningKey(now)
 	if err != nil {
@@ -225,8 +229,8 @@ func (s *Signer) create(ctx context.Context, there int, now time.Time) (signingK
 	return k, nil
 }
 
-// find answers the public key of a kid. One that is not known may be another process's, so that the stored keys are read
-// again, once in a while. It answers nil if there is none, and the errors of [Signer.keys].
+// find answers the public key of a kid. One that is not known may be another process's, so that the stored keys are
+// read again, once in a while. It answers nil if there is none, and the errors of [Signer.keys].
 func (s *Signer) find(ctx context.Context, id string) ([]byte, error) {
 	r, err := s.keys()
 	if err != nil {
@@ -248,13 +252,15 @@ func (s *Signer) find(ctx context.Context, id string) ([]byte, error) {
 		return key, nil
 	}
 	if s.failed {
-		return nil, game.ErrStoreUnavailable.Because(errors.New("a token has a key that is not known, and the stored ones could not be read"))
+		return nil, game.ErrStoreUnavailable.Because(
+			errors.New("a token has a key that is not known, and the stored ones could not be read"),
+		)
 	}
 	return nil, nil
 }
 
-// Retire removes all signing keys, and answers how many. Every process refuses what they signed from its next [Signer.Refresh]
-// on, and makes another key then. Others who verify go on with the keys that they have read before.
+// Retire removes all signing keys, and answers how many. Every process refuses what they signed from its next
+// [Signer.Refresh] on, and makes another key then. Others who verify go on with the keys that they have read before.
 func Retire(ctx context.Context, store game.SigningKeyStore) (n int, err error) {
 	keys, err := store.SigningKeys(ctx)
 	if err != nil {

@@ -183,7 +183,8 @@ func TestAnotherSecretKey(t *testing.T) {
 		t.Error("it signs by a key that it cannot have")
 	}
 	log := after.log.String()
-	if n := strings.Count(log, "level=WARN"); n != 1 || !strings.Contains(log, "GSM_SECRET_KEY") || !strings.Contains(log, before.kid(t)) {
+	if n := strings.Count(log, "level=WARN"); n != 1 || !strings.Contains(log, "GSM_SECRET_KEY") ||
+		!strings.Contains(log, before.kid(t)) {
 		t.Errorf("the log has %d warnings, of one that says what to do:\n%s", n, log)
 	}
 	wantNone(t, log, old, "quite another secret")
@@ -262,7 +263,9 @@ func TestWithoutSecretKey(t *testing.T) {
 	_, err = p.Verify(t.Context(), newProcess(t, nil, "", c).mint(t, time.Minute))
 	wantError(t, err, game.ErrUnauthenticated)
 
-	_, err = auth.NewSigner(auth.SignerDeps{Store: openStore(t), Secret: strings.Repeat("x", auth.MinSecretKey-1), Now: c.Now})
+	_, err = auth.NewSigner(
+		auth.SignerDeps{Store: openStore(t), Secret: strings.Repeat("x", auth.MinSecretKey-1), Now: c.Now},
+	)
 	if err == nil {
 		t.Error("a short secret key is taken")
 	}
@@ -301,7 +304,8 @@ func TestSealed(t *testing.T) {
 			t.Errorf("with byte %d changed it opens", i)
 		}
 	}
-	if !auth.Opens(secretKey, keys[0].ID, keys[0].PublicKey, sealed) || auth.Opens(secretKey, keys[0].ID+"x", keys[0].PublicKey, sealed) {
+	if !auth.Opens(secretKey, keys[0].ID, keys[0].PublicKey, sealed) ||
+		auth.Opens(secretKey, keys[0].ID+"x", keys[0].PublicKey, sealed) {
 		t.Error("it opens for its own id only")
 	}
 }

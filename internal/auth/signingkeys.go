@@ -50,7 +50,8 @@ func newSigningKey(now time.Time) (signingKey, error) {
 	now = now.UTC().Truncate(time.Millisecond)
 	return signingKey{
 		SigningKey: game.SigningKey{
-			ID: id, PublicKey: base64.RawURLEncoding.EncodeToString(public), CreatedAt: now, ExpiresAt: now.Add(keptFor),
+			ID: id, PublicKey: base64.RawURLEncoding.EncodeToString(public), CreatedAt: now,
+			ExpiresAt: now.Add(keptFor),
 		},
 		public: public, private: private,
 	}, err

@@ -80,7 +80,8 @@ func (s *Signer) Ticket(v game.Session, player game.PlayerID) (string, error) {
 	return sign(r.tickets, c)
 }
 
-// sign makes a JWT. The library's builder takes claims apart and puts them together again, which takes as long as the signature.
+// sign makes a JWT. The library's builder takes claims apart and puts them together again, which takes as long as the
+// signature.
 func sign(by jose.Signer, claims any) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {
@@ -113,7 +114,8 @@ func (s *Signer) claims(p game.PlayerID, audience string, life time.Duration) jw
 	}
 }
 
-// refused is what every token gets that is not valid. The reason is for the operator, and has nothing of the token in it.
+// refused is what every token gets that is not valid. The reason is for the operator, and has nothing of the token in
+// it.
 func refused(reason string) error {
 	return ErrWrong.Because(errors.New("token refused: " + reason))
 }
@@ -172,7 +174,8 @@ func (s *Signer) verify(ctx context.Context, token string) (verified, error) {
 	return verified{caller: playerCaller(c.Project, player), until: c.Expiry.Time(), kid: h.KeyID}, nil
 }
 
-// compact reports whether a text has the form of a signed JWT: three parts of base64url. The library passes over line breaks.
+// compact reports whether a text has the form of a signed JWT: three parts of base64url. The library passes over line
+// breaks.
 func compact(token string) bool {
 	if len(token) > maxToken {
 		return false

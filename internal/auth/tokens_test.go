@@ -22,7 +22,9 @@ import (
 func seated() game.Session {
 	return game.Session{
 		ID: sessionID, Project: "arena", Version: 7,
-		Members: []game.Member{{PlayerID: "01890000-0000-7000-8000-00000000000f"}, {PlayerID: playerID, MemberSettings: game.MemberSettings{Team: "red"}}},
+		Members: []game.Member{{
+			PlayerID: "01890000-0000-7000-8000-00000000000f",
+		}, {PlayerID: playerID, MemberSettings: game.MemberSettings{Team: "red"}}},
 	}
 }
 
@@ -49,14 +51,16 @@ func TestMintedToken(t *testing.T) {
 	if got.TokenType != "Bearer" || got.ExpiresAt != t0.Add(15*time.Minute) {
 		t.Errorf("got %+v", got)
 	}
-	if h := header(t, got.Token); h["alg"] != "EdDSA" || h["typ"] != "gsm-player+jwt" || h["kid"] != p.kids(t)[0] || len(h) != 3 {
+	if h := header(t, got.Token); h["alg"] != "EdDSA" || h["typ"] != "gsm-player+jwt" || h["kid"] != p.kids(t)[0] ||
+		len(h) != 3 {
 		t.Errorf("the header is %v", h)
 	}
 	claims := part(t, got.Token, 1)
 	id, _ := claims["jti"].(string)
 	delete(claims, "jti")
 	want := map[string]any{
-		"iss": "gsm", "aud": "gsm", "sub": string(playerID), "project": "arena", "iat": float64(t0.Unix()), "exp": float64(t0.Add(15 * time.Minute).Unix()),
+		"iss": "gsm", "aud": "gsm", "sub": string(playerID), "project": "arena", "iat": float64(t0.Unix()),
+		"exp": float64(t0.Add(15 * time.Minute).Unix()),
 	}
 	if !maps.Equal(claims, want) || len(id) < 26 {
 		t.Errorf("the claims are %v and %q", claims, id)
@@ -92,7 +96,8 @@ func newForger(p process, private ed25519.PrivateKey, kid string, now time.Time)
 	return forger{
 		map[string]any{"alg": "EdDSA", "typ": "gsm-player+jwt", "kid": kid},
 		map[string]any{
-			"iss": "gsm", "aud": "gsm", "sub": string(playerID), "project": "arena", "iat": now.Unix(), "exp": now.Add(time.Minute).Unix(), "jti": "x",
+			"iss": "gsm", "aud": "gsm", "sub": string(playerID), "project": "arena", "iat": now.Unix(),
+			"exp": now.Add(time.Minute).Unix(), "jti": "x",
 		},
 		func(input []byte) []byte { return ed25519.Sign(private, input) },
 	}
@@ -136,21 +141,25 @@ func TestWrongTokens(t *testing.T) {
 	must(t, err)
 	good := p.mint(t, time.Minute)
 	for name, change := range map[string]func(*forger){
-		"alg none":             func(f *forger) { f.header["alg"], f.sign = "none", func([]byte) []byte { return nil } },
-		"alg none, signed":     func(f *forger) { f.header["alg"] = "none" },
-		"alg missing":          func(f *forger) { delete(f.header, "alg") },
-		"alg ES256":            func(f *forger) { f.header["alg"] = "ES256" },
-		"HS256 by public key":  func(f *forger) { f.header["alg"] = "HS256"; withHMAC(f) },
-		"EdDSA, signed HS256":  withHMAC,
-		"typ missing":          func(f *forger) { delete(f.header, "typ") },
-		"typ JWT":              func(f *forger) { f.header["typ"] = "JWT" },
-		"typ of a ticket":      func(f *forger) { f.header["typ"] = "gsm-ticket+jwt" },
-		"typ no text":          func(f *forger) { f.header["typ"] = 1 },
-		"kid missing":          func(f *forger) { delete(f.header, "kid") },
-		"kid unknown":          func(f *forger) { f.header["kid"] = strings.Repeat("A", 43) },
-		"kid wild":             func(f *forger) { f.header["kid"] = "../../etc/passwd" },
-		"critical extension":   func(f *forger) { f.header["crit"] = []string{"x"}; f.header["x"] = 1 },
-		"key in the header":    func(f *forger) { f.header["jwk"] = jwkOf(other); delete(f.header, "kid"); signBy(f, other) },
+		"alg none":            func(f *forger) { f.header["alg"], f.sign = "none", func([]byte) []byte { return nil } },
+		"alg none, signed":    func(f *forger) { f.header["alg"] = "none" },
+		"alg missing":         func(f *forger) { delete(f.header, "alg") },
+		"alg ES256":           func(f *forger) { f.header["alg"] = "ES256" },
+		"HS256 by public key": func(f *forger) { f.header["alg"] = "HS256"; withHMAC(f) },
+		"EdDSA, signed HS256": withHMAC,
+		"typ missing":         func(f *forger) { delete(f.header, "typ") },
+		"typ JWT":             func(f *forger) { f.header["typ"] = "JWT" },
+		"typ of a ticket":     func(f *forger) { f.header["typ"] = "gsm-ticket+jwt" },
+		"typ no text":         func(f *forger) { f.header["typ"] = 1 },
+		"kid missing":         func(f *forger) { delete(f.header, "kid") },
+		"kid unknown":         func(f *forger) { f.header["kid"] = strings.Repeat("A", 43) },
+		"kid wild":            func(f *forger) { f.header["kid"] = "../../etc/passwd" },
+		"critical extension":  func(f *forger) { f.header["crit"] = []string{"x"}; f.header["x"] = 1 },
+		"key in the header": func(f *forger) {
+			f.header["jwk"] = jwkOf(other)
+			delete(f.header, "kid")
+			signBy(f, other)
+		},
 		"another key":          func(f *forger) { signBy(f, other) },
 		"iss":                  func(f *forger) { f.claims["iss"] = "another" },
 		"iss missing":          func(f *forger) { delete(f.claims, "iss") },
@@ -176,9 +185,12 @@ func TestWrongTokens(t *testing.T) {
 	flipped := []byte(good)
 	flipped[len(flipped)/2] ^= 1
 	for name, token := range map[string]string{
-		"ticket": ticket, "empty": "", "dots": "..", "text": "hello", "truncated": good[:len(good)-4], "without signature": good[:strings.LastIndex(good, ".")+1],
-		"two parts": good[:strings.LastIndex(good, ".")], "a part more": good + ".x", "a space": good + " ", "a line break": "\n" + good, "padded": good + "=", "a bit": string(flipped),
-		"JSON": `{"payload":"","signatures":[]}`, "zeros": strings.Repeat("\x00", 100), "not UTF-8": "\xff\xfe.\xff.\xff",
+		"ticket": ticket, "empty": "", "dots": "..", "text": "hello", "truncated": good[:len(good)-4],
+		"without signature": good[:strings.LastIndex(good, ".")+1],
+		"two parts":         good[:strings.LastIndex(good, ".")], "a part more": good + ".x", "a space": good + " ",
+		"a line break": "\n" + good, "padded": good + "=", "a bit": string(flipped),
+		"JSON": `{"payload":"","signatures":[]}`, "zeros": strings.Repeat("\x00", 100),
+		"not UTF-8": "\xff\xfe.\xff.\xff",
 	} {
 		wantRefused(t, p, name, token)
 	}
@@ -189,7 +201,9 @@ func signBy(f *forger, key ed25519.PrivateKey) {
 }
 
 func jwkOf(key ed25519.PrivateKey) map[string]any {
-	return map[string]any{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(key.Public().(ed25519.PublicKey))}
+	return map[string]any{
+		"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(key.Public().(ed25519.PublicKey)),
+	}
 }
 
 // wantRefused reports a token that is taken, or of which the error tells.
@@ -225,7 +239,10 @@ func TestTicket(t *testing.T) {
 	must(t, err)
 	got, err := client.VerifyTicket(keys, ticket, client.TicketOptions{Now: t0, Session: sessionID, Project: "arena"})
 	must(t, err)
-	want := client.Ticket{Project: "arena", Session: sessionID, Player: playerID, Seat: 1, Team: "red", Version: 7, ExpiresAt: t0.Add(game.TicketLife)}
+	want := client.Ticket{
+		Project: "arena", Session: sessionID, Player: playerID, Seat: 1, Team: "red", Version: 7,
+		ExpiresAt: t0.Add(game.TicketLife),
+	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -243,7 +260,9 @@ func FuzzVerify(f *testing.F) {
 	good := p.mint(f, time.Minute)
 	ticket, err := p.Ticket(seated(), playerID)
 	must(f, err)
-	for _, seed := range []string{good, ticket, newForger(p, private, kid, t0).token(f), "", "..", "a.b.c", good + "."} {
+	for _, seed := range []string{
+		good, ticket, newForger(p, private, kid, t0).token(f), "", "..", "a.b.c", good + ".",
+	} {
 		f.Add(seed)
 	}
 	signed := map[string]bool{normal(good): true, normal(newForger(p, private, kid, t0).token(f)): true}
@@ -258,7 +277,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// normal writes a token in the one way that a decoder cannot tell from others: base64 leaves bits of the last byte open.
+// normal writes a token in the one way that a decoder cannot tell from others: base64 leaves bits of the last byte
+// open.
 func normal(token string) string {
 	parts := strings.Split(token, ".")
 	for i, p := range parts {

@@ -68,7 +68,9 @@ func (s *Server) Validate() error {
 		s.cors(),
 		adminKey(s.AdminKey),
 		secretKey(s.SecretKey),
-		matches("--token-issuer (GSM_TOKEN_ISSUER)", s.TokenIssuer, issuer, "1 to 128 characters of A-Z a-z 0-9 . _ : / -"),
+		matches(
+			"--token-issuer (GSM_TOKEN_ISSUER)", s.TokenIssuer, issuer, "1 to 128 characters of A-Z a-z 0-9 . _ : / -",
+		),
 		s.Database.Validate(),
 		within("--sqlite-cache (GSM_SQLITE_CACHE)", s.SQLiteCache, 4, 64<<10),
 		s.Limits.validate(s.RequestTimeout),
@@ -93,8 +95,9 @@ const (
 	opsAddr  = "--ops-addr (GSM_OPS_ADDR)"
 )
 
-// Listening refuses the addresses that are listened on where others may reach what is not guarded. [Server.Validate] looks at
-// what is written, so that mistakes are told early; what a name stands for is the system's to say, and is known only now.
+// Listening refuses the addresses that are listened on where others may reach what is not guarded. [Server.Validate]
+// looks at what is written, so that mistakes are told early; what a name stands for is the system's to say, and is
+// known only now.
 func (s *Server) Listening(api, ops net.Addr) error {
 	return errors.Join(s.guarded(api.String()), s.opsGuarded(ops.String()))
 }
@@ -104,7 +107,8 @@ func (s *Server) guarded(addr string) error {
 	if s.Authenticated() || IsLoopback(addr) {
 		return nil
 	}
-	return fmt.Errorf("%s: %q is not a loopback address, and without authentication everyone who can reach it could do everything. "+
+	return fmt.Errorf("%s: %q is not a loopback address, and without authentication everyone who can reach it could "+
+		"do everything. "+
 		"Listen on 127.0.0.1 or [::1], or set GSM_AUTH=on and create a key: GSM_ADMIN_KEY, or gsm keys create", httpAddr, addr)
 }
 
@@ -113,7 +117,8 @@ func (s *Server) opsGuarded(addr string) error {
 	if s.OpsPublic || IsLoopback(addr) {
 		return nil
 	}
-	return fmt.Errorf("%s: %q is not a loopback address. Metrics and profiles are not for everyone: listen on 127.0.0.1 or [::1], "+
+	return fmt.Errorf("%s: %q is not a loopback address. Metrics and profiles are not for everyone: listen on "+
+		"127.0.0.1 or [::1], "+
 		"or set GSM_OPS_PUBLIC=true (--ops-public) if a network policy or a firewall protects it", opsAddr, addr)
 }
 
@@ -136,7 +141,8 @@ func address(name, addr string) error {
 	return nil
 }
 
-// IsLoopback reports whether only this machine reaches HOST:PORT. The name localhost counts as such: see [Server.Listening].
+// IsLoopback reports whether only this machine reaches HOST:PORT. The name localhost counts as such: see
+// [Server.Listening].
 func IsLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	ip := net.ParseIP(host)
@@ -146,7 +152,8 @@ func IsLoopback(addr string) bool {
 // adminKey never repeats the key.
 func adminKey(value string) error {
 	if _, ok := game.ParseSecret(value); value != "" && !ok {
-		return errors.New("--admin-key (GSM_ADMIN_KEY): must be gsm_ID_SECRET, with an ID of 1 to 32 characters of a-z 0-9 and a secret of 32 to 128 characters of A-Z a-z 0-9 _ -")
+		return errors.New("--admin-key (GSM_ADMIN_KEY): must be gsm_ID_SECRET, with an ID of 1 to 32 characters of " +
+			"a-z 0-9 and a secret of 32 to 128 characters of A-Z a-z 0-9 _ -")
 	}
 	return nil
 }
@@ -157,7 +164,8 @@ const minSecretKey = 32
 // secretKey never repeats the key.
 func secretKey(value string) error {
 	if value != "" && len(value) < minSecretKey {
-		return fmt.Errorf("--secret-key (GSM_SECRET_KEY): must have at least %d characters: use random ones, such as the output of openssl rand -hex 32", minSecretKey)
+		return fmt.Errorf("--secret-key (GSM_SECRET_KEY): must have at least %d characters: use random ones, such as "+
+			"the output of openssl rand -hex 32", minSecretKey)
 	}
 	return nil
 }

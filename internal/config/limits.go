@@ -76,12 +76,14 @@ func (s *Server) cors() error {
 	var wrong []error
 	for _, o := range s.Origins() {
 		if !sendable(o) {
-			wrong = append(wrong, fmt.Errorf("%s: %q is not an origin as browsers send it, like https://game.example: in lower case and ASCII "+
+			wrong = append(wrong, fmt.Errorf("%s: %q is not an origin as browsers send it, like "+
+				"https://game.example: in lower case and ASCII "+
 				"(xn--… for other letters), without the default port of the scheme, without a path and without *", name, o))
 		}
 	}
 	if len(s.Origins()) > 0 && !s.Authenticated() {
-		wrong = append(wrong, fmt.Errorf("%s: not allowed without authentication, because any web page could do everything: "+
+		wrong = append(wrong, fmt.Errorf("%s: not allowed without authentication, because any web page could do "+
+			"everything: "+
 			"turn authentication on (GSM_AUTH=on, with a key in GSM_ADMIN_KEY), or remove the origins", name))
 	}
 	return errors.Join(wrong...)
@@ -97,7 +99,8 @@ func sendable(o string) bool {
 		return false
 	}
 	scheme, host, port := parts[1], parts[2], parts[3]
-	if _, err := strconv.ParseUint(port, 10, 16); port != "" && err != nil || port == map[string]string{"http": "80", "https": "443"}[scheme] {
+	if _, err := strconv.ParseUint(port, 10, 16); port != "" && err != nil ||
+		port == map[string]string{"http": "80", "https": "443"}[scheme] {
 		return false
 	}
 	last := host[strings.LastIndex(strings.TrimSuffix(host, "."), ".")+1:]
@@ -110,7 +113,9 @@ func sendable(o string) bool {
 
 func (s *Server) tls() error {
 	if (s.TLSCert == "") != (s.TLSKey == "") {
-		return errors.New("--tls-cert (GSM_TLS_CERT) and --tls-key (GSM_TLS_KEY) must be set together: set both, or neither")
+		return errors.New(
+			"--tls-cert (GSM_TLS_CERT) and --tls-key (GSM_TLS_KEY) must be set together: set both, or neither",
+		)
 	}
 	return nil
 }

@@ -54,7 +54,8 @@ func (v Value) Any() any {
 // MarshalJSON implements [json.Marshaler].
 func (v Value) MarshalJSON() ([]byte, error) { return json.Marshal(v.Any()) }
 
-// UnmarshalJSON implements [json.Unmarshaler]. It refuses numbers beyond 2^53 - 1, because they may come back as others.
+// UnmarshalJSON implements [json.Unmarshaler]. It refuses numbers beyond 2^53 - 1, because they may come back as
+// others.
 func (v *Value) UnmarshalJSON(b []byte) error {
 	parsed, err := ParseValue(string(b))
 	if err != nil {
@@ -152,8 +153,8 @@ func ParseFilterValue(text string) ([]Value, error) {
 	return []Value{StringValue(text)}, nil
 }
 
-// size is how many bytes the value counts: those of a string as JSON without its quotes, so that what is within the limit
-// is so on the wire too; 8 for the rest, as a float64 has.
+// size is how many bytes the value counts: those of a string as JSON without its quotes, so that what is within the
+// limit is so on the wire too; 8 for the rest, as a float64 has.
 func (v Value) size() int {
 	if v.kind != 0 {
 		return 8
@@ -197,7 +198,8 @@ func validText(s string) bool { return utf8.ValidString(s) && !strings.ContainsR
 
 // validLine reports whether s is text for a person, on one line: no control characters.
 func validLine(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) })
+	return utf8.ValidString(s) &&
+		!strings.ContainsFunc(s, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) })
 }
 
 // Limits of a session's result.

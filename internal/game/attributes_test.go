@@ -138,7 +138,8 @@ func TestAttributesLimits(t *testing.T) {
 		{"largest number", game.Attributes{"a": game.NumberValue(1<<53 - 1)}, nil},
 		{"larger number", game.Attributes{"a": game.NumberValue(1 << 53)}, []string{"attributes.a"}},
 		{"everything at once", game.Attributes{
-			"$": {}, "-a": game.StringValue("\x00"), "b": game.StringValue("\xff"), "é": {}, "z": game.NumberValue(math.Inf(1)),
+			"$": {}, "-a": game.StringValue("\x00"), "b": game.StringValue("\xff"), "é": {},
+			"z":   game.NumberValue(math.Inf(1)),
 			"big": game.StringValue(strings.Repeat("x", 200)), "1": {}, "2": {}, "3": {},
 		}, []string{"attributes", "attributes", "attributes", "attributes.-a", "attributes.b", "attributes.z"}},
 	}
@@ -169,7 +170,8 @@ func TestValuesAreNotInMessages(t *testing.T) {
 		game.SessionRequest{
 			Settings: game.Settings{
 				Name: broken, Mode: broken, Map: broken, Region: broken, Visibility: game.Visibility(broken),
-				Teams: map[string]int{broken: 1}, Attributes: game.Attributes{"a": game.StringValue(broken), broken: {}},
+				Teams:      map[string]int{broken: 1},
+				Attributes: game.Attributes{"a": game.StringValue(broken), broken: {}},
 			},
 			Status: game.SessionStatus(broken), HostID: new(game.PlayerID(broken)),
 			Connection: &game.Connection{Address: broken, Protocol: broken},
@@ -178,7 +180,9 @@ func TestValuesAreNotInMessages(t *testing.T) {
 			Status: game.SessionStatus(broken), EndReason: game.EndReason(broken),
 			Result: game.Result(broken),
 		}.Validate(),
-		game.JoinRequest{PlayerID: game.PlayerID(broken), Team: broken, Attributes: game.Attributes{broken: {}}}.Validate(),
+		game.JoinRequest{
+			PlayerID: game.PlayerID(broken), Team: broken, Attributes: game.Attributes{broken: {}},
+		}.Validate(),
 	}
 	for _, err := range errs {
 		e := refused(t, err, game.ErrValidation)
@@ -242,7 +246,8 @@ func TestResult(t *testing.T) {
 
 func FuzzParseValue(f *testing.F) {
 	for _, seed := range []string{
-		`""`, `"é\u0000"`, `true`, `0`, `-0`, `1.5e-7`, `9007199254740991`, `9007199254740993`, `1e400`, `1e-400`, `null`,
+		`""`, `"é\u0000"`, `true`, `0`, `-0`, `1.5e-7`, `9007199254740991`, `9007199254740993`, `1e400`, `1e-400`,
+		`null`,
 		`[1]`, `1]`,
 		`"\ud800"`, "\"\xff\"",
 	} {
@@ -313,7 +318,8 @@ func TestFilterValues(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]error{
-		`"`: game.ErrNoFilterValue, `"a`: game.ErrNoFilterValue, "=": game.ErrNoFilterValue, "=a": game.ErrNoFilterValue,
+		`"`: game.ErrNoFilterValue, `"a`: game.ErrNoFilterValue, "=": game.ErrNoFilterValue,
+		"=a":    game.ErrNoFilterValue,
 		"={}":   game.ErrNoFilterValue,
 		"=null": game.ErrNoFilterValue, "=1e400": game.ErrInexactNumber, "=9007199254740993": game.ErrInexactNumber,
 	} {

@@ -57,7 +57,9 @@ func (c Caller) mayActFor(p PlayerID) error {
 // mayOpen answers ErrForbidden where a player would open a session of which it is not the host.
 func (c Caller) mayOpen(r SessionRequest) error {
 	if c.Scope == ScopePlayer && r.FirstMember() != c.Player {
-		return ErrForbidden.Detail("A player can create a session only as its host: set host_id to the id of the player.").With("needs", ScopeServer)
+		return ErrForbidden.Detail(
+			"A player can create a session only as its host: set host_id to the id of the player.",
+		).With("needs", ScopeServer)
 	}
 	if c.Scope == ScopePlayer {
 		return nil
@@ -96,8 +98,8 @@ func (c Caller) seenEvent(e Event) Event {
 	return e
 }
 
-// mayChange answers ErrForbidden where a player would change of itself what is its game's to say: what it may do, who it
-// is elsewhere, and the attributes that servers trust.
+// mayChange answers ErrForbidden where a player would change of itself what is its game's to say: what it may do, who
+// it is elsewhere, and the attributes that servers trust.
 func (c Caller) mayChange(old, next Profile) error {
 	if c.Scope != ScopePlayer {
 		return c.mayServe()
@@ -121,7 +123,9 @@ func (c Caller) asMover(m Move) (Move, error) {
 		m.EndReason = ReasonCancelledByHost
 	}
 	if !slices.Contains([]EndReason{"", ReasonCompleted, ReasonCancelledByHost}, m.EndReason) {
-		return m, ErrForbidden.Detail("A host can set end_reason to %s or %s only.", ReasonCompleted, ReasonCancelledByHost).With("needs", ScopeServer)
+		return m, ErrForbidden.Detail(
+			"A host can set end_reason to %s or %s only.", ReasonCompleted, ReasonCancelledByHost,
+		).With("needs", ScopeServer)
 	}
 	return m, nil
 }
@@ -170,8 +174,8 @@ func (c Caller) mayListPlayers(q PlayerQuery) error {
 	return c.mayRead()
 }
 
-// As returns the player for whom the caller acts, with that player's rights and the caller's name. It answers ErrForbidden
-// unless the caller acts on all of its project, and ErrValidation for what is no player's id.
+// As returns the player for whom the caller acts, with that player's rights and the caller's name. It answers
+// ErrForbidden unless the caller acts on all of its project, and ErrValidation for what is no player's id.
 func (c Caller) As(p PlayerID) (Caller, error) {
 	if err := c.mayServe(); err != nil {
 		return Caller{}, err

@@ -17,7 +17,8 @@ type scene struct {
 func (s *scene) set(t *testing.T, p process, name string) {
 	t.Helper()
 	*s = scene{process: p}
-	s.host, s.member, s.other = p.register(t, p.ctx, name+".host").ID, p.register(t, p.ctx, name+".member").ID, p.register(t, p.ctx, name+".other").ID
+	s.host, s.member, s.other = p.register(t, p.ctx, name+".host").ID, p.register(t, p.ctx, name+".member").ID,
+		p.register(t, p.ctx, name+".other").ID
 	v := p.open(t, 3, s.host)
 	s.room = p.join(t, v.ID, s.member).ID
 }
@@ -28,12 +29,15 @@ func (s *scene) callers() map[string]game.Caller {
 		return game.Caller{Project: "p", Scope: scope, Name: "test", Player: p}
 	}
 	return map[string]game.Caller{
-		"nobody": {Project: "p"}, "unknown": as("root", ""), "read": as(game.ScopeRead, ""), "server": as(game.ScopeServer, ""), "admin": as(game.ScopeAdmin, ""),
-		"host": as(game.ScopePlayer, s.host), "member": as(game.ScopePlayer, s.member), "other": as(game.ScopePlayer, s.other),
+		"nobody": {Project: "p"}, "unknown": as("root", ""), "read": as(game.ScopeRead, ""),
+		"server": as(game.ScopeServer, ""), "admin": as(game.ScopeAdmin, ""),
+		"host": as(game.ScopePlayer, s.host), "member": as(game.ScopePlayer, s.member),
+		"other": as(game.ScopePlayer, s.other),
 	}
 }
 
-// Each operation is tried by every caller. Who is not named is refused, by ErrNotHost where the operation is the host's.
+// Each operation is tried by every caller. Who is not named is refused, by ErrNotHost where the operation is the
+// host's.
 func TestAuthority(t *testing.T) {
 	t.Parallel()
 	everybody := []string{"read", "server", "admin", "host", "member", "other"}
@@ -89,11 +93,17 @@ func TestAuthority(t *testing.T) {
 			return s.players.Erase(ctx, s.member, nil)
 		}},
 		"open a session of a server": {servers, func(ctx context.Context, s *scene) error {
-			_, err := s.sessions.Create(ctx, game.SessionRequest{Settings: game.Settings{MaxPlayers: 2}}, game.Idempotency{})
+			_, err := s.sessions.Create(
+				ctx, game.SessionRequest{Settings: game.Settings{MaxPlayers: 2}}, game.Idempotency{},
+			)
 			return err
 		}},
-		"open a session of the member": {append([]string{"member"}, servers...), func(ctx context.Context, s *scene) error {
-			_, err := s.sessions.Create(ctx, game.SessionRequest{Settings: game.Settings{MaxPlayers: 2}, HostID: &s.member}, game.Idempotency{})
+		"open a session of the member": {append(
+			[]string{"member"}, servers...,
+		), func(ctx context.Context, s *scene) error {
+			_, err := s.sessions.Create(
+				ctx, game.SessionRequest{Settings: game.Settings{MaxPlayers: 2}, HostID: &s.member}, game.Idempotency{},
+			)
 			return err
 		}},
 		"read a session": {everybody, func(ctx context.Context, s *scene) error {
@@ -109,14 +119,21 @@ func TestAuthority(t *testing.T) {
 			_, err := s.sessions.List(ctx, game.SessionQuery{Where: private}, "", 0)
 			return err
 		}},
-		"list the member's private sessions": {append([]string{"read", "member"}, servers...), func(ctx context.Context, s *scene) error {
-			own := game.Where{game.Is(game.FieldVisibility, game.VisibilityPrivate), game.Is(game.FieldMember, s.member)}
+		"list the member's private sessions": {append(
+			[]string{"read", "member"}, servers...,
+		), func(ctx context.Context, s *scene) error {
+			own := game.Where{
+				game.Is(game.FieldVisibility, game.VisibilityPrivate), game.Is(game.FieldMember, s.member),
+			}
 			_, err := s.sessions.List(ctx, game.SessionQuery{Where: own}, "", 0)
 			return err
 		}},
-		"open a session of the member in a team": {append([]string{"member"}, servers...), func(ctx context.Context, s *scene) error {
+		"open a session of the member in a team": {append(
+			[]string{"member"}, servers...,
+		), func(ctx context.Context, s *scene) error {
 			_, err := s.sessions.Create(ctx, game.SessionRequest{
-				Settings: game.Settings{MaxPlayers: 2}, Host: &game.JoinRequest{PlayerID: s.member, Attributes: dressed("fox")},
+				Settings: game.Settings{MaxPlayers: 2},
+				Host:     &game.JoinRequest{PlayerID: s.member, Attributes: dressed("fox")},
 			}, game.Idempotency{})
 			return err
 		}},
@@ -136,7 +153,9 @@ func TestAuthority(t *testing.T) {
 			return err
 		}},
 		"cancel by an admin": {servers, func(ctx context.Context, s *scene) error {
-			_, err := s.sessions.Move(ctx, s.room, nil, game.Move{Status: game.StatusCancelled, EndReason: game.ReasonCancelledByAdmin})
+			_, err := s.sessions.Move(
+				ctx, s.room, nil, game.Move{Status: game.StatusCancelled, EndReason: game.ReasonCancelledByAdmin},
+			)
 			return err
 		}},
 		"the other joins": {append([]string{"other"}, servers...), func(ctx context.Context, s *scene) error {
@@ -144,7 +163,9 @@ func TestAuthority(t *testing.T) {
 			return err
 		}},
 		"change the member's place": {append([]string{"member"}, hosts...), func(ctx context.Context, s *scene) error {
-			_, err := s.sessions.EditMember(ctx, s.room, nil, s.member, func(t game.MemberSettings) (game.MemberSettings, error) {
+			_, err := s.sessions.EditMember(ctx, s.room, nil, s.member, func(
+				t game.MemberSettings,
+			) (game.MemberSettings, error) {
 				t.Attributes = dressed("fox")
 				return t, nil
 			})
@@ -163,7 +184,9 @@ func TestAuthority(t *testing.T) {
 			return err
 		}},
 		"create a key": {[]string{"admin"}, func(ctx context.Context, s *scene) error {
-			_, _, err := game.NewKeys(game.Deps{Store: s.store, Now: s.clock.Now}).Create(ctx, game.KeyRequest{Name: "k", Scope: game.ScopeRead})
+			_, _, err := game.NewKeys(
+				game.Deps{Store: s.store, Now: s.clock.Now},
+			).Create(ctx, game.KeyRequest{Name: "k", Scope: game.ScopeRead})
 			return err
 		}},
 		"list keys": {[]string{"admin"}, func(ctx context.Context, s *scene) error {
@@ -197,8 +220,9 @@ func TestWhatPlayersSee(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).start()
 	c, err := p.players.Create(p.ctx, game.Profile{
-		Username: "Ada", DisplayName: "Ada L.", Identities: map[string]string{"steam": "1"}, Attributes: game.Attributes{"mmr": game.NumberValue(1)},
-		Status: game.PlayerSuspended, SuspendedUntil: new(later(10)), SuspensionReason: "said things",
+		Username: "Ada", DisplayName: "Ada L.", Identities: map[string]string{"steam": "1"},
+		Attributes: game.Attributes{"mmr": game.NumberValue(1)},
+		Status:     game.PlayerSuspended, SuspendedUntil: new(later(10)), SuspensionReason: "said things",
 	}, game.Idempotency{})
 	ok(t, err)
 	ada, eve := c.Document, p.register(t, p.ctx, "Eve")
@@ -220,12 +244,14 @@ func TestWhatPlayersSee(t *testing.T) {
 
 	open := func(visibility game.Visibility, host *game.PlayerID) game.Session {
 		c, err := p.sessions.Create(p.ctx, game.SessionRequest{
-			Settings: game.Settings{MaxPlayers: 2, Visibility: visibility}, HostID: host, Connection: &game.Connection{Address: "203.0.113.7", Port: 1, Protocol: "udp"},
+			Settings: game.Settings{MaxPlayers: 2, Visibility: visibility}, HostID: host,
+			Connection: &game.Connection{Address: "203.0.113.7", Port: 1, Protocol: "udp"},
 		}, game.Idempotency{})
 		ok(t, err)
 		return c.Document
 	}
-	private, mine, public1 := open(game.VisibilityPrivate, nil), open(game.VisibilityPrivate, &eve.ID), open(game.VisibilityPublic, nil)
+	private, mine, public1 := open(game.VisibilityPrivate, nil), open(game.VisibilityPrivate, &eve.ID),
+		open(game.VisibilityPublic, nil)
 	found, err := p.sessions.List(asEve, game.SessionQuery{}, "", 0)
 	ok(t, err)
 	equal(t, []game.SessionID{public1.ID}, ids(found.Items, sessionID))
@@ -254,7 +280,9 @@ func TestHostsCancelAsHosts(t *testing.T) {
 	p := newWorld(t).start()
 	ada := p.register(t, p.ctx, "Ada").ID
 	room := p.open(t, 2, ada)
-	v, err := p.sessions.Move(game.WithCaller(t.Context(), game.Caller{Project: "p", Scope: game.ScopePlayer, Player: ada}), room.ID, nil, game.Move{Status: game.StatusCancelled})
+	v, err := p.sessions.Move(game.WithCaller(
+		t.Context(), game.Caller{Project: "p", Scope: game.ScopePlayer, Player: ada},
+	), room.ID, nil, game.Move{Status: game.StatusCancelled})
 	ok(t, err)
 	equal(t, game.ReasonCancelledByHost, v.EndReason)
 }
@@ -265,8 +293,12 @@ func TestPlayersDoNotShareIdempotencyKeys(t *testing.T) {
 	p := newWorld(t).start()
 	for _, name := range []string{"Ada", "Eve"} {
 		id := p.register(t, p.ctx, name).ID
-		ctx := game.WithCaller(t.Context(), game.Caller{Project: "p", Scope: game.ScopePlayer, Name: "player", Player: id})
-		c, err := p.sessions.Create(ctx, game.SessionRequest{Settings: game.Settings{MaxPlayers: 2}, HostID: &id}, game.Idempotency{Key: "k", Route: "create-session", Body: []byte(name)})
+		ctx := game.WithCaller(
+			t.Context(), game.Caller{Project: "p", Scope: game.ScopePlayer, Name: "player", Player: id},
+		)
+		c, err := p.sessions.Create(ctx, game.SessionRequest{
+			Settings: game.Settings{MaxPlayers: 2}, HostID: &id,
+		}, game.Idempotency{Key: "k", Route: "create-session", Body: []byte(name)})
 		ok(t, err)
 		if c.Replayed {
 			t.Error("another player's creation is replayed")

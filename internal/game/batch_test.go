@@ -93,7 +93,8 @@ func (b busy) rename(tb testing.TB, ctx context.Context, name string) <-chan res
 	return b.wait(tb, func() (game.Session, error) { return b.sessions.Edit(ctx, b.room.ID, nil, renamed(name)) })
 }
 
-// Changes that wait together are one write. Each has its own version, condition and result, in the order in which it came.
+// Changes that wait together are one write. Each has its own version, condition and result, in the order in which it
+// came.
 func TestBatch(t *testing.T) {
 	t.Parallel()
 	b := newBusy(t, newWorld(t), 5, nil)
@@ -189,7 +190,9 @@ func TestBatchWithoutItsCallers(t *testing.T) {
 	gone, leave := context.WithCancel(b.ctx)
 	withdrawn := b.rename(t, gone, "withdrawn")
 	leave()
-	equal(t, map[string]any{"outcome": game.OutcomeNone}, refused(t, (<-withdrawn).err, game.ErrStoreUnavailable).Extras)
+	equal(
+		t, map[string]any{"outcome": game.OutcomeNone}, refused(t, (<-withdrawn).err, game.ErrStoreUnavailable).Extras,
+	)
 
 	impatient, stop := context.WithCancel(b.ctx)
 	begun := b.rename(t, impatient, "begun")

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Caller is who makes a request. Package auth makes Callers of credentials; what they may do stands in authority.go. The
-// zero Caller is nobody, who may do nothing.
+// Caller is who makes a request. Package auth makes Callers of credentials; what they may do stands in authority.go.
+// The zero Caller is nobody, who may do nothing.
 type Caller struct {
 	Project ProjectID
 	Scope   Scope

@@ -19,8 +19,8 @@ const (
 	maxPause   = 250 * time.Millisecond
 )
 
-// maxBatch is how many changes of one document are made by one write. It bounds how long the first of them waits for the
-// last, and how much is done again after a lost race.
+// maxBatch is how many changes of one document are made by one write. It bounds how long the first of them waits for
+// the last, and how much is done again after a lost race.
 const maxBatch = 256
 
 // Condition is what must be true of a document for a change to be made. A change whose condition returns an error fails
@@ -39,8 +39,8 @@ type noun[D any] struct {
 // changes changes the documents of one noun. It holds the one retry loop of the program.
 //
 // Changes of one document that wait together are one batch: they are applied in the order in which they came, each with
-// its own conditions, version, event and result, by one read and one write. Inside a process no two writes of one document
-// compete, and a busy document costs a write for each batch, not for each change.
+// its own conditions, version, event and result, by one read and one write. Inside a process no two writes of one
+// document compete, and a busy document costs a write for each batch, not for each change.
 type changes[D any] struct {
 	noun[D]
 	mu    sync.Mutex
@@ -91,8 +91,8 @@ func newChanges[D any](n noun[D]) *changes[D] {
 	return &changes[D]{noun: n, lines: make(map[documentKey]*line[D])}
 }
 
-// make makes a change and returns the document as the change left it. It returns when the change is made, is refused, has
-// nothing to do, or when ctx ends: with OutcomeNone if the change was not begun by then, else with OutcomeUnknown.
+// make makes a change and returns the document as the change left it. It returns when the change is made, is refused,
+// has nothing to do, or when ctx ends: with OutcomeNone if the change was not begun by then, else with OutcomeUnknown.
 func (c *changes[D]) make(ctx context.Context, id string, condition Condition[D], apply rule[D]) (D, error) {
 	KeepRoom(ctx, 0) // who makes a batch may wait for room, so that nobody may have room and wait for a batch
 	key := documentKey{CallerFrom(ctx).Project, id}
@@ -234,9 +234,9 @@ func (c *changes[D]) write(ctx context.Context, id string, l *line[D], batch []*
 	}
 }
 
-// tryWrite makes a batch, and sets what each change came to. It reports false, with nothing done and nothing set for good,
-// where the store refuses a write of several changes for what it holds. A panic of the store is that of every caller: the
-// line goes on, and so does the program.
+// tryWrite makes a batch, and sets what each change came to. It reports false, with nothing done and nothing set for
+// good, where the store refuses a write of several changes for what it holds. A panic of the store is that of every
+// caller: the line goes on, and so does the program.
 func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]) (made bool) {
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -189,8 +189,8 @@ func TestChangeTellsWhatTheStoreTells(t *testing.T) {
 	p.quiet(t)
 }
 
-// Who gives up behind others, whom the store has answered meanwhile, hears that there is too much to do. Nothing is done
-// of what it wanted, though the batch that it was in goes on.
+// Who gives up behind others, whom the store has answered meanwhile, hears that there is too much to do. Nothing is
+// done of what it wanted, though the batch that it was in goes on.
 func TestWaitingBehindOthersIsAnOverload(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Change is one thing that a rule did. The types are a closed set, which [ChangeTypes] lists. Their fields are ids, times,
-// names of fields and values of closed lists.
+// Change is one thing that a rule did. The types are a closed set, which [ChangeTypes] lists. Their fields are ids,
+// times, names of fields and values of closed lists.
 type Change interface {
 	// change returns the name of the type.
 	change() ChangeType

@@ -28,8 +28,8 @@ type Idempotency struct {
 // Claim binds an idempotency key to a request and to the id of the document that the request creates.
 //
 // It is written before the document and once, so that no crash between the two writes makes a twin or a stuck key: a
-// retry runs the creation again with the same id. It holds neither the key nor the body in a form that can be read back:
-// both are hashed, the body with the key.
+// retry runs the creation again with the same id. It holds neither the key nor the body in a form that can be read
+// back: both are hashed, the body with the key.
 type Claim struct {
 	Key         string    `json:"key" bson:"_id" doc:"Hash of project, caller, route and key."`
 	Fingerprint string    `json:"fingerprint" doc:"Keyed hash of the body."`
@@ -95,8 +95,8 @@ func once[D any](ctx context.Context, r rules, i Idempotency, c creation[D]) (Cr
 	return settle(held.DocumentID, c)
 }
 
-// settle creates a document that other tries of the same request may be creating at the same time: the first one too can
-// be overtaken. A conflict may be with the document of another try, which is then what the request came to.
+// settle creates a document that other tries of the same request may be creating at the same time: the first one too
+// can be overtaken. A conflict may be with the document of another try, which is then what the request came to.
 func settle[D any](id string, c creation[D]) (Created[D], error) {
 	d, err := c.create(id)
 	if err == nil {

@@ -102,11 +102,15 @@ func TestKeyScope(t *testing.T) {
 		ctx context.Context
 		i   game.Idempotency
 	}{
-		"another key":     {w.ctx, key("K", "b")},
-		"no key":          {w.ctx, game.Idempotency{}},
-		"another route":   {w.ctx, other},
-		"another caller":  {game.WithCaller(w.ctx, game.Caller{Project: "p", Scope: game.ScopeServer, Name: "other"}), key("k", "b")},
-		"another project": {game.WithCaller(w.ctx, game.Caller{Project: "q", Scope: game.ScopeServer, Name: "test"}), key("k", "b")},
+		"another key":   {w.ctx, key("K", "b")},
+		"no key":        {w.ctx, game.Idempotency{}},
+		"another route": {w.ctx, other},
+		"another caller": {
+			game.WithCaller(w.ctx, game.Caller{Project: "p", Scope: game.ScopeServer, Name: "other"}), key("k", "b"),
+		},
+		"another project": {
+			game.WithCaller(w.ctx, game.Caller{Project: "q", Scope: game.ScopeServer, Name: "test"}), key("k", "b"),
+		},
 	} {
 		id, replayed, err := createSession(p, tt.ctx, tt.i)
 		if ok(t, err); replayed || id == first {
@@ -147,7 +151,8 @@ func TestClaimHoldsNoSecret(t *testing.T) {
 	if len(seen) != 2 || seen[0].DocumentID != id || seen[0].ExpiresAt != t0.Add(game.IdempotencyTTL) {
 		t.Fatalf("claimed was %+v", seen)
 	}
-	if told := seen[0].Key + seen[0].Fingerprint; strings.Contains(told, "hunter2") || strings.Contains(told, "swordfish") {
+	if told := seen[0].Key + seen[0].Fingerprint; strings.Contains(told, "hunter2") ||
+		strings.Contains(told, "swordfish") {
 		t.Errorf("the claim tells the key or the body: %s", told)
 	}
 	if seen[0].Fingerprint == seen[1].Fingerprint {
@@ -218,8 +223,8 @@ func TestLostAnswerOfACreation(t *testing.T) {
 	}
 }
 
-// The first try has claimed the key, and a second overtakes it. Both came to one document, and neither is refused: not with
-// the failure that engines tell the rules, and not because the name is taken, by the document itself.
+// The first try has claimed the key, and a second overtakes it. Both came to one document, and neither is refused: not
+// with the failure that engines tell the rules, and not because the name is taken, by the document itself.
 func TestOvertakenCreation(t *testing.T) {
 	t.Parallel()
 	eachNoun(t, func(t *testing.T, create creator, count func(world) int) {
@@ -288,7 +293,10 @@ func TestRefusedCreation(t *testing.T) {
 	refused(t, err, game.ErrUsernameTaken)
 	_, _, err = createPlayer(p, w.ctx, key("k", "b"))
 	refused(t, err, game.ErrUsernameTaken)
-	_, err = p.players.Edit(w.ctx, ada.ID, nil, func(f game.Profile) (game.Profile, error) { f.Username = "eve"; return f, nil })
+	_, err = p.players.Edit(w.ctx, ada.ID, nil, func(f game.Profile) (game.Profile, error) {
+		f.Username = "eve"
+		return f, nil
+	})
 	ok(t, err)
 	id, replayed, err := createPlayer(p, w.ctx, key("k", "b"))
 	if ok(t, err); replayed || id == string(ada.ID) {

@@ -1,6 +1,7 @@
 // Package game owns the players and the game sessions and every rule about them.
 //
-// A [Session] moves through these states. The live ones are on the left; the others are terminal and never change again:
+// A [Session] moves through these states. The live ones are on the left; the others are terminal and never change
+// again:
 //
 //	pending ──────► open ◄─────► starting          pending, open, starting      ──► cancelled
 //	                │ ▲            │               pending, starting, in_progress ──► failed

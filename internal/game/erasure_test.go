@@ -8,12 +8,12 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// lateRequests is how many longest requests an erasure may be overlooked for: that which makes the mark, a join that has
-// seen the player, the others of its batch, and a write that is still on its way.
+// lateRequests is how many longest requests an erasure may be overlooked for: that which makes the mark, a join that
+// has seen the player, the others of its batch, and a write that is still on its way.
 const lateRequests = 4
 
-// grace is how long after a player's creation the mark of its erasure stays, if it is erased within a day: longer than any
-// request may go on that saw the player before, and than the claim of its creation lives.
+// grace is how long after a player's creation the mark of its erasure stays, if it is erased within a day: longer than
+// any request may go on that saw the player before, and than the claim of its creation lives.
 const grace = game.IdempotencyTTL + lateRequests*maxRequest
 
 // marks lists the ids of the players whose erasure is under way.
@@ -37,7 +37,8 @@ func (w world) seats(tb testing.TB, who game.PlayerID) []game.SessionID {
 func ada() game.Profile {
 	return game.Profile{
 		Username: "Ada", DisplayName: "Ada Lovelace", Identities: map[string]string{"steam": "7656"},
-		Attributes: game.Attributes{"mail": game.StringValue("ada@example.com")}, Status: "suspended", SuspendedUntil: new(t0),
+		Attributes: game.Attributes{"mail": game.StringValue("ada@example.com")}, Status: "suspended",
+		SuspendedUntil:   new(t0),
 		SuspensionReason: "spam",
 	}
 }
@@ -51,7 +52,9 @@ func TestErasure(t *testing.T) {
 	id, eve := c.Document.ID, p.register(t, w.ctx, "Eve").ID
 
 	seated := func(v game.Session) game.Session {
-		_, _, err := p.sessions.Join(w.ctx, v.ID, game.JoinRequest{PlayerID: id, Attributes: game.Attributes{"skin": game.StringValue("fox")}})
+		_, _, err := p.sessions.Join(
+			w.ctx, v.ID, game.JoinRequest{PlayerID: id, Attributes: game.Attributes{"skin": game.StringValue("fox")}},
+		)
 		ok(t, err)
 		return p.join(t, v.ID, eve)
 	}
@@ -75,7 +78,8 @@ func TestErasure(t *testing.T) {
 	_, err = p.sessions.Create(w.ctx, game.SessionRequest{Settings: full(), HostID: &id}, game.Idempotency{})
 	refused(t, err, game.ErrPlayerNotFound)
 	refused(t, p.players.Erase(w.ctx, id, nil), game.ErrPlayerNotFound)
-	for _, q := range []game.PlayerQuery{{}, {Erasing: true}} { // the latter is for background work, and not a caller's to ask
+	// the latter is for background work, and not a caller's to ask
+	for _, q := range []game.PlayerQuery{{}, {Erasing: true}} {
 		all, err := p.players.List(w.ctx, q, "", 0)
 		ok(t, err)
 		equal(t, []game.PlayerID{eve}, ids(all.Items, playerID))
@@ -111,8 +115,8 @@ func TestErasure(t *testing.T) {
 	p.quiet(t)
 }
 
-// checkSwept holds what three sessions are after one player is erased: one that it hosted, one where it was a guest, and
-// one that is over.
+// checkSwept holds what three sessions are after one player is erased: one that it hosted, one where it was a guest,
+// and one that is over.
 func checkSwept(t *testing.T, p process, hosted, guest, over game.Session, erased, other game.PlayerID) {
 	t.Helper()
 	now := later(1)
@@ -168,7 +172,9 @@ func TestErasureSweepsLateSessions(t *testing.T) {
 	g := w.gated("CreateSession")
 	answered := make(chan error)
 	go func() {
-		_, err := w.start(g).sessions.Create(w.ctx, game.SessionRequest{Settings: full(), HostID: &id}, game.Idempotency{})
+		_, err := w.start(g).sessions.Create(
+			w.ctx, game.SessionRequest{Settings: full(), HostID: &id}, game.Idempotency{},
+		)
 		answered <- err
 	}()
 	<-g.arrived
@@ -228,7 +234,8 @@ func TestErasureGoesOnAfterACrash(t *testing.T) {
 	}
 }
 
-// What a process that died has left in sessions that are over, the first sweep of another one removes, and not the last.
+// What a process that died has left in sessions that are over, the first sweep of another one removes, and not the
+// last.
 func TestErasureOfWhatIsOverGoesOnSoon(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -330,8 +337,8 @@ func TestErasureOfAnOldPlayer(t *testing.T) {
 	equal(t, []game.PlayerID{}, w.marks(t))
 }
 
-// Seats are swept again and again until no join can be late any more, and then no longer: a mark that waits for a claim to
-// expire costs no reading of old sessions.
+// Seats are swept again and again until no join can be late any more, and then no longer: a mark that waits for a claim
+// to expire costs no reading of old sessions.
 func TestErasureStopsSweeping(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -91,43 +91,95 @@ func KindOf(err error) Kind {
 
 // The named failures. docs/api.md lists their codes, and a test holds that list to this one.
 var (
-	ErrInternal = &Error{Kind: Internal, Code: "internal", Message: "An internal error occurred. Quote the request id when you report it."}
+	ErrInternal = &Error{
+		Kind: Internal, Code: "internal",
+		Message: "An internal error occurred. Quote the request id when you report it.",
+	}
 
-	ErrValidation          = &Error{Kind: Invalid, Code: "validation_error", Message: "The request is not valid: see errors."}
+	ErrValidation = &Error{
+		Kind: Invalid, Code: "validation_error", Message: "The request is not valid: see errors.",
+	}
 	ErrIdempotencyKeyReuse = &Error{Kind: Invalid, Code: "idempotency_key_reuse", Message: "This Idempotency-Key was used with another body in the last 24 hours. Use a new key for a new request."}
 
-	ErrUnauthenticated = &Error{Kind: Unauthenticated, Code: "unauthenticated", Message: "The request needs a valid credential."}
+	ErrUnauthenticated = &Error{
+		Kind: Unauthenticated, Code: "unauthenticated", Message: "The request needs a valid credential.",
+	}
 
 	ErrForbidden   = &Error{Kind: Forbidden, Code: "forbidden", Message: "The credential does not allow this."}
 	ErrNotHost     = &Error{Kind: Forbidden, Code: "not_host", Message: "Only the host of the session may do this."}
 	ErrKeyNotFound = &Error{Kind: NotFound, Code: "api_key_not_found", Message: "The API key does not exist."}
-	ErrKeyInactive = &Error{Kind: Conflict, Code: "api_key_inactive", Message: "The API key was revoked or has expired. Create a new one."}
+	ErrKeyInactive = &Error{
+		Kind: Conflict, Code: "api_key_inactive", Message: "The API key was revoked or has expired. Create a new one.",
+	}
 
-	ErrNoTokens          = &Error{Kind: Conflict, Code: "tokens_disabled", Message: "Player tokens and join tickets are disabled: authentication is on, and the operator has not set GSM_SECRET_KEY."}
-	ErrPlayerUnknown     = &Error{Kind: Forbidden, Code: "player_unknown", Message: "The credential is valid, but its player does not exist. Register the player."}
-	ErrIssuerUnavailable = &Error{Kind: Unavailable, Code: "issuer_unavailable", Message: "The issuer of the token cannot be reached, so the token cannot be verified. Try again."}
+	ErrNoTokens = &Error{Kind: Conflict, Code: "tokens_disabled", Message: "Player tokens and join tickets " +
+		"are disabled: authentication is on, and the operator has not set GSM_SECRET_KEY."}
+	ErrPlayerUnknown = &Error{
+		Kind: Forbidden, Code: "player_unknown",
+		Message: "The credential is valid, but its player does not exist. Register the player.",
+	}
+	ErrIssuerUnavailable = &Error{
+		Kind: Unavailable, Code: "issuer_unavailable",
+		Message: "The issuer of the token cannot be reached, so the token cannot be verified. Try again.",
+	}
 
-	ErrPlayerNotFound  = &Error{Kind: NotFound, Code: "player_not_found", Message: "The player does not exist."}
-	ErrUsernameTaken   = &Error{Kind: Conflict, Code: "username_taken", Message: "Another player has this username (usernames ignore case). Choose another one."}
-	ErrIdentityTaken   = &Error{Kind: Conflict, Code: "identity_taken", Message: "Another player has one of these identities."}
+	ErrPlayerNotFound = &Error{Kind: NotFound, Code: "player_not_found", Message: "The player does not exist."}
+	ErrUsernameTaken  = &Error{
+		Kind: Conflict, Code: "username_taken",
+		Message: "Another player has this username (usernames ignore case). Choose another one.",
+	}
+	ErrIdentityTaken = &Error{
+		Kind: Conflict, Code: "identity_taken", Message: "Another player has one of these identities.",
+	}
 	ErrPlayerSuspended = &Error{Kind: Forbidden, Code: "player_suspended", Message: "The player is suspended."}
 
-	ErrSessionNotFound    = &Error{Kind: NotFound, Code: "session_not_found", Message: "The session does not exist."}
-	ErrSessionFull        = &Error{Kind: Conflict, Code: "session_full", Message: "The session has no free seat."}
-	ErrTeamFull           = &Error{Kind: Conflict, Code: "team_full", Message: "The team has no free seat."}
-	ErrSessionLocked      = &Error{Kind: Conflict, Code: "session_locked", Message: "The session is locked: it accepts no new members."}
-	ErrSessionNotJoinable = &Error{Kind: Conflict, Code: "session_not_joinable", Message: "The session accepts no new members in its current status."}
-	ErrSessionEnded       = &Error{Kind: Gone, Code: "session_ended", Message: "The session has ended and cannot be changed."}
-	ErrMemberNotFound     = &Error{Kind: NotFound, Code: "member_not_found", Message: "The player holds no seat in this session."}
-	ErrMemberNotJoined    = &Error{Kind: Conflict, Code: "member_not_joined", Message: "The member has not joined: it is reserved or disconnected."}
-	ErrAlreadyMember      = &Error{Kind: Conflict, Code: "already_member", Message: "The player already holds a seat with other settings. Change them with PATCH on the member."}
-	ErrNotEnoughPlayers   = &Error{Kind: Conflict, Code: "not_enough_players", Message: "The session has fewer members than min_players."}
-	ErrSeatsTaken         = &Error{Kind: Conflict, Code: "seats_taken", Message: "More seats are held than the new capacity allows."}
-	ErrInvalidTransition  = &Error{Kind: Conflict, Code: "invalid_state_transition", Message: "The session cannot move to this status from its current one."}
+	ErrSessionNotFound = &Error{Kind: NotFound, Code: "session_not_found", Message: "The session does not exist."}
+	ErrSessionFull     = &Error{Kind: Conflict, Code: "session_full", Message: "The session has no free seat."}
+	ErrTeamFull        = &Error{Kind: Conflict, Code: "team_full", Message: "The team has no free seat."}
+	ErrSessionLocked   = &Error{
+		Kind: Conflict, Code: "session_locked", Message: "The session is locked: it accepts no new members.",
+	}
+	ErrSessionNotJoinable = &Error{
+		Kind: Conflict, Code: "session_not_joinable",
+		Message: "The session accepts no new members in its current status.",
+	}
+	ErrSessionEnded = &Error{
+		Kind: Gone, Code: "session_ended", Message: "The session has ended and cannot be changed.",
+	}
+	ErrMemberNotFound = &Error{
+		Kind: NotFound, Code: "member_not_found", Message: "The player holds no seat in this session.",
+	}
+	ErrMemberNotJoined = &Error{
+		Kind: Conflict, Code: "member_not_joined",
+		Message: "The member has not joined: it is reserved or disconnected.",
+	}
+	ErrAlreadyMember = &Error{
+		Kind: Conflict, Code: "already_member",
+		Message: "The player already holds a seat with other settings. Change them with PATCH on the member.",
+	}
+	ErrNotEnoughPlayers = &Error{
+		Kind: Conflict, Code: "not_enough_players", Message: "The session has fewer members than min_players.",
+	}
+	ErrSeatsTaken = &Error{
+		Kind: Conflict, Code: "seats_taken", Message: "More seats are held than the new capacity allows.",
+	}
+	ErrInvalidTransition = &Error{
+		Kind: Conflict, Code: "invalid_state_transition",
+		Message: "The session cannot move to this status from its current one.",
+	}
 
-	ErrVersionMismatch  = &Error{Kind: Precondition, Code: "version_mismatch", Message: "The document is at another version than If-Match requires. Read it again and retry."}
-	ErrOverloaded       = &Error{Kind: Unavailable, Code: "overloaded", Message: "Server overloaded; the request was not processed. Try again later."}
-	ErrStoreUnavailable = &Error{Kind: Unavailable, Code: "store_unavailable", Message: "The database cannot be reached or did not respond in time. Try again."}
+	ErrVersionMismatch = &Error{
+		Kind: Precondition, Code: "version_mismatch",
+		Message: "The document is at another version than If-Match requires. Read it again and retry.",
+	}
+	ErrOverloaded = &Error{
+		Kind: Unavailable, Code: "overloaded",
+		Message: "Server overloaded; the request was not processed. Try again later.",
+	}
+	ErrStoreUnavailable = &Error{
+		Kind: Unavailable, Code: "store_unavailable",
+		Message: "The database cannot be reached or did not respond in time. Try again.",
+	}
 )
 
 // PlayerNotFound is ErrPlayerNotFound of one player.
@@ -166,7 +218,8 @@ const (
 func Unanswered(outcome string, cause error) error {
 	e := ErrStoreUnavailable.With("outcome", outcome).Because(cause)
 	if outcome == OutcomeUnknown {
-		e.Message = "The database did not respond in time, so the change may or may not have happened. Read the document before you write again, or retry with the same Idempotency-Key."
+		e.Message = "The database did not respond in time, so the change may or may not have happened. Read the " +
+			"document before you write again, or retry with the same Idempotency-Key."
 	}
 	return e
 }

@@ -12,7 +12,9 @@ import (
 func TestError(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("connection reset by 10.0.0.7")
-	e := game.ErrSessionFull.Detail("The session has %d seats.", 4).With("max_players", 4).With("free", 0).Because(cause)
+	e := game.ErrSessionFull.Detail(
+		"The session has %d seats.", 4,
+	).With("max_players", 4).With("free", 0).Because(cause)
 	wrapped := fmt.Errorf("session 7: %w", e)
 
 	if !errors.Is(wrapped, game.ErrSessionFull) || errors.Is(wrapped, game.ErrTeamFull) {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Event says what one version of a document changed, who changed it and when. There is one for each version, stored with
-// it in one atomic write.
+// Event says what one version of a document changed, who changed it and when. There is one for each version, stored
+// with it in one atomic write.
 //
 // It holds ids and the names of fields: no names of people, no attributes and no free text, so that nothing which was
 // erased comes back by it.
@@ -56,7 +56,8 @@ type ActorKind string
 const (
 	ActorPlayer ActorKind = "player" // by its id
 	ActorKey    ActorKind = "key"    // an API key of a server, by its id
-	ActorAdmin  ActorKind = "admin"  // an API key of an admin by its id, or "anonymous" where there is no authentication
+	// an API key of an admin by its id, or "anonymous" where there is no authentication
+	ActorAdmin  ActorKind = "admin"
 	ActorSystem ActorKind = "system" // the service itself, by the name of the task
 )
 

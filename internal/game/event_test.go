@@ -192,7 +192,8 @@ func TestActors(t *testing.T) {
 func TestChangesHoldNothingPersonal(t *testing.T) {
 	t.Parallel()
 	allowed := []string{
-		"game.PlayerID", "game.SessionStatus", "game.EndReason", "game.RemovalReason", "game.HostReason", "game.LiftReason",
+		"game.PlayerID", "game.SessionStatus", "game.EndReason", "game.RemovalReason", "game.HostReason",
+		"game.LiftReason",
 		"game.Scope", "time.Time", "*time.Time",
 	}
 	names := map[game.ChangeType]bool{}
@@ -203,7 +204,8 @@ func TestChangesHoldNothingPersonal(t *testing.T) {
 		}
 		names[game.TypeOf(c)] = true
 		for f := range typ.Fields() {
-			if f.Name == "Fields" && f.Type == reflect.TypeFor[[]string]() || slices.Contains(allowed, f.Type.String()) {
+			if f.Name == "Fields" && f.Type == reflect.TypeFor[[]string]() ||
+				slices.Contains(allowed, f.Type.String()) {
 				continue
 			}
 			t.Errorf("%s.%s is a %s", typ.Name(), f.Name, f.Type)

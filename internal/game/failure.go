@@ -34,7 +34,8 @@ const (
 // FailureCodes are all codes of failures.
 func FailureCodes() []FailureCode {
 	return []FailureCode{
-		FailureInternal, FailurePanic, FailureStoreUnavailable, FailureStoreSlow, FailureBackground, FailureComponent, FailureServer,
+		FailureInternal, FailurePanic, FailureStoreUnavailable, FailureStoreSlow, FailureBackground, FailureComponent,
+		FailureServer,
 		FailureIssuer,
 	}
 }

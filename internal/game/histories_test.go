@@ -30,7 +30,9 @@ type step struct {
 func (h *history) draw(t *rapid.T) step {
 	id, ctx := h.v.ID, h.w.ctx
 	who := rapid.SampledFrom(h.players).Draw(t, "who")
-	switch name := rapid.SampledFrom([]string{"join", "join", "leave", "edit", "move", "set host", "edit member"}).Draw(t, "op"); name {
+	switch name := rapid.SampledFrom([]string{
+		"join", "join", "leave", "edit", "move", "set host", "edit member",
+	}).Draw(t, "op"); name {
 	case "join":
 		j := game.JoinRequest{PlayerID: who, Team: rapid.SampledFrom([]string{"", "red"}).Draw(t, "team")}
 		return step{name, func(p process) (game.Session, error) {
@@ -48,14 +50,20 @@ func (h *history) draw(t *rapid.T) step {
 			func(v *game.Session, _ time.Time) (bool, error) { return did(v.SetHost(who)) },
 		}
 	case "edit member":
-		t := game.MemberSettings{Team: rapid.SampledFrom([]string{"", "red"}).Draw(t, "team"), Attributes: dressed(drawSkin(t))}
+		t := game.MemberSettings{
+			Team: rapid.SampledFrom([]string{"", "red"}).Draw(t, "team"), Attributes: dressed(drawSkin(t)),
+		}
 		return step{name, func(p process) (game.Session, error) {
-			return p.sessions.EditMember(ctx, id, nil, who, func(game.MemberSettings) (game.MemberSettings, error) { return t, nil })
+			return p.sessions.EditMember(ctx, id, nil, who, func(game.MemberSettings) (game.MemberSettings, error) {
+				return t, nil
+			})
 		}, func(v *game.Session, _ time.Time) (bool, error) { return did(v.EditMember(who, t)) }}
 	case "edit":
 		s := drawSettings(t)
 		return step{name, func(p process) (game.Session, error) {
-			return p.sessions.Edit(ctx, id, nil, func(game.SessionEdit) (game.SessionEdit, error) { return edit(s), nil })
+			return p.sessions.Edit(ctx, id, nil, func(game.SessionEdit) (game.SessionEdit, error) {
+				return edit(s), nil
+			})
 		}, func(v *game.Session, _ time.Time) (bool, error) { return did(v.Edit(edit(s))) }}
 	}
 	m := game.Move{Status: rapid.SampledFrom(game.SessionStatuses()).Draw(t, "to")}
@@ -100,7 +108,9 @@ func TestStoredHistories(t *testing.T) {
 		players = append(players, p[0].register(t, w.ctx, fmt.Sprintf("player-%d", n)).ID)
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		c, err := p[0].sessions.Create(w.ctx, game.SessionRequest{Settings: drawSettings(t), HostID: &players[0]}, game.Idempotency{})
+		c, err := p[0].sessions.Create(
+			w.ctx, game.SessionRequest{Settings: drawSettings(t), HostID: &players[0]}, game.Idempotency{},
+		)
 		ok(t, err)
 		h := history{w: w, p: p, players: players, v: c.Document}
 		for range rapid.IntRange(1, 12).Draw(t, "steps") { // few, because each is on the disk when it answers

@@ -31,7 +31,9 @@ func TestHostIsGotBack(t *testing.T) {
 		{"one who comes back", changes{seat(2, "disconnected", "", 1)}, join(2), 2},
 		{"a joined member joins again", changes{seat(2, "joined", "", 1)}, join(2), 2},
 		{"a newcomer behind a joined member", changes{seat(2, "joined", "", 1)}, join(3), 2},
-		{"a newcomer beside the absent", changes{seat(2, "disconnected", "", 1), seat(3, "reserved", "", 2)}, join(4), 4},
+		{"a newcomer beside the absent", changes{
+			seat(2, "disconnected", "", 1), seat(3, "reserved", "", 2),
+		}, join(4), 4},
 		{"somebody leaves", changes{seat(2, "joined", "", 1), seat(3, "joined", "", 2)}, leave(3), 2},
 		{"the last leaves", changes{seat(2, "joined", "", 1)}, leave(2), 0},
 		{"only reservations are left", changes{seat(2, "joined", "", 1), seat(3, "reserved", "", 2)}, leave(2), 0},

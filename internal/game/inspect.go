@@ -12,8 +12,8 @@ import (
 
 const (
 	exportPage = 500
-	// overdue is how much later than it could a mark may go: background work looks every minute, and a server may be down
-	// for a while.
+	// overdue is how much later than it could a mark may go: background work looks every minute, and a server may be
+	// down for a while.
 	overdue = time.Hour
 	// maxTold bounds the ids in one finding.
 	maxTold = 10
@@ -23,8 +23,8 @@ const (
 // and that the documents keep the rules' promises, those that span documents above all. It may run beside servers: what
 // looks wrong for being read at two times is read again before it is told.
 //
-// In memory it keeps hashes of each player, and a hash and an id for each username and identity, some 400 bytes a player,
-// and a hash and a version of each other document, some 50 bytes a session; everything else is read by pages.
+// In memory it keeps hashes of each player, and a hash and an id for each username and identity, some 400 bytes a
+// player, and a hash and a version of each other document, some 50 bytes a session; everything else is read by pages.
 type Inspection struct {
 	Deps   Deps
 	Repair bool
@@ -57,7 +57,9 @@ func (i *Inspection) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = everything(ctx, i.counted("sessions"), store.ExportSessions, func(v Session) SessionID { return v.ID }, i.session)
+	err = everything(
+		ctx, i.counted("sessions"), store.ExportSessions, func(v Session) SessionID { return v.ID }, i.session,
+	)
 	if err != nil {
 		return err
 	}
@@ -80,7 +82,9 @@ func (i *Inspection) Run(ctx context.Context) error {
 }
 
 // everything calls the function with each document of an export.
-func everything[D any, I ~string](ctx context.Context, count func(int), page func(context.Context, I, int) ([]D, error), id func(D) I,
+func everything[D any, I ~string](ctx context.Context, count func(int), page func(
+	context.Context, I, int,
+) ([]D, error), id func(D) I,
 	do func(context.Context, D) error,
 ) error {
 	var after I
@@ -119,7 +123,10 @@ func (i *Inspection) player(ctx context.Context, p Player) error {
 	}
 	if p.ErasingSince != nil {
 		if i.now.After(i.players.markEnds(p).Add(overdue)) {
-			i.Tell(Finding{Collection: "players", ID: string(p.ID), Problem: "is the mark of an erasure that is overdue: a running server finishes it within minutes"})
+			i.Tell(Finding{
+				Collection: "players", ID: string(p.ID),
+				Problem: "is the mark of an erasure that is overdue: a running server finishes it within minutes",
+			})
 		}
 	} else {
 		i.live[i.hash(string(p.Project), string(p.ID))] = struct{}{}
@@ -166,7 +173,9 @@ func (i *Inspection) rivals(ctx context.Context, p Player, first PlayerID) error
 	}
 	if common = slices.Compact(common); len(common) > 0 {
 		i.told[pair] = struct{}{}
-		i.Tell(Finding{Collection: "players", ID: string(p.ID), Problem: fmt.Sprintf("has the same %s as player %s", strings.Join(common, ", "), first)})
+		i.Tell(Finding{Collection: "players", ID: string(p.ID), Problem: fmt.Sprintf(
+			"has the same %s as player %s", strings.Join(common, ", "), first,
+		)})
 	}
 	return nil
 }
@@ -211,7 +220,9 @@ func (i *Inspection) session(ctx context.Context, v Session) error {
 		})
 	}
 	if lost != "" {
-		i.Tell(Finding{Collection: "sessions", ID: string(v.ID), Problem: lost, Repaired: mended && !v.Status.Terminal()})
+		i.Tell(
+			Finding{Collection: "sessions", ID: string(v.ID), Problem: lost, Repaired: mended && !v.Status.Terminal()},
+		)
 	}
 	return nil
 }

@@ -40,10 +40,14 @@ func (i *Inspection) event(ctx context.Context, e Event) error {
 	if e.Version == before.Version+1 {
 		return nil
 	}
-	there, err := i.Deps.Store.Timeline(ctx, TimelineQuery{Project: e.Project, Subject: e.Subject, Before: e.Version, Limit: 1})
-	if err == nil && len(there) > 0 && there[0].Version != e.Version-1 { // else it has been removed since, with those before
+	there, err := i.Deps.Store.Timeline(
+		ctx, TimelineQuery{Project: e.Project, Subject: e.Subject, Before: e.Version, Limit: 1},
+	)
+	// else it has been removed since, with those before
+	if err == nil && len(there) > 0 && there[0].Version != e.Version-1 {
 		i.Tell(Finding{
-			Collection: "events", ID: e.ID(), Problem: fmt.Sprintf("comes after version %d: the events between are missing", before.Version),
+			Collection: "events", ID: e.ID(),
+			Problem: fmt.Sprintf("comes after version %d: the events between are missing", before.Version),
 		})
 	}
 	return err
@@ -71,12 +75,15 @@ func (i *Inspection) lastOf(ctx context.Context, e Event) error {
 	switch last := newest[0].Version; {
 	case last > most:
 		i.Tell(Finding{
-			Collection: "events", ID: newest[0].ID(), Problem: fmt.Sprintf("is of a version that its document does not have, which is at %d", most),
+			Collection: "events", ID: newest[0].ID(),
+			Problem: fmt.Sprintf("is of a version that its document does not have, which is at %d", most),
 		})
 	case last < least:
 		i.Tell(Finding{
 			Collection: "events", ID: newest[0].ID(),
-			Problem: fmt.Sprintf("is the last of a document that is at version %d: the events since are missing", least),
+			Problem: fmt.Sprintf(
+				"is the last of a document that is at version %d: the events since are missing", least,
+			),
 		})
 	}
 	return nil
@@ -148,7 +155,8 @@ func (i *Inspection) gap(ctx context.Context, p ProjectID, last, next int64) err
 	oldest, err := i.Deps.Store.Feed(ctx, FeedQuery{Project: p, Limit: 1})
 	if err == nil && len(oldest) > 0 && oldest[0].Seq <= last {
 		i.Tell(Finding{
-			Collection: "events", Problem: fmt.Sprintf("have none at the places %d to %d of the feed of project %s", last+1, next-1, p),
+			Collection: "events",
+			Problem:    fmt.Sprintf("have none at the places %d to %d of the feed of project %s", last+1, next-1, p),
 		})
 	}
 	return err
@@ -158,7 +166,9 @@ func (i *Inspection) gap(ctx context.Context, p ProjectID, last, next int64) err
 func (e *Event) brokenRules() problems {
 	var wrong problems
 	wrong.check(e.Project != "", "project", "is missing")
-	wrong.check(slices.Contains(SubjectKinds(), e.Subject.Kind) && e.Subject.ID != "", "subject", "is none that has events")
+	wrong.check(
+		slices.Contains(SubjectKinds(), e.Subject.Kind) && e.Subject.ID != "", "subject", "is none that has events",
+	)
 	wrong.check(e.Version >= 1, "version", "must be 1 or more")
 	wrong.check(e.Seq >= 1, "seq", "must be 1 or more")
 	wrong.check(!e.At.IsZero(), "at", "is missing")

@@ -50,7 +50,9 @@ func TestInspectionOfWhatIsSound(t *testing.T) {
 	known := game.JoinRequest{PlayerID: b.ID, Attributes: game.Attributes{"town": game.StringValue("Ulm")}}
 	_, _, err := p.sessions.Join(p.ctx, over.ID, known)
 	ok(t, err)
-	for _, m := range []game.Move{{Status: game.StatusInProgress}, {Status: game.StatusEnded, Result: `{"winner":"bob"}`}} {
+	for _, m := range []game.Move{
+		{Status: game.StatusInProgress}, {Status: game.StatusEnded, Result: `{"winner":"bob"}`},
+	} {
 		_, err = p.sessions.Move(p.ctx, over.ID, nil, m)
 		ok(t, err)
 	}
@@ -78,7 +80,9 @@ func TestInspectionRepairs(t *testing.T) {
 	none := p.open(t, 3, b.ID)
 	p.join(t, hosted.ID, b.ID)
 	p.join(t, joined.ID, a.ID)
-	_, _, err := p.sessions.Join(p.ctx, over.ID, game.JoinRequest{PlayerID: a.ID, Attributes: game.Attributes{"town": game.StringValue("Ulm")}})
+	_, _, err := p.sessions.Join(
+		p.ctx, over.ID, game.JoinRequest{PlayerID: a.ID, Attributes: game.Attributes{"town": game.StringValue("Ulm")}},
+	)
 	ok(t, err)
 	_, err = p.sessions.Move(p.ctx, over.ID, nil, game.Move{Status: game.StatusCancelled})
 	ok(t, err)
@@ -92,8 +96,10 @@ func TestInspectionRepairs(t *testing.T) {
 
 	stranger := " who do not exist: " + string(a.ID)
 	want := []string{
-		"sessions " + string(hosted.ID) + " has members" + stranger, "sessions " + string(joined.ID) + " has members" + stranger,
-		"sessions " + string(over.ID) + " has attributes of players" + stranger, "sessions " + string(lost.ID) + " has a host who is not a member",
+		"sessions " + string(hosted.ID) + " has members" + stranger,
+		"sessions " + string(joined.ID) + " has members" + stranger,
+		"sessions " + string(over.ID) + " has attributes of players" + stranger,
+		"sessions " + string(lost.ID) + " has a host who is not a member",
 		"sessions " + string(none.ID) + " has a joined member, but no host that has joined",
 	}
 	wantFindings(t, p.inspect(t, false), want...)
@@ -146,7 +152,8 @@ func TestInspectionTells(t *testing.T) {
 	other := p.register(t, p.ctx, "bob")
 	for i := range 3 {
 		full.Members = append(full.Members, game.Member{
-			PlayerID: other.ID, Status: "asleep", MemberSettings: game.MemberSettings{Team: []string{"red", "red", secret}[i]},
+			PlayerID: other.ID, Status: "asleep",
+			MemberSettings: game.MemberSettings{Team: []string{"red", "red", secret}[i]},
 		})
 	}
 	ok(t, p.store.ReplaceSession(p.ctx, v, full))
@@ -157,15 +164,21 @@ func TestInspectionTells(t *testing.T) {
 	for _, repair := range []bool{false, true} {
 		lines := p.inspect(t, repair)
 		wantFindings(t, lines,
-			"players "+string(bad.ID)+" breaks the rules: attributes keys must have 1 to 64 characters of A-Z a-z 0-9 _ -; "+
-				"attributes must be valid UTF-8 without U+0000; identities must have 1 to 255 bytes and no control characters; status must be one of [active suspended]; username must have",
+			"players "+string(bad.ID)+" breaks the rules: attributes keys must have 1 to 64 characters of A-Z a-z "+
+				"0-9 _ -; "+
+				"attributes must be valid UTF-8 without U+0000; identities must have 1 to 255 bytes and no control "+
+				"characters; status must be one of [active suspended]; username must have",
 			"players "+string(zero.ID)+" breaks the rules: version must be 1 or more",
 			"players "+string(mark.ID)+" breaks the rules: erasing_since is set, but personal data is left",
 			"players "+string(mark.ID)+" is the mark of an erasure that is overdue",
-			"sessions "+string(v.ID)+" breaks the rules: end_reason must be set if and only if the session has ended; ended_at must be set if and only if the session has ended; "+
-				"members are in an unknown team; members exceed the seats of their team; members have an unknown status; "+
-				"members hold 3 seats of 2; members must hold one seat each; min_players must be 0 to max_players; result is allowed with status ended only; visibility is missing",
-			"idempotency k breaks the rules: expires_at is later than it can be; key fingerprint and document must be set",
+			"sessions "+string(v.ID)+" breaks the rules: end_reason must be set if and only if the session has "+
+				"ended; ended_at must be set if and only if the session has ended; "+
+				"members are in an unknown team; members exceed the seats of their team; members have an unknown "+
+				"status; "+
+				"members hold 3 seats of 2; members must hold one seat each; min_players must be 0 to max_players; "+
+				"result is allowed with status ended only; visibility is missing",
+			"idempotency k breaks the rules: expires_at is later than it can be; key fingerprint and document must "+
+				"be set",
 		)
 		if all := strings.Join(lines, "\n"); strings.Contains(all, secret) || strings.Contains(all, "a b") {
 			t.Errorf("tells too much:\n%s", all)
@@ -188,7 +201,9 @@ func TestInspectionFindsTwins(t *testing.T) {
 	b.Username, b.Identities = "Alice", map[string]string{"steam": "1"}
 	c.Identities = a.Identities
 	p.store = &twins{p.store, []game.Player{a, b, c}}
-	wantFindings(t, p.inspect(t, true), "players "+string(b.ID)+" has the same username, identity as player "+string(a.ID))
+	wantFindings(
+		t, p.inspect(t, true), "players "+string(b.ID)+" has the same username, identity as player "+string(a.ID),
+	)
 }
 
 func (s *twins) ExportPlayers(_ context.Context, after game.PlayerID, _ int) ([]game.Player, error) {
@@ -210,7 +225,8 @@ func (s *twins) Player(_ context.Context, project game.ProjectID, id game.Player
 // signingKey is that of RFC 8037, appendix A, with its thumbprint there.
 func signingKey() game.SigningKey {
 	return game.SigningKey{
-		ID: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", PublicKey: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", Sealed: "c2VhbGVk",
+		ID: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", PublicKey: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+		Sealed:    "c2VhbGVk",
 		CreatedAt: t0, ExpiresAt: later(60),
 	}
 }
@@ -230,7 +246,9 @@ func TestInspectionOfKeys(t *testing.T) {
 	wantFindings(t, p.inspect(t, true))
 
 	const private = "Zaphod"
-	good := game.Key{ID: "good", Project: "p", Name: "a key", Scope: game.ScopeRead, Hash: used.Hash, Version: 1, CreatedAt: t0}
+	good := game.Key{
+		ID: "good", Project: "p", Name: "a key", Scope: game.ScopeRead, Hash: used.Hash, Version: 1, CreatedAt: t0,
+	}
 	for id, spoil := range map[game.KeyID]func(*game.Key){
 		"a1": func(k *game.Key) { k.Project = "P 1" },
 		"a2": func(k *game.Key) { k.Scope = game.ScopePlayer },
@@ -263,7 +281,8 @@ func TestInspectionOfKeys(t *testing.T) {
 			"api_keys a4 breaks the rules: version must be 1 or more",
 			"api_keys a5 breaks the rules: name must not contain control characters",
 			"signing_keys b1 breaks the rules: id must be the thumbprint of public_key",
-			"signing_keys b2 breaks the rules: expires_at must be later than created_at; id must be the thumbprint of public_key; "+
+			"signing_keys b2 breaks the rules: expires_at must be later than created_at; id must be the thumbprint "+
+				"of public_key; "+
 				"public_key must be an Ed25519 key in base64url; sealed is missing",
 		)
 		if all := strings.Join(lines, "\n"); strings.Contains(all, private) || strings.Contains(all, used.Hash) {
@@ -278,7 +297,8 @@ func TestInspectionOfEvents(t *testing.T) {
 	subject := game.Subject{Kind: game.SubjectSession, ID: "0198f0e2-0000-7000-8000-000000000001"}
 	event := func(version, seq int64) game.Event {
 		return game.Event{
-			Project: "q", Subject: subject, Version: version, Seq: seq, At: t0, Actor: game.Actor{Kind: game.ActorSystem, ID: "x"},
+			Project: "q", Subject: subject, Version: version, Seq: seq, At: t0,
+			Actor:   game.Actor{Kind: game.ActorSystem, ID: "x"},
 			Changes: game.Changes{game.SessionCreated{Status: "open"}},
 		}
 	}
@@ -291,13 +311,16 @@ func TestInspectionOfEvents(t *testing.T) {
 		"begins late": {[]game.Event{event(4, 70), event(5, 71)}, nil},
 		"a version is missing": {
 			[]game.Event{event(1, 1), event(2, 2), event(4, 3)},
-			[]string{"events session/0198f0e2-0000-7000-8000-000000000001/000000000000004 comes after version 2: the events between are missing"},
+			[]string{"events session/0198f0e2-0000-7000-8000-000000000001/000000000000004 comes after version 2: the " +
+				"events between are missing"},
 		},
 		"places are missing": {
 			[]game.Event{event(1, 1), event(2, 4), event(3, 5)},
 			[]string{"events  have none at the places 2 to 3 of the feed of project q"},
 		},
-		"nothing in it": {[]game.Event{bare}, []string{"events x/0198f0e2-0000-7000-8000-000000000001/000000000000001 "}},
+		"nothing in it": {
+			[]game.Event{bare}, []string{"events x/0198f0e2-0000-7000-8000-000000000001/000000000000001 "},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -19,10 +19,16 @@ func (p *Player) brokenRules() problems {
 		wrong.check(!left, "erasing_since", "is set, but personal data is left")
 		return wrong
 	}
-	wrong.check(p.SweepSince == nil || p.Status == PlayerSuspended, "sweep_since", "must be set for suspended or erased players only")
+	wrong.check(
+		p.SweepSince == nil || p.Status == PlayerSuspended, "sweep_since",
+		"must be set for suspended or erased players only",
+	)
 	wrong.check(p.DisplayName != "", "display_name", "is missing")
 	wrong.check(p.Status != "", "status", "is missing")
-	wrong.check(p.Status == PlayerSuspended || p.SuspendedUntil == nil && p.SuspensionReason == "", "status", "must be suspended to have a time or a reason")
+	wrong.check(
+		p.Status == PlayerSuspended || p.SuspendedUntil == nil && p.SuspensionReason == "", "status",
+		"must be suspended to have a time or a reason",
+	)
 	wrong.include(p.Profile.Validate())
 	return wrong
 }
@@ -37,7 +43,9 @@ func (s *Session) brokenRules() problems {
 	over := s.Status.Terminal()
 	wrong.check(slices.Contains(SessionStatuses(), s.Status), "status", "must be one of %v", SessionStatuses())
 	wrong.check(over == (s.EndReason != ""), "end_reason", "must be set if and only if the session has ended")
-	wrong.check(s.EndReason == "" || slices.Contains(EndReasons(), s.EndReason), "end_reason", "must be one of %v", EndReasons())
+	wrong.check(s.EndReason == "" || slices.Contains(
+		EndReasons(), s.EndReason,
+	), "end_reason", "must be one of %v", EndReasons())
 	wrong.check(over == (s.EndedAt != nil), "ended_at", "must be set if and only if the session has ended")
 	wrong.check(s.Result == "" || s.Status == StatusEnded, "result", "is allowed with status ended only")
 	wrong.check(len(s.Result) <= MaxResultBytes, "result", "must have at most %d bytes", MaxResultBytes)
@@ -55,7 +63,10 @@ func (s *Session) checkMembers(wrong *problems) {
 		seated[m.PlayerID] = struct{}{}
 		wrong.check(!twice, field, "must hold one seat each")
 		wrong.check(validID(string(m.PlayerID)), field, "must be players' ids")
-		wrong.check(m.Status == SeatReserved || m.Status == SeatJoined || m.Status == SeatDisconnected, field, "have an unknown status")
+		wrong.check(
+			m.Status == SeatReserved || m.Status == SeatJoined || m.Status == SeatDisconnected, field,
+			"have an unknown status",
+		)
 		m.Attributes.validate(wrong, attributeLimits{MaxMemberAttributes, maxMemberAttributeBytes})
 		if m.Team != "" {
 			teams[m.Team]++

@@ -16,7 +16,8 @@ const (
 	MinKeySecret = 32
 	MaxKeySecret = 128
 	MaxProjectID = 64
-	// MaxCredential is how many bytes of an Authorization header are looked at: of an API key, or of a token, which is longer.
+	// MaxCredential is how many bytes of an Authorization header are looked at: of an API key, or of a token, which is
+	// longer.
 	MaxCredential = 4 << 10
 
 	keyPrefix = "gsm_"
@@ -98,12 +99,13 @@ func (s Secret) String() string { return keyPrefix + string(s.ID) + "_…" }
 // Reveal returns the text that the holder keeps and sends.
 func (s Secret) Reveal() string { return keyPrefix + string(s.ID) + "_" + s.secret }
 
-// ParseSecret reads the text of an API key, gsm_<id>_<secret>, and reports whether it has that form. The secret has 32 to 128
-// characters of A-Z a-z 0-9 _ -.
+// ParseSecret reads the text of an API key, gsm_<id>_<secret>, and reports whether it has that form. The secret has 32
+// to 128 characters of A-Z a-z 0-9 _ -.
 func ParseSecret(text string) (Secret, bool) {
 	rest, ours := strings.CutPrefix(text, keyPrefix)
 	id, secret, whole := strings.Cut(rest, "_")
-	if !ours || !whole || !ValidKeyID(KeyID(id)) || len(secret) < MinKeySecret || len(secret) > MaxKeySecret || !consistsOf(secret, "_-") {
+	if !ours || !whole || !ValidKeyID(KeyID(id)) || len(secret) < MinKeySecret || len(secret) > MaxKeySecret ||
+		!consistsOf(secret, "_-") {
 		return Secret{}, false
 	}
 	return secretOf(KeyID(id), secret), true
@@ -129,13 +131,14 @@ func ValidProject(p ProjectID) bool {
 	})
 }
 
-// StaticKey returns the key that a secret of the configuration opens: an admin's, of the default project, which is kept nowhere.
+// StaticKey returns the key that a secret of the configuration opens: an admin's, of the default project, which is kept
+// nowhere.
 func StaticKey(s Secret, name string) Key {
 	return Key{ID: s.ID, Project: DefaultProject, Name: name, Scope: ScopeAdmin, Hash: s.hash, Version: 1}
 }
 
-// Opens reports whether the secret is the key's and the key holds at the time. It takes as long for a wrong secret as for
-// a right one, and for the zero Key, which nothing opens.
+// Opens reports whether the secret is the key's and the key holds at the time. It takes as long for a wrong secret as
+// for a right one, and for the zero Key, which nothing opens.
 func (k *Key) Opens(s Secret, now time.Time) bool { return k.Fits(s) && !k.Over(now) }
 
 // Fits reports whether the secret is the key's, which may have ended. It takes as long as Opens.

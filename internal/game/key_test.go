@@ -15,22 +15,28 @@ const goodSecret = "abcdefghijklmnopqrstuvwxyz_-0123"
 func TestParseSecret(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{
-		"gsm_a_" + goodSecret, "gsm_0123456789_" + strings.ToUpper(goodSecret), "gsm_" + strings.Repeat("k", game.MaxKeyID) + "_" + goodSecret,
+		"gsm_a_" + goodSecret, "gsm_0123456789_" + strings.ToUpper(goodSecret),
+		"gsm_" + strings.Repeat("k", game.MaxKeyID) + "_" + goodSecret,
 		"gsm_a_" + strings.Repeat("_", game.MinKeySecret), "gsm_a_" + strings.Repeat("-", game.MaxKeySecret),
 	} {
 		s, isKey := game.ParseSecret(good)
 		if !isKey || s.Reveal() != good {
 			t.Errorf("%q is read as %q, %v", good, s.Reveal(), isKey)
 		}
-		if shown := fmt.Sprint(s, &s) + fmt.Sprintf("%s %v", s, s); strings.Contains(shown, good) || strings.Contains(shown, good[len(good)-20:]) {
+		if shown := fmt.Sprint(s, &s) + fmt.Sprintf("%s %v", s, s); strings.Contains(shown, good) ||
+			strings.Contains(shown, good[len(good)-20:]) {
 			t.Errorf("%s shows the secret", shown)
 		}
 	}
 	for _, bad := range []string{
-		"", "gsm", "gsm_", "gsm_a", "gsm_a_", "gsm__" + goodSecret, "gsm_a_" + goodSecret[1:], "GSM_a_" + goodSecret, " gsm_a_" + goodSecret,
-		"gsm_a_" + goodSecret + " ", "gsm_a_" + goodSecret + "\n", "gsm_A_" + goodSecret, "gsm_a-b_" + goodSecret, "gsm_ä_" + goodSecret,
-		"gsm_a_" + goodSecret + "é", "gsm_a_" + goodSecret + "\x00", "gsm_a_" + goodSecret + "=", "sgm_a_" + goodSecret, "a_" + goodSecret,
-		"gsm_" + strings.Repeat("k", game.MaxKeyID+1) + "_" + goodSecret, "gsm_a_" + strings.Repeat("x", game.MaxKeySecret+1),
+		"", "gsm", "gsm_", "gsm_a", "gsm_a_", "gsm__" + goodSecret, "gsm_a_" + goodSecret[1:], "GSM_a_" + goodSecret,
+		" gsm_a_" + goodSecret,
+		"gsm_a_" + goodSecret + " ", "gsm_a_" + goodSecret + "\n", "gsm_A_" + goodSecret, "gsm_a-b_" + goodSecret,
+		"gsm_ä_" + goodSecret,
+		"gsm_a_" + goodSecret + "é", "gsm_a_" + goodSecret + "\x00", "gsm_a_" + goodSecret + "=", "sgm_a_" + goodSecret,
+		"a_" + goodSecret,
+		"gsm_" + strings.Repeat("k", game.MaxKeyID+1) + "_" + goodSecret,
+		"gsm_a_" + strings.Repeat("x", game.MaxKeySecret+1),
 	} {
 		if s, isKey := game.ParseSecret(bad); isKey || s != (game.Secret{}) {
 			t.Errorf("%q is taken for a key", bad)
@@ -39,7 +45,9 @@ func TestParseSecret(t *testing.T) {
 }
 
 func FuzzParseSecret(f *testing.F) {
-	for _, seed := range []string{"", "gsm_", "gsm_a_" + goodSecret, "gsm_a_b_" + goodSecret, "gsm_\x00_" + goodSecret} {
+	for _, seed := range []string{
+		"", "gsm_", "gsm_a_" + goodSecret, "gsm_a_b_" + goodSecret, "gsm_\x00_" + goodSecret,
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -80,25 +88,34 @@ func TestKeyOpens(t *testing.T) {
 		secret game.Secret
 		want   bool
 	}{
-		"right":               {whole, right, true},
-		"another secret":      {whole, parsed(t, "gsm_abc_"+goodSecret+"x"), false},
-		"another end":         {whole, parsed(t, "gsm_abc_"+goodSecret[:31]+"4"), false},
-		"another id":          {whole, parsed(t, "gsm_abd_"+goodSecret), false},
-		"no secret":           {whole, game.Secret{ID: "abc"}, false},
-		"no key":              {game.Key{}, right, false},
-		"no key, no secret":   {game.Key{}, game.Secret{}, false},
-		"a key without hash":  {with(func(k *game.Key) { k.Hash = "" }), right, false},
-		"a hash cut short":    {with(func(k *game.Key) { k.Hash = k.Hash[:42] }), right, false},
-		"expires later":       {with(func(k *game.Key) { k.ExpiresAt = new(later(1)) }), right, true},
-		"expires now":         {with(func(k *game.Key) { k.ExpiresAt = new(t0) }), right, false},
-		"expired":             {with(func(k *game.Key) { k.ExpiresAt = new(later(-1)) }), right, false},
-		"retires later":       {with(func(k *game.Key) { k.RetiresAt, k.ExpiresAt = new(later(1)), new(later(2)) }), right, true},
-		"retired":             {with(func(k *game.Key) { k.RetiresAt, k.ExpiresAt = new(t0), new(later(2)) }), right, false},
-		"retired, no expiry":  {with(func(k *game.Key) { k.RetiresAt = new(t0) }), right, false},
-		"expired, to retire":  {with(func(k *game.Key) { k.RetiresAt, k.ExpiresAt = new(later(1)), new(t0) }), right, false},
-		"revoked":             {with(func(k *game.Key) { k.RevokedAt = new(t0) }), right, false},
-		"revoked elsewhen":    {with(func(k *game.Key) { k.RevokedAt = new(later(60)) }), right, false}, // by a clock that is ahead
-		"revoked and expires": {with(func(k *game.Key) { k.RevokedAt, k.ExpiresAt = new(t0), new(later(9)) }), right, false},
+		"right":              {whole, right, true},
+		"another secret":     {whole, parsed(t, "gsm_abc_"+goodSecret+"x"), false},
+		"another end":        {whole, parsed(t, "gsm_abc_"+goodSecret[:31]+"4"), false},
+		"another id":         {whole, parsed(t, "gsm_abd_"+goodSecret), false},
+		"no secret":          {whole, game.Secret{ID: "abc"}, false},
+		"no key":             {game.Key{}, right, false},
+		"no key, no secret":  {game.Key{}, game.Secret{}, false},
+		"a key without hash": {with(func(k *game.Key) { k.Hash = "" }), right, false},
+		"a hash cut short":   {with(func(k *game.Key) { k.Hash = k.Hash[:42] }), right, false},
+		"expires later":      {with(func(k *game.Key) { k.ExpiresAt = new(later(1)) }), right, true},
+		"expires now":        {with(func(k *game.Key) { k.ExpiresAt = new(t0) }), right, false},
+		"expired":            {with(func(k *game.Key) { k.ExpiresAt = new(later(-1)) }), right, false},
+		"retires later": {
+			with(func(k *game.Key) { k.RetiresAt, k.ExpiresAt = new(later(1)), new(later(2)) }), right, true,
+		},
+		"retired": {
+			with(func(k *game.Key) { k.RetiresAt, k.ExpiresAt = new(t0), new(later(2)) }), right, false,
+		},
+		"retired, no expiry": {with(func(k *game.Key) { k.RetiresAt = new(t0) }), right, false},
+		"expired, to retire": {
+			with(func(k *game.Key) { k.RetiresAt, k.ExpiresAt = new(later(1)), new(t0) }), right, false,
+		},
+		"revoked": {with(func(k *game.Key) { k.RevokedAt = new(t0) }), right, false},
+		// by a clock that is ahead
+		"revoked elsewhen": {with(func(k *game.Key) { k.RevokedAt = new(later(60)) }), right, false},
+		"revoked and expires": {
+			with(func(k *game.Key) { k.RevokedAt, k.ExpiresAt = new(t0), new(later(9)) }), right, false,
+		},
 	} {
 		if got := test.key.Opens(test.secret, t0); got != test.want {
 			t.Errorf("%s: opens is %v", name, got)
@@ -122,10 +139,12 @@ func TestKeyRequest(t *testing.T) {
 	for field, bad := range map[string][]game.KeyRequest{
 		"name": {
 			with(func(r *game.KeyRequest) { r.Name = "" }), with(func(r *game.KeyRequest) { r.Name = "a\nb" }),
-			with(func(r *game.KeyRequest) { r.Name = "\xff" }), with(func(r *game.KeyRequest) { r.Name = strings.Repeat("x", game.MaxKeyName+1) }),
+			with(func(r *game.KeyRequest) { r.Name = "\xff" }),
+			with(func(r *game.KeyRequest) { r.Name = strings.Repeat("x", game.MaxKeyName+1) }),
 		},
 		"scope": {
-			with(func(r *game.KeyRequest) { r.Scope = "" }), with(func(r *game.KeyRequest) { r.Scope = game.ScopePlayer }),
+			with(func(r *game.KeyRequest) { r.Scope = "" }),
+			with(func(r *game.KeyRequest) { r.Scope = game.ScopePlayer }),
 			with(func(r *game.KeyRequest) { r.Scope = "Admin" }),
 		},
 		"expires_at": {
@@ -136,17 +155,23 @@ func TestKeyRequest(t *testing.T) {
 			invalid(t, r.Validate(), field)
 		}
 	}
-	invalid(t, game.KeyRequest{ExpiresAt: new(time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC))}.Validate(), "expires_at", "name", "scope")
+	invalid(t, game.KeyRequest{
+		ExpiresAt: new(time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)),
+	}.Validate(), "expires_at", "name", "scope")
 }
 
 func TestValidProject(t *testing.T) {
 	t.Parallel()
-	for _, good := range []game.ProjectID{"default", "a", "0", "-", "tanks-2", game.ProjectID(strings.Repeat("p", game.MaxProjectID))} {
+	for _, good := range []game.ProjectID{
+		"default", "a", "0", "-", "tanks-2", game.ProjectID(strings.Repeat("p", game.MaxProjectID)),
+	} {
 		if !game.ValidProject(good) {
 			t.Errorf("%q is refused", good)
 		}
 	}
-	for _, bad := range []game.ProjectID{"", "A", "a b", "a_b", "ä", "a/b", "a\x00", game.ProjectID(strings.Repeat("p", game.MaxProjectID+1))} {
+	for _, bad := range []game.ProjectID{
+		"", "A", "a b", "a_b", "ä", "a/b", "a\x00", game.ProjectID(strings.Repeat("p", game.MaxProjectID+1)),
+	} {
 		if game.ValidProject(bad) {
 			t.Errorf("%q is taken", bad)
 		}

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Keys holds the rules about API keys. Its methods see the project of the context's [Caller] only, who must be an admin.
+// Keys holds the rules about API keys. Its methods see the project of the context's [Caller] only, who must be an
+// admin.
 type Keys struct {
 	rules
 	changes *changes[Key]
@@ -28,8 +29,8 @@ func NewKeys(d Deps) *Keys {
 	return s
 }
 
-// Create makes a key and answers it with its secret, which cannot be had again. It answers ErrValidation and ErrForbidden.
-// There is no Idempotency-Key for it: a retry that showed the secret again would have to keep it.
+// Create makes a key and answers it with its secret, which cannot be had again. It answers ErrValidation and
+// ErrForbidden. There is no Idempotency-Key for it: a retry that showed the secret again would have to keep it.
 func (s *Keys) Create(ctx context.Context, r KeyRequest) (Key, Secret, error) {
 	c := CallerFrom(ctx)
 	if err := c.mayAdminister(); err != nil {
@@ -104,9 +105,10 @@ func (s *Keys) Revoke(ctx context.Context, id KeyID) (Key, error) {
 	return s.change(ctx, id, func(k *Key, now time.Time) ([]Change, error) { return k.revoke(now), nil })
 }
 
-// Rotate makes a key that is like another, and ends the other after the overlap. It answers ErrKeyNotFound, ErrForbidden,
-// ErrKeyInactive and ErrValidation. A crash between its two writes leaves both keys valid. Whoever lost the answer rotates the old
-// key again while it goes on: that makes one more, with the same expiry, and leaves the end of the old key where it was.
+// Rotate makes a key that is like another, and ends the other after the overlap. It answers ErrKeyNotFound,
+// ErrForbidden, ErrKeyInactive and ErrValidation. A crash between its two writes leaves both keys valid. Whoever lost
+// the answer rotates the old key again while it goes on: that makes one more, with the same expiry, and leaves the end
+// of the old key where it was.
 func (s *Keys) Rotate(ctx context.Context, id KeyID, overlap time.Duration) (Key, Secret, error) {
 	if overlap < 0 || overlap > MaxKeyOverlap {
 		return Key{}, Secret{}, InvalidField("overlap", "must be 0 to %d hours", int(MaxKeyOverlap.Hours()))
@@ -137,8 +139,8 @@ func (s *Keys) change(ctx context.Context, id KeyID, apply rule[Key]) (Key, erro
 	return s.changes.make(ctx, string(id), nil, apply)
 }
 
-// Used records that a key was used, once a minute at most. That makes no version: it is no change that anybody asked for.
-// It needs no caller: it is for whoever checks credentials.
+// Used records that a key was used, once a minute at most. That makes no version: it is no change that anybody asked
+// for. It needs no caller: it is for whoever checks credentials.
 func (s *Keys) Used(ctx context.Context, k Key) error {
 	now := s.now()
 	if k.LastUsedAt != nil && now.Sub(*k.LastUsedAt) < usedEvery {

@@ -29,7 +29,9 @@ func (p process) keys(before ...game.Store) *game.Keys {
 // issue makes a key of scope server.
 func (p process) issue(tb testing.TB, expires *time.Time) (game.Key, game.Secret) {
 	tb.Helper()
-	k, secret, err := p.keys().Create(p.ctx, game.KeyRequest{Name: "a key", Scope: game.ScopeServer, ExpiresAt: expires})
+	k, secret, err := p.keys().Create(
+		p.ctx, game.KeyRequest{Name: "a key", Scope: game.ScopeServer, ExpiresAt: expires},
+	)
 	ok(tb, err)
 	return k, secret
 }
@@ -161,7 +163,8 @@ func TestRevokeKey(t *testing.T) {
 	p.clock.add(time.Minute)
 	revoked, err := keys.Revoke(p.ctx, k.ID)
 	ok(t, err)
-	if revoked.RevokedAt == nil || !revoked.RevokedAt.Equal(later(60)) || revoked.Version != 2 || revoked.Opens(secret, p.clock.Now()) {
+	if revoked.RevokedAt == nil || !revoked.RevokedAt.Equal(later(60)) || revoked.Version != 2 ||
+		revoked.Opens(secret, p.clock.Now()) {
 		t.Errorf("revoked to %+v", revoked)
 	}
 	p.clock.add(time.Minute)
@@ -198,7 +201,8 @@ func TestRotateKey(t *testing.T) {
 			old, oldSecret := p.issue(t, test.expires)
 			fresh, secret, err := keys.Rotate(p.ctx, old.ID, test.overlap)
 			ok(t, err)
-			if fresh.ID == old.ID || fresh.Name != old.Name || fresh.Scope != old.Scope || fresh.Project != old.Project || !fresh.Opens(secret, t0) {
+			if fresh.ID == old.ID || fresh.Name != old.Name || fresh.Scope != old.Scope ||
+				fresh.Project != old.Project || !fresh.Opens(secret, t0) {
 				t.Errorf("%+v was made in the place of %+v", fresh, old)
 			}
 			equal(t, test.expires, fresh.ExpiresAt)
@@ -206,7 +210,8 @@ func TestRotateKey(t *testing.T) {
 			ok(t, err)
 			equal(t, test.want, got.End())
 			equal(t, test.expires, got.ExpiresAt)
-			if got.RevokedAt != nil || got.Opens(oldSecret, *test.want) || !got.Opens(oldSecret, test.want.Add(-time.Millisecond)) {
+			if got.RevokedAt != nil || got.Opens(oldSecret, *test.want) ||
+				!got.Opens(oldSecret, test.want.Add(-time.Millisecond)) {
 				t.Errorf("the old key is %+v, want it to end at %v", got, test.want)
 			}
 		})
@@ -251,8 +256,8 @@ func TestRotateKeyTogether(t *testing.T) {
 	equal(t, int64(2), got.Version)
 }
 
-// Whoever lost the answer of a rotation rotates again, and has a key as good as the lost one. The old key ends when it would have,
-// or earlier if that is asked for, and never later.
+// Whoever lost the answer of a rotation rotates again, and has a key as good as the lost one. The old key ends when it
+// would have, or earlier if that is asked for, and never later.
 func TestRotateKeyAgain(t *testing.T) {
 	t.Parallel()
 	for _, expires := range []*time.Time{nil, new(later(86400))} {
@@ -336,7 +341,9 @@ func TestPurgeKeys(t *testing.T) {
 	revoked, _ := p.issue(t, nil)
 	expiring, _ := p.issue(t, new(later(60)))
 	far, _ := p.issue(t, new(later(0).Add(2*kept)))
-	theirs, _, err := keys.Create(as(t.Context(), "q"), game.KeyRequest{Name: "theirs", Scope: game.ScopeRead, ExpiresAt: new(later(60))})
+	theirs, _, err := keys.Create(
+		as(t.Context(), "q"), game.KeyRequest{Name: "theirs", Scope: game.ScopeRead, ExpiresAt: new(later(60))},
+	)
 	ok(t, err)
 	_, err = keys.Revoke(p.ctx, revoked.ID)
 	ok(t, err)

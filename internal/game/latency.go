@@ -2,8 +2,8 @@ package game
 
 import "slices"
 
-// Latency is how long requests took, as counts in buckets: unlike quantiles, they can be added up exactly. Its zero value
-// is that of no requests.
+// Latency is how long requests took, as counts in buckets: unlike quantiles, they can be added up exactly. Its zero
+// value is that of no requests.
 type Latency struct {
 	// Bounds are the upper ends of the buckets in seconds, inclusive, in ascending order. Each begins where the one
 	// before it ends, the first at zero.
@@ -30,7 +30,9 @@ func (l Latency) Plus(o Latency) Latency {
 	case o.Total() == 0:
 		return l
 	case !slices.Equal(l.Bounds, o.Bounds):
-		common := slices.DeleteFunc(slices.Clone(l.Bounds), func(b float64) bool { return !slices.Contains(o.Bounds, b) })
+		common := slices.DeleteFunc(slices.Clone(l.Bounds), func(b float64) bool {
+			return !slices.Contains(o.Bounds, b)
+		})
 		l, o = l.coarser(common), o.coarser(common)
 	}
 	sum := Latency{Bounds: l.Bounds, Counts: slices.Clone(l.Counts)}
@@ -53,9 +55,9 @@ func (l Latency) coarser(bounds []float64) Latency {
 	return c
 }
 
-// Quantile returns an estimate of the time in seconds within which the share q of the requests, 0 to 1, was answered, and
-// false if there were none. It takes requests to be spread evenly in their bucket, and those beyond the last bound to have
-// taken as long as that, as Prometheus's histogram_quantile does:
+// Quantile returns an estimate of the time in seconds within which the share q of the requests, 0 to 1, was answered,
+// and false if there were none. It takes requests to be spread evenly in their bucket, and those beyond the last bound
+// to have taken as long as that, as Prometheus's histogram_quantile does:
 // https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile
 func (l Latency) Quantile(q float64) (seconds float64, ok bool) {
 	total := l.Total()

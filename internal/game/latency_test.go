@@ -12,7 +12,8 @@ import (
 
 func TestQuantile(t *testing.T) {
 	t.Parallel()
-	// Bounds and answers of the manual of Prometheus's histogram_quantile: linear within a bucket, the last bound beyond it.
+	// Bounds and answers of the manual of Prometheus's histogram_quantile: linear within a bucket, the last bound
+	// beyond it.
 	bounds := []float64{0.1, 0.2, 0.4, 1}
 	for _, test := range []struct {
 		name   string
@@ -57,12 +58,20 @@ func TestLatencyPlus(t *testing.T) {
 		with game.Latency
 		want game.Latency
 	}{
-		{"the same bounds", game.Latency{Bounds: []float64{1, 2, 3}, Counts: []int64{10, 20, 30, 40}}, game.Latency{Bounds: []float64{1, 2, 3}, Counts: []int64{11, 22, 33, 44}}},
+		{"the same bounds", game.Latency{
+			Bounds: []float64{1, 2, 3}, Counts: []int64{10, 20, 30, 40},
+		}, game.Latency{Bounds: []float64{1, 2, 3}, Counts: []int64{11, 22, 33, 44}}},
 		{"nothing", game.Latency{}, a},
 		{"no requests, other bounds", game.Latency{Bounds: []float64{7}, Counts: []int64{0, 0}}, a},
-		{"fewer bounds", game.Latency{Bounds: []float64{2}, Counts: []int64{10, 20}}, game.Latency{Bounds: []float64{2}, Counts: []int64{13, 27}}},
-		{"more bounds", game.Latency{Bounds: []float64{0.5, 1, 1.5, 3, 9}, Counts: []int64{1, 1, 1, 1, 1, 1}}, game.Latency{Bounds: []float64{1, 3}, Counts: []int64{3, 7, 6}}},
-		{"no bound in common", game.Latency{Bounds: []float64{7}, Counts: []int64{10, 20}}, game.Latency{Bounds: []float64{}, Counts: []int64{40}}},
+		{"fewer bounds", game.Latency{
+			Bounds: []float64{2}, Counts: []int64{10, 20},
+		}, game.Latency{Bounds: []float64{2}, Counts: []int64{13, 27}}},
+		{"more bounds", game.Latency{
+			Bounds: []float64{0.5, 1, 1.5, 3, 9}, Counts: []int64{1, 1, 1, 1, 1, 1},
+		}, game.Latency{Bounds: []float64{1, 3}, Counts: []int64{3, 7, 6}}},
+		{"no bound in common", game.Latency{
+			Bounds: []float64{7}, Counts: []int64{10, 20},
+		}, game.Latency{Bounds: []float64{}, Counts: []int64{40}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -79,10 +88,14 @@ func TestLatencyPlusKeepsRequests(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const common = 0.25
 		latency := rapid.Custom(func(t *rapid.T) game.Latency {
-			bounds := rapid.SliceOfDistinct(rapid.SampledFrom([]float64{0.001, 0.01, 0.1, 0.5, 1, 10}), rapid.ID[float64]).Draw(t, "bounds")
+			bounds := rapid.SliceOfDistinct(
+				rapid.SampledFrom([]float64{0.001, 0.01, 0.1, 0.5, 1, 10}), rapid.ID[float64],
+			).Draw(t, "bounds")
 			bounds = append(bounds, common)
 			slices.Sort(bounds)
-			return game.Latency{Bounds: bounds, Counts: rapid.SliceOfN(rapid.Int64Range(0, 1000), len(bounds)+1, len(bounds)+1).Draw(t, "counts")}
+			return game.Latency{Bounds: bounds, Counts: rapid.SliceOfN(
+				rapid.Int64Range(0, 1000), len(bounds)+1, len(bounds)+1,
+			).Draw(t, "counts")}
 		})
 		within := func(l game.Latency) (n int64) {
 			for i, b := range l.Bounds {
@@ -99,7 +112,9 @@ func TestLatencyPlusKeepsRequests(t *testing.T) {
 			total, quick = total+l.Total(), quick+within(l)
 		}
 		if sum.Total() != total || within(sum) != quick {
-			t.Fatalf("%v has %d requests of %d, and %d of %d within %v", sum, sum.Total(), total, within(sum), quick, common)
+			t.Fatalf(
+				"%v has %d requests of %d, and %d of %d within %v", sum, sum.Total(), total, within(sum), quick, common,
+			)
 		}
 		last := 0.0
 		for q := 0.0; q <= 1; q += 0.05 {

@@ -103,24 +103,30 @@ type SessionLimits struct {
 	MemberAttributeBytes int `json:"member_attribute_bytes" doc:"Of all keys and values together."`
 }
 
-// DocumentLimits returns the limits that the rules keep. Those that are configured, and those of package api, are left out.
+// DocumentLimits returns the limits that the rules keep. Those that are configured, and those of package api, are left
+// out.
 func DocumentLimits() Limits {
 	return Limits{
 		Requests: RequestLimits{IdempotencyKeyBytes: MaxIdempotencyKey, CredentialBytes: MaxCredential},
 		Tokens: TokenLimits{
-			LifeMin: MinTokenLife.Seconds(), DefaultLife: DefaultTokenLife.Seconds(), Life: MaxTokenLife.Seconds(), TicketLife: TicketLife.Seconds(),
+			LifeMin: MinTokenLife.Seconds(), DefaultLife: DefaultTokenLife.Seconds(), Life: MaxTokenLife.Seconds(),
+			TicketLife: TicketLife.Seconds(),
 		},
 		Keys:  KeyLimits{Name: MaxKeyName, Overlap: MaxKeyOverlap.Seconds()},
 		Lists: ListLimits{DefaultItems: DefaultLimit, Items: MaxLimit, Bytes: MaxPageBytes},
 		Metrics: MetricsLimits{
-			Range: MaxMetricsRange.Seconds(), Steps: MaxMetricsPoints, StepMin: MinMetricsStep.Seconds(), Step: MaxMetricsStep.Seconds(),
+			Range: MaxMetricsRange.Seconds(), Steps: MaxMetricsPoints, StepMin: MinMetricsStep.Seconds(),
+			Step: MaxMetricsStep.Seconds(),
 		},
 		Players: PlayerLimits{
-			UsernameMin: MinUsername, Username: MaxUsername, DisplayName: MaxDisplayName, SuspensionReason: MaxSuspensionReason,
-			Identities: MaxIdentities, Provider: MaxProvider, Subject: MaxSubject, AttributeKey: MaxAttributeKey, Attributes: MaxPlayerAttributes, AttributeBytes: maxPlayerAttributeBytes,
+			UsernameMin: MinUsername, Username: MaxUsername, DisplayName: MaxDisplayName,
+			SuspensionReason: MaxSuspensionReason,
+			Identities:       MaxIdentities, Provider: MaxProvider, Subject: MaxSubject, AttributeKey: MaxAttributeKey,
+			Attributes: MaxPlayerAttributes, AttributeBytes: maxPlayerAttributeBytes,
 		},
 		Sessions: SessionLimits{
-			Players: MaxPlayers, Teams: MaxTeams, Text: MaxSessionText, Address: MaxAddress, Protocol: MaxProtocol, ResultBytes: MaxResultBytes,
+			Players: MaxPlayers, Teams: MaxTeams, Text: MaxSessionText, Address: MaxAddress, Protocol: MaxProtocol,
+			ResultBytes:  MaxResultBytes,
 			AttributeKey: MaxAttributeKey,
 			Attributes:   MaxSessionAttributes, AttributeBytes: maxSessionAttributeBytes,
 			MemberAttributes: MaxMemberAttributes, MemberAttributeBytes: maxMemberAttributeBytes,

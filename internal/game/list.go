@@ -48,8 +48,8 @@ type Found[D any] struct {
 	More  bool // the list goes on after these
 }
 
-// A cursor is the id of the last item and the first bytes of a hash of the filters, in base64. The id is 16 bytes, or a text
-// where ids are no UUIDs.
+// A cursor is the id of the last item and the first bytes of a hash of the filters, in base64. The id is 16 bytes, or a
+// text where ids are no UUIDs.
 const (
 	cursorHash = 8
 	maxCursor  = 384 // bytes
@@ -88,7 +88,9 @@ func decodeTextCursor(cursor string, filters any) (string, error) {
 	}
 	id, hash := raw[:len(raw)-cursorHash], raw[len(raw)-cursorHash:]
 	if string(hash) != string(hashFilters(filters)) {
-		return "", InvalidField("cursor", "belongs to a list with other filters: send the same filters, or start without a cursor")
+		return "", InvalidField(
+			"cursor", "belongs to a list with other filters: send the same filters, or start without a cursor",
+		)
 	}
 	return string(id), nil
 }

@@ -84,7 +84,9 @@ func (t MemberSettings) Validate() error {
 }
 
 func (t MemberSettings) validate(p *problems) {
-	p.check(t.Team == "" || validKey(t.Team), "team", "must have 1 to %d characters of A-Z a-z 0-9 _ -", MaxAttributeKey)
+	p.check(
+		t.Team == "" || validKey(t.Team), "team", "must have 1 to %d characters of A-Z a-z 0-9 _ -", MaxAttributeKey,
+	)
 	t.Attributes.validate(p, attributeLimits{MaxMemberAttributes, maxMemberAttributeBytes})
 }
 
@@ -96,10 +98,10 @@ func (t MemberSettings) normal() MemberSettings {
 
 func (t MemberSettings) equal(o MemberSettings) bool { return same(t, o) }
 
-// Join gives the player a seat and returns what that changed: a member that joins again keeps its seat, its team and its
-// attributes, and is connected again if it was not. It returns ErrValidation, ErrSessionEnded,
-// ErrAlreadyMember (another team or other attributes are asked for), ErrSessionNotJoinable, ErrSessionLocked,
-// ErrSessionFull and ErrTeamFull.
+// Join gives the player a seat and returns what that changed: a member that joins again keeps its seat, its team and
+// its attributes, and is connected again if it was not. It returns ErrValidation, ErrSessionEnded, ErrAlreadyMember
+// (another team or other attributes are asked for), ErrSessionNotJoinable, ErrSessionLocked, ErrSessionFull and
+// ErrTeamFull.
 func (s *Session) Join(j JoinRequest, now time.Time) ([]Change, error) {
 	if err := j.Validate(); err != nil {
 		return nil, err
@@ -156,7 +158,9 @@ func alreadyMember(j JoinRequest, field string) error {
 func (s *Session) joinable(team string) error {
 	switch {
 	case s.Status != StatusOpen && (s.Status != StatusInProgress || !s.JoinInProgress):
-		return ErrSessionNotJoinable.Detail("The session is %s and accepts no new members.", s.Status).With("session_status", s.Status)
+		return ErrSessionNotJoinable.Detail(
+			"The session is %s and accepts no new members.", s.Status,
+		).With("session_status", s.Status)
 	case s.Locked:
 		return ErrSessionLocked
 	case len(s.Members) >= s.MaxPlayers:
@@ -222,8 +226,8 @@ func (s *Session) noMember(id PlayerID) error {
 }
 
 // Leave frees the player's seat at its own wish and returns what that changed: it is a success for a player who holds
-// none. A host who leaves hands over as [Session.settleHost] has it. It returns ErrSessionEnded to a member of a session
-// that is over, because its members are part of its record.
+// none. A host who leaves hands over as [Session.settleHost] has it. It returns ErrSessionEnded to a member of a
+// session that is over, because its members are part of its record.
 func (s *Session) Leave(id PlayerID) ([]Change, error) { return s.free(id, MemberLeft{id}) }
 
 // Remove is Leave where others take the seat away.
@@ -244,8 +248,8 @@ func (s *Session) free(id PlayerID, happened Change) ([]Change, error) {
 	return append([]Change{happened}, s.settleHost()...), nil
 }
 
-// SetHost hands the session over to a member that has joined and returns what that changed: naming the present host is a
-// success. From then on the session is one that players host. It returns ErrMemberNotFound, ErrMemberNotJoined and
+// SetHost hands the session over to a member that has joined and returns what that changed: naming the present host is
+// a success. From then on the session is one that players host. It returns ErrMemberNotFound, ErrMemberNotJoined and
 // ErrSessionEnded.
 func (s *Session) SetHost(id PlayerID) ([]Change, error) {
 	if s.HostID != nil && *s.HostID == id {
@@ -322,8 +326,8 @@ func (s *Session) nextHost() *PlayerID {
 }
 
 // Forget takes the player out of the session for a reason, and returns what that changed. In a live session the player
-// loses its seat. In a session that is over the opaque id stays and the attributes go: the one change that such a session
-// admits.
+// loses its seat. In a session that is over the opaque id stays and the attributes go: the one change that such a
+// session admits.
 func (s *Session) Forget(id PlayerID, why RemovalReason) []Change {
 	if !s.Status.Terminal() {
 		done, _ := s.Remove(id, why) // fails in terminal sessions only

@@ -33,28 +33,52 @@ func TestJoin(t *testing.T) {
 		{"the last seat", changes{maxPlayers(2)}, newcomer, nil, nil},
 		{"in a team", changes{teams}, toRed, nil, nil},
 		{"the last seat of a team", changes{teams, seat(3, "joined", "red", 1)}, toRed, nil, nil},
-		{"in no team where both are full", changes{func(s *game.Session) { s.Teams = map[string]int{"red": 1} }, seat(3, "joined", "red", 1)}, newcomer, nil, nil},
+		{"in no team where both are full", changes{
+			func(s *game.Session) { s.Teams = map[string]int{"red": 1} }, seat(3, "joined", "red", 1),
+		}, newcomer, nil, nil},
 		{"in progress", changes{in("in_progress"), joinInProgress}, newcomer, nil, nil},
 
-		{"pending", changes{in("pending")}, newcomer, game.ErrSessionNotJoinable, map[string]any{"session_status": game.StatusPending}},
-		{"starting", changes{in("starting"), joinInProgress}, newcomer, game.ErrSessionNotJoinable, map[string]any{"session_status": game.StatusStarting}},
-		{"in progress and closed", changes{in("in_progress")}, newcomer, game.ErrSessionNotJoinable, map[string]any{"session_status": game.StatusInProgress}},
+		{"pending", changes{in("pending")}, newcomer, game.ErrSessionNotJoinable, map[string]any{
+			"session_status": game.StatusPending,
+		}},
+		{"starting", changes{
+			in("starting"), joinInProgress,
+		}, newcomer, game.ErrSessionNotJoinable, map[string]any{"session_status": game.StatusStarting}},
+		{"in progress and closed", changes{in("in_progress")}, newcomer, game.ErrSessionNotJoinable, map[string]any{
+			"session_status": game.StatusInProgress,
+		}},
 		{"locked", changes{locked}, newcomer, game.ErrSessionLocked, nil},
 		{"full", changes{maxPlayers(1)}, newcomer, game.ErrSessionFull, map[string]any{"max_players": 1}},
-		{"full of the reserved", changes{maxPlayers(2), seat(3, "reserved", "", 1)}, newcomer, game.ErrSessionFull, map[string]any{"max_players": 2}},
-		{"full of the disconnected", changes{maxPlayers(2), seat(3, "disconnected", "", 1)}, newcomer, game.ErrSessionFull, map[string]any{"max_players": 2}},
-		{"full team", changes{teams, seat(3, "reserved", "red", 1), seat(4, "disconnected", "red", 1)}, toRed, game.ErrTeamFull, map[string]any{"team": "red", "capacity": 2}},
+		{"full of the reserved", changes{
+			maxPlayers(2), seat(3, "reserved", "", 1),
+		}, newcomer, game.ErrSessionFull, map[string]any{"max_players": 2}},
+		{"full of the disconnected", changes{
+			maxPlayers(2), seat(3, "disconnected", "", 1),
+		}, newcomer, game.ErrSessionFull, map[string]any{"max_players": 2}},
+		{"full team", changes{
+			teams, seat(3, "reserved", "red", 1), seat(4, "disconnected", "red", 1),
+		}, toRed, game.ErrTeamFull, map[string]any{"team": "red", "capacity": 2}},
 		{"unknown team", changes{teams}, game.JoinRequest{PlayerID: player(2), Team: "green"}, game.ErrValidation, nil},
-		{"team in another case", changes{teams}, game.JoinRequest{PlayerID: player(2), Team: "Red"}, game.ErrValidation, nil},
+		{"team in another case", changes{teams}, game.JoinRequest{
+			PlayerID: player(2), Team: "Red",
+		}, game.ErrValidation, nil},
 		{"a team where there are none", nil, toRed, game.ErrValidation, nil},
 
 		// Which refusal comes first where several are true: form, end, seat, status, lock, seats, team.
 		{"broken form before the end", changes{in("ended")}, game.JoinRequest{}, game.ErrValidation, nil},
-		{"the end before a held seat", changes{in("ended")}, game.JoinRequest{PlayerID: player(1), Team: "red"}, game.ErrSessionEnded, nil},
-		{"a held seat before everything of newcomers", changes{teams, in("starting"), locked, maxPlayers(1)}, game.JoinRequest{PlayerID: player(1), Team: "red"}, game.ErrAlreadyMember, nil},
-		{"the status before the lock", changes{in("starting"), locked, maxPlayers(1)}, newcomer, game.ErrSessionNotJoinable, nil},
+		{"the end before a held seat", changes{in("ended")}, game.JoinRequest{
+			PlayerID: player(1), Team: "red",
+		}, game.ErrSessionEnded, nil},
+		{"a held seat before everything of newcomers", changes{
+			teams, in("starting"), locked, maxPlayers(1),
+		}, game.JoinRequest{PlayerID: player(1), Team: "red"}, game.ErrAlreadyMember, nil},
+		{"the status before the lock", changes{
+			in("starting"), locked, maxPlayers(1),
+		}, newcomer, game.ErrSessionNotJoinable, nil},
 		{"the lock before the seats", changes{locked, maxPlayers(1)}, newcomer, game.ErrSessionLocked, nil},
-		{"the seats before the team", changes{teams, maxPlayers(1)}, game.JoinRequest{PlayerID: player(2), Team: "green"}, game.ErrSessionFull, nil},
+		{"the seats before the team", changes{
+			teams, maxPlayers(1),
+		}, game.JoinRequest{PlayerID: player(2), Team: "green"}, game.ErrSessionFull, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -103,8 +127,9 @@ func TestRejoin(t *testing.T) {
 	for _, status := range []game.SessionStatus{"pending", "open", "starting", "in_progress"} {
 		for _, held := range []game.MemberStatus{"reserved", "joined", "disconnected"} {
 			for name, again := range map[string]game.MemberSettings{
-				"asking for nothing": {}, "in its team": {Team: "red"}, "with its attributes": {Attributes: dressed("fox")},
-				"as it is": {Team: "red", Attributes: dressed("fox")},
+				"asking for nothing": {}, "in its team": {Team: "red"},
+				"with its attributes": {Attributes: dressed("fox")},
+				"as it is":            {Team: "red", Attributes: dressed("fox")},
 			} {
 				t.Run(string(status)+"/"+string(held)+"/"+name, func(t *testing.T) {
 					t.Parallel()
@@ -140,7 +165,9 @@ func TestRejoinWithOtherSettings(t *testing.T) {
 			{game.JoinRequest{Team: "blue"}, "team"},
 			{game.JoinRequest{Attributes: dressed("owl")}, "attributes"},
 			{game.JoinRequest{Attributes: game.Attributes{}}, "attributes"},
-			{game.JoinRequest{Team: "red", Attributes: game.Attributes{"skin": game.StringValue("fox"), "hat": game.BoolValue(true)}}, "attributes"},
+			{game.JoinRequest{
+				Team: "red", Attributes: game.Attributes{"skin": game.StringValue("fox"), "hat": game.BoolValue(true)},
+			}, "attributes"},
 		} {
 			s := newSession(t, teams, seat(2, held, "red", 5))
 			s.Members[1].Attributes = dressed("fox")
@@ -202,11 +229,17 @@ func TestEditMember(t *testing.T) {
 		{"no attributes", nil, 2, with("red", ""), true, nil},
 		{"as it is", nil, 2, fox, false, nil},
 		{"the host, into a team", nil, 1, with("blue", ""), true, nil},
-		{"locked, full and in progress", changes{locked, maxPlayers(2), in("in_progress")}, 2, with("blue", "fox"), true, nil},
+		{"locked, full and in progress", changes{
+			locked, maxPlayers(2), in("in_progress"),
+		}, 2, with("blue", "fox"), true, nil},
 		{"as it is, when over", changes{in("ended")}, 2, fox, false, nil},
-		{"in a full team, and stays there", changes{func(s *game.Session) { s.Teams["red"] = 1 }}, 2, with("red", "owl"), true, nil},
+		{"in a full team, and stays there", changes{
+			func(s *game.Session) { s.Teams["red"] = 1 },
+		}, 2, with("red", "owl"), true, nil},
 
-		{"a full team", changes{fullBlue, seat(3, "reserved", "blue", 6)}, 2, with("blue", "fox"), false, game.ErrTeamFull},
+		{"a full team", changes{
+			fullBlue, seat(3, "reserved", "blue", 6),
+		}, 2, with("blue", "fox"), false, game.ErrTeamFull},
 		{"an unknown team", nil, 2, with("green", "fox"), false, game.ErrValidation},
 		{"a stranger", nil, 9, with("blue", ""), false, game.ErrMemberNotFound},
 		{"over", changes{in("ended")}, 2, with("blue", "fox"), false, game.ErrSessionEnded},
@@ -263,8 +296,12 @@ func TestJoinRequestValidation(t *testing.T) {
 		{"upper case id", game.JoinRequest{PlayerID: "01890000-0000-7000-8000-00000000000A"}, []string{"player_id"}},
 		{"long team", game.JoinRequest{PlayerID: player(2), Team: strings.Repeat("a", 65)}, []string{"team"}},
 		{"team with a dot", game.JoinRequest{PlayerID: player(2), Team: "a.b"}, []string{"team"}},
-		{"too many attributes", game.JoinRequest{PlayerID: player(2), Attributes: attributes(33)}, []string{"attributes"}},
-		{"too large attributes", game.JoinRequest{PlayerID: player(2), Attributes: sized(4<<10 + 1)}, []string{"attributes"}},
+		{"too many attributes", game.JoinRequest{
+			PlayerID: player(2), Attributes: attributes(33),
+		}, []string{"attributes"}},
+		{"too large attributes", game.JoinRequest{
+			PlayerID: player(2), Attributes: sized(4<<10 + 1),
+		}, []string{"attributes"}},
 		{"largest attributes", game.JoinRequest{PlayerID: player(2), Attributes: sized(4 << 10)}, nil},
 		{
 			"everything at once",
@@ -298,11 +335,21 @@ func TestLeave(t *testing.T) {
 		{"a guest", changes{seat(2, "joined", "", 5)}, 2, 1, []int{1}},
 		{"a stranger", changes{seat(2, "joined", "", 5)}, 9, 1, []int{1, 2}},
 		{"the host, to the only one", changes{seat(2, "joined", "", 5)}, 1, 2, []int{2}},
-		{"the host, to who joined first", changes{seat(2, "joined", "", 9), seat(3, "joined", "", 5), seat(4, "joined", "", 7)}, 1, 3, []int{2, 3, 4}},
-		{"the host, past the disconnected", changes{seat(2, "disconnected", "", 1), seat(3, "joined", "", 5)}, 1, 3, []int{2, 3}},
-		{"the host, past the reserved", changes{seat(2, "reserved", "", 1), seat(3, "joined", "", 5)}, 1, 3, []int{2, 3}},
-		{"the host, with nobody connected", changes{seat(2, "reserved", "", 1), seat(3, "disconnected", "", 5)}, 1, 0, []int{2, 3}},
-		{"the host, to the first seat of one moment", changes{seat(3, "joined", "", 5), seat(2, "joined", "", 5)}, 1, 3, []int{3, 2}},
+		{"the host, to who joined first", changes{
+			seat(2, "joined", "", 9), seat(3, "joined", "", 5), seat(4, "joined", "", 7),
+		}, 1, 3, []int{2, 3, 4}},
+		{"the host, past the disconnected", changes{
+			seat(2, "disconnected", "", 1), seat(3, "joined", "", 5),
+		}, 1, 3, []int{2, 3}},
+		{"the host, past the reserved", changes{
+			seat(2, "reserved", "", 1), seat(3, "joined", "", 5),
+		}, 1, 3, []int{2, 3}},
+		{"the host, with nobody connected", changes{
+			seat(2, "reserved", "", 1), seat(3, "disconnected", "", 5),
+		}, 1, 0, []int{2, 3}},
+		{"the host, to the first seat of one moment", changes{
+			seat(3, "joined", "", 5), seat(2, "joined", "", 5),
+		}, 1, 3, []int{3, 2}},
 		{"a disconnected guest", changes{seat(2, "disconnected", "", 5)}, 2, 1, []int{1}},
 		{"a reserved guest", changes{seat(2, "reserved", "", 5)}, 2, 1, []int{1}},
 	}
@@ -315,7 +362,9 @@ func TestLeave(t *testing.T) {
 				was := len(s.Members)
 				changed, err := did(s.Leave(player(tt.who)))
 				ok(t, err)
-				want.Members = slices.DeleteFunc(want.Members, func(m game.Member) bool { return m.PlayerID == player(tt.who) })
+				want.Members = slices.DeleteFunc(want.Members, func(m game.Member) bool {
+					return m.PlayerID == player(tt.who)
+				})
 				want.HostID = nil
 				if tt.host != 0 {
 					want.HostID = new(player(tt.host))

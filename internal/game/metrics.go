@@ -177,7 +177,8 @@ func (r MetricsRange) continued(now time.Time) (MetricsRange, MetricsPosition, e
 	last := MetricsPosition{At: time.UnixMilli(numbers[3]).UTC(), Replica: parts[len(parts)-1]}
 	// The range was checked when the cursor was made, of which its hash is no proof: anybody can make one.
 	span := r.To.Sub(r.From)
-	if len(parts) != metricsCursorParts || last.At.Before(r.From) || !last.At.Before(r.To) || r.Step < MinMetricsStep || r.Step > MaxMetricsStep ||
+	if len(parts) != metricsCursorParts || last.At.Before(r.From) || !last.At.Before(r.To) || r.Step < MinMetricsStep ||
+		r.Step > MaxMetricsStep ||
 		span > MaxMetricsRange+2*r.Step || span > (MaxMetricsPoints+2)*r.Step {
 		return MetricsRange{}, MetricsPosition{}, errNoCursor()
 	}
@@ -201,7 +202,10 @@ func (r MetricsRange) resolve(now time.Time) (MetricsRange, error) {
 	if whole := r.Step%time.Second == 0; r.Step != 0 && (!whole || r.Step < MinMetricsStep || r.Step > MaxMetricsStep) {
 		p.add("step", "must be %d to %d whole seconds", int(MinMetricsStep.Seconds()), int(MaxMetricsStep.Seconds()))
 	} else if r.Step != 0 && span <= MaxMetricsRange {
-		p.check(span <= MaxMetricsPoints*r.Step, "step", "is too short: the range must have at most %d steps", MaxMetricsPoints)
+		p.check(
+			span <= MaxMetricsPoints*r.Step, "step", "is too short: the range must have at most %d steps",
+			MaxMetricsPoints,
+		)
 	}
 	if err := p.err(); err != nil {
 		return MetricsRange{}, err
@@ -218,10 +222,12 @@ func (r MetricsRange) resolve(now time.Time) (MetricsRange, error) {
 	return r, nil
 }
 
-// usualStep returns the shortest step that people count in which divides the span into no more points than a chart shows.
+// usualStep returns the shortest step that people count in which divides the span into no more points than a chart
+// shows.
 func usualStep(span time.Duration) time.Duration {
 	for _, step := range []time.Duration{
-		MinMetricsStep, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+		MinMetricsStep, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute,
+		15 * time.Minute, 30 * time.Minute,
 	} {
 		if span <= usualMetricsPoints*step {
 			return step
@@ -262,8 +268,8 @@ func (m *metricsSteps) end() []MetricsPoint {
 	return m.items
 }
 
-// plus returns a sample and the next one of its replica as one. Amounts add up. The state is that of the end: one that was
-// true, in which the numbers fit each other, where a mean would be neither.
+// plus returns a sample and the next one of its replica as one. Amounts add up. The state is that of the end: one that
+// was true, in which the numbers fit each other, where a mean would be neither.
 func (s MetricsSample) plus(next MetricsSample) MetricsSample {
 	next.Seconds += s.Seconds
 	next.Requests += s.Requests
@@ -275,9 +281,11 @@ func (s MetricsSample) plus(next MetricsSample) MetricsSample {
 
 func (s MetricsSample) point(at time.Time) MetricsPoint {
 	p := MetricsPoint{
-		At: at, Replica: s.Replica, Seconds: thousandths(s.Seconds), Requests: s.Requests, ClientErrors: s.ClientErrors, Errors: s.Errors,
+		At: at, Replica: s.Replica, Seconds: thousandths(s.Seconds), Requests: s.Requests, ClientErrors: s.ClientErrors,
+		Errors:    s.Errors,
 		LatencyMS: MetricsQuantiles{P50: s.milliseconds(0.5), P95: s.milliseconds(0.95), P99: s.milliseconds(0.99)},
-		Sessions:  s.Sessions, Members: s.Members, Players: s.Players, MemoryBytes: s.MemoryBytes, Goroutines: s.Goroutines, Pool: s.Pool,
+		Sessions:  s.Sessions, Members: s.Members, Players: s.Players, MemoryBytes: s.MemoryBytes,
+		Goroutines: s.Goroutines, Pool: s.Pool,
 	}
 	for status, n := range s.Sessions {
 		if !status.Terminal() {

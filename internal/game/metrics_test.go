@@ -20,17 +20,39 @@ func TestMetricsRange(t *testing.T) {
 		r    game.MetricsRange
 		want game.MetricsRange
 	}{
-		{"nothing said", game.MetricsRange{}, game.MetricsRange{From: clock(11, 0, 0), To: clock(12, 0, 15), Step: 15 * time.Second}},
-		{"from", game.MetricsRange{From: clock(11, 59, 50)}, game.MetricsRange{From: clock(11, 59, 45), To: clock(12, 0, 15), Step: 15 * time.Second}},
-		{"to", game.MetricsRange{To: clock(9, 30, 0)}, game.MetricsRange{From: clock(8, 30, 0), To: clock(9, 30, 0), Step: 15 * time.Second}},
-		{"step", game.MetricsRange{Step: time.Hour}, game.MetricsRange{From: clock(11, 0, 0), To: clock(13, 0, 0), Step: time.Hour}},
-		{"three hours", game.MetricsRange{From: clock(9, 0, 0), To: clock(12, 0, 0)}, game.MetricsRange{From: clock(9, 0, 0), To: clock(12, 0, 0), Step: time.Minute}},
-		{"a day", game.MetricsRange{From: clock(-12, 0, 1)}, game.MetricsRange{From: clock(-12, 0, 0), To: clock(12, 10, 0), Step: 10 * time.Minute}},
-		{"a week", game.MetricsRange{From: now.Add(-game.MaxMetricsRange)}, game.MetricsRange{From: clock(12-7*24, 0, 0), To: clock(13, 0, 0), Step: time.Hour}},
-		{"the most points", game.MetricsRange{From: clock(0, 0, 0), To: clock(0, 0, 15000), Step: 15 * time.Second}, game.MetricsRange{From: clock(0, 0, 0), To: clock(0, 0, 15000), Step: 15 * time.Second}},
-		{"an odd step", game.MetricsRange{From: clock(0, 0, 0), To: clock(0, 2, 0), Step: 48 * time.Second}, game.MetricsRange{From: clock(0, 0, 0), To: clock(0, 2, 24), Step: 48 * time.Second}},
-		{"another zone", game.MetricsRange{From: clock(11, 0, 0).In(time.FixedZone("east", 5*3600)), To: clock(12, 0, 0)}, game.MetricsRange{From: clock(11, 0, 0), To: clock(12, 0, 0), Step: 15 * time.Second}},
-		{"time to come", game.MetricsRange{From: clock(12, 0, 0), To: clock(13, 0, 0)}, game.MetricsRange{From: clock(12, 0, 0), To: clock(13, 0, 0), Step: 15 * time.Second}},
+		{"nothing said", game.MetricsRange{}, game.MetricsRange{
+			From: clock(11, 0, 0), To: clock(12, 0, 15), Step: 15 * time.Second,
+		}},
+		{"from", game.MetricsRange{
+			From: clock(11, 59, 50),
+		}, game.MetricsRange{From: clock(11, 59, 45), To: clock(12, 0, 15), Step: 15 * time.Second}},
+		{"to", game.MetricsRange{
+			To: clock(9, 30, 0),
+		}, game.MetricsRange{From: clock(8, 30, 0), To: clock(9, 30, 0), Step: 15 * time.Second}},
+		{"step", game.MetricsRange{Step: time.Hour}, game.MetricsRange{
+			From: clock(11, 0, 0), To: clock(13, 0, 0), Step: time.Hour,
+		}},
+		{"three hours", game.MetricsRange{
+			From: clock(9, 0, 0), To: clock(12, 0, 0),
+		}, game.MetricsRange{From: clock(9, 0, 0), To: clock(12, 0, 0), Step: time.Minute}},
+		{"a day", game.MetricsRange{
+			From: clock(-12, 0, 1),
+		}, game.MetricsRange{From: clock(-12, 0, 0), To: clock(12, 10, 0), Step: 10 * time.Minute}},
+		{"a week", game.MetricsRange{
+			From: now.Add(-game.MaxMetricsRange),
+		}, game.MetricsRange{From: clock(12-7*24, 0, 0), To: clock(13, 0, 0), Step: time.Hour}},
+		{"the most points", game.MetricsRange{
+			From: clock(0, 0, 0), To: clock(0, 0, 15000), Step: 15 * time.Second,
+		}, game.MetricsRange{From: clock(0, 0, 0), To: clock(0, 0, 15000), Step: 15 * time.Second}},
+		{"an odd step", game.MetricsRange{
+			From: clock(0, 0, 0), To: clock(0, 2, 0), Step: 48 * time.Second,
+		}, game.MetricsRange{From: clock(0, 0, 0), To: clock(0, 2, 24), Step: 48 * time.Second}},
+		{"another zone", game.MetricsRange{
+			From: clock(11, 0, 0).In(time.FixedZone("east", 5*3600)), To: clock(12, 0, 0),
+		}, game.MetricsRange{From: clock(11, 0, 0), To: clock(12, 0, 0), Step: 15 * time.Second}},
+		{"time to come", game.MetricsRange{
+			From: clock(12, 0, 0), To: clock(13, 0, 0),
+		}, game.MetricsRange{From: clock(12, 0, 0), To: clock(13, 0, 0), Step: 15 * time.Second}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -52,14 +74,20 @@ func TestMetricsRangeRefuses(t *testing.T) {
 		{"from is to", game.MetricsRange{From: now}, []string{"from"}},
 		{"from after to", game.MetricsRange{From: now, To: now.Add(-time.Second)}, []string{"from"}},
 		{"longer than a week", game.MetricsRange{From: now.Add(-game.MaxMetricsRange - 1)}, []string{"from"}},
-		{"longer than a Duration", game.MetricsRange{From: time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC), To: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)}, []string{"from"}},
+		{"longer than a Duration", game.MetricsRange{
+			From: time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC), To: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC),
+		}, []string{"from"}},
 		{"short steps", game.MetricsRange{Step: game.MinMetricsStep - time.Second}, []string{"step"}},
 		{"long steps", game.MetricsRange{Step: game.MaxMetricsStep + time.Second}, []string{"step"}},
 		{"half a second", game.MetricsRange{Step: time.Minute + time.Second/2}, []string{"step"}},
 		{"backwards", game.MetricsRange{Step: -time.Minute}, []string{"step"}},
 		{"too many steps", game.MetricsRange{From: now.Add(-1001 * time.Minute), Step: time.Minute}, []string{"step"}},
-		{"before there was anything", game.MetricsRange{To: time.Date(1969, 12, 31, 0, 0, 0, 0, time.UTC)}, []string{"to"}},
-		{"a year of five digits", game.MetricsRange{To: time.Date(9999, 12, 31, 23, 59, 59, 1, time.UTC)}, []string{"to"}},
+		{"before there was anything", game.MetricsRange{
+			To: time.Date(1969, 12, 31, 0, 0, 0, 0, time.UTC),
+		}, []string{"to"}},
+		{"a year of five digits", game.MetricsRange{
+			To: time.Date(9999, 12, 31, 23, 59, 59, 1, time.UTC),
+		}, []string{"to"}},
 		{"all at once", game.MetricsRange{From: now, To: now, Step: 1}, []string{"from", "step"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -120,8 +148,12 @@ func TestMergeMetrics(t *testing.T) {
 	}{
 		{"nothing", nil, nil},
 		{"one step", []game.MetricsSample{first, second}, []game.MetricsPoint{merged}},
-		{"the end belongs to the next", []game.MetricsSample{first, second, sample("a", 60, none)}, []game.MetricsPoint{merged, idle("a", 60)}},
-		{"steps without samples are left out", []game.MetricsSample{sample("a", 59, none), sample("a", 180, none)}, []game.MetricsPoint{idle("a", 0), idle("a", 180)}},
+		{"the end belongs to the next", []game.MetricsSample{
+			first, second, sample("a", 60, none),
+		}, []game.MetricsPoint{merged, idle("a", 60)}},
+		{"steps without samples are left out", []game.MetricsSample{
+			sample("a", 59, none), sample("a", 180, none),
+		}, []game.MetricsPoint{idle("a", 0), idle("a", 180)}},
 		{
 			"replicas stay apart",
 			[]game.MetricsSample{first, sample("b", 1, none), second, sample("b", 61, none), sample("a", 62, none)},
@@ -144,7 +176,9 @@ func TestSystemMetrics(t *testing.T) {
 	const n = 500
 	for i := range n {
 		for _, replica := range []string{"a", "b", "c"} {
-			ok(t, w.store.AppendMetrics(w.ctx, sample(replica, -i, func(s *game.MetricsSample) { s.Requests = int64(i) })))
+			ok(t, w.store.AppendMetrics(w.ctx, sample(replica, -i, func(s *game.MetricsSample) {
+				s.Requests = int64(i)
+			})))
 		}
 	}
 	got, err := m.System(w.ctx, game.MetricsRange{Step: 5 * time.Minute})
@@ -165,7 +199,9 @@ func TestSystemMetrics(t *testing.T) {
 	ok(t, err)
 	equal(t, []game.MetricsPoint{}, got.Items)
 
-	_, err = game.NewMetrics(game.Deps{Store: brokenMetrics{w.store}, Now: w.clock.Now}).System(w.ctx, game.MetricsRange{})
+	_, err = game.NewMetrics(
+		game.Deps{Store: brokenMetrics{w.store}, Now: w.clock.Now},
+	).System(w.ctx, game.MetricsRange{})
 	refused(t, err, game.ErrStoreUnavailable)
 	_, err = m.System(w.ctx, game.MetricsRange{Step: 1})
 	invalid(t, err, "step")
@@ -179,7 +215,9 @@ func TestSystemMetricsPages(t *testing.T) {
 	const replicas, steps = 21, 120 // not a divisor of a thousand
 	for i := range steps {
 		for r := range replicas {
-			ok(t, w.store.AppendMetrics(w.ctx, sample(fmt.Sprintf("pod-%02d", r), -30*i, func(s *game.MetricsSample) { s.Requests = 1 })))
+			ok(t, w.store.AppendMetrics(w.ctx, sample(fmt.Sprintf("pod-%02d", r), -30*i, func(s *game.MetricsSample) {
+				s.Requests = 1
+			})))
 		}
 	}
 	r := game.MetricsRange{Step: 30 * time.Second}
@@ -204,7 +242,10 @@ func TestSystemMetricsPages(t *testing.T) {
 
 	_, err := m.System(w.ctx, game.MetricsRange{Step: time.Minute, Cursor: r.Cursor})
 	invalid(t, err, "cursor")
-	for _, text := range []string{"x", "1 2 3 4", "1 2 3 4 a", "0 9000000000000000 15 0 a", "0 604800000 1 0 a", "60000 120000 15 0 a", "0 60000 15 60000 a"} {
+	for _, text := range []string{
+		"x", "1 2 3 4", "1 2 3 4 a", "0 9000000000000000 15 0 a", "0 604800000 1 0 a", "60000 120000 15 0 a",
+		"0 60000 15 60000 a",
+	} {
 		_, err := m.System(w.ctx, game.MetricsRange{Cursor: game.EncodeTextCursor(text, game.MetricsRange{})})
 		invalid(t, err, "cursor")
 	}

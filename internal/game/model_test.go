@@ -12,8 +12,8 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// sessionModel is a session as a child would keep it: who sits where, since when and how. Rules that the tables hold one
-// by one are predicted here for long random histories.
+// sessionModel is a session as a child would keep it: who sits where, since when and how. Rules that the tables hold
+// one by one are predicted here for long random histories.
 type sessionModel struct {
 	real     game.Session
 	now      int // seconds after t0
@@ -51,7 +51,8 @@ func drawSettings(t *rapid.T) game.Settings {
 
 func newSessionModel(t *rapid.T) *sessionModel {
 	m := &sessionModel{
-		settings: drawSettings(t), team: map[int]string{}, skin: map[int]string{}, conn: map[int]game.MemberStatus{}, since: map[int]int{},
+		settings: drawSettings(t), team: map[int]string{}, skin: map[int]string{}, conn: map[int]game.MemberStatus{},
+		since:  map[int]int{},
 		status: rapid.SampledFrom([]game.SessionStatus{"open", "open", "pending"}).Draw(t, "status"),
 	}
 	r := game.SessionRequest{Settings: m.settings, Status: m.status}
@@ -60,7 +61,8 @@ func newSessionModel(t *rapid.T) *sessionModel {
 		r.HostID = new(player(1))
 		m.sit(1, "", "")
 	case 2:
-		team, skin := rapid.SampledFrom(append(slices.Sorted(maps.Keys(m.settings.Teams)), "")).Draw(t, "team"), drawSkin(t)
+		team, skin := rapid.SampledFrom(append(slices.Sorted(maps.Keys(m.settings.Teams)), "")).Draw(t, "team"),
+			drawSkin(t)
 		r.Host = &game.JoinRequest{PlayerID: player(1), Team: team, Attributes: dressed(skin)}
 		m.sit(1, team, skin)
 	}
@@ -119,8 +121,8 @@ func (m *sessionModel) held(team string) int {
 	return n
 }
 
-// do runs a rule on a clone, as a change does, and holds what every rule promises: the value it started from is untouched,
-// and so is the clone unless a change is reported.
+// do runs a rule on a clone, as a change does, and holds what every rule promises: the value it started from is
+// untouched, and so is the clone unless a change is reported.
 func (m *sessionModel) do(t *rapid.T, rule func(*game.Session) ([]game.Change, error)) (changed bool, err error) {
 	before := snapshot(m.real)
 	next := m.real.Clone()
@@ -306,7 +308,9 @@ func (m *sessionModel) Leave(t *rapid.T) {
 
 func (m *sessionModel) Forget(t *rapid.T) {
 	who := rapid.IntRange(1, 8).Draw(t, "who")
-	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) { return s.Forget(player(who), game.RemovedErased), nil })
+	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
+		return s.Forget(player(who), game.RemovedErased), nil
+	})
 	m.expect(t, changed, err, m.sits(who) && (!terminal(m.status) || m.skin[who] != ""), nil)
 	switch {
 	case terminal(m.status):
@@ -342,7 +346,8 @@ func (m *sessionModel) Move(t *rapid.T) {
 	to := rapid.SampledFrom(append(live, game.SessionStatuses()...)).Draw(t, "to")
 	reason := rapid.SampledFrom(append([]game.EndReason{"", "", "", ""}, game.EndReasons()...)).Draw(t, "reason")
 	wantChanged, _, want := expectMove(m.real, to, reason)
-	if want == nil && wantChanged && m.status == "open" && (to == "starting" || to == "in_progress") && len(m.order) < m.settings.MinPlayers {
+	if want == nil && wantChanged && m.status == "open" && (to == "starting" || to == "in_progress") &&
+		len(m.order) < m.settings.MinPlayers {
 		want = game.ErrNotEnoughPlayers
 	}
 	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
@@ -358,7 +363,9 @@ func (m *sessionModel) Expire(t *rapid.T) {
 	if rapid.IntRange(0, 4).Draw(t, "seldom") > 0 {
 		t.Skip("an early end ends the history")
 	}
-	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) { return s.Expire("lease_expired", later(m.now)) })
+	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
+		return s.Expire("lease_expired", later(m.now))
+	})
 	switch {
 	case m.status == "expired":
 		m.expect(t, changed, err, false, nil)

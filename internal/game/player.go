@@ -62,7 +62,8 @@ type Player struct {
 	CreatedAt time.Time `json:"created_at" readOnly:"true" doc:"In UTC, to the millisecond."`
 	UpdatedAt time.Time `json:"updated_at" readOnly:"true" doc:"In UTC, to the millisecond."`
 
-	// ErasingSince marks what is left of a player whose erasure is under way. Such a player does not exist for any caller.
+	// ErasingSince marks what is left of a player whose erasure is under way. Such a player does not exist for any
+	// caller.
 	ErasingSince *time.Time `json:"erasing_since,omitzero" hidden:"true" doc:"Since when an erasure is under way."`
 	// SweepSince marks a player who was suspended or erased then and whose seats background work frees until no request
 	// can be left that saw the player before: see [Players.FreeSeats]. No caller sees it, and its end makes no version.
@@ -132,12 +133,15 @@ func (p *Player) Edit(f Profile, now time.Time) ([]Change, error) {
 // edited returns what another profile changes, which differs.
 func (p *Player) edited(f Profile) []Change {
 	var done []Change
-	fields := slices.DeleteFunc(differing(p.Profile, f), func(name string) bool { return name == "status" || name == "suspended_until" })
+	fields := slices.DeleteFunc(differing(p.Profile, f), func(name string) bool {
+		return name == "status" || name == "suspended_until"
+	})
 	if len(fields) > 0 {
 		done = append(done, ProfileChanged{Fields: fields})
 	}
 	switch {
-	case f.Status == PlayerSuspended && (p.Status != PlayerSuspended || !equalTimes(f.SuspendedUntil, p.SuspendedUntil)):
+	case f.Status == PlayerSuspended &&
+		(p.Status != PlayerSuspended || !equalTimes(f.SuspendedUntil, p.SuspendedUntil)):
 		done = append(done, SuspensionSet{f.SuspendedUntil})
 	case f.Status == PlayerActive && p.Status == PlayerSuspended:
 		done = append(done, SuspensionLifted{LiftedByCaller})
@@ -163,12 +167,17 @@ func (f Profile) elapsed(now time.Time) Profile {
 	return f
 }
 
-// lift drops what an active profile still tells of the suspension that it lifts, so that a document can be sent back with
-// another status alone. It answers ErrValidation where the profile tells of another suspension.
+// lift drops what an active profile still tells of the suspension that it lifts, so that a document can be sent back
+// with another status alone. It answers ErrValidation where the profile tells of another suspension.
 func (f *Profile) lift(old Profile) error {
 	var p problems
-	p.check(f.SuspendedUntil == nil || equalTimes(f.SuspendedUntil, old.SuspendedUntil), "suspended_until", "is allowed with status suspended only")
-	p.check(f.SuspensionReason == "" || f.SuspensionReason == old.SuspensionReason, "suspension_reason", "is allowed with status suspended only")
+	p.check(f.SuspendedUntil == nil || equalTimes(
+		f.SuspendedUntil, old.SuspendedUntil,
+	), "suspended_until", "is allowed with status suspended only")
+	p.check(
+		f.SuspensionReason == "" || f.SuspensionReason == old.SuspensionReason, "suspension_reason",
+		"is allowed with status suspended only",
+	)
 	f.SuspendedUntil, f.SuspensionReason = nil, ""
 	return p.err()
 }
@@ -200,9 +209,14 @@ func (f Profile) Validate() error {
 	p.checkName("display_name", f.DisplayName, MaxDisplayName)
 	f.validateIdentities(&p)
 	f.Attributes.validate(&p, attributeLimits{MaxPlayerAttributes, maxPlayerAttributeBytes})
-	p.check(f.Status == "" || slices.Contains(PlayerStatuses(), f.Status), "status", "must be one of %v", PlayerStatuses())
+	p.check(
+		f.Status == "" || slices.Contains(PlayerStatuses(), f.Status), "status", "must be one of %v", PlayerStatuses(),
+	)
 	p.check(f.SuspendedUntil == nil || f.Status != "", "suspended_until", "requires status suspended")
-	p.check(f.SuspendedUntil == nil || validTime(*f.SuspendedUntil), "suspended_until", "must be in the years 1 to 9999 of UTC")
+	p.check(
+		f.SuspendedUntil == nil || validTime(*f.SuspendedUntil), "suspended_until",
+		"must be in the years 1 to 9999 of UTC",
+	)
 	p.check(f.SuspensionReason == "" || f.Status != "", "suspension_reason", "requires status suspended")
 	p.checkProse("suspension_reason", f.SuspensionReason, MaxSuspensionReason)
 	return p.err()

@@ -40,7 +40,8 @@ func TestNewPlayer(t *testing.T) {
 	equal(t, game.Player{
 		ID: player(1), Project: "p", Version: 1, CreatedAt: t0, UpdatedAt: t0,
 		Profile: game.Profile{
-			Username: "Ada", DisplayName: "Ada", Status: "active", Identities: map[string]string{}, Attributes: game.Attributes{},
+			Username: "Ada", DisplayName: "Ada", Status: "active", Identities: map[string]string{},
+			Attributes: game.Attributes{},
 		},
 	}, newPlayer(t, game.Profile{Username: "Ada"}))
 	equal(t, game.Player{ID: player(1), Project: "p", Version: 1, CreatedAt: t0, UpdatedAt: t0, Profile: profile()},
@@ -107,11 +108,20 @@ func TestProfileLimits(t *testing.T) {
 		{"larger attributes", func(f *game.Profile) { f.Attributes = sized(16<<10 + 1) }, []string{"attributes"}},
 
 		{"unknown status", func(f *game.Profile) { f.Status = "banned" }, []string{"status"}},
-		{"active with a suspension", func(f *game.Profile) { f.Status = "active" }, []string{"suspended_until", "suspension_reason"}},
-		{"no status with a suspension", func(f *game.Profile) { f.Status = "" }, []string{"suspended_until", "suspension_reason"}},
-		{"suspended without end or reason", func(f *game.Profile) { f.SuspendedUntil, f.SuspensionReason = nil, "" }, nil},
+		{"active with a suspension", func(f *game.Profile) { f.Status = "active" }, []string{
+			"suspended_until", "suspension_reason",
+		}},
+		{"no status with a suspension", func(f *game.Profile) { f.Status = "" }, []string{
+			"suspended_until", "suspension_reason",
+		}},
+		{
+			"suspended without end or reason", func(f *game.Profile) { f.SuspendedUntil, f.SuspensionReason = nil, "" },
+			nil,
+		},
 		{"longest reason", func(f *game.Profile) { f.SuspensionReason = strings.Repeat("語", 256) }, nil},
-		{"longer reason", func(f *game.Profile) { f.SuspensionReason = strings.Repeat("r", 257) }, []string{"suspension_reason"}},
+		{"longer reason", func(f *game.Profile) { f.SuspensionReason = strings.Repeat("r", 257) }, []string{
+			"suspension_reason",
+		}},
 		{"reason with lines", func(f *game.Profile) { f.SuspensionReason = "a\nb" }, nil},
 		{"reason with U+0000", func(f *game.Profile) { f.SuspensionReason = "a\x00" }, []string{"suspension_reason"}},
 		// RFC 3339 has four digits for a year, and an offset can carry a time across both ends.
@@ -121,8 +131,9 @@ func TestProfileLimits(t *testing.T) {
 
 		{"everything at once", func(f *game.Profile) {
 			*f = game.Profile{
-				DisplayName: "\n", Identities: map[string]string{"": "", "steam": ""}, Attributes: game.Attributes{"ä": {}},
-				Status: "x", SuspendedUntil: new(t0), SuspensionReason: strings.Repeat("r", 257),
+				DisplayName: "\n", Identities: map[string]string{"": "", "steam": ""},
+				Attributes: game.Attributes{"ä": {}},
+				Status:     "x", SuspendedUntil: new(t0), SuspensionReason: strings.Repeat("r", 257),
 			}
 		}, []string{
 			"attributes", "display_name", "identities", "identities.steam", "status", "suspension_reason", "username",
@@ -153,11 +164,13 @@ func TestProfileLimits(t *testing.T) {
 func TestPlayerEditEveryField(t *testing.T) {
 	t.Parallel()
 	changes := map[string]func(*game.Profile){
-		"Username":         func(f *game.Profile) { f.Username = "ada.l" }, // the case alone is a change
-		"DisplayName":      func(f *game.Profile) { f.DisplayName = "x" },
-		"Identities":       func(f *game.Profile) { f.Identities = map[string]string{"steam": "1"} },
-		"Attributes":       func(f *game.Profile) { f.Attributes = nil },
-		"Status":           func(f *game.Profile) { f.Status, f.SuspendedUntil, f.SuspensionReason = "active", nil, "" },
+		"Username":    func(f *game.Profile) { f.Username = "ada.l" }, // the case alone is a change
+		"DisplayName": func(f *game.Profile) { f.DisplayName = "x" },
+		"Identities":  func(f *game.Profile) { f.Identities = map[string]string{"steam": "1"} },
+		"Attributes":  func(f *game.Profile) { f.Attributes = nil },
+		"Status": func(f *game.Profile) {
+			f.Status, f.SuspendedUntil, f.SuspensionReason = "active", nil, ""
+		},
 		"SuspendedUntil":   func(f *game.Profile) { f.SuspendedUntil = nil },
 		"SuspensionReason": func(f *game.Profile) { f.SuspensionReason = "" },
 	}

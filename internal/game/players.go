@@ -128,7 +128,9 @@ func (s *Players) List(ctx context.Context, q PlayerQuery, cursor string, limit 
 // Edit changes the profile to what the function makes of it. A suspension frees the player's seats in all live
 // sessions. It returns the errors of the function and of [Player.Edit], the condition's, ErrUsernameTaken,
 // ErrIdentityTaken and ErrForbidden.
-func (s *Players) Edit(ctx context.Context, id PlayerID, c Condition[Player], edit func(Profile) (Profile, error)) (Player, error) {
+func (s *Players) Edit(
+	ctx context.Context, id PlayerID, c Condition[Player], edit func(Profile) (Profile, error),
+) (Player, error) {
 	caller := CallerFrom(ctx)
 	if err := caller.mayActFor(id); err != nil {
 		return Player{}, err

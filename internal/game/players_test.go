@@ -25,7 +25,8 @@ func TestPlayersCreateAndEdit(t *testing.T) {
 	equal(t, game.Player{
 		ID: ada.ID, Project: "p", Version: 1, CreatedAt: t0, UpdatedAt: t0,
 		Profile: game.Profile{
-			Username: "Ada", DisplayName: "Ada", Status: "active", Identities: map[string]string{}, Attributes: game.Attributes{},
+			Username: "Ada", DisplayName: "Ada", Status: "active", Identities: map[string]string{},
+			Attributes: game.Attributes{},
 		},
 	}, ada)
 
@@ -48,7 +49,9 @@ func TestPlayersCreateAndEdit(t *testing.T) {
 	if !errors.Is(err, refusal) {
 		t.Errorf("the condition's error is lost: %v", err)
 	}
-	_, err = p.players.Edit(p.ctx, ada.ID, nil, func(f game.Profile) (game.Profile, error) { return game.Profile{}, refusal })
+	_, err = p.players.Edit(p.ctx, ada.ID, nil, func(f game.Profile) (game.Profile, error) {
+		return game.Profile{}, refusal
+	})
 	if !errors.Is(err, refusal) {
 		t.Errorf("the edit's error is lost: %v", err)
 	}
@@ -110,7 +113,10 @@ func TestPlayersUniqueNames(t *testing.T) {
 		t.Fatalf("%d players are found", len(eve.Items))
 	}
 	id := eve.Items[0].ID
-	_, err = p.players.Edit(p.ctx, id, nil, func(f game.Profile) (game.Profile, error) { f.Username = "ADA"; return f, nil })
+	_, err = p.players.Edit(p.ctx, id, nil, func(f game.Profile) (game.Profile, error) {
+		f.Username = "ADA"
+		return f, nil
+	})
 	refused(t, err, game.ErrUsernameTaken)
 	_, err = p.players.Edit(p.ctx, id, nil, func(f game.Profile) (game.Profile, error) {
 		f.Identities = map[string]string{"steam": "1"}
@@ -122,9 +128,14 @@ func TestPlayersUniqueNames(t *testing.T) {
 	equal(t, eve.Items[0], got)
 
 	// Another case of one's own name is nobody else's.
-	_, err = p.players.Edit(p.ctx, id, nil, func(f game.Profile) (game.Profile, error) { f.Username = "EVE"; return f, nil })
+	_, err = p.players.Edit(p.ctx, id, nil, func(f game.Profile) (game.Profile, error) {
+		f.Username = "EVE"
+		return f, nil
+	})
 	ok(t, err)
-	_, err = p.players.Create(as(p.ctx, "q"), game.Profile{Username: "Ada", Identities: map[string]string{"steam": "1"}}, game.Idempotency{})
+	_, err = p.players.Create(
+		as(p.ctx, "q"), game.Profile{Username: "Ada", Identities: map[string]string{"steam": "1"}}, game.Idempotency{},
+	)
 	ok(t, err)
 }
 
@@ -133,8 +144,9 @@ func TestEditInPlace(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).start()
 	c, err := p.players.Create(p.ctx, game.Profile{
-		Username: "Ada", Attributes: game.Attributes{"a": game.NumberValue(1)}, Identities: map[string]string{"steam": "1"},
-		Status: "suspended", SuspendedUntil: new(later(10)),
+		Username: "Ada", Attributes: game.Attributes{"a": game.NumberValue(1)},
+		Identities: map[string]string{"steam": "1"},
+		Status:     "suspended", SuspendedUntil: new(later(10)),
 	}, game.Idempotency{})
 	ok(t, err)
 	edited, err := p.players.Edit(p.ctx, c.Document.ID, nil, func(f game.Profile) (game.Profile, error) {

@@ -14,8 +14,8 @@ import (
 	"game-session-manager/internal/game/gametest"
 )
 
-// The limits in the tags, from which the contract comes, are those that the rules keep: what is one beyond is wrong, and
-// what is at the limit is not.
+// The limits in the tags, from which the contract comes, are those that the rules keep: what is one beyond is wrong,
+// and what is at the limit is not.
 func TestLimitsOfFields(t *testing.T) {
 	t.Parallel()
 	settings := game.Settings{MaxPlayers: game.MaxPlayers}
@@ -155,7 +155,10 @@ func limitsOfMap(f game.Property, try func(value any, valid bool)) {
 		try(with(value(), append(keys, "more")...), false)
 	}
 	if pattern := f.Tag.Get("keys"); pattern != "" {
-		for _, key := range []string{"", "a b", "é", "a.b", "A-z_9", strings.Repeat("k", 32), strings.Repeat("k", 33), strings.Repeat("k", 64), strings.Repeat("k", 65)} {
+		for _, key := range []string{
+			"", "a b", "é", "a.b", "A-z_9", strings.Repeat("k", 32), strings.Repeat("k", 33), strings.Repeat("k", 64),
+			strings.Repeat("k", 65),
+		} {
 			try(with(value(), key), regexp.MustCompile(pattern).MatchString(key))
 		}
 	}

@@ -12,7 +12,8 @@ type Room interface {
 	Take(ctx context.Context, bytes int) bool
 	// Keep gives back all but so many bytes.
 	Keep(bytes int)
-	// Adopt has the function called, once, when all is given back: what is shared with others is not the request's alone.
+	// Adopt has the function called, once, when all is given back: what is shared with others is not the request's
+	// alone.
 	Adopt(left func())
 	// Fresh returns a room of which nothing is taken, for work that outlives the request.
 	Fresh() Room
@@ -54,7 +55,8 @@ func KeepRoom(ctx context.Context, bytes int) {
 // Overloaded returns the [ErrOverloaded] of a request of which nothing was done, with its private cause.
 func Overloaded(cause error) error { return ErrOverloaded.With("outcome", OutcomeNone).Because(cause) }
 
-// lodger is the room of a batch of changes. What the batch read is held until the last of its changes has been answered.
+// lodger is the room of a batch of changes. What the batch read is held until the last of its changes has been
+// answered.
 type lodger struct {
 	room Room
 	left atomic.Int64 // who have not left

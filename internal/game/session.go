@@ -210,7 +210,9 @@ func (s *Session) Edit(e SessionEdit) ([]Change, error) {
 	for i := range s.Members {
 		team := s.Members[i].Team
 		if held := s.inTeam(team); team != "" && held > t.Teams[team] {
-			return nil, ErrSeatsTaken.Detail("Team %s holds %d seats: its capacity cannot be %d.", team, held, t.Teams[team]).
+			return nil, ErrSeatsTaken.Detail(
+				"Team %s holds %d seats: its capacity cannot be %d.", team, held, t.Teams[team],
+			).
 				With("field", "teams."+team).With("held", held)
 		}
 	}
@@ -246,7 +248,9 @@ func (t Settings) validate(p *problems) {
 	for field, s := range map[string]string{"name": t.Name, "mode": t.Mode, "map": t.Map, "region": t.Region} {
 		p.checkName(field, s, MaxSessionText)
 	}
-	p.check(t.Visibility == "" || slices.Contains(Visibilities(), t.Visibility), "visibility", "must be one of %v", Visibilities())
+	p.check(t.Visibility == "" || slices.Contains(
+		Visibilities(), t.Visibility,
+	), "visibility", "must be one of %v", Visibilities())
 	validMax := t.MaxPlayers >= 1 && t.MaxPlayers <= MaxPlayers
 	p.check(validMax, "max_players", "must be 1 to %d", MaxPlayers)
 	p.check(t.MinPlayers >= 0 && (!validMax || t.MinPlayers <= t.MaxPlayers), "min_players", "must be 0 to max_players")

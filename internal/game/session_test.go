@@ -12,7 +12,8 @@ import (
 func full() game.Settings {
 	return game.Settings{
 		Name: "room", Mode: "ctf", Map: "canyon", Region: "eu-west", Visibility: game.VisibilityPrivate, Locked: true,
-		JoinInProgress: true, AllowRematch: true, MaxPlayers: 8, MinPlayers: 2, Teams: map[string]int{"red": 4, "blue": 4},
+		JoinInProgress: true, AllowRematch: true, MaxPlayers: 8, MinPlayers: 2,
+		Teams:      map[string]int{"red": 4, "blue": 4},
 		Attributes: game.Attributes{"rank": game.NumberValue(7)},
 	}
 }
@@ -23,7 +24,9 @@ func TestNewSession(t *testing.T) {
 	ok(t, err)
 	equal(t, game.Session{
 		ID: "id", Project: "p", Status: "open", Members: []game.Member{}, Version: 1, CreatedAt: t0, UpdatedAt: t0,
-		Settings: game.Settings{Visibility: "public", MaxPlayers: 1, Teams: map[string]int{}, Attributes: game.Attributes{}},
+		Settings: game.Settings{
+			Visibility: "public", MaxPlayers: 1, Teams: map[string]int{}, Attributes: game.Attributes{},
+		},
 	}, least)
 
 	here := &game.Connection{Address: "::1", Port: 1, Protocol: "tcp"}
@@ -32,9 +35,11 @@ func TestNewSession(t *testing.T) {
 	}, t0)
 	ok(t, err)
 	equal(t, game.Session{
-		ID: "id", Project: "p", Settings: full(), Status: "pending", HostID: new(player(1)), Hosted: true, Connection: here,
+		ID: "id", Project: "p", Settings: full(), Status: "pending", HostID: new(player(1)), Hosted: true,
+		Connection: here,
 		Members: []game.Member{{
-			PlayerID: player(1), Status: "joined", JoinedAt: t0, MemberSettings: game.MemberSettings{Attributes: game.Attributes{}},
+			PlayerID: player(1), Status: "joined", JoinedAt: t0,
+			MemberSettings: game.MemberSettings{Attributes: game.Attributes{}},
 		}},
 		Version: 1, CreatedAt: t0, UpdatedAt: t0,
 	}, most)
@@ -87,8 +92,9 @@ func TestSessionRequestValidation(t *testing.T) {
 	}
 	everything := game.SessionRequest{
 		Settings: game.Settings{
-			Name: strings.Repeat("n", 65), Mode: "a\nb", Map: "\x00", Region: "\xff", Visibility: "hidden", MinPlayers: -1,
-			Teams: map[string]int{"red": 0, "a b": 1}, Attributes: attributes(33),
+			Name: strings.Repeat("n", 65), Mode: "a\nb", Map: "\x00", Region: "\xff", Visibility: "hidden",
+			MinPlayers: -1,
+			Teams:      map[string]int{"red": 0, "a b": 1}, Attributes: attributes(33),
 		},
 		Status: "ended", HostID: new(game.PlayerID("me")), Connection: &game.Connection{Port: 65536},
 	}
@@ -144,7 +150,9 @@ func settingsLimits() []limitCase {
 		{"largest team", func(s *set) { s.Teams = map[string]int{"red": 1000} }, nil},
 		{"larger team", func(s *set) { s.Teams = map[string]int{"red": 1001} }, []string{"teams.red"}},
 		{"team of none", func(s *set) { s.Teams = map[string]int{"red": 0} }, []string{"teams.red"}},
-		{"many bad teams", func(s *set) { s.Teams = map[string]int{"red": 0, "blue": -1} }, []string{"teams.blue", "teams.red"}},
+		{"many bad teams", func(s *set) { s.Teams = map[string]int{"red": 0, "blue": -1} }, []string{
+			"teams.blue", "teams.red",
+		}},
 		{"most attributes", func(s *set) { s.Attributes = attributes(32) }, nil},
 		{"more attributes", func(s *set) { s.Attributes = attributes(33) }, []string{"attributes"}},
 		{"largest attributes", func(s *set) { s.Attributes = sized(16 << 10) }, nil},
@@ -186,8 +194,12 @@ func TestConnectionLimits(t *testing.T) {
 		{"IPv4", game.Connection{Address: "203.0.113.7", Port: 1}, nil},
 		{"IPv6", game.Connection{Address: "2001:db8::7", Port: 65535, Protocol: "udp"}, nil},
 		{"host name", game.Connection{Address: "eu-1.example.com", Port: 1, Protocol: "web+socket_1.0-x"}, nil},
-		{"longest name", game.Connection{Address: strings.Repeat("a", 253), Port: 1, Protocol: strings.Repeat("p", 16)}, nil},
-		{"longer name", game.Connection{Address: strings.Repeat("a", 254), Port: 1, Protocol: strings.Repeat("p", 17)}, []string{"connection.address", "connection.protocol"}},
+		{"longest name", game.Connection{
+			Address: strings.Repeat("a", 253), Port: 1, Protocol: strings.Repeat("p", 16),
+		}, nil},
+		{"longer name", game.Connection{
+			Address: strings.Repeat("a", 254), Port: 1, Protocol: strings.Repeat("p", 17),
+		}, []string{"connection.address", "connection.protocol"}},
 		{"nothing", game.Connection{}, []string{"connection.address", "connection.port"}},
 		{"no port", game.Connection{Address: "a"}, []string{"connection.port"}},
 		{"port beyond the last", game.Connection{Address: "a", Port: 65536}, []string{"connection.port"}},
@@ -195,7 +207,9 @@ func TestConnectionLimits(t *testing.T) {
 		{"name with a space", game.Connection{Address: "a b", Port: 1}, []string{"connection.address"}},
 		{"address with a port", game.Connection{Address: "203.0.113.7:80", Port: 1}, []string{"connection.address"}},
 		{"URL", game.Connection{Address: "http://a", Port: 1}, []string{"connection.address"}},
-		{"protocol with a slash", game.Connection{Address: "a", Port: 1, Protocol: "tcp/ip"}, []string{"connection.protocol"}},
+		{"protocol with a slash", game.Connection{
+			Address: "a", Port: 1, Protocol: "tcp/ip",
+		}, []string{"connection.protocol"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -213,7 +227,8 @@ func TestConnectionLimits(t *testing.T) {
 func TestSessionEdit(t *testing.T) {
 	t.Parallel()
 	held := []func(*game.Session){
-		teams, maxPlayers(5), seat(2, "joined", "red", 1), seat(3, "reserved", "red", 2), seat(4, "disconnected", "", 3),
+		teams, maxPlayers(5), seat(2, "joined", "red", 1), seat(3, "reserved", "red", 2),
+		seat(4, "disconnected", "", 3),
 	}
 	tests := []struct {
 		name   string
@@ -224,11 +239,18 @@ func TestSessionEdit(t *testing.T) {
 		{"as many seats as are held", func(s *game.Settings) { s.MaxPlayers = 4 }, "", 0},
 		{"fewer seats than are held", func(s *game.Settings) { s.MaxPlayers = 3 }, "max_players", 4},
 		{"team as large as held", func(s *game.Settings) { s.Teams = map[string]int{"red": 2} }, "", 0},
-		{"team smaller than held", func(s *game.Settings) { s.Teams = map[string]int{"red": 1, "blue": 2} }, "teams.red", 2},
+		{"team smaller than held", func(s *game.Settings) {
+			s.Teams = map[string]int{
+				"red": 1, "blue": 2,
+			}
+		}, "teams.red", 2},
 		{"team gone that is held", func(s *game.Settings) { s.Teams = map[string]int{"blue": 2} }, "teams.red", 2},
 		{"all teams gone", func(s *game.Settings) { s.Teams = nil }, "teams.red", 2},
 		{"empty team gone", func(s *game.Settings) { delete(s.Teams, "blue") }, "", 0},
-		{"both too small, the session first", func(s *game.Settings) { s.MaxPlayers, s.Teams = 3, nil }, "max_players", 4},
+		{
+			"both too small, the session first", func(s *game.Settings) { s.MaxPlayers, s.Teams = 3, nil },
+			"max_players", 4,
+		},
 	}
 	for _, status := range []game.SessionStatus{"pending", "open", "starting", "in_progress"} {
 		for _, tt := range tests {
@@ -345,7 +367,10 @@ func TestSessionEditConnection(t *testing.T) {
 
 func TestDifferences(t *testing.T) {
 	t.Parallel()
-	names := map[string]string{"JoinInProgress": "join_in_progress", "AllowRematch": "allow_rematch", "MaxPlayers": "max_players", "MinPlayers": "min_players"}
+	names := map[string]string{
+		"JoinInProgress": "join_in_progress", "AllowRematch": "allow_rematch", "MaxPlayers": "max_players",
+		"MinPlayers": "min_players",
+	}
 	s := newSession(t)
 	none := []string(nil)
 	equal(t, none, s.Differences(snapshot(s).Settings))
@@ -362,7 +387,8 @@ func TestDifferences(t *testing.T) {
 		equal(t, []string{name}, s.Differences(settings))
 	}
 	equal(t, []string{
-		"name", "mode", "map", "region", "visibility", "locked", "join_in_progress", "allow_rematch", "max_players", "min_players",
+		"name", "mode", "map", "region", "visibility", "locked", "join_in_progress", "allow_rematch", "max_players",
+		"min_players",
 		"teams", "attributes",
 	}, s.Differences(both))
 }
@@ -415,7 +441,9 @@ func TestClone(t *testing.T) {
 			settings := full()
 			return did(c.Edit(edit(settings)))
 		},
-		"move":   func(c *game.Session) (bool, error) { return did(c.Move(game.Move{Status: "in_progress"}, later(9))) },
+		"move": func(c *game.Session) (bool, error) {
+			return did(c.Move(game.Move{Status: "in_progress"}, later(9)))
+		},
 		"expire": func(c *game.Session) (bool, error) { return did(c.Expire("max_duration", later(9))) },
 	}
 	for name, rule := range rules {

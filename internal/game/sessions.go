@@ -146,7 +146,9 @@ func (s *Sessions) Move(ctx context.Context, id SessionID, c Condition[Session],
 	if err != nil {
 		return Session{}, err
 	}
-	return s.change(ctx, id, byHost(ctx, c), func(v *Session, now time.Time) ([]Change, error) { return v.Move(m, now) })
+	return s.change(ctx, id, byHost(ctx, c), func(v *Session, now time.Time) ([]Change, error) {
+		return v.Move(m, now)
+	})
 }
 
 // Join gives a player a seat and reports whether it is a new one. It answers what [Session.Join] does,

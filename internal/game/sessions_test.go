@@ -12,7 +12,9 @@ func TestSessionsCreate(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).start()
 	ada := p.register(t, p.ctx, "Ada")
-	eve, err := p.players.Create(p.ctx, game.Profile{Username: "Eve", Status: "suspended", SuspendedUntil: new(later(10))}, game.Idempotency{})
+	eve, err := p.players.Create(
+		p.ctx, game.Profile{Username: "Eve", Status: "suspended", SuspendedUntil: new(later(10))}, game.Idempotency{},
+	)
 	ok(t, err)
 	create := func(host *game.PlayerID) (game.Session, error) {
 		c, err := p.sessions.Create(p.ctx, game.SessionRequest{Settings: full(), HostID: host}, game.Idempotency{})
@@ -63,7 +65,10 @@ func TestSessionsVersions(t *testing.T) {
 		{"edit", func() (game.Session, error) { return p.sessions.Edit(p.ctx, v.ID, nil, rename) }, true, nil},
 		{"edit nothing", func() (game.Session, error) { return p.sessions.Edit(p.ctx, v.ID, nil, rename) }, false, nil},
 		{"edit with fewer seats", func() (game.Session, error) {
-			return p.sessions.Edit(p.ctx, v.ID, nil, func(s game.SessionEdit) (game.SessionEdit, error) { s.MaxPlayers = 1; return s, nil })
+			return p.sessions.Edit(p.ctx, v.ID, nil, func(s game.SessionEdit) (game.SessionEdit, error) {
+				s.MaxPlayers = 1
+				return s, nil
+			})
 		}, false, game.ErrSeatsTaken},
 		{"start", func() (game.Session, error) {
 			return p.sessions.Move(p.ctx, v.ID, nil, game.Move{Status: "in_progress"})
@@ -71,14 +76,26 @@ func TestSessionsVersions(t *testing.T) {
 		{"start again", func() (game.Session, error) {
 			return p.sessions.Move(p.ctx, v.ID, nil, game.Move{Status: "in_progress"})
 		}, false, nil},
-		{"cancel", func() (game.Session, error) { return p.sessions.Move(p.ctx, v.ID, nil, game.Move{Status: "cancelled"}) }, false, game.ErrInvalidTransition},
+		{"cancel", func() (game.Session, error) {
+			return p.sessions.Move(
+				p.ctx, v.ID, nil, game.Move{Status: "cancelled"},
+			)
+		}, false, game.ErrInvalidTransition},
 		{"leave", func() (game.Session, error) { return p.sessions.Leave(p.ctx, v.ID, nil, ada) }, true, nil},
 		{"leave again", func() (game.Session, error) { return p.sessions.Leave(p.ctx, v.ID, nil, ada) }, false, nil},
 		{"end", func() (game.Session, error) {
 			return p.sessions.Move(p.ctx, v.ID, nil, game.Move{Status: "ended", Result: `{"n":1}`})
 		}, true, nil},
-		{"end again", func() (game.Session, error) { return p.sessions.Move(p.ctx, v.ID, nil, game.Move{Status: "ended"}) }, false, nil},
-		{"leave after the end", func() (game.Session, error) { return p.sessions.Leave(p.ctx, v.ID, nil, eve) }, false, game.ErrSessionEnded},
+		{"end again", func() (
+			game.Session, error,
+		) {
+			return p.sessions.Move(p.ctx, v.ID, nil, game.Move{Status: "ended"})
+		}, false, nil},
+		{"leave after the end", func() (
+			game.Session, error,
+		) {
+			return p.sessions.Leave(p.ctx, v.ID, nil, eve)
+		}, false, game.ErrSessionEnded},
 	}
 	last := v
 	for _, step := range steps {
@@ -97,7 +114,9 @@ func TestSessionsVersions(t *testing.T) {
 		if !step.changed {
 			equal(t, last, stored)
 		} else if stored.Version != last.Version+1 || stored.UpdatedAt != p.clock.Now() {
-			t.Errorf("%s: version %d after %d, updated at %v", step.name, stored.Version, last.Version, stored.UpdatedAt)
+			t.Errorf(
+				"%s: version %d after %d, updated at %v", step.name, stored.Version, last.Version, stored.UpdatedAt,
+			)
 		}
 		last = stored
 	}
@@ -114,7 +133,9 @@ func TestSessionsConditions(t *testing.T) {
 		equal(t, v, seen)
 		return no
 	}
-	_, edit := p.sessions.Edit(p.ctx, v.ID, never, func(s game.SessionEdit) (game.SessionEdit, error) { return edit(full()), nil })
+	_, edit := p.sessions.Edit(p.ctx, v.ID, never, func(s game.SessionEdit) (game.SessionEdit, error) {
+		return edit(full()), nil
+	})
 	_, move := p.sessions.Move(p.ctx, v.ID, never, game.Move{Status: "in_progress"})
 	_, leave := p.sessions.Leave(p.ctx, v.ID, never, ada)
 	_, own := p.sessions.Edit(p.ctx, v.ID, nil, func(s game.SessionEdit) (game.SessionEdit, error) { return s, no })
@@ -198,7 +219,9 @@ func TestSessionsList(t *testing.T) {
 		return c.Document
 	}
 	plain := make1(nil, func(*game.Settings) {})
-	other := make1(&ada, func(s *game.Settings) { s.Mode, s.Map, s.Region, s.Visibility = "dm", "cave", "us", "public" })
+	other := make1(&ada, func(s *game.Settings) {
+		s.Mode, s.Map, s.Region, s.Visibility = "dm", "cave", "us", "public"
+	})
 	third := make1(&eve, func(s *game.Settings) {
 		s.Locked, s.Attributes = false, game.Attributes{"rank": game.StringValue("7"), "x": game.BoolValue(true)}
 	})

@@ -92,7 +92,8 @@ func TestListsOfConstants(t *testing.T) {
 	found := map[string][]string{}
 	values(source(t), func(kind token.Token, name string, typ, value ast.Expr) {
 		id, ok := typ.(*ast.Ident)
-		if kind != token.CONST || !ok || !ast.IsExported(id.Name) || slices.Contains(open, id.Name) || literal(value) == "" {
+		if kind != token.CONST || !ok || !ast.IsExported(id.Name) || slices.Contains(open, id.Name) ||
+			literal(value) == "" {
 			return
 		}
 		found[id.Name] = append(found[id.Name], literal(value))
@@ -159,7 +160,8 @@ func TestEveryStateAndReasonIsReached(t *testing.T) {
 		for _, to := range game.SessionStatuses() {
 			for _, reason := range append([]game.EndReason{""}, game.EndReasons()...) {
 				s := newSession(t, in(from), func(s *game.Session) { s.AllowRematch = true })
-				if changed, err := did(s.Move(game.Move{Status: to, EndReason: reason}, later(60))); changed && err == nil {
+				if changed, err := did(s.Move(game.Move{Status: to, EndReason: reason}, later(60))); changed &&
+					err == nil {
 					reached[to], used[reason] = true, true
 				}
 				if changed, err := did(s.Expire(reason, later(60))); changed && err == nil {
@@ -199,7 +201,8 @@ func TestLimitsAreTold(t *testing.T) {
 	}
 	limit := regexp.MustCompile(`^(Max|Min|Default)[A-Z]`)
 	forms := []string{
-		"MaxKeyID", "MinKeySecret", "MaxKeySecret", "MaxProjectID", "DefaultProject", // of what the service or its operator makes
+		// of what the service or its operator makes
+		"MaxKeyID", "MinKeySecret", "MaxKeySecret", "MaxProjectID", "DefaultProject",
 		"MaxExactNumber",             // of JSON
 		"MaxSigningKeys",             // which callers do not have
 		"MaxCounted", "MaxClockSkew", // of the service itself
@@ -218,9 +221,10 @@ func TestLimitsAreTold(t *testing.T) {
 	}
 }
 
-// What is kept of a secret is compared in constant time: an early end of a comparison would tell how much of it was right. Other
-// packages cannot compare it, because they do not see that of a [game.Secret]. The test reads the source, since no clock of a test
-// could tell; that a wrong key costs the same reads and steps as a right one, package auth tests.
+// What is kept of a secret is compared in constant time: an early end of a comparison would tell how much of it was
+// right. Other packages cannot compare it, because they do not see that of a [game.Secret]. The test reads the source,
+// since no clock of a test could tell; that a wrong key costs the same reads and steps as a right one, package auth
+// tests.
 func TestSecretsAreComparedInConstantTime(t *testing.T) {
 	t.Parallel()
 	compared := 0
@@ -232,7 +236,8 @@ func TestSecretsAreComparedInConstantTime(t *testing.T) {
 					compared++
 					return false
 				}
-				if name := called(n); secretOperand(n.Args...) && name != "byte" && !slices.Contains(hashReaders(), name) {
+				if name := called(n); secretOperand(n.Args...) && name != "byte" &&
+					!slices.Contains(hashReaders(), name) {
 					t.Errorf("%s is given what is kept of a secret", name)
 				}
 			case *ast.BinaryExpr:
@@ -251,7 +256,8 @@ func TestSecretsAreComparedInConstantTime(t *testing.T) {
 // hashReaders are functions that do not compare: one that checks a stored hash's form.
 func hashReaders() []string { return []string{"RawURLEncoding.DecodeString"} }
 
-// called is the name of the function that is called, with what stands before its dot, and byte for a conversion to []byte.
+// called is the name of the function that is called, with what stands before its dot, and byte for a conversion to
+// []byte.
 func called(c *ast.CallExpr) string {
 	switch f := c.Fun.(type) {
 	case *ast.Ident:

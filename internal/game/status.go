@@ -24,7 +24,8 @@ const (
 // SessionStatuses are all of them, the live ones first.
 func SessionStatuses() []SessionStatus {
 	return []SessionStatus{
-		StatusPending, StatusOpen, StatusStarting, StatusInProgress, StatusEnded, StatusCancelled, StatusExpired, StatusFailed,
+		StatusPending, StatusOpen, StatusStarting, StatusInProgress, StatusEnded, StatusCancelled, StatusExpired,
+		StatusFailed,
 	}
 }
 
@@ -137,8 +138,12 @@ type Move struct {
 func (m Move) Validate() error {
 	var p problems
 	p.check(slices.Contains(SessionStatuses(), m.Status), "status", "must be one of %v", SessionStatuses())
-	p.check(m.EndReason == "" || m.Status.Terminal(), "end_reason", "is allowed with a status that ends the session only")
-	p.check(m.EndReason == "" || slices.Contains(EndReasons(), m.EndReason), "end_reason", "must be one of %v", EndReasons())
+	p.check(
+		m.EndReason == "" || m.Status.Terminal(), "end_reason", "is allowed with a status that ends the session only",
+	)
+	p.check(m.EndReason == "" || slices.Contains(
+		EndReasons(), m.EndReason,
+	), "end_reason", "must be one of %v", EndReasons())
 	p.check(m.Result == "" || m.Status == StatusEnded, "result", "is allowed with status ended only")
 	p.check(len(m.Result) <= MaxResultBytes, "result", "must have at most %d bytes", MaxResultBytes)
 	m.Connection.validate(&p)
@@ -259,7 +264,9 @@ func (s *Session) explain(err error, to SessionStatus) error {
 	}
 	e := ErrInvalidTransition.Detail("The session is %s and cannot become %s.", s.Status, to)
 	if slices.Contains(moves[s.Status][to], ReasonForceTerminated) {
-		e = ErrInvalidTransition.Detail("The session is %s and cannot become %s, except with end_reason %s.", s.Status, to, ReasonForceTerminated)
+		e = ErrInvalidTransition.Detail(
+			"The session is %s and cannot become %s, except with end_reason %s.", s.Status, to, ReasonForceTerminated,
+		)
 	}
 	return e.With("from", s.Status).With("to", to).With("allowed", s.Allowed())
 }

@@ -17,8 +17,8 @@ type moveRow struct {
 	Reasons  []game.EndReason
 }
 
-// legalMoves is the table of states as the rules promise it, written a second time on purpose. What is not in it is illegal.
-// A session goes from in_progress back to open with allow_rematch only.
+// legalMoves is the table of states as the rules promise it, written a second time on purpose. What is not in it is
+// illegal. A session goes from in_progress back to open with allow_rematch only.
 func legalMoves() []moveRow {
 	cancel := []game.EndReason{"cancelled_by_admin", "cancelled_by_host", "empty_timeout"}
 	fail := []game.EndReason{"activation_timeout", "server_crashed"}
@@ -71,7 +71,9 @@ func terminal(s game.SessionStatus) bool {
 
 // expectMove says what the promises make of a move: the error, nil for a success, and the reason that is then stored.
 // Changed is false for a success that changes nothing.
-func expectMove(s game.Session, to game.SessionStatus, reason game.EndReason) (changed bool, stored game.EndReason, err *game.Error) {
+func expectMove(
+	s game.Session, to game.SessionStatus, reason game.EndReason,
+) (changed bool, stored game.EndReason, err *game.Error) {
 	if reason != "" && !terminal(to) {
 		return false, "", game.ErrValidation
 	}
@@ -169,7 +171,8 @@ func checkRefusal(t *testing.T, before game.Session, m game.Move, e *game.Error)
 // checkEnd holds what is true of every session: it has an end reason and an end exactly if it is over.
 func checkEnd(t reporter, s game.Session) {
 	t.Helper()
-	if over := terminal(s.Status); s.Status.Terminal() != over || (s.EndReason != "") != over || (s.EndedAt != nil) != over {
+	if over := terminal(s.Status); s.Status.Terminal() != over || (s.EndReason != "") != over ||
+		(s.EndedAt != nil) != over {
 		t.Errorf("a session that is %s has end_reason %q and ended_at %v", s.Status, s.EndReason, s.EndedAt)
 	}
 	if s.Result != "" && s.Status != game.StatusEnded {
@@ -210,17 +213,25 @@ func TestMoveValidation(t *testing.T) {
 		{"unknown status", game.Move{Status: "paused"}, []string{"status"}},
 		{"status in another case", game.Move{Status: "Open"}, []string{"status"}},
 		{"unknown reason", game.Move{Status: "cancelled", EndReason: "bored"}, []string{"end_reason"}},
-		{"unknown reason of a live status", game.Move{Status: "open", EndReason: "bored"}, []string{"end_reason", "end_reason"}},
+		{"unknown reason of a live status", game.Move{
+			Status: "open", EndReason: "bored",
+		}, []string{"end_reason", "end_reason"}},
 		{"reason of a live status", game.Move{Status: "starting", EndReason: "completed"}, []string{"end_reason"}},
 		{"result of a live status", game.Move{Status: "starting", Result: `{}`}, []string{"result"}},
 		{"result of a cancelled session", game.Move{Status: "cancelled", Result: `{}`}, []string{"result"}},
 		{"result at the limit", game.Move{Status: "ended", Result: long}, nil},
 		{"result beyond the limit", game.Move{Status: "ended", Result: long + " "}, []string{"result"}},
-		{"connection", game.Move{Status: "open", Connection: &game.Connection{}}, []string{"connection.address", "connection.port"}},
+		{"connection", game.Move{
+			Status: "open", Connection: &game.Connection{},
+		}, []string{"connection.address", "connection.port"}},
 		{
 			"everything at once",
-			game.Move{Status: "x", EndReason: "y", Result: long + " ", Connection: &game.Connection{Address: "a", Protocol: "/"}},
-			[]string{"connection.port", "connection.protocol", "end_reason", "end_reason", "result", "result", "status"},
+			game.Move{Status: "x", EndReason: "y", Result: long + " ", Connection: &game.Connection{
+				Address: "a", Protocol: "/",
+			}},
+			[]string{
+				"connection.port", "connection.protocol", "end_reason", "end_reason", "result", "result", "status",
+			},
 		},
 	}
 	for _, tt := range tests {
@@ -348,7 +359,9 @@ func TestMoveResultAndConnection(t *testing.T) {
 func TestMoveRematch(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, func(s *game.Session) { s.AllowRematch = true })
-	for round, status := range []game.SessionStatus{"in_progress", "open", "starting", "in_progress", "open", "in_progress"} {
+	for round, status := range []game.SessionStatus{
+		"in_progress", "open", "starting", "in_progress", "open", "in_progress",
+	} {
 		changed, err := did(s.Move(game.Move{Status: status}, later(round)))
 		if ok(t, err); !changed {
 			t.Fatalf("round %d did not become %s", round, status)
@@ -373,7 +386,9 @@ func TestExpire(t *testing.T) {
 					ok(t, err)
 				case terminal(from):
 					e := refused(t, err, game.ErrInvalidTransition)
-					equal(t, map[string]any{"from": from, "to": game.StatusExpired, "allowed": []game.SessionStatus{}}, e.Extras)
+					equal(t, map[string]any{
+						"from": from, "to": game.StatusExpired, "allowed": []game.SessionStatus{},
+					}, e.Extras)
 				case !fits:
 					invalid(t, err, "end_reason")
 				default:

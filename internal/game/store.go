@@ -14,20 +14,20 @@ import (
 //     as old as the longest request, and so may lists where the operator has them read from copies, and any read while the
 //     database puts one of its members in the place of another. Replace and Delete never work on something old, nor do lists of
 //     a member's sessions, of erasures, of sweeps and of suspensions that have ended.
-//   - A document is stored with the events that are handed over with it, one for each version from old's to its own, in one
-//     atomic write: no version is there without its event, and no event without its version. A write that makes no
+//   - A document is stored with the events that are handed over with it, one for each version from old's to its own, in
+//     one atomic write: no version is there without its event, and no event without its version. A write that makes no
 //     version has none.
-//   - A write happens whole or not at all. If it answers a named error, or ErrStoreUnavailable with OutcomeNone, it did not
-//     happen; with OutcomeUnknown it may have.
-//   - It returns promptly when its context ends, with ErrStoreUnavailable, or with ErrOverloaded and OutcomeNone where it
-//     was not begun and others were served meanwhile. A call after Close returns ErrStoreUnavailable too.
+//   - A write happens whole or not at all. If it answers a named error, or ErrStoreUnavailable with OutcomeNone, it did
+//     not happen; with OutcomeUnknown it may have.
+//   - It returns promptly when its context ends, with ErrStoreUnavailable, or with ErrOverloaded and OutcomeNone where
+//     it was not begun and others were served meanwhile. A call after Close returns ErrStoreUnavailable too.
 //   - Documents keep every field, empty maps and slices for none, and times to the millisecond in UTC. They are never
 //     shared: changing a value that was stored or read changes nothing in the store.
 //   - A document of another project does not exist.
 //   - Whatever the server or the file says that has no name here is answered as ErrStoreUnavailable with its cause.
 //
-// Engines hold no rules, no clock and no log, and do not retry conflicts; what a single method promises may take them more
-// than one statement.
+// Engines hold no rules, no clock and no log, and do not retry conflicts; what a single method promises may take them
+// more than one statement.
 type Store interface {
 	PlayerStore
 	SessionStore
@@ -55,8 +55,8 @@ type Store interface {
 
 // PlayerStore keeps players.
 type PlayerStore interface {
-	// CreatePlayer stores a new player. It returns, the first that is true in this order, ErrExists for its id in whatever
-	// project, ErrUsernameTaken or ErrIdentityTaken. A player without a username or identities claims none.
+	// CreatePlayer stores a new player. It returns, the first that is true in this order, ErrExists for its id in
+	// whatever project, ErrUsernameTaken or ErrIdentityTaken. A player without a username or identities claims none.
 	CreatePlayer(ctx context.Context, p Player, events ...Event) error
 	// Player answers ErrPlayerNotFound.
 	Player(ctx context.Context, project ProjectID, id PlayerID) (Player, error)
@@ -80,8 +80,8 @@ type PlayerStore interface {
 type SessionStore interface {
 	// CreateSession stores a new session. It returns ErrExists for its id in whatever project.
 	CreateSession(ctx context.Context, s Session, events ...Event) error
-	// Session answers ErrSessionNotFound. A session with a host is read as Hosted, as it also is by the other methods: the
-	// field is younger than some that are stored.
+	// Session answers ErrSessionNotFound. A session with a host is read as Hosted, as it also is by the other methods:
+	// the field is younger than some that are stored.
 	Session(ctx context.Context, project ProjectID, id SessionID) (Session, error)
 	// ReplaceSession stores next if the stored session is still at the version of old, which is what was read of it. It
 	// answers ErrStale if it is not, and ErrSessionNotFound.
@@ -99,18 +99,19 @@ type ClaimStore interface {
 	PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
-// KeyStore keeps API keys. Unlike other documents they are read without their project: a key says which one it is of. They
-// are replaced and deleted in the project of old, which never changes.
+// KeyStore keeps API keys. Unlike other documents they are read without their project: a key says which one it is of.
+// They are replaced and deleted in the project of old, which never changes.
 type KeyStore interface {
 	// CreateKey stores a new key. It returns ErrExists for its id in whatever project.
 	CreateKey(ctx context.Context, k Key, events ...Event) error
 	// Key answers ErrKeyNotFound.
 	Key(ctx context.Context, id KeyID) (Key, error)
-	// ReplaceKey stores next if the stored key is still at the version of old, which is what was read of it. Next may have
-	// that version too, where nothing has changed but LastUsedAt. It returns ErrStale if it is not, and ErrKeyNotFound.
+	// ReplaceKey stores next if the stored key is still at the version of old, which is what was read of it. Next may
+	// have that version too, where nothing has changed but LastUsedAt. It returns ErrStale if it is not, and
+	// ErrKeyNotFound.
 	ReplaceKey(ctx context.Context, old, next Key, events ...Event) error
-	// DeleteKey removes the key if the stored one is still at the version of old, which is what was read of it. It answers
-	// ErrStale if it is not; removing one that is not there is a success.
+	// DeleteKey removes the key if the stored one is still at the version of old, which is what was read of it. It
+	// answers ErrStale if it is not; removing one that is not there is a success.
 	DeleteKey(ctx context.Context, old Key) error
 	// Keys lists the keys of a project by id, the last in the order of bytes first.
 	Keys(ctx context.Context, q KeyQuery) ([]Key, error)
@@ -146,21 +147,21 @@ type MetricsStore interface {
 // The feed of a project is the order of its events: each has a place from 1, without gaps, and those of one subject are
 // in the order of their versions. An event may get its place some time after it was stored.
 type EventStore interface {
-	// Timeline lists the events of a subject, the newest version first: all that have been stored, with a place in the feed
-	// or without.
+	// Timeline lists the events of a subject, the newest version first: all that have been stored, with a place in the
+	// feed or without.
 	Timeline(ctx context.Context, q TimelineQuery) ([]Event, error)
 	// Feed lists the events of a project that have places between two others, by their places.
 	Feed(ctx context.Context, q FeedQuery) ([]Event, error)
 	// OrderEvents gives places to events that have none, to as many as the limit or somewhat more, and returns to how
-	// many. Those whose process has died before it could tell of them are found some minutes later by the time. It returns
-	// ErrStale where another process does the same at the same time: nothing is lost by that.
+	// many. Those whose process has died before it could tell of them are found some minutes later by the time. It
+	// returns ErrStale where another process does the same at the same time: nothing is lost by that.
 	OrderEvents(ctx context.Context, now time.Time, limit int) (int, error)
-	// PurgeEvents removes events from the beginning of each feed, up to the first that did not happen before the time: at
-	// most limit of them, which is above zero. It returns how many. The places that are left have no gaps, and the next
-	// event's place is the one that it would have been.
+	// PurgeEvents removes events from the beginning of each feed, up to the first that did not happen before the time:
+	// at most limit of them, which is above zero. It returns how many. The places that are left have no gaps, and the
+	// next event's place is the one that it would have been.
 	PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error)
-	// PutEvents stores events of another store, with their places. Those that are stored already are left as they are. It
-	// returns ErrExists where another event has the place of one; some of the others may be stored then.
+	// PutEvents stores events of another store, with their places. Those that are stored already are left as they are.
+	// It returns ErrExists where another event has the place of one; some of the others may be stored then.
 	PutEvents(ctx context.Context, events []Event) error
 }
 
@@ -175,12 +176,12 @@ type TaskStore interface {
 	PutTaskLease(ctx context.Context, old, next TaskLease) error
 }
 
-// ExportStore reads everything that is stored, for copies and checks: of all projects, with the marks of erasures and the
-// claims that have expired. Every document that was there before the first page was asked for and is there after the last
-// one is on exactly one page; what is written meanwhile may be on one.
+// ExportStore reads everything that is stored, for copies and checks: of all projects, with the marks of erasures and
+// the claims that have expired. Every document that was there before the first page was asked for and is there after
+// the last one is on exactly one page; what is written meanwhile may be on one.
 //
-// A page has the documents that come next after an id, the empty one for the first page: at most limit of them, which is
-// above zero, in the order of their ids as bytes, which is that of their creation. One that has fewer is the last.
+// A page has the documents that come next after an id, the empty one for the first page: at most limit of them, which
+// is above zero, in the order of their ids as bytes, which is that of their creation. One that has fewer is the last.
 type ExportStore interface {
 	ExportPlayers(ctx context.Context, after PlayerID, limit int) ([]Player, error)
 	ExportSessions(ctx context.Context, after SessionID, limit int) ([]Session, error)
@@ -195,15 +196,16 @@ type ExportStore interface {
 // Inspector finds what an engine keeps beside documents, to search them or to hold them unique, and does not agree with
 // them: a copy of a field that is another, an entry too few or too many. It finds documents that cannot be read, too.
 type Inspector interface {
-	// Inspect tells every finding, in the caller's goroutine, and repairs it first if it is told to and can: the documents
-	// are what is true, and stay as they are. It may be called while others use the store, in this process and in others,
-	// and then tells nothing that is only under way. Its error says that it could not go on.
+	// Inspect tells every finding, in the caller's goroutine, and repairs it first if it is told to and can: the
+	// documents are what is true, and stay as they are. It may be called while others use the store, in this process
+	// and in others, and then tells nothing that is only under way. Its error says that it could not go on.
 	Inspect(ctx context.Context, repair bool, tell func(Finding)) error
 }
 
 // Finding is a promise that what is stored does not keep.
 type Finding struct {
-	Collection string // "players", "sessions", "idempotency", "api_keys", "signing_keys", "events"; "database" for the whole
+	// "players", "sessions", "idempotency", "api_keys", "signing_keys", "events"; "database" for the whole
+	Collection string
 	ID         string // of the document, empty for none
 	Problem    string // what follows the id in a sentence, such as "cannot be read"; of the document it has ids only
 	Repaired   bool

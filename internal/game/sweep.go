@@ -167,9 +167,9 @@ func attempt(ctx context.Context, players []Player, do func(context.Context, Pla
 	return errors.Join(failures...)
 }
 
-// late is how long after its time a mark may be overlooked: it may become visible one longest request later. A join that
-// read the player just before may take another, its batch may be written for one more on behalf of others, and the write
-// may still be on its way when the batch has given up.
+// late is how long after its time a mark may be overlooked: it may become visible one longest request later. A join
+// that read the player just before may take another, its batch may be written for one more on behalf of others, and the
+// write may still be on its way when the batch has given up.
 func (s *Players) late() time.Duration { return 4 * s.maxRequest }
 
 // markEnds is when nothing is left that could undo an erasure. A retry of the player's creation would bring it back

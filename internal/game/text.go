@@ -215,7 +215,8 @@ func base(s []rune) rune {
 // letters, and those with a virama.
 func usesJoiners(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.M) && !unicode.In(r, unicode.Latin, unicode.Greek, unicode.Cyrillic,
-		unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo, unicode.Hebrew, unicode.Armenian,
+		unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo, unicode.Hebrew,
+		unicode.Armenian,
 		unicode.Georgian, unicode.Common, unicode.Inherited) && !isInvisible(r)
 }
 

@@ -95,17 +95,21 @@ func TestNamesThatMislead(t *testing.T) {
 		"🏴\U000e0067": "invisible", "🏴\U000e007f": "invisible", "a\U000e0067\U000e007f": "invisible",
 		"\u202enimda": "direction", "a\u202a": "direction", "\u202b": "direction", "\u202c": "direction",
 		"\u202d": "direction", "a\u2066b": "direction", "\u2067": "direction",
-		"\u2068": "direction", "\u2069": "direction", "a\u200e": "direction", "a\u200f": "direction", "\u061c": "direction",
+		"\u2068": "direction", "\u2069": "direction", "a\u200e": "direction", "a\u200f": "direction",
+		"\u061c":  "direction",
 		"a\ufffe": "noncharacters", "a\uffff": "noncharacters", "a\ufdd0": "noncharacters", "a\ufdef": "noncharacters",
 		"a\U0001ffff": "noncharacters", "a\U0010fffe": "noncharacters", "\ue000": "noncharacters",
-		"a\x00": "control", "a\tb": "control", "a\n": "control", "a\u2028b": "control", "a\u0085": "control", "\xff": "UTF-8",
+		"a\x00": "control", "a\tb": "control", "a\n": "control", "a\u2028b": "control", "a\u0085": "control",
+		"\xff": "UTF-8",
 	} {
 		_, err := game.NewPlayer(player(1), "p", game.Profile{Username: "alice", DisplayName: name}, t0)
 		e := refused(t, err, game.ErrValidation)
 		if len(e.Fields) != 1 || e.Fields[0].Field != "display_name" || !strings.Contains(e.Fields[0].Message, reason) {
 			t.Errorf("%+q: got %v, want a reason with %q", name, e.Fields, reason)
 		}
-		invalid(t, game.Settings{Name: name, Mode: name, Map: name, Region: name, MaxPlayers: 2}.Validate(), "map", "mode",
+		invalid(t, game.Settings{
+			Name: name, Mode: name, Map: name, Region: name, MaxPlayers: 2,
+		}.Validate(), "map", "mode",
 			"name", "region")
 		invalid(t, game.KeyRequest{Name: name, Scope: game.ScopeRead}.Validate(), "name")
 		s := newSession(t)
@@ -113,7 +117,9 @@ func TestNamesThatMislead(t *testing.T) {
 			t.Errorf("%+q: an edit took it", name)
 		}
 	}
-	invalid(t, game.Profile{Username: "alice", Status: game.PlayerSuspended, SuspensionReason: "\u202enimda"}.Validate(),
+	invalid(t, game.Profile{
+		Username: "alice", Status: game.PlayerSuspended, SuspensionReason: "\u202enimda",
+	}.Validate(),
 		"suspension_reason")
 	if err := (game.Profile{
 		Username: "alice", Status: game.PlayerSuspended,
@@ -129,7 +135,8 @@ func TestLongNames(t *testing.T) {
 	if _, err := stored(t, " "+strings.Repeat("é", 64)+" ", strings.Repeat("é", 64)); err != nil {
 		t.Error(err)
 	}
-	for _, name := range []string{strings.Repeat("a", 65), strings.Repeat("\ufdfa", 4)} { // which is 18 characters in NFKC
+	// which is 18 characters in NFKC
+	for _, name := range []string{strings.Repeat("a", 65), strings.Repeat("\ufdfa", 4)} {
 		invalid(t, game.Profile{Username: "alice", DisplayName: name}.Validate(), "display_name")
 	}
 }

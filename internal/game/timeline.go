@@ -86,8 +86,8 @@ func PurgeEvents(ctx context.Context, store EventStore, before time.Time) (int, 
 	}
 }
 
-// OrderEvents gives the events that have none their places in the feeds of their projects. It is for background work, of
-// one process at a time.
+// OrderEvents gives the events that have none their places in the feeds of their projects. It is for background work,
+// of one process at a time.
 func OrderEvents(ctx context.Context, store EventStore, now time.Time) error {
 	for {
 		n, err := store.OrderEvents(ctx, now, eventBatch)

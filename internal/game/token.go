@@ -20,7 +20,9 @@ type TokenRequest struct {
 func (r TokenRequest) Validate() error {
 	life := r.Life()
 	if r.ExpiresIn < 0 || r.ExpiresIn > int64(MaxTokenLife/time.Second) || life < MinTokenLife {
-		return InvalidField("expires_in", "must be %d to %d seconds", int64(MinTokenLife/time.Second), int64(MaxTokenLife/time.Second))
+		return InvalidField(
+			"expires_in", "must be %d to %d seconds", int64(MinTokenLife/time.Second), int64(MaxTokenLife/time.Second),
+		)
 	}
 	return nil
 }

@@ -26,7 +26,8 @@ func TestForToken(t *testing.T) {
 	p := newWorld(t).start()
 	alice := p.register(t, p.ctx, "alice")
 	for scope, want := range map[game.Scope]*game.Error{
-		game.ScopeAdmin: nil, game.ScopeServer: nil, game.ScopeRead: game.ErrForbidden, game.ScopePlayer: game.ErrForbidden, "": game.ErrForbidden,
+		game.ScopeAdmin: nil, game.ScopeServer: nil, game.ScopeRead: game.ErrForbidden,
+		game.ScopePlayer: game.ErrForbidden, "": game.ErrForbidden,
 	} {
 		ctx := game.WithCaller(t.Context(), game.Caller{Project: "p", Scope: scope, Player: alice.ID})
 		got, err := p.players.ForToken(ctx, alice.ID)
@@ -63,7 +64,9 @@ func (p process) suspend(t *testing.T, id game.PlayerID) {
 func TestByIdentity(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).start()
-	c, err := p.players.Create(p.ctx, game.Profile{Username: "alice", Identities: map[string]string{"steam": "1"}}, game.Idempotency{})
+	c, err := p.players.Create(
+		p.ctx, game.Profile{Username: "alice", Identities: map[string]string{"steam": "1"}}, game.Idempotency{},
+	)
 	ok(t, err)
 	id := c.Document.ID
 	steam := game.Identity{Provider: "steam", Subject: "1"}

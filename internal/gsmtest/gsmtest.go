@@ -1,5 +1,6 @@
 // Package gsmtest runs the whole service inside a test: the API on an embedded store in a temporary directory, or on
-// another, without authentication, with a client for it. It is for tests that need a real service and no process of its own.
+// another, without authentication, with a client for it. It is for tests that need a real service and no process of its
+// own.
 package gsmtest
 
 import (
@@ -52,7 +53,9 @@ func StartOn(t testing.TB, databaseURL string) *Server {
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
 	registry := prometheus.NewRegistry()
-	logs := observe.NewLogs(t.Output(), observe.LogOptions{Format: observe.FormatText, Level: slog.LevelInfo, Metrics: registry, Now: time.Now})
+	logs := observe.NewLogs(t.Output(), observe.LogOptions{
+		Format: observe.FormatText, Level: slog.LevelInfo, Metrics: registry, Now: time.Now,
+	})
 	tokens, err := auth.NewSigner(auth.SignerDeps{Issuer: "gsm", Now: time.Now, Log: logs.System})
 	if err != nil {
 		t.Fatalf("making a signing key: %v", err)

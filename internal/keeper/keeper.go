@@ -85,8 +85,8 @@ func New(o Options, tasks ...Task) *Keeper {
 	return &Keeper{Options: o, tasks: tasks, states: make(map[string]state)}
 }
 
-// Run runs the tasks until ctx ends, and returns when the last of them has. A task that fails is tried again in its turn.
-// Leases are given back at the end.
+// Run runs the tasks until ctx ends, and returns when the last of them has. A task that fails is tried again in its
+// turn. Leases are given back at the end.
 func (k *Keeper) Run(ctx context.Context) error {
 	var g errgroup.Group
 	for _, t := range k.tasks {

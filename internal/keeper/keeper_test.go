@@ -65,7 +65,8 @@ func TestKeeper(t *testing.T) {
 			t.Error("a task that hangs is not cut off")
 		}
 		mu.Lock()
-		if i := slices.IndexFunc(told, func(r game.Run) bool { return r.Task == "hanging" }); len(told) != 3 || told[i].Took != time.Second || !errors.Is(told[i].Err, context.DeadlineExceeded) {
+		if i := slices.IndexFunc(told, func(r game.Run) bool { return r.Task == "hanging" }); len(told) != 3 ||
+			told[i].Took != time.Second || !errors.Is(told[i].Err, context.DeadlineExceeded) {
 			t.Errorf("told of %+v", told)
 		}
 		mu.Unlock()
@@ -83,7 +84,9 @@ func TestKeeperOfBrokenTasks(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		told := make(chan game.Run, 10)
 		k := keeper.New(options(func(_ context.Context, r game.Run) { told <- r }), keeper.Task{
-			Name: "broken", Every: time.Minute, Timeout: time.Second, Run: func(context.Context) error { panic("no map") },
+			Name: "broken", Every: time.Minute, Timeout: time.Second, Run: func(context.Context) error {
+				panic("no map")
+			},
 		}, keeper.Task{
 			Name: "long", Every: time.Minute, Timeout: time.Hour, Run: func(ctx context.Context) error {
 				<-ctx.Done()
@@ -94,7 +97,8 @@ func TestKeeperOfBrokenTasks(t *testing.T) {
 		go func() { done <- k.Run(ctx) }()
 		for range 2 {
 			var p *game.Panic
-			if r := <-told; r.Task != "broken" || !errors.As(r.Err, &p) || p.Value != "no map" || !strings.Contains(p.Stack, "keeper_test") {
+			if r := <-told; r.Task != "broken" || !errors.As(r.Err, &p) || p.Value != "no map" ||
+				!strings.Contains(p.Stack, "keeper_test") {
 				t.Errorf("told of %+v", r)
 			}
 		}

@@ -90,9 +90,9 @@ type Decision struct {
 // Class is whose rate it was decided by.
 func (d Decision) Class() Class { return d.class }
 
-// SetHeaders writes RateLimit-Policy and RateLimit as draft-ietf-httpapi-ratelimit-headers-11 has them, and Retry-After of a
-// refusal. A token bucket has no window: its policy tells how many requests fill it (q), and in how many seconds they come
-// back (w).
+// SetHeaders writes RateLimit-Policy and RateLimit as draft-ietf-httpapi-ratelimit-headers-11 has them, and Retry-After
+// of a refusal. A token bucket has no window: its policy tells how many requests fill it (q), and in how many seconds
+// they come back (w).
 func (d Decision) SetHeaders(h http.Header) {
 	if d.Limit > 0 {
 		h["Ratelimit-Policy"] = d.policy // in the form that net/http keeps names in

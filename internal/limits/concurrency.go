@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Concurrency limits how many requests are processed at once. A limited number of others wait in a queue, which takes up
-// bursts. Requests are also rejected while they would wait too long for a processor.
+// Concurrency limits how many requests are processed at once. A limited number of others wait in a queue, which takes
+// up bursts. Requests are also rejected while they would wait too long for a processor.
 type Concurrency struct {
 	limit    int
 	wait     time.Duration // in the queue at most
@@ -28,8 +28,8 @@ const QueueFactor = 8
 // latencyFactor is how many times shorter the wait for a processor must be than the longest wait in the queue.
 const latencyFactor = 4
 
-// NewConcurrency returns a limit of so many requests. Others are queued for at most so long, which is more than nothing.
-// It returns nil, which admits everything, for 0.
+// NewConcurrency returns a limit of so many requests. Others are queued for at most so long, which is more than
+// nothing. It returns nil, which admits everything, for 0.
 func NewConcurrency(limit int, wait time.Duration) *Concurrency {
 	if limit == 0 {
 		return nil
@@ -157,8 +157,8 @@ func (q *runQueue) long() bool {
 	return since != 0 && time.Since(q.start)-time.Duration(since) >= q.most
 }
 
-// sample makes some requests wait behind all others in the run queue. One that has waited for long, so that those behind
-// it are rejected, goes on to wait until they are.
+// sample makes some requests wait behind all others in the run queue. One that has waited for long, so that those
+// behind it are rejected, goes on to wait until they are.
 func (q *runQueue) sample() {
 	begin := time.Since(q.start)
 	if q.requests.Add(1)%sampleEvery != 0 || !q.since.CompareAndSwap(0, max(1, int64(begin))) {

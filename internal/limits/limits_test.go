@@ -64,7 +64,10 @@ func TestCallersHaveTheirOwnRates(t *testing.T) {
 	} {
 		clock.advance(step.after)
 		if got := taken(c, step.class, step.name, step.tries); got != step.want {
-			t.Errorf("%v later %d of %d of %s %s pass, want %d", step.after, got, step.tries, step.class, step.name, step.want)
+			t.Errorf(
+				"%v later %d of %d of %s %s pass, want %d", step.after, got, step.tries, step.class, step.name,
+				step.want,
+			)
 		}
 	}
 }
@@ -373,8 +376,8 @@ func TestConcurrency(t *testing.T) {
 	})
 }
 
-// Requests that never block wait for the processor, where nobody sees them. Those that have waited for long are rejected,
-// and once they are gone others are admitted again.
+// Requests that never block wait for the processor, where nobody sees them. Those that have waited for long are
+// rejected, and once they are gone others are admitted again.
 //
 //nolint:paralleltest // it has the one processor to itself
 func TestConcurrencyOnABusyProcessor(t *testing.T) {

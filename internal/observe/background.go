@@ -14,7 +14,9 @@ import (
 // Background returns what to call after each run of one of the background tasks: a line at debug level, or a failure
 // that is reported, and metrics. A task counts as done when Background is called, so that one that never succeeds is
 // missed like any other, and whenever another process is found to have its lease: that process tells how it goes.
-func Background(log *slog.Logger, m Meter, report func(context.Context, game.Failure) string, tasks ...string) func(context.Context, game.Run) {
+func Background(
+	log *slog.Logger, m Meter, report func(context.Context, game.Failure) string, tasks ...string,
+) func(context.Context, game.Run) {
 	durations := prometheus.NewHistogramVec(seconds("gsm_background_run_duration_seconds", "Time that a run of a background task took.",
 		.001, .005, .01, .05, .1, .5, 1, 5, 10, 30, 60), []string{"task", "result"})
 	succeeded := prometheus.NewGaugeVec(prometheus.GaugeOpts{

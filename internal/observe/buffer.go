@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// writeSize is how many bytes are written at a time: as many as a pipe takes whole or not at all (PIPE_BUF of Linux),
-	// so that a process that is killed leaves no half of a line. A line that is longer is written alone.
+	// writeSize is how many bytes are written at a time: as many as a pipe takes whole or not at all (PIPE_BUF of
+	// Linux), so that a process that is killed leaves no half of a line. A line that is longer is written alone.
 	writeSize = 4 << 10
 	// bufferSize is from how many buffered bytes on they are written without delay.
 	bufferSize = 32 << 10

@@ -33,7 +33,8 @@ func TestLinesGoTogether(t *testing.T) {
 	t.Parallel()
 	w := new(writes)
 	logs := observe.NewLogs(w, observe.LogOptions{
-		Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: prometheus.NewRegistry(), Now: time.Now, Delay: time.Hour,
+		Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: prometheus.NewRegistry(), Now: time.Now,
+		Delay: time.Hour,
 	})
 	const lines = 500
 	for i := range lines {
@@ -78,7 +79,8 @@ func TestLoggersWaitForASlowWriter(t *testing.T) {
 	t.Parallel()
 	w := &slow{begin: make(chan struct{})}
 	logs := observe.NewLogs(w, observe.LogOptions{
-		Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: prometheus.NewRegistry(), Now: time.Now, Delay: time.Hour,
+		Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: prometheus.NewRegistry(), Now: time.Now,
+		Delay: time.Hour,
 	})
 	const lines, most = 20000, 2000 // a line is 300 bytes, and 256 KiB wait beside as many that are being written
 	text := strings.Repeat("x", 200)

@@ -35,7 +35,8 @@ func mask(message string) string {
 	return uuids.ReplaceAllString(message, "<id>")
 }
 
-// Cause is the attribute of an error in a line that is no report of a failure, with its message as [Errors.Report] tells it.
+// Cause is the attribute of an error in a line that is no report of a failure, with its message as [Errors.Report]
+// tells it.
 func Cause(err error) slog.Attr { return slog.String("error", cut(mask(err.Error()), maxMessage)) }
 
 // causes lists an error and what it wraps, outermost first and then in depth, as "type: what it adds to the message".
@@ -76,8 +77,8 @@ func wrapped(err error) []error {
 	return nil
 }
 
-// fingerprint is the same for failures that differ in nothing but numbers, ids and what they quote: 16 hexadecimal digits
-// of a hash over the code, the route or task, and the chain of causes with their types, those parts left out.
+// fingerprint is the same for failures that differ in nothing but numbers, ids and what they quote: 16 hexadecimal
+// digits of a hash over the code, the route or task, and the chain of causes with their types, those parts left out.
 func fingerprint(f game.Failure, causes []string) string {
 	h := fnv.New64a()
 	for _, part := range append([]string{string(f.Code), f.Route, f.Task}, causes...) {

@@ -23,8 +23,8 @@ func (instant) Players(context.Context, game.PlayerQuery) (f game.Found[game.Pla
 	return f, nil
 }
 
-// BenchmarkRequest is what it costs to observe a request with one operation of the store, on all processors at once, beside the request
-// that nobody observes. BenchmarkTelemetry in tests measures the whole server.
+// BenchmarkRequest is what it costs to observe a request with one operation of the store, on all processors at once,
+// beside the request that nobody observes. BenchmarkTelemetry in tests measures the whole server.
 func BenchmarkRequest(b *testing.B) {
 	for _, on := range []bool{false, true} {
 		b.Run(map[bool]string{false: "off", true: "on"}[on], func(b *testing.B) {
@@ -49,7 +49,9 @@ func BenchmarkRequest(b *testing.B) {
 
 func request(out io.Writer, on bool) http.Handler {
 	reg := prometheus.NewRegistry()
-	logs := observe.NewLogs(out, observe.LogOptions{Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: reg, Now: time.Now, Delay: 100 * time.Millisecond})
+	logs := observe.NewLogs(out, observe.LogOptions{
+		Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: reg, Now: time.Now, Delay: 100 * time.Millisecond,
+	})
 	m := observe.Meter{Metrics: reg, Now: time.Now}
 	docs := game.Store(instant{})
 	if on {

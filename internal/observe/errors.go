@@ -19,8 +19,8 @@ import (
 // maxGroups is how many groups of failures are remembered. The one that was seen longest ago makes room for a new one.
 const maxGroups = 100
 
-// Errors keeps account of failures: each gets an id, a line and a count, and those with one fingerprint are a group, whose
-// latest occurrence is remembered. As an [http.Handler] it answers the groups as JSON.
+// Errors keeps account of failures: each gets an id, a line and a count, and those with one fingerprint are a group,
+// whose latest occurrence is remembered. As an [http.Handler] it answers the groups as JSON.
 type Errors struct {
 	log   *slog.Logger
 	now   func() time.Time
@@ -85,7 +85,8 @@ func (e *Errors) Report(ctx context.Context, f game.Failure) string {
 		where = slog.String("task", f.Task)
 	}
 	attrs := []slog.Attr{
-		slog.String("code", string(f.Code)), slog.String("error_id", o.ErrorID), slog.String("fingerprint", mark), where,
+		slog.String("code", string(f.Code)), slog.String("error_id", o.ErrorID), slog.String("fingerprint", mark),
+		where,
 		slog.String("error", o.Message), slog.Any("causes", o.Causes),
 	}
 	if o.Stack != "" {
@@ -97,7 +98,8 @@ func (e *Errors) Report(ctx context.Context, f game.Failure) string {
 
 // severity is ERROR for what someone must look at. What passes by itself is a warning.
 func severity(code game.FailureCode) slog.Level {
-	if code == game.FailureStoreSlow || code == game.FailureBackground || code == game.FailureComponent || code == game.FailureIssuer {
+	if code == game.FailureStoreSlow || code == game.FailureBackground || code == game.FailureComponent ||
+		code == game.FailureIssuer {
 		return slog.LevelWarn
 	}
 	return slog.LevelError

@@ -33,9 +33,13 @@ type account struct {
 
 func newAccount(t *testing.T) *account {
 	t.Helper()
-	a := &account{log: new(bytes.Buffer), registry: prometheus.NewPedanticRegistry(), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	a := &account{log: new(bytes.Buffer), registry: prometheus.NewPedanticRegistry(), now: time.Date(
+		2026, 1, 2, 3, 4, 5, 0, time.UTC,
+	)}
 	clock := func() time.Time { return a.now }
-	logs := observe.NewLogs(a.log, observe.LogOptions{Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: a.registry, Now: clock})
+	logs := observe.NewLogs(
+		a.log, observe.LogOptions{Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: a.registry, Now: clock},
+	)
 	a.Errors = observe.NewErrors(logs.Error, a.registry, clock, func() string {
 		a.ids++
 		return fmt.Sprintf("error-%d", a.ids)
@@ -93,7 +97,9 @@ func TestReport(t *testing.T) {
 	cause := errors.New(`no row of "alice" in mongodb://gsm:hush@db:27017/x`)
 	err := game.ErrStoreUnavailable.Because(fmt.Errorf("reading player %s: %w", id, cause))
 	ctx := game.WithRequestID(t.Context(), "r-1")
-	if got := a.Report(ctx, game.Failure{Code: game.FailureStoreUnavailable, Route: "/players", Err: err}); got != "error-1" {
+	if got := a.Report(ctx, game.Failure{
+		Code: game.FailureStoreUnavailable, Route: "/players", Err: err,
+	}); got != "error-1" {
 		t.Errorf("the failure has the id %s", got)
 	}
 	causes := []string{
@@ -102,7 +108,8 @@ func TestReport(t *testing.T) {
 		`*errors.errorString: no row of "…" in mongodb://xxxxx@db:27017/x`,
 	}
 	groups := a.groups(t)
-	if len(groups) != 1 || groups[0].Count != 1 || groups[0].Code != "store_unavailable" || groups[0].Route != "/players" || !groups[0].FirstSeen.Equal(a.now) {
+	if len(groups) != 1 || groups[0].Count != 1 || groups[0].Code != "store_unavailable" ||
+		groups[0].Route != "/players" || !groups[0].FirstSeen.Equal(a.now) {
 		t.Fatalf("the groups are %+v", groups)
 	}
 	if d := cmp.Diff(causes, groups[0].Sample.Causes); d != "" {
@@ -110,8 +117,10 @@ func TestReport(t *testing.T) {
 	}
 	line := lines(t, a.log)[0]
 	for name, want := range map[string]any{
-		"level": "ERROR", "msg": "failure", "category": "error", "code": "store_unavailable", "error_id": "error-1", "request_id": "r-1",
-		"route": "/players", "fingerprint": groups[0].Fingerprint, "error": groups[0].Sample.Message, "stack": nil, "run_id": nil,
+		"level": "ERROR", "msg": "failure", "category": "error", "code": "store_unavailable", "error_id": "error-1",
+		"request_id": "r-1",
+		"route":      "/players", "fingerprint": groups[0].Fingerprint, "error": groups[0].Sample.Message, "stack": nil,
+		"run_id": nil,
 	} {
 		if line[name] != want {
 			t.Errorf("%s is %v, want %v", name, line[name], want)
@@ -142,7 +151,9 @@ func counter(t *testing.T, g prometheus.Gatherer, name string, labels ...string)
 				found = append(found, l.GetName(), l.GetValue())
 			}
 			if f.GetName() == name && slices.Equal(found, labels) {
-				value.Set(m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount()))
+				value.Set(
+					m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount()),
+				)
 				return value
 			}
 		}
@@ -159,7 +170,9 @@ func TestGroups(t *testing.T) {
 		a.Report(t.Context(), game.Failure{Code: code, Route: route, Err: errors.New(message)})
 	}
 	for i := range 3 {
-		report(game.FailureInternal, "/players", fmt.Sprintf("dial 10.0.0.%d:%d: 0x%x of %q is lost", i, 50000+i, i*1e6, fmt.Sprint("name ", i)))
+		report(game.FailureInternal, "/players", fmt.Sprintf(
+			"dial 10.0.0.%d:%d: 0x%x of %q is lost", i, 50000+i, i*1e6, fmt.Sprint("name ", i),
+		))
 	}
 	report(game.FailureInternal, "/sessions", "dial 10.0.0.1:1: 0x1 of \"x\" is lost")
 	report(game.FailureStoreSlow, "/players", "dial 10.0.0.1:1: 0x1 of \"x\" is lost")
@@ -215,7 +228,8 @@ func TestWhatIsToldIsBounded(t *testing.T) {
 		t.Errorf("the line has %d bytes", a.log.Len())
 	}
 	s := a.groups(t)[0].Sample
-	if len(s.Causes) != 10 || s.Causes[0] != "*errors.joinError" || s.Causes[1] != "*fmt.wrapError: again" || !strings.HasPrefix(s.Stack, "frame\n") {
+	if len(s.Causes) != 10 || s.Causes[0] != "*errors.joinError" || s.Causes[1] != "*fmt.wrapError: again" ||
+		!strings.HasPrefix(s.Stack, "frame\n") {
 		t.Errorf("the sample is %+v", s)
 	}
 }
@@ -242,7 +256,9 @@ func TestBackground(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	began := func() time.Time { return time.UnixMilli(500) }
-	told := observe.Background(slog.New(slog.DiscardHandler), observe.Meter{Metrics: a.registry, Now: began}, a.Report, "work", "failing work", "work elsewhere")
+	told := observe.Background(slog.New(
+		slog.DiscardHandler,
+	), observe.Meter{Metrics: a.registry, Now: began}, a.Report, "work", "failing work", "work elsewhere")
 	ctx := game.WithRunID(context.Background(), "run-1")
 	told(ctx, game.Run{Task: "work", Took: time.Second, End: time.UnixMilli(1500)})
 	told(ctx, game.Run{Task: "work elsewhere", End: time.UnixMilli(2500), Elsewhere: true})
@@ -260,7 +276,8 @@ func TestBackground(t *testing.T) {
 		}
 	}
 	all := lines(t, a.log)
-	if len(all) != 2 || all[0]["code"] != "background" || all[0]["level"] != "WARN" || all[0]["run_id"] != "run-1" || all[0]["task"] != "work" || all[1]["code"] != "panic" {
+	if len(all) != 2 || all[0]["code"] != "background" || all[0]["level"] != "WARN" || all[0]["run_id"] != "run-1" ||
+		all[0]["task"] != "work" || all[1]["code"] != "panic" {
 		t.Errorf("the lines are %v", all)
 	}
 	if g := a.groups(t); len(g) != 2 || g[0].Task != "work" || g[0].Sample.RunID != "run-1" {

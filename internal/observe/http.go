@@ -28,7 +28,8 @@ const apiPaths = "/api/"
 // must stand inside whatever else copies the request, because the mux leaves the route's pattern in the request that it
 // was given.
 func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
-	durations := prometheus.NewHistogramVec(seconds(requestDuration, "Time from the request header read to the response written.",
+	durations := prometheus.NewHistogramVec(seconds(requestDuration, "Time from the request header read to the "+
+		"response written.",
 		.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10), []string{"method", "route", "status"})
 	inFlight := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "gsm_http_requests_in_flight",
@@ -50,7 +51,9 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 		}
 		return observed{
 			durations.WithLabelValues(k.method, k.route, strconv.Itoa(k.status)),
-			withoutContext(log.Handler()).WithAttrs([]slog.Attr{slog.String("method", k.method), slog.String("route", k.route), slog.Int("status", k.status)}),
+			withoutContext(log.Handler()).WithAttrs([]slog.Attr{
+				slog.String("method", k.method), slog.String("route", k.route), slog.Int("status", k.status),
+			}),
 			level,
 		}
 	})
@@ -86,8 +89,8 @@ type answers struct {
 	probe         bool
 }
 
-// observed is what is kept for them: where their durations go, a handler that has written what their lines have in common, and
-// the level of these.
+// observed is what is kept for them: where their durations go, a handler that has written what their lines have in
+// common, and the level of these.
 type observed struct {
 	durations prometheus.Observer
 	lines     slog.Handler
@@ -126,7 +129,8 @@ type recorder struct {
 
 // refused reports whether nothing was done because there was no credential, or because there were too many requests.
 func (w *recorder) refused() bool {
-	return w.status == http.StatusUnauthorized || w.status == http.StatusTooManyRequests || w.code == game.ErrOverloaded.Code
+	return w.status == http.StatusUnauthorized || w.status == http.StatusTooManyRequests ||
+		w.code == game.ErrOverloaded.Code
 }
 
 // NoteProblem tells which problem document the answer is. errorID is empty unless the failure is ours.
@@ -138,9 +142,11 @@ func (w *recorder) NoteCaller(c game.Caller) { w.caller = c }
 // NoteProbe tells that the request is one of those by which the process is watched, again and again.
 func (w *recorder) NoteProbe() { w.probe = true }
 
-// log writes the line about the request. It makes the record itself, with the ids: a logger would look for the line of code that called
-// it, for the time, and in the whole of the context for what is not there.
-func (w *recorder) log(ctx context.Context, lines slog.Handler, level slog.Level, span trace.Span, end time.Time, took time.Duration) {
+// log writes the line about the request. It makes the record itself, with the ids: a logger would look for the line of
+// code that called it, for the time, and in the whole of the context for what is not there.
+func (w *recorder) log(
+	ctx context.Context, lines slog.Handler, level slog.Level, span trace.Span, end time.Time, took time.Duration,
+) {
 	if !lines.Enabled(ctx, level) {
 		return
 	}

@@ -26,7 +26,9 @@ func observed(t *testing.T, reg prometheus.Registerer) (http.Handler, *bytes.Buf
 		_, _ = w.Write([]byte("hello"))
 	})
 	log := new(bytes.Buffer)
-	logs := observe.NewLogs(log, observe.LogOptions{Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: reg, Now: time.Now})
+	logs := observe.NewLogs(
+		log, observe.LogOptions{Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: reg, Now: time.Now},
+	)
 	return observe.HTTP(logs, observe.Meter{Metrics: reg, Now: time.Now})(mux), log
 }
 
@@ -34,7 +36,9 @@ func TestRequestLine(t *testing.T) {
 	t.Parallel()
 	h, log := observed(t, prometheus.NewRegistry())
 	ctx := game.WithRequestID(t.Context(), "r-1")
-	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/players/secret-id?x=secret", nil))
+	h.ServeHTTP(
+		httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/players/secret-id?x=secret", nil),
+	)
 
 	if bytes.Contains(log.Bytes(), []byte("secret")) {
 		t.Errorf("the line tells what was asked for: %s", log)
@@ -44,8 +48,9 @@ func TestRequestLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]any{
-		"level": "INFO", "msg": "request", "category": "api", "method": "GET", "route": "/players/{id}", "status": 418.0,
-		"bytes": 5.0, "request_id": "r-1", "caller": "key:ops", "act_as": "p-1",
+		"level": "INFO", "msg": "request", "category": "api", "method": "GET", "route": "/players/{id}",
+		"status": 418.0,
+		"bytes":  5.0, "request_id": "r-1", "caller": "key:ops", "act_as": "p-1",
 	} {
 		if line[name] != want {
 			t.Errorf("%s is %v, want %v", name, line[name], want)
@@ -59,7 +64,9 @@ func TestLabelsStayFewUnderAFloodOfUnknownRoutes(t *testing.T) {
 	h, _ := observed(t, reg)
 	for i := range 500 {
 		method := []string{http.MethodGet, "BREW", fmt.Sprintf("M%d", i)}[i%3]
-		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), method, fmt.Sprintf("/%d", i), nil))
+		h.ServeHTTP(
+			httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), method, fmt.Sprintf("/%d", i), nil),
+		)
 	}
 	n, err := testutil.GatherAndCount(reg, "gsm_http_request_duration_seconds")
 	if err != nil || n != 2 {
@@ -72,7 +79,9 @@ func TestLinesOfProbes(t *testing.T) {
 	t.Parallel()
 	f := newFlooded()
 	status := http.StatusOK
-	h := observe.HTTP(f.Logs, observe.Meter{Metrics: f.registry, Now: func() time.Time { return f.now }})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := observe.HTTP(
+		f.Logs, observe.Meter{Metrics: f.registry, Now: func() time.Time { return f.now }},
+	)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Pattern = "GET " + r.URL.Path
 		w.(interface{ NoteProbe() }).NoteProbe() // as the API does by its table
 		w.WriteHeader(status)
@@ -99,8 +108,10 @@ func TestLinesOfRefusals(t *testing.T) {
 			status int
 			code   string
 		}{
-			"/a": {http.StatusUnauthorized, "unauthenticated"}, "/b": {http.StatusUnauthorized, "unauthenticated"}, "/limited": {http.StatusTooManyRequests, "rate_limited"},
-			"/shed": {http.StatusServiceUnavailable, "overloaded"}, "/down": {http.StatusServiceUnavailable, "store_unavailable"},
+			"/a": {http.StatusUnauthorized, "unauthenticated"}, "/b": {http.StatusUnauthorized, "unauthenticated"},
+			"/limited": {http.StatusTooManyRequests, "rate_limited"},
+			"/shed":    {http.StatusServiceUnavailable, "overloaded"},
+			"/down":    {http.StatusServiceUnavailable, "store_unavailable"},
 		}[r.URL.Path]
 		w.(interface{ NoteProblem(code, errorID string) }).NoteProblem(of.code, "")
 		w.WriteHeader(of.status)

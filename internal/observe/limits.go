@@ -6,7 +6,8 @@ import "github.com/prometheus/client_golang/prometheus"
 func Limits(reg prometheus.Registerer) func(class string) {
 	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gsm_limited_requests_total",
-		Help: "Requests rejected with 429, by whose rate is used up: server, player, failed_credentials (of an address), " +
+		Help: "Requests rejected with 429, by whose rate is used up: server, player, failed_credentials (of an " +
+			"address), " +
 			"failed_key.",
 	}, []string{"class"})
 	reg.MustRegister(refused)

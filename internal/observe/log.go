@@ -51,8 +51,8 @@ type LogOptions struct {
 	Level   slog.Leveler // may change while it is used
 	Metrics prometheus.Registerer
 	Now     func() time.Time
-	// Delay is how long a line about a request or an operation may wait to be written together with others. Other lines do not
-	// wait, nor do warnings. What waits is lost if the process is killed.
+	// Delay is how long a line about a request or an operation may wait to be written together with others. Other lines
+	// do not wait, nor do warnings. What waits is lost if the process is killed.
 	Delay time.Duration
 }
 

@@ -27,7 +27,9 @@ func NewRegistry(s Service) *prometheus.Registry {
 		ConstLabels: prometheus.Labels{"version": s.Version, "go_version": runtime.Version(), "engine": s.Engine},
 	})
 	build.Set(1)
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
+	reg.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build,
+	)
 	return reg
 }
 
@@ -37,9 +39,9 @@ const (
 	nativeBuckets = 100 // for one series
 )
 
-// seconds returns the options of a histogram of durations: the classic buckets, and a native histogram beside them for who
-// can read it. One that is full gets coarser. It does not begin anew as it could: the classic buckets would too, and
-// [Sampler] counts by those.
+// seconds returns the options of a histogram of durations: the classic buckets, and a native histogram beside them for
+// who can read it. One that is full gets coarser. It does not begin anew as it could: the classic buckets would too,
+// and [Sampler] counts by those.
 func seconds(name, help string, buckets ...float64) prometheus.HistogramOpts {
 	return prometheus.HistogramOpts{
 		Name: name, Help: help, Buckets: buckets,
@@ -47,13 +49,15 @@ func seconds(name, help string, buckets ...float64) prometheus.HistogramOpts {
 	}
 }
 
-// Commits returns what an engine that commits writes in groups calls after each commit. An engine that does not has none of
-// these metrics: hence the vectors, which show nothing before they are used.
+// Commits returns what an engine that commits writes in groups calls after each commit. An engine that does not has
+// none of these metrics: hence the vectors, which show nothing before they are used.
 func Commits(reg prometheus.Registerer) func(size int, took time.Duration) {
 	sizes := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "gsm_store_commit_size", Help: "Writes committed together.", Buckets: prometheus.ExponentialBuckets(1, 2, 11),
+		Name: "gsm_store_commit_size", Help: "Writes committed together.",
+		Buckets: prometheus.ExponentialBuckets(1, 2, 11),
 	}, nil)
-	durations := prometheus.NewHistogramVec(seconds("gsm_store_commit_duration_seconds", "Time that a group of writes took, with its commit.",
+	durations := prometheus.NewHistogramVec(seconds("gsm_store_commit_duration_seconds", "Time that a group of "+
+		"writes took, with its commit.",
 		.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5), nil)
 	reg.MustRegister(sizes, durations)
 	return func(size int, took time.Duration) {
@@ -82,14 +86,20 @@ func Commands(log *slog.Logger, m Meter) func(context.Context, game.Command) {
 	}
 }
 
-// Engine returns a collector of what an engine tells of itself: its connections, and how much of the disk it has, if it is
-// one that knows.
+// Engine returns a collector of what an engine tells of itself: its connections, and how much of the disk it has, if it
+// is one that knows.
 func Engine(engine game.Store) prometheus.Collector {
 	c := &engineCollector{
-		connections: prometheus.NewDesc(poolConnections, "Connections to the database, of the embedded one those that read: in_use, idle, "+
+		connections: prometheus.NewDesc(poolConnections, "Connections to the database, of the embedded one those "+
+			"that read: in_use, idle, "+
 			"and waiting for calls that wait for one.", []string{"state"}, nil),
-		size: prometheus.NewDesc("gsm_store_size_bytes", "Size of the embedded database's files: the database itself, and its log (wal).", []string{"file"}, nil),
-		free: prometheus.NewDesc("gsm_store_disk_free_bytes", "Free space on the disk of the embedded database.", nil, nil),
+		size: prometheus.NewDesc(
+			"gsm_store_size_bytes", "Size of the embedded database's files: the database itself, and its log (wal).",
+			[]string{"file"}, nil,
+		),
+		free: prometheus.NewDesc(
+			"gsm_store_disk_free_bytes", "Free space on the disk of the embedded database.", nil, nil,
+		),
 	}
 	if e, ok := engine.(interface{ Pool() game.Pool }); ok {
 		c.pool = e.Pool

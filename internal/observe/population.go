@@ -39,11 +39,16 @@ func Population(store game.Store, log *slog.Logger, now func() time.Time) promet
 		}},
 		up: prometheus.NewDesc("gsm_store_up",
 			"1 if the database could be reached when last asked, at most ten seconds ago; else 0.", nil, nil),
-		players:  prometheus.NewDesc(playersStored, "Players stored. The embedded database counts to 1,000,000.", nil, nil),
-		members:  prometheus.NewDesc(seatsHeld, "Seats held in the live sessions that were counted.", nil, nil),
-		sessions: prometheus.NewDesc(sessionsStored, "Live sessions, by status, of each up to 1,000,000.", []string{"status"}, nil),
+		players: prometheus.NewDesc(
+			playersStored, "Players stored. The embedded database counts to 1,000,000.", nil, nil,
+		),
+		members: prometheus.NewDesc(seatsHeld, "Seats held in the live sessions that were counted.", nil, nil),
+		sessions: prometheus.NewDesc(
+			sessionsStored, "Live sessions, by status, of each up to 1,000,000.", []string{"status"}, nil,
+		),
 		bounded: prometheus.NewDesc("gsm_counts_bounded",
-			"1 if the count of players or of the sessions of a status stopped because there are more; else 0.", nil, nil),
+			"1 if the count of players or of the sessions of a status stopped because there are more; else 0.", nil,
+			nil),
 	}
 }
 

@@ -99,8 +99,8 @@ func (t *repeatLimiter) admit(h slog.Handler, r slog.Record) (left int, ok bool)
 	return left, true
 }
 
-// kindOf returns what makes lines say the same: their level, their message and the attributes with values from short lists.
-// The record has just these.
+// kindOf returns what makes lines say the same: their level, their message and the attributes with values from short
+// lists. The record has just these.
 func kindOf(r slog.Record) (string, slog.Record) {
 	summary := slog.NewRecord(r.Time, r.Level, r.Message, 0)
 	var name strings.Builder

@@ -25,7 +25,9 @@ type flooded struct {
 }
 
 func newFlooded() *flooded {
-	f := &flooded{out: new(bytes.Buffer), registry: prometheus.NewRegistry(), level: new(slog.LevelVar), now: time.Unix(0, 0)}
+	f := &flooded{
+		out: new(bytes.Buffer), registry: prometheus.NewRegistry(), level: new(slog.LevelVar), now: time.Unix(0, 0),
+	}
 	f.Logs = observe.NewLogs(f.out, observe.LogOptions{
 		Format: observe.FormatJSON, Level: f.level, Metrics: f.registry, Now: func() time.Time { return f.now },
 	})
@@ -56,7 +58,10 @@ func (f *flooded) expect(t *testing.T, when string, written, left, counted int) 
 	w, l := f.told(t)
 	c := testutil.ToFloat64(counter(t, f.registry, "gsm_log_lines_suppressed_total"))
 	if w != written || l != left || c != float64(counted) {
-		t.Errorf("%s: %d lines that tell of %d left out, and %v counted; want %d, %d and %d", when, w, l, c, written, left, counted)
+		t.Errorf(
+			"%s: %d lines that tell of %d left out, and %v counted; want %d, %d and %d", when, w, l, c, written, left,
+			counted,
+		)
 	}
 }
 
@@ -80,7 +85,8 @@ func TestFlood(t *testing.T) {
 	}
 	f.expect(t, "after the flood", 26, 110, 110)
 	all := lines(t, f.out)
-	if last := all[len(all)-1]; last["category"] != "database" || last["operation"] != "get_player" || last["msg"] != "store operation" || last["level"] != "WARN" || last["suppressed"] != 20.0 {
+	if last := all[len(all)-1]; last["category"] != "database" || last["operation"] != "get_player" ||
+		last["msg"] != "store operation" || last["level"] != "WARN" || last["suppressed"] != 20.0 {
 		t.Errorf("what was left out is told by %v", last)
 	}
 

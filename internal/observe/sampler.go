@@ -32,8 +32,8 @@ const (
 // errNoCounts says that the population could not be counted, of which its collector has told the log.
 var errNoCounts = errors.New("the store did not return its counts")
 
-// Sampler stores what the metrics say, one sample at a time. It reads the same registry as Prometheus does, so that both
-// tell the same story.
+// Sampler stores what the metrics say, one sample at a time. It reads the same registry as Prometheus does, so that
+// both tell the same story.
 type Sampler struct {
 	store     game.MetricsStore
 	metrics   prometheus.Gatherer
@@ -43,8 +43,8 @@ type Sampler struct {
 
 	mu     sync.Mutex
 	stored counts // what the samples in the store come to
-	// pending was sent and may or may not have been stored. The same sample is sent again, because another one could count
-	// its requests twice.
+	// pending was sent and may or may not have been stored. The same sample is sent again, because another one could
+	// count its requests twice.
 	pending *reading
 }
 
@@ -61,13 +61,18 @@ type reading struct {
 	sample game.MetricsSample
 }
 
-// NewSampler returns a sampler for one process. It must be made with the process, because its first sample tells all that
-// has been counted until then. Samples carry the name of the replica and may be removed after the retention.
-func NewSampler(store game.MetricsStore, metrics prometheus.Gatherer, replica string, retention time.Duration, now func() time.Time) *Sampler {
-	return &Sampler{store: store, metrics: metrics, replica: replica, retention: retention, now: now, stored: counts{at: now()}}
+// NewSampler returns a sampler for one process. It must be made with the process, because its first sample tells all
+// that has been counted until then. Samples carry the name of the replica and may be removed after the retention.
+func NewSampler(
+	store game.MetricsStore, metrics prometheus.Gatherer, replica string, retention time.Duration, now func() time.Time,
+) *Sampler {
+	return &Sampler{
+		store: store, metrics: metrics, replica: replica, retention: retention, now: now, stored: counts{at: now()},
+	}
 }
 
-// Sample stores what was counted since the last sample. If it fails, nothing is lost: the next one covers that time too.
+// Sample stores what was counted since the last sample. If it fails, nothing is lost: the next one covers that time
+// too.
 func (s *Sampler) Sample(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,8 +165,8 @@ func (r *reading) gather(metrics prometheus.Gatherer) error {
 	return nil
 }
 
-// count adds the requests of one method, route and status. Only those of the API count: probes, which come all the time and
-// are answered at once, would hide how it is.
+// count adds the requests of one method, route and status. Only those of the API count: probes, which come all the time
+// and are answered at once, would hide how it is.
 func (r *reading) count(labels map[string]string, l game.Latency) {
 	if route := labels["route"]; route != unmatchedRoute && !strings.HasPrefix(route, apiPaths) {
 		return

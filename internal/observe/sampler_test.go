@@ -53,11 +53,15 @@ func newSampledBy(t *testing.T, traces *observe.Traces, faults ...storetest.Faul
 		}
 	}
 	mux := http.NewServeMux()
-	for pattern, status := range map[string]int{"GET /api/ok": 200, "GET /api/moved": 304, "GET /api/wrong": 422, "GET /api/broken": 500, "GET /readyz": 503} {
+	for pattern, status := range map[string]int{
+		"GET /api/ok": 200, "GET /api/moved": 304, "GET /api/wrong": 422, "GET /api/broken": 500, "GET /readyz": 503,
+	} {
 		mux.HandleFunc(pattern, answer(status))
 	}
 	failing := storetest.Failing(s.store, faults...)
-	s.handler = observe.HTTP(&observe.Logs{API: log, Refused: log}, observe.Meter{Metrics: s.registry, Traces: traces, Now: clock})(mux)
+	s.handler = observe.HTTP(
+		&observe.Logs{API: log, Refused: log}, observe.Meter{Metrics: s.registry, Traces: traces, Now: clock},
+	)(mux)
 	s.registry.MustRegister(observe.Population(failing, log, clock))
 	s.Sampler = observe.NewSampler(failing, s.registry, "r", retention, clock)
 	return s
@@ -66,7 +70,9 @@ func newSampledBy(t *testing.T, traces *observe.Traces, faults ...storetest.Faul
 func (s *sampled) get(t *testing.T, paths ...string) {
 	t.Helper()
 	for _, path := range paths {
-		s.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		s.handler.ServeHTTP(
+			httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil),
+		)
 	}
 }
 
@@ -91,7 +97,10 @@ func TestSample(t *testing.T) {
 	t.Parallel()
 	s := newSampled(t)
 	create(t, s.store)
-	s.get(t, "/api/ok?took=300us", "/api/ok?took=700us", "/api/moved?took=1s", "/api/wrong?took=2ms", "/api/broken?took=30s", "/nowhere", "/readyz?took=9s")
+	s.get(
+		t, "/api/ok?took=300us", "/api/ok?took=700us", "/api/moved?took=1s", "/api/wrong?took=2ms",
+		"/api/broken?took=30s", "/nowhere", "/readyz?took=9s",
+	)
 	if err := s.sample(t, 5*time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -112,10 +121,12 @@ func TestSample(t *testing.T) {
 		t.Fatalf("%d samples, want 3", len(all))
 	}
 	first, second, third := all[0], all[1], all[2]
-	if first.Replica != "r" || !first.ExpiresAt.Equal(first.At.Add(retention)) || first.Seconds != 45.003 || !first.At.Equal(s.begin.Add(45003*time.Millisecond)) {
+	if first.Replica != "r" || !first.ExpiresAt.Equal(first.At.Add(retention)) || first.Seconds != 45.003 ||
+		!first.At.Equal(s.begin.Add(45003*time.Millisecond)) {
 		t.Errorf("the first sample is %+v, which began at %v", first, s.begin)
 	}
-	if first.Requests != 6 || first.ClientErrors != 2 || first.Errors != 1 || first.Players != 1 || first.Sessions[game.StatusOpen] != 0 || len(first.Sessions) != 4 || first.Pool != nil {
+	if first.Requests != 6 || first.ClientErrors != 2 || first.Errors != 1 || first.Players != 1 ||
+		first.Sessions[game.StatusOpen] != 0 || len(first.Sessions) != 4 || first.Pool != nil {
 		t.Errorf("the first sample is %+v", first)
 	}
 	buckets := game.Latency{
@@ -126,7 +137,8 @@ func TestSample(t *testing.T) {
 		t.Error(d)
 	}
 	buckets.Counts = []int64{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
-	if d := cmp.Diff(buckets, second.Latency); d != "" || second.Requests != 1 || second.ClientErrors != 0 || second.Errors != 0 || second.Seconds != 15 {
+	if d := cmp.Diff(buckets, second.Latency); d != "" || second.Requests != 1 || second.ClientErrors != 0 ||
+		second.Errors != 0 || second.Seconds != 15 {
 		t.Errorf("the second sample is %+v\n%s", second, d)
 	}
 	if d := cmp.Diff(&game.Pool{InUse: 3, Idle: 4, Waiting: 5}, second.Pool); d != "" {
@@ -146,7 +158,9 @@ func TestSampleOfTheProcess(t *testing.T) {
 	if err := s.Sample(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	all, err := store.Metrics(t.Context(), game.MetricsQuery{From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Hour), Limit: 2})
+	all, err := store.Metrics(
+		t.Context(), game.MetricsQuery{From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Hour), Limit: 2},
+	)
 	if err != nil || len(all) != 1 {
 		t.Fatalf("%v, %v", all, err)
 	}
@@ -165,12 +179,24 @@ func TestSampleLosesNothing(t *testing.T) {
 		fault   storetest.Fault
 		seconds []float64 // of the samples that are stored in the end
 	}{
-		{"one append fails", storetest.Fault{Operation: "AppendMetrics", From: 2, Calls: 1, Err: down}, []float64{10, 10, 10, 10, 10, 10}},
-		{"appends fail for some time", storetest.Fault{Operation: "AppendMetrics", From: 2, Calls: 3, Err: down}, []float64{10, 10, 30, 10}},
-		{"one answer is lost", storetest.Fault{Operation: "AppendMetrics", From: 2, Calls: 1, After: true, Err: lost}, []float64{10, 10, 10, 10, 10, 10}},
-		{"answers are lost for some time", storetest.Fault{Operation: "AppendMetrics", From: 2, Calls: 3, After: true, Err: lost}, []float64{10, 10, 30, 10}},
-		{"the first append fails", storetest.Fault{Operation: "AppendMetrics", Calls: 2, Err: down}, []float64{10, 20, 10, 10, 10}},
-		{"nothing can be counted", storetest.Fault{Operation: "Stats", From: 2, Calls: 2, Err: down}, []float64{10, 30, 10, 10}},
+		{"one append fails", storetest.Fault{
+			Operation: "AppendMetrics", From: 2, Calls: 1, Err: down,
+		}, []float64{10, 10, 10, 10, 10, 10}},
+		{"appends fail for some time", storetest.Fault{
+			Operation: "AppendMetrics", From: 2, Calls: 3, Err: down,
+		}, []float64{10, 10, 30, 10}},
+		{"one answer is lost", storetest.Fault{
+			Operation: "AppendMetrics", From: 2, Calls: 1, After: true, Err: lost,
+		}, []float64{10, 10, 10, 10, 10, 10}},
+		{"answers are lost for some time", storetest.Fault{
+			Operation: "AppendMetrics", From: 2, Calls: 3, After: true, Err: lost,
+		}, []float64{10, 10, 30, 10}},
+		{"the first append fails", storetest.Fault{
+			Operation: "AppendMetrics", Calls: 2, Err: down,
+		}, []float64{10, 20, 10, 10, 10}},
+		{"nothing can be counted", storetest.Fault{
+			Operation: "Stats", From: 2, Calls: 2, Err: down,
+		}, []float64{10, 30, 10, 10}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -194,7 +220,10 @@ func TestSampleLosesNothing(t *testing.T) {
 				requests, wrong, measured = requests+m.Requests, wrong+m.Errors, measured+m.Latency.Total()
 			}
 			if requests != 2*rounds || wrong != rounds || measured != 2*rounds {
-				t.Errorf("%d requests, %d errors and %d measured; want %d, %d and %d", requests, wrong, measured, 2*rounds, rounds, 2*rounds)
+				t.Errorf(
+					"%d requests, %d errors and %d measured; want %d, %d and %d", requests, wrong, measured, 2*rounds,
+					rounds, 2*rounds,
+				)
 			}
 			if d := cmp.Diff(test.seconds, seconds); d != "" || failures != test.fault.Calls {
 				t.Errorf("%d failures\n%s", failures, d)

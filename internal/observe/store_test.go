@@ -166,7 +166,10 @@ func (h *hanging) Stats(context.Context, int) (game.Stats, error) {
 
 func create(t *testing.T, s game.Store) {
 	t.Helper()
-	deps := game.Deps{Store: s, Now: time.Now, NewID: func() string { return "01a20685-fd35-752a-a43b-bc495aa93f5a" }, MaxRequest: time.Second}
+	deps := game.Deps{
+		Store: s, Now: time.Now, NewID: func() string { return "01a20685-fd35-752a-a43b-bc495aa93f5a" },
+		MaxRequest: time.Second,
+	}
 	players := game.NewPlayers(deps, game.NewSessions(deps))
 	ctx := game.WithCaller(t.Context(), game.Caller{Project: game.DefaultProject, Scope: game.ScopeServer})
 	if _, err := players.Create(ctx, game.Profile{Username: "alice"}, game.Idempotency{}); err != nil {

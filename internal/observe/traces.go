@@ -29,8 +29,8 @@ const (
 	resultKey    = attribute.Key("gsm.result") // how an operation of the store ended, as in its metric
 )
 
-// Traces makes the spans of requests, store operations, commands and background runs, and sends them to a collector. A nil
-// *Traces makes none and costs a comparison.
+// Traces makes the spans of requests, store operations, commands and background runs, and sends them to a collector. A
+// nil *Traces makes none and costs a comparison.
 type Traces struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
@@ -48,8 +48,8 @@ func (t *Traces) Close(ctx context.Context) error {
 	return nil
 }
 
-// request begins the span of a request to the API and returns the request with it. Others (probes, health reports, pages)
-// have no span. The route, which gives the span its name, is known at the end: see [endRequest].
+// request begins the span of a request to the API and returns the request with it. Others (probes, health reports,
+// pages) have no span. The route, which gives the span its name, is known at the end: see [endRequest].
 func (t *Traces) request(r *http.Request) (*http.Request, trace.Span) {
 	if t == nil || !strings.HasPrefix(r.URL.Path, apiPaths) {
 		return r, nil
@@ -67,7 +67,8 @@ func (t *Traces) request(r *http.Request) (*http.Request, trace.Span) {
 	return r.WithContext(ctx), span
 }
 
-// endRequest ends the span of a request; nil for one that has none, and there is nothing to end of one that is not sampled. The code is that of the problem it was answered, if it was one.
+// endRequest ends the span of a request; nil for one that has none, and there is nothing to end of one that is not
+// sampled. The code is that of the problem it was answered, if it was one.
 func endRequest(span trace.Span, r *http.Request, status int, code string) {
 	if span == nil || !span.IsRecording() {
 		return
@@ -128,7 +129,10 @@ func (t *Traces) command(ctx context.Context, c game.Command, end time.Time) {
 	if c.Collection != "" {
 		name += " " + c.Collection
 	}
-	_, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(end.Add(-c.Took)),
+	_,
+		span := t.tracer.Start(ctx, name, trace.WithSpanKind(
+		trace.SpanKindClient,
+	), trace.WithTimestamp(end.Add(-c.Took)),
 		trace.WithAttributes(t.database(c.Name, c.Collection)...))
 	if c.Failure != "" {
 		fail(span, c.Failure)

@@ -101,12 +101,19 @@ func TestTracesRefuseWrongSettings(t *testing.T) {
 
 func TestTracesTakeTheStandardSettings(t *testing.T) {
 	for name, variables := range map[string][]string{
-		"gRPC":     {endpointVariable, "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"},
-		"JSON":     {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://127.0.0.1:1/v1/traces", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json"},
-		"a sample": {endpointVariable, "http://127.0.0.1:1", samplerVariable, "traceidratio", "OTEL_TRACES_SAMPLER_ARG", "0.05"},
+		"gRPC": {endpointVariable, "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"},
+		"JSON": {
+			"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://127.0.0.1:1/v1/traces", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+			"http/json",
+		},
+		"a sample": {
+			endpointVariable, "http://127.0.0.1:1", samplerVariable, "traceidratio", "OTEL_TRACES_SAMPLER_ARG", "0.05",
+		},
 		"the rest": {
-			endpointVariable, "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20x", "OTEL_EXPORTER_OTLP_COMPRESSION", "gzip",
-			"OTEL_EXPORTER_OTLP_TIMEOUT", "500", "OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test", "OTEL_BSP_SCHEDULE_DELAY", "100",
+			endpointVariable, "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20x",
+			"OTEL_EXPORTER_OTLP_COMPRESSION", "gzip",
+			"OTEL_EXPORTER_OTLP_TIMEOUT", "500", "OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test",
+			"OTEL_BSP_SCHEDULE_DELAY", "100",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -117,8 +124,8 @@ func TestTracesTakeTheStandardSettings(t *testing.T) {
 	}
 }
 
-// The example of a request that took longer than the last bucket makes a bucket of its own for it, which must not be taken
-// for another one.
+// The example of a request that took longer than the last bucket makes a bucket of its own for it, which must not be
+// taken for another one.
 func TestSampleOfASlowRequestThatIsTraced(t *testing.T) {
 	traces, err := openTraces(t, endpointVariable, collect(t))
 	if err != nil {
@@ -132,7 +139,8 @@ func TestSampleOfASlowRequestThatIsTraced(t *testing.T) {
 		}
 	}
 	for _, m := range s.all(t) {
-		if bounds, counts := len(m.Latency.Bounds), len(m.Latency.Counts); m.Requests != 2 || m.Latency.Total() != 2 || counts != bounds+1 || m.Latency.Counts[bounds] != 1 {
+		if bounds, counts := len(m.Latency.Bounds), len(m.Latency.Counts); m.Requests != 2 || m.Latency.Total() != 2 ||
+			counts != bounds+1 || m.Latency.Counts[bounds] != 1 {
 			t.Errorf("the sample is %+v", m)
 		}
 	}
@@ -157,7 +165,9 @@ func BenchmarkTelemetry(b *testing.B) {
 				b.Fatal(err)
 			}
 			meter := observe.Meter{Metrics: prometheus.NewRegistry(), Traces: traces, Now: time.Now}
-			logs := observe.NewLogs(io.Discard, observe.LogOptions{Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: meter.Metrics, Now: time.Now})
+			logs := observe.NewLogs(io.Discard, observe.LogOptions{
+				Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: meter.Metrics, Now: time.Now,
+			})
 			store := observe.Store(nothing{}, logs.Database, meter)
 			mux := http.NewServeMux()
 			mux.HandleFunc("GET /api/v1/players/{player_id}", func(_ http.ResponseWriter, r *http.Request) {

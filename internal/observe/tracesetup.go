@@ -34,8 +34,8 @@ type Service struct {
 }
 
 // OpenTraces returns what the variables of OpenTelemetry ask for: nil unless OTEL_EXPORTER_OTLP_ENDPOINT or
-// OTEL_EXPORTER_OTLP_TRACES_ENDPOINT names a collector. It answers [ErrBadEnvironment], and no error for a collector that
-// does not answer: the log hears of that. Close the traces at the end.
+// OTEL_EXPORTER_OTLP_TRACES_ENDPOINT names a collector. It answers [ErrBadEnvironment], and no error for a collector
+// that does not answer: the log hears of that. Close the traces at the end.
 //
 // The library keeps its handler of errors and its log in package variables: there is one Traces in a process.
 func OpenTraces(ctx context.Context, s Service, log *slog.Logger, reg prometheus.Registerer) (*Traces, error) {
@@ -51,7 +51,9 @@ func OpenTraces(ctx context.Context, s Service, log *slog.Logger, reg prometheus
 	defer otel.SetLogger(logr.Discard())
 
 	res, err := resource.New(ctx,
-		resource.WithAttributes(semconv.ServiceName("gsm"), semconv.ServiceVersion(s.Version), semconv.ServiceInstanceID(s.Replica)),
+		resource.WithAttributes(
+			semconv.ServiceName("gsm"), semconv.ServiceVersion(s.Version), semconv.ServiceInstanceID(s.Replica),
+		),
 		resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {
 		return nil, fmt.Errorf("%w: OTEL_RESOURCE_ATTRIBUTES must be key=value,key=value: %w", ErrBadEnvironment, err)
@@ -60,8 +62,12 @@ func OpenTraces(ctx context.Context, s Service, log *slog.Logger, reg prometheus
 	if err := errors.Join(err, said.all()); err != nil {
 		return nil, fmt.Errorf("%w: OTEL_EXPORTER_OTLP_*: %w", ErrBadEnvironment, err)
 	}
-	ended := prometheus.NewCounter(prometheus.CounterOpts{Name: "gsm_trace_spans_ended_total", Help: "Spans that were to be sent."})
-	exported := prometheus.NewCounter(prometheus.CounterOpts{Name: "gsm_trace_spans_exported_total", Help: "Spans that the collector accepted."})
+	ended := prometheus.NewCounter(
+		prometheus.CounterOpts{Name: "gsm_trace_spans_ended_total", Help: "Spans that were to be sent."},
+	)
+	exported := prometheus.NewCounter(
+		prometheus.CounterOpts{Name: "gsm_trace_spans_exported_total", Help: "Spans that the collector accepted."},
+	)
 	reg.MustRegister(ended, exported)
 	provider := sdktrace.NewTracerProvider(sdktrace.WithResource(res),
 		sdktrace.WithSpanProcessor(counted{sdktrace.NewBatchSpanProcessor(counting{exporter, exported}), ended}))
@@ -93,13 +99,14 @@ func newExporter(ctx context.Context) (sdktrace.SpanExporter, error) {
 	return otlptracehttp.New(ctx) //nolint:wrapcheck // as above
 }
 
-// checkEnvironment refuses values that the library would pass over in silence or tell at a level that nobody sees. What it
-// does tell, of headers and certificates, comes from [complaints].
+// checkEnvironment refuses values that the library would pass over in silence or tell at a level that nobody sees. What
+// it does tell, of headers and certificates, comes from [complaints].
 func checkEnvironment() error {
 	var wrong []error
 	check := func(name, must string, ok func(string) bool) {
 		if v := setting(name); v != "" && !ok(v) {
-			wrong = append(wrong, fmt.Errorf("%w: %s must be %s", ErrBadEnvironment, name, must)) // not its value, which may hold a password
+			// not its value, which may hold a password
+			wrong = append(wrong, fmt.Errorf("%w: %s must be %s", ErrBadEnvironment, name, must))
 		}
 	}
 	oneOf := func(name string, values ...string) {
@@ -139,8 +146,8 @@ func isShare(v string) bool {
 	return err == nil && share >= 0 && share <= 1
 }
 
-// complaints collects what the library tells its log while it reads its variables. Only the messages: their values may be
-// secrets.
+// complaints collects what the library tells its log while it reads its variables. Only the messages: their values may
+// be secrets.
 type complaints struct{ said []error }
 
 func (c *complaints) all() error { return errors.Join(c.said...) }

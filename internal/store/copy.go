@@ -33,8 +33,8 @@ var (
 	ErrDiffers = errors.New("the databases differ")
 )
 
-// Copying copies everything from one store to another, of whatever engines, and compares both in the end. Nobody else may
-// write to either meanwhile. It keeps a few pages in memory.
+// Copying copies everything from one store to another, of whatever engines, and compares both in the end. Nobody else
+// may write to either meanwhile. It keeps a few pages in memory.
 type Copying struct {
 	From, To game.Store
 	// Resume goes on with a copy that was cut short, at any moment: what is there already must be as the source has it.
@@ -102,7 +102,9 @@ func nouns(now time.Time) []noun {
 				}
 				return err
 			},
-			find: func(ctx context.Context, s game.Store, c game.Claim) (game.Claim, error) { return s.Claim(ctx, c, now) },
+			find: func(ctx context.Context, s game.Store, c game.Claim) (game.Claim, error) {
+				return s.Claim(ctx, c, now)
+			},
 		},
 		apiKeys(),
 		signingKeys(),
@@ -110,12 +112,16 @@ func nouns(now time.Time) []noun {
 		documents[game.MetricsSample]{
 			called: "metrics",
 			page: func(ctx context.Context, s game.Store, after string) ([]game.MetricsSample, error) {
-				return s.Metrics(ctx, game.MetricsQuery{From: firstSample, To: endOfTime, After: positionOf(after), Limit: copyPage})
+				return s.Metrics(
+					ctx, game.MetricsQuery{From: firstSample, To: endOfTime, After: positionOf(after), Limit: copyPage},
+				)
 			},
 			id: idOfSample,
 			// Databases remove samples while they are copied: those that expire meanwhile stay behind.
-			skip:  func(m game.MetricsSample) bool { return !m.ExpiresAt.After(now.Add(longestCopy)) },
-			write: func(ctx context.Context, s game.Store, m game.MetricsSample) error { return s.AppendMetrics(ctx, m) },
+			skip: func(m game.MetricsSample) bool { return !m.ExpiresAt.After(now.Add(longestCopy)) },
+			write: func(ctx context.Context, s game.Store, m game.MetricsSample) error {
+				return s.AppendMetrics(ctx, m)
+			},
 			find: func(context.Context, game.Store, game.MetricsSample) (game.MetricsSample, error) {
 				return game.MetricsSample{}, errors.ErrUnsupported // a sample is appended where it is, too
 			},
@@ -271,7 +277,10 @@ func (c *Copying) verify(ctx context.Context, n noun, into *Copied) error {
 		return err
 	}
 	if from != to {
-		return fmt.Errorf("%w: %d in the source with checksum %x, %d in the copy with checksum %x", ErrDiffers, from.count, from.sum, to.count, to.sum)
+		return fmt.Errorf(
+			"%w: %d in the source with checksum %x, %d in the copy with checksum %x", ErrDiffers, from.count, from.sum,
+			to.count, to.sum,
+		)
 	}
 	into.Count, into.Checksum = from.count, hex.EncodeToString(from.sum[:])
 	return nil

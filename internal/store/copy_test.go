@@ -71,10 +71,14 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 func newPlayer(i int) game.Player {
 	p := game.Player{
-		ID: game.PlayerID(newID()), Project: game.ProjectID(fmt.Sprint("p", i%3)), Version: int64(1 + i), CreatedAt: t0, UpdatedAt: t0,
+		ID: game.PlayerID(newID()), Project: game.ProjectID(fmt.Sprint("p", i%3)), Version: int64(1 + i), CreatedAt: t0,
+		UpdatedAt: t0,
 		Profile: game.Profile{
-			Username: fmt.Sprint("Player-", i), DisplayName: "Zoë", Status: game.PlayerActive, Identities: map[string]string{"steam": fmt.Sprint(i)},
-			Attributes: game.Attributes{"mmr": game.NumberValue(1200.5 + float64(i)), "pro": game.BoolValue(i%2 == 0), "country": game.StringValue("<nl>")},
+			Username: fmt.Sprint("Player-", i), DisplayName: "Zoë", Status: game.PlayerActive,
+			Identities: map[string]string{"steam": fmt.Sprint(i)},
+			Attributes: game.Attributes{"mmr": game.NumberValue(
+				1200.5 + float64(i),
+			), "pro": game.BoolValue(i%2 == 0), "country": game.StringValue("<nl>")},
 		},
 	}
 	if i%10 == 9 {
@@ -89,29 +93,34 @@ func newPlayer(i int) game.Player {
 
 func newSession(i int, members ...game.PlayerID) game.Session {
 	v := game.Session{
-		ID: game.SessionID(newID()), Project: game.ProjectID(fmt.Sprint("p", i%3)), Version: int64(1 + i), CreatedAt: t0, UpdatedAt: t0,
+		ID: game.SessionID(newID()), Project: game.ProjectID(fmt.Sprint("p", i%3)), Version: int64(1 + i),
+		CreatedAt: t0, UpdatedAt: t0,
 		Settings: game.Settings{
-			Name: "A session", Mode: "ranked", Visibility: game.VisibilityPublic, MaxPlayers: 10, Teams: map[string]int{"red": 5},
+			Name: "A session", Mode: "ranked", Visibility: game.VisibilityPublic, MaxPlayers: 10,
+			Teams:      map[string]int{"red": 5},
 			Attributes: game.Attributes{"level": game.NumberValue(float64(i % 50))},
 		},
 		Status: game.StatusOpen, Members: []game.Member{},
 	}
 	for _, id := range members {
 		v.Members = append(v.Members, game.Member{
-			PlayerID: id, Status: game.SeatJoined, JoinedAt: t0, MemberSettings: game.MemberSettings{Attributes: game.Attributes{}},
+			PlayerID: id, Status: game.SeatJoined, JoinedAt: t0,
+			MemberSettings: game.MemberSettings{Attributes: game.Attributes{}},
 		})
 		v.HostID, v.Hosted = &v.Members[0].PlayerID, true
 	}
 	if i%4 == 3 {
-		v.Status, v.EndReason, v.EndedAt, v.Result = game.StatusEnded, game.ReasonCompleted, &t0, `{"a":[1,"<"],"b":2.5}`
+		v.Status, v.EndReason, v.EndedAt, v.Result = game.StatusEnded, game.ReasonCompleted, &t0,
+			`{"a":[1,"<"],"b":2.5}`
 	}
 	return v
 }
 
 func newKey(i int) game.Key {
 	k := game.Key{
-		ID: game.KeyID(fmt.Sprint("k", i)), Project: game.ProjectID(fmt.Sprint("p", i%3)), Name: "Größe", Scope: game.ScopeServer,
-		Hash: "hash", Version: int64(1 + i), CreatedAt: t0,
+		ID: game.KeyID(fmt.Sprint("k", i)), Project: game.ProjectID(fmt.Sprint("p", i%3)), Name: "Größe",
+		Scope: game.ScopeServer,
+		Hash:  "hash", Version: int64(1 + i), CreatedAt: t0,
 	}
 	if i%2 == 0 {
 		k.ExpiresAt, k.RevokedAt, k.LastUsedAt = new(t0.Add(time.Hour)), &t0, new(t0.Add(-time.Minute))
@@ -136,17 +145,22 @@ func fill(tb testing.TB, s game.Store, players, sessions int) {
 		if err := s.CreateSession(tb.Context(), v); err != nil {
 			return err
 		}
-		c := game.Claim{Key: fmt.Sprint("key", i), Fingerprint: "print", DocumentID: string(v.ID), ExpiresAt: t0.Add(time.Duration(i-10) * time.Minute)}
+		c := game.Claim{Key: fmt.Sprint("key", i), Fingerprint: "print", DocumentID: string(v.ID), ExpiresAt: t0.Add(
+			time.Duration(i-10) * time.Minute,
+		)}
 		_, err := s.Claim(tb.Context(), c, t0.Add(-time.Hour))
 		return err
 	})
 	concurrently(tb, keys.Count, func(i int) error { return s.CreateKey(tb.Context(), newKey(i)) })
 	concurrently(tb, signing.Count, func(i int) error {
-		return s.CreateSigningKey(tb.Context(), game.SigningKey{ID: fmt.Sprint("kid-", i), PublicKey: "x", Sealed: "y", CreatedAt: t0, ExpiresAt: t0})
+		return s.CreateSigningKey(tb.Context(), game.SigningKey{
+			ID: fmt.Sprint("kid-", i), PublicKey: "x", Sealed: "y", CreatedAt: t0, ExpiresAt: t0,
+		})
 	})
 	concurrently(tb, 30, func(i int) error {
 		return s.AppendMetrics(tb.Context(), game.MetricsSample{
-			At: t0.Add(time.Duration(i/2) * time.Second), Replica: []string{"a b", "c"}[i%2], ExpiresAt: t0.AddDate(100*(i-10), 0, 0), Requests: int64(i),
+			At: t0.Add(time.Duration(i/2) * time.Second), Replica: []string{"a b", "c"}[i%2],
+			ExpiresAt: t0.AddDate(100*(i-10), 0, 0), Requests: int64(i),
 			Sessions: map[game.SessionStatus]int64{game.StatusOpen: 3},
 		})
 	})
@@ -185,7 +199,8 @@ func wantCopied(t *testing.T, got []store.Copied, want ...store.Copied) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got\n%s", d)
 	}
-	if n := reflect.TypeFor[game.ExportStore]().NumMethod() + 2; len(got) != n { // signing keys and metrics have lists of all
+	// signing keys and metrics have lists of all
+	if n := reflect.TypeFor[game.ExportStore]().NumMethod() + 2; len(got) != n {
 		t.Errorf("%d nouns are copied, of %d that there are", len(got), n)
 	}
 }
@@ -216,10 +231,14 @@ func TestCopy(t *testing.T) {
 		}})
 		ok(t, err)
 		wantCopied(t, copied, store.Copied{Noun: "players", Count: 1234, Written: 1234},
-			store.Copied{Noun: "sessions", Count: 321, Written: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310}, keys, signing, happened(1234, 1234), samples)
+			store.Copied{Noun: "sessions", Count: 321, Written: 321}, store.Copied{
+				Noun: "idempotency", Count: 310, Written: 310,
+			}, keys, signing, happened(1234, 1234), samples)
 		if d := cmp.Diff([]string{
-			"copy players", "copy sessions", "copy idempotency", "copy api_keys", "copy signing_keys", "copy events", "copy metrics",
-			"verify players", "verify sessions", "verify idempotency", "verify api_keys", "verify signing_keys", "verify events", "verify metrics",
+			"copy players", "copy sessions", "copy idempotency", "copy api_keys", "copy signing_keys", "copy events",
+			"copy metrics",
+			"verify players", "verify sessions", "verify idempotency", "verify api_keys", "verify signing_keys",
+			"verify events", "verify metrics",
 		}, steps); d != "" {
 			t.Error(d)
 		}
@@ -237,7 +256,9 @@ func TestCopy(t *testing.T) {
 		}
 		copied, err = run(t, store.Copying{From: from, To: to, Resume: true})
 		ok(t, err)
-		wantCopied(t, copied, store.Copied{Noun: "players", Count: 1234}, store.Copied{Noun: "sessions", Count: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310},
+		wantCopied(t, copied, store.Copied{
+			Noun: "players", Count: 1234,
+		}, store.Copied{Noun: "sessions", Count: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310},
 			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, happened(1234, 1234), samples)
 	})
 }
@@ -266,7 +287,9 @@ func TestCopyResumes(t *testing.T) {
 		}
 		copied, err := run(t, store.Copying{From: from, To: to, Resume: true})
 		ok(t, err)
-		wantCopied(t, copied, store.Copied{Noun: "players", Count: 500}, store.Copied{Noun: "sessions", Count: 200}, store.Copied{Noun: "idempotency", Count: 189, Written: 189},
+		wantCopied(t, copied, store.Copied{
+			Noun: "players", Count: 500,
+		}, store.Copied{Noun: "sessions", Count: 200}, store.Copied{Noun: "idempotency", Count: 189, Written: 189},
 			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, happened(500, 500), samples)
 	})
 }
@@ -293,7 +316,9 @@ func TestCopyRefusesStrangeTargets(t *testing.T) {
 			return to.CreateSigningKey(t.Context(), game.SigningKey{ID: "kid-other", CreatedAt: t0, ExpiresAt: t0})
 		},
 		"another claim": func(_, to game.Store) error {
-			_, err := to.Claim(t.Context(), game.Claim{Key: "key20", Fingerprint: "other", DocumentID: "x", ExpiresAt: t0.Add(time.Hour)}, t0)
+			_, err := to.Claim(t.Context(), game.Claim{
+				Key: "key20", Fingerprint: "other", DocumentID: "x", ExpiresAt: t0.Add(time.Hour),
+			}, t0)
 			return err
 		},
 	} {

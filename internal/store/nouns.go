@@ -136,7 +136,8 @@ func (n documents[D]) put(ctx context.Context, s game.Store, d D) (wrote bool, e
 		return true, nil
 	}
 	// Which of these is answered for a document that is there is open.
-	if !errors.Is(err, game.ErrExists) && !errors.Is(err, game.ErrUsernameTaken) && !errors.Is(err, game.ErrIdentityTaken) {
+	if !errors.Is(err, game.ErrExists) && !errors.Is(err, game.ErrUsernameTaken) &&
+		!errors.Is(err, game.ErrIdentityTaken) {
 		return false, err
 	}
 	stored, findErr := n.find(ctx, s, d)

@@ -1,4 +1,5 @@
-// Package store opens the engine that a URL names. It knows which engines there are, and leaves everything else to them.
+// Package store opens the engine that a URL names. It knows which engines there are, and leaves everything else to
+// them.
 package store
 
 import (
@@ -21,7 +22,8 @@ var ErrBadURL = errors.New("bad database URL")
 
 // Options go to the engine. The zero value is good.
 type Options struct {
-	// Cache is how much memory an embedded database may take for parts of its file, in bytes; 0 leaves it to the engine.
+	// Cache is how much memory an embedded database may take for parts of its file, in bytes; 0 leaves it to the
+	// engine.
 	Cache int64
 	// OnCommit is called after each group commit of an engine that has such, with the number of writes in it and the
 	// time that it took.
@@ -33,8 +35,8 @@ type Options struct {
 	OnWait func(cause error)
 	// MustExist refuses a database that is not there, instead of making one.
 	MustExist bool
-	// Beside opens the database as it is beside the servers that use it, where only one may otherwise, for tools. It must
-	// be there, and be up to date.
+	// Beside opens the database as it is beside the servers that use it, where only one may otherwise, for tools. It
+	// must be there, and be up to date.
 	Beside bool
 	// ReadOnly says that nothing will be written. It goes with Beside.
 	ReadOnly bool
@@ -46,8 +48,8 @@ type Options struct {
 //	sqlite:/var/lib/gsm.db   a file by its path; sqlite:///var/lib/gsm.db is the same
 //	mongodb://host/gsm       a database of a MongoDB server; mongodb+srv:// too
 //
-// It answers [ErrUnknownScheme], [ErrBadURL] and what the engine does: see [sqlitestore.Open] and [mongostore.Open]. The
-// context bounds opening only.
+// It answers [ErrUnknownScheme], [ErrBadURL] and what the engine does: see [sqlitestore.Open] and [mongostore.Open].
+// The context bounds opening only.
 func Open(ctx context.Context, rawURL string, o Options) (game.Store, error) {
 	scheme, rest, _ := strings.Cut(rawURL, ":")
 	switch scheme {
@@ -96,7 +98,8 @@ func Sole(rawURL string) bool { return Engine(rawURL) == "sqlite" }
 func filePath(rest string) (string, error) {
 	if after, ok := strings.CutPrefix(rest, "//"); ok {
 		if !strings.HasPrefix(after, "/") {
-			return "", fmt.Errorf("%w: sqlite:// is followed by an absolute path, as in sqlite:///var/lib/gsm.db; write sqlite:gsm.db for a file in the working directory", ErrBadURL)
+			return "", fmt.Errorf("%w: sqlite:// is followed by an absolute path, as in sqlite:///var/lib/gsm.db; "+
+				"write sqlite:gsm.db for a file in the working directory", ErrBadURL)
 		}
 		rest = after
 	}
@@ -104,7 +107,8 @@ func filePath(rest string) (string, error) {
 		return "", fmt.Errorf("%w: sqlite: is followed by the path of a file, as in sqlite:gsm.db", ErrBadURL)
 	}
 	if strings.HasPrefix(rest, ":") || strings.Contains(rest, "?") {
-		return "", fmt.Errorf("%w: sqlite: is followed by the path of a file and no more, as in sqlite:gsm.db: there are no options after a ? and no databases in memory", ErrBadURL)
+		return "", fmt.Errorf("%w: sqlite: is followed by the path of a file and no more, as in sqlite:gsm.db: there "+
+			"are no options after a ? and no databases in memory", ErrBadURL)
 	}
 	return rest, nil
 }
@@ -143,5 +147,6 @@ func Same(a, b string) bool {
 
 // errUnknown does not repeat the URL, which may hold a password.
 func errUnknown() error {
-	return fmt.Errorf("%w: the URL must begin with sqlite:, as in sqlite:gsm.db, or with mongodb:, as in mongodb://localhost:27017/gsm", ErrUnknownScheme)
+	return fmt.Errorf("%w: the URL must begin with sqlite:, as in sqlite:gsm.db, or with mongodb:, as in "+
+		"mongodb://localhost:27017/gsm", ErrUnknownScheme)
 }

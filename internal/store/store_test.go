@@ -44,7 +44,9 @@ func TestOpen(t *testing.T) {
 func TestOpenMongoDB(t *testing.T) {
 	t.Parallel()
 	var commands atomic.Int32
-	s, err := store.Open(t.Context(), mongotest.Database(t), store.Options{OnCommand: func(context.Context, game.Command) { commands.Add(1) }})
+	s, err := store.Open(t.Context(), mongotest.Database(t), store.Options{
+		OnCommand: func(context.Context, game.Command) { commands.Add(1) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,8 +64,11 @@ func TestOpenMongoDB(t *testing.T) {
 
 func TestOpenRefusesMongoDB(t *testing.T) {
 	t.Parallel()
-	for _, url := range []string{"mongodb:", "mongodb://user:secret@host/gsm?w=1", "mongodb+srv://user:secret@host:1/gsm"} {
-		if s, err := store.Open(t.Context(), url, store.Options{}); s != nil || !errors.Is(err, store.ErrBadURL) || strings.Contains(err.Error(), "secret") {
+	for _, url := range []string{
+		"mongodb:", "mongodb://user:secret@host/gsm?w=1", "mongodb+srv://user:secret@host:1/gsm",
+	} {
+		if s, err := store.Open(t.Context(), url, store.Options{}); s != nil || !errors.Is(err, store.ErrBadURL) ||
+			strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: got %v and %v", url, s, err)
 		}
 	}

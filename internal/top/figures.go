@@ -90,8 +90,8 @@ func (f Figures) Uptime() time.Duration {
 	return 0
 }
 
-// startSlack is how much the start of one process may differ between two looks: Linux counts it from the boot, whose time
-// moves when the clock is set.
+// startSlack is how much the start of one process may differ between two looks: Linux counts it from the boot, whose
+// time moves when the clock is set.
 const startSlack = 2 * time.Second
 
 func restarted(before *Moment, now Moment) bool {
@@ -100,7 +100,8 @@ func restarted(before *Moment, now Moment) bool {
 	return known && ok && b.Sub(a).Abs() > startSlack
 }
 
-// elapsed returns the seconds in which the counts of now grew from those before: of a new process, no more than its age.
+// elapsed returns the seconds in which the counts of now grew from those before: of a new process, no more than its
+// age.
 func elapsed(before *Moment, now Moment) float64 {
 	if before == nil {
 		return 0
@@ -243,7 +244,8 @@ func (s Sort) Next() Sort {
 	return all[(slices.Index(all, s)+1)%len(all)]
 }
 
-// compare orders rows. Where they are alike, those with the most since the start come first, so that idle rows stay in place.
+// compare orders rows. Where they are alike, those with the most since the start come first, so that idle rows stay in
+// place.
 func (s Sort) compare(a, b Row) int {
 	first := 0
 	switch s {

@@ -67,15 +67,19 @@ func TestRestart(t *testing.T) {
 		seconds float64
 		done    int64
 	}{
-		"counts are smaller":            {1, noon().Add(-time.Second), noon(), 1, 1283 + 400},
-		"counts have overtaken":         {20, noon().Add(-time.Second), noon(), 1, 20*1283 + 400},
-		"it was away long":              {1, noon().Add(50 * time.Second), noon().Add(time.Minute), 10, 1283 + 400},
-		"its clock is ahead":            {1, noon().Add(time.Hour), noon(), 1, 1283 + 400},
-		"the clock was set, no restart": {12, noon().Add(-3*time.Hour - 12*time.Minute + time.Second), noon(), 2, 2 * 1283},
+		"counts are smaller":    {1, noon().Add(-time.Second), noon(), 1, 1283 + 400},
+		"counts have overtaken": {20, noon().Add(-time.Second), noon(), 1, 20*1283 + 400},
+		"it was away long":      {1, noon().Add(50 * time.Second), noon().Add(time.Minute), 10, 1283 + 400},
+		"its clock is ahead":    {1, noon().Add(time.Hour), noon(), 1, 1283 + 400},
+		"the clock was set, no restart": {
+			12, noon().Add(-3*time.Hour - 12*time.Minute + time.Second), noon(), 2, 2 * 1283,
+		},
 	} {
 		f := Between(&a, moment(t, busy(c.count, c.start), c.at))
 		if f.Seconds != c.seconds || f.Requests.Done != c.done || f.CPU < 0 {
-			t.Errorf("%s: %d in %v s, want %d in %v s; CPU %v", what, f.Requests.Done, f.Seconds, c.done, c.seconds, f.CPU)
+			t.Errorf(
+				"%s: %d in %v s, want %d in %v s; CPU %v", what, f.Requests.Done, f.Seconds, c.done, c.seconds, f.CPU,
+			)
 		}
 	}
 	// Of a server that does not tell its start, counters that went back are reset.
@@ -83,7 +87,8 @@ func TestRestart(t *testing.T) {
 		return strings.Replace(busy(n, noon()), "process_start_time_seconds", "something_else", 1)
 	}
 	before := moment(t, silent(10), noon().Add(-time.Second))
-	if f := Between(&before, moment(t, silent(1), noon())); f.Requests.Done != 1283 || f.Uptime() != 0 { // and POST /sessions stood still
+	// and POST /sessions stood still
+	if f := Between(&before, moment(t, silent(1), noon())); f.Requests.Done != 1283 || f.Uptime() != 0 {
 		t.Errorf("without a start: %d, up %v", f.Requests.Done, f.Uptime())
 	}
 }
@@ -93,10 +98,14 @@ func TestSort(t *testing.T) {
 	a, b := looks(t)
 	routes := Between(&a, b).Routes
 	for by, want := range map[Sort]string{
-		ByRate:   "/api/v1/players/{player_id} /readyz /api/v1/sessions/{session_id}/members/{player_id} unmatched /api/v1/sessions",
-		ByErrors: "/api/v1/sessions/{session_id}/members/{player_id} unmatched /api/v1/players/{player_id} /readyz /api/v1/sessions",
-		ByP99:    "/api/v1/sessions/{session_id}/members/{player_id} /api/v1/players/{player_id} /readyz unmatched /api/v1/sessions",
-		ByRoute:  "/api/v1/players/{player_id} /api/v1/sessions /api/v1/sessions/{session_id}/members/{player_id} /readyz unmatched",
+		ByRate: "/api/v1/players/{player_id} /readyz /api/v1/sessions/{session_id}/members/{player_id} unmatched " +
+			"/api/v1/sessions",
+		ByErrors: "/api/v1/sessions/{session_id}/members/{player_id} unmatched /api/v1/players/{player_id} /readyz " +
+			"/api/v1/sessions",
+		ByP99: "/api/v1/sessions/{session_id}/members/{player_id} /api/v1/players/{player_id} /readyz unmatched " +
+			"/api/v1/sessions",
+		ByRoute: "/api/v1/players/{player_id} /api/v1/sessions /api/v1/sessions/{session_id}/members/{player_id} " +
+			"/readyz unmatched",
 	} {
 		var got []string
 		for _, r := range by.apply(routes) {
@@ -155,7 +164,8 @@ func TestReadRefuses(t *testing.T) {
 func TestClean(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"plain": "plain", "é ok": "é ok", "a\x1b[31mred\x1b[0m": "a [31mred [0m", "two\nlines\r\tand": "two lines and", "\u202eback\u200b": "back", "\u009b1m": "1m", "": "",
+		"plain": "plain", "é ok": "é ok", "a\x1b[31mred\x1b[0m": "a [31mred [0m", "two\nlines\r\tand": "two lines and",
+		"\u202eback\u200b": "back", "\u009b1m": "1m", "": "",
 	} {
 		if got := clean(text); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)

@@ -96,7 +96,9 @@ func (m *Moment) add(name string, metric *dto.Metric) {
 	case name == buildInfo:
 		m.build = labels
 	case metric.Histogram != nil:
-		m.timed[name] = append(m.timed[name], timing{labels, countsOf(metric.GetHistogram()), metric.GetHistogram().GetSampleSum()})
+		m.timed[name] = append(
+			m.timed[name], timing{labels, countsOf(metric.GetHistogram()), metric.GetHistogram().GetSampleSum()},
+		)
 	case metric.Gauge != nil:
 		m.values[key] = metric.GetGauge().GetValue()
 	case metric.Counter != nil:

@@ -8,8 +8,8 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// panel is a short list of figures under a title. Those that matter most come first: a low screen shows only them above the
-// tables, and the rest below.
+// panel is a short list of figures under a title. Those that matter most come first: a low screen shows only them above
+// the tables, and the rest below.
 type panel struct {
 	title string
 	facts []fact
@@ -22,7 +22,9 @@ type fact struct {
 }
 
 func (f Figures) panels() []panel {
-	return []panel{{"REQUESTS", f.requestFacts()}, {"GAME", f.gameFacts()}, {"STORE", f.storeFacts()}, {"PROCESS", f.processFacts()}}
+	return []panel{{
+		"REQUESTS", f.requestFacts(),
+	}, {"GAME", f.gameFacts()}, {"STORE", f.storeFacts()}, {"PROCESS", f.processFacts()}}
 }
 
 func (f Figures) requestFacts() []fact {
@@ -49,7 +51,9 @@ func (f Figures) gameFacts() []fact {
 	if !known {
 		sum = math.NaN()
 	}
-	first := []fact{{"players", f.gauge(count, players), calm}, {"members", f.gauge(count, members), calm}, {"sessions", count(sum), calm}}
+	first := []fact{{
+		"players", f.gauge(count, players), calm,
+	}, {"members", f.gauge(count, members), calm}, {"sessions", count(sum), calm}}
 	return slices.Concat(first, live)
 }
 

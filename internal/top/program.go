@@ -41,8 +41,8 @@ func (t Top) Once(ctx context.Context, w io.Writer) error {
 	return err
 }
 
-// Live draws on the terminal until the user ends it, SIGINT or SIGTERM comes, or ctx ends. It fails if gsm does not answer
-// when it begins; later it waits for it to come back.
+// Live draws on the terminal until the user ends it, SIGINT or SIGTERM comes, or ctx ends. It fails if gsm does not
+// answer when it begins; later it waits for it to come back.
 func (t Top) Live(ctx context.Context, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

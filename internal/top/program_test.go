@@ -43,7 +43,8 @@ func TestLook(t *testing.T) {
 		"no errors":       {map[string]string{"/debug/errors": `{"errors":[]}`}, []Group{}},
 		"another form":    {map[string]string{"/debug/errors": `[]`}, nil},
 		"errors": {map[string]string{"/debug/errors": groups}, []Group{
-			{"internal", "/api/v1/players", "bad [2J news", 7, noon().Add(-time.Minute)}, {Code: "background", Where: "purge_metrics", Count: 1},
+			{"internal", "/api/v1/players", "bad [2J news", 7, noon().Add(-time.Minute)},
+			{Code: "background", Where: "purge_metrics", Count: 1},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,8 +64,10 @@ func TestLookRefuses(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]http.HandlerFunc{
 		"not found": http.NotFound,
-		"elsewhere": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
-		"a page":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>\n")) },
+		"elsewhere": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusFound)
+		},
+		"a page": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>\n")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -77,7 +80,8 @@ func TestLookRefuses(t *testing.T) {
 	}
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	if _, err := NewSource(server.Listener.Addr().String(), noon).Look(t.Context()); err == nil || errors.Is(err, ErrNotGSM) {
+	if _, err := NewSource(server.Listener.Addr().String(), noon).Look(t.Context()); err == nil ||
+		errors.Is(err, ErrNotGSM) {
 		t.Errorf("where nothing listens: %v", err)
 	}
 }
@@ -124,11 +128,15 @@ func TestView(t *testing.T) {
 	a, b := looks(t)
 	at := noon()
 	s := Top{Addr: "127.0.0.1:8081", Interval: time.Second, Sort: ByRate}.screen(Look{Moment: a})
-	start := view{screen: s, last: Look{Moment: a}, now: func() time.Time { return at }, look: func() tea.Msg { return nil }}
+	start := view{
+		screen: s, last: Look{Moment: a}, now: func() time.Time { return at }, look: func() tea.Msg { return nil },
+	}
 	if got := start.View().Content; got != "" {
 		t.Errorf("before the size is known: %s", got)
 	}
-	v := press(start, tea.WindowSizeMsg{Width: 80, Height: 24}, tick{}, looked{Look: Look{Moment: b, Groups: []Group{}}})
+	v := press(
+		start, tea.WindowSizeMsg{Width: 80, Height: 24}, tick{}, looked{Look: Look{Moment: b, Groups: []Group{}}},
+	)
 	shows := func(v view, want bool, text string) {
 		t.Helper()
 		if got := v.View().Content; strings.Contains(got, text) != want {

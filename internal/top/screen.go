@@ -83,7 +83,9 @@ func (s Screen) Text() string {
 	const width = 116 // the longest route whole
 	f := s.Figures
 	s.Palette = Plain
-	first := apart(s.name(), fmt.Sprintf("up %s, over %.1f s until %s", s.uptime(), f.Seconds, f.At.UTC().Format(time.RFC3339)), width)
+	first := apart(s.name(), fmt.Sprintf(
+		"up %s, over %.1f s until %s", s.uptime(), f.Seconds, f.At.UTC().Format(time.RFC3339),
+	), width)
 	sections := append([][]string{{first}}, drawPanels(Plain, f.panels(), width, everything)...)
 	lines := joined(append(sections, s.tables(width)...))
 	for i := range lines {
@@ -203,7 +205,9 @@ func (s Screen) sparks(width int) string {
 
 func (s Screen) footer(width, from, to, all int) string {
 	b := s.Palette.bold
-	keys := strings.Join([]string{b("q") + " quit", b("p") + " pause", b("s") + " sort: " + string(s.Sort), b("↑↓") + " scroll", b("?") + " help"}, "   ")
+	keys := strings.Join([]string{
+		b("q") + " quit", b("p") + " pause", b("s") + " sort: " + string(s.Sort), b("↑↓") + " scroll", b("?") + " help",
+	}, "   ")
 	place := fmt.Sprintf("%d–%d of %d", min(from+1, to), to, all)
 	if ansi.StringWidth(keys)+ansi.StringWidth(place)+2 > width {
 		return keys

@@ -30,7 +30,9 @@ func TestPictures(t *testing.T) {
 		"help":     {60, 24, func(s *Screen) { s.Help = true }},
 		"scrolled": {60, 15, func(s *Screen) { *s = s.Scroll(3, 60, 15) }},
 		"end":      {60, 15, func(s *Screen) { *s = s.Scroll(1000, 60, 15) }},
-		"empty":    {80, 24, func(s *Screen) { *s = Screen{Addr: "127.0.0.1:8081", Interval: time.Second, Groups: []Group{}} }},
+		"empty": {
+			80, 24, func(s *Screen) { *s = Screen{Addr: "127.0.0.1:8081", Interval: time.Second, Groups: []Group{}} },
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -127,7 +129,8 @@ func TestUnits(t *testing.T) {
 		}
 	}
 	for v, want := range map[float64]string{
-		0: "0/s", .004: "<0.01/s", .5: "0.50/s", .994: "0.99/s", .996: "1.0/s", 3.14: "3.1/s", 9.96: "10/s", 412.4: "412/s", 1412: "1,412/s",
+		0: "0/s", .004: "<0.01/s", .5: "0.50/s", .994: "0.99/s", .996: "1.0/s", 3.14: "3.1/s", 9.96: "10/s",
+		412.4: "412/s", 1412: "1,412/s",
 		9999.4: "9,999/s", 12345: "12.3k/s", 99960: "100k/s", 2.5e6: "2.5M/s", -1: none,
 	} {
 		is(rate(v), want)
@@ -137,16 +140,22 @@ func TestUnits(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 7: "7", 12345: "12,345", 999999: "999,999", 1234567: "1.2M"} {
 		is(count(v), want)
 	}
-	for v, want := range map[float64]string{0: "0 µs", 250e-6: "250 µs", .00099951: "1.0 ms", .00123: "1.2 ms", .0123: "12 ms", .9996: "1.0 s", 2.5: "2.5 s", 10: "10 s", -1: none} {
+	for v, want := range map[float64]string{
+		0: "0 µs", 250e-6: "250 µs", .00099951: "1.0 ms", .00123: "1.2 ms", .0123: "12 ms", .9996: "1.0 s",
+		2.5: "2.5 s", 10: "10 s", -1: none,
+	} {
 		is(seconds(v), want)
 	}
-	for v, want := range map[float64]string{0: "0 B", 512: "512 B", 2048: "2.0 KiB", 47185920: "45 MiB", 1 << 31: "2.0 GiB", 1 << 42: "4.0 TiB", -1: none} {
+	for v, want := range map[float64]string{
+		0: "0 B", 512: "512 B", 2048: "2.0 KiB", 47185920: "45 MiB", 1 << 31: "2.0 GiB", 1 << 42: "4.0 TiB", -1: none,
+	} {
 		is(size(v), want)
 	}
 	is(percent(.125), "13 %")
 	is(percent(math.NaN()), none)
 	for d, want := range map[time.Duration]string{
-		-time.Second: "0s", 59 * time.Second: "59s", 61 * time.Second: "1m 1s", 3*time.Hour + 12*time.Minute: "3h 12m", 49 * time.Hour: "2d 1h",
+		-time.Second: "0s", 59 * time.Second: "59s", 61 * time.Second: "1m 1s", 3*time.Hour + 12*time.Minute: "3h 12m",
+		49 * time.Hour: "2d 1h",
 	} {
 		is(age(d), want)
 	}
@@ -156,7 +165,10 @@ func TestUnits(t *testing.T) {
 func TestUnitsAreNarrow(t *testing.T) {
 	t.Parallel()
 	for v := 1e-7; v < 1e12; v *= 1.01 {
-		for name, text := range map[string]string{"rate": rate(v), "count": count(v), "seconds": seconds(min(v, 9999)), "size": size(v), "percent": percent(v)} {
+		for name, text := range map[string]string{
+			"rate": rate(v), "count": count(v), "seconds": seconds(min(v, 9999)), "size": size(v),
+			"percent": percent(v),
+		} {
 			if n := ansi.StringWidth(text); n > 7 {
 				t.Fatalf("%s of %g is %q", name, v, text)
 			}

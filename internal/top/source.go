@@ -99,7 +99,9 @@ func readGroups(r io.Reader) ([]Group, error) {
 	}
 	groups := []Group{}
 	for _, e := range answer.Errors[:min(len(answer.Errors), maxGroups)] {
-		groups = append(groups, Group{clean(e.Code), clean(e.Route + e.Task), clean(e.Sample.Message), e.Count, e.LastSeen})
+		groups = append(
+			groups, Group{clean(e.Code), clean(e.Route + e.Task), clean(e.Sample.Message), e.Count, e.LastSeen},
+		)
 	}
 	return groups, nil
 }

@@ -106,7 +106,9 @@ func (s Screen) errorTable(width int) []string {
 	const code, seen, times = 20, 9, 8
 	lines := []string{s.Palette.bar(left(left("ERROR", code)+right("AGO", seen)+right("COUNT", times)+"  WHAT", width))}
 	for _, g := range s.Groups {
-		line := left(g.Code, code) + right(age(s.Figures.At.Sub(g.LastSeen)), seen) + right(count(float64(g.Count)), times)
+		line := left(g.Code, code) + right(
+			age(s.Figures.At.Sub(g.LastSeen)), seen,
+		) + right(count(float64(g.Count)), times)
 		m := calm
 		if s.Figures.At.Sub(g.LastSeen) < recent {
 			m = bad

@@ -107,7 +107,10 @@ func picture(t testing.TB) Screen {
 	s := Screen{
 		Addr: "127.0.0.1:8081", Interval: 2 * time.Second, Figures: Between(&a, b), Now: noon(), Sort: ByRate,
 		Groups: []Group{
-			{"store_unavailable", "/api/v1/sessions", "the store does not answer: connection refused", 12, noon().Add(-3 * time.Second)},
+			{
+				"store_unavailable", "/api/v1/sessions", "the store does not answer: connection refused", 12,
+				noon().Add(-3 * time.Second),
+			},
 			{"background", "purge_metrics", "deadline exceeded", 1, noon().Add(-26 * time.Hour)},
 		},
 	}

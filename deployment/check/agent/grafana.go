@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// grafana stands in for Grafana, of which only the image's registry has a binary. It is healthy while what Grafana would read is where it
-// would look, its disk can be written to, and the Prometheus of its data source answers. What Grafana makes of that it does not prove.
+// grafana stands in for Grafana, of which only the image's registry has a binary. It is healthy while what Grafana
+// would read is where it would look, its disk can be written to, and the Prometheus of its data source answers. What
+// Grafana makes of that it does not prove.
 func grafana(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/health", func(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +44,9 @@ func serve(ctx context.Context, address string, handler http.Handler) error {
 }
 
 func provisioned(ctx context.Context) error {
-	for folder, content := range map[string]string{"datasources": "GSM_PROMETHEUS_URL", "dashboards": "GSM_DASHBOARDS"} {
+	for folder, content := range map[string]string{
+		"datasources": "GSM_PROMETHEUS_URL", "dashboards": "GSM_DASHBOARDS",
+	} {
 		name := filepath.Join("/etc/grafana/provisioning", folder, "gsm.yml")
 		text, err := os.ReadFile(name)
 		if err != nil {

@@ -62,8 +62,8 @@ func (c *caller) call(ctx context.Context, method, path string, body any, want i
 	return answer, nil
 }
 
-// player registers a player of that name, reads the one of that id, or makes sure that there is none. It prints the answer. Reads wait
-// for a database that is on its way back.
+// player registers a player of that name, reads the one of that id, or makes sure that there is none. It prints the
+// answer. Reads wait for a database that is on its way back.
 func player(ctx context.Context, args []string) error {
 	if len(args) != 2 {
 		return errors.New("usage: agent player create NAME | read ID | absent ID")
@@ -75,7 +75,9 @@ func player(ctx context.Context, args []string) error {
 	var answer []byte
 	switch args[0] {
 	case "create":
-		answer, err = c.call(ctx, http.MethodPost, "/players", map[string]string{"username": args[1]}, http.StatusCreated)
+		answer, err = c.call(
+			ctx, http.MethodPost, "/players", map[string]string{"username": args[1]}, http.StatusCreated,
+		)
 	case "read":
 		answer, err = c.read(ctx, args[1], http.StatusOK)
 	case "absent":
@@ -106,8 +108,8 @@ func (c *caller) read(ctx context.Context, id string, want int) ([]byte, error) 
 	}
 }
 
-// load begins RATE requests a second for SECONDS, and fails if one of them is lost. Each fifth makes a player, and each fifteenth
-// renames and erases that one too, so that a backup meets writes of every kind. When it has begun it says so.
+// load begins RATE requests a second for SECONDS, and fails if one of them is lost. Each fifth makes a player, and each
+// fifteenth renames and erases that one too, so that a backup meets writes of every kind. When it has begun it says so.
 func load(ctx context.Context) error {
 	rate, err := strconv.Atoi(os.Getenv("RATE"))
 	if err != nil {
@@ -122,7 +124,9 @@ func load(ctx context.Context) error {
 		return err
 	}
 	run := strconv.FormatInt(time.Now().UnixNano(), 36)
-	answer, err := c.call(ctx, http.MethodPost, "/players", map[string]string{"username": "load-" + run}, http.StatusCreated)
+	answer, err := c.call(
+		ctx, http.MethodPost, "/players", map[string]string{"username": "load-" + run}, http.StatusCreated,
+	)
 	if err != nil {
 		return err
 	}
@@ -144,7 +148,9 @@ func load(ctx context.Context) error {
 		}
 		requests.Go(func() {
 			if i%5 != 0 {
-				results.measure(func() error { return discard(c.call(ctx, http.MethodGet, "/players/"+reader, nil, http.StatusOK)) })
+				results.measure(func() error {
+					return discard(c.call(ctx, http.MethodGet, "/players/"+reader, nil, http.StatusOK))
+				})
 				return
 			}
 			c.write(ctx, results, fmt.Sprintf("load-%s-%d", run, i), i%15 == 0)
@@ -169,7 +175,9 @@ func (c *caller) write(ctx context.Context, results *results, name string, passi
 		return
 	}
 	results.measure(func() error {
-		return discard(c.call(ctx, http.MethodPatch, "/players/"+id, map[string]string{"username": name + "-renamed"}, http.StatusOK))
+		return discard(c.call(
+			ctx, http.MethodPatch, "/players/"+id, map[string]string{"username": name + "-renamed"}, http.StatusOK,
+		))
 	})
 	results.measure(func() error {
 		return discard(c.call(ctx, http.MethodDelete, "/players/"+id, nil, http.StatusNoContent))
@@ -214,7 +222,9 @@ func (r *results) report(took time.Duration) error {
 		lost += count
 	}
 	fmt.Printf("%d requests in %s (%.0f/s), %d lost, p50 %s, p99 %s, max %s\n", n, took.Round(time.Second), float64(n)/took.Seconds(), lost,
-		r.durations[n/2].Round(100*time.Microsecond), r.durations[n*99/100].Round(100*time.Microsecond), r.durations[n-1].Round(time.Millisecond))
+		r.durations[n/2].Round(
+			100*time.Microsecond,
+		), r.durations[n*99/100].Round(100*time.Microsecond), r.durations[n-1].Round(time.Millisecond))
 	if lost > 0 {
 		return fmt.Errorf("%d requests were lost", lost)
 	}

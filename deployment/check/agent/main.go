@@ -1,5 +1,5 @@
-// Command agent is what the check of the manifests runs inside the cluster: a caller of the API, a probe of network policies,
-// and the named stand-ins for Grafana and mongosh. It has no part in what is shipped.
+// Command agent is what the check of the manifests runs inside the cluster: a caller of the API, a probe of network
+// policies, and the named stand-ins for Grafana and mongosh. It has no part in what is shipped.
 package main
 
 import (

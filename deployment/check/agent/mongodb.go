@@ -13,8 +13,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// mongosh stands in for mongosh with init.js: it makes the users gsm and exporter in what stands in for mongod, which is no
-// replica set. It wants what init.js wants.
+// mongosh stands in for mongosh with init.js: it makes the users gsm and exporter in what stands in for mongod, which
+// is no replica set. It wants what init.js wants.
 func mongosh(ctx context.Context, args []string) (err error) {
 	if _, err := os.Stat(args[len(args)-1]); err != nil {
 		return err

@@ -14,7 +14,8 @@ const (
 	silence  = 3 * time.Second  // after which nothing is let through
 )
 
-// probe connects to each address, and fails unless all of them are as the caller says: open=HOST:PORT or closed=HOST:PORT.
+// probe connects to each address, and fails unless all of them are as the caller says: open=HOST:PORT or
+// closed=HOST:PORT.
 func probe(ctx context.Context, expectations []string) error {
 	var failures []error
 	for _, expectation := range expectations {

@@ -13,8 +13,8 @@ import (
 
 const prometheusURL = "http://prometheus.monitoring-namespace.svc.cluster.local:9090"
 
-// targets waits until Prometheus has targets for each of the jobs, all of its targets are up, and MongoDB's exporter, where
-// there is one, reaches its server.
+// targets waits until Prometheus has targets for each of the jobs, all of its targets are up, and MongoDB's exporter,
+// where there is one, reaches its server.
 func targets(ctx context.Context, jobs []string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -39,7 +39,9 @@ func reached(ctx context.Context) error {
 	var answer struct {
 		Data struct{ Result []json.RawMessage }
 	}
-	err := ask(ctx, "/api/v1/query?query="+url.QueryEscape(`count(mongodb_up{job="mongodb"} == 1) == count(up{job="mongodb"})`), &answer)
+	err := ask(ctx, "/api/v1/query?query="+url.QueryEscape(
+		`count(mongodb_up{job="mongodb"} == 1) == count(up{job="mongodb"})`,
+	), &answer)
 	if err == nil && len(answer.Data.Result) == 0 {
 		err = errors.New("the exporter does not reach MongoDB")
 	}

@@ -95,7 +95,9 @@ func TestRefusals(t *testing.T) {
 	for name, refusal := range refusals {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, problems, err := helm(t, "template", "games", chart, "--set", "image.repository=gsm", "--set", refusal.set)
+			_, problems, err := helm(
+				t, "template", "games", chart, "--set", "image.repository=gsm", "--set", refusal.set,
+			)
 			if err == nil || !strings.Contains(problems, refusal.says) {
 				t.Errorf("--set %s: want %q, got %v:\n%s", refusal.set, refusal.says, err, problems)
 			}

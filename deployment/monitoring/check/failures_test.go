@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// While its database is cut off, these panels of gsm show more than nothing, and the conditions of these alerts are met.
+// While its database is cut off, these panels of gsm show more than nothing, and the conditions of these alerts are
+// met.
 var (
 	panelsOfFailure = []string{
 		"gsm-api/Error rate by route", "gsm-api/Failures of gsm", "gsm-api/Burn rate: 5xx",

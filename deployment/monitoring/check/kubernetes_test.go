@@ -31,7 +31,9 @@ func TestKubernetesHasEveryFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pattern := range []string{"prometheus/rules/*.yml", "grafana/dashboards/*.json", "grafana/provisioning/*/*.yml"} {
+	for _, pattern := range []string{
+		"prometheus/rules/*.yml", "grafana/dashboards/*.json", "grafana/provisioning/*/*.yml",
+	} {
 		names, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || len(names) == 0 {
 			t.Fatalf("%s: %d files, %v", pattern, len(names), err)

@@ -17,8 +17,8 @@ type line struct {
 	ends []net.Conn // of what is connected
 }
 
-// newLine returns a line to the server of a URL, and the URL that leads over it. Who uses it gives up soon on a line that is
-// cut.
+// newLine returns a line to the server of a URL, and the URL that leads over it. Who uses it gives up soon on a line
+// that is cut.
 func newLine(t *testing.T, to string) (string, *line) {
 	t.Helper()
 	u, err := url.Parse(to)

@@ -95,11 +95,14 @@ func dashboards(t *testing.T) (all []dashboard) {
 	return all
 }
 
-// choices put in what Grafana puts in for its variables. Outside of Kubernetes nothing has a namespace, and All is all there
-// is to choose; what All finds beside them, both of these must find by themselves.
+// choices put in what Grafana puts in for its variables. Outside of Kubernetes nothing has a namespace, and All is all
+// there is to choose; what All finds beside them, both of these must find by themselves.
 var choices = []*strings.Replacer{
 	strings.NewReplacer("$namespace", "", "$mongodb_namespace", "", "$instance", ".*", "$__rate_interval", "30s"),
-	strings.NewReplacer("$namespace", namespaces["gsm"], "$mongodb_namespace", namespaces["mongodb"], "$instance", ".*", "$__rate_interval", "30s"),
+	strings.NewReplacer(
+		"$namespace", namespaces["gsm"], "$mongodb_namespace", namespaces["mongodb"], "$instance", ".*",
+		"$__rate_interval", "30s",
+	),
 }
 
 // run runs a program in a folder and fails the test if it fails.
@@ -117,8 +120,12 @@ func TestShipped(t *testing.T) {
 	t.Run("promtool", func(t *testing.T) {
 		t.Parallel()
 		run(t, root, "promtool", "check", "config", "prometheus/prometheus.yml")
-		run(t, root, "promtool", append([]string{"check", "rules"}, relative(t, files(t, "prometheus/rules/*.yml"))...)...)
-		run(t, root, "promtool", append([]string{"test", "rules"}, relative(t, files(t, "prometheus/tests/*.yml"))...)...)
+		run(t, root, "promtool", append(
+			[]string{"check", "rules"}, relative(t, files(t, "prometheus/rules/*.yml"))...,
+		)...)
+		run(t, root, "promtool", append(
+			[]string{"test", "rules"}, relative(t, files(t, "prometheus/tests/*.yml"))...,
+		)...)
 	})
 	t.Run("dashboards are current", current)
 	t.Run("panels", panels)
@@ -127,7 +134,8 @@ func TestShipped(t *testing.T) {
 	t.Run("runbooks", func(t *testing.T) {
 		known := alertNames(t)
 		for _, path := range files(t, "../../docs/runbooks/*.md") {
-			if name := strings.TrimSuffix(filepath.Base(path), ".md"); name != "README" && !slices.Contains(known, name) {
+			if name := strings.TrimSuffix(filepath.Base(path), ".md"); name != "README" &&
+				!slices.Contains(known, name) {
 				t.Errorf("%s: there is no such alert", path)
 			}
 		}
@@ -154,7 +162,8 @@ func current(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if fresh, err := os.ReadFile(filepath.Join(dir, filepath.Base(path))); err != nil || !bytes.Equal(shipped, fresh) {
+		if fresh, err := os.ReadFile(filepath.Join(dir, filepath.Base(path))); err != nil ||
+			!bytes.Equal(shipped, fresh) {
 			t.Errorf("%s is not what its source says: run make dashboards (%v)", path, err)
 		}
 	}
@@ -186,7 +195,8 @@ func panels(t *testing.T) {
 			if !slices.Contains([]string{"timeseries", "stat", "table", "heatmap"}, p.Type) {
 				t.Errorf("%s/%s: the type %s is not one that is used here", d.UID, p.Title, p.Type)
 			}
-			if p.Title == "" || p.Description == "" || p.FieldConfig.Defaults.Unit == "" || p.Datasource.UID != "${datasource}" || len(p.Targets) == 0 {
+			if p.Title == "" || p.Description == "" || p.FieldConfig.Defaults.Unit == "" ||
+				p.Datasource.UID != "${datasource}" || len(p.Targets) == 0 {
 				t.Errorf("%s/%s: lacks a title, a description, a unit, the data source or a query", d.UID, p.Title)
 			}
 			for _, l := range p.Links {

@@ -125,7 +125,10 @@ func begin(t *testing.T, cmd *exec.Cmd) *output {
 // serve starts gsm and returns the addresses of its listeners.
 func serve(t *testing.T, gsm, database string) (api, ops string) {
 	t.Helper()
-	cmd := exec.Command(gsm, "serve", "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--log-format=json", "--metrics-interval=1s", "--database-url="+database)
+	cmd := exec.Command(
+		gsm, "serve", "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--log-format=json", "--metrics-interval=1s",
+		"--database-url="+database,
+	)
 	cmd.Dir = t.TempDir()
 	out := begin(t, cmd)
 	if !within(t, func() bool {
@@ -151,14 +154,21 @@ func (s *stack) startPrometheus(t *testing.T, ops []string) {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(root, "prometheus"))); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, filepath.Join(dir, "prometheus.yml"), "scrape_interval: 15s", "scrape_interval: 2s", "scrape_timeout: 10s", "scrape_timeout: 2s", "evaluation_interval: 15s", "evaluation_interval: 1s")
+	edit(
+		t, filepath.Join(dir, "prometheus.yml"), "scrape_interval: 15s", "scrape_interval: 2s", "scrape_timeout: 10s",
+		"scrape_timeout: 2s", "evaluation_interval: 15s", "evaluation_interval: 1s",
+	)
 	// The exporter takes a second off what Prometheus gives it, and begins with a new connection each time.
-	edit(t, filepath.Join(dir, "prometheus.yml"), "- job_name: mongodb\n", "- job_name: mongodb\n    scrape_interval: 5s\n    scrape_timeout: 5s\n")
+	edit(t, filepath.Join(
+		dir, "prometheus.yml",
+	), "- job_name: mongodb\n", "- job_name: mongodb\n    scrape_interval: 5s\n    scrape_timeout: 5s\n")
 	edit(t, filepath.Join(dir, "rules/slo.yml"), "interval: 2m", "interval: 1s")
 	s.targets = filepath.Join(dir, "targets")
 	writeTargets(t, s.targets, "gsm", ops)
 	writeTargets(t, s.targets, "mongodb", s.exporters)
-	out := begin(t, exec.Command("prometheus", "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"),
+	out := begin(t, exec.Command("prometheus", "--config.file="+filepath.Join(
+		dir, "prometheus.yml",
+	), "--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address=127.0.0.1:0", "--enable-feature=exemplar-storage"))
 	var address string
 	if !within(t, func() bool {
@@ -183,7 +193,9 @@ func writeTargets(t *testing.T, dir, job string, addresses []string) {
 	groups := []group{}
 	for i, a := range addresses {
 		pod := fmt.Sprintf("%s-%d", job, i)
-		groups = append(groups, group{Targets: []string{a}}, group{[]string{a}, map[string]string{"namespace": namespaces[job], "pod": pod, "instance": pod}})
+		groups = append(groups, group{
+			Targets: []string{a},
+		}, group{[]string{a}, map[string]string{"namespace": namespaces[job], "pod": pod, "instance": pod}})
 	}
 	text, err := json.Marshal(groups) // which is YAML too
 	if err != nil {

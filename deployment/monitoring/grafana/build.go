@@ -70,7 +70,9 @@ func (b board) build(runbooks string) (grafana.Dashboard, error) {
 		WithVariable(choice("namespace", "Namespace", `label_values(up{job="gsm"}, namespace)`)).
 		WithVariable(choice("instance", "Instance", `label_values(up{job="gsm",namespace=~"$namespace"}, instance)`))
 	if b.mongodb {
-		d.WithVariable(choice("mongodb_namespace", "Namespace of MongoDB", `label_values(up{job="mongodb"}, namespace)`))
+		d.WithVariable(
+			choice("mongodb_namespace", "Namespace of MongoDB", `label_values(up{job="mongodb"}, namespace)`),
+		)
 	}
 	id := uint32(0)
 	for _, r := range b.rows {
@@ -126,7 +128,9 @@ func (p picture) Build() (grafana.Panel, error) {
 	m.FieldConfig.Defaults.Unit, m.FieldConfig.Defaults.Thresholds = &p.unit, p.thresholds()
 	for i, q := range p.queries {
 		t := prometheus.NewDataqueryBuilder().RefId(string(rune('A' + i))).Datasource(source).
-			EditorMode(prometheus.QueryEditorModeCode).Expr(labels.Replace(q.expr)).LegendFormat(q.legend).Exemplar(p.exemplars)
+			EditorMode(
+				prometheus.QueryEditorModeCode,
+			).Expr(labels.Replace(q.expr)).LegendFormat(q.legend).Exemplar(p.exemplars)
 		switch p.kind {
 		case "stat":
 			t.Instant()
@@ -144,7 +148,9 @@ func (p picture) Build() (grafana.Panel, error) {
 		m.Targets = append(m.Targets, target)
 	}
 	for _, alert := range p.panel.runbooks {
-		link, err := grafana.NewDashboardLinkBuilder("Runbook: " + alert).Type(grafana.DashboardLinkTypeLink).Icon("doc").
+		link, err := grafana.NewDashboardLinkBuilder(
+			"Runbook: " + alert,
+		).Type(grafana.DashboardLinkTypeLink).Icon("doc").
 			Url(fmt.Sprintf("%s/%s.md", p.runbooks, alert)).TargetBlank(true).Build()
 		if err != nil {
 			return m, err
@@ -167,13 +173,17 @@ func (p panel) shape() cog.Builder[grafana.Panel] {
 	case "heatmap":
 		return heatmap.NewPanelBuilder().ShowValue(common.VisibilityModeNever).
 			Tooltip(heatmap.NewHeatmapTooltipBuilder().Mode(common.TooltipDisplayModeSingle)).
-			Color(heatmap.NewHeatmapColorOptionsBuilder().Mode(heatmap.HeatmapColorModeScheme).Scheme("Turbo").Steps(32).
+			Color(heatmap.NewHeatmapColorOptionsBuilder().Mode(
+				heatmap.HeatmapColorModeScheme,
+			).Scheme("Turbo").Steps(32).
 				Scale(heatmap.HeatmapColorScaleExponential).Exponent(0.5).Fill("dark-orange"))
 	}
 	m := timeseries.NewPanelBuilder().Min(0).LineWidth(1).FillOpacity(8).ShowPoints(common.VisibilityModeNever).
 		ColorScheme(grafana.NewFieldColorBuilder().Mode(grafana.FieldColorModeIdPaletteClassic)).
 		Legend(common.NewVizLegendOptionsBuilder().ShowLegend(true)).
-		Tooltip(common.NewVizTooltipOptionsBuilder().Mode(common.TooltipDisplayModeMulti).Sort(common.SortOrderDescending))
+		Tooltip(
+			common.NewVizTooltipOptionsBuilder().Mode(common.TooltipDisplayModeMulti).Sort(common.SortOrderDescending),
+		)
 	if p.stacked {
 		m.FillOpacity(25).Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal).Group("A"))
 	}

@@ -2,43 +2,89 @@ package main
 
 import "github.com/grafana/grafana-foundation-sdk/go/units"
 
-// sessions is what the game is about. Each replica counts the whole database, up to ten seconds ago: numbers of replicas are
-// not added up, the highest is shown.
+// sessions is what the game is about. Each replica counts the whole database, up to ten seconds ago: numbers of
+// replicas are not added up, the highest is shown.
 func sessions() board {
 	const join = `route="/api/v1/sessions/{session_id}/members"`
 	operations := func(names string) string {
 		return `sum by (operation) (rate(gsm_store_operation_duration_seconds_count{GSM,operation=~"` + names + `",result="ok"}[$__rate_interval]))`
 	}
 	return board{
-		uid: "gsm-sessions", title: "gsm: sessions and players", description: "Players, sessions and seats, and what happens to them.",
+		uid: "gsm-sessions", title: "gsm: sessions and players",
+		description: "Players, sessions and seats, and what happens to them.",
 		rows: []row{
 			{"Now", []panel{
-				{title: "Players", kind: "stat", width: 6, unit: units.Short, description: "Players stored.", queries: []query{{`max(gsm_players{GSM})`, "players"}}},
-				{title: "Open sessions", kind: "stat", width: 6, unit: units.Short, description: "Sessions that can be joined.", queries: []query{{`max(gsm_sessions{GSM,status="open"})`, "open"}}},
-				{title: "Sessions in progress", kind: "stat", width: 6, unit: units.Short, description: "Sessions that are played.", queries: []query{{`max(gsm_sessions{GSM,status="in_progress"})`, "in progress"}}},
-				{title: "Seats taken", kind: "stat", width: 6, unit: units.Short, description: "Seats that players hold in live sessions.", queries: []query{{`max(gsm_members{GSM})`, "seats"}}},
+				{
+					title: "Players", kind: "stat", width: 6, unit: units.Short, description: "Players stored.",
+					queries: []query{{`max(gsm_players{GSM})`, "players"}},
+				},
+				{
+					title: "Open sessions", kind: "stat", width: 6, unit: units.Short,
+					description: "Sessions that can be joined.",
+					queries:     []query{{`max(gsm_sessions{GSM,status="open"})`, "open"}},
+				},
+				{
+					title: "Sessions in progress", kind: "stat", width: 6, unit: units.Short,
+					description: "Sessions that are played.",
+					queries:     []query{{`max(gsm_sessions{GSM,status="in_progress"})`, "in progress"}},
+				},
+				{
+					title: "Seats taken", kind: "stat", width: 6, unit: units.Short,
+					description: "Seats that players hold in live sessions.",
+					queries:     []query{{`max(gsm_members{GSM})`, "seats"}},
+				},
 			}},
 			{"What is stored", []panel{
-				{title: "Players stored", unit: units.Short, description: "Players that are registered and not erased. The embedded database counts to 1,000,000.", queries: []query{{`max by (namespace) (gsm_players{GSM})`, "players {{namespace}}"}}},
-				{title: "Live sessions by status", unit: units.Short, description: "Sessions that are not over, of each status up to 1,000,000.", queries: []query{{`max by (namespace, status) (gsm_sessions{GSM})`, "{{status}} {{namespace}}"}}},
-				{title: "Seats held", unit: units.Short, description: "Seats that players hold in live sessions.", queries: []query{{`max by (namespace) (gsm_members{GSM})`, "seats {{namespace}}"}}},
-				{title: "Players in a session", unit: units.Short, description: "Seats that are held, for each live session.", queries: []query{{
+				{
+					title: "Players stored", unit: units.Short, description: "Players that are registered and not " +
+						"erased. The embedded database counts to 1,000,000.",
+					queries: []query{{`max by (namespace) (gsm_players{GSM})`, "players {{namespace}}"}},
+				},
+				{
+					title: "Live sessions by status", unit: units.Short,
+					description: "Sessions that are not over, of each status up to 1,000,000.",
+					queries: []query{
+						{`max by (namespace, status) (gsm_sessions{GSM})`, "{{status}} {{namespace}}"},
+					},
+				},
+				{
+					title: "Seats held", unit: units.Short, description: "Seats that players hold in live sessions.",
+					queries: []query{{`max by (namespace) (gsm_members{GSM})`, "seats {{namespace}}"}},
+				},
+				{title: "Players in a session", unit: units.Short, description: "Seats that are held, for each live " +
+					"session.", queries: []query{{
 					`max by (namespace) (gsm_members{GSM}) / (sum by (namespace) (max by (namespace, status) (gsm_sessions{GSM,status=~"open|in_progress"})) > 0)`, "players a session {{namespace}}",
 				}}},
 			}},
 			{"What happens", []panel{
-				{title: "Sessions opened and changed", unit: units.OpsPerSecond, description: "Writes to sessions that were made, a second, by what was written.", queries: []query{{operations(".*_session"), "{{operation}}"}}},
-				{title: "Players registered and changed", unit: units.OpsPerSecond, description: "Reads and writes of players that were made, a second.", queries: []query{{operations(".*_players?"), "{{operation}}"}}},
 				{
-					title: "Joins", unit: units.RequestsPerSecond, stacked: true, description: "Requests to join a session, a second, by how they were answered.", runbooks: []string{"GsmJoinsRefused"},
-					queries: []query{{`sum by (status) (rate(gsm_http_request_duration_seconds_count{GSM,method="POST",` + join + `}[$__rate_interval]))`, "{{status}}"}},
+					title: "Sessions opened and changed", unit: units.OpsPerSecond,
+					description: "Writes to sessions that were made, a second, by what was written.",
+					queries:     []query{{operations(".*_session"), "{{operation}}"}},
 				},
 				{
-					title: "Joins refused by reason", unit: units.RequestsPerSecond, stacked: true, description: "Joins that got a problem document, a second. A race for the last seat refuses some.", runbooks: []string{"GsmJoinsRefused"},
-					queries: []query{{`sum by (code) (rate(gsm_http_problems_total{GSM,` + join + `}[$__rate_interval]))`, "{{code}}"}},
+					title: "Players registered and changed", unit: units.OpsPerSecond,
+					description: "Reads and writes of players that were made, a second.",
+					queries:     []query{{operations(".*_players?"), "{{operation}}"}},
 				},
 				{
-					title: "Changes that lost a race", unit: units.OpsPerSecond, width: 24, description: "Writes refused because another came between, a second. gsm makes them again on the newer document; many are a session that everybody wants.",
+					title: "Joins", unit: units.RequestsPerSecond, stacked: true,
+					description: "Requests to join a session, a second, by how they were answered.",
+					runbooks:    []string{"GsmJoinsRefused"},
+					queries:     []query{{`sum by (status) (rate(gsm_http_request_duration_seconds_count{GSM,method="POST",` + join + `}[$__rate_interval]))`, "{{status}}"}},
+				},
+				{
+					title: "Joins refused by reason", unit: units.RequestsPerSecond, stacked: true,
+					description: "Joins that got a problem document, a second. A race for the last seat refuses some.",
+					runbooks:    []string{"GsmJoinsRefused"},
+					queries: []query{{
+						`sum by (code) (rate(gsm_http_problems_total{GSM,` + join + `}[$__rate_interval]))`, "{{code}}",
+					}},
+				},
+				{
+					title: "Changes that lost a race", unit: units.OpsPerSecond, width: 24,
+					description: "Writes refused because another came between, a second. gsm makes them again on the " +
+						"newer document; many are a session that everybody wants.",
 					queries: []query{{
 						`sum by (operation) (rate(gsm_store_operation_duration_seconds_count{GSM,result="stale"}[$__rate_interval])) or 0 * sum by (operation) (rate(gsm_store_operation_duration_seconds_count{GSM}[$__rate_interval]))`, "{{operation}}",
 					}},

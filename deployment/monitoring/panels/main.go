@@ -30,7 +30,9 @@ func main() {
 func run(ctx context.Context, out io.Writer, args []string) error {
 	flags := flag.NewFlagSet("panels", flag.ContinueOnError)
 	user := flags.String("user", "admin", "the user; GRAFANA_PASSWORD has the password")
-	wait := flags.Duration("wait", time.Minute, "how long to ask again while something fails or a dashboard has no data")
+	wait := flags.Duration(
+		"wait", time.Minute, "how long to ask again while something fails or a dashboard has no data",
+	)
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -58,7 +58,9 @@ func (w *dispatched) WriteHeader(status int) {
 		w.Header()["Content-Security-Policy"] = NoContent
 		w.replace(NewProblem(http.StatusNotFound, "not_found", "No route matches this path. /docs lists the routes."))
 	case status == http.StatusMethodNotAllowed && w.request.Pattern == "":
-		w.replace(NewProblem(status, "method_not_allowed", "The method is not allowed. This path allows: "+w.Header().Get("Allow")+"."))
+		w.replace(NewProblem(
+			status, "method_not_allowed", "The method is not allowed. This path allows: "+w.Header().Get("Allow")+".",
+		))
 	default:
 		w.ResponseWriter.WriteHeader(status)
 	}

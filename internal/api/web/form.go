@@ -71,7 +71,8 @@ func NewForm(r huma.Registry, s *huma.Schema, t reflect.Type) *Form {
 		f.object(r, s)
 	default:
 		f.expected = map[string]string{
-			huma.TypeString: "must be a string", huma.TypeBoolean: "must be true or false", huma.TypeInteger: mustBeWhole,
+			huma.TypeString: "must be a string", huma.TypeBoolean: "must be true or false",
+			huma.TypeInteger: mustBeWhole,
 		}[s.Type]
 	}
 	return f

@@ -22,8 +22,8 @@ func LoopbackOnly(next, deny http.Handler) http.Handler {
 	})
 }
 
-// embedded reports whether a browser says that a page of another origin sent the request, which [http.CrossOriginProtection] lets
-// through for reads: their responses stay unseen, but the work would be done.
+// embedded reports whether a browser says that a page of another origin sent the request, which
+// [http.CrossOriginProtection] lets through for reads: their responses stay unseen, but the work would be done.
 func embedded(h http.Header) bool {
 	switch h.Get("Sec-Fetch-Site") {
 	case "cross-site", "same-site":

@@ -57,7 +57,9 @@ func Invalid(details []*huma.ErrorDetail) *Problem {
 	}
 	slices.SortStableFunc(p.Errors, func(x, y ProblemField) int { return strings.Compare(x.Location, y.Location) })
 	if more := len(p.Errors) - maxProblemFields; more > 0 {
-		p.Errors = append(p.Errors[:maxProblemFields:maxProblemFields], ProblemField{"", fmt.Sprintf("and %d more", more)})
+		p.Errors = append(
+			p.Errors[:maxProblemFields:maxProblemFields], ProblemField{"", fmt.Sprintf("and %d more", more)},
+		)
 	}
 	return p
 }
@@ -69,7 +71,9 @@ func LateBody() *Problem {
 
 // TooLarge returns the problem of a body of more than so many bytes.
 func TooLarge(most int) *Problem {
-	p := NewProblem(http.StatusRequestEntityTooLarge, "payload_too_large", fmt.Sprintf("The body has more than %d bytes.", most))
+	p := NewProblem(
+		http.StatusRequestEntityTooLarge, "payload_too_large", fmt.Sprintf("The body has more than %d bytes.", most),
+	)
 	p.Extras = map[string]any{"max_bytes": most}
 	return p
 }

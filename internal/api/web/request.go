@@ -74,7 +74,9 @@ func oversized(r *http.Request) *Problem {
 }
 
 func uriTooLong(part string, most int) *Problem {
-	p := NewProblem(http.StatusRequestURITooLong, "uri_too_long", fmt.Sprintf("The %s has more than %d bytes.", part, most))
+	p := NewProblem(
+		http.StatusRequestURITooLong, "uri_too_long", fmt.Sprintf("The %s has more than %d bytes.", part, most),
+	)
 	p.Extras = map[string]any{"max_bytes": most}
 	return p
 }

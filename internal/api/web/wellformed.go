@@ -57,7 +57,8 @@ func hostName(host string) (name string, ok bool) {
 func WithoutSlash(mux *http.ServeMux, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path, slash := strings.CutSuffix(r.URL.EscapedPath(), "/")
-		if !slash || r.Pattern != "" || !strings.HasSuffix(r.URL.Path, "/") || len(path) > MaxPath || len(r.URL.RawQuery) > MaxQuery {
+		if !slash || r.Pattern != "" || !strings.HasSuffix(r.URL.Path, "/") || len(path) > MaxPath ||
+			len(r.URL.RawQuery) > MaxQuery {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -103,7 +103,8 @@ func fill(v reflect.Value, path string) {
 		return
 	case *game.Attributes:
 		*to = game.Attributes{
-			"text": game.StringValue(path), "number": game.NumberValue(float64(number(path)) + .5), "flag": game.BoolValue(true),
+			"text": game.StringValue(path), "number": game.NumberValue(float64(number(path)) + .5),
+			"flag": game.BoolValue(true),
 		}
 		return
 	case *game.Result:
@@ -145,8 +146,8 @@ func number(path string) int64 {
 	return int64(h.Sum32()%1_000_000) + 1
 }
 
-// Normal returns a copy of a document as engines return it: with maps and lists that are empty in the place of nil ones,
-// and times in UTC, to the millisecond.
+// Normal returns a copy of a document as engines return it: with maps and lists that are empty in the place of nil
+// ones, and times in UTC, to the millisecond.
 func Normal[D any](d D) D {
 	normal(reflect.ValueOf(&d).Elem())
 	return d

@@ -24,16 +24,16 @@ type server struct {
 // capabilities are what servers differ in. What can be tried was tried, because some servers say yes to
 // what they do not do.
 type capabilities struct {
-	// RetryableWrites says that the driver and the server make each write once between them, if it is sent twice. This is
-	// concluded from what the server and the URL say, as the driver does.
+	// RetryableWrites says that the driver and the server make each write once between them, if it is sent twice. This
+	// is concluded from what the server and the URL say, as the driver does.
 	RetryableWrites bool
 	// OrderedIndexes says that an index gives documents in its order, so that no list is sorted in memory.
 	OrderedIndexes bool
 	// Validators says that documents of a wrong form are refused.
 	Validators bool
-	// KnowsCounts says that the server knows how many documents a collection has, and need not count them. This cannot be tried:
-	// an estimate may be right by chance. MongoDB knows it, but for what is under way between shards, and for some documents
-	// after a crash until "validate" has been run.
+	// KnowsCounts says that the server knows how many documents a collection has, and need not count them. This cannot
+	// be tried: an estimate may be right by chance. MongoDB knows it, but for what is under way between shards, and for
+	// some documents after a crash until "validate" has been run.
 	KnowsCounts bool
 }
 
@@ -41,7 +41,8 @@ type capabilities struct {
 func (c capabilities) missing() []string {
 	names := []string{}
 	for name, there := range map[string]bool{
-		"retryable_writes": c.RetryableWrites, "ordered_indexes": c.OrderedIndexes, "validators": c.Validators, "known_counts": c.KnowsCounts,
+		"retryable_writes": c.RetryableWrites, "ordered_indexes": c.OrderedIndexes, "validators": c.Validators,
+		"known_counts": c.KnowsCounts,
 	} {
 		if !there {
 			names = append(names, name)
@@ -123,7 +124,8 @@ func (s *Store) probeUnique(ctx context.Context) (err error) {
 		return nil
 	}
 	if err == nil || mongo.IsDuplicateKeyError(err) {
-		return fmt.Errorf("%w: %s %s does not keep a unique partial index, or does not name the one that refuses: use MongoDB 7 or 8, or FerretDB 2",
+		return fmt.Errorf("%w: %s %s does not keep a unique partial index, or does not name the one that refuses: "+
+			"use MongoDB 7 or 8, or FerretDB 2",
 			ErrUnfit, s.server.product, s.server.version)
 	}
 	return err
@@ -157,8 +159,8 @@ func (s *Store) probeOrder(ctx context.Context) (bool, error) {
 	return !slices.ContainsFunc(plan, func(stage string) bool { return stage == "SORT" || stage == "Sort" }), nil
 }
 
-// explain returns the stages of the plan with which the server would find documents by an index: MongoDB's names of them, or
-// PostgreSQL's.
+// explain returns the stages of the plan with which the server would find documents by an index: MongoDB's names of
+// them, or PostgreSQL's.
 func (s *Store) explain(ctx context.Context, collection string, filter, sort bson.D, index string) ([]string, error) {
 	find := bson.D{{Key: "find", Value: collection}, {Key: "filter", Value: filter}, {Key: "limit", Value: 1}}
 	if len(sort) > 0 {
@@ -167,7 +169,9 @@ func (s *Store) explain(ctx context.Context, collection string, filter, sort bso
 	if index != "" {
 		find = append(find, bson.E{Key: "hint", Value: index})
 	}
-	answer, err := s.database.RunCommand(ctx, bson.D{{Key: "explain", Value: find}, {Key: "verbosity", Value: "queryPlanner"}}).Raw()
+	answer, err := s.database.RunCommand(
+		ctx, bson.D{{Key: "explain", Value: find}, {Key: "verbosity", Value: "queryPlanner"}},
+	).Raw()
 	if err != nil {
 		return nil, err
 	}

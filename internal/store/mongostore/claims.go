@@ -66,7 +66,9 @@ func (s *Store) putClaim(ctx context.Context, mine game.Claim) error {
 // takeClaim puts a claim in the place of one that has expired.
 func (s *Store) takeClaim(ctx context.Context, mine, expired game.Claim) error {
 	condition := bson.D{
-		{Key: "_id", Value: expired.Key}, {Key: "document_id", Value: expired.DocumentID}, {Key: "expires_at", Value: expired.ExpiresAt},
+		{Key: "_id", Value: expired.Key},
+		{Key: "document_id", Value: expired.DocumentID},
+		{Key: "expires_at", Value: expired.ExpiresAt},
 	}
 	return s.do(ctx, write{
 		send: func(ctx context.Context) error {
@@ -144,7 +146,9 @@ func (s *Store) purge(ctx context.Context, c collection, index string, now time.
 
 // idsOf returns the ids of documents that match, at most limit of them, by an index.
 func idsOf(ctx context.Context, c collection, filter bson.D, index string, limit int) (bson.A, error) {
-	cursor, err := c.Find(ctx, filter, options.Find().SetLimit(int64(limit)).SetHint(index).SetProjection(bson.D{{Key: "_id", Value: 1}}))
+	cursor, err := c.Find(
+		ctx, filter, options.Find().SetLimit(int64(limit)).SetHint(index).SetProjection(bson.D{{Key: "_id", Value: 1}}),
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,9 @@ func missed(err error) error {
 }
 
 // get reads one document, and reports whether it is there.
-func get[D any](ctx context.Context, s *Store, c collection, filter bson.D, o ...options.Lister[options.FindOneOptions]) (d D, found bool, err error) {
+func get[D any](
+	ctx context.Context, s *Store, c collection, filter bson.D, o ...options.Lister[options.FindOneOptions],
+) (d D, found bool, err error) {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
 		return d, false, game.ErrStoreUnavailable.Because(err)
@@ -69,7 +71,8 @@ func get[D any](ctx context.Context, s *Store, c collection, filter bson.D, o ..
 	return d, true, nil
 }
 
-// insert stores a new document, whose id of its first write is given. taken names the refusals by the index that refuses.
+// insert stores a new document, whose id of its first write is given. taken names the refusals by the index that
+// refuses.
 func (s *Store) insert(
 	ctx context.Context, c collection, k key, doc any, events []game.Event, id writeID, taken map[string]error,
 ) error {
@@ -143,7 +146,9 @@ func (s *Store) replace(ctx context.Context, c collection, k key, x change) erro
 
 // replaceOnce makes the replacement. It returns errNoRoom where the document has the version and its outbox no room.
 func (s *Store) replaceOnce(ctx context.Context, c collection, k key, x change, id writeID, set bson.D) error {
-	push := bson.D{{Key: "writes", Value: bson.D{{Key: "$each", Value: bson.A{id}}, {Key: "$slice", Value: -historySize}}}}
+	push := bson.D{
+		{Key: "writes", Value: bson.D{{Key: "$each", Value: bson.A{id}}, {Key: "$slice", Value: -historySize}}},
+	}
 	condition := k.at(x.version)
 	var left span
 	if len(x.events) > 0 {
@@ -234,9 +239,9 @@ func (s *Store) conditional(ctx context.Context, c collection, k key, version in
 }
 
 // made tells whether a write was made to a document that was at the version before, 0 for one that was not there. It
-// answers an error while that cannot be told, and errCrowded where it never can. One that was deleted since looks like one
-// that never was: marks of erasures and API keys that are over last for longer than any request, so that this does not happen to
-// them, and no other is deleted.
+// answers an error while that cannot be told, and errCrowded where it never can. One that was deleted since looks like
+// one that never was: marks of erasures and API keys that are over last for longer than any request, so that this does
+// not happen to them, and no other is deleted.
 func (c collection) made(ctx context.Context, k key, id writeID, version int64) (bool, error) {
 	t, _, err := c.trace(ctx, c.Collection, k)
 	if err != nil {
@@ -259,7 +264,9 @@ func (c collection) made(ctx context.Context, k key, id writeID, version int64) 
 
 // trace reads what a document tells of its last writes.
 func (c collection) trace(ctx context.Context, from *mongo.Collection, k key) (t trace, found bool, err error) {
-	err = from.FindOne(ctx, k.filter(), options.FindOne().SetProjection(bson.D{{Key: "version", Value: 1}, {Key: "writes", Value: 1}})).Decode(&t)
+	err = from.FindOne(
+		ctx, k.filter(), options.FindOne().SetProjection(bson.D{{Key: "version", Value: 1}, {Key: "writes", Value: 1}}),
+	).Decode(&t)
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return t, false, nil
 	}

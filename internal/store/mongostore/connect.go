@@ -25,8 +25,8 @@ import (
 const (
 	defaultDatabase = "gsm"
 	defaultPoolSize = 100 // the driver's own
-	// selectionTimeout is how long a call waits for a server that takes it, unless the URL says otherwise. It is shorter
-	// than a request, so that callers hear of a database that is away, and long enough for most elections.
+	// selectionTimeout is how long a call waits for a server that takes it, unless the URL says otherwise. It is
+	// shorter than a request, so that callers hear of a database that is away, and long enough for most elections.
 	selectionTimeout = 5 * time.Second
 	waitPause        = time.Second
 	maxDatabaseName  = 63 // as MongoDB has it
@@ -48,22 +48,32 @@ func parse(raw string) (settings, error) {
 		return settings{}, fmt.Errorf("%w: the servers of the URL cannot be looked up: %w", ErrUnreachable, e)
 	}
 	if err != nil {
-		return settings{}, fmt.Errorf("%w: %s: it looks like mongodb://user:password@host:27017/gsm?authSource=admin", ErrBadURL, hide(raw, err))
+		return settings{}, fmt.Errorf(
+			"%w: %s: it looks like mongodb://user:password@host:27017/gsm?authSource=admin", ErrBadURL, hide(raw, err),
+		)
 	}
-	if c.WNumberSet || c.WString != "" && c.WString != "majority" || c.JSet && !c.J || c.ReadConcernLevel != "" && c.ReadConcernLevel != "majority" {
-		return settings{}, fmt.Errorf("%w: w, journal and readConcernLevel are always majority, true and majority, because an acknowledged write must not be lost: leave them out", ErrBadURL)
+	if c.WNumberSet || c.WString != "" && c.WString != "majority" || c.JSet && !c.J || c.ReadConcernLevel != "" &&
+		c.ReadConcernLevel != "majority" {
+		return settings{}, fmt.Errorf("%w: w, journal and readConcernLevel are always majority, true and majority, "+
+			"because an acknowledged write must not be lost: leave them out", ErrBadURL)
 	}
 	o := options.Client().ApplyURI(raw)
 	if err := o.Validate(); err != nil {
 		return settings{}, fmt.Errorf("%w: %s", ErrBadURL, hide(raw, err))
 	}
-	s := settings{client: o, database: c.Database, hosts: strings.Join(c.Hosts, ", "), user: c.Username, lists: o.ReadPreference}
+	s := settings{
+		client: o, database: c.Database, hosts: strings.Join(c.Hosts, ", "), user: c.Username, lists: o.ReadPreference,
+	}
 	if s.database == "" {
 		s.database = defaultDatabase
 	}
-	if len(s.database) > maxDatabaseName || strings.ContainsAny(s.database, `/\. "$*<>:|?`) || slices.Contains([]string{"admin", "config", "local"}, s.database) {
-		return settings{}, fmt.Errorf("%w: the name of the database, which follows the hosts, must have at most %d characters, none of them of /\\. \"$*<>:|? and must not be admin, config or local",
-			ErrBadURL, maxDatabaseName)
+	if len(s.database) > maxDatabaseName || strings.ContainsAny(s.database, `/\. "$*<>:|?`) ||
+		slices.Contains([]string{"admin", "config", "local"}, s.database) {
+		return settings{},
+			fmt.Errorf("%w: the name of the database, which follows the hosts, must have at most %d characters, "+
+				"none of "+
+				"them of /\\. \"$*<>:|? and must not be admin, config or local",
+				ErrBadURL, maxDatabaseName)
 	}
 	if s.lists == nil {
 		s.lists = readpref.Primary()
@@ -149,14 +159,17 @@ func (set settings) explain(err error) error {
 	case errors.Is(err, ErrNewerSchema), errors.Is(err, ErrOlderSchema), errors.Is(err, ErrMissing), errors.Is(err, ErrUnfit), errors.Is(err, context.Canceled):
 		return err // says it all
 	case hasCode(err, codeAuthentication):
-		return fmt.Errorf("%w: user %q cannot log in at %s: check the name, the password and authSource, the database that knows the user (often authSource=admin)",
+		return fmt.Errorf("%w: user %q cannot log in at %s: check the name, the password and authSource, the "+
+			"database that knows the user (often authSource=admin)",
 			errLogin, set.user, set.hosts)
 	case hasCode(err, codeUnauthorized):
-		return fmt.Errorf("%w: user %q lacks permissions in database %s: grant it the role readWrite there, and run gsm db init once with one who has dbAdmin too: %w",
+		return fmt.Errorf("%w: user %q lacks permissions in database %s: grant it the role readWrite there, and run "+
+			"gsm db init once with one who has dbAdmin too: %w",
 			ErrRefused, set.user, set.database, private(context.Background(), err))
 	}
 	if e := (topology.ServerSelectionError{}); errors.As(err, &e) {
-		return fmt.Errorf("%w: no server at %s accepted the connection within %s: %s: start it, correct the URL, or have gsm serve wait for it with --database-wait",
+		return fmt.Errorf("%w: no server at %s accepted the connection within %s: %s: start it, correct the URL, or "+
+			"have gsm serve wait for it with --database-wait",
 			ErrUnreachable, set.hosts, set.client.ServerSelectionTimeout, lastErrors(e))
 	}
 	if mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.As(err, new(mongo.ServerError)) && lost(err) {

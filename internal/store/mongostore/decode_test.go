@@ -149,16 +149,23 @@ func TestDecodeEdited(t *testing.T) {
 		return mongostore.Decode[game.Session](raw)
 	}
 	field := func(key string, v any) bson.E { return bson.E{Key: key, Value: v} }
-	s, err := read(field("max_players", 4.0), field("version", int32(7)), field("host_id", nil), field("name", nil), field("other", bson.D{}),
-		field("seats_held", "many"), field("attributes", bson.D{{Key: "mmr", Value: int64(3)}}), field("started_at", nil))
+	s,
+		err := read(field("max_players", 4.0), field(
+		"version", int32(7),
+	), field("host_id", nil), field("name", nil), field("other", bson.D{}),
+		field(
+			"seats_held", "many",
+		), field("attributes", bson.D{{Key: "mmr", Value: int64(3)}}), field("started_at", nil))
 	want := game.Session{Version: 7}
 	want.MaxPlayers, want.Attributes = 4, game.Attributes{"mmr": game.NumberValue(3)}
 	if err != nil || !reflect.DeepEqual(s, want) {
 		t.Errorf("got %+v, %v", s, err)
 	}
 	for _, wrong := range []bson.E{
-		field("max_players", 4.5), field("max_players", "4"), field("max_players", 1e300), field("name", 7), field("locked", "yes"),
-		field("members", bson.D{}), field("members", bson.A{"one"}), field("teams", bson.A{}), field("attributes", bson.D{{Key: "a", Value: bson.A{}}}),
+		field("max_players", 4.5), field("max_players", "4"), field("max_players", 1e300), field("name", 7),
+		field("locked", "yes"),
+		field("members", bson.D{}), field("members", bson.A{"one"}), field("teams", bson.A{}),
+		field("attributes", bson.D{{Key: "a", Value: bson.A{}}}),
 		field("created_at", "2026-01-01T00:00:00Z"), field("connection", "here"),
 	} {
 		if s, err := read(wrong); err == nil {
@@ -183,7 +190,9 @@ func TestDecodeStored(t *testing.T) {
 
 // What is no BSON makes no panic, and what is read of it can be stored.
 func FuzzDecode(f *testing.F) {
-	for _, document := range []any{gametest.Filled[game.Player](), gametest.Filled[game.Session](), gametest.Filled[game.MetricsSample]()} {
+	for _, document := range []any{
+		gametest.Filled[game.Player](), gametest.Filled[game.Session](), gametest.Filled[game.MetricsSample](),
+	} {
 		whole, err := mongostore.Encoded(document)
 		if err != nil {
 			f.Fatal(err)
@@ -224,7 +233,9 @@ func again[D any](t *testing.T, raw bson.Raw) {
 // stored generates documents with every field.
 func stored[D any]() *rapid.Generator[D] {
 	return rapid.MakeCustom[D](rapid.MakeConfig{Types: map[reflect.Type]*rapid.Generator[any]{
-		reflect.TypeFor[game.Value](): rapid.OneOf(rapid.Map(rapid.String(), game.StringValue), rapid.Map(rapid.Bool(), game.BoolValue),
+		reflect.TypeFor[game.Value](): rapid.OneOf(rapid.Map(
+			rapid.String(), game.StringValue,
+		), rapid.Map(rapid.Bool(), game.BoolValue),
 			rapid.Map(rapid.Float64Range(-game.MaxExactNumber, game.MaxExactNumber), game.NumberValue)).AsAny(),
 		reflect.TypeFor[time.Time](): rapid.Map(rapid.Int64Range(-1<<47, 1<<48), time.UnixMilli).AsAny(),
 		reflect.TypeFor[string]():    rapid.StringMatching(`[a-zé😀 ]*`).AsAny(), // keys cannot have the zero byte

@@ -32,7 +32,8 @@ func ofPlayers() []derived[game.Player] {
 			func(p *game.Player) any { return p.UsernameKey() },
 		},
 		{
-			"username_prefixes", "array of string, optional", "the first 1, 2, 4, 8 and 16 characters of `username_key`",
+			"username_prefixes", "array of string, optional",
+			"the first 1, 2, 4, 8 and 16 characters of `username_key`",
 			func(p *game.Player) any { return usernamePrefixes(p.UsernameKey()) },
 		},
 		{
@@ -40,10 +41,14 @@ func ofPlayers() []derived[game.Player] {
 			func(p *game.Player) any { return identityKeys(p) },
 		},
 		{
-			"erasing", "bool, optional", "whether there is an `erasing_since`, for an index that needs a value to be equal to",
+			"erasing", "bool, optional",
+			"whether there is an `erasing_since`, for an index that needs a value to be equal to",
 			func(p *game.Player) any { return p.ErasingSince != nil },
 		},
-		{"sweeping", "bool, optional", "the same of `sweep_since`", func(p *game.Player) any { return p.SweepSince != nil }},
+		{
+			"sweeping", "bool, optional", "the same of `sweep_since`",
+			func(p *game.Player) any { return p.SweepSince != nil },
+		},
 	}
 }
 

@@ -55,7 +55,8 @@ func layoutOf(t reflect.Type) *layout {
 			key = f.Name
 		}
 		l.fields = append(l.fields, field{
-			Property: f, key: key, optional: options == "omitempty" || f.Type.Kind() == reflect.Pointer, codec: codecOf(f.Type),
+			Property: f, key: key, optional: options == "omitempty" || f.Type.Kind() == reflect.Pointer,
+			codec: codecOf(f.Type),
 		})
 	}
 	l.byKey = make(map[string]*field, len(l.fields))

@@ -53,14 +53,16 @@ const (
 	codeTimeLimit      = 50
 )
 
-// lostAnswers are the codes that do not tell whether the command was executed: besides [codeInternal], those after which
-// the retryable writes specification has a write sent again.
+// lostAnswers are the codes that do not tell whether the command was executed: besides [codeInternal], those after
+// which the retryable writes specification has a write sent again.
 var lostAnswers = []int{
-	codeInternal, 6, 7, 8, 50, 64, 79, 89, 91, 100, 112, 133, 134, 189, 217, 225, 234, 262, 9001, 10107, 11600, 11601, 11602, 13388, 13435, 13436,
+	codeInternal, 6, 7, 8, 50, 64, 79, 89, 91, 100, 112, 133, 134, 189, 217, 225, 234, 262, 9001, 10107, 11600, 11601,
+	11602, 13388, 13435, 13436,
 }
 
-// lostClasses are the classes of PostgreSQL's error codes that do not tell it either, or that tell of a transaction that gave
-// way to another. FerretDB passes on such codes of its engine: https://www.postgresql.org/docs/current/errcodes-appendix.html.
+// lostClasses are the classes of PostgreSQL's error codes that do not tell it either, or that tell of a transaction
+// that gave way to another. FerretDB passes on such codes of its engine:
+// https://www.postgresql.org/docs/current/errcodes-appendix.html.
 var lostClasses = []string{"08", "40", "57", "58", "XX"}
 
 // leavesOpen reports whether a code does not tell whether the command was executed for good.
@@ -68,8 +70,8 @@ func leavesOpen(code int) bool {
 	return slices.Contains(lostAnswers, code) || slices.Contains(lostClasses, sqlClass(code))
 }
 
-// sqlClass returns the class of a code of PostgreSQL, which packs each of five characters into six bits, and nothing for a
-// code of MongoDB.
+// sqlClass returns the class of a code of PostgreSQL, which packs each of five characters into six bits, and nothing
+// for a code of MongoDB.
 func sqlClass(code int) string {
 	const bits, mask = 6, 1<<6 - 1
 	if code < 1<<16 {

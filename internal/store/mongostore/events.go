@@ -35,7 +35,8 @@ type actor struct {
 	ID   string         `bson:"id"`
 }
 
-// movedEvent is an event in the collection. It has either a place in the feed of its project or the mark that it has none.
+// movedEvent is an event in the collection. It has either a place in the feed of its project or the mark that it has
+// none.
 type movedEvent struct {
 	ID       string           `bson:"_id"`
 	Project  game.ProjectID   `bson:"project"`
@@ -49,7 +50,8 @@ type movedEvent struct {
 
 func storedEntry(e game.Event) entry {
 	return entry{
-		Version: e.Version, At: e.At, Actor: actor(e.Actor), ActingAs: e.ActingAs, RequestID: e.RequestID, RunID: e.RunID,
+		Version: e.Version, At: e.At, Actor: actor(e.Actor), ActingAs: e.ActingAs, RequestID: e.RequestID,
+		RunID:   e.RunID,
 		Changes: changes(e.Changes),
 	}
 }

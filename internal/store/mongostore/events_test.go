@@ -210,8 +210,8 @@ func TestPlacesOfADeposedMover(t *testing.T) {
 	wantEvents(t, other, d, 3, true)
 }
 
-// TestEventsStoredWhileTheyAreMoved has an outbox emptied by a writer between the steps of the mover, who then finds the
-// first of them stored and not the last.
+// TestEventsStoredWhileTheyAreMoved has an outbox emptied by a writer between the steps of the mover, who then finds
+// the first of them stored and not the last.
 func TestEventsStoredWhileTheyAreMoved(t *testing.T) {
 	t.Parallel()
 	p, s, other := troubled(t)

@@ -59,23 +59,39 @@ func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 	point := s.planOf(tb, playersCollection, key{"x", game.DefaultProject}.filter(), nil, "")
 	point.Index = idIndex // which is found without being told
 	return map[string]Plan{
-		"read":         point,
-		"identity":     s.planOf(tb, playersCollection, identityFilter(game.DefaultProject, game.Identity{Provider: "steam", Subject: "x"}), nil, playersByIdentity),
-		"key":          {idIndex, s.planOf(tb, keysCollection, bson.D{{Key: "_id", Value: "x"}}, nil, "").Stages},
-		"keys":         s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, Limit: 10})),
-		"more keys":    s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, After: "x", Limit: 10})),
-		"metrics":      s.planOf(tb, metricsCollection, metricsRange(game.MetricsQuery{To: now}), bson.D{{Key: "_id", Value: 1}}, idIndex),
+		"read": point,
+		"identity": s.planOf(tb, playersCollection, identityFilter(
+			game.DefaultProject, game.Identity{Provider: "steam", Subject: "x"},
+		), nil, playersByIdentity),
+		"key":  {idIndex, s.planOf(tb, keysCollection, bson.D{{Key: "_id", Value: "x"}}, nil, "").Stages},
+		"keys": s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, Limit: 10})),
+		"more keys": s.plan(
+			tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, After: "x", Limit: 10}),
+		),
+		"metrics": s.planOf(
+			tb, metricsCollection, metricsRange(game.MetricsQuery{To: now}), bson.D{{Key: "_id", Value: 1}}, idIndex,
+		),
 		"suspensions":  s.planOf(tb, playersCollection, suspensionEnded(now), nil, playersSuspendedUntil),
 		"purge claims": s.planOf(tb, claimsCollection, bson.D{expired(now)}, nil, claimsByExpiry),
-		"timeline": s.planOf(tb, eventsCollection, bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: "a"}, {Key: "$lt", Value: "b"}}}},
+		"timeline": s.planOf(tb, eventsCollection, bson.D{
+			{Key: "_id", Value: bson.D{{Key: "$gte", Value: "a"}, {Key: "$lt", Value: "b"}}},
+		},
 			bson.D{{Key: "_id", Value: -1}}, idIndex),
-		"feed": s.planOf(tb, eventsCollection, bson.D{{Key: "project", Value: "p"}, {Key: "seq", Value: bson.D{{Key: "$gt", Value: 1}}}},
+		"feed": s.planOf(tb, eventsCollection, bson.D{
+			{Key: "project", Value: "p"}, {Key: "seq", Value: bson.D{{Key: "$gt", Value: 1}}},
+		},
 			bson.D{{Key: "seq", Value: 1}}, eventsByPlace),
 		"feed of a player": s.planOf(tb, eventsCollection, bson.D{
-			{Key: "project", Value: "p"}, {Key: "players", Value: "x"}, {Key: "seq", Value: bson.D{{Key: "$gt", Value: 1}}},
+			{Key: "project", Value: "p"},
+			{Key: "players", Value: "x"},
+			{Key: "seq", Value: bson.D{{Key: "$gt", Value: 1}}},
 		}, bson.D{{Key: "seq", Value: -1}}, eventsByPlayer),
-		"events without places": s.planOf(tb, eventsCollection, bson.D{{Key: "unplaced", Value: true}}, bson.D{{Key: "_id", Value: 1}}, eventsUnplaced),
-		"changes": s.planOf(tb, sessionsCollection, bson.D{{Key: "updated_at", Value: bson.D{{Key: "$gte", Value: now}, {Key: "$lt", Value: now}}}},
+		"events without places": s.planOf(tb, eventsCollection, bson.D{
+			{Key: "unplaced", Value: true},
+		}, bson.D{{Key: "_id", Value: 1}}, eventsUnplaced),
+		"changes": s.planOf(tb, sessionsCollection, bson.D{
+			{Key: "updated_at", Value: bson.D{{Key: "$gte", Value: now}, {Key: "$lt", Value: now}}},
+		},
 			bson.D{{Key: "updated_at", Value: 1}}, sessionsByChange),
 		"purge metrics": s.planOf(tb, metricsCollection, bson.D{expired(now)}, nil, metricsExpiry),
 	}

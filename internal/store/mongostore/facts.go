@@ -15,9 +15,11 @@ func (s *Store) Ping(ctx context.Context) (game.Facts, error) {
 	facts := game.Facts{
 		"engine":   "mongodb",
 		"database": s.database.Name(),
-		"server":   game.Facts{"product": s.server.product, "version": s.server.version, "replica_set": s.server.replicaSet},
-		"without":  s.server.missing(),
-		"pool":     s.poolFacts(),
+		"server": game.Facts{
+			"product": s.server.product, "version": s.server.version, "replica_set": s.server.replicaSet,
+		},
+		"without": s.server.missing(),
+		"pool":    s.poolFacts(),
 	}
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
@@ -113,7 +115,9 @@ func (s *Store) countPlayers(ctx context.Context, stats *game.Stats, limit int64
 		stats.Players = max(0, all-erasing)
 		return err
 	}
-	all, err := s.players.lists.CountDocuments(ctx, bson.D{}, options.Count().SetHint(idIndex).SetLimit(limit+erasing+1))
+	all, err := s.players.lists.CountDocuments(
+		ctx, bson.D{}, options.Count().SetHint(idIndex).SetLimit(limit+erasing+1),
+	)
 	stats.Players = min(max(0, all-erasing), limit)
 	stats.Bounded = all-erasing > limit
 	return err

@@ -158,8 +158,8 @@ func (s *Store) move(ctx context.Context, events []game.Event) (int, error) {
 	return placed, nil
 }
 
-// withoutPlaces returns the events that have no places in the feed, each once, in the order of their ids. Those that are
-// stored without places are among them: somebody may have stored the first of them since placeUnplaced.
+// withoutPlaces returns the events that have no places in the feed, each once, in the order of their ids. Those that
+// are stored without places are among them: somebody may have stored the first of them since placeUnplaced.
 func (s *Store) withoutPlaces(ctx context.Context, events []game.Event) ([]game.Event, error) {
 	slices.SortFunc(events, func(a, b game.Event) int { return strings.Compare(a.ID(), b.ID()) })
 	events = slices.CompactFunc(events, func(a, b game.Event) bool { return a.ID() == b.ID() })
@@ -261,7 +261,8 @@ func (s *Store) placeUnplaced(ctx context.Context) (int, error) {
 // givePlace gives a place to an event that has none, and reports whether it had none.
 func (s *Store) givePlace(ctx context.Context, id string, seq int64) (given bool, err error) {
 	r, err := s.events.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "unplaced", Value: true}}, bson.D{
-		{Key: "$set", Value: bson.D{{Key: "seq", Value: seq}}}, {Key: "$unset", Value: bson.D{{Key: "unplaced", Value: ""}}},
+		{Key: "$set", Value: bson.D{{Key: "seq", Value: seq}}},
+		{Key: "$unset", Value: bson.D{{Key: "unplaced", Value: ""}}},
 	})
 	return err == nil && r.MatchedCount > 0, err
 }
@@ -285,7 +286,9 @@ func (s *Store) nextPlace(ctx context.Context, p game.ProjectID) (int64, error) 
 		return 0, err
 	}
 	var last movedEvent
-	err = s.events.FindOne(ctx, bson.D{{Key: "project", Value: p}, {Key: "seq", Value: bson.D{{Key: "$gt", Value: end.Seq}}}},
+	err = s.events.FindOne(ctx, bson.D{
+		{Key: "project", Value: p}, {Key: "seq", Value: bson.D{{Key: "$gt", Value: end.Seq}}},
+	},
 		options.FindOne().SetSort(bson.D{{Key: "seq", Value: -1}}).SetHint(eventsByPlace).
 			SetProjection(bson.D{{Key: "seq", Value: 1}})).Decode(&last)
 	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
@@ -371,7 +374,10 @@ func (s *Store) verify(ctx context.Context, now time.Time) (placed int, err erro
 
 // noteVerified stores how far verify has come, so that who goes on need not begin again.
 func (s *Store) noteVerified(ctx context.Context, kind game.SubjectKind, until time.Time) error {
-	_, err := s.meta.UpdateOne(ctx, verifiedID(kind), bson.D{{Key: "$max", Value: bson.D{{Key: "until", Value: until}}}},
+	_,
+		err := s.meta.UpdateOne(ctx, verifiedID(kind), bson.D{
+		{Key: "$max", Value: bson.D{{Key: "until", Value: until}}},
+	},
 		options.UpdateOne().SetUpsert(true))
 	if err == nil {
 		s.feeds.verified[kind] = until

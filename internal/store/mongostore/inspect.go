@@ -29,8 +29,8 @@ type copies struct {
 	stored func(bson.Raw) (bson.Raw, error)
 }
 
-// Inspect implements [game.Inspector]. The copies of a document are in it and change with it, so that nothing is under way
-// that it could mistake.
+// Inspect implements [game.Inspector]. The copies of a document are in it and change with it, so that nothing is under
+// way that it could mistake.
 func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding)) error {
 	i := inspection{s, repair, tell}
 	for _, name := range slices.Sorted(maps.Keys(designs())) {
@@ -103,7 +103,10 @@ func (i *inspection) indexes(ctx context.Context, name string) error {
 				return err
 			}
 		case !sameIndex(found[at], wanted):
-			i.tell(game.Finding{Collection: name, Problem: "have an index " + index + " with another definition: drop it, and run gsm db init"})
+			i.tell(game.Finding{
+				Collection: name,
+				Problem:    "have an index " + index + " with another definition: drop it, and run gsm db init",
+			})
 		}
 	}
 	return i.validator(ctx, name)
@@ -221,16 +224,24 @@ func (i *inspection) documents(ctx context.Context, d copies) error {
 func (i *inspection) strangers(ctx context.Context, d copies) error {
 	ctx, cancel := context.WithTimeout(ctx, longestStep)
 	defer cancel()
-	found, err := i.read(ctx, d.collection, bson.D{{Key: "_id", Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$type", Value: "string"}}}}}},
+	found,
+		err := i.read(ctx, d.collection, bson.D{
+		{Key: "_id", Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$type", Value: "string"}}}}},
+	},
 		options.Find().SetLimit(inspectPage))
 	for range found {
-		i.tell(game.Finding{Collection: d.collection.Name(), Problem: "have a document whose id is not a string, which gsm did not write: remove it"})
+		i.tell(game.Finding{
+			Collection: d.collection.Name(),
+			Problem:    "have a document whose id is not a string, which gsm did not write: remove it",
+		})
 	}
 	return err
 }
 
 // read reads all that is found.
-func (i *inspection) read(ctx context.Context, c collection, filter bson.D, o *options.FindOptionsBuilder) (found []bson.Raw, err error) {
+func (i *inspection) read(
+	ctx context.Context, c collection, filter bson.D, o *options.FindOptionsBuilder,
+) (found []bson.Raw, err error) {
 	ctx, leave, err := i.store.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -270,7 +281,9 @@ func (i *inspection) document(ctx context.Context, d copies, id string, raw bson
 		if !i.repair {
 			break
 		}
-		r, err := d.collection.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "version", Value: raw.Lookup("version")}}, update)
+		r, err := d.collection.UpdateOne(
+			ctx, bson.D{{Key: "_id", Value: id}, {Key: "version", Value: raw.Lookup("version")}}, update,
+		)
 		switch {
 		case mongo.IsDuplicateKeyError(err):
 			f.Problem += ", and another document has their values"

@@ -44,13 +44,18 @@ func TestInspectRepairs(t *testing.T) {
 					unset("players", p, field("username_prefixes", ""), field("identity_keys", "")),
 				}
 			},
-			[]string{"players P has fields for indexes that do not agree with it: username_key, username_prefixes, identity_keys, erasing"},
+			[]string{"players P has fields for indexes that do not agree with it: username_key, username_prefixes, " +
+				"identity_keys, erasing"},
 		},
 		"copies of a session": {
 			func(_, v string) []bson.D {
-				return []bson.D{set("sessions", v, field("seats_held", 99), field("free_seats", 0), field("attribute_keys", bson.A{"pro=btrue"}))}
+				return []bson.D{set("sessions", v, field("seats_held", 99), field("free_seats", 0), field(
+					"attribute_keys", bson.A{"pro=btrue"},
+				))}
 			},
-			[]string{"sessions V has fields for indexes that do not agree with it: attribute_keys, seats_held, free_seats"},
+			[]string{
+				"sessions V has fields for indexes that do not agree with it: attribute_keys, seats_held, free_seats",
+			},
 		},
 		"whom an event names": {
 			func(p, _ string) []bson.D {
@@ -89,7 +94,8 @@ func TestInspectRepairs(t *testing.T) {
 	}
 }
 
-// TestInspectMakesIndexes drops each index in turn. Tools open the database all the same, and servers make it at their start.
+// TestInspectMakesIndexes drops each index in turn. Tools open the database all the same, and servers make it at their
+// start.
 func TestInspectMakesIndexes(t *testing.T) {
 	t.Parallel()
 	url := mongotest.Database(t)
@@ -119,7 +125,8 @@ func TestInspectFindsOthers(t *testing.T) {
 	for _, command := range []bson.D{
 		{field("dropIndexes", "players"), field("index", "players_by_username")},
 		{field("createIndexes", "players"), field("indexes", bson.A{bson.D{
-			field("name", "players_by_username"), field("key", bson.D{field("project", 1), field("username_key", 1)}), field("unique", true),
+			field("name", "players_by_username"), field("key", bson.D{field("project", 1), field("username_key", 1)}),
+			field("unique", true),
 		}})}, // also of players who have none
 		{field("collMod", "sessions"), field("validator", bson.D{})},
 		{field("collMod", "idempotency"), field("validator", bson.D{})},
@@ -129,7 +136,8 @@ func TestInspectFindsOthers(t *testing.T) {
 	}
 	want := []string{
 		"idempotency  lack their validator, which a user with the role dbAdmin can set",
-		"players  have an index players_by_username with another definition: drop it, and run gsm db init repaired: false",
+		"players  have an index players_by_username with another definition: drop it, and run gsm db init repaired: " +
+			"false",
 		"sessions  lack their validator, which a user with the role dbAdmin can set",
 		"idempotency  have a document whose id is not a string, which gsm did not write: remove it repaired: false",
 	}
@@ -138,7 +146,8 @@ func TestInspectFindsOthers(t *testing.T) {
 	}
 }
 
-// TestInspectFindsKeysThatCannotBeRead has keys of another form than gsm writes, and a collection that somebody dropped.
+// TestInspectFindsKeysThatCannotBeRead has keys of another form than gsm writes, and a collection that somebody
+// dropped.
 func TestInspectFindsKeysThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	s := openTest(t, mongotest.Database(t), mongostore.Options{})
@@ -173,7 +182,8 @@ func TestInspectTellsWhatItCannotRepair(t *testing.T) {
 	must(t, s.CreatePlayer(t.Context(), rival))
 	must(t, s.RunCommand(t.Context(), set("players", string(rival.ID), field("username", p.Username))))
 	lines := storetest.Found(t, s, true)
-	want := "players " + string(rival.ID) + " has fields for indexes that do not agree with it: username_key, username_prefixes, and another document has their values repaired: false"
+	want := "players " + string(rival.ID) + " has fields for indexes that do not agree with it: username_key, " +
+		"username_prefixes, and another document has their values repaired: false"
 	if !slices.Equal(lines, []string{want}) {
 		t.Errorf("found %q, want %q", lines, want)
 	}
@@ -186,7 +196,9 @@ func TestBesideAndMustExist(t *testing.T) {
 		_, err := mongostore.Open(t.Context(), url, o)
 		wantError(t, err, mongostore.ErrMissing)
 	}
-	must(t, openTest(t, url, mongostore.Options{}).RunCommand(t.Context(), bson.D{field("dropIndexes", "players"), field("index", "players_by_project")}))
+	must(t, openTest(
+		t, url, mongostore.Options{},
+	).RunCommand(t.Context(), bson.D{field("dropIndexes", "players"), field("index", "players_by_project")}))
 	for _, o := range []mongostore.Options{{Beside: true}} {
 		if lines := storetest.Found(t, openTest(t, url, o), false); len(lines) != 1 {
 			t.Errorf("%+v: found %q, want the index that is missing: a tool changes nothing", o, lines)
@@ -199,7 +211,8 @@ func TestBesideAndMustExist(t *testing.T) {
 
 func createdEvent(p game.Player) game.Event {
 	return game.Event{
-		Project: p.Project, Subject: game.Subject{Kind: game.SubjectPlayer, ID: string(p.ID)}, Version: p.Version, At: p.CreatedAt,
+		Project: p.Project, Subject: game.Subject{Kind: game.SubjectPlayer, ID: string(p.ID)}, Version: p.Version,
+		At:    p.CreatedAt,
 		Actor: game.Actor{Kind: game.ActorSystem, ID: "test"}, Changes: game.Changes{game.PlayerCreated{}},
 	}
 }
@@ -213,7 +226,9 @@ func TestInspectLeavesEvents(t *testing.T) {
 	must(t, s.CreatePlayer(t.Context(), q, createdEvent(q)))
 	orderAll(t, s, p.CreatedAt)
 	must(t, s.RunCommand(t.Context(), set("events", createdID(p), field("subject", "another"))))
-	must(t, s.RunCommand(t.Context(), set("events", createdID(q), field("changes", bson.A{bson.D{field("type", "unknown")}}))))
+	must(t, s.RunCommand(
+		t.Context(), set("events", createdID(q), field("changes", bson.A{bson.D{field("type", "unknown")}})),
+	))
 	want := []string{
 		"events " + createdID(p) + " is stored under an id that is not its own repaired: false",
 		"events " + createdID(q) + " cannot be read repaired: false",

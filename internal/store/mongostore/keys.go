@@ -13,7 +13,9 @@ func keyOf(k game.Key) key { return key{string(k.ID), k.Project} }
 // CreateKey implements [game.KeyStore].
 func (s *Store) CreateKey(ctx context.Context, k game.Key, events ...game.Event) error {
 	id := bson.NewObjectID()
-	return s.insert(ctx, s.keys, keyOf(k), storedKey(k).first(id), events, id, map[string]error{idIndex: game.ErrExists})
+	return s.insert(
+		ctx, s.keys, keyOf(k), storedKey(k).first(id), events, id, map[string]error{idIndex: game.ErrExists},
+	)
 }
 
 // Key implements [game.KeyStore].
@@ -31,7 +33,8 @@ func (s *Store) Key(ctx context.Context, id game.KeyID) (game.Key, error) {
 // ReplaceKey implements [game.KeyStore].
 func (s *Store) ReplaceKey(ctx context.Context, old, next game.Key, events ...game.Event) error {
 	return s.replace(ctx, s.keys, keyOf(old), change{
-		version: old.Version, events: events, old: storedKey(old), next: storedKey(next), notFound: game.KeyNotFound(old.ID),
+		version: old.Version, events: events, old: storedKey(old), next: storedKey(next),
+		notFound: game.KeyNotFound(old.ID),
 	})
 }
 

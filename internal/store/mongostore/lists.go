@@ -96,7 +96,9 @@ func (p *page) hint(c capabilities) string {
 func (p *page) find(c capabilities) (bson.D, *options.FindOptionsBuilder) {
 	filter := p.filter
 	if p.after != "" {
-		filter = append(filter[:len(filter):len(filter)], bson.E{Key: "_id", Value: bson.D{{Key: "$lt", Value: p.after}}})
+		filter = append(
+			filter[:len(filter):len(filter)], bson.E{Key: "_id", Value: bson.D{{Key: "$lt", Value: p.after}}},
+		)
 	}
 	// One more tells whether the list goes on.
 	o := options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(p.limit) + 1).SetHint(p.hint(c))

@@ -2,8 +2,8 @@
 //
 // It owns the collections, their indexes and validators (schema.go), how documents become BSON (documents.go), and what
 // becomes of a write whose answer was lost (write.go). Its promises rest on what all those servers share: single
-// documents change atomically, updates have conditions, and partial indexes are unique. What a server lacks beyond that is
-// found out once, when the store is opened (capabilities.go), and done without.
+// documents change atomically, updates have conditions, and partial indexes are unique. What a server lacks beyond that
+// is found out once, when the store is opened (capabilities.go), and done without.
 //
 // It leaves every rule to package game: it does not validate, has no clock and does not retry conflicts.
 package mongostore
@@ -69,10 +69,10 @@ type Store struct {
 
 var _ game.Store = (*Store)(nil)
 
-// Open connects to the database that a mongodb: or mongodb+srv: URL names, finds out what its server can do, and creates
-// the collections, indexes and validators that are missing. It answers [ErrBadURL], [ErrUnreachable], [ErrRefused],
-// [ErrNewerSchema], [ErrOlderSchema], [ErrMissing], [ErrUnfit], or what else is wrong, in a sentence for the operator. The
-// context bounds opening only.
+// Open connects to the database that a mongodb: or mongodb+srv: URL names, finds out what its server can do, and
+// creates the collections, indexes and validators that are missing. It answers [ErrBadURL], [ErrUnreachable],
+// [ErrRefused], [ErrNewerSchema], [ErrOlderSchema], [ErrMissing], [ErrUnfit], or what else is wrong, in a sentence for
+// the operator. The context bounds opening only.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	waiting, cancel := context.WithTimeout(ctx, o.Wait)
 	defer cancel()
@@ -120,8 +120,8 @@ func (s *Store) prepare(ctx context.Context, o Options) error {
 
 // Limits of calls.
 const (
-	// longestCall ends calls whose context has no deadline, which those of tools have not: they would never hear of a server
-	// that is gone.
+	// longestCall ends calls whose context has no deadline, which those of tools have not: they would never hear of a
+	// server that is gone.
 	longestCall = time.Minute
 	// longestStep is the limit of what a tool does with a whole collection, such as making an index.
 	longestStep = 6 * time.Hour

@@ -67,10 +67,14 @@ func (s *Store) Pool() game.Pool {
 // commandMonitor notes in the call that a command was sent, and tells the function how it ended.
 func commandMonitor(onCommand func(context.Context, game.Command)) *event.CommandMonitor {
 	if onCommand == nil {
-		return &event.CommandMonitor{Started: func(ctx context.Context, _ *event.CommandStartedEvent) { callOf(ctx).sent = true }}
+		return &event.CommandMonitor{
+			Started: func(ctx context.Context, _ *event.CommandStartedEvent) { callOf(ctx).sent = true },
+		}
 	}
 	ended := func(ctx context.Context, e event.CommandFinishedEvent, failure string) {
-		onCommand(ctx, game.Command{Name: e.CommandName, Collection: callOf(ctx).collection, Took: e.Duration, Failure: failure})
+		onCommand(ctx, game.Command{
+			Name: e.CommandName, Collection: callOf(ctx).collection, Took: e.Duration, Failure: failure,
+		})
 	}
 	return &event.CommandMonitor{
 		Started: func(ctx context.Context, e *event.CommandStartedEvent) {

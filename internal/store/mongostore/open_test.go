@@ -51,14 +51,18 @@ func wantRefusal(t *testing.T, url string, target error, words ...string) {
 func TestBadURLs(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{
-		"mongodb://", "mongodb://user:hunter2@", "mongodb://user:hunter2@host:port/gsm", "mongodb://user:hunter2@@host/gsm",
-		"mongodb://user:hunter2@host/g.s.m", "mongodb://user:hunter2@host/admin", "mongodb://user:hunter2@host/gsm?tls=perhaps",
+		"mongodb://", "mongodb://user:hunter2@", "mongodb://user:hunter2@host:port/gsm",
+		"mongodb://user:hunter2@@host/gsm",
+		"mongodb://user:hunter2@host/g.s.m", "mongodb://user:hunter2@host/admin",
+		"mongodb://user:hunter2@host/gsm?tls=perhaps",
 	} {
 		wantRefusal(t, url, mongostore.ErrBadURL)
 	}
 	for _, url := range []string{
-		"mongodb://user:hunter2/host/gsm", "mongodb://user:hunter2", "mongodb://user:hunter2@host/?tlsCertificateKeyFilePassword=hunter2%zz",
-		"mongodb://user:%zzhunter2@host", "mongodb://host/?tlsCertificateKeyFile=/none&tlsCertificateKeyFilePassword=hunter2",
+		"mongodb://user:hunter2/host/gsm", "mongodb://user:hunter2",
+		"mongodb://user:hunter2@host/?tlsCertificateKeyFilePassword=hunter2%zz",
+		"mongodb://user:%zzhunter2@host",
+		"mongodb://host/?tlsCertificateKeyFile=/none&tlsCertificateKeyFilePassword=hunter2",
 	} {
 		wantRefusal(t, url, mongostore.ErrBadURL)
 	}
@@ -99,7 +103,8 @@ func TestNewerSchema(t *testing.T) {
 	url := mongotest.Database(t)
 	s := openTest(t, url, mongostore.Options{})
 	must(t, s.RunCommand(t.Context(), bson.D{{Key: "update", Value: "meta"}, {Key: "updates", Value: bson.A{bson.D{
-		{Key: "q", Value: bson.D{{Key: "_id", Value: "schema"}}}, {Key: "u", Value: bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: 99}}}}},
+		{Key: "q", Value: bson.D{{Key: "_id", Value: "schema"}}},
+		{Key: "u", Value: bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: 99}}}}},
 	}}}}))
 	wantRefusal(t, url, mongostore.ErrNewerSchema, "99", "restore a backup")
 }
@@ -133,7 +138,9 @@ func TestMigrateFromVersion2(t *testing.T) {
 	update("meta", bson.D{{Key: "_id", Value: "schema"}}, set("version", 2))
 	const replaced = "sessions_by_status"
 	must(t, s.RunCommand(t.Context(), bson.D{{Key: "createIndexes", Value: "sessions"}, {Key: "indexes", Value: bson.A{
-		bson.D{{Key: "name", Value: replaced}, {Key: "key", Value: bson.D{{Key: "project", Value: 1}, {Key: "status", Value: 1}}}},
+		bson.D{{
+			Key: "name", Value: replaced,
+		}, {Key: "key", Value: bson.D{{Key: "project", Value: 1}, {Key: "status", Value: 1}}}},
 	}}}))
 
 	for range 2 { // the second finds nothing to do
@@ -141,7 +148,8 @@ func TestMigrateFromVersion2(t *testing.T) {
 		found, err := s.Players(t.Context(), game.PlayerQuery{Sweeping: true, Limit: 10})
 		must(t, err)
 		sweeps := found.Items
-		if len(sweeps) != 2 || sweeps[0].ID != unswept || sweeps[1].ID != suspended || time.Since(*sweeps[0].SweepSince) > time.Hour {
+		if len(sweeps) != 2 || sweeps[0].ID != unswept || sweeps[1].ID != suspended ||
+			time.Since(*sweeps[0].SweepSince) > time.Hour {
 			t.Errorf("to be swept are %+v", sweeps)
 		}
 		marks, err := s.Players(t.Context(), game.PlayerQuery{Erasing: true, Limit: 10})
@@ -155,7 +163,9 @@ func TestMigrateFromVersion2(t *testing.T) {
 			t.Errorf("suspensions that have ended are %+v", ended)
 		}
 		must(t, s.Inspect(t.Context(), false, func(f game.Finding) { t.Errorf("the migration left %v", f) }))
-		if err := s.RunCommand(t.Context(), bson.D{{Key: "dropIndexes", Value: "sessions"}, {Key: "index", Value: replaced}}); err == nil {
+		if err := s.RunCommand(t.Context(), bson.D{
+			{Key: "dropIndexes", Value: "sessions"}, {Key: "index", Value: replaced},
+		}); err == nil {
 			t.Error("an index that was replaced is there yet")
 		}
 	}
@@ -184,7 +194,9 @@ func TestOpenTogether(t *testing.T) {
 		})
 	}
 	opening.Wait()
-	found, err := openTest(t, url, mongostore.Options{}).Players(t.Context(), game.PlayerQuery{Project: project, Limit: 10})
+	found, err := openTest(
+		t, url, mongostore.Options{},
+	).Players(t.Context(), game.PlayerQuery{Project: project, Limit: 10})
 	must(t, err)
 	if len(found.Items) != 1 {
 		t.Errorf("%d players have the name, want 1", len(found.Items))

@@ -17,9 +17,10 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// The outbox of a document is an array of its last events, in the order of their versions. An update appends its events,
-// and drops those that have been moved to the collection of events once there are some: what has not been moved is never
-// dropped. A process that dies between an update and the move leaves the events where they are, to be moved by another.
+// The outbox of a document is an array of its last events, in the order of their versions. An update appends its
+// events, and drops those that have been moved to the collection of events once there are some: what has not been moved
+// is never dropped. A process that dies between an update and the move leaves the events where they are, to be moved by
+// another.
 
 const (
 	// outboxLong is how many events an outbox may have before an update looks which of them have been moved. A read of
@@ -120,7 +121,9 @@ type appending struct {
 }
 
 // appendTo returns how events are appended to the outbox of a document that is at the version.
-func (s *Store) appendTo(ctx context.Context, c collection, k key, version int64, events []game.Event) (appending, error) {
+func (s *Store) appendTo(
+	ctx context.Context, c collection, k key, version int64, events []game.Event,
+) (appending, error) {
 	subject := events[0].Subject
 	push := bson.D{{Key: "$each", Value: storedEntries(events)}}
 	last := events[len(events)-1].Version
@@ -171,7 +174,8 @@ func (s *Store) lastMoved(ctx context.Context, subject game.Subject, l span) (in
 	return last.Version, nil
 }
 
-// lookAgain reads how long the outbox of a document at a version is, which had no room where it was thought to be short.
+// lookAgain reads how long the outbox of a document at a version is, which had no room where it was thought to be
+// short.
 func (s *Store) lookAgain(ctx context.Context, c collection, k key, version int64) error {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
@@ -298,9 +302,14 @@ func (d waiting) of(kind game.SubjectKind) []game.Event {
 }
 
 // outboxes reads the outboxes of documents.
-func outboxes(ctx context.Context, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder) ([]waiting, error) {
+func outboxes(
+	ctx context.Context, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder,
+) ([]waiting, error) {
 	cursor, err := from.Find(ctx, filter, o.SetProjection(bson.D{
-		{Key: "project", Value: 1}, {Key: "version", Value: 1}, {Key: "updated_at", Value: 1}, {Key: "events", Value: 1},
+		{Key: "project", Value: 1},
+		{Key: "version", Value: 1},
+		{Key: "updated_at", Value: 1},
+		{Key: "events", Value: 1},
 	}))
 	if err != nil {
 		return nil, err

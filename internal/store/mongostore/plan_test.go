@@ -11,8 +11,8 @@ import (
 	"game-session-manager/internal/store/mongostore/mongotest"
 )
 
-// TestPlans explains every list that the API can ask for. None reads a whole collection, and none is sorted in memory where
-// the server has indexes that give an order, which every MongoDB does.
+// TestPlans explains every list that the API can ask for. None reads a whole collection, and none is sorted in memory
+// where the server has indexes that give an order, which every MongoDB does.
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	s := openTest(t, mongotest.Database(t), mongostore.Options{})
@@ -103,7 +103,8 @@ func wantPlan(t *testing.T, s *mongostore.Store, p mongostore.Plan, q any) {
 func newSession() game.Session {
 	now := newPlayer().CreatedAt
 	return game.Session{
-		ID: game.SessionID(newID()), Project: project, Version: 1, CreatedAt: now, UpdatedAt: now, Status: game.StatusOpen,
+		ID: game.SessionID(newID()), Project: project, Version: 1, CreatedAt: now, UpdatedAt: now,
+		Status:   game.StatusOpen,
 		Settings: game.Settings{Mode: "ranked", Visibility: game.VisibilityPublic, MaxPlayers: 4},
 	}
 }

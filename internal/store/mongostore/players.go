@@ -13,7 +13,9 @@ import (
 
 // playerTaken names the refusals of a player by the index that refuses.
 func playerTaken() map[string]error {
-	return map[string]error{idIndex: game.ErrExists, playersByUsername: game.ErrUsernameTaken, playersByIdentity: game.ErrIdentityTaken}
+	return map[string]error{
+		idIndex: game.ErrExists, playersByUsername: game.ErrUsernameTaken, playersByIdentity: game.ErrIdentityTaken,
+	}
 }
 
 func playerKey(p game.Player) key { return key{string(p.ID), p.Project} }
@@ -48,7 +50,8 @@ func (s *Store) PlayerByIdentity(ctx context.Context, project game.ProjectID, i 
 	switch {
 	case err != nil:
 		return game.Player{}, err
-	case !found || p.Identities[i.Provider] != i.Subject: // a provider with a colon, which nobody has, looks like another
+	// a provider with a colon, which nobody has, looks like another
+	case !found || p.Identities[i.Provider] != i.Subject:
 		return game.Player{}, game.ErrPlayerNotFound
 	}
 	return p, nil

@@ -77,8 +77,8 @@ func newProxy(t *testing.T, to string) *proxy {
 	return p
 }
 
-// faults sets what happens to the commands of one name on a collection from now on, one after the other. The function, if
-// there is one, is called after the first, before the sender hears of it.
+// faults sets what happens to the commands of one name on a collection from now on, one after the other. The function,
+// if there is one, is called after the first, before the sender hears of it.
 func (p *proxy) faults(command, collection string, then func(), all ...fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -193,7 +193,9 @@ func about(m []byte) (command, collection string) {
 
 // denial returns the message with which FerretDB answers when its engine has died.
 func denial(answer []byte) []byte {
-	body, err := bson.Marshal(bson.D{{Key: "ok", Value: 0.0}, {Key: "errmsg", Value: "unexpected EOF"}, {Key: "code", Value: 1}, {Key: "codeName", Value: "InternalError"}})
+	body, err := bson.Marshal(bson.D{{
+		Key: "ok", Value: 0.0,
+	}, {Key: "errmsg", Value: "unexpected EOF"}, {Key: "code", Value: 1}, {Key: "codeName", Value: "InternalError"}})
 	if err != nil {
 		panic(err)
 	}

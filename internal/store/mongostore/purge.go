@@ -18,7 +18,9 @@ func (s *Store) PurgeEvents(ctx context.Context, before time.Time, limit int) (i
 	removed := 0
 	err := s.do(ctx, write{
 		send: func(ctx context.Context) error {
-			cursor, err := s.feedEnds.Find(ctx, bson.D{}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetHint(idIndex))
+			cursor, err := s.feedEnds.Find(
+				ctx, bson.D{}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetHint(idIndex),
+			)
 			if err != nil {
 				return err
 			}
@@ -44,9 +46,11 @@ func (s *Store) PurgeEvents(ctx context.Context, before time.Time, limit int) (i
 
 // purgeFeed removes events from the beginning of a feed, and reports whether there may be more.
 //
-// What is removed from the collection must not be found in an outbox again. The end of the feed is stored before its events
-// are removed, because the next place is told by them. Each step may be made again.
-func (s *Store) purgeFeed(ctx context.Context, end *feedEnd, before time.Time, limit int) (n int, more bool, err error) {
+// What is removed from the collection must not be found in an outbox again. The end of the feed is stored before its
+// events are removed, because the next place is told by them. Each step may be made again.
+func (s *Store) purgeFeed(
+	ctx context.Context, end *feedEnd, before time.Time, limit int,
+) (n int, more bool, err error) {
 	found, err := s.firstPlaces(ctx, end, limit)
 	if err != nil {
 		return 0, false, err
@@ -66,7 +70,8 @@ func (s *Store) purgeFeed(ctx context.Context, end *feedEnd, before time.Time, l
 		return 0, false, err
 	}
 	_, err = s.events.DeleteMany(ctx, bson.D{
-		{Key: "project", Value: end.Project}, {Key: "seq", Value: bson.D{{Key: "$gt", Value: end.Purged}, {Key: "$lte", Value: last}}},
+		{Key: "project", Value: end.Project},
+		{Key: "seq", Value: bson.D{{Key: "$gt", Value: end.Purged}, {Key: "$lte", Value: last}}},
 	})
 	if err == nil {
 		_, err = s.feedEnds.UpdateOne(ctx, bson.D{{Key: "_id", Value: end.Project}},
@@ -76,13 +81,17 @@ func (s *Store) purgeFeed(ctx context.Context, end *feedEnd, before time.Time, l
 	return old, old == len(found), err
 }
 
-// firstPlaces returns the events at the first places of a feed, without what they changed. It asks for a range of places,
-// which no server has to sort.
+// firstPlaces returns the events at the first places of a feed, without what they changed. It asks for a range of
+// places, which no server has to sort.
 func (s *Store) firstPlaces(ctx context.Context, end *feedEnd, limit int) (found []movedEvent, err error) {
 	o := options.Find().SetHint(eventsByPlace).SetSort(bson.D{{Key: "seq", Value: 1}}).
-		SetProjection(bson.D{{Key: "seq", Value: 1}, {Key: "at", Value: 1}, {Key: "kind", Value: 1}, {Key: "subject", Value: 1}, {Key: "version", Value: 1}})
+		SetProjection(bson.D{{
+			Key: "seq", Value: 1,
+		}, {Key: "at", Value: 1}, {Key: "kind", Value: 1}, {Key: "subject", Value: 1}, {Key: "version", Value: 1}})
 	after := func(place bson.D, limit int) error {
-		cursor, err := s.events.Find(ctx, bson.D{{Key: "project", Value: end.Project}, {Key: "seq", Value: place}}, o.SetLimit(int64(limit)))
+		cursor, err := s.events.Find(
+			ctx, bson.D{{Key: "project", Value: end.Project}, {Key: "seq", Value: place}}, o.SetLimit(int64(limit)),
+		)
 		if err != nil {
 			return err
 		}
@@ -114,7 +123,9 @@ func (s *Store) dropMoved(ctx context.Context, moved []movedEvent) error {
 	for x, version := range last {
 		upTo := bson.D{{Key: "version", Value: bson.D{{Key: "$lte", Value: version}}}}
 		drops[x.Kind] = append(drops[x.Kind], mongo.NewUpdateOneModel().
-			SetFilter(bson.D{{Key: "_id", Value: x.ID}, {Key: "events.version", Value: bson.D{{Key: "$lte", Value: version}}}}).
+			SetFilter(bson.D{
+				{Key: "_id", Value: x.ID}, {Key: "events.version", Value: bson.D{{Key: "$lte", Value: version}}},
+			}).
 			SetUpdate(bson.D{{Key: "$pull", Value: bson.D{{Key: "events", Value: upTo}}}}))
 	}
 	for kind, c := range s.subjects() {

@@ -167,32 +167,46 @@ func designs() map[string]design {
 		},
 		claimsCollection: {
 			[]mongo.IndexModel{index(claimsByExpiry, options.Index(), keys("expires_at"))},
-			objectOf(fields{"_id": "string", "fingerprint": "string", "document_id": "string", "expires_at": "date"}, nil),
+			objectOf(
+				fields{"_id": "string", "fingerprint": "string", "document_id": "string", "expires_at": "date"}, nil,
+			),
 		},
 		metricsCollection: {
 			[]mongo.IndexModel{index(metricsExpiry, options.Index().SetExpireAfterSeconds(0), keys("expires_at"))},
-			objectOf(fields{"_id": "string", "at": "date", "replica": "string", "expires_at": "date", "latency": "object", "sessions": "object"}, nil),
+			objectOf(fields{
+				"_id": "string", "at": "date", "replica": "string", "expires_at": "date", "latency": "object",
+				"sessions": "object",
+			}, nil),
 		},
 		keysCollection: {
 			[]mongo.IndexModel{byID(keysByProject, nil, "project")},
 			objectOf(fields{
-				"_id": "string", "project": "string", "name": "string", "scope": "string", "hash": "string", "version": "long",
+				"_id": "string", "project": "string", "name": "string", "scope": "string", "hash": "string",
+				"version":    "long",
 				"created_at": "date", "writes": "array",
-			}, fields{"expires_at": "date", "retires_at": "date", "revoked_at": "date", "last_used_at": "date", "events": "array"}),
+			}, fields{
+				"expires_at": "date", "retires_at": "date", "revoked_at": "date", "last_used_at": "date",
+				"events": "array",
+			}),
 		},
 		signingCollection: {
 			nil, // the few that there are have ids
-			objectOf(fields{"_id": "string", "public_key": "string", "sealed": "string", "created_at": "date", "expires_at": "date"}, nil),
+			objectOf(fields{
+				"_id": "string", "public_key": "string", "sealed": "string", "created_at": "date", "expires_at": "date",
+			}, nil),
 		},
 		eventsCollection: {
 			[]mongo.IndexModel{
 				unique(eventsByPlace, "seq", "project", "seq"),
 				index(eventsByPlayer, options.Index(), keys("project", "players", "seq")),
-				index(eventsUnplaced, options.Index().SetPartialFilterExpression(bson.D{{Key: "unplaced", Value: true}}),
+				index(eventsUnplaced, options.Index().SetPartialFilterExpression(
+					bson.D{{Key: "unplaced", Value: true}},
+				),
 					keys("unplaced", "_id")),
 			},
 			objectOf(fields{
-				"_id": "string", "project": "string", "kind": "string", "subject": "string", "version": "long", "at": "date",
+				"_id": "string", "project": "string", "kind": "string", "subject": "string", "version": "long",
+				"at":    "date",
 				"actor": "object", "changes": "array",
 			}, fields{"seq": "long", "unplaced": "bool", "players": "array"}),
 		},
@@ -252,7 +266,9 @@ func objectOf(required, optional fields) bson.D {
 	for _, name := range slices.Sorted(maps.Keys(optional)) {
 		properties = append(properties, bson.E{Key: name, Value: bson.D{{Key: "bsonType", Value: optional[name]}}})
 	}
-	schema := bson.D{{Key: "bsonType", Value: "object"}, {Key: "required", Value: names}, {Key: "properties", Value: properties}}
+	schema := bson.D{
+		{Key: "bsonType", Value: "object"}, {Key: "required", Value: names}, {Key: "properties", Value: properties},
+	}
 	return bson.D{{Key: "$jsonSchema", Value: schema}}
 }
 
@@ -272,11 +288,14 @@ func playerValidator() bson.D {
 func sessionValidator() bson.D {
 	return objectOf(fields{
 		"_id": "string", "project": "string", "name": "string", "mode": "string", "map": "string", "region": "string",
-		"visibility": "string", "locked": "bool", "join_in_progress": "bool", "allow_rematch": "bool", "max_players": "int",
+		"visibility": "string", "locked": "bool", "join_in_progress": "bool", "allow_rematch": "bool",
+		"max_players": "int",
 		"min_players": "int", "teams": "object", "attributes": "object", "status": "string", "members": "array",
-		"seats_held": "int", "free_seats": "int", "version": "long", "created_at": "date", "updated_at": "date", "writes": "array",
+		"seats_held": "int", "free_seats": "int", "version": "long", "created_at": "date", "updated_at": "date",
+		"writes": "array",
 	}, fields{
-		"attribute_keys": "array", "end_reason": "string", "host_id": "string", "hosted": "bool", "connection": "object", "result": "string",
+		"attribute_keys": "array", "end_reason": "string", "host_id": "string", "hosted": "bool",
+		"connection": "object", "result": "string",
 		"started_at": "date", "ended_at": "date", "events": "array",
 	})
 }
@@ -299,12 +318,17 @@ func (s *Store) migrate(ctx context.Context, o Options) error {
 	case err != nil && !errors.Is(err, mongo.ErrNoDocuments):
 		return err
 	case stored.Version > schemaVersion:
-		return fmt.Errorf("%w: database %s has schema version %d and this gsm knows versions up to %d: run the newer gsm, or restore a backup made before the upgrade",
+		return fmt.Errorf("%w: database %s has schema version %d and this gsm knows versions up to %d: run the newer "+
+			"gsm, or restore a backup made before the upgrade",
 			ErrNewerSchema, s.database.Name(), stored.Version, schemaVersion)
 	case stored.Version == 0 && (o.MustExist || o.Beside):
-		return fmt.Errorf("%w: %s has nothing of gsm in it: check its name, which follows the hosts in the URL", ErrMissing, s.database.Name())
+		return fmt.Errorf(
+			"%w: %s has nothing of gsm in it: check its name, which follows the hosts in the URL", ErrMissing,
+			s.database.Name(),
+		)
 	case stored.Version < schemaVersion && o.Beside:
-		return fmt.Errorf("%w: database %s has schema version %d and this gsm works on version %d: start a server of this version, or run gsm db init",
+		return fmt.Errorf("%w: database %s has schema version %d and this gsm works on version %d: start a server of "+
+			"this version, or run gsm db init",
 			ErrOlderSchema, s.database.Name(), stored.Version, schemaVersion)
 	case o.Beside:
 		return nil
@@ -325,7 +349,9 @@ func (s *Store) migrate(ctx context.Context, o Options) error {
 		}
 	}
 	_, err = meta.UpdateOne(ctx, bson.D{{Key: "_id", Value: "schema"}},
-		bson.D{{Key: "$max", Value: bson.D{{Key: "version", Value: schemaVersion}}}}, options.UpdateOne().SetUpsert(true))
+		bson.D{
+			{Key: "$max", Value: bson.D{{Key: "version", Value: schemaVersion}}},
+		}, options.UpdateOne().SetUpsert(true))
 	if mongo.IsDuplicateKeyError(err) { // another process was faster
 		return nil
 	}
@@ -379,8 +405,8 @@ func (s *Store) build(ctx context.Context, name string, d design) error {
 	return err
 }
 
-// validate sets the collection's validator where it is another, and makes a collection that is not there. A user who may not is no reason to stop: the probe tells whether
-// there is one.
+// validate sets the collection's validator where it is another, and makes a collection that is not there. A user who
+// may not is no reason to stop: the probe tells whether there is one.
 func (s *Store) validate(ctx context.Context, name string, validator bson.D) error {
 	if there, err := s.validated(ctx, name, validator); there || err != nil {
 		return err

@@ -44,7 +44,9 @@ const fewSeats = 32
 // largeSession reads a session in which many seats are held, once there is room for it. The size of a document is not
 // known before it is read, but how many seats are held is.
 func (s *Store) largeSession(ctx context.Context, whose bson.D) (v game.Session, found bool, err error) {
-	seats, found, err := get[heldSeats](ctx, s, s.sessions, whose, options.FindOne().SetProjection(bson.D{{Key: "seats_held", Value: 1}}))
+	seats, found, err := get[heldSeats](
+		ctx, s, s.sessions, whose, options.FindOne().SetProjection(bson.D{{Key: "seats_held", Value: 1}}),
+	)
 	if err != nil || !found {
 		return v, false, err
 	}
@@ -62,9 +64,11 @@ type heldSeats struct {
 // ReplaceSession implements [game.SessionStore].
 func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, events ...game.Event) error {
 	before := storedSession(old)
-	before.but = "hosted" // so that it is written: what was read may have been told by the host, who may be gone in next
+	// so that it is written: what was read may have been told by the host, who may be gone in next
+	before.but = "hosted"
 	return s.replace(ctx, s.sessions, sessionKey(old), change{
-		version: old.Version, events: events, old: before, next: storedSession(next), notFound: game.SessionNotFound(old.ID),
+		version: old.Version, events: events, old: before, next: storedSession(next),
+		notFound: game.SessionNotFound(old.ID),
 	})
 }
 

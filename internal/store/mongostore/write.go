@@ -29,13 +29,13 @@ type write struct {
 	send func(context.Context) error
 	// refusal tells a named error from the driver's; nil for one of the driver's.
 	refusal func(error) error
-	// made tells, of a write that was refused after its answer had been lost, whether that first try is what it was refused
-	// for. It answers an error while that cannot be told.
+	// made tells, of a write that was refused after its answer had been lost, whether that first try is what it was
+	// refused for. It answers an error while that cannot be told.
 	made func(context.Context) (bool, error)
 }
 
-// do makes a write. While it is not known what became of it, it is made again until the context ends: the answer is then
-// that of a write made once. Where so many others wrote that it cannot be known, the answer says so at once.
+// do makes a write. While it is not known what became of it, it is made again until the context ends: the answer is
+// then that of a write made once. Where so many others wrote that it cannot be known, the answer says so at once.
 func (s *Store) do(ctx context.Context, w write) error {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {

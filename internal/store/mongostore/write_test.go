@@ -30,7 +30,10 @@ func newPlayer() game.Player {
 }
 
 func newKey() game.Key {
-	return game.Key{ID: game.KeyID(newID()), Project: project, Name: "A key", Scope: game.ScopeServer, Hash: "hash", Version: 1, CreatedAt: newPlayer().CreatedAt}
+	return game.Key{
+		ID: game.KeyID(newID()), Project: project, Name: "A key", Scope: game.ScopeServer, Hash: "hash", Version: 1,
+		CreatedAt: newPlayer().CreatedAt,
+	}
 }
 
 // troubled returns a store behind a proxy, and another on the same database that has no troubles.
@@ -76,7 +79,9 @@ func TestWritesWithoutAnAnswerAreMadeOnce(t *testing.T) {
 			_, err := other.Player(t.Context(), project, player.ID)
 			wantError(t, err, game.ErrPlayerNotFound)
 
-			claim := game.Claim{Key: newID(), Fingerprint: "print", DocumentID: newID(), ExpiresAt: player.CreatedAt.Add(time.Hour)}
+			claim := game.Claim{
+				Key: newID(), Fingerprint: "print", DocumentID: newID(), ExpiresAt: player.CreatedAt.Add(time.Hour),
+			}
 			p.faults("insert", "idempotency", nil, faults...)
 			held, err := s.Claim(t.Context(), claim, player.CreatedAt)
 			must(t, err)
@@ -150,7 +155,11 @@ func TestWritesBehindOthers(t *testing.T) {
 
 	// A player who was created and renamed is not created again.
 	born := newPlayer()
-	p.faults("insert", "players", func() { must(t, other.ReplacePlayer(t.Context(), born, rename(born, "theirs"))) }, loseAnswer)
+	p.faults("insert", "players", func() {
+		must(
+			t, other.ReplacePlayer(t.Context(), born, rename(born, "theirs")),
+		)
+	}, loseAnswer)
 	must(t, s.CreatePlayer(t.Context(), born))
 	wantPlayer(t, other, rename(born, "theirs"))
 
@@ -207,7 +216,9 @@ func TestOutcomes(t *testing.T) {
 	wantError(t, err, game.ErrPlayerNotFound)
 
 	// A claim that nobody could read was not stored.
-	claim := game.Claim{Key: newID(), Fingerprint: "print", DocumentID: newID(), ExpiresAt: last.CreatedAt.Add(time.Hour)}
+	claim := game.Claim{
+		Key: newID(), Fingerprint: "print", DocumentID: newID(), ExpiresAt: last.CreatedAt.Add(time.Hour),
+	}
 	_, err = other.Claim(t.Context(), claim, last.CreatedAt)
 	must(t, err)
 	for _, f := range []fault{denyAnswer, hold} {

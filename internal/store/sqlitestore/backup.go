@@ -15,9 +15,10 @@ import (
 // ErrFileExists says that there is a file already where a backup is to be.
 var ErrFileExists = errors.New("the file exists")
 
-// Backup writes what the database at path holds at one moment to a new file, which is a database itself, and returns the
-// file's size in bytes. It goes beside a running server, which goes on to write. The file is there under its name only when
-// it is whole, checked and on the disk; for its owner alone, as the database is. What was erased is not in it.
+// Backup writes what the database at path holds at one moment to a new file, which is a database itself, and returns
+// the file's size in bytes. It goes beside a running server, which goes on to write. The file is there under its name
+// only when it is whole, checked and on the disk; for its owner alone, as the database is. What was erased is not in
+// it.
 //
 // It answers [ErrFileExists] and what [Open] answers with Options.Beside.
 func Backup(ctx context.Context, path, file string) (size int64, err error) {

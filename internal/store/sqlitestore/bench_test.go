@@ -47,7 +47,9 @@ func BenchmarkReplace(b *testing.B) {
 			next.Version++
 			next.DisplayName = fmt.Sprint("Version ", next.Version)
 			err := s.ReplacePlayer(b.Context(), *p, next,
-				benchEvent(game.SubjectPlayer, string(p.ID), next.Version, game.ProfileChanged{Fields: []string{"display_name"}}))
+				benchEvent(game.SubjectPlayer, string(p.ID), next.Version, game.ProfileChanged{
+					Fields: []string{"display_name"},
+				}))
 			*p = next
 			return err
 		}
@@ -75,7 +77,9 @@ func BenchmarkReplaceSession(b *testing.B) {
 				change = game.MemberJoined{PlayerID: joined.PlayerID}
 				next.Members = append(v.Members[:n:n], joined)
 			}
-			err := s.ReplaceSession(b.Context(), *v, next, benchEvent(game.SubjectSession, string(v.ID), next.Version, change))
+			err := s.ReplaceSession(
+				b.Context(), *v, next, benchEvent(game.SubjectSession, string(v.ID), next.Version, change),
+			)
 			*v = next
 			return err
 		}
@@ -224,7 +228,10 @@ func benchPlayer() game.Player {
 
 func benchKey() game.Key {
 	p := benchPlayer()
-	return game.Key{ID: game.KeyID(p.ID), Project: project, Name: "A key", Scope: game.ScopeServer, Hash: "hash", Version: 1, CreatedAt: p.CreatedAt}
+	return game.Key{
+		ID: game.KeyID(p.ID), Project: project, Name: "A key", Scope: game.ScopeServer, Hash: "hash", Version: 1,
+		CreatedAt: p.CreatedAt,
+	}
 }
 
 func member(id game.PlayerID, joined time.Time) game.Member {
@@ -252,6 +259,7 @@ func benchEvent(kind game.SubjectKind, id string, version int64, changes ...game
 	return game.Event{
 		Project: project, Subject: game.Subject{Kind: kind, ID: id}, Version: version,
 		At:    time.Now().UTC().Truncate(time.Millisecond),
-		Actor: game.Actor{Kind: game.ActorKey, ID: "0123456789abcdef"}, RequestID: "0123456789abcdef0123456789abcdef", Changes: changes,
+		Actor: game.Actor{Kind: game.ActorKey, ID: "0123456789abcdef"}, RequestID: "0123456789abcdef0123456789abcdef",
+		Changes: changes,
 	}
 }

@@ -141,7 +141,8 @@ func TestBackupRefuses(t *testing.T) {
 	if b, err := os.ReadFile(file); err != nil || string(b) != "precious" {
 		t.Errorf("%q, %v", b, err)
 	}
-	if _, err := sqlitestore.Backup(t.Context(), path, filepath.Join(dir, "missing", "backup.db")); err == nil || !strings.Contains(err.Error(), "missing") {
+	if _, err := sqlitestore.Backup(t.Context(), path, filepath.Join(dir, "missing", "backup.db")); err == nil ||
+		!strings.Contains(err.Error(), "missing") {
 		t.Errorf("got error %v", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())

@@ -14,7 +14,8 @@ const (
 		ON CONFLICT (key) DO UPDATE SET fingerprint = ?2, document_id = ?3, expires_at = ?4 WHERE expires_at <= ?5`
 	selectClaim = "SELECT fingerprint, document_id, expires_at FROM claims WHERE key = ?"
 	deleteClaim = "DELETE FROM claims WHERE key = ?"
-	purgeClaims = "DELETE FROM claims WHERE key IN (SELECT key FROM claims WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"
+	purgeClaims = "DELETE FROM claims WHERE key IN (SELECT key FROM claims WHERE expires_at <= ? ORDER BY expires_at " +
+		"LIMIT ?)"
 )
 
 // Claim implements [game.ClaimStore].

@@ -87,7 +87,8 @@ func TestKill(t *testing.T) {
 			t.Errorf("session %s is at version %d, and %d was acknowledged", id, v.Version, version)
 		}
 		found, err := s.Sessions(t.Context(), game.SessionQuery{
-			Project: project, Where: game.Where{game.Is(game.FieldMember, v.Members[len(v.Members)-1].PlayerID)}, Limit: 2,
+			Project: project, Where: game.Where{game.Is(game.FieldMember, v.Members[len(v.Members)-1].PlayerID)},
+			Limit: 2,
 		})
 		must(t, err)
 		if len(found.Items) != 1 || found.Items[0].ID != v.ID {

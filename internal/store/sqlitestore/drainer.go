@@ -10,8 +10,8 @@ const (
 	maxBackoff = 10 * time.Second
 )
 
-// drainer keeps the log short. SQLite begins the log anew only when nobody reads in it, which under steady reads is never:
-// every read holds on to what was written before it. The drainer lets no read begin for that moment.
+// drainer keeps the log short. SQLite begins the log anew only when nobody reads in it, which under steady reads is
+// never: every read holds on to what was written before it. The drainer lets no read begin for that moment.
 type drainer struct {
 	file    *file
 	readers *readers

@@ -87,9 +87,13 @@ func explain(err error, path string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("the directory %s does not exist: create it first: %w", dir, err)
 	case errors.Is(err, syscall.EISDIR):
-		return fmt.Errorf("%s is a directory: name a file in it, as in %s: %w", path, filepath.Join(path, "gsm.db"), err)
+		return fmt.Errorf(
+			"%s is a directory: name a file in it, as in %s: %w", path, filepath.Join(path, "gsm.db"), err,
+		)
 	case errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("the file system of %s is read-only: mount it for writing, or choose a file elsewhere: %w", dir, err)
+		return fmt.Errorf(
+			"the file system of %s is read-only: mount it for writing, or choose a file elsewhere: %w", dir, err,
+		)
 	case errors.Is(err, syscall.ELOOP):
 		return fmt.Errorf("the link %s leads in a circle: remove it, or choose another file: %w", path, err)
 	case errors.Is(err, fs.ErrPermission), primary(err) == sqlite3.SQLITE_READONLY, primary(err) == sqlite3.SQLITE_PERM:

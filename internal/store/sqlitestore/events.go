@@ -10,11 +10,12 @@ import (
 )
 
 const (
-	// There is one writer, so that the order of commits is that of the places: each event has its place from the beginning.
+	// There is one writer, so that the order of commits is that of the places: each event has its place from the
+	// beginning.
 	nextPlaces = `INSERT INTO feeds (project, seq) VALUES (?1, ?2) ON CONFLICT (project) DO UPDATE SET seq = seq + ?2
 		RETURNING seq`
-	// An event of the same version is there only where a document came back at an older version, as of another backup. The
-	// later one is what happened since.
+	// An event of the same version is there only where a document came back at an older version, as of another backup.
+	// The later one is what happened since.
 	insertEvent       = "INSERT OR REPLACE INTO events (project, seq, id, at, doc) VALUES "
 	insertEventPlayer = "INSERT OR IGNORE INTO event_players (project, player_id, seq) VALUES "
 
@@ -60,8 +61,8 @@ func (s *Store) eventRows(events []game.Event) ([]eventRow, error) {
 	return rows, nil
 }
 
-// happened notes events, the last step of a write that is not refused. They are stored with those of the other writes of
-// the batch.
+// happened notes events, the last step of a write that is not refused. They are stored with those of the other writes
+// of the batch.
 func (c *conn) happened(rows []eventRow) error {
 	c.events = append(c.events, rows...)
 	return nil
@@ -211,7 +212,9 @@ func (s *Store) PurgeEvents(ctx context.Context, before time.Time, limit int) (i
 const purgePage = 500
 
 // purgeEvents removes events from the beginning of a feed, and reports whether there may be more.
-func (s *Store) purgeEvents(ctx context.Context, project string, before time.Time, limit int) (n int, more bool, err error) {
+func (s *Store) purgeEvents(
+	ctx context.Context, project string, before time.Time, limit int,
+) (n int, more bool, err error) {
 	oldest, err := gather(ctx, s, oldestEvents, []any{project, int64(limit)}, s.event)
 	if err != nil {
 		return 0, false, err

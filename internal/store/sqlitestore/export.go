@@ -31,12 +31,16 @@ func (s *Store) Sizes(ctx context.Context) (game.Sizes, error) {
 
 // ExportPlayers implements [game.ExportStore].
 func (s *Store) ExportPlayers(ctx context.Context, after game.PlayerID, limit int) ([]game.Player, error) {
-	return exported(ctx, s, exportPlayers, string(after), limit, func(columns []driver.Value) (game.Player, error) { return s.player(columns[0]) })
+	return exported(ctx, s, exportPlayers, string(after), limit, func(columns []driver.Value) (game.Player, error) {
+		return s.player(columns[0])
+	})
 }
 
 // ExportSessions implements [game.ExportStore].
 func (s *Store) ExportSessions(ctx context.Context, after game.SessionID, limit int) ([]game.Session, error) {
-	return exported(ctx, s, exportSessions, string(after), limit, func(columns []driver.Value) (game.Session, error) { return s.session(columns[0]) })
+	return exported(ctx, s, exportSessions, string(after), limit, func(columns []driver.Value) (game.Session, error) {
+		return s.session(columns[0])
+	})
 }
 
 // ExportClaims implements [game.ExportStore].
@@ -58,12 +62,16 @@ func (s *Store) ExportKeys(ctx context.Context, after game.KeyID, limit int) ([]
 	return exported(ctx, s, exportKeys, string(after), limit, s.key)
 }
 
-func exported[D any](ctx context.Context, s *Store, sql, after string, limit int, read func([]driver.Value) (D, error)) ([]D, error) {
+func exported[D any](
+	ctx context.Context, s *Store, sql, after string, limit int, read func([]driver.Value) (D, error),
+) ([]D, error) {
 	return gather(ctx, s, sql, []any{after, int64(limit)}, read)
 }
 
 // gather reads all that a statement finds.
-func gather[D any](ctx context.Context, s *Store, sql string, args []any, read func([]driver.Value) (D, error)) ([]D, error) {
+func gather[D any](
+	ctx context.Context, s *Store, sql string, args []any, read func([]driver.Value) (D, error),
+) ([]D, error) {
 	items := []D{}
 	err := s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {
 		d, err := read(columns)

@@ -150,7 +150,8 @@ func Explain(err error, path string) error { return explain(err, path) }
 
 // ListForever reads a list that never ends.
 func (s *Store) ListForever(ctx context.Context) error {
-	b := selection{table: "players", from: "players d CROSS JOIN (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n) e", id: "d.id"}
+	b := selection{table: "players", from: "players d CROSS JOIN (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT " +
+		"i + 1 FROM n) SELECT i FROM n) e", id: "d.id"}
 	b.where("e.i < 5")
 	sql, args := page("", 10, b)
 	return s.readers.rows(ctx, sql, args, func([]driver.Value) error { return nil })

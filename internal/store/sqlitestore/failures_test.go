@@ -39,8 +39,11 @@ func TestPingTellsOfWrites(t *testing.T) {
 		_, err := s.PurgeClaims(t.Context(), time.Now(), 1)
 		must(t, err)
 		facts, err := s.Ping(t.Context())
-		if !errors.Is(err, game.ErrStoreUnavailable) || !strings.Contains(fmt.Sprint(err), "full") || facts["engine"] != "sqlite" {
-			t.Errorf("got facts %v and error %v, want %v because the disk is full", facts, err, game.ErrStoreUnavailable)
+		if !errors.Is(err, game.ErrStoreUnavailable) || !strings.Contains(fmt.Sprint(err), "full") ||
+			facts["engine"] != "sqlite" {
+			t.Errorf(
+				"got facts %v and error %v, want %v because the disk is full", facts, err, game.ErrStoreUnavailable,
+			)
 		}
 	}
 
@@ -114,8 +117,8 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
-// TestReadErrorIsAnAnswer cuts the file off behind the back of the store. In memory that maps the file, a failed read would
-// end the process.
+// TestReadErrorIsAnAnswer cuts the file off behind the back of the store. In memory that maps the file, a failed read
+// would end the process.
 func TestReadErrorIsAnAnswer(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "gsm.db")
@@ -155,10 +158,16 @@ func TestRowsOfAnotherProgram(t *testing.T) {
 	joined := member(p.ID, p.CreatedAt)
 	execute(t, beside(t, path),
 		fmt.Sprintf("INSERT INTO members (player_id, session_id) VALUES ('%s', '%s')", p.ID, v.ID),
-		fmt.Sprintf("INSERT INTO attributes (project, key, value, session_id) VALUES ('%s', 'a', 'b', '%s')", project, v.ID),
-		fmt.Sprintf("INSERT INTO identities (project, provider, subject, player_id) VALUES ('%s', 'steam', '1', '%s')", project, p.ID))
+		fmt.Sprintf(
+			"INSERT INTO attributes (project, key, value, session_id) VALUES ('%s', 'a', 'b', '%s')", project, v.ID,
+		),
+		fmt.Sprintf(
+			"INSERT INTO identities (project, provider, subject, player_id) VALUES ('%s', 'steam', '1', '%s')", project,
+			p.ID,
+		))
 	next := v
-	next.Version, next.Members, next.Attributes = 2, append(v.Members[:1:1], joined), game.Attributes{"a": game.StringValue("b")}
+	next.Version, next.Members, next.Attributes = 2, append(v.Members[:1:1], joined),
+		game.Attributes{"a": game.StringValue("b")}
 	must(t, s.ReplaceSession(t.Context(), v, next))
 	named := p
 	named.Version, named.Identities = 2, map[string]string{"steam": "1"}

@@ -10,8 +10,8 @@ import (
 )
 
 // Inspect implements [game.Inspector]. It reads one snapshot of the file, so that nothing that is under way looks like
-// damage, and repairs beside it. Until it ends the log of the file is not begun anew. Rows are sorted in a temporary file
-// where they are many: what it keeps in memory is what it could not repair at once.
+// damage, and repairs beside it. Until it ends the log of the file is not begun anew. Rows are sorted in a temporary
+// file where they are many: what it keeps in memory is what it could not repair at once.
 func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding)) error {
 	c, err := s.readers.take(ctx)
 	if err != nil {
@@ -165,8 +165,9 @@ func eventsKept() kept[game.Event] {
 		},
 		sides: []side[game.Event]{{
 			// The rows have the place of their event in the place of its id.
-			name:   "event_players",
-			insert: "INSERT OR IGNORE INTO event_players (project, player_id, seq) SELECT ?1, ?2, ?3 WHERE ?4 IS NOT NULL",
+			name: "event_players",
+			insert: "INSERT OR IGNORE INTO event_players (project, player_id, seq) SELECT ?1, ?2, ?3 WHERE ?4 IS NOT " +
+				"NULL",
 			remove: "DELETE FROM event_players WHERE project = ?1 AND player_id = ?2 AND seq = ?3 AND ?4 IS NOT NULL",
 			sorted: `SELECT coalesce(e.id, ''), p.project, p.player_id, p.seq FROM event_players p
 				LEFT JOIN events e ON e.project = p.project AND e.seq = p.seq ORDER BY 1`,

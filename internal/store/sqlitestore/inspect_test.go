@@ -34,9 +34,13 @@ func TestInspectRepairs(t *testing.T) {
 		"names changed hands": {
 			[]string{
 				"UPDATE players SET username_key = 'gone' WHERE id = 'P'",
-				"UPDATE players SET username_key = (SELECT doc ->> 'username' FROM players WHERE id = 'P') WHERE id = 'Q'",
+				"UPDATE players SET username_key = (SELECT doc ->> 'username' FROM players WHERE id = 'P') WHERE id " +
+					"= 'Q'",
 			},
-			[]string{"players Q has columns that differ from the document: username_key", "players P has columns that differ from the document: username_key"},
+			[]string{
+				"players Q has columns that differ from the document: username_key",
+				"players P has columns that differ from the document: username_key",
+			},
 		},
 		"identities missing": {
 			[]string{"DELETE FROM identities WHERE player_id = 'P'"},
@@ -47,11 +51,18 @@ func TestInspectRepairs(t *testing.T) {
 			[]string{"players Q has 1 superfluous entries of identities", "players P lacks 1 entries of identities"},
 		},
 		"identities of nobody": {
-			[]string{"INSERT INTO identities VALUES ('p', 'steam', '1', '0'), ('p', 'epic', '1', '0'), ('p', 'x', '1', 'zz')"},
-			[]string{"players 0 has 2 entries of identities and no document", "players zz has 1 entries of identities and no document"},
+			[]string{"INSERT INTO identities VALUES ('p', 'steam', '1', '0'), ('p', 'epic', '1', '0'), ('p', 'x', " +
+				"'1', 'zz')"},
+			[]string{
+				"players 0 has 2 entries of identities and no document",
+				"players zz has 1 entries of identities and no document",
+			},
 		},
 		"members": {
-			[]string{"DELETE FROM members", "INSERT INTO members SELECT id || x, id FROM sessions, (SELECT 1 AS x UNION SELECT 2)"},
+			[]string{
+				"DELETE FROM members",
+				"INSERT INTO members SELECT id || x, id FROM sessions, (SELECT 1 AS x UNION SELECT 2)",
+			},
 			[]string{"sessions S lacks 1 entries of members", "sessions S has 2 superfluous entries of members"},
 		},
 		"members of nothing": {
@@ -59,7 +70,10 @@ func TestInspectRepairs(t *testing.T) {
 			[]string{"sessions nothing has 1 entries of members and no document"},
 		},
 		"attributes": {
-			[]string{"UPDATE attributes SET value = CAST('3' AS TEXT) WHERE key = 'level'", "UPDATE attributes SET value = x'00' WHERE key = 'ranked'"},
+			[]string{
+				"UPDATE attributes SET value = CAST('3' AS TEXT) WHERE key = 'level'",
+				"UPDATE attributes SET value = x'00' WHERE key = 'ranked'",
+			},
 			[]string{"sessions S lacks 2 entries of attributes", "sessions S has 2 superfluous entries of attributes"},
 		},
 		"attribute as an integer": {
@@ -77,11 +91,13 @@ func TestInspectRepairs(t *testing.T) {
 		"an index": {
 			[]string{
 				"PRAGMA writable_schema = ON",
-				"UPDATE sqlite_schema SET sql = replace(sql, 'erasing = 1', 'erasing = 9') WHERE name = 'players_erasing'",
+				"UPDATE sqlite_schema SET sql = replace(sql, 'erasing = 1', 'erasing = 9') WHERE name = " +
+					"'players_erasing'",
 				"PRAGMA writable_schema = RESET",
 				"UPDATE players SET erasing = 1 WHERE id = 'P'",
 				"PRAGMA writable_schema = ON",
-				"UPDATE sqlite_schema SET sql = replace(sql, 'erasing = 9', 'erasing = 1') WHERE name = 'players_erasing'",
+				"UPDATE sqlite_schema SET sql = replace(sql, 'erasing = 9', 'erasing = 1') WHERE name = " +
+					"'players_erasing'",
 				"PRAGMA writable_schema = RESET",
 			},
 			[]string{
@@ -90,7 +106,10 @@ func TestInspectRepairs(t *testing.T) {
 			},
 		},
 		"whom an event names": {
-			[]string{"DELETE FROM event_players WHERE player_id = 'P'", "INSERT INTO event_players SELECT project, 'x', seq FROM events"},
+			[]string{
+				"DELETE FROM event_players WHERE player_id = 'P'",
+				"INSERT INTO event_players SELECT project, 'x', seq FROM events",
+			},
 			[]string{
 				"events player/P/000000000000001 lacks 1 entries of event_players",
 				"events player/P/000000000000001 has 1 superfluous entries of event_players",
@@ -114,7 +133,9 @@ func TestInspectRepairs(t *testing.T) {
 			s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
 			p, q, v := benchPlayer(), benchPlayer(), benchSession()
 			p.Identities = map[string]string{"steam": "7"}
-			must(t, s.CreatePlayer(t.Context(), p, benchEvent(game.SubjectPlayer, string(p.ID), 1, game.PlayerCreated{})))
+			must(t, s.CreatePlayer(
+				t.Context(), p, benchEvent(game.SubjectPlayer, string(p.ID), 1, game.PlayerCreated{}),
+			))
 			must(t, s.CreatePlayer(t.Context(), q))
 			must(t, s.CreateSession(t.Context(), v))
 			k := benchKey()
@@ -141,7 +162,9 @@ func TestInspectRepairs(t *testing.T) {
 				slices.Sort(got)
 				slices.Sort(test.want)
 				if !slices.Equal(got, test.want) {
-					t.Errorf("repair %v: got\n%s\nwant\n%s", repair, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+					t.Errorf(
+						"repair %v: got\n%s\nwant\n%s", repair, strings.Join(got, "\n"), strings.Join(test.want, "\n"),
+					)
 				}
 			}
 			if lines := storetest.Found(t, s, true); len(lines) > 0 {
@@ -164,13 +187,17 @@ func TestInspectWithoutUniqueNames(t *testing.T) {
 	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
 	p, q := benchPlayer(), benchPlayer()
 	must(t, s.CreatePlayer(t.Context(), p))
-	must(t, s.OnWriter(t.Context(), func(exec func(string) error) error { return exec("DROP INDEX players_by_username") }))
+	must(t, s.OnWriter(t.Context(), func(exec func(string) error) error {
+		return exec("DROP INDEX players_by_username")
+	}))
 	q.Username = p.Username
 	must(t, s.CreatePlayer(t.Context(), q))
 	for _, repair := range []bool{false, true} {
 		var told []game.Finding
 		must(t, s.Inspect(t.Context(), repair, func(f game.Finding) { told = append(told, f) }))
-		if want := (game.Finding{Collection: "database", Problem: "has no index players_by_username"}); !slices.Equal(told, []game.Finding{want}) {
+		if want := (game.Finding{
+			Collection: "database", Problem: "has no index players_by_username",
+		}); !slices.Equal(told, []game.Finding{want}) {
 			t.Errorf("repair %v: found %+v", repair, told)
 		}
 	}
@@ -214,7 +241,9 @@ func TestInspectLeavesEvents(t *testing.T) {
 	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
 	p, v := benchPlayer(), benchSession()
 	must(t, s.CreatePlayer(t.Context(), p, benchEvent(game.SubjectPlayer, string(p.ID), 1, game.PlayerCreated{})))
-	must(t, s.CreateSession(t.Context(), v, benchEvent(game.SubjectSession, string(v.ID), 1, game.SessionCreated{Status: v.Status})))
+	must(t, s.CreateSession(
+		t.Context(), v, benchEvent(game.SubjectSession, string(v.ID), 1, game.SessionCreated{Status: v.Status}),
+	))
 	must(t, s.OnWriter(t.Context(), func(exec func(string) error) error {
 		return errors.Join(
 			exec("DELETE FROM event_players"),

@@ -16,8 +16,8 @@ const (
 	fileIsSound = "ok"
 )
 
-// integrity tells what SQLite finds wrong with the file. Indexes can be built anew from their tables; other damage is for
-// a backup, and nothing that is read from such a file can be relied on.
+// integrity tells what SQLite finds wrong with the file. Indexes can be built anew from their tables; other damage is
+// for a backup, and nothing that is read from such a file can be relied on.
 func (i *inspection) integrity(ctx context.Context) error {
 	problems, err := fileProblems(ctx, i.conn)
 	if err != nil || len(problems) == 0 {
@@ -71,20 +71,22 @@ func fileProblems(ctx context.Context, c *conn) ([]string, error) {
 
 func indexesOnly(problems []string) bool {
 	for _, p := range problems {
-		if !strings.Contains(p, "missing from index") && !strings.Contains(p, "entries in index") && !strings.Contains(p, "entry in index") {
+		if !strings.Contains(p, "missing from index") && !strings.Contains(p, "entries in index") &&
+			!strings.Contains(p, "entry in index") {
 			return false
 		}
 	}
 	return true
 }
 
-const selectSchema = "SELECT name, type, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY name"
+const selectSchema = "SELECT name, type, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' " +
+	"ORDER BY name"
 
 // object is a table or an index.
 type object struct{ name, kind, sql string }
 
-// schema tells what of the schema is not as the migrations make it: an index that somebody dropped holds nothing unique any
-// more. An index that is not there is made.
+// schema tells what of the schema is not as the migrations make it: an index that somebody dropped holds nothing unique
+// any more. An index that is not there is made.
 func (i *inspection) schema(ctx context.Context) error {
 	scripts, err := migrations()
 	if err != nil {
@@ -114,9 +116,13 @@ func (i *inspection) schema(ctx context.Context) error {
 				_, err := c.exec(want.sql)
 				return refuseIf(uniqueTaken(err), errNotYet), unless(uniqueTaken(err), err)
 			}
-			err = i.settle(ctx, damage{[]game.Finding{{Collection: "database", Problem: "has no index " + name}}, mend}, true)
+			err = i.settle(
+				ctx, damage{[]game.Finding{{Collection: "database", Problem: "has no index " + name}}, mend}, true,
+			)
 		case !ok || got != want:
-			err = i.settle(ctx, damage{findings: []game.Finding{{Collection: "database", Problem: "has the " + want.kind + " " + name + " with another definition"}}}, false)
+			err = i.settle(ctx, damage{findings: []game.Finding{
+				{Collection: "database", Problem: "has the " + want.kind + " " + name + " with another definition"},
+			}}, false)
 		}
 		if err != nil {
 			return err

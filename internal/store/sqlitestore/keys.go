@@ -121,7 +121,9 @@ func (s *Store) CreateSigningKey(ctx context.Context, k game.SigningKey) error {
 
 // SigningKeys implements [game.SigningKeyStore].
 func (s *Store) SigningKeys(ctx context.Context) ([]game.SigningKey, error) {
-	return gather(ctx, s, selectSigningKeys, []any{int64(game.MaxSigningKeys)}, func(columns []driver.Value) (game.SigningKey, error) {
+	return gather(ctx, s, selectSigningKeys, []any{
+		int64(game.MaxSigningKeys),
+	}, func(columns []driver.Value) (game.SigningKey, error) {
 		var k game.SigningKey
 		err := s.codec.decode(columns[0], &k)
 		return k, err

@@ -9,11 +9,14 @@ import (
 )
 
 const (
-	insertMetrics = "INSERT INTO metrics (at, replica, expires_at, doc) VALUES (?, ?, ?, ?) ON CONFLICT (at, replica) DO NOTHING"
+	insertMetrics = "INSERT INTO metrics (at, replica, expires_at, doc) VALUES (?, ?, ?, ?) ON CONFLICT (at, " +
+		"replica) DO NOTHING"
 	// The page is materialised: see selection.page.
-	selectMetrics = "WITH page AS MATERIALIZED (SELECT doc FROM metrics WHERE at >= ? AND at < ? AND (at, replica) > (?, ?)" + //nolint:misspell // SQL's spelling
+	selectMetrics = "WITH page AS MATERIALIZED (SELECT doc FROM metrics WHERE at >= ? AND at < ? AND (at, replica) > " +
+		"(?, ?)" + //nolint:misspell // SQL's spelling
 		" ORDER BY at, replica LIMIT ?) SELECT doc FROM page"
-	purgeMetrics = "DELETE FROM metrics WHERE (at, replica) IN (SELECT at, replica FROM metrics WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"
+	purgeMetrics = "DELETE FROM metrics WHERE (at, replica) IN (SELECT at, replica FROM metrics WHERE expires_at <= " +
+		"? ORDER BY expires_at LIMIT ?)"
 )
 
 // AppendMetrics implements [game.MetricsStore].
@@ -33,7 +36,9 @@ func (s *Store) Metrics(ctx context.Context, q game.MetricsQuery) ([]game.Metric
 	after := q.After.At.UnixMilli()
 	from := max(q.From.UnixMilli(), after) // or what was listed before would be walked again
 	items := make([]game.MetricsSample, 0, q.Limit)
-	err := s.readers.rows(ctx, selectMetrics, []any{from, q.To.UnixMilli(), after, q.After.Replica, int64(q.Limit)}, func(columns []driver.Value) error {
+	err := s.readers.rows(ctx, selectMetrics, []any{
+		from, q.To.UnixMilli(), after, q.After.Replica, int64(q.Limit),
+	}, func(columns []driver.Value) error {
 		var m game.MetricsSample
 		err := s.codec.decode(columns[0], &m)
 		items = append(items, m)

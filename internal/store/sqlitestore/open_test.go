@@ -132,7 +132,8 @@ func TestOpenImpossiblePaths(t *testing.T) {
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	for cause, sentence := range map[error]string{
-		syscall.EROFS:  "the file system of /data is read-only: mount it for writing, or choose a file elsewhere: read-only file system",
+		syscall.EROFS: "the file system of /data is read-only: mount it for writing, or choose a file elsewhere: " +
+			"read-only file system",
 		syscall.EISDIR: "/data/gsm.db is a directory: name a file in it, as in /data/gsm.db/gsm.db: is a directory",
 		syscall.ENOENT: "the directory /data does not exist: create it first: no such file or directory",
 		syscall.EIO:    "open /data/gsm.db: input/output error",
@@ -178,7 +179,8 @@ func TestMigrate(t *testing.T) {
 	wantSchema(t, path, int64(len(first)), 0)
 
 	second := append(first[:len(first):len(first)],
-		"CREATE TABLE half (id TEXT) STRICT; UPDATE players SET version = version + 1;", "CREATE INDEX halves ON half (id);")
+		"CREATE TABLE half (id TEXT) STRICT; UPDATE players SET version = version + 1;",
+		"CREATE INDEX halves ON half (id);")
 	s, err = sqlitestore.OpenWith(t.Context(), path, second)
 	must(t, err)
 	facts, err := s.Ping(t.Context())
@@ -243,7 +245,9 @@ func TestMigrateFromEachVersion(t *testing.T) {
 		}
 		k := benchKey()
 		must(t, s.CreateKey(t.Context(), k))
-		must(t, s.CreateSigningKey(t.Context(), game.SigningKey{ID: "kid", CreatedAt: p.CreatedAt, ExpiresAt: p.CreatedAt}))
+		must(t, s.CreateSigningKey(
+			t.Context(), game.SigningKey{ID: "kid", CreatedAt: p.CreatedAt, ExpiresAt: p.CreatedAt},
+		))
 		_, err = s.Key(t.Context(), k.ID)
 		must(t, err)
 		must(t, s.PutTaskLease(t.Context(), game.TaskLease{Name: "work"}, game.TaskLease{Name: "work", Generation: 1}))
@@ -323,7 +327,9 @@ func wantSchema(t *testing.T, path string, version, halves int64) {
 	db := beside(t, path)
 	var gotVersion, gotHalves int64
 	must(t, db.QueryRowContext(t.Context(), "PRAGMA user_version").Scan(&gotVersion))
-	must(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM sqlite_schema WHERE tbl_name = 'half'").Scan(&gotHalves))
+	must(t, db.QueryRowContext(
+		t.Context(), "SELECT count(*) FROM sqlite_schema WHERE tbl_name = 'half'",
+	).Scan(&gotHalves))
 	if gotVersion != version || gotHalves != halves {
 		t.Errorf("the schema has version %d and %d halves, want %d and %d", gotVersion, gotHalves, version, halves)
 	}

@@ -9,8 +9,8 @@ import (
 	"game-session-manager/internal/store/sqlitestore"
 )
 
-// TestPlans holds lists to their indexes: they walk no more than has the filter's value, in the order that is asked for.
-// [TestFields] does so for each filter alone.
+// TestPlans holds lists to their indexes: they walk no more than has the filter's value, in the order that is asked
+// for. [TestFields] does so for each filter alone.
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
@@ -42,7 +42,9 @@ func TestPlans(t *testing.T) {
 		{"sessions_by_host", game.Where{status, host, mode}},
 	} {
 		for _, after := range []game.SessionID{"", "x"} {
-			sql, args := sqlitestore.SessionsSQL(game.SessionQuery{Project: project, Where: c.where, After: after, Limit: 10})
+			sql, args := sqlitestore.SessionsSQL(
+				game.SessionQuery{Project: project, Where: c.where, After: after, Limit: 10},
+			)
 			wantPlan(t, s, false, c.index, sql, args...)
 			// Or it could not be interrupted after its first row.
 			wantPlan(t, s, false, "MATERIALIZE page", sql, args...) //nolint:misspell // SQL's spelling
@@ -70,22 +72,33 @@ func TestPlans(t *testing.T) {
 		wantPlan(t, s, false, "api_keys_by_project", sql, args...)
 	}
 	wantPlan(t, s, false, "SEARCH api_keys USING INDEX sqlite_autoindex_api_keys_1", sqlitestore.SelectKey, "x")
-	wantPlan(t, s, false, "SEARCH api_keys USING INDEX sqlite_autoindex_api_keys_1", sqlitestore.ExportKeys, "x", int64(10))
+	wantPlan(
+		t, s, false, "SEARCH api_keys USING INDEX sqlite_autoindex_api_keys_1", sqlitestore.ExportKeys, "x", int64(10),
+	)
 	wantPlan(t, s, false, "sqlite_autoindex_signing_keys_1", sqlitestore.SelectSigningKeys, int64(10))
 	wantPlan(t, s, false, "COVERING INDEX players_by_project", sqlitestore.CountPlayers, int64(10))
 	wantPlan(t, s, false, "COVERING INDEX sessions_by_status (status=?)", sqlitestore.CountSessions, "open", int64(10))
 	wantPlan(t, s, false, "claims_by_expiry", sqlitestore.PurgeClaims, int64(1), int64(1))
-	wantPlan(t, s, false, "SEARCH metrics USING PRIMARY KEY (at>? AND at<?)", sqlitestore.SelectMetrics, int64(1), int64(2), int64(1), "x", int64(10))
+	wantPlan(
+		t, s, false, "SEARCH metrics USING PRIMARY KEY (at>? AND at<?)", sqlitestore.SelectMetrics, int64(1), int64(2),
+		int64(1), "x", int64(10),
+	)
 	wantPlan(t, s, false, "MATERIALIZE page", sqlitestore.SelectMetrics, int64(1), int64(2), int64(1), "x", int64(10)) //nolint:misspell // see above
 	wantPlan(t, s, false, "metrics_by_expiry", sqlitestore.PurgeMetrics, int64(1), int64(1))
 	wantPlan(t, s, false, "SEARCH metrics USING PRIMARY KEY (at=?)", sqlitestore.PurgeMetrics, int64(1), int64(1))
 	wantPlan(t, s, false, "SEARCH players USING INDEX sqlite_autoindex_players_1", sqlitestore.SelectPlayer, "x", "x")
-	for _, step := range []string{"SEARCH i USING PRIMARY KEY (project=? AND provider=? AND subject=?)", "SEARCH p USING INDEX sqlite_autoindex_players_1"} {
+	for _, step := range []string{
+		"SEARCH i USING PRIMARY KEY (project=? AND provider=? AND subject=?)",
+		"SEARCH p USING INDEX sqlite_autoindex_players_1",
+	} {
 		wantPlan(t, s, false, step, sqlitestore.PlayerByIdentity, "x", "steam", "x")
 	}
 	wantPlan(t, s, false, "players_suspended_until (suspended_until>? AND suspended_until<?)",
 		sqlitestore.EndedSuspensions, int64(1), int64(10))
-	wantPlan(t, s, false, "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1", sqlitestore.SelectSession, int64(1), "x", "x")
+	wantPlan(
+		t, s, false, "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1", sqlitestore.SelectSession, int64(1),
+		"x", "x",
+	)
 }
 
 // wantPlan reports a plan that does not name the index, reads a whole table, or sorts where it is not said to.
@@ -98,7 +111,8 @@ func wantPlan(t *testing.T, s *sqlitestore.Store, sorted bool, index, sql string
 		t.Errorf("the plan does not use %s\n%s\n%s", index, sql, plan)
 	}
 	for _, step := range steps {
-		if strings.HasPrefix(step, "SCAN") && step != "SCAN page" && step != "SCAN (subquery-1)" && !strings.Contains(step, "INDEX") {
+		if strings.HasPrefix(step, "SCAN") && step != "SCAN page" && step != "SCAN (subquery-1)" &&
+			!strings.Contains(step, "INDEX") {
 			t.Errorf("the plan reads a whole table\n%s\n%s", sql, plan)
 		}
 		if strings.Contains(step, "TEMP B-TREE") && !sorted {

@@ -12,13 +12,15 @@ import (
 const (
 	selectPlayer     = "SELECT doc FROM players WHERE id = ? AND project = ?"
 	playerExists     = "SELECT 1 FROM players WHERE id = ? AND project = ?"
-	playerByIdentity = "SELECT p.doc FROM identities i CROSS JOIN players p WHERE i.project = ? AND i.provider = ? AND i.subject = ? AND p.id = i.player_id"
+	playerByIdentity = "SELECT p.doc FROM identities i CROSS JOIN players p WHERE i.project = ? AND i.provider = ? " +
+		"AND i.subject = ? AND p.id = i.player_id"
 
 	deletePlayer = "DELETE FROM players WHERE id = ? AND project = ? AND version = ?"
 
 	// The page is materialised: see selection.page.
 	endedSuspensions = "WITH page AS MATERIALIZED (SELECT doc FROM players" + //nolint:misspell // SQL's spelling
-		" WHERE suspended_until IS NOT NULL AND suspended_until <= ? ORDER BY suspended_until LIMIT ?) SELECT doc FROM page"
+		" WHERE suspended_until IS NOT NULL AND suspended_until <= ? ORDER BY suspended_until LIMIT ?) SELECT doc " +
+		"FROM page"
 
 	// Why a write is refused is found out after it was, which is rare: what it was refused by need not be the first
 	// reason.
@@ -114,7 +116,8 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events
 		switch {
 		case taken, uniqueTaken(err):
 			return refusedPlayer(c, &next, func() (refusal, error) {
-				if current, err := c.row(playerAt, string(old.ID), string(old.Project), old.Version); current != nil || err != nil {
+				if current, err := c.row(playerAt, string(old.ID), string(old.Project), old.Version); current != nil ||
+					err != nil {
 					return nil, err
 				}
 				return c.staleOr(game.PlayerNotFound(old.ID), playerExists, string(old.ID), string(old.Project))
@@ -166,8 +169,8 @@ func (s *Store) EndedSuspensions(ctx context.Context, now time.Time, limit int) 
 	})
 }
 
-// playersSQL returns the statement of a list. A prefix is sought in the index of usernames, and what is found is sorted:
-// that a few have the prefix is likelier than that the newest have it.
+// playersSQL returns the statement of a list. A prefix is sought in the index of usernames, and what is found is
+// sorted: that a few have the prefix is likelier than that the newest have it.
 func playersSQL(q game.PlayerQuery) (string, []any) {
 	b := selection{table: "players", from: "players d", id: "d.id"}
 	switch {

@@ -24,7 +24,9 @@ type readers struct {
 }
 
 func newReaders(conns []*conn) *readers {
-	r := &readers{free: make(chan struct{}, len(conns)), kept: make(chan struct{}, len(conns)), closing: make(chan struct{}), idle: conns}
+	r := &readers{free: make(
+		chan struct{}, len(conns),
+	), kept: make(chan struct{}, len(conns)), closing: make(chan struct{}), idle: conns}
 	for range conns {
 		r.free <- struct{}{}
 	}

@@ -10,12 +10,13 @@ import (
 
 const (
 	// What is large is read when there is room for it: its size is in the head of its row.
-	selectSession = "SELECT CASE WHEN octet_length(doc) < ? THEN doc ELSE octet_length(doc) END FROM sessions WHERE id = ? AND project = ?"
+	selectSession = "SELECT CASE WHEN octet_length(doc) < ? THEN doc ELSE octet_length(doc) END FROM sessions WHERE " +
+		"id = ? AND project = ?"
 	largeSession  = "SELECT doc FROM sessions WHERE id = ? AND project = ?"
 	sessionExists = "SELECT 1 FROM sessions WHERE id = ? AND project = ?"
 
-	// Rows of members and attributes that are there already stay. They are so only after another program has changed the
-	// file, and an error would fail the whole batch, as often as it is tried.
+	// Rows of members and attributes that are there already stay. They are so only after another program has changed
+	// the file, and an error would fail the whole batch, as often as it is tried.
 	insertMember    = "INSERT OR IGNORE INTO members (player_id, session_id) VALUES (?, ?)"
 	deleteMember    = "DELETE FROM members WHERE player_id = ? AND session_id = ?"
 	insertAttribute = "INSERT OR IGNORE INTO attributes (project, key, value, session_id) VALUES (?, ?, ?, ?)"
@@ -152,8 +153,8 @@ func seats(v *game.Session) map[game.PlayerID]struct{} {
 	return m
 }
 
-// native returns a value as SQLite compares it: numbers with numbers, strings with strings, and booleans, which SQLite has
-// as numbers only, as bytes.
+// native returns a value as SQLite compares it: numbers with numbers, strings with strings, and booleans, which SQLite
+// has as numbers only, as bytes.
 func native(v game.Value) any {
 	if b, ok := v.Any().(bool); ok {
 		if b {
@@ -200,8 +201,8 @@ func textSize(doc driver.Value) int {
 	return len(s)
 }
 
-// sessionsSQL returns the statement of a list. Who asks for a member or an attribute walks that table, which has the same
-// order and far fewer rows.
+// sessionsSQL returns the statement of a list. Who asks for a member or an attribute walks that table, which has the
+// same order and far fewer rows.
 func sessionsSQL(q game.SessionQuery) (string, []any) {
 	var attributes []game.Clause
 	for _, c := range q.Where {

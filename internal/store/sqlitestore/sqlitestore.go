@@ -1,9 +1,9 @@
 // Package sqlitestore is the embedded engine: one SQLite file, no server.
 //
-// It owns the file, its schema and its locks, how documents become rows, and the order of writes. One goroutine makes all
-// mutations, as many as wait in one transaction (writer.go), so that an acknowledged write is on the disk and a disk
-// flush is shared by all who wait for it; reads go beside it on connections of their own (readers.go). Another program
-// may read and write the file at the same time by SQLite's own locking, but not a second Store.
+// It owns the file, its schema and its locks, how documents become rows, and the order of writes. One goroutine makes
+// all mutations, as many as wait in one transaction (writer.go), so that an acknowledged write is on the disk and a
+// disk flush is shared by all who wait for it; reads go beside it on connections of their own (readers.go). Another
+// program may read and write the file at the same time by SQLite's own locking, but not a second Store.
 //
 // It leaves every rule to package game: it does not validate, has no clock and does not retry conflicts.
 package sqlitestore
@@ -29,10 +29,11 @@ const (
 	minReaders  = 4
 	maxLinks    = 40 // from one file name to another, as Linux has it
 
-	useLog          = "journal_mode = WAL"            // readers and the writer do not wait for each other
-	durable         = "synchronous = FULL"            // a commit is on the disk when it returns
-	checkpointEvery = "wal_autocheckpoint = 4000"     // pages of 4 KiB: 16 MB of log
-	logLimit        = "journal_size_limit = 33554432" // bytes, as logBound: what a longer log is cut to when it begins anew
+	useLog          = "journal_mode = WAL"        // readers and the writer do not wait for each other
+	durable         = "synchronous = FULL"        // a commit is on the disk when it returns
+	checkpointEvery = "wal_autocheckpoint = 4000" // pages of 4 KiB: 16 MB of log
+	// bytes, as logBound: what a longer log is cut to when it begins anew
+	logLimit = "journal_size_limit = 33554432"
 	// What is erased is overwritten. Copies from when SQLite rearranged a page may stay in it until a VACUUM.
 	secureDelete = "secure_delete = ON"
 	memoryTemp   = "temp_store = MEMORY" // no temporary files, for read-only systems
@@ -52,16 +53,17 @@ const (
 
 // Options of a Store. The zero value is good.
 type Options struct {
-	// Cache is how much memory pages of the file may take, in bytes: half of it is the writer's, and the readers share the
-	// rest. A reader forgets what it has when something was written, so that a large cache pays only where nothing is.
+	// Cache is how much memory pages of the file may take, in bytes: half of it is the writer's, and the readers share
+	// the rest. A reader forgets what it has when something was written, so that a large cache pays only where nothing
+	// is.
 	Cache int64
 	// OnCommit is called after each group commit with the number of writes in it and the time that it took. It is
 	// called by the one goroutine that writes, which waits for it.
 	OnCommit func(size int, d time.Duration)
 	// MustExist refuses a file that is not there, instead of making one.
 	MustExist bool
-	// Beside opens the file beside the gsm that serves it, for tools: without the lock that keeps a second server out. The
-	// file must be there and its schema be the newest.
+	// Beside opens the file beside the gsm that serves it, for tools: without the lock that keeps a second server out.
+	// The file must be there and its schema be the newest.
 	Beside bool
 	// ReadOnly fails every write. It goes with Beside.
 	ReadOnly bool
@@ -224,8 +226,11 @@ func (s *Store) prepareFile(ctx context.Context, scripts []string) (*conn, error
 		return nil, err
 	}
 	if s.options.Beside && version < len(scripts) {
-		return nil, fmt.Errorf("%w: %s has schema version %d and this gsm needs %d: stop the server and run gsm db init, or use the gsm that serves it",
-			ErrOlderSchema, s.path, version, len(scripts))
+		return nil,
+			fmt.Errorf("%w: %s has schema version %d and this gsm needs %d: stop the server and run gsm db init, or "+
+				"use "+
+				"the gsm that serves it",
+				ErrOlderSchema, s.path, version, len(scripts))
 	}
 	c, err := s.dialWriter(ctx)
 	if err != nil {

@@ -37,7 +37,8 @@ func (s *Store) TaskLease(ctx context.Context, name string) (game.TaskLease, err
 // PutTaskLease implements [game.TaskStore].
 func (s *Store) PutTaskLease(ctx context.Context, old, next game.TaskLease) error {
 	sql, args := updateTask, []any{
-		next.Holder, next.Generation, next.Until.UnixMilli(), next.Name, old.Holder, old.Generation, old.Until.UnixMilli(),
+		next.Holder, next.Generation, next.Until.UnixMilli(), next.Name, old.Holder, old.Generation,
+		old.Until.UnixMilli(),
 	}
 	if old.Generation == 0 { // none is stored
 		sql, args = insertTask, []any{next.Name, next.Holder, next.Generation, next.Until.UnixMilli()}

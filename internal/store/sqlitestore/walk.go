@@ -115,8 +115,10 @@ func (k kept[D]) orphans(ctx context.Context, i *inspection, side int, c *cursor
 		stored := make([][]row, len(k.sides))
 		stored[side] = rows
 		err = i.settle(ctx, damage{
-			findings: []game.Finding{{Collection: k.table, ID: e.owner, Problem: fmt.Sprintf("has %d entries of %s and no document", len(rows), k.sides[side].name)}},
-			mend:     func(c *conn) (refusal, error) { return k.mend(c, i.store.codec, e.owner, stored) },
+			findings: []game.Finding{{Collection: k.table, ID: e.owner, Problem: fmt.Sprintf(
+				"has %d entries of %s and no document", len(rows), k.sides[side].name,
+			)}},
+			mend: func(c *conn) (refusal, error) { return k.mend(c, i.store.codec, e.owner, stored) },
 		}, true)
 		if err != nil {
 			return err
@@ -134,7 +136,9 @@ func (k kept[D]) compare(ctx context.Context, i *inspection, id string, columns 
 		return i.settle(ctx, damage{findings: []game.Finding{problem("cannot be read")}}, false)
 	}
 	if k.id(&d) != id {
-		return i.settle(ctx, damage{findings: []game.Finding{problem("is stored under an id that is not its own")}}, false)
+		return i.settle(
+			ctx, damage{findings: []game.Finding{problem("is stored under an id that is not its own")}}, false,
+		)
 	}
 	var found []game.Finding
 	var wrong []string
@@ -165,11 +169,13 @@ func (k kept[D]) compare(ctx context.Context, i *inspection, id string, columns 
 		return nil
 	}
 	stored = slices.Clone(stored)
-	return i.settle(ctx, damage{found, func(c *conn) (refusal, error) { return k.mend(c, i.store.codec, id, stored) }}, true)
+	return i.settle(
+		ctx, damage{found, func(c *conn) (refusal, error) { return k.mend(c, i.store.codec, id, stored) }}, true,
+	)
 }
 
-// mend makes what is kept of a document agree with it, as it is now: the rows that were found are removed if they are still
-// wrong, and all that must be there is. It is one transaction, so that it goes beside a running server.
+// mend makes what is kept of a document agree with it, as it is now: the rows that were found are removed if they are
+// still wrong, and all that must be there is. It is one transaction, so that it goes beside a running server.
 func (k kept[D]) mend(c *conn, codec codec, id string, stored [][]row) (refusal, error) {
 	doc, err := c.row("SELECT "+k.document()+" FROM "+k.table+" WHERE id = ?", id)
 	if err != nil {
@@ -227,7 +233,10 @@ func namesTaken(c *conn, p *game.Player) (bool, error) {
 	if taken, err := identityTaken(c, p, p.Identities); taken || err != nil || p.Username == "" {
 		return taken, err
 	}
-	owner, err := c.row("SELECT id FROM players WHERE project = ? AND username_key = ? AND id <> ?", string(p.Project), p.UsernameKey(), string(p.ID))
+	owner, err := c.row(
+		"SELECT id FROM players WHERE project = ? AND username_key = ? AND id <> ?", string(p.Project), p.UsernameKey(),
+		string(p.ID),
+	)
 	return owner != nil, err
 }
 

@@ -49,8 +49,9 @@ type writer struct {
 	conn     *conn // nil after a failure that left it in doubt
 	log      *drainer
 	onCommit func(size int, d time.Duration)
-	commits  atomic.Int64          // batches that were made
-	failure  atomic.Pointer[error] // why the last batch failed that did, nil once check has found that writes are made again
+	commits  atomic.Int64 // batches that were made
+	// why the last batch failed that did, nil once check has found that writes are made again
+	failure atomic.Pointer[error]
 
 	mu     sync.Mutex
 	queue  []*write

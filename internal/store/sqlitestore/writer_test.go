@@ -156,7 +156,9 @@ func TestDiskFull(t *testing.T) {
 	before := benchPlayer()
 	must(t, s.CreatePlayer(t.Context(), before))
 	for range 2 {
-		must(t, s.OnWriter(t.Context(), func(exec func(string) error) error { return exec("PRAGMA max_page_count = 1") }))
+		must(t, s.OnWriter(t.Context(), func(exec func(string) error) error {
+			return exec("PRAGMA max_page_count = 1")
+		}))
 		b := block(t, s)
 		players := make([]game.Player, 20)
 		results := make(chan error, len(players))
@@ -177,7 +179,9 @@ func TestDiskFull(t *testing.T) {
 		_, err := s.Player(t.Context(), project, before.ID)
 		must(t, err)
 
-		must(t, s.OnWriter(t.Context(), func(exec func(string) error) error { return exec("PRAGMA max_page_count = 1000000") }))
+		must(t, s.OnWriter(t.Context(), func(exec func(string) error) error {
+			return exec("PRAGMA max_page_count = 1000000")
+		}))
 		for _, p := range players {
 			wantGone(t, s, p.ID)
 			must(t, s.CreatePlayer(t.Context(), p))
@@ -253,7 +257,8 @@ func TestListIsInterrupted(t *testing.T) {
 	if err := s.ListForever(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got error %v, want %v", err, context.DeadlineExceeded)
 	}
-	_, err := s.Sessions(t.Context(), game.SessionQuery{Project: project, Limit: 1}) // the connection is as good as before
+	// the connection is as good as before
+	_, err := s.Sessions(t.Context(), game.SessionQuery{Project: project, Limit: 1})
 	must(t, err)
 }
 
@@ -264,7 +269,8 @@ func TestReadersAreWaitedFor(t *testing.T) {
 	giveBack := s.TakeReaders(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := s.Player(ctx, project, "x"); !errors.Is(err, game.ErrStoreUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := s.Player(ctx, project, "x"); !errors.Is(err, game.ErrStoreUnavailable) ||
+		!errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got error %v, want %v because of the deadline", err, game.ErrStoreUnavailable)
 	}
 	closed := make(chan error, 1)

@@ -84,7 +84,9 @@ func oneUsername(t *testing.T, s game.Store) {
 }
 
 func oneIdentity(t *testing.T, s game.Store) {
-	wantOne(t, together(50, func(int) error { return s.CreatePlayer(t.Context(), withIdentity()) }), game.ErrIdentityTaken)
+	wantOne(
+		t, together(50, func(int) error { return s.CreatePlayer(t.Context(), withIdentity()) }), game.ErrIdentityTaken,
+	)
 }
 
 func deps(s game.Store) game.Deps {
@@ -123,7 +125,10 @@ func sellSeats(t *testing.T, s game.Store, through ...*game.Sessions) {
 	got, err := s.Session(ctx, project, v.ID)
 	must(t, err)
 	if seated != 10 || len(got.Members) != 10 || got.Version != 11 {
-		t.Errorf("%d were told that they are in, %d are, at version %d; want 10, 10, 11", seated, len(got.Members), got.Version)
+		t.Errorf(
+			"%d were told that they are in, %d are, at version %d; want 10, 10, 11", seated, len(got.Members),
+			got.Version,
+		)
 	}
 	for _, m := range got.Members {
 		wantFound(t, s, game.SessionQuery{Where: game.Where{game.Is(game.FieldMember, m.PlayerID)}}, got)
@@ -186,7 +191,8 @@ func namesWander(t *testing.T, s game.Store) {
 		}
 		for range rounds {
 			holding := p
-			holding.Version, holding.Username, holding.Identities = p.Version+1, "wanted", map[string]string{"steam": "wanted"}
+			holding.Version, holding.Username, holding.Identities = p.Version+1, "wanted",
+				map[string]string{"steam": "wanted"}
 			err := s.ReplacePlayer(t.Context(), p, holding)
 			if errors.Is(err, game.ErrUsernameTaken) || errors.Is(err, game.ErrIdentityTaken) {
 				continue

@@ -159,9 +159,9 @@ func putEvents(t *testing.T, s game.Store) {
 	wantSound(t, s)
 }
 
-// EventsAmongWrites writes to many documents and to one that all change, in batches of all sizes, while events are given
-// places, through each of several stores on one database. Nothing is lost, told twice or out of order, and whoever reads
-// a timeline meanwhile finds no gap.
+// EventsAmongWrites writes to many documents and to one that all change, in batches of all sizes, while events are
+// given places, through each of several stores on one database. Nothing is lost, told twice or out of order, and
+// whoever reads a timeline meanwhile finds no gap.
 func EventsAmongWrites(t *testing.T, stores ...game.Store) {
 	const writers, ownVersions, hotVersions, largest = 8, 150, 3000, 256
 	projects := []game.ProjectID{"one", "two"}
@@ -216,7 +216,9 @@ func EventsAmongWrites(t *testing.T, stores ...game.Store) {
 }
 
 // changeHot races with others to bring a document to a version.
-func changeHot(ctx context.Context, s game.Store, hot *Subject, until, largest int64, acknowledged *atomic.Int64) error {
+func changeHot(
+	ctx context.Context, s game.Store, hot *Subject, until, largest int64, acknowledged *atomic.Int64,
+) error {
 	for {
 		v, err := hot.Version(ctx, s)
 		if err != nil || v >= until {
@@ -225,7 +227,8 @@ func changeHot(ctx context.Context, s game.Store, hot *Subject, until, largest i
 		next := v + 1 + rand.Int64N(largest)
 		switch err := hot.Replace(ctx, s, v, next, hot.Events(v, next)...); {
 		case err == nil:
-			for old := acknowledged.Load(); old < next && !acknowledged.CompareAndSwap(old, next); old = acknowledged.Load() {
+			for old := acknowledged.Load(); old < next &&
+				!acknowledged.CompareAndSwap(old, next); old = acknowledged.Load() {
 			}
 		case !errors.Is(err, game.ErrStale):
 			return err
@@ -248,7 +251,8 @@ func keepOrdering(t *testing.T, s game.Store, stop <-chan struct{}) {
 	}
 }
 
-// keepReading reads the timeline of a document until stop is closed. It goes from what has been acknowledged to version 1.
+// keepReading reads the timeline of a document until stop is closed. It goes from what has been acknowledged to version
+// 1.
 func keepReading(t *testing.T, s game.Store, d *Subject, acknowledged *atomic.Int64, stop <-chan struct{}) {
 	for {
 		select {
@@ -257,7 +261,9 @@ func keepReading(t *testing.T, s game.Store, d *Subject, acknowledged *atomic.In
 		default:
 		}
 		before := acknowledged.Load()
-		got, err := s.Timeline(t.Context(), game.TimelineQuery{Project: d.Project, Subject: d.Subject, Limit: 1_000_000})
+		got, err := s.Timeline(
+			t.Context(), game.TimelineQuery{Project: d.Project, Subject: d.Subject, Limit: 1_000_000},
+		)
 		if err != nil {
 			t.Error(err)
 			return

@@ -110,8 +110,10 @@ func (d *Subject) Event(version int64, changes ...game.Change) game.Event {
 		changes = []game.Change{game.MemberJoined{PlayerID: "somebody"}}
 	}
 	return game.Event{
-		Project: d.Project, Subject: d.Subject, Version: version, At: now().Add(time.Duration(version) * time.Millisecond),
-		Actor: game.Actor{Kind: game.ActorKey, ID: "key-1"}, ActingAs: "player-1", RequestID: "request-1", RunID: "run-1",
+		Project: d.Project, Subject: d.Subject, Version: version,
+		At:    now().Add(time.Duration(version) * time.Millisecond),
+		Actor: game.Actor{Kind: game.ActorKey, ID: "key-1"}, ActingAs: "player-1", RequestID: "request-1",
+		RunID:   "run-1",
 		Changes: changes,
 	}
 }
@@ -229,8 +231,9 @@ func everyChange(t *testing.T, s game.Store) {
 			wanted = append(wanted, e)
 		}
 		bare := game.Event{
-			Project: project, Subject: d.Subject, Version: int64(len(wanted) + 1), At: now(), Changes: game.Changes{game.PlayerErased{}},
-			Actor: game.Actor{Kind: game.ActorSystem, ID: "sweep"},
+			Project: project, Subject: d.Subject, Version: int64(len(wanted) + 1), At: now(),
+			Changes: game.Changes{game.PlayerErased{}},
+			Actor:   game.Actor{Kind: game.ActorSystem, ID: "sweep"},
 		}
 		wanted = append(wanted, bare)
 		must(t, d.Replace(t.Context(), s, 1, bare.Version, wanted[1:]...))
@@ -308,15 +311,25 @@ func feedPages(t *testing.T, s game.Store) {
 		t.Fatalf("the feed has %d events, want 12", len(all))
 	}
 	for _, q := range []game.FeedQuery{
-		{}, {After: 3}, {Before: 5}, {After: 3, Before: 5}, {After: 11}, {After: 12}, {After: 4, Before: 5}, {Player: "a"},
-		{Player: "b", After: 2, Before: 9}, {Player: "nobody"}, {Player: "player-1"},
+		{},
+		{After: 3},
+		{Before: 5},
+		{After: 3, Before: 5},
+		{After: 11},
+		{After: 12},
+		{After: 4, Before: 5},
+		{Player: "a"},
+		{Player: "b", After: 2, Before: 9},
+		{Player: "nobody"},
+		{Player: "player-1"},
 	} {
 		for _, newest := range []bool{false, true} {
 			for _, limit := range []int{1, 3, 100} {
 				q.Project, q.Newest, q.Limit = project, newest, limit
 				wanted := []game.Event{}
 				for _, e := range all {
-					if e.Seq > q.After && (q.Before == 0 || e.Seq < q.Before) && (q.Player == "" || slices.Contains(e.Players(), q.Player)) {
+					if e.Seq > q.After && (q.Before == 0 || e.Seq < q.Before) &&
+						(q.Player == "" || slices.Contains(e.Players(), q.Player)) {
 						wanted = append(wanted, e)
 					}
 				}
@@ -475,8 +488,8 @@ func eventsOfDeleted(t *testing.T, s game.Store) {
 	wantFeed(t, feedOf(t, s, project), 20)
 }
 
-// wantFeed reports a feed that has not so many events at the places from 1, those of each document in the order of their
-// versions.
+// wantFeed reports a feed that has not so many events at the places from 1, those of each document in the order of
+// their versions.
 func wantFeed(t *testing.T, feed []game.Event, n int) {
 	t.Helper()
 	last := map[game.Subject]int64{}

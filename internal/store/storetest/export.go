@@ -25,7 +25,9 @@ func exports() []check {
 }
 
 // exported returns everything, and reports pages that are too long or short.
-func exported[D any](t *testing.T, limit int, id func(D) string, page func(context.Context, string, int) ([]D, error)) []D {
+func exported[D any](
+	t *testing.T, limit int, id func(D) string, page func(context.Context, string, int) ([]D, error),
+) []D {
 	t.Helper()
 	all, after := []D{}, ""
 	for {
@@ -59,7 +61,9 @@ func idOfSession(v game.Session) string { return string(v.ID) }
 func keyOfClaim(c game.Claim) string    { return c.Key }
 
 // wantExported reports an export, by pages of several sizes, that is not all, in order.
-func wantExported[D any](t *testing.T, all []D, id func(D) string, page func(context.Context, string, int) ([]D, error)) {
+func wantExported[D any](
+	t *testing.T, all []D, id func(D) string, page func(context.Context, string, int) ([]D, error),
+) {
 	t.Helper()
 	all = slices.Clone(all)
 	slices.SortFunc(all, func(a, b D) int { return strings.Compare(id(a), id(b)) })
@@ -242,8 +246,8 @@ func wantSound(t *testing.T, s game.Store) {
 	}
 }
 
-// Found returns what an inspection tells, a line each, for engines' tests of their own damages. A finding that is not repaired
-// although it was to be, or the other way round, says so.
+// Found returns what an inspection tells, a line each, for engines' tests of their own damages. A finding that is not
+// repaired although it was to be, or the other way round, says so.
 func Found(tb testing.TB, s game.Inspector, repair bool) []string {
 	tb.Helper()
 	lines := []string{}

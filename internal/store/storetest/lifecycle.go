@@ -92,7 +92,12 @@ func callsOfGame(s game.Store, p game.Player, v game.Session) []call {
 			return s.PutTaskLease(ctx, game.TaskLease{Name: l.Name}, l)
 		}},
 		{"ExportPlayers", false, func(ctx context.Context) error { _, err := s.ExportPlayers(ctx, "", 1); return err }},
-		{"ExportSessions", false, func(ctx context.Context) error { _, err := s.ExportSessions(ctx, "", 1); return err }},
+		{"ExportSessions", false, func(
+			ctx context.Context,
+		) error {
+			_, err := s.ExportSessions(ctx, "", 1)
+			return err
+		}},
 		{"ExportClaims", false, func(ctx context.Context) error { _, err := s.ExportClaims(ctx, "", 1); return err }},
 		{"Timeline", false, func(ctx context.Context) error {
 			_, err := s.Timeline(ctx, game.TimelineQuery{Project: project, Limit: 1})
@@ -317,7 +322,8 @@ func boundedStats(t *testing.T, s game.Store) {
 		if known {
 			wanted.players, wanted.bounded = 5, limit < 4
 		}
-		if got.Sessions[game.StatusOpen] != wanted.open || got.Sessions[game.StatusStarting] != 1 || got.Members != wanted.members ||
+		if got.Sessions[game.StatusOpen] != wanted.open || got.Sessions[game.StatusStarting] != 1 ||
+			got.Members != wanted.members ||
 			got.Players != wanted.players || got.Bounded != wanted.bounded {
 			t.Errorf("of at most %d: %+v, want %+v", limit, got, wanted)
 		}

@@ -94,11 +94,17 @@ func selected[D any](all []D, limit int, match func(D) bool, id func(D) string) 
 }
 
 func selectedSessions(all []game.Session, q game.SessionQuery) game.Found[game.Session] {
-	return selected(all, q.Limit, func(v game.Session) bool { return matches(q, v) }, func(v game.Session) string { return string(v.ID) })
+	return selected(
+		all, q.Limit, func(v game.Session) bool { return matches(q, v) },
+		func(v game.Session) string { return string(v.ID) },
+	)
 }
 
 func selectedPlayers(all []game.Player, q game.PlayerQuery) game.Found[game.Player] {
-	return selected(all, q.Limit, func(p game.Player) bool { return matchesPlayer(q, p) }, func(p game.Player) string { return string(p.ID) })
+	return selected(
+		all, q.Limit, func(p game.Player) bool { return matchesPlayer(q, p) },
+		func(p game.Player) string { return string(p.ID) },
+	)
 }
 
 func listPlayers(t *testing.T, s game.Store) {
@@ -162,7 +168,8 @@ func variousSessions(t *testing.T, s game.Store, n int) []game.Session {
 		for n, text := range textsOf(&v.Settings) {
 			*text = fmt.Sprint("text", i/(n+1)%3)
 		}
-		v.Mode, v.Map, v.Region = pick(i, "ranked", "Ranked", ""), pick(i/2, "dust", "mill", "", "dust "), pick(i/3, "eu", "us")
+		v.Mode, v.Map, v.Region = pick(i, "ranked", "Ranked", ""), pick(i/2, "dust", "mill", "", "dust "),
+			pick(i/3, "eu", "us")
 		v.Visibility = game.Visibilities()[i/2%2]
 		v.Attributes = game.Attributes{"level": game.NumberValue(float64(i % 3)), "pro": game.BoolValue(i%2 == 0)}
 		if i%4 == 0 {
@@ -248,9 +255,11 @@ func listSessions(t *testing.T, s game.Store) {
 
 func attributeTypes(t *testing.T, s game.Store) {
 	values := []game.Value{
-		game.NumberValue(1200), game.StringValue("1200"), game.StringValue("1200.0"), game.BoolValue(true), game.StringValue("true"),
+		game.NumberValue(1200), game.StringValue("1200"), game.StringValue("1200.0"), game.BoolValue(true),
+		game.StringValue("true"),
 		game.NumberValue(1), game.NumberValue(0), game.BoolValue(false), game.StringValue(""), game.StringValue("0"),
-		game.NumberValue(0.1), game.NumberValue(-1200), game.NumberValue(1<<53 - 1), game.NumberValue(1<<53 - 2), game.StringValue("Ä"),
+		game.NumberValue(0.1), game.NumberValue(-1200), game.NumberValue(1<<53 - 1), game.NumberValue(1<<53 - 2),
+		game.StringValue("Ä"),
 	}
 	stored := make([]game.Session, len(values))
 	for i, value := range values {

@@ -140,7 +140,8 @@ func samplesInOrder(t *testing.T, s game.Store) {
 	at := func(ms int) time.Time { return begin.Add(time.Duration(ms) * time.Millisecond) }
 	wantSamples(t, s, at(0), at(100))
 	all := []game.MetricsSample{
-		sampleAt(begin, 1, "b"), sampleAt(begin, 2, ""), sampleAt(begin, 2, "B"), sampleAt(begin, 2, "a"), sampleAt(begin, 2, "a-2"),
+		sampleAt(begin, 1, "b"), sampleAt(begin, 2, ""), sampleAt(begin, 2, "B"), sampleAt(begin, 2, "a"),
+		sampleAt(begin, 2, "a-2"),
 		sampleAt(begin, 2, "a2"), sampleAt(begin, 2, "ä"), sampleAt(begin, 3, "a"), sampleAt(begin, 10, "a"),
 	}
 	backwards := slices.Clone(all)
@@ -189,7 +190,9 @@ func pagesOfSamples(t *testing.T, s game.Store) {
 		want(t, listSamples(t, s, q, func() {}), all[5:10])
 	}
 	// A position before the interval changes nothing, and one behind it leaves nothing.
-	q := game.MetricsQuery{From: begin.Add(7 * time.Millisecond), To: begin.Add(14 * time.Millisecond), Limit: 100, After: all[0].Position()}
+	q := game.MetricsQuery{From: begin.Add(
+		7 * time.Millisecond,
+	), To: begin.Add(14 * time.Millisecond), Limit: 100, After: all[0].Position()}
 	want(t, listSamples(t, s, q, func() {}), all[5:10])
 	q.After = all[30].Position()
 	want(t, listSamples(t, s, q, func() {}), []game.MetricsSample{})
@@ -222,7 +225,8 @@ func purgeMetrics(t *testing.T, s game.Store) {
 	var fresh []game.MetricsSample
 	for i := range 10 {
 		m := sampleAt(now(), 1000*i, fmt.Sprint("r", i))
-		m.ExpiresAt = at.Add(time.Duration(i-6) * time.Millisecond) // seven have expired by then, the last of them just so
+		// seven have expired by then, the last of them just so
+		m.ExpiresAt = at.Add(time.Duration(i-6) * time.Millisecond)
 		appendAll(t, s, m)
 		if m.ExpiresAt.After(at) {
 			fresh = append(fresh, m)

@@ -31,7 +31,9 @@ func steps(r *rapid.T, actions map[string]func(*rapid.T)) {
 // modelOfPlayers makes random calls on a store and on a map, which must agree. Each run has a project of its own.
 func modelOfPlayers(t *testing.T, s game.Store) {
 	rapid.Check(t, func(r *rapid.T) {
-		m := playerModel{t.Context(), s, game.ProjectID("project-" + newID()), make([]game.PlayerID, 4), map[game.PlayerID]game.Player{}}
+		m := playerModel{t.Context(), s, game.ProjectID(
+			"project-" + newID(),
+		), make([]game.PlayerID, 4), map[game.PlayerID]game.Player{}}
 		for i := range m.ids {
 			m.ids[i] = game.PlayerID(newID())
 		}
@@ -51,7 +53,9 @@ func (m *playerModel) draw(r *rapid.T, version int64) game.Player {
 	p := activePlayer()
 	p.ID, p.Project, p.Version = rapid.SampledFrom(m.ids).Draw(r, "id"), m.project, version
 	p.Username = rapid.SampledFrom([]string{"anna", "Anna", "bob", ""}).Draw(r, "username")
-	p.Identities = rapid.MapOfN(rapid.SampledFrom([]string{"steam", "epic"}), rapid.SampledFrom([]string{"1", "2"}), 0, 2).Draw(r, "identities")
+	p.Identities = rapid.MapOfN(
+		rapid.SampledFrom([]string{"steam", "epic"}), rapid.SampledFrom([]string{"1", "2"}), 0, 2,
+	).Draw(r, "identities")
 	p.Status = rapid.SampledFrom(game.PlayerStatuses()).Draw(r, "status")
 	return p
 }
@@ -61,7 +65,9 @@ func (m *playerModel) create(r *rapid.T) {
 	_, exists := m.there[p.ID]
 	username, identity := collisions(m.there, p, "")
 	err := m.store.CreatePlayer(m.ctx, p)
-	agree(r, err, map[error]bool{game.ErrExists: exists, game.ErrUsernameTaken: username, game.ErrIdentityTaken: identity})
+	agree(r, err, map[error]bool{
+		game.ErrExists: exists, game.ErrUsernameTaken: username, game.ErrIdentityTaken: identity,
+	})
 	if err == nil {
 		m.there[p.ID] = p
 	}
@@ -76,7 +82,8 @@ func (m *playerModel) replace(r *rapid.T) {
 	username, identity := collisions(m.there, next, next.ID)
 	err := m.store.ReplacePlayer(m.ctx, old, next)
 	agree(r, err, map[error]bool{
-		game.ErrPlayerNotFound: !exists, game.ErrStale: stale, game.ErrUsernameTaken: username, game.ErrIdentityTaken: identity,
+		game.ErrPlayerNotFound: !exists, game.ErrStale: stale, game.ErrUsernameTaken: username,
+		game.ErrIdentityTaken: identity,
 	})
 	if err == nil {
 		m.there[next.ID] = next
@@ -141,7 +148,9 @@ func agree(r *rapid.T, err error, refusals map[error]bool) {
 // modelOfSessions changes random sessions in random ways, after which every list agrees with a slice.
 func modelOfSessions(t *testing.T, s game.Store) {
 	rapid.Check(t, func(r *rapid.T) {
-		m := sessionModel{ctx: t.Context(), store: s, project: game.ProjectID("project-" + newID()), members: make([]game.Member, 3)}
+		m := sessionModel{
+			ctx: t.Context(), store: s, project: game.ProjectID("project-" + newID()), members: make([]game.Member, 3),
+		}
 		for i := range m.members {
 			m.members[i] = newMember()
 		}
@@ -168,7 +177,9 @@ func (m *sessionModel) vary(r *rapid.T, v *game.Session) {
 		v.HostID, v.Hosted = &v.Members[0].PlayerID, true
 	}
 	v.Attributes = rapid.MapOfN(rapid.SampledFrom([]string{"x", "y"}),
-		rapid.SampledFrom([]game.Value{game.NumberValue(1), game.StringValue("1"), game.BoolValue(true)}), 0, 2).Draw(r, "attributes")
+		rapid.SampledFrom(
+			[]game.Value{game.NumberValue(1), game.StringValue("1"), game.BoolValue(true)},
+		), 0, 2).Draw(r, "attributes")
 }
 
 func (m *sessionModel) create(r *rapid.T) {
@@ -228,7 +239,9 @@ func sessionIDs(all []game.Session) []game.SessionID {
 // modelOfKeys makes random calls on a store and on a map, which must agree.
 func modelOfKeys(t *testing.T, s game.Store) {
 	rapid.Check(t, func(r *rapid.T) {
-		m := keyModel{t.Context(), s, game.ProjectID("project-" + newID()), []game.KeyID{newKey().ID, newKey().ID, newKey().ID}, map[game.KeyID]game.Key{}}
+		m := keyModel{t.Context(), s, game.ProjectID(
+			"project-" + newID(),
+		), []game.KeyID{newKey().ID, newKey().ID, newKey().ID}, map[game.KeyID]game.Key{}}
 		steps(r, map[string]func(*rapid.T){"create": m.create, "replace": m.replace, "delete": m.delete, "": m.list})
 	})
 }

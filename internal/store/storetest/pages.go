@@ -20,7 +20,8 @@ func variousSizes(t *testing.T, s game.Store) []game.Session {
 		v := openSession(100)
 		for range members {
 			m := newMember()
-			m.Team, m.Attributes = "red", game.Attributes{"note": game.StringValue(strings.Repeat("x", 2<<10)), "n": game.NumberValue(1)}
+			m.Team, m.Attributes = "red",
+				game.Attributes{"note": game.StringValue(strings.Repeat("x", 2<<10)), "n": game.NumberValue(1)}
 			v.Members = append(v.Members, m)
 		}
 		must(t, s.CreateSession(t.Context(), v))

@@ -290,7 +290,8 @@ func failedPlayerReplace(t *testing.T, s game.Store) {
 		{"wanted", rival.Identities},
 	} {
 		next := p
-		next.Version, next.Username, next.Identities, next.Status = 2, names.username, names.identities, game.PlayerSuspended
+		next.Version, next.Username, next.Identities, next.Status = 2, names.username, names.identities,
+			game.PlayerSuspended
 		if err := s.ReplacePlayer(t.Context(), p, next); err == nil {
 			t.Error("taken names were given twice")
 		}

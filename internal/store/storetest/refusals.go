@@ -54,7 +54,9 @@ func refusedNewPlayers(t *testing.T, s game.Store) {
 				holder.ID, holder.Project, refused = p.ID, where, game.ErrExists
 				must(t, s.CreatePlayer(t.Context(), holder))
 			}
-			wantRefused(t, s.CreatePlayer(t.Context(), p), refused, "create with %+v and the id in project %q", c, where)
+			wantRefused(
+				t, s.CreatePlayer(t.Context(), p), refused, "create with %+v and the id in project %q", c, where,
+			)
 		}
 	}
 }
@@ -92,7 +94,9 @@ func refusedPlayers(t *testing.T, s game.Store) {
 			case "missing", "elsewhere":
 				refused = game.ErrPlayerNotFound
 			}
-			wantRefused(t, s.ReplacePlayer(t.Context(), old, next), refused, "replace one that is %s with %+v", state, c)
+			wantRefused(
+				t, s.ReplacePlayer(t.Context(), old, next), refused, "replace one that is %s with %+v", state, c,
+			)
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package storetest is what every engine promises, as one test suite: see [game.Store]. An engine runs it on stores of its
-// own making. There are no exceptions to ask for: an engine that needs one cannot keep the promise.
+// Package storetest is what every engine promises, as one test suite: see [game.Store]. An engine runs it on stores of
+// its own making. There are no exceptions to ask for: an engine that needs one cannot keep the promise.
 //
 // It leaves to each engine's own tests what only that engine has: locks, migrations, crashes.
 package storetest
@@ -139,7 +139,9 @@ func openSession(seats int) game.Session {
 }
 
 func newAttributes() game.Attributes {
-	return game.Attributes{"mmr": game.NumberValue(1200.5), "country": game.StringValue("nl"), "pro": game.BoolValue(true)}
+	return game.Attributes{
+		"mmr": game.NumberValue(1200.5), "country": game.StringValue("nl"), "pro": game.BoolValue(true),
+	}
 }
 
 func inTeam(name string) game.MemberSettings {

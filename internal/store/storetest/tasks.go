@@ -46,7 +46,9 @@ func leaseKept(t *testing.T, s game.Store) {
 	wantLease(t, s, other)
 
 	for i, text := range texts() {
-		odd := game.TaskLease{Name: fmt.Sprint(i, text), Holder: text + "x", Generation: 1<<53 - 1, Until: *later(now())}
+		odd := game.TaskLease{
+			Name: fmt.Sprint(i, text), Holder: text + "x", Generation: 1<<53 - 1, Until: *later(now()),
+		}
 		must(t, s.PutTaskLease(t.Context(), noLease(odd), odd))
 		wantLease(t, s, odd)
 		back := odd.GiveBack(now())

@@ -43,7 +43,8 @@ func main() {
 		}
 	}
 	patched, err := client.PatchSessionWithResponse(ctx, opened.JSON201.Id, nil, gsm.SettingsPatch{
-		Region: nullable.NewNullNullable[string](), Attributes: nullable.NewNullableWithValue(map[string]any{"map": nil}),
+		Region:     nullable.NewNullNullable[string](),
+		Attributes: nullable.NewNullableWithValue(map[string]any{"map": nil}),
 	})
 	if err != nil || patched.JSON200 == nil {
 		log.Fatalf("patch: %v %s", err, patched.Body)

@@ -1,5 +1,5 @@
-// Package mongotest gives tests databases of a MongoDB server, which GSM_TEST_MONGODB_URI names. Without it they are skipped:
-// `make test-mongodb` starts a server and sets it.
+// Package mongotest gives tests databases of a MongoDB server, which GSM_TEST_MONGODB_URI names. Without it they are
+// skipped: `make test-mongodb` starts a server and sets it.
 package mongotest
 
 import (
@@ -86,7 +86,9 @@ func LaterUser(tb testing.TB) (databaseURL string, create func() error) {
 	create = func() error {
 		role := func(name string) bson.D { return bson.D{{Key: "role", Value: name}, {Key: "db", Value: "admin"}} }
 		user := func(roles ...any) bson.D {
-			return bson.D{{Key: "createUser", Value: name}, {Key: "pwd", Value: password}, {Key: "roles", Value: bson.A(roles)}}
+			return bson.D{
+				{Key: "createUser", Value: name}, {Key: "pwd", Value: password}, {Key: "roles", Value: bson.A(roles)},
+			}
 		}
 		err := command(user(role("root")))
 		if err != nil { // DocumentDB has these two, for administrators

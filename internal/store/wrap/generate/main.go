@@ -121,7 +121,8 @@ func writeMethod(to *bytes.Buffer, declarer, name string, f *ast.FuncType) error
 		}
 	}
 	count := len(results)
-	if len(params) == 0 || params[0] != "ctx context.Context" || count == 0 || count > 2 || results[count-1] != "error" {
+	if len(params) == 0 || params[0] != "ctx context.Context" || count == 0 || count > 2 ||
+		results[count-1] != "error" {
 		return fmt.Errorf("method %s of %s: want a context as its first parameter, at most one result and an error",
 			name, declarer)
 	}

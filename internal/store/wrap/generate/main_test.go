@@ -34,7 +34,10 @@ func TestLabels(t *testing.T) {
 			"PlayerStore", "PlayerByIdentity(ctx context.Context, i Identity) (Player, error)",
 			"get_player_by_identity", "players",
 		},
-		{"PlayerStore", "Players(ctx context.Context, q PlayerQuery) (Found[Player], error)", "list_players", "players"},
+		{
+			"PlayerStore", "Players(ctx context.Context, q PlayerQuery) (Found[Player], error)", "list_players",
+			"players",
+		},
 		{
 			"PlayerStore", "EndedSuspensions(ctx context.Context, now time.Time, limit int) ([]Player, error)",
 			"list_ended_suspensions", "players",
