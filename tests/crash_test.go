@@ -73,6 +73,21 @@ func (l *ledger) verify(t *testing.T, s *server) {
 			!reflect.DeepEqual(got, want) {
 			t.Fatalf("session %s: got %+v, %v, want %+v", id, got, err, want)
 		}
+		s.wantTimeline(t, id, got.Version)
+	}
+}
+
+// wantTimeline fails the test unless each version of a session has one event.
+func (s *server) wantTimeline(t *testing.T, id client.SessionID, version int64) {
+	t.Helper()
+	page, err := s.api.Sessions.Timeline(t.Context(), id, client.TimelineFilter{Limit: 100})
+	if err != nil || int64(len(page.Items)) != version {
+		t.Fatalf("session %s at version %d: got %d events, %v", id, version, len(page.Items), err)
+	}
+	for i, e := range page.Items {
+		if e.Version != version-int64(i) {
+			t.Fatalf("session %s: event %d is of version %d, want %d", id, i, e.Version, version-int64(i))
+		}
 	}
 }
 

@@ -67,7 +67,7 @@ func TestMongoDBRefusals(t *testing.T) {
 	}{
 		"unreachable": {
 			"mongodb://gsm:" + secret + "@" + closed + "/gsm?serverSelectionTimeoutMS=200", exitDatabase,
-			[]string{closed, "does not answer", "--database-wait"},
+			[]string{closed, "does not respond", "--database-wait"},
 		},
 		"no such port": {"mongodb://gsm:" + secret + "@127.0.0.1:http/gsm", exitUsage, []string{
 			"mongodb://user:password@host:27017/gsm",

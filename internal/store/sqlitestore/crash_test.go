@@ -46,19 +46,20 @@ func writeForever(path string) error {
 
 func writeOn(s game.Store, v game.Session) error {
 	ctx := context.Background()
-	if err := s.CreateSession(ctx, v); err != nil {
+	if err := s.CreateSession(ctx, v, benchEvent(game.SubjectSession, string(v.ID), 1, game.SessionCreated{Status: v.Status})); err != nil {
 		return err
 	}
 	for {
 		p := benchPlayer()
-		if err := s.CreatePlayer(ctx, p); err != nil {
+		if err := s.CreatePlayer(ctx, p, benchEvent(game.SubjectPlayer, string(p.ID), 1, game.PlayerCreated{})); err != nil {
 			return err
 		}
 		fmt.Println("player", p.ID, 1)
 		next := v
 		next.Version++
 		next.Members = append(v.Members[:1:1], member(p.ID, p.CreatedAt))
-		if err := s.ReplaceSession(ctx, v, next); err != nil {
+		joined := benchEvent(game.SubjectSession, string(v.ID), next.Version, game.MemberJoined{PlayerID: p.ID})
+		if err := s.ReplaceSession(ctx, v, next, joined); err != nil {
 			return err
 		}
 		v = next
@@ -79,6 +80,7 @@ func TestKill(t *testing.T) {
 		if _, err := s.Player(t.Context(), project, game.PlayerID(id)); err != nil {
 			t.Error(err)
 		}
+		wantVersions(t, s, game.SubjectPlayer, id, 1)
 	}
 	for id, version := range acknowledged["session"] {
 		v, err := s.Session(t.Context(), project, game.SessionID(id))
@@ -95,10 +97,34 @@ func TestKill(t *testing.T) {
 			t.Errorf("session %s is not found by its last member", id)
 		}
 	}
+	feed, err := s.Feed(t.Context(), game.FeedQuery{Project: project, Limit: 100_000})
+	must(t, err)
+	for i, e := range feed {
+		if e.Seq != int64(i+1) {
+			t.Fatalf("after place %d comes %d", i, e.Seq)
+		}
+	}
 	var check string
 	must(t, beside(t, path).QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&check))
 	if check != "ok" {
 		t.Errorf("the database is damaged: %s", check)
+	}
+}
+
+// wantVersions reports a document whose events are not those of its versions.
+func wantVersions(t *testing.T, s game.Store, kind game.SubjectKind, id string, version int64) {
+	t.Helper()
+	events, err := s.Timeline(t.Context(), game.TimelineQuery{
+		Project: project, Subject: game.Subject{Kind: kind, ID: id}, Limit: 100_000,
+	})
+	must(t, err)
+	for i, e := range events {
+		if e.Version != version-int64(i) {
+			t.Fatalf("event %d of %s %s is of version %d, want %d", i, kind, id, e.Version, version-int64(i))
+		}
+	}
+	if int64(len(events)) != version {
+		t.Errorf("%s %s is at version %d and has %d events", kind, id, version, len(events))
 	}
 }
 
