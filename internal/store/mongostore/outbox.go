@@ -208,13 +208,11 @@ func (s *Store) flush(ctx context.Context, c collection, k key, version int64) e
 	if err != nil {
 		return err
 	}
-	if len(found) == 0 {
-		if _, there, err := c.trace(ctx, c.newest, k); err != nil || !there {
+	if len(found) == 0 || found[0].Version < version {
+		newest, there, err := c.trace(ctx, c.newest, k)
+		if err != nil || !there || newest.Version < version { // then the write's condition is not fulfilled
 			return err
 		}
-		return errInvisible
-	}
-	if found[0].Version < version {
 		return errInvisible
 	}
 	return s.putEvents(ctx, storedEvents(found[0].of(c.subject)))
