@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql/driver"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,10 @@ const (
 	// The order is written into the statement.
 	feed       = "SELECT doc, seq FROM events WHERE project = ? AND seq > ? AND seq < ? ORDER BY seq "
 	playerFeed = `SELECT e.doc, e.seq FROM event_players p JOIN events e ON e.project = p.project AND e.seq = p.seq
-		WHERE p.project = ? AND p.seq > ? AND p.seq < ? AND p.player_id = ? ORDER BY p.seq `
+		WHERE p.project = ?1 AND p.seq > ?2 AND p.seq < ?3 AND p.player_id = ?4
+		UNION ALL
+		SELECT doc, seq FROM events WHERE id > ?5 AND id < ?6 AND project = ?1 AND seq > ?2 AND seq < ?3
+		ORDER BY 2 `
 	exportEvents = "SELECT doc, seq FROM events WHERE id > ? ORDER BY id LIMIT ?"
 
 	feedProjects      = "SELECT project FROM feeds"
@@ -50,7 +54,7 @@ func (s *Store) eventRows(events []game.Event) ([]eventRow, error) {
 	for i := range events {
 		e := events[i]
 		rows[i] = eventRow{
-			project: string(e.Project), id: e.ID(), at: e.At.UnixMilli(), players: e.Players(), seq: e.Seq,
+			project: string(e.Project), id: e.ID(), at: e.At.UnixMilli(), players: namedBeside(&e), seq: e.Seq,
 		}
 		e.Seq = 0
 		var err error
@@ -59,6 +63,14 @@ func (s *Store) eventRows(events []game.Event) ([]eventRow, error) {
 		}
 	}
 	return rows, nil
+}
+
+// namedBeside returns the players whom an event names beside its subject. A player's own events are found by their
+// ids, so that rows for them would be written in vain.
+func namedBeside(e *game.Event) []game.PlayerID {
+	return slices.DeleteFunc(e.Players(), func(p game.PlayerID) bool {
+		return e.Subject.Kind == game.SubjectPlayer && e.Subject.ID == string(p)
+	})
 }
 
 // happened notes events, the last step of a write that is not refused. They are stored with those of the other writes
@@ -167,7 +179,9 @@ func (s *Store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error
 	}
 	sql, args := feed, []any{string(q.Project), q.After, before}
 	if q.Player != "" {
-		sql, args = playerFeed, append(args, string(q.Player))
+		own := game.Subject{Kind: game.SubjectPlayer, ID: string(q.Player)}
+		sql = playerFeed
+		args = append(args, string(q.Player), game.EventID(own, 0), game.EventID(own, game.EndOfVersions))
 	}
 	if q.Newest {
 		sql += "DESC "
@@ -227,7 +241,7 @@ func (s *Store) purgeEvents(
 	}
 	err = s.writer.do(ctx, func(c *conn) (refusal, error) {
 		for i := range oldest[:n] {
-			for _, p := range oldest[i].Players() {
+			for _, p := range namedBeside(&oldest[i]) {
 				if _, err := c.exec(purgeEventPlayers, project, string(p), oldest[i].Seq); err != nil {
 					return nil, err
 				}

@@ -173,7 +173,7 @@ func eventsKept() kept[game.Event] {
 				LEFT JOIN events e ON e.project = p.project AND e.seq = p.seq ORDER BY 1`,
 			rows: func(e *game.Event) map[row]bool {
 				rows := make(map[row]bool)
-				for _, p := range e.Players() {
+				for _, p := range namedBeside(e) {
 					rows[row{string(e.Project), string(p), e.Seq}] = true
 				}
 				return rows

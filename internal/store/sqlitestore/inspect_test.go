@@ -107,7 +107,7 @@ func TestInspectRepairs(t *testing.T) {
 		},
 		"whom an event names": {
 			[]string{
-				"DELETE FROM event_players WHERE player_id = 'P'",
+				"DELETE FROM event_players WHERE player_id = 'Q'",
 				"INSERT INTO event_players SELECT project, 'x', seq FROM events",
 			},
 			[]string{
@@ -133,8 +133,10 @@ func TestInspectRepairs(t *testing.T) {
 			s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
 			p, q, v := benchPlayer(), benchPlayer(), benchSession()
 			p.Identities = map[string]string{"steam": "7"}
+			created := benchEvent(game.SubjectPlayer, string(p.ID), 1, game.PlayerCreated{})
+			created.ActingAs = q.ID
 			must(t, s.CreatePlayer(
-				t.Context(), p, benchEvent(game.SubjectPlayer, string(p.ID), 1, game.PlayerCreated{}),
+				t.Context(), p, created,
 			))
 			must(t, s.CreatePlayer(t.Context(), q))
 			must(t, s.CreateSession(t.Context(), v))
