@@ -48,7 +48,7 @@ func TestDocumentedCodes(t *testing.T) {
 	own, _ := filepath.Glob("../internal/api/*.go")
 	plumbing, _ := filepath.Glob("../internal/api/web/*.go")
 	for _, file := range slices.Concat(own, plumbing) {
-		there = append(there, found(t, file, `(?:NewProblem|reject)\([^"\n]*"([a-z_]+)"`)...)
+		there = append(there, found(t, file, `(?:NewProblem|reject)\(\n?(?:[^"\n]|[(,]\n)*"([a-z_]+)"`)...)
 	}
 	for what, codes := range map[string][]string{
 		"docs/api.md":      found(t, "../docs/api.md", "(?m)^\\| \\d{3} \\| `([a-z_]+)` \\|"),
