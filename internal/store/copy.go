@@ -20,15 +20,15 @@ import (
 
 const (
 	copyPage = 1000
-	// inFlight is how many writes a copy has under way: they share commits, and hide the way to a server.
-	inFlight = 64
+	// copyWriters is how many writes a copy has under way: they share commits, and hide the way to a server.
+	copyWriters = 64
 )
 
 var (
 	// ErrNotEmpty says that something is in the database that is to be copied to.
 	ErrNotEmpty = errors.New("the target database is not empty")
-	// ErrStrange says that what is in the database to copy to did not come from this source.
-	ErrStrange = errors.New("the target database has data that the source does not have")
+	// ErrForeignData says that what is in the database to copy to did not come from this source.
+	ErrForeignData = errors.New("the target database has data that the source does not have")
 	// ErrDiffers says that both sides are not the same after a copy.
 	ErrDiffers = errors.New("the databases differ")
 )
@@ -67,7 +67,7 @@ type Copied struct {
 func nouns(now time.Time) []noun {
 	return []noun{
 		documents[game.Player]{
-			called: "players",
+			plural: "players",
 			page: func(ctx context.Context, s game.Store, after string) ([]game.Player, error) {
 				return s.ExportPlayers(ctx, game.PlayerID(after), copyPage)
 			},
@@ -78,7 +78,7 @@ func nouns(now time.Time) []noun {
 			},
 		},
 		documents[game.Session]{
-			called: "sessions",
+			plural: "sessions",
 			page: func(ctx context.Context, s game.Store, after string) ([]game.Session, error) {
 				return s.ExportSessions(ctx, game.SessionID(after), copyPage)
 			},
@@ -89,7 +89,7 @@ func nouns(now time.Time) []noun {
 			},
 		},
 		documents[game.Claim]{
-			called: "idempotency",
+			plural: "idempotency",
 			page: func(ctx context.Context, s game.Store, after string) ([]game.Claim, error) {
 				return s.ExportClaims(ctx, after, copyPage)
 			},
@@ -110,7 +110,7 @@ func nouns(now time.Time) []noun {
 		signingKeys(),
 		events(),
 		documents[game.MetricsSample]{
-			called: "metrics",
+			plural: "metrics",
 			page: func(ctx context.Context, s game.Store, after string) ([]game.MetricsSample, error) {
 				return s.Metrics(
 					ctx, game.MetricsQuery{From: firstSample, To: endOfTime, After: positionOf(after), Limit: copyPage},
@@ -131,7 +131,7 @@ func nouns(now time.Time) []noun {
 
 func apiKeys() noun {
 	return documents[game.Key]{
-		called: "api_keys",
+		plural: "api_keys",
 		page: func(ctx context.Context, s game.Store, after string) ([]game.Key, error) {
 			return s.ExportKeys(ctx, game.KeyID(after), copyPage)
 		},
@@ -144,7 +144,7 @@ func apiKeys() noun {
 // events keep their places in the feeds.
 func events() noun {
 	return documents[game.Event]{
-		called: "events",
+		plural: "events",
 		page: func(ctx context.Context, s game.Store, after string) ([]game.Event, error) {
 			return s.ExportEvents(ctx, after, copyPage)
 		},
@@ -174,7 +174,7 @@ func orderEvents(ctx context.Context, s game.Store, now time.Time) error {
 // signingKeys are so few that they are one page.
 func signingKeys() noun {
 	return documents[game.SigningKey]{
-		called: "signing_keys",
+		plural: "signing_keys",
 		page: func(ctx context.Context, s game.Store, _ string) ([]game.SigningKey, error) {
 			return s.SigningKeys(ctx)
 		},
@@ -224,7 +224,7 @@ type digest struct {
 	sum   [sha256.Size]byte
 }
 
-// Run answers [ErrNotEmpty], [ErrStrange] and [ErrDiffers]. After any other error it can be resumed.
+// Run answers [ErrNotEmpty], [ErrForeignData] and [ErrDiffers]. After any other error it can be resumed.
 func (c Copying) Run(ctx context.Context) ([]Copied, error) {
 	all := nouns(c.Now)
 	if err := orderEvents(ctx, c.From, c.Now); err != nil {
@@ -309,7 +309,7 @@ func canonical(d any) ([]byte, error) {
 	return b, nil
 }
 
-// lengthen writes the document's length and the document.
-func lengthen(b []byte) []byte {
+// lengthPrefixed writes the document's length and the document.
+func lengthPrefixed(b []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(b)), uint64(len(b))), b...)
 }

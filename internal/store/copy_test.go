@@ -211,8 +211,8 @@ var (
 	signing = store.Copied{Noun: "signing_keys", Count: 5, Written: 5}
 )
 
-// happened are the events of the players whom fill has stored.
-func happened(players, written int) store.Copied {
+// playerEvents are the events of the players whom fill has stored.
+func playerEvents(players, written int) store.Copied {
 	return store.Copied{Noun: "events", Count: players, Written: written}
 }
 
@@ -233,7 +233,7 @@ func TestCopy(t *testing.T) {
 		wantCopied(t, copied, store.Copied{Noun: "players", Count: 1234, Written: 1234},
 			store.Copied{Noun: "sessions", Count: 321, Written: 321}, store.Copied{
 				Noun: "idempotency", Count: 310, Written: 310,
-			}, keys, signing, happened(1234, 1234), samples)
+			}, keys, signing, playerEvents(1234, 1234), samples)
 		if d := cmp.Diff([]string{
 			"copy players", "copy sessions", "copy idempotency", "copy api_keys", "copy signing_keys", "copy events",
 			"copy metrics",
@@ -259,7 +259,7 @@ func TestCopy(t *testing.T) {
 		wantCopied(t, copied, store.Copied{
 			Noun: "players", Count: 1234,
 		}, store.Copied{Noun: "sessions", Count: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310},
-			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, happened(1234, 1234), samples)
+			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, playerEvents(1234, 1234), samples)
 	})
 }
 
@@ -290,14 +290,14 @@ func TestCopyResumes(t *testing.T) {
 		wantCopied(t, copied, store.Copied{
 			Noun: "players", Count: 500,
 		}, store.Copied{Noun: "sessions", Count: 200}, store.Copied{Noun: "idempotency", Count: 189, Written: 189},
-			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, happened(500, 500), samples)
+			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, playerEvents(500, 500), samples)
 	})
 }
 
 // What is there of others, or is not as in the source, is left as it is, and nothing comes to it.
 func TestCopyRefusesStrangeTargets(t *testing.T) {
 	t.Parallel()
-	for name, spoil := range map[string]func(from, to game.Store) error{
+	for name, alter := range map[string]func(from, to game.Store) error{
 		"another's player": func(_, to game.Store) error { return to.CreatePlayer(t.Context(), newPlayer(1)) },
 		"another version": func(from, to game.Store) error {
 			found, err := from.ExportSessions(t.Context(), "", 1)
@@ -326,9 +326,9 @@ func TestCopyRefusesStrangeTargets(t *testing.T) {
 			t.Parallel()
 			from, to := engines()[0].open(t), engines()[0].open(t)
 			fill(t, from, 30, 30)
-			ok(t, spoil(from, to))
-			if _, err := run(t, store.Copying{From: from, To: to, Resume: true}); !errors.Is(err, store.ErrStrange) {
-				t.Errorf("got error %v, want %v", err, store.ErrStrange)
+			ok(t, alter(from, to))
+			if _, err := run(t, store.Copying{From: from, To: to, Resume: true}); !errors.Is(err, store.ErrForeignData) {
+				t.Errorf("got error %v, want %v", err, store.ErrForeignData)
 			}
 			stats, err := to.Stats(t.Context(), game.CountBound)
 			ok(t, err)
@@ -339,13 +339,13 @@ func TestCopyRefusesStrangeTargets(t *testing.T) {
 	}
 }
 
-// restless is a source that somebody writes to at the last page of a copy.
-type restless struct {
+// changingSource is a source that somebody writes to at the last page of a copy.
+type changingSource struct {
 	game.Store
 	once sync.Once
 }
 
-func (s *restless) ExportClaims(ctx context.Context, after string, limit int) ([]game.Claim, error) {
+func (s *changingSource) ExportClaims(ctx context.Context, after string, limit int) ([]game.Claim, error) {
 	var err error
 	s.once.Do(func() { err = s.CreatePlayer(ctx, newPlayer(9999)) })
 	if err != nil {
@@ -358,7 +358,7 @@ func TestCopyTellsOfDifferences(t *testing.T) {
 	t.Parallel()
 	from, to := engines()[0].open(t), engines()[0].open(t)
 	fill(t, from, 20, 20)
-	if _, err := run(t, store.Copying{From: &restless{Store: from}, To: to}); !errors.Is(err, store.ErrDiffers) {
+	if _, err := run(t, store.Copying{From: &changingSource{Store: from}, To: to}); !errors.Is(err, store.ErrDiffers) {
 		t.Errorf("got error %v, want %v", err, store.ErrDiffers)
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 // documents is a noun by what it takes to copy it.
 type documents[D any] struct {
-	called string
+	plural string
 	page   func(ctx context.Context, s game.Store, after string) ([]D, error) // of copyPage
 	id     func(D) string
 	skip   func(D) bool // what stays behind; nil for nothing
@@ -24,7 +24,7 @@ type documents[D any] struct {
 	find   func(ctx context.Context, s game.Store, d D) (D, error) // what is stored under the id of d
 }
 
-func (n documents[D]) name() string { return n.called }
+func (n documents[D]) name() string { return n.plural }
 
 func (n documents[D]) empty(ctx context.Context, s game.Store) (bool, error) {
 	found, err := n.page(ctx, s, "")
@@ -56,11 +56,11 @@ func (n documents[D]) all(ctx context.Context, s game.Store, count func(n int)) 
 	}
 }
 
-// compare answers ErrStrange unless all that the target has is in the source, and the same.
+// compare answers ErrForeignData unless all that the target has is in the source, and the same.
 func (n documents[D]) compare(ctx context.Context, c *Copying) error {
 	next, stop := iter.Pull2(n.all(ctx, c.From, func(int) {}))
 	defer stop()
-	for d, err := range n.all(ctx, c.To, c.counter(StepCompare, n.called)) {
+	for d, err := range n.all(ctx, c.To, c.counter(StepCompare, n.plural)) {
 		if err != nil {
 			return err
 		}
@@ -72,10 +72,10 @@ func (n documents[D]) compare(ctx context.Context, c *Copying) error {
 			return err
 		}
 		if !ok || n.id(source) != n.id(d) {
-			return fmt.Errorf("%w: %s", ErrStrange, n.id(d))
+			return fmt.Errorf("%w: %s", ErrForeignData, n.id(d))
 		}
 		if same, err := equal(source, d); err != nil || !same {
-			return errors.Join(err, fmt.Errorf("%w: %s differs there", ErrStrange, n.id(d)))
+			return errors.Join(err, fmt.Errorf("%w: %s differs there", ErrForeignData, n.id(d)))
 		}
 	}
 	return nil
@@ -93,7 +93,7 @@ func equal(a, b any) (bool, error) {
 // copy writes all that the source has, many at once.
 func (n documents[D]) copy(ctx context.Context, c *Copying) (written int, err error) {
 	var fresh atomic.Int64
-	done := c.counter(StepCopy, n.called)
+	done := c.counter(StepCopy, n.plural)
 	g, ctx := errgroup.WithContext(ctx)
 	queue := make(chan D, copyPage)
 	g.Go(func() error {
@@ -110,7 +110,7 @@ func (n documents[D]) copy(ctx context.Context, c *Copying) (written int, err er
 		}
 		return nil
 	})
-	for range inFlight {
+	for range copyWriters {
 		g.Go(func() error {
 			for d := range queue {
 				wrote, err := n.put(ctx, c.To, d)
@@ -146,7 +146,7 @@ func (n documents[D]) put(ctx context.Context, s game.Store, d D) (wrote bool, e
 	}
 	same, err := equal(stored, d)
 	if err == nil && !same {
-		err = ErrStrange
+		err = ErrForeignData
 	}
 	return false, err
 }
@@ -162,7 +162,7 @@ func (n documents[D]) digest(ctx context.Context, s game.Store, count func(n int
 		if err != nil {
 			return digest{}, err
 		}
-		h.Write(lengthen(b))
+		h.Write(lengthPrefixed(b))
 		d.count++
 	}
 	d.sum = [sha256.Size]byte(h.Sum(nil))

@@ -136,7 +136,7 @@ func (s *Store) probeValidators(ctx context.Context) (bool, error) {
 	meta := s.database.Collection(metaCollection)
 	id := bson.NewObjectID()
 	_, err := meta.InsertOne(ctx, bson.D{{Key: "_id", Value: id}})
-	if e := mongo.ServerError(nil); errors.As(err, &e) && !lost(err) && !hasCode(err, codeUnauthorized) {
+	if e := mongo.ServerError(nil); errors.As(err, &e) && !outcomeUnknown(err) && !hasCode(err, codeUnauthorized) {
 		return true, nil // by whatever code: servers differ in it
 	}
 	if err != nil {

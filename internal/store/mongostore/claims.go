@@ -35,7 +35,7 @@ func (s *Store) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Cl
 			if err == nil {
 				return mine, nil
 			}
-			if !errors.Is(err, errMissed) {
+			if !errors.Is(err, errNoMatch) {
 				return game.Claim{}, err
 			}
 		}
@@ -74,18 +74,18 @@ func (s *Store) takeClaim(ctx context.Context, mine, expired game.Claim) error {
 		send: func(ctx context.Context) error {
 			r, err := s.claims.ReplaceOne(ctx, condition, storedClaim(mine))
 			if err == nil && r.MatchedCount == 0 {
-				return errMissed
+				return errNoMatch
 			}
 			return err
 		},
-		refusal: missed,
+		refusal: refusedByCondition,
 		made:    func(ctx context.Context) (bool, error) { return s.isHeld(ctx, mine) },
 	})
 }
 
 // isHeld reports whether a claim is the one that is stored.
 func (s *Store) isHeld(ctx context.Context, mine game.Claim) (bool, error) {
-	held, found, err := s.heldClaim(ctx, mine.Key)
+	held, found, err := s.findClaim(ctx, mine.Key)
 	return found && held == mine, err
 }
 
@@ -96,13 +96,13 @@ func (s *Store) readClaim(ctx context.Context, key string) (held game.Claim, fou
 		return held, false, game.Unanswered(game.OutcomeNone, err)
 	}
 	defer leave()
-	if held, found, err = s.heldClaim(ctx, key); err != nil {
-		return held, false, game.Unanswered(game.OutcomeNone, private(ctx, err))
+	if held, found, err = s.findClaim(ctx, key); err != nil {
+		return held, false, game.Unanswered(game.OutcomeNone, redacted(ctx, err))
 	}
 	return held, found, nil
 }
 
-func (s *Store) heldClaim(ctx context.Context, key string) (held game.Claim, found bool, err error) {
+func (s *Store) findClaim(ctx context.Context, key string) (held game.Claim, found bool, err error) {
 	raw, err := s.claims.FindOne(ctx, bson.D{{Key: "_id", Value: key}}).Raw()
 	if err == nil {
 		err = decode(raw, &held)

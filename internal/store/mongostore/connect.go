@@ -49,7 +49,7 @@ func parse(raw string) (settings, error) {
 	}
 	if err != nil {
 		return settings{}, fmt.Errorf(
-			"%w: %s: it looks like mongodb://user:password@host:27017/gsm?authSource=admin", ErrBadURL, hide(raw, err),
+			"%w: %s: it looks like mongodb://user:password@host:27017/gsm?authSource=admin", ErrBadURL, redactURL(raw, err),
 		)
 	}
 	if c.WNumberSet || c.WString != "" && c.WString != "majority" || c.JSet && !c.J || c.ReadConcernLevel != "" &&
@@ -59,7 +59,7 @@ func parse(raw string) (settings, error) {
 	}
 	o := options.Client().ApplyURI(raw)
 	if err := o.Validate(); err != nil {
-		return settings{}, fmt.Errorf("%w: %s", ErrBadURL, hide(raw, err))
+		return settings{}, fmt.Errorf("%w: %s", ErrBadURL, redactURL(raw, err))
 	}
 	s := settings{
 		client: o, database: c.Database, hosts: strings.Join(c.Hosts, ", "), user: c.Username, lists: o.ReadPreference,
@@ -98,7 +98,7 @@ func parse(raw string) (settings, error) {
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
 // hide returns an error about a URL without what may be a secret in it.
-func hide(raw string, err error) string {
+func redactURL(raw string, err error) string {
 	text := quoted.ReplaceAllString(err.Error(), "…")
 	_, rest, _ := strings.Cut(raw, "://")
 	if i := strings.LastIndex(rest, "@"); i >= 0 {
@@ -165,17 +165,17 @@ func (set settings) explain(err error) error {
 	case hasCode(err, codeUnauthorized):
 		return fmt.Errorf("%w: user %q lacks permissions in database %s: grant it the role readWrite there, and run "+
 			"gsm db init once with one who has dbAdmin too: %w",
-			ErrRefused, set.user, set.database, private(context.Background(), err))
+			ErrRefused, set.user, set.database, redacted(context.Background(), err))
 	}
 	if e := (topology.ServerSelectionError{}); errors.As(err, &e) {
 		return fmt.Errorf("%w: no server at %s accepted the connection within %s: %s: start it, correct the URL, or "+
 			"have gsm serve wait for it with --database-wait",
 			ErrUnreachable, set.hosts, set.client.ServerSelectionTimeout, lastErrors(e))
 	}
-	if mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.As(err, new(mongo.ServerError)) && lost(err) {
-		return fmt.Errorf("%w: %s: %w", ErrUnreachable, set.hosts, private(context.Background(), err))
+	if mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.As(err, new(mongo.ServerError)) && outcomeUnknown(err) {
+		return fmt.Errorf("%w: %s: %w", ErrUnreachable, set.hosts, redacted(context.Background(), err))
 	}
-	return fmt.Errorf("open database %s at %s: %w", set.database, set.hosts, private(context.Background(), err))
+	return fmt.Errorf("open database %s at %s: %w", set.database, set.hosts, redacted(context.Background(), err))
 }
 
 // lastErrors returns why servers could not be reached.

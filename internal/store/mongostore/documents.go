@@ -25,7 +25,7 @@ type derived[D any] struct {
 	value          func(*D) any
 }
 
-func ofPlayers() []derived[game.Player] {
+func derivedPlayerFields() []derived[game.Player] {
 	return []derived[game.Player]{
 		{
 			"username_key", "string, optional", "`username` in lower case: what is unique",
@@ -52,7 +52,7 @@ func ofPlayers() []derived[game.Player] {
 	}
 }
 
-func ofSessions() []derived[game.Session] {
+func derivedSessionFields() []derived[game.Session] {
 	return []derived[game.Session]{
 		{
 			"attribute_keys", "array of string, optional",
@@ -64,9 +64,9 @@ func ofSessions() []derived[game.Session] {
 	}
 }
 
-// ofSamples has the id of a sample: its time and its replica, so that the index of the ids, which every server reads in
+// derivedSampleFields has the id of a sample: its time and its replica, so that the index of the ids, which every server reads in
 // order, is the list's.
-func ofSamples() []derived[game.MetricsSample] {
+func derivedSampleFields() []derived[game.MetricsSample] {
 	return []derived[game.MetricsSample]{
 		{"_id", "string", "time and replica", func(m *game.MetricsSample) any { return sampleID(m.At, m.Replica) }},
 	}
@@ -76,16 +76,16 @@ func ofSamples() []derived[game.MetricsSample] {
 type document[D any] struct {
 	of      D
 	derived []derived[D]
-	writes  []writeID // the ids of its first writes, which [trace] reads, and readers of the document pass over
-	but     string    // a field that is left out
+	writes  []writeID // the ids of its first writes, which [lastWrites] reads, and readers of the document pass over
+	omit    string    // a field that is left out
 }
 
 func storedPlayer(p game.Player) document[game.Player] {
-	return document[game.Player]{of: p, derived: ofPlayers()}
+	return document[game.Player]{of: p, derived: derivedPlayerFields()}
 }
 
 func storedSession(s game.Session) document[game.Session] {
-	return document[game.Session]{of: s, derived: ofSessions()}
+	return document[game.Session]{of: s, derived: derivedSessionFields()}
 }
 
 func storedKey(k game.Key) document[game.Key] {
@@ -94,7 +94,7 @@ func storedKey(k game.Key) document[game.Key] {
 
 // storedSample keeps no ids of writes, as claims and signing keys: those that are equal are the same.
 func storedSample(m game.MetricsSample) document[game.MetricsSample] {
-	return document[game.MetricsSample]{of: m, derived: ofSamples()}
+	return document[game.MetricsSample]{of: m, derived: derivedSampleFields()}
 }
 
 func storedClaim(c game.Claim) document[game.Claim] { return document[game.Claim]{of: c} }
@@ -123,7 +123,7 @@ const usualSize = 1 << 10
 
 // MarshalBSON implements [bson.Marshaler].
 func (d document[D]) MarshalBSON() ([]byte, error) {
-	e := encoder{b: make([]byte, 0, usualSize), but: d.but}
+	e := encoder{b: make([]byte, 0, usualSize), omit: d.omit}
 	begin, b := bsoncore.AppendDocumentStart(e.b)
 	e.b = b
 	v := reflect.ValueOf(&d.of).Elem()

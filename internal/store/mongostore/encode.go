@@ -185,9 +185,9 @@ func mapCodec(t reflect.Type) codec {
 
 // encoder appends what is stored.
 type encoder struct {
-	b   []byte
-	but string // a field that is left out
-	err error
+	b    []byte
+	omit string // a field that is left out
+	err  error
 }
 
 // errKey says that a map has a key that BSON cannot have.
@@ -219,7 +219,7 @@ func (e *encoder) end(begin int32) {
 func (e *encoder) fields(l *layout, v reflect.Value) {
 	for i := range l.fields {
 		f := &l.fields[i]
-		if value := f.Of(v); (!f.optional || !value.IsZero()) && (e.but == "" || f.key != e.but) {
+		if value := f.Of(v); (!f.optional || !value.IsZero()) && (e.omit == "" || f.key != e.omit) {
 			f.write(e, f.key, value)
 		}
 	}

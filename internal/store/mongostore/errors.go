@@ -35,11 +35,11 @@ var (
 var errLogin = fmt.Errorf("%w", ErrRefused)
 
 var (
-	errClosed    = errors.New("the store is closed")
-	errEncoding  = errors.New("the document cannot be encoded")
-	errDecoding  = errors.New("the stored document cannot be decoded")
-	errInvisible = errors.New("the write is not on a majority of the members yet")
-	errCrowded   = errors.New("too many later writes hide what became of this one")
+	errClosed        = errors.New("the store is closed")
+	errEncoding      = errors.New("the document cannot be encoded")
+	errDecoding      = errors.New("the stored document cannot be decoded")
+	errInvisible     = errors.New("the write is not on a majority of the members yet")
+	errTooManyWrites = errors.New("too many later writes hide what became of this one")
 )
 
 // Codes of the server's errors: https://www.mongodb.com/docs/manual/reference/error-codes/.
@@ -53,21 +53,21 @@ const (
 	codeTimeLimit      = 50
 )
 
-// lostAnswers are the codes that do not tell whether the command was executed: besides [codeInternal], those after
+// unknownOutcomeCodes are the codes that do not tell whether the command was executed: besides [codeInternal], those after
 // which the retryable writes specification has a write sent again.
-var lostAnswers = []int{
+var unknownOutcomeCodes = []int{
 	codeInternal, 6, 7, 8, 50, 64, 79, 89, 91, 100, 112, 133, 134, 189, 217, 225, 234, 262, 9001, 10107, 11600, 11601,
 	11602, 13388, 13435, 13436,
 }
 
-// lostClasses are the classes of PostgreSQL's error codes that do not tell it either, or that tell of a transaction
+// unknownOutcomeClasses are the classes of PostgreSQL's error codes that do not tell it either, or that tell of a transaction
 // that gave way to another. FerretDB passes on such codes of its engine:
 // https://www.postgresql.org/docs/current/errcodes-appendix.html.
-var lostClasses = []string{"08", "40", "57", "58", "XX"}
+var unknownOutcomeClasses = []string{"08", "40", "57", "58", "XX"}
 
-// leavesOpen reports whether a code does not tell whether the command was executed for good.
-func leavesOpen(code int) bool {
-	return slices.Contains(lostAnswers, code) || slices.Contains(lostClasses, sqlClass(code))
+// codeOutcomeUnknown reports whether a code does not tell whether the command was executed for good.
+func codeOutcomeUnknown(code int) bool {
+	return slices.Contains(unknownOutcomeCodes, code) || slices.Contains(unknownOutcomeClasses, sqlClass(code))
 }
 
 // sqlClass returns the class of a code of PostgreSQL, which packs each of five characters into six bits, and nothing
@@ -104,19 +104,19 @@ func bulkError(err error) error {
 }
 
 // lost reports whether an error of a command that was sent leaves open what became of it.
-func lost(err error) bool {
+func outcomeUnknown(err error) bool {
 	err = bulkError(err)
 	if e := (mongo.WriteException{}); errors.As(err, &e) {
-		return e.WriteConcernError != nil || len(e.WriteErrors) == 0 || leavesOpen(e.WriteErrors[0].Code)
+		return e.WriteConcernError != nil || len(e.WriteErrors) == 0 || codeOutcomeUnknown(e.WriteErrors[0].Code)
 	}
 	if e := (mongo.CommandError{}); errors.As(err, &e) {
-		return e.Code == 0 || leavesOpen(int(e.Code)) || e.HasErrorLabel("NetworkError")
+		return e.Code == 0 || codeOutcomeUnknown(int(e.Code)) || e.HasErrorLabel("NetworkError")
 	}
 	return true
 }
 
 // private returns the cause of a failure as it may be logged.
-func private(ctx context.Context, err error) error {
+func redacted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -155,6 +155,6 @@ func takenIndex(err error) (string, bool) {
 }
 
 // unread is the answer of a read that failed.
-func unread(ctx context.Context, err error) error {
-	return game.ErrStoreUnavailable.Because(private(ctx, err))
+func readError(ctx context.Context, err error) error {
+	return game.ErrStoreUnavailable.Because(redacted(ctx, err))
 }

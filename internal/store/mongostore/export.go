@@ -31,11 +31,11 @@ func (s *Store) ExportKeys(ctx context.Context, after game.KeyID, limit int) ([]
 
 // export reads the documents that come after an id.
 func export[D any](ctx context.Context, s *Store, c collection, after string, limit int) ([]D, error) {
-	filter, o := following(after, limit)
+	filter, o := pageAfter(after, limit)
 	return read[D](ctx, s, c.Collection, filter, o)
 }
 
-func following(after string, limit int) (bson.D, *options.FindOptionsBuilder) {
+func pageAfter(after string, limit int) (bson.D, *options.FindOptionsBuilder) {
 	return bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}}},
 		options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetHint(idIndex)
 }

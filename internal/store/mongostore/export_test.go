@@ -56,7 +56,7 @@ func (s *Store) planOf(tb testing.TB, collection string, filter, sort bson.D, in
 // OtherPlans returns the plans of what is read beside lists.
 func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 	tb.Helper()
-	point := s.planOf(tb, playersCollection, key{"x", game.DefaultProject}.filter(), nil, "")
+	point := s.planOf(tb, playersCollection, address{"x", game.DefaultProject}.filter(), nil, "")
 	point.Index = idIndex // which is found without being told
 	return map[string]Plan{
 		"read": point,
@@ -153,12 +153,12 @@ func Decode[D any](raw bson.Raw) (d D, err error) {
 // FieldTables returns the fields of the documents of each collection, as docs/data-model.md has them.
 func FieldTables() map[string]string {
 	return map[string]string{
-		playersCollection:  fieldTable(ofPlayers(), true),
-		sessionsCollection: fieldTable(ofSessions(), true),
+		playersCollection:  fieldTable(derivedPlayerFields(), true),
+		sessionsCollection: fieldTable(derivedSessionFields(), true),
 		claimsCollection:   fieldTable[game.Claim](nil, false),
 		keysCollection:     fieldTable[game.Key](nil, true),
 		signingCollection:  fieldTable[game.SigningKey](nil, false),
-		metricsCollection:  fieldTable(ofSamples(), false),
+		metricsCollection:  fieldTable(derivedSampleFields(), false),
 	}
 }
 

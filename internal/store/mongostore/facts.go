@@ -29,12 +29,12 @@ func (s *Store) Ping(ctx context.Context) (game.Facts, error) {
 	begin := time.Now()
 	h, err := s.hello(ctx) // of the primary, which takes writes
 	if err != nil {
-		return facts, unread(ctx, err)
+		return facts, readError(ctx, err)
 	}
 	facts["ping_ms"] = float64(time.Since(begin).Microseconds()) / 1000
 	// A gateway may answer by itself; this reads from the engine behind it.
 	if _, err := idsOf(ctx, s.players, bson.D{{Key: "_id", Value: ""}}, idIndex, 1); err != nil {
-		return facts, unread(ctx, err)
+		return facts, readError(ctx, err)
 	}
 	if h.SetName != "" {
 		facts["replica_set"] = s.replicaSetFacts(ctx, h)
@@ -93,11 +93,11 @@ func (s *Store) Stats(ctx context.Context, limit int) (game.Stats, error) {
 	defer leave()
 	stats := game.Stats{Sessions: make(map[game.SessionStatus]int64)}
 	if err := s.countPlayers(ctx, &stats, int64(limit)); err != nil {
-		return game.Stats{}, unread(ctx, err)
+		return game.Stats{}, readError(ctx, err)
 	}
 	for _, status := range game.LiveStatuses() {
 		if err := s.countSessions(ctx, &stats, status, int64(limit)); err != nil {
-			return game.Stats{}, unread(ctx, err)
+			return game.Stats{}, readError(ctx, err)
 		}
 	}
 	return stats, nil
@@ -170,7 +170,7 @@ func (s *Store) Sizes(ctx context.Context) (game.Sizes, error) {
 		n.Sessions, err = s.size(ctx, s.sessions)
 	}
 	if err != nil {
-		return game.Sizes{}, unread(ctx, err)
+		return game.Sizes{}, readError(ctx, err)
 	}
 	return n, nil
 }

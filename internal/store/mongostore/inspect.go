@@ -17,12 +17,12 @@ import (
 
 const (
 	inspectPage = 500
-	// mendTries is how often a document is read again that others change while it is repaired.
-	mendTries = 5
+	// repairTries is how often a document is read again that others change while it is repaired.
+	repairTries = 5
 )
 
 // copies is what a collection's documents have beside what they say, for indexes.
-type copies struct {
+type inspected struct {
 	collection collection
 	fields     []string
 	// stored returns a document as it is stored when it is decoded and encoded again.
@@ -31,31 +31,31 @@ type copies struct {
 
 // Inspect implements [game.Inspector]. The copies of a document are in it and change with it, so that nothing is under
 // way that it could mistake.
-func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding)) error {
-	i := inspection{s, repair, tell}
+func (s *Store) Inspect(ctx context.Context, repair bool, report func(game.Finding)) error {
+	i := inspection{s, repair, report}
 	for _, name := range slices.Sorted(maps.Keys(designs())) {
 		if err := i.indexes(ctx, name); err != nil {
-			return unread(ctx, err)
+			return readError(ctx, err)
 		}
 	}
-	for _, d := range []copies{
-		{s.players, derivedKeys(ofPlayers()), again(storedPlayer)},
-		{s.sessions, derivedKeys(ofSessions()), again(storedSession)},
-		{s.claims, nil, again(storedClaim)},
-		{s.keys, nil, again(storedKey)},
-		{s.signing, nil, again(storedSigningKey)},
-		{s.events, []string{"players"}, again(storedEvent)},
-		{s.tasks, nil, again(func(d task) task { return d })},
+	for _, d := range []inspected{
+		{s.players, derivedKeys(derivedPlayerFields()), reencoder(storedPlayer)},
+		{s.sessions, derivedKeys(derivedSessionFields()), reencoder(storedSession)},
+		{s.claims, nil, reencoder(storedClaim)},
+		{s.keys, nil, reencoder(storedKey)},
+		{s.signing, nil, reencoder(storedSigningKey)},
+		{s.events, []string{"players"}, reencoder(storedEvent)},
+		{s.tasks, nil, reencoder(func(d task) task { return d })},
 	} {
 		if err := i.documents(ctx, d); err != nil {
-			return unread(ctx, err)
+			return readError(ctx, err)
 		}
 	}
 	return nil
 }
 
 // again returns what decodes a document and encodes it again.
-func again[D, S any](stored func(D) S) func(bson.Raw) (bson.Raw, error) {
+func reencoder[D, S any](stored func(D) S) func(bson.Raw) (bson.Raw, error) {
 	return func(raw bson.Raw) (bson.Raw, error) {
 		var d D
 		if err := decode(raw, &d); err != nil {
@@ -69,12 +69,12 @@ func again[D, S any](stored func(D) S) func(bson.Raw) (bson.Raw, error) {
 type inspection struct {
 	store  *Store
 	repair bool
-	tell   func(game.Finding)
+	report func(game.Finding)
 }
 
 // indexes finds indexes that are missing, or are others than they should be.
 func (i *inspection) indexes(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, longestStep)
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	ctx, leave, err := i.store.enter(ctx)
 	if err != nil {
@@ -99,11 +99,11 @@ func (i *inspection) indexes(ctx context.Context, name string) error {
 		at := slices.IndexFunc(found, func(f bson.Raw) bool { return f.Lookup("name").Equal(wanted.Lookup("name")) })
 		switch {
 		case at < 0:
-			if err := i.lacks(ctx, c, m, index); err != nil {
+			if err := i.missingIndex(ctx, c, m, index); err != nil {
 				return err
 			}
 		case !sameIndex(found[at], wanted):
-			i.tell(game.Finding{
+			i.report(game.Finding{
 				Collection: name,
 				Problem:    "have an index " + index + " with another definition: drop it, and run gsm db init",
 			})
@@ -112,8 +112,8 @@ func (i *inspection) indexes(ctx context.Context, name string) error {
 	return i.validator(ctx, name)
 }
 
-// lacks tells of an index that is missing.
-func (i *inspection) lacks(ctx context.Context, c *mongo.Collection, m mongo.IndexModel, index string) error {
+// missingIndex tells of an index that is missing.
+func (i *inspection) missingIndex(ctx context.Context, c *mongo.Collection, m mongo.IndexModel, index string) error {
 	f := game.Finding{Collection: c.Name(), Problem: "lack the index " + index}
 	if i.repair {
 		_, err := c.Indexes().CreateOne(ctx, m)
@@ -124,7 +124,7 @@ func (i *inspection) lacks(ctx context.Context, c *mongo.Collection, m mongo.Ind
 			f.Problem += ", which cannot be made while documents have the same value"
 		}
 	}
-	i.tell(f)
+	i.report(f)
 	return nil
 }
 
@@ -144,7 +144,7 @@ func (i *inspection) validator(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	i.tell(f)
+	i.report(f)
 	return nil
 }
 
@@ -197,13 +197,13 @@ func keysOf(index bson.Raw) []string {
 }
 
 // documents finds documents that cannot be read, or whose copies are wrong.
-func (i *inspection) documents(ctx context.Context, d copies) error {
-	if err := i.strangers(ctx, d); err != nil {
+func (i *inspection) documents(ctx context.Context, d inspected) error {
+	if err := i.nonStringIDs(ctx, d); err != nil {
 		return err
 	}
 	after := ""
 	for {
-		filter, o := following(after, inspectPage)
+		filter, o := pageAfter(after, inspectPage)
 		page, err := i.read(ctx, d.collection, filter, o)
 		if err != nil {
 			return err
@@ -220,9 +220,9 @@ func (i *inspection) documents(ctx context.Context, d copies) error {
 	}
 }
 
-// strangers finds documents that lists and exports pass over, because their ids are of another type.
-func (i *inspection) strangers(ctx context.Context, d copies) error {
-	ctx, cancel := context.WithTimeout(ctx, longestStep)
+// nonStringIDs finds documents that lists and exports pass over, because their ids are of another type.
+func (i *inspection) nonStringIDs(ctx context.Context, d inspected) error {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	found,
 		err := i.read(ctx, d.collection, bson.D{
@@ -230,7 +230,7 @@ func (i *inspection) strangers(ctx context.Context, d copies) error {
 	},
 		options.Find().SetLimit(inspectPage))
 	for range found {
-		i.tell(game.Finding{
+		i.report(game.Finding{
 			Collection: d.collection.Name(),
 			Problem:    "have a document whose id is not a string, which gsm did not write: remove it",
 		})
@@ -255,23 +255,23 @@ func (i *inspection) read(
 	return found, err
 }
 
-func (i *inspection) document(ctx context.Context, d copies, id string, raw bson.Raw) error {
+func (i *inspection) document(ctx context.Context, d inspected, id string, raw bson.Raw) error {
 	ctx, leave, err := i.store.enter(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
 	f := game.Finding{Collection: d.collection.Name(), ID: id}
-	for range mendTries {
+	for range repairTries {
 		wrong, update, err := d.compare(raw)
 		if err != nil {
 			f.Problem = "cannot be read"
-			i.tell(f)
+			i.report(f)
 			return nil
 		}
 		if slices.Contains(wrong, "_id") {
 			f.Problem = "is stored under an id that is not its own"
-			i.tell(f)
+			i.report(f)
 			return nil
 		}
 		if len(wrong) == 0 {
@@ -303,12 +303,12 @@ func (i *inspection) document(ctx context.Context, d copies, id string, raw bson
 		}
 		break
 	}
-	i.tell(f)
+	i.report(f)
 	return nil
 }
 
 // compare returns the names of copies that are not as the document wants them, and the update that makes them so.
-func (d copies) compare(raw bson.Raw) (wrong []string, update bson.D, err error) {
+func (d inspected) compare(raw bson.Raw) (wrong []string, update bson.D, err error) {
 	stored, err := d.stored(raw)
 	if err != nil {
 		return nil, nil, err

@@ -18,12 +18,12 @@ type page struct {
 	index   string // which fulfils the first conditions, and has the order
 	indexed bool   // no other index is to be taken
 	narrow  bool   // it leaves so few documents that they can be sorted
-	fresh   bool   // what is read must not be old
+	current bool   // what is read must not be old
 	after   string
 	limit   int
 	bytes   int    // 0 for no bound
-	leave   bson.D // what is not read, nil for nothing
-	whole   bool   // documents may be so large that the first batches are to be small
+	exclude bson.D // what is not read, nil for nothing
+	large   bool   // documents may be so large that the first batches are to be small
 }
 
 // firstBatch is how many documents are read first where they may be large.
@@ -102,10 +102,10 @@ func (p *page) find(c capabilities) (bson.D, *options.FindOptionsBuilder) {
 	}
 	// One more tells whether the list goes on.
 	o := options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(p.limit) + 1).SetHint(p.hint(c))
-	if p.leave != nil {
-		o.SetProjection(p.leave)
+	if p.exclude != nil {
+		o.SetProjection(p.exclude)
 	}
-	if p.whole {
+	if p.large {
 		o.SetBatchSize(firstBatch)
 	}
 	return filter, o
@@ -116,7 +116,7 @@ func list[D any](
 	ctx context.Context, s *Store, c collection, p page, cost func(read int, d *D) int,
 ) (game.Found[D], error) {
 	from := c.lists
-	if p.fresh {
+	if p.current {
 		from = c.Collection
 	}
 	filter, o := p.find(s.server.capabilities)
@@ -143,8 +143,8 @@ func list[D any](
 	return found, nil
 }
 
-// wholly is the cost of a document that is read as it is.
-func wholly[D any](read int, _ *D) int { return read }
+// fullSize is the cost of a document that is read as it is.
+func fullSize[D any](read int, _ *D) int { return read }
 
 // read reads all that is found.
 func read[D any](
@@ -177,20 +177,20 @@ func (s *Store) each(
 	defer leave()
 	cursor, err := from.Find(ctx, filter, o)
 	if err != nil {
-		return unread(ctx, err)
+		return readError(ctx, err)
 	}
 	defer closeCursor(ctx, cursor)
 	for cursor.Next(ctx) {
 		more, err := next(cursor)
 		if err != nil {
-			return unread(ctx, err)
+			return readError(ctx, err)
 		}
 		if !more {
 			return nil
 		}
 	}
 	if err := cursor.Err(); err != nil {
-		return unread(ctx, err)
+		return readError(ctx, err)
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 
 // AppendMetrics implements [game.MetricsStore].
 func (s *Store) AppendMetrics(ctx context.Context, m game.MetricsSample) error {
-	return s.put(ctx, s.metrics, storedSample(m))
+	return s.insertIfAbsent(ctx, s.metrics, storedSample(m))
 }
 
 // Metrics implements [game.MetricsStore].

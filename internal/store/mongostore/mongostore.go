@@ -44,21 +44,21 @@ type Store struct {
 	server   server
 	pool     *pool
 
-	players  collection
-	sessions collection
-	claims   collection
-	metrics  collection
-	keys     collection
-	signing  collection
-	events   collection
-	notices  *mongo.Collection
-	feedEnds *mongo.Collection
-	meta     *mongo.Collection
-	outbox   *outbox
-	feeds    feeds
-	tasks    collection
-	names    *turns
-	noStatus atomic.Bool // the user may not see the state of the replica set
+	players   collection
+	sessions  collection
+	claims    collection
+	metrics   collection
+	keys      collection
+	signing   collection
+	events    collection
+	notices   *mongo.Collection
+	feedEnds  *mongo.Collection
+	meta      *mongo.Collection
+	outbox    *outbox
+	feeds     feeds
+	tasks     collection
+	nameLocks *nameLocks
+	noStatus  atomic.Bool // the user may not see the state of the replica set
 
 	mu      sync.Mutex
 	closed  bool
@@ -97,7 +97,7 @@ func open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		pool: newPool(), names: newTurns(), outbox: newOutbox(), feeds: newFeeds(),
+		pool: newPool(), nameLocks: newNameLocks(), outbox: newOutbox(), feeds: newFeeds(),
 	}
 	o.retryWrites = settings.client.RetryWrites == nil || *settings.client.RetryWrites
 	if err := s.connect(settings, o); err != nil {
@@ -120,13 +120,13 @@ func (s *Store) prepare(ctx context.Context, o Options) error {
 
 // Limits of calls.
 const (
-	// longestCall ends calls whose context has no deadline, which those of tools have not: they would never hear of a
+	// defaultTimeout ends calls whose context has no deadline, which those of tools have not: they would never hear of a
 	// server that is gone.
-	longestCall = time.Minute
-	// longestStep is the limit of what a tool does with a whole collection, such as making an index.
-	longestStep = 6 * time.Hour
-	// farewell is how long Close waits for the server to hear of it.
-	farewell = 2 * time.Second
+	defaultTimeout = time.Minute
+	// stepTimeout is the limit of what a tool does with a whole collection, such as making an index.
+	stepTimeout = 6 * time.Hour
+	// disconnectTimeout is how long Close waits for the server to hear of it.
+	disconnectTimeout = 2 * time.Second
 )
 
 // enter lets a call in unless the store is closed. Whoever is in must leave.
@@ -152,7 +152,7 @@ func limited(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, has := ctx.Deadline(); has {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, longestCall)
+	return context.WithTimeout(ctx, defaultTimeout)
 }
 
 // Close implements [game.Store].
@@ -163,7 +163,7 @@ func (s *Store) Close() error {
 		s.mu.Unlock()
 		s.calls.Wait()
 		s.outbox.close()
-		ctx, cancel := context.WithTimeout(context.Background(), farewell)
+		ctx, cancel := context.WithTimeout(context.Background(), disconnectTimeout)
 		defer cancel()
 		s.failure = s.client.Disconnect(ctx)
 	})

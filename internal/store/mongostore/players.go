@@ -18,23 +18,23 @@ func playerTaken() map[string]error {
 	}
 }
 
-func playerKey(p game.Player) key { return key{string(p.ID), p.Project} }
+func playerAddress(p game.Player) address { return address{string(p.ID), p.Project} }
 
 // CreatePlayer implements [game.PlayerStore].
 func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.Event) error {
-	release, err := s.names.take(ctx, claimedNames(game.Player{}, p))
+	release, err := s.nameLocks.lock(ctx, claimedNames(game.Player{}, p))
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	defer release()
 	id := bson.NewObjectID()
-	err = s.insert(ctx, s.players, playerKey(p), storedPlayer(p).first(id), events, id, playerTaken())
+	err = s.insert(ctx, s.players, playerAddress(p), storedPlayer(p).first(id), events, id, playerTaken())
 	return s.refusedPlayer(ctx, err, p, bson.D{{Key: "_id", Value: p.ID}})
 }
 
 // Player implements [game.PlayerStore].
 func (s *Store) Player(ctx context.Context, project game.ProjectID, id game.PlayerID) (game.Player, error) {
-	p, found, err := get[game.Player](ctx, s, s.players, key{string(id), project}.filter())
+	p, found, err := get[game.Player](ctx, s, s.players, address{string(id), project}.filter())
 	switch {
 	case err != nil:
 		return game.Player{}, err
@@ -63,12 +63,12 @@ func identityFilter(project game.ProjectID, i game.Identity) bson.D {
 
 // ReplacePlayer implements [game.PlayerStore].
 func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events ...game.Event) error {
-	release, err := s.names.take(ctx, claimedNames(old, next))
+	release, err := s.nameLocks.lock(ctx, claimedNames(old, next))
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	defer release()
-	err = s.replace(ctx, s.players, playerKey(old), change{
+	err = s.replace(ctx, s.players, playerAddress(old), replacement{
 		version: old.Version, events: events, old: storedPlayer(old), next: storedPlayer(next),
 		notFound: game.PlayerNotFound(old.ID), taken: playerTaken(),
 	})
@@ -107,12 +107,12 @@ func (s *Store) refusedPlayer(ctx context.Context, err error, p game.Player, exi
 
 // DeletePlayer implements [game.PlayerStore].
 func (s *Store) DeletePlayer(ctx context.Context, old game.Player) error {
-	return s.remove(ctx, s.players, playerKey(old), old.Version)
+	return s.remove(ctx, s.players, playerAddress(old), old.Version)
 }
 
 // Players implements [game.PlayerStore].
 func (s *Store) Players(ctx context.Context, q game.PlayerQuery) (game.Found[game.Player], error) {
-	return list(ctx, s, s.players, s.playersPage(q), wholly[game.Player])
+	return list(ctx, s, s.players, s.playersPage(q), fullSize[game.Player])
 }
 
 // EndedSuspensions implements [game.PlayerStore]. What is asked for the index gives, in the order of the times.
@@ -132,10 +132,10 @@ func (s *Store) playersPage(q game.PlayerQuery) page {
 	switch {
 	case q.Sweeping:
 		p.where("sweeping", true)
-		p.index, p.narrow, p.fresh = playersSweeping, true, true
+		p.index, p.narrow, p.current = playersSweeping, true, true
 	case q.Erasing:
 		p.where("erasing", true)
-		p.index, p.narrow, p.fresh = playersErasing, true, true
+		p.index, p.narrow, p.current = playersErasing, true, true
 	default:
 		p.where("project", q.Project)
 		p.where("erasing", nil) // absent

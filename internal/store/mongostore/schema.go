@@ -120,7 +120,7 @@ func sessionsSearched() []searched {
 	}
 }
 
-func plainIndexes(all []searched) (models []mongo.IndexModel) {
+func fieldIndexes(all []searched) (models []mongo.IndexModel) {
 	for _, s := range all {
 		if s.keys != nil {
 			models = append(models, byID(s.index, nil, s.keys...))
@@ -162,7 +162,7 @@ func designs() map[string]design {
 				byID(sessionsPrivate, bson.D{{Key: "visibility", Value: "private"}}, "project", "visibility"),
 				byID(sessionsByMember, nil, "members.player_id"),
 				index(sessionsByChange, options.Index(), keys("updated_at")),
-			}, plainIndexes(sessionsSearched())...),
+			}, fieldIndexes(sessionsSearched())...),
 			sessionValidator(),
 		},
 		claimsCollection: {
@@ -344,7 +344,7 @@ func (s *Store) migrate(ctx context.Context, o Options) error {
 		}
 	}
 	if stored.Version != 0 && stored.Version < 3 {
-		if err := s.sweepEarlier(ctx); err != nil {
+		if err := s.markUnswept(ctx); err != nil {
 			return fmt.Errorf("bring the players up to date: %w", err)
 		}
 	}
@@ -358,9 +358,9 @@ func (s *Store) migrate(ctx context.Context, o Options) error {
 	return err
 }
 
-// sweepEarlier marks players whose seats were not swept before version 3: who was suspended kept them, and of who was
+// markUnswept marks players whose seats were not swept before version 3: who was suspended kept them, and of who was
 // being erased that they were swept was noted elsewhere. It may be done again.
-func (s *Store) sweepEarlier(ctx context.Context) error {
+func (s *Store) markUnswept(ctx context.Context) error {
 	const swept = "seats_swept" // of version 2
 	players := s.database.Collection(playersCollection)
 	unswept := bson.D{

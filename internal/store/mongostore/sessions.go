@@ -13,21 +13,21 @@ import (
 // sessionTaken names the refusals of a session by the index that refuses.
 func sessionTaken() map[string]error { return map[string]error{idIndex: game.ErrExists} }
 
-func sessionKey(v game.Session) key { return key{string(v.ID), v.Project} }
+func sessionAddress(v game.Session) address { return address{string(v.ID), v.Project} }
 
 // CreateSession implements [game.SessionStore].
 func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...game.Event) error {
 	id := bson.NewObjectID()
-	return s.insert(ctx, s.sessions, sessionKey(v), storedSession(v).first(id), events, id, sessionTaken())
+	return s.insert(ctx, s.sessions, sessionAddress(v), storedSession(v).first(id), events, id, sessionTaken())
 }
 
 // Session implements [game.SessionStore].
 func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (game.Session, error) {
-	whose := key{string(id), project}.filter()
+	filter := address{string(id), project}.filter()
 	few := bson.E{Key: "seats_held", Value: bson.D{{Key: "$lte", Value: fewSeats}}}
-	v, found, err := get[game.Session](ctx, s, s.sessions, append(whose[:len(whose):len(whose)], few))
+	v, found, err := get[game.Session](ctx, s, s.sessions, append(filter[:len(filter):len(filter)], few))
 	if err == nil && !found {
-		v, found, err = s.largeSession(ctx, whose)
+		v, found, err = s.largeSession(ctx, filter)
 	}
 	switch {
 	case err != nil:
@@ -43,9 +43,9 @@ const fewSeats = 32
 
 // largeSession reads a session in which many seats are held, once there is room for it. The size of a document is not
 // known before it is read, but how many seats are held is.
-func (s *Store) largeSession(ctx context.Context, whose bson.D) (v game.Session, found bool, err error) {
+func (s *Store) largeSession(ctx context.Context, filter bson.D) (v game.Session, found bool, err error) {
 	seats, found, err := get[heldSeats](
-		ctx, s, s.sessions, whose, options.FindOne().SetProjection(bson.D{{Key: "seats_held", Value: 1}}),
+		ctx, s, s.sessions, filter, options.FindOne().SetProjection(bson.D{{Key: "seats_held", Value: 1}}),
 	)
 	if err != nil || !found {
 		return v, false, err
@@ -53,7 +53,7 @@ func (s *Store) largeSession(ctx context.Context, whose bson.D) (v game.Session,
 	if err := game.TakeRoom(ctx, game.LargeFrom+seats.Held*game.LargestMember); err != nil {
 		return v, false, err
 	}
-	return get[game.Session](ctx, s, s.sessions, whose)
+	return get[game.Session](ctx, s, s.sessions, filter)
 }
 
 // heldSeats is read of a session before the whole of it.
@@ -65,8 +65,8 @@ type heldSeats struct {
 func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, events ...game.Event) error {
 	before := storedSession(old)
 	// so that it is written: what was read may have been told by the host, who may be gone in next
-	before.but = "hosted"
-	return s.replace(ctx, s.sessions, sessionKey(old), change{
+	before.omit = "hosted"
+	return s.replace(ctx, s.sessions, sessionAddress(old), replacement{
 		version: old.Version, events: events, old: before, next: storedSession(next),
 		notFound: game.SessionNotFound(old.ID),
 	})
@@ -74,22 +74,22 @@ func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, even
 
 // Sessions implements [game.SessionStore].
 func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
-	cost := wholly[game.Session]
+	cost := fullSize[game.Session]
 	if q.Brief {
 		cost = game.BriefCost
 	}
 	return list(ctx, s, s.sessions, sessionsPage(q), cost)
 }
 
-// besidesIDs is what members have besides their ids, which brief documents are read without.
-func besidesIDs() bson.D {
-	var leave bson.D
+// memberDetails is what members have besides their ids, which brief documents are read without.
+func memberDetails() bson.D {
+	var fields bson.D
 	for _, f := range layoutOf(reflect.TypeFor[game.Member]()).fields {
 		if f.key != "player_id" {
-			leave = append(leave, bson.E{Key: "members." + f.key, Value: 0})
+			fields = append(fields, bson.E{Key: "members." + f.key, Value: 0})
 		}
 	}
-	return leave
+	return fields
 }
 
 // attributeClauses returns the condition that a session has one of the values of each attribute.
@@ -122,13 +122,13 @@ func attributeClauses(clauses []game.Clause) bson.D {
 func sessionsPage(q game.SessionQuery) page {
 	p := page{
 		index: sessionsByProject, after: string(q.After), limit: q.Limit, bytes: q.Bytes,
-		whole: !q.Brief && q.Bytes > 0,
+		large: !q.Brief && q.Bytes > 0,
 	}
 	if q.Brief {
-		p.leave = besidesIDs()
+		p.exclude = memberDetails()
 	}
 	p.where("project", q.Project)
 	p.whereFields(sessionsSearched(), q.Where)
-	_, p.fresh = q.Where.On(game.FieldMember) // who erases a player must find every seat
+	_, p.current = q.Where.On(game.FieldMember) // who erases a player must find every seat
 	return p
 }

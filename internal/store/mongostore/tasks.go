@@ -47,7 +47,7 @@ func (s *Store) PutTaskLease(ctx context.Context, old, next game.TaskLease) erro
 			{Key: "until", Value: old.Until},
 		}, mine)
 		if err == nil && r.MatchedCount == 0 {
-			return errMissed
+			return errNoMatch
 		}
 		return err
 	}
@@ -60,7 +60,7 @@ func (s *Store) PutTaskLease(ctx context.Context, old, next game.TaskLease) erro
 	return s.do(ctx, write{
 		send: send,
 		refusal: func(err error) error {
-			if _, taken := takenIndex(err); taken || errors.Is(err, errMissed) {
+			if _, taken := takenIndex(err); taken || errors.Is(err, errNoMatch) {
 				return game.ErrStale
 			}
 			return nil

@@ -59,18 +59,18 @@ func (s *Store) do(ctx context.Context, w write) error {
 			if unknown == nil {
 				return refused
 			}
-			if errors.Is(unknown, errCrowded) {
+			if errors.Is(unknown, errTooManyWrites) {
 				return game.Unanswered(game.OutcomeUnknown, unknown)
 			}
 			err = unknown
 		} else if !inDoubt {
-			if !sent || ctx.Err() == nil && !lost(err) {
-				return game.Unanswered(game.OutcomeNone, private(ctx, err))
+			if !sent || ctx.Err() == nil && !outcomeUnknown(err) {
+				return game.Unanswered(game.OutcomeNone, redacted(ctx, err))
 			}
 			inDoubt = true
 		}
 		if !sleep(ctx, rand.N(2*pause)) { //nolint:gosec // spreads the tries, keeps no secret
-			return game.Unanswered(game.OutcomeUnknown, private(ctx, err))
+			return game.Unanswered(game.OutcomeUnknown, redacted(ctx, err))
 		}
 	}
 }
@@ -94,8 +94,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// trace is what a document tells of its last writes.
-type trace struct {
+// lastWrites is what a document tells of its last writes.
+type lastWrites struct {
 	Version int64     `bson:"version"`
 	Writes  []writeID `bson:"writes"`
 }

@@ -17,7 +17,7 @@ func concurrency() []check {
 		{"seats are sold once", seatsSoldOnce},
 		{"seats are sold once by two processes", seatsSoldByTwo},
 		{"neighbours of failures", neighboursOfFailures},
-		{"names wander", namesWander},
+		{"names wander", namesPassedOn},
 	}
 }
 
@@ -180,8 +180,8 @@ func neighboursOfFailures(t *testing.T, s game.Store) {
 	wantSession(t, s, session)
 }
 
-// namesWander passes one username and one identity on among players who all want them.
-func namesWander(t *testing.T, s game.Store) {
+// namesPassedOn passes one username and one identity on among players who all want them.
+func namesPassedOn(t *testing.T, s game.Store) {
 	const rivals, rounds = 8, 10
 	for _, err := range together(rivals, func(int) error {
 		p := activePlayer()

@@ -19,8 +19,8 @@ func exports() []check {
 		{"claims", exportClaims},
 		{"keys", exportKeys},
 		{"while others insert", exportWhileInserting},
-		{"nothing is found", inspectSound},
-		{"nothing is found among writes", inspectAmongWrites},
+		{"nothing is found", soundStore},
+		{"nothing is found among writes", soundDuringWrites},
 	}
 }
 
@@ -164,8 +164,8 @@ func exportWhileInserting(t *testing.T, s game.Store) {
 	}
 }
 
-// inspectSound makes every kind of change: all that an engine keeps beside the documents has to follow.
-func inspectSound(t *testing.T, s game.Store) {
+// soundStore makes every kind of change: all that an engine keeps beside the documents has to follow.
+func soundStore(t *testing.T, s game.Store) {
 	wantSound(t, s)
 	variousSessions(t, s, 40)
 	for i := range 20 {
@@ -209,8 +209,8 @@ func changeKeys(t *testing.T, s game.Store) {
 	must(t, s.CreateSigningKey(t.Context(), newSigningKey()))
 }
 
-// inspectAmongWrites inspects while documents change.
-func inspectAmongWrites(t *testing.T, s game.Store) {
+// soundDuringWrites inspects while documents change.
+func soundDuringWrites(t *testing.T, s game.Store) {
 	sessions := variousSessions(t, s, 30)
 	for _, err := range together(len(sessions)+3, func(i int) error {
 		if i >= len(sessions) {

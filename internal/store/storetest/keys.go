@@ -31,7 +31,7 @@ func signingKeys() []check {
 	return []check{
 		{"create, list and delete", signingKeysKept},
 		{"first create counts", firstSigningKeyCounts},
-		{"at most so many", manySigningKeys},
+		{"at most so many", boundedSigningKeys},
 		{"created at once", signingKeyAtOnce},
 	}
 }
@@ -308,7 +308,7 @@ func firstSigningKeyCounts(t *testing.T, s game.Store) {
 	wantSigningKeys(t, s, second)
 }
 
-func manySigningKeys(t *testing.T, s game.Store) {
+func boundedSigningKeys(t *testing.T, s game.Store) {
 	all := make([]game.SigningKey, game.MaxSigningKeys+5)
 	for _, err := range together(len(all), func(i int) error {
 		all[i] = newSigningKey()

@@ -72,7 +72,7 @@ func holds[D any](fields []game.Field[D], d *D, c game.Clause) bool {
 }
 
 // given returns the clauses without those that have no text.
-func given(clauses ...game.Clause) (w game.Where) {
+func withText(clauses ...game.Clause) (w game.Where) {
 	for _, c := range clauses {
 		if len(c.Values) != 1 || c.Values[0] != game.StringValue("") {
 			w = append(w, c)
@@ -131,7 +131,7 @@ func listPlayers(t *testing.T, s game.Store) {
 				for _, erasing := range []bool{false, true} {
 					for _, after := range []game.PlayerID{"", all[20].ID} {
 						q := game.PlayerQuery{Project: pr, Erasing: erasing, After: after, Limit: 7}
-						q.Where = given(game.Prefix(game.FieldUsername, prefix), game.Is(game.FieldStatus, status))
+						q.Where = withText(game.Prefix(game.FieldUsername, prefix), game.Is(game.FieldStatus, status))
 						found, err := s.Players(t.Context(), q)
 						must(t, err)
 						if want(t, found, selectedPlayers(all, q)); t.Failed() {

@@ -46,7 +46,7 @@ type playerModel struct {
 	store   game.Store
 	project game.ProjectID
 	ids     []game.PlayerID
-	there   map[game.PlayerID]game.Player
+	stored  map[game.PlayerID]game.Player
 }
 
 func (m *playerModel) draw(r *rapid.T, version int64) game.Player {
@@ -62,61 +62,61 @@ func (m *playerModel) draw(r *rapid.T, version int64) game.Player {
 
 func (m *playerModel) create(r *rapid.T) {
 	p := m.draw(r, 1)
-	_, exists := m.there[p.ID]
-	username, identity := collisions(m.there, p, "")
+	_, exists := m.stored[p.ID]
+	username, identity := collisions(m.stored, p, "")
 	err := m.store.CreatePlayer(m.ctx, p)
-	agree(r, err, map[error]bool{
+	wantOneOf(r, err, map[error]bool{
 		game.ErrExists: exists, game.ErrUsernameTaken: username, game.ErrIdentityTaken: identity,
 	})
 	if err == nil {
-		m.there[p.ID] = p
+		m.stored[p.ID] = p
 	}
 }
 
 func (m *playerModel) replace(r *rapid.T) {
 	version := rapid.Int64Range(1, 4).Draw(r, "version")
 	next := m.draw(r, version+1)
-	old, exists := m.there[next.ID]
+	old, exists := m.stored[next.ID]
 	stale := exists && old.Version != version
 	old.ID, old.Project, old.Version = next.ID, m.project, version
-	username, identity := collisions(m.there, next, next.ID)
+	username, identity := collisions(m.stored, next, next.ID)
 	err := m.store.ReplacePlayer(m.ctx, old, next)
-	agree(r, err, map[error]bool{
+	wantOneOf(r, err, map[error]bool{
 		game.ErrPlayerNotFound: !exists, game.ErrStale: stale, game.ErrUsernameTaken: username,
 		game.ErrIdentityTaken: identity,
 	})
 	if err == nil {
-		m.there[next.ID] = next
+		m.stored[next.ID] = next
 	}
 }
 
 func (m *playerModel) delete(r *rapid.T) {
 	id := rapid.SampledFrom(m.ids).Draw(r, "id")
-	old, exists := m.there[id]
+	old, exists := m.stored[id]
 	if !exists {
 		old = game.Player{ID: id, Project: m.project, Version: 1}
 	}
 	if rapid.Bool().Draw(r, "stale") {
 		old.Version++
 		err := m.store.DeletePlayer(m.ctx, old)
-		agree(r, err, map[error]bool{game.ErrStale: exists})
+		wantOneOf(r, err, map[error]bool{game.ErrStale: exists})
 		return
 	}
 	must(r, m.store.DeletePlayer(m.ctx, old))
-	delete(m.there, id)
+	delete(m.stored, id)
 }
 
 func (m *playerModel) list(r *rapid.T) {
 	status := rapid.SampledFrom([]game.PlayerStatus{"", "active", "suspended"}).Draw(r, "status")
-	q := game.PlayerQuery{Project: m.project, Limit: 10, Where: given(game.Is(game.FieldStatus, status))}
+	q := game.PlayerQuery{Project: m.project, Limit: 10, Where: withText(game.Is(game.FieldStatus, status))}
 	found, err := m.store.Players(m.ctx, q)
 	must(r, err)
-	want(r, found, selectedPlayers(slices.Collect(maps.Values(m.there)), q))
+	want(r, found, selectedPlayers(slices.Collect(maps.Values(m.stored)), q))
 }
 
 // collisions reports whether a player, except the given one, has the username or one of the identities.
-func collisions(there map[game.PlayerID]game.Player, p game.Player, except game.PlayerID) (username, identity bool) {
-	for id, other := range there {
+func collisions(stored map[game.PlayerID]game.Player, p game.Player, except game.PlayerID) (username, identity bool) {
+	for id, other := range stored {
 		if id == except {
 			continue
 		}
@@ -130,7 +130,7 @@ func collisions(there map[game.PlayerID]game.Player, p game.Player, except game.
 }
 
 // agree reports an answer that is none of those that are true, or a success where one of them is.
-func agree(r *rapid.T, err error, refusals map[error]bool) {
+func wantOneOf(r *rapid.T, err error, refusals map[error]bool) {
 	for target, holds := range refusals {
 		if holds && err == nil {
 			r.Fatalf("got a success, want %v", target)
@@ -251,7 +251,7 @@ type keyModel struct {
 	store   game.Store
 	project game.ProjectID
 	ids     []game.KeyID
-	there   map[game.KeyID]game.Key
+	stored  map[game.KeyID]game.Key
 }
 
 func (m *keyModel) draw(r *rapid.T, version int64) game.Key {
@@ -262,35 +262,35 @@ func (m *keyModel) draw(r *rapid.T, version int64) game.Key {
 
 func (m *keyModel) create(r *rapid.T) {
 	k := m.draw(r, 1)
-	_, exists := m.there[k.ID]
+	_, exists := m.stored[k.ID]
 	err := m.store.CreateKey(m.ctx, k)
-	agree(r, err, map[error]bool{game.ErrExists: exists})
+	wantOneOf(r, err, map[error]bool{game.ErrExists: exists})
 	if err == nil {
-		m.there[k.ID] = k
+		m.stored[k.ID] = k
 	}
 }
 
 func (m *keyModel) replace(r *rapid.T) {
 	version := rapid.Int64Range(1, 4).Draw(r, "version")
 	next := m.draw(r, version+1)
-	old, exists := m.there[next.ID]
+	old, exists := m.stored[next.ID]
 	stale := exists && old.Version != version
 	old.ID, old.Project, old.Version = next.ID, m.project, version
 	err := m.store.ReplaceKey(m.ctx, old, next)
-	agree(r, err, map[error]bool{game.ErrKeyNotFound: !exists, game.ErrStale: stale})
+	wantOneOf(r, err, map[error]bool{game.ErrKeyNotFound: !exists, game.ErrStale: stale})
 	if err == nil {
-		m.there[next.ID] = next
+		m.stored[next.ID] = next
 	}
 }
 
 func (m *keyModel) delete(r *rapid.T) {
 	old := m.draw(r, rapid.Int64Range(1, 4).Draw(r, "version"))
-	there, exists := m.there[old.ID]
-	stale := exists && there.Version != old.Version
+	stored, exists := m.stored[old.ID]
+	stale := exists && stored.Version != old.Version
 	err := m.store.DeleteKey(m.ctx, old)
-	agree(r, err, map[error]bool{game.ErrStale: stale})
+	wantOneOf(r, err, map[error]bool{game.ErrStale: stale})
 	if err == nil {
-		delete(m.there, old.ID)
+		delete(m.stored, old.ID)
 	}
 }
 
@@ -298,5 +298,5 @@ func (m *keyModel) list(r *rapid.T) {
 	q := game.KeyQuery{Project: m.project, Limit: 10}
 	found, err := m.store.Keys(m.ctx, q)
 	must(r, err)
-	want(r, found, selectedKeys(slices.Collect(maps.Values(m.there)), q))
+	want(r, found, selectedKeys(slices.Collect(maps.Values(m.stored)), q))
 }

@@ -13,7 +13,7 @@ import (
 func values() []check {
 	return []check{
 		{"fixtures are full", fullFixtures},
-		{"none is empty", noneIsEmpty},
+		{"none is empty", emptyNotNil},
 		{"times", times},
 		{"text", text},
 		{"numbers", numbers},
@@ -31,7 +31,7 @@ func fullFixtures(t *testing.T, _ game.Store) {
 	}
 }
 
-func noneIsEmpty(t *testing.T, s game.Store) {
+func emptyNotNil(t *testing.T, s game.Store) {
 	p := game.Player{ID: game.PlayerID(newID()), Project: project, Version: 1, CreatedAt: now(), UpdatedAt: now()}
 	must(t, s.CreatePlayer(t.Context(), p))
 	p.Identities, p.Attributes = map[string]string{}, game.Attributes{}

@@ -8,48 +8,48 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// turnCount is how many names may be claimed at once. More of them make it rarer that two names share a turn.
-const turnCount = 1024
+// nameLockCount is how many names may be claimed at once. More of them make it rarer that two names share a turn.
+const nameLockCount = 1024
 
 // turns let the claims of one name follow each other inside a process. DocumentDB has those that meet in a unique index
 // wait for each other, and breaks that up after a second, by which time others have come: without turns a few clients
 // who want one name can keep each other from it for good.
-type turns struct {
+type nameLocks struct {
 	seed  maphash.Seed
-	slots [turnCount]chan struct{} // each holds a token while somebody has the turn
+	slots [nameLockCount]chan struct{} // each holds a token while somebody has the turn
 }
 
-func newTurns() *turns {
-	t := &turns{seed: maphash.MakeSeed()}
-	for i := range t.slots {
-		t.slots[i] = make(chan struct{}, 1)
+func newNameLocks() *nameLocks {
+	l := &nameLocks{seed: maphash.MakeSeed()}
+	for i := range l.slots {
+		l.slots[i] = make(chan struct{}, 1)
 	}
-	return t
+	return l
 }
 
 // take waits for the turns of all names and returns what ends them. They are taken in one order, so that nobody waits
 // in a circle.
-func (t *turns) take(ctx context.Context, names []string) (release func(), err error) {
+func (l *nameLocks) lock(ctx context.Context, names []string) (release func(), err error) {
 	slots := make([]int, len(names))
 	for i, name := range names {
-		slots[i] = int(maphash.String(t.seed, name) % turnCount)
+		slots[i] = int(maphash.String(l.seed, name) % nameLockCount)
 	}
 	slices.Sort(slots)
 	slots = slices.Compact(slots)
 	for i, slot := range slots {
 		select {
-		case t.slots[slot] <- struct{}{}:
+		case l.slots[slot] <- struct{}{}:
 		case <-ctx.Done():
-			t.release(slots[:i])
+			l.release(slots[:i])
 			return nil, context.Cause(ctx)
 		}
 	}
-	return func() { t.release(slots) }, nil
+	return func() { l.release(slots) }, nil
 }
 
-func (t *turns) release(slots []int) {
+func (l *nameLocks) release(slots []int) {
 	for _, slot := range slots {
-		<-t.slots[slot]
+		<-l.slots[slot]
 	}
 }
 
