@@ -19,13 +19,13 @@ import (
 	"game-session-manager/internal/store/storetest"
 )
 
-// engine opens fresh and empty stores.
+// engine opens new, empty stores.
 type engine struct {
 	name string
 	open func(testing.TB) game.Store
 }
 
-// engines are copied from each to each.
+// engines returns the engines that are available. Each pair of them is tested.
 func engines() []engine {
 	all := []engine{
 		{"sqlite", func(tb testing.TB) game.Store {
@@ -128,7 +128,7 @@ func newKey(i int) game.Key {
 	return k
 }
 
-// fill stores players, sessions, keys and claims, some of which have expired.
+// fill stores documents of every kind; some of the claims and samples have expired.
 func fill(tb testing.TB, s game.Store, players, sessions int) {
 	tb.Helper()
 	made := make([]game.Player, players)
@@ -199,24 +199,24 @@ func wantCopied(t *testing.T, got []store.Copied, want ...store.Copied) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got\n%s", d)
 	}
-	// signing keys and metrics have lists of all
+	// Signing keys and metrics are read by their ordinary lists.
 	if n := reflect.TypeFor[game.ExportStore]().NumMethod() + 2; len(got) != n {
-		t.Errorf("%d nouns are copied, of %d that there are", len(got), n)
+		t.Errorf("%d of %d nouns were copied", len(got), n)
 	}
 }
 
-// The keys that fill has stored.
+// The keys that fill stores.
 var (
 	keys    = store.Copied{Noun: "api_keys", Count: 25, Written: 25}
 	signing = store.Copied{Noun: "signing_keys", Count: 5, Written: 5}
 )
 
-// playerEvents are the events of the players whom fill has stored.
+// playerEvents is the result for the events of the players that fill stores.
 func playerEvents(players, written int) store.Copied {
 	return store.Copied{Noun: "events", Count: players, Written: written}
 }
 
-// samples are those that fill has stored and that have not expired.
+// samples is the result for the samples that fill stores and that have not expired.
 var samples = store.Copied{Noun: "metrics", Count: 19, Written: 19}
 
 func TestCopy(t *testing.T) {
@@ -263,7 +263,7 @@ func TestCopy(t *testing.T) {
 	})
 }
 
-// A copy that ends anywhere, also after a write whose answer is lost, is resumed.
+// TestCopyResumes interrupts a copy at various operations, before and after the write is made.
 func TestCopyResumes(t *testing.T) {
 	t.Parallel()
 	eachToEach(t, func(t *testing.T, from, to game.Store) {
@@ -294,8 +294,8 @@ func TestCopyResumes(t *testing.T) {
 	})
 }
 
-// What is there of others, or is not as in the source, is left as it is, and nothing comes to it.
-func TestCopyRefusesStrangeTargets(t *testing.T) {
+// TestCopyRejectsForeignData checks that a target with other data is rejected and left unchanged.
+func TestCopyRejectsForeignData(t *testing.T) {
 	t.Parallel()
 	for name, alter := range map[string]func(from, to game.Store) error{
 		"another's player": func(_, to game.Store) error { return to.CreatePlayer(t.Context(), newPlayer(1)) },
@@ -339,7 +339,7 @@ func TestCopyRefusesStrangeTargets(t *testing.T) {
 	}
 }
 
-// changingSource is a source that somebody writes to at the last page of a copy.
+// changingSource is a source that changes while the last pages are copied.
 type changingSource struct {
 	game.Store
 	once sync.Once
@@ -354,7 +354,7 @@ func (s *changingSource) ExportClaims(ctx context.Context, after string, limit i
 	return s.Store.ExportClaims(ctx, after, limit)
 }
 
-func TestCopyTellsOfDifferences(t *testing.T) {
+func TestCopyReportsDifferences(t *testing.T) {
 	t.Parallel()
 	from, to := engines()[0].open(t), engines()[0].open(t)
 	fill(t, from, 20, 20)
@@ -363,7 +363,7 @@ func TestCopyTellsOfDifferences(t *testing.T) {
 	}
 }
 
-func TestCopyEndsWithItsContext(t *testing.T) {
+func TestCopyStopsWhenContextEnds(t *testing.T) {
 	t.Parallel()
 	from, to := engines()[0].open(t), engines()[0].open(t)
 	fill(t, from, 3000, 10)
@@ -376,7 +376,7 @@ func TestCopyEndsWithItsContext(t *testing.T) {
 	ok(t, err)
 }
 
-// BenchmarkCopy copies what a small deployment has.
+// BenchmarkCopy copies the data of a small deployment.
 func BenchmarkCopy(b *testing.B) {
 	const players, sessions = 100_000, 20_000
 	from := engines()[0].open(b)

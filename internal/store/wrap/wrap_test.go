@@ -16,7 +16,7 @@ func named(id game.PlayerID, name string) (p game.Player) {
 	return p
 }
 
-// namingStore is a store whose players are called by what the context says.
+// namingStore returns players whose display name is a value of the context.
 type namingStore struct {
 	game.Store
 	err error
