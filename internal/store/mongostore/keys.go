@@ -49,7 +49,7 @@ func (s *Store) Keys(ctx context.Context, q game.KeyQuery) ([]game.Key, error) {
 	return found.Items, err
 }
 
-// keysPage returns how a list is read.
+// keysPage returns the page that a query asks for.
 func keysPage(q game.KeyQuery) page {
 	p := page{index: keysByProject, narrow: true, after: string(q.After), limit: q.Limit}
 	p.where("project", q.Project)
@@ -61,7 +61,8 @@ func (s *Store) CreateSigningKey(ctx context.Context, k game.SigningKey) error {
 	return s.insertIfAbsent(ctx, s.signing, storedSigningKey(k))
 }
 
-// SigningKeys implements [game.SigningKeyStore]. It is no list that may be old: who is asked for a key must know it.
+// SigningKeys implements [game.SigningKeyStore]. It reads from the primary, because a server must know every key by
+// which tokens may be signed.
 func (s *Store) SigningKeys(ctx context.Context) ([]game.SigningKey, error) {
 	filter, o := pageAfter("", game.MaxSigningKeys)
 	return read[game.SigningKey](ctx, s, s.signing.Collection, filter, o)

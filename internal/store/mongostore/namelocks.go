@@ -8,15 +8,15 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// nameLockCount is how many names may be claimed at once. More of them make it rarer that two names share a turn.
+// nameLockCount is the number of locks. The more there are, the rarer two names share one.
 const nameLockCount = 1024
 
-// turns let the claims of one name follow each other inside a process. DocumentDB has those that meet in a unique index
-// wait for each other, and breaks that up after a second, by which time others have come: without turns a few clients
-// who want one name can keep each other from it for good.
+// nameLocks serializes the writes of this process that claim the same unique name. DocumentDB makes inserts that
+// conflict in a unique index wait for each other, and aborts them after a second. Without the locks, a few clients
+// that want one name could prevent each other from getting it indefinitely.
 type nameLocks struct {
 	seed  maphash.Seed
-	slots [nameLockCount]chan struct{} // each holds a token while somebody has the turn
+	slots [nameLockCount]chan struct{} // each holds an element while it is locked
 }
 
 func newNameLocks() *nameLocks {
@@ -27,8 +27,8 @@ func newNameLocks() *nameLocks {
 	return l
 }
 
-// take waits for the turns of all names and returns what ends them. They are taken in one order, so that nobody waits
-// in a circle.
+// lock waits for the locks of all names and returns a function that releases them. They are taken in a fixed order to
+// prevent deadlocks.
 func (l *nameLocks) lock(ctx context.Context, names []string) (release func(), err error) {
 	slots := make([]int, len(names))
 	for i, name := range names {
@@ -53,13 +53,14 @@ func (l *nameLocks) release(slots []int) {
 	}
 }
 
-// claimedNames returns the unique names that a player has after a change and did not have before it.
+// claimedNames returns the unique names that a player has after a change but not before it.
 func claimedNames(before, after game.Player) []string {
 	had := uniqueNames(&before)
 	return slices.DeleteFunc(uniqueNames(&after), func(name string) bool { return slices.Contains(had, name) })
 }
 
-// uniqueNames returns what no other player of the project may have. Identities have a colon, and usernames have none.
+// uniqueNames returns the names that no other player of the project may have. Identities contain a colon and
+// usernames do not, so they cannot be confused.
 func uniqueNames(p *game.Player) []string {
 	names := identityKeys(p)
 	if p.Username != "" {

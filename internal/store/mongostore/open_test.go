@@ -257,7 +257,7 @@ func TestUserComesLater(t *testing.T) {
 	wantRefusal(t, url, mongostore.ErrRefused, "cannot log in")
 	var once sync.Once
 	s := openTest(t, url, mongostore.Options{Wait: time.Minute, OnWait: func(cause error) {
-		if !errors.Is(cause, mongostore.ErrRefused) || !strings.Contains(cause.Error(), "may not have been made yet") {
+		if !errors.Is(cause, mongostore.ErrRefused) || !strings.Contains(cause.Error(), "may not have been created yet") {
 			t.Errorf("it waits because of %v", cause)
 		}
 		once.Do(func() { must(t, create()) })

@@ -10,7 +10,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// sessionTaken names the refusals of a session by the index that refuses.
+// sessionTaken returns the error for a session that is rejected by a unique index, by the name of the index.
 func sessionTaken() map[string]error { return map[string]error{idIndex: game.ErrExists} }
 
 func sessionAddress(v game.Session) address { return address{string(v.ID), v.Project} }
@@ -38,11 +38,12 @@ func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.Ses
 	return v, nil
 }
 
-// fewSeats is how many may be held in a session that is read without room for it, at [game.LargestMember] each.
+// fewSeats is the number of held seats up to which a session is read without reserving memory for it. Each seat takes
+// up to [game.LargestMember] bytes.
 const fewSeats = 32
 
-// largeSession reads a session in which many seats are held, once there is room for it. The size of a document is not
-// known before it is read, but how many seats are held is.
+// largeSession reads a session in which many seats are held, once memory for it is reserved. The size of a document
+// is not known before it is read, so it is estimated from the number of seats.
 func (s *Store) largeSession(ctx context.Context, filter bson.D) (v game.Session, found bool, err error) {
 	seats, found, err := get[heldSeats](
 		ctx, s, s.sessions, filter, options.FindOne().SetProjection(bson.D{{Key: "seats_held", Value: 1}}),
@@ -56,7 +57,7 @@ func (s *Store) largeSession(ctx context.Context, filter bson.D) (v game.Session
 	return get[game.Session](ctx, s, s.sessions, filter)
 }
 
-// heldSeats is read of a session before the whole of it.
+// heldSeats is the part of a session that is read first.
 type heldSeats struct {
 	Held int `json:"seats_held"`
 }
@@ -64,7 +65,7 @@ type heldSeats struct {
 // ReplaceSession implements [game.SessionStore].
 func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, events ...game.Event) error {
 	before := storedSession(old)
-	// so that it is written: what was read may have been told by the host, who may be gone in next
+	// Always write the field: in a document without it, decode derived it from the host, who may be gone in next.
 	before.omit = "hosted"
 	return s.replace(ctx, s.sessions, sessionAddress(old), replacement{
 		version: old.Version, events: events, old: before, next: storedSession(next),
@@ -81,7 +82,7 @@ func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[g
 	return list(ctx, s, s.sessions, sessionsPage(q), cost)
 }
 
-// memberDetails is what members have besides their ids, which brief documents are read without.
+// memberDetails is the projection that excludes all fields of members except their ids.
 func memberDetails() bson.D {
 	var fields bson.D
 	for _, f := range layoutOf(reflect.TypeFor[game.Member]()).fields {
@@ -92,7 +93,7 @@ func memberDetails() bson.D {
 	return fields
 }
 
-// attributeClauses returns the condition that a session has one of the values of each attribute.
+// attributeClauses returns the conditions for clauses on attributes.
 func attributeClauses(clauses []game.Clause) bson.D {
 	var all []string
 	var anyOf bson.A
@@ -118,7 +119,7 @@ func attributeClauses(clauses []game.Clause) bson.D {
 	return d
 }
 
-// sessionsPage returns how a list is read.
+// sessionsPage returns the page that a query asks for.
 func sessionsPage(q game.SessionQuery) page {
 	p := page{
 		index: sessionsByProject, after: string(q.After), limit: q.Limit, bytes: q.Bytes,
@@ -129,6 +130,6 @@ func sessionsPage(q game.SessionQuery) page {
 	}
 	p.where("project", q.Project)
 	p.whereFields(sessionsSearched(), q.Where)
-	_, p.current = q.Where.On(game.FieldMember) // who erases a player must find every seat
+	_, p.current = q.Where.On(game.FieldMember) // an erasure must find every seat of the player
 	return p
 }
