@@ -146,7 +146,7 @@ func apiKeys() noun {
 	}
 }
 
-// events are copied with their positions in the feeds.
+// events are copied with their places in the feeds.
 func events() noun {
 	return documents[game.Event]{
 		plural: "events",
@@ -166,7 +166,7 @@ func events() noun {
 	}
 }
 
-// orderEvents assigns a position to every event, because only events with one are exported. No other process may
+// orderEvents gives every event its place in the feed, because only events with one are exported. No other process may
 // store events meanwhile.
 func orderEvents(ctx context.Context, s game.Store, now time.Time) error {
 	for {

@@ -29,7 +29,7 @@ const (
 	signingCollection  = "signing_keys"
 	eventsCollection   = "events"
 	noticesCollection  = "notices" // documents whose events are to be moved
-	feedsCollection    = "feeds"   // the last position of each feed
+	feedsCollection    = "feeds"   // the last place of each feed
 	metaCollection     = "meta"    // the schema's version, and temporary documents of probes
 	tasksCollection    = "tasks"
 )

@@ -3,7 +3,6 @@ package storetest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -17,7 +16,8 @@ func model() []check {
 	return []check{{"players", modelOfPlayers}, {"sessions", modelOfSessions}, {"keys", modelOfKeys}}
 }
 
-// steps takes random actions, and the nameless one after each. They are few, because a step is a write to a disk.
+// steps performs random actions, and the one with the empty name after each. There are few, because each writes to a
+// disk.
 func steps(r *rapid.T, actions map[string]func(*rapid.T)) {
 	invariant := actions[""]
 	delete(actions, "")
@@ -28,12 +28,13 @@ func steps(r *rapid.T, actions map[string]func(*rapid.T)) {
 	}
 }
 
-// modelOfPlayers makes random calls on a store and on a map, which must agree. Each run has a project of its own.
+// modelOfPlayers makes random calls on a store and on a map, which must agree. Each run uses a new project.
 func modelOfPlayers(t *testing.T, s game.Store) {
 	rapid.Check(t, func(r *rapid.T) {
-		m := playerModel{t.Context(), s, game.ProjectID(
-			"project-" + newID(),
-		), make([]game.PlayerID, 4), map[game.PlayerID]game.Player{}}
+		m := playerModel{
+			t.Context(), s, game.ProjectID("project-" + newID()), make([]game.PlayerID, 4),
+			map[game.PlayerID]game.Player{},
+		}
 		for i := range m.ids {
 			m.ids[i] = game.PlayerID(newID())
 		}
@@ -114,7 +115,7 @@ func (m *playerModel) list(r *rapid.T) {
 	want(r, found, selectedPlayers(slices.Collect(maps.Values(m.stored)), q))
 }
 
-// collisions reports whether a player, except the given one, has the username or one of the identities.
+// collisions reports whether another player than except has the username or one of the identities.
 func collisions(stored map[game.PlayerID]game.Player, p game.Player, except game.PlayerID) (username, identity bool) {
 	for id, other := range stored {
 		if id == except {
@@ -129,7 +130,7 @@ func collisions(stored map[game.PlayerID]game.Player, p game.Player, except game
 	return username, identity
 }
 
-// agree reports an answer that is none of those that are true, or a success where one of them is.
+// wantOneOf checks that err is one of the errors that are true, and nil only if none is.
 func wantOneOf(r *rapid.T, err error, refusals map[error]bool) {
 	for target, holds := range refusals {
 		if holds && err == nil {
@@ -137,7 +138,7 @@ func wantOneOf(r *rapid.T, err error, refusals map[error]bool) {
 		}
 		if errors.Is(err, target) {
 			if !holds {
-				r.Fatalf("got %v, which is not so", err)
+				r.Fatalf("got %v, which does not apply", err)
 			}
 			return
 		}
@@ -145,7 +146,7 @@ func wantOneOf(r *rapid.T, err error, refusals map[error]bool) {
 	must(r, err)
 }
 
-// modelOfSessions changes random sessions in random ways, after which every list agrees with a slice.
+// modelOfSessions makes random changes of sessions, after each of which every list must agree with a slice.
 func modelOfSessions(t *testing.T, s game.Store) {
 	rapid.Check(t, func(r *rapid.T) {
 		m := sessionModel{
@@ -162,11 +163,11 @@ type sessionModel struct {
 	ctx     context.Context //nolint:containedctx // the test's
 	store   game.Store
 	project game.ProjectID
-	members []game.Member // who may have a seat
+	members []game.Member // that sessions may have
 	all     []game.Session
 }
 
-// vary changes what lists select by.
+// vary changes the fields that lists filter by.
 func (m *sessionModel) vary(r *rapid.T, v *game.Session) {
 	v.Status = rapid.SampledFrom([]game.SessionStatus{game.StatusOpen, game.StatusEnded}).Draw(r, "status")
 	v.Mode = rapid.SampledFrom([]string{"", "a", "b"}).Draw(r, "mode")
@@ -176,10 +177,10 @@ func (m *sessionModel) vary(r *rapid.T, v *game.Session) {
 	if len(v.Members) > 0 && rapid.Bool().Draw(r, "host") {
 		v.HostID, v.Hosted = &v.Members[0].PlayerID, true
 	}
-	v.Attributes = rapid.MapOfN(rapid.SampledFrom([]string{"x", "y"}),
-		rapid.SampledFrom(
-			[]game.Value{game.NumberValue(1), game.StringValue("1"), game.BoolValue(true)},
-		), 0, 2).Draw(r, "attributes")
+	values := []game.Value{game.NumberValue(1), game.StringValue("1"), game.BoolValue(true)}
+	v.Attributes = rapid.MapOfN(
+		rapid.SampledFrom([]string{"x", "y"}), rapid.SampledFrom(values), 0, 2,
+	).Draw(r, "attributes")
 }
 
 func (m *sessionModel) create(r *rapid.T) {
@@ -223,8 +224,9 @@ func (m *sessionModel) list(r *rapid.T) {
 	}
 	found, err := m.store.Sessions(m.ctx, q)
 	must(r, err)
-	if wanted := selectedSessions(m.all, q); fmt.Sprint(sessionIDs(found.Items)) != fmt.Sprint(sessionIDs(wanted.Items)) {
-		r.Fatalf("by %+v found %v, want %v", q, sessionIDs(found.Items), sessionIDs(wanted.Items))
+	got, wanted := sessionIDs(found.Items), sessionIDs(selectedSessions(m.all, q).Items)
+	if !slices.Equal(got, wanted) {
+		r.Fatalf("query %+v: got %v, want %v", q, got, wanted)
 	}
 }
 
