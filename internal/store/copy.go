@@ -225,7 +225,7 @@ type noun interface {
 	digest(ctx context.Context, s game.Store, count func(n int)) (digest, error)
 }
 
-// digest summarizes the documents of a noun in one store.
+// digest is the number and the checksum of the documents of a noun in one store.
 type digest struct {
 	count int
 	sum   [sha256.Size]byte

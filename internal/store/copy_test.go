@@ -76,9 +76,10 @@ func newPlayer(i int) game.Player {
 		Profile: game.Profile{
 			Username: fmt.Sprint("Player-", i), DisplayName: "Zoë", Status: game.PlayerActive,
 			Identities: map[string]string{"steam": fmt.Sprint(i)},
-			Attributes: game.Attributes{"mmr": game.NumberValue(
-				1200.5 + float64(i),
-			), "pro": game.BoolValue(i%2 == 0), "country": game.StringValue("<nl>")},
+			Attributes: game.Attributes{
+				"mmr": game.NumberValue(1200.5 + float64(i)), "pro": game.BoolValue(i%2 == 0),
+				"country": game.StringValue("<nl>"),
+			},
 		},
 	}
 	if i%10 == 9 {
@@ -230,10 +231,11 @@ func TestCopy(t *testing.T) {
 			}
 		}})
 		ok(t, err)
-		wantCopied(t, copied, store.Copied{Noun: "players", Count: 1234, Written: 1234},
-			store.Copied{Noun: "sessions", Count: 321, Written: 321}, store.Copied{
-				Noun: "idempotency", Count: 310, Written: 310,
-			}, keys, signing, playerEvents(1234, 1234), samples)
+		wantCopied(
+			t, copied, store.Copied{Noun: "players", Count: 1234, Written: 1234},
+			store.Copied{Noun: "sessions", Count: 321, Written: 321},
+			store.Copied{Noun: "idempotency", Count: 310, Written: 310}, keys, signing, playerEvents(1234, 1234), samples,
+		)
 		if d := cmp.Diff([]string{
 			"copy players", "copy sessions", "copy idempotency", "copy api_keys", "copy signing_keys", "copy events",
 			"copy metrics",
@@ -256,10 +258,11 @@ func TestCopy(t *testing.T) {
 		}
 		copied, err = run(t, store.Copying{From: from, To: to, Resume: true})
 		ok(t, err)
-		wantCopied(t, copied, store.Copied{
-			Noun: "players", Count: 1234,
-		}, store.Copied{Noun: "sessions", Count: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310},
-			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, playerEvents(1234, 1234), samples)
+		wantCopied(
+			t, copied, store.Copied{Noun: "players", Count: 1234}, store.Copied{Noun: "sessions", Count: 321},
+			store.Copied{Noun: "idempotency", Count: 310, Written: 310},
+			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, playerEvents(1234, 1234), samples,
+		)
 	})
 }
 
@@ -287,10 +290,11 @@ func TestCopyResumes(t *testing.T) {
 		}
 		copied, err := run(t, store.Copying{From: from, To: to, Resume: true})
 		ok(t, err)
-		wantCopied(t, copied, store.Copied{
-			Noun: "players", Count: 500,
-		}, store.Copied{Noun: "sessions", Count: 200}, store.Copied{Noun: "idempotency", Count: 189, Written: 189},
-			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, playerEvents(500, 500), samples)
+		wantCopied(
+			t, copied, store.Copied{Noun: "players", Count: 500}, store.Copied{Noun: "sessions", Count: 200},
+			store.Copied{Noun: "idempotency", Count: 189, Written: 189},
+			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, playerEvents(500, 500), samples,
+		)
 	})
 }
 
@@ -327,7 +331,8 @@ func TestCopyRejectsForeignData(t *testing.T) {
 			from, to := engines()[0].open(t), engines()[0].open(t)
 			fill(t, from, 30, 30)
 			ok(t, alter(from, to))
-			if _, err := run(t, store.Copying{From: from, To: to, Resume: true}); !errors.Is(err, store.ErrForeignData) {
+			_, err := run(t, store.Copying{From: from, To: to, Resume: true})
+			if !errors.Is(err, store.ErrForeignData) {
 				t.Errorf("got error %v, want %v", err, store.ErrForeignData)
 			}
 			stats, err := to.Stats(t.Context(), game.CountBound)

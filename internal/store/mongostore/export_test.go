@@ -60,9 +60,10 @@ func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 	point.Index = idIndex // used without a hint
 	return map[string]Plan{
 		"read": point,
-		"identity": s.planOf(tb, playersCollection, identityFilter(
-			game.DefaultProject, game.Identity{Provider: "steam", Subject: "x"},
-		), nil, playersByIdentity),
+		"identity": s.planOf(
+			tb, playersCollection,
+			identityFilter(game.DefaultProject, game.Identity{Provider: "steam", Subject: "x"}), nil, playersByIdentity,
+		),
 		"key":  {idIndex, s.planOf(tb, keysCollection, bson.D{{Key: "_id", Value: "x"}}, nil, "").Stages},
 		"keys": s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, Limit: 10})),
 		"more keys": s.plan(

@@ -11,9 +11,9 @@ import (
 // nameLockCount is the number of locks. The more there are, the rarer two names share one.
 const nameLockCount = 1024
 
-// nameLocks serializes the writes of this process that claim the same unique name. DocumentDB makes inserts that
-// conflict in a unique index wait for each other, and aborts them after a second. Without the locks, a few clients
-// that want one name could prevent each other from getting it indefinitely.
+// nameLocks lets only one write of this process at a time claim a unique name. DocumentDB makes inserts that conflict
+// in a unique index wait for each other, and aborts them after a second. Without the locks, a few clients that want
+// one name could prevent each other from getting it indefinitely.
 type nameLocks struct {
 	seed  maphash.Seed
 	slots [nameLockCount]chan struct{} // each holds an element while it is locked

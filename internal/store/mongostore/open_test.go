@@ -139,9 +139,10 @@ func TestMigrateFromVersion2(t *testing.T) {
 	update("meta", bson.D{{Key: "_id", Value: "schema"}}, set("version", 2))
 	const replaced = "sessions_by_status"
 	must(t, s.RunCommand(t.Context(), bson.D{{Key: "createIndexes", Value: "sessions"}, {Key: "indexes", Value: bson.A{
-		bson.D{{
-			Key: "name", Value: replaced,
-		}, {Key: "key", Value: bson.D{{Key: "project", Value: 1}, {Key: "status", Value: 1}}}},
+		bson.D{
+			{Key: "name", Value: replaced},
+			{Key: "key", Value: bson.D{{Key: "project", Value: 1}, {Key: "status", Value: 1}}},
+		},
 	}}}))
 
 	for range 2 { // the second migration must change nothing
@@ -258,7 +259,8 @@ func TestUserComesLater(t *testing.T) {
 	wantRefusal(t, url, mongostore.ErrRefused, "cannot log in")
 	var once sync.Once
 	s := openTest(t, url, mongostore.Options{Wait: time.Minute, OnWait: func(cause error) {
-		if !errors.Is(cause, mongostore.ErrRefused) || !strings.Contains(cause.Error(), "may not have been created yet") {
+		if !errors.Is(cause, mongostore.ErrRefused) ||
+			!strings.Contains(cause.Error(), "may not have been created yet") {
 			t.Errorf("OnWait was called with %v", cause)
 		}
 		once.Do(func() { must(t, create()) })

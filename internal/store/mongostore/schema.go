@@ -289,9 +289,9 @@ func sessionValidator() bson.D {
 	return objectOf(fields{
 		"_id": "string", "project": "string", "name": "string", "mode": "string", "map": "string", "region": "string",
 		"visibility": "string", "locked": "bool", "join_in_progress": "bool", "allow_rematch": "bool",
-		"max_players": "int", "min_players": "int", "teams": "object", "attributes": "object", "status": "string", "members": "array",
-		"seats_held": "int", "free_seats": "int", "version": "long", "created_at": "date", "updated_at": "date",
-		"writes": "array",
+		"max_players": "int", "min_players": "int", "teams": "object", "attributes": "object", "status": "string",
+		"members": "array", "seats_held": "int", "free_seats": "int", "version": "long", "created_at": "date",
+		"updated_at": "date", "writes": "array",
 	}, fields{
 		"attribute_keys": "array", "end_reason": "string", "host_id": "string", "hosted": "bool",
 		"connection": "object", "result": "string", "started_at": "date", "ended_at": "date", "events": "array",
@@ -346,10 +346,8 @@ func (s *Store) migrate(ctx context.Context, o Options) error {
 			return fmt.Errorf("bring the players up to date: %w", err)
 		}
 	}
-	_, err = meta.UpdateOne(ctx, bson.D{{Key: "_id", Value: "schema"}},
-		bson.D{
-			{Key: "$max", Value: bson.D{{Key: "version", Value: schemaVersion}}},
-		}, options.UpdateOne().SetUpsert(true))
+	update := bson.D{{Key: "$max", Value: bson.D{{Key: "version", Value: schemaVersion}}}}
+	_, err = meta.UpdateOne(ctx, bson.D{{Key: "_id", Value: "schema"}}, update, options.UpdateOne().SetUpsert(true))
 	if mongo.IsDuplicateKeyError(err) { // another process has inserted the version
 		return nil
 	}
@@ -412,7 +410,8 @@ func (s *Store) validate(ctx context.Context, name string, validator bson.D) err
 	modify := bson.D{{Key: "collMod", Value: name}, {Key: "validator", Value: validator}}
 	err := s.database.RunCommand(ctx, modify).Err()
 	if hasCode(err, codeNoNamespace) {
-		if err = s.database.CreateCollection(ctx, name); err == nil { // FerretDB cannot create a collection with a validator
+		// FerretDB cannot create a collection with a validator.
+		if err = s.database.CreateCollection(ctx, name); err == nil {
 			err = s.database.RunCommand(ctx, modify).Err()
 		}
 	}

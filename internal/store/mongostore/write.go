@@ -25,7 +25,7 @@ type writeID = bson.ObjectID
 
 // write is a change of one document. Repeating it must have no further effect.
 type write struct {
-	// send makes the change. It returns an error of the driver, or an error that refusal recognizes.
+	// send makes the change. It returns an error of the driver, or an error that refusal knows.
 	send func(context.Context) error
 	// refusal returns the error for the caller if err means that the write was rejected, and nil otherwise.
 	refusal func(error) error

@@ -92,9 +92,7 @@ func callsOfGame(s game.Store, p game.Player, v game.Session) []call {
 			return s.PutTaskLease(ctx, game.TaskLease{Name: l.Name}, l)
 		}},
 		{"ExportPlayers", false, func(ctx context.Context) error { _, err := s.ExportPlayers(ctx, "", 1); return err }},
-		{"ExportSessions", false, func(
-			ctx context.Context,
-		) error {
+		{"ExportSessions", false, func(ctx context.Context) error {
 			_, err := s.ExportSessions(ctx, "", 1)
 			return err
 		}},
