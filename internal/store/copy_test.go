@@ -234,7 +234,8 @@ func TestCopy(t *testing.T) {
 		wantCopied(
 			t, copied, store.Copied{Noun: "players", Count: 1234, Written: 1234},
 			store.Copied{Noun: "sessions", Count: 321, Written: 321},
-			store.Copied{Noun: "idempotency", Count: 310, Written: 310}, keys, signing, playerEvents(1234, 1234), samples,
+			store.Copied{Noun: "idempotency", Count: 310, Written: 310}, keys, signing,
+			playerEvents(1234, 1234), samples,
 		)
 		if d := cmp.Diff([]string{
 			"copy players", "copy sessions", "copy idempotency", "copy api_keys", "copy signing_keys", "copy events",

@@ -108,8 +108,9 @@ func (l changes) MarshalBSONValue() (kind byte, data []byte, err error) {
 		}
 		start, doc := bsoncore.AppendDocumentStart(nil)
 		doc = bsoncore.AppendStringElement(doc, "type", string(game.TypeOf(c)))
-		doc = append(doc, b.Bytes()[4:]...)                                    // its fields and its end
-		all.AppendDocument(bsoncore.UpdateLength(doc, start, int32(len(doc)))) //nolint:gosec // the server's limit is 16 MB
+		doc = append(doc, b.Bytes()[4:]...) // its fields and its end
+		//nolint:gosec // the server's limit is 16 MB
+		all.AppendDocument(bsoncore.UpdateLength(doc, start, int32(len(doc))))
 	}
 	return byte(bson.TypeArray), all.Build(), nil
 }

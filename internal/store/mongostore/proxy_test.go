@@ -193,7 +193,9 @@ func about(m []byte) (command, collection string) {
 // internalError returns the reply of FerretDB after a crash of its engine.
 func internalError(reply []byte) []byte {
 	body, err := bson.Marshal(bson.D{
-		{Key: "ok", Value: 0.0}, {Key: "errmsg", Value: "unexpected EOF"}, {Key: "code", Value: 1},
+		{Key: "ok", Value: 0.0},
+		{Key: "errmsg", Value: "unexpected EOF"},
+		{Key: "code", Value: 1},
 		{Key: "codeName", Value: "InternalError"},
 	})
 	if err != nil {

@@ -243,7 +243,8 @@ func modelOfKeys(t *testing.T, s game.Store) {
 	rapid.Check(t, func(r *rapid.T) {
 		m := keyModel{
 			t.Context(), s, game.ProjectID("project-" + newID()),
-			[]game.KeyID{newKey().ID, newKey().ID, newKey().ID}, map[game.KeyID]game.Key{},
+			[]game.KeyID{newKey().ID, newKey().ID, newKey().ID},
+			map[game.KeyID]game.Key{},
 		}
 		steps(r, map[string]func(*rapid.T){"create": m.create, "replace": m.replace, "delete": m.delete, "": m.list})
 	})
