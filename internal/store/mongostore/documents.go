@@ -77,7 +77,7 @@ func derivedSampleFields() []derived[game.MetricsSample] {
 type document[D any] struct {
 	of      D
 	derived []derived[D]
-	writes  []writeID // ids of the writes made so far, see [lastWrites]
+	writes  []writeID // ids of the document's last writes, see [lastWrites]
 	omit    string    // name of a field that is not encoded
 }
 
@@ -93,8 +93,8 @@ func storedKey(k game.Key) document[game.Key] {
 	return document[game.Key]{of: k}
 }
 
-// storedSample has no write ids, like claims and signing keys: they never change, so that an equal document proves
-// that the write was made.
+// storedSample has no write ids, like claims and signing keys: a stored document that is equal proves that the write
+// was made.
 func storedSample(m game.MetricsSample) document[game.MetricsSample] {
 	return document[game.MetricsSample]{of: m, derived: derivedSampleFields()}
 }
