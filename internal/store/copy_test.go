@@ -120,8 +120,7 @@ func newSession(i int, members ...game.PlayerID) game.Session {
 func newKey(i int) game.Key {
 	k := game.Key{
 		ID: game.KeyID(fmt.Sprint("k", i)), Project: game.ProjectID(fmt.Sprint("p", i%3)), Name: "Größe",
-		Scope: game.ScopeServer,
-		Hash:  "hash", Version: int64(1 + i), CreatedAt: t0,
+		Scope: game.ScopeServer, Hash: "hash", Version: int64(1 + i), CreatedAt: t0,
 	}
 	if i%2 == 0 {
 		k.ExpiresAt, k.RevokedAt, k.LastUsedAt = new(t0.Add(time.Hour)), &t0, new(t0.Add(-time.Minute))
@@ -239,9 +238,8 @@ func TestCopy(t *testing.T) {
 		)
 		if d := cmp.Diff([]string{
 			"copy players", "copy sessions", "copy idempotency", "copy api_keys", "copy signing_keys", "copy events",
-			"copy metrics",
-			"verify players", "verify sessions", "verify idempotency", "verify api_keys", "verify signing_keys",
-			"verify events", "verify metrics",
+			"copy metrics", "verify players", "verify sessions", "verify idempotency", "verify api_keys",
+			"verify signing_keys", "verify events", "verify metrics",
 		}, steps); d != "" {
 			t.Error(d)
 		}

@@ -212,8 +212,8 @@ func TestBesideAndMustExist(t *testing.T) {
 func createdEvent(p game.Player) game.Event {
 	return game.Event{
 		Project: p.Project, Subject: game.Subject{Kind: game.SubjectPlayer, ID: string(p.ID)}, Version: p.Version,
-		At:    p.CreatedAt,
-		Actor: game.Actor{Kind: game.ActorSystem, ID: "test"}, Changes: game.Changes{game.PlayerCreated{}},
+		At: p.CreatedAt, Actor: game.Actor{Kind: game.ActorSystem, ID: "test"},
+		Changes: game.Changes{game.PlayerCreated{}},
 	}
 }
 

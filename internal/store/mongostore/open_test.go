@@ -52,8 +52,8 @@ func TestBadURLs(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{
 		"mongodb://", "mongodb://user:hunter2@", "mongodb://user:hunter2@host:port/gsm",
-		"mongodb://user:hunter2@@host/gsm",
-		"mongodb://user:hunter2@host/g.s.m", "mongodb://user:hunter2@host/admin",
+		"mongodb://user:hunter2@@host/gsm", "mongodb://user:hunter2@host/g.s.m",
+		"mongodb://user:hunter2@host/admin",
 		"mongodb://user:hunter2@host/gsm?tls=perhaps",
 	} {
 		wantRefusal(t, url, mongostore.ErrBadURL)

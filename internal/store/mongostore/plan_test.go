@@ -105,7 +105,7 @@ func newSession() game.Session {
 	now := newPlayer().CreatedAt
 	return game.Session{
 		ID: game.SessionID(newID()), Project: project, Version: 1, CreatedAt: now, UpdatedAt: now,
-		Status:   game.StatusOpen,
 		Settings: game.Settings{Mode: "ranked", Visibility: game.VisibilityPublic, MaxPlayers: 4},
+		Status:   game.StatusOpen,
 	}
 }

@@ -256,8 +256,8 @@ func listSessions(t *testing.T, s game.Store) {
 func attributeTypes(t *testing.T, s game.Store) {
 	values := []game.Value{
 		game.NumberValue(1200), game.StringValue("1200"), game.StringValue("1200.0"), game.BoolValue(true),
-		game.StringValue("true"),
-		game.NumberValue(1), game.NumberValue(0), game.BoolValue(false), game.StringValue(""), game.StringValue("0"),
+		game.StringValue("true"), game.NumberValue(1), game.NumberValue(0), game.BoolValue(false),
+		game.StringValue(""), game.StringValue("0"),
 		game.NumberValue(0.1), game.NumberValue(-1200), game.NumberValue(1<<53 - 1), game.NumberValue(1<<53 - 2),
 		game.StringValue("Ä"),
 	}
