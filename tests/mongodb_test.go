@@ -152,7 +152,7 @@ func TestDatabaseUserComesLater(t *testing.T) {
 	s := launch(t, setup{database: url, args: []string{"--database-wait=1m"}})
 	s.logged(t, func(l logLine) bool {
 		why := fmt.Sprint(l["error"])
-		return l["msg"] == "waiting for the database" && strings.Contains(why, "the user may not have been made yet")
+		return l["msg"] == "waiting for the database" && strings.Contains(why, "the user may not have been created yet")
 	})
 	if err := create(); err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ func advise(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotEmpty):
 		err = fmt.Errorf("%w: choose an empty one, or use --resume to continue a copy from this source", err)
-	case errors.Is(err, store.ErrStrange):
+	case errors.Is(err, store.ErrForeignData):
 		err = fmt.Errorf("%w: the source has changed since the copy started, or the target is not a copy of it: "+
 			"start again with an empty database", err)
 	case errors.Is(err, store.ErrDiffers):

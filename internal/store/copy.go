@@ -19,55 +19,60 @@ import (
 )
 
 const (
-	copyPage = 1000
-	// inFlight is how many writes a copy has under way: they share commits, and hide the way to a server.
-	inFlight = 64
+	copyPage = 1000 // documents
+	// copyWriters is the number of concurrent writes. Together they share group commits and hide network latency.
+	copyWriters = 64
 )
 
 var (
-	// ErrNotEmpty says that something is in the database that is to be copied to.
+	// ErrNotEmpty is returned if the target has documents and Resume is not set.
 	ErrNotEmpty = errors.New("the target database is not empty")
-	// ErrStrange says that what is in the database to copy to did not come from this source.
-	ErrStrange = errors.New("the target database has data that the source does not have")
-	// ErrDiffers says that both sides are not the same after a copy.
+	// ErrForeignData is returned if the target has a document that the source does not have, or has a different
+	// version of.
+	ErrForeignData = errors.New("the target database has data that the source does not have")
+	// ErrDiffers is returned if source and target differ after the copy.
 	ErrDiffers = errors.New("the databases differ")
 )
 
-// Copying copies everything from one store to another, of whatever engines, and compares both in the end. Nobody else
-// may write to either meanwhile. It keeps a few pages in memory.
+// Copying copies all documents from one store to another, of the same or another engine, and then compares both. No
+// other process may write to either store meanwhile. Memory use is bounded by a few pages of documents.
 type Copying struct {
 	From, To game.Store
-	// Resume goes on with a copy that was cut short, at any moment: what is there already must be as the source has it.
+	// Resume continues an interrupted copy. Documents that are already in the target must be equal to those of the
+	// source.
 	Resume bool
-	// Now is when claims must not have expired to be copied.
+	// Now is the current time. Claims that have expired by then, and metrics samples that expire soon after, are not
+	// copied.
 	Now time.Time
-	// Progress is told how many documents of a noun have been dealt with, by one goroutine at a time. It may be nil.
+	// Progress is called with the number of documents of a noun that a step has processed so far, from one goroutine
+	// at a time. It may be nil.
 	Progress func(step Step, noun string, done int)
 }
 
-// Step is a part of a copy.
+// Step is a phase of a copy.
 type Step string
 
-// The steps, in their order.
+// The steps, in the order in which they run.
 const (
-	StepCompare Step = "compare" // what is there already, to resume
+	StepCompare Step = "compare" // only with Resume: checks what is already in the target
 	StepCopy    Step = "copy"
 	StepVerify  Step = "verify"
 )
 
-// Copied is what a copy came to, for one noun.
+// Copied is the result of a copy for one noun.
 type Copied struct {
 	Noun     string
-	Count    int    // on both sides
-	Written  int    // by this copy; claims, signing keys, events and samples that were there count too
-	Checksum string // SHA-256 of all documents in their order, in a form that no engine has a part in
+	Count    int    // documents on each side
+	Written  int    // by this copy; includes claims, signing keys, events and samples that already existed
+	Checksum string // SHA-256 of all documents in order of their ids, independent of the engine; hexadecimal
 }
 
-// nouns are what is copied, in this order. What the stores come to keep beside is a line here, or it stays behind.
+// nouns returns everything that is copied, in this order. A new kind of document needs an entry here, or it is not
+// copied.
 func nouns(now time.Time) []noun {
 	return []noun{
 		documents[game.Player]{
-			called: "players",
+			plural: "players",
 			page: func(ctx context.Context, s game.Store, after string) ([]game.Player, error) {
 				return s.ExportPlayers(ctx, game.PlayerID(after), copyPage)
 			},
@@ -78,7 +83,7 @@ func nouns(now time.Time) []noun {
 			},
 		},
 		documents[game.Session]{
-			called: "sessions",
+			plural: "sessions",
 			page: func(ctx context.Context, s game.Store, after string) ([]game.Session, error) {
 				return s.ExportSessions(ctx, game.SessionID(after), copyPage)
 			},
@@ -89,7 +94,7 @@ func nouns(now time.Time) []noun {
 			},
 		},
 		documents[game.Claim]{
-			called: "idempotency",
+			plural: "idempotency",
 			page: func(ctx context.Context, s game.Store, after string) ([]game.Claim, error) {
 				return s.ExportClaims(ctx, after, copyPage)
 			},
@@ -110,20 +115,20 @@ func nouns(now time.Time) []noun {
 		signingKeys(),
 		events(),
 		documents[game.MetricsSample]{
-			called: "metrics",
+			plural: "metrics",
 			page: func(ctx context.Context, s game.Store, after string) ([]game.MetricsSample, error) {
 				return s.Metrics(
 					ctx, game.MetricsQuery{From: firstSample, To: endOfTime, After: positionOf(after), Limit: copyPage},
 				)
 			},
 			id: idOfSample,
-			// Databases remove samples while they are copied: those that expire meanwhile stay behind.
+			// Databases delete expired samples while the copy runs, so those about to expire are skipped.
 			skip: func(m game.MetricsSample) bool { return !m.ExpiresAt.After(now.Add(longestCopy)) },
 			write: func(ctx context.Context, s game.Store, m game.MetricsSample) error {
 				return s.AppendMetrics(ctx, m)
 			},
 			find: func(context.Context, game.Store, game.MetricsSample) (game.MetricsSample, error) {
-				return game.MetricsSample{}, errors.ErrUnsupported // a sample is appended where it is, too
+				return game.MetricsSample{}, errors.ErrUnsupported // appending an existing sample succeeds
 			},
 		},
 	}
@@ -131,7 +136,7 @@ func nouns(now time.Time) []noun {
 
 func apiKeys() noun {
 	return documents[game.Key]{
-		called: "api_keys",
+		plural: "api_keys",
 		page: func(ctx context.Context, s game.Store, after string) ([]game.Key, error) {
 			return s.ExportKeys(ctx, game.KeyID(after), copyPage)
 		},
@@ -141,10 +146,10 @@ func apiKeys() noun {
 	}
 }
 
-// events keep their places in the feeds.
+// events are copied with their places in the feeds.
 func events() noun {
 	return documents[game.Event]{
-		called: "events",
+		plural: "events",
 		page: func(ctx context.Context, s game.Store, after string) ([]game.Event, error) {
 			return s.ExportEvents(ctx, after, copyPage)
 		},
@@ -161,7 +166,8 @@ func events() noun {
 	}
 }
 
-// orderEvents gives places to all events of a store, so that they can be exported. Nobody stores others meanwhile.
+// orderEvents gives every event its place in the feed, because only events with one are exported. No other process may
+// store events meanwhile.
 func orderEvents(ctx context.Context, s game.Store, now time.Time) error {
 	for {
 		n, err := s.OrderEvents(ctx, now.Add(longestCopy), copyPage)
@@ -171,31 +177,32 @@ func orderEvents(ctx context.Context, s game.Store, now time.Time) error {
 	}
 }
 
-// signingKeys are so few that they are one page.
+// signingKeys fit in one page: there are at most [game.MaxSigningKeys].
 func signingKeys() noun {
 	return documents[game.SigningKey]{
-		called: "signing_keys",
+		plural: "signing_keys",
 		page: func(ctx context.Context, s game.Store, _ string) ([]game.SigningKey, error) {
 			return s.SigningKeys(ctx)
 		},
 		id:    func(k game.SigningKey) string { return k.ID },
 		write: func(ctx context.Context, s game.Store, k game.SigningKey) error { return s.CreateSigningKey(ctx, k) },
 		find: func(context.Context, game.Store, game.SigningKey) (game.SigningKey, error) {
-			return game.SigningKey{}, errors.ErrUnsupported // one that is there stays, too
+			return game.SigningKey{}, errors.ErrUnsupported // creating an existing key succeeds
 		},
 	}
 }
 
-// longestCopy is how long a copy may take with its comparison, before samples that expire meanwhile make it fail.
+// longestCopy is the maximum duration of a copy including verification. Samples that expire within it are not copied,
+// or the two sides would differ.
 const longestCopy = time.Hour
 
-// The range of all samples.
+// The range that includes all samples.
 var (
 	firstSample = time.UnixMilli(0).UTC()
 	endOfTime   = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 )
 
-// idOfSample writes a position so that ids are in the order of the list.
+// idOfSample returns an id whose string order is the order of the list.
 func idOfSample(m game.MetricsSample) string {
 	return fmt.Sprintf("%015d %s", m.At.UnixMilli(), m.Replica)
 }
@@ -203,13 +210,13 @@ func idOfSample(m game.MetricsSample) string {
 func positionOf(id string) game.MetricsPosition {
 	at, replica, _ := strings.Cut(id, " ")
 	ms, err := strconv.ParseInt(at, 10, 64)
-	if err != nil { // of the empty id
+	if err != nil { // the id is empty
 		return game.MetricsPosition{}
 	}
 	return game.MetricsPosition{At: time.UnixMilli(ms).UTC(), Replica: replica}
 }
 
-// noun is a kind of document, whatever its type.
+// noun is one kind of document. It hides the type parameter of documents.
 type noun interface {
 	name() string
 	empty(ctx context.Context, s game.Store) (bool, error)
@@ -218,13 +225,14 @@ type noun interface {
 	digest(ctx context.Context, s game.Store, count func(n int)) (digest, error)
 }
 
-// digest is what a side has of a noun.
+// digest is the number and the checksum of the documents of a noun in one store.
 type digest struct {
 	count int
 	sum   [sha256.Size]byte
 }
 
-// Run answers [ErrNotEmpty], [ErrStrange] and [ErrDiffers]. After any other error it can be resumed.
+// Run performs the copy. It returns [ErrNotEmpty], [ErrForeignData] or [ErrDiffers]; after any other error the copy
+// can be resumed. The results are those of the nouns that were started.
 func (c Copying) Run(ctx context.Context) ([]Copied, error) {
 	all := nouns(c.Now)
 	if err := orderEvents(ctx, c.From, c.Now); err != nil {
@@ -261,7 +269,7 @@ func (c Copying) Run(ctx context.Context) ([]Copied, error) {
 	return copied, nil
 }
 
-// verify reads both sides of a noun.
+// verify compares the digests of both sides and adds the result to into.
 func (c *Copying) verify(ctx context.Context, n noun, into *Copied) error {
 	var from, to digest
 	g, ctx := errgroup.WithContext(ctx)
@@ -286,7 +294,7 @@ func (c *Copying) verify(ctx context.Context, n noun, into *Copied) error {
 	return nil
 }
 
-// counter returns what is told of progress, by many at once.
+// counter returns a function that adds n to the progress of a step. It may be called concurrently.
 func (c *Copying) counter(step Step, noun string) func(n int) {
 	total := 0
 	var mu sync.Mutex
@@ -300,16 +308,16 @@ func (c *Copying) counter(step Step, noun string) func(n int) {
 	}
 }
 
-// canonical is the form in which documents are compared: JSON with sorted keys, and times of milliseconds in UTC.
+// canonical returns the form in which documents are compared: JSON with sorted keys.
 func canonical(d any) ([]byte, error) {
 	b, err := json.Marshal(d)
 	if err != nil {
-		return nil, fmt.Errorf("a document that is not JSON: %w", err)
+		return nil, fmt.Errorf("the document cannot be encoded as JSON: %w", err)
 	}
 	return b, nil
 }
 
-// lengthen writes the document's length and the document.
-func lengthen(b []byte) []byte {
+// lengthPrefixed prepends the length, so that the boundaries of documents are part of the checksum.
+func lengthPrefixed(b []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(b)), uint64(len(b))), b...)
 }

@@ -19,13 +19,13 @@ import (
 	"game-session-manager/internal/store/storetest"
 )
 
-// engine opens fresh and empty stores.
+// engine opens new, empty stores.
 type engine struct {
 	name string
 	open func(testing.TB) game.Store
 }
 
-// engines are copied from each to each.
+// engines returns the engines that are available. Each pair of them is tested.
 func engines() []engine {
 	all := []engine{
 		{"sqlite", func(tb testing.TB) game.Store {
@@ -76,9 +76,10 @@ func newPlayer(i int) game.Player {
 		Profile: game.Profile{
 			Username: fmt.Sprint("Player-", i), DisplayName: "Zoë", Status: game.PlayerActive,
 			Identities: map[string]string{"steam": fmt.Sprint(i)},
-			Attributes: game.Attributes{"mmr": game.NumberValue(
-				1200.5 + float64(i),
-			), "pro": game.BoolValue(i%2 == 0), "country": game.StringValue("<nl>")},
+			Attributes: game.Attributes{
+				"mmr": game.NumberValue(1200.5 + float64(i)), "pro": game.BoolValue(i%2 == 0),
+				"country": game.StringValue("<nl>"),
+			},
 		},
 	}
 	if i%10 == 9 {
@@ -119,8 +120,7 @@ func newSession(i int, members ...game.PlayerID) game.Session {
 func newKey(i int) game.Key {
 	k := game.Key{
 		ID: game.KeyID(fmt.Sprint("k", i)), Project: game.ProjectID(fmt.Sprint("p", i%3)), Name: "Größe",
-		Scope: game.ScopeServer,
-		Hash:  "hash", Version: int64(1 + i), CreatedAt: t0,
+		Scope: game.ScopeServer, Hash: "hash", Version: int64(1 + i), CreatedAt: t0,
 	}
 	if i%2 == 0 {
 		k.ExpiresAt, k.RevokedAt, k.LastUsedAt = new(t0.Add(time.Hour)), &t0, new(t0.Add(-time.Minute))
@@ -128,7 +128,7 @@ func newKey(i int) game.Key {
 	return k
 }
 
-// fill stores players, sessions, keys and claims, some of which have expired.
+// fill stores documents of every kind; some of the claims and samples have expired.
 func fill(tb testing.TB, s game.Store, players, sessions int) {
 	tb.Helper()
 	made := make([]game.Player, players)
@@ -199,24 +199,24 @@ func wantCopied(t *testing.T, got []store.Copied, want ...store.Copied) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got\n%s", d)
 	}
-	// signing keys and metrics have lists of all
+	// Signing keys and metrics are read by their ordinary lists.
 	if n := reflect.TypeFor[game.ExportStore]().NumMethod() + 2; len(got) != n {
-		t.Errorf("%d nouns are copied, of %d that there are", len(got), n)
+		t.Errorf("%d of %d nouns were copied", len(got), n)
 	}
 }
 
-// The keys that fill has stored.
+// The keys that fill stores.
 var (
 	keys    = store.Copied{Noun: "api_keys", Count: 25, Written: 25}
 	signing = store.Copied{Noun: "signing_keys", Count: 5, Written: 5}
 )
 
-// happened are the events of the players whom fill has stored.
-func happened(players, written int) store.Copied {
+// playerEvents is the result for the events of the players that fill stores.
+func playerEvents(players, written int) store.Copied {
 	return store.Copied{Noun: "events", Count: players, Written: written}
 }
 
-// samples are those that fill has stored and that have not expired.
+// samples is the result for the samples that fill stores and that have not expired.
 var samples = store.Copied{Noun: "metrics", Count: 19, Written: 19}
 
 func TestCopy(t *testing.T) {
@@ -230,15 +230,16 @@ func TestCopy(t *testing.T) {
 			}
 		}})
 		ok(t, err)
-		wantCopied(t, copied, store.Copied{Noun: "players", Count: 1234, Written: 1234},
-			store.Copied{Noun: "sessions", Count: 321, Written: 321}, store.Copied{
-				Noun: "idempotency", Count: 310, Written: 310,
-			}, keys, signing, happened(1234, 1234), samples)
+		wantCopied(
+			t, copied, store.Copied{Noun: "players", Count: 1234, Written: 1234},
+			store.Copied{Noun: "sessions", Count: 321, Written: 321},
+			store.Copied{Noun: "idempotency", Count: 310, Written: 310}, keys, signing,
+			playerEvents(1234, 1234), samples,
+		)
 		if d := cmp.Diff([]string{
 			"copy players", "copy sessions", "copy idempotency", "copy api_keys", "copy signing_keys", "copy events",
-			"copy metrics",
-			"verify players", "verify sessions", "verify idempotency", "verify api_keys", "verify signing_keys",
-			"verify events", "verify metrics",
+			"copy metrics", "verify players", "verify sessions", "verify idempotency", "verify api_keys",
+			"verify signing_keys", "verify events", "verify metrics",
 		}, steps); d != "" {
 			t.Error(d)
 		}
@@ -256,14 +257,15 @@ func TestCopy(t *testing.T) {
 		}
 		copied, err = run(t, store.Copying{From: from, To: to, Resume: true})
 		ok(t, err)
-		wantCopied(t, copied, store.Copied{
-			Noun: "players", Count: 1234,
-		}, store.Copied{Noun: "sessions", Count: 321}, store.Copied{Noun: "idempotency", Count: 310, Written: 310},
-			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, happened(1234, 1234), samples)
+		wantCopied(
+			t, copied, store.Copied{Noun: "players", Count: 1234}, store.Copied{Noun: "sessions", Count: 321},
+			store.Copied{Noun: "idempotency", Count: 310, Written: 310},
+			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, playerEvents(1234, 1234), samples,
+		)
 	})
 }
 
-// A copy that ends anywhere, also after a write whose answer is lost, is resumed.
+// TestCopyResumes interrupts a copy at various operations, before and after the write is made.
 func TestCopyResumes(t *testing.T) {
 	t.Parallel()
 	eachToEach(t, func(t *testing.T, from, to game.Store) {
@@ -287,17 +289,18 @@ func TestCopyResumes(t *testing.T) {
 		}
 		copied, err := run(t, store.Copying{From: from, To: to, Resume: true})
 		ok(t, err)
-		wantCopied(t, copied, store.Copied{
-			Noun: "players", Count: 500,
-		}, store.Copied{Noun: "sessions", Count: 200}, store.Copied{Noun: "idempotency", Count: 189, Written: 189},
-			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, happened(500, 500), samples)
+		wantCopied(
+			t, copied, store.Copied{Noun: "players", Count: 500}, store.Copied{Noun: "sessions", Count: 200},
+			store.Copied{Noun: "idempotency", Count: 189, Written: 189},
+			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, playerEvents(500, 500), samples,
+		)
 	})
 }
 
-// What is there of others, or is not as in the source, is left as it is, and nothing comes to it.
-func TestCopyRefusesStrangeTargets(t *testing.T) {
+// TestCopyRejectsForeignData checks that a target with other data is rejected and left unchanged.
+func TestCopyRejectsForeignData(t *testing.T) {
 	t.Parallel()
-	for name, spoil := range map[string]func(from, to game.Store) error{
+	for name, alter := range map[string]func(from, to game.Store) error{
 		"another's player": func(_, to game.Store) error { return to.CreatePlayer(t.Context(), newPlayer(1)) },
 		"another version": func(from, to game.Store) error {
 			found, err := from.ExportSessions(t.Context(), "", 1)
@@ -326,9 +329,10 @@ func TestCopyRefusesStrangeTargets(t *testing.T) {
 			t.Parallel()
 			from, to := engines()[0].open(t), engines()[0].open(t)
 			fill(t, from, 30, 30)
-			ok(t, spoil(from, to))
-			if _, err := run(t, store.Copying{From: from, To: to, Resume: true}); !errors.Is(err, store.ErrStrange) {
-				t.Errorf("got error %v, want %v", err, store.ErrStrange)
+			ok(t, alter(from, to))
+			_, err := run(t, store.Copying{From: from, To: to, Resume: true})
+			if !errors.Is(err, store.ErrForeignData) {
+				t.Errorf("got error %v, want %v", err, store.ErrForeignData)
 			}
 			stats, err := to.Stats(t.Context(), game.CountBound)
 			ok(t, err)
@@ -339,13 +343,13 @@ func TestCopyRefusesStrangeTargets(t *testing.T) {
 	}
 }
 
-// restless is a source that somebody writes to at the last page of a copy.
-type restless struct {
+// changingSource is a source that changes while the last pages are copied.
+type changingSource struct {
 	game.Store
 	once sync.Once
 }
 
-func (s *restless) ExportClaims(ctx context.Context, after string, limit int) ([]game.Claim, error) {
+func (s *changingSource) ExportClaims(ctx context.Context, after string, limit int) ([]game.Claim, error) {
 	var err error
 	s.once.Do(func() { err = s.CreatePlayer(ctx, newPlayer(9999)) })
 	if err != nil {
@@ -354,16 +358,16 @@ func (s *restless) ExportClaims(ctx context.Context, after string, limit int) ([
 	return s.Store.ExportClaims(ctx, after, limit)
 }
 
-func TestCopyTellsOfDifferences(t *testing.T) {
+func TestCopyReportsDifferences(t *testing.T) {
 	t.Parallel()
 	from, to := engines()[0].open(t), engines()[0].open(t)
 	fill(t, from, 20, 20)
-	if _, err := run(t, store.Copying{From: &restless{Store: from}, To: to}); !errors.Is(err, store.ErrDiffers) {
+	if _, err := run(t, store.Copying{From: &changingSource{Store: from}, To: to}); !errors.Is(err, store.ErrDiffers) {
 		t.Errorf("got error %v, want %v", err, store.ErrDiffers)
 	}
 }
 
-func TestCopyEndsWithItsContext(t *testing.T) {
+func TestCopyStopsWhenContextEnds(t *testing.T) {
 	t.Parallel()
 	from, to := engines()[0].open(t), engines()[0].open(t)
 	fill(t, from, 3000, 10)
@@ -376,7 +380,7 @@ func TestCopyEndsWithItsContext(t *testing.T) {
 	ok(t, err)
 }
 
-// BenchmarkCopy copies what a small deployment has.
+// BenchmarkCopy copies the data of a small deployment.
 func BenchmarkCopy(b *testing.B) {
 	const players, sessions = 100_000, 20_000
 	from := engines()[0].open(b)

@@ -14,24 +14,24 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// documents is a noun by what it takes to copy it.
+// documents is a noun, described by the functions that copying it needs.
 type documents[D any] struct {
-	called string
-	page   func(ctx context.Context, s game.Store, after string) ([]D, error) // of copyPage
+	plural string
+	page   func(ctx context.Context, s game.Store, after string) ([]D, error) // at most copyPage
 	id     func(D) string
-	skip   func(D) bool // what stays behind; nil for nothing
+	skip   func(D) bool // reports whether d is not copied; may be nil
 	write  func(ctx context.Context, s game.Store, d D) error
 	find   func(ctx context.Context, s game.Store, d D) (D, error) // what is stored under the id of d
 }
 
-func (n documents[D]) name() string { return n.called }
+func (n documents[D]) name() string { return n.plural }
 
 func (n documents[D]) empty(ctx context.Context, s game.Store) (bool, error) {
 	found, err := n.page(ctx, s, "")
 	return len(found) == 0, err
 }
 
-// all goes through what a store has of the noun, by id. It ends with an error if there is one.
+// all iterates over the documents in a store in order of their ids. An error is the last element.
 func (n documents[D]) all(ctx context.Context, s game.Store, count func(n int)) iter.Seq2[D, error] {
 	return func(yield func(D, error) bool) {
 		after := ""
@@ -56,11 +56,11 @@ func (n documents[D]) all(ctx context.Context, s game.Store, count func(n int)) 
 	}
 }
 
-// compare answers ErrStrange unless all that the target has is in the source, and the same.
+// compare returns ErrForeignData unless every document of the target is in the source and equal to it.
 func (n documents[D]) compare(ctx context.Context, c *Copying) error {
 	next, stop := iter.Pull2(n.all(ctx, c.From, func(int) {}))
 	defer stop()
-	for d, err := range n.all(ctx, c.To, c.counter(StepCompare, n.called)) {
+	for d, err := range n.all(ctx, c.To, c.counter(StepCompare, n.plural)) {
 		if err != nil {
 			return err
 		}
@@ -72,10 +72,10 @@ func (n documents[D]) compare(ctx context.Context, c *Copying) error {
 			return err
 		}
 		if !ok || n.id(source) != n.id(d) {
-			return fmt.Errorf("%w: %s", ErrStrange, n.id(d))
+			return fmt.Errorf("%w: %s", ErrForeignData, n.id(d))
 		}
 		if same, err := equal(source, d); err != nil || !same {
-			return errors.Join(err, fmt.Errorf("%w: %s differs there", ErrStrange, n.id(d)))
+			return errors.Join(err, fmt.Errorf("%w: %s differs there", ErrForeignData, n.id(d)))
 		}
 	}
 	return nil
@@ -90,10 +90,10 @@ func equal(a, b any) (bool, error) {
 	return bytes.Equal(x, y), err
 }
 
-// copy writes all that the source has, many at once.
+// copy writes all documents of the source to the target, copyWriters at a time.
 func (n documents[D]) copy(ctx context.Context, c *Copying) (written int, err error) {
 	var fresh atomic.Int64
-	done := c.counter(StepCopy, n.called)
+	done := c.counter(StepCopy, n.plural)
 	g, ctx := errgroup.WithContext(ctx)
 	queue := make(chan D, copyPage)
 	g.Go(func() error {
@@ -110,7 +110,7 @@ func (n documents[D]) copy(ctx context.Context, c *Copying) (written int, err er
 		}
 		return nil
 	})
-	for range inFlight {
+	for range copyWriters {
 		g.Go(func() error {
 			for d := range queue {
 				wrote, err := n.put(ctx, c.To, d)
@@ -129,24 +129,24 @@ func (n documents[D]) copy(ctx context.Context, c *Copying) (written int, err er
 	return int(fresh.Load()), err
 }
 
-// put writes a document unless it is there, and reports whether it was not.
+// put writes a document and reports whether it did. A document that is already stored must be equal.
 func (n documents[D]) put(ctx context.Context, s game.Store, d D) (wrote bool, err error) {
 	err = n.write(ctx, s, d)
 	if err == nil {
 		return true, nil
 	}
-	// Which of these is answered for a document that is there is open.
+	// Engines may return any of these for a document that already exists.
 	if !errors.Is(err, game.ErrExists) && !errors.Is(err, game.ErrUsernameTaken) &&
 		!errors.Is(err, game.ErrIdentityTaken) {
 		return false, err
 	}
 	stored, findErr := n.find(ctx, s, d)
 	if findErr != nil {
-		return false, err // of another document
+		return false, err // another document has the name
 	}
 	same, err := equal(stored, d)
 	if err == nil && !same {
-		err = ErrStrange
+		err = ErrForeignData
 	}
 	return false, err
 }
@@ -162,7 +162,7 @@ func (n documents[D]) digest(ctx context.Context, s game.Store, count func(n int
 		if err != nil {
 			return digest{}, err
 		}
-		h.Write(lengthen(b))
+		h.Write(lengthPrefixed(b))
 		d.count++
 	}
 	d.sum = [sha256.Size]byte(h.Sum(nil))

@@ -1,5 +1,5 @@
-// Package store opens the engine that a URL names. It knows which engines there are, and leaves everything else to
-// them.
+// Package store opens the engine that a URL names. Only this package knows which engines exist; everything else is
+// theirs.
 package store
 
 import (
@@ -14,31 +14,31 @@ import (
 	"game-session-manager/internal/store/sqlitestore"
 )
 
-// ErrUnknownScheme says that no engine goes with the URL's scheme.
+// ErrUnknownScheme is returned for a URL whose scheme no engine handles.
 var ErrUnknownScheme = errors.New("unknown kind of database")
 
-// ErrBadURL says that the URL's scheme is known and the rest of it makes no sense.
+// ErrBadURL is returned for a URL with a known scheme that is malformed, or that has a setting gsm does not allow.
 var ErrBadURL = errors.New("bad database URL")
 
-// Options go to the engine. The zero value is good.
+// Options configure an engine. The zero value is ready to use. An engine ignores the options that do not apply to it.
 type Options struct {
-	// Cache is how much memory an embedded database may take for parts of its file, in bytes; 0 leaves it to the
-	// engine.
+	// Cache is the size of an embedded database's page cache in bytes; 0 selects the engine's default.
 	Cache int64
-	// OnCommit is called after each group commit of an engine that has such, with the number of writes in it and the
-	// time that it took.
+	// OnCommit is called after each group commit of an embedded database, with the number of writes in it and its
+	// duration.
 	OnCommit func(size int, d time.Duration)
-	// OnCommand is called after each command to the server of an engine that has one, with the context of the call.
+	// OnCommand is called after each command to a database server, with the context of the call that sent it.
 	OnCommand func(context.Context, game.Command)
-	// Wait is how long Open waits for a server that does not answer yet, and OnWait is called when it does.
-	Wait   time.Duration
+	// Wait is how long Open keeps trying to connect to a server that cannot be reached. 0 means one attempt.
+	Wait time.Duration
+	// OnWait is called after each failed attempt that is followed by another.
 	OnWait func(cause error)
-	// MustExist refuses a database that is not there, instead of making one.
+	// MustExist makes Open fail if the database does not exist, instead of creating it.
 	MustExist bool
-	// Beside opens the database as it is beside the servers that use it, where only one may otherwise, for tools. It
-	// must be there, and be up to date.
+	// Beside opens a database that servers may be using, for tools. The database must exist and have the current
+	// schema; Open does not change it.
 	Beside bool
-	// ReadOnly says that nothing will be written. It goes with Beside.
+	// ReadOnly states that the caller will not write. It requires Beside.
 	ReadOnly bool
 }
 
@@ -48,8 +48,8 @@ type Options struct {
 //	sqlite:/var/lib/gsm.db   a file by its path; sqlite:///var/lib/gsm.db is the same
 //	mongodb://host/gsm       a database of a MongoDB server; mongodb+srv:// too
 //
-// It answers [ErrUnknownScheme], [ErrBadURL] and what the engine does: see [sqlitestore.Open] and [mongostore.Open].
-// The context bounds opening only.
+// It returns [ErrUnknownScheme], [ErrBadURL], or an error of the engine: see [sqlitestore.Open] and [mongostore.Open].
+// The context limits opening, not the life of the store.
 func Open(ctx context.Context, rawURL string, o Options) (game.Store, error) {
 	scheme, rest, _ := strings.Cut(rawURL, ":")
 	switch scheme {
@@ -80,7 +80,7 @@ func Open(ctx context.Context, rawURL string, o Options) (game.Store, error) {
 	return nil, errUnknown()
 }
 
-// Engine names the engine that a URL is for: sqlite or mongodb, or nothing if there is none.
+// Engine returns the name of the engine for a URL, sqlite or mongodb, or "" if the scheme is unknown.
 func Engine(rawURL string) string {
 	switch scheme, _, _ := strings.Cut(rawURL, ":"); scheme {
 	case "sqlite":
@@ -91,10 +91,10 @@ func Engine(rawURL string) string {
 	return ""
 }
 
-// Sole reports whether only one server at a time can have the database of a URL open.
+// Sole reports whether at most one server at a time can use the database of the URL.
 func Sole(rawURL string) bool { return Engine(rawURL) == "sqlite" }
 
-// filePath returns the path in what follows sqlite: in a URL. It is taken as it is written, without escapes.
+// filePath returns the path that follows "sqlite:" in a URL. It is used literally: escapes are not decoded.
 func filePath(rest string) (string, error) {
 	if after, ok := strings.CutPrefix(rest, "//"); ok {
 		if !strings.HasPrefix(after, "/") {
@@ -113,11 +113,12 @@ func filePath(rest string) (string, error) {
 	return rest, nil
 }
 
-// ErrNoBackup says that the engine's own means make backups of it.
+// ErrNoBackup is returned for a database server, which has backup tools of its own.
 var ErrNoBackup = errors.New("gsm db backup supports embedded databases only")
 
-// Backup writes what an embedded database holds at one moment to a new file, beside a running server, and returns the
-// file's size in bytes: see [sqlitestore.Backup]. It answers [ErrNoBackup] for others.
+// Backup writes a consistent snapshot of an embedded database to a new file, also while a server is using the
+// database. It returns the size of the file in bytes: see [sqlitestore.Backup]. For database servers it returns
+// [ErrNoBackup].
 func Backup(ctx context.Context, rawURL, file string) (int64, error) {
 	scheme, rest, _ := strings.Cut(rawURL, ":")
 	switch scheme {
@@ -133,7 +134,8 @@ func Backup(ctx context.Context, rawURL, file string) (int64, error) {
 	return 0, errUnknown()
 }
 
-// Same reports whether two URLs certainly name one database. Two that do not seem to may yet.
+// Same reports whether two URLs certainly name the same database. If it returns false, they may still do so, such as
+// by two names of one host.
 func Same(a, b string) bool {
 	schemeA, restA, _ := strings.Cut(a, ":")
 	schemeB, restB, _ := strings.Cut(b, ":")
@@ -145,7 +147,7 @@ func Same(a, b string) bool {
 	return errA == nil && errB == nil && sqlitestore.Same(pathA, pathB)
 }
 
-// errUnknown does not repeat the URL, which may hold a password.
+// errUnknown does not repeat the URL, which may contain a password.
 func errUnknown() error {
 	return fmt.Errorf("%w: the URL must begin with sqlite:, as in sqlite:gsm.db, or with mongodb:, as in "+
 		"mongodb://localhost:27017/gsm", ErrUnknownScheme)

@@ -36,7 +36,7 @@ func TestOpen(t *testing.T) {
 			t.Error(err)
 		}
 		if _, err := os.Stat(filepath.Join(dir, file)); err != nil || commits != 1 {
-			t.Errorf("%s: %v, and %d commits were told", url, err, commits)
+			t.Errorf("%s: %v, and OnCommit was called %d times", url, err, commits)
 		}
 	}
 }
@@ -58,11 +58,11 @@ func TestOpenMongoDB(t *testing.T) {
 		t.Error(err)
 	}
 	if before == 0 || commands.Load() == before {
-		t.Errorf("%d commands were told of opening, and %d in all", before, commands.Load())
+		t.Errorf("OnCommand was called %d times by Open, and %d times in all", before, commands.Load())
 	}
 }
 
-func TestOpenRefusesMongoDB(t *testing.T) {
+func TestOpenRejectsMongoDBURLs(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{
 		"mongodb:", "mongodb://user:secret@host/gsm?w=1", "mongodb+srv://user:secret@host:1/gsm",
@@ -74,7 +74,7 @@ func TestOpenRefusesMongoDB(t *testing.T) {
 	}
 }
 
-func TestOpenRefuses(t *testing.T) {
+func TestOpenRejectsURLs(t *testing.T) {
 	t.Parallel()
 	for url, target := range map[string]error{
 		"":                           store.ErrUnknownScheme,
@@ -99,8 +99,8 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// A Store of no engine is no Store: callers compare it with nil.
-func TestOpenAnswersNil(t *testing.T) {
+// Callers compare the returned interface with nil, so it must not hold a nil pointer of an engine.
+func TestOpenReturnsNil(t *testing.T) {
 	t.Parallel()
 	var none game.Store
 	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "missing", "gsm.db"), store.Options{})

@@ -12,32 +12,32 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// server is what was found out about the server when the store was opened.
+// server describes the database server. It is set when the store is opened.
 type server struct {
-	product    string // mongodb or ferretdb
+	product    string // "mongodb" or "ferretdb"
 	version    string
-	replicaSet string // empty for none
+	replicaSet string // "" if it is not a member of one
 	sharded    bool
 	capabilities
 }
 
-// capabilities are what servers differ in. What can be tried was tried, because some servers say yes to
-// what they do not do.
+// capabilities are the features in which servers differ. They are tested rather than read from the version where
+// possible, because some servers accept commands that they do not implement.
 type capabilities struct {
-	// RetryableWrites says that the driver and the server make each write once between them, if it is sent twice. This
-	// is concluded from what the server and the URL say, as the driver does.
+	// RetryableWrites reports whether driver and server together execute a write once even if it is sent twice. It is
+	// derived from the URL and the server's properties, as the driver does.
 	RetryableWrites bool
-	// OrderedIndexes says that an index gives documents in its order, so that no list is sorted in memory.
+	// OrderedIndexes reports whether an index returns documents in its order, so that lists need no sort in memory.
 	OrderedIndexes bool
-	// Validators says that documents of a wrong form are refused.
+	// Validators reports whether the server enforces the validators of collections.
 	Validators bool
-	// KnowsCounts says that the server knows how many documents a collection has, and need not count them. This cannot
-	// be tried: an estimate may be right by chance. MongoDB knows it, but for what is under way between shards, and for
-	// some documents after a crash until "validate" has been run.
+	// KnowsCounts reports whether the server keeps the number of documents in a collection, so that counting is
+	// cheap. It cannot be tested, because an estimate may be right by chance. MongoDB keeps it. It is inexact during
+	// migrations between shards, and after a crash until "validate" has been run.
 	KnowsCounts bool
 }
 
-// missing names what the server lacks.
+// missing returns the names of the capabilities that the server lacks.
 func (c capabilities) missing() []string {
 	names := []string{}
 	for name, there := range map[string]bool{
@@ -52,7 +52,7 @@ func (c capabilities) missing() []string {
 	return names
 }
 
-// hello is the server's answer to the command of that name.
+// hello is the reply to the command of that name.
 type hello struct {
 	SetName         string   `bson:"setName"`
 	Primary         string   `bson:"primary"`
@@ -61,7 +61,7 @@ type hello struct {
 	SessionsMinutes *int     `bson:"logicalSessionTimeoutMinutes"`
 }
 
-// sharded reports whether the answer is that of a router to shards.
+// sharded reports whether the server is a router of a sharded cluster.
 func (h hello) sharded() bool { return h.Message == "isdbgrid" }
 
 func (s *Store) hello(ctx context.Context) (h hello, err error) {
@@ -69,7 +69,8 @@ func (s *Store) hello(ctx context.Context) (h hello, err error) {
 	return h, err
 }
 
-// probe finds out what the server is and does. It answers [ErrUnfit] for one that does not keep names unique.
+// probe determines what the server is and its capabilities. It returns [ErrUnfit] if the server does not enforce
+// unique indexes.
 func (s *Store) probe(ctx context.Context, o Options) error {
 	h, err := s.hello(ctx)
 	if err != nil {
@@ -90,7 +91,7 @@ func (s *Store) probe(ctx context.Context, o Options) error {
 	}
 	s.server.RetryableWrites = o.retryWrites && h.SessionsMinutes != nil && (h.SetName != "" || h.sharded())
 	s.server.KnowsCounts = s.server.product == "mongodb" && !s.server.sharded
-	if !o.Beside { // tools find out by looking
+	if !o.Beside { // tools must not write
 		if err := s.probeUnique(ctx); err != nil {
 			return err
 		}
@@ -100,12 +101,12 @@ func (s *Store) probe(ctx context.Context, o Options) error {
 	}
 	s.server.OrderedIndexes, err = s.probeOrder(ctx)
 	if o.Beside && hasCode(err, codeBadValue) {
-		return nil // the index is missing, which is for tools to find
+		return nil // the index is missing, which Inspect reports
 	}
 	return err
 }
 
-// probeUnique tries to store the same key twice.
+// probeUnique inserts two documents with the same unique value.
 func (s *Store) probeUnique(ctx context.Context) (err error) {
 	meta := s.database.Collection(metaCollection)
 	key := bson.NewObjectID().Hex()
@@ -124,20 +125,20 @@ func (s *Store) probeUnique(ctx context.Context) (err error) {
 		return nil
 	}
 	if err == nil || mongo.IsDuplicateKeyError(err) {
-		return fmt.Errorf("%w: %s %s does not keep a unique partial index, or does not name the one that refuses: "+
+		return fmt.Errorf("%w: %s %s does not enforce unique partial indexes, or its errors do not name the index: "+
 			"use MongoDB 7 or 8, or FerretDB 2",
 			ErrUnfit, s.server.product, s.server.version)
 	}
 	return err
 }
 
-// probeValidators tries to store a document whose id is no text.
+// probeValidators inserts a document whose id is not a string, which the validator forbids.
 func (s *Store) probeValidators(ctx context.Context) (bool, error) {
 	meta := s.database.Collection(metaCollection)
 	id := bson.NewObjectID()
 	_, err := meta.InsertOne(ctx, bson.D{{Key: "_id", Value: id}})
-	if e := mongo.ServerError(nil); errors.As(err, &e) && !lost(err) && !hasCode(err, codeUnauthorized) {
-		return true, nil // by whatever code: servers differ in it
+	if e := mongo.ServerError(nil); errors.As(err, &e) && !outcomeUnknown(err) && !hasCode(err, codeUnauthorized) {
+		return true, nil // servers use different error codes
 	}
 	if err != nil {
 		return false, err
@@ -146,7 +147,7 @@ func (s *Store) probeValidators(ctx context.Context) (bool, error) {
 	return false, err
 }
 
-// probeOrder looks at how the server would read a list.
+// probeOrder examines the query plan of a list.
 func (s *Store) probeOrder(ctx context.Context) (bool, error) {
 	p := sessionsPage(game.SessionQuery{
 		Project: game.DefaultProject, Where: game.Where{game.Is(game.FieldStatus, game.StatusOpen)}, Limit: 1,
@@ -159,8 +160,8 @@ func (s *Store) probeOrder(ctx context.Context) (bool, error) {
 	return !slices.ContainsFunc(plan, func(stage string) bool { return stage == "SORT" || stage == "Sort" }), nil
 }
 
-// explain returns the stages of the plan with which the server would find documents by an index: MongoDB's names of
-// them, or PostgreSQL's.
+// explain returns the stages of the query plan for a find that uses an index. Their names are those of MongoDB or of
+// PostgreSQL.
 func (s *Store) explain(ctx context.Context, collection string, filter, sort bson.D, index string) ([]string, error) {
 	find := bson.D{{Key: "find", Value: collection}, {Key: "filter", Value: filter}, {Key: "limit", Value: 1}}
 	if len(sort) > 0 {
@@ -169,16 +170,16 @@ func (s *Store) explain(ctx context.Context, collection string, filter, sort bso
 	if index != "" {
 		find = append(find, bson.E{Key: "hint", Value: index})
 	}
-	answer, err := s.database.RunCommand(
+	reply, err := s.database.RunCommand(
 		ctx, bson.D{{Key: "explain", Value: find}, {Key: "verbosity", Value: "queryPlanner"}},
 	).Raw()
 	if err != nil {
 		return nil, err
 	}
-	return stages(answer), nil
+	return stages(reply), nil
 }
 
-// stages returns the names of all stages at any depth, and of the indexes that they use.
+// stages returns the names of all stages of a plan, at any depth, and of the indexes that they use.
 func stages(plan bson.Raw) []string {
 	var found []string
 	all, err := plan.Elements()
@@ -191,7 +192,7 @@ func stages(plan bson.Raw) []string {
 			if name, ok := e.Value().StringValueOK(); ok {
 				found = append(found, name)
 			}
-		case "rejectedPlans", "IndexCosts": // which were not taken
+		case "rejectedPlans", "IndexCosts": // plans that were considered only
 			continue
 		}
 		if d, ok := e.Value().DocumentOK(); ok {

@@ -12,7 +12,8 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Claim implements [game.ClaimStore]. A claim needs no write id: one that is equal is the same.
+// Claim implements [game.ClaimStore]. Claims need no write ids: a stored claim that is equal proves that the write
+// was made.
 func (s *Store) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Claim, error) {
 	mine := c
 	mine.ExpiresAt = c.ExpiresAt.UTC().Truncate(time.Millisecond)
@@ -35,18 +36,18 @@ func (s *Store) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Cl
 			if err == nil {
 				return mine, nil
 			}
-			if !errors.Is(err, errMissed) {
+			if !errors.Is(err, errNoMatch) {
 				return game.Claim{}, err
 			}
 		}
-		// It was purged or taken meanwhile, or is not on a majority of the members yet.
+		// The claim was purged or replaced meanwhile, or a majority of the members does not have it yet.
 		if !sleep(ctx, pause) {
 			return game.Claim{}, game.Unanswered(game.OutcomeNone, context.Cause(ctx))
 		}
 	}
 }
 
-// putClaim stores a claim whose key has none.
+// putClaim inserts a claim. It returns [game.ErrExists] if its key is claimed.
 func (s *Store) putClaim(ctx context.Context, mine game.Claim) error {
 	return s.do(ctx, write{
 		send: func(ctx context.Context) error {
@@ -63,7 +64,7 @@ func (s *Store) putClaim(ctx context.Context, mine game.Claim) error {
 	})
 }
 
-// takeClaim puts a claim in the place of one that has expired.
+// takeClaim replaces an expired claim. It returns errNoMatch if that claim has changed.
 func (s *Store) takeClaim(ctx context.Context, mine, expired game.Claim) error {
 	condition := bson.D{
 		{Key: "_id", Value: expired.Key},
@@ -74,35 +75,35 @@ func (s *Store) takeClaim(ctx context.Context, mine, expired game.Claim) error {
 		send: func(ctx context.Context) error {
 			r, err := s.claims.ReplaceOne(ctx, condition, storedClaim(mine))
 			if err == nil && r.MatchedCount == 0 {
-				return errMissed
+				return errNoMatch
 			}
 			return err
 		},
-		refusal: missed,
+		refusal: refusedByCondition,
 		made:    func(ctx context.Context) (bool, error) { return s.isHeld(ctx, mine) },
 	})
 }
 
-// isHeld reports whether a claim is the one that is stored.
+// isHeld reports whether the stored claim is mine.
 func (s *Store) isHeld(ctx context.Context, mine game.Claim) (bool, error) {
-	held, found, err := s.heldClaim(ctx, mine.Key)
+	held, found, err := s.findClaim(ctx, mine.Key)
 	return found && held == mine, err
 }
 
-// readClaim reads a claim after the try to store another.
+// readClaim reads a claim for a call that has not stored its own, so that the outcome of a failure is known.
 func (s *Store) readClaim(ctx context.Context, key string) (held game.Claim, found bool, err error) {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
 		return held, false, game.Unanswered(game.OutcomeNone, err)
 	}
 	defer leave()
-	if held, found, err = s.heldClaim(ctx, key); err != nil {
-		return held, false, game.Unanswered(game.OutcomeNone, private(ctx, err))
+	if held, found, err = s.findClaim(ctx, key); err != nil {
+		return held, false, game.Unanswered(game.OutcomeNone, redacted(ctx, err))
 	}
 	return held, found, nil
 }
 
-func (s *Store) heldClaim(ctx context.Context, key string) (held game.Claim, found bool, err error) {
+func (s *Store) findClaim(ctx context.Context, key string) (held game.Claim, found bool, err error) {
 	raw, err := s.claims.FindOne(ctx, bson.D{{Key: "_id", Value: key}}).Raw()
 	if err == nil {
 		err = decode(raw, &held)
@@ -118,12 +119,12 @@ func (s *Store) PurgeClaims(ctx context.Context, now time.Time, limit int) (int,
 	return s.purge(ctx, s.claims, claimsByExpiry, now, limit)
 }
 
-// expired is the condition of documents that have expired.
+// expired is the filter for documents that have expired at a time.
 func expired(now time.Time) bson.E {
 	return bson.E{Key: "expires_at", Value: bson.D{{Key: "$lte", Value: now}}}
 }
 
-// purge removes documents that have expired, by their index.
+// purge deletes up to limit documents that have expired, and returns their number.
 func (s *Store) purge(ctx context.Context, c collection, index string, now time.Time, limit int) (int, error) {
 	removed := 0
 	err := s.do(ctx, write{
@@ -132,7 +133,7 @@ func (s *Store) purge(ctx context.Context, c collection, index string, now time.
 			if err != nil || len(ids) == 0 {
 				return err
 			}
-			// The condition again: a claim may have been put in the place of an expired one.
+			// Repeat the condition: an expired claim may have been replaced since.
 			r, err := c.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, expired(now)})
 			if r != nil {
 				removed += int(r.DeletedCount)
@@ -144,7 +145,7 @@ func (s *Store) purge(ctx context.Context, c collection, index string, now time.
 	return removed, err
 }
 
-// idsOf returns the ids of documents that match, at most limit of them, by an index.
+// idsOf returns the ids of at most limit documents that match, read by the index.
 func idsOf(ctx context.Context, c collection, filter bson.D, index string, limit int) (bson.A, error) {
 	cursor, err := c.Find(
 		ctx, filter, options.Find().SetLimit(int64(limit)).SetHint(index).SetProjection(bson.D{{Key: "_id", Value: 1}}),

@@ -13,40 +13,40 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// collection is where one kind of document is kept.
+// collection is the collection of one kind of document, with the read settings that callers need.
 type collection struct {
-	*mongo.Collection                   // reads what a majority of the members has, from the primary
-	lists             *mongo.Collection // reads from where the URL says
-	newest            *mongo.Collection // reads what the primary has, which may yet be undone
-	subject           game.SubjectKind  // of the events of its documents; empty where they have none
+	*mongo.Collection                   // read concern majority, from the primary
+	lists             *mongo.Collection // read concern majority, with the read preference of the URL
+	newest            *mongo.Collection // read concern local, from the primary: may be rolled back
+	subject           game.SubjectKind  // of the documents' events; "" if they have none
 }
 
-// key names one document of a project.
-type key struct {
+// address identifies a document: its id and the project that it must be in.
+type address struct {
 	id      string
 	project game.ProjectID
 }
 
-func (k key) filter() bson.D {
-	return bson.D{{Key: "_id", Value: k.id}, {Key: "project", Value: k.project}}
+func (a address) filter() bson.D {
+	return bson.D{{Key: "_id", Value: a.id}, {Key: "project", Value: a.project}}
 }
 
-func (k key) at(version int64) bson.D {
-	return append(k.filter(), bson.E{Key: "version", Value: version})
+func (a address) at(version int64) bson.D {
+	return append(a.filter(), bson.E{Key: "version", Value: version})
 }
 
-// errMissed says that no document fulfils the condition of a write.
-var errMissed = errors.New("no document fulfils the condition")
+// errNoMatch reports that no document matches the filter of a write.
+var errNoMatch = errors.New("no document fulfils the condition")
 
-// missed is the refusal of a write that has a condition.
-func missed(err error) error {
-	if errors.Is(err, errMissed) {
-		return errMissed
+// refusedByCondition is the refusal function of a conditional write that no index can reject.
+func refusedByCondition(err error) error {
+	if errors.Is(err, errNoMatch) {
+		return errNoMatch
 	}
 	return nil
 }
 
-// get reads one document, and reports whether it is there.
+// get reads one document, and reports whether it exists.
 func get[D any](
 	ctx context.Context, s *Store, c collection, filter bson.D, o ...options.Lister[options.FindOneOptions],
 ) (d D, found bool, err error) {
@@ -66,21 +66,21 @@ func get[D any](
 	case errors.Is(err, mongo.ErrNoDocuments):
 		return d, false, nil
 	case err != nil:
-		return d, false, unread(ctx, err)
+		return d, false, readError(ctx, err)
 	}
 	return d, true, nil
 }
 
-// insert stores a new document, whose id of its first write is given. taken names the refusals by the index that
-// refuses.
+// insert stores a new document. id is the write id that doc contains. taken maps the name of a unique index to the
+// error to return if the index rejects the document.
 func (s *Store) insert(
-	ctx context.Context, c collection, k key, doc any, events []game.Event, id writeID, taken map[string]error,
+	ctx context.Context, c collection, a address, doc any, events []game.Event, id writeID, taken map[string]error,
 ) error {
 	doc, err := withEvents(doc, events)
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, fmt.Errorf("%w: %w", errEncoding, err))
 	}
-	defer s.outbox.stored(events) // whatever comes of it: it is looked for
+	defer s.outbox.stored(events) // also after a failure, which may have stored them
 	return s.do(ctx, write{
 		send: func(ctx context.Context) error {
 			_, err := c.InsertOne(ctx, doc)
@@ -90,12 +90,12 @@ func (s *Store) insert(
 			index, _ := takenIndex(err)
 			return taken[index]
 		},
-		made: func(ctx context.Context) (bool, error) { return c.made(ctx, k, id, 0) },
+		made: func(ctx context.Context) (bool, error) { return c.made(ctx, a, id, 0) },
 	})
 }
 
-// put stores a document unless one with its id is stored.
-func (s *Store) put(ctx context.Context, c collection, doc any) error {
+// insertIfAbsent stores a document unless one with the same id exists.
+func (s *Store) insertIfAbsent(ctx context.Context, c collection, doc any) error {
 	err := s.do(ctx, write{
 		send: func(ctx context.Context) error {
 			_, err := c.InsertOne(ctx, doc)
@@ -115,110 +115,116 @@ func (s *Store) put(ctx context.Context, c collection, doc any) error {
 	return err
 }
 
-// change is what a replacement changes.
-type change struct {
-	version   int64 // of the old document
+// replacement describes an update of a document.
+type replacement struct {
+	version   int64 // that the stored document must have
 	old, next bson.Marshaler
 	events    []game.Event
-	notFound  error            // the refusal where there is no such document
-	taken     map[string]error // the refusals by the index that refuses
+	notFound  error            // returned if the document does not exist
+	taken     map[string]error // returned if the unique index of that name rejects the update
 }
 
-// replace changes what differs between two documents if the stored one is at the version of the old one.
-func (s *Store) replace(ctx context.Context, c collection, k key, x change) error {
+// replace updates the fields in which next differs from old, if the stored document has the expected version. It
+// returns [game.ErrStale] if it has another.
+func (s *Store) replace(ctx context.Context, c collection, a address, x replacement) error {
 	id := bson.NewObjectID()
 	set, err := difference(x.old, x.next)
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, fmt.Errorf("%w: %w", errEncoding, err))
 	}
-	if err = s.replaceOnce(ctx, c, k, x, id, set); !errors.Is(err, errNoRoom) {
+	if err = s.replaceOnce(ctx, c, a, x, id, set); !errors.Is(err, errVersionMatches) {
 		return err
 	}
-	// The outbox is longer than this process knew.
-	if err := s.lookAgain(ctx, c, k, x.version); err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
-		return game.Unanswered(game.OutcomeNone, private(ctx, err))
+	// The outbox is longer than this process assumed. Read its length and try once more.
+	if err := s.lookAgain(ctx, c, a, x.version); err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+		return game.Unanswered(game.OutcomeNone, redacted(ctx, err))
 	}
-	if err = s.replaceOnce(ctx, c, k, x, id, set); errors.Is(err, errNoRoom) {
+	if err = s.replaceOnce(ctx, c, a, x, id, set); errors.Is(err, errVersionMatches) {
 		return game.ErrStale
 	}
 	return err
 }
 
-// replaceOnce makes the replacement. It returns errNoRoom where the document has the version and its outbox no room.
-func (s *Store) replaceOnce(ctx context.Context, c collection, k key, x change, id writeID, set bson.D) error {
+// replaceOnce makes the replacement. It returns errVersionMatches if the version is as expected and the outbox has no
+// room for the events.
+func (s *Store) replaceOnce(ctx context.Context, c collection, a address, x replacement, id writeID, set bson.D) error {
 	push := bson.D{
 		{Key: "writes", Value: bson.D{{Key: "$each", Value: bson.A{id}}, {Key: "$slice", Value: -historySize}}},
 	}
-	condition := k.at(x.version)
+	condition := a.at(x.version)
 	var left span
 	if len(x.events) > 0 {
-		add, err := s.appendTo(ctx, c, k, x.version, x.events)
+		add, err := s.appendTo(ctx, c, a, x.version, x.events)
 		if err != nil {
-			return game.Unanswered(game.OutcomeNone, private(ctx, err))
+			return game.Unanswered(game.OutcomeNone, redacted(ctx, err))
 		}
 		push = append(push, bson.E{Key: "events", Value: add.push})
 		condition, left = append(condition, add.condition...), add.left
 	}
 	update := append(bson.D{{Key: "$push", Value: push}}, set...)
-	err := s.conditional(ctx, c, k, x.version, x.notFound, write{
+	err := s.conditional(ctx, c, a, x.version, x.notFound, write{
 		send: func(ctx context.Context) error {
 			r, err := c.UpdateOne(ctx, condition, update)
 			if err == nil && r.MatchedCount == 0 {
-				return errMissed
+				return errNoMatch
 			}
 			return err
 		},
 		refusal: func(err error) error {
-			if refused := missed(err); refused != nil {
+			if refused := refusedByCondition(err); refused != nil {
 				return refused
 			}
 			index, _ := takenIndex(err)
 			return x.taken[index]
 		},
-		made: func(ctx context.Context) (bool, error) { return c.made(ctx, k, id, x.version) },
+		made: func(ctx context.Context) (bool, error) { return c.made(ctx, a, id, x.version) },
 	})
 	if len(x.events) > 0 {
 		if err == nil {
 			s.outbox.remember(x.events[0].Subject, left)
 		}
-		s.outbox.stored(x.events) // whatever came of it: it is looked for
+		s.outbox.stored(x.events) // also after a failure, which may have stored them
 	}
 	return err
 }
 
-// remove deletes a document if it is at the version, once its events have been moved.
-func (s *Store) remove(ctx context.Context, c collection, k key, version int64) error {
-	if err := s.empty(ctx, c, k, version); err != nil {
-		return game.Unanswered(game.OutcomeNone, private(ctx, err))
+// remove moves the events of a document to their collection and then deletes it, if it has the version. A document
+// that does not exist is not an error.
+func (s *Store) remove(ctx context.Context, c collection, a address, version int64) error {
+	if err := s.empty(ctx, c, a, version); err != nil {
+		return game.Unanswered(game.OutcomeNone, redacted(ctx, err))
 	}
-	err := s.conditional(ctx, c, k, version, nil, write{
+	err := s.conditional(ctx, c, a, version, nil, write{
 		send: func(ctx context.Context) error {
-			r, err := c.DeleteOne(ctx, k.at(version))
+			r, err := c.DeleteOne(ctx, a.at(version))
 			if err == nil && r.DeletedCount == 0 {
-				return errMissed
+				return errNoMatch
 			}
 			return err
 		},
-		refusal: missed,
+		refusal: refusedByCondition,
 		made: func(ctx context.Context) (bool, error) {
-			_, found, err := c.trace(ctx, c.newest, k)
-			return !found, err // whether it went by the first try or by another's is the same
+			_, found, err := c.lastWrites(ctx, c.newest, a)
+			return !found, err // it does not matter who deleted it
 		},
 	})
-	if errors.Is(err, errNoRoom) {
-		return game.ErrStale // it came to this version meanwhile
+	if errors.Is(err, errVersionMatches) {
+		return game.ErrStale // it reached this version after the delete
 	}
 	return err
 }
 
-// errNoRoom says that a document is at the version of a write's condition, and does not fulfil the rest of it.
-var errNoRoom = errors.New("the document does not fulfil the rest of the condition")
+// errVersionMatches reports that a document has the version that a write requires and fails another part of its
+// condition.
+var errVersionMatches = errors.New("the document does not fulfil the rest of the condition")
 
-// conditional makes a write and tells why its condition was not fulfilled: the document is there at another version, or
-// with the version, or it is not there.
-func (s *Store) conditional(ctx context.Context, c collection, k key, version int64, notFound error, w write) error {
+// conditional makes a write and finds out why its condition did not match. It returns notFound if the document does
+// not exist, errVersionMatches if it has the version, and otherwise [game.ErrStale].
+func (s *Store) conditional(
+	ctx context.Context, c collection, a address, version int64, notFound error, w write,
+) error {
 	err := s.do(ctx, w)
-	if !errors.Is(err, errMissed) {
+	if !errors.Is(err, errNoMatch) {
 		return err
 	}
 	ctx, leave, err := s.enter(ctx)
@@ -226,46 +232,50 @@ func (s *Store) conditional(ctx context.Context, c collection, k key, version in
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	defer leave()
-	t, found, err := c.trace(ctx, c.newest, k)
+	t, found, err := c.lastWrites(ctx, c.newest, a)
 	switch {
 	case err != nil:
-		return game.Unanswered(game.OutcomeNone, private(ctx, err))
+		return game.Unanswered(game.OutcomeNone, redacted(ctx, err))
 	case !found:
 		return notFound
 	case t.Version == version:
-		return errNoRoom
+		return errVersionMatches
 	}
 	return game.ErrStale
 }
 
-// made tells whether a write was made to a document that was at the version before, 0 for one that was not there. It
-// answers an error while that cannot be told, and errCrowded where it never can. One that was deleted since looks like
-// one that never was: marks of erasures and API keys that are over last for longer than any request, so that this does
-// not happen to them, and no other is deleted.
-func (c collection) made(ctx context.Context, k key, id writeID, version int64) (bool, error) {
-	t, _, err := c.trace(ctx, c.Collection, k)
+// made reports whether the write with the id was made to a document that had the version before; 0 stands for a new
+// document. It returns errInvisible if the write may still be rolled back, and errTooManyWrites if the document no
+// longer remembers it.
+//
+// A document that has been deleted since looks as if it never existed. Only players that were erased and API keys
+// that are no longer valid are deleted, and both are kept for longer than any request lasts.
+func (c collection) made(ctx context.Context, a address, id writeID, version int64) (bool, error) {
+	t, _, err := c.lastWrites(ctx, c.Collection, a)
 	if err != nil {
 		return false, err
 	}
 	if slices.Contains(t.Writes, id) {
 		return true, nil
 	}
-	t, _, err = c.trace(ctx, c.newest, k)
+	t, _, err = c.lastWrites(ctx, c.newest, a)
 	switch {
 	case err != nil:
 		return false, err
 	case slices.Contains(t.Writes, id):
 		return false, errInvisible
-	case t.Version-version >= historySize && len(t.Writes) >= historySize: // one write may have made no version
-		return false, errCrowded
+	case t.Version-version >= historySize && len(t.Writes) >= historySize: // a write may leave the version unchanged
+		return false, errTooManyWrites
 	}
 	return false, nil
 }
 
-// trace reads what a document tells of its last writes.
-func (c collection) trace(ctx context.Context, from *mongo.Collection, k key) (t trace, found bool, err error) {
+// lastWrites reads the version and the ids of the last writes of a document.
+func (c collection) lastWrites(
+	ctx context.Context, from *mongo.Collection, a address,
+) (t lastWrites, found bool, err error) {
 	err = from.FindOne(
-		ctx, k.filter(), options.FindOne().SetProjection(bson.D{{Key: "version", Value: 1}, {Key: "writes", Value: 1}}),
+		ctx, a.filter(), options.FindOne().SetProjection(bson.D{{Key: "version", Value: 1}, {Key: "writes", Value: 1}}),
 	).Decode(&t)
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return t, false, nil
@@ -273,8 +283,8 @@ func (c collection) trace(ctx context.Context, from *mongo.Collection, k key) (t
 	return t, err == nil, err
 }
 
-// difference returns the part of an update that makes the next document of the old one. It names what differs only, so
-// that the server need not look at the indexes of what stays.
+// difference returns the update that turns old into next. It contains changed fields only, so that the server does
+// not have to maintain the indexes of the others.
 func difference(old, next bson.Marshaler) (update bson.D, _ error) {
 	before, err := elements(old)
 	if err != nil {
@@ -305,7 +315,7 @@ func difference(old, next bson.Marshaler) (update bson.D, _ error) {
 	return update, nil
 }
 
-// element is a field of a document: the driver's own type makes its key anew each time that it is asked for.
+// element is a field of a document. bson.RawElement allocates its key on every call.
 type element struct {
 	key   string
 	value bson.RawValue

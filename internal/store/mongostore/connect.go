@@ -24,15 +24,15 @@ import (
 
 const (
 	defaultDatabase = "gsm"
-	defaultPoolSize = 100 // the driver's own
-	// selectionTimeout is how long a call waits for a server that takes it, unless the URL says otherwise. It is
-	// shorter than a request, so that callers hear of a database that is away, and long enough for most elections.
+	defaultPoolSize = 100 // the driver's default
+	// selectionTimeout is how long a call waits for a suitable server, unless the URL sets it. It is shorter than a
+	// request, so that clients get an error when the database is unavailable, and longer than most elections.
 	selectionTimeout = 5 * time.Second
 	waitPause        = time.Second
-	maxDatabaseName  = 63 // as MongoDB has it
+	maxDatabaseName  = 63 // characters, the limit of MongoDB
 )
 
-// settings is what a URL says.
+// settings is the content of a URL.
 type settings struct {
 	client   *options.ClientOptions
 	database string
@@ -41,15 +41,16 @@ type settings struct {
 	lists    *readpref.ReadPref
 }
 
-// parse reads a URL. Its errors do not repeat the password.
+// parse parses a URL and adds the settings that gsm depends on. Its errors do not contain the password.
 func parse(raw string) (settings, error) {
 	c, err := connstring.ParseAndValidate(raw)
-	if e := (*net.DNSError)(nil); errors.As(err, &e) { // of mongodb+srv
+	if e := (*net.DNSError)(nil); errors.As(err, &e) { // only for mongodb+srv
 		return settings{}, fmt.Errorf("%w: the servers of the URL cannot be looked up: %w", ErrUnreachable, e)
 	}
 	if err != nil {
 		return settings{}, fmt.Errorf(
-			"%w: %s: it looks like mongodb://user:password@host:27017/gsm?authSource=admin", ErrBadURL, hide(raw, err),
+			"%w: %s: it looks like mongodb://user:password@host:27017/gsm?authSource=admin",
+			ErrBadURL, redactURL(raw, err),
 		)
 	}
 	if c.WNumberSet || c.WString != "" && c.WString != "majority" || c.JSet && !c.J || c.ReadConcernLevel != "" &&
@@ -59,7 +60,7 @@ func parse(raw string) (settings, error) {
 	}
 	o := options.Client().ApplyURI(raw)
 	if err := o.Validate(); err != nil {
-		return settings{}, fmt.Errorf("%w: %s", ErrBadURL, hide(raw, err))
+		return settings{}, fmt.Errorf("%w: %s", ErrBadURL, redactURL(raw, err))
 	}
 	s := settings{
 		client: o, database: c.Database, hosts: strings.Join(c.Hosts, ", "), user: c.Username, lists: o.ReadPreference,
@@ -71,9 +72,7 @@ func parse(raw string) (settings, error) {
 		slices.Contains([]string{"admin", "config", "local"}, s.database) {
 		return settings{},
 			fmt.Errorf("%w: the name of the database, which follows the hosts, must have at most %d characters, "+
-				"none of "+
-				"them of /\\. \"$*<>:|? and must not be admin, config or local",
-				ErrBadURL, maxDatabaseName)
+				"none of them of /\\. \"$*<>:|? and must not be admin, config or local", ErrBadURL, maxDatabaseName)
 	}
 	if s.lists == nil {
 		s.lists = readpref.Primary()
@@ -89,16 +88,16 @@ func parse(raw string) (settings, error) {
 	}
 	majority, journal := writeconcern.Majority(), true
 	majority.Journal = &journal
-	// Lists alone are read from where the URL says: what a change is based on must not be old.
+	// Only lists use the read preference of the URL: changes must be based on current documents.
 	o.SetWriteConcern(majority).SetReadConcern(readconcern.Majority()).SetReadPreference(readpref.Primary())
 	return s, nil
 }
 
-// quoted is what the driver repeats of a URL.
+// quoted matches the parts of a URL in the errors of the driver.
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
-// hide returns an error about a URL without what may be a secret in it.
-func hide(raw string, err error) string {
+// redactURL returns the text of an error about a URL without anything that may be secret.
+func redactURL(raw string, err error) string {
 	text := quoted.ReplaceAllString(err.Error(), "…")
 	_, rest, _ := strings.Cut(raw, "://")
 	if i := strings.LastIndex(rest, "@"); i >= 0 {
@@ -121,7 +120,7 @@ func unescaped(s string) string {
 	return plain
 }
 
-// connect makes the client, which reaches out when it is first used.
+// connect creates the client. The driver connects when it is first used.
 func (s *Store) connect(set settings, o Options) error {
 	set.client.SetPoolMonitor(s.pool.monitor()).SetMonitor(commandMonitor(o.OnCommand))
 	s.pool.limit = *set.client.MaxPoolSize
@@ -153,11 +152,12 @@ func (s *Store) collection(name string, lists *readpref.ReadPref) collection {
 	}
 }
 
-// explain says what a failure to open the database means and what to do about it.
+// explain returns an error for the operator: what failed when the database was opened, and what to do about it.
 func (set settings) explain(err error) error {
 	switch {
-	case errors.Is(err, ErrNewerSchema), errors.Is(err, ErrOlderSchema), errors.Is(err, ErrMissing), errors.Is(err, ErrUnfit), errors.Is(err, context.Canceled):
-		return err // says it all
+	case errors.Is(err, ErrNewerSchema), errors.Is(err, ErrOlderSchema), errors.Is(err, ErrMissing),
+		errors.Is(err, ErrUnfit), errors.Is(err, context.Canceled):
+		return err // already explained
 	case hasCode(err, codeAuthentication):
 		return fmt.Errorf("%w: user %q cannot log in at %s: check the name, the password and authSource, the "+
 			"database that knows the user (often authSource=admin)",
@@ -165,20 +165,21 @@ func (set settings) explain(err error) error {
 	case hasCode(err, codeUnauthorized):
 		return fmt.Errorf("%w: user %q lacks permissions in database %s: grant it the role readWrite there, and run "+
 			"gsm db init once with one who has dbAdmin too: %w",
-			ErrRefused, set.user, set.database, private(context.Background(), err))
+			ErrRefused, set.user, set.database, redacted(context.Background(), err))
 	}
 	if e := (topology.ServerSelectionError{}); errors.As(err, &e) {
 		return fmt.Errorf("%w: no server at %s accepted the connection within %s: %s: start it, correct the URL, or "+
 			"have gsm serve wait for it with --database-wait",
 			ErrUnreachable, set.hosts, set.client.ServerSelectionTimeout, lastErrors(e))
 	}
-	if mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.As(err, new(mongo.ServerError)) && lost(err) {
-		return fmt.Errorf("%w: %s: %w", ErrUnreachable, set.hosts, private(context.Background(), err))
+	if mongo.IsNetworkError(err) || mongo.IsTimeout(err) ||
+		errors.As(err, new(mongo.ServerError)) && outcomeUnknown(err) {
+		return fmt.Errorf("%w: %s: %w", ErrUnreachable, set.hosts, redacted(context.Background(), err))
 	}
-	return fmt.Errorf("open database %s at %s: %w", set.database, set.hosts, private(context.Background(), err))
+	return fmt.Errorf("open database %s at %s: %w", set.database, set.hosts, redacted(context.Background(), err))
 }
 
-// lastErrors returns why servers could not be reached.
+// lastErrors returns why each server could not be reached.
 func lastErrors(e topology.ServerSelectionError) string {
 	var causes []string
 	for _, d := range e.Desc.Servers {

@@ -11,9 +11,9 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// decode reads a document. Somebody may have edited it, so that a number may be of any type that holds it exactly, what
-// is null is zero, and fields that gsm does not know are passed over: among them are those that [derived] makes. What
-// is absent stays as it is.
+// decode decodes a document into d. It accepts what other programs may have written: numbers of any type that
+// represents the value exactly, null for zero, and unknown fields, which are ignored, as are [derived] fields. Absent
+// fields keep the value that they have in d.
 func decode[D any](raw bson.Raw, d *D) error {
 	if e, ok := any(d).(*game.Event); ok {
 		var moved movedEvent
@@ -23,19 +23,19 @@ func decode[D any](raw bson.Raw, d *D) error {
 	}
 	v := reflect.ValueOf(d).Elem()
 	l := layoutOf(v.Type())
-	if len(l.fields) == 0 { // a type of this package, which game does not describe
+	if len(l.fields) == 0 { // a type of this package
 		return bson.Unmarshal(raw, d)
 	}
 	if !l.read(bsoncore.Document(raw), v) {
 		return errDecoding
 	}
 	if s, ok := any(d).(*game.Session); ok && s.HostID != nil {
-		s.Hosted = true // documents from before there was the field
+		s.Hosted = true // documents of older versions lack the field
 	}
 	return nil
 }
 
-// read reads a document into a struct.
+// read decodes a document into a struct, and reports whether it could.
 func (l *layout) read(document bsoncore.Document, into reflect.Value) bool {
 	return eachElement(document, func(name []byte, v bsoncore.Value) bool {
 		f := l.byKey[string(name)]
@@ -50,8 +50,8 @@ func (l *layout) read(document bsoncore.Document, into reflect.Value) bool {
 	})
 }
 
-// eachElement calls the function with the fields of a document, and reports whether it took each and the document is
-// whole.
+// eachElement calls take for each element of a document. It reports whether the document is well-formed and take
+// returned true each time.
 func eachElement(document bsoncore.Document, take func(name []byte, v bsoncore.Value) bool) bool {
 	length, rest, ok := bsoncore.ReadLength(document)
 	if !ok || int(length) != len(document) {
@@ -82,7 +82,7 @@ func readBool(v bsoncore.Value, into reflect.Value) bool {
 	return ok
 }
 
-// exactInteger bounds the integers that a double holds.
+// exactInteger bounds the integers that a double represents exactly.
 const exactInteger = 1 << 53
 
 func readInt(v bsoncore.Value, into reflect.Value) bool {

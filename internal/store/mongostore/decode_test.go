@@ -17,7 +17,7 @@ import (
 	"game-session-manager/internal/store/mongostore"
 )
 
-// Every field of every document is stored and read again.
+// TestFieldsAreStored checks that every field of every document survives encoding and decoding.
 func TestFieldsAreStored(t *testing.T) {
 	t.Parallel()
 	storesFields[game.Player](t)
@@ -38,7 +38,7 @@ func storesFields[D any](t *testing.T) {
 	}
 }
 
-// stores returns a document after it was encoded and decoded, and fails where it is another.
+// stores returns a document after encoding and decoding, and fails the test if it has changed.
 func stores[D any](t rapid.TB, d D) D {
 	t.Helper()
 	raw, err := mongostore.Encoded(d)
@@ -46,7 +46,7 @@ func stores[D any](t rapid.TB, d D) D {
 		t.Fatal(err)
 	}
 	if err := raw.Validate(); err != nil {
-		t.Fatalf("%T is no BSON: %v", d, err)
+		t.Fatalf("%T cannot be encoded as BSON: %v", d, err)
 	}
 	got, err := mongostore.Decode[D](raw)
 	if err != nil || !reflect.DeepEqual(got, asRead(d)) {
@@ -55,7 +55,7 @@ func stores[D any](t rapid.TB, d D) D {
 	return got
 }
 
-// asRead returns a document as it is read: with what a session without the field hosted has.
+// asRead returns a document as decode does: a session with a host is hosted.
 func asRead[D any](d D) D {
 	d = gametest.Normal(d)
 	if s, ok := any(&d).(*game.Session); ok && s.HostID != nil {
@@ -64,7 +64,8 @@ func asRead[D any](d D) D {
 	return d
 }
 
-// Databases stay readable: what earlier versions stored, which testdata has, is read, and written in the same form.
+// TestStoredFormat checks that documents in testdata, which earlier versions stored, are read and written in the same
+// form.
 func TestStoredFormat(t *testing.T) {
 	t.Parallel()
 	sameFormat(t, "player", gametest.Filled[game.Player]())
@@ -110,7 +111,7 @@ func sameFormat[D any](t *testing.T, file string, d D) {
 	}
 }
 
-// sameValues fails for what one document has that another has not, or has otherwise. Fields have no order.
+// sameValues compares two documents, ignoring the order of fields.
 func sameValues(t *testing.T, path string, old, now any) {
 	t.Helper()
 	switch o := old.(type) {
@@ -138,7 +139,7 @@ func sameValues(t *testing.T, path string, old, now any) {
 	}
 }
 
-// What somebody has edited is read where it can be taken for what gsm writes.
+// TestDecodeEdited decodes documents that other programs have edited.
 func TestDecodeEdited(t *testing.T) {
 	t.Parallel()
 	read := func(fields ...bson.E) (game.Session, error) {
@@ -149,13 +150,11 @@ func TestDecodeEdited(t *testing.T) {
 		return mongostore.Decode[game.Session](raw)
 	}
 	field := func(key string, v any) bson.E { return bson.E{Key: key, Value: v} }
-	s,
-		err := read(field("max_players", 4.0), field(
-		"version", int32(7),
-	), field("host_id", nil), field("name", nil), field("other", bson.D{}),
-		field(
-			"seats_held", "many",
-		), field("attributes", bson.D{{Key: "mmr", Value: int64(3)}}), field("started_at", nil))
+	s, err := read(
+		field("max_players", 4.0), field("version", int32(7)), field("host_id", nil), field("name", nil),
+		field("other", bson.D{}), field("seats_held", "many"), field("started_at", nil),
+		field("attributes", bson.D{{Key: "mmr", Value: int64(3)}}),
+	)
 	want := game.Session{Version: 7}
 	want.MaxPlayers, want.Attributes = 4, game.Attributes{"mmr": game.NumberValue(3)}
 	if err != nil || !reflect.DeepEqual(s, want) {
@@ -163,22 +162,21 @@ func TestDecodeEdited(t *testing.T) {
 	}
 	for _, wrong := range []bson.E{
 		field("max_players", 4.5), field("max_players", "4"), field("max_players", 1e300), field("name", 7),
-		field("locked", "yes"),
-		field("members", bson.D{}), field("members", bson.A{"one"}), field("teams", bson.A{}),
-		field("attributes", bson.D{{Key: "a", Value: bson.A{}}}),
+		field("locked", "yes"), field("members", bson.D{}), field("members", bson.A{"one"}),
+		field("teams", bson.A{}), field("attributes", bson.D{{Key: "a", Value: bson.A{}}}),
 		field("created_at", "2026-01-01T00:00:00Z"), field("connection", "here"),
 	} {
 		if s, err := read(wrong); err == nil {
-			t.Errorf("%v is read as %+v", wrong, s)
+			t.Errorf("%v was decoded as %+v", wrong, s)
 		}
 	}
 	player := game.PlayerID("0190a000-0000-7000-8000-000000000001")
 	if s, err := read(field("host_id", player)); err != nil || !s.Hosted {
-		t.Errorf("a session from before there was hosted, with a host: %+v, %v", s, err)
+		t.Errorf("a session with a host and without the field hosted: got %+v, %v", s, err)
 	}
 }
 
-// Documents of any content are read as they were stored.
+// TestDecodeStored checks that documents with random content survive encoding and decoding.
 func TestDecodeStored(t *testing.T) {
 	t.Parallel()
 	player, session := stored[game.Player](), stored[game.Session]()
@@ -188,7 +186,7 @@ func TestDecodeStored(t *testing.T) {
 	})
 }
 
-// What is no BSON makes no panic, and what is read of it can be stored.
+// FuzzDecode checks that decode does not panic, and that what it returns can be stored.
 func FuzzDecode(f *testing.F) {
 	for _, document := range []any{
 		gametest.Filled[game.Player](), gametest.Filled[game.Session](), gametest.Filled[game.MetricsSample](),
@@ -230,13 +228,13 @@ func again[D any](t *testing.T, raw bson.Raw) {
 	}
 }
 
-// stored generates documents with every field.
+// stored generates documents with a value for every field.
 func stored[D any]() *rapid.Generator[D] {
 	return rapid.MakeCustom[D](rapid.MakeConfig{Types: map[reflect.Type]*rapid.Generator[any]{
-		reflect.TypeFor[game.Value](): rapid.OneOf(rapid.Map(
-			rapid.String(), game.StringValue,
-		), rapid.Map(rapid.Bool(), game.BoolValue),
-			rapid.Map(rapid.Float64Range(-game.MaxExactNumber, game.MaxExactNumber), game.NumberValue)).AsAny(),
+		reflect.TypeFor[game.Value](): rapid.OneOf(
+			rapid.Map(rapid.String(), game.StringValue), rapid.Map(rapid.Bool(), game.BoolValue),
+			rapid.Map(rapid.Float64Range(-game.MaxExactNumber, game.MaxExactNumber), game.NumberValue),
+		).AsAny(),
 		reflect.TypeFor[time.Time](): rapid.Map(rapid.Int64Range(-1<<47, 1<<48), time.UnixMilli).AsAny(),
 		reflect.TypeFor[string]():    rapid.StringMatching(`[a-zé😀 ]*`).AsAny(), // keys cannot have the zero byte
 	}})

@@ -12,7 +12,7 @@ import (
 
 var update = flag.Bool("update", false, "write the generated tables of docs/data-model.md anew")
 
-// TestDocs holds the tables of fields in docs/data-model.md to the structs. `make docs` writes them.
+// TestDocs checks the tables of fields in docs/data-model.md against the structs. "make docs" writes them.
 func TestDocs(t *testing.T) {
 	t.Parallel()
 	const path = "../../../docs/data-model.md"
@@ -24,7 +24,7 @@ func TestDocs(t *testing.T) {
 	for name, table := range mongostore.FieldTables() {
 		place := regexp.MustCompile(`(?s)(<!-- fields of ` + name + ` -->\n).*?(<!-- end -->)`)
 		if !place.MatchString(page) {
-			t.Errorf("docs/data-model.md has no place for the fields of %s", name)
+			t.Errorf("docs/data-model.md lacks the markers for the fields of %s", name)
 		}
 		page = place.ReplaceAllString(page, "${1}"+strings.ReplaceAll(table, "$", "$$")+"${2}")
 	}

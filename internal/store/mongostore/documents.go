@@ -16,16 +16,17 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Documents are as readable as their JSON, with native dates: see [layout]. What is copied for an index stands behind
-// what the struct has.
+// Stored documents have the structure of their JSON form, with native dates: see [layout]. Derived fields, which
+// indexes need, follow the fields of the struct.
 
-// derived is a field that an index needs, and that is made anew of the document for each write. Readers pass over it.
+// derived is a field that exists for an index. It is computed from the document on each write, and ignored when the
+// document is read.
 type derived[D any] struct {
 	key, kind, doc string // kind and doc are for docs/data-model.md
 	value          func(*D) any
 }
 
-func ofPlayers() []derived[game.Player] {
+func derivedPlayerFields() []derived[game.Player] {
 	return []derived[game.Player]{
 		{
 			"username_key", "string, optional", "`username` in lower case: what is unique",
@@ -52,7 +53,7 @@ func ofPlayers() []derived[game.Player] {
 	}
 }
 
-func ofSessions() []derived[game.Session] {
+func derivedSessionFields() []derived[game.Session] {
 	return []derived[game.Session]{
 		{
 			"attribute_keys", "array of string, optional",
@@ -64,37 +65,38 @@ func ofSessions() []derived[game.Session] {
 	}
 }
 
-// ofSamples has the id of a sample: its time and its replica, so that the index of the ids, which every server reads in
-// order, is the list's.
-func ofSamples() []derived[game.MetricsSample] {
+// derivedSampleFields has the id of a sample, made of its time and its replica. Lists are in the order of the ids,
+// whose index every server reads in order.
+func derivedSampleFields() []derived[game.MetricsSample] {
 	return []derived[game.MetricsSample]{
 		{"_id", "string", "time and replica", func(m *game.MetricsSample) any { return sampleID(m.At, m.Replica) }},
 	}
 }
 
-// document is a document as it is stored.
+// document is a document with the fields that only the database has.
 type document[D any] struct {
 	of      D
 	derived []derived[D]
-	writes  []writeID // the ids of its first writes, which [trace] reads, and readers of the document pass over
-	but     string    // a field that is left out
+	writes  []writeID // ids of the document's last writes, see [lastWrites]
+	omit    string    // name of a field that is not encoded
 }
 
 func storedPlayer(p game.Player) document[game.Player] {
-	return document[game.Player]{of: p, derived: ofPlayers()}
+	return document[game.Player]{of: p, derived: derivedPlayerFields()}
 }
 
 func storedSession(s game.Session) document[game.Session] {
-	return document[game.Session]{of: s, derived: ofSessions()}
+	return document[game.Session]{of: s, derived: derivedSessionFields()}
 }
 
 func storedKey(k game.Key) document[game.Key] {
 	return document[game.Key]{of: k}
 }
 
-// storedSample keeps no ids of writes, as claims and signing keys: those that are equal are the same.
+// storedSample has no write ids, like claims and signing keys: a stored document that is equal proves that the write
+// was made.
 func storedSample(m game.MetricsSample) document[game.MetricsSample] {
-	return document[game.MetricsSample]{of: m, derived: ofSamples()}
+	return document[game.MetricsSample]{of: m, derived: derivedSampleFields()}
 }
 
 func storedClaim(c game.Claim) document[game.Claim] { return document[game.Claim]{of: c} }
@@ -103,13 +105,13 @@ func storedSigningKey(k game.SigningKey) document[game.SigningKey] {
 	return document[game.SigningKey]{of: k}
 }
 
-// first returns the document with the id of its first write.
+// first returns the document with the id of the write that creates it.
 func (d document[D]) first(id writeID) document[D] {
 	d.writes = []writeID{id}
 	return d
 }
 
-// derivedKeys returns the names of fields that are derived.
+// derivedKeys returns the names of derived fields.
 func derivedKeys[D any](all []derived[D]) []string {
 	keys := make([]string, 0, len(all))
 	for _, d := range all {
@@ -118,12 +120,12 @@ func derivedKeys[D any](all []derived[D]) []string {
 	return keys
 }
 
-// usualSize is what most documents fit into, in bytes.
+// usualSize is a capacity in bytes that suffices for most documents.
 const usualSize = 1 << 10
 
 // MarshalBSON implements [bson.Marshaler].
 func (d document[D]) MarshalBSON() ([]byte, error) {
-	e := encoder{b: make([]byte, 0, usualSize), but: d.but}
+	e := encoder{b: make([]byte, 0, usualSize), omit: d.omit}
 	begin, b := bsoncore.AppendDocumentStart(e.b)
 	e.b = b
 	v := reflect.ValueOf(&d.of).Elem()
@@ -146,7 +148,7 @@ func (d document[D]) MarshalBSON() ([]byte, error) {
 	return e.b, nil
 }
 
-// derived writes what an index needs. What is empty is absent, because an index counts an empty value as one.
+// derived encodes a derived field. Empty values are omitted, because a partial index would contain them.
 func (e *encoder) derived(key string, value any) {
 	switch x := value.(type) {
 	case string:
@@ -169,7 +171,7 @@ func (e *encoder) derived(key string, value any) {
 			}
 		})
 	default:
-		panic(fmt.Sprintf("mongostore: %s is a %T, which nothing derived is yet", key, value))
+		panic(fmt.Sprintf("mongostore: derived field %s has the unsupported type %T", key, value))
 	}
 }
 
@@ -189,15 +191,15 @@ func identityKeys(p *game.Player) (keys []string) {
 	return keys
 }
 
-// sampleTime has the same length for every time, so that the texts have the order of the times.
+// sampleTime is a layout of fixed width, so that the order of strings is that of times.
 const sampleTime = "2006-01-02T15:04:05.000Z"
 
 func sampleFrom(at time.Time) string { return at.UTC().Format(sampleTime) }
 
 func sampleID(at time.Time, replica string) string { return sampleFrom(at) + " " + replica }
 
-// prefixLengths are those of the usernames' prefixes that are indexed: a list by a prefix walks those that share the
-// longest of them, in the order of the list.
+// prefixLengths returns the lengths of the indexed prefixes of usernames. A list by prefix reads the documents that
+// share its longest indexed part, in the order of the list.
 func prefixLengths() []int { return []int{1, 2, 4, 8, 16} }
 
 // indexedPrefix returns the longest indexed part of a prefix.
@@ -211,7 +213,7 @@ func indexedPrefix(prefix string) string {
 	return prefix[:longest]
 }
 
-// attributeKeys returns what an index finds attributes by.
+// attributeKeys returns the index entries for attributes.
 func attributeKeys(a game.Attributes) []string {
 	keys := make([]string, 0, len(a))
 	for _, k := range slices.Sorted(maps.Keys(a)) {
@@ -220,11 +222,11 @@ func attributeKeys(a game.Attributes) []string {
 	return keys
 }
 
-// longestKey bounds what of a value goes into the index: a longer text goes in as its hash.
+// longestKey is the maximum length in bytes of a string in the attribute index. Longer strings are hashed.
 const longestKey = 128
 
-// attributeKey is different for different values of an attribute, whatever their types: level=n7, level=s7,
-// ranked=btrue. No name has an equals sign.
+// attributeKey returns the index entry for an attribute: level=n7, level=s7, ranked=btrue. Different values have
+// different entries, whatever their types. Names of attributes contain no equals sign.
 func attributeKey(name string, v game.Value) string {
 	switch x := v.Any().(type) {
 	case float64:
@@ -240,5 +242,5 @@ func attributeKey(name string, v game.Value) string {
 	return name + "=s" + text
 }
 
-// identityKey is the form of an identity that is unique in a project. No provider has a colon.
+// identityKey returns the index entry for an identity, which is unique in a project. Providers contain no colon.
 func identityKey(provider, subject string) string { return provider + ":" + subject }

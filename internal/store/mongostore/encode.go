@@ -17,16 +17,15 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// layout is how the structs of one type are stored. It is made of the type's [game.Properties] when it is first used,
-// because what can be known of a type then is not to be found out for each document: see
-// docs/decisions/0024-one-description.md.
+// layout describes how structs of one type are stored. It is built from [game.Properties] once for each type, because
+// reflecting on tags for each document would be too slow: see docs/decisions/0024-one-description.md.
 type layout struct {
 	fields []field
 	byKey  map[string]*field
 }
 
-// field is a field as it is stored. A pointer that is nil is absent, and so is what is optional and zero, because an
-// index counts an empty value as one.
+// field is a stored field. Nil pointers and zero values of optional fields are omitted, because an index would
+// contain an empty value.
 type field struct {
 	game.Property
 	key      string
@@ -34,15 +33,15 @@ type field struct {
 	codec
 }
 
-// codec writes values of one type and reads them.
+// codec encodes and decodes values of one type.
 type codec struct {
 	name  string // in docs/data-model.md
 	write func(e *encoder, key string, v reflect.Value)
-	// read reports whether a value is such as gsm writes, or can be taken for one.
+	// read decodes v and reports whether v has a suitable type.
 	read func(v bsoncore.Value, into reflect.Value) bool
 }
 
-var layouts sync.Map // of *layout by reflect.Type
+var layouts sync.Map // from reflect.Type to *layout
 
 func layoutOf(t reflect.Type) *layout {
 	if l, ok := layouts.Load(t); ok {
@@ -67,7 +66,7 @@ func layoutOf(t reflect.Type) *layout {
 	return made.(*layout)
 }
 
-// codecOf panics on a type of which no document has a field yet, which the tests of all documents notice.
+// codecOf panics for a type that no document uses yet. Tests that cover all documents detect this.
 func codecOf(t reflect.Type) codec {
 	switch t {
 	case reflect.TypeFor[time.Time]():
@@ -147,14 +146,14 @@ func sliceCodec(t reflect.Type) codec {
 	}
 }
 
-// mapCodec has the keys in order, so that equal maps are equal bytes.
+// mapCodec encodes keys in order, so that equal maps have equal encodings.
 func mapCodec(t reflect.Type) codec {
 	item := codecOf(t.Elem())
 	return codec{
 		"object",
 		func(e *encoder, key string, v reflect.Value) {
 			e.within(bson.TypeEmbeddedDocument, key, func() {
-				if v.Len() == 0 { // as most are
+				if v.Len() == 0 { // avoids the allocations below
 					return
 				}
 				names := v.MapKeys()
@@ -183,24 +182,24 @@ func mapCodec(t reflect.Type) codec {
 	}
 }
 
-// encoder appends what is stored.
+// encoder builds the encoding of a document.
 type encoder struct {
-	b   []byte
-	but string // a field that is left out
-	err error
+	b    []byte
+	omit string // name of a field that is not encoded
+	err  error
 }
 
-// errKey says that a map has a key that BSON cannot have.
-var errKey = errors.New("a key has the zero byte")
+// errKey is the error for a map key that BSON cannot represent.
+var errKey = errors.New("a key contains a zero byte")
 
 func (e *encoder) header(t bson.Type, key string) {
 	if strings.IndexByte(key, 0) >= 0 {
-		e.err, key = errKey, "" // which would be no BSON
+		e.err, key = errKey, "" // keeps the encoding well-formed
 	}
 	e.b = bsoncore.AppendHeader(e.b, bsoncore.Type(t), key)
 }
 
-// within writes a document or an array.
+// within encodes a document or an array whose elements write encodes.
 func (e *encoder) within(t bson.Type, key string, write func()) {
 	e.header(t, key)
 	begin, b := bsoncore.AppendDocumentStart(e.b)
@@ -219,7 +218,7 @@ func (e *encoder) end(begin int32) {
 func (e *encoder) fields(l *layout, v reflect.Value) {
 	for i := range l.fields {
 		f := &l.fields[i]
-		if value := f.Of(v); (!f.optional || !value.IsZero()) && (e.but == "" || f.key != e.but) {
+		if value := f.Of(v); (!f.optional || !value.IsZero()) && (e.omit == "" || f.key != e.omit) {
 			f.write(e, f.key, value)
 		}
 	}
@@ -239,7 +238,7 @@ func (e *encoder) flag(key string, b bool) {
 	e.b = bsoncore.AppendBoolean(e.b, b)
 }
 
-// writeInt writes 4 bytes where they suffice, as the driver does for an int.
+// writeInt uses a 32-bit integer where it suffices, as the driver does for int.
 func writeInt(e *encoder, key string, v reflect.Value) { e.number(key, v.Int()) }
 
 func (e *encoder) number(key string, n int64) {

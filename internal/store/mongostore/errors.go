@@ -12,39 +12,38 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Reasons for which Open refuses. Each comes with a sentence that says what to do.
+// Errors of Open. Each is wrapped in an error that says what to do.
 var (
-	// ErrBadURL says that the URL makes no sense, or asks for less than the promises need.
+	// ErrBadURL is returned for a URL that is malformed, or that weakens the guarantees of writes.
 	ErrBadURL = errors.New("not a URL of MongoDB")
-	// ErrUnreachable says that no server answered.
+	// ErrUnreachable is returned if no server could be reached.
 	ErrUnreachable = errors.New("the database does not respond")
-	// ErrRefused says that the server does not let this user in, or not far enough.
+	// ErrRefused is returned if the user cannot log in or lacks permissions.
 	ErrRefused = errors.New("the database rejects the user")
-	// ErrNewerSchema says that a newer gsm has prepared the database.
+	// ErrNewerSchema is returned for a database that a newer version of gsm has migrated.
 	ErrNewerSchema = errors.New("the database is of a newer version")
-	// ErrOlderSchema says that an older gsm has prepared the database, and that it was to be opened as it is.
+	// ErrOlderSchema is returned if Beside is set and the database needs a migration.
 	ErrOlderSchema = errors.New("the database is of an older version")
-	// ErrMissing says that the database was to be there and is not.
+	// ErrMissing is returned if the database must exist and does not.
 	ErrMissing = errors.New("the database does not exist")
-	// ErrUnfit says that the server cannot keep the promises.
+	// ErrUnfit is returned for a server that does not enforce unique indexes.
 	ErrUnfit = errors.New("the server cannot be used")
 )
 
-// errLogin is ErrRefused of a name or a password that the server does not take. On a first start it may be that nobody
-// has made the user yet.
+// errLogin is the ErrRefused of a failed login. On a first start the user may not have been created yet.
 var errLogin = fmt.Errorf("%w", ErrRefused)
 
 var (
-	errClosed    = errors.New("the store is closed")
-	errEncoding  = errors.New("the document cannot be encoded")
-	errDecoding  = errors.New("the stored document cannot be decoded")
-	errInvisible = errors.New("the write is not on a majority of the members yet")
-	errCrowded   = errors.New("too many later writes hide what became of this one")
+	errClosed        = errors.New("the store is closed")
+	errEncoding      = errors.New("the document cannot be encoded")
+	errDecoding      = errors.New("the stored document cannot be decoded")
+	errInvisible     = errors.New("the write is not on a majority of the members yet")
+	errTooManyWrites = errors.New("the document had too many later writes to tell whether this one was made")
 )
 
-// Codes of the server's errors: https://www.mongodb.com/docs/manual/reference/error-codes/.
+// Error codes of the server: https://www.mongodb.com/docs/manual/reference/error-codes/.
 const (
-	codeInternal       = 1 // also how FerretDB tells that its engine has died
+	codeInternal       = 1 // FerretDB also returns it if its engine has crashed
 	codeUnauthorized   = 13
 	codeAuthentication = 18
 	codeBadValue       = 2
@@ -53,25 +52,25 @@ const (
 	codeTimeLimit      = 50
 )
 
-// lostAnswers are the codes that do not tell whether the command was executed: besides [codeInternal], those after
-// which the retryable writes specification has a write sent again.
-var lostAnswers = []int{
+// unknownOutcomeCodes are the error codes after which a command may or may not have been executed: [codeInternal],
+// and those that the retryable writes specification lists as retryable.
+var unknownOutcomeCodes = []int{
 	codeInternal, 6, 7, 8, 50, 64, 79, 89, 91, 100, 112, 133, 134, 189, 217, 225, 234, 262, 9001, 10107, 11600, 11601,
 	11602, 13388, 13435, 13436,
 }
 
-// lostClasses are the classes of PostgreSQL's error codes that do not tell it either, or that tell of a transaction
-// that gave way to another. FerretDB passes on such codes of its engine:
+// unknownOutcomeClasses are the classes of PostgreSQL error codes for the same condition, or for a transaction that
+// was rolled back in favour of another. FerretDB passes them on from its engine:
 // https://www.postgresql.org/docs/current/errcodes-appendix.html.
-var lostClasses = []string{"08", "40", "57", "58", "XX"}
+var unknownOutcomeClasses = []string{"08", "40", "57", "58", "XX"}
 
-// leavesOpen reports whether a code does not tell whether the command was executed for good.
-func leavesOpen(code int) bool {
-	return slices.Contains(lostAnswers, code) || slices.Contains(lostClasses, sqlClass(code))
+// codeOutcomeUnknown reports whether a command that failed with the code may have been executed.
+func codeOutcomeUnknown(code int) bool {
+	return slices.Contains(unknownOutcomeCodes, code) || slices.Contains(unknownOutcomeClasses, sqlClass(code))
 }
 
-// sqlClass returns the class of a code of PostgreSQL, which packs each of five characters into six bits, and nothing
-// for a code of MongoDB.
+// sqlClass returns the class of a PostgreSQL error code, which packs five characters of six bits each, or "" for a
+// code of MongoDB.
 func sqlClass(code int) string {
 	const bits, mask = 6, 1<<6 - 1
 	if code < 1<<16 {
@@ -80,7 +79,7 @@ func sqlClass(code int) string {
 	return string([]byte{byte(code&mask) + '0', byte(code>>bits&mask) + '0'})
 }
 
-// serverError is what the server said, without the values that MongoDB's own text may repeat.
+// serverError is an error of the server without the stored values that MongoDB may include in its message.
 type serverError struct {
 	code    int
 	message string
@@ -90,7 +89,7 @@ func (e serverError) Error() string {
 	return fmt.Sprintf("the server returned %d: %s", e.code, e.message)
 }
 
-// bulkError returns the error of a command with several documents as that of one.
+// bulkError converts the error of a bulk write to that of a single write.
 func bulkError(err error) error {
 	e := mongo.BulkWriteException{}
 	if !errors.As(err, &e) {
@@ -103,20 +102,20 @@ func bulkError(err error) error {
 	return one
 }
 
-// lost reports whether an error of a command that was sent leaves open what became of it.
-func lost(err error) bool {
+// outcomeUnknown reports whether a command that was sent and failed with err may have been executed.
+func outcomeUnknown(err error) bool {
 	err = bulkError(err)
 	if e := (mongo.WriteException{}); errors.As(err, &e) {
-		return e.WriteConcernError != nil || len(e.WriteErrors) == 0 || leavesOpen(e.WriteErrors[0].Code)
+		return e.WriteConcernError != nil || len(e.WriteErrors) == 0 || codeOutcomeUnknown(e.WriteErrors[0].Code)
 	}
 	if e := (mongo.CommandError{}); errors.As(err, &e) {
-		return e.Code == 0 || leavesOpen(int(e.Code)) || e.HasErrorLabel("NetworkError")
+		return e.Code == 0 || codeOutcomeUnknown(int(e.Code)) || e.HasErrorLabel("NetworkError")
 	}
 	return true
 }
 
-// private returns the cause of a failure as it may be logged.
-func private(ctx context.Context, err error) error {
+// redacted returns the cause of a failure in a form that may be logged.
+func redacted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -135,15 +134,15 @@ func private(ctx context.Context, err error) error {
 	return err
 }
 
-// clean cuts off the key that MongoDB repeats when it is taken.
+// clean removes the duplicate key from a message of MongoDB.
 func clean(message string) string { return dupKey.ReplaceAllString(message, "") }
 
 var (
 	dupKey    = regexp.MustCompile(`(?s) dup key: .*`)
-	indexName = regexp.MustCompile(`(?:index: |Index ')([\w.]+)`) // of MongoDB, and of DocumentDB
+	indexName = regexp.MustCompile(`(?:index: |Index ')([\w.]+)`) // the forms of MongoDB and DocumentDB
 )
 
-// takenIndex returns the name of the unique index that refused a write, and whether one did.
+// takenIndex returns the name of the unique index that rejected a write, and reports whether one did.
 func takenIndex(err error) (string, bool) {
 	err = bulkError(err)
 	if e := (mongo.WriteException{}); errors.As(err, &e) && mongo.IsDuplicateKeyError(err) && len(e.WriteErrors) > 0 {
@@ -154,7 +153,7 @@ func takenIndex(err error) (string, bool) {
 	return "", false
 }
 
-// unread is the answer of a read that failed.
-func unread(ctx context.Context, err error) error {
-	return game.ErrStoreUnavailable.Because(private(ctx, err))
+// readError returns the error for a read that failed.
+func readError(ctx context.Context, err error) error {
+	return game.ErrStoreUnavailable.Because(redacted(ctx, err))
 }

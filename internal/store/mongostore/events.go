@@ -108,8 +108,9 @@ func (l changes) MarshalBSONValue() (kind byte, data []byte, err error) {
 		}
 		start, doc := bsoncore.AppendDocumentStart(nil)
 		doc = bsoncore.AppendStringElement(doc, "type", string(game.TypeOf(c)))
-		doc = append(doc, b.Bytes()[4:]...)                                    // its fields and its end
-		all.AppendDocument(bsoncore.UpdateLength(doc, start, int32(len(doc)))) //nolint:gosec // the server's limit is 16 MB
+		doc = append(doc, b.Bytes()[4:]...) // its fields and its end
+		//nolint:gosec // the server's limit is 16 MB
+		all.AppendDocument(bsoncore.UpdateLength(doc, start, int32(len(doc))))
 	}
 	return byte(bson.TypeArray), all.Build(), nil
 }
@@ -148,7 +149,7 @@ func (s *Store) Timeline(ctx context.Context, q game.TimelineQuery) ([]game.Even
 	}
 	var waiting []game.Event
 	if c, ok := s.subjects()[q.Subject.Kind]; ok {
-		found, err := s.outboxOf(ctx, c, key{q.Subject.ID, q.Project})
+		found, err := s.outboxOf(ctx, c, address{q.Subject.ID, q.Project})
 		if err != nil {
 			return nil, err
 		}
@@ -175,7 +176,7 @@ func (s *Store) Timeline(ctx context.Context, q game.TimelineQuery) ([]game.Even
 }
 
 // outboxOf returns the events in the outbox of a document.
-func (s *Store) outboxOf(ctx context.Context, c collection, k key) ([]game.Event, error) {
+func (s *Store) outboxOf(ctx context.Context, c collection, k address) ([]game.Event, error) {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
 		return nil, game.ErrStoreUnavailable.Because(err)
@@ -183,7 +184,7 @@ func (s *Store) outboxOf(ctx context.Context, c collection, k key) ([]game.Event
 	defer leave()
 	found, err := outboxes(ctx, c.Collection, k.filter(), options.Find())
 	if err != nil {
-		return nil, unread(ctx, err)
+		return nil, readError(ctx, err)
 	}
 	if len(found) == 0 {
 		return nil, nil
@@ -237,6 +238,6 @@ func (s *Store) PutEvents(ctx context.Context, events []game.Event) error {
 
 // ExportEvents implements [game.ExportStore].
 func (s *Store) ExportEvents(ctx context.Context, after string, limit int) ([]game.Event, error) {
-	filter, o := following(after, limit)
+	filter, o := pageAfter(after, limit)
 	return read[game.Event](ctx, s, s.events.Collection, append(filter, bson.E{Key: "unplaced", Value: nil}), o)
 }

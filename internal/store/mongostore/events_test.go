@@ -15,14 +15,14 @@ import (
 	"game-session-manager/internal/store/storetest"
 )
 
-// TestEventsOfTwoProcesses has both write, and both give places.
+// TestEventsOfTwoProcesses lets two processes write, and move events, at the same time.
 func TestEventsOfTwoProcesses(t *testing.T) {
 	t.Parallel()
 	url := mongotest.Database(t)
 	storetest.EventsAmongWrites(t, openTest(t, url, mongostore.Options{}), openTest(t, url, mongostore.Options{}))
 }
 
-// orderAll gives places as they are given at a time, until there is nothing left to do.
+// orderAll moves events as of a time until there are none to move, and returns their number.
 func orderAll(t *testing.T, s game.Store, at time.Time) (placed int) {
 	t.Helper()
 	eventually(t, func() bool {
@@ -36,7 +36,8 @@ func orderAll(t *testing.T, s game.Store, at time.Time) (placed int) {
 	return placed
 }
 
-// wantEvents reports a document whose events are not those of the versions to the last, or a feed that is not theirs.
+// wantEvents checks that the timeline of a document has the events of all versions up to last, and that the feed
+// agrees.
 func wantEvents(t *testing.T, s game.Store, d *storetest.Subject, last int64, placed bool) {
 	t.Helper()
 	got, err := s.Timeline(t.Context(), game.TimelineQuery{Project: d.Project, Subject: d.Subject, Limit: 10_000})
@@ -47,7 +48,7 @@ func wantEvents(t *testing.T, s game.Store, d *storetest.Subject, last int64, pl
 		}
 	}
 	if int64(len(got)) != last {
-		t.Fatalf("%d events are read, want %d", len(got), last)
+		t.Fatalf("got %d events, want %d", len(got), last)
 	}
 	feed, err := s.Feed(t.Context(), game.FeedQuery{Project: d.Project, Limit: 10_000})
 	must(t, err)
@@ -67,20 +68,20 @@ func wantEvents(t *testing.T, s game.Store, d *storetest.Subject, last int64, pl
 	}
 }
 
-// TestEventsWithoutAnAnswer loses the answers of the writes that have events, and of those that move them.
-func TestEventsWithoutAnAnswer(t *testing.T) {
+// TestEventsWithLostReplies loses the replies to writes with events, and to writes that move events.
+func TestEventsWithLostReplies(t *testing.T) {
 	t.Parallel()
-	for name, faults := range unanswered() {
+	for name, faults := range lostReplies() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, s, other := troubled(t)
+			p, s, other := faulty(t)
 			d := storetest.NewSubject(game.SubjectPlayer, project)
 			p.faults("insert", "players", nil, faults...)
 			must(t, d.Create(t.Context(), s, d.Event(1)))
 			p.faults("update", "players", nil, faults...)
 			must(t, d.Replace(t.Context(), s, 1, 20, d.Events(1, 20)...))
 			wantEvents(t, other, d, 20, false)
-			// The batch that gives places.
+			// The batch that moves events.
 			p.faults("insert", "events", nil, faults...)
 			orderAgain(t, s)
 			wantEvents(t, other, d, 20, true)
@@ -88,7 +89,7 @@ func TestEventsWithoutAnAnswer(t *testing.T) {
 			must(t, d.Replace(t.Context(), s, 20, 30, d.Events(20, 30)...))
 			orderAgain(t, s)
 			wantEvents(t, other, d, 30, true)
-			// What a deletion stores without places, and their places.
+			// Events that a deletion stores without places, and their places.
 			must(t, d.Replace(t.Context(), s, 30, 40, d.Events(30, 40)...))
 			gone := d.Player()
 			gone.Version = 40
@@ -98,7 +99,7 @@ func TestEventsWithoutAnAnswer(t *testing.T) {
 			p.faults("update", "events", nil, faults...)
 			orderAgain(t, s)
 			wantEvents(t, other, d, 40, true)
-			// What is removed.
+			// Events that are purged.
 			for _, command := range []string{"delete events", "update feeds", "update players"} {
 				var name, collection string
 				_, err := fmt.Sscan(command, &name, &collection)
@@ -120,7 +121,7 @@ func TestEventsWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-// orderAgain gives places until it is answered that there are none to give.
+// orderAgain moves events until none are left, repeating calls that fail.
 func orderAgain(t *testing.T, s game.Store) {
 	t.Helper()
 	eventually(t, func() bool {
@@ -129,7 +130,8 @@ func orderAgain(t *testing.T, s game.Store) {
 	})
 }
 
-// TestEventsOfAProcessThatDied has events of which nobody told. They are read at once, and get their places later.
+// TestEventsOfAProcessThatDied stores events without notifying other processes. They can be read at once and get
+// places later.
 func TestEventsOfAProcessThatDied(t *testing.T) {
 	t.Parallel()
 	url := mongotest.Database(t)
@@ -147,16 +149,16 @@ func TestEventsOfAProcessThatDied(t *testing.T) {
 		subjects = append(subjects, d)
 	}
 	must(t, s.Close())
-	keys := 20 * len(subjects) / 3 // API keys are few, and found whenever they were changed
+	keys := 20 * len(subjects) / 3 // changed API keys are found without a notice, because there are few
 	if n := orderAll(t, other, began); n != keys {
-		t.Fatalf("%d events of which nobody told were found, want %d of keys", n, keys)
+		t.Fatalf("found %d events without a notice, want %d of keys", n, keys)
 	}
 	for _, d := range subjects {
 		wantEvents(t, other, d, 20, false)
 	}
 	late := began.Add(2 * time.Hour) // fixtures were changed an hour from now
 	if n := orderAll(t, other, late); n != 20*len(subjects)-keys {
-		t.Errorf("%d events were found, want %d", n, 20*len(subjects)-keys)
+		t.Errorf("found %d events, want %d", n, 20*len(subjects)-keys)
 	}
 	for _, d := range subjects {
 		wantEvents(t, other, d, 20, true)
@@ -166,13 +168,13 @@ func TestEventsOfAProcessThatDied(t *testing.T) {
 	}
 }
 
-// TestEventsAreTold has another process give the places.
-func TestEventsAreTold(t *testing.T) {
+// TestEventsAreNoticed lets another process move the events.
+func TestEventsAreNoticed(t *testing.T) {
 	t.Parallel()
-	for name, faults := range unanswered() {
+	for name, faults := range lostReplies() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, s, other := troubled(t)
+			p, s, other := faulty(t)
 			d := storetest.NewSubject(game.SubjectSession, project)
 			p.faults("insert", "notices", nil, faults...)
 			must(t, d.Create(t.Context(), s, d.Events(0, 1)...))
@@ -189,8 +191,8 @@ func TestEventsAreTold(t *testing.T) {
 	}
 }
 
-// TestPlacesOfADeposedMover has a process that believes it knows the end of the feed.
-func TestPlacesOfADeposedMover(t *testing.T) {
+// TestPlacesOfAFormerMover uses a process whose knowledge of the end of the feed is outdated.
+func TestPlacesOfAFormerMover(t *testing.T) {
 	t.Parallel()
 	url := mongotest.Database(t)
 	s, other := openTest(t, url, mongostore.Options{}), openTest(t, url, mongostore.Options{})
@@ -210,15 +212,15 @@ func TestPlacesOfADeposedMover(t *testing.T) {
 	wantEvents(t, other, d, 3, true)
 }
 
-// TestEventsStoredWhileTheyAreMoved has an outbox emptied by a writer between the steps of the mover, who then finds
-// the first of them stored and not the last.
+// TestEventsStoredWhileTheyAreMoved lets a writer empty an outbox while its events are being moved. The mover then
+// finds the first of them stored and the last not.
 func TestEventsStoredWhileTheyAreMoved(t *testing.T) {
 	t.Parallel()
-	p, s, other := troubled(t)
+	p, s, other := faulty(t)
 	d := storetest.NewSubject(game.SubjectSession, project)
 	must(t, d.Create(t.Context(), s, d.Event(1)))
 	must(t, d.Replace(t.Context(), s, 1, 4, d.Events(1, 4)...))
-	// When the mover has looked for events without places, and before it looks which events have some.
+	// The first find looks for events without places, the second for those with places.
 	finds := 0
 	p.watch(func(command, collection string) func() {
 		if command != "find" || collection != "events" {
@@ -233,8 +235,9 @@ func TestEventsStoredWhileTheyAreMoved(t *testing.T) {
 	wantEvents(t, other, d, 4, true)
 }
 
-// TestAnswersThatMayBeUndone are none: places that are not on a majority of the members are not counted on.
-func TestAnswersThatMayBeUndone(t *testing.T) {
+// TestFirstTakenWithoutMajority checks that documents before a duplicate do not count as stored if they may be rolled
+// back.
+func TestFirstTakenWithoutMajority(t *testing.T) {
 	t.Parallel()
 	taken := mongo.BulkWriteError{WriteError: mongo.WriteError{Index: 2, Code: 11000}}
 	at, ok := mongostore.FirstTaken(mongo.BulkWriteException{WriteErrors: []mongo.BulkWriteError{taken}})
@@ -245,6 +248,6 @@ func TestAnswersThatMayBeUndone(t *testing.T) {
 		WriteErrors: []mongo.BulkWriteError{taken}, WriteConcernError: &mongo.WriteConcernError{Code: 64},
 	})
 	if ok {
-		t.Error("what is before the duplicate counts as stored, and may be undone")
+		t.Error("documents before the duplicate count as stored, but may be rolled back")
 	}
 }

@@ -29,13 +29,14 @@ func (s *Store) ExportKeys(ctx context.Context, after game.KeyID, limit int) ([]
 	return export[game.Key](ctx, s, s.keys, string(after), limit)
 }
 
-// export reads the documents that come after an id.
+// export reads up to limit documents with ids greater than after.
 func export[D any](ctx context.Context, s *Store, c collection, after string, limit int) ([]D, error) {
-	filter, o := following(after, limit)
+	filter, o := pageAfter(after, limit)
 	return read[D](ctx, s, c.Collection, filter, o)
 }
 
-func following(after string, limit int) (bson.D, *options.FindOptionsBuilder) {
+// pageAfter returns the filter and options to read documents in order of their ids, which must be strings.
+func pageAfter(after string, limit int) (bson.D, *options.FindOptionsBuilder) {
 	return bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}}},
 		options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetHint(idIndex)
 }

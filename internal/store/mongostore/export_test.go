@@ -13,18 +13,18 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// ErrClosed is the cause of refusals after Close.
+// ErrClosed is the cause of errors after Close.
 var ErrClosed = errClosed
 
-// HistorySize is how many writes a document remembers.
+// HistorySize is the number of write ids that a document keeps.
 const HistorySize = historySize
 
-// SQLClass returns the class of an error code of PostgreSQL.
+// SQLClass returns the class of a PostgreSQL error code.
 var SQLClass = sqlClass
 
-// Plan is how the server reads something.
+// Plan is the query plan of a find.
 type Plan struct {
-	Index  string // that it is told to use
+	Index  string // that the query names in its hint
 	Stages []string
 }
 
@@ -53,16 +53,17 @@ func (s *Store) planOf(tb testing.TB, collection string, filter, sort bson.D, in
 	return Plan{index, found}
 }
 
-// OtherPlans returns the plans of what is read beside lists.
+// OtherPlans returns the plans of reads that are not lists.
 func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 	tb.Helper()
-	point := s.planOf(tb, playersCollection, key{"x", game.DefaultProject}.filter(), nil, "")
-	point.Index = idIndex // which is found without being told
+	point := s.planOf(tb, playersCollection, address{"x", game.DefaultProject}.filter(), nil, "")
+	point.Index = idIndex // used without a hint
 	return map[string]Plan{
 		"read": point,
-		"identity": s.planOf(tb, playersCollection, identityFilter(
-			game.DefaultProject, game.Identity{Provider: "steam", Subject: "x"},
-		), nil, playersByIdentity),
+		"identity": s.planOf(
+			tb, playersCollection,
+			identityFilter(game.DefaultProject, game.Identity{Provider: "steam", Subject: "x"}), nil, playersByIdentity,
+		),
 		"key":  {idIndex, s.planOf(tb, keysCollection, bson.D{{Key: "_id", Value: "x"}}, nil, "").Stages},
 		"keys": s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, Limit: 10})),
 		"more keys": s.plan(
@@ -75,12 +76,10 @@ func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 		"purge claims": s.planOf(tb, claimsCollection, bson.D{expired(now)}, nil, claimsByExpiry),
 		"timeline": s.planOf(tb, eventsCollection, bson.D{
 			{Key: "_id", Value: bson.D{{Key: "$gte", Value: "a"}, {Key: "$lt", Value: "b"}}},
-		},
-			bson.D{{Key: "_id", Value: -1}}, idIndex),
+		}, bson.D{{Key: "_id", Value: -1}}, idIndex),
 		"feed": s.planOf(tb, eventsCollection, bson.D{
 			{Key: "project", Value: "p"}, {Key: "seq", Value: bson.D{{Key: "$gt", Value: 1}}},
-		},
-			bson.D{{Key: "seq", Value: 1}}, eventsByPlace),
+		}, bson.D{{Key: "seq", Value: 1}}, eventsByPlace),
 		"feed of a player": s.planOf(tb, eventsCollection, bson.D{
 			{Key: "project", Value: "p"},
 			{Key: "players", Value: "x"},
@@ -91,16 +90,15 @@ func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 		}, bson.D{{Key: "_id", Value: 1}}, eventsUnplaced),
 		"changes": s.planOf(tb, sessionsCollection, bson.D{
 			{Key: "updated_at", Value: bson.D{{Key: "$gte", Value: now}, {Key: "$lt", Value: now}}},
-		},
-			bson.D{{Key: "updated_at", Value: 1}}, sessionsByChange),
+		}, bson.D{{Key: "updated_at", Value: 1}}, sessionsByChange),
 		"purge metrics": s.planOf(tb, metricsCollection, bson.D{expired(now)}, nil, metricsExpiry),
 	}
 }
 
-// Ordered reports whether indexes give an order.
+// Ordered reports whether the server reads indexes in order.
 func (s *Store) Ordered() bool { return s.server.OrderedIndexes }
 
-// Product returns what the server is.
+// Product returns the name of the server software.
 func (s *Store) Product() string { return s.server.product }
 
 // Indexes returns the names of the indexes of every collection.
@@ -124,7 +122,7 @@ func (s *Store) RunCommand(ctx context.Context, command any) error {
 	return s.database.RunCommand(ctx, command).Err()
 }
 
-// Encoded returns a document as it is stored.
+// Encoded returns a document as it is stored, with a fixed write id.
 func Encoded(document any) (bson.Raw, error) {
 	id := bson.ObjectID{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x01, 0x23, 0x45, 0x67}
 	switch d := document.(type) {
@@ -144,21 +142,21 @@ func Encoded(document any) (bson.Raw, error) {
 	panic(fmt.Sprintf("nothing stores a %T", document))
 }
 
-// Decode reads a document.
+// Decode decodes a document.
 func Decode[D any](raw bson.Raw) (d D, err error) {
 	err = decode(raw, &d)
 	return d, err
 }
 
-// FieldTables returns the fields of the documents of each collection, as docs/data-model.md has them.
+// FieldTables returns the tables of fields in docs/data-model.md, by collection.
 func FieldTables() map[string]string {
 	return map[string]string{
-		playersCollection:  fieldTable(ofPlayers(), true),
-		sessionsCollection: fieldTable(ofSessions(), true),
+		playersCollection:  fieldTable(derivedPlayerFields(), true),
+		sessionsCollection: fieldTable(derivedSessionFields(), true),
 		claimsCollection:   fieldTable[game.Claim](nil, false),
 		keysCollection:     fieldTable[game.Key](nil, true),
 		signingCollection:  fieldTable[game.SigningKey](nil, false),
-		metricsCollection:  fieldTable(ofSamples(), false),
+		metricsCollection:  fieldTable(derivedSampleFields(), false),
 	}
 }
 
@@ -191,10 +189,10 @@ func fieldTable[D any](made []derived[D], written bool) string {
 	return b.String()
 }
 
-// FirstTaken tells which of several documents was refused.
+// FirstTaken returns which of several documents a unique index rejected.
 var FirstTaken = firstTaken
 
-// StoreWithoutPlaces does what a write does that finds no room for its events.
+// StoreWithoutPlaces stores events as a write does that finds no room for them in the outbox.
 func (s *Store) StoreWithoutPlaces(ctx context.Context, events []game.Event) error {
 	return s.putEvents(ctx, storedEvents(events))
 }

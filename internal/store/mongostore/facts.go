@@ -27,14 +27,14 @@ func (s *Store) Ping(ctx context.Context) (game.Facts, error) {
 	}
 	defer leave()
 	begin := time.Now()
-	h, err := s.hello(ctx) // of the primary, which takes writes
+	h, err := s.hello(ctx) // read from the primary
 	if err != nil {
-		return facts, unread(ctx, err)
+		return facts, readError(ctx, err)
 	}
 	facts["ping_ms"] = float64(time.Since(begin).Microseconds()) / 1000
-	// A gateway may answer by itself; this reads from the engine behind it.
+	// FerretDB may reply without its engine; this reads from the engine.
 	if _, err := idsOf(ctx, s.players, bson.D{{Key: "_id", Value: ""}}, idIndex, 1); err != nil {
-		return facts, unread(ctx, err)
+		return facts, readError(ctx, err)
 	}
 	if h.SetName != "" {
 		facts["replica_set"] = s.replicaSetFacts(ctx, h)
@@ -47,7 +47,8 @@ func (s *Store) poolFacts() game.Facts {
 	return game.Facts{"in_use": p.InUse, "idle": p.Idle, "waiting": p.Waiting, "limit": s.pool.limit}
 }
 
-// replicaSetFacts tells of the members what the user may know: their states and lags need the role clusterMonitor.
+// replicaSetFacts returns what the user may see of the members. Their states and lags require the role
+// clusterMonitor.
 func (s *Store) replicaSetFacts(ctx context.Context, h hello) game.Facts {
 	facts := game.Facts{"name": h.SetName, "primary": h.Primary, "members": h.Hosts}
 	var status struct {
@@ -62,7 +63,7 @@ func (s *Store) replicaSetFacts(ctx context.Context, h hello) game.Facts {
 	}
 	err := s.client.Database("admin").RunCommand(ctx, bson.D{{Key: "replSetGetStatus", Value: 1}}).Decode(&status)
 	if hasCode(err, codeUnauthorized) {
-		s.noStatus.Store(true) // or each health check would log a warning
+		s.noStatus.Store(true) // the server logs a warning for each attempt
 	}
 	if err != nil {
 		return facts
@@ -84,7 +85,7 @@ func (s *Store) replicaSetFacts(ctx context.Context, h hello) game.Facts {
 	return facts
 }
 
-// Stats implements [game.Store]. Sessions and seats are counted in an index.
+// Stats implements [game.Store]. Sessions and seats are counted by an index, without reading documents.
 func (s *Store) Stats(ctx context.Context, limit int) (game.Stats, error) {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
@@ -93,17 +94,17 @@ func (s *Store) Stats(ctx context.Context, limit int) (game.Stats, error) {
 	defer leave()
 	stats := game.Stats{Sessions: make(map[game.SessionStatus]int64)}
 	if err := s.countPlayers(ctx, &stats, int64(limit)); err != nil {
-		return game.Stats{}, unread(ctx, err)
+		return game.Stats{}, readError(ctx, err)
 	}
 	for _, status := range game.LiveStatuses() {
 		if err := s.countSessions(ctx, &stats, status, int64(limit)); err != nil {
-			return game.Stats{}, unread(ctx, err)
+			return game.Stats{}, readError(ctx, err)
 		}
 	}
 	return stats, nil
 }
 
-// countPlayers counts players without the marks of erasures.
+// countPlayers counts players that are not being erased.
 func (s *Store) countPlayers(ctx context.Context, stats *game.Stats, limit int64) error {
 	erasing, err := s.players.lists.CountDocuments(ctx, bson.D{{Key: "erasing", Value: true}},
 		options.Count().SetHint(playersErasing).SetLimit(limit))
@@ -123,7 +124,7 @@ func (s *Store) countPlayers(ctx context.Context, stats *game.Stats, limit int64
 	return err
 }
 
-// countSessions counts the sessions of a status, and the seats that are held in them.
+// countSessions counts the sessions of a status and the seats that are held in them, up to limit sessions.
 func (s *Store) countSessions(ctx context.Context, stats *game.Stats, status game.SessionStatus, limit int64) error {
 	count := func(limit int64) (sessions, seats int64, err error) {
 		cursor, err := s.sessions.lists.Aggregate(ctx, bson.A{
@@ -138,7 +139,7 @@ func (s *Store) countSessions(ctx context.Context, stats *game.Stats, status gam
 		if err != nil {
 			return 0, 0, err
 		}
-		var sums []struct { // none where there are no sessions
+		var sums []struct { // empty if there are no sessions
 			Sessions int64 `bson:"sessions"`
 			Seats    int64 `bson:"seats"`
 		}
@@ -148,7 +149,7 @@ func (s *Store) countSessions(ctx context.Context, stats *game.Stats, status gam
 		return sums[0].Sessions, sums[0].Seats, nil
 	}
 	sessions, seats, err := count(limit)
-	if err == nil && sessions == limit { // whether there is one more matters only then
+	if err == nil && sessions == limit { // find out whether there are more
 		var more int64
 		more, _, err = count(limit + 1)
 		stats.Bounded = stats.Bounded || more > limit
@@ -170,12 +171,12 @@ func (s *Store) Sizes(ctx context.Context) (game.Sizes, error) {
 		n.Sessions, err = s.size(ctx, s.sessions)
 	}
 	if err != nil {
-		return game.Sizes{}, unread(ctx, err)
+		return game.Sizes{}, readError(ctx, err)
 	}
 	return n, nil
 }
 
-// size counts all documents of a collection.
+// size returns the number of documents in a collection.
 func (s *Store) size(ctx context.Context, c collection) (int64, error) {
 	if s.server.KnowsCounts {
 		return c.lists.EstimatedDocumentCount(ctx)

@@ -58,7 +58,7 @@ func (s *Store) OrderEvents(ctx context.Context, now time.Time, limit int) (plac
 	case mongo.IsDuplicateKeyError(err): // another process gives places
 		err = game.ErrStale
 	default:
-		err = unread(ctx, err)
+		err = readError(ctx, err)
 	}
 	clear(s.feeds.next)
 	return placed, err

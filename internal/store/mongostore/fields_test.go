@@ -9,8 +9,8 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// TestFields holds the engine to every field by which documents are found, and to an index for each row: no server is
-// asked.
+// TestFields checks that every field that documents can be searched by has a row, and that the index of each row
+// exists. It needs no server.
 func TestFields(t *testing.T) {
 	t.Parallel()
 	fieldsHaveRows(t, playersCollection, game.PlayerFields(), playersSearched())
@@ -21,12 +21,12 @@ func fieldsHaveRows[D any](t *testing.T, collection string, fields []game.Field[
 	t.Helper()
 	for _, f := range fields {
 		if !slices.ContainsFunc(rows, func(s searched) bool { return s.field == f.Name && s.path != "" }) {
-			t.Errorf("%s are not searched by %s: add a row", collection, f.Name)
+			t.Errorf("%s cannot be searched by %s: add a row", collection, f.Name)
 		}
 	}
 	for _, s := range rows {
 		if !slices.ContainsFunc(fields, func(f game.Field[D]) bool { return f.Name == s.field }) {
-			t.Errorf("%s has a row for %s, which is no field", collection, s.field)
+			t.Errorf("%s has a row for %s, which is not a field", collection, s.field)
 		}
 		if s.index != "" && !slices.Contains(indexNames(t, collection), s.index) {
 			t.Errorf("%s has no index %s for %s", collection, s.index, s.field)
@@ -46,7 +46,7 @@ func indexNames(t *testing.T, collection string) (names []string) {
 	return names
 }
 
-// TestComparisons holds every way to compare that fields allow to a condition of MongoDB.
+// TestComparisons checks the MongoDB condition for every comparison that fields allow.
 func TestComparisons(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -16,46 +16,46 @@ import (
 )
 
 const (
-	inspectPage = 500
-	// mendTries is how often a document is read again that others change while it is repaired.
-	mendTries = 5
+	inspectPage = 500 // documents
+	// repairTries is how often the repair of a document is attempted while others change it.
+	repairTries = 5
 )
 
-// copies is what a collection's documents have beside what they say, for indexes.
-type copies struct {
+// inspected is a collection whose documents are inspected.
+type inspected struct {
 	collection collection
-	fields     []string
-	// stored returns a document as it is stored when it is decoded and encoded again.
-	stored func(bson.Raw) (bson.Raw, error)
+	fields     []string // the derived ones
+	// reencode decodes a document and encodes it again, which computes its derived fields.
+	reencode func(bson.Raw) (bson.Raw, error)
 }
 
-// Inspect implements [game.Inspector]. The copies of a document are in it and change with it, so that nothing is under
-// way that it could mistake.
-func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding)) error {
-	i := inspection{s, repair, tell}
+// Inspect implements [game.Inspector]. It is safe during writes, because derived fields change atomically with the
+// document that they are in.
+func (s *Store) Inspect(ctx context.Context, repair bool, report func(game.Finding)) error {
+	i := inspection{s, repair, report}
 	for _, name := range slices.Sorted(maps.Keys(designs())) {
 		if err := i.indexes(ctx, name); err != nil {
-			return unread(ctx, err)
+			return readError(ctx, err)
 		}
 	}
-	for _, d := range []copies{
-		{s.players, derivedKeys(ofPlayers()), again(storedPlayer)},
-		{s.sessions, derivedKeys(ofSessions()), again(storedSession)},
-		{s.claims, nil, again(storedClaim)},
-		{s.keys, nil, again(storedKey)},
-		{s.signing, nil, again(storedSigningKey)},
-		{s.events, []string{"players"}, again(storedEvent)},
-		{s.tasks, nil, again(func(d task) task { return d })},
+	for _, d := range []inspected{
+		{s.players, derivedKeys(derivedPlayerFields()), reencoder(storedPlayer)},
+		{s.sessions, derivedKeys(derivedSessionFields()), reencoder(storedSession)},
+		{s.claims, nil, reencoder(storedClaim)},
+		{s.keys, nil, reencoder(storedKey)},
+		{s.signing, nil, reencoder(storedSigningKey)},
+		{s.events, []string{"players"}, reencoder(storedEvent)},
+		{s.tasks, nil, reencoder(func(d task) task { return d })},
 	} {
 		if err := i.documents(ctx, d); err != nil {
-			return unread(ctx, err)
+			return readError(ctx, err)
 		}
 	}
 	return nil
 }
 
-// again returns what decodes a document and encodes it again.
-func again[D, S any](stored func(D) S) func(bson.Raw) (bson.Raw, error) {
+// reencoder returns a function that decodes a document and encodes the result of stored.
+func reencoder[D, S any](stored func(D) S) func(bson.Raw) (bson.Raw, error) {
 	return func(raw bson.Raw) (bson.Raw, error) {
 		var d D
 		if err := decode(raw, &d); err != nil {
@@ -69,12 +69,12 @@ func again[D, S any](stored func(D) S) func(bson.Raw) (bson.Raw, error) {
 type inspection struct {
 	store  *Store
 	repair bool
-	tell   func(game.Finding)
+	report func(game.Finding)
 }
 
-// indexes finds indexes that are missing, or are others than they should be.
+// indexes reports indexes that are missing or have another definition.
 func (i *inspection) indexes(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, longestStep)
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	ctx, leave, err := i.store.enter(ctx)
 	if err != nil {
@@ -99,11 +99,11 @@ func (i *inspection) indexes(ctx context.Context, name string) error {
 		at := slices.IndexFunc(found, func(f bson.Raw) bool { return f.Lookup("name").Equal(wanted.Lookup("name")) })
 		switch {
 		case at < 0:
-			if err := i.lacks(ctx, c, m, index); err != nil {
+			if err := i.missingIndex(ctx, c, m, index); err != nil {
 				return err
 			}
 		case !sameIndex(found[at], wanted):
-			i.tell(game.Finding{
+			i.report(game.Finding{
 				Collection: name,
 				Problem:    "have an index " + index + " with another definition: drop it, and run gsm db init",
 			})
@@ -112,8 +112,8 @@ func (i *inspection) indexes(ctx context.Context, name string) error {
 	return i.validator(ctx, name)
 }
 
-// lacks tells of an index that is missing.
-func (i *inspection) lacks(ctx context.Context, c *mongo.Collection, m mongo.IndexModel, index string) error {
+// missingIndex reports a missing index and, to repair it, creates it.
+func (i *inspection) missingIndex(ctx context.Context, c *mongo.Collection, m mongo.IndexModel, index string) error {
 	f := game.Finding{Collection: c.Name(), Problem: "lack the index " + index}
 	if i.repair {
 		_, err := c.Indexes().CreateOne(ctx, m)
@@ -121,18 +121,18 @@ func (i *inspection) lacks(ctx context.Context, c *mongo.Collection, m mongo.Ind
 			return err
 		}
 		if f.Repaired = err == nil; !f.Repaired {
-			f.Problem += ", which cannot be made while documents have the same value"
+			f.Problem += ", which cannot be created while documents have the same value"
 		}
 	}
-	i.tell(f)
+	i.report(f)
 	return nil
 }
 
-// validator finds a validator that is missing or is another. A user with the role readWrite alone cannot set it.
+// validator reports a validator that is missing or differs. A user who has only the role readWrite cannot set it.
 func (i *inspection) validator(ctx context.Context, name string) error {
 	wanted := designs()[name].validator
-	there, err := i.store.validated(ctx, name, wanted)
-	if there || err != nil {
+	present, err := i.store.validated(ctx, name, wanted)
+	if present || err != nil {
 		return err
 	}
 	f := game.Finding{Collection: name, Problem: "lack their validator, which a user with the role dbAdmin can set"}
@@ -144,11 +144,11 @@ func (i *inspection) validator(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	i.tell(f)
+	i.report(f)
 	return nil
 }
 
-// specification returns an index as the server lists it.
+// specification returns an index in the form in which the server lists indexes.
 func specification(m mongo.IndexModel) (bson.Raw, error) {
 	var set options.IndexOptions
 	for _, apply := range m.Options.List() {
@@ -169,7 +169,7 @@ func specification(m mongo.IndexModel) (bson.Raw, error) {
 	return bson.Marshal(d)
 }
 
-// sameIndex compares what an index promises. Numbers may be of any type.
+// sameIndex reports whether two specifications have the same effect. Servers list numbers with various types.
 func sameIndex(a, b bson.Raw) bool {
 	for _, field := range []string{"unique", "partialFilterExpression"} {
 		if !a.Lookup(field).Equal(b.Lookup(field)) {
@@ -196,14 +196,14 @@ func keysOf(index bson.Raw) []string {
 	return names
 }
 
-// documents finds documents that cannot be read, or whose copies are wrong.
-func (i *inspection) documents(ctx context.Context, d copies) error {
-	if err := i.strangers(ctx, d); err != nil {
+// documents reports documents that cannot be decoded, or whose derived fields are wrong.
+func (i *inspection) documents(ctx context.Context, d inspected) error {
+	if err := i.nonStringIDs(ctx, d); err != nil {
 		return err
 	}
 	after := ""
 	for {
-		filter, o := following(after, inspectPage)
+		filter, o := pageAfter(after, inspectPage)
 		page, err := i.read(ctx, d.collection, filter, o)
 		if err != nil {
 			return err
@@ -220,17 +220,15 @@ func (i *inspection) documents(ctx context.Context, d copies) error {
 	}
 }
 
-// strangers finds documents that lists and exports pass over, because their ids are of another type.
-func (i *inspection) strangers(ctx context.Context, d copies) error {
-	ctx, cancel := context.WithTimeout(ctx, longestStep)
+// nonStringIDs reports documents whose ids are not strings. Lists and exports do not include them.
+func (i *inspection) nonStringIDs(ctx context.Context, d inspected) error {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
-	found,
-		err := i.read(ctx, d.collection, bson.D{
-		{Key: "_id", Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$type", Value: "string"}}}}},
-	},
-		options.Find().SetLimit(inspectPage))
+	notString := bson.D{{Key: "$not", Value: bson.D{{Key: "$type", Value: "string"}}}}
+	filter := bson.D{{Key: "_id", Value: notString}}
+	found, err := i.read(ctx, d.collection, filter, options.Find().SetLimit(inspectPage))
 	for range found {
-		i.tell(game.Finding{
+		i.report(game.Finding{
 			Collection: d.collection.Name(),
 			Problem:    "have a document whose id is not a string, which gsm did not write: remove it",
 		})
@@ -238,7 +236,7 @@ func (i *inspection) strangers(ctx context.Context, d copies) error {
 	return err
 }
 
-// read reads all that is found.
+// read returns all documents that match.
 func (i *inspection) read(
 	ctx context.Context, c collection, filter bson.D, o *options.FindOptionsBuilder,
 ) (found []bson.Raw, err error) {
@@ -255,27 +253,28 @@ func (i *inspection) read(
 	return found, err
 }
 
-func (i *inspection) document(ctx context.Context, d copies, id string, raw bson.Raw) error {
+// document inspects one document, given as it was read.
+func (i *inspection) document(ctx context.Context, d inspected, id string, raw bson.Raw) error {
 	ctx, leave, err := i.store.enter(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
 	f := game.Finding{Collection: d.collection.Name(), ID: id}
-	for range mendTries {
+	for range repairTries {
 		wrong, update, err := d.compare(raw)
 		if err != nil {
 			f.Problem = "cannot be read"
-			i.tell(f)
+			i.report(f)
 			return nil
 		}
 		if slices.Contains(wrong, "_id") {
 			f.Problem = "is stored under an id that is not its own"
-			i.tell(f)
+			i.report(f)
 			return nil
 		}
 		if len(wrong) == 0 {
-			return nil // or was changed since, and is right now
+			return nil // it was correct, or another write has corrected it
 		}
 		f.Problem = "has fields for indexes that do not agree with it: " + strings.Join(wrong, ", ")
 		if !i.repair {
@@ -303,19 +302,20 @@ func (i *inspection) document(ctx context.Context, d copies, id string, raw bson
 		}
 		break
 	}
-	i.tell(f)
+	i.report(f)
 	return nil
 }
 
-// compare returns the names of copies that are not as the document wants them, and the update that makes them so.
-func (d copies) compare(raw bson.Raw) (wrong []string, update bson.D, err error) {
-	stored, err := d.stored(raw)
+// compare returns the names of the fields that differ from those computed from the document, and the update that
+// corrects them.
+func (d inspected) compare(raw bson.Raw) (wrong []string, update bson.D, err error) {
+	wanted, err := d.reencode(raw)
 	if err != nil {
 		return nil, nil, err
 	}
 	var set, unset bson.D
 	for _, field := range append([]string{"_id"}, d.fields...) {
-		is, shall := raw.Lookup(field), stored.Lookup(field)
+		is, shall := raw.Lookup(field), wanted.Lookup(field)
 		switch {
 		case is.Equal(shall):
 			continue

@@ -15,7 +15,7 @@ import (
 
 func field(key string, value any) bson.E { return bson.E{Key: key, Value: value} }
 
-// set returns the command that sets fields of a document of a collection.
+// set returns the command that sets fields of a document.
 func set(collection, id string, fields ...bson.E) bson.D {
 	return edit(collection, id, "$set", fields...)
 }
@@ -30,14 +30,15 @@ func edit(collection, id, operator string, fields ...bson.E) bson.D {
 	}})}
 }
 
-// Each damage is found, with the document's id and no more of it, repaired by the document, and then gone.
+// TestInspectRepairs checks that each damage is reported with the id of the document and no content, repaired, and
+// not reported again.
 func TestInspectRepairs(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		damage func(p, v string) []bson.D
 		want   []string // P and V are the documents' ids
 	}{
-		"copies of names": {
+		"derived fields of a player": {
 			func(p, _ string) []bson.D {
 				return []bson.D{
 					set("players", p, field("username_key", "gone"), field("erasing", true)),
@@ -47,7 +48,7 @@ func TestInspectRepairs(t *testing.T) {
 			[]string{"players P has fields for indexes that do not agree with it: username_key, username_prefixes, " +
 				"identity_keys, erasing"},
 		},
-		"copies of a session": {
+		"derived fields of a session": {
 			func(_, v string) []bson.D {
 				return []bson.D{set("sessions", v, field("seats_held", 99), field("free_seats", 0), field(
 					"attribute_keys", bson.A{"pro=btrue"},
@@ -57,7 +58,7 @@ func TestInspectRepairs(t *testing.T) {
 				"sessions V has fields for indexes that do not agree with it: attribute_keys, seats_held, free_seats",
 			},
 		},
-		"whom an event names": {
+		"players of an event": {
 			func(p, _ string) []bson.D {
 				return []bson.D{set("events", "player/"+p+"/000000000000001", field("players", bson.A{"x"}))}
 			},
@@ -85,18 +86,17 @@ func TestInspectRepairs(t *testing.T) {
 				}
 			}
 			if lines := storetest.Found(t, s, false); len(lines) > 0 {
-				t.Errorf("after the repair %q are left", lines)
+				t.Errorf("after the repair: found %q", lines)
 			}
 			next := p
 			next.Version++
-			must(t, s.ReplacePlayer(t.Context(), p, next)) // the version stayed as it was
+			must(t, s.ReplacePlayer(t.Context(), p, next)) // the repair did not change the version
 		})
 	}
 }
 
-// TestInspectMakesIndexes drops each index in turn. Tools open the database all the same, and servers make it at their
-// start.
-func TestInspectMakesIndexes(t *testing.T) {
+// TestInspectCreatesIndexes drops each index in turn. Tools must still open the database.
+func TestInspectCreatesIndexes(t *testing.T) {
 	t.Parallel()
 	url := mongotest.Database(t)
 	openTest(t, url, mongostore.Options{})
@@ -112,14 +112,14 @@ func TestInspectMakesIndexes(t *testing.T) {
 				}
 			}
 			if lines := storetest.Found(t, tool, false); len(lines) > 0 {
-				t.Errorf("after the repair %q are left", lines)
+				t.Errorf("after the repair: found %q", lines)
 			}
 		}
 	}
 }
 
-// TestInspectFindsOthers has other indexes, validators and ids than gsm makes.
-func TestInspectFindsOthers(t *testing.T) {
+// TestInspectFindsOtherDefinitions uses indexes, validators and ids that gsm does not create.
+func TestInspectFindsOtherDefinitions(t *testing.T) {
 	t.Parallel()
 	s := openTest(t, mongotest.Database(t), mongostore.Options{})
 	for _, command := range []bson.D{
@@ -127,7 +127,7 @@ func TestInspectFindsOthers(t *testing.T) {
 		{field("createIndexes", "players"), field("indexes", bson.A{bson.D{
 			field("name", "players_by_username"), field("key", bson.D{field("project", 1), field("username_key", 1)}),
 			field("unique", true),
-		}})}, // also of players who have none
+		}})}, // not limited to players with a username
 		{field("collMod", "sessions"), field("validator", bson.D{})},
 		{field("collMod", "idempotency"), field("validator", bson.D{})},
 		{field("insert", "idempotency"), field("documents", bson.A{bson.D{field("_id", 7)}})},
@@ -146,9 +146,8 @@ func TestInspectFindsOthers(t *testing.T) {
 	}
 }
 
-// TestInspectFindsKeysThatCannotBeRead has keys of another form than gsm writes, and a collection that somebody
-// dropped.
-func TestInspectFindsKeysThatCannotBeRead(t *testing.T) {
+// TestInspectFindsUnreadableKeys uses a key that gsm cannot decode, and a collection that was dropped.
+func TestInspectFindsUnreadableKeys(t *testing.T) {
 	t.Parallel()
 	s := openTest(t, mongotest.Database(t), mongostore.Options{})
 	k := newKey()
@@ -173,8 +172,9 @@ func TestInspectFindsKeysThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestInspectTellsWhatItCannotRepair has two players who want one name, and no index that would keep them apart.
-func TestInspectTellsWhatItCannotRepair(t *testing.T) {
+// TestInspectReportsFailedRepairs gives two players the same username, which the unique index keeps from being
+// repaired.
+func TestInspectReportsFailedRepairs(t *testing.T) {
 	t.Parallel()
 	s := openTest(t, mongotest.Database(t), mongostore.Options{})
 	p, rival := newPlayer(), newPlayer()
@@ -201,7 +201,7 @@ func TestBesideAndMustExist(t *testing.T) {
 	).RunCommand(t.Context(), bson.D{field("dropIndexes", "players"), field("index", "players_by_project")}))
 	for _, o := range []mongostore.Options{{Beside: true}} {
 		if lines := storetest.Found(t, openTest(t, url, o), false); len(lines) != 1 {
-			t.Errorf("%+v: found %q, want the index that is missing: a tool changes nothing", o, lines)
+			t.Errorf("%+v: found %q, want the missing index, because tools do not create it", o, lines)
 		}
 	}
 	if lines := storetest.Found(t, openTest(t, url, mongostore.Options{MustExist: true}), false); len(lines) != 0 {
@@ -212,12 +212,12 @@ func TestBesideAndMustExist(t *testing.T) {
 func createdEvent(p game.Player) game.Event {
 	return game.Event{
 		Project: p.Project, Subject: game.Subject{Kind: game.SubjectPlayer, ID: string(p.ID)}, Version: p.Version,
-		At:    p.CreatedAt,
-		Actor: game.Actor{Kind: game.ActorSystem, ID: "test"}, Changes: game.Changes{game.PlayerCreated{}},
+		At: p.CreatedAt, Actor: game.Actor{Kind: game.ActorSystem, ID: "test"},
+		Changes: game.Changes{game.PlayerCreated{}},
 	}
 }
 
-// TestInspectLeavesEvents has events that are not what they are stored as.
+// TestInspectLeavesEvents uses events whose content contradicts their ids, which are not repaired.
 func TestInspectLeavesEvents(t *testing.T) {
 	t.Parallel()
 	s := openTest(t, mongotest.Database(t), mongostore.Options{})

@@ -8,13 +8,13 @@ import (
 	"game-session-manager/internal/game"
 )
 
-func keyOf(k game.Key) key { return key{string(k.ID), k.Project} }
+func keyAddress(k game.Key) address { return address{string(k.ID), k.Project} }
 
 // CreateKey implements [game.KeyStore].
 func (s *Store) CreateKey(ctx context.Context, k game.Key, events ...game.Event) error {
 	id := bson.NewObjectID()
 	return s.insert(
-		ctx, s.keys, keyOf(k), storedKey(k).first(id), events, id, map[string]error{idIndex: game.ErrExists},
+		ctx, s.keys, keyAddress(k), storedKey(k).first(id), events, id, map[string]error{idIndex: game.ErrExists},
 	)
 }
 
@@ -32,7 +32,7 @@ func (s *Store) Key(ctx context.Context, id game.KeyID) (game.Key, error) {
 
 // ReplaceKey implements [game.KeyStore].
 func (s *Store) ReplaceKey(ctx context.Context, old, next game.Key, events ...game.Event) error {
-	return s.replace(ctx, s.keys, keyOf(old), change{
+	return s.replace(ctx, s.keys, keyAddress(old), replacement{
 		version: old.Version, events: events, old: storedKey(old), next: storedKey(next),
 		notFound: game.KeyNotFound(old.ID),
 	})
@@ -40,16 +40,16 @@ func (s *Store) ReplaceKey(ctx context.Context, old, next game.Key, events ...ga
 
 // DeleteKey implements [game.KeyStore].
 func (s *Store) DeleteKey(ctx context.Context, old game.Key) error {
-	return s.remove(ctx, s.keys, keyOf(old), old.Version)
+	return s.remove(ctx, s.keys, keyAddress(old), old.Version)
 }
 
 // Keys implements [game.KeyStore].
 func (s *Store) Keys(ctx context.Context, q game.KeyQuery) ([]game.Key, error) {
-	found, err := list(ctx, s, s.keys, keysPage(q), wholly[game.Key])
+	found, err := list(ctx, s, s.keys, keysPage(q), fullSize[game.Key])
 	return found.Items, err
 }
 
-// keysPage returns how a list is read.
+// keysPage returns the page that a query asks for.
 func keysPage(q game.KeyQuery) page {
 	p := page{index: keysByProject, narrow: true, after: string(q.After), limit: q.Limit}
 	p.where("project", q.Project)
@@ -58,12 +58,13 @@ func keysPage(q game.KeyQuery) page {
 
 // CreateSigningKey implements [game.SigningKeyStore].
 func (s *Store) CreateSigningKey(ctx context.Context, k game.SigningKey) error {
-	return s.put(ctx, s.signing, storedSigningKey(k))
+	return s.insertIfAbsent(ctx, s.signing, storedSigningKey(k))
 }
 
-// SigningKeys implements [game.SigningKeyStore]. It is no list that may be old: who is asked for a key must know it.
+// SigningKeys implements [game.SigningKeyStore]. It reads from the primary, because a server must know every key by
+// which tokens may be signed.
 func (s *Store) SigningKeys(ctx context.Context) ([]game.SigningKey, error) {
-	filter, o := following("", game.MaxSigningKeys)
+	filter, o := pageAfter("", game.MaxSigningKeys)
 	return read[game.SigningKey](ctx, s, s.signing.Collection, filter, o)
 }
 

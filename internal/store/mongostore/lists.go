@@ -12,28 +12,28 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// page is how one page of a list is read: by id, newest first.
+// page describes one page of a list: documents by id, newest first.
 type page struct {
 	filter  bson.D
-	index   string // which fulfils the first conditions, and has the order
-	indexed bool   // no other index is to be taken
-	narrow  bool   // it leaves so few documents that they can be sorted
-	fresh   bool   // what is read must not be old
-	after   string
-	limit   int
-	bytes   int    // 0 for no bound
-	leave   bson.D // what is not read, nil for nothing
-	whole   bool   // documents may be so large that the first batches are to be small
+	index   string // to read by: it covers the first conditions of filter and has the order of the list
+	indexed bool   // index is final
+	narrow  bool   // index selects so few documents that they can be sorted
+	current bool   // read from the primary, whatever the URL says
+	after   string // id; "" for the first page
+	limit   int    // documents
+	bytes   int    // the page ends with the document that exceeds this size; 0 means no limit
+	exclude bson.D // projection of the fields that are not read; may be nil
+	large   bool   // documents may be large, so that the first batch is small
 }
 
-// firstBatch is how many documents are read first where they may be large.
+// firstBatch is the size of the first batch, in documents, if they may be large.
 const firstBatch = 2
 
 func (p *page) where(field string, condition any) {
 	p.filter = append(p.filter, bson.E{Key: field, Value: condition})
 }
 
-// whereFields adds the clauses, and takes the first index that serves one of them.
+// whereFields adds the clauses to the filter, and selects the first index that serves one of them.
 func (p *page) whereFields(all []searched, w game.Where) {
 	for _, s := range all {
 		clauses := s.on(w)
@@ -41,7 +41,7 @@ func (p *page) whereFields(all []searched, w game.Where) {
 			continue
 		}
 		switch {
-		case s.path == "": // was added by another row
+		case s.path == "": // another row adds the clauses
 		case s.field == game.FieldAttributes:
 			p.filter = append(p.filter, attributeClauses(clauses)...)
 		default:
@@ -65,7 +65,7 @@ func (s searched) on(w game.Where) (clauses []game.Clause) {
 	return clauses
 }
 
-// comparison returns a clause as MongoDB writes it.
+// comparison returns the condition for a clause in MongoDB's query language.
 func comparison(c game.Clause) any {
 	values := make(bson.A, len(c.Values))
 	for i, v := range c.Values {
@@ -83,8 +83,8 @@ func comparison(c game.Clause) any {
 	return values[0]
 }
 
-// hint returns the index to read by. Where no index but that of the ids gives an order, a long list is read by that one
-// and what does not fit is passed over.
+// hint returns the index to read by. If only the index of the ids is ordered, a long list is read by that one and the
+// server skips documents that do not match.
 func (p *page) hint(c capabilities) string {
 	if c.OrderedIndexes || p.narrow {
 		return p.index
@@ -92,7 +92,7 @@ func (p *page) hint(c capabilities) string {
 	return idIndex
 }
 
-// find returns the filter and the options of the page.
+// find returns the filter and the options to read the page.
 func (p *page) find(c capabilities) (bson.D, *options.FindOptionsBuilder) {
 	filter := p.filter
 	if p.after != "" {
@@ -100,23 +100,24 @@ func (p *page) find(c capabilities) (bson.D, *options.FindOptionsBuilder) {
 			filter[:len(filter):len(filter)], bson.E{Key: "_id", Value: bson.D{{Key: "$lt", Value: p.after}}},
 		)
 	}
-	// One more tells whether the list goes on.
+	// Read one more document to learn whether there is a next page.
 	o := options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(p.limit) + 1).SetHint(p.hint(c))
-	if p.leave != nil {
-		o.SetProjection(p.leave)
+	if p.exclude != nil {
+		o.SetProjection(p.exclude)
 	}
-	if p.whole {
+	if p.large {
 		o.SetBatchSize(firstBatch)
 	}
 	return filter, o
 }
 
-// list reads a page. cost tells for how many of the page's bytes a document counts, of which so many were read.
+// list reads a page. cost returns how many of the page's bytes a document uses up, given the number of bytes that
+// were read for it.
 func list[D any](
 	ctx context.Context, s *Store, c collection, p page, cost func(read int, d *D) int,
 ) (game.Found[D], error) {
 	from := c.lists
-	if p.fresh {
+	if p.current {
 		from = c.Collection
 	}
 	filter, o := p.find(s.server.capabilities)
@@ -133,7 +134,7 @@ func list[D any](
 		}
 		found.Items = append(found.Items, d)
 		spent += cost(len(cursor.Current), &found.Items[len(found.Items)-1])
-		// Batches grow with what is read, so that documents that are large are not read in vain.
+		// Batches grow with the page, so that few large documents are read and not used.
 		cursor.SetBatchSize(int32(2 * len(found.Items))) //nolint:gosec // a few hundred
 		return true, nil
 	})
@@ -143,10 +144,10 @@ func list[D any](
 	return found, nil
 }
 
-// wholly is the cost of a document that is read as it is.
-func wholly[D any](read int, _ *D) int { return read }
+// fullSize is the cost of a document that is returned as it was read.
+func fullSize[D any](read int, _ *D) int { return read }
 
-// read reads all that is found.
+// read returns all documents that match.
 func read[D any](
 	ctx context.Context, s *Store, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder,
 ) ([]D, error) {
@@ -165,7 +166,7 @@ func read[D any](
 	return items, nil
 }
 
-// each calls the function with every document that is found, until it returns false.
+// each calls next for each document that matches, until it returns false.
 func (s *Store) each(
 	ctx context.Context, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder,
 	next func(*mongo.Cursor) (bool, error),
@@ -177,30 +178,30 @@ func (s *Store) each(
 	defer leave()
 	cursor, err := from.Find(ctx, filter, o)
 	if err != nil {
-		return unread(ctx, err)
+		return readError(ctx, err)
 	}
 	defer closeCursor(ctx, cursor)
 	for cursor.Next(ctx) {
 		more, err := next(cursor)
 		if err != nil {
-			return unread(ctx, err)
+			return readError(ctx, err)
 		}
 		if !more {
 			return nil
 		}
 	}
 	if err := cursor.Err(); err != nil {
-		return unread(ctx, err)
+		return readError(ctx, err)
 	}
 	return nil
 }
 
-// closeTimeout bounds how long a reader who gives up waits to tell the server so.
+// closeTimeout is how long closing a cursor may take.
 const closeTimeout = time.Second
 
-// closeCursor gives up what the server keeps for a reader, also for one whose context has ended.
+// closeCursor frees the cursor on the server, also if ctx has ended.
 func closeCursor(ctx context.Context, c *mongo.Cursor) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
-	_ = c.Close(ctx) // the server forgets it by itself, later
+	_ = c.Close(ctx) // the server frees abandoned cursors after a while
 }

@@ -12,7 +12,7 @@ import (
 
 // AppendMetrics implements [game.MetricsStore].
 func (s *Store) AppendMetrics(ctx context.Context, m game.MetricsSample) error {
-	return s.put(ctx, s.metrics, storedSample(m))
+	return s.insertIfAbsent(ctx, s.metrics, storedSample(m))
 }
 
 // Metrics implements [game.MetricsStore].
@@ -29,7 +29,7 @@ func metricsRange(q game.MetricsQuery) bson.D {
 	}}}
 }
 
-// PurgeMetrics implements [game.MetricsStore]. The TTL index does the same, later.
+// PurgeMetrics implements [game.MetricsStore]. The server does the same by the TTL index, in its own time.
 func (s *Store) PurgeMetrics(ctx context.Context, now time.Time, limit int) (int, error) {
 	return s.purge(ctx, s.metrics, metricsExpiry, now, limit)
 }

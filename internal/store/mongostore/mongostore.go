@@ -1,11 +1,12 @@
 // Package mongostore is the engine for high availability and growth: MongoDB 7 and 8, and FerretDB 2 on DocumentDB.
 //
-// It owns the collections, their indexes and validators (schema.go), how documents become BSON (documents.go), and what
-// becomes of a write whose answer was lost (write.go). Its promises rest on what all those servers share: single
-// documents change atomically, updates have conditions, and partial indexes are unique. What a server lacks beyond that
-// is found out once, when the store is opened (capabilities.go), and done without.
+// It defines the collections, their indexes and validators (schema.go), the encoding of documents (documents.go), and
+// how a write is retried whose reply was lost (write.go). It relies on what all these servers have in common: changes
+// of a single document are atomic, updates can be conditional, and partial indexes can be unique. What a server lacks
+// beyond that is determined once, when the store is opened (capabilities.go), and worked around.
 //
-// It leaves every rule to package game: it does not validate, has no clock and does not retry conflicts.
+// It implements no rules, which are in package game: it does not validate, reads no clock and does not retry
+// conflicts.
 package mongostore
 
 import (
@@ -21,20 +22,21 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Options of a Store. The zero value is good.
+// Options configure a Store. The zero value is ready to use.
 type Options struct {
-	// Wait is how long Open waits for a server that does not answer yet, or that does not know the user yet.
+	// Wait is how long Open keeps trying while the server cannot be reached or the login fails. 0 means one attempt.
 	Wait time.Duration
-	// OnWait is called when Open goes on waiting.
+	// OnWait is called after each failed attempt that is followed by another.
 	OnWait func(cause error)
 	// OnCommand is called after each command, by the goroutine that sent it, with the context of the call.
 	OnCommand func(context.Context, game.Command)
-	// MustExist refuses a database that is not there, instead of making one.
+	// MustExist makes Open fail with [ErrMissing] if the database does not exist, instead of creating it.
 	MustExist bool
-	// Beside opens the database as it is, and writes nothing to do so. It must be there, and be up to date.
+	// Beside opens the database without writing to it, for tools that run while servers use it. The database must
+	// exist and have the current schema.
 	Beside bool
 
-	retryWrites bool // what the URL says
+	retryWrites bool // from the URL; true by default
 }
 
 // Store is a [game.Store] in a MongoDB database.
@@ -44,35 +46,35 @@ type Store struct {
 	server   server
 	pool     *pool
 
-	players  collection
-	sessions collection
-	claims   collection
-	metrics  collection
-	keys     collection
-	signing  collection
-	events   collection
-	notices  *mongo.Collection
-	feedEnds *mongo.Collection
-	meta     *mongo.Collection
-	outbox   *outbox
-	feeds    feeds
-	tasks    collection
-	names    *turns
-	noStatus atomic.Bool // the user may not see the state of the replica set
+	players   collection
+	sessions  collection
+	claims    collection
+	metrics   collection
+	keys      collection
+	signing   collection
+	events    collection
+	notices   *mongo.Collection
+	feedEnds  *mongo.Collection
+	meta      *mongo.Collection
+	outbox    *outbox
+	feeds     feeds
+	tasks     collection
+	nameLocks *nameLocks
+	noStatus  atomic.Bool // the user lacks the permission to read the replica set's status
 
 	mu      sync.Mutex
 	closed  bool
-	calls   sync.WaitGroup // under way
+	calls   sync.WaitGroup // in progress
 	closing sync.Once
-	failure error // what Close answered
+	failure error // of Close
 }
 
 var _ game.Store = (*Store)(nil)
 
-// Open connects to the database that a mongodb: or mongodb+srv: URL names, finds out what its server can do, and
-// creates the collections, indexes and validators that are missing. It answers [ErrBadURL], [ErrUnreachable],
-// [ErrRefused], [ErrNewerSchema], [ErrOlderSchema], [ErrMissing], [ErrUnfit], or what else is wrong, in a sentence for
-// the operator. The context bounds opening only.
+// Open connects to the database of a mongodb: or mongodb+srv: URL, determines the capabilities of the server, and
+// creates missing collections, indexes and validators. It returns [ErrBadURL], [ErrUnreachable], [ErrRefused],
+// [ErrNewerSchema], [ErrOlderSchema], [ErrMissing], [ErrUnfit], or another error, each with a message for the
+// operator. The context limits opening, not the life of the store.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	waiting, cancel := context.WithTimeout(ctx, o.Wait)
 	defer cancel()
@@ -82,7 +84,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 			return s, err
 		}
 		if errors.Is(err, errLogin) {
-			err = fmt.Errorf("the user may not have been made yet: %w", err)
+			err = fmt.Errorf("the user may not have been created yet: %w", err)
 		}
 		if o.OnWait != nil {
 			o.OnWait(err)
@@ -97,7 +99,7 @@ func open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		pool: newPool(), names: newTurns(), outbox: newOutbox(), feeds: newFeeds(),
+		pool: newPool(), nameLocks: newNameLocks(), outbox: newOutbox(), feeds: newFeeds(),
 	}
 	o.retryWrites = settings.client.RetryWrites == nil || *settings.client.RetryWrites
 	if err := s.connect(settings, o); err != nil {
@@ -110,7 +112,7 @@ func open(ctx context.Context, url string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// prepare finds out what the server is, and brings the database up to date.
+// prepare migrates the database and determines the capabilities of the server.
 func (s *Store) prepare(ctx context.Context, o Options) error {
 	if err := s.migrate(ctx, o); err != nil {
 		return err
@@ -118,18 +120,19 @@ func (s *Store) prepare(ctx context.Context, o Options) error {
 	return s.probe(ctx, o)
 }
 
-// Limits of calls.
+// Time limits.
 const (
-	// longestCall ends calls whose context has no deadline, which those of tools have not: they would never hear of a
-	// server that is gone.
-	longestCall = time.Minute
-	// longestStep is the limit of what a tool does with a whole collection, such as making an index.
-	longestStep = 6 * time.Hour
-	// farewell is how long Close waits for the server to hear of it.
-	farewell = 2 * time.Second
+	// defaultTimeout limits calls whose context has no deadline, such as those of tools. Without it they would wait
+	// forever for a server that is gone.
+	defaultTimeout = time.Minute
+	// stepTimeout limits operations of tools on a whole collection, such as creating an index.
+	stepTimeout = 6 * time.Hour
+	// disconnectTimeout is how long Close waits for the connections to be closed.
+	disconnectTimeout = 2 * time.Second
 )
 
-// enter lets a call in unless the store is closed. Whoever is in must leave.
+// enter starts a call, unless the store is closed or ctx has ended. The caller must call leave when it is done. The
+// returned context has a deadline.
 func (s *Store) enter(ctx context.Context) (_ context.Context, leave func(), err error) {
 	if ctx.Err() != nil {
 		return nil, nil, context.Cause(ctx)
@@ -147,12 +150,12 @@ func (s *Store) enter(ctx context.Context) (_ context.Context, leave func(), err
 	}, nil
 }
 
-// limited returns a context that has a deadline.
+// limited returns ctx if it has a deadline, and otherwise one that ends after defaultTimeout.
 func limited(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, has := ctx.Deadline(); has {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, longestCall)
+	return context.WithTimeout(ctx, defaultTimeout)
 }
 
 // Close implements [game.Store].
@@ -163,7 +166,7 @@ func (s *Store) Close() error {
 		s.mu.Unlock()
 		s.calls.Wait()
 		s.outbox.close()
-		ctx, cancel := context.WithTimeout(context.Background(), farewell)
+		ctx, cancel := context.WithTimeout(context.Background(), disconnectTimeout)
 		defer cancel()
 		s.failure = s.client.Disconnect(ctx)
 	})

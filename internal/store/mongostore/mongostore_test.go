@@ -11,7 +11,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	mongotest.Server(t) // or all are skipped one by one
+	mongotest.Server(t) // skip once, rather than in every subtest
 	storetest.Run(t, func(t *testing.T) game.Store { return openTest(t, mongotest.Database(t), mongostore.Options{}) })
 }
 

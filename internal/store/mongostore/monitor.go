@@ -14,9 +14,9 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// pool counts connections by what the driver tells of them.
+// pool counts connections by the events of the driver.
 type pool struct {
-	limit   uint64 // for each server
+	limit   uint64 // connections for each server
 	inUse   atomic.Int64
 	waiting atomic.Int64
 
@@ -38,7 +38,7 @@ func (p *pool) monitor() *event.PoolMonitor {
 			p.mu.Lock()
 			p.ready[connectionID{e.Address, e.ConnectionID}] = struct{}{}
 			p.mu.Unlock()
-		case event.ConnectionClosed: // also of those that never became ready
+		case event.ConnectionClosed: // also for connections that never became ready
 			p.mu.Lock()
 			delete(p.ready, connectionID{e.Address, e.ConnectionID})
 			p.mu.Unlock()
@@ -55,7 +55,7 @@ func (p *pool) monitor() *event.PoolMonitor {
 	}}
 }
 
-// Pool returns how many connections there are.
+// Pool returns the state of the connection pool.
 func (s *Store) Pool() game.Pool {
 	s.pool.mu.Lock()
 	open := int64(len(s.pool.ready))
@@ -64,7 +64,7 @@ func (s *Store) Pool() game.Pool {
 	return game.Pool{InUse: inUse, Idle: max(0, open-inUse), Waiting: s.pool.waiting.Load()}
 }
 
-// commandMonitor notes in the call that a command was sent, and tells the function how it ended.
+// commandMonitor records in the context's call that a command was sent, and calls onCommand when it has ended.
 func commandMonitor(onCommand func(context.Context, game.Command)) *event.CommandMonitor {
 	if onCommand == nil {
 		return &event.CommandMonitor{
@@ -88,20 +88,20 @@ func commandMonitor(onCommand func(context.Context, game.Command)) *event.Comman
 	}
 }
 
-// call is what the command monitor notes of the last command of a call, which sends one after the other.
+// call is what the monitor records of the last command of a call. A call sends one command at a time.
 type call struct {
 	sent       bool
 	collection string
 }
 
-// callKey is the context's key of its call.
+// callKey is the context key of a call.
 type callKey struct{}
 
 func withCall(ctx context.Context) context.Context {
 	return context.WithValue(ctx, callKey{}, new(call))
 }
 
-// callOf returns the context's call: one that nobody reads for the driver's own commands.
+// callOf returns the call of the context, or a new one for commands that the driver sends by itself.
 func callOf(ctx context.Context) *call {
 	if c, ok := ctx.Value(callKey{}).(*call); ok {
 		return c
@@ -109,9 +109,9 @@ func callOf(ctx context.Context) *call {
 	return new(call)
 }
 
-// collectionOf returns the collection that a command is about.
+// collectionOf returns the collection that a command is about, or "".
 func collectionOf(e *event.CommandStartedEvent) string {
-	for _, field := range []string{e.CommandName, "collection"} { // the command's first field, unless it is getMore
+	for _, field := range []string{e.CommandName, "collection"} { // getMore has the name in another field
 		if name, ok := e.Command.Lookup(field).StringValueOK(); ok {
 			return name
 		}
@@ -119,15 +119,16 @@ func collectionOf(e *event.CommandStartedEvent) string {
 	return ""
 }
 
-// failureLabel names how a command failed, from a short list: by the server's code, or by what kept its answer away.
+// failureLabel returns a label, from a bounded set, for the failure of a command: the code of the server's error,
+// timeout, network or other.
 func failureLabel(err error) string {
-	answered := driver.Error{} // the monitor sees it before the driver makes its public errors of it
-	switch errors.As(err, &answered); {
-	case mongo.IsTimeout(err), errors.Is(err, context.Canceled), answered.Code == codeTimeLimit:
+	replied := driver.Error{} // the monitor gets the driver's internal errors
+	switch errors.As(err, &replied); {
+	case mongo.IsTimeout(err), errors.Is(err, context.Canceled), replied.Code == codeTimeLimit:
 		return "timeout"
-	case answered.Code != 0:
-		return strconv.Itoa(int(answered.Code))
-	case answered.NetworkError(), mongo.IsNetworkError(err):
+	case replied.Code != 0:
+		return strconv.Itoa(int(replied.Code))
+	case replied.NetworkError(), mongo.IsNetworkError(err):
 		return "network"
 	}
 	return "other"

@@ -17,7 +17,7 @@ import (
 	"game-session-manager/internal/store/mongostore/mongotest"
 )
 
-// withOption returns a URL with one more option.
+// withOption returns a URL with an additional option.
 func withOption(t testing.TB, raw, name, value string) string {
 	t.Helper()
 	u, err := url.Parse(raw)
@@ -28,7 +28,7 @@ func withOption(t testing.TB, raw, name, value string) string {
 	return u.String()
 }
 
-// wantRefusal opens a database that must be refused, with an error that is the target and has the words.
+// wantRefusal checks that Open fails with the target, and that the message contains the words and no password.
 func wantRefusal(t *testing.T, url string, target error, words ...string) {
 	t.Helper()
 	s, err := mongostore.Open(t.Context(), url, mongostore.Options{})
@@ -44,7 +44,7 @@ func wantRefusal(t *testing.T, url string, target error, words ...string) {
 		}
 	}
 	if strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("the error tells the password or has several lines: %q", err)
+		t.Errorf("the error contains the password or a line break: %q", err)
 	}
 }
 
@@ -52,8 +52,8 @@ func TestBadURLs(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{
 		"mongodb://", "mongodb://user:hunter2@", "mongodb://user:hunter2@host:port/gsm",
-		"mongodb://user:hunter2@@host/gsm",
-		"mongodb://user:hunter2@host/g.s.m", "mongodb://user:hunter2@host/admin",
+		"mongodb://user:hunter2@@host/gsm", "mongodb://user:hunter2@host/g.s.m",
+		"mongodb://user:hunter2@host/admin",
 		"mongodb://user:hunter2@host/gsm?tls=perhaps",
 	} {
 		wantRefusal(t, url, mongostore.ErrBadURL)
@@ -81,7 +81,8 @@ func TestUnreachable(t *testing.T) {
 		address, "connection refused", "100ms", "--database-wait")
 }
 
-// TestNoSuchServers looks up servers by a name that nobody has: the name server may be what is not there yet.
+// TestNoSuchServers looks up a host that does not exist. Open must report it as unreachable, because the name server
+// may not be available yet.
 func TestNoSuchServers(t *testing.T) {
 	t.Parallel()
 	wantRefusal(t, "mongodb+srv://user:hunter2@gsm.invalid/", mongostore.ErrUnreachable, "gsm.invalid")
@@ -109,8 +110,8 @@ func TestNewerSchema(t *testing.T) {
 	wantRefusal(t, url, mongostore.ErrNewerSchema, "99", "restore a backup")
 }
 
-// TestMigrateFromVersion2 opens a database in which suspensions freed no seats yet, and the end of a sweep was noted
-// elsewhere.
+// TestMigrateFromVersion2 opens a database in which suspended players still hold seats and the end of a sweep is in a
+// field that has been removed.
 func TestMigrateFromVersion2(t *testing.T) {
 	t.Parallel()
 	url := mongotest.Database(t)
@@ -138,31 +139,32 @@ func TestMigrateFromVersion2(t *testing.T) {
 	update("meta", bson.D{{Key: "_id", Value: "schema"}}, set("version", 2))
 	const replaced = "sessions_by_status"
 	must(t, s.RunCommand(t.Context(), bson.D{{Key: "createIndexes", Value: "sessions"}, {Key: "indexes", Value: bson.A{
-		bson.D{{
-			Key: "name", Value: replaced,
-		}, {Key: "key", Value: bson.D{{Key: "project", Value: 1}, {Key: "status", Value: 1}}}},
+		bson.D{
+			{Key: "name", Value: replaced},
+			{Key: "key", Value: bson.D{{Key: "project", Value: 1}, {Key: "status", Value: 1}}},
+		},
 	}}}))
 
-	for range 2 { // the second finds nothing to do
+	for range 2 { // the second migration must change nothing
 		s = openTest(t, url, mongostore.Options{})
 		found, err := s.Players(t.Context(), game.PlayerQuery{Sweeping: true, Limit: 10})
 		must(t, err)
 		sweeps := found.Items
 		if len(sweeps) != 2 || sweeps[0].ID != unswept || sweeps[1].ID != suspended ||
 			time.Since(*sweeps[0].SweepSince) > time.Hour {
-			t.Errorf("to be swept are %+v", sweeps)
+			t.Errorf("players to be swept: got %+v", sweeps)
 		}
 		marks, err := s.Players(t.Context(), game.PlayerQuery{Erasing: true, Limit: 10})
 		must(t, err)
 		if len(marks.Items) != 2 || marks.Items[1].ID != swept || marks.Items[1].SweepSince != nil {
-			t.Errorf("marks are %+v", marks)
+			t.Errorf("players being erased: got %+v", marks)
 		}
 		ended, err := s.EndedSuspensions(t.Context(), time.Now(), 10)
 		must(t, err)
 		if len(ended) != 1 || ended[0].ID != suspended {
-			t.Errorf("suspensions that have ended are %+v", ended)
+			t.Errorf("ended suspensions: got %+v", ended)
 		}
-		must(t, s.Inspect(t.Context(), false, func(f game.Finding) { t.Errorf("the migration left %v", f) }))
+		must(t, s.Inspect(t.Context(), false, func(f game.Finding) { t.Errorf("after the migration: found %v", f) }))
 		if err := s.RunCommand(t.Context(), bson.D{
 			{Key: "dropIndexes", Value: "sessions"}, {Key: "index", Value: replaced},
 		}); err == nil {
@@ -171,7 +173,7 @@ func TestMigrateFromVersion2(t *testing.T) {
 	}
 }
 
-// TestOpenTogether opens an empty database many times at once.
+// TestOpenTogether opens an empty database several times concurrently.
 func TestOpenTogether(t *testing.T) {
 	t.Parallel()
 	url := mongotest.Database(t)
@@ -203,13 +205,13 @@ func TestOpenTogether(t *testing.T) {
 	}
 }
 
-// TestWaiting opens a database whose server comes up a moment later.
+// TestWaiting opens a database whose server becomes available later.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
 	database := mongotest.Database(t)
 	u, err := url.Parse(database)
 	must(t, err)
-	l, err := net.Listen("tcp", "127.0.0.1:0") // takes the port, and closes every connection
+	l, err := net.Listen("tcp", "127.0.0.1:0") // closes every connection
 	must(t, err)
 	address, server := l.Addr().String(), u.Host
 	go func(first net.Listener) {
@@ -250,22 +252,23 @@ func TestWaiting(t *testing.T) {
 	openTest(t, waiting, mongostore.Options{Wait: time.Minute, OnWait: up})
 }
 
-// TestUserComesLater opens a database with a user whom somebody makes a moment later.
+// TestUserComesLater opens a database with a user that is created later.
 func TestUserComesLater(t *testing.T) {
 	t.Parallel()
 	url, create := mongotest.LaterUser(t)
 	wantRefusal(t, url, mongostore.ErrRefused, "cannot log in")
 	var once sync.Once
 	s := openTest(t, url, mongostore.Options{Wait: time.Minute, OnWait: func(cause error) {
-		if !errors.Is(cause, mongostore.ErrRefused) || !strings.Contains(cause.Error(), "may not have been made yet") {
-			t.Errorf("it waits because of %v", cause)
+		if !errors.Is(cause, mongostore.ErrRefused) ||
+			!strings.Contains(cause.Error(), "may not have been created yet") {
+			t.Errorf("OnWait was called with %v", cause)
 		}
 		once.Do(func() { must(t, create()) })
 	}})
 	must(t, s.CreatePlayer(t.Context(), newPlayer()))
 }
 
-// TestWrongPasswordEnds waits for a user who does not come.
+// TestWrongPasswordEnds checks that Open stops waiting for a user that is never created.
 func TestWrongPasswordEnds(t *testing.T) {
 	t.Parallel()
 	url, _ := mongotest.LaterUser(t)
@@ -284,22 +287,22 @@ func TestSQLClass(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[int]string{16908292: "40", 11000: "", 1: "", 13436: ""} {
 		if got := mongostore.SQLClass(code); got != want {
-			t.Errorf("code %d is of class %q, want %q", code, got, want)
+			t.Errorf("code %d: got class %q, want %q", code, got, want)
 		}
 	}
 }
 
-// TestCommandsAreTold checks what goes to logs and metrics.
-func TestCommandsAreTold(t *testing.T) {
+// TestOnCommand checks what is reported to logs and metrics.
+func TestOnCommand(t *testing.T) {
 	t.Parallel()
 	type key struct{}
 	var mu sync.Mutex
-	told := map[string]int{}
+	reported := map[string]int{}
 	s := openTest(t, mongotest.Database(t), mongostore.Options{OnCommand: func(ctx context.Context, c game.Command) {
 		mu.Lock()
 		defer mu.Unlock()
 		if ctx.Value(key{}) != nil {
-			told[c.Name+" "+c.Collection+" "+c.Failure]++
+			reported[c.Name+" "+c.Collection+" "+c.Failure]++
 		}
 	}})
 	p := newPlayer()
@@ -311,8 +314,8 @@ func TestCommandsAreTold(t *testing.T) {
 	next.Version++
 	must(t, s.ReplacePlayer(ctx, p, next))
 	for _, want := range []string{"insert players ", "find players ", "update players "} {
-		if told[want] != 1 || len(told) != 3 {
-			t.Errorf("commands were told as %v, want one %q", told, want)
+		if reported[want] != 1 || len(reported) != 3 {
+			t.Errorf("OnCommand was called for %v, want one %q", reported, want)
 		}
 	}
 	if pool := s.Pool(); pool.InUse != 0 || pool.Waiting != 0 || pool.Idle < 1 {
@@ -320,8 +323,8 @@ func TestCommandsAreTold(t *testing.T) {
 	}
 }
 
-// TestFailuresAreLabelled checks what a metric says of commands that fail.
-func TestFailuresAreLabelled(t *testing.T) {
+// TestFailureLabels checks the labels of commands that fail.
+func TestFailureLabels(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, mongotest.Database(t))
 	var mu sync.Mutex
@@ -331,14 +334,14 @@ func TestFailuresAreLabelled(t *testing.T) {
 		defer mu.Unlock()
 		labels[c.Failure] = true
 	}})
-	for want, f := range map[string]fault{"1": denyAnswer, "network": loseAnswer, "timeout": hold} {
-		p.faults("find", "players", nil, f, f) // the driver reads twice
+	for want, f := range map[string]fault{"1": failReply, "network": loseReply, "timeout": hold} {
+		p.faults("find", "players", nil, f, f) // the driver retries reads once
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		_, err := s.Player(ctx, project, "x")
 		cancel()
 		mu.Lock()
 		if !labels[want] {
-			t.Errorf("%v is not labelled %q: %v", err, want, labels)
+			t.Errorf("%v: no label %q: %v", err, want, labels)
 		}
 		clear(labels)
 		mu.Unlock()
@@ -346,7 +349,7 @@ func TestFailuresAreLabelled(t *testing.T) {
 	}
 }
 
-// TestCloseEnds closes stores whose server does not answer, and does not keep callers waiting meanwhile.
+// TestCloseEnds closes a store whose server does not respond. Other calls must not wait for that.
 func TestCloseEnds(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, mongotest.Database(t))
@@ -361,7 +364,7 @@ func TestCloseEnds(t *testing.T) {
 	}()
 	eventually(t, func() bool { return s.Pool().InUse == 1 })
 	go func() { closing <- s.Close() }()
-	eventually(t, func() bool { // calls are refused while Close waits for the one under way
+	eventually(t, func() bool { // new calls fail while Close waits for the one in progress
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		err := s.CreatePlayer(ctx, newPlayer())
@@ -371,8 +374,8 @@ func TestCloseEnds(t *testing.T) {
 	wantError(t, <-reading, game.ErrStoreUnavailable)
 	select {
 	case err := <-closing:
-		t.Logf("Close answers %v", err) // it could not tell the server
+		t.Logf("Close returned %v", err) // the sessions could not be ended
 	case <-time.After(10 * time.Second):
-		t.Error("Close waits for a server that does not answer")
+		t.Error("Close waits for a server that does not respond")
 	}
 }

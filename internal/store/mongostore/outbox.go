@@ -122,7 +122,7 @@ type appending struct {
 
 // appendTo returns how events are appended to the outbox of a document that is at the version.
 func (s *Store) appendTo(
-	ctx context.Context, c collection, k key, version int64, events []game.Event,
+	ctx context.Context, c collection, k address, version int64, events []game.Event,
 ) (appending, error) {
 	subject := events[0].Subject
 	push := bson.D{{Key: "$each", Value: storedEntries(events)}}
@@ -176,7 +176,7 @@ func (s *Store) lastMoved(ctx context.Context, subject game.Subject, l span) (in
 
 // lookAgain reads how long the outbox of a document at a version is, which had no room where it was thought to be
 // short.
-func (s *Store) lookAgain(ctx context.Context, c collection, k key, version int64) error {
+func (s *Store) lookAgain(ctx context.Context, c collection, k address, version int64) error {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
 		return err
@@ -192,7 +192,7 @@ func (s *Store) lookAgain(ctx context.Context, c collection, k key, version int6
 }
 
 // empty moves the events in the outbox of a document that is to be removed at the version.
-func (s *Store) empty(ctx context.Context, c collection, k key, version int64) error {
+func (s *Store) empty(ctx context.Context, c collection, k address, version int64) error {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
 		return err
@@ -203,13 +203,13 @@ func (s *Store) empty(ctx context.Context, c collection, k key, version int64) e
 
 // flush moves the events in the outbox of a document, without places in the feed, those of all versions up to the given
 // one. It moves none that may yet be undone, and fails where it cannot see all of them.
-func (s *Store) flush(ctx context.Context, c collection, k key, version int64) error {
+func (s *Store) flush(ctx context.Context, c collection, k address, version int64) error {
 	found, err := outboxes(ctx, c.Collection, k.filter(), options.Find())
 	if err != nil {
 		return err
 	}
 	if len(found) == 0 || found[0].Version < version {
-		newest, there, err := c.trace(ctx, c.newest, k)
+		newest, there, err := c.lastWrites(ctx, c.newest, k)
 		if err != nil || !there || newest.Version < version { // then the write's condition is not fulfilled
 			return err
 		}

@@ -11,12 +11,12 @@ import (
 	"game-session-manager/internal/store/mongostore/mongotest"
 )
 
-// TestPlans explains every list that the API can ask for. None reads a whole collection, and none is sorted in memory
-// where the server has indexes that give an order, which every MongoDB does.
+// TestPlans examines the plan of every list that the API offers. None may scan a whole collection, and none may sort
+// in memory if the server reads indexes in order, as MongoDB does.
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	s := openTest(t, mongotest.Database(t), mongostore.Options{})
-	for range 50 { // an empty collection is read in other ways
+	for range 50 { // plans of an empty collection differ
 		must(t, s.CreatePlayer(t.Context(), newPlayer()))
 		must(t, s.CreateSession(t.Context(), newSession()))
 		must(t, s.CreateKey(t.Context(), newKey()))
@@ -49,7 +49,7 @@ func TestPlans(t *testing.T) {
 	}
 	for set := range 1 << len(filters) {
 		if bits.OnesCount(uint(set)) > 2 && set+1 != 1<<len(filters) {
-			continue // one by one, in twos, and all at once
+			continue // test single filters, pairs, and all together
 		}
 		q := game.SessionQuery{Project: project, Limit: 10}
 		for i, filter := range filters {
@@ -83,8 +83,9 @@ func TestPlans(t *testing.T) {
 
 func wantPlan(t *testing.T, s *mongostore.Store, p mongostore.Plan, q any) {
 	t.Helper()
-	if slices.ContainsFunc(p.Stages, func(stage string) bool { return stage == "IDHACK" || strings.HasPrefix(stage, "EXPRESS") }) {
-		return // MongoDB's names for a find by _id alone
+	byID := func(stage string) bool { return stage == "IDHACK" || strings.HasPrefix(stage, "EXPRESS") }
+	if slices.ContainsFunc(p.Stages, byID) {
+		return // MongoDB uses these stages for a find by _id
 	}
 	if !slices.Contains(p.Stages, p.Index) {
 		t.Errorf("%+v: the plan does not use %s: %v", q, p.Index, p.Stages)
@@ -104,7 +105,7 @@ func newSession() game.Session {
 	now := newPlayer().CreatedAt
 	return game.Session{
 		ID: game.SessionID(newID()), Project: project, Version: 1, CreatedAt: now, UpdatedAt: now,
-		Status:   game.StatusOpen,
 		Settings: game.Settings{Mode: "ranked", Visibility: game.VisibilityPublic, MaxPlayers: 4},
+		Status:   game.StatusOpen,
 	}
 }

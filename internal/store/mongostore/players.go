@@ -11,30 +11,30 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// playerTaken names the refusals of a player by the index that refuses.
+// playerTaken returns the error for a player that is rejected by a unique index, by the name of the index.
 func playerTaken() map[string]error {
 	return map[string]error{
 		idIndex: game.ErrExists, playersByUsername: game.ErrUsernameTaken, playersByIdentity: game.ErrIdentityTaken,
 	}
 }
 
-func playerKey(p game.Player) key { return key{string(p.ID), p.Project} }
+func playerAddress(p game.Player) address { return address{string(p.ID), p.Project} }
 
 // CreatePlayer implements [game.PlayerStore].
 func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.Event) error {
-	release, err := s.names.take(ctx, claimedNames(game.Player{}, p))
+	release, err := s.nameLocks.lock(ctx, claimedNames(game.Player{}, p))
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	defer release()
 	id := bson.NewObjectID()
-	err = s.insert(ctx, s.players, playerKey(p), storedPlayer(p).first(id), events, id, playerTaken())
+	err = s.insert(ctx, s.players, playerAddress(p), storedPlayer(p).first(id), events, id, playerTaken())
 	return s.refusedPlayer(ctx, err, p, bson.D{{Key: "_id", Value: p.ID}})
 }
 
 // Player implements [game.PlayerStore].
 func (s *Store) Player(ctx context.Context, project game.ProjectID, id game.PlayerID) (game.Player, error) {
-	p, found, err := get[game.Player](ctx, s, s.players, key{string(id), project}.filter())
+	p, found, err := get[game.Player](ctx, s, s.players, address{string(id), project}.filter())
 	switch {
 	case err != nil:
 		return game.Player{}, err
@@ -50,7 +50,7 @@ func (s *Store) PlayerByIdentity(ctx context.Context, project game.ProjectID, i 
 	switch {
 	case err != nil:
 		return game.Player{}, err
-	// a provider with a colon, which nobody has, looks like another
+	// The queried provider may contain a colon and so match the index entry of another.
 	case !found || p.Identities[i.Provider] != i.Subject:
 		return game.Player{}, game.ErrPlayerNotFound
 	}
@@ -63,21 +63,21 @@ func identityFilter(project game.ProjectID, i game.Identity) bson.D {
 
 // ReplacePlayer implements [game.PlayerStore].
 func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events ...game.Event) error {
-	release, err := s.names.take(ctx, claimedNames(old, next))
+	release, err := s.nameLocks.lock(ctx, claimedNames(old, next))
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	defer release()
-	err = s.replace(ctx, s.players, playerKey(old), change{
+	err = s.replace(ctx, s.players, playerAddress(old), replacement{
 		version: old.Version, events: events, old: storedPlayer(old), next: storedPlayer(next),
 		notFound: game.PlayerNotFound(old.ID), taken: playerTaken(),
 	})
-	return s.refusedPlayer(ctx, err, next, nil) // what has not the version meets no index
+	return s.refusedPlayer(ctx, err, next, nil) // a document with another version is not checked against indexes
 }
 
-// refusedPlayer returns the first reason for which a player was refused, in the order that [game.PlayerStore] has:
-// which of several indexes refuses is the server's choice. exists finds the player where there must be none. If that
-// cannot be found out, the reason that the server gave is as true.
+// refusedPlayer returns the first reason for which a player is rejected, in the order that [game.PlayerStore]
+// specifies: the server chooses which of several unique indexes rejects a write. exists is the filter for the player
+// that must not exist, or nil. If a read fails, the reason that the server gave is returned, which is also correct.
 func (s *Store) refusedPlayer(ctx context.Context, err error, p game.Player, exists bson.D) error {
 	if !errors.Is(err, game.ErrUsernameTaken) && !errors.Is(err, game.ErrIdentityTaken) {
 		return err
@@ -87,19 +87,19 @@ func (s *Store) refusedPlayer(ctx context.Context, err error, p game.Player, exi
 		return err
 	}
 	defer leave()
-	there := func(filter bson.D) bool {
+	found := func(filter bson.D) bool {
 		only := options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})
 		return s.players.newest.FindOne(ctx, filter, only).Err() == nil
 	}
-	named := bson.D{
+	sameUsername := bson.D{
 		{Key: "project", Value: p.Project},
 		{Key: "username_key", Value: p.UsernameKey()},
 		{Key: "_id", Value: bson.D{{Key: "$ne", Value: p.ID}}},
 	}
 	switch {
-	case exists != nil && there(exists):
+	case exists != nil && found(exists):
 		return game.ErrExists
-	case p.Username != "" && there(named):
+	case p.Username != "" && found(sameUsername):
 		return game.ErrUsernameTaken
 	}
 	return err
@@ -107,15 +107,15 @@ func (s *Store) refusedPlayer(ctx context.Context, err error, p game.Player, exi
 
 // DeletePlayer implements [game.PlayerStore].
 func (s *Store) DeletePlayer(ctx context.Context, old game.Player) error {
-	return s.remove(ctx, s.players, playerKey(old), old.Version)
+	return s.remove(ctx, s.players, playerAddress(old), old.Version)
 }
 
 // Players implements [game.PlayerStore].
 func (s *Store) Players(ctx context.Context, q game.PlayerQuery) (game.Found[game.Player], error) {
-	return list(ctx, s, s.players, s.playersPage(q), wholly[game.Player])
+	return list(ctx, s, s.players, s.playersPage(q), fullSize[game.Player])
 }
 
-// EndedSuspensions implements [game.PlayerStore]. What is asked for the index gives, in the order of the times.
+// EndedSuspensions implements [game.PlayerStore]. The index returns the players in the order of the times.
 func (s *Store) EndedSuspensions(ctx context.Context, now time.Time, limit int) ([]game.Player, error) {
 	o := options.Find().SetLimit(int64(limit)).SetHint(playersSuspendedUntil)
 	return read[game.Player](ctx, s, s.players.Collection, suspensionEnded(now), o)
@@ -125,25 +125,25 @@ func suspensionEnded(now time.Time) bson.D {
 	return bson.D{{Key: "suspended_until", Value: bson.D{{Key: "$lte", Value: now}}}}
 }
 
-// playersPage returns how a list is read.
+// playersPage returns the page that a query asks for.
 func (s *Store) playersPage(q game.PlayerQuery) page {
 	p := page{index: playersByProject, after: string(q.After), limit: q.Limit, bytes: q.Bytes}
-	everywhere := q.Erasing || q.Sweeping
+	allProjects := q.Erasing || q.Sweeping
 	switch {
 	case q.Sweeping:
 		p.where("sweeping", true)
-		p.index, p.narrow, p.fresh = playersSweeping, true, true
+		p.index, p.narrow, p.current = playersSweeping, true, true
 	case q.Erasing:
 		p.where("erasing", true)
-		p.index, p.narrow, p.fresh = playersErasing, true, true
+		p.index, p.narrow, p.current = playersErasing, true, true
 	default:
 		p.where("project", q.Project)
 		p.where("erasing", nil) // absent
 	}
-	if c, named := q.Where.On(game.FieldUsername); named && !everywhere {
+	if c, named := q.Where.On(game.FieldUsername); named && !allProjects {
 		p.where("username_prefixes", indexedPrefix(c.Text()))
 	}
-	p.indexed = everywhere
+	p.indexed = allProjects
 	p.whereFields(playersSearched(), q.Where)
 	return p
 }

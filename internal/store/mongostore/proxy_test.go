@@ -11,18 +11,18 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// fault is what happens to a command on its way.
+// fault is what happens to a command.
 type fault int
 
 const (
 	none        fault = iota
-	loseRequest       // the connection breaks before the server has it
-	loseAnswer        // the server executes it, and the connection breaks
-	denyAnswer        // the server executes it, and the answer says that something is wrong inside
-	hold              // no answer comes
+	loseRequest       // the connection breaks before the server receives the command
+	loseReply         // the server executes the command, and the connection breaks
+	failReply         // the server executes the command, and the reply is an internal error
+	hold              // the server executes the command, and no reply arrives
 )
 
-// proxy stands between a store and its server, and lets commands go wrong.
+// proxy forwards the commands of a store to its server and injects faults.
 type proxy struct {
 	url    string
 	server string
@@ -31,10 +31,10 @@ type proxy struct {
 	mu     sync.Mutex
 	decide func(command, collection string) (fault, func())
 
-	calling sync.Mutex // held while a function of a test is called
+	calling sync.Mutex // held while a callback of a test runs
 }
 
-// call calls a function of a test, if there is one. The test may look at what it did after settled.
+// call runs a callback of a test, if it is not nil. After settled, the test may access what the callback has changed.
 func (p *proxy) call(f func()) {
 	p.calling.Lock()
 	defer p.calling.Unlock()
@@ -56,7 +56,7 @@ func newProxy(t *testing.T, to string) *proxy {
 	u.Host = l.Addr().String()
 	q := u.Query()
 	q.Del("replicaSet")
-	q.Set("directConnection", "true") // or the driver would go around the proxy to the members of a replica set
+	q.Set("directConnection", "true") // otherwise the driver connects to the members of a replica set directly
 	u.RawQuery = q.Encode()
 	p.url = u.String()
 	var serving sync.WaitGroup
@@ -77,8 +77,8 @@ func newProxy(t *testing.T, to string) *proxy {
 	return p
 }
 
-// faults sets what happens to the commands of one name on a collection from now on, one after the other. The function,
-// if there is one, is called after the first, before the sender hears of it.
+// faults sets the faults of the next commands with a name and a collection, one after the other. then, if not nil, is
+// called after the first of these commands and before its sender gets the reply.
 func (p *proxy) faults(command, collection string, then func(), all ...fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,22 +92,21 @@ func (p *proxy) faults(command, collection string, then func(), all ...fault) {
 	}
 }
 
-// faultsOf sets what happens from now on, by command and collection.
+// faultsOf sets the faults of all further commands, by name and collection.
 func (p *proxy) faultsOf(all map[string]fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.decide = func(name, about string) (fault, func()) { return all[name+" "+about], nil }
 }
 
-// watch has a function called for each command. What it returns, if it returns a function, is called before the sender
-// hears of the command.
+// watch calls each for every command. If it returns a function, that is called before the sender gets the reply.
 func (p *proxy) watch(each func(command, collection string) func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.decide = func(name, about string) (fault, func()) { return none, each(name, about) }
 }
 
-func (p *proxy) fate(command, collection string) (fault, func()) {
+func (p *proxy) next(command, collection string) (fault, func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.decide == nil {
@@ -116,7 +115,7 @@ func (p *proxy) fate(command, collection string) (fault, func()) {
 	return p.decide(command, collection)
 }
 
-// serve passes messages on, one request and its answer after the other, as the driver uses a connection.
+// serve forwards one request and its reply at a time, which is how the driver uses a connection.
 func (p *proxy) serve(c net.Conn) {
 	defer func() { _ = c.Close() }()
 	s, err := net.Dial("tcp", p.server)
@@ -124,7 +123,7 @@ func (p *proxy) serve(c net.Conn) {
 		return
 	}
 	defer func() { _ = s.Close() }()
-	go func() { // ends what waits for the server when the test does
+	go func() { // ends the loop below at the end of the test
 		<-p.closed
 		_, _ = s.Close(), c.Close()
 	}()
@@ -133,7 +132,7 @@ func (p *proxy) serve(c net.Conn) {
 		if err != nil {
 			return
 		}
-		f, then := p.fate(about(request))
+		f, then := p.next(about(request))
 		if f == loseRequest {
 			p.call(then)
 			return
@@ -142,23 +141,23 @@ func (p *proxy) serve(c net.Conn) {
 			return
 		}
 		for more := true; more; {
-			answer, err := message(s)
+			reply, err := message(s)
 			if err != nil {
 				return
 			}
-			more = len(answer) > 20 && answer[16]&2 != 0 // the flag moreToCome
+			more = len(reply) > 20 && reply[16]&2 != 0 // flag moreToCome
 			p.call(then)
 			switch f {
 			case none, loseRequest:
-			case loseAnswer:
+			case loseReply:
 				return
 			case hold:
 				<-p.closed
 				return
-			case denyAnswer:
-				answer = denial(answer)
+			case failReply:
+				reply = internalError(reply)
 			}
-			if _, err := c.Write(answer); err != nil {
+			if _, err := c.Write(reply); err != nil {
 				return
 			}
 		}
@@ -177,7 +176,7 @@ func message(r io.Reader) ([]byte, error) {
 	return m, err
 }
 
-// about returns the name of the command in a message, and the collection that it is about.
+// about returns the name of the command in a message, and its collection.
 func about(m []byte) (command, collection string) {
 	const header, flags, kind = 16, 4, 1
 	if len(m) < header+flags+kind+5 || binary.LittleEndian.Uint32(m[12:]) != 2013 { // OP_MSG
@@ -191,15 +190,18 @@ func about(m []byte) (command, collection string) {
 	return all[0].Key(), collection
 }
 
-// denial returns the message with which FerretDB answers when its engine has died.
-func denial(answer []byte) []byte {
-	body, err := bson.Marshal(bson.D{{
-		Key: "ok", Value: 0.0,
-	}, {Key: "errmsg", Value: "unexpected EOF"}, {Key: "code", Value: 1}, {Key: "codeName", Value: "InternalError"}})
+// internalError returns the reply of FerretDB after a crash of its engine.
+func internalError(reply []byte) []byte {
+	body, err := bson.Marshal(bson.D{
+		{Key: "ok", Value: 0.0},
+		{Key: "errmsg", Value: "unexpected EOF"},
+		{Key: "code", Value: 1},
+		{Key: "codeName", Value: "InternalError"},
+	})
 	if err != nil {
 		panic(err)
 	}
-	m := append(append(append([]byte{}, answer[:16]...), 0, 0, 0, 0, 0), body...)
+	m := append(append(append([]byte{}, reply[:16]...), 0, 0, 0, 0, 0), body...)
 	binary.LittleEndian.PutUint32(m, uint32(len(m)))
 	return m
 }

@@ -16,7 +16,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// schemaVersion is that of the documents, the indexes and the validators.
+// schemaVersion is the version of the documents, the indexes and the validators.
 const schemaVersion = 5
 
 // The collections.
@@ -28,15 +28,15 @@ const (
 	keysCollection     = "api_keys"
 	signingCollection  = "signing_keys"
 	eventsCollection   = "events"
-	noticesCollection  = "notices" // of events to be moved
-	feedsCollection    = "feeds"   // how far they go
-	metaCollection     = "meta"    // the schema's version, and what probes leave behind for a moment
+	noticesCollection  = "notices" // documents whose events are to be moved
+	feedsCollection    = "feeds"   // the last place of each feed
+	metaCollection     = "meta"    // the schema's version, and temporary documents of probes
 	tasksCollection    = "tasks"
 )
 
-// The indexes. docs/data-model.md says which query each serves.
+// The indexes. docs/data-model.md lists the queries that each serves.
 const (
-	idIndex = "_id_" // every server's own
+	idIndex = "_id_" // created by the server
 
 	playersByUsername = "players_by_username"
 	playersByIdentity = "players_by_identity"
@@ -49,7 +49,7 @@ const (
 	playersSuspendedUntil = "players_suspended_until"
 
 	sessionsByProject = "sessions_by_project"
-	sessionsByStatus  = "sessions_by_status_of_all" // projects
+	sessionsByStatus  = "sessions_by_status_of_all" // across projects
 	sessionsPrivate   = "sessions_private"
 	sessionsByMember  = "sessions_by_member"
 	sessionsByChange  = "sessions_by_change"
@@ -65,20 +65,21 @@ const (
 	metaByKey      = "meta_by_key"
 )
 
-// searched is how documents are found by a field.
+// searched describes how documents are searched by a field.
 type searched struct {
 	field string // of [game.SessionFields] or [game.PlayerFields]
-	path  string // where documents have it; empty in a further row of the same field
-	index string // empty where no index serves the field
-	// narrow says that the index leaves so few documents that they can be sorted.
+	path  string // of the field in documents; "" in a second row for the same field
+	index string // that serves the field; may be ""
+	// narrow reports whether the index selects so few documents that they can be sorted.
 	narrow bool
-	// only are the values that the index serves, nil for all.
+	// only are the values that the index serves; nil means all.
 	only []string
-	// keys are those of the index before the id, where it has no others and holds every document.
+	// keys are the fields of the index before the id. They are set if the index has no other fields and contains
+	// every document, so that fieldIndexes can define it.
 	keys []string
 }
 
-// playersSearched is the best index first.
+// playersSearched has the most selective index first.
 func playersSearched() []searched {
 	return []searched{
 		{field: game.FieldUsername, path: "username_key", index: playersByPrefix, narrow: true},
@@ -89,8 +90,7 @@ func playersSearched() []searched {
 	}
 }
 
-// sessionsSearched has first the index that leaves the fewest sessions: those of a player, those with an attribute,
-// live ones among all that are kept.
+// sessionsSearched has the most selective index first: a member or host, an attribute, a live status.
 func sessionsSearched() []searched {
 	var live []string
 	for _, s := range game.LiveStatuses() {
@@ -120,7 +120,8 @@ func sessionsSearched() []searched {
 	}
 }
 
-func plainIndexes(all []searched) (models []mongo.IndexModel) {
+// fieldIndexes returns the indexes whose keys the rows define.
+func fieldIndexes(all []searched) (models []mongo.IndexModel) {
 	for _, s := range all {
 		if s.keys != nil {
 			models = append(models, byID(s.index, nil, s.keys...))
@@ -129,13 +130,14 @@ func plainIndexes(all []searched) (models []mongo.IndexModel) {
 	return models
 }
 
-// design is what a collection is made with.
+// design is the definition of a collection.
 type design struct {
 	indexes   []mongo.IndexModel
 	validator bson.D
 }
 
-// designs are the collections. Every list has an index that begins with what it selects by and goes on in its order.
+// designs returns the collections by name. Every list has an index that starts with the fields that it selects by and
+// continues in its order.
 func designs() map[string]design {
 	return map[string]design{
 		playersCollection: {
@@ -156,13 +158,13 @@ func designs() map[string]design {
 		sessionsCollection: {
 			append([]mongo.IndexModel{
 				byID(sessionsByProject, nil, "project"),
-				// The seats are counted in the index.
+				// Includes seats_held, so that seats are counted without reading documents.
 				index(sessionsByStatus, options.Index(), append(keys("status", "project"),
 					bson.E{Key: "_id", Value: -1}, bson.E{Key: "seats_held", Value: 1})),
 				byID(sessionsPrivate, bson.D{{Key: "visibility", Value: "private"}}, "project", "visibility"),
 				byID(sessionsByMember, nil, "members.player_id"),
 				index(sessionsByChange, options.Index(), keys("updated_at")),
-			}, plainIndexes(sessionsSearched())...),
+			}, fieldIndexes(sessionsSearched())...),
 			sessionValidator(),
 		},
 		claimsCollection: {
@@ -182,15 +184,14 @@ func designs() map[string]design {
 			[]mongo.IndexModel{byID(keysByProject, nil, "project")},
 			objectOf(fields{
 				"_id": "string", "project": "string", "name": "string", "scope": "string", "hash": "string",
-				"version":    "long",
-				"created_at": "date", "writes": "array",
+				"version": "long", "created_at": "date", "writes": "array",
 			}, fields{
 				"expires_at": "date", "retires_at": "date", "revoked_at": "date", "last_used_at": "date",
 				"events": "array",
 			}),
 		},
 		signingCollection: {
-			nil, // the few that there are have ids
+			nil, // few documents, read by id
 			objectOf(fields{
 				"_id": "string", "public_key": "string", "sealed": "string", "created_at": "date", "expires_at": "date",
 			}, nil),
@@ -199,21 +200,19 @@ func designs() map[string]design {
 			[]mongo.IndexModel{
 				unique(eventsByPlace, "seq", "project", "seq"),
 				index(eventsByPlayer, options.Index(), keys("project", "players", "seq")),
-				index(eventsUnplaced, options.Index().SetPartialFilterExpression(
-					bson.D{{Key: "unplaced", Value: true}},
-				),
+				index(eventsUnplaced,
+					options.Index().SetPartialFilterExpression(bson.D{{Key: "unplaced", Value: true}}),
 					keys("unplaced", "_id")),
 			},
 			objectOf(fields{
 				"_id": "string", "project": "string", "kind": "string", "subject": "string", "version": "long",
-				"at":    "date",
-				"actor": "object", "changes": "array",
+				"at": "date", "actor": "object", "changes": "array",
 			}, fields{"seq": "long", "unplaced": "bool", "players": "array"}),
 		},
 		noticesCollection: {nil, objectOf(fields{"_id": "objectId", "subjects": "object"}, nil)},
 		feedsCollection:   {nil, objectOf(fields{"_id": "string", "seq": "long"}, nil)},
 		tasksCollection: {
-			nil, // the few that there are have names
+			nil, // few documents, read by name, which is their id
 			objectOf(fields{"_id": "string", "holder": "string", "generation": "long", "until": "date"}, nil),
 		},
 		metaCollection: {
@@ -235,7 +234,7 @@ func index(name string, o *options.IndexOptionsBuilder, keys bson.D) mongo.Index
 	return mongo.IndexModel{Keys: keys, Options: o.SetName(name)}
 }
 
-// unique returns an index in which documents without the field do not stand.
+// unique returns a unique index of the documents that have the field.
 func unique(name, field string, on ...string) mongo.IndexModel {
 	return index(name, options.Index().SetUnique(true).SetPartialFilterExpression(exists(field)), keys(on...))
 }
@@ -244,7 +243,8 @@ func exists(field string) bson.D {
 	return bson.D{{Key: field, Value: bson.D{{Key: "$exists", Value: true}}}}
 }
 
-// byID returns an index that gives the documents with equal fields by id, newest first.
+// byID returns an index that lists the documents with equal values of the fields by id, newest first. only, if not
+// nil, limits it to some documents.
 func byID(name string, only bson.D, equal ...string) mongo.IndexModel {
 	o := options.Index()
 	if only != nil {
@@ -253,13 +253,13 @@ func byID(name string, only bson.D, equal ...string) mongo.IndexModel {
 	return index(name, o, append(keys(equal...), bson.E{Key: "_id", Value: -1}))
 }
 
-// fields are names of fields with their BSON types.
+// fields maps names of fields to BSON types.
 type fields map[string]string
 
-// objectOf returns the validator of objects that have the fields, and may have others.
+// objectOf returns a validator that requires some fields, and checks the types of others if present.
 func objectOf(required, optional fields) bson.D {
 	properties, names := bson.D{}, bson.A{}
-	for _, name := range slices.Sorted(maps.Keys(required)) { // in order, so that equal ones are equal bytes
+	for _, name := range slices.Sorted(maps.Keys(required)) { // sorted, so that equal validators have equal encodings
 		properties = append(properties, bson.E{Key: name, Value: bson.D{{Key: "bsonType", Value: required[name]}}})
 		names = append(names, name)
 	}
@@ -272,8 +272,8 @@ func objectOf(required, optional fields) bson.D {
 	return bson.D{{Key: "$jsonSchema", Value: schema}}
 }
 
-// playerValidator keeps out what other programs might write and this one could not read. What values are allowed is a
-// rule, and stands in package game.
+// playerValidator rejects documents of other programs that gsm could not decode. Which values are allowed is a rule
+// of package game.
 func playerValidator() bson.D {
 	return objectOf(fields{
 		"_id": "string", "project": "string", "display_name": "string", "identities": "object", "attributes": "object",
@@ -289,25 +289,23 @@ func sessionValidator() bson.D {
 	return objectOf(fields{
 		"_id": "string", "project": "string", "name": "string", "mode": "string", "map": "string", "region": "string",
 		"visibility": "string", "locked": "bool", "join_in_progress": "bool", "allow_rematch": "bool",
-		"max_players": "int",
-		"min_players": "int", "teams": "object", "attributes": "object", "status": "string", "members": "array",
-		"seats_held": "int", "free_seats": "int", "version": "long", "created_at": "date", "updated_at": "date",
-		"writes": "array",
+		"max_players": "int", "min_players": "int", "teams": "object", "attributes": "object", "status": "string",
+		"members": "array", "seats_held": "int", "free_seats": "int", "version": "long", "created_at": "date",
+		"updated_at": "date", "writes": "array",
 	}, fields{
 		"attribute_keys": "array", "end_reason": "string", "host_id": "string", "hosted": "bool",
-		"connection": "object", "result": "string",
-		"started_at": "date", "ended_at": "date", "events": "array",
+		"connection": "object", "result": "string", "started_at": "date", "ended_at": "date", "events": "array",
 	})
 }
 
-// Creating an index fails in odd ways on some servers while another process creates it too.
+// Some servers return unexpected errors while another process creates the same index.
 const (
 	migrateTries = 5
 	migratePause = 200 * time.Millisecond
 )
 
-// migrate creates what is missing in the database. It may run in several processes at once, and changes nothing where
-// nothing is missing.
+// migrate brings the schema of the database up to date. Several processes may run it at the same time. It changes
+// nothing in a database that is up to date.
 func (s *Store) migrate(ctx context.Context, o Options) error {
 	meta := s.database.Collection(metaCollection)
 	var stored struct {
@@ -323,7 +321,7 @@ func (s *Store) migrate(ctx context.Context, o Options) error {
 			ErrNewerSchema, s.database.Name(), stored.Version, schemaVersion)
 	case stored.Version == 0 && (o.MustExist || o.Beside):
 		return fmt.Errorf(
-			"%w: %s has nothing of gsm in it: check its name, which follows the hosts in the URL", ErrMissing,
+			"%w: database %s has no data of gsm: check its name, which follows the hosts in the URL", ErrMissing,
 			s.database.Name(),
 		)
 	case stored.Version < schemaVersion && o.Beside:
@@ -344,24 +342,22 @@ func (s *Store) migrate(ctx context.Context, o Options) error {
 		}
 	}
 	if stored.Version != 0 && stored.Version < 3 {
-		if err := s.sweepEarlier(ctx); err != nil {
+		if err := s.markUnswept(ctx); err != nil {
 			return fmt.Errorf("bring the players up to date: %w", err)
 		}
 	}
-	_, err = meta.UpdateOne(ctx, bson.D{{Key: "_id", Value: "schema"}},
-		bson.D{
-			{Key: "$max", Value: bson.D{{Key: "version", Value: schemaVersion}}},
-		}, options.UpdateOne().SetUpsert(true))
-	if mongo.IsDuplicateKeyError(err) { // another process was faster
+	update := bson.D{{Key: "$max", Value: bson.D{{Key: "version", Value: schemaVersion}}}}
+	_, err = meta.UpdateOne(ctx, bson.D{{Key: "_id", Value: "schema"}}, update, options.UpdateOne().SetUpsert(true))
+	if mongo.IsDuplicateKeyError(err) { // another process has inserted the version
 		return nil
 	}
 	return err
 }
 
-// sweepEarlier marks players whose seats were not swept before version 3: who was suspended kept them, and of who was
-// being erased that they were swept was noted elsewhere. It may be done again.
-func (s *Store) sweepEarlier(ctx context.Context) error {
-	const swept = "seats_swept" // of version 2
+// markUnswept marks players who may still hold seats that version 3 frees: before it, suspended players kept theirs,
+// and the sweep of a player being erased was recorded in another field. It may be repeated.
+func (s *Store) markUnswept(ctx context.Context) error {
+	const swept = "seats_swept" // a field of version 2
 	players := s.database.Collection(playersCollection)
 	unswept := bson.D{
 		{Key: "$or", Value: bson.A{bson.D{{Key: "status", Value: "suspended"}}, bson.D{{Key: "erasing", Value: true}}}},
@@ -378,7 +374,7 @@ func (s *Store) sweepEarlier(ctx context.Context) error {
 	return err
 }
 
-// dropIndex drops an index, unless it is not there.
+// dropIndex drops an index if it exists.
 func (s *Store) dropIndex(ctx context.Context, name, index string) error {
 	err := s.database.Collection(name).Indexes().DropOne(ctx, index)
 	if hasCode(err, codeNoIndex) || hasCode(err, codeNoNamespace) {
@@ -387,12 +383,12 @@ func (s *Store) dropIndex(ctx context.Context, name, index string) error {
 	return err
 }
 
-// build brings one collection up to date.
+// build creates what is missing of a collection.
 func (s *Store) build(ctx context.Context, name string, d design) error {
 	var err error
 	for range migrateTries {
 		err = nil
-		if len(d.indexes) > 0 { // the server refuses to make none
+		if len(d.indexes) > 0 { // the server rejects an empty list
 			_, err = s.database.Collection(name).Indexes().CreateMany(ctx, d.indexes)
 		}
 		if err == nil {
@@ -405,16 +401,17 @@ func (s *Store) build(ctx context.Context, name string, d design) error {
 	return err
 }
 
-// validate sets the collection's validator where it is another, and makes a collection that is not there. A user who
-// may not is no reason to stop: the probe tells whether there is one.
+// validate sets the validator of a collection if it differs, and creates the collection if it does not exist. It
+// ignores that the user lacks the permission: the probe determines whether validators are enforced.
 func (s *Store) validate(ctx context.Context, name string, validator bson.D) error {
-	if there, err := s.validated(ctx, name, validator); there || err != nil {
+	if present, err := s.validated(ctx, name, validator); present || err != nil {
 		return err
 	}
 	modify := bson.D{{Key: "collMod", Value: name}, {Key: "validator", Value: validator}}
 	err := s.database.RunCommand(ctx, modify).Err()
 	if hasCode(err, codeNoNamespace) {
-		if err = s.database.CreateCollection(ctx, name); err == nil { // FerretDB makes none with a validator
+		// FerretDB cannot create a collection with a validator.
+		if err = s.database.CreateCollection(ctx, name); err == nil {
 			err = s.database.RunCommand(ctx, modify).Err()
 		}
 	}
@@ -434,8 +431,8 @@ func (s *Store) validated(ctx context.Context, name string, validator bson.D) (b
 	if err != nil || len(found) == 0 {
 		return false, err
 	}
-	there, ok := found[0].Options.Lookup("validator").DocumentOK()
-	return ok && bytes.Equal(there, wanted), nil
+	current, ok := found[0].Options.Lookup("validator").DocumentOK()
+	return ok && bytes.Equal(current, wanted), nil
 }
 
 func hasCode(err error, code int) bool {

@@ -10,24 +10,24 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// sessionTaken names the refusals of a session by the index that refuses.
+// sessionTaken returns the error for a session that is rejected by a unique index, by the name of the index.
 func sessionTaken() map[string]error { return map[string]error{idIndex: game.ErrExists} }
 
-func sessionKey(v game.Session) key { return key{string(v.ID), v.Project} }
+func sessionAddress(v game.Session) address { return address{string(v.ID), v.Project} }
 
 // CreateSession implements [game.SessionStore].
 func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...game.Event) error {
 	id := bson.NewObjectID()
-	return s.insert(ctx, s.sessions, sessionKey(v), storedSession(v).first(id), events, id, sessionTaken())
+	return s.insert(ctx, s.sessions, sessionAddress(v), storedSession(v).first(id), events, id, sessionTaken())
 }
 
 // Session implements [game.SessionStore].
 func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (game.Session, error) {
-	whose := key{string(id), project}.filter()
+	filter := address{string(id), project}.filter()
 	few := bson.E{Key: "seats_held", Value: bson.D{{Key: "$lte", Value: fewSeats}}}
-	v, found, err := get[game.Session](ctx, s, s.sessions, append(whose[:len(whose):len(whose)], few))
+	v, found, err := get[game.Session](ctx, s, s.sessions, append(filter[:len(filter):len(filter)], few))
 	if err == nil && !found {
-		v, found, err = s.largeSession(ctx, whose)
+		v, found, err = s.largeSession(ctx, filter)
 	}
 	switch {
 	case err != nil:
@@ -38,14 +38,15 @@ func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.Ses
 	return v, nil
 }
 
-// fewSeats is how many may be held in a session that is read without room for it, at [game.LargestMember] each.
+// fewSeats is the number of held seats up to which a session is read without reserving memory for it. Each seat takes
+// up to [game.LargestMember] bytes.
 const fewSeats = 32
 
-// largeSession reads a session in which many seats are held, once there is room for it. The size of a document is not
-// known before it is read, but how many seats are held is.
-func (s *Store) largeSession(ctx context.Context, whose bson.D) (v game.Session, found bool, err error) {
+// largeSession reads a session in which many seats are held, once memory for it is reserved. The size of a document
+// is not known before it is read, so it is estimated from the number of seats.
+func (s *Store) largeSession(ctx context.Context, filter bson.D) (v game.Session, found bool, err error) {
 	seats, found, err := get[heldSeats](
-		ctx, s, s.sessions, whose, options.FindOne().SetProjection(bson.D{{Key: "seats_held", Value: 1}}),
+		ctx, s, s.sessions, filter, options.FindOne().SetProjection(bson.D{{Key: "seats_held", Value: 1}}),
 	)
 	if err != nil || !found {
 		return v, false, err
@@ -53,10 +54,10 @@ func (s *Store) largeSession(ctx context.Context, whose bson.D) (v game.Session,
 	if err := game.TakeRoom(ctx, game.LargeFrom+seats.Held*game.LargestMember); err != nil {
 		return v, false, err
 	}
-	return get[game.Session](ctx, s, s.sessions, whose)
+	return get[game.Session](ctx, s, s.sessions, filter)
 }
 
-// heldSeats is read of a session before the whole of it.
+// heldSeats is the part of a session that is read first.
 type heldSeats struct {
 	Held int `json:"seats_held"`
 }
@@ -64,9 +65,9 @@ type heldSeats struct {
 // ReplaceSession implements [game.SessionStore].
 func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, events ...game.Event) error {
 	before := storedSession(old)
-	// so that it is written: what was read may have been told by the host, who may be gone in next
-	before.but = "hosted"
-	return s.replace(ctx, s.sessions, sessionKey(old), change{
+	// Always write the field: in a document without it, decode derived it from the host, who may be gone in next.
+	before.omit = "hosted"
+	return s.replace(ctx, s.sessions, sessionAddress(old), replacement{
 		version: old.Version, events: events, old: before, next: storedSession(next),
 		notFound: game.SessionNotFound(old.ID),
 	})
@@ -74,25 +75,25 @@ func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, even
 
 // Sessions implements [game.SessionStore].
 func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
-	cost := wholly[game.Session]
+	cost := fullSize[game.Session]
 	if q.Brief {
 		cost = game.BriefCost
 	}
 	return list(ctx, s, s.sessions, sessionsPage(q), cost)
 }
 
-// besidesIDs is what members have besides their ids, which brief documents are read without.
-func besidesIDs() bson.D {
-	var leave bson.D
+// memberDetails is the projection that excludes all fields of members except their ids.
+func memberDetails() bson.D {
+	var fields bson.D
 	for _, f := range layoutOf(reflect.TypeFor[game.Member]()).fields {
 		if f.key != "player_id" {
-			leave = append(leave, bson.E{Key: "members." + f.key, Value: 0})
+			fields = append(fields, bson.E{Key: "members." + f.key, Value: 0})
 		}
 	}
-	return leave
+	return fields
 }
 
-// attributeClauses returns the condition that a session has one of the values of each attribute.
+// attributeClauses returns the conditions for clauses on attributes.
 func attributeClauses(clauses []game.Clause) bson.D {
 	var all []string
 	var anyOf bson.A
@@ -118,17 +119,17 @@ func attributeClauses(clauses []game.Clause) bson.D {
 	return d
 }
 
-// sessionsPage returns how a list is read.
+// sessionsPage returns the page that a query asks for.
 func sessionsPage(q game.SessionQuery) page {
 	p := page{
 		index: sessionsByProject, after: string(q.After), limit: q.Limit, bytes: q.Bytes,
-		whole: !q.Brief && q.Bytes > 0,
+		large: !q.Brief && q.Bytes > 0,
 	}
 	if q.Brief {
-		p.leave = besidesIDs()
+		p.exclude = memberDetails()
 	}
 	p.where("project", q.Project)
 	p.whereFields(sessionsSearched(), q.Where)
-	_, p.fresh = q.Where.On(game.FieldMember) // who erases a player must find every seat
+	_, p.current = q.Where.On(game.FieldMember) // an erasure must find every seat of the player
 	return p
 }

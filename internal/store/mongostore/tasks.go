@@ -35,8 +35,8 @@ func (s *Store) TaskLease(ctx context.Context, name string) (game.TaskLease, err
 	return d.game(), nil
 }
 
-// PutTaskLease implements [game.TaskStore]. A lease needs no write id: one that is equal is the same, because holders
-// have names of their own and put one lease at a time.
+// PutTaskLease implements [game.TaskStore]. Leases need no write ids: holders have unique names and write one lease
+// at a time, so that a stored lease that is equal proves that the write was made.
 func (s *Store) PutTaskLease(ctx context.Context, old, next game.TaskLease) error {
 	mine := task{next.Name, next.Holder, next.Generation, next.Until.UTC().Truncate(time.Millisecond)}
 	send := func(ctx context.Context) error {
@@ -47,7 +47,7 @@ func (s *Store) PutTaskLease(ctx context.Context, old, next game.TaskLease) erro
 			{Key: "until", Value: old.Until},
 		}, mine)
 		if err == nil && r.MatchedCount == 0 {
-			return errMissed
+			return errNoMatch
 		}
 		return err
 	}
@@ -60,7 +60,7 @@ func (s *Store) PutTaskLease(ctx context.Context, old, next game.TaskLease) erro
 	return s.do(ctx, write{
 		send: send,
 		refusal: func(err error) error {
-			if _, taken := takenIndex(err); taken || errors.Is(err, errMissed) {
+			if _, taken := takenIndex(err); taken || errors.Is(err, errNoMatch) {
 				return game.ErrStale
 			}
 			return nil
@@ -69,7 +69,7 @@ func (s *Store) PutTaskLease(ctx context.Context, old, next game.TaskLease) erro
 	})
 }
 
-// holds reports whether a lease is the one that is stored. It returns an error while that cannot be told.
+// holds reports whether the stored lease is mine. It returns errInvisible if it is but may still be rolled back.
 func (s *Store) holds(ctx context.Context, mine task) (bool, error) {
 	stored := func(from *mongo.Collection) (bool, error) {
 		var d task

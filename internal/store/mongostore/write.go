@@ -11,31 +11,32 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// How a write is sent again whose answer was lost.
+// Pauses between the attempts of a write whose outcome is unknown.
 const (
 	firstPause = 50 * time.Millisecond
 	maxPause   = time.Second
 )
 
-// historySize is how many ids of its last writes a document keeps.
+// historySize is the number of write ids that a document keeps.
 const historySize = 16
 
-// A writeID is fresh for each write, and kept in the document: who finds its own there knows that the write was made.
+// A writeID identifies a write. It is stored in the document, where it proves that the write was made.
 type writeID = bson.ObjectID
 
-// write is one change of one document, which has no effect when it is made again.
+// write is a change of one document. Repeating it must have no further effect.
 type write struct {
-	// send makes the change. It answers a refusal, which is an error with a name, or an error of the driver.
+	// send makes the change. It returns an error of the driver, or an error that refusal knows.
 	send func(context.Context) error
-	// refusal tells a named error from the driver's; nil for one of the driver's.
+	// refusal returns the error for the caller if err means that the write was rejected, and nil otherwise.
 	refusal func(error) error
-	// made tells, of a write that was refused after its answer had been lost, whether that first try is what it was
-	// refused for. It answers an error while that cannot be told.
+	// made is called when a repeated attempt was rejected. It reports whether an earlier attempt was executed, which
+	// would be the reason. It returns an error if that cannot be determined.
 	made func(context.Context) (bool, error)
 }
 
-// do makes a write. While it is not known what became of it, it is made again until the context ends: the answer is
-// then that of a write made once. Where so many others wrote that it cannot be known, the answer says so at once.
+// do makes a write. While its outcome is unknown, it repeats the write until the context ends, so that the result is
+// that of a write made once. If the outcome cannot be determined because of too many later writes, it returns at once
+// with [game.OutcomeUnknown].
 func (s *Store) do(ctx context.Context, w write) error {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
@@ -59,30 +60,30 @@ func (s *Store) do(ctx context.Context, w write) error {
 			if unknown == nil {
 				return refused
 			}
-			if errors.Is(unknown, errCrowded) {
+			if errors.Is(unknown, errTooManyWrites) {
 				return game.Unanswered(game.OutcomeUnknown, unknown)
 			}
 			err = unknown
 		} else if !inDoubt {
-			if !sent || ctx.Err() == nil && !lost(err) {
-				return game.Unanswered(game.OutcomeNone, private(ctx, err))
+			if !sent || ctx.Err() == nil && !outcomeUnknown(err) {
+				return game.Unanswered(game.OutcomeNone, redacted(ctx, err))
 			}
 			inDoubt = true
 		}
-		if !sleep(ctx, rand.N(2*pause)) { //nolint:gosec // spreads the tries, keeps no secret
-			return game.Unanswered(game.OutcomeUnknown, private(ctx, err))
+		if !sleep(ctx, rand.N(2*pause)) { //nolint:gosec // jitter needs no secure randomness
+			return game.Unanswered(game.OutcomeUnknown, redacted(ctx, err))
 		}
 	}
 }
 
-// try reports with the error whether a command was sent.
+// try calls send and reports whether a command was sent to a server.
 func (s *Store) try(ctx context.Context, send func(context.Context) error) (sent bool, err error) {
 	ctx = withCall(ctx)
 	err = send(ctx)
 	return callOf(ctx).sent, err
 }
 
-// sleep reports whether the context lasted for so long.
+// sleep waits for d. It reports false, at once, if the context ends before.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -94,8 +95,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// trace is what a document tells of its last writes.
-type trace struct {
+// lastWrites is the part of a document that tells which writes were made to it.
+type lastWrites struct {
 	Version int64     `bson:"version"`
 	Writes  []writeID `bson:"writes"`
 }

@@ -36,33 +36,33 @@ func newKey() game.Key {
 	}
 }
 
-// troubled returns a store behind a proxy, and another on the same database that has no troubles.
-func troubled(t *testing.T) (p *proxy, s, other *mongostore.Store) {
+// faulty returns a store that uses a proxy, and another that uses the same database directly.
+func faulty(t *testing.T) (p *proxy, s, other *mongostore.Store) {
 	t.Helper()
 	url := mongotest.Database(t)
 	p = newProxy(t, url)
 	return p, openTest(t, p.url, mongostore.Options{}), openTest(t, url, mongostore.Options{})
 }
 
-// unanswered are the ways in which a write may go wrong that has to be made once all the same.
-func unanswered() map[string][]fault {
+// lostReplies returns the faults after which a write must still be made exactly once.
+func lostReplies() map[string][]fault {
 	return map[string][]fault{
 		"request lost":       {loseRequest},
-		"answer lost":        {loseAnswer},
-		"answer denied":      {denyAnswer},
-		"lost and denied":    {loseRequest, denyAnswer, denyAnswer},
-		"again and again":    {denyAnswer, loseRequest, denyAnswer, loseAnswer},
-		"denied and lost":    {denyAnswer, loseAnswer},
-		"denied three times": {denyAnswer, denyAnswer, denyAnswer},
+		"answer lost":        {loseReply},
+		"answer denied":      {failReply},
+		"lost and denied":    {loseRequest, failReply, failReply},
+		"again and again":    {failReply, loseRequest, failReply, loseReply},
+		"denied and lost":    {failReply, loseReply},
+		"denied three times": {failReply, failReply, failReply},
 	}
 }
 
-func TestWritesWithoutAnAnswerAreMadeOnce(t *testing.T) {
+func TestWritesWithLostRepliesAreMadeOnce(t *testing.T) {
 	t.Parallel()
-	for name, faults := range unanswered() {
+	for name, faults := range lostReplies() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, s, other := troubled(t)
+			p, s, other := faulty(t)
 			player := newPlayer()
 			p.faults("insert", "players", nil, faults...)
 			must(t, s.CreatePlayer(t.Context(), player))
@@ -86,7 +86,7 @@ func TestWritesWithoutAnAnswerAreMadeOnce(t *testing.T) {
 			held, err := s.Claim(t.Context(), claim, player.CreatedAt)
 			must(t, err)
 			if held != claim {
-				t.Errorf("%+v holds, want %+v", held, claim)
+				t.Errorf("got claim %+v, want %+v", held, claim)
 			}
 			p.faults("delete", "idempotency", nil, faults...)
 			_, err = s.PurgeClaims(t.Context(), claim.ExpiresAt, 10)
@@ -121,10 +121,10 @@ func TestWritesWithoutAnAnswerAreMadeOnce(t *testing.T) {
 	}
 }
 
-// TestWritesBehindOthers has another process write before the first one hears what became of its own.
-func TestWritesBehindOthers(t *testing.T) {
+// TestWritesBeforeOthers lets another process write before the first gets the reply to its write.
+func TestWritesBeforeOthers(t *testing.T) {
 	t.Parallel()
-	p, s, other := troubled(t)
+	p, s, other := faulty(t)
 	rename := func(old game.Player, name string) game.Player {
 		old.Version, old.DisplayName = old.Version+1, name
 		return old
@@ -132,7 +132,7 @@ func TestWritesBehindOthers(t *testing.T) {
 	player := newPlayer()
 	must(t, s.CreatePlayer(t.Context(), player))
 
-	// Its own write was made, and three others after it.
+	// The write was made, and three others after it.
 	mine := rename(player, "mine")
 	last := mine
 	p.faults("update", "players", func() {
@@ -141,29 +141,27 @@ func TestWritesBehindOthers(t *testing.T) {
 			must(t, other.ReplacePlayer(t.Context(), last, next))
 			last = next
 		}
-	}, loseAnswer)
+	}, loseReply)
 	must(t, s.ReplacePlayer(t.Context(), player, mine))
 	p.settled()
 	wantPlayer(t, other, last)
 
-	// Its own write was not made, and another was.
+	// The write was not made, and another was.
 	player, mine = last, rename(last, "mine")
 	theirs := rename(player, "theirs")
 	p.faults("update", "players", func() { must(t, other.ReplacePlayer(t.Context(), player, theirs)) }, loseRequest)
 	wantError(t, s.ReplacePlayer(t.Context(), player, mine), game.ErrStale)
 	wantPlayer(t, other, theirs)
 
-	// A player who was created and renamed is not created again.
+	// A player that was created and renamed must not be created again.
 	born := newPlayer()
 	p.faults("insert", "players", func() {
-		must(
-			t, other.ReplacePlayer(t.Context(), born, rename(born, "theirs")),
-		)
-	}, loseAnswer)
+		must(t, other.ReplacePlayer(t.Context(), born, rename(born, "theirs")))
+	}, loseReply)
 	must(t, s.CreatePlayer(t.Context(), born))
 	wantPlayer(t, other, rename(born, "theirs"))
 
-	// A name was free, and another took it.
+	// A username was free, and another player has taken it.
 	late, thief := newPlayer(), newPlayer()
 	thief.Username = late.Username
 	p.faults("insert", "players", func() { must(t, other.CreatePlayer(t.Context(), thief)) }, loseRequest)
@@ -172,10 +170,10 @@ func TestWritesBehindOthers(t *testing.T) {
 	wantError(t, err, game.ErrPlayerNotFound)
 }
 
-// TestOutcomes lets the deadline come first.
+// TestOutcomes checks the outcome that an error states when the deadline passes first.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
-	p, s, other := troubled(t)
+	p, s, other := faulty(t)
 	soon := func() context.Context {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		t.Cleanup(cancel)
@@ -186,7 +184,7 @@ func TestOutcomes(t *testing.T) {
 	wantOutcome(t, s.CreatePlayer(soon(), player), game.OutcomeUnknown)
 	wantPlayer(t, other, player)
 
-	// More writes than a document remembers hide its own.
+	// The document has had more writes than it remembers.
 	last := player
 	last.Version++
 	p.faults("update", "players", func() {
@@ -196,7 +194,7 @@ func TestOutcomes(t *testing.T) {
 			must(t, other.ReplacePlayer(t.Context(), last, next))
 			last = next
 		}
-	}, loseAnswer)
+	}, loseReply)
 	next := player
 	next.Version++
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
@@ -204,30 +202,30 @@ func TestOutcomes(t *testing.T) {
 	wantOutcome(t, s.ReplacePlayer(ctx, player, next), game.OutcomeUnknown)
 	p.settled()
 
-	// A delete that was made does not look like one that was not, because nobody could look.
+	// A delete was made. It must not seem unmade because the document could not be read.
 	doomed := newPlayer()
 	must(t, s.CreatePlayer(t.Context(), doomed))
 	p.faultsOf(map[string]fault{"find players": hold})
-	p.faults("delete", "players", func() { p.faultsOf(map[string]fault{"find players": hold}) }, loseAnswer)
+	p.faults("delete", "players", func() { p.faultsOf(map[string]fault{"find players": hold}) }, loseReply)
 	ctx, cancel = context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	wantOutcome(t, s.DeletePlayer(ctx, doomed), game.OutcomeUnknown)
 	_, err := other.Player(t.Context(), project, doomed.ID)
 	wantError(t, err, game.ErrPlayerNotFound)
 
-	// A claim that nobody could read was not stored.
+	// A claim is not stored if the existing one cannot be read.
 	claim := game.Claim{
 		Key: newID(), Fingerprint: "print", DocumentID: newID(), ExpiresAt: last.CreatedAt.Add(time.Hour),
 	}
 	_, err = other.Claim(t.Context(), claim, last.CreatedAt)
 	must(t, err)
-	for _, f := range []fault{denyAnswer, hold} {
+	for _, f := range []fault{failReply, hold} {
 		p.faultsOf(map[string]fault{"find idempotency": f})
 		_, err = s.Claim(soon(), claim, last.CreatedAt)
 		wantOutcome(t, err, game.OutcomeNone)
 	}
 
-	// A call that gets no connection has done nothing.
+	// A call that gets no connection has sent nothing.
 	alone := openTest(t, withOption(t, p.url, "maxPoolSize", "1"), mongostore.Options{})
 	p.faults("find", "players", nil, hold)
 	var cancelRead context.CancelFunc
@@ -248,7 +246,7 @@ func wantPlayer(t *testing.T, s game.Store, wanted game.Player) {
 	got, err := s.Player(t.Context(), project, wanted.ID)
 	must(t, err)
 	if got.Version != wanted.Version || got.DisplayName != wanted.DisplayName || got.Username != wanted.Username {
-		t.Errorf("stored is %+v, want %+v", got, wanted)
+		t.Errorf("got player %+v, want %+v", got, wanted)
 	}
 }
 
@@ -263,7 +261,7 @@ func wantOutcome(t *testing.T, err error, outcome string) {
 	t.Helper()
 	e := (*game.Error)(nil)
 	if !errors.As(err, &e) || e.Code != game.ErrStoreUnavailable.Code || e.Extras["outcome"] != outcome {
-		t.Errorf("got error %v, want one of outcome %s", err, outcome)
+		t.Errorf("got error %v, want one with outcome %s", err, outcome)
 	}
 }
 
@@ -276,7 +274,7 @@ func eventually(t *testing.T, condition func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatal("waited in vain")
+			t.Fatal("the condition was not met in time")
 		}
 	}
 }

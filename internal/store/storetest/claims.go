@@ -22,7 +22,7 @@ func newClaim() game.Claim {
 	})
 }
 
-// wantHeld claims and reports another holder than the one wanted.
+// wantHeld tries to store a claim and checks which claim is held.
 func wantHeld(t *testing.T, s game.Store, c game.Claim, at time.Time, wanted game.Claim) {
 	t.Helper()
 	held, err := s.Claim(t.Context(), c, at)
@@ -54,7 +54,7 @@ func purgeClaims(t *testing.T, s game.Store) {
 	var fresh []game.Claim
 	for i := range 10 {
 		c := newClaim()
-		c.ExpiresAt = at.Add(time.Duration(i-7)*time.Minute + time.Second) // seven have expired
+		c.ExpiresAt = at.Add(time.Duration(i-7)*time.Minute + time.Second) // seven have expired at that time
 		if c.ExpiresAt.After(at) {
 			fresh = append(fresh, c)
 		}

@@ -17,11 +17,11 @@ func concurrency() []check {
 		{"seats are sold once", seatsSoldOnce},
 		{"seats are sold once by two processes", seatsSoldByTwo},
 		{"neighbours of failures", neighboursOfFailures},
-		{"names wander", namesWander},
+		{"names passed on", namesPassedOn},
 	}
 }
 
-// wantOne reports results of which not exactly one is a success and the others are the target.
+// wantOne checks that exactly one result is a success and that the others are the target.
 func wantOne(t *testing.T, results []error, target error) {
 	t.Helper()
 	wins := 0
@@ -101,7 +101,8 @@ func seatsSoldByTwo(t *testing.T, s game.Store) {
 	sellSeats(t, s, game.NewSessions(deps(s)), game.NewSessions(deps(s)))
 }
 
-// sellSeats lets 50 players race for 10 seats, through rules that take no turns with each other.
+// sellSeats lets 50 players join a session with 10 seats at the same time. The services do not share their batches,
+// so that they conflict in the store.
 func sellSeats(t *testing.T, s game.Store, through ...*game.Sessions) {
 	ctx := game.WithCaller(t.Context(), game.Caller{Project: project, Scope: game.ScopeServer})
 	v := openSession(10)
@@ -125,17 +126,15 @@ func sellSeats(t *testing.T, s game.Store, through ...*game.Sessions) {
 	got, err := s.Session(ctx, project, v.ID)
 	must(t, err)
 	if seated != 10 || len(got.Members) != 10 || got.Version != 11 {
-		t.Errorf(
-			"%d were told that they are in, %d are, at version %d; want 10, 10, 11", seated, len(got.Members),
-			got.Version,
-		)
+		t.Errorf("%d joins succeeded, %d members at version %d; want 10, 10, 11", seated, len(got.Members), got.Version)
 	}
 	for _, m := range got.Members {
 		wantFound(t, s, game.SessionQuery{Where: game.Where{game.Is(game.FieldMember, m.PlayerID)}}, got)
 	}
 }
 
-// neighboursOfFailures makes many writes at once, half of which fail: the others must not.
+// neighboursOfFailures makes many writes at once of which half fail, to check that engines that group writes do not
+// fail the others.
 func neighboursOfFailures(t *testing.T, s game.Store) {
 	taken, session := activePlayer(), openSession(3)
 	must(t, s.CreatePlayer(t.Context(), taken))
@@ -180,8 +179,8 @@ func neighboursOfFailures(t *testing.T, s game.Store) {
 	wantSession(t, s, session)
 }
 
-// namesWander passes one username and one identity on among players who all want them.
-func namesWander(t *testing.T, s game.Store) {
+// namesPassedOn lets players compete for one username and one identity, which each gives up again.
+func namesPassedOn(t *testing.T, s game.Store) {
 	const rivals, rounds = 8, 10
 	for _, err := range together(rivals, func(int) error {
 		p := activePlayer()
@@ -191,8 +190,8 @@ func namesWander(t *testing.T, s game.Store) {
 		}
 		for range rounds {
 			holding := p
-			holding.Version, holding.Username, holding.Identities = p.Version+1, "wanted",
-				map[string]string{"steam": "wanted"}
+			holding.Version, holding.Username = p.Version+1, "wanted"
+			holding.Identities = map[string]string{"steam": "wanted"}
 			err := s.ReplacePlayer(t.Context(), p, holding)
 			if errors.Is(err, game.ErrUsernameTaken) || errors.Is(err, game.ErrIdentityTaken) {
 				continue

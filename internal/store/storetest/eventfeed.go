@@ -188,7 +188,8 @@ func EventsAmongWrites(t *testing.T, stores ...game.Store) {
 		}
 		for versions[i] = 1; versions[i] < ownVersions; {
 			next := versions[i] + rand.Int64N(20) + 1
-			if err := own[i].Replace(t.Context(), s, versions[i], next, own[i].Events(versions[i], next)...); err != nil {
+			events := own[i].Events(versions[i], next)
+			if err := own[i].Replace(t.Context(), s, versions[i], next, events...); err != nil {
 				return err
 			}
 			versions[i] = next

@@ -139,7 +139,7 @@ func everyFilledChange() []game.Change {
 }
 
 func fillChange(v reflect.Value, path string) {
-	switch v.Kind() { //nolint:exhaustive // changes have no others
+	switch v.Kind() {
 	case reflect.Struct:
 		if v.Type() == reflect.TypeFor[time.Time]() {
 			v.Set(reflect.ValueOf(*later(now())))
@@ -215,7 +215,8 @@ func wantVersions(t *testing.T, events []game.Event, after, to int64) {
 
 func everyChange(t *testing.T, s game.Store) {
 	changes := everyFilledChange()
-	for _, path := range zeroFields(reflect.ValueOf(NewSubject(game.SubjectPlayer, project).Event(1, changes...)), "event") {
+	event := NewSubject(game.SubjectPlayer, project).Event(1, changes...)
+	for _, path := range zeroFields(reflect.ValueOf(event), "event") {
 		if path != "event.Seq" {
 			t.Errorf("%s is zero", path)
 		}
@@ -549,7 +550,8 @@ func eventsOfLostAnswers(t *testing.T, s game.Store) {
 		}
 	}
 	v := openSession(20)
-	must(t, s.CreateSession(ctx, v, (&Subject{Subject: game.Subject{Kind: game.SubjectSession, ID: string(v.ID)}, Project: project}).Event(1)))
+	session := &Subject{Subject: game.Subject{Kind: game.SubjectSession, ID: string(v.ID)}, Project: project}
+	must(t, s.CreateSession(ctx, v, session.Event(1)))
 	total := 0
 	for _, id := range ids {
 		p := &Subject{Subject: game.Subject{Kind: game.SubjectPlayer, ID: string(id)}, Project: project}

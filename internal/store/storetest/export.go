@@ -13,18 +13,18 @@ import (
 
 func exports() []check {
 	return []check{
-		{"nothing", exportNothing},
+		{"empty store", exportNothing},
 		{"players", exportPlayers},
 		{"sessions", exportSessions},
 		{"claims", exportClaims},
 		{"keys", exportKeys},
 		{"while others insert", exportWhileInserting},
-		{"nothing is found", inspectSound},
-		{"nothing is found among writes", inspectAmongWrites},
+		{"inspection of a sound store", soundStore},
+		{"inspection during writes", soundDuringWrites},
 	}
 }
 
-// exported returns everything, and reports pages that are too long or short.
+// exported returns all documents, read in pages of limit, and checks the sizes of the pages.
 func exported[D any](
 	t *testing.T, limit int, id func(D) string, page func(context.Context, string, int) ([]D, error),
 ) []D {
@@ -60,7 +60,7 @@ func idOfPlayer(p game.Player) string   { return string(p.ID) }
 func idOfSession(v game.Session) string { return string(v.ID) }
 func keyOfClaim(c game.Claim) string    { return c.Key }
 
-// wantExported reports an export, by pages of several sizes, that is not all, in order.
+// wantExported checks that exports by pages of several sizes return all documents in order.
 func wantExported[D any](
 	t *testing.T, all []D, id func(D) string, page func(context.Context, string, int) ([]D, error),
 ) {
@@ -85,17 +85,17 @@ func exportNothing(t *testing.T, s game.Store) {
 func exportPlayers(t *testing.T, s game.Store) {
 	var all []game.Player
 	for i := range 30 {
-		p := newPlayer() // being erased, and with every field
+		p := newPlayer() // being erased, with every field set
 		switch i % 3 {
 		case 0:
 			p = activePlayer()
 		case 1:
-			p = nameless(p)
+			p = erasingPlayer(p)
 		}
 		p.Project = game.ProjectID([]string{"one", "two"}[i%2])
 		all = append(all, p)
 	}
-	for _, i := range []int{2, 0, 1} { // not in their order
+	for _, i := range []int{2, 0, 1} { // not in the order of the ids
 		for k := i; k < len(all); k += 3 {
 			must(t, s.CreatePlayer(t.Context(), all[k]))
 		}
@@ -108,7 +108,7 @@ func exportPlayers(t *testing.T, s game.Store) {
 func exportSessions(t *testing.T, s game.Store) {
 	var all []game.Session
 	for i := range 30 {
-		v := newSession() // over, and with every field
+		v := newSession() // ended, with every field set
 		if i%3 == 0 {
 			v = openSession(3)
 		}
@@ -133,7 +133,7 @@ func exportClaims(t *testing.T, s game.Store) {
 	wantExported(t, all, keyOfClaim, s.ExportClaims)
 }
 
-// exportWhileInserting pages among insertions: what was there comes once.
+// exportWhileInserting checks that a document that existed before the export is returned once.
 func exportWhileInserting(t *testing.T, s game.Store) {
 	var all []game.Player
 	for range 20 {
@@ -164,8 +164,8 @@ func exportWhileInserting(t *testing.T, s game.Store) {
 	}
 }
 
-// inspectSound makes every kind of change: all that an engine keeps beside the documents has to follow.
-func inspectSound(t *testing.T, s game.Store) {
+// soundStore makes every kind of change, after which derived data must be correct.
+func soundStore(t *testing.T, s game.Store) {
 	wantSound(t, s)
 	variousSessions(t, s, 40)
 	for i := range 20 {
@@ -177,7 +177,7 @@ func inspectSound(t *testing.T, s game.Store) {
 		delete(next.Identities, "epic")
 		switch i % 4 {
 		case 0:
-			next = nameless(old)
+			next = erasingPlayer(old)
 		case 1:
 			must(t, s.DeletePlayer(t.Context(), old))
 			continue
@@ -209,8 +209,8 @@ func changeKeys(t *testing.T, s game.Store) {
 	must(t, s.CreateSigningKey(t.Context(), newSigningKey()))
 }
 
-// inspectAmongWrites inspects while documents change.
-func inspectAmongWrites(t *testing.T, s game.Store) {
+// soundDuringWrites inspects while documents change.
+func soundDuringWrites(t *testing.T, s game.Store) {
 	sessions := variousSessions(t, s, 30)
 	for _, err := range together(len(sessions)+3, func(i int) error {
 		if i >= len(sessions) {
@@ -238,7 +238,7 @@ func inspectAmongWrites(t *testing.T, s game.Store) {
 	wantSound(t, s)
 }
 
-// wantSound reports what an inspection finds.
+// wantSound checks that an inspection finds nothing.
 func wantSound(t *testing.T, s game.Store) {
 	t.Helper()
 	for _, repair := range []bool{false, true} {
@@ -246,8 +246,8 @@ func wantSound(t *testing.T, s game.Store) {
 	}
 }
 
-// Found returns what an inspection tells, a line each, for engines' tests of their own damages. A finding that is not
-// repaired although it was to be, or the other way round, says so.
+// Found returns the findings of an inspection, one line each, for engines' own tests of damaged databases. A line
+// says so if Repaired differs from repair.
 func Found(tb testing.TB, s game.Inspector, repair bool) []string {
 	tb.Helper()
 	lines := []string{}

@@ -8,16 +8,16 @@ import (
 	"game-session-manager/internal/store/wrap"
 )
 
-// Fault makes an operation fail.
+// Fault makes calls of an operation fail with Err.
 type Fault struct {
-	Operation string // the method's name
-	From      int    // the first call that fails, counted from 1; 0 is 1
-	Calls     int    // how many calls fail; 0 for all from then on
-	After     bool   // whether the operation is performed and only its result is lost
+	Operation string // name of the method
+	From      int    // number of the first call that fails, from 1; 0 means 1
+	Calls     int    // how many calls fail; 0 means all from the first
+	After     bool   // whether the operation is performed before it fails
 	Err       error
 }
 
-// Failing returns a store that fails as the faults say, and otherwise does what s does.
+// Failing returns a store that forwards to s, except for the calls that the faults make fail.
 func Failing(s game.Store, faults ...Fault) game.Store {
 	var mu sync.Mutex
 	calls := make(map[string]int)

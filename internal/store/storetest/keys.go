@@ -30,13 +30,13 @@ func keys() []check {
 func signingKeys() []check {
 	return []check{
 		{"create, list and delete", signingKeysKept},
-		{"first create counts", firstSigningKeyCounts},
-		{"at most so many", manySigningKeys},
-		{"created at once", signingKeyAtOnce},
+		{"first create wins", firstSigningKeyCounts},
+		{"bounded", boundedSigningKeys},
+		{"created concurrently", signingKeyAtOnce},
 	}
 }
 
-// newKey returns an API key with every field set. Its id is its own.
+// newKey returns an API key with a new id and every field set.
 func newKey() game.Key {
 	at, id := now(), newID()
 	return filled(game.Key{
@@ -46,14 +46,14 @@ func newKey() game.Key {
 	})
 }
 
-// plainKey returns an API key as most are: it does not end.
+// plainKey returns an API key that does not expire and is not revoked.
 func plainKey() game.Key {
 	k := newKey()
 	k.ExpiresAt, k.RetiresAt, k.RevokedAt, k.LastUsedAt = nil, nil, nil, nil
 	return k
 }
 
-// newSigningKey returns a key with every field set. Its id is its own.
+// newSigningKey returns a signing key with a new id and every field set.
 func newSigningKey() game.SigningKey {
 	at, id := now(), newID()
 	return filled(game.SigningKey{
@@ -69,7 +69,7 @@ func keysIn(s game.Store) func(context.Context, string, int) ([]game.Key, error)
 	}
 }
 
-// wantKey reports a stored key that is not as it should be.
+// wantKey checks the stored key.
 func wantKey(t *testing.T, s game.Store, wanted game.Key) {
 	t.Helper()
 	got, err := s.Key(t.Context(), wanted.ID)
@@ -83,7 +83,7 @@ func wantNoKey(t *testing.T, s game.Store, id game.KeyID) {
 	wantError(t, err, game.ErrKeyNotFound)
 }
 
-// wantKeys reports a list of the project that is not the keys wanted, in their order.
+// wantKeys checks the keys of a project and their order.
 func wantKeys(t *testing.T, s game.Store, p game.ProjectID, wanted ...game.Key) {
 	t.Helper()
 	found, err := s.Keys(t.Context(), game.KeyQuery{Project: p, Limit: 100})
@@ -161,7 +161,7 @@ func deleteKey(t *testing.T, s game.Store) {
 	wantKey(t, s, k)
 }
 
-// keysOfProjects reads by the id alone and changes by the project too.
+// keysOfProjects checks that keys are read by id alone, and changed by id and project.
 func keysOfProjects(t *testing.T, s game.Store) {
 	k := newKey()
 	k.Project = "elsewhere"
@@ -202,7 +202,7 @@ func keyValues(t *testing.T, s game.Store) {
 			t.Errorf("the times of %+v are not in UTC", got)
 		}
 
-		*got.LastUsedAt = time.Time{} // is nobody else's
+		*got.LastUsedAt = time.Time{} // must not be shared with the store
 		wantKey(t, s, next)
 	}
 }
@@ -263,7 +263,7 @@ func oneKeyID(t *testing.T, s game.Store) {
 	}), game.ErrExists)
 }
 
-// wantSigningKeys reports others than those wanted.
+// wantSigningKeys checks all signing keys and their order.
 func wantSigningKeys(t *testing.T, s game.Store, wanted ...game.SigningKey) {
 	t.Helper()
 	wanted = append([]game.SigningKey{}, wanted...)
@@ -308,7 +308,7 @@ func firstSigningKeyCounts(t *testing.T, s game.Store) {
 	wantSigningKeys(t, s, second)
 }
 
-func manySigningKeys(t *testing.T, s game.Store) {
+func boundedSigningKeys(t *testing.T, s game.Store) {
 	all := make([]game.SigningKey, game.MaxSigningKeys+5)
 	for _, err := range together(len(all), func(i int) error {
 		all[i] = newSigningKey()
@@ -332,7 +332,7 @@ func signingKeyAtOnce(t *testing.T, s game.Store) {
 	found, err := s.SigningKeys(t.Context())
 	must(t, err)
 	if len(found) != 1 || found[0].ID != id {
-		t.Errorf("found %+v, want one of id %s", found, id)
+		t.Errorf("found %+v, want one with id %s", found, id)
 	}
 }
 

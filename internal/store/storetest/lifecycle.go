@@ -16,26 +16,26 @@ func lifecycle() []check {
 		{"deadlines", deadlines},
 		{"close twice", closeTwice},
 		{"use after close", useAfterClose},
-		{"close waits", closeWaits},
+		{"close during calls", closeDuringCalls},
 		{"ping", ping},
 		{"stats", stats},
 		{"stats within bounds", boundedStats},
 	}
 }
 
-// call is one method with arguments that would succeed.
+// call is a call of one method that would succeed.
 type call struct {
 	name  string
 	write bool
 	do    func(context.Context) error
 }
 
-// calls returns every method that takes a context, on documents that are stored.
+// calls returns a call of every method that takes a context, on stored documents.
 func calls(s game.Store, p game.Player, v game.Session) []call {
 	return append(keyCalls(s, newKey()), callsOfGame(s, p, v)...)
 }
 
-// keyCalls are those of keys, on one that need not be stored: where the call is not to succeed, nobody looks.
+// keyCalls returns the calls of methods of keys. The key need not be stored where the calls must fail.
 func keyCalls(s game.Store, k game.Key) []call {
 	next := k
 	next.Version++
@@ -92,9 +92,7 @@ func callsOfGame(s game.Store, p game.Player, v game.Session) []call {
 			return s.PutTaskLease(ctx, game.TaskLease{Name: l.Name}, l)
 		}},
 		{"ExportPlayers", false, func(ctx context.Context) error { _, err := s.ExportPlayers(ctx, "", 1); return err }},
-		{"ExportSessions", false, func(
-			ctx context.Context,
-		) error {
+		{"ExportSessions", false, func(ctx context.Context) error {
 			_, err := s.ExportSessions(ctx, "", 1)
 			return err
 		}},
@@ -123,7 +121,7 @@ func callsOfGame(s game.Store, p game.Player, v game.Session) []call {
 	}
 }
 
-// outcome returns what a failed write says of itself.
+// outcome returns the outcome that the error of a write states.
 func outcome(err error) any {
 	if e := (*game.Error)(nil); errors.As(err, &e) {
 		return e.Extras["outcome"]
@@ -158,7 +156,8 @@ func endedContext(t *testing.T, s game.Store) {
 	wantSession(t, s, v)
 }
 
-// deadlines lets contexts end at every moment of a write. What is said not to have happened must not have.
+// deadlines lets contexts end at various moments of a write. If the error states that nothing was stored, that must
+// be true.
 func deadlines(t *testing.T, s game.Store) {
 	created := make([]game.Player, 200)
 	results := together(len(created), func(i int) error {
@@ -172,7 +171,7 @@ func deadlines(t *testing.T, s game.Store) {
 			wantPlayer(t, s, created[i])
 			continue
 		}
-		if !errors.Is(err, game.ErrOverloaded) { // behind the others
+		if !errors.Is(err, game.ErrOverloaded) { // too many writes are waiting
 			wantError(t, err, game.ErrStoreUnavailable)
 		}
 		if outcome(err) == game.OutcomeNone {
@@ -203,8 +202,8 @@ func useAfterClose(t *testing.T, s game.Store) {
 	}
 }
 
-// closeWaits closes the store among calls: each is answered, by the store or by its being closed.
-func closeWaits(t *testing.T, s game.Store) {
+// closeDuringCalls closes the store during calls. Each must return, with a result or because the store is closed.
+func closeDuringCalls(t *testing.T, s game.Store) {
 	p, _ := stored(t, s)
 	for _, err := range together(64, func(i int) error {
 		switch {
@@ -229,7 +228,7 @@ func ping(t *testing.T, s game.Store) {
 		t.Errorf("the facts do not name the engine: %v", facts)
 	}
 	if _, err := json.Marshal(facts); err != nil {
-		t.Errorf("the facts are no JSON values: %v", err)
+		t.Errorf("the facts cannot be encoded as JSON: %v", err)
 	}
 }
 
@@ -239,20 +238,20 @@ func stats(t *testing.T, s game.Store) {
 		wanted.Sessions[status] = 0
 	}
 	wantStats(t, s, wanted)
-	sessions := int64(0) // with those that are over
+	sessions := int64(0) // including terminal ones
 
 	for i := range 9 {
 		p := activePlayer()
 		p.Project = game.ProjectID([]string{"one", "two"}[i%2])
 		if i%3 == 0 {
-			p = nameless(p)
+			p = erasingPlayer(p)
 		} else {
 			wanted.Players++
 		}
 		must(t, s.CreatePlayer(t.Context(), p))
 	}
 	for i, status := range game.SessionStatuses() {
-		for k := range i { // none is pending
+		for k := range i { // no session for the first status
 			v := openSession(10)
 			v.Project, v.Status = game.ProjectID([]string{"one", "two"}[k%2]), status
 			for range k {
@@ -292,7 +291,7 @@ func wantStats(t *testing.T, s game.Store, wanted game.Stats) {
 	want(t, got, wanted)
 }
 
-// wantSizes reports sizes of an export that are not what there is, marks of erasures among it.
+// wantSizes checks the numbers of documents that an export would return, including players that are being erased.
 func wantSizes(t *testing.T, s game.Store, players, sessions int64) {
 	t.Helper()
 	got, err := s.Sizes(t.Context())
@@ -300,7 +299,7 @@ func wantSizes(t *testing.T, s game.Store, players, sessions int64) {
 	want(t, got, game.Sizes{Players: players, Sessions: sessions})
 }
 
-// boundedStats counts no further than it is told to, and says so.
+// boundedStats checks that counts stop at the limit and report it.
 func boundedStats(t *testing.T, s game.Store) {
 	for i := range 5 {
 		must(t, s.CreatePlayer(t.Context(), activePlayer()))
@@ -317,15 +316,14 @@ func boundedStats(t *testing.T, s game.Store) {
 	}{1: {1, 4, 1, true}, 3: {3, 8, 3, true}, 4: {4, 10, 4, true}, 5: {4, 10, 5, false}, 100: {4, 10, 5, false}} {
 		got, err := s.Stats(t.Context(), limit)
 		must(t, err)
-		// An engine that knows how many players there are is not bounded by them.
+		// An engine that keeps the number of players returns it whatever the limit.
 		known := got.Players == 5 && limit < 5
 		if known {
 			wanted.players, wanted.bounded = 5, limit < 4
 		}
 		if got.Sessions[game.StatusOpen] != wanted.open || got.Sessions[game.StatusStarting] != 1 ||
-			got.Members != wanted.members ||
-			got.Players != wanted.players || got.Bounded != wanted.bounded {
-			t.Errorf("of at most %d: %+v, want %+v", limit, got, wanted)
+			got.Members != wanted.members || got.Players != wanted.players || got.Bounded != wanted.bounded {
+			t.Errorf("limit %d: got %+v, want %+v", limit, got, wanted)
 		}
 	}
 }

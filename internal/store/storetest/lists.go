@@ -26,7 +26,7 @@ func lists() []check {
 	}
 }
 
-// matches is what a query of sessions means.
+// matches reports whether a session must be in the list for a query.
 func matches(q game.SessionQuery, v game.Session) bool {
 	return v.Project == q.Project && (q.After == "" || v.ID < q.After) &&
 		all(q.Where, func(c game.Clause) bool {
@@ -42,7 +42,7 @@ func matches(q game.SessionQuery, v game.Session) bool {
 		})
 }
 
-// matchesPlayer is what a query of players means.
+// matchesPlayer reports whether a player must be in the list for a query.
 func matchesPlayer(q game.PlayerQuery, p game.Player) bool {
 	return (q.Erasing || q.Sweeping || p.Project == q.Project) &&
 		all(q.Where, func(c game.Clause) bool { return holds(game.PlayerFields(), &p, c) }) &&
@@ -55,7 +55,7 @@ func all(w game.Where, holds func(game.Clause) bool) bool {
 	return !slices.ContainsFunc(w, func(c game.Clause) bool { return !holds(c) })
 }
 
-// holds reports whether a clause on a field of one value holds for a document.
+// holds reports whether a clause on a single-valued field is true of a document.
 func holds[D any](fields []game.Field[D], d *D, c game.Clause) bool {
 	f, _ := game.FieldOf(fields, c)
 	switch has := f.Of(d).(type) {
@@ -68,11 +68,11 @@ func holds[D any](fields []game.Field[D], d *D, c game.Clause) bool {
 		}
 		return slices.Contains(c.Values, game.StringValue(has))
 	}
-	return false // it has no value
+	return false // the document has no value for the field
 }
 
-// given returns the clauses without those that have no text.
-func given(clauses ...game.Clause) (w game.Where) {
+// withText returns the clauses whose value is not the empty string.
+func withText(clauses ...game.Clause) (w game.Where) {
 	for _, c := range clauses {
 		if len(c.Values) != 1 || c.Values[0] != game.StringValue("") {
 			w = append(w, c)
@@ -81,7 +81,7 @@ func given(clauses ...game.Clause) (w game.Where) {
 	return w
 }
 
-// selected returns what matches, newest first, at most limit.
+// selected returns the first page of the documents that match, newest first.
 func selected[D any](all []D, limit int, match func(D) bool, id func(D) string) game.Found[D] {
 	found := []D{}
 	for _, d := range all {
@@ -120,7 +120,7 @@ func listPlayers(t *testing.T, s game.Store) {
 			p.Project = "elsewhere"
 		}
 		if i%5 == 4 && i%2 == 0 {
-			p = nameless(p)
+			p = erasingPlayer(p)
 		}
 		must(t, s.CreatePlayer(t.Context(), p))
 		all = append(all, p)
@@ -131,7 +131,7 @@ func listPlayers(t *testing.T, s game.Store) {
 				for _, erasing := range []bool{false, true} {
 					for _, after := range []game.PlayerID{"", all[20].ID} {
 						q := game.PlayerQuery{Project: pr, Erasing: erasing, After: after, Limit: 7}
-						q.Where = given(game.Prefix(game.FieldUsername, prefix), game.Is(game.FieldStatus, status))
+						q.Where = withText(game.Prefix(game.FieldUsername, prefix), game.Is(game.FieldStatus, status))
 						found, err := s.Players(t.Context(), q)
 						must(t, err)
 						if want(t, found, selectedPlayers(all, q)); t.Failed() {
@@ -144,7 +144,7 @@ func listPlayers(t *testing.T, s game.Store) {
 	}
 }
 
-// textsOf returns the texts of settings, so that fields that come later are searched too.
+// textsOf returns the string fields of settings, so that fields added later are searched too.
 func textsOf(s *game.Settings) (all []*string) {
 	for _, f := range reflect.ValueOf(s).Elem().Fields() {
 		if text, ok := f.Addr().Interface().(*string); ok {
@@ -154,7 +154,7 @@ func textsOf(s *game.Settings) (all []*string) {
 	return all
 }
 
-// variousSessions stores sessions that differ in all that lists select by.
+// variousSessions stores sessions that differ in all fields that lists can filter by.
 func variousSessions(t *testing.T, s game.Store, n int) []game.Session {
 	players := make([]game.PlayerID, 5)
 	for i := range players {
@@ -192,7 +192,7 @@ func variousSessions(t *testing.T, s game.Store, n int) []game.Session {
 	return all
 }
 
-// oneOf returns the filter by all of the attributes.
+// oneOf returns a filter that requires all of the attributes.
 func oneOf(a game.Attributes) game.AttributeFilter {
 	f := make(game.AttributeFilter)
 	for k, v := range a {
@@ -201,14 +201,14 @@ func oneOf(a game.Attributes) game.AttributeFilter {
 	return f
 }
 
-// by returns what adds clauses to a query.
+// by returns a function that adds clauses to a query.
 func by(w ...game.Clause) func(*game.SessionQuery) {
 	return func(q *game.SessionQuery) { q.Where = append(slices.Clip(q.Where), w...) }
 }
 
 func listSessions(t *testing.T, s game.Store) {
 	all := variousSessions(t, s, 72)
-	pattern := all[37] // every filter asks for what it has
+	pattern := all[37] // matches every filter
 	either := oneOf(pattern.Attributes)
 	either["level"] = []game.Value{game.NumberValue(0), pattern.Attributes["level"], game.NumberValue(7)}
 	filters := []func(*game.SessionQuery){
@@ -220,7 +220,7 @@ func listSessions(t *testing.T, s game.Store) {
 	}
 	for _, f := range game.SessionFields() {
 		switch {
-		case f.Of == nil || len(f.Ops) == 0: // see above
+		case f.Of == nil || len(f.Ops) == 0: // among the filters above
 		case f.Kind == game.KindCount:
 			filters = append(filters, by(game.AtLeast(f.Name, int(f.Of(&pattern).(int64)))))
 		default:
@@ -229,7 +229,7 @@ func listSessions(t *testing.T, s game.Store) {
 	}
 	for set := range 1 << len(filters) {
 		if n := bits.OnesCount(uint(set)); n > 3 && n < len(filters)-1 {
-			continue // one by one, in twos and threes, and nearly all at once
+			continue // test up to three filters together, and nearly all of them
 		}
 		q := game.SessionQuery{Project: project, Limit: 9}
 		for i, filter := range filters {
@@ -256,8 +256,8 @@ func listSessions(t *testing.T, s game.Store) {
 func attributeTypes(t *testing.T, s game.Store) {
 	values := []game.Value{
 		game.NumberValue(1200), game.StringValue("1200"), game.StringValue("1200.0"), game.BoolValue(true),
-		game.StringValue("true"),
-		game.NumberValue(1), game.NumberValue(0), game.BoolValue(false), game.StringValue(""), game.StringValue("0"),
+		game.StringValue("true"), game.NumberValue(1), game.NumberValue(0), game.BoolValue(false),
+		game.StringValue(""), game.StringValue("0"),
 		game.NumberValue(0.1), game.NumberValue(-1200), game.NumberValue(1<<53 - 1), game.NumberValue(1<<53 - 2),
 		game.StringValue("Ä"),
 	}
@@ -294,14 +294,14 @@ func attributeTypes(t *testing.T, s game.Store) {
 	}
 }
 
-// Erasures and sweeps are listed for background work, which goes on with those of every project.
+// listErasures checks that erasures and sweeps are listed for all projects, whatever project the query names.
 func listErasures(t *testing.T, s game.Store) {
 	var all []game.Player
 	for i := range 12 {
 		p := activePlayer()
 		p.Project = game.ProjectID(fmt.Sprint("project", i%3))
 		if i%2 == 0 {
-			p = nameless(p)
+			p = erasingPlayer(p)
 		}
 		if i%4 < 2 {
 			p.SweepSince = later(p.CreatedAt)
@@ -372,21 +372,22 @@ func pagesOfSessions(t *testing.T, s game.Store) {
 	}
 }
 
-// pagesWhileInserting walks through the sessions that were there when it began, while others come and change.
+// pagesWhileInserting reads all pages while sessions are created and changed. Sessions that existed at the beginning
+// must be returned once.
 func pagesWhileInserting(t *testing.T, s game.Store) {
-	there := map[game.SessionID]int{}
+	shown := map[game.SessionID]int{}
 	var last game.Session
 	for range 40 {
 		last = openSession(2)
 		must(t, s.CreateSession(t.Context(), last))
-		there[last.ID] = 0
+		shown[last.ID] = 0
 	}
 	q := game.SessionQuery{Project: project, Limit: 3}
 	for {
 		found, err := s.Sessions(t.Context(), q)
 		must(t, err)
 		for _, v := range found.Items {
-			there[v.ID]++
+			shown[v.ID]++
 		}
 		if !found.More {
 			break
@@ -398,9 +399,9 @@ func pagesWhileInserting(t *testing.T, s game.Store) {
 		must(t, s.ReplaceSession(t.Context(), last, next))
 		last = next
 	}
-	for id, n := range there {
+	for id, n := range shown {
 		if n != 1 {
-			t.Errorf("session %s was shown %d times", id, n)
+			t.Errorf("session %s was returned %d times", id, n)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func metrics() []check {
 	}
 }
 
-// newSample returns a sample with every field set. It does not expire while tests run.
+// newSample returns a sample with every field set, which does not expire during the tests.
 func newSample() game.MetricsSample {
 	at := now()
 	m := game.MetricsSample{
@@ -39,7 +39,7 @@ func newSample() game.MetricsSample {
 	return filled(m)
 }
 
-// sampleAt returns a sample of a replica, that many milliseconds after a time.
+// sampleAt returns a sample of a replica, ms milliseconds after begin.
 func sampleAt(begin time.Time, ms int, replica string) game.MetricsSample {
 	m := newSample()
 	m.At, m.Replica, m.Requests = begin.Add(time.Duration(ms)*time.Millisecond), replica, int64(ms)
@@ -53,7 +53,7 @@ func appendAll(t *testing.T, s game.Store, samples ...game.MetricsSample) {
 	}
 }
 
-// wantSamples reports a list of an interval that is not as it should be.
+// wantSamples checks the samples of an interval and their order.
 func wantSamples(t *testing.T, s game.Store, from, to time.Time, wanted ...game.MetricsSample) {
 	t.Helper()
 	got, err := s.Metrics(t.Context(), game.MetricsQuery{From: from, To: to, Limit: 1000})
@@ -64,7 +64,7 @@ func wantSamples(t *testing.T, s game.Store, from, to time.Time, wanted ...game.
 	want(t, got, wanted)
 }
 
-// wantSample reports a sample that is not stored as it should be. Its time must be its own.
+// wantSample checks a stored sample. No other sample may have its time.
 func wantSample(t *testing.T, s game.Store, wanted game.MetricsSample) {
 	t.Helper()
 	wantSamples(t, s, wanted.At, wanted.At.Add(time.Millisecond), wanted)
@@ -81,7 +81,7 @@ func sampleKept(t *testing.T, s game.Store) {
 		wantSample(t, s, odd)
 	}
 
-	// More exactly and elsewhere than is kept.
+	// Times with more precision than is stored, and in other zones.
 	m.At = m.At.Add(time.Minute)
 	exact := m
 	exact.At = m.At.Add(999 * time.Microsecond).In(time.FixedZone("east", 5*3600+1800))
@@ -106,7 +106,7 @@ func emptySample(t *testing.T, s game.Store) {
 func sampleNotShared(t *testing.T, s game.Store) {
 	m := newSample()
 	appendAll(t, s, m)
-	spoil := func(m game.MetricsSample) {
+	modify := func(m game.MetricsSample) {
 		m.Latency.Bounds[0], m.Latency.Counts[0], m.Sessions[game.StatusOpen], m.Pool.Idle = -1, -1, -1, -1
 	}
 	q := game.MetricsQuery{From: m.At, To: *later(m.At), Limit: 1}
@@ -114,8 +114,8 @@ func sampleNotShared(t *testing.T, s game.Store) {
 	must(t, err)
 	again, err := s.Metrics(t.Context(), q)
 	must(t, err)
-	spoil(m)
-	spoil(again[0])
+	modify(m)
+	modify(again[0])
 	wantSample(t, s, first[0])
 }
 
@@ -141,8 +141,8 @@ func samplesInOrder(t *testing.T, s game.Store) {
 	wantSamples(t, s, at(0), at(100))
 	all := []game.MetricsSample{
 		sampleAt(begin, 1, "b"), sampleAt(begin, 2, ""), sampleAt(begin, 2, "B"), sampleAt(begin, 2, "a"),
-		sampleAt(begin, 2, "a-2"),
-		sampleAt(begin, 2, "a2"), sampleAt(begin, 2, "ä"), sampleAt(begin, 3, "a"), sampleAt(begin, 10, "a"),
+		sampleAt(begin, 2, "a-2"), sampleAt(begin, 2, "a2"), sampleAt(begin, 2, "ä"), sampleAt(begin, 3, "a"),
+		sampleAt(begin, 10, "a"),
 	}
 	backwards := slices.Clone(all)
 	slices.Reverse(backwards)
@@ -155,7 +155,7 @@ func samplesInOrder(t *testing.T, s game.Store) {
 	wantSamples(t, s, at(10), at(2))
 }
 
-// listSamples reads an interval in pages, and reports one that is not full though another follows.
+// listSamples reads an interval in pages, calls between after each of them, and checks their sizes.
 func listSamples(t *testing.T, s game.Store, q game.MetricsQuery, between func()) []game.MetricsSample {
 	t.Helper()
 	all := []game.MetricsSample{}
@@ -189,10 +189,11 @@ func pagesOfSamples(t *testing.T, s game.Store) {
 		q.From, q.To = begin.Add(7*time.Millisecond), begin.Add(14*time.Millisecond)
 		want(t, listSamples(t, s, q, func() {}), all[5:10])
 	}
-	// A position before the interval changes nothing, and one behind it leaves nothing.
-	q := game.MetricsQuery{From: begin.Add(
-		7 * time.Millisecond,
-	), To: begin.Add(14 * time.Millisecond), Limit: 100, After: all[0].Position()}
+	// A position before the interval has no effect. After one behind it there are no samples.
+	q := game.MetricsQuery{
+		From: begin.Add(7 * time.Millisecond), To: begin.Add(14 * time.Millisecond), Limit: 100,
+		After: all[0].Position(),
+	}
 	want(t, listSamples(t, s, q, func() {}), all[5:10])
 	q.After = all[30].Position()
 	want(t, listSamples(t, s, q, func() {}), []game.MetricsSample{})
@@ -214,18 +215,18 @@ func pagesWhileAppending(t *testing.T, s game.Store) {
 		if i < len(all) {
 			want(t, m, all[i])
 		} else if m.Replica != "behind" {
-			t.Errorf("%s at %v was listed late", m.Replica, m.At)
+			t.Errorf("the sample of %s at %v was listed out of order", m.Replica, m.At)
 		}
 	}
 }
 
-// purgeMetrics asks for what expires in time to come: what has expired may be gone already.
+// purgeMetrics uses a time in the future, because the server may have removed samples that have already expired.
 func purgeMetrics(t *testing.T, s game.Store) {
 	at := now().Add(100 * time.Hour)
 	var fresh []game.MetricsSample
 	for i := range 10 {
 		m := sampleAt(now(), 1000*i, fmt.Sprint("r", i))
-		// seven have expired by then, the last of them just so
+		// Seven have expired at that time, the last of them exactly then.
 		m.ExpiresAt = at.Add(time.Duration(i-6) * time.Millisecond)
 		appendAll(t, s, m)
 		if m.ExpiresAt.After(at) {
@@ -254,7 +255,9 @@ func manyAppend(t *testing.T, s game.Store) {
 	for i := range samples {
 		samples[i] = sampleAt(begin, 0, fmt.Sprintf("r%02d", i))
 	}
-	for _, err := range together(replicas*tries, func(i int) error { return s.AppendMetrics(t.Context(), samples[i%replicas]) }) {
+	for _, err := range together(replicas*tries, func(i int) error {
+		return s.AppendMetrics(t.Context(), samples[i%replicas])
+	}) {
 		must(t, err)
 	}
 	wantSamples(t, s, begin, begin.Add(time.Second), samples...)

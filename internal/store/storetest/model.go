@@ -3,7 +3,6 @@ package storetest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -17,7 +16,8 @@ func model() []check {
 	return []check{{"players", modelOfPlayers}, {"sessions", modelOfSessions}, {"keys", modelOfKeys}}
 }
 
-// steps takes random actions, and the nameless one after each. They are few, because a step is a write to a disk.
+// steps performs random actions, and the one with the empty name after each. There are few, because each writes to a
+// disk.
 func steps(r *rapid.T, actions map[string]func(*rapid.T)) {
 	invariant := actions[""]
 	delete(actions, "")
@@ -28,12 +28,13 @@ func steps(r *rapid.T, actions map[string]func(*rapid.T)) {
 	}
 }
 
-// modelOfPlayers makes random calls on a store and on a map, which must agree. Each run has a project of its own.
+// modelOfPlayers makes random calls on a store and on a map, which must agree. Each run uses a new project.
 func modelOfPlayers(t *testing.T, s game.Store) {
 	rapid.Check(t, func(r *rapid.T) {
-		m := playerModel{t.Context(), s, game.ProjectID(
-			"project-" + newID(),
-		), make([]game.PlayerID, 4), map[game.PlayerID]game.Player{}}
+		m := playerModel{
+			t.Context(), s, game.ProjectID("project-" + newID()), make([]game.PlayerID, 4),
+			map[game.PlayerID]game.Player{},
+		}
 		for i := range m.ids {
 			m.ids[i] = game.PlayerID(newID())
 		}
@@ -46,7 +47,7 @@ type playerModel struct {
 	store   game.Store
 	project game.ProjectID
 	ids     []game.PlayerID
-	there   map[game.PlayerID]game.Player
+	stored  map[game.PlayerID]game.Player
 }
 
 func (m *playerModel) draw(r *rapid.T, version int64) game.Player {
@@ -62,61 +63,61 @@ func (m *playerModel) draw(r *rapid.T, version int64) game.Player {
 
 func (m *playerModel) create(r *rapid.T) {
 	p := m.draw(r, 1)
-	_, exists := m.there[p.ID]
-	username, identity := collisions(m.there, p, "")
+	_, exists := m.stored[p.ID]
+	username, identity := collisions(m.stored, p, "")
 	err := m.store.CreatePlayer(m.ctx, p)
-	agree(r, err, map[error]bool{
+	wantOneOf(r, err, map[error]bool{
 		game.ErrExists: exists, game.ErrUsernameTaken: username, game.ErrIdentityTaken: identity,
 	})
 	if err == nil {
-		m.there[p.ID] = p
+		m.stored[p.ID] = p
 	}
 }
 
 func (m *playerModel) replace(r *rapid.T) {
 	version := rapid.Int64Range(1, 4).Draw(r, "version")
 	next := m.draw(r, version+1)
-	old, exists := m.there[next.ID]
+	old, exists := m.stored[next.ID]
 	stale := exists && old.Version != version
 	old.ID, old.Project, old.Version = next.ID, m.project, version
-	username, identity := collisions(m.there, next, next.ID)
+	username, identity := collisions(m.stored, next, next.ID)
 	err := m.store.ReplacePlayer(m.ctx, old, next)
-	agree(r, err, map[error]bool{
+	wantOneOf(r, err, map[error]bool{
 		game.ErrPlayerNotFound: !exists, game.ErrStale: stale, game.ErrUsernameTaken: username,
 		game.ErrIdentityTaken: identity,
 	})
 	if err == nil {
-		m.there[next.ID] = next
+		m.stored[next.ID] = next
 	}
 }
 
 func (m *playerModel) delete(r *rapid.T) {
 	id := rapid.SampledFrom(m.ids).Draw(r, "id")
-	old, exists := m.there[id]
+	old, exists := m.stored[id]
 	if !exists {
 		old = game.Player{ID: id, Project: m.project, Version: 1}
 	}
 	if rapid.Bool().Draw(r, "stale") {
 		old.Version++
 		err := m.store.DeletePlayer(m.ctx, old)
-		agree(r, err, map[error]bool{game.ErrStale: exists})
+		wantOneOf(r, err, map[error]bool{game.ErrStale: exists})
 		return
 	}
 	must(r, m.store.DeletePlayer(m.ctx, old))
-	delete(m.there, id)
+	delete(m.stored, id)
 }
 
 func (m *playerModel) list(r *rapid.T) {
 	status := rapid.SampledFrom([]game.PlayerStatus{"", "active", "suspended"}).Draw(r, "status")
-	q := game.PlayerQuery{Project: m.project, Limit: 10, Where: given(game.Is(game.FieldStatus, status))}
+	q := game.PlayerQuery{Project: m.project, Limit: 10, Where: withText(game.Is(game.FieldStatus, status))}
 	found, err := m.store.Players(m.ctx, q)
 	must(r, err)
-	want(r, found, selectedPlayers(slices.Collect(maps.Values(m.there)), q))
+	want(r, found, selectedPlayers(slices.Collect(maps.Values(m.stored)), q))
 }
 
-// collisions reports whether a player, except the given one, has the username or one of the identities.
-func collisions(there map[game.PlayerID]game.Player, p game.Player, except game.PlayerID) (username, identity bool) {
-	for id, other := range there {
+// collisions reports whether another player than except has the username or one of the identities.
+func collisions(stored map[game.PlayerID]game.Player, p game.Player, except game.PlayerID) (username, identity bool) {
+	for id, other := range stored {
 		if id == except {
 			continue
 		}
@@ -129,15 +130,15 @@ func collisions(there map[game.PlayerID]game.Player, p game.Player, except game.
 	return username, identity
 }
 
-// agree reports an answer that is none of those that are true, or a success where one of them is.
-func agree(r *rapid.T, err error, refusals map[error]bool) {
+// wantOneOf checks that err is one of the errors that are true, and nil only if none is.
+func wantOneOf(r *rapid.T, err error, refusals map[error]bool) {
 	for target, holds := range refusals {
 		if holds && err == nil {
 			r.Fatalf("got a success, want %v", target)
 		}
 		if errors.Is(err, target) {
 			if !holds {
-				r.Fatalf("got %v, which is not so", err)
+				r.Fatalf("got %v, which does not apply", err)
 			}
 			return
 		}
@@ -145,7 +146,7 @@ func agree(r *rapid.T, err error, refusals map[error]bool) {
 	must(r, err)
 }
 
-// modelOfSessions changes random sessions in random ways, after which every list agrees with a slice.
+// modelOfSessions makes random changes of sessions, after each of which every list must agree with a slice.
 func modelOfSessions(t *testing.T, s game.Store) {
 	rapid.Check(t, func(r *rapid.T) {
 		m := sessionModel{
@@ -162,11 +163,11 @@ type sessionModel struct {
 	ctx     context.Context //nolint:containedctx // the test's
 	store   game.Store
 	project game.ProjectID
-	members []game.Member // who may have a seat
+	members []game.Member // that sessions may have
 	all     []game.Session
 }
 
-// vary changes what lists select by.
+// vary changes the fields that lists filter by.
 func (m *sessionModel) vary(r *rapid.T, v *game.Session) {
 	v.Status = rapid.SampledFrom([]game.SessionStatus{game.StatusOpen, game.StatusEnded}).Draw(r, "status")
 	v.Mode = rapid.SampledFrom([]string{"", "a", "b"}).Draw(r, "mode")
@@ -176,10 +177,10 @@ func (m *sessionModel) vary(r *rapid.T, v *game.Session) {
 	if len(v.Members) > 0 && rapid.Bool().Draw(r, "host") {
 		v.HostID, v.Hosted = &v.Members[0].PlayerID, true
 	}
-	v.Attributes = rapid.MapOfN(rapid.SampledFrom([]string{"x", "y"}),
-		rapid.SampledFrom(
-			[]game.Value{game.NumberValue(1), game.StringValue("1"), game.BoolValue(true)},
-		), 0, 2).Draw(r, "attributes")
+	values := []game.Value{game.NumberValue(1), game.StringValue("1"), game.BoolValue(true)}
+	v.Attributes = rapid.MapOfN(
+		rapid.SampledFrom([]string{"x", "y"}), rapid.SampledFrom(values), 0, 2,
+	).Draw(r, "attributes")
 }
 
 func (m *sessionModel) create(r *rapid.T) {
@@ -223,8 +224,9 @@ func (m *sessionModel) list(r *rapid.T) {
 	}
 	found, err := m.store.Sessions(m.ctx, q)
 	must(r, err)
-	if wanted := selectedSessions(m.all, q); fmt.Sprint(sessionIDs(found.Items)) != fmt.Sprint(sessionIDs(wanted.Items)) {
-		r.Fatalf("by %+v found %v, want %v", q, sessionIDs(found.Items), sessionIDs(wanted.Items))
+	got, wanted := sessionIDs(found.Items), sessionIDs(selectedSessions(m.all, q).Items)
+	if !slices.Equal(got, wanted) {
+		r.Fatalf("query %+v: got %v, want %v", q, got, wanted)
 	}
 }
 
@@ -239,9 +241,11 @@ func sessionIDs(all []game.Session) []game.SessionID {
 // modelOfKeys makes random calls on a store and on a map, which must agree.
 func modelOfKeys(t *testing.T, s game.Store) {
 	rapid.Check(t, func(r *rapid.T) {
-		m := keyModel{t.Context(), s, game.ProjectID(
-			"project-" + newID(),
-		), []game.KeyID{newKey().ID, newKey().ID, newKey().ID}, map[game.KeyID]game.Key{}}
+		m := keyModel{
+			t.Context(), s, game.ProjectID("project-" + newID()),
+			[]game.KeyID{newKey().ID, newKey().ID, newKey().ID},
+			map[game.KeyID]game.Key{},
+		}
 		steps(r, map[string]func(*rapid.T){"create": m.create, "replace": m.replace, "delete": m.delete, "": m.list})
 	})
 }
@@ -251,7 +255,7 @@ type keyModel struct {
 	store   game.Store
 	project game.ProjectID
 	ids     []game.KeyID
-	there   map[game.KeyID]game.Key
+	stored  map[game.KeyID]game.Key
 }
 
 func (m *keyModel) draw(r *rapid.T, version int64) game.Key {
@@ -262,35 +266,35 @@ func (m *keyModel) draw(r *rapid.T, version int64) game.Key {
 
 func (m *keyModel) create(r *rapid.T) {
 	k := m.draw(r, 1)
-	_, exists := m.there[k.ID]
+	_, exists := m.stored[k.ID]
 	err := m.store.CreateKey(m.ctx, k)
-	agree(r, err, map[error]bool{game.ErrExists: exists})
+	wantOneOf(r, err, map[error]bool{game.ErrExists: exists})
 	if err == nil {
-		m.there[k.ID] = k
+		m.stored[k.ID] = k
 	}
 }
 
 func (m *keyModel) replace(r *rapid.T) {
 	version := rapid.Int64Range(1, 4).Draw(r, "version")
 	next := m.draw(r, version+1)
-	old, exists := m.there[next.ID]
+	old, exists := m.stored[next.ID]
 	stale := exists && old.Version != version
 	old.ID, old.Project, old.Version = next.ID, m.project, version
 	err := m.store.ReplaceKey(m.ctx, old, next)
-	agree(r, err, map[error]bool{game.ErrKeyNotFound: !exists, game.ErrStale: stale})
+	wantOneOf(r, err, map[error]bool{game.ErrKeyNotFound: !exists, game.ErrStale: stale})
 	if err == nil {
-		m.there[next.ID] = next
+		m.stored[next.ID] = next
 	}
 }
 
 func (m *keyModel) delete(r *rapid.T) {
 	old := m.draw(r, rapid.Int64Range(1, 4).Draw(r, "version"))
-	there, exists := m.there[old.ID]
-	stale := exists && there.Version != old.Version
+	stored, exists := m.stored[old.ID]
+	stale := exists && stored.Version != old.Version
 	err := m.store.DeleteKey(m.ctx, old)
-	agree(r, err, map[error]bool{game.ErrStale: stale})
+	wantOneOf(r, err, map[error]bool{game.ErrStale: stale})
 	if err == nil {
-		delete(m.there, old.ID)
+		delete(m.stored, old.ID)
 	}
 }
 
@@ -298,5 +302,5 @@ func (m *keyModel) list(r *rapid.T) {
 	q := game.KeyQuery{Project: m.project, Limit: 10}
 	found, err := m.store.Keys(m.ctx, q)
 	must(r, err)
-	want(r, found, selectedKeys(slices.Collect(maps.Values(m.there)), q))
+	want(r, found, selectedKeys(slices.Collect(maps.Values(m.stored)), q))
 }

@@ -9,10 +9,10 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// pageBytes is what pages are bounded to here.
+// pageBytes is the maximum size of pages in these tests.
 const pageBytes = 64 << 10
 
-// variousSizes stores sessions of which some have a page to themselves, some are larger, and many share one.
+// variousSizes stores sessions of which some exceed a page, some fill one, and many share one.
 func variousSizes(t *testing.T, s game.Store) []game.Session {
 	t.Helper()
 	var all []game.Session
@@ -30,7 +30,7 @@ func variousSizes(t *testing.T, s game.Store) []game.Session {
 	return all
 }
 
-// jsonSize is what documents have as JSON.
+// jsonSize returns the size of a document as JSON, in bytes.
 func jsonSize(t *testing.T, document any) int {
 	t.Helper()
 	b, err := json.Marshal(document)
@@ -38,8 +38,8 @@ func jsonSize(t *testing.T, document any) int {
 	return len(b)
 }
 
-// pagesOfBytes goes through pages that end by their size: nothing is missed, nothing comes twice, each page has
-// something, and none is larger than was asked for, but for its last document.
+// pagesOfBytes reads pages that are limited in bytes. Each document is returned once, no page is empty, and none
+// exceeds the limit without its last document.
 func pagesOfBytes(t *testing.T, s game.Store) {
 	all := variousSizes(t, s)
 	for _, brief := range []bool{false, true} {
@@ -70,7 +70,7 @@ func pagesOfBytes(t *testing.T, s game.Store) {
 			t.Errorf("brief: %t: %d pages ended early", brief, early)
 		}
 	}
-	// A page that ends with the last document has nothing after it, though it is full.
+	// A page that ends with the last document has no next page, even if it is full.
 	found, err := s.Sessions(t.Context(), game.SessionQuery{Project: project, After: all[3].ID, Limit: 10, Bytes: 1})
 	must(t, err)
 	want(t, found, game.Found[game.Session]{Items: all[2:3], More: true})
@@ -107,7 +107,7 @@ func pagesOfPlayersOfBytes(t *testing.T, s game.Store) {
 	want(t, got, all[:len(got)])
 }
 
-// briefSessions reads of members their ids, in their order, and all else of the sessions.
+// briefSessions checks that brief lists return the ids of members, in order, and all other fields of sessions.
 func briefSessions(t *testing.T, s game.Store) {
 	all := append(variousSessions(t, s, 20), newSession())
 	must(t, s.CreateSession(t.Context(), all[20]))

@@ -49,7 +49,7 @@ func playerExists(t *testing.T, s game.Store) {
 	wantPlayer(t, s, p)
 
 	other.ID = game.PlayerID(newID())
-	must(t, s.CreatePlayer(t.Context(), other)) // its names were not kept by the failure
+	must(t, s.CreatePlayer(t.Context(), other)) // the failed write claimed no names
 }
 
 func replacePlayer(t *testing.T, s game.Store) {
@@ -96,7 +96,7 @@ func deletePlayer(t *testing.T, s game.Store) {
 	wantPlayer(t, s, p)
 }
 
-// playerByIdentity follows an identity from one player to another.
+// playerByIdentity moves an identity from one player to another.
 func playerByIdentity(t *testing.T, s game.Store) {
 	find := func(of game.ProjectID, provider, subject string) (game.Player, error) {
 		return s.PlayerByIdentity(t.Context(), of, game.Identity{Provider: provider, Subject: subject})
@@ -151,8 +151,8 @@ func playerByIdentity(t *testing.T, s game.Store) {
 	want(t, got, taker)
 }
 
-// nameless returns what is left of a player whose erasure is under way.
-func nameless(p game.Player) game.Player {
+// erasingPlayer returns the player as it is stored while its erasure is in progress.
+func erasingPlayer(p game.Player) game.Player {
 	p.Profile = game.Profile{Identities: map[string]string{}, Attributes: game.Attributes{}}
 	p.ErasingSince = later(p.UpdatedAt)
 	p.Version++
@@ -165,12 +165,12 @@ func playersWithoutNames(t *testing.T, s game.Store) {
 		p.Identities = map[string]string{}
 		must(t, s.CreatePlayer(t.Context(), p))
 		wantPlayer(t, s, p)
-		marked := nameless(p)
+		marked := erasingPlayer(p)
 		must(t, s.ReplacePlayer(t.Context(), p, marked))
 		wantPlayer(t, s, marked)
 	}
 	for range 2 {
-		p := nameless(activePlayer())
+		p := erasingPlayer(activePlayer())
 		must(t, s.CreatePlayer(t.Context(), p))
 		wantPlayer(t, s, p)
 	}
@@ -190,7 +190,7 @@ func usernameUnique(t *testing.T, s game.Store) {
 	must(t, s.CreatePlayer(t.Context(), elsewhere))
 
 	other.Username = "another"
-	must(t, s.CreatePlayer(t.Context(), other)) // the failure kept none of its identities
+	must(t, s.CreatePlayer(t.Context(), other)) // the failed write claimed no identities
 	renamed := other
 	renamed.Username, renamed.Version = p.Username, 2
 	wantError(t, s.ReplacePlayer(t.Context(), other, renamed), game.ErrUsernameTaken)
@@ -213,7 +213,7 @@ func usernameFreed(t *testing.T, s game.Store) {
 	second := activePlayer()
 	second.Username = name
 	must(t, s.CreatePlayer(t.Context(), second))
-	must(t, s.ReplacePlayer(t.Context(), second, nameless(second)))
+	must(t, s.ReplacePlayer(t.Context(), second, erasingPlayer(second)))
 
 	third := activePlayer()
 	third.Username = name
@@ -225,7 +225,7 @@ func usernameFreed(t *testing.T, s game.Store) {
 	must(t, s.CreatePlayer(t.Context(), fourth))
 }
 
-// withIdentity returns a player with one identity, the same for all.
+// withIdentity returns a player with an identity that is the same for all.
 func withIdentity() game.Player {
 	p := activePlayer()
 	p.Identities = map[string]string{"steam": "7656"}
@@ -265,7 +265,7 @@ func identityFreed(t *testing.T, s game.Store) {
 
 	second := withIdentity()
 	must(t, s.CreatePlayer(t.Context(), second))
-	must(t, s.ReplacePlayer(t.Context(), second, nameless(second)))
+	must(t, s.ReplacePlayer(t.Context(), second, erasingPlayer(second)))
 
 	third := withIdentity()
 	must(t, s.CreatePlayer(t.Context(), third))
@@ -301,10 +301,10 @@ func failedPlayerReplace(t *testing.T, s game.Store) {
 	stale.Version, stale.Username, stale.Identities = 9, "wanted", map[string]string{"psn": "wanted"}
 	wantError(t, s.ReplacePlayer(t.Context(), stale, stale), game.ErrStale)
 
-	heir := activePlayer() // nothing of what failed is held
+	heir := activePlayer() // the failed writes claimed nothing
 	heir.Username, heir.Identities = "wanted", map[string]string{"psn": "wanted"}
 	must(t, s.CreatePlayer(t.Context(), heir))
-	thief := activePlayer() // and nothing was lost
+	thief := activePlayer() // and released nothing
 	thief.Identities = p.Identities
 	wantError(t, s.CreatePlayer(t.Context(), thief), game.ErrIdentityTaken)
 	found, err := s.Players(t.Context(), game.PlayerQuery{

@@ -9,7 +9,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// refusals have several reasons at once. Every engine returns the same one of them.
+// refusals tests writes that can be rejected for several reasons. Every engine must return the same one.
 func refusals() []check {
 	return []check{
 		{"create a player", refusedNewPlayers},
@@ -20,14 +20,14 @@ func refusals() []check {
 	}
 }
 
-// claimed is what other players have of what a player wants.
+// claimed tells which names of a player other players already have.
 type claimed struct{ username, identity bool }
 
 func everyClaim() []claimed {
 	return []claimed{{false, false}, {true, false}, {false, true}, {true, true}}
 }
 
-// claim gives the player what others have, of their own if it is to be taken, and returns the refusal for it.
+// claim creates the other players, gives p the names that are taken, and returns the error to expect.
 func (c claimed) claim(t *testing.T, s game.Store, p *game.Player) error {
 	t.Helper()
 	named, identified := activePlayer(), activePlayer()
@@ -46,7 +46,7 @@ func (c claimed) claim(t *testing.T, s game.Store, p *game.Player) error {
 
 func refusedNewPlayers(t *testing.T, s game.Store) {
 	for _, c := range everyClaim() {
-		for _, where := range []game.ProjectID{"", project, "elsewhere"} { // of the player who has the id
+		for _, where := range []game.ProjectID{"", project, "elsewhere"} { // project of the player that has the id
 			p := activePlayer()
 			refused := c.claim(t, s, &p)
 			if where != "" {
@@ -61,11 +61,11 @@ func refusedNewPlayers(t *testing.T, s game.Store) {
 	}
 }
 
-// refusedErasedPlayer retries the creation of a player that was erased since, while another has taken its names.
+// refusedErasedPlayer creates a player again that has been erased since, while another player has taken its names.
 func refusedErasedPlayer(t *testing.T, s game.Store) {
 	p := activePlayer()
 	must(t, s.CreatePlayer(t.Context(), p))
-	must(t, s.ReplacePlayer(t.Context(), p, nameless(p)))
+	must(t, s.ReplacePlayer(t.Context(), p, erasingPlayer(p)))
 	other := activePlayer()
 	other.Username, other.Identities = p.Username, p.Identities
 	must(t, s.CreatePlayer(t.Context(), other))
@@ -132,7 +132,7 @@ func refusedKeys(t *testing.T, s game.Store) {
 	}
 }
 
-// wantRefused reports another error than the one wanted, nil for a success, of a write that the words describe.
+// wantRefused checks the error of the write that the format describes; nil means success.
 func wantRefused(t *testing.T, err, wanted error, format string, args ...any) {
 	t.Helper()
 	if !errors.Is(err, wanted) {

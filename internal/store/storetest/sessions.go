@@ -15,7 +15,7 @@ func sessions() []check {
 		{"replace refused", replaceSessionRefused},
 		{"failed replace changes nothing", failedSessionReplace},
 		{"members come and go", membersComeAndGo},
-		{"who has a host is hosted", hostedByHost},
+		{"a session with a host is hosted", hostedByHost},
 		{"project", sessionsOfProjects},
 	}
 }
@@ -73,7 +73,7 @@ func replaceSessionRefused(t *testing.T, s game.Store) {
 	wantSession(t, s, next)
 }
 
-// hostedByHost is a session as it was stored before there was the field: nothing of it is lost when its host goes.
+// hostedByHost stores a session as versions without the field hosted did. It must stay hosted when its host leaves.
 func hostedByHost(t *testing.T, s game.Store) {
 	v := openSession(4)
 	host := newMember()
@@ -145,7 +145,7 @@ func membersComeAndGo(t *testing.T, s game.Store) {
 	steps := [][]game.Member{{a}, {a, b}, {b}, {b, c}, {c, b}, {a}, {}}
 	for _, members := range steps {
 		next := v
-		next.Version += 3 // one write may be several changes
+		next.Version += 3 // one write may make several changes
 		next.Members = members
 		must(t, s.ReplaceSession(t.Context(), v, next))
 		v = next
@@ -185,7 +185,7 @@ func sessionsOfProjects(t *testing.T, s game.Store) {
 	wantSession(t, s, v)
 }
 
-// wantFound reports a list of the project that is not the sessions wanted, newest first.
+// wantFound checks a list of the sessions of the project, newest first.
 func wantFound(t *testing.T, s game.Store, q game.SessionQuery, wanted ...game.Session) {
 	t.Helper()
 	q.Project, q.Limit = project, 100

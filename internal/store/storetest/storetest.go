@@ -1,7 +1,7 @@
-// Package storetest is what every engine promises, as one test suite: see [game.Store]. An engine runs it on stores of
-// its own making. There are no exceptions to ask for: an engine that needs one cannot keep the promise.
+// Package storetest tests the guarantees of [game.Store]. Every engine runs the whole suite on its own stores,
+// without exceptions.
 //
-// It leaves to each engine's own tests what only that engine has: locks, migrations, crashes.
+// What only one engine has, such as locks, migrations and recovery from crashes, is tested by that engine.
 package storetest
 
 import (
@@ -18,19 +18,19 @@ import (
 	"game-session-manager/internal/game/gametest"
 )
 
-// project is where the tests keep documents if they do not say otherwise.
+// project is the project of documents in tests that need only one.
 const project = game.DefaultProject
 
-// prompt is how soon a call must return whose context has ended. It is long, for machines that are busy.
+// prompt is the time within which a call must return after its context has ended. It is long, to suit busy machines.
 const prompt = 5 * time.Second
 
-// check is one promise, tested on a store that is fresh, empty and its own.
+// check is one test. It gets an empty store that no other test uses.
 type check struct {
 	name string
 	run  func(*testing.T, game.Store)
 }
 
-// Run tests the engine. The function opens a fresh and empty store, and closes and removes it at the test's cleanup.
+// Run runs the suite. open returns an empty store, and registers a cleanup that closes and removes it.
 func Run(t *testing.T, open func(t *testing.T) game.Store) {
 	for group, checks := range map[string][]check{
 		"Players":     players(),
@@ -64,16 +64,16 @@ func Run(t *testing.T, open func(t *testing.T) game.Store) {
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// now is a time that every engine keeps: milliseconds in UTC.
+// now returns the time in UTC, truncated to milliseconds, which every engine preserves.
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
-// later returns a time after t that differs from it in its milliseconds.
+// later returns a time after t with other milliseconds.
 func later(t time.Time) *time.Time {
 	l := t.Add(3661*time.Second + 7*time.Millisecond)
 	return &l
 }
 
-// newPlayer returns a player with every field set. Its names are its own.
+// newPlayer returns a player with every field set and names that no other player has.
 func newPlayer() game.Player {
 	at, id := now(), newID()
 	return filled(game.Player{
@@ -91,13 +91,13 @@ func newPlayer() game.Player {
 	})
 }
 
-// filled returns a document with a value for each field that has none.
+// filled returns the document with a value for each field that is zero.
 func filled[D any](d D) D {
 	gametest.Fill(&d)
 	return d
 }
 
-// activePlayer returns a player as most are.
+// activePlayer returns a player that is neither suspended nor being erased.
 func activePlayer() game.Player {
 	p := newPlayer()
 	p.ErasingSince, p.SweepSince = nil, nil
@@ -129,7 +129,7 @@ func newSession() game.Session {
 	})
 }
 
-// openSession returns a session that takes players.
+// openSession returns an open session without members.
 func openSession(seats int) game.Session {
 	v := newSession()
 	v.Status, v.EndReason, v.Result, v.StartedAt, v.EndedAt = game.StatusOpen, "", "", nil, nil
@@ -155,7 +155,7 @@ func newMember() game.Member {
 	}
 }
 
-// reporter is the part of a test that is common to [testing.T] and rapid's.
+// reporter is the common part of [testing.T] and rapid's T.
 type reporter interface {
 	Helper()
 	Fatal(args ...any)
@@ -170,7 +170,7 @@ func must(tb reporter, err error) {
 	}
 }
 
-// wantError reports an error that is another than the target.
+// wantError checks that err is the target.
 func wantError(tb reporter, err, target error) {
 	tb.Helper()
 	if !errors.Is(err, target) {
@@ -178,7 +178,7 @@ func wantError(tb reporter, err, target error) {
 	}
 }
 
-// want reports a difference between documents. Nil and empty are not the same: engines answer empty for none.
+// want compares documents. Nil and empty values differ, because engines must return empty ones.
 func want(tb reporter, got, wanted any) {
 	tb.Helper()
 	equalValues := cmp.Comparer(func(a, b game.Value) bool { return a == b })
@@ -187,7 +187,7 @@ func want(tb reporter, got, wanted any) {
 	}
 }
 
-// wantPlayer reports a stored player that is not as it should be.
+// wantPlayer checks the stored player.
 func wantPlayer(t *testing.T, s game.Store, wanted game.Player) {
 	t.Helper()
 	got, err := s.Player(t.Context(), wanted.Project, wanted.ID)
@@ -195,7 +195,7 @@ func wantPlayer(t *testing.T, s game.Store, wanted game.Player) {
 	want(t, got, wanted)
 }
 
-// wantSession reports a stored session that is not as it should be.
+// wantSession checks the stored session.
 func wantSession(t *testing.T, s game.Store, wanted game.Session) {
 	t.Helper()
 	got, err := s.Session(t.Context(), wanted.Project, wanted.ID)
@@ -203,7 +203,7 @@ func wantSession(t *testing.T, s game.Store, wanted game.Session) {
 	want(t, got, wanted)
 }
 
-// together calls the function n times at once and returns the errors.
+// together calls the function n times concurrently and returns the errors.
 func together(n int, call func(i int) error) []error {
 	results := make([]error, n)
 	start := make(chan struct{})
@@ -219,7 +219,7 @@ func together(n int, call func(i int) error) []error {
 	return results
 }
 
-// zeroFields returns the paths of exported fields, at any depth, that are zero: what a fixture forgot.
+// zeroFields returns the paths of exported fields, at any depth, that are zero, which a fixture should have set.
 func zeroFields(v reflect.Value, path string) []string {
 	if v.IsZero() {
 		return []string{path}

@@ -15,7 +15,7 @@ func suspensions() []check {
 	}
 }
 
-// What ends a sweep takes the player from its list, and nothing else of it: the version stays.
+// sweepEnds checks that ending a sweep removes the player from its list and does not change the version.
 func sweepEnds(t *testing.T, s game.Store) {
 	p := newPlayer()
 	p.ErasingSince = nil
@@ -29,11 +29,11 @@ func sweepEnds(t *testing.T, s game.Store) {
 	want(t, found.Items, []game.Player{})
 	next := swept
 	next.Version++
-	must(t, s.ReplacePlayer(t.Context(), p, next)) // who read the player before the end may still change it
+	must(t, s.ReplacePlayer(t.Context(), p, next)) // based on what was read before the end of the sweep
 	wantError(t, s.ReplacePlayer(t.Context(), p, swept), game.ErrStale)
 }
 
-// Suspensions are found when they have ended, those of every project, and no longer when they are lifted, moved or
+// endedSuspensions checks that ended suspensions of every project are found until they are lifted, extended or
 // erased.
 func endedSuspensions(t *testing.T, s game.Store) {
 	at := now()
@@ -68,7 +68,7 @@ func endedSuspensions(t *testing.T, s game.Store) {
 	must(t, s.ReplacePlayer(t.Context(), now, lifted))
 	moved.SuspendedUntil, moved.Version = new(at.Add(time.Hour)), 2
 	must(t, s.ReplacePlayer(t.Context(), before, moved))
-	must(t, s.ReplacePlayer(t.Context(), elsewhere, nameless(elsewhere)))
+	must(t, s.ReplacePlayer(t.Context(), elsewhere, erasingPlayer(elsewhere)))
 	sooner := late
 	sooner.SuspendedUntil, sooner.Version = &at, 2
 	must(t, s.ReplacePlayer(t.Context(), late, sooner))

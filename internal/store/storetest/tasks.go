@@ -14,18 +14,18 @@ func tasks() []check {
 		{"a lease is kept", leaseKept},
 		{"a lease that has changed is stale", leaseStale},
 		{"one of many takes a lease", oneTakesLease},
-		{"who was deposed cannot renew", deposedCannotRenew},
+		{"a former holder cannot renew", formerHolderCannotRenew},
 		{"generations follow each other", generationsFollow},
 		{"leases whose writes fail", leasesThroughFailures},
 	}
 }
 
-// newLease returns the lease of a task of its own with every field set, as it is taken first.
+// newLease returns the first lease of a new task, with every field set.
 func newLease() game.TaskLease {
 	return game.TaskLease{Name: "task-" + newID(), Holder: "holder-" + newID(), Generation: 1, Until: *later(now())}
 }
 
-// noLease is what is read of the task before anybody has taken the lease.
+// noLease returns what is read of the task before its lease is first taken.
 func noLease(l game.TaskLease) game.TaskLease { return game.TaskLease{Name: l.Name} }
 
 func wantLease(t *testing.T, s game.Store, wanted game.TaskLease) {
@@ -56,13 +56,13 @@ func leaseKept(t *testing.T, s game.Store) {
 		wantLease(t, s, back)
 	}
 
-	exact := l // more exactly and elsewhere than is kept
+	exact := l // with more precision than is stored, in another zone
 	exact.Until = l.Until.Add(time.Minute + 999*time.Microsecond).In(time.FixedZone("east", 5*3600+1800))
 	must(t, s.PutTaskLease(t.Context(), l, exact))
 	kept := l
 	kept.Until = l.Until.Add(time.Minute)
 	wantLease(t, s, kept)
-	must(t, s.PutTaskLease(t.Context(), exact, l)) // the condition is cut in the same way
+	must(t, s.PutTaskLease(t.Context(), exact, l)) // the condition is truncated in the same way
 	wantLease(t, s, l)
 }
 
@@ -71,7 +71,7 @@ func leaseStale(t *testing.T, s game.Store) {
 	l := newLease()
 	next := l
 	next.Generation = 2
-	wantError(t, s.PutTaskLease(t.Context(), l, next), game.ErrStale) // none is stored
+	wantError(t, s.PutTaskLease(t.Context(), l, next), game.ErrStale) // no lease is stored
 	wantLease(t, s, noLease(l))
 	must(t, s.PutTaskLease(t.Context(), noLease(l), l))
 	for _, change := range []func(*game.TaskLease){
@@ -90,7 +90,7 @@ func leaseStale(t *testing.T, s game.Store) {
 	wantLease(t, s, next)
 }
 
-// take takes a lease as processes do: by the rule, on what is stored.
+// take takes a lease as processes do: it reads it, applies the rule and writes it.
 func take(t *testing.T, s game.Store, name, holder string, at time.Time) (game.TaskLease, error) {
 	l, err := s.TaskLease(t.Context(), name)
 	if err != nil {
@@ -103,7 +103,7 @@ func take(t *testing.T, s game.Store, name, holder string, at time.Time) (game.T
 	return next, s.PutTaskLease(t.Context(), l, next)
 }
 
-var errHeld = errors.New("another has the lease")
+var errHeld = errors.New("another holder has the lease")
 
 func oneTakesLease(t *testing.T, s game.Store) {
 	const rivals = 20
@@ -128,15 +128,15 @@ func oneTakesLease(t *testing.T, s game.Store) {
 	}
 }
 
-func deposedCannotRenew(t *testing.T, s game.Store) {
+func formerHolderCannotRenew(t *testing.T, s game.Store) {
 	begin := now()
 	first, err := take(t, s, "work", "first", begin)
 	must(t, err)
-	// It was paused since, and another has taken the lease, by a clock that is ahead as far as it may.
+	// The first holder is paused and another takes the lease, by a clock that is ahead by the allowed skew.
 	second, err := take(t, s, "work", "second", first.Until.Add(game.ClockSkew))
 	must(t, err)
 	want(t, second.Generation, int64(2))
-	renewed, may := first.Take("first", begin.Add(time.Second)) // by a clock that stood still with it
+	renewed, may := first.Take("first", begin.Add(time.Second)) // by its own clock, which was paused too
 	want(t, may, true)
 	wantError(t, s.PutTaskLease(t.Context(), first, renewed), game.ErrStale)
 	wantError(t, s.PutTaskLease(t.Context(), first, first.GiveBack(begin)), game.ErrStale)
@@ -145,7 +145,7 @@ func deposedCannotRenew(t *testing.T, s game.Store) {
 	wantError(t, err, errHeld)
 }
 
-// generationsFollow passes a lease on among processes that give it back.
+// generationsFollow lets processes take and give back a lease. Each generation must have one holder.
 func generationsFollow(t *testing.T, s game.Store) {
 	const holders, rounds = 4, 5
 	at := now()
@@ -183,16 +183,16 @@ func generationsFollow(t *testing.T, s game.Store) {
 	}
 }
 
-// leasesThroughFailures has writes fail before and after they are made: whoever reads again knows whether it has the
-// lease.
+// leasesThroughFailures makes writes fail before and after they are executed. Reading again must tell whether the
+// holder has the lease.
 func leasesThroughFailures(t *testing.T, s game.Store) {
-	unknown := game.Unanswered(game.OutcomeUnknown, errors.New("the answer was lost"))
+	unknown := game.Unanswered(game.OutcomeUnknown, errors.New("the reply was lost"))
 	at, name := now(), newLease().Name
 	for generation, fault := range []Fault{
 		{Operation: "PutTaskLease", Calls: 1, Err: game.Unanswered(game.OutcomeNone, errors.New("refused"))},
 		{Operation: "PutTaskLease", Calls: 1, Err: unknown},
 		{Operation: "PutTaskLease", Calls: 1, After: true, Err: unknown},
-		{Operation: "TaskLease", Calls: 1, Err: game.ErrStoreUnavailable.Because(errors.New("away"))},
+		{Operation: "TaskLease", Calls: 1, Err: game.ErrStoreUnavailable.Because(errors.New("unreachable"))},
 	} {
 		broken := Failing(s, fault)
 		holder := fmt.Sprint("holder-", generation)

@@ -13,7 +13,7 @@ import (
 func values() []check {
 	return []check{
 		{"fixtures are full", fullFixtures},
-		{"none is empty", noneIsEmpty},
+		{"empty, not nil", emptyNotNil},
 		{"times", times},
 		{"text", text},
 		{"numbers", numbers},
@@ -22,7 +22,7 @@ func values() []check {
 	}
 }
 
-// fullFixtures guards the other checks: a field that is zero in a fixture may be lost unnoticed.
+// fullFixtures checks that fixtures set every field: otherwise the loss of one could go unnoticed.
 func fullFixtures(t *testing.T, _ game.Store) {
 	for _, fixture := range []any{newPlayer(), newSession(), newClaim(), newSample(), newKey(), newSigningKey()} {
 		for _, path := range zeroFields(reflect.ValueOf(fixture), fmt.Sprintf("%T", fixture)) {
@@ -31,7 +31,7 @@ func fullFixtures(t *testing.T, _ game.Store) {
 	}
 }
 
-func noneIsEmpty(t *testing.T, s game.Store) {
+func emptyNotNil(t *testing.T, s game.Store) {
 	p := game.Player{ID: game.PlayerID(newID()), Project: project, Version: 1, CreatedAt: now(), UpdatedAt: now()}
 	must(t, s.CreatePlayer(t.Context(), p))
 	p.Identities, p.Attributes = map[string]string{}, game.Attributes{}
@@ -39,8 +39,7 @@ func noneIsEmpty(t *testing.T, s game.Store) {
 
 	v := game.Session{
 		ID: game.SessionID(newID()), Project: project, Version: 1, CreatedAt: now(), UpdatedAt: now(),
-		Status:   game.StatusOpen,
-		Settings: game.Settings{MaxPlayers: 1},
+		Status: game.StatusOpen, Settings: game.Settings{MaxPlayers: 1},
 	}
 	must(t, s.CreateSession(t.Context(), v))
 	v.Teams, v.Attributes, v.Members = map[string]int{}, game.Attributes{}, []game.Member{}
@@ -81,7 +80,7 @@ func times(t *testing.T, s game.Store) {
 	}
 }
 
-// texts are strings that are easily spoilt.
+// texts returns strings that are prone to be corrupted.
 func texts() []string {
 	return []string{
 		strings.Repeat("ж", 64), strings.Repeat("🙂", 64), "👩‍👩‍👧‍👦", "שלום עולם", "مرحبا", "e\u0301 is not é", "İıſK",
@@ -120,7 +119,7 @@ func text(t *testing.T, s game.Store) {
 		rival.Identities = map[string]string{"a-b_c": str}
 		wantError(t, s.CreatePlayer(t.Context(), rival), game.ErrIdentityTaken)
 
-		mark := nameless(p)
+		mark := erasingPlayer(p)
 		must(t, s.ReplacePlayer(t.Context(), p, mark))
 		must(t, s.DeletePlayer(t.Context(), mark))
 		must(t, s.CreatePlayer(t.Context(), rival))

@@ -6,7 +6,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Result says in metrics, spans and logs how an operation ended.
+// Result is the outcome of an operation, as a label for metrics, spans and logs.
 type Result string
 
 // The results.
@@ -21,7 +21,7 @@ const (
 	Error       Result = "error"
 )
 
-// ResultOf returns the result of an operation that returned an error, or nil.
+// ResultOf returns the result for the error of an operation, which may be nil.
 func ResultOf(err error) Result {
 	switch {
 	case err == nil:
@@ -33,7 +33,7 @@ func ResultOf(err error) Result {
 	case errors.Is(err, game.ErrOverloaded):
 		return Overloaded
 	}
-	switch game.KindOf(err) { //nolint:exhaustive // the other kinds are made above the store
+	switch game.KindOf(err) { //nolint:exhaustive // stores do not return the other kinds
 	case game.NotFound:
 		return NotFound
 	case game.Conflict:
@@ -44,12 +44,12 @@ func ResultOf(err error) Result {
 	return Error
 }
 
-// Failed reports whether something is wrong with the store, rather than with what was asked of it.
+// Failed reports whether the store failed, rather than rejected the request.
 func (r Result) Failed() bool {
 	switch r {
 	case OK, Stale, Exists, NotFound, Conflict, Overloaded:
 		return false
-	default: // and what a later version may know
+	default: // Unavailable, Error and results that are added later
 		return true
 	}
 }

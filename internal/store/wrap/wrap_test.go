@@ -16,13 +16,13 @@ func named(id game.PlayerID, name string) (p game.Player) {
 	return p
 }
 
-// answers is a store whose players are called by what the context says.
-type answers struct {
+// namingStore returns players whose display name is a value of the context.
+type namingStore struct {
 	game.Store
 	err error
 }
 
-func (a answers) Player(ctx context.Context, _ game.ProjectID, id game.PlayerID) (game.Player, error) {
+func (a namingStore) Player(ctx context.Context, _ game.ProjectID, id game.PlayerID) (game.Player, error) {
 	name, _ := ctx.Value(contextKey{}).(string)
 	return named(id, name), a.err
 }
@@ -62,7 +62,7 @@ func TestStore(t *testing.T) {
 				}
 				return test.around
 			}
-			p, err := wrap.Store(answers{err: test.fails}, around).Player(t.Context(), "project", "id")
+			p, err := wrap.Store(namingStore{err: test.fails}, around).Player(t.Context(), "project", "id")
 			if !errors.Is(err, test.err) || p.ID != test.player.ID || p.DisplayName != test.player.DisplayName {
 				t.Errorf("got %+v and error %v, want %+v and %v", p, err, test.player, test.err)
 			}

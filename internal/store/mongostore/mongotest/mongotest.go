@@ -1,5 +1,5 @@
-// Package mongotest gives tests databases of a MongoDB server, which GSM_TEST_MONGODB_URI names. Without it they are
-// skipped: `make test-mongodb` starts a server and sets it.
+// Package mongotest provides tests with databases on the MongoDB server that GSM_TEST_MONGODB_URI names. Tests are
+// skipped if it is not set: `make test-mongodb` starts a server and sets it.
 package mongotest
 
 import (
@@ -18,10 +18,10 @@ import (
 
 const dropTimeout = 30 * time.Second
 
-// There reports whether there is a server to test on.
+// There reports whether a server is available to the tests.
 func There() bool { return os.Getenv("GSM_TEST_MONGODB_URI") != "" }
 
-// Server returns the URL of the server to test on.
+// Server returns the URL of the server, or skips the test if there is none.
 func Server(tb testing.TB) string {
 	tb.Helper()
 	if !There() {
@@ -30,7 +30,7 @@ func Server(tb testing.TB) string {
 	return os.Getenv("GSM_TEST_MONGODB_URI")
 }
 
-// Database returns the URL of a database that is empty, and gone after the test.
+// Database returns the URL of a new, empty database, which is dropped after the test.
 func Database(tb testing.TB) string {
 	tb.Helper()
 	u, err := url.Parse(Server(tb))
@@ -61,8 +61,8 @@ func Database(tb testing.TB) string {
 	return u.String()
 }
 
-// LaterUser returns the URL of a fresh database for a user who is not there yet, and a function that makes the user.
-// It is skipped where the server has no users.
+// LaterUser returns the URL of a new database with the credentials of a user that does not exist yet, and a function
+// that creates the user. It skips the test if the server does not authenticate users.
 func LaterUser(tb testing.TB) (databaseURL string, create func() error) {
 	tb.Helper()
 	database := Database(tb)
@@ -91,7 +91,7 @@ func LaterUser(tb testing.TB) (databaseURL string, create func() error) {
 			}
 		}
 		err := command(user(role("root")))
-		if err != nil { // DocumentDB has these two, for administrators
+		if err != nil { // DocumentDB has these roles instead
 			err = command(user(role("readWriteAnyDatabase"), role("clusterAdmin")))
 		}
 		if err == nil {

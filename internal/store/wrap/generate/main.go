@@ -1,4 +1,4 @@
-// Command generate writes the methods of package wrap.
+// Command generate generates the methods of package wrap.
 package main
 
 import (
@@ -22,14 +22,14 @@ func main() {
 	}
 	source, err := generate(os.Args[1])
 	if err == nil {
-		err = os.WriteFile(os.Args[2], source, 0o644) //nolint:gosec // source files may be read by everybody
+		err = os.WriteFile(os.Args[2], source, 0o644) //nolint:gosec // source files are readable for all users
 	}
 	if err != nil {
 		log.Fatal(err)
 	}
 }
 
-// generate returns the methods for the interface Store of the package in a directory.
+// generate returns the source of the methods for the interface Store of the package in dir.
 func generate(dir string) ([]byte, error) {
 	interfaces, err := parse(dir)
 	if err != nil {
@@ -47,7 +47,7 @@ func generate(dir string) ([]byte, error) {
 		"package wrap\n\nimport (\n%s\n\"game-session-manager/internal/game\"\n)\n%s", imports, body.Bytes()))
 }
 
-// parse returns the interfaces of the package in a directory by their names.
+// parse returns the interfaces that the package in dir declares, by name.
 func parse(dir string) (map[string]*ast.InterfaceType, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
@@ -74,7 +74,7 @@ func parse(dir string) (map[string]*ast.InterfaceType, error) {
 	return interfaces, nil
 }
 
-// write writes the methods of an interface and of those that it embeds.
+// write writes the methods of an interface, including those of embedded interfaces.
 func write(to *bytes.Buffer, interfaces map[string]*ast.InterfaceType, name string) error {
 	declared, ok := interfaces[name]
 	if !ok {
@@ -138,7 +138,7 @@ func writeMethod(to *bytes.Buffer, declarer, name string, f *ast.FuncType) error
 	return nil
 }
 
-// typeText returns a type of package game as another package writes it.
+// typeText returns a type of package game as it is written outside that package.
 func typeText(t ast.Expr) string {
 	ast.Inspect(t, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -152,12 +152,12 @@ func typeText(t ast.Expr) string {
 		return true
 	})
 	var text strings.Builder
-	_ = printer.Fprint(&text, token.NewFileSet(), t) // neither the builder nor an expression that was parsed fails
+	_ = printer.Fprint(&text, token.NewFileSet(), t) // cannot fail: the expression was parsed
 	return text.String()
 }
 
-// label returns the name of a method in metrics: get_ and list_ stand before the name of one that is called by what it
-// returns.
+// label returns the label of a method in metrics. Methods that are named after what they return get the prefix get_
+// or list_.
 func label(method string, params, results []string) string {
 	name := snake(method)
 	if len(results) < 2 {
@@ -170,7 +170,7 @@ func label(method string, params, results []string) string {
 		return "list_" + name
 	}
 	document, is := strings.CutPrefix(results[0], "game.")
-	for _, p := range params { // a document that the caller has is not read
+	for _, p := range params { // a method that takes the document does not read it
 		is = is && !strings.HasSuffix(p, " "+results[0])
 	}
 	if is && strings.HasPrefix(method, document) {
@@ -179,7 +179,7 @@ func label(method string, params, results []string) string {
 	return name
 }
 
-// collection returns the name of what a method works on, by the interface that declares it.
+// collection returns the name of the collection that a method works on, derived from the interface that declares it.
 func collection(declarer, method string) string {
 	noun, is := strings.CutSuffix(declarer, "Store")
 	if !is {
@@ -199,7 +199,7 @@ func collection(declarer, method string) string {
 	return strings.TrimSuffix(snake(noun), "s") + "s"
 }
 
-// snake returns a name in snake_case.
+// snake converts a name to snake_case.
 func snake(name string) string {
 	var b strings.Builder
 	for i, r := range name {

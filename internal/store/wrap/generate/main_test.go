@@ -23,7 +23,7 @@ func TestMethodsAreFresh(t *testing.T) {
 	}
 }
 
-// Dashboards, alerts and logs know these names.
+// Dashboards, alerts and logs depend on these names.
 func TestLabels(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -95,7 +95,7 @@ func generated(t *testing.T, iface, method string) string {
 	return string(out)
 }
 
-// source writes a package whose store has one method, and returns its directory.
+// source writes a package whose interface Store has one method, and returns its directory.
 func source(t *testing.T, iface, method string) string {
 	t.Helper()
 	dir := t.TempDir()
