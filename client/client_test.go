@@ -174,7 +174,8 @@ func TestError(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(http.StatusConflict)
-		_, _ = w.Write([]byte(`{"title":"Conflict","status":409,"code":"invalid_state_transition","detail":"No way.","request_id":"r-1","error_id":"e-1",
+		_, _ = w.Write([]byte(`{"title":"Conflict","status":409,"code":"invalid_state_transition",
+			"detail":"No way.","request_id":"r-1","error_id":"e-1",
 			"errors":[{"location":"body.status","message":"is late"},{"location":"body.x","message":"is odd"}],
 			"from":"ended","to":"open","allowed":[]}`))
 	})
@@ -214,7 +215,8 @@ func TestNotModified(t *testing.T) {
 		}
 		_, _ = w.Write([]byte(`{"version":3}`))
 	})
-	if _, err := c.Sessions.Get(t.Context(), sessionID, client.IfChangedSince(3)); !errors.Is(err, client.ErrNotModified) {
+	_, err := c.Sessions.Get(t.Context(), sessionID, client.IfChangedSince(3))
+	if !errors.Is(err, client.ErrNotModified) {
 		t.Errorf("got %v", err)
 	}
 	if v, err := c.Sessions.Get(t.Context(), sessionID, client.IfChangedSince(2)); err != nil || v.Version != 3 {
@@ -237,7 +239,9 @@ func TestRequests(t *testing.T) {
 		Attributes: client.Attributes{"n": client.Number(1200), "s": client.String("1200"), "b": client.Bool(true)},
 	}
 	for want, call := range map[string]func(context.Context) error{
-		`GET /api/v1/sessions?attributes[b]==true&attributes[n]==1200&attributes[s]=="1200"&cursor=c&free_seats=2&host_id=h&limit=3&map=m&member_id=p&mode=a b&region=r&status=open&visibility=public lobby/1`: func(ctx context.Context) error {
+		`GET /api/v1/sessions?attributes[b]==true&attributes[n]==1200&attributes[s]=="1200"&cursor=c&` +
+			`free_seats=2&host_id=h&limit=3&map=m&member_id=p&mode=a b&` +
+			`region=r&status=open&visibility=public lobby/1`: func(ctx context.Context) error {
 			_, err := c.Sessions.List(ctx, filter)
 			return err
 		},

@@ -57,7 +57,8 @@ var (
 	ErrMalformedURL  = &game.Error{Code: "malformed_url", Message: "The path or the query is not valid UTF-8."}
 	ErrMalformedHost = &game.Error{Code: "malformed_host", Message: "The Host header is not valid."}
 	ErrCrossOrigin   = &game.Error{
-		Code: "cross_origin", Message: "The server accepts requests from its own machine only: use localhost or a loopback address.",
+		Code:    "cross_origin",
+		Message: "The server accepts requests from its own machine only: use localhost or a loopback address.",
 	}
 	ErrMethodNotAllowed     = &game.Error{Code: "method_not_allowed", Message: "The path does not allow this method."}
 	ErrPayloadTooLarge      = &game.Error{Code: "payload_too_large", Message: "The body is too large."}

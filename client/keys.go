@@ -54,7 +54,9 @@ func (k *Keys) List(ctx context.Context, cursor string, limit int) (Page[Key], e
 
 // All returns an iterator over the keys of the project. It reads a page at a time and ends with the first error.
 func (k *Keys) All(ctx context.Context) iter.Seq2[Key, error] {
-	return allPages(ctx, "", func(ctx context.Context, cursor string) (Page[Key], error) { return k.List(ctx, cursor, 0) })
+	return allPages(ctx, "", func(ctx context.Context, cursor string) (Page[Key], error) {
+		return k.List(ctx, cursor, 0)
+	})
 }
 
 // Revoke ends a key. Every server rejects it within a second. It returns [ErrKeyNotFound] and [ErrForbidden].

@@ -362,7 +362,8 @@ func TestErasingWhatALostTryErased(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				if err := dial(t, &wire{replies: c.replies}).Players.Delete(t.Context(), playerID); !errors.Is(err, c.want) {
+				err := dial(t, &wire{replies: c.replies}).Players.Delete(t.Context(), playerID)
+				if !errors.Is(err, c.want) {
 					t.Errorf("got %v, want %v", err, c.want)
 				}
 			})

@@ -128,7 +128,8 @@ func TestStoreUnavailable(t *testing.T) {
 			if resp.Header.Get("Retry-After") == "" {
 				t.Error("a 503 without Retry-After")
 			}
-			if line := s.traced(t, doc, game.FailureStoreUnavailable); !strings.Contains(fmt.Sprint(line["causes"]), secret) || line["level"] != "ERROR" {
+			line := s.traced(t, doc, game.FailureStoreUnavailable)
+			if !strings.Contains(fmt.Sprint(line["causes"]), secret) || line["level"] != "ERROR" {
 				t.Errorf("the operator does not hear of the cause: %v", line)
 			}
 		})

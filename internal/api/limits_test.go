@@ -143,7 +143,8 @@ func TestRates(t *testing.T) {
 				want.status, want.told,
 			)
 		}
-		if want.status == http.StatusTooManyRequests && (doc["code"] != "rate_limited" || res.Header.Get("Retry-After") != "1" || res.Header.Get("Content-Type") != "application/problem+json") {
+		if want.status == http.StatusTooManyRequests && (doc["code"] != "rate_limited" ||
+			res.Header.Get("Retry-After") != "1" || res.Header.Get("Content-Type") != "application/problem+json") {
 			t.Errorf("%d: got %v, %v", i, res.Header, doc)
 		}
 	}
@@ -255,7 +256,9 @@ func TestCrossOrigin(t *testing.T) {
 			}
 		}
 	}
-	if res, _ := ask(t, http.MethodOptions, url+"/api/v1/players/x", "", "Origin", listed, "Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "cookie"); res.Header.Get("Access-Control-Allow-Origin") != "" {
+	res, _ := ask(t, http.MethodOptions, url+"/api/v1/players/x", "", "Origin", listed,
+		"Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "cookie")
+	if res.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Error("a preflight with another header is allowed")
 	}
 

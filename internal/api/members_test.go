@@ -35,7 +35,8 @@ func (r *repeated) Read(p []byte) (int, error) {
 
 // member is one as a GET shows it, of 4 KiB.
 func member() string {
-	return `{"player_id":"0198c2a5-7d52-7c11-9e0a-4b1f5d2c7a90","attributes":{"a":"` + strings.Repeat(`x\"`, 4<<10/3) + `"}},`
+	return `{"player_id":"0198c2a5-7d52-7c11-9e0a-4b1f5d2c7a90","attributes":{"a":"` +
+		strings.Repeat(`x\"`, 4<<10/3) + `"}},`
 }
 
 // Of a large body no more is held at once than of a small one, whatever is in it. No other test runs beside this one,

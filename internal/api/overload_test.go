@@ -196,7 +196,8 @@ func TestSlotsOfRequestsWithBodies(t *testing.T) {
 	}
 	close(done)
 	first.Wait()
-	if w := answered(t, h, request(t, http.MethodPost, "/api/v1/players", strings.NewReader(`{"username":"alice"}`))); w.Code != http.StatusCreated {
+	create := request(t, http.MethodPost, "/api/v1/players", strings.NewReader(`{"username":"alice"}`))
+	if w := answered(t, h, create); w.Code != http.StatusCreated {
 		t.Errorf("afterwards: %d %s", w.Code, w.Body)
 	}
 }

@@ -507,7 +507,8 @@ func TestIssuerSlow(t *testing.T) {
 func TestParseIssuers(t *testing.T) {
 	t.Parallel()
 	got, err := auth.ParseIssuers(`[{"issuer":"https://id.example","audience":"a","provider":"idp"},
-		{"issuer":"http://127.0.0.1:1","audience":"a","claim":"oid","provider":"x","project":"arena","jwks_url":"http://[::1]/keys"}]`)
+		{"issuer":"http://127.0.0.1:1","audience":"a","claim":"oid","provider":"x","project":"arena",
+			"jwks_url":"http://[::1]/keys"}]`)
 	must(t, err)
 	want := []auth.Issuer{
 		{URL: "https://id.example", Audience: "a", Claim: "sub", Provider: "idp", Project: "default"},
@@ -524,13 +525,14 @@ func TestParseIssuers(t *testing.T) {
 	}
 	for text, word := range map[string]string{
 		`{}`: "JSON list", `[{"isuer":"x"}]`: "isuer", `[] []`: "after the list", `nonsense`: "JSON list",
-		`[{"issuer":"http://id.example","audience":"a","provider":"p"}]`:                                                              "https://",
-		`[{"issuer":"https://u:p@id.example","audience":"a","provider":"p"}]`:                                                         "https://",
-		`[{"issuer":"https://id.example","provider":"p"}]`:                                                                            "audience",
-		`[{"issuer":"https://id.example","audience":"a"}]`:                                                                            "provider",
-		`[{"issuer":"https://id.example","audience":"a","provider":"p","project":"A"}]`:                                               "project",
-		`[{"issuer":"https://id.example","audience":"a","provider":"p","jwks_url":"ftp://x"}]`:                                        "jwks_url",
-		`[{"issuer":"https://i.example","audience":"a","provider":"p"},{"issuer":"https://i.example","audience":"a","provider":"q"}]`: "duplicate",
+		`[{"issuer":"http://id.example","audience":"a","provider":"p"}]`:                       "https://",
+		`[{"issuer":"https://u:p@id.example","audience":"a","provider":"p"}]`:                  "https://",
+		`[{"issuer":"https://id.example","provider":"p"}]`:                                     "audience",
+		`[{"issuer":"https://id.example","audience":"a"}]`:                                     "provider",
+		`[{"issuer":"https://id.example","audience":"a","provider":"p","project":"A"}]`:        "project",
+		`[{"issuer":"https://id.example","audience":"a","provider":"p","jwks_url":"ftp://x"}]`: "jwks_url",
+		`[{"issuer":"https://i.example","audience":"a","provider":"p"},` +
+			`{"issuer":"https://i.example","audience":"a","provider":"q"}]`: "duplicate",
 	} {
 		if _, err := auth.ParseIssuers(text); err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("%s: got %v, want %q in it", text, err, word)

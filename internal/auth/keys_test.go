@@ -304,7 +304,9 @@ func TestWrongKeysTakeTheSameWork(t *testing.T) { //nolint:paralleltest // it co
 		}
 	}
 	var none game.Key
-	if read, err := k.docs.Key(t.Context(), k.ID); err != nil || testing.AllocsPerRun(100, func() { read.Opens(static, t0) }) != testing.AllocsPerRun(100, func() { none.Opens(static, t0) }) {
+	read, err := k.docs.Key(t.Context(), k.ID)
+	if err != nil || testing.AllocsPerRun(100, func() { read.Opens(static, t0) }) !=
+		testing.AllocsPerRun(100, func() { none.Opens(static, t0) }) {
 		t.Errorf("a key that was read is compared in another way than none: %v", err)
 	}
 }

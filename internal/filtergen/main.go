@@ -57,7 +57,10 @@ func lists() []list {
 			noun: "Session", plural: "sessions", path: "/sessions", params: paramsOf(game.SessionFields()),
 			options: []option{
 				{"Attributes Attributes // sessions with all of these attributes", "setAttributes(v, f.Attributes)"},
-				{"Members MembersShown // how much of its members each session has; MembersIDs if empty", `set(v, "members", f.Members)`},
+				{
+					"Members MembersShown // how much of its members each session has; MembersIDs if empty",
+					`set(v, "members", f.Members)`,
+				},
 			},
 		},
 	}
