@@ -32,7 +32,7 @@ type pageOf[D any] struct {
 }
 
 // What is written by hand are the bytes that the JSON package would write, of every field that there is, and nothing of
-// what the package refuses. What is not UTF-8 is left to the package, which replaces it in some places and refuses it
+// what the package rejects. What is not UTF-8 is left to the package, which replaces it in some places and rejects it
 // in others.
 func TestWritten(t *testing.T) {
 	t.Parallel()

@@ -52,7 +52,7 @@ func anyone(context.Context, netip.Addr, http.Header) (game.Caller, error) {
 	return game.Anonymous(), nil
 }
 
-// ask sends a request with headers as name, value, …, and returns the answer with its body.
+// ask sends a request with headers as name, value, …, and returns the response with its body.
 func ask(t *testing.T, method, url, body string, headers ...string) (*http.Response, map[string]any) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -206,7 +206,7 @@ func TestLimitsAreTold(t *testing.T) {
 		t.Errorf("the rates are %v", l.Rates)
 	}
 	if l := read(anyone); len(l.Rates) != 0 {
-		t.Errorf("whoever sends no credential has rates: %v", l.Rates)
+		t.Errorf("a caller without a credential has rates: %v", l.Rates)
 	}
 }
 
@@ -270,7 +270,7 @@ func TestCrossOrigin(t *testing.T) {
 	}
 }
 
-// Too many requests are refused without any work, and probes never.
+// Requests beyond the limit are rejected without any work, and probes never are.
 func TestShedding(t *testing.T) {
 	t.Parallel()
 	var shed shed

@@ -13,7 +13,7 @@ import (
 	"game-session-manager/internal/api"
 )
 
-// repeated is a text so many times, which nobody holds.
+// repeated generates a text repeated many times, without holding it in memory.
 type repeated struct {
 	text string
 	n    int
@@ -52,7 +52,7 @@ func TestMembersPass(t *testing.T) { //nolint:paralleltest // see above
 	for name, test := range map[string]struct {
 		body   io.Reader
 		status int
-		answer string
+		want   string
 	}{
 		"members": {
 			around(`{"members":[`, members(), `{}],"status":"open"}`), http.StatusNotFound, "session_not_found",
@@ -119,8 +119,8 @@ func TestMembersPass(t *testing.T) { //nolint:paralleltest // see above
 		if used := allocated() - before; used > 4<<20 {
 			t.Errorf("%s: %d bytes were allocated", name, used)
 		}
-		if w.Code != test.status || !bytes.Contains(w.Body.Bytes(), []byte(test.answer)) {
-			t.Errorf("%s: got %d %s, want %d with %q", name, w.Code, w.Body, test.status, test.answer)
+		if w.Code != test.status || !bytes.Contains(w.Body.Bytes(), []byte(test.want)) {
+			t.Errorf("%s: got %d %s, want %d with %q", name, w.Code, w.Body, test.status, test.want)
 		}
 	}
 }
