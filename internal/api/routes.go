@@ -49,13 +49,14 @@ func (a *API) routes() {
 	a.serviceRoutes(s)
 }
 
-// Errors that several routes may return.
-
+// commonErrors are errors of almost every route.
 func commonErrors() []*game.Error { return []*game.Error{game.ErrForbidden, game.ErrStoreUnavailable} }
-func seatErrors() []*game.Error {
-	return []*game.Error{game.ErrPlayerNotFound, game.ErrPlayerSuspended}
-}
-func versionErrors() []*game.Error  { return []*game.Error{game.ErrVersionMismatch} }
+
+// seatErrors are errors of routes that give a player a seat.
+func seatErrors() []*game.Error { return []*game.Error{game.ErrPlayerNotFound, game.ErrPlayerSuspended} }
+
+func versionErrors() []*game.Error { return []*game.Error{game.ErrVersionMismatch} }
+
 func keyReuseErrors() []*game.Error { return []*game.Error{game.ErrIdempotencyKeyReuse} }
 
 func (a *API) playerRoutes(s *schemas) {

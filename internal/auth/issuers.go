@@ -178,7 +178,7 @@ func (s *issuer) findKeys() error {
 		JWKSURL string `json:"jwks_uri"`
 	}
 	if err := p.Claims(&found); err != nil || !fetchable(found.JWKSURL) {
-		return errors.New("discovering the issuer's keys: jwks_uri must begin with https://, or be on a loopback address")
+		return errors.New("discovering the issuer's keys: jwks_uri must be https, or on a loopback address")
 	}
 	s.verifier.Store(s.verifierBy(found.JWKSURL))
 	return nil

@@ -15,7 +15,9 @@ func Dispatch(mux *http.ServeMux, maxIdempotencyKey int) http.Handler {
 			WriteProblem(w, p)
 			return
 		}
-		arrived := func() { _ = http.NewResponseController(w).SetReadDeadline(time.Time{}) } // fails only without a connection, in tests
+		arrived := func() {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // fails only without a connection, in tests
+		}
 		if r.Body == http.NoBody {
 			arrived()
 		}
