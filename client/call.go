@@ -17,30 +17,30 @@ import (
 )
 
 const (
-	basePath  = "/api/v1"
-	mediaJSON = "application/json"
-	// RFC 7396, section 4.
-	mediaPatch = "application/merge-patch+json"
+	basePath   = "/api/v1"
+	mediaJSON  = "application/json"
+	mediaPatch = "application/merge-patch+json" // RFC 7396, section 4
 )
 
-// Options of single calls. Each kind of call takes its own.
+// Options of single calls, by the kind of call that accepts them.
 type (
-	// CreateOption changes how a document is created.
+	// CreateOption configures a call that creates a document.
 	CreateOption func(*call)
-	// ReadOption changes how a document is read.
+	// ReadOption configures a call that reads a document.
 	ReadOption func(*call)
-	// WriteOption changes how a document is changed.
+	// WriteOption configures a call that changes a document.
 	WriteOption func(*call)
 )
 
-// IdempotencyKey makes a creation recognisable over several calls, and programs: for 24 hours the same key and the same
-// request answer the document that was made first, and another request with the key is [ErrIdempotencyKeyReuse].
-// Without this option each call has a fresh key. A key has 1 to 255 printable ASCII characters.
+// IdempotencyKey sets the idempotency key of a creation, so that it can be repeated across calls and programs. For 24
+// hours, the same key with the same request returns the document that was created first, and the same key with another
+// request returns [ErrIdempotencyKeyReuse]. Without this option, each call has a random key. A key has 1 to 255
+// printable ASCII characters.
 func IdempotencyKey(key string) CreateOption {
 	return func(q *call) { q.key = key }
 }
 
-// IfVersion changes the document only if it is at this version, and answers [ErrVersionMismatch] if it is not.
+// IfVersion changes the document only if it is at this version. Otherwise the call returns [ErrVersionMismatch].
 func IfVersion(version int64) WriteOption {
 	return func(q *call) {
 		q.conditional = true
@@ -48,12 +48,13 @@ func IfVersion(version int64) WriteOption {
 	}
 }
 
-// IfChangedSince reads the document only if it is not at this version any more, and answers [ErrNotModified] if it is.
+// IfChangedSince reads the document only if it is no longer at this version. Otherwise the call returns
+// [ErrNotModified].
 func IfChangedSince(version int64) ReadOption {
 	return func(q *call) { q.header.Set("If-None-Match", etag(version)) }
 }
 
-// ShowMembers sets how much of its members a session has that is read.
+// ShowMembers sets how much of its members a session has in the response.
 func ShowMembers(m MembersShown) ReadOption {
 	return func(q *call) {
 		if q.query == nil {
@@ -63,28 +64,28 @@ func ShowMembers(m MembersShown) ReadOption {
 	}
 }
 
-// WithoutMembers leaves the members out of the session that a change returns, which is short then however many there
-// are.
+// WithoutMembers leaves the members out of the session that a change returns. It keeps responses small, however many
+// members there are.
 func WithoutMembers() WriteOption {
 	return func(q *call) { q.header.Set("Prefer", "return=minimal") }
 }
 
 func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
 
-// call is one request of the API, whatever the number of tries.
+// call is one call of the API, which may take several tries.
 type call struct {
 	method string
 	path   string
 	query  url.Values
 	header http.Header
 	body   []byte
-	err    error // why it cannot be made
+	err    error // the request is invalid and is not sent
 
-	key         string // of idempotency, for creations
-	conditional bool   // on a version, so that it is not the same call a second time
-	erases      error  // the answer to a retry that finds that the lost try did it
-	single      bool   // one try only
-	also        int    // a status beside those of success whose body is the document
+	key         string // the idempotency key of a creation
+	conditional bool   // on a version: a second try would find the version that the first one made
+	doneIf      error  // the error of a retry that proves that an earlier try succeeded
+	single      bool   // never retried
+	alsoStatus  int    // a status other than 2xx whose body is the document too
 }
 
 func read(path string, query url.Values) *call {
@@ -101,14 +102,14 @@ func write(method, path string, body any) *call {
 		q.header.Set("Content-Type", mediaPatch)
 		return q
 	}
-	q.body, q.err = filled(body)
+	q.body, q.err = withoutEmpty(body)
 	q.header.Set("Content-Type", mediaJSON)
 	return q
 }
 
-// filled writes an object without the members that are empty text or null: to the server what is left out has its
-// default, while "" is no status.
-func filled(body any) ([]byte, error) {
+// withoutEmpty encodes an object without its members that are null or empty strings. The server gives a missing field
+// its default, but rejects "" as a status.
+func withoutEmpty(body any) ([]byte, error) {
 	b, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
@@ -121,7 +122,7 @@ func filled(body any) ([]byte, error) {
 	return json.Marshal(members)
 }
 
-// create is a write that makes a document, and one only for all its tries.
+// create returns a call that creates a document: the same one in all its tries.
 func create(path string, body any, opts []CreateOption) *call {
 	q := write(http.MethodPost, path, body)
 	q.key = rand.Text()
@@ -151,8 +152,8 @@ func with[O ~func(*call)](q *call, opts []O) *call {
 	return q
 }
 
-// segment writes an id into a path. Whatever it is, it stays one segment: "" and ".." are no ids, and would be another
-// path.
+// segment escapes an id for use in a path. An empty id and dots become "-", which is no id, because they would address
+// another path.
 func segment[ID ~string](id ID) string {
 	switch id {
 	case "", ".", "..":
@@ -161,7 +162,7 @@ func segment[ID ~string](id ID) string {
 	return url.PathEscape(string(id))
 }
 
-// fetch makes a call that answers a document.
+// fetch makes a call that returns a document.
 func fetch[D any](ctx context.Context, c *Client, q *call) (D, error) {
 	var d D
 	if err := c.send(ctx, q, &d); err != nil {
@@ -171,10 +172,10 @@ func fetch[D any](ctx context.Context, c *Client, q *call) (D, error) {
 	return d, nil
 }
 
-// errBadAnswer says that a success came with a body that is not the document.
-var errBadAnswer = errors.New("the response is not the requested document")
+// errBadResponse says that the body of a successful response is not the document.
+var errBadResponse = errors.New("the response is not the requested document")
 
-// try sends the request once, and reads the answer into out unless that is nil.
+// try sends the request once and decodes the response into out, unless that is nil.
 func (c *Client) try(ctx context.Context, q *call, out any) error {
 	target := c.base + q.path
 	if len(q.query) > 0 {
@@ -198,25 +199,25 @@ func (c *Client) try(ctx context.Context, q *call, out any) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = res.Body.Close() }() // read to its end or refused: nothing is lost
-	body, err := io.ReadAll(io.LimitReader(res.Body, c.maxAnswer+1))
+	defer func() { _ = res.Body.Close() }() // the body was read, or is not wanted
+	body, err := io.ReadAll(io.LimitReader(res.Body, c.maxResponse+1))
 	switch {
 	case err != nil:
 		return fmt.Errorf("reading the response: %w", err)
-	case int64(len(body)) > c.maxAnswer:
-		return fmt.Errorf("%w: it has more than %d bytes", errBadAnswer, c.maxAnswer)
+	case int64(len(body)) > c.maxResponse:
+		return fmt.Errorf("%w: it has more than %d bytes", errBadResponse, c.maxResponse)
 	case res.StatusCode == http.StatusNotModified:
 		return ErrNotModified
-	case res.StatusCode != q.also && res.StatusCode/100 != 2:
+	case res.StatusCode != q.alsoStatus && res.StatusCode/100 != 2:
 		return newError(res, body)
 	case out == nil:
 		return nil
 	}
 	if err := json.Unmarshal(body, out); err != nil {
-		if res.StatusCode == q.also {
+		if res.StatusCode == q.alsoStatus {
 			return newError(res, body)
 		}
-		return fmt.Errorf("%w: %w", errBadAnswer, err)
+		return fmt.Errorf("%w: %w", errBadResponse, err)
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 	for i, o := range []client.Option{
 		client.WithRetries(-1), client.WithBackoff(0, time.Second), client.WithBackoff(time.Second, time.Millisecond),
-		client.WithMaxAnswer(0),
+		client.WithMaxResponse(0),
 	} {
 		if _, err := client.New("http://host", o); err == nil {
 			t.Errorf("option %d was taken", i)
@@ -81,8 +81,8 @@ func TestAs(t *testing.T) {
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	for name, drop := range map[string]func(http.ResponseWriter){
-		"before the answer": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
-		"within the answer": func(w http.ResponseWriter) {
+		"before the response": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
+		"within the response": func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = w.Write([]byte(`{"id":`))
 			panic(http.ErrAbortHandler)
@@ -129,7 +129,7 @@ func TestAnswersThatAreNotOurs(t *testing.T) {
 		want   string
 	}{
 		"a page instead of a document":  {200, page, "not the requested document"},
-		"an empty answer":               {200, "", "not the requested document"},
+		"an empty response":             {200, "", "not the requested document"},
 		"a document of another form":    {200, `["x"]`, "not the requested document"},
 		"more than one document":        {200, `{"id":"x"}{}`, "not the requested document"},
 		"too much":                      {200, `{"id":"` + strings.Repeat("x", 5000) + `"}`, "more than 4096 bytes"},
@@ -143,7 +143,7 @@ func TestAnswersThatAreNotOurs(t *testing.T) {
 			api := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(c.status)
 				_, _ = w.Write([]byte(c.body))
-			}, client.WithRetries(0), client.WithMaxAnswer(4096))
+			}, client.WithRetries(0), client.WithMaxResponse(4096))
 			p, err := api.Players.Get(t.Context(), playerID)
 			if err == nil || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 400 {
 				t.Errorf("got %v, want %q", err, c.want)
@@ -174,7 +174,8 @@ func TestError(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(http.StatusConflict)
-		_, _ = w.Write([]byte(`{"title":"Conflict","status":409,"code":"invalid_state_transition","detail":"No way.","request_id":"r-1","error_id":"e-1",
+		_, _ = w.Write([]byte(`{"title":"Conflict","status":409,"code":"invalid_state_transition",
+			"detail":"No way.","request_id":"r-1","error_id":"e-1",
 			"errors":[{"location":"body.status","message":"is late"},{"location":"body.x","message":"is odd"}],
 			"from":"ended","to":"open","allowed":[]}`))
 	})
@@ -198,7 +199,7 @@ func TestError(t *testing.T) {
 	if f := (&client.Error{
 		Status: 404, Code: "not_found", Message: "No.", RequestID: "r-1",
 	}); f.Error() != "404 not_found: No. (request r-1)" {
-		t.Errorf("a refusal reads %s", f)
+		t.Errorf("an error reads %s", f)
 	}
 	if errors.Is(&client.Error{}, &game.Error{}) {
 		t.Error("an error without a code is every failure without a code")
@@ -214,7 +215,8 @@ func TestNotModified(t *testing.T) {
 		}
 		_, _ = w.Write([]byte(`{"version":3}`))
 	})
-	if _, err := c.Sessions.Get(t.Context(), sessionID, client.IfChangedSince(3)); !errors.Is(err, client.ErrNotModified) {
+	_, err := c.Sessions.Get(t.Context(), sessionID, client.IfChangedSince(3))
+	if !errors.Is(err, client.ErrNotModified) {
 		t.Errorf("got %v", err)
 	}
 	if v, err := c.Sessions.Get(t.Context(), sessionID, client.IfChangedSince(2)); err != nil || v.Version != 3 {
@@ -237,7 +239,9 @@ func TestRequests(t *testing.T) {
 		Attributes: client.Attributes{"n": client.Number(1200), "s": client.String("1200"), "b": client.Bool(true)},
 	}
 	for want, call := range map[string]func(context.Context) error{
-		`GET /api/v1/sessions?attributes[b]==true&attributes[n]==1200&attributes[s]=="1200"&cursor=c&free_seats=2&host_id=h&limit=3&map=m&member_id=p&mode=a b&region=r&status=open&visibility=public lobby/1`: func(ctx context.Context) error {
+		`GET /api/v1/sessions?attributes[b]==true&attributes[n]==1200&attributes[s]=="1200"&cursor=c&` +
+			`free_seats=2&host_id=h&limit=3&map=m&member_id=p&mode=a b&` +
+			`region=r&status=open&visibility=public lobby/1`: func(ctx context.Context) error {
 			_, err := c.Sessions.List(ctx, filter)
 			return err
 		},
@@ -260,7 +264,7 @@ func TestRequests(t *testing.T) {
 
 func TestBodies(t *testing.T) {
 	t.Parallel()
-	w := &wire{answers: []answer{ok()}}
+	w := &wire{replies: []reply{ok()}}
 	c := dial(t, w)
 	bad := client.Attributes{"x": client.Number(math.NaN())}
 	for want, call := range map[string]func() error{
@@ -356,6 +360,6 @@ func TestHealth(t *testing.T) {
 		t.Errorf("got %+v, %v", h, err)
 	}
 	if _, err := c.Health(t.Context()); err == nil {
-		t.Error("Health of a server that answers 503 is good")
+		t.Error("Health of a server that returns 503 is good")
 	}
 }

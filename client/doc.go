@@ -12,24 +12,24 @@
 //		…
 //	}
 //
-// # Failures
+// # Errors
 //
-// What the server refuses is an [*Error] and matches the sentinel of its code: errors.Is(err, [ErrSessionFull]). What
-// did not reach the server, or got no answer, is the error of net/http.
+// A request that the server rejects returns an [*Error], which matches the sentinel of its code: errors.Is(err,
+// [ErrSessionFull]). A request that did not reach the server, or got no response, returns the error of net/http.
 //
 // # Retries
 //
-// A call that fails on its way (a broken connection, 429, 502, 503, 504) is sent again after a growing random pause, or
-// after the pause that the server asks for, until the context ends or the tries are used up: see [WithRetries]. Nothing
-// is done twice by that:
+// A call that fails in transit (a broken connection, 429, 502, 503, 504) is retried after a growing random pause, or
+// after the pause that the server asks for, until the context ends or the retries are used up: see [WithRetries].
+// Retries do not repeat effects:
 //
-//   - A creation carries an Idempotency-Key, the same in all its tries, so that the server makes one document.
-//   - Every other write says how things shall be and not how to change them, so that doing it again changes nothing.
-//     What somebody else wrote between two tries is written over, as by any later writer: [IfVersion] prevents that.
-//   - A write on condition of a version ([IfVersion]) is sent again only when it is certain that it was not done. After
-//     a success nobody heard of, its retry would be told that the version does not match, which is true and misleading.
-//   - Erasing a player who does not exist any more, because an earlier try of the same call did it, is a success.
+//   - A creation sends the same Idempotency-Key in all its tries, so that the server creates one document.
+//   - Every other write sets a state instead of changing it by an amount, so that repeating it changes nothing. It
+//     overwrites what others wrote between two tries, as any later write does: [IfVersion] prevents that.
+//   - A write with [IfVersion] is retried only if the failed try certainly had no effect. Otherwise a retry after a
+//     success whose response was lost would fail with [ErrVersionMismatch].
+//   - Deleting a player that an earlier try of the same call deleted is a success.
 //
-// An error that leaves open whether the write was done matches [ErrOutcomeUnknown] too. Read before writing again, or,
-// for a creation, make the call again with the same [IdempotencyKey].
+// An error that leaves open whether a write had its effect also matches [ErrOutcomeUnknown]. Read the document before
+// writing again, or repeat a creation with the same [IdempotencyKey].
 package client

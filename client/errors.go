@@ -13,7 +13,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// The failures by their codes, for [errors.Is].
+// Errors by their codes, for [errors.Is].
 var (
 	ErrInternal            = game.ErrInternal
 	ErrValidation          = game.ErrValidation
@@ -50,54 +50,53 @@ var (
 	ErrVersionMismatch  = game.ErrVersionMismatch
 	ErrStoreUnavailable = game.ErrStoreUnavailable
 
-	// These are about the request and not about what it asks for. A Client causes none of them on a server of its own
-	// version, except ErrPayloadTooLarge by what it is given, ErrNotFound by a wrong base URL, ErrTooManyFailures by
-	// wrong credentials, and ErrRateLimited and ErrOverloaded by what is asked for at once, after tries that waited as
-	// long as they were told.
-	ErrNotFound      = &game.Error{Code: "not_found", Message: "The server has nothing at this path."}
-	ErrMalformedURL  = &game.Error{Code: "malformed_url", Message: "The path or the query is not good UTF-8."}
+	// These concern the form of a request. With a server of the same version, a Client causes only ErrPayloadTooLarge
+	// (by large arguments), ErrNotFound (by a wrong base URL), ErrTooManyFailures (by wrong credentials), and, after
+	// the retries, ErrRateLimited and ErrOverloaded (by too many calls).
+	ErrNotFound      = &game.Error{Code: "not_found", Message: "The server has no route for this path."}
+	ErrMalformedURL  = &game.Error{Code: "malformed_url", Message: "The path or the query is not valid UTF-8."}
 	ErrMalformedHost = &game.Error{Code: "malformed_host", Message: "The Host header is not valid."}
 	ErrCrossOrigin   = &game.Error{
-		Code: "cross_origin", Message: "The server serves its own machine only: use localhost or a loopback address.",
+		Code:    "cross_origin",
+		Message: "The server accepts requests from its own machine only: use localhost or a loopback address.",
 	}
-	ErrMethodNotAllowed     = &game.Error{Code: "method_not_allowed", Message: "The path does not take this method."}
-	ErrPayloadTooLarge      = &game.Error{Code: "payload_too_large", Message: "The request's body is too large."}
-	ErrMalformedJSON        = &game.Error{Code: "malformed_json", Message: "The request's body is not good JSON."}
+	ErrMethodNotAllowed     = &game.Error{Code: "method_not_allowed", Message: "The path does not allow this method."}
+	ErrPayloadTooLarge      = &game.Error{Code: "payload_too_large", Message: "The body is too large."}
+	ErrMalformedJSON        = &game.Error{Code: "malformed_json", Message: "The body is not valid JSON."}
 	ErrUnsupportedMediaType = &game.Error{
-		Code: "unsupported_media_type", Message: "The request's body has a type that is not taken here.",
+		Code: "unsupported_media_type", Message: "The content type of the body is not supported.",
 	}
-	ErrURITooLong      = &game.Error{Code: "uri_too_long", Message: "The request's path or query is too long."}
+	ErrURITooLong      = &game.Error{Code: "uri_too_long", Message: "The path or the query is too long."}
 	ErrTooManyHeaders  = &game.Error{Code: "too_many_headers", Message: "The request has too many header lines."}
-	ErrRateLimited     = &game.Error{Code: "rate_limited", Message: "The caller asks more often than it may."}
+	ErrRateLimited     = &game.Error{Code: "rate_limited", Message: "Rate limit exceeded."}
 	ErrTooManyFailures = &game.Error{
-		Code: "too_many_failures", Message: "Too many API keys from this address, or with this id, were wrong.",
+		Code: "too_many_failures", Message: "Too many wrong API keys from this address, or with this id.",
 	}
 	ErrOverloaded     = game.ErrOverloaded
 	ErrRequestTimeout = &game.Error{Code: "request_timeout", Message: "The request did not arrive in time."}
 )
 
 var (
-	// ErrNotModified says that a document still has the version named by [IfChangedSince].
+	// ErrNotModified says that a document still has the version given to [IfChangedSince].
 	ErrNotModified = errors.New("the document has not changed")
-	// ErrOutcomeUnknown says that a write may or may not have been done. The error that it comes with says what
-	// happened.
-	ErrOutcomeUnknown = errors.New("the outcome is unknown: the call may have been done")
+	// ErrOutcomeUnknown says that a write may or may not have had its effect. It is joined with the error that is the
+	// cause.
+	ErrOutcomeUnknown = errors.New("outcome unknown: the write may have had its effect")
 )
 
-// Error is a refusal by the server, or by something in between that speaks HTTP. [errors.Is] finds the failure by its
-// code.
+// Error is an error response of the server, or of a proxy before it. Match it by its code with [errors.Is].
 type Error struct {
-	Status    int    // of HTTP
-	Code      string // stable, for programs; empty if the answer is not the server's
+	Status    int    // the HTTP status
+	Code      string // stable, for programs; empty if the response is not the server's
 	Message   string // for people; it may change
-	RequestID string // finds the request in the server's log
-	ErrorID   string // finds the failure in the server's log; empty unless it is the server's own
+	RequestID string // identifies the request in the server's log
+	ErrorID   string // identifies an internal error in the server's log; otherwise empty
 
-	// Fields is everything that is wrong with the request, for [ErrValidation].
+	// Fields lists everything that is wrong with the request, for [ErrValidation].
 	Fields []FieldError
-	// Extras are typed facts beside the code, as JSON values by name: from, to and allowed for [ErrInvalidTransition].
+	// Extras are further facts as JSON values by name, such as from, to and allowed for [ErrInvalidTransition].
 	Extras map[string]any
-	// RetryAfter is how long the server asks to wait; zero if it does not.
+	// RetryAfter is how long the server asks to wait before a retry; zero if it does not.
 	RetryAfter time.Duration
 }
 
@@ -133,13 +132,13 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Is reports whether target is the failure with this code.
+// Is reports whether target is the error with the same code.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*game.Error)
 	return ok && e.Code != "" && t.Code == e.Code
 }
 
-// problem is the server's form of an error (RFC 9457). Members that are not named here are extras.
+// problem is the server's form of an error (RFC 9457). Its other members are extras.
 type problem struct {
 	Title     string       `json:"title"`
 	Code      string       `json:"code"`
@@ -149,9 +148,9 @@ type problem struct {
 	Errors    []FieldError `json:"errors"`
 }
 
-const maxExcerpt = 200 // bytes of an answer that is no problem document
+const maxExcerpt = 200 // bytes of a response that is not a problem document
 
-// newError makes the error of an answer that is not a success.
+// newError returns the error of a response that is not a success.
 func newError(res *http.Response, body []byte) *Error {
 	e := &Error{Status: res.StatusCode, RequestID: res.Header.Get("X-Request-ID"), RetryAfter: retryAfter(res.Header)}
 	var p problem
@@ -176,7 +175,7 @@ func newError(res *http.Response, body []byte) *Error {
 	return e
 }
 
-// excerpt says what an answer was that is not the server's, such as a proxy's page.
+// excerpt describes a response that is not the server's, such as the error page of a proxy.
 func excerpt(res *http.Response, body []byte) string {
 	text := strings.Join(strings.Fields(string(body)), " ")
 	if !utf8.ValidString(text) {
@@ -194,7 +193,7 @@ func excerpt(res *http.Response, body []byte) string {
 	return "not a response of gsm: " + text
 }
 
-// retryAfter reads the header of RFC 9110, section 10.2.3: seconds or a date.
+// retryAfter parses a Retry-After header (RFC 9110, section 10.2.3): seconds or a date.
 func retryAfter(h http.Header) time.Duration {
 	v := h.Get("Retry-After")
 	if s, err := strconv.ParseUint(v, 10, 31); err == nil {

@@ -53,26 +53,26 @@ func Example() {
 	fmt.Println(match.Status, match.EndReason)
 }
 
-// Refusals are told apart by their codes, and bring their facts with them.
+// Errors are distinguished by their codes and have further facts in their extras.
 func ExampleError() {
 	ctx := context.Background()
 	c, _ := client.New("http://127.0.0.1:8080")
 
 	_, err := c.Sessions.Join(ctx, sessionID, client.JoinRequest{PlayerID: playerID})
-	var refusal *client.Error
+	var rejected *client.Error
 	switch {
 	case errors.Is(err, client.ErrSessionFull):
-		fmt.Println("Somebody was faster.")
-	case errors.Is(err, client.ErrPlayerSuspended) && errors.As(err, &refusal):
-		fmt.Println("Not before", refusal.Extras["suspended_until"])
-	case errors.As(err, &refusal):
-		fmt.Println("Tell support:", refusal.Code, refusal.RequestID)
+		fmt.Println("The session is full.")
+	case errors.Is(err, client.ErrPlayerSuspended) && errors.As(err, &rejected):
+		fmt.Println("Suspended until", rejected.Extras["suspended_until"])
+	case errors.As(err, &rejected):
+		fmt.Println("Tell support:", rejected.Code, rejected.RequestID)
 	case err != nil:
-		fmt.Println("No answer:", err)
+		fmt.Println("No response:", err)
 	}
 }
 
-// A change that depends on what was read is made on condition of the version, and thought over when that has changed.
+// A change that depends on a read is made on condition of its version, and repeated if that has changed.
 func ExampleIfVersion() {
 	ctx := context.Background()
 	c, _ := client.New("http://127.0.0.1:8080")
@@ -92,7 +92,7 @@ func ExampleIfVersion() {
 	}
 }
 
-// Nil sets a field back to its default, and removes an attribute.
+// Nil resets a field to its default, and removes an attribute.
 func ExamplePatch() {
 	ctx := context.Background()
 	c, _ := client.New("http://127.0.0.1:8080")
@@ -106,7 +106,7 @@ func ExamplePatch() {
 	}
 }
 
-// The same key makes one player, however often the program starts again.
+// The same key creates one player, even if the program is restarted.
 func ExampleIdempotencyKey() {
 	ctx := context.Background()
 	c, _ := client.New("http://127.0.0.1:8080")
@@ -118,7 +118,7 @@ func ExampleIdempotencyKey() {
 	fmt.Println(p.ID)
 }
 
-// A list is gone through a page at a time, behind the scenes.
+// All reads the list a page at a time.
 func ExampleSessions_All() {
 	ctx := context.Background()
 	c, _ := client.New("http://127.0.0.1:8080")
@@ -133,12 +133,12 @@ func ExampleSessions_All() {
 	}
 }
 
-// A game server lets players in by their tickets, whether or not the API can be reached.
+// A game server verifies the tickets of players, also while the API cannot be reached.
 func ExampleJWKS_VerifyTicket() {
 	ctx := context.Background()
 	c, _ := client.New("https://gsm.example")
 
-	keys, err := c.JWKS(ctx) // once; ParseJWKS reads them from a file instead
+	keys, err := c.JWKS(ctx) // once; use ParseJWKS for keys in a file
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -148,13 +148,13 @@ func ExampleJWKS_VerifyTicket() {
 	case errors.Is(err, client.ErrTicketExpired):
 		fmt.Println("Join again.")
 	case err != nil:
-		fmt.Println("Go away:", err)
+		fmt.Println("Rejected:", err)
 	default:
 		fmt.Println("Welcome to seat", ticket.Seat, ticket.Player)
 	}
 }
 
-// A backend that knows its players gives each a token, by which it acts for itself.
+// A backend creates a token for a player's own device.
 func ExamplePlayers_MintToken() {
 	ctx := context.Background()
 	c, _ := client.New("https://gsm.example")
@@ -163,10 +163,10 @@ func ExamplePlayers_MintToken() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("until", token.ExpiresAt) // token.Token goes to the player alone
+	fmt.Println("until", token.ExpiresAt) // send token.Token to the player only
 }
 
-// A player acts for itself by its token, over the connections of the client that made it.
+// A player acts with its own token over the connections of the backend's client.
 func ExampleClient_As() {
 	ctx := context.Background()
 	c, _ := client.New("https://gsm.example", client.WithToken("gsm_…")) // the backend's key

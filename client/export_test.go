@@ -4,7 +4,7 @@ import "time"
 
 // Forget lets the keys be fetched again at once.
 func (k *JWKS) Forget() {
-	k.turn.Lock()
-	defer k.turn.Unlock()
+	k.fetching.Lock()
+	defer k.fetching.Unlock()
 	k.fetched = time.Time{}
 }

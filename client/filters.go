@@ -8,8 +8,8 @@ import "net/url"
 type PlayerFilter struct {
 	UsernamePrefix string       // players whose username begins with this, in any case
 	Status         PlayerStatus // players with this status
-	Limit          int          // items in a page; 0 leaves it to the server, whose pages may end earlier
-	Cursor         string       // where the page begins; empty for the first
+	Limit          int          // the maximum number of items in a page; 0 for the server's default
+	Cursor         string       // the NextCursor of the page before; empty for the first page
 }
 
 func (f PlayerFilter) values() url.Values {
@@ -29,10 +29,10 @@ type SessionFilter struct {
 	HostID     PlayerID      // sessions that this player hosts
 	MemberID   PlayerID      // sessions in which this player holds a seat
 	FreeSeats  int           // sessions with at least this many free seats
-	Attributes Attributes    // sessions that have all of them
-	Members    MembersShown
-	Limit      int    // items in a page; 0 leaves it to the server, whose pages may end earlier
-	Cursor     string // where the page begins; empty for the first
+	Attributes Attributes    // sessions with all of these attributes
+	Members    MembersShown  // how much of its members each session has; MembersIDs if empty
+	Limit      int           // the maximum number of items in a page; 0 for the server's default
+	Cursor     string        // the NextCursor of the page before; empty for the first page
 }
 
 func (f SessionFilter) values() url.Values {

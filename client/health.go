@@ -6,24 +6,24 @@ import (
 	"net/http"
 )
 
-// Health says that the server answers.
+// Health says that the server is running.
 type Health struct {
 	Status        string  `json:"status"` // "ok"
 	Version       string  `json:"version"`
 	UptimeSeconds float64 `json:"uptime_seconds"`
 }
 
-// HealthReport says how each part of the server is.
+// HealthReport is the health of the server and of each of its components.
 type HealthReport struct {
 	Health
 	Components map[string]Component `json:"components"`
 }
 
-// Component is the health of one part of the server, such as its database.
+// Component is the health of one component of the server, such as its database.
 type Component struct {
-	Status    string  // "ok" while it works
-	LatencyMS float64 // how long it took to answer, where it was asked
-	// Facts are what else the part tells about itself, as JSON values by name.
+	Status    string  // "ok" or "down"
+	LatencyMS float64 // how long the check took, in milliseconds
+	// Facts are further details of the component, as JSON values by name.
 	Facts map[string]any
 }
 
@@ -46,16 +46,17 @@ func (c *Component) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Health asks whether the server answers. It is one try: the present is what is asked for.
+// Health returns the health of the server's process. It is not retried, because the current state is wanted.
 func (c *Client) Health(ctx context.Context) (Health, error) {
 	q := read("/health", nil)
 	q.single = true
 	return fetch[Health](ctx, c, q)
 }
 
-// HealthDetailed asks how each part of the server is. A part that is down is told in the report and is no error.
+// HealthDetailed returns the health of each component. A component that is down is part of the report and not an error.
+// It is not retried.
 func (c *Client) HealthDetailed(ctx context.Context) (HealthReport, error) {
 	q := read("/health/detailed", nil)
-	q.single, q.also = true, http.StatusServiceUnavailable
+	q.single, q.alsoStatus = true, http.StatusServiceUnavailable
 	return fetch[HealthReport](ctx, c, q)
 }

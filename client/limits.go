@@ -6,32 +6,32 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// What the limits are made of. Each is exactly what the server writes: sizes in bytes where nothing else is said, times
-// in seconds.
+// The limits of the service and their parts, as the server writes them: sizes in bytes and times in seconds, unless a
+// field says otherwise.
 type (
-	// Limits are what callers must keep to.
+	// Limits are the limits that callers must keep to.
 	Limits = game.Limits
-	// RequestLimits are about every request.
+	// RequestLimits apply to every request.
 	RequestLimits = game.RequestLimits
-	// TimeoutLimits are in seconds.
+	// TimeoutLimits are timeouts in seconds.
 	TimeoutLimits = game.TimeoutLimits
-	// RateLimit is how often something may happen.
+	// RateLimit is a rate and a burst of requests.
 	RateLimit = game.RateLimit
-	// TokenLimits are lives in seconds.
+	// TokenLimits are the lifetimes of tokens in seconds.
 	TokenLimits = game.TokenLimits
-	// KeyLimits are about API keys.
+	// KeyLimits apply to API keys.
 	KeyLimits = game.KeyLimits
-	// MetricsLimits are about reads of stored metrics.
+	// MetricsLimits apply to reads of stored metrics.
 	MetricsLimits = game.MetricsLimits
-	// ListLimits are about pages of lists.
+	// ListLimits apply to pages of lists.
 	ListLimits = game.ListLimits
-	// PlayerLimits are those of a player's profile.
+	// PlayerLimits apply to player profiles.
 	PlayerLimits = game.PlayerLimits
-	// SessionLimits are those of a session and its members.
+	// SessionLimits apply to sessions and their members.
 	SessionLimits = game.SessionLimits
 )
 
-// Limits answers what callers must keep to.
+// Limits returns the limits that callers must keep to.
 func (c *Client) Limits(ctx context.Context) (Limits, error) {
 	return fetch[Limits](ctx, c, read(basePath+"/limits", nil))
 }

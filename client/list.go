@@ -11,15 +11,16 @@ import (
 // Page is one page of a list, newest first.
 type Page[D any] struct {
 	Items []D `json:"items"`
-	// NextCursor continues the list with the same filters; empty on the last page. It stays good while others create.
+	// NextCursor returns the next page of the same list, with the same filters. It is empty on the last page, and stays
+	// valid while documents are created.
 	NextCursor string `json:"next_cursor"`
 }
 
 // setAttributes sets the parameters that select sessions with all of the attributes.
 func setAttributes(v url.Values, a Attributes) {
 	for key, value := range a {
-		if b, err := json.Marshal(value); err == nil { // a number that is not finite equals nothing
-			v.Set("attributes["+key+"]", "="+string(b)) // this value, and no other that is written alike
+		if b, err := json.Marshal(value); err == nil { // a number that is not finite has no JSON, and no session has it
+			v.Set("attributes["+key+"]", "="+string(b)) // = distinguishes 1200 from "1200"
 		}
 	}
 }
@@ -30,7 +31,7 @@ func set[S ~string](v url.Values, name string, value S) {
 	}
 }
 
-// number writes a number that is given, and 0 as nothing.
+// number formats n, or returns "" for 0.
 func number(n int) string {
 	if n == 0 {
 		return ""
@@ -44,8 +45,9 @@ func paged(v url.Values, limit int, cursor string) url.Values {
 	return v
 }
 
-// all goes through the pages that list returns, from a cursor on. It ends with the first error.
-func all[D any](
+// allPages returns an iterator over the items of all pages that list returns, from a cursor on. It ends with the first
+// error.
+func allPages[D any](
 	ctx context.Context, cursor string, list func(ctx context.Context, cursor string) (Page[D], error),
 ) iter.Seq2[D, error] {
 	return func(yield func(D, error) bool) {

@@ -10,25 +10,25 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// What the metrics are made of. Each is exactly what the server writes.
+// The stored metrics and their parts, as the server writes them.
 type (
-	// SystemMetrics is what the replicas of the service did in a range of time.
+	// SystemMetrics are the metrics of the service's replicas in a time range.
 	SystemMetrics = game.SystemMetrics
-	// MetricsRange selects it. The zero value is the last hour.
+	// MetricsRange selects a time range. The zero value is the last hour.
 	MetricsRange = game.MetricsRange
-	// MetricsPoint is what one replica did in one step of time.
+	// MetricsPoint has the metrics of one replica in one step.
 	MetricsPoint = game.MetricsPoint
-	// MetricsQuantiles are milliseconds within which shares of the requests were answered.
+	// MetricsQuantiles are quantiles of the request duration, in milliseconds.
 	MetricsQuantiles = game.MetricsQuantiles
-	// MetricsPool counts connections to the database.
+	// MetricsPool counts the connections to the database.
 	MetricsPool = game.Pool
 )
 
-// Metrics are the calls about what the service did. Take it from a [Client].
+// Metrics groups the calls about stored metrics, for admins. Use the one of a [Client].
 type Metrics struct{ c *Client }
 
-// System returns the stored metrics of a range of time, from its cursor on, which the server widens to whole steps.
-// Steps are of whole seconds. It goes through all pages, and returns [ErrValidation].
+// System returns the stored metrics of a time range, which the server extends to whole steps. The step must be whole
+// seconds. System reads all pages, from the cursor of r on. It returns [ErrValidation] and [ErrForbidden].
 func (s *Metrics) System(ctx context.Context, r MetricsRange) (SystemMetrics, error) {
 	var whole SystemMetrics
 	for {
@@ -54,7 +54,7 @@ func (s *Metrics) page(ctx context.Context, r MetricsRange) (SystemMetrics, erro
 	}
 	q := read(basePath+"/metrics/system", v)
 	if r.Step%time.Second != 0 {
-		q.err = errors.New("MetricsRange: Step must be of whole seconds")
+		q.err = errors.New("MetricsRange: Step must be whole seconds")
 	}
 	return fetch[SystemMetrics](ctx, s.c, q)
 }

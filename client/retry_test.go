@@ -20,8 +20,8 @@ const (
 	sessionID = client.SessionID("01980000-0000-7000-8000-000000000002")
 )
 
-// answer is what happens to one try: an error on the way, or a response.
-type answer struct {
+// reply is what happens to one try: an error on the way, or a response.
+type reply struct {
 	err    error
 	status int
 	header http.Header
@@ -33,28 +33,28 @@ var (
 	errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 )
 
-func lost() answer    { return answer{err: errLost} }
-func refused() answer { return answer{err: errRefused} }
-func ok() answer {
-	return answer{status: http.StatusOK, body: `{"id":"01980000-0000-7000-8000-000000000001","version":7}`}
+func lost() reply    { return reply{err: errLost} }
+func refused() reply { return reply{err: errRefused} }
+func ok() reply {
+	return reply{status: http.StatusOK, body: `{"id":"01980000-0000-7000-8000-000000000001","version":7}`}
 }
 
-func problem(status int, code string, extras ...string) answer {
+func problem(status int, code string, extras ...string) reply {
 	b := `{"status":` + strconv.Itoa(status) + `,"code":"` + code + `","detail":"Told."`
 	for i := 0; i < len(extras); i += 2 {
 		b += `,"` + extras[i] + `":"` + extras[i+1] + `"`
 	}
-	return answer{status: status, body: b + "}"}
+	return reply{status: status, body: b + "}"}
 }
 
-func (a answer) after(wait string) answer {
+func (a reply) after(wait string) reply {
 	a.header = http.Header{"Retry-After": {wait}}
 	return a
 }
 
-// wire is a transport that plays answers in turn, the last one for ever, and keeps the requests.
+// wire is a transport that plays replies in turn, the last one repeatedly, and records the requests.
 type wire struct {
-	answers  []answer
+	replies  []reply
 	requests []*http.Request
 	bodies   []string
 	times    []time.Time
@@ -69,7 +69,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := w.answers[min(len(w.requests), len(w.answers)-1)]
+	a := w.replies[min(len(w.requests), len(w.replies)-1)]
 	w.requests, w.bodies, w.times = append(w.requests, r), append(w.bodies, string(sent)), append(w.times, time.Now())
 	if a.err != nil {
 		return nil, a.err
@@ -103,7 +103,7 @@ func dial(t *testing.T, w *wire, opts ...client.Option) *client.Client {
 	}
 	t.Cleanup(func() {
 		if w.open != 0 {
-			t.Errorf("%d answers were not closed", w.open)
+			t.Errorf("%d replies were not closed", w.open)
 		}
 	})
 	return c
@@ -154,7 +154,7 @@ func calls() map[string]func(context.Context, *client.Client) error {
 
 func TestEveryCallIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	failures := map[string]answer{
+	failures := map[string]reply{
 		"lost": lost(), "refused": refused(), "429": problem(429, "rate_limited"), "502": {status: 502, body: "<html>"},
 		"503": problem(503, "store_unavailable", "outcome", "unknown"), "504": {status: 504},
 	}
@@ -163,7 +163,7 @@ func TestEveryCallIsTriedAgain(t *testing.T) {
 			t.Run(name+" "+failure, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					w := &wire{answers: []answer{a, a, ok()}}
+					w := &wire{replies: []reply{a, a, ok()}}
 					if err := call(t.Context(), dial(t, w)); err != nil {
 						t.Fatal(err)
 					}
@@ -184,13 +184,13 @@ func TestEveryCallIsTriedAgain(t *testing.T) {
 
 func TestRefusalsAreNotTriedAgain(t *testing.T) {
 	t.Parallel()
-	for _, a := range []answer{
+	for _, a := range []reply{
 		problem(404, "player_not_found"), problem(409, "session_full"), problem(422, "validation_error"),
 		problem(500, "internal"),
 		{status: 501},
 		{status: 400, body: "what?"},
 	} {
-		w := &wire{answers: []answer{a}}
+		w := &wire{replies: []reply{a}}
 		var e *client.Error
 		if _, err := dial(t, w).Players.Get(t.Context(), playerID); !errors.As(err, &e) || e.Status != a.status {
 			t.Errorf("%d: got %v", a.status, err)
@@ -203,7 +203,7 @@ func TestRefusalsAreNotTriedAgain(t *testing.T) {
 
 func TestIdempotencyKeys(t *testing.T) {
 	t.Parallel()
-	w := &wire{answers: []answer{ok()}}
+	w := &wire{replies: []reply{ok()}}
 	c := dial(t, w)
 	for range 2 {
 		if _, err := c.Players.Create(t.Context(), client.Profile{}); err != nil {
@@ -231,7 +231,7 @@ func TestIdempotencyKeys(t *testing.T) {
 func TestPauses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &wire{answers: []answer{refused()}}
+		w := &wire{replies: []reply{refused()}}
 		c := dial(t, w, client.WithRetries(6), client.WithBackoff(time.Second, 8*time.Second))
 		if _, err := c.Players.Get(t.Context(), playerID); !errors.Is(err, errRefused) {
 			t.Fatalf("got %v", err)
@@ -256,7 +256,7 @@ func TestRetryAfter(t *testing.T) {
 			if wait == "a date" {
 				wait = start.Add(3 * time.Second).UTC().Format(http.TimeFormat)
 			}
-			w := &wire{answers: []answer{busy.after(wait), ok()}}
+			w := &wire{replies: []reply{busy.after(wait), ok()}}
 			if _, err := dial(t, w).Players.Get(t.Context(), playerID); err != nil {
 				t.Fatal(err)
 			}
@@ -274,7 +274,7 @@ func TestRetryAfterThatIsTooLong(t *testing.T) {
 		soon, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		for wait, ctx := range map[string]context.Context{"60": t.Context(), "3": soon} {
-			start, w := time.Now(), &wire{answers: []answer{busy.after(wait)}}
+			start, w := time.Now(), &wire{replies: []reply{busy.after(wait)}}
 			_, err := dial(t, w).Players.Get(ctx, playerID)
 			var e *client.Error
 			if !errors.As(err, &e) || e.RetryAfter < 3*time.Second || len(w.requests) != 1 || time.Since(start) != 0 {
@@ -289,7 +289,7 @@ func TestContextEndsTheTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		w := &wire{answers: []answer{lost()}}
+		w := &wire{replies: []reply{lost()}}
 		c := dial(t, w, client.WithRetries(1_000_000))
 		err := c.Players.Delete(ctx, playerID)
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errLost) ||
@@ -299,10 +299,10 @@ func TestContextEndsTheTries(t *testing.T) {
 		tries := len(w.requests)
 		if err := c.Players.Delete(ctx, playerID); !errors.Is(err, context.DeadlineExceeded) ||
 			errors.Is(err, client.ErrOutcomeUnknown) {
-			t.Errorf("with a context that is over: got %v", err)
+			t.Errorf("with a context that has ended: got %v", err)
 		}
 		if len(w.requests) != tries {
-			t.Error("a call with a context that is over was sent")
+			t.Error("a call with a context that has ended was sent")
 		}
 	})
 }
@@ -312,24 +312,24 @@ func TestConditionalWrites(t *testing.T) {
 	none, unknown := problem(503, "store_unavailable", "outcome", "none"),
 		problem(503, "store_unavailable", "outcome", "unknown")
 	for name, c := range map[string]struct {
-		answers []answer
+		replies []reply
 		tries   int
 		want    error
 		unknown bool
 	}{
-		"certainly not done": {[]answer{none, refused(), problem(429, "rate_limited"), ok()}, 4, nil, false},
-		"lost":               {[]answer{lost(), problem(412, "version_mismatch")}, 1, errLost, true},
+		"certainly not done": {[]reply{none, refused(), problem(429, "rate_limited"), ok()}, 4, nil, false},
+		"lost":               {[]reply{lost(), problem(412, "version_mismatch")}, 1, errLost, true},
 		"perhaps done": {
-			[]answer{unknown, problem(412, "version_mismatch")}, 1, client.ErrStoreUnavailable, true,
+			[]reply{unknown, problem(412, "version_mismatch")}, 1, client.ErrStoreUnavailable, true,
 		},
-		"a proxy in the way":   {[]answer{{status: 502}, problem(412, "version_mismatch")}, 1, nil, true},
-		"another version":      {[]answer{problem(412, "version_mismatch")}, 1, client.ErrVersionMismatch, false},
-		"not done, then other": {[]answer{none, problem(412, "version_mismatch")}, 2, client.ErrVersionMismatch, false},
+		"a proxy in the way":   {[]reply{{status: 502}, problem(412, "version_mismatch")}, 1, nil, true},
+		"another version":      {[]reply{problem(412, "version_mismatch")}, 1, client.ErrVersionMismatch, false},
+		"not done, then other": {[]reply{none, problem(412, "version_mismatch")}, 2, client.ErrVersionMismatch, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := &wire{answers: c.answers}
+				w := &wire{replies: c.replies}
 				_, err := dial(t, w).Players.Patch(
 					t.Context(), playerID, client.Patch{"display_name": nil}, client.IfVersion(7),
 				)
@@ -351,18 +351,19 @@ func TestErasingWhatALostTryErased(t *testing.T) {
 	t.Parallel()
 	gone, none := problem(404, "player_not_found"), problem(503, "store_unavailable", "outcome", "none")
 	for name, c := range map[string]struct {
-		answers []answer
+		replies []reply
 		want    error
 	}{
-		"by the lost try":   {[]answer{lost(), gone}, nil},
-		"by somebody else":  {[]answer{gone}, client.ErrPlayerNotFound},
-		"not by this call":  {[]answer{none, refused(), gone}, client.ErrPlayerNotFound},
-		"at a wrong server": {[]answer{lost(), problem(404, "not_found")}, client.ErrNotFound},
+		"by the lost try":   {[]reply{lost(), gone}, nil},
+		"by another caller": {[]reply{gone}, client.ErrPlayerNotFound},
+		"not by this call":  {[]reply{none, refused(), gone}, client.ErrPlayerNotFound},
+		"at a wrong server": {[]reply{lost(), problem(404, "not_found")}, client.ErrNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				if err := dial(t, &wire{answers: c.answers}).Players.Delete(t.Context(), playerID); !errors.Is(err, c.want) {
+				err := dial(t, &wire{replies: c.replies}).Players.Delete(t.Context(), playerID)
+				if !errors.Is(err, c.want) {
 					t.Errorf("got %v, want %v", err, c.want)
 				}
 			})
@@ -374,18 +375,18 @@ func TestUnknownOutcomesAreTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{
-			answers: []answer{lost(), problem(409, "invalid_state_transition", "from", "ended", "to", "starting")},
+			replies: []reply{lost(), problem(409, "invalid_state_transition", "from", "ended", "to", "starting")},
 		}
 		_, err := dial(t, w).Sessions.SetStatus(t.Context(), sessionID, client.Move{Status: client.StatusStarting})
 		if !errors.Is(err, client.ErrInvalidTransition) || !errors.Is(err, client.ErrOutcomeUnknown) {
-			t.Errorf("a lost write that is refused later: %v", err)
+			t.Errorf("a lost write that is rejected later: %v", err)
 		}
-		w = &wire{answers: []answer{lost()}}
+		w = &wire{replies: []reply{lost()}}
 		if _, err = dial(t, w).Players.Get(t.Context(), playerID); !errors.Is(err, errLost) ||
 			errors.Is(err, client.ErrOutcomeUnknown) {
 			t.Errorf("a lost read: %v", err)
 		}
-		w = &wire{answers: []answer{refused()}}
+		w = &wire{replies: []reply{refused()}}
 		if err = dial(t, w).Players.Delete(t.Context(), playerID); !errors.Is(err, errRefused) ||
 			errors.Is(err, client.ErrOutcomeUnknown) {
 			t.Errorf("a write that was not sent: %v", err)

@@ -15,16 +15,16 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Tokens, and what verifies them.
+// Player tokens.
 type (
-	// Token is what a player sends to act for itself. Keep it out of logs.
+	// Token is a credential of a player, for [WithToken]. Keep it out of logs.
 	Token = game.Token
-	// TokenRequest asks for a token. The zero value asks for one of 15 minutes.
+	// TokenRequest requests a token. The zero value requests a token that expires after 15 minutes.
 	TokenRequest = game.TokenRequest
 )
 
-// MintToken makes a token by which the player acts for itself. It takes a key of scope server. It answers
-// [ErrPlayerNotFound], [ErrPlayerSuspended], [ErrValidation], [ErrForbidden] and [ErrNoTokens].
+// MintToken creates a token for a player. It needs an API key of scope server or admin. It returns [ErrPlayerNotFound],
+// [ErrPlayerSuspended], [ErrValidation], [ErrForbidden] and [ErrNoTokens].
 func (s *Players) MintToken(ctx context.Context, id PlayerID, r TokenRequest) (Token, error) {
 	q := write(http.MethodPost, playerPath(id)+"/tokens", struct {
 		ExpiresIn int64 `json:"expires_in,omitempty"`
@@ -32,33 +32,34 @@ func (s *Players) MintToken(ctx context.Context, id PlayerID, r TokenRequest) (T
 	return fetch[Token](ctx, s.c, q)
 }
 
-// Joined is the session that a player has joined or opened, with what lets it into the session's server.
+// Joined is a session that a player has joined or created, with the player's ticket.
 type Joined struct {
 	Session
-	// Ticket proves the seat to a game server, which calls [VerifyTicket]. It is empty where the server makes none.
+	// Ticket proves to a game server that the player has the seat: see [VerifyTicket]. It is empty if the server does
+	// not issue tickets.
 	Ticket string `json:"ticket"`
 }
 
-// Ticket is what a join ticket says: that a player holds a seat.
+// Ticket is the content of a join ticket: which seat a player holds.
 type Ticket struct {
 	Project string
 	Session SessionID
 	Player  PlayerID
-	Seat    int    // the place among the members when the ticket was made, from 0
+	Seat    int    // the index among the members when the ticket was issued, from 0
 	Team    string // empty for none
-	Version int64  // of the session, when the ticket was made
-	// ExpiresAt is when the ticket ends: 15 minutes after the player joined, or joined again.
+	Version int64  // of the session, when the ticket was issued
+	// ExpiresAt is 15 minutes after the player joined, or joined again.
 	ExpiresAt time.Time
 }
 
-// Why a ticket is refused.
+// Errors of tickets.
 var (
-	// ErrTicketInvalid says that it is no ticket of the server's for this session.
+	// ErrTicketInvalid says that it is not a ticket of this server for this session.
 	ErrTicketInvalid = errors.New("the ticket is not valid")
-	// ErrTicketExpired says that it was one. The player joins again for another.
+	// ErrTicketExpired says that the ticket was valid. The player gets another one by joining again.
 	ErrTicketExpired = errors.New("the ticket has expired")
-	// ErrTicketKey says that it is signed by a key that is not among the known ones, which may be a new one.
-	ErrTicketKey = errors.New("the ticket's key is not known")
+	// ErrTicketKey says that the key that signed the ticket is unknown. It may be new: see [JWKS.Refresh].
+	ErrTicketKey = errors.New("the ticket's key is unknown")
 )
 
 const (
@@ -67,26 +68,26 @@ const (
 	refetchEvery = 30 * time.Second
 )
 
-// TicketOptions says what a ticket must be beside valid. The zero value asks for nothing more.
+// TicketOptions says what a ticket must match. The zero value accepts every valid ticket.
 type TicketOptions struct {
-	Session SessionID // that it lets into
-	Project string    // whose session that is
-	Issuer  string    // what the server calls itself: GSM_TOKEN_ISSUER. "gsm" if it is empty
-	Now     time.Time // the present if it is zero
+	Session SessionID // the session; empty for any
+	Project string    // the project; empty for any
+	Issuer  string    // the server's GSM_TOKEN_ISSUER; "gsm" if empty
+	Now     time.Time // the current time if zero
 }
 
-// JWKS is the public keys of a server. It may be used by many goroutines at once.
+// JWKS is the set of a server's public keys. It is safe for concurrent use.
 type JWKS struct {
-	fetch func(context.Context) ([]byte, error) // nil for keys that stay as they are
+	fetch func(context.Context) ([]byte, error) // nil for a fixed set
 
-	mu      sync.RWMutex
-	keys    map[string]ed25519.PublicKey
-	turn    sync.Mutex // held by who fetches
-	fetched time.Time
+	mu       sync.RWMutex
+	keys     map[string]ed25519.PublicKey
+	fetching sync.Mutex
+	fetched  time.Time
 }
 
-// ParseJWKS reads keys as GET /.well-known/jwks.json answers them, such as from a file that a game server was deployed
-// with. They stay as they are. Keys of other kinds than the server's are passed over.
+// ParseJWKS returns a fixed set of keys, in the form in which GET /.well-known/jwks.json returns them: for a game
+// server that has them in a file. It skips keys that are not Ed25519, and returns an error if there is no other.
 func ParseJWKS(b []byte) (*JWKS, error) {
 	keys, err := parseKeys(b)
 	return &JWKS{keys: keys}, err
@@ -110,8 +111,7 @@ func parseKeys(b []byte) (map[string]ed25519.PublicKey, error) {
 	return keys, nil
 }
 
-// JWKS fetches the server's keys. The result fetches them again by [JWKS.Refresh] and [JWKS.VerifyTicket]. It answers
-// [ErrNoTokens].
+// JWKS fetches the server's keys. [JWKS.Refresh] and [JWKS.VerifyTicket] fetch them again. It returns [ErrNoTokens].
 func (c *Client) JWKS(ctx context.Context) (*JWKS, error) {
 	k := &JWKS{fetch: func(ctx context.Context) ([]byte, error) {
 		return fetch[json.RawMessage](ctx, c, read("/.well-known/jwks.json", nil))
@@ -119,14 +119,14 @@ func (c *Client) JWKS(ctx context.Context) (*JWKS, error) {
 	return k, k.Refresh(ctx)
 }
 
-// Refresh fetches the keys again. Those that are known stay if that fails. A game server that runs for days calls it
-// once an hour or so, and forgets by that the keys that the server does not use any more.
+// Refresh fetches the keys again, and keeps the known ones if that fails. A game server that runs for days should call
+// it about once an hour, to forget keys that the server no longer uses.
 func (k *JWKS) Refresh(ctx context.Context) error {
 	if k.fetch == nil {
 		return nil
 	}
-	k.turn.Lock()
-	defer k.turn.Unlock()
+	k.fetching.Lock()
+	defer k.fetching.Unlock()
 	return k.refresh(ctx)
 }
 
@@ -146,20 +146,20 @@ func (k *JWKS) refresh(ctx context.Context) error {
 	return nil
 }
 
-// VerifyTicket is [VerifyTicket], and fetches the keys again, once in half a minute at most, for a ticket with a key
-// that is not known. It answers [ErrTicketKey] where that does not help, or fails.
+// VerifyTicket is like the function [VerifyTicket], but fetches the keys again, at most once in 30 seconds, for a
+// ticket with an unknown key. It returns [ErrTicketKey] if the key stays unknown or the fetch fails.
 func (k *JWKS) VerifyTicket(ctx context.Context, ticket string, o TicketOptions) (Ticket, error) {
 	t, err := VerifyTicket(k, ticket, o)
 	if k.fetch == nil || !errors.Is(err, ErrTicketKey) {
 		return t, err
 	}
-	k.turn.Lock()
+	k.fetching.Lock()
 	if time.Since(k.fetched) >= refetchEvery {
 		if failed := k.refresh(ctx); failed != nil {
 			err = fmt.Errorf("%w: %w", err, failed)
 		}
 	}
-	k.turn.Unlock()
+	k.fetching.Unlock()
 	if t, again := VerifyTicket(k, ticket, o); !errors.Is(again, ErrTicketKey) {
 		return t, again
 	}
@@ -172,7 +172,7 @@ func (k *JWKS) key(id string) ed25519.PublicKey {
 	return k.keys[id]
 }
 
-// ticketClaims is what a ticket is made of.
+// ticketClaims are the claims of a ticket.
 type ticketClaims struct {
 	Issuer   string          `json:"iss"`
 	Audience json.RawMessage `json:"aud"`
@@ -186,17 +186,17 @@ type ticketClaims struct {
 	Expires  int64           `json:"exp"`
 }
 
-// VerifyTicket checks a join ticket by known keys, without a call: players are let in while the API cannot be reached.
-// It answers [ErrTicketInvalid], [ErrTicketExpired] and [ErrTicketKey].
+// VerifyTicket verifies a join ticket with known keys, without a request: players can connect while the API cannot be
+// reached. It returns [ErrTicketInvalid], [ErrTicketExpired] and [ErrTicketKey].
 //
-// A ticket does not end when its player leaves or is removed: a game server that must know compares with the session.
+// A ticket stays valid when its player leaves or is removed. A game server that must know reads the session.
 func VerifyTicket(k *JWKS, ticket string, o TicketOptions) (Ticket, error) {
 	if len(ticket) > maxTicket {
 		return Ticket{}, fmt.Errorf("client: %w: it is too long", ErrTicketInvalid)
 	}
 	parts := strings.Split(ticket, ".")
 	if len(parts) != 3 {
-		return Ticket{}, fmt.Errorf("client: %w: it is no JWT", ErrTicketInvalid)
+		return Ticket{}, fmt.Errorf("client: %w: it is not a JWT", ErrTicketInvalid)
 	}
 	var h struct {
 		Algorithm string          `json:"alg"`
@@ -233,7 +233,7 @@ func decodePart(part string, into any) error {
 	return json.Unmarshal(b, into)
 }
 
-// ticket checks what the claims say.
+// ticket validates the claims.
 func (c *ticketClaims) ticket(o TicketOptions) (Ticket, error) {
 	if o.Issuer == "" {
 		o.Issuer = "gsm"
@@ -268,7 +268,7 @@ func (c *ticketClaims) ticket(o TicketOptions) (Ticket, error) {
 	}, nil
 }
 
-// forServers reports whether the audience, which is a text or a list, has those who let players in.
+// forServers reports whether the audience, a string or a list, contains that of tickets.
 func (c *ticketClaims) forServers() bool {
 	var one string
 	var many []string

@@ -206,7 +206,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-// TestTokensAndTickets goes through all of it with a real server.
+// TestTokensAndTickets creates and verifies tokens and tickets with a real server.
 func TestTokensAndTickets(t *testing.T) {
 	t.Parallel()
 	s := gsmtest.Start(t)

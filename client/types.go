@@ -2,30 +2,30 @@ package client
 
 import "game-session-manager/internal/game"
 
-// The documents and what they are made of. Each is exactly what the server reads and writes.
+// The documents of the API and their parts, as the server reads and writes them.
 type (
-	// Player is someone who plays.
+	// Player is a registered player.
 	Player = game.Player
-	// Profile is what a client may set of a player. Username is required.
+	// Profile is the part of a player that callers set. Username is required.
 	Profile = game.Profile
-	// SessionRequest asks for a new session. MaxPlayers is required.
+	// SessionRequest describes a new session. MaxPlayers is required.
 	SessionRequest = game.SessionRequest
-	// Settings is what a client may set of a session at any time of its life.
+	// Settings is the part of a session that can be changed at any time before it ends.
 	Settings = game.Settings
-	// MemberSettings is what may be changed of a member while it holds its seat.
+	// MemberSettings is the part of a member that can be changed while it holds its seat.
 	MemberSettings = game.MemberSettings
-	// Member is a player's place in a session.
+	// Member is a player who holds a seat in a session.
 	Member = game.Member
-	// JoinRequest asks for a seat. PlayerID is required.
+	// JoinRequest requests a seat. PlayerID is required.
 	JoinRequest = game.JoinRequest
-	// Move asks for another status of a session. Status is required.
+	// Move is a change of a session's status. Status is required.
 	Move = game.Move
-	// Connection tells members where a session's server is.
+	// Connection is the address of a session's game server.
 	Connection = game.Connection
-	// Result is what a session came to: a JSON object as text.
+	// Result is the outcome of a session: a JSON object as text.
 	Result = game.Result
 
-	// KeyRequest asks for a new API key. Name and Scope are required.
+	// KeyRequest describes a new API key. Name and Scope are required.
 	KeyRequest = game.KeyRequest
 
 	// PlayerID identifies a player.
@@ -34,50 +34,51 @@ type (
 	SessionID = game.SessionID
 	// KeyID identifies an API key.
 	KeyID = game.KeyID
-	// KeyStatus says whether an API key lets anybody in.
+	// KeyStatus says whether an API key is valid.
 	KeyStatus = game.KeyStatus
 
 	// Attributes is custom data: [String], [Number] and [Bool] values by key.
 	Attributes = game.Attributes
-	// Value is one custom value. Values compare with ==.
+	// Value is the value of an attribute. Values can be compared with ==.
 	Value = game.Value
 
-	// PlayerStatus says whether a player may take seats.
+	// PlayerStatus says whether a player may join sessions.
 	PlayerStatus = game.PlayerStatus
 	// SessionStatus is the state of a session.
 	SessionStatus = game.SessionStatus
 	// MemberStatus says how a member holds its seat.
 	MemberStatus = game.MemberStatus
-	// EndReason says why a session is over.
+	// EndReason says why a session ended.
 	EndReason = game.EndReason
-	// Visibility says who finds a session.
+	// Visibility says whether other players can find a session.
 	Visibility = game.Visibility
 	// Scope says what a caller may do.
 	Scope = game.Scope
 )
 
-// Session is one game session, lobby, match or room, with its seats.
+// Session is a game session, lobby, match or room.
 type Session struct {
 	game.Session
 
 	SeatsHeld int `json:"seats_held"`
 	FreeSeats int `json:"free_seats"`
-	// MemberIDs are the players who hold seats, in the order in which they took them, where Members are not shown: see
-	// [SessionFilter]. Nil where they are not shown either.
+	// MemberIDs are the players who hold seats, in the order in which they joined. It is set instead of Members if the
+	// session was read with MembersIDs: see [SessionFilter] and [ShowMembers].
 	MemberIDs []PlayerID `json:"member_ids,omitzero"`
 }
 
-// MembersShown is how much a read shows of a session's members.
+// MembersShown says how much of a session's members a response has.
 type MembersShown string
 
-// How much is shown of members. Lists show MembersIDs, and other reads MembersFull, unless they are told otherwise.
+// How much of its members a session has in a response. The default is MembersIDs for lists, and MembersFull for other
+// reads.
 const (
 	MembersNone MembersShown = "none"
 	MembersIDs  MembersShown = "ids"
 	MembersFull MembersShown = "full"
 )
 
-// The scopes of API keys. Tokens of players have a scope of their own.
+// The scopes of API keys, and ScopePlayer of player tokens.
 const (
 	ScopeAdmin  = game.ScopeAdmin
 	ScopeServer = game.ScopeServer
@@ -119,7 +120,7 @@ const (
 	StatusFailed     = game.StatusFailed
 )
 
-// The reasons for which sessions end.
+// Why sessions end.
 const (
 	ReasonCompleted         = game.ReasonCompleted
 	ReasonForceTerminated   = game.ReasonForceTerminated
@@ -132,7 +133,7 @@ const (
 	ReasonServerCrashed     = game.ReasonServerCrashed
 )
 
-// The statuses of a member. In each of them it holds its seat.
+// The statuses of a member, who holds its seat in each of them.
 const (
 	SeatReserved     = game.SeatReserved
 	SeatJoined       = game.SeatJoined
@@ -145,14 +146,13 @@ const (
 	VisibilityPrivate = game.VisibilityPrivate
 )
 
-// Patch is a JSON merge patch (RFC 7396): the fields to change and their values, by the names of the wire. What it does
-// not name stays. Nil sets a field back to its default, or removes an entry; attributes, teams and identities merge by
-// key:
+// Patch is a JSON merge patch (RFC 7396): the fields to change, by their JSON names. Other fields stay as they are. Nil
+// resets a field to its default, or removes an entry. Attributes, teams and identities are merged by key:
 //
 //	client.Patch{
 //		"display_name": nil,
 //		"attributes":   client.Patch{"mmr": 1300, "trial": nil},
 //	}
 //
-// The server refuses names that it does not know.
+// The server rejects unknown names.
 type Patch map[string]any

@@ -1,10 +1,11 @@
-// Package api is the REST face of the service: it translates HTTP to calls of package game and their answers back.
+// Package api is the REST API of the service: it translates HTTP requests to calls of package game, and their results
+// to responses.
 //
-// routes.go is the whole surface, as one table. A handler is a function from a typed request to a typed response or an
-// error; it has no ResponseWriter, so that it cannot write twice or leak an error. problem.go is the one place where
-// errors become problems. What knows no noun is in package web.
+// routes.go lists all routes in one table. A handler is a function from a typed request to a typed response or an
+// error. It has no ResponseWriter, so that it cannot write twice or leak an error. problem.go is the only place where
+// errors become problem documents. What is independent of the documents is in package web.
 //
-// The package leaves every rule to package game, and logging and metrics of requests and failures to package observe.
+// Rules are in package game, and logging and metrics of requests and failures in package observe.
 package api
 
 import (
@@ -22,55 +23,57 @@ import (
 	"game-session-manager/internal/limits"
 )
 
-// basePath is where the versioned API begins.
+// basePath is the prefix of the versioned API's paths.
 const basePath = "/api/v1"
 
-// maxSessionBody is how many bytes the body of a PUT of a session may have with its members.
+// maxSessionBody is the maximum size in bytes of the body of a PUT of a session, with its members.
 const maxSessionBody = 8 << 20
 
-// Deps is what the API is handed.
+// Deps are the dependencies and settings of the API.
 type Deps struct {
 	Players  *game.Players
 	Sessions *game.Sessions
 	Metrics  *game.Metrics
 	Keys     *game.Keys
-	// Authenticate tells who sends a request.
+	// Authenticate returns the caller of a request.
 	Authenticate Authenticate
-	// Local says that there is no authentication: requests from this machine alone are let in, whoever they are of.
+	// Local says that there is no authentication: only requests from this machine are accepted, as [game.Anonymous].
 	Local bool
-	// ActAs tells as whom a caller acts, by the header of its request; nil for itself.
+	// ActAs returns the player for whom a caller acts, by the header of its request, or the caller itself. Nil ignores
+	// the header.
 	ActAs  func(game.Caller, http.Header) (game.Caller, error)
-	Tokens Tokens // nil for none
-	// Checks are the components that /health/detailed looks at.
+	Tokens Tokens // nil if the service issues none
+	// Checks are the checks of /health/detailed, one for each component.
 	Checks []Check
 	// Version of the program, for /health and the OpenAPI document.
 	Version string
-	// RequestTimeout is how long a request may take.
+	// RequestTimeout bounds the time of a request, except to a route that streams.
 	RequestTimeout time.Duration
 	Limits         Limits
-	// Origins are the web pages that may call, such as https://a.example. There are none without authentication.
+	// Origins are the origins of the web pages that may call, such as https://a.example. It has no effect without
+	// authentication.
 	Origins []string
 	Now     func() time.Time
 	NewID   func() string
 	Log     *slog.Logger
-	// Failed reports a failure that is ours and returns its id.
+	// Failed reports an internal failure to the operator and returns its id.
 	Failed func(context.Context, game.Failure) (errorID string)
-	// Observe wraps the handler inside the request's context and outside the recovery from panics; nil for nothing.
+	// Observe wraps the handler, inside the request's context and outside the recovery from panics. It may be nil.
 	Observe func(http.Handler) http.Handler
 }
 
 // API is the REST API as an [http.Handler].
 type API struct {
 	Deps
-	handler http.Handler
-	mux     *http.ServeMux
-	huma    huma.API
-	rows    map[string]route // by the patterns of the mux
-	// operations are those of the contract, as "METHOD path", in the order in which it shows them.
+	handler   http.Handler
+	mux       *http.ServeMux
+	huma      huma.API
+	byPattern map[string]route // the routes by their patterns in mux
+	// operations lists the operations of the contract as "METHOD path", in the order of the contract.
 	operations []string
 	callers    *limits.Callers
 	inFlight   *limits.Concurrency
-	memory     *limits.Memory // of large documents
+	memory     *limits.Memory // for large documents
 	started    time.Time
 	stopping   atomic.Bool
 }
@@ -87,10 +90,10 @@ func New(d Deps) *API {
 		Deps: d, started: d.Now(), callers: limits.NewCallers(d.Limits.Rates, d.Now),
 		inFlight: limits.NewConcurrency(d.Limits.InFlight, d.queueTime()),
 		memory:   limits.NewMemory(d.Limits.Memory, d.queueTime()),
-		mux:      http.NewServeMux(), rows: make(map[string]route),
+		mux:      http.NewServeMux(), byPattern: make(map[string]route),
 	}
 	a.huma = humago.New(a.mux, a.config())
-	a.huma.UseMiddleware(normalParams)
+	a.huma.UseMiddleware(normaliseParams)
 	a.routes()
 	documentSecurity(a.huma.OpenAPI())
 	a.documentation()
@@ -112,9 +115,9 @@ func (a *API) config() huma.Config {
 	c.Info.License = &huma.License{Name: "Apache License 2.0", Identifier: "Apache-2.0"}
 	c.Servers = []*huma.Server{{URL: "/", Description: "The server that served this document."}}
 	c.Tags = tags()
-	// huma's own pages come from a CDN, its links to schemas put $schema into every answer.
+	// huma's pages load scripts from a CDN, and its links add $schema to every response.
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
-	format := huma.Format{Marshal: marshal} // bodies are read by [web.Sent]
+	format := huma.Format{Marshal: marshal} // bodies are decoded by [web.Sent]
 	c.Formats = map[string]huma.Format{web.JSONType: format, "json": format}
 	c.RejectUnknownQueryParameters = true
 	c.Transformers = []huma.Transformer{a.humaProblem}
@@ -124,12 +127,11 @@ func (a *API) config() huma.Config {
 // ServeHTTP implements [http.Handler].
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a.stopping.Load() {
-		// A request that arrives while its connection is being closed is lost, so callers are told before.
+		// A request sent on a connection that is being closed is lost, so callers are asked to close it first.
 		w.Header().Set("Connection", "close")
 	}
 	a.handler.ServeHTTP(w, r)
 }
 
-// Stop makes /readyz fail from now on, so that no new requests are sent here, and has callers close the connections
-// that they keep.
+// Stop makes /readyz fail, so that no new requests are routed here, and asks callers to close their connections.
 func (a *API) Stop() { a.stopping.Store(true) }

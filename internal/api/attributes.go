@@ -10,8 +10,8 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// parseAttributes reads the filters by attributes in both of their forms: attributes[key]=value, and key:value for
-// tools that do not know the first. It also returns what is wrong with them.
+// parseAttributes parses the filters by attributes in both forms: attributes[key]=value, and attribute=key:value for
+// tools that do not support the first. It also returns all errors.
 func parseAttributes(deep map[string]string, plain []string) (found game.AttributeFilter, wrong []error) {
 	if len(deep) == 0 && len(plain) == 0 {
 		return nil, nil
@@ -36,13 +36,12 @@ func parseAttributes(deep map[string]string, plain []string) (found game.Attribu
 		key, text, ok := strings.Cut(pair, ":")
 		switch {
 		case !ok || key == "":
-			wrong = append(
-				wrong, &huma.ErrorDetail{Location: "query.attribute", Message: "must be of the form key:value"},
-			)
+			wrong = append(wrong, &huma.ErrorDetail{
+				Location: "query.attribute", Message: "must be of the form key:value",
+			})
 		case named[key]:
 			wrong = append(wrong, &huma.ErrorDetail{
-				Location: "query.attribute",
-				Message:  "names an attribute more than once",
+				Location: "query.attribute", Message: "names an attribute more than once",
 			})
 		default:
 			add("query.attribute", key, text)

@@ -14,31 +14,31 @@ import (
 	"game-session-manager/internal/limits"
 )
 
-// Authenticate returns who sends a request, by its header and the address that it comes from. It returns named errors
-// of package game, and a [*limits.RefusedError].
+// Authenticate returns the caller of a request, given its header and remote address. It returns named errors of package
+// game and [*limits.RefusedError].
 type Authenticate func(ctx context.Context, from netip.Addr, h http.Header) (game.Caller, error)
 
-// securityScheme is the name of the one way to authenticate in the OpenAPI document.
+// securityScheme is the name of the authentication scheme in the OpenAPI document.
 const securityScheme = "bearer"
 
-// guard rejects requests whose caller is not known or is rate limited, before anything else of them is looked at.
-// Without authentication it rejects those that do not come from this machine.
+// guard rejects requests whose caller is unknown or rate limited, before anything else of them is read. Without
+// authentication it rejects requests that do not come from this machine.
 func (a *API) guard(next http.Handler) http.Handler {
 	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if web.IsPreflight(r) { // those of the origins that are listed end before
+		if web.IsPreflight(r) { // of an origin that is not listed: [web.CrossOrigin] handles the others
 			web.WriteProblem(w, web.NewProblem(http.StatusForbidden, "cross_origin", notListed))
 			return
 		}
-		if a.row(r).open {
+		if a.routeOf(r).open {
 			next.ServeHTTP(w, r)
 			return
 		}
-		from, _ := netip.ParseAddrPort(r.RemoteAddr) // of something else than an address: all such are one
+		from, _ := netip.ParseAddrPort(r.RemoteAddr) // zero if it is not an address
 		caller, err := a.Authenticate(r.Context(), from.Addr(), r.Header)
 		var p *web.Problem
 		if err == nil {
 			noteCaller(w, caller)
-			p = a.rate(w.Header(), caller)
+			p = a.limitRate(w.Header(), caller)
 		}
 		if err == nil && p == nil && a.ActAs != nil {
 			caller, err = a.ActAs(caller, r.Header)
@@ -47,7 +47,7 @@ func (a *API) guard(next http.Handler) http.Handler {
 			err = a.Players.Admit(r.Context(), caller, readsPlayer(r))
 		}
 		if err != nil && p == nil {
-			p = a.unknown(w.Header(), r, err)
+			p = a.authProblem(w.Header(), r, err)
 		}
 		if p != nil {
 			web.WriteProblem(w, p)
@@ -62,7 +62,7 @@ func (a *API) guard(next http.Handler) http.Handler {
 	return guarded
 }
 
-// readsPlayer returns the id of the player whose document the request reads, empty for any other request.
+// readsPlayer returns the id of the player that the request reads, or "" for any other request.
 func readsPlayer(r *http.Request) game.PlayerID {
 	id, ok := strings.CutPrefix(r.URL.Path, basePath+"/players/")
 	if !ok || r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -71,24 +71,24 @@ func readsPlayer(r *http.Request) game.PlayerID {
 	return game.PlayerID(game.NormalID(id))
 }
 
-// unknown returns the problem of a request whose caller was not found.
-func (a *API) unknown(h http.Header, r *http.Request, err error) *web.Problem {
-	refused := (*limits.RefusedError)(nil)
-	if !errors.As(err, &refused) {
+// authProblem returns the problem of a request that was not authenticated.
+func (a *API) authProblem(h http.Header, r *http.Request, err error) *web.Problem {
+	limited := (*limits.RefusedError)(nil)
+	if !errors.As(err, &limited) {
 		_, path, _ := strings.Cut(r.Pattern, " ")
 		return a.problem(r.Context(), route{method: r.Method, path: path}, err)
 	}
-	a.limited(h, refused.Decision)
+	a.noteLimited(h, limited.Decision)
 	return web.NewProblem(http.StatusTooManyRequests, "too_many_failures",
 		"Too many wrong API keys from this address, or with this id. Retry after the time in Retry-After.")
 }
 
-// documentSecurity says in the OpenAPI document how to authenticate, and where that is not needed.
+// documentSecurity adds the authentication scheme to the OpenAPI document.
 func documentSecurity(o *huma.OpenAPI) {
 	o.Components.SecuritySchemes = map[string]*huma.SecurityScheme{securityScheme: {
 		Type: "http", Scheme: "bearer",
-		Description: "An API key (gsm_…) or a player token. Not needed if the server runs without authentication, on a " +
-			"loopback address; a credential that is sent is checked there too.",
+		Description: "An API key (gsm_…) or a player token. Not needed if the server runs without authentication, " +
+			"on a loopback address; a credential that is sent is checked there too.",
 	}}
 	o.Security = []map[string][]string{{securityScheme: {}}}
 }

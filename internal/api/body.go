@@ -10,16 +10,16 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// bodies is the key of an operation's [web.Bodies].
+// bodies is the key of the [web.Bodies] in an operation's metadata.
 const bodies = "bodies"
 
-// sent is the name of the field that has the body of a request. huma would read one named Body by itself.
+// sent is the name of the field with the body of a request. It is not Body, because huma would decode that itself.
 const sent = "Sent"
 
-// validated is what a body is made into, with its rules.
+// validated is the type that a body is decoded into, with its rules.
 type validated interface{ Validate() error }
 
-// Body is the body of a request that is a T.
+// Body is a request body that is a T.
 type Body[T validated] struct{ received[T] }
 
 // Resolve implements [huma.Resolver].
@@ -28,20 +28,19 @@ func (b *Body[T]) Resolve(ctx huma.Context) []error {
 	return b.resolve(ctx, base)
 }
 
-// Value returns what was sent.
+// Value returns the body.
 func (b *Body[T]) Value() T {
 	var base T
 	return b.Over(base)
 }
 
-// Patch is the body of a request that changes a T. Whoever has one resolves it, on a T with which nothing else is
-// wrong.
+// Patch is a request body that changes a T. Its input type calls resolve with a base that is valid.
 type Patch[T validated] struct{ received[T] }
 
 type received[T validated] struct{ web.Sent[T] }
 
-// resolve reads the body and returns what is wrong with it, by its form and by the rules for what it makes of base, to
-// be told together with what is wrong with parameters.
+// resolve reads the body and returns everything that is wrong with it, by its form and by the rules for base with the
+// body applied. huma reports it together with invalid parameters.
 func (r *received[T]) resolve(ctx huma.Context, base T) []error {
 	b, _ := ctx.Operation().Metadata[bodies].(*web.Bodies)
 	wrong, p := r.Read(ctx, b)
@@ -51,7 +50,7 @@ func (r *received[T]) resolve(ctx huma.Context, base T) []error {
 	errs := make([]error, 0, len(wrong))
 	for _, d := range wrong {
 		if errs = append(errs, d); d.Location == "body" {
-			return errs // no object, of which the rules would find everything missing
+			return errs // not an object: the rules would report every field as missing
 		}
 	}
 	if e := (*game.Error)(nil); errors.As(r.MergedInto(base).Validate(), &e) {
@@ -62,10 +61,10 @@ func (r *received[T]) resolve(ctx huma.Context, base T) []error {
 	return errs
 }
 
-// target returns the type of what is made of the body, for bodyType.
+// target returns the type that the body is decoded into, for bodyType.
 func (received[T]) target() reflect.Type { return reflect.TypeFor[T]() }
 
-// bodyType returns the type of what an operation makes of its body, by the type of its input.
+// bodyType returns the type that the body of an operation is decoded into, given the type of the operation's input.
 func bodyType(input reflect.Type) reflect.Type {
 	f, _ := input.FieldByName(sent)
 	return reflect.Zero(f.Type).Interface().(interface{ target() reflect.Type }).target()

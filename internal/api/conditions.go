@@ -5,7 +5,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// ifMatch returns the condition that an If-Match header asks for: the version is one of those listed.
+// ifMatch returns the condition of an If-Match header: that it lists the document's version.
 func ifMatch[D document](header string) game.Condition[D] {
 	if header == "" {
 		return nil
@@ -17,13 +17,12 @@ func ifMatch[D document](header string) game.Condition[D] {
 		}
 		return game.ErrVersionMismatch.Detail(
 			"The document is at version %d, which If-Match does not list. Read it again and retry.", v,
-		).
-			With("version", v)
+		).With("version", v)
 	}
 }
 
-// all asks for every condition in turn.
-func all[D any](conditions ...game.Condition[D]) game.Condition[D] {
+// allOf returns the condition that every one of the conditions holds. Nil conditions hold.
+func allOf[D any](conditions ...game.Condition[D]) game.Condition[D] {
 	return func(d D) error {
 		for _, c := range conditions {
 			if c == nil {

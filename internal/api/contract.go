@@ -15,19 +15,19 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// contract is the OpenAPI document as it is published. huma makes it of the schemas by which it validates; here it gets
-// the form that generators of clients read well: see docs/decisions/0023-generated-clients.md. What is valid stays the
-// same, but for what the rules of package game check.
+// contract is the OpenAPI document as it is published. huma derives it from the schemas that it validates with. Here it
+// gets the form that generators of clients support best: see docs/decisions/0023-generated-clients.md. What is valid
+// stays the same, except for what the rules of package game check.
 type contract struct {
 	doc        map[string]any
 	schemas    map[string]any // its components
 	parameters map[string]any
 }
 
-// replaces marks the schema of a PUT with the name of what a GET returns.
+// replaces is the extension of a PUT's schema that names the schema of the document that a GET returns.
 const replaces = "x-replaces"
 
-// publish returns the document as JSON and as YAML, with operations in the order in which they were registered.
+// publish returns the document as JSON and as YAML, with the operations in the given order.
 func publish(o *huma.OpenAPI, operations []string) (asJSON, asYAML []byte, err error) {
 	b, err := json.Marshal(o)
 	if err != nil {
@@ -37,9 +37,9 @@ func publish(o *huma.OpenAPI, operations []string) (asJSON, asYAML []byte, err e
 	if err := json.Unmarshal(b, &c.doc); err != nil {
 		return nil, nil, fmt.Errorf("decoding the OpenAPI document: %w", err)
 	}
-	c.schemas = member(c.doc, "components", "schemas")
+	c.schemas = objectAt(c.doc, "components", "schemas")
 	c.parameters = map[string]any{}
-	member(c.doc, "components")["parameters"] = c.parameters
+	objectAt(c.doc, "components")["parameters"] = c.parameters
 	c.shareSchemas()
 	c.shareParameters()
 	if asJSON, err = json.Marshal(c.inOrder(operations)); err != nil {
@@ -52,21 +52,21 @@ func publish(o *huma.OpenAPI, operations []string) (asJSON, asYAML []byte, err e
 	return asJSON, y.Bytes(), nil
 }
 
-// member follows names from object to object. It returns nil where there is nothing.
-func member(o map[string]any, names ...string) map[string]any {
+// objectAt returns the object at a path of names, or nil if there is none.
+func objectAt(o map[string]any, names ...string) map[string]any {
 	for _, name := range names {
 		o, _ = o[name].(map[string]any)
 	}
 	return o
 }
 
-// shareSchemas brings the schemas of all components, parameters, headers and bodies into their published form.
+// shareSchemas converts the schemas of all components, parameters, headers and bodies to their published form.
 func (c *contract) shareSchemas() {
 	for name, values := range enumerations() {
 		c.schemas[name] = map[string]any{"type": "string", "enum": values, "description": enumerationDocs[name]}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.schemas)) {
-		if s := member(c.schemas, name); enumerations()[name] == nil {
+		if s := objectAt(c.schemas, name); enumerations()[name] == nil {
 			c.typeReadOnly(s)
 			c.tidy(s)
 		}
@@ -74,14 +74,14 @@ func (c *contract) shareSchemas() {
 	c.eachOperation(func(op map[string]any) {
 		parameters, _ := op["parameters"].([]any)
 		slices.SortStableFunc(parameters, func(p, q any) int { return parameterRank(p) - parameterRank(q) })
-		for _, p := range list(parameters) {
+		for _, p := range objects(parameters) {
 			c.tidyParameter(p)
 		}
-		for _, media := range member(op, "requestBody", "content") {
+		for _, media := range objectAt(op, "requestBody", "content") {
 			media.(map[string]any)["example"] = bodyExamples[fmt.Sprint(op["operationId"])]
 		}
-		for _, response := range member(op, "responses") {
-			for name, header := range member(response.(map[string]any), "headers") {
+		for _, response := range objectAt(op, "responses") {
+			for name, header := range objectAt(response.(map[string]any), "headers") {
 				header.(map[string]any)["description"] = headerDocs[name]
 			}
 		}
@@ -89,15 +89,15 @@ func (c *contract) shareSchemas() {
 }
 
 func (c *contract) eachOperation(do func(op map[string]any)) {
-	paths := member(c.doc, "paths")
+	paths := objectAt(c.doc, "paths")
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
-		for _, method := range slices.Sorted(maps.Keys(member(paths, path))) {
-			do(member(paths, path, method))
+		for _, method := range slices.Sorted(maps.Keys(objectAt(paths, path))) {
+			do(objectAt(paths, path, method))
 		}
 	}
 }
 
-func list(v any) []map[string]any {
+func objects(v any) []map[string]any {
 	items, _ := v.([]any)
 	all := make([]map[string]any, 0, len(items))
 	for _, item := range items {
@@ -108,17 +108,18 @@ func list(v any) []map[string]any {
 	return all
 }
 
-// typeReadOnly gives what a PUT takes back from a GET, and ignores, the type that the GET gives it.
+// typeReadOnly gives the read-only fields of a PUT, which accepts and ignores any value, the type that they have in the
+// document that a GET returns.
 func (c *contract) typeReadOnly(s map[string]any) {
 	name, _ := s[replaces].(string)
 	delete(s, replaces)
-	for field, p := range member(s, "properties") {
+	for field, p := range objectAt(s, "properties") {
 		p := p.(map[string]any)
 		if p["readOnly"] != true || p["type"] != nil {
 			continue
 		}
 		description := p["description"]
-		maps.Copy(p, clone(member(c.schemas, name, "properties", field)))
+		maps.Copy(p, clone(objectAt(c.schemas, name, "properties", field)))
 		p["description"] = description
 	}
 }
@@ -134,14 +135,14 @@ func clone(o map[string]any) map[string]any {
 	return c
 }
 
-// tidy brings a schema, and all within it, into its published form.
+// tidy converts a schema, and all schemas within it, to the published form.
 func (c *contract) tidy(s map[string]any) {
-	delete(s, "patternDescription") // of huma's own, for messages
-	for _, p := range member(s, "properties") {
+	delete(s, "patternDescription") // used by huma for messages
+	for _, p := range objectAt(s, "properties") {
 		c.tidy(p.(map[string]any))
 	}
 	for _, name := range []string{"items", "additionalProperties"} {
-		if inner := member(s, name); inner != nil {
+		if inner := objectAt(s, name); inner != nil {
 			c.tidy(inner)
 		}
 	}
@@ -155,20 +156,20 @@ func (c *contract) tidy(s map[string]any) {
 	}
 }
 
-// openAttributes moves the alternatives of custom values from additionalProperties to patternProperties, together with
-// what is allowed as a key. Generators that make a class of alternatives, and fail on any value, read a free object
-// then.
+// openAttributes moves the alternatives of attribute values from additionalProperties to patternProperties, together
+// with the pattern of the keys. Generators turn alternatives in additionalProperties into a class that cannot decode
+// any value, but treat patternProperties as a free-form object.
 func openAttributes(s map[string]any) {
-	values := member(s, "additionalProperties")
+	values := objectAt(s, "additionalProperties")
 	if values["anyOf"] == nil {
 		return
 	}
-	if first := list(values["anyOf"])[0]; slices.Equal(types(first), []string{"string", "null"}) {
+	if first := objects(values["anyOf"])[0]; slices.Equal(types(first), []string{"string", "null"}) {
 		first["type"] = "string"
 		values["anyOf"] = append(values["anyOf"].([]any), map[string]any{"type": "null"})
 	}
 	delete(s, "additionalProperties")
-	s["patternProperties"] = map[string]any{fmt.Sprint(member(s, "propertyNames")["pattern"]): values}
+	s["patternProperties"] = map[string]any{fmt.Sprint(objectAt(s, "propertyNames")["pattern"]): values}
 }
 
 func types(s map[string]any) []string {
@@ -185,7 +186,7 @@ func types(s map[string]any) []string {
 	return nil
 }
 
-// component makes a component of a schema that stands inside of another, unless there is one of that name.
+// component makes an inline schema a component, unless there is one of that name.
 func (c *contract) component(s map[string]any, name string) {
 	if c.schemas[name] != nil {
 		return
@@ -196,8 +197,9 @@ func (c *contract) component(s map[string]any, name string) {
 	c.schemas[name] = shared
 }
 
-// refer replaces a schema by a reference to a component. One that may be null becomes that or null: generators read it
-// as an optional value of the component's type, where an enumeration with null among its values is a type of its own.
+// refer replaces a schema with a reference to a component. A nullable one becomes anyOf the component and null, which
+// generators turn into an optional value of the component's type. An enumeration that includes null would be a type of
+// its own.
 func (c *contract) refer(s map[string]any, name string) {
 	if name == "" {
 		return
@@ -217,7 +219,7 @@ func (c *contract) refer(s map[string]any, name string) {
 	}
 }
 
-// enumerations are those that have a name of their own in generated clients.
+// enumerations returns the enumerations that have a type of their own in generated clients.
 func enumerations() map[string][]any {
 	return map[string][]any{
 		"SessionStatus": enum(game.SessionStatuses()),
@@ -228,7 +230,7 @@ func enumerations() map[string][]any {
 	}
 }
 
-// enumerationOf returns the name of an enumeration, empty for one without a name.
+// enumerationOf returns the name of an enumeration, or "" if it has none.
 func enumerationOf(values []any) string {
 	values = slices.DeleteFunc(slices.Clone(values), func(v any) bool { return v == nil })
 	for name, all := range enumerations() {
@@ -240,11 +242,11 @@ func enumerationOf(values []any) string {
 }
 
 func (c *contract) tidyParameter(p map[string]any) {
-	s := member(p, "schema")
-	delete(s, "description") // the parameter's own says it
+	s := objectAt(p, "schema")
+	delete(s, "description") // the parameter has the same
 	c.tidy(s)
 	if t := types(s); len(t) == 2 && t[1] == "null" {
-		s["type"] = t[0] // a parameter is there or not
+		s["type"] = t[0] // a parameter cannot be null
 	}
 	if e := parameterExamples[fmt.Sprint(p["name"])]; e != nil {
 		p["example"] = e
@@ -257,7 +259,7 @@ func (c *contract) tidyParameter(p map[string]any) {
 	}
 }
 
-// parameterRank orders parameters for generators that make positional arguments of them: what is least used comes last.
+// parameterRank orders parameters for generators that make positional arguments of them: the least used come last.
 func parameterRank(p any) int {
 	parameter := p.(map[string]any)
 	if parameter["name"] == actAsHeader {
@@ -268,16 +270,16 @@ func parameterRank(p any) int {
 
 var parameterPlaces = []string{"path", "query", "header"}
 
-// shareParameters makes components of the parameters that operations have in common.
+// shareParameters makes components of the parameters that several operations have.
 func (c *contract) shareParameters() {
 	uses := map[string]int{}
 	c.eachOperation(func(op map[string]any) {
-		for _, p := range list(op["parameters"]) {
+		for _, p := range objects(op["parameters"]) {
 			uses[text(p)]++
 		}
 	})
 	c.eachOperation(func(op map[string]any) {
-		for _, p := range list(op["parameters"]) {
+		for _, p := range objects(op["parameters"]) {
 			if p["$ref"] != nil || uses[text(p)] < 2 {
 				continue
 			}
@@ -294,7 +296,7 @@ func text(v any) string {
 	return string(b)
 }
 
-// componentName writes player_id, If-Match and X-Act-As-Player as PlayerId, IfMatch and ActAsPlayer.
+// componentName converts player_id, If-Match and X-Act-As-Player to PlayerId, IfMatch and ActAsPlayer.
 func componentName(name string) string {
 	var b strings.Builder
 	mark := func(r rune) bool { return r == '_' || r == '-' }
@@ -304,9 +306,9 @@ func componentName(name string) string {
 	return b.String()
 }
 
-// inOrder returns the document in the order in which it is read.
+// inOrder returns the document with its members in the order in which people read them.
 func (c *contract) inOrder(operations []string) ordered {
-	paths := member(c.doc, "paths")
+	paths := objectAt(c.doc, "paths")
 	inPaths := make([]string, 0, len(paths))
 	for _, operation := range operations {
 		method, path, _ := strings.Cut(operation, " ")
@@ -326,11 +328,11 @@ func (c *contract) inOrder(operations []string) ordered {
 		paths[path] = all
 	}
 	c.doc["paths"] = ordered{inPaths, paths}
-	c.doc["info"] = ordered{[]string{"title", "version", "description", "contact", "license"}, member(c.doc, "info")}
+	c.doc["info"] = ordered{[]string{"title", "version", "description", "contact", "license"}, objectAt(c.doc, "info")}
 	return ordered{[]string{"openapi", "info", "servers", "security", "tags", "paths", "components"}, c.doc}
 }
 
-// ordered is an object of which some members come first. The others follow by their names.
+// ordered is an object with some members first, and the others sorted by name.
 type ordered struct {
 	first []string
 	all   map[string]any

@@ -25,7 +25,12 @@ func BenchmarkCreate(b *testing.B) {
 			`{"username":"p%06d","display_name":"Player","identities":{"steam":"s%[1]d"},` + attributes + `}`,
 			http.StatusCreated,
 		},
-		{"session", "/api/v1/sessions", `{"name":"Friday %d","mode":"duel","region":"eu","max_players":8,"teams":{"red":4,"blue":4},` + attributes + `}`, http.StatusCreated},
+		{
+			"session", "/api/v1/sessions",
+			`{"name":"Friday %d","mode":"duel","region":"eu","max_players":8,"teams":{"red":4,"blue":4},` +
+				attributes + `}`,
+			http.StatusCreated,
+		},
 		{
 			"rejected", "/api/v1/players", `{"username":"p %d","display_name":"Player",` + attributes + `}`,
 			http.StatusUnprocessableEntity,

@@ -33,12 +33,12 @@ const redocPage = `<!DOCTYPE html>
 
 // documentation serves the OpenAPI document and two pages that show it.
 func (a *API) documentation() {
-	for _, unused := range []string{"ErrorModel", "ErrorDetail"} { // huma's own form of errors, which nobody sees
+	for _, unused := range []string{"ErrorModel", "ErrorDetail"} { // of huma's own errors, which callers never see
 		delete(a.huma.OpenAPI().Components.Schemas.Map(), unused)
 	}
 	asJSON, asYAML, err := publish(a.huma.OpenAPI(), a.operations)
 	if err != nil {
-		panic(fmt.Sprintf("api: the OpenAPI document: %v", err)) // made of constants: fails in every test or never
+		panic(fmt.Sprintf("api: the OpenAPI document: %v", err)) // from constants: every test would fail
 	}
 	a.page("/openapi.json", web.Static("application/openapi+json", asJSON))
 	a.page("/openapi.yaml", web.Static("application/openapi+yaml", asYAML))
@@ -50,8 +50,8 @@ func (a *API) documentation() {
 	a.page("/redoc/redoc.standalone.js", web.StaticGzip("text/javascript; charset=utf-8", redocScript))
 }
 
-// page serves a page of the documentation, or a file of one.
+// page adds a page of the documentation, or one of its files.
 func (a *API) page(path string, h http.Handler) {
-	a.add(route{method: http.MethodGet, path: path, traits: traits{open: true, exempt: true}})
+	a.addRoute(route{method: http.MethodGet, path: path, traits: traits{open: true, exempt: true}})
 	a.mux.Handle(http.MethodGet+" "+path, h)
 }

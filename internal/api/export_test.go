@@ -44,10 +44,10 @@ func ParseAttributes(deep map[string]string, plain ...string) (game.AttributeFil
 	return found, errors.Join(wrong...)
 }
 
-// Written writes what is written by hand.
-func Written(v any) ([]byte, bool) {
+// EncodeDocument encodes a value without the JSON package.
+func EncodeDocument(v any) ([]byte, bool) {
 	var b bytes.Buffer
-	rest, ok := written(&b, v)
+	rest, ok := encodeDocument(&b, v)
 	return append(b.Bytes(), rest...), ok
 }
 
@@ -70,7 +70,7 @@ func PlayerPage(l game.List[game.Player]) any {
 
 // SessionPage returns a page of a list as it is written, with so much of the members.
 func SessionPage(l game.List[game.Session], show string) any {
-	return boundedPage(context.Background(), l, shown(show).write)
+	return boundedPage(context.Background(), l, memberDetail(show).write)
 }
 
 // PrefersMinimal reads a Prefer header.
@@ -85,7 +85,7 @@ type Route struct {
 // Routes returns all rows by their patterns.
 func (a *API) Routes() map[string]Route {
 	all := make(map[string]Route)
-	for pattern, r := range a.rows {
+	for pattern, r := range a.byPattern {
 		all[pattern] = Route{r.method, r.path, r.tag, r.open, r.actsAs, r.exempt, r.probe, r.streams}
 	}
 	return all
@@ -99,6 +99,6 @@ func Tags() []*huma.Tag { return tags() }
 
 // Stream adds a route whose responses go on.
 func (a *API) Stream(path string, h http.Handler) {
-	a.add(route{method: http.MethodGet, path: path, traits: traits{open: true, streams: true}})
+	a.addRoute(route{method: http.MethodGet, path: path, traits: traits{open: true, streams: true}})
 	a.mux.Handle(http.MethodGet+" "+path, h)
 }

@@ -51,7 +51,7 @@ func newService(t *testing.T, checks []api.Check, faults ...storetest.Fault) ser
 	}), log}
 }
 
-// traced fails the test unless a failure is known by one id in the answer, in the line about it and in the line about
+// traced fails the test unless a failure is known by one id in the response, in the line about it and in the line about
 // the request, and returns the line about it.
 func (s service) traced(t *testing.T, doc map[string]any, code game.FailureCode) map[string]any {
 	t.Helper()
@@ -97,11 +97,11 @@ func (s service) do(t *testing.T, method, path, body string) (*http.Response, ma
 	s.ServeHTTP(w, r)
 	resp, raw := w.Result(), w.Body.Bytes()
 	if strings.Contains(string(raw), "secret place") {
-		t.Errorf("the answer leaks the cause: %s", raw)
+		t.Errorf("the response leaks the cause: %s", raw)
 	}
 	var doc map[string]any
 	if err := json.Unmarshal(raw, &doc); err != nil {
-		t.Fatalf("%s %s answered %q: %v", method, path, raw, err)
+		t.Fatalf("%s %s returned %q: %v", method, path, raw, err)
 	}
 	return resp, doc
 }
@@ -123,12 +123,13 @@ func TestStoreUnavailable(t *testing.T) {
 			resp, doc := s.do(t, http.MethodPost, "/api/v1/players", `{"username":"alice"}`)
 			if resp.StatusCode != http.StatusServiceUnavailable || doc["code"] != "store_unavailable" ||
 				doc["outcome"] != test.outcome {
-				t.Errorf("answered %d %v", resp.StatusCode, doc)
+				t.Errorf("got %d %v", resp.StatusCode, doc)
 			}
 			if resp.Header.Get("Retry-After") == "" {
 				t.Error("a 503 without Retry-After")
 			}
-			if line := s.traced(t, doc, game.FailureStoreUnavailable); !strings.Contains(fmt.Sprint(line["causes"]), secret) || line["level"] != "ERROR" {
+			line := s.traced(t, doc, game.FailureStoreUnavailable)
+			if !strings.Contains(fmt.Sprint(line["causes"]), secret) || line["level"] != "ERROR" {
 				t.Errorf("the operator does not hear of the cause: %v", line)
 			}
 		})
@@ -140,7 +141,7 @@ func TestUnnamedErrorsArePrivate(t *testing.T) {
 	s := newService(t, nil, storetest.Fault{Operation: "Players", Err: errors.New(secret)})
 	resp, doc := s.do(t, http.MethodGet, "/api/v1/players", "")
 	if resp.StatusCode != http.StatusInternalServerError || doc["code"] != "internal" {
-		t.Errorf("answered %d %v", resp.StatusCode, doc)
+		t.Errorf("got %d %v", resp.StatusCode, doc)
 	}
 	if line := s.traced(t, doc, game.FailureInternal); !strings.Contains(fmt.Sprint(line["causes"]), secret) ||
 		line["level"] != "ERROR" {
@@ -170,7 +171,7 @@ func TestSlowStore(t *testing.T) {
 	}
 }
 
-// A refusal is no failure of ours, wherever it is made: it has a code in the line about the request, and no error id.
+// A rejected request is no internal failure: it has a code in the line about the request, and no error id.
 func TestRefusalsAreNoFailures(t *testing.T) {
 	t.Parallel()
 	for what, code := range map[string]string{
@@ -185,7 +186,7 @@ func TestRefusalsAreNoFailures(t *testing.T) {
 		_, doc := s.do(t, method, path, "{")
 		if log := s.log.String(); doc["code"] != code || doc["error_id"] != nil || strings.Count(log, "\n") != 1 ||
 			!strings.Contains(log, `"code":"`+code+`"`) || strings.Contains(log, "error_id") {
-			t.Errorf("%s: answered %v, and the log has %s", what, doc, log)
+			t.Errorf("%s: got %v, and the log has %s", what, doc, log)
 		}
 	}
 }
@@ -200,7 +201,7 @@ func TestPanicIsInternal(t *testing.T) {
 	}), log}
 	resp, doc := s.do(t, http.MethodGet, "/api/v1/players", "")
 	if resp.StatusCode != http.StatusInternalServerError || doc["code"] != "internal" || doc["request_id"] == "" {
-		t.Errorf("answered %d %v", resp.StatusCode, doc)
+		t.Errorf("got %d %v", resp.StatusCode, doc)
 	}
 	line := s.traced(t, doc, game.FailurePanic)
 	if stack, _ := line["stack"].(string); !strings.Contains(stack, "listPlayers") || line["level"] != "ERROR" {
@@ -221,7 +222,7 @@ func TestHealthDetailedTellsWhatIsDown(t *testing.T) {
 	})
 	resp, doc := s.do(t, http.MethodGet, "/health/detailed", "")
 	if resp.StatusCode != http.StatusServiceUnavailable || doc["status"] != "down" {
-		t.Errorf("answered %d %v", resp.StatusCode, doc)
+		t.Errorf("got %d %v", resp.StatusCode, doc)
 	}
 	components, _ := doc["components"].(map[string]any)
 	for name, want := range map[string]string{"good": "ok", "bad": "down", "hanging": "down"} {

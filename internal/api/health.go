@@ -11,14 +11,14 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Check looks at one component of the service.
+// Check checks one component of the service.
 type Check struct {
 	Name string
-	// Run tells facts of the component, and an error if it is down. It ends when its context does.
+	// Run returns details of the component, and an error if it is down. It must return when its context ends.
 	Run func(context.Context) (game.Facts, error)
 }
 
-// checkTimeout bounds each check, so that a component that hangs is told as down.
+// checkTimeout bounds each check, so that a component that hangs is reported as down.
 const checkTimeout = 2 * time.Second
 
 const (
@@ -66,7 +66,7 @@ func (a *API) getHealthDetailed(ctx context.Context, _ *struct{}) (*detailedOut,
 	var wg sync.WaitGroup
 	for _, c := range a.Checks {
 		wg.Go(func() {
-			facts := a.look(ctx, c)
+			facts := a.check(ctx, c)
 			mu.Lock()
 			defer mu.Unlock()
 			out.Body.Components[c.Name] = facts
@@ -79,8 +79,8 @@ func (a *API) getHealthDetailed(ctx context.Context, _ *struct{}) (*detailedOut,
 	return out, nil
 }
 
-// look runs one check. What went wrong is reported; callers see the public part of it.
-func (a *API) look(ctx context.Context, c Check) game.Facts {
+// check runs one check. It reports a failure to the operator, and returns the part of it that callers may see.
+func (a *API) check(ctx context.Context, c Check) game.Facts {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	begin := a.Now()
@@ -90,7 +90,7 @@ func (a *API) look(ctx context.Context, c Check) game.Facts {
 		facts[name] = value
 	}
 	if err != nil {
-		facts["status"], facts["detail"] = statusDown, "The check failed. The log tells why."
+		facts["status"], facts["detail"] = statusDown, "The check failed. The log says why."
 		if named := (*game.Error)(nil); errors.As(err, &named) {
 			facts["detail"] = named.Message
 		}
@@ -113,7 +113,7 @@ func (a *API) getLivez(context.Context, *struct{}) (*probeOut, error) {
 	return &probeOut{http.StatusOK, "", probe{statusOK}}, nil
 }
 
-// getReadyz stays true while the database is away: callers get a 503 with Retry-After then, not a refused connection.
+// getReadyz succeeds while the database is down: callers then get 503 with Retry-After instead of a refused connection.
 func (a *API) getReadyz(context.Context, *struct{}) (*probeOut, error) {
 	if a.stopping.Load() {
 		return &probeOut{http.StatusServiceUnavailable, web.RetryAfter, probe{"stopping"}}, nil

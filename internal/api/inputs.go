@@ -7,13 +7,13 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// What operations have in common. The types are exported because huma reads embedded fields of exported types only.
+// Parameters that operations share. The types are exported because huma ignores embedded fields of other types.
 type (
-	// PlayerPath names a player.
+	// PlayerPath is the player's id in a path.
 	PlayerPath struct {
 		PlayerID game.PlayerID `path:"player_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"The player's id."`
 	}
-	// SessionPath names a session.
+	// SessionPath is the session's id in a path.
 	SessionPath struct {
 		SessionID game.SessionID `path:"session_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"The session's id."`
 	}
@@ -29,11 +29,11 @@ type (
 	IdempotencyHeader struct {
 		IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Makes a retry safe: for 24 hours the same key and body create nothing new."`
 	}
-	// PreferHeader asks for a short response.
+	// PreferHeader requests a short response.
 	PreferHeader struct {
 		Prefer string `header:"Prefer" maxLength:"1024" doc:"return=minimal (RFC 7240) leaves the members out of the session in the response."`
 	}
-	// Paging walks through a list.
+	// Paging selects a page of a list.
 	Paging struct {
 		Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"The maximum number of items."`
 		Cursor string `query:"cursor" maxLength:"64" doc:"The next_cursor of an earlier response of the same list."`
@@ -48,12 +48,12 @@ func (h IdempotencyHeader) idempotency(route string, body any) (game.Idempotency
 	return game.Idempotency{Key: h.IdempotencyKey, Route: route, Body: b}, err
 }
 
-// page is the body of a list.
+// page is one page of a list.
 type page[D any] struct {
 	Items      []D     `json:"items" nullable:"false"`
 	NextCursor *string `json:"next_cursor" doc:"Continues the list; null on the last page."`
 
-	written []byte // the page as it is written by hand; nil where it is not
+	json []byte // the encoded page; nil if it is not encoded yet
 }
 
 func newPage[D any](l game.List[D]) page[D] {
@@ -67,8 +67,8 @@ func newPage[D any](l game.List[D]) page[D] {
 	return p
 }
 
-// boundedPage returns a page that ends early where its documents would have more than [game.MaxPageBytes]: after one
-// at least. From then on the page is all that the request needs room for.
+// boundedPage returns an encoded page of at most [game.MaxPageBytes], which ends early if its documents are larger, but
+// has at least one. From then on the page is all the memory that the request needs.
 func boundedPage[D any](ctx context.Context, l game.List[D], document func(*writer, *D)) page[D] {
 	var w writer
 	w.grow(1 + len(l.Items))
@@ -90,10 +90,10 @@ func boundedPage[D any](ctx context.Context, l game.List[D], document func(*writ
 		return p
 	}
 	w.close('}')
-	p.Items, p.written = nil, w.b
+	p.Items, p.json = nil, w.b
 	game.KeepRoom(ctx, cap(w.b))
 	return p
 }
 
-// pageEnd is room for what follows the items of a page.
+// pageEnd is the room in bytes that is left for what follows the items of a page.
 const pageEnd = 512

@@ -21,7 +21,7 @@ type KeyBody struct {
 	LastUsedAt *time.Time     `json:"last_used_at" doc:"To the minute; null for never."`
 }
 
-// newKeyBody is an API key in the one answer that has its secret.
+// newKeyBody is an API key with its secret, which only the response to its creation has.
 type newKeyBody struct {
 	KeyBody
 	Key string `json:"key" doc:"Send it as Authorization: Bearer. It is never returned again."`
@@ -35,7 +35,7 @@ func (a *API) keyFor(k game.Key) KeyBody {
 }
 
 type (
-	// KeyPath names an API key.
+	// KeyPath is the API key's id in a path.
 	KeyPath struct {
 		KeyID game.KeyID `path:"key_id" pattern:"^[a-zA-Z0-9]{1,32}$" patternDescription:"of letters and digits" doc:"The key's id."`
 	}
@@ -86,12 +86,12 @@ func (a *API) revokeKey(ctx context.Context, in *KeyPath) (*struct{}, error) {
 	return nil, err
 }
 
-// RotateKeyInBody asks for another key in the place of one.
+// RotateKeyInBody is the body of a rotation.
 type RotateKeyInBody struct {
 	OverlapSeconds *int `json:"overlap_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"How long the old key stays valid; an hour if left out."`
 }
 
-// Validate implements validated. The limits of the contract are all that there is.
+// Validate implements validated. The limits of the schema are all its rules.
 func (RotateKeyInBody) Validate() error { return nil }
 
 type rotateKeyIn struct {

@@ -11,41 +11,41 @@ import (
 	"game-session-manager/internal/limits"
 )
 
-// Limits are the bounds that are configured.
+// Limits are the configured limits.
 type Limits struct {
 	Rates    map[limits.Class]limits.Rate // of callers
-	InFlight int                          // requests that are worked on at once; 0 for no limit
-	Memory   int64                        // bytes that requests hold at once of large documents; 0 for no limit
+	InFlight int                          // concurrent requests; 0 for no limit
+	Memory   int64                        // bytes of large documents that requests hold at once; 0 for no limit
 
-	// What the server keeps that the API is served by, to be told.
+	// Limits of the HTTP server, which GET /limits returns.
 	HeaderBytes  int
 	ReadTimeout  time.Duration // for the header of a request, and again for its body
-	WriteTimeout time.Duration // from a header read to the answer taken
+	WriteTimeout time.Duration // from the end of the header to the end of the response
 	IdleTimeout  time.Duration // between requests
 
-	// FailedCredentials are those that one address may send at once: see [limits.NewFailures]. Authenticate refuses the
-	// others.
+	// FailedCredentials is how many wrong credentials one address may send at once: see [limits.NewFailures].
+	// Authenticate rejects the others.
 	FailedCredentials int
 
-	// OnLimited is told whose rate is used up of each request that is refused; nil for nobody.
+	// OnLimited is called with the class of each request that is rate limited. It may be nil.
 	OnLimited func(class string)
 }
 
-// queueTime is how long a request waits for its turn: what is left of its time is for the work.
+// queueTime bounds how long a request waits for a slot. The rest of its time is for the work.
 func (d *Deps) queueTime() time.Duration { return d.RequestTimeout / 2 }
 
-// Load returns how many requests may be worked on at once, 0 without a limit, and how many are queued.
+// Load returns how many requests may be processed at once, 0 for no limit, and how many are queued.
 func (a *API) Load() (limit, queued int) { return a.inFlight.Load() }
 
-// shed rejects what is too much at once before anything else is done for it, so that the rest is done in time. A
-// request whose body still has to arrive takes its slot later, in [begin]: otherwise callers who send slowly would have
-// all slots.
+// shed rejects requests beyond the concurrency limit before any work is done for them, so that the others finish in
+// time. A request with a body takes its slot later, in [takeSlot]: otherwise clients that send slowly would hold all
+// slots.
 func (a *API) shed(next http.Handler) http.Handler {
 	if a.inFlight == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if row := a.row(r); row.exempt || row.streams {
+		if row := a.routeOf(r); row.exempt || row.streams {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -65,9 +65,9 @@ func (a *API) shed(next http.Handler) http.Handler {
 	})
 }
 
-// begin takes the slot of a request whose body has arrived, and returns the problem of one that is too many, or too
-// late.
-func begin(ctx context.Context) *web.Problem {
+// takeSlot takes the slot of a request whose body has arrived. It returns the problem of a request that gets no slot or
+// whose body arrived too late.
+func takeSlot(ctx context.Context) *web.Problem {
 	s := web.SlotFrom(ctx)
 	switch {
 	case s == nil:
@@ -80,7 +80,7 @@ func begin(ctx context.Context) *web.Problem {
 	return nil
 }
 
-// overloaded is the problem of a request that is too many.
+// overloaded returns the problem of a request beyond the concurrency limit.
 func overloaded() *web.Problem {
 	p := web.NewProblem(http.StatusServiceUnavailable, game.ErrOverloaded.Code, game.ErrOverloaded.Message)
 	p.Extras = map[string]any{"outcome": game.OutcomeNone}
@@ -88,9 +88,9 @@ func overloaded() *web.Problem {
 	return p
 }
 
-// rate counts the request and tells its caller in the header how many more there may be. It returns the problem of one
-// that is too many.
-func (a *API) rate(h http.Header, c game.Caller) *web.Problem {
+// limitRate counts a request of the caller and sets the headers that say how many more are allowed. It returns the
+// problem of a request that is rate limited.
+func (a *API) limitRate(h http.Header, c game.Caller) *web.Problem {
 	class, name := classOf(c)
 	if class == "" {
 		return nil
@@ -100,23 +100,24 @@ func (a *API) rate(h http.Header, c game.Caller) *web.Problem {
 		d.SetHeaders(h)
 		return nil
 	}
-	a.limited(h, d)
+	a.noteLimited(h, d)
 	return web.NewProblem(http.StatusTooManyRequests, "rate_limited", "Rate limit exceeded. Retry after the time in "+
 		"Retry-After; GET "+basePath+"/limits returns the rates.")
 }
 
-// limited tells the caller of a request that is refused when to come back, and the operator that there was one.
-func (a *API) limited(h http.Header, d limits.Decision) {
+// noteLimited sets the headers that say when to retry a request that is rate limited, and reports it to OnLimited.
+func (a *API) noteLimited(h http.Header, d limits.Decision) {
 	d.SetHeaders(h)
 	if a.Limits.OnLimited != nil {
 		a.Limits.OnLimited(string(d.Class()))
 	}
 }
 
-// classOf returns whose rate a caller has, and the name by which it is counted; no class for one without a limit.
+// classOf returns the caller's class of rate limit, and the name under which its requests are counted. The class is
+// empty for a caller without a limit.
 func classOf(c game.Caller) (class limits.Class, name string) {
 	switch {
-	case c == game.Anonymous(): // many who have nothing to be told apart by
+	case c == game.Anonymous(): // many callers, who cannot be distinguished
 	case c.Scope == game.ScopePlayer:
 		return limits.Player, string(c.Player)
 	case c.Scope != "":
@@ -140,17 +141,17 @@ func (a *API) getLimits(ctx context.Context, _ *struct{}) (*limitsOut, error) {
 		Response: a.Limits.WriteTimeout.Seconds(), Idle: a.Limits.IdleTimeout.Seconds(),
 	}
 	l.Rates = make(map[string]game.RateLimit)
-	tell := func(class limits.Class, r limits.Rate) {
+	add := func(class limits.Class, r limits.Rate) {
 		if r.Limited() {
 			l.Rates[string(class)] = game.RateLimit{PerSecond: r.PerSecond, Burst: r.Burst}
 		}
 	}
 	if game.CallerFrom(ctx) != game.Anonymous() {
 		for class, r := range a.Limits.Rates {
-			tell(class, r)
+			add(class, r)
 		}
-		tell(limits.FailedCredentials, limits.AddressRate(a.Limits.FailedCredentials))
-		tell(limits.FailedKey, limits.KeyRate(a.Limits.FailedCredentials))
+		add(limits.FailedCredentials, limits.AddressRate(a.Limits.FailedCredentials))
+		add(limits.FailedKey, limits.KeyRate(a.Limits.FailedCredentials))
 	}
 	return &limitsOut{l}, nil
 }

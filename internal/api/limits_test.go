@@ -52,7 +52,7 @@ func anyone(context.Context, netip.Addr, http.Header) (game.Caller, error) {
 	return game.Anonymous(), nil
 }
 
-// ask sends a request with headers as name, value, …, and returns the answer with its body.
+// ask sends a request with headers as name, value, …, and returns the response with its body.
 func ask(t *testing.T, method, url, body string, headers ...string) (*http.Response, map[string]any) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -143,7 +143,8 @@ func TestRates(t *testing.T) {
 				want.status, want.told,
 			)
 		}
-		if want.status == http.StatusTooManyRequests && (doc["code"] != "rate_limited" || res.Header.Get("Retry-After") != "1" || res.Header.Get("Content-Type") != "application/problem+json") {
+		if want.status == http.StatusTooManyRequests && (doc["code"] != "rate_limited" ||
+			res.Header.Get("Retry-After") != "1" || res.Header.Get("Content-Type") != "application/problem+json") {
 			t.Errorf("%d: got %v, %v", i, res.Header, doc)
 		}
 	}
@@ -205,7 +206,7 @@ func TestLimitsAreTold(t *testing.T) {
 		t.Errorf("the rates are %v", l.Rates)
 	}
 	if l := read(anyone); len(l.Rates) != 0 {
-		t.Errorf("whoever sends no credential has rates: %v", l.Rates)
+		t.Errorf("a caller without a credential has rates: %v", l.Rates)
 	}
 }
 
@@ -255,7 +256,9 @@ func TestCrossOrigin(t *testing.T) {
 			}
 		}
 	}
-	if res, _ := ask(t, http.MethodOptions, url+"/api/v1/players/x", "", "Origin", listed, "Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "cookie"); res.Header.Get("Access-Control-Allow-Origin") != "" {
+	res, _ := ask(t, http.MethodOptions, url+"/api/v1/players/x", "", "Origin", listed,
+		"Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "cookie")
+	if res.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Error("a preflight with another header is allowed")
 	}
 
@@ -267,7 +270,7 @@ func TestCrossOrigin(t *testing.T) {
 	}
 }
 
-// Too many requests are refused without any work, and probes never.
+// Requests beyond the limit are rejected without any work, and probes never are.
 func TestShedding(t *testing.T) {
 	t.Parallel()
 	var shed shed

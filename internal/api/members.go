@@ -10,20 +10,20 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// memberPath is the path of a member, for the Location of a new one.
+// memberPath returns the path of a member, for the Location header.
 func memberPath(s game.SessionID, p game.PlayerID) string {
 	return basePath + "/sessions/" + string(s) + "/members/" + string(p)
 }
 
-// memberOut returns a member. It has no version of its own: the entity tag is that of its session.
+// memberOut is a response with a member, which has the entity tag of its session.
 type memberOut struct {
 	Status int
 	ETag   string `header:"ETag"`
 	Body   game.Member
 }
 
-// memberOf is the answer to a call that read or changed a member.
-func memberOf(p game.PlayerID, s game.Session, err error) (*memberOut, error) {
+// memberResponse returns the response to a call that read or changed a member.
+func memberResponse(p game.PlayerID, s game.Session, err error) (*memberOut, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ type getMemberIn struct {
 
 func (a *API) getMember(ctx context.Context, in *getMemberIn) (*memberOut, error) {
 	s, err := a.Sessions.Get(ctx, in.SessionID)
-	out, err := memberOf(in.PlayerID, s, err)
+	out, err := memberResponse(in.PlayerID, s, err)
 	if err == nil && web.IfNoneMatch(in.IfNoneMatch, s.Version) {
 		out.Status = http.StatusNotModified
 	}
@@ -64,7 +64,7 @@ func (in *patchMemberIn) Resolve(ctx huma.Context) []error {
 func (a *API) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut, error) {
 	s, err := a.Sessions.EditMember(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), in.PlayerID,
 		func(t game.MemberSettings) (game.MemberSettings, error) { return in.Sent.MergedInto(t), nil })
-	return memberOf(in.PlayerID, s, err)
+	return memberResponse(in.PlayerID, s, err)
 }
 
 type setHostIn struct {
@@ -75,9 +75,8 @@ type setHostIn struct {
 }
 
 func (a *API) setHost(ctx context.Context, in *setHostIn) (*sessionOut, error) {
-	out, err := answer(
-		a.Sessions.SetHost(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), in.Sent.Value().PlayerID),
-	)
-	show, applied := in.preferred()
-	return showing(out, err, show, applied)
+	match := ifMatch[game.Session](in.IfMatch)
+	out, err := documentResponse(a.Sessions.SetHost(ctx, in.SessionID, match, in.Sent.Value().PlayerID))
+	members, applied := in.preferred()
+	return sessionResponse(out, err, members, applied)
 }

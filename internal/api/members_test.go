@@ -13,7 +13,7 @@ import (
 	"game-session-manager/internal/api"
 )
 
-// repeated is a text so many times, which nobody holds.
+// repeated generates a text repeated many times, without holding it in memory.
 type repeated struct {
 	text string
 	n    int
@@ -35,7 +35,8 @@ func (r *repeated) Read(p []byte) (int, error) {
 
 // member is one as a GET shows it, of 4 KiB.
 func member() string {
-	return `{"player_id":"0198c2a5-7d52-7c11-9e0a-4b1f5d2c7a90","attributes":{"a":"` + strings.Repeat(`x\"`, 4<<10/3) + `"}},`
+	return `{"player_id":"0198c2a5-7d52-7c11-9e0a-4b1f5d2c7a90","attributes":{"a":"` +
+		strings.Repeat(`x\"`, 4<<10/3) + `"}},`
 }
 
 // Of a large body no more is held at once than of a small one, whatever is in it. No other test runs beside this one,
@@ -51,7 +52,7 @@ func TestMembersPass(t *testing.T) { //nolint:paralleltest // see above
 	for name, test := range map[string]struct {
 		body   io.Reader
 		status int
-		answer string
+		want   string
 	}{
 		"members": {
 			around(`{"members":[`, members(), `{}],"status":"open"}`), http.StatusNotFound, "session_not_found",
@@ -118,8 +119,8 @@ func TestMembersPass(t *testing.T) { //nolint:paralleltest // see above
 		if used := allocated() - before; used > 4<<20 {
 			t.Errorf("%s: %d bytes were allocated", name, used)
 		}
-		if w.Code != test.status || !bytes.Contains(w.Body.Bytes(), []byte(test.answer)) {
-			t.Errorf("%s: got %d %s, want %d with %q", name, w.Code, w.Body, test.status, test.answer)
+		if w.Code != test.status || !bytes.Contains(w.Body.Bytes(), []byte(test.want)) {
+			t.Errorf("%s: got %d %s, want %d with %q", name, w.Code, w.Body, test.status, test.want)
 		}
 	}
 }

@@ -17,9 +17,8 @@ type systemMetricsIn struct {
 type systemMetricsOut struct{ Body game.SystemMetrics }
 
 func (a *API) getSystemMetrics(ctx context.Context, in *systemMetricsIn) (*systemMetricsOut, error) {
-	m, err := a.Metrics.System(
-		ctx, game.MetricsRange{From: in.From, To: in.To, Step: time.Duration(in.Step) * time.Second, Cursor: in.Cursor},
-	)
+	step := time.Duration(in.Step) * time.Second
+	m, err := a.Metrics.System(ctx, game.MetricsRange{From: in.From, To: in.To, Step: step, Cursor: in.Cursor})
 	if err != nil {
 		return nil, err
 	}

@@ -15,11 +15,11 @@ import (
 	"game-session-manager/internal/limits"
 )
 
-// actAsHeader names the player for whom a server acts.
+// actAsHeader names the player on whose behalf a server sends a request.
 const actAsHeader = "X-Act-As-Player"
 
-// identify gives the request its route, its id, its deadline and its room in memory. The pattern of the route is in the
-// request and in all its copies, for the layers inside and for whoever measures.
+// identify sets the request's route pattern, id, deadline and room in memory. Setting the pattern here gives it to all
+// copies of the request, for the layers inside and for metrics.
 func (a *API) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, r.Pattern = a.mux.Handler(r)
@@ -29,28 +29,27 @@ func (a *API) identify(next http.Handler) http.Handler {
 		}
 		w.Header().Set(web.RequestIDHeader, id)
 		ctx := r.Context()
-		if a.row(r).streams {
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of what has deadlines
+		if a.routeOf(r).streams {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // fails only in tests without a connection
 		} else {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, a.RequestTimeout)
 			defer cancel()
 		}
 		room := a.memory.Room()
-		defer room.Leave() // when the response was taken: until then it is in memory
+		defer room.Leave() // after the response was written: until then it is in memory
 		ctx = game.WithRoom(game.WithRequestID(ctx, id), ownRoom{room})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-// ownRoom is the room of a request in memory, as the rules know it.
+// ownRoom implements [game.Room].
 type ownRoom struct{ *limits.Room }
 
 // Fresh implements [game.Room].
 func (r ownRoom) Fresh() game.Room { return ownRoom{r.Room.Fresh()} }
 
-// recover makes an internal error of a panic. It stands inside of what observes, so that the panic is logged and
-// counted as the 500 that it became.
+// recover turns a panic into an internal error. It is inside the observer, which logs and counts the panic as a 500.
 func (a *API) recover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -58,14 +57,14 @@ func (a *API) recover(next http.Handler) http.Handler {
 			if cause == nil {
 				return
 			}
-			if cause == http.ErrAbortHandler { //nolint:errorlint // the very value, as net/http compares it
+			if cause == http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
 				panic(cause)
 			}
 			_, path, _ := strings.Cut(r.Pattern, " ")
 			web.WriteProblem(w, a.internalProblem(r.Context(), http.StatusInternalServerError,
 				game.Failure{Code: game.FailurePanic, Route: path, Err: game.Caught(cause)}))
 		}()
-		if o, ok := web.Observer[interface{ NoteProbe() }](w); ok && a.row(r).probe {
+		if o, ok := web.Observer[interface{ NoteProbe() }](w); ok && a.routeOf(r).probe {
 			o.NoteProbe()
 		}
 		next.ServeHTTP(w, r)
@@ -79,23 +78,21 @@ func reject(status int, code, detail string) http.Handler {
 	})
 }
 
-// What callers are told of requests that are rejected before their route is looked at.
+// Details of problems of requests that are rejected before their route is known.
 const (
 	malformedHost = "The Host header is not valid: send a host name or an address, an IPv6 address in brackets, and " +
-		"the " +
-		"port after a colon."
+		"the port after a colon."
 	notListed = "Web pages of this origin may not call the API. GSM_CORS_ORIGINS lists the allowed origins, exactly " +
-		"as browsers " +
-		"send them (http://localhost:5173 is not http://127.0.0.1:5173), and requires authentication (GSM_AUTH=on)."
+		"as browsers send them (http://localhost:5173 is not http://127.0.0.1:5173), and requires authentication " +
+		"(GSM_AUTH=on)."
 	notLoopback = "Without authentication the service accepts requests from its own machine only: not from web " +
-		"pages of " +
-		"other origins, which includes other ports, and not with a Host other than localhost or a loopback " +
+		"pages of other origins, which includes other ports, and not with a Host other than localhost or a loopback " +
 		"address. For a front end on another port turn authentication on (GSM_AUTH=on) and list its origin in " +
 		"GSM_CORS_ORIGINS."
 )
 
-// sentHeaders are those that callers may send: what the operations of the contract take, and what every request may
-// have.
+// sentHeaders returns the headers that web pages may send: those that operations of the contract accept, and those of
+// any request.
 func (a *API) sentHeaders() []string {
 	names := map[string]bool{
 		"Authorization": true, "Content-Type": true, web.RequestIDHeader: true, actAsHeader: true,
@@ -111,13 +108,12 @@ func (a *API) sentHeaders() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// returnedHeaders are those that callers may read: what the operations of the contract return, and what any response
-// may have.
+// returnedHeaders returns the headers that web pages may read: those that operations of the contract return, and those
+// of any response.
 func (a *API) returnedHeaders() []string {
 	names := map[string]bool{
 		"Retry-After": true, "Ratelimit": true, "Ratelimit-Policy": true, "Www-Authenticate": true,
-		"Accept-Patch": true,
-		"Allow":        true, web.RequestIDHeader: true,
+		"Accept-Patch": true, "Allow": true, web.RequestIDHeader: true,
 	}
 	a.eachOperation(func(op *huma.Operation) {
 		for _, response := range op.Responses {
@@ -140,7 +136,7 @@ func (a *API) eachOperation(do func(*huma.Operation)) {
 	}
 }
 
-// noteCaller tells whoever observes the response who sent the request.
+// noteCaller reports the caller to the observer of the response.
 func noteCaller(w http.ResponseWriter, c game.Caller) {
 	if o, ok := web.Observer[interface{ NoteCaller(c game.Caller) }](w); ok {
 		o.NoteCaller(c)

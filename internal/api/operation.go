@@ -14,7 +14,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// handler is the shape of every operation.
+// handler is the type of every operation.
 type handler[I, O any] func(context.Context, *I) (*O, error)
 
 // register adds an operation to the router and to the OpenAPI document.
@@ -22,13 +22,13 @@ func register[I, O any](a *API, r route, h handler[I, O]) {
 	op := a.operation(r)
 	var content map[string]*huma.MediaType
 	if r.body != nil {
-		// Shown to huma afterwards only: it would read the body by itself.
+		// huma sees it after registration only: it would decode the body itself.
 		content = a.bodyContent(&op, r.body, bodyType(reflect.TypeFor[I]()))
 	}
-	a.add(r)
+	a.addRoute(r)
 	a.operations = append(a.operations, r.method+" "+r.path)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
-		if p := begin(ctx); p != nil {
+		if p := takeSlot(ctx); p != nil {
 			return nil, p
 		}
 		out, err := h(ctx, in)
@@ -43,23 +43,22 @@ func register[I, O any](a *API, r route, h handler[I, O]) {
 	documentSuccess(op, r)
 }
 
-// add lets the layers around the handlers know of a route.
-func (a *API) add(r route) { a.rows[r.method+" "+r.path] = r }
+// addRoute makes a route known to the layers around the handlers.
+func (a *API) addRoute(r route) { a.byPattern[r.method+" "+r.path] = r }
 
-// row returns the route that takes a request. For one that is of a method that its path does not take it is the route
-// that reads the path, so that the caller is told which methods there are; where there is none it is a route without
-// traits.
-func (a *API) row(r *http.Request) route {
-	if row, ok := a.rows[r.Pattern]; ok || r.Method == http.MethodGet {
-		return row
+// routeOf returns the route of a request. If its path does not allow its method, it is the route that reads the path,
+// so that the caller learns the allowed methods. If there is no such path, it is a route without traits.
+func (a *API) routeOf(r *http.Request) route {
+	if found, ok := a.byPattern[r.Pattern]; ok || r.Method == http.MethodGet {
+		return found
 	}
 	get := *r
 	get.Method = http.MethodGet
 	_, pattern := a.mux.Handler(&get)
-	return a.rows[pattern]
+	return a.byPattern[pattern]
 }
 
-// bodyContent has an operation read bodies, and returns what the contract shows of them.
+// bodyContent sets how the operation's bodies are decoded, and returns their description in the contract.
 func (a *API) bodyContent(op *huma.Operation, b *body, t reflect.Type) map[string]*huma.MediaType {
 	op.Metadata = map[string]any{bodies: &web.Bodies{
 		Form:     web.NewForm(a.huma.OpenAPI().Components.Schemas, b.schema, t),
@@ -74,7 +73,7 @@ func (a *API) bodyContent(op *huma.Operation, b *body, t reflect.Type) map[strin
 	return content
 }
 
-// operation is the route as the OpenAPI document has it.
+// operation returns the operation of a route in the OpenAPI document.
 func (a *API) operation(r route) huma.Operation {
 	op := huma.Operation{
 		OperationID: r.id, Method: r.method, Path: r.path, DefaultStatus: r.success[0],
@@ -100,7 +99,7 @@ func actAsParameter() *huma.Param {
 	}
 }
 
-// documentSuccess gives the other statuses of success the body of the usual one.
+// documentSuccess documents the other success statuses with the body of the usual one.
 func documentSuccess(op huma.Operation, r route) {
 	usual := op.Responses[strconv.Itoa(r.success[0])]
 	usual.Description = successDocs(r, r.success[0])
@@ -113,7 +112,7 @@ func documentSuccess(op huma.Operation, r route) {
 	}
 }
 
-// documentErrors adds a response for every status with which the route may fail, with the codes that go with it.
+// documentErrors adds a response for every status with which the route may fail, with its error codes.
 func (a *API) documentErrors(op *huma.Operation, r route) {
 	byStatus := map[int]string{
 		http.StatusInternalServerError: game.ErrInternal.Code,

@@ -6,7 +6,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// about is what readers of the contract are told first.
+// about is the description of the contract.
 const about = `Players and game sessions (lobbies, matches, rooms) of online games.
 
 Register players, open sessions, have players find and join them, move a session through its life, and read how it
@@ -16,7 +16,7 @@ server without authentication accepts requests from its own machine without a cr
 Errors are problem documents (RFC 9457) of one form, with a stable ` + "`code`" + ` for programs. Documents have a ` +
 	"`version`" + `, which is their entity tag: If-Match makes a change only at that version.`
 
-// tags group the operations, in the order in which they are used.
+// tags are the groups of operations, in the order in which clients use them.
 func tags() []*huma.Tag {
 	return []*huma.Tag{
 		{Name: "players", Description: "Who plays: profiles, suspension, erasure, and the tokens of players."},
@@ -31,10 +31,10 @@ func tags() []*huma.Tag {
 	}
 }
 
-// operationDocs tells what the summary of an operation leaves out, by its id.
-var operationDocs = map[string]string{ //nolint:gosec // it tells of tokens, and has none
-	"createPlayer": "The username is unique in the project, whatever its case. With an Idempotency-Key a retry creates " +
-		"nothing new.",
+// operationDocs are the descriptions of operations by their ids: what the summary leaves out.
+var operationDocs = map[string]string{ //nolint:gosec // no credentials, just text about them
+	"createPlayer": "The username is unique in the project, whatever its case. With an Idempotency-Key a retry " +
+		"creates nothing new.",
 	"listPlayers": "Filters are combined. Continue with next_cursor.",
 	"getPlayer":   "With If-None-Match it returns 304 while the player is unchanged.",
 	"replacePlayer": "Accepts the body of a GET with your changes. Fields that are left out get their default; a " +
@@ -46,8 +46,7 @@ var operationDocs = map[string]string{ //nolint:gosec // it tells of tokens, and
 	"getJwks":     "An Ed25519 key set (RFC 8037).",
 
 	"createSession": "With `host_id` or `host` that player becomes host and first member. Without them the session " +
-		"is a " +
-		"server's. With an Idempotency-Key a retry creates nothing new.",
+		"is a server's. With an Idempotency-Key a retry creates nothing new.",
 	"listSessions": "Filters are combined. Continue with next_cursor. `attributes` and `attribute` are two ways to " +
 		"write the same filter.",
 	"getSession": "With If-None-Match it returns 304 while the session is unchanged.",
@@ -61,8 +60,7 @@ var operationDocs = map[string]string{ //nolint:gosec // it tells of tokens, and
 	"patchMember":   "A JSON merge patch. The seat, its order and the host do not change.",
 	"leaveSession":  "Hosts and servers can remove other members. Leaving again is not an error.",
 	"getTimeline": "Who changed what, when and why: it distinguishes a kick, a leave, a suspension and an erasure. " +
-		"For the host, " +
-		"API keys and admins. Events are kept for 30 days by default.",
+		"For the host, API keys and admins. Events are kept for 30 days by default.",
 	"setHost": "The member must have joined. The session need not have a host before.",
 
 	"createApiKey": "The key is shown once, in this response.",
@@ -80,7 +78,7 @@ var operationDocs = map[string]string{ //nolint:gosec // it tells of tokens, and
 	"getReadyz":         "Whether the process accepts requests.",
 }
 
-// bodyExamples are bodies that can be sent as they are, but for the ids of players.
+// bodyExamples are valid bodies by operation id, except that the ids of players are made up.
 var bodyExamples = map[string]any{
 	"createPlayer": map[string]any{
 		"username": "alice", "display_name": "Alice", "attributes": map[string]any{"mmr": 1200},
@@ -102,36 +100,35 @@ var bodyExamples = map[string]any{
 	"rotateApiKey": map[string]any{"overlap_seconds": 3600},
 }
 
-// examplePlayer stands for the id that the response to createPlayer has.
+// examplePlayer stands for the id in the response to createPlayer.
 const examplePlayer = "01990a5c-6f0e-7c3a-9d52-2f1c5b7a8e90"
 
-// parameterExamples keep the pages of the documentation from filling in what finds nothing.
+// parameterExamples keep the documentation pages from filling in values that match nothing.
 var parameterExamples = map[string]any{
 	"attributes": map[string]any{},
 }
 
-// headerDocs tells what the headers of responses are.
+// headerDocs are the descriptions of response headers.
 var headerDocs = map[string]string{
-	"Cache-Control": "Always no-store: the body contains a secret.",
-	"ETag": "The entity tag of the document: its version in double quotes, for If-Match and " +
-		"If-None-Match.",
+	"Cache-Control":       "Always no-store: the body contains a secret.",
+	"ETag":                "The document's entity tag, for If-Match and If-None-Match: its version in double quotes.",
 	"Idempotent-Replayed": "true if an earlier request with the same Idempotency-Key created the document.",
 	"Location":            "The path of the created document.",
 	"Preference-Applied":  "The preference of the Prefer header that was followed.",
 	"Retry-After":         "Seconds to wait before a retry.",
 }
 
-// enumerationDocs tells what the named enumerations are.
+// enumerationDocs are the descriptions of the named enumerations.
 var enumerationDocs = map[string]string{
 	"SessionStatus": "The state of a session. ended, cancelled, expired and failed are terminal.",
 	"EndReason":     "Why a session ended.",
 	"Visibility":    "Public, or private for a session that other players' lists do not show.",
 	"PlayerStatus":  "A suspended player cannot join sessions.",
-	"KeyScope": "What a key may do: admin everything, server everything with players and sessions, read only " +
-		"reads.",
+	"KeyScope": "What a key may do: admin everything, server everything with players and sessions, read " +
+		"only reads.",
 }
 
-// successDocs tells what a success of the route means.
+// successDocs returns the description of a success status of a route.
 func successDocs(r route, status int) string {
 	switch {
 	case status == http.StatusNotModified:
@@ -150,7 +147,7 @@ func successDocs(r route, status int) string {
 	return "The document after the change."
 }
 
-// problemExtras are the members that some problem documents have besides the usual ones.
+// problemExtras returns the schemas of the extra members that some problems have.
 func problemExtras() map[string]*huma.Schema {
 	text := func(doc string) *huma.Schema { return &huma.Schema{Type: huma.TypeString, Description: doc} }
 	whole := func(doc string) *huma.Schema {

@@ -16,7 +16,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// stuck is a caller that takes nothing of its answer until it is let go.
+// stuck is a caller that reads nothing of its response until it is released.
 type stuck struct {
 	*httptest.ResponseRecorder
 	reached func()
@@ -61,7 +61,7 @@ func one(t *testing.T, wait time.Duration, configure ...func(*api.Deps)) (http.H
 	return h, &s
 }
 
-// shed are the patterns of the requests that an API answered as too many, as it tells whoever observes it.
+// shed records the patterns of the requests that an API rejected as overloaded, by its observer.
 type shed struct {
 	mu       sync.Mutex
 	patterns []string
@@ -88,7 +88,7 @@ func (s *shed) expect(t *testing.T, patterns ...string) {
 	}
 }
 
-// noted keeps the code of the problem that is answered.
+// noted records the code of the problem in the response.
 type noted struct {
 	http.ResponseWriter
 	code string
@@ -121,14 +121,14 @@ func request(t *testing.T, method, path string, body io.Reader) *http.Request {
 	return r
 }
 
-func answered(t *testing.T, h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+func serveHTTP(t *testing.T, h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w
 }
 
-// Whoever does not take its answer, or does not send its body, keeps nobody from being answered.
+// A caller that does not read its response, or does not send its body, does not keep others waiting.
 func TestSlowCallersHaveNoSlot(t *testing.T) {
 	t.Parallel()
 	h, shed := one(t, 10*time.Second)
@@ -153,7 +153,7 @@ func TestSlowCallersHaveNoSlot(t *testing.T) {
 		all.Go(func() { h.ServeHTTP(w, r) })
 		<-reached
 	}
-	if w := answered(t, h, request(t, http.MethodGet, "/api/v1/players", nil)); w.Code != http.StatusOK {
+	if w := serveHTTP(t, h, request(t, http.MethodGet, "/api/v1/players", nil)); w.Code != http.StatusOK {
 		t.Errorf("another caller got %d %s", w.Code, w.Body)
 	}
 	close(let)
@@ -176,12 +176,12 @@ func TestSlotsOfRequestsWithBodies(t *testing.T) {
 	first.Go(func() {
 		r := request(t, http.MethodGet, "/api/v1/sessions", nil)
 		r.Header.Set("Hold", "yes")
-		if w := answered(t, h, r); w.Code != http.StatusOK {
+		if w := serveHTTP(t, h, r); w.Code != http.StatusOK {
 			t.Errorf("the first got %d", w.Code)
 		}
 	})
 	<-working
-	w := answered(t, h, request(t, http.MethodPost, "/api/v1/players", strings.NewReader(`{"username":"alice"}`)))
+	w := serveHTTP(t, h, request(t, http.MethodPost, "/api/v1/players", strings.NewReader(`{"username":"alice"}`)))
 	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"overloaded"`) ||
 		w.Header().Get("Retry-After") == "" {
 		t.Errorf("a request with a body got %d %s, %v", w.Code, w.Body, w.Header())
@@ -190,18 +190,19 @@ func TestSlotsOfRequestsWithBodies(t *testing.T) {
 	for _, page := range []string{
 		"/docs", "/docs/swagger-ui.css", "/redoc", "/redoc/redoc.standalone.js", "/openapi.json", "/openapi.yaml",
 	} {
-		if w := answered(t, h, request(t, http.MethodGet, page, nil)); w.Code != http.StatusOK {
+		if w := serveHTTP(t, h, request(t, http.MethodGet, page, nil)); w.Code != http.StatusOK {
 			t.Errorf("%s got %d", page, w.Code)
 		}
 	}
 	close(done)
 	first.Wait()
-	if w := answered(t, h, request(t, http.MethodPost, "/api/v1/players", strings.NewReader(`{"username":"alice"}`))); w.Code != http.StatusCreated {
+	create := request(t, http.MethodPost, "/api/v1/players", strings.NewReader(`{"username":"alice"}`))
+	if w := serveHTTP(t, h, create); w.Code != http.StatusCreated {
 		t.Errorf("afterwards: %d %s", w.Code, w.Body)
 	}
 }
 
-// A body that comes when the request's time is over is told to be late, though nothing is overloaded.
+// A body that arrives after the request's deadline is a request_timeout, though nothing is overloaded.
 func TestBodyBeyondTheRequestsTime(t *testing.T) {
 	t.Parallel()
 	const body = `{"username":"alice"}`
@@ -215,7 +216,7 @@ func TestBodyBeyondTheRequestsTime(t *testing.T) {
 	r := request(t, http.MethodPost, "/api/v1/players", nil)
 	r.Body, r.ContentLength = late{func() {}, let, strings.NewReader(body)}, int64(len(body))
 	r.Header.Set("Content-Type", "application/json")
-	if w := answered(t, h, r); w.Code != http.StatusRequestTimeout ||
+	if w := serveHTTP(t, h, r); w.Code != http.StatusRequestTimeout ||
 		!strings.Contains(w.Body.String(), `"request_timeout"`) {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}

@@ -19,7 +19,7 @@ func (a *API) createPlayer(ctx context.Context, in *createPlayerIn) (*documentOu
 	if err != nil {
 		return nil, err
 	}
-	return creation(a.Players.Create(ctx, f, i))
+	return createdResponse(a.Players.Create(ctx, f, i))
 }
 
 type getPlayerIn struct {
@@ -29,7 +29,7 @@ type getPlayerIn struct {
 
 func (a *API) getPlayer(ctx context.Context, in *getPlayerIn) (*documentOut[game.Player], error) {
 	p, err := a.Players.Get(ctx, in.PlayerID)
-	return read(in.IfNoneMatch, p, err)
+	return conditionalResponse(in.IfNoneMatch, p, err)
 }
 
 type listPlayersIn struct {
@@ -54,7 +54,7 @@ type replacePlayerIn struct {
 }
 
 func (a *API) replacePlayer(ctx context.Context, in *replacePlayerIn) (*documentOut[game.Player], error) {
-	return answer(a.Players.Edit(ctx, in.PlayerID, ifMatch[game.Player](in.IfMatch),
+	return documentResponse(a.Players.Edit(ctx, in.PlayerID, ifMatch[game.Player](in.IfMatch),
 		func(game.Profile) (game.Profile, error) { return in.Sent.Value(), nil }))
 }
 
@@ -70,7 +70,7 @@ func (in *patchPlayerIn) Resolve(ctx huma.Context) []error {
 }
 
 func (a *API) patchPlayer(ctx context.Context, in *patchPlayerIn) (*documentOut[game.Player], error) {
-	return answer(a.Players.Edit(ctx, in.PlayerID, ifMatch[game.Player](in.IfMatch),
+	return documentResponse(a.Players.Edit(ctx, in.PlayerID, ifMatch[game.Player](in.IfMatch),
 		func(f game.Profile) (game.Profile, error) { return in.Sent.MergedInto(f), nil }))
 }
 

@@ -12,7 +12,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// statusOf maps kinds of failure to HTTP statuses.
+// statusOf returns the HTTP status of a kind of error.
 func statusOf(k game.Kind) int {
 	return [...]int{
 		game.Internal:        http.StatusInternalServerError,
@@ -27,7 +27,7 @@ func statusOf(k game.Kind) int {
 	}[k]
 }
 
-// problem turns the error of an operation into what its caller sees, and reports what an operator should see.
+// problem returns the problem document of an operation's error, and reports internal failures to the operator.
 func (a *API) problem(ctx context.Context, r route, err error) *web.Problem {
 	e := game.ErrInternal
 	if named := (*game.Error)(nil); errors.As(err, &named) {
@@ -52,8 +52,7 @@ func (a *API) problem(ctx context.Context, r route, err error) *web.Problem {
 	return p
 }
 
-// report tells the operator of failures that are ours, and returns the failure's id. A caller who went away is none,
-// and a deadline may be a passing one.
+// report reports an internal failure to the operator and returns its id. It ignores requests whose caller has gone.
 func (a *API) report(ctx context.Context, e *game.Error, f game.Failure) (errorID string) {
 	switch {
 	case e.Kind == game.Internal:
@@ -70,15 +69,15 @@ func (a *API) report(ctx context.Context, e *game.Error, f game.Failure) (errorI
 	return a.Failed(ctx, f)
 }
 
-// internalProblem returns the problem of a failure that nobody named, with nothing of it but its id.
+// internalProblem returns the problem of an unexpected failure, which shows nothing of it but its id.
 func (a *API) internalProblem(ctx context.Context, status int, f game.Failure) *web.Problem {
 	p := web.NewProblem(status, game.ErrInternal.Code, game.ErrInternal.Message)
 	p.ErrorID = a.Failed(ctx, f)
 	return p
 }
 
-// humaProblem is a [huma.Transformer] that gives huma's own errors our form, and has whoever observes the response know
-// of every problem.
+// humaProblem is a [huma.Transformer] that converts huma's errors to problems, and reports every problem to the
+// observer of the response.
 func (a *API) humaProblem(ctx huma.Context, _ string, v any) (any, error) {
 	p, ok := v.(*web.Problem)
 	if e, theirs := v.(*huma.ErrorModel); theirs {
@@ -92,7 +91,7 @@ func (a *API) humaProblem(ctx huma.Context, _ string, v any) (any, error) {
 	return p, nil
 }
 
-// translate gives an error of huma's our form.
+// translate converts an error of huma to a problem.
 func (a *API) translate(ctx huma.Context, e *huma.ErrorModel) *web.Problem {
 	if p := web.ProblemIn(e); p != nil {
 		return p
@@ -103,8 +102,7 @@ func (a *API) translate(ctx huma.Context, e *huma.ErrorModel) *web.Problem {
 		}
 		return web.Invalid(e.Errors)
 	}
-	// Not its details, which hold what was sent.
-	return a.internalProblem(
-		ctx.Context(), e.Status, game.Failure{Code: game.FailureInternal, Route: ctx.Operation().Path, Err: e},
-	)
+	// Without its details, which repeat what was sent.
+	f := game.Failure{Code: game.FailureInternal, Route: ctx.Operation().Path, Err: e}
+	return a.internalProblem(ctx.Context(), e.Status, f)
 }

@@ -9,39 +9,39 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// route is one row of the table below.
+// route describes one route.
 type route struct {
 	method  string
 	path    string
-	id      string // the operation's id in the OpenAPI document
-	tag     string // the group of operations to which it belongs there
+	id      string // the operationId in the OpenAPI document
+	tag     string // its tag there
 	summary string
-	success []int // the statuses of success, the usual one first
+	success []int // the success statuses, the usual one first
 	body    *body
-	errors  []*game.Error // what the rules may return; what any route may return is added
+	errors  []*game.Error // errors of the rules; those of every route are added
 	traits
 }
 
-// traits are how requests to a route are treated, other than by its handler.
+// traits say how the layers around the handler treat requests to a route.
 type traits struct {
 	open   bool // it needs no credential
-	actsAs bool // a server may call it as a player
-	// exempt keeps it out of the limit of requests that are worked on at once: for that by which the service is
-	// watched, which must respond when nothing else does, and for pages that are written as they are.
+	actsAs bool // a server may call it on behalf of a player
+	// exempt excludes the route from the concurrency limit: health checks must respond under overload, and static
+	// pages cost nothing.
 	exempt bool
-	probe  bool // it is asked again and again: its successes are logged for debugging only
-	// streams lets its responses go on: they have no deadline, and no place among the requests that are worked on.
+	probe  bool // it is polled: its successes are logged at debug level
+	// streams excludes the route from the request timeout and the concurrency limit.
 	streams bool
 }
 
-// body is what a route reads.
+// body describes the request body of a route.
 type body struct {
 	schema         *huma.Schema
 	optional       bool
-	maxWithIgnored int // bytes: see [web.Bodies]
+	maxWithIgnored int // in bytes: see [web.Bodies]
 }
 
-// routes is the whole surface of the API, in the order in which the contract shows it.
+// routes registers all routes, in the order of the contract.
 func (a *API) routes() {
 	s := newSchemas(a.huma.OpenAPI().Components.Schemas)
 	a.playerRoutes(s)
@@ -49,16 +49,19 @@ func (a *API) routes() {
 	a.serviceRoutes(s)
 }
 
-// What several routes may return.
-func reads() []*game.Error { return []*game.Error{game.ErrForbidden, game.ErrStoreUnavailable} }
+// commonErrors are errors of almost every route.
+func commonErrors() []*game.Error { return []*game.Error{game.ErrForbidden, game.ErrStoreUnavailable} }
 
-func takers() []*game.Error   { return []*game.Error{game.ErrPlayerNotFound, game.ErrPlayerSuspended} }
-func versions() []*game.Error { return []*game.Error{game.ErrVersionMismatch} }
-func reuse() []*game.Error    { return []*game.Error{game.ErrIdempotencyKeyReuse} }
+// seatErrors are errors of routes that give a player a seat.
+func seatErrors() []*game.Error { return []*game.Error{game.ErrPlayerNotFound, game.ErrPlayerSuspended} }
+
+func versionErrors() []*game.Error { return []*game.Error{game.ErrVersionMismatch} }
+
+func keyReuseErrors() []*game.Error { return []*game.Error{game.ErrIdempotencyKeyReuse} }
 
 func (a *API) playerRoutes(s *schemas) {
 	var (
-		player = append([]*game.Error{game.ErrPlayerNotFound}, reads()...)
+		player = append([]*game.Error{game.ErrPlayerNotFound}, commonErrors()...)
 		names  = []*game.Error{game.ErrUsernameTaken, game.ErrIdentityTaken}
 		tokens = []*game.Error{game.ErrNoTokens}
 
@@ -67,13 +70,13 @@ func (a *API) playerRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPost, basePath + "/players", "createPlayer", "players",
 		"Register a player",
-		codes(201), requiredBody(s.profile), errs(names, reuse(), player),
+		codes(201), requiredBody(s.profile), errs(names, keyReuseErrors(), player),
 		traits{},
 	}, a.createPlayer)
 	register(a, route{
 		http.MethodGet, basePath + "/players", "listPlayers", "players",
 		"List players, newest first",
-		codes(200), nil, reads(), playing,
+		codes(200), nil, commonErrors(), playing,
 	}, a.listPlayers)
 	register(a, route{
 		http.MethodGet, basePath + "/players/{player_id}", "getPlayer", "players",
@@ -83,17 +86,17 @@ func (a *API) playerRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPut, basePath + "/players/{player_id}", "replacePlayer", "players",
 		"Replace a player's profile",
-		codes(200), requiredBody(s.player), errs(player, names, versions()), playing,
+		codes(200), requiredBody(s.player), errs(player, names, versionErrors()), playing,
 	}, a.replacePlayer)
 	register(a, route{
 		http.MethodPatch, basePath + "/players/{player_id}", "patchPlayer", "players",
 		"Change a player's profile (RFC 7396)",
-		codes(200), requiredBody(s.profilePatch), errs(player, names, versions()), playing,
+		codes(200), requiredBody(s.profilePatch), errs(player, names, versionErrors()), playing,
 	}, a.patchPlayer)
 	register(a, route{
 		http.MethodDelete, basePath + "/players/{player_id}", "erasePlayer", "players",
 		"Erase a player everywhere",
-		codes(204), nil, errs(player, versions()), playing,
+		codes(204), nil, errs(player, versionErrors()), playing,
 	}, a.erasePlayer)
 	register(a, route{
 		http.MethodPost, basePath + "/players/{player_id}/tokens", "mintToken", "players",
@@ -104,17 +107,17 @@ func (a *API) playerRoutes(s *schemas) {
 	register(a, route{
 		http.MethodGet, "/.well-known/jwks.json", "getJwks", "players",
 		"Read the keys that verify tokens and tickets",
-		codes(200), nil, errs(tokens, reads()),
+		codes(200), nil, errs(tokens, commonErrors()),
 		traits{open: true},
 	}, a.getJWKS)
 }
 
 func (a *API) sessionRoutes(s *schemas) {
 	var (
-		session  = append([]*game.Error{game.ErrSessionNotFound}, reads()...)
+		session  = append([]*game.Error{game.ErrSessionNotFound}, commonErrors()...)
 		host     = []*game.Error{game.ErrNotHost}
 		member   = []*game.Error{game.ErrMemberNotFound}
-		over     = []*game.Error{game.ErrSessionEnded}
+		ended    = []*game.Error{game.ErrSessionEnded}
 		settings = []*game.Error{game.ErrSeatsTaken, game.ErrSessionEnded}
 		moves    = []*game.Error{game.ErrInvalidTransition, game.ErrNotEnoughPlayers, game.ErrSessionEnded}
 		joins    = []*game.Error{
@@ -127,12 +130,12 @@ func (a *API) sessionRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPost, basePath + "/sessions", "createSession", "sessions",
 		"Create a session",
-		codes(201), requiredBody(s.request), errs(takers(), reuse(), reads()), playing,
+		codes(201), requiredBody(s.request), errs(seatErrors(), keyReuseErrors(), commonErrors()), playing,
 	}, a.createSession)
 	register(a, route{
 		http.MethodGet, basePath + "/sessions", "listSessions", "sessions",
 		"List sessions, newest first",
-		codes(200), nil, reads(), playing,
+		codes(200), nil, commonErrors(), playing,
 	}, a.listSessions)
 	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}", "getSession", "sessions",
@@ -142,22 +145,22 @@ func (a *API) sessionRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPut, basePath + "/sessions/{session_id}", "moveSession", "sessions",
 		"Change a session's status",
-		codes(200), bodyWithMembers(s.session), errs(session, host, moves, versions()), playing,
+		codes(200), bodyWithMembers(s.session), errs(session, host, moves, versionErrors()), playing,
 	}, a.moveSession)
 	register(a, route{
 		http.MethodPatch, basePath + "/sessions/{session_id}", "patchSession", "sessions",
 		"Change a session's settings (RFC 7396)",
-		codes(200), requiredBody(s.settingsPatch), errs(session, host, settings, versions()), playing,
+		codes(200), requiredBody(s.settingsPatch), errs(session, host, settings, versionErrors()), playing,
 	}, a.patchSession)
 	register(a, route{
 		http.MethodDelete, basePath + "/sessions/{session_id}", "cancelSession", "sessions",
 		"Cancel a session",
-		codes(204), nil, errs(session, host, []*game.Error{game.ErrInvalidTransition}, versions()), playing,
+		codes(204), nil, errs(session, host, []*game.Error{game.ErrInvalidTransition}, versionErrors()), playing,
 	}, a.cancelSession)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/{session_id}/members", "joinSession", "sessions",
 		"Join a session",
-		codes(201, 200), requiredBody(s.join), errs(session, takers(), joins), playing,
+		codes(201, 200), requiredBody(s.join), errs(session, seatErrors(), joins), playing,
 	}, a.joinSession)
 	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}/members/{player_id}", "getMember", "sessions",
@@ -168,18 +171,19 @@ func (a *API) sessionRoutes(s *schemas) {
 		http.MethodPatch, basePath + "/sessions/{session_id}/members/{player_id}", "patchMember", "sessions",
 		"Change a member's team and attributes (RFC 7396)",
 		codes(200), requiredBody(s.memberPatch),
-		errs(session, member, host, versions(), over, []*game.Error{game.ErrTeamFull}), playing,
+		errs(session, member, host, versionErrors(), ended, []*game.Error{game.ErrTeamFull}), playing,
 	}, a.patchMember)
 	register(a, route{
 		http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leaveSession", "sessions",
 		"Leave a session",
-		codes(204), nil, errs(session, host, versions(), over), playing,
+		codes(204), nil, errs(session, host, versionErrors(), ended), playing,
 	}, a.leaveSession)
 	register(a, route{
 		http.MethodPut, basePath + "/sessions/{session_id}/host", "setHost", "sessions",
 		"Make a member the host",
 		codes(200), requiredBody(s.host),
-		errs(session, member, takers(), host, versions(), over, []*game.Error{game.ErrMemberNotJoined}), playing,
+		errs(session, member, seatErrors(), host, versionErrors(), ended, []*game.Error{game.ErrMemberNotJoined}),
+		playing,
 	}, a.setHost)
 	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}/timeline", "getTimeline", "sessions",
@@ -196,31 +200,31 @@ func (a *API) serviceRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPost, basePath + "/api-keys", "createApiKey", "api-keys",
 		"Create an API key",
-		codes(201), requiredBody(s.key), reads(),
+		codes(201), requiredBody(s.key), commonErrors(),
 		traits{},
 	}, a.createKey)
 	register(a, route{
 		http.MethodGet, basePath + "/api-keys", "listApiKeys", "api-keys",
 		"List API keys",
-		codes(200), nil, reads(),
+		codes(200), nil, commonErrors(),
 		traits{},
 	}, a.listKeys)
 	register(a, route{
 		http.MethodGet, basePath + "/api-keys/{key_id}", "getApiKey", "api-keys",
 		"Read an API key",
-		codes(200), nil, errs(key, reads()),
+		codes(200), nil, errs(key, commonErrors()),
 		traits{},
 	}, a.getKey)
 	register(a, route{
 		http.MethodDelete, basePath + "/api-keys/{key_id}", "revokeApiKey", "api-keys",
 		"Revoke an API key",
-		codes(204), nil, errs(key, reads()),
+		codes(204), nil, errs(key, commonErrors()),
 		traits{},
 	}, a.revokeKey)
 	register(a, route{
 		http.MethodPost, basePath + "/api-keys/{key_id}/rotate", "rotateApiKey", "api-keys",
 		"Replace an API key with a new one",
-		codes(201), optionalBody(s.rotation), errs(key, reads(), []*game.Error{game.ErrKeyInactive}),
+		codes(201), optionalBody(s.rotation), errs(key, commonErrors(), []*game.Error{game.ErrKeyInactive}),
 		traits{},
 	}, a.rotateKey)
 	register(a, route{
@@ -232,7 +236,7 @@ func (a *API) serviceRoutes(s *schemas) {
 	register(a, route{
 		http.MethodGet, basePath + "/metrics/system", "getSystemMetrics", "metrics",
 		"Read the stored metrics of the service",
-		codes(200), nil, reads(),
+		codes(200), nil, commonErrors(),
 		traits{},
 	}, a.getSystemMetrics)
 	register(a, route{
@@ -266,6 +270,6 @@ func requiredBody(s *huma.Schema) *body { return &body{schema: s} }
 
 func optionalBody(s *huma.Schema) *body { return &body{schema: s, optional: true} }
 
-// bodyWithMembers is a session as a GET returns it, with up to 1,000 members of 4 KiB of attributes each, which are
-// ignored.
+// bodyWithMembers describes a session as a GET returns it, with up to 1,000 members of 4 KiB of attributes each, which
+// are ignored.
 func bodyWithMembers(s *huma.Schema) *body { return &body{schema: s, maxWithIgnored: maxSessionBody} }

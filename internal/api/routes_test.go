@@ -38,13 +38,13 @@ func TestRowsOfTheTable(t *testing.T) {
 		}
 	})
 	full, _ := one(t, 10*time.Millisecond, holding(working, done), func(d *api.Deps) {
-		d.Failed = func(context.Context, game.Failure) string { return "" } // the first, whose time is over
+		d.Failed = func(context.Context, game.Failure) string { return "" } // the first, whose deadline has passed
 	})
 	var first sync.WaitGroup
 	first.Go(func() {
 		r := request(t, http.MethodGet, "/api/v1/sessions", nil)
 		r.Header.Set("Hold", "yes")
-		answered(t, full, r)
+		serveHTTP(t, full, r)
 	})
 	<-working
 	defer first.Wait()
@@ -64,7 +64,7 @@ func TestRowsOfTheTable(t *testing.T) {
 			t.Errorf("%s without a credential: got %d", pattern, w.Code)
 		}
 		if m.probe != row.Probe {
-			t.Errorf("%s: a probe to whoever observes it: %t", pattern, m.probe)
+			t.Errorf("%s: a probe to the observer: %t", pattern, m.probe)
 		}
 		if w, _ := call(full, ""); (w.Code != http.StatusServiceUnavailable) != row.Exempt {
 			t.Errorf("%s while too much is worked on: got %d %s", pattern, w.Code, w.Body)
@@ -89,7 +89,7 @@ type marked struct {
 
 func (m *marked) NoteProbe() { m.probe = true }
 
-// A response that goes on has no deadline, and keeps nobody from being served.
+// A streaming response has no deadline, and does not keep others waiting.
 func TestStreams(t *testing.T) {
 	t.Parallel()
 	h, shed := one(t, time.Second)
@@ -101,12 +101,12 @@ func TestStreams(t *testing.T) {
 	}))
 	var streams sync.WaitGroup
 	for range 3 {
-		streams.Go(func() { answered(t, h, request(t, http.MethodGet, "/stream", nil)) })
+		streams.Go(func() { serveHTTP(t, h, request(t, http.MethodGet, "/stream", nil)) })
 		if <-open {
 			t.Error("a stream has a deadline")
 		}
 	}
-	if w := answered(t, h, request(t, http.MethodGet, "/api/v1/sessions", nil)); w.Code != http.StatusOK {
+	if w := serveHTTP(t, h, request(t, http.MethodGet, "/api/v1/sessions", nil)); w.Code != http.StatusOK {
 		t.Errorf("beside streams: got %d %s", w.Code, w.Body)
 	}
 	close(done)
@@ -128,7 +128,7 @@ func TestOtherMethods(t *testing.T) {
 		"POST /nothing": http.StatusUnauthorized,
 	} {
 		method, path, _ := strings.Cut(target, " ")
-		if w := answered(t, h, request(t, method, path, nil)); w.Code != want {
+		if w := serveHTTP(t, h, request(t, method, path, nil)); w.Code != want {
 			t.Errorf("%s: got %d, want %d", target, w.Code, want)
 		}
 	}

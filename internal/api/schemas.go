@@ -13,8 +13,8 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// schemas are the bodies that the API takes. They come from the types of package game and their tags, which that
-// package's tests hold to its rules, so that the contract cannot promise other limits than the rules keep.
+// schemas are the schemas of request bodies. They are derived from the types of package game and their tags, which that
+// package's tests compare with its rules, so that the contract and the rules have the same limits.
 type schemas struct {
 	profile, player, profilePatch *huma.Schema
 	request, session              *huma.Schema
@@ -23,7 +23,7 @@ type schemas struct {
 	join, key, token, rotation    *huma.Schema
 }
 
-// componentPath is before the name of a schema in a reference to it.
+// componentPath is the prefix of a reference to a component.
 const componentPath = "#/components/schemas/"
 
 func newSchemas(r huma.Registry) *schemas {
@@ -32,7 +32,6 @@ func newSchemas(r huma.Registry) *schemas {
 	r.RegisterTypeAlias(reflect.TypeFor[game.Changes](), reflect.TypeFor[changeList]())
 	r.RegisterTypeAlias(reflect.TypeFor[sessionBody](), reflect.TypeFor[game.Session]())
 	responses(r)
-	describeEvents(r)
 	s := new(schemas)
 	s.players(r)
 	s.sessions(r)
@@ -89,11 +88,13 @@ func (s *schemas) credentials(r huma.Registry) {
 	s.rotation = r.Schema(reflect.TypeFor[RotateKeyInBody](), true, "")
 }
 
-// responses completes the documents that the API gives.
+// responses completes the schemas of the documents that the API returns.
 func responses(r huma.Registry) {
 	for name, t := range map[string]reflect.Type{
 		"Player": reflect.TypeFor[game.Player](), "Session": reflect.TypeFor[game.Session](),
-		"Member":        reflect.TypeFor[game.Member](),
+		"Member": reflect.TypeFor[game.Member](),
+		"Event":  reflect.TypeFor[game.Event](), "Subject": reflect.TypeFor[game.Subject](),
+		"Actor":         reflect.TypeFor[game.Actor](),
 		"SystemMetrics": reflect.TypeFor[game.SystemMetrics](), "MetricsPoint": reflect.TypeFor[game.MetricsPoint](),
 	} {
 		r.Schema(t, true, "")
@@ -122,20 +123,19 @@ func responses(r huma.Registry) {
 	joined.Required = session.Required
 }
 
-// derivedOfSessions is what sessions show that is not stored.
+// derivedOfSessions returns the fields of sessions that are computed and not stored.
 func derivedOfSessions() map[string]*huma.Schema {
 	return map[string]*huma.Schema{
 		"seats_held": {Type: huma.TypeInteger, Format: "int64", Description: "How many members there are."},
-		"free_seats": {Type: huma.TypeInteger, Format: "int64", Description: "How many newcomers there is room for."},
+		"free_seats": {Type: huma.TypeInteger, Format: "int64", Description: "How many seats newcomers can take."},
 		"member_ids": {
 			Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString},
-			Description: "Who holds a seat, in the order in which they took them; only where it is asked for with " +
-				"members=ids.",
+			Description: "The players who hold seats, in the order in which they joined; only with members=ids.",
 		},
 	}
 }
 
-// requestOf returns the schema of a body that clients send, with the names of the fields that they must send.
+// requestOf returns the schema of a request body, with the names of its required fields.
 func requestOf[T any](r huma.Registry, required ...string) *huma.Schema {
 	s := schemaOf[T](r)
 	complete(s, reflect.TypeFor[T]())
@@ -148,8 +148,8 @@ func requestOf[T any](r huma.Registry, required ...string) *huma.Schema {
 	return s
 }
 
-// complete adds to the schema of a struct what huma does not read of its [game.Properties]: the values of types that
-// have a few, and limits within maps.
+// complete adds to the schema of a struct what huma does not derive from its [game.Properties]: the values of
+// enumerated types, and limits of maps.
 func complete(s *huma.Schema, t reflect.Type) {
 	for _, f := range game.Properties(t) {
 		p := s.Properties[f.Name]
@@ -157,7 +157,7 @@ func complete(s *huma.Schema, t reflect.Type) {
 			delete(s.Properties, f.Name)
 			continue
 		}
-		p.ReadOnly = false // says that clients may send it back, of which a response tells nothing
+		p.ReadOnly = false // it concerns requests only
 		if values := valuesOf(f.Type); values != nil && p.Enum == nil {
 			p.Enum = values
 		}
@@ -180,7 +180,7 @@ func limit(s *huma.Schema, limits string) {
 	}
 }
 
-// valuesOf returns the values of a type that has a few, nil for any other.
+// valuesOf returns the values of an enumerated type, nil for any other type.
 func valuesOf(t reflect.Type) []any {
 	switch t {
 	case reflect.TypeFor[game.PlayerStatus]():
@@ -195,12 +195,16 @@ func valuesOf(t reflect.Type) []any {
 		return enum(game.Visibilities())
 	case reflect.TypeFor[game.Scope]():
 		return enum(game.KeyScopes())
+	case reflect.TypeFor[game.SubjectKind]():
+		return enum(game.SubjectKinds())
+	case reflect.TypeFor[game.ActorKind]():
+		return enum(game.ActorKinds())
 	}
 	return nil
 }
 
-// objectOrNone returns a component with null for none. A reference beside null would be told as alternatives, of which
-// an object that is wrong is none, and not by what is wrong with it.
+// objectOrNone returns a nullable copy of a component. It is not anyOf a reference and null, because validation would
+// then report that an invalid object matches no alternative, instead of what is wrong with it.
 func objectOrNone(r huma.Registry, p *huma.Schema) *huma.Schema {
 	name := strings.TrimPrefix(p.Ref, componentPath)
 	s := *r.Map()[name]
@@ -208,9 +212,9 @@ func objectOrNone(r huma.Registry, p *huma.Schema) *huma.Schema {
 	return &s
 }
 
-// replacement makes a schema that of the body of a PUT. What only the server sets is taken, so that the body of a GET
-// can be sent back, and ignored, whatever it is. The contract gives it the type that it has in the document that the
-// GET returns.
+// replacement turns a schema into that of the body of a PUT. Fields that only the server sets are accepted, so that the
+// body of a GET can be sent back, and ignored, whatever their value. The contract gives them the type that they have in
+// the document that the GET returns.
 func replacement[T any](s *huma.Schema, document string) {
 	s.Extensions = map[string]any{replaces: document}
 	for _, f := range game.Properties(reflect.TypeFor[T]()) {
@@ -220,13 +224,13 @@ func replacement[T any](s *huma.Schema, document string) {
 	}
 }
 
-// ignored returns the schema of a field that is taken and ignored.
+// ignored returns the schema of a field that is accepted and ignored.
 func ignored() *huma.Schema {
 	return &huma.Schema{Description: "Set by the server; ignored here.", ReadOnly: true}
 }
 
-// nullable lets the members of a merge patch be null, which gives them their default, but for those that have none, and
-// the values of maps, which removes them.
+// nullable allows null for the members of a merge patch, where it resets them to their defaults, except for those that
+// have none, and for the values of maps, where it removes them.
 func nullable(s *huma.Schema, but ...string) {
 	for name, p := range s.Properties {
 		p.Nullable = !slices.Contains(but, name)
@@ -269,7 +273,7 @@ func problemSchema(r huma.Registry) *huma.Schema {
 	return &huma.Schema{Ref: componentPath + name}
 }
 
-// attributeValue is how the contract shows a [game.Value].
+// attributeValue has the schema of a [game.Value].
 type attributeValue struct{}
 
 // Schema implements [huma.SchemaProvider].
@@ -282,7 +286,7 @@ func (attributeValue) Schema(huma.Registry) *huma.Schema {
 	}
 }
 
-// anyObject is how the contract shows a [game.Result].
+// anyObject has the schema of a [game.Result].
 type anyObject struct{}
 
 // Schema implements [huma.SchemaProvider].

@@ -30,13 +30,13 @@ func (a *API) createSession(ctx context.Context, in *createSessionIn) (*createSe
 	if err != nil {
 		return nil, err
 	}
-	out, err := creation(a.Sessions.Create(ctx, r, i))
+	out, err := createdResponse(a.Sessions.Create(ctx, r, i))
 	if err != nil {
 		return nil, err
 	}
-	show, applied := in.preferred()
-	body := joinedSession{Session: out.Body, show: show}
-	// A retry may find that its host has left, or that the session is over.
+	members, applied := in.preferred()
+	body := joinedSession{Session: out.Body, members: members}
+	// In a retry, the host may have left, or the session may have ended.
 	if _, err := out.Body.Member(r.FirstMember()); err == nil && !out.Body.Status.Terminal() {
 		body.Ticket = a.ticket(ctx, out.Body, r.FirstMember())
 	}
@@ -51,8 +51,8 @@ type getSessionIn struct {
 
 func (a *API) getSession(ctx context.Context, in *getSessionIn) (*sessionOut, error) {
 	s, err := a.Sessions.Get(ctx, in.SessionID)
-	out, err := read(in.IfNoneMatch, s, err)
-	return showing(out, err, in.Members.shown(), "")
+	out, err := conditionalResponse(in.IfNoneMatch, s, err)
+	return sessionResponse(out, err, in.Members.detail(), "")
 }
 
 type listSessionsIn struct {
@@ -73,17 +73,17 @@ type sessionsOut struct{ Body page[game.Session] }
 
 func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*sessionsOut, error) {
 	attributes, _ := parseAttributes(in.Attributes, in.Attribute)
-	show := in.Members.shown()
+	members := in.Members.detail()
 	l, err := a.Sessions.List(ctx, game.SessionQuery{
-		Where: append(in.where(), attributes.Where()...), Brief: show != membersFull,
+		Where: append(in.where(), attributes.Where()...), Brief: members != membersFull,
 	}, in.Cursor, in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	return &sessionsOut{boundedPage(ctx, l, show.write)}, nil
+	return &sessionsOut{boundedPage(ctx, l, members.write)}, nil
 }
 
-// moveSessionIn takes a whole session, so that the body of a GET can be sent back with another status.
+// moveSessionIn has a whole session, so that the body of a GET can be sent back with another status.
 type moveSessionIn struct {
 	SessionPath
 	IfMatchHeader
@@ -91,30 +91,32 @@ type moveSessionIn struct {
 	Sent Body[sessionMove]
 }
 
-// sessionMove is what counts of a session that is sent back: where it is to move, and its settings as they are.
+// sessionMove is the part of a session that a move reads: the change of status, and the settings, which must be
+// unchanged.
 type sessionMove struct {
 	game.Move
 	game.Settings
 }
 
-// Validate returns ErrValidation with everything that is wrong with the move. Settings are compared and need no rules.
+// Validate returns ErrValidation with everything that is wrong with the move. Settings need no rules: they are
+// compared.
 func (m sessionMove) Validate() error { return m.Move.Validate() }
 
 func (a *API) moveSession(ctx context.Context, in *moveSessionIn) (*sessionOut, error) {
-	c := all(ifMatch[game.Session](in.IfMatch), in.sameSettings)
-	out, err := answer(a.Sessions.Move(ctx, in.SessionID, c, in.Sent.Value().Move))
-	show, applied := in.preferred()
-	return showing(out, err, show, applied)
+	c := allOf(ifMatch[game.Session](in.IfMatch), in.sameSettings)
+	out, err := documentResponse(a.Sessions.Move(ctx, in.SessionID, c, in.Sent.Value().Move))
+	members, applied := in.preferred()
+	return sessionResponse(out, err, members, applied)
 }
 
 // sameSettings rejects a body that would change settings, because a PUT of a session changes its status only. Settings
-// that the body leaves out are as they are.
+// that the body leaves out are unchanged.
 func (in *moveSessionIn) sameSettings(s game.Session) error {
-	return fixed(in.Sent.Over(sessionMove{Settings: s.Settings}).Differences(s.Settings))
+	return rejectChanges(in.Sent.Over(sessionMove{Settings: s.Settings}).Differences(s.Settings))
 }
 
-// fixed rejects a change of settings.
-func fixed(names []string) error {
+// rejectChanges returns the error of a move that changes settings, given their names.
+func rejectChanges(names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
@@ -141,10 +143,10 @@ func (in *patchSessionIn) Resolve(ctx huma.Context) []error {
 }
 
 func (a *API) patchSession(ctx context.Context, in *patchSessionIn) (*sessionOut, error) {
-	out, err := answer(a.Sessions.Edit(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch),
+	out, err := documentResponse(a.Sessions.Edit(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch),
 		func(e game.SessionEdit) (game.SessionEdit, error) { return in.Sent.MergedInto(e), nil }))
-	show, applied := in.preferred()
-	return showing(out, err, show, applied)
+	members, applied := in.preferred()
+	return sessionResponse(out, err, members, applied)
 }
 
 type cancelSessionIn struct {
@@ -157,9 +159,8 @@ type cancelSessionOut struct {
 }
 
 func (a *API) cancelSession(ctx context.Context, in *cancelSessionIn) (*cancelSessionOut, error) {
-	s, err := a.Sessions.Move(
-		ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), game.Move{Status: game.StatusCancelled},
-	)
+	match := ifMatch[game.Session](in.IfMatch)
+	s, err := a.Sessions.Move(ctx, in.SessionID, match, game.Move{Status: game.StatusCancelled})
 	if err != nil {
 		return nil, err
 	}
@@ -172,12 +173,12 @@ type joinSessionIn struct {
 	Sent Body[game.JoinRequest]
 }
 
-// joinedSession is the session with what lets the player into its server.
+// joinedSession is a session with the ticket of the player who joined it.
 type joinedSession struct {
 	game.Session
 	Ticket string `json:"ticket,omitempty" doc:"Proves to the session's server, without a call, that the player has its seat: a JWT for 15 minutes. Absent where there are no tokens."`
 
-	show shown
+	members memberDetail
 }
 
 type joinSessionOut struct {
@@ -194,10 +195,10 @@ func (a *API) joinSession(ctx context.Context, in *joinSessionIn) (*joinSessionO
 	if err != nil {
 		return nil, err
 	}
-	show, applied := in.preferred()
+	members, applied := in.preferred()
 	out := &joinSessionOut{
 		Status: http.StatusOK, ETag: web.ETag(s.Version), Applied: applied,
-		Body: joinedSession{s, a.ticket(ctx, s, j.PlayerID), show},
+		Body: joinedSession{s, a.ticket(ctx, s, j.PlayerID), members},
 	}
 	if seated {
 		out.Status = http.StatusCreated
@@ -213,7 +214,7 @@ type leaveSessionIn struct {
 	PreferHeader
 }
 
-// leaveSessionOut has no body, which is minimal whatever is preferred.
+// leaveSessionOut has no body, so return=minimal always applies.
 type leaveSessionOut struct {
 	Applied string `header:"Preference-Applied"`
 }

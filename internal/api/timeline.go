@@ -27,7 +27,7 @@ func (a *API) getTimeline(ctx context.Context, in *timelineIn) (*timelineOut, er
 	return &timelineOut{newPage(l)}, nil
 }
 
-// changeList is how the contract shows [game.Changes]: each change as an object with the fields of its type.
+// changeList has the schema of [game.Changes]: each change as an object with the fields of its type.
 type changeList struct{}
 
 // Schema implements [huma.SchemaProvider].
@@ -50,7 +50,7 @@ func (changeList) Schema(r huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Ref: "#/components/schemas/" + name}}
 }
 
-// changeField returns the schema of a field of a change.
+// changeField returns the schema of a change's field.
 func changeField(t reflect.Type) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeString}
 	switch t {
@@ -76,7 +76,8 @@ func changeField(t reflect.Type) *huma.Schema {
 	return s
 }
 
-// merged returns the schema of a field that several types of changes have, of which the last is named.
+// merged returns the schema of a field that changes of several types have. It adds the type of to the field's
+// description, and its values.
 func merged(old, s *huma.Schema, of game.ChangeType) *huma.Schema {
 	if old == nil {
 		s.Description = "Of " + string(of) + "."
@@ -89,29 +90,4 @@ func merged(old, s *huma.Schema, of game.ChangeType) *huma.Schema {
 		}
 	}
 	return old
-}
-
-// describeEvents completes the schemas of what a timeline has.
-func describeEvents(r huma.Registry) {
-	r.Schema(reflect.TypeFor[game.Event](), true, "")
-	event := r.Map()["Event"]
-	for name, sentence := range map[string]string{
-		"version":    "The version of the session that the changes made.",
-		"seq":        "The event's place in the feed of its project; absent until it has one.",
-		"acting_as":  "The player as whom a server made the request.",
-		"request_id": "The request that made the changes. Players do not see it.",
-		"run_id":     "The run of background work that made the changes.",
-		"changes":    "What changed, at least one.",
-	} {
-		event.Properties[name].Description = sentence
-	}
-	subject, actor := r.Map()["Subject"], r.Map()["Actor"]
-	subject.Properties["kind"].Enum = enum(game.SubjectKinds())
-	actor.Properties["kind"].Enum = enum(game.ActorKinds())
-	actor.Properties["id"].Description = "A player's or an API key's id, `anonymous` where there is no " +
-		"authentication, or " +
-		"the name of a task of the service. Players see other players' ids only."
-	for _, s := range []*huma.Schema{event, subject, actor} {
-		s.PrecomputeMessages()
-	}
 }

@@ -9,17 +9,17 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Tokens makes what players and game servers are let in by. Package auth does.
+// Tokens issues player tokens and join tickets. Package auth implements it.
 type Tokens interface {
-	// Mint makes a token of a player. It answers ErrNoTokens and ErrStoreUnavailable.
+	// Mint returns a token for a player, or ErrNoTokens or ErrStoreUnavailable.
 	Mint(p game.Player, life time.Duration) (game.Token, error)
-	// Ticket makes the ticket of a member. It answers ErrNoTokens and ErrStoreUnavailable.
+	// Ticket returns the ticket of a member, or ErrNoTokens or ErrStoreUnavailable.
 	Ticket(v game.Session, player game.PlayerID) (string, error)
-	// JWKS answers the keys by which both are verified. It answers ErrNoTokens and ErrStoreUnavailable.
+	// JWKS returns the public keys that verify both, or ErrNoTokens or ErrStoreUnavailable.
 	JWKS() (game.JWKS, error)
 }
 
-// noTokens is a service without them.
+// noTokens implements [Tokens] for a service that issues none.
 type noTokens struct{}
 
 func (noTokens) Mint(game.Player, time.Duration) (game.Token, error) {
@@ -28,7 +28,7 @@ func (noTokens) Mint(game.Player, time.Duration) (game.Token, error) {
 func (noTokens) Ticket(game.Session, game.PlayerID) (string, error) { return "", game.ErrNoTokens }
 func (noTokens) JWKS() (game.JWKS, error)                           { return game.JWKS{}, game.ErrNoTokens }
 
-// jwksMaxAge is how long the keys may be kept: a sixth of the time for which a key is published before it signs.
+// jwksMaxAge allows clients to cache the keys for a sixth of the time between a key's publication and its first use.
 const jwksMaxAge = "public, max-age=600"
 
 type mintTokenIn struct {
@@ -66,8 +66,8 @@ func (a *API) getJWKS(context.Context, *struct{}) (*jwksOut, error) {
 	return &jwksOut{CacheControl: jwksMaxAge, Body: keys}, nil
 }
 
-// ticket answers the ticket of a member, empty if there can be none: the seat is taken whatever becomes of the ticket,
-// and joining again brings one.
+// ticket returns the ticket of a member, or "" if it cannot be issued: the join has already happened, and joining again
+// returns another ticket.
 func (a *API) ticket(ctx context.Context, v game.Session, player game.PlayerID) string {
 	t, err := a.Tokens.Ticket(v, player)
 	if err != nil && !errors.Is(err, game.ErrNoTokens) {

@@ -41,14 +41,14 @@ func TestTokensThatCannotBeMade(t *testing.T) {
 			for _, path := range []string{"POST /api/v1/players/" + id + "/tokens", "GET /.well-known/jwks.json"} {
 				method, path, _ := strings.Cut(path, " ")
 				if r, doc := s.do(t, method, path, "{}"); r.StatusCode != test.status || doc["code"] != test.code {
-					t.Errorf("%s answered %d %v", path, r.StatusCode, doc)
+					t.Errorf("%s returned %d %v", path, r.StatusCode, doc)
 				}
 			}
 			s.log.Reset()
 			_, v := s.do(t, "POST", "/api/v1/sessions", `{"max_players":2}`)
 			r, joined := s.do(t, "POST", "/api/v1/sessions/"+v["id"].(string)+"/members", `{"player_id":"`+id+`"}`)
 			if _, has := joined["ticket"]; r.StatusCode != http.StatusCreated || has {
-				t.Errorf("joining answered %d %v", r.StatusCode, joined)
+				t.Errorf("joining returned %d %v", r.StatusCode, joined)
 			}
 			if warned := strings.Contains(s.log.String(), "no ticket"); warned != test.warned {
 				t.Errorf("the log is %s", s.log)
@@ -63,6 +63,6 @@ func TestWithoutTokens(t *testing.T) {
 	s := newService(t, nil)
 	r, doc := s.do(t, "GET", "/.well-known/jwks.json", "")
 	if r.StatusCode != http.StatusConflict || !strings.Contains(doc["detail"].(string), "GSM_SECRET_KEY") {
-		t.Errorf("answered %d %v", r.StatusCode, doc)
+		t.Errorf("got %d %v", r.StatusCode, doc)
 	}
 }

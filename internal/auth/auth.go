@@ -14,51 +14,52 @@ import (
 	"game-session-manager/internal/limits"
 )
 
-// ActAsHeader names the player for whom a server acts: it may do then what the player may.
+// ActAsHeader names the player on whose behalf a server sends a request, with that player's rights.
 const ActAsHeader = "X-Act-As-Player"
 
-// maxCredential is how many bytes a credential may have.
+// maxCredential is the maximum length of a credential in bytes.
 const maxCredential = game.MaxCredential
 
-// Why a request has no caller. Neither tells more than that, so that nobody learns what is right about a credential.
+// Errors of authentication. They do not say what is wrong, so that nobody can test parts of a credential.
 var (
 	ErrNone = game.ErrUnauthenticated.Detail(
 		"The request has no credential. Send an API key or a player token: Authorization: Bearer ….",
 	)
-	// ErrWrong is the answer to every credential that is not right, whatever is wrong with it.
+	// ErrWrong is the error of every invalid credential.
 	ErrWrong = game.ErrUnauthenticated.Detail("The credential is unknown, was revoked or has expired.")
 )
 
-// Tokens tells whose a token is.
+// Tokens authenticates player tokens.
 type Tokens interface {
-	// Caller returns ErrWrong, of another issuer's token [game.ErrPlayerUnknown], and named errors of package game
-	// where it could not find out.
+	// Caller returns the caller of a token. It returns ErrWrong for an invalid token, [game.ErrPlayerUnknown] for
+	// another issuer's token whose identity has no player, and named errors of package game if it cannot check the
+	// token.
 	Caller(ctx context.Context, token string) (game.Caller, error)
 }
 
-// lookupTime bounds the lookup of a key that nothing is known of, with the wait for its turn.
+// lookupTime bounds the lookup of an unknown key, including the wait for its turn.
 const lookupTime = 5 * time.Second
 
-// Guard finds the callers of requests.
+// Guard authenticates requests.
 type Guard struct {
 	Keys *Keys
-	// Tokens are those of players.
+	// Tokens authenticates player tokens.
 	Tokens Tokens
-	// Failures bounds what guesses at keys cost; nil for no limit.
+	// Failures limits the cost of guessed keys; nil for no limit.
 	Failures *limits.Failures
 	// Open says that there is no authentication: a request without a credential is one of [game.Anonymous]. A
-	// credential that is sent is judged all the same.
+	// credential that is sent is still checked.
 	Open bool
 
 	lookups singleflight.Group
 }
 
-// Caller returns the caller of a request, by its Authorization header and the address that it comes from. It returns
-// ErrNone, ErrWrong, a [*limits.RefusedError], and named errors of package game where it could not find out.
+// Caller returns the caller of a request, given its header and remote address. It returns ErrNone, ErrWrong, a
+// [*limits.RefusedError], and named errors of package game if it cannot check the credential.
 //
-// Only a key that nothing is known of is a lookup that has to be bounded. What cannot be a credential costs nothing,
-// and a token costs a signature to verify, some 0.1 ms as any small request does; of another issuer's the player is
-// looked up once that is right, which nobody can guess.
+// Only the lookup of an unknown key must be limited. A malformed credential costs nothing. Verifying the signature of a
+// token takes about 0.1 ms, no more than any small request, and the player of another issuer's token is looked up only
+// after that.
 func (g *Guard) Caller(ctx context.Context, from netip.Addr, h http.Header) (game.Caller, error) {
 	if g.Open && len(h.Values("Authorization")) == 0 {
 		return game.Anonymous(), nil
@@ -71,35 +72,35 @@ func (g *Guard) Caller(ctx context.Context, from netip.Addr, h http.Header) (gam
 		return g.byKey(ctx, from, secret)
 	}
 	if strings.Count(credential, ".") == 2 { // a JWT in its compact form, RFC 7519
-		return g.Tokens.Caller(ctx, credential) //nolint:wrapcheck // it is the answer
+		return g.Tokens.Caller(ctx, credential) //nolint:wrapcheck // errors of authentication are returned as they are
 	}
 	return game.Caller{}, ErrWrong
 }
 
-// byKey returns the caller who has a key.
+// byKey returns the caller of an API key.
 func (g *Guard) byKey(ctx context.Context, from netip.Addr, s game.Secret) (game.Caller, error) {
 	c, right, fresh := g.Keys.Known(s)
 	if fresh {
 		return c, nil
 	}
-	if right { // when it was last looked up
+	if right { // by an earlier lookup
 		c, _, err := g.Keys.Caller(ctx, s)
 		return c, err
 	}
-	// The same key many times at once, from one address, is looked up once: a game server that starts sends many.
+	// Concurrent requests with one key from one address share a lookup: a game server sends many when it starts.
 	result := g.lookups.DoChan(from.String()+" "+s.Reveal(), func() (any, error) {
-		return g.lookUp(context.WithoutCancel(ctx), from, s) // for all who wait, and it ends by itself
+		return g.lookUp(context.WithoutCancel(ctx), from, s) // shared; lookUp has its own timeout
 	})
 	select {
 	case r := <-result:
 		c, _ := r.Val.(game.Caller)
-		return c, r.Err //nolint:wrapcheck // it is the answer
+		return c, r.Err //nolint:wrapcheck // errors of authentication are returned as they are
 	case <-ctx.Done():
 		return game.Caller{}, game.ErrStoreUnavailable.Because(context.Cause(ctx))
 	}
 }
 
-// lookUp finds out about a key that is not known to be right.
+// lookUp returns the caller of a key that is not in memory.
 func (g *Guard) lookUp(ctx context.Context, from netip.Addr, s game.Secret) (game.Caller, error) {
 	if wrong, guess := g.Keys.Wrong(s); wrong {
 		if guess {
@@ -117,13 +118,13 @@ func (g *Guard) lookUp(ctx context.Context, from netip.Addr, s game.Secret) (gam
 		return game.Caller{}, err
 	}
 	c, guess, err := g.Keys.Caller(ctx, s)
-	if refused := lookup.End(guess); refused != nil {
-		return game.Caller{}, refused //nolint:wrapcheck // it is the answer
+	if limited := lookup.End(guess); limited != nil {
+		return game.Caller{}, limited //nolint:wrapcheck // errors of authentication are returned as they are
 	}
 	return c, err
 }
 
-// bearer returns the one credential of a request (RFC 6750).
+// bearer returns the credential in the Authorization header (RFC 6750).
 func bearer(h http.Header) (string, error) {
 	values := h.Values("Authorization")
 	if len(values) == 0 {
@@ -137,7 +138,8 @@ func bearer(h http.Header) (string, error) {
 	return credential, nil
 }
 
-// ActAs returns the caller that a request's caller acts as, by its [ActAsHeader]; without the header, itself.
+// ActAs returns the player named in [ActAsHeader], or the caller itself without that header. It returns ErrValidation
+// and the errors of [game.Caller.As].
 func ActAs(c game.Caller, h http.Header) (game.Caller, error) {
 	values := h.Values(ActAsHeader)
 	if len(values) == 0 {

@@ -112,7 +112,7 @@ func (p process) mint(tb testing.TB, life time.Duration) string {
 	return token.Token
 }
 
-// takes reports a token that is refused.
+// takes reports a token that is rejected.
 func (p process) takes(tb testing.TB, token string) {
 	tb.Helper()
 	got, err := p.Verify(tb.Context(), token)
@@ -139,7 +139,7 @@ func (p process) kid(tb testing.TB) string {
 	return header(tb, p.mint(tb, time.Minute))["kid"].(string)
 }
 
-// broken is a store of keys that fails while it is told to.
+// broken is a store of keys that fails while its flag is set.
 type broken struct {
 	game.SigningKeyStore
 	mu    sync.Mutex

@@ -1,3 +1,3 @@
-// Package auth finds out who makes a request: of an API key or a token it makes a [game.Caller]. What a caller may do
-// is a rule, and stands in package game.
+// Package auth authenticates requests: it returns the [game.Caller] of an API key or a token. What a caller may do is
+// decided by package game.
 package auth

@@ -15,15 +15,15 @@ import (
 
 const (
 	fetchTimeout = 5 * time.Second
-	// fetchEvery is how often one page of an issuer is asked for at most, whoever sends what tokens. An answer, or that
-	// there was none, holds meanwhile.
+	// fetchEvery is the minimum time between two requests for one URL of an issuer, whatever tokens arrive. Until then
+	// the last response or error is used.
 	fetchEvery   = 5 * time.Second
-	maxFetched   = 256 << 10 // bytes of an answer
-	maxPages     = 8         // of one issuer: two, and where it redirects to
+	maxFetched   = 256 << 10 // bytes of a response
+	maxPages     = 8         // of one issuer: two, and the targets of redirects
 	maxRedirects = 3
 )
 
-// fetchError is a page of an issuer that could not be had.
+// fetchError is the error of a request to an issuer.
 type fetchError struct{ error }
 
 func (e *fetchError) Unwrap() error { return e.error }
@@ -34,23 +34,23 @@ func newFetcher(now func() time.Time) *http.Client {
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute, MaxIdleConns: 2,
 		TLSHandshakeTimeout: fetchTimeout, ResponseHeaderTimeout: fetchTimeout, MaxResponseHeaderBytes: 64 << 10,
 	}}
-	return &http.Client{Timeout: fetchTimeout, Transport: f, CheckRedirect: func(
-		r *http.Request, via []*http.Request,
-	) error {
-		if len(via) > maxRedirects || r.URL.Scheme != via[0].URL.Scheme {
-			return errors.New("redirects too often, or to another scheme")
-		}
-		return nil
-	}}
+	return &http.Client{Timeout: fetchTimeout, Transport: f, CheckRedirect: checkRedirect}
 }
 
-// fetcher is a [http.RoundTripper] that keeps what it has read for a while, so that nobody can make it ask an issuer as
-// often as it is sent tokens. It takes good JSON only.
+func checkRedirect(r *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects || r.URL.Scheme != via[0].URL.Scheme {
+		return errors.New("redirects too often, or to another scheme")
+	}
+	return nil
+}
+
+// fetcher is an [http.RoundTripper] that caches responses for a while, so that nobody can make it send a request to the
+// issuer for every token. It accepts only valid JSON.
 type fetcher struct {
 	inner http.RoundTripper
 	now   func() time.Time
 
-	turn  chan struct{} // held by whoever reads or writes pages
+	turn  chan struct{} // holding its one element guards pages
 	pages map[string]page
 }
 
@@ -73,7 +73,7 @@ func (f *fetcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	p, ok := f.pages[r.URL.String()]
 	if !ok || f.now().Sub(p.at) >= fetchEvery {
 		p = f.read(r)
-		p.at = f.now() // not before, or an answer that was slow would not hold
+		p.at = f.now() // after the read, or a slow response would not be cached
 		if len(f.pages) >= maxPages {
 			clear(f.pages)
 		}
@@ -97,7 +97,7 @@ func (f *fetcher) read(r *http.Request) page {
 	if err != nil {
 		return page{err: err}
 	}
-	defer func() { _ = res.Body.Close() }() // read to its end or refused: nothing is lost
+	defer func() { _ = res.Body.Close() }() // the body was read, or is not wanted
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxFetched+1))
 	redirects := res.StatusCode/100 == 3
 	switch {
@@ -112,7 +112,7 @@ func (f *fetcher) read(r *http.Request) page {
 	return page{status: res.StatusCode, header: res.Header, body: body, err: err}
 }
 
-// mayFetch refuses what others on the way could read and change.
+// mayFetch rejects URLs whose responses others could read or change in transit.
 func mayFetch(u *url.URL) error {
 	ip := net.ParseIP(u.Hostname())
 	switch {

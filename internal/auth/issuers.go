@@ -20,17 +20,17 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Issuer is an OpenID Connect issuer whose tokens players may send.
+// Issuer is an OpenID Connect issuer whose tokens are accepted from players.
 type Issuer struct {
-	URL      string         `json:"issuer"`   // the iss of its tokens, from which its keys are discovered
-	Audience string         `json:"audience"` // the aud that a token must have
-	Claim    string         `json:"claim"`    // whose text is the subject; "sub" if it is left out
-	Provider string         `json:"provider"` // of the identities in which the subject is looked up
-	Project  game.ProjectID `json:"project"`  // whose players its tokens stand for; the default one if it is left out
-	JWKSURL  string         `json:"jwks_url"` // where its keys are, if they are not to be discovered
+	URL      string         `json:"issuer"`   // the iss of its tokens, and the base URL of discovery
+	Audience string         `json:"audience"` // the aud that a token must contain
+	Claim    string         `json:"claim"`    // the claim that is the subject; "sub" by default
+	Provider string         `json:"provider"` // the provider of the players' identities with that subject
+	Project  game.ProjectID `json:"project"`  // the project of the players; the default project by default
+	JWKSURL  string         `json:"jwks_url"` // the URL of its keys; discovered if empty
 }
 
-// ParseIssuers reads a JSON list of issuers; an empty text has none. Its error tells everything that is wrong.
+// ParseIssuers parses a JSON list of issuers. An empty text is an empty list. The error lists everything that is wrong.
 func ParseIssuers(text string) ([]Issuer, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
@@ -88,18 +88,18 @@ func fetchable(text string) bool {
 	return err == nil && u.User == nil && u.RawQuery == "" && u.Fragment == "" && mayFetch(u) == nil
 }
 
-// identities finds players: [game.Players] does.
+// identities finds players by identity. [game.Players] implements it.
 type identities interface {
 	ByIdentity(ctx context.Context, project game.ProjectID, i game.Identity) (game.Player, error)
 }
 
-// Issuers verifies the tokens of other issuers. It may be used by many goroutines at once.
+// Issuers verifies the tokens of other issuers. It is safe for concurrent use.
 type Issuers struct {
 	all []*issuer
 }
 
-// NewIssuers returns the issuers of a list that [ParseIssuers] has read. Nothing is asked of them before a token of
-// theirs comes.
+// NewIssuers returns the issuers of a list that [ParseIssuers] returned. It sends no requests to them before their
+// first token arrives.
 func NewIssuers(list []Issuer, players identities, now func() time.Time) *Issuers {
 	s := &Issuers{}
 	for _, i := range list {
@@ -108,9 +108,8 @@ func NewIssuers(list []Issuer, players identities, now func() time.Time) *Issuer
 	return s
 }
 
-// of answers the issuer that a token says it is of, nil if it is of none of these. Nothing of the token is verified
-// yet.
-func (s *Issuers) of(token string) *issuer {
+// issuerOf returns the issuer that a token names, or nil if it is none of these. It does not verify the token.
+func (s *Issuers) issuerOf(token string) *issuer {
 	if s == nil || len(s.all) == 0 {
 		return nil
 	}
@@ -135,15 +134,15 @@ func (s *Issuers) of(token string) *issuer {
 	return nil
 }
 
-// issuer is one of them, with what was learnt of it.
+// issuer is one issuer with its verifier.
 type issuer struct {
 	Issuer
 	players identities
 	now     func() time.Time
-	fetch   context.Context // which is how go-oidc takes its HTTP client
+	fetch   context.Context // carries the HTTP client for go-oidc
 
 	discoveries singleflight.Group
-	verifier    atomic.Pointer[oidc.IDTokenVerifier] // nil until it is known where the keys are
+	verifier    atomic.Pointer[oidc.IDTokenVerifier] // nil until the URL of the keys is known
 }
 
 func newIssuer(i Issuer, players identities, now func() time.Time) *issuer {
@@ -155,13 +154,13 @@ func newIssuer(i Issuer, players identities, now func() time.Time) *issuer {
 	return s
 }
 
-// discover answers what verifies the issuer's tokens. The issuer is asked once at a time, for all who wait, and ends
-// with none of them; its fetcher remembers for a while that there was no answer.
+// discover returns the verifier of the issuer's tokens. Concurrent callers share one request, which none of them can
+// cancel. After a failure, the fetcher returns the same error for a while.
 func (s *issuer) discover(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 	if v := s.verifier.Load(); v != nil {
 		return v, nil
 	}
-	result := s.discoveries.DoChan("", func() (any, error) { return nil, s.ask() })
+	result := s.discoveries.DoChan("", func() (any, error) { return nil, s.findKeys() })
 	select {
 	case r := <-result:
 		return s.verifier.Load(), r.Err
@@ -170,7 +169,7 @@ func (s *issuer) discover(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 	}
 }
 
-func (s *issuer) ask() error {
+func (s *issuer) findKeys() error {
 	p, err := oidc.NewProvider(s.fetch, s.URL)
 	if err != nil {
 		return fmt.Errorf("discovering the issuer's keys: %w", err)
@@ -179,7 +178,7 @@ func (s *issuer) ask() error {
 		JWKSURL string `json:"jwks_uri"`
 	}
 	if err := p.Claims(&found); err != nil || !fetchable(found.JWKSURL) {
-		return errors.New("discovering the issuer's keys: jwks_uri is no URL that may be fetched")
+		return errors.New("discovering the issuer's keys: jwks_uri must be https, or on a loopback address")
 	}
 	s.verifier.Store(s.verifierBy(found.JWKSURL))
 	return nil
@@ -191,7 +190,7 @@ func (s *issuer) verifierBy(jwksURL string) *oidc.IDTokenVerifier {
 	})
 }
 
-// keySet hands the error of a key set to whoever wants it: go-oidc keeps its text only.
+// keySet stores the error of a key set in the context's *error, because go-oidc keeps only its text.
 type keySet struct{ inner *oidc.RemoteKeySet }
 
 type keySetError struct{}
@@ -202,10 +201,10 @@ func (k keySet) VerifySignature(ctx context.Context, token string) ([]byte, erro
 	if to, ok := ctx.Value(keySetError{}).(*error); ok {
 		*to = err
 	}
-	return payload, err //nolint:wrapcheck // it is go-oidc's own
+	return payload, err //nolint:wrapcheck // go-oidc wraps it
 }
 
-// verify answers which player sends a token of the issuer.
+// verify returns the player of a token of the issuer.
 func (s *issuer) verify(ctx context.Context, token string) (verified, error) {
 	subject, until, err := s.subject(ctx, token)
 	if err != nil {
@@ -215,16 +214,16 @@ func (s *issuer) verify(ctx context.Context, token string) (verified, error) {
 	if err != nil && !errors.Is(err, game.ErrPlayerUnknown) {
 		return verified{}, err
 	}
-	if soon := s.now().Add(foreignFor); soon.Before(until) {
+	if soon := s.now().Add(foreignAge); soon.Before(until) {
 		until = soon
 	}
 	if err != nil {
-		return verified{until: until, err: err}, nil //nolint:nilerr // it is what is remembered
+		return verified{until: until, err: err}, nil //nolint:nilerr // it is cached
 	}
 	return verified{caller: playerCaller(s.Project, p.ID), until: until}, nil
 }
 
-// subject verifies a token and answers its claim, and until when it is valid.
+// subject verifies a token and returns its subject and expiry.
 func (s *issuer) subject(ctx context.Context, token string) (string, time.Time, error) {
 	verifier, err := s.discover(ctx)
 	if err != nil {
@@ -232,34 +231,34 @@ func (s *issuer) subject(ctx context.Context, token string) (string, time.Time, 
 	}
 	var keysErr error
 	t, err := verifier.Verify(context.WithValue(ctx, keySetError{}, &keysErr), token)
-	if err := unfetched(keysErr); err != nil {
+	if err := fetchFailure(keysErr); err != nil {
 		return "", time.Time{}, game.ErrIssuerUnavailable.Because(err)
 	}
 	if expired := (*oidc.TokenExpiredError)(nil); errors.As(err, &expired) {
-		return "", time.Time{}, refused("expired, of another issuer")
+		return "", time.Time{}, rejected("expired token of another issuer")
 	} else if err != nil {
-		return "", time.Time{}, refused("not verified, of another issuer") // its text has values of the token in it
+		return "", time.Time{}, rejected("invalid token of another issuer") // the error's text has values of the token
 	}
 	var claims map[string]any
 	if err := t.Claims(&claims); err != nil {
-		return "", time.Time{}, refused("claims cannot be read, of another issuer")
+		return "", time.Time{}, rejected("unreadable claims in a token of another issuer")
 	}
 	subject, ok := claims[s.Claim].(string)
 	if !ok || !game.ValidSubject(subject) {
-		return "", time.Time{}, refused("no subject in the claim, of another issuer")
+		return "", time.Time{}, rejected("no subject in a token of another issuer")
 	}
 	return subject, t.Expiry, nil
 }
 
-// unfetched answers why keys could not be had, nil if they could. go-oidc's error wraps another for that only; its text
-// may be the whole of what the issuer answered.
-func unfetched(err error) error {
+// fetchFailure returns why the issuer's keys could not be fetched, nil if they could. go-oidc wraps an error only in
+// that case. Its own text is not used, since it may contain the issuer's whole response.
+func fetchFailure(err error) error {
 	fetch := (*fetchError)(nil)
 	switch {
 	case errors.As(err, &fetch):
 		return fetch
 	case errors.Unwrap(err) != nil:
-		return errors.New("the issuer's keys are no JWKS, or did not come in time")
+		return errors.New("the issuer's keys are not a JWKS, or did not arrive in time")
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func (p *provider) rotate(kid string, key crypto.Signer) {
 	p.keys = append(p.keys, jose.JSONWebKey{Key: key, KeyID: kid, Use: "sig"})
 }
 
-// fails has every request answered in another way, until it is told nil.
+// fails has every request handled by another handler, until that is nil.
 func (p *provider) fails(how func(http.ResponseWriter, *http.Request)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -182,7 +182,7 @@ func (w world) takes(t *testing.T, token string) {
 	}
 }
 
-func (w world) refuses(t *testing.T, token string, target error) {
+func (w world) rejects(t *testing.T, token string, target error) {
 	t.Helper()
 	got, err := w.Caller(t.Context(), token)
 	if !errors.Is(err, target) || got != (game.Caller{}) {
@@ -197,8 +197,8 @@ func (w world) refuses(t *testing.T, token string, target error) {
 	wantNone(t, err.Error(), "user-1", "stranger")
 }
 
-// settles waits until a token is answered by an error, or by none. For a moment after go-oidc has fetched keys, a token
-// that asks for keys is still answered by that fetch, though it is over.
+// settles waits until a token returns an error, or none. For a moment after go-oidc has fetched keys, a token
+// that needs keys still gets the result of that fetch, though it has ended.
 func (w world) settles(t *testing.T, token string, target error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -209,7 +209,7 @@ func (w world) settles(t *testing.T, token string, target error) {
 		}
 		runtime.Gosched()
 	}
-	t.Errorf("never answered by %v", target)
+	t.Errorf("never returned %v", target)
 }
 
 func issuerOf(p *provider) auth.Issuer {
@@ -241,7 +241,7 @@ func TestIssuer(t *testing.T) {
 		t.Errorf("the keys were fetched %d times", n)
 	}
 	w.clock.add(time.Hour)
-	w.refuses(t, token, game.ErrUnauthenticated)
+	w.rejects(t, token, game.ErrUnauthenticated)
 }
 
 func TestIssuerWrongTokens(t *testing.T) {
@@ -275,7 +275,7 @@ func TestIssuerWrongTokens(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w.refuses(t, c.token, c.target)
+			w.rejects(t, c.token, c.target)
 		})
 	}
 	hs, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(strings.Repeat("k", 32))}, nil)
@@ -284,9 +284,9 @@ func TestIssuerWrongTokens(t *testing.T) {
 		map[string]any{"iss": p.URL, "aud": "my-game", "sub": "user-1", "exp": t0.Add(time.Hour).Unix()},
 	).Serialize()
 	must(t, err)
-	w.refuses(t, text, game.ErrUnauthenticated)
+	w.rejects(t, text, game.ErrUnauthenticated)
 	good := p.token(t, t0, nil)
-	w.refuses(t, good[:len(good)-6], game.ErrUnauthenticated)
+	w.rejects(t, good[:len(good)-6], game.ErrUnauthenticated)
 }
 
 // A token says who its player is, and not whether that player may play: that is asked for every request, of
@@ -311,7 +311,7 @@ func TestIssuerSuspendedPlayer(t *testing.T) {
 		t.Errorf("the suspended player was looked up %d times", w.lookups.n-1)
 	}
 	w.clock.add(5 * time.Second)
-	w.refuses(t, token, game.ErrPlayerUnknown)
+	w.rejects(t, token, game.ErrPlayerUnknown)
 }
 
 func TestIssuerRotates(t *testing.T) {
@@ -337,7 +337,7 @@ func TestIssuerRotates(t *testing.T) {
 	before := p.count("/keys")
 	w.clock.add(5 * time.Second)
 	for range 20 {
-		w.refuses(t, forged.token(t, t0, func(c map[string]any) { c["iss"] = p.URL }), game.ErrUnauthenticated)
+		w.rejects(t, forged.token(t, t0, func(c map[string]any) { c["iss"] = p.URL }), game.ErrUnauthenticated)
 	}
 	if n := p.count("/keys") - before; n != 1 {
 		t.Errorf("forged tokens had the keys fetched %d times", n)
@@ -374,7 +374,7 @@ func TestIssuerDown(t *testing.T) {
 			token := p.token(t, t0, nil)
 			p.fails(way)
 			for range 3 { // before it was ever asked
-				w.refuses(t, token, game.ErrIssuerUnavailable)
+				w.rejects(t, token, game.ErrIssuerUnavailable)
 			}
 			if n := p.count("/.well-known/openid-configuration"); n != 1 && name != "redirects" {
 				t.Errorf("it was asked %d times", n)
@@ -406,7 +406,7 @@ func TestIssuerOfAnotherName(t *testing.T) {
 	p := newProvider(t)
 	p.iss = "https://somebody.example"
 	w := newWorld(t, issuerOf(p))
-	w.refuses(t, p.token(t, t0, nil), game.ErrIssuerUnavailable)
+	w.rejects(t, p.token(t, t0, nil), game.ErrIssuerUnavailable)
 
 	i := issuerOf(p)
 	i.JWKSURL, i.Claim = p.URL+"/keys", "account" // nothing is discovered
@@ -414,7 +414,7 @@ func TestIssuerOfAnotherName(t *testing.T) {
 	w.takes(t, p.token(t, t0, func(c map[string]any) { c["account"], c["sub"] = "user-1", "something else" }))
 }
 
-// TestIssuerTogether has many requests meet an issuer that nobody has asked yet.
+// TestIssuerTogether sends many requests with tokens of an issuer whose keys are not known yet.
 func TestIssuerTogether(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -437,7 +437,7 @@ func TestIssuerTogether(t *testing.T) {
 	}
 }
 
-// Players whom nobody registered and those who are suspended are told so, however often they come, and keep nobody at
+// Unregistered and suspended players get their own errors, however often they call, and keep nobody at
 // their address out: neither a player who was never seen nor a key.
 func TestPlayersWhoAreNotLetIn(t *testing.T) {
 	t.Parallel()
@@ -468,7 +468,7 @@ func TestPlayersWhoAreNotLetIn(t *testing.T) {
 	must(t, ask(k.secret.Reveal()))
 }
 
-// An answer of an issuer holds from when it came, and whoever waits for it may go.
+// A response of an issuer is cached from when it arrived, and callers need not wait for it.
 func TestIssuerSlow(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -479,7 +479,7 @@ func TestIssuerSlow(t *testing.T) {
 		http.Error(w2, "no", http.StatusInternalServerError)
 	})
 	for range 3 {
-		w.refuses(t, token, game.ErrIssuerUnavailable)
+		w.rejects(t, token, game.ErrIssuerUnavailable)
 	}
 	if n := p.count("/.well-known/openid-configuration"); n != 1 {
 		t.Errorf("it was asked %d times", n)
@@ -507,7 +507,8 @@ func TestIssuerSlow(t *testing.T) {
 func TestParseIssuers(t *testing.T) {
 	t.Parallel()
 	got, err := auth.ParseIssuers(`[{"issuer":"https://id.example","audience":"a","provider":"idp"},
-		{"issuer":"http://127.0.0.1:1","audience":"a","claim":"oid","provider":"x","project":"arena","jwks_url":"http://[::1]/keys"}]`)
+		{"issuer":"http://127.0.0.1:1","audience":"a","claim":"oid","provider":"x","project":"arena",
+			"jwks_url":"http://[::1]/keys"}]`)
 	must(t, err)
 	want := []auth.Issuer{
 		{URL: "https://id.example", Audience: "a", Claim: "sub", Provider: "idp", Project: "default"},
@@ -524,13 +525,14 @@ func TestParseIssuers(t *testing.T) {
 	}
 	for text, word := range map[string]string{
 		`{}`: "JSON list", `[{"isuer":"x"}]`: "isuer", `[] []`: "after the list", `nonsense`: "JSON list",
-		`[{"issuer":"http://id.example","audience":"a","provider":"p"}]`:                                                              "https://",
-		`[{"issuer":"https://u:p@id.example","audience":"a","provider":"p"}]`:                                                         "https://",
-		`[{"issuer":"https://id.example","provider":"p"}]`:                                                                            "audience",
-		`[{"issuer":"https://id.example","audience":"a"}]`:                                                                            "provider",
-		`[{"issuer":"https://id.example","audience":"a","provider":"p","project":"A"}]`:                                               "project",
-		`[{"issuer":"https://id.example","audience":"a","provider":"p","jwks_url":"ftp://x"}]`:                                        "jwks_url",
-		`[{"issuer":"https://i.example","audience":"a","provider":"p"},{"issuer":"https://i.example","audience":"a","provider":"q"}]`: "duplicate",
+		`[{"issuer":"http://id.example","audience":"a","provider":"p"}]`:                       "https://",
+		`[{"issuer":"https://u:p@id.example","audience":"a","provider":"p"}]`:                  "https://",
+		`[{"issuer":"https://id.example","provider":"p"}]`:                                     "audience",
+		`[{"issuer":"https://id.example","audience":"a"}]`:                                     "provider",
+		`[{"issuer":"https://id.example","audience":"a","provider":"p","project":"A"}]`:        "project",
+		`[{"issuer":"https://id.example","audience":"a","provider":"p","jwks_url":"ftp://x"}]`: "jwks_url",
+		`[{"issuer":"https://i.example","audience":"a","provider":"p"},` +
+			`{"issuer":"https://i.example","audience":"a","provider":"q"}]`: "duplicate",
 	} {
 		if _, err := auth.ParseIssuers(text); err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("%s: got %v, want %q in it", text, err, word)

@@ -14,22 +14,22 @@ import (
 )
 
 const (
-	// keyAge is how old a key in memory may be, with the read that brought it: a key that is shown as revoked or
-	// rotated is so in every process within a second, of which the rest is for the requests that were let in before.
+	// keyAge is how long a key is cached, from the start of its read. A key that a response shows as revoked or rotated
+	// is so in every process within a second, half of which is left for requests that were already accepted.
 	keyAge = time.Second / 2
-	// keyRead bounds the read of a key, which is made for all who wait for it and so ends with none of them.
+	// keyRead bounds the read of a key, which concurrent callers share and none of them can cancel.
 	keyRead = 5 * time.Second
-	// keysCached is how many keys are held in memory, some 300 bytes each.
+	// keysCached is the maximum number of cached keys, at about 300 bytes each.
 	keysCached = 10_000
-	// wrongAge is how long a key that is wrong is known to be. Nothing makes it right: an id has one secret, and a key
-	// that has ended does not come back, but by a backup that is restored.
+	// wrongAge is how long a wrong key is cached. A wrong key stays wrong, since an id has one secret and a revoked or
+	// expired key stays so, unless a backup is restored.
 	wrongAge = time.Minute
-	// wrongCached is how many keys are known to be wrong, some 150 bytes each.
+	// wrongCached is the maximum number of cached wrong keys, at about 150 bytes each.
 	wrongCached = 10_000
 )
 
-// Keys tells whose an API key is. It remembers keys that were right for a moment, so that most requests need no read,
-// and those that were wrong for a minute, so that whoever goes on to send one costs none.
+// Keys authenticates API keys. It caches keys for half a second, so that most requests need no read, and wrong keys for
+// a minute, so that sending one again and again costs no reads.
 type Keys struct {
 	store  game.KeyStore
 	rules  *game.Keys
@@ -49,16 +49,16 @@ type cachedKey struct {
 }
 
 type wrongKey struct {
-	guess bool // its secret is not the one of its id
+	guess bool // the secret is not that of the id
 	at    time.Time
 }
 
-// NewKeys returns the keys of a store, and those of the configuration.
+// NewKeys returns the keys of a store, and the static ones of the configuration.
 func NewKeys(store game.KeyStore, rules *game.Keys, static []game.Key, now func() time.Time) *Keys {
 	cache, err := lru.New[game.KeyID, cachedKey](keysCached)
 	wrong, err2 := lru.New[[sha256.Size]byte, wrongKey](wrongCached)
 	if err := errors.Join(err, err2); err != nil {
-		panic(err) // of a size that is not positive
+		panic(err) // only if a size is not positive
 	}
 	return &Keys{
 		store: store, rules: rules, static: static, now: now, cache: cache, wrong: wrong,
@@ -66,9 +66,8 @@ func NewKeys(store game.KeyStore, rules *game.Keys, static []game.Key, now func(
 	}
 }
 
-// Known returns the caller whose key is right by what is in memory, and reports whether it is, and whether that is
-// fresh enough to count. It reads nothing, and does for a wrong secret of a key that is there what it does for one that
-// is not.
+// Known returns the caller of a key by what is in memory. right reports whether the key is right, and fresh whether
+// that is recent enough to accept it. It takes as long for a wrong secret as for an unknown id.
 func (k *Keys) Known(s game.Secret) (c game.Caller, right, fresh bool) {
 	now := k.now()
 	for i := range k.static {
@@ -87,15 +86,15 @@ func (k *Keys) Known(s game.Secret) (c game.Caller, right, fresh bool) {
 	return cached.key.Caller(), true, true
 }
 
-// Wrong reports whether a key is known to be wrong by what is in memory, and whether it is a guess.
+// Wrong reports whether a key is cached as wrong, and whether it was a guess.
 func (k *Keys) Wrong(s game.Secret) (wrong, guess bool) {
 	w, ok := k.wrong.Get(sum(s))
 	return ok && k.now().Sub(w.at) < wrongAge, w.guess
 }
 
-// Caller returns who has the key. It returns ErrWrong for one that nobody has, that is revoked or has expired, and
-// [game.ErrStoreUnavailable]. A key that is wrong costs one read, whether its id is that of a key or not, so that its
-// time does not tell; guess reports that its secret is not the one of its id, which none is if there is no such key.
+// Caller returns the caller of a key. It returns ErrWrong for a key that is unknown, revoked or expired, and
+// [game.ErrStoreUnavailable]. Any wrong key costs one read, whether its id exists or not, so that the time does not
+// reveal that. guess reports that the secret is not that of the id, or that there is no such id.
 func (k *Keys) Caller(ctx context.Context, s game.Secret) (c game.Caller, guess bool, err error) {
 	if c, _, fresh := k.Known(s); fresh {
 		return c, false, nil
@@ -105,7 +104,7 @@ func (k *Keys) Caller(ctx context.Context, s game.Secret) (c game.Caller, guess 
 		return game.Caller{}, false, err
 	}
 	now := k.now()
-	guess = !key.Fits(s) // of the zero key too, at the same cost
+	guess = !key.Fits(s) // takes as long for the zero key
 	if guess || key.Over(now) {
 		k.wrong.Add(sum(s), wrongKey{guess, now})
 		return game.Caller{}, guess, ErrWrong
@@ -114,10 +113,10 @@ func (k *Keys) Caller(ctx context.Context, s game.Secret) (c game.Caller, guess 
 	return key.Caller(), false, nil
 }
 
-// sum is what is kept of a key that is wrong.
+// sum returns the hash under which a wrong key is cached.
 func sum(s game.Secret) [sha256.Size]byte { return sha256.Sum256([]byte(s.Reveal())) }
 
-// read returns the key as it is stored, the zero key where there is none. Many who ask at once share one read.
+// read returns the stored key, or the zero key if there is none. Concurrent calls for one key share a read.
 func (k *Keys) read(ctx context.Context, id game.KeyID) (game.Key, error) {
 	result := k.reads.DoChan(string(id), func() (any, error) {
 		begin := k.now()
@@ -136,21 +135,21 @@ func (k *Keys) read(ctx context.Context, id game.KeyID) (game.Key, error) {
 	select {
 	case r := <-result:
 		key, _ := r.Val.(game.Key)
-		return key, r.Err //nolint:wrapcheck // the store's own
+		return key, r.Err //nolint:wrapcheck // a named error of the store
 	case <-ctx.Done():
 		return game.Key{}, game.ErrStoreUnavailable.Because(context.Cause(ctx))
 	}
 }
 
-// note remembers that a key of the store was used.
+// note records that a stored key was used.
 func (k *Keys) note(key game.Key) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.used[key.ID] = key
 }
 
-// Record stores when keys were used, each once a minute at most. It is for background work; what it could not store it
-// forgets, because the next use brings it again.
+// Record stores when keys were last used, each at most once a minute. It is called by a background task. It drops what
+// it cannot store, because the next use of the key records it again.
 func (k *Keys) Record(ctx context.Context) error {
 	k.mu.Lock()
 	used := k.used

@@ -40,7 +40,7 @@ type storedKey struct {
 	now    *clock
 	docs   game.Store
 	rules  *game.Keys
-	admin  context.Context //nolint:containedctx // whoever may manage the key
+	admin  context.Context //nolint:containedctx // may manage the key
 }
 
 func newStoredKey(t *testing.T) storedKey {
@@ -87,11 +87,11 @@ func TestWrongKeysCostTheSame(t *testing.T) {
 		}
 	}
 	if n := cost(k.secret.Reveal(), nil); n != 0 {
-		t.Errorf("a key that is remembered costs %d reads", n)
+		t.Errorf("a key that is cached costs %d reads", n)
 	}
 	k.now.add(5 * time.Second)
 	if n := cost(k.secret.Reveal(), nil); n != 1 {
-		t.Errorf("a key that was remembered for five seconds costs %d reads", n)
+		t.Errorf("a key that was cached for five seconds costs %d reads", n)
 	}
 	_, err := k.rules.Revoke(k.admin, k.ID)
 	must(t, err)
@@ -194,7 +194,7 @@ func TestNeighboursAreLetIn(t *testing.T) {
 		wantError(t, ask(sends(revoked.Reveal())), auth.ErrWrong)
 		wantError(t, ask(sends("undefined")), auth.ErrWrong)
 		wantError(t, ask(http.Header{"Authorization": {"Basic dTpw"}}), auth.ErrWrong)
-		if i < 2*most { // whoever has mistyped a key is told to wait at some time, and the others are not
+		if i < 2*most { // a mistyped key is rate limited at some time, and the others are not
 			wantError(t, ask(sends(mistyped)), auth.ErrWrong)
 		} else {
 			_ = ask(sends(mistyped))
@@ -210,11 +210,11 @@ func TestNeighboursAreLetIn(t *testing.T) {
 	wantError(t, ask(sends(guess(0))), auth.ErrWrong)
 
 	before := counted.reads
-	var refused *limits.RefusedError
+	var limited *limits.RefusedError
 	for i := range 1000 {
 		err := ask(sends(guess(i)))
-		if i > most+limits.SpareLookups && !errors.As(err, &refused) {
-			t.Fatalf("guess %d is told %v", i, err)
+		if i > most+limits.SpareLookups && !errors.As(err, &limited) {
+			t.Fatalf("guess %d got %v", i, err)
 		}
 	}
 	if n := counted.reads - before; n > most+limits.SpareLookups {
@@ -246,7 +246,7 @@ func TestManyGoodKeysAtOnce(t *testing.T) {
 	all.Wait()
 }
 
-// Without authentication whoever sends no credential is anybody, and a credential that is sent is judged.
+// Without authentication a request needs no credential, and one that is sent is still checked.
 func TestCredentialsWithoutAuthentication(t *testing.T) {
 	t.Parallel()
 	k := newStoredKey(t)
@@ -284,7 +284,7 @@ func TestWrongKeysTakeTheSameWork(t *testing.T) { //nolint:paralleltest // it co
 	k := newStoredKey(t)
 	static, _ := game.ParseSecret("gsm_static_" + strings.Repeat("s", 52))
 	keys := auth.NewKeys(k.docs, k.rules, []game.Key{game.StaticKey(static, "first")}, k.now.Now)
-	_, _, err := keys.Caller(t.Context(), k.secret) // which remembers it
+	_, _, err := keys.Caller(t.Context(), k.secret) // which caches it
 	must(t, err)
 	work := func(id game.KeyID) float64 {
 		wrong, ok := game.ParseSecret("gsm_" + string(id) + "_" + strings.Repeat("x", 52))
@@ -304,7 +304,9 @@ func TestWrongKeysTakeTheSameWork(t *testing.T) { //nolint:paralleltest // it co
 		}
 	}
 	var none game.Key
-	if read, err := k.docs.Key(t.Context(), k.ID); err != nil || testing.AllocsPerRun(100, func() { read.Opens(static, t0) }) != testing.AllocsPerRun(100, func() { none.Opens(static, t0) }) {
+	read, err := k.docs.Key(t.Context(), k.ID)
+	if err != nil || testing.AllocsPerRun(100, func() { read.Opens(static, t0) }) !=
+		testing.AllocsPerRun(100, func() { none.Opens(static, t0) }) {
 		t.Errorf("a key that was read is compared in another way than none: %v", err)
 	}
 }

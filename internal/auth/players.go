@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// remembered is how many tokens are known to be good without being looked at again. Each takes about 250 bytes.
-	remembered = 16 << 10
-	// foreignFor is how long a token of another issuer stands for the player who had its identity.
-	foreignFor = 5 * time.Second
+	// tokensCached is the maximum number of cached tokens, at about 250 bytes each.
+	tokensCached = 16 << 10
+	// foreignAge is how long the player of another issuer's token is cached.
+	foreignAge = 5 * time.Second
 )
 
-// Players answers which player sends a token: one of ours, or one of another issuer. It remembers who sent a good
-// token, since a signature takes longer to verify than most requests do. It may be used by many goroutines at once.
+// Players authenticates player tokens, our own and those of other issuers. It caches verified tokens, since verifying a
+// signature takes longer than most requests. It is safe for concurrent use.
 type Players struct {
 	signer  *Signer
 	issuers *Issuers
@@ -27,22 +27,22 @@ type Players struct {
 	known   *lru.Cache[[sha256.Size]byte, verified]
 }
 
-// NewPlayers returns the players who send tokens that the Signer or, unless that is nil, one of the issuers vouches
-// for.
+// NewPlayers returns a Players that accepts tokens of the signer and of the issuers, which may be nil.
 func NewPlayers(s *Signer, i *Issuers) (*Players, error) {
-	known, err := lru.New[[sha256.Size]byte, verified](remembered)
+	known, err := lru.New[[sha256.Size]byte, verified](tokensCached)
 	if err != nil {
-		return nil, fmt.Errorf("remembering tokens: %w", err)
+		return nil, fmt.Errorf("caching tokens: %w", err)
 	}
 	return &Players{signer: s, issuers: i, now: s.Now, known: known}, nil
 }
 
-// Caller implements [Tokens]. It returns ErrWrong for all that is wrong with a token; ErrStoreUnavailable and
-// ErrIssuerUnavailable where that cannot be told; and, for another issuer's, ErrPlayerUnknown, which it remembers as
-// it does players. Whether the player may play is asked of [game.Players.Admit] for every request.
+// Caller implements [Tokens]. It returns ErrWrong for an invalid token, and ErrStoreUnavailable and
+// ErrIssuerUnavailable if it cannot verify the token. For another issuer's token it returns ErrPlayerUnknown, which it
+// caches as it does players. It does not check whether the player may play: [game.Players.Admit] does so for every
+// request.
 func (p *Players) Caller(ctx context.Context, token string) (game.Caller, error) {
 	if !compact(token) {
-		return game.Caller{}, refused("too long, or no JWT")
+		return game.Caller{}, rejected("too long, or not a JWT")
 	}
 	sum := sha256.Sum256([]byte(token))
 	v, ok := p.known.Get(sum)
@@ -59,13 +59,13 @@ func (p *Players) Caller(ctx context.Context, token string) (game.Caller, error)
 }
 
 func (p *Players) verify(ctx context.Context, token string) (verified, error) {
-	if i := p.issuers.of(token); i != nil {
+	if i := p.issuers.issuerOf(token); i != nil {
 		return i.verify(ctx, token)
 	}
 	return p.signer.verify(ctx, token)
 }
 
-// publishes reports whether the key is still one of those that there are.
+// publishes reports whether the key is still published.
 func (s *Signer) publishes(kid string) bool {
 	r := s.signing.Load()
 	return r != nil && r.public[kid] != nil

@@ -14,15 +14,15 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// MinSecretKey is how many characters the operator's secret key has at least: as many as 128 random bits in
-// hexadecimal.
+// MinSecretKey is the minimum length of the operator's secret key in characters: 128 random bits in hexadecimal.
 const MinSecretKey = 32
 
-// sealFor makes keys for another purpose differ: a change of how signing keys are sealed is a change of this.
+// sealFor is the HKDF info, which separates this use of the secret key from others. It must change with the way in
+// which signing keys are sealed.
 const sealFor = "gsm signing keys 1"
 
-// newSeal returns what encrypts signing keys by the operator's secret key: AES-256-GCM under a key derived by HKDF (RFC
-// 5869). No slow derivation is needed, since a secret key is random.
+// newSeal returns the cipher that encrypts signing keys: AES-256-GCM with a key derived from the operator's secret key
+// by HKDF (RFC 5869). A slow derivation is not needed, because the secret key is random.
 func newSeal(secret string) (cipher.AEAD, error) {
 	if len(secret) < MinSecretKey {
 		return nil, fmt.Errorf("the secret key has fewer than %d characters", MinSecretKey)
@@ -38,15 +38,15 @@ func newSeal(secret string) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// seal encrypts a private key. It cannot be opened as that of another key: the id goes into it.
+// seal encrypts a private key. The id is authenticated with it, so that it cannot be opened as that of another key.
 func seal(by cipher.AEAD, id string, private ed25519.PrivateKey) string {
-	sealed := by.Seal(nil, nil, private.Seed(), []byte(id)) //nolint:gosec // its nonce is random, and made by itself
+	sealed := by.Seal(nil, nil, private.Seed(), []byte(id)) //nolint:gosec // Seal generates a random nonce
 	return base64.RawURLEncoding.EncodeToString(sealed)
 }
 
 var errSealed = errors.New("it was sealed by another secret key, or is damaged")
 
-// unseal decrypts the private key of a stored key, and makes sure that it belongs to the public one.
+// unseal decrypts the private key of a stored key and checks that it belongs to the public one.
 func unseal(by cipher.AEAD, k game.SigningKey, public ed25519.PublicKey) (ed25519.PrivateKey, error) {
 	sealed, err := base64.RawURLEncoding.DecodeString(k.Sealed)
 	if err != nil {

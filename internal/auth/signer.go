@@ -15,44 +15,44 @@ import (
 )
 
 const (
-	// askEvery is how often the stored keys are read at most because of a token with an unknown key.
-	askEvery = 5 * time.Second
-	// askTimeout bounds how long such a token waits.
-	askTimeout = 2 * time.Second
+	// rereadEvery is the minimum time between two reads of the stored keys for tokens with an unknown key.
+	rereadEvery = 5 * time.Second
+	// rereadTimeout bounds how long such a token waits for the read.
+	rereadTimeout = 2 * time.Second
 )
 
-// SignerDeps is what a Signer is handed.
+// SignerDeps are the dependencies and settings of a Signer.
 type SignerDeps struct {
-	// Store keeps the keys of all processes. Nil makes a key of the process's own, which is kept nowhere: for a service
-	// without authentication and secret key.
+	// Store keeps the keys of all processes. If it is nil, the process makes its own key and does not store it: for a
+	// service without authentication and secret key.
 	Store game.SigningKeyStore
-	// Secret is the operator's, of [MinSecretKey] characters at least, and the same in every process on one database.
-	// With a store and without it there are no tokens.
+	// Secret is the operator's secret key, of at least [MinSecretKey] characters, and the same in all processes on one
+	// database. With a store but without a secret, there are no tokens.
 	Secret string
-	// Issuer is the iss of what is signed.
+	// Issuer is the iss of tokens and tickets.
 	Issuer string
 	Now    func() time.Time
 	Log    *slog.Logger
 }
 
-// Signer holds the keys that sign players' tokens and join tickets, and makes new ones in time. It may be used by many
-// goroutines at once.
+// Signer holds the keys that sign player tokens and join tickets, and rotates them. It is safe for concurrent use.
 type Signer struct {
 	SignerDeps
-	by      cipher.AEAD                 // nil if nothing is sealed
-	signing atomic.Pointer[signingKeys] // nil until keys were read
+	cipher  cipher.AEAD                 // nil if keys are not stored
+	signing atomic.Pointer[signingKeys] // nil until the keys are read
 
-	turn   chan struct{} // holds one token while nobody reads or makes keys; what follows is the holder's
-	opened map[string]signingKey
-	told   map[string]bool // what the log tells of a key once
-	asked  time.Time
-	failed bool // the last time that the stored keys were asked for
+	turn       chan struct{} // a lock, held by whoever takes its one element; it guards the fields below
+	opened     map[string]signingKey
+	warned     map[string]bool // keys by id, to warn of each once
+	readAt     time.Time       // when the stored keys were last read
+	readFailed bool
 }
 
-// NewSigner returns a Signer. One with a store has no keys until [Signer.Refresh].
+// NewSigner returns a Signer. With a store, it has no keys until [Signer.Refresh].
 func NewSigner(d SignerDeps) (*Signer, error) {
 	s := &Signer{
-		SignerDeps: d, turn: make(chan struct{}, 1), opened: make(map[string]signingKey), told: make(map[string]bool),
+		SignerDeps: d, turn: make(chan struct{}, 1),
+		opened: make(map[string]signingKey), warned: make(map[string]bool),
 	}
 	s.turn <- struct{}{}
 	var err error
@@ -60,12 +60,12 @@ func NewSigner(d SignerDeps) (*Signer, error) {
 	case d.Store == nil:
 		return s, s.makeOwn()
 	case d.Secret != "":
-		s.by, err = newSeal(d.Secret)
+		s.cipher, err = newSeal(d.Secret)
 	}
 	return s, err
 }
 
-// makeOwn makes the key of a service without a store. It lives as long as the process.
+// makeOwn makes the key of a service without a store. It is valid as long as the process runs.
 func (s *Signer) makeOwn() error {
 	k, err := newSigningKey(s.Now())
 	if err != nil {
@@ -77,9 +77,9 @@ func (s *Signer) makeOwn() error {
 	return err
 }
 
-// keys answers the present keys, ErrNoTokens, or ErrStoreUnavailable while they could not be read.
+// keys returns the current keys. It returns ErrNoTokens, and ErrStoreUnavailable if they have not been read yet.
 func (s *Signer) keys() (*signingKeys, error) {
-	if s.Store != nil && s.by == nil {
+	if s.Store != nil && s.cipher == nil {
 		return nil, game.ErrNoTokens
 	}
 	r := s.signing.Load()
@@ -89,7 +89,7 @@ func (s *Signer) keys() (*signingKeys, error) {
 	return r, nil
 }
 
-// JWKS answers the public keys by which what is signed can be verified, those of the next days too. It answers
+// JWKS returns the public keys that verify tokens and tickets, including those that will sign soon. It returns
 // ErrNoTokens and ErrStoreUnavailable.
 func (s *Signer) JWKS() (game.JWKS, error) {
 	r, err := s.keys()
@@ -99,10 +99,10 @@ func (s *Signer) JWKS() (game.JWKS, error) {
 	return r.jwks, nil
 }
 
-// Refresh reads the keys of all processes, makes one when it is time to, and removes those by which nothing can be
-// verified any more. It is background work, for every ten seconds: that is how soon another process knows a key.
+// Refresh reads the keys of all processes, makes a new one if it is due, and deletes those that no longer verify
+// anything. A background task calls it every ten seconds, which is how soon other processes learn of a key.
 func (s *Signer) Refresh(ctx context.Context) error {
-	if s.Store == nil || s.by == nil {
+	if s.Store == nil || s.cipher == nil {
 		return nil
 	}
 	if err := s.takeTurn(ctx); err != nil {
@@ -113,7 +113,7 @@ func (s *Signer) Refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.tend(ctx, keys)
+	return s.rotate(ctx, keys)
 }
 
 func (s *Signer) takeTurn(ctx context.Context) error {
@@ -127,11 +127,11 @@ func (s *Signer) takeTurn(ctx context.Context) error {
 
 func (s *Signer) endTurn() { s.turn <- struct{}{} }
 
-// read takes over the stored keys.
+// read reads the stored keys and uses them.
 func (s *Signer) read(ctx context.Context) ([]signingKey, error) {
-	s.asked = s.Now()
+	s.readAt = s.Now()
 	stored, err := s.Store.SigningKeys(ctx)
-	s.failed = err != nil
+	s.readFailed = err != nil
 	if err != nil {
 		return nil, fmt.Errorf("reading the signing keys: %w", err)
 	}
@@ -157,35 +157,35 @@ func (s *Signer) use(keys []signingKey) error {
 	return nil
 }
 
-// open reads a stored key, and reports whether it can be published.
+// open decodes a stored key and reports whether it can be published.
 func (s *Signer) open(ctx context.Context, k game.SigningKey) (signingKey, bool) {
 	if known, ok := s.opened[k.ID]; ok && known.SigningKey == k {
 		return known, true
 	}
 	public, err := readPublic(k)
 	if err != nil {
-		s.tell(ctx, k, "a signing key cannot be used", err)
+		s.warn(ctx, k, "a signing key cannot be used", err)
 		return signingKey{}, false
 	}
-	private, err := unseal(s.by, k, public)
+	private, err := unseal(s.cipher, k, public)
 	if err != nil {
-		s.tell(ctx, k, "a signing key can verify but not sign. After a change of GSM_SECRET_KEY nothing needs to be "+
+		s.warn(ctx, k, "a signing key can verify but not sign. After a change of GSM_SECRET_KEY nothing needs to be "+
 			"done; otherwise give all processes the same GSM_SECRET_KEY", err)
 	}
 	return signingKey{SigningKey: k, public: public, private: private}, true
 }
 
-// tell warns of a key once.
-func (s *Signer) tell(ctx context.Context, k game.SigningKey, what string, err error) {
-	if s.told[k.ID] {
+// warn logs a warning about a key, once.
+func (s *Signer) warn(ctx context.Context, k game.SigningKey, what string, err error) {
+	if s.warned[k.ID] {
 		return
 	}
-	s.told[k.ID] = true
+	s.warned[k.ID] = true
 	s.Log.WarnContext(ctx, "signing key", "kid", k.ID, "problem", what, "error", err.Error(), "until", k.ExpiresAt)
 }
 
-// tend makes the next key and removes old ones. Two processes that make one at once leave two, which does no harm.
-func (s *Signer) tend(ctx context.Context, keys []signingKey) error {
+// rotate makes the next key and deletes expired ones. Two processes may make one at the same time, which is harmless.
+func (s *Signer) rotate(ctx context.Context, keys []signingKey) error {
 	now := s.Now()
 	var failures []error
 	keep := keys[:0:0]
@@ -198,7 +198,7 @@ func (s *Signer) tend(ctx context.Context, keys []signingKey) error {
 			failures = append(failures, err)
 			continue
 		}
-		delete(s.told, k.ID)
+		delete(s.warned, k.ID)
 	}
 	if wantsNew(keep, now) {
 		k, err := s.create(ctx, len(keys), now)
@@ -211,16 +211,16 @@ func (s *Signer) tend(ctx context.Context, keys []signingKey) error {
 	return errors.Join(append(failures, s.use(keep))...)
 }
 
-func (s *Signer) create(ctx context.Context, there int, now time.Time) (signingKey, error) {
-	if there >= game.MaxSigningKeys {
+func (s *Signer) create(ctx context.Context, existing int, now time.Time) (signingKey, error) {
+	if existing >= game.MaxSigningKeys {
 		return signingKey{}, fmt.Errorf("there are already %d signing keys: check that every process has the same "+
-			"GSM_SECRET_KEY, also after a restart", there)
+			"GSM_SECRET_KEY, also after a restart", existing)
 	}
 	k, err := newSigningKey(now)
 	if err != nil {
 		return signingKey{}, err
 	}
-	k.Sealed = seal(s.by, k.ID, k.private)
+	k.Sealed = seal(s.cipher, k.ID, k.private)
 	if err := s.Store.CreateSigningKey(ctx, k.SigningKey); err != nil {
 		return signingKey{}, fmt.Errorf("storing a signing key: %w", err)
 	}
@@ -229,8 +229,8 @@ func (s *Signer) create(ctx context.Context, there int, now time.Time) (signingK
 	return k, nil
 }
 
-// find answers the public key of a kid. One that is not known may be another process's, so that the stored keys are
-// read again, once in a while. It answers nil if there is none, and the errors of [Signer.keys].
+// find returns the public key of a kid, or nil if there is none. An unknown key may be a new one of another process, so
+// it reads the stored keys again, at most every [rereadEvery]. It returns the errors of [Signer.keys].
 func (s *Signer) find(ctx context.Context, id string) ([]byte, error) {
 	r, err := s.keys()
 	if err != nil {
@@ -239,28 +239,29 @@ func (s *Signer) find(ctx context.Context, id string) ([]byte, error) {
 	if key, known := r.public[id]; known || s.Store == nil || !looksLikeKid(id) {
 		return key, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	ctx, cancel := context.WithTimeout(ctx, rereadTimeout)
 	defer cancel()
 	if err := s.takeTurn(ctx); err != nil {
 		return nil, game.ErrStoreUnavailable.Because(err)
 	}
 	defer s.endTurn()
-	if s.Now().Sub(s.asked) >= askEvery {
-		_, _ = s.read(ctx) // that it failed is remembered
+	if s.Now().Sub(s.readAt) >= rereadEvery {
+		_, _ = s.read(ctx) // s.readFailed records the error
 	}
 	if key, known := s.signing.Load().public[id]; known {
 		return key, nil
 	}
-	if s.failed {
+	if s.readFailed {
 		return nil, game.ErrStoreUnavailable.Because(
-			errors.New("a token has a key that is not known, and the stored ones could not be read"),
+			errors.New("a token has an unknown key, and the stored keys could not be read"),
 		)
 	}
 	return nil, nil
 }
 
-// Retire removes all signing keys, and answers how many. Every process refuses what they signed from its next
-// [Signer.Refresh] on, and makes another key then. Others who verify go on with the keys that they have read before.
+// Retire deletes all signing keys and returns how many. Every process rejects what they signed from its next
+// [Signer.Refresh] on, and then makes another key. Others that verify tokens and tickets continue with the keys that
+// they have.
 func Retire(ctx context.Context, store game.SigningKeyStore) (n int, err error) {
 	keys, err := store.SigningKeys(ctx)
 	if err != nil {

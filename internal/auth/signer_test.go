@@ -96,7 +96,7 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestLongPause starts a process on keys that nobody has looked after.
+// TestLongPause starts a process on keys that were not rotated.
 func TestLongPause(t *testing.T) {
 	t.Parallel()
 	for _, pause := range []time.Duration{30*day + 2*hour, 31*day + time.Minute, 33 * day, 400 * day} {
@@ -140,8 +140,8 @@ func TestTwoProcesses(t *testing.T) {
 	}
 }
 
-// TestUnknownKeyIsAskedForSeldom sends tokens with keys that nobody has.
-func TestUnknownKeyIsAskedForSeldom(t *testing.T) {
+// TestUnknownKeyIsReadSeldom sends tokens with unknown keys.
+func TestUnknownKeyIsReadSeldom(t *testing.T) {
 	t.Parallel()
 	c := &clock{now: t0}
 	s := &broken{SigningKeyStore: openStore(t)}
@@ -310,7 +310,7 @@ func TestSealed(t *testing.T) {
 	}
 }
 
-// What was signed by keys that are retired is refused by every process, and each goes on with another.
+// What was signed by keys that are retired is rejected by every process, and each continues with another.
 func TestRetire(t *testing.T) {
 	t.Parallel()
 	docs, c := openStore(t), &clock{now: t0}

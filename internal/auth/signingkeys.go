@@ -15,32 +15,32 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// The life of a signing key. A key is published at once and signs when everybody has had time to learn of it; it stays
-// published until the last token that it signed has expired.
+// The lifetime of a signing key. A key is published at once, signs after all verifiers have had time to fetch it, and
+// stays published until the last token that it signed has expired.
 const (
-	// learnTime is the time to learn of a key: several times as long as anybody keeps the published set.
-	learnTime = time.Hour
+	// distributionTime is the time to fetch a new key: several times as long as anybody caches the published keys.
+	distributionTime = time.Hour
 	// renewAfter is the age of the newest key at which the next one is made.
 	renewAfter = 30 * 24 * time.Hour
-	// signsFor is how long a key signs, so that the next one may come a day late.
+	// signsFor is how long a key may sign. It allows the next one to be made a day late.
 	signsFor = renewAfter + 24*time.Hour
-	// keptFor leaves an hour to clocks that differ.
+	// keptFor is how long a key is published, with an hour for clock differences.
 	keptFor = signsFor + game.MaxTokenLife + time.Hour
 )
 
-// signingKey is a stored key with what could be read of it.
+// signingKey is a stored key with its decoded parts.
 type signingKey struct {
 	game.SigningKey
 	public  ed25519.PublicKey
 	private ed25519.PrivateKey // nil if it cannot be unsealed
 }
 
-// maySign reports whether the key is ours to sign with at the time, leaving aside who has learnt of it.
+// maySign reports whether the key can sign at the time, whether or not it is distributed.
 func (k *signingKey) maySign(now time.Time) bool {
 	return k.private != nil && now.Before(k.ExpiresAt.Add(signsFor-keptFor))
 }
 
-// newSigningKey makes a key that can be stored once it is sealed.
+// newSigningKey makes a key. It must be sealed before it is stored.
 func newSigningKey(now time.Time) (signingKey, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -57,7 +57,7 @@ func newSigningKey(now time.Time) (signingKey, error) {
 	}, err
 }
 
-// thumbprint is the kid of a public key (RFC 7638).
+// thumbprint returns the kid of a public key (RFC 7638).
 func thumbprint(public ed25519.PublicKey) (string, error) {
 	jwk := jose.JSONWebKey{Key: public}
 	sum, err := jwk.Thumbprint(crypto.SHA256)
@@ -66,7 +66,7 @@ func thumbprint(public ed25519.PublicKey) (string, error) {
 
 var errPublic = errors.New("its public key is damaged")
 
-// readPublic answers the public key of a stored key.
+// readPublic decodes the public key of a stored key and checks that it matches the id.
 func readPublic(k game.SigningKey) (ed25519.PublicKey, error) {
 	public, err := base64.RawURLEncoding.DecodeString(k.PublicKey)
 	if err != nil || len(public) != ed25519.PublicKeySize {
@@ -78,7 +78,7 @@ func readPublic(k game.SigningKey) (ed25519.PublicKey, error) {
 	return public, nil
 }
 
-// signingKeys is the keys that there are at one time. It never changes.
+// signingKeys is the set of keys at one time. It is immutable.
 type signingKeys struct {
 	public  map[string]ed25519.PublicKey // by kid
 	jwks    game.JWKS
@@ -87,7 +87,7 @@ type signingKeys struct {
 	tickets jose.Signer
 }
 
-// newSigningKeys returns the keys as they are used at the time. None of them may be able to sign.
+// newSigningKeys returns the set of keys at the time. It cannot sign if none of the keys can.
 func newSigningKeys(keys []signingKey, now time.Time) (*signingKeys, error) {
 	r := &signingKeys{public: make(map[string]ed25519.PublicKey, len(keys)), jwks: game.JWKS{Keys: []game.JWK{}}}
 	for _, k := range keys {
@@ -96,7 +96,7 @@ func newSigningKeys(keys []signingKey, now time.Time) (*signingKeys, error) {
 			KeyType: "OKP", Curve: "Ed25519", ID: k.ID, Algorithm: string(jose.EdDSA), Use: "sig", X: k.PublicKey,
 		})
 	}
-	k := signs(keys, now)
+	k := selectSigning(keys, now)
 	if k == nil {
 		return r, nil
 	}
@@ -116,9 +116,9 @@ func newJOSESigner(k *signingKey, typ jose.ContentType) (jose.Signer, error) {
 	return s, nil
 }
 
-// signs chooses the key that signs at the time: the newest that everybody has had time to learn of, or else the oldest,
-// of which most have. It answers nil if there is none.
-func signs(keys []signingKey, now time.Time) *signingKey {
+// selectSigning returns the key that signs at the time, or nil: the newest distributed one, or else the oldest, which
+// most verifiers have.
+func selectSigning(keys []signingKey, now time.Time) *signingKey {
 	var best *signingKey
 	for i := range keys {
 		k := &keys[i]
@@ -130,27 +130,30 @@ func signs(keys []signingKey, now time.Time) *signingKey {
 }
 
 func better(k, other *signingKey, now time.Time) bool {
-	learnt, otherLearnt := learnt(k, now), learnt(other, now)
+	ready, otherReady := distributed(k, now), distributed(other, now)
 	switch order := k.CreatedAt.Compare(other.CreatedAt); {
-	case learnt != otherLearnt:
-		return learnt
+	case ready != otherReady:
+		return ready
 	case order == 0:
 		return k.ID < other.ID // so that all processes choose the same
 	default:
-		return (order > 0) == learnt
+		return (order > 0) == ready
 	}
 }
 
-func learnt(k *signingKey, now time.Time) bool { return !now.Before(k.CreatedAt.Add(learnTime)) }
+// distributed reports whether all verifiers have had time to fetch the key.
+func distributed(k *signingKey, now time.Time) bool {
+	return !now.Before(k.CreatedAt.Add(distributionTime))
+}
 
-// wantsNew reports whether it is time to make another key.
+// wantsNew reports whether the next key is due.
 func wantsNew(keys []signingKey, now time.Time) bool {
 	return !slices.ContainsFunc(keys, func(k signingKey) bool {
 		return k.maySign(now) && now.Sub(k.CreatedAt) < renewAfter
 	})
 }
 
-// looksLikeKid reports whether a text may be the id of a signing key.
+// looksLikeKid reports whether id has the form of the id of a signing key.
 func looksLikeKid(id string) bool {
 	sum, err := base64.RawURLEncoding.DecodeString(id)
 	return err == nil && len(sum) == crypto.SHA256.Size()

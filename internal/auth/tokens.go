@@ -16,19 +16,19 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// What tells the two kinds of JWT apart (RFC 8725, section 3.11): a ticket is no token, and no token a ticket.
+// These distinguish tokens from tickets, so that one is not accepted as the other (RFC 8725, section 3.11).
 const (
-	typToken       jose.ContentType = "gsm-player+jwt" //nolint:gosec // a name of a type, no credential
+	typToken       jose.ContentType = "gsm-player+jwt" //nolint:gosec // the name of a type, not a credential
 	typTicket      jose.ContentType = "gsm-ticket+jwt"
 	audienceToken                   = "gsm"
 	audienceTicket                  = "gsm-ticket"
 )
 
 const (
-	// maxToken is how many bytes a token has at most; one of ours has about 500.
+	// maxToken is the maximum length of a token in bytes; our own have about 500.
 	maxToken = game.MaxCredential
-	// leeway is how far in the future a token may have been made, by the clock of another process. It lets none live
-	// longer.
+	// leeway is how far in the future a token may have been issued, for clock differences between processes. It does
+	// not extend a token's lifetime.
 	leeway = 30 * time.Second
 )
 
@@ -46,10 +46,10 @@ type ticketClaims struct {
 	Version int64          `json:"version"` // of the session
 }
 
-// Mint makes a token by which a player acts for itself for the given time. Whether the caller may have it is asked of
-// [game.Players.ForToken]. It answers ErrNoTokens and ErrStoreUnavailable.
+// Mint returns a token for a player that expires after life. The caller must have checked [game.Players.ForToken]. It
+// returns ErrNoTokens and ErrStoreUnavailable.
 func (s *Signer) Mint(p game.Player, life time.Duration) (game.Token, error) {
-	r, err := s.mayWrite()
+	r, err := s.keysToSign()
 	if err != nil {
 		return game.Token{}, err
 	}
@@ -62,16 +62,16 @@ func (s *Signer) Mint(p game.Player, life time.Duration) (game.Token, error) {
 	return game.Token{Token: text, TokenType: "Bearer", ExpiresAt: c.Expiry.Time().UTC()}, nil
 }
 
-// Ticket makes a ticket that tells a game server which seat of the session is the player's. It answers ErrNoTokens and
-// ErrStoreUnavailable.
+// Ticket returns a ticket that proves to a game server which seat of the session the player has. It returns ErrNoTokens
+// and ErrStoreUnavailable.
 func (s *Signer) Ticket(v game.Session, player game.PlayerID) (string, error) {
-	r, err := s.mayWrite()
+	r, err := s.keysToSign()
 	if err != nil {
 		return "", err
 	}
 	seat := slices.IndexFunc(v.Members, func(m game.Member) bool { return m.PlayerID == player })
 	if seat < 0 {
-		return "", fmt.Errorf("a ticket for player %s, who has no seat in session %s", player, v.ID)
+		return "", fmt.Errorf("ticket: player %s has no seat in session %s", player, v.ID)
 	}
 	c := ticketClaims{
 		Claims:  s.claims(player, audienceTicket, game.TicketLife),
@@ -80,8 +80,7 @@ func (s *Signer) Ticket(v game.Session, player game.PlayerID) (string, error) {
 	return sign(r.tickets, c)
 }
 
-// sign makes a JWT. The library's builder takes claims apart and puts them together again, which takes as long as the
-// signature.
+// sign makes a JWT. The library's builder decodes and re-encodes the claims, which takes as long as the signature.
 func sign(by jose.Signer, claims any) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {
@@ -94,8 +93,8 @@ func sign(by jose.Signer, claims any) (string, error) {
 	return s.CompactSerialize()
 }
 
-// mayWrite answers the present keys, one of which signs.
-func (s *Signer) mayWrite() (*signingKeys, error) {
+// keysToSign returns the current keys, one of which can sign.
+func (s *Signer) keysToSign() (*signingKeys, error) {
 	r, err := s.keys()
 	if err != nil {
 		return nil, err
@@ -114,67 +113,67 @@ func (s *Signer) claims(p game.PlayerID, audience string, life time.Duration) jw
 	}
 }
 
-// refused is what every token gets that is not valid. The reason is for the operator, and has nothing of the token in
-// it.
-func refused(reason string) error {
-	return ErrWrong.Because(errors.New("token refused: " + reason))
+// rejected returns the error of an invalid token. The reason is for the operator's log, and must not contain any part
+// of the token.
+func rejected(reason string) error {
+	return ErrWrong.Because(errors.New("token rejected: " + reason))
 }
 
-// Verify answers who sends a token of ours. It answers ErrUnauthenticated for all that is wrong with it, and
-// ErrStoreUnavailable where that cannot be told.
+// Verify returns the caller of one of our tokens. It returns ErrUnauthenticated if the token is invalid, and
+// ErrStoreUnavailable if it cannot be verified.
 func (s *Signer) Verify(ctx context.Context, token string) (game.Caller, error) {
 	v, err := s.verify(ctx, token)
 	return v.caller, err
 }
 
-// verified is what is known of a token.
+// verified is the result of verifying a token.
 type verified struct {
 	caller game.Caller
-	until  time.Time // it need not be looked at again before
-	kid    string    // of ours; empty for another issuer's
-	err    error     // why its player is not let in; nil for one who is
+	until  time.Time // when the result expires
+	kid    string    // of our key; empty for another issuer's
+	err    error     // why the token's player is rejected; nil if accepted
 }
 
 func (s *Signer) verify(ctx context.Context, token string) (verified, error) {
 	if !compact(token) {
-		return verified{}, refused("too long, or no JWT")
+		return verified{}, rejected("too long, or not a JWT")
 	}
 	t, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.EdDSA})
 	if err != nil || len(t.Headers) != 1 {
-		return verified{}, refused("no JWT signed by EdDSA")
+		return verified{}, rejected("not a JWT signed with EdDSA")
 	}
 	h := t.Headers[0]
 	if typ, ok := h.ExtraHeaders[jose.HeaderType].(string); !ok || typ != string(typToken) {
-		return verified{}, refused("no player's token by its typ")
+		return verified{}, rejected("typ is not that of a player token")
 	}
 	key, err := s.find(ctx, h.KeyID)
 	switch {
 	case errors.Is(err, game.ErrNoTokens):
-		return verified{}, refused("there are no tokens without a secret key")
+		return verified{}, rejected("the service has no secret key")
 	case err != nil:
 		return verified{}, err
 	case key == nil:
-		return verified{}, refused("unknown key")
+		return verified{}, rejected("unknown key")
 	}
 	var c tokenClaims
 	if err := t.Claims(ed25519.PublicKey(key), &c); err != nil {
-		return verified{}, refused("bad signature or claims")
+		return verified{}, rejected("bad signature or claims")
 	}
 	expected := jwt.Expected{Issuer: s.Issuer, AnyAudience: jwt.Audience{audienceToken}, Time: s.Now()}
 	if err := c.ValidateWithLeeway(expected, leeway); err != nil {
-		return verified{}, refused(err.Error()) // of a fixed list, without values
+		return verified{}, rejected(err.Error()) // one of the library's fixed texts
 	}
 	if c.Expiry != nil && !s.Now().Before(c.Expiry.Time()) {
-		return verified{}, refused(jwt.ErrExpired.Error())
+		return verified{}, rejected(jwt.ErrExpired.Error())
 	}
 	player := game.PlayerID(game.NormalID(c.Subject))
 	if c.Expiry == nil || c.IssuedAt == nil || !game.ValidPlayerID(player) || !game.ValidProject(c.Project) {
-		return verified{}, refused("claims are missing")
+		return verified{}, rejected("claims are missing")
 	}
 	return verified{caller: playerCaller(c.Project, player), until: c.Expiry.Time(), kid: h.KeyID}, nil
 }
 
-// compact reports whether a text has the form of a signed JWT: three parts of base64url. The library passes over line
+// compact reports whether a text is a JWT in compact form: three parts of base64url. The library would ignore line
 // breaks.
 func compact(token string) bool {
 	if len(token) > maxToken {

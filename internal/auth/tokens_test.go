@@ -68,7 +68,7 @@ func TestMintedToken(t *testing.T) {
 	p.takes(t, got.Token)
 	c.add(15*time.Minute - 124*time.Millisecond)
 	p.takes(t, got.Token)
-	c.add(time.Millisecond) // it is over at the time that was told
+	c.add(time.Millisecond) // it has expired at the time that was returned
 	_, err = p.Verify(t.Context(), got.Token)
 	wantError(t, err, game.ErrUnauthenticated)
 }
@@ -249,11 +249,11 @@ func TestTicket(t *testing.T) {
 	_, err = client.VerifyTicket(keys, p.mint(t, time.Minute), client.TicketOptions{Now: t0})
 	wantError(t, err, client.ErrTicketInvalid)
 	if _, err := p.Ticket(seated(), "01890000-0000-7000-8000-0000000000aa"); err == nil {
-		t.Error("somebody without a seat has a ticket")
+		t.Error("a player without a seat has a ticket")
 	}
 }
 
-// FuzzVerify holds that nothing is taken but what was signed, and that nothing of a token is told.
+// FuzzVerify checks that only signed tokens are accepted, and that errors contain nothing of a token.
 func FuzzVerify(f *testing.F) {
 	c := &clock{now: t0}
 	p, private, kid := withKey(f, c)

@@ -1,4 +1,4 @@
-// Command filtergen writes what follows from the fields by which documents are found (package game, fields.go): the
+// Command filtergen generates what follows from the fields by which documents are found (package game, fields.go): the
 // parameters of the API's lists, the filters of the SDK, and the table in docs/api.md. `make docs` runs it.
 package main
 
@@ -17,36 +17,36 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	files, err := generate("../..") // go generate runs it in the folder of package game
+	files, err := generate("../..") // go generate runs it in the directory of package game
 	if err != nil {
 		log.Fatal(err)
 	}
 	for name, content := range files {
-		if err := os.WriteFile(name, content, 0o644); err != nil { //nolint:gosec // source, for everybody to read
+		if err := os.WriteFile(name, content, 0o644); err != nil { //nolint:gosec // source files are world-readable
 			log.Fatal(err)
 		}
 	}
 }
 
-// list is a list of the API.
+// list describes one list of the API.
 type list struct {
-	noun    string // in Go
+	noun    string // in Go names
 	plural  string
-	path    string // of the API
+	path    string
 	params  []param
-	options []option // of the SDK's filter, beside the params
+	options []option // fields of the SDK's filter without a parameter here
 }
 
-// option is a field of a filter in Go, and the statement that sets its parameter.
+// option is a field of the SDK's filter and the statement that sets its parameter.
 type option struct{ declaration, set string }
 
-// param is a parameter of a list that compares by a field.
+// param is a query parameter that filters by a field.
 type param struct {
 	name, field, doc string
 	op               game.Op
 	kind             game.FieldKind
 	enum             []string
-	goType           string // without the package; "string" and "int" beside those of package game
+	goType           string // "string", "int" or the name of a type of package game
 	limit            int
 }
 
@@ -56,8 +56,11 @@ func lists() []list {
 		{
 			noun: "Session", plural: "sessions", path: "/sessions", params: paramsOf(game.SessionFields()),
 			options: []option{
-				{"Attributes Attributes // sessions that have all of them", "setAttributes(v, f.Attributes)"},
-				{"Members MembersShown", `set(v, "members", f.Members)`},
+				{"Attributes Attributes // sessions with all of these attributes", "setAttributes(v, f.Attributes)"},
+				{
+					"Members MembersShown // how much of its members each session has; MembersIDs if empty",
+					`set(v, "members", f.Members)`,
+				},
 			},
 		},
 	}
@@ -79,7 +82,7 @@ func paramsOf[D any](fields []game.Field[D]) (all []param) {
 	return all
 }
 
-// generate returns the files by their paths, below the root of the repository.
+// generate returns the generated files by their paths. root is the path of the repository.
 func generate(root string) (map[string][]byte, error) {
 	api, err := format.Source([]byte(apiSource()))
 	if err != nil {
@@ -90,14 +93,14 @@ func generate(root string) (map[string][]byte, error) {
 		return nil, err
 	}
 	page := filepath.Join(root, "docs", "api.md")
-	guide, err := os.ReadFile(page) //nolint:gosec // a page of this repository
+	guide, err := os.ReadFile(page) //nolint:gosec // a file of this repository
 	if err != nil {
 		return nil, err
 	}
 	before, rest, begins := bytes.Cut(guide, []byte(tableBegins))
 	_, after, ends := bytes.Cut(rest, []byte(tableEnds))
 	if !begins || !ends {
-		return nil, fmt.Errorf("%s has no place for the table of filters: %s … %s", page, tableBegins, tableEnds)
+		return nil, fmt.Errorf("%s has no markers for the table of filters: %s … %s", page, tableBegins, tableEnds)
 	}
 	return map[string][]byte{
 		filepath.Join(root, "internal", "api", "filters.go"): api,
@@ -144,8 +147,8 @@ func sdkSource() string {
 		for _, o := range l.options {
 			b.WriteString("\t" + o.declaration + "\n")
 		}
-		b.WriteString("\tLimit int // items in a page; 0 leaves it to the server, whose pages may end earlier\n" +
-			"\tCursor string // where the page begins; empty for the first\n}\n\n")
+		b.WriteString("\tLimit int // the maximum number of items in a page; 0 for the server's default\n" +
+			"\tCursor string // the NextCursor of the page before; empty for the first page\n}\n\n")
 		fmt.Fprintf(&b, "func (f %sFilter) values() url.Values {\n\tv := url.Values{}\n", l.noun)
 		for _, p := range l.params {
 			value := "f." + goName(p.name)
@@ -162,7 +165,7 @@ func sdkSource() string {
 	return b.String()
 }
 
-// table is that of docs/api.md.
+// table returns the table of docs/api.md.
 func table() string {
 	var b strings.Builder
 	b.WriteString("\n| list | parameter | value | selects |\n|---|---|---|---|\n")
@@ -181,7 +184,7 @@ func (p param) apiType() string {
 	return "game." + p.goType
 }
 
-// limits are the tags of a parameter's limits.
+// limits returns the struct tags of a parameter's limits.
 func (p param) limits() string {
 	switch p.kind {
 	case game.KindEnum:
@@ -195,7 +198,7 @@ func (p param) limits() string {
 	return fmt.Sprintf(" maxLength:\"%d\"", p.limit)
 }
 
-// values are a parameter's limits for people.
+// values describes a parameter's limits in docs/api.md.
 func (p param) values() string {
 	switch p.kind {
 	case game.KindEnum:
@@ -216,12 +219,12 @@ func (p param) zero() string {
 	return `""`
 }
 
-// constructor is the function of package game that makes a clause.
+// constructor returns the name of the function of package game that makes a filter.
 func constructor(op game.Op) string {
 	return map[game.Op]string{game.OpEqual: "Is", game.OpAtLeast: "AtLeast", game.OpPrefix: "Prefix"}[op]
 }
 
-// goName writes host_id as HostID.
+// goName converts a name like host_id to HostID.
 func goName(param string) string {
 	var b strings.Builder
 	for word := range strings.SplitSeq(param, "_") {
@@ -234,7 +237,7 @@ func goName(param string) string {
 	return b.String()
 }
 
-// comment writes a sentence as what follows something on its line.
+// comment converts a sentence to the text of a trailing comment.
 func comment(doc string) string {
 	return strings.ToLower(doc[:1]) + strings.TrimSuffix(doc[1:], ".")
 }

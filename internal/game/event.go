@@ -16,18 +16,15 @@ import (
 type Event struct {
 	Project ProjectID `json:"project"`
 	Subject Subject   `json:"subject"`
-	Version int64     `json:"version"` // of the subject, from this event on
+	Version int64     `json:"version" doc:"The version of the document after the changes."`
 	// Seq is the event's place in the feed of its project, from 1 without gaps; 0 until it has one.
-	Seq int64     `json:"seq,omitzero"`
-	At  time.Time `json:"at"`
-	// Actor is who made the change.
-	Actor Actor `json:"actor"`
-	// ActingAs is the player for whom a server made it, empty for none.
-	ActingAs PlayerID `json:"acting_as,omitempty"`
-	// RequestID is the request's that made the change, RunID the background run's. One of them may be empty, or both.
-	RequestID string  `json:"request_id,omitempty"`
-	RunID     string  `json:"run_id,omitempty"`
-	Changes   Changes `json:"changes"` // at least one
+	Seq       int64     `json:"seq,omitzero" doc:"The event's place in the feed of its project; absent until it has one."`
+	At        time.Time `json:"at"`
+	Actor     Actor     `json:"actor"`
+	ActingAs  PlayerID  `json:"acting_as,omitempty" doc:"The player on whose behalf a server made the request."`
+	RequestID string    `json:"request_id,omitempty" doc:"The request that made the changes. Players do not see it."`
+	RunID     string    `json:"run_id,omitempty" doc:"The run of a background task that made the changes."`
+	Changes   Changes   `json:"changes" doc:"What changed, at least one."`
 }
 
 // SubjectKind is a kind of document that events are about.
@@ -67,7 +64,7 @@ func ActorKinds() []ActorKind { return []ActorKind{ActorPlayer, ActorKey, ActorA
 // Actor is who changed a document.
 type Actor struct {
 	Kind ActorKind `json:"kind"`
-	ID   string    `json:"id"`
+	ID   string    `json:"id" doc:"A player's or an API key's id, \"anonymous\" without authentication, or the name of a task of the service. Players see other players' ids only."`
 }
 
 // ID is unique among all events, and the same for the event of the same version whoever stores it. Ids of events of one

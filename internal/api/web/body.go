@@ -20,46 +20,45 @@ const (
 	PatchType = "application/merge-patch+json" // RFC 7396
 )
 
-// MaxBody is how many bytes the body of a request may have.
+// MaxBody is the maximum size of a request body in bytes.
 const MaxBody = 64 << 10
 
-// Bodies says how the bodies of one operation are read.
+// Bodies says how the bodies of one operation are decoded.
 type Bodies struct {
 	Form *Form
-	// Optional lets a request have no body, which is as an empty object.
+	// Optional allows a request without a body, which is treated as an empty object.
 	Optional bool
-	// MaxWithIgnored is how many bytes a body may have together with read-only fields, which are ignored as they
+	// MaxWithIgnored is the maximum size in bytes of a body with its read-only fields, which are discarded as they
 	// arrive; 0 for MaxBody.
 	MaxWithIgnored int
-	// Timeout is how long a body may take to arrive; 0 for no limit.
+	// Timeout bounds how long the body may take to arrive; 0 for no limit.
 	Timeout time.Duration
 }
 
-// Sent is a body that was read, of which a T is made. Without one it is an empty object.
+// Sent is a decoded body. The zero value is that of an empty object.
 type Sent[T any] struct{ value value }
 
-// Over returns base with what was sent in the place of what it had.
+// Over returns base with the fields of the body set.
 func (s *Sent[T]) Over(base T) T {
 	s.value.put(reflect.ValueOf(&base).Elem(), false)
 	return base
 }
 
-// MergedInto returns base as the body, a merge patch, changes it (RFC 7396). It shares what was sent with no other
-// result that is changed in place: maps of base are copied.
+// MergedInto returns base with the body applied as a merge patch (RFC 7396). Maps of base are copied, not changed.
 func (s *Sent[T]) MergedInto(base T) T {
 	s.value.put(reflect.ValueOf(&base).Elem(), true)
 	return base
 }
 
-// Read reads the body of a request, once, as it arrives. It returns everything that does not fit, or the problem of a
-// body that cannot be read at all.
+// Read decodes the body of a request as it arrives. It can be called once. It returns everything that does not match
+// the form, or the problem of a body that cannot be decoded at all.
 func (s *Sent[T]) Read(ctx huma.Context, b *Bodies) ([]*huma.ErrorDetail, *Problem) {
 	if b.Timeout > 0 {
-		_ = ctx.SetReadDeadline(time.Now().Add(b.Timeout)) // of what has deadlines
+		_ = ctx.SetReadDeadline(time.Now().Add(b.Timeout)) // fails only without a connection, in tests
 	}
-	most := max(MaxBody, b.MaxWithIgnored)
-	from := &bodyReader{from: ctx.BodyReader(), most: most}
-	// To find duplicates it would keep all names, those of what is ignored too.
+	limit := max(MaxBody, b.MaxWithIgnored)
+	from := &bodyReader{from: ctx.BodyReader(), limit: limit}
+	// To detect duplicates, the JSON decoder would keep all names in memory, also those in ignored fields.
 	d := &decoder{json: jsontext.NewDecoder(from, jsontext.AllowDuplicateNames(b.MaxWithIgnored > 0))}
 	from.consumed = d.json.InputOffset
 	var err error
@@ -70,10 +69,10 @@ func (s *Sent[T]) Read(ctx huma.Context, b *Bodies) ([]*huma.ErrorDetail, *Probl
 	case errors.Is(from.err, os.ErrDeadlineExceeded):
 		return nil, LateBody()
 	case from.err != nil:
-		return nil, malformedBody("The body broke off before its end.")
-	case from.read > most:
-		return nil, TooLarge(most)
-	case from.tooLong, errors.Is(err, errLong):
+		return nil, malformedBody("The body ended early.")
+	case from.read > limit:
+		return nil, TooLarge(limit)
+	case from.tooLong, errors.Is(err, errTooLong):
 		p := TooLarge(MaxBody)
 		p.Detail = fmt.Sprintf("The body has more than %d bytes without its read-only fields.", MaxBody)
 		return nil, p
@@ -89,7 +88,7 @@ func malformedBody(detail string) *Problem {
 	return NewProblem(http.StatusBadRequest, "malformed_json", detail)
 }
 
-// malformed returns the problem of what is not JSON, without the values that it may hold. unread is what follows.
+// malformed returns the problem of a body that is not JSON, without the values in it. unread is the rest of the input.
 func malformed(err error, unread []byte) *Problem {
 	place, reason := "", "is not valid JSON"
 	var syntactic *jsontext.SyntacticError
@@ -110,14 +109,14 @@ func malformed(err error, unread []byte) *Problem {
 	return p
 }
 
-// bodyReader is a body as a decoder reads it, which holds what it has read and not returned yet.
+// bodyReader limits what a decoder reads and buffers of a body.
 type bodyReader struct {
 	from     io.Reader
 	consumed func() int64 // bytes that the decoder has returned
 	read     int
-	most     int   // bytes that the body may have
+	limit    int   // the maximum size in bytes
 	tooLong  bool  // a single value is too long
-	err      error // why it broke off
+	err      error // an error of from, other than its end
 }
 
 // Read implements [io.Reader].
@@ -127,7 +126,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 		return 0, io.ErrUnexpectedEOF
 	}
 	n, err := b.from.Read(p)
-	if b.read += n; b.read > b.most {
+	if b.read += n; b.read > b.limit {
 		return 0, io.ErrUnexpectedEOF
 	}
 	if err != nil && !errors.Is(err, io.EOF) {

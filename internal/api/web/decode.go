@@ -15,23 +15,23 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// decoder reads one body by its form, in one pass. It goes on after what does not fit, so that its caller hears of
-// everything at once, and ends at what is not JSON.
+// decoder decodes one body by its form, in one pass. It continues after errors, to report all of them, but stops at
+// invalid JSON.
 type decoder struct {
 	json    *jsontext.Decoder
 	wrong   []*huma.ErrorDetail
-	skipped int64 // bytes of what is ignored
+	skipped int64 // bytes of ignored fields
 }
 
-// errLong says that a body is too long without what is ignored of it.
-var errLong = errors.New("too long")
+// errTooLong says that a body is too long, not counting its ignored fields.
+var errTooLong = errors.New("too long")
 
-// duplicateError says that an object has a name twice.
+// duplicateError says that an object has a duplicate name.
 type duplicateError struct{ place string }
 
 func (e duplicateError) Error() string { return e.place + " is a duplicate" }
 
-// decode returns the value of a whole body.
+// decode decodes a whole body.
 func (d *decoder) decode(f *Form) (value, error) {
 	v, err := d.value(f)
 	if err != nil {
@@ -51,7 +51,7 @@ func (d *decoder) value(f *Form) (v value, err error) {
 		_, err = d.json.ReadToken()
 		return value{null: true}, err
 	case f.fields == nil && f.values == nil && kind != jsontext.KindNull:
-		return d.whole(f)
+		return d.scalar(f)
 	case kind != jsontext.KindBeginObject:
 		if err = d.skip(); err == nil {
 			d.report("", f.expected)
@@ -63,7 +63,7 @@ func (d *decoder) value(f *Form) (v value, err error) {
 	return d.entries(f)
 }
 
-// object reads the fields of an object.
+// object decodes an object into fields.
 func (d *decoder) object(f *Form) (v value, err error) {
 	v.fields = make([]fieldValue, 0, len(f.fields))
 	sent := make(map[string]bool, len(f.fields))
@@ -101,7 +101,7 @@ func (d *decoder) object(f *Form) (v value, err error) {
 	return v, err
 }
 
-// entries reads a map.
+// entries decodes an object into a map.
 func (d *decoder) entries(f *Form) (v value, err error) {
 	v.entries = make(map[string]value)
 	err = d.each(func(name string) error {
@@ -115,7 +115,7 @@ func (d *decoder) entries(f *Form) (v value, err error) {
 	return v, err
 }
 
-// each calls read with the name of every member of the next object, to read its value.
+// each calls read with the name of every member of the next object. read must consume the value.
 func (d *decoder) each(read func(name string) error) error {
 	if _, err := d.json.ReadToken(); err != nil {
 		return err
@@ -129,15 +129,15 @@ func (d *decoder) each(read func(name string) error) error {
 			return err
 		}
 		if d.json.InputOffset()-d.skipped > MaxBody {
-			return errLong
+			return errTooLong
 		}
 	}
 	_, err := d.json.ReadToken()
 	return err
 }
 
-// whole reads a value into its Go type.
-func (d *decoder) whole(f *Form) (v value, err error) {
+// scalar decodes a value into its Go type.
+func (d *decoder) scalar(f *Form) (v value, err error) {
 	raw, err := d.json.ReadValue()
 	if err != nil {
 		return v, err
@@ -151,20 +151,20 @@ func (d *decoder) whole(f *Form) (v value, err error) {
 			tooLarge = true
 		}
 	}
-	v.whole = reflect.New(f.goType)
-	err = jsonv2.Unmarshal(raw, v.whole.Interface())
-	v.whole = v.whole.Elem()
+	v.scalar = reflect.New(f.goType)
+	err = jsonv2.Unmarshal(raw, v.scalar.Interface())
+	v.scalar = v.scalar.Elem()
 	var e explained
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		return v, duplicateError{d.place()}
 	case errors.As(err, &e):
 		d.report(e.At(), e.Error())
-	case tooLarge || errors.Is(err, strconv.ErrRange) || err == nil && integer && !f.inRange(v.whole.Int()):
+	case tooLarge || errors.Is(err, strconv.ErrRange) || err == nil && integer && !f.inRange(v.scalar.Int()):
 		d.report("", f.outOfRange())
 	case err != nil:
 		d.report("", f.expected)
-	case f.oneOf != nil && !slices.Contains(f.oneOf, v.whole.String()):
+	case f.oneOf != nil && !slices.Contains(f.oneOf, v.scalar.String()):
 		d.report("", "must be one of "+strings.Join(f.oneOf, ", "))
 	}
 	return v, nil
@@ -181,14 +181,14 @@ func (f *Form) outOfRange() string {
 	return fmt.Sprintf("must be %.0f to %.0f", *f.min, *f.max)
 }
 
-// explained is an error about a value that its sender may read: it tells nothing of the value.
+// explained is an error whose text may be returned to the client, because it does not repeat the value.
 type explained interface {
 	error
-	// At returns where in the value it is, with dots between names, empty for the whole value.
+	// At returns the place within the value, with dots between names, or "" for the whole value.
 	At() string
 }
 
-// skip reads the next value, token by token, so that it is never in memory as a whole.
+// skip reads the next value token by token, so that it is never in memory as a whole.
 func (d *decoder) skip() error {
 	for depth := d.json.StackDepth(); ; {
 		if _, err := d.json.ReadToken(); err != nil {
@@ -200,12 +200,12 @@ func (d *decoder) skip() error {
 	}
 }
 
-// report notes what is wrong with the value that was read last, or with a part of it.
+// report records an error of the value that was read last, or of a part of it.
 func (d *decoder) report(part, message string) {
 	d.wrong = append(d.wrong, &huma.ErrorDetail{Location: join("body", join(d.place(), part)), Message: message})
 }
 
-// place is where the decoder is, with dots between names.
+// place returns the decoder's position, with dots between names.
 func (d *decoder) place() string { return dotted(d.json.StackPointer()) }
 
 func dotted(p jsontext.Pointer) string {

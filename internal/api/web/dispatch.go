@@ -7,15 +7,17 @@ import (
 	"time"
 )
 
-// Dispatch hands requests to the routes of a mux. Those that cannot be read, or that no route takes, get a problem in
-// the form of every other. The pattern of the request must be set.
+// Dispatch passes requests to the routes of a mux. Requests that are malformed or match no route get a problem
+// document. The pattern of the request must be set.
 func Dispatch(mux *http.ServeMux, maxIdempotencyKey int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p := Check(r, r.Pattern != "", maxIdempotencyKey); p != nil {
 			WriteProblem(w, p)
 			return
 		}
-		arrived := func() { _ = http.NewResponseController(w).SetReadDeadline(time.Time{}) } // of what has deadlines
+		arrived := func() {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // fails only without a connection, in tests
+		}
 		if r.Body == http.NoBody {
 			arrived()
 		}
@@ -24,9 +26,9 @@ func Dispatch(mux *http.ServeMux, maxIdempotencyKey int) http.Handler {
 	})
 }
 
-// arriving is a body on its way. At its end it lifts the deadline by which it had to arrive. net/http goes on to read
-// from the connection, to notice that the caller has gone, and takes a deadline that passes for that: it would cancel
-// this request, and all that follow on the connection.
+// arriving is a request body that clears the read deadline at its end. net/http continues to read from the connection,
+// to notice when the client goes away, and would treat an expired deadline as that: it would cancel this request and
+// all later ones on the connection.
 type arriving struct {
 	io.ReadCloser
 	arrived func()
@@ -41,8 +43,8 @@ func (b arriving) Read(p []byte) (int, error) {
 	return n, err //nolint:wrapcheck // a reader passes errors on as they are
 }
 
-// dispatched replaces the plain text that the mux writes where it has no route, the redirects of paths that it would
-// clean, and what handlers of files say of those that do not exist.
+// dispatched replaces the plain text that the mux writes if it has no route, its redirects to cleaned paths, and the
+// not-found pages of file handlers.
 type dispatched struct {
 	http.ResponseWriter
 	request  *http.Request

@@ -12,19 +12,19 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Form is how a value of one Go type is read from JSON: what the type can hold, and what its schema allows of that.
-// Where the schema only describes what the rules check, such as the length of a name, that is left to the rules.
+// Form describes how a value of one Go type is decoded from JSON: by the type, and by the limits of its schema that the
+// decoder checks. Other limits, such as the length of a name, are left to the rules.
 type Form struct {
 	goType   reflect.Type // without a pointer
 	nullable bool
-	ignored  bool // read-only: clients may send it back, whatever it is
+	ignored  bool // read-only: any value is accepted
 
 	fields   map[string]field // of an object
 	required []string
 	values   *Form // of a map
 
-	expected string   // what a value of another type is told
-	oneOf    []string // of a text; nil for any
+	expected string   // the message about a value of another type
+	oneOf    []string // of a string; nil for any
 	min, max *float64 // of an integer
 }
 
@@ -33,13 +33,13 @@ type field struct {
 	*Form
 }
 
-// mustBeWhole is what is wrong with 4.5 where the API has an integer.
+// mustBeWhole is the message about a number that is not an integer.
 const mustBeWhole = "must be a whole number"
 
-// mustBeTime is what is wrong with a time that cannot be read.
+// mustBeTime is the message about an invalid time.
 const mustBeTime = "must be a time as RFC 3339 writes it, like 2026-03-01T12:00:00Z"
 
-// NewForm returns the form of a type with a schema. It panics where the schema has a field that the type has not.
+// NewForm returns the form of a type with a schema. It panics if the schema has a field that the type does not have.
 func NewForm(r huma.Registry, s *huma.Schema, t reflect.Type) *Form {
 	f := &Form{nullable: s.Nullable, goType: t, expected: "must be an object"}
 	if s.Ref != "" {
@@ -84,7 +84,7 @@ func (f *Form) object(r huma.Registry, s *huma.Schema) {
 		name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
 		if p := s.Properties[name]; p != nil && !p.ReadOnly {
 			of := NewForm(r, p, sf.Type)
-			of.nullable = of.nullable || !slices.Contains(s.Required, name) // as if it was left out
+			of.nullable = of.nullable || !slices.Contains(s.Required, name) // null is like leaving it out
 			f.fields[name] = field{sf.Index, of}
 		}
 	}
@@ -93,17 +93,17 @@ func (f *Form) object(r huma.Registry, s *huma.Schema) {
 		case p.ReadOnly:
 			f.fields[name] = field{Form: &Form{ignored: true}}
 		case !known:
-			panic(fmt.Sprintf("web: %v has no field for %s", f.goType, name)) // the first test finds it
+			panic(fmt.Sprintf("web: %v has no field for %s", f.goType, name)) // every test would fail
 		}
 	}
 }
 
-// value is what was sent for a form.
+// value is a decoded value.
 type value struct {
 	null    bool
-	whole   reflect.Value    // of the form's Go type, where it is not an object
-	fields  []fieldValue     // of an object, those that were sent
-	entries map[string]value // of a map
+	scalar  reflect.Value    // of the form's Go type; invalid for objects
+	fields  []fieldValue     // the fields of an object that were sent
+	entries map[string]value // the entries of a map
 }
 
 type fieldValue struct {
@@ -111,8 +111,8 @@ type fieldValue struct {
 	value value
 }
 
-// put stores what was sent in dst. Where merge is set it does so as RFC 7396 merges a patch: what objects and maps hold
-// besides stays, and null removes the entry of a map. What dst referred to before is not changed.
+// put stores the value in dst. With merge, it applies it as a merge patch (RFC 7396): objects and maps keep their other
+// entries, and null removes the entry of a map. It does not change what dst pointed to before.
 func (v value) put(dst reflect.Value, merge bool) {
 	if v.null {
 		dst.SetZero()
@@ -125,8 +125,8 @@ func (v value) put(dst reflect.Value, merge bool) {
 		dst.Set(p)
 	}
 	switch {
-	case v.whole.IsValid():
-		to.Set(v.whole)
+	case v.scalar.IsValid():
+		to.Set(v.scalar)
 	case v.entries != nil:
 		m := reflect.MakeMapWithSize(to.Type(), len(v.entries))
 		if merge {
@@ -135,7 +135,7 @@ func (v value) put(dst reflect.Value, merge bool) {
 			}
 		}
 		for name, e := range v.entries {
-			m.SetMapIndex(reflect.ValueOf(name), e.whole) // which removes it where nothing is in it
+			m.SetMapIndex(reflect.ValueOf(name), e.scalar) // an invalid scalar removes the entry
 		}
 		to.Set(m)
 	default:

@@ -6,10 +6,10 @@ import (
 	"github.com/rs/cors"
 )
 
-// NoContent is the content policy of responses that are data. Pages have one of their own.
+// NoContent is the content security policy of responses that are data. Documentation pages have another one.
 var NoContent = []string{"default-src 'none'; frame-ancestors 'none'"}
 
-// What responses say to browsers besides.
+// Values of the other security headers.
 var (
 	noSniff    = []string{"nosniff"}
 	noReferrer = []string{"no-referrer"}
@@ -18,8 +18,8 @@ var (
 	twoYears   = []string{"max-age=63072000"}
 )
 
-// SecurityHeaders gives every response the headers that keep browsers from making anything but data of it. Handlers
-// inside may set others.
+// SecurityHeaders sets the headers that prevent browsers from treating a response as anything but data. Handlers may
+// override them.
 func SecurityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -35,9 +35,9 @@ func SecurityHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// CrossOrigin lets web pages of these origins send requests with some headers and read some headers of the responses.
-// They send their credential in the Authorization header: nothing that a browser sends by itself counts. Preflights of
-// other origins are passed on, to be rejected with a reason.
+// CrossOrigin lets web pages of the origins send and read the given headers. Credentials are sent in the Authorization
+// header; what browsers add themselves is ignored. Preflight requests of other origins are passed to next, to be
+// rejected with a reason.
 func CrossOrigin(next http.Handler, origins, sent, returned []string) http.Handler {
 	if len(origins) == 0 {
 		return next
@@ -61,7 +61,7 @@ func CrossOrigin(next http.Handler, origins, sent, returned []string) http.Handl
 	})
 }
 
-// IsPreflight reports whether a browser asks if a page of another origin may send a request.
+// IsPreflight reports whether the request is a CORS preflight request.
 func IsPreflight(r *http.Request) bool {
 	h := r.Header
 	return r.Method == http.MethodOptions && h.Get("Origin") != "" && h.Get("Access-Control-Request-Method") != ""

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// LoopbackOnly guards a service without authentication on a loopback address from web pages: from what those of other
-// origins send or embed, and from those that reach it under a name of their own (DNS rebinding). A link that a person
-// follows is let through. Rejected requests go to deny.
+// LoopbackOnly protects a service without authentication on a loopback address from web pages: from requests that pages
+// of other origins send or embed, and from DNS rebinding. It allows links that a person follows. Rejected requests go
+// to deny.
 func LoopbackOnly(next, deny http.Handler) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	origins.SetDenyHandler(deny)
@@ -22,8 +22,8 @@ func LoopbackOnly(next, deny http.Handler) http.Handler {
 	})
 }
 
-// embedded reports whether a browser says that a page of another origin sent the request, which
-// [http.CrossOriginProtection] lets through for reads: their responses stay unseen, but the work would be done.
+// embedded reports whether a browser says that a page of another origin sent the request. [http.CrossOriginProtection]
+// allows that for reads: the page cannot see the response, but the work would be done.
 func embedded(h http.Header) bool {
 	switch h.Get("Sec-Fetch-Site") {
 	case "cross-site", "same-site":
@@ -32,7 +32,7 @@ func embedded(h http.Header) bool {
 	return false
 }
 
-// loopbackName reports whether a Host header names this machine to itself. No browser leaves it out.
+// loopbackName reports whether a Host header is empty, localhost or a loopback address. Browsers always send one.
 func loopbackName(host string) bool {
 	name, ok := hostName(host)
 	ip := net.ParseIP(name)

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// maxWholeDigits bounds what [WholeNumber] writes out. It holds every int64.
+// maxWholeDigits bounds the result of [WholeNumber]. Every int64 has fewer digits.
 const maxWholeDigits = 20
 
-// WholeNumber returns a JSON number without a fraction as an integer without exponent: 4 for 4.0, 4e0 and 40e-1, which
-// are integers by JSON Schema (2020-12, section 6.1.1). It reports false, and does no more work than to read the
-// literal, for numbers that have a fraction or more than 20 digits.
+// WholeNumber converts a JSON number without a fraction to an integer without exponent: 4.0, 4e0 and 40e-1 become 4.
+// JSON Schema defines them as integers (2020-12, section 6.1.1). It returns false for numbers with a fraction or more
+// than 20 digits, without expanding them.
 func WholeNumber(literal string) (integer string, ok bool) {
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(literal), "e")
 	sign := ""

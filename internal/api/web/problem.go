@@ -11,16 +11,16 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// maxProblemFields bounds the errors of one response, however much is wrong with the request.
+// maxProblemFields bounds the errors in one response.
 const maxProblemFields = 100
 
-// RetryAfter is how many seconds a caller is asked to wait after a 503.
+// RetryAfter is the Retry-After header of a 503, in seconds.
 const RetryAfter = "1"
 
-// RequestIDHeader carries the id of a request, both ways.
+// RequestIDHeader is the header with the id of a request, in requests and responses.
 const RequestIDHeader = "X-Request-ID"
 
-// Problem is an error as callers see it: a problem document of RFC 9457.
+// Problem is an error response: a problem document (RFC 9457).
 type Problem struct {
 	Title     string         `json:"title" doc:"The HTTP status in words."`
 	Status    int            `json:"status" doc:"The HTTP status."`
@@ -33,7 +33,7 @@ type Problem struct {
 	Header    http.Header    `json:"-"`      // further headers of the response
 }
 
-// ProblemField is what is wrong with one part of a request. It never repeats the value that was sent.
+// ProblemField says what is wrong with one part of a request. It never repeats the value that was sent.
 type ProblemField struct {
 	Location string `json:"location" doc:"The invalid part, beginning with body, query, path or header." example:"body.username"`
 	Message  string `json:"message"`
@@ -42,12 +42,12 @@ type ProblemField struct {
 // ProblemType is the content type of problems.
 const ProblemType = "application/problem+json"
 
-// NewProblem returns a problem. Its request's id is set when it is written.
+// NewProblem returns a problem. Its RequestID is set when it is written.
 func NewProblem(status int, code, detail string) *Problem {
 	return &Problem{Title: http.StatusText(status), Status: status, Code: code, Detail: detail}
 }
 
-// Invalid returns the problem of a request with everything that is wrong with it: sorted, each place once.
+// Invalid returns the problem of an invalid request. Its errors are sorted, and at most one for each location.
 func Invalid(details []*huma.ErrorDetail) *Problem {
 	p := NewProblem(http.StatusUnprocessableEntity, "validation_error", "The request is not valid: see errors.")
 	for _, d := range details {
@@ -57,9 +57,8 @@ func Invalid(details []*huma.ErrorDetail) *Problem {
 	}
 	slices.SortStableFunc(p.Errors, func(x, y ProblemField) int { return strings.Compare(x.Location, y.Location) })
 	if more := len(p.Errors) - maxProblemFields; more > 0 {
-		p.Errors = append(
-			p.Errors[:maxProblemFields:maxProblemFields], ProblemField{"", fmt.Sprintf("and %d more", more)},
-		)
+		last := ProblemField{"", fmt.Sprintf("and %d more", more)}
+		p.Errors = append(p.Errors[:maxProblemFields:maxProblemFields], last)
 	}
 	return p
 }
@@ -69,12 +68,11 @@ func LateBody() *Problem {
 	return NewProblem(http.StatusRequestTimeout, "request_timeout", "The body did not arrive in time.")
 }
 
-// TooLarge returns the problem of a body of more than so many bytes.
-func TooLarge(most int) *Problem {
-	p := NewProblem(
-		http.StatusRequestEntityTooLarge, "payload_too_large", fmt.Sprintf("The body has more than %d bytes.", most),
-	)
-	p.Extras = map[string]any{"max_bytes": most}
+// TooLarge returns the problem of a body that has more than limit bytes.
+func TooLarge(limit int) *Problem {
+	p := NewProblem(http.StatusRequestEntityTooLarge, "payload_too_large",
+		fmt.Sprintf("The body has more than %d bytes.", limit))
+	p.Extras = map[string]any{"max_bytes": limit}
 	return p
 }
 
@@ -90,10 +88,10 @@ func (p *Problem) GetHeaders() http.Header { return p.Header }
 // ContentType implements [huma.ContentTypeFilter].
 func (p *Problem) ContentType(string) string { return ProblemType }
 
-// ErrorDetail implements [huma.ErrorDetailer], so that a problem that a resolver returns is found in huma's own error.
+// ErrorDetail implements [huma.ErrorDetailer], so that [ProblemIn] finds a problem that a resolver returned.
 func (p *Problem) ErrorDetail() *huma.ErrorDetail { return &huma.ErrorDetail{Value: p} }
 
-// ProblemIn returns the problem that a resolver returned, nil for an error of huma's that has none.
+// ProblemIn returns the problem that a resolver returned, or nil if the error has none.
 func ProblemIn(e *huma.ErrorModel) *Problem {
 	for _, d := range e.Errors {
 		if p, ok := d.Value.(*Problem); ok {
@@ -103,7 +101,7 @@ func ProblemIn(e *huma.ErrorModel) *Problem {
 	return nil
 }
 
-// WriteProblem writes a response outside of huma. That its caller is gone is no failure.
+// WriteProblem writes a problem outside of huma. It ignores write errors, which mean that the caller has gone.
 func WriteProblem(w http.ResponseWriter, p *Problem) {
 	p.NoteOn(w)
 	maps.Copy(w.Header(), p.Header)
@@ -112,7 +110,7 @@ func WriteProblem(w http.ResponseWriter, p *Problem) {
 	_ = json.MarshalWrite(w, p, json.Deterministic(true))
 }
 
-// NoteOn gives the problem the id of its request, and tells whoever observes the response which problem it is.
+// NoteOn sets the problem's RequestID and reports the problem to the observer of the response.
 func (p *Problem) NoteOn(w http.ResponseWriter) {
 	p.RequestID = w.Header().Get(RequestIDHeader)
 	if o, ok := Observer[interface{ NoteProblem(code, errorID string) }](w); ok {
@@ -120,7 +118,7 @@ func (p *Problem) NoteOn(w http.ResponseWriter) {
 	}
 }
 
-// Observer returns what has the methods of O among a writer and those that it wraps.
+// Observer returns the first of w and the writers that it wraps that implements O.
 func Observer[O any](w http.ResponseWriter) (o O, ok bool) {
 	for w != nil {
 		if o, ok := w.(O); ok {

@@ -13,12 +13,12 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// What the target and the header of a request may have. The server limits the size of the whole header.
+// Limits of the target and the header of a request. The HTTP server limits the size of the whole header.
 const (
-	MaxPath        = 1 << 10 // bytes, as they are sent
-	MaxQuery       = 4 << 10 // bytes, as they are sent
+	MaxPath        = 1 << 10 // bytes, percent-encoded
+	MaxQuery       = 4 << 10 // bytes, percent-encoded
 	MaxHeaderLines = 100
-	MaxRequestID   = 128 // bytes; a longer one is not used
+	MaxRequestID   = 128 // bytes; longer ids are replaced
 )
 
 // ValidRequestID reports whether a caller's request id can be used in headers and logs.
@@ -34,9 +34,9 @@ func ValidRequestID(id string) bool {
 	return true
 }
 
-// Check returns the problem of a request that could not be read as it was meant, nil for one that can: targets and
-// headers that are too large, targets that are not UTF-8, and, where a route takes the target, parameters and headers
-// that are duplicates or empty, and bodies of other types than JSON. An Idempotency-Key may have so many bytes.
+// Check returns the problem of a malformed request, or nil. It rejects targets and headers that are too large and
+// targets that are not UTF-8. If the request has a route, it also rejects duplicate and empty parameters and headers,
+// and bodies that are not JSON. maxIdempotencyKey is the maximum length of an Idempotency-Key in bytes.
 func Check(r *http.Request, routed bool, maxIdempotencyKey int) *Problem {
 	if p := oversized(r); p != nil {
 		return p
@@ -73,11 +73,10 @@ func oversized(r *http.Request) *Problem {
 	return nil
 }
 
-func uriTooLong(part string, most int) *Problem {
-	p := NewProblem(
-		http.StatusRequestURITooLong, "uri_too_long", fmt.Sprintf("The %s has more than %d bytes.", part, most),
-	)
-	p.Extras = map[string]any{"max_bytes": most}
+func uriTooLong(part string, limit int) *Problem {
+	p := NewProblem(http.StatusRequestURITooLong, "uri_too_long",
+		fmt.Sprintf("The %s has more than %d bytes.", part, limit))
+	p.Extras = map[string]any{"max_bytes": limit}
 	return p
 }
 
@@ -90,7 +89,7 @@ func utf8Only(query url.Values) bool {
 	return true
 }
 
-// repeated is the one parameter that may be there more than once.
+// repeated is the only parameter that may occur more than once.
 const repeated = "attribute"
 
 func checkQuery(query url.Values) (wrong []*huma.ErrorDetail) {
@@ -111,7 +110,7 @@ func checkQuery(query url.Values) (wrong []*huma.ErrorDetail) {
 	return wrong
 }
 
-// checkHeaders also joins the lines of the headers that are lists.
+// checkHeaders also joins the lines of headers that are lists.
 func checkHeaders(h http.Header, maxIdempotencyKey int) (wrong []*huma.ErrorDetail) {
 	report := func(name, message string) {
 		wrong = append(wrong, &huma.ErrorDetail{Location: "header." + name, Message: message})
@@ -137,7 +136,7 @@ func checkHeaders(h http.Header, maxIdempotencyKey int) (wrong []*huma.ErrorDeta
 	return wrong
 }
 
-// checkType rejects bodies that are not JSON, and brings the type into the form that routes know.
+// checkType rejects bodies that are not JSON, and normalises the Content-Type header for the routes.
 func checkType(r *http.Request) *Problem {
 	sent := r.Header.Get("Content-Type")
 	bodiless := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodDelete

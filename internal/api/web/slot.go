@@ -5,50 +5,50 @@ import (
 	"net/http"
 )
 
-// Concurrency is a limit of requests that are worked on at once.
+// Concurrency limits how many requests are processed at once.
 type Concurrency interface {
-	// Enter waits for a place, and reports whether there was one before the limit's time or the context's end.
+	// Enter waits for a slot. It reports whether it got one before the limit's queue time or the context ended.
 	Enter(ctx context.Context) bool
 	Leave()
 }
 
-// Slot is the place that a request has among those that are worked on. It ends where the response is written, so that
-// callers who do not read their responses have none. One goroutine uses it.
+// Slot is a request's slot in a Concurrency limit. It is released when the response is written, so that clients that do
+// not read their responses hold none. It must not be used concurrently.
 type Slot struct {
 	http.ResponseWriter
-	among Concurrency
+	limit Concurrency
 	held  bool
 }
 
 type slotKey struct{}
 
-// NewSlot returns a slot that is not taken yet, around the writer of a response.
-func NewSlot(w http.ResponseWriter, among Concurrency) *Slot {
-	return &Slot{ResponseWriter: w, among: among}
+// NewSlot returns a slot, not yet taken, that wraps the writer of a response.
+func NewSlot(w http.ResponseWriter, limit Concurrency) *Slot {
+	return &Slot{ResponseWriter: w, limit: limit}
 }
 
-// WithSlot returns a request that carries its slot, for [SlotFrom].
+// WithSlot returns a copy of the request that carries the slot, for [SlotFrom].
 func WithSlot(r *http.Request, s *Slot) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), slotKey{}, s))
 }
 
-// SlotFrom returns the slot of the request that the context is of, nil if it carries none.
+// SlotFrom returns the slot of the context's request, or nil if it carries none.
 func SlotFrom(ctx context.Context) *Slot {
 	s, _ := ctx.Value(slotKey{}).(*Slot)
 	return s
 }
 
-// Enter takes the slot, and reports whether there was one.
+// Enter takes the slot and reports whether it succeeded.
 func (s *Slot) Enter(ctx context.Context) bool {
-	s.held = s.among.Enter(ctx)
+	s.held = s.limit.Enter(ctx)
 	return s.held
 }
 
-// Leave gives the slot back, if it is held.
+// Leave releases the slot if it is held.
 func (s *Slot) Leave() {
 	if s.held {
 		s.held = false
-		s.among.Leave()
+		s.limit.Leave()
 	}
 }
 

@@ -2,21 +2,20 @@ package web
 
 import "net/http"
 
-// contentPolicy keeps the pages of the documentation from loading anything from another host, and lets what they try
-// fail.
+// contentPolicy prevents the documentation pages from loading anything from other hosts.
 const contentPolicy = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; " +
 	"img-src 'self' data:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; " +
 	"frame-ancestors 'none'; base-uri 'none'; form-action 'none'; object-src 'none'"
 
-// Static serves the same body to every request.
+// Static serves the same body for every request.
 func Static(contentType string, body []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
-		_, _ = w.Write(body) // the caller may be gone
+		_, _ = w.Write(body) // it fails if the caller has gone
 	})
 }
 
-// StaticGzip serves a compressed body as it is: every browser takes it.
+// StaticGzip serves a body that is compressed with gzip, which every browser supports.
 func StaticGzip(contentType string, body []byte) http.Handler {
 	next := Static(contentType, body)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -26,11 +25,11 @@ func StaticGzip(contentType string, body []byte) http.Handler {
 	})
 }
 
-// Page puts a page of the documentation under its content policy.
+// Page sets the content security policy of a documentation page.
 func Page(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", contentPolicy)
-		w.Header().Set("Cache-Control", "no-cache") // kept, and asked for again
+		w.Header().Set("Cache-Control", "no-cache") // cached, but revalidated
 		next.ServeHTTP(w, r)
 	})
 }

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// WellFormed guards against requests that two readers may read as different ones. One without a valid host is left to
-// deny. Of one whose body is sent in chunks, the connection is closed after the response: it may have had a
-// Content-Length too, of which net/http shows nothing, and what follows on the connection may be a part of its body
-// for somebody in between (RFC 9112, section 6.1).
+// WellFormed rejects or isolates requests that an intermediary may have read differently. A request without a valid
+// Host header goes to deny. After a request with a chunked body, the connection is closed: it may also have had a
+// Content-Length, which net/http does not show, and an intermediary may take what follows for a part of the body (RFC
+// 9112, section 6.1).
 func WellFormed(next, deny http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http10Body := r.ProtoMinor == 0 && r.ContentLength != 0 // net/http reads no Transfer-Encoding of these
+		http10Body := r.ProtoMinor == 0 && r.ContentLength != 0 // net/http ignores their Transfer-Encoding
 		if r.ProtoMajor == 1 && (len(r.TransferEncoding) > 0 || http10Body) {
 			w.Header().Set("Connection", "close")
 		}
@@ -26,8 +26,8 @@ func WellFormed(next, deny http.Handler) http.Handler {
 	})
 }
 
-// hostName returns the name or the address in a Host header, without brackets and port, and reports whether the header
-// is valid (RFC 9110, section 7.2). The empty one is.
+// hostName returns the name or address in a Host header, without brackets and port, and reports whether the header is
+// valid (RFC 9110, section 7.2). An empty one is valid.
 func hostName(host string) (name string, ok bool) {
 	name, port, hasPort := strings.Cut(host, ":")
 	if strings.HasPrefix(host, "[") {
@@ -52,8 +52,8 @@ func hostName(host string) (name string, ok bool) {
 	return name, err == nil
 }
 
-// WithoutSlash redirects paths with a slash at their end to the route without, before anything else is looked at: the
-// target is the path of one of the routes, and the query. The pattern of the request must be set.
+// WithoutSlash redirects a path with a trailing slash to the route without it, before anything else is checked. It
+// redirects only to paths of routes. The pattern of the request must be set.
 func WithoutSlash(mux *http.ServeMux, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path, slash := strings.CutSuffix(r.URL.EscapedPath(), "/")
@@ -71,7 +71,7 @@ func WithoutSlash(mux *http.ServeMux, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		r.Pattern = pattern // for whoever measures
+		r.Pattern = pattern // for metrics
 		if r.URL.RawQuery != "" {
 			path += "?" + r.URL.RawQuery
 		}

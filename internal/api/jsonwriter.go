@@ -17,93 +17,95 @@ import (
 )
 
 // The JSON package took 4 to 8 % of the CPU time of a request that reads a document. Players and sessions, which most
-// responses are, are written here from the [game.Properties] of their structs, in a third of that and to the same
-// bytes. What has no place here is left to the package. docs/decisions/0024-one-description.md has the figures.
+// responses contain, are encoded here from the [game.Properties] of their structs, in a third of that time and to the
+// same bytes. All other values are left to the package. docs/decisions/0024-one-description.md has the figures.
 
-// marshal writes a body. That its caller is gone or does not take it is no failure: huma would panic, and nobody is
-// left to be told.
+// marshal writes a response body. An error of the writer means that the caller has gone and is ignored, because huma
+// would panic.
 func marshal(w io.Writer, v any) error {
-	if b, ok := written(w, v); ok {
+	if b, ok := encodeDocument(w, v); ok {
 		_, _ = w.Write(b)
 		return nil
 	}
-	to := &taker{Writer: w}
-	if err := jsonv2.MarshalWrite(to, v, asWritten); err != nil && !to.gone {
+	to := &failureRecorder{Writer: w}
+	if err := jsonv2.MarshalWrite(to, v, sortedNames); err != nil && !to.failed {
 		return err //nolint:wrapcheck // the package's own
 	}
 	return nil
 }
 
-// taker notes that what is written to it is not taken.
-type taker struct {
+// failureRecorder records whether a write failed.
+type failureRecorder struct {
 	io.Writer
-	gone bool
+	failed bool
 }
 
-func (t *taker) Write(b []byte) (int, error) {
+// Write implements [io.Writer].
+func (t *failureRecorder) Write(b []byte) (int, error) {
 	n, err := t.Writer.Write(b)
-	t.gone = t.gone || err != nil
+	t.failed = t.failed || err != nil
 	return n, err //nolint:wrapcheck // a writer passes errors on as they are
 }
 
-// asWritten has names in their order.
-var asWritten = jsonv2.Deterministic(true)
+// sortedNames encodes maps in the order of their names.
+var sortedNames = jsonv2.Deterministic(true)
 
-// written returns the JSON of what is written here, or what is left of it: what is large is written in pieces.
-func written(to io.Writer, v any) ([]byte, bool) {
+// encodeDocument returns the JSON of a document or a page, and false for other values. It writes what is large to w in
+// pieces and returns the rest.
+func encodeDocument(to io.Writer, v any) ([]byte, bool) {
 	w := writer{to: to}
 	switch v := v.(type) {
 	case game.Player:
 		w.grow(1)
 		w.player(&v)
 	case game.Session:
-		w.grow(1 + min(len(v.Members)/8, piece/usualSize))
+		w.grow(1 + min(len(v.Members)/8, flushSize/typicalSize))
 		membersFull.write(&w, &v)
 	case sessionBody:
-		w.grow(1 + min(len(v.Members)/8, piece/usualSize))
-		v.show.write(&w, &v.Session)
+		w.grow(1 + min(len(v.Members)/8, flushSize/typicalSize))
+		v.members.write(&w, &v.Session)
 	case joinedSession:
-		w.grow(1 + min(len(v.Members)/8, piece/usualSize))
-		v.show.write(&w, &v.Session)
+		w.grow(1 + min(len(v.Members)/8, flushSize/typicalSize))
+		v.members.write(&w, &v.Session)
 		if v.Ticket != "" {
 			w.b = w.b[:len(w.b)-1]
 			w.text("ticket", v.Ticket)
 			w.close('}')
 		}
 	case page[game.Player]:
-		return v.written, v.written != nil
+		return v.json, v.json != nil
 	case page[game.Session]:
-		return v.written, v.written != nil
+		return v.json, v.json != nil
 	default:
 		return nil, false
 	}
 	return w.b, !w.failed
 }
 
-// writer writes JSON.
+// writer encodes JSON.
 type writer struct {
 	b      []byte
-	to     io.Writer // what takes pieces of what is large; nil where it must be whole
-	failed bool      // there was something that JSON cannot say
+	to     io.Writer // receives large documents in pieces; nil to keep all in b
+	failed bool      // a value has no JSON
 }
 
-// piece is the size, in bytes, from which on something is written before the whole is there.
-const piece = 64 << 10
+// flushSize is the size in bytes from which on the buffer is flushed.
+const flushSize = 64 << 10
 
-// flush writes what is there, if it is much, but for its last byte, which tells what may follow.
+// flush writes the buffer if it is large, except its last byte, which next needs.
 func (w *writer) flush() {
 	last := len(w.b) - 1
-	if w.to == nil || last < piece || w.failed {
+	if w.to == nil || last < flushSize || w.failed {
 		return
 	}
-	_, _ = w.to.Write(w.b[:last]) // a caller who is gone is no failure
+	_, _ = w.to.Write(w.b[:last]) // it fails if the caller has gone
 	w.b = append(w.b[:0], w.b[last])
 }
 
-// usualSize is what most documents fit into, in bytes.
-const usualSize = 1 << 10
+// typicalSize is the size in bytes that most documents do not exceed.
+const typicalSize = 1 << 10
 
-func (w *writer) grow(documents int) { w.b = slices.Grow(w.b, documents*usualSize) }
+func (w *writer) grow(documents int) { w.b = slices.Grow(w.b, documents*typicalSize) }
 
 func (w *writer) player(p *game.Player) {
 	w.open('{')
@@ -111,17 +113,17 @@ func (w *writer) player(p *game.Player) {
 	w.close('}')
 }
 
-// session writes a session with what is not stored of it.
-func (w *writer) session(s *game.Session, show shown) {
+// session writes a session with its computed fields.
+func (w *writer) session(s *game.Session, members memberDetail) {
 	w.open('{')
 	hidden := "members"
-	if show == membersFull {
+	if members == membersFull {
 		hidden = ""
 	}
 	w.fields(reflect.ValueOf(s).Elem(), hidden)
 	w.count("seats_held", len(s.Members))
 	w.count("free_seats", s.FreeSeats())
-	if show == membersIDs {
+	if members == membersIDs {
 		w.name("member_ids")
 		w.open('[')
 		for i := range s.Members {
@@ -133,14 +135,14 @@ func (w *writer) session(s *game.Session, show shown) {
 	w.close('}')
 }
 
-// jsonField is a field with what can be known of it before a document is written.
+// jsonField is a field with what is computed once for its type.
 type jsonField struct {
 	game.Property
-	prefix string // its name as JSON, and a colon
+	prefix string // the encoded name and a colon
 	write  func(*writer, reflect.Value)
 }
 
-var jsonFields sync.Map // of []jsonField by reflect.Type
+var jsonFields sync.Map // reflect.Type to []jsonField
 
 func jsonFieldsOf(t reflect.Type) []jsonField {
 	if known, ok := jsonFields.Load(t); ok {
@@ -154,13 +156,13 @@ func jsonFieldsOf(t reflect.Type) []jsonField {
 	return fields
 }
 
-// fields writes the fields of a struct, which must be addressable, but for one.
-func (w *writer) fields(v reflect.Value, but string) {
+// fields writes the fields of a struct, which must be addressable, except one.
+func (w *writer) fields(v reflect.Value, except string) {
 	fields := jsonFieldsOf(v.Type())
 	for i := range fields {
 		f := &fields[i]
 		value := f.Of(v)
-		if f.Name == but || f.OmitZero && value.IsZero() {
+		if f.Name == except || f.OmitZero && value.IsZero() {
 			continue
 		}
 		w.next()
@@ -169,7 +171,7 @@ func (w *writer) fields(v reflect.Value, but string) {
 	}
 }
 
-// jsonWriter returns how values of a type are written.
+// jsonWriter returns the function that writes values of a type.
 func jsonWriter(t reflect.Type) func(*writer, reflect.Value) {
 	switch t {
 	case reflect.TypeFor[time.Time]():
@@ -183,14 +185,14 @@ func jsonWriter(t reflect.Type) func(*writer, reflect.Value) {
 	case reflect.TypeFor[game.EndReason]():
 		return func(w *writer, v reflect.Value) {
 			if v.Len() == 0 {
-				w.none()
+				w.null()
 				return
 			}
 			w.quote(v.String())
 		}
 	}
 	if t.Implements(reflect.TypeFor[json.Marshaler]()) {
-		return (*writer).other
+		return (*writer).marshal
 	}
 	switch t.Kind() {
 	case reflect.String:
@@ -203,7 +205,7 @@ func jsonWriter(t reflect.Type) func(*writer, reflect.Value) {
 		to := jsonWriter(t.Elem())
 		return func(w *writer, v reflect.Value) {
 			if v.IsNil() {
-				w.none()
+				w.null()
 				return
 			}
 			to(w, v.Elem())
@@ -217,18 +219,18 @@ func jsonWriter(t reflect.Type) func(*writer, reflect.Value) {
 	case reflect.Slice:
 		return arrayWriter(jsonWriter(t.Elem()))
 	default:
-		return (*writer).other
+		return (*writer).marshal
 	}
 }
 
-// other leaves a value to the package.
-func (w *writer) other(v reflect.Value) {
-	b, err := jsonv2.Marshal(v.Interface(), asWritten)
+// marshal writes a value with the JSON package.
+func (w *writer) marshal(v reflect.Value) {
+	b, err := jsonv2.Marshal(v.Interface(), sortedNames)
 	w.failed = w.failed || err != nil
 	w.b = append(w.b, b...)
 }
 
-// arrayWriter writes lists, in pieces where they are long.
+// arrayWriter returns a function that writes slices, in pieces if they are long.
 func arrayWriter(item func(*writer, reflect.Value)) func(*writer, reflect.Value) {
 	return func(w *writer, v reflect.Value) {
 		w.open('[')
@@ -241,13 +243,13 @@ func arrayWriter(item func(*writer, reflect.Value)) func(*writer, reflect.Value)
 	}
 }
 
-// objectWriter writes maps of one type, with their names in order. They are not read by reflection, which costs as much
-// as all else of a document.
+// objectWriter returns a function that writes maps of type M, sorted by name. It does not use reflection, which takes
+// as long for a map as for the rest of a document.
 func objectWriter[M ~map[string]V, V any](item func(*writer, V)) func(*writer, reflect.Value) {
 	return func(w *writer, v reflect.Value) {
 		m := *v.Addr().Interface().(*M)
 		w.open('{')
-		names := make([]string, 0, len(m)) // not by slices.Sorted, which makes room again and again
+		names := make([]string, 0, len(m)) // slices.Sorted would not allocate it once
 		for name := range m {
 			names = append(names, name)
 		}
@@ -263,7 +265,7 @@ func objectWriter[M ~map[string]V, V any](item func(*writer, V)) func(*writer, r
 func (w *writer) open(bracket byte)  { w.b = append(w.b, bracket) }
 func (w *writer) close(bracket byte) { w.b = append(w.b, bracket) }
 
-// next separates what comes from what came before it, if anything did.
+// next writes a comma, unless it is at the start of an array or object.
 func (w *writer) next() {
 	if last := w.b[len(w.b)-1]; last != '{' && last != '[' {
 		w.b = append(w.b, ',')
@@ -276,18 +278,18 @@ func (w *writer) name(name string) {
 	w.b = append(w.b, ':')
 }
 
-func (w *writer) none() { w.b = append(w.b, "null"...) }
+func (w *writer) null() { w.b = append(w.b, "null"...) }
 
 func (w *writer) text(name, s string) {
 	w.name(name)
 	w.quote(s)
 }
 
-// optionalText writes a text, or null for none.
+// optionalText writes a member that is a string or null.
 func (w *writer) optionalText(name string, s *string) {
 	w.name(name)
 	if s == nil {
-		w.none()
+		w.null()
 		return
 	}
 	w.quote(*s)
@@ -300,7 +302,7 @@ func (w *writer) count(name string, n int) {
 
 func (w *writer) integer(n int) { w.b = strconv.AppendInt(w.b, int64(n), 10) }
 
-// time writes a time. Years of more than four digits fail.
+// time writes a time. Years after 9999 have no JSON.
 func (w *writer) time(t *time.Time) {
 	w.b = append(w.b, '"')
 	b, err := t.AppendText(w.b)
@@ -320,11 +322,11 @@ func (w *writer) value(v game.Value) {
 	}
 }
 
-// exactInteger bounds the integers that JSON writes without an exponent, and int64 holds.
-const exactInteger = 1e15
+// maxPlainInteger bounds the integers that JSON has without an exponent and int64 holds.
+const maxPlainInteger = 1e15
 
 func (w *writer) float(f float64) {
-	if f == math.Trunc(f) && math.Abs(f) < exactInteger && (f != 0 || !math.Signbit(f)) {
+	if f == math.Trunc(f) && math.Abs(f) < maxPlainInteger && (f != 0 || !math.Signbit(f)) {
 		w.b = strconv.AppendInt(w.b, int64(f), 10)
 		return
 	}
@@ -333,7 +335,7 @@ func (w *writer) float(f float64) {
 	w.b = append(w.b, b...)
 }
 
-// quote writes a string, which must be UTF-8.
+// quote writes a string, which must be valid UTF-8.
 func (w *writer) quote(s string) {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c >= 0x80 || c == '"' || c == '\\' {

@@ -32,7 +32,7 @@ type pageOf[D any] struct {
 }
 
 // What is written by hand are the bytes that the JSON package would write, of every field that there is, and nothing of
-// what the package refuses. What is not UTF-8 is left to the package, which replaces it in some places and refuses it
+// what the package rejects. What is not UTF-8 is left to the package, which replaces it in some places and rejects it
 // in others.
 func TestWritten(t *testing.T) {
 	t.Parallel()
@@ -56,7 +56,7 @@ func TestWritten(t *testing.T) {
 			"no players": {api.PlayerPage(game.List[game.Player]{}), pageOf[game.Player]{[]game.Player{}, nil}},
 		} {
 			want, err := jsonv2.Marshal(test.plain, jsonv2.Deterministic(true))
-			got, ok := api.Written(test.written)
+			got, ok := api.EncodeDocument(test.written)
 			replaced := bytes.ContainsRune(want, utf8.RuneError)
 			if ok && (err != nil || string(got) != string(want)) || !ok && err == nil && !replaced {
 				t.Fatalf("%s: wrote %q, %t; the package %q, %v", name, got, ok, want, err)
@@ -81,7 +81,7 @@ func TestMembersShown(t *testing.T) {
 	}
 	documents := map[string]map[string]any{}
 	for _, show := range []string{"", "ids", "none"} {
-		b, ok := api.Written(api.SessionPage(game.List[game.Session]{Items: []game.Session{v}}, show))
+		b, ok := api.EncodeDocument(api.SessionPage(game.List[game.Session]{Items: []game.Session{v}}, show))
 		var page pageOf[map[string]any]
 		if err := json.Unmarshal(b, &page); !ok || err != nil || len(page.Items) != 1 {
 			t.Fatalf("%q: %s, %v", show, b, err)

@@ -8,7 +8,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// document is what the API keeps by id and version.
+// document is a document with an id and a version.
 type document interface{ game.Player | game.Session }
 
 // identity returns the path and the version of a document.
@@ -19,10 +19,10 @@ func identity[D document](d D) (path string, version int64) {
 	case game.Session:
 		return basePath + "/sessions/" + string(d.ID), d.Version
 	}
-	panic(fmt.Sprintf("api: %T is no document", d)) // the constraint has no other
+	panic(fmt.Sprintf("api: %T is not a document", d)) // unreachable: see the constraint
 }
 
-// documentOut answers with a document.
+// documentOut is a response with a document.
 type documentOut[D document] struct {
 	Status   int
 	ETag     string `header:"ETag"`
@@ -31,8 +31,8 @@ type documentOut[D document] struct {
 	Body     D
 }
 
-// answer is the answer to a call that read or changed a document.
-func answer[D document](d D, err error) (*documentOut[D], error) {
+// documentResponse returns the response to a call that read or changed a document.
+func documentResponse[D document](d D, err error) (*documentOut[D], error) {
 	if err != nil {
 		return nil, err
 	}
@@ -40,9 +40,9 @@ func answer[D document](d D, err error) (*documentOut[D], error) {
 	return &documentOut[D]{Status: http.StatusOK, ETag: web.ETag(version), Body: d}, nil
 }
 
-// creation is the answer to a call that created a document, now or in an earlier try.
-func creation[D document](c game.Created[D], err error) (*documentOut[D], error) {
-	out, err := answer(c.Document, err)
+// createdResponse returns the response to a call that created a document, or that an earlier try had created.
+func createdResponse[D document](c game.Created[D], err error) (*documentOut[D], error) {
+	out, err := documentResponse(c.Document, err)
 	if err != nil {
 		return nil, err
 	}
@@ -54,9 +54,9 @@ func creation[D document](c game.Created[D], err error) (*documentOut[D], error)
 	return out, nil
 }
 
-// read is the answer to a call that read a document, for a caller who may have it already by an If-None-Match header.
-func read[D document](ifNoneMatch string, d D, err error) (*documentOut[D], error) {
-	out, err := answer(d, err)
+// conditionalResponse returns the response to a read: 304 if the caller's If-None-Match lists the document's version.
+func conditionalResponse[D document](ifNoneMatch string, d D, err error) (*documentOut[D], error) {
+	out, err := documentResponse(d, err)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func read[D document](ifNoneMatch string, d D, err error) (*documentOut[D], erro
 	return out, nil
 }
 
-// sessionOut is a response with a session, and with as much of its members as is wanted.
+// sessionOut is a response with a session.
 type sessionOut struct {
 	Status   int
 	ETag     string `header:"ETag"`
@@ -76,10 +76,12 @@ type sessionOut struct {
 	Body     sessionBody
 }
 
-// showing makes a session's response of that of any document.
-func showing(out *documentOut[game.Session], err error, show shown, applied string) (*sessionOut, error) {
+// sessionResponse returns the response with a session, given that with a document, and the value of Preference-Applied.
+func sessionResponse(
+	out *documentOut[game.Session], err error, members memberDetail, applied string,
+) (*sessionOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sessionOut{out.Status, out.ETag, out.Location, out.Replayed, applied, sessionBody{out.Body, show}}, nil
+	return &sessionOut{out.Status, out.ETag, out.Location, out.Replayed, applied, sessionBody{out.Body, members}}, nil
 }

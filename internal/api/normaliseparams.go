@@ -11,28 +11,32 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// normalParams is a middleware of huma by which parameters are read in every form that the contract allows, as bodies
-// are: integers however they are written, and ids in either case.
-func normalParams(ctx huma.Context, next func(huma.Context)) {
+// normaliseParams is a middleware of huma that accepts parameters in every form that the contract allows, as bodies
+// are: integers such as 4e0, and ids in upper or lower case.
+func normaliseParams(ctx huma.Context, next func(huma.Context)) {
 	if len(ctx.Operation().Parameters) > 0 {
 		ctx = normalised{ctx}
 	}
 	next(ctx)
 }
 
-type normalised struct{ whole }
+type normalised struct{ humaContext }
 
-// whole is embedded under a name of its own, because [huma.Context] has a method named Context.
-type whole huma.Context
+// humaContext is embedded under this name because [huma.Context] has a method named Context.
+type humaContext huma.Context
 
 // Unwrap lets humago reach the request and its writer.
-func (n normalised) Unwrap() huma.Context { return n.whole }
+func (n normalised) Unwrap() huma.Context { return n.humaContext }
 
 // Param implements [huma.Context].
-func (n normalised) Param(name string) string { return n.normal("path", name, n.whole.Param(name)) }
+func (n normalised) Param(name string) string {
+	return n.normal("path", name, n.humaContext.Param(name))
+}
 
 // Query implements [huma.Context].
-func (n normalised) Query(name string) string { return n.normal("query", name, n.whole.Query(name)) }
+func (n normalised) Query(name string) string {
+	return n.normal("query", name, n.humaContext.Query(name))
+}
 
 func (n normalised) normal(in, name, value string) string {
 	all := n.Operation().Parameters
@@ -53,11 +57,11 @@ func (n normalised) normal(in, name, value string) string {
 	return value
 }
 
-// explainParam words what is wrong with a parameter of a type other than text, of which huma shows how Go reads it.
+// explainParam replaces huma's message about an invalid integer or time, which is an error text of Go's parsers.
 func explainParam(op *huma.Operation, d *huma.ErrorDetail) {
 	in, name, _ := strings.Cut(d.Location, ".")
 	for _, p := range op.Parameters {
-		text, ok := d.Value.(string) // what could not be read; huma's limits have the value that was
+		text, ok := d.Value.(string) // text that could not be parsed; errors of limits have the parsed value
 		switch {
 		case !ok || p.In != in || p.Name != name:
 		case p.Schema.Type == huma.TypeInteger:
