@@ -110,8 +110,9 @@ var parameterExamples = map[string]any{
 
 // headerDocs are the descriptions of response headers.
 var headerDocs = map[string]string{
-	"Cache-Control":       "Always no-store: the body contains a secret.",
-	"ETag":                "The document's entity tag, for If-Match and If-None-Match: its version in double quotes.",
+	"Cache-Control": "Always no-store: the body contains a secret.",
+	"ETag": "The entity tag of the document: its version in double quotes, for If-Match and " +
+		"If-None-Match.",
 	"Idempotent-Replayed": "true if an earlier request with the same Idempotency-Key created the document.",
 	"Location":            "The path of the created document.",
 	"Preference-Applied":  "The preference of the Prefer header that was followed.",

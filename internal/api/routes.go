@@ -53,7 +53,9 @@ func (a *API) routes() {
 func commonErrors() []*game.Error { return []*game.Error{game.ErrForbidden, game.ErrStoreUnavailable} }
 
 // seatErrors are errors of routes that give a player a seat.
-func seatErrors() []*game.Error { return []*game.Error{game.ErrPlayerNotFound, game.ErrPlayerSuspended} }
+func seatErrors() []*game.Error {
+	return []*game.Error{game.ErrPlayerNotFound, game.ErrPlayerSuspended}
+}
 
 func versionErrors() []*game.Error { return []*game.Error{game.ErrVersionMismatch} }
 
