@@ -11,9 +11,10 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Background returns what to call after each run of one of the background tasks: a line at debug level, or a failure
-// that is reported, and metrics. A task counts as done when Background is called, so that one that never succeeds is
-// missed like any other, and whenever another process is found to have its lease: that process tells how it goes.
+// Background returns the function to call after each run of a background task. It writes a line at debug level or
+// reports the failure, and counts the run in metrics. A task counts as done at the call of Background, so that an
+// alert notices a task that never succeeds, and whenever another process holds its lease, because that process reports
+// its runs.
 func Background(
 	log *slog.Logger, m Meter, report func(context.Context, game.Failure) string, tasks ...string,
 ) func(context.Context, game.Run) {

@@ -22,7 +22,7 @@ import (
 	"game-session-manager/internal/observe"
 )
 
-// account is failures that are reported, and what is told of them.
+// account is an [observe.Errors] with its log and metrics.
 type account struct {
 	*observe.Errors
 	log      *bytes.Buffer
@@ -62,7 +62,7 @@ type group struct {
 	}
 }
 
-// groups are what /debug/errors answers.
+// groups returns the groups that /debug/errors serves.
 func (a *account) groups(t *testing.T) []group {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -74,7 +74,7 @@ func (a *account) groups(t *testing.T) []group {
 	return doc.Errors
 }
 
-// lines are those of the log.
+// lines parses the lines of the log.
 func lines(t *testing.T, log *bytes.Buffer) (all []map[string]any) {
 	t.Helper()
 	for text := range strings.Lines(log.String()) {
@@ -136,7 +136,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// counter returns a metric of a registry as a collector with just its value.
+// counter returns a collector with a single value of a metric.
 func counter(t *testing.T, g prometheus.Gatherer, name string, labels ...string) prometheus.Collector {
 	t.Helper()
 	families, err := g.Gather()
