@@ -108,8 +108,8 @@ func (s *Server) guarded(addr string) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %q is not a loopback address, and without authentication everyone who can reach it could "+
-		"do everything. "+
-		"Listen on 127.0.0.1 or [::1], or set GSM_AUTH=on and create a key: GSM_ADMIN_KEY, or gsm keys create", httpAddr, addr)
+		"do everything. Listen on 127.0.0.1 or [::1], or set GSM_AUTH=on and create a key: GSM_ADMIN_KEY, or "+
+		"gsm keys create", httpAddr, addr)
 }
 
 // opsGuarded refuses an address of the ops listener that other machines reach, unless somebody said that it is guarded.

@@ -89,7 +89,7 @@ func TestValidate(t *testing.T) {
 		{"a reader without end", func(c *config.Server) { c.ReadTimeout = time.Hour }, []string{
 			"GSM_READ_TIMEOUT", "1m",
 		}},
-		{"answers that cannot be taken", func(c *config.Server) { c.WriteTimeout = 9 * time.Second }, []string{
+		{"no time to send responses", func(c *config.Server) { c.WriteTimeout = 9 * time.Second }, []string{
 			"GSM_WRITE_TIMEOUT", "10s",
 		}},
 		{"no memory", func(c *config.Server) { c.SQLiteCache = 3 }, []string{"GSM_SQLITE_CACHE", "4"}},
@@ -148,7 +148,8 @@ func TestLinesMaskSecrets(t *testing.T) {
 	}
 	c := good()
 	c.DatabaseURL = "mongodb://db.example/gsm?x=1&authMechanismProperties=hush&y=2"
-	if lines := strings.Join(c.Lines(), "\n"); !strings.Contains(lines, "mongodb://db.example/gsm?x=1&authMechanismProperties=xxxxx&y=2\n") {
+	lines := strings.Join(c.Lines(), "\n")
+	if !strings.Contains(lines, "mongodb://db.example/gsm?x=1&authMechanismProperties=xxxxx&y=2\n") {
 		t.Errorf("more than the secret is hidden: %s", lines)
 	}
 }
@@ -272,7 +273,12 @@ func TestListening(t *testing.T) {
 		want     []string // parts of the message; none for no error
 	}{
 		{"loopback", func(*config.Server) {}, "127.0.0.1", "::1", nil},
-		{"localhost elsewhere", func(c *config.Server) { c.HTTPAddr = "localhost:8080" }, "192.0.2.2", "127.0.0.1", []string{"GSM_HTTP_ADDR", `"192.0.2.2:8080"`, "loopback", "GSM_AUTH=on", "GSM_ADMIN_KEY", "gsm keys create"}},
+		{
+			"localhost elsewhere", func(c *config.Server) { c.HTTPAddr = "localhost:8080" }, "192.0.2.2", "127.0.0.1",
+			[]string{
+				"GSM_HTTP_ADDR", `"192.0.2.2:8080"`, "loopback", "GSM_AUTH=on", "GSM_ADMIN_KEY", "gsm keys create",
+			},
+		},
 		{
 			"localhost elsewhere, off", func(c *config.Server) { c.HTTPAddr, c.Auth = "localhost:8080", "off" },
 			"2001:db8::2", "127.0.0.1",

@@ -77,8 +77,8 @@ func (s *Server) cors() error {
 	for _, o := range s.Origins() {
 		if !sendable(o) {
 			wrong = append(wrong, fmt.Errorf("%s: %q is not an origin as browsers send it, like "+
-				"https://game.example: in lower case and ASCII "+
-				"(xn--… for other letters), without the default port of the scheme, without a path and without *", name, o))
+				"https://game.example: in lower case and ASCII (xn--… for other letters), without the default port of "+
+				"the scheme, without a path and without *", name, o))
 		}
 	}
 	if len(s.Origins()) > 0 && !s.Authenticated() {

@@ -30,7 +30,8 @@ func check(t *testing.T, s *gsmtest.Server) {
 	if err != nil || stored.Username != "alice" {
 		t.Errorf("stored as %+v, %v", stored, err)
 	}
-	if _, err := s.Client.Players.Create(t.Context(), client.Profile{Username: "ALICE"}); !errors.Is(err, client.ErrUsernameTaken) {
+	_, err = s.Client.Players.Create(t.Context(), client.Profile{Username: "ALICE"})
+	if !errors.Is(err, client.ErrUsernameTaken) {
 		t.Errorf("got %v, want ErrUsernameTaken", err)
 	}
 }

@@ -18,8 +18,10 @@ import (
 func Background(
 	log *slog.Logger, m Meter, report func(context.Context, game.Failure) string, tasks ...string,
 ) func(context.Context, game.Run) {
-	durations := prometheus.NewHistogramVec(seconds("gsm_background_run_duration_seconds", "Time that a run of a background task took.",
-		.001, .005, .01, .05, .1, .5, 1, 5, 10, 30, 60), []string{"task", "result"})
+	durations := prometheus.NewHistogramVec(seconds(
+		"gsm_background_run_duration_seconds", "Time that a run of a background task took.",
+		.001, .005, .01, .05, .1, .5, 1, 5, 10, 30, 60,
+	), []string{"task", "result"})
 	succeeded := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "gsm_background_last_success_timestamp_seconds",
 		Help: "When a background task last succeeded, or another process was found to hold its lease, " +

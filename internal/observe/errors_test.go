@@ -69,7 +69,7 @@ func (a *account) groups(t *testing.T) []group {
 	a.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/errors", nil))
 	var doc struct{ Errors []group }
 	if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil || doc.Errors == nil {
-		t.Fatalf("answered %s: %v", w.Body, err)
+		t.Fatalf("got %s: %v", w.Body, err)
 	}
 	return doc.Errors
 }
@@ -256,14 +256,13 @@ func TestBackground(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	began := func() time.Time { return time.UnixMilli(500) }
-	told := observe.Background(slog.New(
-		slog.DiscardHandler,
-	), observe.Meter{Metrics: a.registry, Now: began}, a.Report, "work", "failing work", "work elsewhere")
+	log, meter := slog.New(slog.DiscardHandler), observe.Meter{Metrics: a.registry, Now: began}
+	onRun := observe.Background(log, meter, a.Report, "work", "failing work", "work elsewhere")
 	ctx := game.WithRunID(context.Background(), "run-1")
-	told(ctx, game.Run{Task: "work", Took: time.Second, End: time.UnixMilli(1500)})
-	told(ctx, game.Run{Task: "work elsewhere", End: time.UnixMilli(2500), Elsewhere: true})
-	told(ctx, game.Run{Task: "work", Took: time.Second, End: a.now, Err: errors.New("no")})
-	told(ctx, game.Run{Task: "work", Took: time.Second, End: a.now, Err: game.Caught("oh")})
+	onRun(ctx, game.Run{Task: "work", Took: time.Second, End: time.UnixMilli(1500)})
+	onRun(ctx, game.Run{Task: "work elsewhere", End: time.UnixMilli(2500), Elsewhere: true})
+	onRun(ctx, game.Run{Task: "work", Took: time.Second, End: a.now, Err: errors.New("no")})
+	onRun(ctx, game.Run{Task: "work", Took: time.Second, End: a.now, Err: game.Caught("oh")})
 	for value, metric := range map[float64][]string{
 		0.5: {"gsm_background_last_success_timestamp_seconds", "task", "failing work"},
 		1.5: {"gsm_background_last_success_timestamp_seconds", "task", "work"},

@@ -37,12 +37,12 @@ type kind struct {
 }
 
 func newRepeatLimiter(reg prometheus.Registerer, now func() time.Time) *repeatLimiter {
-	t := &repeatLimiter{now: now, kinds: make(map[string]*kind), suppressed: prometheus.NewCounter(prometheus.CounterOpts{
+	suppressed := prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "gsm_log_lines_suppressed_total",
 		Help: "Log lines left out because many lines before them said the same.",
-	})}
-	reg.MustRegister(t.suppressed)
-	return t
+	})
+	reg.MustRegister(suppressed)
+	return &repeatLimiter{now: now, suppressed: suppressed, kinds: make(map[string]*kind)}
 }
 
 // TellSuppressed writes one line for each kind whose left out lines have not been reported yet. Call it at intervals,

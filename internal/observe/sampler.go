@@ -151,7 +151,8 @@ func (r *reading) gather(metrics prometheus.Gatherer) error {
 				if math.IsInf(b.GetUpperBound(), 1) {
 					continue // this bucket exists only if it has an exemplar, and the total below includes it
 				}
-				l.Bounds, l.Counts = append(l.Bounds, b.GetUpperBound()), append(l.Counts, int64(b.GetCumulativeCount()-before)) //nolint:gosec // there are fewer requests than that
+				l.Bounds = append(l.Bounds, b.GetUpperBound())
+				l.Counts = append(l.Counts, int64(b.GetCumulativeCount()-before)) //nolint:gosec // counts stay far below 1<<63
 				before = b.GetCumulativeCount()
 			}
 			l.Counts = append(l.Counts, int64(h.GetSampleCount()-before)) //nolint:gosec // as above

@@ -185,10 +185,10 @@ func TestSampleLosesNothing(t *testing.T) {
 		{"appends fail for some time", storetest.Fault{
 			Operation: "AppendMetrics", From: 2, Calls: 3, Err: down,
 		}, []float64{10, 10, 30, 10}},
-		{"one answer is lost", storetest.Fault{
+		{"one response is lost", storetest.Fault{
 			Operation: "AppendMetrics", From: 2, Calls: 1, After: true, Err: lost,
 		}, []float64{10, 10, 10, 10, 10, 10}},
-		{"answers are lost for some time", storetest.Fault{
+		{"responses are lost for some time", storetest.Fault{
 			Operation: "AppendMetrics", From: 2, Calls: 3, After: true, Err: lost,
 		}, []float64{10, 10, 30, 10}},
 		{"the first append fails", storetest.Fault{

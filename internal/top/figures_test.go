@@ -33,7 +33,8 @@ func TestBetween(t *testing.T) {
 		}
 	}
 	// 1010 of 1112 requests took at most 1 ms.
-	if p50, _ := find(t, f.Routes, "/api/v1/players/{player_id}").Latency.Quantile(.5); math.Abs(p50-.001*556/1010) > 1e-9 {
+	p50, _ := find(t, f.Routes, "/api/v1/players/{player_id}").Latency.Quantile(.5)
+	if math.Abs(p50-.001*556/1010) > 1e-9 {
 		t.Errorf("p50 is %v s", p50)
 	}
 }

@@ -33,8 +33,9 @@ func listener(t testing.TB, pages map[string]string) *Source {
 
 func TestLook(t *testing.T) {
 	t.Parallel()
-	const groups = `{"errors":[{"fingerprint":"x","code":"internal","route":"/api/v1/players","count":7,"last_seen":"2026-03-01T11:59:00Z",` +
-		`"sample":{"message":"bad\u001b[2J\nnews","error_id":"e"}},{"code":"background","task":"purge_metrics","count":1}]}`
+	const groups = `{"errors":[{"fingerprint":"x","code":"internal","route":"/api/v1/players","count":7,` +
+		`"last_seen":"2026-03-01T11:59:00Z","sample":{"message":"bad\u001b[2J\nnews","error_id":"e"}},` +
+		`{"code":"background","task":"purge_metrics","count":1}]}`
 	for name, c := range map[string]struct {
 		pages map[string]string
 		want  []Group
@@ -62,7 +63,7 @@ func TestLook(t *testing.T) {
 
 func TestLookRefuses(t *testing.T) {
 	t.Parallel()
-	for name, answer := range map[string]http.HandlerFunc{
+	for name, handler := range map[string]http.HandlerFunc{
 		"not found": http.NotFound,
 		"elsewhere": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/elsewhere", http.StatusFound)
@@ -71,9 +72,10 @@ func TestLookRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := httptest.NewServer(answer)
+			server := httptest.NewServer(handler)
 			defer server.Close()
-			if _, err := NewSource(server.Listener.Addr().String(), noon).Look(t.Context()); !errors.Is(err, ErrNotGSM) {
+			_, err := NewSource(server.Listener.Addr().String(), noon).Look(t.Context())
+			if !errors.Is(err, ErrNotGSM) {
 				t.Errorf("got %v", err)
 			}
 		})

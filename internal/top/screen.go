@@ -83,9 +83,8 @@ func (s Screen) Text() string {
 	const width = 116 // the longest route whole
 	f := s.Figures
 	s.Palette = Plain
-	first := apart(s.name(), fmt.Sprintf(
-		"up %s, over %.1f s until %s", s.uptime(), f.Seconds, f.At.UTC().Format(time.RFC3339),
-	), width)
+	when := fmt.Sprintf("up %s, over %.1f s until %s", s.uptime(), f.Seconds, f.At.UTC().Format(time.RFC3339))
+	first := apart(s.name(), when, width)
 	sections := append([][]string{{first}}, drawPanels(Plain, f.panels(), width, everything)...)
 	lines := joined(append(sections, s.tables(width)...))
 	for i := range lines {

@@ -221,10 +221,9 @@ func (r *results) report(took time.Duration) error {
 		fmt.Printf("%d x %s\n", count, failure)
 		lost += count
 	}
-	fmt.Printf("%d requests in %s (%.0f/s), %d lost, p50 %s, p99 %s, max %s\n", n, took.Round(time.Second), float64(n)/took.Seconds(), lost,
-		r.durations[n/2].Round(
-			100*time.Microsecond,
-		), r.durations[n*99/100].Round(100*time.Microsecond), r.durations[n-1].Round(time.Millisecond))
+	p50, p99 := r.durations[n/2].Round(100*time.Microsecond), r.durations[n*99/100].Round(100*time.Microsecond)
+	fmt.Printf("%d requests in %s (%.0f/s), %d lost, p50 %s, p99 %s, max %s\n",
+		n, took.Round(time.Second), float64(n)/took.Seconds(), lost, p50, p99, r.durations[n-1].Round(time.Millisecond))
 	if lost > 0 {
 		return fmt.Errorf("%d requests were lost", lost)
 	}

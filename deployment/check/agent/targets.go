@@ -39,9 +39,8 @@ func reached(ctx context.Context) error {
 	var answer struct {
 		Data struct{ Result []json.RawMessage }
 	}
-	err := ask(ctx, "/api/v1/query?query="+url.QueryEscape(
-		`count(mongodb_up{job="mongodb"} == 1) == count(up{job="mongodb"})`,
-	), &answer)
+	const query = `count(mongodb_up{job="mongodb"} == 1) == count(up{job="mongodb"})`
+	err := ask(ctx, "/api/v1/query?query="+url.QueryEscape(query), &answer)
 	if err == nil && len(answer.Data.Result) == 0 {
 		err = errors.New("the exporter does not reach MongoDB")
 	}

@@ -159,16 +159,14 @@ func (s *stack) startPrometheus(t *testing.T, ops []string) {
 		"scrape_timeout: 2s", "evaluation_interval: 15s", "evaluation_interval: 1s",
 	)
 	// The exporter takes a second off what Prometheus gives it, and begins with a new connection each time.
-	edit(t, filepath.Join(
-		dir, "prometheus.yml",
-	), "- job_name: mongodb\n", "- job_name: mongodb\n    scrape_interval: 5s\n    scrape_timeout: 5s\n")
+	edit(t, filepath.Join(dir, "prometheus.yml"),
+		"- job_name: mongodb\n", "- job_name: mongodb\n    scrape_interval: 5s\n    scrape_timeout: 5s\n")
 	edit(t, filepath.Join(dir, "rules/slo.yml"), "interval: 2m", "interval: 1s")
 	s.targets = filepath.Join(dir, "targets")
 	writeTargets(t, s.targets, "gsm", ops)
 	writeTargets(t, s.targets, "mongodb", s.exporters)
-	out := begin(t, exec.Command("prometheus", "--config.file="+filepath.Join(
-		dir, "prometheus.yml",
-	), "--storage.tsdb.path="+filepath.Join(dir, "data"),
+	out := begin(t, exec.Command("prometheus", "--config.file="+filepath.Join(dir, "prometheus.yml"),
+		"--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address=127.0.0.1:0", "--enable-feature=exemplar-storage"))
 	var address string
 	if !within(t, func() bool {
