@@ -113,7 +113,7 @@ func withTraces(t *observe.Traces, tasks []keeper.Task) []keeper.Task {
 // suppressedLinesTask returns the background task of the log.
 func suppressedLinesTask(logs *observe.Logs) keeper.Task {
 	return keeper.Task{
-		Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: logs.TellSuppressed,
+		Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: logs.ReportSuppressed,
 	}
 }
 

@@ -30,7 +30,7 @@ func TestValidate(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change func(*config.Server)
-		want   []string // parts of the message; none for no error
+		want   []string // parts of the message; nil for no error
 	}{
 		{"defaults", func(*config.Server) {}, nil},
 		{"localhost", func(c *config.Server) { c.HTTPAddr = "localhost:1" }, nil},
@@ -154,19 +154,19 @@ func TestLinesMaskSecrets(t *testing.T) {
 	}
 }
 
-// A field whose name sounds like a secret is marked as one, so that it is masked, and tests/redaction_test.go sets it.
+// A field whose name suggests a secret must have the tag, which masks it and makes tests/redaction_test.go set it.
 func TestSecretsAreMarked(t *testing.T) {
 	t.Parallel()
 	suspect := regexp.MustCompile(`(?i)password|secret|key|token|url|credential|code`)
-	// a name, that of a file, a number
-	told := map[string]bool{"TokenIssuer": true, "TLSKey": true, "FailedCredentials": true}
+	// Not secrets: a name, a file name and a number.
+	notSecret := map[string]bool{"TokenIssuer": true, "TLSKey": true, "FailedCredentials": true}
 	marked := 0
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Server]()) {
 		switch tag := f.Tag.Get("secret"); tag {
 		case "url", "value":
 			marked++
 		case "":
-			if told[f.Name] {
+			if notSecret[f.Name] {
 				continue
 			}
 			if suspect.MatchString(f.Name) || suspect.MatchString(f.Tag.Get("env")) {
@@ -181,10 +181,10 @@ func TestSecretsAreMarked(t *testing.T) {
 	}
 }
 
-// Every setting can be given by the environment and explains itself.
+// Every setting has an environment variable and a help text.
 func TestEveryFieldIsDocumented(t *testing.T) {
 	t.Parallel()
-	// nothing without them
+	// Without these, the feature is off.
 	optional := map[string]bool{
 		"AdminKey": true, "SecretKey": true, "OIDCIssuers": true, "TLSCert": true, "TLSKey": true, "CORSOrigins": true,
 	}
@@ -219,7 +219,7 @@ func TestRates(t *testing.T) {
 	}
 }
 
-// An origin that browsers write otherwise would be a permission that nobody has.
+// An origin that browsers spell differently would never match.
 func TestOriginsThatBrowsersSend(t *testing.T) {
 	t.Parallel()
 	try := func(origin string) error {
@@ -262,7 +262,7 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// What a name stands for is seen in what is listened on: localhost may be anything in a hosts file.
+// The address of the listener decides, because a hosts file may map localhost to any address.
 func TestListening(t *testing.T) {
 	t.Parallel()
 	addr := func(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 8080} }
@@ -270,7 +270,7 @@ func TestListening(t *testing.T) {
 		name     string
 		change   func(*config.Server)
 		api, ops string
-		want     []string // parts of the message; none for no error
+		want     []string // parts of the message; nil for no error
 	}{
 		{"loopback", func(*config.Server) {}, "127.0.0.1", "::1", nil},
 		{

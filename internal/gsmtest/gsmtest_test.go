@@ -9,7 +9,7 @@ import (
 	"game-session-manager/internal/store/mongostore/mongotest"
 )
 
-// The SDK and the service in one process: what a client asks for is in the store, and errors keep their names.
+// What the client creates is in the store, and the client's errors are those of the service.
 func TestStart(t *testing.T) {
 	t.Parallel()
 	check(t, gsmtest.Start(t))

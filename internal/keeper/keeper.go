@@ -141,7 +141,7 @@ func (k *Keeper) run(ctx context.Context, t Task) {
 	ctx, cancel := context.WithTimeout(game.WithRunID(ctx, k.NewID()), t.Timeout)
 	defer cancel()
 	begin := k.Now()
-	err := caught(ctx, t)
+	err := runRecovered(ctx, t)
 	end := k.Now()
 	if err == nil || ctx.Err() != context.Canceled {
 		k.OnRun(ctx, game.Run{Task: t.Name, End: end, Took: end.Sub(begin), Err: err})
@@ -153,8 +153,8 @@ func (k *Keeper) run(ctx context.Context, t Task) {
 	k.note(t, s)
 }
 
-// caught runs a task and returns a panic as an error, because a broken task must not end the service.
-func caught(ctx context.Context, t Task) (err error) {
+// runRecovered runs a task and returns a panic as an error, because a broken task must not end the service.
+func runRecovered(ctx context.Context, t Task) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = game.Caught(cause)

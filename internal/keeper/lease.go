@@ -20,8 +20,8 @@ const (
 	minStandby, maxStandby = time.Second, 5 * time.Second
 	// maxRetry is the longest delay after an attempt that failed with an error.
 	maxRetry = 30 * time.Second
-	// farewell limits how long the end of the program waits for a lease to be given back.
-	farewell = 2 * time.Second
+	// giveBackTimeout limits how long the end of the program waits for a lease to be given back.
+	giveBackTimeout = 2 * time.Second
 )
 
 // ErrLeaseLost is the cancellation cause of a run's context when the process has lost the task's lease, or cannot tell
@@ -59,10 +59,10 @@ func (k *Keeper) underLease(ctx context.Context, t Task) {
 		held, err := k.take(ctx, t)
 		switch {
 		case err != nil:
-			k.passed(ctx, t, begin, err)
+			k.recordSkipped(ctx, t, begin, err)
 			wait = min(max(t.Every, minStandby), maxRetry)
 		case held == nil:
-			k.passed(ctx, t, begin, nil)
+			k.recordSkipped(ctx, t, begin, nil)
 		case k.Sole:
 			k.repeat(context.WithValue(ctx, generationKey{}, held.lease.Generation), t)
 		default:
@@ -72,9 +72,9 @@ func (k *Keeper) underLease(ctx context.Context, t Task) {
 	}
 }
 
-// passed records that the task was not run here, because another process holds the lease or the store returned an
-// error.
-func (k *Keeper) passed(ctx context.Context, t Task, begin time.Time, err error) {
+// recordSkipped records that the task was not run here, because another process holds the lease or the store returned
+// an error.
+func (k *Keeper) recordSkipped(ctx context.Context, t Task, begin time.Time, err error) {
 	if ctx.Err() != nil {
 		return
 	}
@@ -130,7 +130,7 @@ func (k *Keeper) serve(ctx context.Context, held *tenure) {
 	if ctx.Err() == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTimeout)
 	defer cancel()
 	// If this fails, the lease expires by itself.
 	_ = k.Leases.PutTaskLease(ctx, held.lease, held.lease.GiveBack(k.Now()))

@@ -89,7 +89,7 @@ func (f *Failures) Admit(ctx context.Context, from netip.Addr, keyID string) (Lo
 		return Lookup{}, context.Cause(ctx)
 	}
 	now := f.now()
-	over := f.each(from, keyID, now, func(b *bucket) bool { return b.tokens >= 1 })
+	over := f.checkBoth(from, keyID, now, func(b *bucket) bool { return b.tokens >= 1 })
 	if over != nil && !f.takeSpare(now) {
 		<-f.turns
 		return Lookup{}, over
@@ -107,7 +107,7 @@ func (l Lookup) End(guess bool) error {
 	if !guess {
 		return nil
 	}
-	_ = l.failures.each(l.from, l.keyID, l.failures.now(), (*bucket).take)
+	_ = l.failures.checkBoth(l.from, l.keyID, l.failures.now(), (*bucket).take)
 	return l.over
 }
 
@@ -117,18 +117,18 @@ func (f *Failures) Again(keyID string) error {
 	if f == nil {
 		return nil
 	}
-	return ask(f.keys, keyID, f.key, f.now(), (*bucket).take)
+	return checkBucket(f.keys, keyID, f.key, f.now(), (*bucket).take)
 }
 
-// each checks the bucket of the address and then that of the key id.
-func (f *Failures) each(from netip.Addr, keyID string, now time.Time, may func(*bucket) bool) error {
-	byAddress := ask(f.addresses, network(from), f.address, now, may)
-	byID := ask(f.keys, keyID, f.key, now, may)
+// checkBoth checks the bucket of the address and then that of the key id.
+func (f *Failures) checkBoth(from netip.Addr, keyID string, now time.Time, may func(*bucket) bool) error {
+	byAddress := checkBucket(f.addresses, network(from), f.address, now, may)
+	byID := checkBucket(f.keys, keyID, f.key, now, may)
 	return cmp.Or(byAddress, byID)
 }
 
-// ask returns a *RefusedError unless may accepts the bucket of a name.
-func ask[K comparable](t *buckets[K], name K, of class, now time.Time, may func(*bucket) bool) (err error) {
+// checkBucket returns a *RefusedError unless may accepts the bucket of a name.
+func checkBucket[K comparable](t *buckets[K], name K, of class, now time.Time, may func(*bucket) bool) (err error) {
 	t.with(name, of.rate, now, func(b *bucket) {
 		if !may(b) {
 			wait := b.wait(of.rate, 1)

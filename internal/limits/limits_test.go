@@ -261,15 +261,15 @@ func TestNobodyIsLockedOut(t *testing.T) {
 	if got := refusalOf(t, look(t, f, "192.0.2.1", "", true)); got != want {
 		t.Errorf("whoever guesses is told %+v, want %+v", got, want)
 	}
-	for _, ask := range []struct {
+	for _, checkBucket := range []struct {
 		from, key string
 	}{{"203.0.113.1", "customer"}, {"192.0.2.1", "another"}, {"192.0.2.1", "customer"}} {
-		if err := look(t, f, ask.from, ask.key, false); err != nil {
-			t.Errorf("%s from %s is refused though there are spare lookups: %v", ask.key, ask.from, err)
+		if err := look(t, f, checkBucket.from, checkBucket.key, false); err != nil {
+			t.Errorf("%s from %s is refused though there are spare lookups: %v", checkBucket.key, checkBucket.from, err)
 		}
 	}
 	spend(t, f)
-	for _, ask := range []struct {
+	for _, checkBucket := range []struct {
 		from, key string
 		want      refusal
 	}{
@@ -278,8 +278,8 @@ func TestNobodyIsLockedOut(t *testing.T) {
 		{"192.0.2.1", "customer", refusal{limits.FailedCredentials, 6 * time.Second}},
 		{"203.0.113.1", "another", refusal{}},
 	} {
-		if got := refusalOf(t, look(t, f, ask.from, ask.key, false)); got != ask.want {
-			t.Errorf("%s from %s: got %+v, want %+v", ask.key, ask.from, got, ask.want)
+		if got := refusalOf(t, look(t, f, checkBucket.from, checkBucket.key, false)); got != checkBucket.want {
+			t.Errorf("%s from %s: got %+v, want %+v", checkBucket.key, checkBucket.from, got, checkBucket.want)
 		}
 	}
 	clock.advance(time.Second / limits.SpareLookups)

@@ -39,10 +39,10 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 		Help: "Problem documents returned, by code.",
 	}, []string{"route", "code"})
 	m.Metrics.MustRegister(durations, inFlight, problems)
-	all := newCache(func(k answers) observed {
+	all := newCache(func(k responseKey) observed {
 		log := logs.API
-		if k.refused {
-			log = logs.Refused
+		if k.rejected {
+			log = logs.Rejected
 		}
 		level := slog.LevelInfo
 		if k.probe && k.status < http.StatusBadRequest {
@@ -67,7 +67,7 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 				inFlight.Dec()
 				end := m.Now()
 				took, route := end.Sub(begin), routeLabel(r.Pattern)
-				o := all.get(answers{methodLabel(r.Method), route, rec.status, rec.refused(), rec.probe})
+				o := all.get(responseKey{methodLabel(r.Method), route, rec.status, rec.rejected(), rec.probe})
 				m.Traces.measure(r.Context(), o.durations, took)
 				if rec.code != "" {
 					problems.WithLabelValues(route, rec.code).Inc()
@@ -80,11 +80,11 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 	}
 }
 
-// answers identifies the responses that are counted together.
-type answers struct {
+// responseKey identifies the responses that are counted together.
+type responseKey struct {
 	method, route string // labels
 	status        int
-	refused       bool
+	rejected      bool
 	probe         bool
 }
 
@@ -127,8 +127,8 @@ type recorder struct {
 	probe         bool
 }
 
-// refused reports whether the request was rejected for its credential, for its rate or for the load.
-func (w *recorder) refused() bool {
+// rejected reports whether the request was rejected for its credential, for its rate or for the load.
+func (w *recorder) rejected() bool {
 	return w.status == http.StatusUnauthorized || w.status == http.StatusTooManyRequests ||
 		w.code == game.ErrOverloaded.Code
 }

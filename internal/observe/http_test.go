@@ -131,7 +131,7 @@ func TestLinesOfRefusals(t *testing.T) {
 	}
 	f.expect(t, "in the flood", 10+10+10+50+50, 0, 90+40+40)
 	f.now = f.now.Add(10 * time.Second)
-	if err := f.TellSuppressed(t.Context()); err != nil {
+	if err := f.ReportSuppressed(t.Context()); err != nil {
 		t.Error(err)
 	}
 	told := lines(t, f.out)

@@ -36,7 +36,7 @@ const (
 // Logs holds one logger for each category. There is no general logger, so that every line has a category.
 type Logs struct {
 	API      *slog.Logger // requests
-	Refused  *slog.Logger // requests rejected for the caller or the load: see [HTTP]
+	Rejected *slog.Logger // requests rejected for the caller or the load: see [HTTP]
 	Database *slog.Logger // store operations
 	System   *slog.Logger // start, stop, settings, background work
 	Error    *slog.Logger // failures: see [Errors]
@@ -57,8 +57,8 @@ type LogOptions struct {
 }
 
 // NewLogs returns loggers that write lines in UTC with the ids of their context. Repeated warnings and errors of the
-// database and error categories, and repeated lines of rejected requests, are rate limited. Call [Logs.TellSuppressed]
-// at intervals and [Logs.Close] at the end, so that the log says how many lines were left out.
+// database and error categories, and repeated lines of rejected requests, are rate limited. Call
+// [Logs.ReportSuppressed] at intervals and [Logs.Close] at the end, so that the log says how many lines were left out.
 func NewLogs(w io.Writer, o LogOptions) *Logs {
 	options := &slog.HandlerOptions{Level: o.Level}
 	out := newLineBuffer(w, o.Delay)
@@ -72,7 +72,7 @@ func NewLogs(w io.Writer, o LogOptions) *Logs {
 	t := newRepeatLimiter(o.Metrics, o.Now)
 	return &Logs{
 		API:      slog.New(of(categoryAPI, slog.LevelWarn)),
-		Refused:  slog.New(newRepeatLimited(of(categoryAPI, slog.LevelWarn), t, slog.LevelInfo)),
+		Rejected: slog.New(newRepeatLimited(of(categoryAPI, slog.LevelWarn), t, slog.LevelInfo)),
 		Database: slog.New(newRepeatLimited(of(categoryDatabase, slog.LevelInfo), t, slog.LevelWarn)),
 		System:   slog.New(of(categorySystem, slog.LevelDebug)),
 		Error:    slog.New(newRepeatLimited(of(categoryError, slog.LevelDebug), t, slog.LevelWarn)),

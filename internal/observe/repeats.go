@@ -45,16 +45,18 @@ func newRepeatLimiter(reg prometheus.Registerer, now func() time.Time) *repeatLi
 	return &repeatLimiter{now: now, suppressed: suppressed, kinds: make(map[string]*kind)}
 }
 
-// TellSuppressed writes one line for each kind whose left out lines have not been reported yet. Call it at intervals,
+// ReportSuppressed writes one line for each kind whose left out lines have not been reported yet. Call it at intervals,
 // and [Logs.Close] at the end.
-func (l *Logs) TellSuppressed(ctx context.Context) error { return l.repeats.tell(ctx, false) }
+func (l *Logs) ReportSuppressed(ctx context.Context) error {
+	return l.repeats.reportSuppressed(ctx, false)
+}
 
 // Close reports the lines left out until now, and writes the buffered lines.
 func (l *Logs) Close() error {
-	return errors.Join(l.repeats.tell(context.Background(), true), l.buffer.flush())
+	return errors.Join(l.repeats.reportSuppressed(context.Background(), true), l.buffer.flush())
 }
 
-func (t *repeatLimiter) tell(ctx context.Context, all bool) (err error) {
+func (t *repeatLimiter) reportSuppressed(ctx context.Context, all bool) (err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for name, k := range t.kinds {

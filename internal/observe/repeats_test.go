@@ -71,7 +71,7 @@ func TestFlood(t *testing.T) {
 	f.flood(f.Database, slog.LevelWarn, "get_player", 100)
 	f.flood(f.Database, slog.LevelWarn, "get_session", 5)
 	f.expect(t, "in the flood", 15, 0, 90)
-	if err := f.TellSuppressed(t.Context()); err != nil {
+	if err := f.ReportSuppressed(t.Context()); err != nil {
 		t.Error(err)
 	}
 	f.expect(t, "before the window ends", 15, 0, 90)
@@ -80,7 +80,7 @@ func TestFlood(t *testing.T) {
 	f.flood(f.Database, slog.LevelWarn, "get_player", 30)
 	f.expect(t, "in the next window", 25, 90, 110)
 	f.now = f.now.Add(10 * time.Second)
-	if err := f.TellSuppressed(t.Context()); err != nil {
+	if err := f.ReportSuppressed(t.Context()); err != nil {
 		t.Error(err)
 	}
 	f.expect(t, "after the flood", 26, 110, 110)
@@ -131,7 +131,7 @@ func TestFloodFromEverywhere(t *testing.T) {
 		all.Go(func() {
 			for range 100 {
 				f.flood(f.Error, slog.LevelError, "x", 1)
-				_ = f.TellSuppressed(t.Context())
+				_ = f.ReportSuppressed(t.Context())
 			}
 		})
 	}

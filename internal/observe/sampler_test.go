@@ -60,7 +60,7 @@ func newSampledBy(t *testing.T, traces *observe.Traces, faults ...storetest.Faul
 	}
 	failing := storetest.Failing(s.store, faults...)
 	s.handler = observe.HTTP(
-		&observe.Logs{API: log, Refused: log}, observe.Meter{Metrics: s.registry, Traces: traces, Now: clock},
+		&observe.Logs{API: log, Rejected: log}, observe.Meter{Metrics: s.registry, Traces: traces, Now: clock},
 	)(mux)
 	s.registry.MustRegister(observe.Population(failing, log, clock))
 	s.Sampler = observe.NewSampler(failing, s.registry, "r", retention, clock)

@@ -57,7 +57,7 @@ func TestFirstMomentHasNoRates(t *testing.T) {
 	}
 }
 
-// A server that was started again has counted all that it tells since then.
+// After a restart, all counts of the server are new.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	a, _ := looks(t)
@@ -83,7 +83,7 @@ func TestRestart(t *testing.T) {
 			)
 		}
 	}
-	// Of a server that does not tell its start, counters that went back are reset.
+	// Without a start time, decreased counters show a restart.
 	silent := func(n int) string {
 		return strings.Replace(busy(n, noon()), "process_start_time_seconds", "something_else", 1)
 	}
@@ -161,7 +161,7 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
-// What a server sends cannot steer the terminal.
+// Text from the server cannot contain terminal escapes.
 func TestClean(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -15,7 +15,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// listener is an ops listener that counts on from one look to the next.
+// listener starts an ops listener whose counters grow with each request.
 func listener(t testing.TB, pages map[string]string) *Source {
 	t.Helper()
 	var asked atomic.Int64
@@ -109,7 +109,7 @@ func TestOnce(t *testing.T) {
 	}
 }
 
-// press sends a message or a key to a view.
+// press sends messages or keys to a view.
 func press(v view, msgs ...any) view {
 	for _, m := range msgs {
 		if name, ok := m.(string); ok {
@@ -169,7 +169,7 @@ func TestView(t *testing.T) {
 	shows(press(held, "p"), true, "257/s")
 }
 
-// While gsm is slow to answer, it is not asked again.
+// While a request is running, no other is started.
 func TestOneLookAtATime(t *testing.T) {
 	t.Parallel()
 	asked := 0
