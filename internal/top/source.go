@@ -82,7 +82,7 @@ func (s *Source) groups(ctx context.Context) []Group {
 }
 
 func readGroups(r io.Reader) ([]Group, error) {
-	var answer struct {
+	var response struct {
 		Errors []struct {
 			Code     string    `json:"code"`
 			Route    string    `json:"route"`
@@ -94,11 +94,11 @@ func readGroups(r io.Reader) ([]Group, error) {
 			} `json:"sample"`
 		} `json:"errors"`
 	}
-	if err := json.NewDecoder(r).Decode(&answer); err != nil {
+	if err := json.NewDecoder(r).Decode(&response); err != nil {
 		return nil, fmt.Errorf("reading /debug/errors: %w", err)
 	}
 	groups := []Group{}
-	for _, e := range answer.Errors[:min(len(answer.Errors), maxGroups)] {
+	for _, e := range response.Errors[:min(len(response.Errors), maxGroups)] {
 		groups = append(
 			groups, Group{clean(e.Code), clean(e.Route + e.Task), clean(e.Sample.Message), e.Count, e.LastSeen},
 		)
