@@ -107,15 +107,15 @@ func TestAuthenticationBeyondLoopback(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
 	database := freshDatabase(t)
-	refuses(t, exitUsage, []string{
+	startFails(t, exitUsage, []string{
 		"--http-addr=0.0.0.0:0", "--database-url=" + database,
 	}, "gsm keys create", "GSM_ADMIN_KEY")
-	refuses(t, exitUsage, []string{"--auth=on", "--database-url=" + database}, "gsm keys create", "GSM_ADMIN_KEY")
-	refuses(t, exitUsage, []string{"--http-addr=0.0.0.0:0", "--auth=off"}, "loopback", "GSM_AUTH", "GSM_ADMIN_KEY")
-	refuses(t, exitUsage, []string{"--oidc-issuers=[{}]"}, "GSM_OIDC_ISSUERS", "audience is missing")
+	startFails(t, exitUsage, []string{"--auth=on", "--database-url=" + database}, "gsm keys create", "GSM_ADMIN_KEY")
+	startFails(t, exitUsage, []string{"--http-addr=0.0.0.0:0", "--auth=off"}, "loopback", "GSM_AUTH", "GSM_ADMIN_KEY")
+	startFails(t, exitUsage, []string{"--oidc-issuers=[{}]"}, "GSM_OIDC_ISSUERS", "audience is missing")
 
 	keysCommand(t, 0, database, []string{"revoke", made(t, database, "create", "--scope=read", "--name=over")})
-	refuses(t, exitUsage, []string{"--auth=on", "--database-url=" + database}, "gsm keys create", "GSM_ADMIN_KEY")
+	startFails(t, exitUsage, []string{"--auth=on", "--database-url=" + database}, "gsm keys create", "GSM_ADMIN_KEY")
 	key := strings.TrimSpace(keysCommand(t, 0, database, []string{"create", "--scope=admin", "--name=first"}))
 	s := start(t, onDatabase(database), withArgs("--http-addr=0.0.0.0:0"))
 	s.do(t, "GET /health", "").is(http.StatusOK)
@@ -131,7 +131,7 @@ func TestAuthenticationBeyondLoopback(t *testing.T) {
 func TestKeysThatAreOver(t *testing.T) {
 	t.Parallel()
 	s := start(t, authenticated, withArgs("--failed-credentials=0"))
-	admin := func(request, body string) answer { return s.do(t, request, body, bearer(adminKey)...) }
+	admin := func(request, body string) response { return s.do(t, request, body, bearer(adminKey)...) }
 	newKey := func(end string) object {
 		return admin("POST /api/v1/api-keys", `{"name":"k","scope":"read"`+end+`}`).is(http.StatusCreated).json()
 	}

@@ -245,7 +245,7 @@ func (r *realm) renew(t *testing.T) {
 }
 
 // as sends a request with the credential of a kind of caller.
-func (r *realm) as(t *testing.T, kind, request, body string) answer {
+func (r *realm) as(t *testing.T, kind, request, body string) response {
 	t.Helper()
 	headers := []string{}
 	if credential := r.keys[kind]; credential != "" {

@@ -50,7 +50,7 @@ func (c contract) operations() []string {
 }
 
 // check fails the test unless the operation promises such an answer.
-func (c contract) check(t testing.TB, operation string, a answer) {
+func (c contract) check(t testing.TB, operation string, a response) {
 	t.Helper()
 	method, path, _ := strings.Cut(operation, " ")
 	response := c.at(c.doc, "paths", path, strings.ToLower(method), "responses", strconv.Itoa(a.status))
@@ -373,7 +373,7 @@ func TestSizes(t *testing.T) {
 	s.do(t, "POST /api/v1/players", player(16<<10)).is(http.StatusCreated)
 	s.do(t, "POST /api/v1/players", player(16<<10+1)).wrong("body.attributes")
 
-	session := func(n int) answer {
+	session := func(n int) response {
 		return s.do(
 			t, "POST /api/v1/sessions", encode(t, object{"max_players": 2, "attributes": object{"k": filled(n)}}),
 		)
@@ -382,7 +382,7 @@ func TestSizes(t *testing.T) {
 	session(16<<10 + 1).wrong("body.attributes")
 
 	p := s.newPlayer(t, "member")
-	member := func(n int) answer {
+	member := func(n int) response {
 		return s.do(
 			t, "POST "+path+"/members", encode(t, object{"player_id": p.ID, "attributes": object{"k": filled(n)}}),
 		)
@@ -391,7 +391,7 @@ func TestSizes(t *testing.T) {
 	member(4 << 10).is(http.StatusCreated)
 
 	s.do(t, "PUT "+path, `{"status":"in_progress"}`).is(http.StatusOK)
-	end := func(n int) answer {
+	end := func(n int) response {
 		return s.do(t, "PUT "+path, encode(
 			t, object{"status": "ended", "result": object{"k": strings.Repeat("x", n-len(`{"k":""}`))}},
 		))

@@ -81,13 +81,13 @@ func (l *traffic) violate(format string, args ...any) {
 }
 
 // call sends a request until it is answered, to one process after the other. What it answers is no unavailability.
-func (l *traffic) call(ctx context.Context, what, body string, headers ...string) (answer, error) {
+func (l *traffic) call(ctx context.Context, what, body string, headers ...string) (response, error) {
 	begin, which := time.Now(), rand.IntN(2)
 	for wait := firstWait; ; wait = min(2*wait, longestWait) {
 		n := l.nodes[which].Load()
 		a, err := n.try(ctx, what, body, headers...)
 		if ctx.Err() != nil {
-			return answer{}, context.Cause(ctx)
+			return response{}, context.Cause(ctx)
 		}
 		if l.note(which, n, what, a, err) {
 			l.mu.Lock()
@@ -98,7 +98,7 @@ func (l *traffic) call(ctx context.Context, what, body string, headers ...string
 		which = 1 - which
 		select {
 		case <-ctx.Done():
-			return answer{}, context.Cause(ctx)
+			return response{}, context.Cause(ctx)
 		case <-time.After(wait/2 + rand.N(wait)):
 		}
 	}
@@ -106,7 +106,7 @@ func (l *traffic) call(ctx context.Context, what, body string, headers ...string
 
 // note counts an answer and reports whether it is one. Callers may see unavailability that says when to come again, and
 // connections to a process that was killed may break: nothing else.
-func (l *traffic) note(which int, n *node, what string, a answer, err error) bool {
+func (l *traffic) note(which int, n *node, what string, a response, err error) bool {
 	switch {
 	case err != nil && !n.doomed.Load():
 		l.violate("%s: a process that lives: %v", what, err)
@@ -137,7 +137,7 @@ func (l *traffic) note(which int, n *node, what string, a answer, err error) boo
 
 // unavailable reports whether an answer is one that callers may see of a database that is away: that it is, or, from a
 // process with more requests than it can hold until the database is back, that nothing was done of this one.
-func unavailable(a answer) bool {
+func unavailable(a response) bool {
 	var p object
 	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" ||
 		json.Unmarshal([]byte(a.body), &p) != nil {
@@ -345,7 +345,7 @@ func (w *worker) look(ctx context.Context) error {
 }
 
 // differs says what an answer has that was not acknowledged, or the other way round.
-func (o *owned) differs(a answer) string {
+func (o *owned) differs(a response) string {
 	var v client.Session
 	if a.status != http.StatusOK || json.Unmarshal([]byte(a.body), &v) != nil {
 		return fmt.Sprintf("%d %s", a.status, a.body)

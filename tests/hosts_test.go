@@ -87,7 +87,7 @@ func TestSetHost(t *testing.T) {
 	p := s.newPlayers(t, "p", 3)
 	path := s.hosted(t, p[0])
 	s.do(t, "POST "+path+"/members", naming(p[1])).is(http.StatusCreated)
-	put := func(body string, headers ...string) answer { return s.do(t, "PUT "+path+"/host", body, headers...) }
+	put := func(body string, headers ...string) response { return s.do(t, "PUT "+path+"/host", body, headers...) }
 
 	put(naming(p[1]), "If-Match", `"1"`).problem(http.StatusPreconditionFailed, "version_mismatch")
 	v := put(naming(p[1]), "If-Match", `"2"`).is(http.StatusOK).has("ETag", `"3"`).json()

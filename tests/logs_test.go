@@ -24,7 +24,7 @@ import (
 func categories() []string { return []string{"api", "database", "system", "error"} }
 
 // operate asks the ops listener and returns what it answers.
-func (s *server) operate(t testing.TB, what, body string, headers ...string) answer {
+func (s *server) operate(t testing.TB, what, body string, headers ...string) response {
 	t.Helper()
 	ops := &server{url: s.ops, http: s.http}
 	return ops.do(t, what, body, headers...)

@@ -224,7 +224,7 @@ func TestExamplesWork(t *testing.T) {
 	s := start(t, authenticated)
 	c := s.contract(t)
 	key := []string{"Authorization", "Bearer " + adminKey}
-	send := func(operation string, id ...string) answer {
+	send := func(operation string, id ...string) response {
 		t.Helper()
 		method, path, _ := strings.Cut(operation, " ")
 		op := c.at(c.doc, "paths", path, strings.ToLower(method))

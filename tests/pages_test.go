@@ -130,7 +130,7 @@ func TestMinimalResponses(t *testing.T) {
 	p := s.newPlayer(t, "guest")
 	path := "/api/v1/sessions/" + string(id)
 	const minimal = "return=minimal"
-	short := func(what, body string, status int) answer {
+	short := func(what, body string, status int) response {
 		t.Helper()
 		a := s.do(t, what, body, "Prefer", "respond-async, "+minimal).is(status).has("Preference-Applied", minimal)
 		if len(a.body) > 2<<10 {

@@ -203,7 +203,7 @@ func TestRetryAfterErasure(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	const body = `{"username":"phoenix","identities":{"steam":"1"}}`
-	create := func() answer { return s.do(t, "POST /api/v1/players", body, "Idempotency-Key", "once") }
+	create := func() response { return s.do(t, "POST /api/v1/players", body, "Idempotency-Key", "once") }
 	p := create().is(http.StatusCreated).json()
 	s.do(t, "DELETE /api/v1/players/"+p.text("id"), "").is(http.StatusNoContent)
 	create().problem(http.StatusNotFound, "player_not_found")

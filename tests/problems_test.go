@@ -280,7 +280,7 @@ func TestIdempotencyKeys(t *testing.T) {
 		"/api/v1/players":  {`{"username":"alice","display_name":"A"}`, `{"username":"alice","display_name":"B"}`},
 		"/api/v1/sessions": {`{"max_players":4,"mode":"a"}`, `{"max_players":5,"mode":"a"}`},
 	} {
-		post := func(body, key string) answer { return s.do(t, "POST "+route, body, "Idempotency-Key", key) }
+		post := func(body, key string) response { return s.do(t, "POST "+route, body, "Idempotency-Key", key) }
 		first := post(bodies[0], "k-1").is(http.StatusCreated).has("Idempotent-Replayed", "")
 		again := post(bodies[0], "k-1").is(http.StatusCreated).has("Idempotent-Replayed", "true").
 			has("Location", first.header.Get("Location")).has("ETag", first.header.Get("ETag"))
@@ -308,7 +308,7 @@ func TestOneKeyAtTheSameTime(t *testing.T) {
 		if route == "/api/v1/sessions" {
 			body = `{"max_players":4}`
 		}
-		answers, failures := make([]answer, n), make([]error, n)
+		answers, failures := make([]response, n), make([]error, n)
 		together(n, func(i int) {
 			answers[i], failures[i] = s.try(
 				t.Context(), "POST "+route, body, "Idempotency-Key", fmt.Sprint("the same ", round),

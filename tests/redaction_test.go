@@ -140,7 +140,7 @@ func TestWhatCallersSendIsNotTold(t *testing.T) {
 }
 
 // send sends a request with all secret headers, and fails the test if an answer that refuses it repeats what was sent.
-func (x *teller) send(what, body string) answer {
+func (x *teller) send(what, body string) response {
 	x.t.Helper()
 	var headers []string
 	for _, name := range secretHeaders() {

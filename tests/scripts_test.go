@@ -55,7 +55,7 @@ type storyKey struct{}
 type story struct {
 	t      testing.TB
 	server *server
-	last   answer
+	last   response
 }
 
 // scripted makes a command of a method.
@@ -104,7 +104,7 @@ func (s *story) send(args []string) (printed string, err error) {
 }
 
 // print shows an answer: "201 Created", headers, and the body with an indent.
-func (a answer) print() (string, error) {
+func (a response) print() (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %s\n", a.status, http.StatusText(a.status))
 	for _, name := range []string{"Location", "ETag", "Idempotent-Replayed", "Retry-After"} {

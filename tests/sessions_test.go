@@ -75,10 +75,10 @@ func TestJoinAndLeave(t *testing.T) {
 	path := s.do(
 		t, "POST /api/v1/sessions", fmt.Sprintf(`{"max_players":2,"host_id":%q}`, players[0].ID),
 	).is(http.StatusCreated).header.Get("Location")
-	join := func(i int) answer {
+	join := func(i int) response {
 		return s.do(t, "POST "+path+"/members", fmt.Sprintf(`{"player_id":%q}`, players[i].ID))
 	}
-	leave := func(i int) answer { return s.do(t, fmt.Sprintf("DELETE %s/members/%s", path, players[i].ID), "") }
+	leave := func(i int) response { return s.do(t, fmt.Sprintf("DELETE %s/members/%s", path, players[i].ID), "") }
 
 	seated := join(1).is(http.StatusCreated).has("ETag", `"2"`)
 	if v := seated.json(); len(v.list("members")) != 2 ||
@@ -181,7 +181,7 @@ func TestStatus(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	path := s.do(t, "POST /api/v1/sessions", `{"max_players":4}`).is(http.StatusCreated).header.Get("Location")
-	put := func(body string) answer { return s.do(t, "PUT "+path, body) }
+	put := func(body string) response { return s.do(t, "PUT "+path, body) }
 
 	v := put(`{"status":"in_progress"}`).is(http.StatusOK).has("ETag", `"2"`).json()
 	if v.text("status") != "in_progress" || v.text("started_at") == "" {
@@ -227,7 +227,7 @@ func TestMovesWithReasonsAndConnections(t *testing.T) {
 	path := s.do(
 		t, "POST /api/v1/sessions", `{"max_players":4,"status":"pending","min_players":1}`,
 	).is(http.StatusCreated).header.Get("Location")
-	put := func(body string) answer { return s.do(t, "PUT "+path, body) }
+	put := func(body string) response { return s.do(t, "PUT "+path, body) }
 
 	v := put(
 		`{"status":"open","connection":{"address":"10.0.0.1","port":7777,"protocol":"udp"}}`,

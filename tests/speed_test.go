@@ -332,14 +332,14 @@ func (s *side) send(ctx context.Context, status int, target, body string) error 
 		return err
 	}
 	defer func() { _ = res.Body.Close() }()
-	answer, err := io.ReadAll(res.Body)
+	response, err := io.ReadAll(res.Body)
 	if status == 0 && body == "" {
 		status = http.StatusOK
 	} else if status == 0 {
 		status = http.StatusCreated
 	}
 	if err == nil && res.StatusCode != status {
-		err = fmt.Errorf("%s %s: %d %s", method, target, res.StatusCode, answer)
+		err = fmt.Errorf("%s %s: %d %s", method, target, res.StatusCode, response)
 	}
 	return err
 }
