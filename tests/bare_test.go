@@ -24,9 +24,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 )
 
-// The bare server is what gsm on MongoDB is measured by: handlers of net/http that make the plain calls of the driver
-// on gsm's own collections, with documents that look the same, and have no rules, no contract, no log and no metrics
-// but a count of commands.
+// The bare server is the baseline of gsm on MongoDB: net/http handlers that make plain driver calls on gsm's own
+// collections. Its documents look like gsm's, but it has no rules, contract, log or metrics, except for a count of
+// commands.
 
 // bareVariable is the environment variable that makes this program the bare server on the database that it names.
 const bareVariable = "GSM_TEST_BARE"
@@ -185,7 +185,7 @@ func (v *bareSession) seat(player string, now time.Time) {
 	v.SeatsHeld, v.FreeSeats = len(v.Members), v.MaxPlayers-len(v.Members)
 }
 
-// answering is a handler that answers with a document.
+// answering returns a handler that responds with a document.
 func answering[D any](status int, call func(*http.Request) (D, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		d, err := call(r)

@@ -19,7 +19,7 @@ import (
 	"game-session-manager/client"
 )
 
-// used starts a server and makes everything that it measures happen.
+// used starts a server and provokes everything that it measures.
 func used(t *testing.T) *server {
 	t.Helper()
 	_, collector := collect(t)
@@ -34,7 +34,7 @@ func used(t *testing.T) *server {
 	return s
 }
 
-// families returns what /metrics tells, in the form that only Prometheus asks for: native histograms are in no other.
+// families returns the metrics in Prometheus's protobuf format, the only one with native histograms.
 func (s *server) families(t *testing.T) map[string]*dto.MetricFamily {
 	t.Helper()
 	form := expfmt.NewFormat(expfmt.TypeProtoDelim)
@@ -123,7 +123,7 @@ func TestMetricsKeepPrometheusRules(t *testing.T) {
 	}
 }
 
-// What callers send, however odd, makes no new series: each makes one of a few, whatever is in it.
+// Whatever callers send, the number of series stays bounded.
 func TestMetricsStayFewUnderAFlood(t *testing.T) {
 	t.Parallel()
 	s := used(t)

@@ -86,7 +86,7 @@ func TestDevelopmentServerWithAFrontEnd(t *testing.T) {
 	}
 }
 
-// Without authentication no page of another origin may call, and it is told what to set.
+// Without authentication pages of other origins may not call the API, and the response says which setting to change.
 func TestFrontEndWithoutAuthentication(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
@@ -119,7 +119,8 @@ type page struct {
 	origin, token string
 }
 
-// call does what fetch does: it asks first, and sends the request and hands on the answer only where it may.
+// call does what fetch does: it sends a preflight, and sends the request and returns the response only if it is
+// allowed to.
 func (p page) call(t *testing.T, what, body string, headers ...string) response {
 	t.Helper()
 	method, path, _ := strings.Cut(what, " ")

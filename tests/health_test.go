@@ -39,7 +39,7 @@ func TestHealthDetailed(t *testing.T) {
 	}
 }
 
-// The pages must work on a network without a way out, and go where they were asked for.
+// The pages work on a network without internet access, and redirects lead to the host that was requested.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -100,7 +100,8 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
-// Everything that the log and the metrics say of a route is its pattern: an id would be personal, and without an end.
+// Logs and metrics contain the pattern of a route instead of its path: an id would be personal data and an unbounded
+// label.
 func TestLogsAndMetricsHoldNoIDs(t *testing.T) {
 	t.Parallel()
 	s := start(t)

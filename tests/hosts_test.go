@@ -17,7 +17,7 @@ func (s *server) hosted(t *testing.T, host client.Player) string {
 
 func naming(p client.Player) string { return fmt.Sprintf(`{"player_id":%q}`, p.ID) }
 
-// wantHost reports another host than the one wanted, nil for none.
+// wantHost reports an unexpected host. A nil want means no host.
 func (s *server) wantHost(t *testing.T, path string, want *client.Player) {
 	t.Helper()
 	v := s.do(t, "GET "+path, "").is(http.StatusOK).json()
@@ -26,7 +26,7 @@ func (s *server) wantHost(t *testing.T, path string, want *client.Player) {
 	}
 }
 
-// A session that a player hosted gets its host back, whoever joins next.
+// A session without a host gets a new one, whoever joins next.
 func TestHostIsGotBack(t *testing.T) {
 	t.Parallel()
 	s := start(t)

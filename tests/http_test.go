@@ -33,7 +33,7 @@ func (o object) list(key string) []object {
 	return items
 }
 
-// response is what came back for one request.
+// response is the response to one request.
 type response struct {
 	t      testing.TB
 	what   string
@@ -65,7 +65,7 @@ func (s *server) try(ctx context.Context, what, body string, headers ...string) 
 	return response{what: what, status: res.StatusCode, header: res.Header, body: string(b)}, err
 }
 
-// do sends one request as try does, and ends the test if there is no answer.
+// do sends one request as try does, and ends the test if there is no response.
 func (s *server) do(t testing.TB, what, body string, headers ...string) response {
 	t.Helper()
 	a, err := s.try(t.Context(), what, body, headers...)
@@ -76,7 +76,7 @@ func (s *server) do(t testing.TB, what, body string, headers ...string) response
 	return a
 }
 
-// is ends the test unless the answer has the status.
+// is ends the test unless the response has the status.
 func (a response) is(status int) response {
 	a.t.Helper()
 	if a.status != status {
@@ -85,7 +85,7 @@ func (a response) is(status int) response {
 	return a
 }
 
-// has fails the test unless the answer has the header.
+// has fails the test unless the response has the header.
 func (a response) has(name, value string) response {
 	a.t.Helper()
 	if got := a.header.Get(name); got != value {
@@ -104,7 +104,8 @@ func (a response) json() object {
 	return o
 }
 
-// problem ends the test unless the answer is a whole problem document with the status and the code, and returns it.
+// problem ends the test unless the response is a complete problem document with the status and the code, and returns
+// it.
 func (a response) problem(status int, code string) object {
 	a.t.Helper()
 	p := a.is(status).has("Content-Type", "application/problem+json").json()
@@ -120,7 +121,7 @@ func (a response) problem(status int, code string) object {
 	return p
 }
 
-// wrong ends the test unless the answer refuses exactly these parts of the request.
+// wrong ends the test unless the response rejects exactly these parts of the request.
 func (a response) wrong(locations ...string) {
 	a.t.Helper()
 	var got []string

@@ -23,7 +23,7 @@ import (
 // categories are those of log lines.
 func categories() []string { return []string{"api", "database", "system", "error"} }
 
-// operate asks the ops listener and returns what it answers.
+// operate sends a request to the ops listener and returns the response.
 func (s *server) operate(t testing.TB, what, body string, headers ...string) response {
 	t.Helper()
 	ops := &server{url: s.ops, http: s.http}

@@ -24,7 +24,7 @@ func sum(m client.SystemMetrics, replica string) (a amounts) {
 	return a
 }
 
-// Every request is counted once, in the metrics of the process that answered it, and outlives that process.
+// Every request is counted once, by the process that responded, and the counts outlive that process.
 func TestSystemMetrics(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()

@@ -98,7 +98,7 @@ func TestReplacePlayer(t *testing.T) {
 	s.do(t, "PUT /api/v1/players/"+nobody, `{"username":"alice"}`).problem(http.StatusNotFound, "player_not_found")
 }
 
-// What a GET answers can be sent back: what only the server sets is ignored.
+// The body of a GET can be sent back: fields that only the server sets are ignored.
 func TestPlayerSentBack(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -199,7 +199,7 @@ func TestBadIDsAndTargets(t *testing.T) {
 	}
 }
 
-// A value may be a secret that went to the wrong place. No answer and no line of the log repeats it.
+// A value may be a secret in the wrong field. No response and no log line repeats it.
 func TestValuesAreNeverEchoed(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2-SECRET"

@@ -179,7 +179,8 @@ func execute(t testing.TB, path string, statements ...string) {
 	}
 }
 
-// A full disk is told to callers and to the health report, reads go on, and writes do again when there is room.
+// A full disk is reported to callers and in the health report, reads continue, and writes work again when there is
+// space.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
@@ -304,7 +305,7 @@ func TestSignals(t *testing.T) {
 		a, err := s.try(t.Context(), "GET /readyz", "")
 		return err == nil && a.status == http.StatusServiceUnavailable
 	})
-	s.newPlayer(t, "late") // the server still answers
+	s.newPlayer(t, "late") // the server still responds
 	if code := s.terminate(t); code == 0 {
 		t.Errorf("exit code 0 after a second signal, which cuts requests off")
 	}

@@ -103,7 +103,7 @@ func (s *story) send(args []string) (printed string, err error) {
 	return s.last.print()
 }
 
-// print shows an answer: "201 Created", headers, and the body with an indent.
+// print formats a response: "201 Created", headers, and the indented body.
 func (a response) print() (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %s\n", a.status, http.StatusText(a.status))

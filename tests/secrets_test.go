@@ -136,7 +136,8 @@ func TestCommandLineIsNotTold(t *testing.T) {
 	s.tellsNoSecret(t)
 }
 
-// glance returns what the ops listener answers, nothing if it does not: the server may be halted, or not have come up.
+// glance returns a page of the ops listener, or nothing if it does not respond: the server may be halted or not
+// started.
 func (s *server) glance(path string) string {
 	res, err := (&http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}).Get(s.ops + path)
 	if err != nil {
@@ -147,7 +148,7 @@ func (s *server) glance(path string) string {
 	return string(b)
 }
 
-// recorded remembers the secrets that are sent and answered, and fails the test if a refusal repeats one.
+// recorded remembers the secrets of requests and responses, and fails the test if a rejection repeats one.
 type recorded struct {
 	*http.Transport
 	t testing.TB

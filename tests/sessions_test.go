@@ -326,7 +326,7 @@ func TestPatchConnection(t *testing.T) {
 	s.do(t, "PATCH "+path, `{"connection":{"address":"::1","port":1}}`).problem(http.StatusGone, "session_ended")
 }
 
-// What a GET answers can be sent back in every state: the state that it has is a success that changes nothing.
+// The body of a GET can be sent back in every state: the current status is accepted and changes nothing.
 func TestSessionSentBack(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -95,7 +95,7 @@ func table(b *testing.B, rows [][]string) string {
 type load struct {
 	name   string
 	target float64 // of gsm's rate to the bare server's
-	status int     // 0 for what reads and creations answer
+	status int     // 0 for the usual status of reads and creations
 	// a POST, if it has a body; not ok when there are no more
 	request func(client, n int) (target, body string, ok bool)
 	refill  func()
@@ -116,8 +116,8 @@ type result struct {
 	requests, cpu, commands float64   // of all rounds; cpu in seconds
 }
 
-// measureKinds puts a load on servers of several kinds by turns, and answers what was measured of each kind. There are
-// as many of each, which share the rounds.
+// measureKinds puts a load on servers of several kinds by turns, and returns the result of each kind. All kinds have
+// the same number of servers, which share the rounds.
 func measureKinds(b *testing.B, l load, kinds [][]*side) []result {
 	b.Helper()
 	var sides []*side
@@ -166,8 +166,8 @@ func measure(b *testing.B, l load, sides []*side, rounds int) []result {
 	return results
 }
 
-// ratio compares what was answered in all rounds, which are of equal length: those of the two follow each other so
-// closely that what slows the machine down slows both.
+// ratio compares the responses of all rounds, which are equally long. Rounds of the two follow each other so closely
+// that a slower machine affects both.
 func ratio(a, b result) float64 { return total(a.rates) / total(b.rates) }
 
 func total(v []float64) (t float64) {

@@ -162,7 +162,7 @@ func TestCertificatesThatCannotBeUsed(t *testing.T) {
 	}, "GSM_TLS_CERT", "private key does not match")
 }
 
-// The ops listener leaves its machine only where somebody said that it is guarded, and answers under any name then.
+// The ops listener is reachable from other machines only with --ops-public, and then under any host name.
 func TestOpsListenerIsGuarded(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)

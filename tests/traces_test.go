@@ -154,7 +154,8 @@ func TestTraceThatIsNotSampled(t *testing.T) {
 	}
 }
 
-// What was answered is sent before the process ends; only requests to the API and background work are traced.
+// Spans of completed requests are exported before the process ends. Only requests to the API and background work are
+// traced.
 func TestTracesAreWholeAtTheEnd(t *testing.T) {
 	t.Parallel()
 	for name, collect := range map[string]func(testing.TB) (*collector, string){"http/protobuf": collect, "grpc": collectByGRPC} {
@@ -198,7 +199,7 @@ func TestTracesAreWholeAtTheEnd(t *testing.T) {
 	}
 }
 
-// A collector that is away or hangs costs its spans, one warning and a few seconds at the end, and no request anything.
+// A collector that is away or hangs costs its spans, one warning, and a few seconds at the end. It delays no request.
 func TestCollectorThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	for name, endpoint := range map[string]func(*testing.T) string{
