@@ -68,10 +68,12 @@ func TestDocumentedFailures(t *testing.T) {
 	for _, code := range game.FailureCodes() {
 		there = append(there, string(code))
 	}
-	if got := found(t, "../docs/operations/errors.md", "(?m)^\\| `([a-z_]+)` \\| (?:ERROR|WARN) \\|"); !slices.Equal(sorted(got), sorted(there)) {
+	got := found(t, "../docs/operations/errors.md", "(?m)^\\| `([a-z_]+)` \\| (?:ERROR|WARN) \\|")
+	if !slices.Equal(sorted(got), sorted(there)) {
 		t.Errorf("docs/operations/errors.md has %v, and there are %v", got, there)
 	}
-	if declared := found(t, "../internal/game/failure.go", `FailureCode = "([a-z_]+)"`); !slices.Equal(sorted(declared), sorted(there)) {
+	declared := found(t, "../internal/game/failure.go", `FailureCode = "([a-z_]+)"`)
+	if !slices.Equal(sorted(declared), sorted(there)) {
 		t.Errorf("FailureCodes has %v, and there are %v", there, declared)
 	}
 }

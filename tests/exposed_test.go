@@ -139,7 +139,8 @@ func TestMetricsStayFewUnderAFlood(t *testing.T) {
 			}
 			s.do(t, "POST /api/v1/players", `{"username":"`+mark+`"}`, "Idempotency-Key", mark).is(http.StatusCreated)
 			s.do(t, "POST /api/v1/players", `{"`+mark+`":1}`).is(http.StatusUnprocessableEntity)
-			if got := s.status(t, http.MethodGet, s.url+"/api/v1/players", mark+".example"); got != http.StatusForbidden {
+			got := s.status(t, http.MethodGet, s.url+"/api/v1/players", mark+".example")
+			if got != http.StatusForbidden {
 				t.Errorf("another host: %d", got)
 			}
 		}

@@ -232,7 +232,8 @@ func (r *realm) refused(t *testing.T, credential func(int) string, code, class s
 			!strings.HasPrefix(a.header.Get("RateLimit-Policy"), `"`+class+`";q=`) {
 			t.Errorf("told %v", a.header)
 		}
-		if counted := `gsm_limited_requests_total{class="` + class + `"} `; strings.Contains(r.metrics(t, counted), counted+"0\n") {
+		counted := `gsm_limited_requests_total{class="` + class + `"} `
+		if strings.Contains(r.metrics(t, counted), counted+"0\n") {
 			t.Errorf("not counted as %s", class)
 		}
 		return

@@ -40,7 +40,8 @@ func TestPatchMember(t *testing.T) {
 		t.Errorf("the member is %v", m)
 	}
 	patch(0, `{"team":"blue"}`).is(http.StatusOK).has("ETag", `"3"`)
-	if m = patch(0, `{"attributes":{"n":null}}`).is(http.StatusOK).json(); fmt.Sprint(m["attributes"]) != "map[skin:owl]" {
+	m = patch(0, `{"attributes":{"n":null}}`).is(http.StatusOK).json()
+	if fmt.Sprint(m["attributes"]) != "map[skin:owl]" {
 		t.Errorf("the member is %v", m)
 	}
 	for i, none := range []string{`{"team":null}`, `{"team":""}`} {

@@ -139,10 +139,12 @@ func TestSystemMetricsRefuses(t *testing.T) {
 	m := s.do(
 		t, "GET /api/v1/metrics/system?from=2026-01-01T01:00:07%2b01:00&to=2026-01-01T00:30:00.5Z&step=20", "",
 	).is(http.StatusOK).json()
-	if got := fmt.Sprint(m.text("from"), " ", m.text("to"), " ", m["step_seconds"], m["items"]); got != "2026-01-01T00:00:00Z 2026-01-01T00:30:20Z 20 []" {
+	got := fmt.Sprint(m.text("from"), " ", m.text("to"), " ", m["step_seconds"], m["items"])
+	if got != "2026-01-01T00:00:00Z 2026-01-01T00:30:20Z 20 []" {
 		t.Errorf("a range that is not of whole steps: %s", got)
 	}
-	if wrong := s.do(t, "GET /api/v1/metrics/system?from=tomorrow", "").is(http.StatusUnprocessableEntity).body; !strings.Contains(wrong, "RFC 3339") || strings.Contains(wrong, "2006") {
+	wrong := s.do(t, "GET /api/v1/metrics/system?from=tomorrow", "").is(http.StatusUnprocessableEntity).body
+	if !strings.Contains(wrong, "RFC 3339") || strings.Contains(wrong, "2006") {
 		t.Errorf("a time of another form: %s", wrong)
 	}
 	_, err := s.api.Metrics.System(t.Context(), client.MetricsRange{From: time.Now(), To: time.Now().Add(-time.Hour)})

@@ -57,7 +57,8 @@ func TestCreatePlayer(t *testing.T) {
 func TestPlayerNeedsUsernameOnly(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	if p := s.do(t, "POST /api/v1/players", `{"username":"Bob_2.x-y"}`).is(http.StatusCreated).json(); p.text("display_name") != "Bob_2.x-y" {
+	p := s.do(t, "POST /api/v1/players", `{"username":"Bob_2.x-y"}`).is(http.StatusCreated).json()
+	if p.text("display_name") != "Bob_2.x-y" {
 		t.Errorf("the display name is %q, want the username", p.text("display_name"))
 	}
 	s.do(t, "POST /api/v1/players", `{"display_name":"Nobody"}`).wrong("body.username")
@@ -356,10 +357,12 @@ func TestConditions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.api.Players.Get(t.Context(), p.ID, client.IfChangedSince(p.Version)); !errors.Is(err, client.ErrNotModified) {
+	_, err = s.api.Players.Get(t.Context(), p.ID, client.IfChangedSince(p.Version))
+	if !errors.Is(err, client.ErrNotModified) {
 		t.Errorf("IfChangedSince: %v", err)
 	}
-	if err := s.api.Players.Delete(t.Context(), p.ID, client.IfVersion(p.Version-1)); !errors.Is(err, client.ErrVersionMismatch) {
+	err = s.api.Players.Delete(t.Context(), p.ID, client.IfVersion(p.Version-1))
+	if !errors.Is(err, client.ErrVersionMismatch) {
 		t.Errorf("IfVersion of another version: %v", err)
 	}
 	if err := s.api.Players.Delete(t.Context(), p.ID, client.IfVersion(p.Version)); err != nil {

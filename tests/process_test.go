@@ -185,7 +185,8 @@ func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
 	dir := t.TempDir()
-	if err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", dir).Run(); err != nil {
+	err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", dir).Run()
+	if err != nil {
 		t.Skip("needs to be root, to mount a small disk")
 	}
 	t.Cleanup(func() { _ = exec.Command("umount", "-l", dir).Run() })
@@ -279,7 +280,8 @@ func TestConfig(t *testing.T) {
 	for _, broken := range []string{
 		"mongodb://gsm:hunter2%zz@host", "mongodb://gsm:hunter2@a,b:c/d", "mongodb:// gsm:hunter2@host",
 	} {
-		if code, stdout, stderr = runToEnd(t, nil, "config", "--database-url="+broken); strings.Contains(stdout+stderr, "hunter2") {
+		code, stdout, stderr = runToEnd(t, nil, "config", "--database-url="+broken)
+		if strings.Contains(stdout+stderr, "hunter2") {
 			t.Errorf("%s: exit code %d, the password is told: %s%s", broken, code, stdout, stderr)
 		}
 	}

@@ -107,7 +107,8 @@ func TestWhatCallersSendIsNotTold(t *testing.T) {
 	for _, wrong := range []string{
 		hush, "Bearer " + hush, "Bearer " + hushedAPIKey() + "x", "Bearer " + hush + "." + hush + "." + hush,
 	} {
-		if a := s.do(t, "GET /api/v1/players", "", "Authorization", wrong).is(http.StatusUnauthorized); strings.Contains(a.body, hush) {
+		a := s.do(t, "GET /api/v1/players", "", "Authorization", wrong).is(http.StatusUnauthorized)
+		if strings.Contains(a.body, hush) {
 			t.Errorf("the answer tells what was sent: %s", a.body)
 		}
 	}

@@ -62,7 +62,8 @@ func TestSessionNeedsMaxPlayersOnly(t *testing.T) {
 	s.do(
 		t, "POST /api/v1/sessions", `{"max_players":2,"host_id":"`+nobody+`"}`,
 	).problem(http.StatusNotFound, "player_not_found")
-	if v = s.do(t, "POST /api/v1/sessions", `{"max_players":2,"status":"pending"}`).is(http.StatusCreated).json(); v.text("status") != "pending" {
+	v = s.do(t, "POST /api/v1/sessions", `{"max_players":2,"status":"pending"}`).is(http.StatusCreated).json()
+	if v.text("status") != "pending" {
 		t.Errorf("asked for pending, got %v", v)
 	}
 	s.do(t, "POST /api/v1/sessions", `{"max_players":2,"status":"ended"}`).wrong("body.status")
@@ -366,7 +367,8 @@ func TestLargeSessionSentBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := s.do(t, "GET /api/v1/sessions/"+string(v.ID), "").is(http.StatusOK)
-	if after := s.do(t, "PUT /api/v1/sessions/"+string(v.ID), before.body).is(http.StatusOK); after.body != before.body {
+	after := s.do(t, "PUT /api/v1/sessions/"+string(v.ID), before.body).is(http.StatusOK)
+	if after.body != before.body {
 		t.Error("a session that was sent back changed")
 	}
 }

@@ -68,7 +68,8 @@ func BenchmarkMongoDB(b *testing.B) {
 		}
 		rows = append(rows, row)
 		l.meets(b, names[0], ratio(results[0], results[1]))
-		if ours, bare := results[0].commands/results[0].requests, results[1].commands/results[1].requests; ours > bare+0.05 {
+		ours, bare := results[0].commands/results[0].requests, results[1].commands/results[1].requests
+		if ours > bare+0.05 {
 			b.Errorf("%s: gsm sends %.2f commands and the bare server %.2f", l.name, ours, bare)
 		}
 	}

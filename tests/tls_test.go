@@ -175,7 +175,8 @@ func TestOpsListenerIsGuarded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.status(t, http.MethodGet, "http://127.0.0.1:"+port+"/metrics", "gsm-ops.example"); got != http.StatusOK {
+	got := s.status(t, http.MethodGet, "http://127.0.0.1:"+port+"/metrics", "gsm-ops.example")
+	if got != http.StatusOK {
 		t.Errorf("/metrics under another name: %d", got)
 	}
 	if got := s.status(t, http.MethodGet, s.url+"/api/v1/players", "gsm-ops.example"); got != http.StatusForbidden {

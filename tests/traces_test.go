@@ -149,7 +149,8 @@ func TestTraceThatIsNotSampled(t *testing.T) {
 		t.Error("is an example all the same")
 	}
 	s.terminate(t)
-	if all := c.all(func(s span) bool { return s.kind == tracepb.Span_SPAN_KIND_SERVER }); spanNames(all) != "GET /api/v1/sessions" {
+	all := c.all(func(s span) bool { return s.kind == tracepb.Span_SPAN_KIND_SERVER })
+	if spanNames(all) != "GET /api/v1/sessions" {
 		t.Errorf("the requests are %s", spanNames(all))
 	}
 }
