@@ -83,7 +83,8 @@ func connectBare(url string, monitor *event.CommandMonitor) (*mongo.Database, er
 	name, _, _ = strings.Cut(name, "?")
 	majority, journal := writeconcern.Majority(), true
 	majority.Journal = &journal
-	client, err := mongo.Connect(options.Client().ApplyURI(url).SetMonitor(monitor).SetWriteConcern(majority).SetReadConcern(readconcern.Majority()))
+	o := options.Client().ApplyURI(url).SetMonitor(monitor)
+	client, err := mongo.Connect(o.SetWriteConcern(majority).SetReadConcern(readconcern.Majority()))
 	if err != nil {
 		return nil, err
 	}

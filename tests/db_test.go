@@ -188,7 +188,8 @@ func TestCheckBesideAServer(t *testing.T) {
 	if page, err := s.api.Sessions.List(t.Context(), filter); err != nil || len(page.Items) > 0 {
 		t.Fatalf("the damage does nothing: %v, %v", page, err)
 	}
-	said := db(t, exitFindings, check, "8 findings, 0 repaired", "--repair", "sessions "+string(v.ID)+" lacks 4 entries of members",
+	said := db(t, exitFindings, check,
+		"8 findings, 0 repaired", "--repair", "sessions "+string(v.ID)+" lacks 4 entries of members",
 		"free_seats", "players "+string(players[3].ID)+" has columns", "nobody")
 	if strings.Contains(said, "player-") {
 		t.Errorf("tells names: %s", said)

@@ -25,7 +25,8 @@ func TestDocs(t *testing.T) {
 		"openapi.yaml": s.do(t, "GET /openapi.yaml", "").is(http.StatusOK).body,
 		"configuration.md": "# Configuration\n\nEach flag of `gsm serve` has an environment variable; a flag takes " +
 			"precedence. " +
-			"`gsm config` prints the\neffective values. This page is the output of `gsm serve --help`.\n\n```\n" + manual + "```\n",
+			"`gsm config` prints the\neffective values. " +
+			"This page is the output of `gsm serve --help`.\n\n```\n" + manual + "```\n",
 	} {
 		path := filepath.Join("..", "docs", name)
 		if *update {

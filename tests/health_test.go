@@ -86,7 +86,8 @@ func TestRequestIDs(t *testing.T) {
 	s.logged(t, func(l logLine) bool {
 		return l["category"] == "api" && l["msg"] == "request" && l["request_id"] == "caller-1.a:b" &&
 			l["method"] == "GET" &&
-			l["route"] == "/api/v1/players" && l["status"] == 200.0 && l["caller"] != nil && l["duration_ms"] != nil && l["bytes"] != nil
+			l["route"] == "/api/v1/players" && l["status"] == 200.0 && l["caller"] != nil &&
+			l["duration_ms"] != nil && l["bytes"] != nil
 	})
 	s.logged(t, func(l logLine) bool { return l["request_id"] == "caller-2" && l["status"] == 404.0 })
 

@@ -204,17 +204,7 @@ func fillSQLite(b *testing.B, database string, n int) {
 			CASE i % 10 WHEN 0 THEN 'private' ELSE 'public' END AS visibility
 		FROM n`, n)
 	// Indexes are made faster at once than row by row.
-	var indexes []string
-	rows, err := tx.QueryContext(b.Context(),
-		"SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'sessions' AND sql IS NOT NULL")
-	must(b, err)
-	for rows.Next() {
-		var name, text string
-		must(b, rows.Scan(&name, &text))
-		indexes = append(indexes, "DROP INDEX "+name, text)
-	}
-	must(b, rows.Err())
-	must(b, rows.Close())
+	indexes := rebuildIndexes(b, tx)
 	exec("CREATE TEMP TABLE told AS SELECT * FROM sqlite_stat1") // which goes with the indexes
 	for i := 0; i < len(indexes); i += 2 {
 		exec(indexes[i])
@@ -223,7 +213,8 @@ func fillSQLite(b *testing.B, database string, n int) {
 			(id, project, version, status, mode, map, region, visibility, host_id, free_seats, seats_held, doc)
 		SELECT id, 'default', 9, status, 'ranked', 'dust', 'eu', visibility, NULL, 3, 1,
 			'{"id":"' || id || '","project":"default","version":9,"status":"' || status || '","name":"over",' ||
-			'"mode":"ranked","map":"dust","region":"eu","visibility":"' || visibility || '","max_players":4,"teams":{},' ||
+			'"mode":"ranked","map":"dust","region":"eu","visibility":"' || visibility ||
+			'","max_players":4,"teams":{},' ||
 			'"attributes":{"level":' || (i % 10) || '},"end_reason":"completed","host_id":null,"hosted":false,' ||
 			'"members":[{"player_id":"' || player || '","status":"joined","joined_at":"2026-01-01T00:00:00Z",' ||
 			'"attributes":{}}],"created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z",' ||
@@ -239,6 +230,21 @@ func fillSQLite(b *testing.B, database string, n int) {
 	exec("INSERT INTO sqlite_stat1 SELECT * FROM told")
 	must(b, tx.Commit())
 	must(b, db.Close())
+}
+
+// rebuildIndexes returns pairs of statements that drop and create each index of the sessions.
+func rebuildIndexes(b *testing.B, tx *sql.Tx) (statements []string) {
+	rows, err := tx.QueryContext(b.Context(),
+		"SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'sessions' AND sql IS NOT NULL")
+	must(b, err)
+	defer func() { must(b, rows.Close()) }()
+	for rows.Next() {
+		var name, text string
+		must(b, rows.Scan(&name, &text))
+		statements = append(statements, "DROP INDEX "+name, text)
+	}
+	must(b, rows.Err())
+	return statements
 }
 
 // fillMongoDB stores sessions that are over as gsm does.

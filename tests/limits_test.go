@@ -199,7 +199,9 @@ func TestLimitsAreTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l.Requests.InFlight != 7 || l.Requests.Queue != 56 || l.Requests.RequestIDBytes != 128 || l.Requests.CredentialBytes != 4<<10 || l.Keys.Name != 64 || l.Requests.HeaderBytes != 16<<10 || l.Requests.BodyBytes != 64<<10 || l.Players.Username != 32 || l.Lists.Items != 100 {
+	if l.Requests.InFlight != 7 || l.Requests.Queue != 56 || l.Requests.RequestIDBytes != 128 ||
+		l.Requests.CredentialBytes != 4<<10 || l.Keys.Name != 64 || l.Requests.HeaderBytes != 16<<10 ||
+		l.Requests.BodyBytes != 64<<10 || l.Players.Username != 32 || l.Lists.Items != 100 {
 		t.Errorf("got %+v", l)
 	}
 	if want := (client.TimeoutLimits{
@@ -348,7 +350,8 @@ func TestKeysAreLockedOut(t *testing.T) {
 	r.as(t, "server", "GET /api/v1/players", "").is(http.StatusOK)
 	for from := 2; from <= 4; from++ {
 		s.http = newHTTP(t)
-		s.http.Transport.(recorded).DialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(from))}}).DialContext
+		dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(from))}}
+		s.http.Transport.(recorded).DialContext = dialer.DialContext
 		for range 2 {
 			r.as(t, "wrong secret", "GET /api/v1/players", "").problem(http.StatusUnauthorized, "unauthenticated")
 		}

@@ -65,7 +65,9 @@ func TestSystemMetrics(t *testing.T) {
 			!(0 < *p.LatencyMS.P50 && *p.LatencyMS.P50 <= *p.LatencyMS.P95 && *p.LatencyMS.P95 <= *p.LatencyMS.P99) {
 			t.Errorf("%d requests took %v, %v and %v ms", p.Requests, p.LatencyMS.P50, p.LatencyMS.P95, p.LatencyMS.P99)
 		}
-		if p.Pool == nil || p.Pool.InUse+p.Pool.Idle == 0 || p.MemoryBytes == 0 || p.Goroutines == 0 || p.Seconds <= 0 && busy || p.At.Before(m.From) || !p.At.Before(m.To) || !p.At.Equal(p.At.Truncate(time.Hour)) {
+		if p.Pool == nil || p.Pool.InUse+p.Pool.Idle == 0 || p.MemoryBytes == 0 || p.Goroutines == 0 ||
+			p.Seconds <= 0 && busy || p.At.Before(m.From) || !p.At.Before(m.To) ||
+			!p.At.Equal(p.At.Truncate(time.Hour)) {
 			t.Errorf("from %v to %v: %+v", m.From, m.To, p)
 		}
 	}

@@ -119,7 +119,8 @@ func TestContractNamesItsLicence(t *testing.T) {
 func TestSchemasGenerateClients(t *testing.T) {
 	t.Parallel()
 	c := start(t).contract(t)
-	keywords := strings.Fields("$ref additionalProperties anyOf default description enum examples format items maximum " +
+	keywords := strings.Fields("$ref additionalProperties anyOf default description enum examples format items " +
+		"maximum " +
 		"maxItems maxLength maxProperties minimum minItems minLength oneOf pattern patternProperties properties " +
 		"propertyNames readOnly required type")
 	var check func(at string, s object)

@@ -61,7 +61,8 @@ func BenchmarkOverload(b *testing.B) {
 	b.ReportMetric(factor, "offered/peak")
 	b.ReportMetric(ratio, "goodput/peak")
 	b.Logf("half of the answers came within %v and 99 %% within %v; refusals %v and %v",
-		quantile(over.answers, .5), quantile(over.answers, .99), quantile(over.refusals, .5), quantile(over.refusals, .99))
+		quantile(over.answers, .5), quantile(over.answers, .99),
+		quantile(over.refusals, .5), quantile(over.refusals, .99))
 	b.Logf("peak %.0f/s, of %.2f ms CPU each; offered %.1f times as many: answered %.0f/s, shed %.0f/s; of the peak "+
 		"that is %.2f by the clock, and %.2f for a second of CPU",
 		calm.answered/calm.seconds, calm.cpu/calm.answered*1000, factor, over.answered/over.seconds,

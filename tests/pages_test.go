@@ -155,7 +155,8 @@ func TestMinimalResponses(t *testing.T) {
 	if a := short("DELETE "+path+"/members/"+string(p.ID), "", http.StatusNoContent); a.body != "" {
 		t.Errorf("a body where there is none: %s", a.body)
 	}
-	a := s.do(t, "POST "+path+"/members", join, "Prefer", "return=representation").is(http.StatusCreated).has("Preference-Applied", "")
+	a := s.do(t, "POST "+path+"/members", join, "Prefer", "return=representation").is(http.StatusCreated).
+		has("Preference-Applied", "")
 	if len(a.body) < 400<<10 {
 		t.Errorf("the whole has %d bytes", len(a.body))
 	}

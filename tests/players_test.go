@@ -84,7 +84,8 @@ func TestReplacePlayer(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	path := s.do(t, "POST /api/v1/players",
-		`{"username":"alice","display_name":"Alice","identities":{"steam":"7656"},"attributes":{"mmr":1200,"clan":"x","beta":true}}`).
+		`{"username":"alice","display_name":"Alice","identities":{"steam":"7656"},`+
+			`"attributes":{"mmr":1200,"clan":"x","beta":true}}`).
 		is(http.StatusCreated).header.Get("Location")
 
 	p := s.do(
@@ -103,8 +104,10 @@ func TestReplacePlayer(t *testing.T) {
 func TestPlayerSentBack(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	path := s.do(t, "POST /api/v1/players", `{"username":"alice","identities":{"steam":"1"},"attributes":{"mmr":1.5,"a":"","b":false},
-		"status":"suspended","suspended_until":"2999-01-01T00:00:00Z","suspension_reason":"x"}`).is(http.StatusCreated).header.Get("Location")
+	path := s.do(t, "POST /api/v1/players",
+		`{"username":"alice","identities":{"steam":"1"},"attributes":{"mmr":1.5,"a":"","b":false},
+		"status":"suspended","suspended_until":"2999-01-01T00:00:00Z","suspension_reason":"x"}`).is(http.StatusCreated).
+		header.Get("Location")
 	before := s.do(t, "GET "+path, "").is(http.StatusOK)
 	after := s.do(t, "PUT "+path, before.body).is(http.StatusOK).has("ETag", before.header.Get("ETag"))
 	if after.body != before.body {

@@ -125,12 +125,14 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 		{players, `{"username":"alice","displayName":"x","colour":1}`, []string{"body.colour", "body.displayName"}},
 		{
 			players,
-			`{"username":"a!","display_name":"` + strings.Repeat("x", 65) + `","status":"odd","suspension_reason":"` + strings.Repeat("x", 257) + `"}`,
+			`{"username":"a!","display_name":"` + strings.Repeat("x", 65) + `","status":"odd",` +
+				`"suspension_reason":"` + strings.Repeat("x", 257) + `"}`,
 			[]string{"body.display_name", "body.status", "body.suspension_reason", "body.username"},
 		},
 		{
 			players,
-			`{"username":7,"display_name":[],"identities":"x","attributes":{"a":{},"b":[1],"c":null},"status":false,"suspended_until":"soon"}`,
+			`{"username":7,"display_name":[],"identities":"x","attributes":{"a":{},"b":[1],"c":null},` +
+				`"status":false,"suspended_until":"soon"}`,
 			[]string{
 				"body.attributes.a", "body.attributes.b", "body.attributes.c", "body.display_name", "body.identities",
 				"body.status", "body.suspended_until", "body.username",
@@ -149,7 +151,8 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 		{players, `{"username":"alice","attributes":{"n":1e400}}`, []string{"body.attributes.n"}},
 		{
 			sessions,
-			`{"max_players":0,"visibility":"x","min_players":-1,"mode":"` + strings.Repeat("ü", 65) + `","locked":"yes","status":"ended","host_id":"me"}`,
+			`{"max_players":0,"visibility":"x","min_players":-1,"mode":"` + strings.Repeat("ü", 65) + `",` +
+				`"locked":"yes","status":"ended","host_id":"me"}`,
 			[]string{
 				"body.host_id", "body.locked", "body.max_players", "body.min_players", "body.mode", "body.status",
 				"body.visibility",

@@ -19,7 +19,7 @@ import (
 //
 //	serve                                     starts gsm on a fresh database
 //	crash                                     kills it, as kill -9 does, and starts it again on the same database
-//	http METHOD path [body] [Name:value]…     sends a request; prints the status, the headers that matter, and the body
+//	http METHOD path [body] [Name:value]…     sends a request; prints status, important headers and body
 //	keep NAME path.in.the.body                sets an environment variable from the last answer
 //	await METHOD path regexp                  sends a request until what it prints matches; with ! until it does not
 //

@@ -18,7 +18,7 @@ import (
 // secrets are those that all tests use: what they send, what they set, and what the service makes for them. What a
 // server logs, its metrics, its account of failures, its traces and its refusals have none of them, in no test: see
 // [server.inspect].
-var secrets = &vault{parts: make(map[string]string)} //nolint:gochecknoglobals // a secret of one test must not show in another either
+var secrets = &vault{parts: make(map[string]string)} //nolint:gochecknoglobals // shared by all tests
 
 // partSize is how many bytes of a secret are looked for, at its begin and at its end. What is shorter is no secret.
 const partSize = 16
@@ -139,7 +139,8 @@ func TestCommandLineIsNotTold(t *testing.T) {
 // glance returns a page of the ops listener, or nothing if it does not respond: the server may be halted or not
 // started.
 func (s *server) glance(path string) string {
-	res, err := (&http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}).Get(s.ops + path)
+	c := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := c.Get(s.ops + path)
 	if err != nil {
 		return ""
 	}

@@ -279,7 +279,8 @@ func TestPatchSession(t *testing.T) {
 		Attributes: client.Attributes{"mmr": client.Number(1), "x": client.Bool(true)},
 	})
 	path := "/api/v1/sessions/" + string(v.ID)
-	patched := s.do(t, "PATCH "+path, `{"locked":true,"mode":null,"attributes":{"x":null,"y":"z"},"teams":{"red":null,"blue":1}}`,
+	patched := s.do(t, "PATCH "+path,
+		`{"locked":true,"mode":null,"attributes":{"x":null,"y":"z"},"teams":{"red":null,"blue":1}}`,
 		"Content-Type", "application/merge-patch+json").is(http.StatusOK).has("ETag", `"4"`).json()
 	if patched["locked"] != true || patched["mode"] != "" ||
 		fmt.Sprint(patched["attributes"], patched["teams"]) != "map[mmr:1 y:z] map[blue:1]" {

@@ -410,7 +410,8 @@ func (s *stock) loads() []load {
 		}, nothing},
 		{"create a session", 0.8, http.StatusCreated, func(client, n int) (string, string, bool) {
 			return "/sessions",
-				fmt.Sprintf(`{"name":"A session","mode":"ranked","map":"dust","region":"eu-west","max_players":%d,"attributes":{"level":3,"ranked":true},"host_id":%q}`,
+				fmt.Sprintf(`{"name":"A session","mode":"ranked","map":"dust","region":"eu-west","max_players":%d,`+
+					`"attributes":{"level":3,"ranked":true},"host_id":%q}`,
 					speedSeats, pick(s.players, client, n)), true
 		}, nothing},
 		{"join a session", 0.8, http.StatusCreated, s.join, s.refill},

@@ -38,7 +38,8 @@ func TestTraceOfOneRequest(t *testing.T) {
 	lobby, players := s.lobby(t, "owner-of-", 1, client.Settings{MaxPlayers: 4})
 	joiner := s.newPlayer(t, "somebody")
 	s.do(t, "POST /api/v1/sessions/"+string(lobby.ID)+"/members?", fmt.Sprintf(`{"player_id":%q}`, joiner.ID),
-		"traceparent", traceparent(callersTrace, true), "tracestate", "vendor=1", "baggage", "name=somebody", "X-Request-ID", "followed").is(http.StatusCreated)
+		"traceparent", traceparent(callersTrace, true), "tracestate", "vendor=1", "baggage", "name=somebody",
+		"X-Request-ID", "followed").is(http.StatusCreated)
 	exemplars := s.scrape(t, "application/openmetrics-text; version=1.0.0")
 	if code := s.terminate(t); code != 0 {
 		t.Fatalf("exit code %d", code)
@@ -130,7 +131,8 @@ func (c *collector) checkStore(t *testing.T, request span) {
 		command, collection := commands[0], o.attributes["db.collection.name"]
 		if command.name != want+" "+collection || command.kind != tracepb.Span_SPAN_KIND_CLIENT ||
 			command.attributes["db.operation.name"] != want ||
-			command.attributes["db.collection.name"] != collection || command.end.After(o.end) || command.begin.Before(o.begin) || !command.begin.Before(command.end) {
+			command.attributes["db.collection.name"] != collection || command.end.After(o.end) ||
+			command.begin.Before(o.begin) || !command.begin.Before(command.end) {
 			t.Errorf("the command is %+v, of %+v", command, o)
 		}
 	}
@@ -159,7 +161,9 @@ func TestTraceThatIsNotSampled(t *testing.T) {
 // traced.
 func TestTracesAreWholeAtTheEnd(t *testing.T) {
 	t.Parallel()
-	for name, collect := range map[string]func(testing.TB) (*collector, string){"http/protobuf": collect, "grpc": collectByGRPC} {
+	for name, collect := range map[string]func(testing.TB) (*collector, string){
+		"http/protobuf": collect, "grpc": collectByGRPC,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			only(t, sqlite)
@@ -211,7 +215,8 @@ func TestCollectorThatDoesNotAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			only(t, sqlite)
-			s := start(t, withEnv("OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint(t), "OTEL_EXPORTER_OTLP_TIMEOUT=50", "OTEL_BSP_EXPORT_TIMEOUT=100",
+			s := start(t, withEnv("OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint(t), "OTEL_EXPORTER_OTLP_TIMEOUT=50",
+				"OTEL_BSP_EXPORT_TIMEOUT=100",
 				"OTEL_BSP_SCHEDULE_DELAY=1", "OTEL_BSP_MAX_QUEUE_SIZE=16", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=4"))
 			isWarning := func(l logLine) bool { return l["msg"] == "spans were not sent" }
 			begin, requests := time.Now(), 0
