@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// bearer are the headers that send a credential.
+// bearer returns the headers that send a credential.
 func bearer(credential string, more ...string) []string {
 	return append([]string{"Authorization", "Bearer " + credential}, more...)
 }
 
-// newKey makes a key over HTTP.
+// newKey creates a key over HTTP.
 func (s *server) newKey(t *testing.T, scope string) (key, id string) {
 	t.Helper()
 	a := s.do(
@@ -21,10 +21,10 @@ func (s *server) newKey(t *testing.T, scope string) (key, id string) {
 	return a.text("key"), a.text("id")
 }
 
-// soon is within what time reads and rules agree, in every process: a second, and what a busy machine takes.
+// soon is the time within which a change takes effect in every process: a second, plus slack for a busy machine.
 const soon = 2 * time.Second
 
-// within fails the test where a condition takes longer to become true than what is promised.
+// within fails the test if the condition does not become true in time.
 func within(t *testing.T, d time.Duration, what string, condition func() bool) {
 	t.Helper()
 	begin := time.Now()
@@ -34,7 +34,7 @@ func within(t *testing.T, d time.Duration, what string, condition func() bool) {
 	}
 }
 
-// endsSoon fails the test unless the server refuses the key in time.
+// endsSoon fails the test unless the server rejects the key in time.
 func endsSoon(t *testing.T, s *server, key string, since time.Time) {
 	t.Helper()
 	eventually(t, "the key is refused", func() bool {
@@ -58,8 +58,8 @@ func TestRevocationIsKnownToAnotherProcess(t *testing.T) {
 	endsSoon(t, s[0], key, since)
 }
 
-// A key that the command line makes is good at once beside a running server, and bad soon after the command line has
-// revoked it.
+// A key created by the command line works at once with a running server, and stops working soon after the command line
+// has revoked it.
 func TestKeysOfTheCommandLine(t *testing.T) {
 	t.Parallel()
 	s := start(t, authenticated)
@@ -75,7 +75,7 @@ func TestKeysOfTheCommandLine(t *testing.T) {
 	endsSoon(t, s, key, time.Now())
 }
 
-// A server may act as a player, and has the player's rights then.
+// A server key may act as a player, and then has that player's rights.
 func TestActAsPlayer(t *testing.T) {
 	t.Parallel()
 	s := start(t, authenticated)
@@ -102,20 +102,20 @@ func TestActAsPlayer(t *testing.T) {
 	s.logged(t, func(l logLine) bool { return l["caller"] == "key:"+id && l["act_as"] == player })
 }
 
-// Whoever is beyond loopback needs a key, unless told otherwise, and there must be one.
+// A server that is reachable beyond loopback needs authentication, and at least one key.
 func TestAuthenticationBeyondLoopback(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
 	database := freshDatabase(t)
-	refuses(t, exitUsage, []string{
+	startFails(t, exitUsage, []string{
 		"--http-addr=0.0.0.0:0", "--database-url=" + database,
 	}, "gsm keys create", "GSM_ADMIN_KEY")
-	refuses(t, exitUsage, []string{"--auth=on", "--database-url=" + database}, "gsm keys create", "GSM_ADMIN_KEY")
-	refuses(t, exitUsage, []string{"--http-addr=0.0.0.0:0", "--auth=off"}, "loopback", "GSM_AUTH", "GSM_ADMIN_KEY")
-	refuses(t, exitUsage, []string{"--oidc-issuers=[{}]"}, "GSM_OIDC_ISSUERS", "audience is missing")
+	startFails(t, exitUsage, []string{"--auth=on", "--database-url=" + database}, "gsm keys create", "GSM_ADMIN_KEY")
+	startFails(t, exitUsage, []string{"--http-addr=0.0.0.0:0", "--auth=off"}, "loopback", "GSM_AUTH", "GSM_ADMIN_KEY")
+	startFails(t, exitUsage, []string{"--oidc-issuers=[{}]"}, "GSM_OIDC_ISSUERS", "audience is missing")
 
 	keysCommand(t, 0, database, []string{"revoke", made(t, database, "create", "--scope=read", "--name=over")})
-	refuses(t, exitUsage, []string{"--auth=on", "--database-url=" + database}, "gsm keys create", "GSM_ADMIN_KEY")
+	startFails(t, exitUsage, []string{"--auth=on", "--database-url=" + database}, "gsm keys create", "GSM_ADMIN_KEY")
 	key := strings.TrimSpace(keysCommand(t, 0, database, []string{"create", "--scope=admin", "--name=first"}))
 	s := start(t, onDatabase(database), withArgs("--http-addr=0.0.0.0:0"))
 	s.do(t, "GET /health", "").is(http.StatusOK)
@@ -127,11 +127,11 @@ func TestAuthenticationBeyondLoopback(t *testing.T) {
 	s.do(t, "GET /.well-known/jwks.json", "").problem(http.StatusConflict, "tokens_disabled")
 }
 
-// Keys that are over say so where they are read and listed, from the moment on at which they are.
+// Ended keys are shown as such in reads and lists from the moment they end.
 func TestKeysThatAreOver(t *testing.T) {
 	t.Parallel()
 	s := start(t, authenticated, withArgs("--failed-credentials=0"))
-	admin := func(request, body string) answer { return s.do(t, request, body, bearer(adminKey)...) }
+	admin := func(request, body string) response { return s.do(t, request, body, bearer(adminKey)...) }
 	newKey := func(end string) object {
 		return admin("POST /api/v1/api-keys", `{"name":"k","scope":"read"`+end+`}`).is(http.StatusCreated).json()
 	}

@@ -18,8 +18,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// allTraces is the collector of every server that is not given another, so that what the whole suite traces is looked
-// through.
+// allTraces is the collector of every server without its own, so that the spans of the whole suite are searched for
+// secrets.
 var allTraces = &traceTexts{where: make(map[string]string)} //nolint:gochecknoglobals // one for the whole process
 
 // traceTexts keeps the texts of traces, each once: what differs from span to span is little.
@@ -32,7 +32,7 @@ type traceTexts struct {
 	where map[string]string // what in a span each text was
 }
 
-// settings is what has a server send its traces here, soon and without leaving any out.
+// settings returns the environment that makes a server export all spans to this collector quickly.
 func (c *traceTexts) settings() []string {
 	c.start.Do(func() { c.url = httptest.NewServer(c).URL }) // which ends with the process
 	return []string{
@@ -88,7 +88,7 @@ func textOf(v *commonpb.AnyValue) string {
 	return v.String()
 }
 
-// told returns what is wrong with the traces, looked through when all secrets are known.
+// told returns the secrets found in the spans. It is called when all secrets are known.
 func (c *traceTexts) told() (wrong []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -107,7 +107,7 @@ func (o *setup) tracesItself() bool {
 
 var traceCounts = regexp.MustCompile(`(?m)^gsm_trace_spans_(ended|exported)_total (\S+)$`)
 
-// flushed waits until a server has sent its traces, for a moment only: it may be halted, or have too much to do.
+// flushed waits briefly until a server has exported its spans. It may be halted or overloaded.
 func (s *server) flushed() {
 	over := time.After(2 * time.Second)
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -131,7 +131,7 @@ func textValue(v string) *commonpb.AnyValue {
 	return &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: v}}
 }
 
-// What all servers trace is looked through, whatever part of a span has a secret in it.
+// The search finds a secret in any part of a span.
 func TestAllTracesAreLookedThrough(t *testing.T) {
 	t.Parallel()
 	s := start(t)

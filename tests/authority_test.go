@@ -19,7 +19,7 @@ func authenticated(s *setup) {
 	s.env = append(s.env, "GSM_ADMIN_KEY="+adminKey, "GSM_SECRET_KEY="+secretKey)
 }
 
-// realm is what callers are and act on.
+// realm holds the callers of a test and the documents that they act on.
 type realm struct {
 	*server
 	keys    map[string]string // a credential for each kind of caller
@@ -28,12 +28,12 @@ type realm struct {
 	key     string // id of an API key
 }
 
-// kinds are those of callers: what they send, and who they are to the documents that a request names.
+// kinds returns the kinds of callers: their credential, and their relation to the documents of the request.
 //
-//   - self is the player of the path, and a member of the session; host its host; other neither.
+//   - self is the player of the path and a member of the session, host is its host, and other is neither.
 //   - foreign is a server key of another project.
-//   - suspended and erased are players who are that, by their own tokens; "as suspended" and "as erased" a server
-//     key that acts for them.
+//   - suspended and erased are players in that state with their own tokens; "as suspended" and "as erased" are a
+//     server key that acts as them.
 func kinds() []string {
 	return []string{
 		"none", "garbage", "expired", "revoked", "wrong secret", "suspended", "erased", "as suspended", "as erased",
@@ -41,7 +41,7 @@ func kinds() []string {
 	}
 }
 
-// barred are the codes that callers get everywhere but where the operation is open, who are known and let in nowhere.
+// barred returns the error codes of callers that are known but rejected by every operation that needs a credential.
 func barred() map[string]string {
 	return map[string]string{
 		"suspended": "player_suspended", "as suspended": "player_suspended",
@@ -49,8 +49,8 @@ func barred() map[string]string {
 	}
 }
 
-// access is one operation with the status that each kind of caller gets. Who has no valid credential gets 401
-// everywhere but where the operation is open.
+// access is an operation with the status that each kind of caller gets. Callers without a valid credential get 401,
+// except for open operations.
 type access struct {
 	operation string
 	body      func(realm) string
@@ -61,7 +61,7 @@ type access struct {
 
 func says(body string) func(realm) string { return func(realm) string { return body } }
 
-// accesses say who may do what. An operation of the contract without a row fails the test.
+// accesses lists who may do what. An operation of the contract without a row fails the test.
 func accesses() []access {
 	everywhere := func(operation string) access {
 		return access{operation: operation, open: true, want: [7]int{200, 200, 200, 200, 200, 200, 200}}
@@ -136,7 +136,7 @@ func accesses() []access {
 	}
 }
 
-// The whole of who may do what: each operation, by each kind of caller, on documents that nobody else uses.
+// Each operation is called by each kind of caller, on its own documents.
 func TestAuthority(t *testing.T) {
 	t.Parallel()
 	s := start(t, authenticated, withArgs("--failed-credentials=0", "--rate-server=0")) // it sends many, and wrong ones
@@ -184,7 +184,7 @@ func foreignKey(t *testing.T, s *server) string {
 	return strings.TrimSpace(string(out))
 }
 
-// newRealm makes a credential of each kind.
+// newRealm creates a credential of each kind.
 func newRealm(t *testing.T, s *server, foreign string) realm {
 	t.Helper()
 	r := realm{server: s, players: map[string]string{}, keys: map[string]string{
@@ -227,7 +227,7 @@ func (r *realm) enter(t *testing.T, kind string) {
 	r.keys[kind] = token.text("token")
 }
 
-// renew makes the documents anew, because callers change them.
+// renew creates the documents again, because callers change them.
 func (r *realm) renew(t *testing.T) {
 	t.Helper()
 	for _, kind := range []string{"self", "other", "host"} {
@@ -245,7 +245,7 @@ func (r *realm) renew(t *testing.T) {
 }
 
 // as sends a request with the credential of a kind of caller.
-func (r *realm) as(t *testing.T, kind, request, body string) answer {
+func (r *realm) as(t *testing.T, kind, request, body string) response {
 	t.Helper()
 	headers := []string{}
 	if credential := r.keys[kind]; credential != "" {
@@ -257,7 +257,7 @@ func (r *realm) as(t *testing.T, kind, request, body string) answer {
 	return r.do(t, request, body, headers...)
 }
 
-// ask sends the request of a row, and reports another status than the one wanted.
+// ask sends the request of a row, and reports an unexpected status.
 func (r *realm) ask(t *testing.T, row access, kind string, want int) {
 	t.Helper()
 	path := strings.NewReplacer(

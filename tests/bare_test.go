@@ -24,9 +24,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 )
 
-// The bare server is what gsm on MongoDB is measured by: handlers of net/http that make the plain calls of the driver
-// on gsm's own collections, with documents that look the same, and have no rules, no contract, no log and no metrics
-// but a count of commands.
+// The bare server is the baseline of gsm on MongoDB: net/http handlers that make plain driver calls on gsm's own
+// collections. Its documents look like gsm's, but it has no rules, contract, log or metrics, except for a count of
+// commands.
 
 // bareVariable is the environment variable that makes this program the bare server on the database that it names.
 const bareVariable = "GSM_TEST_BARE"
@@ -83,7 +83,8 @@ func connectBare(url string, monitor *event.CommandMonitor) (*mongo.Database, er
 	name, _, _ = strings.Cut(name, "?")
 	majority, journal := writeconcern.Majority(), true
 	majority.Journal = &journal
-	client, err := mongo.Connect(options.Client().ApplyURI(url).SetMonitor(monitor).SetWriteConcern(majority).SetReadConcern(readconcern.Majority()))
+	o := options.Client().ApplyURI(url).SetMonitor(monitor)
+	client, err := mongo.Connect(o.SetWriteConcern(majority).SetReadConcern(readconcern.Majority()))
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +186,7 @@ func (v *bareSession) seat(player string, now time.Time) {
 	v.SeatsHeld, v.FreeSeats = len(v.Members), v.MaxPlayers-len(v.Members)
 }
 
-// answering is a handler that answers with a document.
+// answering returns a handler that responds with a document.
 func answering[D any](status int, call func(*http.Request) (D, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		d, err := call(r)

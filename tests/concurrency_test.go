@@ -50,7 +50,7 @@ func TestSeatsAreNotSoldTwice(t *testing.T) {
 	}
 }
 
-// sound tells what is wrong with a session at any moment of its life.
+// sound returns an error if a session violates an invariant.
 func sound(v client.Session) error {
 	seen := map[client.PlayerID]bool{}
 	for _, m := range v.Members {
@@ -89,7 +89,7 @@ func TestStormOfJoinsAndLeaves(t *testing.T) {
 	}
 }
 
-// comeAndGo joins and leaves some times, and takes no offence if the session is full.
+// comeAndGo joins and leaves a number of times. A full session is not an error.
 func comeAndGo(ctx context.Context, c *client.Client, id client.SessionID, p client.PlayerID, turns int) error {
 	for range turns {
 		v, err := c.Sessions.Join(ctx, id, client.JoinRequest{PlayerID: p})
@@ -193,7 +193,7 @@ func TestOneNameAtTheSameTime(t *testing.T) {
 	}
 }
 
-// A player who is erased while it joins sessions ends up in none that lives, whoever was faster.
+// A player that is erased while it joins sessions ends up in no live session, whichever is faster.
 func TestErasureWhileJoining(t *testing.T) {
 	t.Parallel()
 	const sessions = 30

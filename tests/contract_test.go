@@ -13,7 +13,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// contract is what /openapi.json promises.
+// contract is the OpenAPI document at /openapi.json.
 type contract struct{ doc object }
 
 func (s *server) contract(t testing.TB) contract {
@@ -21,7 +21,7 @@ func (s *server) contract(t testing.TB) contract {
 	return contract{s.do(t, "GET /openapi.json", "").is(http.StatusOK).json()}
 }
 
-// at follows keys from object to object, and references on the way. It answers nil where there is nothing.
+// at follows keys and references. It returns nil if a key does not exist.
 func (c contract) at(o object, keys ...string) object {
 	for _, key := range keys {
 		next, _ := o[key].(map[string]any)
@@ -37,7 +37,7 @@ func (c contract) resolve(o object) object {
 	return o
 }
 
-// operations are all of them, as "METHOD path".
+// operations returns all operations, as "METHOD path".
 func (c contract) operations() []string {
 	var all []string
 	for path := range c.at(c.doc, "paths") {
@@ -49,8 +49,8 @@ func (c contract) operations() []string {
 	return all
 }
 
-// check fails the test unless the operation promises such an answer.
-func (c contract) check(t testing.TB, operation string, a answer) {
+// check fails the test unless the operation documents the response.
+func (c contract) check(t testing.TB, operation string, a response) {
 	t.Helper()
 	method, path, _ := strings.Cut(operation, " ")
 	response := c.at(c.doc, "paths", path, strings.ToLower(method), "responses", strconv.Itoa(a.status))
@@ -70,7 +70,7 @@ func (c contract) check(t testing.TB, operation string, a answer) {
 	}
 }
 
-// conforms tells where a value does not have the shape of its schema: types, names, enumerations.
+// conforms returns where a value violates its schema: types, names, enumerations.
 func (c contract) conforms(schema object, v any, at string) (problems []string) {
 	schema = c.resolve(schema)
 	if types := typesOf(schema); len(types) > 0 &&
@@ -152,7 +152,7 @@ func isOfType(v any, name string) bool {
 	return name == "object"
 }
 
-// TestContract makes every operation answer in every way that can be brought about, and holds each answer to the
+// TestContract makes every operation return every status that can be provoked, and checks each response against the
 // contract.
 func TestContract(t *testing.T) {
 	t.Parallel()
@@ -298,8 +298,8 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// TestLimits holds the limits of the contract, of the server and of package game to each other: at a limit is good, one
-// beyond is not.
+// TestLimits compares the limits of the contract, of the server and of package game: a value at a limit is accepted,
+// one beyond is rejected.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -362,7 +362,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestSizes tries the limits that are in bytes, which no keyword of the contract tells.
+// TestSizes tests limits in bytes, for which the contract has no keyword.
 func TestSizes(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -373,7 +373,7 @@ func TestSizes(t *testing.T) {
 	s.do(t, "POST /api/v1/players", player(16<<10)).is(http.StatusCreated)
 	s.do(t, "POST /api/v1/players", player(16<<10+1)).wrong("body.attributes")
 
-	session := func(n int) answer {
+	session := func(n int) response {
 		return s.do(
 			t, "POST /api/v1/sessions", encode(t, object{"max_players": 2, "attributes": object{"k": filled(n)}}),
 		)
@@ -382,7 +382,7 @@ func TestSizes(t *testing.T) {
 	session(16<<10 + 1).wrong("body.attributes")
 
 	p := s.newPlayer(t, "member")
-	member := func(n int) answer {
+	member := func(n int) response {
 		return s.do(
 			t, "POST "+path+"/members", encode(t, object{"player_id": p.ID, "attributes": object{"k": filled(n)}}),
 		)
@@ -391,7 +391,7 @@ func TestSizes(t *testing.T) {
 	member(4 << 10).is(http.StatusCreated)
 
 	s.do(t, "PUT "+path, `{"status":"in_progress"}`).is(http.StatusOK)
-	end := func(n int) answer {
+	end := func(n int) response {
 		return s.do(t, "PUT "+path, encode(
 			t, object{"status": "ended", "result": object{"k": strings.Repeat("x", n-len(`{"k":""}`))}},
 		))

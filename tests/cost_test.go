@@ -9,18 +9,17 @@ import (
 )
 
 const (
-	// costTarget is the least share of the requests that may be left with telemetry, or authentication, on.
+	// costTarget is the smallest acceptable share of the request rate with telemetry or authentication on.
 	costTarget = 0.95
-	// costServers are how many there are of each kind: equal ones differ by some percent, for as long as they run.
+	// costServers is the number of servers of each kind. Equal servers differ by a few percent for their whole life.
 	costServers = 3
-	// costStored is how many players and sessions there are from the beginning: lists have enough to answer.
+	// costStored is the initial number of players and sessions, so that lists return something.
 	costStored = 100
 )
 
-// What gsm costs beside itself is measured on the embedded database, where the rest of a request costs least. The first
-// three are what games send; the last is the request that costs least of all, where what is fixed weighs most, and has
-// no target. Sessions are asked for by their visibility, because that is what players are answered who do not ask for
-// it.
+// The cost of gsm itself is measured on the embedded database, where the rest of a request costs least. The first
+// three requests are typical of games. The last one is the cheapest, so fixed costs weigh most, and it has no target.
+// Sessions are filtered by visibility, because players who do not filter see only those.
 var (
 	costMixed = load{name: "a lobby's mix", target: costTarget, request: func(_, n int) (string, string, bool) {
 		switch n % 10 {
@@ -44,9 +43,8 @@ var (
 	}}
 )
 
-// BenchmarkTelemetry compares gsm with the same gsm that watches nothing. The traced one samples one request in a
-// hundred for a collector that takes them. "off again" tells how far equal servers are apart on this machine at this
-// time.
+// BenchmarkTelemetry compares gsm with and without telemetry. The traced server samples one request in a hundred for a
+// working collector. "off again" shows how much equal servers differ on this machine at this time.
 func BenchmarkTelemetry(b *testing.B) {
 	_, collector := collect(b)
 	off := func(b *testing.B) *side { b.Helper(); return costSide(b, "--telemetry=off") }
@@ -63,9 +61,8 @@ func BenchmarkTelemetry(b *testing.B) {
 	compareCost(b, kinds, costMixed, costCreate, costBrowse, costLeast)
 }
 
-// BenchmarkAuthentication compares gsm without authentication with the same gsm to which callers send an API key, and a
-// player's token. Callers have rates, which they do not reach. Players open no sessions for others, so that they read
-// only.
+// BenchmarkAuthentication compares gsm without authentication with gsm that receives an API key or a player's token.
+// The callers' rates are not reached. Players cannot create sessions for others, so they only read.
 func BenchmarkAuthentication(b *testing.B) {
 	off := kind{"off", func(b *testing.B) *side { b.Helper(); return costSide(b, "--auth=off") }}
 	on := func(b *testing.B) (*side, *client.Client) {
@@ -130,9 +127,9 @@ func sdk(b *testing.B, s *side) *client.Client {
 	return c
 }
 
-// compareCost measures servers of each kind beside those of the first, and fails where one answers less than the
-// target's share of the requests. That is of requests as clients see them, who share the processors with the servers:
-// the CPU time of the servers alone, which is less touched by what else the machine does, is told beside them.
+// compareCost compares servers of each kind with those of the first, and fails if a kind handles less than the
+// target's share of requests. Requests are counted by the clients, which share the processors with the servers. The
+// CPU time of the servers is reported too, because other programs affect it less.
 func compareCost(b *testing.B, kinds []kind, loads ...load) {
 	b.Helper()
 	servers := make([][]*side, len(kinds))

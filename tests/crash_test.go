@@ -16,7 +16,7 @@ import (
 	"game-session-manager/client"
 )
 
-// ledger is what the server acknowledged: the last version of each document, as it was answered.
+// ledger records what the server acknowledged: the last returned version of each document.
 type ledger struct {
 	mu       sync.Mutex
 	players  map[client.PlayerID]client.Player
@@ -53,8 +53,8 @@ func (l *ledger) count() {
 	}
 }
 
-// verify fails the test unless everything that was acknowledged is there. A document may be one version ahead: its
-// writer made one more change, and the answer was lost.
+// verify fails the test unless everything that was acknowledged is stored. A document may be one version ahead,
+// because the response to its last change may have been lost.
 func (l *ledger) verify(t *testing.T, s *server) {
 	t.Helper()
 	l.mu.Lock()
@@ -91,7 +91,7 @@ func (s *server) wantTimeline(t *testing.T, id client.SessionID, version int64) 
 	}
 }
 
-// write registers players, opens a session, fills and plays it, and again, until an answer fails to come.
+// write creates players, and creates, fills and plays sessions, until a request fails.
 func (l *ledger) write(ctx context.Context, c *client.Client, writer int) error {
 	for turn := range 1000 {
 		name := fmt.Sprintf("w%d-%d", writer, turn)
@@ -130,7 +130,7 @@ func (l *ledger) write(ctx context.Context, c *client.Client, writer int) error 
 	return nil
 }
 
-// load runs writers until stop, called when as many writes as wanted were acknowledged, has ended the server.
+// load runs writers until stop has ended the server. It calls stop after a number of acknowledged writes.
 func (l *ledger) load(t *testing.T, s *server, writers int, stop func()) {
 	t.Helper()
 	c := s.connect(t, client.WithRetries(0))
@@ -180,7 +180,7 @@ func TestAcknowledgedWritesSurviveShutdown(t *testing.T) {
 	l.verify(t, s)
 }
 
-// A request that has begun when the server is told to stop is answered.
+// A request in flight when the server is told to stop is completed.
 func TestRequestsInFlightFinish(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -228,7 +228,7 @@ func TestRequestsInFlightFinish(t *testing.T) {
 	}
 }
 
-// An erasure that a crash cut short goes on at the next start.
+// An erasure interrupted by a crash continues at the next start.
 func TestErasureSurvivesACrash(t *testing.T) {
 	t.Parallel()
 	const live, ended = 300, 20
@@ -270,7 +270,7 @@ func TestErasureSurvivesACrash(t *testing.T) {
 	s.newPlayer(t, "forgotten")
 }
 
-// seats gives the player a seat in live sessions and in sessions that are over.
+// seats gives the player seats in live and in ended sessions.
 func (s *server) seats(t testing.TB, p client.Player, live, ended int) {
 	t.Helper()
 	failures := make([]error, live+ended)

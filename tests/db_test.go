@@ -17,7 +17,7 @@ import (
 	"game-session-manager/client"
 )
 
-// exitFindings says that a database is not as it should be.
+// exitFindings is the exit code for a database with errors.
 const exitFindings = 6
 
 // db runs `gsm db`, fails the test unless it ends with the code and says everything that is wanted, and returns what it
@@ -113,7 +113,7 @@ func TestDBRefuses(t *testing.T) {
 	db(t, 0, []string{"copy", "--from", served.database, "--to", other})
 }
 
-// A backup among writes has everything that was acknowledged before it began, and is a sound database.
+// A backup during writes has everything that was acknowledged before it began, and passes the check.
 func TestBackupBesideAServer(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
@@ -155,7 +155,7 @@ func TestBackupBesideAServer(t *testing.T) {
 
 func exactly() cmp.Option { return cmp.Comparer(func(a, b client.Value) bool { return a == b }) }
 
-// Damage that was done behind the server's back is found and repaired beside it.
+// Damage done by another program is found and repaired while the server runs.
 func TestCheckBesideAServer(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
@@ -188,7 +188,8 @@ func TestCheckBesideAServer(t *testing.T) {
 	if page, err := s.api.Sessions.List(t.Context(), filter); err != nil || len(page.Items) > 0 {
 		t.Fatalf("the damage does nothing: %v, %v", page, err)
 	}
-	said := db(t, exitFindings, check, "8 findings, 0 repaired", "--repair", "sessions "+string(v.ID)+" lacks 4 entries of members",
+	said := db(t, exitFindings, check,
+		"8 findings, 0 repaired", "--repair", "sessions "+string(v.ID)+" lacks 4 entries of members",
 		"free_seats", "players "+string(players[3].ID)+" has columns", "nobody")
 	if strings.Contains(said, "player-") {
 		t.Errorf("tells names: %s", said)
@@ -258,7 +259,7 @@ func filled(t *testing.T, database string, players int) []string {
 	return said
 }
 
-// everything returns what the API says of all documents, as it says it.
+// everything returns all documents as the API returns them.
 func (s *server) everything(t *testing.T) []string {
 	t.Helper()
 	var all []string
@@ -307,7 +308,7 @@ func background(t *testing.T, until string, args ...string) *server {
 	}
 }
 
-// A copy that is cut short, by force or by a signal, goes on, and the API says the same of it as of the source.
+// An interrupted copy continues, and the API returns the same from it as from the source.
 func TestCopyIsResumed(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite) // and there from each engine to each

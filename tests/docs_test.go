@@ -25,7 +25,8 @@ func TestDocs(t *testing.T) {
 		"openapi.yaml": s.do(t, "GET /openapi.yaml", "").is(http.StatusOK).body,
 		"configuration.md": "# Configuration\n\nEach flag of `gsm serve` has an environment variable; a flag takes " +
 			"precedence. " +
-			"`gsm config` prints the\neffective values. This page is the output of `gsm serve --help`.\n\n```\n" + manual + "```\n",
+			"`gsm config` prints the\neffective values. " +
+			"This page is the output of `gsm serve --help`.\n\n```\n" + manual + "```\n",
 	} {
 		path := filepath.Join("..", "docs", name)
 		if *update {
@@ -68,10 +69,12 @@ func TestDocumentedFailures(t *testing.T) {
 	for _, code := range game.FailureCodes() {
 		there = append(there, string(code))
 	}
-	if got := found(t, "../docs/operations/errors.md", "(?m)^\\| `([a-z_]+)` \\| (?:ERROR|WARN) \\|"); !slices.Equal(sorted(got), sorted(there)) {
+	got := found(t, "../docs/operations/errors.md", "(?m)^\\| `([a-z_]+)` \\| (?:ERROR|WARN) \\|")
+	if !slices.Equal(sorted(got), sorted(there)) {
 		t.Errorf("docs/operations/errors.md has %v, and there are %v", got, there)
 	}
-	if declared := found(t, "../internal/game/failure.go", `FailureCode = "([a-z_]+)"`); !slices.Equal(sorted(declared), sorted(there)) {
+	declared := found(t, "../internal/game/failure.go", `FailureCode = "([a-z_]+)"`)
+	if !slices.Equal(sorted(declared), sorted(there)) {
 		t.Errorf("FailureCodes has %v, and there are %v", there, declared)
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"game-session-manager/client"
 )
 
-// used starts a server and makes everything that it measures happen.
+// used starts a server and provokes everything that it measures.
 func used(t *testing.T) *server {
 	t.Helper()
 	_, collector := collect(t)
@@ -34,7 +34,7 @@ func used(t *testing.T) *server {
 	return s
 }
 
-// families returns what /metrics tells, in the form that only Prometheus asks for: native histograms are in no other.
+// families returns the metrics in Prometheus's protobuf format, the only one with native histograms.
 func (s *server) families(t *testing.T) map[string]*dto.MetricFamily {
 	t.Helper()
 	form := expfmt.NewFormat(expfmt.TypeProtoDelim)
@@ -58,7 +58,8 @@ func documented(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	all := make(map[string]string)
-	for _, row := range regexp.MustCompile("(?m)^\\| `(gsm_[a-z_]+)` \\| ([^|]*) \\| [^|]* \\| ([^|]*) \\|$").FindAllStringSubmatch(string(text), -1) {
+	rows := regexp.MustCompile("(?m)^\\| `(gsm_[a-z_]+)` \\| ([^|]*) \\| [^|]* \\| ([^|]*) \\|$")
+	for _, row := range rows.FindAllStringSubmatch(string(text), -1) {
 		name, labels, what := row[1], strings.ReplaceAll(row[2], "`", ""), row[3]
 		of, _, special := strings.Cut(what, ":")
 		if special && (of == "Embedded" && underTest.name != sqlite || of == "MongoDB" && underTest.name != mongodb) {
@@ -107,7 +108,8 @@ func TestMetricsKeepPrometheusRules(t *testing.T) {
 	}
 	histograms := 0
 	for name, f := range s.families(t) {
-		if f.GetType() != dto.MetricType_HISTOGRAM || !strings.HasPrefix(name, "gsm_") || !strings.HasSuffix(name, "_seconds") {
+		if f.GetType() != dto.MetricType_HISTOGRAM || !strings.HasPrefix(name, "gsm_") ||
+			!strings.HasSuffix(name, "_seconds") {
 			continue
 		}
 		histograms++
@@ -123,7 +125,7 @@ func TestMetricsKeepPrometheusRules(t *testing.T) {
 	}
 }
 
-// What callers send, however odd, makes no new series: each makes one of a few, whatever is in it.
+// Whatever callers send, the number of series stays bounded.
 func TestMetricsStayFewUnderAFlood(t *testing.T) {
 	t.Parallel()
 	s := used(t)
@@ -131,15 +133,19 @@ func TestMetricsStayFewUnderAFlood(t *testing.T) {
 		for i := from; i < to; i++ {
 			mark := fmt.Sprintf("flood%d", i)
 			for _, what := range []string{
-				"GET /" + mark, "GET /api/v1/" + mark, "GET /api/v1/players/" + mark, "GET /api/v1/sessions/" + mark + "/members",
-				mark + " /api/v1/players", "DELETE /api/v1/" + mark, "POST /api/v1/players", "PUT /" + mark, "GET /api/v1/players?" + mark + "=1",
+				"GET /" + mark, "GET /api/v1/" + mark, "GET /api/v1/players/" + mark,
+				"GET /api/v1/sessions/" + mark + "/members",
+				mark + " /api/v1/players", "DELETE /api/v1/" + mark, "POST /api/v1/players", "PUT /" + mark,
+				"GET /api/v1/players?" + mark + "=1",
 				"GET /api/v1/metrics/system?step=" + mark, "OPTIONS /" + mark, "PATCH /api/v1/players/" + mark,
 			} {
-				s.do(t, what, "", "X-Request-ID", mark, "User-Agent", mark, "If-Match", `"`+mark+`"`, "traceparent", traceparent(callersTrace, true))
+				s.do(t, what, "", "X-Request-ID", mark, "User-Agent", mark, "If-Match", `"`+mark+`"`,
+					"traceparent", traceparent(callersTrace, true))
 			}
 			s.do(t, "POST /api/v1/players", `{"username":"`+mark+`"}`, "Idempotency-Key", mark).is(http.StatusCreated)
 			s.do(t, "POST /api/v1/players", `{"`+mark+`":1}`).is(http.StatusUnprocessableEntity)
-			if got := s.status(t, http.MethodGet, s.url+"/api/v1/players", mark+".example"); got != http.StatusForbidden {
+			got := s.status(t, http.MethodGet, s.url+"/api/v1/players", mark+".example")
+			if got != http.StatusForbidden {
 				t.Errorf("another host: %d", got)
 			}
 		}
@@ -149,7 +155,8 @@ func TestMetricsStayFewUnderAFlood(t *testing.T) {
 	flood(3, 60)
 	for name := range s.series(t) {
 		// Series of operations may be of background work.
-		if !before[name] && strings.HasPrefix(name, "gsm_http_") || strings.Contains(name, "flood") || strings.Contains(name, callersTrace) {
+		if !before[name] && strings.HasPrefix(name, "gsm_http_") || strings.Contains(name, "flood") ||
+			strings.Contains(name, callersTrace) {
 			t.Errorf("a new series: %s", name)
 		}
 	}

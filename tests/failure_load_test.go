@@ -33,13 +33,13 @@ type node struct {
 	doomed atomic.Bool // set before it is killed: connections to it may break from then on
 }
 
-// tally is what one process has answered.
+// tally counts the responses of one process.
 type tally struct {
-	written time.Time     // when the last write was answered
-	gap     time.Duration // the longest time without a write that was answered
+	written time.Time     // when the last write was acknowledged
+	gap     time.Duration // the longest time without an acknowledged write
 }
 
-// traffic is what callers do, and what they were told of it.
+// traffic is the load of the callers, and the responses that they got.
 type traffic struct {
 	nodes [2]atomic.Pointer[node]
 	hot   [hotSessions]string
@@ -48,12 +48,12 @@ type traffic struct {
 	mu         sync.Mutex
 	tallies    [2]tally
 	requests   int
-	refused    int // answers 503 store_unavailable
+	refused    int // responses 503 store_unavailable
 	broken     int // connections to a process that was killed
 	retries    int
 	worst      time.Duration // the longest that a caller tried
 	violations []string
-	players    map[string]string // ids by username, of creations that were answered
+	players    map[string]string // ids by username, of acknowledged creations
 	sessions   map[string]*owned // by name
 	seats      map[string]string // the hot session that a player has a seat in, by player
 }
@@ -71,7 +71,7 @@ func newTraffic() *traffic {
 	}
 }
 
-// violate notes a promise that was broken.
+// violate records a broken promise.
 func (l *traffic) violate(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -80,14 +80,14 @@ func (l *traffic) violate(format string, args ...any) {
 	}
 }
 
-// call sends a request until it is answered, to one process after the other. What it answers is no unavailability.
-func (l *traffic) call(ctx context.Context, what, body string, headers ...string) (answer, error) {
+// call sends a request to one process after the other until it gets a response other than unavailability.
+func (l *traffic) call(ctx context.Context, what, body string, headers ...string) (response, error) {
 	begin, which := time.Now(), rand.IntN(2)
 	for wait := firstWait; ; wait = min(2*wait, longestWait) {
 		n := l.nodes[which].Load()
 		a, err := n.try(ctx, what, body, headers...)
 		if ctx.Err() != nil {
-			return answer{}, context.Cause(ctx)
+			return response{}, context.Cause(ctx)
 		}
 		if l.note(which, n, what, a, err) {
 			l.mu.Lock()
@@ -98,15 +98,15 @@ func (l *traffic) call(ctx context.Context, what, body string, headers ...string
 		which = 1 - which
 		select {
 		case <-ctx.Done():
-			return answer{}, context.Cause(ctx)
+			return response{}, context.Cause(ctx)
 		case <-time.After(wait/2 + rand.N(wait)):
 		}
 	}
 }
 
-// note counts an answer and reports whether it is one. Callers may see unavailability that says when to come again, and
-// connections to a process that was killed may break: nothing else.
-func (l *traffic) note(which int, n *node, what string, a answer, err error) bool {
+// note counts a response and reports whether it is final. Callers may see unavailability with a Retry-After, and
+// broken connections to a killed process, but nothing else.
+func (l *traffic) note(which int, n *node, what string, a response, err error) bool {
 	switch {
 	case err != nil && !n.doomed.Load():
 		l.violate("%s: a process that lives: %v", what, err)
@@ -135,9 +135,9 @@ func (l *traffic) note(which int, n *node, what string, a answer, err error) boo
 	return false
 }
 
-// unavailable reports whether an answer is one that callers may see of a database that is away: that it is, or, from a
-// process with more requests than it can hold until the database is back, that nothing was done of this one.
-func unavailable(a answer) bool {
+// unavailable reports whether a response is allowed while the database is away: 503 store_unavailable, or the
+// rejection of a process that holds as many requests as it can.
+func unavailable(a response) bool {
 	var p object
 	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" ||
 		json.Unmarshal([]byte(a.body), &p) != nil {
@@ -147,7 +147,7 @@ func unavailable(a answer) bool {
 	return code == "store_unavailable" || code == "overloaded" && p.text("outcome") == "none"
 }
 
-// refusals answers how many requests were refused or cut off until now.
+// refusals returns how many requests were rejected or cut off until now.
 func (l *traffic) refusals() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -344,8 +344,8 @@ func (w *worker) look(ctx context.Context) error {
 	return nil
 }
 
-// differs says what an answer has that was not acknowledged, or the other way round.
-func (o *owned) differs(a answer) string {
+// differs returns the difference between a response and what was acknowledged.
+func (o *owned) differs(a response) string {
 	var v client.Session
 	if a.status != http.StatusOK || json.Unmarshal([]byte(a.body), &v) != nil {
 		return fmt.Sprintf("%d %s", a.status, a.body)

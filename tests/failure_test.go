@@ -65,9 +65,9 @@ type failures struct {
 	figures  []string
 }
 
-// TestFailures breaks whatever can be broken while two processes on one database serve a steady load. Nothing that was
-// acknowledged is lost, nothing is there twice, callers hear of nothing worse than of a database that is away for a
-// while, and both processes are back by themselves seconds after the database is.
+// TestFailures causes failures while two processes on one database serve a steady load. Nothing acknowledged is lost
+// or duplicated, callers see at worst an unavailable database, and both processes recover by themselves within
+// seconds.
 func TestFailures(t *testing.T) {
 	only(t, mongodb)
 	chosen, ok := forms()[os.Getenv(failureSetting)]
@@ -282,7 +282,7 @@ func (f *failures) killProcess() error {
 	return nil
 }
 
-// recover waits until both processes take writes, and answers how long that took.
+// recover waits until both processes accept writes, and returns how long that took.
 func (f *failures) recover(after string) time.Duration {
 	begin := time.Now()
 	for i := range f.nodes {
@@ -306,7 +306,7 @@ func (f *failures) recover(after string) time.Duration {
 	return took
 }
 
-// watchReadiness holds the process in a place to its promise that it is ready also while the database is away.
+// watchReadiness checks that the process in a place stays ready while the database is away.
 func (f *failures) watchReadiness(place int) {
 	turns := time.NewTicker(2 * loadPace)
 	defer turns.Stop()

@@ -86,7 +86,7 @@ func TestDevelopmentServerWithAFrontEnd(t *testing.T) {
 	}
 }
 
-// Without authentication no page of another origin may call, and it is told what to set.
+// Without authentication pages of other origins may not call the API, and the response says which setting to change.
 func TestFrontEndWithoutAuthentication(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
@@ -97,7 +97,7 @@ func TestFrontEndWithoutAuthentication(t *testing.T) {
 	}
 	for _, headers := range [][]string{browser, browser[:2]} {
 		preflight := append([]string{"Access-Control-Request-Method", "POST"}, headers...)
-		for _, a := range []answer{
+		for _, a := range []response{
 			s.do(t, "OPTIONS /api/v1/players", "", preflight...),
 			s.do(t, "POST /api/v1/players", `{"username":"alice"}`, headers...),
 		} {
@@ -108,7 +108,7 @@ func TestFrontEndWithoutAuthentication(t *testing.T) {
 			}
 		}
 	}
-	refuses(t, exitUsage, []string{
+	startFails(t, exitUsage, []string{
 		"--cors-origins=http://localhost:5173",
 	}, "GSM_CORS_ORIGINS", "GSM_AUTH=on", "GSM_ADMIN_KEY")
 }
@@ -119,8 +119,9 @@ type page struct {
 	origin, token string
 }
 
-// call does what fetch does: it asks first, and sends the request and hands on the answer only where it may.
-func (p page) call(t *testing.T, what, body string, headers ...string) answer {
+// call does what fetch does: it sends a preflight, and sends the request and returns the response only if it is
+// allowed to.
+func (p page) call(t *testing.T, what, body string, headers ...string) response {
 	t.Helper()
 	method, path, _ := strings.Cut(what, " ")
 	headers = append(headers, "Authorization", "Bearer "+p.token)

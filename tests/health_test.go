@@ -39,7 +39,7 @@ func TestHealthDetailed(t *testing.T) {
 	}
 }
 
-// The pages must work on a network without a way out, and go where they were asked for.
+// The pages work on a network without internet access, and redirects lead to the host that was requested.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -86,7 +86,8 @@ func TestRequestIDs(t *testing.T) {
 	s.logged(t, func(l logLine) bool {
 		return l["category"] == "api" && l["msg"] == "request" && l["request_id"] == "caller-1.a:b" &&
 			l["method"] == "GET" &&
-			l["route"] == "/api/v1/players" && l["status"] == 200.0 && l["caller"] != nil && l["duration_ms"] != nil && l["bytes"] != nil
+			l["route"] == "/api/v1/players" && l["status"] == 200.0 && l["caller"] != nil &&
+			l["duration_ms"] != nil && l["bytes"] != nil
 	})
 	s.logged(t, func(l logLine) bool { return l["request_id"] == "caller-2" && l["status"] == 404.0 })
 
@@ -100,7 +101,8 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
-// Everything that the log and the metrics say of a route is its pattern: an id would be personal, and without an end.
+// Logs and metrics contain the pattern of a route instead of its path: an id would be personal data and an unbounded
+// label.
 func TestLogsAndMetricsHoldNoIDs(t *testing.T) {
 	t.Parallel()
 	s := start(t)

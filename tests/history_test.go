@@ -207,17 +207,7 @@ func fillSQLite(b *testing.B, database string, n int) {
 		'{"id":"`+historyPlayer+`","project":"default","version":1,"status":"active","identities":{},"attributes":{},' ||
 		'"created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}')`, historyPlayer)
 	// Indexes are made faster at once than row by row.
-	var indexes []string
-	rows, err := tx.QueryContext(b.Context(),
-		"SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'sessions' AND sql IS NOT NULL")
-	must(b, err)
-	for rows.Next() {
-		var name, text string
-		must(b, rows.Scan(&name, &text))
-		indexes = append(indexes, "DROP INDEX "+name, text)
-	}
-	must(b, rows.Err())
-	must(b, rows.Close())
+	indexes := rebuildIndexes(b, tx)
 	exec("CREATE TEMP TABLE told AS SELECT * FROM sqlite_stat1") // which goes with the indexes
 	for i := 0; i < len(indexes); i += 2 {
 		exec(indexes[i])
@@ -226,7 +216,8 @@ func fillSQLite(b *testing.B, database string, n int) {
 			(id, project, version, status, mode, map, region, visibility, host_id, free_seats, seats_held, doc)
 		SELECT id, 'default', 9, status, 'ranked', 'dust', 'eu', visibility, host ->> '$', 3, 1,
 			'{"id":"' || id || '","project":"default","version":9,"status":"' || status || '","name":"over",' ||
-			'"mode":"ranked","map":"dust","region":"eu","visibility":"' || visibility || '","max_players":4,"teams":{},' ||
+			'"mode":"ranked","map":"dust","region":"eu","visibility":"' || visibility ||
+			'","max_players":4,"teams":{},' ||
 			'"attributes":{"level":' || (i % 10) || '},"end_reason":"completed","host_id":' || host || ',' ||
 			'"hosted":' || iif(host = 'null', 'false', 'true') || ',' ||
 			'"members":[{"player_id":"' || player || '","status":"joined","joined_at":"2026-01-01T00:00:00Z",' ||
@@ -243,6 +234,21 @@ func fillSQLite(b *testing.B, database string, n int) {
 	exec("INSERT INTO sqlite_stat1 SELECT * FROM told")
 	must(b, tx.Commit())
 	must(b, db.Close())
+}
+
+// rebuildIndexes returns pairs of statements that drop and create each index of the sessions.
+func rebuildIndexes(b *testing.B, tx *sql.Tx) (statements []string) {
+	rows, err := tx.QueryContext(b.Context(),
+		"SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'sessions' AND sql IS NOT NULL")
+	must(b, err)
+	defer func() { must(b, rows.Close()) }()
+	for rows.Next() {
+		var name, text string
+		must(b, rows.Scan(&name, &text))
+		statements = append(statements, "DROP INDEX "+name, text)
+	}
+	must(b, rows.Err())
+	return statements
 }
 
 // fillMongoDB stores sessions that are over as gsm does.

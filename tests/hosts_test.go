@@ -17,7 +17,7 @@ func (s *server) hosted(t *testing.T, host client.Player) string {
 
 func naming(p client.Player) string { return fmt.Sprintf(`{"player_id":%q}`, p.ID) }
 
-// wantHost reports another host than the one wanted, nil for none.
+// wantHost reports an unexpected host. A nil want means no host.
 func (s *server) wantHost(t *testing.T, path string, want *client.Player) {
 	t.Helper()
 	v := s.do(t, "GET "+path, "").is(http.StatusOK).json()
@@ -26,7 +26,7 @@ func (s *server) wantHost(t *testing.T, path string, want *client.Player) {
 	}
 }
 
-// A session that a player hosted gets its host back, whoever joins next.
+// A session without a host gets a new one, whoever joins next.
 func TestHostIsGotBack(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -87,7 +87,7 @@ func TestSetHost(t *testing.T) {
 	p := s.newPlayers(t, "p", 3)
 	path := s.hosted(t, p[0])
 	s.do(t, "POST "+path+"/members", naming(p[1])).is(http.StatusCreated)
-	put := func(body string, headers ...string) answer { return s.do(t, "PUT "+path+"/host", body, headers...) }
+	put := func(body string, headers ...string) response { return s.do(t, "PUT "+path+"/host", body, headers...) }
 
 	put(naming(p[1]), "If-Match", `"1"`).problem(http.StatusPreconditionFailed, "version_mismatch")
 	v := put(naming(p[1]), "If-Match", `"2"`).is(http.StatusOK).has("ETag", `"3"`).json()

@@ -33,8 +33,8 @@ func (o object) list(key string) []object {
 	return items
 }
 
-// answer is what came back for one request.
-type answer struct {
+// response is the response to one request.
+type response struct {
 	t      testing.TB
 	what   string
 	status int
@@ -44,11 +44,11 @@ type answer struct {
 
 // try sends one request, "METHOD path", with a JSON body if it is not empty, and headers as name, value, name, value,
 // …. Unlike do, it may be called by any goroutine.
-func (s *server) try(ctx context.Context, what, body string, headers ...string) (answer, error) {
+func (s *server) try(ctx context.Context, what, body string, headers ...string) (response, error) {
 	method, path, _ := strings.Cut(what, " ")
 	req, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
@@ -58,15 +58,15 @@ func (s *server) try(ctx context.Context, what, body string, headers ...string) 
 	}
 	res, err := s.http.Do(req)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	b, err := io.ReadAll(res.Body)
-	return answer{what: what, status: res.StatusCode, header: res.Header, body: string(b)}, err
+	return response{what: what, status: res.StatusCode, header: res.Header, body: string(b)}, err
 }
 
-// do sends one request as try does, and ends the test if there is no answer.
-func (s *server) do(t testing.TB, what, body string, headers ...string) answer {
+// do sends one request as try does, and ends the test if there is no response.
+func (s *server) do(t testing.TB, what, body string, headers ...string) response {
 	t.Helper()
 	a, err := s.try(t.Context(), what, body, headers...)
 	if err != nil {
@@ -76,8 +76,8 @@ func (s *server) do(t testing.TB, what, body string, headers ...string) answer {
 	return a
 }
 
-// is ends the test unless the answer has the status.
-func (a answer) is(status int) answer {
+// is ends the test unless the response has the status.
+func (a response) is(status int) response {
 	a.t.Helper()
 	if a.status != status {
 		a.t.Fatalf("%s: got %d, want %d: %s", a.what, a.status, status, a.body)
@@ -85,8 +85,8 @@ func (a answer) is(status int) answer {
 	return a
 }
 
-// has fails the test unless the answer has the header.
-func (a answer) has(name, value string) answer {
+// has fails the test unless the response has the header.
+func (a response) has(name, value string) response {
 	a.t.Helper()
 	if got := a.header.Get(name); got != value {
 		a.t.Errorf("%s: %s is %q, want %q", a.what, name, got, value)
@@ -95,7 +95,7 @@ func (a answer) has(name, value string) answer {
 }
 
 // json returns the body, which must be a JSON object.
-func (a answer) json() object {
+func (a response) json() object {
 	a.t.Helper()
 	var o object
 	if err := json.Unmarshal([]byte(a.body), &o); err != nil {
@@ -104,8 +104,9 @@ func (a answer) json() object {
 	return o
 }
 
-// problem ends the test unless the answer is a whole problem document with the status and the code, and returns it.
-func (a answer) problem(status int, code string) object {
+// problem ends the test unless the response is a complete problem document with the status and the code, and returns
+// it.
+func (a response) problem(status int, code string) object {
 	a.t.Helper()
 	p := a.is(status).has("Content-Type", "application/problem+json").json()
 	if p.text("code") != code || p["status"] != float64(status) {
@@ -120,8 +121,8 @@ func (a answer) problem(status int, code string) object {
 	return p
 }
 
-// wrong ends the test unless the answer refuses exactly these parts of the request.
-func (a answer) wrong(locations ...string) {
+// wrong ends the test unless the response rejects exactly these parts of the request.
+func (a response) wrong(locations ...string) {
 	a.t.Helper()
 	var got []string
 	for _, e := range a.problem(http.StatusUnprocessableEntity, "validation_error").list("errors") {

@@ -122,7 +122,8 @@ func TestKeys(t *testing.T) {
 	keysCommand(t, 1, database, []string{"revoke", other}, "API key "+other+" does not exist")
 	keysCommand(t, 1, database, []string{"rotate", other}, "API key "+other+" does not exist")
 	for range 2 {
-		if said := keysCommand(t, 0, database, []string{"revoke", first}); said != "key "+first+" of project default is revoked\n" {
+		said := keysCommand(t, 0, database, []string{"revoke", first})
+		if said != "key "+first+" of project default is revoked\n" {
 			t.Errorf("revoke says %q", said)
 		}
 	}

@@ -36,7 +36,7 @@ func (s *server) dial(t *testing.T, text string) net.Conn {
 const halfABody = "POST /api/v1/players HTTP/1.1\r\nHost: localhost\r\nContent-Type: " +
 	"application/json\r\nContent-Length: 20\r\n\r\n" + `{"username"`
 
-// Whoever does not send on is cut off: within a header without a word, within a body with one.
+// A caller that stops sending is cut off: without a response within a header, with one within a body.
 func TestSlowCallersAreCutOff(t *testing.T) {
 	t.Parallel()
 	s := start(t, withArgs("--read-timeout=200ms"))
@@ -61,7 +61,7 @@ func TestSlowCallersAreCutOff(t *testing.T) {
 	}
 }
 
-// Whoever does not take the answer is cut off. The answer is larger than what connections hold.
+// A caller that does not read the response is cut off. The response is larger than the buffers of a connection.
 func TestSlowReadersAreCutOff(t *testing.T) {
 	t.Parallel()
 	s := start(t, withArgs("--request-timeout=1s", "--write-timeout=1s"))
@@ -84,8 +84,8 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 	})
 }
 
-// What is too much at once is refused at once, probes answer, and afterwards all is well. Whoever sends slowly keeps
-// nobody waiting.
+// Excess requests are rejected at once while probes succeed, and afterwards the server works normally. A caller that
+// sends slowly delays nobody.
 func TestOverload(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite) // whose writes can be held up from outside; nothing in it is an engine's
@@ -191,7 +191,7 @@ func TestTargetsAndHeadersThatAreTooLong(t *testing.T) {
 	s.do(t, "GET /api/v1/players", "", "X-Long", x(24<<10)).is(http.StatusRequestHeaderFieldsTooLarge) // by net/http
 }
 
-// Each limit that can be set is told as it is set.
+// The limits resource shows the configured limits.
 func TestLimitsAreTold(t *testing.T) {
 	t.Parallel()
 	s := start(t, withArgs("--max-in-flight=7", "--read-timeout=3s", "--write-timeout=40s", "--request-timeout=20s"))
@@ -199,7 +199,9 @@ func TestLimitsAreTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l.Requests.InFlight != 7 || l.Requests.Queue != 56 || l.Requests.RequestIDBytes != 128 || l.Requests.CredentialBytes != 4<<10 || l.Keys.Name != 64 || l.Requests.HeaderBytes != 16<<10 || l.Requests.BodyBytes != 64<<10 || l.Players.Username != 32 || l.Lists.Items != 100 {
+	if l.Requests.InFlight != 7 || l.Requests.Queue != 56 || l.Requests.RequestIDBytes != 128 ||
+		l.Requests.CredentialBytes != 4<<10 || l.Keys.Name != 64 || l.Requests.HeaderBytes != 16<<10 ||
+		l.Requests.BodyBytes != 64<<10 || l.Players.Username != 32 || l.Lists.Items != 100 {
 		t.Errorf("got %+v", l)
 	}
 	if want := (client.TimeoutLimits{
@@ -218,8 +220,7 @@ func always(credential string) func(int) string { return func(int) string { retu
 // guess is a key that nobody has. Its begin and end are in no text but what tells it: see secrets_test.go.
 func guess(i int) string { return fmt.Sprintf("gsm_guess_nobody-has-this-key-%d-as-nobody-guesses", i) }
 
-// refused asks for something, each time with the next credential, until it is answered 429, which it must be before
-// long.
+// refused sends requests, each with the next credential, until one is rejected with 429.
 func (r *realm) refused(t *testing.T, credential func(int) string, code, class string) {
 	t.Helper()
 	for i := range 200 {
@@ -233,7 +234,8 @@ func (r *realm) refused(t *testing.T, credential func(int) string, code, class s
 			!strings.HasPrefix(a.header.Get("RateLimit-Policy"), `"`+class+`";q=`) {
 			t.Errorf("told %v", a.header)
 		}
-		if counted := `gsm_limited_requests_total{class="` + class + `"} `; strings.Contains(r.metrics(t, counted), counted+"0\n") {
+		counted := `gsm_limited_requests_total{class="` + class + `"} `
+		if strings.Contains(r.metrics(t, counted), counted+"0\n") {
 			t.Errorf("not counted as %s", class)
 		}
 		return
@@ -241,7 +243,7 @@ func (r *realm) refused(t *testing.T, credential func(int) string, code, class s
 	t.Fatalf("never refused as %s", code)
 }
 
-// Each caller has a rate of its own, and what needs no credential has none.
+// Each caller has its own rate, and requests that need no credential are not limited.
 func TestCallersAreLimited(t *testing.T) {
 	t.Parallel()
 	s := start(t, authenticated, withArgs("--rate-server=1:20", "--rate-player=1:3"))
@@ -257,7 +259,7 @@ func TestCallersAreLimited(t *testing.T) {
 	}
 }
 
-// Whoever guesses at keys is told to wait. Credentials that are good pass, from the same address too.
+// A caller that guesses keys is rate limited. Valid credentials are accepted, from the same address too.
 func TestFailedCredentialsAreLimited(t *testing.T) {
 	t.Parallel()
 	s := start(t, authenticated, withArgs("--failed-credentials=3"))
@@ -278,8 +280,8 @@ func TestFailedCredentialsAreLimited(t *testing.T) {
 	}
 }
 
-// What goes wrong every day behind one address keeps nobody there out, and whoever goes on to send what is wrong is
-// told the same each time. It costs as many lookups as there are different keys.
+// Everyday mistakes behind a shared address lock nobody out, and repeated mistakes get the same response each time.
+// Each distinct key costs one lookup.
 func TestNeighboursAreLetIn(t *testing.T) {
 	t.Parallel()
 	s := start(t, authenticated, withArgs("--failed-credentials=3"))
@@ -337,7 +339,7 @@ func (s *server) keyLookups(t *testing.T) (n float64) {
 	return n
 }
 
-// A key whose secret is guessed at from many addresses is locked, and still lets its holder in.
+// A key whose secret is guessed from many addresses is locked for guesses, but still accepted from its owner.
 func TestKeysAreLockedOut(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -348,7 +350,8 @@ func TestKeysAreLockedOut(t *testing.T) {
 	r.as(t, "server", "GET /api/v1/players", "").is(http.StatusOK)
 	for from := 2; from <= 4; from++ {
 		s.http = newHTTP(t)
-		s.http.Transport.(recorded).DialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(from))}}).DialContext
+		dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(from))}}
+		s.http.Transport.(recorded).DialContext = dialer.DialContext
 		for range 2 {
 			r.as(t, "wrong secret", "GET /api/v1/players", "").problem(http.StatusUnauthorized, "unauthenticated")
 		}
@@ -357,7 +360,8 @@ func TestKeysAreLockedOut(t *testing.T) {
 	r.as(t, "server", "GET /api/v1/players", "").is(http.StatusOK)
 }
 
-// Every answer tells browsers to make nothing else of it than what it is, and nobody what serves it.
+// Every response has headers that keep browsers from interpreting it as another type, and does not name the server
+// software.
 func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	s := start(t)

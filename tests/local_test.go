@@ -9,8 +9,8 @@ import (
 	"game-session-manager/client"
 )
 
-// Without authentication a web page must not reach the service, whether it sends to the address or has the address
-// under a name of its own.
+// Without authentication a web page must not reach the service, neither by its address nor by a host name that
+// resolves to it.
 func TestWebPagesAreKeptOut(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -41,7 +41,7 @@ func TestWebPagesAreKeptOut(t *testing.T) {
 	).is(http.StatusOK)
 }
 
-// Conditions and keys that are there and say nothing would be taken for none.
+// Empty conditions and keys are rejected, because they would be ignored otherwise.
 func TestHeadersThatMislead(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -58,14 +58,14 @@ func TestHeadersThatMislead(t *testing.T) {
 		t, "PATCH "+path, `{}`, "Content-Encoding", "gzip",
 	).problem(http.StatusUnsupportedMediaType, "unsupported_media_type")
 
-	// What no route takes is told as that, whatever else is wrong with it.
+	// An unknown route is reported as such, whatever else is wrong.
 	s.do(t, "GET /nothing?x=", "").problem(http.StatusNotFound, "not_found")
 	s.do(
 		t, "POST "+path, `a=1`, "Content-Type", "text/plain",
 	).problem(http.StatusMethodNotAllowed, "method_not_allowed")
 }
 
-// A PUT of a session refuses settings that are not as they are, also those that lack something.
+// A PUT that changes the status rejects changed settings, including missing ones.
 func TestMoveChangesNoSettings(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -82,7 +82,7 @@ func TestMoveChangesNoSettings(t *testing.T) {
 	).is(http.StatusOK).has("ETag", `"1"`)
 }
 
-// status answers a request under another host name.
+// status returns the status of a request with another Host header.
 func (s *server) status(t *testing.T, method, url, host string) int {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
@@ -123,7 +123,7 @@ func TestContentTypes(t *testing.T) {
 	a.has("Accept-Patch", "application/merge-patch+json, application/json")
 }
 
-// What a list would read as something else than it says is refused, all at once.
+// Query parameters that a list would misread are rejected, all in one response.
 func TestQueriesThatMislead(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -23,8 +23,8 @@ import (
 // categories are those of log lines.
 func categories() []string { return []string{"api", "database", "system", "error"} }
 
-// operate asks the ops listener and returns what it answers.
-func (s *server) operate(t testing.TB, what, body string, headers ...string) answer {
+// operate sends a request to the ops listener and returns the response.
+func (s *server) operate(t testing.TB, what, body string, headers ...string) response {
 	t.Helper()
 	ops := &server{url: s.ops, http: s.http}
 	return ops.do(t, what, body, headers...)
@@ -167,7 +167,8 @@ func TestLogLevel(t *testing.T) {
 		return l["request_id"] == "seen" && l["category"] == "database" && l["level"] == "DEBUG"
 	})
 	for _, bad := range []string{"", "loud", "DEBUG", "info+1", "debug info", strings.Repeat(" ", 1000) + "info"} {
-		if a := s.operate(t, "PUT /debug/log-level", bad).is(http.StatusBadRequest); !strings.Contains(a.body, "debug, info, warn or error") {
+		a := s.operate(t, "PUT /debug/log-level", bad).is(http.StatusBadRequest)
+		if !strings.Contains(a.body, "debug, info, warn or error") {
 			t.Errorf("%q is refused with %q", bad, a.body)
 		}
 	}

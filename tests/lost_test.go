@@ -126,12 +126,12 @@ func TestOneFileTwoNames(t *testing.T) {
 		t.Skip(err)
 	}
 	second := []string{"--database-url=sqlite:" + other}
-	refuses(t, exitDatabase, second, "2 names", other)
+	startFails(t, exitDatabase, second, "2 names", other)
 	if _, err := s.api.Players.Create(t.Context(), client.Profile{Username: "first"}); err != nil {
 		t.Errorf("the first server: %v", err)
 	}
 	if err := os.Remove(path); err != nil { // one name, and another than the first server's
 		t.Fatal(err)
 	}
-	refuses(t, exitLocked, second, "in use", other)
+	startFails(t, exitLocked, second, "in use", other)
 }

@@ -31,7 +31,8 @@ func TestMarkdown(t *testing.T) {
 		if filepath.Base(filepath.Dir(path)) == "operations" && len(lines) > maxPageLines {
 			t.Errorf("%s has %d lines, at most %d are allowed", path, len(lines), maxPageLines)
 		}
-		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(strings.Join(lines, "\n"), -1) {
+		links := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+		for _, link := range links.FindAllStringSubmatch(strings.Join(lines, "\n"), -1) {
 			if !strings.Contains(link[1], ":") {
 				leads(t, path, link[1])
 			}

@@ -26,7 +26,7 @@ func TestPatchMember(t *testing.T) {
 	s.do(t, "GET "+member(2), "").problem(http.StatusNotFound, "member_not_found")
 	s.do(t, "GET /api/v1/sessions/"+nobody+"/members/"+nobody, "").problem(http.StatusNotFound, "session_not_found")
 
-	patch := func(i int, body string, headers ...string) answer {
+	patch := func(i int, body string, headers ...string) response {
 		return s.do(t, "PATCH "+member(i), body, headers...)
 	}
 	full := patch(0, `{"team":"red"}`).problem(http.StatusConflict, "team_full")
@@ -40,7 +40,8 @@ func TestPatchMember(t *testing.T) {
 		t.Errorf("the member is %v", m)
 	}
 	patch(0, `{"team":"blue"}`).is(http.StatusOK).has("ETag", `"3"`)
-	if m = patch(0, `{"attributes":{"n":null}}`).is(http.StatusOK).json(); fmt.Sprint(m["attributes"]) != "map[skin:owl]" {
+	m = patch(0, `{"attributes":{"n":null}}`).is(http.StatusOK).json()
+	if fmt.Sprint(m["attributes"]) != "map[skin:owl]" {
 		t.Errorf("the member is %v", m)
 	}
 	for i, none := range []string{`{"team":null}`, `{"team":""}`} {
@@ -75,7 +76,7 @@ func TestJoinAgainWithOtherSettings(t *testing.T) {
 	s := start(t)
 	p := s.newPlayers(t, "p", 2)
 	path := s.hosted(t, p[0])
-	join := func(rest string) answer {
+	join := func(rest string) response {
 		return s.do(t, "POST "+path+"/members", fmt.Sprintf(`{"player_id":%q%s}`, p[1].ID, rest))
 	}
 	join(`,"team":"red","attributes":{"skin":"fox"}`).is(http.StatusCreated)
@@ -102,7 +103,7 @@ func TestCreateSessionWithHost(t *testing.T) {
 	s := start(t, authenticated)
 	r := realm{server: s, keys: map[string]string{"admin": adminKey}}
 	id := r.as(t, "admin", "POST /api/v1/players", `{"username":"ada"}`).is(http.StatusCreated).json().text("id")
-	create := func(rest string, headers ...string) answer {
+	create := func(rest string, headers ...string) response {
 		headers = append(headers, "Authorization", "Bearer "+adminKey)
 		return s.do(t, "POST /api/v1/sessions", `{"max_players":4,"teams":{"red":2},`+rest+`}`, headers...)
 	}

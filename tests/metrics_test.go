@@ -24,7 +24,7 @@ func sum(m client.SystemMetrics, replica string) (a amounts) {
 	return a
 }
 
-// Every request is counted once, in the metrics of the process that answered it, and outlives that process.
+// Every request is counted once, by the process that responded, and the counts outlive that process.
 func TestSystemMetrics(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()
@@ -65,7 +65,9 @@ func TestSystemMetrics(t *testing.T) {
 			!(0 < *p.LatencyMS.P50 && *p.LatencyMS.P50 <= *p.LatencyMS.P95 && *p.LatencyMS.P95 <= *p.LatencyMS.P99) {
 			t.Errorf("%d requests took %v, %v and %v ms", p.Requests, p.LatencyMS.P50, p.LatencyMS.P95, p.LatencyMS.P99)
 		}
-		if p.Pool == nil || p.Pool.InUse+p.Pool.Idle == 0 || p.MemoryBytes == 0 || p.Goroutines == 0 || p.Seconds <= 0 && busy || p.At.Before(m.From) || !p.At.Before(m.To) || !p.At.Equal(p.At.Truncate(time.Hour)) {
+		if p.Pool == nil || p.Pool.InUse+p.Pool.Idle == 0 || p.MemoryBytes == 0 || p.Goroutines == 0 ||
+			p.Seconds <= 0 && busy || p.At.Before(m.From) || !p.At.Before(m.To) ||
+			!p.At.Equal(p.At.Truncate(time.Hour)) {
 			t.Errorf("from %v to %v: %+v", m.From, m.To, p)
 		}
 	}
@@ -139,10 +141,12 @@ func TestSystemMetricsRefuses(t *testing.T) {
 	m := s.do(
 		t, "GET /api/v1/metrics/system?from=2026-01-01T01:00:07%2b01:00&to=2026-01-01T00:30:00.5Z&step=20", "",
 	).is(http.StatusOK).json()
-	if got := fmt.Sprint(m.text("from"), " ", m.text("to"), " ", m["step_seconds"], m["items"]); got != "2026-01-01T00:00:00Z 2026-01-01T00:30:20Z 20 []" {
+	got := fmt.Sprint(m.text("from"), " ", m.text("to"), " ", m["step_seconds"], m["items"])
+	if got != "2026-01-01T00:00:00Z 2026-01-01T00:30:20Z 20 []" {
 		t.Errorf("a range that is not of whole steps: %s", got)
 	}
-	if wrong := s.do(t, "GET /api/v1/metrics/system?from=tomorrow", "").is(http.StatusUnprocessableEntity).body; !strings.Contains(wrong, "RFC 3339") || strings.Contains(wrong, "2006") {
+	wrong := s.do(t, "GET /api/v1/metrics/system?from=tomorrow", "").is(http.StatusUnprocessableEntity).body
+	if !strings.Contains(wrong, "RFC 3339") || strings.Contains(wrong, "2006") {
 		t.Errorf("a time of another form: %s", wrong)
 	}
 	_, err := s.api.Metrics.System(t.Context(), client.MetricsRange{From: time.Now(), To: time.Now().Add(-time.Hour)})

@@ -48,7 +48,8 @@ func TestCredentialsWithoutAuthentication(t *testing.T) {
 	s.do(t, rename(bob), body, bearer(adminKey)...).is(http.StatusOK).has("RateLimit-Policy", `"server";q=2000;w=2`)
 	s.do(t, rename(alice), body, bearer(token)...).is(http.StatusOK).has("RateLimit-Policy", `"player";q=100;w=2`)
 	s.do(t, rename(bob), body).is(http.StatusOK).has("RateLimit-Policy", "")
-	if l := s.do(t, "GET /api/v1/limits", "", bearer(token)...).is(http.StatusOK); !strings.Contains(l.body, `"failed_key"`) {
+	l := s.do(t, "GET /api/v1/limits", "", bearer(token)...).is(http.StatusOK)
+	if !strings.Contains(l.body, `"failed_key"`) {
 		t.Errorf("a player is told %s", l.body)
 	}
 }

@@ -119,7 +119,8 @@ func TestContractNamesItsLicence(t *testing.T) {
 func TestSchemasGenerateClients(t *testing.T) {
 	t.Parallel()
 	c := start(t).contract(t)
-	keywords := strings.Fields("$ref additionalProperties anyOf default description enum examples format items maximum " +
+	keywords := strings.Fields("$ref additionalProperties anyOf default description enum examples format items " +
+		"maximum " +
 		"maxItems maxLength maxProperties minimum minItems minLength oneOf pattern patternProperties properties " +
 		"propertyNames readOnly required type")
 	var check func(at string, s object)
@@ -224,7 +225,7 @@ func TestExamplesWork(t *testing.T) {
 	s := start(t, authenticated)
 	c := s.contract(t)
 	key := []string{"Authorization", "Bearer " + adminKey}
-	send := func(operation string, id ...string) answer {
+	send := func(operation string, id ...string) response {
 		t.Helper()
 		method, path, _ := strings.Cut(operation, " ")
 		op := c.at(c.doc, "paths", path, strings.ToLower(method))

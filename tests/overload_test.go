@@ -29,11 +29,11 @@ const (
 	overloadRequest = "/api/v1/sessions?limit=100"
 )
 
-// BenchmarkOverload compares what is answered under ten times of what can be with the peak, by turns. Requests come at
-// a fixed rate, whether or not others are answered. The server has one processor, so that those who ask can ask for ten
-// times of what it can do; and a request costs it some hundred times of what a refusal does, because to refuse nine
-// takes the time of a part of one: see docs/decisions/0018-limits.md. What is compared are answers for a second of the
-// server's CPU time, because those who ask and whoever else is on the machine take theirs too.
+// BenchmarkOverload compares the rate of successful responses at ten times the server's capacity with its peak, by
+// turns. Requests come at a fixed rate, whether or not others have completed. The server has one processor, so that
+// the clients can send ten times its capacity. A request costs about a hundred times as much as a rejection, because
+// rejecting nine takes part of the time of one: see docs/decisions/0018-limits.md. Responses are counted per second of
+// the server's CPU time, because clients and other programs use CPU time too.
 func BenchmarkOverload(b *testing.B) {
 	b.Setenv("GOMAXPROCS", "1") // of the server
 	s := gsmSide(b, gsm, "sqlite:"+filepath.Join(b.TempDir(), "gsm.db"))
@@ -61,7 +61,8 @@ func BenchmarkOverload(b *testing.B) {
 	b.ReportMetric(factor, "offered/peak")
 	b.ReportMetric(ratio, "goodput/peak")
 	b.Logf("half of the answers came within %v and 99 %% within %v; refusals %v and %v",
-		quantile(over.answers, .5), quantile(over.answers, .99), quantile(over.refusals, .5), quantile(over.refusals, .99))
+		quantile(over.answers, .5), quantile(over.answers, .99),
+		quantile(over.refusals, .5), quantile(over.refusals, .99))
 	b.Logf("peak %.0f/s, of %.2f ms CPU each; offered %.1f times as many: answered %.0f/s, shed %.0f/s; of the peak "+
 		"that is %.2f by the clock, and %.2f for a second of CPU",
 		calm.answered/calm.seconds, calm.cpu/calm.answered*1000, factor, over.answered/over.seconds,
@@ -120,7 +121,7 @@ func (s *side) lines(b *testing.B, n int) []line {
 	return all
 }
 
-// ask sends one request, which is a HEAD so that the answer costs the server alone, and returns the status.
+// ask sends a HEAD request, so that only the server pays for the response body, and returns the status.
 func (l line) ask(target string) (int, error) {
 	if err := l.SetDeadline(time.Now().Add(patience)); err != nil {
 		return 0, err
@@ -159,7 +160,7 @@ func (s *side) peak(b *testing.B, lines []line) (o offer) {
 	return o
 }
 
-// flood asks at a rate, whether or not answers come, and returns what came of it when the queue was full.
+// flood sends requests at a fixed rate, and returns the results from the time when the queue was full.
 func (s *side) flood(b *testing.B, lines []line, rate float64) offer {
 	b.Helper()
 	var offered atomic.Int64

@@ -130,7 +130,7 @@ func TestMinimalResponses(t *testing.T) {
 	p := s.newPlayer(t, "guest")
 	path := "/api/v1/sessions/" + string(id)
 	const minimal = "return=minimal"
-	short := func(what, body string, status int) answer {
+	short := func(what, body string, status int) response {
 		t.Helper()
 		a := s.do(t, what, body, "Prefer", "respond-async, "+minimal).is(status).has("Preference-Applied", minimal)
 		if len(a.body) > 2<<10 {
@@ -140,7 +140,8 @@ func TestMinimalResponses(t *testing.T) {
 	}
 	join := fmt.Sprintf(`{"player_id":%q}`, p.ID)
 	var joined client.Joined
-	if err := json.Unmarshal([]byte(short("POST "+path+"/members", join, http.StatusCreated).body), &joined); err != nil {
+	err := json.Unmarshal([]byte(short("POST "+path+"/members", join, http.StatusCreated).body), &joined)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if joined.Ticket == "" || joined.ID != id || joined.Members != nil || joined.SeatsHeld != pageMembers+1 ||
@@ -154,7 +155,9 @@ func TestMinimalResponses(t *testing.T) {
 	if a := short("DELETE "+path+"/members/"+string(p.ID), "", http.StatusNoContent); a.body != "" {
 		t.Errorf("a body where there is none: %s", a.body)
 	}
-	if a := s.do(t, "POST "+path+"/members", join, "Prefer", "return=representation").is(http.StatusCreated).has("Preference-Applied", ""); len(a.body) < 400<<10 {
+	a := s.do(t, "POST "+path+"/members", join, "Prefer", "return=representation").is(http.StatusCreated).
+		has("Preference-Applied", "")
+	if len(a.body) < 400<<10 {
 		t.Errorf("the whole has %d bytes", len(a.body))
 	}
 	got, err := s.api.Sessions.Join(t.Context(), id, client.JoinRequest{PlayerID: p.ID}, client.WithoutMembers())

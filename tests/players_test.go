@@ -57,7 +57,8 @@ func TestCreatePlayer(t *testing.T) {
 func TestPlayerNeedsUsernameOnly(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	if p := s.do(t, "POST /api/v1/players", `{"username":"Bob_2.x-y"}`).is(http.StatusCreated).json(); p.text("display_name") != "Bob_2.x-y" {
+	p := s.do(t, "POST /api/v1/players", `{"username":"Bob_2.x-y"}`).is(http.StatusCreated).json()
+	if p.text("display_name") != "Bob_2.x-y" {
 		t.Errorf("the display name is %q, want the username", p.text("display_name"))
 	}
 	s.do(t, "POST /api/v1/players", `{"display_name":"Nobody"}`).wrong("body.username")
@@ -83,7 +84,8 @@ func TestReplacePlayer(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	path := s.do(t, "POST /api/v1/players",
-		`{"username":"alice","display_name":"Alice","identities":{"steam":"7656"},"attributes":{"mmr":1200,"clan":"x","beta":true}}`).
+		`{"username":"alice","display_name":"Alice","identities":{"steam":"7656"},`+
+			`"attributes":{"mmr":1200,"clan":"x","beta":true}}`).
 		is(http.StatusCreated).header.Get("Location")
 
 	p := s.do(
@@ -98,12 +100,14 @@ func TestReplacePlayer(t *testing.T) {
 	s.do(t, "PUT /api/v1/players/"+nobody, `{"username":"alice"}`).problem(http.StatusNotFound, "player_not_found")
 }
 
-// What a GET answers can be sent back: what only the server sets is ignored.
+// The body of a GET can be sent back: fields that only the server sets are ignored.
 func TestPlayerSentBack(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	path := s.do(t, "POST /api/v1/players", `{"username":"alice","identities":{"steam":"1"},"attributes":{"mmr":1.5,"a":"","b":false},
-		"status":"suspended","suspended_until":"2999-01-01T00:00:00Z","suspension_reason":"x"}`).is(http.StatusCreated).header.Get("Location")
+	path := s.do(t, "POST /api/v1/players",
+		`{"username":"alice","identities":{"steam":"1"},"attributes":{"mmr":1.5,"a":"","b":false},
+		"status":"suspended","suspended_until":"2999-01-01T00:00:00Z","suspension_reason":"x"}`).is(http.StatusCreated).
+		header.Get("Location")
 	before := s.do(t, "GET "+path, "").is(http.StatusOK)
 	after := s.do(t, "PUT "+path, before.body).is(http.StatusOK).has("ETag", before.header.Get("ETag"))
 	if after.body != before.body {
@@ -203,7 +207,7 @@ func TestRetryAfterErasure(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	const body = `{"username":"phoenix","identities":{"steam":"1"}}`
-	create := func() answer { return s.do(t, "POST /api/v1/players", body, "Idempotency-Key", "once") }
+	create := func() response { return s.do(t, "POST /api/v1/players", body, "Idempotency-Key", "once") }
 	p := create().is(http.StatusCreated).json()
 	s.do(t, "DELETE /api/v1/players/"+p.text("id"), "").is(http.StatusNoContent)
 	create().problem(http.StatusNotFound, "player_not_found")
@@ -356,10 +360,12 @@ func TestConditions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.api.Players.Get(t.Context(), p.ID, client.IfChangedSince(p.Version)); !errors.Is(err, client.ErrNotModified) {
+	_, err = s.api.Players.Get(t.Context(), p.ID, client.IfChangedSince(p.Version))
+	if !errors.Is(err, client.ErrNotModified) {
 		t.Errorf("IfChangedSince: %v", err)
 	}
-	if err := s.api.Players.Delete(t.Context(), p.ID, client.IfVersion(p.Version-1)); !errors.Is(err, client.ErrVersionMismatch) {
+	err = s.api.Players.Delete(t.Context(), p.ID, client.IfVersion(p.Version-1))
+	if !errors.Is(err, client.ErrVersionMismatch) {
 		t.Errorf("IfVersion of another version: %v", err)
 	}
 	if err := s.api.Players.Delete(t.Context(), p.ID, client.IfVersion(p.Version)); err != nil {

@@ -44,7 +44,7 @@ func TestHealthCommandAnswers(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
 	release := make(chan struct{})
-	answer := func(status int) http.Handler {
+	response := func(status int) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/readyz" {
 				status = http.StatusNotFound
@@ -55,15 +55,15 @@ func TestHealthCommandAnswers(t *testing.T) {
 			w.WriteHeader(max(status, http.StatusOK))
 		})
 	}
-	stopping := httptest.NewServer(answer(http.StatusServiceUnavailable))
+	stopping := httptest.NewServer(response(http.StatusServiceUnavailable))
 	t.Cleanup(stopping.Close)
 	asked(t, 1, "does not accept requests: 503", "--http-addr="+stopping.Listener.Addr().String())
 
-	secure := httptest.NewTLSServer(answer(http.StatusOK))
+	secure := httptest.NewTLSServer(response(http.StatusOK))
 	t.Cleanup(secure.Close)
 	asked(t, 0, "", "--http-addr="+secure.Listener.Addr().String(), "--tls-cert=cert.pem")
 
-	hanging := httptest.NewServer(answer(0))
+	hanging := httptest.NewServer(response(0))
 	t.Cleanup(hanging.Close)
 	t.Cleanup(func() { close(release) })
 	asked(t, 1, "within 100ms", "--timeout=100ms", "--http-addr="+hanging.Listener.Addr().String())

@@ -125,12 +125,14 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 		{players, `{"username":"alice","displayName":"x","colour":1}`, []string{"body.colour", "body.displayName"}},
 		{
 			players,
-			`{"username":"a!","display_name":"` + strings.Repeat("x", 65) + `","status":"odd","suspension_reason":"` + strings.Repeat("x", 257) + `"}`,
+			`{"username":"a!","display_name":"` + strings.Repeat("x", 65) + `","status":"odd",` +
+				`"suspension_reason":"` + strings.Repeat("x", 257) + `"}`,
 			[]string{"body.display_name", "body.status", "body.suspension_reason", "body.username"},
 		},
 		{
 			players,
-			`{"username":7,"display_name":[],"identities":"x","attributes":{"a":{},"b":[1],"c":null},"status":false,"suspended_until":"soon"}`,
+			`{"username":7,"display_name":[],"identities":"x","attributes":{"a":{},"b":[1],"c":null},` +
+				`"status":false,"suspended_until":"soon"}`,
 			[]string{
 				"body.attributes.a", "body.attributes.b", "body.attributes.c", "body.display_name", "body.identities",
 				"body.status", "body.suspended_until", "body.username",
@@ -149,7 +151,8 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 		{players, `{"username":"alice","attributes":{"n":1e400}}`, []string{"body.attributes.n"}},
 		{
 			sessions,
-			`{"max_players":0,"visibility":"x","min_players":-1,"mode":"` + strings.Repeat("ü", 65) + `","locked":"yes","status":"ended","host_id":"me"}`,
+			`{"max_players":0,"visibility":"x","min_players":-1,"mode":"` + strings.Repeat("ü", 65) + `",` +
+				`"locked":"yes","status":"ended","host_id":"me"}`,
 			[]string{
 				"body.host_id", "body.locked", "body.max_players", "body.min_players", "body.mode", "body.status",
 				"body.visibility",
@@ -199,7 +202,7 @@ func TestBadIDsAndTargets(t *testing.T) {
 	}
 }
 
-// A value may be a secret that went to the wrong place. No answer and no line of the log repeats it.
+// A value may be a secret in the wrong field. No response and no log line repeats it.
 func TestValuesAreNeverEchoed(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2-SECRET"
@@ -280,7 +283,7 @@ func TestIdempotencyKeys(t *testing.T) {
 		"/api/v1/players":  {`{"username":"alice","display_name":"A"}`, `{"username":"alice","display_name":"B"}`},
 		"/api/v1/sessions": {`{"max_players":4,"mode":"a"}`, `{"max_players":5,"mode":"a"}`},
 	} {
-		post := func(body, key string) answer { return s.do(t, "POST "+route, body, "Idempotency-Key", key) }
+		post := func(body, key string) response { return s.do(t, "POST "+route, body, "Idempotency-Key", key) }
 		first := post(bodies[0], "k-1").is(http.StatusCreated).has("Idempotent-Replayed", "")
 		again := post(bodies[0], "k-1").is(http.StatusCreated).has("Idempotent-Replayed", "true").
 			has("Location", first.header.Get("Location")).has("ETag", first.header.Get("ETag"))
@@ -308,7 +311,7 @@ func TestOneKeyAtTheSameTime(t *testing.T) {
 		if route == "/api/v1/sessions" {
 			body = `{"max_players":4}`
 		}
-		answers, failures := make([]answer, n), make([]error, n)
+		answers, failures := make([]response, n), make([]error, n)
 		together(n, func(i int) {
 			answers[i], failures[i] = s.try(
 				t.Context(), "POST "+route, body, "Idempotency-Key", fmt.Sprint("the same ", round),

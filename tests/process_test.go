@@ -49,8 +49,8 @@ func runToEnd(t testing.TB, env []string, args ...string) (code int, stdout, std
 	return cmd.ProcessState.ExitCode(), out.String(), err.String()
 }
 
-// refuses fails the test unless `gsm serve` ends with the code and says everything that is wanted on stderr.
-func refuses(t *testing.T, code int, args []string, says ...string) {
+// startFails fails the test unless `gsm serve` ends with the code and says everything that is wanted on stderr.
+func startFails(t *testing.T, code int, args []string, says ...string) {
 	t.Helper()
 	full := append([]string{"serve", "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0"}, args...)
 	got, _, stderr := runToEnd(t, nil, full...)
@@ -72,18 +72,18 @@ func refuses(t *testing.T, code int, args []string, says ...string) {
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
-	refuses(t, exitUsage, []string{"--colour=red"}, "--colour", "see gsm serve --help")
-	refuses(t, exitUsage, []string{"--log-level=loud"}, "--log-level", "debug")
-	refuses(t, exitUsage, []string{
+	startFails(t, exitUsage, []string{"--colour=red"}, "--colour", "see gsm serve --help")
+	startFails(t, exitUsage, []string{"--log-level=loud"}, "--log-level", "debug")
+	startFails(t, exitUsage, []string{
 		"--http-addr=0.0.0.0:0", "--auth=off",
 	}, "--http-addr", "GSM_HTTP_ADDR", "loopback", "127.0.0.1")
-	refuses(t, exitUsage, []string{"--http-addr=:0", "--auth=off"}, "--http-addr", "loopback")
-	refuses(t, exitUsage, []string{
+	startFails(t, exitUsage, []string{"--http-addr=:0", "--auth=off"}, "--http-addr", "loopback")
+	startFails(t, exitUsage, []string{
 		"--ops-addr=192.0.2.1:0", "--http-addr=example.com:80", "--auth=off",
 	}, "--ops-addr", "--http-addr")
-	refuses(t, exitUsage, []string{"--http-addr=8080"}, "--http-addr", "HOST:PORT")
-	refuses(t, exitUsage, []string{"--database-url=redis://user:hunter2@host/db"}, "sqlite:")
-	refuses(t, exitUsage, []string{"--database-url="}, "sqlite:")
+	startFails(t, exitUsage, []string{"--http-addr=8080"}, "--http-addr", "HOST:PORT")
+	startFails(t, exitUsage, []string{"--database-url=redis://user:hunter2@host/db"}, "sqlite:")
+	startFails(t, exitUsage, []string{"--database-url="}, "sqlite:")
 	for _, args := range [][]string{{}, {"dance"}, {"serve", "now"}} {
 		if code, _, stderr := runToEnd(t, nil, args...); code != exitUsage || !strings.HasPrefix(stderr, "gsm: ") {
 			t.Errorf("gsm %q: exit code %d: %s", args, code, stderr)
@@ -107,10 +107,10 @@ func TestAddressTaken(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	database := filepath.Join(t.TempDir(), "gsm.db")
 	taken := l.Addr().String()
-	refuses(t, exitAddress, []string{
+	startFails(t, exitAddress, []string{
 		"--http-addr=" + taken, "--database-url=sqlite:" + database,
 	}, taken, "--http-addr", "GSM_HTTP_ADDR")
-	refuses(t, exitAddress, []string{
+	startFails(t, exitAddress, []string{
 		"--ops-addr=" + taken, "--database-url=sqlite:" + database,
 	}, taken, "--ops-addr", "GSM_OPS_ADDR")
 	if _, err := os.Stat(database); !errors.Is(err, os.ErrNotExist) {
@@ -123,7 +123,7 @@ func TestDatabaseInUse(t *testing.T) {
 	only(t, sqlite)
 	path := filepath.Join(t.TempDir(), "gsm.db")
 	s := start(t, onDatabase("sqlite:"+path))
-	refuses(t, exitLocked, []string{"--database-url=sqlite:" + path}, path)
+	startFails(t, exitLocked, []string{"--database-url=sqlite:" + path}, path)
 	s.newPlayer(t, "undisturbed")
 	if code := s.terminate(t); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
@@ -137,13 +137,13 @@ func TestDatabasesThatCannotBeUsed(t *testing.T) {
 	newer := filepath.Join(t.TempDir(), "newer.db")
 	start(t, onDatabase("sqlite:"+newer)).kill()
 	execute(t, newer, "PRAGMA user_version = 9999")
-	refuses(t, exitDatabase, []string{"--database-url=sqlite:" + newer}, newer, "newer")
+	startFails(t, exitDatabase, []string{"--database-url=sqlite:" + newer}, newer, "newer")
 
 	garbage := filepath.Join(t.TempDir(), "garbage.db")
 	if err := os.WriteFile(garbage, bytes.Repeat([]byte("no database\n"), 1000), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	refuses(t, exitDatabase, []string{"--database-url=sqlite:" + garbage}, garbage)
+	startFails(t, exitDatabase, []string{"--database-url=sqlite:" + garbage}, garbage)
 
 	foreign := filepath.Join(t.TempDir(), "foreign.db")
 	execute(t, foreign, "CREATE TABLE recipes (name TEXT)", "PRAGMA user_version = 1")
@@ -151,13 +151,13 @@ func TestDatabasesThatCannotBeUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refuses(t, exitDatabase, []string{"--database-url=sqlite:" + foreign}, foreign)
+	startFails(t, exitDatabase, []string{"--database-url=sqlite:" + foreign}, foreign)
 	if after, err := os.ReadFile(foreign); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("somebody else's database was changed: %v", err)
 	}
 
-	refuses(t, exitDatabase, []string{"--database-url=sqlite:" + t.TempDir()})
-	refuses(t, exitDatabase, []string{
+	startFails(t, exitDatabase, []string{"--database-url=sqlite:" + t.TempDir()})
+	startFails(t, exitDatabase, []string{
 		"--database-url=sqlite:" + filepath.Join(t.TempDir(), "missing", "gsm.db"),
 	}, "missing")
 }
@@ -179,12 +179,14 @@ func execute(t testing.TB, path string, statements ...string) {
 	}
 }
 
-// A full disk is told to callers and to the health report, reads go on, and writes do again when there is room.
+// A full disk is reported to callers and in the health report, reads continue, and writes work again when there is
+// space.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
 	dir := t.TempDir()
-	if err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", dir).Run(); err != nil {
+	err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", dir).Run()
+	if err != nil {
 		t.Skip("needs to be root, to mount a small disk")
 	}
 	t.Cleanup(func() { _ = exec.Command("umount", "-l", dir).Run() })
@@ -278,7 +280,8 @@ func TestConfig(t *testing.T) {
 	for _, broken := range []string{
 		"mongodb://gsm:hunter2%zz@host", "mongodb://gsm:hunter2@a,b:c/d", "mongodb:// gsm:hunter2@host",
 	} {
-		if code, stdout, stderr = runToEnd(t, nil, "config", "--database-url="+broken); strings.Contains(stdout+stderr, "hunter2") {
+		code, stdout, stderr = runToEnd(t, nil, "config", "--database-url="+broken)
+		if strings.Contains(stdout+stderr, "hunter2") {
 			t.Errorf("%s: exit code %d, the password is told: %s%s", broken, code, stdout, stderr)
 		}
 	}
@@ -304,7 +307,7 @@ func TestSignals(t *testing.T) {
 		a, err := s.try(t.Context(), "GET /readyz", "")
 		return err == nil && a.status == http.StatusServiceUnavailable
 	})
-	s.newPlayer(t, "late") // the server still answers
+	s.newPlayer(t, "late") // the server still responds
 	if code := s.terminate(t); code == 0 {
 		t.Errorf("exit code 0 after a second signal, which cuts requests off")
 	}

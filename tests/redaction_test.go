@@ -81,8 +81,8 @@ type teller struct {
 	taken, refused  int
 }
 
-// What callers send is told neither in the log nor in metrics, tracked failures and error answers, whether it is taken,
-// refused, or meets a store that fails.
+// Values that callers send appear neither in the log nor in metrics, tracked failures and error responses, whether the
+// request is accepted, rejected, or fails in the store.
 func TestWhatCallersSendIsNotTold(t *testing.T) {
 	t.Parallel()
 	s := start(t, withArgs("--log-level=debug"), expectErrors, func(s *setup) {
@@ -107,7 +107,8 @@ func TestWhatCallersSendIsNotTold(t *testing.T) {
 	for _, wrong := range []string{
 		hush, "Bearer " + hush, "Bearer " + hushedAPIKey() + "x", "Bearer " + hush + "." + hush + "." + hush,
 	} {
-		if a := s.do(t, "GET /api/v1/players", "", "Authorization", wrong).is(http.StatusUnauthorized); strings.Contains(a.body, hush) {
+		a := s.do(t, "GET /api/v1/players", "", "Authorization", wrong).is(http.StatusUnauthorized)
+		if strings.Contains(a.body, hush) {
 			t.Errorf("the answer tells what was sent: %s", a.body)
 		}
 	}
@@ -139,8 +140,8 @@ func TestWhatCallersSendIsNotTold(t *testing.T) {
 	}
 }
 
-// send sends a request with all secret headers, and fails the test if an answer that refuses it repeats what was sent.
-func (x *teller) send(what, body string) answer {
+// send sends a request with all secret headers, and fails the test if a rejection repeats what was sent.
+func (x *teller) send(what, body string) response {
 	x.t.Helper()
 	var headers []string
 	for _, name := range secretHeaders() {

@@ -72,7 +72,8 @@ func TestChangesAreSeenThroughTheOtherProcess(t *testing.T) {
 	if err != nil || got.Username != "alice" {
 		t.Fatalf("got %+v, %v", got, err)
 	}
-	if _, err := s[1].api.Players.Create(t.Context(), client.Profile{Username: "ALICE"}); !errors.Is(err, client.ErrUsernameTaken) {
+	_, err = s[1].api.Players.Create(t.Context(), client.Profile{Username: "ALICE"})
+	if !errors.Is(err, client.ErrUsernameTaken) {
 		t.Errorf("the name a second time: %v", err)
 	}
 	v := s[1].newSession(t, client.SessionRequest{HostID: &p.ID, Settings: client.Settings{MaxPlayers: 2}})

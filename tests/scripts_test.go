@@ -19,7 +19,7 @@ import (
 //
 //	serve                                     starts gsm on a fresh database
 //	crash                                     kills it, as kill -9 does, and starts it again on the same database
-//	http METHOD path [body] [Name:value]…     sends a request; prints the status, the headers that matter, and the body
+//	http METHOD path [body] [Name:value]…     sends a request; prints status, important headers and body
 //	keep NAME path.in.the.body                sets an environment variable from the last answer
 //	await METHOD path regexp                  sends a request until what it prints matches; with ! until it does not
 //
@@ -55,7 +55,7 @@ type storyKey struct{}
 type story struct {
 	t      testing.TB
 	server *server
-	last   answer
+	last   response
 }
 
 // scripted makes a command of a method.
@@ -103,8 +103,8 @@ func (s *story) send(args []string) (printed string, err error) {
 	return s.last.print()
 }
 
-// print shows an answer: "201 Created", headers, and the body with an indent.
-func (a answer) print() (string, error) {
+// print formats a response: "201 Created", headers, and the indented body.
+func (a response) print() (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %s\n", a.status, http.StatusText(a.status))
 	for _, name := range []string{"Location", "ETag", "Idempotent-Replayed", "Retry-After"} {

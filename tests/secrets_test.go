@@ -18,7 +18,7 @@ import (
 // secrets are those that all tests use: what they send, what they set, and what the service makes for them. What a
 // server logs, its metrics, its account of failures, its traces and its refusals have none of them, in no test: see
 // [server.inspect].
-var secrets = &vault{parts: make(map[string]string)} //nolint:gochecknoglobals // a secret of one test must not show in another either
+var secrets = &vault{parts: make(map[string]string)} //nolint:gochecknoglobals // shared by all tests
 
 // partSize is how many bytes of a secret are looked for, at its begin and at its end. What is shorter is no secret.
 const partSize = 16
@@ -136,9 +136,11 @@ func TestCommandLineIsNotTold(t *testing.T) {
 	s.tellsNoSecret(t)
 }
 
-// glance returns what the ops listener answers, nothing if it does not: the server may be halted, or not have come up.
+// glance returns a page of the ops listener, or nothing if it does not respond: the server may be halted or not
+// started.
 func (s *server) glance(path string) string {
-	res, err := (&http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}).Get(s.ops + path)
+	c := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := c.Get(s.ops + path)
 	if err != nil {
 		return ""
 	}
@@ -147,7 +149,7 @@ func (s *server) glance(path string) string {
 	return string(b)
 }
 
-// recorded remembers the secrets that are sent and answered, and fails the test if a refusal repeats one.
+// recorded remembers the secrets of requests and responses, and fails the test if a rejection repeats one.
 type recorded struct {
 	*http.Transport
 	t testing.TB

@@ -62,7 +62,8 @@ func TestSessionNeedsMaxPlayersOnly(t *testing.T) {
 	s.do(
 		t, "POST /api/v1/sessions", `{"max_players":2,"host_id":"`+nobody+`"}`,
 	).problem(http.StatusNotFound, "player_not_found")
-	if v = s.do(t, "POST /api/v1/sessions", `{"max_players":2,"status":"pending"}`).is(http.StatusCreated).json(); v.text("status") != "pending" {
+	v = s.do(t, "POST /api/v1/sessions", `{"max_players":2,"status":"pending"}`).is(http.StatusCreated).json()
+	if v.text("status") != "pending" {
 		t.Errorf("asked for pending, got %v", v)
 	}
 	s.do(t, "POST /api/v1/sessions", `{"max_players":2,"status":"ended"}`).wrong("body.status")
@@ -75,10 +76,10 @@ func TestJoinAndLeave(t *testing.T) {
 	path := s.do(
 		t, "POST /api/v1/sessions", fmt.Sprintf(`{"max_players":2,"host_id":%q}`, players[0].ID),
 	).is(http.StatusCreated).header.Get("Location")
-	join := func(i int) answer {
+	join := func(i int) response {
 		return s.do(t, "POST "+path+"/members", fmt.Sprintf(`{"player_id":%q}`, players[i].ID))
 	}
-	leave := func(i int) answer { return s.do(t, fmt.Sprintf("DELETE %s/members/%s", path, players[i].ID), "") }
+	leave := func(i int) response { return s.do(t, fmt.Sprintf("DELETE %s/members/%s", path, players[i].ID), "") }
 
 	seated := join(1).is(http.StatusCreated).has("ETag", `"2"`)
 	if v := seated.json(); len(v.list("members")) != 2 ||
@@ -181,7 +182,7 @@ func TestStatus(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	path := s.do(t, "POST /api/v1/sessions", `{"max_players":4}`).is(http.StatusCreated).header.Get("Location")
-	put := func(body string) answer { return s.do(t, "PUT "+path, body) }
+	put := func(body string) response { return s.do(t, "PUT "+path, body) }
 
 	v := put(`{"status":"in_progress"}`).is(http.StatusOK).has("ETag", `"2"`).json()
 	if v.text("status") != "in_progress" || v.text("started_at") == "" {
@@ -227,7 +228,7 @@ func TestMovesWithReasonsAndConnections(t *testing.T) {
 	path := s.do(
 		t, "POST /api/v1/sessions", `{"max_players":4,"status":"pending","min_players":1}`,
 	).is(http.StatusCreated).header.Get("Location")
-	put := func(body string) answer { return s.do(t, "PUT "+path, body) }
+	put := func(body string) response { return s.do(t, "PUT "+path, body) }
 
 	v := put(
 		`{"status":"open","connection":{"address":"10.0.0.1","port":7777,"protocol":"udp"}}`,
@@ -278,7 +279,8 @@ func TestPatchSession(t *testing.T) {
 		Attributes: client.Attributes{"mmr": client.Number(1), "x": client.Bool(true)},
 	})
 	path := "/api/v1/sessions/" + string(v.ID)
-	patched := s.do(t, "PATCH "+path, `{"locked":true,"mode":null,"attributes":{"x":null,"y":"z"},"teams":{"red":null,"blue":1}}`,
+	patched := s.do(t, "PATCH "+path,
+		`{"locked":true,"mode":null,"attributes":{"x":null,"y":"z"},"teams":{"red":null,"blue":1}}`,
 		"Content-Type", "application/merge-patch+json").is(http.StatusOK).has("ETag", `"4"`).json()
 	if patched["locked"] != true || patched["mode"] != "" ||
 		fmt.Sprint(patched["attributes"], patched["teams"]) != "map[mmr:1 y:z] map[blue:1]" {
@@ -326,7 +328,7 @@ func TestPatchConnection(t *testing.T) {
 	s.do(t, "PATCH "+path, `{"connection":{"address":"::1","port":1}}`).problem(http.StatusGone, "session_ended")
 }
 
-// What a GET answers can be sent back in every state: the state that it has is a success that changes nothing.
+// The body of a GET can be sent back in every state: the current status is accepted and changes nothing.
 func TestSessionSentBack(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -366,7 +368,8 @@ func TestLargeSessionSentBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := s.do(t, "GET /api/v1/sessions/"+string(v.ID), "").is(http.StatusOK)
-	if after := s.do(t, "PUT /api/v1/sessions/"+string(v.ID), before.body).is(http.StatusOK); after.body != before.body {
+	after := s.do(t, "PUT /api/v1/sessions/"+string(v.ID), before.body).is(http.StatusOK)
+	if after.body != before.body {
 		t.Error("a session that was sent back changed")
 	}
 }

@@ -171,8 +171,8 @@ func newSoakLoad(t *testing.T, s *server) *soakLoad {
 	return l
 }
 
-// run sends one client's requests until the context ends. Clients have players of their own, so that nothing is
-// refused.
+// run sends one client's requests until the context ends. Each client has its own players, so that nothing is
+// rejected.
 func (l *soakLoad) run(ctx context.Context, number int) {
 	const each = soakPlayers / soakClients
 	for n := 0; ctx.Err() == nil; n++ {

@@ -68,7 +68,8 @@ func BenchmarkMongoDB(b *testing.B) {
 		}
 		rows = append(rows, row)
 		l.meets(b, names[0], ratio(results[0], results[1]))
-		if ours, bare := results[0].commands/results[0].requests, results[1].commands/results[1].requests; ours > bare+0.05 {
+		ours, bare := results[0].commands/results[0].requests, results[1].commands/results[1].requests
+		if ours > bare+0.05 {
 			b.Errorf("%s: gsm sends %.2f commands and the bare server %.2f", l.name, ours, bare)
 		}
 	}
@@ -95,7 +96,7 @@ func table(b *testing.B, rows [][]string) string {
 type load struct {
 	name   string
 	target float64 // of gsm's rate to the bare server's
-	status int     // 0 for what reads and creations answer
+	status int     // 0 for the usual status of reads and creations
 	// a POST, if it has a body; not ok when there are no more
 	request func(client, n int) (target, body string, ok bool)
 	refill  func()
@@ -116,8 +117,8 @@ type result struct {
 	requests, cpu, commands float64   // of all rounds; cpu in seconds
 }
 
-// measureKinds puts a load on servers of several kinds by turns, and answers what was measured of each kind. There are
-// as many of each, which share the rounds.
+// measureKinds puts a load on servers of several kinds by turns, and returns the result of each kind. All kinds have
+// the same number of servers, which share the rounds.
 func measureKinds(b *testing.B, l load, kinds [][]*side) []result {
 	b.Helper()
 	var sides []*side
@@ -166,8 +167,8 @@ func measure(b *testing.B, l load, sides []*side, rounds int) []result {
 	return results
 }
 
-// ratio compares what was answered in all rounds, which are of equal length: those of the two follow each other so
-// closely that what slows the machine down slows both.
+// ratio compares the responses of all rounds, which are equally long. Rounds of the two follow each other so closely
+// that a slower machine affects both.
 func ratio(a, b result) float64 { return total(a.rates) / total(b.rates) }
 
 func total(v []float64) (t float64) {
@@ -332,14 +333,14 @@ func (s *side) send(ctx context.Context, status int, target, body string) error 
 		return err
 	}
 	defer func() { _ = res.Body.Close() }()
-	answer, err := io.ReadAll(res.Body)
+	response, err := io.ReadAll(res.Body)
 	if status == 0 && body == "" {
 		status = http.StatusOK
 	} else if status == 0 {
 		status = http.StatusCreated
 	}
 	if err == nil && res.StatusCode != status {
-		err = fmt.Errorf("%s %s: %d %s", method, target, res.StatusCode, answer)
+		err = fmt.Errorf("%s %s: %d %s", method, target, res.StatusCode, response)
 	}
 	return err
 }
@@ -409,7 +410,8 @@ func (s *stock) loads() []load {
 		}, nothing},
 		{"create a session", 0.8, http.StatusCreated, func(client, n int) (string, string, bool) {
 			return "/sessions",
-				fmt.Sprintf(`{"name":"A session","mode":"ranked","map":"dust","region":"eu-west","max_players":%d,"attributes":{"level":3,"ranked":true},"host_id":%q}`,
+				fmt.Sprintf(`{"name":"A session","mode":"ranked","map":"dust","region":"eu-west","max_players":%d,`+
+					`"attributes":{"level":3,"ranked":true},"host_id":%q}`,
 					speedSeats, pick(s.players, client, n)), true
 		}, nothing},
 		{"join a session", 0.8, http.StatusCreated, s.join, s.refill},

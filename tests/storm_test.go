@@ -48,7 +48,8 @@ func benchmarkStorm(b *testing.B, seats int) {
 		"others waited at half %v and at 99 %% %v, beside those spread %v and %v: %.2f times",
 		underTest.name, seats, storm.joins/storm.seconds, storm.seconds/stormRounds, stormClients,
 		spread.joins/spread.seconds,
-		quantile(storm.others, .5), quantile(storm.others, .99), quantile(spread.others, .5), quantile(spread.others, .99), ratio)
+		quantile(storm.others, .5), quantile(storm.others, .99),
+		quantile(spread.others, .5), quantile(spread.others, .99), ratio)
 	if ratio > stormTarget {
 		b.Errorf(
 			"others wait %.2f times as long as beside joins of many sessions, want at most %.1f", ratio, stormTarget,

@@ -21,7 +21,7 @@ func (s *server) seatless(t *testing.T, id client.PlayerID) bool {
 	return !slices.ContainsFunc(page.Items, func(v client.Session) bool { return !v.Status.Terminal() })
 }
 
-// Who is suspended may read itself and nothing else, with whatever credential, from the answer to the suspension on.
+// A suspended player may only read itself, with whatever credential, from the response to the suspension on.
 func TestSuspendedPlayerIsBarred(t *testing.T) {
 	t.Parallel()
 	s := start(t, authenticated)
@@ -63,7 +63,7 @@ func TestSuspendedPlayerIsBarred(t *testing.T) {
 		} {
 			a := r.as(t, kind, request, body)
 			if request == "GET /api/v1/players/"+host+"?fields=all" {
-				a.is(http.StatusUnprocessableEntity) // it is let through, and refused for what it is
+				a.is(http.StatusUnprocessableEntity) // accepted, and then rejected for its content
 				continue
 			}
 			a.problem(http.StatusForbidden, "player_suspended")
@@ -81,7 +81,7 @@ func TestSuspendedPlayerIsBarred(t *testing.T) {
 	r.as(t, "host", "POST /api/v1/sessions/"+r.session+"/members", `{"player_id":"`+host+`"}`).is(http.StatusCreated)
 }
 
-// What one process has acknowledged, another one judges by within a second.
+// What one process has acknowledged takes effect in another within a second.
 func TestSuspensionIsKnownToAnotherProcess(t *testing.T) {
 	t.Parallel()
 	s := replicas(t, authenticated)
@@ -103,7 +103,7 @@ func TestSuspensionIsKnownToAnotherProcess(t *testing.T) {
 	within(t, soon, "the erased player is barred", barred("other", "player_unknown"))
 }
 
-// Players who are suspended or erased amid their joins hold no seats a moment later, and host nothing.
+// Players that are suspended or erased while they join hold no seats a moment later, and host nothing.
 func TestSeatsAreFreedAmidJoins(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*testing.T, *server, client.PlayerID) error{
@@ -158,7 +158,7 @@ func TestSeatsAreFreedAmidJoins(t *testing.T) {
 	}
 }
 
-// A suspension that a crash cut short goes on at the next start.
+// A suspension interrupted by a crash continues at the next start.
 func TestSuspensionSurvivesACrash(t *testing.T) {
 	t.Parallel()
 	const live = 300
@@ -222,7 +222,7 @@ func TestSuspensionEnds(t *testing.T) {
 		t.Errorf("after the end: %v", err)
 	}
 
-	// One that has ended when it is written is over, and so says the answer.
+	// A suspension whose end is in the past is over at once, and the response says so.
 	got, err = s.api.Players.Patch(t.Context(), p.ID, suspension)
 	if err != nil || got.Status != client.PlayerActive || got.SuspendedUntil != nil || got.Version != p.Version+1 {
 		t.Errorf("got %+v, %v", got, err)

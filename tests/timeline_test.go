@@ -11,7 +11,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// "Why was I dropped?" has an answer: a kick, a leave, a suspension and an erasure differ.
+// The timeline tells why a member left: a kick, a leave, a suspension and an erasure differ.
 func TestTimeline(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -153,29 +153,30 @@ func TestCertificatesThatCannotBeUsed(t *testing.T) {
 	dir := t.TempDir()
 	newCertificate(t, dir, "first")
 	cert, key := "--tls-cert="+filepath.Join(dir, "cert.pem"), "--tls-key="+filepath.Join(dir, "key.pem")
-	refuses(t, exitUsage, []string{cert}, "GSM_TLS_KEY")
-	refuses(t, exitUsage, []string{cert, key + ".missing"}, "GSM_TLS_CERT", "key.pem.missing")
+	startFails(t, exitUsage, []string{cert}, "GSM_TLS_KEY")
+	startFails(t, exitUsage, []string{cert, key + ".missing"}, "GSM_TLS_CERT", "key.pem.missing")
 	other := t.TempDir()
 	newCertificate(t, other, "other")
-	refuses(t, exitUsage, []string{
+	startFails(t, exitUsage, []string{
 		cert, "--tls-key=" + filepath.Join(other, "key.pem"),
 	}, "GSM_TLS_CERT", "private key does not match")
 }
 
-// The ops listener leaves its machine only where somebody said that it is guarded, and answers under any name then.
+// The ops listener is reachable from other machines only with --ops-public, and then under any host name.
 func TestOpsListenerIsGuarded(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
-	refuses(t, exitUsage, []string{
+	startFails(t, exitUsage, []string{
 		"--ops-addr=0.0.0.0:0",
 	}, "--ops-addr", "GSM_OPS_PUBLIC=true", "network policy or a firewall")
-	refuses(t, exitUsage, []string{"--cors-origins=https://a.example"}, "GSM_CORS_ORIGINS", "authentication")
+	startFails(t, exitUsage, []string{"--cors-origins=https://a.example"}, "GSM_CORS_ORIGINS", "authentication")
 	s := start(t, withArgs("--ops-addr=0.0.0.0:0", "--ops-public"))
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(s.ops, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.status(t, http.MethodGet, "http://127.0.0.1:"+port+"/metrics", "gsm-ops.example"); got != http.StatusOK {
+	got := s.status(t, http.MethodGet, "http://127.0.0.1:"+port+"/metrics", "gsm-ops.example")
+	if got != http.StatusOK {
 		t.Errorf("/metrics under another name: %d", got)
 	}
 	if got := s.status(t, http.MethodGet, s.url+"/api/v1/players", "gsm-ops.example"); got != http.StatusForbidden {

@@ -39,7 +39,8 @@ func TestMintToken(t *testing.T) {
 	if _, err := s.api.Players.Patch(t.Context(), p.ID, client.Patch{"status": "suspended"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.api.Players.MintToken(t.Context(), p.ID, client.TokenRequest{}); !errors.Is(err, client.ErrPlayerSuspended) {
+	_, err := s.api.Players.MintToken(t.Context(), p.ID, client.TokenRequest{})
+	if !errors.Is(err, client.ErrPlayerSuspended) {
 		t.Errorf("got %v", err)
 	}
 }

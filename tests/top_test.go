@@ -167,7 +167,8 @@ func onTerminal(t *testing.T, addr string, env ...string) *terminal {
 	}
 	w.resize(t, 80, 24)
 	w.before = w.state(t)
-	w.cmd.Env = append(w.cmd.Env, append([]string{"TERM=xterm-256color", "NO_COLOR="}, env...)...) //nolint:misspell // a convention's spelling
+	w.cmd.Env = append(w.cmd.Env, "TERM=xterm-256color", "NO_COLOR=") //nolint:misspell // a convention's spelling
+	w.cmd.Env = append(w.cmd.Env, env...)
 	w.cmd.Stdin, w.cmd.Stdout, w.cmd.Stderr = w.program, w.program, w.program
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := w.cmd.Start(); err != nil {

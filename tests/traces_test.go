@@ -38,7 +38,8 @@ func TestTraceOfOneRequest(t *testing.T) {
 	lobby, players := s.lobby(t, "owner-of-", 1, client.Settings{MaxPlayers: 4})
 	joiner := s.newPlayer(t, "somebody")
 	s.do(t, "POST /api/v1/sessions/"+string(lobby.ID)+"/members?", fmt.Sprintf(`{"player_id":%q}`, joiner.ID),
-		"traceparent", traceparent(callersTrace, true), "tracestate", "vendor=1", "baggage", "name=somebody", "X-Request-ID", "followed").is(http.StatusCreated)
+		"traceparent", traceparent(callersTrace, true), "tracestate", "vendor=1", "baggage", "name=somebody",
+		"X-Request-ID", "followed").is(http.StatusCreated)
 	exemplars := s.scrape(t, "application/openmetrics-text; version=1.0.0")
 	if code := s.terminate(t); code != 0 {
 		t.Fatalf("exit code %d", code)
@@ -130,7 +131,8 @@ func (c *collector) checkStore(t *testing.T, request span) {
 		command, collection := commands[0], o.attributes["db.collection.name"]
 		if command.name != want+" "+collection || command.kind != tracepb.Span_SPAN_KIND_CLIENT ||
 			command.attributes["db.operation.name"] != want ||
-			command.attributes["db.collection.name"] != collection || command.end.After(o.end) || command.begin.Before(o.begin) || !command.begin.Before(command.end) {
+			command.attributes["db.collection.name"] != collection || command.end.After(o.end) ||
+			command.begin.Before(o.begin) || !command.begin.Before(command.end) {
 			t.Errorf("the command is %+v, of %+v", command, o)
 		}
 	}
@@ -149,15 +151,19 @@ func TestTraceThatIsNotSampled(t *testing.T) {
 		t.Error("is an example all the same")
 	}
 	s.terminate(t)
-	if all := c.all(func(s span) bool { return s.kind == tracepb.Span_SPAN_KIND_SERVER }); spanNames(all) != "GET /api/v1/sessions" {
+	all := c.all(func(s span) bool { return s.kind == tracepb.Span_SPAN_KIND_SERVER })
+	if spanNames(all) != "GET /api/v1/sessions" {
 		t.Errorf("the requests are %s", spanNames(all))
 	}
 }
 
-// What was answered is sent before the process ends; only requests to the API and background work are traced.
+// Spans of completed requests are exported before the process ends. Only requests to the API and background work are
+// traced.
 func TestTracesAreWholeAtTheEnd(t *testing.T) {
 	t.Parallel()
-	for name, collect := range map[string]func(testing.TB) (*collector, string){"http/protobuf": collect, "grpc": collectByGRPC} {
+	for name, collect := range map[string]func(testing.TB) (*collector, string){
+		"http/protobuf": collect, "grpc": collectByGRPC,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			only(t, sqlite)
@@ -198,7 +204,7 @@ func TestTracesAreWholeAtTheEnd(t *testing.T) {
 	}
 }
 
-// A collector that is away or hangs costs its spans, one warning and a few seconds at the end, and no request anything.
+// A collector that is away or hangs costs its spans, one warning, and a few seconds at the end. It delays no request.
 func TestCollectorThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	for name, endpoint := range map[string]func(*testing.T) string{
@@ -209,7 +215,8 @@ func TestCollectorThatDoesNotAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			only(t, sqlite)
-			s := start(t, withEnv("OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint(t), "OTEL_EXPORTER_OTLP_TIMEOUT=50", "OTEL_BSP_EXPORT_TIMEOUT=100",
+			s := start(t, withEnv("OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint(t), "OTEL_EXPORTER_OTLP_TIMEOUT=50",
+				"OTEL_BSP_EXPORT_TIMEOUT=100",
 				"OTEL_BSP_SCHEDULE_DELAY=1", "OTEL_BSP_MAX_QUEUE_SIZE=16", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=4"))
 			isWarning := func(l logLine) bool { return l["msg"] == "spans were not sent" }
 			begin, requests := time.Now(), 0

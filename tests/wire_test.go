@@ -137,7 +137,7 @@ func TestHostsThatAreNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer{
+	response{
 		t: t, what: "localhost:evil.com", status: res.StatusCode, header: res.Header,
 		body: string(b),
 	}.problem(http.StatusBadRequest, "malformed_host")

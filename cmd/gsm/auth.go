@@ -15,12 +15,13 @@ import (
 	"game-session-manager/internal/observe"
 )
 
-// Validate tells everything that is wrong. The issuers are package auth's to read, which package config does not know.
+// Validate returns all problems of the configuration, joined. The OIDC issuers are checked here because package config
+// does not import package auth.
 func (c *serveCmd) Validate() error {
 	return errors.Join(c.Server.Validate(), issuersError(c.OIDCIssuers))
 }
 
-// Validate tells everything that is wrong.
+// Validate returns all problems of the configuration, joined.
 func (c *configCmd) Validate() error {
 	return errors.Join(c.Server.Validate(), issuersError(c.OIDCIssuers))
 }
@@ -32,21 +33,21 @@ func issuersError(text string) error {
 	return nil
 }
 
-// access is how callers are known, and what goes with it.
+// access holds the authentication of callers and the background tasks that it needs.
 type access struct {
 	authenticate api.Authenticate
 	tokens       *auth.Signer
 	tasks        []keeper.Task
 }
 
-// newAccess decides who is let in. It returns a usageError where that would be nobody. Credentials are judged in the
-// same way with and without authentication.
+// newAccess sets up authentication. It returns a usageError if authentication is on and no valid API key exists,
+// because nobody could call the service. With --auth=off, a credential that is sent is still verified.
 func newAccess(
 	ctx context.Context, c *serveCmd, deps game.Deps, players *game.Players, log *slog.Logger,
 ) (access, error) {
-	rules, static := game.NewKeys(deps), staticKeys(c.AdminKey)
+	rules, static := game.NewKeys(deps), configuredKeys(c.AdminKey)
 	if c.Authenticated() {
-		if err := someKey(ctx, rules, static); err != nil {
+		if err := requireKey(ctx, rules, static); err != nil {
 			return access{}, err
 		}
 	}
@@ -73,9 +74,9 @@ func newAccess(
 	}}, nil
 }
 
-// newSigner returns what signs tokens and tickets: wherever there is a secret key by the keys in the database, and
-// without authentication by one of the process's own. A key that is in the database unsealed would be good wherever
-// the database goes.
+// newSigner returns the signer of tokens and tickets. It keeps its keys in the database if there is a secret key to
+// encrypt them with. Otherwise it has no keys with authentication on, and a key of this process alone with
+// authentication off: an unencrypted key would be exposed by every copy of the database.
 func newSigner(ctx context.Context, c *serveCmd, deps game.Deps, log *slog.Logger) (*auth.Signer, error) {
 	d := auth.SignerDeps{Issuer: c.TokenIssuer, Now: deps.Now, Log: log, Secret: c.SecretKey}
 	if c.Authenticated() || c.SecretKey != "" {
@@ -94,8 +95,8 @@ func newSigner(ctx context.Context, c *serveCmd, deps game.Deps, log *slog.Logge
 	return s, nil
 }
 
-// staticKeys are those of the configuration, which is valid.
-func staticKeys(adminKey string) []game.Key {
+// configuredKeys returns the keys of the configuration, which has been validated.
+func configuredKeys(adminKey string) []game.Key {
 	secret, ok := game.ParseSecret(adminKey)
 	if !ok {
 		return nil
@@ -103,15 +104,15 @@ func staticKeys(adminKey string) []game.Key {
 	return []game.Key{game.StaticKey(secret, "GSM_ADMIN_KEY")}
 }
 
-// startRead bounds what is read of keys before the service starts.
-const startRead = 10 * time.Second
+// startTimeout bounds each read of keys while the service starts.
+const startTimeout = 10 * time.Second
 
-// someKey refuses a service that nobody could call.
-func someKey(ctx context.Context, keys *game.Keys, static []game.Key) error {
+// requireKey returns a usageError if there is no key that a caller could use.
+func requireKey(ctx context.Context, keys *game.Keys, static []game.Key) error {
 	if len(static) > 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, startRead)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	found, err := keys.AnyHolds(ctx)
 	switch {
@@ -124,10 +125,10 @@ func someKey(ctx context.Context, keys *game.Keys, static []game.Key) error {
 	return nil
 }
 
-// readSigningKeys has tokens from the first request on, where the database is quick enough; background work tries
-// again.
+// readSigningKeys reads the signing keys, so that tokens work from the first request. A failure is only logged: the
+// background task refresh_signing_keys tries again.
 func readSigningKeys(ctx context.Context, s *auth.Signer, log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(ctx, startRead)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := s.Refresh(ctx); err != nil {
 		log.Warn("the signing keys could not be read yet", observe.Cause(err))

@@ -21,10 +21,10 @@ const (
 	exitOK       = 0
 	exitFailure  = 1 // something else went wrong
 	exitUsage    = 2 // the command line or the configuration is wrong
-	exitAddress  = 3 // an address to listen on is taken or not ours
+	exitAddress  = 3 // an address to listen on is taken or not on this machine
 	exitLocked   = 4 // another gsm serves the database
 	exitDatabase = 5 // the database cannot be used
-	exitFindings = 6 // the database can be used, and is not as it should be
+	exitFindings = 6 // the database can be used, but has errors
 )
 
 const description = `The game session manager: keeps the players and game sessions of online games.
@@ -33,7 +33,7 @@ Start it with "gsm serve"; every flag has an environment variable. Exit codes: 0
 configuration, 3 address taken, 4 database in use by another gsm, 5 database cannot be used, 6 findings or
 differences in a database.`
 
-// cli is the command line.
+// cli defines the command line.
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve the API until SIGINT or SIGTERM."`
 	DB      dbCmd      `cmd:"" name:"db" help:"Prepare, check, copy and back up databases."`
@@ -50,13 +50,13 @@ type configCmd struct{ config.Server }
 
 type versionCmd struct{}
 
-// streams are where commands write.
+// streams are the outputs of a command.
 type streams struct{ out, err io.Writer }
 
 // usageError is a mistake in the command line or the configuration.
 type usageError struct{ error }
 
-// exited carries the exit code of a command line that was answered by its own help.
+// exited carries the exit code of a command line that printed help.
 type exited int
 
 // run runs one command and returns its exit code.
@@ -73,7 +73,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	var c cli
 	parser, err := kong.New(&c, kong.Name("gsm"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
-		kong.Exit(func(code int) { panic(exited(code)) })) // kong goes on after an Exit that returns
+		kong.Exit(func(code int) { panic(exited(code)) })) // kong would continue if Exit returned
 	if err != nil {
 		return report(stderr, err)
 	}
@@ -84,7 +84,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	return report(stderr, ctx.Run(streams{stdout, stderr}))
 }
 
-// commandOf answers the command line that an error of the parser is about, as far as it was understood.
+// commandOf returns the command that a parse error is about, as far as the parser recognised it.
 func commandOf(err error) string {
 	if e := (*kong.ParseError)(nil); errors.As(err, &e) && e.Context.Selected() != nil {
 		return e.Context.Selected().FullPath()
@@ -98,11 +98,11 @@ func report(w io.Writer, err error) int {
 		return exitOK
 	}
 	for line := range strings.Lines(err.Error()) {
-		_, _ = fmt.Fprintln(w, "gsm:", strings.TrimSuffix(line, "\n")) // nowhere left to tell
+		_, _ = fmt.Fprintln(w, "gsm:", strings.TrimSuffix(line, "\n")) // there is nowhere to report a write error
 	}
 	switch {
-	case errors.As(err, new(usageError)), errors.Is(err, store.ErrUnknownScheme), errors.Is(err, store.ErrBadURL), errors.Is(err, store.ErrNoBackup),
-		errors.Is(err, observe.ErrBadEnvironment):
+	case errors.As(err, new(usageError)), errors.Is(err, store.ErrUnknownScheme), errors.Is(err, store.ErrBadURL),
+		errors.Is(err, store.ErrNoBackup), errors.Is(err, observe.ErrBadEnvironment):
 		return exitUsage
 	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EACCES) &&
 		errors.As(err, new(*listenError)):
@@ -137,10 +137,10 @@ func (c *versionCmd) Run(s streams) error {
 	return err
 }
 
-// The version and the commit that the linker was told: -X main.stamped=1.2.3 -X main.commit=0123abc.
+// Set by the linker: -X main.stamped=1.2.3 -X main.commit=0123abc.
 var stamped, commit string
 
-// version returns the stamped version, or what the build knows of itself.
+// version returns the stamped version, or the module's version from the build information.
 func version() string {
 	if stamped != "" {
 		return stamped

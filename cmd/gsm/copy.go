@@ -14,11 +14,12 @@ type dbCopyCmd struct {
 	Resume bool   `help:"Continue an interrupted copy."`
 }
 
-// Help is the end of the command's manual.
+// Help implements [kong.HelpProvider].
 func (c *dbCopyCmd) Help() string {
-	return `Copies the players, sessions, idempotency keys and API keys of all projects, the keys that sign tokens and the stored
-metrics, unchanged, and then compares both sides by count and checksum. Stop the servers of both sides first: an
-embedded database that is being served is refused. The source is not changed. Exit code 6 means that the sides differ.
+	return `Copies the players, sessions, idempotency keys and API keys of all projects, the keys that sign tokens and
+the stored metrics, unchanged, and then compares both sides by count and checksum. Stop the servers of both sides
+first: an embedded database that is being served is rejected. The source is not changed. Exit code 6 means that the
+sides differ.
 
 Examples:
   gsm db copy --from sqlite:gsm.db --to 'mongodb://gsm:secret@db.example/gsm?authSource=admin'
@@ -34,15 +35,15 @@ func (c *dbCopyCmd) Run(s streams) (err error) {
 	defer stop()
 	from, err := store.Open(ctx, c.From, store.Options{MustExist: true})
 	if err != nil {
-		return unopened("--from", err)
+		return openError("--from", err)
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
 	to, err := store.Open(ctx, c.To, store.Options{})
 	if err != nil {
-		return unopened("--to", err)
+		return openError("--to", err)
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	totals := expected(ctx, from)
+	totals := documentCounts(ctx, from)
 	m := newMeter(s)
 	copied, err := store.Copying{
 		From: from, To: to, Resume: c.Resume, Now: time.Now(),
@@ -53,7 +54,7 @@ func (c *dbCopyCmd) Run(s streams) (err error) {
 	case ctx.Err() != nil && err != nil:
 		return errors.New("interrupted: what was copied stays; run the same command with --resume to continue")
 	case err != nil:
-		return advise(err)
+		return withAdvice(err)
 	}
 	for _, n := range copied {
 		if err := s.say("%s: %d on both sides, SHA-256 %s", n.Noun, n.Count, n.Checksum); err != nil {
@@ -64,8 +65,8 @@ func (c *dbCopyCmd) Run(s streams) (err error) {
 		"until you trust the new one")
 }
 
-// advise says what to do about a copy that failed.
-func advise(err error) error {
+// withAdvice adds to the error of a failed copy what to do about it.
+func withAdvice(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotEmpty):
 		err = fmt.Errorf("%w: choose an empty one, or use --resume to continue a copy from this source", err)
@@ -78,7 +79,7 @@ func advise(err error) error {
 		)
 	default:
 		err = fmt.Errorf(
-			"%w; what was copied stays: when the cause is gone, run the same command with --resume", plainly(err),
+			"%w; what was copied stays: when the cause is gone, run the same command with --resume", storeCause(err),
 		)
 	}
 	return &databaseError{err}

@@ -18,7 +18,7 @@ import (
 	"game-session-manager/internal/store/sqlitestore"
 )
 
-// longestRequest is the most that GSM_REQUEST_TIMEOUT may be in the servers, whose value tools do not know.
+// longestRequest is the maximum of GSM_REQUEST_TIMEOUT. The tools do not know the value that the servers use.
 const longestRequest = time.Minute
 
 type dbCmd struct {
@@ -30,10 +30,10 @@ type dbCmd struct {
 
 type dbInitCmd struct{ config.Database }
 
-// Help is the end of the command's manual.
+// Help implements [kong.HelpProvider].
 func (c *dbInitCmd) Help() string {
-	return `A server prepares its database when it starts. This command does so in advance, and does not change a database that is
-already prepared.
+	return `A server prepares its database when it starts. This command does so in advance, and does not change a
+database that is already prepared.
 
 Examples:
   gsm db init
@@ -46,16 +46,16 @@ func (c *dbInitCmd) Run(s streams) (err error) {
 	defer stop()
 	engine, err := store.Open(ctx, c.DatabaseURL, waiting(s, c.DatabaseWait))
 	if err != nil {
-		return unopened("--database-url (GSM_DATABASE_URL)", err)
+		return openError("--database-url (GSM_DATABASE_URL)", err)
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	facts, err := engine.Ping(ctx)
 	if err != nil {
-		return &databaseError{plainly(err)}
+		return &databaseError{storeCause(err)}
 	}
 	sizes, err := engine.Sizes(ctx)
 	if err != nil {
-		return &databaseError{plainly(err)}
+		return &databaseError{storeCause(err)}
 	}
 	for _, name := range slices.Sorted(maps.Keys(facts)) {
 		value, err := json.Marshal(facts[name])
@@ -69,7 +69,7 @@ func (c *dbInitCmd) Run(s streams) (err error) {
 	return s.say("ready: %d players, %d sessions", sizes.Players, sizes.Sessions)
 }
 
-// waiting returns options that wait for a server, and say so.
+// waiting returns options that wait for the database's server and print a message when the wait begins.
 func waiting(s streams, d time.Duration) store.Options {
 	return store.Options{Wait: d, OnWait: func(cause error) { _, _ = fmt.Fprintln(s.err, "gsm: waiting:", cause) }}
 }
@@ -79,11 +79,11 @@ type dbCheckCmd struct {
 	Repair bool `help:"Repair what can be repaired."`
 }
 
-// Help is the end of the command's manual.
+// Help implements [kong.HelpProvider].
 func (c *dbCheckCmd) Help() string {
-	return `Prints a line for each finding. --repair rebuilds indexes and entries from the documents, removes members who do not
-exist, and assigns a new host to a session whose host is not a member. Other findings are only printed. Checking and
-repairing are safe while servers run. Exit code 6 means that findings remain.
+	return `Prints a line for each finding. --repair rebuilds indexes and entries from the documents, removes members who
+do not exist, and assigns a new host to a session whose host is not a member. Other findings are only printed.
+Checking and repairing are safe while servers run. Exit code 6 means that findings remain.
 
 Examples:
   gsm db check
@@ -98,14 +98,14 @@ func (c *dbCheckCmd) Run(s streams) (err error) {
 	options.Beside, options.ReadOnly = true, !c.Repair
 	engine, err := store.Open(ctx, c.DatabaseURL, options)
 	if err != nil {
-		return unopened("--database-url (GSM_DATABASE_URL)", err)
+		return openError("--database-url (GSM_DATABASE_URL)", err)
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	totals := expected(ctx, engine)
+	totals := documentCounts(ctx, engine)
 	m := newMeter(s)
 	counts := map[string]int{}
 	found, repaired := 0, 0
-	var unsaid error
+	var writeError error
 	err = (&game.Inspection{
 		Deps:   game.Deps{Store: engine, Now: time.Now, NewID: newID, MaxRequest: longestRequest},
 		Repair: c.Repair,
@@ -117,8 +117,8 @@ func (c *dbCheckCmd) Run(s streams) (err error) {
 				repaired++
 				end = ": repaired"
 			}
-			if err := s.say("%s %s%s%s", f.Collection, idAndSpace(f.ID), f.Problem, end); unsaid == nil {
-				unsaid = err
+			if err := s.say("%s %s%s%s", f.Collection, idAndSpace(f.ID), f.Problem, end); writeError == nil {
+				writeError = err
 			}
 		},
 		Progress: func(collection string, n int) {
@@ -130,16 +130,14 @@ func (c *dbCheckCmd) Run(s streams) (err error) {
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted: no repair was left incomplete; run it again to check the rest")
-	case err != nil: // as of documents that cannot be read, which are among the findings
-		return errors.Join(unsaid, &databaseError{
-			fmt.Errorf("the check failed: %w", plainly(err)),
-		}, remaining(found-repaired, c.Repair))
+	case err != nil: // for example documents that cannot be read, which are findings too
+		failed := &databaseError{fmt.Errorf("the check failed: %w", storeCause(err))}
+		return errors.Join(writeError, failed, remaining(found-repaired, c.Repair))
 	}
-	if err := errors.Join(unsaid, s.say("checked %d players, %d sessions, %d idempotency keys, %d API keys, %d "+
+	if err := errors.Join(writeError, s.say("checked %d players, %d sessions, %d idempotency keys, %d API keys, %d "+
 		"signing keys, %d events: %d findings, %d repaired",
 		counts["players"], counts["sessions"], counts["idempotency"], counts["api_keys"], counts["signing_keys"],
-		counts["events"],
-		found, repaired)); err != nil {
+		counts["events"], found, repaired)); err != nil {
 		return err
 	}
 	return remaining(found-repaired, c.Repair)
@@ -152,7 +150,7 @@ func idAndSpace(id string) string {
 	return id + " "
 }
 
-// findingsError says that a database is not as it should be.
+// findingsError reports that a database has errors.
 type findingsError struct{ error }
 
 func remaining(n int, repair bool) error {
@@ -172,10 +170,10 @@ type dbBackupCmd struct {
 	File string `arg:"" help:"The file to write. It must not exist."`
 }
 
-// Help is the end of the command's manual.
+// Help implements [kong.HelpProvider].
 func (c *dbBackupCmd) Help() string {
-	return `The file is a consistent copy of the database: to restore it, stop the server and replace the database with it, or start
-a server on it. The file gets its name only after it is complete, checked and on disk.
+	return `The file is a consistent copy of the database: to restore it, stop the server and replace the database with
+it, or start a server on it. The file gets its name only after it is complete, checked and on disk.
 
 Examples:
   gsm db backup gsm-$(date +%F).db
@@ -199,20 +197,20 @@ func (c *dbBackupCmd) Run(s streams) error {
 	return s.say("backed up and checked: %s, %d bytes in %s", c.File, size, time.Since(begin).Round(time.Millisecond))
 }
 
-// untilSignal returns a context that ends at SIGINT or SIGTERM. A second one ends the process at once.
+// untilSignal returns a context that is cancelled by SIGINT or SIGTERM. A second signal ends the process at once.
 func untilSignal() (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
 }
 
-// unopened is a database that cannot be opened, by what it was named with.
-func unopened(setting string, err error) error {
+// openError returns the error for a database that cannot be opened, with the setting that names it.
+func openError(setting string, err error) error {
 	return &databaseError{fmt.Errorf("%s: %w", setting, err)}
 }
 
-// plainly returns the cause of a store's error: what the API says of it is no help to an operator.
-func plainly(err error) error {
+// storeCause returns the cause of a store's error, because its message is written for callers of the API.
+func storeCause(err error) error {
 	for {
 		e := (*game.Error)(nil)
 		if !errors.As(err, &e) || e.Unwrap() == nil {
@@ -222,15 +220,15 @@ func plainly(err error) error {
 	}
 }
 
-// say writes a line of what a command tells.
+// say writes a line to standard output.
 func (s streams) say(format string, args ...any) error {
 	_, err := fmt.Fprintf(s.out, format+"\n", args...)
 	return err
 }
 
-// expected is about how many documents there are, to measure progress by: none where they cannot be counted, as without
-// the index that counts them.
-func expected(ctx context.Context, s game.Store) map[string]int {
+// documentCounts returns the approximate number of documents of each noun, for the progress display. It returns nil if
+// they cannot be counted, for example because an index is missing.
+func documentCounts(ctx context.Context, s game.Store) map[string]int {
 	sizes, err := s.Sizes(ctx)
 	if err != nil {
 		return nil

@@ -17,17 +17,17 @@ type healthCmd struct {
 	Timeout  time.Duration `default:"3s" help:"How long the check may take, 100ms to 1m."`
 }
 
-// Help is the end of the command's manual.
+// Help implements [kong.HelpProvider].
 func (c *healthCmd) Help() string {
-	return `Requests /readyz on this machine, which needs no credential. Exit code 0 means that the server accepts requests, 1 that
-it does not. Containers use it as their health check, because the image has no shell.
+	return `Requests /readyz on this machine, which needs no credential. Exit code 0 means that the server accepts
+requests, 1 that it does not. Containers use it as their health check, because the image has no shell.
 
 Examples:
   gsm health
   gsm health --http-addr :8080 --timeout 1s`
 }
 
-// Validate tells what is wrong.
+// Validate checks the flags.
 func (c *healthCmd) Validate() error {
 	_, port, err := net.SplitHostPort(c.HTTPAddr)
 	if n, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil || n == 0 {
@@ -39,7 +39,7 @@ func (c *healthCmd) Validate() error {
 	return nil
 }
 
-// Run asks the server whether it takes requests.
+// Run asks the server whether it accepts requests.
 func (c *healthCmd) Run(s streams) error {
 	ctx, stop := untilSignal()
 	defer stop()
@@ -58,14 +58,14 @@ func (c *healthCmd) Run(s streams) error {
 	return err
 }
 
-// ask returns the status that the probe answers with.
+// ask returns the status code of the probe's response.
 func (c *healthCmd) ask(ctx context.Context) (int, error) {
-	transport := &http.Transport{} // not the default one, which may go through a proxy
+	transport := &http.Transport{} // not the default transport, which may use a proxy
 	defer transport.CloseIdleConnections()
 	scheme := "http"
 	if c.TLSCert != "" {
 		scheme = "https"
-		// The certificate is for the server's public name, and what is sent and read here is no secret.
+		// The certificate names the public host, not loopback, and nothing secret is sent or received.
 		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // see above
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+c.address()+"/readyz", http.NoBody)
@@ -79,11 +79,11 @@ func (c *healthCmd) ask(ctx context.Context) (int, error) {
 	return res.StatusCode, res.Body.Close()
 }
 
-// address is one that a listener on HTTPAddr can be reached at.
+// address returns an address at which a listener on HTTPAddr can be reached from this machine.
 func (c *healthCmd) address() string {
 	host, port, err := net.SplitHostPort(c.HTTPAddr)
 	if err != nil {
-		return c.HTTPAddr // Validate has refused it
+		return c.HTTPAddr // Validate has rejected it
 	}
 	switch ip := net.ParseIP(host); {
 	case host == "" || ip != nil && ip.Equal(net.IPv4zero):

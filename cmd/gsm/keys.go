@@ -26,13 +26,13 @@ type keysCmd struct {
 	RetireSigning retireSigningCmd `cmd:"" help:"Retire all keys that sign player tokens and join tickets; everything they signed becomes invalid."`
 }
 
-// keysIn is where a command finds keys: on the database itself, beside the servers that use it.
+// keysIn selects the database and the project. The commands work on the database itself, also while servers use it.
 type keysIn struct {
 	config.Database
 	Project string `default:"default" help:"The project that the keys belong to: 1 to 64 characters of a-z 0-9 -."`
 }
 
-// Validate tells what is wrong.
+// Validate returns all problems of the flags, joined.
 func (k *keysIn) Validate() error {
 	err := k.Database.Validate()
 	if !game.ValidProject(game.ProjectID(k.Project)) {
@@ -43,7 +43,7 @@ func (k *keysIn) Validate() error {
 	return err
 }
 
-// do opens the database beside the servers and does the work as an admin of the project.
+// do opens the database and calls work as an admin of the project.
 func (k *keysIn) do(s streams, o store.Options, work func(context.Context, *game.Keys) error) error {
 	return onKeys(s, k.Database, o, func(ctx context.Context, engine game.Store) error {
 		ctx = game.WithCaller(
@@ -55,7 +55,7 @@ func (k *keysIn) do(s streams, o store.Options, work func(context.Context, *game
 	})
 }
 
-// onKeys opens the database and does the work within the time of a request.
+// onKeys opens the database and calls work with the deadline of a request.
 func onKeys(s streams, d config.Database, o store.Options, work func(context.Context, game.Store) error) (err error) {
 	ctx, stop := untilSignal()
 	defer stop()
@@ -63,24 +63,24 @@ func onKeys(s streams, d config.Database, o store.Options, work func(context.Con
 	o.Wait, o.OnWait = wait.Wait, wait.OnWait
 	engine, err := store.Open(ctx, d.DatabaseURL, o)
 	if err != nil {
-		return unopened("--database-url (GSM_DATABASE_URL)", err)
+		return openError("--database-url (GSM_DATABASE_URL)", err)
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	ctx, cancel := context.WithTimeout(ctx, longestRequest)
 	defer cancel()
-	return refused(work(ctx, engine))
+	return operatorError(work(ctx, engine))
 }
 
-// beside has no server disturbed.
-func beside() store.Options { return store.Options{Beside: true} }
+// besideServers returns options that leave running servers undisturbed.
+func besideServers() store.Options { return store.Options{Beside: true} }
 
-// refused says what a rule or a store answers, for an operator.
-func refused(err error) error {
+// operatorError returns the error of a rule or a store with a message for operators.
+func operatorError(err error) error {
 	e := (*game.Error)(nil)
 	if !errors.As(err, &e) {
 		return err
 	}
-	switch e.Kind { //nolint:exhaustive // the others say all in their message
+	switch e.Kind { //nolint:exhaustive // the other kinds have a complete message
 	case game.Invalid:
 		var all []error
 		for _, f := range e.Fields {
@@ -91,10 +91,10 @@ func refused(err error) error {
 		if e.Extras["outcome"] == game.OutcomeUnknown {
 			return &databaseError{fmt.Errorf(
 				"the database did not respond in time and may have made the change: see gsm keys list: %w",
-				plainly(err),
+				storeCause(err),
 			)}
 		}
-		return &databaseError{plainly(err)}
+		return &databaseError{storeCause(err)}
 	}
 	return errors.New(e.Message)
 }
@@ -107,17 +107,17 @@ type keysCreateCmd struct {
 	ExpiresAt *time.Time     `placeholder:"TIME" xor:"end" help:"When the key expires, as in 2027-01-31T12:00:00Z."`
 }
 
-// Help is the end of the command's manual.
+// Help implements [kong.HelpProvider].
 func (c *keysCreateCmd) Help() string {
-	return `Prints the key to standard output and everything else to standard error. The key is shown once: the database stores only
-a hash of it. Servers may run meanwhile. For the first key, the database is created if it does not exist.
+	return `Prints the key to standard output and everything else to standard error. The key is shown once: the database
+stores only a hash of it. Servers may run meanwhile. For the first key, the database is created if it does not exist.
 
 Examples:
   gsm keys create --scope admin --name ops
   KEY=$(gsm keys create --scope server --name eu-west --expires 2160h)`
 }
 
-// Run makes a key.
+// Run creates a key.
 func (c *keysCreateCmd) Run(s streams) error {
 	now := time.Now()
 	r := game.KeyRequest{Name: c.Name, Scope: game.Scope(c.Scope), ExpiresAt: c.ExpiresAt}
@@ -127,8 +127,8 @@ func (c *keysCreateCmd) Run(s streams) error {
 		}
 		r.ExpiresAt = new(now.Add(*c.Expires))
 	}
-	if err := r.Validate(); err != nil { // before a database is made for it
-		return refused(err)
+	if err := r.Validate(); err != nil { // before a database is created for it
+		return operatorError(err)
 	}
 	if r.ExpiresAt != nil && !r.ExpiresAt.After(now) {
 		return usageError{errors.New("--expires-at must be in the future")}
@@ -140,14 +140,14 @@ func (c *keysCreateCmd) Run(s streams) error {
 		}
 		return s.show(k, secret)
 	}
-	err := c.do(s, beside(), work)
+	err := c.do(s, besideServers(), work)
 	if errors.Is(err, sqlitestore.ErrMissing) || errors.Is(err, mongostore.ErrMissing) {
 		return c.do(s, store.Options{}, work)
 	}
 	return err
 }
 
-// show prints a key, once.
+// show prints a new key. It cannot be shown again.
 func (s streams) show(k game.Key, secret game.Secret) error {
 	if err := s.say("%s", secret.Reveal()); err != nil {
 		return fmt.Errorf("key %s was created but could not be shown: revoke it: %w", k.ID, err)
@@ -168,7 +168,7 @@ type keysListCmd struct {
 	JSON bool `name:"json" help:"Print a JSON array."`
 }
 
-// Help is the end of the command's manual.
+// Help implements [kong.HelpProvider].
 func (c *keysListCmd) Help() string {
 	return `Revoked and expired keys stay in the list for 30 days.
 
@@ -179,7 +179,7 @@ Examples:
 
 // Run lists keys.
 func (c *keysListCmd) Run(s streams) error {
-	options := beside()
+	options := besideServers()
 	options.ReadOnly = true
 	return c.do(s, options, func(ctx context.Context, keys *game.Keys) error {
 		all := []shownKey{}
@@ -207,7 +207,7 @@ func (c *keysListCmd) Run(s streams) error {
 	})
 }
 
-// shownKey is what a list shows of a key.
+// shownKey is an API key as a list shows it, without its secret.
 type shownKey struct {
 	ID         game.KeyID     `json:"id"`
 	Project    game.ProjectID `json:"project"`
@@ -230,7 +230,7 @@ func shown(k game.Key, now time.Time) shownKey {
 	}
 }
 
-// table prints keys for people.
+// table prints keys as a table.
 func (s streams) table(all []shownKey) error {
 	when := func(t *time.Time) string {
 		if t == nil {
@@ -248,13 +248,13 @@ func (s streams) table(all []shownKey) error {
 	return errors.Join(err, w.Flush())
 }
 
-// oneKey is the key that a command is about.
+// oneKey selects the key that a command works on.
 type oneKey struct {
 	keysIn
 	ID string `arg:"" help:"The key's id, as gsm keys list shows it."`
 }
 
-// Validate tells what is wrong. It does not repeat what may be a whole key.
+// Validate returns all problems of the arguments, joined. It does not repeat the id, because people paste whole keys.
 func (k *oneKey) Validate() error {
 	err := k.keysIn.Validate()
 	if !game.ValidKeyID(game.KeyID(k.ID)) {
@@ -267,7 +267,7 @@ func (k *oneKey) Validate() error {
 
 type keysRevokeCmd struct{ oneKey }
 
-// Help is the end of the command's manual.
+// Help implements [kong.HelpProvider].
 func (c *keysRevokeCmd) Help() string {
 	return `Every server rejects the key within a second. A key that was revoked or has expired already does not change.
 
@@ -277,7 +277,7 @@ Examples:
 
 // Run revokes a key.
 func (c *keysRevokeCmd) Run(s streams) error {
-	return c.do(s, beside(), func(ctx context.Context, keys *game.Keys) error {
+	return c.do(s, besideServers(), func(ctx context.Context, keys *game.Keys) error {
 		k, err := keys.Revoke(ctx, game.KeyID(c.ID))
 		if err != nil {
 			return err
@@ -291,10 +291,10 @@ type keysRotateCmd struct {
 	Overlap time.Duration `default:"1h" help:"How long the old key stays valid, at most 720h; 0s revokes it now."`
 }
 
-// Help is the end of the command's manual.
+// Help implements [kong.HelpProvider].
 func (c *keysRotateCmd) Help() string {
-	return `The new key has the name, the scope and the expiry of the old one. Only the key is printed to standard output, and it is
-shown once. If you lose it, rotate the old key again while it is valid, and revoke the lost one.
+	return `The new key has the name, the scope and the expiry of the old one. Only the key is printed to standard
+output, and it is shown once. If you lose it, rotate the old key again while it is valid, and revoke the lost one.
 
 Examples:
   KEY=$(gsm keys rotate k3j9x2m4pq)
@@ -303,12 +303,12 @@ Examples:
 
 // Run rotates a key.
 func (c *keysRotateCmd) Run(s streams) error {
-	return c.do(s, beside(), func(ctx context.Context, keys *game.Keys) error {
+	return c.do(s, besideServers(), func(ctx context.Context, keys *game.Keys) error {
 		k, secret, err := keys.Rotate(ctx, game.KeyID(c.ID), c.Overlap)
 		if err != nil && k.ID != "" {
 			return &databaseError{fmt.Errorf(
 				"key %s was created to replace it but could not be shown: revoke it, and rotate again: %w", k.ID,
-				plainly(err),
+				storeCause(err),
 			)}
 		}
 		if err != nil {
@@ -324,20 +324,20 @@ func (c *keysRotateCmd) Run(s streams) error {
 
 type retireSigningCmd struct{ config.Database }
 
-// Help is the end of the command's manual.
+// Help implements [kong.HelpProvider].
 func (c *retireSigningCmd) Help() string {
-	return `Use it when GSM_SECRET_KEY and a copy of the database may have leaked. First give every server a new GSM_SECRET_KEY and
-restart it, because a running server creates the next key with the secret that it has. Within ten seconds each server
-rejects everything that the old keys signed. Players need new tokens; game servers that verify tickets by themselves
-must fetch /.well-known/jwks.json again.
+	return `Use it when GSM_SECRET_KEY and a copy of the database may have leaked. First give every server a new
+GSM_SECRET_KEY and restart it, because a running server creates the next key with the secret that it has. Within ten
+seconds each server rejects everything that the old keys signed. Players need new tokens; game servers that verify
+tickets by themselves must fetch /.well-known/jwks.json again.
 
 Examples:
   gsm keys retire-signing`
 }
 
-// Run retires the keys.
+// Run retires the signing keys.
 func (c *retireSigningCmd) Run(s streams) error {
-	return onKeys(s, c.Database, beside(), func(ctx context.Context, engine game.Store) error {
+	return onKeys(s, c.Database, besideServers(), func(ctx context.Context, engine game.Store) error {
 		n, err := auth.Retire(ctx, engine)
 		if err != nil {
 			return fmt.Errorf("%d signing keys were retired, others may not be: run it again: %w", n, err)

@@ -8,7 +8,7 @@ import (
 	"game-session-manager/internal/config"
 )
 
-// A server does not take what it listens on for loopback because of how that was written.
+// The address that a listener got decides whether it is loopback, not how the configuration spells it.
 func TestListenLooksAtTheAddress(t *testing.T) {
 	t.Parallel()
 	const everywhere, here = "0.0.0.0:0", "127.0.0.1:0"
@@ -23,7 +23,7 @@ func TestListenLooksAtTheAddress(t *testing.T) {
 		{"ops", config.Server{HTTPAddr: here, OpsAddr: everywhere, Auth: "on"}, false},
 		{"ops with a guard", config.Server{HTTPAddr: here, OpsAddr: everywhere, Auth: "off", OpsPublic: true}, true},
 	} {
-		c := serveCmd{Server: test.server} // which nobody has validated
+		c := serveCmd{Server: test.server} // not validated
 		api, ops, err := c.listen(t.Context())
 		if (err == nil) != test.good {
 			t.Errorf("%s: %v", test.name, err)

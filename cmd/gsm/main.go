@@ -1,4 +1,4 @@
-// Command gsm is the game session manager: the server, and the tools that go with it.
+// Command gsm is the game session manager: the server and its tools.
 package main
 
 import "os"

@@ -16,8 +16,9 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// opsHandler serves what operators look at, metrics, failures and profiles, and the switch of the log's level. Unless
-// its listener is public it answers its own machine only. The command line is no profile and may have secrets in it.
+// opsHandler serves metrics, failures, profiles and the log level to operators. Unless public is set, it
+// rejects what web pages of other origins send. It leaves out pprof's cmdline handler, because the command line may
+// contain secrets.
 func opsHandler(watch *watcher, public bool) http.Handler {
 	level := levelSwitch{watch.level, watch.logs.System}
 	mux := http.NewServeMux()
@@ -42,13 +43,13 @@ func opsHandler(watch *watcher, public bool) http.Handler {
 	})), malformed)
 }
 
-// levelSwitch changes the level of the log while the program runs.
+// levelSwitch reads and changes the log level while the program runs.
 type levelSwitch struct {
 	level *slog.LevelVar
 	log   *slog.Logger
 }
 
-// maxLevelBody is how many bytes the name of a level may have, with white space around it.
+// maxLevelBody limits the body that names a level, in bytes, including white space.
 const maxLevelBody = 64
 
 func (s levelSwitch) tell(w http.ResponseWriter, _ *http.Request) {
@@ -63,17 +64,16 @@ func (s levelSwitch) change(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if before, after := s.level.Level(), logLevel(name); before != after {
-		// Told at a level that is shown: else the end of the lines would look like the end of the program.
+		// The change is logged at a level that is enabled before and after it. Otherwise the log would seem to end.
 		s.level.Set(min(before, after))
-		s.log.Log(r.Context(), max(
-			slog.LevelInfo, min(before, after),
-		), "log level changed", "old", before.String(), "new", after.String())
+		enabled := max(slog.LevelInfo, min(before, after))
+		s.log.Log(r.Context(), enabled, "log level changed", "old", before.String(), "new", after.String())
 		s.level.Set(after)
 	}
 	s.tell(w, r)
 }
 
-// diskCheck tells how full the disk of an embedded database is.
+// diskCheck returns a health check of the free space on the disk of an embedded database.
 func diskCheck(engine game.Store) func(context.Context) (game.Facts, error) {
 	e, embedded := engine.(interface {
 		Space(context.Context) (game.Space, error)
@@ -84,7 +84,7 @@ func diskCheck(engine game.Store) func(context.Context) (game.Facts, error) {
 		}
 		space, err := e.Space(ctx)
 		if err != nil {
-			return nil, err //nolint:wrapcheck // it says what was looked at
+			return nil, err //nolint:wrapcheck // the error names what was checked
 		}
 		facts := game.Facts{"free_bytes": space.FreeBytes, "total_bytes": space.TotalBytes}
 		if space.FreeBytes < minFreeDisk {
@@ -96,5 +96,5 @@ func diskCheck(engine game.Store) func(context.Context) (game.Facts, error) {
 	}
 }
 
-// minFreeDisk is how much space the embedded database needs to go on: the disk check is down below it.
+// minFreeDisk is the free space that the embedded database needs, in bytes. The disk check fails below it.
 const minFreeDisk = 16 << 20

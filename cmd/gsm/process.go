@@ -26,10 +26,10 @@ import (
 const (
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 16 << 10
-	profileTimeout = 2 * time.Minute // a profile of the ops listener takes as long as it is asked to
+	profileTimeout = 2 * time.Minute // the caller chooses how long a profile of the ops listener takes
 )
 
-// process is what runs: the servers and the background work.
+// process holds the servers and the background work.
 type process struct {
 	log        *slog.Logger
 	config     config.Server
@@ -42,23 +42,23 @@ type server struct {
 	name     string
 	listener net.Listener
 	http     *http.Server
-	tls      *tls.Config // nil for none. Not that of http, which net/http sets where there is none
+	tls      *tls.Config // nil for plain HTTP. Not the one of http, because net/http sets that one if it is nil
 }
 
-// timeouts are how long callers may take to send a header, and from there to take the answer. Bodies have a deadline of
-// their own: see [api.Limits].
+// timeouts bound how long a caller may take to send the header, and from there to read the response. Request bodies
+// have their own deadline: see [api.Limits].
 type timeouts struct{ read, write time.Duration }
 
-// newServer returns a server that cuts off callers who take longer.
-func newServer(l net.Listener, h http.Handler, said serverLog, t timeouts) server {
-	return server{name: said.listener, listener: l, http: &http.Server{
+// newServer returns a server that closes connections of callers that exceed the timeouts.
+func newServer(l net.Listener, h http.Handler, errorLog serverLog, t timeouts) server {
+	return server{name: errorLog.listener, listener: l, http: &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: t.read,
-		ReadTimeout:       2 * t.read, // the header and the body
+		ReadTimeout:       2 * t.read, // header and body
 		WriteTimeout:      t.write,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          log.New(said, "", 0),
+		ErrorLog:          log.New(errorLog, "", 0),
 	}}
 }
 
@@ -77,7 +77,8 @@ func (s *server) scheme() string {
 	return "http"
 }
 
-// serverLog takes what [http.Server] says: of callers' mistakes at debug level, and failures of its own.
+// serverLog receives the log of an [http.Server]. It logs mistakes of callers at debug level and reports failures of
+// the server.
 type serverLog struct {
 	listener string
 	log      *slog.Logger
@@ -88,9 +89,9 @@ type serverLog struct {
 func (l serverLog) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
 	f := game.Failure{Code: game.FailureServer, Task: l.listener + " listener"}
-	// ADDRESS: VALUE, and the stack from the next line on
-	if said, ok := strings.CutPrefix(text, "http: panic serving "); ok {
-		message, stack, _ := strings.Cut(said, "\n")
+	// The format is "ADDRESS: VALUE", followed by the stack from the next line on.
+	if panicked, ok := strings.CutPrefix(text, "http: panic serving "); ok {
+		message, stack, _ := strings.Cut(panicked, "\n")
 		_, value, _ := strings.Cut(message, ": ")
 		f.Code, f.Err = game.FailurePanic, &game.Panic{Value: value, Stack: stack}
 	} else if strings.HasPrefix(text, "http: Accept error") {
@@ -104,8 +105,8 @@ func (l serverLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// run serves until ctx ends or a server fails, then shuts down in order: readiness first, so that nothing new is sent
-// here; then the listeners and the requests under way; the background work last.
+// run serves until ctx is cancelled or a server fails. Then it shuts down in order: first readiness, so that no new
+// requests are routed here, then the listeners and the requests in flight, and the background work last.
 func (p *process) run(ctx context.Context) error {
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBackground()
@@ -130,16 +131,15 @@ func (p *process) run(ctx context.Context) error {
 	defer cancel()
 	var failures []error
 	if err := p.rest.http.Shutdown(shutdown); err != nil {
-		failures = append(failures, fmt.Errorf(
-			"requests were aborted after %s: %w", p.config.ShutdownTimeout, err,
-		), p.rest.http.Close())
+		err = fmt.Errorf("requests were aborted after %s: %w", p.config.ShutdownTimeout, err)
+		failures = append(failures, err, p.rest.http.Close())
 	}
-	failures = append(failures, p.ops.http.Close()) // whoever takes a profile does not hold up the end
+	failures = append(failures, p.ops.http.Close()) // closed at once: a profile in progress must not delay the shutdown
 	stopBackground()
 	return errors.Join(append(failures, g.Wait())...)
 }
 
-// listenError is an address that could not be listened on.
+// listenError reports an address that could not be listened on.
 type listenError struct{ error }
 
 func (e *listenError) Unwrap() error { return e.error }

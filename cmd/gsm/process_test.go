@@ -14,7 +14,7 @@ import (
 	"game-session-manager/internal/observe"
 )
 
-// A listener's own failures are reported; what callers do wrong is told at debug level.
+// Failures of a listener are reported; mistakes of callers are logged at debug level.
 func TestServerLog(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -22,15 +22,15 @@ func TestServerLog(t *testing.T) {
 	logs := observe.NewLogs(
 		&out, observe.LogOptions{Format: observe.FormatJSON, Level: slog.LevelDebug, Metrics: registry, Now: time.Now},
 	)
-	said := serverLog{"ops", logs.System, observe.NewErrors(logs.Error, registry, time.Now, newID)}
+	errorLog := serverLog{"ops", logs.System, observe.NewErrors(logs.Error, registry, time.Now, newID)}
 
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		panic("no map")
 	}))
-	server.Config = newServer(server.Listener, server.Config.Handler, said, timeouts{time.Second, time.Second}).http
+	server.Config = newServer(server.Listener, server.Config.Handler, errorLog, timeouts{time.Second, time.Second}).http
 	server.Start()
 	if res, err := server.Client().Get(server.URL); err == nil {
-		t.Errorf("answered %d", res.StatusCode)
+		t.Errorf("got status %d, want a closed connection", res.StatusCode)
 		_ = res.Body.Close()
 	}
 	server.Close()
@@ -38,7 +38,7 @@ func TestServerLog(t *testing.T) {
 		"http: Accept error: too many open files; retrying in 5ms\n",
 		"http: TLS handshake error from 127.0.0.1:1: EOF\n",
 	} {
-		if n, err := said.Write([]byte(line)); err != nil || n != len(line) {
+		if n, err := errorLog.Write([]byte(line)); err != nil || n != len(line) {
 			t.Errorf("%d, %v", n, err)
 		}
 	}

@@ -10,16 +10,16 @@ import (
 	"golang.org/x/term"
 )
 
-// meterParts is in how many parts a task is told of where there is no terminal, a line each.
+// meterParts is the number of lines that show the progress of a task without a terminal.
 const meterParts = 10
 
-// meter shows how far a command is: a bar on a terminal, lines elsewhere. It writes to standard error, so that what the
-// command tells can be piped.
+// meter shows the progress of a command: a bar on a terminal, lines elsewhere. It writes to standard error, so that
+// the output of the command can be piped.
 type meter struct {
 	out      io.Writer
 	terminal bool
 	task     string
-	part     int // that was told last
+	part     int // shown last
 	bar      *progressbar.ProgressBar
 }
 
@@ -28,7 +28,8 @@ func newMeter(s streams) *meter {
 	return &meter{out: s.err, terminal: ok && term.IsTerminal(int(f.Fd()))}
 }
 
-// at shows that so many of about total documents are done in a task. What cannot be shown is not worth failing for.
+// at shows that done of about total documents of a task are finished. It ignores write errors: they are no reason to
+// fail the task.
 func (m *meter) at(task string, done, total int) {
 	total = max(done, total)
 	if m.task != task {
@@ -55,14 +56,14 @@ func (m *meter) at(task string, done, total int) {
 	_ = m.bar.Set(done)
 }
 
-// clear makes room for a line that is written elsewhere.
+// clear removes the bar so that another line can be written.
 func (m *meter) clear() {
 	if m.bar != nil {
 		_ = m.bar.Clear()
 	}
 }
 
-// end takes the bar away.
+// end removes the bar.
 func (m *meter) end() {
 	if m.bar != nil {
 		_ = m.bar.Finish()

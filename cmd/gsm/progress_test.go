@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Where there is no terminal, a task is told of in tenths.
+// Without a terminal, progress is shown in tenths.
 func TestMeterWritesLines(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -27,7 +27,7 @@ func TestMeterWritesLines(t *testing.T) {
 	}
 }
 
-// On a terminal it is a bar, which goes away.
+// On a terminal, progress is a bar that is removed at the end.
 func TestMeterShowsABar(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -26,13 +26,12 @@ import (
 	"game-session-manager/internal/store"
 )
 
-// Run serves until a signal or a failure ends it. It reads top to bottom as the architecture does. The configuration is
-// valid: kong has called its Validate.
+// Run serves until a signal or a failure ends it. The configuration is valid: kong has called Validate.
 func (c *serveCmd) Run(s streams) (err error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	context.AfterFunc(ctx, cancel) // a second signal ends the process at once
-	collectLessOften()
+	setGCPercent()
 
 	watch, err := c.watch(ctx, s.out)
 	if err != nil {
@@ -43,7 +42,7 @@ func (c *serveCmd) Run(s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	// The addresses come first: one that is taken is told before the database is touched.
+	// Listen first: a taken address is reported before the database is changed.
 	apiListener, opsListener, err := c.listen(ctx)
 	if err != nil {
 		return err
@@ -92,8 +91,8 @@ func (c *serveCmd) Run(s streams) (err error) {
 	return p.run(ctx)
 }
 
-// listen takes both addresses, or none. What is not guarded must not be reached from elsewhere, whatever names stand
-// for.
+// listen opens both listeners or none. It checks the addresses that they got, because a host name may resolve to
+// anything: an unprotected listener must not be reachable from other machines.
 func (c *serveCmd) listen(ctx context.Context) (api, ops net.Listener, err error) {
 	api, err = listen(ctx, "--http-addr (GSM_HTTP_ADDR)", c.HTTPAddr)
 	if err != nil {
@@ -123,11 +122,11 @@ func (c *serveCmd) open(ctx context.Context, watch *watcher) (game.Store, error)
 	if err != nil {
 		return nil, &databaseError{fmt.Errorf("--database-url (GSM_DATABASE_URL): %w", err)}
 	}
-	introduce(ctx, engine, watch.logs.Database)
+	logDatabase(ctx, engine, watch.logs.Database)
 	return engine, nil
 }
 
-// limits are the bounds of callers.
+// limits returns the limits on callers.
 func (c *serveCmd) limits(watch *watcher) api.Limits {
 	rate := func(r config.Rate) limits.Rate {
 		return limits.Rate{PerSecond: float64(r.PerSecond), Burst: r.Burst}
@@ -141,32 +140,32 @@ func (c *serveCmd) limits(watch *watcher) api.Limits {
 	}
 }
 
-// usualMemory is what large documents may take at once where the process has no limit of memory, in bytes.
-const usualMemory = 1 << 30
+// defaultDocumentMemory is the memory for large documents if the process has no memory limit, in bytes.
+const defaultDocumentMemory = 1 << 30
 
-// memoryForDocuments returns what large documents may take at once, in bytes: half of the memory limit of the
-// process, which GOMEMLIMIT sets. The other half is for all else, and for what is not collected yet.
+// memoryForDocuments returns how many bytes large documents may use at once: half of the process's memory limit,
+// GOMEMLIMIT. The other half is for everything else and for garbage.
 func memoryForDocuments() int64 {
 	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 {
 		return max(limit/2, 1)
 	}
-	return usualMemory
+	return defaultDocumentMemory
 }
 
-// gcPercent lets the heap grow to five times of what is in use, which is a few megabytes, before it is collected:
-// requests leave much behind and keep nothing. It took 5 to 13 % off the CPU of a request when it was measured.
+// gcPercent lets the heap grow to five times the live data before a collection. Live data is only a few megabytes,
+// since requests retain nothing. Measured, this saves 5 to 13 % of the CPU time of a request.
 const gcPercent = 400
 
-// collectLessOften leaves the decision to whoever has made one.
-func collectLessOften() {
+// setGCPercent sets gcPercent, unless the operator has set GOGC.
+func setGCPercent() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
 }
 
-// introduce logs what the database is, once.
-func introduce(ctx context.Context, engine game.Store, log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(ctx, introduction)
+// logDatabase logs the database's version once.
+func logDatabase(ctx context.Context, engine game.Store, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
 	defer cancel()
 	facts, err := engine.Ping(ctx)
 	if err != nil {
@@ -176,14 +175,14 @@ func introduce(ctx context.Context, engine game.Store, log *slog.Logger) {
 	log.Info("database opened", "facts", facts)
 }
 
-// introduction is how long the start waits for the database to tell what it is.
-const introduction = 5 * time.Second
+// describeTimeout bounds how long the start waits for the database's description of itself.
+const describeTimeout = 5 * time.Second
 
-// tasks is the background work. What has a lease runs in one process at a time. The others run in each: what a process
-// does for itself, and what must not wait until the lease of a process that has crashed is over.
+// tasks returns the background tasks. A task with a lease runs in one process at a time. A task without one does work
+// for its own process, or work that must not wait for the lease of a crashed process to expire.
 func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe.Sampler) []keeper.Task {
 	return []keeper.Task{
-		// These two are so frequent that what reads show is what the rules do within a second.
+		// These two are frequent, so that reads show the effect of the rules within a second.
 		{Name: "lift_suspensions", Every: time.Second / 2, Timeout: time.Minute, Run: players.LiftSuspensions},
 		{Name: "free_seats", Every: time.Second / 2, Timeout: time.Minute, Run: players.FreeSeats},
 		{
@@ -219,10 +218,10 @@ func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe
 	}
 }
 
-// lastSampleTimeout bounds how long the last sample may hold up the end.
+// lastSampleTimeout bounds how long the last sample may delay the shutdown.
 const lastSampleTimeout = 3 * time.Second
 
-// takeLastSample stores what was counted since the background work took a sample, so that restarts lose no requests.
+// takeLastSample stores the counts since the last periodic sample, so that a restart loses no requests.
 func takeLastSample(s *observe.Sampler, failures *observe.Errors) {
 	ctx, cancel := context.WithTimeout(context.Background(), lastSampleTimeout)
 	defer cancel()
@@ -233,7 +232,7 @@ func takeLastSample(s *observe.Sampler, failures *observe.Errors) {
 	}
 }
 
-// replicaName decides what auto means: the name of the host, which a container has to itself.
+// replicaName returns the configured name, or the host name for auto. A container has its host name to itself.
 func replicaName(name string) string {
 	if name != "auto" {
 		return name
@@ -245,10 +244,10 @@ func replicaName(name string) string {
 	return host
 }
 
-// newID returns a UUID of version 7. uuid's are ordered within a process even inside one millisecond.
+// newID returns a UUID of version 7. Ids of one process are ordered, even within a millisecond.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// databaseError is a database that could not be opened.
+// databaseError reports a database that cannot be used.
 type databaseError struct{ error }
 
 func (e *databaseError) Unwrap() error { return e.error }

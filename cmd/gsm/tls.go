@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// certificateAge is how long a certificate is shown before its files are looked at again.
-const certificateAge = 2 * time.Second
+// certificateCheckInterval is how often the files of a certificate are checked for changes.
+const certificateCheckInterval = 2 * time.Second
 
-// certificate is a pair of files that may be replaced while it is used.
+// certificate serves a certificate from two files that may be replaced at any time.
 type certificate struct {
 	certFile, keyFile string
 	now               func() time.Time
@@ -22,27 +22,27 @@ type certificate struct {
 
 	mu     sync.Mutex
 	looked time.Time
-	used   [2]stamp // of the files that current is from
-	told   trouble  // that the log has of files that cannot be used
+	used   [2]stamp // of the files that current was read from
+	logged problem  // the last problem that was logged
 }
 
-// trouble is why files cannot be used, and which.
-type trouble struct {
+// problem identifies a problem by its message and by the state of the files.
+type problem struct {
 	stamps [2]stamp
 	text   string
 }
 
-// stamp changes when a file does.
+// stamp changes when its file changes.
 type stamp struct {
 	modified time.Time
 	size     int64
 }
 
-// newTLS returns the configuration of a listener with a certificate of files, nil without a file. A pair that cannot be
-// used is an error now, and a warning later.
+// newTLS returns the configuration of a listener whose certificate is in two files, or nil if certFile is empty. Files
+// that cannot be used are an error now; later they are logged as a warning.
 func newTLS(certFile, keyFile string, now func() time.Time, log *slog.Logger) (*tls.Config, error) {
 	if certFile == "" {
-		return nil, nil //nolint:nilnil // no TLS is what was asked for
+		return nil, nil //nolint:nilnil // TLS is not configured
 	}
 	c := &certificate{certFile: certFile, keyFile: keyFile, now: now, log: log}
 	stamps, err := c.stamps()
@@ -56,41 +56,41 @@ func newTLS(certFile, keyFile string, now func() time.Time, log *slog.Logger) (*
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}, nil
 }
 
-// get is called for each handshake.
+// get returns the certificate for a handshake.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	if c.mu.TryLock() { // one looks, and the others go on with what there is
+	if c.mu.TryLock() { // one handshake checks the files, the others use the current certificate
 		defer c.mu.Unlock()
 		c.refresh()
 	}
 	return c.current.Load(), nil
 }
 
-// refresh reads files that have changed. While they cannot be used, as between the writing of one and of the other, the
-// old certificate stays, and they are read again at each look: what was wrong, like permissions, may not be seen in a
-// stamp.
+// refresh reads the files if they have changed. The old certificate stays in use while they cannot be used, for
+// example because only one of them has been written yet. They are then read again at each check, because a fix such as
+// a chmod may not change a stamp.
 func (c *certificate) refresh() {
 	now := c.now()
-	if now.Sub(c.looked) < certificateAge {
+	if now.Sub(c.looked) < certificateCheckInterval {
 		return
 	}
 	c.looked = now
 	stamps, err := c.stamps()
 	if err == nil && stamps == c.used {
-		c.told = trouble{}
+		c.logged = problem{}
 		return
 	}
 	if err == nil {
 		err = c.load()
 	}
 	if err != nil {
-		if t := (trouble{stamps, err.Error()}); t != c.told {
+		if t := (problem{stamps, err.Error()}); t != c.logged {
 			c.log.Warn("the new certificate cannot be used, the old one stays in use", "error", err)
-			c.told = t
+			c.logged = t
 		}
 		return
 	}
 	c.log.Info("using a new certificate", "expires", c.current.Load().Leaf.NotAfter)
-	c.used, c.told = stamps, trouble{}
+	c.used, c.logged = stamps, problem{}
 }
 
 func (c *certificate) load() error {

@@ -15,13 +15,13 @@ import (
 	"time"
 )
 
-// pair is the files of a certificate, as they may be changed while they are used.
+// pair is the files of a certificate.
 type pair struct {
 	t         *testing.T
 	cert, key string
 }
 
-// newPair returns the content of the files of a certificate.
+// newPair returns the content of the two files of a certificate.
 func newPair(t *testing.T, serial int64) (cert, key []byte) {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(rand.Reader)
@@ -39,12 +39,11 @@ func newPair(t *testing.T, serial int64) (cert, key []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pem.EncodeToMemory(
-		&pem.Block{Type: "CERTIFICATE", Bytes: c},
-	), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: k})
+	cert = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})
+	return cert, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: k})
 }
 
-// write replaces the files. Their stamps tell the time and the sizes alone.
+// write replaces the files and sets their modification times, so that stamps differ only by time and size.
 func (p *pair) write(at time.Time, cert, key []byte) {
 	p.t.Helper()
 	for name, content := range map[string][]byte{p.cert: cert, p.key: key} {
@@ -64,7 +63,7 @@ func (p *pair) remove() {
 	}
 }
 
-// Files that cannot be used are tried again, whatever made them good, and told of once.
+// Files that cannot be used are read again until they can, and each problem is logged once.
 func TestCertificateIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	dir, now := t.TempDir(), time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC)
@@ -81,7 +80,7 @@ func TestCertificateIsTriedAgain(t *testing.T) {
 	looks := func(what string, serial int64, warnings int) {
 		t.Helper()
 		for range 3 {
-			now = now.Add(certificateAge)
+			now = now.Add(certificateCheckInterval)
 			c, err := config.GetCertificate(nil)
 			if err != nil || c.Leaf.SerialNumber.Int64() != serial {
 				t.Errorf("%s: certificate %v, want %d: %v", what, c.Leaf.SerialNumber, serial, err)
@@ -99,7 +98,7 @@ func TestCertificateIsTriedAgain(t *testing.T) {
 	looks("a key that is none", 1, 1)
 	files.write(changed.Add(time.Second), cert2, bytes.Repeat([]byte("y"), len(key2)))
 	looks("another that is none", 1, 2)
-	files.write(changed.Add(time.Second), cert2, key2) // as after a chmod the stamps are those of before
+	files.write(changed.Add(time.Second), cert2, key2) // the stamps are unchanged, as after a chmod
 	looks("the same files, good now", 2, 2)
 
 	for i := range 2 {

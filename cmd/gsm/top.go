@@ -20,19 +20,20 @@ type topCmd struct {
 	Once     bool          `help:"Print the figures of one interval as plain text, and exit. This is the default without a terminal."`
 }
 
-// Help is the end of the command's manual.
+// Help implements [kong.HelpProvider].
 func (c *topCmd) Help() string {
-	return `Keys: q quits, p pauses, s sorts, the arrows scroll, ? explains. Colours are the terminal's own; ` + noColours + `=1 turns them off.
+	return `Keys: q quits, p pauses, s sorts, the arrows scroll, ? explains. Colours are the terminal's own; ` +
+		noColours + `=1 turns them off.
 
 Examples:
   gsm top
   gsm top --once --interval 10s > report.txt`
 }
 
-// noColours is the variable that turns colours off in many programs: https://no-color.org
-const noColours = "NO_COLOR" //nolint:misspell // which is its name
+// noColours is the environment variable that turns off colours in many programs: https://no-color.org
+const noColours = "NO_COLOR" //nolint:misspell // the variable's name
 
-// Validate tells what is wrong.
+// Validate checks the flags.
 func (c *topCmd) Validate() error {
 	if _, _, err := net.SplitHostPort(c.OpsAddr); err != nil {
 		return fmt.Errorf("--ops-addr (GSM_OPS_ADDR): %q is not HOST:PORT, like 127.0.0.1:8081", c.OpsAddr)
@@ -43,7 +44,7 @@ func (c *topCmd) Validate() error {
 	return nil
 }
 
-// Run shows what a server does.
+// Run shows what the server does.
 func (c *topCmd) Run(s streams) error {
 	t := top.Top{Addr: c.OpsAddr, Interval: c.Interval, Sort: c.Sort, Palette: top.Colours, Now: time.Now}
 	if os.Getenv(noColours) != "" {
@@ -53,13 +54,13 @@ func (c *topCmd) Run(s streams) error {
 	if c.Once || !ok || !term.IsTerminal(int(out.Fd())) || os.Getenv("TERM") == "dumb" {
 		ctx, stop := untilSignal()
 		defer stop()
-		return c.unseen(ctx, t.Once(ctx, s.out))
+		return c.unreachableError(ctx, t.Once(ctx, s.out))
 	}
-	return c.unseen(context.Background(), t.Live(context.Background(), os.Stdin, out))
+	return c.unreachableError(context.Background(), t.Live(context.Background(), os.Stdin, out))
 }
 
-// unseen says what to do about a server that does not answer.
-func (c *topCmd) unseen(ctx context.Context, err error) error {
+// unreachableError adds to the error for a server that does not respond what to do about it.
+func (c *topCmd) unreachableError(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil

@@ -17,25 +17,25 @@ import (
 	"game-session-manager/internal/store"
 )
 
-// watcher is what operators see by.
+// watcher holds the logs, metrics, failures and traces of the process.
 type watcher struct {
-	service  observe.Service
-	registry *prometheus.Registry
-	level    *slog.LevelVar
-	logs     *observe.Logs
-	failures *observe.Errors
-	traces   *observe.Traces
-	on       bool // watches what is under way too
-	meter    observe.Meter
+	service   observe.Service
+	registry  *prometheus.Registry
+	level     *slog.LevelVar
+	logs      *observe.Logs
+	failures  *observe.Errors
+	traces    *observe.Traces
+	observing bool // whether requests and store operations are observed
+	meter     observe.Meter
 }
 
-// watch begins to watch, and writes lines. It must be closed.
+// watch opens the logs, metrics and traces. The caller must close the watcher.
 func (c *serveCmd) watch(ctx context.Context, out io.Writer) (*watcher, error) {
 	w := &watcher{
 		service: observe.Service{
 			Version: version(), Replica: replicaName(c.Replica), Engine: store.Engine(c.DatabaseURL),
 		},
-		level: levelVar(c.LogLevel), on: c.Telemetry == "on",
+		level: levelVar(c.LogLevel), observing: c.Telemetry == "on",
 	}
 	w.registry = observe.NewRegistry(w.service)
 	w.logs = observe.NewLogs(out, observe.LogOptions{
@@ -50,20 +50,21 @@ func (c *serveCmd) watch(ctx context.Context, out io.Writer) (*watcher, error) {
 	return w, nil
 }
 
-// logDelay is how long lines about requests may wait for others. A process that is killed loses as much of them.
+// logDelay is how long log lines about requests may be buffered. A process that is killed loses up to this much of
+// them.
 const logDelay = 100 * time.Millisecond
 
 func (w *watcher) commands() func(context.Context, game.Command) {
-	if !w.on {
+	if !w.observing {
 		return nil
 	}
 	return observe.Commands(w.logs.Database, w.meter)
 }
 
-// store watches an engine.
+// store returns the engine with observation, if that is on.
 func (w *watcher) store(engine game.Store) game.Store {
 	docs := engine
-	if w.on {
+	if w.observing {
 		docs = observe.Store(engine, w.logs.Database, w.meter)
 	}
 	w.registry.MustRegister(observe.Engine(engine), observe.Population(docs, w.logs.Database, time.Now))
@@ -71,27 +72,27 @@ func (w *watcher) store(engine game.Store) game.Store {
 }
 
 func (w *watcher) http() func(http.Handler) http.Handler {
-	if !w.on {
+	if !w.observing {
 		return nil
 	}
 	return observe.HTTP(w.logs, w.meter)
 }
 
-// server takes what a listener's server says.
+// server returns the log of a listener's [http.Server].
 func (w *watcher) server(listener string) serverLog {
 	return serverLog{listener, w.logs.System, w.failures}
 }
 
-// keeper runs the background work, that of the log too, and watches it. Tasks that one process suffices for have
-// leases in docs.
+// keeper returns the keeper of the background work, which includes the work of the log. Tasks that must run in only
+// one process hold a lease in docs.
 func (w *watcher) keeper(docs game.Store, databaseURL string, work []keeper.Task) *keeper.Keeper {
-	work = append(work, tellSuppressed(w.logs))
+	work = append(work, suppressedLinesTask(w.logs))
 	return keeper.New(keeper.Options{
 		OnRun: observe.Background(w.logs.System, w.meter, w.failures.Report, names(work)...),
 		Now:   time.Now, NewID: newID,
-		// A name may be given to another process too, and again to the next one.
+		// The replica's name is not unique: another process may have it, and the next process may have it again.
 		Leases: docs, Holder: w.service.Replica + " " + newID(), Sole: store.Sole(databaseURL),
-	}, traced(w.traces, work)...)
+	}, withTraces(w.traces, work)...)
 }
 
 func names(tasks []keeper.Task) (names []string) {
@@ -101,35 +102,35 @@ func names(tasks []keeper.Task) (names []string) {
 	return names
 }
 
-// traced gives each run of the background work a trace of its own.
-func traced(t *observe.Traces, tasks []keeper.Task) []keeper.Task {
+// withTraces gives each run of a task its own trace.
+func withTraces(t *observe.Traces, tasks []keeper.Task) []keeper.Task {
 	for i := range tasks {
 		tasks[i].Run = t.Run(tasks[i].Name, tasks[i].Run)
 	}
 	return tasks
 }
 
-// tellSuppressed is the background work of the log.
-func tellSuppressed(logs *observe.Logs) keeper.Task {
+// suppressedLinesTask returns the background task of the log.
+func suppressedLinesTask(logs *observe.Logs) keeper.Task {
 	return keeper.Task{
-		Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: logs.TellSuppressed,
+		Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: logs.ReportSuppressed,
 	}
 }
 
-// lastSpansTimeout bounds how long a collector may hold up the end.
+// lastSpansTimeout bounds how long the export of the last spans may delay the shutdown.
 const lastSpansTimeout = 5 * time.Second
 
-// close sends the last spans and lines.
+// close exports the last spans and flushes the log.
 func (w *watcher) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), lastSpansTimeout)
 	defer cancel()
 	if err := w.traces.Close(ctx); err != nil {
 		w.logs.System.Warn("the last spans are lost", observe.Cause(err))
 	}
-	_ = w.logs.Close() // nowhere left to tell
+	_ = w.logs.Close() // there is nowhere to report a write error
 }
 
-// logFormat decides what auto means: text for a person at a terminal, JSON for everything else.
+// logFormat resolves "auto": text on a terminal, JSON elsewhere.
 func logFormat(format string, w io.Writer) string {
 	if format != "auto" {
 		return format
@@ -140,7 +141,7 @@ func logFormat(format string, w io.Writer) string {
 	return observe.FormatJSON
 }
 
-// levelVar is a level that begins with the name and may change.
+// levelVar returns a level that starts at the named one and can be changed.
 func levelVar(name string) *slog.LevelVar {
 	level := new(slog.LevelVar)
 	level.Set(logLevel(name))
@@ -150,7 +151,7 @@ func levelVar(name string) *slog.LevelVar {
 func logLevel(name string) slog.Level {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(name)); err != nil {
-		return slog.LevelInfo // kong has refused every other name
+		return slog.LevelInfo // kong has rejected other names
 	}
 	return level
 }

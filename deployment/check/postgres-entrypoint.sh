@@ -1,6 +1,6 @@
 #!/bin/bash
-# What the entrypoint of the image postgres does, as far as ../kubernetes/ferretdb asks for it: for the image that
-# `images` makes.
+# The entrypoint of the stand-in for the image postgres. It does the part of the real one that ../kubernetes/ferretdb
+# uses.
 set -euo pipefail
 : "${PGDATA:?}" "${POSTGRES_USER:?}" "${POSTGRES_PASSWORD:?}" "${POSTGRES_DB:?}"
 [ "${1:-}" = postgres ] || exec "$@"

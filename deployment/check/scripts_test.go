@@ -1,4 +1,4 @@
-// Package check_test tests the scripts that say what is wrong with a deployment.
+// Package check_test tests the scripts that diagnose a deployment.
 package check_test
 
 import (
@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// run runs a script with some standard input, and returns what it printed and its exit code.
+// run runs a script with standard input and returns its output and exit code.
 func run(t *testing.T, stdin string, env []string, name string, args ...string) (stdout string, code int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
@@ -30,7 +30,7 @@ func run(t *testing.T, stdin string, env []string, name string, args ...string) 
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// crash ends a real process by a signal, and returns its exit code as a container engine tells it.
+// crash kills a real process with a signal, and returns its exit code as a container engine reports it.
 func crash(t *testing.T, signal string) string {
 	t.Helper()
 	_, code := run(t, "", nil, "bash", "-c", "bash -c 'kill -"+signal+" $$'; exit $?")
@@ -67,8 +67,7 @@ func TestDiagnose(t *testing.T) {
 	}
 }
 
-// Docker is played by a script: what is tested is how compose-why asks it, and that it passes the end of a container
-// on.
+// A script plays Docker. The test shows which commands compose-why runs, and that it passes on how a container ended.
 func TestComposeWhy(t *testing.T) {
 	t.Parallel()
 	const docker = `#!/usr/bin/env bash
@@ -93,7 +92,7 @@ esac
 	path := "PATH=" + dir + ":" + os.Getenv("PATH")
 	for name, c := range map[string]struct {
 		env  []string
-		said string // empty: all is well
+		said string // empty if all is well
 	}{
 		"all is well":    {[]string{"MONGO=mongodb running healthy 0 0 false"}, ""},
 		"it has crashed": {[]string{"MONGO=mongodb exited unhealthy 0 139 false"}, "SERVER-121912"},
@@ -120,7 +119,7 @@ esac
 	}
 }
 
-// What up ends with decides whether an API is taken back: 3 says that only the monitoring is not ready.
+// The exit code of up decides whether the API is rolled back: 3 means that only the monitoring is not ready.
 func TestDeploy(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -1,12 +1,12 @@
 # shellcheck shell=bash disable=SC2154
-# What `run` asks and does in the cluster that it has made; sourced, not run.
+# Steps of `run` in the cluster; sourced, not run.
 
 # Pods.
 
 load_rate=300 load_seconds=45
 
-# pod NAMESPACE NAME LABELS ARGUMENT... starts the agent. A pod that bears another's labels must not get its requests,
-# so none is ever ready.
+# pod NAMESPACE NAME LABELS ARGUMENT... starts the agent. The pod is never ready, because it must not receive the
+# requests of the component whose labels it has.
 pod() {
   local namespace=$1 name=$2 labels=$3 key='' ready='"readinessGates": [{"conditionType": "gsm-check/never"}],'
   shift 3
@@ -23,7 +23,7 @@ pod() {
 JSON
 }
 
-# ended NAMESPACE NAME waits for a pod, and prints what it said. It fails if the pod did.
+# ended NAMESPACE NAME waits for a pod and prints its output. It fails if the pod failed.
 ended() {
   local code
   k -n "$1" wait pod "$2" --for=jsonpath='{.status.containerStatuses[0].state.terminated}' --timeout=240s >/dev/null
@@ -49,7 +49,7 @@ create() { agent gaming-namespace "$client" player create "$1" 3>&1 | jq -r .id;
 
 rolled_out() { k -n "$1" rollout status "$2" --timeout=180s; }
 
-# address NAMESPACE LABEL prints the address of a pod that runs.
+# address NAMESPACE LABEL prints the address of a running pod.
 address() { k -n "$1" get pods -l "$2" --field-selector status.phase=Running -o jsonpath='{.items[0].status.podIP}'; }
 
 network_policies() {
@@ -92,8 +92,7 @@ network_policies() {
   k delete namespace gsm-check --wait=false >/dev/null
 }
 
-# under_load COMMAND... runs the command while the API is called and written to, and waits until the load ends. No
-# request may be lost.
+# under_load COMMAND... runs the command under load on the API, and waits until the load ends. No request may be lost.
 under_load() {
   pod gaming-namespace load "$client" load
   k -n gaming-namespace wait pod load --for=jsonpath='{.status.phase}'=Running --timeout=60s >/dev/null
@@ -117,15 +116,14 @@ backup() {
   k -n data-namespace logs job/backup-now
 }
 
-# heals NAMESPACE POD deletes the pod of a StatefulSet, and waits for the next.
+# heals NAMESPACE POD deletes a pod of a StatefulSet, and waits for its replacement.
 heals() {
   k -n "$1" delete pod "$2"
   k -n "$1" wait --for=create --timeout=60s "pod/$2" >/dev/null
   k -n "$1" wait --for=condition=Ready --timeout=180s "pod/$2"
 }
 
-# grafana_shows asks Grafana as a user has it, as admin through port-forward, for the dashboards and for what every panel
-# asks.
+# grafana_shows runs the queries of all dashboards as a user would: as admin, through port-forward.
 grafana_shows() {
   local said=$cache/port-forward port='' dashboards password end=$((SECONDS + 60))
   dashboards=$(jq -r .uid ../monitoring/grafana/dashboards/*.json | sort)
@@ -147,12 +145,12 @@ grafana_shows() {
   forward=
 }
 
-# ask_grafana PORT PATH prints a response. The password goes through a file that nobody else reads.
+# ask_grafana PORT PATH prints a response. The password is in a file, because arguments are visible to other users.
 ask_grafana() {
   curl --silent --show-error --fail --config <(printf 'user = "admin:%s"\n' "$password") "http://127.0.0.1:$1$2"
 }
 
-# no_errors SINCE looks for errors in what all containers have logged since a time, when `up` had found all ready.
+# no_errors SINCE fails if a container has logged an error since a time. Before it, `up` was still waiting.
 no_errors() {
   local namespace pod logs=$cache/logs
   : >"$logs"

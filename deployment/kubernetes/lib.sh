@@ -14,8 +14,7 @@ usage() { awk 'NR > 1 && !/^#|^$/ {exit} NR > 1 && !/^# shellcheck/ {sub(/^# ?/,
 
 k() { kubectl --context "$context" --request-timeout=30s "$@"; }
 
-# choose_context makes sure that the cluster is the one that is meant: one on this machine, or the one that --context
-# names.
+# choose_context makes sure that the cluster is the intended one: it is on this machine, or --context names it.
 choose_context() {
   local said
   command -v kubectl >/dev/null || die "kubectl is missing. Docker Desktop includes it; otherwise see https://kubernetes.io/docs/tasks/tools/"

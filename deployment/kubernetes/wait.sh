@@ -1,30 +1,30 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# How `up` waits for components, and prints what keeps them from being ready; sourced, not run.
+# Functions of `up` that wait for components and print why they are not ready; sourced, not run.
 
-# What ended before is not of interest.
+# Earlier failures do not count.
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 
-# newest NAMESPACE NAME prints the pod of a component that was made last, and is not about to go.
+# newest NAMESPACE NAME prints the newest pod of a component that is not being deleted.
 newest() {
   k -n "$1" get pods -l "app.kubernetes.io/name=$2" --sort-by=.metadata.creationTimestamp --no-headers \
     -o custom-columns=:metadata.name,:metadata.deletionTimestamp | awk '$2 == "<none>" {name = $1} END {print name}'
 }
 
-# containers NAMESPACE POD prints the lines of pod.tmpl that tell of trouble: of containers that are not ready, and of
-# those that ended while this ran. One that has done its work has none.
+# containers NAMESPACE POD prints the lines of pod.tmpl for containers that are not ready or have ended during this
+# run. A container that has completed its work has none.
 containers() {
   k -n "$1" get pod "$2" -o go-template-file=pod.tmpl |
     awk -F '|' -v began="$began" '($2 != "true" || $6 > began) && !($3 == "Completed" && $5 == 0)'
 }
 
-# last_lines NAMESPACE POD CONTAINER prints what a container said last, before its last end too.
+# last_lines NAMESPACE POD CONTAINER prints the last log lines of a container, including those of its previous run.
 last_lines() {
   k -n "$1" logs "$2" -c "$3" --previous --tail=20 2>/dev/null || true
   k -n "$1" logs "$2" -c "$3" --tail=20 2>/dev/null || true
 }
 
-# trouble NAMESPACE NAME prints what is wrong with the newest pod of a component, and what to do about known problems. It
-# sets `known` to the most restarts of a container whose trouble is known, or empties it.
+# trouble NAMESPACE NAME prints what is wrong with the newest pod of a component, and advice on known problems. It sets
+# `known` to the largest number of restarts of a container with a known problem, or to an empty string.
 trouble() {
   local pod container up state ended code restarts message advice
   known=
@@ -51,7 +51,7 @@ trouble() {
   done < <(containers "$1" "$pod")
 }
 
-# explain NAMESPACE NAME prints what keeps a component from being ready.
+# explain NAMESPACE NAME prints why a component is not ready.
 explain() {
   local pod
   say
@@ -68,8 +68,8 @@ explain() {
   k -n "$1" logs "$pod" --all-containers --prefix --tail=15 --previous 2>/dev/null || true
 }
 
-# components PART prints NAMESPACE KIND NAME of all that has to be ready, the database first. It fails if that cannot be
-# known.
+# components PART prints NAMESPACE KIND NAME of all components that must be ready, the database first. It fails if they
+# cannot be listed.
 components() {
   local namespace line='{.metadata.namespace} {.kind} {.metadata.name} {.metadata.ownerReferences[0].kind}'
   line="$line {.metadata.labels.app\.kubernetes\.io/component}"
@@ -83,7 +83,7 @@ components() {
   done
 }
 
-# rolled_out NAMESPACE KIND NAME SECONDS waits for a component.
+# rolled_out NAMESPACE KIND NAME SECONDS waits for a rollout.
 rolled_out() {
   if [ "$2" = Job ]; then
     kubectl --context "$context" -n "$1" wait --for=condition=complete --timeout="$4s" "job/$3"
@@ -92,8 +92,8 @@ rolled_out() {
   fi </dev/null >/dev/null 2>&1
 }
 
-# renew_stuck deletes pods of StatefulSets that are of an earlier revision and not ready. Kubernetes waits for them to
-# become ready before it takes the next revision, even if that is the one that mends them.
+# renew_stuck deletes pods of StatefulSets that have an earlier revision and are not ready. Kubernetes waits until they
+# are ready before it rolls out the next revision, even if that one fixes the problem.
 renew_stuck() {
   local namespace kind name revision pod line='{.metadata.name} {.metadata.labels.controller-revision-hash}'
   line="$line {.status.conditions[?(@.type==\"Ready\")].status}"
@@ -109,8 +109,8 @@ renew_stuck() {
   done < <(components core; components monitoring)
 }
 
-# ready NAMESPACE KIND NAME waits until a component is ready, and prints now and then what it waits for. It gives up
-# before the time when what is wrong is known and does not pass by itself.
+# ready NAMESPACE KIND NAME waits until a component is ready, and prints its state now and then. It gives up early on a
+# known problem that does not go away by itself.
 ready() {
   local begin=$SECONDS step=10 told=30 over
   [ "$timeout" -ge $step ] || step=$timeout
@@ -136,7 +136,7 @@ ready() {
   say "ready: $1 $3"
 }
 
-# wait_for PART waits for each component of a part, and names those that did not become ready in `failed`.
+# wait_for PART waits for each component of a part, and lists those that did not become ready in `failed`.
 wait_for() {
   local list namespace kind name
   say "== wait: $1"
@@ -148,8 +148,8 @@ wait_for() {
   done <<<"$list"
 }
 
-# crashed says which components of the core ended by a fault of which the cause is known, since this began, and are up
-# again. They will end again.
+# crashed prints the core components that are ready but have crashed during this run for a known cause. They will crash
+# again.
 crashed() {
   local namespace kind name found=1
   while read -r namespace kind name; do

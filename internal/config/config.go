@@ -1,8 +1,8 @@
-// Package config is what can be configured, as one documented struct. Its tags are the command line's flags, the
-// environment and the manual at once; cmd/gsm reads them, and nothing else imports this package.
+// Package config defines the configuration of gsm as documented structs. Their tags define the flags of the command
+// line, the environment variables and the help. Only cmd/gsm imports this package.
 //
-// A field that holds a secret says so by the tag secret, and is printed masked: "url" for a URL with a password in it,
-// "value" for what is secret altogether.
+// The tag secret marks a field that holds a secret and is printed masked: "url" for a URL with a password, "value" for
+// a value that is secret as a whole.
 package config
 
 import (
@@ -19,13 +19,13 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Database is what every command needs that works on a database.
+// Database is the configuration of every command that works on a database.
 type Database struct {
 	DatabaseURL  string        `env:"GSM_DATABASE_URL"  default:"sqlite:gsm.db" secret:"url" help:"The database: sqlite:PATH is a file, created if it does not exist; mongodb://USER:PASSWORD@HOST/NAME?authSource=admin is a database of MongoDB or FerretDB, where NAME defaults to gsm."`
 	DatabaseWait time.Duration `env:"GSM_DATABASE_WAIT" default:"0s"                         help:"How long to wait at the start for a database server that is still starting, or that does not accept the user and the password yet; at most 10m."`
 }
 
-// Validate tells what is wrong.
+// Validate returns all problems, joined.
 func (d *Database) Validate() error {
 	return within("--database-wait (GSM_DATABASE_WAIT)", d.DatabaseWait, 0, 10*time.Minute)
 }
@@ -60,7 +60,7 @@ type Server struct {
 	EventRetention   time.Duration `env:"GSM_EVENT_RETENTION" default:"720h" help:"How long events of sessions, players and API keys are kept, 24h to 17520h."`
 }
 
-// Validate tells everything that is wrong, one problem a line.
+// Validate returns all problems, joined, one per line.
 func (s *Server) Validate() error {
 	return errors.Join(
 		s.addresses(),
@@ -89,31 +89,32 @@ func (s *Server) Authenticated() bool {
 	return s.Auth == "on" || s.Auth == "auto" && !IsLoopback(s.HTTPAddr)
 }
 
-// Names of the settings of addresses, in messages.
+// Settings of addresses, as messages name them.
 const (
 	httpAddr = "--http-addr (GSM_HTTP_ADDR)"
 	opsAddr  = "--ops-addr (GSM_OPS_ADDR)"
 )
 
-// Listening refuses the addresses that are listened on where others may reach what is not guarded. [Server.Validate]
-// looks at what is written, so that mistakes are told early; what a name stands for is the system's to say, and is
-// known only now.
+// Listening returns an error if a listener that others can reach is unprotected. [Server.Validate] checks the
+// configured addresses, so that mistakes are reported early. Only the address of a listener shows what a host name
+// resolves to.
 func (s *Server) Listening(api, ops net.Addr) error {
-	return errors.Join(s.guarded(api.String()), s.opsGuarded(ops.String()))
+	return errors.Join(s.apiProtected(api.String()), s.opsProtected(ops.String()))
 }
 
-// guarded refuses an API that whoever reaches it may use.
-func (s *Server) guarded(addr string) error {
+// apiProtected returns an error if the API needs no credential and is reachable from other machines.
+func (s *Server) apiProtected(addr string) error {
 	if s.Authenticated() || IsLoopback(addr) {
 		return nil
 	}
 	return fmt.Errorf("%s: %q is not a loopback address, and without authentication everyone who can reach it could "+
-		"do everything. "+
-		"Listen on 127.0.0.1 or [::1], or set GSM_AUTH=on and create a key: GSM_ADMIN_KEY, or gsm keys create", httpAddr, addr)
+		"do everything. Listen on 127.0.0.1 or [::1], or set GSM_AUTH=on and create a key: GSM_ADMIN_KEY, or "+
+		"gsm keys create", httpAddr, addr)
 }
 
-// opsGuarded refuses an address of the ops listener that other machines reach, unless somebody said that it is guarded.
-func (s *Server) opsGuarded(addr string) error {
+// opsProtected returns an error if the ops listener is reachable from other machines, unless OpsPublic says that this
+// is intended.
+func (s *Server) opsProtected(addr string) error {
 	if s.OpsPublic || IsLoopback(addr) {
 		return nil
 	}
@@ -122,15 +123,15 @@ func (s *Server) opsGuarded(addr string) error {
 		"or set GSM_OPS_PUBLIC=true (--ops-public) if a network policy or a firewall protects it", opsAddr, addr)
 }
 
-// addresses tells what is wrong with what is written.
+// addresses checks the configured addresses.
 func (s *Server) addresses() error {
-	check := func(name, addr string, guarded func(string) error) error {
+	check := func(name, addr string, apiProtected func(string) error) error {
 		if err := address(name, addr); err != nil {
 			return err
 		}
-		return guarded(addr)
+		return apiProtected(addr)
 	}
-	return errors.Join(check(httpAddr, s.HTTPAddr, s.guarded), check(opsAddr, s.OpsAddr, s.opsGuarded))
+	return errors.Join(check(httpAddr, s.HTTPAddr, s.apiProtected), check(opsAddr, s.OpsAddr, s.opsProtected))
 }
 
 func address(name, addr string) error {
@@ -141,7 +142,7 @@ func address(name, addr string) error {
 	return nil
 }
 
-// IsLoopback reports whether only this machine reaches HOST:PORT. The name localhost counts as such: see
+// IsLoopback reports whether only this machine can reach HOST:PORT. It trusts the name localhost: see
 // [Server.Listening].
 func IsLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
@@ -149,7 +150,7 @@ func IsLoopback(addr string) bool {
 	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
-// adminKey never repeats the key.
+// adminKey checks an admin key. Errors do not contain it.
 func adminKey(value string) error {
 	if _, ok := game.ParseSecret(value); value != "" && !ok {
 		return errors.New("--admin-key (GSM_ADMIN_KEY): must be gsm_ID_SECRET, with an ID of 1 to 32 characters of " +
@@ -158,10 +159,10 @@ func adminKey(value string) error {
 	return nil
 }
 
-// minSecretKey is how many characters a secret key has at least: as many as 128 random bits in hexadecimal.
+// minSecretKey is the shortest length of a secret key, in characters: 128 random bits in hexadecimal.
 const minSecretKey = 32
 
-// secretKey never repeats the key.
+// secretKey checks a secret key. Errors do not contain it.
 func secretKey(value string) error {
 	if value != "" && len(value) < minSecretKey {
 		return fmt.Errorf("--secret-key (GSM_SECRET_KEY): must have at least %d characters: use random ones, such as "+
@@ -170,7 +171,7 @@ func secretKey(value string) error {
 	return nil
 }
 
-// Names that are safe wherever they are shown.
+// Names that are safe in logs, headers and metrics.
 var (
 	label  = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
 	issuer = regexp.MustCompile(`^[A-Za-z0-9._:/-]{1,128}$`)
@@ -190,7 +191,7 @@ func within[T int | time.Duration](name string, v, least, most T) error {
 	return nil
 }
 
-// Lines returns the effective values as NAME=value, in the order of the struct and with secrets masked.
+// Lines returns the effective values as NAME=value, in the order of the struct, with secrets masked.
 func (s *Server) Lines() []string {
 	v := reflect.ValueOf(*s)
 	var lines []string
@@ -203,10 +204,10 @@ func (s *Server) Lines() []string {
 	return lines
 }
 
-// masked stands for what is secret.
+// masked replaces secrets.
 const masked = "xxxxx"
 
-// mask hides what is secret in the value of a field with this tag.
+// mask returns the value of a field with its secret masked, according to its secret tag.
 func mask(secret, value string) string {
 	switch {
 	case secret == "" || value == "":
@@ -217,13 +218,13 @@ func mask(secret, value string) string {
 	return masked
 }
 
-// secretOption are the options of a URL that hold a secret, such as tlsCertificateKeyFilePassword of MongoDB.
+// secretOption matches options of a URL that hold a secret, such as MongoDB's tlsCertificateKeyFilePassword.
 var secretOption = regexp.MustCompile(`(?i)([?&][^=&]*(?:password|secret|token|properties)[^=&]*=)[^&]*`)
 
-// maskURL hides the password of a URL, and the options that hold another.
+// maskURL masks the password of a URL and its secret options.
 func maskURL(value string) string {
 	u, err := url.Parse(value)
-	if err != nil && strings.ContainsAny(value, "@?") { // too broken to find its password in
+	if err != nil && strings.ContainsAny(value, "@?") { // a password cannot be located in an invalid URL
 		return masked
 	}
 	if err == nil && u.User != nil {

@@ -30,7 +30,7 @@ func TestValidate(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change func(*config.Server)
-		want   []string // parts of the message; none for no error
+		want   []string // parts of the message; nil for no error
 	}{
 		{"defaults", func(*config.Server) {}, nil},
 		{"localhost", func(c *config.Server) { c.HTTPAddr = "localhost:1" }, nil},
@@ -89,7 +89,7 @@ func TestValidate(t *testing.T) {
 		{"a reader without end", func(c *config.Server) { c.ReadTimeout = time.Hour }, []string{
 			"GSM_READ_TIMEOUT", "1m",
 		}},
-		{"answers that cannot be taken", func(c *config.Server) { c.WriteTimeout = 9 * time.Second }, []string{
+		{"no time to send responses", func(c *config.Server) { c.WriteTimeout = 9 * time.Second }, []string{
 			"GSM_WRITE_TIMEOUT", "10s",
 		}},
 		{"no memory", func(c *config.Server) { c.SQLiteCache = 3 }, []string{"GSM_SQLITE_CACHE", "4"}},
@@ -148,24 +148,25 @@ func TestLinesMaskSecrets(t *testing.T) {
 	}
 	c := good()
 	c.DatabaseURL = "mongodb://db.example/gsm?x=1&authMechanismProperties=hush&y=2"
-	if lines := strings.Join(c.Lines(), "\n"); !strings.Contains(lines, "mongodb://db.example/gsm?x=1&authMechanismProperties=xxxxx&y=2\n") {
+	lines := strings.Join(c.Lines(), "\n")
+	if !strings.Contains(lines, "mongodb://db.example/gsm?x=1&authMechanismProperties=xxxxx&y=2\n") {
 		t.Errorf("more than the secret is hidden: %s", lines)
 	}
 }
 
-// A field whose name sounds like a secret is marked as one, so that it is masked, and tests/redaction_test.go sets it.
+// A field whose name suggests a secret must have the tag, which masks it and makes tests/redaction_test.go set it.
 func TestSecretsAreMarked(t *testing.T) {
 	t.Parallel()
 	suspect := regexp.MustCompile(`(?i)password|secret|key|token|url|credential|code`)
-	// a name, that of a file, a number
-	told := map[string]bool{"TokenIssuer": true, "TLSKey": true, "FailedCredentials": true}
+	// Not secrets: a name, a file name and a number.
+	notSecret := map[string]bool{"TokenIssuer": true, "TLSKey": true, "FailedCredentials": true}
 	marked := 0
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Server]()) {
 		switch tag := f.Tag.Get("secret"); tag {
 		case "url", "value":
 			marked++
 		case "":
-			if told[f.Name] {
+			if notSecret[f.Name] {
 				continue
 			}
 			if suspect.MatchString(f.Name) || suspect.MatchString(f.Tag.Get("env")) {
@@ -180,10 +181,10 @@ func TestSecretsAreMarked(t *testing.T) {
 	}
 }
 
-// Every setting can be given by the environment and explains itself.
+// Every setting has an environment variable and a help text.
 func TestEveryFieldIsDocumented(t *testing.T) {
 	t.Parallel()
-	// nothing without them
+	// Without these, the feature is off.
 	optional := map[string]bool{
 		"AdminKey": true, "SecretKey": true, "OIDCIssuers": true, "TLSCert": true, "TLSKey": true, "CORSOrigins": true,
 	}
@@ -218,7 +219,7 @@ func TestRates(t *testing.T) {
 	}
 }
 
-// An origin that browsers write otherwise would be a permission that nobody has.
+// An origin that browsers spell differently would never match.
 func TestOriginsThatBrowsersSend(t *testing.T) {
 	t.Parallel()
 	try := func(origin string) error {
@@ -261,7 +262,7 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// What a name stands for is seen in what is listened on: localhost may be anything in a hosts file.
+// The address of the listener decides, because a hosts file may map localhost to any address.
 func TestListening(t *testing.T) {
 	t.Parallel()
 	addr := func(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 8080} }
@@ -269,10 +270,15 @@ func TestListening(t *testing.T) {
 		name     string
 		change   func(*config.Server)
 		api, ops string
-		want     []string // parts of the message; none for no error
+		want     []string // parts of the message; nil for no error
 	}{
 		{"loopback", func(*config.Server) {}, "127.0.0.1", "::1", nil},
-		{"localhost elsewhere", func(c *config.Server) { c.HTTPAddr = "localhost:8080" }, "192.0.2.2", "127.0.0.1", []string{"GSM_HTTP_ADDR", `"192.0.2.2:8080"`, "loopback", "GSM_AUTH=on", "GSM_ADMIN_KEY", "gsm keys create"}},
+		{
+			"localhost elsewhere", func(c *config.Server) { c.HTTPAddr = "localhost:8080" }, "192.0.2.2", "127.0.0.1",
+			[]string{
+				"GSM_HTTP_ADDR", `"192.0.2.2:8080"`, "loopback", "GSM_AUTH=on", "GSM_ADMIN_KEY", "gsm keys create",
+			},
+		},
 		{
 			"localhost elsewhere, off", func(c *config.Server) { c.HTTPAddr, c.Auth = "localhost:8080", "off" },
 			"2001:db8::2", "127.0.0.1",

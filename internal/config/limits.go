@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Limits is what bounds callers.
+// Limits is the configuration of limits on callers.
 type Limits struct {
 	MaxInFlight       int           `env:"GSM_MAX_IN_FLIGHT" default:"256" help:"How many requests are processed at once, up to 100000. Eight times as many wait for at most half the request timeout; others are rejected with 503. A request that has waited an eighth of the request timeout for a processor is rejected, too. 0 is no limit."`
 	RateServer        Rate          `env:"GSM_RATE_SERVER"   default:"1000:2000" help:"The rate limit of one API key: requests per second, and the burst. 0 is no limit. Requests without a credential are not limited."`
@@ -31,10 +31,11 @@ func (l *Limits) validate(requestTimeout time.Duration) error {
 	)
 }
 
-// Rate is so many a second in the long run, and so many at once: "1000:2000". The zero Rate is no limit.
+// Rate is a request rate, written as "1000:2000": PerSecond in the long run, and a burst of Burst. The zero Rate is no
+// limit.
 type Rate struct{ PerSecond, Burst int }
 
-// mostRate keeps what is counted exact.
+// mostRate is the largest rate. It keeps the float arithmetic of the buckets exact.
 const mostRate = 1_000_000
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
@@ -60,7 +61,7 @@ func (r Rate) String() string {
 	return fmt.Sprintf("%d:%d", r.PerSecond, r.Burst)
 }
 
-// Origins returns the origins of CORSOrigins.
+// Origins returns the origins in CORSOrigins.
 func (s *Server) Origins() []string {
 	var all []string
 	for o := range strings.SplitSeq(s.CORSOrigins, ",") {
@@ -77,8 +78,8 @@ func (s *Server) cors() error {
 	for _, o := range s.Origins() {
 		if !sendable(o) {
 			wrong = append(wrong, fmt.Errorf("%s: %q is not an origin as browsers send it, like "+
-				"https://game.example: in lower case and ASCII "+
-				"(xn--… for other letters), without the default port of the scheme, without a path and without *", name, o))
+				"https://game.example: in lower case and ASCII (xn--… for other letters), without the default port of "+
+				"the scheme, without a path and without *", name, o))
 		}
 	}
 	if len(s.Origins()) > 0 && !s.Authenticated() {
@@ -89,10 +90,10 @@ func (s *Server) cors() error {
 	return errors.Join(wrong...)
 }
 
-// origin is SCHEME://HOST or SCHEME://HOST:PORT.
+// origin matches SCHEME://HOST and SCHEME://HOST:PORT.
 var origin = regexp.MustCompile(`^(https?)://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?$`)
 
-// sendable reports whether an origin is written as browsers write it. One that is written otherwise would never match.
+// sendable reports whether an origin is spelled as browsers spell it. Another spelling would never match.
 func sendable(o string) bool {
 	parts := origin.FindStringSubmatch(o)
 	if parts == nil {
@@ -105,7 +106,7 @@ func sendable(o string) bool {
 	}
 	last := host[strings.LastIndex(strings.TrimSuffix(host, "."), ".")+1:]
 	if last[0] != '[' && (last[0] < '0' || last[0] > '9') {
-		return true // a name
+		return true // a host name
 	}
 	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	return err == nil && (ip.Is4() && ip.String() == host || "["+ip.String()+"]" == host)

@@ -1,6 +1,5 @@
-// Package gsmtest runs the whole service inside a test: the API on an embedded store in a temporary directory, or on
-// another, without authentication, with a client for it. It is for tests that need a real service and no process of its
-// own.
+// Package gsmtest runs the whole service inside a test process: the API on an embedded store in a temporary directory
+// or on another database, without authentication, and a client for it.
 package gsmtest
 
 import (
@@ -36,7 +35,7 @@ func Start(t testing.TB) *Server {
 	return StartOn(t, "sqlite:"+filepath.Join(t.TempDir(), "gsm.db"))
 }
 
-// StartOn runs a service on the database that a URL names until the test ends: see [store.Open].
+// StartOn runs a service on the database at a URL until the test ends. See [store.Open] for URLs.
 func StartOn(t testing.TB, databaseURL string) *Server {
 	t.Helper()
 	docs, err := store.Open(t.Context(), databaseURL, store.Options{})

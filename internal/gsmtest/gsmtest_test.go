@@ -9,7 +9,7 @@ import (
 	"game-session-manager/internal/store/mongostore/mongotest"
 )
 
-// The SDK and the service in one process: what a client asks for is in the store, and errors keep their names.
+// What the client creates is in the store, and the client's errors are those of the service.
 func TestStart(t *testing.T) {
 	t.Parallel()
 	check(t, gsmtest.Start(t))
@@ -30,7 +30,8 @@ func check(t *testing.T, s *gsmtest.Server) {
 	if err != nil || stored.Username != "alice" {
 		t.Errorf("stored as %+v, %v", stored, err)
 	}
-	if _, err := s.Client.Players.Create(t.Context(), client.Profile{Username: "ALICE"}); !errors.Is(err, client.ErrUsernameTaken) {
+	_, err = s.Client.Players.Create(t.Context(), client.Profile{Username: "ALICE"})
+	if !errors.Is(err, client.ErrUsernameTaken) {
 		t.Errorf("got %v, want ErrUsernameTaken", err)
 	}
 }

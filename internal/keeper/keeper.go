@@ -1,5 +1,5 @@
-// Package keeper runs the work that no request asks for, at intervals: purging what has expired, finishing what a crash
-// cut short. What the work is belongs to package game.
+// Package keeper runs background tasks at intervals, such as purging expired documents and completing interrupted
+// writes. The tasks themselves belong to package game.
 package keeper
 
 import (
@@ -13,43 +13,41 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Task is one piece of background work.
+// Task is a background task.
 type Task struct {
 	Name string
-	// Every is the time between the end of one run and the begin of the next, give or take a tenth. The first run
-	// begins at a random moment within that time, and within five seconds.
+	// Every is the time from the end of one run to the start of the next, varied by up to a tenth. The first run
+	// starts at a random time within Every, at most five seconds after the start of the keeper.
 	Every time.Duration
-	// Timeout bounds one run.
+	// Timeout limits the duration of one run.
 	Timeout time.Duration
-	// Lease has the task run only in the process that holds the task's lease: of all processes on one database, in one
-	// at a time. See [Generation].
+	// Lease makes the task run in only one process at a time, of all processes on one database. See [Generation].
 	Lease bool
-	// Run may be cut short at any point, and must then be safe to run again.
+	// Run may be cancelled at any point, and must be safe to run again afterwards.
 	Run func(context.Context) error
 }
 
-// Options are what a Keeper works with.
+// Options configure a Keeper.
 type Options struct {
-	// OnRun is called after each run in the run's context, except after those that the end of the program or of a lease
-	// cut short.
+	// OnRun is called after each run with the run's context, except for runs that were cancelled by the end of the
+	// program or by the loss of a lease.
 	OnRun func(context.Context, game.Run)
 	Now   func() time.Time
-	// NewID makes the ids of runs, which the log lines of one run share.
+	// NewID returns the id of a run, which its log lines share.
 	NewID func() string
-	// Random returns a number from 0 up to but not including 1, for the moments of runs. Nil is a random one.
+	// Random returns a number in [0,1) that varies the times of runs. Nil uses math/rand.
 	Random func() float64
 
-	// Leases keeps the leases of tasks that have one.
+	// Leases stores the leases of tasks.
 	Leases game.TaskStore
-	// Holder names this process in them. No other process on the database may have the same name, not even an earlier
-	// one.
+	// Holder names this process in leases. It must be unique among all processes that ever use the database.
 	Holder string
-	// Sole says that no other process can have the database open. Leases are then taken once, from whoever had them,
-	// never renewed, and last as long as the process.
+	// Sole says that no other process can open the database. Leases are then taken once, whoever holds them, are never
+	// renewed, and last as long as the process.
 	Sole bool
 }
 
-// Keeper runs tasks and remembers how they went.
+// Keeper runs tasks and remembers their last results.
 type Keeper struct {
 	Options
 	tasks []Task
@@ -58,11 +56,11 @@ type Keeper struct {
 	states map[string]state
 }
 
-// state is how a task stands.
+// state is the state of a task.
 type state struct {
-	at         time.Time // of the last run, or of the last look at the lease; zero before the first run
+	at         time.Time // of the last run or the last attempt to take the lease; zero before the first run
 	status     string
-	generation int64 // of the lease, while this process has it
+	generation int64 // of the lease, while this process holds it
 }
 
 // Statuses of tasks.
@@ -70,11 +68,11 @@ const (
 	statusWaiting = "waiting" // for the first run
 	statusOK      = "ok"
 	statusFailing = "failing"
-	statusStandby = "standby" // another process runs it
+	statusStandby = "standby" // another process holds the lease
 )
 
-// longestPhase bounds how long after the start the first run of a task begins, so that a process that is restarted
-// often gets to its rare tasks too.
+// longestPhase is the longest delay of the first run of a task. It gives infrequent tasks a chance in a process that
+// is restarted often.
 const longestPhase = 5 * time.Second
 
 // New returns a keeper of tasks.
@@ -85,8 +83,8 @@ func New(o Options, tasks ...Task) *Keeper {
 	return &Keeper{Options: o, tasks: tasks, states: make(map[string]state)}
 }
 
-// Run runs the tasks until ctx ends, and returns when the last of them has. A task that fails is tried again in its
-// turn. Leases are given back at the end.
+// Run runs the tasks until ctx is cancelled and all of them have returned. A failed task is retried at its next
+// interval. Leases are given back at the end.
 func (k *Keeper) Run(ctx context.Context) error {
 	var g errgroup.Group
 	for _, t := range k.tasks {
@@ -105,18 +103,19 @@ func (k *Keeper) Run(ctx context.Context) error {
 	return g.Wait() //nolint:wrapcheck // always nil
 }
 
-// phase returns how long the first run waits: processes that start together do not work at the same moments.
+// phase returns the random delay of the first run, so that processes that start together do not run tasks at the same
+// time.
 func (k *Keeper) phase(every time.Duration) time.Duration {
 	return time.Duration(k.Random() * float64(min(every, longestPhase)))
 }
 
-// jittered returns a duration that is within a tenth of the given one.
+// jittered returns d, varied by up to a tenth.
 func (k *Keeper) jittered(d time.Duration) time.Duration {
 	const share = 0.1
 	return time.Duration((1 - share + 2*share*k.Random()) * float64(d))
 }
 
-// sleep reports whether the context lasted for so long.
+// sleep waits for d, and reports whether the context is still active.
 func (k *Keeper) sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -128,7 +127,7 @@ func (k *Keeper) sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// repeat runs a task again and again until the context ends.
+// repeat runs a task at its interval until the context ends.
 func (k *Keeper) repeat(ctx context.Context, t Task) {
 	for ctx.Err() == nil {
 		k.run(ctx, t)
@@ -142,7 +141,7 @@ func (k *Keeper) run(ctx context.Context, t Task) {
 	ctx, cancel := context.WithTimeout(game.WithRunID(ctx, k.NewID()), t.Timeout)
 	defer cancel()
 	begin := k.Now()
-	err := caught(ctx, t)
+	err := runRecovered(ctx, t)
 	end := k.Now()
 	if err == nil || ctx.Err() != context.Canceled {
 		k.OnRun(ctx, game.Run{Task: t.Name, End: end, Took: end.Sub(begin), Err: err})
@@ -154,8 +153,8 @@ func (k *Keeper) run(ctx context.Context, t Task) {
 	k.note(t, s)
 }
 
-// caught runs a task and returns its panic as an error: one task that is broken must not end the service.
-func caught(ctx context.Context, t Task) (err error) {
+// runRecovered runs a task and returns a panic as an error, because a broken task must not end the service.
+func runRecovered(ctx context.Context, t Task) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = game.Caught(cause)
@@ -170,7 +169,8 @@ func (k *Keeper) note(t Task, s state) {
 	k.states[t.Name] = s
 }
 
-// Check tells how the last run of each task went. A task that fails makes the service no less healthy for its callers.
+// Check returns the result of each task's last run. It never returns an error: a failing task does not make the
+// service unhealthy for callers.
 func (k *Keeper) Check(context.Context) (game.Facts, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

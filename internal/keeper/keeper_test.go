@@ -51,7 +51,7 @@ func TestKeeper(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- k.Run(ctx) }()
 
-		time.Sleep(3 * time.Second) // half of the longest phase, and half a second, as the keeper's random numbers are
+		time.Sleep(3 * time.Second) // half of the longest phase, plus half a second: Random returns one half
 		synctest.Wait()
 		if len(runs) != 1 || runs[0] != "run" || status(t, k, "work") != "failing" {
 			t.Errorf("the first run does not begin within seconds, with an id: %v, %v", runs, status(t, k, "work"))
@@ -77,7 +77,7 @@ func TestKeeper(t *testing.T) {
 	})
 }
 
-// A task that panics fails, and comes round again; one that the end of the program cuts short is no failure to tell of.
+// A task that panics counts as failed and is run again. A run that the end of the program cancels is not reported.
 func TestKeeperOfBrokenTasks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -109,7 +109,7 @@ func TestKeeperOfBrokenTasks(t *testing.T) {
 	})
 }
 
-// options are those of a keeper that runs without jitter.
+// options returns options without jitter.
 func options(onRun func(context.Context, game.Run)) keeper.Options {
 	return keeper.Options{
 		OnRun: onRun, Now: time.Now, NewID: func() string { return "run" }, Random: func() float64 { return .5 },

@@ -9,49 +9,49 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// How a lease is looked after.
+// How leases are kept.
 const (
 	renewEvery   = game.TaskLeaseTerm / 3
 	renewTimeout = 3 * time.Second
-	// tick is how often it is asked whether the lease still holds. Timers stand still while the machine sleeps; the
-	// clock on the wall shows that it did.
+	// tick is how often the lease is checked. Timers pause while the machine sleeps, but the wall clock shows that
+	// time has passed.
 	tick = time.Second
-	// Who does not have a lease asks for it as often as its task runs, but at least and at most so often.
+	// A process without the lease tries to take it as often as the task runs, but within these bounds.
 	minStandby, maxStandby = time.Second, 5 * time.Second
-	// maxRetry is how long it waits at most after it could not even ask.
+	// maxRetry is the longest delay after an attempt that failed with an error.
 	maxRetry = 30 * time.Second
-	// farewell bounds how long the end of the program waits for a lease to be given back.
-	farewell = 2 * time.Second
+	// giveBackTimeout limits how long the end of the program waits for a lease to be given back.
+	giveBackTimeout = 2 * time.Second
 )
 
-// ErrLeaseLost is the cause of the end of a run's context where the process does not have the task's lease any more, or
-// cannot know that it does.
+// ErrLeaseLost is the cancellation cause of a run's context when the process has lost the task's lease, or cannot tell
+// whether it still holds it.
 var ErrLeaseLost = errors.New("the lease of the task was lost")
 
 type generationKey struct{}
 
-// Generation returns the generation of the lease under which a run's context is, 0 for a task without a lease.
+// Generation returns the generation of the lease that the run of ctx holds, or 0 for a task without a lease.
 //
-// The run's context ends as soon as the process notices that it has lost the lease. A process that was paused may
-// notice late: what a task writes must not harm where the lease has a new holder. Such a write has a condition that
-// fails then, or carries the generation and is rejected for it.
+// The run's context is cancelled as soon as the process notices that it has lost the lease. A process that was paused
+// may notice late, so writes of a task must be harmless after another process has taken the lease: they must have a
+// condition that fails then, or carry the generation, so that they are rejected.
 func Generation(ctx context.Context) int64 {
 	g, _ := ctx.Value(generationKey{}).(int64)
 	return g
 }
 
-// tenure is the time for which this process has a lease.
+// tenure is the period in which this process holds a lease.
 type tenure struct {
 	task  Task
-	lease game.TaskLease // as it is stored, as far as is known
-	since time.Time      // just before it was taken or renewed last
+	lease game.TaskLease // as it was stored last
+	since time.Time      // just before it was last taken or renewed
 }
 
-// ends is when the lease ends unless it is renewed, by the clock that stands still while the machine sleeps; Until of
-// the lease is by the one on the wall.
+// ends returns when the lease ends unless it is renewed, on the monotonic clock, which stops while the machine sleeps.
+// The lease's Until is the same on the wall clock.
 func (held *tenure) ends() time.Time { return held.since.Add(game.TaskLeaseTerm) }
 
-// underLease runs a task while this process has its lease, and waits for it while another has.
+// underLease runs a task while this process holds its lease, and otherwise tries to take the lease.
 func (k *Keeper) underLease(ctx context.Context, t Task) {
 	for ctx.Err() == nil {
 		wait := min(max(t.Every, minStandby), maxStandby)
@@ -59,10 +59,10 @@ func (k *Keeper) underLease(ctx context.Context, t Task) {
 		held, err := k.take(ctx, t)
 		switch {
 		case err != nil:
-			k.passed(ctx, t, begin, err)
+			k.recordSkipped(ctx, t, begin, err)
 			wait = min(max(t.Every, minStandby), maxRetry)
 		case held == nil:
-			k.passed(ctx, t, begin, nil)
+			k.recordSkipped(ctx, t, begin, nil)
 		case k.Sole:
 			k.repeat(context.WithValue(ctx, generationKey{}, held.lease.Generation), t)
 		default:
@@ -72,8 +72,9 @@ func (k *Keeper) underLease(ctx context.Context, t Task) {
 	}
 }
 
-// passed tells of a turn in which the task was not run here: because another process has the lease, or nobody knows.
-func (k *Keeper) passed(ctx context.Context, t Task, begin time.Time, err error) {
+// recordSkipped records that the task was not run here, because another process holds the lease or the store returned
+// an error.
+func (k *Keeper) recordSkipped(ctx context.Context, t Task, begin time.Time, err error) {
 	if ctx.Err() != nil {
 		return
 	}
@@ -88,7 +89,7 @@ func (k *Keeper) passed(ctx context.Context, t Task, begin time.Time, err error)
 	k.note(t, s)
 }
 
-// take takes the lease of a task. It returns nil if another process has it.
+// take takes the lease of a task. It returns nil if another process holds it.
 func (k *Keeper) take(ctx context.Context, t Task) (*tenure, error) {
 	ctx, cancel := context.WithTimeout(ctx, renewEvery)
 	defer cancel()
@@ -114,8 +115,8 @@ func (k *Keeper) take(ctx context.Context, t Task) (*tenure, error) {
 	return &tenure{t, next, since}, nil
 }
 
-// serve runs the task until the context ends or the lease is lost, and renews the lease meanwhile. At the end of the
-// context it gives the lease back.
+// serve runs the task until the context ends or the lease is lost, and renews the lease meanwhile. It gives the lease
+// back at the end of the context.
 func (k *Keeper) serve(ctx context.Context, held *tenure) {
 	under, lose := context.WithCancelCause(context.WithValue(ctx, generationKey{}, held.lease.Generation))
 	done := make(chan struct{})
@@ -129,13 +130,13 @@ func (k *Keeper) serve(ctx context.Context, held *tenure) {
 	if ctx.Err() == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTimeout)
 	defer cancel()
-	// Where this fails the lease ends by itself.
+	// If this fails, the lease expires by itself.
 	_ = k.Leases.PutTaskLease(ctx, held.lease, held.lease.GiveBack(k.Now()))
 }
 
-// holds reports whether the lease has not ended, by either clock.
+// holds reports whether the lease is valid on both clocks.
 func (k *Keeper) holds(held *tenure) bool {
 	return held.lease.HeldBy(k.Holder, k.Now()) && time.Now().Before(held.ends())
 }
@@ -156,13 +157,13 @@ func (k *Keeper) renew(ctx context.Context, held *tenure) {
 	}
 }
 
-// renewOnce tries to renew the lease, and reports whether this process may still have it: what could not be stored is
-// tried again while the lease lasts.
+// renewOnce tries to renew the lease, and reports whether this process may still hold it. A failed write is retried
+// while the lease is valid.
 func (k *Keeper) renewOnce(ctx context.Context, held *tenure) bool {
 	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
 	defer cancel()
 	since, now := time.Now(), k.Now()
-	stored, err := k.Leases.TaskLease(ctx, held.task.Name) // not held.lease: the answer to a renewal may have been lost
+	stored, err := k.Leases.TaskLease(ctx, held.task.Name) // not held.lease: an earlier renewal may have been stored without a response
 	if err != nil {
 		return true
 	}

@@ -16,7 +16,7 @@ import (
 	"game-session-manager/internal/store/storetest"
 )
 
-// Two processes that draw different numbers work at different moments, none of them further from its turn than said.
+// Processes with different random numbers run tasks at different times, within the documented bounds.
 func TestJitter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestJitter(t *testing.T) {
 		go func() { done <- k.Run(ctx) }()
 		time.Sleep(31 * time.Minute)
 		synctest.Wait()
-		// A fifth of five seconds, which bound the first wait; then 9, 10 and nearly 11 minutes.
+		// A fifth of five seconds, which limit the first delay; then 9, 10 and nearly 11 minutes.
 		const first = time.Second
 		want := []time.Duration{first, first + 9*time.Minute, first + 19*time.Minute, first + 30*time.Minute}
 		if fmt.Sprint(at) != fmt.Sprint(want) {
@@ -54,26 +54,26 @@ func TestJitter(t *testing.T) {
 	})
 }
 
-// cluster is some processes on one database, which run one task under a lease.
+// cluster is a group of processes that share a database and run one task under a lease.
 type cluster struct {
 	t     *testing.T
 	store game.Store
 
 	mu        sync.Mutex
-	under     map[string]int64 // the generation under which each process works now
+	under     map[string]int64 // the generation that each running process holds
 	succeeded []int64          // the generations of all runs, in order
-	cut       []error          // the causes by which runs were cut short
+	cut       []error          // the causes of cancelled runs
 	told      map[string]game.Run
 }
 
-// member is one process of a cluster.
+// member is a process of a cluster.
 type member struct {
 	*keeper.Keeper
 	stop context.CancelFunc
 	done chan error
 
 	mu    sync.Mutex
-	ahead time.Duration // of its clock
+	ahead time.Duration // offset of its clock
 }
 
 func (m *member) now() time.Time {
@@ -154,7 +154,7 @@ func (c *cluster) end(name string) {
 	delete(c.under, name)
 }
 
-// until waits, for as long as it may take, until a process works under a generation.
+// until waits until a process runs under a generation, and fails the test after the given time.
 func (c *cluster) until(name string, generation int64, within time.Duration) {
 	c.t.Helper()
 	for begin := time.Now(); time.Since(begin) < within; time.Sleep(100 * time.Millisecond) {
@@ -190,8 +190,8 @@ func (c *cluster) lease() game.TaskLease {
 	return l
 }
 
-// One process of two works, for as long as it renews the lease; the other takes over at once when the first ends in
-// peace.
+// One of two processes runs the task as long as it renews the lease. The other takes over at once when the first one
+// ends normally.
 func TestLeaseIsRenewedAndGivenBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -222,8 +222,8 @@ func TestLeaseIsRenewedAndGivenBack(t *testing.T) {
 	})
 }
 
-// A process whose clock jumps past its lease, as after a pause, ends its run when it looks, and asks for the lease
-// anew.
+// A process whose clock jumps past the end of its lease, as after a pause, cancels its run and tries to take the lease
+// again.
 func TestLeaseOfAProcessThatWasPaused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -237,7 +237,7 @@ func TestLeaseOfAProcessThatWasPaused(t *testing.T) {
 	})
 }
 
-// A process that wakes up after another has taken its lease finds out at the next renewal.
+// A process that wakes up after another has taken its lease notices at the next renewal.
 func TestLeaseThatWasTaken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -263,7 +263,7 @@ func TestLeaseThatWasTaken(t *testing.T) {
 	})
 }
 
-// wantLost reports runs that were not cut short as often as they should be for a lost lease.
+// wantLost checks how many runs were cancelled for a lost lease.
 func (c *cluster) wantLost(times int) {
 	c.t.Helper()
 	c.mu.Lock()
@@ -273,7 +273,7 @@ func (c *cluster) wantLost(times int) {
 	}
 }
 
-// A process that cannot reach the store works no longer than its lease lasts, and works again later.
+// A process that cannot reach the store runs until its lease expires, and runs again later.
 func TestLeaseOfAProcessThatIsCutOff(t *testing.T) {
 	t.Parallel()
 	const skew = game.ClockSkew
@@ -285,13 +285,13 @@ func TestLeaseOfAProcessThatIsCutOff(t *testing.T) {
 				a := c.start("a", func(o *keeper.Options, m *member) {
 					m.ahead = ahead
 					away := game.ErrStoreUnavailable.Because(errors.New("cut off"))
-					o.Leases = storetest.Failing(c.store, // it takes the lease and renews it twice
+					o.Leases = storetest.Failing(c.store, // the lease is taken, and renewed twice
 						storetest.Fault{Operation: "TaskLease", From: 4, Calls: 60, Err: away},
 						storetest.Fault{Operation: "PutTaskLease", From: 3, Calls: 1, After: true, Err: away})
 				})
 				c.until("a", 1, 5*time.Second)
 				b := c.start("b", nil)
-				c.until("b", 2, time.Minute) // begin would have told of both at once
+				c.until("b", 2, time.Minute) // begin would have failed if both ran at once
 				if status(t, a.Keeper, "work") != "failing" {
 					t.Error("who cannot ask for the lease does not fail")
 				}
@@ -303,7 +303,7 @@ func TestLeaseOfAProcessThatIsCutOff(t *testing.T) {
 	}
 }
 
-// The only process of a database takes the lease from one that was killed, at once, and writes no more of it.
+// The only process of a database takes the lease of a killed process at once, and never renews it.
 func TestSoleProcess(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

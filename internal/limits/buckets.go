@@ -9,8 +9,8 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// Rate is how often something may happen: as often as Burst at once, and PerSecond in the long run. The zero Rate is no
-// limit.
+// Rate limits how often something may happen: Burst times at once, and PerSecond times per second in the long run. The
+// zero Rate is no limit.
 type Rate struct {
 	PerSecond float64
 	Burst     int
@@ -19,16 +19,16 @@ type Rate struct {
 // Limited reports whether there is a limit.
 func (r Rate) Limited() bool { return r.PerSecond > 0 }
 
-// window is how long an empty bucket takes to fill, in whole seconds, at least one.
+// window returns how long an empty bucket takes to fill, in whole seconds, at least 1.
 func (r Rate) window() int { return max(1, int(math.Ceil(float64(r.Burst)/r.PerSecond))) }
 
-// bucket holds tokens, one for each time that something may happen now.
+// bucket is a token bucket. Each token permits one request.
 type bucket struct {
 	tokens float64
-	at     time.Time // of tokens
+	at     time.Time // time of the last update of tokens
 }
 
-// fill adds what has come since. A clock that went back adds nothing.
+// fill adds the tokens since the last update. A clock that goes back adds none.
 func (b *bucket) fill(r Rate, now time.Time) {
 	if passed := now.Sub(b.at); passed > 0 {
 		b.tokens = min(float64(r.Burst), b.tokens+passed.Seconds()*r.PerSecond)
@@ -36,7 +36,7 @@ func (b *bucket) fill(r Rate, now time.Time) {
 	b.at = now
 }
 
-// take takes a token if there is one.
+// take removes a token and reports whether there was one.
 func (b *bucket) take() bool {
 	if b.tokens < 1 {
 		return false
@@ -45,16 +45,16 @@ func (b *bucket) take() bool {
 	return true
 }
 
-// wait is how long it takes until there are as many tokens.
+// wait returns how long it takes until the bucket has that many tokens.
 func (b *bucket) wait(r Rate, tokens float64) time.Duration {
 	return time.Duration(max(0, tokens-b.tokens) / r.PerSecond * float64(time.Second))
 }
 
-// shards is the number of parts of buckets, each of which has its own lock.
+// shards is the number of parts of buckets, each with its own lock.
 const shards = 16
 
-// buckets holds the buckets of many names. When there are too many it drops the one that has not been used for longest;
-// that bucket is full again when the name comes back.
+// buckets maps names to buckets. At its size limit it drops the least recently used bucket; that name starts with a
+// full bucket when it returns.
 type buckets[K comparable] struct {
 	seed  maphash.Seed
 	parts [shards]part[K]
@@ -70,14 +70,14 @@ func newBuckets[K comparable](most int) *buckets[K] {
 	for i := range all.parts {
 		lru, err := simplelru.NewLRU[K, bucket](max(1, most/shards), nil)
 		if err != nil {
-			panic("limits: " + err.Error()) // of a size that is not positive
+			panic("limits: " + err.Error()) // only for a size below 1
 		}
 		all.parts[i].buckets = lru
 	}
 	return all
 }
 
-// with lets use see and change the bucket of a name, filled up to now. One that is full then is not kept.
+// with calls use with the bucket of a name, filled up to now. A bucket that is full afterwards is not stored.
 func (all *buckets[K]) with(name K, r Rate, now time.Time, use func(*bucket)) {
 	p := &all.parts[maphash.Comparable(all.seed, name)%shards]
 	p.mu.Lock()
@@ -96,7 +96,7 @@ func (all *buckets[K]) with(name K, r Rate, now time.Time, use func(*bucket)) {
 	p.buckets.Add(name, b)
 }
 
-// size is how many names are kept.
+// size returns the number of stored buckets.
 func (all *buckets[K]) size() (n int) {
 	for i := range all.parts {
 		all.parts[i].mu.Lock()

@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// MaxCallers is how many callers are remembered, in some 20 MB.
+// MaxCallers is how many callers are remembered. They need about 20 MB.
 const MaxCallers = 100_000
 
-// Class is a kind of caller. Each has a rate of its own, which every caller of the class has for itself.
+// Class is a kind of caller. Each caller has its own bucket, with the rate of its class.
 type Class string
 
-// The classes of callers, and of those whose credentials are wrong. Metrics have them as the reason of a refusal.
+// Classes of callers and of failed credentials. Metrics use them as labels of rejected requests.
 const (
 	Server            Class = "server"             // an API key
 	Player            Class = "player"             // a player's token
-	FailedCredentials Class = "failed_credentials" //nolint:gosec // an address: the name of a rate, no credential
-	FailedKey         Class = "failed_key"         // an API key's id
+	FailedCredentials Class = "failed_credentials" //nolint:gosec // by address; the name of a rate, not a credential
+	FailedKey         Class = "failed_key"         // by the id of the API key
 )
 
-// Callers bounds how often each caller may ask. It may be used by many goroutines.
+// Callers limits the request rate of each caller. It is safe for concurrent use.
 type Callers struct {
 	now     func() time.Time
 	classes map[Class]class
@@ -37,14 +37,14 @@ type caller struct {
 type class struct {
 	name   Class
 	rate   Rate
-	policy []string // the header, written once
+	policy []string // value of RateLimit-Policy, formatted once
 }
 
 func newClass(name Class, r Rate) class {
 	return class{name, r, []string{fmt.Sprintf("%q;q=%d;w=%d", name, r.Burst, r.window())}}
 }
 
-// NewCallers returns a Callers with these rates. A class that is not in it has no limit.
+// NewCallers returns a Callers with the rates of the classes. A class without a rate is not limited.
 func NewCallers(rates map[Class]Rate, now func() time.Time) *Callers {
 	c := &Callers{now: now, classes: make(map[Class]class), buckets: newBuckets[caller](MaxCallers)}
 	for name, r := range rates {
@@ -55,7 +55,7 @@ func NewCallers(rates map[Class]Rate, now func() time.Time) *Callers {
 	return c
 }
 
-// Take counts a request of a caller and tells whether it may go on.
+// Take takes a token for a request of a caller and returns the decision.
 func (c *Callers) Take(of Class, name string) Decision {
 	cl, ok := c.classes[of]
 	if !ok {
@@ -75,27 +75,27 @@ func (c *Callers) Take(of Class, name string) Decision {
 	return d
 }
 
-// Decision is what was decided about one request, with what its caller should know.
+// Decision is the decision about one request, with the values of its rate limit headers.
 type Decision struct {
 	Allowed    bool
-	Limit      int           // requests at once; 0 for no limit
-	Remaining  int           // requests that would be let through now
-	Reset      time.Duration // until Limit requests would be; of a refusal it is RetryAfter
-	RetryAfter time.Duration // until the next request would be; 0 unless this one is refused
+	Limit      int           // burst; 0 for no limit
+	Remaining  int           // requests that would be accepted now
+	Reset      time.Duration // time until Limit requests would be accepted; RetryAfter if this one is rejected
+	RetryAfter time.Duration // time until the next request would be accepted; 0 unless this one is rejected
 
 	class  Class
 	policy []string
 }
 
-// Class is whose rate it was decided by.
+// Class returns the class whose rate decided.
 func (d Decision) Class() Class { return d.class }
 
-// SetHeaders writes RateLimit-Policy and RateLimit as draft-ietf-httpapi-ratelimit-headers-11 has them, and Retry-After
-// of a refusal. A token bucket has no window: its policy tells how many requests fill it (q), and in how many seconds
-// they come back (w).
+// SetHeaders sets RateLimit-Policy and RateLimit as defined in draft-ietf-httpapi-ratelimit-headers-11, and
+// Retry-After for a rejected request. A token bucket has no window: the policy gives the burst (q) and the seconds
+// that an empty bucket takes to fill (w).
 func (d Decision) SetHeaders(h http.Header) {
 	if d.Limit > 0 {
-		h["Ratelimit-Policy"] = d.policy // in the form that net/http keeps names in
+		h["Ratelimit-Policy"] = d.policy // the canonical form of net/http
 		line := make([]byte, 0, 40)
 		line = strconv.AppendQuote(line, string(d.class))
 		line = strconv.AppendInt(append(line, ";r="...), int64(d.Remaining), 10)
@@ -107,5 +107,6 @@ func (d Decision) SetHeaders(h http.Header) {
 	}
 }
 
-// Seconds are those that headers tell: whole ones, so that whoever waits for them has waited long enough.
+// Seconds returns d in whole seconds for a header, rounded up, so that a caller that waits that long has waited
+// enough.
 func Seconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }

@@ -10,26 +10,26 @@ import (
 	"time"
 )
 
-// Concurrency limits how many requests are processed at once. A limited number of others wait in a queue, which takes
-// up bursts. Requests are also rejected while they would wait too long for a processor.
+// Concurrency limits how many requests are processed at once. A limited number of requests wait in a queue, which
+// absorbs bursts. Requests are also rejected while they would wait too long for a processor.
 type Concurrency struct {
 	limit    int
-	wait     time.Duration // in the queue at most
-	runQueue runQueue      // of the scheduler
+	wait     time.Duration // longest wait in the queue
+	runQueue runQueue      // of the Go scheduler
 
 	mu       sync.Mutex
 	inFlight int
 	queue    list.List // of chan struct{}, closed when the request is admitted
 }
 
-// QueueFactor is how many requests may be queued for each that may be processed.
+// QueueFactor is the number of queued requests for each request in process.
 const QueueFactor = 8
 
-// latencyFactor is how many times shorter the wait for a processor must be than the longest wait in the queue.
+// latencyFactor is how many times shorter than the longest wait in the queue the wait for a processor must be.
 const latencyFactor = 4
 
-// NewConcurrency returns a limit of so many requests. Others are queued for at most so long, which is more than
-// nothing. It returns nil, which admits everything, for 0.
+// NewConcurrency returns a limit on requests in process, with a longest wait in the queue, which must be positive. It
+// returns nil, which admits everything, for a limit of 0.
 func NewConcurrency(limit int, wait time.Duration) *Concurrency {
 	if limit == 0 {
 		return nil
@@ -37,7 +37,7 @@ func NewConcurrency(limit int, wait time.Duration) *Concurrency {
 	return &Concurrency{limit: limit, wait: wait, runQueue: runQueue{start: time.Now(), most: wait / latencyFactor}}
 }
 
-// Full reports whether a request that came now would be rejected at once.
+// Full reports whether a new request would be rejected at once.
 func (c *Concurrency) Full() bool {
 	if c == nil {
 		return false
@@ -54,7 +54,7 @@ func (c *Concurrency) full() bool {
 	return c.inFlight >= c.limit && c.queue.Len() >= QueueFactor*c.limit
 }
 
-// Load returns the limit, 0 if there is none, and how many requests are queued.
+// Load returns the limit, or 0 for none, and the number of queued requests.
 func (c *Concurrency) Load() (limit, queued int) {
 	if c == nil {
 		return 0, 0
@@ -64,8 +64,9 @@ func (c *Concurrency) Load() (limit, queued int) {
 	return c.limit, c.queue.Len()
 }
 
-// Enter admits a request, which must Leave, and reports whether it did. The request is queued for no more than half of
-// the time until the deadline of its context, so that the other half is left to process it.
+// Enter waits until the request is admitted, and reports whether it is. The caller of an admitted request must call
+// Leave. The wait takes at most half of the time until the context's deadline, so that the other half is left for
+// processing.
 func (c *Concurrency) Enter(ctx context.Context) bool {
 	if c == nil {
 		return true
@@ -89,7 +90,7 @@ func (c *Concurrency) Enter(ctx context.Context) bool {
 			return false
 		}
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) { // before anything could be done
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) { // too late to do anything
 		c.Leave()
 		return false
 	}
@@ -114,7 +115,7 @@ func (c *Concurrency) await(ctx context.Context, turn *list.Element) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	select {
-	case <-admitted: // at the last moment
+	case <-admitted: // admitted at the last moment
 		return true
 	default:
 		c.queue.Remove(turn)
@@ -122,7 +123,7 @@ func (c *Concurrency) await(ctx context.Context, turn *list.Element) bool {
 	}
 }
 
-// Leave ends what Enter began. The request that has been queued for longest takes the place.
+// Leave ends an admitted request. The request that has been queued longest takes its place.
 func (c *Concurrency) Leave() {
 	if c == nil {
 		return
@@ -136,29 +137,30 @@ func (c *Concurrency) Leave() {
 	c.inFlight--
 }
 
-// runQueue measures how long goroutines that are runnable wait for a processor.
+// runQueue measures how long runnable goroutines wait for a processor.
 //
-// Requests that do not block wait there before any code of this program has seen them, without a bound or a deadline,
-// and no more of them are in flight than there are processors. Rejecting those that have waited for long empties the
-// queue quickly, because a rejection costs little.
+// Requests that do not block wait there before any code of this program sees them, without a limit or a deadline, and
+// no more of them are in process than there are processors. Rejecting those that have waited too long empties the
+// queue quickly, because a rejection is cheap.
 type runQueue struct {
 	start    time.Time
-	most     time.Duration // from which on the wait is long
+	most     time.Duration // longest acceptable wait
 	requests atomic.Uint64
-	since    atomic.Int64 // when the sample under way began, in nanoseconds since start; 0 for none
+	since    atomic.Int64 // start of the current sample, in nanoseconds since start; 0 for none
 }
 
-// sampleEvery is how many requests there are for each sample, because yielding costs some microseconds.
+// sampleEvery is the number of requests per sample. Not every request is sampled, because yielding costs some
+// microseconds.
 const sampleEvery = 32
 
-// long reports whether a sample has waited for long.
+// long reports whether the current sample has waited too long.
 func (q *runQueue) long() bool {
 	since := q.since.Load()
 	return since != 0 && time.Since(q.start)-time.Duration(since) >= q.most
 }
 
-// sample makes some requests wait behind all others in the run queue. One that has waited for long, so that those
-// behind it are rejected, goes on to wait until they are.
+// sample makes some requests yield, so that they wait behind all others in the run queue. A sample that has waited too
+// long, so that the requests behind it are rejected, waits until they are.
 func (q *runQueue) sample() {
 	begin := time.Since(q.start)
 	if q.requests.Add(1)%sampleEvery != 0 || !q.since.CompareAndSwap(0, max(1, int64(begin))) {

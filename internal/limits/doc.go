@@ -1,5 +1,5 @@
-// Package limits limits requests by their caller, failed credentials by their address, and how many requests are
-// processed at once. It knows no request and no credential, only names of callers and addresses.
+// Package limits limits the rate of requests per caller, of failed credentials per address and key, and the number of
+// requests in process. It knows names of callers and addresses, but neither requests nor credentials.
 //
-// What it keeps is in this process only, and bounded: the names that have not been used for longest are dropped first.
+// All state is local to this process and bounded: the least recently used names are dropped first.
 package limits

@@ -1,7 +1,7 @@
 package limits
 
-// Size is how many callers are kept.
+// Size returns the number of remembered callers.
 func (c *Callers) Size() int { return c.buckets.size() }
 
-// MostWaiting is how many requests may wait for room.
+// MostWaiting is the number of requests that may wait for room.
 const MostWaiting = mostWaiting

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// SpareLookups are keys in a second, of all limited addresses and ids together, that are looked up all the same.
+// SpareLookups is the number of lookups per second that are shared by all rate limited addresses and key ids.
 const SpareLookups = 20
 
 const (
@@ -16,43 +16,43 @@ const (
 	maxKeys      = 100_000
 )
 
-// lookupsAtOnce is how many keys are looked up at the same time, of those that nothing is known of. So many guesses
-// may be looked up beyond what is allowed. More keys wait for their turn: a cluster whose servers start together sends
-// many.
+// lookupsAtOnce is how many unknown keys are looked up concurrently. So many guesses may exceed the limit. Further
+// keys wait: a cluster whose servers start together sends many.
 const lookupsAtOnce = 8
 
-// AddressRate is how often keys from one address may be guessed at, where as many are allowed at once: they are
-// forgiven within a minute. Of 0 there is no limit.
+// AddressRate returns the rate of wrong keys from one address: a burst of failures, restored within a minute. There is
+// no limit for 0.
 func AddressRate(failures int) Rate { return Rate{float64(failures) / 60, failures} }
 
-// KeyRate is how often the secret of one key may be wrong, from wherever: twice as many, forgiven within ten minutes.
+// KeyRate returns the rate of wrong secrets for one key id, from all addresses: a burst of twice the failures,
+// restored within ten minutes.
 func KeyRate(failures int) Rate { return Rate{float64(2*failures) / 600, 2 * failures} }
 
-// Failures bounds what guesses at API keys cost: a key that nothing is known of has to be looked up in the database.
-// Nothing else counts as a guess, so that what goes wrong every day locks nobody out:
+// Failures limits the database lookups that guesses at API keys cause. It counts only guesses, so that everyday
+// mistakes lock nobody out:
 //
-//   - A token's signature cannot be guessed, and is verified without a lookup of it.
-//   - A key that is known to be right passes, or is looked up again, whatever Failures says.
-//   - A key whose secret is right and that has ended is no guess.
-//   - A key that is known to be wrong is not looked up. It counts for its id alone ([Failures.Again]), and so limits
-//     nobody but those who send wrong secrets for that id.
+//   - A token's signature cannot be guessed, and is verified without a lookup.
+//   - A key that is known to be valid is accepted, or looked up again, regardless of the limits.
+//   - A key with the right secret that has expired or been revoked is not a guess.
+//   - A key that is known to be wrong is not looked up. It counts only for its key id ([Failures.Again]), so it
+//     limits only callers that send wrong secrets for that id.
 //
-// A key that nothing is known of, from a limited address or with a limited id, is looked up as long as there are spare
-// lookups: only a flood of guesses takes all of these, and then it is rejected with a time to come back.
+// An unknown key from a rate limited address, or with a rate limited id, is looked up while there are spare lookups.
+// Only a flood of guesses uses up all of these. The key is then rejected with a Retry-After.
 //
-// It may be used by many goroutines.
+// A Failures is safe for concurrent use.
 type Failures struct {
 	now          func() time.Time
 	address, key class
 	addresses    *buckets[netip.Prefix]
-	keys         *buckets[string] // by id
-	turns        chan struct{}    // one for each lookup under way
+	keys         *buckets[string] // by key id
+	turns        chan struct{}    // semaphore of concurrent lookups
 	mu           sync.Mutex
 	spare        bucket
 }
 
-// NewFailures returns a Failures that has seen none and allows so many at once from one address; nil, which lets every
-// key be looked up, for 0.
+// NewFailures returns a Failures that allows a burst of that many wrong keys from one address. It returns nil, which
+// limits nothing, for 0.
 func NewFailures(most int, now func() time.Time) *Failures {
 	if most == 0 {
 		return nil
@@ -64,21 +64,21 @@ func NewFailures(most int, now func() time.Time) *Failures {
 	}
 }
 
-// RefusedError is a Decision against a credential.
+// RefusedError is a Decision that rejects a credential.
 type RefusedError struct{ Decision }
 
 func (e *RefusedError) Error() string { return "too many API keys were wrong: " + string(e.class) }
 
-// Lookup is one of a key that nothing is known of. It must be ended.
+// Lookup is the lookup of an unknown key. The caller must call End.
 type Lookup struct {
 	failures *Failures
 	from     netip.Addr
 	keyID    string
-	over     error // of one that only a spare lookup let in
+	over     error // non-nil if the limits are used up and the lookup is a spare one
 }
 
-// Admit waits until a key may be looked up, by the address that sent it and the id that it names. It returns a
-// *RefusedError for one that may not, and the cause of the context's end.
+// Admit waits until an unknown key may be looked up. The limits are those of the caller's address and of the key id.
+// It returns a *RefusedError if they are used up, or the cause of the context's end.
 func (f *Failures) Admit(ctx context.Context, from netip.Addr, keyID string) (Lookup, error) {
 	if f == nil {
 		return Lookup{}, nil
@@ -89,7 +89,7 @@ func (f *Failures) Admit(ctx context.Context, from netip.Addr, keyID string) (Lo
 		return Lookup{}, context.Cause(ctx)
 	}
 	now := f.now()
-	over := f.each(from, keyID, now, func(b *bucket) bool { return b.tokens >= 1 })
+	over := f.checkBoth(from, keyID, now, func(b *bucket) bool { return b.tokens >= 1 })
 	if over != nil && !f.takeSpare(now) {
 		<-f.turns
 		return Lookup{}, over
@@ -97,8 +97,8 @@ func (f *Failures) Admit(ctx context.Context, from netip.Addr, keyID string) (Lo
 	return Lookup{f, from, keyID, over}, nil
 }
 
-// End ends the lookup, which found a guess or not. It returns what whoever guesses is told: a *RefusedError where there
-// were too many guesses before, or nil.
+// End ends the lookup and counts it if it was a guess. It returns a *RefusedError for a guess beyond the limits, and
+// otherwise nil.
 func (l Lookup) End(guess bool) error {
 	if l.failures == nil {
 		return nil
@@ -107,28 +107,28 @@ func (l Lookup) End(guess bool) error {
 	if !guess {
 		return nil
 	}
-	_ = l.failures.each(l.from, l.keyID, l.failures.now(), (*bucket).take)
+	_ = l.failures.checkBoth(l.from, l.keyID, l.failures.now(), (*bucket).take)
 	return l.over
 }
 
-// Again counts a key that is known to be a wrong one. It returns a *RefusedError where the secret of its id was wrong
-// too often.
+// Again counts a key that is known to be wrong. It returns a *RefusedError if the rate of wrong secrets for its id is
+// used up.
 func (f *Failures) Again(keyID string) error {
 	if f == nil {
 		return nil
 	}
-	return ask(f.keys, keyID, f.key, f.now(), (*bucket).take)
+	return checkBucket(f.keys, keyID, f.key, f.now(), (*bucket).take)
 }
 
-// each returns what the buckets of a key say of it: that of its address before that of its id.
-func (f *Failures) each(from netip.Addr, keyID string, now time.Time, may func(*bucket) bool) error {
-	byAddress := ask(f.addresses, network(from), f.address, now, may)
-	byID := ask(f.keys, keyID, f.key, now, may)
+// checkBoth checks the bucket of the address and then that of the key id.
+func (f *Failures) checkBoth(from netip.Addr, keyID string, now time.Time, may func(*bucket) bool) error {
+	byAddress := checkBucket(f.addresses, network(from), f.address, now, may)
+	byID := checkBucket(f.keys, keyID, f.key, now, may)
 	return cmp.Or(byAddress, byID)
 }
 
-// ask returns a *RefusedError unless the bucket of a name says that it may.
-func ask[K comparable](t *buckets[K], name K, of class, now time.Time, may func(*bucket) bool) (err error) {
+// checkBucket returns a *RefusedError unless may accepts the bucket of a name.
+func checkBucket[K comparable](t *buckets[K], name K, of class, now time.Time, may func(*bucket) bool) (err error) {
 	t.with(name, of.rate, now, func(b *bucket) {
 		if !may(b) {
 			wait := b.wait(of.rate, 1)
@@ -147,7 +147,7 @@ func (f *Failures) takeSpare(now time.Time) bool {
 	return f.spare.take()
 }
 
-// network is what counts as one address: of IPv6 the /64 that a customer of a provider has to itself.
+// network returns the range that counts as one address: for IPv6 a /64, which one customer of a provider has alone.
 func network(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")
 	bits := a.BitLen()
@@ -156,7 +156,7 @@ func network(a netip.Addr) netip.Prefix {
 	}
 	p, err := a.Prefix(bits)
 	if err != nil {
-		return netip.Prefix{} // of no address at all: all such are one
+		return netip.Prefix{} // invalid addresses share one bucket
 	}
 	return p
 }

@@ -16,7 +16,7 @@ import (
 	"game-session-manager/internal/limits"
 )
 
-// clock stands still until it is moved.
+// clock stands still until it is advanced.
 type clock struct{ now time.Time }
 
 func newClock() *clock { return &clock{time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)} }
@@ -30,7 +30,7 @@ func callers(c *clock) *limits.Callers {
 	}, c.read)
 }
 
-// taken is how many of n requests are let through.
+// taken returns how many of n requests are accepted.
 func taken(c *limits.Callers, class limits.Class, name string, n int) (allowed int) {
 	for range n {
 		if c.Take(class, name).Allowed {
@@ -55,12 +55,12 @@ func TestCallersHaveTheirOwnRates(t *testing.T) {
 		{0, limits.Server, "b", 5, 5},                            // another caller
 		{0, limits.Player, "a", 5, 2},                            // another class
 		{0, "free", "a", 1000, 1000},                             // a class without a rate
-		{500 * time.Millisecond, limits.Server, "a", 30, 5},      // what has come since
+		{500 * time.Millisecond, limits.Server, "a", 30, 5},      // tokens since the last request
 		{time.Second, limits.Player, "a", 5, 0},                  // half a token, and half a token
 		{time.Hour, limits.Server, "a", 30, 20},                  // no more than a burst
 		{-time.Minute, limits.Server, "a", 30, 0},                // a clock that went back
 		{100 * time.Millisecond, limits.Server, "a", 30, 1},      // and goes on
-		{500 * time.Millisecond, limits.Player, "a", 1 << 10, 2}, // an hour after
+		{500 * time.Millisecond, limits.Player, "a", 1 << 10, 2}, // after an hour
 	} {
 		clock.advance(step.after)
 		if got := taken(c, step.class, step.name, step.tries); got != step.want {
@@ -93,7 +93,7 @@ func TestWhatCallersAreTold(t *testing.T) {
 			}
 		}
 	}
-	clock.advance(2 * time.Second) // as long as it was told to wait
+	clock.advance(2 * time.Second) // the Retry-After
 	if !c.Take(limits.Player, "p").Allowed {
 		t.Error("refused after the wait that was asked for")
 	}
@@ -135,12 +135,12 @@ func TestCallersAtTheSameTime(t *testing.T) {
 	}
 }
 
-// failures are those that one address may have at once.
+// failures is the burst of wrong keys of one address.
 const failures = 10
 
 func address(s string) netip.Addr { return netip.MustParseAddr(s) }
 
-// spend uses up the lookups that limited addresses have together.
+// spend uses up the spare lookups.
 func spend(t *testing.T, f *limits.Failures) {
 	t.Helper()
 	for i := range failures + limits.SpareLookups + 1 {
@@ -152,7 +152,7 @@ func spend(t *testing.T, f *limits.Failures) {
 	t.Fatal("there are more spare lookups")
 }
 
-// look looks a key up, which is a guess or not.
+// look looks up a key, which is a guess or not.
 func look(t *testing.T, f *limits.Failures, from, key string, guess bool) error {
 	t.Helper()
 	lookup, err := f.Admit(t.Context(), address(from), key)
@@ -162,7 +162,7 @@ func look(t *testing.T, f *limits.Failures, from, key string, guess bool) error 
 	return lookup.End(guess)
 }
 
-// refusal is what a refused credential is told; the zero one for none.
+// refusal is the class and the wait of a rejected credential; zero if it was not rejected.
 type refusal struct {
 	class limits.Class
 	wait  time.Duration
@@ -180,7 +180,7 @@ func refusalOf(t *testing.T, err error) refusal {
 	return refusal{refused.Class(), refused.RetryAfter}
 }
 
-// Without a limit nothing is refused, however much was wrong.
+// Without a limit nothing is rejected, whatever the number of failures.
 func TestFailuresWithoutALimit(t *testing.T) {
 	t.Parallel()
 	f := limits.NewFailures(0, newClock().read)
@@ -244,7 +244,7 @@ func TestFailuresAreForgiven(t *testing.T) {
 	}
 }
 
-// Whoever fails on purpose, from the address or with the key of a customer, does not lock the customer out.
+// An attacker with the address or the key id of a customer cannot lock the customer out.
 func TestNobodyIsLockedOut(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
@@ -261,15 +261,15 @@ func TestNobodyIsLockedOut(t *testing.T) {
 	if got := refusalOf(t, look(t, f, "192.0.2.1", "", true)); got != want {
 		t.Errorf("whoever guesses is told %+v, want %+v", got, want)
 	}
-	for _, ask := range []struct {
+	for _, checkBucket := range []struct {
 		from, key string
 	}{{"203.0.113.1", "customer"}, {"192.0.2.1", "another"}, {"192.0.2.1", "customer"}} {
-		if err := look(t, f, ask.from, ask.key, false); err != nil {
-			t.Errorf("%s from %s is refused though there are spare lookups: %v", ask.key, ask.from, err)
+		if err := look(t, f, checkBucket.from, checkBucket.key, false); err != nil {
+			t.Errorf("%s from %s is refused though there are spare lookups: %v", checkBucket.key, checkBucket.from, err)
 		}
 	}
 	spend(t, f)
-	for _, ask := range []struct {
+	for _, checkBucket := range []struct {
 		from, key string
 		want      refusal
 	}{
@@ -278,8 +278,8 @@ func TestNobodyIsLockedOut(t *testing.T) {
 		{"192.0.2.1", "customer", refusal{limits.FailedCredentials, 6 * time.Second}},
 		{"203.0.113.1", "another", refusal{}},
 	} {
-		if got := refusalOf(t, look(t, f, ask.from, ask.key, false)); got != ask.want {
-			t.Errorf("%s from %s: got %+v, want %+v", ask.key, ask.from, got, ask.want)
+		if got := refusalOf(t, look(t, f, checkBucket.from, checkBucket.key, false)); got != checkBucket.want {
+			t.Errorf("%s from %s: got %+v, want %+v", checkBucket.key, checkBucket.from, got, checkBucket.want)
 		}
 	}
 	clock.advance(time.Second / limits.SpareLookups)
@@ -288,7 +288,7 @@ func TestNobodyIsLockedOut(t *testing.T) {
 	}
 }
 
-// A key that is known to be wrong limits its id and no address.
+// A key that is known to be wrong limits its id, but no address.
 func TestTheSameWrongKeyAgain(t *testing.T) {
 	t.Parallel()
 	f := limits.NewFailures(failures, newClock().read)
@@ -305,7 +305,7 @@ func TestTheSameWrongKeyAgain(t *testing.T) {
 	}
 }
 
-// Lookups wait for their turn, and for no longer than they have time.
+// Lookups wait for their turn until their context ends.
 func TestLookupsTakeTurns(t *testing.T) {
 	t.Parallel()
 	f := limits.NewFailures(failures, newClock().read)
@@ -347,7 +347,7 @@ func TestConcurrency(t *testing.T) {
 			t.Errorf("let in or refused after %v, want a refusal after %v", time.Since(begin), wait)
 		}
 
-		// One that waits takes the place of one that leaves; beyond the queue there is no wait.
+		// A waiting request takes the place of one that leaves; a request beyond the queue is rejected at once.
 		let := make(chan bool, 2*limits.QueueFactor)
 		for range 2 * limits.QueueFactor {
 			go func() { let <- l.Enter(t.Context()) }()
@@ -376,8 +376,8 @@ func TestConcurrency(t *testing.T) {
 	})
 }
 
-// Requests that never block wait for the processor, where nobody sees them. Those that have waited for long are
-// rejected, and once they are gone others are admitted again.
+// Requests that never block wait for a processor, unseen by the limit. Those that have waited too long are rejected;
+// afterwards requests are admitted again.
 //
 //nolint:paralleltest // it has the one processor to itself
 func TestConcurrencyOnABusyProcessor(t *testing.T) {
@@ -415,7 +415,7 @@ func TestConcurrencyOnABusyProcessor(t *testing.T) {
 	}
 }
 
-// A request whose time is over when it is let in is refused: nothing can be done for it.
+// A request whose deadline has passed when it is admitted is rejected.
 func TestConcurrencyForTooLate(t *testing.T) {
 	t.Parallel()
 	l := limits.NewConcurrency(1, time.Second)

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Memory bounds what requests hold at once of documents that are large, in bytes as they reckon it. Those for which
-// there is no room wait in the order in which they came.
+// Memory limits the memory that requests use for large documents, in bytes as the callers estimate it. Requests
+// without room wait in order of arrival.
 type Memory struct {
 	most    int64
 	wait    time.Duration
@@ -17,12 +17,12 @@ type Memory struct {
 	waiting atomic.Int64
 }
 
-// mostWaiting is how many requests may wait for room: each has a place among those that are worked on, which others
+// mostWaiting is how many requests may wait for room. Each holds a place among the requests in process, which others
 // need.
 const mostWaiting = 128
 
-// NewMemory returns a bound of so many bytes. Requests wait for room for at most so long. It returns nil, which has
-// room for everything, for 0 bytes.
+// NewMemory returns a limit in bytes, with the longest wait for room. It returns nil, which has room for everything,
+// for 0 bytes.
 func NewMemory(bytes int64, wait time.Duration) *Memory {
 	if bytes == 0 {
 		return nil
@@ -30,26 +30,26 @@ func NewMemory(bytes int64, wait time.Duration) *Memory {
 	return &Memory{most: bytes, wait: wait, free: semaphore.NewWeighted(bytes)}
 }
 
-// Room returns the room of one request, of which nothing is taken yet. One goroutine uses it, which must Leave.
+// Room returns an empty room for one request. It is not safe for concurrent use, and the caller must call Leave.
 func (m *Memory) Room() *Room { return &Room{of: m} }
 
-// Room is what one request holds of a [Memory].
+// Room is the part of a [Memory] that one request holds.
 type Room struct {
 	of      *Memory
 	held    int64
-	adopted []func() // what is called when all is given back
+	adopted []func() // called when everything is given back
 }
 
-// Fresh returns a room of the same memory.
+// Fresh returns an empty room of the same memory.
 func (r *Room) Fresh() *Room { return r.of.Room() }
 
-// Adopt has the function called, once, when all is given back.
+// Adopt registers a function that is called once, when everything is given back.
 func (r *Room) Adopt(left func()) { r.adopted = append(r.adopted, left) }
 
-// Take waits until there is room for so many bytes in place of those that are held, and reports whether there is. All
-// of the memory is room for any size. It waits for no more than half of what is left until the deadline of the
-// context, so that the other half is left for the work; and nothing is held meanwhile, so that those who wait do not
-// wait for each other.
+// Take replaces what the room holds by a number of bytes. It waits until there is room, and reports whether there is.
+// Sizes above the limit count as the limit. The wait takes at most half of the time until the context's deadline, so
+// that the other half is left for the work. The room holds nothing meanwhile, so that waiting requests cannot block
+// checkBoth other.
 func (r *Room) Take(ctx context.Context, bytes int) bool {
 	if r.of == nil || int64(bytes) <= r.held {
 		return true
@@ -63,7 +63,7 @@ func (r *Room) Take(ctx context.Context, bytes int) bool {
 	return true
 }
 
-// Keep gives back all but so many bytes.
+// Keep gives back everything above a number of bytes.
 func (r *Room) Keep(bytes int) {
 	if more := r.held - int64(bytes); more > 0 {
 		r.of.free.Release(more)

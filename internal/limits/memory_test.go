@@ -27,7 +27,7 @@ func TestMemory(t *testing.T) {
 		if c.Take(ctx, 1) || time.Since(begin) != time.Second/2 {
 			t.Errorf("there was room after %v", time.Since(begin))
 		}
-		a.Keep(10) // as one whose response is written
+		a.Keep(10) // as when its response is being written
 		if !c.Take(t.Context(), 50) {
 			t.Error("there was room for what another gave back")
 		}
@@ -42,7 +42,7 @@ func TestMemory(t *testing.T) {
 			r.Leave()
 			r.Leave()
 		}
-		if !a.Take(t.Context(), 1000) { // all that there is
+		if !a.Take(t.Context(), 1000) { // everything
 			t.Error("nothing has room for what is larger than all of it")
 		}
 		a.Leave()
@@ -52,7 +52,7 @@ func TestMemory(t *testing.T) {
 	})
 }
 
-// Those who want more than they hold give it back first, so that two of them do not wait for each other.
+// A request gives back what it holds before it waits for more, so that two of them cannot block each other.
 func TestMemoryDoesNotLock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestMemoryDoesNotLock(t *testing.T) {
 	})
 }
 
-// So many wait for room that others have places among those that are worked on.
+// The number of waiting requests is limited, so that other requests find places.
 func TestMemoryQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -11,14 +11,17 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Background returns what to call after each run of one of the background tasks: a line at debug level, or a failure
-// that is reported, and metrics. A task counts as done when Background is called, so that one that never succeeds is
-// missed like any other, and whenever another process is found to have its lease: that process tells how it goes.
+// Background returns the function to call after each run of a background task. It writes a line at debug level or
+// reports the failure, and counts the run in metrics. A task counts as done at the call of Background, so that an
+// alert notices a task that never succeeds, and whenever another process holds its lease, because that process reports
+// its runs.
 func Background(
 	log *slog.Logger, m Meter, report func(context.Context, game.Failure) string, tasks ...string,
 ) func(context.Context, game.Run) {
-	durations := prometheus.NewHistogramVec(seconds("gsm_background_run_duration_seconds", "Time that a run of a background task took.",
-		.001, .005, .01, .05, .1, .5, 1, 5, 10, 30, 60), []string{"task", "result"})
+	durations := prometheus.NewHistogramVec(seconds(
+		"gsm_background_run_duration_seconds", "Time that a run of a background task took.",
+		.001, .005, .01, .05, .1, .5, 1, 5, 10, 30, 60,
+	), []string{"task", "result"})
 	succeeded := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "gsm_background_last_success_timestamp_seconds",
 		Help: "When a background task last succeeded, or another process was found to hold its lease, " +

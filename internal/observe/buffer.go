@@ -8,23 +8,23 @@ import (
 )
 
 const (
-	// writeSize is how many bytes are written at a time: as many as a pipe takes whole or not at all (PIPE_BUF of
-	// Linux), so that a process that is killed leaves no half of a line. A line that is longer is written alone.
+	// writeSize is the size of a write in bytes: the largest one that a pipe takes whole (PIPE_BUF on Linux), so that
+	// a process that is killed leaves no partial line. A longer line is written alone.
 	writeSize = 4 << 10
-	// bufferSize is from how many buffered bytes on they are written without delay.
+	// bufferSize is the number of buffered bytes that are written without delay.
 	bufferSize = 32 << 10
-	// maxBufferSize is from how many buffered bytes on loggers wait for the writer, which may be slow or blocked.
+	// maxBufferSize is the number of buffered bytes at which loggers wait for the writer.
 	maxBufferSize = 256 << 10
 )
 
-// lineBuffer buffers log lines, each of which is one Write, and writes them where no request waits: a system call for
-// each is much of the cost of a quick request, and all requests would wait for one that the disk delays.
+// lineBuffer buffers log lines, each of which is one call of Write, and writes them in the background. A system call
+// for each line would be a large part of the cost of a quick request, and a slow disk would delay all requests.
 type lineBuffer struct {
-	delay time.Duration // for which a line is buffered at most; 0 to write each at once
+	delay time.Duration // longest time that a line is buffered; 0 writes each line at once
 
 	writing sync.Mutex // locked before mu
 	out     io.Writer
-	written []byte // the buffer that buffered was before, to be used again
+	written []byte // spare buffer, swapped with buffered at each flush
 
 	mu       sync.Mutex
 	buffered []byte
@@ -33,11 +33,11 @@ type lineBuffer struct {
 
 func newLineBuffer(w io.Writer, delay time.Duration) *lineBuffer {
 	l := &lineBuffer{delay: delay, out: w}
-	l.timer = time.AfterFunc(delay, func() { _ = l.flush() }) // nobody is left to be told of an error
+	l.timer = time.AfterFunc(delay, func() { _ = l.flush() }) // there is nowhere to report an error
 	return l
 }
 
-// Write implements [io.Writer]. It returns errors only of lines that are not delayed.
+// Write implements [io.Writer]. It returns errors only if lines are not delayed.
 func (l *lineBuffer) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	before := len(l.buffered)
@@ -55,7 +55,7 @@ func (l *lineBuffer) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// flush writes what is buffered. When it returns, what another flush took before is written too.
+// flush writes the buffered lines. When it returns, the lines of earlier flushes are written too.
 func (l *lineBuffer) flush() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -65,14 +65,14 @@ func (l *lineBuffer) flush() error {
 	for text := l.written; len(text) > 0; {
 		n := wholeLines(text)
 		if _, err := l.out.Write(text[:n]); err != nil {
-			return err //nolint:wrapcheck // a writer passes errors on as they are
+			return err //nolint:wrapcheck // passed on unchanged
 		}
 		text = text[n:]
 	}
 	return nil
 }
 
-// wholeLines returns how many bytes of the text are to be written together.
+// wholeLines returns how many bytes of text to write at once.
 func wholeLines(text []byte) int {
 	if len(text) <= writeSize {
 		return len(text)

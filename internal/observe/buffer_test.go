@@ -15,7 +15,7 @@ import (
 	"game-session-manager/internal/observe"
 )
 
-// writes keeps what each write was.
+// writes records the bytes of each write.
 type writes struct {
 	mu  sync.Mutex
 	all []string
@@ -28,7 +28,7 @@ func (w *writes) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Lines of requests go together, each write has whole lines, and a warning takes along what waits before it.
+// Lines of requests are written together, each write has whole lines, and a warning flushes the lines before it.
 func TestLinesGoTogether(t *testing.T) {
 	t.Parallel()
 	w := new(writes)
@@ -59,7 +59,7 @@ func TestLinesGoTogether(t *testing.T) {
 	}
 }
 
-// slow takes a write when it likes to, and notes how many lines were logged and not written at most.
+// slow is a slow writer that records the largest number of lines that were logged but not written.
 type slow struct {
 	begin          chan struct{}
 	logged, behind atomic.Int64
@@ -74,7 +74,7 @@ func (w *slow) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Who logs more than can be written waits, so that what is not written does not fill the memory.
+// Loggers wait for a slow writer, so that the buffer does not fill the memory.
 func TestLoggersWaitForASlowWriter(t *testing.T) {
 	t.Parallel()
 	w := &slow{begin: make(chan struct{})}
@@ -82,11 +82,11 @@ func TestLoggersWaitForASlowWriter(t *testing.T) {
 		Format: observe.FormatJSON, Level: slog.LevelInfo, Metrics: prometheus.NewRegistry(), Now: time.Now,
 		Delay: time.Hour,
 	})
-	const lines, most = 20000, 2000 // a line is 300 bytes, and 256 KiB wait beside as many that are being written
+	const lines, most = 20000, 2000 // a line is 300 bytes, and the buffer and the spare buffer have 256 KiB each
 	text := strings.Repeat("x", 200)
 	for i := range lines {
 		if i == most/4 {
-			close(w.begin) // some wait already
+			close(w.begin) // some lines are waiting already
 		}
 		logs.API.Info("request", "text", text)
 		w.logged.Add(1)

@@ -6,12 +6,12 @@ import (
 	"sync/atomic"
 )
 
-// cache keeps what was made for each key, because finding a metric by its labels takes longer than counting in it. Keys
-// are few, as labels are, and never dropped. Reading takes no lock.
+// cache keeps the value made for each key, because looking up a metric by its labels takes longer than incrementing
+// it. Entries are never dropped: there are as few keys as label values. Reads take no lock.
 type cache[K comparable, V any] struct {
 	of  func(K) V
 	all atomic.Pointer[map[K]V]
-	mu  sync.Mutex // held while all is replaced
+	mu  sync.Mutex // held while the map is replaced
 }
 
 func newCache[K comparable, V any](of func(K) V) *cache[K, V] {

@@ -10,7 +10,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Bounds of what is told of one failure.
+// Limits on the description of one failure.
 const (
 	maxMessage = 1000 // bytes
 	maxCauses  = 10
@@ -19,27 +19,28 @@ const (
 )
 
 var (
-	// quoted is what stands in quotes: somebody's data, for all that is known.
+	// quoted matches text in quotes, which may be a person's data.
 	quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*(?:\"|$)|`[^`]*(?:`|$)")
-	// credentials are the user and the password of a URL.
+	// credentials matches the user and the password of a URL.
 	credentials = regexp.MustCompile(`://[^/\s]*@`)
 	uuids       = regexp.MustCompile(`(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
-	// numbers are what differs between occurrences of one failure: counts, addresses, ports, ids of other programs.
+	// numbers matches what differs between occurrences of one failure: counts, addresses, ports and ids.
 	numbers = regexp.MustCompile(`(?i)\b0x[0-9a-f]+\b|\b[0-9a-f]{16,}\b|[0-9]+`)
 )
 
-// mask hides what a message may tell of people, ids and passwords.
+// mask replaces what may identify people, ids and passwords in a message.
 func mask(message string) string {
 	message = credentials.ReplaceAllString(message, "://xxxxx@")
 	message = quoted.ReplaceAllString(message, `"…"`)
 	return uuids.ReplaceAllString(message, "<id>")
 }
 
-// Cause is the attribute of an error in a line that is no report of a failure, with its message as [Errors.Report]
-// tells it.
+// Cause returns the attribute of an error for a line that does not report a failure. The message is masked as
+// [Errors.Report] masks it, and limited to 1000 bytes.
 func Cause(err error) slog.Attr { return slog.String("error", cut(mask(err.Error()), maxMessage)) }
 
-// causes lists an error and what it wraps, outermost first and then in depth, as "type: what it adds to the message".
+// causes returns the tree of wrapped errors in depth-first order, each as "type: the text that it adds to the
+// message".
 func causes(err error) []string {
 	var found []string
 	var walk func(error)
@@ -66,7 +67,7 @@ func causes(err error) []string {
 }
 
 func wrapped(err error) []error {
-	switch e := err.(type) { //nolint:errorlint // looks at one link of the chain
+	switch e := err.(type) { //nolint:errorlint // one link of the chain at a time
 	case interface{ Unwrap() []error }:
 		return e.Unwrap()
 	case interface{ Unwrap() error }:
@@ -77,17 +78,17 @@ func wrapped(err error) []error {
 	return nil
 }
 
-// fingerprint is the same for failures that differ in nothing but numbers, ids and what they quote: 16 hexadecimal
-// digits of a hash over the code, the route or task, and the chain of causes with their types, those parts left out.
+// fingerprint returns 16 hexadecimal digits that are the same for failures that differ only in numbers, ids and quoted
+// text. It hashes the code, the route or task, and the causes with their types.
 func fingerprint(f game.Failure, causes []string) string {
 	h := fnv.New64a()
 	for _, part := range append([]string{string(f.Code), f.Route, f.Task}, causes...) {
-		_, _ = h.Write(append(numbers.ReplaceAll([]byte(part), []byte("#")), 0)) // a hash takes everything
+		_, _ = h.Write(append(numbers.ReplaceAll([]byte(part), []byte("#")), 0)) // a hash never fails
 	}
 	return fmt.Sprintf("%016x", h.Sum64())
 }
 
-// cut shortens a text to a number of bytes.
+// cut shortens text to limit bytes.
 func cut(text string, limit int) string {
 	if len(text) <= limit {
 		return text

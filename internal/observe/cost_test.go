@@ -16,15 +16,15 @@ import (
 	"game-session-manager/internal/observe"
 )
 
-// instant is a store that finds nothing, at once.
+// instant is a store that returns empty results at once.
 type instant struct{ game.Store }
 
 func (instant) Players(context.Context, game.PlayerQuery) (f game.Found[game.Player], err error) {
 	return f, nil
 }
 
-// BenchmarkRequest is what it costs to observe a request with one operation of the store, on all processors at once,
-// beside the request that nobody observes. BenchmarkTelemetry in tests measures the whole server.
+// BenchmarkRequest measures the cost of observing a request with one store operation on all processors, compared to
+// the same request without observation. BenchmarkTelemetry in tests measures the whole server.
 func BenchmarkRequest(b *testing.B) {
 	for _, on := range []bool{false, true} {
 		b.Run(map[bool]string{false: "off", true: "on"}[on], func(b *testing.B) {
@@ -74,7 +74,7 @@ func request(out io.Writer, on bool) http.Handler {
 	return observe.HTTP(logs, m)(mux)
 }
 
-// forgetful takes an answer and forgets it.
+// forgetful discards the response.
 type forgetful struct{}
 
 func (forgetful) Header() http.Header         { return nil }

@@ -1,3 +1,3 @@
-// Package observe tells operators what the service does: log lines, metrics, and both around HTTP requests and store
-// operations. It wraps what it watches and adds nothing to it, so that the packages inside need no line about it.
+// Package observe provides logs, metrics and traces of HTTP requests, store operations and background work. It wraps
+// what it observes, so that other packages contain no code for it.
 package observe

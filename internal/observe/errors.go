@@ -16,11 +16,11 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// maxGroups is how many groups of failures are remembered. The one that was seen longest ago makes room for a new one.
+// maxGroups is the number of groups of failures that are remembered. A new group replaces the one seen longest ago.
 const maxGroups = 100
 
-// Errors keeps account of failures: each gets an id, a line and a count, and those with one fingerprint are a group,
-// whose latest occurrence is remembered. As an [http.Handler] it answers the groups as JSON.
+// Errors records failures: each gets an id, a log line and a count. Failures with the same fingerprint form a group,
+// which remembers its latest occurrence. As an [http.Handler] it serves the groups as JSON.
 type Errors struct {
 	log   *slog.Logger
 	now   func() time.Time
@@ -31,7 +31,7 @@ type Errors struct {
 	groups map[string]*group
 }
 
-// group is failures with one fingerprint.
+// group is the failures with one fingerprint.
 type group struct {
 	Fingerprint string           `json:"fingerprint"`
 	Code        game.FailureCode `json:"code"`
@@ -53,21 +53,21 @@ type sample struct {
 	Stack     string   `json:"stack,omitempty"`
 }
 
-// NewErrors returns an account without failures.
+// NewErrors returns an Errors without failures.
 func NewErrors(log *slog.Logger, reg prometheus.Registerer, now func() time.Time, newID func() string) *Errors {
 	total := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gsm_errors_total",
 		Help: "Failures that operators should know of, by code. /debug/errors of the ops listener tells the latest.",
 	}, []string{"code"})
-	for _, code := range game.FailureCodes() { // so that the first failure is an increase
+	for _, code := range game.FailureCodes() { // so that the first failure shows as an increase
 		total.WithLabelValues(string(code))
 	}
 	reg.MustRegister(total)
 	return &Errors{log: log, now: now, newID: newID, total: total, groups: make(map[string]*group)}
 }
 
-// Report counts a failure, writes the line about it and returns its id, which its caller may see. Messages are told
-// without what they quote, ids and passwords of URLs.
+// Report counts and logs a failure and returns its id, which may be shown to the caller. Messages are logged without
+// quoted text, ids and passwords of URLs.
 func (e *Errors) Report(ctx context.Context, f game.Failure) string {
 	o := sample{
 		ErrorID: e.newID(), RequestID: game.RequestIDFrom(ctx), RunID: game.RunIDFrom(ctx),
@@ -96,7 +96,7 @@ func (e *Errors) Report(ctx context.Context, f game.Failure) string {
 	return o.ErrorID
 }
 
-// severity is ERROR for what someone must look at. What passes by itself is a warning.
+// severity returns ERROR for failures that a person must look at, and WARN for those that end without help.
 func severity(code game.FailureCode) slog.Level {
 	if code == game.FailureStoreSlow || code == game.FailureBackground || code == game.FailureComponent ||
 		code == game.FailureIssuer {
@@ -121,7 +121,7 @@ func (e *Errors) remember(f game.Failure, mark string, o sample) {
 	g.Count, g.LastSeen, g.Sample = g.Count+1, now, o
 }
 
-// list copies the groups; e is locked.
+// list returns a copy of the groups. The caller holds the lock.
 func (e *Errors) list() []group {
 	all := make([]group, 0, len(e.groups))
 	for _, g := range e.groups {
@@ -130,7 +130,7 @@ func (e *Errors) list() []group {
 	return all
 }
 
-// ServeHTTP implements [http.Handler]: the groups, the one that was seen last first.
+// ServeHTTP implements [http.Handler]. The groups come in order of their last failure, newest first.
 func (e *Errors) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	e.mu.Lock()
 	all := e.list()

@@ -22,7 +22,7 @@ import (
 	"game-session-manager/internal/observe"
 )
 
-// account is failures that are reported, and what is told of them.
+// account is an [observe.Errors] with its log and metrics.
 type account struct {
 	*observe.Errors
 	log      *bytes.Buffer
@@ -62,19 +62,19 @@ type group struct {
 	}
 }
 
-// groups are what /debug/errors answers.
+// groups returns the groups that /debug/errors serves.
 func (a *account) groups(t *testing.T) []group {
 	t.Helper()
 	w := httptest.NewRecorder()
 	a.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/errors", nil))
 	var doc struct{ Errors []group }
 	if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil || doc.Errors == nil {
-		t.Fatalf("answered %s: %v", w.Body, err)
+		t.Fatalf("got %s: %v", w.Body, err)
 	}
 	return doc.Errors
 }
 
-// lines are those of the log.
+// lines parses the lines of the log.
 func lines(t *testing.T, log *bytes.Buffer) (all []map[string]any) {
 	t.Helper()
 	for text := range strings.Lines(log.String()) {
@@ -136,7 +136,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// counter returns a metric of a registry as a collector with just its value.
+// counter returns a collector with a single value of a metric.
 func counter(t *testing.T, g prometheus.Gatherer, name string, labels ...string) prometheus.Collector {
 	t.Helper()
 	families, err := g.Gather()
@@ -256,14 +256,13 @@ func TestBackground(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	began := func() time.Time { return time.UnixMilli(500) }
-	told := observe.Background(slog.New(
-		slog.DiscardHandler,
-	), observe.Meter{Metrics: a.registry, Now: began}, a.Report, "work", "failing work", "work elsewhere")
+	log, meter := slog.New(slog.DiscardHandler), observe.Meter{Metrics: a.registry, Now: began}
+	onRun := observe.Background(log, meter, a.Report, "work", "failing work", "work elsewhere")
 	ctx := game.WithRunID(context.Background(), "run-1")
-	told(ctx, game.Run{Task: "work", Took: time.Second, End: time.UnixMilli(1500)})
-	told(ctx, game.Run{Task: "work elsewhere", End: time.UnixMilli(2500), Elsewhere: true})
-	told(ctx, game.Run{Task: "work", Took: time.Second, End: a.now, Err: errors.New("no")})
-	told(ctx, game.Run{Task: "work", Took: time.Second, End: a.now, Err: game.Caught("oh")})
+	onRun(ctx, game.Run{Task: "work", Took: time.Second, End: time.UnixMilli(1500)})
+	onRun(ctx, game.Run{Task: "work elsewhere", End: time.UnixMilli(2500), Elsewhere: true})
+	onRun(ctx, game.Run{Task: "work", Took: time.Second, End: a.now, Err: errors.New("no")})
+	onRun(ctx, game.Run{Task: "work", Took: time.Second, End: a.now, Err: game.Caught("oh")})
 	for value, metric := range map[float64][]string{
 		0.5: {"gsm_background_last_success_timestamp_seconds", "task", "failing work"},
 		1.5: {"gsm_background_last_success_timestamp_seconds", "task", "work"},

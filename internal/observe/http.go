@@ -14,19 +14,18 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// unmatchedRoute is the route of requests that no route takes, so that labels stay few whatever is asked for.
+// unmatchedRoute is the route label of requests that match no route. It keeps the number of label values small.
 const unmatchedRoute = "unmatched"
 
-// otherMethod stands for all methods that the API has no use for, for the same reason.
+// otherMethod is the method label of methods that the API does not use, for the same reason.
 const otherMethod = "other"
 
-// apiPaths begin the paths of the API itself: the others are probes, health reports and pages.
+// apiPaths is the prefix of the API's paths. Other paths are probes, health reports and pages.
 const apiPaths = "/api/"
 
-// HTTP returns a wrapper that writes one log line for each request, measures it and traces it. Lines of rejections are
-// limited by their code, because rejected callers may go on; those of probes that went well are for debugging only. It
-// must stand inside whatever else copies the request, because the mux leaves the route's pattern in the request that it
-// was given.
+// HTTP returns a middleware that logs, measures and traces each request. Lines about rejections are limited per code,
+// because rejected callers may continue; successful probes are logged at debug level. It must wrap the mux directly,
+// because the mux sets the route's pattern on the very request that it is given.
 func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 	durations := prometheus.NewHistogramVec(seconds(requestDuration, "Time from the request header read to the "+
 		"response written.",
@@ -40,10 +39,10 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 		Help: "Problem documents returned, by code.",
 	}, []string{"route", "code"})
 	m.Metrics.MustRegister(durations, inFlight, problems)
-	all := newCache(func(k answers) observed {
+	all := newCache(func(k responseKey) observed {
 		log := logs.API
-		if k.refused {
-			log = logs.Refused
+		if k.rejected {
+			log = logs.Rejected
 		}
 		level := slog.LevelInfo
 		if k.probe && k.status < http.StatusBadRequest {
@@ -68,7 +67,7 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 				inFlight.Dec()
 				end := m.Now()
 				took, route := end.Sub(begin), routeLabel(r.Pattern)
-				o := all.get(answers{methodLabel(r.Method), route, rec.status, rec.refused(), rec.probe})
+				o := all.get(responseKey{methodLabel(r.Method), route, rec.status, rec.rejected(), rec.probe})
 				m.Traces.measure(r.Context(), o.durations, took)
 				if rec.code != "" {
 					problems.WithLabelValues(route, rec.code).Inc()
@@ -81,23 +80,23 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 	}
 }
 
-// answers are those that are counted together.
-type answers struct {
+// responseKey identifies the responses that are counted together.
+type responseKey struct {
 	method, route string // labels
 	status        int
-	refused       bool
+	rejected      bool
 	probe         bool
 }
 
-// observed is what is kept for them: where their durations go, a handler that has written what their lines have in
-// common, and the level of these.
+// observed is what responses with the same key share: the histogram of their durations, and the handler and level of
+// their log lines.
 type observed struct {
 	durations prometheus.Observer
 	lines     slog.Handler
 	level     slog.Level
 }
 
-// routeLabel is the path of a pattern like "GET /api/v1/players/{player_id}".
+// routeLabel returns the path of a pattern like "GET /api/v1/players/{player_id}".
 func routeLabel(pattern string) string {
 	if pattern == "" {
 		return unmatchedRoute
@@ -110,40 +109,41 @@ func routeLabel(pattern string) string {
 
 func methodLabel(method string) string {
 	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions:
 		return method
 	}
 	return otherMethod
 }
 
-// recorder notes what was answered.
+// recorder records the status, size and problem of a response.
 type recorder struct {
 	http.ResponseWriter
 	status        int
 	bytes         int64
 	written       bool
-	code, errorID string // of the problem document, if it was one
+	code, errorID string // of the problem document, if the response is one
 	caller        game.Caller
 	probe         bool
 }
 
-// refused reports whether nothing was done because there was no credential, or because there were too many requests.
-func (w *recorder) refused() bool {
+// rejected reports whether the request was rejected for its credential, for its rate or for the load.
+func (w *recorder) rejected() bool {
 	return w.status == http.StatusUnauthorized || w.status == http.StatusTooManyRequests ||
 		w.code == game.ErrOverloaded.Code
 }
 
-// NoteProblem tells which problem document the answer is. errorID is empty unless the failure is ours.
+// NoteProblem records which problem document the response is. errorID is empty unless the service failed.
 func (w *recorder) NoteProblem(code, errorID string) { w.code, w.errorID = code, errorID }
 
-// NoteCaller tells who asks. Until it is told, that is nobody.
+// NoteCaller records the caller. Without it, the caller is nobody.
 func (w *recorder) NoteCaller(c game.Caller) { w.caller = c }
 
-// NoteProbe tells that the request is one of those by which the process is watched, again and again.
+// NoteProbe records that the request is a probe, which repeats all the time.
 func (w *recorder) NoteProbe() { w.probe = true }
 
-// log writes the line about the request. It makes the record itself, with the ids: a logger would look for the line of
-// code that called it, for the time, and in the whole of the context for what is not there.
+// log writes the line about the request. It builds the record and its ids itself, because a [slog.Logger] would also
+// look up the source line, the time and unused values of the context.
 func (w *recorder) log(
 	ctx context.Context, lines slog.Handler, level slog.Level, span trace.Span, end time.Time, took time.Duration,
 ) {
@@ -168,7 +168,7 @@ func (w *recorder) log(
 	if span != nil && span.SpanContext().HasTraceID() {
 		line.AddAttrs(slog.String(traceIDAttr, span.SpanContext().TraceID().String()))
 	}
-	_ = lines.Handle(ctx, line) // nowhere left to tell
+	_ = lines.Handle(ctx, line) // there is nowhere to report an error
 }
 
 // WriteHeader implements [http.ResponseWriter].
@@ -184,8 +184,8 @@ func (w *recorder) Write(b []byte) (int, error) {
 	w.written = true
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
-	return n, err //nolint:wrapcheck // a writer passes errors on as they are
+	return n, err //nolint:wrapcheck // passed on unchanged
 }
 
-// Unwrap lets [http.ResponseController] reach the connection.
+// Unwrap gives [http.ResponseController] access to the connection.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -74,7 +74,7 @@ func TestLabelsStayFewUnderAFloodOfUnknownRoutes(t *testing.T) {
 	}
 }
 
-// Probes that go well write no line, and those that fail write one each.
+// Successful probes write no line; failed ones write one each.
 func TestLinesOfProbes(t *testing.T) {
 	t.Parallel()
 	f := newFlooded()
@@ -83,7 +83,7 @@ func TestLinesOfProbes(t *testing.T) {
 		f.Logs, observe.Meter{Metrics: f.registry, Now: func() time.Time { return f.now }},
 	)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Pattern = "GET " + r.URL.Path
-		w.(interface{ NoteProbe() }).NoteProbe() // as the API does by its table
+		w.(interface{ NoteProbe() }).NoteProbe() // as the API does
 		w.WriteHeader(status)
 	}))
 	probe := func() {
@@ -98,7 +98,8 @@ func TestLinesOfProbes(t *testing.T) {
 	f.expect(t, "when they fail", 3, 0, 0)
 }
 
-// Whoever is refused writes few lines, on whatever routes, and is counted in full; other lines are all there.
+// Rejected callers write few lines, on whatever route, and all rejections are counted. Other requests write every
+// line.
 func TestLinesOfRefusals(t *testing.T) {
 	t.Parallel()
 	f := newFlooded()
@@ -130,7 +131,7 @@ func TestLinesOfRefusals(t *testing.T) {
 	}
 	f.expect(t, "in the flood", 10+10+10+50+50, 0, 90+40+40)
 	f.now = f.now.Add(10 * time.Second)
-	if err := f.TellSuppressed(t.Context()); err != nil {
+	if err := f.ReportSuppressed(t.Context()); err != nil {
 		t.Error(err)
 	}
 	told := lines(t, f.out)

@@ -2,22 +2,22 @@ package observe
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Limits returns the function to call for each request that is rejected, with the class whose rate is used up.
+// Limits returns the function to call for each rate-limited request, with the class whose rate is used up.
 func Limits(reg prometheus.Registerer) func(class string) {
-	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
+	rejected := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gsm_limited_requests_total",
 		Help: "Requests rejected with 429, by whose rate is used up: server, player, failed_credentials (of an " +
 			"address), " +
 			"failed_key.",
 	}, []string{"class"})
-	reg.MustRegister(refused)
+	reg.MustRegister(rejected)
 	for _, class := range []string{"server", "player", "failed_credentials", "failed_key"} {
-		refused.WithLabelValues(class) // so that the first one shows as a rise
+		rejected.WithLabelValues(class) // so that the first rejection shows as an increase
 	}
-	return func(class string) { refused.WithLabelValues(class).Inc() }
+	return func(class string) { rejected.WithLabelValues(class).Inc() }
 }
 
-// Concurrency measures how many requests may be processed at once, and how many are queued.
+// Concurrency exports the limit on requests in flight, and how many requests are queued.
 func Concurrency(load func() (limit, queued int), reg prometheus.Registerer) {
 	reg.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -18,7 +18,7 @@ const (
 	FormatText = "text"
 )
 
-// The categories of lines.
+// Categories of log lines.
 const (
 	categoryAPI      = "api"
 	categoryDatabase = "database"
@@ -26,18 +26,18 @@ const (
 	categoryError    = "error"
 )
 
-// The ids that lines have from their context.
+// Names of the ids that lines get from their context.
 const (
 	requestIDAttr = "request_id"
 	runIDAttr     = "run_id"
 	traceIDAttr   = "trace_id"
 )
 
-// Logs are the loggers, one for each category. There is no other one, so that no line is without a category.
+// Logs holds one logger for each category. There is no general logger, so that every line has a category.
 type Logs struct {
 	API      *slog.Logger // requests
-	Refused  *slog.Logger // those that are refused for who asks, or because there are too many: see [HTTP]
-	Database *slog.Logger // what the store does
+	Rejected *slog.Logger // requests rejected for the caller or the load: see [HTTP]
+	Database *slog.Logger // store operations
 	System   *slog.Logger // start, stop, settings, background work
 	Error    *slog.Logger // failures: see [Errors]
 
@@ -45,21 +45,20 @@ type Logs struct {
 	buffer  *lineBuffer
 }
 
-// LogOptions say how lines are written.
+// LogOptions configure the log lines.
 type LogOptions struct {
 	Format  string
-	Level   slog.Leveler // may change while it is used
+	Level   slog.Leveler // may change at run time
 	Metrics prometheus.Registerer
 	Now     func() time.Time
-	// Delay is how long a line about a request or an operation may wait to be written together with others. Other lines
-	// do not wait, nor do warnings. What waits is lost if the process is killed.
+	// Delay is how long a line about a request or a store operation may be buffered. Other lines and warnings are
+	// written at once, together with the buffered ones. Buffered lines are lost if the process is killed.
 	Delay time.Duration
 }
 
-// NewLogs returns loggers that write lines in UTC with the ids of their context. Of the warnings and errors of the
-// database and error categories, and of the lines of rejected requests, only some are written where many say the same.
-// [Logs.TellSuppressed] must be called at intervals, and [Logs.Close] at the end, so that the log says how many were
-// not.
+// NewLogs returns loggers that write lines in UTC with the ids of their context. Repeated warnings and errors of the
+// database and error categories, and repeated lines of rejected requests, are rate limited. Call
+// [Logs.ReportSuppressed] at intervals and [Logs.Close] at the end, so that the log says how many lines were left out.
 func NewLogs(w io.Writer, o LogOptions) *Logs {
 	options := &slog.HandlerOptions{Level: o.Level}
 	out := newLineBuffer(w, o.Delay)
@@ -73,7 +72,7 @@ func NewLogs(w io.Writer, o LogOptions) *Logs {
 	t := newRepeatLimiter(o.Metrics, o.Now)
 	return &Logs{
 		API:      slog.New(of(categoryAPI, slog.LevelWarn)),
-		Refused:  slog.New(newRepeatLimited(of(categoryAPI, slog.LevelWarn), t, slog.LevelInfo)),
+		Rejected: slog.New(newRepeatLimited(of(categoryAPI, slog.LevelWarn), t, slog.LevelInfo)),
 		Database: slog.New(newRepeatLimited(of(categoryDatabase, slog.LevelInfo), t, slog.LevelWarn)),
 		System:   slog.New(of(categorySystem, slog.LevelDebug)),
 		Error:    slog.New(newRepeatLimited(of(categoryError, slog.LevelDebug), t, slog.LevelWarn)),
@@ -82,11 +81,11 @@ func NewLogs(w io.Writer, o LogOptions) *Logs {
 	}
 }
 
-// contextual adds what the context knows to each line, and has those written at once that do not wait.
+// contextual adds the ids of the context to each line, and flushes urgent lines at once.
 type contextual struct {
 	slog.Handler
 	buffer *lineBuffer
-	urgent slog.Level // of lines that do not wait
+	urgent slog.Level // lowest level of lines that are not buffered
 }
 
 // Handle implements [slog.Handler].
@@ -105,10 +104,10 @@ func (h contextual) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level >= h.urgent {
 		err = errors.Join(err, h.buffer.flush())
 	}
-	return err //nolint:wrapcheck // a handler passes errors on as they are
+	return err //nolint:wrapcheck // passed on unchanged
 }
 
-// withoutContext returns the handler for lines that have what the context knows already, and may wait.
+// withoutContext returns the handler for lines that have the ids of the context already and may be buffered.
 func withoutContext(h slog.Handler) slog.Handler {
 	switch h := h.(type) {
 	case contextual:
@@ -120,7 +119,7 @@ func withoutContext(h slog.Handler) slog.Handler {
 	return h
 }
 
-// WithAttrs implements [slog.Handler]; without it log.With would lose the wrapper.
+// WithAttrs implements [slog.Handler]. Without it, log.With would drop the wrapper.
 func (h contextual) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return contextual{h.Handler.WithAttrs(attrs), h.buffer, h.urgent}
 }

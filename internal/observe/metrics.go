@@ -12,10 +12,10 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Meter is what wrappers measure with.
+// Meter is what observers of the service measure with.
 type Meter struct {
 	Metrics prometheus.Registerer
-	Traces  *Traces // nil for none
+	Traces  *Traces // nil for no traces
 	Now     func() time.Time
 }
 
@@ -33,15 +33,15 @@ func NewRegistry(s Service) *prometheus.Registry {
 	return reg
 }
 
-// How fine native histograms are.
+// Resolution of native histograms.
 const (
-	nativeFactor  = 1.1 // from a bucket to the next, at most, while there are no more of them than
-	nativeBuckets = 100 // for one series
+	nativeFactor  = 1.1 // largest growth from one bucket to the next, up to nativeBuckets
+	nativeBuckets = 100 // per series
 )
 
-// seconds returns the options of a histogram of durations: the classic buckets, and a native histogram beside them for
-// who can read it. One that is full gets coarser. It does not begin anew as it could: the classic buckets would too,
-// and [Sampler] counts by those.
+// seconds returns the options of a histogram of durations, with classic buckets and a native histogram. A full native
+// histogram gets coarser instead of being reset, because a reset would also reset the classic buckets, which [Sampler]
+// reads.
 func seconds(name, help string, buckets ...float64) prometheus.HistogramOpts {
 	return prometheus.HistogramOpts{
 		Name: name, Help: help, Buckets: buckets,
@@ -49,8 +49,8 @@ func seconds(name, help string, buckets ...float64) prometheus.HistogramOpts {
 	}
 }
 
-// Commits returns what an engine that commits writes in groups calls after each commit. An engine that does not has
-// none of these metrics: hence the vectors, which show nothing before they are used.
+// Commits returns the function that an engine calls after each group commit. The metrics are vectors so that they stay
+// absent for engines without group commits.
 func Commits(reg prometheus.Registerer) func(size int, took time.Duration) {
 	sizes := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "gsm_store_commit_size", Help: "Writes committed together.",
@@ -66,8 +66,8 @@ func Commits(reg prometheus.Registerer) func(size int, took time.Duration) {
 	}
 }
 
-// Commands returns what an engine calls after each command to its server: a line at debug level, at warning level if it
-// failed, a metric, and a span in the trace of what needed the command.
+// Commands returns the function that an engine calls after each command to its server. It writes a line at debug
+// level, or at warning level for a failure, and adds a metric and a span in the trace of the caller.
 func Commands(log *slog.Logger, m Meter) func(context.Context, game.Command) {
 	durations := prometheus.NewHistogramVec(seconds("gsm_store_command_duration_seconds",
 		"Duration of a command to the database server, including the network.",
@@ -86,8 +86,7 @@ func Commands(log *slog.Logger, m Meter) func(context.Context, game.Command) {
 	}
 }
 
-// Engine returns a collector of what an engine tells of itself: its connections, and how much of the disk it has, if it
-// is one that knows.
+// Engine returns a collector of the engine's connections, and of the disk space if the engine reports it.
 func Engine(engine game.Store) prometheus.Collector {
 	c := &engineCollector{
 		connections: prometheus.NewDesc(poolConnections, "Connections to the database, of the embedded one those "+
@@ -144,7 +143,7 @@ func (e *engineCollector) Collect(c chan<- prometheus.Metric) {
 	s, err := e.space(ctx)
 	gauge(e.size, s.DatabaseBytes, "database")
 	gauge(e.size, s.LogBytes, "wal")
-	if err == nil { // the health report tells what is wrong with the disk
+	if err == nil { // the health report covers problems with the disk
 		gauge(e.free, s.FreeBytes)
 	}
 }

@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	askedAge     = 10 * time.Second // how old what the store has told may be at a scrape
-	statsTimeout = 3 * time.Second  // how long the store may take
-	statsGrace   = time.Second      // and how much longer to give up
+	askedAge     = 10 * time.Second // oldest result that a scrape may show
+	statsTimeout = 3 * time.Second  // of a store call
+	statsGrace   = time.Second      // how long to wait after the timeout of the call
 )
 
-// Population returns a collector of whether the store can be reached, and of how many players, live sessions and
-// members are stored. It asks the store for each at most once in ten seconds, however often it is scraped, and waits
-// no more than four seconds, so that a store that hangs does not keep the other metrics away. Whether it can be
-// reached is what its ping says, whatever becomes of the counts; while it does not return them, they are left out.
+// Population returns a collector of whether the store is reachable, and of the numbers of stored players, live
+// sessions and members. It calls the store for each at most once in ten seconds, however often it is scraped, and
+// waits at most four seconds, so that a hanging store does not block the other metrics. The ping alone decides whether
+// the store is reachable; counts that the store does not return are left out.
 func Population(store game.Store, log *slog.Logger, now func() time.Time) prometheus.Collector {
 	return &population{
 		ping: recently[game.Facts]{now: now, ask: func(ctx context.Context) (game.Facts, error) {
@@ -79,7 +79,7 @@ func (p *population) Collect(c chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), statsTimeout+statsGrace)
 	defer cancel()
-	p.counts.begin() // beside the ping
+	p.counts.begin() // runs during the ping
 	_, reached := p.ping.look(ctx)
 	gauge(p.up, one(reached))
 	s, ok := p.counts.look(ctx)
@@ -94,19 +94,20 @@ func (p *population) Collect(c chan<- prometheus.Metric) {
 	}
 }
 
-// recently is what was asked for a while ago at most.
+// recently caches the result of a call for askedAge.
 type recently[T any] struct {
 	ask func(context.Context) (T, error)
 	now func() time.Time
 
 	mu     sync.Mutex
 	asked  time.Time
-	asking chan struct{} // closed when there is an answer; nil while nobody asks
+	asking chan struct{} // closed when the call returns; nil while no call is running
 	latest T
 	ok     bool
 }
 
-// begin asks, unless that was not long ago, and returns what is closed when there is an answer: nil if there is one.
+// begin starts the call unless the last result is recent. It returns a channel that is closed when the call returns,
+// or nil if there is a recent result.
 func (r *recently[T]) begin() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -117,7 +118,7 @@ func (r *recently[T]) begin() <-chan struct{} {
 	return r.asking
 }
 
-// look returns the latest answer, and whether there is one. It waits for one that is under way until the context ends.
+// look returns the latest result and whether there is one. It waits for a running call until the context ends.
 func (r *recently[T]) look(ctx context.Context) (T, bool) {
 	if asking := r.begin(); asking != nil {
 		select {
@@ -132,7 +133,7 @@ func (r *recently[T]) look(ctx context.Context) (T, bool) {
 	return r.latest, r.ok
 }
 
-// run asks. It ends when the store has an answer, at the latest when a store that keeps its promises gives up.
+// run makes the call. It returns when the store does, or at the latest when the call times out.
 func (r *recently[T]) run(answered chan struct{}) {
 	ctx, cancel := context.WithTimeout(context.Background(), statsTimeout)
 	defer cancel()

@@ -13,12 +13,12 @@ import (
 
 const (
 	repeatWindow = 10 * time.Second
-	repeatLines  = 10  // of one kind that are written in a window; the others are counted
-	repeatKinds  = 500 // that are distinguished in a window; lines of further ones count as one kind
+	repeatLines  = 10  // lines of one kind that are written in a window; the others are counted
+	repeatKinds  = 500 // kinds that are distinguished in a window; lines of further kinds count as one kind
 )
 
-// repeatLimiter limits how many lines that say the same are written, so that a flood of them neither fills the disk nor
-// hides the others.
+// repeatLimiter limits the rate of lines of the same kind, so that a flood of them neither fills the disk nor hides
+// other lines.
 type repeatLimiter struct {
 	now        func() time.Time
 	suppressed prometheus.Counter
@@ -27,34 +27,36 @@ type repeatLimiter struct {
 	kinds map[string]*kind
 }
 
-// kind is what lines that say the same have in common, in one window.
+// kind counts the lines of one kind in the current window.
 type kind struct {
 	begin   time.Time
 	lines   int // written
-	left    int // left out, and not told yet
+	left    int // left out and not reported yet
 	handler slog.Handler
 	summary slog.Record
 }
 
 func newRepeatLimiter(reg prometheus.Registerer, now func() time.Time) *repeatLimiter {
-	t := &repeatLimiter{now: now, kinds: make(map[string]*kind), suppressed: prometheus.NewCounter(prometheus.CounterOpts{
+	suppressed := prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "gsm_log_lines_suppressed_total",
 		Help: "Log lines left out because many lines before them said the same.",
-	})}
-	reg.MustRegister(t.suppressed)
-	return t
+	})
+	reg.MustRegister(suppressed)
+	return &repeatLimiter{now: now, suppressed: suppressed, kinds: make(map[string]*kind)}
 }
 
-// TellSuppressed writes a line for each kind of lines of which some were left out and none came since to tell how many.
-// Call it at intervals, and [Logs.Close] at the end.
-func (l *Logs) TellSuppressed(ctx context.Context) error { return l.repeats.tell(ctx, false) }
+// ReportSuppressed writes one line for each kind whose left out lines have not been reported yet. Call it at intervals,
+// and [Logs.Close] at the end.
+func (l *Logs) ReportSuppressed(ctx context.Context) error {
+	return l.repeats.reportSuppressed(ctx, false)
+}
 
-// Close tells what was left out until now, and writes what waits.
+// Close reports the lines left out until now, and writes the buffered lines.
 func (l *Logs) Close() error {
-	return errors.Join(l.repeats.tell(context.Background(), true), l.buffer.flush())
+	return errors.Join(l.repeats.reportSuppressed(context.Background(), true), l.buffer.flush())
 }
 
-func (t *repeatLimiter) tell(ctx context.Context, all bool) (err error) {
+func (t *repeatLimiter) reportSuppressed(ctx context.Context, all bool) (err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for name, k := range t.kinds {
@@ -74,7 +76,7 @@ func (t *repeatLimiter) tell(ctx context.Context, all bool) (err error) {
 	return err
 }
 
-// admit reports whether a line is to be written, and how many like it were left out before it.
+// admit reports whether to write a line, and how many of its kind were left out before it.
 func (t *repeatLimiter) admit(h slog.Handler, r slog.Record) (left int, ok bool) {
 	name, summary := kindOf(r)
 	t.mu.Lock()
@@ -99,8 +101,8 @@ func (t *repeatLimiter) admit(h slog.Handler, r slog.Record) (left int, ok bool)
 	return left, true
 }
 
-// kindOf returns what makes lines say the same: their level, their message and the attributes with values from short
-// lists. The record has just these.
+// kindOf returns the kind of a line: its level, its message and those attributes whose values come from short lists.
+// The returned record has only these.
 func kindOf(r slog.Record) (string, slog.Record) {
 	summary := slog.NewRecord(r.Time, r.Level, r.Message, 0)
 	var name strings.Builder
@@ -116,10 +118,10 @@ func kindOf(r slog.Record) (string, slog.Record) {
 	return name.String(), summary
 }
 
-// repeatLimited is a handler that applies a repeatLimiter to the lines of a level and above.
+// repeatLimited is a handler that applies a repeatLimiter to lines at or above a level.
 type repeatLimited struct {
 	slog.Handler
-	bare    slog.Handler // without attributes that lines of one kind do not share
+	bare    slog.Handler // without the attributes that differ between lines of one kind
 	repeats *repeatLimiter
 	from    slog.Level
 }
@@ -139,7 +141,7 @@ func (h repeatLimited) Handle(ctx context.Context, r slog.Record) error {
 			r.AddAttrs(slog.Int("suppressed", left))
 		}
 	}
-	return h.Handler.Handle(ctx, r) //nolint:wrapcheck // a handler passes errors on as they are
+	return h.Handler.Handle(ctx, r) //nolint:wrapcheck // passed on unchanged
 }
 
 // WithAttrs implements [slog.Handler].

@@ -15,7 +15,7 @@ import (
 	"game-session-manager/internal/observe"
 )
 
-// flooded is a log with a clock of its own.
+// flooded is a log with its own clock.
 type flooded struct {
 	*observe.Logs
 	out      *bytes.Buffer
@@ -34,14 +34,14 @@ func newFlooded() *flooded {
 	return f
 }
 
-// flood writes n lines that differ in what is no kind.
+// flood writes n lines that differ only in attributes that are not part of the kind.
 func (f *flooded) flood(l *slog.Logger, level slog.Level, operation string, n int) {
 	for i := range n {
 		l.Log(context.Background(), level, "store operation", "operation", operation, "duration_ms", i)
 	}
 }
 
-// told counts lines and what they say was left out.
+// told counts the lines, and sums up how many they report as left out.
 func (f *flooded) told(t *testing.T) (written, left int) {
 	t.Helper()
 	for _, line := range lines(t, f.out) {
@@ -71,7 +71,7 @@ func TestFlood(t *testing.T) {
 	f.flood(f.Database, slog.LevelWarn, "get_player", 100)
 	f.flood(f.Database, slog.LevelWarn, "get_session", 5)
 	f.expect(t, "in the flood", 15, 0, 90)
-	if err := f.TellSuppressed(t.Context()); err != nil {
+	if err := f.ReportSuppressed(t.Context()); err != nil {
 		t.Error(err)
 	}
 	f.expect(t, "before the window ends", 15, 0, 90)
@@ -80,7 +80,7 @@ func TestFlood(t *testing.T) {
 	f.flood(f.Database, slog.LevelWarn, "get_player", 30)
 	f.expect(t, "in the next window", 25, 90, 110)
 	f.now = f.now.Add(10 * time.Second)
-	if err := f.TellSuppressed(t.Context()); err != nil {
+	if err := f.ReportSuppressed(t.Context()); err != nil {
 		t.Error(err)
 	}
 	f.expect(t, "after the flood", 26, 110, 110)
@@ -97,7 +97,7 @@ func TestFlood(t *testing.T) {
 	f.expect(t, "at the end", 37, 120, 120)
 }
 
-// Lines that are no warnings and lines of other categories are all written.
+// Lines below the level, and lines of other categories, are all written.
 func TestNothingElseIsLeftOut(t *testing.T) {
 	t.Parallel()
 	f := newFlooded()
@@ -109,7 +109,7 @@ func TestNothingElseIsLeftOut(t *testing.T) {
 	f.expect(t, "all lines", 200, 0, 0)
 }
 
-// Whatever differs, the memory for it does not grow, and no count is lost.
+// However many kinds there are, memory stays bounded and no count is lost.
 func TestFloodOfKinds(t *testing.T) {
 	t.Parallel()
 	f := newFlooded()
@@ -131,7 +131,7 @@ func TestFloodFromEverywhere(t *testing.T) {
 		all.Go(func() {
 			for range 100 {
 				f.flood(f.Error, slog.LevelError, "x", 1)
-				_ = f.TellSuppressed(t.Context())
+				_ = f.ReportSuppressed(t.Context())
 			}
 		})
 	}

@@ -15,25 +15,25 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// The metrics that samples are made of.
+// Metrics that samples are read from.
 const (
 	requestDuration = "gsm_http_request_duration_seconds"
 	playersStored   = "gsm_players"
 	seatsHeld       = "gsm_members"
 	sessionsStored  = "gsm_sessions"
-	// By the states in_use, idle and waiting.
+	// Labelled by state: in_use, idle and waiting.
 	poolConnections = "gsm_store_pool_connections"
 
 	goroutines     = "go_goroutines"
-	residentMemory = "process_resident_memory_bytes" // where the system tells it
+	residentMemory = "process_resident_memory_bytes" // where the operating system reports it
 	runtimeMemory  = "go_memstats_sys_bytes"
 )
 
-// errNoCounts says that the population could not be counted, of which its collector has told the log.
+// errNoCounts reports that the population could not be counted. Its collector has logged the cause.
 var errNoCounts = errors.New("the store did not return its counts")
 
-// Sampler stores what the metrics say, one sample at a time. It reads the same registry as Prometheus does, so that
-// both tell the same story.
+// Sampler stores the values of metrics, one sample at a time. It reads the registry that Prometheus scrapes, so that
+// both show the same values.
 type Sampler struct {
 	store     game.MetricsStore
 	metrics   prometheus.Gatherer
@@ -42,27 +42,27 @@ type Sampler struct {
 	now       func() time.Time
 
 	mu     sync.Mutex
-	stored counts // what the samples in the store come to
-	// pending was sent and may or may not have been stored. The same sample is sent again, because another one could
-	// count its requests twice.
+	stored counts // the sum of all stored samples
+	// pending was sent but may not have been stored. It is sent again unchanged, because a new sample would count its
+	// requests a second time.
 	pending *reading
 }
 
-// counts are what only grows, since the process began.
+// counts are the counters since the start of the process.
 type counts struct {
 	at                             time.Time
 	requests, clientErrors, errors int64
 	latency                        game.Latency
 }
 
-// reading is a sample, and the counts at its end.
+// reading is a sample, and the counters at its end.
 type reading struct {
 	counts
 	sample game.MetricsSample
 }
 
-// NewSampler returns a sampler for one process. It must be made with the process, because its first sample tells all
-// that has been counted until then. Samples carry the name of the replica and may be removed after the retention.
+// NewSampler returns the sampler of a process. Create it at the start, because its first sample covers everything
+// counted until then. Samples have the name of the replica and may be removed after the retention.
 func NewSampler(
 	store game.MetricsStore, metrics prometheus.Gatherer, replica string, retention time.Duration, now func() time.Time,
 ) *Sampler {
@@ -71,8 +71,7 @@ func NewSampler(
 	}
 }
 
-// Sample stores what was counted since the last sample. If it fails, nothing is lost: the next one covers that time
-// too.
+// Sample stores the counts since the last sample. If it fails, the next sample includes them.
 func (s *Sampler) Sample(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,13 +96,13 @@ func (s *Sampler) send(ctx context.Context) error {
 	return nil
 }
 
-// read makes the sample of the time since the last one.
+// read returns the sample of the time since the last one.
 func (s *Sampler) read() (*reading, error) {
 	r := &reading{counts: counts{at: s.now()}}
 	at := r.at.UTC().Truncate(time.Millisecond)
 	r.sample = game.MetricsSample{
 		At: at, Replica: s.replica, ExpiresAt: at.Add(s.retention), Sessions: make(map[game.SessionStatus]int64),
-		// By the clock that nobody sets, where there is one.
+		// Sub uses the monotonic clock, which is not affected by changes of the system time.
 		Seconds: math.Round(r.at.Sub(s.stored.at).Seconds()*1000) / 1000,
 	}
 	if err := r.gather(s.metrics); err != nil {
@@ -112,16 +111,16 @@ func (s *Sampler) read() (*reading, error) {
 	r.sample.Requests = r.requests - s.stored.requests
 	r.sample.ClientErrors = r.clientErrors - s.stored.clientErrors
 	r.sample.Errors = r.errors - s.stored.errors
-	if r.sample.Requests > 0 { // else no buckets, which are most of a sample
+	if r.sample.Requests > 0 { // without requests there are no buckets, which are most of a sample
 		r.sample.Latency = since(s.stored.latency, r.latency)
 	}
 	return r, nil
 }
 
-// since returns the requests that were added to the earlier ones.
+// since returns the requests that were added since earlier.
 func since(earlier, l game.Latency) game.Latency {
 	l.Counts = slices.Clone(l.Counts)
-	for i, n := range earlier.Counts { // a process keeps its bounds
+	for i, n := range earlier.Counts { // the buckets of a process never change
 		l.Counts[i] -= n
 	}
 	return l
@@ -150,9 +149,10 @@ func (r *reading) gather(metrics prometheus.Gatherer) error {
 			var before uint64
 			for _, b := range h.GetBucket() {
 				if math.IsInf(b.GetUpperBound(), 1) {
-					continue // is there only if it has an exemplar; the rest is counted below in any case
+					continue // this bucket exists only if it has an exemplar, and the total below includes it
 				}
-				l.Bounds, l.Counts = append(l.Bounds, b.GetUpperBound()), append(l.Counts, int64(b.GetCumulativeCount()-before)) //nolint:gosec // there are fewer requests than that
+				l.Bounds = append(l.Bounds, b.GetUpperBound())
+				l.Counts = append(l.Counts, int64(b.GetCumulativeCount()-before)) //nolint:gosec // counts stay far below 1<<63
 				before = b.GetCumulativeCount()
 			}
 			l.Counts = append(l.Counts, int64(h.GetSampleCount()-before)) //nolint:gosec // as above
@@ -165,8 +165,8 @@ func (r *reading) gather(metrics prometheus.Gatherer) error {
 	return nil
 }
 
-// count adds the requests of one method, route and status. Only those of the API count: probes, which come all the time
-// and are answered at once, would hide how it is.
+// count adds the requests of one method, route and status. It counts only requests to the API: probes are frequent and
+// fast, and would hide its latency.
 func (r *reading) count(labels map[string]string, l game.Latency) {
 	if route := labels["route"]; route != unmatchedRoute && !strings.HasPrefix(route, apiPaths) {
 		return
@@ -182,7 +182,7 @@ func (r *reading) count(labels map[string]string, l game.Latency) {
 	r.latency = r.latency.Plus(l)
 }
 
-// gauge takes one of the numbers that samples have, and leaves the others.
+// gauge stores the value if samples contain this metric.
 func (r *reading) gauge(name string, labels map[string]string, value int64) {
 	switch m := &r.sample; name {
 	case playersStored:

@@ -19,7 +19,7 @@ import (
 
 const retention = 1000 * time.Hour
 
-// sampled is a service whose requests take as long as they are told to, and what samples it.
+// sampled is a service whose requests take a given time, with a sampler.
 type sampled struct {
 	*observe.Sampler
 	registry *prometheus.Registry
@@ -34,7 +34,7 @@ func newSampled(t *testing.T, faults ...storetest.Fault) *sampled {
 	return newSampledBy(t, nil, faults...)
 }
 
-// newSampledBy returns one that is traced.
+// newSampledBy returns a sampled with traces.
 func newSampledBy(t *testing.T, traces *observe.Traces, faults ...storetest.Fault) *sampled {
 	t.Helper()
 	s := &sampled{registry: prometheus.NewPedanticRegistry(), store: openObserved(t, prometheus.NewRegistry())}
@@ -60,7 +60,7 @@ func newSampledBy(t *testing.T, traces *observe.Traces, faults ...storetest.Faul
 	}
 	failing := storetest.Failing(s.store, faults...)
 	s.handler = observe.HTTP(
-		&observe.Logs{API: log, Refused: log}, observe.Meter{Metrics: s.registry, Traces: traces, Now: clock},
+		&observe.Logs{API: log, Rejected: log}, observe.Meter{Metrics: s.registry, Traces: traces, Now: clock},
 	)(mux)
 	s.registry.MustRegister(observe.Population(failing, log, clock))
 	s.Sampler = observe.NewSampler(failing, s.registry, "r", retention, clock)
@@ -76,14 +76,14 @@ func (s *sampled) get(t *testing.T, paths ...string) {
 	}
 }
 
-// sample moves the clock and takes a sample.
+// sample advances the clock and takes a sample.
 func (s *sampled) sample(t *testing.T, after time.Duration) error {
 	t.Helper()
 	s.now = s.now.Add(after)
 	return s.Sample(t.Context())
 }
 
-// all returns the samples that are stored.
+// all returns the stored samples.
 func (s *sampled) all(t *testing.T) []game.MetricsSample {
 	t.Helper()
 	all, err := s.store.Metrics(t.Context(), game.MetricsQuery{From: s.begin, To: s.begin.Add(time.Hour), Limit: 100})
@@ -149,7 +149,7 @@ func TestSample(t *testing.T) {
 	}
 }
 
-// What the process is made of comes from the collectors that every registry has.
+// The process metrics come from the collectors of every registry.
 func TestSampleOfTheProcess(t *testing.T) {
 	t.Parallel()
 	store, registry := openObserved(t, prometheus.NewRegistry()), observe.NewRegistry(observe.Service{Version: "test"})
@@ -169,7 +169,7 @@ func TestSampleOfTheProcess(t *testing.T) {
 	}
 }
 
-// However the store fails, every request is counted once.
+// Every request is counted once, whatever fails in the store.
 func TestSampleLosesNothing(t *testing.T) {
 	t.Parallel()
 	down := game.Unanswered(game.OutcomeNone, errors.New("down"))
@@ -185,10 +185,10 @@ func TestSampleLosesNothing(t *testing.T) {
 		{"appends fail for some time", storetest.Fault{
 			Operation: "AppendMetrics", From: 2, Calls: 3, Err: down,
 		}, []float64{10, 10, 30, 10}},
-		{"one answer is lost", storetest.Fault{
+		{"one response is lost", storetest.Fault{
 			Operation: "AppendMetrics", From: 2, Calls: 1, After: true, Err: lost,
 		}, []float64{10, 10, 10, 10, 10, 10}},
-		{"answers are lost for some time", storetest.Fault{
+		{"responses are lost for some time", storetest.Fault{
 			Operation: "AppendMetrics", From: 2, Calls: 3, After: true, Err: lost,
 		}, []float64{10, 10, 30, 10}},
 		{"the first append fails", storetest.Fault{
@@ -205,7 +205,7 @@ func TestSampleLosesNothing(t *testing.T) {
 			failures := 0
 			for range rounds {
 				s.get(t, "/api/ok?took=0s", "/api/broken?took=0s")
-				// Longer than the population is kept, so that it is counted each time.
+				// Longer than the population is cached, so that it is counted again.
 				if err := s.sample(t, 10*time.Second+time.Nanosecond); err != nil {
 					if !errors.Is(err, game.ErrStoreUnavailable) && test.fault.Operation == "AppendMetrics" {
 						t.Error(err)

@@ -11,10 +11,10 @@ import (
 	"game-session-manager/internal/store/wrap"
 )
 
-// slowOperation is how long a store operation may take before its log line is a warning.
+// slowOperation is the duration from which on a store operation is logged as a warning.
 const slowOperation = 500 * time.Millisecond
 
-// Store returns a store that measures, traces and logs each operation of another.
+// Store returns a store that measures, traces and logs each operation of inner.
 func Store(inner game.Store, log *slog.Logger, m Meter) game.Store {
 	durations := prometheus.NewHistogramVec(seconds("gsm_store_operation_duration_seconds",
 		"Time that an operation of the store took.",
@@ -44,8 +44,8 @@ func Store(inner game.Store, log *slog.Logger, m Meter) game.Store {
 	})
 }
 
-// ending is how an operation ended.
+// ending is an operation with its result.
 type ending struct {
-	operation string // its label
+	operation string // as in the metrics
 	result    wrap.Result
 }

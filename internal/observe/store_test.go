@@ -32,7 +32,7 @@ func openObserved(t *testing.T, reg prometheus.Registerer) game.Store {
 	return observe.Store(s, slog.New(slog.DiscardHandler), observe.Meter{Metrics: reg, Now: time.Now})
 }
 
-// The wrapper keeps every promise that the engine keeps.
+// The wrapper conforms to the contract of stores.
 func TestStoreConforms(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) game.Store { return openObserved(t, prometheus.NewRegistry()) })
@@ -103,7 +103,7 @@ func TestPopulationAsksTheStoreSeldom(t *testing.T) {
 	}
 }
 
-// A database that hangs must not keep the other metrics from whoever looks for the cause.
+// A hanging database does not block the other metrics, which help to find the cause.
 func TestPopulationOfAStoreThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

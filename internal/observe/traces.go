@@ -23,21 +23,21 @@ import (
 	"game-session-manager/internal/store/wrap"
 )
 
-// Attributes of spans that no convention has.
+// Span attributes without a semantic convention.
 const (
 	requestIDKey = attribute.Key("gsm.request_id")
-	resultKey    = attribute.Key("gsm.result") // how an operation of the store ended, as in its metric
+	resultKey    = attribute.Key("gsm.result") // the result of a store operation, as in its metric
 )
 
-// Traces makes the spans of requests, store operations, commands and background runs, and sends them to a collector. A
-// nil *Traces makes none and costs a comparison.
+// Traces creates the spans of requests, store operations, commands and background runs, and exports them to a
+// collector. A nil *Traces creates none, at the cost of a comparison.
 type Traces struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
 	engine   string // the kind of database
 }
 
-// Close sends the spans that wait to be sent, until the context ends. What is observed afterwards is lost.
+// Close exports the waiting spans, until the context ends. Later spans are lost.
 func (t *Traces) Close(ctx context.Context) error {
 	if t == nil {
 		return nil
@@ -48,8 +48,8 @@ func (t *Traces) Close(ctx context.Context) error {
 	return nil
 }
 
-// request begins the span of a request to the API and returns the request with it. Others (probes, health reports,
-// pages) have no span. The route, which gives the span its name, is known at the end: see [endRequest].
+// request starts the span of a request to the API and returns the request with it. Other requests (probes, health
+// reports, pages) have no span. The route, which names the span, is known only at the end: see [endRequest].
 func (t *Traces) request(r *http.Request) (*http.Request, trace.Span) {
 	if t == nil || !strings.HasPrefix(r.URL.Path, apiPaths) {
 		return r, nil
@@ -67,8 +67,8 @@ func (t *Traces) request(r *http.Request) (*http.Request, trace.Span) {
 	return r.WithContext(ctx), span
 }
 
-// endRequest ends the span of a request; nil for one that has none, and there is nothing to end of one that is not
-// sampled. The code is that of the problem it was answered, if it was one.
+// endRequest ends the span of a request. The span may be nil. The code is that of the problem document, if the
+// response is one.
 func endRequest(span trace.Span, r *http.Request, status int, code string) {
 	if span == nil || !span.IsRecording() {
 		return
@@ -84,7 +84,7 @@ func endRequest(span trace.Span, r *http.Request, status int, code string) {
 	span.End()
 }
 
-// requestMethod is the method as the conventions have it, from a closed list.
+// requestMethod returns the method as the semantic conventions define it, from a closed list.
 func requestMethod(method string) string {
 	if m := methodLabel(method); m != otherMethod {
 		return m
@@ -92,7 +92,7 @@ func requestMethod(method string) string {
 	return "_OTHER"
 }
 
-// spanMethod begins the name of a request's span.
+// spanMethod returns the first word of a request's span name.
 func spanMethod(method string) string {
 	if m := methodLabel(method); m != otherMethod {
 		return m
@@ -100,7 +100,7 @@ func spanMethod(method string) string {
 	return "HTTP"
 }
 
-// operation begins the span of an operation of the store, if it belongs to something that is traced.
+// operation starts the span of a store operation if its caller is traced.
 func (t *Traces) operation(ctx context.Context, name, collection string) (context.Context, trace.Span) {
 	if t == nil || !trace.SpanFromContext(ctx).IsRecording() {
 		return ctx, nil
@@ -108,7 +108,7 @@ func (t *Traces) operation(ctx context.Context, name, collection string) (contex
 	return t.tracer.Start(ctx, name, trace.WithAttributes(t.database(name, collection)...))
 }
 
-// endOperation ends the span of an operation; nil for one that has none.
+// endOperation ends the span of an operation, which may be nil.
 func endOperation(span trace.Span, result wrap.Result) {
 	if span == nil {
 		return
@@ -120,7 +120,7 @@ func endOperation(span trace.Span, result wrap.Result) {
 	span.End()
 }
 
-// command makes the span of a command to the database's server that ended just now.
+// command creates the span of a command to the database server that has just ended.
 func (t *Traces) command(ctx context.Context, c game.Command, end time.Time) {
 	if t == nil || !trace.SpanFromContext(ctx).IsRecording() {
 		return
@@ -140,7 +140,7 @@ func (t *Traces) command(ctx context.Context, c game.Command, end time.Time) {
 	span.End(trace.WithTimestamp(end))
 }
 
-// Run returns background work that has a span for each run.
+// Run returns run with a span for each call.
 func (t *Traces) Run(name string, run func(context.Context) error) func(context.Context) error {
 	if t == nil {
 		return run
@@ -164,24 +164,25 @@ func (t *Traces) database(operation, collection string) []attribute.KeyValue {
 	return attributes
 }
 
-// fail marks a span as failed. The kind comes from a closed list: what an error says may be about somebody.
+// fail marks a span as failed. The kind comes from a closed list, because an error message may contain personal data.
 func fail(span trace.Span, kind string) {
 	span.SetStatus(codes.Error, kind)
 	span.SetAttributes(semconv.ErrorTypeKey.String(kind))
 }
 
-// measure puts a duration into a histogram, with the id of its trace as an example of it if it is traced.
+// measure observes a duration in a histogram, with the trace id as an exemplar if the request is traced.
 func (t *Traces) measure(ctx context.Context, histogram prometheus.Observer, took time.Duration) {
 	if t != nil {
 		if c := trace.SpanContextFromContext(ctx); c.IsSampled() {
-			histogram.(prometheus.ExemplarObserver).ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": c.TraceID().String()}) //nolint:forcetypeassert // every histogram is one
+			h := histogram.(prometheus.ExemplarObserver) //nolint:forcetypeassert // every histogram of the client library
+			h.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": c.TraceID().String()})
 			return
 		}
 	}
 	histogram.Observe(took.Seconds())
 }
 
-// traceID returns the id of the trace that a context belongs to, or nothing.
+// traceID returns the trace id of the context, or an empty string.
 func traceID(ctx context.Context) string {
 	if c := trace.SpanContextFromContext(ctx); c.HasTraceID() {
 		return c.TraceID().String()
@@ -189,7 +190,7 @@ func traceID(ctx context.Context) string {
 	return ""
 }
 
-// counted counts the spans that are to be sent.
+// counted counts the spans that will be exported.
 type counted struct {
 	sdktrace.SpanProcessor
 	ended prometheus.Counter
@@ -203,7 +204,7 @@ func (c counted) OnEnd(s sdktrace.ReadOnlySpan) {
 	c.SpanProcessor.OnEnd(s)
 }
 
-// counting counts the spans that were sent.
+// counting counts the spans that were exported.
 type counting struct {
 	sdktrace.SpanExporter
 	exported prometheus.Counter
@@ -212,19 +213,20 @@ type counting struct {
 // ExportSpans implements [sdktrace.SpanExporter].
 func (c counting) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	if err := c.SpanExporter.ExportSpans(ctx, spans); err != nil {
-		return err //nolint:wrapcheck // an exporter passes errors on as they are
+		return err //nolint:wrapcheck // passed on unchanged
 	}
 	c.exported.Add(float64(len(spans)))
 	return nil
 }
 
-// warnEvery is how often the log is told of a collector that does not take spans.
+// warnEvery is how often a failing collector is logged.
 const warnEvery = time.Minute
 
-// maxReason bounds what is told of it: the collector may have answered with a page.
+// maxReason limits the logged error, because a collector may return a whole page.
 const maxReason = 300
 
-// warn tells the log why spans were not sent, at most once a minute. The SDK calls it from its own goroutines.
+// warn returns a function that logs, at most once a minute, why spans were not exported. The SDK calls it from its own
+// goroutines.
 func warn(log *slog.Logger, now func() time.Time) func(error) {
 	var limit limiter
 	return func(err error) {

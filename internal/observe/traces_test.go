@@ -17,7 +17,7 @@ import (
 	"game-session-manager/internal/observe"
 )
 
-// openTraces returns traces as the variables ask for them, pairs of a name and a value.
+// openTraces opens traces with environment variables, given as pairs of name and value.
 func openTraces(t testing.TB, variables ...string) (*observe.Traces, error) {
 	t.Helper()
 	for i := 0; i < len(variables); i += 2 {
@@ -33,7 +33,7 @@ func openTraces(t testing.TB, variables ...string) (*observe.Traces, error) {
 	return traces, err
 }
 
-// collect is a collector that takes everything and returns its URL.
+// collect starts a collector that accepts everything and returns its URL.
 func collect(t testing.TB) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -124,8 +124,7 @@ func TestTracesTakeTheStandardSettings(t *testing.T) {
 	}
 }
 
-// The example of a request that took longer than the last bucket makes a bucket of its own for it, which must not be
-// taken for another one.
+// The exemplar of a request slower than the last bucket adds a +Inf bucket, which must not be counted twice.
 func TestSampleOfASlowRequestThatIsTraced(t *testing.T) {
 	traces, err := openTraces(t, endpointVariable, collect(t))
 	if err != nil {
@@ -146,7 +145,7 @@ func TestSampleOfASlowRequestThatIsTraced(t *testing.T) {
 	}
 }
 
-// BenchmarkTelemetry is what a request with two operations of the store costs outside of the store and the API.
+// BenchmarkTelemetry measures a request with two store operations, without the store and the API.
 func BenchmarkTelemetry(b *testing.B) {
 	for _, c := range []struct {
 		name      string
@@ -186,7 +185,7 @@ func BenchmarkTelemetry(b *testing.B) {
 	}
 }
 
-// nothing is a store that does nothing.
+// nothing is a store whose operations do nothing.
 type nothing struct{ game.Store }
 
 func (nothing) Player(context.Context, game.ProjectID, game.PlayerID) (game.Player, error) {

@@ -23,21 +23,22 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
-// ErrBadEnvironment says that a variable of OpenTelemetry makes no sense.
+// ErrBadEnvironment reports an invalid variable of OpenTelemetry.
 var ErrBadEnvironment = errors.New("the environment of OpenTelemetry")
 
-// Service is what is observed.
+// Service describes the observed process.
 type Service struct {
 	Version string
-	Replica string // the name of the process
-	Engine  string // the kind of database, as the conventions of OpenTelemetry name it: sqlite, mongodb
+	Replica string // name of the process
+	Engine  string // kind of database, as OpenTelemetry names it: sqlite, mongodb
 }
 
-// OpenTraces returns what the variables of OpenTelemetry ask for: nil unless OTEL_EXPORTER_OTLP_ENDPOINT or
-// OTEL_EXPORTER_OTLP_TRACES_ENDPOINT names a collector. It answers [ErrBadEnvironment], and no error for a collector
-// that does not answer: the log hears of that. Close the traces at the end.
+// OpenTraces configures traces from the environment variables of OpenTelemetry. It returns nil unless
+// OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set, and [ErrBadEnvironment] for invalid
+// values. A collector that does not respond is not an error: it is logged. The caller must close the traces.
 //
-// The library keeps its handler of errors and its log in package variables: there is one Traces in a process.
+// The OpenTelemetry SDK keeps its error handler and its logger in package variables, so a process can have only one
+// Traces.
 func OpenTraces(ctx context.Context, s Service, log *slog.Logger, reg prometheus.Registerer) (*Traces, error) {
 	if !wanted() {
 		return nil, nil
@@ -74,13 +75,13 @@ func OpenTraces(ctx context.Context, s Service, log *slog.Logger, reg prometheus
 	return &Traces{provider: provider, tracer: provider.Tracer("game-session-manager"), engine: s.Engine}, nil
 }
 
-// wanted reports whether there is a collector to send spans to.
+// wanted reports whether a collector is configured.
 func wanted() bool {
 	return setting("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT") != "" &&
 		!strings.EqualFold(setting("OTEL_SDK_DISABLED"), "true") && setting("OTEL_TRACES_EXPORTER") != "none"
 }
 
-// setting returns the first variable that is set.
+// setting returns the value of the first variable that is set.
 func setting(names ...string) string {
 	for _, name := range names {
 		if v := strings.TrimSpace(os.Getenv(name)); v != "" {
@@ -94,18 +95,18 @@ const protocolGRPC = "grpc"
 
 func newExporter(ctx context.Context) (sdktrace.SpanExporter, error) {
 	if setting("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL") == protocolGRPC {
-		return otlptracegrpc.New(ctx) //nolint:wrapcheck // the caller says what it was about
+		return otlptracegrpc.New(ctx) //nolint:wrapcheck // the caller adds context
 	}
 	return otlptracehttp.New(ctx) //nolint:wrapcheck // as above
 }
 
-// checkEnvironment refuses values that the library would pass over in silence or tell at a level that nobody sees. What
-// it does tell, of headers and certificates, comes from [complaints].
+// checkEnvironment rejects values that the SDK would ignore silently or log only at a hidden level. Problems with
+// headers and certificates, which it does log, come from [complaints].
 func checkEnvironment() error {
 	var wrong []error
 	check := func(name, must string, ok func(string) bool) {
 		if v := setting(name); v != "" && !ok(v) {
-			// not its value, which may hold a password
+			// The value may contain a password.
 			wrong = append(wrong, fmt.Errorf("%w: %s must be %s", ErrBadEnvironment, name, must))
 		}
 	}
@@ -146,8 +147,8 @@ func isShare(v string) bool {
 	return err == nil && share >= 0 && share <= 1
 }
 
-// complaints collects what the library tells its log while it reads its variables. Only the messages: their values may
-// be secrets.
+// complaints collects the messages that the SDK logs while it reads its variables, without attributes, which may
+// contain secrets.
 type complaints struct{ said []error }
 
 func (c *complaints) all() error { return errors.Join(c.said...) }
@@ -167,7 +168,7 @@ func (c *complaints) WithAttrs([]slog.Attr) slog.Handler { return c }
 // WithGroup implements [slog.Handler].
 func (c *complaints) WithGroup(string) slog.Handler { return c }
 
-// limiter lets one through in a while and counts the others.
+// limiter allows one call per interval and counts the others.
 type limiter struct {
 	mu      sync.Mutex
 	last    time.Time

@@ -1,6 +1,6 @@
 // Package top shows what one running gsm does, live on a terminal or once as text.
 //
-// It reads the ops listener and nothing else. A [Moment] is what the metrics said at one time, [Figures] are what
-// happened between two, and a [Screen] draws them at a size: all of that is pure. [Source] asks, and [Top] owns the
-// terminal.
+// It reads only the ops listener. A [Moment] is the state of the metrics at one time, [Figures] are the differences
+// between two moments, and a [Screen] draws them at a given size: these are pure. [Source] makes the requests, and
+// [Top] controls the terminal.
 package top

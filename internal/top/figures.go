@@ -11,39 +11,39 @@ import (
 	"game-session-manager/internal/store/wrap"
 )
 
-// Figures are what happened between two moments.
+// Figures describe the time between two moments.
 type Figures struct {
 	Moment // the later one
-	// Seconds is how much time is between them, 0 if there is only one.
+	// Seconds is the time between the moments, 0 if there is only one.
 	Seconds float64
 
-	Requests   Row   // to the API: probes, which come all the time and are answered at once, would hide how it is
+	Requests   Row   // to the API only: probes are frequent and fast, and would hide its latency
 	Routes     []Row // with the probes
-	Operated   Row   // all operations of the store
+	Operated   Row   // all store operations
 	Operations []Row
 	Commanded  Row // all commands to MongoDB
 	Commands   []Row
 	Commits    Row
-	Writes     float64 // in a commit, on average; NaN without a commit
-	CPU        float64 // share of one processor; NaN if it is not told
+	Writes     float64 // average number of writes in a commit; NaN without a commit
+	CPU        float64 // share of one processor; NaN if unknown
 }
 
-// Row is what was done of one kind.
+// Row counts requests, operations or commands of one kind.
 type Row struct {
 	Method  string // of a route
 	Name    string
-	Total   int64 // since the process began
-	Done    int64 // between the two moments, as all of the following
-	Refused int64 // done and answered that it cannot be: 4xx, or a conflict in the store
+	Total   int64 // since the start of the process
+	Done    int64 // between the two moments, like the following counts
+	Refused int64 // of Done: 4xx, or a conflict in the store
 	Failed  int64 // of Done: 5xx, or a store that failed
 	Latency game.Latency
 }
 
-// unmatched is the route of requests that no route takes.
+// unmatched is the route label of requests that match no route.
 const unmatched = "unmatched"
 
-// Between returns the figures of the time between two moments of one address. Counters that went back, because gsm was
-// started again, count from zero, as in Prometheus. Without an earlier moment there are no rates.
+// Between returns the figures between two moments of one address. Counters that decreased, because gsm was restarted,
+// count from zero, as in Prometheus. Without an earlier moment there are no rates.
 func Between(before *Moment, now Moment) Figures {
 	f := Figures{Moment: now, Seconds: elapsed(before, now)}
 	if before == nil {
@@ -65,7 +65,7 @@ func Between(before *Moment, now Moment) Figures {
 	for _, t := range now.timed[commitSizes] {
 		sum += since(sumOf(before.timed[commitSizes]), t.sum)
 	}
-	f.Writes = sum / float64(groups.Done) // NaN of nothing
+	f.Writes = sum / float64(groups.Done) // NaN without commits
 	f.CPU = math.NaN()
 	if cpu, ok := now.value(cpuSeconds); ok && f.Seconds > 0 {
 		earlier, _ := before.value(cpuSeconds)
@@ -74,7 +74,7 @@ func Between(before *Moment, now Moment) Figures {
 	return f
 }
 
-// Rate returns how many a second n is, NaN without an earlier moment.
+// Rate returns n per second, or NaN without an earlier moment.
 func (f Figures) Rate(n int64) float64 {
 	if f.Seconds <= 0 {
 		return math.NaN()
@@ -82,7 +82,8 @@ func (f Figures) Rate(n int64) float64 {
 	return float64(n) / f.Seconds
 }
 
-// Uptime returns how long the process runs, 0 if it does not tell. It is off by what the two clocks differ.
+// Uptime returns the time since the start of the process, or 0 if unknown. The difference of the two clocks makes it
+// inexact.
 func (f Figures) Uptime() time.Duration {
 	if start, ok := f.start(); ok {
 		return max(f.At.Sub(start), 0)
@@ -90,8 +91,8 @@ func (f Figures) Uptime() time.Duration {
 	return 0
 }
 
-// startSlack is how much the start of one process may differ between two looks: Linux counts it from the boot, whose
-// time moves when the clock is set.
+// startSlack is the largest difference between two start times of one process. Linux counts them from the boot time,
+// which changes when the clock is set.
 const startSlack = 2 * time.Second
 
 func restarted(before *Moment, now Moment) bool {
@@ -100,8 +101,8 @@ func restarted(before *Moment, now Moment) bool {
 	return known && ok && b.Sub(a).Abs() > startSlack
 }
 
-// elapsed returns the seconds in which the counts of now grew from those before: of a new process, no more than its
-// age.
+// elapsed returns the seconds in which the counters grew from before to now. For a new process it is at most the
+// process's age.
 func elapsed(before *Moment, now Moment) float64 {
 	if before == nil {
 		return 0
@@ -113,7 +114,7 @@ func elapsed(before *Moment, now Moment) float64 {
 	return d.Seconds()
 }
 
-// since returns how much a counter grew.
+// since returns the increase of a counter.
 func since(before, now float64) float64 {
 	if now < before {
 		return now
@@ -128,7 +129,7 @@ func sumOf(all []timing) (sum float64) {
 	return sum
 }
 
-// rows returns what was added to histograms. Those that have one name become one row.
+// rows returns the increases of histograms. Histograms with the same name are added up in one row.
 func rows(before, now []timing, name func(labels map[string]string) Row) []Row {
 	type id struct{ method, name string }
 	found := make(map[id]*Row)
@@ -154,7 +155,7 @@ func rows(before, now []timing, name func(labels map[string]string) Row) []Row {
 	return all
 }
 
-// growth returns what was added to one histogram, all of it if it began anew.
+// growth returns the increase of one histogram, or all of it after a restart.
 func growth(before []timing, now timing) game.Latency {
 	l := game.Latency{Bounds: now.counts.Bounds, Counts: slices.Clone(now.counts.Counts)}
 	for _, b := range before {
@@ -189,7 +190,7 @@ func total(all []Row) (sum Row) {
 	return sum
 }
 
-// routeOf returns the row that a request counts in, with Refused or Failed set to 1 if it does so there.
+// routeOf returns the row of a request, with Refused or Failed set to 1 if the request counts as such.
 func routeOf(labels map[string]string) Row {
 	r := Row{Method: labels["method"], Name: labels["route"]}
 	switch {
@@ -201,7 +202,7 @@ func routeOf(labels map[string]string) Row {
 	return r
 }
 
-// operationOf is as routeOf.
+// operationOf is routeOf for store operations.
 func operationOf(labels map[string]string) Row {
 	r := Row{Name: labels["operation"]}
 	switch result := wrap.Result(labels["result"]); {
@@ -214,7 +215,8 @@ func operationOf(labels map[string]string) Row {
 	return r
 }
 
-// commandOf is as routeOf. A code of the server is a refusal: most are of a value that must be unique.
+// commandOf is routeOf for commands. An error code of the server counts as refused, because most are violations of a
+// unique index.
 func commandOf(labels map[string]string) Row {
 	r := Row{Name: labels["command"]}
 	switch labels["result"] {
@@ -227,10 +229,10 @@ func commandOf(labels map[string]string) Row {
 	return r
 }
 
-// Sort is what rows are ordered by.
+// Sort is the order of rows.
 type Sort string
 
-// The orders. All but ByRoute begin with the most.
+// Orders of rows. All but ByRoute are descending.
 const (
 	ByRate   Sort = "rate"
 	ByErrors Sort = "errors"
@@ -238,14 +240,13 @@ const (
 	ByRoute  Sort = "route"
 )
 
-// Next returns the order that the key s changes to.
+// Next returns the order after s, for the key that changes it.
 func (s Sort) Next() Sort {
 	all := []Sort{ByRate, ByErrors, ByP99, ByRoute}
 	return all[(slices.Index(all, s)+1)%len(all)]
 }
 
-// compare orders rows. Where they are alike, those with the most since the start come first, so that idle rows stay in
-// place.
+// compare compares two rows. Equal rows are ordered by their total, so that idle rows keep their places.
 func (s Sort) compare(a, b Row) int {
 	first := 0
 	switch s {

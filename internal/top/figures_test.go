@@ -33,7 +33,8 @@ func TestBetween(t *testing.T) {
 		}
 	}
 	// 1010 of 1112 requests took at most 1 ms.
-	if p50, _ := find(t, f.Routes, "/api/v1/players/{player_id}").Latency.Quantile(.5); math.Abs(p50-.001*556/1010) > 1e-9 {
+	p50, _ := find(t, f.Routes, "/api/v1/players/{player_id}").Latency.Quantile(.5)
+	if math.Abs(p50-.001*556/1010) > 1e-9 {
 		t.Errorf("p50 is %v s", p50)
 	}
 }
@@ -56,7 +57,7 @@ func TestFirstMomentHasNoRates(t *testing.T) {
 	}
 }
 
-// A server that was started again has counted all that it tells since then.
+// After a restart, all counts of the server are new.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	a, _ := looks(t)
@@ -82,7 +83,7 @@ func TestRestart(t *testing.T) {
 			)
 		}
 	}
-	// Of a server that does not tell its start, counters that went back are reset.
+	// Without a start time, decreased counters show a restart.
 	silent := func(n int) string {
 		return strings.Replace(busy(n, noon()), "process_start_time_seconds", "something_else", 1)
 	}
@@ -160,7 +161,7 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
-// What a server sends cannot steer the terminal.
+// Text from the server cannot contain terminal escapes.
 func TestClean(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -17,7 +17,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// The metrics that are shown. Each may be missing: older servers have fewer, and engines differ.
+// Metrics that are shown. Any of them may be missing: older servers have fewer, and engines differ.
 const (
 	buildInfo       = "gsm_build_info"
 	requests        = "gsm_http_request_duration_seconds"
@@ -43,29 +43,29 @@ const (
 	goroutines = "go_goroutines"
 )
 
-// ErrNotGSM says that something answered which has no metrics of gsm.
+// ErrNotGSM reports that the response has no metrics of gsm.
 var ErrNotGSM = errors.New("the address does not serve gsm's ops listener")
 
-// Moment is what one gsm said of itself at one time.
+// Moment is the state of one gsm's metrics at one time.
 type Moment struct {
-	At time.Time // by the clock of whoever asked
+	At time.Time // on the local clock
 
 	build  map[string]string
 	values map[series]float64
 	timed  map[string][]timing
 }
 
-// series names a gauge or a counter. Where it has labels, label is their values, in the order of their names.
+// series identifies a gauge or a counter. label holds its label values, in the order of their names.
 type series struct{ name, label string }
 
-// timing is one histogram, with all that it has counted.
+// timing is a histogram with all observations so far.
 type timing struct {
 	labels map[string]string
 	counts game.Latency
 	sum    float64
 }
 
-// Read reads a moment in Prometheus's text format. Text that is not of gsm is [ErrNotGSM].
+// Read parses a moment in the Prometheus text format. It returns [ErrNotGSM] for text without gsm's metrics.
 func Read(r io.Reader, at time.Time) (Moment, error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(r)
@@ -108,12 +108,12 @@ func (m *Moment) add(name string, metric *dto.Metric) {
 	}
 }
 
-// countsOf returns what is in each bucket: the format adds up those before.
+// countsOf returns the count of each bucket. In the text format, counts are cumulative.
 func countsOf(h *dto.Histogram) game.Latency {
 	var l game.Latency
 	var before uint64
 	for _, b := range h.GetBucket() {
-		if math.IsInf(b.GetUpperBound(), 1) { // the text has it, and game.Latency means it
+		if math.IsInf(b.GetUpperBound(), 1) { // game.Latency has it implicitly
 			continue
 		}
 		l.Bounds = append(l.Bounds, b.GetUpperBound())
@@ -124,18 +124,18 @@ func countsOf(h *dto.Histogram) game.Latency {
 	return l
 }
 
-// increase is never below zero, whatever was sent.
+// increase returns the difference of cumulative counts, 0 if they decrease: the text may be invalid.
 func increase(before, now uint64) int64 {
 	return int64(min(max(now, before)-before, math.MaxInt64))
 }
 
-// value returns a gauge or a counter, and false where it was not told.
+// value returns a gauge or a counter, and false if it is missing.
 func (m Moment) value(name string, label ...string) (float64, bool) {
 	v, ok := m.values[series{name, strings.Join(label, ",")}]
 	return v, ok && !math.IsNaN(v)
 }
 
-// sum adds up a gauge over its labels, and returns false where it was not told.
+// sum returns the sum of a gauge over its labels, and false if it is missing.
 func (m Moment) sum(name string) (sum float64, ok bool) {
 	for key, v := range m.values {
 		if key.name == name {
@@ -145,13 +145,13 @@ func (m Moment) sum(name string) (sum float64, ok bool) {
 	return sum, ok
 }
 
-// start returns when the process began by its own clock, and false if it does not tell.
+// start returns the start time of the process on its own clock, and false if it is missing.
 func (m Moment) start() (time.Time, bool) {
 	v, ok := m.value(started)
 	return time.UnixMilli(int64(v * 1000)), ok && v > 0 && v < math.MaxInt32*2
 }
 
-// clean makes a text safe to write to a terminal: one line, without what steers it.
+// clean makes text safe for a terminal: it removes line breaks and control characters.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

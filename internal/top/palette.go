@@ -6,14 +6,15 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// Palette says how texts are drawn: with the terminal's own 16 colours, which suit its background, or without.
+// Palette decides how text is drawn: with the terminal's own 16 colours, which suit its background, or without
+// colours.
 type Palette int
 
-// The palettes.
+// Palettes.
 const (
 	Plain   Palette = iota // text only
 	Mono                   // bold and reverse
-	Colours                // and colours
+	Colours                // bold, reverse and colours
 )
 
 func (p Palette) styled(s string, style ansi.Style, colour ansi.BasicColor) string {
@@ -36,7 +37,7 @@ func (p Palette) title(s string) string { return p.styled(s, ansi.Style{}.Bold()
 func (p Palette) bar(s string) string   { return p.styled(s, ansi.Style{}.Reverse(true), noColour) }
 func (p Palette) spark(s string) string { return p.styled(s, nil, ansi.Green) }
 
-// tint draws a value as its mood wants it.
+// tint draws a value according to its mood.
 func (p Palette) tint(s string, m mood) string {
 	switch m {
 	case bad:
@@ -48,7 +49,7 @@ func (p Palette) tint(s string, m mood) string {
 	return s
 }
 
-// mood says whether a value wants to be looked at.
+// mood says whether a value needs attention.
 type mood int
 
 const (
@@ -57,7 +58,7 @@ const (
 	bad
 )
 
-// badIf is the mood of a number that should be zero.
+// badIf returns m for a number that should be zero but is not.
 func badIf(v float64, m mood) mood {
 	if v > 0 {
 		return m
@@ -65,7 +66,7 @@ func badIf(v float64, m mood) mood {
 	return calm
 }
 
-// left and right write a text in so many columns, on that side. What is too long is cut.
+// left and right pad a text to width columns, aligned to that side. Longer text is cut.
 func left(s string, width int) string {
 	s = fit(s, width)
 	return s + strings.Repeat(" ", max(width-ansi.StringWidth(s), 0))
@@ -78,7 +79,7 @@ func right(s string, width int) string {
 
 func fit(s string, width int) string { return ansi.Truncate(s, max(width, 0), "…") }
 
-// apart writes two texts at both ends of a line. If there is no room for both, the first one is cut.
-func apart(a, b string, width int) string {
+// justify writes two texts at both ends of a line. If there is not enough room, the first one is cut.
+func justify(a, b string, width int) string {
 	return fit(left(a, width-ansi.StringWidth(b)-2)+"  "+b, width)
 }

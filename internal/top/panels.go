@@ -8,14 +8,14 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// panel is a short list of figures under a title. Those that matter most come first: a low screen shows only them above
+// panel is a short list of figures under a title, most important first. A low screen shows only the first ones above
 // the tables, and the rest below.
 type panel struct {
 	title string
 	facts []fact
 }
 
-// fact is a line of a panel. Names take at most 11 columns, values 7.
+// fact is a line of a panel. Names have at most 11 columns, values 7.
 type fact struct {
 	name, value string
 	mood        mood
@@ -81,9 +81,9 @@ func (f Figures) storeFacts() []fact {
 		add("idle", f.gauge(count, poolConnections, "idle"), calm)
 	}
 	if f.Commits.Total > 0 {
-		add("per commit", short(f.Writes), calm)
+		add("per commit", shortNumber(f.Writes), calm)
 	}
-	if bytes, ok := f.sum(storeSize); ok { // the database and its log
+	if bytes, ok := f.sum(storeSize); ok { // the database and its write-ahead log
 		add("size", size(bytes), calm)
 	}
 	if free, ok := f.value(diskFree); ok {
@@ -92,7 +92,7 @@ func (f Figures) storeFacts() []fact {
 	return all
 }
 
-// lowDisk is how many free bytes are few.
+// lowDisk is the free space, in bytes, below which it is shown as bad.
 const lowDisk = 256 << 20
 
 func (f Figures) processFacts() []fact {
@@ -115,7 +115,7 @@ func (f Figures) processFacts() []fact {
 	return all
 }
 
-// gauge writes a gauge, as it is at the later moment.
+// gauge formats a gauge of the later moment.
 func (f Figures) gauge(write func(float64) string, name string, label ...string) string {
 	v, ok := f.value(name, label...)
 	if !ok {
@@ -132,14 +132,14 @@ func (r Row) quantile(q float64) string {
 	return seconds(s)
 }
 
-// Columns that a panel needs at least, and takes at most.
+// Widths of a panel, in columns.
 const (
 	panelWidth    = 18
 	maxPanelWidth = 40
 )
 
-// beside returns how many panels go beside each other, and how wide they and the gaps between them are.
-func beside(width, n int) (columns, each, gap int) {
+// panelLayout returns how many panels fit side by side, and the width of each and of the gaps.
+func panelLayout(width, n int) (columns, each, gap int) {
 	gap = 2
 	if width >= 100 {
 		gap = 4
@@ -148,10 +148,10 @@ func beside(width, n int) (columns, each, gap int) {
 	return columns, min((width-gap*(columns-1))/columns, maxPanelWidth), gap
 }
 
-// drawPanels draws panels beside each other, each with so many lines at most. Those that have no place there make more
+// drawPanels draws panels side by side, with at most that many lines each. Panels that do not fit form further
 // sections.
 func drawPanels(palette Palette, all []panel, width, most int) (sections [][]string) {
-	columns, each, gap := beside(width, len(all))
+	columns, each, gap := panelLayout(width, len(all))
 	for row := range slices.Chunk(all, columns) {
 		high := 0
 		for _, p := range row {
@@ -170,7 +170,7 @@ func drawPanels(palette Palette, all []panel, width, most int) (sections [][]str
 	return sections
 }
 
-// line writes a line of a panel; -1 is its title.
+// line returns line i of a panel; -1 is its title.
 func (p panel) line(palette Palette, i, width int) string {
 	switch {
 	case i < 0:
@@ -183,7 +183,7 @@ func (p panel) line(palette Palette, i, width int) string {
 	return left(f.name, room) + " " + palette.tint(right(f.value, width-room-1), f.mood)
 }
 
-// rest returns what panels have beyond so many lines, and those whole that had no place.
+// rest returns the lines of the panels after the first most, and all lines of panels without a place.
 func rest(all []panel, columns, most int) []panel {
 	var left []panel
 	for i, p := range all {
@@ -197,10 +197,10 @@ func rest(all []panel, columns, most int) []panel {
 	return left
 }
 
-// history keeps the last rates and latencies.
+// history holds the latest rates and latencies.
 type history struct{ rates, p99s []float64 }
 
-// historyLength is as much as a wide screen shows.
+// historyLength is the number of values that a wide screen can show.
 const historyLength = 240
 
 func (h *history) add(f Figures) {
@@ -214,11 +214,11 @@ func (h *history) add(f Figures) {
 
 func last(v []float64, n int) []float64 { return v[max(len(v)-n, 0):] }
 
-// sparkline draws the last values as bars of eighths of the greatest, which it returns.
+// sparkline draws the latest values as bars of an eighth to eight eighths of the largest value, which it returns.
 func sparkline(values []float64, width int) (line string, most float64) {
 	values = last(values, max(width, 0))
 	for _, v := range values {
-		if v > most { // NaN is not
+		if v > most { // false for NaN
 			most = v
 		}
 	}

@@ -13,13 +13,13 @@ import (
 // Top watches one gsm.
 type Top struct {
 	Addr     string        // HOST:PORT of the ops listener
-	Interval time.Duration // between two looks
+	Interval time.Duration // between two requests
 	Sort     Sort
 	Palette  Palette
 	Now      func() time.Time
 }
 
-// Once writes what happens within one interval, as plain text.
+// Once writes the figures of one interval as plain text.
 func (t Top) Once(ctx context.Context, w io.Writer) error {
 	source := NewSource(t.Addr, t.Now)
 	first, err := source.Look(ctx)
@@ -41,8 +41,8 @@ func (t Top) Once(ctx context.Context, w io.Writer) error {
 	return err
 }
 
-// Live draws on the terminal until the user ends it, SIGINT or SIGTERM comes, or ctx ends. It fails if gsm does not
-// answer when it begins; later it waits for it to come back.
+// Live draws on the terminal until the user quits, SIGINT or SIGTERM arrives, or ctx is cancelled. It returns an error
+// if gsm does not respond at the start; later it waits for gsm to come back.
 func (t Top) Live(ctx context.Context, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -58,7 +58,7 @@ func (t Top) Live(ctx context.Context, in io.Reader, out io.Writer) error {
 	_, err = tea.NewProgram(v, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out)).Run()
 	switch {
 	case errors.Is(err, tea.ErrInterrupted), ctx.Err() != nil && errors.Is(err, tea.ErrProgramKilled):
-		return nil // as asked for
+		return nil // the user quit
 	case err != nil:
 		return fmt.Errorf("drawing on the terminal: %w", err)
 	}
@@ -72,10 +72,10 @@ func (t Top) screen(first Look) Screen {
 	}
 }
 
-// view is the screen of a terminal, as its library wants it: values that messages change.
+// view is the model of the terminal library: a value that messages change.
 type view struct {
-	screen        Screen // as it is now
-	held          Screen // as it was when it was paused
+	screen        Screen // current
+	held          Screen // when it was paused
 	last          Look
 	look          func() tea.Msg
 	looking       bool
@@ -83,13 +83,13 @@ type view struct {
 	width, height int
 }
 
-// looked is what a look ended with.
+// looked is the message with the result of a look.
 type looked struct {
 	Look
 	err error
 }
 
-// tick says that an interval is over.
+// tick is the message at the end of an interval.
 type tick struct{}
 
 // Init implements [tea.Model].
@@ -109,7 +109,7 @@ func (v view) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return v.key(msg.String())
 	case tick:
 		v.screen.Now = v.now()
-		if v.looking { // one that gsm is slow to answer
+		if v.looking { // gsm has not responded to the last request yet
 			return v, v.wait()
 		}
 		v.looking = true
@@ -166,7 +166,7 @@ func (v view) scroll(by int) view {
 	return v
 }
 
-// shown is the screen that is drawn: a pause holds the figures and lets the user move among them.
+// shown returns the screen to draw. A pause freezes the figures, but not the scrolling and sorting.
 func (v view) shown() Screen {
 	if !v.screen.Paused {
 		return v.screen
@@ -178,7 +178,7 @@ func (v view) shown() Screen {
 
 // View implements [tea.Model].
 func (v view) View() tea.View {
-	if v.width == 0 { // before the terminal has said how large it is
+	if v.width == 0 { // the terminal has not reported its size yet
 		return tea.NewView("")
 	}
 	page := tea.NewView(v.shown().Draw(v.width, v.height))

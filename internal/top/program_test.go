@@ -15,7 +15,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// listener is an ops listener that counts on from one look to the next.
+// listener starts an ops listener whose counters grow with each request.
 func listener(t testing.TB, pages map[string]string) *Source {
 	t.Helper()
 	var asked atomic.Int64
@@ -33,8 +33,9 @@ func listener(t testing.TB, pages map[string]string) *Source {
 
 func TestLook(t *testing.T) {
 	t.Parallel()
-	const groups = `{"errors":[{"fingerprint":"x","code":"internal","route":"/api/v1/players","count":7,"last_seen":"2026-03-01T11:59:00Z",` +
-		`"sample":{"message":"bad\u001b[2J\nnews","error_id":"e"}},{"code":"background","task":"purge_metrics","count":1}]}`
+	const groups = `{"errors":[{"fingerprint":"x","code":"internal","route":"/api/v1/players","count":7,` +
+		`"last_seen":"2026-03-01T11:59:00Z","sample":{"message":"bad\u001b[2J\nnews","error_id":"e"}},` +
+		`{"code":"background","task":"purge_metrics","count":1}]}`
 	for name, c := range map[string]struct {
 		pages map[string]string
 		want  []Group
@@ -62,7 +63,7 @@ func TestLook(t *testing.T) {
 
 func TestLookRefuses(t *testing.T) {
 	t.Parallel()
-	for name, answer := range map[string]http.HandlerFunc{
+	for name, handler := range map[string]http.HandlerFunc{
 		"not found": http.NotFound,
 		"elsewhere": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/elsewhere", http.StatusFound)
@@ -71,9 +72,10 @@ func TestLookRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := httptest.NewServer(answer)
+			server := httptest.NewServer(handler)
 			defer server.Close()
-			if _, err := NewSource(server.Listener.Addr().String(), noon).Look(t.Context()); !errors.Is(err, ErrNotGSM) {
+			_, err := NewSource(server.Listener.Addr().String(), noon).Look(t.Context())
+			if !errors.Is(err, ErrNotGSM) {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -107,7 +109,7 @@ func TestOnce(t *testing.T) {
 	}
 }
 
-// press sends a message or a key to a view.
+// press sends messages or keys to a view.
 func press(v view, msgs ...any) view {
 	for _, m := range msgs {
 		if name, ok := m.(string); ok {
@@ -167,7 +169,7 @@ func TestView(t *testing.T) {
 	shows(press(held, "p"), true, "257/s")
 }
 
-// While gsm is slow to answer, it is not asked again.
+// While a request is running, no other is started.
 func TestOneLookAtATime(t *testing.T) {
 	t.Parallel()
 	asked := 0

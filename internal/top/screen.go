@@ -9,25 +9,25 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// Screen is all that is drawn, and how.
+// Screen is everything that is drawn.
 type Screen struct {
 	Addr     string
 	Interval time.Duration
 	Figures  Figures
-	Groups   []Group // of errors; nil if gsm does not tell
+	Groups   []Group // of errors; nil if unknown
 	Now      time.Time
 
-	// Problem says why gsm does not answer, empty if it does. The figures are as old as they are.
+	// Problem says why gsm does not respond, empty if it does. The figures are then the last ones.
 	Problem      string
 	Paused, Help bool
 	Sort         Sort
-	Offset       int // lines that the body is scrolled by
+	Offset       int // number of lines that the body is scrolled by
 	Palette      Palette
 
 	history history
 }
 
-// Draw returns the screen as lines of at most so many columns. It draws what there is room for.
+// Draw returns the screen with at most width columns and height lines, as far as there is room.
 func (s Screen) Draw(width, height int) string {
 	head, body := s.head(width, height), s.body(width, height)
 	room, all := s.room(width, height), len(joined(body))
@@ -44,17 +44,17 @@ func (s Screen) Draw(width, height int) string {
 	return strings.Join(lines[max(len(lines)-height, 0):], "\n")
 }
 
-// Scroll returns the screen with its body so many lines further, within its ends.
+// Scroll returns the screen with its body scrolled by a number of lines, limited to its ends.
 func (s Screen) Scroll(by, width, height int) Screen {
 	end := max(len(joined(s.body(width, height)))-s.room(width, height), 0)
 	s.Offset = max(min(s.Offset+by, end), 0)
 	return s
 }
 
-// room is how many lines the body has.
+// room returns the number of lines of the body.
 func (s Screen) room(width, height int) int { return max(height-len(s.head(width, height))-1, 0) }
 
-// joined returns the lines of sections, with an empty one between them.
+// joined returns the lines of sections, separated by empty lines.
 func joined(sections [][]string) (lines []string) {
 	for i, section := range sections {
 		if i > 0 {
@@ -65,7 +65,7 @@ func joined(sections [][]string) (lines []string) {
 	return lines
 }
 
-// scrolled returns some of the lines. The title of the first section stays in view.
+// scrolled returns the lines in view. The title of the first section always stays in view.
 func scrolled(sections [][]string, from, to int) []string {
 	lines := joined(sections)[from:to]
 	begin := 0
@@ -78,14 +78,13 @@ func scrolled(sections [][]string, from, to int) []string {
 	return lines
 }
 
-// Text returns everything as plain text: what [Screen.Draw] shows, without an end and without what a terminal needs.
+// Text returns all sections of [Screen.Draw] as plain text, without a limit of height.
 func (s Screen) Text() string {
-	const width = 116 // the longest route whole
+	const width = 116 // fits the longest route
 	f := s.Figures
 	s.Palette = Plain
-	first := apart(s.name(), fmt.Sprintf(
-		"up %s, over %.1f s until %s", s.uptime(), f.Seconds, f.At.UTC().Format(time.RFC3339),
-	), width)
+	when := fmt.Sprintf("up %s, over %.1f s until %s", s.uptime(), f.Seconds, f.At.UTC().Format(time.RFC3339))
+	first := justify(s.name(), when, width)
 	sections := append([][]string{{first}}, drawPanels(Plain, f.panels(), width, everything)...)
 	lines := joined(append(sections, s.tables(width)...))
 	for i := range lines {
@@ -94,13 +93,13 @@ func (s Screen) Text() string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// everything is more lines than a panel has.
+// everything is more lines than any panel has.
 const everything = 1000
 
-// lowScreen is a height below which everything scrolls.
+// lowScreen is the height below which the whole screen scrolls.
 const lowScreen = 10
 
-// panelLines is how many lines of panels stay above the body: none on a screen that is very low.
+// panelLines returns the number of panel lines above the body, 0 on a very low screen.
 func panelLines(height int) int {
 	if height < lowScreen {
 		return 0
@@ -108,7 +107,7 @@ func panelLines(height int) int {
 	return min(max((height-3)/3, 3), 12)
 }
 
-// head is what does not scroll.
+// head returns the part that does not scroll.
 func (s Screen) head(width, height int) []string {
 	lines := []string{s.header(width)}
 	switch {
@@ -120,19 +119,19 @@ func (s Screen) head(width, height int) []string {
 	}
 	if most := panelLines(height); most > 0 {
 		all := s.Figures.panels()
-		columns, _, _ := beside(width, len(all))
+		columns, _, _ := panelLayout(width, len(all))
 		lines = append(append(lines, drawPanels(s.Palette, all[:columns], width, most)[0]...), "")
 	}
 	return lines
 }
 
-// body is what scrolls: the tables, and what the panels above have no room for.
+// body returns the part that scrolls: the tables, and the panel lines that do not fit above.
 func (s Screen) body(width, height int) [][]string {
 	if s.Help {
 		return [][]string{strings.Split(ansi.Wordwrap(help, width, ""), "\n")}
 	}
 	all := s.Figures.panels()
-	columns, _, _ := beside(width, len(all))
+	columns, _, _ := panelLayout(width, len(all))
 	most := panelLines(height)
 	if most == 0 {
 		return append(drawPanels(s.Palette, all, width, everything), s.tables(width)...)
@@ -154,10 +153,10 @@ func (s Screen) header(width int) string {
 	if width >= 72 {
 		state = "every " + s.Interval.String() + " · " + state
 	}
-	return apart(s.name(), state, width)
+	return justify(s.name(), state, width)
 }
 
-// state says in a word or two what there is to be seen at once.
+// state returns a word or two about what needs attention.
 func (s Screen) state() string {
 	fresh := 0
 	for _, g := range s.Groups {
@@ -179,7 +178,7 @@ func (s Screen) state() string {
 	return "live"
 }
 
-// name says which gsm it is.
+// name returns the title of the screen: the identity of the gsm.
 func (s Screen) name() string {
 	parts := []string{s.Palette.bold("gsm " + s.Figures.build["version"]), s.Figures.build["engine"], s.Addr}
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " · ")
@@ -192,11 +191,11 @@ func (s Screen) uptime() string {
 	return none
 }
 
-// sparks draws the last rates and latencies, half of the line each.
+// sparks draws the latest rates and latencies in one line, half of it each.
 func (s Screen) sparks(width int) string {
 	half := (width - 2) / 2
 	draw := func(title string, values []float64, write func(float64) string) string {
-		const words = 9 // what the greatest value may take
+		const words = 9 // columns of the largest value
 		line, most := sparkline(values, half-len(title)-2-words)
 		return title + " " + s.Palette.spark(line) + " " + left("≤ "+write(most), words)
 	}
@@ -212,10 +211,10 @@ func (s Screen) footer(width, from, to, all int) string {
 	if ansi.StringWidth(keys)+ansi.StringWidth(place)+2 > width {
 		return keys
 	}
-	return apart(keys, place, width)
+	return justify(keys, place, width)
 }
 
-// help is written for a width of 60 and wrapped below that.
+// help is written for a width of 60, and wrapped on narrower screens.
 const help = `KEYS
 q, ctrl+c     quit
 p, space      pause, and resume

@@ -44,7 +44,7 @@ func TestPictures(t *testing.T) {
 	golden(t, "text", picture(t).Text())
 }
 
-// Whatever its size, the picture is as large as the terminal, and the inks differ in nothing else.
+// The drawing has the size of the terminal, and palettes differ only in escape sequences.
 func TestSizes(t *testing.T) {
 	t.Parallel()
 	s := picture(t)

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// patience is how long an answer may take: gsm itself waits up to 3 s for its database to count.
+	// patience is the timeout of a request: gsm itself waits up to 3 s for its database to count.
 	patience = 5 * time.Second
-	// maxAnswer is as much of an answer as is read, in bytes; a busy gsm's metrics are some 200 KB.
+	// maxAnswer limits how much of a response is read, in bytes. The metrics of a busy gsm have about 200 KB.
 	maxAnswer = 16 << 20
-	// maxGroups is how many groups of errors are kept.
+	// maxGroups is the number of groups of errors that are kept.
 	maxGroups = 100
 )
 
@@ -31,30 +31,30 @@ type Source struct {
 func NewSource(addr string, now func() time.Time) *Source {
 	return &Source{addr: addr, now: now, http: &http.Client{
 		Timeout: patience,
-		// Proxies of the environment are for the world, not for this machine.
+		// No proxy: the ops listener is usually on this machine.
 		Transport:     &http.Transport{MaxIdleConns: 1, IdleConnTimeout: 2 * time.Minute},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// Look is what a source answered.
+// Look is the result of a request to a source.
 type Look struct {
 	Moment Moment
-	Groups []Group // the latest first; nil if gsm does not tell
+	Groups []Group // latest first; nil if unknown
 }
 
-// Group is failures that look alike, as /debug/errors has them.
+// Group is a group of similar failures, as served by /debug/errors.
 type Group struct {
 	Code     string
 	Where    string // route or task
-	Message  string // of the latest
+	Message  string // of the latest failure
 	Count    int64
 	LastSeen time.Time
 }
 
-// Look asks once. What answers and is not gsm is [ErrNotGSM].
+// Look requests the metrics and the groups of errors. It returns [ErrNotGSM] if the response is not from gsm.
 func (s *Source) Look(ctx context.Context) (Look, error) {
-	at := s.now() // as Prometheus takes it: an answer may be long on its way
+	at := s.now() // before the request, like Prometheus: the response may take long
 	body, err := s.get(ctx, "/metrics", "text/plain;version=0.0.4")
 	if err != nil {
 		return Look{}, err
@@ -67,7 +67,7 @@ func (s *Source) Look(ctx context.Context) (Look, error) {
 	return Look{m, s.groups(ctx)}, nil
 }
 
-// groups returns none where they cannot be had: there is much to see without.
+// groups returns nil if they cannot be read, because the metrics are useful without them.
 func (s *Source) groups(ctx context.Context) []Group {
 	body, err := s.get(ctx, "/debug/errors", "application/json")
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *Source) groups(ctx context.Context) []Group {
 }
 
 func readGroups(r io.Reader) ([]Group, error) {
-	var answer struct {
+	var response struct {
 		Errors []struct {
 			Code     string    `json:"code"`
 			Route    string    `json:"route"`
@@ -94,11 +94,11 @@ func readGroups(r io.Reader) ([]Group, error) {
 			} `json:"sample"`
 		} `json:"errors"`
 	}
-	if err := json.NewDecoder(r).Decode(&answer); err != nil {
+	if err := json.NewDecoder(r).Decode(&response); err != nil {
 		return nil, fmt.Errorf("reading /debug/errors: %w", err)
 	}
 	groups := []Group{}
-	for _, e := range answer.Errors[:min(len(answer.Errors), maxGroups)] {
+	for _, e := range response.Errors[:min(len(response.Errors), maxGroups)] {
 		groups = append(
 			groups, Group{clean(e.Code), clean(e.Route + e.Task), clean(e.Sample.Message), e.Count, e.LastSeen},
 		)
@@ -106,7 +106,7 @@ func readGroups(r io.Reader) ([]Group, error) {
 	return groups, nil
 }
 
-// get returns the body of an answer; close it.
+// get returns the body of a response. The caller must close it.
 func (s *Source) get(ctx context.Context, path, accept string) (io.ReadCloser, error) {
 	u := url.URL{Scheme: "http", Host: s.addr, Path: path}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
@@ -116,13 +116,13 @@ func (s *Source) get(ctx context.Context, path, accept string) (io.ReadCloser, e
 	req.Header.Set("Accept", accept)
 	res, err := s.http.Do(req)
 	if err != nil {
-		if e := (*url.Error)(nil); errors.As(err, &e) { // which repeats the address
+		if e := (*url.Error)(nil); errors.As(err, &e) { // its message would repeat the address
 			err = e.Err
 		}
 		return nil, err
 	}
 	if res.StatusCode != http.StatusOK {
-		_ = res.Body.Close() // an answer that is not read
+		_ = res.Body.Close() // the body is not needed
 		return nil, fmt.Errorf("%w: %s returned %s", ErrNotGSM, path, clean(res.Status))
 	}
 	return res.Body, nil

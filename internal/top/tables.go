@@ -11,20 +11,20 @@ import (
 // column is a column of numbers in the tables of routes and operations.
 type column struct {
 	title string
-	wide  int // columns of the terminal, with the gap before it
-	from  int // the least width of the screen that has it
+	wide  int // width, including the gap before it
+	from  int // smallest width of the screen that shows it
 	cell  func(Figures, Row) (string, mood)
 }
 
-// numbers are the columns of a table, under its words for what was refused and what failed.
-func numbers(refused, failed string) []column {
+// numberColumns returns the columns of a table. The arguments are the titles for refused and failed ones.
+func numberColumns(refused, failed string) []column {
 	quantile := func(q float64) func(Figures, Row) (string, mood) {
 		return func(_ Figures, r Row) (string, mood) { return r.quantile(q), calm }
 	}
 	often := func(of func(Row) int64, m mood) func(Figures, Row) (string, mood) {
 		return func(f Figures, r Row) (string, mood) {
 			if of(r) == 0 && f.Seconds > 0 {
-				return "0", calm // less to read
+				return "0", calm // less to read than 0.0
 			}
 			return rate(f.Rate(of(r))), badIf(float64(of(r)), m)
 		}
@@ -40,12 +40,12 @@ func numbers(refused, failed string) []column {
 	}
 }
 
-// table draws rows under their titles, cut to the width. It is nothing without rows.
+// table draws rows under their titles, cut to the width. It returns nil without rows.
 func (s Screen) table(title, refused, failed string, rows []Row, width int) []string {
 	if len(rows) == 0 {
 		return nil
 	}
-	columns := slices.DeleteFunc(numbers(refused, failed), func(c column) bool { return width < c.from })
+	columns := slices.DeleteFunc(numberColumns(refused, failed), func(c column) bool { return width < c.from })
 	room := width
 	for _, c := range columns {
 		room -= c.wide
@@ -68,9 +68,9 @@ func (s Screen) table(title, refused, failed string, rows []Row, width int) []st
 	return lines
 }
 
-// namesOf returns the names of rows, all shortened in the same way if one is too long.
+// namesOf returns the names of rows. If one is too long, all are shortened in the same way.
 func namesOf(rows []Row, room int) []string {
-	method, short := 0, func(s string) string { return s }
+	method, shortNumber := 0, func(s string) string { return s }
 	for _, r := range rows {
 		method = max(method, len(r.Method))
 	}
@@ -78,7 +78,7 @@ func namesOf(rows []Row, room int) []string {
 		method++
 	}
 	fits := func() bool {
-		return !slices.ContainsFunc(rows, func(r Row) bool { return method+ansi.StringWidth(short(r.Name)) > room })
+		return !slices.ContainsFunc(rows, func(r Row) bool { return method+ansi.StringWidth(shortNumber(r.Name)) > room })
 	}
 	for _, shorter := range []func(string) string{
 		func(s string) string { return strings.TrimPrefix(s, "/api/v1") },
@@ -89,11 +89,11 @@ func namesOf(rows []Row, room int) []string {
 		if fits() {
 			break
 		}
-		short = shorter
+		shortNumber = shorter
 	}
 	names := make([]string, len(rows))
 	for i, r := range rows {
-		names[i] = left(r.Method, method) + short(r.Name)
+		names[i] = left(r.Method, method) + shortNumber(r.Name)
 	}
 	return names
 }
@@ -121,5 +121,5 @@ func (s Screen) errorTable(width int) []string {
 	return lines
 }
 
-// recent is how old an error may be to be drawn as new.
+// recent is the age below which an error is drawn as new.
 const recent = time.Minute

@@ -14,19 +14,19 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// noon is when the tests look.
+// noon is the time of the tests.
 func noon() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 
-// exposition builds what a server tells.
+// exposition builds a page of metrics.
 type exposition struct{ text strings.Builder }
 
 // line writes a gauge or a counter.
 func (e *exposition) line(name string, value float64) { fmt.Fprintf(&e.text, "%s %g\n", name, value) }
 
-// kind begins a family.
+// kind starts a metric family.
 func (e *exposition) kind(name, kind string) { fmt.Fprintf(&e.text, "# TYPE %s %s\n", name, kind) }
 
-// histogram writes one of the buckets up to 1 ms, up to 10 ms and above, with so many in each.
+// histogram writes a histogram with three buckets: up to 1 ms, up to 10 ms, and above.
 func (e *exposition) histogram(name, labels string, counts ...int) {
 	sum := 0
 	for i, le := range []string{"0.001", "0.01", "+Inf"} {
@@ -36,7 +36,7 @@ func (e *exposition) histogram(name, labels string, counts ...int) {
 	fmt.Fprintf(&e.text, "%s_sum{%s} %d\n%s_count{%s} %d\n", name, labels, 3*sum, name, labels, sum)
 }
 
-// busy is a server that has done n times of the same since it began at a time.
+// busy returns the metrics of a server after n rounds of the same requests.
 func busy(n int, start time.Time) string {
 	var e exposition
 	e.kind("gsm_build_info", "gauge")
@@ -69,7 +69,7 @@ func busy(n int, start time.Time) string {
 	request("GET", "/api/v1/players/{player_id}", "404", 10*n, 0, 0)
 	request("DELETE", "/api/v1/sessions/{session_id}/members/{player_id}", "200", 100*n, 50*n, 0)
 	request("DELETE", "/api/v1/sessions/{session_id}/members/{player_id}", "503", 0, 0, n)
-	request("POST", "/api/v1/sessions", "201", 200, 200, 0) // and none since
+	request("POST", "/api/v1/sessions", "201", 200, 200, 0) // none since
 	request("GET", "/readyz", "200", 500*n, 0, 0)
 	request("GET", "unmatched", "404", 20*n, 0, 0)
 	e.kind(operations, "histogram")
@@ -84,7 +84,7 @@ func busy(n int, start time.Time) string {
 	return e.text.String()
 }
 
-// moment reads what a server tells.
+// moment parses a page of metrics.
 func moment(t testing.TB, text string, at time.Time) Moment {
 	t.Helper()
 	m, err := Read(strings.NewReader(text), at)
@@ -94,7 +94,7 @@ func moment(t testing.TB, text string, at time.Time) Moment {
 	return m
 }
 
-// looks are two moments of a server, two seconds apart.
+// looks returns two moments of a server, two seconds apart.
 func looks(t testing.TB) (Moment, Moment) {
 	t.Helper()
 	start := noon().Add(-3*time.Hour - 12*time.Minute)
@@ -121,7 +121,7 @@ func picture(t testing.TB) Screen {
 	return s
 }
 
-// golden fails the test unless the text is as in a file of testdata.
+// golden compares text with a file in testdata.
 func golden(t *testing.T, name, text string) {
 	t.Helper()
 	path := filepath.Join("testdata", name+".txt")

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// none stands for what is not known.
+// none is shown for unknown values.
 const none = "–"
 
-// short writes a number from zero up in at most 5 characters.
-func short(v float64) string {
+// shortNumber formats a non-negative number in at most 5 characters.
+func shortNumber(v float64) string {
 	switch {
 	case math.IsNaN(v) || v < 0:
 		return none
@@ -38,20 +38,20 @@ func short(v float64) string {
 	return "999G+"
 }
 
-// rate writes how many a second.
+// rate formats a number per second.
 func rate(v float64) string {
-	if s := short(v); s != none {
+	if s := shortNumber(v); s != none {
 		return s + "/s"
 	}
 	return none
 }
 
-// count writes a whole number in at most 7 characters.
+// count formats a whole number in at most 7 characters.
 func count(v float64) string {
 	if v >= 0 && v < 999_999.5 {
 		return thousands(int64(math.Round(v)))
 	}
-	return short(v)
+	return shortNumber(v)
 }
 
 func thousands(n int64) string {
@@ -61,7 +61,7 @@ func thousands(n int64) string {
 	return fmt.Sprintf("%d,%03d", n/1000, n%1000)
 }
 
-// seconds writes a time that something took: two digits below ten, else three at most.
+// seconds formats a duration: with two digits below ten, otherwise at most three.
 func seconds(s float64) string {
 	switch {
 	case math.IsNaN(s) || s < 0:
@@ -78,7 +78,7 @@ func seconds(s float64) string {
 	return strconv.FormatFloat(s, 'f', 0, 64) + " s"
 }
 
-// size writes a number of bytes.
+// size formats a number of bytes.
 func size(v float64) string {
 	if math.IsNaN(v) || v < 0 {
 		return none
@@ -95,15 +95,15 @@ func size(v float64) string {
 	return strconv.FormatFloat(v, 'f', 1, 64) + " TiB"
 }
 
-// percent writes a share.
+// percent formats a share.
 func percent(share float64) string {
-	if s := short(share * 100); s != none {
+	if s := shortNumber(share * 100); s != none {
 		return s + " %"
 	}
 	return none
 }
 
-// age writes how long something is ago or runs, in its two greatest units.
+// age formats a duration in its two largest units.
 func age(d time.Duration) string {
 	d = max(d, 0)
 	days, hours, minutes := d/(24*time.Hour), d/time.Hour, d/time.Minute

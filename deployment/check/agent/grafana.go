@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// grafana stands in for Grafana, of which only the image's registry has a binary. It is healthy while what Grafana
-// would read is where it would look, its disk can be written to, and the Prometheus of its data source answers. What
-// Grafana makes of that it does not prove.
+// grafana stands in for Grafana, whose binary comes only in images. It is healthy if the files that Grafana reads are
+// in place, its disk is writable, and the Prometheus of its data source responds. It does not show that Grafana
+// accepts the files.
 func grafana(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/health", func(w http.ResponseWriter, r *http.Request) {
@@ -22,15 +22,15 @@ func grafana(ctx context.Context) error {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
-		answer(w, `{"database":"ok","version":"a stand-in"}`)
+		writeLine(w, `{"database":"ok","version":"a stand-in"}`)
 	})
 	return serve(ctx, ":3000", mux)
 }
 
-// answer writes a line. A caller who has gone does not miss it.
-func answer(w http.ResponseWriter, line string) { _, _ = fmt.Fprintln(w, line) }
+// writeLine writes a line. The caller may be gone.
+func writeLine(w http.ResponseWriter, line string) { _, _ = fmt.Fprintln(w, line) }
 
-// serve serves until the context ends.
+// serve serves HTTP until the context ends.
 func serve(ctx context.Context, address string, handler http.Handler) error {
 	server := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 	go func() {

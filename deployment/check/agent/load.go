@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// caller calls the API as another program would that retries nothing.
+// caller is a client of the API without retries.
 type caller struct {
 	api, key string
 	http     *http.Client
@@ -32,7 +32,7 @@ func newCaller() (*caller, error) {
 	return c, nil
 }
 
-// call returns the answer if it has the status that is wanted.
+// call returns the response body if the status is the expected one.
 func (c *caller) call(ctx context.Context, method, path string, body any, want int) ([]byte, error) {
 	var content bytes.Buffer
 	if body != nil {
@@ -52,18 +52,18 @@ func (c *caller) call(ctx context.Context, method, path string, body any, want i
 	if err != nil {
 		return nil, err
 	}
-	answer, err := io.ReadAll(resp.Body)
+	response, err := io.ReadAll(resp.Body)
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		return nil, err
 	}
 	if resp.StatusCode != want {
-		return nil, fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, answer)
+		return nil, fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, response)
 	}
-	return answer, nil
+	return response, nil
 }
 
-// player registers a player of that name, reads the one of that id, or makes sure that there is none. It prints the
-// answer. Reads wait for a database that is on its way back.
+// player creates a player with a name, reads the one with an id, or checks that it does not exist. It prints the
+// response. Reads are retried while the database recovers.
 func player(ctx context.Context, args []string) error {
 	if len(args) != 2 {
 		return errors.New("usage: agent player create NAME | read ID | absent ID")
@@ -72,23 +72,23 @@ func player(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	var answer []byte
+	var response []byte
 	switch args[0] {
 	case "create":
-		answer, err = c.call(
+		response, err = c.call(
 			ctx, http.MethodPost, "/players", map[string]string{"username": args[1]}, http.StatusCreated,
 		)
 	case "read":
-		answer, err = c.read(ctx, args[1], http.StatusOK)
+		response, err = c.read(ctx, args[1], http.StatusOK)
 	case "absent":
-		answer, err = c.read(ctx, args[1], http.StatusNotFound)
+		response, err = c.read(ctx, args[1], http.StatusNotFound)
 	default:
 		err = fmt.Errorf("there is no %s", args[0])
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s\n", answer)
+	fmt.Printf("%s\n", response)
 	return nil
 }
 
@@ -96,9 +96,9 @@ func (c *caller) read(ctx context.Context, id string, want int) ([]byte, error) 
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
-		answer, err := c.call(ctx, http.MethodGet, "/players/"+id, nil, want)
+		response, err := c.call(ctx, http.MethodGet, "/players/"+id, nil, want)
 		if err == nil {
-			return answer, nil
+			return response, nil
 		}
 		select {
 		case <-ctx.Done():
@@ -108,8 +108,9 @@ func (c *caller) read(ctx context.Context, id string, want int) ([]byte, error) 
 	}
 }
 
-// load begins RATE requests a second for SECONDS, and fails if one of them is lost. Each fifth makes a player, and each
-// fifteenth renames and erases that one too, so that a backup meets writes of every kind. When it has begun it says so.
+// load starts RATE requests per second for SECONDS, and fails if one of them is lost. Every fifth request creates a
+// player, and every fifteenth also renames and erases it, so that a backup meets writes of every kind. It prints a
+// line when it has started.
 func load(ctx context.Context) error {
 	rate, err := strconv.Atoi(os.Getenv("RATE"))
 	if err != nil {
@@ -124,13 +125,13 @@ func load(ctx context.Context) error {
 		return err
 	}
 	run := strconv.FormatInt(time.Now().UnixNano(), 36)
-	answer, err := c.call(
+	response, err := c.call(
 		ctx, http.MethodPost, "/players", map[string]string{"username": "load-" + run}, http.StatusCreated,
 	)
 	if err != nil {
 		return err
 	}
-	reader, err := playerID(answer)
+	reader, err := playerID(response)
 	if err != nil {
 		return err
 	}
@@ -143,7 +144,7 @@ func load(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		// By the clock, so that the rate stays when a machine is too busy to be on time.
+		// An absolute time keeps the rate on a machine that is too busy to be punctual.
 		case <-time.After(time.Until(begin.Add(time.Duration(i) * time.Second / time.Duration(rate)))):
 		}
 		requests.Go(func() {
@@ -160,15 +161,15 @@ func load(ctx context.Context) error {
 	return results.report(time.Since(begin))
 }
 
-// write makes a player, and has it renamed and erased if it is not to stay.
+// write creates a player, and renames and erases it if passing is set.
 func (c *caller) write(ctx context.Context, results *results, name string, passing bool) {
 	var id string
 	results.measure(func() error {
-		answer, err := c.call(ctx, http.MethodPost, "/players", map[string]string{"username": name}, http.StatusCreated)
+		response, err := c.call(ctx, http.MethodPost, "/players", map[string]string{"username": name}, http.StatusCreated)
 		if err != nil {
 			return err
 		}
-		id, err = playerID(answer)
+		id, err = playerID(response)
 		return err
 	})
 	if id == "" || !passing {
@@ -186,11 +187,11 @@ func (c *caller) write(ctx context.Context, results *results, name string, passi
 
 func discard(_ []byte, err error) error { return err }
 
-func playerID(answer []byte) (string, error) {
+func playerID(response []byte) (string, error) {
 	var player struct {
 		ID string `json:"id"`
 	}
-	err := json.Unmarshal(answer, &player)
+	err := json.Unmarshal(response, &player)
 	return player.ID, err
 }
 
@@ -200,7 +201,7 @@ type results struct {
 	failures  map[string]int
 }
 
-// measure makes one request.
+// measure makes one request and records its result.
 func (r *results) measure(request func() error) {
 	start := time.Now()
 	err := request()
@@ -221,10 +222,9 @@ func (r *results) report(took time.Duration) error {
 		fmt.Printf("%d x %s\n", count, failure)
 		lost += count
 	}
-	fmt.Printf("%d requests in %s (%.0f/s), %d lost, p50 %s, p99 %s, max %s\n", n, took.Round(time.Second), float64(n)/took.Seconds(), lost,
-		r.durations[n/2].Round(
-			100*time.Microsecond,
-		), r.durations[n*99/100].Round(100*time.Microsecond), r.durations[n-1].Round(time.Millisecond))
+	p50, p99 := r.durations[n/2].Round(100*time.Microsecond), r.durations[n*99/100].Round(100*time.Microsecond)
+	fmt.Printf("%d requests in %s (%.0f/s), %d lost, p50 %s, p99 %s, max %s\n",
+		n, took.Round(time.Second), float64(n)/took.Seconds(), lost, p50, p99, r.durations[n-1].Round(time.Millisecond))
 	if lost > 0 {
 		return fmt.Errorf("%d requests were lost", lost)
 	}

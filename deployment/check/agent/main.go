@@ -1,5 +1,5 @@
-// Command agent is what the check of the manifests runs inside the cluster: a caller of the API, a probe of network
-// policies, and the named stand-ins for Grafana and mongosh. It has no part in what is shipped.
+// Command agent runs inside the cluster during the check of the manifests: as a client of the API, as a probe of
+// network policies, and as a stand-in for Grafana and mongosh. It is not shipped.
 package main
 
 import (
@@ -16,7 +16,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	args := os.Args[1:]
-	if name := filepath.Base(os.Args[0]); name != "agent" { // by another name it is a stand-in for that program
+	if name := filepath.Base(os.Args[0]); name != "agent" { // under another name it is a stand-in for that program
 		args = append([]string{name}, args...)
 	}
 	if err := run(ctx, args); err != nil {

@@ -13,8 +13,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// mongosh stands in for mongosh with init.js: it makes the users gsm and exporter in what stands in for mongod, which
-// is no replica set. It wants what init.js wants.
+// mongosh stands in for mongosh running init.js: it creates the users gsm and exporter in the stand-in for mongod,
+// which is not a replica set. It requires the same arguments as init.js.
 func mongosh(ctx context.Context, args []string) (err error) {
 	if _, err := os.Stat(args[len(args)-1]); err != nil {
 		return err
@@ -39,7 +39,7 @@ func mongosh(ctx context.Context, args []string) (err error) {
 	return createUser(ctx, client, "exporter", os.Getenv("EXPORTER_PASSWORD"), "readAnyDatabase")
 }
 
-// createUser tries until the user is there.
+// createUser retries until the user exists.
 func createUser(ctx context.Context, client *mongo.Client, name, password string, roles ...string) error {
 	var granted bson.A
 	for _, role := range roles {

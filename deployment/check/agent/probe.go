@@ -10,12 +10,11 @@ import (
 )
 
 const (
-	patience = 30 * time.Second // for what must be let through
-	silence  = 3 * time.Second  // after which nothing is let through
+	patience = 30 * time.Second // how long an open connection may take
+	silence  = 3 * time.Second  // how long a closed connection must stay silent
 )
 
-// probe connects to each address, and fails unless all of them are as the caller says: open=HOST:PORT or
-// closed=HOST:PORT.
+// probe connects to each address, and fails unless all results are as expected: open=HOST:PORT or closed=HOST:PORT.
 func probe(ctx context.Context, expectations []string) error {
 	var failures []error
 	for _, expectation := range expectations {
@@ -53,7 +52,7 @@ func open(ctx context.Context, address string) error {
 	}
 }
 
-// closed wants silence or a refusal. The name must resolve: else the probe would prove nothing.
+// closed expects a timeout or a refused connection. The name must resolve, or the probe would prove nothing.
 func closed(ctx context.Context, address string) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -62,7 +61,7 @@ func closed(ctx context.Context, address string) error {
 	if _, err := net.DefaultResolver.LookupHost(ctx, host); err != nil {
 		return err
 	}
-	// A policy takes hold a moment after its pod has started.
+	// A policy applies a moment after its pod has started.
 	deadline := time.Now().Add(patience)
 	for connect(ctx, address) == nil {
 		if time.Now().After(deadline) {

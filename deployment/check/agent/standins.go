@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// crash ends with an exit code, after the lines that it is told to say: as a program does that another kernel ends.
+// crash prints the given lines and exits with a code, like a program that does not run on this kernel.
 func crash(args []string) error {
 	if len(args) == 0 {
 		return errors.New("usage: agent crash CODE [LINE]…")
@@ -25,7 +25,7 @@ func crash(args []string) error {
 	return nil
 }
 
-// chown stands in for the program of that name in images that have nothing but the one that they are made for.
+// chown stands in for the program chown in images that contain only one program.
 func chown(args []string) error {
 	if len(args) != 2 {
 		return errors.New("usage: chown UID:GID PATH")
@@ -37,7 +37,7 @@ func chown(args []string) error {
 	return os.Chown(args[1], uid, gid)
 }
 
-// grafanaCLI stands in for `grafana cli`: it wants the password that Grafana was started with.
+// grafanaCLI stands in for `grafana cli`. It accepts only the password that Grafana was started with.
 func grafanaCLI(args []string, in io.Reader) error {
 	if !strings.HasSuffix(strings.Join(args, " "), "admin reset-admin-password --password-from-stdin") {
 		return fmt.Errorf("grafana cli %v: a stand-in resets the password alone", args)

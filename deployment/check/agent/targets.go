@@ -13,8 +13,8 @@ import (
 
 const prometheusURL = "http://prometheus.monitoring-namespace.svc.cluster.local:9090"
 
-// targets waits until Prometheus has targets for each of the jobs, all of its targets are up, and MongoDB's exporter,
-// where there is one, reaches its server.
+// targets waits until Prometheus has targets for each of the jobs, all of its targets are up, and the MongoDB
+// exporter, if there is one, reaches its server.
 func targets(ctx context.Context, jobs []string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -36,20 +36,19 @@ func targets(ctx context.Context, jobs []string) error {
 
 // reached returns an error unless each exporter reaches its MongoDB.
 func reached(ctx context.Context) error {
-	var answer struct {
+	var response struct {
 		Data struct{ Result []json.RawMessage }
 	}
-	err := ask(ctx, "/api/v1/query?query="+url.QueryEscape(
-		`count(mongodb_up{job="mongodb"} == 1) == count(up{job="mongodb"})`,
-	), &answer)
-	if err == nil && len(answer.Data.Result) == 0 {
+	const query = `count(mongodb_up{job="mongodb"} == 1) == count(up{job="mongodb"})`
+	err := ask(ctx, "/api/v1/query?query="+url.QueryEscape(query), &response)
+	if err == nil && len(response.Data.Result) == 0 {
 		err = errors.New("the exporter does not reach MongoDB")
 	}
 	return err
 }
 
-// ask asks Prometheus.
-func ask(ctx context.Context, path string, answer any) error {
+// ask sends a request to Prometheus and decodes the response.
+func ask(ctx context.Context, path string, response any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, prometheusURL+path, http.NoBody)
 	if err != nil {
 		return err
@@ -58,12 +57,12 @@ func ask(ctx context.Context, path string, answer any) error {
 	if err != nil {
 		return err
 	}
-	err = json.NewDecoder(resp.Body).Decode(answer)
+	err = json.NewDecoder(resp.Body).Decode(response)
 	return errors.Join(err, resp.Body.Close())
 }
 
 func scraped(ctx context.Context, jobs []string) error {
-	var answer struct {
+	var response struct {
 		Data struct {
 			ActiveTargets []struct {
 				Labels    map[string]string
@@ -72,11 +71,11 @@ func scraped(ctx context.Context, jobs []string) error {
 			}
 		}
 	}
-	if err := ask(ctx, "/api/v1/targets?state=active", &answer); err != nil {
+	if err := ask(ctx, "/api/v1/targets?state=active", &response); err != nil {
 		return err
 	}
 	found := map[string]int{}
-	for _, target := range answer.Data.ActiveTargets {
+	for _, target := range response.Data.ActiveTargets {
 		if target.Health != "up" {
 			return fmt.Errorf("%v is %s: %s", target.Labels, target.Health, target.LastError)
 		}

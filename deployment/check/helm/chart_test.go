@@ -17,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// helm runs the program that GSM_HELM names, and returns what it prints.
+// helm runs the program in GSM_HELM and returns its output.
 func helm(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	program := os.Getenv("GSM_HELM")
@@ -36,7 +36,7 @@ func helm(t *testing.T, args ...string) (stdout, stderr string, err error) {
 
 type object = map[string]any
 
-// render returns the objects of a release named games, by kind and name.
+// render returns the objects of a release named "games", by kind and name.
 func render(t *testing.T, args ...string) map[string]object {
 	t.Helper()
 	out, problems, err := helm(t, append([]string{"template", "games", chart, "--namespace", "play"}, args...)...)
@@ -62,13 +62,13 @@ func objects(t *testing.T, from io.Reader) map[string]object {
 	}
 }
 
-// manifests returns the objects of plain manifests.
+// manifests returns the objects of the plain manifests in a file.
 func manifests(t *testing.T, file string) map[string]object {
 	t.Helper()
 	return objects(t, strings.NewReader(read(t, filepath.Join("../../kubernetes", file))))
 }
 
-// at follows names into objects and, as numbers, into lists. It returns nil where there is nothing.
+// at looks up a path of map keys and list indexes. It returns nil if the path does not exist.
 func at(v any, path ...any) any {
 	for _, step := range path {
 		switch step := step.(type) {
@@ -86,7 +86,7 @@ func at(v any, path ...any) any {
 	return v
 }
 
-// variants are the two forms of the chart, with all that the manifests have.
+// variants are the two forms of the chart, with all options of the manifests.
 var variants = map[string]struct {
 	workload string
 	args     []string
@@ -97,7 +97,7 @@ var variants = map[string]struct {
 	}},
 }
 
-// Fields that the chart and the manifests have alike.
+// Fields that must be equal in the chart and in the manifests.
 var (
 	podFields       = []string{"automountServiceAccountToken", "enableServiceLinks", "terminationGracePeriodSeconds"}
 	containerFields = []string{
@@ -105,7 +105,7 @@ var (
 	}
 )
 
-// TestLikeTheManifests holds pods of the chart to those of deployment/kubernetes.
+// TestLikeTheManifests compares the pods of the chart with those of deployment/kubernetes.
 func TestLikeTheManifests(t *testing.T) {
 	t.Parallel()
 	base := manifests(t, "base/api.yaml")
@@ -123,7 +123,7 @@ func TestLikeTheManifests(t *testing.T) {
 				same(t, field, at(got, field), at(want, field))
 			}
 			context, _ := at(got, "securityContext").(object)
-			// These are about volumes, of which there is none in the manifests.
+			// fsGroup is for volumes, which the manifests do not have.
 			maps.DeleteFunc(context, func(name string, _ any) bool { return strings.HasPrefix(name, "fsGroup") })
 			same(t, "securityContext", context, at(want, "securityContext"))
 			for _, field := range containerFields {
@@ -145,7 +145,8 @@ func TestLikeTheManifests(t *testing.T) {
 	}
 	t.Run("spread", func(t *testing.T) {
 		t.Parallel()
-		// The chart knows nothing of the nodes: where production refuses to have two pods on one, it prefers not to.
+		// The chart does not know the cluster's nodes. Where production requires one pod per node, the chart prefers
+		// it.
 		const constraints = "topologySpreadConstraints"
 		production := manifests(t, "overlays/production/gsm.yaml")["Deployment gsm"]
 		deployment := render(t, variants["mongodb"].args...)["Deployment games-gsm"]
@@ -163,13 +164,13 @@ func same(t *testing.T, what string, got, want any) {
 	}
 }
 
-// TestLikeTheSettings holds the environment of the container to that of deployment/kubernetes.
+// TestLikeTheSettings compares the environment of the container with that of deployment/kubernetes.
 func TestLikeTheSettings(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{}
 	for _, field := range variables() {
 		if name := field.Tag.Get("env"); name == "GSM_SHUTDOWN_TIMEOUT" {
-			// It is left as it is there, and counts in the grace period.
+			// The manifests use the default, which is part of the grace period.
 			want[name] = field.Tag.Get("default")
 		}
 	}
@@ -198,7 +199,7 @@ func TestLikeTheSettings(t *testing.T) {
 	}
 }
 
-// environment returns the variables of the first container. Those of a Secret have the key in it as their value.
+// environment returns the variables of the first container. A variable from a Secret has the key as its value.
 func environment(workload object) map[string]string {
 	found := map[string]string{}
 	list, _ := at(workload, "spec", "template", "spec", "containers", 0, "env").([]any)
@@ -213,7 +214,7 @@ func environment(workload object) map[string]string {
 	return found
 }
 
-// normal makes durations and addresses comparable: 2m is 120s, and 0.0.0.0 with IPv4 is all addresses.
+// normal makes durations and addresses comparable: 2m equals 120s, and 0.0.0.0 with IPv4 equals all addresses.
 func normal(value string) string {
 	if d, err := time.ParseDuration(value); err == nil {
 		return d.String()
@@ -221,7 +222,7 @@ func normal(value string) string {
 	return strings.TrimPrefix(value, "0.0.0.0")
 }
 
-// TestSelectors has all that selects pods find those that serve, and no others.
+// TestSelectors checks that every selector matches the serving pods and no others.
 func TestSelectors(t *testing.T) {
 	t.Parallel()
 	for _, file := range glob(t, filepath.Join(chart, "ci", "*-values.yaml")) {
@@ -260,7 +261,7 @@ func TestSelectors(t *testing.T) {
 	}
 }
 
-// monitored has a ServiceMonitor select one Service that has its port.
+// monitored checks that a ServiceMonitor selects exactly one Service, and a port that it has.
 func monitored(t *testing.T, release map[string]object, services []object) {
 	t.Helper()
 	for name, monitor := range release {
@@ -290,10 +291,10 @@ func selects(selector, labels any) bool {
 	return len(wanted) > 0
 }
 
-// TestNames has names that are too long cut, so that Kubernetes takes them and what it makes of them.
+// TestNames checks that long names are cut so that Kubernetes accepts them and the names derived from them.
 func TestNames(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("a", 53) // Helm takes no longer one for a release
+	long := strings.Repeat("a", 53) // the longest release name that Helm accepts
 	out, problems, err := helm(t, "template", long, chart, "--set", "image.repository=gsm,metrics.enabled=true")
 	if err != nil {
 		t.Fatal(problems)
@@ -312,7 +313,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestMemoryLimit holds GOMEMLIMIT to three quarters of the container's memory.
+// TestMemoryLimit checks that GOMEMLIMIT is three quarters of the container's memory.
 func TestMemoryLimit(t *testing.T) {
 	t.Parallel()
 	for memory, want := range map[string]string{

@@ -1,3 +1,3 @@
-// Package helm holds the Helm chart to gsm's configuration, to the plain manifests, and to its own documents. `make
-// docs` writes what is generated of it, and `make helm-check` runs what needs Helm.
+// Package helm tests the Helm chart against gsm's configuration, the plain manifests, and its own documentation. `make
+// docs` writes its generated files, and `make helm-check` runs the tests that need Helm.
 package helm

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// refusals are values that must be rejected, and words of the message.
+// refusals are values that must be rejected, with words of the message.
 var refusals = map[string]struct{ set, says string }{
 	"no image":               {"image.repository=", "image.repository is empty"},
 	"a name that is unknown": {"replicas=2", "additional properties 'replicas' not allowed"},

@@ -24,14 +24,14 @@ const chart = "../../helm/gsm"
 
 var update = flag.Bool("update", false, "write the generated parts of the chart anew")
 
-// value is a row of the table in the README: a value with a comment that begins with "--".
+// value is a row of the README's table: a value with a comment that starts with "--".
 type value struct {
 	path        string
 	def         any
 	description string
 }
 
-// values returns those of values.yaml in their order.
+// values returns the values of values.yaml in order.
 func values(t *testing.T) []value {
 	t.Helper()
 	var document yaml.Node
@@ -62,7 +62,7 @@ func rows(t *testing.T, mapping *yaml.Node, prefix string) []value {
 	return found
 }
 
-// TestGeneratedSchema holds values.schema.json to values.yaml and to gsm's configuration.
+// TestGeneratedSchema compares values.schema.json with values.yaml and gsm's configuration.
 func TestGeneratedSchema(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(chart, "values.schema.json")
@@ -102,7 +102,8 @@ func property(t *testing.T, schema map[string]any, path string) map[string]any {
 	return schema
 }
 
-// leaves returns the paths of the schema down to those that values.yaml describes, and holds objects to be closed.
+// leaves returns the paths of the schema, down to those that values.yaml describes, and checks that objects reject
+// other properties.
 func leaves(t *testing.T, schema map[string]any, prefix string, described map[string]bool) []string {
 	t.Helper()
 	properties, ok := schema["properties"].(map[string]any)
@@ -125,11 +126,11 @@ func leaves(t *testing.T, schema map[string]any, prefix string, described map[st
 
 var (
 	variable = regexp.MustCompile(`\bGSM_[A-Z0-9_]*[A-Z0-9]\b`)
-	// each is what differs between pods, and so is no value of the chart.
+	// each differs between pods, so the chart has no value for it.
 	each = []string{"GSM_REPLICA"}
 )
 
-// settings returns the schemas of the variables that neither the templates set nor hold a secret.
+// settings returns the schemas of the variables that are neither set by the templates nor secret.
 func settings(t *testing.T) map[string]any {
 	t.Helper()
 	own := slices.Clone(each)
@@ -172,7 +173,7 @@ func variables() []reflect.StructField {
 	})
 }
 
-// TestVariables holds the names of variables in the chart to those that gsm has.
+// TestVariables checks that gsm has every variable that the chart sets.
 func TestVariables(t *testing.T) {
 	t.Parallel()
 	var known []string
@@ -192,7 +193,7 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-// TestGeneratedReadme holds the table of values to values.yaml.
+// TestGeneratedReadme compares the table of values with values.yaml.
 func TestGeneratedReadme(t *testing.T) {
 	t.Parallel()
 	const begin, end = "<!-- values: `make docs` writes them -->\n", "<!-- end of values -->\n"
@@ -213,7 +214,7 @@ func TestGeneratedReadme(t *testing.T) {
 
 var release = regexp.MustCompile(`(?m)^## \[?([0-9]+\.[0-9]+\.[0-9]+[^\s\]]*)`)
 
-// TestAppVersion holds the version of the image to the newest release, once there is one.
+// TestAppVersion compares the version of the image with the newest release, if there is one.
 func TestAppVersion(t *testing.T) {
 	t.Parallel()
 	var about struct {
@@ -226,7 +227,7 @@ func TestAppVersion(t *testing.T) {
 	}
 }
 
-// generated compares a file with what it should be, or writes it.
+// generated compares a file with its expected content, or writes it.
 func generated(t *testing.T, path, got, want string) {
 	t.Helper()
 	if got == want {

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Copies the database as it is at one moment into /backup, and keeps the KEEP latest copies. A folder with its name is whole.
-# pg_dump would not do: it leaves out the catalog in which DocumentDB keeps what collections there are.
+# Copies a consistent snapshot of the database into /backup, and keeps the KEEP latest copies. A folder with the final
+# name is complete. pg_dump cannot be used: it leaves out DocumentDB's catalog of collections.
 set -euo pipefail
 : "${KEEP:?how many copies to keep}"
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Puts the database back as it was in the copy BACKUP of /backup, or in the latest one. PostgreSQL must be down. What was there
-# stays beside it, under a name that says so.
+# Restores the database from the copy BACKUP in /backup, or from the latest one. PostgreSQL must be stopped. The
+# replaced data is kept beside it, under a name that says so.
 set -euo pipefail
 
 data=/var/lib/postgresql/data

@@ -1,12 +1,13 @@
 #!/bin/bash
-# Dumps the database as it is at one moment into /backup, and keeps the KEEP latest dumps. A file with its name is whole.
+# Dumps a consistent snapshot of the database into /backup, and keeps the KEEP latest dumps. A file with the final name
+# is complete.
 set -euo pipefail
 : "${KEEP:?how many dumps to keep}" "${URI:?the URI of the replica set, with a user who has the role backup}"
 
 cd /backup
 rm -f ./*.partial
 name=gsm-$(date -u +%Y%m%dT%H%M%SZ).archive.gz
-# --oplog takes along what is written meanwhile, up to the end of the dump. Passwords do not belong on a command line.
+# --oplog adds the writes during the dump. Passwords do not belong on a command line.
 printf 'uri: "%s"\n' "$URI" >/tmp/mongodump.yaml
 mongodump --config=/tmp/mongodump.yaml --oplog --gzip --archive="$name.partial" --quiet
 gzip --test "$name.partial"

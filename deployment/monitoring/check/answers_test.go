@@ -16,24 +16,24 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// question is one that the shipped files ask Prometheus.
+// question is a query in the shipped files.
 type question struct{ where, expr string }
 
-// absence is a question that gets no answer in the check, and why. Needs names what would have it answer. With that at
-// hand the question must be answered.
+// absence is a query that has no result in the check, with the reason. Needs names what would give it a result. If
+// that is available, the query must have one.
 type absence struct{ Where, Needs, Reason string }
 
-// needs are what an absence may need, and whether a recording has it where the server does not.
+// needs are the values of Needs, and whether the recording provides them if the server does not.
 var needs = map[string]bool{
 	"mongodb": false, "exporter": false, "diagnostics": true, "replica set": true, "secondary": true,
 }
 
-// TestAnswers asks a Prometheus all that the shipped files ask, and while a database is cut off, what a failure shows.
+// TestAnswers runs every query of the shipped files, and while a database is cut off, the queries that show failures.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	s := startStack(t)
 	s.fail(t)
-	if s.has["exporter"] { // which says 0 where it does not reach the server
+	if s.has["exporter"] { // it reports 0 if it cannot reach the server
 		s.wantAnswers(t, []question{{"the exporter reaches the server", `mongodb_up{job="mongodb"} == 1`}})
 	}
 	asked := questions(t)
@@ -43,7 +43,7 @@ func TestAnswers(t *testing.T) {
 		a := find(listed, q)
 		return a != nil && !s.has[a.Needs]
 	})
-	s.wantAnswers(t, due) // the last ones come with the slowest rates
+	s.wantAnswers(t, due) // the last results appear with the slowest rates
 	t.Logf("asked %d questions; Prometheus has %d series", len(due), s.series(t))
 	s.checkAbsences(t, listed, asked)
 	if !s.has["exporter"] {
@@ -63,7 +63,7 @@ func TestAnswers(t *testing.T) {
 	s.askThroughGrafana(t)
 }
 
-// wantAnswers waits until each question has been answered once.
+// wantAnswers waits until each query has had a result.
 func (s *stack) wantAnswers(t *testing.T, asked []question) {
 	t.Helper()
 	open := slices.Clone(asked)
@@ -80,7 +80,7 @@ func (s *stack) wantAnswers(t *testing.T, asked []question) {
 		return
 	}
 	for _, q := range open {
-		t.Errorf("%s: no answer to %s", q.where, q.expr)
+		t.Errorf("%s: no result for %s", q.where, q.expr)
 	}
 }
 
@@ -105,7 +105,7 @@ func (s *stack) checkAbsences(t *testing.T, listed []absence, asked []question) 
 				continue
 			}
 			if n, err := s.ask(q.expr); err != nil || n > 0 {
-				t.Errorf("absent.yml: %s has %d answers, take it off the list (%v)", q.where, n, err)
+				t.Errorf("absent.yml: %s has %d results, take it off the list (%v)", q.where, n, err)
 			}
 		}
 	}
@@ -118,11 +118,11 @@ func find(listed []absence, q question) *absence {
 	return nil
 }
 
-// labelValues is what the variables of dashboards ask: the values of a label of some series.
+// labelValues matches the query of a dashboard variable: the values of a label.
 var labelValues = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
 
-// questions returns the queries of all panels and variables, the expressions of all records, and of alerts, which are
-// quiet as a rule, what they read.
+// questions returns the queries of all panels and variables, the expressions of all recording rules, and the series
+// that alerts read, because alerts themselves have no result normally.
 func questions(t *testing.T) []question {
 	t.Helper()
 	all := map[question]bool{}
@@ -164,24 +164,24 @@ func questions(t *testing.T) []question {
 	})
 }
 
-// ask returns how many series answer.
+// ask returns the number of series in the result.
 func (s *stack) ask(expr string) (int, error) {
 	res, err := s.http.PostForm(s.prometheus+"/api/v1/query", url.Values{"query": {expr}})
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	var answer struct {
+	var response struct {
 		Error string
 		Data  struct{ Result []json.RawMessage }
 	}
-	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+	if err := json.NewDecoder(res.Body).Decode(&response); err != nil {
 		return 0, err
 	}
 	if res.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("%s: %s", res.Status, answer.Error)
+		return 0, fmt.Errorf("%s: %s", res.Status, response.Error)
 	}
-	return len(answer.Data.Result), nil
+	return len(response.Data.Result), nil
 }
 
 func (s *stack) series(t *testing.T) int {

@@ -1,5 +1,5 @@
-// Package check proves what this folder ships: `make monitoring-check` runs its tests.
+// Package check tests the files in this folder: `make monitoring-check` runs it.
 //
-// TestShipped reads rules, dashboards and runbooks. TestAnswers runs Prometheus on the shipped configuration with gsm
-// on each engine, and asks it everything that dashboards, rules and alerts ask.
+// TestShipped checks rules, dashboards and runbooks. TestAnswers runs Prometheus with the shipped configuration and
+// gsm on each engine, and runs all queries of dashboards, rules and alerts.
 package check

@@ -14,7 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// exporterScript runs the script that has Percona's mongodb_exporter, and returns the path that it prints.
+// exporterScript runs the script that builds Percona's mongodb_exporter, and returns the path that it prints.
 func exporterScript(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(repository, "deployment/check/exporter"), args...)
@@ -26,26 +26,26 @@ func exporterScript(t *testing.T, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// exporter starts the exporter on a server, and returns its address.
+// exporter starts the exporter for a server, and returns its address.
 func (s *stack) exporter(t *testing.T, uri string) string {
 	t.Helper()
 	address := freeAddress(t)
 	cmd := exec.Command(exporterScript(t), "--web.listen-address="+address,
 		"--collector.diagnosticdata", "--collector.replicasetstatus")
-	cmd.Env = append(os.Environ(), "MONGODB_URI="+uri) // and not in its arguments, which everyone may read
+	cmd.Env = append(os.Environ(), "MONGODB_URI="+uri) // not in the arguments, which every user can read
 	begin(t, cmd)
 	s.eventually(t, "http://"+address+"/metrics")
 	return address
 }
 
-// learn finds out what a server tells an exporter. FerretDB has no command for it.
+// learn finds out whether the server provides diagnostics to the exporter. FerretDB does not.
 func (s *stack) learn(t *testing.T, uri string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	c, err := mongo.Connect(options.Client().ApplyURI(uri))
 	if err != nil {
-		t.Fatalf("%s is no URL", uriEnv) // and what it is may have a password
+		t.Fatalf("%s is no URL", uriEnv) // not the value, which may have a password
 	}
 	defer func() { _ = c.Disconnect(ctx) }()
 	admin := c.Database("admin")
@@ -56,7 +56,7 @@ func (s *stack) learn(t *testing.T, uri string) {
 	s.has["secondary"] = slices.ContainsFunc(status.Members, func(m struct{ State int }) bool { return m.State == 2 })
 }
 
-// play has Prometheus scrape an exporter too that gets recorded answers where the server has none of its own.
+// play adds a second exporter, which gets recorded responses where the server has none.
 func (s *stack) play(t *testing.T, uri string) {
 	t.Helper()
 	through := newRecording(t, uri, exporterScript(t, "--recording"))

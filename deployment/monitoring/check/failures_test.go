@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// While its database is cut off, these panels of gsm show more than nothing, and the conditions of these alerts are
-// met.
+// These panels have results, and the conditions of these alerts hold, only while a database is cut off.
 var (
 	panelsOfFailure = []string{
 		"gsm-api/Error rate by route", "gsm-api/Failures of gsm", "gsm-api/Burn rate: 5xx",
@@ -16,14 +15,14 @@ var (
 	}
 )
 
-// fail cuts the replica on MongoDB off from it until the failure shows, and waits until it has recovered.
+// fail cuts off the replica on MongoDB until the failure shows, and waits until it has recovered.
 func (s *stack) fail(t *testing.T) {
 	t.Helper()
 	if s.database == nil {
 		t.Log("!!! NOT CHECKED, needs mongodb: what a database that cannot be reached shows")
 		return
 	}
-	// Two replicas, each of them once with the labels of a pod and once without.
+	// Two replicas, each with and without the labels of a pod.
 	replicas := []question{{"all replicas reach their databases", `count(gsm_store_up{job="gsm"} == 1) == 4`}}
 	s.wantAnswers(t, replicas)
 	s.database.setCut(true)
@@ -32,7 +31,7 @@ func (s *stack) fail(t *testing.T) {
 	s.wantAnswers(t, replicas)
 }
 
-// failures returns what has an answer only where something failed.
+// failures returns the queries that have a result only during a failure.
 func failures(t *testing.T) (all []question) {
 	t.Helper()
 	asked := map[string]bool{}

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// In a cluster Prometheus has a configuration of its own, because its targets are pods. All else must be the same.
+// In a cluster, Prometheus has another configuration, because its targets are pods. Everything else must be equal.
 func TestKubernetesHasTheSameConfiguration(t *testing.T) {
 	var machine, cluster map[string]any
 	readYAML(t, filepath.Join(root, "prometheus", "prometheus.yml"), &machine)
@@ -25,7 +25,7 @@ func TestKubernetesHasTheSameConfiguration(t *testing.T) {
 	}
 }
 
-// A rule or a dashboard that kustomization.yaml does not list would be missing in clusters.
+// Clusters lack every rule or dashboard that kustomization.yaml does not list.
 func TestKubernetesHasEveryFile(t *testing.T) {
 	list, err := os.ReadFile(filepath.Join(root, "kustomization.yaml"))
 	if err != nil {

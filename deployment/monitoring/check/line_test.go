@@ -8,22 +8,22 @@ import (
 	"testing"
 )
 
-// line is the way to a server, which can be cut.
+// line is a connection to a server that can be cut.
 type line struct {
 	server string
 
 	mu   sync.Mutex
 	cut  bool
-	ends []net.Conn // of what is connected
+	ends []net.Conn // the open connections
 }
 
-// newLine returns a line to the server of a URL, and the URL that leads over it. Who uses it gives up soon on a line
-// that is cut.
+// newLine returns a line to the server of a URL, and the URL that leads through it. Its timeouts are short, so that
+// clients notice quickly when it is cut.
 func newLine(t *testing.T, to string) (string, *line) {
 	t.Helper()
 	u, err := url.Parse(to)
 	if err != nil {
-		t.Fatalf("%s is no URL", uriEnv) // and what it is may have a password
+		t.Fatalf("%s is no URL", uriEnv) // not the value, which may have a password
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -33,7 +33,7 @@ func newLine(t *testing.T, to string) (string, *line) {
 	u.Host = listener.Addr().String()
 	q := u.Query()
 	q.Del("replicaSet")
-	q.Set("directConnection", "true") // or the driver would go around the line to the members of a replica set
+	q.Set("directConnection", "true") // otherwise the driver would connect to the members of a replica set directly
 	q.Set("serverSelectionTimeoutMS", "500")
 	u.RawQuery = q.Encode()
 	var serving sync.WaitGroup
@@ -54,7 +54,7 @@ func newLine(t *testing.T, to string) (string, *line) {
 	return u.String(), l
 }
 
-// setCut cuts the line, and what is connected over it, or mends it.
+// setCut cuts the line and closes its connections, or restores it.
 func (l *line) setCut(cut bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -67,7 +67,7 @@ func (l *line) setCut(cut bool) {
 	}
 }
 
-// keep returns whether the line is whole, and if so closes the ends when it is cut.
+// keep reports whether the line is intact. If so, it closes the connections when the line is cut.
 func (l *line) keep(ends ...net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -77,7 +77,7 @@ func (l *line) keep(ends ...net.Conn) bool {
 	return !l.cut
 }
 
-// serve passes on what comes from either end until one of them closes.
+// serve copies data in both directions until one side closes.
 func (l *line) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
 	server, err := net.Dial("tcp", l.server)
@@ -94,7 +94,7 @@ func (l *line) serve(client net.Conn) {
 	passing.Wait()
 }
 
-// pass passes on what comes, and closes both ends after it.
+// pass copies data from one side to the other, and closes both at its end.
 func pass(to, from net.Conn) {
 	_, _ = io.Copy(to, from)
 	_, _ = to.Close(), from.Close()

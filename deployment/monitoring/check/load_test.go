@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// nobody is the id of nothing.
+// nobody is an id that does not exist.
 const nobody = "00000000-0000-7000-8000-000000000000"
 
-// loadUntilTheEnd puts load on each server until the end of the test.
+// loadUntilTheEnd puts load on each server until the test ends.
 func (s *stack) loadUntilTheEnd(t *testing.T, apis []string) {
 	t.Helper()
 	var done sync.WaitGroup
@@ -34,7 +34,7 @@ func (s *stack) loadUntilTheEnd(t *testing.T, apis []string) {
 	}
 }
 
-// load has a server answer what players and their mistakes make it answer.
+// load sends a server typical requests of players, including mistakes.
 func (s *stack) load(t *testing.T, api string, turn int) {
 	t.Helper()
 	post := func(path, body string) string {
@@ -59,8 +59,8 @@ func (s *stack) load(t *testing.T, api string, turn int) {
 	host, guest, late := player("host"), player("guest"), player("late")
 	session := post("/sessions", fmt.Sprintf(`{"max_players":2,"mode":"ranked","host_id":%q}`, host))
 	post("/sessions/"+session+"/members", fmt.Sprintf(`{"player_id":%q}`, guest))
-	post("/sessions/"+session+"/members", fmt.Sprintf(`{"player_id":%q}`, late)) // full
-	player("host")                                                               // taken
+	post("/sessions/"+session+"/members", fmt.Sprintf(`{"player_id":%q}`, late)) // the session is full
+	player("host")                                                               // the name is taken
 	post("/players", `{"username":""}`)
 	get("/api/v1/players/" + host)
 	get("/api/v1/players/" + nobody)

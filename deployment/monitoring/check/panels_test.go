@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// askThroughGrafana has the program panels ask what it asks a Grafana. Grafana is played: its API, in front of the real
-// dashboards and the real Prometheus. What Grafana itself makes of them only the smoke test of the pipeline sees.
+// askThroughGrafana runs the program panels against a fake of Grafana's API, with the real dashboards and the real
+// Prometheus. Only the pipeline's smoke test uses Grafana itself.
 func (s *stack) askThroughGrafana(t *testing.T) {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -54,7 +54,7 @@ func (s *stack) askThroughGrafana(t *testing.T) {
 	t.Logf("panels says:\n%s", out)
 }
 
-// query answers as Grafana's data source does.
+// query responds like Grafana's data source.
 func (s *stack) query(t *testing.T) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var asked struct {
@@ -79,7 +79,7 @@ func (s *stack) query(t *testing.T) http.HandlerFunc {
 				form.Set("step", "15")
 			}
 			code, body := s.pass(t, path, form)
-			var answer struct {
+			var response struct {
 				Error string
 				Data  struct {
 					Result []struct {
@@ -88,23 +88,23 @@ func (s *stack) query(t *testing.T) http.HandlerFunc {
 					}
 				}
 			}
-			if err := json.Unmarshal(body, &answer); err != nil {
+			if err := json.Unmarshal(body, &response); err != nil {
 				t.Errorf("Prometheus says %s", body)
 			}
 			frames := []any{}
-			for _, series := range answer.Data.Result {
+			for _, series := range response.Data.Result {
 				values := cmp.Or(string(series.Values), "["+string(series.Value)+"]")
 				frames = append(frames, map[string]any{"data": map[string]any{"values": json.RawMessage(values)}})
 			}
 			status = max(status, code)
-			results[q.RefID] = map[string]any{"status": code, "error": answer.Error, "frames": frames}
+			results[q.RefID] = map[string]any{"status": code, "error": response.Error, "frames": frames}
 		}
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(map[string]any{"results": results})
 	}
 }
 
-// pass asks Prometheus.
+// pass sends a request to Prometheus.
 func (s *stack) pass(t *testing.T, path string, form url.Values) (status int, body []byte) {
 	t.Helper()
 	method := http.MethodPost

@@ -17,25 +17,25 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// recording passes commands on to a server, but for those that it has the answers of another server to: of the primary
-// of three members of MongoDB, from which Percona recorded them for the tests of its exporter.
+// recording forwards commands to a server, except those for which it has recorded responses: of the primary of three
+// MongoDB members, recorded by Percona for the tests of its exporter.
 type recording struct {
 	server  string
-	answers map[string][]byte // BSON, by the command's name
+	answers map[string][]byte // BSON, by command name
 }
 
 const (
-	headerSize = 16   // of a message of MongoDB's wire protocol: length, id, the id that it answers, its kind
-	opMsg      = 2013 // the kind of a command
+	headerSize = 16   // of MongoDB's wire protocol: length, id, id of the request, opcode
+	opMsg      = 2013 // the opcode of commands
 )
 
-// newRecording returns the URL that leads to a server by way of a recording.
+// newRecording returns a URL that leads to the server through a recording.
 func newRecording(t *testing.T, to, file string) string {
 	t.Helper()
 	r := &recording{answers: readRecording(t, file)}
 	u, err := url.Parse(to)
 	if err != nil {
-		t.Fatalf("%s is no URL", uriEnv) // and what it is may have a password
+		t.Fatalf("%s is no URL", uriEnv) // not the value, which may have a password
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -56,7 +56,7 @@ func newRecording(t *testing.T, to, file string) string {
 			serving.Go(func() { r.serve(c) })
 		}
 	})
-	t.Cleanup(func() { // after the exporter, which began later, has ended, and its connections with it
+	t.Cleanup(func() { // after the exporter, which was started later, has ended and closed its connections
 		_ = listener.Close()
 		serving.Wait()
 	})
@@ -81,7 +81,7 @@ func readRecording(t *testing.T, file string) map[string][]byte {
 	}
 	diagnostics := map[string]any{"data": maps.Clone(data), "ok": 1}
 	status = maps.Clone(status)
-	delete(status, "start") // when the diagnostics took it, which the command itself does not tell
+	delete(status, "start") // set by the diagnostics, not by the command
 	delete(status, "end")
 	answers := map[string][]byte{}
 	for name, answer := range map[string]any{"getDiagnosticData": diagnostics, "replSetGetStatus": status} {
@@ -92,7 +92,7 @@ func readRecording(t *testing.T, file string) map[string][]byte {
 	return answers
 }
 
-// typed gives numbers and times the types back that they lost as JSON.
+// typed restores the types of numbers and times, which JSON does not keep.
 func typed(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -117,7 +117,7 @@ func typed(v any) any {
 	return v
 }
 
-// serve passes messages on until one of the ends closes.
+// serve forwards messages until one side closes.
 func (r *recording) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
 	server, err := net.Dial("tcp", r.server)
@@ -168,7 +168,7 @@ func readMessage(from io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	size := binary.LittleEndian.Uint32(header)
-	if size < headerSize || size > 48<<20 { // the protocol's limit
+	if size < headerSize || size > 48<<20 { // limit of the protocol
 		return nil, fmt.Errorf("a message of %d bytes", size)
 	}
 	message := append(header, make([]byte, size-headerSize)...)
@@ -176,8 +176,8 @@ func readMessage(from io.Reader) ([]byte, error) {
 	return message, err
 }
 
-// answer returns the recorded answer to a command, or nil. A command's name is its document's first key, after the
-// flags and the kind of its section.
+// answer returns the recorded response to a command, or nil. The command's name is the first key of its document,
+// after the flags and the kind of the section.
 func (r *recording) answer(message []byte) []byte {
 	const begin = headerSize + 4 + 1
 	if len(message) < begin || binary.LittleEndian.Uint32(message[12:]) != opMsg || message[begin-1] != 0 {

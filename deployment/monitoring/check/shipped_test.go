@@ -19,13 +19,13 @@ const (
 	repository = "../../.."
 )
 
-// rule is a rule of Prometheus: an alert, or a record.
+// rule is a Prometheus rule: an alert or a recording rule.
 type rule struct {
 	Alert, Record, Expr string
 	Labels, Annotations map[string]string
 }
 
-// dashboard is what the check reads of one.
+// dashboard holds the parts of a dashboard that the check reads.
 type dashboard struct {
 	UID, Title    string
 	SchemaVersion int
@@ -33,7 +33,7 @@ type dashboard struct {
 	Templating    struct{ List []variable }
 }
 
-// variable is a choice at the top of a dashboard. Definition is empty where it asks nothing.
+// variable is a variable of a dashboard. Definition is empty if it has no query.
 type variable struct{ Name, Definition string }
 
 type panel struct {
@@ -46,7 +46,7 @@ type panel struct {
 	Datasource               struct{ UID string }
 }
 
-// files returns the files that match, and fails if there are none.
+// files returns the files that match, and fails the test if there are none.
 func files(t *testing.T, pattern string) []string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(root, pattern))
@@ -95,8 +95,8 @@ func dashboards(t *testing.T) (all []dashboard) {
 	return all
 }
 
-// choices put in what Grafana puts in for its variables. Outside of Kubernetes nothing has a namespace, and All is all
-// there is to choose; what All finds beside them, both of these must find by themselves.
+// choices replace Grafana's variables. Outside of Kubernetes nothing has a namespace, and All is the only choice. A
+// query must have a result with each choice that All includes.
 var choices = []*strings.Replacer{
 	strings.NewReplacer("$namespace", "", "$mongodb_namespace", "", "$instance", ".*", "$__rate_interval", "30s"),
 	strings.NewReplacer(
@@ -105,7 +105,7 @@ var choices = []*strings.Replacer{
 	),
 }
 
-// run runs a program in a folder and fails the test if it fails.
+// run runs a program in a folder, and fails the test if the program fails.
 func run(t *testing.T, dir, name string, args ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
@@ -169,7 +169,7 @@ func current(t *testing.T) {
 	}
 }
 
-// panels holds the rules of Grafana that it keeps to itself until a dashboard is opened, and ours.
+// panels checks the rules that Grafana applies only when a dashboard is opened, and our own.
 func panels(t *testing.T) {
 	uids := map[string]bool{}
 	for _, d := range dashboards(t) {
@@ -211,7 +211,7 @@ func panels(t *testing.T) {
 	}
 }
 
-// leads fails unless the address of a runbook leads to a file: paths are those of the repository.
+// leads checks that the URL of a runbook refers to a file of the repository.
 func leads(t *testing.T, who, address string) {
 	t.Helper()
 	_, path, _ := strings.Cut(address, "docs/runbooks/")
@@ -248,7 +248,7 @@ func alerts(t *testing.T) {
 	}
 }
 
-// tested fails unless each alert fires in a test of promtool, and is quiet later in the same test.
+// tested checks that each alert fires in a test of promtool, and is quiet later in the same test.
 func tested(t *testing.T) {
 	resolved := map[string]bool{}
 	for _, path := range files(t, "prometheus/tests/*.yml") {
@@ -263,7 +263,7 @@ func tested(t *testing.T) {
 		readYAML(t, path, &f)
 		for _, test := range f.Tests {
 			fired := map[string]bool{}
-			for _, a := range test.Alerts { // in order of time, as they are written
+			for _, a := range test.Alerts { // in order of time
 				if len(a.Expect) > 0 {
 					fired[a.Name] = true
 				} else if fired[a.Name] {

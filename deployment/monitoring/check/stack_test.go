@@ -23,31 +23,31 @@ import (
 )
 
 const (
-	patience = time.Minute // for what must happen
+	patience = time.Minute // timeout of conditions
 	uriEnv   = "GSM_TEST_MONGODB_URI"
 )
 
-// namespaces of the targets of each job that are told as Kubernetes tells them.
+// namespaces of the targets of each job, for the copies with Kubernetes labels.
 var namespaces = map[string]string{"gsm": "games", "mongodb": "data", "prometheus": "monitoring"}
 
-// What programs log of their addresses.
+// Log lines with the addresses of programs.
 var (
 	gsmListens        = regexp.MustCompile(`"msg":"listening".*?"listener":"(api|ops)".*?"address":"([^"]+)"`)
 	prometheusListens = regexp.MustCompile(`msg="Listening on".* address=(\S+)`)
 )
 
-// stack is what runs during the check, all of it on loopback.
+// stack holds the processes of the check, all on loopback.
 type stack struct {
 	prometheus string          // URL
-	targets    string          // the folder of its targets
+	targets    string          // the folder with its target files
 	exporters  []string        // addresses
-	has        map[string]bool // by what absences need
+	has        map[string]bool // what is available of the needs of absences
 	http       *http.Client
-	database   *line // to MongoDB, if there is one
+	database   *line // to MongoDB; nil without one
 }
 
-// startStack starts gsm on each engine, the exporter where there is one, and Prometheus on the shipped configuration,
-// and puts load on gsm until the end of the test.
+// startStack starts gsm on each engine, the exporter if there is one, and Prometheus with the shipped configuration,
+// and puts load on gsm until the test ends.
 func startStack(t *testing.T) *stack {
 	t.Helper()
 	for _, name := range []string{"prometheus", "promtool"} {
@@ -83,7 +83,7 @@ func startStack(t *testing.T) *stack {
 	return s
 }
 
-// output is what a process wrote.
+// output collects the output of a process.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -101,7 +101,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// begin starts a program, which ends with the test.
+// begin starts a program that is stopped when the test ends.
 func begin(t *testing.T, cmd *exec.Cmd) *output {
 	t.Helper()
 	out := &output{}
@@ -146,8 +146,8 @@ func serve(t *testing.T, gsm, database string) (api, ops string) {
 	return api, ops
 }
 
-// startPrometheus starts Prometheus on a copy of the shipped configuration with shorter intervals, and gives it the
-// targets once it has an address of its own.
+// startPrometheus starts Prometheus with a copy of the shipped configuration that has shorter intervals. The targets
+// are written when Prometheus has an address, because it is one of them.
 func (s *stack) startPrometheus(t *testing.T, ops []string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -158,17 +158,15 @@ func (s *stack) startPrometheus(t *testing.T, ops []string) {
 		t, filepath.Join(dir, "prometheus.yml"), "scrape_interval: 15s", "scrape_interval: 2s", "scrape_timeout: 10s",
 		"scrape_timeout: 2s", "evaluation_interval: 15s", "evaluation_interval: 1s",
 	)
-	// The exporter takes a second off what Prometheus gives it, and begins with a new connection each time.
-	edit(t, filepath.Join(
-		dir, "prometheus.yml",
-	), "- job_name: mongodb\n", "- job_name: mongodb\n    scrape_interval: 5s\n    scrape_timeout: 5s\n")
+	// The exporter uses a second less than the scrape timeout, and opens a new connection for each scrape.
+	edit(t, filepath.Join(dir, "prometheus.yml"),
+		"- job_name: mongodb\n", "- job_name: mongodb\n    scrape_interval: 5s\n    scrape_timeout: 5s\n")
 	edit(t, filepath.Join(dir, "rules/slo.yml"), "interval: 2m", "interval: 1s")
 	s.targets = filepath.Join(dir, "targets")
 	writeTargets(t, s.targets, "gsm", ops)
 	writeTargets(t, s.targets, "mongodb", s.exporters)
-	out := begin(t, exec.Command("prometheus", "--config.file="+filepath.Join(
-		dir, "prometheus.yml",
-	), "--storage.tsdb.path="+filepath.Join(dir, "data"),
+	out := begin(t, exec.Command("prometheus", "--config.file="+filepath.Join(dir, "prometheus.yml"),
+		"--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address=127.0.0.1:0", "--enable-feature=exemplar-storage"))
 	var address string
 	if !within(t, func() bool {
@@ -183,7 +181,7 @@ func (s *stack) startPrometheus(t *testing.T, ops []string) {
 	s.prometheus = "http://" + address
 }
 
-// writeTargets writes the targets of a job: each as it is without Kubernetes, and once more with the labels of a pod.
+// writeTargets writes the targets of a job, each twice: as outside of Kubernetes, and with the labels of a pod.
 func writeTargets(t *testing.T, dir, job string, addresses []string) {
 	t.Helper()
 	type group struct {
@@ -197,7 +195,7 @@ func writeTargets(t *testing.T, dir, job string, addresses []string) {
 			Targets: []string{a},
 		}, group{[]string{a}, map[string]string{"namespace": namespaces[job], "pod": pod, "instance": pod}})
 	}
-	text, err := json.Marshal(groups) // which is YAML too
+	text, err := json.Marshal(groups) // JSON is YAML
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +204,7 @@ func writeTargets(t *testing.T, dir, job string, addresses []string) {
 	}
 }
 
-// edit replaces pairs of text, each of which must be there.
+// edit replaces pairs of text. Each must occur in the file.
 func edit(t *testing.T, path string, pairs ...string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -233,11 +231,11 @@ func (s *stack) eventually(t *testing.T, address string) {
 		_ = res.Body.Close()
 		return res.StatusCode == http.StatusOK
 	}) {
-		t.Fatalf("%s does not answer", address)
+		t.Fatalf("%s does not respond", address)
 	}
 }
 
-// within asks until the answer is yes, and returns whether it was before patience was up.
+// within polls until so returns true, and reports whether it did within patience.
 func within(t *testing.T, so func() bool) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -264,12 +262,12 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// freshDatabase returns the URL of a database that is dropped at the end of the test.
+// freshDatabase returns the URL of a database that is dropped when the test ends.
 func freshDatabase(t *testing.T, uri string) string {
 	t.Helper()
 	u, err := url.Parse(uri)
 	if err != nil {
-		t.Fatalf("%s is no URL", uriEnv) // and what it is may have a password
+		t.Fatalf("%s is no URL", uriEnv) // not the value, which may have a password
 	}
 	name := fmt.Sprintf("gsm-test-monitoring-%d", time.Now().UnixNano())
 	q := u.Query()

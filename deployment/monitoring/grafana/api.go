@@ -2,10 +2,10 @@ package main
 
 import "github.com/grafana/grafana-foundation-sdk/go/units"
 
-// apiRoutes leaves out the probes and the documentation.
+// apiRoutes excludes probes and documentation pages.
 const apiRoutes = `route=~"/api/.*"`
 
-// api is what callers notice.
+// api is the dashboard of what callers notice.
 func api() board {
 	return board{
 		uid: "gsm-api", title: "gsm: API",
@@ -139,12 +139,12 @@ func apiObjective() []panel {
 	}
 }
 
-// requests returns the expression of requests to the API a second, of each of the labels in by.
+// requests returns the rate of requests to the API per second, grouped by the labels in by.
 func requests(by, matchers string) string {
 	return "sum by (" + by + ") (rate(gsm_http_request_duration_seconds_count{GSM," + apiRoutes + matchers + "}[$__rate_interval]))"
 }
 
-// burn returns how many times too fast the budget of an objective is spent, over the windows that the alerts look at.
+// burn returns how many times too fast an error budget is spent, over the windows of the alerts.
 func burn(record, budget string) (all []query) {
 	for _, w := range []struct{ window, name string }{
 		{"5m", "5 minutes"}, {"1h", "1 hour"}, {"6h", "6 hours"}, {"3d", "3 days"},
@@ -154,8 +154,8 @@ func burn(record, budget string) (all []query) {
 	return all
 }
 
-// quantile returns the expression of a quantile of a histogram of the replicas, of each of the labels in by, which may
-// be empty.
+// quantile returns the expression of a quantile of a histogram, over all replicas and grouped by the labels in by,
+// which may be empty.
 func quantile(q, histogram, matchers, by string) string {
 	if matchers != "" {
 		matchers = "," + matchers
@@ -163,5 +163,6 @@ func quantile(q, histogram, matchers, by string) string {
 	if by != "" {
 		by = ", " + by
 	}
-	return "histogram_quantile(" + q + ", sum by (le" + by + ") (rate(" + histogram + "_bucket{GSM" + matchers + "}[$__rate_interval])))"
+	return "histogram_quantile(" + q + ", sum by (le" + by + ") (rate(" +
+		histogram + "_bucket{GSM" + matchers + "}[$__rate_interval])))"
 }

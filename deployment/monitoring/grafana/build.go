@@ -14,21 +14,20 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
 )
 
-// board is a dashboard. Its uid is in the addresses that people keep: do not change it.
+// board is a dashboard. Its uid is part of URLs that people keep, so it must not change.
 type board struct {
 	uid, title, description string
 	mongodb                 bool // has panels of MongoDB's exporters
 	rows                    []row
 }
 
-// row is a titled row of panels, laid out from left to right and on below when it is full.
+// row is a titled row of panels, which are laid out from left to right and wrapped.
 type row struct {
 	title  string
 	panels []panel
 }
 
-// panel is one picture. Nothing in it has a colour of its own but thresholds, which Grafana shows as well in light as
-// in dark.
+// panel is a panel of a dashboard. Only thresholds set a colour: Grafana adapts theirs to light and dark themes.
 type panel struct {
 	title       string
 	description string
@@ -42,8 +41,8 @@ type panel struct {
 	runbooks    []string // alerts whose runbooks are linked
 }
 
-// query is a PromQL expression and what its series are called. GSM in it stands for the labels of the chosen replicas,
-// MONGODB for those of the exporters, SLO for those of what was recorded.
+// query is a PromQL expression and the legend of its series. GSM stands for the labels of the chosen replicas, MONGODB
+// for those of the exporters, SLO for those of recording rules.
 type query struct{ expr, legend string }
 
 var labels = strings.NewReplacer(
@@ -54,7 +53,7 @@ var labels = strings.NewReplacer(
 
 var source = common.DataSourceRef{Type: cog.ToPtr("prometheus"), Uid: cog.ToPtr("${datasource}")}
 
-// build returns the dashboard in Grafana's own form.
+// build returns the dashboard in Grafana's format.
 //
 //nolint:staticcheck // the SDK prefers the second version of the model, which older versions of Grafana cannot read
 func (b board) build(runbooks string) (grafana.Dashboard, error) {
@@ -90,8 +89,8 @@ func (b board) build(runbooks string) (grafana.Dashboard, error) {
 	return built, err
 }
 
-// choice returns a choice at the top. Outside of Kubernetes there is no label namespace: All is .*, which matches a
-// missing label too. MongoDB may be in another namespace than gsm.
+// choice returns a variable of the dashboard. Outside of Kubernetes there is no label namespace: All is .*, which also
+// matches a missing label. MongoDB may be in another namespace than gsm.
 func choice(name, label, expr string) *grafana.QueryVariableBuilder {
 	query := map[string]any{"query": expr, "refId": "variable"}
 	all := grafana.VariableOption{
@@ -103,7 +102,7 @@ func choice(name, label, expr string) *grafana.QueryVariableBuilder {
 		Sort(grafana.VariableSortAlphabeticalAsc).Multi(true).IncludeAll(true).AllValue(".*").Current(all)
 }
 
-// picture is a panel with its place on a dashboard.
+// picture is a panel with its position on a dashboard.
 type picture struct {
 	panel
 	id       uint32
@@ -161,7 +160,7 @@ func (p picture) Build() (grafana.Panel, error) {
 	return m, nil
 }
 
-// shape returns what makes the panel one of its kind.
+// shape returns the options of the panel's kind.
 func (p panel) shape() cog.Builder[grafana.Panel] {
 	switch p.kind {
 	case "stat":

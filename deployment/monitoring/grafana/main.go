@@ -2,7 +2,7 @@
 //
 //	go run ./grafana grafana/dashboards
 //
-// Each dashboard is a file here: api.go, sessions.go, mongodb.go and system.go. What they are made of is in build.go.
+// Each dashboard has its own file: api.go, sessions.go, mongodb.go and system.go. Their types are in build.go.
 package main
 
 import (
@@ -51,7 +51,7 @@ func run(args []string) error {
 
 const configuration = "prometheus/prometheus.yml"
 
-// runbooks returns where the runbooks are, which the configuration of Prometheus says for the alerts too.
+// runbooks returns the URL of the runbooks, which the configuration of Prometheus defines.
 func runbooks() (string, error) {
 	text, err := os.ReadFile(configuration)
 	if err != nil {

@@ -2,7 +2,7 @@ package main
 
 import "github.com/grafana/grafana-foundation-sdk/go/units"
 
-// mongodb is the database from both sides: from gsm, and from Percona's mongodb_exporter beside each member.
+// mongodb is the dashboard of the database, as seen from gsm and from the mongodb_exporter of each member.
 func mongodb() board {
 	const commands = "gsm_store_command_duration_seconds"
 	return board{

@@ -2,8 +2,8 @@ package main
 
 import "github.com/grafana/grafana-foundation-sdk/go/units"
 
-// sessions is what the game is about. Each replica counts the whole database, up to ten seconds ago: numbers of
-// replicas are not added up, the highest is shown.
+// sessions is the dashboard of players and sessions. Each replica counts the whole database, at most ten seconds ago,
+// so panels show the maximum of the replicas, not their sum.
 func sessions() board {
 	const join = `route="/api/v1/sessions/{session_id}/members"`
 	operations := func(names string) string {

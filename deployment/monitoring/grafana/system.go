@@ -2,7 +2,7 @@ package main
 
 import "github.com/grafana/grafana-foundation-sdk/go/units"
 
-// system is the processes of gsm, what they run on, and Prometheus.
+// system is the dashboard of gsm's processes, their hosts, and Prometheus.
 func system() board {
 	return board{
 		uid: "gsm-system", title: "gsm: system",

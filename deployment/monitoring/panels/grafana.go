@@ -17,7 +17,7 @@ import (
 
 const maxAnswer = 64 << 20 // bytes
 
-// grafana is a Grafana and who asks it.
+// grafana is the API of a Grafana, with credentials.
 type grafana struct {
 	url, user, password string
 	http                *http.Client
@@ -27,21 +27,21 @@ func newGrafana(address, user, password string) *grafana {
 	return &grafana{strings.TrimRight(address, "/"), user, password, &http.Client{Timeout: 30 * time.Second}}
 }
 
-// dashboard is what is read of one.
+// dashboard holds the parts of a dashboard that are read.
 type dashboard struct {
 	UID, Title string
 	Panels     []panel
 	Templating struct{ List []variable }
 }
 
-// panel is one, or a row that has some while it is folded. A target is passed on as it is.
+// panel is a panel, or a collapsed row that contains panels. Targets are passed on unchanged.
 type panel struct {
 	Title   string
 	Panels  []panel
 	Targets []map[string]any
 }
 
-// variable is a choice at the top of a dashboard.
+// variable is a variable of a dashboard.
 type variable struct {
 	Name, Definition string
 	IncludeAll       bool
@@ -49,7 +49,7 @@ type variable struct {
 	Current          struct{ Value any }
 }
 
-// report says how the panels of a dashboard answered.
+// report is the result of a dashboard's panels.
 type report struct {
 	title           string
 	panels, queries int
@@ -64,7 +64,7 @@ func (r report) String() string {
 	return s
 }
 
-// askAll asks what each dashboard asks.
+// askAll runs the queries of all dashboards.
 func (g *grafana) askAll(ctx context.Context) (reports []report, err error) {
 	var found []struct{ UID string }
 	if err := g.call(ctx, http.MethodGet, "/api/search?type=dash-db&limit=5000", nil, &found); err != nil {
@@ -74,17 +74,17 @@ func (g *grafana) askAll(ctx context.Context) (reports []report, err error) {
 		return nil, errors.New("there are no dashboards")
 	}
 	for _, f := range found {
-		var answer struct{ Dashboard dashboard }
-		if err := g.call(ctx, http.MethodGet, "/api/dashboards/uid/"+url.PathEscape(f.UID), nil, &answer); err != nil {
+		var response struct{ Dashboard dashboard }
+		if err := g.call(ctx, http.MethodGet, "/api/dashboards/uid/"+url.PathEscape(f.UID), nil, &response); err != nil {
 			return reports, err
 		}
-		r, askErr := g.ask(ctx, answer.Dashboard)
+		r, askErr := g.ask(ctx, response.Dashboard)
 		reports, err = append(reports, r), errors.Join(err, askErr)
 	}
 	return reports, err
 }
 
-// ask asks what a dashboard asks, its variables being what they are when somebody opens it.
+// ask runs the queries of a dashboard, with its variables at their initial values.
 func (g *grafana) ask(ctx context.Context, d dashboard) (r report, err error) {
 	r.title = d.Title
 	chosen := choices(d.Templating.List)
@@ -126,7 +126,7 @@ func unfold(panels []panel) (all []panel) {
 	return all
 }
 
-// choices returns what is put in for variables. Grafana's own, as $__rate_interval, are left to it.
+// choices returns the replacements of variables. Grafana replaces its own, such as $__rate_interval.
 func choices(variables []variable) *strings.Replacer {
 	var pairs []string
 	for _, v := range variables {
@@ -139,7 +139,7 @@ func choices(variables []variable) *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-// labelValues is what variables ask: the values of a label of some series.
+// labelValues matches the query of a variable: the values of a label.
 var labelValues = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
 
 func (g *grafana) askVariable(ctx context.Context, v variable, chosen *strings.Replacer) error {
@@ -149,17 +149,17 @@ func (g *grafana) askVariable(ctx context.Context, v variable, chosen *strings.R
 	}
 	path := chosen.Replace("/api/datasources/uid/${datasource}/resources/api/v1/label/") +
 		m[2] + "/values?match[]=" + url.QueryEscape(m[1])
-	var answer struct{ Status string }
-	if err := g.call(ctx, http.MethodGet, path, nil, &answer); err != nil {
+	var response struct{ Status string }
+	if err := g.call(ctx, http.MethodGet, path, nil, &response); err != nil {
 		return err
 	}
-	if answer.Status != "success" {
-		return fmt.Errorf("the status is %q", answer.Status)
+	if response.Status != "success" {
+		return fmt.Errorf("the status is %q", response.Status)
 	}
 	return nil
 }
 
-// result is that of one query of a panel.
+// result is the result of one query of a panel.
 type result struct {
 	Status int
 	Error  string
@@ -168,7 +168,7 @@ type result struct {
 	}
 }
 
-// askPanel returns how many values a panel gets.
+// askPanel returns the number of values in a panel.
 func (g *grafana) askPanel(ctx context.Context, p panel, chosen *strings.Replacer) (values int, err error) {
 	text, err := json.Marshal(p.Targets)
 	if err != nil {
@@ -186,16 +186,16 @@ func (g *grafana) askPanel(ctx context.Context, p panel, chosen *strings.Replace
 			source["uid"] = chosen.Replace(uid)
 		}
 	}
-	var answer struct{ Results map[string]result }
+	var response struct{ Results map[string]result }
 	asked := map[string]any{"from": "now-30m", "to": "now", "queries": queries}
-	err = g.call(ctx, http.MethodPost, "/api/ds/query", asked, &answer)
+	err = g.call(ctx, http.MethodPost, "/api/ds/query", asked, &response)
 	if err != nil {
 		return 0, err
 	}
-	if len(answer.Results) != len(queries) {
-		return 0, fmt.Errorf("%d of %d queries have a result", len(answer.Results), len(queries))
+	if len(response.Results) != len(queries) {
+		return 0, fmt.Errorf("%d of %d queries have a result", len(response.Results), len(queries))
 	}
-	for ref, r := range answer.Results {
+	for ref, r := range response.Results {
 		if r.Error != "" || r.Status/100 != 2 {
 			err = errors.Join(err, fmt.Errorf("query %s: status %d: %s", ref, r.Status, r.Error))
 		}
@@ -208,7 +208,8 @@ func (g *grafana) askPanel(ctx context.Context, p panel, chosen *strings.Replace
 	return values, err
 }
 
-// call sends a request and reads the answer. Errors have no credentials in them, and at most a kilobyte of the answer.
+// call sends a request and decodes the response. Errors contain no credentials, and at most a kilobyte of the
+// response.
 func (g *grafana) call(ctx context.Context, method, path string, body, to any) (err error) {
 	var content io.Reader = http.NoBody
 	if body != nil {
@@ -218,7 +219,7 @@ func (g *grafana) call(ctx context.Context, method, path string, body, to any) (
 		}
 		content = bytes.NewReader(text)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, g.url+path, content) //nolint:gosec // who runs it names the server
+	req, err := http.NewRequestWithContext(ctx, method, g.url+path, content) //nolint:gosec // the user chooses the server
 	if err != nil {
 		return err
 	}
@@ -233,7 +234,7 @@ func (g *grafana) call(ctx context.Context, method, path string, body, to any) (
 	if err != nil {
 		return err
 	}
-	// A query that fails has its error in the answer.
+	// A failed query has its error in the response.
 	unmarshalErr := json.Unmarshal(text, to)
 	told := path == "/api/ds/query" && unmarshalErr == nil && bytes.Contains(text, []byte(`"results"`))
 	if res.StatusCode == http.StatusOK || told {

@@ -19,7 +19,7 @@ const board = `{"dashboard": {"uid": "a", "title": "A", "panels": [
 		{"name": "namespace", "definition": "label_values(up{job=\"gsm\"}, namespace)",
 			"includeAll": true, "allValue": ".*"}]}}}`
 
-// answers is what a Grafana answers to the query of a panel, by what is asked.
+// answers maps queries to the responses of a fake Grafana.
 type answers map[string]string
 
 const (
@@ -27,7 +27,7 @@ const (
 	nothing = `{"results": {"A": {"status": 200, "frames": [{"data": {"values": []}}]}}}`
 )
 
-// ServeHTTP answers as Grafana does: a query that fails has a status of its own in an answer of another.
+// ServeHTTP responds as Grafana does: the result of a failed query has a status of its own.
 func (a answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	user, password, _ := r.BasicAuth()
 	if user != "admin" || password != "secret" {
@@ -62,9 +62,9 @@ func TestRun(t *testing.T) {
 	broken := `{"results": {"A": {"status": 400, "error": "bad_data: parse error"}}}`
 	gone := `{"message": "Plugin not found", "error": ""}`
 	for name, c := range map[string]struct {
-		variable, folded, open string // answers
+		variable, folded, open string // responses
 		password               string
-		err, out               string // what they have in them; without err it succeeds
+		err, out               string // parts of the error and the output; an empty err means success
 	}{
 		"all have data": {"success", values, values, "secret", "", "A: 2 panels, 2 queries\n"},
 		"one has none":  {"success", nothing, values, "secret", "", "no data in: folded"},

@@ -1,10 +1,10 @@
-// Command panels asks a Grafana what every panel and variable of its dashboards asks, through Grafana's API, as a
-// browser does.
+// Command panels runs the queries of every panel and variable of a Grafana's dashboards through its API, as a browser
+// does.
 //
 //	GRAFANA_PASSWORD=… go run ./panels [-wait 1m] http://127.0.0.1:3000
 //
-// An error of one of them fails it, and so does a dashboard of which no panel has data. A panel without data is listed:
-// what counts failures has none while nothing fails.
+// It fails if a query fails, or if no panel of a dashboard has data. Single panels without data are only listed,
+// because those that count failures have none normally.
 package main
 
 import (
