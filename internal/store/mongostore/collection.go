@@ -36,7 +36,7 @@ func (a address) at(version int64) bson.D {
 }
 
 // errNoMatch reports that no document matches the filter of a write.
-var errNoMatch = errors.New("no document fulfils the condition")
+var errNoMatch = errors.New("no document matches the condition")
 
 // refusedByCondition is the refusal function of a conditional write that no index can reject.
 func refusedByCondition(err error) error {
@@ -216,7 +216,7 @@ func (s *Store) remove(ctx context.Context, c collection, a address, version int
 
 // errVersionMatches reports that a document has the version that a write requires and fails another part of its
 // condition.
-var errVersionMatches = errors.New("the document does not fulfil the rest of the condition")
+var errVersionMatches = errors.New("the document does not match the rest of the condition")
 
 // conditional makes a write and finds out why its condition did not match. It returns notFound if the document does
 // not exist, errVersionMatches if it has the version, and otherwise [game.ErrStale].

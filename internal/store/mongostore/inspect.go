@@ -309,20 +309,20 @@ func (i *inspection) document(ctx context.Context, d inspected, id string, raw b
 // compare returns the names of the fields that differ from those computed from the document, and the update that
 // corrects them.
 func (d inspected) compare(raw bson.Raw) (wrong []string, update bson.D, err error) {
-	wanted, err := d.reencode(raw)
+	reencoded, err := d.reencode(raw)
 	if err != nil {
 		return nil, nil, err
 	}
 	var set, unset bson.D
 	for _, field := range append([]string{"_id"}, d.fields...) {
-		is, shall := raw.Lookup(field), wanted.Lookup(field)
+		current, wanted := raw.Lookup(field), reencoded.Lookup(field)
 		switch {
-		case is.Equal(shall):
+		case current.Equal(wanted):
 			continue
-		case shall.IsZero():
+		case wanted.IsZero():
 			unset = append(unset, bson.E{Key: field, Value: ""})
 		default:
-			set = append(set, bson.E{Key: field, Value: shall})
+			set = append(set, bson.E{Key: field, Value: wanted})
 		}
 		wrong = append(wrong, field)
 	}

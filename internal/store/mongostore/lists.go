@@ -21,7 +21,7 @@ type page struct {
 	current bool   // read from the primary, whatever the URL says
 	after   string // id; "" for the first page
 	limit   int    // documents
-	bytes   int    // the page ends with the document that exceeds this size; 0 means no limit
+	bytes   int    // the page ends with the document that reaches this size; 0 means no limit
 	exclude bson.D // projection of the fields that are not read; may be nil
 	large   bool   // documents may be large, so that the first batch is small
 }
