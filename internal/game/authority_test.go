@@ -36,7 +36,7 @@ func (s *scene) callers() map[string]game.Caller {
 	}
 }
 
-// Each operation is tried by every caller. Who is not named is refused, by ErrNotHost where the operation is the
+// Each operation is tried by every caller. Who is not named is rejected, by ErrNotHost where the operation is the
 // host's.
 func TestAuthority(t *testing.T) {
 	t.Parallel()
@@ -208,7 +208,7 @@ func TestAuthority(t *testing.T) {
 				case allowed && err != nil:
 					t.Errorf("%s may not: %v", caller, err)
 				case !allowed && game.KindOf(err) != game.Forbidden:
-					t.Errorf("%s: %v, want a refusal", caller, err)
+					t.Errorf("%s: %v, want a rejection", caller, err)
 				}
 			}
 		})

@@ -112,7 +112,7 @@ func TestChangeGivesUpWithItsContext(t *testing.T) {
 		}
 	}))
 	_, err := p.sessions.Move(ctx, room.ID, nil, game.Move{Status: "cancelled"})
-	e := refused(t, err, game.ErrOverloaded) // the store is well: it is others who are in the way
+	e := rejected(t, err, game.ErrOverloaded) // the store is well: it is others who are in the way
 	equal(t, map[string]any{"outcome": game.OutcomeNone}, e.Extras)
 	if !errors.Is(err, gone) {
 		t.Errorf("the cause is lost: %v", err)
@@ -153,7 +153,7 @@ func TestChangeReadsAgainAfterAConflict(t *testing.T) {
 	<-g.arrived
 	fast.join(t, room.ID, eve)
 	close(g.open)
-	refused(t, <-answered, game.ErrSessionFull)
+	rejected(t, <-answered, game.ErrSessionFull)
 
 	g = w.gated("ReplaceSession")
 	slow = w.start(g)
@@ -170,7 +170,7 @@ func TestChangeReadsAgainAfterAConflict(t *testing.T) {
 	_, err := fast.sessions.Leave(w.ctx, room.ID, nil, eve)
 	ok(t, err)
 	close(g.open)
-	refused(t, <-answered, game.ErrVersionMismatch)
+	rejected(t, <-answered, game.ErrVersionMismatch)
 	slow.quiet(t)
 }
 
@@ -181,11 +181,11 @@ func TestChangeTellsWhatTheStoreTells(t *testing.T) {
 	unknown := game.Unanswered(game.OutcomeUnknown, errors.New("connection reset"))
 	p := w.start(w.failing("ReplaceSession", unknown))
 	_, err := p.sessions.Move(w.ctx, room.ID, nil, game.Move{Status: "cancelled"})
-	equal(t, map[string]any{"outcome": game.OutcomeUnknown}, refused(t, err, game.ErrStoreUnavailable).Extras)
+	equal(t, map[string]any{"outcome": game.OutcomeUnknown}, rejected(t, err, game.ErrStoreUnavailable).Extras)
 	p.quiet(t)
 	p = w.start(w.failing("Session", errDown))
 	_, err = p.sessions.Move(w.ctx, room.ID, nil, game.Move{Status: "cancelled"})
-	refused(t, err, game.ErrStoreUnavailable)
+	rejected(t, err, game.ErrStoreUnavailable)
 	p.quiet(t)
 }
 
@@ -235,7 +235,7 @@ func TestWaitingBehindOthersIsAnOverload(t *testing.T) {
 	ok(t, <-first)
 	<-read.arrived
 	cancel()
-	equal(t, map[string]any{"outcome": game.OutcomeNone}, refused(t, <-second, game.ErrOverloaded).Extras)
+	equal(t, map[string]any{"outcome": game.OutcomeNone}, rejected(t, <-second, game.ErrOverloaded).Extras)
 	close(read.open)
 	p.quiet(t)
 	got, err := w.start().sessions.Get(w.ctx, room.ID)
@@ -258,7 +258,7 @@ func TestWaitingForABatchIsNoWrite(t *testing.T) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	cancel()
 	_, err := p.sessions.Move(ctx, room.ID, nil, game.Move{Status: "in_progress"})
-	equal(t, map[string]any{"outcome": game.OutcomeNone}, refused(t, err, game.ErrStoreUnavailable).Extras)
+	equal(t, map[string]any{"outcome": game.OutcomeNone}, rejected(t, err, game.ErrStoreUnavailable).Extras)
 	close(g.open)
 	ok(t, <-answered)
 	p.quiet(t)

@@ -70,14 +70,14 @@ func TestErasure(t *testing.T) {
 
 	// For every caller the player is gone at once.
 	_, err = p.players.Get(w.ctx, id)
-	refused(t, err, game.ErrPlayerNotFound)
+	rejected(t, err, game.ErrPlayerNotFound)
 	_, err = p.players.Edit(w.ctx, id, nil, named("x"))
-	refused(t, err, game.ErrPlayerNotFound)
+	rejected(t, err, game.ErrPlayerNotFound)
 	_, _, err = p.sessions.Join(w.ctx, guest.ID, game.JoinRequest{PlayerID: id})
-	refused(t, err, game.ErrPlayerNotFound)
+	rejected(t, err, game.ErrPlayerNotFound)
 	_, err = p.sessions.Create(w.ctx, game.SessionRequest{Settings: full(), HostID: &id}, game.Idempotency{})
-	refused(t, err, game.ErrPlayerNotFound)
-	refused(t, p.players.Erase(w.ctx, id, nil), game.ErrPlayerNotFound)
+	rejected(t, err, game.ErrPlayerNotFound)
+	rejected(t, p.players.Erase(w.ctx, id, nil), game.ErrPlayerNotFound)
 	// the latter is for background work, and not a caller's to ask
 	for _, q := range []game.PlayerQuery{{}, {Erasing: true}} {
 		all, err := p.players.List(w.ctx, q, "", 0)
@@ -110,7 +110,7 @@ func TestErasure(t *testing.T) {
 	ok(t, p.players.Tend(w.ctx))
 	equal(t, []game.PlayerID{}, w.marks(t))
 	_, err = w.store.Player(w.ctx, "p", id)
-	refused(t, err, game.ErrPlayerNotFound)
+	rejected(t, err, game.ErrPlayerNotFound)
 	checkSwept(t, p, hosted, guest, over, id, eve)
 	p.quiet(t)
 }
@@ -271,7 +271,7 @@ func TestErasureEndsWithItsMark(t *testing.T) {
 			ok(t, blind.players.Erase(w.ctx, id, nil)) // leaves the seat to be swept
 			w.clock.add(grace + time.Millisecond)
 
-			refused(t, w.start(w.failing(op, errDown)).players.Tend(w.ctx), game.ErrStoreUnavailable)
+			rejected(t, w.start(w.failing(op, errDown)).players.Tend(w.ctx), game.ErrStoreUnavailable)
 			equal(t, []game.PlayerID{id}, w.marks(t))
 			ok(t, p.players.Tend(w.ctx))
 			equal(t, []game.PlayerID{}, w.marks(t))
@@ -284,10 +284,10 @@ func TestErasureUnanswered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	id := w.start().register(t, w.ctx, "Ada").ID
-	refused(t, w.start(w.failing("ReplacePlayer", errDown)).players.Erase(w.ctx, id, nil), game.ErrStoreUnavailable)
+	rejected(t, w.start(w.failing("ReplacePlayer", errDown)).players.Erase(w.ctx, id, nil), game.ErrStoreUnavailable)
 	_, err := w.start().players.Get(w.ctx, id)
 	ok(t, err)
-	refused(t, w.start().players.Erase(w.ctx, player(99), nil), game.ErrPlayerNotFound)
+	rejected(t, w.start().players.Erase(w.ctx, player(99), nil), game.ErrPlayerNotFound)
 	equal(t, []game.PlayerID{}, w.marks(t))
 }
 
@@ -313,7 +313,7 @@ func TestErasureOfMany(t *testing.T) {
 	equal(t, []game.SessionID{}, w.seats(t, id))
 
 	w.clock.add(grace + time.Millisecond)
-	refused(t, w.start(w.failing("Sessions", errDown)).players.Tend(w.ctx), game.ErrStoreUnavailable)
+	rejected(t, w.start(w.failing("Sessions", errDown)).players.Tend(w.ctx), game.ErrStoreUnavailable)
 	if left := w.marks(t); len(left) != 1 {
 		t.Errorf("one sweep failed and %d marks are left", len(left))
 	}
@@ -347,7 +347,7 @@ func TestErasureStopsSweeping(t *testing.T) {
 	ok(t, p.players.Erase(w.ctx, id, nil))
 	unread := w.start(w.failing("Sessions", errDown)).players
 	w.clock.add(lateRequests * maxRequest)
-	refused(t, unread.Tend(w.ctx), game.ErrStoreUnavailable)
+	rejected(t, unread.Tend(w.ctx), game.ErrStoreUnavailable)
 	w.clock.add(time.Millisecond)
 	ok(t, p.players.Tend(w.ctx)) // the last sweep
 	ok(t, unread.Tend(w.ctx))
@@ -368,7 +368,7 @@ func TestReplayOfAnErasedPlayer(t *testing.T) {
 	ok(t, p.players.Erase(w.ctx, game.PlayerID(first), nil))
 	for range 2 {
 		_, _, err = createPlayer(p, w.ctx, key("k", "b"))
-		refused(t, err, game.ErrPlayerNotFound)
+		rejected(t, err, game.ErrPlayerNotFound)
 		ok(t, p.players.Tend(w.ctx))
 	}
 	w.clock.add(grace + time.Millisecond)
@@ -395,7 +395,7 @@ func TestJoinAfterErasure(t *testing.T) {
 	<-g.arrived
 	ok(t, p.players.Erase(w.ctx, id, nil))
 	close(g.open)
-	refused(t, <-answered, game.ErrPlayerNotFound)
+	rejected(t, <-answered, game.ErrPlayerNotFound)
 	equal(t, []game.SessionID{}, w.seats(t, id))
 }
 
@@ -446,7 +446,7 @@ func TestChangesBehindAnErasure(t *testing.T) {
 		if err := <-done; n <= 2 {
 			ok(t, err)
 		} else {
-			refused(t, err, game.ErrPlayerNotFound)
+			rejected(t, err, game.ErrPlayerNotFound)
 		}
 	}
 	left, err := w.store.Player(w.ctx, "p", id)

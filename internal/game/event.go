@@ -8,29 +8,30 @@ import (
 	"time"
 )
 
-// Event says what one version of a document changed, who changed it and when. There is one for each version, stored
+// Event says what one version of a document changed, who changed it and when. Every version has one, which is stored
 // with it in one atomic write.
 //
-// It holds ids and the names of fields: no names of people, no attributes and no free text, so that nothing which was
-// erased comes back by it.
+// It contains ids and names of fields, but no names of people, attributes or free text, so that erased data does not
+// survive in it.
 type Event struct {
 	Project ProjectID `json:"project"`
 	Subject Subject   `json:"subject"`
-	Version int64     `json:"version"` // of the subject, from this event on
-	// Seq is the event's place in the feed of its project, from 1 without gaps; 0 until it has one.
+	Version int64     `json:"version"` // of the subject, after the change
+	// Seq is the event's position in the feed of its project, from 1 without gaps; 0 until it is assigned.
 	Seq int64     `json:"seq,omitzero"`
 	At  time.Time `json:"at"`
 	// Actor is who made the change.
 	Actor Actor `json:"actor"`
-	// ActingAs is the player for whom a server made it, empty for none.
+	// ActingAs is the player that a server acted for, or "".
 	ActingAs PlayerID `json:"acting_as,omitempty"`
-	// RequestID is the request's that made the change, RunID the background run's. One of them may be empty, or both.
+	// RequestID is the id of the request that made the change, and RunID that of the background run. Either may be
+	// empty.
 	RequestID string  `json:"request_id,omitempty"`
 	RunID     string  `json:"run_id,omitempty"`
 	Changes   Changes `json:"changes"` // at least one
 }
 
-// SubjectKind is a kind of document that events are about.
+// SubjectKind is the type of a document that has events.
 type SubjectKind string
 
 // The kinds of subjects.
@@ -40,16 +41,16 @@ const (
 	SubjectKey     SubjectKind = "api_key"
 )
 
-// SubjectKinds are all of them.
+// SubjectKinds returns all kinds of subjects.
 func SubjectKinds() []SubjectKind { return []SubjectKind{SubjectSession, SubjectPlayer, SubjectKey} }
 
-// Subject names the document that an event is about.
+// Subject identifies the document that an event is about.
 type Subject struct {
 	Kind SubjectKind `json:"kind"`
 	ID   string      `json:"id"`
 }
 
-// ActorKind is a kind of whoever changes documents.
+// ActorKind is a kind of [Actor].
 type ActorKind string
 
 // The kinds of actors.
@@ -61,7 +62,7 @@ const (
 	ActorSystem ActorKind = "system" // the service itself, by the name of the task
 )
 
-// ActorKinds are all of them.
+// ActorKinds returns all kinds of actors.
 func ActorKinds() []ActorKind { return []ActorKind{ActorPlayer, ActorKey, ActorAdmin, ActorSystem} }
 
 // Actor is who changed a document.
@@ -70,11 +71,11 @@ type Actor struct {
 	ID   string    `json:"id"`
 }
 
-// ID is unique among all events, and the same for the event of the same version whoever stores it. Ids of events of one
-// subject, as bytes, are in the order of the versions.
+// ID returns the id of the event, which is unique among all events and derived from its subject and version. The ids of
+// the events of one subject sort, as bytes, by version.
 func (e *Event) ID() string { return EventID(e.Subject, e.Version) }
 
-// EndOfVersions is above every version, and above every place in a feed.
+// EndOfVersions is greater than every version and every position in a feed.
 const EndOfVersions = 1_000_000_000_000_000 - 1
 
 // EventID returns the id of the event of a version.
@@ -82,7 +83,7 @@ func EventID(s Subject, version int64) string {
 	return fmt.Sprintf("%s/%s/%015d", s.Kind, s.ID, version)
 }
 
-// Players are those whom the event names, each once.
+// Players returns the players that the event names, without duplicates.
 func (e *Event) Players() []PlayerID {
 	var named []PlayerID
 	if e.Subject.Kind == SubjectPlayer {
@@ -101,7 +102,7 @@ func (e *Event) Players() []PlayerID {
 	return slices.Compact(named)
 }
 
-// newEvent returns the event of a version, made by the context's caller.
+// newEvent returns the event of a version that the context's caller made.
 func newEvent(ctx context.Context, of versioned, changes []Change) Event {
 	c := CallerFrom(ctx)
 	e := Event{
@@ -114,7 +115,7 @@ func newEvent(ctx context.Context, of versioned, changes []Change) Event {
 	return e
 }
 
-// versioned names a version of a document.
+// versioned identifies a version of a document.
 type versioned struct {
 	project ProjectID
 	subject Subject
@@ -122,7 +123,7 @@ type versioned struct {
 	at      time.Time // when it was made
 }
 
-// actor returns how events name the caller.
+// actor returns the Actor for the caller.
 func (c Caller) actor() Actor {
 	id, isKey := strings.CutPrefix(c.Name, keyCaller)
 	switch {

@@ -18,7 +18,7 @@ var (
 
 func (s *Session) Clone() Session { return s.clone() }
 
-func (s *Session) SettleHost() bool { return len(s.settleHost()) > 0 }
+func (s *Session) UpdateHost() bool { return len(s.updateHost()) > 0 }
 
 // Tend is the background work on players' seats and marks.
 func (s *Players) Tend(ctx context.Context) error {
@@ -48,7 +48,7 @@ const MaxBatch = maxBatch
 func (c *changes[D]) waiting(p ProjectID, id string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l := c.lines[documentKey{p, id}]; l != nil {
+	if l := c.queues[documentKey{p, id}]; l != nil {
 		return len(l.waiting)
 	}
 	return 0
@@ -57,7 +57,7 @@ func (c *changes[D]) waiting(p ProjectID, id string) int {
 func (c *changes[D]) busy() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.lines)
+	return len(c.queues)
 }
 
 // EncodeTextCursor makes the cursor of a list whose ids are texts.

@@ -113,8 +113,8 @@ func equal[T any](tb reporter, want, got T) {
 	}
 }
 
-// refused fails the test unless err is the named failure, and returns it.
-func refused(tb reporter, err error, want *game.Error) *game.Error {
+// rejected fails the test unless err is the named failure, and returns it.
+func rejected(tb reporter, err error, want *game.Error) *game.Error {
 	tb.Helper()
 	e := (*game.Error)(nil)
 	if !errors.Is(err, want) || !errors.As(err, &e) {
@@ -129,7 +129,7 @@ func refused(tb reporter, err error, want *game.Error) *game.Error {
 // invalid fails the test unless err is a validation error of exactly these fields, in order.
 func invalid(tb reporter, err error, fields ...string) {
 	tb.Helper()
-	e := refused(tb, err, game.ErrValidation)
+	e := rejected(tb, err, game.ErrValidation)
 	var got []string
 	for _, f := range e.Fields {
 		got = append(got, f.Field)

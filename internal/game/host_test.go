@@ -85,7 +85,7 @@ func TestSetHost(t *testing.T) {
 			want := snapshot(s)
 			changed, err := did(s.SetHost(player(tt.who)))
 			if tt.want != nil {
-				refused(t, err, tt.want)
+				rejected(t, err, tt.want)
 				equal(t, want, s)
 				return
 			}
@@ -123,12 +123,12 @@ func TestSetHostOfPlayers(t *testing.T) {
 	})
 	ok(t, err)
 	_, err = p.sessions.SetHost(p.ctx, v.ID, nil, eve)
-	refused(t, err, game.ErrPlayerSuspended)
+	rejected(t, err, game.ErrPlayerSuspended)
 	_, err = p.sessions.SetHost(p.ctx, v.ID, nil, player(99))
-	refused(t, err, game.ErrPlayerNotFound)
+	rejected(t, err, game.ErrPlayerNotFound)
 	asEve := game.WithCaller(t.Context(), game.Caller{Project: "p", Scope: game.ScopePlayer, Player: eve})
 	_, err = p.sessions.SetHost(asEve, v.ID, nil, player(99))
-	refused(t, err, game.ErrNotHost)
+	rejected(t, err, game.ErrNotHost)
 	no := errors.New("no")
 	if _, err = p.sessions.SetHost(p.ctx, v.ID, func(game.Session) error { return no }, ada); !errors.Is(err, no) {
 		t.Errorf("the condition is not asked: %v", err)

@@ -202,7 +202,7 @@ func TestSystemMetrics(t *testing.T) {
 	_, err = game.NewMetrics(
 		game.Deps{Store: brokenMetrics{w.store}, Now: w.clock.Now},
 	).System(w.ctx, game.MetricsRange{})
-	refused(t, err, game.ErrStoreUnavailable)
+	rejected(t, err, game.ErrStoreUnavailable)
 	_, err = m.System(w.ctx, game.MetricsRange{Step: 1})
 	invalid(t, err, "step")
 }

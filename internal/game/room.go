@@ -55,40 +55,40 @@ func KeepRoom(ctx context.Context, bytes int) {
 // Overloaded returns the [ErrOverloaded] of a request of which nothing was done, with its private cause.
 func Overloaded(cause error) error { return ErrOverloaded.With("outcome", OutcomeNone).Because(cause) }
 
-// lodger is the room of a batch of changes. What the batch read is held until the last of its changes has been
+// sharedRoom is the room of a batch of changes. What the batch read is held until the last of its changes has been
 // answered.
-type lodger struct {
+type sharedRoom struct {
 	room Room
 	left atomic.Int64 // who have not left
 }
 
-// newLodger returns a room that so many leave, nil where the context has none.
-func newLodger(ctx context.Context, lodgers int) *lodger {
+// newSharedRoom returns a room that so many leave, nil where the context has none.
+func newSharedRoom(ctx context.Context, lodgers int) *sharedRoom {
 	r, ok := ctx.Value(roomKey{}).(Room)
 	if !ok {
 		return nil
 	}
-	l := &lodger{room: r.Fresh()}
+	l := &sharedRoom{room: r.Fresh()}
 	l.left.Store(int64(lodgers))
 	return l
 }
 
 // within returns a context that carries the room.
-func (l *lodger) within(ctx context.Context) context.Context {
+func (l *sharedRoom) withRoom(ctx context.Context) context.Context {
 	if l == nil {
 		return ctx
 	}
 	return WithRoom(ctx, l.room)
 }
 
-func (l *lodger) leave() {
+func (l *sharedRoom) leave() {
 	if l != nil && l.left.Add(-1) == 0 {
 		l.room.Keep(0)
 	}
 }
 
-// adoptedBy has one of them leave with the request that the context is of.
-func (l *lodger) adoptedBy(ctx context.Context) {
+// leaveWith has one of them leave with the request that the context is of.
+func (l *sharedRoom) leaveWith(ctx context.Context) {
 	if r, ok := ctx.Value(roomKey{}).(Room); ok && l != nil {
 		r.Adopt(l.leave)
 	}

@@ -138,7 +138,7 @@ func newSession(id SessionID, project ProjectID, r SessionRequest, now time.Time
 	if h := r.host(); h != nil {
 		s.seat(*h, now)
 		s.Hosted = true
-		s.settleHost()
+		s.updateHost()
 	}
 	return s, nil
 }
@@ -201,7 +201,7 @@ func (s *Session) Edit(e SessionEdit) ([]Change, error) {
 		return nil, nil
 	}
 	if s.Status.Terminal() {
-		return nil, s.over()
+		return nil, s.endedError()
 	}
 	if held := len(s.Members); held > t.MaxPlayers {
 		return nil, ErrSeatsTaken.Detail("%d seats are held: max_players cannot be %d.", held, t.MaxPlayers).

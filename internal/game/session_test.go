@@ -261,7 +261,7 @@ func TestSessionEdit(t *testing.T) {
 				tt.change(&settings)
 				changed, err := did(s.Edit(edit(settings)))
 				if tt.field != "" {
-					e := refused(t, err, game.ErrSeatsTaken)
+					e := rejected(t, err, game.ErrSeatsTaken)
 					equal(t, map[string]any{"field": tt.field, "held": tt.held}, e.Extras)
 					equal(t, before, s)
 					return
@@ -321,7 +321,7 @@ func TestSessionEditEveryField(t *testing.T) {
 			over := newSession(t, in("ended"))
 			before := snapshot(over)
 			_, err = over.Edit(edit(settings))
-			refused(t, err, game.ErrSessionEnded)
+			rejected(t, err, game.ErrSessionEnded)
 			equal(t, before, over)
 		})
 	}
@@ -362,7 +362,7 @@ func TestSessionEditConnection(t *testing.T) {
 		t.Error("the same connection is a change")
 	}
 	_, err = over.Edit(with(over, nil))
-	refused(t, err, game.ErrSessionEnded)
+	rejected(t, err, game.ErrSessionEnded)
 }
 
 func TestDifferences(t *testing.T) {

@@ -40,7 +40,7 @@ type Sessions struct {
 // NewSessions returns the sessions in a store.
 func NewSessions(d Deps) *Sessions {
 	s := &Sessions{rules: newRules(d)}
-	s.changes = newChanges(noun[Session]{
+	s.changes = newChanges(collection[Session]{
 		read:    func(ctx context.Context, id string) (Session, error) { return s.get(ctx, SessionID(id)) },
 		clone:   func(v Session) Session { return v.clone() },
 		next:    (*Session).nextVersion,
@@ -60,7 +60,7 @@ func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) 
 	if err := r.Validate(); err != nil {
 		return Created[Session]{}, err
 	}
-	return once(ctx, s.rules, i, creation[Session]{
+	return createOnce(ctx, s.rules, i, creation[Session]{
 		create: func(id string) (Session, error) {
 			now := s.now()
 			if host := r.FirstMember(); host != "" {
@@ -85,7 +85,7 @@ func (s *Sessions) Get(ctx context.Context, id SessionID) (Session, error) {
 		return Session{}, err
 	}
 	v, err := s.get(ctx, id)
-	return c.seenSession(v), err
+	return c.visibleSession(v), err
 }
 
 func (s *Sessions) get(ctx context.Context, id SessionID) (Session, error) {
@@ -121,7 +121,7 @@ func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limi
 		id: func(v Session) string { return string(v.ID) },
 	}, cursor, limit)
 	for i := range l.Items {
-		l.Items[i] = c.seenSession(l.Items[i])
+		l.Items[i] = c.visibleSession(l.Items[i])
 	}
 	return l, err
 }

@@ -65,7 +65,7 @@ func texts[T ~string](list []T) []string {
 	return s
 }
 
-// A constant of a closed list that its list forgets would be refused by every validation.
+// A constant of a closed list that its list forgets would be rejected by every validation.
 func TestListsOfConstants(t *testing.T) {
 	t.Parallel()
 	lists := map[string][]string{

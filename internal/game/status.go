@@ -115,8 +115,8 @@ var (
 	forcing    = []EndReason{ReasonForceTerminated}
 )
 
-// usualReason is the reason of a move for which none is given.
-func usualReason(from, to SessionStatus) EndReason {
+// defaultReason is the reason of a move for which none is given.
+func defaultReason(from, to SessionStatus) EndReason {
 	if to == StatusEnded {
 		return ReasonCompleted // never force, which must be said
 	}
@@ -154,7 +154,7 @@ func (m Move) Validate() error {
 func (s *Session) Allowed() []SessionStatus {
 	allowed := make([]SessionStatus, 0, len(moves[s.Status]))
 	for _, to := range SessionStatuses() {
-		if to != StatusExpired && s.legal(to, usualReason(s.Status, to)) == nil {
+		if to != StatusExpired && s.legal(to, defaultReason(s.Status, to)) == nil {
 			allowed = append(allowed, to)
 		}
 	}
@@ -194,7 +194,7 @@ func (s *Session) Move(m Move, now time.Time) ([]Change, error) {
 	}
 	reason := m.EndReason
 	if reason == "" {
-		reason = usualReason(s.Status, m.Status)
+		reason = defaultReason(s.Status, m.Status)
 	}
 	if err := s.legal(m.Status, reason); err != nil {
 		return nil, s.explain(err, m.Status)
@@ -250,7 +250,7 @@ func (s *Session) restate(m Move) error {
 	sameEnd := (m.Result == "" || m.Result == s.Result) && (m.EndReason == "" || m.EndReason == s.EndReason)
 	switch {
 	case s.Status.Terminal() && (!sameEnd || !sameConnection):
-		return s.over()
+		return s.endedError()
 	case !sameConnection:
 		return InvalidField("connection", "differs from that of the session, which is already %s: change it with PATCH",
 			s.Status)
@@ -271,7 +271,7 @@ func (s *Session) explain(err error, to SessionStatus) error {
 	return e.With("from", s.Status).With("to", to).With("allowed", s.Allowed())
 }
 
-func (s *Session) over() error {
+func (s *Session) endedError() error {
 	return ErrSessionEnded.Detail("The session is %s and cannot be changed.", s.Status).
 		With("session_status", s.Status).With("end_reason", s.EndReason)
 }

@@ -37,19 +37,19 @@ func (s *Players) sweep(ctx context.Context, p Player, which sweptSessions) erro
 		}
 		var ids []SessionID // alone, so that the page is not held
 		for _, v := range found.Items {
-			if probe := v.clone(); len(p.leaves(&probe)) > 0 {
+			if probe := v.clone(); len(p.removeFrom(&probe)) > 0 {
 				ids = append(ids, v.ID)
 			}
 			q.After = v.ID
 		}
-		if err := s.release(ctx, p, ids); err != nil || !found.More {
+		if err := s.removeFromSessions(ctx, p, ids); err != nil || !found.More {
 			return err
 		}
 	}
 }
 
 // leaves takes a player who is marked out of a session, and returns what that changed.
-func (p *Player) leaves(v *Session) []Change {
+func (p *Player) removeFrom(v *Session) []Change {
 	switch {
 	case p.ErasingSince != nil:
 		return v.Forget(p.ID, RemovedErased)
@@ -60,7 +60,7 @@ func (p *Player) leaves(v *Session) []Change {
 }
 
 // release takes a player who is marked out of sessions, in which a list has found it.
-func (s *Players) release(ctx context.Context, p Player, from []SessionID) error {
+func (s *Players) removeFromSessions(ctx context.Context, p Player, from []SessionID) error {
 	if p.ErasingSince == nil && len(from) > 0 {
 		// The suspension may have been lifted before the list, and the seats be such as the player took after that.
 		now, err := s.store.Player(ctx, p.Project, p.ID)
@@ -69,7 +69,7 @@ func (s *Players) release(ctx context.Context, p Player, from []SessionID) error
 		}
 	}
 	for _, id := range from {
-		leave := func(v *Session, _ time.Time) ([]Change, error) { return p.leaves(v), nil }
+		leave := func(v *Session, _ time.Time) ([]Change, error) { return p.removeFrom(v), nil }
 		if _, err := s.sessions.change(ctx, id, nil, leave); err != nil {
 			return err
 		}
@@ -84,9 +84,9 @@ func (s *Players) FreeSeats(ctx context.Context) error {
 	s.freeing.Lock()
 	defer s.freeing.Unlock()
 	forgotten := make(map[admission]struct{})
-	err := s.each(ctx, PlayerQuery{Sweeping: true}, func(ctx context.Context, p Player) error {
+	err := s.forEachPlayer(ctx, PlayerQuery{Sweeping: true}, func(ctx context.Context, p Player) error {
 		which, who := liveSessions, admission{p.Project, p.ID}
-		last := s.now().After(p.SweepSince.Add(s.late()))
+		last := s.now().After(p.SweepSince.Add(s.maxDelay()))
 		_, again := s.forgotten[who]
 		if p.ErasingSince != nil && (last || !again) {
 			which = allSessions // a late join may have been to a session that is over by now
@@ -110,8 +110,8 @@ func (s *Players) FreeSeats(ctx context.Context) error {
 
 // FinishErasures removes the marks of erasures by which nothing can be undone any more. It is for background work.
 func (s *Players) FinishErasures(ctx context.Context) error {
-	return s.each(ctx, PlayerQuery{Erasing: true}, func(ctx context.Context, p Player) error {
-		if p.SweepSince != nil || !s.now().After(s.markEnds(p)) {
+	return s.forEachPlayer(ctx, PlayerQuery{Erasing: true}, func(ctx context.Context, p Player) error {
+		if p.SweepSince != nil || !s.now().After(s.markRemovableAt(p)) {
 			return nil
 		}
 		return s.store.DeletePlayer(ctx, p)
@@ -140,7 +140,7 @@ func (s *Players) LiftSuspensions(ctx context.Context) error {
 
 // each does something with each player of all projects whom the query selects, a page at a time, and goes on after
 // failures.
-func (s *Players) each(ctx context.Context, q PlayerQuery, do func(context.Context, Player) error) error {
+func (s *Players) forEachPlayer(ctx context.Context, q PlayerQuery, do func(context.Context, Player) error) error {
 	var failures error
 	for q.Limit, q.Bytes = MaxLimit, MaxPageBytes; ; {
 		found, err := s.store.Players(ctx, q)
@@ -170,13 +170,13 @@ func attempt(ctx context.Context, players []Player, do func(context.Context, Pla
 // late is how long after its time a mark may be overlooked: it may become visible one longest request later. A join
 // that read the player just before may take another, its batch may be written for one more on behalf of others, and the
 // write may still be on its way when the batch has given up.
-func (s *Players) late() time.Duration { return 4 * s.maxRequest }
+func (s *Players) maxDelay() time.Duration { return 4 * s.maxRequest }
 
-// markEnds is when nothing is left that could undo an erasure. A retry of the player's creation would bring it back
+// markRemovableAt is when nothing is left that could undo an erasure. A retry of the player's creation would bring it back
 // under the id that old sessions still show: it must find the mark for as long as the claim of the creation lives.
-func (s *Players) markEnds(p Player) time.Time {
+func (s *Players) markRemovableAt(p Player) time.Time {
 	if claimed := p.CreatedAt.Add(IdempotencyTTL); claimed.After(*p.ErasingSince) {
-		return claimed.Add(s.late())
+		return claimed.Add(s.maxDelay())
 	}
-	return p.ErasingSince.Add(s.late())
+	return p.ErasingSince.Add(s.maxDelay())
 }

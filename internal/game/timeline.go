@@ -44,7 +44,7 @@ func (s *Sessions) Timeline(ctx context.Context, id SessionID, cursor string, li
 		text: true,
 	}, cursor, limit)
 	for i := range l.Items {
-		l.Items[i] = c.seenEvent(l.Items[i])
+		l.Items[i] = c.visibleEvent(l.Items[i])
 	}
 	return l, err
 }
