@@ -230,7 +230,8 @@ func TestWhatPlayersSee(t *testing.T) {
 	asAda := game.WithCaller(t.Context(), game.Caller{Project: "p", Scope: game.ScopePlayer, Player: ada.ID})
 
 	public := ada
-	public.Identities, public.Attributes, public.Status, public.SuspendedUntil, public.SuspensionReason = map[string]string{}, game.Attributes{}, game.PlayerActive, nil, ""
+	public.Identities, public.Attributes = map[string]string{}, game.Attributes{}
+	public.Status, public.SuspendedUntil, public.SuspensionReason = game.PlayerActive, nil, ""
 	seen, err := p.players.Get(asEve, ada.ID)
 	ok(t, err)
 	equal(t, public, seen)

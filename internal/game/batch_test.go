@@ -205,7 +205,8 @@ func TestBatchWithoutItsCallers(t *testing.T) {
 	close(b.gate.open)
 	<-writing
 	stop()
-	equal(t, map[string]any{"outcome": game.OutcomeUnknown}, rejected(t, (<-begun).err, game.ErrStoreUnavailable).Extras)
+	e := rejected(t, (<-begun).err, game.ErrStoreUnavailable)
+	equal(t, map[string]any{"outcome": game.OutcomeUnknown}, e.Extras)
 	close(goOn)
 	r := <-patient
 	if ok(t, r.err); r.v.Name != "begun and patient" || r.v.Version != 4 {

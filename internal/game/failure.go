@@ -24,7 +24,7 @@ const (
 	FailureInternal         FailureCode = "internal"           // an unexpected error
 	FailurePanic            FailureCode = "panic"              // Err is a [Panic] with the stack
 	FailureStoreUnavailable FailureCode = "store_unavailable"  // the store cannot be reached
-	FailureStoreSlow        FailureCode = "store_slow"         // the store did not respond before the deadline of the request
+	FailureStoreSlow        FailureCode = "store_slow"         // the store did not respond before the deadline
 	FailureBackground       FailureCode = "background"         // a run of a background task, which will be tried again
 	FailureComponent        FailureCode = "component_down"     // reported by /health/detailed
 	FailureServer           FailureCode = "server"             // a listener

@@ -53,7 +53,9 @@ func (i *Inspection) Run(ctx context.Context) error {
 	i.live, i.names, i.reported = map[uint64]struct{}{}, map[uint64]PlayerID{}, map[[2]PlayerID]struct{}{}
 	i.events = eventsSeen{versions: map[uint64]int64{}, feeds: map[ProjectID]*feedSeen{}}
 	store := i.Deps.Store
-	err := forEachExported(ctx, i.countRead("players"), store.ExportPlayers, func(p Player) PlayerID { return p.ID }, i.player)
+	err := forEachExported(
+		ctx, i.countRead("players"), store.ExportPlayers, func(p Player) PlayerID { return p.ID }, i.player,
+	)
 	if err != nil {
 		return err
 	}
@@ -63,7 +65,9 @@ func (i *Inspection) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = forEachExported(ctx, i.countRead("idempotency"), store.ExportClaims, func(c Claim) string { return c.Key }, i.claim)
+	err = forEachExported(
+		ctx, i.countRead("idempotency"), store.ExportClaims, func(c Claim) string { return c.Key }, i.claim,
+	)
 	if err != nil {
 		return err
 	}
@@ -74,7 +78,9 @@ func (i *Inspection) Run(ctx context.Context) error {
 	if err := i.signingKeys(ctx); err != nil {
 		return err
 	}
-	err = forEachExported(ctx, i.countRead("events"), store.ExportEvents, func(e Event) string { return e.ID() }, i.event)
+	err = forEachExported(
+		ctx, i.countRead("events"), store.ExportEvents, func(e Event) string { return e.ID() }, i.event,
+	)
 	if err != nil {
 		return err
 	}

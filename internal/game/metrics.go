@@ -203,10 +203,8 @@ func (r MetricsRange) resolve(now time.Time) (MetricsRange, error) {
 	if whole := r.Step%time.Second == 0; r.Step != 0 && (!whole || r.Step < MinMetricsStep || r.Step > MaxMetricsStep) {
 		p.add("step", "must be %d to %d whole seconds", int(MinMetricsStep.Seconds()), int(MaxMetricsStep.Seconds()))
 	} else if r.Step != 0 && span <= MaxMetricsRange {
-		p.check(
-			span <= MaxMetricsPoints*r.Step, "step", "is too short: the range must have at most %d steps",
-			MaxMetricsPoints,
-		)
+		p.check(span <= MaxMetricsPoints*r.Step,
+			"step", "is too short: the range must have at most %d steps", MaxMetricsPoints)
 	}
 	if err := p.err(); err != nil {
 		return MetricsRange{}, err
@@ -281,9 +279,8 @@ func (s MetricsSample) plus(next MetricsSample) MetricsSample {
 
 func (s MetricsSample) point(at time.Time) MetricsPoint {
 	p := MetricsPoint{
-		At: at, Replica: s.Replica, Seconds: roundToThousandths(s.Seconds), Requests: s.Requests, ClientErrors: s.ClientErrors,
-		Errors: s.Errors,
-
+		At: at, Replica: s.Replica, Seconds: roundToThousandths(s.Seconds),
+		Requests: s.Requests, ClientErrors: s.ClientErrors, Errors: s.Errors,
 		LatencyMS: MetricsQuantiles{P50: s.milliseconds(0.5), P95: s.milliseconds(0.95), P99: s.milliseconds(0.99)},
 		Sessions:  s.Sessions, Members: s.Members, Players: s.Players, MemoryBytes: s.MemoryBytes,
 		Goroutines: s.Goroutines, Pool: s.Pool,

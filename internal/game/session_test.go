@@ -99,8 +99,8 @@ func TestSessionRequestValidation(t *testing.T) {
 		Status: "ended", HostID: new(game.PlayerID("me")), Connection: &game.Connection{Port: 65536},
 	}
 	_, err := game.NewSession("id", "p", everything, t0)
-	invalid(t, err, "attributes", "connection.address", "connection.port", "host_id", "map", "max_players", "min_players",
-		"mode", "name", "region", "status", "teams", "teams.red", "visibility")
+	invalid(t, err, "attributes", "connection.address", "connection.port", "host_id", "map", "max_players",
+		"min_players", "mode", "name", "region", "status", "teams", "teams.red", "visibility")
 }
 
 // limitCase is one setting at its limit, and one beyond it.

@@ -49,10 +49,16 @@ func values(files []*ast.File, do func(kind token.Token, name string, typ, value
 	}
 }
 
+// literal returns the value of a string literal, which may be split over lines with +, and "" for other expressions.
 func literal(e ast.Expr) string {
-	if l, ok := e.(*ast.BasicLit); ok && l.Kind == token.STRING {
-		s, _ := strconv.Unquote(l.Value)
-		return s
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if e.Kind == token.STRING {
+			s, _ := strconv.Unquote(e.Value)
+			return s
+		}
+	case *ast.BinaryExpr:
+		return literal(e.X) + literal(e.Y)
 	}
 	return ""
 }

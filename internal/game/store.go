@@ -94,7 +94,7 @@ type ClaimStore interface {
 	// Claim stores c unless there is a claim with its key that has not expired at the given time (a claim expires at
 	// its ExpiresAt). It returns the claim that is stored afterwards.
 	Claim(ctx context.Context, c Claim, now time.Time) (Claim, error)
-	// PurgeClaims removes claims that have expired at the time, at most limit of them, and answers how many.
+	// PurgeClaims removes claims that have expired at the time, at most limit of them, and returns how many.
 	PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
@@ -135,7 +135,7 @@ type MetricsStore interface {
 	// fewer than the limit of the query only at the end of the range.
 	Metrics(ctx context.Context, q MetricsQuery) ([]MetricsSample, error)
 	// PurgeMetrics removes samples that have expired at the time (one expires at its ExpiresAt), at most limit of them,
-	// and answers how many.
+	// and returns how many.
 	PurgeMetrics(ctx context.Context, now time.Time, limit int) (int, error)
 }
 

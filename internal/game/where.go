@@ -121,7 +121,7 @@ func normalWhere[D any](fields []Field[D], w Where) (Where, error) {
 }
 
 func (w Where) validateAttributes(p *problems) {
-	last := Attributes{} // the last value of each attribute
+	last := Attributes{} // of each attribute the last value, which is the longest
 	for _, c := range w {
 		key, ok := c.Attribute()
 		if !ok {
