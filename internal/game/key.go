@@ -37,7 +37,7 @@ const KeyIDPattern = "^[a-zA-Z0-9]{1,32}$"
 
 // Key is an API key as it is stored, with a hash in the place of its secret.
 type Key struct {
-	ID      KeyID     `json:"id" bson:"_id" doc:"What stands between gsm_ and the secret."`
+	ID      KeyID     `json:"id" bson:"_id" doc:"The part between gsm_ and the secret."`
 	Project ProjectID `json:"project" doc:"The game, or the environment of a game, to which the document belongs."`
 	Name    string    `json:"name" doc:"For people."`
 	Scope   Scope     `json:"scope" doc:"What it may do."`
@@ -45,7 +45,7 @@ type Key struct {
 	Hash       string     `json:"hash" hidden:"true" doc:"SHA-256 of the secret in base64url: the secret itself is stored nowhere."`
 	Version    int64      `json:"version" hidden:"true" doc:"Grows by one with each change."`
 	CreatedAt  time.Time  `json:"created_at" doc:"In UTC, to the millisecond."`
-	ExpiresAt  *time.Time `json:"expires_at" doc:"As it was asked for; null for never."`
+	ExpiresAt  *time.Time `json:"expires_at" doc:"As requested; null for never."`
 	RetiresAt  *time.Time `json:"retires_at" doc:"When a key that was rotated ends, unless it expires before; null for a key that was not rotated."`
 	RevokedAt  *time.Time `json:"revoked_at" doc:"Null for a key that was not revoked."`
 	LastUsedAt *time.Time `json:"last_used_at" doc:"To the minute; null for never."`

@@ -5,7 +5,7 @@ package game
 type Limits struct {
 	Requests RequestLimits        `json:"requests"`
 	Timeouts TimeoutLimits        `json:"timeouts"`
-	Rates    map[string]RateLimit `json:"rates" nullable:"false" doc:"How often one caller may ask, by the kind of its credential (server, player), and how often API keys may be guessed at, from one address (failed_credentials) and by one id (failed_key). Empty for requests without a credential."`
+	Rates    map[string]RateLimit `json:"rates" nullable:"false" doc:"Requests allowed for one caller, by the kind of its credential (server, player), and failed API keys allowed from one address (failed_credentials) and for one key id (failed_key). Empty for requests without a credential."`
 	Tokens   TokenLimits          `json:"tokens"`
 	Keys     KeyLimits            `json:"api_keys"`
 	Lists    ListLimits           `json:"lists"`

@@ -38,7 +38,7 @@ type Member struct {
 // JoinRequest asks for a seat.
 type JoinRequest struct {
 	PlayerID   PlayerID   `json:"player_id" doc:"The player's id."`
-	Team       string     `json:"team" maxLength:"64" doc:"One of the session's teams, or empty for none. A member that joins again with none or with the same keeps its team; another is 409 already_member."`
+	Team       string     `json:"team" maxLength:"64" doc:"One of the session's teams, or empty for none. A member that joins again without a team or with the same one keeps it; another team is 409 already_member."`
 	Attributes Attributes `json:"attributes" maxProperties:"32" keys:"^[A-Za-z0-9_-]{1,64}$" doc:"Custom data. A member that joins again without them or with the same keeps its own; others are 409 already_member."`
 }
 

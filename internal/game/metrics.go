@@ -36,8 +36,8 @@ type MetricsSample struct {
 	// Amounts in the period.
 	Seconds      float64 `json:"seconds" doc:"How long the period was."`
 	Requests     int64   `json:"requests" doc:"Requests to the API, without probes and pages."`
-	ClientErrors int64   `json:"client_errors" doc:"Requests answered with 4xx."`
-	Errors       int64   `json:"errors" doc:"Requests answered with 5xx."`
+	ClientErrors int64   `json:"client_errors" doc:"Requests with a 4xx response."`
+	Errors       int64   `json:"errors" doc:"Requests with a 5xx response."`
 	Latency      Latency `json:"latency" doc:"How long requests took: bounds and counts of buckets."`
 
 	// The state at the end of the period. Each replica counts the documents of the whole database; counts may stop at
@@ -45,34 +45,34 @@ type MetricsSample struct {
 	Sessions    map[SessionStatus]int64 `json:"sessions" doc:"Live sessions in the whole database by their status; all sessions in older samples."`
 	Members     int64                   `json:"members" doc:"Seats held in live sessions, in the whole database."`
 	Players     int64                   `json:"players" doc:"Players in the whole database."`
-	MemoryBytes int64                   `json:"memory_bytes" doc:"What the process has of the machine's memory."`
+	MemoryBytes int64                   `json:"memory_bytes" doc:"Memory of the process."`
 	Goroutines  int64                   `json:"goroutines" doc:"Goroutines of the process."`
-	Pool        *Pool                   `json:"pool" doc:"The connections to the database; absent from samples from before they were counted."`
+	Pool        *Pool                   `json:"pool" doc:"The connections to the database; absent from older samples."`
 }
 
 // MetricsPoint is what one replica did in one step of a range.
 type MetricsPoint struct {
-	At           time.Time               `json:"at" doc:"The begin of the step."`
-	Replica      string                  `json:"replica" doc:"The process that did it."`
-	Seconds      float64                 `json:"seconds" doc:"How much time the amounts are of: about a step, less where the replica was not there for all of it."`
-	Requests     int64                   `json:"requests" doc:"Requests to the API that were answered, without probes and pages."`
-	ClientErrors int64                   `json:"client_errors" doc:"Requests answered with 4xx."`
-	Errors       int64                   `json:"errors" doc:"Requests answered with 5xx."`
+	At           time.Time               `json:"at" doc:"The start of the step."`
+	Replica      string                  `json:"replica" doc:"The process that processed the requests."`
+	Seconds      float64                 `json:"seconds" doc:"The duration that the amounts cover: about a step, or less if the replica did not run throughout."`
+	Requests     int64                   `json:"requests" doc:"Requests to the API, without probes and pages."`
+	ClientErrors int64                   `json:"client_errors" doc:"Requests with a 4xx response."`
+	Errors       int64                   `json:"errors" doc:"Requests with a 5xx response."`
 	LatencyMS    MetricsQuantiles        `json:"latency_ms"`
 	LiveSessions int64                   `json:"live_sessions" doc:"Live sessions at the end of the step, of each status up to 1,000,000, in the whole database."`
 	Sessions     map[SessionStatus]int64 `json:"sessions" doc:"Live sessions by status at the end of the step, of each up to 1,000,000, in the whole database."`
 	Members      int64                   `json:"members" doc:"Seats held in the live sessions that were counted, in the whole database, at the end of the step."`
 	Players      int64                   `json:"players" doc:"Players stored, at the end of the step; the embedded database counts at most 1,000,000."`
-	MemoryBytes  int64                   `json:"memory_bytes" doc:"What the process has of the machine's memory, at the end of the step."`
+	MemoryBytes  int64                   `json:"memory_bytes" doc:"Memory of the process, at the end of the step."`
 	Goroutines   int64                   `json:"goroutines" doc:"At the end of the step."`
-	Pool         *Pool                   `json:"pool" doc:"The connections to the database, of the embedded one those that read, at the end of the step; null in samples from before they were counted."`
+	Pool         *Pool                   `json:"pool" doc:"The connections to the database, of the embedded one those that read, at the end of the step; null in older samples."`
 }
 
 // MetricsQuantiles are the times in milliseconds within which a share of the requests finished; nil if there were none.
 type MetricsQuantiles struct {
-	P50 *float64 `json:"p50" doc:"Half of the requests were answered within it; null if there were none."`
-	P95 *float64 `json:"p95" doc:"95 % of the requests were answered within it; null if there were none."`
-	P99 *float64 `json:"p99" doc:"99 % of the requests were answered within it; null if there were none."`
+	P50 *float64 `json:"p50" doc:"Half of the requests finished within it; null if there were none."`
+	P95 *float64 `json:"p95" doc:"95 % of the requests finished within it; null if there were none."`
+	P99 *float64 `json:"p99" doc:"99 % of the requests finished within it; null if there were none."`
 }
 
 // MetricsRange is a request for a range of time. The zero value is the last hour.
@@ -86,8 +86,8 @@ type MetricsRange struct {
 
 // SystemMetrics is the result for a [MetricsRange].
 type SystemMetrics struct {
-	From        time.Time      `json:"from" doc:"The begin of the range, moved back to where a step begins."`
-	To          time.Time      `json:"to" doc:"The end of the range, moved on to where a step ends."`
+	From        time.Time      `json:"from" doc:"The start of the range, moved back to the start of a step."`
+	To          time.Time      `json:"to" doc:"The end of the range, moved forward to the end of a step."`
 	StepSeconds int64          `json:"step_seconds" doc:"How long a step is."`
 	Items       []MetricsPoint `json:"items" nullable:"false" doc:"By time, and by replica within a step. Steps in which a replica stored nothing are left out."`
 	NextCursor  *string        `json:"next_cursor" doc:"Continues where there are more than a thousand points; null on the last page."`

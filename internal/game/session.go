@@ -36,8 +36,8 @@ type Settings struct {
 	Region     string     `json:"region" maxLength:"64" doc:"Any text."`
 	Visibility Visibility `json:"visibility" doc:"Public, or private for a session that is not for browsing."` // public where none is given
 
-	Locked         bool `json:"locked" doc:"Whether newcomers are kept out. Members who join again keep their seats."`
-	JoinInProgress bool `json:"join_in_progress" doc:"Whether newcomers may join while the session is in progress."`
+	Locked         bool `json:"locked" doc:"Whether new members are rejected. Members can still rejoin."`
+	JoinInProgress bool `json:"join_in_progress" doc:"Whether new members may join while the session is in progress."`
 	AllowRematch   bool `json:"allow_rematch" doc:"Whether the session may go from in_progress back to open."`
 
 	MaxPlayers int `json:"max_players" minimum:"1" maximum:"1000" doc:"How many seats the session has."`
@@ -62,20 +62,20 @@ type Session struct {
 	Project ProjectID `json:"project" readOnly:"true" doc:"The game, or the environment of a game, to which the document belongs."`
 	Settings
 	Status    SessionStatus `json:"status" doc:"The state of the document."`
-	EndReason EndReason     `json:"end_reason" bson:"end_reason,omitempty" doc:"Why the session is over; null while it lives."`
+	EndReason EndReason     `json:"end_reason" bson:"end_reason,omitempty" doc:"Why the session has ended; null for a live session."`
 
 	HostID *PlayerID `json:"host_id" readOnly:"true" doc:"The member with authority over the session; null for a session without one."`
-	Hosted bool      `json:"hosted" readOnly:"true" doc:"Whether a player ever hosted the session: then it has a host whenever a member has joined. If not, it is a server's."`
+	Hosted bool      `json:"hosted" readOnly:"true" doc:"Whether a player ever hosted the session. If so, it has a host whenever a member has joined; if not, it belongs to a server."`
 
-	Members    []Member    `json:"members" readOnly:"true" nullable:"false" doc:"Who holds a seat, in the order in which they took them; absent where less was asked for."`
+	Members    []Member    `json:"members" readOnly:"true" nullable:"false" doc:"The members in the order in which they took their seats; absent from brief lists."`
 	Connection *Connection `json:"connection" doc:"Where the session's server is."`
-	Result     Result      `json:"result" bson:"result,omitempty" doc:"What the session came to: an object of the game's own making, set once when the session ends."`
+	Result     Result      `json:"result" bson:"result,omitempty" doc:"The outcome of the session: an object that the game defines, set once when the session ends."`
 
 	Version   int64      `json:"version" readOnly:"true" doc:"Grows by one with each change; the ETag."`
 	CreatedAt time.Time  `json:"created_at" readOnly:"true" doc:"In UTC, to the millisecond."`
 	UpdatedAt time.Time  `json:"updated_at" readOnly:"true" doc:"In UTC, to the millisecond."`
 	StartedAt *time.Time `json:"started_at" readOnly:"true" doc:"When the session last went in progress."`
-	EndedAt   *time.Time `json:"ended_at" readOnly:"true" doc:"When the session came to its end."`
+	EndedAt   *time.Time `json:"ended_at" readOnly:"true" doc:"When the session ended."`
 }
 
 // SessionRequest asks for a new session.

@@ -130,9 +130,9 @@ func defaultReason(from, to SessionStatus) EndReason {
 // Move asks for another status.
 type Move struct {
 	Status     SessionStatus `json:"status" doc:"The state of the document."`
-	EndReason  EndReason     `json:"end_reason" doc:"Why the session is over; null while it lives."`
-	Result     Result        `json:"result" doc:"What the session came to: an object of the game's own making."` // with status ended only
-	Connection *Connection   `json:"connection" doc:"Where the session's server is."`                            // nil leaves the session's unchanged
+	EndReason  EndReason     `json:"end_reason" doc:"Why the session has ended; null for a live session."`
+	Result     Result        `json:"result" doc:"The outcome of the session: an object that the game defines."` // with status ended only
+	Connection *Connection   `json:"connection" doc:"Where the session's server is."`                           // nil leaves the session's unchanged
 }
 
 // Validate returns ErrValidation with everything that is wrong regardless of the session.

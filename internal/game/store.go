@@ -290,9 +290,9 @@ type Command struct {
 
 // Pool counts the connections of an engine to its database.
 type Pool struct {
-	InUse   int64 `json:"in_use" doc:"Working on something."`
+	InUse   int64 `json:"in_use" doc:"In use."`
 	Idle    int64 `json:"idle" doc:"Open and not in use."`
-	Waiting int64 `json:"waiting" doc:"Callers who wait for a connection."`
+	Waiting int64 `json:"waiting" doc:"Callers that wait for a connection."`
 }
 
 // Space is the disk space of a database in a file, in bytes.
