@@ -215,7 +215,7 @@ func TestAuthority(t *testing.T) {
 	}
 }
 
-// What a player is told of others and of sessions that it is not in.
+// What players see of others and of sessions that they are not in.
 func TestWhatPlayersSee(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).start()
@@ -257,7 +257,7 @@ func TestWhatPlayersSee(t *testing.T) {
 	ok(t, err)
 	equal(t, []game.SessionID{public1.ID}, ids(found.Items, sessionID))
 	if found.Items[0].Connection != nil {
-		t.Error("a list tells who is no member where the server is")
+		t.Error("a list shows the connection to a player who is not a member")
 	}
 	found, err = p.sessions.List(asEve, game.SessionQuery{Where: game.Where{game.Is(game.FieldMember, eve.ID)}}, "", 0)
 	ok(t, err)
@@ -272,7 +272,7 @@ func TestWhatPlayersSee(t *testing.T) {
 	joined, _, err := p.sessions.Join(asEve, public1.ID, game.JoinRequest{PlayerID: eve.ID})
 	ok(t, err)
 	if joined.Connection == nil {
-		t.Error("who joins is not told where the server is")
+		t.Error("a player who joins does not see the connection")
 	}
 }
 

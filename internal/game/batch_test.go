@@ -70,7 +70,7 @@ func renamed(name string) func(game.SessionEdit) (game.SessionEdit, error) {
 	}
 }
 
-// result is what a change came to.
+// result is the result of a change.
 type result struct {
 	v   game.Session
 	err error
@@ -410,7 +410,7 @@ func TestBatchWithAPanic(t *testing.T) {
 	b.quiet(t)
 }
 
-// A bug below the rules is told to those whose changes it broke, and harms no others, whoever writes the batch.
+// A panic of the store reaches the callers whose changes were in the batch, and no others, whoever writes the batch.
 func TestBatchWithAPanicOfTheStore(t *testing.T) {
 	t.Parallel()
 	b := newBusy(t, newWorld(t), 5, func(n int, _ context.Context) error {
@@ -449,7 +449,7 @@ func TestBatchWithAPanicOfTheStore(t *testing.T) {
 	}
 }
 
-// An edit that waits behind an erasure finds nobody, and writes nothing back.
+// An edit that waits behind an erasure finds no player, and does not restore it.
 func TestBatchBehindAnErasure(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -490,7 +490,7 @@ func TestBatchBehindAnErasure(t *testing.T) {
 	p.quiet(t)
 }
 
-// Whatever waits together comes to what some order of the changes comes to: the order in which they came.
+// A batch has the result of its changes one after the other, in the order of arrival.
 func TestBatchHistories(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

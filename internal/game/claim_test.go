@@ -16,7 +16,7 @@ func key(k, body string) game.Idempotency {
 	return game.Idempotency{Key: k, Route: "POST /sessions", Body: []byte(body)}
 }
 
-// creator creates one noun in a process and answers the id of the document.
+// creator creates a document in a process and returns its id.
 type creator func(p process, ctx context.Context, i game.Idempotency) (id string, replayed bool, err error)
 
 func createSession(p process, ctx context.Context, i game.Idempotency) (string, bool, error) {
@@ -153,14 +153,14 @@ func TestClaimHoldsNoSecret(t *testing.T) {
 	}
 	if told := seen[0].Key + seen[0].Fingerprint; strings.Contains(told, "hunter2") ||
 		strings.Contains(told, "swordfish") {
-		t.Errorf("the claim tells the key or the body: %s", told)
+		t.Errorf("the claim contains the key or the body: %s", told)
 	}
 	if seen[0].Fingerprint == seen[1].Fingerprint {
-		t.Error("equal bodies under two keys can be told to be equal")
+		t.Error("equal bodies under two keys have the same fingerprint")
 	}
 }
 
-// Between the claim and the document the process dies, the store fails, or the answer of the store is lost.
+// Between the claim and the document the process crashes, the store fails, or its response is lost.
 func TestCrashBetweenClaimAndDocument(t *testing.T) {
 	t.Parallel()
 	eachNoun(t, func(t *testing.T, create creator, count func(world) int) {
@@ -193,7 +193,7 @@ func TestCrashBetweenClaimAndDocument(t *testing.T) {
 	})
 }
 
-// lossy loses the answer of the first creation: it happens, and nobody knows.
+// lossy loses the response to the first creation, which succeeds.
 type lossy struct {
 	game.Store
 	lost *sync.Once
@@ -234,15 +234,15 @@ func TestOvertakenCreation(t *testing.T) {
 			g = w.gated("CreatePlayer")
 		}
 		slow := w.start(g)
-		type answer struct {
+		type outcome struct {
 			id       string
 			replayed bool
 			err      error
 		}
-		answered := make(chan answer)
+		returned := make(chan outcome)
 		go func() {
 			id, replayed, err := create(slow, w.ctx, key("k", "b"))
-			answered <- answer{id, replayed, err}
+			returned <- outcome{id, replayed, err}
 		}()
 		<-g.arrived
 		id, replayed, err := create(w.start(), w.ctx, key("k", "b"))
@@ -250,7 +250,7 @@ func TestOvertakenCreation(t *testing.T) {
 		if ok(t, err); replayed {
 			t.Error("the try that made the document is a replay")
 		}
-		a := <-answered
+		a := <-returned
 		if ok(t, a.err); !a.replayed || a.id != id {
 			t.Errorf("the overtaken try made %s after %s, replayed is %t", a.id, id, a.replayed)
 		}

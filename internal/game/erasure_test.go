@@ -98,7 +98,7 @@ func TestErasure(t *testing.T) {
 		Profile: game.Profile{Identities: map[string]string{}, Attributes: game.Attributes{}},
 	}, left)
 
-	// Its seats are free, and the opaque id stays where the session is over.
+	// Its seats are free, and the opaque id stays in the session that has ended.
 	checkSwept(t, p, hosted, guest, over, id, eve)
 	equal(t, []game.SessionID{over.ID}, w.seats(t, id))
 
@@ -116,7 +116,7 @@ func TestErasure(t *testing.T) {
 }
 
 // checkSwept holds what three sessions are after one player is erased: one that it hosted, one where it was a guest,
-// and one that is over.
+// and one that has ended.
 func checkSwept(t *testing.T, p process, hosted, guest, over game.Session, erased, other game.PlayerID) {
 	t.Helper()
 	now := later(1)
@@ -144,17 +144,17 @@ func TestErasureSweepsLateJoins(t *testing.T) {
 	room := p.open(t, 2, "")
 	g := w.gated("ReplaceSession")
 	slow := w.start(g)
-	answered := make(chan error)
+	returned := make(chan error)
 	go func() {
 		_, _, err := slow.sessions.Join(w.ctx, room.ID, game.JoinRequest{PlayerID: id})
-		answered <- err
+		returned <- err
 	}()
 	<-g.arrived
 	ok(t, p.players.Erase(w.ctx, id, nil))
 	ok(t, p.players.Tend(w.ctx)) // finds nothing to sweep
 	w.clock.add(maxRequest)
 	close(g.open)
-	ok(t, <-answered)
+	ok(t, <-returned)
 	equal(t, []game.SessionID{room.ID}, w.seats(t, id))
 
 	w.clock.add(grace)
@@ -170,17 +170,17 @@ func TestErasureSweepsLateSessions(t *testing.T) {
 	p := w.start()
 	id := p.register(t, w.ctx, "Ada").ID
 	g := w.gated("CreateSession")
-	answered := make(chan error)
+	returned := make(chan error)
 	go func() {
 		_, err := w.start(g).sessions.Create(
 			w.ctx, game.SessionRequest{Settings: full(), HostID: &id}, game.Idempotency{},
 		)
-		answered <- err
+		returned <- err
 	}()
 	<-g.arrived
 	ok(t, p.players.Erase(w.ctx, id, nil))
 	close(g.open)
-	ok(t, <-answered)
+	ok(t, <-returned)
 	ok(t, p.players.Tend(w.ctx))
 	all, err := p.sessions.List(w.ctx, game.SessionQuery{}, "", 0)
 	ok(t, err)
@@ -387,15 +387,15 @@ func TestJoinAfterErasure(t *testing.T) {
 	id := p.register(t, w.ctx, "Ada").ID
 	room := p.open(t, 2, "")
 	g := w.gated("Player")
-	answered := make(chan error)
+	returned := make(chan error)
 	go func() {
 		_, _, err := w.start(g).sessions.Join(w.ctx, room.ID, game.JoinRequest{PlayerID: id})
-		answered <- err
+		returned <- err
 	}()
 	<-g.arrived
 	ok(t, p.players.Erase(w.ctx, id, nil))
 	close(g.open)
-	rejected(t, <-answered, game.ErrPlayerNotFound)
+	rejected(t, <-returned, game.ErrPlayerNotFound)
 	equal(t, []game.SessionID{}, w.seats(t, id))
 }
 
@@ -422,10 +422,10 @@ func TestChangesBehindAnErasure(t *testing.T) {
 	id := w.start().register(t, w.ctx, "Ada").ID
 	g := w.gated("ReplacePlayer")
 	p := w.start(g)
-	var answers []chan error
+	var returned []chan error
 	begin := func(do func() error) {
 		done := make(chan error, 1)
-		answers = append(answers, done)
+		returned = append(returned, done)
 		go func() { done <- do() }()
 	}
 	edit := func(name string) func() error {
@@ -442,7 +442,7 @@ func TestChangesBehindAnErasure(t *testing.T) {
 		eventually(t, "the change waits", func() bool { return p.players.Waiting("p", id) == n+1 })
 	}
 	close(g.open)
-	for n, done := range answers {
+	for n, done := range returned {
 		if err := <-done; n <= 2 {
 			ok(t, err)
 		} else {

@@ -19,7 +19,7 @@ var t0 = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 // later returns a time that many seconds after t0.
 func later(seconds int) time.Time { return t0.Add(time.Duration(seconds) * time.Second) }
 
-// exact lets cmp look into values, and tells nil from empty: documents have empty maps and slices, never nil ones.
+// exact lets cmp look into values, and distinguishes nil from empty: documents have empty maps and slices, not nil.
 var exact = cmp.AllowUnexported(game.Value{})
 
 // testID returns the nth id; ids of later n sort behind.

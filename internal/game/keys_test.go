@@ -256,8 +256,8 @@ func TestRotateKeyTogether(t *testing.T) {
 	equal(t, int64(2), got.Version)
 }
 
-// Whoever lost the answer of a rotation rotates again, and has a key as good as the lost one. The old key ends when it
-// would have, or earlier if that is asked for, and never later.
+// A caller that did not receive the response to a rotation rotates again, and gets an equivalent key. The old key never
+// ends later than after the first rotation, and earlier only if requested.
 func TestRotateKeyAgain(t *testing.T) {
 	t.Parallel()
 	for _, expires := range []*time.Time{nil, new(later(86400))} {
@@ -277,7 +277,7 @@ func TestRotateKeyAgain(t *testing.T) {
 			ok(t, err)
 			equal(t, expires, fresh.ExpiresAt)
 			if fresh.RetiresAt != nil || !fresh.Opens(secret, later(3*3600)) {
-				t.Errorf("rotation %d answered %+v", i+1, fresh)
+				t.Errorf("rotation %d returned %+v", i+1, fresh)
 			}
 			got, err := keys.Get(p.ctx, old.ID)
 			ok(t, err)

@@ -232,7 +232,7 @@ func TestEditMember(t *testing.T) {
 		{"locked, full and in progress", changes{
 			locked, maxPlayers(2), in("in_progress"),
 		}, 2, with("blue", "fox"), true, nil},
-		{"as it is, when over", changes{in("ended")}, 2, fox, false, nil},
+		{"unchanged, when ended", changes{in("ended")}, 2, fox, false, nil},
 		{"in a full team, and stays there", changes{
 			func(s *game.Session) { s.Teams["red"] = 1 },
 		}, 2, with("red", "owl"), true, nil},
@@ -242,7 +242,7 @@ func TestEditMember(t *testing.T) {
 		}, 2, with("blue", "fox"), false, game.ErrTeamFull},
 		{"an unknown team", nil, 2, with("green", "fox"), false, game.ErrValidation},
 		{"a stranger", nil, 9, with("blue", ""), false, game.ErrMemberNotFound},
-		{"over", changes{in("ended")}, 2, with("blue", "fox"), false, game.ErrSessionEnded},
+		{"ended", changes{in("ended")}, 2, with("blue", "fox"), false, game.ErrSessionEnded},
 		{"broken", nil, 9, with("ä", ""), false, game.ErrValidation},
 		{"a stranger before the end", changes{in("ended")}, 9, with("blue", ""), false, game.ErrMemberNotFound},
 		{"the end before the team", changes{in("ended")}, 2, with("green", ""), false, game.ErrSessionEnded},

@@ -138,7 +138,7 @@ func (m *sessionModel) do(t *rapid.T, rule func(*game.Session) ([]game.Change, e
 		t.Fatalf("changed and rejected: %v", err)
 	}
 	if told := told(before, done); told != outline(next) {
-		t.Fatalf("the changes %+v tell of\n%+v, and the session is\n%+v", done, told, outline(next))
+		t.Fatalf("the changes %+v describe\n%+v, and the session is\n%+v", done, told, outline(next))
 	}
 	m.real = next
 	return changed, err
@@ -158,7 +158,7 @@ func outline(s game.Session) outlined {
 	return o
 }
 
-// told returns what follows of a session before from the changes of it.
+// told returns the outline of a session after the changes that are applied to its outline before them.
 func told(before game.Session, done []game.Change) outlined {
 	s := snapshot(before)
 	at := func(id game.PlayerID) int {

@@ -83,7 +83,7 @@ func TestPlayersConditions(t *testing.T) {
 	_, err = p.players.Edit(p.ctx, ada.ID, at(1), named("two"))
 	e := rejected(t, err, game.ErrVersionMismatch)
 	equal(t, map[string]any{"version": int64(2)}, e.Extras)
-	// A condition is asked even where nothing would change.
+	// A condition is checked even if nothing would change.
 	_, err = p.players.Edit(p.ctx, ada.ID, at(1), named("one"))
 	rejected(t, err, game.ErrVersionMismatch)
 	rejected(t, p.players.Erase(p.ctx, ada.ID, at(1)), game.ErrVersionMismatch)

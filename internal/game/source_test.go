@@ -188,7 +188,7 @@ func TestEveryStateAndReasonIsReached(t *testing.T) {
 	}
 }
 
-// Every limit of the package that callers meet is among those that they are told.
+// Every limit of the package that concerns callers is in DocumentLimits.
 func TestLimitsAreTold(t *testing.T) {
 	t.Parallel()
 	files := source(t)
@@ -218,7 +218,7 @@ func TestLimitsAreTold(t *testing.T) {
 		if kind == token.CONST && limit.MatchString(name) && !slices.Contains(forms, name) {
 			limits++
 			if !told[name] {
-				t.Errorf("%s is not told by DocumentLimits", name)
+				t.Errorf("%s is missing from DocumentLimits", name)
 			}
 		}
 	})

@@ -149,7 +149,7 @@ func checkMove(t *testing.T, s game.Session, m game.Move) {
 	checkEnd(t, s)
 }
 
-// checkRejection holds the facts that a rejected move is told.
+// checkRejection checks the details in the error of a rejected move.
 func checkRejection(t *testing.T, before game.Session, m game.Move, e *game.Error) {
 	t.Helper()
 	switch e.Code {
@@ -161,14 +161,14 @@ func checkRejection(t *testing.T, before game.Session, m game.Move, e *game.Erro
 		}, e.Extras)
 		mayForce := m.Status == "ended" && !terminal(before.Status)
 		if told := strings.Contains(e.Message, "force_terminated"); told != mayForce {
-			t.Errorf("the message tells of force: %t, want %t: %s", told, mayForce, e.Message)
+			t.Errorf("the message mentions force: %t, want %t: %s", told, mayForce, e.Message)
 		}
 	case "session_ended":
 		equal(t, map[string]any{"session_status": before.Status, "end_reason": before.EndReason}, e.Extras)
 	}
 }
 
-// checkEnd holds what is true of every session: it has an end reason and an end exactly if it is over.
+// checkEnd holds what is true of every session: it has an end reason and an end if and only if it has ended.
 func checkEnd(t reporter, s game.Session) {
 	t.Helper()
 	if over := terminal(s.Status); s.Status.Terminal() != over || (s.EndReason != "") != over ||
@@ -186,7 +186,7 @@ func TestAllowed(t *testing.T) {
 		for _, rematch := range []bool{false, true} {
 			s := newSession(t, in(from), func(s *game.Session) { s.AllowRematch = rematch })
 			equal(t, allowedMoves(from, rematch), s.Allowed())
-			// What is told to be allowed is allowed, and nothing else is, without saying a reason.
+			// Without a reason, exactly the moves that the error lists as allowed are allowed.
 			for _, to := range game.SessionStatuses() {
 				c := snapshot(s)
 				changed, err := did(c.Move(game.Move{Status: to}, later(60)))
@@ -243,7 +243,7 @@ func TestMoveValidation(t *testing.T) {
 				return
 			}
 			invalid(t, err, tt.fields...)
-			// A broken request is told so in every state, a terminal one too.
+			// An invalid request is rejected as such in every status, including terminal ones.
 			for _, from := range game.SessionStatuses() {
 				s := newSession(t, in(from))
 				before := snapshot(s)

@@ -110,7 +110,8 @@ func TestCreateSuspended(t *testing.T) {
 	equal(t, []game.PlayerID{}, p.sweeping(t))
 }
 
-// A suspension frees the seats in live sessions at once, and the office of host. What is over stays as it was.
+// A suspension frees the seats in live sessions at once, and another member becomes host. Sessions that have ended do
+// not change.
 func TestSuspensionFreesSeats(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -160,12 +161,12 @@ func TestSuspensionFreesSeats(t *testing.T) {
 func overtaken(t *testing.T, w world, op string, request func(process) error, happens func()) {
 	t.Helper()
 	g := w.gated(op)
-	answered := make(chan error)
-	go func() { answered <- request(w.start(g)) }()
+	returned := make(chan error)
+	go func() { returned <- request(w.start(g)) }()
 	<-g.arrived
 	happens()
 	close(g.open)
-	ok(t, <-answered)
+	ok(t, <-returned)
 }
 
 // A request that saw the player before its suspension, and writes after the first sweep, is swept too.
@@ -331,7 +332,7 @@ func TestChangeAfterASuspension(t *testing.T) {
 	ok(t, p.players.LiftSuspensions(w.ctx))
 }
 
-// Every caller who is a player is judged by one rule, whatever its credential is.
+// One rule admits all callers that are players, whatever the credential.
 func TestAdmit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -418,21 +419,21 @@ func TestAdmitRemembers(t *testing.T) {
 	} {
 		slow := slowRead{w.store, new(atomic.Bool), make(chan struct{}), make(chan struct{})}
 		p := w.start(slow)
-		answered := make(chan error)
-		go func() { answered <- admit(p) }()
+		returned := make(chan error)
+		go func() { returned <- admit(p) }()
 		<-slow.read
 		ok(t, change(p))
 		close(slow.open)
-		before := <-answered // which is as the player was
+		before := <-returned // which is as the player was
 		now, err := w.store.Player(w.ctx, "p", id)
 		ok(t, err)
 		if good := now.Status == game.PlayerActive; (admit(p) == nil) != good || (before == nil) == good {
-			t.Errorf("the player is %q; a request before was told %v, and one after %v", now.Status, before, admit(p))
+			t.Errorf("the player is %q; a request before got %v, and one after %v", now.Status, before, admit(p))
 		}
 	}
 }
 
-// slowRead holds the answer of the first read of a player: it is told on read, and goes on when open is closed.
+// slowRead blocks the first read of a player after the read: it is reported on read, and continues when open is closed.
 type slowRead struct {
 	game.Store
 	begun      *atomic.Bool
