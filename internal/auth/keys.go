@@ -105,7 +105,7 @@ func (k *Keys) Caller(ctx context.Context, s game.Secret) (c game.Caller, guess 
 	}
 	now := k.now()
 	guess = !key.Fits(s) // takes as long for the zero key
-	if guess || key.Over(now) {
+	if guess || key.Inactive(now) {
 		k.wrong.Add(sum(s), wrongKey{guess, now})
 		return game.Caller{}, guess, ErrWrong
 	}
@@ -124,7 +124,7 @@ func (k *Keys) read(ctx context.Context, id game.KeyID) (game.Key, error) {
 		defer cancel()
 		key, err := k.store.Key(ctx, id)
 		switch {
-		case err == nil && !key.Over(begin):
+		case err == nil && !key.Inactive(begin):
 			k.cache.Add(id, cachedKey{key, begin})
 		case err == nil || errors.Is(err, game.ErrKeyNotFound):
 			k.cache.Remove(id)

@@ -8,18 +8,19 @@ import (
 )
 
 const (
-	// admittedFor is how long a player who was admitted is admitted again without a read. Another process suspends and
-	// erases unnoticed for as long; this one does not.
+	// admittedFor is how long an admission is remembered. A suspension or an erasure by another process may go
+	// unnoticed for this long; one by this process never does.
 	admittedFor = time.Second / 2
-	// maxAdmitted bounds how many are remembered, some 150 bytes each.
+	// maxAdmitted bounds the admissions in memory. Each takes about 150 bytes.
 	maxAdmitted = 16 << 10
 )
 
-// Admit judges the player whom a caller is or acts for, once for every request, whatever the credential: an own token,
-// one of another issuer, or a server's that acts for the player. It returns ErrPlayerUnknown where there is no such
-// player (any more), ErrPlayerSuspended, and ErrStoreUnavailable. Reads is the player whose document the request
-// reads, empty for any other request: who is suspended may still read its own. Callers who are no players are admitted
-// without a read.
+// Admit checks whether the player that the caller is, or acts for, may make requests. The API calls it once for every
+// request, whatever the credential. It returns ErrPlayerUnknown if the player does not exist, ErrPlayerSuspended, or
+// ErrStoreUnavailable. Callers that are not players are admitted without a read.
+//
+// Reads is the player whose document the request reads, or "" for other requests: a suspended player may still read its
+// own document.
 func (s *Players) Admit(ctx context.Context, c Caller, reads PlayerID) error {
 	if c.Scope != ScopePlayer {
 		return nil
@@ -46,23 +47,24 @@ func (s *Players) Admit(ctx context.Context, c Caller, reads PlayerID) error {
 	return nil
 }
 
-// admission names a player who was admitted.
+// admission identifies a player that was admitted.
 type admission struct {
 	project ProjectID
 	player  PlayerID
 }
 
-// admissions remembers for a moment who was admitted, and nothing of who was not: the end of a suspension is never
-// late. It is exact for the changes that this process makes.
+// admissions caches for a moment which players were admitted. It does not cache rejections, so that a suspension never
+// ends late. Changes made by this process take effect at once.
 type admissions struct {
 	mu     sync.Mutex
 	read   map[admission]time.Time // when the read began that found the player fit to play
-	writes uint64                  // changes of players, of any: a read that began before one may be older than it
+	writes uint64                  // counts changes of any player, to detect that a read may be outdated
 }
 
 func newAdmissions() *admissions { return &admissions{read: make(map[admission]time.Time)} }
 
-// has reports whether the player need not be read, and what to hand to add after a read that begins now.
+// has reports whether the player was admitted recently enough. Otherwise the caller reads the player and passes writes
+// to add.
 func (a *admissions) has(who admission, now time.Time) (known bool, writes uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -71,8 +73,8 @@ func (a *admissions) has(who admission, now time.Time) (known bool, writes uint6
 	return known && age >= 0 && age < admittedFor, a.writes
 }
 
-// add remembers a player by a read that began at the time, unless a player was changed meanwhile. Where there is no
-// room all others are forgotten.
+// add records a player that was found fit to play by a read that began at the given time. It does nothing if any player
+// was changed since has returned writes. When the cache is full, it is emptied first.
 func (a *admissions) add(who admission, at time.Time, writes uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -85,7 +87,7 @@ func (a *admissions) add(who admission, at time.Time, writes uint64) {
 	a.read[who] = at
 }
 
-// changed forgets a player after a change of it that was made, or may have been.
+// changed removes a player after a change that was made or may have been made.
 func (a *admissions) changed(p Player) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// The ways in which JSON does not fit.
+// Form errors of JSON values.
 const (
 	ErrInexactNumber FormError = "is a number that JSON readers would round: send it as a string"
 	ErrNoFilterValue FormError = "must be a JSON value, since it begins with an equals sign or a double quote"
@@ -23,7 +23,8 @@ const (
 	ErrNulCharacter  FormError = "must not contain U+0000"
 )
 
-// Value is one custom value: a string, a number or a boolean. Values compare with ==. The zero Value is the string "".
+// Value is a custom value: a string, a number or a boolean. Values are comparable with ==. The zero Value is the string
+// "".
 type Value struct {
 	kind byte // 0 a string, 'n' a number, 'b' a boolean
 	text string
@@ -34,7 +35,7 @@ type Value struct {
 // StringValue returns the Value of a string.
 func StringValue(s string) Value { return Value{text: s} }
 
-// NumberValue returns the Value of a number. It must be finite and at most 2^53 - 1 either way.
+// NumberValue returns the Value of a number, which must be finite and between -(2^53 - 1) and 2^53 - 1.
 func NumberValue(f float64) Value { return Value{kind: 'n', num: f + 0} } // + 0 makes -0 the 0 that it equals
 
 // BoolValue returns the Value of a boolean.
@@ -54,8 +55,7 @@ func (v Value) Any() any {
 // MarshalJSON implements [json.Marshaler].
 func (v Value) MarshalJSON() ([]byte, error) { return json.Marshal(v.Any()) }
 
-// UnmarshalJSON implements [json.Unmarshaler]. It refuses numbers beyond 2^53 - 1, because they may come back as
-// others.
+// UnmarshalJSON implements [json.Unmarshaler]. It rejects numbers beyond 2^53 - 1, because JSON readers may round them.
 func (v *Value) UnmarshalJSON(b []byte) error {
 	parsed, err := ParseValue(string(b))
 	if err != nil {
@@ -65,13 +65,13 @@ func (v *Value) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// ParseValue reads a Value from its JSON form. It returns ErrNotScalar and ErrInexactNumber.
+// ParseValue parses the JSON encoding of a Value. It returns ErrNotScalar or ErrInexactNumber.
 func ParseValue(s string) (Value, error) {
-	s = strings.TrimLeft(s, " \t\r\n") // what JSON calls space
+	s = strings.TrimLeft(s, " \t\r\n") // white space in JSON
 	if s == "" {
 		return Value{}, ErrNotScalar
 	}
-	// Not by a json.Decoder, whose buffers cost more than all else about a small value.
+	// A json.Decoder would allocate buffers that cost more than the rest of the work for a small value.
 	switch first := s[0]; {
 	case first == '"':
 		return parse(s, StringValue)
@@ -88,7 +88,7 @@ func ParseValue(s string) (Value, error) {
 	return Value{}, ErrNotScalar
 }
 
-// parse reads the JSON of a Go type and makes a Value of it.
+// parse decodes JSON into a Go type and converts the result to a Value.
 func parse[T any](s string, value func(T) Value) (Value, error) {
 	var x T
 	if json.Unmarshal([]byte(s), &x) != nil {
@@ -97,10 +97,10 @@ func parse[T any](s string, value func(T) Value) (Value, error) {
 	return value(x), nil
 }
 
-// Attributes is custom data of a player, a session or a member, by key.
+// Attributes is custom data of a player, a session or a member.
 type Attributes map[string]Value
 
-// attributeLimits bounds Attributes: how many entries, and how many bytes of keys and values.
+// attributeLimits bounds the number of entries of Attributes, and the total size of their keys and values in bytes.
 type attributeLimits struct{ entries, bytes int }
 
 // Limits of custom data.
@@ -122,7 +122,7 @@ func (a Attributes) validate(p *problems, l attributeLimits) {
 	for _, k := range slices.Sorted(maps.Keys(a)) {
 		v := a[k]
 		if !validKey(k) {
-			badKeys = true // told once, however many they are
+			badKeys = true // reported once, however many there are
 			continue
 		}
 		p.check(validText(v.text), field+"."+k, "must be valid UTF-8 without U+0000")
@@ -133,11 +133,11 @@ func (a Attributes) validate(p *problems, l attributeLimits) {
 	p.check(size <= l.bytes, field, "must have at most %d bytes in total", l.bytes)
 }
 
-// ParseFilterValue returns the values that a text of a filter names. Text after an equals sign, and text in double
-// quotes, is one value as JSON writes it. Other text is the string that it is, and also the number or the boolean
-// that JSON reads it as, since nothing else tells which of them a session has: 1200 finds the number 1200 and the
-// string "1200", =1200 the number alone, and "1200" in quotes the string alone. It returns ErrNoFilterValue and
-// ErrInexactNumber.
+// ParseFilterValue returns the values that a filter's text stands for. It returns ErrNoFilterValue or ErrInexactNumber.
+//
+// Text after an equals sign, and text in double quotes, is one JSON value. Other text stands for itself as a string,
+// and also for the number or boolean that it is in JSON, because the text alone does not tell which of them sessions
+// use: 1200 finds the number 1200 and the string "1200", =1200 only the number, and "1200" in quotes only the string.
 func ParseFilterValue(text string) ([]Value, error) {
 	exact, marked := strings.CutPrefix(text, "=")
 	v, err := ParseValue(exact)
@@ -153,8 +153,8 @@ func ParseFilterValue(text string) ([]Value, error) {
 	return []Value{StringValue(text)}, nil
 }
 
-// size is how many bytes the value counts: those of a string as JSON without its quotes, so that what is within the
-// limit is so on the wire too; 8 for the rest, as a float64 has.
+// size returns how many bytes the value counts towards the limits: for a string its length in JSON without the quotes,
+// so that data within the limit also is within it on the wire; for a number or boolean 8.
 func (v Value) size() int {
 	if v.kind != 0 {
 		return 8
@@ -171,7 +171,7 @@ func (v Value) size() int {
 	return n
 }
 
-// orEmpty returns a, and an empty map for none, so that documents look the same from every engine.
+// orEmpty returns a, or an empty map if a is nil, so that documents are the same from every engine.
 func (a Attributes) orEmpty() Attributes {
 	if a == nil {
 		return Attributes{}
@@ -182,7 +182,7 @@ func (a Attributes) orEmpty() Attributes {
 // validKey reports whether s is 1 to MaxAttributeKey characters of [A-Za-z0-9_-].
 func validKey(s string) bool { return len(s) >= 1 && len(s) <= MaxAttributeKey && consistsOf(s, "_-") }
 
-// consistsOf reports whether s has ASCII letters, digits and the given marks only.
+// consistsOf reports whether s contains only ASCII letters, digits and the given marks.
 func consistsOf(s, marks string) bool {
 	for _, c := range []byte(s) {
 		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
@@ -193,10 +193,10 @@ func consistsOf(s, marks string) bool {
 	return true
 }
 
-// validText reports whether every engine can keep s as it is.
+// validText reports whether every engine can store s unchanged.
 func validText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
-// validLine reports whether s is text for a person, on one line: no control characters.
+// validLine reports whether s is a single line of text without control characters.
 func validLine(s string) bool {
 	return utf8.ValidString(s) &&
 		!strings.ContainsFunc(s, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) })
@@ -208,8 +208,9 @@ const (
 	maxResultDepth = 16
 )
 
-// Result is what a session came to: a JSON object of the game's own making, in canonical form (compact, keys sorted,
-// numbers as float64 writes them), so that equal results are equal bytes on every engine. The empty Result is none.
+// Result is the outcome of a session as a JSON object that the game defines. It is in canonical form (compact, keys
+// sorted, numbers as float64 prints them), so that equal results are equal bytes on every engine. The empty Result
+// means none.
 type Result string
 
 // MarshalJSON implements [json.Marshaler].
@@ -247,17 +248,17 @@ func (r *Result) UnmarshalJSON(b []byte) error {
 // innerError is a FormError about a part of a value.
 type innerError struct {
 	FormError
-	at string // names and indexes, with dots between
+	at string // names and indexes separated by dots
 }
 
-// At returns where in the value the error is.
+// At returns the path of the wrong part in the value.
 func (e innerError) At() string { return e.at }
 
 // Unwrap returns the FormError.
 func (e innerError) Unwrap() error { return e.FormError }
 
-// canonical returns x, which stands at a place in a value, with exact numbers. It returns an error where x is too deep
-// or holds what some engine cannot keep.
+// canonical returns x with its numbers as float64. The parameter at is the path of x in the whole value. It returns an
+// error if x is nested more than depth levels or contains something that an engine cannot store.
 func canonical(x any, at string, depth int) (any, error) {
 	if depth == 0 {
 		return nil, innerError{ErrTooDeep, at}

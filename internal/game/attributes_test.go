@@ -31,7 +31,7 @@ func TestParseValue(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		in   string
-		want any // nil where it is refused
+		want any // nil where it is rejected
 		out  string
 	}{
 		{`""`, "", `""`},
@@ -185,7 +185,7 @@ func TestValuesAreNotInMessages(t *testing.T) {
 		}.Validate(),
 	}
 	for _, err := range errs {
-		e := refused(t, err, game.ErrValidation)
+		e := rejected(t, err, game.ErrValidation)
 		if told := fmt.Sprintf("%s %+v %v", e.Error(), e.Fields, e.Extras); strings.Contains(told, secret) {
 			t.Errorf("a value is repeated: %s", told)
 		}

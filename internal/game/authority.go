@@ -4,10 +4,11 @@ import (
 	"slices"
 )
 
-// This file is who may do what. An API key acts on all of its project; a player acts for itself, and as host for its
-// session; nobody acts. Another project's documents are not forbidden: they do not exist.
+// This file decides who may do what. An API key acts on everything in its project; a player acts for itself, and as
+// host for its session; the zero Caller may do nothing. Documents of another project do not exist for a caller, so they
+// are not found rather than forbidden.
 
-// mayRead answers ErrForbidden to nobody.
+// mayRead returns ErrForbidden for the zero Caller.
 func (c Caller) mayRead() error {
 	if c.Scope == ScopePlayer || c.Scope.valid() {
 		return nil
@@ -15,7 +16,8 @@ func (c Caller) mayRead() error {
 	return ErrForbidden
 }
 
-// MayOperate answers ErrForbidden to players and nobody: how the service is is for who runs something on it.
+// MayOperate returns ErrForbidden for players and the zero Caller: the state of the service concerns only those who run
+// something on it.
 func (c Caller) MayOperate() error {
 	if c.Scope.valid() {
 		return nil
@@ -23,7 +25,7 @@ func (c Caller) MayOperate() error {
 	return ErrForbidden.Detail("This requires an API key.").With("needs", ScopeRead)
 }
 
-// mayServe answers ErrForbidden unless the caller acts on all of its project.
+// mayServe returns ErrForbidden unless the caller may change everything in its project.
 func (c Caller) mayServe() error {
 	switch c.Scope {
 	case ScopeAdmin, ScopeServer:
@@ -35,7 +37,7 @@ func (c Caller) mayServe() error {
 	}
 }
 
-// mayAdminister answers ErrForbidden unless the caller is an admin.
+// mayAdminister returns ErrForbidden unless the caller is an admin.
 func (c Caller) mayAdminister() error {
 	if c.Scope == ScopeAdmin {
 		return nil
@@ -43,7 +45,7 @@ func (c Caller) mayAdminister() error {
 	return ErrForbidden.Detail("This requires an API key of scope admin.").With("needs", ScopeAdmin)
 }
 
-// mayActFor answers ErrForbidden unless the caller is the player, or acts on all of its project.
+// mayActFor returns ErrForbidden unless the caller is the player or may change everything in its project.
 func (c Caller) mayActFor(p PlayerID) error {
 	switch {
 	case c.Scope != ScopePlayer:
@@ -54,7 +56,7 @@ func (c Caller) mayActFor(p PlayerID) error {
 	return nil
 }
 
-// mayOpen answers ErrForbidden where a player would open a session of which it is not the host.
+// mayOpen returns ErrForbidden if the caller is a player and would not be the host of the new session.
 func (c Caller) mayOpen(r SessionRequest) error {
 	if c.Scope == ScopePlayer && r.FirstMember() != c.Player {
 		return ErrForbidden.Detail(
@@ -67,7 +69,8 @@ func (c Caller) mayOpen(r SessionRequest) error {
 	return c.mayServe()
 }
 
-// mayHost answers ErrNotHost unless the caller hosts the session, or acts on all of its project.
+// mayHost returns ErrNotHost or ErrForbidden unless the caller hosts the session or may change everything in its
+// project.
 func (c Caller) mayHost(s *Session) error {
 	switch {
 	case c.Scope != ScopePlayer:
@@ -78,7 +81,7 @@ func (c Caller) mayHost(s *Session) error {
 	return nil
 }
 
-// maySeeTimeline returns ErrNotHost to players who do not host the session.
+// maySeeTimeline returns ErrNotHost for players who do not host the session.
 func (c Caller) maySeeTimeline(s *Session) error {
 	if c.Scope == ScopePlayer && s.host() != c.Player {
 		return ErrNotHost
@@ -86,8 +89,9 @@ func (c Caller) maySeeTimeline(s *Session) error {
 	return c.mayRead()
 }
 
-// seenEvent returns the event as the caller sees it: players see neither requests nor keys.
-func (c Caller) seenEvent(e Event) Event {
+// visibleEvent returns the event without what the caller must not see: request ids and API keys are hidden from
+// players.
+func (c Caller) visibleEvent(e Event) Event {
 	if c.Scope != ScopePlayer {
 		return e
 	}
@@ -98,8 +102,8 @@ func (c Caller) seenEvent(e Event) Event {
 	return e
 }
 
-// mayChange answers ErrForbidden where a player would change of itself what is its game's to say: what it may do, who
-// it is elsewhere, and the attributes that servers trust.
+// mayChange returns ErrForbidden if a player would change fields of itself that only servers may set: its status, its
+// identities and its attributes.
 func (c Caller) mayChange(old, next Profile) error {
 	if c.Scope != ScopePlayer {
 		return c.mayServe()
@@ -114,7 +118,8 @@ func (c Caller) mayChange(old, next Profile) error {
 	return nil
 }
 
-// asMover returns the move as the caller may ask for it: a host gives a host's reasons.
+// asMover returns the move with the default reason of the caller. It returns ErrForbidden if a player gives a reason
+// that hosts may not give.
 func (c Caller) asMover(m Move) (Move, error) {
 	if c.Scope != ScopePlayer {
 		return m, c.mayServe()
@@ -130,9 +135,9 @@ func (c Caller) asMover(m Move) (Move, error) {
 	return m, nil
 }
 
-// seenPlayer returns the player as the caller sees it: to other players, a name; to nobody, what processes note for
-// each other.
-func (c Caller) seenPlayer(p Player) Player {
+// visiblePlayer returns the player without what the caller must not see: other players see only its names, and nobody
+// sees fields that the processes use among themselves.
+func (c Caller) visiblePlayer(p Player) Player {
 	p.SweepSince = nil
 	if c.Scope != ScopePlayer || c.Player == p.ID {
 		return p
@@ -142,16 +147,17 @@ func (c Caller) seenPlayer(p Player) Player {
 	return p
 }
 
-// seenSession returns the session as the caller sees it: its members know where its server is.
-func (c Caller) seenSession(s Session) Session {
+// visibleSession returns the session without what the caller must not see: players who are not members do not see its
+// connection.
+func (c Caller) visibleSession(s Session) Session {
 	if c.Scope == ScopePlayer && s.member(c.Player) < 0 {
 		s.Connection = nil
 	}
 	return s
 }
 
-// mayList returns ErrForbidden where a player would select sessions that are none of its business: it finds public
-// ones, and those in which it holds a seat.
+// mayList returns the query restricted to the sessions that the caller may find: for a player public sessions and those
+// in which it holds a seat. It returns ErrForbidden if the query asks for others.
 func (c Caller) mayList(q SessionQuery) (SessionQuery, error) {
 	own := string(c.Player)
 	if c.Scope != ScopePlayer || q.Where.is(FieldMember, own) || q.Where.is(FieldHost, own) {
@@ -166,7 +172,7 @@ func (c Caller) mayList(q SessionQuery) (SessionQuery, error) {
 	return q, nil
 }
 
-// mayListPlayers returns ErrForbidden where a player would ask who is suspended.
+// mayListPlayers returns ErrForbidden if a player filters by status: it must not learn who is suspended.
 func (c Caller) mayListPlayers(q PlayerQuery) error {
 	if _, ok := q.Where.On(FieldStatus); ok && c.Scope == ScopePlayer {
 		return ErrForbidden.Detail("A player cannot filter players by status.").With("needs", ScopeRead)
@@ -174,8 +180,8 @@ func (c Caller) mayListPlayers(q PlayerQuery) error {
 	return c.mayRead()
 }
 
-// As returns the player for whom the caller acts, with that player's rights and the caller's name. It answers
-// ErrForbidden unless the caller acts on all of its project, and ErrValidation for what is no player's id.
+// As returns a Caller that acts for the player: with the player's rights and with c's name. It returns ErrForbidden
+// unless c may change everything in its project, and ErrValidation if p is not a player's id.
 func (c Caller) As(p PlayerID) (Caller, error) {
 	if err := c.mayServe(); err != nil {
 		return Caller{}, err

@@ -36,7 +36,7 @@ func (s *scene) callers() map[string]game.Caller {
 	}
 }
 
-// Each operation is tried by every caller. Who is not named is refused, by ErrNotHost where the operation is the
+// Each operation is tried by every caller. Who is not named is rejected, by ErrNotHost where the operation is the
 // host's.
 func TestAuthority(t *testing.T) {
 	t.Parallel()
@@ -208,14 +208,14 @@ func TestAuthority(t *testing.T) {
 				case allowed && err != nil:
 					t.Errorf("%s may not: %v", caller, err)
 				case !allowed && game.KindOf(err) != game.Forbidden:
-					t.Errorf("%s: %v, want a refusal", caller, err)
+					t.Errorf("%s: %v, want a rejection", caller, err)
 				}
 			}
 		})
 	}
 }
 
-// What a player is told of others and of sessions that it is not in.
+// What players see of others and of sessions that they are not in.
 func TestWhatPlayersSee(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).start()
@@ -230,7 +230,8 @@ func TestWhatPlayersSee(t *testing.T) {
 	asAda := game.WithCaller(t.Context(), game.Caller{Project: "p", Scope: game.ScopePlayer, Player: ada.ID})
 
 	public := ada
-	public.Identities, public.Attributes, public.Status, public.SuspendedUntil, public.SuspensionReason = map[string]string{}, game.Attributes{}, game.PlayerActive, nil, ""
+	public.Identities, public.Attributes = map[string]string{}, game.Attributes{}
+	public.Status, public.SuspendedUntil, public.SuspensionReason = game.PlayerActive, nil, ""
 	seen, err := p.players.Get(asEve, ada.ID)
 	ok(t, err)
 	equal(t, public, seen)
@@ -256,7 +257,7 @@ func TestWhatPlayersSee(t *testing.T) {
 	ok(t, err)
 	equal(t, []game.SessionID{public1.ID}, ids(found.Items, sessionID))
 	if found.Items[0].Connection != nil {
-		t.Error("a list tells who is no member where the server is")
+		t.Error("a list shows the connection to a player who is not a member")
 	}
 	found, err = p.sessions.List(asEve, game.SessionQuery{Where: game.Where{game.Is(game.FieldMember, eve.ID)}}, "", 0)
 	ok(t, err)
@@ -271,7 +272,7 @@ func TestWhatPlayersSee(t *testing.T) {
 	joined, _, err := p.sessions.Join(asEve, public1.ID, game.JoinRequest{PlayerID: eve.ID})
 	ok(t, err)
 	if joined.Connection == nil {
-		t.Error("who joins is not told where the server is")
+		t.Error("a player who joins does not see the connection")
 	}
 }
 

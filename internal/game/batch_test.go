@@ -70,7 +70,7 @@ func renamed(name string) func(game.SessionEdit) (game.SessionEdit, error) {
 	}
 }
 
-// result is what a change came to.
+// result is the result of a change.
 type result struct {
 	v   game.Session
 	err error
@@ -129,7 +129,7 @@ func TestBatch(t *testing.T) {
 	for n, w := range waiting {
 		r := <-w
 		if n >= 5 {
-			refused(t, r.err, game.ErrSessionFull)
+			rejected(t, r.err, game.ErrSessionFull)
 			continue
 		}
 		ok(t, r.err)
@@ -141,7 +141,7 @@ func TestBatch(t *testing.T) {
 	if ok(t, r.err); r.v.Version != 8 || r.v.Name != "at seven" {
 		t.Errorf("the edit at version 7 returned version %d", r.v.Version)
 	}
-	refused(t, (<-stale).err, game.ErrVersionMismatch)
+	rejected(t, (<-stale).err, game.ErrVersionMismatch)
 	unchanged := <-same
 	ok(t, unchanged.err)
 	equal(t, r.v, unchanged.v)
@@ -191,7 +191,7 @@ func TestBatchWithoutItsCallers(t *testing.T) {
 	withdrawn := b.rename(t, gone, "withdrawn")
 	leave()
 	equal(
-		t, map[string]any{"outcome": game.OutcomeNone}, refused(t, (<-withdrawn).err, game.ErrStoreUnavailable).Extras,
+		t, map[string]any{"outcome": game.OutcomeNone}, rejected(t, (<-withdrawn).err, game.ErrStoreUnavailable).Extras,
 	)
 
 	impatient, stop := context.WithCancel(b.ctx)
@@ -205,7 +205,8 @@ func TestBatchWithoutItsCallers(t *testing.T) {
 	close(b.gate.open)
 	<-writing
 	stop()
-	equal(t, map[string]any{"outcome": game.OutcomeUnknown}, refused(t, (<-begun).err, game.ErrStoreUnavailable).Extras)
+	e := rejected(t, (<-begun).err, game.ErrStoreUnavailable)
+	equal(t, map[string]any{"outcome": game.OutcomeUnknown}, e.Extras)
 	close(goOn)
 	r := <-patient
 	if ok(t, r.err); r.v.Name != "begun and patient" || r.v.Version != 4 {
@@ -237,12 +238,12 @@ func TestBatchEndsWithItsLastCaller(t *testing.T) {
 		t.Errorf("the batch is written until %v, want the latest deadline, %v", deadline, far)
 	}
 	cancelShort()
-	refused(t, (<-one).err, game.ErrStoreUnavailable)
+	rejected(t, (<-one).err, game.ErrStoreUnavailable)
 	if ctx.Err() != nil {
 		t.Fatal("the batch ended with its first caller")
 	}
 	cancelLong()
-	refused(t, (<-other).err, game.ErrStoreUnavailable)
+	rejected(t, (<-other).err, game.ErrStoreUnavailable)
 	<-ctx.Done()
 	b.quiet(t)
 }
@@ -256,8 +257,8 @@ func TestBatchThatIsNotWritten(t *testing.T) {
 		}
 		return nil
 	})
-	refusing := errors.New("not like this")
-	condition := func(game.Session) error { return refusing }
+	rejecting := errors.New("not like this")
+	condition := func(game.Session) error { return rejecting }
 	edit := func(c game.Condition[game.Session], name string) <-chan result {
 		return b.wait(t, func() (game.Session, error) { return b.sessions.Edit(b.ctx, b.room.ID, c, renamed(name)) })
 	}
@@ -267,17 +268,17 @@ func TestBatchThatIsNotWritten(t *testing.T) {
 	if r := <-same; r.err != nil || r.v.Version != 2 {
 		t.Errorf("what needed no write failed: %v", r.err)
 	}
-	if r := <-before; !errors.Is(r.err, refusing) {
-		t.Errorf("the refusal is lost: %v", r.err)
+	if r := <-before; !errors.Is(r.err, rejecting) {
+		t.Errorf("the rejection is lost: %v", r.err)
 	}
-	outcome := func(r result) any { return refused(t, r.err, game.ErrStoreUnavailable).Extras["outcome"] }
+	outcome := func(r result) any { return rejected(t, r.err, game.ErrStoreUnavailable).Extras["outcome"] }
 	equal(t, any(game.OutcomeUnknown), outcome(<-changed))
 	equal(t, any(game.OutcomeNone), outcome(<-after))
 	equal(t, any(game.OutcomeNone), outcome(<-sameAfter))
 	b.quiet(t)
 }
 
-// An error that is no refusal leaves open what became of the write: the changes are not written again one by one.
+// An error that is no rejection leaves open what became of the write: the changes are not written again one by one.
 func TestBatchWithAnUnnamedError(t *testing.T) {
 	t.Parallel()
 	odd := errors.New("odd")
@@ -330,7 +331,7 @@ func TestBatchIsAppliedAgain(t *testing.T) {
 		})
 	})
 	close(b.gate.open)
-	refused(t, (<-join).err, game.ErrSessionLocked)
+	rejected(t, (<-join).err, game.ErrSessionLocked)
 	r := <-add
 	if ok(t, r.err); r.v.Name != "other and mine" || r.v.Version != 4 {
 		t.Errorf("the name is %q at version %d", r.v.Name, r.v.Version)
@@ -370,14 +371,14 @@ func TestBatchWithATakenName(t *testing.T) {
 	taken := 0
 	for range 3 {
 		if err := <-errs; err != nil {
-			refused(t, err, game.ErrUsernameTaken)
+			rejected(t, err, game.ErrUsernameTaken)
 			taken++
 		}
 	}
 	got, err := p.players.Get(p.ctx, ada)
 	ok(t, err)
 	if taken != 1 || got.Username != "ada" || got.Attributes["n"] != game.NumberValue(2) || got.Version != 4 {
-		t.Errorf("%d were refused; the player is %+v", taken, got)
+		t.Errorf("%d were rejected; the player is %+v", taken, got)
 	}
 	p.quiet(t)
 }
@@ -409,7 +410,7 @@ func TestBatchWithAPanic(t *testing.T) {
 	b.quiet(t)
 }
 
-// A bug below the rules is told to those whose changes it broke, and harms no others, whoever writes the batch.
+// A panic of the store reaches the callers whose changes were in the batch, and no others, whoever writes the batch.
 func TestBatchWithAPanicOfTheStore(t *testing.T) {
 	t.Parallel()
 	b := newBusy(t, newWorld(t), 5, func(n int, _ context.Context) error {
@@ -448,7 +449,7 @@ func TestBatchWithAPanicOfTheStore(t *testing.T) {
 	}
 }
 
-// An edit that waits behind an erasure finds nobody, and writes nothing back.
+// An edit that waits behind an erasure finds no player, and does not restore it.
 func TestBatchBehindAnErasure(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -479,8 +480,8 @@ func TestBatchBehindAnErasure(t *testing.T) {
 	close(g.open)
 	ok(t, <-first)
 	ok(t, <-waiting[0])
-	refused(t, <-waiting[1], game.ErrPlayerNotFound)
-	refused(t, <-waiting[2], game.ErrPlayerNotFound)
+	rejected(t, <-waiting[1], game.ErrPlayerNotFound)
+	rejected(t, <-waiting[2], game.ErrPlayerNotFound)
 	stored, err := w.store.Player(p.ctx, "p", ada)
 	ok(t, err)
 	if stored.Username != "" || stored.DisplayName != "" || stored.ErasingSince == nil || stored.Version != 3 {
@@ -489,7 +490,7 @@ func TestBatchBehindAnErasure(t *testing.T) {
 	p.quiet(t)
 }
 
-// Whatever waits together comes to what some order of the changes comes to: the order in which they came.
+// A batch has the result of its changes one after the other, in the order of arrival.
 func TestBatchHistories(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

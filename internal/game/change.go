@@ -12,23 +12,23 @@ import (
 	"time"
 )
 
-// Pauses between tries of a change that lost a race against another process. They grow and are random, so that the
-// racers spread out; a fixed number of quick tries gives wrong answers under contention.
+// Pauses before a change is tried again that lost a race against another process. They grow and are random, so that the
+// competing processes spread out. A fixed number of quick retries would fail under contention.
 const (
 	firstPause = 2 * time.Millisecond
 	maxPause   = 250 * time.Millisecond
 )
 
-// maxBatch is how many changes of one document are made by one write. It bounds how long the first of them waits for
-// the last, and how much is done again after a lost race.
+// maxBatch is how many changes of one document are written at once. It bounds how long the first of them waits for the
+// last, and how much is repeated after a lost race.
 const maxBatch = 256
 
-// Condition is what must be true of a document for a change to be made. A change whose condition returns an error fails
-// with it. Nil is no condition.
+// Condition checks a document before a change. If it returns an error, the change fails with that error. A nil
+// Condition always holds.
 type Condition[D any] func(D) error
 
-// noun is how the documents of one noun are read and replaced.
-type noun[D any] struct {
+// collection reads and replaces the documents of one type.
+type collection[D any] struct {
 	read    func(ctx context.Context, id string) (D, error) // in the project of the context's caller
 	clone   func(D) D
 	next    func(d *D, now time.Time) versioned // makes a new version of the document
@@ -36,40 +36,40 @@ type noun[D any] struct {
 	now     func() time.Time
 }
 
-// changes changes the documents of one noun. It holds the one retry loop of the program.
+// changes applies changes to the documents of a collection. It is the only place that retries lost races.
 //
-// Changes of one document that wait together are one batch: they are applied in the order in which they came, each with
-// its own conditions, version, event and result, by one read and one write. Inside a process no two writes of one
-// document compete, and a busy document costs a write for each batch, not for each change.
+// Concurrent changes of one document form a batch: they are applied in the order of arrival, each with its own
+// condition, version, event and result, by one read and one write. So the writes of one process to a document never
+// compete, and a busy document costs one write for each batch rather than one for each change.
 type changes[D any] struct {
-	noun[D]
-	mu    sync.Mutex
-	lines map[documentKey]*line[D]
+	collection[D]
+	mu     sync.Mutex
+	queues map[documentKey]*queue[D]
 }
 
-// documentKey names a document of one noun.
+// documentKey identifies a document of a collection.
 type documentKey struct {
 	project ProjectID
 	id      string
 }
 
-// line is the changes that wait for the batch that is being made of a document. It exists as long as one is.
-type line[D any] struct {
+// queue holds the changes of a document that wait while a batch of it is written. It exists only while one is.
+type queue[D any] struct {
 	waiting []*change[D]
-	served  int // batches that the store answered
+	served  int // batches that the store has completed
 }
 
-// change is one change of a document, and what it came to.
+// change is one change of a document with its result.
 type change[D any] struct {
 	ctx       context.Context
 	condition Condition[D]
 	apply     rule[D]
 
 	state  atomic.Int32
-	before int     // batches that the store had answered when this change began to wait
-	room   *lodger // of the batch, which each of its changes leaves; nil for none
+	before int         // served when this change began to wait
+	room   *sharedRoom // of the batch, released by each of its changes; nil for none
 
-	done     chan struct{} // closed when the fields below are set for good
+	done     chan struct{} // closed when the fields below are final
 	result   D
 	err      error
 	changed  bool
@@ -77,59 +77,61 @@ type change[D any] struct {
 	panicked error
 }
 
-// rule does something to a document and returns what it changed: nothing where it leaves the document as it is.
+// rule applies a rule to a document and returns what it changed, which is nothing if it left the document as it was.
 type rule[D any] func(d *D, now time.Time) ([]Change, error)
 
-// States of a change. Whoever moves it out of open decides: who makes the batch, or the caller who gives up.
+// States of a change. Whoever moves it out of changeOpen wins: the writer of the batch, or the caller that gives up.
 const (
 	changeOpen int32 = iota
 	changeBegun
 	changeGivenUp
 )
 
-func newChanges[D any](n noun[D]) *changes[D] {
-	return &changes[D]{noun: n, lines: make(map[documentKey]*line[D])}
+func newChanges[D any](n collection[D]) *changes[D] {
+	return &changes[D]{collection: n, queues: make(map[documentKey]*queue[D])}
 }
 
-// make makes a change and returns the document as the change left it. It returns when the change is made, is refused,
-// has nothing to do, or when ctx ends: with OutcomeNone if the change was not begun by then, else with OutcomeUnknown.
+// make applies a change and returns the document as the change left it. It returns when the change is written, fails or
+// has nothing to do, or when ctx ends: with OutcomeNone if the change was not begun by then, otherwise with
+// OutcomeUnknown.
 func (c *changes[D]) make(ctx context.Context, id string, condition Condition[D], apply rule[D]) (D, error) {
-	KeepRoom(ctx, 0) // who makes a batch may wait for room, so that nobody may have room and wait for a batch
+	// The writer of a batch may wait for room, so whoever waits for a batch must not hold any.
+	KeepRoom(ctx, 0)
 	key := documentKey{CallerFrom(ctx).Project, id}
 	ch := &change[D]{ctx: ctx, condition: condition, apply: apply, done: make(chan struct{})}
 	c.mu.Lock()
-	if l := c.lines[key]; l != nil {
-		ch.before = l.served
-		l.waiting = append(l.waiting, ch)
+	if q := c.queues[key]; q != nil {
+		ch.before = q.served
+		q.waiting = append(q.waiting, ch)
 		c.mu.Unlock()
-		return c.await(l, ch)
+		return c.await(q, ch)
 	}
-	l := new(line[D])
-	c.lines[key] = l
+	q := new(queue[D])
+	c.queues[key] = q
 	c.mu.Unlock()
 
-	// Alone, a change is made here, and under its own context.
-	c.write(ctx, id, l, []*change[D]{ch})
-	if next := c.next(key, l); next != nil {
-		go c.drain(key, l, next)
+	// Without others, the change is written here, under its own context.
+	c.write(ctx, id, q, []*change[D]{ch})
+	if next := c.next(key, q); next != nil {
+		go c.drain(key, q, next)
 	}
 	return ch.outcome()
 }
 
-// await waits for a change that others make.
-func (c *changes[D]) await(l *line[D], ch *change[D]) (D, error) {
+// await waits for a change that another goroutine writes.
+func (c *changes[D]) await(q *queue[D], ch *change[D]) (D, error) {
 	select {
 	case <-ch.done:
-		ch.room.adoptedBy(ch.ctx)
+		ch.room.leaveWith(ch.ctx)
 		return ch.outcome()
 	case <-ch.ctx.Done():
 	}
 	var none D
-	others := c.withdraw(l, ch)
-	ch.room.adoptedBy(ch.ctx)
+	others := c.withdraw(q, ch)
+	ch.room.leaveWith(ch.ctx)
 	if ch.state.CompareAndSwap(changeOpen, changeGivenUp) {
 		if others {
-			return none, Overloaded(context.Cause(ch.ctx)) // the store is well: too many others were before this one
+			return none, Overloaded(context.Cause(ch.ctx)) // the store works, but too many changes came before this one
 		}
 		return none, Unanswered(OutcomeNone, context.Cause(ch.ctx))
 	}
@@ -141,29 +143,29 @@ func (c *changes[D]) await(l *line[D], ch *change[D]) (D, error) {
 	}
 }
 
-// withdraw takes a change out of its line if it is still there, and reports whether the store has answered others since
-// it began to wait.
-func (c *changes[D]) withdraw(l *line[D], ch *change[D]) (others bool) {
+// withdraw removes a change from its queue if it is still there. It reports whether the store has completed other
+// batches since the change began to wait.
+func (c *changes[D]) withdraw(q *queue[D], ch *change[D]) (others bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if i := slices.Index(l.waiting, ch); i >= 0 {
-		l.waiting = slices.Delete(l.waiting, i, i+1)
+	if i := slices.Index(q.waiting, ch); i >= 0 {
+		q.waiting = slices.Delete(q.waiting, i, i+1)
 	}
-	return l.served > ch.before
+	return q.served > ch.before
 }
 
-// next takes the next batch out of a line. A line with none is over.
-func (c *changes[D]) next(key documentKey, l *line[D]) []*change[D] {
+// next removes the next batch from a queue. It deletes the queue and returns nil if there is none.
+func (c *changes[D]) next(key documentKey, q *queue[D]) []*change[D] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := min(len(l.waiting), maxBatch)
+	n := min(len(q.waiting), maxBatch)
 	if n == 0 {
-		delete(c.lines, key)
+		delete(c.queues, key)
 		return nil
 	}
-	batch := slices.Clone(l.waiting[:n])
-	l.waiting = slices.Delete(l.waiting, 0, n)
-	if room := newLodger(batch[0].ctx, n+1); room != nil { // for each of them, and for who makes the batch
+	batch := slices.Clone(q.waiting[:n])
+	q.waiting = slices.Delete(q.waiting, 0, n)
+	if room := newSharedRoom(batch[0].ctx, n+1); room != nil { // one more for the writer of the batch
 		for _, ch := range batch {
 			ch.room = room
 		}
@@ -171,19 +173,19 @@ func (c *changes[D]) next(key documentKey, l *line[D]) []*change[D] {
 	return batch
 }
 
-// drain makes the batches of a line until nothing waits in it.
-func (c *changes[D]) drain(key documentKey, l *line[D], batch []*change[D]) {
-	for ; batch != nil; batch = c.next(key, l) {
+// drain writes batches until the queue is empty.
+func (c *changes[D]) drain(key documentKey, q *queue[D], batch []*change[D]) {
+	for ; batch != nil; batch = c.next(key, q) {
 		ctx, cancel := together(batch)
 		room := batch[0].room
-		c.write(room.within(ctx), key.id, l, batch)
+		c.write(room.withRoom(ctx), key.id, q, batch)
 		room.leave()
 		cancel()
 	}
 }
 
-// together returns a context for a batch. It ends with the last of the changes' contexts. What it carries for logs and
-// traces is the first one's.
+// together returns the context of a batch. It ends when all of the changes' contexts have ended. Its values, for logs
+// and traces, are those of the first.
 func together[D any](batch []*change[D]) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(batch[0].ctx))
 	var latest time.Time
@@ -212,21 +214,21 @@ func together[D any](batch []*change[D]) (context.Context, context.CancelFunc) {
 	if !bounded {
 		return ctx, stop
 	}
-	timed, release := context.WithDeadline(ctx, latest) // engines tell their servers how long they may take
+	timed, release := context.WithDeadline(ctx, latest) // engines pass the deadline on to their servers
 	return timed, func() { release(); stop() }
 }
 
-// write makes a batch, whatever it takes, and tells each change what it came to.
-func (c *changes[D]) write(ctx context.Context, id string, l *line[D], batch []*change[D]) {
+// write writes a batch and completes its changes.
+func (c *changes[D]) write(ctx context.Context, id string, q *queue[D], batch []*change[D]) {
 	if !c.tryWrite(ctx, id, batch) {
-		// One of them asks for what another document has. Alone, only that one is refused.
+		// One of the changes conflicts with another document. Written one by one, only that one fails.
 		for _, ch := range batch {
 			c.tryWrite(ctx, id, []*change[D]{ch})
 		}
 	}
 	if !slices.ContainsFunc(batch, func(ch *change[D]) bool { return errors.Is(ch.err, ErrStoreUnavailable) }) {
 		c.mu.Lock()
-		l.served++
+		q.served++
 		c.mu.Unlock()
 	}
 	for _, ch := range batch {
@@ -234,9 +236,9 @@ func (c *changes[D]) write(ctx context.Context, id string, l *line[D], batch []*
 	}
 }
 
-// tryWrite makes a batch, and sets what each change came to. It reports false, with nothing done and nothing set for
-// good, where the store refuses a write of several changes for what it holds. A panic of the store is that of every
-// caller: the line goes on, and so does the program.
+// tryWrite writes a batch and sets the results of its changes. It returns false, with nothing written, if the store
+// rejected a batch of several changes for a conflict with what it stores. A panic of the store is passed to every
+// caller of the batch, so that the queue goes on.
 func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]) (made bool) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -266,26 +268,26 @@ func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]
 			failFrom(batch, err)
 			return true
 		}
-		if err := sleep(ctx, pause/2+rand.N(pause)); err != nil { //nolint:gosec // spreads racers, keeps no secret
-			return failAll(batch, Overloaded(err)) // the store is well: too many others change this document
+		if err := sleep(ctx, pause/2+rand.N(pause)); err != nil { //nolint:gosec // a random pause is no secret
+			return failAll(batch, Overloaded(err)) // the store works, but too many others change this document
 		}
 	}
 }
 
-// apply applies a batch to a document and returns what comes of it, with an event for each version. The result of a
-// change is the document as it left it.
+// apply applies a batch to a document. It returns the new document and one event for each new version. The result of
+// each change is the document as that change left it.
 func (c *changes[D]) apply(old D, batch []*change[D]) (next D, events []Event) {
 	next = old
-	scratch := c.clone(old) // equal to next, and shares nothing that a rule changes in place
+	scratch := c.clone(old) // equal to next, but shares nothing that a rule changes in place
 	for _, ch := range batch {
-		if ch.err = ch.begin(); ch.err != nil { // its caller is gone
+		if ch.err = ch.begin(); ch.err != nil { // its caller has given up
 			ch.changed = false
 			continue
 		}
-		ch.try(&scratch, c.noun)
+		ch.try(&scratch, c.collection)
 		switch {
 		case ch.panicked != nil:
-			scratch = c.clone(next) // whatever it left
+			scratch = c.clone(next) // the rule may have left it half changed
 		case ch.changed:
 			next, events = scratch, append(events, ch.event)
 			scratch = c.clone(next)
@@ -295,7 +297,7 @@ func (c *changes[D]) apply(old D, batch []*change[D]) (next D, events []Event) {
 	return next, events
 }
 
-// begin returns the error of a change whose context has ended, or whose caller has given up, before it was made.
+// begin marks the change as begun. It returns an error if the change's context has ended or its caller has given up.
 func (ch *change[D]) begin() error {
 	if ch.ctx.Err() == nil && (ch.state.CompareAndSwap(changeOpen, changeBegun) || ch.state.Load() == changeBegun) {
 		return nil
@@ -303,8 +305,8 @@ func (ch *change[D]) begin() error {
 	return Overloaded(context.Cause(ch.ctx)) // the document was read
 }
 
-// try applies the change. A panic is its caller's, not that of whoever makes the batch.
-func (ch *change[D]) try(d *D, n noun[D]) {
+// try applies the change to d. A panic is kept for the caller of the change, because other changes of the batch go on.
+func (ch *change[D]) try(d *D, n collection[D]) {
 	ch.changed, ch.panicked = false, nil
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -323,7 +325,7 @@ func (ch *change[D]) try(d *D, n noun[D]) {
 	}
 }
 
-// panicked returns what a panic was about, with the stack of the function that calls it while it recovers.
+// panicked returns an error for a recovered panic with the stack. Call it in the deferred function.
 func panicked(cause any) error { return fmt.Errorf("%v\n\n%s", cause, debug.Stack()) }
 
 // failAll fails every change of a batch of which nothing was written.
@@ -334,8 +336,8 @@ func failAll[D any](batch []*change[D], err error) bool {
 	return true
 }
 
-// failFrom fails a batch whose write failed, from the first change on: what was found out before it holds, what comes
-// after it rests on what is not stored, or may not be. A change that wanted to write nothing surely has not.
+// failFrom fails a batch whose write failed. Changes before the first that changed something keep their results. The
+// rest fail, because they build on a document that may not be stored; those that changed nothing fail with OutcomeNone.
 func failFrom[D any](batch []*change[D], err error) {
 	first := slices.IndexFunc(batch, func(ch *change[D]) bool { return ch.changed })
 	for _, ch := range batch[first:] {
@@ -346,7 +348,7 @@ func failFrom[D any](batch []*change[D], err error) {
 	}
 }
 
-// outcome returns what the change came to.
+// outcome returns the result of the change. It panics if the change panicked.
 func (ch *change[D]) outcome() (D, error) {
 	if ch.panicked != nil {
 		panic(ch.panicked)
@@ -358,7 +360,7 @@ func (ch *change[D]) outcome() (D, error) {
 	return ch.result, nil
 }
 
-// beforeWrite is the error of a read that comes before a write: nothing has happened.
+// beforeWrite returns the error of a read before a write: nothing has been written, so the outcome is OutcomeNone.
 func beforeWrite(err error) error {
 	if errors.Is(err, ErrStoreUnavailable) {
 		return Unanswered(OutcomeNone, err)

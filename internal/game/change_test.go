@@ -86,7 +86,7 @@ func TestChangesAreNotLost(t *testing.T) {
 	}
 }
 
-// stale answers every replacement as if another process had always been faster.
+// stale fails every replacement as if another process had always been faster.
 func (w world) stale(each func(n int)) game.Store {
 	n := 0
 	return faulty(w.store, func(op string) error {
@@ -112,7 +112,7 @@ func TestChangeGivesUpWithItsContext(t *testing.T) {
 		}
 	}))
 	_, err := p.sessions.Move(ctx, room.ID, nil, game.Move{Status: "cancelled"})
-	e := refused(t, err, game.ErrOverloaded) // the store is well: it is others who are in the way
+	e := rejected(t, err, game.ErrOverloaded) // the store is well: it is others who are in the way
 	equal(t, map[string]any{"outcome": game.OutcomeNone}, e.Extras)
 	if !errors.Is(err, gone) {
 		t.Errorf("the cause is lost: %v", err)
@@ -136,7 +136,7 @@ func TestChangeGivesUpWithItsContext(t *testing.T) {
 	equal(t, room, got)
 }
 
-// A rule is asked anew with what the faster process left, and so is the condition.
+// After a lost race, the condition and the rule are applied again to the document that the other process left.
 func TestChangeReadsAgainAfterAConflict(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -145,15 +145,15 @@ func TestChangeReadsAgainAfterAConflict(t *testing.T) {
 	room := fast.open(t, 1, "")
 	g := w.gated("ReplaceSession")
 	slow := w.start(g)
-	answered := make(chan error)
+	returned := make(chan error)
 	go func() {
 		_, _, err := slow.sessions.Join(w.ctx, room.ID, game.JoinRequest{PlayerID: ada})
-		answered <- err
+		returned <- err
 	}()
 	<-g.arrived
 	fast.join(t, room.ID, eve)
 	close(g.open)
-	refused(t, <-answered, game.ErrSessionFull)
+	rejected(t, <-returned, game.ErrSessionFull)
 
 	g = w.gated("ReplaceSession")
 	slow = w.start(g)
@@ -164,13 +164,13 @@ func TestChangeReadsAgainAfterAConflict(t *testing.T) {
 			}
 			return nil
 		}, game.Move{Status: "in_progress"})
-		answered <- err
+		returned <- err
 	}()
 	<-g.arrived
 	_, err := fast.sessions.Leave(w.ctx, room.ID, nil, eve)
 	ok(t, err)
 	close(g.open)
-	refused(t, <-answered, game.ErrVersionMismatch)
+	rejected(t, <-returned, game.ErrVersionMismatch)
 	slow.quiet(t)
 }
 
@@ -181,16 +181,16 @@ func TestChangeTellsWhatTheStoreTells(t *testing.T) {
 	unknown := game.Unanswered(game.OutcomeUnknown, errors.New("connection reset"))
 	p := w.start(w.failing("ReplaceSession", unknown))
 	_, err := p.sessions.Move(w.ctx, room.ID, nil, game.Move{Status: "cancelled"})
-	equal(t, map[string]any{"outcome": game.OutcomeUnknown}, refused(t, err, game.ErrStoreUnavailable).Extras)
+	equal(t, map[string]any{"outcome": game.OutcomeUnknown}, rejected(t, err, game.ErrStoreUnavailable).Extras)
 	p.quiet(t)
 	p = w.start(w.failing("Session", errDown))
 	_, err = p.sessions.Move(w.ctx, room.ID, nil, game.Move{Status: "cancelled"})
-	refused(t, err, game.ErrStoreUnavailable)
+	rejected(t, err, game.ErrStoreUnavailable)
 	p.quiet(t)
 }
 
-// Who gives up behind others, whom the store has answered meanwhile, hears that there is too much to do. Nothing is
-// done of what it wanted, though the batch that it was in goes on.
+// A change that gives up while it waits for others that the store has completed meanwhile returns ErrOverloaded. It is
+// not applied, although its batch goes on.
 func TestWaitingBehindOthersIsAnOverload(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -214,15 +214,15 @@ func TestWaitingBehindOthersIsAnOverload(t *testing.T) {
 		return nil
 	}))
 	rename := func(ctx context.Context, name string) <-chan error {
-		answered := make(chan error, 1)
+		returned := make(chan error, 1)
 		go func() {
 			_, err := p.sessions.Edit(ctx, room.ID, nil, func(e game.SessionEdit) (game.SessionEdit, error) {
 				e.Name = name
 				return e, nil
 			})
-			answered <- err
+			returned <- err
 		}()
-		return answered
+		return returned
 	}
 	first := rename(w.ctx, "first")
 	<-write.arrived
@@ -235,7 +235,7 @@ func TestWaitingBehindOthersIsAnOverload(t *testing.T) {
 	ok(t, <-first)
 	<-read.arrived
 	cancel()
-	equal(t, map[string]any{"outcome": game.OutcomeNone}, refused(t, <-second, game.ErrOverloaded).Extras)
+	equal(t, map[string]any{"outcome": game.OutcomeNone}, rejected(t, <-second, game.ErrOverloaded).Extras)
 	close(read.open)
 	p.quiet(t)
 	got, err := w.start().sessions.Get(w.ctx, room.ID)
@@ -249,17 +249,17 @@ func TestWaitingForABatchIsNoWrite(t *testing.T) {
 	room := w.start().open(t, 2, "")
 	g := w.gated("ReplaceSession")
 	p := w.start(g)
-	answered := make(chan error)
+	returned := make(chan error)
 	go func() {
 		_, err := p.sessions.Move(w.ctx, room.ID, nil, game.Move{Status: "cancelled"})
-		answered <- err
+		returned <- err
 	}()
 	<-g.arrived
 	ctx, cancel := context.WithCancel(w.ctx)
 	cancel()
 	_, err := p.sessions.Move(ctx, room.ID, nil, game.Move{Status: "in_progress"})
-	equal(t, map[string]any{"outcome": game.OutcomeNone}, refused(t, err, game.ErrStoreUnavailable).Extras)
+	equal(t, map[string]any{"outcome": game.OutcomeNone}, rejected(t, err, game.ErrStoreUnavailable).Extras)
 	close(g.open)
-	ok(t, <-answered)
+	ok(t, <-returned)
 	p.quiet(t)
 }

@@ -8,30 +8,30 @@ import (
 	"time"
 )
 
-// Change is one thing that a rule did. The types are a closed set, which [ChangeTypes] lists. Their fields are ids,
+// Change is one thing that a rule changed. [ChangeTypes] lists the types, which are a closed set. Their fields are ids,
 // times, names of fields and values of closed lists.
 type Change interface {
 	// change returns the name of the type.
 	change() ChangeType
 }
 
-// Changes is what one version changed. In JSON each is an object with its type beside its fields.
+// Changes are the changes of one version. In JSON each is an object with its type beside its fields.
 type Changes []Change
 
-// ChangeType names a type of change: member_joined is that of [MemberJoined].
+// ChangeType names a type of change, such as member_joined for [MemberJoined].
 type ChangeType string
 
-// RemovalReason says why a member lost its seat without asking.
+// RemovalReason says why a member was removed.
 type RemovalReason string
 
-// The reasons for which members lose their seats.
+// The reasons why members are removed.
 const (
 	RemovedKicked    RemovalReason = "kicked"    // by the host, a server or an admin
-	RemovedSuspended RemovalReason = "suspended" // the player may not play
-	RemovedErased    RemovalReason = "erased"    // the player does not exist any more
+	RemovedSuspended RemovalReason = "suspended" // the player was suspended
+	RemovedErased    RemovalReason = "erased"    // the player was erased
 )
 
-// RemovalReasons are all of them.
+// RemovalReasons returns all reasons.
 func RemovalReasons() []RemovalReason {
 	return []RemovalReason{RemovedKicked, RemovedSuspended, RemovedErased}
 }
@@ -39,71 +39,71 @@ func RemovalReasons() []RemovalReason {
 // HostReason says why the host changed.
 type HostReason string
 
-// The reasons for which hosts change.
+// The reasons why hosts change.
 const (
-	HostHandedOver HostReason = "handed_over" // by the host before, a server or an admin
-	HostLost       HostReason = "host_lost"   // the host before lost its seat or its connection
+	HostHandedOver HostReason = "handed_over" // by the previous host, a server or an admin
+	HostLost       HostReason = "host_lost"   // the previous host lost its seat or its connection
 	HostJoined     HostReason = "joined"      // there was none, and a member joined
 )
 
-// HostReasons are all of them.
+// HostReasons returns all reasons.
 func HostReasons() []HostReason { return []HostReason{HostHandedOver, HostLost, HostJoined} }
 
 // LiftReason says why a suspension ended.
 type LiftReason string
 
-// The reasons for which suspensions end.
+// The reasons why suspensions end.
 const (
 	LiftedByCaller LiftReason = "lifted"
-	LiftedByTime   LiftReason = "elapsed" // its suspended_until came
+	LiftedByTime   LiftReason = "elapsed" // suspended_until has passed
 )
 
-// LiftReasons are all of them.
+// LiftReasons returns all reasons.
 func LiftReasons() []LiftReason { return []LiftReason{LiftedByCaller, LiftedByTime} }
 
-// What rules do to sessions.
+// The changes of sessions.
 type (
 	// SessionCreated is the first change of a session.
 	SessionCreated struct {
 		Status SessionStatus `json:"status"`
 	}
-	// SettingsChanged names the settings that are others now, and "connection".
+	// SettingsChanged lists the settings that changed, and "connection".
 	SettingsChanged struct {
 		Fields []string `json:"fields"`
 	}
-	// StatusChanged has a reason where the session has ended.
+	// StatusChanged has a Reason if the session has ended.
 	StatusChanged struct {
 		From   SessionStatus `json:"from"`
 		To     SessionStatus `json:"to"`
 		Reason EndReason     `json:"reason,omitempty"`
 	}
-	// MemberJoined is a seat that was taken, or a reserved one that was confirmed.
+	// MemberJoined says that a player took a seat or confirmed a reserved one.
 	MemberJoined struct {
 		PlayerID PlayerID `json:"player_id"`
 	}
-	// MemberReconnected is a disconnected member that joined again.
+	// MemberReconnected says that a disconnected member joined again.
 	MemberReconnected struct {
 		PlayerID PlayerID `json:"player_id"`
 	}
-	// MemberLeft is a seat that its player gave up.
+	// MemberLeft says that a player gave up its seat.
 	MemberLeft struct {
 		PlayerID PlayerID `json:"player_id"`
 	}
-	// MemberRemoved is a seat that was taken away from its player.
+	// MemberRemoved says that a player lost its seat.
 	MemberRemoved struct {
 		PlayerID PlayerID      `json:"player_id"`
 		Reason   RemovalReason `json:"reason"`
 	}
-	// MemberChanged names what is another of a member's place.
+	// MemberChanged lists the settings of a member that changed.
 	MemberChanged struct {
 		PlayerID PlayerID `json:"player_id"`
 		Fields   []string `json:"fields"`
 	}
-	// MemberForgotten is an erased player whose attributes a session that is over no longer has.
+	// MemberForgotten says that a session that has ended no longer has the attributes of an erased player.
 	MemberForgotten struct {
 		PlayerID PlayerID `json:"player_id"`
 	}
-	// HostChanged is an office that moved. One of both may be empty.
+	// HostChanged says that the host changed. From or To is empty if there was or is none.
 	HostChanged struct {
 		From   PlayerID   `json:"from_player_id,omitempty"`
 		To     PlayerID   `json:"to_player_id,omitempty"`
@@ -111,19 +111,19 @@ type (
 	}
 )
 
-// What rules do to players, who are the subject of the event.
+// The changes of players, which are the subject of the event.
 type (
 	// PlayerCreated is the first change of a player.
 	PlayerCreated struct{}
-	// ProfileChanged names the fields that are others now.
+	// ProfileChanged lists the fields that changed.
 	ProfileChanged struct {
 		Fields []string `json:"fields"`
 	}
-	// SuspensionSet is a suspension that began, or has another end.
+	// SuspensionSet says that a suspension began or that its end was moved.
 	SuspensionSet struct {
 		Until *time.Time `json:"until,omitempty"`
 	}
-	// SuspensionLifted is one that ended.
+	// SuspensionLifted says that a suspension ended.
 	SuspensionLifted struct {
 		Reason LiftReason `json:"reason"`
 	}
@@ -131,21 +131,21 @@ type (
 	PlayerErased struct{}
 )
 
-// What rules do to API keys, which are the subject of the event.
+// The changes of API keys, which are the subject of the event.
 type (
 	// APIKeyCreated is the first change of a key.
 	APIKeyCreated struct {
 		Scope Scope `json:"scope"`
 	}
-	// APIKeyRotated is a key that another replaces, and that ends then.
+	// APIKeyRotated says that another key replaces this one, and when this one ends.
 	APIKeyRotated struct {
 		RetiresAt time.Time `json:"retires_at"`
 	}
-	// APIKeyRevoked is the end of a key.
+	// APIKeyRevoked is the last change of a key.
 	APIKeyRevoked struct{}
 )
 
-// AllChanges has a zero value of every type of change.
+// AllChanges returns a zero value of every type of change.
 func AllChanges() []Change {
 	return []Change{
 		SessionCreated{},
@@ -188,7 +188,7 @@ func (APIKeyCreated) change() ChangeType     { return "api_key_created" }
 func (APIKeyRotated) change() ChangeType     { return "api_key_rotated" }
 func (APIKeyRevoked) change() ChangeType     { return "api_key_revoked" }
 
-// ChangeTypes are the names of all types of changes.
+// ChangeTypes returns the names of all types of changes.
 func ChangeTypes() []ChangeType {
 	var names []ChangeType
 	for _, c := range AllChanges() {
@@ -197,11 +197,11 @@ func ChangeTypes() []ChangeType {
 	return names
 }
 
-// TypeOf names the type of a change.
+// TypeOf returns the name of the type of a change.
 func TypeOf(c Change) ChangeType { return c.change() }
 
-// DecodeChange returns the change of a type that the function decodes into what it is handed, which is a pointer to a
-// new one. It returns ErrUnknownChange for a type that does not exist.
+// DecodeChange returns a change of the named type. It calls decode with a pointer to a new value of the type. It
+// returns ErrUnknownChange if there is no such type.
 func DecodeChange(name ChangeType, decode func(any) error) (Change, error) {
 	for _, c := range AllChanges() {
 		if TypeOf(c) != name {
@@ -209,12 +209,12 @@ func DecodeChange(name ChangeType, decode func(any) error) (Change, error) {
 		}
 		p := reflect.New(reflect.TypeOf(c))
 		err := decode(p.Interface())
-		return p.Elem().Interface().(Change), err //nolint:forcetypeassert // it is one
+		return p.Elem().Interface().(Change), err //nolint:forcetypeassert // AllChanges lists nothing else
 	}
 	return nil, fmt.Errorf("%w: %q", ErrUnknownChange, name)
 }
 
-// ErrUnknownChange says that a change is of a type that this version of the program does not know.
+// ErrUnknownChange is returned for a type of change that this version of the program does not know.
 var ErrUnknownChange = errors.New("unknown type of change")
 
 // MarshalJSON implements [json.Marshaler].
@@ -262,7 +262,7 @@ func (l *Changes) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// playersIn are those whom a change names.
+// playersIn returns the players that a change names.
 func playersIn(c Change) []PlayerID {
 	var named []PlayerID
 	for _, v := range reflect.ValueOf(c).Fields() {

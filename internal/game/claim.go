@@ -18,7 +18,7 @@ const (
 	purgeBatch = 1000
 )
 
-// Idempotency is what makes a retry of a creation recognisable. Without a Key there is none.
+// Idempotency identifies the retries of a request that creates a document. Without a Key, retries are not recognised.
 type Idempotency struct {
 	Key   string
 	Route string
@@ -27,9 +27,9 @@ type Idempotency struct {
 
 // Claim binds an idempotency key to a request and to the id of the document that the request creates.
 //
-// It is written before the document and once, so that no crash between the two writes makes a twin or a stuck key: a
-// retry runs the creation again with the same id. It holds neither the key nor the body in a form that can be read
-// back: both are hashed, the body with the key.
+// It is written once, before the document. A crash between the two writes therefore leaves neither a duplicate nor a
+// blocked key: a retry repeats the creation with the same id. The key and the body are only stored as hashes, the body
+// keyed with the key.
 type Claim struct {
 	Key         string    `json:"key" bson:"_id" doc:"Hash of project, caller, route and key."`
 	Fingerprint string    `json:"fingerprint" doc:"Keyed hash of the body."`
@@ -37,7 +37,7 @@ type Claim struct {
 	ExpiresAt   time.Time `json:"expires_at" doc:"24 hours later."`
 }
 
-// newClaim returns the claim of a document by a request.
+// newClaim returns the claim of a request for the id of a document.
 func newClaim(c Caller, i Idempotency, documentID string, now time.Time) Claim {
 	name := c.Name
 	if c.Player != "" {
@@ -54,20 +54,20 @@ func newClaim(c Caller, i Idempotency, documentID string, now time.Time) Claim {
 	}
 }
 
-// Created says what a creation came to.
+// Created is the result of a creation.
 type Created[D any] struct {
 	Document D
-	Replayed bool // the document was there already, by an earlier try of the same request
+	Replayed bool // an earlier try of the same request created the document
 }
 
-// creation is how one noun is created under an id.
+// creation creates and finds a document by its id.
 type creation[D any] struct {
 	create func(id string) (D, error)
 	find   func(id string) (D, error)
 }
 
-// once creates a document, and only one for all tries of a request.
-func once[D any](ctx context.Context, r rules, i Idempotency, c creation[D]) (Created[D], error) {
+// createOnce creates a document once for all retries of a request.
+func createOnce[D any](ctx context.Context, r rules, i Idempotency, c creation[D]) (Created[D], error) {
 	id := r.newID()
 	if i.Key == "" {
 		d, err := c.create(id)
@@ -92,12 +92,12 @@ func once[D any](ctx context.Context, r rules, i Idempotency, c creation[D]) (Cr
 			return Created[D]{}, beforeWrite(err)
 		}
 	}
-	return settle(held.DocumentID, c)
+	return createOrFind(held.DocumentID, c)
 }
 
-// settle creates a document that other tries of the same request may be creating at the same time: the first one too
-// can be overtaken. A conflict may be with the document of another try, which is then what the request came to.
-func settle[D any](id string, c creation[D]) (Created[D], error) {
+// createOrFind creates a document that another retry of the same request may be creating at the same time. If the
+// creation fails, for example with a conflict, and the document exists, another retry has created it.
+func createOrFind[D any](id string, c creation[D]) (Created[D], error) {
 	d, err := c.create(id)
 	if err == nil {
 		return Created[D]{Document: d}, nil
@@ -107,12 +107,12 @@ func settle[D any](id string, c creation[D]) (Created[D], error) {
 	case findErr == nil:
 		return Created[D]{Document: found, Replayed: true}, nil
 	case errors.Is(err, ErrExists):
-		return Created[D]{}, findErr // it is being erased
+		return Created[D]{}, findErr // the document is being erased
 	}
 	return Created[D]{}, err
 }
 
-// PurgeClaims removes claims that have expired, and answers how many. It is for background work.
+// PurgeClaims removes expired claims and returns how many. It is for background work.
 func PurgeClaims(ctx context.Context, store ClaimStore, now time.Time) (int, error) {
 	total := 0
 	for {

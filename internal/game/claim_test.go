@@ -16,7 +16,7 @@ func key(k, body string) game.Idempotency {
 	return game.Idempotency{Key: k, Route: "POST /sessions", Body: []byte(body)}
 }
 
-// creator creates one noun in a process and answers the id of the document.
+// creator creates a document in a process and returns its id.
 type creator func(p process, ctx context.Context, i game.Idempotency) (id string, replayed bool, err error)
 
 func createSession(p process, ctx context.Context, i game.Idempotency) (string, bool, error) {
@@ -67,7 +67,7 @@ func TestReplay(t *testing.T) {
 			}
 		}
 		_, _, err = create(p, w.ctx, key("k", "another body"))
-		refused(t, err, game.ErrIdempotencyKeyReuse)
+		rejected(t, err, game.ErrIdempotencyKeyReuse)
 		if n := count(w); n != 1 {
 			t.Errorf("there are %d documents", n)
 		}
@@ -153,14 +153,14 @@ func TestClaimHoldsNoSecret(t *testing.T) {
 	}
 	if told := seen[0].Key + seen[0].Fingerprint; strings.Contains(told, "hunter2") ||
 		strings.Contains(told, "swordfish") {
-		t.Errorf("the claim tells the key or the body: %s", told)
+		t.Errorf("the claim contains the key or the body: %s", told)
 	}
 	if seen[0].Fingerprint == seen[1].Fingerprint {
-		t.Error("equal bodies under two keys can be told to be equal")
+		t.Error("equal bodies under two keys have the same fingerprint")
 	}
 }
 
-// Between the claim and the document the process dies, the store fails, or the answer of the store is lost.
+// Between the claim and the document the process crashes, the store fails, or its response is lost.
 func TestCrashBetweenClaimAndDocument(t *testing.T) {
 	t.Parallel()
 	eachNoun(t, func(t *testing.T, create creator, count func(world) int) {
@@ -172,13 +172,13 @@ func TestCrashBetweenClaimAndDocument(t *testing.T) {
 		p := w.start(broken)
 		for range 2 {
 			_, _, err := create(p, w.ctx, key("k", "b"))
-			refused(t, err, game.ErrStoreUnavailable)
+			rejected(t, err, game.ErrStoreUnavailable)
 		}
 		if n := count(w); n != 0 {
 			t.Fatalf("there are %d documents", n)
 		}
 		_, _, err := create(w.start(), w.ctx, key("k", "another"))
-		refused(t, err, game.ErrIdempotencyKeyReuse)
+		rejected(t, err, game.ErrIdempotencyKeyReuse)
 		id, replayed, err := create(w.start(), w.ctx, key("k", "b"))
 		if ok(t, err); replayed {
 			t.Error("the try that made the document is a replay")
@@ -193,7 +193,7 @@ func TestCrashBetweenClaimAndDocument(t *testing.T) {
 	})
 }
 
-// lossy loses the answer of the first creation: it happens, and nobody knows.
+// lossy loses the response to the first creation, which succeeds.
 type lossy struct {
 	game.Store
 	lost *sync.Once
@@ -211,7 +211,7 @@ func TestLostAnswerOfACreation(t *testing.T) {
 	p := w.start(lossy{w.store, new(sync.Once)})
 	first, _, err := createSession(p, w.ctx, key("k", "b"))
 	if err != nil {
-		refused(t, err, game.ErrStoreUnavailable)
+		rejected(t, err, game.ErrStoreUnavailable)
 	}
 	id, replayed, err := createSession(p, w.ctx, key("k", "b"))
 	if ok(t, err); !replayed || first != "" && id != first {
@@ -223,7 +223,7 @@ func TestLostAnswerOfACreation(t *testing.T) {
 	}
 }
 
-// The first try has claimed the key, and a second overtakes it. Both came to one document, and neither is refused: not
+// The first try has claimed the key, and a second overtakes it. Both came to one document, and neither is rejected: not
 // with the failure that engines tell the rules, and not because the name is taken, by the document itself.
 func TestOvertakenCreation(t *testing.T) {
 	t.Parallel()
@@ -234,15 +234,15 @@ func TestOvertakenCreation(t *testing.T) {
 			g = w.gated("CreatePlayer")
 		}
 		slow := w.start(g)
-		type answer struct {
+		type outcome struct {
 			id       string
 			replayed bool
 			err      error
 		}
-		answered := make(chan answer)
+		returned := make(chan outcome)
 		go func() {
 			id, replayed, err := create(slow, w.ctx, key("k", "b"))
-			answered <- answer{id, replayed, err}
+			returned <- outcome{id, replayed, err}
 		}()
 		<-g.arrived
 		id, replayed, err := create(w.start(), w.ctx, key("k", "b"))
@@ -250,7 +250,7 @@ func TestOvertakenCreation(t *testing.T) {
 		if ok(t, err); replayed {
 			t.Error("the try that made the document is a replay")
 		}
-		a := <-answered
+		a := <-returned
 		if ok(t, a.err); !a.replayed || a.id != id {
 			t.Errorf("the overtaken try made %s after %s, replayed is %t", a.id, id, a.replayed)
 		}
@@ -283,16 +283,16 @@ func TestRacingCreations(t *testing.T) {
 	})
 }
 
-// A creation that is refused leaves the key to a retry that is not.
+// A creation that is rejected leaves the key to a retry that is not.
 func TestRefusedCreation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	ada := p.register(t, w.ctx, "ada")
 	_, _, err := createPlayer(p, w.ctx, key("k", "b"))
-	refused(t, err, game.ErrUsernameTaken)
+	rejected(t, err, game.ErrUsernameTaken)
 	_, _, err = createPlayer(p, w.ctx, key("k", "b"))
-	refused(t, err, game.ErrUsernameTaken)
+	rejected(t, err, game.ErrUsernameTaken)
 	_, err = p.players.Edit(w.ctx, ada.ID, nil, func(f game.Profile) (game.Profile, error) {
 		f.Username = "eve"
 		return f, nil
@@ -303,9 +303,9 @@ func TestRefusedCreation(t *testing.T) {
 		t.Errorf("the retry made %s, replayed is %t", id, replayed)
 	}
 
-	// What is not valid is refused before a key is claimed.
+	// What is not valid is rejected before a key is claimed.
 	_, err = p.sessions.Create(w.ctx, game.SessionRequest{}, key("fresh", "b"))
-	refused(t, err, game.ErrValidation)
+	rejected(t, err, game.ErrValidation)
 	_, _, err = createSession(p, w.ctx, key("fresh", "another"))
 	ok(t, err)
 }
@@ -314,11 +314,11 @@ func TestClaimUnavailable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	_, _, err := createSession(w.start(w.failing("Claim", errDown)), w.ctx, key("k", "b"))
-	refused(t, err, game.ErrStoreUnavailable)
+	rejected(t, err, game.ErrStoreUnavailable)
 	_, _, err = createSession(w.start(), w.ctx, key("k", "b"))
 	ok(t, err)
 	_, _, err = createSession(w.start(w.failing("Session", errDown)), w.ctx, key("k", "b"))
-	refused(t, err, game.ErrStoreUnavailable)
+	rejected(t, err, game.ErrStoreUnavailable)
 }
 
 // batches is a store of claims of which so many have expired.
@@ -346,7 +346,7 @@ func TestPurgeClaims(t *testing.T) {
 		}
 	}
 	n, err := game.PurgeClaims(t.Context(), batches{left: new(1500), err: errDown}, t0)
-	if refused(t, err, game.ErrStoreUnavailable); n != 1500 {
+	if rejected(t, err, game.ErrStoreUnavailable); n != 1500 {
 		t.Errorf("%d claims are purged", n)
 	}
 

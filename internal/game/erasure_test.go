@@ -70,14 +70,14 @@ func TestErasure(t *testing.T) {
 
 	// For every caller the player is gone at once.
 	_, err = p.players.Get(w.ctx, id)
-	refused(t, err, game.ErrPlayerNotFound)
+	rejected(t, err, game.ErrPlayerNotFound)
 	_, err = p.players.Edit(w.ctx, id, nil, named("x"))
-	refused(t, err, game.ErrPlayerNotFound)
+	rejected(t, err, game.ErrPlayerNotFound)
 	_, _, err = p.sessions.Join(w.ctx, guest.ID, game.JoinRequest{PlayerID: id})
-	refused(t, err, game.ErrPlayerNotFound)
+	rejected(t, err, game.ErrPlayerNotFound)
 	_, err = p.sessions.Create(w.ctx, game.SessionRequest{Settings: full(), HostID: &id}, game.Idempotency{})
-	refused(t, err, game.ErrPlayerNotFound)
-	refused(t, p.players.Erase(w.ctx, id, nil), game.ErrPlayerNotFound)
+	rejected(t, err, game.ErrPlayerNotFound)
+	rejected(t, p.players.Erase(w.ctx, id, nil), game.ErrPlayerNotFound)
 	// the latter is for background work, and not a caller's to ask
 	for _, q := range []game.PlayerQuery{{}, {Erasing: true}} {
 		all, err := p.players.List(w.ctx, q, "", 0)
@@ -98,7 +98,7 @@ func TestErasure(t *testing.T) {
 		Profile: game.Profile{Identities: map[string]string{}, Attributes: game.Attributes{}},
 	}, left)
 
-	// Its seats are free, and the opaque id stays where the session is over.
+	// Its seats are free, and the opaque id stays in the session that has ended.
 	checkSwept(t, p, hosted, guest, over, id, eve)
 	equal(t, []game.SessionID{over.ID}, w.seats(t, id))
 
@@ -110,13 +110,13 @@ func TestErasure(t *testing.T) {
 	ok(t, p.players.Tend(w.ctx))
 	equal(t, []game.PlayerID{}, w.marks(t))
 	_, err = w.store.Player(w.ctx, "p", id)
-	refused(t, err, game.ErrPlayerNotFound)
+	rejected(t, err, game.ErrPlayerNotFound)
 	checkSwept(t, p, hosted, guest, over, id, eve)
 	p.quiet(t)
 }
 
 // checkSwept holds what three sessions are after one player is erased: one that it hosted, one where it was a guest,
-// and one that is over.
+// and one that has ended.
 func checkSwept(t *testing.T, p process, hosted, guest, over game.Session, erased, other game.PlayerID) {
 	t.Helper()
 	now := later(1)
@@ -144,17 +144,17 @@ func TestErasureSweepsLateJoins(t *testing.T) {
 	room := p.open(t, 2, "")
 	g := w.gated("ReplaceSession")
 	slow := w.start(g)
-	answered := make(chan error)
+	returned := make(chan error)
 	go func() {
 		_, _, err := slow.sessions.Join(w.ctx, room.ID, game.JoinRequest{PlayerID: id})
-		answered <- err
+		returned <- err
 	}()
 	<-g.arrived
 	ok(t, p.players.Erase(w.ctx, id, nil))
 	ok(t, p.players.Tend(w.ctx)) // finds nothing to sweep
 	w.clock.add(maxRequest)
 	close(g.open)
-	ok(t, <-answered)
+	ok(t, <-returned)
 	equal(t, []game.SessionID{room.ID}, w.seats(t, id))
 
 	w.clock.add(grace)
@@ -170,17 +170,17 @@ func TestErasureSweepsLateSessions(t *testing.T) {
 	p := w.start()
 	id := p.register(t, w.ctx, "Ada").ID
 	g := w.gated("CreateSession")
-	answered := make(chan error)
+	returned := make(chan error)
 	go func() {
 		_, err := w.start(g).sessions.Create(
 			w.ctx, game.SessionRequest{Settings: full(), HostID: &id}, game.Idempotency{},
 		)
-		answered <- err
+		returned <- err
 	}()
 	<-g.arrived
 	ok(t, p.players.Erase(w.ctx, id, nil))
 	close(g.open)
-	ok(t, <-answered)
+	ok(t, <-returned)
 	ok(t, p.players.Tend(w.ctx))
 	all, err := p.sessions.List(w.ctx, game.SessionQuery{}, "", 0)
 	ok(t, err)
@@ -271,7 +271,7 @@ func TestErasureEndsWithItsMark(t *testing.T) {
 			ok(t, blind.players.Erase(w.ctx, id, nil)) // leaves the seat to be swept
 			w.clock.add(grace + time.Millisecond)
 
-			refused(t, w.start(w.failing(op, errDown)).players.Tend(w.ctx), game.ErrStoreUnavailable)
+			rejected(t, w.start(w.failing(op, errDown)).players.Tend(w.ctx), game.ErrStoreUnavailable)
 			equal(t, []game.PlayerID{id}, w.marks(t))
 			ok(t, p.players.Tend(w.ctx))
 			equal(t, []game.PlayerID{}, w.marks(t))
@@ -284,10 +284,10 @@ func TestErasureUnanswered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	id := w.start().register(t, w.ctx, "Ada").ID
-	refused(t, w.start(w.failing("ReplacePlayer", errDown)).players.Erase(w.ctx, id, nil), game.ErrStoreUnavailable)
+	rejected(t, w.start(w.failing("ReplacePlayer", errDown)).players.Erase(w.ctx, id, nil), game.ErrStoreUnavailable)
 	_, err := w.start().players.Get(w.ctx, id)
 	ok(t, err)
-	refused(t, w.start().players.Erase(w.ctx, player(99), nil), game.ErrPlayerNotFound)
+	rejected(t, w.start().players.Erase(w.ctx, player(99), nil), game.ErrPlayerNotFound)
 	equal(t, []game.PlayerID{}, w.marks(t))
 }
 
@@ -313,7 +313,7 @@ func TestErasureOfMany(t *testing.T) {
 	equal(t, []game.SessionID{}, w.seats(t, id))
 
 	w.clock.add(grace + time.Millisecond)
-	refused(t, w.start(w.failing("Sessions", errDown)).players.Tend(w.ctx), game.ErrStoreUnavailable)
+	rejected(t, w.start(w.failing("Sessions", errDown)).players.Tend(w.ctx), game.ErrStoreUnavailable)
 	if left := w.marks(t); len(left) != 1 {
 		t.Errorf("one sweep failed and %d marks are left", len(left))
 	}
@@ -347,7 +347,7 @@ func TestErasureStopsSweeping(t *testing.T) {
 	ok(t, p.players.Erase(w.ctx, id, nil))
 	unread := w.start(w.failing("Sessions", errDown)).players
 	w.clock.add(lateRequests * maxRequest)
-	refused(t, unread.Tend(w.ctx), game.ErrStoreUnavailable)
+	rejected(t, unread.Tend(w.ctx), game.ErrStoreUnavailable)
 	w.clock.add(time.Millisecond)
 	ok(t, p.players.Tend(w.ctx)) // the last sweep
 	ok(t, unread.Tend(w.ctx))
@@ -368,7 +368,7 @@ func TestReplayOfAnErasedPlayer(t *testing.T) {
 	ok(t, p.players.Erase(w.ctx, game.PlayerID(first), nil))
 	for range 2 {
 		_, _, err = createPlayer(p, w.ctx, key("k", "b"))
-		refused(t, err, game.ErrPlayerNotFound)
+		rejected(t, err, game.ErrPlayerNotFound)
 		ok(t, p.players.Tend(w.ctx))
 	}
 	w.clock.add(grace + time.Millisecond)
@@ -387,15 +387,15 @@ func TestJoinAfterErasure(t *testing.T) {
 	id := p.register(t, w.ctx, "Ada").ID
 	room := p.open(t, 2, "")
 	g := w.gated("Player")
-	answered := make(chan error)
+	returned := make(chan error)
 	go func() {
 		_, _, err := w.start(g).sessions.Join(w.ctx, room.ID, game.JoinRequest{PlayerID: id})
-		answered <- err
+		returned <- err
 	}()
 	<-g.arrived
 	ok(t, p.players.Erase(w.ctx, id, nil))
 	close(g.open)
-	refused(t, <-answered, game.ErrPlayerNotFound)
+	rejected(t, <-returned, game.ErrPlayerNotFound)
 	equal(t, []game.SessionID{}, w.seats(t, id))
 }
 
@@ -422,10 +422,10 @@ func TestChangesBehindAnErasure(t *testing.T) {
 	id := w.start().register(t, w.ctx, "Ada").ID
 	g := w.gated("ReplacePlayer")
 	p := w.start(g)
-	var answers []chan error
+	var returned []chan error
 	begin := func(do func() error) {
 		done := make(chan error, 1)
-		answers = append(answers, done)
+		returned = append(returned, done)
 		go func() { done <- do() }()
 	}
 	edit := func(name string) func() error {
@@ -442,11 +442,11 @@ func TestChangesBehindAnErasure(t *testing.T) {
 		eventually(t, "the change waits", func() bool { return p.players.Waiting("p", id) == n+1 })
 	}
 	close(g.open)
-	for n, done := range answers {
+	for n, done := range returned {
 		if err := <-done; n <= 2 {
 			ok(t, err)
 		} else {
-			refused(t, err, game.ErrPlayerNotFound)
+			rejected(t, err, game.ErrPlayerNotFound)
 		}
 	}
 	left, err := w.store.Player(w.ctx, "p", id)

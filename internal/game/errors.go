@@ -7,36 +7,35 @@ import (
 	"slices"
 )
 
-// Kind says what sort of failure an [Error] is. The zero Kind is Internal, so that what nobody named stays private.
+// Kind is the kind of an [Error]. The zero Kind is Internal, so that details of unexpected errors stay private.
 type Kind int
 
 // The kinds of failure.
 const (
-	Internal        Kind = iota // a fault of ours; nothing of it is shown
-	Invalid                     // the request breaks a limit or a form
-	Forbidden                   // the request is understood and refused
+	Internal        Kind = iota // a fault of the service; its details stay private
+	Invalid                     // the request is malformed or exceeds a limit
+	Forbidden                   // the caller may not do this
 	NotFound                    // what the request names does not exist
-	Conflict                    // the request does not fit the state of what it names
-	Gone                        // what the request names is over for good
-	Precondition                // the document is not at the version that the caller asked for
-	Unauthenticated             // nobody knows who asks
+	Conflict                    // the state of what the request names does not allow it
+	Gone                        // what the request names has ended
+	Precondition                // the document is not at the required version
+	Unauthenticated             // the request has no valid credential
 	Unavailable                 // the store cannot be reached or did not respond in time
 )
 
-// Error is a failure with a stable code for programs and a sentence for people. Two Errors are the same to
-// [errors.Is] when their codes are, whatever their details.
+// Error is a failure with a stable code for programs and a message for people. [errors.Is] compares only the codes.
 type Error struct {
 	Kind    Kind
 	Code    string
 	Message string         // public: what happened, to which field or id, and what to do
-	Extras  map[string]any // public, typed facts such as from, to and allowed
+	Extras  map[string]any // public details, such as from, to and allowed
 	Fields  []FieldError   // every field that is wrong, for validation_error
 	cause   error          // private: for the operator's log
 }
 
-// FieldError says what is wrong with one field of a request. It never repeats the field's value.
+// FieldError says what is wrong with one field of a request. It never contains the field's value.
 type FieldError struct {
-	Field   string // as the wire names it, with dots between levels: "attributes.mmr"
+	Field   string // path of the JSON names, such as "attributes.mmr"
 	Message string
 }
 
@@ -47,7 +46,7 @@ func (e *Error) Error() string {
 	return e.Code + ": " + e.Message
 }
 
-// Unwrap returns the private cause, nil if there is none.
+// Unwrap returns the private cause, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Is reports whether target is an Error with the same code.
@@ -56,14 +55,14 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Code == e.Code
 }
 
-// Detail returns a copy of e that tells more: another sentence about this one occurrence.
+// Detail returns a copy of e with a message about this occurrence.
 func (e *Error) Detail(format string, args ...any) *Error {
 	c := *e
 	c.Message = fmt.Sprintf(format, args...)
 	return &c
 }
 
-// With returns a copy of e with one more typed fact.
+// With returns a copy of e with another entry in Extras.
 func (e *Error) With(key string, value any) *Error {
 	c := *e
 	c.Extras = maps.Clone(e.Extras)
@@ -74,14 +73,14 @@ func (e *Error) With(key string, value any) *Error {
 	return &c
 }
 
-// Because returns a copy of e with a private cause.
+// Because returns a copy of e with the private cause.
 func (e *Error) Because(cause error) *Error {
 	c := *e
 	c.cause = cause
 	return &c
 }
 
-// KindOf returns the kind of the first Error in err's chain, and Internal where there is none.
+// KindOf returns the kind of the first Error in err's chain, or Internal.
 func KindOf(err error) Kind {
 	if e := (*Error)(nil); errors.As(err, &e) {
 		return e.Kind
@@ -89,7 +88,7 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// The named failures. docs/api.md lists their codes, and a test holds that list to this one.
+// The named failures. docs/api.md lists their codes; a test compares both.
 var (
 	ErrInternal = &Error{
 		Kind: Internal, Code: "internal",
@@ -99,7 +98,11 @@ var (
 	ErrValidation = &Error{
 		Kind: Invalid, Code: "validation_error", Message: "The request is not valid: see errors.",
 	}
-	ErrIdempotencyKeyReuse = &Error{Kind: Invalid, Code: "idempotency_key_reuse", Message: "This Idempotency-Key was used with another body in the last 24 hours. Use a new key for a new request."}
+	ErrIdempotencyKeyReuse = &Error{
+		Kind: Invalid, Code: "idempotency_key_reuse",
+		Message: "This Idempotency-Key was used with another body in the last 24 hours. " +
+			"Use a new key for a new request.",
+	}
 
 	ErrUnauthenticated = &Error{
 		Kind: Unauthenticated, Code: "unauthenticated", Message: "The request needs a valid credential.",
@@ -182,39 +185,39 @@ var (
 	}
 )
 
-// PlayerNotFound is ErrPlayerNotFound of one player.
+// PlayerNotFound returns the [ErrPlayerNotFound] of one player.
 func PlayerNotFound(id PlayerID) error {
 	return ErrPlayerNotFound.Detail("Player %s does not exist.", id)
 }
 
-// SessionNotFound is ErrSessionNotFound of one session.
+// SessionNotFound returns the [ErrSessionNotFound] of one session.
 func SessionNotFound(id SessionID) error {
 	return ErrSessionNotFound.Detail("Session %s does not exist.", id)
 }
 
-// KeyNotFound is ErrKeyNotFound of one key.
+// KeyNotFound returns the [ErrKeyNotFound] of one API key.
 func KeyNotFound(id KeyID) error {
 	return ErrKeyNotFound.Detail("API key %s does not exist.", id)
 }
 
-// Failures between an engine and the rules. They never reach a caller.
+// Errors that engines return to the rules. They never reach a client.
 var (
-	// ErrExists says that a document with this id is stored already.
+	// ErrExists says that a document with this id is already stored.
 	ErrExists = errors.New("a document with this id exists")
-	// ErrStale says that the stored document is not the one that was to be replaced.
+	// ErrStale says that the stored document has changed since it was read.
 	ErrStale = errors.New("the document was changed meanwhile")
 )
 
-// Unavailable outcomes: what is known of a write that got no good answer. See [Unanswered].
+// Outcomes of a write whose result did not arrive. See [Unanswered].
 const (
-	// OutcomeNone says that the write did not happen.
+	// OutcomeNone says that nothing was written.
 	OutcomeNone = "none"
-	// OutcomeUnknown says that the write may have happened: a retry with the same Idempotency-Key, or of a call that is
-	// idempotent by nature, is safe.
+	// OutcomeUnknown says that the write may have happened. Retrying is safe with the same Idempotency-Key, or if the
+	// request is idempotent by nature.
 	OutcomeUnknown = "unknown"
 )
 
-// Unanswered returns the [ErrStoreUnavailable] of a write, with its outcome and its private cause.
+// Unanswered returns the [ErrStoreUnavailable] of a write with its outcome and its private cause.
 func Unanswered(outcome string, cause error) error {
 	e := ErrStoreUnavailable.With("outcome", outcome).Because(cause)
 	if outcome == OutcomeUnknown {
@@ -224,21 +227,21 @@ func Unanswered(outcome string, cause error) error {
 	return e
 }
 
-// problems collects everything that is wrong with a request, so that it is told at once.
+// problems collects everything that is wrong with a request, so that it is reported at once.
 type problems []FieldError
 
 func (p *problems) add(field, format string, args ...any) {
 	*p = append(*p, FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
-// check adds the message unless ok.
+// check adds the message unless ok is true.
 func (p *problems) check(ok bool, field, format string, args ...any) {
 	if !ok {
 		p.add(field, format, args...)
 	}
 }
 
-// err returns ErrValidation with what was collected, sorted by field, and nil if that is nothing.
+// err returns ErrValidation with the problems sorted by field, or nil if there are none.
 func (p *problems) err() error {
 	if len(*p) == 0 {
 		return nil
@@ -257,7 +260,7 @@ func (p *problems) err() error {
 	return &e
 }
 
-// InvalidField returns the validation error of one field.
+// InvalidField returns the ErrValidation of one field.
 func InvalidField(field, format string, args ...any) error {
 	var p problems
 	p.add(field, format, args...)

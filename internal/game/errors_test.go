@@ -68,7 +68,7 @@ func TestUnanswered(t *testing.T) {
 	messages := map[string]bool{}
 	for _, outcome := range []string{game.OutcomeNone, game.OutcomeUnknown} {
 		err := game.Unanswered(outcome, context.DeadlineExceeded)
-		e := refused(t, err, game.ErrStoreUnavailable)
+		e := rejected(t, err, game.ErrStoreUnavailable)
 		equal(t, map[string]any{"outcome": outcome}, e.Extras)
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: the cause is lost", outcome)

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Event says what one version of a document changed, who changed it and when. There is one for each version, stored
+// Event says what one version of a document changed, who changed it and when. Every version has one, which is stored
 // with it in one atomic write.
 //
-// It holds ids and the names of fields: no names of people, no attributes and no free text, so that nothing which was
-// erased comes back by it.
+// It contains ids and names of fields, but no names of people, attributes or free text, so that erased data does not
+// survive in it.
 type Event struct {
 	Project ProjectID `json:"project"`
 	Subject Subject   `json:"subject"`
@@ -27,7 +27,7 @@ type Event struct {
 	Changes   Changes   `json:"changes" doc:"What changed, at least one."`
 }
 
-// SubjectKind is a kind of document that events are about.
+// SubjectKind is the type of a document that has events.
 type SubjectKind string
 
 // The kinds of subjects.
@@ -37,16 +37,16 @@ const (
 	SubjectKey     SubjectKind = "api_key"
 )
 
-// SubjectKinds are all of them.
+// SubjectKinds returns all kinds of subjects.
 func SubjectKinds() []SubjectKind { return []SubjectKind{SubjectSession, SubjectPlayer, SubjectKey} }
 
-// Subject names the document that an event is about.
+// Subject identifies the document that an event is about.
 type Subject struct {
 	Kind SubjectKind `json:"kind"`
 	ID   string      `json:"id"`
 }
 
-// ActorKind is a kind of whoever changes documents.
+// ActorKind is a kind of [Actor].
 type ActorKind string
 
 // The kinds of actors.
@@ -58,7 +58,7 @@ const (
 	ActorSystem ActorKind = "system" // the service itself, by the name of the task
 )
 
-// ActorKinds are all of them.
+// ActorKinds returns all kinds of actors.
 func ActorKinds() []ActorKind { return []ActorKind{ActorPlayer, ActorKey, ActorAdmin, ActorSystem} }
 
 // Actor is who changed a document.
@@ -67,11 +67,11 @@ type Actor struct {
 	ID   string    `json:"id" doc:"A player's or an API key's id, \"anonymous\" without authentication, or the name of a task of the service. Players see other players' ids only."`
 }
 
-// ID is unique among all events, and the same for the event of the same version whoever stores it. Ids of events of one
-// subject, as bytes, are in the order of the versions.
+// ID returns the id of the event, which is unique among all events and derived from its subject and version. The ids of
+// the events of one subject sort, as bytes, by version.
 func (e *Event) ID() string { return EventID(e.Subject, e.Version) }
 
-// EndOfVersions is above every version, and above every place in a feed.
+// EndOfVersions is greater than every version and every position in a feed.
 const EndOfVersions = 1_000_000_000_000_000 - 1
 
 // EventID returns the id of the event of a version.
@@ -79,7 +79,7 @@ func EventID(s Subject, version int64) string {
 	return fmt.Sprintf("%s/%s/%015d", s.Kind, s.ID, version)
 }
 
-// Players are those whom the event names, each once.
+// Players returns the players that the event names, without duplicates.
 func (e *Event) Players() []PlayerID {
 	var named []PlayerID
 	if e.Subject.Kind == SubjectPlayer {
@@ -98,7 +98,7 @@ func (e *Event) Players() []PlayerID {
 	return slices.Compact(named)
 }
 
-// newEvent returns the event of a version, made by the context's caller.
+// newEvent returns the event of a version that the context's caller made.
 func newEvent(ctx context.Context, of versioned, changes []Change) Event {
 	c := CallerFrom(ctx)
 	e := Event{
@@ -111,7 +111,7 @@ func newEvent(ctx context.Context, of versioned, changes []Change) Event {
 	return e
 }
 
-// versioned names a version of a document.
+// versioned identifies a version of a document.
 type versioned struct {
 	project ProjectID
 	subject Subject
@@ -119,7 +119,7 @@ type versioned struct {
 	at      time.Time // when it was made
 }
 
-// actor returns how events name the caller.
+// actor returns the Actor for the caller.
 func (c Caller) actor() Actor {
 	id, isKey := strings.CutPrefix(c.Name, keyCaller)
 	switch {

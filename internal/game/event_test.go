@@ -35,7 +35,7 @@ func changesOf(events []game.Event) []game.Changes {
 	return all
 }
 
-// A kick, a leave, a suspension and an erasure differ in what is told of them.
+// A kick, a leave, a suspension and an erasure have different events.
 func TestEventsOfASession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// What the tests need of the inside: constructors that the services wrap, and the queue of turns, whose emptiness no
-// caller can see.
+// Internals that the tests need: constructors that the services wrap, and the queues of changes, which no caller can
+// see.
 var (
 	NewPlayer    = newPlayer
 	NewSession   = newSession
@@ -18,9 +18,9 @@ var (
 
 func (s *Session) Clone() Session { return s.clone() }
 
-func (s *Session) SettleHost() bool { return len(s.settleHost()) > 0 }
+func (s *Session) UpdateHost() bool { return len(s.updateHost()) > 0 }
 
-// Tend is the background work on players' seats and marks.
+// Tend runs the background work on the seats and marks of players.
 func (s *Players) Tend(ctx context.Context) error {
 	return errors.Join(s.FreeSeats(ctx), s.FinishErasures(ctx))
 }
@@ -33,22 +33,22 @@ func (a Attributes) ProblemsWithin(entries, bytes int) error {
 	return p.err()
 }
 
-// Busy is how many documents are being changed in this process.
+// Busy returns how many documents are being changed in this process.
 func (s *Sessions) Busy() int { return s.changes.busy() }
 func (s *Players) Busy() int  { return s.changes.busy() }
 
-// Waiting is how many changes of a document wait for the batch that is being made.
+// Waiting returns how many changes of a document wait while a batch is written.
 func (s *Sessions) Waiting(p ProjectID, id SessionID) int { return s.changes.waiting(p, string(id)) }
 
 func (s *Players) Waiting(p ProjectID, id PlayerID) int { return s.changes.waiting(p, string(id)) }
 
-// MaxBatch is how many changes are one batch.
+// MaxBatch is the maximum number of changes in a batch.
 const MaxBatch = maxBatch
 
 func (c *changes[D]) waiting(p ProjectID, id string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l := c.lines[documentKey{p, id}]; l != nil {
+	if l := c.queues[documentKey{p, id}]; l != nil {
 		return len(l.waiting)
 	}
 	return 0
@@ -57,7 +57,7 @@ func (c *changes[D]) waiting(p ProjectID, id string) int {
 func (c *changes[D]) busy() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.lines)
+	return len(c.queues)
 }
 
 // EncodeTextCursor makes the cursor of a list whose ids are texts.

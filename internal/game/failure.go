@@ -6,63 +6,63 @@ import (
 	"time"
 )
 
-// Failure is something that went wrong on our side, for operators.
+// Failure is a fault of the service that operators should know about.
 type Failure struct {
 	Code FailureCode
-	// Route is the route whose request failed, empty if it was no request. Never with an id in it.
+	// Route is the pattern of the route, without ids, or "" if no request failed.
 	Route string
-	// Task is the background task, the component or the listener that failed, empty if it was a request.
+	// Task is the background task, component or listener that failed, or "" if a request failed.
 	Task string
 	Err  error
 }
 
-// FailureCode names a sort of [Failure], from a closed list. It tells operators more than a caller hears.
+// FailureCode is a kind of [Failure], from a closed list. It is more specific than what clients see.
 type FailureCode string
 
 // The codes of failures.
 const (
-	FailureInternal         FailureCode = "internal"           // an error that nobody named
-	FailurePanic            FailureCode = "panic"              // with the stack in its [Panic]
+	FailureInternal         FailureCode = "internal"           // an unexpected error
+	FailurePanic            FailureCode = "panic"              // Err is a [Panic] with the stack
 	FailureStoreUnavailable FailureCode = "store_unavailable"  // the store cannot be reached
-	FailureStoreSlow        FailureCode = "store_slow"         // the store did not answer before the request's deadline
-	FailureBackground       FailureCode = "background"         // a run of a background task; it is tried again
-	FailureComponent        FailureCode = "component_down"     // what /health/detailed found
+	FailureStoreSlow        FailureCode = "store_slow"         // the store did not respond before the deadline
+	FailureBackground       FailureCode = "background"         // a run of a background task, which will be tried again
+	FailureComponent        FailureCode = "component_down"     // reported by /health/detailed
 	FailureServer           FailureCode = "server"             // a listener
-	FailureIssuer           FailureCode = "issuer_unavailable" // an issuer of players' tokens does not answer
+	FailureIssuer           FailureCode = "issuer_unavailable" // an issuer of player tokens cannot be reached
 )
 
-// FailureCodes are all codes of failures.
+// FailureCodes returns all codes of failures.
 func FailureCodes() []FailureCode {
 	return []FailureCode{
 		FailureInternal, FailurePanic, FailureStoreUnavailable, FailureStoreSlow, FailureBackground, FailureComponent,
-		FailureServer,
-		FailureIssuer,
+		FailureServer, FailureIssuer,
 	}
 }
 
-// Panic is a panic that was caught, as an error.
+// Panic is the error of a recovered panic.
 type Panic struct {
 	Value any
 	Stack string
 }
 
-// Caught returns the error of a panic. Call it in the deferred function that recovered the value, for the stack's sake.
+// Caught returns the error of a recovered panic. Call it in the deferred function that recovers, so that it has the
+// stack.
 func Caught(value any) *Panic { return &Panic{Value: value, Stack: string(debug.Stack())} }
 
 func (p *Panic) Error() string { return "panic: " + fmt.Sprint(p.Value) }
 
-// Unwrap returns the error that the code panicked with, nil if it was something else.
+// Unwrap returns the value that was passed to panic if it is an error, or nil.
 func (p *Panic) Unwrap() error {
 	err, _ := p.Value.(error)
 	return err
 }
 
-// Run is one run of a background task, for logs and metrics.
+// Run describes one run of a background task for logs and metrics.
 type Run struct {
 	Task string
 	End  time.Time
 	Took time.Duration
 	Err  error // why it failed; nil for a success
-	// Elsewhere says that there was nothing to do in this process, because another has the task's lease.
+	// Elsewhere is set if this process did nothing because another has the lease of the task.
 	Elsewhere bool
 }

@@ -4,7 +4,7 @@ import (
 	"slices"
 )
 
-// FieldKind says which values a field has.
+// FieldKind is the kind of values that a field has.
 type FieldKind string
 
 // The kinds of fields.
@@ -14,30 +14,31 @@ const (
 	KindEnum       FieldKind = "enum"       // one of a list of texts
 	KindID         FieldKind = "id"         // the id of a player
 	KindCount      FieldKind = "count"      // a whole number from 0
-	KindAttributes FieldKind = "attributes" // custom values by key, each a field of its own: see [AttributeField]
+	KindAttributes FieldKind = "attributes" // custom values by key; each key is a field: see [AttributeField]
 )
 
 //go:generate go run ../filtergen
 
-// Field describes a field by which documents are found. The API's parameters, the SDK's filters and the table in
-// docs/api.md are generated from these descriptions (`make docs`). Each engine says in a table of its own how it finds
-// by them.
+// Field describes a field that documents can be selected by. The parameters of the API, the filters of the SDK and the
+// table in docs/api.md are generated from it (`make docs`). Each engine has a table of its own that says how it selects
+// by the field.
 type Field[D any] struct {
 	Name string
 	Kind FieldKind
-	Ops  []Op // by which a clause may compare it; none for a field that is stored for counts only
-	// Param is the parameter of a list that compares by the first of Ops; "" for none, and where the handler has its
-	// own.
+	Ops  []Op // allowed in a clause; none for a field that is only stored for counts
+	// Param is the query parameter that compares the field by the first of Ops. It is empty if there is none, or if the
+	// handler declares its own.
 	Param string
-	Doc   string   // of the parameter: what it finds
+	Doc   string   // of Param: what it finds
 	Enum  []string // the values of KindEnum
-	Type  string   // of the parameter's values in Go, without the package, where it is not string or int
+	Type  string   // Go type of the values, without the package, if not string or int
 	Max   int      // characters of a text, or the largest number
-	// Of returns what a document has: a string, an int64, or nil for nothing. It is nil for fields of several values.
+	// Of returns the value in a document: a string, an int64, or nil for none. It is nil for fields with several
+	// values.
 	Of func(*D) any
 }
 
-// Names of fields that rules are about.
+// Names of fields that rules use.
 const (
 	FieldUsername   = "username"
 	FieldStatus     = "status"
@@ -48,7 +49,7 @@ const (
 	FieldAttributes = "attributes"
 )
 
-// PlayerFields are the fields by which players are found.
+// PlayerFields returns the fields that players can be selected by.
 func PlayerFields() []Field[Player] {
 	return []Field[Player]{
 		{
@@ -69,7 +70,7 @@ func PlayerFields() []Field[Player] {
 	}
 }
 
-// SessionFields are the fields by which sessions are found.
+// SessionFields returns the fields that sessions can be selected by.
 func SessionFields() []Field[Session] {
 	equal := []Op{OpEqual}
 	return []Field[Session]{
@@ -122,7 +123,7 @@ func SessionFields() []Field[Session] {
 	}
 }
 
-// FieldOf returns the field that a clause is about, and false for none of these.
+// FieldOf returns the field that a clause compares, and false if it is not among fields.
 func FieldOf[D any](fields []Field[D], c Clause) (Field[D], bool) {
 	name := c.Field
 	if _, ok := c.Attribute(); ok {
@@ -135,7 +136,7 @@ func FieldOf[D any](fields []Field[D], c Clause) (Field[D], bool) {
 	return fields[i], true
 }
 
-// normal returns the values in the form in which they are stored, and adds what is wrong with them.
+// normal returns the values in the form in which they are stored, and adds what is wrong with them to p.
 func (f Field[D]) normal(p *problems, values []Value) []Value {
 	if f.Kind == KindAttributes {
 		return values
@@ -152,7 +153,7 @@ func (f Field[D]) normal(p *problems, values []Value) []Value {
 			v = StringValue(UsernameKey(s))
 		case KindCount:
 			p.check(v.kind == 'n' && v.num >= 0 && v.num <= float64(f.Max), f.Param, "must be 0 to %d", f.Max)
-		case KindID, KindEnum, KindAttributes: // nothing is found by one that is not known
+		case KindID, KindEnum, KindAttributes: // unknown ids and values find nothing
 		}
 		n[i] = v
 	}

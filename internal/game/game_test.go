@@ -19,7 +19,7 @@ var t0 = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 // later returns a time that many seconds after t0.
 func later(seconds int) time.Time { return t0.Add(time.Duration(seconds) * time.Second) }
 
-// exact lets cmp look into values, and tells nil from empty: documents have empty maps and slices, never nil ones.
+// exact lets cmp look into values, and distinguishes nil from empty: documents have empty maps and slices, not nil.
 var exact = cmp.AllowUnexported(game.Value{})
 
 // testID returns the nth id; ids of later n sort behind.
@@ -113,8 +113,8 @@ func equal[T any](tb reporter, want, got T) {
 	}
 }
 
-// refused fails the test unless err is the named failure, and returns it.
-func refused(tb reporter, err error, want *game.Error) *game.Error {
+// rejected fails the test unless err is the named failure, and returns it.
+func rejected(tb reporter, err error, want *game.Error) *game.Error {
 	tb.Helper()
 	e := (*game.Error)(nil)
 	if !errors.Is(err, want) || !errors.As(err, &e) {
@@ -129,7 +129,7 @@ func refused(tb reporter, err error, want *game.Error) *game.Error {
 // invalid fails the test unless err is a validation error of exactly these fields, in order.
 func invalid(tb reporter, err error, fields ...string) {
 	tb.Helper()
-	e := refused(tb, err, game.ErrValidation)
+	e := rejected(tb, err, game.ErrValidation)
 	var got []string
 	for _, f := range e.Fields {
 		got = append(got, f.Field)

@@ -20,7 +20,7 @@ type history struct {
 	v       game.Session // as it is stored
 }
 
-// step is one operation: what the service is asked, and the rule on a plain value that it must come to.
+// step is one operation: the call of the service, and the rule on a plain value whose result it must have.
 type step struct {
 	name string
 	ask  func(process) (game.Session, error)

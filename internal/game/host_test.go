@@ -70,13 +70,13 @@ func TestSetHost(t *testing.T) {
 		{"a guest", changes{guest}, 2, true, nil},
 		{"a guest, in progress", changes{guest, in("in_progress")}, 2, true, nil},
 		{"the host", changes{guest}, 1, false, nil},
-		{"the host, when over", changes{in("ended")}, 1, false, nil},
+		{"the host, when ended", changes{in("ended")}, 1, false, nil},
 		{"a member of a server's session", changes{guest, servers}, 2, true, nil},
 		{"a stranger", changes{guest}, 9, false, game.ErrMemberNotFound},
 		{"a reservation", changes{seat(2, "reserved", "", 5)}, 2, false, game.ErrMemberNotJoined},
 		{"one who is not connected", changes{seat(2, "disconnected", "", 5)}, 2, false, game.ErrMemberNotJoined},
-		{"over", changes{guest, in("ended")}, 2, false, game.ErrSessionEnded},
-		{"a stranger, when over", changes{in("ended")}, 9, false, game.ErrSessionEnded},
+		{"ended", changes{guest, in("ended")}, 2, false, game.ErrSessionEnded},
+		{"a stranger, when ended", changes{in("ended")}, 9, false, game.ErrSessionEnded},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestSetHost(t *testing.T) {
 			want := snapshot(s)
 			changed, err := did(s.SetHost(player(tt.who)))
 			if tt.want != nil {
-				refused(t, err, tt.want)
+				rejected(t, err, tt.want)
 				equal(t, want, s)
 				return
 			}
@@ -110,7 +110,8 @@ func TestServersSessionBecomesHosted(t *testing.T) {
 	equal(t, new(player(1)), s.HostID)
 }
 
-// Nobody who is suspended or being erased becomes host, and who may not name a host is told nothing of players.
+// Players that are suspended or being erased cannot become host. Callers that may not name a host learn nothing about
+// players.
 func TestSetHostOfPlayers(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).start()
@@ -123,14 +124,14 @@ func TestSetHostOfPlayers(t *testing.T) {
 	})
 	ok(t, err)
 	_, err = p.sessions.SetHost(p.ctx, v.ID, nil, eve)
-	refused(t, err, game.ErrPlayerSuspended)
+	rejected(t, err, game.ErrPlayerSuspended)
 	_, err = p.sessions.SetHost(p.ctx, v.ID, nil, player(99))
-	refused(t, err, game.ErrPlayerNotFound)
+	rejected(t, err, game.ErrPlayerNotFound)
 	asEve := game.WithCaller(t.Context(), game.Caller{Project: "p", Scope: game.ScopePlayer, Player: eve})
 	_, err = p.sessions.SetHost(asEve, v.ID, nil, player(99))
-	refused(t, err, game.ErrNotHost)
+	rejected(t, err, game.ErrNotHost)
 	no := errors.New("no")
 	if _, err = p.sessions.SetHost(p.ctx, v.ID, func(game.Session) error { return no }, ada); !errors.Is(err, no) {
-		t.Errorf("the condition is not asked: %v", err)
+		t.Errorf("the condition is not checked: %v", err)
 	}
 }

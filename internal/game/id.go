@@ -9,19 +9,18 @@ type (
 	PlayerID string
 	// SessionID identifies a session.
 	SessionID string
-	// ProjectID names a tenant: one game, or one environment of it.
+	// ProjectID identifies a tenant: one game, or one environment of it.
 	ProjectID string
 )
 
-// DefaultProject is the project of everyone who has not been given another.
+// DefaultProject is the project of callers without another one.
 const DefaultProject ProjectID = "default"
 
-// IDPattern is the regular expression of a player's or a session's id as callers may write it: in either case (RFC
-// 9562, section 4). It is kept and written in lower case.
+// IDPattern is a regular expression for the ids of players and sessions in requests. RFC 9562, section 4, allows either
+// case; ids are stored and returned in lower case.
 const IDPattern = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
-// NormalID returns an id in the form in which it is stored: in lower case. Text that is no id in either case stays no
-// id.
+// NormalID returns an id in lower case, as it is stored. It does not validate the id.
 func NormalID(id string) string {
 	for _, c := range []byte(id) {
 		if 'A' <= c && c <= 'Z' {
@@ -31,19 +30,19 @@ func NormalID(id string) string {
 	return id
 }
 
-// UnmarshalText implements [encoding.TextUnmarshaler], by which JSON is decoded: it reads an id in either case.
+// UnmarshalText implements [encoding.TextUnmarshaler], which JSON decoding uses. It accepts either case.
 func (id *PlayerID) UnmarshalText(text []byte) error {
 	*id = PlayerID(NormalID(string(text)))
 	return nil
 }
 
-// UnmarshalText implements [encoding.TextUnmarshaler], by which JSON is decoded: it reads an id in either case.
+// UnmarshalText implements [encoding.TextUnmarshaler], which JSON decoding uses. It accepts either case.
 func (id *SessionID) UnmarshalText(text []byte) error {
 	*id = SessionID(NormalID(string(text)))
 	return nil
 }
 
-// validID reports whether s is an id as it is stored, without the cost of a regular expression.
+// validID reports whether s is an id in lower case. It avoids the cost of a regular expression.
 func validID(s string) bool {
 	if len(s) != 36 {
 		return false
@@ -57,5 +56,5 @@ func validID(s string) bool {
 	return true
 }
 
-// ValidPlayerID reports whether a player may have this id.
+// ValidPlayerID reports whether id has the form of a player's id in lower case.
 func ValidPlayerID(id PlayerID) bool { return validID(string(id)) }

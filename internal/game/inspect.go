@@ -12,37 +12,37 @@ import (
 
 const (
 	exportPage = 500
-	// overdue is how much later than it could a mark may go: background work looks every minute, and a server may be
-	// down for a while.
+	// overdue is how late a mark may be removed before it is reported. Background work runs every minute, and servers
+	// may be down for a while.
 	overdue = time.Hour
-	// maxTold bounds the ids in one finding.
-	maxTold = 10
+	// maxListedIDs bounds the ids in one finding.
+	maxListedIDs = 10
 )
 
-// Inspection checks everything that is stored: that what the engine keeps agrees with the documents (see [Inspector]),
-// and that the documents keep the rules' promises, those that span documents above all. It may run beside servers: what
-// looks wrong for being read at two times is read again before it is told.
+// Inspection checks everything in a store: that the engine's indexes agree with the documents (see [Inspector]), and
+// that the documents obey the rules, especially those that span documents. Servers may run meanwhile: a problem that
+// may come from reads at different times is read again before it is reported.
 //
-// In memory it keeps hashes of each player, and a hash and an id for each username and identity, some 400 bytes a
-// player, and a hash and a version of each other document, some 50 bytes a session; everything else is read by pages.
+// Memory grows with the store: about 400 bytes for each player, and 50 bytes for each other document. Documents are
+// read in pages.
 type Inspection struct {
 	Deps   Deps
 	Repair bool
 	Tell   func(Finding)
-	// Progress is told, after each page, how many documents of a collection were read. It may be nil.
+	// Progress is called after each page with the number of documents read of a collection so far. It may be nil.
 	Progress func(collection string, n int)
 
 	players  *Players
 	sessions *Sessions
 	now      time.Time
 	seed     maphash.Seed
-	live     map[uint64]struct{}      // players who exist
-	names    map[uint64]PlayerID      // whose a username or an identity is
-	told     map[[2]PlayerID]struct{} // pairs who have a name in common
+	live     map[uint64]struct{}      // players that exist
+	names    map[uint64]PlayerID      // owners of usernames and identities
+	reported map[[2]PlayerID]struct{} // pairs of players with the same name
 	events   eventsSeen
 }
 
-// Run answers an error where the inspection could not go on.
+// Run inspects the store and reports every finding to Tell. It returns an error if it cannot continue.
 func (i *Inspection) Run(ctx context.Context) error {
 	if err := i.Deps.Store.Inspect(ctx, i.Repair, i.Tell); err != nil {
 		return err
@@ -50,41 +50,46 @@ func (i *Inspection) Run(ctx context.Context) error {
 	i.sessions = NewSessions(i.Deps)
 	i.players = NewPlayers(i.Deps, i.sessions)
 	i.now, i.seed = i.sessions.rules.now(), maphash.MakeSeed()
-	i.live, i.names, i.told = map[uint64]struct{}{}, map[uint64]PlayerID{}, map[[2]PlayerID]struct{}{}
+	i.live, i.names, i.reported = map[uint64]struct{}{}, map[uint64]PlayerID{}, map[[2]PlayerID]struct{}{}
 	i.events = eventsSeen{versions: map[uint64]int64{}, feeds: map[ProjectID]*feedSeen{}}
 	store := i.Deps.Store
-	err := everything(ctx, i.counted("players"), store.ExportPlayers, func(p Player) PlayerID { return p.ID }, i.player)
-	if err != nil {
-		return err
-	}
-	err = everything(
-		ctx, i.counted("sessions"), store.ExportSessions, func(v Session) SessionID { return v.ID }, i.session,
+	err := forEachExported(
+		ctx, i.countRead("players"), store.ExportPlayers, func(p Player) PlayerID { return p.ID }, i.player,
 	)
 	if err != nil {
 		return err
 	}
-	err = everything(ctx, i.counted("idempotency"), store.ExportClaims, func(c Claim) string { return c.Key }, i.claim)
+	err = forEachExported(
+		ctx, i.countRead("sessions"), store.ExportSessions, func(v Session) SessionID { return v.ID }, i.session,
+	)
 	if err != nil {
 		return err
 	}
-	err = everything(ctx, i.counted("api_keys"), store.ExportKeys, func(k Key) KeyID { return k.ID }, i.key)
+	err = forEachExported(
+		ctx, i.countRead("idempotency"), store.ExportClaims, func(c Claim) string { return c.Key }, i.claim,
+	)
+	if err != nil {
+		return err
+	}
+	err = forEachExported(ctx, i.countRead("api_keys"), store.ExportKeys, func(k Key) KeyID { return k.ID }, i.key)
 	if err != nil {
 		return err
 	}
 	if err := i.signingKeys(ctx); err != nil {
 		return err
 	}
-	err = everything(ctx, i.counted("events"), store.ExportEvents, func(e Event) string { return e.ID() }, i.event)
+	err = forEachExported(
+		ctx, i.countRead("events"), store.ExportEvents, func(e Event) string { return e.ID() }, i.event,
+	)
 	if err != nil {
 		return err
 	}
-	return i.feedsSeen(ctx)
+	return i.checkFeeds(ctx)
 }
 
-// everything calls the function with each document of an export.
-func everything[D any, I ~string](ctx context.Context, count func(int), page func(
-	context.Context, I, int,
-) ([]D, error), id func(D) I,
+// forEachExported calls do for each document of an export.
+func forEachExported[D any, I ~string](
+	ctx context.Context, count func(int), page func(context.Context, I, int) ([]D, error), id func(D) I,
 	do func(context.Context, D) error,
 ) error {
 	var after I
@@ -106,7 +111,8 @@ func everything[D any, I ~string](ctx context.Context, count func(int), page fun
 	}
 }
 
-func (i *Inspection) counted(collection string) func(int) {
+// countRead returns a function that adds to the number of documents read of a collection.
+func (i *Inspection) countRead(collection string) func(int) {
 	total := 0
 	return func(n int) {
 		total += n
@@ -119,10 +125,10 @@ func (i *Inspection) counted(collection string) func(int) {
 func (i *Inspection) player(ctx context.Context, p Player) error {
 	i.versionSeen(p.current())
 	if wrong := p.brokenRules(); len(wrong) > 0 {
-		i.Tell(Finding{Collection: "players", ID: string(p.ID), Problem: sentence(wrong)})
+		i.Tell(Finding{Collection: "players", ID: string(p.ID), Problem: describeProblems(wrong)})
 	}
 	if p.ErasingSince != nil {
-		if i.now.After(i.players.markEnds(p).Add(overdue)) {
+		if i.now.After(i.players.markRemovableAt(p).Add(overdue)) {
 			i.Tell(Finding{
 				Collection: "players", ID: string(p.ID),
 				Problem: "is the mark of an erasure that is overdue: a running server finishes it within minutes",
@@ -138,7 +144,7 @@ func (i *Inspection) player(ctx context.Context, p Player) error {
 			i.names[h] = p.ID
 			continue
 		}
-		if err := i.rivals(ctx, p, first); err != nil {
+		if err := i.reportDuplicate(ctx, p, first); err != nil {
 			return err
 		}
 	}
@@ -149,10 +155,11 @@ func (i *Inspection) hash(parts ...string) uint64 {
 	return maphash.String(i.seed, strings.Join(parts, "\x00"))
 }
 
-// rivals tells of two players who have a name in common, unless that is over or was chance.
-func (i *Inspection) rivals(ctx context.Context, p Player, first PlayerID) error {
+// reportDuplicate reports two players with the same username or identity, after reading both again: hashes may collide,
+// and the players may have changed.
+func (i *Inspection) reportDuplicate(ctx context.Context, p Player, first PlayerID) error {
 	pair := [2]PlayerID{first, p.ID}
-	if _, told := i.told[pair]; told || first == p.ID {
+	if _, known := i.reported[pair]; known || first == p.ID {
 		return nil
 	}
 	a, err := i.Deps.Store.Player(ctx, p.Project, first)
@@ -160,7 +167,7 @@ func (i *Inspection) rivals(ctx context.Context, p Player, first PlayerID) error
 		p, err = i.Deps.Store.Player(ctx, p.Project, p.ID)
 	}
 	switch {
-	case errors.Is(err, ErrPlayerNotFound): // since
+	case errors.Is(err, ErrPlayerNotFound): // erased meanwhile
 		return nil
 	case err != nil:
 		return err
@@ -172,7 +179,7 @@ func (i *Inspection) rivals(ctx context.Context, p Player, first PlayerID) error
 		}
 	}
 	if common = slices.Compact(common); len(common) > 0 {
-		i.told[pair] = struct{}{}
+		i.reported[pair] = struct{}{}
 		i.Tell(Finding{Collection: "players", ID: string(p.ID), Problem: fmt.Sprintf(
 			"has the same %s as player %s", strings.Join(common, ", "), first,
 		)})
@@ -180,7 +187,7 @@ func (i *Inspection) rivals(ctx context.Context, p Player, first PlayerID) error
 	return nil
 }
 
-// names returns what is unique of the player: the project, "username" or "identity", and what it is.
+// names returns the player's unique names: each is the project, "username" or "identity", and the value.
 func (p *Player) names() [][]string {
 	var names [][]string
 	if p.Username != "" {
@@ -195,41 +202,42 @@ func (p *Player) names() [][]string {
 func (i *Inspection) session(ctx context.Context, v Session) error {
 	i.versionSeen(v.current())
 	if wrong := v.brokenRules(); len(wrong) > 0 {
-		i.Tell(Finding{Collection: "sessions", ID: string(v.ID), Problem: sentence(wrong)})
+		i.Tell(Finding{Collection: "sessions", ID: string(v.ID), Problem: describeProblems(wrong)})
 	}
-	strangers, err := i.strangers(ctx, v)
+	missing, err := i.missingPlayers(ctx, v)
 	if err != nil {
 		return err
 	}
-	lost := v.hostless()
-	if len(strangers) == 0 && lost == "" {
+	lost := v.hostProblem()
+	if len(missing) == 0 && lost == "" {
 		return nil
 	}
-	mended, err := i.mend(ctx, v, strangers)
+	repaired, err := i.repairSession(ctx, v, missing)
 	if err != nil {
 		return err
 	}
-	if len(strangers) > 0 {
-		knows := "members"
+	if len(missing) > 0 {
+		what := "members"
 		if v.Status.Terminal() {
-			knows = "attributes of players"
+			what = "attributes of players"
 		}
 		i.Tell(Finding{
-			Collection: "sessions", ID: string(v.ID), Repaired: mended,
-			Problem: fmt.Sprintf("has %s who do not exist: %s", knows, someOf(strangers)),
+			Collection: "sessions", ID: string(v.ID), Repaired: repaired,
+			Problem: fmt.Sprintf("has %s who do not exist: %s", what, listIDs(missing)),
 		})
 	}
 	if lost != "" {
-		i.Tell(
-			Finding{Collection: "sessions", ID: string(v.ID), Problem: lost, Repaired: mended && !v.Status.Terminal()},
-		)
+		i.Tell(Finding{
+			Collection: "sessions", ID: string(v.ID), Problem: lost, Repaired: repaired && !v.Status.Terminal(),
+		})
 	}
 	return nil
 }
 
-// strangers returns those of whom the session knows what an erasure would have removed, and who do not exist.
-func (i *Inspection) strangers(ctx context.Context, v Session) ([]PlayerID, error) {
-	var strangers []PlayerID
+// missingPlayers returns the members that do not exist although their erasure should have removed them or their
+// attributes from the session.
+func (i *Inspection) missingPlayers(ctx context.Context, v Session) ([]PlayerID, error) {
+	var missing []PlayerID
 	for _, m := range v.Members {
 		if _, ok := i.live[i.hash(string(v.Project), string(m.PlayerID))]; ok {
 			continue
@@ -237,57 +245,60 @@ func (i *Inspection) strangers(ctx context.Context, v Session) ([]PlayerID, erro
 		if probe := v.clone(); len(probe.Forget(m.PlayerID, RemovedErased)) == 0 {
 			continue
 		}
-		// Registered since, or marked: then a sweep is to come, unless it is over.
+		// The player may have been registered meanwhile. An erased one is only missing if no sweep is under way.
 		p, err := i.Deps.Store.Player(ctx, v.Project, m.PlayerID)
 		switch {
 		case errors.Is(err, ErrPlayerNotFound), err == nil && p.ErasingSince != nil && p.SweepSince == nil:
-			strangers = append(strangers, m.PlayerID)
+			missing = append(missing, m.PlayerID)
 		case err != nil:
 			return nil, err
 		}
 	}
-	if len(strangers) == 0 {
+	if len(missing) == 0 {
 		return nil, nil
 	}
-	now, err := i.Deps.Store.Session(ctx, v.Project, v.ID)
+	current, err := i.Deps.Store.Session(ctx, v.Project, v.ID)
 	if errors.Is(err, ErrSessionNotFound) {
 		return nil, nil
 	}
-	return slices.DeleteFunc(strangers, func(id PlayerID) bool { return len(now.Forget(id, RemovedErased)) == 0 }), err
+	return slices.DeleteFunc(missing, func(id PlayerID) bool {
+		return len(current.Forget(id, RemovedErased)) == 0
+	}), err
 }
 
-// hostless tells what is wrong with who is host, empty for nothing.
-func (s *Session) hostless() string {
+// hostProblem returns what is wrong with the host, or "".
+func (s *Session) hostProblem() string {
 	probe := s.clone()
 	switch {
 	case s.HostID != nil && s.member(*s.HostID) < 0:
 		return "has a host who is not a member"
-	case len(probe.settleHost()) > 0:
+	case len(probe.updateHost()) > 0:
 		return "has a joined member, but no host that has joined"
 	}
 	return ""
 }
 
-// mend has the session forget the strangers, and hands it over where its host is lost.
-func (i *Inspection) mend(ctx context.Context, v Session, strangers []PlayerID) (bool, error) {
+// repairSession removes missing players from the session and chooses a new host if necessary. It reports whether the
+// repair succeeded.
+func (i *Inspection) repairSession(ctx context.Context, v Session, missing []PlayerID) (bool, error) {
 	if !i.Repair {
 		return false, nil
 	}
 	ctx = WithCaller(ctx, Caller{Project: v.Project, Name: "inspection"})
 	_, err := i.sessions.change(ctx, v.ID, nil, func(v *Session, _ time.Time) (done []Change, _ error) {
-		for _, id := range strangers {
+		for _, id := range missing {
 			done = append(done, v.Forget(id, RemovedErased)...)
 		}
-		return append(done, v.settleHost()...), nil
+		return append(done, v.updateHost()...), nil
 	})
 	return err == nil, err
 }
 
-// someOf writes some of the ids.
-func someOf(ids []PlayerID) string {
+// listIDs formats the first ids of a list.
+func listIDs(ids []PlayerID) string {
 	var b strings.Builder
 	for n, id := range ids {
-		if n == maxTold {
+		if n == maxListedIDs {
 			fmt.Fprintf(&b, " and %d more", len(ids)-n)
 			break
 		}
@@ -304,7 +315,7 @@ func (i *Inspection) claim(_ context.Context, c Claim) error {
 	p.check(c.Key != "" && c.Fingerprint != "" && c.DocumentID != "", "key", "fingerprint and document must be set")
 	p.check(!c.ExpiresAt.After(i.now.Add(IdempotencyTTL+overdue)), "expires_at", "is later than it can be")
 	if len(p) > 0 {
-		i.Tell(Finding{Collection: "idempotency", ID: c.Key, Problem: sentence(p)})
+		i.Tell(Finding{Collection: "idempotency", ID: c.Key, Problem: describeProblems(p)})
 	}
 	return nil
 }
@@ -312,7 +323,7 @@ func (i *Inspection) claim(_ context.Context, c Claim) error {
 func (i *Inspection) key(_ context.Context, k Key) error {
 	i.versionSeen(versioned{subject: Subject{SubjectKey, string(k.ID)}, version: k.Version})
 	if wrong := k.brokenRules(); len(wrong) > 0 {
-		i.Tell(Finding{Collection: "api_keys", ID: string(k.ID), Problem: sentence(wrong)})
+		i.Tell(Finding{Collection: "api_keys", ID: string(k.ID), Problem: describeProblems(wrong)})
 	}
 	return nil
 }
@@ -324,9 +335,9 @@ func (i *Inspection) signingKeys(ctx context.Context) error {
 	}
 	for _, k := range found {
 		if wrong := k.brokenRules(); len(wrong) > 0 {
-			i.Tell(Finding{Collection: "signing_keys", ID: k.ID, Problem: sentence(wrong)})
+			i.Tell(Finding{Collection: "signing_keys", ID: k.ID, Problem: describeProblems(wrong)})
 		}
 	}
-	i.counted("signing_keys")(len(found))
+	i.countRead("signing_keys")(len(found))
 	return nil
 }

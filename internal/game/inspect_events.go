@@ -6,25 +6,24 @@ import (
 	"slices"
 )
 
-// eventsSeen is what an inspection remembers of events and of the documents that they are about.
+// eventsSeen is the state of an inspection about events and their subjects.
 type eventsSeen struct {
 	versions map[uint64]int64 // of documents, when they were read
-	last     Event            // the event before
+	last     Event            // the previous event
 	feeds    map[ProjectID]*feedSeen
 }
 
-// feedSeen counts the places of a project's events.
+// feedSeen counts the positions of a feed.
 type feedSeen struct{ first, last, count int64 }
 
 func (i *Inspection) versionSeen(v versioned) {
 	i.events.versions[i.hash(string(v.subject.Kind), v.subject.ID)] = v.version
 }
 
-// event checks an event by itself and beside the one before, which is that of the version before where both are of one
-// document.
+// event checks an event, and that it follows the previous one if both have the same subject.
 func (i *Inspection) event(ctx context.Context, e Event) error {
 	if wrong := e.brokenRules(); len(wrong) > 0 {
-		i.Tell(Finding{Collection: "events", ID: e.ID(), Problem: sentence(wrong)})
+		i.Tell(Finding{Collection: "events", ID: e.ID(), Problem: describeProblems(wrong)})
 	}
 	f := i.events.feeds[e.Project]
 	if f == nil {
@@ -35,7 +34,7 @@ func (i *Inspection) event(ctx context.Context, e Event) error {
 	before := i.events.last
 	i.events.last = e
 	if before.Subject != e.Subject {
-		return i.lastOf(ctx, before)
+		return i.checkLastEvent(ctx, before)
 	}
 	if e.Version == before.Version+1 {
 		return nil
@@ -43,7 +42,7 @@ func (i *Inspection) event(ctx context.Context, e Event) error {
 	there, err := i.Deps.Store.Timeline(
 		ctx, TimelineQuery{Project: e.Project, Subject: e.Subject, Before: e.Version, Limit: 1},
 	)
-	// else it has been removed since, with those before
+	// Otherwise the earlier events have been removed meanwhile.
 	if err == nil && len(there) > 0 && there[0].Version != e.Version-1 {
 		i.Tell(Finding{
 			Collection: "events", ID: e.ID(),
@@ -53,13 +52,13 @@ func (i *Inspection) event(ctx context.Context, e Event) error {
 	return err
 }
 
-// lastOf checks that the last event of a document is that of its version.
-func (i *Inspection) lastOf(ctx context.Context, e Event) error {
+// checkLastEvent checks that the last event of a document has the version of the document.
+func (i *Inspection) checkLastEvent(ctx context.Context, e Event) error {
 	version, ok := i.events.versions[i.hash(string(e.Subject.Kind), e.Subject.ID)]
 	if !ok || version == e.Version {
 		return nil
 	}
-	// It may have changed since it was read.
+	// The document may have changed since it was read.
 	least, err := i.versionOf(ctx, e)
 	if err != nil || least == 0 {
 		return err
@@ -89,7 +88,7 @@ func (i *Inspection) lastOf(ctx context.Context, e Event) error {
 	return nil
 }
 
-// versionOf returns the version of the document that an event is about, 0 for one that does not exist.
+// versionOf returns the version of the document that an event is about, or 0 if it does not exist.
 func (i *Inspection) versionOf(ctx context.Context, e Event) (version int64, err error) {
 	switch e.Subject.Kind {
 	case SubjectPlayer:
@@ -111,25 +110,25 @@ func (i *Inspection) versionOf(ctx context.Context, e Event) (version int64, err
 	return version, err
 }
 
-// feedsSeen checks the feeds of all projects whose places do not add up, which they may not because of what was written
-// or removed meanwhile.
-func (i *Inspection) feedsSeen(ctx context.Context) error {
-	if err := i.lastOf(ctx, i.events.last); err != nil {
+// checkFeeds reads the feeds again in which events seem to be missing: events may have been written or removed
+// meanwhile.
+func (i *Inspection) checkFeeds(ctx context.Context) error {
+	if err := i.checkLastEvent(ctx, i.events.last); err != nil {
 		return err
 	}
 	for p, f := range i.events.feeds {
 		if f.count == f.last-f.first+1 {
 			continue
 		}
-		if err := i.feed(ctx, p); err != nil {
+		if err := i.checkFeed(ctx, p); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// feed reads a whole feed, whose places follow each other.
-func (i *Inspection) feed(ctx context.Context, p ProjectID) error {
+// checkFeed checks that the positions in a feed have no gaps.
+func (i *Inspection) checkFeed(ctx context.Context, p ProjectID) error {
 	last := int64(0)
 	for {
 		page, err := i.Deps.Store.Feed(ctx, FeedQuery{Project: p, After: last, Limit: exportPage})
@@ -138,7 +137,7 @@ func (i *Inspection) feed(ctx context.Context, p ProjectID) error {
 		}
 		for _, e := range page {
 			if last != 0 && e.Seq != last+1 {
-				if err := i.gap(ctx, p, last, e.Seq); err != nil {
+				if err := i.reportGap(ctx, p, last, e.Seq); err != nil {
 					return err
 				}
 			}
@@ -150,8 +149,8 @@ func (i *Inspection) feed(ctx context.Context, p ProjectID) error {
 	}
 }
 
-// gap tells of places that have no events, unless their events have been removed since.
-func (i *Inspection) gap(ctx context.Context, p ProjectID, last, next int64) error {
+// reportGap reports positions without events, unless the events have been removed meanwhile.
+func (i *Inspection) reportGap(ctx context.Context, p ProjectID, last, next int64) error {
 	oldest, err := i.Deps.Store.Feed(ctx, FeedQuery{Project: p, Limit: 1})
 	if err == nil && len(oldest) > 0 && oldest[0].Seq <= last {
 		i.Tell(Finding{
@@ -162,7 +161,7 @@ func (i *Inspection) gap(ctx context.Context, p ProjectID, last, next int64) err
 	return err
 }
 
-// brokenRules returns what no rule would have let become of an event.
+// brokenRules returns the rules that the event breaks.
 func (e *Event) brokenRules() problems {
 	var wrong problems
 	wrong.check(e.Project != "", "project", "is missing")

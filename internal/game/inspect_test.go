@@ -11,7 +11,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// inspect returns what an inspection tells, a line each.
+// inspect returns the findings of an inspection, one on each line.
 func (p process) inspect(tb testing.TB, repair bool) []string {
 	tb.Helper()
 	lines := []string{}
@@ -71,7 +71,7 @@ func TestInspectionOfWhatIsSound(t *testing.T) {
 	wantFindings(t, p.inspect(t, true))
 }
 
-// Who does not exist is forgotten, and a session without its host is handed over.
+// Players that do not exist are removed, and a session without its host gets another.
 func TestInspectionRepairs(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).start()
@@ -125,7 +125,7 @@ func TestInspectionRepairs(t *testing.T) {
 	}
 }
 
-// What cannot be repaired is told, without anything personal.
+// What cannot be repaired is reported, without personal data.
 func TestInspectionTells(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).start()

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// brokenRules returns what no rule would have let become of a player.
+// brokenRules returns the rules that the player breaks.
 func (p *Player) brokenRules() problems {
 	var wrong problems
 	wrong.document(string(p.ID), p.Project, p.Version, p.CreatedAt)
@@ -33,20 +33,19 @@ func (p *Player) brokenRules() problems {
 	return wrong
 }
 
-// brokenRules returns what no rule would have let become of a session, except of its host, who can be repaired.
+// brokenRules returns the rules that the session breaks, except those about its host: see hostProblem.
 func (s *Session) brokenRules() problems {
 	var wrong problems
 	wrong.document(string(s.ID), s.Project, s.Version, s.CreatedAt)
 	wrong.include(s.Settings.Validate())
 	wrong.check(s.Visibility != "", "visibility", "is missing")
 	s.Connection.validate(&wrong)
-	over := s.Status.Terminal()
+	ended := s.Status.Terminal()
 	wrong.check(slices.Contains(SessionStatuses(), s.Status), "status", "must be one of %v", SessionStatuses())
-	wrong.check(over == (s.EndReason != ""), "end_reason", "must be set if and only if the session has ended")
-	wrong.check(s.EndReason == "" || slices.Contains(
-		EndReasons(), s.EndReason,
-	), "end_reason", "must be one of %v", EndReasons())
-	wrong.check(over == (s.EndedAt != nil), "ended_at", "must be set if and only if the session has ended")
+	wrong.check(ended == (s.EndReason != ""), "end_reason", "must be set if and only if the session has ended")
+	knownReason := s.EndReason == "" || slices.Contains(EndReasons(), s.EndReason)
+	wrong.check(knownReason, "end_reason", "must be one of %v", EndReasons())
+	wrong.check(ended == (s.EndedAt != nil), "ended_at", "must be set if and only if the session has ended")
 	wrong.check(s.Result == "" || s.Status == StatusEnded, "result", "is allowed with status ended only")
 	wrong.check(len(s.Result) <= MaxResultBytes, "result", "must have at most %d bytes", MaxResultBytes)
 	s.checkMembers(&wrong)
@@ -79,7 +78,7 @@ func (s *Session) checkMembers(wrong *problems) {
 	}
 }
 
-// brokenRules returns what no rule would have let become of an API key. It tells nothing of the name or the hash.
+// brokenRules returns the rules that the API key breaks, without its name and hash.
 func (k *Key) brokenRules() problems {
 	var wrong problems
 	wrong.check(ValidKeyID(k.ID), "id", "must have 1 to %d characters of a-z 0-9", MaxKeyID)
@@ -92,7 +91,7 @@ func (k *Key) brokenRules() problems {
 	return wrong
 }
 
-// brokenRules returns what no rule would have let become of a key that signs.
+// brokenRules returns the rules that the signing key breaks.
 func (k *SigningKey) brokenRules() problems {
 	var wrong problems
 	public, err := base64.RawURLEncoding.DecodeString(k.PublicKey)
@@ -104,13 +103,13 @@ func (k *SigningKey) brokenRules() problems {
 	return wrong
 }
 
-// thumbprint is that of RFC 7638 of an Ed25519 public key (RFC 8037), which is given in base64url.
+// thumbprint returns the RFC 7638 thumbprint of an Ed25519 public key (RFC 8037) in base64url.
 func thumbprint(public string) string {
 	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + public + `"}`))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// document checks what every document has.
+// document checks the fields that players and sessions have in common.
 func (p *problems) document(id string, project ProjectID, version int64, created time.Time) {
 	p.check(validID(id), "id", "is not an id")
 	p.check(project != "", "project", "is missing")
@@ -118,15 +117,15 @@ func (p *problems) document(id string, project ProjectID, version int64, created
 	p.check(!created.IsZero(), "created_at", "is missing")
 }
 
-// include adds what a validation found.
+// include adds the fields of a validation error.
 func (p *problems) include(err error) {
 	if e := (*Error)(nil); errors.As(err, &e) {
 		*p = append(*p, e.Fields...)
 	}
 }
 
-// sentence tells of problems without what clients chose: of attributes.hair_colour it says attributes.
-func sentence(p problems) string {
+// describeProblems returns a sentence without names that clients chose: for attributes.hair_colour it says attributes.
+func describeProblems(p problems) string {
 	var parts []string
 	for _, f := range p {
 		field, _, _ := strings.Cut(f.Field, ".")

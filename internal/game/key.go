@@ -16,52 +16,52 @@ const (
 	MinKeySecret = 32
 	MaxKeySecret = 128
 	MaxProjectID = 64
-	// MaxCredential is how many bytes of an Authorization header are looked at: of an API key, or of a token, which is
-	// longer.
+	// MaxCredential is the maximum size of a credential in an Authorization header, in bytes. Tokens are longer than
+	// API keys.
 	MaxCredential = 4 << 10
 
 	keyPrefix = "gsm_"
-	// keyCaller stands before the id of a key in the name of its caller.
+	// keyCaller is the prefix of [Caller].Name for an API key; the id of the key follows.
 	keyCaller = "key:"
-	// usedEvery is how often the use of a key is recorded at most.
+	// usedEvery is the minimum time between two records of the use of a key.
 	usedEvery = time.Minute
-	// keptAfterEnd is how long keys that are over stay to be seen.
+	// keptAfterEnd is how long inactive keys are kept, so that they can still be listed.
 	keptAfterEnd = 30 * 24 * time.Hour
 )
 
-// KeyID identifies an API key, in all projects: 1 to 32 of a-z and 0-9.
+// KeyID identifies an API key across all projects. It has 1 to 32 characters of a-z and 0-9.
 type KeyID string
 
-// KeyIDPattern is the regular expression of the id of an API key as callers may write it: in either case.
+// KeyIDPattern is a regular expression for the ids of API keys in requests. Either case is accepted.
 const KeyIDPattern = "^[a-zA-Z0-9]{1,32}$"
 
-// Key is an API key as it is kept: what opens it, its secret, is not in it.
+// Key is an API key as it is stored, with a hash in the place of its secret.
 type Key struct {
-	ID      KeyID     `json:"id" bson:"_id" doc:"What stands between gsm_ and the secret."`
+	ID      KeyID     `json:"id" bson:"_id" doc:"The part between gsm_ and the secret."`
 	Project ProjectID `json:"project" doc:"The game, or the environment of a game, to which the document belongs."`
 	Name    string    `json:"name" doc:"For people."`
 	Scope   Scope     `json:"scope" doc:"What it may do."`
-	// Hash is the SHA-256 of the secret, in base64. A slow hash is for secrets that people choose; these are random.
+	// Hash is the SHA-256 of the secret. Slow hashes protect secrets that people choose; these are random.
 	Hash       string     `json:"hash" hidden:"true" doc:"SHA-256 of the secret in base64url: the secret itself is stored nowhere."`
 	Version    int64      `json:"version" hidden:"true" doc:"Grows by one with each change."`
 	CreatedAt  time.Time  `json:"created_at" doc:"In UTC, to the millisecond."`
-	ExpiresAt  *time.Time `json:"expires_at" doc:"As it was asked for; null for never."`
+	ExpiresAt  *time.Time `json:"expires_at" doc:"As requested; null for never."`
 	RetiresAt  *time.Time `json:"retires_at" doc:"When a key that was rotated ends, unless it expires before; null for a key that was not rotated."`
 	RevokedAt  *time.Time `json:"revoked_at" doc:"Null for a key that was not revoked."`
 	LastUsedAt *time.Time `json:"last_used_at" doc:"To the minute; null for never."`
 }
 
-// KeyStatus says whether a key lets anybody in.
+// KeyStatus says whether a key is accepted.
 type KeyStatus string
 
 // The statuses of an API key.
 const (
 	KeyActive  KeyStatus = "active"
 	KeyRevoked KeyStatus = "revoked"
-	KeyExpired KeyStatus = "expired" // or retired, after it was rotated
+	KeyExpired KeyStatus = "expired" // or retired after a rotation
 )
 
-// KeyStatuses are all of them.
+// KeyStatuses returns all statuses.
 func KeyStatuses() []KeyStatus { return []KeyStatus{KeyActive, KeyRevoked, KeyExpired} }
 
 // KeyRequest asks for a new API key.
@@ -71,7 +71,7 @@ type KeyRequest struct {
 	ExpiresAt *time.Time `json:"expires_at" doc:"In UTC."` // nil for never
 }
 
-// Validate answers ErrValidation with everything that is wrong whatever the time.
+// Validate returns ErrValidation with everything that is wrong regardless of the time.
 func (r KeyRequest) Validate() error {
 	var p problems
 	p.check(r.Name != "", "name", "must have 1 to %d characters", MaxKeyName)
@@ -81,11 +81,11 @@ func (r KeyRequest) Validate() error {
 	return p.err()
 }
 
-// Secret is an API key as its holder has it. It is shown once, and never logged.
+// Secret is the text of an API key. It is returned once, and never logged.
 type Secret struct {
 	ID     KeyID
 	secret string
-	hash   string // what is kept of it
+	hash   string // of the secret, as it is stored
 }
 
 func secretOf(id KeyID, secret string) Secret {
@@ -93,14 +93,14 @@ func secretOf(id KeyID, secret string) Secret {
 	return Secret{id, secret, base64.RawURLEncoding.EncodeToString(sum[:])}
 }
 
-// String hides the secret, so that no log shows it by accident.
+// String returns the key without its secret, so that logs cannot reveal it by accident.
 func (s Secret) String() string { return keyPrefix + string(s.ID) + "_…" }
 
-// Reveal returns the text that the holder keeps and sends.
+// Reveal returns the complete text of the key.
 func (s Secret) Reveal() string { return keyPrefix + string(s.ID) + "_" + s.secret }
 
-// ParseSecret reads the text of an API key, gsm_<id>_<secret>, and reports whether it has that form. The secret has 32
-// to 128 characters of A-Z a-z 0-9 _ -.
+// ParseSecret parses the text of an API key, gsm_<id>_<secret>, and reports whether it is well-formed. The secret has
+// 32 to 128 characters of A-Z a-z 0-9 _ -.
 func ParseSecret(text string) (Secret, bool) {
 	rest, ours := strings.CutPrefix(text, keyPrefix)
 	id, secret, whole := strings.Cut(rest, "_")
@@ -111,7 +111,7 @@ func ParseSecret(text string) (Secret, bool) {
 	return secretOf(KeyID(id), secret), true
 }
 
-// ValidKeyID reports whether this is the form of a key's id.
+// ValidKeyID reports whether id has the form of the id of an API key.
 func ValidKeyID(id KeyID) bool {
 	if len(id) < 1 || len(id) > MaxKeyID {
 		return false
@@ -124,33 +124,33 @@ func ValidKeyID(id KeyID) bool {
 	return true
 }
 
-// ValidProject reports whether a project may have this name: 1 to 64 of a-z 0-9 and -.
+// ValidProject reports whether p has 1 to 64 characters of a-z 0-9 and -.
 func ValidProject(p ProjectID) bool {
 	return len(p) >= 1 && len(p) <= MaxProjectID && !slices.ContainsFunc([]byte(p), func(c byte) bool {
 		return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-'
 	})
 }
 
-// StaticKey returns the key that a secret of the configuration opens: an admin's, of the default project, which is kept
-// nowhere.
+// StaticKey returns the key for a secret from the configuration. It has scope admin in the default project and is not
+// stored.
 func StaticKey(s Secret, name string) Key {
 	return Key{ID: s.ID, Project: DefaultProject, Name: name, Scope: ScopeAdmin, Hash: s.hash, Version: 1}
 }
 
-// Opens reports whether the secret is the key's and the key holds at the time. It takes as long for a wrong secret as
-// for a right one, and for the zero Key, which nothing opens.
-func (k *Key) Opens(s Secret, now time.Time) bool { return k.Fits(s) && !k.Over(now) }
+// Opens reports whether the secret belongs to the key and the key is active at the given time. It takes the same time
+// for wrong secrets as for right ones. The zero Key has no secret.
+func (k *Key) Opens(s Secret, now time.Time) bool { return k.Fits(s) && !k.Inactive(now) }
 
-// Fits reports whether the secret is the key's, which may have ended. It takes as long as Opens.
+// Fits reports whether the secret belongs to the key, even if the key is inactive. It takes as long as Opens.
 func (k *Key) Fits(s Secret) bool {
 	same := subtle.ConstantTimeCompare([]byte(s.hash), []byte(k.hashOrNone())) == 1
 	return same && k.Hash != "" && k.ID == s.ID
 }
 
-// noHash has the form of a hash.
+// noHash has the length of a hash.
 const noHash = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
-// hashOrNone returns something of the same length for the zero Key.
+// hashOrNone returns noHash for the zero Key, so that the comparison takes the same time.
 func (k *Key) hashOrNone() string {
 	if k.Hash == "" {
 		return noHash
@@ -158,21 +158,21 @@ func (k *Key) hashOrNone() string {
 	return k.Hash
 }
 
-// Status is that of the key at the time.
+// Status returns the status of the key at the given time.
 func (k *Key) Status(now time.Time) KeyStatus {
 	switch {
 	case k.RevokedAt != nil:
 		return KeyRevoked
-	case k.Over(now):
+	case k.Inactive(now):
 		return KeyExpired
 	}
 	return KeyActive
 }
 
-// Over reports whether the key is revoked or has ended at the time.
-func (k *Key) Over(now time.Time) bool { return k.ended(now) != nil }
+// Inactive reports whether the key was revoked, has expired or is retired at the given time.
+func (k *Key) Inactive(now time.Time) bool { return k.ended(now) != nil }
 
-// End is when the key ends unless it is revoked: when it expires, or before that when it retires; nil for never.
+// End returns when an unrevoked key becomes inactive: the earlier of ExpiresAt and RetiresAt, or nil for never.
 func (k *Key) End() *time.Time {
 	if k.ExpiresAt == nil || k.RetiresAt != nil && k.RetiresAt.Before(*k.ExpiresAt) {
 		return k.RetiresAt
@@ -180,19 +180,19 @@ func (k *Key) End() *time.Time {
 	return k.ExpiresAt
 }
 
-// revoke ends the key, unless it has ended, and returns what that changed.
+// revoke makes the key inactive now and returns what that changed.
 func (k *Key) revoke(now time.Time) []Change {
-	if k.Over(now) {
+	if k.Inactive(now) {
 		return nil
 	}
 	k.RevokedAt = &now
 	return []Change{APIKeyRevoked{}}
 }
 
-// retire ends the key after a time, unless it ends before that, and returns what that changed.
+// retire makes the key inactive after a while unless it ends earlier, and returns what that changed.
 func (k *Key) retire(now time.Time, after time.Duration) []Change {
 	end := now.Add(after)
-	if old := k.End(); old != nil && !old.After(end) || k.Over(now) {
+	if old := k.End(); old != nil && !old.After(end) || k.Inactive(now) {
 		return nil
 	}
 	k.RetiresAt = &end
@@ -205,17 +205,17 @@ func (k *Key) nextVersion(now time.Time) versioned {
 	return k.versionAt(now)
 }
 
-// versionAt names the key's version, which was made at the time.
+// versionAt identifies the key's version, which was made at the given time.
 func (k *Key) versionAt(now time.Time) versioned {
 	return versioned{k.Project, Subject{SubjectKey, string(k.ID)}, k.Version, now}
 }
 
-// Caller is who sends the key.
+// Caller returns the caller that the key authenticates.
 func (k *Key) Caller() Caller {
 	return Caller{Project: k.Project, Scope: k.Scope, Name: keyCaller + string(k.ID)}
 }
 
-// ended is when the key was over, nil if it is not at the time.
+// ended returns since when the key is inactive, or nil if it is active at the given time.
 func (k *Key) ended(now time.Time) *time.Time {
 	if k.RevokedAt != nil {
 		return k.RevokedAt

@@ -166,7 +166,7 @@ func TestValidProject(t *testing.T) {
 		"default", "a", "0", "-", "tanks-2", game.ProjectID(strings.Repeat("p", game.MaxProjectID)),
 	} {
 		if !game.ValidProject(good) {
-			t.Errorf("%q is refused", good)
+			t.Errorf("%q is rejected", good)
 		}
 	}
 	for _, bad := range []game.ProjectID{
@@ -193,7 +193,7 @@ func TestKeyStatus(t *testing.T) {
 		{game.Key{RevokedAt: new(later(1))}, later(1), "revoked"},
 		{game.Key{RevokedAt: new(later(1)), ExpiresAt: new(later(10))}, later(10), "revoked"},
 	} {
-		if got := tt.key.Status(tt.now); got != tt.want || (got == game.KeyActive) == tt.key.Over(tt.now) {
+		if got := tt.key.Status(tt.now); got != tt.want || (got == game.KeyActive) == tt.key.Inactive(tt.now) {
 			t.Errorf("%+v at %v is %s, want %s", tt.key, tt.now, got, tt.want)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Keys holds the rules about API keys. Its methods see the project of the context's [Caller] only, who must be an
+// Keys applies the rules about API keys. Its methods see only the project of the context's [Caller], which must be an
 // admin.
 type Keys struct {
 	rules
@@ -19,9 +19,9 @@ type Keys struct {
 // NewKeys returns the API keys in a store.
 func NewKeys(d Deps) *Keys {
 	s := &Keys{rules: newRules(d)}
-	s.changes = newChanges(noun[Key]{
+	s.changes = newChanges(collection[Key]{
 		read:    func(ctx context.Context, id string) (Key, error) { return s.get(ctx, KeyID(id)) },
-		clone:   func(k Key) Key { return k }, // rules replace what a key holds and change nothing in place
+		clone:   func(k Key) Key { return k }, // rules replace values and change nothing in place
 		next:    (*Key).nextVersion,
 		replace: s.store.ReplaceKey,
 		now:     s.now,
@@ -29,8 +29,8 @@ func NewKeys(d Deps) *Keys {
 	return s
 }
 
-// Create makes a key and answers it with its secret, which cannot be had again. It answers ErrValidation and
-// ErrForbidden. There is no Idempotency-Key for it: a retry that showed the secret again would have to keep it.
+// Create creates a key and returns it with its secret, which cannot be retrieved again. It returns ErrValidation or
+// ErrForbidden. It takes no idempotency key, because returning the secret to a retry would require storing it.
 func (s *Keys) Create(ctx context.Context, r KeyRequest) (Key, Secret, error) {
 	c := CallerFrom(ctx)
 	if err := c.mayAdminister(); err != nil {
@@ -51,7 +51,7 @@ func (s *Keys) Create(ctx context.Context, r KeyRequest) (Key, Secret, error) {
 	return k, secret, s.store.CreateKey(ctx, k, newEvent(ctx, k.versionAt(now), []Change{APIKeyCreated{k.Scope}}))
 }
 
-// newSecret returns an id of 50 random bits and a secret of 260.
+// newSecret returns a random Secret: its id has 50 bits, its secret 260.
 func newSecret() Secret {
 	return secretOf(KeyID(strings.ToLower(rand.Text()[:10])), rand.Text()+rand.Text())
 }
@@ -64,7 +64,7 @@ func inMilliseconds(t *time.Time) *time.Time {
 	return &m
 }
 
-// Get answers ErrKeyNotFound and ErrForbidden.
+// Get returns a key. It returns ErrKeyNotFound or ErrForbidden.
 func (s *Keys) Get(ctx context.Context, id KeyID) (Key, error) {
 	if err := CallerFrom(ctx).mayAdminister(); err != nil {
 		return Key{}, err
@@ -80,7 +80,7 @@ func (s *Keys) get(ctx context.Context, id KeyID) (Key, error) {
 	return k, err
 }
 
-// List answers a page of the keys, those that are over too, by id.
+// List returns a page of the keys by id, including inactive ones. It returns ErrValidation or ErrForbidden.
 func (s *Keys) List(ctx context.Context, cursor string, limit int) (List[Key], error) {
 	c := CallerFrom(ctx)
 	if err := c.mayAdminister(); err != nil {
@@ -90,7 +90,7 @@ func (s *Keys) List(ctx context.Context, cursor string, limit int) (List[Key], e
 	return list(query[Key]{
 		filters: q,
 		read: func(after string, limit int) (Found[Key], error) {
-			// One more tells whether the list goes on. A hundred of them have a tenth of MaxPageBytes.
+			// One more key shows whether there is another page. A hundred keys take a tenth of MaxPageBytes.
 			keys, err := s.store.Keys(ctx, KeyQuery{Project: c.Project, After: KeyID(after), Limit: limit + 1})
 			return Found[Key]{Items: keys[:min(limit, len(keys))], More: len(keys) > limit}, err
 		},
@@ -99,16 +99,16 @@ func (s *Keys) List(ctx context.Context, cursor string, limit int) (List[Key], e
 	}, cursor, limit)
 }
 
-// Revoke ends a key now; one that is over stays as it is. Every process refuses it within a second. It answers
-// ErrKeyNotFound and ErrForbidden.
+// Revoke makes a key inactive and returns it; an inactive key does not change. Every process rejects the key within a
+// second. It returns ErrKeyNotFound or ErrForbidden.
 func (s *Keys) Revoke(ctx context.Context, id KeyID) (Key, error) {
 	return s.change(ctx, id, func(k *Key, now time.Time) ([]Change, error) { return k.revoke(now), nil })
 }
 
-// Rotate makes a key that is like another, and ends the other after the overlap. It answers ErrKeyNotFound,
-// ErrForbidden, ErrKeyInactive and ErrValidation. A crash between its two writes leaves both keys valid. Whoever lost
-// the answer rotates the old key again while it goes on: that makes one more, with the same expiry, and leaves the end
-// of the old key where it was.
+// Rotate creates a copy of a key with a new secret and retires the old key after the overlap. It returns
+// ErrKeyNotFound, ErrForbidden, ErrKeyInactive or ErrValidation. A crash between its two writes leaves both keys
+// active. A caller that did not receive the response can rotate the old key again while it is active: that creates
+// another key with the same expiry and does not postpone the end of the old one.
 func (s *Keys) Rotate(ctx context.Context, id KeyID, overlap time.Duration) (Key, Secret, error) {
 	if overlap < 0 || overlap > MaxKeyOverlap {
 		return Key{}, Secret{}, InvalidField("overlap", "must be 0 to %d hours", int(MaxKeyOverlap.Hours()))
@@ -118,7 +118,7 @@ func (s *Keys) Rotate(ctx context.Context, id KeyID, overlap time.Duration) (Key
 		return Key{}, Secret{}, beforeWrite(err)
 	}
 	now := s.now()
-	if old.Over(now) {
+	if old.Inactive(now) {
 		return Key{}, Secret{}, ErrKeyInactive
 	}
 	fresh, secret, err := s.Create(ctx, KeyRequest{Name: old.Name, Scope: old.Scope, ExpiresAt: old.ExpiresAt})
@@ -129,7 +129,7 @@ func (s *Keys) Rotate(ctx context.Context, id KeyID, overlap time.Duration) (Key
 	return fresh, secret, err
 }
 
-// MaxKeyOverlap is how long a key may go on after it was rotated.
+// MaxKeyOverlap is the maximum time for which a rotated key stays active.
 const MaxKeyOverlap = 30 * 24 * time.Hour
 
 func (s *Keys) change(ctx context.Context, id KeyID, apply rule[Key]) (Key, error) {
@@ -139,8 +139,8 @@ func (s *Keys) change(ctx context.Context, id KeyID, apply rule[Key]) (Key, erro
 	return s.changes.make(ctx, string(id), nil, apply)
 }
 
-// Used records that a key was used, once a minute at most. That makes no version: it is no change that anybody asked
-// for. It needs no caller: it is for whoever checks credentials.
+// Used records that a key was used, at most once a minute. It makes no version, because nobody asked for a change. It
+// needs no caller: authentication calls it.
 func (s *Keys) Used(ctx context.Context, k Key) error {
 	now := s.now()
 	if k.LastUsedAt != nil && now.Sub(*k.LastUsedAt) < usedEvery {
@@ -150,18 +150,18 @@ func (s *Keys) Used(ctx context.Context, k Key) error {
 	next.LastUsedAt = &now
 	err := s.store.ReplaceKey(ctx, k, next)
 	if errors.Is(err, ErrStale) || errors.Is(err, ErrKeyNotFound) {
-		return nil // another process has recorded it, or it is gone
+		return nil // another process has recorded it, or the key does not exist any more
 	}
 	return err
 }
 
-// AnyHolds reports whether a key of any project holds now. It needs no caller: it is for the start of the service.
+// AnyHolds reports whether any project has an active key. It needs no caller: the service calls it when it starts.
 func (s *Keys) AnyHolds(ctx context.Context) (bool, error) {
 	now := s.now()
 	var after KeyID
 	for {
 		found, err := s.store.ExportKeys(ctx, after, exportPage)
-		if err != nil || slices.ContainsFunc(found, func(k Key) bool { return !k.Over(now) }) {
+		if err != nil || slices.ContainsFunc(found, func(k Key) bool { return !k.Inactive(now) }) {
 			return err == nil, err
 		}
 		if len(found) < exportPage {
@@ -171,7 +171,7 @@ func (s *Keys) AnyHolds(ctx context.Context) (bool, error) {
 	}
 }
 
-// Purge removes the keys of all projects that have been over for 30 days. It is for background work.
+// Purge removes keys of all projects that have been inactive for 30 days. It is for background work.
 func (s *Keys) Purge(ctx context.Context) error {
 	now := s.now()
 	var after KeyID

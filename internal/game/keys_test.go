@@ -61,7 +61,7 @@ func TestCreateKey(t *testing.T) {
 	_, _, err = keys.Create(p.ctx, game.KeyRequest{})
 	invalid(t, err, "name", "scope")
 	_, _, err = p.keys(faultyKeys{p.store}).Create(p.ctx, game.KeyRequest{Name: "ops", Scope: game.ScopeRead})
-	refused(t, err, game.ErrStoreUnavailable)
+	rejected(t, err, game.ErrStoreUnavailable)
 }
 
 // faultyKeys is a store that takes no keys.
@@ -80,16 +80,16 @@ func TestKeysNeedAnAdmin(t *testing.T) {
 	for _, scope := range []game.Scope{"", game.ScopeRead, game.ScopeServer, game.ScopePlayer, "root"} {
 		ctx := game.WithCaller(t.Context(), game.Caller{Project: "p", Scope: scope, Player: player(1)})
 		_, secret, err := keys.Create(ctx, game.KeyRequest{Name: "mine", Scope: game.ScopeAdmin})
-		refused(t, err, game.ErrForbidden)
+		rejected(t, err, game.ErrForbidden)
 		equal(t, "", secret.ID)
 		_, err = keys.Get(ctx, k.ID)
-		refused(t, err, game.ErrForbidden)
+		rejected(t, err, game.ErrForbidden)
 		_, err = keys.List(ctx, "", 0)
-		refused(t, err, game.ErrForbidden)
+		rejected(t, err, game.ErrForbidden)
 		_, err = keys.Revoke(ctx, k.ID)
-		refused(t, err, game.ErrForbidden)
+		rejected(t, err, game.ErrForbidden)
 		_, _, err = keys.Rotate(ctx, k.ID, 0)
-		refused(t, err, game.ErrForbidden)
+		rejected(t, err, game.ErrForbidden)
 	}
 	got, err := keys.Get(p.ctx, k.ID)
 	ok(t, err)
@@ -107,7 +107,7 @@ func TestKeysOfOtherProjects(t *testing.T) {
 		_, revoke := keys.Revoke(stranger, id)
 		_, _, rotate := keys.Rotate(stranger, id, time.Hour)
 		for _, err := range []error{get, revoke, rotate} {
-			refused(t, err, game.ErrKeyNotFound)
+			rejected(t, err, game.ErrKeyNotFound)
 			equal(t, game.KeyNotFound(id).Error(), err.Error())
 		}
 	}
@@ -178,7 +178,7 @@ func TestRevokeKey(t *testing.T) {
 	ok(t, err)
 	equal(t, expiring, over)
 	_, err = keys.Revoke(p.ctx, "nothing")
-	refused(t, err, game.ErrKeyNotFound)
+	rejected(t, err, game.ErrKeyNotFound)
 }
 
 func TestRotateKey(t *testing.T) {
@@ -232,7 +232,7 @@ func TestRotateKeyRefused(t *testing.T) {
 	p.clock.add(time.Minute)
 	for _, id := range []game.KeyID{k.ID, expired.ID} {
 		_, _, err = keys.Rotate(p.ctx, id, time.Hour)
-		refused(t, err, game.ErrKeyInactive)
+		rejected(t, err, game.ErrKeyInactive)
 	}
 	list, err := keys.List(p.ctx, "", 0)
 	ok(t, err)
@@ -256,8 +256,8 @@ func TestRotateKeyTogether(t *testing.T) {
 	equal(t, int64(2), got.Version)
 }
 
-// Whoever lost the answer of a rotation rotates again, and has a key as good as the lost one. The old key ends when it
-// would have, or earlier if that is asked for, and never later.
+// A caller that did not receive the response to a rotation rotates again, and gets an equivalent key. The old key never
+// ends later than after the first rotation, and earlier only if requested.
 func TestRotateKeyAgain(t *testing.T) {
 	t.Parallel()
 	for _, expires := range []*time.Time{nil, new(later(86400))} {
@@ -277,7 +277,7 @@ func TestRotateKeyAgain(t *testing.T) {
 			ok(t, err)
 			equal(t, expires, fresh.ExpiresAt)
 			if fresh.RetiresAt != nil || !fresh.Opens(secret, later(3*3600)) {
-				t.Errorf("rotation %d answered %+v", i+1, fresh)
+				t.Errorf("rotation %d returned %+v", i+1, fresh)
 			}
 			got, err := keys.Get(p.ctx, old.ID)
 			ok(t, err)
@@ -286,7 +286,7 @@ func TestRotateKeyAgain(t *testing.T) {
 			p.clock.add(time.Minute)
 		}
 		_, _, err := keys.Rotate(p.ctx, old.ID, time.Hour)
-		refused(t, err, game.ErrKeyInactive)
+		rejected(t, err, game.ErrKeyInactive)
 	}
 }
 
@@ -325,9 +325,9 @@ func TestKeyUsed(t *testing.T) {
 	ok(t, p.store.DeleteKey(t.Context(), stored()))
 	ok(t, keys.Used(t.Context(), seen))
 	_, err = keys.Get(p.ctx, k.ID)
-	refused(t, err, game.ErrKeyNotFound)
+	rejected(t, err, game.ErrKeyNotFound)
 
-	refused(t, p.keys(faultyKeys{p.store}).Used(t.Context(), seen), game.ErrStoreUnavailable)
+	rejected(t, p.keys(faultyKeys{p.store}).Used(t.Context(), seen), game.ErrStoreUnavailable)
 }
 
 func TestPurgeKeys(t *testing.T) {

@@ -2,17 +2,17 @@ package game
 
 import "slices"
 
-// Latency is how long requests took, as counts in buckets: unlike quantiles, they can be added up exactly. Its zero
-// value is that of no requests.
+// Latency is a histogram of how long requests took. Unlike quantiles, histograms can be added exactly. The zero value
+// has no requests.
 type Latency struct {
-	// Bounds are the upper ends of the buckets in seconds, inclusive, in ascending order. Each begins where the one
-	// before it ends, the first at zero.
+	// Bounds are the inclusive upper bounds of the buckets in seconds, in ascending order. The first bucket begins at
+	// 0.
 	Bounds []float64 `json:"bounds"`
-	// Counts are the requests in each bucket, and at the end those beyond the last bound: one more than Bounds.
+	// Counts are the numbers of requests in each bucket, and beyond the last bound: one more than Bounds.
 	Counts []int64 `json:"counts"`
 }
 
-// Total is the number of requests.
+// Total returns the number of requests.
 func (l Latency) Total() int64 {
 	var n int64
 	for _, c := range l.Counts {
@@ -21,8 +21,8 @@ func (l Latency) Total() int64 {
 	return n
 }
 
-// Plus returns the requests of both. Where their bounds differ, as between versions of the program, they meet at those
-// that both have, which is coarser and still exact.
+// Plus returns the requests of both. If their bounds differ, as between versions of the program, the result has the
+// bounds that both have in common: coarser, but still exact.
 func (l Latency) Plus(o Latency) Latency {
 	switch {
 	case l.Total() == 0:
@@ -42,7 +42,7 @@ func (l Latency) Plus(o Latency) Latency {
 	return sum
 }
 
-// coarser returns the requests in buckets of some of the bounds.
+// coarser returns the requests in buckets with only some of the bounds.
 func (l Latency) coarser(bounds []float64) Latency {
 	c := Latency{Bounds: bounds, Counts: make([]int64, len(bounds)+1)}
 	to := 0
@@ -55,9 +55,9 @@ func (l Latency) coarser(bounds []float64) Latency {
 	return c
 }
 
-// Quantile returns an estimate of the time in seconds within which the share q of the requests, 0 to 1, was answered,
-// and false if there were none. It takes requests to be spread evenly in their bucket, and those beyond the last bound
-// to have taken as long as that, as Prometheus's histogram_quantile does:
+// Quantile returns an estimate of the time in seconds within which the share q of the requests, 0 to 1, finished. It
+// returns false if there were no requests. Like Prometheus's histogram_quantile, it assumes that requests are spread
+// evenly within a bucket, and that those beyond the last bound took as long as that bound.
 // https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile
 func (l Latency) Quantile(q float64) (seconds float64, ok bool) {
 	total := l.Total()

@@ -12,7 +12,7 @@ import (
 
 func TestQuantile(t *testing.T) {
 	t.Parallel()
-	// Bounds and answers of the manual of Prometheus's histogram_quantile: linear within a bucket, the last bound
+	// Bounds and results from the manual of Prometheus's histogram_quantile: linear within a bucket, the last bound
 	// beyond it.
 	bounds := []float64{0.1, 0.2, 0.4, 1}
 	for _, test := range []struct {

@@ -1,11 +1,11 @@
 package game
 
-// Limits are what callers must keep to, as the API tells them. Sizes are in bytes where nothing else is said, times in
-// seconds.
+// Limits are the limits of the service, as the API returns them. Unless stated otherwise, sizes are in bytes and times
+// in seconds.
 type Limits struct {
 	Requests RequestLimits        `json:"requests"`
 	Timeouts TimeoutLimits        `json:"timeouts"`
-	Rates    map[string]RateLimit `json:"rates" nullable:"false" doc:"How often one caller may ask, by the kind of its credential (server, player), and how often API keys may be guessed at, from one address (failed_credentials) and by one id (failed_key). Empty for requests without a credential."`
+	Rates    map[string]RateLimit `json:"rates" nullable:"false" doc:"Requests allowed for one caller, by the kind of its credential (server, player), and failed API keys allowed from one address (failed_credentials) and for one key id (failed_key). Empty for requests without a credential."`
 	Tokens   TokenLimits          `json:"tokens"`
 	Keys     KeyLimits            `json:"api_keys"`
 	Lists    ListLimits           `json:"lists"`
@@ -14,7 +14,7 @@ type Limits struct {
 	Sessions SessionLimits        `json:"sessions"`
 }
 
-// RequestLimits are about every request.
+// RequestLimits apply to every request.
 type RequestLimits struct {
 	InFlight            int `json:"in_flight" doc:"The maximum number of requests processed at once; 0 for no limit."`
 	Queue               int `json:"queue" doc:"The maximum number of requests that wait to be processed; 0 for no limit."`
@@ -39,13 +39,13 @@ type TimeoutLimits struct {
 	Idle     float64 `json:"idle" doc:"How long a connection may be idle, in seconds."`
 }
 
-// RateLimit is how often something may happen.
+// RateLimit is a limit on how often something may happen.
 type RateLimit struct {
 	PerSecond float64 `json:"per_second" doc:"In the long run."`
 	Burst     int     `json:"burst" doc:"At once."`
 }
 
-// TokenLimits are lives in seconds.
+// TokenLimits are the lifetimes of tokens in seconds.
 type TokenLimits struct {
 	LifeMin     float64 `json:"life_min" doc:"The minimum of a player token, in seconds."`
 	DefaultLife float64 `json:"default_life" doc:"Of a player token, in seconds, if the request has none."`
@@ -53,13 +53,13 @@ type TokenLimits struct {
 	TicketLife  float64 `json:"ticket_life" doc:"Of a join ticket, in seconds."`
 }
 
-// KeyLimits are about API keys.
+// KeyLimits apply to API keys.
 type KeyLimits struct {
 	Name    int     `json:"name" doc:"Characters."`
 	Overlap float64 `json:"overlap" doc:"How long a rotated key may stay valid, in seconds."`
 }
 
-// MetricsLimits are about reads of stored metrics.
+// MetricsLimits apply to reads of stored metrics.
 type MetricsLimits struct {
 	Range   float64 `json:"range" doc:"From the first to the last, in seconds."`
 	Steps   int     `json:"steps" doc:"In a range."`
@@ -67,14 +67,14 @@ type MetricsLimits struct {
 	Step    float64 `json:"step" doc:"In seconds."`
 }
 
-// ListLimits are about pages of lists.
+// ListLimits apply to pages of lists.
 type ListLimits struct {
 	DefaultItems int `json:"default_items"`
 	Items        int `json:"items"`
 	Bytes        int `json:"bytes" doc:"At which a page ends early; a page of a single item may have more."`
 }
 
-// PlayerLimits are those of a player's profile.
+// PlayerLimits apply to players.
 type PlayerLimits struct {
 	UsernameMin      int `json:"username_min" doc:"Characters at least."`
 	Username         int `json:"username" doc:"Characters."`
@@ -88,7 +88,7 @@ type PlayerLimits struct {
 	AttributeBytes   int `json:"attribute_bytes" doc:"Of all keys and values together."`
 }
 
-// SessionLimits are those of a session and its members.
+// SessionLimits apply to sessions and their members.
 type SessionLimits struct {
 	Players              int `json:"players"`
 	Teams                int `json:"teams"`
@@ -103,8 +103,7 @@ type SessionLimits struct {
 	MemberAttributeBytes int `json:"member_attribute_bytes" doc:"Of all keys and values together."`
 }
 
-// DocumentLimits returns the limits that the rules keep. Those that are configured, and those of package api, are left
-// out.
+// DocumentLimits returns the limits that the rules enforce, without those that are configured or belong to package api.
 func DocumentLimits() Limits {
 	return Limits{
 		Requests: RequestLimits{IdempotencyKeyBytes: MaxIdempotencyKey, CredentialBytes: MaxCredential},

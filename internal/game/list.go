@@ -11,29 +11,28 @@ import (
 const (
 	DefaultLimit = 50
 	MaxLimit     = 100
-	// MaxPageBytes is the size of a page, in bytes, with which it ends early. One that has a single item may be larger.
+	// MaxPageBytes is the size in bytes at which a page ends early. A page with a single item may be larger.
 	MaxPageBytes = 1 << 20
-	// maxPageRoom is what [TakeRoom] is asked for a page: the largest document may be its last one.
+	// maxPageRoom is the memory that a page needs: the largest document may be its last item.
 	maxPageRoom = MaxPageBytes + maxSessionBytes
-	// briefPageRoom is that for a page of brief documents.
+	// briefPageRoom is the memory that a page of brief documents needs.
 	briefPageRoom = 2 * MaxPageBytes
 
-	// maxSessionBytes is what the largest session takes in any engine: the attributes of its members, what else is of
-	// them, and itself.
+	// maxSessionBytes is the maximum stored size of a session in any engine: its members and everything else.
 	maxSessionBytes = MaxPlayers*LargestMember + 128<<10
 )
 
-// List is one page of a list, and where the next one begins.
+// List is one page of a list.
 type List[D any] struct {
 	Items []D
-	// NextCursor continues the list; empty on the last page. It stays good while others insert, and is refused with
-	// other filters.
+	// NextCursor continues the list; it is empty on the last page. It stays valid while documents are added, and only
+	// works with the same filters.
 	NextCursor string
 
 	cursor func(D) string
 }
 
-// First returns the page as it is when it ends early, after n of its items, which are at least one.
+// First returns the page shortened to its first n items, which is at least one.
 func (l List[D]) First(n int) List[D] {
 	if n < len(l.Items) {
 		l.Items = l.Items[:n]
@@ -42,14 +41,14 @@ func (l List[D]) First(n int) List[D] {
 	return l
 }
 
-// Found is what a store finds of a list.
+// Found is a page that a store returns.
 type Found[D any] struct {
 	Items []D
-	More  bool // the list goes on after these
+	More  bool // there are more after these
 }
 
-// A cursor is the id of the last item and the first bytes of a hash of the filters, in base64. The id is 16 bytes, or a
-// text where ids are no UUIDs.
+// A cursor is the id of the last item and the first bytes of a hash of the filters, in base64. The id is 16 bytes, or
+// text if ids are not UUIDs.
 const (
 	cursorHash = 8
 	maxCursor  = 384 // bytes
@@ -64,27 +63,28 @@ func encodeTextCursor(id string, filters any) string {
 	return base64.RawURLEncoding.EncodeToString(append([]byte(id), hashFilters(filters)...))
 }
 
-// decodeCursor returns the id in a cursor, and ErrValidation for one that is not ours or was made with other filters.
+// decodeCursor returns the id in a cursor. It returns ErrValidation if the cursor is malformed or was made with other
+// filters.
 func decodeCursor(cursor string, filters any) (string, error) {
 	raw, err := decodeTextCursor(cursor, filters)
 	switch {
 	case raw == "" || err != nil:
 		return "", err
 	case len(raw) != 16:
-		return "", errNoCursor()
+		return "", errInvalidCursor()
 	}
 	h := hex.EncodeToString([]byte(raw))
 	return h[0:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:32], nil
 }
 
-// decodeTextCursor is decodeCursor where ids are no UUIDs.
+// decodeTextCursor is decodeCursor for ids that are not UUIDs.
 func decodeTextCursor(cursor string, filters any) (string, error) {
 	if cursor == "" {
 		return "", nil
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	if err != nil || len(raw) <= cursorHash || len(raw) > maxCursor {
-		return "", errNoCursor()
+		return "", errInvalidCursor()
 	}
 	id, hash := raw[:len(raw)-cursorHash], raw[len(raw)-cursorHash:]
 	if string(hash) != string(hashFilters(filters)) {
@@ -95,20 +95,20 @@ func decodeTextCursor(cursor string, filters any) (string, error) {
 	return string(id), nil
 }
 
-func errNoCursor() error {
+func errInvalidCursor() error {
 	return InvalidField("cursor", "must be the next_cursor of an earlier response")
 }
 
 func hashFilters(filters any) []byte {
 	b, err := json.Marshal(filters)
 	if err != nil {
-		panic("game: filters that are no JSON: " + err.Error()) // a query is made of strings, numbers and valid Values
+		panic("game: filters cannot be encoded: " + err.Error()) // queries consist of strings, numbers and valid Values
 	}
 	sum := sha256.Sum256(b)
 	return sum[:cursorHash]
 }
 
-// pageSize returns the limit to ask for, and ErrValidation for one out of range. Zero asks for the default.
+// pageSize returns the limit of a page, the default for 0, or ErrValidation for a limit out of range.
 func pageSize(limit int) (int, error) {
 	switch {
 	case limit == 0:
@@ -119,15 +119,15 @@ func pageSize(limit int) (int, error) {
 	return limit, nil
 }
 
-// query is how one noun is listed.
+// query describes how documents of one type are listed.
 type query[D any] struct {
-	filters any // what the cursor goes with: the noun's query without position and limit
+	filters any // that a cursor belongs to: the query without position and limit
 	read    func(after string, limit int) (Found[D], error)
 	id      func(D) string
-	text    bool // ids are no UUIDs
+	text    bool // ids are not UUIDs
 }
 
-// list returns the page of a list that a cursor and a limit ask for, and ErrValidation for those that are wrong.
+// list returns the page that the cursor and the limit ask for, or ErrValidation.
 func list[D any](q query[D], cursor string, limit int) (List[D], error) {
 	encode, decode := encodeCursor, decodeCursor
 	if q.text {

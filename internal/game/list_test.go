@@ -44,7 +44,7 @@ func TestCursor(t *testing.T) {
 		"of half a byte":  cursor + "A",
 	} {
 		_, err := game.DecodeCursor(bad, filters)
-		if e := refused(t, err, game.ErrValidation); len(e.Fields) != 1 || e.Fields[0].Field != "cursor" {
+		if e := rejected(t, err, game.ErrValidation); len(e.Fields) != 1 || e.Fields[0].Field != "cursor" {
 			t.Errorf("%s: the fields are %+v", name, e.Fields)
 		}
 	}
@@ -60,7 +60,7 @@ func FuzzCursor(f *testing.F) {
 	f.Fuzz(func(t *testing.T, cursor string) {
 		id, err := game.DecodeCursor(cursor, filters)
 		if err != nil {
-			refused(t, err, game.ErrValidation)
+			rejected(t, err, game.ErrValidation)
 			return
 		}
 		if cursor == "" {

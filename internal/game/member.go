@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// MemberStatus says how a member holds its seat. In each of the statuses it does hold it.
+// MemberStatus is the state of a member. A member holds its seat in all of them.
 type MemberStatus string
 
 // The statuses of a member.
@@ -16,12 +16,12 @@ const (
 	SeatDisconnected MemberStatus = "disconnected"
 )
 
-// MemberStatuses are all of them.
+// MemberStatuses returns all statuses.
 func MemberStatuses() []MemberStatus {
 	return []MemberStatus{SeatReserved, SeatJoined, SeatDisconnected}
 }
 
-// MemberSettings is what may be changed of a member while it holds its seat.
+// MemberSettings are the fields of a member that can be changed while it holds its seat.
 type MemberSettings struct {
 	Team       string     `json:"team" bson:"team,omitempty" maxLength:"64" doc:"One of the session's teams, or empty for none."`
 	Attributes Attributes `json:"attributes" maxProperties:"32" keys:"^[A-Za-z0-9_-]{1,64}$" doc:"Custom data: keys of A-Z a-z 0-9 _ -, values that are strings, numbers or booleans."`
@@ -38,14 +38,14 @@ type Member struct {
 // JoinRequest asks for a seat.
 type JoinRequest struct {
 	PlayerID   PlayerID   `json:"player_id" doc:"The player's id."`
-	Team       string     `json:"team" maxLength:"64" doc:"One of the session's teams, or empty for none. A member that joins again with none or with the same keeps its team; another is 409 already_member."`
+	Team       string     `json:"team" maxLength:"64" doc:"One of the session's teams, or empty for none. A member that joins again without a team or with the same one keeps it; another team is 409 already_member."`
 	Attributes Attributes `json:"attributes" maxProperties:"32" keys:"^[A-Za-z0-9_-]{1,64}$" doc:"Custom data. A member that joins again without them or with the same keeps its own; others are 409 already_member."`
 }
 
-// LargestMember is what a member takes at most as engines store it: its attributes, and what it has besides.
+// LargestMember is the maximum stored size of a member in bytes.
 const LargestMember = maxMemberAttributeBytes + 1<<10
 
-// HostRequest names who is to be host.
+// HostRequest names the new host of a session.
 type HostRequest struct {
 	PlayerID PlayerID `json:"player_id" doc:"The player's id."`
 }
@@ -64,7 +64,7 @@ func (j JoinRequest) Validate() error {
 	return p.err()
 }
 
-// validate adds what is wrong with the request, which stands under prefix in the body.
+// validate adds what is wrong with the request to p, with the prefix before the names of its fields.
 func (j JoinRequest) validate(p *problems, prefix string) {
 	var own problems
 	own.check(validID(string(j.PlayerID)), "player_id", "must be a player's id")
@@ -98,16 +98,16 @@ func (t MemberSettings) normal() MemberSettings {
 
 func (t MemberSettings) equal(o MemberSettings) bool { return same(t, o) }
 
-// Join gives the player a seat and returns what that changed: a member that joins again keeps its seat, its team and
-// its attributes, and is connected again if it was not. It returns ErrValidation, ErrSessionEnded, ErrAlreadyMember
-// (another team or other attributes are asked for), ErrSessionNotJoinable, ErrSessionLocked, ErrSessionFull and
+// Join gives the player a seat and returns what that changed. A member that joins again keeps its seat, its team and
+// its attributes, and is reconnected if necessary. It returns ErrValidation, ErrSessionEnded, ErrAlreadyMember (if the
+// request has another team or other attributes), ErrSessionNotJoinable, ErrSessionLocked, ErrSessionFull or
 // ErrTeamFull.
 func (s *Session) Join(j JoinRequest, now time.Time) ([]Change, error) {
 	if err := j.Validate(); err != nil {
 		return nil, err
 	}
 	if s.Status.Terminal() {
-		return nil, s.over()
+		return nil, s.endedError()
 	}
 	if i := s.member(j.PlayerID); i >= 0 {
 		return s.rejoin(&s.Members[i], j, now)
@@ -116,17 +116,17 @@ func (s *Session) Join(j JoinRequest, now time.Time) ([]Change, error) {
 		return nil, err
 	}
 	s.seat(j, now)
-	return append([]Change{MemberJoined{j.PlayerID}}, s.settleHost()...), nil
+	return append([]Change{MemberJoined{j.PlayerID}}, s.updateHost()...), nil
 }
 
-// seat appends a member that has joined.
+// seat adds a member that has joined.
 func (s *Session) seat(j JoinRequest, now time.Time) {
 	s.Members = append(s.Members, Member{
 		PlayerID: j.PlayerID, MemberSettings: j.settings().normal(), Status: SeatJoined, JoinedAt: now,
 	})
 }
 
-// rejoin connects a member that was not connected.
+// rejoin marks a reserved or disconnected member as joined.
 func (s *Session) rejoin(m *Member, j JoinRequest, now time.Time) ([]Change, error) {
 	if j.Team != "" && j.Team != m.Team {
 		return nil, alreadyMember(j, "team")
@@ -140,11 +140,11 @@ func (s *Session) rejoin(m *Member, j JoinRequest, now time.Time) ([]Change, err
 	case SeatReserved:
 		m.JoinedAt = now
 		done = append(done, MemberJoined{m.PlayerID})
-	case SeatDisconnected: // it took its seat when it first joined
+	case SeatDisconnected: // JoinedAt stays that of the first join
 		done = append(done, MemberReconnected{m.PlayerID})
 	}
 	m.Status = SeatJoined
-	return append(done, s.settleHost()...), nil
+	return append(done, s.updateHost()...), nil
 }
 
 func alreadyMember(j JoinRequest, field string) error {
@@ -154,7 +154,7 @@ func alreadyMember(j JoinRequest, field string) error {
 		With("field", field)
 }
 
-// joinable answers why a newcomer gets no seat, nil if it gets one.
+// joinable returns why a new member cannot join, or nil.
 func (s *Session) joinable(team string) error {
 	switch {
 	case s.Status != StatusOpen && (s.Status != StatusInProgress || !s.JoinInProgress):
@@ -169,7 +169,7 @@ func (s *Session) joinable(team string) error {
 	return s.roomIn(team)
 }
 
-// roomIn returns why a team takes no more members, nil if it does. The empty team is none, which always does.
+// roomIn returns why a team takes no more members, or nil. The empty team means none and has no limit.
 func (s *Session) roomIn(team string) error {
 	if team == "" {
 		return nil
@@ -184,8 +184,8 @@ func (s *Session) roomIn(team string) error {
 	return nil
 }
 
-// EditMember replaces the settings of the player's place and returns what that changed. The member keeps its seat, and
-// the place of the seat among the others. It returns ErrValidation, ErrMemberNotFound, ErrSessionEnded and ErrTeamFull.
+// EditMember replaces the settings of a member and returns what that changed. It returns ErrValidation,
+// ErrMemberNotFound, ErrSessionEnded or ErrTeamFull.
 func (s *Session) EditMember(id PlayerID, t MemberSettings) ([]Change, error) {
 	t = t.normal()
 	if err := t.Validate(); err != nil {
@@ -200,7 +200,7 @@ func (s *Session) EditMember(id PlayerID, t MemberSettings) ([]Change, error) {
 		return nil, nil
 	}
 	if s.Status.Terminal() {
-		return nil, s.over()
+		return nil, s.endedError()
 	}
 	if t.Team != m.Team {
 		if err := s.roomIn(t.Team); err != nil {
@@ -209,7 +209,7 @@ func (s *Session) EditMember(id PlayerID, t MemberSettings) ([]Change, error) {
 	}
 	done := []Change{MemberChanged{id, differing(m.MemberSettings, t)}}
 	m.MemberSettings = t
-	return append(done, s.settleHost()...), nil
+	return append(done, s.updateHost()...), nil
 }
 
 // Member returns the player's place in the session, or ErrMemberNotFound.
@@ -225,38 +225,37 @@ func (s *Session) noMember(id PlayerID) error {
 	return ErrMemberNotFound.Detail("Player %s holds no seat in session %s.", id, s.ID)
 }
 
-// Leave frees the player's seat at its own wish and returns what that changed: it is a success for a player who holds
-// none. A host who leaves hands over as [Session.settleHost] has it. It returns ErrSessionEnded to a member of a
-// session that is over, because its members are part of its record.
+// Leave frees the seat of a player at its own request and returns what that changed. It succeeds if the player holds no
+// seat. If the host leaves, another member becomes host. It returns ErrSessionEnded for a member of a session that has
+// ended, because its members are part of its record.
 func (s *Session) Leave(id PlayerID) ([]Change, error) { return s.free(id, MemberLeft{id}) }
 
-// Remove is Leave where others take the seat away.
+// Remove frees the seat of a player like Leave, but at the request of others.
 func (s *Session) Remove(id PlayerID, why RemovalReason) ([]Change, error) {
 	return s.free(id, MemberRemoved{id, why})
 }
 
-// free frees a seat, if it is held, for what happened.
+// free frees the seat of a player, if it holds one, and records the given change.
 func (s *Session) free(id PlayerID, happened Change) ([]Change, error) {
 	i := s.member(id)
 	if i < 0 {
 		return nil, nil
 	}
 	if s.Status.Terminal() {
-		return nil, s.over()
+		return nil, s.endedError()
 	}
 	s.Members = slices.Delete(s.Members, i, i+1)
-	return append([]Change{happened}, s.settleHost()...), nil
+	return append([]Change{happened}, s.updateHost()...), nil
 }
 
-// SetHost hands the session over to a member that has joined and returns what that changed: naming the present host is
-// a success. From then on the session is one that players host. It returns ErrMemberNotFound, ErrMemberNotJoined and
-// ErrSessionEnded.
+// SetHost makes a joined member the host and returns what that changed. It succeeds if the player is the host already.
+// From then on players host the session. It returns ErrMemberNotFound, ErrMemberNotJoined or ErrSessionEnded.
 func (s *Session) SetHost(id PlayerID) ([]Change, error) {
 	if s.HostID != nil && *s.HostID == id {
 		return nil, nil
 	}
 	if s.Status.Terminal() {
-		return nil, s.over()
+		return nil, s.endedError()
 	}
 	m, err := s.Member(id)
 	if err != nil {
@@ -272,7 +271,7 @@ func (s *Session) SetHost(id PlayerID) ([]Change, error) {
 	return done, nil
 }
 
-// host returns the host, empty for none.
+// host returns the host, or "".
 func (s *Session) host() PlayerID {
 	if s.HostID == nil {
 		return ""
@@ -280,12 +279,12 @@ func (s *Session) host() PlayerID {
 	return *s.HostID
 }
 
-// settleHost is who is host, and stands at the end of every change of members. It returns what that changed.
+// updateHost chooses a new host if necessary and returns what that changed. Every change of members ends with it.
 //
-// A session that a player ever hosted has a host for as long as any member has joined: the present one if it has, else
-// whoever of them joined first. A host whose place is not joined, and for whom there is no other, keeps the office
-// while it keeps its seat. A session that no player ever hosted is a server's, and stays one until SetHost.
-func (s *Session) settleHost() []Change {
+// A session that a player ever hosted has a host while any member has joined: the present host if it has, otherwise the
+// member that joined first. If no member has joined, the host stays host while it keeps its seat. A session that no
+// player ever hosted belongs to a server, until SetHost is called.
+func (s *Session) updateHost() []Change {
 	if !s.Hosted || s.Status.Terminal() {
 		return nil
 	}
@@ -309,7 +308,7 @@ func (s *Session) settleHost() []Change {
 	return []Change{moved}
 }
 
-// nextHost returns the member who joined first of those that have joined, nil if there is none.
+// nextHost returns the joined member that joined first, or nil.
 func (s *Session) nextHost() *PlayerID {
 	var first *Member
 	for i := range s.Members {
@@ -325,12 +324,12 @@ func (s *Session) nextHost() *PlayerID {
 	return &id
 }
 
-// Forget takes the player out of the session for a reason, and returns what that changed. In a live session the player
-// loses its seat. In a session that is over the opaque id stays and the attributes go: the one change that such a
-// session admits.
+// Forget removes the player from the session and returns what that changed. In a live session the player loses its
+// seat. In a session that has ended, only the attributes of the member are removed: its id is opaque and stays. This is
+// the only change to a session that has ended.
 func (s *Session) Forget(id PlayerID, why RemovalReason) []Change {
 	if !s.Status.Terminal() {
-		done, _ := s.Remove(id, why) // fails in terminal sessions only
+		done, _ := s.Remove(id, why) // only fails in terminal sessions
 		return done
 	}
 	i := s.member(id)
@@ -341,7 +340,7 @@ func (s *Session) Forget(id PlayerID, why RemovalReason) []Change {
 	return []Change{MemberForgotten{id}}
 }
 
-// member returns the index of the player's seat, -1 if there is none.
+// member returns the index of the player in Members, or -1.
 func (s *Session) member(id PlayerID) int {
 	return slices.IndexFunc(s.Members, func(m Member) bool { return m.PlayerID == id })
 }

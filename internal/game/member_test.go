@@ -64,7 +64,7 @@ func TestJoin(t *testing.T) {
 		}, game.ErrValidation, nil},
 		{"a team where there are none", nil, toRed, game.ErrValidation, nil},
 
-		// Which refusal comes first where several are true: form, end, seat, status, lock, seats, team.
+		// Which rejection comes first where several are true: form, end, seat, status, lock, seats, team.
 		{"broken form before the end", changes{in("ended")}, game.JoinRequest{}, game.ErrValidation, nil},
 		{"the end before a held seat", changes{in("ended")}, game.JoinRequest{
 			PlayerID: player(1), Team: "red",
@@ -87,12 +87,12 @@ func TestJoin(t *testing.T) {
 			before, want := snapshot(s), snapshot(s)
 			changed, err := did(s.Join(tt.join, later(60)))
 			if tt.want != nil {
-				e := refused(t, err, tt.want)
+				e := rejected(t, err, tt.want)
 				if tt.extras != nil {
 					equal(t, tt.extras, e.Extras)
 				}
 				if changed {
-					t.Error("a refused join reports a change")
+					t.Error("a rejected join reports a change")
 				}
 				equal(t, before, s)
 				return
@@ -114,7 +114,7 @@ func TestJoinTerminal(t *testing.T) {
 			s := newSession(t, in(status), joinInProgress)
 			before := snapshot(s)
 			_, err := s.Join(game.JoinRequest{PlayerID: player(who)}, later(60))
-			e := refused(t, err, game.ErrSessionEnded)
+			e := rejected(t, err, game.ErrSessionEnded)
 			equal(t, map[string]any{"session_status": status, "end_reason": s.EndReason}, e.Extras)
 			equal(t, before, s)
 		}
@@ -174,10 +174,10 @@ func TestRejoinWithOtherSettings(t *testing.T) {
 			before := snapshot(s)
 			tt.join.PlayerID = player(2)
 			_, err := s.Join(tt.join, later(60))
-			e := refused(t, err, game.ErrAlreadyMember)
+			e := rejected(t, err, game.ErrAlreadyMember)
 			equal(t, map[string]any{"field": tt.field}, e.Extras)
 			if !strings.Contains(e.Message, "PATCH") {
-				t.Errorf("the refusal does not say what to do: %s", e.Message)
+				t.Errorf("the rejection does not say what to do: %s", e.Message)
 			}
 			equal(t, before, s)
 		}
@@ -232,7 +232,7 @@ func TestEditMember(t *testing.T) {
 		{"locked, full and in progress", changes{
 			locked, maxPlayers(2), in("in_progress"),
 		}, 2, with("blue", "fox"), true, nil},
-		{"as it is, when over", changes{in("ended")}, 2, fox, false, nil},
+		{"unchanged, when ended", changes{in("ended")}, 2, fox, false, nil},
 		{"in a full team, and stays there", changes{
 			func(s *game.Session) { s.Teams["red"] = 1 },
 		}, 2, with("red", "owl"), true, nil},
@@ -242,7 +242,7 @@ func TestEditMember(t *testing.T) {
 		}, 2, with("blue", "fox"), false, game.ErrTeamFull},
 		{"an unknown team", nil, 2, with("green", "fox"), false, game.ErrValidation},
 		{"a stranger", nil, 9, with("blue", ""), false, game.ErrMemberNotFound},
-		{"over", changes{in("ended")}, 2, with("blue", "fox"), false, game.ErrSessionEnded},
+		{"ended", changes{in("ended")}, 2, with("blue", "fox"), false, game.ErrSessionEnded},
 		{"broken", nil, 9, with("ä", ""), false, game.ErrValidation},
 		{"a stranger before the end", changes{in("ended")}, 9, with("blue", ""), false, game.ErrMemberNotFound},
 		{"the end before the team", changes{in("ended")}, 2, with("green", ""), false, game.ErrSessionEnded},
@@ -255,7 +255,7 @@ func TestEditMember(t *testing.T) {
 			want := snapshot(s)
 			changed, err := did(s.EditMember(player(tt.who), tt.to))
 			if tt.want != nil {
-				refused(t, err, tt.want)
+				rejected(t, err, tt.want)
 				equal(t, want, s)
 				return
 			}
@@ -411,7 +411,7 @@ func TestLeaveTerminal(t *testing.T) {
 		s := newSession(t, in(status))
 		before := snapshot(s)
 		_, err := s.Leave(player(1))
-		e := refused(t, err, game.ErrSessionEnded)
+		e := rejected(t, err, game.ErrSessionEnded)
 		equal(t, map[string]any{"session_status": status, "end_reason": s.EndReason}, e.Extras)
 		if changed, err := did(s.Leave(player(9))); changed || err != nil {
 			t.Errorf("%s: a stranger leaves: changed is %t, error %v", status, changed, err)

@@ -98,7 +98,7 @@ func TestMetricsRangeRefuses(t *testing.T) {
 	}
 }
 
-// No answer has more points than are promised, whatever is asked for.
+// No page has more points than documented, whatever the request.
 func TestMetricsSteps(t *testing.T) {
 	t.Parallel()
 	for span := time.Second; span <= game.MaxMetricsRange; span += 17 * time.Minute {
@@ -168,7 +168,7 @@ func TestMergeMetrics(t *testing.T) {
 	equal(t, []int64{4, 0, 0}, first.Latency.Counts)
 }
 
-// More samples than the store answers at once are one answer.
+// More samples than the store returns at once are one result.
 func TestSystemMetrics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -202,7 +202,7 @@ func TestSystemMetrics(t *testing.T) {
 	_, err = game.NewMetrics(
 		game.Deps{Store: brokenMetrics{w.store}, Now: w.clock.Now},
 	).System(w.ctx, game.MetricsRange{})
-	refused(t, err, game.ErrStoreUnavailable)
+	rejected(t, err, game.ErrStoreUnavailable)
 	_, err = m.System(w.ctx, game.MetricsRange{Step: 1})
 	invalid(t, err, "step")
 }
@@ -251,7 +251,7 @@ func TestSystemMetricsPages(t *testing.T) {
 	}
 }
 
-// brokenMetrics is a store that does not answer.
+// brokenMetrics is a store that does not respond.
 type brokenMetrics struct{ game.Store }
 
 func (brokenMetrics) Metrics(context.Context, game.MetricsQuery) ([]game.MetricsSample, error) {

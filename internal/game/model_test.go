@@ -135,10 +135,10 @@ func (m *sessionModel) do(t *rapid.T, rule func(*game.Session) ([]game.Change, e
 		t.Fatalf("changed is %t, error %v, and the difference:\n%s", changed, err, d)
 	}
 	if err != nil && changed {
-		t.Fatalf("changed and refused: %v", err)
+		t.Fatalf("changed and rejected: %v", err)
 	}
 	if told := told(before, done); told != outline(next) {
-		t.Fatalf("the changes %+v tell of\n%+v, and the session is\n%+v", done, told, outline(next))
+		t.Fatalf("the changes %+v describe\n%+v, and the session is\n%+v", done, told, outline(next))
 	}
 	m.real = next
 	return changed, err
@@ -158,7 +158,7 @@ func outline(s game.Session) outlined {
 	return o
 }
 
-// told returns what follows of a session before from the changes of it.
+// told returns the outline of a session after the changes that are applied to its outline before them.
 func told(before game.Session, done []game.Change) outlined {
 	s := snapshot(before)
 	at := func(id game.PlayerID) int {
@@ -193,7 +193,7 @@ func told(before game.Session, done []game.Change) outlined {
 func (m *sessionModel) expect(t *rapid.T, changed bool, err error, wantChanged bool, want *game.Error) {
 	t.Helper()
 	if want != nil {
-		refused(t, err, want)
+		rejected(t, err, want)
 		return
 	}
 	if err != nil || changed != wantChanged {
@@ -387,7 +387,7 @@ func (m *sessionModel) Connect(t *rapid.T) {
 	how := rapid.SampledFrom([]game.MemberStatus{"reserved", "joined", "disconnected"}).Draw(t, "how")
 	m.real = snapshot(m.real)
 	m.real.Members[i].Status = how
-	m.real.SettleHost()
+	m.real.UpdateHost()
 	m.conn[m.order[i]] = how
 	m.settle()
 }

@@ -20,13 +20,13 @@ const (
 	usernameMarks = "_.-" // beside letters and digits
 )
 
-// Identity is a player's account elsewhere.
+// Identity is a player's account at another provider.
 type Identity struct {
 	Provider string // such as "steam"
 	Subject  string // the account's id there
 }
 
-// PlayerStatus says whether a player may play: take seats, and act for itself.
+// PlayerStatus says whether a player may take seats and make requests.
 type PlayerStatus string
 
 // The statuses of a player.
@@ -35,10 +35,10 @@ const (
 	PlayerSuspended PlayerStatus = "suspended"
 )
 
-// PlayerStatuses are all of them.
+// PlayerStatuses returns all statuses.
 func PlayerStatuses() []PlayerStatus { return []PlayerStatus{PlayerActive, PlayerSuspended} }
 
-// Profile is what a client may set of a player.
+// Profile are the fields of a player that clients set.
 type Profile struct {
 	Username    string `json:"username" bson:"username,omitempty" minLength:"3" maxLength:"32" pattern:"^[A-Za-z0-9_.-]*$" patternDescription:"of A-Z a-z 0-9 _ . -" doc:"Unique in the project, whatever its case."`
 	DisplayName string `json:"display_name" maxLength:"64" doc:"For people, in any script. Left out, it is the username."`
@@ -46,14 +46,14 @@ type Profile struct {
 	Identities map[string]string `json:"identities" maxProperties:"16" keys:"^[A-Za-z0-9_-]{1,32}$" values:"minLength=1,maxLength=255" doc:"The player's accounts elsewhere: a provider's name to the subject there. Each pair is unique in the project."`
 	Attributes Attributes        `json:"attributes" maxProperties:"64" keys:"^[A-Za-z0-9_-]{1,64}$" doc:"Custom data: keys of A-Z a-z 0-9 _ -, values that are strings, numbers or booleans."`
 
-	// Status is active for a new player. Left out in an edit, it stays as it is with its time and reason, so that an
-	// edit of a profile never lifts a suspension by accident.
+	// Status is active for a new player. If an edit leaves it out, the suspension stays unchanged, so that an edit of
+	// other fields never lifts it by accident.
 	Status           PlayerStatus `json:"status" doc:"The state of the document."`
 	SuspendedUntil   *time.Time   `json:"suspended_until" doc:"When a suspension ends; null for one without an end."`
 	SuspensionReason string       `json:"suspension_reason" bson:"suspension_reason,omitempty" maxLength:"256" doc:"For the record; players may see it."`
 }
 
-// Player is someone who plays: what a client set, and what the service knows.
+// Player is a player: the fields that clients set, and those that the service sets.
 type Player struct {
 	ID      PlayerID  `json:"id" bson:"_id" readOnly:"true" doc:"A UUID of version 7, so that the order of ids is the order of creation."`
 	Project ProjectID `json:"project" readOnly:"true" doc:"The game, or the environment of a game, to which the document belongs."`
@@ -62,11 +62,11 @@ type Player struct {
 	CreatedAt time.Time `json:"created_at" readOnly:"true" doc:"In UTC, to the millisecond."`
 	UpdatedAt time.Time `json:"updated_at" readOnly:"true" doc:"In UTC, to the millisecond."`
 
-	// ErasingSince marks what is left of a player whose erasure is under way. Such a player does not exist for any
-	// caller.
+	// ErasingSince marks the remains of a player that is being erased. Callers do not see such players.
 	ErasingSince *time.Time `json:"erasing_since,omitzero" hidden:"true" doc:"Since when an erasure is under way."`
-	// SweepSince marks a player who was suspended or erased then and whose seats background work frees until no request
-	// can be left that saw the player before: see [Players.FreeSeats]. No caller sees it, and its end makes no version.
+	// SweepSince marks a player that was suspended or erased and whose seats background work keeps freeing, until no
+	// request can be under way that read the player before: see [Players.FreeSeats]. Callers do not see it, and
+	// removing it makes no version.
 	SweepSince *time.Time `json:"sweep_since,omitzero" hidden:"true" doc:"Since when the seats of a player who was suspended or erased are freed; its end makes no version."`
 }
 
@@ -79,7 +79,7 @@ func newPlayer(id PlayerID, project ProjectID, f Profile, now time.Time) (Player
 	return p, err
 }
 
-// created is what the creation of the player changed.
+// created returns the changes of the creation.
 func (p *Player) created() []Change {
 	l := []Change{PlayerCreated{}}
 	if p.Status == PlayerSuspended {
@@ -95,13 +95,13 @@ func (p *Player) nextVersion(now time.Time) versioned {
 	return p.current()
 }
 
-// current names the player's version.
+// current identifies the player's version.
 func (p *Player) current() versioned {
 	return versioned{p.Project, Subject{SubjectPlayer, string(p.ID)}, p.Version, p.UpdatedAt}
 }
 
-// Edit replaces the player's profile and returns what that changed. A suspension whose end is past is over already. It
-// returns ErrValidation.
+// Edit replaces the player's profile and returns what that changed. A suspension whose end has passed counts as lifted.
+// It returns ErrValidation.
 func (p *Player) Edit(f Profile, now time.Time) ([]Change, error) {
 	f = f.normal()
 	if err := f.Validate(); err != nil {
@@ -112,7 +112,7 @@ func (p *Player) Edit(f Profile, now time.Time) ([]Change, error) {
 		f.Status, f.SuspendedUntil, f.SuspensionReason = p.Status, p.SuspendedUntil, p.SuspensionReason
 	}
 	if f.Status == PlayerActive {
-		if err := f.lift(p.Profile); err != nil {
+		if err := f.dropSuspension(p.Profile); err != nil {
 			return nil, err
 		}
 	}
@@ -121,7 +121,7 @@ func (p *Player) Edit(f Profile, now time.Time) ([]Change, error) {
 	}
 	switch {
 	case f.Status != PlayerSuspended:
-		p.SweepSince = nil // a seat that is taken from now on is good
+		p.SweepSince = nil // seats that are taken from now on are valid
 	case p.Status != PlayerSuspended:
 		p.SweepSince = &now
 	}
@@ -130,7 +130,7 @@ func (p *Player) Edit(f Profile, now time.Time) ([]Change, error) {
 	return done, nil
 }
 
-// edited returns what another profile changes, which differs.
+// edited returns the changes from the profile to another one.
 func (p *Player) edited(f Profile) []Change {
 	var done []Change
 	fields := slices.DeleteFunc(differing(p.Profile, f), func(name string) bool {
@@ -149,7 +149,7 @@ func (p *Player) edited(f Profile) []Change {
 	return done
 }
 
-// Elapse does what time has done to the player, and returns what that changed: it lifts a suspension that has ended.
+// Elapse lifts a suspension that has ended and returns what that changed.
 func (p *Player) Elapse(now time.Time) []Change {
 	f := p.elapsed(now)
 	if f.Status == p.Status {
@@ -159,7 +159,7 @@ func (p *Player) Elapse(now time.Time) []Change {
 	return []Change{SuspensionLifted{LiftedByTime}}
 }
 
-// elapsed returns the profile without a suspension that has ended at the time.
+// elapsed returns the profile without a suspension that has ended at the given time.
 func (f Profile) elapsed(now time.Time) Profile {
 	if f.Status == PlayerSuspended && f.SuspendedUntil != nil && !now.Before(*f.SuspendedUntil) {
 		f.Status, f.SuspendedUntil, f.SuspensionReason = PlayerActive, nil, ""
@@ -167,22 +167,20 @@ func (f Profile) elapsed(now time.Time) Profile {
 	return f
 }
 
-// lift drops what an active profile still tells of the suspension that it lifts, so that a document can be sent back
-// with another status alone. It answers ErrValidation where the profile tells of another suspension.
-func (f *Profile) lift(old Profile) error {
+// dropSuspension removes the time and the reason of the suspension that an active profile lifts, so that clients can
+// send a document back with only its status changed. It returns ErrValidation if they differ from those of the old
+// profile.
+func (f *Profile) dropSuspension(old Profile) error {
 	var p problems
-	p.check(f.SuspendedUntil == nil || equalTimes(
-		f.SuspendedUntil, old.SuspendedUntil,
-	), "suspended_until", "is allowed with status suspended only")
-	p.check(
-		f.SuspensionReason == "" || f.SuspensionReason == old.SuspensionReason, "suspension_reason",
-		"is allowed with status suspended only",
-	)
+	sameEnd := f.SuspendedUntil == nil || equalTimes(f.SuspendedUntil, old.SuspendedUntil)
+	p.check(sameEnd, "suspended_until", "is allowed with status suspended only")
+	sameReason := f.SuspensionReason == "" || f.SuspensionReason == old.SuspensionReason
+	p.check(sameReason, "suspension_reason", "is allowed with status suspended only")
 	f.SuspendedUntil, f.SuspensionReason = nil, ""
 	return p.err()
 }
 
-// CanPlay returns ErrPlayerSuspended if the player may neither take a seat nor act for itself at the time.
+// CanPlay returns ErrPlayerSuspended if the player is suspended at the given time.
 func (p *Player) CanPlay(now time.Time) error {
 	if p.elapsed(now).Status != PlayerSuspended {
 		return nil
@@ -195,13 +193,13 @@ func (p *Player) CanPlay(now time.Time) error {
 	return e
 }
 
-// UsernameKey is the form of the username that is unique in a project.
+// UsernameKey returns the form of the username that is unique in a project.
 func (p *Player) UsernameKey() string { return UsernameKey(p.Username) }
 
-// UsernameKey folds the case of a username, or of the beginning of one.
+// UsernameKey returns a username, or a prefix of one, in lower case.
 func UsernameKey(s string) string { return strings.ToLower(s) }
 
-// Validate answers ErrValidation with everything that is wrong.
+// Validate returns ErrValidation with everything that is wrong.
 func (f Profile) Validate() error {
 	var p problems
 	p.check(len(f.Username) >= MinUsername && len(f.Username) <= MaxUsername && consistsOf(f.Username, usernameMarks),
@@ -209,14 +207,11 @@ func (f Profile) Validate() error {
 	p.checkName("display_name", f.DisplayName, MaxDisplayName)
 	f.validateIdentities(&p)
 	f.Attributes.validate(&p, attributeLimits{MaxPlayerAttributes, maxPlayerAttributeBytes})
-	p.check(
-		f.Status == "" || slices.Contains(PlayerStatuses(), f.Status), "status", "must be one of %v", PlayerStatuses(),
-	)
+	known := f.Status == "" || slices.Contains(PlayerStatuses(), f.Status)
+	p.check(known, "status", "must be one of %v", PlayerStatuses())
 	p.check(f.SuspendedUntil == nil || f.Status != "", "suspended_until", "requires status suspended")
-	p.check(
-		f.SuspendedUntil == nil || validTime(*f.SuspendedUntil), "suspended_until",
-		"must be in the years 1 to 9999 of UTC",
-	)
+	inRange := f.SuspendedUntil == nil || validTime(*f.SuspendedUntil)
+	p.check(inRange, "suspended_until", "must be in the years 1 to 9999 of UTC")
 	p.check(f.SuspensionReason == "" || f.Status != "", "suspension_reason", "requires status suspended")
 	p.checkProse("suspension_reason", f.SuspensionReason, MaxSuspensionReason)
 	return p.err()
@@ -237,12 +232,12 @@ func (f Profile) validateIdentities(p *problems) {
 	}
 }
 
-// ValidProvider reports whether an identity may be of a provider of this name: 1 to 32 of A-Z a-z 0-9 _ -.
+// ValidProvider reports whether name is valid as the provider of an identity: 1 to 32 characters of A-Z a-z 0-9 _ -.
 func ValidProvider(name string) bool {
 	return len(name) >= 1 && len(name) <= MaxProvider && consistsOf(name, "_-")
 }
 
-// ValidSubject reports whether an identity may have this subject: 1 to 255 bytes without control characters.
+// ValidSubject reports whether subject is valid in an identity: 1 to 255 bytes without control characters.
 func ValidSubject(subject string) bool {
 	return len(subject) >= 1 && len(subject) <= MaxSubject && validLine(subject)
 }
@@ -267,7 +262,8 @@ func (f Profile) normal() Profile {
 
 func (f Profile) equal(o Profile) bool { return same(f, o) }
 
-// validTime reports whether RFC 3339 can write t in UTC: an offset may carry a time out of its four digits of a year.
+// validTime reports whether RFC 3339 can represent t in UTC, which has years of four digits. An offset may move a time
+// out of that range.
 func validTime(t time.Time) bool {
 	year := t.UTC().Year()
 	return 1 <= year && year <= 9999
@@ -280,7 +276,7 @@ func equalTimes(a, b *time.Time) bool {
 	return a.Equal(*b)
 }
 
-// erase turns the player into the mark of an erasure: nothing personal is left, and its names are free for others.
+// erase removes all personal data from the player and marks it as being erased. Its names become free for others.
 func (p *Player) erase(now time.Time) []Change {
 	*p = Player{
 		ID: p.ID, Project: p.Project, Version: p.Version, CreatedAt: p.CreatedAt, ErasingSince: &now, SweepSince: &now,

@@ -261,7 +261,7 @@ func TestCanPlay(t *testing.T) {
 				ok(t, err)
 				return
 			}
-			e := refused(t, err, game.ErrPlayerSuspended)
+			e := rejected(t, err, game.ErrPlayerSuspended)
 			var want map[string]any
 			if tt.player.SuspendedUntil != nil {
 				want = map[string]any{"suspended_until": *tt.player.SuspendedUntil}

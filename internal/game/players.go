@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// Players holds the rules about players. Its methods see the project of the context's [Caller] only.
+// Players applies the rules about players. Its methods see only the project of the context's [Caller].
 type Players struct {
 	rules
 	changes  *changes[Player]
 	sessions *Sessions
 	admitted *admissions
 
-	freeing   sync.Mutex             // one run of FreeSeats at a time
-	forgotten map[admission]struct{} // whom that has swept from all sessions, of those who are being swept
+	freeing   sync.Mutex             // serialises FreeSeats
+	forgotten map[admission]struct{} // players under erasure that FreeSeats has removed from all sessions
 }
 
-// NewPlayers returns the players in a store; sessions are where they hold seats.
+// NewPlayers returns the players in a store, whose seats are in sessions.
 func NewPlayers(d Deps, sessions *Sessions) *Players {
 	s := &Players{rules: newRules(d), sessions: sessions, admitted: newAdmissions()}
-	s.changes = newChanges(noun[Player]{
-		read:  func(ctx context.Context, id string) (Player, error) { return s.present(ctx, PlayerID(id)) },
-		clone: func(p Player) Player { return p }, // rules replace what a player holds and change nothing in place
+	s.changes = newChanges(collection[Player]{
+		read:  func(ctx context.Context, id string) (Player, error) { return s.readForChange(ctx, PlayerID(id)) },
+		clone: func(p Player) Player { return p }, // rules replace values and change nothing in place
 		next:  (*Player).nextVersion,
 		replace: func(ctx context.Context, old, next Player, events ...Event) error {
 			defer s.admitted.changed(next)
@@ -34,7 +34,8 @@ func NewPlayers(d Deps, sessions *Sessions) *Players {
 	return s
 }
 
-// Create registers a player. It answers ErrValidation, ErrUsernameTaken, ErrIdentityTaken and ErrIdempotencyKeyReuse.
+// Create registers a player. It returns ErrValidation, ErrUsernameTaken, ErrIdentityTaken, ErrIdempotencyKeyReuse or
+// ErrForbidden.
 func (s *Players) Create(ctx context.Context, f Profile, i Idempotency) (Created[Player], error) {
 	c := CallerFrom(ctx)
 	if err := c.mayServe(); err != nil {
@@ -43,7 +44,7 @@ func (s *Players) Create(ctx context.Context, f Profile, i Idempotency) (Created
 	if err := f.normal().Validate(); err != nil {
 		return Created[Player]{}, err
 	}
-	return once(ctx, s.rules, i, creation[Player]{
+	return createOnce(ctx, s.rules, i, creation[Player]{
 		create: func(id string) (Player, error) {
 			p, err := newPlayer(PlayerID(id), c.Project, f, s.now())
 			if err != nil {
@@ -53,26 +54,26 @@ func (s *Players) Create(ctx context.Context, f Profile, i Idempotency) (Created
 		},
 		find: func(id string) (Player, error) {
 			p, err := s.get(ctx, PlayerID(id))
-			return c.seenPlayer(p), err
+			return c.visiblePlayer(p), err
 		},
 	})
 }
 
-// Get answers ErrPlayerNotFound and ErrForbidden. A player sees of another its names only.
+// Get returns a player. It returns ErrPlayerNotFound or ErrForbidden. Players see only the names of others.
 func (s *Players) Get(ctx context.Context, id PlayerID) (Player, error) {
 	c := CallerFrom(ctx)
 	if err := c.mayRead(); err != nil {
 		return Player{}, err
 	}
 	p, err := s.get(ctx, id)
-	return c.seenPlayer(p), err
+	return c.visiblePlayer(p), err
 }
 
 func (s *Players) get(ctx context.Context, id PlayerID) (Player, error) {
 	return existing(s.store.Player(ctx, CallerFrom(ctx).Project, id))
 }
 
-// ForToken answers the player for whom the caller may mint a token. It answers ErrForbidden, ErrPlayerNotFound and
+// ForToken returns the player for which the caller may create a token. It returns ErrForbidden, ErrPlayerNotFound or
 // ErrPlayerSuspended.
 func (s *Players) ForToken(ctx context.Context, id PlayerID) (Player, error) {
 	if err := CallerFrom(ctx).mayServe(); err != nil {
@@ -85,8 +86,7 @@ func (s *Players) ForToken(ctx context.Context, id PlayerID) (Player, error) {
 	return p, p.CanPlay(s.now())
 }
 
-// ByIdentity returns the player who has an identity, or ErrPlayerUnknown. It needs no caller: it is for whoever checks
-// credentials.
+// ByIdentity returns the player with an identity, or ErrPlayerUnknown. It needs no caller: authentication calls it.
 func (s *Players) ByIdentity(ctx context.Context, project ProjectID, i Identity) (Player, error) {
 	p, err := existing(s.store.PlayerByIdentity(ctx, project, i))
 	if errors.Is(err, ErrPlayerNotFound) {
@@ -95,8 +95,8 @@ func (s *Players) ByIdentity(ctx context.Context, project ProjectID, i Identity)
 	return p, err
 }
 
-// List returns a page of the players that the query selects, newest first, or ErrForbidden. Its project, position and
-// limit are set here. A player sees of others their names only.
+// List returns a page of the players that the query selects, newest first. It sets Project, After and Limit of the
+// query itself. Players see only the names of others. It returns ErrValidation or ErrForbidden.
 func (s *Players) List(ctx context.Context, q PlayerQuery, cursor string, limit int) (List[Player], error) {
 	c := CallerFrom(ctx)
 	if err := c.mayListPlayers(q); err != nil {
@@ -120,14 +120,14 @@ func (s *Players) List(ctx context.Context, q PlayerQuery, cursor string, limit 
 		id: func(p Player) string { return string(p.ID) },
 	}, cursor, limit)
 	for i := range l.Items {
-		l.Items[i] = c.seenPlayer(l.Items[i])
+		l.Items[i] = c.visiblePlayer(l.Items[i])
 	}
 	return l, err
 }
 
-// Edit changes the profile to what the function makes of it. A suspension frees the player's seats in all live
-// sessions. It returns the errors of the function and of [Player.Edit], the condition's, ErrUsernameTaken,
-// ErrIdentityTaken and ErrForbidden.
+// Edit replaces the profile by what edit returns; edit gets a copy, which it may modify. A suspension frees the
+// player's seats in all live sessions. It returns the errors of edit, of [Player.Edit] and of the condition,
+// ErrPlayerNotFound, ErrUsernameTaken, ErrIdentityTaken or ErrForbidden.
 func (s *Players) Edit(
 	ctx context.Context, id PlayerID, c Condition[Player], edit func(Profile) (Profile, error),
 ) (Player, error) {
@@ -136,7 +136,7 @@ func (s *Players) Edit(
 		return Player{}, err
 	}
 	p, err := s.change(ctx, id, c, func(p *Player, now time.Time) ([]Change, error) {
-		f, err := edit(p.Profile.normal()) // a copy, so that the function may work in place
+		f, err := edit(p.Profile.normal()) // a copy, which edit may modify
 		if err != nil {
 			return nil, err
 		}
@@ -149,14 +149,14 @@ func (s *Players) Edit(
 		return Player{}, err
 	}
 	if p.SweepSince != nil {
-		_ = s.sweep(ctx, p, liveSessions) // what fails is done again by FreeSeats
+		_ = s.sweep(ctx, p, liveSessions) // FreeSeats repeats what fails
 	}
-	return caller.seenPlayer(p), nil
+	return caller.visiblePlayer(p), nil
 }
 
-// Erase removes a player and what every session knows of it. When it returns nil the player is gone for every caller,
-// its names are free, its document holds nothing personal, and [Players.FreeSeats] and [Players.FinishErasures] see
-// to the rest whatever happens. It returns ErrPlayerNotFound, ErrForbidden and the condition's error.
+// Erase removes a player and its data in sessions. When it returns nil, callers no longer see the player, its names are
+// free, and its document contains no personal data; [Players.FreeSeats] and [Players.FinishErasures] complete the rest,
+// even after a crash. It returns ErrPlayerNotFound, ErrForbidden and the error of the condition.
 func (s *Players) Erase(ctx context.Context, id PlayerID, c Condition[Player]) error {
 	if err := CallerFrom(ctx).mayActFor(id); err != nil {
 		return err
@@ -167,11 +167,11 @@ func (s *Players) Erase(ctx context.Context, id PlayerID, c Condition[Player]) e
 	if err != nil {
 		return err
 	}
-	_ = s.sweep(ctx, p, allSessions) // what fails is done again by FreeSeats: it is no failure of the erasure
+	_ = s.sweep(ctx, p, allSessions) // FreeSeats repeats what fails
 	return nil
 }
 
-// existing hides players whose erasure is under way.
+// existing hides players that are being erased.
 func existing(p Player, err error) (Player, error) {
 	if err == nil && p.ErasingSince != nil {
 		return Player{}, PlayerNotFound(p.ID)
@@ -179,9 +179,9 @@ func existing(p Player, err error) (Player, error) {
 	return p, err
 }
 
-// present reads a player before a change. A suspension that has ended is lifted first, by a change with a version of
-// its own, so that conditions and rules see what time has made of the player.
-func (s *Players) present(ctx context.Context, id PlayerID) (Player, error) {
+// readForChange reads a player. If its suspension has ended, it first writes a version of its own that lifts it, so
+// that conditions and rules see the player as it is now.
+func (s *Players) readForChange(ctx context.Context, id PlayerID) (Player, error) {
 	for {
 		old, err := s.get(ctx, id)
 		if err != nil {
@@ -205,7 +205,7 @@ func (s *Players) change(
 ) (Player, error) {
 	present := func(p Player) error {
 		if _, err := existing(p, nil); err != nil || c == nil {
-			return err // erased by the change before this one
+			return err // the previous change of the batch may have erased it
 		}
 		return c(p)
 	}

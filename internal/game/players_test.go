@@ -43,16 +43,16 @@ func TestPlayersCreateAndEdit(t *testing.T) {
 	ok(t, err)
 	equal(t, want, again)
 
-	// What is refused is none either.
-	refusal := errors.New("not today")
-	_, err = p.players.Edit(p.ctx, ada.ID, func(game.Player) error { return refusal }, named("x"))
-	if !errors.Is(err, refusal) {
+	// What is rejected is none either.
+	rejection := errors.New("not today")
+	_, err = p.players.Edit(p.ctx, ada.ID, func(game.Player) error { return rejection }, named("x"))
+	if !errors.Is(err, rejection) {
 		t.Errorf("the condition's error is lost: %v", err)
 	}
 	_, err = p.players.Edit(p.ctx, ada.ID, nil, func(f game.Profile) (game.Profile, error) {
-		return game.Profile{}, refusal
+		return game.Profile{}, rejection
 	})
-	if !errors.Is(err, refusal) {
+	if !errors.Is(err, rejection) {
 		t.Errorf("the edit's error is lost: %v", err)
 	}
 	_, err = p.players.Edit(p.ctx, ada.ID, nil, named("\n"))
@@ -81,12 +81,12 @@ func TestPlayersConditions(t *testing.T) {
 	_, err := p.players.Edit(p.ctx, ada.ID, at(1), named("one"))
 	ok(t, err)
 	_, err = p.players.Edit(p.ctx, ada.ID, at(1), named("two"))
-	e := refused(t, err, game.ErrVersionMismatch)
+	e := rejected(t, err, game.ErrVersionMismatch)
 	equal(t, map[string]any{"version": int64(2)}, e.Extras)
-	// A condition is asked even where nothing would change.
+	// A condition is checked even if nothing would change.
 	_, err = p.players.Edit(p.ctx, ada.ID, at(1), named("one"))
-	refused(t, err, game.ErrVersionMismatch)
-	refused(t, p.players.Erase(p.ctx, ada.ID, at(1)), game.ErrVersionMismatch)
+	rejected(t, err, game.ErrVersionMismatch)
+	rejected(t, p.players.Erase(p.ctx, ada.ID, at(1)), game.ErrVersionMismatch)
 	ok(t, p.players.Erase(p.ctx, ada.ID, at(2)))
 }
 
@@ -102,8 +102,8 @@ func TestPlayersUniqueNames(t *testing.T) {
 		return err
 	}
 	ok(t, create("Ada", "1"))
-	refused(t, create("aDA", ""), game.ErrUsernameTaken)
-	refused(t, create("Eve", "1"), game.ErrIdentityTaken)
+	rejected(t, create("aDA", ""), game.ErrUsernameTaken)
+	rejected(t, create("Eve", "1"), game.ErrIdentityTaken)
 	ok(t, create("Eve", "2"))
 
 	named := game.PlayerQuery{Where: game.Where{game.Prefix(game.FieldUsername, "EVE")}}
@@ -117,12 +117,12 @@ func TestPlayersUniqueNames(t *testing.T) {
 		f.Username = "ADA"
 		return f, nil
 	})
-	refused(t, err, game.ErrUsernameTaken)
+	rejected(t, err, game.ErrUsernameTaken)
 	_, err = p.players.Edit(p.ctx, id, nil, func(f game.Profile) (game.Profile, error) {
 		f.Identities = map[string]string{"steam": "1"}
 		return f, nil
 	})
-	refused(t, err, game.ErrIdentityTaken)
+	rejected(t, err, game.ErrIdentityTaken)
 	got, err := p.players.Get(p.ctx, id)
 	ok(t, err)
 	equal(t, eve.Items[0], got)
@@ -184,10 +184,10 @@ func TestProjectsAreApart(t *testing.T) {
 			t.Parallel()
 			ctx := game.WithCaller(t.Context(), caller)
 			_, err := p.players.Get(ctx, ada.ID)
-			refused(t, err, game.ErrPlayerNotFound)
+			rejected(t, err, game.ErrPlayerNotFound)
 			_, err = p.players.Edit(ctx, ada.ID, nil, named("x"))
-			refused(t, err, game.ErrPlayerNotFound)
-			refused(t, p.players.Erase(ctx, ada.ID, nil), game.ErrPlayerNotFound)
+			rejected(t, err, game.ErrPlayerNotFound)
+			rejected(t, p.players.Erase(ctx, ada.ID, nil), game.ErrPlayerNotFound)
 			players, err := p.players.List(ctx, game.PlayerQuery{Project: "p"}, "", 0)
 			ok(t, err)
 			if len(players.Items) != 0 {
@@ -195,13 +195,13 @@ func TestProjectsAreApart(t *testing.T) {
 			}
 
 			_, err = p.sessions.Get(ctx, room.ID)
-			refused(t, err, game.ErrSessionNotFound)
+			rejected(t, err, game.ErrSessionNotFound)
 			_, err = p.sessions.Move(ctx, room.ID, nil, game.Move{Status: "cancelled"})
-			refused(t, err, game.ErrSessionNotFound)
+			rejected(t, err, game.ErrSessionNotFound)
 			_, err = p.sessions.Leave(ctx, room.ID, nil, ada.ID)
-			refused(t, err, game.ErrSessionNotFound)
+			rejected(t, err, game.ErrSessionNotFound)
 			_, _, err = p.sessions.Join(ctx, room.ID, game.JoinRequest{PlayerID: ada.ID})
-			refused(t, err, game.ErrPlayerNotFound)
+			rejected(t, err, game.ErrPlayerNotFound)
 			sessions, err := p.sessions.List(ctx, game.SessionQuery{Project: "p"}, "", 0)
 			ok(t, err)
 			if len(sessions.Items) != 0 {

@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// A Property is one field of a document as its struct describes it. The struct is the one description of a document:
-// the API's JSON and its OpenAPI schemas, what engines store, comparison and docs/data-model.md come from it. Its tags
-// are
+// A Property is a field of a document as its struct declares it. The struct is the only description of a document: the
+// JSON of the API, its OpenAPI schemas, what engines store, comparisons and docs/data-model.md all follow from it. The
+// tags are
 //
-//   - json: the name, and omitzero for what is absent when it is zero;
-//   - doc: a sentence for readers of the API and of docs/data-model.md;
-//   - minimum, maximum, minLength, maxLength, maxProperties, pattern, enum, format: limits, as huma reads them;
-//   - keys, values: of a map, the pattern of its keys, and limits of its values such as "minLength=1,maxLength=255";
-//   - readOnly: clients may send it back, and it is ignored;
-//   - hidden: the API's schemas do not have it;
-//   - bson: its name and omitempty where MongoDB stores it in another way than the JSON has it.
+//   - json: the name, and omitzero if the field is absent when it is zero;
+//   - doc: a sentence for the API's schemas and docs/data-model.md;
+//   - minimum, maximum, minLength, maxLength, maxProperties, pattern, enum, format: limits, as huma defines them;
+//   - keys, values: the pattern of a map's keys, and the limits of its values, such as "minLength=1,maxLength=255";
+//   - readOnly: clients may send the field back, and it is ignored;
+//   - hidden: the field is absent from the API's schemas;
+//   - bson: the name and omitempty where MongoDB's encoding differs from JSON.
 type Property struct {
 	reflect.StructField
 	Name     string // in JSON
 	OmitZero bool
 
-	path []int // of the structs that it is embedded in, and in the last of them
+	path []int // indexes of the embedded structs and of the field
 }
 
-// Properties returns the fields of a struct in their order, those of embedded structs in the place of these.
+// Properties returns the fields of a struct in order, with those of embedded structs in their place.
 func Properties(t reflect.Type) []Property {
 	var all []Property
 	for i := range t.NumField() {
@@ -45,7 +45,7 @@ func Properties(t reflect.Type) []Property {
 	return all
 }
 
-// Of returns the field's value in a struct of the type whose field it is.
+// Of returns the field's value in a struct of the type that Properties was called with.
 func (f *Property) Of(v reflect.Value) reflect.Value {
 	for _, i := range f.path {
 		v = v.Field(i)
@@ -53,8 +53,8 @@ func (f *Property) Of(v reflect.Value) reflect.Value {
 	return v
 }
 
-// same reports whether two values are equal as documents: times are equal that are the same moment, and nil maps and
-// lists equal empty ones.
+// same reports whether two values are equal as documents: times are compared as instants, and nil maps and slices equal
+// empty ones.
 func same[T any](a, b T) bool {
 	return sameValue(reflect.ValueOf(&a).Elem(), reflect.ValueOf(&b).Elem())
 }
@@ -104,7 +104,7 @@ func sameValue(a, b reflect.Value) bool {
 	}
 }
 
-// differing returns the JSON names of the fields in which two structs differ.
+// differing returns the JSON names of the fields that differ between two structs.
 func differing[T any](a, b T) []string {
 	x, y := reflect.ValueOf(&a).Elem(), reflect.ValueOf(&b).Elem()
 	var names []string

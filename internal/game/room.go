@@ -5,38 +5,39 @@ import (
 	"sync/atomic"
 )
 
-// Room is what a request may hold in memory of documents that are large. It is the request's own: it takes what it
-// needs of a room that all requests share, and whoever made it gives the rest back at the end of the request.
+// Room is the memory that a request reserves for large documents, from an amount that all requests share. Whoever
+// creates it releases the rest at the end of the request.
 type Room interface {
-	// Take waits until there is room for so many bytes in place of those taken before, and reports whether there is.
+	// Take waits until the given number of bytes can be reserved in place of those reserved before, and reports whether
+	// they were.
 	Take(ctx context.Context, bytes int) bool
-	// Keep gives back all but so many bytes.
+	// Keep releases all but the given number of bytes.
 	Keep(bytes int)
-	// Adopt has the function called, once, when all is given back: what is shared with others is not the request's
-	// alone.
+	// Adopt has left called once when everything is released. A batch uses it to learn when the requests that share its
+	// room have ended.
 	Adopt(left func())
-	// Fresh returns a room of which nothing is taken, for work that outlives the request.
+	// Fresh returns an empty room for work that outlives the request.
 	Fresh() Room
 }
 
 type roomKey struct{}
 
-// WithRoom returns a context that carries the room of a request. Work without one, such as that in the background,
-// which does one thing after the other, has no limit.
+// WithRoom returns a copy of ctx that carries the room of a request. Without one, memory is not limited: background
+// work handles one document after the other.
 func WithRoom(ctx context.Context, r Room) context.Context {
 	return context.WithValue(ctx, roomKey{}, r)
 }
 
-// What a document takes while it is worked on, in bytes for each that is stored: what was read, the values that it is
-// decoded to, what is written of it to the store, and the response.
+// memoryFactor is the memory that work on a document needs, as a multiple of its stored size: what was read, the
+// decoded values, what is written to the store, and the response.
 const memoryFactor = 6
 
-// LargeFrom is the stored size, in bytes, from which on an engine must call [TakeRoom] before it reads a document.
-// What smaller ones take is bounded by how many requests are worked on at once.
+// LargeFrom is the stored size in bytes from which an engine must call [TakeRoom] before it reads a document. The limit
+// on requests in flight bounds the memory for smaller ones.
 const LargeFrom = 64 << 10
 
-// TakeRoom waits for room for a document of so many stored bytes, in place of what was taken before. It returns
-// ErrOverloaded where there is none in time.
+// TakeRoom waits for the memory for a document of the given stored size in bytes, in place of what ctx had reserved. It
+// returns ErrOverloaded if there is not enough in time.
 func TakeRoom(ctx context.Context, stored int) error {
 	r, ok := ctx.Value(roomKey{}).(Room)
 	if !ok || r.Take(ctx, memoryFactor*stored) {
@@ -45,51 +46,50 @@ func TakeRoom(ctx context.Context, stored int) error {
 	return Overloaded(context.Cause(ctx))
 }
 
-// KeepRoom gives back the room of a request but for so many bytes, which it still holds.
+// KeepRoom releases all but the given number of bytes of the memory that ctx has reserved.
 func KeepRoom(ctx context.Context, bytes int) {
 	if r, ok := ctx.Value(roomKey{}).(Room); ok {
 		r.Keep(bytes)
 	}
 }
 
-// Overloaded returns the [ErrOverloaded] of a request of which nothing was done, with its private cause.
+// Overloaded returns the [ErrOverloaded] of a request that changed nothing, with its private cause.
 func Overloaded(cause error) error { return ErrOverloaded.With("outcome", OutcomeNone).Because(cause) }
 
-// lodger is the room of a batch of changes. What the batch read is held until the last of its changes has been
-// answered.
-type lodger struct {
+// sharedRoom is the memory of a batch. It is released when all of its changes have been completed.
+type sharedRoom struct {
 	room Room
-	left atomic.Int64 // who have not left
+	left atomic.Int64 // calls of leave until the release
 }
 
-// newLodger returns a room that so many leave, nil where the context has none.
-func newLodger(ctx context.Context, lodgers int) *lodger {
+// newSharedRoom returns a room that is released after the given number of calls of leave, or nil if ctx has no room.
+func newSharedRoom(ctx context.Context, users int) *sharedRoom {
 	r, ok := ctx.Value(roomKey{}).(Room)
 	if !ok {
 		return nil
 	}
-	l := &lodger{room: r.Fresh()}
-	l.left.Store(int64(lodgers))
-	return l
+	s := &sharedRoom{room: r.Fresh()}
+	s.left.Store(int64(users))
+	return s
 }
 
-// within returns a context that carries the room.
-func (l *lodger) within(ctx context.Context) context.Context {
-	if l == nil {
+// withRoom returns a copy of ctx that carries the room.
+func (s *sharedRoom) withRoom(ctx context.Context) context.Context {
+	if s == nil {
 		return ctx
 	}
-	return WithRoom(ctx, l.room)
+	return WithRoom(ctx, s.room)
 }
 
-func (l *lodger) leave() {
-	if l != nil && l.left.Add(-1) == 0 {
-		l.room.Keep(0)
+func (s *sharedRoom) leave() {
+	if s != nil && s.left.Add(-1) == 0 {
+		s.room.Keep(0)
 	}
 }
 
-// adoptedBy has one of them leave with the request that the context is of.
-func (l *lodger) adoptedBy(ctx context.Context) {
-	if r, ok := ctx.Value(roomKey{}).(Room); ok && l != nil {
-		r.Adopt(l.leave)
+// leaveWith has leave called at the end of the request that ctx belongs to.
+func (s *sharedRoom) leaveWith(ctx context.Context) {
+	if r, ok := ctx.Value(roomKey{}).(Room); ok && s != nil {
+		r.Adopt(s.leave)
 	}
 }

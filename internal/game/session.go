@@ -16,7 +16,7 @@ const (
 	MaxProtocol    = 16
 )
 
-// Visibility says who finds a session.
+// Visibility says who can find a session.
 type Visibility string
 
 // The visibilities.
@@ -25,10 +25,10 @@ const (
 	VisibilityPrivate Visibility = "private"
 )
 
-// Visibilities are all of them.
+// Visibilities returns all visibilities.
 func Visibilities() []Visibility { return []Visibility{VisibilityPublic, VisibilityPrivate} }
 
-// Settings is what a client may set of a session at any time of its life.
+// Settings are the fields of a session that clients can change while it is live.
 type Settings struct {
 	Name       string     `json:"name" maxLength:"64" doc:"Any text, for people."`
 	Mode       string     `json:"mode" maxLength:"64" doc:"Any text."`
@@ -36,61 +36,62 @@ type Settings struct {
 	Region     string     `json:"region" maxLength:"64" doc:"Any text."`
 	Visibility Visibility `json:"visibility" doc:"Public, or private for a session that is not for browsing."` // public where none is given
 
-	Locked         bool `json:"locked" doc:"Whether newcomers are kept out. Members who join again keep their seats."`
-	JoinInProgress bool `json:"join_in_progress" doc:"Whether newcomers may join while the session is in progress."`
+	Locked         bool `json:"locked" doc:"Whether new members are rejected. Members can still rejoin."`
+	JoinInProgress bool `json:"join_in_progress" doc:"Whether new members may join while the session is in progress."`
 	AllowRematch   bool `json:"allow_rematch" doc:"Whether the session may go from in_progress back to open."`
 
 	MaxPlayers int `json:"max_players" minimum:"1" maximum:"1000" doc:"How many seats the session has."`
-	// MinPlayers of 0 asks for none.
+	// MinPlayers of 0 means no minimum.
 	MinPlayers int `json:"min_players" minimum:"0" maximum:"1000" doc:"How many members the session needs to start."`
 
-	// A member need not be in one of the Teams.
+	// Members may be in none of the Teams.
 	Teams      map[string]int `json:"teams" maxProperties:"64" keys:"^[A-Za-z0-9_-]{1,64}$" values:"minimum=1,maximum=1000" doc:"Names of teams with their capacities."`
 	Attributes Attributes     `json:"attributes" maxProperties:"32" keys:"^[A-Za-z0-9_-]{1,64}$" doc:"Custom data: keys of A-Z a-z 0-9 _ -, values that are strings, numbers or booleans."`
 }
 
-// Connection tells members where the session's server is.
+// Connection tells members the address of the session's server.
 type Connection struct {
 	Address  string `json:"address" minLength:"1" maxLength:"253" doc:"An IP address or a host name."`
 	Port     int    `json:"port" minimum:"1" maximum:"65535"`
 	Protocol string `json:"protocol" maxLength:"16"`
 }
 
-// Session is one game session, lobby, match or room, with its seats.
+// Session is a game session, lobby, match or room, with its members.
 type Session struct {
 	ID      SessionID `json:"id" bson:"_id" readOnly:"true" doc:"A UUID of version 7, so that the order of ids is the order of creation."`
 	Project ProjectID `json:"project" readOnly:"true" doc:"The game, or the environment of a game, to which the document belongs."`
 	Settings
 	Status    SessionStatus `json:"status" doc:"The state of the document."`
-	EndReason EndReason     `json:"end_reason" bson:"end_reason,omitempty" doc:"Why the session is over; null while it lives."`
+	EndReason EndReason     `json:"end_reason" bson:"end_reason,omitempty" doc:"Why the session has ended; null for a live session."`
 
 	HostID *PlayerID `json:"host_id" readOnly:"true" doc:"The member with authority over the session; null for a session without one."`
-	Hosted bool      `json:"hosted" readOnly:"true" doc:"Whether a player ever hosted the session: then it has a host whenever a member has joined. If not, it is a server's."`
+	Hosted bool      `json:"hosted" readOnly:"true" doc:"Whether a player ever hosted the session. If so, it has a host whenever a member has joined; if not, it belongs to a server."`
 
-	Members    []Member    `json:"members" readOnly:"true" nullable:"false" doc:"Who holds a seat, in the order in which they took them; absent where less was asked for."`
+	Members    []Member    `json:"members" readOnly:"true" nullable:"false" doc:"The members in the order in which they took their seats; absent from brief lists."`
 	Connection *Connection `json:"connection" doc:"Where the session's server is."`
-	Result     Result      `json:"result" bson:"result,omitempty" doc:"What the session came to: an object of the game's own making, set once when the session ends."`
+	Result     Result      `json:"result" bson:"result,omitempty" doc:"The outcome of the session: an object that the game defines, set once when the session ends."`
 
 	Version   int64      `json:"version" readOnly:"true" doc:"Grows by one with each change; the ETag."`
 	CreatedAt time.Time  `json:"created_at" readOnly:"true" doc:"In UTC, to the millisecond."`
 	UpdatedAt time.Time  `json:"updated_at" readOnly:"true" doc:"In UTC, to the millisecond."`
 	StartedAt *time.Time `json:"started_at" readOnly:"true" doc:"When the session last went in progress."`
-	EndedAt   *time.Time `json:"ended_at" readOnly:"true" doc:"When the session came to its end."`
+	EndedAt   *time.Time `json:"ended_at" readOnly:"true" doc:"When the session ended."`
 }
 
 // SessionRequest asks for a new session.
 type SessionRequest struct {
 	Settings
-	// Status is open, or pending for a session that waits for its server. Open where none is given.
+	// Status is open, the default, or pending for a session whose server is not ready.
 	Status SessionStatus `json:"status" enum:"pending,open" doc:"The state of the document."`
-	// HostID is the player who becomes host and first member. Without it, and without Host, the session is a server's.
+	// HostID is the player that becomes host and first member. Without HostID and Host, the session belongs to a
+	// server.
 	HostID *PlayerID `json:"host_id" doc:"The member with authority over the session; null for a session without one."`
-	// Host is HostID with what the host's place has. Where both are given they name the same player.
+	// Host is HostID with a team and attributes. If both are set, they must name the same player.
 	Host       *JoinRequest `json:"host" doc:"The host as it would join: host_id with a team and attributes. Give one of the two, or the same player in both."`
 	Connection *Connection  `json:"connection" doc:"Where the session's server is."`
 }
 
-// host returns how the first member joins, nil for a session without one.
+// host returns how the first member joins, or nil.
 func (r SessionRequest) host() *JoinRequest {
 	if r.Host == nil && r.HostID != nil {
 		return &JoinRequest{PlayerID: *r.HostID}
@@ -98,7 +99,7 @@ func (r SessionRequest) host() *JoinRequest {
 	return r.Host
 }
 
-// FirstMember returns the player who is to be host, empty for a session that is a server's.
+// FirstMember returns the player that becomes host, or "" for a session of a server.
 func (r SessionRequest) FirstMember() PlayerID {
 	if h := r.host(); h != nil {
 		return h.PlayerID
@@ -138,12 +139,12 @@ func newSession(id SessionID, project ProjectID, r SessionRequest, now time.Time
 	if h := r.host(); h != nil {
 		s.seat(*h, now)
 		s.Hosted = true
-		s.settleHost()
+		s.updateHost()
 	}
 	return s, nil
 }
 
-// created is what the creation of the session changed.
+// created returns the changes of the creation.
 func (s *Session) created() []Change {
 	done := []Change{SessionCreated{s.Status}}
 	for i := range s.Members {
@@ -162,12 +163,12 @@ func (s *Session) nextVersion(now time.Time) versioned {
 	return s.current()
 }
 
-// current names the session's version.
+// current identifies the session's version.
 func (s *Session) current() versioned {
 	return versioned{s.Project, Subject{SubjectSession, string(s.ID)}, s.Version, s.UpdatedAt}
 }
 
-// SessionEdit is what may be changed of a session without a change of its status.
+// SessionEdit are the fields of a session that can be changed without changing its status.
 type SessionEdit struct {
 	Settings
 	Connection *Connection `json:"connection" doc:"Where the session's server is."` // nil for none
@@ -181,7 +182,7 @@ func (e SessionEdit) Validate() error {
 	return p.err()
 }
 
-// editable returns what may be changed of the session, and shares nothing with it.
+// editable returns a copy of the fields that can be changed.
 func (s *Session) editable() SessionEdit {
 	e := SessionEdit{Settings: s.Settings.normal()}
 	if s.Connection != nil {
@@ -190,8 +191,8 @@ func (s *Session) editable() SessionEdit {
 	return e
 }
 
-// Edit replaces the session's settings and its connection, and returns what that changed. It returns ErrValidation,
-// ErrSessionEnded, and ErrSeatsTaken where the session or a team would have fewer seats than are held.
+// Edit replaces the session's settings and connection, and returns what that changed. It returns ErrValidation,
+// ErrSessionEnded, or ErrSeatsTaken if the session or a team would have fewer seats than are held.
 func (s *Session) Edit(e SessionEdit) ([]Change, error) {
 	t := e.Settings.normal()
 	if err := e.Validate(); err != nil {
@@ -201,7 +202,7 @@ func (s *Session) Edit(e SessionEdit) ([]Change, error) {
 		return nil, nil
 	}
 	if s.Status.Terminal() {
-		return nil, s.over()
+		return nil, s.endedError()
 	}
 	if held := len(s.Members); held > t.MaxPlayers {
 		return nil, ErrSeatsTaken.Detail("%d seats are held: max_players cannot be %d.", held, t.MaxPlayers).
@@ -210,9 +211,8 @@ func (s *Session) Edit(e SessionEdit) ([]Change, error) {
 	for i := range s.Members {
 		team := s.Members[i].Team
 		if held := s.inTeam(team); team != "" && held > t.Teams[team] {
-			return nil, ErrSeatsTaken.Detail(
-				"Team %s holds %d seats: its capacity cannot be %d.", team, held, t.Teams[team],
-			).
+			return nil, ErrSeatsTaken.
+				Detail("Team %s holds %d seats: its capacity cannot be %d.", team, held, t.Teams[team]).
 				With("field", "teams."+team).With("held", held)
 		}
 	}
@@ -224,20 +224,20 @@ func (s *Session) Edit(e SessionEdit) ([]Change, error) {
 	return []Change{SettingsChanged{fields}}, nil
 }
 
-// Differences names the settings in which t differs, by their JSON names.
+// Differences returns the JSON names of the settings that differ.
 func (t Settings) Differences(o Settings) []string { return differing(t.normal(), o.normal()) }
 
-// FreeSeats is how many newcomers the session has room for.
+// FreeSeats returns the number of free seats.
 func (s *Session) FreeSeats() int { return s.MaxPlayers - len(s.Members) }
 
-// clone returns a copy that shares nothing that a rule changes in place.
+// clone returns a copy that shares nothing that rules change in place.
 func (s *Session) clone() Session {
 	c := *s
 	c.Members = slices.Clone(s.Members)
 	return c
 }
 
-// Validate answers ErrValidation with everything that is wrong.
+// Validate returns ErrValidation with everything that is wrong.
 func (t Settings) Validate() error {
 	var p problems
 	t.validate(&p)
@@ -248,9 +248,8 @@ func (t Settings) validate(p *problems) {
 	for field, s := range map[string]string{"name": t.Name, "mode": t.Mode, "map": t.Map, "region": t.Region} {
 		p.checkName(field, s, MaxSessionText)
 	}
-	p.check(t.Visibility == "" || slices.Contains(
-		Visibilities(), t.Visibility,
-	), "visibility", "must be one of %v", Visibilities())
+	knownVisibility := t.Visibility == "" || slices.Contains(Visibilities(), t.Visibility)
+	p.check(knownVisibility, "visibility", "must be one of %v", Visibilities())
 	validMax := t.MaxPlayers >= 1 && t.MaxPlayers <= MaxPlayers
 	p.check(validMax, "max_players", "must be 1 to %d", MaxPlayers)
 	p.check(t.MinPlayers >= 0 && (!validMax || t.MinPlayers <= t.MaxPlayers), "min_players", "must be 0 to max_players")
@@ -288,15 +287,16 @@ func (t Settings) normal() Settings {
 
 func (t Settings) equal(o Settings) bool { return same(t, o) }
 
-// equal reports whether both are the same, or none.
+// equal reports whether both are equal or both are nil.
 func (c *Connection) equal(o *Connection) bool { return same(c, o) }
 
 func (c *Connection) validate(p *problems) {
 	if c == nil {
 		return
 	}
-	p.check(len(c.Address) >= 1 && len(c.Address) <= MaxAddress && (net.ParseIP(c.Address) != nil || consistsOf(c.Address, ".-")),
-		"connection.address", "must be an IP address or a host name of at most %d characters", MaxAddress)
+	isHost := net.ParseIP(c.Address) != nil || consistsOf(c.Address, ".-")
+	p.check(len(c.Address) >= 1 && len(c.Address) <= MaxAddress && isHost, "connection.address",
+		"must be an IP address or a host name of at most %d characters", MaxAddress)
 	p.check(c.Port >= 1 && c.Port <= 65535, "connection.port", "must be 1 to 65535")
 	p.check(len(c.Protocol) <= MaxProtocol && consistsOf(c.Protocol, "_-+."), "connection.protocol",
 		"must have at most %d characters of A-Z a-z 0-9 _ - + .", MaxProtocol)

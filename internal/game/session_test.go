@@ -99,8 +99,8 @@ func TestSessionRequestValidation(t *testing.T) {
 		Status: "ended", HostID: new(game.PlayerID("me")), Connection: &game.Connection{Port: 65536},
 	}
 	_, err := game.NewSession("id", "p", everything, t0)
-	invalid(t, err, "attributes", "connection.address", "connection.port", "host_id", "map", "max_players", "min_players",
-		"mode", "name", "region", "status", "teams", "teams.red", "visibility")
+	invalid(t, err, "attributes", "connection.address", "connection.port", "host_id", "map", "max_players",
+		"min_players", "mode", "name", "region", "status", "teams", "teams.red", "visibility")
 }
 
 // limitCase is one setting at its limit, and one beyond it.
@@ -261,7 +261,7 @@ func TestSessionEdit(t *testing.T) {
 				tt.change(&settings)
 				changed, err := did(s.Edit(edit(settings)))
 				if tt.field != "" {
-					e := refused(t, err, game.ErrSeatsTaken)
+					e := rejected(t, err, game.ErrSeatsTaken)
 					equal(t, map[string]any{"field": tt.field, "held": tt.held}, e.Extras)
 					equal(t, before, s)
 					return
@@ -321,7 +321,7 @@ func TestSessionEditEveryField(t *testing.T) {
 			over := newSession(t, in("ended"))
 			before := snapshot(over)
 			_, err = over.Edit(edit(settings))
-			refused(t, err, game.ErrSessionEnded)
+			rejected(t, err, game.ErrSessionEnded)
 			equal(t, before, over)
 		})
 	}
@@ -362,7 +362,7 @@ func TestSessionEditConnection(t *testing.T) {
 		t.Error("the same connection is a change")
 	}
 	_, err = over.Edit(with(over, nil))
-	refused(t, err, game.ErrSessionEnded)
+	rejected(t, err, game.ErrSessionEnded)
 }
 
 func TestDifferences(t *testing.T) {

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Deps is what the rules are handed.
+// Deps are the dependencies of the rules.
 type Deps struct {
 	Store Store
-	// Now is the clock. The rules cut its times to milliseconds in UTC.
+	// Now is the clock. The rules truncate its times to milliseconds in UTC.
 	Now func() time.Time
-	// NewID makes ids: UUIDs of version 7, in lower case.
+	// NewID returns a new id: a UUID of version 7, in lower case.
 	NewID func() string
-	// MaxRequest is how long any request may take, in any process on the same store.
+	// MaxRequest is the maximum duration of a request in any process on the same store.
 	MaxRequest time.Duration
 }
 
-// rules is what Players and Sessions share.
+// rules is what Players, Sessions and Keys share.
 type rules struct {
 	store      Store
 	clock      func() time.Time
@@ -28,10 +28,10 @@ func newRules(d Deps) rules {
 	return rules{store: d.Store, clock: d.Now, newID: d.NewID, maxRequest: d.MaxRequest}
 }
 
-// now is the one place where times are made: milliseconds are what every engine keeps.
+// now returns the time in milliseconds, which every engine can store. All times of documents come from it.
 func (r rules) now() time.Time { return r.clock().UTC().Truncate(time.Millisecond) }
 
-// Sessions holds the rules about sessions. Its methods see the project of the context's [Caller] only.
+// Sessions applies the rules about sessions. Its methods see only the project of the context's [Caller].
 type Sessions struct {
 	rules
 	changes *changes[Session]
@@ -40,7 +40,7 @@ type Sessions struct {
 // NewSessions returns the sessions in a store.
 func NewSessions(d Deps) *Sessions {
 	s := &Sessions{rules: newRules(d)}
-	s.changes = newChanges(noun[Session]{
+	s.changes = newChanges(collection[Session]{
 		read:    func(ctx context.Context, id string) (Session, error) { return s.get(ctx, SessionID(id)) },
 		clone:   func(v Session) Session { return v.clone() },
 		next:    (*Session).nextVersion,
@@ -50,8 +50,8 @@ func NewSessions(d Deps) *Sessions {
 	return s
 }
 
-// Create opens a session. It answers ErrValidation, ErrPlayerNotFound or ErrPlayerSuspended for the host,
-// ErrIdempotencyKeyReuse, and ErrForbidden to a player unless it is the host.
+// Create creates a session. It returns ErrValidation, ErrPlayerNotFound or ErrPlayerSuspended for the host,
+// ErrIdempotencyKeyReuse, or ErrForbidden for a player that would not be the host.
 func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) (Created[Session], error) {
 	c := CallerFrom(ctx)
 	if err := c.mayOpen(r); err != nil {
@@ -60,7 +60,7 @@ func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) 
 	if err := r.Validate(); err != nil {
 		return Created[Session]{}, err
 	}
-	return once(ctx, s.rules, i, creation[Session]{
+	return createOnce(ctx, s.rules, i, creation[Session]{
 		create: func(id string) (Session, error) {
 			now := s.now()
 			if host := r.FirstMember(); host != "" {
@@ -78,22 +78,23 @@ func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) 
 	})
 }
 
-// Get answers ErrSessionNotFound and ErrForbidden. A player who is no member does not see where its server is.
+// Get returns a session. It returns ErrSessionNotFound or ErrForbidden. Players who are not members do not see its
+// connection.
 func (s *Sessions) Get(ctx context.Context, id SessionID) (Session, error) {
 	c := CallerFrom(ctx)
 	if err := c.mayRead(); err != nil {
 		return Session{}, err
 	}
 	v, err := s.get(ctx, id)
-	return c.seenSession(v), err
+	return c.visibleSession(v), err
 }
 
 func (s *Sessions) get(ctx context.Context, id SessionID) (Session, error) {
 	return s.store.Session(ctx, CallerFrom(ctx).Project, id)
 }
 
-// List returns a page of the sessions that the query selects, newest first, or ErrForbidden. Its project, position
-// and limits are set here. A player sees public sessions, and its own.
+// List returns a page of the sessions that the query selects, newest first. It sets Project, After, Limit and Bytes of
+// the query itself. Players find public sessions and their own. It returns ErrValidation or ErrForbidden.
 func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limit int) (List[Session], error) {
 	c := CallerFrom(ctx)
 	q, err := c.mayList(q)
@@ -121,13 +122,13 @@ func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limi
 		id: func(v Session) string { return string(v.ID) },
 	}, cursor, limit)
 	for i := range l.Items {
-		l.Items[i] = c.seenSession(l.Items[i])
+		l.Items[i] = c.visibleSession(l.Items[i])
 	}
 	return l, err
 }
 
-// Edit changes the settings and the connection to what the function makes of them, which are its own. It returns what
-// the function and [Session.Edit] do, and the condition's error, and ErrNotHost or ErrForbidden.
+// Edit replaces the settings and the connection by what edit returns; edit gets a copy, which it may modify. It returns
+// the errors of edit, of [Session.Edit] and of the condition, ErrSessionNotFound, ErrNotHost or ErrForbidden.
 func (s *Sessions) Edit(
 	ctx context.Context, id SessionID, c Condition[Session], edit func(SessionEdit) (SessionEdit, error),
 ) (Session, error) {
@@ -140,7 +141,8 @@ func (s *Sessions) Edit(
 	})
 }
 
-// Move changes the state. It answers what [Session.Move] does, the condition's error, and ErrNotHost or ErrForbidden.
+// Move changes the status. It returns the errors of [Session.Move] and of the condition, ErrSessionNotFound, ErrNotHost
+// or ErrForbidden.
 func (s *Sessions) Move(ctx context.Context, id SessionID, c Condition[Session], m Move) (Session, error) {
 	m, err := CallerFrom(ctx).asMover(m)
 	if err != nil {
@@ -151,8 +153,8 @@ func (s *Sessions) Move(ctx context.Context, id SessionID, c Condition[Session],
 	})
 }
 
-// Join gives a player a seat and reports whether it is a new one. It answers what [Session.Join] does,
-// ErrPlayerNotFound, ErrPlayerSuspended and ErrForbidden.
+// Join gives a player a seat and reports whether it held none before. It returns the errors of [Session.Join],
+// ErrSessionNotFound, ErrPlayerNotFound, ErrPlayerSuspended or ErrForbidden.
 func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest) (Session, bool, error) {
 	if err := CallerFrom(ctx).mayActFor(j.PlayerID); err != nil {
 		return Session{}, false, err
@@ -163,7 +165,7 @@ func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest) (Sessi
 	if err := s.canPlay(ctx, j.PlayerID, s.now()); err != nil {
 		return Session{}, false, err
 	}
-	seated := false // is not looked at unless the change was made: an abandoned one may still set it
+	seated := false // only valid if the change was made: an abandoned one may still set it
 	v, err := s.change(ctx, id, nil, func(v *Session, now time.Time) ([]Change, error) {
 		seated = v.member(j.PlayerID) < 0
 		return v.Join(j, now)
@@ -171,9 +173,9 @@ func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest) (Sessi
 	return v, err == nil && seated, err
 }
 
-// EditMember changes the settings of a player's place to what the function makes of them, which are its own: a player's
-// own place, or any if the caller is the host. It returns what the function and [Session.EditMember] do, the
-// condition's error, and ErrNotHost or ErrForbidden.
+// EditMember replaces the settings of a member by what edit returns; edit gets a copy, which it may modify. Players can
+// edit their own place, and the host every member. It returns the errors of edit, of [Session.EditMember] and of the
+// condition, ErrSessionNotFound, ErrNotHost or ErrForbidden.
 func (s *Sessions) EditMember(
 	ctx context.Context, id SessionID, c Condition[Session], player PlayerID,
 	edit func(MemberSettings) (MemberSettings, error),
@@ -191,12 +193,12 @@ func (s *Sessions) EditMember(
 	})
 }
 
-// SetHost hands the session over to a member. It returns what [Session.SetHost] does, ErrPlayerNotFound and
-// ErrPlayerSuspended for the member, the condition's error, and ErrNotHost or ErrForbidden.
+// SetHost makes a member the host. It returns the errors of [Session.SetHost] and of the condition, ErrSessionNotFound,
+// ErrPlayerNotFound or ErrPlayerSuspended for the member, ErrNotHost or ErrForbidden.
 func (s *Sessions) SetHost(ctx context.Context, id SessionID, c Condition[Session], player PlayerID) (Session, error) {
 	c = byHost(ctx, c)
-	// Who may not do this is not told about players. A player who is suspended from here on loses its seat, and with it
-	// the office.
+	// The condition comes first: callers that may not do this learn nothing about players. A player that is suspended
+	// after the check below loses its seat, and another member becomes host.
 	v, err := s.get(ctx, id)
 	if err != nil {
 		return Session{}, beforeWrite(err)
@@ -210,8 +212,8 @@ func (s *Sessions) SetHost(ctx context.Context, id SessionID, c Condition[Sessio
 	return s.change(ctx, id, c, func(v *Session, _ time.Time) ([]Change, error) { return v.SetHost(player) })
 }
 
-// Leave frees a player's seat: its own, or any if the caller is the host. It returns what [Session.Leave] does, the
-// condition's error, and ErrNotHost or ErrForbidden.
+// Leave frees a player's seat. Players can free their own, and the host every seat. It returns the errors of
+// [Session.Leave] and of the condition, ErrSessionNotFound, ErrNotHost or ErrForbidden.
 func (s *Sessions) Leave(ctx context.Context, id SessionID, c Condition[Session], player PlayerID) (Session, error) {
 	caller := CallerFrom(ctx)
 	own := caller.Scope == ScopePlayer && caller.Player == player
@@ -224,7 +226,7 @@ func (s *Sessions) Leave(ctx context.Context, id SessionID, c Condition[Session]
 	})
 }
 
-// byMember asks first that the caller is the player, or may act as host of the session.
+// byMember returns a condition that the caller is the player or may act as host of the session, followed by c.
 func byMember(ctx context.Context, player PlayerID, c Condition[Session]) Condition[Session] {
 	if caller := CallerFrom(ctx); caller.Scope == ScopePlayer && caller.Player == player {
 		return c
@@ -232,7 +234,7 @@ func byMember(ctx context.Context, player PlayerID, c Condition[Session]) Condit
 	return byHost(ctx, c)
 }
 
-// byHost asks first that the caller may act as host of the session.
+// byHost returns a condition that the caller may act as host of the session, followed by c.
 func byHost(ctx context.Context, c Condition[Session]) Condition[Session] {
 	caller := CallerFrom(ctx)
 	return func(v Session) error {

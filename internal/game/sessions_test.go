@@ -34,9 +34,9 @@ func TestSessionsCreate(t *testing.T) {
 	_, err = create(nil)
 	ok(t, err)
 	_, err = create(new(player(99)))
-	refused(t, err, game.ErrPlayerNotFound)
+	rejected(t, err, game.ErrPlayerNotFound)
 	_, err = create(&eve.Document.ID)
-	refused(t, err, game.ErrPlayerSuspended)
+	rejected(t, err, game.ErrPlayerSuspended)
 	p.clock.add(10 * time.Second)
 	_, err = create(&eve.Document.ID)
 	ok(t, err)
@@ -44,7 +44,7 @@ func TestSessionsCreate(t *testing.T) {
 	invalid(t, err, "max_players")
 }
 
-// The version grows by one with each change, and neither with what changes nothing nor with what is refused.
+// The version grows by one with each change, and neither with what changes nothing nor with what is rejected.
 func TestSessionsVersions(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).start()
@@ -55,10 +55,10 @@ func TestSessionsVersions(t *testing.T) {
 		return s, nil
 	}
 	steps := []struct {
-		name    string
-		do      func() (game.Session, error)
-		changed bool
-		refused *game.Error
+		name     string
+		do       func() (game.Session, error)
+		changed  bool
+		rejected *game.Error
 	}{
 		{"join", func() (game.Session, error) { return p.join(t, v.ID, eve), nil }, true, nil},
 		{"join again", func() (game.Session, error) { return p.join(t, v.ID, eve), nil }, false, nil},
@@ -101,14 +101,14 @@ func TestSessionsVersions(t *testing.T) {
 	for _, step := range steps {
 		p.clock.add(time.Second)
 		got, err := step.do()
-		if step.refused != nil {
-			refused(t, err, step.refused)
+		if step.rejected != nil {
+			rejected(t, err, step.rejected)
 		} else if err != nil {
 			t.Fatalf("%s: %v", step.name, err)
 		}
 		stored, err := p.sessions.Get(p.ctx, v.ID)
 		ok(t, err)
-		if step.refused == nil {
+		if step.rejected == nil {
 			equal(t, stored, got) // the answer is what the change left
 		}
 		if !step.changed {
@@ -177,9 +177,9 @@ func TestSessionsJoin(t *testing.T) {
 	_, err = join(v.ID, "nobody")
 	invalid(t, err, "player_id")
 	_, err = join(v.ID, player(99))
-	refused(t, err, game.ErrPlayerNotFound)
+	rejected(t, err, game.ErrPlayerNotFound)
 	_, err = join("nope", eve)
-	refused(t, err, game.ErrSessionNotFound)
+	rejected(t, err, game.ErrSessionNotFound)
 
 	_, err = p.players.Edit(p.ctx, eve, nil, func(f game.Profile) (game.Profile, error) {
 		f.Status = "suspended"
@@ -187,9 +187,9 @@ func TestSessionsJoin(t *testing.T) {
 	})
 	ok(t, err)
 	seated, err = join(v.ID, eve)
-	refused(t, err, game.ErrPlayerSuspended)
+	rejected(t, err, game.ErrPlayerSuspended)
 	if seated {
-		t.Error("a refused join is a new seat")
+		t.Error("a rejected join is a new seat")
 	}
 	_, err = p.players.Edit(p.ctx, eve, nil, func(f game.Profile) (game.Profile, error) {
 		f.Status = "active"
@@ -199,9 +199,9 @@ func TestSessionsJoin(t *testing.T) {
 	_, err = join(v.ID, eve)
 	ok(t, err)
 	seated, err = join(v.ID, p.register(t, p.ctx, "Bob").ID)
-	refused(t, err, game.ErrSessionFull)
+	rejected(t, err, game.ErrSessionFull)
 	if seated {
-		t.Error("a refused join is a new seat")
+		t.Error("a rejected join is a new seat")
 	}
 	p.quiet(t)
 }

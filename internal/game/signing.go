@@ -2,8 +2,8 @@ package game
 
 import "time"
 
-// SigningKey is a key pair that signs tokens of players and join tickets. Every process publishes all of them, so that
-// what one signs others verify, and signs with the newest that everybody has had time to learn of.
+// SigningKey is a key pair that signs player tokens and join tickets. Every process publishes all of them, so that each
+// can verify what others sign, and signs with the newest one that all have had time to read.
 type SigningKey struct {
 	ID        string    `json:"id" bson:"_id" doc:"The kid: RFC 7638 thumbprint of the public key."`
 	PublicKey string    `json:"public_key" doc:"Ed25519 (RFC 8032), base64url."`
@@ -12,5 +12,5 @@ type SigningKey struct {
 	ExpiresAt time.Time `json:"expires_at" doc:"When the last token that it may have signed has expired, and it may be removed."`
 }
 
-// MaxSigningKeys bounds how many there are: a few, of which most are about to go.
+// MaxSigningKeys bounds the number of signing keys. There are only a few, most of which are about to expire.
 const MaxSigningKeys = 100

@@ -49,10 +49,16 @@ func values(files []*ast.File, do func(kind token.Token, name string, typ, value
 	}
 }
 
+// literal returns the value of a string literal, which may be split over lines with +, and "" for other expressions.
 func literal(e ast.Expr) string {
-	if l, ok := e.(*ast.BasicLit); ok && l.Kind == token.STRING {
-		s, _ := strconv.Unquote(l.Value)
-		return s
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if e.Kind == token.STRING {
+			s, _ := strconv.Unquote(e.Value)
+			return s
+		}
+	case *ast.BinaryExpr:
+		return literal(e.X) + literal(e.Y)
 	}
 	return ""
 }
@@ -65,7 +71,7 @@ func texts[T ~string](list []T) []string {
 	return s
 }
 
-// A constant of a closed list that its list forgets would be refused by every validation.
+// A constant of a closed list that its list forgets would be rejected by every validation.
 func TestListsOfConstants(t *testing.T) {
 	t.Parallel()
 	lists := map[string][]string{
@@ -182,7 +188,7 @@ func TestEveryStateAndReasonIsReached(t *testing.T) {
 	}
 }
 
-// Every limit of the package that callers meet is among those that they are told.
+// Every limit of the package that concerns callers is in DocumentLimits.
 func TestLimitsAreTold(t *testing.T) {
 	t.Parallel()
 	files := source(t)
@@ -212,7 +218,7 @@ func TestLimitsAreTold(t *testing.T) {
 		if kind == token.CONST && limit.MatchString(name) && !slices.Contains(forms, name) {
 			limits++
 			if !told[name] {
-				t.Errorf("%s is not told by DocumentLimits", name)
+				t.Errorf("%s is missing from DocumentLimits", name)
 			}
 		}
 	})

@@ -11,7 +11,7 @@ type SessionStatus string
 
 // The states of a session.
 const (
-	StatusPending    SessionStatus = "pending" // waits for a server to report ready
+	StatusPending    SessionStatus = "pending" // its server is not ready
 	StatusOpen       SessionStatus = "open"
 	StatusStarting   SessionStatus = "starting"
 	StatusInProgress SessionStatus = "in_progress"
@@ -21,7 +21,7 @@ const (
 	StatusFailed     SessionStatus = "failed"
 )
 
-// SessionStatuses are all of them, the live ones first.
+// SessionStatuses returns all statuses, the live ones first.
 func SessionStatuses() []SessionStatus {
 	return []SessionStatus{
 		StatusPending, StatusOpen, StatusStarting, StatusInProgress, StatusEnded, StatusCancelled, StatusExpired,
@@ -29,12 +29,12 @@ func SessionStatuses() []SessionStatus {
 	}
 }
 
-// LiveStatuses are those of a session that is not over.
+// LiveStatuses returns the statuses of sessions that have not ended.
 func LiveStatuses() []SessionStatus {
 	return slices.DeleteFunc(SessionStatuses(), SessionStatus.Terminal)
 }
 
-// Terminal reports whether a session in this state never changes again.
+// Terminal reports whether a session with this status has ended.
 func (s SessionStatus) Terminal() bool {
 	switch s {
 	case StatusEnded, StatusCancelled, StatusExpired, StatusFailed:
@@ -44,7 +44,7 @@ func (s SessionStatus) Terminal() bool {
 	}
 }
 
-// EndReason says why a session is over. It is empty while the session lives, which is null in JSON.
+// EndReason says why a session has ended. It is empty for a live session, which is null in JSON.
 type EndReason string
 
 // MarshalJSON implements [json.Marshaler].
@@ -55,7 +55,7 @@ func (r EndReason) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(r))
 }
 
-// The reasons for which sessions end.
+// The reasons why sessions end.
 const (
 	ReasonCompleted         EndReason = "completed"
 	ReasonForceTerminated   EndReason = "force_terminated"
@@ -68,7 +68,7 @@ const (
 	ReasonServerCrashed     EndReason = "server_crashed"
 )
 
-// EndReasons are all of them.
+// EndReasons returns all reasons.
 func EndReasons() []EndReason {
 	return []EndReason{
 		ReasonCompleted, ReasonForceTerminated, ReasonCancelledByHost, ReasonCancelledByAdmin, ReasonEmptyTimeout,
@@ -76,8 +76,9 @@ func EndReasons() []EndReason {
 	}
 }
 
-// moves holds every legal move between states with the reasons that may be given for it, the usual one first. A move to
-// a live state has no reason. Ending a session that is not being played takes force, which must be said.
+// moves lists the legal moves between statuses with the reasons that may be given, the default first. Moves to a live
+// status have no reason. A session that is not in progress only ends with ReasonForceTerminated, which must be given
+// explicitly.
 var moves = map[SessionStatus]map[SessionStatus][]EndReason{
 	StatusPending: {
 		StatusOpen:      nil,
@@ -115,10 +116,10 @@ var (
 	forcing    = []EndReason{ReasonForceTerminated}
 )
 
-// usualReason is the reason of a move for which none is given.
-func usualReason(from, to SessionStatus) EndReason {
+// defaultReason returns the reason of a move without one.
+func defaultReason(from, to SessionStatus) EndReason {
 	if to == StatusEnded {
-		return ReasonCompleted // never force, which must be said
+		return ReasonCompleted // not force, which must be given explicitly
 	}
 	if reasons := moves[from][to]; len(reasons) > 0 {
 		return reasons[0]
@@ -126,48 +127,45 @@ func usualReason(from, to SessionStatus) EndReason {
 	return ""
 }
 
-// Move asks for another state.
+// Move asks for another status.
 type Move struct {
 	Status     SessionStatus `json:"status" doc:"The state of the document."`
-	EndReason  EndReason     `json:"end_reason" doc:"Why the session is over; null while it lives."`
-	Result     Result        `json:"result" doc:"What the session came to: an object of the game's own making."` // with status ended only
-	Connection *Connection   `json:"connection" doc:"Where the session's server is."`                            // replaces the session's; nil leaves it as it is
+	EndReason  EndReason     `json:"end_reason" doc:"Why the session has ended; null for a live session."`
+	Result     Result        `json:"result" doc:"The outcome of the session: an object that the game defines."` // with status ended only
+	Connection *Connection   `json:"connection" doc:"Where the session's server is."`                           // nil leaves the session's unchanged
 }
 
-// Validate answers ErrValidation with everything that is wrong with the move whatever the session.
+// Validate returns ErrValidation with everything that is wrong regardless of the session.
 func (m Move) Validate() error {
 	var p problems
 	p.check(slices.Contains(SessionStatuses(), m.Status), "status", "must be one of %v", SessionStatuses())
-	p.check(
-		m.EndReason == "" || m.Status.Terminal(), "end_reason", "is allowed with a status that ends the session only",
-	)
-	p.check(m.EndReason == "" || slices.Contains(
-		EndReasons(), m.EndReason,
-	), "end_reason", "must be one of %v", EndReasons())
+	p.check(m.EndReason == "" || m.Status.Terminal(),
+		"end_reason", "is allowed with a status that ends the session only")
+	p.check(m.EndReason == "" || slices.Contains(EndReasons(), m.EndReason),
+		"end_reason", "must be one of %v", EndReasons())
 	p.check(m.Result == "" || m.Status == StatusEnded, "result", "is allowed with status ended only")
 	p.check(len(m.Result) <= MaxResultBytes, "result", "must have at most %d bytes", MaxResultBytes)
 	m.Connection.validate(&p)
 	return p.err()
 }
 
-// Allowed returns the states to which a caller may move the session without force.
+// Allowed returns the statuses to which a caller may move the session without force.
 func (s *Session) Allowed() []SessionStatus {
 	allowed := make([]SessionStatus, 0, len(moves[s.Status]))
 	for _, to := range SessionStatuses() {
-		if to != StatusExpired && s.legal(to, usualReason(s.Status, to)) == nil {
+		if to != StatusExpired && s.legal(to, defaultReason(s.Status, to)) == nil {
 			allowed = append(allowed, to)
 		}
 	}
 	return allowed
 }
 
-// legal answers why the session may not move, nil if it may: ErrInvalidTransition, or ErrValidation for a reason that
-// does not fit the move.
+// legal returns why the session cannot move, or nil: ErrInvalidTransition, or ErrValidation for a reason that does not
+// fit the move.
 func (s *Session) legal(to SessionStatus, reason EndReason) error {
 	reasons, ok := moves[s.Status][to]
 	switch {
-	case !ok,
-		to == StatusOpen && s.Status == StatusInProgress && !s.AllowRematch:
+	case !ok, to == StatusOpen && s.Status == StatusInProgress && !s.AllowRematch:
 		return ErrInvalidTransition
 	case slices.Contains(reasons, reason), len(reasons) == 0 && reason == "":
 		return nil
@@ -177,11 +175,10 @@ func (s *Session) legal(to SessionStatus, reason EndReason) error {
 	return InvalidField("end_reason", "must be one of %v to move from %s to %s", reasons, s.Status, to)
 }
 
-// Move brings the session to another state and returns what that changed: asking for the state that the
-// session is in already is a success that changes nothing, and ErrValidation where it comes with another connection,
-// which [Session.Edit] changes. No caller moves a session to expired: see [Session.Expire]. It returns ErrValidation,
-// ErrInvalidTransition, ErrNotEnoughPlayers, and ErrSessionEnded to one who gives another reason, result or connection
-// to a session that is over.
+// Move changes the status of the session and returns what that changed. A move to the present status succeeds and
+// changes nothing; with another connection it returns ErrValidation, because [Session.Edit] changes that. Callers
+// cannot move a session to expired: see [Session.Expire]. It returns ErrValidation, ErrInvalidTransition,
+// ErrNotEnoughPlayers, or ErrSessionEnded if the session has ended with another reason, result or connection.
 func (s *Session) Move(m Move, now time.Time) ([]Change, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
@@ -194,7 +191,7 @@ func (s *Session) Move(m Move, now time.Time) ([]Change, error) {
 	}
 	reason := m.EndReason
 	if reason == "" {
-		reason = usualReason(s.Status, m.Status)
+		reason = defaultReason(s.Status, m.Status)
 	}
 	if err := s.legal(m.Status, reason); err != nil {
 		return nil, s.explain(err, m.Status)
@@ -217,8 +214,8 @@ func (s *Session) Move(m Move, now time.Time) ([]Change, error) {
 	return done, nil
 }
 
-// Expire ends a live session whose time ran out, for ReasonLeaseExpired or ReasonMaxDuration, and returns what that
-// changed. It returns ErrInvalidTransition for a session that is over in another way.
+// Expire ends a live session whose time has run out, with ReasonLeaseExpired or ReasonMaxDuration, and returns what
+// that changed. It returns ErrInvalidTransition if the session has ended with another status.
 func (s *Session) Expire(reason EndReason, now time.Time) ([]Change, error) {
 	if s.Status == StatusExpired {
 		return nil, nil
@@ -244,16 +241,17 @@ func (s *Session) enter(to SessionStatus, now time.Time) {
 	s.Status = to
 }
 
-// restate returns why a move to the state that the session is in is no success: it asks for a change.
+// restate returns why a move to the present status fails: because it asks for a change.
 func (s *Session) restate(m Move) error {
 	sameConnection := m.Connection == nil || s.Connection.equal(m.Connection)
 	sameEnd := (m.Result == "" || m.Result == s.Result) && (m.EndReason == "" || m.EndReason == s.EndReason)
 	switch {
 	case s.Status.Terminal() && (!sameEnd || !sameConnection):
-		return s.over()
+		return s.endedError()
 	case !sameConnection:
-		return InvalidField("connection", "differs from that of the session, which is already %s: change it with PATCH",
-			s.Status)
+		return InvalidField(
+			"connection", "differs from that of the session, which is already %s: change it with PATCH", s.Status,
+		)
 	}
 	return nil
 }
@@ -271,7 +269,7 @@ func (s *Session) explain(err error, to SessionStatus) error {
 	return e.With("from", s.Status).With("to", to).With("allowed", s.Allowed())
 }
 
-func (s *Session) over() error {
+func (s *Session) endedError() error {
 	return ErrSessionEnded.Detail("The session is %s and cannot be changed.", s.Status).
 		With("session_status", s.Status).With("end_reason", s.EndReason)
 }

@@ -128,8 +128,8 @@ func checkMove(t *testing.T, s game.Session, m game.Move) {
 		t.Errorf("changed is %t, want %t", changed, wantChanged)
 	}
 	if wantErr != nil {
-		e := refused(t, err, wantErr)
-		checkRefusal(t, before, m, e)
+		e := rejected(t, err, wantErr)
+		checkRejection(t, before, m, e)
 		equal(t, before, s)
 		return
 	}
@@ -149,8 +149,8 @@ func checkMove(t *testing.T, s game.Session, m game.Move) {
 	checkEnd(t, s)
 }
 
-// checkRefusal holds the facts that a refused move is told.
-func checkRefusal(t *testing.T, before game.Session, m game.Move, e *game.Error) {
+// checkRejection checks the details in the error of a rejected move.
+func checkRejection(t *testing.T, before game.Session, m game.Move, e *game.Error) {
 	t.Helper()
 	switch e.Code {
 	case "validation_error":
@@ -161,14 +161,14 @@ func checkRefusal(t *testing.T, before game.Session, m game.Move, e *game.Error)
 		}, e.Extras)
 		mayForce := m.Status == "ended" && !terminal(before.Status)
 		if told := strings.Contains(e.Message, "force_terminated"); told != mayForce {
-			t.Errorf("the message tells of force: %t, want %t: %s", told, mayForce, e.Message)
+			t.Errorf("the message mentions force: %t, want %t: %s", told, mayForce, e.Message)
 		}
 	case "session_ended":
 		equal(t, map[string]any{"session_status": before.Status, "end_reason": before.EndReason}, e.Extras)
 	}
 }
 
-// checkEnd holds what is true of every session: it has an end reason and an end exactly if it is over.
+// checkEnd holds what is true of every session: it has an end reason and an end if and only if it has ended.
 func checkEnd(t reporter, s game.Session) {
 	t.Helper()
 	if over := terminal(s.Status); s.Status.Terminal() != over || (s.EndReason != "") != over ||
@@ -186,7 +186,7 @@ func TestAllowed(t *testing.T) {
 		for _, rematch := range []bool{false, true} {
 			s := newSession(t, in(from), func(s *game.Session) { s.AllowRematch = rematch })
 			equal(t, allowedMoves(from, rematch), s.Allowed())
-			// What is told to be allowed is allowed, and nothing else is, without saying a reason.
+			// Without a reason, exactly the moves that the error lists as allowed are allowed.
 			for _, to := range game.SessionStatuses() {
 				c := snapshot(s)
 				changed, err := did(c.Move(game.Move{Status: to}, later(60)))
@@ -243,7 +243,7 @@ func TestMoveValidation(t *testing.T) {
 				return
 			}
 			invalid(t, err, tt.fields...)
-			// A broken request is told so in every state, a terminal one too.
+			// An invalid request is rejected as such in every status, including terminal ones.
 			for _, from := range game.SessionStatuses() {
 				s := newSession(t, in(from))
 				before := snapshot(s)
@@ -258,12 +258,12 @@ func TestMoveValidation(t *testing.T) {
 func TestMoveMinPlayers(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		name    string
-		from    game.SessionStatus
-		to      game.SessionStatus
-		members int
-		min     int
-		refused bool
+		name     string
+		from     game.SessionStatus
+		to       game.SessionStatus
+		members  int
+		min      int
+		rejected bool
 	}{
 		{"too few to start", "open", "starting", 2, 3, true},
 		{"too few to play", "open", "in_progress", 2, 3, true},
@@ -285,14 +285,14 @@ func TestMoveMinPlayers(t *testing.T) {
 			}
 			before := snapshot(s)
 			changed, err := did(s.Move(game.Move{Status: tt.to}, later(60)))
-			if !tt.refused {
+			if !tt.rejected {
 				ok(t, err)
 				if !changed || s.Status != tt.to {
 					t.Errorf("changed is %t and the status %s", changed, s.Status)
 				}
 				return
 			}
-			e := refused(t, err, game.ErrNotEnoughPlayers)
+			e := rejected(t, err, game.ErrNotEnoughPlayers)
 			equal(t, map[string]any{"min_players": tt.min, "members": tt.members}, e.Extras)
 			equal(t, before, s)
 		})
@@ -351,7 +351,7 @@ func TestMoveResultAndConnection(t *testing.T) {
 	}
 	for _, m := range more {
 		_, err := s.Move(m, later(5))
-		refused(t, err, game.ErrSessionEnded)
+		rejected(t, err, game.ErrSessionEnded)
 	}
 	equal(t, over, s)
 }
@@ -385,7 +385,7 @@ func TestExpire(t *testing.T) {
 				case from == "expired":
 					ok(t, err)
 				case terminal(from):
-					e := refused(t, err, game.ErrInvalidTransition)
+					e := rejected(t, err, game.ErrInvalidTransition)
 					equal(t, map[string]any{
 						"from": from, "to": game.StatusExpired, "allowed": []game.SessionStatus{},
 					}, e.Extras)

@@ -139,7 +139,7 @@ func faulty(s game.Store, before func(method string) error) game.Store {
 
 var errDown = game.Unanswered(game.OutcomeNone, errors.New("connection refused"))
 
-// gate holds calls of one operation: the first that comes is told on arrived, and goes on when open is closed.
+// gate blocks calls of one operation: the first is reported on arrived, and continues when open is closed.
 type gate struct {
 	game.Store
 	arrived chan struct{}

@@ -110,7 +110,8 @@ func TestCreateSuspended(t *testing.T) {
 	equal(t, []game.PlayerID{}, p.sweeping(t))
 }
 
-// A suspension frees the seats in live sessions at once, and the office of host. What is over stays as it was.
+// A suspension frees the seats in live sessions at once, and another member becomes host. Sessions that have ended do
+// not change.
 func TestSuspensionFreesSeats(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -160,12 +161,12 @@ func TestSuspensionFreesSeats(t *testing.T) {
 func overtaken(t *testing.T, w world, op string, request func(process) error, happens func()) {
 	t.Helper()
 	g := w.gated(op)
-	answered := make(chan error)
-	go func() { answered <- request(w.start(g)) }()
+	returned := make(chan error)
+	go func() { returned <- request(w.start(g)) }()
 	<-g.arrived
 	happens()
 	close(g.open)
-	ok(t, <-answered)
+	ok(t, <-returned)
 }
 
 // A request that saw the player before its suspension, and writes after the first sweep, is swept too.
@@ -269,10 +270,10 @@ func TestLiftSuspensions(t *testing.T) {
 	ok(t, err)
 	equal(t, game.PlayerSuspended, got.Status)
 	blind := w.start(w.failing("EndedSuspensions", errDown)).players
-	refused(t, blind.LiftSuspensions(t.Context()), game.ErrStoreUnavailable)
+	rejected(t, blind.LiftSuspensions(t.Context()), game.ErrStoreUnavailable)
 	w.clock.add(time.Millisecond)
 	mute := w.start(w.failing("ReplacePlayer", errDown)).players
-	refused(t, mute.LiftSuspensions(t.Context()), game.ErrStoreUnavailable)
+	rejected(t, mute.LiftSuspensions(t.Context()), game.ErrStoreUnavailable)
 	together(t, 2, func(int) error { return w.start().players.LiftSuspensions(t.Context()) })
 	for n := range 3 {
 		ctx := as(w.ctx, game.ProjectID(fmt.Sprintf("p-%d", n)))
@@ -313,7 +314,7 @@ func TestChangeAfterASuspension(t *testing.T) {
 		}
 	}
 	_, err = p.players.Edit(w.ctx, id, at(2), named("x"))
-	refused(t, err, game.ErrVersionMismatch)
+	rejected(t, err, game.ErrVersionMismatch)
 	self := game.WithCaller(t.Context(), game.Caller{Project: "p", Scope: game.ScopePlayer, Player: id})
 	got, err := p.players.Edit(self, id, at(3), named("x"))
 	ok(t, err)
@@ -331,7 +332,7 @@ func TestChangeAfterASuspension(t *testing.T) {
 	ok(t, p.players.LiftSuspensions(w.ctx))
 }
 
-// Every caller who is a player is judged by one rule, whatever its credential is.
+// One rule admits all callers that are players, whatever the credential.
 func TestAdmit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -353,26 +354,26 @@ func TestAdmit(t *testing.T) {
 	}
 	for name, as := range map[string]func(game.PlayerID) game.Caller{"itself": self, "a server": acting} {
 		ok(t, admit(p, as(ada), ""))
-		e := refused(t, admit(p, as(eve), ""), game.ErrPlayerSuspended)
+		e := rejected(t, admit(p, as(eve), ""), game.ErrPlayerSuspended)
 		equal(t, map[string]any{"suspended_until": later(10)}, e.Extras)
-		refused(t, admit(p, as(eve), ada), game.ErrPlayerSuspended)
+		rejected(t, admit(p, as(eve), ada), game.ErrPlayerSuspended)
 		if err := admit(p, as(eve), eve); err != nil {
 			t.Errorf("%s does not read the player: %v", name, err)
 		}
 		for _, id := range []game.PlayerID{gone, player(99)} {
-			refused(t, admit(p, as(id), ""), game.ErrPlayerUnknown)
-			refused(t, admit(p, as(id), id), game.ErrPlayerUnknown)
+			rejected(t, admit(p, as(id), ""), game.ErrPlayerUnknown)
+			rejected(t, admit(p, as(id), id), game.ErrPlayerUnknown)
 		}
 	}
 	elsewhere := self(ada)
 	elsewhere.Project = "q"
-	refused(t, admit(p, elsewhere, ""), game.ErrPlayerUnknown)
+	rejected(t, admit(p, elsewhere, ""), game.ErrPlayerUnknown)
 	down := w.start(w.failing("Player", errDown))
 	for _, scope := range []game.Scope{game.ScopeAdmin, game.ScopeServer, game.ScopeRead, ""} {
 		ok(t, admit(down, game.Caller{Project: "p", Scope: scope}, "")) // without a read
 	}
 	w.clock.add(time.Second) // nobody is remembered for so long
-	e := refused(t, admit(down, self(ada), ""), game.ErrStoreUnavailable)
+	e := rejected(t, admit(down, self(ada), ""), game.ErrStoreUnavailable)
 	equal(t, map[string]any{"outcome": "none"}, e.Extras)
 	w.clock.add(9 * time.Second) // nobody has lifted it yet
 	ok(t, admit(p, self(eve), ""))
@@ -404,9 +405,9 @@ func TestAdmitRemembers(t *testing.T) {
 	ok(t, admit(here))
 	_, err := there.players.Edit(w.ctx, id, nil, suspends(nil))
 	ok(t, err)
-	refused(t, admit(there), game.ErrPlayerSuspended)
+	rejected(t, admit(there), game.ErrPlayerSuspended)
 	w.clock.add(500 * time.Millisecond)
-	refused(t, admit(here), game.ErrPlayerSuspended)
+	rejected(t, admit(here), game.ErrPlayerSuspended)
 	_, err = there.players.Edit(w.ctx, id, nil, activates)
 	ok(t, err)
 	ok(t, admit(here)) // the end is known at once
@@ -418,21 +419,21 @@ func TestAdmitRemembers(t *testing.T) {
 	} {
 		slow := slowRead{w.store, new(atomic.Bool), make(chan struct{}), make(chan struct{})}
 		p := w.start(slow)
-		answered := make(chan error)
-		go func() { answered <- admit(p) }()
+		returned := make(chan error)
+		go func() { returned <- admit(p) }()
 		<-slow.read
 		ok(t, change(p))
 		close(slow.open)
-		before := <-answered // which is as the player was
+		before := <-returned // which is as the player was
 		now, err := w.store.Player(w.ctx, "p", id)
 		ok(t, err)
 		if good := now.Status == game.PlayerActive; (admit(p) == nil) != good || (before == nil) == good {
-			t.Errorf("the player is %q; a request before was told %v, and one after %v", now.Status, before, admit(p))
+			t.Errorf("the player is %q; a request before got %v, and one after %v", now.Status, before, admit(p))
 		}
 	}
 }
 
-// slowRead holds the answer of the first read of a player: it is told on read, and goes on when open is closed.
+// slowRead blocks the first read of a player after the read: it is reported on read, and continues when open is closed.
 type slowRead struct {
 	game.Store
 	begun      *atomic.Bool

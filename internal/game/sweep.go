@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// A player who is suspended or erased holds no seat. There are no transactions across documents: the player is marked
-// first ([Player.SweepSince]), which keeps out every request that reads it from then on, and then its seats are swept.
-// Requests that read the player before may seat it yet. So background work sweeps marked players again, twice a second,
-// until no such request can be left in any process, and only then takes the mark away.
+// Suspended and erased players hold no seats. There are no transactions across documents: the player is marked first
+// ([Player.SweepSince]), which stops all requests that read it from then on, and then its seats are freed. Requests
+// that read the player before may still seat it. So background work sweeps marked players twice a second until no such
+// request can be under way in any process, and only then removes the mark.
 
-// sweptSessions are the sessions that a sweep looks at.
+// sweptSessions says which sessions a sweep visits.
 type sweptSessions bool
 
 const (
 	liveSessions sweptSessions = true
-	// allSessions are for an erasure: those that are over forget a player's attributes.
+	// allSessions is for erasures: sessions that have ended drop the attributes of the player.
 	allSessions sweptSessions = false
 )
 
-// sweep takes a player who is marked out of sessions, a page at a time.
+// sweep removes a marked player from sessions, one page at a time.
 func (s *Players) sweep(ctx context.Context, p Player, which sweptSessions) error {
 	ctx = WithCaller(ctx, Caller{Project: p.Project, Name: "sweep"})
 	q := SessionQuery{Project: p.Project, Where: Where{Is(FieldMember, p.ID)}, Limit: MaxLimit, Bytes: MaxPageBytes}
@@ -35,21 +35,21 @@ func (s *Players) sweep(ctx context.Context, p Player, which sweptSessions) erro
 		if err != nil {
 			return err
 		}
-		var ids []SessionID // alone, so that the page is not held
+		var ids []SessionID // only the ids, so that the page can be released
 		for _, v := range found.Items {
-			if probe := v.clone(); len(p.leaves(&probe)) > 0 {
+			if probe := v.clone(); len(p.removeFrom(&probe)) > 0 {
 				ids = append(ids, v.ID)
 			}
 			q.After = v.ID
 		}
-		if err := s.release(ctx, p, ids); err != nil || !found.More {
+		if err := s.removeFromSessions(ctx, p, ids); err != nil || !found.More {
 			return err
 		}
 	}
 }
 
-// leaves takes a player who is marked out of a session, and returns what that changed.
-func (p *Player) leaves(v *Session) []Change {
+// removeFrom removes a marked player from a session and returns what that changed.
+func (p *Player) removeFrom(v *Session) []Change {
 	switch {
 	case p.ErasingSince != nil:
 		return v.Forget(p.ID, RemovedErased)
@@ -59,17 +59,17 @@ func (p *Player) leaves(v *Session) []Change {
 	return v.Forget(p.ID, RemovedSuspended)
 }
 
-// release takes a player who is marked out of sessions, in which a list has found it.
-func (s *Players) release(ctx context.Context, p Player, from []SessionID) error {
+// removeFromSessions removes a marked player from the sessions that a list has returned.
+func (s *Players) removeFromSessions(ctx context.Context, p Player, from []SessionID) error {
 	if p.ErasingSince == nil && len(from) > 0 {
-		// The suspension may have been lifted before the list, and the seats be such as the player took after that.
+		// The suspension may have been lifted before the list was read, and the seats taken after that.
 		now, err := s.store.Player(ctx, p.Project, p.ID)
 		if err != nil || now.SweepSince == nil {
 			return err
 		}
 	}
 	for _, id := range from {
-		leave := func(v *Session, _ time.Time) ([]Change, error) { return p.leaves(v), nil }
+		leave := func(v *Session, _ time.Time) ([]Change, error) { return p.removeFrom(v), nil }
 		if _, err := s.sessions.change(ctx, id, nil, leave); err != nil {
 			return err
 		}
@@ -77,19 +77,20 @@ func (s *Players) release(ctx context.Context, p Player, from []SessionID) error
 	return nil
 }
 
-// FreeSeats goes on with the sweeps under way in all projects. It is for background work, twice a second: a seat that
-// is taken by a request that overtook a suspension or an erasure is free a moment later. Sessions that are over, which
-// may be many, forget who is erased at the first sweep by this process, in case another died at it, and at the last.
+// FreeSeats continues the sweeps of all projects. It is for background work, twice a second: a seat that was taken by a
+// request that overtook a suspension or an erasure is free a moment later. Sessions that have ended may be many, so
+// they are only visited by the first sweep of this process, in case another one crashed during its sweep, and by the
+// last.
 func (s *Players) FreeSeats(ctx context.Context) error {
 	s.freeing.Lock()
 	defer s.freeing.Unlock()
 	forgotten := make(map[admission]struct{})
-	err := s.each(ctx, PlayerQuery{Sweeping: true}, func(ctx context.Context, p Player) error {
+	err := s.forEachPlayer(ctx, PlayerQuery{Sweeping: true}, func(ctx context.Context, p Player) error {
 		which, who := liveSessions, admission{p.Project, p.ID}
-		last := s.now().After(p.SweepSince.Add(s.late()))
+		last := s.now().After(p.SweepSince.Add(s.maxDelay()))
 		_, again := s.forgotten[who]
 		if p.ErasingSince != nil && (last || !again) {
-			which = allSessions // a late join may have been to a session that is over by now
+			which = allSessions // a late join may have been to a session that has ended since
 		}
 		if err := s.sweep(ctx, p, which); err != nil {
 			return err
@@ -101,25 +102,26 @@ func (s *Players) FreeSeats(ctx context.Context) error {
 			return nil
 		}
 		swept := p
-		swept.SweepSince = nil // a note between processes, which no caller sees: the version stays
+		swept.SweepSince = nil // callers do not see the field, so the version stays
 		return s.store.ReplacePlayer(ctx, p, swept)
 	})
 	s.forgotten = forgotten
 	return err
 }
 
-// FinishErasures removes the marks of erasures by which nothing can be undone any more. It is for background work.
+// FinishErasures deletes the remains of erased players when no request can undo the erasure any more. It is for
+// background work.
 func (s *Players) FinishErasures(ctx context.Context) error {
-	return s.each(ctx, PlayerQuery{Erasing: true}, func(ctx context.Context, p Player) error {
-		if p.SweepSince != nil || !s.now().After(s.markEnds(p)) {
+	return s.forEachPlayer(ctx, PlayerQuery{Erasing: true}, func(ctx context.Context, p Player) error {
+		if p.SweepSince != nil || !s.now().After(s.markRemovableAt(p)) {
 			return nil
 		}
 		return s.store.DeletePlayer(ctx, p)
 	})
 }
 
-// LiftSuspensions ends the suspensions whose time is over in all projects, each by a change with a version of its
-// own. It is for background work, so often that reads and lists agree with the rules within a second.
+// LiftSuspensions lifts the suspensions of all projects that have ended, each with a version of its own. It is for
+// background work and runs often enough for reads and lists to be correct within a second.
 func (s *Players) LiftSuspensions(ctx context.Context) error {
 	for {
 		found, err := s.store.EndedSuspensions(ctx, s.now(), MaxLimit)
@@ -128,7 +130,7 @@ func (s *Players) LiftSuspensions(ctx context.Context) error {
 		}
 		failures := attempt(ctx, found, func(ctx context.Context, p Player) error {
 			ctx = WithCaller(ctx, Caller{Project: p.Project, Name: "suspensions"})
-			// A change of nothing: what time has done comes before it.
+			// Every change lifts an ended suspension first, so an empty one suffices.
 			_, err := s.change(ctx, p.ID, nil, func(*Player, time.Time) ([]Change, error) { return nil, nil })
 			return err
 		})
@@ -138,9 +140,9 @@ func (s *Players) LiftSuspensions(ctx context.Context) error {
 	}
 }
 
-// each does something with each player of all projects whom the query selects, a page at a time, and goes on after
-// failures.
-func (s *Players) each(ctx context.Context, q PlayerQuery, do func(context.Context, Player) error) error {
+// forEachPlayer calls do for each player of all projects that the query selects, one page at a time. It continues after
+// failures and returns all of them.
+func (s *Players) forEachPlayer(ctx context.Context, q PlayerQuery, do func(context.Context, Player) error) error {
 	var failures error
 	for q.Limit, q.Bytes = MaxLimit, MaxPageBytes; ; {
 		found, err := s.store.Players(ctx, q)
@@ -155,8 +157,8 @@ func (s *Players) each(ctx context.Context, q PlayerQuery, do func(context.Conte
 	}
 }
 
-// attempt does something with each player and returns what failed. That another process was faster is no failure: the
-// player is another then, or gone.
+// attempt calls do for each player and returns the failures. ErrStale and ErrPlayerNotFound are none: another process
+// has changed the player.
 func attempt(ctx context.Context, players []Player, do func(context.Context, Player) error) error {
 	var failures []error
 	for _, p := range players {
@@ -167,16 +169,16 @@ func attempt(ctx context.Context, players []Player, do func(context.Context, Pla
 	return errors.Join(failures...)
 }
 
-// late is how long after its time a mark may be overlooked: it may become visible one longest request later. A join
-// that read the player just before may take another, its batch may be written for one more on behalf of others, and the
-// write may still be on its way when the batch has given up.
-func (s *Players) late() time.Duration { return 4 * s.maxRequest }
+// maxDelay returns how long a request may ignore a mark. The mark may become visible one request duration after its
+// time. A join that read the player just before may take another, its batch one more on behalf of other changes, and
+// the write may still be under way when the batch has given up.
+func (s *Players) maxDelay() time.Duration { return 4 * s.maxRequest }
 
-// markEnds is when nothing is left that could undo an erasure. A retry of the player's creation would bring it back
-// under the id that old sessions still show: it must find the mark for as long as the claim of the creation lives.
-func (s *Players) markEnds(p Player) time.Time {
+// markRemovableAt returns when no request can undo an erasure any more. A retry of the creation of the player would
+// restore it under the id that old sessions still contain, so the mark remains as long as the claim of the creation.
+func (s *Players) markRemovableAt(p Player) time.Time {
 	if claimed := p.CreatedAt.Add(IdempotencyTTL); claimed.After(*p.ErasingSince) {
-		return claimed.Add(s.late())
+		return claimed.Add(s.maxDelay())
 	}
-	return p.ErasingSince.Add(s.late())
+	return p.ErasingSince.Add(s.maxDelay())
 }

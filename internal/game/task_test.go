@@ -23,11 +23,11 @@ func TestTaskLease(t *testing.T) {
 		{"never taken", game.TaskLease{Name: "work"}, "a", start, true, 1},
 		{"renewed", held, "a", start.Add(time.Second), true, 7},
 		{"renewed at the last moment", held, "a", end.Add(-time.Millisecond), true, 7},
-		{"taken anew by the same process once it is over", held, "a", end, true, 8},
+		{"taken again by the same process after its end", held, "a", end, true, 8},
 		{"held by another", held, "b", start, false, 7},
-		{"over, by a clock that may be ahead", held, "b", end, false, 7},
-		{"over, by a clock that is at most 5 s ahead", held, "b", end.Add(game.ClockSkew - 1), false, 7},
-		{"over by every clock", held, "b", end.Add(game.ClockSkew), true, 8},
+		{"ended by a clock that may be ahead", held, "b", end, false, 7},
+		{"ended by a clock that is at most 5 s ahead", held, "b", end.Add(game.ClockSkew - 1), false, 7},
+		{"ended by every clock", held, "b", end.Add(game.ClockSkew), true, 8},
 		{"given back", held.GiveBack(start), "b", start.Add(-time.Second), true, 8},
 		{"given back and taken by the same process", held.GiveBack(start), "a", start, true, 8},
 	} {
@@ -66,7 +66,7 @@ func TestTaskLeaseWithClocksApart(t *testing.T) {
 				t.Fatalf("with clocks %v apart both have it after %v", apart, d)
 			}
 			if !taken && d >= game.TaskLeaseTerm+2*game.ClockSkew {
-				t.Fatalf("with clocks %v apart nobody has it after %v", apart, d)
+				t.Fatalf("with clocks %v apart no process has it after %v", apart, d)
 			}
 		}
 	}

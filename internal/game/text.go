@@ -8,19 +8,19 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// This file is what text that people read may be: names of players, sessions, modes, maps, regions and API keys. It is
-// the Nickname profile of PRECIS (RFC 8266) with these differences, because a check that rejects what players write is
-// none:
+// This file normalises and validates text for people: names of players, sessions, modes, maps, regions and API keys. It
+// implements the Nickname profile of PRECIS (RFC 8266) with these differences, so that names that players write are not
+// rejected:
 //
-//   - Joiners and variation selectors stand inside emoji and scripts that need them. RFC 8264 allows joiners after a
-//     virama and between joining letters only, and no emoji that has either.
-//   - Hangul compatibility letters, which Koreans write alone, stay as they are. NFKC would make conjoining ones of
-//     them, which the profile rejects.
-//   - Characters that this version of Unicode does not know are let through, so that new emoji need no new server.
+//   - Joiners and variation selectors are allowed inside emoji and in scripts that need them. RFC 8264 allows joiners
+//     only after a virama and between joining letters, and no emoji that contain them.
+//   - Hangul compatibility letters, which Koreans write on their own, are kept. NFKC would turn them into conjoining
+//     letters, which the profile rejects.
+//   - Characters that this version of Unicode does not know are allowed, so that new emoji need no new server.
 //
-// Package precis of golang.org/x/text rejects all of these, which is why it is not used.
+// Package precis of golang.org/x/text rejects all of these and is therefore not used.
 
-// FormError says what is wrong with the form of a value. It never repeats the value.
+// FormError says what is wrong with the form of a value. It never contains the value.
 type FormError string
 
 func (e FormError) Error() string { return string(e) }
@@ -28,7 +28,7 @@ func (e FormError) Error() string { return string(e) }
 // At returns "": the error is about the whole value.
 func (FormError) At() string { return "" }
 
-// The ways in which text for people does not fit.
+// Form errors of text for people.
 const (
 	errNotUTF8      FormError = "must be valid UTF-8"
 	errControl      FormError = "must not contain control characters"
@@ -38,12 +38,12 @@ const (
 	errNothingShown FormError = "must contain something visible"
 )
 
-// maxNormalPasses is how often normalisation is applied until nothing changes: RFC 8264, section 7, asks for as many
-// at most.
+// maxNormalPasses is the maximum number of times that normalisation is applied until nothing changes (RFC 8264, section
+// 7).
 const maxNormalPasses = 4
 
-// normalName returns a name in the form in which it is stored: spaces at the ends are removed, those inside become one
-// U+0020, and the rest is in NFKC. A name that is not valid, for which the error says why, is returned as it is. The
+// normalName returns a name in the form in which it is stored: without spaces at the ends, with each run of spaces
+// inside replaced by one U+0020, and in NFKC. If the name is not valid, it is returned unchanged with the reason. The
 // empty name is valid.
 func normalName(s string) (string, error) {
 	if s == "" {
@@ -66,13 +66,13 @@ func normalName(s string) (string, error) {
 	return name, nil
 }
 
-// storedName returns the normal form of a name that is valid, and others as they are.
+// storedName returns the normal form of a valid name, and other names unchanged.
 func storedName(s string) string {
 	s, _ = normalName(s)
 	return s
 }
 
-// checkName adds what is wrong with a name that may be empty.
+// checkName adds what is wrong with a name, which may be empty.
 func (p *problems) checkName(field, s string, limit int) {
 	name, err := normalName(s)
 	if err != nil {
@@ -82,7 +82,7 @@ func (p *problems) checkName(field, s string, limit int) {
 	p.check(utf8.RuneCountInString(name) <= limit, field, "must have at most %d characters", limit)
 }
 
-// checkProse adds what is wrong with a text that may have several lines, and is stored as it is.
+// checkProse adds what is wrong with a text that may have several lines and is stored unchanged.
 func (p *problems) checkProse(field, s string, limit int) {
 	p.check(utf8.RuneCountInString(s) <= limit, field, "must have at most %d characters", limit)
 	p.check(validText(s), field, "must be valid UTF-8 without U+0000")
@@ -90,8 +90,8 @@ func (p *problems) checkProse(field, s string, limit int) {
 	p.check(!strings.ContainsFunc(s, isNoCharacter), field, "%s", errNoCharacter)
 }
 
-// spaced trims spaces and makes one U+0020 of each run of them (RFC 8266, section 2.1). Other white space is a
-// control.
+// spaced trims spaces and replaces each run of them by one U+0020 (RFC 8266, section 2.1). Other white space is
+// rejected as control characters.
 func spaced(s string) string {
 	isSpace := func(r rune) bool { return unicode.Is(unicode.Zs, r) }
 	if !strings.ContainsFunc(s, isSpace) {
@@ -100,8 +100,8 @@ func spaced(s string) string {
 	return strings.Join(strings.FieldsFunc(s, isSpace), " ")
 }
 
-// compatible returns s in NFKC, but for the letters of Hangul that stand alone. Those compose with nothing, so that
-// what is between them can be normalised by itself.
+// compatible returns s in NFKC, except for Hangul compatibility letters. These compose with nothing, so that the text
+// between them can be normalised on its own.
 func compatible(s string) string {
 	isLetter := func(r rune) bool { return 0x3131 <= r && r <= 0x318e }
 	if !strings.ContainsFunc(s, isLetter) {
@@ -159,17 +159,17 @@ func isNoCharacter(r rune) bool {
 	return unicode.Is(unicode.Noncharacter_Code_Point, r) || unicode.Is(unicode.Co, r)
 }
 
-// isInvisible reports whether r is shown by what stands beside it at most: Default_Ignorable_Code_Point of Unicode,
-// and other format characters than signs of numbers.
+// isInvisible reports whether r shows nothing on its own and only affects other characters:
+// Default_Ignorable_Code_Point of Unicode, and format characters other than signs of numbers.
 func isInvisible(r rune) bool {
 	return unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) ||
 		unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
-// isVisible reports whether r alone shows something: not spaces, marks on nothing, and symbols that are blank.
+// isVisible reports whether r shows something on its own, unlike spaces, marks and blank symbols.
 func isVisible(r rune) bool {
 	switch r {
-	case '\u2800', '\U0001d159', '\ufffc': // a Braille cell without dots, a note without a head, the place of an object
+	case '\u2800', '\U0001d159', '\ufffc': // a Braille cell without dots, a null notehead, an object replacement
 		return false
 	}
 	return !unicode.In(r, unicode.Zs, unicode.M)
@@ -183,7 +183,7 @@ const (
 	maxTags   = 6            // letters and digits of a region's code
 )
 
-// joins reports whether the invisible character at i has what it is there for.
+// joins reports whether the invisible character at i is where it belongs.
 func joins(s []rune, i int) bool {
 	if i == 0 {
 		return false
@@ -201,8 +201,8 @@ func joins(s []rune, i int) bool {
 	return unicode.Is(unicode.Variation_Selector, s[i]) && !unicode.Is(unicode.Zs, s[i-1]) && !isInvisible(s[i-1])
 }
 
-// base returns the last character of s, which is not empty, that is none of those which change the one before: vowel
-// signs of Arabic, variation selectors, and tones of skin.
+// base returns the last character of s, which is not empty, before any characters that modify it: Arabic vowel signs,
+// variation selectors and skin tones.
 func base(s []rune) rune {
 	i := len(s) - 1
 	for i > 0 && (unicode.Is(unicode.Inherited, s[i]) && unicode.Is(unicode.Mn, s[i]) || isSkinTone(s[i])) {
@@ -211,23 +211,22 @@ func base(s []rune) rune {
 	return s[i]
 }
 
-// usesJoiners reports whether r is of a script in which joiners choose the forms of letters: those that join their
-// letters, and those with a virama.
+// usesJoiners reports whether r belongs to a script in which joiners select the forms of letters: scripts with joining
+// letters or a virama.
 func usesJoiners(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.M) && !unicode.In(r, unicode.Latin, unicode.Greek, unicode.Cyrillic,
 		unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo, unicode.Hebrew,
-		unicode.Armenian,
-		unicode.Georgian, unicode.Common, unicode.Inherited) && !isInvisible(r)
+		unicode.Armenian, unicode.Georgian, unicode.Common, unicode.Inherited) && !isInvisible(r)
 }
 
 func isSkinTone(r rune) bool { return 0x1f3fb <= r && r <= 0x1f3ff }
 
-// isPictograph reports whether r may be a part of an emoji, also one that this version of Unicode does not know.
+// isPictograph reports whether r may be part of an emoji, including those that this version of Unicode does not know.
 func isPictograph(r rune) bool {
 	return 0x1f000 <= r && r <= 0x1faff || 0x2190 <= r && r <= 0x3299 && unicode.Is(unicode.S, r) || r == '\u20e3'
 }
 
-// tagged returns how many characters after a black flag make the flag of a region of it, 0 for none.
+// tagged returns the number of tag characters after a black flag that make it the flag of a region, or 0.
 func tagged(s []rune) int {
 	for i, r := range s {
 		switch {

@@ -103,7 +103,7 @@ func TestNamesThatMislead(t *testing.T) {
 		"\xff": "UTF-8",
 	} {
 		_, err := game.NewPlayer(player(1), "p", game.Profile{Username: "alice", DisplayName: name}, t0)
-		e := refused(t, err, game.ErrValidation)
+		e := rejected(t, err, game.ErrValidation)
 		if len(e.Fields) != 1 || e.Fields[0].Field != "display_name" || !strings.Contains(e.Fields[0].Message, reason) {
 			t.Errorf("%+q: got %v, want a reason with %q", name, e.Fields, reason)
 		}

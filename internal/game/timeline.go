@@ -8,15 +8,16 @@ import (
 )
 
 const (
-	// maxTimelineChanges is the number of changes with which a page of a timeline ends early. Each takes less than 300
-	// bytes, so that a page has a few times MaxPageBytes at most: of events that change a thousand members.
+	// maxTimelineChanges is the number of changes at which a page of a timeline ends early. Each takes less than 300
+	// bytes, so that even with events that change a thousand members a page has at most a few times MaxPageBytes.
 	maxTimelineChanges = 2000
 
 	eventBatch = 1000
 )
 
-// Timeline returns a page of what happened to a session, newest first. It returns ErrSessionNotFound, ErrNotHost to
-// players who do not host the session, and ErrForbidden. The host sees no ids of requests and of API keys.
+// Timeline returns a page of the events of a session, newest first. The host does not see ids of requests and of API
+// keys. It returns ErrSessionNotFound, ErrValidation, ErrForbidden, or ErrNotHost for players who do not host the
+// session.
 func (s *Sessions) Timeline(ctx context.Context, id SessionID, cursor string, limit int) (List[Event], error) {
 	c := CallerFrom(ctx)
 	if err := c.mayRead(); err != nil {
@@ -44,21 +45,22 @@ func (s *Sessions) Timeline(ctx context.Context, id SessionID, cursor string, li
 		text: true,
 	}, cursor, limit)
 	for i := range l.Items {
-		l.Items[i] = c.seenEvent(l.Items[i])
+		l.Items[i] = c.visibleEvent(l.Items[i])
 	}
 	return l, err
 }
 
-// positionBefore reads the position of a cursor, which this program has made.
+// positionBefore parses the version in a cursor, or returns 0 for the empty cursor.
 func positionBefore(after string) int64 {
 	version, err := strconv.ParseInt(after, 10, 64)
-	if err != nil { // of the empty one
+	if err != nil { // no cursor
 		return 0
 	}
 	return version
 }
 
-// timelinePage reads one event more than the page has, which tells whether the list goes on.
+// timelinePage reads a page. The limit of the query is one more than the size of the page, which shows whether there
+// are more.
 func timelinePage(ctx context.Context, store EventStore, q TimelineQuery) (Found[Event], error) {
 	events, err := store.Timeline(ctx, q)
 	if err != nil {
@@ -74,7 +76,7 @@ func timelinePage(ctx context.Context, store EventStore, q TimelineQuery) (Found
 	return Found[Event]{Items: events}, nil
 }
 
-// PurgeEvents removes events that happened before the time, and returns how many. It is for background work.
+// PurgeEvents removes events that happened before the given time, and returns how many. It is for background work.
 func PurgeEvents(ctx context.Context, store EventStore, before time.Time) (int, error) {
 	total := 0
 	for {
@@ -86,13 +88,13 @@ func PurgeEvents(ctx context.Context, store EventStore, before time.Time) (int, 
 	}
 }
 
-// OrderEvents gives the events that have none their places in the feeds of their projects. It is for background work,
-// of one process at a time.
+// OrderEvents assigns positions in the feeds to all events without one. It is for background work of one process at a
+// time.
 func OrderEvents(ctx context.Context, store EventStore, now time.Time) error {
 	for {
 		n, err := store.OrderEvents(ctx, now, eventBatch)
 		switch {
-		case errors.Is(err, ErrStale): // the process that had the task before is at its last run
+		case errors.Is(err, ErrStale): // the former holder of the task has not finished its last run
 			return nil
 		case err != nil || n < eventBatch:
 			return err

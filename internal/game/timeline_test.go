@@ -55,13 +55,13 @@ func TestTimeline(t *testing.T) {
 		t.Errorf("the host sees %+v", e)
 	}
 	_, err = as(game.Caller{Scope: game.ScopePlayer, Player: other})
-	refused(t, err, game.ErrNotHost)
+	rejected(t, err, game.ErrNotHost)
 	_, err = as(game.Caller{})
-	refused(t, err, game.ErrForbidden)
+	rejected(t, err, game.ErrForbidden)
 	_, err = p.sessions.Timeline(p.ctx, game.SessionID(host), "", 0)
-	refused(t, err, game.ErrSessionNotFound)
+	rejected(t, err, game.ErrSessionNotFound)
 	_, err = p.sessions.Timeline(p.ctx, id, "x", 0)
-	refused(t, err, game.ErrValidation)
+	rejected(t, err, game.ErrValidation)
 }
 
 func TestPurgeEvents(t *testing.T) {

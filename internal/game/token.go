@@ -2,7 +2,7 @@ package game
 
 import "time"
 
-// How long the tokens of players and the tickets of members are valid.
+// Lifetimes of player tokens and join tickets.
 const (
 	DefaultTokenLife = 15 * time.Minute
 	MinTokenLife     = time.Minute
@@ -10,13 +10,14 @@ const (
 	TicketLife       = 15 * time.Minute
 )
 
-// TokenRequest asks for a token of a player.
+// TokenRequest asks for a player token.
 type TokenRequest struct {
-	// ExpiresIn of 0 is 900. It is no default of the schema: some generators have callers give what has one.
+	// ExpiresIn is in seconds; 0 means 900. The schema has no default, because some generators make clients send
+	// defaults.
 	ExpiresIn int64 `json:"expires_in" minimum:"60" maximum:"86400" doc:"Seconds for which the token is valid; 900 where it is left out."`
 }
 
-// Validate answers ErrValidation.
+// Validate returns ErrValidation if the lifetime is out of range.
 func (r TokenRequest) Validate() error {
 	life := r.Life()
 	if r.ExpiresIn < 0 || r.ExpiresIn > int64(MaxTokenLife/time.Second) || life < MinTokenLife {
@@ -27,7 +28,7 @@ func (r TokenRequest) Validate() error {
 	return nil
 }
 
-// Life is how long the token shall be valid.
+// Life returns how long the token is valid.
 func (r TokenRequest) Life() time.Duration {
 	if r.ExpiresIn == 0 {
 		return DefaultTokenLife
@@ -35,19 +36,19 @@ func (r TokenRequest) Life() time.Duration {
 	return time.Duration(r.ExpiresIn) * time.Second
 }
 
-// Token is what a player sends to act for itself. It is shown once, and never logged.
+// Token is a credential with which a player acts for itself. It is returned once, and never logged.
 type Token struct {
 	Token     string    `json:"token" doc:"A JWT; send it as Authorization: Bearer."`
 	TokenType string    `json:"token_type" doc:"Bearer."`
 	ExpiresAt time.Time `json:"expires_at" doc:"In UTC."`
 }
 
-// JWKS is the public keys by which tokens and tickets are verified (RFC 7517).
+// JWKS are the public keys that verify tokens and tickets (RFC 7517).
 type JWKS struct {
 	Keys []JWK `json:"keys" nullable:"false"`
 }
 
-// JWK is a public key as RFC 8037 writes it.
+// JWK is a public key in the format of RFC 8037.
 type JWK struct {
 	KeyType   string `json:"kty" doc:"OKP."`
 	Curve     string `json:"crv" doc:"Ed25519."`

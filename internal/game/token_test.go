@@ -17,7 +17,7 @@ func TestTokenRequest(t *testing.T) {
 		}
 	}
 	for _, seconds := range []int64{-1, 1, 59, 86401, 1 << 62, -1 << 62} {
-		refused(t, game.TokenRequest{ExpiresIn: seconds}.Validate(), game.ErrValidation)
+		rejected(t, game.TokenRequest{ExpiresIn: seconds}.Validate(), game.ErrValidation)
 	}
 }
 
@@ -32,7 +32,7 @@ func TestForToken(t *testing.T) {
 		ctx := game.WithCaller(t.Context(), game.Caller{Project: "p", Scope: scope, Player: alice.ID})
 		got, err := p.players.ForToken(ctx, alice.ID)
 		if want != nil {
-			refused(t, err, want)
+			rejected(t, err, want)
 			continue
 		}
 		ok(t, err)
@@ -41,10 +41,10 @@ func TestForToken(t *testing.T) {
 		}
 	}
 	_, err := p.players.ForToken(as(t.Context(), "elsewhere"), alice.ID)
-	refused(t, err, game.ErrPlayerNotFound)
+	rejected(t, err, game.ErrPlayerNotFound)
 	p.suspend(t, alice.ID)
 	_, err = p.players.ForToken(p.ctx, alice.ID)
-	refused(t, err, game.ErrPlayerSuspended)
+	rejected(t, err, game.ErrPlayerSuspended)
 	p.clock.add(time.Hour)
 	_, err = p.players.ForToken(p.ctx, alice.ID)
 	ok(t, err)
@@ -76,11 +76,11 @@ func TestByIdentity(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	_, err = p.players.ByIdentity(t.Context(), "elsewhere", steam)
-	refused(t, err, game.ErrPlayerUnknown)
+	rejected(t, err, game.ErrPlayerUnknown)
 	p.suspend(t, id)
 	_, err = p.players.ByIdentity(t.Context(), "p", steam) // who it is; whether it may play, Admit tells
 	ok(t, err)
 	ok(t, p.players.Erase(p.ctx, id, nil))
 	_, err = p.players.ByIdentity(t.Context(), "p", steam)
-	refused(t, err, game.ErrPlayerUnknown)
+	rejected(t, err, game.ErrPlayerUnknown)
 }

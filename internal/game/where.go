@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Op is a way to compare a field with values.
+// Op is a comparison of a field with values.
 type Op string
 
 // The ways to compare.
@@ -18,22 +18,22 @@ const (
 	OpPrefix  Op = "prefix" // it is a text that begins with the value
 )
 
-// Clause is a comparison of a field that holds for a document or does not.
+// Clause is a condition on one field of a document.
 type Clause struct {
-	Field  string // a [Field.Name]; with the key of an attribute as [AttributeField] returns it
+	Field  string // a [Field.Name], or what [AttributeField] returns
 	Op     Op
-	Values []Value // those of the field's [FieldKind]; one, other than with OpIn
+	Values []Value // of the field's [FieldKind]; exactly one unless Op is OpIn
 }
 
-// Where selects the documents for which all of the clauses hold. The zero Where selects every document.
+// Where selects the documents for which all clauses hold. The zero Where selects every document.
 type Where []Clause
 
-// Is returns the clause that a field has a value.
+// Is returns the clause that a field equals a value.
 func Is[S ~string](field string, value S) Clause {
 	return Clause{field, OpEqual, []Value{StringValue(string(value))}}
 }
 
-// In returns the clause that a field has one of the values.
+// In returns the clause that a field equals one of the values.
 func In[S ~string](field string, values ...S) Clause {
 	c := Clause{Field: field, Op: OpIn}
 	for _, v := range values {
@@ -42,7 +42,7 @@ func In[S ~string](field string, values ...S) Clause {
 	return c
 }
 
-// AtLeast returns the clause that a field has at least this value.
+// AtLeast returns the clause that a field is at least n.
 func AtLeast(field string, n int) Clause {
 	return Clause{field, OpAtLeast, []Value{NumberValue(float64(n))}}
 }
@@ -52,11 +52,11 @@ func Prefix(field, text string) Clause {
 	return Clause{field, OpPrefix, []Value{StringValue(text)}}
 }
 
-// AttributeFilter selects what has all of these attributes, each with one of the values that are listed for it. There
-// is at least one, and none is listed twice.
+// AttributeFilter selects documents that have all of these attributes, each with one of its values. Each has at least
+// one value, without duplicates.
 type AttributeFilter map[string][]Value
 
-// Where returns the clauses of the filter, in the order of their keys.
+// Where returns the clauses of the filter in the order of their keys.
 func (f AttributeFilter) Where() Where {
 	w := make(Where, 0, len(f))
 	for _, key := range slices.Sorted(maps.Keys(f)) {
@@ -65,16 +65,16 @@ func (f AttributeFilter) Where() Where {
 	return w
 }
 
-// attributePrefix is what the names of fields have that are single attributes.
+// attributePrefix is the prefix of the names of fields that are single attributes.
 const attributePrefix = FieldAttributes + "."
 
-// AttributeField returns the name of the field that is one attribute.
+// AttributeField returns the name of the field for an attribute.
 func AttributeField(key string) string { return attributePrefix + key }
 
-// Attribute returns the key of the attribute that the clause is about, and false where it is about another field.
+// Attribute returns the key of the attribute that the clause compares, and false for another field.
 func (c Clause) Attribute() (key string, ok bool) { return strings.CutPrefix(c.Field, attributePrefix) }
 
-// Text returns the value of a clause that has a single text, and "" for others.
+// Text returns the value of a clause with a single text, and "" for others.
 func (c Clause) Text() string {
 	if len(c.Values) != 1 {
 		return ""
@@ -82,7 +82,7 @@ func (c Clause) Text() string {
 	return c.Values[0].text
 }
 
-// On returns the first clause on a field, and false where there is none.
+// On returns the first clause on a field, and false if there is none.
 func (w Where) On(field string) (Clause, bool) {
 	i := slices.IndexFunc(w, func(c Clause) bool { return c.Field == field })
 	if i < 0 {
@@ -114,15 +114,15 @@ func (w Where) Lives() (live, ended bool) {
 	return live, ended
 }
 
-// is reports whether a field must have the value.
+// is reports whether the clauses require that a field equals the value.
 func (w Where) is(field, value string) bool {
 	c, ok := w.On(field)
 	return ok && c.Op == OpEqual && c.Text() == value
 }
 
-// normalWhere returns the clauses with their values in the form in which documents are stored, so that they find what
-// they name, and in an order of their own, so that a cursor belongs to the same clauses in any order. It returns
-// ErrValidation, with the fields named as in a request, where no document can have what a clause names.
+// normalWhere returns the clauses with their values in the form in which documents are stored, so that equal values
+// match, and sorted, so that a cursor does not depend on the order of the clauses. It returns ErrValidation, with the
+// fields named as in requests, if a clause can match no document.
 func normalWhere[D any](fields []Field[D], w Where) (Where, error) {
 	var p problems
 	n := make(Where, len(w))
@@ -130,7 +130,7 @@ func normalWhere[D any](fields []Field[D], w Where) (Where, error) {
 		f, ok := FieldOf(fields, c)
 		switch {
 		case !ok:
-			p.add(c.Field, "is no field by which these can be selected")
+			p.add(c.Field, "is not a field that can be filtered by")
 		case !slices.Contains(f.Ops, c.Op):
 			p.add(c.Field, "cannot be compared by %s", c.Op)
 		default:
@@ -144,7 +144,7 @@ func normalWhere[D any](fields []Field[D], w Where) (Where, error) {
 }
 
 func (w Where) validateAttributes(p *problems) {
-	last := Attributes{} // of each attribute: the longest value, where there are several
+	last := Attributes{} // of each attribute the last value, which is the longest
 	for _, c := range w {
 		key, ok := c.Attribute()
 		if !ok {

@@ -1,4 +1,4 @@
-// Package gametest fills documents for tests, so that a field that is forgotten somewhere is noticed.
+// Package gametest fills documents for tests, so that they notice a field that was forgotten somewhere.
 package gametest
 
 import (
@@ -12,22 +12,22 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Filled returns a document in which every field, also of what is in it, has a value of its own. The value depends on
-// the field's name alone, so that it stays what it is when others are added.
+// Filled returns a document in which every field, including nested ones, has a distinct value. Values depend only on
+// the names of fields, so that adding a field does not change those of others.
 func Filled[D any]() D {
 	var d D
 	Fill(&d)
 	return d
 }
 
-// Fill gives every zero field of a document a value as [Filled] does, and leaves the others as they are.
+// Fill sets every zero field of a document as [Filled] does.
 func Fill[D any](d *D) {
 	v := reflect.ValueOf(d).Elem()
 	fill(v, v.Type().Name())
 }
 
-// Each returns zero documents in which one field is set, by the field's name. A field within a struct, or within the
-// items of a list, counts as one.
+// Each returns documents in which only one field is set, by the name of the field. Fields of nested structs and of
+// items of lists count as fields.
 func Each[D any]() iter.Seq2[string, D] {
 	return func(yield func(string, D) bool) {
 		for path, set := range setters(reflect.TypeFor[D](), "") {
@@ -40,7 +40,7 @@ func Each[D any]() iter.Seq2[string, D] {
 	}
 }
 
-// setters returns functions that set one field of a value of the type each, by the field's path.
+// setters returns functions that set one field of a value of the type, by the path of the field.
 func setters(t reflect.Type, path string) map[string]func(reflect.Value) {
 	all := make(map[string]func(reflect.Value))
 	within := func(t reflect.Type, path string, reach func(reflect.Value) reflect.Value) {
@@ -72,12 +72,12 @@ func setters(t reflect.Type, path string) map[string]func(reflect.Value) {
 	return all
 }
 
-// isStruct reports whether a type is a struct of fields, and not a value as a time is.
+// isStruct reports whether a type is a struct of fields, rather than a value such as a time.
 func isStruct(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]() && t != reflect.TypeFor[game.Value]()
 }
 
-// fill sets what is zero. It panics on a kind of field that no document has yet.
+// fill sets zero fields. It panics for a kind of field that no document has yet.
 func fill(v reflect.Value, path string) {
 	if isStruct(v.Type()) {
 		for i := range v.NumField() {
@@ -146,8 +146,8 @@ func number(path string) int64 {
 	return int64(h.Sum32()%1_000_000) + 1
 }
 
-// Normal returns a copy of a document as engines return it: with maps and lists that are empty in the place of nil
-// ones, and times in UTC, to the millisecond.
+// Normal returns a copy of a document as engines return it: with empty maps and slices for nil ones, and times in
+// milliseconds in UTC.
 func Normal[D any](d D) D {
 	normal(reflect.ValueOf(&d).Elem())
 	return d
