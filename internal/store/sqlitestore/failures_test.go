@@ -157,9 +157,9 @@ func TestRowsOfAnotherProgram(t *testing.T) {
 	must(t, s.CreateSession(t.Context(), v))
 	joined := member(p.ID, p.CreatedAt)
 	execute(t, beside(t, path),
-		fmt.Sprintf("INSERT INTO members (player_id, session_id) VALUES ('%s', '%s')", p.ID, v.ID),
+		fmt.Sprintf("INSERT INTO members (player_id, live, session_id) VALUES ('%s', 1, '%s')", p.ID, v.ID),
 		fmt.Sprintf(
-			"INSERT INTO attributes (project, key, value, session_id) VALUES ('%s', 'a', 'b', '%s')", project, v.ID,
+			"INSERT INTO attributes (project, key, value, live, session_id) VALUES ('%s', 'a', 'b', 1, '%s')", project, v.ID,
 		),
 		fmt.Sprintf(
 			"INSERT INTO identities (project, provider, subject, player_id) VALUES ('%s', 'steam', '1', '%s')", project,

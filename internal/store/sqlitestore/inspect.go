@@ -193,22 +193,22 @@ func sessionsKept() kept[game.Session] {
 		sides: []side[game.Session]{
 			{
 				name: "members", insert: insertMember, remove: deleteMember,
-				sorted: "SELECT session_id, player_id FROM members ORDER BY session_id",
+				sorted: "SELECT session_id, player_id, live FROM members ORDER BY session_id",
 				rows: func(v *game.Session) map[row]bool {
 					rows := make(map[row]bool, len(v.Members))
 					for p := range seats(v) {
-						rows[row{string(p)}] = true
+						rows[row{string(p), liveFlag(v)}] = true
 					}
 					return rows
 				},
 			},
 			{
 				name: "attributes", insert: insertAttribute, remove: deleteAttribute,
-				sorted: "SELECT session_id, project, key, value FROM attributes ORDER BY session_id",
+				sorted: "SELECT session_id, project, key, value, live FROM attributes ORDER BY session_id",
 				rows: func(v *game.Session) map[row]bool {
 					rows := make(map[row]bool, len(v.Attributes))
 					for k, a := range v.Attributes {
-						rows[row{string(v.Project), k, held(native(a))}] = true
+						rows[row{string(v.Project), k, held(native(a)), liveFlag(v)}] = true
 					}
 					return rows
 				},

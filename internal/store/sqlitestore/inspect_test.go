@@ -61,13 +61,20 @@ func TestInspectRepairs(t *testing.T) {
 		"members": {
 			[]string{
 				"DELETE FROM members",
-				"INSERT INTO members SELECT id || x, id FROM sessions, (SELECT 1 AS x UNION SELECT 2)",
+				"INSERT INTO members SELECT id || x, 1, id FROM sessions, (SELECT 1 AS x UNION SELECT 2)",
 			},
 			[]string{"sessions S lacks 1 entries of members", "sessions S has 2 superfluous entries of members"},
 		},
 		"members of nothing": {
-			[]string{"INSERT INTO members VALUES ('P', 'nothing')"},
+			[]string{"INSERT INTO members VALUES ('P', 1, 'nothing')"},
 			[]string{"sessions nothing has 1 entries of members and no document"},
+		},
+		"members and attributes of an ended session": {
+			[]string{"UPDATE members SET live = 0", "UPDATE attributes SET live = 0 WHERE key = 'level'"},
+			[]string{
+				"sessions S lacks 1 entries of members", "sessions S has 1 superfluous entries of members",
+				"sessions S lacks 1 entries of attributes", "sessions S has 1 superfluous entries of attributes",
+			},
 		},
 		"attributes": {
 			[]string{

@@ -213,6 +213,9 @@ func TestMigrateFromEachVersion(t *testing.T) {
 		if version < sweepsSince {
 			earlierPlayers(t, path, p.ID)
 		}
+		if version < livesSince {
+			earlierSessions(t, path)
+		}
 		hasKey := version >= 3 && version <= generated
 		if hasKey {
 			earlierKey(t, path, earlier)
@@ -235,6 +238,9 @@ func TestMigrateFromEachVersion(t *testing.T) {
 			_, err = s.Player(t.Context(), project, p.ID)
 			must(t, err)
 			wantSweeps(t, s)
+		}
+		if version < livesSince {
+			wantLives(t, s)
 		}
 		m := game.MetricsSample{At: p.CreatedAt, Replica: "r", ExpiresAt: p.CreatedAt}
 		must(t, s.AppendMetrics(t.Context(), m))
@@ -282,6 +288,51 @@ func earlierPlayers(t *testing.T, path string, active game.PlayerID) {
 		must(t, err)
 	}
 	must(t, db.Close())
+}
+
+// livesSince is the version from which on rows of members and attributes tell whether their session is live.
+const livesSince = 8
+
+// earlierSessions stores a session of each status, whose id it is, as before version 8.
+func earlierSessions(t *testing.T, path string) {
+	t.Helper()
+	db := beside(t, path)
+	for _, status := range game.SessionStatuses() {
+		doc := fmt.Sprintf(`{"id":%q,"project":%q,"status":%q,"visibility":"public","max_players":2,"version":1,`+
+			`"attributes":{"level":1},"members":[{"player_id":"member"}]}`, status, project, status)
+		_, err := db.ExecContext(t.Context(), `INSERT INTO sessions
+			(id, project, version, status, mode, map, region, visibility, host_id, free_seats, seats_held, doc)
+			VALUES (?, ?, 1, ?, '', '', '', 'public', NULL, 1, 1, ?)`, status, project, status, doc)
+		must(t, err)
+	}
+	execute(t, db, "INSERT INTO members (player_id, session_id) SELECT 'member', id FROM sessions",
+		"INSERT INTO attributes (project, key, value, session_id) SELECT project, 'level', 1.0, id FROM sessions")
+	must(t, db.Close())
+}
+
+// wantLives reports sessions of [earlierSessions] that lists do not find, or find twice.
+func wantLives(t *testing.T, s *sqlitestore.Store) {
+	t.Helper()
+	for _, w := range []game.Where{
+		{game.Is(game.FieldMember, "member")}, game.AttributeFilter{"level": {game.NumberValue(1)}}.Where(),
+	} {
+		list := func(w game.Where) []game.Session {
+			t.Helper()
+			found, err := s.Sessions(t.Context(), game.SessionQuery{Project: project, Where: w, Limit: 100})
+			must(t, err)
+			return found.Items
+		}
+		if n, want := len(list(w)), len(game.SessionStatuses()); n != want {
+			t.Errorf("by %v %d sessions are found, want %d", w, n, want)
+		}
+		for _, status := range game.SessionStatuses() {
+			found := list(append(slices.Clip(w), game.Is(game.FieldStatus, status)))
+			if len(found) != 1 || found[0].ID != game.SessionID(status) {
+				t.Errorf("by %v %v are found, want the one that is %s", w, found, status)
+			}
+		}
+	}
+	must(t, s.Inspect(t.Context(), false, func(f game.Finding) { t.Errorf("the migration left %v", f) }))
 }
 
 // earlierKey stores an API key as it was before its columns were generated.

@@ -20,6 +20,11 @@ func TestPlans(t *testing.T) {
 	mode, gameMap, region := game.Is("mode", "ranked"), game.Is("map", "dust"), game.Is("region", "eu")
 	// Sessions of a live status are found among those alone, by the index alone.
 	const live = "USING COVERING INDEX sessions_by_status (status=? AND project=?"
+	const (
+		liveMember    = "SEARCH m USING PRIMARY KEY (player_id=? AND live=?"
+		liveAttribute = "SEARCH a USING PRIMARY KEY (project=? AND key=? AND value=? AND live=?"
+	)
+	pro := game.AttributeFilter{"pro": {game.BoolValue(true)}}
 	for _, c := range []struct {
 		index string
 		where game.Where
@@ -27,9 +32,15 @@ func TestPlans(t *testing.T) {
 		{"sessions_by_project", nil},
 		{"sessions_by_project", game.Where{public}}, // nearly all are
 		{"sessions_by_project", game.Where{free}},
-		{"SEARCH m USING PRIMARY KEY", game.Where{member}},
-		{"SEARCH m USING PRIMARY KEY", game.Where{member, game.In(game.FieldStatus, game.LiveStatuses()...)}},
-		{"SEARCH a USING PRIMARY KEY", game.AttributeFilter{"a": {game.BoolValue(true)}}.Where()},
+		{"MERGE (UNION ALL)", game.Where{member}},
+		{liveMember, game.Where{member, game.In(game.FieldStatus, game.LiveStatuses()...)}},
+		{liveMember, append(pro.Where(), member, status)},
+		{"MERGE (UNION ALL)", pro.Where()},
+		{liveAttribute, append(pro.Where(), status)},
+		{liveAttribute, append(pro.Where(), status, mode, gameMap, region, free, public)},
+		{liveAttribute, append(pro.Where(), over)},
+		{"SEARCH x EXISTS USING PRIMARY KEY (project=? AND key=? AND value=? AND live=? AND session_id=?)",
+			append(pro.Where(), status, host)},
 		{"MERGE (UNION ALL)", game.AttributeFilter{
 			"a": {game.NumberValue(1), game.StringValue("1")}, "b": {game.BoolValue(true), game.StringValue("true")},
 		}.Where()},
@@ -39,6 +50,7 @@ func TestPlans(t *testing.T) {
 		{live, game.Where{status, game.Is(game.FieldVisibility, game.VisibilityPrivate)}},
 		{"sessions_by_status", game.Where{over}},
 		{"sessions_by_map", game.Where{over, mode, gameMap, region}},
+		{"USING COVERING INDEX sessions_by_host", game.Where{status, host}},
 		{"sessions_by_host", game.Where{status, host, mode}},
 	} {
 		for _, after := range []game.SessionID{"", "x"} {

@@ -17,10 +17,10 @@ const (
 
 	// Rows of members and attributes that are there already stay. They are so only after another program has changed
 	// the file, and an error would fail the whole batch, as often as it is tried.
-	insertMember    = "INSERT OR IGNORE INTO members (player_id, session_id) VALUES (?, ?)"
-	deleteMember    = "DELETE FROM members WHERE player_id = ? AND session_id = ?"
-	insertAttribute = "INSERT OR IGNORE INTO attributes (project, key, value, session_id) VALUES (?, ?, ?, ?)"
-	deleteAttribute = "DELETE FROM attributes WHERE project = ? AND key = ? AND value = ? AND session_id = ?"
+	insertMember    = "INSERT OR IGNORE INTO members (player_id, live, session_id) VALUES (?, ?, ?)"
+	deleteMember    = "DELETE FROM members WHERE player_id = ? AND live = ? AND session_id = ?"
+	insertAttribute = "INSERT OR IGNORE INTO attributes (project, key, value, live, session_id) VALUES (?, ?, ?, ?, ?)"
+	deleteAttribute = "DELETE FROM attributes WHERE project = ? AND key = ? AND value = ? AND live = ? AND session_id = ?"
 )
 
 func sessionPlace(v *game.Session) place {
@@ -122,28 +122,38 @@ func (l statements) run(c *conn) error {
 	return nil
 }
 
-// surroundings returns what brings the members and attributes of a session from old, nil for none, to next.
+// surroundings returns what brings the members and attributes of a session from old, nil for none, to next. All rows of
+// a session that ends are replaced, because live sessions have theirs apart.
 func surroundings(old, next *game.Session) statements {
 	if old == nil {
 		old = &game.Session{}
 	}
 	var l statements
 	project, id := string(next.Project), string(next.ID)
-	before, after := seats(old), seats(next)
-	for p := range diff(before, after) {
-		l.add(deleteMember, string(p), id)
+	oldSeats, nextSeats := seats(old), seats(next)
+	oldAttributes, nextAttributes := old.Attributes, next.Attributes
+	wasLive, isLive := liveFlag(old), liveFlag(next)
+	if wasLive == isLive {
+		oldSeats, nextSeats = diff(oldSeats, nextSeats), diff(nextSeats, oldSeats)
+		oldAttributes, nextAttributes = diff(oldAttributes, nextAttributes), diff(nextAttributes, oldAttributes)
 	}
-	for p := range diff(after, before) {
-		l.add(insertMember, string(p), id)
+	for p := range oldSeats {
+		l.add(deleteMember, string(p), wasLive, id)
 	}
-	for k, v := range diff(old.Attributes, next.Attributes) {
-		l.add(deleteAttribute, project, k, native(v), id)
+	for p := range nextSeats {
+		l.add(insertMember, string(p), isLive, id)
 	}
-	for k, v := range diff(next.Attributes, old.Attributes) {
-		l.add(insertAttribute, project, k, native(v), id)
+	for k, v := range oldAttributes {
+		l.add(deleteAttribute, project, k, native(v), wasLive, id)
+	}
+	for k, v := range nextAttributes {
+		l.add(insertAttribute, project, k, native(v), isLive, id)
 	}
 	return l
 }
+
+// liveFlag returns the column live of a session's members and attributes.
+func liveFlag(v *game.Session) int64 { return flag(!v.Status.Terminal()) }
 
 func seats(v *game.Session) map[game.PlayerID]struct{} {
 	m := make(map[game.PlayerID]struct{}, len(v.Members))
@@ -201,8 +211,9 @@ func textSize(doc driver.Value) int {
 	return len(s)
 }
 
-// sessionsSQL returns the statement of a list. Who asks for a member or an attribute walks that table, which has the
-// same order and far fewer rows.
+// sessionsSQL returns the statement of a list. A list by a member or an attribute walks the rows of that table, which
+// has the same order and far fewer rows: once for each value of the attribute, and for live and ended sessions, because
+// only the rows of one value and one of these are in the order of the list.
 func sessionsSQL(q game.SessionQuery) (string, []any) {
 	var attributes []game.Clause
 	for _, c := range q.Where {
@@ -210,33 +221,54 @@ func sessionsSQL(q game.SessionQuery) (string, []any) {
 			attributes = append(attributes, c)
 		}
 	}
+	var walks []selection
 	member, seated := q.Where.On(game.FieldMember)
-	if _, hosted := q.Where.On(game.FieldHost); !seated && !hosted && len(attributes) > 0 {
-		return sessionsWith(q, attributes[0], attributes[1:])
-	}
-	b := selection{table: "sessions", from: "sessions d", id: "d.id"}
-	if seated {
-		b.from, b.id = "members m CROSS JOIN sessions d ON d.id = m.session_id", "m.session_id"
-		b.where("m.player_id = ?", member.Text())
-	}
-	b.whereSession(q, attributes)
-	return page(string(q.After), q.Limit+1, b)
-}
-
-// sessionsWith walks the sessions that have an attribute, once for each of its values: each of the walks is in the
-// order of the list.
-func sessionsWith(q game.SessionQuery, walked game.Clause, others []game.Clause) (string, []any) {
-	key, _ := walked.Attribute()
-	walks := make([]selection, 0, len(walked.Values))
-	for _, v := range walked.Values {
-		b := selection{
-			table: "sessions", from: "attributes a CROSS JOIN sessions d ON d.id = a.session_id", id: "a.session_id",
+	_, hosted := q.Where.On(game.FieldHost)
+	switch {
+	case seated:
+		for _, live := range liveFlags(q.Where) {
+			b := selection{
+				table: "sessions", from: "members m CROSS JOIN sessions d ON d.id = m.session_id", id: "m.session_id",
+			}
+			b.where("m.player_id = ? AND m.live = ?", member.Text(), live)
+			b.whereSession(q, attributes, live)
+			walks = append(walks, b)
 		}
-		b.where("a.project = ? AND a.key = ? AND a.value = ?", string(q.Project), key, native(v))
-		b.whereSession(q, others)
+	case !hosted && len(attributes) > 0:
+		key, _ := attributes[0].Attribute()
+		for _, v := range attributes[0].Values {
+			for _, live := range liveFlags(q.Where) {
+				b := selection{
+					table: "sessions", from: "attributes a CROSS JOIN sessions d ON d.id = a.session_id",
+					id: "a.session_id",
+				}
+				b.where("a.project = ? AND a.key = ? AND a.value = ? AND a.live = ?", string(q.Project), key, native(v), live)
+				b.whereSession(q, attributes[1:], live)
+				walks = append(walks, b)
+			}
+		}
+	default:
+		b := selection{table: "sessions", from: "sessions d", id: "d.id"}
+		b.whereSession(q, attributes, liveFlags(q.Where)...)
 		walks = append(walks, b)
 	}
 	return page(string(q.After), q.Limit+1, walks...)
+}
+
+// liveFlags returns the values that the column live has in rows of the sessions that a list can find.
+func liveFlags(w game.Where) []any {
+	status, ok := w.On(game.FieldStatus)
+	if !ok {
+		return []any{flag(true), flag(false)}
+	}
+	var flags []any
+	for _, v := range status.Values {
+		s, _ := v.Any().(string)
+		if live := any(flag(!game.SessionStatus(s).Terminal())); !slices.Contains(flags, live) {
+			flags = append(flags, live)
+		}
+	}
+	return flags
 }
 
 // passiveColumns returns the columns that are to choose no index. Live sessions are few among those that are kept, and
@@ -256,15 +288,16 @@ func passiveColumns(w game.Where) []string {
 	return nil
 }
 
-// whereSession adds what the columns of a session select, and the attributes.
-func (b *selection) whereSession(q game.SessionQuery, attributes []game.Clause) {
+// whereSession adds what the columns of a session select, and the attributes, whose rows have one of the live flags.
+func (b *selection) whereSession(q game.SessionQuery, attributes []game.Clause, live ...any) {
 	b.where("d.project = ?", string(q.Project))
 	b.passive = passiveColumns(q.Where)
 	b.whereFields(sessionsSearched(), q.Where)
 	for _, c := range attributes {
 		key, _ := c.Attribute()
 		b.where("EXISTS (SELECT 1 FROM attributes x WHERE x.project = d.project AND x.key = ? AND x.value IN ("+
-			marks(len(c.Values))+") AND x.session_id = d.id)", append([]any{key}, natives(c.Values)...)...)
+			marks(len(c.Values))+") AND x.live IN ("+marks(len(live))+") AND x.session_id = d.id)",
+			slices.Concat([]any{key}, natives(c.Values), live)...)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 var errNotYet = errors.New("another document has it")
 
 // row is a row of a side without its document's id. Bytes are blobs, so that rows compare.
-type row [3]any
+type row [4]any
 
 type blob string
 

@@ -16,6 +16,7 @@ func lists() []check {
 		{"players by every filter", listPlayers},
 		{"sessions by every filter", listSessions},
 		{"attributes have types", attributeTypes},
+		{"sessions before and after their end", listsOfEnded},
 		{"erasures of every project", listErasures},
 		{"pages", pagesOfPlayers},
 		{"pages of members and attributes", pagesOfSessions},
@@ -251,6 +252,72 @@ func listSessions(t *testing.T, s game.Store) {
 		q := game.SessionQuery{Project: project, Where: game.Where{game.AtLeast(game.FieldFreeSeats, n)}, Limit: 100}
 		wantFound(t, s, q, selectedSessions(all, q).Items...)
 	}
+}
+
+// Engines keep live sessions apart from those that have ended. listsOfEnded asks for both, for one and for the other,
+// before sessions end and after.
+func listsOfEnded(t *testing.T, s game.Store) {
+	all := variousSessions(t, s, 12)
+	holder, level := newMember(), game.NumberValue(1)
+	for i, v := range all {
+		next := v
+		next.Version++
+		next.Status, next.EndReason, next.EndedAt = game.StatusOpen, "", nil
+		next.HostID, next.Hosted = &holder.PlayerID, true
+		next.Members = []game.Member{holder}
+		next.Attributes = game.Attributes{"level": level, "pro": game.BoolValue(i%4 == 0)}
+		must(t, s.ReplaceSession(t.Context(), v, next))
+		all[i] = next
+	}
+	pro := game.AttributeFilter{"level": {level}, "pro": {game.BoolValue(true), game.BoolValue(false)}}
+	filters := []func(*game.SessionQuery){
+		by(game.Is(game.FieldMember, holder.PlayerID)),
+		by(game.Is(game.FieldHost, holder.PlayerID)),
+		by(game.AttributeFilter{"level": {level}}.Where()...),
+		by(pro.Where()...),
+		func(q *game.SessionQuery) { q.After = all[9].ID },
+	}
+	statuses := []func(*game.SessionQuery){
+		by(),
+		by(game.Is(game.FieldStatus, game.StatusOpen)),
+		by(game.Is(game.FieldStatus, game.StatusEnded)),
+		by(game.In(game.FieldStatus, game.LiveStatuses()...)),
+		by(game.In(game.FieldStatus, game.StatusOpen, game.StatusEnded)),
+	}
+	compare := func() {
+		for set := range 1 << len(filters) {
+			for _, status := range statuses {
+				q := game.SessionQuery{Project: project, Limit: 5}
+				for i, filter := range filters {
+					if set&(1<<i) != 0 {
+						filter(&q)
+					}
+				}
+				status(&q)
+				found, err := s.Sessions(t.Context(), q)
+				must(t, err)
+				if want(t, found, selectedSessions(all, q)); t.Failed() {
+					t.Fatalf("by %+v", q)
+				}
+			}
+		}
+	}
+	compare()
+	for i, v := range all {
+		if i%2 == 0 {
+			continue
+		}
+		next := v
+		next.Version++
+		next.Status, next.EndReason, next.EndedAt = game.StatusEnded, game.ReasonCompleted, later(v.CreatedAt)
+		if i%3 == 0 { // also where the members and attributes change with it
+			next.Members = []game.Member{holder, newMember()}
+			next.Attributes = game.Attributes{"level": level, "pro": game.StringValue("no")}
+		}
+		must(t, s.ReplaceSession(t.Context(), v, next))
+		all[i] = next
+	}
+	compare()
 }
 
 func attributeTypes(t *testing.T, s game.Store) {
