@@ -91,6 +91,29 @@ func (w Where) On(field string) (Clause, bool) {
 	return w[i], true
 }
 
+// OnlyLive reports whether the sessions that match can only be live ones.
+func (w Where) OnlyLive() bool {
+	live, ended := w.Lives()
+	return live && !ended
+}
+
+// Lives reports whether live sessions can match by their status, and whether sessions that have ended can.
+func (w Where) Lives() (live, ended bool) {
+	status, ok := w.On(FieldStatus)
+	if !ok {
+		return true, true
+	}
+	for _, v := range status.Values {
+		s, _ := v.Any().(string)
+		if SessionStatus(s).Terminal() {
+			ended = true
+		} else {
+			live = true
+		}
+	}
+	return live, ended
+}
+
 // is reports whether a field must have the value.
 func (w Where) is(field, value string) bool {
 	c, ok := w.On(field)

@@ -60,6 +60,10 @@ func derivedSessionFields() []derived[game.Session] {
 			"`level=n7`, `mode=sranked`, `pro=btrue`: name, type and value; a hash in the place of a long text",
 			func(s *game.Session) any { return attributeKeys(s.Attributes) },
 		},
+		{
+			"live", "bool, optional", "true until the session has ended, for indexes of live sessions only",
+			func(s *game.Session) any { return !s.Status.Terminal() },
+		},
 		{"seats_held", "int", "how many `members` there are", func(s *game.Session) any { return len(s.Members) }},
 		{"free_seats", "int", "`max_players` without them", func(s *game.Session) any { return s.FreeSeats() }},
 	}

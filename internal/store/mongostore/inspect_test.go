@@ -52,10 +52,11 @@ func TestInspectRepairs(t *testing.T) {
 			func(_, v string) []bson.D {
 				return []bson.D{set("sessions", v, field("seats_held", 99), field("free_seats", 0), field(
 					"attribute_keys", bson.A{"pro=btrue"},
-				))}
+				)), unset("sessions", v, field("live", ""))}
 			},
 			[]string{
-				"sessions V has fields for indexes that do not agree with it: attribute_keys, seats_held, free_seats",
+				"sessions V has fields for indexes that do not agree with it: attribute_keys, live, seats_held, " +
+					"free_seats",
 			},
 		},
 		"players of an event": {

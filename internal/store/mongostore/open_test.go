@@ -137,6 +137,10 @@ func TestMigrateFromVersion2(t *testing.T) {
 	}
 	update("players", bson.D{{Key: "_id", Value: swept}}, set("seats_swept", true))
 	update("meta", bson.D{{Key: "_id", Value: "schema"}}, set("version", 2))
+	v := newSession()
+	must(t, s.CreateSession(t.Context(), v))
+	update("sessions", bson.D{{Key: "_id", Value: v.ID}},
+		bson.D{{Key: "$unset", Value: bson.D{{Key: "live", Value: ""}}}})
 	const replaced = "sessions_by_status"
 	must(t, s.RunCommand(t.Context(), bson.D{{Key: "createIndexes", Value: "sessions"}, {Key: "indexes", Value: bson.A{
 		bson.D{

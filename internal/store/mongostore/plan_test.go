@@ -59,6 +59,23 @@ func TestPlans(t *testing.T) {
 		}
 		wantPlan(t, s, s.SessionsPlan(t, q), q)
 	}
+	const anybody = "x"
+	for index, filter := range map[string]game.Where{
+		"sessions_live_by_member":    {game.Is(game.FieldMember, anybody)},
+		"sessions_live_by_host":      {game.Is(game.FieldHost, anybody)},
+		"sessions_live_by_attribute": game.AttributeFilter{"pro": {game.BoolValue(true)}}.Where(),
+	} {
+		for _, status := range []game.Clause{
+			game.Is(game.FieldStatus, game.StatusOpen), game.In(game.FieldStatus, game.LiveStatuses()...),
+		} {
+			q := game.SessionQuery{Project: project, Limit: 10, Where: append(slices.Clip(filter), status)}
+			p := s.SessionsPlan(t, q)
+			if p.Index != index {
+				t.Errorf("%+v is read by %s, want %s", q, p.Index, index)
+			}
+			wantPlan(t, s, p, q)
+		}
+	}
 	for name, plan := range s.OtherPlans(t, newPlayer().CreatedAt) {
 		wantPlan(t, s, plan, name)
 	}

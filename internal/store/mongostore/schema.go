@@ -17,7 +17,7 @@ import (
 )
 
 // schemaVersion is the version of the documents, the indexes and the validators.
-const schemaVersion = 5
+const schemaVersion = 6
 
 // The collections.
 const (
@@ -51,7 +51,6 @@ const (
 	sessionsByProject = "sessions_by_project"
 	sessionsByStatus  = "sessions_by_status_of_all" // across projects
 	sessionsPrivate   = "sessions_private"
-	sessionsByMember  = "sessions_by_member"
 	sessionsByChange  = "sessions_by_change"
 	playersByChange   = "players_by_change"
 
@@ -77,6 +76,9 @@ type searched struct {
 	// keys are the fields of the index before the id. They are set if the index has no other fields and contains
 	// every document, so that fieldIndexes can define it.
 	keys []string
+	// liveIndex has the same keys and contains only live sessions, so that a list of these does not scan those that
+	// have ended; may be "".
+	liveIndex string
 }
 
 // playersSearched has the most selective index first.
@@ -97,14 +99,17 @@ func sessionsSearched() []searched {
 		live = append(live, string(s))
 	}
 	return []searched{
-		{field: game.FieldMember, path: "members.player_id", index: sessionsByMember, narrow: true},
+		{
+			field: game.FieldMember, path: "members.player_id", index: "sessions_by_member", narrow: true,
+			keys: []string{"members.player_id"}, liveIndex: "sessions_live_by_member",
+		},
 		{
 			field: game.FieldHost, path: "host_id", index: "sessions_by_host", narrow: true,
-			keys: []string{"project", "host_id"},
+			keys: []string{"project", "host_id"}, liveIndex: "sessions_live_by_host",
 		},
 		{
 			field: game.FieldAttributes, path: "attribute_keys", index: "sessions_by_attribute", narrow: true,
-			keys: []string{"project", "attribute_keys"},
+			keys: []string{"project", "attribute_keys"}, liveIndex: "sessions_live_by_attribute",
 		},
 		{field: game.FieldStatus, path: "status", index: sessionsByStatus, narrow: true, only: live},
 		{
@@ -125,6 +130,9 @@ func fieldIndexes(all []searched) (models []mongo.IndexModel) {
 	for _, s := range all {
 		if s.keys != nil {
 			models = append(models, byID(s.index, nil, s.keys...))
+		}
+		if s.liveIndex != "" {
+			models = append(models, byID(s.liveIndex, bson.D{{Key: "live", Value: true}}, s.keys...))
 		}
 	}
 	return models
@@ -162,7 +170,6 @@ func designs() map[string]design {
 				index(sessionsByStatus, options.Index(), append(keys("status", "project"),
 					bson.E{Key: "_id", Value: -1}, bson.E{Key: "seats_held", Value: 1})),
 				byID(sessionsPrivate, bson.D{{Key: "visibility", Value: "private"}}, "project", "visibility"),
-				byID(sessionsByMember, nil, "members.player_id"),
 				index(sessionsByChange, options.Index(), keys("updated_at")),
 			}, fieldIndexes(sessionsSearched())...),
 			sessionValidator(),
@@ -293,7 +300,7 @@ func sessionValidator() bson.D {
 		"members": "array", "seats_held": "int", "free_seats": "int", "version": "long", "created_at": "date",
 		"updated_at": "date", "writes": "array",
 	}, fields{
-		"attribute_keys": "array", "end_reason": "string", "host_id": "string", "hosted": "bool",
+		"attribute_keys": "array", "live": "bool", "end_reason": "string", "host_id": "string", "hosted": "bool",
 		"connection": "object", "result": "string", "started_at": "date", "ended_at": "date", "events": "array",
 	})
 }
@@ -346,6 +353,11 @@ func (s *Store) migrate(ctx context.Context, o Options) error {
 			return fmt.Errorf("bring the players up to date: %w", err)
 		}
 	}
+	if stored.Version != 0 && stored.Version < 6 {
+		if err := s.markLive(ctx); err != nil {
+			return fmt.Errorf("mark the sessions that are live: %w", err)
+		}
+	}
 	update := bson.D{{Key: "$max", Value: bson.D{{Key: "version", Value: schemaVersion}}}}
 	_, err = meta.UpdateOne(ctx, bson.D{{Key: "_id", Value: "schema"}}, update, options.UpdateOne().SetUpsert(true))
 	if mongo.IsDuplicateKeyError(err) { // another process has inserted the version
@@ -371,6 +383,17 @@ func (s *Store) markUnswept(ctx context.Context) error {
 	if err == nil {
 		_, err = players.UpdateMany(ctx, exists(swept), bson.D{{Key: "$unset", Value: bson.D{{Key: swept, Value: ""}}}})
 	}
+	return err
+}
+
+// markLive marks live sessions, as each write does since version 6. It may be repeated.
+func (s *Store) markLive(ctx context.Context) error {
+	_, err := s.database.Collection(sessionsCollection).UpdateMany(ctx,
+		bson.D{
+			{Key: "status", Value: bson.D{{Key: "$in", Value: game.LiveStatuses()}}},
+			{Key: "live", Value: nil}, // absent
+		},
+		bson.D{{Key: "$set", Value: bson.D{{Key: "live", Value: true}}}})
 	return err
 }
 

@@ -256,17 +256,13 @@ func sessionsSQL(q game.SessionQuery) (string, []any) {
 }
 
 // liveFlags returns the values that the column live has in rows of the sessions that a list can find.
-func liveFlags(w game.Where) []any {
-	status, ok := w.On(game.FieldStatus)
-	if !ok {
-		return []any{flag(true), flag(false)}
+func liveFlags(w game.Where) (flags []any) {
+	live, ended := w.Lives()
+	if live {
+		flags = append(flags, flag(true))
 	}
-	var flags []any
-	for _, v := range status.Values {
-		s, _ := v.Any().(string)
-		if live := any(flag(!game.SessionStatus(s).Terminal())); !slices.Contains(flags, live) {
-			flags = append(flags, live)
-		}
+	if ended {
+		flags = append(flags, flag(false))
 	}
 	return flags
 }
