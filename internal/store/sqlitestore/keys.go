@@ -72,7 +72,7 @@ func (s *Store) ReplaceKey(ctx context.Context, old, next game.Key, events ...ga
 		if n > 0 {
 			return nil, c.happened(rows)
 		}
-		return c.staleOr(game.KeyNotFound(old.ID), keyExists, string(old.ID), string(old.Project))
+		return c.staleOrMissing(game.KeyNotFound(old.ID), keyExists, string(old.ID), string(old.Project))
 	})
 }
 
@@ -83,7 +83,7 @@ func (s *Store) DeleteKey(ctx context.Context, old game.Key) error {
 		if err != nil || n > 0 {
 			return nil, err
 		}
-		return c.staleOr(nil, keyExists, string(old.ID), string(old.Project))
+		return c.staleOrMissing(nil, keyExists, string(old.ID), string(old.Project))
 	})
 }
 
