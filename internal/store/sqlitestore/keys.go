@@ -38,7 +38,8 @@ func (s *Store) CreateKey(ctx context.Context, k game.Key, events ...game.Event)
 		case err != nil:
 			return nil, err
 		}
-		return nil, c.happened(rows)
+		c.happened(rows)
+		return nil, nil
 	})
 }
 
@@ -70,7 +71,8 @@ func (s *Store) ReplaceKey(ctx context.Context, old, next game.Key, events ...ga
 			return nil, err
 		}
 		if n > 0 {
-			return nil, c.happened(rows)
+			c.happened(rows)
+			return nil, nil
 		}
 		return c.staleOrMissing(game.KeyNotFound(old.ID), keyExists, string(old.ID), string(old.Project))
 	})

@@ -22,7 +22,8 @@ const (
 		" WHERE suspended_until IS NOT NULL AND suspended_until <= ? ORDER BY suspended_until LIMIT ?) SELECT doc " +
 		"FROM page"
 
-	// These find out why a write was rejected, which is rare: the constraint that rejected it need not be the first reason.
+	// These find out why a write was rejected, which is rare. The constraint that rejected it need not be the first
+	// reason.
 	playerIDTaken = "SELECT 1 FROM players WHERE id = ?"
 	playerAt      = "SELECT 1 FROM players WHERE id = ? AND project = ? AND version = ?"
 	usernameTaken = "SELECT 1 FROM players WHERE project = ? AND username_key = ? AND id <> ?"
@@ -66,7 +67,8 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.
 		if err := bindIdentities(c, &p, identities); err != nil {
 			return nil, err
 		}
-		return nil, c.happened(rows)
+		c.happened(rows)
+		return nil, nil
 	})
 }
 
@@ -132,7 +134,8 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events
 		if err := bindIdentities(c, &next, won); err != nil {
 			return nil, err
 		}
-		return nil, c.happened(rows)
+		c.happened(rows)
+		return nil, nil
 	})
 }
 

@@ -54,8 +54,8 @@ func recognise(c *conn, path string, known int) (version int, err error) {
 			"%w: %s is an SQLite database of another program: choose another file", ErrForeignFile, path,
 		)
 	case stored > int64(known):
-		return 0, fmt.Errorf("%w: %s has schema version %d and this gsm knows versions up to %d: run the newer gsm, or "+
-			"restore a backup made before the upgrade", ErrNewerSchema, path, stored, known)
+		return 0, fmt.Errorf("%w: %s has schema version %d and this gsm knows versions up to %d: run the newer gsm, "+
+			"or restore a backup made before the upgrade", ErrNewerSchema, path, stored, known)
 	}
 	return int(stored), nil
 }

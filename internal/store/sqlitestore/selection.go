@@ -87,7 +87,8 @@ func page(after string, limit int, from ...selection) (string, []any) {
 		args = append(args, b.args...)
 	}
 	sql.WriteString(" ORDER BY id DESC LIMIT ?)" +
-		" SELECT d.doc, (SELECT count(*) FROM page) FROM page CROSS JOIN " + from[0].table + " d ON d.rowid = page.place")
+		" SELECT d.doc, (SELECT count(*) FROM page) FROM page CROSS JOIN " + from[0].table +
+		" d ON d.rowid = page.place")
 	return sql.String(), append(args, int64(limit))
 }
 

@@ -20,7 +20,8 @@ const (
 	insertMember    = "INSERT OR IGNORE INTO members (player_id, live, session_id) VALUES (?, ?, ?)"
 	deleteMember    = "DELETE FROM members WHERE player_id = ? AND live = ? AND session_id = ?"
 	insertAttribute = "INSERT OR IGNORE INTO attributes (project, key, value, live, session_id) VALUES (?, ?, ?, ?, ?)"
-	deleteAttribute = "DELETE FROM attributes WHERE project = ? AND key = ? AND value = ? AND live = ? AND session_id = ?"
+	deleteAttribute = "DELETE FROM attributes WHERE project = ? AND key = ? AND value = ? AND live = ? AND " +
+		"session_id = ?"
 )
 
 func sessionPlace(v *game.Session) place {
@@ -50,7 +51,8 @@ func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...gam
 		if err := around.run(c); err != nil {
 			return nil, err
 		}
-		return nil, c.happened(rows)
+		c.happened(rows)
+		return nil, nil
 	})
 }
 
@@ -96,7 +98,8 @@ func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, even
 		if err := around.run(c); err != nil {
 			return nil, err
 		}
-		return nil, c.happened(rows)
+		c.happened(rows)
+		return nil, nil
 	})
 }
 
@@ -212,8 +215,8 @@ func textSize(doc driver.Value) int {
 }
 
 // sessionsSQL returns the statement of a list. A list by a member or an attribute scans the rows of that table, which
-// are far fewer. It scans once for each value of the attribute, and separately for live and ended sessions, because only
-// rows that are equal in these are in the order of the list.
+// are far fewer. It scans once for each value of the attribute, and separately for live and ended sessions, because
+// only rows that are equal in these are in the order of the list.
 func sessionsSQL(q game.SessionQuery) (string, []any) {
 	var attributes []game.Clause
 	for _, c := range q.Where {

@@ -44,7 +44,8 @@ func (r row) args(id string) []any {
 	return append(args, id)
 }
 
-// inspectDocuments compares every document with what is kept of it. Documents and the rows of all sides come in the same order.
+// inspectDocuments compares every document with its columns and rows. Documents and the rows of all sides come in the
+// same order.
 func inspectDocuments[D any](ctx context.Context, i *inspection, k kept[D]) error {
 	cursors := make([]*cursor, len(k.sides))
 	for n, s := range k.sides {
