@@ -57,7 +57,11 @@ func BenchmarkHistory(b *testing.B) {
 	}
 	without, with := newHistory(b, 0), newHistory(b, n)
 	b.ReportMetric(0, "ns/op") // says nothing here
+	sorts := strings.Contains(body(b, with.http, with.url+"/health/detailed"), "ordered_indexes")
 	for _, request := range historyRequests() {
+		if sorts && !strings.Contains(request, "status=open") && strings.ContainsAny(request, "%_") {
+			continue // sorts what a player, a host or an attribute has: see docs/data-model.md
+		}
 		compareHistory(b, request,
 			func() time.Duration { return without.get(b, without.url+request) },
 			func() time.Duration { return with.get(b, with.url+request) })

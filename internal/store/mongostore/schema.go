@@ -76,7 +76,8 @@ type searched struct {
 	// keys are the fields of the index before the id. They are set if the index has no other fields and contains
 	// every document, so that fieldIndexes can define it.
 	keys []string
-	// liveIndex has the same keys and holds only live sessions, so that a list of these does not walk past all that ended.
+	// liveIndex has the same keys and contains only live sessions, so that a list of these does not scan those that
+	// have ended; may be "".
 	liveIndex string
 }
 

@@ -12,15 +12,14 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// ErrFileExists says that there is a file already where a backup is to be.
+// ErrFileExists is returned by [Backup] if its target exists.
 var ErrFileExists = errors.New("the file exists")
 
-// Backup writes what the database at path holds at one moment to a new file, which is a database itself, and returns
-// the file's size in bytes. It goes beside a running server, which goes on to write. The file is there under its name
-// only when it is whole, checked and on the disk; for its owner alone, as the database is. What was erased is not in
-// it.
+// Backup writes a snapshot of the database at path to a new file, which is itself a database, and returns the size of
+// that file in bytes. A server may use the database meanwhile. The new file appears under its name only when it is
+// complete, verified and on disk. Like the database, only its owner can read it. It contains nothing that was erased.
 //
-// It answers [ErrFileExists] and what [Open] answers with Options.Beside.
+// Backup returns [ErrFileExists] and the errors of [Open] with Options.Beside.
 func Backup(ctx context.Context, path, file string) (size int64, err error) {
 	path, err = resolve(path)
 	if err == nil {
@@ -66,7 +65,7 @@ func Backup(ctx context.Context, path, file string) (size int64, err error) {
 	return size, nil
 }
 
-// reason is the end of the context where that is why a statement failed.
+// reason returns the error of the context if that is why a statement failed, and err otherwise.
 func reason(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ended(ctx)

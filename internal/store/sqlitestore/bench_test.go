@@ -28,8 +28,10 @@ func BenchmarkCreateSession(b *testing.B) {
 	forClients(b, "writes/s", func(b *testing.B, s game.Store) func(client, i int) error {
 		return func(int, int) error {
 			v := benchSession()
-			return s.CreateSession(b.Context(), v, benchEvent(game.SubjectSession, string(v.ID), 1, game.SessionCreated{Status: v.Status},
-				game.MemberJoined{PlayerID: *v.HostID}, game.HostChanged{To: *v.HostID, Reason: game.HostJoined}))
+			return s.CreateSession(b.Context(), v, benchEvent(
+				game.SubjectSession, string(v.ID), 1, game.SessionCreated{Status: v.Status},
+				game.MemberJoined{PlayerID: *v.HostID}, game.HostChanged{To: *v.HostID, Reason: game.HostJoined},
+			))
 		}
 	})
 }

@@ -54,7 +54,8 @@ func TestBesideAnOlderSchema(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "gsm.db")
 	must(t, os.WriteFile(path, nil, 0o600))
-	if _, err := sqlitestore.Open(t.Context(), path, sqlitestore.Options{Beside: true}); !errors.Is(err, sqlitestore.ErrOlderSchema) {
+	_, err := sqlitestore.Open(t.Context(), path, sqlitestore.Options{Beside: true})
+	if !errors.Is(err, sqlitestore.ErrOlderSchema) {
 		t.Errorf("got error %v, want %v", err, sqlitestore.ErrOlderSchema)
 	}
 	if _, err := sqlitestore.Backup(t.Context(), path, path+".bak"); !errors.Is(err, sqlitestore.ErrForeignFile) {

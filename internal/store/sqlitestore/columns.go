@@ -7,16 +7,16 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// searched is how documents are found by a field.
+// searched describes how documents are searched by a field.
 type searched struct {
 	field string // of [game.SessionFields] or [game.PlayerFields]
-	// column has a copy of what the document has. Where there is none, rows of another table have the values.
+	// column contains a copy of the field's value. It is "" if rows of another table contain the values.
 	column string
-	// index begins with the project and the column and goes on in the order of the list. Where there is none, the list
-	// is walked, and passes over what does not match.
+	// index starts with the project and the column and continues in the order of the list. If it is "", the list is
+	// scanned and rows that do not match are skipped.
 	index string
-	// only is what a statement must say for SQLite to use a partial index, which leaves out documents with the usual
-	// value.
+	// only is the condition that a statement needs for SQLite to use a partial index, which omits documents with the
+	// usual value.
 	only, usual string
 }
 
@@ -42,8 +42,8 @@ func sessionsSearched() []searched {
 	}
 }
 
-// column is a copy of a part of the document, for indexes. Columns that SQLite generates from the document would cost
-// more than that a writer keeps them: docs/decisions/0027-filters-and-generated-columns.md.
+// column is a copy of a part of the document, for indexes. Copies cost less than columns that SQLite generates from the
+// document: see docs/decisions/0027-filters-and-generated-columns.md.
 type column[D any] struct {
 	name string
 	of   func(*D) any // values compare with ==
@@ -81,7 +81,7 @@ func flag(yes bool) int64 {
 	return 0
 }
 
-// place is where a document is stored, at which version.
+// place identifies a version of a stored document.
 type place struct {
 	table, id, project string
 	version            int64
@@ -99,8 +99,8 @@ func insertion[D any](at place, columns []column[D], doc string, d *D) (sql stri
 	return sql + " VALUES (" + marks(len(args)) + ")", args
 }
 
-// replacement returns the statement that replaces a document at the version. It sets the columns that differ and no
-// others: SQLite writes every index of a column that is set.
+// replacement returns the statement that replaces a document at the version. It sets only the columns that differ,
+// because SQLite writes every index of a column that is set.
 func replacement[D any](
 	at place, columns []column[D], version int64, doc string, old, next *D,
 ) (sql string, args []any) {

@@ -12,14 +12,14 @@ import (
 	"modernc.org/sqlite"
 )
 
-// maxPrepared bounds the statements that a connection keeps. The fixed ones are about thirty; the others are lists and
-// replaces, whose text depends on what is asked for.
+// maxPrepared limits the prepared statements of a connection. About thirty are fixed; the text of lists and replaces
+// depends on the request.
 const maxPrepared = 200
 
-// conn is one connection with its prepared statements, for one goroutine at a time.
+// conn is a connection with its prepared statements, for one goroutine at a time.
 //
-// It stands on the driver directly: a pool of database/sql would add locks, conversions and a goroutine per query that
-// cost more than a point read itself, and would drop a connection whose query was interrupted.
+// It uses the driver directly: the pool of database/sql would add locks, conversions and a goroutine for each query,
+// which cost more than a point read, and would drop a connection whose query was interrupted.
 type conn struct {
 	driver   driver.Conn
 	prepared map[string]statement
@@ -65,7 +65,7 @@ func (c *conn) close() error {
 // forget closes the prepared statements.
 func (c *conn) forget() {
 	for _, s := range c.prepared {
-		_ = s.Close() // answers the statement's last error once more
+		_ = s.Close() // returns the statement's last error again
 	}
 	clear(c.prepared)
 }
@@ -107,8 +107,8 @@ func (c *conn) row(sql string, args ...any) (driver.Value, error) {
 	return v, err
 }
 
-// rows calls the function with every row until it answers an error; [io.EOF] ends the rows early. The statement is
-// interrupted when ctx ends before the first row.
+// rows calls the function with each row until the function returns an error; [io.EOF] stops without an error. The
+// statement is interrupted if ctx ends before the first row.
 func (c *conn) rows(ctx context.Context, sql string, args []any, row func([]driver.Value) error) (err error) {
 	s, err := c.prepare(sql)
 	if err != nil {

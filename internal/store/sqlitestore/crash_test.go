@@ -46,12 +46,14 @@ func writeForever(path string) error {
 
 func writeOn(s game.Store, v game.Session) error {
 	ctx := context.Background()
-	if err := s.CreateSession(ctx, v, benchEvent(game.SubjectSession, string(v.ID), 1, game.SessionCreated{Status: v.Status})); err != nil {
+	created := benchEvent(game.SubjectSession, string(v.ID), 1, game.SessionCreated{Status: v.Status})
+	if err := s.CreateSession(ctx, v, created); err != nil {
 		return err
 	}
 	for {
 		p := benchPlayer()
-		if err := s.CreatePlayer(ctx, p, benchEvent(game.SubjectPlayer, string(p.ID), 1, game.PlayerCreated{})); err != nil {
+		created := benchEvent(game.SubjectPlayer, string(p.ID), 1, game.PlayerCreated{})
+		if err := s.CreatePlayer(ctx, p, created); err != nil {
 			return err
 		}
 		fmt.Println("player", p.ID, 1)

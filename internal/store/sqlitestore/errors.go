@@ -14,23 +14,23 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Reasons for which Open refuses. Each comes with a sentence that says what to do.
+// Errors of Open. Each is wrapped with a sentence that says what to do.
 var (
-	// ErrLocked says that another gsm serves the file.
+	// ErrLocked means that another gsm serves the file.
 	ErrLocked = errors.New("the database is in use")
-	// ErrSeveralNames says that the file can be found in several places, in each of which it would have another log.
+	// ErrSeveralNames means that the file has several paths, each of which would have its own log.
 	ErrSeveralNames = errors.New("the database has several names")
-	// ErrLost says that files of the database were removed, replaced or cut off while it was served.
+	// ErrLost means that files of the database were removed, replaced or truncated while a server used them.
 	ErrLost = errors.New("the database is lost")
-	// ErrNewerSchema says that a newer gsm has written the file.
+	// ErrNewerSchema means that a newer gsm has migrated the file.
 	ErrNewerSchema = errors.New("the database is of a newer version")
-	// ErrOlderSchema says that an older gsm has written the file, which is not to be changed now.
+	// ErrOlderSchema means that the file needs a migration, which Options.Beside rules out.
 	ErrOlderSchema = errors.New("the database is of an older version")
-	// ErrMissing says that the file is not there.
+	// ErrMissing means that the file does not exist.
 	ErrMissing = errors.New("there is no database")
-	// ErrForeignFile says that the file is something else than a database of gsm.
+	// ErrForeignFile means that the file is not a database of gsm.
 	ErrForeignFile = errors.New("the file is not a database of gsm")
-	// ErrDiskFull says that there is no space left for the file.
+	// ErrDiskFull means that the disk has no space left for the file.
 	ErrDiskFull = errors.New("the disk is full")
 )
 
@@ -41,7 +41,7 @@ var (
 	errUnplanned = errors.New("the stored row has another form than expected")
 )
 
-// code returns SQLite's extended result code, 0 if err is not SQLite's.
+// code returns SQLite's extended result code, or 0 if err is not from SQLite.
 func code(err error) int {
 	if e := (*sqlite.Error)(nil); errors.As(err, &e) {
 		return e.Code()
@@ -49,14 +49,14 @@ func code(err error) int {
 	return 0
 }
 
-// primary returns the code without what extends it.
+// primary returns SQLite's primary result code.
 func primary(err error) int { return code(err) & 0xff }
 
 func idTaken(err error) bool { return code(err) == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY }
 
 func uniqueTaken(err error) bool { return code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE }
 
-// full reports whether a disk has no space left.
+// full reports whether err means that a disk has no space left.
 func full(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || primary(err) == sqlite3.SQLITE_FULL ||
 		code(err) == sqlite3.SQLITE_IOERR_SHMSIZE // what SQLite says when the index of the log cannot grow
@@ -73,7 +73,7 @@ func says(err error) bool {
 	return false
 }
 
-// explain says what a failure to open the file means and what to do about it.
+// explain adds to an error of opening the file what it means and what to do.
 func explain(err error, path string) error {
 	dir := filepath.Dir(path)
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
@@ -108,7 +108,7 @@ func explain(err error, path string) error {
 	return fmt.Errorf("open %s: %w", path, err)
 }
 
-// unread is the error of a read that failed.
+// unread returns the error of the store for a failed read.
 func unread(err error) error {
 	if errors.Is(err, game.ErrOverloaded) || errors.Is(err, game.ErrStoreUnavailable) {
 		return err
@@ -116,5 +116,5 @@ func unread(err error) error {
 	return game.ErrStoreUnavailable.Because(err)
 }
 
-// ended is why a context ended.
+// ended returns why a context ended.
 func ended(ctx context.Context) error { return context.Cause(ctx) }

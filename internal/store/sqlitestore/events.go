@@ -75,10 +75,7 @@ func namedBeside(e *game.Event) []game.PlayerID {
 
 // happened notes events, the last step of a write that is not refused. They are stored with those of the other writes
 // of the batch.
-func (c *conn) happened(rows []eventRow) error {
-	c.events = append(c.events, rows...)
-	return nil
-}
+func (c *conn) happened(rows []eventRow) { c.events = append(c.events, rows...) }
 
 // storeEvents stores the events of a batch, with the next places in the feeds in the order of the writes.
 func (c *conn) storeEvents() error {

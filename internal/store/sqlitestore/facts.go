@@ -76,7 +76,7 @@ func (s *Store) Space(ctx context.Context) (game.Space, error) {
 
 // size returns the size of a file, 0 for one that is not there. It does not open the file: see lockFile.
 func size(path string) int64 {
-	_, n, err := glance(path)
+	_, n, err := statFile(path)
 	if err != nil {
 		return 0
 	}

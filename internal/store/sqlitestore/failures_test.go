@@ -159,7 +159,8 @@ func TestRowsOfAnotherProgram(t *testing.T) {
 	execute(t, beside(t, path),
 		fmt.Sprintf("INSERT INTO members (player_id, live, session_id) VALUES ('%s', 1, '%s')", p.ID, v.ID),
 		fmt.Sprintf(
-			"INSERT INTO attributes (project, key, value, live, session_id) VALUES ('%s', 'a', 'b', 1, '%s')", project, v.ID,
+			"INSERT INTO attributes (project, key, value, live, session_id) VALUES ('%s', 'a', 'b', 1, '%s')", project,
+			v.ID,
 		),
 		fmt.Sprintf(
 			"INSERT INTO identities (project, provider, subject, player_id) VALUES ('%s', 'steam', '1', '%s')", project,

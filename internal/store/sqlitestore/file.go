@@ -52,7 +52,7 @@ func (f *file) watch() error {
 		{name: "the log's index", path: f.path + "-shm"},
 	}
 	for i := range f.parts {
-		known, _, err := glance(f.parts[i].path)
+		known, _, err := statFile(f.parts[i].path)
 		if err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func (f *file) look() error {
 	}
 	for i := range f.parts {
 		p := &f.parts[i]
-		found, size, err := glance(p.path)
+		found, size, err := statFile(p.path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return f.miss("was removed", i)
@@ -108,7 +108,7 @@ func (f *file) watching() bool {
 	return f.watched
 }
 
-// shrunk says that a part was made smaller, and that all is there.
+// shrunk accepts that a part has become smaller without losing content.
 func (f *file) shrunk(i int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -55,19 +55,19 @@ func (s *Store) inspect(ctx context.Context, i *inspection) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, i.conn.script("COMMIT; PRAGMA "+memoryTemp)) }()
-	if err := walk(ctx, i, playersKept()); err != nil {
+	if err := inspectDocuments(ctx, i, playersKept()); err != nil {
 		return err
 	}
-	if err := walk(ctx, i, sessionsKept()); err != nil {
+	if err := inspectDocuments(ctx, i, sessionsKept()); err != nil {
 		return err
 	}
-	if err := walk(ctx, i, keysKept()); err != nil {
+	if err := inspectDocuments(ctx, i, keysKept()); err != nil {
 		return err
 	}
-	if err := walk(ctx, i, signingKeysKept()); err != nil {
+	if err := inspectDocuments(ctx, i, signingKeysKept()); err != nil {
 		return err
 	}
-	if err := walk(ctx, i, eventsKept()); err != nil {
+	if err := inspectDocuments(ctx, i, eventsKept()); err != nil {
 		return err
 	}
 	for _, d := range i.later {
@@ -208,7 +208,7 @@ func sessionsKept() kept[game.Session] {
 				rows: func(v *game.Session) map[row]bool {
 					rows := make(map[row]bool, len(v.Attributes))
 					for k, a := range v.Attributes {
-						rows[row{string(v.Project), k, held(native(a)), liveFlag(v)}] = true
+						rows[row{string(v.Project), k, rowValue(native(a)), liveFlag(v)}] = true
 					}
 					return rows
 				},

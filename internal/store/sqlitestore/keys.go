@@ -38,7 +38,8 @@ func (s *Store) CreateKey(ctx context.Context, k game.Key, events ...game.Event)
 		case err != nil:
 			return nil, err
 		}
-		return nil, c.happened(rows)
+		c.happened(rows)
+		return nil, nil
 	})
 }
 
@@ -70,9 +71,10 @@ func (s *Store) ReplaceKey(ctx context.Context, old, next game.Key, events ...ga
 			return nil, err
 		}
 		if n > 0 {
-			return nil, c.happened(rows)
+			c.happened(rows)
+			return nil, nil
 		}
-		return c.staleOr(game.KeyNotFound(old.ID), keyExists, string(old.ID), string(old.Project))
+		return c.staleOrMissing(game.KeyNotFound(old.ID), keyExists, string(old.ID), string(old.Project))
 	})
 }
 
@@ -83,7 +85,7 @@ func (s *Store) DeleteKey(ctx context.Context, old game.Key) error {
 		if err != nil || n > 0 {
 			return nil, err
 		}
-		return c.staleOr(nil, keyExists, string(old.ID), string(old.Project))
+		return c.staleOrMissing(nil, keyExists, string(old.ID), string(old.Project))
 	})
 }
 

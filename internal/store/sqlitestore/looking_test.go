@@ -17,7 +17,7 @@ func BenchmarkLooking(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	// Not each second one: what a look does to the next write (see glance) would be told of the others.
+	// Not each second one: what a look does to the next write (see statFile) would be told of the others.
 	const round = 50
 	var took [2][]time.Duration
 	for n := range b.N {

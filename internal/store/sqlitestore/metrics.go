@@ -12,9 +12,8 @@ const (
 	insertMetrics = "INSERT INTO metrics (at, replica, expires_at, doc) VALUES (?, ?, ?, ?) ON CONFLICT (at, " +
 		"replica) DO NOTHING"
 	// The page is materialised: see selection.page.
-	selectMetrics = "WITH page AS MATERIALIZED (SELECT doc FROM metrics WHERE at >= ? AND at < ? AND (at, replica) > " +
-		"(?, ?)" + //nolint:misspell // SQL's spelling
-		" ORDER BY at, replica LIMIT ?) SELECT doc FROM page"
+	selectMetrics = "WITH page AS MATERIALIZED (SELECT doc FROM metrics" + //nolint:misspell // SQL's spelling
+		" WHERE at >= ? AND at < ? AND (at, replica) > (?, ?) ORDER BY at, replica LIMIT ?) SELECT doc FROM page"
 	purgeMetrics = "DELETE FROM metrics WHERE (at, replica) IN (SELECT at, replica FROM metrics WHERE expires_at <= " +
 		"? ORDER BY expires_at LIMIT ?)"
 )

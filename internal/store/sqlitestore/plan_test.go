@@ -39,8 +39,10 @@ func TestPlans(t *testing.T) {
 		{liveAttribute, append(pro.Where(), status)},
 		{liveAttribute, append(pro.Where(), status, mode, gameMap, region, free, public)},
 		{liveAttribute, append(pro.Where(), over)},
-		{"SEARCH x EXISTS USING PRIMARY KEY (project=? AND key=? AND value=? AND live=? AND session_id=?)",
-			append(pro.Where(), status, host)},
+		{
+			"SEARCH x EXISTS USING PRIMARY KEY (project=? AND key=? AND value=? AND live=? AND session_id=?)",
+			append(pro.Where(), status, host),
+		},
 		{"MERGE (UNION ALL)", game.AttributeFilter{
 			"a": {game.NumberValue(1), game.StringValue("1")}, "b": {game.BoolValue(true), game.StringValue("true")},
 		}.Where()},
@@ -95,7 +97,10 @@ func TestPlans(t *testing.T) {
 		t, s, false, "SEARCH metrics USING PRIMARY KEY (at>? AND at<?)", sqlitestore.SelectMetrics, int64(1), int64(2),
 		int64(1), "x", int64(10),
 	)
-	wantPlan(t, s, false, "MATERIALIZE page", sqlitestore.SelectMetrics, int64(1), int64(2), int64(1), "x", int64(10)) //nolint:misspell // see above
+	wantPlan(
+		t, s, false, "MATERIALIZE page", //nolint:misspell // see above
+		sqlitestore.SelectMetrics, int64(1), int64(2), int64(1), "x", int64(10),
+	)
 	wantPlan(t, s, false, "metrics_by_expiry", sqlitestore.PurgeMetrics, int64(1), int64(1))
 	wantPlan(t, s, false, "SEARCH metrics USING PRIMARY KEY (at=?)", sqlitestore.PurgeMetrics, int64(1), int64(1))
 	wantPlan(t, s, false, "SEARCH players USING INDEX sqlite_autoindex_players_1", sqlitestore.SelectPlayer, "x", "x")

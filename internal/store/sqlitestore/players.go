@@ -22,7 +22,7 @@ const (
 		" WHERE suspended_until IS NOT NULL AND suspended_until <= ? ORDER BY suspended_until LIMIT ?) SELECT doc " +
 		"FROM page"
 
-	// Why a write is refused is found out after it was, which is rare: what it was refused by need not be the first
+	// These find out why a write was rejected, which is rare. The constraint that rejected it need not be the first
 	// reason.
 	playerIDTaken = "SELECT 1 FROM players WHERE id = ?"
 	playerAt      = "SELECT 1 FROM players WHERE id = ? AND project = ? AND version = ?"
@@ -67,7 +67,8 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.
 		if err := bindIdentities(c, &p, identities); err != nil {
 			return nil, err
 		}
-		return nil, c.happened(rows)
+		c.happened(rows)
+		return nil, nil
 	})
 }
 
@@ -120,12 +121,12 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events
 					err != nil {
 					return nil, err
 				}
-				return c.staleOr(game.PlayerNotFound(old.ID), playerExists, string(old.ID), string(old.Project))
+				return c.staleOrMissing(game.PlayerNotFound(old.ID), playerExists, string(old.ID), string(old.Project))
 			})
 		case err != nil:
 			return nil, err
 		case n == 0:
-			return c.staleOr(game.PlayerNotFound(old.ID), playerExists, string(old.ID), string(old.Project))
+			return c.staleOrMissing(game.PlayerNotFound(old.ID), playerExists, string(old.ID), string(old.Project))
 		}
 		if err := freeIdentities(c, &old, lost); err != nil {
 			return nil, err
@@ -133,7 +134,8 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events
 		if err := bindIdentities(c, &next, won); err != nil {
 			return nil, err
 		}
-		return nil, c.happened(rows)
+		c.happened(rows)
+		return nil, nil
 	})
 }
 
@@ -146,7 +148,7 @@ func (s *Store) DeletePlayer(ctx context.Context, old game.Player) error {
 		case err != nil:
 			return nil, err
 		case n == 0:
-			return c.staleOr(nil, playerExists, string(old.ID), string(old.Project))
+			return c.staleOrMissing(nil, playerExists, string(old.ID), string(old.Project))
 		}
 		return nil, freeIdentities(c, &old, identities)
 	})
@@ -196,8 +198,8 @@ func (s *Store) player(doc driver.Value) (game.Player, error) {
 	return p, nil
 }
 
-// refusedPlayer returns the first reason to refuse a player, in the order that [game.PlayerStore] has: what the
-// function finds, the username, and the identities.
+// refusedPlayer returns the first reason to reject a player, in the order of [game.PlayerStore]: the result of the
+// function, the username, then the identities.
 func refusedPlayer(c *conn, p *game.Player, before func() (refusal, error)) (refusal, error) {
 	if refused, err := before(); refused != nil || err != nil {
 		return refused, err
@@ -242,8 +244,9 @@ func bindIdentities(c *conn, p *game.Player, identities map[string]string) error
 	return nil
 }
 
-// staleOr tells why a conditional statement found no row: the row is there at another version, or it is not there.
-func (c *conn) staleOr(notFound error, exists string, key ...any) (refusal, error) {
+// staleOrMissing returns why a conditional statement matched no row: [game.ErrStale] if the row exists, which then has
+// another version, and notFound otherwise.
+func (c *conn) staleOrMissing(notFound error, exists string, key ...any) (refusal, error) {
 	found, err := c.row(exists, key...)
 	if err != nil {
 		return nil, err

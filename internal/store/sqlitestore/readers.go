@@ -10,12 +10,12 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// readers is a pool of connections that only read. The one used last is used next, because its cache is warm.
+// readers is a pool of connections for reads. The connection used last is used next, because its cache is warm.
 type readers struct {
 	free    chan struct{} // a token for each idle connection
 	closing chan struct{}
 	waiting atomic.Int64 // calls that wait for a connection
-	read    atomic.Int64 // reads that went well
+	read    atomic.Int64 // successful reads
 
 	mu     sync.Mutex
 	idle   []*conn
@@ -24,16 +24,17 @@ type readers struct {
 }
 
 func newReaders(conns []*conn) *readers {
-	r := &readers{free: make(
-		chan struct{}, len(conns),
-	), kept: make(chan struct{}, len(conns)), closing: make(chan struct{}), idle: conns}
+	r := &readers{
+		free: make(chan struct{}, len(conns)), kept: make(chan struct{}, len(conns)), closing: make(chan struct{}),
+		idle: conns,
+	}
 	for range conns {
 		r.free <- struct{}{}
 	}
 	return r
 }
 
-// take waits for a connection. Whoever takes it must give it back.
+// take waits for a connection. The caller must return it with give.
 func (r *readers) take(ctx context.Context) (*conn, error) {
 	if ctx.Err() != nil {
 		return nil, ended(ctx)
@@ -58,8 +59,8 @@ func (r *readers) take(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
-// wait waits for the token of a connection. Where that takes too long though others have read meanwhile, there is too
-// much to read, and nothing is wrong with the file.
+// wait waits for the token of a connection. If the context ends first although other reads have succeeded meanwhile,
+// the server is overloaded and the file is fine.
 func (r *readers) wait(ctx context.Context) error {
 	r.waiting.Add(1)
 	defer r.waiting.Add(-1)
@@ -96,8 +97,9 @@ func (r *readers) give(c *conn) {
 	}
 }
 
-// pause lets no more reads begin and reports whether those under way ended in time. The caller must call release, and
-// must not be in a read itself. Readers wait in a queue that the pause is not in, so that it takes as long as one read.
+// pause keeps further reads from starting and reports whether the running ones ended in time. The caller must call
+// release and must not be in a read itself. A pause does not queue behind waiting readers, so it takes as long as one
+// read.
 func (r *readers) pause(wait time.Duration) (quiet bool, release func()) {
 	n := 0
 	r.mu.Lock()
@@ -168,7 +170,7 @@ func (r *readers) rows(ctx context.Context, sql string, args []any, row func([]d
 	return nil
 }
 
-// stop lets no more reads begin, and waits for those under way.
+// stop rejects further reads and waits for the running ones.
 func (r *readers) stop() {
 	close(r.closing)
 	for range cap(r.free) {

@@ -32,8 +32,8 @@ func migrations() ([]string, error) {
 	return scripts, nil
 }
 
-// recognise answers the schema version of the file, 0 for an empty one, and refuses the files of others without having
-// changed them.
+// recognise returns the schema version of the file, or 0 for an empty file. It returns [ErrForeignFile] for files of
+// other programs, which it does not change.
 func recognise(c *conn, path string, known int) (version int, err error) {
 	application, err := c.integer("PRAGMA application_id")
 	if err != nil {
@@ -54,22 +54,19 @@ func recognise(c *conn, path string, known int) (version int, err error) {
 			"%w: %s is an SQLite database of another program: choose another file", ErrForeignFile, path,
 		)
 	case stored > int64(known):
-		return 0,
-			fmt.Errorf("%w: %s has schema version %d and this gsm knows versions up to %d: run the newer gsm, or "+
-				"restore "+
-				"a backup made before the upgrade",
-				ErrNewerSchema, path, stored, known)
+		return 0, fmt.Errorf("%w: %s has schema version %d and this gsm knows versions up to %d: run the newer gsm, "+
+			"or restore a backup made before the upgrade", ErrNewerSchema, path, stored, known)
 	}
 	return int(stored), nil
 }
 
-// migrate brings the schema from the version to the newest, one transaction for each step.
+// migrate migrates the schema from the version to the newest, with a transaction for each step.
 func migrate(c *conn, version int, scripts []string) error {
 	for i := version; i < len(scripts); i++ {
 		script := fmt.Sprintf("BEGIN IMMEDIATE;\n%s\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;\nCOMMIT;",
 			scripts[i], applicationID, i+1)
 		if err := c.script(script); err != nil {
-			// The transaction may be over already, which makes this fail.
+			// This fails if SQLite has already rolled back the transaction.
 			_ = c.script("ROLLBACK")
 			return fmt.Errorf("migrate the schema from version %d to %d: %w", i, i+1, err)
 		}

@@ -10,14 +10,14 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// selection is a list under construction: documents d by id, newest first. Values are arguments, never text.
+// selection is a list under construction: documents d in descending order of ids. Values are always arguments.
 type selection struct {
 	table string // of the documents
 	from  string
-	id    string // the column that has the order: that of the table that is walked
+	id    string // the column to order by, of the table that is scanned
 	terms []string
 	args  []any
-	// passive columns are to choose no index.
+	// SQLite must not choose an index for passive columns.
 	passive []string
 }
 
@@ -65,10 +65,10 @@ func natives(values []game.Value) []any {
 // marks returns the places of n arguments.
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
-// page returns the statement of the documents that one of the selections has, and its arguments. No document is in
-// two of them, and each comes in the order of the list. A row has a document, and how many rows there are. Which they
-// are is materialised, which happens before the first row comes out: the driver interrupts a statement until then and
-// no longer. The documents are read one by one, so that a reader who has enough reads no others.
+// page returns the statement that merges the selections, and its arguments. No document may be in two of them, and each
+// must be in the order of the list. A row contains a document and the number of rows. The ids are materialised before
+// the first row is returned, because the driver can interrupt a statement only until then. Documents are read one by
+// one, so that a reader can stop early.
 func page(after string, limit int, from ...selection) (string, []any) {
 	var sql strings.Builder
 	var args []any
@@ -87,11 +87,12 @@ func page(after string, limit int, from ...selection) (string, []any) {
 		args = append(args, b.args...)
 	}
 	sql.WriteString(" ORDER BY id DESC LIMIT ?)" +
-		" SELECT d.doc, (SELECT count(*) FROM page) FROM page CROSS JOIN " + from[0].table + " d ON d.rowid = page.place")
+		" SELECT d.doc, (SELECT count(*) FROM page) FROM page CROSS JOIN " + from[0].table +
+		" d ON d.rowid = page.place")
 	return sql.String(), append(args, int64(limit))
 }
 
-// bounds are those of a list: of documents, and of bytes, 0 for none.
+// bounds limit a list to a number of documents and of bytes; 0 bytes is no limit.
 type bounds struct{ limit, bytes int }
 
 // find reads a list within its bounds. The statement is one of [page], for a document more than the limit.

@@ -9,18 +9,19 @@ import (
 )
 
 const (
-	// What is large is read when there is room for it: its size is in the head of its row.
+	// A large document is read only once there is room for it in memory. SQLite knows its size without reading it.
 	selectSession = "SELECT CASE WHEN octet_length(doc) < ? THEN doc ELSE octet_length(doc) END FROM sessions WHERE " +
 		"id = ? AND project = ?"
 	largeSession  = "SELECT doc FROM sessions WHERE id = ? AND project = ?"
 	sessionExists = "SELECT 1 FROM sessions WHERE id = ? AND project = ?"
 
-	// Rows of members and attributes that are there already stay. They are so only after another program has changed
-	// the file, and an error would fail the whole batch, as often as it is tried.
+	// Rows that already exist are ignored. They exist only if another program has changed the file, and an error would
+	// fail the whole batch, on each retry.
 	insertMember    = "INSERT OR IGNORE INTO members (player_id, live, session_id) VALUES (?, ?, ?)"
 	deleteMember    = "DELETE FROM members WHERE player_id = ? AND live = ? AND session_id = ?"
 	insertAttribute = "INSERT OR IGNORE INTO attributes (project, key, value, live, session_id) VALUES (?, ?, ?, ?, ?)"
-	deleteAttribute = "DELETE FROM attributes WHERE project = ? AND key = ? AND value = ? AND live = ? AND session_id = ?"
+	deleteAttribute = "DELETE FROM attributes WHERE project = ? AND key = ? AND value = ? AND live = ? AND " +
+		"session_id = ?"
 )
 
 func sessionPlace(v *game.Session) place {
@@ -50,7 +51,8 @@ func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...gam
 		if err := around.run(c); err != nil {
 			return nil, err
 		}
-		return nil, c.happened(rows)
+		c.happened(rows)
+		return nil, nil
 	})
 }
 
@@ -72,8 +74,8 @@ func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.Ses
 	return s.session(doc)
 }
 
-// ReplaceSession implements [game.SessionStore]. It writes the document and what differs around it: columns, and the
-// rows of members and attributes.
+// ReplaceSession implements [game.SessionStore]. Beside the document it writes only the columns and the rows of members
+// and attributes that differ.
 func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, events ...game.Event) error {
 	doc, err := s.codec.encode(next)
 	var rows []eventRow
@@ -91,16 +93,17 @@ func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, even
 		case err != nil:
 			return nil, err
 		case n == 0:
-			return c.staleOr(game.SessionNotFound(old.ID), sessionExists, string(old.ID), string(old.Project))
+			return c.staleOrMissing(game.SessionNotFound(old.ID), sessionExists, string(old.ID), string(old.Project))
 		}
 		if err := around.run(c); err != nil {
 			return nil, err
 		}
-		return nil, c.happened(rows)
+		c.happened(rows)
+		return nil, nil
 	})
 }
 
-// statements are changes to make after the one that may be refused.
+// statements are executed after the one that may be rejected.
 type statements []struct {
 	sql  string
 	args []any
@@ -122,8 +125,8 @@ func (l statements) run(c *conn) error {
 	return nil
 }
 
-// surroundings returns what brings the members and attributes of a session from old, nil for none, to next. All rows of
-// a session that ends are replaced, because live sessions have theirs apart.
+// surroundings returns the statements that change the rows of members and attributes from those of old, which may be
+// nil, to those of next. When a session ends, all its rows are replaced, because they contain whether it is live.
 func surroundings(old, next *game.Session) statements {
 	if old == nil {
 		old = &game.Session{}
@@ -163,8 +166,8 @@ func seats(v *game.Session) map[game.PlayerID]struct{} {
 	return m
 }
 
-// native returns a value as SQLite compares it: numbers with numbers, strings with strings, and booleans, which SQLite
-// has as numbers only, as bytes.
+// native returns the value in a type that SQLite compares with values of the same type only. Booleans become bytes,
+// because SQLite's booleans are numbers.
 func native(v game.Value) any {
 	if b, ok := v.Any().(bool); ok {
 		if b {
@@ -187,7 +190,7 @@ func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[g
 	})
 }
 
-// briefSession reads a session without what its members have besides their ids.
+// briefSession decodes a session with only the ids of its members.
 func (s *Store) briefSession(doc driver.Value) (game.Session, int, error) {
 	var v struct {
 		game.Session
@@ -205,15 +208,15 @@ func (s *Store) briefSession(doc driver.Value) (game.Session, int, error) {
 	return v.Session, game.BriefCost(textSize(doc), &v.Session), nil
 }
 
-// textSize returns how many bytes a document has that was read.
+// textSize returns the size of a stored document in bytes.
 func textSize(doc driver.Value) int {
 	s, _ := doc.(string)
 	return len(s)
 }
 
-// sessionsSQL returns the statement of a list. A list by a member or an attribute walks the rows of that table, which
-// has the same order and far fewer rows: once for each value of the attribute, and for live and ended sessions, because
-// only the rows of one value and one of these are in the order of the list.
+// sessionsSQL returns the statement of a list. A list by a member or an attribute scans the rows of that table, which
+// are far fewer. It scans once for each value of the attribute, and separately for live and ended sessions, because
+// only rows that are equal in these are in the order of the list.
 func sessionsSQL(q game.SessionQuery) (string, []any) {
 	var attributes []game.Clause
 	for _, c := range q.Where {
@@ -242,7 +245,8 @@ func sessionsSQL(q game.SessionQuery) (string, []any) {
 					table: "sessions", from: "attributes a CROSS JOIN sessions d ON d.id = a.session_id",
 					id: "a.session_id",
 				}
-				b.where("a.project = ? AND a.key = ? AND a.value = ? AND a.live = ?", string(q.Project), key, native(v), live)
+				b.where("a.project = ? AND a.key = ? AND a.value = ? AND a.live = ?",
+					string(q.Project), key, native(v), live)
 				b.whereSession(q, attributes[1:], live)
 				walks = append(walks, b)
 			}
@@ -267,9 +271,8 @@ func liveFlags(w game.Where) (flags []any) {
 	return flags
 }
 
-// passiveColumns returns the columns that are to choose no index. Live sessions are few among those that are kept, and
-// those that are over are many: a live status chooses the index rather than what else is asked for, and one of the
-// others does not.
+// passiveColumns returns the columns for which SQLite must not choose an index. Live sessions are few among those that
+// are stored, so a live status selects the index of statuses. Ended ones are many, so another filter selects the index.
 func passiveColumns(w game.Where) []string {
 	common := []string{"mode", "map", "region"} // names of fields and of their columns
 	status, asked := w.On(game.FieldStatus)
@@ -284,7 +287,7 @@ func passiveColumns(w game.Where) []string {
 	return nil
 }
 
-// whereSession adds what the columns of a session select, and the attributes, whose rows have one of the live flags.
+// whereSession adds the conditions on columns and attributes. live are the values of the column live to look for.
 func (b *selection) whereSession(q game.SessionQuery, attributes []game.Clause, live ...any) {
 	b.where("d.project = ?", string(q.Project))
 	b.passive = passiveColumns(q.Where)
@@ -302,6 +305,6 @@ func (s *Store) session(doc driver.Value) (game.Session, error) {
 	if err := s.codec.decode(doc, &v); err != nil {
 		return game.Session{}, unread(err)
 	}
-	v.Hosted = v.Hosted || v.HostID != nil // documents from before there was the field
+	v.Hosted = v.Hosted || v.HostID != nil // older documents lack the field
 	return v, nil
 }

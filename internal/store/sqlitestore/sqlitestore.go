@@ -1,11 +1,12 @@
 // Package sqlitestore is the embedded engine: one SQLite file, no server.
 //
-// It owns the file, its schema and its locks, how documents become rows, and the order of writes. One goroutine makes
-// all mutations, as many as wait in one transaction (writer.go), so that an acknowledged write is on the disk and a
-// disk flush is shared by all who wait for it; reads go beside it on connections of their own (readers.go). Another
-// program may read and write the file at the same time by SQLite's own locking, but not a second Store.
+// The package owns the file, its schema and its locks, the mapping of documents to rows, and the order of writes. A
+// single goroutine executes all mutations and commits those that are waiting in one transaction (writer.go), so that an
+// acknowledged write is on disk and waiting writers share a disk flush. Reads run concurrently on their own connections
+// (readers.go). Other programs may read and write the file at the same time under SQLite's locking, but a second Store
+// may not.
 //
-// It leaves every rule to package game: it does not validate, has no clock and does not retry conflicts.
+// All rules are in package game: this package does not validate, has no clock and does not retry conflicts.
 package sqlitestore
 
 import (
@@ -23,7 +24,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// How connections are set up. The sizes are measured: see the benchmarks.
+// Settings of connections. The benchmarks measure the sizes.
 const (
 	busyTimeout = "5000" // milliseconds to wait for another program's lock
 	minReaders  = 4
@@ -32,40 +33,39 @@ const (
 	useLog          = "journal_mode = WAL"        // readers and the writer do not wait for each other
 	durable         = "synchronous = FULL"        // a commit is on the disk when it returns
 	checkpointEvery = "wal_autocheckpoint = 4000" // pages of 4 KiB: 16 MB of log
-	// bytes, as logBound: what a longer log is cut to when it begins anew
+	// In bytes, like logBound: SQLite truncates a longer log to this size when it restarts the log.
 	logLimit = "journal_size_limit = 33554432"
-	// What is erased is overwritten. Copies from when SQLite rearranged a page may stay in it until a VACUUM.
+	// Deleted content is overwritten. Copies left by earlier rearrangements of a page may remain until a VACUUM.
 	secureDelete = "secure_delete = ON"
 	memoryTemp   = "temp_store = MEMORY" // no temporary files, for read-only systems
 
 	readOnly = "query_only = ON" // not mode=ro, which could not recover the log after a crash
 )
 
-// Memory for pages of the file. It is outside of Go's heap. The file is not mapped, which would be faster: a disk that
-// fails to read would end the process instead of the call.
+// Memory for pages of the file, outside Go's heap. Mapping the file would be faster, but a read error of the disk would
+// then kill the process instead of failing the call.
 const (
-	// DefaultCache is what a Store takes, in bytes, if it is not told otherwise.
+	// DefaultCache is the default of [Options.Cache], in bytes.
 	DefaultCache = 32 << 20
-	// A page has 4 KiB, and what SQLite keeps with it makes the allocator give it the next power of two.
+	// A page has 4 KiB. With SQLite's bookkeeping, the allocator rounds it up to the next power of two.
 	pageMemory = 8 << 10
 	leastPages = 16
 )
 
-// Options of a Store. The zero value is good.
+// Options configure a Store. The zero value is valid.
 type Options struct {
-	// Cache is how much memory pages of the file may take, in bytes: half of it is the writer's, and the readers share
-	// the rest. A reader forgets what it has when something was written, so that a large cache pays only where nothing
-	// is.
+	// Cache limits the memory for pages of the file, in bytes. The writer uses half of it, and the readers share the
+	// rest. Readers discard their pages after each write, so a large cache helps only databases that rarely change.
 	Cache int64
-	// OnCommit is called after each group commit with the number of writes in it and the time that it took. It is
-	// called by the one goroutine that writes, which waits for it.
+	// OnCommit is called after each group commit with the number of its writes and its duration. The writing goroutine
+	// calls it and waits for it to return.
 	OnCommit func(size int, d time.Duration)
-	// MustExist refuses a file that is not there, instead of making one.
+	// MustExist makes Open return [ErrMissing] instead of creating a file.
 	MustExist bool
-	// Beside opens the file beside the gsm that serves it, for tools: without the lock that keeps a second server out.
-	// The file must be there and its schema be the newest.
+	// Beside is for tools that open the file while a server uses it. Open then does not take the lock that excludes a
+	// second server. The file must exist and have the newest schema.
 	Beside bool
-	// ReadOnly fails every write. It goes with Beside.
+	// ReadOnly makes every write fail. It is used with Beside.
 	ReadOnly bool
 }
 
@@ -79,15 +79,15 @@ type Store struct {
 	readers *readers
 	codec   codec
 	close   sync.Once
-	closed  error // what Close answered
+	closed  error // returned by Close
 }
 
 var _ game.Store = (*Store)(nil)
 
-// Open opens the file, creates it if it is not there, and brings its schema up to date. It answers [ErrLocked],
-// [ErrSeveralNames], [ErrForeignFile], [ErrNewerSchema], [ErrDiskFull], or what else is wrong, in a sentence for the
-// operator; with options that ask for a file as it is, [ErrMissing] and [ErrOlderSchema] too. The context bounds
-// opening only.
+// Open opens the file, creates it if it does not exist, and migrates its schema to the newest version. It returns
+// [ErrLocked], [ErrSeveralNames], [ErrForeignFile], [ErrNewerSchema], [ErrDiskFull] or another error, each with a
+// sentence that tells the operator what to do. With MustExist or Beside it can also return [ErrMissing], and with
+// Beside [ErrOlderSchema]. The context limits only the call of Open.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	scripts, err := migrations()
 	if err != nil {
@@ -129,8 +129,8 @@ func exists(path string) error {
 	return err
 }
 
-// resolve returns the one path of a file that may be linked to, so that there is one lock for it. The file need not be
-// there, at the end of its links either. With an error, the path is the one that is wrong.
+// resolve follows the symbolic links of a path, so that all paths to a file lead to the same lock. The file need not
+// exist. With an error, resolve returns the path that caused it.
 func resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {

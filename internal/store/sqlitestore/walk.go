@@ -21,8 +21,8 @@ type row [4]any
 
 type blob string
 
-// held returns a column of a row.
-func held(v any) any {
+// rowValue returns a column as a row contains it, so that rows can be compared.
+func rowValue(v any) any {
 	if b, ok := v.([]byte); ok {
 		return blob(b)
 	}
@@ -44,8 +44,9 @@ func (r row) args(id string) []any {
 	return append(args, id)
 }
 
-// walk compares every document with what is kept of it. Documents and the rows of all sides come in the same order.
-func walk[D any](ctx context.Context, i *inspection, k kept[D]) error {
+// inspectDocuments compares every document with its columns and rows. Documents and the rows of all sides come in the
+// same order.
+func inspectDocuments[D any](ctx context.Context, i *inspection, k kept[D]) error {
 	cursors := make([]*cursor, len(k.sides))
 	for n, s := range k.sides {
 		cursors[n] = newCursor(ctx, i.conn, s.sorted)
@@ -260,7 +261,7 @@ func newCursor(ctx context.Context, c *conn, sql string) *cursor {
 				return err
 			}
 			for i, v := range columns[1:] {
-				e.row[i] = held(v)
+				e.row[i] = rowValue(v)
 			}
 			if !yield(e, nil) {
 				return io.EOF

@@ -14,43 +14,43 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// maxBatch bounds a transaction, so that the first of it does not wait long for the last.
+// maxBatch limits the writes of a transaction, so that the first does not wait long for the last.
 const maxBatch = 1024
 
-// probeSize is more than two pages, so that a row of this size does not fit into one that is there.
+// probeSize is more than two pages, so that a row of this size needs new pages.
 const probeSize = 8192
 
 // write is one mutation.
 type write struct {
-	// run executes the statements. It refuses before it has changed anything, or changes all: the transaction is the
-	// writer's alone, so that what it reads there is still true when it writes. Hence no write needs a savepoint. An
-	// error breaks the whole batch; a refusal is an answer like another.
+	// run executes the statements. It either rejects the write before it has changed anything, or makes all changes. No
+	// write needs a savepoint, because only the writer uses the transaction: what run reads remains true until it
+	// writes. An error fails the whole batch, a refusal only this write.
 	run func(*conn) (refusal, error)
 
 	state    atomic.Int32
 	answered chan error
 }
 
-// refusal is the named error with which a write ends that changed nothing, nil for one that was made.
+// refusal is the named error of a rejected write, which changed nothing; nil for a write that was made.
 type refusal error
 
-// States of a write. Whoever moves it out of waiting decides: the writer, or the caller who gave up.
+// States of a write. The writer moves it from waiting to taken, or a caller who gives up from waiting to withdrawn.
 const (
 	waiting int32 = iota
 	taken
 	withdrawn
 )
 
-// writer makes all mutations, those that wait together in one transaction (group commit), on a connection of its own.
-// It never sees a request's context, because the driver would interrupt the neighbours too.
+// writer executes all mutations on its own connection. It commits those that are waiting in one transaction (group
+// commit). It never uses a request's context, because the driver would interrupt the other writes of the batch too.
 type writer struct {
 	file     *file
 	dial     func() (*conn, error)
 	conn     *conn // nil after a failure that left it in doubt
 	log      *drainer
 	onCommit func(size int, d time.Duration)
-	commits  atomic.Int64 // batches that were made
-	// why the last batch failed that did, nil once check has found that writes are made again
+	commits  atomic.Int64 // committed batches
+	// failure is the error of the last batch that failed; nil again once check has found that writes succeed.
 	failure atomic.Pointer[error]
 
 	mu     sync.Mutex
@@ -64,7 +64,7 @@ func newWriter(c *conn, f *file, dial func() (*conn, error)) *writer {
 	return &writer{conn: c, file: f, dial: dial, wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
-// do queues a write and waits for its answer.
+// do queues a write and waits for its result.
 func (w *writer) do(ctx context.Context, run func(*conn) (refusal, error)) error {
 	if ctx.Err() != nil {
 		return game.Unanswered(game.OutcomeNone, ended(ctx))
@@ -80,7 +80,7 @@ func (w *writer) do(ctx context.Context, run func(*conn) (refusal, error)) error
 	case <-ctx.Done():
 	}
 	if op.state.CompareAndSwap(waiting, withdrawn) {
-		if w.commits.Load() > before { // others' writes were made: this one waited behind too many
+		if w.commits.Load() > before { // the writer works, but the queue was too long
 			return game.Overloaded(ended(ctx))
 		}
 		return game.Unanswered(game.OutcomeNone, ended(ctx))
@@ -112,7 +112,7 @@ func (w *writer) signal() {
 	}
 }
 
-// close lets no more writes in, and waits until those in the queue are answered.
+// close rejects further writes and waits until those in the queue have their results.
 func (w *writer) close() {
 	w.mu.Lock()
 	w.closed = true
@@ -134,8 +134,8 @@ func (w *writer) queued() int {
 	return len(w.queue)
 }
 
-// check returns nil if no write has failed, or if a small one is made now, and the files are there. A batch that was
-// made tells too little: it may have changed nothing, or have found space that the next one does not.
+// check returns nil if the files exist and either no write has failed or a small one succeeds now. A batch that
+// succeeded is no evidence: it may have changed nothing, or have used the last space.
 func (w *writer) check(ctx context.Context) error {
 	if err := w.file.look(); errors.Is(err, errShrunk) {
 		err = w.do(ctx, func(*conn) (refusal, error) { return nil, nil }) // so that the writer judges
@@ -156,7 +156,7 @@ func (w *writer) check(ctx context.Context) error {
 	return nil
 }
 
-// probe makes a write that needs pages of its own, so that it fails where others would, and leaves nothing behind.
+// probe makes a write that needs new pages, so that it fails if other writes would, and then undoes it.
 func probe(c *conn) (refusal, error) {
 	const key = "" // no claim has it
 	if _, err := c.exec(putClaim, key, strings.Repeat("x", probeSize), "", int64(0), int64(0)); err != nil {
@@ -186,7 +186,7 @@ func (w *writer) run() {
 	}
 }
 
-// pull moves the next writes from the queue to the batch, and reports whether there will be no more.
+// pull moves the next writes from the queue to the batch, and reports whether the writer is closed.
 func (w *writer) pull(batch []*write) (_ []*write, closed bool) {
 	clear(batch)
 	w.mu.Lock()
@@ -199,7 +199,7 @@ func (w *writer) pull(batch []*write) (_ []*write, closed bool) {
 	return batch, w.closed
 }
 
-// commit makes the batch in one transaction and answers its members.
+// commit executes the batch in one transaction and sends the results of its writes.
 func (w *writer) commit(batch []*write) {
 	start := time.Now()
 	if err := w.begin(); err != nil {
@@ -231,10 +231,10 @@ func (w *writer) commit(batch []*write) {
 	}
 	if failure != nil {
 		w.rollback()
-		// Those behind the failed one were not tried and are no better off than those before it.
+		// The writes after the one that failed were not tried. They fail too, as those before it.
 		w.fail(batch, errors.Unwrap(failure))
 	} else if len(members) > 0 {
-		w.committed(len(members), time.Since(start)) // before the answers: whoever has one finds it counted
+		w.committed(len(members), time.Since(start)) // before the results, so that callers find their batch counted
 	}
 	for i, op := range members {
 		switch {
@@ -259,7 +259,7 @@ func (w *writer) committed(size int, took time.Duration) {
 	}
 }
 
-// fail keeps the cause and answers those writes whose callers still wait, none of which happened.
+// fail records the cause and fails the writes whose callers are still waiting. None of them was made.
 func (w *writer) fail(batch []*write, cause error) {
 	w.failure.Store(&cause)
 	for _, op := range batch {
@@ -283,7 +283,7 @@ func (w *writer) begin() error {
 	return err
 }
 
-// connect makes a connection where there is none.
+// connect opens a connection unless there is one.
 func (w *writer) connect() error {
 	if w.conn != nil {
 		return nil
@@ -295,13 +295,13 @@ func (w *writer) connect() error {
 	return err
 }
 
-// end commits. What fails at a lock, or for want of space to write all of the transaction, did not happen. What fails
-// otherwise, as a flush of the disk does, may be found in the log after a crash.
+// end commits the transaction. If the commit fails because of a lock or because the disk is full, nothing was written.
+// After another failure, such as that of a flush, the transaction may still be in the log after a crash.
 func (w *writer) end() error {
 	_, err := w.conn.exec("COMMIT")
 	if err == nil {
 		if err := w.lookAfter(); err != nil {
-			return game.Unanswered(game.OutcomeUnknown, err) // went to files that may not be found again
+			return game.Unanswered(game.OutcomeUnknown, err) // the files that were written may have been replaced
 		}
 		return nil
 	}
@@ -312,13 +312,13 @@ func (w *writer) end() error {
 	return game.Unanswered(game.OutcomeUnknown, err)
 }
 
-// rollback leaves no transaction behind. SQLite ends the transaction itself after some failures and says so with an
-// error; the connection is then given up, since nothing tells this from a connection that is in trouble.
+// rollback ends the transaction. After some failures SQLite has already ended it and returns an error. The connection
+// is then closed, because a broken connection cannot be told from that.
 func (w *writer) rollback() {
 	w.conn.forgetEvents()
 	if _, err := w.conn.exec("ROLLBACK"); err == nil || w.file.gone() != nil {
 		return
 	}
-	_ = w.conn.close() // its errors tell of the failure that led here
+	_ = w.conn.close() // its errors repeat the failure that led here
 	w.conn = nil
 }

@@ -9,8 +9,8 @@ type identity struct{ os.FileInfo }
 
 func (i identity) same(other identity) bool { return os.SameFile(i.FileInfo, other.FileInfo) }
 
-// glance returns what file a path leads to and its size.
-func glance(path string) (identity, int64, error) {
+// statFile returns what file a path leads to and its size.
+func statFile(path string) (identity, int64, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return identity{}, 0, err
