@@ -230,8 +230,8 @@ func TestShrunkAmidAWrite(t *testing.T) {
 	execute(t, db, "VACUUM")
 	err := s.OnWriter(t.Context(), func(exec func(string) error) error {
 		execute(t, db, "PRAGMA wal_checkpoint(PASSIVE)")
-		return exec("CREATE TABLE growth AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100) " +
-			"SELECT randomblob(4000) FROM n")
+		return exec("CREATE TABLE growth AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100)" +
+			" SELECT randomblob(4000) FROM n")
 	})
 	must(t, err)
 	must(t, s.CreatePlayer(t.Context(), benchPlayer()))
