@@ -44,7 +44,7 @@ func TestDocs(t *testing.T) {
 func TestDocumentedCodes(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
-	rules := found(t, "../internal/game/errors.go", `Code: "([a-z_]+)"`)
+	rules := found(t, "../internal/game/errors.go", `Code: +"([a-z_]+)"`)
 	there := slices.Clone(rules)
 	own, _ := filepath.Glob("../internal/api/*.go")
 	plumbing, _ := filepath.Glob("../internal/api/web/*.go")
@@ -53,7 +53,7 @@ func TestDocumentedCodes(t *testing.T) {
 	}
 	for what, codes := range map[string][]string{
 		"docs/api.md":      found(t, "../docs/api.md", "(?m)^\\| \\d{3} \\| `([a-z_]+)` \\|"),
-		"client/errors.go": append(found(t, "../client/errors.go", `Code: "([a-z_]+)"`), rules...),
+		"client/errors.go": append(found(t, "../client/errors.go", `Code: +"([a-z_]+)"`), rules...),
 	} {
 		if got, want := sorted(codes), sorted(there); !slices.Equal(got, want) {
 			t.Errorf("%s has\n%s\nand there are\n%s", what, strings.Join(got, " "), strings.Join(want, " "))

@@ -42,7 +42,8 @@ func historyRequests() []string {
 		list + "?status=open&visibility=private", list + "?status=open&visibility=public&free_seats=3",
 		list + "?attributes%5Blevel%5D=3", list + "?status=open&attributes%5Blevel%5D=3",
 		list + "?status=open&mode=ranked&map=dust&attributes%5Blevel%5D=3",
-		list + "?status=ended&attributes%5Blevel%5D=3", list + "?status=open&visibility=private&attributes%5Blevel%5D=0",
+		list + "?status=ended&attributes%5Blevel%5D=3",
+		list + "?status=open&visibility=private&attributes%5Blevel%5D=0",
 		list + host, list + member, list + host + "&status=open", list + member + "&status=open",
 	}
 }
@@ -208,7 +209,8 @@ func fillSQLite(b *testing.B, database string, n int) {
 			CASE i % 10 WHEN 0 THEN 'private' ELSE 'public' END AS visibility
 		FROM n WHERE i < ?`, n, historyPlayed, historyPlayed, n)
 	exec(`INSERT INTO players (id, project, version, status, erasing, doc) VALUES (?, 'default', 1, 'active', 0,
-		'{"id":"`+historyPlayer+`","project":"default","version":1,"status":"active","identities":{},"attributes":{},' ||
+		'{"id":"`+historyPlayer+`","project":"default","version":1,"status":"active","identities":{},' ||
+		'"attributes":{},' ||
 		'"created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}')`, historyPlayer)
 	// Indexes are made faster at once than row by row.
 	indexes := rebuildIndexes(b, tx)

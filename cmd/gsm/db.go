@@ -81,8 +81,8 @@ type dbCheckCmd struct {
 
 // Help implements [kong.HelpProvider].
 func (c *dbCheckCmd) Help() string {
-	return `Prints a line for each finding. --repair rebuilds indexes and entries from the documents, removes members who
-do not exist, and assigns a new host to a session whose host is not a member. Other findings are only printed.
+	return `Prints a line for each finding. --repair rebuilds indexes and entries from the documents, removes members
+who do not exist, and assigns a new host to a session whose host is not a member. Other findings are only printed.
 Checking and repairing are safe while servers run. Exit code 6 means that findings remain.
 
 Examples:

@@ -163,7 +163,8 @@ func (k *Keeper) renewOnce(ctx context.Context, held *tenure) bool {
 	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
 	defer cancel()
 	since, now := time.Now(), k.Now()
-	stored, err := k.Leases.TaskLease(ctx, held.task.Name) // not held.lease: an earlier renewal may have been stored without a response
+	// Not held.lease: an earlier renewal may have been stored without a response.
+	stored, err := k.Leases.TaskLease(ctx, held.task.Name)
 	if err != nil {
 		return true
 	}

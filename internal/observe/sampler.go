@@ -152,7 +152,7 @@ func (r *reading) gather(metrics prometheus.Gatherer) error {
 					continue // this bucket exists only if it has an exemplar, and the total below includes it
 				}
 				l.Bounds = append(l.Bounds, b.GetUpperBound())
-				l.Counts = append(l.Counts, int64(b.GetCumulativeCount()-before)) //nolint:gosec // counts stay far below 1<<63
+				l.Counts = append(l.Counts, int64(b.GetCumulativeCount()-before)) //nolint:gosec // far below 1<<63
 				before = b.GetCumulativeCount()
 			}
 			l.Counts = append(l.Counts, int64(h.GetSampleCount()-before)) //nolint:gosec // as above

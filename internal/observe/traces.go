@@ -174,7 +174,7 @@ func fail(span trace.Span, kind string) {
 func (t *Traces) measure(ctx context.Context, histogram prometheus.Observer, took time.Duration) {
 	if t != nil {
 		if c := trace.SpanContextFromContext(ctx); c.IsSampled() {
-			h := histogram.(prometheus.ExemplarObserver) //nolint:forcetypeassert // every histogram of the client library
+			h := histogram.(prometheus.ExemplarObserver) //nolint:forcetypeassert // the library's are
 			h.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": c.TraceID().String()})
 			return
 		}

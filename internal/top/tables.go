@@ -78,7 +78,9 @@ func namesOf(rows []Row, room int) []string {
 		method++
 	}
 	fits := func() bool {
-		return !slices.ContainsFunc(rows, func(r Row) bool { return method+ansi.StringWidth(shortNumber(r.Name)) > room })
+		return !slices.ContainsFunc(rows, func(r Row) bool {
+			return method+ansi.StringWidth(shortNumber(r.Name)) > room
+		})
 	}
 	for _, shorter := range []func(string) string{
 		func(s string) string { return strings.TrimPrefix(s, "/api/v1") },

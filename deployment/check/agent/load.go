@@ -165,7 +165,9 @@ func load(ctx context.Context) error {
 func (c *caller) write(ctx context.Context, results *results, name string, passing bool) {
 	var id string
 	results.measure(func() error {
-		response, err := c.call(ctx, http.MethodPost, "/players", map[string]string{"username": name}, http.StatusCreated)
+		response, err := c.call(
+			ctx, http.MethodPost, "/players", map[string]string{"username": name}, http.StatusCreated,
+		)
 		if err != nil {
 			return err
 		}
