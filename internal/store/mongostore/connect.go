@@ -129,18 +129,15 @@ func (s *Store) connect(set settings, o Options) error {
 		return fmt.Errorf("%w: %w", ErrBadURL, err)
 	}
 	s.client, s.database = client, client.Database(set.database)
-	s.players = s.collection(playersCollection, set.lists)
-	s.sessions = s.collection(sessionsCollection, set.lists)
-	s.claims = s.collection(claimsCollection, set.lists)
-	s.metrics = s.collection(metricsCollection, set.lists)
-	s.keys = s.collection(keysCollection, set.lists)
-	s.signing = s.collection(signingCollection, set.lists)
-	s.events = s.collection(eventsCollection, set.lists)
-	s.notices = s.database.Collection(noticesCollection)
-	s.feedEnds = s.database.Collection(feedsCollection)
-	s.meta = s.database.Collection(metaCollection)
+	for name := range designs() {
+		s.collections[name] = s.collection(name, set.lists)
+	}
+	s.players, s.sessions = s.collections[playersCollection], s.collections[sessionsCollection]
+	s.claims, s.metrics = s.collections[claimsCollection], s.collections[metricsCollection]
+	s.keys, s.signing = s.collections[keysCollection], s.collections[signingCollection]
+	s.events, s.notices = s.collections[eventsCollection], s.collections[noticesCollection].Collection
+	s.feedEnds, s.meta = s.collections[feedsCollection].Collection, s.collections[metaCollection].Collection
 	s.players.subject, s.sessions.subject, s.keys.subject = game.SubjectPlayer, game.SubjectSession, game.SubjectKey
-	s.tasks = s.collection(tasksCollection, set.lists)
 	return nil
 }
 

@@ -21,32 +21,31 @@ const (
 	repairTries = 5
 )
 
-// inspected is a collection whose documents are inspected.
+// inspected is how the documents of a collection are inspected.
 type inspected struct {
-	collection collection
-	fields     []string // the derived ones
+	fields []string // the derived ones
 	// reencode decodes a document and encodes it again, which computes its derived fields.
-	reencode func(bson.Raw) (bson.Raw, error)
+	reencode   func(bson.Raw) (bson.Raw, error)
+	collection collection // set by Inspect
 }
 
 // Inspect implements [game.Inspector]. It is safe during writes, because derived fields change atomically with the
 // document that they are in.
 func (s *Store) Inspect(ctx context.Context, repair bool, report func(game.Finding)) error {
 	i := inspection{s, repair, report}
-	for _, name := range slices.Sorted(maps.Keys(designs())) {
+	all := designs()
+	names := slices.Sorted(maps.Keys(all))
+	for _, name := range names {
 		if err := i.indexes(ctx, name); err != nil {
 			return readError(ctx, err)
 		}
 	}
-	for _, d := range []inspected{
-		{s.players, derivedKeys(derivedPlayerFields()), reencoder(storedPlayer)},
-		{s.sessions, derivedKeys(derivedSessionFields()), reencoder(storedSession)},
-		{s.claims, nil, reencoder(storedClaim)},
-		{s.keys, nil, reencoder(storedKey)},
-		{s.signing, nil, reencoder(storedSigningKey)},
-		{s.events, []string{"players"}, reencoder(storedEvent)},
-		{s.tasks, nil, reencoder(func(d task) task { return d })},
-	} {
+	for _, name := range names {
+		if all[name].inspected == nil {
+			continue
+		}
+		d := *all[name].inspected
+		d.collection = s.collections[name]
 		if err := i.documents(ctx, d); err != nil {
 			return readError(ctx, err)
 		}

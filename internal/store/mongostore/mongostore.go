@@ -46,21 +46,21 @@ type Store struct {
 	server   server
 	pool     *pool
 
-	players   collection
-	sessions  collection
-	claims    collection
-	metrics   collection
-	keys      collection
-	signing   collection
-	events    collection
-	notices   *mongo.Collection
-	feedEnds  *mongo.Collection
-	meta      *mongo.Collection
-	outbox    *outbox
-	feeds     feeds
-	tasks     collection
-	nameLocks *nameLocks
-	noStatus  atomic.Bool // the user lacks the permission to read the replica set's status
+	collections map[string]collection // by name, those of designs
+	players     collection
+	sessions    collection
+	claims      collection
+	metrics     collection
+	keys        collection
+	signing     collection
+	events      collection
+	notices     *mongo.Collection
+	feedEnds    *mongo.Collection
+	meta        *mongo.Collection
+	outbox      *outbox
+	feeds       feeds
+	nameLocks   *nameLocks
+	noStatus    atomic.Bool // the user lacks the permission to read the replica set's status
 
 	mu      sync.Mutex
 	closed  bool
@@ -100,6 +100,7 @@ func open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	s := &Store{
 		pool: newPool(), nameLocks: newNameLocks(), outbox: newOutbox(), feeds: newFeeds(),
+		collections: map[string]collection{},
 	}
 	o.retryWrites = settings.client.RetryWrites == nil || *settings.client.RetryWrites
 	if err := s.connect(settings, o); err != nil {

@@ -142,6 +142,7 @@ func fieldIndexes(all []searched) (models []mongo.IndexModel) {
 type design struct {
 	indexes   []mongo.IndexModel
 	validator bson.D
+	inspected *inspected // nil where [Store.Inspect] looks at no documents
 }
 
 // designs returns the collections by name. Every list has an index that starts with the fields that it selects by and
@@ -162,6 +163,7 @@ func designs() map[string]design {
 				index(playersByChange, options.Index(), keys("updated_at")),
 			},
 			playerValidator(),
+			&inspected{fields: derivedKeys(derivedPlayerFields()), reencode: reencoder(storedPlayer)},
 		},
 		sessionsCollection: {
 			append([]mongo.IndexModel{
@@ -173,12 +175,14 @@ func designs() map[string]design {
 				index(sessionsByChange, options.Index(), keys("updated_at")),
 			}, fieldIndexes(sessionsSearched())...),
 			sessionValidator(),
+			&inspected{fields: derivedKeys(derivedSessionFields()), reencode: reencoder(storedSession)},
 		},
 		claimsCollection: {
 			[]mongo.IndexModel{index(claimsByExpiry, options.Index(), keys("expires_at"))},
 			objectOf(
 				fields{"_id": "string", "fingerprint": "string", "document_id": "string", "expires_at": "date"}, nil,
 			),
+			&inspected{reencode: reencoder(storedClaim)},
 		},
 		metricsCollection: {
 			[]mongo.IndexModel{index(metricsExpiry, options.Index().SetExpireAfterSeconds(0), keys("expires_at"))},
@@ -186,6 +190,7 @@ func designs() map[string]design {
 				"_id": "string", "at": "date", "replica": "string", "expires_at": "date", "latency": "object",
 				"sessions": "object",
 			}, nil),
+			nil,
 		},
 		keysCollection: {
 			[]mongo.IndexModel{byID(keysByProject, nil, "project")},
@@ -196,12 +201,14 @@ func designs() map[string]design {
 				"expires_at": "date", "retires_at": "date", "revoked_at": "date", "last_used_at": "date",
 				"events": "array",
 			}),
+			&inspected{reencode: reencoder(storedKey)},
 		},
 		signingCollection: {
 			nil, // few documents, read by id
 			objectOf(fields{
 				"_id": "string", "public_key": "string", "sealed": "string", "created_at": "date", "expires_at": "date",
 			}, nil),
+			&inspected{reencode: reencoder(storedSigningKey)},
 		},
 		eventsCollection: {
 			[]mongo.IndexModel{
@@ -215,16 +222,19 @@ func designs() map[string]design {
 				"_id": "string", "project": "string", "kind": "string", "subject": "string", "version": "long",
 				"at": "date", "actor": "object", "changes": "array",
 			}, fields{"seq": "long", "unplaced": "bool", "players": "array"}),
+			&inspected{fields: []string{"players"}, reencode: reencoder(storedEvent)},
 		},
-		noticesCollection: {nil, objectOf(fields{"_id": "objectId", "subjects": "object"}, nil)},
-		feedsCollection:   {nil, objectOf(fields{"_id": "string", "seq": "long"}, nil)},
+		noticesCollection: {nil, objectOf(fields{"_id": "objectId", "subjects": "object"}, nil), nil},
+		feedsCollection:   {nil, objectOf(fields{"_id": "string", "seq": "long"}, nil), nil},
 		tasksCollection: {
 			nil, // few documents, read by name, which is their id
 			objectOf(fields{"_id": "string", "holder": "string", "generation": "long", "until": "date"}, nil),
+			&inspected{reencode: reencoder(func(d task) task { return d })},
 		},
 		metaCollection: {
 			[]mongo.IndexModel{unique(metaByKey, "key", "key")},
 			objectOf(fields{"_id": "string"}, nil),
+			nil,
 		},
 	}
 }

@@ -25,7 +25,7 @@ func (d task) game() game.TaskLease {
 
 // TaskLease implements [game.TaskStore].
 func (s *Store) TaskLease(ctx context.Context, name string) (game.TaskLease, error) {
-	d, found, err := get[task](ctx, s, s.tasks, bson.D{{Key: "_id", Value: name}})
+	d, found, err := get[task](ctx, s, s.collections[tasksCollection], bson.D{{Key: "_id", Value: name}})
 	switch {
 	case err != nil:
 		return game.TaskLease{}, err
@@ -40,7 +40,7 @@ func (s *Store) TaskLease(ctx context.Context, name string) (game.TaskLease, err
 func (s *Store) PutTaskLease(ctx context.Context, old, next game.TaskLease) error {
 	mine := task{next.Name, next.Holder, next.Generation, next.Until.UTC().Truncate(time.Millisecond)}
 	send := func(ctx context.Context) error {
-		r, err := s.tasks.ReplaceOne(ctx, bson.D{
+		r, err := s.collections[tasksCollection].ReplaceOne(ctx, bson.D{
 			{Key: "_id", Value: old.Name},
 			{Key: "holder", Value: old.Holder},
 			{Key: "generation", Value: old.Generation},
@@ -53,7 +53,7 @@ func (s *Store) PutTaskLease(ctx context.Context, old, next game.TaskLease) erro
 	}
 	if old.Generation == 0 { // none is stored
 		send = func(ctx context.Context) error {
-			_, err := s.tasks.InsertOne(ctx, mine)
+			_, err := s.collections[tasksCollection].InsertOne(ctx, mine)
 			return err
 		}
 	}
@@ -79,10 +79,10 @@ func (s *Store) holds(ctx context.Context, mine task) (bool, error) {
 		}
 		return d.game() == mine.game(), err
 	}
-	if held, err := stored(s.tasks.Collection); held || err != nil {
+	if held, err := stored(s.collections[tasksCollection].Collection); held || err != nil {
 		return held, err
 	}
-	held, err := stored(s.tasks.newest)
+	held, err := stored(s.collections[tasksCollection].newest)
 	if held {
 		err = errInvisible
 	}

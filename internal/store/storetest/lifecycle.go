@@ -32,11 +32,18 @@ type call struct {
 
 // calls returns a call of every method that takes a context, on stored documents.
 func calls(s game.Store, p game.Player, v game.Session) []call {
-	return append(keyCalls(s, newKey()), callsOfGame(s, p, v)...)
+	all := callsOfGame(s, p, v)
+	for _, g := range groups() {
+		if g.calls != nil {
+			all = append(all, g.calls(s)...)
+		}
+	}
+	return all
 }
 
 // keyCalls returns the calls of methods of keys. The key need not be stored where the calls must fail.
-func keyCalls(s game.Store, k game.Key) []call {
+func keyCalls(s game.Store) []call {
+	k := newKey()
 	next := k
 	next.Version++
 	return []call{
@@ -86,11 +93,6 @@ func callsOfGame(s game.Store, p game.Player, v game.Session) []call {
 			return err
 		}},
 		{"PurgeMetrics", true, func(ctx context.Context) error { _, err := s.PurgeMetrics(ctx, now(), 1); return err }},
-		{"TaskLease", false, func(ctx context.Context) error { _, err := s.TaskLease(ctx, "work"); return err }},
-		{"PutTaskLease", true, func(ctx context.Context) error {
-			l := newLease()
-			return s.PutTaskLease(ctx, game.TaskLease{Name: l.Name}, l)
-		}},
 		{"ExportPlayers", false, func(ctx context.Context) error { _, err := s.ExportPlayers(ctx, "", 1); return err }},
 		{"ExportSessions", false, func(ctx context.Context) error {
 			_, err := s.ExportSessions(ctx, "", 1)

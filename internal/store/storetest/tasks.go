@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -17,6 +18,16 @@ func tasks() []check {
 		{"a former holder cannot renew", formerHolderCannotRenew},
 		{"generations follow each other", generationsFollow},
 		{"leases whose writes fail", leasesThroughFailures},
+	}
+}
+
+func taskCalls(s game.Store) []call {
+	return []call{
+		{"TaskLease", false, func(ctx context.Context) error { _, err := s.TaskLease(ctx, "work"); return err }},
+		{"PutTaskLease", true, func(ctx context.Context) error {
+			l := newLease()
+			return s.PutTaskLease(ctx, game.TaskLease{Name: l.Name}, l)
+		}},
 	}
 }
 
