@@ -201,14 +201,21 @@ func EventsAmongWrites(t *testing.T, stores ...game.Store) {
 	for _, err := range results {
 		must(t, err)
 	}
-	for _, s := range stores { // each may know of some
-		order(t, s)
-	}
 	total := map[game.ProjectID]int{"one": int(acknowledged.Load())}
 	wantVersions(t, timelineOf(t, stores[0], hot), 0, acknowledged.Load())
 	for i, d := range own {
 		wantVersions(t, timelineOf(t, stores[0], d), 0, versions[i])
 		total[d.Project] += int(versions[i])
+	}
+	// Each may know of some, and may be about to tell the others of them.
+	placed := func(p game.ProjectID) bool { return len(feedOf(t, stores[0], p)) == total[p] }
+	for start := time.Now(); time.Since(start) < prompt; {
+		for _, s := range stores {
+			order(t, s)
+		}
+		if placed(projects[0]) && placed(projects[1]) {
+			break
+		}
 	}
 	for _, p := range projects {
 		wantFeed(t, feedOf(t, stores[len(stores)-1], p), total[p])
