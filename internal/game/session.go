@@ -245,8 +245,8 @@ func (t Settings) Validate() error {
 }
 
 func (t Settings) validate(p *problems) {
-	for field, s := range map[string]string{"name": t.Name, "mode": t.Mode, "map": t.Map, "region": t.Region} {
-		p.checkName(field, s, MaxSessionText)
+	for field, s := range t.names() {
+		p.checkName(field, *s, MaxSessionText)
 	}
 	knownVisibility := t.Visibility == "" || slices.Contains(Visibilities(), t.Visibility)
 	p.check(knownVisibility, "visibility", "must be one of %v", Visibilities())
@@ -271,9 +271,16 @@ func (t Settings) validateTeams(p *problems) {
 	}
 }
 
+// names returns the fields that are stored as names, by their JSON names.
+func (t *Settings) names() map[string]*string {
+	return map[string]*string{"name": &t.Name, "mode": &t.Mode, "map": &t.Map, "region": &t.Region}
+}
+
 // normal returns t in the form in which it is stored.
 func (t Settings) normal() Settings {
-	t.Name, t.Mode, t.Map, t.Region = storedName(t.Name), storedName(t.Mode), storedName(t.Map), storedName(t.Region)
+	for _, s := range t.names() {
+		*s = storedName(*s)
+	}
 	if t.Visibility == "" {
 		t.Visibility = VisibilityPublic
 	}

@@ -194,10 +194,14 @@ func TestOthersMayShrink(t *testing.T) {
 		must(t, s.CreatePlayer(t.Context(), players[i]))
 	}
 	db := beside(t, path)
+	var largest int64
 	const truncate = "PRAGMA wal_checkpoint(TRUNCATE)"
 	remove := "DELETE FROM players WHERE id <> '" + string(players[0].ID) + "'"
 	for _, statement := range []string{truncate, remove, "VACUUM", truncate} {
 		execute(t, db, statement)
+		if info, err := os.Stat(path); err == nil {
+			largest = max(largest, info.Size())
+		}
 		before := fmt.Sprint(statement, ": ")
 		if _, err := s.Ping(t.Context()); err != nil {
 			t.Error(before, err)
@@ -206,7 +210,7 @@ func TestOthersMayShrink(t *testing.T) {
 			t.Error(before, err)
 		}
 	}
-	if info, err := os.Stat(path); err != nil || info.Size() > 40*4096 {
+	if info, err := os.Stat(path); err != nil || info.Size() >= largest {
 		t.Errorf("the file was not made smaller: %v, %v", info, err)
 	}
 	_, err := s.Player(t.Context(), project, players[0].ID)

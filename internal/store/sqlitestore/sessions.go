@@ -274,7 +274,7 @@ func liveFlags(w game.Where) (flags []any) {
 // passiveColumns returns the columns for which SQLite must not choose an index. Live sessions are few among those that
 // are stored, so a live status selects the index of statuses. Ended ones are many, so another filter selects the index.
 func passiveColumns(w game.Where) []string {
-	common := []string{"mode", "map", "region"} // names of fields and of their columns
+	common := nameColumns()
 	status, asked := w.On(game.FieldStatus)
 	switch {
 	case !asked || status.Op != game.OpEqual:
@@ -285,6 +285,16 @@ func passiveColumns(w game.Where) []string {
 		return []string{"status"}
 	}
 	return nil
+}
+
+// nameColumns returns the columns of fields that are names. They have the names of their fields.
+func nameColumns() (names []string) {
+	for _, f := range game.SessionFields() {
+		if f.Kind == game.KindText {
+			names = append(names, f.Name)
+		}
+	}
+	return names
 }
 
 // whereSession adds the conditions on columns and attributes. live are the values of the column live to look for.

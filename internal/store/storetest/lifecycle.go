@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 func lifecycle() []check {
 	return []check{
+		{"every method is called", everyMethodCalled},
 		{"ended context", endedContext},
 		{"deadlines", deadlines},
 		{"close twice", closeTwice},
@@ -39,6 +41,19 @@ func calls(s game.Store, p game.Player, v game.Session) []call {
 		}
 	}
 	return all
+}
+
+// everyMethodCalled checks that calls has every method, so that the checks below are about all of them.
+func everyMethodCalled(t *testing.T, s game.Store) {
+	called := map[string]bool{"Close": true}
+	for _, c := range calls(s, activePlayer(), newSession()) {
+		called[c.name] = true
+	}
+	for m := range reflect.TypeFor[game.Store]().Methods() {
+		if !called[m.Name] {
+			t.Errorf("no call of %s: add it to the calls of a group", m.Name)
+		}
+	}
 }
 
 // keyCalls returns the calls of methods of keys. The key need not be stored where the calls must fail.
@@ -76,6 +91,10 @@ func callsOfGame(s game.Store, p game.Player, v game.Session) []call {
 		{"ReplacePlayer", true, func(ctx context.Context) error { return s.ReplacePlayer(ctx, p, nextPlayer) }},
 		{"Players", false, func(ctx context.Context) error {
 			_, err := s.Players(ctx, game.PlayerQuery{Project: project, Limit: 1})
+			return err
+		}},
+		{"EndedSuspensions", false, func(ctx context.Context) error {
+			_, err := s.EndedSuspensions(ctx, now(), 1)
 			return err
 		}},
 		{"CreateSession", true, func(ctx context.Context) error { return s.CreateSession(ctx, newSession()) }},
