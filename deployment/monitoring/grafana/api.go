@@ -22,9 +22,13 @@ func api() board {
 
 func apiNow() []panel {
 	return []panel{
-		{title: "Requests", kind: "stat", unit: units.RequestsPerSecond, description: "Requests to the API a second.", queries: []query{
-			{`sum(rate(gsm_http_request_duration_seconds_count{GSM,` + apiRoutes + `}[$__rate_interval]))`, "requests"},
-		}},
+		{
+			title: "Requests", kind: "stat", unit: units.RequestsPerSecond,
+			description: "Requests to the API a second.",
+			queries: []query{
+				{`sum(rate(gsm_http_request_duration_seconds_count{GSM,` + apiRoutes + `}[$__rate_interval]))`, "requests"},
+			},
+		},
 		{
 			title: "Answered without a 5xx", kind: "stat", unit: units.PercentUnit, warn: .9995, bad: .999,
 			description: "Of the last hour's requests. The objective is 99.9 %.",
@@ -37,9 +41,13 @@ func apiNow() []panel {
 			queries:     []query{{`1 - max(gsm:slo_slow_per_request:ratio_rate1h{SLO})`, "fast"}},
 			runbooks:    []string{"GsmLatencyBurnFast", "GsmLatencyBurnSlow"},
 		},
-		{title: "p99", kind: "stat", unit: units.Seconds, warn: .05, bad: .1, description: "One request in a hundred takes longer.", queries: []query{
-			{quantile("0.99", "gsm_http_request_duration_seconds", apiRoutes, ""), "p99"},
-		}},
+		{
+			title: "p99", kind: "stat", unit: units.Seconds, warn: .05, bad: .1,
+			description: "One request in a hundred takes longer.",
+			queries: []query{
+				{quantile("0.99", "gsm_http_request_duration_seconds", apiRoutes, ""), "p99"},
+			},
+		},
 		{title: "In flight", kind: "stat", unit: units.Short, description: "Requests that are being answered, with " +
 			"those that are queued.", queries: []query{
 			{`sum(gsm_http_requests_in_flight{GSM})`, "in flight"},
@@ -52,12 +60,19 @@ func apiNow() []panel {
 
 func apiRequests() []panel {
 	return []panel{
-		{title: "Requests by route", unit: units.RequestsPerSecond, stacked: true, description: "Requests a second.", queries: []query{
-			{requests("method, route", ""), "{{method}} {{route}}"},
-		}},
-		{title: "Requests by status", unit: units.RequestsPerSecond, stacked: true, description: "Requests a second.", queries: []query{
-			{requests("status", ""), "{{status}}"},
-		}},
+		{
+			title: "Requests by route", unit: units.RequestsPerSecond, stacked: true, description: "Requests a second.",
+			queries: []query{
+				{requests("method, route", ""), "{{method}} {{route}}"},
+			},
+		},
+		{
+			title: "Requests by status", unit: units.RequestsPerSecond, stacked: true,
+			description: "Requests a second.",
+			queries: []query{
+				{requests("status", ""), "{{status}}"},
+			},
+		},
 		{title: "Requests in flight by replica", unit: units.Short, description: "Requests that are being answered, " +
 			"with those that are queued, and with those for the documentation and the probes.", queries: []query{
 			{`gsm_http_requests_in_flight{GSM}`, "{{instance}}"},
@@ -82,15 +97,23 @@ func apiResponseTimes() []panel {
 				{quantile("0.99", "gsm_http_request_duration_seconds", apiRoutes, ""), "p99"},
 			},
 		},
-		{title: "p99 by route", unit: units.Seconds, bad: .1, exemplars: true, description: "One request in a hundred takes longer.", queries: []query{
-			{quantile("0.99", "gsm_http_request_duration_seconds", apiRoutes, "method, route"), "{{method}} {{route}}"},
-		}, runbooks: []string{"GsmLatencyBurnFast"}},
-		{title: "Spread of response times", kind: "heatmap", width: 24, unit: units.Seconds, description: "How many requests a second took how long.", queries: []query{
-			{
-				`sum by (le) (rate(gsm_http_request_duration_seconds_bucket{GSM,` + apiRoutes + `}[$__rate_interval]))`,
-				"{{le}}",
+		{
+			title: "p99 by route", unit: units.Seconds, bad: .1, exemplars: true,
+			description: "One request in a hundred takes longer.",
+			queries: []query{
+				{quantile("0.99", "gsm_http_request_duration_seconds", apiRoutes, "method, route"), "{{method}} {{route}}"},
+			}, runbooks: []string{"GsmLatencyBurnFast"},
+		},
+		{
+			title: "Spread of response times", kind: "heatmap", width: 24, unit: units.Seconds,
+			description: "How many requests a second took how long.",
+			queries: []query{
+				{
+					`sum by (le) (rate(gsm_http_request_duration_seconds_bucket{GSM,` + apiRoutes + `}[$__rate_interval]))`,
+					"{{le}}",
+				},
 			},
-		}},
+		},
 	}
 }
 
@@ -111,12 +134,20 @@ func apiErrors() []panel {
 			"know of, a second; GET /debug/errors of the ops listener groups them.", queries: []query{
 			{`sum by (code) (rate(gsm_errors_total{GSM}[$__rate_interval]))`, "{{code}}"},
 		}, runbooks: []string{"GsmErrorsRepeated", "GsmPanics"}},
-		{title: "Problems by code", unit: units.RequestsPerSecond, stacked: true, description: "Problem documents that callers got, a second. Most are the caller's own mistakes.", queries: []query{
-			{`sum by (code) (rate(gsm_http_problems_total{GSM}[$__rate_interval]))`, "{{code}}"},
-		}},
-		{title: "Problems by route", unit: units.RequestsPerSecond, stacked: true, description: "Problem documents that callers got, a second.", queries: []query{
-			{`sum by (route) (rate(gsm_http_problems_total{GSM}[$__rate_interval]))`, "{{route}}"},
-		}},
+		{
+			title: "Problems by code", unit: units.RequestsPerSecond, stacked: true,
+			description: "Problem documents that callers got, a second. Most are the caller's own mistakes.",
+			queries: []query{
+				{`sum by (code) (rate(gsm_http_problems_total{GSM}[$__rate_interval]))`, "{{code}}"},
+			},
+		},
+		{
+			title: "Problems by route", unit: units.RequestsPerSecond, stacked: true,
+			description: "Problem documents that callers got, a second.",
+			queries: []query{
+				{`sum by (route) (rate(gsm_http_problems_total{GSM}[$__rate_interval]))`, "{{route}}"},
+			},
+		},
 	}
 }
 

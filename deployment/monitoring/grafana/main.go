@@ -42,7 +42,8 @@ func run(args []string) error {
 		if err := e.Encode(built); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(args[0], d.uid+".json"), b.Bytes(), 0o644); err != nil { //nolint:gosec // Grafana reads it as another user
+		file := filepath.Join(args[0], d.uid+".json")
+		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil { //nolint:gosec // Grafana is another user
 			return err
 		}
 	}

@@ -80,10 +80,14 @@ func system() board {
 					"which is how the disk keeps up.", queries: []query{
 					{`rate(gsm_store_commit_size_sum{GSM}[$__rate_interval]) / (rate(gsm_store_commit_size_count{GSM}[$__rate_interval]) > 0)`, "{{instance}}"},
 				}},
-				{title: "Response times of commits", unit: units.Seconds, bad: .1, exemplars: true, description: "With the time that the disk takes to keep what was written.", queries: []query{
-					{quantile("0.5", "gsm_store_commit_duration_seconds", "", "instance"), "p50 {{instance}}"},
-					{quantile("0.99", "gsm_store_commit_duration_seconds", "", "instance"), "p99 {{instance}}"},
-				}, runbooks: []string{"GsmCommitsSlow"}},
+				{
+					title: "Response times of commits", unit: units.Seconds, bad: .1, exemplars: true,
+					description: "With the time that the disk takes to keep what was written.",
+					queries: []query{
+						{quantile("0.5", "gsm_store_commit_duration_seconds", "", "instance"), "p50 {{instance}}"},
+						{quantile("0.99", "gsm_store_commit_duration_seconds", "", "instance"), "p99 {{instance}}"},
+					}, runbooks: []string{"GsmCommitsSlow"},
+				},
 				{
 					title: "Free space", unit: units.BytesIEC, warn: 1 << 30, bad: 128 << 20,
 					description: "On the disk of the database.",
@@ -97,11 +101,23 @@ func system() board {
 				},
 			}},
 			{"Background work", []panel{
-				{title: "Time since the last success", unit: units.Seconds, bad: 1800, description: "The rarest task runs every ten minutes.", queries: []query{{`time() - gsm_background_last_success_timestamp_seconds{GSM}`, "{{task}} {{instance}}"}}, runbooks: []string{"GsmBackgroundStalled"}},
-				{title: "Runs", unit: units.OpsPerSecond, description: "Runs a second, by how they ended.", queries: []query{{`sum by (task, result) (rate(gsm_background_run_duration_seconds_count{GSM}[$__rate_interval]))`, "{{task}} {{result}}"}}, runbooks: []string{"GsmBackgroundStalled"}},
-				{title: "How long runs take", width: 24, unit: units.Seconds, description: "On average.", queries: []query{
-					{`sum by (task) (rate(gsm_background_run_duration_seconds_sum{GSM}[$__rate_interval])) / (sum by (task) (rate(gsm_background_run_duration_seconds_count{GSM}[$__rate_interval])) > 0)`, "{{task}}"},
-				}},
+				{
+					title: "Time since the last success", unit: units.Seconds, bad: 1800,
+					description: "The rarest task runs every ten minutes.",
+					queries: []query{
+						{`time() - gsm_background_last_success_timestamp_seconds{GSM}`, "{{task}} {{instance}}"},
+					}, runbooks: []string{"GsmBackgroundStalled"},
+				},
+				{
+					title: "Runs", unit: units.OpsPerSecond, description: "Runs a second, by how they ended.",
+					queries: []query{{`sum by (task, result) (rate(gsm_background_run_duration_seconds_count{GSM}[$__rate_interval]))`, "{{task}} {{result}}"}}, runbooks: []string{"GsmBackgroundStalled"},
+				},
+				{
+					title: "How long runs take", width: 24, unit: units.Seconds, description: "On average.",
+					queries: []query{
+						{`sum by (task) (rate(gsm_background_run_duration_seconds_sum{GSM}[$__rate_interval])) / (sum by (task) (rate(gsm_background_run_duration_seconds_count{GSM}[$__rate_interval])) > 0)`, "{{task}}"},
+					},
+				},
 			}},
 		},
 	}

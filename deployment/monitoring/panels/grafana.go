@@ -75,7 +75,8 @@ func (g *grafana) askAll(ctx context.Context) (reports []report, err error) {
 	}
 	for _, f := range found {
 		var response struct{ Dashboard dashboard }
-		if err := g.call(ctx, http.MethodGet, "/api/dashboards/uid/"+url.PathEscape(f.UID), nil, &response); err != nil {
+		path := "/api/dashboards/uid/" + url.PathEscape(f.UID)
+		if err := g.call(ctx, http.MethodGet, path, nil, &response); err != nil {
 			return reports, err
 		}
 		r, askErr := g.ask(ctx, response.Dashboard)
@@ -219,7 +220,7 @@ func (g *grafana) call(ctx context.Context, method, path string, body, to any) (
 		}
 		content = bytes.NewReader(text)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, g.url+path, content) //nolint:gosec // the user chooses the server
+	req, err := http.NewRequestWithContext(ctx, method, g.url+path, content) //nolint:gosec // the user's choice
 	if err != nil {
 		return err
 	}
