@@ -130,7 +130,7 @@ func apiErrors() []panel {
 				"{{method}} {{route}}",
 			}},
 		},
-		{title: "Errors of gsm's own", unit: units.CountsPerSecond, description: "Failures that operators should " +
+		{title: "Failures of gsm", unit: units.CountsPerSecond, description: "Failures that operators should " +
 			"know of, a second; GET /debug/errors of the ops listener groups them.", queries: []query{
 			{`sum by (code) (rate(gsm_errors_total{GSM}[$__rate_interval]))`, "{{code}}"},
 		}, runbooks: []string{"GsmErrorsRepeated", "GsmPanics"}},
