@@ -103,11 +103,8 @@ func TestHostsThatAreNone(t *testing.T) {
 			"a@localhost", "localhost:1:2", "[127.0.0.1]", "[fe80::1%25lo]", ":80",
 		} {
 			for _, address := range []string{s.url + "/livez", s.ops + "/metrics"} {
-				statuses,
-					_ := raw(t, strings.TrimPrefix(strings.TrimSuffix(
-					strings.TrimSuffix(address, "/livez"), "/metrics",
-				),
-					"http://"),
+				listener := strings.TrimSuffix(strings.TrimSuffix(address, "/livez"), "/metrics")
+				statuses, _ := raw(t, strings.TrimPrefix(listener, "http://"),
 					"GET /livez HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n", 1)
 				if len(statuses) != 1 || statuses[0] != http.StatusBadRequest {
 					t.Errorf("authentication %s, %s: the host %q got %v", name, address, host, statuses)

@@ -199,6 +199,12 @@ func valuesOf(t reflect.Type) []any {
 		return enum(game.SubjectKinds())
 	case reflect.TypeFor[game.ActorKind]():
 		return enum(game.ActorKinds())
+	case reflect.TypeFor[game.RemovalReason]():
+		return enum(game.RemovalReasons())
+	case reflect.TypeFor[game.HostReason]():
+		return enum(game.HostReasons())
+	case reflect.TypeFor[game.LiftReason]():
+		return enum(game.LiftReasons())
 	}
 	return nil
 }

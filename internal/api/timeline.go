@@ -52,26 +52,14 @@ func (changeList) Schema(r huma.Registry) *huma.Schema {
 
 // changeField returns the schema of a change's field.
 func changeField(t reflect.Type) *huma.Schema {
-	s := &huma.Schema{Type: huma.TypeString}
+	s := &huma.Schema{Type: huma.TypeString, Enum: valuesOf(t)}
 	switch t {
 	case reflect.TypeFor[[]string]():
-		s = &huma.Schema{Type: huma.TypeArray, Items: s}
+		return &huma.Schema{Type: huma.TypeArray, Items: s}
 	case reflect.TypeFor[time.Time](), reflect.TypeFor[*time.Time]():
 		s.Format = "date-time"
 	case reflect.TypeFor[game.PlayerID]():
 		s.Format = "uuid"
-	case reflect.TypeFor[game.SessionStatus]():
-		s.Enum = enum(game.SessionStatuses())
-	case reflect.TypeFor[game.EndReason]():
-		s.Enum = enum(game.EndReasons())
-	case reflect.TypeFor[game.RemovalReason]():
-		s.Enum = enum(game.RemovalReasons())
-	case reflect.TypeFor[game.HostReason]():
-		s.Enum = enum(game.HostReasons())
-	case reflect.TypeFor[game.LiftReason]():
-		s.Enum = enum(game.LiftReasons())
-	case reflect.TypeFor[game.Scope]():
-		s.Enum = enum(game.KeyScopes())
 	}
 	return s
 }

@@ -129,11 +129,8 @@ func (t *Traces) command(ctx context.Context, c game.Command, end time.Time) {
 	if c.Collection != "" {
 		name += " " + c.Collection
 	}
-	_,
-		span := t.tracer.Start(ctx, name, trace.WithSpanKind(
-		trace.SpanKindClient,
-	), trace.WithTimestamp(end.Add(-c.Took)),
-		trace.WithAttributes(t.database(c.Name, c.Collection)...))
+	_, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithTimestamp(end.Add(-c.Took)), trace.WithAttributes(t.database(c.Name, c.Collection)...))
 	if c.Failure != "" {
 		fail(span, c.Failure)
 	}

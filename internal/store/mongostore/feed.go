@@ -227,8 +227,9 @@ func (s *Store) place(ctx context.Context, p game.ProjectID, documents []movedEv
 	return placed, s.reached(ctx, p, next-1)
 }
 
-// placeUnplaced gives places to the events that were stored without.
-func (s *Store) placeUnplaced(ctx context.Context) (int, error) {
+// placeUnplaced gives places to all events that were stored without. It reads them one by one: after a time without a
+// mover there may be many.
+func (s *Store) placeUnplaced(ctx context.Context) (placed int, err error) {
 	filter := bson.D{{Key: "unplaced", Value: true}}
 	o := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetHint(eventsUnplaced).
 		SetProjection(bson.D{{Key: "project", Value: 1}})
@@ -236,12 +237,12 @@ func (s *Store) placeUnplaced(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var unplaced []movedEvent
-	if err := cursor.All(ctx, &unplaced); err != nil {
-		return 0, err
-	}
-	placed := 0
-	for _, e := range unplaced {
+	defer closeCursor(ctx, cursor)
+	for cursor.Next(ctx) {
+		var e movedEvent
+		if err := cursor.Decode(&e); err != nil {
+			return placed, err
+		}
 		next, err := s.nextPlace(ctx, e.Project)
 		if err != nil {
 			return placed, err
@@ -255,7 +256,7 @@ func (s *Store) placeUnplaced(ctx context.Context) (int, error) {
 			placed++
 		}
 	}
-	return placed, nil
+	return placed, cursor.Err()
 }
 
 // givePlace gives a place to an event that has none, and reports whether it had none.
@@ -374,11 +375,8 @@ func (s *Store) verify(ctx context.Context, now time.Time) (placed int, err erro
 
 // noteVerified stores how far verify has come, so that who goes on need not begin again.
 func (s *Store) noteVerified(ctx context.Context, kind game.SubjectKind, until time.Time) error {
-	_,
-		err := s.meta.UpdateOne(ctx, verifiedID(kind), bson.D{
-		{Key: "$max", Value: bson.D{{Key: "until", Value: until}}},
-	},
-		options.UpdateOne().SetUpsert(true))
+	latest := bson.D{{Key: "$max", Value: bson.D{{Key: "until", Value: until}}}}
+	_, err := s.meta.UpdateOne(ctx, verifiedID(kind), latest, options.UpdateOne().SetUpsert(true))
 	if err == nil {
 		s.feeds.verified[kind] = until
 	}
