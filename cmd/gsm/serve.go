@@ -181,6 +181,7 @@ const describeTimeout = 5 * time.Second
 // tasks returns the background tasks. A task with a lease runs in one process at a time. A task without one does work
 // for its own process, or work that must not wait for the lease of a crashed process to expire.
 func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe.Sampler) []keeper.Task {
+	feeds := game.NewFeeds(docs, c.EventRetention)
 	return []keeper.Task{
 		// These two are frequent, so that reads show the effect of the rules within a second.
 		{Name: "lift_suspensions", Every: time.Second / 2, Timeout: time.Minute, Run: players.LiftSuspensions},
@@ -197,15 +198,8 @@ func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe
 			},
 		},
 		{
-			Name: "order_events", Every: time.Second / 2, Timeout: time.Minute, Lease: true,
-			Run: func(ctx context.Context) error { return game.OrderEvents(ctx, docs, time.Now()) },
-		},
-		{
-			Name: "purge_events", Every: 10 * time.Minute, Timeout: time.Minute, Lease: true,
-			Run: func(ctx context.Context) error {
-				_, err := game.PurgeEvents(ctx, docs, time.Now().Add(-c.EventRetention))
-				return err
-			},
+			Name: "tend_events", Every: time.Second / 2, Timeout: time.Minute, Lease: true,
+			Run: func(ctx context.Context) error { return feeds.Tend(ctx, time.Now()) },
 		},
 		{Name: "sample_metrics", Every: c.MetricsInterval, Timeout: 10 * time.Second, Run: sampler.Sample},
 		{

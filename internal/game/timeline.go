@@ -76,28 +76,43 @@ func timelinePage(ctx context.Context, store EventStore, q TimelineQuery) (Found
 	return Found[Event]{Items: events}, nil
 }
 
-// PurgeEvents removes events that happened before the given time, and returns how many. It is for background work.
-func PurgeEvents(ctx context.Context, store EventStore, before time.Time) (int, error) {
-	total := 0
-	for {
-		n, err := store.PurgeEvents(ctx, before, purgeBatch)
-		total += n
-		if err != nil || n < purgeBatch {
-			return total, err
-		}
-	}
+// purgeEvery is how often events are looked at that are old enough to be removed.
+const purgeEvery = 10 * time.Minute
+
+// Feeds does the background work on events: in one process at a time, because what is removed from a feed must not be
+// on its way to it.
+type Feeds struct {
+	store     EventStore
+	retention time.Duration
+	purged    time.Time // when nothing was left to be removed
 }
 
-// OrderEvents assigns positions in the feeds to all events without one. It is for background work of one process at a
-// time.
-func OrderEvents(ctx context.Context, store EventStore, now time.Time) error {
+// NewFeeds returns the work on the events of a store, which are kept for the retention.
+func NewFeeds(store EventStore, retention time.Duration) *Feeds {
+	return &Feeds{store: store, retention: retention}
+}
+
+// Tend gives the events that have none their places in the feeds of their projects, and removes some of those that are
+// too old. It must not be called concurrently.
+func (f *Feeds) Tend(ctx context.Context, now time.Time) error {
 	for {
-		n, err := store.OrderEvents(ctx, now, eventBatch)
-		switch {
-		case errors.Is(err, ErrStale): // the former holder of the task has not finished its last run
+		n, err := f.store.OrderEvents(ctx, now, eventBatch)
+		if errors.Is(err, ErrStale) { // the previous holder of the task is at its last run
 			return nil
-		case err != nil || n < eventBatch:
+		}
+		if err != nil {
 			return err
 		}
+		if n < eventBatch {
+			break
+		}
 	}
+	if now.Sub(f.purged) < purgeEvery {
+		return nil
+	}
+	n, err := f.store.PurgeEvents(ctx, now.Add(-f.retention), purgeBatch)
+	if err == nil && n < purgeBatch {
+		f.purged = now
+	}
+	return err
 }

@@ -75,10 +75,8 @@ func TestPurgeEvents(t *testing.T) {
 		return f, nil
 	})
 	ok(t, err)
-	ok(t, game.OrderEvents(p.ctx, p.store, w.clock.Now()))
-	n, err := game.PurgeEvents(p.ctx, p.store, later(60))
-	ok(t, err)
-	equal(t, 1, n)
+	feeds := game.NewFeeds(p.store, 59*time.Minute)
+	ok(t, feeds.Tend(p.ctx, w.clock.Now()))
 	left, err := p.store.Feed(p.ctx, game.FeedQuery{Project: "p", Limit: 10})
 	ok(t, err)
 	if len(left) != 1 || left[0].Version != 2 || left[0].Seq != 2 {

@@ -143,9 +143,10 @@ func (k *Keeper) run(ctx context.Context, t Task) {
 	begin := k.Now()
 	err := runRecovered(ctx, t)
 	end := k.Now()
-	if err == nil || ctx.Err() != context.Canceled {
-		k.OnRun(ctx, game.Run{Task: t.Name, End: end, Took: end.Sub(begin), Err: err})
+	if err != nil && ctx.Err() == context.Canceled { // the process or its lease ended
+		return
 	}
+	k.OnRun(ctx, game.Run{Task: t.Name, End: end, Took: end.Sub(begin), Err: err})
 	s := state{at: end.UTC(), status: statusOK, generation: Generation(ctx)}
 	if err != nil {
 		s.status = statusFailing

@@ -80,8 +80,7 @@ func (s *Store) insert(
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, fmt.Errorf("%w: %w", errEncoding, err))
 	}
-	defer s.outbox.stored(events) // also after a failure, which may have stored them
-	return s.do(ctx, write{
+	err = s.do(ctx, write{
 		send: func(ctx context.Context) error {
 			_, err := c.InsertOne(ctx, doc)
 			return err
@@ -92,6 +91,16 @@ func (s *Store) insert(
 		},
 		made: func(ctx context.Context) (bool, error) { return c.made(ctx, a, id, 0) },
 	})
+	if mayBeStored(err) {
+		s.outbox.stored(events)
+	}
+	return err
+}
+
+// mayBeStored reports whether a write with this error was made or may have been.
+func mayBeStored(err error) bool {
+	e := (*game.Error)(nil)
+	return err == nil || errors.As(err, &e) && e.Extras["outcome"] == game.OutcomeUnknown
 }
 
 // insertIfAbsent stores a document unless one with the same id exists.
@@ -179,11 +188,11 @@ func (s *Store) replaceOnce(ctx context.Context, c collection, a address, x repl
 		},
 		made: func(ctx context.Context) (bool, error) { return c.made(ctx, a, id, x.version) },
 	})
-	if len(x.events) > 0 {
-		if err == nil {
-			s.outbox.remember(x.events[0].Subject, left)
-		}
-		s.outbox.stored(x.events) // also after a failure, which may have stored them
+	if len(x.events) > 0 && err == nil {
+		s.outbox.remember(x.events[0].Subject, left)
+	}
+	if mayBeStored(err) {
+		s.outbox.stored(x.events)
 	}
 	return err
 }
@@ -264,7 +273,8 @@ func (c collection) made(ctx context.Context, a address, id writeID, version int
 		return false, err
 	case slices.Contains(t.Writes, id):
 		return false, errInvisible
-	case t.Version-version >= historySize && len(t.Writes) >= historySize: // a write may leave the version unchanged
+	case t.Version-version >= historySize && len(t.Writes) >= historySize:
+		// A write may make many versions, or none: fewer writes than historySize may have been made since.
 		return false, errTooManyWrites
 	}
 	return false, nil

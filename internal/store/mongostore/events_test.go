@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"game-session-manager/internal/game"
@@ -141,6 +142,8 @@ func TestEventsOfAProcessThatDied(t *testing.T) {
 	must(t, err)
 	p.faultsOf(map[string]fault{"insert notices": loseRequest})
 	began := time.Now()
+	// A process whose clock is ahead, or a copy of the database, has looked before.
+	orderAll(t, openTest(t, url, mongostore.Options{}), began.Add(10*time.Hour))
 	subjects := make([]*storetest.Subject, 0, 30)
 	for i := range cap(subjects) {
 		d := storetest.NewSubject(game.SubjectKinds()[i%3], project)
@@ -188,6 +191,27 @@ func TestEventsAreNoticed(t *testing.T) {
 			})
 			wantEvents(t, other, d, 5, true)
 		})
+	}
+}
+
+// TestEventsOfManyNotices has more notices than are read at once, as of busy processes that each tell of a few events.
+func TestEventsOfManyNotices(t *testing.T) {
+	t.Parallel()
+	p, s, other := faulty(t)
+	p.faultsOf(map[string]fault{"insert notices": loseRequest})
+	const many = 70
+	notices := bson.A{}
+	for range many {
+		d := storetest.NewSubject(game.SubjectPlayer, project)
+		must(t, d.Create(t.Context(), s, d.Event(1)))
+		of := bson.D{field(string(game.SubjectPlayer), bson.A{d.ID})}
+		notices = append(notices, bson.D{field("_id", bson.NewObjectID()), field("subjects", of)})
+	}
+	must(t, other.RunCommand(t.Context(), bson.D{field("insert", "notices"), field("documents", notices)}))
+	n, err := other.OrderEvents(t.Context(), time.Now(), 1000)
+	must(t, err)
+	if n != many {
+		t.Errorf("%d of %d events have places", n, many)
 	}
 }
 

@@ -1,6 +1,7 @@
 package mongostore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -30,9 +31,19 @@ const (
 // feeds is what this process knows of the feeds while it moves events.
 type feeds struct {
 	mu   sync.Mutex // one move at a time
+	last time.Time  // when OrderEvents was last called
 	next map[game.ProjectID]int64
 	// verified is, by the kind, until when all changes of documents are known to have been moved.
 	verified map[game.SubjectKind]time.Time
+}
+
+// begin forgets what another process may have made untrue, if it had the time to take over meanwhile.
+func (f *feeds) begin(now time.Time) {
+	if now.Before(f.last) || now.Sub(f.last) > game.TaskLeaseTerm {
+		clear(f.next)
+		clear(f.verified)
+	}
+	f.last = now
 }
 
 func newFeeds() feeds {
@@ -43,10 +54,16 @@ func newFeeds() feeds {
 func (s *Store) OrderEvents(ctx context.Context, now time.Time, limit int) (placed int, err error) {
 	s.feeds.mu.Lock()
 	defer s.feeds.mu.Unlock()
-	err = s.within(ctx, func(ctx context.Context) error {
-		placed, err = s.order(ctx, limit)
-		return err
-	})
+	s.feeds.begin(now)
+	s.outbox.moving()
+	for more := true; more && err == nil && placed < limit; {
+		err = s.within(ctx, func(ctx context.Context) (err error) {
+			var n int
+			n, more, err = s.order(ctx, limit)
+			placed += n
+			return err
+		})
+	}
 	if err == nil {
 		var late int
 		late, err = s.verify(ctx, now)
@@ -81,9 +98,12 @@ func (s *Store) within(ctx context.Context, step func(context.Context) error) er
 	return step(ctx)
 }
 
+// noticePage is how many notices are read at once. Each may name up to noticeSize documents, most name few.
+const noticePage = 20
+
 // order gives places to the events that were stored without, and moves those of documents of which this process or
-// notices tell.
-func (s *Store) order(ctx context.Context, limit int) (placed int, err error) {
+// notices tell. It reports whether there may be more notices.
+func (s *Store) order(ctx context.Context, limit int) (placed int, more bool, err error) {
 	own := s.outbox.take(limit, false)
 	defer func() {
 		if err != nil {
@@ -92,12 +112,12 @@ func (s *Store) order(ctx context.Context, limit int) (placed int, err error) {
 	}()
 	var notices []notice
 	cursor, err := s.notices.Find(ctx, bson.D{}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).
-		SetLimit(int64(1+limit/noticeSize)).SetHint(idIndex))
+		SetLimit(noticePage).SetHint(idIndex))
 	if err == nil {
 		err = cursor.All(ctx, &notices)
 	}
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	ids := map[game.SubjectKind][]string{}
 	for _, x := range own {
@@ -110,25 +130,32 @@ func (s *Store) order(ctx context.Context, limit int) (placed int, err error) {
 			ids[kind] = append(ids[kind], of...)
 		}
 	}
-	var events []game.Event
+	if placed, err = s.placeUnplaced(ctx); err != nil {
+		return placed, false, err
+	}
 	for kind, c := range s.subjects() {
 		slices.Sort(ids[kind])
 		for some := range slices.Chunk(slices.Compact(ids[kind]), movePage) {
 			filter := bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: some}}}}
 			found, err := outboxes(ctx, c.Collection, filter, options.Find())
 			if err != nil {
-				return 0, err
+				return placed, false, err
 			}
+			var events []game.Event
 			for _, d := range found {
 				events = append(events, d.of(kind)...)
 			}
+			n, err := s.move(ctx, events)
+			placed += n
+			if err != nil {
+				return placed, false, err
+			}
 		}
 	}
-	placed, err = s.move(ctx, events)
-	if err == nil && len(told) > 0 {
+	if len(told) > 0 {
 		_, err = s.notices.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: told}}}})
 	}
-	return placed, err
+	return placed, len(notices) == noticePage, err
 }
 
 // move stores events that were read from outboxes with places in the feeds, except those that are stored already.
@@ -136,8 +163,11 @@ func (s *Store) order(ctx context.Context, limit int) (placed int, err error) {
 // Whoever lacks room in an outbox stores its events without places before it drops them. What an outbox no longer had
 // when it was read is therefore given its place first.
 func (s *Store) move(ctx context.Context, events []game.Event) (int, error) {
+	if len(events) == 0 {
+		return 0, nil
+	}
 	placed, err := s.placeUnplaced(ctx)
-	if err != nil || len(events) == 0 {
+	if err != nil {
 		return placed, err
 	}
 	without, err := s.withoutPlaces(ctx, events)
@@ -161,8 +191,8 @@ func (s *Store) move(ctx context.Context, events []game.Event) (int, error) {
 // withoutPlaces returns the events that have no places in the feed, each once, in the order of their ids. Those that
 // are stored without places are among them: somebody may have stored the first of them since placeUnplaced.
 func (s *Store) withoutPlaces(ctx context.Context, events []game.Event) ([]game.Event, error) {
-	slices.SortFunc(events, func(a, b game.Event) int { return strings.Compare(a.ID(), b.ID()) })
-	events = slices.CompactFunc(events, func(a, b game.Event) bool { return a.ID() == b.ID() })
+	slices.SortFunc(events, inOrderOfIDs)
+	events = slices.CompactFunc(events, func(a, b game.Event) bool { return inOrderOfIDs(a, b) == 0 })
 	var without []game.Event
 	for some := range slices.Chunk(events, movePage) {
 		ids := make(bson.A, len(some))
@@ -186,6 +216,12 @@ func (s *Store) withoutPlaces(ctx context.Context, events []game.Event) ([]game.
 		}
 	}
 	return without, nil
+}
+
+// inOrderOfIDs compares events as their ids compare, without making these.
+func inOrderOfIDs(a, b game.Event) int {
+	return cmp.Or(strings.Compare(string(a.Subject.Kind), string(b.Subject.Kind)),
+		strings.Compare(a.Subject.ID, b.Subject.ID), cmp.Compare(a.Version, b.Version))
 }
 
 // place stores events of a project with the next places, in their order and without gaps.
@@ -358,12 +394,13 @@ func (s *Store) verify(ctx context.Context, now time.Time) (placed int, err erro
 					return nil
 				}
 				begun = true
-				n, reached, err := s.verifyChanges(ctx, kind, c, from, until)
+				n, reached, last, err := s.verifyChanges(ctx, kind, c, from, until)
 				if placed += n; err != nil {
 					return err
 				}
 				done = !reached.Before(until)
-				return s.noteVerified(ctx, kind, reached)
+				s.feeds.verified[kind] = reached
+				return s.noteVerified(ctx, kind, last)
 			})
 			if err != nil {
 				return placed, err
@@ -373,21 +410,20 @@ func (s *Store) verify(ctx context.Context, now time.Time) (placed int, err erro
 	return placed, nil
 }
 
-// noteVerified stores how far verify has come, so that who goes on need not begin again.
+// noteVerified stores how far verify has come, so that the next holder of the lease continues from there: not until
+// when it looked, which a clock that is ahead could bring into the future, but to the last change that it saw.
 func (s *Store) noteVerified(ctx context.Context, kind game.SubjectKind, until time.Time) error {
 	latest := bson.D{{Key: "$max", Value: bson.D{{Key: "until", Value: until}}}}
 	_, err := s.meta.UpdateOne(ctx, verifiedID(kind), latest, options.UpdateOne().SetUpsert(true))
-	if err == nil {
-		s.feeds.verified[kind] = until
-	}
 	return err
 }
 
-// verifyChanges moves the events of a page of the documents of one kind that were changed last in a period, and returns
-// until when all of them have been. API keys, which are few, have no time of their last change.
+// verifyChanges moves the events of a page of the documents of one kind that were changed last in a period. It returns
+// until when all of them have been moved, and the time of the last change that it saw. API keys, which are few, have no
+// time of their last change.
 func (s *Store) verifyChanges(
 	ctx context.Context, kind game.SubjectKind, c collection, from, until time.Time,
-) (placed int, reached time.Time, err error) {
+) (placed int, reached, last time.Time, err error) {
 	index := changedIndex(kind)
 	for limit := movePage; ; limit *= 2 {
 		filter, o := exists("events.0"), options.Find()
@@ -398,11 +434,14 @@ func (s *Store) verifyChanges(
 		}
 		found, err := outboxes(ctx, c.Collection, filter, o)
 		if err != nil {
-			return 0, from, err
+			return 0, from, from, err
 		}
-		reached = until
+		reached, last = until, from
+		if index != "" && len(found) > 0 {
+			last = found[len(found)-1].UpdatedAt
+		}
 		if index != "" && len(found) == limit {
-			if reached = found[len(found)-1].UpdatedAt; !reached.After(from) {
+			if reached = last; !reached.After(from) {
 				continue // all of them were changed at one moment
 			}
 		}
@@ -411,7 +450,7 @@ func (s *Store) verifyChanges(
 			events = append(events, d.of(kind)...)
 		}
 		placed, err = s.move(ctx, events)
-		return placed, reached, err
+		return placed, reached, last, err
 	}
 }
 

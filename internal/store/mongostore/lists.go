@@ -105,15 +105,16 @@ func (p *page) find(c capabilities) (bson.D, *options.FindOptionsBuilder) {
 		)
 	}
 	// Read one more document to learn whether there is a next page.
-	o := options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(p.limit) + 1).SetHint(p.hint(c))
-	if p.exclude != nil {
-		o.SetProjection(p.exclude)
-	}
+	o := options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(p.limit) + 1).SetHint(p.hint(c)).
+		SetProjection(append(withoutOutbox(), p.exclude...))
 	if p.large {
 		o.SetBatchSize(firstBatch)
 	}
 	return filter, o
 }
+
+// withoutOutbox leaves out the events of documents, which lists and exports do not return.
+func withoutOutbox() bson.D { return bson.D{{Key: "events", Value: 0}} }
 
 // list reads a page. cost returns how many of the page's bytes a document uses up, given the number of bytes that
 // were read for it.

@@ -31,6 +31,9 @@ const (
 	outboxRoom = 512
 	// tellEvery is how long others wait to be told of events that this process did not move itself.
 	tellEvery = 250 * time.Millisecond
+	// quietTurns is for how many turns a process that moves events tells nobody of its own: longer than it is between
+	// two moves.
+	quietTurns = 8
 	// maxUntold bounds how many documents are remembered whose events are to be moved. The events of others are found
 	// later, by the time of the change.
 	maxUntold = 1 << 16
@@ -42,8 +45,10 @@ const (
 type outbox struct {
 	mu   sync.Mutex
 	long map[game.Subject]span
-	// Documents whose events this process has stored and nobody may know of: untold are older than a turn of tell.
+	// Documents with events that this process has stored and other processes may not know of. Those in untold were
+	// there at the last turn of tell.
 	fresh, untold map[game.Subject]struct{}
+	quiet         int // turns for which tell tells nobody, because this process moves events
 	stop          chan struct{}
 	stopped       chan struct{}
 }
@@ -360,6 +365,21 @@ func (o *outbox) take(limit int, old bool) []game.Subject {
 	return subjects
 }
 
+// moving says that this process moves events, and knows best of its own.
+func (o *outbox) moving() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.quiet = quietTurns
+}
+
+// tells reports at a turn whether others are to be told.
+func (o *outbox) tells() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.quiet = max(o.quiet-1, 0)
+	return o.quiet == 0
+}
+
 // putBack takes back what take returned.
 func (o *outbox) putBack(subjects []game.Subject) {
 	o.mu.Lock()
@@ -385,7 +405,9 @@ func (s *Store) tell() {
 	for {
 		select {
 		case <-turns.C:
-			s.tellOf(s.outbox.take(maxUntold, true))
+			if s.outbox.tells() {
+				s.tellOf(s.outbox.take(maxUntold, true))
+			}
 		case <-s.outbox.stop:
 			s.tellOf(s.outbox.take(2*maxUntold, false))
 			return

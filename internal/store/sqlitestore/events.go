@@ -66,15 +66,15 @@ func (s *Store) eventRows(events []game.Event) ([]eventRow, error) {
 }
 
 // namedBeside returns the players whom an event names beside its subject. A player's own events are found by their
-// ids, so that rows for them would be written in vain.
+// ids, so that rows for them would be redundant.
 func namedBeside(e *game.Event) []game.PlayerID {
 	return slices.DeleteFunc(e.Players(), func(p game.PlayerID) bool {
 		return e.Subject.Kind == game.SubjectPlayer && e.Subject.ID == string(p)
 	})
 }
 
-// happened notes events, the last step of a write that is not refused. They are stored with those of the other writes
-// of the batch.
+// happened queues the events of a write, to be stored with those of the other writes of the batch. It is called last,
+// because a rejected write has no events.
 func (c *conn) happened(rows []eventRow) { c.events = append(c.events, rows...) }
 
 // storeEvents stores the events of a batch, with the next places in the feeds in the order of the writes.
@@ -120,8 +120,8 @@ func (c *conn) forgetEvents() {
 	c.events = c.events[:0]
 }
 
-// insertRows inserts rows, as many as it can by one statement: each has a price of its own. The numbers of rows that
-// statements have are few, because statements are kept.
+// insertRows inserts rows, as many as it can by one statement, because each statement has a fixed cost. The numbers of
+// rows that statements have are few, because statements are kept.
 func (c *conn) insertRows(insert string, columns int, values []any) error {
 	one := "(?" + strings.Repeat(", ?", columns-1) + ")"
 	for n := 64; len(values) > 0; n /= 2 {

@@ -11,7 +11,7 @@ import (
 const (
 	insertMetrics = "INSERT INTO metrics (at, replica, expires_at, doc) VALUES (?, ?, ?, ?) ON CONFLICT (at, " +
 		"replica) DO NOTHING"
-	// The page is materialised: see selection.page.
+	// The page is materialised: see page.
 	selectMetrics = "WITH page AS MATERIALIZED (SELECT doc FROM metrics" + //nolint:misspell // SQL's spelling
 		" WHERE at >= ? AND at < ? AND (at, replica) > (?, ?) ORDER BY at, replica LIMIT ?) SELECT doc FROM page"
 	purgeMetrics = "DELETE FROM metrics WHERE (at, replica) IN (SELECT at, replica FROM metrics WHERE expires_at <= " +

@@ -17,7 +17,7 @@ const (
 
 	deletePlayer = "DELETE FROM players WHERE id = ? AND project = ? AND version = ?"
 
-	// The page is materialised: see selection.page.
+	// The page is materialised: see page.
 	endedSuspensions = "WITH page AS MATERIALIZED (SELECT doc FROM players" + //nolint:misspell // SQL's spelling
 		" WHERE suspended_until IS NOT NULL AND suspended_until <= ? ORDER BY suspended_until LIMIT ?) SELECT doc " +
 		"FROM page"
