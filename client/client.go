@@ -57,7 +57,7 @@ func WithBackoff(first, longest time.Duration) Option {
 	return func(c *Client) { c.firstPause, c.maxPause = first, longest }
 }
 
-// WithUserAgent sets the User-Agent header, which names the program in the server's log.
+// WithUserAgent sets the User-Agent header, by which proxies may tell programs apart.
 func WithUserAgent(name string) Option { return func(c *Client) { c.agent = name } }
 
 // WithToken sends an API key or a player token with each request. Use it with https only, except on one machine.

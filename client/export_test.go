@@ -4,7 +4,7 @@ import "time"
 
 // Forget lets the keys be fetched again at once.
 func (k *JWKS) Forget() {
-	k.fetching.Lock()
-	defer k.fetching.Unlock()
+	k.fetching <- struct{}{}
+	defer k.end()
 	k.fetched = time.Time{}
 }

@@ -82,7 +82,7 @@ type JWKS struct {
 
 	mu       sync.RWMutex
 	keys     map[string]ed25519.PublicKey
-	fetching sync.Mutex
+	fetching chan struct{} // of capacity 1: holds a value while the keys are fetched
 	fetched  time.Time
 }
 
@@ -113,7 +113,7 @@ func parseKeys(b []byte) (map[string]ed25519.PublicKey, error) {
 
 // JWKS fetches the server's keys. [JWKS.Refresh] and [JWKS.VerifyTicket] fetch them again. It returns [ErrNoTokens].
 func (c *Client) JWKS(ctx context.Context) (*JWKS, error) {
-	k := &JWKS{fetch: func(ctx context.Context) ([]byte, error) {
+	k := &JWKS{fetching: make(chan struct{}, 1), fetch: func(ctx context.Context) ([]byte, error) {
 		return fetch[json.RawMessage](ctx, c, read("/.well-known/jwks.json", nil))
 	}}
 	return k, k.Refresh(ctx)
@@ -125,10 +125,24 @@ func (k *JWKS) Refresh(ctx context.Context) error {
 	if k.fetch == nil {
 		return nil
 	}
-	k.fetching.Lock()
-	defer k.fetching.Unlock()
+	if err := k.begin(ctx); err != nil {
+		return err
+	}
+	defer k.end()
 	return k.refresh(ctx)
 }
+
+// begin waits until nobody else fetches the keys, or until ctx ends. The caller must call end.
+func (k *JWKS) begin(ctx context.Context) error {
+	select {
+	case k.fetching <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (k *JWKS) end() { <-k.fetching }
 
 func (k *JWKS) refresh(ctx context.Context) error {
 	k.fetched = time.Now()
@@ -153,13 +167,15 @@ func (k *JWKS) VerifyTicket(ctx context.Context, ticket string, o TicketOptions)
 	if k.fetch == nil || !errors.Is(err, ErrTicketKey) {
 		return t, err
 	}
-	k.fetching.Lock()
+	if failed := k.begin(ctx); failed != nil {
+		return Ticket{}, fmt.Errorf("%w: %w", err, failed)
+	}
 	if time.Since(k.fetched) >= refetchEvery {
 		if failed := k.refresh(ctx); failed != nil {
 			err = fmt.Errorf("%w: %w", err, failed)
 		}
 	}
-	k.fetching.Unlock()
+	k.end()
 	if t, again := VerifyTicket(k, ticket, o); !errors.Is(again, ErrTicketKey) {
 		return t, again
 	}

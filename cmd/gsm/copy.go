@@ -16,10 +16,10 @@ type dbCopyCmd struct {
 
 // Help implements [kong.HelpProvider].
 func (c *dbCopyCmd) Help() string {
-	return `Copies the players, sessions, idempotency keys and API keys of all projects, the keys that sign tokens and
-the stored metrics, unchanged, and then compares both sides by count and checksum. Stop the servers of both sides
-first: an embedded database that is being served is rejected. The source is not changed. Exit code 6 means that the
-sides differ.
+	return `Copies the players, sessions, events, idempotency keys and API keys of all projects, the keys that sign
+tokens and the stored metrics, unchanged, and then compares both sides by count and checksum. Stop the servers of both
+sides first: an embedded database that is being served is rejected. Nothing of the source is lost or changed; on MongoDB
+its latest events are moved to their collection. Exit code 6 means that the sides differ.
 
 Examples:
   gsm db copy --from sqlite:gsm.db --to 'mongodb://gsm:secret@db.example/gsm?authSource=admin'

@@ -86,7 +86,9 @@ func operatorError(err error) error {
 		for _, f := range e.Fields {
 			all = append(all, fmt.Errorf("--%s %s", strings.ReplaceAll(f.Field, "_", "-"), f.Message))
 		}
-		return usageError{errors.Join(all...)}
+		if len(all) > 0 {
+			return usageError{errors.Join(all...)}
+		}
 	case game.Unavailable:
 		if e.Extras["outcome"] == game.OutcomeUnknown {
 			return &databaseError{fmt.Errorf(
@@ -340,7 +342,9 @@ func (c *retireSigningCmd) Run(s streams) error {
 	return onKeys(s, c.Database, besideServers(), func(ctx context.Context, engine game.Store) error {
 		n, err := auth.Retire(ctx, engine)
 		if err != nil {
-			return fmt.Errorf("%d signing keys were retired, others may not be: run it again: %w", n, err)
+			return &databaseError{fmt.Errorf(
+				"%d signing keys were retired, others may not be: run it again: %w", n, storeCause(err),
+			)}
 		}
 		return s.say("signing keys retired: %d", n)
 	})

@@ -74,6 +74,9 @@ func readsPlayer(r *http.Request) game.PlayerID {
 // authProblem returns the problem of a request that was not authenticated.
 func (a *API) authProblem(h http.Header, r *http.Request, err error) *web.Problem {
 	limited := (*limits.RefusedError)(nil)
+	if e := (*game.Error)(nil); errors.As(err, &e) && e.Is(game.ErrValidation) {
+		return web.Invalid([]*huma.ErrorDetail{{Location: "header." + actAsHeader, Message: e.Message}})
+	}
 	if !errors.As(err, &limited) {
 		_, path, _ := strings.Cut(r.Pattern, " ")
 		return a.problem(r.Context(), route{method: r.Method, path: path}, err)

@@ -65,9 +65,9 @@ func explainParam(op *huma.Operation, d *huma.ErrorDetail) {
 		switch {
 		case !ok || p.In != in || p.Name != name:
 		case p.Schema.Type == huma.TypeInteger:
-			d.Message = "must be a whole number"
+			d.Message = web.MustBeWhole
 		case p.Schema.Format == "date-time" && text != "":
-			d.Message = "must be a time as RFC 3339 writes it, like 2026-03-01T12:00:00Z"
+			d.Message = web.MustBeTime
 		}
 	}
 }

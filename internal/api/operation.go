@@ -136,7 +136,11 @@ func (a *API) documentErrors(op *huma.Operation, r route) {
 		byStatus[http.StatusUnauthorized] = game.ErrUnauthenticated.Code
 		byStatus[http.StatusTooManyRequests] = "rate_limited, too_many_failures"
 	}
-	for _, e := range r.errors {
+	all := r.errors
+	if !r.open { // finding the caller may fail
+		all = append([]*game.Error{game.ErrStoreUnavailable, game.ErrIssuerUnavailable}, all...)
+	}
+	for _, e := range all {
 		status := statusOf(e.Kind)
 		if slices.Contains(strings.Split(byStatus[status], ", "), e.Code) {
 			continue

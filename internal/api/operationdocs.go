@@ -110,7 +110,7 @@ var parameterExamples = map[string]any{
 
 // headerDocs are the descriptions of response headers.
 var headerDocs = map[string]string{
-	"Cache-Control": "Always no-store: the body contains a secret.",
+	"Cache-Control": "How long the response may be cached; no-store if it contains a secret.",
 	"ETag": "The entity tag of the document: its version in double quotes, for If-Match and " +
 		"If-None-Match.",
 	"Idempotent-Replayed": "true if an earlier request with the same Idempotency-Key created the document.",

@@ -109,7 +109,7 @@ func (a *API) playerRoutes(s *schemas) {
 	register(a, route{
 		http.MethodGet, "/.well-known/jwks.json", "getJwks", "players",
 		"Read the keys that verify tokens and tickets",
-		codes(200), nil, errs(tokens, commonErrors()),
+		codes(200), nil, errs(tokens, []*game.Error{game.ErrStoreUnavailable}),
 		traits{open: true},
 	}, a.getJWKS)
 }

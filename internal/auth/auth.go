@@ -146,7 +146,7 @@ func ActAs(c game.Caller, h http.Header) (game.Caller, error) {
 		return c, nil
 	}
 	if len(values) > 1 {
-		return game.Caller{}, game.ErrValidation.Detail("%s must be sent once.", ActAsHeader)
+		return game.Caller{}, game.ErrValidation.Detail("must be sent once")
 	}
 	return c.As(game.PlayerID(values[0]))
 }

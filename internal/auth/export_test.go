@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 
@@ -32,4 +33,10 @@ func Unseal(secret string, k game.SigningKey) (ed25519.PrivateKey, error) {
 		return nil, err
 	}
 	return unseal(by, k, public)
+}
+
+// Verify returns the caller of one of our tokens.
+func (s *Signer) Verify(ctx context.Context, token string) (game.Caller, error) {
+	v, err := s.verify(ctx, token)
+	return v.caller, err
 }

@@ -119,13 +119,6 @@ func rejected(reason string) error {
 	return ErrWrong.Because(errors.New("token rejected: " + reason))
 }
 
-// Verify returns the caller of one of our tokens. It returns ErrUnauthenticated if the token is invalid, and
-// ErrStoreUnavailable if it cannot be verified.
-func (s *Signer) Verify(ctx context.Context, token string) (game.Caller, error) {
-	v, err := s.verify(ctx, token)
-	return v.caller, err
-}
-
 // verified is the result of verifying a token.
 type verified struct {
 	caller game.Caller

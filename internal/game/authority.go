@@ -188,7 +188,7 @@ func (c Caller) As(p PlayerID) (Caller, error) {
 	}
 	p = PlayerID(NormalID(string(p)))
 	if !validID(string(p)) {
-		return Caller{}, ErrValidation.Detail("The value must be the id of a player.")
+		return Caller{}, ErrValidation.Detail("must be the id of a player")
 	}
 	return Caller{Project: c.Project, Scope: ScopePlayer, Name: c.Name, Player: p, ActsAs: true}, nil
 }

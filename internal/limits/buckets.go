@@ -95,13 +95,3 @@ func (all *buckets[K]) with(name K, r Rate, now time.Time, use func(*bucket)) {
 	}
 	p.buckets.Add(name, b)
 }
-
-// size returns the number of stored buckets.
-func (all *buckets[K]) size() (n int) {
-	for i := range all.parts {
-		all.parts[i].mu.Lock()
-		n += all.parts[i].buckets.Len()
-		all.parts[i].mu.Unlock()
-	}
-	return n
-}

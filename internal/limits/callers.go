@@ -99,14 +99,14 @@ func (d Decision) SetHeaders(h http.Header) {
 		line := make([]byte, 0, 40)
 		line = strconv.AppendQuote(line, string(d.class))
 		line = strconv.AppendInt(append(line, ";r="...), int64(d.Remaining), 10)
-		line = strconv.AppendInt(append(line, ";t="...), Seconds(d.Reset), 10)
+		line = strconv.AppendInt(append(line, ";t="...), wholeSeconds(d.Reset), 10)
 		h["Ratelimit"] = []string{string(line)}
 	}
 	if !d.Allowed {
-		h.Set("Retry-After", strconv.FormatInt(max(1, Seconds(d.RetryAfter)), 10))
+		h.Set("Retry-After", strconv.FormatInt(max(1, wholeSeconds(d.RetryAfter)), 10))
 	}
 }
 
-// Seconds returns d in whole seconds for a header, rounded up, so that a caller that waits that long has waited
+// wholeSeconds returns d in whole seconds for a header, rounded up, so that a caller that waits that long has waited
 // enough.
-func Seconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }
+func wholeSeconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }

@@ -49,7 +49,7 @@ func (r *Room) Adopt(left func()) { r.adopted = append(r.adopted, left) }
 // Take replaces what the room holds by a number of bytes. It waits until there is room, and reports whether there is.
 // Sizes above the limit count as the limit. The wait takes at most half of the time until the context's deadline, so
 // that the other half is left for the work. The room holds nothing meanwhile, so that waiting requests cannot block
-// checkBoth other.
+// each other.
 func (r *Room) Take(ctx context.Context, bytes int) bool {
 	if r.of == nil || int64(bytes) <= r.held {
 		return true

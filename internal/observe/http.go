@@ -24,8 +24,8 @@ const otherMethod = "other"
 const apiPaths = "/api/"
 
 // HTTP returns a middleware that logs, measures and traces each request. Lines about rejections are limited per code,
-// because rejected callers may continue; successful probes are logged at debug level. It must wrap the mux directly,
-// because the mux sets the route's pattern on the very request that it is given.
+// because rejected callers may continue; successful probes are logged at debug level. The next
+// handler must not replace the request without copying its Pattern back, which names the route.
 func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 	durations := prometheus.NewHistogramVec(seconds(requestDuration, "Time from the request header read to the "+
 		"response written.",

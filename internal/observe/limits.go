@@ -7,8 +7,7 @@ func Limits(reg prometheus.Registerer) func(class string) {
 	rejected := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gsm_limited_requests_total",
 		Help: "Requests rejected with 429, by whose rate is used up: server, player, failed_credentials (of an " +
-			"address), " +
-			"failed_key.",
+			"address), failed_key.",
 	}, []string{"class"})
 	reg.MustRegister(rejected)
 	for _, class := range []string{"server", "player", "failed_credentials", "failed_key"} {

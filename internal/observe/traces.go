@@ -49,7 +49,8 @@ func (t *Traces) Close(ctx context.Context) error {
 }
 
 // request starts the span of a request to the API and returns the request with it. Other requests (probes, health
-// reports, pages) have no span. The route, which names the span, is known only at the end: see [endRequest].
+// reports, pages) have no span. The route, which names the span, is read at the end, because redirects
+// set it late: see [endRequest].
 func (t *Traces) request(r *http.Request) (*http.Request, trace.Span) {
 	if t == nil || !strings.HasPrefix(r.URL.Path, apiPaths) {
 		return r, nil

@@ -14,8 +14,8 @@ import (
 const (
 	// patience is the timeout of a request: gsm itself waits up to 3 s for its database to count.
 	patience = 5 * time.Second
-	// maxAnswer limits how much of a response is read, in bytes. The metrics of a busy gsm have about 200 KB.
-	maxAnswer = 16 << 20
+	// maxResponse limits how much of a response is read, in bytes. The metrics of a busy gsm have about 200 KB.
+	maxResponse = 16 << 20
 	// maxGroups is the number of groups of errors that are kept.
 	maxGroups = 100
 )
@@ -60,7 +60,7 @@ func (s *Source) Look(ctx context.Context) (Look, error) {
 		return Look{}, err
 	}
 	defer func() { _ = body.Close() }()
-	m, err := Read(io.LimitReader(body, maxAnswer), at)
+	m, err := Read(io.LimitReader(body, maxResponse), at)
 	if err != nil {
 		return Look{}, err
 	}
@@ -74,7 +74,7 @@ func (s *Source) groups(ctx context.Context) []Group {
 		return nil
 	}
 	defer func() { _ = body.Close() }()
-	groups, err := readGroups(io.LimitReader(body, maxAnswer))
+	groups, err := readGroups(io.LimitReader(body, maxResponse))
 	if err != nil {
 		return nil
 	}

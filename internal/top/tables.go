@@ -70,7 +70,7 @@ func (s Screen) table(title, refused, failed string, rows []Row, width int) []st
 
 // namesOf returns the names of rows. If one is too long, all are shortened in the same way.
 func namesOf(rows []Row, room int) []string {
-	method, shortNumber := 0, func(s string) string { return s }
+	method, shorten := 0, func(s string) string { return s }
 	for _, r := range rows {
 		method = max(method, len(r.Method))
 	}
@@ -79,7 +79,7 @@ func namesOf(rows []Row, room int) []string {
 	}
 	fits := func() bool {
 		return !slices.ContainsFunc(rows, func(r Row) bool {
-			return method+ansi.StringWidth(shortNumber(r.Name)) > room
+			return method+ansi.StringWidth(shorten(r.Name)) > room
 		})
 	}
 	for _, shorter := range []func(string) string{
@@ -91,11 +91,11 @@ func namesOf(rows []Row, room int) []string {
 		if fits() {
 			break
 		}
-		shortNumber = shorter
+		shorten = shorter
 	}
 	names := make([]string, len(rows))
 	for i, r := range rows {
-		names[i] = left(r.Method, method) + shortNumber(r.Name)
+		names[i] = left(r.Method, method) + shorten(r.Name)
 	}
 	return names
 }

@@ -71,9 +71,9 @@ func (s *Sent[T]) Read(ctx huma.Context, b *Bodies) ([]*huma.ErrorDetail, *Probl
 	case from.err != nil:
 		return nil, malformedBody("The body ended early.")
 	case from.read > limit:
-		return nil, TooLarge(limit)
+		return nil, tooLarge(limit)
 	case from.tooLong, errors.Is(err, errTooLong):
-		p := TooLarge(MaxBody)
+		p := tooLarge(MaxBody)
 		p.Detail = fmt.Sprintf("The body has more than %d bytes without its read-only fields.", MaxBody)
 		return nil, p
 	case from.read == 0 && b.Optional:

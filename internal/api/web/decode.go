@@ -142,7 +142,7 @@ func (d *decoder) scalar(f *Form) (v value, err error) {
 	if err != nil {
 		return v, err
 	}
-	integer := f.expected == mustBeWhole && raw.Kind() == jsontext.KindNumber
+	integer := f.expected == MustBeWhole && raw.Kind() == jsontext.KindNumber
 	tooLarge := false
 	if integer {
 		if literal, ok := WholeNumber(string(raw)); ok {

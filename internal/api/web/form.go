@@ -33,11 +33,11 @@ type field struct {
 	*Form
 }
 
-// mustBeWhole is the message about a number that is not an integer.
-const mustBeWhole = "must be a whole number"
+// MustBeWhole is the message about a number that is not an integer.
+const MustBeWhole = "must be a whole number"
 
-// mustBeTime is the message about an invalid time.
-const mustBeTime = "must be a time as RFC 3339 writes it, like 2026-03-01T12:00:00Z"
+// MustBeTime is the message about an invalid time.
+const MustBeTime = "must be a time as RFC 3339 writes it, like 2026-03-01T12:00:00Z"
 
 // NewForm returns the form of a type with a schema. It panics if the schema has a field that the type does not have.
 func NewForm(r huma.Registry, s *huma.Schema, t reflect.Type) *Form {
@@ -58,7 +58,7 @@ func NewForm(r huma.Registry, s *huma.Schema, t reflect.Type) *Form {
 	values, isMap := s.AdditionalProperties.(*huma.Schema)
 	switch {
 	case f.goType == reflect.TypeFor[time.Time]():
-		f.expected = mustBeTime
+		f.expected = MustBeTime
 	case reflect.PointerTo(f.goType).Implements(reflect.TypeFor[json.Unmarshaler]()):
 		f.expected = "has the wrong form"
 		err := reflect.New(f.goType).Interface().(json.Unmarshaler).UnmarshalJSON([]byte("null"))
@@ -72,7 +72,7 @@ func NewForm(r huma.Registry, s *huma.Schema, t reflect.Type) *Form {
 	default:
 		f.expected = map[string]string{
 			huma.TypeString: "must be a string", huma.TypeBoolean: "must be true or false",
-			huma.TypeInteger: mustBeWhole,
+			huma.TypeInteger: MustBeWhole,
 		}[s.Type]
 	}
 	return f

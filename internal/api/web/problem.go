@@ -51,11 +51,10 @@ func NewProblem(status int, code, detail string) *Problem {
 func Invalid(details []*huma.ErrorDetail) *Problem {
 	p := NewProblem(http.StatusUnprocessableEntity, "validation_error", "The request is not valid: see errors.")
 	for _, d := range details {
-		if !slices.ContainsFunc(p.Errors, func(f ProblemField) bool { return f.Location == d.Location }) {
-			p.Errors = append(p.Errors, ProblemField{d.Location, d.Message})
-		}
+		p.Errors = append(p.Errors, ProblemField{d.Location, d.Message})
 	}
 	slices.SortStableFunc(p.Errors, func(x, y ProblemField) int { return strings.Compare(x.Location, y.Location) })
+	p.Errors = slices.CompactFunc(p.Errors, func(x, y ProblemField) bool { return x.Location == y.Location })
 	if more := len(p.Errors) - maxProblemFields; more > 0 {
 		last := ProblemField{"", fmt.Sprintf("and %d more", more)}
 		p.Errors = append(p.Errors[:maxProblemFields:maxProblemFields], last)
@@ -68,8 +67,8 @@ func LateBody() *Problem {
 	return NewProblem(http.StatusRequestTimeout, "request_timeout", "The body did not arrive in time.")
 }
 
-// TooLarge returns the problem of a body that has more than limit bytes.
-func TooLarge(limit int) *Problem {
+// tooLarge returns the problem of a body that has more than limit bytes.
+func tooLarge(limit int) *Problem {
 	p := NewProblem(http.StatusRequestEntityTooLarge, "payload_too_large",
 		fmt.Sprintf("The body has more than %d bytes.", limit))
 	p.Extras = map[string]any{"max_bytes": limit}
