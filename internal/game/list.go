@@ -45,6 +45,8 @@ func (l List[D]) First(n int) List[D] {
 type Found[D any] struct {
 	Items []D
 	More  bool // there are more after these
+	// Unreadable are the ids of documents that belong on the page and cannot be decoded. They are left out.
+	Unreadable []string
 }
 
 // A cursor is the id of the last item and the first bytes of a hash of the filters, in base64. The id is 16 bytes, or

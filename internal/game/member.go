@@ -33,6 +33,8 @@ type Member struct {
 	MemberSettings
 	Status   MemberStatus `json:"status" doc:"The state of the document."`
 	JoinedAt time.Time    `json:"joined_at" doc:"When the member took its seat."`
+	// Deadline is set for reserved and disconnected members only.
+	Deadline *time.Time `json:"deadline" doc:"When a reserved or disconnected member loses its seat; null for others."`
 }
 
 // JoinRequest asks for a seat.

@@ -61,11 +61,20 @@ type Session struct {
 	ID      SessionID `json:"id" bson:"_id" readOnly:"true" doc:"A UUID of version 7, so that the order of ids is the order of creation."`
 	Project ProjectID `json:"project" readOnly:"true" doc:"The game, or the environment of a game, to which the document belongs."`
 	Settings
+	Timeouts
 	Status    SessionStatus `json:"status" doc:"The state of the document."`
 	EndReason EndReason     `json:"end_reason" bson:"end_reason,omitempty" doc:"Why the session has ended; null for a live session."`
 
 	HostID *PlayerID `json:"host_id" readOnly:"true" doc:"The member with authority over the session; null for a session without one."`
 	Hosted bool      `json:"hosted" readOnly:"true" doc:"Whether a player ever hosted the session. If so, it has a host whenever a member has joined; if not, it belongs to a server."`
+
+	Fence    int64    `json:"fence" readOnly:"true" doc:"Grows when the host changes and when a server takes over. A write with another number in Session-Fence is rejected."`
+	Liveness Liveness `json:"liveness" readOnly:"true" doc:"Whether whoever leads the session still sends heartbeats. A stale session accepts no new members until the next heartbeat."`
+	Leased   bool     `json:"leased" readOnly:"true" doc:"Whether the session has had a heartbeat. From then on it turns stale and expires without."`
+
+	HostLostAt  *time.Time `json:"host_lost_at" readOnly:"true" doc:"Since when the host is disconnected; null if it is not."`
+	EmptySince  *time.Time `json:"empty_since" readOnly:"true" doc:"Since when the session has no members; null while it has some, and if it never had any."`
+	ServerSince *time.Time `json:"server_since" readOnly:"true" doc:"When a server last took over the session; null if none did."`
 
 	Members    []Member    `json:"members" readOnly:"true" nullable:"false" doc:"The members in the order in which they took their seats; absent from brief lists."`
 	Connection *Connection `json:"connection" doc:"Where the session's server is."`
@@ -81,6 +90,7 @@ type Session struct {
 // SessionRequest asks for a new session.
 type SessionRequest struct {
 	Settings
+	TimeoutRequest
 	// Status is open, the default, or pending for a session whose server is not ready.
 	Status SessionStatus `json:"status" enum:"pending,open" doc:"The state of the document."`
 	// HostID is the player that becomes host and first member. Without HostID and Host, the session belongs to a

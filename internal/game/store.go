@@ -30,6 +30,7 @@ import (
 type Store interface {
 	PlayerStore
 	SessionStore
+	LeaseStore
 	ClaimStore
 	KeyStore
 	SigningKeyStore
@@ -87,7 +88,45 @@ type SessionStore interface {
 	ReplaceSession(ctx context.Context, old, next Session, events ...Event) error
 	// Sessions lists sessions by id, newest first.
 	Sessions(ctx context.Context, q SessionQuery) (Found[Session], error)
+	// DueSessions lists the live sessions of all projects for which [Session.NextDue] is not after the time, by that
+	// time and the id, in ascending order: those that follow after, the zero value standing before all, and at most
+	// limit, which is above zero. A page with fewer is the last.
+	DueSessions(ctx context.Context, now time.Time, after DueSession, limit int) ([]DueSession, error)
+	// Pulses returns the pulses of those of the sessions that exist, in any order. There are at most [MaxHeartbeats]
+	// ids.
+	Pulses(ctx context.Context, project ProjectID, ids []SessionID) ([]Pulse, error)
+	// PurgeSessions removes sessions of all projects that ended before the time, the earliest first, at most limit of
+	// them, which is above zero. It returns how many. Their events remain.
+	PurgeSessions(ctx context.Context, before time.Time, limit int) (int, error)
+	// DeleteSession removes the session if the stored one still has the version of old, which the caller has read, and
+	// otherwise returns ErrStale. It succeeds if the session does not exist. Its events remain.
+	DeleteSession(ctx context.Context, old Session) error
 }
+
+// LeaseStore stores the leases of sessions and members. They are written often and in batches. A lease has no version
+// and no events.
+type LeaseStore interface {
+	// Leases returns those of the leases that exist, in any order. There are at most [MaxHeartbeats] ids. It is never
+	// outdated.
+	Leases(ctx context.Context, ids []LeaseID) ([]Lease, error)
+	// RenewLeases stores leases, at most [MaxHeartbeats] with different ids, in one batch. Each is written atomically
+	// by itself: it is not stored, and its result is false, if the stored lease is expired or has a greater fence. The
+	// stored BeatAt is the later of both. The other fields are replaced. If it returns an error, some may be stored.
+	RenewLeases(ctx context.Context, leases []Lease) (renewed []bool, err error)
+	// ReplaceLease stores next if the stored lease still has the state, the fence and the BeatAt of old, which the
+	// caller has read. Otherwise, or if there is none, it returns ErrStale.
+	ReplaceLease(ctx context.Context, old, next Lease) error
+	// DeleteLease removes the lease on the same condition as ReplaceLease, and otherwise returns ErrStale. It succeeds
+	// if the lease does not exist.
+	DeleteLease(ctx context.Context, old Lease) error
+	// DueLeases lists the leases of all projects whose DueAt is not after the time, by DueAt and id as bytes, in
+	// ascending order: those that follow after, of which only DueAt and the id count and the zero value stands before
+	// all, and at most limit, which is above zero. A page with fewer is the last.
+	DueLeases(ctx context.Context, now time.Time, after Lease, limit int) ([]Lease, error)
+}
+
+// MaxHeartbeats is the maximum number of sessions in one request with heartbeats.
+const MaxHeartbeats = 1000
 
 // ClaimStore stores the claims of idempotency keys.
 type ClaimStore interface {
@@ -186,6 +225,8 @@ type ExportStore interface {
 	ExportClaims(ctx context.Context, after string, limit int) ([]Claim, error)
 	// ExportKeys pages by the ids of the keys as bytes, which is not the order of creation.
 	ExportKeys(ctx context.Context, after KeyID, limit int) ([]Key, error)
+	// ExportLeases pages by the ids of the leases as bytes.
+	ExportLeases(ctx context.Context, after LeaseID, limit int) ([]Lease, error)
 	// ExportEvents pages by the ids of the events. It omits events without a position: see [EventStore].
 	ExportEvents(ctx context.Context, after string, limit int) ([]Event, error)
 }
@@ -201,7 +242,7 @@ type Inspector interface {
 
 // Finding is a broken promise about what is stored.
 type Finding struct {
-	// "players", "sessions", "idempotency", "api_keys", "signing_keys", "events"; "database" for the whole
+	// "players", "sessions", "leases", "idempotency", "api_keys", "signing_keys", "events"; "database" for the whole
 	Collection string
 	ID         string // of the document, empty for none
 	Problem    string // what follows the id in a sentence, such as "cannot be read"; of the document it has ids only
