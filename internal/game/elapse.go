@@ -1,0 +1,110 @@
+package game
+
+import (
+	"slices"
+	"time"
+)
+
+// deadline is a time in a session at which something happens by itself.
+type deadline struct {
+	at time.Time
+	// lenient deadlines are met by clients that keep in touch, so they are extended where this service was not able to
+	// hear them.
+	lenient bool
+	apply   func(s *Session, now time.Time) []Change
+}
+
+// deadlines returns the deadlines of a live session, in no order.
+func (s *Session) deadlines() []deadline {
+	var all []deadline
+	for i := range s.Members {
+		m := &s.Members[i]
+		if m.Deadline == nil {
+			continue
+		}
+		id := m.PlayerID
+		all = append(all, deadline{*m.Deadline, m.Status == SeatDisconnected, func(s *Session, now time.Time) []Change {
+			return s.free(id, MemberRemoved{id, RemovedTimedOut}, now)
+		}})
+	}
+	if s.HostLostAt != nil {
+		all = append(all, deadline{s.HostLostAt.Add(seconds(s.HostGrace)), true, (*Session).replaceHost})
+	}
+	ends := func(since time.Time, timeout int, to SessionStatus, reason EndReason) {
+		if timeout > 0 {
+			all = append(all, deadline{since.Add(seconds(timeout)), false, func(s *Session, now time.Time) []Change {
+				return s.end(to, reason, now)
+			}})
+		}
+	}
+	if s.EmptySince != nil {
+		to := StatusCancelled
+		if s.Status == StatusInProgress {
+			to = StatusExpired
+		}
+		ends(*s.EmptySince, s.EmptyTimeout, to, ReasonEmptyTimeout)
+	}
+	if s.Status == StatusPending {
+		since := s.CreatedAt
+		if s.ServerSince != nil {
+			since = *s.ServerSince
+		}
+		ends(since, s.ActivationTimeout, StatusFailed, ReasonActivationTimeout)
+	}
+	ends(s.CreatedAt, s.MaxDuration, StatusExpired, ReasonMaxDuration)
+	if !s.Leased {
+		// Rounded up, so that the deadline moves and is stored anew only now and then.
+		ends(roundUp(s.UpdatedAt.Add(seconds(s.IdleTimeout)), seconds(s.IdleTimeout)/idleSteps).
+			Add(-seconds(s.IdleTimeout)), s.IdleTimeout, StatusExpired, ReasonIdleTimeout)
+	}
+	return all
+}
+
+// idleSteps is into how many steps the idle timeout is divided: it ends at the next step.
+const idleSteps = 60
+
+// roundUp returns the earliest time that is not before t and is a multiple of d since the zero time.
+func roundUp(t time.Time, d time.Duration) time.Time {
+	if d <= 0 {
+		return t
+	}
+	if down := t.Truncate(d); down.Before(t) {
+		return down.Add(d)
+	}
+	return t
+}
+
+// NextDue returns the earliest time at which [Session.Elapse] changes the session, or nil if it never does. Engines
+// store it, and find sessions by it.
+func (s *Session) NextDue() *time.Time {
+	if s.Status.Terminal() {
+		return nil
+	}
+	all := s.deadlines()
+	if len(all) == 0 {
+		return nil
+	}
+	return &slices.MinFunc(all, byTime).at
+}
+
+func byTime(a, b deadline) int { return a.at.Compare(b.at) }
+
+// Elapse applies everything that time has done to the session until now, in the order of the deadlines, and returns
+// what that changed. Periods that begin by it begin now.
+//
+// hearing is since when this process has heard from clients without interruption. Deadlines that clients meet by
+// keeping in touch are not judged before stale_after from then.
+func (s *Session) Elapse(now, hearing time.Time) []Change {
+	var done []Change
+	for !s.Status.Terminal() {
+		due := slices.DeleteFunc(s.deadlines(), func(d deadline) bool {
+			return now.Before(d.at) || d.lenient && now.Before(hearing.Add(seconds(s.StaleAfter)))
+		})
+		if len(due) == 0 {
+			break
+		}
+		changes := slices.MinFunc(due, byTime).apply(s, now)
+		done = append(done, changes...)
+	}
+	return done
+}
