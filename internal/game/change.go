@@ -34,6 +34,10 @@ type collection[D any] struct {
 	next    func(d *D, now time.Time) versioned // makes a new version of the document
 	replace func(ctx context.Context, old, next D, events ...Event) error
 	now     func() time.Time
+	// elapse applies what time has done to the document, before any other change. It may be nil.
+	elapse func(d *D, now time.Time) []Change
+	// elapsing names, in events, who applies it.
+	elapsing string
 }
 
 // changes applies changes to the documents of a collection. It is the only place that retries lost races.
@@ -265,7 +269,7 @@ func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]
 		case (KindOf(err) == Conflict || KindOf(err) == NotFound) && len(batch) > 1:
 			return false
 		default:
-			failFrom(batch, err)
+			failFrom(batch, err, len(events))
 			return true
 		}
 		if err := sleep(ctx, pause/2+rand.N(pause)); err != nil { //nolint:gosec // a random pause is no secret
@@ -275,10 +279,20 @@ func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]
 }
 
 // apply applies a batch to a document. It returns the new document and one event for each new version. The result of
-// each change is the document as that change left it.
+// each change is the document as that change left it. What time has done comes first, with a version of its own, so that
+// conditions and rules see the document as it is now.
 func (c *changes[D]) apply(old D, batch []*change[D]) (next D, events []Event) {
 	next = old
 	scratch := c.clone(old) // equal to next, but shares nothing that a rule changes in place
+	if c.elapse != nil {
+		now := c.now()
+		if done := c.elapse(&scratch, now); len(done) > 0 {
+			of := c.next(&scratch, now)
+			byTime := WithCaller(batch[0].ctx, Caller{Project: of.project, Name: c.elapsing})
+			next, events = scratch, append(events, newEvent(byTime, of, done))
+			scratch = c.clone(next)
+		}
+	}
 	for _, ch := range batch {
 		if ch.err = ch.begin(); ch.err != nil { // its caller has given up
 			ch.changed = false
@@ -336,10 +350,20 @@ func failAll[D any](batch []*change[D], err error) bool {
 	return true
 }
 
-// failFrom fails a batch whose write failed. Changes before the first that changed something keep their results. The
-// rest fail, because they build on a document that may not be stored; those that changed nothing fail with OutcomeNone.
-func failFrom[D any](batch []*change[D], err error) {
-	first := slices.IndexFunc(batch, func(ch *change[D]) bool { return ch.changed })
+// failFrom fails a batch whose write of the given number of versions failed. Changes before the first version keep their
+// results. The rest fail, because they build on a document that may not be stored; those that changed nothing fail with
+// OutcomeNone.
+func failFrom[D any](batch []*change[D], err error, versions int) {
+	changed := func(ch *change[D]) bool { return ch.changed }
+	first := slices.IndexFunc(batch, changed)
+	for _, ch := range batch {
+		if changed(ch) {
+			versions--
+		}
+	}
+	if versions > 0 { // the first one is that of time
+		first = 0
+	}
 	for _, ch := range batch[first:] {
 		ch.err = err
 		if !ch.changed {

@@ -29,11 +29,12 @@ const (
 	RemovedKicked    RemovalReason = "kicked"    // by the host, a server or an admin
 	RemovedSuspended RemovalReason = "suspended" // the player was suspended
 	RemovedErased    RemovalReason = "erased"    // the player was erased
+	RemovedTimedOut  RemovalReason = "timed_out" // the member did not confirm its seat or return in time
 )
 
 // RemovalReasons returns all reasons.
 func RemovalReasons() []RemovalReason {
-	return []RemovalReason{RemovedKicked, RemovedSuspended, RemovedErased}
+	return []RemovalReason{RemovedKicked, RemovedSuspended, RemovedErased, RemovedTimedOut}
 }
 
 // HostReason says why the host changed.
@@ -81,6 +82,10 @@ type (
 	MemberJoined struct {
 		PlayerID PlayerID `json:"player_id"`
 	}
+	// MemberDisconnected says that a member lost its connection. It keeps its seat for a while.
+	MemberDisconnected struct {
+		PlayerID PlayerID `json:"player_id"`
+	}
 	// MemberReconnected says that a disconnected member joined again.
 	MemberReconnected struct {
 		PlayerID PlayerID `json:"player_id"`
@@ -109,6 +114,19 @@ type (
 		To     PlayerID   `json:"to_player_id,omitempty"`
 		Reason HostReason `json:"reason"`
 	}
+	// LeaseStarted says that the session had its first heartbeat.
+	LeaseStarted struct{}
+	// LivenessChanged says that the session turned stale, or live again.
+	LivenessChanged struct {
+		From Liveness `json:"from"`
+		To   Liveness `json:"to"`
+	}
+	// ServerAttached says that a server took over the session, which raised its fence.
+	ServerAttached struct {
+		Fence int64 `json:"fence"`
+	}
+	// SessionPurged is the last change of a session that an admin removed.
+	SessionPurged struct{}
 )
 
 // The changes of players, which are the subject of the event.
@@ -152,12 +170,17 @@ func AllChanges() []Change {
 		SettingsChanged{},
 		StatusChanged{},
 		MemberJoined{},
+		MemberDisconnected{},
 		MemberReconnected{},
 		MemberLeft{},
 		MemberRemoved{},
 		MemberChanged{},
 		MemberForgotten{},
 		HostChanged{},
+		LeaseStarted{},
+		LivenessChanged{},
+		ServerAttached{},
+		SessionPurged{},
 		PlayerCreated{},
 		ProfileChanged{},
 		SuspensionSet{},
@@ -169,24 +192,29 @@ func AllChanges() []Change {
 	}
 }
 
-func (SessionCreated) change() ChangeType    { return "session_created" }
-func (SettingsChanged) change() ChangeType   { return "settings_changed" }
-func (StatusChanged) change() ChangeType     { return "status_changed" }
-func (MemberJoined) change() ChangeType      { return "member_joined" }
-func (MemberReconnected) change() ChangeType { return "member_reconnected" }
-func (MemberLeft) change() ChangeType        { return "member_left" }
-func (MemberRemoved) change() ChangeType     { return "member_removed" }
-func (MemberChanged) change() ChangeType     { return "member_changed" }
-func (MemberForgotten) change() ChangeType   { return "member_forgotten" }
-func (HostChanged) change() ChangeType       { return "host_changed" }
-func (PlayerCreated) change() ChangeType     { return "player_created" }
-func (ProfileChanged) change() ChangeType    { return "profile_changed" }
-func (SuspensionSet) change() ChangeType     { return "suspension_set" }
-func (SuspensionLifted) change() ChangeType  { return "suspension_lifted" }
-func (PlayerErased) change() ChangeType      { return "player_erased" }
-func (APIKeyCreated) change() ChangeType     { return "api_key_created" }
-func (APIKeyRotated) change() ChangeType     { return "api_key_rotated" }
-func (APIKeyRevoked) change() ChangeType     { return "api_key_revoked" }
+func (SessionCreated) change() ChangeType     { return "session_created" }
+func (SettingsChanged) change() ChangeType    { return "settings_changed" }
+func (StatusChanged) change() ChangeType      { return "status_changed" }
+func (MemberJoined) change() ChangeType       { return "member_joined" }
+func (MemberDisconnected) change() ChangeType { return "member_disconnected" }
+func (MemberReconnected) change() ChangeType  { return "member_reconnected" }
+func (MemberLeft) change() ChangeType         { return "member_left" }
+func (MemberRemoved) change() ChangeType      { return "member_removed" }
+func (MemberChanged) change() ChangeType      { return "member_changed" }
+func (MemberForgotten) change() ChangeType    { return "member_forgotten" }
+func (HostChanged) change() ChangeType        { return "host_changed" }
+func (LeaseStarted) change() ChangeType       { return "lease_started" }
+func (LivenessChanged) change() ChangeType    { return "liveness_changed" }
+func (ServerAttached) change() ChangeType     { return "server_attached" }
+func (SessionPurged) change() ChangeType      { return "session_purged" }
+func (PlayerCreated) change() ChangeType      { return "player_created" }
+func (ProfileChanged) change() ChangeType     { return "profile_changed" }
+func (SuspensionSet) change() ChangeType      { return "suspension_set" }
+func (SuspensionLifted) change() ChangeType   { return "suspension_lifted" }
+func (PlayerErased) change() ChangeType       { return "player_erased" }
+func (APIKeyCreated) change() ChangeType      { return "api_key_created" }
+func (APIKeyRotated) change() ChangeType      { return "api_key_rotated" }
+func (APIKeyRevoked) change() ChangeType      { return "api_key_revoked" }
 
 // ChangeTypes returns the names of all types of changes.
 func ChangeTypes() []ChangeType {

@@ -52,15 +52,14 @@ func (s *Session) deadlines() []deadline {
 		ends(since, s.ActivationTimeout, StatusFailed, ReasonActivationTimeout)
 	}
 	ends(s.CreatedAt, s.MaxDuration, StatusExpired, ReasonMaxDuration)
-	if !s.Leased {
-		// Rounded up, so that the deadline moves and is stored anew only now and then.
-		ends(roundUp(s.UpdatedAt.Add(seconds(s.IdleTimeout)), seconds(s.IdleTimeout)/idleSteps).
-			Add(-seconds(s.IdleTimeout)), s.IdleTimeout, StatusExpired, ReasonIdleTimeout)
+	if !s.Leased { // the lease has the deadline of others
+		ends(roundUp(s.UpdatedAt, seconds(s.IdleTimeout)/idleSteps), s.IdleTimeout, StatusExpired, ReasonIdleTimeout)
 	}
 	return all
 }
 
-// idleSteps is into how many steps the idle timeout is divided: it ends at the next step.
+// idleSteps is the number of steps in an idle timeout. It counts from the step after the last change, so that a busy
+// session does not store another deadline with each change.
 const idleSteps = 60
 
 // roundUp returns the earliest time that is not before t and is a multiple of d since the zero time.
@@ -84,7 +83,7 @@ func (s *Session) NextDue() *time.Time {
 	if len(all) == 0 {
 		return nil
 	}
-	return &slices.MinFunc(all, byTime).at
+	return new(slices.MinFunc(all, byTime).at)
 }
 
 func byTime(a, b deadline) int { return a.at.Compare(b.at) }

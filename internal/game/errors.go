@@ -163,6 +163,10 @@ var (
 	ErrNotEnoughPlayers = &Error{
 		Kind: Conflict, Code: "not_enough_players", Message: "The session has fewer members than min_players.",
 	}
+	ErrStaleFence = &Error{
+		Kind: Conflict, Code: "stale_fence",
+		Message: "Another host or server has taken over the session. Read the session before you write again.",
+	}
 	ErrSeatsTaken = &Error{
 		Kind: Conflict, Code: "seats_taken", Message: "More seats are held than the new capacity allows.",
 	}

@@ -242,7 +242,7 @@ func (i *Inspection) missingPlayers(ctx context.Context, v Session) ([]PlayerID,
 		if _, ok := i.live[i.hash(string(v.Project), string(m.PlayerID))]; ok {
 			continue
 		}
-		if probe := v.clone(); len(probe.Forget(m.PlayerID, RemovedErased)) == 0 {
+		if probe := v.clone(); len(probe.Forget(m.PlayerID, RemovedErased, i.now)) == 0 {
 			continue
 		}
 		// The player may have been registered meanwhile. An erased one is only missing if no sweep is under way.
@@ -262,7 +262,7 @@ func (i *Inspection) missingPlayers(ctx context.Context, v Session) ([]PlayerID,
 		return nil, nil
 	}
 	return slices.DeleteFunc(missing, func(id PlayerID) bool {
-		return len(current.Forget(id, RemovedErased)) == 0
+		return len(current.Forget(id, RemovedErased, i.now)) == 0
 	}), err
 }
 
@@ -287,7 +287,7 @@ func (i *Inspection) repairSession(ctx context.Context, v Session, missing []Pla
 	ctx = WithCaller(ctx, Caller{Project: v.Project, Name: "inspection"})
 	_, err := i.sessions.change(ctx, v.ID, nil, func(v *Session, _ time.Time) (done []Change, _ error) {
 		for _, id := range missing {
-			done = append(done, v.Forget(id, RemovedErased)...)
+			done = append(done, v.Forget(id, RemovedErased, i.now)...)
 		}
 		return append(done, v.updateHost()...), nil
 	})

@@ -33,8 +33,17 @@ type Member struct {
 	MemberSettings
 	Status   MemberStatus `json:"status" doc:"The state of the document."`
 	JoinedAt time.Time    `json:"joined_at" doc:"When the member took its seat."`
+	// ReconnectedAt is when the member last became joined again.
+	ReconnectedAt *time.Time `json:"reconnected_at" doc:"When the member last reconnected; null if it never did."`
 	// Deadline is set for reserved and disconnected members only.
 	Deadline *time.Time `json:"deadline" doc:"When a reserved or disconnected member loses its seat; null for others."`
+}
+
+// MemberEdit are the fields of a member that can be changed.
+type MemberEdit struct {
+	MemberSettings
+	// Status is joined or disconnected. It may be left as it is, and the empty status leaves it.
+	Status MemberStatus `json:"status" doc:"Disconnected, from when the member has disconnect_grace to return, or joined."`
 }
 
 // JoinRequest asks for a seat.
@@ -126,6 +135,7 @@ func (s *Session) seat(j JoinRequest, now time.Time) {
 	s.Members = append(s.Members, Member{
 		PlayerID: j.PlayerID, MemberSettings: j.settings().normal(), Status: SeatJoined, JoinedAt: now,
 	})
+	s.EmptySince = nil
 }
 
 // rejoin marks a reserved or disconnected member as joined.
@@ -136,17 +146,33 @@ func (s *Session) rejoin(m *Member, j JoinRequest, now time.Time) ([]Change, err
 	if j.Attributes != nil && !maps.Equal(j.Attributes, m.Attributes) {
 		return nil, alreadyMember(j, "attributes")
 	}
+	return s.connect(m, now), nil
+}
+
+// connect marks a member as joined.
+func (s *Session) connect(m *Member, now time.Time) []Change {
 	var done []Change
 	switch m.Status {
 	case SeatJoined:
+		return nil
 	case SeatReserved:
 		m.JoinedAt = now
 		done = append(done, MemberJoined{m.PlayerID})
 	case SeatDisconnected: // JoinedAt stays that of the first join
+		m.ReconnectedAt = &now
 		done = append(done, MemberReconnected{m.PlayerID})
 	}
-	m.Status = SeatJoined
-	return append(done, s.updateHost()...), nil
+	m.Status, m.Deadline = SeatJoined, nil
+	return append(done, s.updateHost()...)
+}
+
+// disconnect marks a joined member as disconnected.
+func (s *Session) disconnect(m *Member, now time.Time) []Change {
+	m.Status, m.Deadline = SeatDisconnected, new(now.Add(seconds(s.DisconnectGrace)))
+	if s.host() == m.PlayerID {
+		s.HostLostAt = &now
+	}
+	return []Change{MemberDisconnected{m.PlayerID}}
 }
 
 func alreadyMember(j JoinRequest, field string) error {
@@ -163,6 +189,9 @@ func (s *Session) joinable(team string) error {
 		return ErrSessionNotJoinable.Detail(
 			"The session is %s and accepts no new members.", s.Status,
 		).With("session_status", s.Status)
+	case s.Liveness == Stale:
+		return ErrSessionNotJoinable.Detail("The session is stale: its host or server has missed its heartbeats.").
+			With("session_status", s.Status).With("liveness", s.Liveness)
 	case s.Locked:
 		return ErrSessionLocked
 	case len(s.Members) >= s.MaxPlayers:
@@ -186,11 +215,11 @@ func (s *Session) roomIn(team string) error {
 	return nil
 }
 
-// EditMember replaces the settings of a member and returns what that changed. It returns ErrValidation,
-// ErrMemberNotFound, ErrSessionEnded or ErrTeamFull.
-func (s *Session) EditMember(id PlayerID, t MemberSettings) ([]Change, error) {
-	t = t.normal()
-	if err := t.Validate(); err != nil {
+// EditMember changes a member and returns what that changed. It returns ErrValidation, ErrMemberNotFound,
+// ErrSessionEnded or ErrTeamFull.
+func (s *Session) EditMember(id PlayerID, e MemberEdit, now time.Time) ([]Change, error) {
+	t := e.MemberSettings.normal()
+	if err := e.Validate(); err != nil {
 		return nil, err
 	}
 	i := s.member(id)
@@ -198,20 +227,45 @@ func (s *Session) EditMember(id PlayerID, t MemberSettings) ([]Change, error) {
 		return nil, s.noMember(id)
 	}
 	m := &s.Members[i]
-	if m.equal(t) {
+	moves := e.Status != "" && e.Status != m.Status
+	switch {
+	case m.equal(t) && !moves:
 		return nil, nil
-	}
-	if s.Status.Terminal() {
+	case s.Status.Terminal():
 		return nil, s.endedError()
+	case moves && e.Status != SeatJoined && m.Status != SeatJoined:
+		return nil, InvalidField("status", "must be %s for a member that is %s", SeatJoined, m.Status)
 	}
 	if t.Team != m.Team {
 		if err := s.roomIn(t.Team); err != nil {
 			return nil, err
 		}
 	}
-	done := []Change{MemberChanged{id, differing(m.MemberSettings, t)}}
-	m.MemberSettings = t
-	return append(done, s.updateHost()...), nil
+	var done []Change
+	if !m.equal(t) {
+		done = append(done, MemberChanged{id, differing(m.MemberSettings, t)})
+		m.MemberSettings = t
+	}
+	switch {
+	case !moves:
+	case e.Status == SeatJoined:
+		done = append(done, s.connect(m, now)...)
+	default:
+		done = append(done, s.disconnect(m, now)...)
+	}
+	return done, nil
+}
+
+// edit returns the fields of the member that can be changed.
+func (m Member) edit() MemberEdit { return MemberEdit{m.MemberSettings.normal(), m.Status} }
+
+// Validate returns ErrValidation with everything that is wrong regardless of the member.
+func (e MemberEdit) Validate() error {
+	var p problems
+	e.MemberSettings.validate(&p)
+	p.check(e.Status == "" || slices.Contains(MemberStatuses(), e.Status), "status",
+		"must be %s or %s", SeatJoined, SeatDisconnected)
+	return p.err()
 }
 
 // Member returns the player's place in the session, or ErrMemberNotFound.
@@ -230,24 +284,33 @@ func (s *Session) noMember(id PlayerID) error {
 // Leave frees the seat of a player at its own request and returns what that changed. It succeeds if the player holds no
 // seat. If the host leaves, another member becomes host. It returns ErrSessionEnded for a member of a session that has
 // ended, because its members are part of its record.
-func (s *Session) Leave(id PlayerID) ([]Change, error) { return s.free(id, MemberLeft{id}) }
-
-// Remove frees the seat of a player like Leave, but at the request of others.
-func (s *Session) Remove(id PlayerID, why RemovalReason) ([]Change, error) {
-	return s.free(id, MemberRemoved{id, why})
+func (s *Session) Leave(id PlayerID, now time.Time) ([]Change, error) {
+	return s.remove(id, MemberLeft{id}, now)
 }
 
-// free frees the seat of a player, if it holds one, and records the given change.
-func (s *Session) free(id PlayerID, happened Change) ([]Change, error) {
-	i := s.member(id)
-	if i < 0 {
+// Remove frees the seat of a player like Leave, but at the request of others.
+func (s *Session) Remove(id PlayerID, why RemovalReason, now time.Time) ([]Change, error) {
+	return s.remove(id, MemberRemoved{id, why}, now)
+}
+
+func (s *Session) remove(id PlayerID, happened Change, now time.Time) ([]Change, error) {
+	switch {
+	case s.member(id) < 0:
 		return nil, nil
-	}
-	if s.Status.Terminal() {
+	case s.Status.Terminal():
 		return nil, s.endedError()
 	}
+	return s.free(id, happened, now), nil
+}
+
+// free frees the seat of a member and records the given change.
+func (s *Session) free(id PlayerID, happened Change, now time.Time) []Change {
+	i := s.member(id)
 	s.Members = slices.Delete(s.Members, i, i+1)
-	return append([]Change{happened}, s.updateHost()...), nil
+	if len(s.Members) == 0 {
+		s.EmptySince = &now
+	}
+	return append([]Change{happened}, s.updateHost()...)
 }
 
 // SetHost makes a joined member the host and returns what that changed. It succeeds if the player is the host already.
@@ -268,9 +331,8 @@ func (s *Session) SetHost(id PlayerID) ([]Change, error) {
 			Detail("Player %s is %s: only a member that has joined can become host.", id, m.Status).
 			With("member_status", m.Status)
 	}
-	done := []Change{HostChanged{s.host(), id, HostHandedOver}}
-	s.HostID, s.Hosted = &id, true
-	return done, nil
+	s.Hosted = true
+	return s.changeHost(&id, HostHandedOver), nil
 }
 
 // host returns the host, or "".
@@ -283,31 +345,45 @@ func (s *Session) host() PlayerID {
 
 // updateHost chooses a new host if necessary and returns what that changed. Every change of members ends with it.
 //
-// A session that a player ever hosted has a host while any member has joined: the present host if it has, otherwise the
-// member that joined first. If no member has joined, the host stays host while it keeps its seat. A session that no
-// player ever hosted belongs to a server, until SetHost is called.
+// In a session that a player ever hosted, a host keeps the office while it keeps its seat, and a disconnected one until
+// host_grace is over: see [Session.Elapse]. Without a host, the member that joined first becomes host, or the next that
+// joins or reconnects. A session that no player ever hosted belongs to a server, until SetHost is called.
 func (s *Session) updateHost() []Change {
 	if !s.Hosted || s.Status.Terminal() {
 		return nil
 	}
-	seated := -1
 	if s.HostID != nil {
-		seated = s.member(*s.HostID)
+		if i := s.member(*s.HostID); i >= 0 {
+			if s.Members[i].Status == SeatJoined {
+				s.HostLostAt = nil
+			}
+			return nil
+		}
 	}
-	if seated >= 0 && s.Members[seated].Status == SeatJoined {
+	next, why := s.nextHost(), HostLost
+	switch {
+	case next == nil && s.HostID == nil:
 		return nil
+	case s.HostID == nil:
+		why = HostJoined
 	}
-	next := s.nextHost()
-	if next == nil && (seated >= 0 || s.HostID == nil) {
-		return nil
+	return s.changeHost(next, why)
+}
+
+// replaceHost replaces a host that is disconnected.
+func (s *Session) replaceHost(time.Time) []Change { return s.changeHost(s.nextHost(), HostLost) }
+
+// changeHost makes a member the host, or nobody.
+func (s *Session) changeHost(to *PlayerID, why HostReason) []Change {
+	changed := HostChanged{From: s.host(), Reason: why}
+	s.HostID, s.HostLostAt = to, nil
+	changed.To = s.host()
+	done := []Change{changed}
+	s.Fence++
+	if to != nil {
+		done = append(done, s.setLiveness(Live)...)
 	}
-	moved := HostChanged{From: s.host(), Reason: HostLost}
-	if s.HostID == nil {
-		moved.Reason = HostJoined
-	}
-	s.HostID = next
-	moved.To = s.host()
-	return []Change{moved}
+	return done
 }
 
 // nextHost returns the joined member that joined first, or nil.
@@ -329,9 +405,9 @@ func (s *Session) nextHost() *PlayerID {
 // Forget removes the player from the session and returns what that changed. In a live session the player loses its
 // seat. In a session that has ended, only the attributes of the member are removed: its id is opaque and stays. This is
 // the only change to a session that has ended.
-func (s *Session) Forget(id PlayerID, why RemovalReason) []Change {
+func (s *Session) Forget(id PlayerID, why RemovalReason, now time.Time) []Change {
 	if !s.Status.Terminal() {
-		done, _ := s.Remove(id, why) // only fails in terminal sessions
+		done, _ := s.Remove(id, why, now) // only fails in terminal sessions
 		return done
 	}
 	i := s.member(id)

@@ -22,14 +22,15 @@ type Players struct {
 func NewPlayers(d Deps, sessions *Sessions) *Players {
 	s := &Players{rules: newRules(d), sessions: sessions, admitted: newAdmissions()}
 	s.changes = newChanges(collection[Player]{
-		read:  func(ctx context.Context, id string) (Player, error) { return s.readForChange(ctx, PlayerID(id)) },
+		read:  func(ctx context.Context, id string) (Player, error) { return s.get(ctx, PlayerID(id)) },
 		clone: func(p Player) Player { return p }, // rules replace values and change nothing in place
 		next:  (*Player).nextVersion,
 		replace: func(ctx context.Context, old, next Player, events ...Event) error {
 			defer s.admitted.changed(next)
 			return s.store.ReplacePlayer(ctx, old, next, events...)
 		},
-		now: s.now,
+		now:    s.now,
+		elapse: (*Player).Elapse, elapsing: "suspensions",
 	})
 	return s
 }
@@ -177,27 +178,6 @@ func existing(p Player, err error) (Player, error) {
 		return Player{}, PlayerNotFound(p.ID)
 	}
 	return p, err
-}
-
-// readForChange reads a player. If its suspension has ended, it first writes a version of its own that lifts it, so
-// that conditions and rules see the player as it is now.
-func (s *Players) readForChange(ctx context.Context, id PlayerID) (Player, error) {
-	for {
-		old, err := s.get(ctx, id)
-		if err != nil {
-			return old, err
-		}
-		next, now := old, s.now()
-		done := next.Elapse(now)
-		if len(done) == 0 {
-			return old, nil
-		}
-		byTime := WithCaller(ctx, Caller{Project: old.Project, Name: "suspensions"})
-		event := newEvent(byTime, next.nextVersion(now), done)
-		if err := s.store.ReplacePlayer(ctx, old, next, event); !errors.Is(err, ErrStale) {
-			return next, err
-		}
-	}
 }
 
 func (s *Players) change(

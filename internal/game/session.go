@@ -123,6 +123,7 @@ func (r SessionRequest) Validate() error {
 	r.Settings.validate(&p)
 	p.check(r.Status == "" || r.Status == StatusOpen || r.Status == StatusPending, "status",
 		"must be %s or %s for a new session", StatusOpen, StatusPending)
+	r.TimeoutRequest.check(&p)
 	p.check(r.HostID == nil || validID(string(*r.HostID)), "host_id", "must be a player's id")
 	if r.Host != nil {
 		r.Host.validate(&p, "host.")
@@ -135,21 +136,26 @@ func (r SessionRequest) Validate() error {
 }
 
 // newSession returns a session of version 1 with its host as its first member.
-func newSession(id SessionID, project ProjectID, r SessionRequest, now time.Time) (Session, error) {
+func newSession(
+	id SessionID, project ProjectID, r SessionRequest, defaults Timeouts, now time.Time,
+) (Session, error) {
 	if err := r.Validate(); err != nil {
 		return Session{}, err
 	}
 	s := Session{
-		ID: id, Project: project, Settings: r.Settings.normal(), Status: r.Status, Members: []Member{},
-		Connection: r.Connection, Version: 1, CreatedAt: now, UpdatedAt: now,
+		ID: id, Project: project, Settings: r.Settings.normal(), Timeouts: r.timeouts(defaults), Status: r.Status,
+		Fence: 1, Liveness: Live, Members: []Member{}, Connection: r.Connection, Version: 1, CreatedAt: now,
+		UpdatedAt: now,
+	}
+	if err := ValidTimeouts(s.Timeouts); err != nil { // given together with defaults
+		return Session{}, err
 	}
 	if s.Status == "" {
 		s.Status = StatusOpen
 	}
 	if h := r.host(); h != nil {
 		s.seat(*h, now)
-		s.Hosted = true
-		s.updateHost()
+		s.Hosted, s.HostID = true, new(h.PlayerID)
 	}
 	return s, nil
 }
@@ -181,6 +187,7 @@ func (s *Session) current() versioned {
 // SessionEdit are the fields of a session that can be changed without changing its status.
 type SessionEdit struct {
 	Settings
+	Timeouts
 	Connection *Connection `json:"connection" doc:"Where the session's server is."` // nil for none
 }
 
@@ -189,12 +196,13 @@ func (e SessionEdit) Validate() error {
 	var p problems
 	e.Settings.validate(&p)
 	e.Connection.validate(&p)
+	p.include(ValidTimeouts(e.Timeouts))
 	return p.err()
 }
 
 // editable returns a copy of the fields that can be changed.
 func (s *Session) editable() SessionEdit {
-	e := SessionEdit{Settings: s.Settings.normal()}
+	e := SessionEdit{Settings: s.Settings.normal(), Timeouts: s.Timeouts}
 	if s.Connection != nil {
 		e.Connection = new(*s.Connection)
 	}
@@ -208,7 +216,7 @@ func (s *Session) Edit(e SessionEdit) ([]Change, error) {
 	if err := e.Validate(); err != nil {
 		return nil, err
 	}
-	if s.Settings.equal(t) && s.Connection.equal(e.Connection) {
+	if s.Settings.equal(t) && s.Timeouts == e.Timeouts && s.Connection.equal(e.Connection) {
 		return nil, nil
 	}
 	if s.Status.Terminal() {
@@ -226,11 +234,11 @@ func (s *Session) Edit(e SessionEdit) ([]Change, error) {
 				With("field", "teams."+team).With("held", held)
 		}
 	}
-	fields := differing(s.Settings, t)
+	fields := append(differing(s.Settings, t), differing(s.Timeouts, e.Timeouts)...)
 	if !s.Connection.equal(e.Connection) {
 		fields = append(fields, "connection")
 	}
-	s.Settings, s.Connection = t, e.Connection
+	s.Settings, s.Timeouts, s.Connection = t, e.Timeouts, e.Connection
 	return []Change{SettingsChanged{fields}}, nil
 }
 

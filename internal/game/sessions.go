@@ -2,6 +2,7 @@ package game
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -14,6 +15,10 @@ type Deps struct {
 	NewID func() string
 	// MaxRequest is the maximum duration of a request in any process on the same store.
 	MaxRequest time.Duration
+	// Timeouts are those of sessions whose requests have none. Zero means [DefaultTimeouts].
+	Timeouts Timeouts
+	// Skew is the maximum difference between the clocks of the processes on the store. Leases run out that much later.
+	Skew time.Duration
 }
 
 // rules is what Players, Sessions and Keys share.
@@ -34,18 +39,26 @@ func (r rules) now() time.Time { return r.clock().UTC().Truncate(time.Millisecon
 // Sessions applies the rules about sessions. Its methods see only the project of the context's [Caller].
 type Sessions struct {
 	rules
-	changes *changes[Session]
+	changes  *changes[Session]
+	timeouts Timeouts
+	skew     time.Duration
+	hearing  hearing
 }
 
 // NewSessions returns the sessions in a store.
 func NewSessions(d Deps) *Sessions {
-	s := &Sessions{rules: newRules(d)}
+	s := &Sessions{rules: newRules(d), timeouts: d.Timeouts, skew: d.Skew}
+	if s.timeouts == (Timeouts{}) {
+		s.timeouts = DefaultTimeouts()
+	}
 	s.changes = newChanges(collection[Session]{
-		read:    func(ctx context.Context, id string) (Session, error) { return s.get(ctx, SessionID(id)) },
-		clone:   func(v Session) Session { return v.clone() },
-		next:    (*Session).nextVersion,
-		replace: s.store.ReplaceSession,
-		now:     s.now,
+		read:     func(ctx context.Context, id string) (Session, error) { return s.get(ctx, SessionID(id)) },
+		clone:    func(v Session) Session { return v.clone() },
+		next:     (*Session).nextVersion,
+		replace:  s.replace,
+		now:      s.now,
+		elapse:   func(v *Session, now time.Time) []Change { return v.Elapse(now, s.hearing.since(now)) },
+		elapsing: byTimeName,
 	})
 	return s
 }
@@ -68,7 +81,7 @@ func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) 
 					return Session{}, err
 				}
 			}
-			v, err := newSession(SessionID(id), c.Project, r, now)
+			v, err := newSession(SessionID(id), c.Project, r, s.timeouts, now)
 			if err != nil {
 				return Session{}, err
 			}
@@ -153,9 +166,11 @@ func (s *Sessions) Move(ctx context.Context, id SessionID, c Condition[Session],
 	})
 }
 
-// Join gives a player a seat and reports whether it held none before. It returns the errors of [Session.Join],
-// ErrSessionNotFound, ErrPlayerNotFound, ErrPlayerSuspended or ErrForbidden.
-func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest) (Session, bool, error) {
+// Join gives a player a seat and reports whether it held none before. It returns the errors of [Session.Join] and of
+// the condition, ErrSessionNotFound, ErrPlayerNotFound, ErrPlayerSuspended or ErrForbidden.
+func (s *Sessions) Join(
+	ctx context.Context, id SessionID, c Condition[Session], j JoinRequest,
+) (Session, bool, error) {
 	if err := CallerFrom(ctx).mayActFor(j.PlayerID); err != nil {
 		return Session{}, false, err
 	}
@@ -166,30 +181,30 @@ func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest) (Sessi
 		return Session{}, false, err
 	}
 	seated := false // only valid if the change was made: an abandoned one may still set it
-	v, err := s.change(ctx, id, nil, func(v *Session, now time.Time) ([]Change, error) {
+	v, err := s.change(ctx, id, c, func(v *Session, now time.Time) ([]Change, error) {
 		seated = v.member(j.PlayerID) < 0
 		return v.Join(j, now)
 	})
 	return v, err == nil && seated, err
 }
 
-// EditMember replaces the settings of a member by what edit returns; edit gets a copy, which it may modify. Players can
+// EditMember replaces the fields of a member by what edit returns; edit gets a copy, which it may modify. Players can
 // edit their own place, and the host every member. It returns the errors of edit, of [Session.EditMember] and of the
 // condition, ErrSessionNotFound, ErrNotHost or ErrForbidden.
 func (s *Sessions) EditMember(
 	ctx context.Context, id SessionID, c Condition[Session], player PlayerID,
-	edit func(MemberSettings) (MemberSettings, error),
+	edit func(MemberEdit) (MemberEdit, error),
 ) (Session, error) {
-	return s.change(ctx, id, byMember(ctx, player, c), func(v *Session, _ time.Time) ([]Change, error) {
+	return s.change(ctx, id, byMember(ctx, player, c), func(v *Session, now time.Time) ([]Change, error) {
 		m, err := v.Member(player)
 		if err != nil {
 			return nil, err
 		}
-		t, err := edit(m.normal())
+		e, err := edit(m.edit())
 		if err != nil {
 			return nil, err
 		}
-		return v.EditMember(player, t)
+		return v.EditMember(player, e, now)
 	})
 }
 
@@ -218,12 +233,50 @@ func (s *Sessions) Leave(ctx context.Context, id SessionID, c Condition[Session]
 	caller := CallerFrom(ctx)
 	own := caller.Scope == ScopePlayer && caller.Player == player
 	c = byMember(ctx, player, c)
-	return s.change(ctx, id, c, func(v *Session, _ time.Time) ([]Change, error) {
+	return s.change(ctx, id, c, func(v *Session, now time.Time) ([]Change, error) {
 		if own {
-			return v.Leave(player)
+			return v.Leave(player, now)
 		}
-		return v.Remove(player, RemovedKicked)
+		return v.Remove(player, RemovedKicked, now)
 	})
+}
+
+// AttachServer lets a server take over a session. It returns the errors of [Session.AttachServer] and of the condition,
+// ErrSessionNotFound or ErrForbidden.
+func (s *Sessions) AttachServer(
+	ctx context.Context, id SessionID, c Condition[Session], r ServerRequest,
+) (Session, error) {
+	if err := CallerFrom(ctx).mayServe(); err != nil {
+		return Session{}, err
+	}
+	return s.change(ctx, id, c, func(v *Session, now time.Time) ([]Change, error) { return v.AttachServer(r, now) })
+}
+
+// Purge removes a session for good. A live one ends first, with ReasonForceTerminated. Its events remain until they are
+// purged by their age. It succeeds if the session does not exist. It returns ErrForbidden and the error of the
+// condition.
+func (s *Sessions) Purge(ctx context.Context, id SessionID, c Condition[Session]) error {
+	if err := CallerFrom(ctx).mayAdminister(); err != nil {
+		return err
+	}
+	for {
+		v, err := s.change(ctx, id, c, func(v *Session, now time.Time) ([]Change, error) {
+			var done []Change
+			if !v.Status.Terminal() {
+				done = v.end(StatusEnded, ReasonForceTerminated, now)
+			}
+			return append(done, SessionPurged{}), nil
+		})
+		if err == nil {
+			err = s.store.DeleteSession(ctx, v)
+		}
+		switch {
+		case errors.Is(err, ErrSessionNotFound):
+			return nil
+		case !errors.Is(err, ErrStale):
+			return err
+		}
+	}
 }
 
 // byMember returns a condition that the caller is the player or may act as host of the session, followed by c.

@@ -63,6 +63,7 @@ const (
 	ReasonCancelledByAdmin  EndReason = "cancelled_by_admin"
 	ReasonEmptyTimeout      EndReason = "empty_timeout"
 	ReasonLeaseExpired      EndReason = "lease_expired"
+	ReasonIdleTimeout       EndReason = "idle_timeout"
 	ReasonMaxDuration       EndReason = "max_duration"
 	ReasonActivationTimeout EndReason = "activation_timeout"
 	ReasonServerCrashed     EndReason = "server_crashed"
@@ -72,7 +73,7 @@ const (
 func EndReasons() []EndReason {
 	return []EndReason{
 		ReasonCompleted, ReasonForceTerminated, ReasonCancelledByHost, ReasonCancelledByAdmin, ReasonEmptyTimeout,
-		ReasonLeaseExpired, ReasonMaxDuration, ReasonActivationTimeout, ReasonServerCrashed,
+		ReasonLeaseExpired, ReasonIdleTimeout, ReasonMaxDuration, ReasonActivationTimeout, ReasonServerCrashed,
 	}
 }
 
@@ -112,7 +113,7 @@ var moves = map[SessionStatus]map[SessionStatus][]EndReason{
 
 var (
 	cancelling = []EndReason{ReasonCancelledByAdmin, ReasonCancelledByHost, ReasonEmptyTimeout}
-	expiring   = []EndReason{ReasonLeaseExpired, ReasonMaxDuration}
+	expiring   = []EndReason{ReasonLeaseExpired, ReasonIdleTimeout, ReasonMaxDuration, ReasonEmptyTimeout}
 	forcing    = []EndReason{ReasonForceTerminated}
 )
 
@@ -197,7 +198,7 @@ func (s *Session) Move(m Move, now time.Time) ([]Change, error) {
 		return nil, s.explain(err, m.Status)
 	}
 	starts := m.Status == StatusStarting || m.Status == StatusInProgress
-	if starts && s.Status == StatusOpen && len(s.Members) < s.MinPlayers {
+	if starts && len(s.Members) < s.MinPlayers {
 		return nil, ErrNotEnoughPlayers.
 			Detail("The session has %d members and needs %d to start.", len(s.Members), s.MinPlayers).
 			With("min_players", s.MinPlayers).With("members", len(s.Members))
@@ -214,7 +215,7 @@ func (s *Session) Move(m Move, now time.Time) ([]Change, error) {
 	return done, nil
 }
 
-// Expire ends a live session whose time has run out, with ReasonLeaseExpired or ReasonMaxDuration, and returns what
+// Expire ends a live session whose lease has run out, with ReasonLeaseExpired or ReasonIdleTimeout, and returns what
 // that changed. It returns ErrInvalidTransition if the session has ended with another status.
 func (s *Session) Expire(reason EndReason, now time.Time) ([]Change, error) {
 	if s.Status == StatusExpired {
@@ -223,10 +224,15 @@ func (s *Session) Expire(reason EndReason, now time.Time) ([]Change, error) {
 	if err := s.legal(StatusExpired, reason); err != nil {
 		return nil, s.explain(err, StatusExpired)
 	}
-	done := []Change{StatusChanged{s.Status, StatusExpired, reason}}
-	s.enter(StatusExpired, now)
+	return s.end(StatusExpired, reason, now), nil
+}
+
+// end ends a live session.
+func (s *Session) end(to SessionStatus, reason EndReason, now time.Time) []Change {
+	done := []Change{StatusChanged{s.Status, to, reason}}
+	s.enter(to, now)
 	s.EndReason = reason
-	return done, nil
+	return done
 }
 
 func (s *Session) enter(to SessionStatus, now time.Time) {

@@ -37,7 +37,7 @@ func (s *Players) sweep(ctx context.Context, p Player, which sweptSessions) erro
 		}
 		var ids []SessionID // only the ids, so that the page can be released
 		for _, v := range found.Items {
-			if probe := v.clone(); len(p.removeFrom(&probe)) > 0 {
+			if probe := v.clone(); len(p.removeFrom(&probe, s.now())) > 0 {
 				ids = append(ids, v.ID)
 			}
 			q.After = v.ID
@@ -49,14 +49,14 @@ func (s *Players) sweep(ctx context.Context, p Player, which sweptSessions) erro
 }
 
 // removeFrom removes a marked player from a session and returns what that changed.
-func (p *Player) removeFrom(v *Session) []Change {
+func (p *Player) removeFrom(v *Session, now time.Time) []Change {
 	switch {
 	case p.ErasingSince != nil:
-		return v.Forget(p.ID, RemovedErased)
+		return v.Forget(p.ID, RemovedErased, now)
 	case v.Status.Terminal():
 		return nil
 	}
-	return v.Forget(p.ID, RemovedSuspended)
+	return v.Forget(p.ID, RemovedSuspended, now)
 }
 
 // removeFromSessions removes a marked player from the sessions that a list has returned.
@@ -69,7 +69,7 @@ func (s *Players) removeFromSessions(ctx context.Context, p Player, from []Sessi
 		}
 	}
 	for _, id := range from {
-		leave := func(v *Session, _ time.Time) ([]Change, error) { return p.removeFrom(v), nil }
+		leave := func(v *Session, now time.Time) ([]Change, error) { return p.removeFrom(v, now), nil }
 		if _, err := s.sessions.change(ctx, id, nil, leave); err != nil {
 			return err
 		}

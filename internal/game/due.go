@@ -1,0 +1,250 @@
+package game
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// duePage is how many sessions or leases are read at once of those that are due.
+const duePage = 500
+
+// Tick is what a run of [Sessions.Tick] did.
+type Tick struct {
+	Sessions int           // sessions that were due
+	Leases   int           // leases that were due
+	Stale    int           // sessions that turned stale
+	Expired  int           // sessions whose leases expired
+	Lag      time.Duration // by how much the earliest was overdue when it was found
+}
+
+// ticking counts what a run does while it runs.
+type ticking struct {
+	mu sync.Mutex
+	Tick
+}
+
+func (t *ticking) add(n *int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	*n++
+}
+
+func (t *ticking) overdue(by time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.Lag = max(t.Lag, by)
+}
+
+// Tick applies what time has done to sessions and leases of all projects. It is for background work, every second in
+// each process: it also tells the process that it can hear its clients. It continues after failures and returns all of
+// them.
+func (s *Sessions) Tick(ctx context.Context) (Tick, error) {
+	var t ticking
+	failures := s.elapseDue(ctx, &t)
+	failures = errors.Join(failures, s.judgeDue(ctx, &t))
+	return t.Tick, failures
+}
+
+// elapseDue applies [Session.Elapse] to the sessions that are due.
+func (s *Sessions) elapseDue(ctx context.Context, t *ticking) error {
+	var after DueSession
+	var failures error
+	for now := s.now(); ; {
+		due, err := s.store.DueSessions(ctx, now, after, duePage)
+		if err != nil {
+			return errors.Join(failures, err)
+		}
+		s.hearing.heard(s.now())
+		t.Sessions += len(due)
+		failures = errors.Join(failures, atOnce(due, func(d DueSession) error {
+			t.overdue(now.Sub(d.DueAt))
+			_, err := s.changeByTime(ctx, d.Project, d.ID, nothing)
+			return err
+		}))
+		if len(due) < duePage {
+			return failures
+		}
+		after = due[len(due)-1]
+	}
+}
+
+// judgeDue judges the leases that are due.
+func (s *Sessions) judgeDue(ctx context.Context, t *ticking) error {
+	var after Lease
+	var failures error
+	for now := s.now().Add(-s.skew); ; {
+		due, err := s.store.DueLeases(ctx, now, after, duePage)
+		if err != nil {
+			return errors.Join(failures, err)
+		}
+		s.hearing.heard(s.now())
+		t.Leases += len(due)
+		hearing := s.hearing.since(s.now())
+		failures = errors.Join(failures, atOnce(due, func(l Lease) error {
+			t.overdue(now.Sub(l.DueAt))
+			if l.Player != "" {
+				return s.judgeMember(ctx, l, now, hearing)
+			}
+			return s.judge(ctx, l, now, hearing, t)
+		}))
+		if len(due) < duePage {
+			return failures
+		}
+		after = due[len(due)-1]
+	}
+}
+
+// judge judges the lease of a session. Whatever has happened between its steps, also a crash, the next run finishes.
+func (s *Sessions) judge(ctx context.Context, l Lease, now, hearing time.Time, t *ticking) error {
+	v, err := s.ofLease(ctx, l)
+	switch {
+	case errors.Is(err, ErrSessionNotFound), err == nil && v.Status.Terminal():
+		return s.store.DeleteLease(ctx, l)
+	case err != nil:
+		return err
+	}
+	next := l.judged(&v, now, hearing)
+	if next.State != l.State {
+		// First the lease, on condition of the heartbeat that was seen, and then the session.
+		closed := next
+		closed.DueAt = now
+		if err := s.store.ReplaceLease(ctx, l, closed); err != nil {
+			return err
+		}
+		l = closed
+	}
+	switch next.State {
+	case LeaseExpired:
+		t.add(&t.Expired)
+		_, err := s.expire(ctx, l)
+		return err
+	case LeaseStale:
+		if v.Liveness != Stale {
+			t.add(&t.Stale)
+			if v, err = s.turnStale(ctx, l); err != nil {
+				return err
+			}
+			next = l.judged(&v, now, hearing)
+		}
+	case LeaseLive:
+	}
+	return s.store.ReplaceLease(ctx, l, next)
+}
+
+// turnStale changes the session of a stale lease. A heartbeat that renewed the lease meanwhile makes it live again.
+func (s *Sessions) turnStale(ctx context.Context, l Lease) (Session, error) {
+	v, err := s.changeByTime(ctx, l.Project, l.Session, func(v *Session, now time.Time) ([]Change, error) {
+		return v.TurnStale(l.Fence, now), nil
+	})
+	if err != nil {
+		return v, err
+	}
+	found, err := s.store.Leases(ctx, []LeaseID{l.ID()})
+	if err != nil || len(found) == 0 || found[0].State != LeaseLive {
+		return v, err
+	}
+	_, err = s.changeByTime(ctx, l.Project, l.Session, func(v *Session, now time.Time) ([]Change, error) {
+		return v.Beat("", found[0].Fence, now)
+	})
+	return v, errors.Join(err, ErrStale) // the lease is no longer the one that was judged
+}
+
+// expire ends the session of an expired lease, and then removes the lease.
+func (s *Sessions) expire(ctx context.Context, l Lease) (Session, error) {
+	v, err := s.changeByTime(ctx, l.Project, l.Session, func(v *Session, now time.Time) ([]Change, error) {
+		if v.Status.Terminal() {
+			return nil, nil
+		}
+		return v.Expire(l.expiryReason(v), now)
+	})
+	if err != nil && !errors.Is(err, ErrSessionNotFound) {
+		return v, err
+	}
+	return v, errors.Join(err, s.store.DeleteLease(ctx, l))
+}
+
+// judgeMember judges the lease of a member, who is disconnected without a heartbeat for stale_after.
+func (s *Sessions) judgeMember(ctx context.Context, l Lease, now, hearing time.Time) error {
+	v, err := s.ofLease(ctx, l)
+	if err != nil && !errors.Is(err, ErrSessionNotFound) {
+		return err
+	}
+	i := v.member(l.Player)
+	if err != nil || v.Status.Terminal() || i < 0 || v.Members[i].Status != SeatJoined {
+		return s.store.DeleteLease(ctx, l)
+	}
+	next := l
+	next.DueAt = later(l.BeatAt, hearing).Add(seconds(v.StaleAfter))
+	if l.State == LeaseLive && now.Before(next.DueAt) {
+		return s.store.ReplaceLease(ctx, l, next)
+	}
+	if next.State, next.DueAt = LeaseStale, now; l.State == LeaseLive {
+		if err := s.store.ReplaceLease(ctx, l, next); err != nil {
+			return err
+		}
+	}
+	set := func(connected bool) error {
+		_, err := s.changeByTime(ctx, l.Project, l.Session, func(v *Session, now time.Time) ([]Change, error) {
+			i := v.member(l.Player)
+			switch {
+			case v.Status.Terminal(), i < 0:
+				return nil, nil
+			case connected && v.Members[i].Status == SeatDisconnected:
+				return v.connect(&v.Members[i], now), nil
+			case !connected && v.Members[i].Status == SeatJoined:
+				return v.disconnect(&v.Members[i], now), nil
+			}
+			return nil, nil
+		})
+		return err
+	}
+	if err := set(false); err != nil {
+		return err
+	}
+	if err := s.store.DeleteLease(ctx, next); errors.Is(err, ErrStale) {
+		return set(true) // a heartbeat came meanwhile
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// ofLease reads the session of a lease.
+func (s *Sessions) ofLease(ctx context.Context, l Lease) (Session, error) {
+	return s.store.Session(ctx, l.Project, l.Session)
+}
+
+// changeByTime changes a session on behalf of the service.
+func (s *Sessions) changeByTime(
+	ctx context.Context, project ProjectID, id SessionID, apply rule[Session],
+) (Session, error) {
+	return s.change(WithCaller(ctx, Caller{Project: project, Name: byTimeName}), id, nil, apply)
+}
+
+// byTimeName names, in events, the service where it applies what time has done.
+const byTimeName = "time"
+
+// nothing is a rule that changes nothing: every change applies what time has done first.
+func nothing(*Session, time.Time) ([]Change, error) { return nil, nil }
+
+// atOnce calls do for all items, some at the same time, and returns the failures. ErrStale and ErrSessionNotFound are
+// none: another process, or a client, was first.
+func atOnce[D any](items []D, do func(D) error) error {
+	failures := make([]error, len(items))
+	var g errgroup.Group
+	g.SetLimit(changesAtOnce)
+	for i, d := range items {
+		g.Go(func() error {
+			if err := do(d); !errors.Is(err, ErrStale) && !errors.Is(err, ErrSessionNotFound) {
+				failures[i] = err
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // its functions keep their errors
+	return errors.Join(failures...)
+}
