@@ -287,7 +287,7 @@ func (c *changes[D]) apply(old D, batch []*change[D]) (next D, events []Event) {
 	if c.elapse != nil {
 		now := c.now()
 		if done := c.elapse(&scratch, now); len(done) > 0 {
-			of := c.next(&scratch, now)
+			of := c.collection.next(&scratch, now)
 			byTime := WithCaller(batch[0].ctx, Caller{Project: of.project, Name: c.elapsing})
 			next, events = scratch, append(events, newEvent(byTime, of, done))
 			scratch = c.clone(next)

@@ -18,7 +18,7 @@ type Tick struct {
 	Leases   int           // leases that were due
 	Stale    int           // sessions that turned stale
 	Expired  int           // sessions whose leases expired
-	Lag      time.Duration // by how much the earliest was overdue when it was found
+	Lag      time.Duration // by how much the earliest was overdue, while this process was able to notice
 }
 
 // ticking counts what a run does while it runs.
@@ -59,10 +59,13 @@ func (s *Sessions) elapseDue(ctx context.Context, t *ticking) error {
 			return errors.Join(failures, err)
 		}
 		s.hearing.heard(s.now())
+		hearing := s.hearing.since(now)
 		t.Sessions += len(due)
 		failures = errors.Join(failures, atOnce(due, func(d DueSession) error {
-			t.overdue(now.Sub(d.DueAt))
-			_, err := s.changeByTime(ctx, d.Project, d.ID, nothing)
+			v, err := s.changeByTime(ctx, d.Project, d.ID, nothing)
+			if err == nil && !v.UpdatedAt.Before(now) {
+				t.overdue(min(now.Sub(d.DueAt), now.Sub(hearing)))
+			}
 			return err
 		}))
 		if len(due) < duePage {
@@ -85,7 +88,7 @@ func (s *Sessions) judgeDue(ctx context.Context, t *ticking) error {
 		t.Leases += len(due)
 		hearing := s.hearing.since(s.now())
 		failures = errors.Join(failures, atOnce(due, func(l Lease) error {
-			t.overdue(now.Sub(l.DueAt))
+			t.overdue(min(now.Sub(l.DueAt), now.Sub(hearing)))
 			if l.Player != "" {
 				return s.judgeMember(ctx, l, now, hearing)
 			}
