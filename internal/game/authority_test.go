@@ -159,13 +159,13 @@ func TestAuthority(t *testing.T) {
 			return err
 		}},
 		"the other joins": {append([]string{"other"}, servers...), func(ctx context.Context, s *scene) error {
-			_, _, err := s.sessions.Join(ctx, s.room, game.JoinRequest{PlayerID: s.other})
+			_, _, err := s.sessions.Join(ctx, s.room, nil, game.JoinRequest{PlayerID: s.other})
 			return err
 		}},
 		"change the member's place": {append([]string{"member"}, hosts...), func(ctx context.Context, s *scene) error {
 			_, err := s.sessions.EditMember(ctx, s.room, nil, s.member, func(
-				t game.MemberSettings,
-			) (game.MemberSettings, error) {
+				t game.MemberEdit,
+			) (game.MemberEdit, error) {
 				t.Attributes = dressed("fox")
 				return t, nil
 			})
@@ -269,7 +269,7 @@ func TestWhatPlayersSee(t *testing.T) {
 			t.Errorf("a member? %v: the connection is %v", member, v.Connection)
 		}
 	}
-	joined, _, err := p.sessions.Join(asEve, public1.ID, game.JoinRequest{PlayerID: eve.ID})
+	joined, _, err := p.sessions.Join(asEve, public1.ID, nil, game.JoinRequest{PlayerID: eve.ID})
 	ok(t, err)
 	if joined.Connection == nil {
 		t.Error("a player who joins does not see the connection")

@@ -102,7 +102,7 @@ func TestBatch(t *testing.T) {
 	for n := range 10 {
 		who := b.register(t, b.ctx, fmt.Sprintf("player-%d", n)).ID
 		waiting = append(waiting, b.wait(t, func() (game.Session, error) {
-			v, seated, err := b.sessions.Join(b.ctx, b.room.ID, game.JoinRequest{PlayerID: who})
+			v, seated, err := b.sessions.Join(b.ctx, b.room.ID, nil, game.JoinRequest{PlayerID: who})
 			if err == nil && !seated {
 				return v, errors.New("the seat is not new")
 			}
@@ -321,7 +321,7 @@ func TestBatchIsAppliedAgain(t *testing.T) {
 	room = b.room.ID
 	who := b.register(t, b.ctx, "ada").ID
 	join := b.wait(t, func() (game.Session, error) {
-		v, _, err := b.sessions.Join(b.ctx, b.room.ID, game.JoinRequest{PlayerID: who})
+		v, _, err := b.sessions.Join(b.ctx, b.room.ID, nil, game.JoinRequest{PlayerID: who})
 		return v, err
 	})
 	add := b.wait(t, func() (game.Session, error) {

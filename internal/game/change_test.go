@@ -19,7 +19,7 @@ func seatRace(t *testing.T, p [2]process, id game.SessionID, players [2][]game.P
 	var mu sync.Mutex
 	codes := map[string]int{}
 	together(t, 2*len(players[0]), func(i int) error {
-		_, seated, err := p[i%2].sessions.Join(p[i%2].ctx, id, game.JoinRequest{PlayerID: players[i%2][i/2]})
+		_, seated, err := p[i%2].sessions.Join(p[i%2].ctx, id, nil, game.JoinRequest{PlayerID: players[i%2][i/2]})
 		e := &game.Error{}
 		if err != nil && !errors.As(err, &e) {
 			return err
@@ -147,7 +147,7 @@ func TestChangeReadsAgainAfterAConflict(t *testing.T) {
 	slow := w.start(g)
 	returned := make(chan error)
 	go func() {
-		_, _, err := slow.sessions.Join(w.ctx, room.ID, game.JoinRequest{PlayerID: ada})
+		_, _, err := slow.sessions.Join(w.ctx, room.ID, nil, game.JoinRequest{PlayerID: ada})
 		returned <- err
 	}()
 	<-g.arrived

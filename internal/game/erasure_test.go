@@ -53,7 +53,8 @@ func TestErasure(t *testing.T) {
 
 	seated := func(v game.Session) game.Session {
 		_, _, err := p.sessions.Join(
-			w.ctx, v.ID, game.JoinRequest{PlayerID: id, Attributes: game.Attributes{"skin": game.StringValue("fox")}},
+			w.ctx, v.ID, nil,
+			game.JoinRequest{PlayerID: id, Attributes: game.Attributes{"skin": game.StringValue("fox")}},
 		)
 		ok(t, err)
 		return p.join(t, v.ID, eve)
@@ -73,7 +74,7 @@ func TestErasure(t *testing.T) {
 	rejected(t, err, game.ErrPlayerNotFound)
 	_, err = p.players.Edit(w.ctx, id, nil, named("x"))
 	rejected(t, err, game.ErrPlayerNotFound)
-	_, _, err = p.sessions.Join(w.ctx, guest.ID, game.JoinRequest{PlayerID: id})
+	_, _, err = p.sessions.Join(w.ctx, guest.ID, nil, game.JoinRequest{PlayerID: id})
 	rejected(t, err, game.ErrPlayerNotFound)
 	_, err = p.sessions.Create(w.ctx, game.SessionRequest{Settings: full(), HostID: &id}, game.Idempotency{})
 	rejected(t, err, game.ErrPlayerNotFound)
@@ -146,7 +147,7 @@ func TestErasureSweepsLateJoins(t *testing.T) {
 	slow := w.start(g)
 	returned := make(chan error)
 	go func() {
-		_, _, err := slow.sessions.Join(w.ctx, room.ID, game.JoinRequest{PlayerID: id})
+		_, _, err := slow.sessions.Join(w.ctx, room.ID, nil, game.JoinRequest{PlayerID: id})
 		returned <- err
 	}()
 	<-g.arrived
@@ -242,7 +243,7 @@ func TestErasureOfWhatIsOverGoesOnSoon(t *testing.T) {
 	p := w.start()
 	id, room := p.register(t, w.ctx, "Ada").ID, p.open(t, 2, "").ID
 	j := game.JoinRequest{PlayerID: id, Attributes: game.Attributes{"skin": game.StringValue("fox")}}
-	_, _, err := p.sessions.Join(w.ctx, room, j)
+	_, _, err := p.sessions.Join(w.ctx, room, nil, j)
 	ok(t, err)
 	_, err = p.sessions.Move(w.ctx, room, nil, game.Move{Status: "cancelled"})
 	ok(t, err)
@@ -389,7 +390,7 @@ func TestJoinAfterErasure(t *testing.T) {
 	g := w.gated("Player")
 	returned := make(chan error)
 	go func() {
-		_, _, err := w.start(g).sessions.Join(w.ctx, room.ID, game.JoinRequest{PlayerID: id})
+		_, _, err := w.start(g).sessions.Join(w.ctx, room.ID, nil, game.JoinRequest{PlayerID: id})
 		returned <- err
 	}()
 	<-g.arrived

@@ -50,10 +50,10 @@ func TestEventsOfASession(t *testing.T) {
 	ok(t, err)
 	id := created.Document.ID
 	for _, x := range who[1:] {
-		_, _, err := p.sessions.Join(p.ctx, id, game.JoinRequest{PlayerID: x})
+		_, _, err := p.sessions.Join(p.ctx, id, nil, game.JoinRequest{PlayerID: x})
 		ok(t, err)
 	}
-	_, _, err = p.sessions.Join(p.ctx, id, game.JoinRequest{PlayerID: who[1]}) // changes nothing
+	_, _, err = p.sessions.Join(p.ctx, id, nil, game.JoinRequest{PlayerID: who[1]}) // changes nothing
 	ok(t, err)
 	own := game.WithCaller(p.ctx, game.Caller{Project: "p", Scope: game.ScopePlayer, Player: who[0]})
 	_, err = p.sessions.Leave(own, id, nil, who[0])
@@ -251,6 +251,8 @@ func fill(v reflect.Value) {
 		fill(v.Index(1))
 	case reflect.String:
 		v.SetString("x")
+	case reflect.Int64:
+		v.SetInt(7)
 	default:
 		panic(v.Kind())
 	}

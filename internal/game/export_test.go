@@ -10,11 +10,15 @@ import (
 // see.
 var (
 	NewPlayer    = newPlayer
-	NewSession   = newSession
 	EncodeCursor = encodeCursor
 	DecodeCursor = decodeCursor
 	ValidID      = validID
 )
+
+// NewSession returns a new session with the usual timeouts.
+func NewSession(id SessionID, project ProjectID, r SessionRequest, now time.Time) (Session, error) {
+	return newSession(id, project, r, DefaultTimeouts(), now)
+}
 
 func (s *Session) Clone() Session { return s.clone() }
 

@@ -77,7 +77,9 @@ func seat(n int, status game.MemberStatus, team string, seconds int) func(*game.
 }
 
 // edit is of the settings, in a session without a connection.
-func edit(t game.Settings) game.SessionEdit { return game.SessionEdit{Settings: t} }
+func edit(t game.Settings) game.SessionEdit { 
+	return game.SessionEdit{Settings: t, Timeouts: game.DefaultTimeouts()}
+}
 
 // snapshot copies a session so deeply that no rule can reach the copy.
 func snapshot(s game.Session) game.Session {

@@ -36,13 +36,13 @@ func (h *history) draw(t *rapid.T) step {
 	case "join":
 		j := game.JoinRequest{PlayerID: who, Team: rapid.SampledFrom([]string{"", "red"}).Draw(t, "team")}
 		return step{name, func(p process) (game.Session, error) {
-			v, _, err := p.sessions.Join(ctx, id, j)
+			v, _, err := p.sessions.Join(ctx, id, nil, j)
 			return v, err
 		}, func(v *game.Session, now time.Time) (bool, error) { return did(v.Join(j, now)) }}
 	case "leave":
 		return step{
 			name, func(p process) (game.Session, error) { return p.sessions.Leave(ctx, id, nil, who) },
-			func(v *game.Session, _ time.Time) (bool, error) { return did(v.Leave(who)) },
+			func(v *game.Session, _ time.Time) (bool, error) { return did(v.Leave(who, t0)) },
 		}
 	case "set host":
 		return step{
@@ -50,14 +50,14 @@ func (h *history) draw(t *rapid.T) step {
 			func(v *game.Session, _ time.Time) (bool, error) { return did(v.SetHost(who)) },
 		}
 	case "edit member":
-		t := game.MemberSettings{
+		t := game.MemberEdit{MemberSettings: game.MemberSettings{
 			Team: rapid.SampledFrom([]string{"", "red"}).Draw(t, "team"), Attributes: dressed(drawSkin(t)),
-		}
+		}, Status: rapid.SampledFrom([]game.MemberStatus{"", game.SeatJoined, game.SeatDisconnected}).Draw(t, "connection")}
 		return step{name, func(p process) (game.Session, error) {
-			return p.sessions.EditMember(ctx, id, nil, who, func(game.MemberSettings) (game.MemberSettings, error) {
+			return p.sessions.EditMember(ctx, id, nil, who, func(game.MemberEdit) (game.MemberEdit, error) {
 				return t, nil
 			})
-		}, func(v *game.Session, _ time.Time) (bool, error) { return did(v.EditMember(who, t)) }}
+		}, func(v *game.Session, now time.Time) (bool, error) { return did(v.EditMember(who, t, now)) }}
 	case "edit":
 		s := drawSettings(t)
 		return step{name, func(p process) (game.Session, error) {

@@ -16,7 +16,7 @@ func TestHostIsGotBack(t *testing.T) {
 		}
 	}
 	leave := func(n int) func(*game.Session) (bool, error) {
-		return func(s *game.Session) (bool, error) { return did(s.Leave(player(n))) }
+		return func(s *game.Session) (bool, error) { return did(s.Leave(player(n), t0)) }
 	}
 	type changes = []func(*game.Session)
 	tests := []struct {
@@ -105,7 +105,7 @@ func TestServersSessionBecomesHosted(t *testing.T) {
 	s := newSession(t, servers, seat(2, "joined", "", 5))
 	_, err := s.SetHost(player(2))
 	ok(t, err)
-	_, err = s.Leave(player(2))
+	_, err = s.Leave(player(2), t0)
 	ok(t, err)
 	equal(t, new(player(1)), s.HostID)
 }

@@ -48,7 +48,7 @@ func TestInspectionOfWhatIsSound(t *testing.T) {
 	live, over := p.open(t, 2, a.ID), p.open(t, 2, a.ID)
 	p.join(t, live.ID, b.ID)
 	known := game.JoinRequest{PlayerID: b.ID, Attributes: game.Attributes{"town": game.StringValue("Ulm")}}
-	_, _, err := p.sessions.Join(p.ctx, over.ID, known)
+	_, _, err := p.sessions.Join(p.ctx, over.ID, nil, known)
 	ok(t, err)
 	for _, m := range []game.Move{
 		{Status: game.StatusInProgress}, {Status: game.StatusEnded, Result: `{"winner":"bob"}`},
@@ -81,7 +81,8 @@ func TestInspectionRepairs(t *testing.T) {
 	p.join(t, hosted.ID, b.ID)
 	p.join(t, joined.ID, a.ID)
 	_, _, err := p.sessions.Join(
-		p.ctx, over.ID, game.JoinRequest{PlayerID: a.ID, Attributes: game.Attributes{"town": game.StringValue("Ulm")}},
+		p.ctx, over.ID, nil,
+		game.JoinRequest{PlayerID: a.ID, Attributes: game.Attributes{"town": game.StringValue("Ulm")}},
 	)
 	ok(t, err)
 	_, err = p.sessions.Move(p.ctx, over.ID, nil, game.Move{Status: game.StatusCancelled})

@@ -101,6 +101,7 @@ type SessionLimits struct {
 	AttributeBytes       int `json:"attribute_bytes" doc:"Of all keys and values together."`
 	MemberAttributes     int `json:"member_attributes"`
 	MemberAttributeBytes int `json:"member_attribute_bytes" doc:"Of all keys and values together."`
+	Heartbeats           int `json:"heartbeats" doc:"Sessions in one request with heartbeats."`
 }
 
 // DocumentLimits returns the limits that the rules enforce, without those that are configured or belong to package api.
@@ -129,6 +130,7 @@ func DocumentLimits() Limits {
 			AttributeKey: MaxAttributeKey,
 			Attributes:   MaxSessionAttributes, AttributeBytes: maxSessionAttributeBytes,
 			MemberAttributes: MaxMemberAttributes, MemberAttributeBytes: maxMemberAttributeBytes,
+			Heartbeats: MaxHeartbeats,
 		},
 	}
 }

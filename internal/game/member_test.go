@@ -199,7 +199,7 @@ func TestEditMemberEveryField(t *testing.T) {
 		s := newSession(t, teams, seat(2, "joined", "red", 5))
 		want := s.Members[1].MemberSettings
 		change(&want)
-		changed, err := did(s.EditMember(player(2), want))
+		changed, err := did(s.EditMember(player(2), game.MemberEdit{MemberSettings: want}, t0))
 		if ok(t, err); !changed {
 			t.Errorf("%s: the edit reports no change", field)
 		}
@@ -253,7 +253,7 @@ func TestEditMember(t *testing.T) {
 			s := newSession(t, append(changes{teams, seat(2, "joined", "red", 5)}, tt.session...)...)
 			s.Members[1].Attributes = dressed("fox")
 			want := snapshot(s)
-			changed, err := did(s.EditMember(player(tt.who), tt.to))
+			changed, err := did(s.EditMember(player(tt.who), game.MemberEdit{MemberSettings: tt.to}, t0))
 			if tt.want != nil {
 				rejected(t, err, tt.want)
 				equal(t, want, s)
@@ -360,7 +360,7 @@ func TestLeave(t *testing.T) {
 				s := newSession(t, append(changes{in(status), locked}, tt.members...)...)
 				want := snapshot(s)
 				was := len(s.Members)
-				changed, err := did(s.Leave(player(tt.who)))
+				changed, err := did(s.Leave(player(tt.who), t0))
 				ok(t, err)
 				want.Members = slices.DeleteFunc(want.Members, func(m game.Member) bool {
 					return m.PlayerID == player(tt.who)
@@ -398,7 +398,7 @@ func servers(s *game.Session) { s.HostID, s.Hosted = nil, false }
 func TestLeaveKeepsSessionsWithoutHost(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, seat(2, "joined", "", 1), servers)
-	_, err := s.Leave(player(1))
+	_, err := s.Leave(player(1), t0)
 	ok(t, err)
 	if s.HostID != nil {
 		t.Errorf("a server's session got the host %s", *s.HostID)
@@ -410,10 +410,10 @@ func TestLeaveTerminal(t *testing.T) {
 	for _, status := range []game.SessionStatus{"ended", "cancelled", "expired", "failed"} {
 		s := newSession(t, in(status))
 		before := snapshot(s)
-		_, err := s.Leave(player(1))
+		_, err := s.Leave(player(1), t0)
 		e := rejected(t, err, game.ErrSessionEnded)
 		equal(t, map[string]any{"session_status": status, "end_reason": s.EndReason}, e.Extras)
-		if changed, err := did(s.Leave(player(9))); changed || err != nil {
+		if changed, err := did(s.Leave(player(9), t0)); changed || err != nil {
 			t.Errorf("%s: a stranger leaves: changed is %t, error %v", status, changed, err)
 		}
 		equal(t, before, s)
@@ -429,7 +429,7 @@ func TestForget(t *testing.T) {
 				s.Members[i].Attributes = game.Attributes{"skin": game.StringValue("fox")}
 			}
 			shared, before, want := s.Clone(), snapshot(s), snapshot(s)
-			changed := len(s.Forget(player(who), game.RemovedErased)) > 0
+			changed := len(s.Forget(player(who), game.RemovedErased, t0)) > 0
 			if changed != (who != 9) {
 				t.Errorf("%s: player %d: changed is %t", status, who, changed)
 			}
@@ -438,12 +438,12 @@ func TestForget(t *testing.T) {
 			case terminal(status):
 				want.Members[who-1].Attributes = game.Attributes{}
 			default:
-				_, err := want.Leave(player(who))
+				_, err := want.Leave(player(who), t0)
 				ok(t, err)
 			}
 			equal(t, want, s)
 			equal(t, before, shared)
-			if len(s.Forget(player(who), game.RemovedErased)) > 0 {
+			if len(s.Forget(player(who), game.RemovedErased, t0)) > 0 {
 				t.Errorf("%s: player %d is forgotten twice", status, who)
 			}
 		}

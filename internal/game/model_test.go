@@ -250,7 +250,9 @@ func (m *sessionModel) EditMember(t *rapid.T) {
 	who := rapid.IntRange(1, 8).Draw(t, "who")
 	team, skin := rapid.SampledFrom([]string{"", "red", "blue", "green"}).Draw(t, "team"), drawSkin(t)
 	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
-		return s.EditMember(player(who), game.MemberSettings{Team: team, Attributes: dressed(skin)})
+		return s.EditMember(player(who), game.MemberEdit{
+			MemberSettings: game.MemberSettings{Team: team, Attributes: dressed(skin)},
+		}, later(m.now))
 	})
 	capacity, known := m.settings.Teams[team]
 	moves := team != m.team[who] && team != ""
@@ -294,7 +296,7 @@ func (m *sessionModel) SetHost(t *rapid.T) {
 
 func (m *sessionModel) Leave(t *rapid.T) {
 	who := rapid.IntRange(1, 8).Draw(t, "who")
-	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) { return s.Leave(player(who)) })
+	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) { return s.Leave(player(who), t0) })
 	switch {
 	case !m.sits(who):
 		m.expect(t, changed, err, false, nil)
@@ -309,7 +311,7 @@ func (m *sessionModel) Leave(t *rapid.T) {
 func (m *sessionModel) Forget(t *rapid.T) {
 	who := rapid.IntRange(1, 8).Draw(t, "who")
 	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
-		return s.Forget(player(who), game.RemovedErased), nil
+		return s.Forget(player(who), game.RemovedErased, t0), nil
 	})
 	m.expect(t, changed, err, m.sits(who) && (!terminal(m.status) || m.skin[who] != ""), nil)
 	switch {

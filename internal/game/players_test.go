@@ -200,7 +200,7 @@ func TestProjectsAreApart(t *testing.T) {
 			rejected(t, err, game.ErrSessionNotFound)
 			_, err = p.sessions.Leave(ctx, room.ID, nil, ada.ID)
 			rejected(t, err, game.ErrSessionNotFound)
-			_, _, err = p.sessions.Join(ctx, room.ID, game.JoinRequest{PlayerID: ada.ID})
+			_, _, err = p.sessions.Join(ctx, room.ID, nil, game.JoinRequest{PlayerID: ada.ID})
 			rejected(t, err, game.ErrPlayerNotFound)
 			sessions, err := p.sessions.List(ctx, game.SessionQuery{Project: "p"}, "", 0)
 			ok(t, err)

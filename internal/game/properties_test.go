@@ -23,10 +23,13 @@ func TestLimitsOfFields(t *testing.T) {
 	connection := &game.Connection{Address: "203.0.113.7", Port: 1}
 	keepsLimits(t, game.Profile{Username: "someone", Status: game.PlayerSuspended})
 	keepsLimits(t, game.SessionRequest{Settings: settings, Connection: connection})
-	keepsLimits(t, game.SessionEdit{Settings: settings, Connection: connection})
+	early := timeouts(0)
+	early.StaleAfter = 5 // below every value of expire_after
+	keepsLimits(t, game.SessionEdit{Settings: settings, Timeouts: early, Connection: connection})
 	keepsLimits(t, game.Move{Status: game.StatusEnded, Connection: connection})
 	keepsLimits(t, game.JoinRequest{PlayerID: host})
-	keepsLimits(t, game.MemberSettings{})
+	keepsLimits(t, game.MemberEdit{})
+	keepsLimits(t, game.ServerRequest{Connection: connection})
 	keepsLimits(t, game.KeyRequest{Name: "key", Scope: game.ScopeRead})
 	keepsLimits(t, game.TokenRequest{ExpiresIn: 60})
 }
@@ -75,7 +78,10 @@ func limitsOf(
 		case reflect.Map:
 			limitsOfMap(f, each)
 		case reflect.Pointer:
-			if f.Type == reflect.TypeFor[*game.Connection]() {
+			switch f.Type {
+			case reflect.TypeFor[*int]():
+				limitsOfNumber(f.Tag, func(value any, valid bool) { each(new(value.(int)), valid) })
+			case reflect.TypeFor[*game.Connection]():
 				limitsOf(f.Type.Elem(), path+".", func(v reflect.Value) reflect.Value {
 					of := field(v)
 					c := reflect.New(f.Type.Elem())
@@ -93,7 +99,7 @@ func limitsOf(
 func slicesOfValues(t reflect.Type) bool {
 	switch t {
 	case reflect.TypeFor[game.PlayerStatus](), reflect.TypeFor[game.SessionStatus](), reflect.TypeFor[game.EndReason](),
-		reflect.TypeFor[game.Visibility](), reflect.TypeFor[game.Scope]():
+		reflect.TypeFor[game.Visibility](), reflect.TypeFor[game.Scope](), reflect.TypeFor[game.MemberStatus]():
 		return true
 	}
 	return false

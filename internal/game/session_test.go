@@ -18,12 +18,20 @@ func full() game.Settings {
 	}
 }
 
+// timeouts returns those that a new session has by default, with the given empty_timeout.
+func timeouts(empty int) game.Timeouts {
+	t := game.DefaultTimeouts()
+	t.EmptyTimeout = empty
+	return t
+}
+
 func TestNewSession(t *testing.T) {
 	t.Parallel()
 	least, err := game.NewSession("id", "p", game.SessionRequest{Settings: game.Settings{MaxPlayers: 1}}, t0)
 	ok(t, err)
 	equal(t, game.Session{
 		ID: "id", Project: "p", Status: "open", Members: []game.Member{}, Version: 1, CreatedAt: t0, UpdatedAt: t0,
+		Timeouts: timeouts(0), Fence: 1, Liveness: game.Live,
 		Settings: game.Settings{
 			Visibility: "public", MaxPlayers: 1, Teams: map[string]int{}, Attributes: game.Attributes{},
 		},
@@ -35,7 +43,8 @@ func TestNewSession(t *testing.T) {
 	}, t0)
 	ok(t, err)
 	equal(t, game.Session{
-		ID: "id", Project: "p", Settings: full(), Status: "pending", HostID: new(player(1)), Hosted: true,
+		ID: "id", Project: "p", Settings: full(), Timeouts: timeouts(300), Fence: 1, Liveness: game.Live,
+		Status: "pending", HostID: new(player(1)), Hosted: true,
 		Connection: here,
 		Members: []game.Member{{
 			PlayerID: player(1), Status: "joined", JoinedAt: t0,
@@ -332,7 +341,7 @@ func TestSessionEditConnection(t *testing.T) {
 	t.Parallel()
 	here := &game.Connection{Address: "203.0.113.7", Port: 7777, Protocol: "udp"}
 	with := func(s game.Session, c *game.Connection) game.SessionEdit {
-		return game.SessionEdit{Settings: snapshot(s).Settings, Connection: c}
+		return game.SessionEdit{Settings: snapshot(s).Settings, Timeouts: s.Timeouts, Connection: c}
 	}
 	for _, status := range []game.SessionStatus{"pending", "open", "starting", "in_progress"} {
 		s := newSession(t, in(status))
@@ -431,11 +440,11 @@ func TestClone(t *testing.T) {
 		"rejoin": func(c *game.Session) (bool, error) {
 			return did(c.Join(game.JoinRequest{PlayerID: player(2)}, later(9)))
 		},
-		"leave":  func(c *game.Session) (bool, error) { return did(c.Leave(player(1))) },
-		"forget": func(c *game.Session) (bool, error) { return len(c.Forget(player(2), game.RemovedErased)) > 0, nil },
+		"leave":  func(c *game.Session) (bool, error) { return did(c.Leave(player(1), t0)) },
+		"forget": func(c *game.Session) (bool, error) { return len(c.Forget(player(2), game.RemovedErased, t0)) > 0, nil },
 		"forget after the end": func(c *game.Session) (bool, error) {
 			in("ended")(c)
-			return len(c.Forget(player(2), game.RemovedErased)) > 0, nil
+			return len(c.Forget(player(2), game.RemovedErased, t0)) > 0, nil
 		},
 		"edit": func(c *game.Session) (bool, error) {
 			settings := full()

@@ -163,7 +163,7 @@ func TestSessionsJoin(t *testing.T) {
 	ada, eve := p.register(t, p.ctx, "Ada").ID, p.register(t, p.ctx, "Eve").ID
 	v := p.open(t, 2, "")
 	join := func(id game.SessionID, who game.PlayerID) (bool, error) {
-		_, seated, err := p.sessions.Join(p.ctx, id, game.JoinRequest{PlayerID: who})
+		_, seated, err := p.sessions.Join(p.ctx, id, nil, game.JoinRequest{PlayerID: who})
 		return seated, err
 	}
 	seated, err := join(v.ID, ada)

@@ -87,8 +87,9 @@ func TestListsOfConstants(t *testing.T) {
 		"RemovalReason": texts(game.RemovalReasons()),
 		"HostReason":    texts(game.HostReasons()),
 		"LiftReason":    texts(game.LiftReasons()),
-		// No client names a member's status, so that the package needs no list of them; these tests do.
-		"MemberStatus": {"reserved", "joined", "disconnected"},
+		"MemberStatus":  texts(game.MemberStatuses()),
+		"Liveness":      texts(game.Livenesses()),
+		"LeaseState":    texts(game.LeaseStates()),
 		// So it is with what fields are described by.
 		"FieldKind": {"text", "username", "enum", "id", "count", "attributes"},
 		"Op":        {"eq", "in", "ge", "prefix"},

@@ -105,7 +105,7 @@ func (p process) open(tb testing.TB, seats int, host game.PlayerID) game.Session
 // join takes a seat.
 func (p process) join(tb testing.TB, id game.SessionID, who game.PlayerID) game.Session {
 	tb.Helper()
-	v, _, err := p.sessions.Join(p.ctx, id, game.JoinRequest{PlayerID: who})
+	v, _, err := p.sessions.Join(p.ctx, id, nil, game.JoinRequest{PlayerID: who})
 	ok(tb, err)
 	return v
 }

@@ -174,7 +174,7 @@ func TestSuspensionSweepsLateRequests(t *testing.T) {
 	t.Parallel()
 	for op, request := range map[string]func(process, game.PlayerID, game.SessionID) error{
 		"ReplaceSession": func(p process, id game.PlayerID, room game.SessionID) error {
-			_, _, err := p.sessions.Join(p.ctx, room, game.JoinRequest{PlayerID: id})
+			_, _, err := p.sessions.Join(p.ctx, room, nil, game.JoinRequest{PlayerID: id})
 			return err
 		},
 		"CreateSession": func(p process, id game.PlayerID, _ game.SessionID) error {

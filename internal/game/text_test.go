@@ -72,7 +72,7 @@ func stored(t *testing.T, name, want string) (game.Player, error) {
 			t.Errorf("%+q became %+q in a session, want %+q", name, got, want)
 		}
 	}
-	if changed, err := did(s.Edit(edit(settings))); changed || err != nil || s.Settings.Differences(settings) != nil {
+	if changed, err := did(s.Edit(game.SessionEdit{Settings: settings, Timeouts: s.Timeouts})); changed || err != nil || s.Settings.Differences(settings) != nil {
 		t.Errorf("%+q changes a session that has it: %t, %v", name, changed, err)
 	}
 	return p, nil

@@ -114,7 +114,7 @@ func sellSeats(t *testing.T, s game.Store, through ...*game.Sessions) {
 	}
 	seated := 0
 	for _, err := range together(len(racers), func(i int) error {
-		_, _, err := through[i%len(through)].Join(ctx, v.ID, game.JoinRequest{PlayerID: racers[i].ID})
+		_, _, err := through[i%len(through)].Join(ctx, v.ID, nil, game.JoinRequest{PlayerID: racers[i].ID})
 		return err
 	}) {
 		if err == nil {

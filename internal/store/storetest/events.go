@@ -566,7 +566,7 @@ func eventsOfLostAnswers(t *testing.T, s game.Store) {
 		must(t, err)
 		wantVersions(t, timelineOf(t, s, p), 0, 1)
 		total++
-		if _, _, err := sessions.Join(ctx, v.ID, game.JoinRequest{PlayerID: id}); err != nil {
+		if _, _, err := sessions.Join(ctx, v.ID, nil, game.JoinRequest{PlayerID: id}); err != nil {
 			wantError(t, err, game.ErrStoreUnavailable)
 		}
 	}
