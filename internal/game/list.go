@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 )
 
 // Limits of lists.
@@ -45,8 +46,29 @@ func (l List[D]) First(n int) List[D] {
 type Found[D any] struct {
 	Items []D
 	More  bool // there are more after these
-	// Unreadable are the ids of documents that belong on the page and cannot be decoded. They are left out.
+	// Unreadable are the ids of documents that belong on the page and cannot be decoded, in the order of the list. They
+	// are left out of Items, and count as if they were there: the page may consist of them.
 	Unreadable []string
+}
+
+// last returns the id of the last document on the page, or "" for an empty page. Lists are in descending order.
+func (f Found[D]) last(id func(D) string) string {
+	last := ""
+	if n := len(f.Items); n > 0 {
+		last = id(f.Items[n-1])
+	}
+	if n := len(f.Unreadable); n > 0 && (last == "" || f.Unreadable[n-1] < last) {
+		last = f.Unreadable[n-1]
+	}
+	return last
+}
+
+// whole returns an error for callers that must not pass over documents.
+func (f Found[D]) whole() error {
+	if len(f.Unreadable) == 0 {
+		return nil
+	}
+	return ErrStoreUnavailable.Because(fmt.Errorf("documents that cannot be read: %v", f.Unreadable))
 }
 
 // A cursor is the id of the last item and the first bytes of a hash of the filters, in base64. The id is 16 bytes, or
@@ -147,8 +169,8 @@ func list[D any](q query[D], cursor string, limit int) (List[D], error) {
 		return List[D]{}, err
 	}
 	l := List[D]{Items: found.Items, cursor: func(d D) string { return encode(q.id(d), q.filters) }}
-	if n := len(l.Items); found.More && n > 0 {
-		l.NextCursor = l.cursor(l.Items[n-1])
+	if last := found.last(q.id); found.More && last != "" {
+		l.NextCursor = encode(last, q.filters)
 	}
 	return l, nil
 }

@@ -69,7 +69,8 @@ type PlayerStore interface {
 	// DeletePlayer removes the player if the stored one still has the version of old, which the caller has read, and
 	// otherwise returns ErrStale. It succeeds if the player does not exist.
 	DeletePlayer(ctx context.Context, old Player) error
-	// Players lists players by id, newest first.
+	// Players lists players by id, newest first. A document that cannot be decoded is in Unreadable and does not fail
+	// the list.
 	Players(ctx context.Context, q PlayerQuery) (Found[Player], error)
 	// EndedSuspensions returns players of all projects that are still suspended although their suspension has ended at
 	// the given time, in any order: at most limit, which is above zero, and fewer only if there are no more.
@@ -86,7 +87,8 @@ type SessionStore interface {
 	// ReplaceSession stores next if the stored session still has the version of old, which the caller has read. It
 	// returns ErrSessionNotFound or ErrStale.
 	ReplaceSession(ctx context.Context, old, next Session, events ...Event) error
-	// Sessions lists sessions by id, newest first.
+	// Sessions lists sessions by id, newest first. A document that cannot be decoded is in Unreadable and does not fail
+	// the list.
 	Sessions(ctx context.Context, q SessionQuery) (Found[Session], error)
 	// DueSessions lists the live sessions of all projects for which [Session.NextDue] is not after the time, by that
 	// time and the id, in ascending order: those that follow after, the zero value standing before all, and at most
@@ -96,10 +98,11 @@ type SessionStore interface {
 	// ids.
 	Pulses(ctx context.Context, project ProjectID, ids []SessionID) ([]Pulse, error)
 	// PurgeSessions removes sessions of all projects that ended before the time, the earliest first, at most limit of
-	// them, which is above zero. It returns how many. Their events remain.
+	// them, which is above zero. It returns how many. Their leases are removed too; their events remain.
 	PurgeSessions(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteSession removes the session if the stored one still has the version of old, which the caller has read, and
-	// otherwise returns ErrStale. It succeeds if the session does not exist. Its events remain.
+	// otherwise returns ErrStale. It succeeds if the session does not exist. Its leases are removed too; its events
+	// remain.
 	DeleteSession(ctx context.Context, old Session) error
 }
 

@@ -20,13 +20,15 @@ const (
 	allSessions sweptSessions = false
 )
 
-// sweep removes a marked player from sessions, one page at a time.
+// sweep removes a marked player from sessions, one page at a time. It fails, after all others, for sessions that cannot
+// be read, because the player may be in them.
 func (s *Players) sweep(ctx context.Context, p Player, which sweptSessions) error {
 	ctx = WithCaller(ctx, Caller{Project: p.Project, Name: "sweep"})
 	q := SessionQuery{Project: p.Project, Where: Where{Is(FieldMember, p.ID)}, Limit: MaxLimit, Bytes: MaxPageBytes}
 	if which == liveSessions {
 		q.Where = append(q.Where, In(FieldStatus, LiveStatuses()...))
 	}
+	var unreadable error
 	for {
 		if err := TakeRoom(ctx, maxPageRoom); err != nil {
 			return err
@@ -35,15 +37,19 @@ func (s *Players) sweep(ctx context.Context, p Player, which sweptSessions) erro
 		if err != nil {
 			return err
 		}
+		unreadable = errors.Join(unreadable, found.whole())
 		var ids []SessionID // only the ids, so that the page can be released
 		for _, v := range found.Items {
 			if probe := v.clone(); len(p.removeFrom(&probe, s.now())) > 0 {
 				ids = append(ids, v.ID)
 			}
-			q.After = v.ID
 		}
-		if err := s.removeFromSessions(ctx, p, ids); err != nil || !found.More {
+		q.After = SessionID(found.last(func(v Session) string { return string(v.ID) }))
+		if err := s.removeFromSessions(ctx, p, ids); err != nil {
 			return err
+		}
+		if !found.More {
+			return unreadable
 		}
 	}
 }
@@ -149,11 +155,11 @@ func (s *Players) forEachPlayer(ctx context.Context, q PlayerQuery, do func(cont
 		if err != nil {
 			return errors.Join(failures, err)
 		}
-		failures = errors.Join(failures, attempt(ctx, found.Items, do))
+		failures = errors.Join(failures, found.whole(), attempt(ctx, found.Items, do))
 		if !found.More {
 			return failures
 		}
-		q.After = found.Items[len(found.Items)-1].ID
+		q.After = PlayerID(found.last(func(p Player) string { return string(p.ID) }))
 	}
 }
 

@@ -18,6 +18,7 @@ func exports() []check {
 		{"sessions", exportSessions},
 		{"claims", exportClaims},
 		{"keys", exportKeys},
+		{"leases", exportLeases},
 		{"while others insert", exportWhileInserting},
 		{"inspection of a sound store", soundStore},
 		{"inspection during writes", soundDuringWrites},
@@ -79,6 +80,7 @@ func exportNothing(t *testing.T, s game.Store) {
 	want(t, exported(t, 3, idOfSession, sessionsOf(s)), []game.Session{})
 	want(t, exported(t, 3, keyOfClaim, s.ExportClaims), []game.Claim{})
 	want(t, exported(t, 3, idOfKey, keysIn(s)), []game.Key{})
+	want(t, exported(t, 3, idOfLease, leasesIn(s)), []game.Lease{})
 	want(t, exported(t, 3, idOfEvent, s.ExportEvents), []game.Event{})
 }
 

@@ -41,6 +41,8 @@ func groups() map[string]group {
 	return map[string]group{
 		"Players":     {players(), nil},
 		"Sessions":    {sessions(), nil},
+		"Times":       {sessionTimes(), sessionTimeCalls},
+		"Leases":      {leases(), leaseCalls},
 		"Claims":      {claims(), nil},
 		"Keys":        {keys(), keyCalls},
 		"SigningKeys": {signingKeys(), nil},

@@ -24,7 +24,9 @@ func values() []check {
 
 // fullFixtures checks that fixtures set every field: otherwise the loss of one could go unnoticed.
 func fullFixtures(t *testing.T, _ game.Store) {
-	for _, fixture := range []any{newPlayer(), newSession(), newClaim(), newSample(), newKey(), newSigningKey()} {
+	for _, fixture := range []any{
+		newPlayer(), newSession(), newClaim(), newSample(), newKey(), newSigningKey(), memberLease(),
+	} {
 		for _, path := range zeroFields(reflect.ValueOf(fixture), fmt.Sprintf("%T", fixture)) {
 			t.Errorf("%s is zero", path)
 		}

@@ -86,6 +86,69 @@ func (st *store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[
 	})
 }
 
+func (st *store) DueSessions(ctx context.Context, now time.Time, after game.DueSession, limit int) ([]game.DueSession, error) {
+	operation := Operation{Method: "DueSessions", Label: "list_due_sessions", Collection: "sessions"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.DueSession, error) {
+		return st.inner.DueSessions(ctx, now, after, limit)
+	})
+}
+
+func (st *store) Pulses(ctx context.Context, project game.ProjectID, ids []game.SessionID) ([]game.Pulse, error) {
+	operation := Operation{Method: "Pulses", Label: "list_pulses", Collection: "sessions"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Pulse, error) {
+		return st.inner.Pulses(ctx, project, ids)
+	})
+}
+
+func (st *store) PurgeSessions(ctx context.Context, before time.Time, limit int) (int, error) {
+	operation := Operation{Method: "PurgeSessions", Label: "purge_sessions", Collection: "sessions"}
+	return read(ctx, st, operation, func(ctx context.Context) (int, error) {
+		return st.inner.PurgeSessions(ctx, before, limit)
+	})
+}
+
+func (st *store) DeleteSession(ctx context.Context, old game.Session) error {
+	operation := Operation{Method: "DeleteSession", Label: "delete_session", Collection: "sessions"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.DeleteSession(ctx, old)
+	})
+}
+
+func (st *store) Leases(ctx context.Context, ids []game.LeaseID) ([]game.Lease, error) {
+	operation := Operation{Method: "Leases", Label: "list_leases", Collection: "leases"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Lease, error) {
+		return st.inner.Leases(ctx, ids)
+	})
+}
+
+func (st *store) RenewLeases(ctx context.Context, leases []game.Lease) ([]bool, error) {
+	operation := Operation{Method: "RenewLeases", Label: "renew_leases", Collection: "leases"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]bool, error) {
+		return st.inner.RenewLeases(ctx, leases)
+	})
+}
+
+func (st *store) ReplaceLease(ctx context.Context, old, next game.Lease) error {
+	operation := Operation{Method: "ReplaceLease", Label: "replace_lease", Collection: "leases"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.ReplaceLease(ctx, old, next)
+	})
+}
+
+func (st *store) DeleteLease(ctx context.Context, old game.Lease) error {
+	operation := Operation{Method: "DeleteLease", Label: "delete_lease", Collection: "leases"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.DeleteLease(ctx, old)
+	})
+}
+
+func (st *store) DueLeases(ctx context.Context, now time.Time, after game.Lease, limit int) ([]game.Lease, error) {
+	operation := Operation{Method: "DueLeases", Label: "list_due_leases", Collection: "leases"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Lease, error) {
+		return st.inner.DueLeases(ctx, now, after, limit)
+	})
+}
+
 func (st *store) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Claim, error) {
 	operation := Operation{Method: "Claim", Label: "claim", Collection: "idempotency"}
 	return read(ctx, st, operation, func(ctx context.Context) (game.Claim, error) {
@@ -251,6 +314,13 @@ func (st *store) ExportKeys(ctx context.Context, after game.KeyID, limit int) ([
 	operation := Operation{Method: "ExportKeys", Label: "export_keys", Collection: "api_keys"}
 	return read(ctx, st, operation, func(ctx context.Context) ([]game.Key, error) {
 		return st.inner.ExportKeys(ctx, after, limit)
+	})
+}
+
+func (st *store) ExportLeases(ctx context.Context, after game.LeaseID, limit int) ([]game.Lease, error) {
+	operation := Operation{Method: "ExportLeases", Label: "export_leases", Collection: "leases"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Lease, error) {
+		return st.inner.ExportLeases(ctx, after, limit)
 	})
 }
 

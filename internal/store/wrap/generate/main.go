@@ -163,7 +163,7 @@ func label(method string, params, results []string) string {
 	if len(results) < 2 {
 		return name
 	}
-	if strings.HasPrefix(results[0], "[]") || strings.HasPrefix(results[0], "game.Found[") {
+	if strings.HasPrefix(results[0], "[]game.") || strings.HasPrefix(results[0], "game.Found[") {
 		if strings.HasPrefix(method, "Export") {
 			return name
 		}

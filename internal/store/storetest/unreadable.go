@@ -1,0 +1,156 @@
+package storetest
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"game-session-manager/internal/game"
+)
+
+// Unreadable tests that a document that cannot be decoded does not fail the lists in which it belongs. Engines call it
+// with an empty store and a function that spoils a stored document of a collection, "players" or "sessions", for the
+// decoder alone: what the engine finds it by stays.
+func Unreadable(t *testing.T, s game.Store, spoil func(t *testing.T, collection, id string)) {
+	t.Helper()
+	holder := newMember()
+	var sessions []game.Session
+	var players []game.Player
+	var spoilt, spoiltPlayers []string
+	for i := range 9 {
+		v, p := openSession(4), activePlayer()
+		v.Members = []game.Member{holder}
+		must(t, s.CreateSession(t.Context(), v))
+		must(t, s.CreatePlayer(t.Context(), p))
+		if slices.Contains([]int{0, 4, 5, 8}, i) { // the first and the last of the list, and neighbours
+			spoilt, spoiltPlayers = append(spoilt, string(v.ID)), append(spoiltPlayers, string(p.ID))
+			continue
+		}
+		sessions, players = append(sessions, v), append(players, p)
+	}
+	for i := range spoilt {
+		spoil(t, "sessions", spoilt[i])
+		spoil(t, "players", spoiltPlayers[i])
+	}
+	for _, newestFirst := range [][]string{spoilt, spoiltPlayers} {
+		slices.Reverse(newestFirst)
+	}
+	slices.Reverse(sessions)
+	slices.Reverse(players)
+
+	for _, w := range []game.Where{
+		nil, {game.Is(game.FieldMember, holder.PlayerID)}, oneOf(sessions[0].Attributes).Where(),
+		{game.Is(game.FieldStatus, game.StatusOpen)},
+	} {
+		for _, brief := range []bool{false, true} {
+			ids := make([]string, len(sessions))
+			for i := range sessions {
+				ids[i] = string(sessions[i].ID)
+			}
+			read := func(after string, limit int) (game.Found[game.Session], error) {
+				return s.Sessions(t.Context(), game.SessionQuery{
+					Project: project, Where: w, After: game.SessionID(after), Limit: limit, Brief: brief,
+				})
+			}
+			wantLeftOut(t, ids, spoilt, idOfSession, read)
+		}
+	}
+	ids := make([]string, len(players))
+	for i := range players {
+		ids[i] = string(players[i].ID)
+	}
+	wantLeftOut(t, ids, spoiltPlayers, idOfPlayer, func(after string, limit int) (game.Found[game.Player], error) {
+		return s.Players(t.Context(), game.PlayerQuery{Project: project, After: game.PlayerID(after), Limit: limit})
+	})
+	unreadableInPages(t, s, sessionIDs(sessions))
+	unreadableAlone(t, s, spoilt, spoiltPlayers)
+	unreadableSweep(t, s, holder.PlayerID, sessions)
+}
+
+// wantLeftOut reads a list in pages of every size. Each document is on one page, among the items or as unreadable, and
+// both count.
+func wantLeftOut[D any](
+	t *testing.T, readable, spoilt []string, id func(D) string, read func(string, int) (game.Found[D], error),
+) {
+	t.Helper()
+	for limit := 1; limit <= len(readable)+len(spoilt)+1; limit++ {
+		var items, unreadable []string
+		for after := ""; ; {
+			found, err := read(after, limit)
+			must(t, err)
+			n := len(found.Items) + len(found.Unreadable)
+			if n > limit || found.More && n < limit {
+				t.Fatalf("a page of %d with %d unreadable for a limit of %d", n, len(found.Unreadable), limit)
+			}
+			var page []string
+			for _, d := range found.Items {
+				page = append(page, id(d))
+			}
+			items, unreadable = append(items, page...), append(unreadable, found.Unreadable...)
+			if !found.More {
+				break
+			}
+			after = slices.Min(append(page, found.Unreadable...))
+		}
+		want(t, items, readable)
+		if want(t, unreadable, spoilt); t.Failed() {
+			t.Fatalf("by pages of %d", limit)
+		}
+	}
+}
+
+// unreadableInPages lists by cursors, as users do.
+func unreadableInPages(t *testing.T, s game.Store, readable []game.SessionID) {
+	t.Helper()
+	ctx := game.WithCaller(t.Context(), game.Caller{Project: project, Scope: game.ScopeServer})
+	service := game.NewSessions(deps(s))
+	for limit := 1; limit < 11; limit++ {
+		var got []game.SessionID
+		for cursor := ""; ; {
+			l, err := service.List(ctx, game.SessionQuery{}, cursor, limit)
+			must(t, err)
+			got = append(got, sessionIDs(l.Items)...)
+			if cursor = l.NextCursor; cursor == "" {
+				break
+			}
+		}
+		if want(t, got, readable); t.Failed() {
+			t.Fatalf("by pages of %d", limit)
+		}
+	}
+}
+
+// unreadableAlone checks that what is about one document fails, and so does an export, which must be complete.
+func unreadableAlone(t *testing.T, s game.Store, sessions, players []string) {
+	t.Helper()
+	_, err := s.Session(t.Context(), project, game.SessionID(sessions[0]))
+	wantError(t, err, game.ErrStoreUnavailable)
+	_, err = s.Player(t.Context(), project, game.PlayerID(players[0]))
+	wantError(t, err, game.ErrStoreUnavailable)
+	_, err = s.ExportSessions(t.Context(), "", 100)
+	wantError(t, err, game.ErrStoreUnavailable)
+	_, err = s.ExportPlayers(t.Context(), "", 100)
+	wantError(t, err, game.ErrStoreUnavailable)
+}
+
+// unreadableSweep sweeps the seats of a member of readable and unreadable sessions. The seats in the readable ones are
+// freed, and the sweep goes on until the others can be read.
+func unreadableSweep(t *testing.T, s game.Store, member game.PlayerID, readable []game.Session) {
+	t.Helper()
+	p := activePlayer()
+	p.ID, p.Status, p.SweepSince = member, game.PlayerSuspended, new(now().AddDate(-1, 0, 0))
+	must(t, s.CreatePlayer(t.Context(), p))
+	d := deps(s)
+	err := game.NewPlayers(d, game.NewSessions(d)).FreeSeats(t.Context())
+	if wantError(t, err, game.ErrStoreUnavailable); errors.Is(err, game.ErrPlayerNotFound) {
+		t.Error(err)
+	}
+	for _, v := range readable {
+		got, err := s.Session(t.Context(), project, v.ID)
+		must(t, err)
+		if len(got.Members) > 0 {
+			t.Errorf("the session has members %v", got.Members)
+		}
+	}
+	wantPlayer(t, s, p)
+}
