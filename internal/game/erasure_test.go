@@ -122,7 +122,7 @@ func checkSwept(t *testing.T, p process, hosted, guest, over game.Session, erase
 	t.Helper()
 	now := later(1)
 	hosted, guest, over = snapshot(hosted), snapshot(guest), snapshot(over)
-	hosted.Members, hosted.HostID = hosted.Members[1:], &other
+	hosted.Members, hosted.HostID, hosted.Fence = hosted.Members[1:], &other, hosted.Fence+1
 	guest.Members = guest.Members[1:]
 	over.Members[0].Attributes = game.Attributes{}
 	if over.Members[0].PlayerID != erased {

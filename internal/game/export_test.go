@@ -22,8 +22,6 @@ func NewSession(id SessionID, project ProjectID, r SessionRequest, now time.Time
 
 func (s *Session) Clone() Session { return s.clone() }
 
-func (s *Session) UpdateHost() bool { return len(s.updateHost()) > 0 }
-
 // Tend runs the background work on the seats and marks of players.
 func (s *Players) Tend(ctx context.Context) error {
 	return errors.Join(s.FreeSeats(ctx), s.FinishErasures(ctx))

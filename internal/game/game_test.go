@@ -77,7 +77,7 @@ func seat(n int, status game.MemberStatus, team string, seconds int) func(*game.
 }
 
 // edit is of the settings, in a session without a connection.
-func edit(t game.Settings) game.SessionEdit { 
+func edit(t game.Settings) game.SessionEdit {
 	return game.SessionEdit{Settings: t, Timeouts: game.DefaultTimeouts()}
 }
 

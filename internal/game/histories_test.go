@@ -42,7 +42,7 @@ func (h *history) draw(t *rapid.T) step {
 	case "leave":
 		return step{
 			name, func(p process) (game.Session, error) { return p.sessions.Leave(ctx, id, nil, who) },
-			func(v *game.Session, _ time.Time) (bool, error) { return did(v.Leave(who, t0)) },
+			func(v *game.Session, now time.Time) (bool, error) { return did(v.Leave(who, now)) },
 		}
 	case "set host":
 		return step{

@@ -91,6 +91,9 @@ func TestSetHost(t *testing.T) {
 			}
 			ok(t, err)
 			want.HostID, want.Hosted = new(player(tt.who)), true
+			if tt.changes {
+				want.Fence++
+			}
 			equal(t, want, s)
 			if changed != tt.changes {
 				t.Errorf("changed is %t", changed)

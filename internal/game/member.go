@@ -154,7 +154,6 @@ func (s *Session) connect(m *Member, now time.Time) []Change {
 	var done []Change
 	switch m.Status {
 	case SeatJoined:
-		return nil
 	case SeatReserved:
 		m.JoinedAt = now
 		done = append(done, MemberJoined{m.PlayerID})

@@ -147,6 +147,9 @@ func TestRejoin(t *testing.T) {
 					if held == "reserved" {
 						want.Members[1].JoinedAt = later(60) // a reservation is no presence yet
 					}
+					if held == "disconnected" {
+						want.Members[1].ReconnectedAt = new(later(60))
+					}
 					equal(t, want, s)
 				})
 			}
@@ -365,6 +368,12 @@ func TestLeave(t *testing.T) {
 				want.Members = slices.DeleteFunc(want.Members, func(m game.Member) bool {
 					return m.PlayerID == player(tt.who)
 				})
+				if tt.who == 1 { // the host
+					want.Fence++
+				}
+				if len(want.Members) == 0 {
+					want.EmptySince = new(t0)
+				}
 				want.HostID = nil
 				if tt.host != 0 {
 					want.HostID = new(player(tt.host))

@@ -25,6 +25,9 @@ type sessionModel struct {
 	skin     map[int]string // an attribute; empty for none
 	conn     map[int]game.MemberStatus
 	since    map[int]int
+	lost     map[int]int // since when a member is disconnected
+	hostLost int         // since when the host is; 0 for not
+	empty    int         // since when nobody sits; 0 for not
 	settings game.Settings
 }
 
@@ -52,7 +55,7 @@ func drawSettings(t *rapid.T) game.Settings {
 func newSessionModel(t *rapid.T) *sessionModel {
 	m := &sessionModel{
 		settings: drawSettings(t), team: map[int]string{}, skin: map[int]string{}, conn: map[int]game.MemberStatus{},
-		since:  map[int]int{},
+		since: map[int]int{}, lost: map[int]int{}, now: 1,
 		status: rapid.SampledFrom([]game.SessionStatus{"open", "open", "pending"}).Draw(t, "status"),
 	}
 	r := game.SessionRequest{Settings: m.settings, Status: m.status}
@@ -68,7 +71,7 @@ func newSessionModel(t *rapid.T) *sessionModel {
 	}
 	m.hosted = len(m.order) > 0
 	m.settle()
-	s, err := game.NewSession("id", "p", r, t0)
+	s, err := game.NewSession("id", "p", r, later(m.now))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +82,7 @@ func newSessionModel(t *rapid.T) *sessionModel {
 func (m *sessionModel) sit(who int, team, skin string) {
 	m.order = append(m.order, who)
 	m.team[who], m.skin[who], m.conn[who], m.since[who] = team, skin, "joined", m.now
+	m.empty = 0
 }
 
 func drawSkin(t *rapid.T) string {
@@ -93,20 +97,25 @@ func dressed(skin string) game.Attributes {
 	return game.Attributes{"skin": game.StringValue(skin)}
 }
 
-// settle has a joined member be host, if there is one and a player ever was: who is, or else who joined first.
+// settle finds a host where a player ever was host: who is and has its seat, or else the joined member who joined first.
 func (m *sessionModel) settle() {
-	if !m.hosted || m.conn[m.host] == "joined" && m.sits(m.host) {
-		return
+	if m.sits(m.host) && m.conn[m.host] == "joined" {
+		m.hostLost = 0
 	}
+	if m.hosted && !m.sits(m.host) {
+		m.succeed()
+	}
+}
+
+// succeed has the joined member who joined first be host.
+func (m *sessionModel) succeed() {
 	first := 0
 	for _, n := range m.order {
 		if m.conn[n] == "joined" && (first == 0 || m.since[n] < m.since[first]) {
 			first = n
 		}
 	}
-	if first != 0 || !m.sits(m.host) {
-		m.host = first
-	}
+	m.host, m.hostLost = first, 0
 }
 
 func (m *sessionModel) sits(who int) bool { return slices.Contains(m.order, who) }
@@ -176,6 +185,8 @@ func told(before game.Session, done []game.Change) outlined {
 			s.Members[at(c.PlayerID)].Status = game.SeatJoined
 		case game.MemberReconnected:
 			s.Members[at(c.PlayerID)].Status = game.SeatJoined
+		case game.MemberDisconnected:
+			s.Members[at(c.PlayerID)].Status = game.SeatDisconnected
 		case game.MemberLeft:
 			gone(c.PlayerID)
 		case game.MemberRemoved:
@@ -243,6 +254,9 @@ func (m *sessionModel) Join(t *rapid.T) {
 // gone takes a player's seat away.
 func (m *sessionModel) gone(who int) {
 	m.order = slices.DeleteFunc(m.order, func(n int) bool { return n == who })
+	if len(m.order) == 0 {
+		m.empty = m.now
+	}
 	m.settle()
 }
 
@@ -290,13 +304,13 @@ func (m *sessionModel) SetHost(t *rapid.T) {
 		m.expect(t, changed, err, false, game.ErrMemberNotJoined)
 	default:
 		m.expect(t, changed, err, true, nil)
-		m.host, m.hosted = who, true
+		m.host, m.hosted, m.hostLost = who, true, 0
 	}
 }
 
 func (m *sessionModel) Leave(t *rapid.T) {
 	who := rapid.IntRange(1, 8).Draw(t, "who")
-	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) { return s.Leave(player(who), t0) })
+	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) { return s.Leave(player(who), later(m.now)) })
 	switch {
 	case !m.sits(who):
 		m.expect(t, changed, err, false, nil)
@@ -311,7 +325,7 @@ func (m *sessionModel) Leave(t *rapid.T) {
 func (m *sessionModel) Forget(t *rapid.T) {
 	who := rapid.IntRange(1, 8).Draw(t, "who")
 	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
-		return s.Forget(player(who), game.RemovedErased, t0), nil
+		return s.Forget(player(who), game.RemovedErased, later(m.now)), nil
 	})
 	m.expect(t, changed, err, m.sits(who) && (!terminal(m.status) || m.skin[who] != ""), nil)
 	switch {
@@ -324,7 +338,9 @@ func (m *sessionModel) Forget(t *rapid.T) {
 
 func (m *sessionModel) Edit(t *rapid.T) {
 	next := drawSettings(t)
-	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) { return s.Edit(edit(next)) })
+	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
+		return s.Edit(game.SessionEdit{Settings: next, Timeouts: s.Timeouts})
+	})
 	fits := len(m.order) <= next.MaxPlayers
 	for _, who := range m.order {
 		fits = fits && (m.team[who] == "" || m.held(m.team[who]) <= next.Teams[m.team[who]])
@@ -348,7 +364,7 @@ func (m *sessionModel) Move(t *rapid.T) {
 	to := rapid.SampledFrom(append(live, game.SessionStatuses()...)).Draw(t, "to")
 	reason := rapid.SampledFrom(append([]game.EndReason{"", "", "", ""}, game.EndReasons()...)).Draw(t, "reason")
 	wantChanged, _, want := expectMove(m.real, to, reason)
-	if want == nil && wantChanged && m.status == "open" && (to == "starting" || to == "in_progress") &&
+	if want == nil && wantChanged && (to == "starting" || to == "in_progress") &&
 		len(m.order) < m.settings.MinPlayers {
 		want = game.ErrNotEnoughPlayers
 	}
@@ -379,19 +395,90 @@ func (m *sessionModel) Expire(t *rapid.T) {
 	}
 }
 
-// Connect sets how a member holds its seat, as reservations and heartbeats will, with the rule that follows every
-// change of members.
+// Connect changes how a member holds its seat. Reservations are made by hand: no rule makes them yet.
 func (m *sessionModel) Connect(t *rapid.T) {
-	if len(m.order) == 0 || terminal(m.status) {
+	if len(m.order) == 0 {
 		t.Skip("nobody to connect")
 	}
+	m.now++
 	i := rapid.IntRange(0, len(m.order)-1).Draw(t, "seat")
+	who := m.order[i]
 	how := rapid.SampledFrom([]game.MemberStatus{"reserved", "joined", "disconnected"}).Draw(t, "how")
-	m.real = snapshot(m.real)
-	m.real.Members[i].Status = how
-	m.real.UpdateHost()
-	m.conn[m.order[i]] = how
-	m.settle()
+	if how == "reserved" {
+		if terminal(m.status) || who == m.host {
+			t.Skip("no reservations of hosts")
+		}
+		m.real = snapshot(m.real)
+		m.real.Members[i].Status, m.real.Members[i].Deadline = how, nil
+		m.conn[who] = how
+		return
+	}
+	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
+		e := game.MemberEdit{MemberSettings: s.Members[i].MemberSettings, Status: how}
+		return s.EditMember(player(who), e, later(m.now))
+	})
+	switch was := m.conn[who]; {
+	case how == was:
+		m.expect(t, changed, err, false, nil)
+	case terminal(m.status):
+		m.expect(t, changed, err, false, game.ErrSessionEnded)
+	case how == "joined":
+		m.expect(t, changed, err, true, nil)
+		if was == "reserved" {
+			m.since[who] = m.now
+		}
+		m.conn[who] = how
+		m.settle()
+	case was == "reserved":
+		m.expect(t, changed, err, false, game.ErrValidation)
+	default:
+		m.expect(t, changed, err, true, nil)
+		m.conn[who], m.lost[who] = how, m.now
+		if who == m.host {
+			m.hostLost = m.now
+		}
+	}
+}
+
+// Elapse lets time pass and applies what it does, one deadline after the other. The deadlines are those of
+// [game.DefaultTimeouts].
+func (m *sessionModel) Elapse(t *rapid.T) {
+	m.now += rapid.SampledFrom([]int{1, 10, 29, 30, 31, 60, 120, 299, 300, 301}).Draw(t, "seconds")
+	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
+		due := s.NextDue()
+		done := s.Elapse(later(m.now), t0)
+		if happened := due != nil && !due.After(later(m.now)); happened != (len(done) > 0) {
+			t.Fatalf("due at %v, at %s: %v", due, later(m.now), done)
+		}
+		return done, nil
+	})
+	happened := false
+	for !terminal(m.status) {
+		at, effect := m.now+1, func() {}
+		due := func(since, after int, do func()) {
+			if since != 0 && after != 0 && since+after < at {
+				at, effect = since+after, do
+			}
+		}
+		for _, who := range m.order {
+			if m.conn[who] == "disconnected" {
+				due(m.lost[who], 120, func() { m.gone(who) })
+			}
+		}
+		due(m.hostLost, 30, m.succeed)
+		due(m.empty, m.real.EmptyTimeout, func() {
+			m.status = map[bool]game.SessionStatus{true: "expired", false: "cancelled"}[m.status == "in_progress"]
+		})
+		if m.status == "pending" {
+			due(1, 60, func() { m.status = "failed" })
+		}
+		if at > m.now {
+			break
+		}
+		happened = true
+		effect()
+	}
+	m.expect(t, changed, err, happened, nil)
 }
 
 // Check compares the model and holds what is true of every session at any time.
@@ -434,7 +521,7 @@ func (m *sessionModel) Check(t *rapid.T) {
 }
 
 // checkHost holds that authority can always be got back: a live session that was ever hosted, and in which a member has
-// joined, has a host who has joined.
+// joined, has a host, who has joined or is disconnected for a while.
 func checkHost(t reporter, s game.Session) {
 	t.Helper()
 	someone := slices.ContainsFunc(s.Members, func(m game.Member) bool { return m.Status == game.SeatJoined })
@@ -448,8 +535,8 @@ func checkHost(t reporter, s game.Session) {
 	if err != nil || !s.Hosted {
 		t.Fatalf("hosted is %t, and the host is no member: %v", s.Hosted, err)
 	}
-	if someone && host.Status != game.SeatJoined && !s.Status.Terminal() {
-		t.Fatalf("the host is %s, and there are others: %+v", host.Status, s.Members)
+	if lost := host.Status == game.SeatDisconnected; lost != (s.HostLostAt != nil) || host.Status == game.SeatReserved {
+		t.Fatalf("the host is %s, and lost since %v", host.Status, s.HostLostAt)
 	}
 }
 

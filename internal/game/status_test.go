@@ -270,7 +270,8 @@ func TestMoveMinPlayers(t *testing.T) {
 		{"just enough to start", "open", "starting", 3, 3, false},
 		{"just enough to play", "open", "in_progress", 3, 3, false},
 		{"nobody needed", "open", "in_progress", 0, 0, false},
-		{"started with enough, one left", "starting", "in_progress", 2, 3, false},
+		{"started with enough, one left", "starting", "in_progress", 2, 3, true},
+		{"started with enough, and still enough", "starting", "in_progress", 3, 3, false},
 		{"a session without enough can open", "pending", "open", 1, 3, false},
 		{"a start can be aborted", "starting", "open", 1, 3, false},
 		{"a session without enough can be cancelled", "open", "cancelled", 1, 3, false},
@@ -380,7 +381,9 @@ func TestExpire(t *testing.T) {
 				s := newSession(t, in(from))
 				before, want, now := snapshot(s), snapshot(s), later(60)
 				changed, err := did(s.Expire(reason, now))
-				fits := reason == "lease_expired" || reason == "max_duration"
+				fits := slices.Contains([]game.EndReason{
+					"lease_expired", "max_duration", "idle_timeout", "empty_timeout",
+				}, reason)
 				switch {
 				case from == "expired":
 					ok(t, err)

@@ -73,8 +73,10 @@ type process struct {
 func (w world) start(before ...game.Store) process {
 	d := game.Deps{
 		Store: w.store, Now: w.clock.Now, MaxRequest: maxRequest,
-		NewID: func() string { return testID(int(w.ids.Add(1))) },
+		NewID:    func() string { return testID(int(w.ids.Add(1))) },
+		Timeouts: game.DefaultTimeouts(),
 	}
+	d.Timeouts.IdleTimeout = 30 * 86400 // tests of erasures let more than a day pass
 	for _, s := range before {
 		d.Store = s
 	}
