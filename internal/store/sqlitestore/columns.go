@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"game-session-manager/internal/game"
 )
@@ -61,18 +62,31 @@ func columnsOf[D any](fields []game.Field[D], all []searched) []column[D] {
 }
 
 var (
-	sessionColumns = columnsOf(game.SessionFields(), sessionsSearched())
-	playerColumns  = append(columnsOf(game.PlayerFields(), playersSearched()), []column[game.Player]{
-		{"erasing", func(p *game.Player) any { return flag(p.ErasingSince != nil) }},
-		{"sweeping", func(p *game.Player) any { return flag(p.SweepSince != nil) }},
-		{"suspended_until", func(p *game.Player) any {
-			if p.SuspendedUntil == nil {
+	sessionColumns = append(columnsOf(game.SessionFields(), sessionsSearched()), []column[game.Session]{
+		{"updated_at", func(v *game.Session) any { return v.UpdatedAt.UnixMilli() }},
+		{"due_at", func(v *game.Session) any { return millis(v.NextDue()) }},
+		{"ended_at", func(v *game.Session) any {
+			if !v.Status.Terminal() {
 				return nil
 			}
-			return p.SuspendedUntil.UnixMilli()
+			return millis(v.EndedAt)
 		}},
+		{"pulse", pulseOf(newCodec())},
+	}...)
+	playerColumns = append(columnsOf(game.PlayerFields(), playersSearched()), []column[game.Player]{
+		{"erasing", func(p *game.Player) any { return flag(p.ErasingSince != nil) }},
+		{"sweeping", func(p *game.Player) any { return flag(p.SweepSince != nil) }},
+		{"suspended_until", func(p *game.Player) any { return millis(p.SuspendedUntil) }},
 	}...)
 )
+
+// millis returns the Unix time in milliseconds, or nil for none.
+func millis(at *time.Time) any {
+	if at == nil {
+		return nil
+	}
+	return at.UnixMilli()
+}
 
 func flag(yes bool) int64 {
 	if yes {

@@ -120,19 +120,31 @@ func (c *conn) forgetEvents() {
 	c.events = c.events[:0]
 }
 
-// insertRows inserts rows, as many as it can by one statement, because each statement has a fixed cost. The numbers of
-// rows that statements have are few, because statements are kept.
+// insertRows inserts rows, as many as it can by one statement, because each statement has a fixed cost.
 func (c *conn) insertRows(insert string, columns int, values []any) error {
-	one := "(?" + strings.Repeat(", ?", columns-1) + ")"
-	for n := 64; len(values) > 0; n /= 2 {
-		for len(values) >= n*columns {
-			if _, err := c.exec(insert+one+strings.Repeat(", "+one, n-1), values[:n*columns]...); err != nil {
+	return inParts(len(values)/columns, func(n int) error {
+		_, err := c.exec(rowsOf(insert, columns, n), values[:n*columns]...)
+		values = values[n*columns:]
+		return err
+	})
+}
+
+// inParts divides a number of rows into parts of few different sizes, because statements are kept.
+func inParts(rows int, do func(n int) error) error {
+	for n := 64; rows > 0; n /= 2 {
+		for ; rows >= n; rows -= n {
+			if err := do(n); err != nil {
 				return err
 			}
-			values = values[n*columns:]
 		}
 	}
 	return nil
+}
+
+// rowsOf returns a statement with the places of n rows.
+func rowsOf(insert string, columns, n int) string {
+	one := "(?" + strings.Repeat(", ?", columns-1) + ")"
+	return insert + one + strings.Repeat(", "+one, n-1)
 }
 
 // putEvent stores an event that has a place.

@@ -1,6 +1,7 @@
 package sqlitestore_test
 
 import (
+	stdcmp "cmp"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -213,8 +214,8 @@ func TestMigrateFromEachVersion(t *testing.T) {
 		if version < sweepsSince {
 			earlierPlayers(t, path, p.ID)
 		}
-		if version < livesSince {
-			earlierSessions(t, path)
+		if version < timesSince {
+			earlierSessions(t, path, version)
 		}
 		hasKey := version >= 3 && version <= generated
 		if hasKey {
@@ -239,8 +240,9 @@ func TestMigrateFromEachVersion(t *testing.T) {
 			must(t, err)
 			wantSweeps(t, s)
 		}
-		if version < livesSince {
+		if version < timesSince {
 			wantLives(t, s)
+			wantTimes(t, s)
 		}
 		m := game.MetricsSample{At: p.CreatedAt, Replica: "r", ExpiresAt: p.CreatedAt}
 		must(t, s.AppendMetrics(t.Context(), m))
@@ -293,20 +295,35 @@ func earlierPlayers(t *testing.T, path string, active game.PlayerID) {
 // livesSince is the version from which on rows of members and attributes tell whether their session is live.
 const livesSince = 8
 
-// earlierSessions stores a session of each status, whose id it is, as before version 8.
-func earlierSessions(t *testing.T, path string) {
+// earlierSessions stores a session of each status, whose id it is, as the schema version has it. The one that is starting has a host.
+func earlierSessions(t *testing.T, path string, version int) {
 	t.Helper()
 	db := beside(t, path)
 	for _, status := range game.SessionStatuses() {
 		doc := fmt.Sprintf(`{"id":%q,"project":%q,"status":%q,"visibility":"public","max_players":2,"version":1,`+
-			`"attributes":{"level":1},"members":[{"player_id":"member"}]}`, status, project, status)
+			`"attributes":{"level":1},"members":[{"player_id":"member"}],"created_at":"2026-03-01T12:00:00.007Z",`+
+			`"updated_at":"2026-03-01T12:34:56.789Z"`, status, project, status)
+		var host any
+		if status.Terminal() {
+			doc += `,"end_reason":"completed","ended_at":"2026-03-01T12:34:56.789Z"`
+		} else if status == game.StatusStarting {
+			host = "member"
+			doc += `,"host_id":"member"`
+		}
+		doc += "}"
 		_, err := db.ExecContext(t.Context(), `INSERT INTO sessions
 			(id, project, version, status, mode, map, region, visibility, host_id, free_seats, seats_held, doc)
-			VALUES (?, ?, 1, ?, '', '', '', 'public', NULL, 1, 1, ?)`, status, project, status, doc)
+			VALUES (?, ?, 1, ?, '', '', '', 'public', ?, 1, 1, ?)`, status, project, status, host, doc)
 		must(t, err)
 	}
-	execute(t, db, "INSERT INTO members (player_id, session_id) SELECT 'member', id FROM sessions",
-		"INSERT INTO attributes (project, key, value, session_id) SELECT project, 'level', 1.0, id FROM sessions")
+	live, isLive := "", ""
+	if version >= livesSince {
+		live, isLive = "live, ", "status NOT IN ('ended', 'cancelled', 'expired', 'failed'), "
+	}
+	execute(t, db,
+		"INSERT INTO members (player_id, "+live+"session_id) SELECT 'member', "+isLive+"id FROM sessions",
+		"INSERT INTO attributes (project, key, value, "+live+"session_id) SELECT project, 'level', 1.0, "+isLive+
+			"id FROM sessions")
 	must(t, db.Close())
 }
 
@@ -333,6 +350,76 @@ func wantLives(t *testing.T, s *sqlitestore.Store) {
 		}
 	}
 	must(t, s.Inspect(t.Context(), false, func(f game.Finding) { t.Errorf("the migration left %v", f) }))
+}
+
+// timesSince is the version from which on sessions have settings about time.
+const timesSince = 9
+
+// wantTimes reports live sessions of [earlierSessions] without the default settings about time, and sessions that are
+// not found for what time does to them.
+func wantTimes(t *testing.T, s *sqlitestore.Store) {
+	t.Helper()
+	found, err := s.Sessions(t.Context(), game.SessionQuery{Project: project, Limit: 100})
+	must(t, err)
+	var wanted []game.DueSession
+	for _, v := range found.Items {
+		settings, fence, liveness := game.Timeouts{}, int64(0), game.Liveness("")
+		if !v.Status.Terminal() {
+			settings, fence, liveness = game.DefaultTimeouts(), 1, game.Live
+			if !v.Hosted {
+				settings.EmptyTimeout = 0
+			}
+			wanted = append(wanted, game.DueSession{Project: project, ID: v.ID, DueAt: *v.NextDue()})
+		}
+		if v.Timeouts != settings || v.Fence != fence || v.Liveness != liveness || v.Leased {
+			t.Errorf("the %s session has %+v, fence %d, %s", v.Status, v.Timeouts, v.Fence, v.Liveness)
+		}
+		pulses, err := s.Pulses(t.Context(), project, []game.SessionID{v.ID})
+		must(t, err)
+		if d := cmp.Diff([]game.Pulse{v.Pulse()}, pulses); d != "" {
+			t.Error(d)
+		}
+	}
+	slices.SortFunc(wanted, func(a, b game.DueSession) int {
+		return stdcmp.Or(a.DueAt.Compare(b.DueAt), strings.Compare(string(a.ID), string(b.ID)))
+	})
+	due, err := s.DueSessions(t.Context(), time.Now().AddDate(100, 0, 0), game.DueSession{}, 100)
+	must(t, err)
+	if d := cmp.Diff(wanted, due); d != "" {
+		t.Error(d)
+	}
+	n, err := s.PurgeSessions(t.Context(), time.Now().AddDate(100, 0, 0), 100)
+	must(t, err)
+	if n+len(wanted) != len(found.Items) {
+		t.Errorf("%d of %d sessions were purged, and %d are live", n, len(found.Items), len(wanted))
+	}
+	must(t, s.Inspect(t.Context(), false, func(f game.Finding) { t.Errorf("the purge left %v", f) }))
+}
+
+// TestMigrateUnreadable migrates documents that are no JSON, which must not keep the server from starting.
+func TestMigrateUnreadable(t *testing.T) {
+	t.Parallel()
+	scripts, err := sqlitestore.Migrations()
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "gsm.db")
+	old, err := sqlitestore.OpenWith(t.Context(), path, scripts[:timesSince-1])
+	must(t, err)
+	must(t, old.Close())
+	earlierSessions(t, path, timesSince-1)
+	db := beside(t, path)
+	execute(t, db, "UPDATE sessions SET doc = '{' WHERE id IN ('open', 'ended')")
+	must(t, db.Close())
+	s := openTest(t, path)
+	found, err := s.Sessions(t.Context(), game.SessionQuery{Project: project, Limit: 100})
+	must(t, err)
+	if want := []string{"open", "ended"}; !slices.Equal(found.Unreadable, want) {
+		t.Errorf("unreadable are %v, want %v", found.Unreadable, want)
+	}
+	var told []string
+	must(t, s.Inspect(t.Context(), false, func(f game.Finding) { told = append(told, f.ID+" "+f.Problem) }))
+	if want := []string{"ended cannot be read", "open cannot be read"}; !slices.Equal(told, want) {
+		t.Errorf("found %q, want %q", told, want)
+	}
 }
 
 // earlierKey stores an API key as it was before its columns were generated.

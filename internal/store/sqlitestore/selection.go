@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -66,7 +67,7 @@ func natives(values []game.Value) []any {
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
 // page returns the statement that merges the selections, and its arguments. No document may be in two of them, and each
-// must be in the order of the list. A row contains a document and the number of rows. The ids are materialised before
+// must be in the order of the list. A row contains a document, the number of rows, and the document's id. The ids are materialised before
 // the first row is returned, because the driver can interrupt a statement only until then. Documents are read one by
 // one, so that a reader can stop early.
 func page(after string, limit int, from ...selection) (string, []any) {
@@ -87,7 +88,7 @@ func page(after string, limit int, from ...selection) (string, []any) {
 		args = append(args, b.args...)
 	}
 	sql.WriteString(" ORDER BY id DESC LIMIT ?)" +
-		" SELECT d.doc, (SELECT count(*) FROM page) FROM page CROSS JOIN " + from[0].table +
+		" SELECT d.doc, (SELECT count(*) FROM page), page.id FROM page CROSS JOIN " + from[0].table +
 		" d ON d.rowid = page.place")
 	return sql.String(), append(args, int64(limit))
 }
@@ -101,21 +102,30 @@ func find[D any](
 	ctx context.Context, s *Store, sql string, args []any, b bounds, decode func(doc driver.Value) (D, int, error),
 ) (game.Found[D], error) {
 	f := game.Found[D]{Items: make([]D, 0, min(b.limit, game.MaxLimit))}
-	spent := 0
+	seen, spent := 0, 0
 	err := s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {
 		d, cost, err := decode(columns[0])
-		if err != nil {
+		switch {
+		case errors.Is(err, errDecoding):
+			var id string
+			if err := scan(columns[2], &id); err != nil {
+				return err
+			}
+			f.Unreadable, cost = append(f.Unreadable, id), textSize(columns[0])
+		case err != nil:
 			return err
+		default:
+			f.Items = append(f.Items, d)
 		}
-		f.Items = append(f.Items, d)
-		if spent += cost; len(f.Items) < b.limit && (b.bytes == 0 || spent < b.bytes) {
+		spent += cost
+		if seen++; seen < b.limit && (b.bytes == 0 || spent < b.bytes) {
 			return nil
 		}
 		var rows int64
 		if err := scan(columns[1], &rows); err != nil {
 			return err
 		}
-		f.More = int(rows) > len(f.Items)
+		f.More = int(rows) > seen
 		return io.EOF
 	})
 	if err != nil {

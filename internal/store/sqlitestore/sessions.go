@@ -125,13 +125,17 @@ func (l statements) run(c *conn) error {
 	return nil
 }
 
-// surroundings returns the statements that change the rows of members and attributes from those of old, which may be
-// nil, to those of next. When a session ends, all its rows are replaced, because they contain whether it is live.
+// surroundings returns the statements that change the rows of members and attributes from those of old to those of
+// next, either of which may be nil. When a session ends, all its rows are replaced, because they contain whether it is
+// live.
 func surroundings(old, next *game.Session) statements {
-	if old == nil {
-		old = &game.Session{}
-	}
 	var l statements
+	if old == nil {
+		old = &game.Session{ID: next.ID, Project: next.Project}
+	}
+	if next == nil {
+		next = &game.Session{ID: old.ID, Project: old.Project, Status: old.Status}
+	}
 	project, id := string(next.Project), string(next.ID)
 	oldSeats, nextSeats := seats(old), seats(next)
 	oldAttributes, nextAttributes := old.Attributes, next.Attributes

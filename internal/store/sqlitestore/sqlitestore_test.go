@@ -46,3 +46,14 @@ func TestFailing(t *testing.T) {
 		t.Errorf("got error %v, want %v", err, fault)
 	}
 }
+
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
+	storetest.Unreadable(t, s, func(t *testing.T, collection, id string) {
+		t.Helper()
+		must(t, s.OnWriter(t.Context(), func(exec func(string) error) error {
+			return exec("UPDATE " + collection + " SET doc = json_set(doc, '$.version', 'x') WHERE id = '" + id + "'")
+		}))
+	})
+}

@@ -157,6 +157,8 @@ func fillChange(v reflect.Value, path string) {
 		fillChange(v.Index(1), path+"[1]")
 	case reflect.String:
 		v.SetString(strings.ToLower(path)) // as ids are
+	case reflect.Int64:
+		v.SetInt(7)
 	default:
 		panic(v.Kind())
 	}

@@ -90,7 +90,9 @@ func wantLeases(t *testing.T, s game.Store, wanted ...game.Lease) {
 	must(t, err)
 	byID := func(a, b game.Lease) int { return strings.Compare(idOfLease(a), idOfLease(b)) }
 	slices.SortFunc(got, byID)
-	want(t, got, slices.SortedFunc(slices.Values(wanted), byID))
+	wanted = append([]game.Lease{}, wanted...)
+	slices.SortFunc(wanted, byID)
+	want(t, got, wanted)
 }
 
 func wantNoLease(t *testing.T, s game.Store, l game.Lease) {

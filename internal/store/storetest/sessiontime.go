@@ -51,8 +51,7 @@ func sessionTimeCalls(s game.Store) []call {
 // timeless returns an open session that time never changes.
 func timeless() game.Session {
 	v := openSession(4)
-	v.Timeouts = game.Timeouts{}
-	v.HostLostAt, v.EmptySince, v.ServerSince = nil, nil, nil
+	v.Timeouts, v.ServerSince = game.Timeouts{}, nil
 	return v
 }
 

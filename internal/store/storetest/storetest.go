@@ -147,7 +147,7 @@ func openSession(seats int) game.Session {
 	v := newSession()
 	v.Status, v.EndReason, v.Result, v.StartedAt, v.EndedAt = game.StatusOpen, "", "", nil, nil
 	v.HostID, v.Members, v.Locked, v.MaxPlayers, v.Teams = nil, []game.Member{}, false, seats, map[string]int{}
-	v.Visibility = game.VisibilityPublic
+	v.Visibility, v.HostLostAt, v.EmptySince = game.VisibilityPublic, nil, nil
 	return v
 }
 
