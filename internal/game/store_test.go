@@ -70,8 +70,12 @@ type process struct {
 }
 
 // start starts a process on the world's store, or on what is put before it.
-func (w world) start(before ...game.Store) process {
+func (w world) start(before ...game.Store) process { return w.startSkewed(0, before...) }
+
+// startSkewed starts a process whose clock may differ from others by up to skew.
+func (w world) startSkewed(skew time.Duration, before ...game.Store) process {
 	d := game.Deps{
+		Skew:  skew,
 		Store: w.store, Now: w.clock.Now, MaxRequest: maxRequest,
 		NewID:    func() string { return testID(int(w.ids.Add(1))) },
 		Timeouts: game.DefaultTimeouts(),
