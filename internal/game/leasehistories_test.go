@@ -42,6 +42,7 @@ type leasedSession struct {
 	hosted  bool
 	beat    time.Time // the last heartbeat that was accepted; zero for none
 	ended   bool
+	stale   bool
 	version int64
 }
 
@@ -191,7 +192,11 @@ func (h *leaseHistory) Check(t *rapid.T) {
 		if v.Version < s.version || s.ended && v.Version != s.version {
 			t.Fatalf("version %d follows %d, ended is %t", v.Version, s.version, s.ended)
 		}
-		s.version, s.ended = v.Version, v.Status.Terminal()
+		worse := !s.ended && v.Status.Terminal() || !s.stale && v.Liveness == game.Stale
+		s.version, s.ended, s.stale = v.Version, v.Status.Terminal(), v.Liveness == game.Stale
+		if worse && !h.heardLong() {
+			t.Fatalf("the session became %s and %s, judged by a process that has just begun to hear", v.Liveness, v.Status)
+		}
 		if len(v.Members) > v.MaxPlayers {
 			t.Fatalf("%d members of %d", len(v.Members), v.MaxPlayers)
 		}
@@ -218,6 +223,13 @@ func (h *leaseHistory) Check(t *rapid.T) {
 			t.Fatalf("%s after a heartbeat the session has not expired", silent)
 		}
 	}
+}
+
+// heardLong reports whether a process has heard from clients for long enough to judge.
+func (h *leaseHistory) heardLong() bool {
+	return slices.ContainsFunc(h.processes[:], func(p *leaseProcess) bool {
+		return !p.paused && h.real.Sub(p.hearing) >= stale*time.Second
+	})
 }
 
 // noticed reports whether a process must have noticed that no heartbeat came for a time, counted anew by stale_after
