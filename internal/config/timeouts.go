@@ -15,7 +15,7 @@ type Timeouts struct {
 	ReservationTimeout time.Duration `env:"GSM_RESERVATION_TIMEOUT" default:"60s" help:"After how long an unconfirmed reservation loses its seat, 5s to 24h. This and the following settings apply to new sessions whose requests have no others."`
 	DisconnectGrace    time.Duration `env:"GSM_DISCONNECT_GRACE"    default:"120s" help:"After how long a disconnected member loses its seat, 0s to 24h."`
 	HostGrace          time.Duration `env:"GSM_HOST_GRACE"          default:"30s" help:"After how long a disconnected host is replaced, 0s to 1h. It keeps its seat."`
-	EmptyTimeout       time.Duration `env:"GSM_EMPTY_TIMEOUT"       default:"300s" help:"After how long a session ends that had members and has none, 0s to 168h. 0 is never, which applies to all sessions that are created without a host."`
+	EmptyTimeout       time.Duration `env:"GSM_EMPTY_TIMEOUT"       default:"300s" help:"After how long a session ends that had members and has none, 0s to 168h. 0 is never, which is the default of sessions that are created without a host, whatever is set here."`
 	ActivationTimeout  time.Duration `env:"GSM_ACTIVATION_TIMEOUT"  default:"60s" help:"After how long a pending session fails, 0s to 1h. 0 is never."`
 	MaxDuration        time.Duration `env:"GSM_MAX_DURATION"        default:"0s" help:"After how long from its creation a session expires, 0s to 720h. 0 is never."`
 	IdleTimeout        time.Duration `env:"GSM_IDLE_TIMEOUT"        default:"24h" help:"After how long without a change and a heartbeat a session expires, 1m to 720h."`
