@@ -458,7 +458,7 @@ func speedDatabase(b *testing.B, server string) string {
 	return u.String()
 }
 
-func must(b *testing.B, err error) {
+func must(b testing.TB, err error) {
 	b.Helper()
 	if err != nil {
 		b.Fatal(err)

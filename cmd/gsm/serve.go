@@ -11,10 +11,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"game-session-manager/internal/api"
 	"game-session-manager/internal/auth"
@@ -57,7 +59,10 @@ func (c *serveCmd) Run(s streams) (err error) {
 	defer func() { err = errors.Join(err, closeStore(engine, watch.logs)) }()
 	docs := watch.store(engine)
 
-	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: c.RequestTimeout}
+	deps := game.Deps{
+		Store: docs, Now: time.Now, NewID: newID, MaxRequest: c.RequestTimeout, Timeouts: c.Timeouts.Sessions(),
+		Skew: skew(c.DatabaseURL),
+	}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
 	access, err := newAccess(ctx, c, deps, players, watch.logs.System)
@@ -66,7 +71,10 @@ func (c *serveCmd) Run(s streams) (err error) {
 	}
 	sampler := observe.NewSampler(docs, watch.registry, watch.service.Replica, c.MetricsRetention, time.Now)
 	defer takeLastSample(sampler, watch.failures)
-	background := watch.keeper(docs, c.DatabaseURL, append(tasks(c, docs, players, sampler), access.tasks...))
+	work := slices.Concat(
+		tasks(c, docs, players, sampler), sessionTasks(c, docs, sessions, watch.registry), access.tasks,
+	)
+	background := watch.keeper(docs, c.DatabaseURL, work)
 
 	rest := api.New(api.Deps{
 		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps),
@@ -210,6 +218,42 @@ func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe
 			},
 		},
 	}
+}
+
+// sessionTasks returns the background tasks that do what time does to sessions.
+func sessionTasks(
+	c *serveCmd, docs game.Store, sessions *game.Sessions, metrics prometheus.Registerer,
+) []keeper.Task {
+	ticked, purged := observe.Ticks(metrics), observe.Purges(metrics)
+	all := []keeper.Task{{
+		// In each process and often: it also tells the process that it can hear its clients.
+		Name: "elapse", Every: time.Second, Timeout: time.Minute,
+		Run: func(ctx context.Context) error {
+			tick, err := sessions.Tick(ctx)
+			ticked(tick)
+			return err
+		},
+	}}
+	if c.SessionRetention == 0 {
+		return all
+	}
+	return append(all, keeper.Task{
+		Name: "purge_sessions", Every: time.Minute, Timeout: time.Minute, Lease: true,
+		Run: func(ctx context.Context) error {
+			n, err := game.PurgeSessions(ctx, docs, time.Now().Add(-c.SessionRetention))
+			purged(n)
+			return err
+		},
+	})
+}
+
+// skew returns the maximum difference between the clocks of the processes that can share a database. An embedded one
+// has a single process.
+func skew(databaseURL string) time.Duration {
+	if store.Sole(databaseURL) {
+		return 0
+	}
+	return game.ClockSkew
 }
 
 // lastSampleTimeout bounds how long the last sample may delay the shutdown.

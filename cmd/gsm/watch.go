@@ -61,12 +61,14 @@ func (w *watcher) commands() func(context.Context, game.Command) {
 	return observe.Commands(w.logs.Database, w.meter)
 }
 
-// store returns the engine with observation, if that is on.
+// store returns the engine with observation. Documents that cannot be read are reported even if observation is off,
+// like failures.
 func (w *watcher) store(engine game.Store) game.Store {
 	docs := engine
 	if w.observing {
 		docs = observe.Store(engine, w.logs.Database, w.meter)
 	}
+	docs = observe.Documents(docs, w.logs.Database, w.registry)
 	w.registry.MustRegister(observe.Engine(engine), observe.Population(docs, w.logs.Database, time.Now))
 	return docs
 }

@@ -46,6 +46,7 @@ type Server struct {
 	TokenIssuer string `env:"GSM_TOKEN_ISSUER" default:"gsm" help:"The iss claim of player tokens and join tickets: 1 to 128 characters of A-Z a-z 0-9 . _ : / -."`
 	OIDCIssuers string `env:"GSM_OIDC_ISSUERS" help:"OpenID Connect issuers whose tokens players may send, as a JSON list: [{\"issuer\":\"https://id.example\",\"audience\":\"my-game\",\"claim\":\"sub\",\"provider\":\"example\",\"project\":\"default\"}]. The claim identifies the player by its identity at the provider."`
 	Limits
+	Timeouts
 
 	LogLevel        string        `env:"GSM_LOG_LEVEL"        default:"info"            enum:"debug,info,warn,error" help:"The minimum level of log lines: debug, info, warn or error. Debug includes each database operation."`
 	LogFormat       string        `env:"GSM_LOG_FORMAT"       default:"auto"            enum:"auto,json,text"        help:"The format of the log on standard output: json, text, or auto, which is text on a terminal and json otherwise."`
@@ -58,6 +59,7 @@ type Server struct {
 	MetricsInterval  time.Duration `env:"GSM_METRICS_INTERVAL"  default:"15s"  help:"How often a sample of the metrics is stored, 100ms to 5m."`
 	MetricsRetention time.Duration `env:"GSM_METRICS_RETENTION" default:"168h" help:"How long stored metrics are kept, 1h to 2160h."`
 	EventRetention   time.Duration `env:"GSM_EVENT_RETENTION" default:"720h" help:"How long events of sessions, players and API keys are kept, 24h to 17520h."`
+	SessionRetention time.Duration `env:"GSM_SESSION_RETENTION" default:"720h" help:"How long sessions are kept after they have ended, at least GSM_EVENT_RETENTION and at most 87600h. 0 keeps them."`
 }
 
 // Validate returns all problems, joined, one per line.
@@ -81,6 +83,8 @@ func (s *Server) Validate() error {
 		within("--metrics-interval (GSM_METRICS_INTERVAL)", s.MetricsInterval, 100*time.Millisecond, 5*time.Minute),
 		within("--metrics-retention (GSM_METRICS_RETENTION)", s.MetricsRetention, time.Hour, 90*24*time.Hour),
 		within("--event-retention (GSM_EVENT_RETENTION)", s.EventRetention, 24*time.Hour, 2*365*24*time.Hour),
+		s.Timeouts.validate(),
+		s.sessionRetention(),
 	)
 }
 
@@ -182,6 +186,11 @@ func matches(name, value string, form *regexp.Regexp, words string) error {
 		return fmt.Errorf("%s: %q must have %s", name, value, words)
 	}
 	return nil
+}
+
+// settingName returns the flag and the variable of a setting, by the name of its field in JSON.
+func settingName(name string) string {
+	return "--" + strings.ReplaceAll(name, "_", "-") + " (GSM_" + strings.ToUpper(name) + ")"
 }
 
 func within[T int | time.Duration](name string, v, least, most T) error {

@@ -22,6 +22,15 @@ func good() config.Server {
 		},
 		SQLiteCache: 32, Auth: "auto", TokenIssuer: "gsm", Replica: "auto",
 		MetricsInterval: 15 * time.Second, MetricsRetention: 168 * time.Hour, EventRetention: 720 * time.Hour,
+		SessionRetention: 720 * time.Hour, Timeouts: goodTimeouts(),
+	}
+}
+
+func goodTimeouts() config.Timeouts {
+	return config.Timeouts{
+		ReservationTimeout: time.Minute, DisconnectGrace: 2 * time.Minute, HostGrace: 30 * time.Second,
+		EmptyTimeout: 5 * time.Minute, ActivationTimeout: time.Minute, IdleTimeout: 24 * time.Hour,
+		StaleAfter: 30 * time.Second, ExpireAfter: time.Hour,
 	}
 }
 
@@ -101,6 +110,25 @@ func TestValidate(t *testing.T) {
 		}},
 		{"events for ever", func(c *config.Server) { c.EventRetention = 20000 * time.Hour }, []string{
 			"GSM_EVENT_RETENTION", "17520h",
+		}},
+		{"sessions for ever", func(c *config.Server) { c.SessionRetention = 0 }, nil},
+		{"sessions as long as events", func(c *config.Server) {
+			c.SessionRetention, c.EventRetention = 24*time.Hour, 24*time.Hour
+		}, nil},
+		{"sessions shorter than events", func(c *config.Server) { c.EventRetention = 721 * time.Hour }, []string{
+			"GSM_SESSION_RETENTION", "720h", "GSM_SESSION_RETENTION=721h", "0", "GSM_EVENT_RETENTION",
+		}},
+		{"sessions less than never", func(c *config.Server) { c.SessionRetention = -time.Hour }, []string{
+			"GSM_SESSION_RETENTION", "between 0s and 87600h",
+		}},
+		{"sessions for too long", func(c *config.Server) { c.SessionRetention = 87601 * time.Hour }, []string{
+			"GSM_SESSION_RETENTION", "87600h",
+		}},
+		{"half a second", func(c *config.Server) { c.HostGrace = 1500 * time.Millisecond }, []string{
+			"--host-grace (GSM_HOST_GRACE)", "1.5s", "whole number of seconds",
+		}},
+		{"expires before it is stale", func(c *config.Server) { c.ExpireAfter = c.StaleAfter }, []string{
+			"--expire-after (GSM_EXPIRE_AFTER)", "--stale-after (GSM_STALE_AFTER)", "30s",
 		}},
 		{"metrics for ever", func(c *config.Server) { c.MetricsRetention = 10000 * time.Hour }, []string{
 			"GSM_METRICS_RETENTION", "2160h",

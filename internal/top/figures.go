@@ -26,6 +26,16 @@ type Figures struct {
 	Commits    Row
 	Writes     float64 // average number of writes in a commit; NaN without a commit
 	CPU        float64 // share of one processor; NaN if unknown
+
+	Renewed Counter // leases, by heartbeats
+	Stale   Counter // sessions that turned stale
+	Expired Counter // sessions whose lease expired
+}
+
+// Counter is a counter of the process. Both are NaN if it is unknown.
+type Counter struct {
+	Total float64 // since the start of the process
+	Added float64 // between the two moments
 }
 
 // Row counts requests, operations or commands of one kind.
@@ -66,6 +76,8 @@ func Between(before *Moment, now Moment) Figures {
 		sum += since(sumOf(before.timed[commitSizes]), t.sum)
 	}
 	f.Writes = sum / float64(groups.Done) // NaN without commits
+	f.Renewed, f.Stale = counterOf(before, now, leasesRenewed), counterOf(before, now, turnedStale)
+	f.Expired = counterOf(before, now, leaseExpired)
 	f.CPU = math.NaN()
 	if cpu, ok := now.value(cpuSeconds); ok && f.Seconds > 0 {
 		earlier, _ := before.value(cpuSeconds)
@@ -75,11 +87,13 @@ func Between(before *Moment, now Moment) Figures {
 }
 
 // Rate returns n per second, or NaN without an earlier moment.
-func (f Figures) Rate(n int64) float64 {
+func (f Figures) Rate(n int64) float64 { return f.rate(float64(n)) }
+
+func (f Figures) rate(n float64) float64 {
 	if f.Seconds <= 0 {
 		return math.NaN()
 	}
-	return float64(n) / f.Seconds
+	return n / f.Seconds
 }
 
 // Uptime returns the time since the start of the process, or 0 if unknown. The difference of the two clocks makes it
@@ -120,6 +134,16 @@ func since(before, now float64) float64 {
 		return now
 	}
 	return now - before
+}
+
+// counterOf returns a counter, summed up over its labels.
+func counterOf(before *Moment, now Moment, name string) Counter {
+	total, known := now.sum(name)
+	if !known {
+		return Counter{math.NaN(), math.NaN()}
+	}
+	earlier, _ := before.sum(name)
+	return Counter{total, since(earlier, total)}
 }
 
 func sumOf(all []timing) (sum float64) {

@@ -16,6 +16,9 @@ func TestBetween(t *testing.T) {
 	if f.Seconds != 2 || f.CPU != .25 || f.Uptime() != 3*time.Hour+12*time.Minute || f.Writes != 3 {
 		t.Errorf("%v s, CPU %v, up %v, %v writes in a commit", f.Seconds, f.CPU, f.Uptime(), f.Writes)
 	}
+	if f.Renewed != (Counter{12 * 50, 2 * 50}) || f.Stale != (Counter{12, 2}) || f.Expired != (Counter{7, 0}) {
+		t.Errorf("leases: %v renewed, %v turned stale, %v expired", f.Renewed, f.Stale, f.Expired)
+	}
 	for _, c := range []struct {
 		what                         string
 		row                          Row

@@ -34,6 +34,9 @@ const (
 	storeSize       = "gsm_store_size_bytes"
 	diskFree        = "gsm_store_disk_free_bytes"
 	taskRuns        = "gsm_background_run_duration_seconds"
+	leasesRenewed   = "gsm_leases_renewed_total"
+	turnedStale     = "gsm_sessions_turned_stale_total"
+	leaseExpired    = "gsm_sessions_lease_expired_total"
 
 	cpuSeconds = "process_cpu_seconds_total"
 	memory     = "process_resident_memory_bytes"

@@ -54,7 +54,19 @@ func (f Figures) gameFacts() []fact {
 	first := []fact{{
 		"players", f.gauge(count, players), calm,
 	}, {"members", f.gauge(count, members), calm}, {"sessions", count(sum), calm}}
-	return slices.Concat(first, live)
+	return slices.Concat(first, live, f.leaseFacts())
+}
+
+// leaseFacts tell of heartbeats, and of the sessions that lack them.
+func (f Figures) leaseFacts() []fact {
+	if _, ok := f.sum(leasesRenewed); !ok { // an older server
+		return nil
+	}
+	return []fact{
+		{"heartbeats", rate(f.rate(f.Renewed.Added)), calm},
+		{"went stale", count(f.Stale.Total), badIf(f.Stale.Added, odd)},
+		{"expired", count(f.Expired.Total), badIf(f.Expired.Added, odd)},
+	}
 }
 
 func (f Figures) storeFacts() []fact {

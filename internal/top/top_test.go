@@ -53,6 +53,13 @@ func busy(n int, start time.Time) string {
 	for i, s := range []string{"pending", "open", "starting", "in_progress"} {
 		e.line(fmt.Sprintf("gsm_sessions{status=%q}", s), float64(i*i*i*i))
 	}
+	e.kind("gsm_leases_renewed_total", "counter")
+	e.line(`gsm_leases_renewed_total{of="session"}`, float64(40*n))
+	e.line(`gsm_leases_renewed_total{of="member"}`, float64(10*n))
+	e.kind("gsm_sessions_turned_stale_total", "counter")
+	e.line("gsm_sessions_turned_stale_total", float64(n))
+	e.kind("gsm_sessions_lease_expired_total", "counter")
+	e.line("gsm_sessions_lease_expired_total", 7)
 	e.line("gsm_http_requests_in_flight", 3)
 	e.line(`gsm_store_pool_connections{state="in_use"}`, 2)
 	e.line(`gsm_store_pool_connections{state="idle"}`, 5)

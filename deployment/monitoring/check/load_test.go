@@ -60,7 +60,8 @@ func (s *stack) load(t *testing.T, api string, turn int) {
 	session := post("/sessions", fmt.Sprintf(`{"max_players":2,"mode":"ranked","host_id":%q}`, host))
 	post("/sessions/"+session+"/members", fmt.Sprintf(`{"player_id":%q}`, guest))
 	post("/sessions/"+session+"/members", fmt.Sprintf(`{"player_id":%q}`, late)) // the session is full
-	player("host")                                                               // the name is taken
+	post("/sessions/"+session+"/heartbeat", `{}`)
+	player("host") // the name is taken
 	post("/players", `{"username":""}`)
 	get("/api/v1/players/" + host)
 	get("/api/v1/players/" + nobody)

@@ -1,0 +1,89 @@
+package observe
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"game-session-manager/internal/game"
+)
+
+// Documents returns a store that reports what the results of inner say, besides errors: documents that cannot be read,
+// which lists leave out, so that nobody else notices, and leases that were renewed.
+func Documents(inner game.Store, log *slog.Logger, reg prometheus.Registerer) game.Store {
+	d := &documents{
+		Store: inner, log: log,
+		unreadable: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gsm_store_unreadable_documents_total",
+			Help: "Documents left out of pages of lists because they cannot be read, by collection. A document counts " +
+				"each time.",
+		}, []string{"collection"}),
+	}
+	renewed := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gsm_leases_renewed_total",
+		Help: "Leases renewed by heartbeats, of sessions and of members.",
+	}, []string{"of"})
+	for _, collection := range []string{collectionPlayers, collectionSessions} { // so that the first shows as an increase
+		d.unreadable.WithLabelValues(collection)
+	}
+	d.ofSessions, d.ofMembers = renewed.WithLabelValues("session"), renewed.WithLabelValues("member")
+	reg.MustRegister(d.unreadable, renewed)
+	return d
+}
+
+// Collections as store operations name them.
+const (
+	collectionPlayers  = "players"
+	collectionSessions = "sessions"
+)
+
+type documents struct {
+	game.Store
+	log                   *slog.Logger
+	unreadable            *prometheus.CounterVec
+	ofSessions, ofMembers prometheus.Counter
+}
+
+// Players implements [game.Store].
+func (d *documents) Players(ctx context.Context, q game.PlayerQuery) (game.Found[game.Player], error) {
+	found, err := d.Store.Players(ctx, q)
+	d.leftOut(ctx, collectionPlayers, found.Unreadable)
+	return found, err
+}
+
+// Sessions implements [game.Store].
+func (d *documents) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
+	found, err := d.Store.Sessions(ctx, q)
+	d.leftOut(ctx, collectionSessions, found.Unreadable)
+	return found, err
+}
+
+func (d *documents) leftOut(ctx context.Context, collection string, ids []string) {
+	if len(ids) == 0 {
+		return
+	}
+	d.unreadable.WithLabelValues(collection).Add(float64(len(ids)))
+	for _, id := range ids {
+		d.log.LogAttrs(ctx, slog.LevelError, "a document cannot be read and is left out of lists",
+			slog.String("collection", collection), slog.String("id", cut(id, maxCause)))
+	}
+}
+
+// RenewLeases implements [game.Store].
+func (d *documents) RenewLeases(ctx context.Context, leases []game.Lease) ([]bool, error) {
+	renewed, err := d.Store.RenewLeases(ctx, leases)
+	sessions, members := 0, 0
+	for i, stored := range renewed {
+		switch {
+		case !stored:
+		case leases[i].Player == "":
+			sessions++
+		default:
+			members++
+		}
+	}
+	d.ofSessions.Add(float64(sessions))
+	d.ofMembers.Add(float64(members))
+	return renewed, err
+}
