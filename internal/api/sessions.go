@@ -116,7 +116,7 @@ func (a *API) moveSession(ctx context.Context, in *moveSessionIn) (*sessionOut, 
 func (in *moveSessionIn) sameSettings(s game.Session) error {
 	asked := in.Sent.Over(sessionMove{Settings: s.Settings, Timeouts: s.Timeouts})
 	return rejectChanges(append(
-		asked.Settings.Differences(s.Settings), asked.Timeouts.Differences(s.Timeouts)...,
+		asked.Differences(s.Settings), game.DifferentTimeouts(asked.Timeouts, s.Timeouts)...,
 	))
 }
 

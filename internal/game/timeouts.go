@@ -89,8 +89,8 @@ func (t TimeoutsOf[T]) Or(defaults Timeouts) Timeouts {
 	return defaults
 }
 
-// Differences returns the JSON names of the settings that differ.
-func (t TimeoutsOf[T]) Differences(o TimeoutsOf[T]) []string { return differing(t, o) }
+// DifferentTimeouts returns the JSON names of the settings that differ.
+func DifferentTimeouts(a, b Timeouts) []string { return differing(a, b) }
 
 // Timeouts returns the settings that sessions have where a request gives none. hosted says whether a player ever hosted
 // the session.
