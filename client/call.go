@@ -48,6 +48,16 @@ func IfVersion(version int64) WriteOption {
 	}
 }
 
+// IfFence changes the session only if it is at this fence, which grows when the host changes and when a server takes
+// over. Otherwise the call returns [ErrStaleFence]: whoever held the session before must not overwrite what its
+// successor does.
+func IfFence(fence int64) WriteOption {
+	return func(q *call) {
+		q.conditional = true
+		q.header.Set("Session-Fence", strconv.FormatInt(fence, 10))
+	}
+}
+
 // IfChangedSince reads the document only if it is no longer at this version. Otherwise the call returns
 // [ErrNotModified].
 func IfChangedSince(version int64) ReadOption {
@@ -82,7 +92,7 @@ type call struct {
 	err    error // the request is invalid and is not sent
 
 	key         string // the idempotency key of a creation
-	conditional bool   // on a version: a second try would find the version that the first one made
+	conditional bool   // on a version or a fence: a second try would find that which the first one made
 	doneIf      error  // the error of a retry that proves that an earlier try succeeded
 	single      bool   // never retried
 	alsoStatus  int    // a status other than 2xx whose body is the document too

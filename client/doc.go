@@ -26,9 +26,20 @@
 //   - A creation sends the same Idempotency-Key in all its tries, so that the server creates one document.
 //   - Every other write sets a state instead of changing it by an amount, so that repeating it changes nothing. It
 //     overwrites what others wrote between two tries, as any later write does: [IfVersion] prevents that.
-//   - A write with [IfVersion] is retried only if the failed try certainly had no effect. Otherwise a retry after a
+//   - A write with [IfVersion] or [IfFence] is retried only if the failed try certainly had no effect. Otherwise a retry after a
 //     success whose response was lost would fail with [ErrVersionMismatch].
 //   - Deleting a player that an earlier try of the same call deleted is a success.
+//
+// # Heartbeats
+//
+// A host or a game server keeps a session alive with [Sessions.KeepAlive]:
+//
+//	err := c.Sessions.KeepAlive(ctx, lobby.Session)
+//	if errors.Is(err, client.ErrStaleFence) {
+//		… // another host or server has taken over
+//	}
+//
+// # Unknown outcomes
 //
 // An error that leaves open whether a write had its effect also matches [ErrOutcomeUnknown]. Read the document before
 // writing again, or repeat a creation with the same [IdempotencyKey].

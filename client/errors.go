@@ -44,6 +44,7 @@ var (
 	ErrMemberNotJoined    = game.ErrMemberNotJoined
 	ErrAlreadyMember      = game.ErrAlreadyMember
 	ErrNotEnoughPlayers   = game.ErrNotEnoughPlayers
+	ErrStaleFence         = game.ErrStaleFence
 	ErrSeatsTaken         = game.ErrSeatsTaken
 	ErrInvalidTransition  = game.ErrInvalidTransition
 
@@ -141,6 +142,7 @@ func (e *Error) Is(target error) bool {
 // problem is the server's form of an error (RFC 9457). Its other members are extras.
 type problem struct {
 	Title     string       `json:"title"`
+	Status    int          `json:"status"`
 	Code      string       `json:"code"`
 	Detail    string       `json:"detail"`
 	RequestID string       `json:"request_id"`
@@ -153,10 +155,17 @@ const maxExcerpt = 200 // bytes of a response that is not a problem document
 // newError returns the error of a response that is not a success.
 func newError(res *http.Response, body []byte) *Error {
 	e := &Error{Status: res.StatusCode, RequestID: res.Header.Get("X-Request-ID"), RetryAfter: retryAfter(res.Header)}
+	if !e.read(body) {
+		e.Message = excerpt(res, body)
+	}
+	return e
+}
+
+// read sets what a problem document says, and reports whether the body is one.
+func (e *Error) read(body []byte) bool {
 	var p problem
 	if json.Unmarshal(body, &p) != nil || p.Code == "" {
-		e.Message = excerpt(res, body)
-		return e
+		return false
 	}
 	e.Code, e.Message, e.Fields, e.ErrorID = p.Code, p.Detail, p.Errors, p.ErrorID
 	if e.Message == "" {
@@ -172,7 +181,7 @@ func newError(res *http.Response, body []byte) *Error {
 			delete(e.Extras, known)
 		}
 	}
-	return e
+	return true
 }
 
 // excerpt describes a response that is not the server's, such as the error page of a proxy.

@@ -29,6 +29,10 @@ type (
 	PlayerLimits = game.PlayerLimits
 	// SessionLimits apply to sessions and their members.
 	SessionLimits = game.SessionLimits
+	// SessionTimeout describes a timeout of sessions.
+	SessionTimeout = game.SessionTimeout
+	// RetentionLimits say how long what has ended is kept.
+	RetentionLimits = game.RetentionLimits
 )
 
 // Limits returns the limits that callers must keep to.

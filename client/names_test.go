@@ -20,6 +20,7 @@ func TestNames(t *testing.T) {
 		kind, named := v.Type.(*ast.Ident)
 		enums := []string{
 			"PlayerStatus", "SessionStatus", "MemberStatus", "EndReason", "Visibility", "Scope", "KeyStatus",
+			"Liveness",
 		}
 		return named && slices.Contains(enums, kind.Name) || isError(v)
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/http"
+	"net/url"
 )
 
 // Sessions groups the calls about sessions and their members. Use the one of a [Client].
@@ -31,8 +32,8 @@ func (s *Sessions) SetStatus(ctx context.Context, id SessionID, m Move, opts ...
 	return fetch[Session](ctx, s.c, with(write(http.MethodPut, sessionPath(id), m), opts))
 }
 
-// Patch changes some of a session's [Settings] and its connection. It returns [ErrSessionNotFound], [ErrValidation],
-// [ErrSeatsTaken] and [ErrSessionEnded].
+// Patch changes some of a session's [Settings] and [Timeouts] and its connection. It returns [ErrSessionNotFound],
+// [ErrValidation], [ErrSeatsTaken] and [ErrSessionEnded].
 func (s *Sessions) Patch(ctx context.Context, id SessionID, t Patch, opts ...WriteOption) (Session, error) {
 	return fetch[Session](ctx, s.c, with(write(http.MethodPatch, sessionPath(id), t), opts))
 }
@@ -40,6 +41,22 @@ func (s *Sessions) Patch(ctx context.Context, id SessionID, t Patch, opts ...Wri
 // Cancel ends a session that has not started. It returns [ErrSessionNotFound] and [ErrInvalidTransition].
 func (s *Sessions) Cancel(ctx context.Context, id SessionID, opts ...WriteOption) error {
 	return s.c.send(ctx, with(write(http.MethodDelete, sessionPath(id), nil), opts), nil)
+}
+
+// Purge removes a session for good; a live one ends first. It is for admins. It succeeds if the session does not exist.
+func (s *Sessions) Purge(ctx context.Context, id SessionID, opts ...WriteOption) error {
+	q := write(http.MethodDelete, sessionPath(id), nil)
+	q.query = url.Values{"purge": {"true"}}
+	return s.c.send(ctx, with(q, opts), nil)
+}
+
+// AttachServer lets a server take over a session, which raises its fence: the server before can no longer keep the
+// session alive, nor change it with [IfFence]. It returns [ErrSessionNotFound], [ErrValidation], [ErrStaleFence] and
+// [ErrSessionEnded].
+func (s *Sessions) AttachServer(
+	ctx context.Context, id SessionID, r ServerRequest, opts ...WriteOption,
+) (Session, error) {
+	return fetch[Session](ctx, s.c, with(write(http.MethodPut, sessionPath(id)+"/server", r), opts))
 }
 
 // List returns one page of the sessions that f selects, newest first. [Sessions.All] iterates over all pages.
@@ -73,7 +90,8 @@ func (s *Sessions) Member(ctx context.Context, id SessionID, player PlayerID, op
 	return fetch[Member](ctx, s.c, with(read(memberPath(id, player), nil), opts))
 }
 
-// PatchMember changes some of a member's [MemberSettings]. The member keeps its seat. [IfVersion] refers to the version
+// PatchMember changes some of a member's [MemberSettings] and its status: "disconnected" for a member that has
+// disconnect_grace to return, and "joined" for one that has. The member keeps its seat. [IfVersion] refers to the version
 // of the session. It returns [ErrSessionNotFound], [ErrMemberNotFound], [ErrValidation], [ErrTeamFull], [ErrNotHost]
 // and [ErrSessionEnded].
 func (s *Sessions) PatchMember(

@@ -12,6 +12,10 @@ type (
 	SessionRequest = game.SessionRequest
 	// Settings is the part of a session that can be changed at any time before it ends.
 	Settings = game.Settings
+	// Timeouts are the settings of a session about time, in seconds. [Sessions.Patch] changes them.
+	Timeouts = game.Timeouts
+	// TimeoutRequest are the settings of a new session about time, in seconds: nil for the server's defaults.
+	TimeoutRequest = game.TimeoutRequest
 	// MemberSettings is the part of a member that can be changed while it holds its seat.
 	MemberSettings = game.MemberSettings
 	// Member is a player who holds a seat in a session.
@@ -22,6 +26,15 @@ type (
 	Move = game.Move
 	// Connection is the address of a session's game server.
 	Connection = game.Connection
+	// ServerRequest describes the server that takes over a session. Without a Connection the session has none until it
+	// is patched.
+	ServerRequest = game.ServerRequest
+	// Heartbeat is the heartbeat of a session. SessionID is required.
+	Heartbeat = game.Heartbeat
+	// Liveliness is what a heartbeat returns: what became of the session, and when the next heartbeat is due.
+	Liveliness = game.Liveliness
+	// Liveness says whether a session still has its heartbeats.
+	Liveness = game.Liveness
 	// Result is the outcome of a session: a JSON object as text.
 	Result = game.Result
 
@@ -108,6 +121,15 @@ const (
 	KeyExpired = game.KeyExpired
 )
 
+// The states of a session's liveness.
+const (
+	Live  = game.Live
+	Stale = game.Stale
+)
+
+// MaxHeartbeats is the maximum number of sessions in a call of [Sessions.Heartbeats].
+const MaxHeartbeats = game.MaxHeartbeats
+
 // The states of a session. The last four are terminal: see [SessionStatus.Terminal].
 const (
 	StatusPending    = game.StatusPending
@@ -128,6 +150,7 @@ const (
 	ReasonCancelledByAdmin  = game.ReasonCancelledByAdmin
 	ReasonEmptyTimeout      = game.ReasonEmptyTimeout
 	ReasonLeaseExpired      = game.ReasonLeaseExpired
+	ReasonIdleTimeout       = game.ReasonIdleTimeout
 	ReasonMaxDuration       = game.ReasonMaxDuration
 	ReasonActivationTimeout = game.ReasonActivationTimeout
 	ReasonServerCrashed     = game.ReasonServerCrashed

@@ -43,6 +43,10 @@ type received[T validated] struct{ web.Sent[T] }
 // body applied. huma reports it together with invalid parameters.
 func (r *received[T]) resolve(ctx huma.Context, base T) []error {
 	b, _ := ctx.Operation().Metadata[bodies].(*web.Bodies)
+	p := takeBodyRoom(ctx, b)
+	if p != nil {
+		return []error{p}
+	}
 	wrong, p := r.Read(ctx, b)
 	if p != nil {
 		return []error{p}

@@ -35,3 +35,17 @@ func allOf[D any](conditions ...game.Condition[D]) game.Condition[D] {
 		return nil
 	}
 }
+
+// at returns the condition of a write: first that of its Session-Fence, because a caller that has lost the session need
+// not read it again, and then that of its If-Match.
+func (f FenceHeader) at(ifMatch game.Condition[game.Session]) game.Condition[game.Session] {
+	return allOf(f.condition(), ifMatch)
+}
+
+// condition returns the condition of a Session-Fence header, nil without one.
+func (f FenceHeader) condition() game.Condition[game.Session] {
+	if n := f.SessionFence.value(); n != nil {
+		return game.AtFence(*n)
+	}
+	return nil
+}

@@ -225,6 +225,7 @@ func enumerations() map[string][]any {
 		"SessionStatus": enum(game.SessionStatuses()),
 		"EndReason":     enum(game.EndReasons()),
 		"Visibility":    enum(game.Visibilities()),
+		"Liveness":      enum(game.Livenesses()),
 		"PlayerStatus":  enum(game.PlayerStatuses()),
 		"KeyScope":      enum(game.KeyScopes()),
 	}

@@ -22,10 +22,10 @@ func ReadProfile(body []byte) (game.Profile, []error) {
 	return r.Over(game.Profile{}), errs
 }
 
-// PatchSettings merges a patch into a session's settings and connection.
+// PatchSettings merges a patch into a session's settings and connection. Timeouts have no defaults.
 func PatchSettings(e game.SessionEdit, patch []byte) (game.SessionEdit, []error) {
-	r, errs := readBody[game.SessionEdit](func(s *schemas) *huma.Schema { return s.settingsPatch }, patch)
-	return r.MergedInto(e), errs
+	r, errs := readBody[sessionPatch](func(s *schemas) *huma.Schema { return s.settingsPatch }, patch)
+	return r.MergedInto(patchOf(e)).edit(game.Timeouts{}), errs
 }
 
 func readBody[T validated](schema func(*schemas) *huma.Schema, body []byte) (r received[T], errs []error) {

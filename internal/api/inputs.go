@@ -3,6 +3,9 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"game-session-manager/internal/game"
 )
@@ -20,6 +23,10 @@ type (
 	// IfMatchHeader makes a change conditional.
 	IfMatchHeader struct {
 		IfMatch string `header:"If-Match" maxLength:"1024" doc:"Make the change only if the document has one of these entity tags."`
+	}
+	// FenceHeader makes a change conditional on the authority over a session.
+	FenceHeader struct {
+		SessionFence OptionalInteger `header:"Session-Fence" minimum:"0" doc:"The fence of the session that the caller knows: make the change only if no other host or server has taken over."`
 	}
 	// IfNoneMatchHeader makes a read conditional.
 	IfNoneMatchHeader struct {
@@ -39,6 +46,31 @@ type (
 		Cursor string `query:"cursor" maxLength:"64" doc:"The next_cursor of an earlier response of the same list."`
 	}
 )
+
+// OptionalInteger is an integer parameter that may be left out.
+type OptionalInteger struct {
+	n    int64
+	sent bool
+}
+
+// Schema implements [huma.SchemaProvider].
+func (*OptionalInteger) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeInteger, Format: "int64"}
+}
+
+// Receiver implements [huma.ParamWrapper].
+func (o *OptionalInteger) Receiver() reflect.Value { return reflect.ValueOf(&o.n).Elem() }
+
+// OnParamSet implements [huma.ParamReactor].
+func (o *OptionalInteger) OnParamSet(sent bool, _ any) { o.sent = sent }
+
+// value returns the integer, or nil if it was left out.
+func (o *OptionalInteger) value() *int64 {
+	if !o.sent {
+		return nil
+	}
+	return &o.n
+}
 
 func (h IdempotencyHeader) idempotency(route string, body any) (game.Idempotency, error) {
 	if h.IdempotencyKey == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 	"time"
 
 	"game-session-manager/internal/api/web"
@@ -29,6 +30,9 @@ type Limits struct {
 
 	// OnLimited is called with the class of each request that is rate limited. It may be nil.
 	OnLimited func(class string)
+
+	// How long sessions that are over, 0 for ever, and events are kept, which GET /limits returns.
+	SessionRetention, EventRetention time.Duration
 }
 
 // queueTime bounds how long a request waits for a slot. The rest of its time is for the work.
@@ -132,13 +136,17 @@ func (a *API) getLimits(ctx context.Context, _ *struct{}) (*limitsOut, error) {
 	l := game.DocumentLimits()
 	r := &l.Requests
 	r.InFlight, r.Queue = a.Limits.InFlight, limits.QueueFactor*a.Limits.InFlight
-	r.BodyBytes, r.SessionBodyBytes = web.MaxBody, maxSessionBody
+	r.BodyBytes, r.SessionBodyBytes, r.HeartbeatsBodyBytes = web.MaxBody, maxSessionBody, maxHeartbeatsBody
 	r.HeaderBytes, r.HeaderLines, r.RequestIDBytes = a.Limits.HeaderBytes, web.MaxHeaderLines, web.MaxRequestID
 	r.PathBytes, r.QueryBytes = web.MaxPath, web.MaxQuery
 	l.Timeouts = game.TimeoutLimits{
 		Request: a.RequestTimeout.Seconds(), Queue: a.queueTime().Seconds(), Header: a.Limits.ReadTimeout.Seconds(),
 		Body:     a.Limits.ReadTimeout.Seconds(),
 		Response: a.Limits.WriteTimeout.Seconds(), Idle: a.Limits.IdleTimeout.Seconds(),
+	}
+	l.Sessions.Timeouts = a.sessionTimeouts()
+	l.Retention = game.RetentionLimits{
+		Sessions: a.Limits.SessionRetention.Seconds(), Events: a.Limits.EventRetention.Seconds(),
 	}
 	l.Rates = make(map[string]game.RateLimit)
 	add := func(class limits.Class, r limits.Rate) {
@@ -154,4 +162,14 @@ func (a *API) getLimits(ctx context.Context, _ *struct{}) (*limitsOut, error) {
 		add(limits.FailedKey, limits.KeyRate(a.Limits.FailedCredentials))
 	}
 	return &limitsOut{l}, nil
+}
+
+// sessionTimeouts returns the timeouts of sessions by their names.
+func (a *API) sessionTimeouts() map[string]game.SessionTimeout {
+	defaults := reflect.ValueOf(a.Sessions.Timeouts(true))
+	all := make(map[string]game.SessionTimeout)
+	for i, r := range game.TimeoutRanges() {
+		all[r.Name] = game.SessionTimeout{Default: int(defaults.Field(i).Int()), Min: r.Min, Max: r.Max}
+	}
+	return all
 }

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -163,6 +164,7 @@ func TestLimitsAreTold(t *testing.T) {
 		Rates:    map[limits.Class]limits.Rate{limits.Server: {PerSecond: 7, Burst: 9}, limits.Player: {}},
 		InFlight: 11, FailedCredentials: 13, HeaderBytes: 12, ReadTimeout: 1500 * time.Millisecond,
 		WriteTimeout: 14 * time.Second, IdleTimeout: 15 * time.Second,
+		SessionRetention: 14 * time.Second, EventRetention: 15 * time.Second,
 	}
 	read := func(authenticate api.Authenticate) (l game.Limits) {
 		_, doc := ask(t, http.MethodGet, serve(
@@ -184,7 +186,8 @@ func TestLimitsAreTold(t *testing.T) {
 		t.Errorf("got %+v, want %+v", l.Timeouts, want)
 	}
 	if want := (game.RequestLimits{
-		InFlight: 11, Queue: 88, HeaderBytes: 12, BodyBytes: 64 << 10, SessionBodyBytes: 8 << 20, HeaderLines: 100,
+		InFlight: 11, Queue: 88, HeaderBytes: 12, BodyBytes: 64 << 10, SessionBodyBytes: 8 << 20,
+		HeartbeatsBodyBytes: 1 << 20, HeaderLines: 100,
 		PathBytes: 1 << 10, QueryBytes: 4 << 10, IdempotencyKeyBytes: 255, RequestIDBytes: 128,
 		CredentialBytes: 4 << 10,
 	}); l.Requests != want {
@@ -197,9 +200,19 @@ func TestLimitsAreTold(t *testing.T) {
 		l.Metrics != (game.MetricsLimits{Range: 604800, Steps: 1000, StepMin: 15, Step: 86400}) {
 		t.Errorf("the limits of keys are %+v, of metrics %+v", l.Keys, l.Metrics)
 	}
-	if l.Players != game.DocumentLimits().Players || l.Sessions != game.DocumentLimits().Sessions ||
-		l.Lists != game.DocumentLimits().Lists {
+	want := game.DocumentLimits()
+	want.Sessions.Timeouts = map[string]game.SessionTimeout{
+		"reservation_timeout": {Default: 60, Min: 5, Max: 86400}, "disconnect_grace": {Default: 120, Max: 86400},
+		"host_grace": {Default: 30, Max: 3600}, "empty_timeout": {Default: 300, Max: 604800},
+		"activation_timeout": {Default: 60, Max: 3600}, "max_duration": {Max: 2592000},
+		"idle_timeout": {Default: 86400, Min: 60, Max: 2592000}, "stale_after": {Default: 30, Min: 5, Max: 3600},
+		"expire_after": {Default: 3600, Min: 10, Max: 604800},
+	}
+	if l.Players != want.Players || !reflect.DeepEqual(l.Sessions, want.Sessions) || l.Lists != want.Lists {
 		t.Errorf("the limits of documents are %+v", l)
+	}
+	if l.Retention != (game.RetentionLimits{Sessions: 14, Events: 15}) {
+		t.Errorf("what has ended is kept for %+v", l.Retention)
 	}
 	if len(l.Rates) != 3 || l.Rates["server"] != (game.RateLimit{PerSecond: 7, Burst: 9}) ||
 		l.Rates["failed_credentials"].Burst != 13 || l.Rates["failed_key"].Burst != 26 {
@@ -220,7 +233,7 @@ func TestCrossOrigin(t *testing.T) {
 	})
 	preflight := []string{
 		"Access-Control-Request-Method", "PATCH", "Access-Control-Request-Headers",
-		"authorization,content-type,idempotency-key,if-match,if-none-match,x-request-id",
+		"authorization,content-type,idempotency-key,if-match,if-none-match,session-fence,x-request-id",
 	}
 	for origin, allowed := range map[string]bool{
 		listed: true, "https://b.example": true, "https://evil.example": false, "http://a.example": false,

@@ -53,30 +53,47 @@ type patchMemberIn struct {
 	SessionPath
 	PlayerPath
 	IfMatchHeader
-	Sent Patch[game.MemberSettings]
+	FenceHeader
+	Sent Patch[game.MemberEdit]
 }
 
 // Resolve implements [huma.Resolver].
 func (in *patchMemberIn) Resolve(ctx huma.Context) []error {
-	return in.Sent.resolve(ctx, game.MemberSettings{})
+	return in.Sent.resolve(ctx, game.MemberEdit{})
 }
 
 func (a *API) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut, error) {
-	s, err := a.Sessions.EditMember(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), in.PlayerID,
-		func(t game.MemberSettings) (game.MemberSettings, error) { return in.Sent.MergedInto(t), nil })
+	s, err := a.Sessions.EditMember(ctx, in.SessionID, in.at(ifMatch[game.Session](in.IfMatch)), in.PlayerID,
+		func(e game.MemberEdit) (game.MemberEdit, error) { return in.Sent.MergedInto(e), nil })
 	return memberResponse(in.PlayerID, s, err)
 }
 
 type setHostIn struct {
 	SessionPath
 	IfMatchHeader
+	FenceHeader
 	PreferHeader
 	Sent Body[game.HostRequest]
 }
 
 func (a *API) setHost(ctx context.Context, in *setHostIn) (*sessionOut, error) {
-	match := ifMatch[game.Session](in.IfMatch)
-	out, err := documentResponse(a.Sessions.SetHost(ctx, in.SessionID, match, in.Sent.Value().PlayerID))
+	c := in.at(ifMatch[game.Session](in.IfMatch))
+	out, err := documentResponse(a.Sessions.SetHost(ctx, in.SessionID, c, in.Sent.Value().PlayerID))
+	members, applied := in.preferred()
+	return sessionResponse(out, err, members, applied)
+}
+
+type attachServerIn struct {
+	SessionPath
+	IfMatchHeader
+	FenceHeader
+	PreferHeader
+	Sent Body[game.ServerRequest]
+}
+
+func (a *API) attachServer(ctx context.Context, in *attachServerIn) (*sessionOut, error) {
+	c := in.at(ifMatch[game.Session](in.IfMatch))
+	out, err := documentResponse(a.Sessions.AttachServer(ctx, in.SessionID, c, in.Sent.Value()))
 	members, applied := in.preferred()
 	return sessionResponse(out, err, members, applied)
 }

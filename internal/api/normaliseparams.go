@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"game-session-manager/internal/api/web"
@@ -12,7 +13,7 @@ import (
 )
 
 // normaliseParams is a middleware of huma that accepts parameters in every form that the contract allows, as bodies
-// are: integers such as 4e0, and ids in upper or lower case.
+// are: integers such as 4e0, and ids in upper or lower case. It rejects other forms of booleans.
 func normaliseParams(ctx huma.Context, next func(huma.Context)) {
 	if len(ctx.Operation().Parameters) > 0 {
 		ctx = normalised{ctx}
@@ -38,6 +39,18 @@ func (n normalised) Query(name string) string {
 	return n.normal("query", name, n.humaContext.Query(name))
 }
 
+// Header implements [huma.Context]. Several lines of a header are one list (RFC 9110, section 5.3).
+func (n normalised) Header(name string) string {
+	value := n.humaContext.Header(name)
+	if value == "" {
+		return value
+	}
+	if r, _ := humago.Unwrap(n); r != nil {
+		value = strings.Join(r.Header.Values(name), ", ")
+	}
+	return n.normal("header", name, value)
+}
+
 func (n normalised) normal(in, name, value string) string {
 	all := n.Operation().Parameters
 	i := slices.IndexFunc(all, func(p *huma.Param) bool { return p.In == in && p.Name == name })
@@ -51,6 +64,8 @@ func (n normalised) normal(in, name, value string) string {
 				return integer
 			}
 		}
+	case s.Type == huma.TypeBoolean && value != "true" && value != "false":
+		return "neither" // huma would accept 1 and T
 	case s.Pattern == game.IDPattern, s.Pattern == game.KeyIDPattern:
 		return game.NormalID(value)
 	}
@@ -66,6 +81,8 @@ func explainParam(op *huma.Operation, d *huma.ErrorDetail) {
 		case !ok || p.In != in || p.Name != name:
 		case p.Schema.Type == huma.TypeInteger:
 			d.Message = web.MustBeWhole
+		case p.Schema.Type == huma.TypeBoolean:
+			d.Message = "must be true or false"
 		case p.Schema.Format == "date-time" && text != "":
 			d.Message = web.MustBeTime
 		}

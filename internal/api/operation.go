@@ -62,7 +62,7 @@ func (a *API) routeOf(r *http.Request) route {
 func (a *API) bodyContent(op *huma.Operation, b *body, t reflect.Type) map[string]*huma.MediaType {
 	op.Metadata = map[string]any{bodies: &web.Bodies{
 		Form:     web.NewForm(a.huma.OpenAPI().Components.Schemas, b.schema, t),
-		Optional: b.optional, MaxWithIgnored: b.maxWithIgnored, Timeout: a.Limits.ReadTimeout,
+		Optional: b.optional, Max: b.max, MaxWithIgnored: b.maxWithIgnored, Timeout: a.Limits.ReadTimeout,
 	}}
 	op.RequestBody = &huma.RequestBody{Required: !b.optional}
 	media := &huma.MediaType{Schema: b.schema}

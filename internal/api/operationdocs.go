@@ -54,11 +54,21 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 		"of a GET; its settings must be unchanged.",
 	"patchSession": "A JSON merge patch: fields that are left out stay, and null gives a field its default or " +
 		"removes a key.",
-	"cancelSession": "Ends a session that has not started. The session can still be read.",
-	"joinSession":   "Joining again is not an error: it returns 200 with the seat that the player has.",
-	"getMember":     "The entity tag is that of the session.",
-	"patchMember":   "A JSON merge patch. The seat, its order and the host do not change.",
-	"leaveSession":  "Hosts and servers can remove other members. Leaving again is not an error.",
+	"cancelSession": "Ends a session that has not started. The session can still be read. With purge=true an admin " +
+		"removes a session in any state for good, and removing it again is not an error.",
+	"joinSession": "Joining again is not an error: it returns 200 with the seat that the player has.",
+	"getMember":   "The entity tag is that of the session.",
+	"patchMember": "A JSON merge patch. The seat and its order do not change. A member whose `status` becomes " +
+		"disconnected has disconnect_grace to return.",
+	"leaveSession": "Hosts and servers can remove other members. Leaving again is not an error.",
+	"attachServer": "Raises the fence, so that the server before and its heartbeats are rejected from then on. A " +
+		"session that waits for its server has `activation_timeout` from now. For servers.",
+	"sendHeartbeat": "For the host and for servers. From the first heartbeat on, the session turns stale without " +
+		"another for stale_after, and expires without one for expire_after. `players` sets who is connected.",
+	"sendMemberHeartbeat": "From the first heartbeat on, the member is disconnected without another for stale_after. " +
+		"A disconnected member reconnects.",
+	"sendHeartbeats": "One heartbeat for each of up to 1,000 sessions, in a body of at most 1 MiB. Each has a result " +
+		"of its own, with the error that it would have alone: one that is rejected does not affect the others.",
 	"getTimeline": "Who changed what, when and why: it distinguishes a kick, a leave, a suspension and an erasure. " +
 		"For the host, API keys and admins. Events are kept for 30 days by default.",
 	"setHost": "The member must have joined. The session need not have a host before.",
@@ -96,12 +106,22 @@ var bodyExamples = map[string]any{
 	"joinSession":  map[string]any{"player_id": examplePlayer},
 	"patchMember":  map[string]any{"attributes": map[string]any{"skin": "owl"}},
 	"setHost":      map[string]any{"player_id": examplePlayer},
+	"attachServer": map[string]any{
+		"connection": map[string]any{"address": "203.0.113.7", "port": 7777, "protocol": "udp"},
+	},
+	"sendHeartbeat": map[string]any{"players": []any{examplePlayer}},
+	"sendHeartbeats": map[string]any{
+		"sessions": []any{map[string]any{"session_id": exampleSession, "fence": 1}},
+	},
 	"createApiKey": map[string]any{"name": "match servers", "scope": "server"},
 	"rotateApiKey": map[string]any{"overlap_seconds": 3600},
 }
 
 // examplePlayer stands for the id in the response to createPlayer.
 const examplePlayer = "01990a5c-6f0e-7c3a-9d52-2f1c5b7a8e90"
+
+// exampleSession stands for the id in the response to createSession.
+const exampleSession = "01990a5c-8b1d-7f04-8a6e-93d7f0c2b145"
 
 // parameterExamples keep the documentation pages from filling in values that match nothing.
 var parameterExamples = map[string]any{
@@ -124,6 +144,7 @@ var enumerationDocs = map[string]string{
 	"SessionStatus": "The state of a session. ended, cancelled, expired and failed are terminal.",
 	"EndReason":     "Why a session ended.",
 	"Visibility":    "Public, or private for a session that other players' lists do not show.",
+	"Liveness":      "A stale session has missed its heartbeats and accepts no new members until the next one.",
 	"PlayerStatus":  "A suspended player cannot join sessions.",
 	"KeyScope": "What a key may do: admin everything, server everything with players and sessions, read " +
 		"only reads.",
@@ -165,7 +186,9 @@ func problemExtras() map[string]*huma.Schema {
 		"end_reason":      text("Of session_ended: why the session ended."),
 		"field":           text("Of seats_taken and already_member: the field whose requested value is not possible."),
 		"from":            text("Of invalid_state_transition: the status that the session has."),
+		"fence":           whole("Of stale_fence: the fence that the session has."),
 		"held":            whole("Of seats_taken: how many seats are held."),
+		"liveness":        text("Of session_not_joinable: stale if that is the reason."),
 		"max_bytes":       whole("Of payload_too_large and uri_too_long: the maximum."),
 		"max_players":     whole("Of session_full: how many seats the session has."),
 		"member_status":   text("Of member_not_joined: the status that the member has."),

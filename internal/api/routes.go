@@ -38,7 +38,8 @@ type traits struct {
 type body struct {
 	schema         *huma.Schema
 	optional       bool
-	maxWithIgnored int // in bytes: see [web.Bodies]
+	max            int // in bytes: see [web.Bodies]
+	maxWithIgnored int
 }
 
 // routes registers all routes, in the order of the contract.
@@ -122,6 +123,8 @@ func (a *API) sessionRoutes(s *schemas) {
 		ended    = []*game.Error{game.ErrSessionEnded}
 		settings = []*game.Error{game.ErrSeatsTaken, game.ErrSessionEnded}
 		moves    = []*game.Error{game.ErrInvalidTransition, game.ErrNotEnoughPlayers, game.ErrSessionEnded}
+		fence    = []*game.Error{game.ErrStaleFence}
+		joined   = []*game.Error{game.ErrMemberNotJoined}
 		joins    = []*game.Error{
 			game.ErrSessionFull, game.ErrTeamFull, game.ErrSessionLocked, game.ErrSessionNotJoinable,
 			game.ErrAlreadyMember, game.ErrSessionEnded,
@@ -147,22 +150,22 @@ func (a *API) sessionRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPut, basePath + "/sessions/{session_id}", "moveSession", "sessions",
 		"Change a session's status",
-		codes(200), bodyWithMembers(s.session), errs(session, host, moves, versionErrors()), playing,
+		codes(200), bodyWithMembers(s.session), errs(session, host, moves, fence, versionErrors()), playing,
 	}, a.moveSession)
 	register(a, route{
 		http.MethodPatch, basePath + "/sessions/{session_id}", "patchSession", "sessions",
 		"Change a session's settings (RFC 7396)",
-		codes(200), requiredBody(s.settingsPatch), errs(session, host, settings, versionErrors()), playing,
+		codes(200), requiredBody(s.settingsPatch), errs(session, host, settings, fence, versionErrors()), playing,
 	}, a.patchSession)
 	register(a, route{
 		http.MethodDelete, basePath + "/sessions/{session_id}", "cancelSession", "sessions",
-		"Cancel a session",
-		codes(204), nil, errs(session, host, []*game.Error{game.ErrInvalidTransition}, versionErrors()), playing,
+		"Cancel a session, or remove it",
+		codes(204), nil, errs(session, host, []*game.Error{game.ErrInvalidTransition}, fence, versionErrors()), playing,
 	}, a.cancelSession)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/{session_id}/members", "joinSession", "sessions",
 		"Join a session",
-		codes(201, 200), requiredBody(s.join), errs(session, seatErrors(), joins), playing,
+		codes(201, 200), requiredBody(s.join), errs(session, seatErrors(), joins, fence), playing,
 	}, a.joinSession)
 	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}/members/{player_id}", "getMember", "sessions",
@@ -171,22 +174,41 @@ func (a *API) sessionRoutes(s *schemas) {
 	}, a.getMember)
 	register(a, route{
 		http.MethodPatch, basePath + "/sessions/{session_id}/members/{player_id}", "patchMember", "sessions",
-		"Change a member's team and attributes (RFC 7396)",
+		"Change a member's team, attributes and status (RFC 7396)",
 		codes(200), requiredBody(s.memberPatch),
-		errs(session, member, host, versionErrors(), ended, []*game.Error{game.ErrTeamFull}), playing,
+		errs(session, member, host, versionErrors(), ended, fence, []*game.Error{game.ErrTeamFull}), playing,
 	}, a.patchMember)
 	register(a, route{
 		http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leaveSession", "sessions",
 		"Leave a session",
-		codes(204), nil, errs(session, host, versionErrors(), ended), playing,
+		codes(204), nil, errs(session, host, versionErrors(), ended, fence), playing,
 	}, a.leaveSession)
 	register(a, route{
 		http.MethodPut, basePath + "/sessions/{session_id}/host", "setHost", "sessions",
 		"Make a member the host",
 		codes(200), requiredBody(s.host),
-		errs(session, member, seatErrors(), host, versionErrors(), ended, []*game.Error{game.ErrMemberNotJoined}),
-		playing,
+		errs(session, member, seatErrors(), host, versionErrors(), ended, fence, joined), playing,
 	}, a.setHost)
+	register(a, route{
+		http.MethodPut, basePath + "/sessions/{session_id}/server", "attachServer", "sessions",
+		"Take over a session as its server",
+		codes(200), requiredBody(s.server), errs(session, versionErrors(), ended, fence), playing,
+	}, a.attachServer)
+	register(a, route{
+		http.MethodPost, basePath + "/sessions/{session_id}/heartbeat", "sendHeartbeat", "sessions",
+		"Report that a session is alive",
+		codes(200), optionalBody(s.heartbeat), errs(session, host, ended, fence), playing,
+	}, a.sendHeartbeat)
+	register(a, route{
+		http.MethodPost, basePath + "/sessions/{session_id}/members/{player_id}/heartbeat", "sendMemberHeartbeat",
+		"sessions", "Report that a member is connected",
+		codes(200), nil, errs(session, member, host, ended, fence, joined), playing,
+	}, a.sendMemberHeartbeat)
+	register(a, route{
+		http.MethodPost, sendHeartbeatsRoute, "sendHeartbeats", "sessions",
+		"Report that several sessions are alive",
+		codes(200), &body{schema: s.heartbeats, max: maxHeartbeatsBody}, commonErrors(), playing,
+	}, a.sendHeartbeats)
 	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}/timeline", "getTimeline", "sessions",
 		"Read what happened to a session, newest first",

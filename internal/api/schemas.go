@@ -19,7 +19,8 @@ type schemas struct {
 	profile, player, profilePatch *huma.Schema
 	request, session              *huma.Schema
 	settingsPatch, memberPatch    *huma.Schema
-	host                          *huma.Schema
+	host, server                  *huma.Schema
+	heartbeat, heartbeats         *huma.Schema
 	join, key, token, rotation    *huma.Schema
 }
 
@@ -35,6 +36,7 @@ func newSchemas(r huma.Registry) *schemas {
 	s := new(schemas)
 	s.players(r)
 	s.sessions(r)
+	s.liveness(r)
 	s.credentials(r)
 	return s
 }
@@ -62,7 +64,7 @@ func (s *schemas) sessions(r huma.Registry) {
 	}
 	s.session = named(r, "SessionMove", session)
 
-	settingsPatch := requestOf[game.SessionEdit](r)
+	settingsPatch := requestOf[sessionPatch](r)
 	nullable(settingsPatch, "max_players")
 	connection := objectOrNone(r, settingsPatch.Properties["connection"])
 	connection.Title, connection.Properties = "ConnectionPatch", maps.Clone(connection.Properties)
@@ -75,11 +77,32 @@ func (s *schemas) sessions(r huma.Registry) {
 
 	s.join = named(r, "JoinRequest", requestOf[game.JoinRequest](r, "player_id"))
 
-	memberPatch := requestOf[game.MemberSettings](r)
-	nullable(memberPatch)
+	memberPatch := requestOf[game.MemberEdit](r)
+	nullable(memberPatch, "status")
 	s.memberPatch = named(r, "MemberPatch", memberPatch)
 
 	s.host = named(r, "HostRequest", requestOf[game.HostRequest](r, "player_id"))
+
+	server := requestOf[game.ServerRequest](r)
+	server.Properties["connection"] = objectOrNone(r, server.Properties["connection"])
+	s.server = named(r, "ServerRequest", server)
+}
+
+func (s *schemas) liveness(r huma.Registry) {
+	one := requestOf[oneHeartbeat](r)
+	delete(one.Properties, "session_id") // it is in the path
+	s.heartbeat = named(r, "HeartbeatRequest", one)
+	s.heartbeats = named(r, "HeartbeatsRequest", requestOf[heartbeats](r, "sessions"))
+	named(r, "Heartbeat", requestOf[game.Heartbeat](r, "session_id"))
+
+	r.Schema(reflect.TypeFor[heartbeatResults](), true, "")
+	liveliness := r.Map()["Liveliness"]
+	result := r.Map()["HeartbeatResult"]
+	maps.Copy(result.Properties, liveliness.Properties)
+	result.Properties["error"] = &huma.Schema{
+		Ref: problemSchema(r).Ref, Description: "Why the heartbeat was rejected; absent if it was accepted.",
+	}
+	result.Required = []string{"session_id"}
 }
 
 func (s *schemas) credentials(r huma.Registry) {
@@ -92,8 +115,8 @@ func (s *schemas) credentials(r huma.Registry) {
 func responses(r huma.Registry) {
 	for name, t := range map[string]reflect.Type{
 		"Player": reflect.TypeFor[game.Player](), "Session": reflect.TypeFor[game.Session](),
-		"Member": reflect.TypeFor[game.Member](),
-		"Event":  reflect.TypeFor[game.Event](), "Subject": reflect.TypeFor[game.Subject](),
+		"Member": reflect.TypeFor[game.Member](), "Liveliness": reflect.TypeFor[game.Liveliness](),
+		"Event": reflect.TypeFor[game.Event](), "Subject": reflect.TypeFor[game.Subject](),
 		"Actor":         reflect.TypeFor[game.Actor](),
 		"SystemMetrics": reflect.TypeFor[game.SystemMetrics](), "MetricsPoint": reflect.TypeFor[game.MetricsPoint](),
 	} {
@@ -193,6 +216,8 @@ func valuesOf(t reflect.Type) []any {
 		return enum(game.EndReasons())
 	case reflect.TypeFor[game.Visibility]():
 		return enum(game.Visibilities())
+	case reflect.TypeFor[game.Liveness]():
+		return enum(game.Livenesses())
 	case reflect.TypeFor[game.Scope]():
 		return enum(game.KeyScopes())
 	case reflect.TypeFor[game.SubjectKind]():

@@ -87,6 +87,7 @@ func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*sessionsOu
 type moveSessionIn struct {
 	SessionPath
 	IfMatchHeader
+	FenceHeader
 	PreferHeader
 	Sent Body[sessionMove]
 }
@@ -96,6 +97,7 @@ type moveSessionIn struct {
 type sessionMove struct {
 	game.Move
 	game.Settings
+	game.Timeouts
 }
 
 // Validate returns ErrValidation with everything that is wrong with the move. Settings need no rules: they are
@@ -103,7 +105,7 @@ type sessionMove struct {
 func (m sessionMove) Validate() error { return m.Move.Validate() }
 
 func (a *API) moveSession(ctx context.Context, in *moveSessionIn) (*sessionOut, error) {
-	c := allOf(ifMatch[game.Session](in.IfMatch), in.sameSettings)
+	c := allOf(in.at(ifMatch[game.Session](in.IfMatch)), in.sameSettings)
 	out, err := documentResponse(a.Sessions.Move(ctx, in.SessionID, c, in.Sent.Value().Move))
 	members, applied := in.preferred()
 	return sessionResponse(out, err, members, applied)
@@ -112,7 +114,10 @@ func (a *API) moveSession(ctx context.Context, in *moveSessionIn) (*sessionOut, 
 // sameSettings rejects a body that would change settings, because a PUT of a session changes its status only. Settings
 // that the body leaves out are unchanged.
 func (in *moveSessionIn) sameSettings(s game.Session) error {
-	return rejectChanges(in.Sent.Over(sessionMove{Settings: s.Settings}).Differences(s.Settings))
+	asked := in.Sent.Over(sessionMove{Settings: s.Settings, Timeouts: s.Timeouts})
+	return rejectChanges(append(
+		asked.Differences(s.Settings), game.DifferentTimeouts(asked.Timeouts, s.Timeouts)...,
+	))
 }
 
 // rejectChanges returns the error of a move that changes settings, given their names.
@@ -130,21 +135,54 @@ func rejectChanges(names []string) error {
 type patchSessionIn struct {
 	SessionPath
 	IfMatchHeader
+	FenceHeader
 	PreferHeader
-	Sent Patch[game.SessionEdit]
+	Sent Patch[sessionPatch]
+}
+
+// sessionPatch is a [game.SessionEdit] in which timeouts may be nil, for their defaults.
+type sessionPatch struct {
+	game.Settings
+	game.TimeoutRequest
+	Connection *game.Connection `json:"connection" doc:"Where the session's server is."`
+}
+
+// patchOf returns what a patch is merged into.
+func patchOf(e game.SessionEdit) sessionPatch {
+	return sessionPatch{e.Settings, e.Timeouts.Request(), e.Connection}
+}
+
+// edit returns the edit, given the defaults of timeouts.
+func (p sessionPatch) edit(defaults game.Timeouts) game.SessionEdit {
+	return game.SessionEdit{Settings: p.Settings, Timeouts: p.TimeoutRequest.Or(defaults), Connection: p.Connection}
+}
+
+// Validate returns ErrValidation with everything that is wrong regardless of the session.
+func (p sessionPatch) Validate() error {
+	// Whether expire_after is above stale_after is known only with both.
+	return p.edit(game.Timeouts{
+		ReservationTimeout: 60, IdleTimeout: 60, StaleAfter: 5, ExpireAfter: 604800,
+	}).Validate()
 }
 
 // Resolve implements [huma.Resolver].
 func (in *patchSessionIn) Resolve(ctx huma.Context) []error {
-	return in.Sent.resolve(ctx, game.SessionEdit{
+	return in.Sent.resolve(ctx, sessionPatch{
 		Settings:   game.Settings{MaxPlayers: game.MaxPlayers},
 		Connection: &game.Connection{Address: "localhost", Port: 1},
 	})
 }
 
 func (a *API) patchSession(ctx context.Context, in *patchSessionIn) (*sessionOut, error) {
-	out, err := documentResponse(a.Sessions.Edit(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch),
-		func(e game.SessionEdit) (game.SessionEdit, error) { return in.Sent.MergedInto(e), nil }))
+	hosted := false // which defaults depend on
+	c := allOf(in.at(ifMatch[game.Session](in.IfMatch)), func(s game.Session) error {
+		hosted = s.Hosted
+		return nil
+	})
+	edit := func(e game.SessionEdit) (game.SessionEdit, error) {
+		return in.Sent.MergedInto(patchOf(e)).edit(a.Sessions.Timeouts(hosted)), nil
+	}
+	out, err := documentResponse(a.Sessions.Edit(ctx, in.SessionID, c, edit))
 	members, applied := in.preferred()
 	return sessionResponse(out, err, members, applied)
 }
@@ -152,6 +190,8 @@ func (a *API) patchSession(ctx context.Context, in *patchSessionIn) (*sessionOut
 type cancelSessionIn struct {
 	SessionPath
 	IfMatchHeader
+	FenceHeader
+	Purge bool `query:"purge" doc:"Remove the session for good, in whatever state it is. For admins."`
 }
 
 type cancelSessionOut struct {
@@ -159,8 +199,11 @@ type cancelSessionOut struct {
 }
 
 func (a *API) cancelSession(ctx context.Context, in *cancelSessionIn) (*cancelSessionOut, error) {
-	match := ifMatch[game.Session](in.IfMatch)
-	s, err := a.Sessions.Move(ctx, in.SessionID, match, game.Move{Status: game.StatusCancelled})
+	c := in.at(ifMatch[game.Session](in.IfMatch))
+	if in.Purge {
+		return &cancelSessionOut{}, a.Sessions.Purge(ctx, in.SessionID, c)
+	}
+	s, err := a.Sessions.Move(ctx, in.SessionID, c, game.Move{Status: game.StatusCancelled})
 	if err != nil {
 		return nil, err
 	}
@@ -169,6 +212,7 @@ func (a *API) cancelSession(ctx context.Context, in *cancelSessionIn) (*cancelSe
 
 type joinSessionIn struct {
 	SessionPath
+	FenceHeader
 	PreferHeader
 	Sent Body[game.JoinRequest]
 }
@@ -191,7 +235,7 @@ type joinSessionOut struct {
 
 func (a *API) joinSession(ctx context.Context, in *joinSessionIn) (*joinSessionOut, error) {
 	j := in.Sent.Value()
-	s, seated, err := a.Sessions.Join(ctx, in.SessionID, j)
+	s, seated, err := a.Sessions.Join(ctx, in.SessionID, in.condition(), j)
 	if err != nil {
 		return nil, err
 	}
@@ -211,6 +255,7 @@ type leaveSessionIn struct {
 	SessionPath
 	PlayerPath
 	IfMatchHeader
+	FenceHeader
 	PreferHeader
 }
 
@@ -220,7 +265,7 @@ type leaveSessionOut struct {
 }
 
 func (a *API) leaveSession(ctx context.Context, in *leaveSessionIn) (*leaveSessionOut, error) {
-	_, err := a.Sessions.Leave(ctx, in.SessionID, ifMatch[game.Session](in.IfMatch), in.PlayerID)
+	_, err := a.Sessions.Leave(ctx, in.SessionID, in.at(ifMatch[game.Session](in.IfMatch)), in.PlayerID)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,8 @@ type Limits struct {
 	Metrics  MetricsLimits        `json:"metrics"`
 	Players  PlayerLimits         `json:"players"`
 	Sessions SessionLimits        `json:"sessions"`
+
+	Retention RetentionLimits `json:"retention"`
 }
 
 // RequestLimits apply to every request.
@@ -20,6 +22,7 @@ type RequestLimits struct {
 	Queue               int `json:"queue" doc:"The maximum number of requests that wait to be processed; 0 for no limit."`
 	BodyBytes           int `json:"body_bytes"`
 	SessionBodyBytes    int `json:"session_body_bytes" doc:"Of PUT of a session, with its members."`
+	HeartbeatsBodyBytes int `json:"heartbeats_body_bytes" doc:"Of heartbeats of several sessions."`
 	HeaderBytes         int `json:"header_bytes"`
 	HeaderLines         int `json:"header_lines"`
 	PathBytes           int `json:"path_bytes"`
@@ -102,6 +105,22 @@ type SessionLimits struct {
 	MemberAttributes     int `json:"member_attributes"`
 	MemberAttributeBytes int `json:"member_attribute_bytes" doc:"Of all keys and values together."`
 	Heartbeats           int `json:"heartbeats" doc:"Sessions in one request with heartbeats."`
+
+	Timeouts map[string]SessionTimeout `json:"timeouts" nullable:"false" doc:"The settings of a session about time, by their names."`
+}
+
+// SessionTimeout describes one of a session's timeouts, in seconds. 0 in a range that begins with it means never,
+// except in disconnect_grace and host_grace, where it means at once.
+type SessionTimeout struct {
+	Default int `json:"default" doc:"Of a session whose request has none, in seconds. empty_timeout is 0, for never, if no player ever hosted the session."`
+	Min     int `json:"min" doc:"In seconds."`
+	Max     int `json:"max" doc:"In seconds."`
+}
+
+// RetentionLimits say how long what has ended is kept, in seconds.
+type RetentionLimits struct {
+	Sessions float64 `json:"sessions" doc:"From the end of a session to its removal, in seconds; 0 if they are kept for ever."`
+	Events   float64 `json:"events" doc:"Of sessions, players and API keys, in seconds."`
 }
 
 // DocumentLimits returns the limits that the rules enforce, without those that are configured or belong to package api.

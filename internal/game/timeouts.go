@@ -76,9 +76,9 @@ func ValidTimeouts(t Timeouts) error {
 	return p.err()
 }
 
-// or returns the settings with those of the defaults that the request lacks.
-func (r TimeoutsOf[T]) or(defaults Timeouts) Timeouts {
-	from, to := reflect.ValueOf(r), reflect.ValueOf(&defaults).Elem()
+// Or returns the settings with those of the defaults that the request lacks.
+func (t TimeoutsOf[T]) Or(defaults Timeouts) Timeouts {
+	from, to := reflect.ValueOf(t), reflect.ValueOf(&defaults).Elem()
 	for i := range from.NumField() {
 		if f := from.Field(i); f.Kind() != reflect.Pointer {
 			to.Field(i).Set(f)
@@ -89,12 +89,38 @@ func (r TimeoutsOf[T]) or(defaults Timeouts) Timeouts {
 	return defaults
 }
 
+// DifferentTimeouts returns the JSON names of the settings that differ.
+func DifferentTimeouts(a, b Timeouts) []string { return differing(a, b) }
+
+// Timeouts returns the settings that sessions have where a request gives none. hosted says whether a player ever hosted
+// the session.
+func (s *Sessions) Timeouts(hosted bool) Timeouts { return defaultsOf(hosted, s.timeouts) }
+
+// defaultsOf returns the defaults of a session, given those of a session that a player ever hosted.
+func defaultsOf(hosted bool, t Timeouts) Timeouts {
+	if !hosted {
+		t.EmptyTimeout = 0
+	}
+	return t
+}
+
+// Request returns the settings as a request has them.
+func (t TimeoutsOf[T]) Request() TimeoutRequest {
+	var r TimeoutRequest
+	from, to := reflect.ValueOf(&t).Elem(), reflect.ValueOf(&r).Elem()
+	for i := range from.NumField() {
+		if f := from.Field(i); f.Kind() == reflect.Pointer {
+			to.Field(i).Set(f)
+		} else {
+			to.Field(i).Set(f.Addr())
+		}
+	}
+	return r
+}
+
 // timeouts returns the settings of the new session, given the defaults.
 func (r SessionRequest) timeouts(defaults Timeouts) Timeouts {
-	if r.host() == nil {
-		defaults.EmptyTimeout = 0
-	}
-	return r.TimeoutRequest.or(defaults)
+	return r.TimeoutRequest.Or(defaultsOf(r.host() != nil, defaults))
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -28,8 +29,10 @@ type Bodies struct {
 	Form *Form
 	// Optional allows a request without a body, which is treated as an empty object.
 	Optional bool
+	// Max is the maximum size in bytes of a body, not counting its read-only fields; 0 for [MaxBody].
+	Max int
 	// MaxWithIgnored is the maximum size in bytes of a body with its read-only fields, which are discarded as they
-	// arrive; 0 for MaxBody.
+	// arrive; 0 for Max.
 	MaxWithIgnored int
 	// Timeout bounds how long the body may take to arrive; 0 for no limit.
 	Timeout time.Duration
@@ -56,10 +59,11 @@ func (s *Sent[T]) Read(ctx huma.Context, b *Bodies) ([]*huma.ErrorDetail, *Probl
 	if b.Timeout > 0 {
 		_ = ctx.SetReadDeadline(time.Now().Add(b.Timeout)) // fails only without a connection, in tests
 	}
-	limit := max(MaxBody, b.MaxWithIgnored)
-	from := &bodyReader{from: ctx.BodyReader(), limit: limit}
+	own := cmp.Or(b.Max, MaxBody)
+	limit := max(own, b.MaxWithIgnored)
+	from := &bodyReader{from: ctx.BodyReader(), limit: limit, maxValue: own}
 	// To detect duplicates, the JSON decoder would keep all names in memory, also those in ignored fields.
-	d := &decoder{json: jsontext.NewDecoder(from, jsontext.AllowDuplicateNames(b.MaxWithIgnored > 0))}
+	d := &decoder{max: own, json: jsontext.NewDecoder(from, jsontext.AllowDuplicateNames(b.MaxWithIgnored > 0))}
 	from.consumed = d.json.InputOffset
 	var err error
 	s.value, err = d.decode(b.Form)
@@ -73,8 +77,8 @@ func (s *Sent[T]) Read(ctx huma.Context, b *Bodies) ([]*huma.ErrorDetail, *Probl
 	case from.read > limit:
 		return nil, tooLarge(limit)
 	case from.tooLong, errors.Is(err, errTooLong):
-		p := tooLarge(MaxBody)
-		p.Detail = fmt.Sprintf("The body has more than %d bytes without its read-only fields.", MaxBody)
+		p := tooLarge(own)
+		p.Detail = fmt.Sprintf("The body has more than %d bytes without its read-only fields.", own)
 		return nil, p
 	case from.read == 0 && b.Optional:
 		return nil, nil
@@ -115,13 +119,14 @@ type bodyReader struct {
 	consumed func() int64 // bytes that the decoder has returned
 	read     int
 	limit    int   // the maximum size in bytes
+	maxValue int   // the maximum size in bytes of a single value
 	tooLong  bool  // a single value is too long
 	err      error // an error of from, other than its end
 }
 
 // Read implements [io.Reader].
 func (b *bodyReader) Read(p []byte) (int, error) {
-	if b.read-int(b.consumed()) > MaxBody {
+	if b.read-int(b.consumed()) > b.maxValue {
 		b.tooLong = true
 		return 0, io.ErrUnexpectedEOF
 	}

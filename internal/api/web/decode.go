@@ -19,9 +19,13 @@ import (
 // invalid JSON.
 type decoder struct {
 	json    *jsontext.Decoder
+	max     int // size of the body in bytes without ignored fields
 	wrong   []*huma.ErrorDetail
 	skipped int64 // bytes of ignored fields
 }
+
+// maxWrong bounds the errors of one body that are kept.
+const maxWrong = 1000
 
 // errTooLong says that a body is too long, not counting its ignored fields.
 var errTooLong = errors.New("too long")
@@ -50,9 +54,11 @@ func (d *decoder) value(f *Form) (v value, err error) {
 	case kind == jsontext.KindNull && f.nullable:
 		_, err = d.json.ReadToken()
 		return value{null: true}, err
-	case f.fields == nil && f.values == nil && kind != jsontext.KindNull:
+	case f.fields == nil && f.values == nil && f.items == nil && kind != jsontext.KindNull:
 		return d.scalar(f)
-	case kind != jsontext.KindBeginObject:
+	case f.items != nil && kind == jsontext.KindBeginArray:
+		return d.array(f)
+	case kind != jsontext.KindBeginObject || f.items != nil:
 		if err = d.skip(); err == nil {
 			d.report("", f.expected)
 		}
@@ -88,7 +94,7 @@ func (d *decoder) object(f *Form) (v value, err error) {
 		}
 		faults := len(d.wrong)
 		one, err := d.value(field.Form)
-		if err == nil && len(d.wrong) == faults || one.fields != nil || one.entries != nil {
+		if err == nil && len(d.wrong) == faults || one.fields != nil || one.entries != nil || one.items != nil {
 			v.fields = append(v.fields, fieldValue{field.index, one})
 		}
 		return err
@@ -115,6 +121,37 @@ func (d *decoder) entries(f *Form) (v value, err error) {
 	return v, err
 }
 
+// array decodes an array of objects.
+func (d *decoder) array(f *Form) (v value, err error) {
+	v.items = []value{}
+	if _, err := d.json.ReadToken(); err != nil {
+		return v, err
+	}
+	n := 0
+	for ; d.json.PeekKind() != jsontext.KindEndArray; n++ {
+		if n >= f.maxItems {
+			err = d.skip()
+		} else {
+			var one value
+			one, err = d.value(f.items)
+			v.items = append(v.items, one)
+		}
+		if err != nil {
+			return v, err
+		}
+		if d.json.InputOffset()-d.skipped > int64(d.max) {
+			return v, errTooLong
+		}
+	}
+	if _, err := d.json.ReadToken(); err != nil {
+		return v, err
+	}
+	if n > f.maxItems {
+		d.report("", fmt.Sprintf("must have at most %d entries", f.maxItems))
+	}
+	return v, nil
+}
+
 // each calls read with the name of every member of the next object. read must consume the value.
 func (d *decoder) each(read func(name string) error) error {
 	if _, err := d.json.ReadToken(); err != nil {
@@ -128,7 +165,7 @@ func (d *decoder) each(read func(name string) error) error {
 		if err := read(token.String()); err != nil {
 			return err
 		}
-		if d.json.InputOffset()-d.skipped > MaxBody {
+		if d.json.InputOffset()-d.skipped > int64(d.max) {
 			return errTooLong
 		}
 	}
@@ -202,6 +239,9 @@ func (d *decoder) skip() error {
 
 // report records an error of the value that was read last, or of a part of it.
 func (d *decoder) report(part, message string) {
+	if len(d.wrong) == maxWrong {
+		return
+	}
 	d.wrong = append(d.wrong, &huma.ErrorDetail{Location: join("body", join(d.place(), part)), Message: message})
 }
 

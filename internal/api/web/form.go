@@ -22,6 +22,8 @@ type Form struct {
 	fields   map[string]field // of an object
 	required []string
 	values   *Form // of a map
+	items    *Form // of an array of objects; other arrays are scalars here
+	maxItems int   // of an array of objects
 
 	expected string   // the message about a value of another type
 	oneOf    []string // of a string; nil for any
@@ -67,12 +69,15 @@ func NewForm(r huma.Registry, s *huma.Schema, t reflect.Type) *Form {
 		}
 	case isMap:
 		f.values = NewForm(r, values, f.goType.Elem())
+	case s.Type == huma.TypeArray && s.Items.Ref != "":
+		f.items, f.expected = NewForm(r, s.Items, f.goType.Elem()), "must be an array of objects"
+		f.maxItems = *s.MaxItems // every array has a limit
 	case len(s.Properties) > 0:
 		f.object(r, s)
 	default:
 		f.expected = map[string]string{
 			huma.TypeString: "must be a string", huma.TypeBoolean: "must be true or false",
-			huma.TypeInteger: MustBeWhole,
+			huma.TypeInteger: MustBeWhole, huma.TypeArray: "must be an array of strings",
 		}[s.Type]
 	}
 	return f
@@ -104,6 +109,7 @@ type value struct {
 	scalar  reflect.Value    // of the form's Go type; invalid for objects
 	fields  []fieldValue     // the fields of an object that were sent
 	entries map[string]value // the entries of a map
+	items   []value          // the items of an array of objects
 }
 
 type fieldValue struct {
@@ -138,6 +144,11 @@ func (v value) put(dst reflect.Value, merge bool) {
 			m.SetMapIndex(reflect.ValueOf(name), e.scalar) // an invalid scalar removes the entry
 		}
 		to.Set(m)
+	case v.items != nil:
+		to.Set(reflect.MakeSlice(to.Type(), len(v.items), len(v.items)))
+		for i, item := range v.items {
+			item.put(to.Index(i), false)
+		}
 	default:
 		if merge && before.IsValid() {
 			to.Set(before)
