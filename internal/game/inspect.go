@@ -36,6 +36,7 @@ type Inspection struct {
 	sessions *Sessions
 	now      time.Time
 	seed     maphash.Seed
+	leases   map[uint64]struct{}      // sessions that have leases
 	live     map[uint64]struct{}      // players that exist
 	names    map[uint64]PlayerID      // owners of usernames and identities
 	reported map[[2]PlayerID]struct{} // pairs of players with the same name
@@ -53,7 +54,14 @@ func (i *Inspection) Run(ctx context.Context) error {
 	i.live, i.names, i.reported = map[uint64]struct{}{}, map[uint64]PlayerID{}, map[[2]PlayerID]struct{}{}
 	i.events = eventsSeen{versions: map[uint64]int64{}, feeds: map[ProjectID]*feedSeen{}}
 	store := i.Deps.Store
+	i.leases = map[uint64]struct{}{}
 	err := forEachExported(
+		ctx, i.countRead("leases"), store.ExportLeases, func(l Lease) LeaseID { return l.ID() }, i.lease,
+	)
+	if err != nil {
+		return err
+	}
+	err = forEachExported(
 		ctx, i.countRead("players"), store.ExportPlayers, func(p Player) PlayerID { return p.ID }, i.player,
 	)
 	if err != nil {
@@ -201,6 +209,9 @@ func (p *Player) names() [][]string {
 
 func (i *Inspection) session(ctx context.Context, v Session) error {
 	i.versionSeen(v.current())
+	if err := i.missingLease(ctx, v); err != nil {
+		return err
+	}
 	if wrong := v.brokenRules(); len(wrong) > 0 {
 		i.Tell(Finding{Collection: "sessions", ID: string(v.ID), Problem: describeProblems(wrong)})
 	}

@@ -187,6 +187,42 @@ func TestInspectionTells(t *testing.T) {
 	}
 }
 
+// A live session with heartbeats and without a lease would never end. Leases without a session are removed in time.
+func TestInspectionOfLeases(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t).start()
+	lost, kept, never, over := p.open(t, 2, ""), p.open(t, 2, ""), p.open(t, 2, ""), p.open(t, 2, "")
+	for _, v := range []game.Session{lost, kept, over} {
+		next := v
+		next.Leased = true
+		ok(t, p.store.ReplaceSession(p.ctx, v, next))
+	}
+	_, err := p.sessions.Move(p.ctx, over.ID, nil, game.Move{Status: game.StatusCancelled})
+	ok(t, err)
+	lease := func(id game.SessionID) game.Lease {
+		return game.Lease{Project: kept.Project, Session: id, State: game.LeaseLive, Fence: 1, BeatAt: t0, DueAt: t0}
+	}
+	broken, member := lease("nowhere"), lease(lost.ID)
+	broken.State, broken.Fence = "asleep", 0
+	member.Player = player(999)
+	_, err = p.store.RenewLeases(p.ctx, []game.Lease{lease(kept.ID), lease("gone"), broken, member})
+	ok(t, err)
+	rules := "leases nowhere breaks the rules: fence must be at least 1; state must be one of [live stale expired]"
+	missing := "sessions " + string(lost.ID) + " has had heartbeats, but has no lease and never expires"
+	wantFindings(t, p.inspect(t, false), rules, missing)
+	wantFindings(t, p.inspect(t, true), rules, missing+" (repaired)")
+	wantFindings(t, p.inspect(t, true), rules)
+	found, err := p.store.Leases(p.ctx, []game.LeaseID{
+		game.LeaseIDOf(lost.ID, ""), game.LeaseIDOf(never.ID, ""), game.LeaseIDOf(over.ID, ""),
+	})
+	ok(t, err)
+	want := lease(lost.ID)
+	want.BeatAt, want.DueAt = p.clock.Now(), p.clock.Now()
+	if !slices.Equal(found, []game.Lease{want}) {
+		t.Errorf("the leases are %+v, want %+v", found, want)
+	}
+}
+
 // twins is a store in which names are not unique.
 type twins struct {
 	game.Store

@@ -111,6 +111,7 @@ func nouns(now time.Time) []noun {
 				return s.Claim(ctx, c, now)
 			},
 		},
+		leases(),
 		apiKeys(),
 		signingKeys(),
 		events(),
@@ -131,6 +132,35 @@ func nouns(now time.Time) []noun {
 				return game.MetricsSample{}, errors.ErrUnsupported // appending an existing sample succeeds
 			},
 		},
+	}
+}
+
+func leases() noun {
+	find := func(ctx context.Context, s game.Store, l game.Lease) (game.Lease, error) {
+		found, err := s.Leases(ctx, []game.LeaseID{l.ID()})
+		if err != nil || len(found) == 0 {
+			return game.Lease{}, err
+		}
+		return found[0], nil
+	}
+	return documents[game.Lease]{
+		plural: "leases",
+		page: func(ctx context.Context, s game.Store, after string) ([]game.Lease, error) {
+			return s.ExportLeases(ctx, game.LeaseID(after), copyPage)
+		},
+		id: func(l game.Lease) string { return string(l.ID()) },
+		write: func(ctx context.Context, s game.Store, l game.Lease) error {
+			stored, err := find(ctx, s, l)
+			if err == nil && stored.Session != "" { // or it would be renewed
+				err = game.ErrExists
+			}
+			if err != nil {
+				return err
+			}
+			_, err = s.RenewLeases(ctx, []game.Lease{l})
+			return err
+		},
+		find: find,
 	}
 }
 

@@ -151,6 +151,14 @@ func fill(tb testing.TB, s game.Store, players, sessions int) {
 		_, err := s.Claim(tb.Context(), c, t0.Add(-time.Hour))
 		return err
 	})
+	concurrently(tb, leases.Count, func(i int) error {
+		_, err := s.RenewLeases(tb.Context(), []game.Lease{{
+			Project: game.DefaultProject, Session: game.SessionID(fmt.Sprint("session", i/2)),
+			Player: game.PlayerID([]string{"", "player"}[i%2]), State: game.LeaseStates()[i%3], Fence: int64(i),
+			BeatAt: t0, DueAt: t0.Add(time.Duration(i) * time.Second),
+		}})
+		return err
+	})
 	concurrently(tb, keys.Count, func(i int) error { return s.CreateKey(tb.Context(), newKey(i)) })
 	concurrently(tb, signing.Count, func(i int) error {
 		return s.CreateSigningKey(tb.Context(), game.SigningKey{
@@ -205,8 +213,9 @@ func wantCopied(t *testing.T, got []store.Copied, want ...store.Copied) {
 	}
 }
 
-// The keys that fill stores.
+// The leases and keys that fill stores.
 var (
+	leases  = store.Copied{Noun: "leases", Count: 33, Written: 33}
 	keys    = store.Copied{Noun: "api_keys", Count: 25, Written: 25}
 	signing = store.Copied{Noun: "signing_keys", Count: 5, Written: 5}
 )
@@ -233,13 +242,13 @@ func TestCopy(t *testing.T) {
 		wantCopied(
 			t, copied, store.Copied{Noun: "players", Count: 1234, Written: 1234},
 			store.Copied{Noun: "sessions", Count: 321, Written: 321},
-			store.Copied{Noun: "idempotency", Count: 310, Written: 310}, keys, signing,
+			store.Copied{Noun: "idempotency", Count: 310, Written: 310}, leases, keys, signing,
 			playerEvents(1234, 1234), samples,
 		)
 		if d := cmp.Diff([]string{
-			"copy players", "copy sessions", "copy idempotency", "copy api_keys", "copy signing_keys", "copy events",
-			"copy metrics", "verify players", "verify sessions", "verify idempotency", "verify api_keys",
-			"verify signing_keys", "verify events", "verify metrics",
+			"copy players", "copy sessions", "copy idempotency", "copy leases", "copy api_keys", "copy signing_keys",
+			"copy events", "copy metrics", "verify players", "verify sessions", "verify idempotency", "verify leases",
+			"verify api_keys", "verify signing_keys", "verify events", "verify metrics",
 		}, steps); d != "" {
 			t.Error(d)
 		}
@@ -260,7 +269,8 @@ func TestCopy(t *testing.T) {
 		wantCopied(
 			t, copied, store.Copied{Noun: "players", Count: 1234}, store.Copied{Noun: "sessions", Count: 321},
 			store.Copied{Noun: "idempotency", Count: 310, Written: 310},
-			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, playerEvents(1234, 1234), samples,
+			store.Copied{Noun: "leases", Count: leases.Count}, store.Copied{Noun: "api_keys", Count: keys.Count},
+			signing, playerEvents(1234, 1234), samples,
 		)
 	})
 }
@@ -276,6 +286,7 @@ func TestCopyResumes(t *testing.T) {
 			{Operation: "CreatePlayer", From: 300, After: true},
 			{Operation: "CreateSession", From: 77, After: true},
 			{Operation: "Claim", From: 50},
+			{Operation: "RenewLeases", From: 7, After: true},
 			{Operation: "ExportClaims", From: 2},
 			{Operation: "CreateKey", From: 11},
 			{Operation: "CreateSigningKey", From: 3, After: true},
@@ -292,7 +303,8 @@ func TestCopyResumes(t *testing.T) {
 		wantCopied(
 			t, copied, store.Copied{Noun: "players", Count: 500}, store.Copied{Noun: "sessions", Count: 200},
 			store.Copied{Noun: "idempotency", Count: 189, Written: 189},
-			store.Copied{Noun: "api_keys", Count: keys.Count}, signing, playerEvents(500, 500), samples,
+			store.Copied{Noun: "leases", Count: leases.Count}, store.Copied{Noun: "api_keys", Count: keys.Count},
+			signing, playerEvents(500, 500), samples,
 		)
 	})
 }
