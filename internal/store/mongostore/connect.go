@@ -133,6 +133,7 @@ func (s *Store) connect(set settings, o Options) error {
 		s.collections[name] = s.collection(name, set.lists)
 	}
 	s.players, s.sessions = s.collections[playersCollection], s.collections[sessionsCollection]
+	s.leases = s.collections[leasesCollection]
 	s.claims, s.metrics = s.collections[claimsCollection], s.collections[metricsCollection]
 	s.keys, s.signing = s.collections[keysCollection], s.collections[signingCollection]
 	s.events, s.notices = s.collections[eventsCollection], s.collections[noticesCollection].Collection

@@ -66,6 +66,21 @@ func derivedSessionFields() []derived[game.Session] {
 		},
 		{"seats_held", "int", "how many `members` there are", func(s *game.Session) any { return len(s.Members) }},
 		{"free_seats", "int", "`max_players` without them", func(s *game.Session) any { return s.FreeSeats() }},
+		{
+			"due_at", "date, optional",
+			"when time next changes the session, rounded up to the millisecond; absent if it never does",
+			func(s *game.Session) any { return s.NextDue() },
+		},
+	}
+}
+
+// derivedLeaseFields has the id of a lease, made of its session and its player.
+func derivedLeaseFields() []derived[game.Lease] {
+	return []derived[game.Lease]{
+		{
+			"_id", "string", "the session's id, for members followed by `/` and the player's id",
+			func(l *game.Lease) any { return string(l.ID()) },
+		},
 	}
 }
 
@@ -101,6 +116,11 @@ func storedKey(k game.Key) document[game.Key] {
 // was made.
 func storedSample(m game.MetricsSample) document[game.MetricsSample] {
 	return document[game.MetricsSample]{of: m, derived: derivedSampleFields()}
+}
+
+// storedLease has no write ids either: see [Store.ReplaceLease].
+func storedLease(l game.Lease) document[game.Lease] {
+	return document[game.Lease]{of: l, derived: derivedLeaseFields()}
 }
 
 func storedClaim(c game.Claim) document[game.Claim] { return document[game.Claim]{of: c} }
@@ -165,6 +185,10 @@ func (e *encoder) derived(key string, value any) {
 		}
 	case int:
 		e.number(key, int64(x))
+	case *time.Time:
+		if x != nil {
+			e.date(key, x.Add(time.Millisecond-1)) // rounded up: whatever is due at the stored time is due
+		}
 	case []string:
 		if len(x) == 0 {
 			return

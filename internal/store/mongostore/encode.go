@@ -264,9 +264,12 @@ func (e *encoder) float(key string, f float64) {
 	e.b = bsoncore.AppendDouble(e.b, f)
 }
 
-func writeTime(e *encoder, key string, v reflect.Value) {
+func writeTime(e *encoder, key string, v reflect.Value) { e.date(key, *v.Addr().Interface().(*time.Time)) }
+
+// date encodes a time, truncated to the millisecond.
+func (e *encoder) date(key string, t time.Time) {
 	e.header(bson.TypeDateTime, key)
-	e.b = bsoncore.AppendDateTime(e.b, v.Addr().Interface().(*time.Time).UnixMilli())
+	e.b = bsoncore.AppendDateTime(e.b, t.UnixMilli())
 }
 
 func writeValue(e *encoder, key string, v reflect.Value) {

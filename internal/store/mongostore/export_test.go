@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"game-session-manager/internal/game"
 )
@@ -195,4 +197,12 @@ var FirstTaken = firstTaken
 // StoreWithoutPlaces stores events as a write does that finds no room for them in the outbox.
 func (s *Store) StoreWithoutPlaces(ctx context.Context, events []game.Event) error {
 	return s.putEvents(ctx, storedEvents(events))
+}
+
+// BulkWriteLeases makes writes of leases as the driver does.
+func (s *Store) BulkWriteLeases(
+	ctx context.Context, models []mongo.WriteModel, o *options.BulkWriteOptionsBuilder,
+) error {
+	_, err := s.leases.BulkWrite(ctx, models, o)
+	return err
 }

@@ -129,18 +129,24 @@ func list[D any](
 	found := game.Found[D]{Items: make([]D, 0, min(p.limit, game.MaxLimit))}
 	spent := 0
 	err := s.each(ctx, from, filter, o, func(cursor *mongo.Cursor) (bool, error) {
-		if len(found.Items) == p.limit || p.bytes > 0 && spent >= p.bytes {
+		n := len(found.Items) + len(found.Unreadable)
+		if n == p.limit || p.bytes > 0 && spent >= p.bytes {
 			found.More = true
 			return false, nil
 		}
+		size := len(cursor.Current)
 		var d D
-		if err := decode(cursor.Current, &d); err != nil {
-			return false, err
+		if err := decode(cursor.Current, &d); err == nil {
+			size = cost(size, &d)
+			found.Items = append(found.Items, d)
+		} else if id, ok := cursor.Current.Lookup("_id").StringValueOK(); ok {
+			found.Unreadable = append(found.Unreadable, id)
+		} else {
+			return false, err // it has no place in the order of the ids
 		}
-		found.Items = append(found.Items, d)
-		spent += cost(len(cursor.Current), &found.Items[len(found.Items)-1])
+		spent += size
 		// Batches grow with the page, so that few large documents are read and not used.
-		cursor.SetBatchSize(int32(2 * len(found.Items))) //nolint:gosec // a few hundred
+		cursor.SetBatchSize(int32(2 * (n + 1))) //nolint:gosec // a few hundred
 		return true, nil
 	})
 	if err != nil {
@@ -156,11 +162,27 @@ func fullSize[D any](read int, _ *D) int { return read }
 func read[D any](
 	ctx context.Context, s *Store, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder,
 ) ([]D, error) {
+	return collect[D](ctx, s, from, filter, o, func(err error) error { return err })
+}
+
+// readable returns all documents that match and can be decoded.
+func readable[D any](
+	ctx context.Context, s *Store, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder,
+) ([]D, error) {
+	return collect[D](ctx, s, from, filter, o, func(error) error { return nil })
+}
+
+// collect returns all documents that match, without those that cannot be decoded if broken accepts the reason.
+func collect[D any](
+	ctx context.Context, s *Store, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder,
+	broken func(error) error,
+) ([]D, error) {
 	items := []D{}
 	err := s.each(ctx, from, filter, o, func(cursor *mongo.Cursor) (bool, error) {
 		var d D
 		if err := decode(cursor.Current, &d); err != nil {
-			return false, err
+			err = broken(err)
+			return err == nil, err
 		}
 		items = append(items, d)
 		return true, nil

@@ -49,6 +49,7 @@ type Store struct {
 	collections map[string]collection // by name, those of designs
 	players     collection
 	sessions    collection
+	leases      collection
 	claims      collection
 	metrics     collection
 	keys        collection

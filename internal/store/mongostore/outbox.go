@@ -220,7 +220,41 @@ func (s *Store) flush(ctx context.Context, c collection, k address, version int6
 		}
 		return errInvisible
 	}
-	return s.putEvents(ctx, storedEvents(found[0].of(c.subject)))
+	return s.moveAll(ctx, c, found[:1])
+}
+
+// moveAll moves the events of documents without places in the feed, as far as they have not been moved.
+//
+// An event that is in an outbox and not in the collection may have been moved and purged. It was dropped from the outbox
+// before that: what is still there afterwards was not moved.
+func (s *Store) moveAll(ctx context.Context, c collection, found []waiting) error {
+	moved, err := idsAmong(ctx, s.events.Collection, eventsOf(c.subject, found))
+	if err != nil {
+		return err
+	}
+	isMoved := func(e movedEvent) bool {
+		_, is := moved[e.ID]
+		return is
+	}
+	var of []string
+	for _, e := range slices.DeleteFunc(eventsOf(c.subject, found), isMoved) {
+		of = append(of, e.Subject)
+	}
+	if len(of) == 0 {
+		return nil
+	}
+	if found, err = outboxes(ctx, c.Collection, byIDs(slices.Compact(of)), options.Find()); err != nil {
+		return err
+	}
+	return s.putEvents(ctx, slices.DeleteFunc(eventsOf(c.subject, found), isMoved))
+}
+
+// eventsOf returns the events in the outboxes of documents of a kind, as they are moved.
+func eventsOf(kind game.SubjectKind, found []waiting) (events []movedEvent) {
+	for _, d := range found {
+		events = append(events, storedEvents(d.of(kind))...)
+	}
+	return events
 }
 
 // errPlaceTaken says that another event has the place of one that is to be stored.

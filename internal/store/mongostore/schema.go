@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -17,12 +18,13 @@ import (
 )
 
 // schemaVersion is the version of the documents, the indexes and the validators.
-const schemaVersion = 6
+const schemaVersion = 7
 
 // The collections.
 const (
 	playersCollection  = "players"
 	sessionsCollection = "sessions"
+	leasesCollection   = "leases"
 	claimsCollection   = "idempotency"
 	metricsCollection  = "metrics"
 	keysCollection     = "api_keys"
@@ -52,7 +54,11 @@ const (
 	sessionsByStatus  = "sessions_by_status_of_all" // across projects
 	sessionsPrivate   = "sessions_private"
 	sessionsByChange  = "sessions_by_change"
+	sessionsDue       = "sessions_due"
+	sessionsByEnd     = "sessions_by_end"
 	playersByChange   = "players_by_change"
+
+	leasesDue = "leases_due"
 
 	eventsByPlace  = "events_by_place"
 	eventsByPlayer = "events_by_player"
@@ -173,9 +179,22 @@ func designs() map[string]design {
 					bson.E{Key: "_id", Value: -1}, bson.E{Key: "seats_held", Value: 1})),
 				byID(sessionsPrivate, bson.D{{Key: "visibility", Value: "private"}}, "project", "visibility"),
 				index(sessionsByChange, options.Index(), keys("updated_at")),
+				// Includes the project, so that what is due is found without reading documents.
+				index(sessionsDue, options.Index().SetPartialFilterExpression(exists("due_at")),
+					keys("due_at", "_id", "project")),
+				index(sessionsByEnd, options.Index().SetPartialFilterExpression(exists("ended_at")),
+					keys("ended_at", "_id")),
 			}, fieldIndexes(sessionsSearched())...),
 			sessionValidator(),
 			&inspected{fields: derivedKeys(derivedSessionFields()), reencode: reencoder(storedSession)},
+		},
+		leasesCollection: {
+			[]mongo.IndexModel{index(leasesDue, options.Index(), keys("due_at", "_id"))},
+			objectOf(fields{
+				"_id": "string", "project": "string", "session": "string", "state": "string", "fence": "long",
+				"beat_at": "date", "due_at": "date",
+			}, fields{"player": "string"}),
+			&inspected{reencode: reencoder(storedLease)},
 		},
 		claimsCollection: {
 			[]mongo.IndexModel{index(claimsByExpiry, options.Index(), keys("expires_at"))},
@@ -302,17 +321,24 @@ func playerValidator() bson.D {
 	})
 }
 
+// sessionValidator requires no field that sessions stored by older versions lack.
 func sessionValidator() bson.D {
+	optional := fields{
+		"attribute_keys": "array", "live": "bool", "end_reason": "string", "host_id": "string", "hosted": "bool",
+		"connection": "object", "result": "string", "started_at": "date", "ended_at": "date", "events": "array",
+		"fence": "long", "liveness": "string", "leased": "bool", "host_lost_at": "date", "empty_since": "date",
+		"server_since": "date", "due_at": "date",
+	}
+	for _, f := range layoutOf(reflect.TypeFor[game.Timeouts]()).fields {
+		optional[f.key] = f.name
+	}
 	return objectOf(fields{
 		"_id": "string", "project": "string", "name": "string", "mode": "string", "map": "string", "region": "string",
 		"visibility": "string", "locked": "bool", "join_in_progress": "bool", "allow_rematch": "bool",
 		"max_players": "int", "min_players": "int", "teams": "object", "attributes": "object", "status": "string",
 		"members": "array", "seats_held": "int", "free_seats": "int", "version": "long", "created_at": "date",
 		"updated_at": "date", "writes": "array",
-	}, fields{
-		"attribute_keys": "array", "live": "bool", "end_reason": "string", "host_id": "string", "hosted": "bool",
-		"connection": "object", "result": "string", "started_at": "date", "ended_at": "date", "events": "array",
-	})
+	}, optional)
 }
 
 // Some servers return unexpected errors while another process creates the same index.
@@ -368,42 +394,16 @@ func (s *Store) migrate(ctx context.Context, o Options) error {
 			return fmt.Errorf("mark the sessions that are live: %w", err)
 		}
 	}
+	if stored.Version != 0 && stored.Version < 7 {
+		if err := s.setTimeouts(ctx); err != nil {
+			return fmt.Errorf("give the live sessions their timeouts: %w", err)
+		}
+	}
 	update := bson.D{{Key: "$max", Value: bson.D{{Key: "version", Value: schemaVersion}}}}
 	_, err = meta.UpdateOne(ctx, bson.D{{Key: "_id", Value: "schema"}}, update, options.UpdateOne().SetUpsert(true))
 	if mongo.IsDuplicateKeyError(err) { // another process has inserted the version
 		return nil
 	}
-	return err
-}
-
-// markUnswept marks players who may still hold seats that version 3 frees: before it, suspended players kept theirs,
-// and the sweep of a player being erased was recorded in another field. It may be repeated.
-func (s *Store) markUnswept(ctx context.Context) error {
-	const swept = "seats_swept" // a field of version 2
-	players := s.database.Collection(playersCollection)
-	unswept := bson.D{
-		{Key: "$or", Value: bson.A{bson.D{{Key: "status", Value: "suspended"}}, bson.D{{Key: "erasing", Value: true}}}},
-		{Key: swept, Value: nil},
-		{Key: "sweeping", Value: nil}, // absent
-	}
-	_, err := players.UpdateMany(ctx, unswept, bson.D{
-		{Key: "$set", Value: bson.D{{Key: "sweeping", Value: true}}},
-		{Key: "$currentDate", Value: bson.D{{Key: "sweep_since", Value: true}}},
-	})
-	if err == nil {
-		_, err = players.UpdateMany(ctx, exists(swept), bson.D{{Key: "$unset", Value: bson.D{{Key: swept, Value: ""}}}})
-	}
-	return err
-}
-
-// markLive marks live sessions, as each write does since version 6. It may be repeated.
-func (s *Store) markLive(ctx context.Context) error {
-	_, err := s.database.Collection(sessionsCollection).UpdateMany(ctx,
-		bson.D{
-			{Key: "status", Value: bson.D{{Key: "$in", Value: game.LiveStatuses()}}},
-			{Key: "live", Value: nil}, // absent
-		},
-		bson.D{{Key: "$set", Value: bson.D{{Key: "live", Value: true}}}})
 	return err
 }
 

@@ -3,6 +3,7 @@ package mongostore
 import (
 	"context"
 	"reflect"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -80,6 +81,54 @@ func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[g
 		cost = game.BriefCost
 	}
 	return list(ctx, s, s.sessions, sessionsPage(q), cost)
+}
+
+// DueSessions implements [game.SessionStore]. The index has all that is read.
+func (s *Store) DueSessions(
+	ctx context.Context, now time.Time, after game.DueSession, limit int,
+) ([]game.DueSession, error) {
+	p := dueSessions(now, limit)
+	p.after, p.id = after.DueAt, string(after.ID)
+	found := []game.DueSession{}
+	_, _, err := s.byTime(ctx, s.sessions, p, func(raw bson.Raw) error {
+		var d struct {
+			ID      game.SessionID `bson:"_id"`
+			Project game.ProjectID `bson:"project"`
+			DueAt   time.Time      `bson:"due_at"`
+		}
+		if err := bson.Unmarshal(raw, &d); err != nil {
+			return err
+		}
+		found = append(found, game.DueSession{Project: d.Project, ID: d.ID, DueAt: d.DueAt.UTC()})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+func dueSessions(now time.Time, limit int) timePage {
+	return timePage{
+		field: "due_at", until: bson.E{Key: "$lte", Value: now}, index: sessionsDue, limit: limit,
+		fields: bson.D{{Key: "_id", Value: 1}, {Key: "project", Value: 1}, {Key: "due_at", Value: 1}},
+	}
+}
+
+// Pulses implements [game.SessionStore]. A session that cannot be read is left out, and Inspect reports it.
+func (s *Store) Pulses(ctx context.Context, project game.ProjectID, ids []game.SessionID) ([]game.Pulse, error) {
+	filter := append(byIDs(ids), bson.E{Key: "project", Value: project})
+	o := options.Find().SetHint(idIndex).SetProjection(fieldsOf(reflect.TypeFor[game.Pulse]()))
+	return readable[game.Pulse](ctx, s, s.sessions.Collection, filter, o)
+}
+
+// fieldsOf is the projection to the fields of a type.
+func fieldsOf(t reflect.Type) bson.D {
+	var d bson.D
+	for _, f := range layoutOf(t).fields {
+		d = append(d, bson.E{Key: f.key, Value: 1})
+	}
+	return d
 }
 
 // memberDetails is the projection that excludes all fields of members except their ids.

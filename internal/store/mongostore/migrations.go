@@ -1,0 +1,140 @@
+package mongostore
+
+import (
+	"context"
+	"reflect"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"game-session-manager/internal/game"
+)
+
+// Migrations of documents may be repeated, and other processes may change the documents meanwhile.
+
+// markUnswept marks players who may still hold seats that version 3 frees: before it, suspended players kept theirs,
+// and the sweep of a player being erased was recorded in another field.
+func (s *Store) markUnswept(ctx context.Context) error {
+	const swept = "seats_swept" // a field of version 2
+	unswept := bson.D{
+		{Key: "$or", Value: bson.A{bson.D{{Key: "status", Value: "suspended"}}, bson.D{{Key: "erasing", Value: true}}}},
+		{Key: swept, Value: nil},
+		{Key: "sweeping", Value: nil}, // absent
+	}
+	err := s.updateEach(ctx, playersCollection, unswept, same(bson.D{
+		{Key: "$set", Value: bson.D{{Key: "sweeping", Value: true}}},
+		{Key: "$currentDate", Value: bson.D{{Key: "sweep_since", Value: true}}},
+	}))
+	if err != nil {
+		return err
+	}
+	return s.updateEach(
+		ctx, playersCollection, exists(swept), same(bson.D{{Key: "$unset", Value: bson.D{{Key: swept, Value: ""}}}}),
+	)
+}
+
+// markLive marks live sessions, as each write does since version 6.
+func (s *Store) markLive(ctx context.Context) error {
+	return s.updateEach(ctx, sessionsCollection, liveWithout("live"),
+		same(bson.D{{Key: "$set", Value: bson.D{{Key: "live", Value: true}}}}))
+}
+
+// setTimeouts gives live sessions of versions before 7 the default timeouts, the first fence, and the time at which
+// they are due.
+func (s *Store) setTimeouts(ctx context.Context) error {
+	return s.updateEach(ctx, sessionsCollection, liveWithout("fence"), withTimeouts)
+}
+
+// liveWithout is the filter for live sessions that lack a field.
+func liveWithout(field string) bson.D {
+	return bson.D{{Key: "status", Value: bson.D{{Key: "$in", Value: game.LiveStatuses()}}}, {Key: field, Value: nil}}
+}
+
+// withTimeouts returns the update that gives a session its timeouts and what goes with them.
+func withTimeouts(raw bson.Raw) (bson.D, error) {
+	var v game.Session
+	if err := decode(raw, &v); err != nil {
+		return nil, err
+	}
+	v.Timeouts = game.DefaultTimeouts()
+	if !v.Hosted {
+		v.EmptyTimeout = 0
+	}
+	v.Fence, v.Liveness, v.Leased = 1, game.Live, false
+	names := []string{"fence", "liveness", "leased", "due_at"}
+	for _, f := range layoutOf(reflect.TypeFor[game.Timeouts]()).fields {
+		names = append(names, f.key)
+	}
+	all, err := elements(storedSession(v))
+	if err != nil {
+		return nil, err
+	}
+	var set bson.D
+	for _, e := range all {
+		if slices.Contains(names, e.key) {
+			set = append(set, bson.E{Key: e.key, Value: e.value})
+		}
+	}
+	return bson.D{{Key: "$set", Value: set}}, nil
+}
+
+// same returns a function for updateEach that returns the same update for each document.
+func same(update bson.D) func(bson.Raw) (bson.D, error) {
+	return func(bson.Raw) (bson.D, error) { return update, nil }
+}
+
+// migrateBatch is how many documents are updated by one command.
+const migrateBatch = 100
+
+// updateEach updates each document that matches, unless it has changed since it was read, until none matches. The
+// server cannot do this by one command: DocumentDB would undo what others write to the documents meanwhile. A document
+// for which update returns an error is left as it is, and Inspect reports it.
+func (s *Store) updateEach(
+	ctx context.Context, collection string, filter bson.D, update func(bson.Raw) (bson.D, error),
+) error {
+	c := s.database.Collection(collection)
+	for again := true; again; {
+		again = false
+		cursor, err := c.Find(ctx, filter, options.Find().SetBatchSize(migrateBatch).SetProjection(withoutOutbox()))
+		if err != nil {
+			return err
+		}
+		var updates []mongo.WriteModel
+		send := func() error {
+			if len(updates) == 0 {
+				return nil
+			}
+			r, err := c.BulkWrite(ctx, updates, options.BulkWrite().SetOrdered(false))
+			if err == nil {
+				again = again || int(r.MatchedCount) < len(updates)
+			}
+			updates = nil
+			return err
+		}
+		for err == nil && cursor.Next(ctx) {
+			raw := slices.Clone(cursor.Current)
+			change, broken := update(raw)
+			if broken != nil {
+				continue
+			}
+			unchanged := bson.D{{Key: "_id", Value: raw.Lookup("_id")}, {Key: "version", Value: raw.Lookup("version")}}
+			updates = append(updates, mongo.NewUpdateOneModel().SetFilter(append(unchanged, filter...)).SetUpdate(change))
+			if len(updates) == migrateBatch {
+				err = send()
+			}
+		}
+		if err == nil {
+			err = cursor.Err()
+		}
+		if err == nil {
+			err = send()
+		}
+		closeCursor(ctx, cursor)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,212 @@
+package mongostore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"golang.org/x/sync/errgroup"
+
+	"game-session-manager/internal/game"
+)
+
+const (
+	// renewParts is into how many commands a batch of renewals is divided, which are sent at the same time: a server
+	// processes a command on one core.
+	renewParts = 4
+	// renewPart is how many renewals are sent together in any case.
+	renewPart = 50
+	// renewRounds is how often renewals are sent again, without a pause, that lost to a lease inserted at the same time.
+	renewRounds = 3
+)
+
+// RenewLeases implements [game.LeaseStore].
+//
+// A renewal may be sent again after a lost reply: the beat never decreases, and of two renewals at the same time it is
+// open which the server executes last.
+func (s *Store) RenewLeases(ctx context.Context, leases []game.Lease) ([]bool, error) {
+	renewed := make([]bool, len(leases))
+	all := make([]int, len(leases))
+	for i := range leases {
+		all[i] = i
+	}
+	// A server may execute a command in one transaction, which locks its documents. In the order of the ids, no two wait
+	// for each other.
+	slices.SortFunc(all, func(a, b int) int { return cmp.Compare(leases[a].ID(), leases[b].ID()) })
+	var parts []*renewals
+	for some := range slices.Chunk(all, max(renewPart, (len(all)+renewParts-1)/renewParts)) {
+		parts = append(parts, &renewals{leases: leases, renewed: renewed, pending: some})
+	}
+	errs := make([]error, len(parts))
+	var g errgroup.Group
+	for n, r := range parts {
+		g.Go(func() error {
+			errs[n] = s.do(ctx, write{
+				send:    func(ctx context.Context) error { return r.send(ctx, s.leases) },
+				refusal: func(error) error { return nil },
+			})
+			if errs[n] == nil && r.failure != nil {
+				errs[n] = game.Unanswered(game.OutcomeUnknown, r.failure)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // its functions keep their errors
+	return renewed, ofParts(errs)
+}
+
+// ofParts returns the error of a batch, given those of its parts. Its outcome is none only if no part was made.
+func ofParts(errs []error) error {
+	failed := slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return err == nil })
+	if len(failed) == 0 {
+		return nil
+	}
+	for _, err := range failed {
+		if len(failed) < len(errs) || mayBeStored(err) {
+			return game.Unanswered(game.OutcomeUnknown, errors.Unwrap(err))
+		}
+	}
+	return failed[0]
+}
+
+// renewals are renewals that are sent by one command. Each is an update of one document: an update of many is not
+// atomic on DocumentDB if the collection has a validator, and would undo what others write at the same time.
+type renewals struct {
+	leases  []game.Lease
+	renewed []bool
+	pending []int // indexes of those whose result is unknown, in the order of the ids
+	again   bool  // they may have been made before
+	failure error // of one that the server rejects for another reason than its condition
+}
+
+// errContended reports that other writes changed the leases between the rounds.
+var errContended = errors.New("other writes changed the leases at the same time")
+
+// send makes the renewals that are pending. Where it returns an error, the rest is sent again.
+func (r *renewals) send(ctx context.Context, c collection) error {
+	for round := range renewRounds {
+		if len(r.pending) == 0 {
+			return nil
+		}
+		models := make([]mongo.WriteModel, len(r.pending))
+		for n, i := range r.pending {
+			models[n] = renewal(&r.leases[i])
+		}
+		_, err := c.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+		var e mongo.BulkWriteException
+		if err != nil && (!errors.As(err, &e) || e.WriteConcernError != nil || len(e.WriteErrors) == 0) {
+			if round > 0 {
+				err = afterWrite(ctx, err)
+			}
+			r.again = true
+			return err
+		}
+		if err := r.settle(ctx, c, e.WriteErrors); err != nil {
+			return afterWrite(ctx, err)
+		}
+	}
+	if len(r.pending) > 0 {
+		return errContended
+	}
+	return nil
+}
+
+// afterWrite returns an error in a form that does not pass for that of a command that changed nothing: some renewals
+// have been made.
+func afterWrite(ctx context.Context, err error) error { return redacted(ctx, err) }
+
+// settle notes the results of what was pending, given those that failed. What remains is to be sent again.
+func (r *renewals) settle(ctx context.Context, c collection, failures []mongo.BulkWriteError) error {
+	var rest, duplicates []int
+	failed := make(map[int]bool, len(failures))
+	for _, f := range failures {
+		i := r.pending[f.Index]
+		failed[i] = true
+		switch {
+		case mongo.IsDuplicateKeyError(f.WriteError):
+			duplicates = append(duplicates, i)
+		case codeOutcomeUnknown(f.Code):
+			rest, r.again = append(rest, i), true
+		default:
+			r.failure = redacted(ctx, mongo.WriteException{WriteErrors: mongo.WriteErrors{f.WriteError}})
+		}
+	}
+	for _, i := range r.pending {
+		r.renewed[i] = r.renewed[i] || !failed[i]
+	}
+	r.pending = append(rest, duplicates...) // in case the read fails
+	if len(duplicates) > 0 {
+		// The renewal of a lease is refused, or another inserted the lease at the same time.
+		stored, err := r.stored(ctx, c, duplicates)
+		if err != nil {
+			return err
+		}
+		for _, i := range duplicates {
+			l, there := stored[r.leases[i].ID()]
+			refused := there && (l.State == game.LeaseExpired || l.Fence > r.leases[i].Fence)
+			if !refused {
+				rest = append(rest, i)
+				continue
+			}
+			// An attempt whose reply was lost may have closed it.
+			r.renewed[i] = r.again && l.State == r.leases[i].State && l.Fence == r.leases[i].Fence
+		}
+	}
+	slices.SortFunc(rest, func(a, b int) int { return cmp.Compare(r.leases[a].ID(), r.leases[b].ID()) })
+	r.pending = rest
+	return nil
+}
+
+// stored reads leases. One that cannot be decoded is returned as expired, as nothing can renew it; Inspect reports it.
+func (r *renewals) stored(ctx context.Context, c collection, of []int) (map[game.LeaseID]game.Lease, error) {
+	ids := make([]game.LeaseID, len(of))
+	for n, i := range of {
+		ids[n] = r.leases[i].ID()
+	}
+	cursor, err := c.Find(ctx, byIDs(ids), options.Find().SetHint(idIndex))
+	if err != nil {
+		return nil, err
+	}
+	var all []bson.Raw
+	if err := cursor.All(ctx, &all); err != nil {
+		return nil, err
+	}
+	found := make(map[game.LeaseID]game.Lease, len(all))
+	for _, raw := range all {
+		var l game.Lease
+		if err := decode(raw, &l); err != nil {
+			l = game.Lease{State: game.LeaseExpired, Fence: -1}
+		}
+		id, _ := raw.Lookup("_id").StringValueOK()
+		found[game.LeaseID(id)] = l
+	}
+	return found, nil
+}
+
+// renewal returns the update of a lease, which inserts it if there is none. If its condition is not fulfilled, the
+// insert is a duplicate.
+func renewal(l *game.Lease) mongo.WriteModel {
+	filter := bson.D{
+		{Key: "_id", Value: l.ID()},
+		{Key: "state", Value: bson.D{{Key: "$ne", Value: game.LeaseExpired}}},
+		{Key: "fence", Value: bson.D{{Key: "$lte", Value: l.Fence}}},
+	}
+	set := bson.D{
+		{Key: "project", Value: l.Project},
+		{Key: "session", Value: l.Session},
+		{Key: "state", Value: l.State},
+		{Key: "fence", Value: l.Fence},
+		{Key: "due_at", Value: l.DueAt},
+	}
+	if l.Player != "" {
+		set = append(set, bson.E{Key: "player", Value: l.Player})
+	}
+	update := bson.D{
+		{Key: "$max", Value: bson.D{{Key: "beat_at", Value: l.BeatAt}}}, {Key: "$set", Value: set},
+	}
+	return mongo.NewUpdateOneModel().SetFilter(filter).SetUpdate(update).SetUpsert(true)
+}
