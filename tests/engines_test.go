@@ -62,6 +62,17 @@ func freshDatabase(t testing.TB) string {
 	return underTest.fresh(t)
 }
 
+// once skips a test that chooses its engines itself, unless this is the last engine, so that it runs whichever engine
+// GSM_TEST_ENGINE selects.
+func once(t testing.TB) {
+	t.Helper()
+	chosen, err := chosenEngines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	only(t, chosen[len(chosen)-1].name)
+}
+
 // only skips a test that is about another engine, or that no engine makes a difference to and that has run on the
 // first.
 func only(t testing.TB, name string) {

@@ -218,10 +218,10 @@ func TestKeysRefuse(t *testing.T) {
 	})
 }
 
-// A backup and a copy have the keys.
-func TestKeysAreKept(t *testing.T) {
+// A copy has the keys.
+func TestKeysAreCopied(t *testing.T) {
 	t.Parallel()
-	only(t, sqlite) // and there from each engine to each
+	once(t)
 	for _, from := range engines() {
 		for _, to := range engines() {
 			t.Run(from.name+" to "+to.name, func(t *testing.T) {
@@ -237,6 +237,12 @@ func TestKeysAreKept(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A backup has the keys.
+func TestKeysAreBackedUp(t *testing.T) {
+	t.Parallel()
+	only(t, sqlite)
 	source, file := freshDatabase(t), filepath.Join(t.TempDir(), "backup.db")
 	id := made(t, source, "create", "--scope", "admin", "--name", "ops")
 	start(t, onDatabase(source))

@@ -41,7 +41,7 @@ func run(m *testing.M) int {
 	gsm = filepath.Join(dir, "gsm")
 	args := []string{"build", "-buildvcs=false", "-o", gsm} // so that its version is the same everywhere
 	if raceDetector {
-		args = append(args, "-race")
+		args = append(args, "-race", "-gcflags=modernc.org/sqlite/lib=-race=false") // as make race does
 	}
 	build := exec.Command("go", append(args, "../cmd/gsm")...)
 	if out, err := build.CombinedOutput(); err != nil {

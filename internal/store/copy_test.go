@@ -46,15 +46,19 @@ func engines() []engine {
 	return all
 }
 
-func eachToEach(t *testing.T, test func(t *testing.T, from, to game.Store)) {
+// eachToEach runs a test that copies from a store of each engine, which is filled once, to one of each engine. The
+// copies from one store are made one after the other, because a copy may be the only process that writes to it.
+func eachToEach(t *testing.T, players, sessions int, test func(t *testing.T, from, to game.Store)) {
 	t.Helper()
 	for _, from := range engines() {
-		for _, to := range engines() {
-			t.Run(from.name+" to "+to.name, func(t *testing.T) {
-				t.Parallel()
-				test(t, from.open(t), to.open(t))
-			})
-		}
+		t.Run(from.name, func(t *testing.T) {
+			t.Parallel()
+			source := from.open(t)
+			fill(t, source, players, sessions)
+			for _, to := range engines() {
+				t.Run("to "+to.name, func(t *testing.T) { test(t, source, to.open(t)) })
+			}
+		})
 	}
 }
 
@@ -230,8 +234,7 @@ var samples = store.Copied{Noun: "metrics", Count: 19, Written: 19}
 
 func TestCopy(t *testing.T) {
 	t.Parallel()
-	eachToEach(t, func(t *testing.T, from, to game.Store) {
-		fill(t, from, 1234, 321)
+	eachToEach(t, 1234, 321, func(t *testing.T, from, to game.Store) {
 		var steps []string
 		copied, err := run(t, store.Copying{From: from, To: to, Progress: func(step store.Step, noun string, _ int) {
 			if s := string(step) + " " + noun; len(steps) == 0 || steps[len(steps)-1] != s {
@@ -278,8 +281,7 @@ func TestCopy(t *testing.T) {
 // TestCopyResumes interrupts a copy at various operations, before and after the write is made.
 func TestCopyResumes(t *testing.T) {
 	t.Parallel()
-	eachToEach(t, func(t *testing.T, from, to game.Store) {
-		fill(t, from, 500, 200)
+	eachToEach(t, 500, 200, func(t *testing.T, from, to game.Store) {
 		lost := errors.New("lost")
 		for _, fault := range []storetest.Fault{
 			{Operation: "CreatePlayer", From: 100},
