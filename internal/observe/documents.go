@@ -16,15 +16,16 @@ func Documents(inner game.Store, log *slog.Logger, reg prometheus.Registerer) ga
 		Store: inner, log: log,
 		unreadable: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gsm_store_unreadable_documents_total",
-			Help: "Documents left out of pages of lists because they cannot be read, by collection. A document counts " +
-				"each time.",
+			Help: "Documents left out of pages of lists because they cannot be read, by collection. A document " +
+				"counts each time.",
 		}, []string{"collection"}),
 	}
 	renewed := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gsm_leases_renewed_total",
 		Help: "Leases renewed by heartbeats, of sessions and of members.",
 	}, []string{"of"})
-	for _, collection := range []string{collectionPlayers, collectionSessions} { // so that the first shows as an increase
+	// So that the first shows as an increase.
+	for _, collection := range []string{collectionPlayers, collectionSessions} {
 		d.unreadable.WithLabelValues(collection)
 	}
 	d.ofSessions, d.ofMembers = renewed.WithLabelValues("session"), renewed.WithLabelValues("member")

@@ -111,8 +111,8 @@ func sessions() board {
 				},
 				{
 					title: "Delay of what time does", unit: units.Seconds, bad: 10,
-					description: "By how much the earliest session or lease was overdue when a replica looked, which it " +
-						"does every second.",
+					description: "By how much the earliest session or lease was overdue when a replica looked, " +
+						"which it does every second.",
 					runbooks: []string{"GsmKeeperLags"},
 					queries: []query{
 						{quantile("0.5", "gsm_elapse_lag_seconds", "", "instance"), "p50 {{instance}}"},

@@ -253,6 +253,7 @@ func benchSession() game.Session {
 			MaxPlayers: 10, Teams: map[string]int{},
 			Attributes: game.Attributes{"level": game.NumberValue(3), "ranked": game.BoolValue(true)},
 		},
+		Timeouts: game.DefaultTimeouts(), Fence: 1, Liveness: game.Live,
 		Status: game.StatusOpen, HostID: &host, Hosted: true, Members: []game.Member{member(host, now)},
 	}
 }

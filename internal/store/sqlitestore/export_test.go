@@ -27,6 +27,15 @@ const (
 
 	EndedSuspensions = endedSuspensions
 
+	DueSessions   = dueSessions
+	SelectPulses  = selectPulses
+	EndedSessions = endedSessions
+	SelectLeases  = selectLeases
+	DueLeases     = dueLeases
+	ExportLeases  = exportLeases
+	RemoveLease   = removeLease
+	DeleteLeases  = deleteLeases
+
 	SelectSession = selectSession
 	SelectKey     = selectKey
 	ExportKeys    = exportKeys

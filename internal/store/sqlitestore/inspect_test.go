@@ -31,6 +31,17 @@ func TestInspectRepairs(t *testing.T) {
 			[]string{"UPDATE sessions SET free_seats = 99, seats_held = 0, mode = '', host_id = NULL"},
 			[]string{"sessions S has columns that differ from the document: mode, host_id, free_seats, seats_held"},
 		},
+		"what time and heartbeats are about": {
+			[]string{"UPDATE sessions SET updated_at = 1, due_at = NULL, ended_at = 7, pulse = '{}'"},
+			[]string{"sessions S has columns that differ from the document: updated_at, due_at, ended_at, pulse"},
+		},
+		"indexes of leases and of what is due": {
+			[]string{"DROP INDEX leases_by_due", "DROP INDEX sessions_by_due", "DROP INDEX sessions_by_end"},
+			[]string{
+				"database  has no index leases_by_due", "database  has no index sessions_by_due",
+				"database  has no index sessions_by_end",
+			},
+		},
 		"names changed hands": {
 			[]string{
 				"UPDATE players SET username_key = 'gone' WHERE id = 'P'",

@@ -98,15 +98,14 @@ func (s *Store) RenewLeases(ctx context.Context, leases []game.Lease) ([]bool, e
 // twice is to renew it once, unless that closes it: where not all rows were written, each is tried alone.
 func (c *conn) renew(rows []any, results []bool) error {
 	columns := len(rows) / len(results)
-	if len(results) > 1 {
-		n, closes, err := int64(0), false, error(nil)
-		for i := 2; i < len(rows); i += columns {
-			closes = closes || rows[i] == string(game.LeaseExpired)
-		}
-		if !closes {
-			if n, err = c.exec(rowsOf(renewLeases, columns, len(results))+renewed, rows...); err != nil {
-				return err
-			}
+	closes := false
+	for i := 2; i < len(rows); i += columns {
+		closes = closes || rows[i] == string(game.LeaseExpired)
+	}
+	if !closes && len(results) > 1 {
+		n, err := c.exec(rowsOf(renewLeases, columns, len(results))+renewed, rows...)
+		if err != nil {
+			return err
 		}
 		if n == int64(len(results)) {
 			for i := range results {

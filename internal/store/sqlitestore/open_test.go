@@ -295,7 +295,8 @@ func earlierPlayers(t *testing.T, path string, active game.PlayerID) {
 // livesSince is the version from which on rows of members and attributes tell whether their session is live.
 const livesSince = 8
 
-// earlierSessions stores a session of each status, whose id it is, as the schema version has it. The one that is starting has a host.
+// earlierSessions stores a session of each status, whose id it is, as the schema version has it. The one that is
+// starting has a host.
 func earlierSessions(t *testing.T, path string, version int) {
 	t.Helper()
 	db := beside(t, path)

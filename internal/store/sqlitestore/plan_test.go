@@ -118,6 +118,40 @@ func TestPlans(t *testing.T) {
 	)
 }
 
+// TestPlansOfTime holds what background work and heartbeats read to its indexes.
+func TestPlansOfTime(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
+	for _, c := range []struct {
+		sql, step string
+		args      []any
+	}{
+		{
+			sqlitestore.DueSessions,
+			"SEARCH sessions USING COVERING INDEX sessions_by_due ((due_at,id)>(?,?) AND due_at<?)",
+			[]any{int64(5), int64(1), "x", int64(10)},
+		},
+		{
+			sqlitestore.EndedSessions, "SEARCH sessions USING INDEX sessions_by_end (ended_at>? AND ended_at<?)",
+			[]any{int64(5), int64(10)},
+		},
+		{
+			sqlitestore.SelectPulses, "SEARCH sessions USING INDEX sessions_by_project (project=? AND id=?)",
+			[]any{`["x"]`, "x"},
+		},
+		{sqlitestore.SelectLeases, "SEARCH leases USING PRIMARY KEY (id=?)", []any{`["x"]`}},
+		{
+			sqlitestore.DueLeases, "SEARCH leases USING INDEX leases_by_due ((due_at,id)>(?,?) AND due_at<?)",
+			[]any{int64(5), int64(1), "x", int64(10)},
+		},
+		{sqlitestore.ExportLeases, "SEARCH leases USING PRIMARY KEY (id>?)", []any{"x", int64(10)}},
+		{sqlitestore.RemoveLease, "SEARCH leases USING PRIMARY KEY (id=?)", []any{"x", "live", int64(1), int64(1)}},
+		{sqlitestore.DeleteLeases, "SEARCH leases USING PRIMARY KEY (id>? AND id<?)", []any{"x"}},
+	} {
+		wantPlan(t, s, false, c.step, c.sql, c.args...)
+	}
+}
+
 // wantPlan reports a plan that does not name the index, reads a whole table, or sorts where it is not said to.
 func wantPlan(t *testing.T, s *sqlitestore.Store, sorted bool, index, sql string, args ...any) {
 	t.Helper()
@@ -129,6 +163,7 @@ func wantPlan(t *testing.T, s *sqlitestore.Store, sorted bool, index, sql string
 	}
 	for _, step := range steps {
 		if strings.HasPrefix(step, "SCAN") && step != "SCAN page" && step != "SCAN (subquery-1)" &&
+			step != "SCAN json_each VIRTUAL TABLE INDEX 1:" &&
 			!strings.Contains(step, "INDEX") {
 			t.Errorf("the plan reads a whole table\n%s\n%s", sql, plan)
 		}

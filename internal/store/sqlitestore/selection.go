@@ -67,9 +67,9 @@ func natives(values []game.Value) []any {
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
 // page returns the statement that merges the selections, and its arguments. No document may be in two of them, and each
-// must be in the order of the list. A row contains a document, the number of rows, and the document's id. The ids are materialised before
-// the first row is returned, because the driver can interrupt a statement only until then. Documents are read one by
-// one, so that a reader can stop early.
+// must be in the order of the list. A row contains a document, the number of rows, and the document's id. The ids are
+// materialised before the first row is returned, because the driver can interrupt a statement only until then.
+// Documents are read one by one, so that a reader can stop early.
 func page(after string, limit int, from ...selection) (string, []any) {
 	var sql strings.Builder
 	var args []any

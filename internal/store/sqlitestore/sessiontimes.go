@@ -82,7 +82,7 @@ func (s *Store) Pulses(ctx context.Context, project game.ProjectID, ids []game.S
 // A purge removes sessions by pages, so that other writes get in between, and reads their documents before, until a
 // page has so many bytes.
 const (
-	purgeSessionsPage = 100
+	purgeSessionsPage = 50
 	purgeBytes        = 4 << 20
 )
 
@@ -119,8 +119,8 @@ func (s *Store) PurgeSessions(ctx context.Context, before time.Time, limit int) 
 // endedSessions reads the next page of a purge.
 func (s *Store) endedSessions(ctx context.Context, before time.Time, limit int) ([]removal, error) {
 	var page []removal
-	size := 0
-	err := s.readers.rows(ctx, endedSessions, []any{before.UnixMilli(), int64(limit)}, func(columns []driver.Value) error {
+	size, args := 0, []any{before.UnixMilli(), int64(limit)}
+	err := s.readers.rows(ctx, endedSessions, args, func(columns []driver.Value) error {
 		var r removal
 		for i, to := range []any{&r.id, &r.version} {
 			if err := scan(columns[i], to); err != nil {

@@ -39,7 +39,9 @@ func Unreadable(t *testing.T, s game.Store, spoil func(t *testing.T, collection,
 	slices.Reverse(players)
 
 	for _, w := range []game.Where{
-		nil, {game.Is(game.FieldMember, holder.PlayerID)}, oneOf(sessions[0].Attributes).Where(),
+		nil,
+		{game.Is(game.FieldMember, holder.PlayerID)},
+		oneOf(sessions[0].Attributes).Where(),
 		{game.Is(game.FieldStatus, game.StatusOpen)},
 	} {
 		for _, brief := range []bool{false, true} {
