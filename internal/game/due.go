@@ -88,6 +88,9 @@ func (s *Sessions) judgeDue(ctx context.Context, t *ticking) error {
 		t.Leases += len(due)
 		hearing := s.hearing.since(s.now())
 		failures = errors.Join(failures, atOnce(due, func(l Lease) error {
+			if l.State == LeaseLive && now.Before(hearing.Add(l.DueAt.Sub(l.BeatAt))) {
+				return nil // this process has not heard for long enough, whatever the session says
+			}
 			t.overdue(min(now.Sub(l.DueAt), now.Sub(hearing)))
 			if l.Player != "" {
 				return s.judgeMember(ctx, l, now, hearing)
@@ -111,6 +114,9 @@ func (s *Sessions) judge(ctx context.Context, l Lease, now, hearing time.Time, t
 		return err
 	}
 	next := l.judged(&v, now, hearing)
+	if next == l { // this process has not heard for long enough
+		return nil
+	}
 	if next.State != l.State {
 		// First the lease, on condition of the heartbeat that was seen, and then the session.
 		closed := next
@@ -180,10 +186,12 @@ func (s *Sessions) judgeMember(ctx context.Context, l Lease, now, hearing time.T
 	if err != nil || v.Status.Terminal() || i < 0 || v.Members[i].Status != SeatJoined {
 		return s.store.DeleteLease(ctx, l)
 	}
-	next := l
-	next.DueAt = later(l.BeatAt, hearing).Add(seconds(v.StaleAfter))
-	if l.State == LeaseLive && now.Before(next.DueAt) {
+	next, term := l, seconds(v.StaleAfter)
+	switch next.DueAt = l.BeatAt.Add(term); {
+	case l.State == LeaseLive && now.Before(next.DueAt): // the session has a longer stale_after now
 		return s.store.ReplaceLease(ctx, l, next)
+	case l.State == LeaseLive && now.Before(hearing.Add(term)):
+		return nil
 	}
 	if next.State, next.DueAt = LeaseStale, now; l.State == LeaseLive {
 		if err := s.store.ReplaceLease(ctx, l, next); err != nil {

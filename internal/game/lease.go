@@ -238,6 +238,8 @@ const looksAgain = 10
 //
 // A lease is stale without a heartbeat for stale_after, and expired without one for expire_after, or without one and
 // without a change for idle_timeout. Another fence in the session means a fresh lease.
+//
+// DueAt does not depend on hearing: a process that has just begun to hear must not make others wait too.
 func (l Lease) judged(s *Session, now, hearing time.Time) Lease {
 	if l.State != LeaseExpired && s.Fence > l.Fence {
 		l.Fence, l.BeatAt = s.Fence, later(l.BeatAt, s.UpdatedAt)
@@ -257,9 +259,9 @@ func (l Lease) judged(s *Session, now, hearing time.Time) Lease {
 	case l.State == LeaseExpired:
 		l.DueAt = now
 	case l.State == LeaseLive:
-		l.DueAt = earlier(later(stale, soonest), later(expires, soonest))
+		l.DueAt = earlier(stale, expires)
 	default:
-		l.DueAt = earlier(later(expires, soonest), now.Add(looksAgain*seconds(s.StaleAfter)))
+		l.DueAt = earlier(expires, now.Add(looksAgain*seconds(s.StaleAfter)))
 		if due := s.NextDue(); due != nil && due.After(now) { // another host may take over then
 			l.DueAt = earlier(l.DueAt, due.Add(time.Second))
 		}
