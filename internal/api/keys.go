@@ -53,7 +53,8 @@ func (a *API) newKey(k game.Key, s game.Secret, err error) (*newKeyOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &newKeyOut{basePath + "/api-keys/" + string(k.ID), "no-store", newKeyBody{KeyAt(k, a.Now()), s.Reveal()}}, nil
+	body := newKeyBody{KeyAt(k, a.Now()), s.Reveal()}
+	return &newKeyOut{basePath + "/api-keys/" + string(k.ID), "no-store", body}, nil
 }
 
 type createKeyIn struct{ Sent Body[game.KeyRequest] }
