@@ -32,15 +32,10 @@ func main() {
 
 // list describes one list of the API.
 type list struct {
-	Noun    string // in Go names
-	Plural  string
-	Path    string
-	Params  []param
-	Options []option // fields of the SDK's filter without a parameter here
+	Noun   string // in Go names
+	Plural string
+	Params []param
 }
-
-// option is a field of the SDK's filter and the statement that sets its parameter.
-type option struct{ Declaration, Set string }
 
 // param is a query parameter that filters by a field.
 type param struct {
@@ -53,17 +48,8 @@ type param struct {
 
 func lists() []list {
 	return []list{
-		{Noun: "Player", Plural: "players", Path: "/players", Params: paramsOf(game.PlayerFields())},
-		{
-			Noun: "Session", Plural: "sessions", Path: "/sessions", Params: paramsOf(game.SessionFields()),
-			Options: []option{
-				{"Attributes Attributes // sessions with all of these attributes", "setAttributes(v, f.Attributes)"},
-				{
-					"Members MembersShown // how much of its members each session has; MembersIDs if empty",
-					`set(v, "members", f.Members)`,
-				},
-			},
-		},
+		{"Player", "players", paramsOf(game.PlayerFields())},
+		{"Session", "sessions", paramsOf(game.SessionFields())},
 	}
 }
 
