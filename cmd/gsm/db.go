@@ -41,37 +41,43 @@ Examples:
 }
 
 // Run prepares a database.
-func (c *dbInitCmd) Run(s streams) (err error) {
+func (c *dbInitCmd) Run(s streams) error {
+	return onDatabase(s, c.Database, store.Options{}, func(ctx context.Context, engine game.Store) error {
+		facts, err := engine.Ping(ctx)
+		if err != nil {
+			return &databaseError{storeCause(err)}
+		}
+		sizes, err := engine.Sizes(ctx)
+		if err != nil {
+			return &databaseError{storeCause(err)}
+		}
+		for _, name := range slices.Sorted(maps.Keys(facts)) {
+			value, err := json.Marshal(facts[name])
+			if err != nil {
+				return err
+			}
+			if err := s.say("%s: %s", name, value); err != nil {
+				return err
+			}
+		}
+		return s.say("ready: %d players, %d sessions", sizes.Players, sizes.Sessions)
+	})
+}
+
+// onDatabase opens a database and calls work until a signal arrives. It waits for the database's server as long as the
+// configuration says, and prints a message when the wait begins.
+func onDatabase(
+	s streams, d config.Database, o store.Options, work func(context.Context, game.Store) error,
+) (err error) {
 	ctx, stop := untilSignal()
 	defer stop()
-	engine, err := store.Open(ctx, c.DatabaseURL, waiting(s, c.DatabaseWait))
+	o.Wait, o.OnWait = d.DatabaseWait, func(cause error) { _, _ = fmt.Fprintln(s.err, "gsm: waiting:", cause) }
+	engine, err := store.Open(ctx, d.DatabaseURL, o)
 	if err != nil {
 		return openError("--database-url (GSM_DATABASE_URL)", err)
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	facts, err := engine.Ping(ctx)
-	if err != nil {
-		return &databaseError{storeCause(err)}
-	}
-	sizes, err := engine.Sizes(ctx)
-	if err != nil {
-		return &databaseError{storeCause(err)}
-	}
-	for _, name := range slices.Sorted(maps.Keys(facts)) {
-		value, err := json.Marshal(facts[name])
-		if err != nil {
-			return err
-		}
-		if err := s.say("%s: %s", name, value); err != nil {
-			return err
-		}
-	}
-	return s.say("ready: %d players, %d sessions", sizes.Players, sizes.Sessions)
-}
-
-// waiting returns options that wait for the database's server and print a message when the wait begins.
-func waiting(s streams, d time.Duration) store.Options {
-	return store.Options{Wait: d, OnWait: func(cause error) { _, _ = fmt.Fprintln(s.err, "gsm: waiting:", cause) }}
+	return work(ctx, engine)
 }
 
 type dbCheckCmd struct {
@@ -91,22 +97,20 @@ Examples:
 }
 
 // Run checks a database.
-func (c *dbCheckCmd) Run(s streams) (err error) {
-	ctx, stop := untilSignal()
-	defer stop()
-	options := waiting(s, c.DatabaseWait)
-	options.Beside, options.ReadOnly = true, !c.Repair
-	engine, err := store.Open(ctx, c.DatabaseURL, options)
-	if err != nil {
-		return openError("--database-url (GSM_DATABASE_URL)", err)
-	}
-	defer func() { err = errors.Join(err, engine.Close()) }()
+func (c *dbCheckCmd) Run(s streams) error {
+	o := store.Options{Beside: true, ReadOnly: !c.Repair}
+	return onDatabase(s, c.Database, o, func(ctx context.Context, engine game.Store) error {
+		return c.check(ctx, s, engine)
+	})
+}
+
+func (c *dbCheckCmd) check(ctx context.Context, s streams, engine game.Store) error {
 	totals := documentCounts(ctx, engine)
 	m := newMeter(s)
 	counts := map[string]int{}
 	found, repaired := 0, 0
 	var writeError error
-	err = (&game.Inspection{
+	err := (&game.Inspection{
 		Deps:   game.Deps{Store: engine, Now: time.Now, NewID: newID, MaxRequest: longestRequest},
 		Repair: c.Repair,
 		Tell: func(f game.Finding) {

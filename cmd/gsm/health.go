@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
+	"strings"
 	"time"
+
+	"game-session-manager/internal/config"
 )
 
 type healthCmd struct {
@@ -29,14 +31,11 @@ Examples:
 
 // Validate checks the flags.
 func (c *healthCmd) Validate() error {
-	_, port, err := net.SplitHostPort(c.HTTPAddr)
-	if n, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil || n == 0 {
-		return fmt.Errorf("--http-addr (GSM_HTTP_ADDR): %q is not HOST:PORT, like 127.0.0.1:8080", c.HTTPAddr)
+	err := config.Address("--http-addr (GSM_HTTP_ADDR)", c.HTTPAddr)
+	if strings.HasSuffix(c.HTTPAddr, ":0") {
+		err = fmt.Errorf("--http-addr (GSM_HTTP_ADDR): %q has port 0, at which nothing listens", c.HTTPAddr)
 	}
-	if c.Timeout < 100*time.Millisecond || c.Timeout > time.Minute {
-		return fmt.Errorf("--timeout: %s must be between 100ms and 1m", c.Timeout)
-	}
-	return nil
+	return errors.Join(err, config.Within("--timeout", c.Timeout, 100*time.Millisecond, time.Minute))
 }
 
 // Run asks the server whether it accepts requests.

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"game-session-manager/internal/api"
 	"game-session-manager/internal/auth"
 	"game-session-manager/internal/config"
 	"game-session-manager/internal/game"
@@ -56,19 +57,12 @@ func (k *keysIn) do(s streams, o store.Options, work func(context.Context, *game
 }
 
 // onKeys opens the database and calls work with the deadline of a request.
-func onKeys(s streams, d config.Database, o store.Options, work func(context.Context, game.Store) error) (err error) {
-	ctx, stop := untilSignal()
-	defer stop()
-	wait := waiting(s, d.DatabaseWait)
-	o.Wait, o.OnWait = wait.Wait, wait.OnWait
-	engine, err := store.Open(ctx, d.DatabaseURL, o)
-	if err != nil {
-		return openError("--database-url (GSM_DATABASE_URL)", err)
-	}
-	defer func() { err = errors.Join(err, engine.Close()) }()
-	ctx, cancel := context.WithTimeout(ctx, longestRequest)
-	defer cancel()
-	return operatorError(work(ctx, engine))
+func onKeys(s streams, d config.Database, o store.Options, work func(context.Context, game.Store) error) error {
+	return onDatabase(s, d, o, func(ctx context.Context, engine game.Store) error {
+		ctx, cancel := context.WithTimeout(ctx, longestRequest)
+		defer cancel()
+		return operatorError(work(ctx, engine))
+	})
 }
 
 // besideServers returns options that leave running servers undisturbed.
@@ -184,22 +178,23 @@ func (c *keysListCmd) Run(s streams) error {
 	options := besideServers()
 	options.ReadOnly = true
 	return c.do(s, options, func(ctx context.Context, keys *game.Keys) error {
-		all := []shownKey{}
-		now, cursor := time.Now(), ""
-		for {
+		all := []game.Key{}
+		for cursor := ""; ; {
 			page, err := keys.List(ctx, cursor, game.MaxLimit)
 			if err != nil {
 				return err
 			}
-			for _, k := range page.Items {
-				all = append(all, shown(k, now))
-			}
+			all = append(all, page.Items...)
 			if cursor = page.NextCursor; cursor == "" {
 				break
 			}
 		}
 		if c.JSON {
-			b, err := json.MarshalIndent(all, "", "  ")
+			shown := make([]api.KeyBody, len(all))
+			for i, k := range all {
+				shown[i] = api.KeyAt(k, time.Now())
+			}
+			b, err := json.MarshalIndent(shown, "", "  ")
 			if err != nil {
 				return err
 			}
@@ -209,31 +204,8 @@ func (c *keysListCmd) Run(s streams) error {
 	})
 }
 
-// shownKey is an API key as a list shows it, without its secret.
-type shownKey struct {
-	ID         game.KeyID     `json:"id"`
-	Project    game.ProjectID `json:"project"`
-	Name       string         `json:"name"`
-	Scope      game.Scope     `json:"scope"`
-	CreatedAt  time.Time      `json:"created_at"`
-	ExpiresAt  *time.Time     `json:"expires_at"`
-	RetiresAt  *time.Time     `json:"retires_at"`
-	RevokedAt  *time.Time     `json:"revoked_at"`
-	LastUsedAt *time.Time     `json:"last_used_at"`
-	Status     game.KeyStatus `json:"status"`
-
-	end *time.Time
-}
-
-func shown(k game.Key, now time.Time) shownKey {
-	return shownKey{
-		k.ID, k.Project, k.Name, k.Scope, k.CreatedAt, k.ExpiresAt, k.RetiresAt, k.RevokedAt, k.LastUsedAt,
-		k.Status(now), k.End(),
-	}
-}
-
 // table prints keys as a table.
-func (s streams) table(all []shownKey) error {
+func (s streams) table(all []game.Key) error {
 	when := func(t *time.Time) string {
 		if t == nil {
 			return "never"
@@ -244,7 +216,7 @@ func (s streams) table(all []shownKey) error {
 	_, err := fmt.Fprintln(w, "ID\tNAME\tSCOPE\tCREATED\tENDS\tLAST USED\tSTATUS")
 	for _, k := range all {
 		_, e := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			k.ID, k.Name, k.Scope, when(&k.CreatedAt), when(k.end), when(k.LastUsedAt), k.Status)
+			k.ID, k.Name, k.Scope, when(&k.CreatedAt), when(k.End()), when(k.LastUsedAt), k.Status(time.Now()))
 		err = errors.Join(err, e)
 	}
 	return errors.Join(err, w.Flush())
@@ -284,7 +256,7 @@ func (c *keysRevokeCmd) Run(s streams) error {
 		if err != nil {
 			return err
 		}
-		return s.say("key %s of project %s is %s", k.ID, k.Project, shown(k, time.Now()).Status)
+		return s.say("key %s of project %s is %s", k.ID, k.Project, k.Status(time.Now()))
 	})
 }
 

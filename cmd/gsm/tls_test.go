@@ -43,7 +43,7 @@ func newPair(t *testing.T, serial int64) (cert, key []byte) {
 	return cert, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: k})
 }
 
-// write replaces the files and sets their modification times, so that stamps differ only by time and size.
+// write replaces the files and sets their modification times.
 func (p *pair) write(at time.Time, cert, key []byte) {
 	p.t.Helper()
 	for name, content := range map[string][]byte{p.cert: cert, p.key: key} {

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"time"
 
 	"golang.org/x/term"
 
+	"game-session-manager/internal/config"
 	"game-session-manager/internal/top"
 )
 
@@ -35,13 +35,8 @@ const noColours = "NO_COLOR" //nolint:misspell // the variable's name
 
 // Validate checks the flags.
 func (c *topCmd) Validate() error {
-	if _, _, err := net.SplitHostPort(c.OpsAddr); err != nil {
-		return fmt.Errorf("--ops-addr (GSM_OPS_ADDR): %q is not HOST:PORT, like 127.0.0.1:8081", c.OpsAddr)
-	}
-	if c.Interval < 200*time.Millisecond || c.Interval > time.Minute {
-		return fmt.Errorf("--interval: %s must be between 200ms and 1m", c.Interval)
-	}
-	return nil
+	return errors.Join(config.Address("--ops-addr (GSM_OPS_ADDR)", c.OpsAddr),
+		config.Within("--interval", c.Interval, 200*time.Millisecond, time.Minute))
 }
 
 // Run shows what the server does.

@@ -35,8 +35,9 @@ func (c *serveCmd) watch(ctx context.Context, out io.Writer) (*watcher, error) {
 		service: observe.Service{
 			Version: version(), Replica: replicaName(c.Replica), Engine: store.Engine(c.DatabaseURL),
 		},
-		level: levelVar(c.LogLevel), observing: c.Telemetry == "on",
+		level: new(slog.LevelVar), observing: c.Telemetry == "on",
 	}
+	w.level.Set(logLevel(c.LogLevel))
 	w.registry = observe.NewRegistry(w.service)
 	w.logs = observe.NewLogs(out, observe.LogOptions{
 		Format: logFormat(c.LogFormat, out), Level: w.level, Metrics: w.registry, Now: time.Now, Delay: logDelay,
@@ -88,7 +89,9 @@ func (w *watcher) server(listener string) serverLog {
 // keeper returns the keeper of the background work, which includes the work of the log. Tasks that must run in only
 // one process hold a lease in docs.
 func (w *watcher) keeper(docs game.Store, databaseURL string, work []keeper.Task) *keeper.Keeper {
-	work = append(work, suppressedLinesTask(w.logs))
+	work = append(work, keeper.Task{
+		Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: w.logs.ReportSuppressed,
+	})
 	return keeper.New(keeper.Options{
 		OnRun: observe.Background(w.logs.System, w.meter, w.failures.Report, names(work)...),
 		Now:   time.Now, NewID: newID,
@@ -110,13 +113,6 @@ func withTraces(t *observe.Traces, tasks []keeper.Task) []keeper.Task {
 		tasks[i].Run = t.Run(tasks[i].Name, tasks[i].Run)
 	}
 	return tasks
-}
-
-// suppressedLinesTask returns the background task of the log.
-func suppressedLinesTask(logs *observe.Logs) keeper.Task {
-	return keeper.Task{
-		Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: logs.ReportSuppressed,
-	}
 }
 
 // lastSpansTimeout bounds how long the export of the last spans may delay the shutdown.
@@ -141,13 +137,6 @@ func logFormat(format string, w io.Writer) string {
 		return observe.FormatText
 	}
 	return observe.FormatJSON
-}
-
-// levelVar returns a level that starts at the named one and can be changed.
-func levelVar(name string) *slog.LevelVar {
-	level := new(slog.LevelVar)
-	level.Set(logLevel(name))
-	return level
 }
 
 func logLevel(name string) slog.Level {

@@ -347,7 +347,7 @@ func (o ordered) MarshalJSON() ([]byte, error) {
 			names = append(names, name)
 		}
 	}
-	var b bytes.Buffer
+	var members []string
 	for _, name := range names {
 		v, ok := o.all[name]
 		if !ok {
@@ -357,20 +357,7 @@ func (o ordered) MarshalJSON() ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("encoding %s: %w", name, err)
 		}
-		b.WriteByte(separator(b.Len()))
-		b.WriteString(text(name) + ":")
-		b.Write(value)
+		members = append(members, text(name)+":"+string(value))
 	}
-	if b.Len() == 0 {
-		return []byte("{}"), nil
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
-}
-
-func separator(written int) byte {
-	if written == 0 {
-		return '{'
-	}
-	return ','
+	return []byte("{" + strings.Join(members, ",") + "}"), nil
 }

@@ -53,7 +53,7 @@ func EncodeDocument(v any) ([]byte, bool) {
 
 // ShownKey returns an API key as admins see it.
 func ShownKey(k game.Key) KeyBody {
-	return (&API{Deps: Deps{Now: time.Now}}).keyFor(k)
+	return KeyAt(k, time.Now())
 }
 
 // JSON returns the body of a response.

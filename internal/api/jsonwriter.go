@@ -59,14 +59,11 @@ func encodeDocument(to io.Writer, v any) ([]byte, bool) {
 		w.grow(1)
 		w.player(&v)
 	case game.Session:
-		w.grow(1 + min(len(v.Members)/8, flushSize/typicalSize))
-		membersFull.write(&w, &v)
+		w.lone(&v, membersFull)
 	case sessionBody:
-		w.grow(1 + min(len(v.Members)/8, flushSize/typicalSize))
-		v.members.write(&w, &v.Session)
+		w.lone(&v.Session, v.members)
 	case joinedSession:
-		w.grow(1 + min(len(v.Members)/8, flushSize/typicalSize))
-		v.members.write(&w, &v.Session)
+		w.lone(&v.Session, v.members)
 		if v.Ticket != "" {
 			w.b = w.b[:len(w.b)-1]
 			w.text("ticket", v.Ticket)
@@ -111,6 +108,12 @@ func (w *writer) player(p *game.Player) {
 	w.open('{')
 	w.fields(reflect.ValueOf(p).Elem(), "")
 	w.close('}')
+}
+
+// lone writes a session that is a whole response.
+func (w *writer) lone(s *game.Session, members memberDetail) {
+	w.grow(1 + min(len(s.Members)/8, flushSize/typicalSize))
+	w.session(s, members)
 }
 
 // session writes a session with its computed fields.

@@ -27,9 +27,10 @@ type newKeyBody struct {
 	Key string `json:"key" doc:"Send it as Authorization: Bearer. It is never returned again."`
 }
 
-func (a *API) keyFor(k game.Key) KeyBody {
+// KeyAt returns an API key as it is shown at a time.
+func KeyAt(k game.Key, now time.Time) KeyBody {
 	return KeyBody{
-		k.ID, k.Project, k.Name, k.Scope, k.Status(a.Now()), k.CreatedAt, k.ExpiresAt, k.RetiresAt, k.RevokedAt,
+		k.ID, k.Project, k.Name, k.Scope, k.Status(now), k.CreatedAt, k.ExpiresAt, k.RetiresAt, k.RevokedAt,
 		k.LastUsedAt,
 	}
 }
@@ -52,7 +53,8 @@ func (a *API) newKey(k game.Key, s game.Secret, err error) (*newKeyOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &newKeyOut{basePath + "/api-keys/" + string(k.ID), "no-store", newKeyBody{a.keyFor(k), s.Reveal()}}, nil
+	body := newKeyBody{KeyAt(k, a.Now()), s.Reveal()}
+	return &newKeyOut{basePath + "/api-keys/" + string(k.ID), "no-store", body}, nil
 }
 
 type createKeyIn struct{ Sent Body[game.KeyRequest] }
@@ -68,7 +70,7 @@ func (a *API) listKeys(ctx context.Context, in *Paging) (*keysOut, error) {
 	}
 	shown := game.List[KeyBody]{NextCursor: l.NextCursor}
 	for _, k := range l.Items {
-		shown.Items = append(shown.Items, a.keyFor(k))
+		shown.Items = append(shown.Items, KeyAt(k, a.Now()))
 	}
 	return &keysOut{newPage(shown)}, nil
 }
@@ -78,7 +80,7 @@ func (a *API) getKey(ctx context.Context, in *KeyPath) (*keyOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &keyOut{a.keyFor(k)}, nil
+	return &keyOut{KeyAt(k, a.Now())}, nil
 }
 
 func (a *API) revokeKey(ctx context.Context, in *KeyPath) (*struct{}, error) {

@@ -205,33 +205,20 @@ func limit(s *huma.Schema, limits string) {
 
 // valuesOf returns the values of an enumerated type, nil for any other type.
 func valuesOf(t reflect.Type) []any {
-	switch t {
-	case reflect.TypeFor[game.PlayerStatus]():
-		return enum(game.PlayerStatuses())
-	case reflect.TypeFor[game.SessionStatus]():
-		return enum(game.SessionStatuses())
-	case reflect.TypeFor[game.MemberStatus]():
-		return enum(game.MemberStatuses())
-	case reflect.TypeFor[game.EndReason]():
-		return enum(game.EndReasons())
-	case reflect.TypeFor[game.Visibility]():
-		return enum(game.Visibilities())
-	case reflect.TypeFor[game.Liveness]():
-		return enum(game.Livenesses())
-	case reflect.TypeFor[game.Scope]():
-		return enum(game.KeyScopes())
-	case reflect.TypeFor[game.SubjectKind]():
-		return enum(game.SubjectKinds())
-	case reflect.TypeFor[game.ActorKind]():
-		return enum(game.ActorKinds())
-	case reflect.TypeFor[game.RemovalReason]():
-		return enum(game.RemovalReasons())
-	case reflect.TypeFor[game.HostReason]():
-		return enum(game.HostReasons())
-	case reflect.TypeFor[game.LiftReason]():
-		return enum(game.LiftReasons())
-	}
-	return nil
+	return map[reflect.Type][]any{
+		reflect.TypeFor[game.PlayerStatus]():  enum(game.PlayerStatuses()),
+		reflect.TypeFor[game.SessionStatus](): enum(game.SessionStatuses()),
+		reflect.TypeFor[game.MemberStatus]():  enum(game.MemberStatuses()),
+		reflect.TypeFor[game.EndReason]():     enum(game.EndReasons()),
+		reflect.TypeFor[game.Visibility]():    enum(game.Visibilities()),
+		reflect.TypeFor[game.Liveness]():      enum(game.Livenesses()),
+		reflect.TypeFor[game.Scope]():         enum(game.KeyScopes()),
+		reflect.TypeFor[game.SubjectKind]():   enum(game.SubjectKinds()),
+		reflect.TypeFor[game.ActorKind]():     enum(game.ActorKinds()),
+		reflect.TypeFor[game.RemovalReason](): enum(game.RemovalReasons()),
+		reflect.TypeFor[game.HostReason]():    enum(game.HostReasons()),
+		reflect.TypeFor[game.LiftReason]():    enum(game.LiftReasons()),
+	}[t]
 }
 
 // objectOrNone returns a nullable copy of a component. It is not anyOf a reference and null, because validation would

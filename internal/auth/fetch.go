@@ -2,7 +2,6 @@ package auth
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -30,7 +31,7 @@ func (e *fetchError) Unwrap() error { return e.error }
 
 // newFetcher returns the HTTP client for one issuer.
 func newFetcher(now func() time.Time) *http.Client {
-	f := &fetcher{now: now, turn: make(chan struct{}, 1), pages: make(map[string]page), inner: &http.Transport{
+	f := &fetcher{now: now, turn: semaphore.NewWeighted(1), pages: make(map[string]page), inner: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute, MaxIdleConns: 2,
 		TLSHandshakeTimeout: fetchTimeout, ResponseHeaderTimeout: fetchTimeout, MaxResponseHeaderBytes: 64 << 10,
 	}}
@@ -50,7 +51,7 @@ type fetcher struct {
 	inner http.RoundTripper
 	now   func() time.Time
 
-	turn  chan struct{} // holding its one element guards pages
+	turn  *semaphore.Weighted // guards pages
 	pages map[string]page
 }
 
@@ -64,12 +65,10 @@ type page struct {
 
 // RoundTrip implements [http.RoundTripper].
 func (f *fetcher) RoundTrip(r *http.Request) (*http.Response, error) {
-	select {
-	case f.turn <- struct{}{}:
-		defer func() { <-f.turn }()
-	case <-r.Context().Done():
-		return nil, &fetchError{context.Cause(r.Context())}
+	if err := f.turn.Acquire(r.Context(), 1); err != nil {
+		return nil, &fetchError{err}
 	}
+	defer f.turn.Release(1)
 	p, ok := f.pages[r.URL.String()]
 	if !ok || f.now().Sub(p.at) >= fetchEvery {
 		p = f.read(r)

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"game-session-manager/internal/game"
 )
 
@@ -41,7 +43,7 @@ type Signer struct {
 	cipher  cipher.AEAD                 // nil if keys are not stored
 	signing atomic.Pointer[signingKeys] // nil until the keys are read
 
-	turn       chan struct{} // a lock, held by whoever takes its one element; it guards the fields below
+	turn       *semaphore.Weighted // guards the fields below
 	opened     map[string]signingKey
 	warned     map[string]bool // keys by id, to warn of each once
 	readAt     time.Time       // when the stored keys were last read
@@ -51,10 +53,9 @@ type Signer struct {
 // NewSigner returns a Signer. With a store, it has no keys until [Signer.Refresh].
 func NewSigner(d SignerDeps) (*Signer, error) {
 	s := &Signer{
-		SignerDeps: d, turn: make(chan struct{}, 1),
+		SignerDeps: d, turn: semaphore.NewWeighted(1),
 		opened: make(map[string]signingKey), warned: make(map[string]bool),
 	}
-	s.turn <- struct{}{}
 	var err error
 	switch {
 	case d.Store == nil:
@@ -105,27 +106,16 @@ func (s *Signer) Refresh(ctx context.Context) error {
 	if s.Store == nil || s.cipher == nil {
 		return nil
 	}
-	if err := s.takeTurn(ctx); err != nil {
+	if err := s.turn.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer s.endTurn()
+	defer s.turn.Release(1)
 	keys, err := s.read(ctx)
 	if err != nil {
 		return err
 	}
 	return s.rotate(ctx, keys)
 }
-
-func (s *Signer) takeTurn(ctx context.Context) error {
-	select {
-	case <-s.turn:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (s *Signer) endTurn() { s.turn <- struct{}{} }
 
 // read reads the stored keys and uses them.
 func (s *Signer) read(ctx context.Context) ([]signingKey, error) {
@@ -241,10 +231,10 @@ func (s *Signer) find(ctx context.Context, id string) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, rereadTimeout)
 	defer cancel()
-	if err := s.takeTurn(ctx); err != nil {
+	if err := s.turn.Acquire(ctx, 1); err != nil {
 		return nil, game.ErrStoreUnavailable.Because(err)
 	}
-	defer s.endTurn()
+	defer s.turn.Release(1)
 	if s.Now().Sub(s.readAt) >= rereadEvery {
 		_, _ = s.read(ctx) // s.readFailed records the error
 	}

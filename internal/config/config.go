@@ -27,7 +27,7 @@ type Database struct {
 
 // Validate returns all problems, joined.
 func (d *Database) Validate() error {
-	return within("--database-wait (GSM_DATABASE_WAIT)", d.DatabaseWait, 0, 10*time.Minute)
+	return Within("--database-wait (GSM_DATABASE_WAIT)", d.DatabaseWait, 0, 10*time.Minute)
 }
 
 // Server is the configuration of "gsm serve".
@@ -74,15 +74,15 @@ func (s *Server) Validate() error {
 			"--token-issuer (GSM_TOKEN_ISSUER)", s.TokenIssuer, issuer, "1 to 128 characters of A-Z a-z 0-9 . _ : / -",
 		),
 		s.Database.Validate(),
-		within("--sqlite-cache (GSM_SQLITE_CACHE)", s.SQLiteCache, 4, 64<<10),
+		Within("--sqlite-cache (GSM_SQLITE_CACHE)", s.SQLiteCache, 4, 64<<10),
 		s.Limits.validate(s.RequestTimeout),
-		within("--request-timeout (GSM_REQUEST_TIMEOUT)", s.RequestTimeout, time.Second, time.Minute),
-		within("--shutdown-delay (GSM_SHUTDOWN_DELAY)", s.ShutdownDelay, 0, time.Minute),
-		within("--shutdown-timeout (GSM_SHUTDOWN_TIMEOUT)", s.ShutdownTimeout, 0, 5*time.Minute),
+		Within("--request-timeout (GSM_REQUEST_TIMEOUT)", s.RequestTimeout, time.Second, time.Minute),
+		Within("--shutdown-delay (GSM_SHUTDOWN_DELAY)", s.ShutdownDelay, 0, time.Minute),
+		Within("--shutdown-timeout (GSM_SHUTDOWN_TIMEOUT)", s.ShutdownTimeout, 0, 5*time.Minute),
 		matches("--replica (GSM_REPLICA)", s.Replica, label, "1 to 128 of A-Z a-z 0-9 . _ : -"),
-		within("--metrics-interval (GSM_METRICS_INTERVAL)", s.MetricsInterval, 100*time.Millisecond, 5*time.Minute),
-		within("--metrics-retention (GSM_METRICS_RETENTION)", s.MetricsRetention, time.Hour, 90*24*time.Hour),
-		within("--event-retention (GSM_EVENT_RETENTION)", s.EventRetention, 24*time.Hour, 2*365*24*time.Hour),
+		Within("--metrics-interval (GSM_METRICS_INTERVAL)", s.MetricsInterval, 100*time.Millisecond, 5*time.Minute),
+		Within("--metrics-retention (GSM_METRICS_RETENTION)", s.MetricsRetention, time.Hour, 90*24*time.Hour),
+		Within("--event-retention (GSM_EVENT_RETENTION)", s.EventRetention, 24*time.Hour, 2*365*24*time.Hour),
 		s.Timeouts.validate(),
 		s.sessionRetention(),
 	)
@@ -130,7 +130,7 @@ func (s *Server) opsProtected(addr string) error {
 // addresses checks the configured addresses.
 func (s *Server) addresses() error {
 	check := func(name, addr string, apiProtected func(string) error) error {
-		if err := address(name, addr); err != nil {
+		if err := Address(name, addr); err != nil {
 			return err
 		}
 		return apiProtected(addr)
@@ -138,7 +138,8 @@ func (s *Server) addresses() error {
 	return errors.Join(check(httpAddr, s.HTTPAddr, s.apiProtected), check(opsAddr, s.OpsAddr, s.opsProtected))
 }
 
-func address(name, addr string) error {
+// Address returns an error unless addr is HOST:PORT. name is the setting, for the message.
+func Address(name, addr string) error {
 	_, port, err := net.SplitHostPort(addr)
 	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
 		return fmt.Errorf("%s: %q is not HOST:PORT, like 127.0.0.1:8080", name, addr)
@@ -193,7 +194,8 @@ func settingName(name string) string {
 	return "--" + strings.ReplaceAll(name, "_", "-") + " (GSM_" + strings.ToUpper(name) + ")"
 }
 
-func within[T int | time.Duration](name string, v, least, most T) error {
+// Within returns an error unless least <= v <= most. name is the setting, for the message.
+func Within[T int | time.Duration](name string, v, least, most T) error {
 	if v < least || v > most {
 		return fmt.Errorf("%s: %v must be between %v and %v", name, v, least, most)
 	}

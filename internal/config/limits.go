@@ -24,10 +24,10 @@ const mostAtOnce = 100_000
 
 func (l *Limits) validate(requestTimeout time.Duration) error {
 	return errors.Join(
-		within("--max-in-flight (GSM_MAX_IN_FLIGHT)", l.MaxInFlight, 0, mostAtOnce),
-		within("--failed-credentials (GSM_FAILED_CREDENTIALS)", l.FailedCredentials, 0, mostAtOnce),
-		within("--read-timeout (GSM_READ_TIMEOUT)", l.ReadTimeout, 100*time.Millisecond, time.Minute),
-		within("--write-timeout (GSM_WRITE_TIMEOUT)", l.WriteTimeout, requestTimeout, 10*time.Minute),
+		Within("--max-in-flight (GSM_MAX_IN_FLIGHT)", l.MaxInFlight, 0, mostAtOnce),
+		Within("--failed-credentials (GSM_FAILED_CREDENTIALS)", l.FailedCredentials, 0, mostAtOnce),
+		Within("--read-timeout (GSM_READ_TIMEOUT)", l.ReadTimeout, 100*time.Millisecond, time.Minute),
+		Within("--write-timeout (GSM_WRITE_TIMEOUT)", l.WriteTimeout, requestTimeout, 10*time.Minute),
 	)
 }
 

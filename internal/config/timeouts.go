@@ -48,7 +48,7 @@ func (t Timeouts) validate() error {
 	var wrong []error
 	for i, r := range game.TimeoutRanges() {
 		name, d := settingName(r.Name), t.all()[i]
-		if err := within(name, d, time.Duration(r.Min)*second, time.Duration(r.Max)*second); err != nil {
+		if err := Within(name, d, time.Duration(r.Min)*second, time.Duration(r.Max)*second); err != nil {
 			wrong = append(wrong, err)
 		} else if d%second != 0 {
 			wrong = append(wrong, fmt.Errorf("%s: %v must be a whole number of seconds", name, d))
@@ -76,5 +76,5 @@ func (s *Server) sessionRetention() error {
 			"GSM_SESSION_RETENTION=%v or longer, or 0 to keep sessions, or shorten GSM_EVENT_RETENTION",
 			name, s.SessionRetention, settingName("event_retention"), s.EventRetention)
 	}
-	return within(name, s.SessionRetention, 0, maxRetention)
+	return Within(name, s.SessionRetention, 0, maxRetention)
 }

@@ -114,9 +114,15 @@ func createOrFind[D any](id string, c creation[D]) (Created[D], error) {
 
 // PurgeClaims removes expired claims and returns how many. It is for background work.
 func PurgeClaims(ctx context.Context, store ClaimStore, now time.Time) (int, error) {
-	total := 0
+	return purgeAll(ctx, now, store.PurgeClaims)
+}
+
+// purgeAll calls purge until it removes less than a batch, and returns the number of all that was removed.
+func purgeAll(
+	ctx context.Context, now time.Time, purge func(ctx context.Context, now time.Time, limit int) (int, error),
+) (total int, err error) {
 	for {
-		n, err := store.PurgeClaims(ctx, now, purgeBatch)
+		n, err := purge(ctx, now, purgeBatch)
 		total += n
 		if err != nil || n < purgeBatch {
 			return total, err

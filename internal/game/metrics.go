@@ -311,12 +311,5 @@ func (s MetricsSample) Position() MetricsPosition {
 
 // PurgeMetrics removes expired samples and returns how many. It is for background work.
 func PurgeMetrics(ctx context.Context, store MetricsStore, now time.Time) (int, error) {
-	total := 0
-	for {
-		n, err := store.PurgeMetrics(ctx, now, purgeBatch)
-		total += n
-		if err != nil || n < purgeBatch {
-			return total, err
-		}
-	}
+	return purgeAll(ctx, now, store.PurgeMetrics)
 }

@@ -91,12 +91,6 @@ func (w Where) On(field string) (Clause, bool) {
 	return w[i], true
 }
 
-// OnlyLive reports whether the sessions that match can only be live ones.
-func (w Where) OnlyLive() bool {
-	live, ended := w.Lives()
-	return live && !ended
-}
-
 // Lives reports whether live sessions can match by their status, and whether sessions that have ended can.
 func (w Where) Lives() (live, ended bool) {
 	status, ok := w.On(FieldStatus)

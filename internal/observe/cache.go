@@ -1,38 +1,20 @@
 package observe
 
-import (
-	"maps"
-	"sync"
-	"sync/atomic"
-)
+import "sync"
 
 // cache keeps the value made for each key, because looking up a metric by its labels takes longer than incrementing
-// it. Entries are never dropped: there are as few keys as label values. Reads take no lock.
+// it. Entries are never dropped: there are as few keys as label values.
 type cache[K comparable, V any] struct {
 	of  func(K) V
-	all atomic.Pointer[map[K]V]
-	mu  sync.Mutex // held while the map is replaced
+	all sync.Map
 }
 
-func newCache[K comparable, V any](of func(K) V) *cache[K, V] {
-	c := &cache[K, V]{of: of}
-	c.all.Store(new(map[K]V))
-	return c
-}
+func newCache[K comparable, V any](of func(K) V) *cache[K, V] { return &cache[K, V]{of: of} }
 
 func (c *cache[K, V]) get(key K) V {
-	if v, ok := (*c.all.Load())[key]; ok {
-		return v
+	v, ok := c.all.Load(key)
+	if !ok {
+		v, _ = c.all.LoadOrStore(key, c.of(key))
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	old := *c.all.Load()
-	if v, ok := old[key]; ok {
-		return v
-	}
-	v, next := c.of(key), make(map[K]V, len(old)+1)
-	maps.Copy(next, old)
-	next[key] = v
-	c.all.Store(&next)
-	return v
+	return v.(V)
 }

@@ -60,10 +60,10 @@ func (t *Traces) request(r *http.Request) (*http.Request, trace.Span) {
 		scheme = "https"
 	}
 	ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-	ctx, span := t.tracer.Start(ctx, spanMethod(r.Method), trace.WithSpanKind(trace.SpanKindServer))
+	ctx, span := t.tracer.Start(ctx, methodOr(r.Method, otherMethodSpan), trace.WithSpanKind(trace.SpanKindServer))
 	if span.IsRecording() {
-		span.SetAttributes(semconv.HTTPRequestMethodKey.String(requestMethod(r.Method)), semconv.URLScheme(scheme),
-			requestIDKey.String(game.RequestIDFrom(ctx)))
+		span.SetAttributes(semconv.HTTPRequestMethodKey.String(methodOr(r.Method, otherMethodAttribute)),
+			semconv.URLScheme(scheme), requestIDKey.String(game.RequestIDFrom(ctx)))
 	}
 	return r.WithContext(ctx), span
 }
@@ -75,7 +75,7 @@ func endRequest(span trace.Span, r *http.Request, status int, code string) {
 		return
 	}
 	if route := routeLabel(r.Pattern); route != unmatchedRoute {
-		span.SetName(spanMethod(r.Method) + " " + route)
+		span.SetName(methodOr(r.Method, otherMethodSpan) + " " + route)
 		span.SetAttributes(semconv.HTTPRoute(route))
 	}
 	span.SetAttributes(semconv.HTTPResponseStatusCode(status))
@@ -85,20 +85,18 @@ func endRequest(span trace.Span, r *http.Request, status int, code string) {
 	span.End()
 }
 
-// requestMethod returns the method as the semantic conventions define it, from a closed list.
-func requestMethod(method string) string {
-	if m := methodLabel(method); m != otherMethod {
-		return m
-	}
-	return "_OTHER"
-}
+// Names of other methods in attributes and in names of spans, as the semantic conventions define them.
+const (
+	otherMethodAttribute = "_OTHER"
+	otherMethodSpan      = "HTTP"
+)
 
-// spanMethod returns the first word of a request's span name.
-func spanMethod(method string) string {
+// methodOr returns a method from a closed list, or other.
+func methodOr(method, other string) string {
 	if m := methodLabel(method); m != otherMethod {
 		return m
 	}
-	return "HTTP"
+	return other
 }
 
 // operation starts the span of a store operation if its caller is traced.

@@ -22,151 +22,88 @@ func api() board {
 
 func apiNow() []panel {
 	return []panel{
-		{
-			title: "Requests", kind: "stat", unit: units.RequestsPerSecond,
-			description: "Requests to the API a second.",
-			queries: []query{
-				{`sum(rate(gsm_http_request_duration_seconds_count{GSM,` + apiRoutes + `}[$__rate_interval]))`, "requests"},
-			},
-		},
-		{
-			title: "Answered without a 5xx", kind: "stat", unit: units.PercentUnit, warn: .9995, bad: .999,
-			description: "Of the last hour's requests. The objective is 99.9 %.",
-			queries:     []query{{`1 - max(gsm:slo_errors_per_request:ratio_rate1h{SLO})`, "answered"}},
-			runbooks:    []string{"GsmAvailabilityBurnFast", "GsmAvailabilityBurnSlow"},
-		},
-		{
-			title: "Answered within 100 ms", kind: "stat", unit: units.PercentUnit, warn: .995, bad: .99,
-			description: "Of the last hour's requests. The objective is 99 %.",
-			queries:     []query{{`1 - max(gsm:slo_slow_per_request:ratio_rate1h{SLO})`, "fast"}},
-			runbooks:    []string{"GsmLatencyBurnFast", "GsmLatencyBurnSlow"},
-		},
-		{
-			title: "p99", kind: "stat", unit: units.Seconds, warn: .05, bad: .1,
-			description: "One request in a hundred takes longer.",
-			queries: []query{
-				{quantile("0.99", "gsm_http_request_duration_seconds", apiRoutes, ""), "p99"},
-			},
-		},
-		{title: "In flight", kind: "stat", unit: units.Short, description: "Requests that are being answered, with " +
-			"those that are queued.", queries: []query{
-			{`sum(gsm_http_requests_in_flight{GSM})`, "in flight"},
-		}},
-		{title: "Replicas", kind: "stat", unit: units.Short, description: "Replicas that answer.", queries: []query{
-			{`sum(up{GSM})`, "replicas"},
-		}, runbooks: []string{"GsmDown", "GsmReplicaDown"}},
+		number("Requests", units.RequestsPerSecond, "Requests to the API a second.",
+			query{`sum(rate(gsm_http_request_duration_seconds_count{GSM,` + apiRoutes + `}[$__rate_interval]))`, "requests"}),
+		number("Answered without a 5xx", units.PercentUnit, "Of the last hour's requests. The objective is 99.9 %.",
+			query{`1 - max(gsm:slo_errors_per_request:ratio_rate1h{SLO})`, "answered"},
+		).limits(.9995, .999).explained("GsmAvailabilityBurnFast", "GsmAvailabilityBurnSlow"),
+		number("Answered within 100 ms", units.PercentUnit, "Of the last hour's requests. The objective is 99 %.",
+			query{`1 - max(gsm:slo_slow_per_request:ratio_rate1h{SLO})`, "fast"},
+		).limits(.995, .99).explained("GsmLatencyBurnFast", "GsmLatencyBurnSlow"),
+		number("p99", units.Seconds, "One request in a hundred takes longer.",
+			query{quantile("0.99", "gsm_http_request_duration_seconds", apiRoutes, ""), "p99"}).limits(.05, .1),
+		number("In flight", units.Short, "Requests that are being answered, with those that are queued.",
+			query{`sum(gsm_http_requests_in_flight{GSM})`, "in flight"}),
+		number("Replicas", units.Short, "Replicas that answer.",
+			query{`sum(up{GSM})`, "replicas"}).explained("GsmDown", "GsmReplicaDown"),
 	}
 }
 
 func apiRequests() []panel {
 	return []panel{
-		{
-			title: "Requests by route", unit: units.RequestsPerSecond, stacked: true, description: "Requests a second.",
-			queries: []query{
-				{requests("method, route", ""), "{{method}} {{route}}"},
-			},
-		},
-		{
-			title: "Requests by status", unit: units.RequestsPerSecond, stacked: true,
-			description: "Requests a second.",
-			queries: []query{
-				{requests("status", ""), "{{status}}"},
-			},
-		},
-		{title: "Requests in flight by replica", unit: units.Short, description: "Requests that are being answered, " +
-			"with those that are queued, and with those for the documentation and the probes.", queries: []query{
-			{`gsm_http_requests_in_flight{GSM}`, "{{instance}}"},
-		}},
-		{title: "Requests by replica", unit: units.RequestsPerSecond, description: "Requests a second. Replicas " +
-			"behind one balancer should have about as many.", queries: []query{
-			{requests("instance", ""), "{{instance}}"},
-		}},
+		graph("Requests by route", units.RequestsPerSecond, "Requests a second.",
+			query{requests("method, route", ""), "{{method}} {{route}}"}).stack(),
+		graph("Requests by status", units.RequestsPerSecond, "Requests a second.",
+			query{requests("status", ""), "{{status}}"}).stack(),
+		graph("Requests in flight by replica", units.Short,
+			"Requests that are being answered, with those that are queued, and with those for the documentation and "+
+				"the probes.",
+			query{`gsm_http_requests_in_flight{GSM}`, "{{instance}}"}),
+		graph("Requests by replica", units.RequestsPerSecond,
+			"Requests a second. Replicas behind one balancer should have about as many.",
+			query{requests("instance", ""), "{{instance}}"}),
 	}
 }
 
 func apiResponseTimes() []panel {
 	return []panel{
-		{
-			title: "Response times", unit: units.Seconds, bad: .1, exemplars: true,
-			runbooks: []string{"GsmLatencyBurnFast", "GsmStoreSlow"},
-			description: "Half of the requests, 95 of 100 and 99 of 100 take no longer. The points are requests that " +
-				"were traced.",
-			queries: []query{
-				{quantile("0.5", "gsm_http_request_duration_seconds", apiRoutes, ""), "p50"},
-				{quantile("0.95", "gsm_http_request_duration_seconds", apiRoutes, ""), "p95"},
-				{quantile("0.99", "gsm_http_request_duration_seconds", apiRoutes, ""), "p99"},
-			},
-		},
-		{
-			title: "p99 by route", unit: units.Seconds, bad: .1, exemplars: true,
-			description: "One request in a hundred takes longer.",
-			queries: []query{
-				{quantile("0.99", "gsm_http_request_duration_seconds", apiRoutes, "method, route"), "{{method}} {{route}}"},
-			}, runbooks: []string{"GsmLatencyBurnFast"},
-		},
-		{
-			title: "Spread of response times", kind: "heatmap", width: 24, unit: units.Seconds,
-			description: "How many requests a second took how long.",
-			queries: []query{
-				{
-					`sum by (le) (rate(gsm_http_request_duration_seconds_bucket{GSM,` + apiRoutes + `}[$__rate_interval]))`,
-					"{{le}}",
-				},
-			},
-		},
+		graph("Response times", units.Seconds,
+			"Half of the requests, 95 of 100 and 99 of 100 take no longer. The points are requests that were traced.",
+			query{quantile("0.5", "gsm_http_request_duration_seconds", apiRoutes, ""), "p50"},
+			query{quantile("0.95", "gsm_http_request_duration_seconds", apiRoutes, ""), "p95"},
+			query{quantile("0.99", "gsm_http_request_duration_seconds", apiRoutes, ""), "p99"},
+		).limits(0, .1).traced().explained("GsmLatencyBurnFast", "GsmStoreSlow"),
+		graph("p99 by route", units.Seconds, "One request in a hundred takes longer.",
+			query{quantile("0.99", "gsm_http_request_duration_seconds", apiRoutes, "method, route"), "{{method}} {{route}}"},
+		).limits(0, .1).traced().explained("GsmLatencyBurnFast"),
+		graph("Spread of response times", units.Seconds, "How many requests a second took how long.",
+			query{`sum by (le) (rate(gsm_http_request_duration_seconds_bucket{GSM,` + apiRoutes + `}[$__rate_interval]))`, "{{le}}"},
+		).as("heatmap").wide(24),
 	}
 }
 
 func apiErrors() []panel {
 	return []panel{
-		{
-			title: "Error rate by route", unit: units.PercentUnit, bad: .001,
-			runbooks:    []string{"GsmAvailabilityBurnFast", "GsmErrorsRepeated", "GsmPanics"},
-			description: "Requests of a route that were answered with a 5xx.",
-			queries: []query{{
-				"(" + requests(
-					"method, route", `,status=~"5.."`,
-				) + " or 0 * " + requests("method, route", "") + ") / " + requests("method, route", ""),
-				"{{method}} {{route}}",
-			}},
-		},
-		{title: "Failures of gsm", unit: units.CountsPerSecond, description: "Failures that operators should " +
-			"know of, a second; GET /debug/errors of the ops listener groups them.", queries: []query{
-			{`sum by (code) (rate(gsm_errors_total{GSM}[$__rate_interval]))`, "{{code}}"},
-		}, runbooks: []string{"GsmErrorsRepeated", "GsmPanics"}},
-		{
-			title: "Problems by code", unit: units.RequestsPerSecond, stacked: true,
-			description: "Problem documents that callers got, a second. Most are the caller's own mistakes.",
-			queries: []query{
-				{`sum by (code) (rate(gsm_http_problems_total{GSM}[$__rate_interval]))`, "{{code}}"},
+		graph("Error rate by route", units.PercentUnit, "Requests of a route that were answered with a 5xx.",
+			query{
+				"(" + requests("method, route", `,status=~"5.."`) + " or 0 * " + requests("method, route", "") +
+					") / " + requests("method, route", ""), "{{method}} {{route}}",
 			},
-		},
-		{
-			title: "Problems by route", unit: units.RequestsPerSecond, stacked: true,
-			description: "Problem documents that callers got, a second.",
-			queries: []query{
-				{`sum by (route) (rate(gsm_http_problems_total{GSM}[$__rate_interval]))`, "{{route}}"},
-			},
-		},
+		).limits(0, .001).explained("GsmAvailabilityBurnFast", "GsmErrorsRepeated", "GsmPanics"),
+		graph("Failures of gsm", units.CountsPerSecond,
+			"Failures that operators should know of, a second; GET /debug/errors of the ops listener groups them.",
+			query{`sum by (code) (rate(gsm_errors_total{GSM}[$__rate_interval]))`, "{{code}}"},
+		).explained("GsmErrorsRepeated", "GsmPanics"),
+		graph("Problems by code", units.RequestsPerSecond,
+			"Problem documents that callers got, a second. Most are the caller's own mistakes.",
+			query{`sum by (code) (rate(gsm_http_problems_total{GSM}[$__rate_interval]))`, "{{code}}"}).stack(),
+		graph("Problems by route", units.RequestsPerSecond, "Problem documents that callers got, a second.",
+			query{`sum by (route) (rate(gsm_http_problems_total{GSM}[$__rate_interval]))`, "{{route}}"}).stack(),
 	}
 }
 
 func apiObjective() []panel {
 	return []panel{
-		{
-			title: "Burn rate: 5xx", unit: units.Short, warn: 1, bad: 14.4,
-			runbooks: []string{"GsmAvailabilityBurnFast", "GsmAvailabilityBurnSlow"},
-			description: "1 spends the error budget of 30 days in 30 days, 14.4 spends 2 % of it in an hour. It " +
-				"covers all replicas.",
-			queries: burn("gsm:slo_errors_per_request", "0.001"),
-		},
-		{
-			title: "Burn rate: slower than 100 ms", unit: units.Short, warn: 1, bad: 14.4,
-			runbooks: []string{"GsmLatencyBurnFast", "GsmLatencyBurnSlow"},
-			description: "1 spends the budget of 30 days for slow answers in 30 days, 14.4 spends 2 % of it in an " +
-				"hour. It covers all replicas.",
-			queries: burn("gsm:slo_slow_per_request", "0.01"),
-		},
+		graph("Burn rate: 5xx", units.Short,
+			"1 spends the error budget of 30 days in 30 days, 14.4 spends 2 % of it in an hour. It covers all "+
+				"replicas.",
+			burn("gsm:slo_errors_per_request", "0.001")...,
+		).limits(1, 14.4).explained("GsmAvailabilityBurnFast", "GsmAvailabilityBurnSlow"),
+		graph("Burn rate: slower than 100 ms", units.Short,
+			"1 spends the budget of 30 days for slow answers in 30 days, 14.4 spends 2 % of it in an hour. It covers "+
+				"all replicas.",
+			burn("gsm:slo_slow_per_request", "0.01")...,
+		).limits(1, 14.4).explained("GsmLatencyBurnFast", "GsmLatencyBurnSlow"),
 	}
 }
 

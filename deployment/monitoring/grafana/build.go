@@ -29,16 +29,62 @@ type row struct {
 
 // panel is a panel of a dashboard. Only thresholds set a colour: Grafana adapts theirs to light and dark themes.
 type panel struct {
-	title       string
-	description string
-	unit        string // of package units
-	kind        string // timeseries, if it is empty; stat, table or heatmap
-	width       uint32 // of 24; 12 if it is 0, and 4 for a stat
-	queries     []query
-	warn, bad   float64  // thresholds, if they are not 0; a warn above bad says that less is worse
-	stacked     bool     // areas on top of each other
-	exemplars   bool     // points that lead to traces
-	runbooks    []string // alerts whose runbooks are linked
+	title, description string
+	unit               string // of package units
+	kind               string // timeseries, stat, table or heatmap
+	width              uint32
+	queries            []query
+	warn, bad          float64
+	stacked, exemplars bool
+	runbooks           []string
+}
+
+// graph returns a panel of lines over time.
+func graph(title, unit, description string, queries ...query) panel {
+	return panel{title: title, unit: unit, description: description, queries: queries, kind: "timeseries", width: 12}
+}
+
+// number returns a panel with the current value alone.
+func number(title, unit, description string, queries ...query) panel {
+	return panel{title: title, unit: unit, description: description, queries: queries, kind: "stat", width: 4}
+}
+
+// The following methods return the panel with an option.
+
+// limits sets the thresholds; 0 is none. A warn above bad says that less is worse.
+func (p panel) limits(warn, bad float64) panel {
+	p.warn, p.bad = warn, bad
+	return p
+}
+
+// as sets another kind than a graph's: table or heatmap.
+func (p panel) as(kind string) panel {
+	p.kind = kind
+	return p
+}
+
+// wide sets the width, in 24ths of the dashboard's.
+func (p panel) wide(width uint32) panel {
+	p.width = width
+	return p
+}
+
+// stack draws areas on top of each other.
+func (p panel) stack() panel {
+	p.stacked = true
+	return p
+}
+
+// traced draws points that lead to traces.
+func (p panel) traced() panel {
+	p.exemplars = true
+	return p
+}
+
+// explained links the runbooks of alerts.
+func (p panel) explained(alerts ...string) panel {
+	p.runbooks = alerts
+	return p
 }
 
 // query is a PromQL expression and the legend of its series. GSM stands for the labels of the chosen replicas, MONGODB
@@ -115,21 +161,17 @@ func (p picture) Build() (grafana.Panel, error) {
 	if err != nil {
 		return m, err
 	}
-	width, height := uint32(12), uint32(8)
+	height := uint32(8)
 	if p.kind == "stat" {
-		width, height = 4, 4
-	}
-	if p.width != 0 {
-		width = p.width
+		height = 4
 	}
 	m.Id, m.Title, m.Description, m.Datasource = &p.id, &p.title, &p.description, &source
-	m.GridPos = &grafana.GridPos{W: width, H: height}
+	m.GridPos = &grafana.GridPos{W: p.width, H: height}
 	m.FieldConfig.Defaults.Unit, m.FieldConfig.Defaults.Thresholds = &p.unit, p.thresholds()
 	for i, q := range p.queries {
 		t := prometheus.NewDataqueryBuilder().RefId(string(rune('A' + i))).Datasource(source).
-			EditorMode(
-				prometheus.QueryEditorModeCode,
-			).Expr(labels.Replace(q.expr)).LegendFormat(q.legend).Exemplar(p.exemplars)
+			EditorMode(prometheus.QueryEditorModeCode).Expr(labels.Replace(q.expr)).LegendFormat(q.legend).
+			Exemplar(p.exemplars)
 		switch p.kind {
 		case "stat":
 			t.Instant()
@@ -147,10 +189,8 @@ func (p picture) Build() (grafana.Panel, error) {
 		m.Targets = append(m.Targets, target)
 	}
 	for _, alert := range p.panel.runbooks {
-		link, err := grafana.NewDashboardLinkBuilder(
-			"Runbook: " + alert,
-		).Type(grafana.DashboardLinkTypeLink).Icon("doc").
-			Url(fmt.Sprintf("%s/%s.md", p.runbooks, alert)).TargetBlank(true).Build()
+		link, err := grafana.NewDashboardLinkBuilder("Runbook: " + alert).Type(grafana.DashboardLinkTypeLink).
+			Icon("doc").Url(fmt.Sprintf("%s/%s.md", p.runbooks, alert)).TargetBlank(true).Build()
 		if err != nil {
 			return m, err
 		}
@@ -172,10 +212,8 @@ func (p panel) shape() cog.Builder[grafana.Panel] {
 	case "heatmap":
 		return heatmap.NewPanelBuilder().ShowValue(common.VisibilityModeNever).
 			Tooltip(heatmap.NewHeatmapTooltipBuilder().Mode(common.TooltipDisplayModeSingle)).
-			Color(heatmap.NewHeatmapColorOptionsBuilder().Mode(
-				heatmap.HeatmapColorModeScheme,
-			).Scheme("Turbo").Steps(32).
-				Scale(heatmap.HeatmapColorScaleExponential).Exponent(0.5).Fill("dark-orange"))
+			Color(heatmap.NewHeatmapColorOptionsBuilder().Mode(heatmap.HeatmapColorModeScheme).Scheme("Turbo").
+				Steps(32).Scale(heatmap.HeatmapColorScaleExponential).Exponent(0.5).Fill("dark-orange"))
 	}
 	m := timeseries.NewPanelBuilder().Min(0).LineWidth(1).FillOpacity(8).ShowPoints(common.VisibilityModeNever).
 		ColorScheme(grafana.NewFieldColorBuilder().Mode(grafana.FieldColorModeIdPaletteClassic)).

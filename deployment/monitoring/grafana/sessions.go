@@ -14,81 +14,46 @@ func sessions() board {
 		description: "Players, sessions and seats, and what happens to them.",
 		rows: []row{
 			{"Now", []panel{
-				{
-					title: "Players", kind: "stat", width: 6, unit: units.Short, description: "Players stored.",
-					queries: []query{{`max(gsm_players{GSM})`, "players"}},
-				},
-				{
-					title: "Open sessions", kind: "stat", width: 6, unit: units.Short,
-					description: "Sessions that can be joined.",
-					queries:     []query{{`max(gsm_sessions{GSM,status="open"})`, "open"}},
-				},
-				{
-					title: "Sessions in progress", kind: "stat", width: 6, unit: units.Short,
-					description: "Sessions that are played.",
-					queries:     []query{{`max(gsm_sessions{GSM,status="in_progress"})`, "in progress"}},
-				},
-				{
-					title: "Seats taken", kind: "stat", width: 6, unit: units.Short,
-					description: "Seats that players hold in live sessions.",
-					queries:     []query{{`max(gsm_members{GSM})`, "seats"}},
-				},
+				number("Players", units.Short, "Players stored.", query{`max(gsm_players{GSM})`, "players"}).wide(6),
+				number("Open sessions", units.Short, "Sessions that can be joined.",
+					query{`max(gsm_sessions{GSM,status="open"})`, "open"}).wide(6),
+				number("Sessions in progress", units.Short, "Sessions that are played.",
+					query{`max(gsm_sessions{GSM,status="in_progress"})`, "in progress"}).wide(6),
+				number("Seats taken", units.Short, "Seats that players hold in live sessions.",
+					query{`max(gsm_members{GSM})`, "seats"}).wide(6),
 			}},
 			{"What is stored", []panel{
-				{
-					title: "Players stored", unit: units.Short, description: "Players that are registered and not " +
-						"erased. The embedded database counts to 1,000,000.",
-					queries: []query{{`max by (namespace) (gsm_players{GSM})`, "players {{namespace}}"}},
-				},
-				{
-					title: "Live sessions by status", unit: units.Short,
-					description: "Sessions that are not over, of each status up to 1,000,000.",
-					queries: []query{
-						{`max by (namespace, status) (gsm_sessions{GSM})`, "{{status}} {{namespace}}"},
-					},
-				},
-				{
-					title: "Seats held", unit: units.Short, description: "Seats that players hold in live sessions.",
-					queries: []query{{`max by (namespace) (gsm_members{GSM})`, "seats {{namespace}}"}},
-				},
-				{title: "Players in a session", unit: units.Short, description: "Seats that are held, for each live " +
-					"session.", queries: []query{{
-					`max by (namespace) (gsm_members{GSM}) / (sum by (namespace) (max by (namespace, status) (gsm_sessions{GSM,status=~"open|in_progress"})) > 0)`, "players a session {{namespace}}",
-				}}},
+				graph("Players stored", units.Short,
+					"Players that are registered and not erased. The embedded database counts to 1,000,000.",
+					query{`max by (namespace) (gsm_players{GSM})`, "players {{namespace}}"}),
+				graph("Live sessions by status", units.Short,
+					"Sessions that are not over, of each status up to 1,000,000.",
+					query{`max by (namespace, status) (gsm_sessions{GSM})`, "{{status}} {{namespace}}"}),
+				graph("Seats held", units.Short, "Seats that players hold in live sessions.",
+					query{`max by (namespace) (gsm_members{GSM})`, "seats {{namespace}}"}),
+				graph("Players in a session", units.Short, "Seats that are held, for each live session.",
+					query{`max by (namespace) (gsm_members{GSM}) / (sum by (namespace) (max by (namespace, status) (gsm_sessions{GSM,status=~"open|in_progress"})) > 0)`, "players a session {{namespace}}"}),
 			}},
 			{"What happens", []panel{
-				{
-					title: "Sessions opened and changed", unit: units.OpsPerSecond,
-					description: "Writes to sessions that were made, a second, by what was written.",
-					queries:     []query{{operations(".*_session"), "{{operation}}"}},
-				},
-				{
-					title: "Players registered and changed", unit: units.OpsPerSecond,
-					description: "Reads and writes of players that were made, a second.",
-					queries:     []query{{operations(".*_players?"), "{{operation}}"}},
-				},
-				{
-					title: "Joins", unit: units.RequestsPerSecond, stacked: true,
-					description: "Requests to join a session, a second, by how they were answered.",
-					runbooks:    []string{"GsmJoinsRefused"},
-					queries:     []query{{`sum by (status) (rate(gsm_http_request_duration_seconds_count{GSM,method="POST",` + join + `}[$__rate_interval]))`, "{{status}}"}},
-				},
-				{
-					title: "Joins refused by reason", unit: units.RequestsPerSecond, stacked: true,
-					description: "Joins that got a problem document, a second. A race for the last seat refuses some.",
-					runbooks:    []string{"GsmJoinsRefused"},
-					queries: []query{{
-						`sum by (code) (rate(gsm_http_problems_total{GSM,` + join + `}[$__rate_interval]))`, "{{code}}",
-					}},
-				},
-				{
-					title: "Changes that lost a race", unit: units.OpsPerSecond, width: 24,
-					description: "Writes refused because another came between, a second. gsm makes them again on the " +
-						"newer document; many are a session that everybody wants.",
-					queries: []query{{
-						`sum by (operation) (rate(gsm_store_operation_duration_seconds_count{GSM,result="stale"}[$__rate_interval])) or 0 * sum by (operation) (rate(gsm_store_operation_duration_seconds_count{GSM}[$__rate_interval]))`, "{{operation}}",
-					}},
-				},
+				graph("Sessions opened and changed", units.OpsPerSecond,
+					"Writes to sessions that were made, a second, by what was written.",
+					query{operations(".*_session"), "{{operation}}"}),
+				graph("Players registered and changed", units.OpsPerSecond,
+					"Reads and writes of players that were made, a second.",
+					query{operations(".*_players?"), "{{operation}}"}),
+				graph("Joins", units.RequestsPerSecond,
+					"Requests to join a session, a second, by how they were answered.",
+					query{`sum by (status) (rate(gsm_http_request_duration_seconds_count{GSM,method="POST",` + join + `}[$__rate_interval]))`, "{{status}}"},
+				).stack().explained("GsmJoinsRefused"),
+				graph("Joins refused by reason", units.RequestsPerSecond,
+					"Joins that got a problem document, a second. A race for the last seat refuses some.",
+					query{`sum by (code) (rate(gsm_http_problems_total{GSM,` + join + `}[$__rate_interval]))`, "{{code}}"},
+				).stack().explained("GsmJoinsRefused"),
+				graph("Changes that lost a race", units.OpsPerSecond,
+					"Writes refused because another came between, a second. gsm makes them again on the newer "+
+						"document; many are a session that everybody wants.",
+					query{`sum by (operation) (rate(gsm_store_operation_duration_seconds_count{GSM,result="stale"}[$__rate_interval])) or 0 * sum by (operation) (rate(gsm_store_operation_duration_seconds_count{GSM}[$__rate_interval]))`, "{{operation}}"},
+				).wide(24),
 			}},
 			{"Heartbeats and what time does", []panel{
 				{

@@ -34,7 +34,7 @@ type dashboard struct {
 	Templating struct{ List []variable }
 }
 
-// panel is a panel, or a collapsed row that contains panels. Targets are passed on unchanged.
+// panel is a panel, or a collapsed row that contains panels. Targets are passed on with their variables replaced.
 type panel struct {
 	Title   string
 	Panels  []panel
@@ -171,15 +171,7 @@ type result struct {
 
 // askPanel returns the number of values in a panel.
 func (g *grafana) askPanel(ctx context.Context, p panel, chosen *strings.Replacer) (values int, err error) {
-	text, err := json.Marshal(p.Targets)
-	if err != nil {
-		return 0, err
-	}
-	var queries []map[string]any
-	if err := json.Unmarshal(text, &queries); err != nil {
-		return 0, err
-	}
-	for _, q := range queries {
+	for _, q := range p.Targets {
 		expr, _ := q["expr"].(string)
 		q["expr"], q["intervalMs"], q["maxDataPoints"] = chosen.Replace(expr), 15_000, 500
 		if source, ok := q["datasource"].(map[string]any); ok {
@@ -188,13 +180,13 @@ func (g *grafana) askPanel(ctx context.Context, p panel, chosen *strings.Replace
 		}
 	}
 	var response struct{ Results map[string]result }
-	asked := map[string]any{"from": "now-30m", "to": "now", "queries": queries}
+	asked := map[string]any{"from": "now-30m", "to": "now", "queries": p.Targets}
 	err = g.call(ctx, http.MethodPost, "/api/ds/query", asked, &response)
 	if err != nil {
 		return 0, err
 	}
-	if len(response.Results) != len(queries) {
-		return 0, fmt.Errorf("%d of %d queries have a result", len(response.Results), len(queries))
+	if len(response.Results) != len(p.Targets) {
+		return 0, fmt.Errorf("%d of %d queries have a result", len(response.Results), len(p.Targets))
 	}
 	for ref, r := range response.Results {
 		if r.Error != "" || r.Status/100 != 2 {

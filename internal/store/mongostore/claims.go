@@ -49,18 +49,8 @@ func (s *Store) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Cl
 
 // putClaim inserts a claim. It returns [game.ErrExists] if its key is claimed.
 func (s *Store) putClaim(ctx context.Context, mine game.Claim) error {
-	return s.do(ctx, write{
-		send: func(ctx context.Context) error {
-			_, err := s.claims.InsertOne(ctx, storedClaim(mine))
-			return err
-		},
-		refusal: func(err error) error {
-			if _, taken := takenIndex(err); taken {
-				return game.ErrExists
-			}
-			return nil
-		},
-		made: func(ctx context.Context) (bool, error) { return s.isHeld(ctx, mine) },
+	return s.insertPlain(ctx, s.claims, storedClaim(mine), func(ctx context.Context) (bool, error) {
+		return s.isHeld(ctx, mine)
 	})
 }
 
@@ -73,11 +63,7 @@ func (s *Store) takeClaim(ctx context.Context, mine, expired game.Claim) error {
 	}
 	return s.do(ctx, write{
 		send: func(ctx context.Context) error {
-			r, err := s.claims.ReplaceOne(ctx, condition, storedClaim(mine))
-			if err == nil && r.MatchedCount == 0 {
-				return errNoMatch
-			}
-			return err
+			return matched(s.claims.ReplaceOne(ctx, condition, storedClaim(mine)))
 		},
 		refusal: refusedByCondition,
 		made:    func(ctx context.Context) (bool, error) { return s.isHeld(ctx, mine) },

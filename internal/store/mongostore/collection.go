@@ -38,6 +38,14 @@ func (a address) at(version int64) bson.D {
 // errNoMatch reports that no document matches the filter of a write.
 var errNoMatch = errors.New("no document matches the condition")
 
+// matched returns the error of an update, which is errNoMatch if no document matched.
+func matched(r *mongo.UpdateResult, err error) error {
+	if err == nil && r.MatchedCount == 0 {
+		return errNoMatch
+	}
+	return err
+}
+
 // refusedByCondition is the refusal function of a conditional write that no index can reject.
 func refusedByCondition(err error) error {
 	if errors.Is(err, errNoMatch) {
@@ -69,6 +77,15 @@ func get[D any](
 		return d, false, readError(ctx, err)
 	}
 	return d, true, nil
+}
+
+// one is get for a document that must exist: without it, the error is notFound.
+func one[D any](ctx context.Context, s *Store, c collection, filter bson.D, notFound error) (D, error) {
+	d, found, err := get[D](ctx, s, c, filter)
+	if err == nil && !found {
+		err = notFound
+	}
+	return d, err
 }
 
 // insert stores a new document. id is the write id that doc contains. taken maps the name of a unique index to the
@@ -105,7 +122,18 @@ func mayBeStored(err error) bool {
 
 // insertIfAbsent stores a document unless one with the same id exists.
 func (s *Store) insertIfAbsent(ctx context.Context, c collection, doc any) error {
-	err := s.do(ctx, write{
+	err := s.insertPlain(ctx, c, doc, func(context.Context) (bool, error) { return true, nil })
+	if errors.Is(err, game.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// insertPlain stores a document without write ids. It returns [game.ErrExists] if one with the same id exists.
+func (s *Store) insertPlain(
+	ctx context.Context, c collection, doc any, made func(context.Context) (bool, error),
+) error {
+	return s.do(ctx, write{
 		send: func(ctx context.Context) error {
 			_, err := c.InsertOne(ctx, doc)
 			return err
@@ -116,12 +144,8 @@ func (s *Store) insertIfAbsent(ctx context.Context, c collection, doc any) error
 			}
 			return nil
 		},
-		made: func(context.Context) (bool, error) { return true, nil },
+		made: made,
 	})
-	if errors.Is(err, game.ErrExists) {
-		return nil
-	}
-	return err
 }
 
 // replacement describes an update of a document.
@@ -173,11 +197,7 @@ func (s *Store) replaceOnce(ctx context.Context, c collection, a address, x repl
 	update := append(bson.D{{Key: "$push", Value: push}}, set...)
 	err := s.conditional(ctx, c, a, x.version, x.notFound, write{
 		send: func(ctx context.Context) error {
-			r, err := c.UpdateOne(ctx, condition, update)
-			if err == nil && r.MatchedCount == 0 {
-				return errNoMatch
-			}
-			return err
+			return matched(c.UpdateOne(ctx, condition, update))
 		},
 		refusal: func(err error) error {
 			if refused := refusedByCondition(err); refused != nil {

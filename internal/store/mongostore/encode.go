@@ -264,7 +264,9 @@ func (e *encoder) float(key string, f float64) {
 	e.b = bsoncore.AppendDouble(e.b, f)
 }
 
-func writeTime(e *encoder, key string, v reflect.Value) { e.date(key, *v.Addr().Interface().(*time.Time)) }
+func writeTime(e *encoder, key string, v reflect.Value) {
+	e.date(key, *v.Addr().Interface().(*time.Time))
+}
 
 // date encodes a time, truncated to the millisecond.
 func (e *encoder) date(key string, t time.Time) {

@@ -21,14 +21,7 @@ func (s *Store) CreateKey(ctx context.Context, k game.Key, events ...game.Event)
 
 // Key implements [game.KeyStore].
 func (s *Store) Key(ctx context.Context, id game.KeyID) (game.Key, error) {
-	k, found, err := get[game.Key](ctx, s, s.keys, bson.D{{Key: "_id", Value: id}})
-	switch {
-	case err != nil:
-		return game.Key{}, err
-	case !found:
-		return game.Key{}, game.KeyNotFound(id)
-	}
-	return k, nil
+	return one[game.Key](ctx, s, s.keys, bson.D{{Key: "_id", Value: id}}, game.KeyNotFound(id))
 }
 
 // ReplaceKey implements [game.KeyStore].

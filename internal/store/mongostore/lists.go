@@ -51,7 +51,7 @@ func (p *page) whereFields(all []searched, w game.Where) {
 		}
 		if s.index != "" && !p.indexed && (s.only == nil || slices.Contains(s.only, clauses[0].Text())) {
 			p.index, p.narrow, p.indexed = s.index, s.narrow, true
-			if s.liveIndex != "" && w.OnlyLive() {
+			if live, ended := w.Lives(); s.liveIndex != "" && live && !ended {
 				p.index = s.liveIndex
 				p.where("live", true) // without it the server could not use an index of live sessions
 			}

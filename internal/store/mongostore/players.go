@@ -34,27 +34,17 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.
 
 // Player implements [game.PlayerStore].
 func (s *Store) Player(ctx context.Context, project game.ProjectID, id game.PlayerID) (game.Player, error) {
-	p, found, err := get[game.Player](ctx, s, s.players, address{string(id), project}.filter())
-	switch {
-	case err != nil:
-		return game.Player{}, err
-	case !found:
-		return game.Player{}, game.PlayerNotFound(id)
-	}
-	return p, nil
+	return one[game.Player](ctx, s, s.players, address{string(id), project}.filter(), game.PlayerNotFound(id))
 }
 
 // PlayerByIdentity implements [game.PlayerStore].
 func (s *Store) PlayerByIdentity(ctx context.Context, project game.ProjectID, i game.Identity) (game.Player, error) {
-	p, found, err := get[game.Player](ctx, s, s.players, identityFilter(project, i))
-	switch {
-	case err != nil:
-		return game.Player{}, err
+	p, err := one[game.Player](ctx, s, s.players, identityFilter(project, i), game.ErrPlayerNotFound)
 	// The queried provider may contain a colon and so match the index entry of another.
-	case !found || p.Identities[i.Provider] != i.Subject:
+	if err == nil && p.Identities[i.Provider] != i.Subject {
 		return game.Player{}, game.ErrPlayerNotFound
 	}
-	return p, nil
+	return p, err
 }
 
 func identityFilter(project game.ProjectID, i game.Identity) bson.D {

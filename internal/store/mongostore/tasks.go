@@ -40,16 +40,12 @@ func (s *Store) TaskLease(ctx context.Context, name string) (game.TaskLease, err
 func (s *Store) PutTaskLease(ctx context.Context, old, next game.TaskLease) error {
 	mine := task{next.Name, next.Holder, next.Generation, next.Until.UTC().Truncate(time.Millisecond)}
 	send := func(ctx context.Context) error {
-		r, err := s.collections[tasksCollection].ReplaceOne(ctx, bson.D{
+		return matched(s.collections[tasksCollection].ReplaceOne(ctx, bson.D{
 			{Key: "_id", Value: old.Name},
 			{Key: "holder", Value: old.Holder},
 			{Key: "generation", Value: old.Generation},
 			{Key: "until", Value: old.Until},
-		}, mine)
-		if err == nil && r.MatchedCount == 0 {
-			return errNoMatch
-		}
-		return err
+		}, mine))
 	}
 	if old.Generation == 0 { // none is stored
 		send = func(ctx context.Context) error {

@@ -12,7 +12,7 @@ import (
 const (
 	putClaim = `INSERT INTO claims (key, fingerprint, document_id, expires_at) VALUES (?1, ?2, ?3, ?4)
 		ON CONFLICT (key) DO UPDATE SET fingerprint = ?2, document_id = ?3, expires_at = ?4 WHERE expires_at <= ?5`
-	selectClaim = "SELECT fingerprint, document_id, expires_at FROM claims WHERE key = ?"
+	selectClaim = "SELECT key, fingerprint, document_id, expires_at FROM claims WHERE key = ?"
 	deleteClaim = "DELETE FROM claims WHERE key = ?"
 	purgeClaims = "DELETE FROM claims WHERE key IN (SELECT key FROM claims WHERE expires_at <= ? ORDER BY expires_at " +
 		"LIMIT ?)"
@@ -27,8 +27,14 @@ func (s *Store) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Cl
 		if err != nil || n > 0 {
 			return nil, err
 		}
-		other, err := readClaim(w, c.Key)
-		held = other
+		held = game.Claim{}
+		err = w.rows(context.Background(), selectClaim, []any{c.Key}, func(columns []driver.Value) (err error) {
+			held, err = claimIn(columns)
+			return err
+		})
+		if err == nil && held.Key == "" {
+			err = errUnplanned
+		}
 		return nil, err
 	})
 	if err != nil {
@@ -37,24 +43,21 @@ func (s *Store) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Cl
 	return held, nil
 }
 
-func readClaim(c *conn, key string) (game.Claim, error) {
-	claim := game.Claim{Key: key}
-	found := false
-	err := c.rows(context.Background(), selectClaim, []any{key}, func(columns []driver.Value) error {
-		var expires int64
-		for i, to := range []any{&claim.Fingerprint, &claim.DocumentID, &expires} {
-			if err := scan(columns[i], to); err != nil {
-				return err
-			}
+func claimIn(columns []driver.Value) (c game.Claim, err error) {
+	var expires int64
+	err = scanAll(columns, &c.Key, &c.Fingerprint, &c.DocumentID, &expires)
+	c.ExpiresAt = time.UnixMilli(expires).UTC()
+	return c, err
+}
+
+// scanAll sets the variables to the values of the first columns.
+func scanAll(columns []driver.Value, variables ...any) error {
+	for i, v := range variables {
+		if err := scan(columns[i], v); err != nil {
+			return err
 		}
-		claim.ExpiresAt = time.UnixMilli(expires).UTC()
-		found = true
-		return nil
-	})
-	if err == nil && !found {
-		err = errUnplanned
 	}
-	return claim, err
+	return nil
 }
 
 // scan sets the variable to the column's value, which has its type.
@@ -74,14 +77,5 @@ func scan(column driver.Value, variable any) error {
 
 // PurgeClaims implements [game.ClaimStore].
 func (s *Store) PurgeClaims(ctx context.Context, now time.Time, limit int) (int, error) {
-	purged := 0
-	err := s.writer.do(ctx, func(c *conn) (refusal, error) {
-		n, err := c.exec(purgeClaims, now.UnixMilli(), int64(limit))
-		purged = int(n)
-		return nil, err
-	})
-	if err != nil {
-		return 0, err
-	}
-	return purged, nil
+	return s.purge(ctx, purgeClaims, now, limit)
 }

@@ -298,7 +298,7 @@ func (s *Store) PutEvents(ctx context.Context, events []game.Event) error {
 
 // ExportEvents implements [game.ExportStore].
 func (s *Store) ExportEvents(ctx context.Context, after string, limit int) ([]game.Event, error) {
-	return exported(ctx, s, exportEvents, after, limit, s.event)
+	return gather(ctx, s, exportEvents, []any{after, int64(limit)}, s.event)
 }
 
 // event reads an event from its document and its place.

@@ -3,7 +3,6 @@ package sqlitestore
 import (
 	"context"
 	"database/sql/driver"
-	"time"
 
 	"game-session-manager/internal/game"
 )
@@ -31,55 +30,23 @@ func (s *Store) Sizes(ctx context.Context) (game.Sizes, error) {
 
 // ExportPlayers implements [game.ExportStore].
 func (s *Store) ExportPlayers(ctx context.Context, after game.PlayerID, limit int) ([]game.Player, error) {
-	return exported(ctx, s, exportPlayers, string(after), limit, func(columns []driver.Value) (game.Player, error) {
-		return s.player(columns[0])
-	})
+	return gather(ctx, s, exportPlayers, []any{string(after), int64(limit)}, documentIn[game.Player](s))
 }
 
 // ExportSessions implements [game.ExportStore].
 func (s *Store) ExportSessions(ctx context.Context, after game.SessionID, limit int) ([]game.Session, error) {
-	return exported(ctx, s, exportSessions, string(after), limit, func(columns []driver.Value) (game.Session, error) {
+	args := []any{string(after), int64(limit)}
+	return gather(ctx, s, exportSessions, args, func(columns []driver.Value) (game.Session, error) {
 		return s.session(columns[0])
 	})
 }
 
 // ExportClaims implements [game.ExportStore].
 func (s *Store) ExportClaims(ctx context.Context, after string, limit int) ([]game.Claim, error) {
-	return exported(ctx, s, exportClaims, after, limit, func(columns []driver.Value) (c game.Claim, err error) {
-		var expires int64
-		for i, to := range []any{&c.Key, &c.Fingerprint, &c.DocumentID, &expires} {
-			if err := scan(columns[i], to); err != nil {
-				return game.Claim{}, err
-			}
-		}
-		c.ExpiresAt = time.UnixMilli(expires).UTC()
-		return c, nil
-	})
+	return gather(ctx, s, exportClaims, []any{after, int64(limit)}, claimIn)
 }
 
 // ExportKeys implements [game.ExportStore].
 func (s *Store) ExportKeys(ctx context.Context, after game.KeyID, limit int) ([]game.Key, error) {
-	return exported(ctx, s, exportKeys, string(after), limit, s.key)
-}
-
-func exported[D any](
-	ctx context.Context, s *Store, sql, after string, limit int, read func([]driver.Value) (D, error),
-) ([]D, error) {
-	return gather(ctx, s, sql, []any{after, int64(limit)}, read)
-}
-
-// gather reads all that a statement finds.
-func gather[D any](
-	ctx context.Context, s *Store, sql string, args []any, read func([]driver.Value) (D, error),
-) ([]D, error) {
-	items := []D{}
-	err := s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {
-		d, err := read(columns)
-		items = append(items, d)
-		return err
-	})
-	if err != nil {
-		return nil, unread(err)
-	}
-	return items, nil
+	return gather(ctx, s, exportKeys, []any{string(after), int64(limit)}, documentIn[game.Key](s))
 }

@@ -111,14 +111,9 @@ func (s *Store) Stats(ctx context.Context, limit int) (game.Stats, error) {
 }
 
 // count reads the one row of a statement that counts.
-func (s *Store) count(ctx context.Context, sql string, args []any, to ...*int64) error {
+func (s *Store) count(ctx context.Context, sql string, args []any, to ...any) error {
 	err := s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {
-		for i, n := range to {
-			if err := scan(columns[i], n); err != nil {
-				return err
-			}
-		}
-		return nil
+		return scanAll(columns, to...)
 	})
 	if err != nil {
 		return unread(err)

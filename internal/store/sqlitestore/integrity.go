@@ -142,13 +142,9 @@ func objects(ctx context.Context, c *conn) (map[string]object, error) {
 	all := make(map[string]object)
 	err := c.rows(ctx, selectSchema, nil, func(columns []driver.Value) error {
 		var o object
-		for i, to := range []*string{&o.name, &o.kind, &o.sql} {
-			if err := scan(columns[i], to); err != nil {
-				return err
-			}
-		}
+		err := scanAll(columns, &o.name, &o.kind, &o.sql)
 		all[o.name] = o
-		return nil
+		return err
 	})
 	return all, err
 }

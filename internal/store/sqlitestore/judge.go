@@ -104,14 +104,9 @@ func (w *writer) contents() (contents, error) {
 }
 
 // ask stores the columns of what SQLite says.
-func (w *writer) ask(pragma string, to ...*int64) error {
+func (w *writer) ask(pragma string, to ...any) error {
 	return w.conn.rows(context.Background(), pragma, nil, func(columns []driver.Value) error {
-		for i := range to {
-			if err := scan(columns[i], to[i]); err != nil {
-				return err
-			}
-		}
-		return nil
+		return scanAll(columns, to...)
 	})
 }
 

@@ -2,7 +2,6 @@ package sqlitestore
 
 import (
 	"context"
-	"database/sql/driver"
 
 	"game-session-manager/internal/game"
 )
@@ -22,13 +21,9 @@ const (
 
 // CreateKey implements [game.KeyStore].
 func (s *Store) CreateKey(ctx context.Context, k game.Key, events ...game.Event) error {
-	doc, err := s.codec.encode(k)
-	var rows []eventRow
-	if err == nil {
-		rows, err = s.eventRows(events)
-	}
+	doc, rows, err := s.encoded(k, events)
 	if err != nil {
-		return game.Unanswered(game.OutcomeNone, err)
+		return err
 	}
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
 		_, err := c.exec(insertKey, string(k.ID), doc)
@@ -45,25 +40,14 @@ func (s *Store) CreateKey(ctx context.Context, k game.Key, events ...game.Event)
 
 // Key implements [game.KeyStore].
 func (s *Store) Key(ctx context.Context, id game.KeyID) (game.Key, error) {
-	doc, err := s.readers.row(ctx, selectKey, string(id))
-	if err != nil {
-		return game.Key{}, unread(err)
-	}
-	if doc == nil {
-		return game.Key{}, game.KeyNotFound(id)
-	}
-	return s.key([]driver.Value{doc})
+	return one[game.Key](ctx, s, game.KeyNotFound(id), selectKey, string(id))
 }
 
 // ReplaceKey implements [game.KeyStore].
 func (s *Store) ReplaceKey(ctx context.Context, old, next game.Key, events ...game.Event) error {
-	doc, err := s.codec.encode(next)
-	var rows []eventRow
-	if err == nil {
-		rows, err = s.eventRows(events)
-	}
+	doc, rows, err := s.encoded(next, events)
 	if err != nil {
-		return game.Unanswered(game.OutcomeNone, err)
+		return err
 	}
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
 		n, err := c.exec(updateKey, doc, string(old.ID), string(old.Project), old.Version)
@@ -92,7 +76,7 @@ func (s *Store) DeleteKey(ctx context.Context, old game.Key) error {
 // Keys implements [game.KeyStore].
 func (s *Store) Keys(ctx context.Context, q game.KeyQuery) ([]game.Key, error) {
 	sql, args := keysSQL(q)
-	return gather(ctx, s, sql, args, s.key)
+	return gather(ctx, s, sql, args, documentIn[game.Key](s))
 }
 
 func keysSQL(q game.KeyQuery) (string, []any) {
@@ -101,35 +85,14 @@ func keysSQL(q game.KeyQuery) (string, []any) {
 	return page(string(q.After), q.Limit, b)
 }
 
-func (s *Store) key(columns []driver.Value) (game.Key, error) {
-	var k game.Key
-	if err := s.codec.decode(columns[0], &k); err != nil {
-		return game.Key{}, unread(err)
-	}
-	return k, nil
-}
-
 // CreateSigningKey implements [game.SigningKeyStore].
 func (s *Store) CreateSigningKey(ctx context.Context, k game.SigningKey) error {
-	doc, err := s.codec.encode(k)
-	if err != nil {
-		return game.Unanswered(game.OutcomeNone, err)
-	}
-	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		_, err := c.exec(insertSigningKey, k.ID, doc)
-		return nil, err
-	})
+	return s.insertIfAbsent(ctx, k, insertSigningKey, k.ID)
 }
 
 // SigningKeys implements [game.SigningKeyStore].
 func (s *Store) SigningKeys(ctx context.Context) ([]game.SigningKey, error) {
-	return gather(ctx, s, selectSigningKeys, []any{
-		int64(game.MaxSigningKeys),
-	}, func(columns []driver.Value) (game.SigningKey, error) {
-		var k game.SigningKey
-		err := s.codec.decode(columns[0], &k)
-		return k, err
-	})
+	return gather(ctx, s, selectSigningKeys, []any{int64(game.MaxSigningKeys)}, documentIn[game.SigningKey](s))
 }
 
 // DeleteSigningKey implements [game.SigningKeyStore].

@@ -159,5 +159,5 @@ func (s *Store) DueLeases(ctx context.Context, now time.Time, after game.Lease, 
 
 // ExportLeases implements [game.ExportStore].
 func (s *Store) ExportLeases(ctx context.Context, after game.LeaseID, limit int) ([]game.Lease, error) {
-	return exported(ctx, s, exportLeases, string(after), limit, readLease)
+	return gather(ctx, s, exportLeases, []any{string(after), int64(limit)}, readLease)
 }

@@ -2,7 +2,6 @@ package sqlitestore
 
 import (
 	"context"
-	"database/sql/driver"
 	"time"
 
 	"game-session-manager/internal/game"
@@ -20,45 +19,18 @@ const (
 
 // AppendMetrics implements [game.MetricsStore].
 func (s *Store) AppendMetrics(ctx context.Context, m game.MetricsSample) error {
-	doc, err := s.codec.encode(m)
-	if err != nil {
-		return game.Unanswered(game.OutcomeNone, err)
-	}
-	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		_, err := c.exec(insertMetrics, m.At.UnixMilli(), m.Replica, m.ExpiresAt.UnixMilli(), doc)
-		return nil, err
-	})
+	return s.insertIfAbsent(ctx, m, insertMetrics, m.At.UnixMilli(), m.Replica, m.ExpiresAt.UnixMilli())
 }
 
 // Metrics implements [game.MetricsStore].
 func (s *Store) Metrics(ctx context.Context, q game.MetricsQuery) ([]game.MetricsSample, error) {
 	after := q.After.At.UnixMilli()
 	from := max(q.From.UnixMilli(), after) // or what was listed before would be walked again
-	items := make([]game.MetricsSample, 0, q.Limit)
-	err := s.readers.rows(ctx, selectMetrics, []any{
-		from, q.To.UnixMilli(), after, q.After.Replica, int64(q.Limit),
-	}, func(columns []driver.Value) error {
-		var m game.MetricsSample
-		err := s.codec.decode(columns[0], &m)
-		items = append(items, m)
-		return err
-	})
-	if err != nil {
-		return nil, unread(err)
-	}
-	return items, nil
+	args := []any{from, q.To.UnixMilli(), after, q.After.Replica, int64(q.Limit)}
+	return gather(ctx, s, selectMetrics, args, documentIn[game.MetricsSample](s))
 }
 
 // PurgeMetrics implements [game.MetricsStore].
 func (s *Store) PurgeMetrics(ctx context.Context, now time.Time, limit int) (int, error) {
-	purged := 0
-	err := s.writer.do(ctx, func(c *conn) (refusal, error) {
-		n, err := c.exec(purgeMetrics, now.UnixMilli(), int64(limit))
-		purged = int(n)
-		return nil, err
-	})
-	if err != nil {
-		return 0, err
-	}
-	return purged, nil
+	return s.purge(ctx, purgeMetrics, now, limit)
 }

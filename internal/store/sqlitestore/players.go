@@ -40,13 +40,9 @@ func playerPlace(p *game.Player) place {
 
 // CreatePlayer implements [game.PlayerStore].
 func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.Event) error {
-	doc, err := s.codec.encode(p)
-	var rows []eventRow
-	if err == nil {
-		rows, err = s.eventRows(events)
-	}
+	doc, rows, err := s.encoded(p, events)
 	if err != nil {
-		return game.Unanswered(game.OutcomeNone, err)
+		return err
 	}
 	insert, args := insertion(playerPlace(&p), playerColumns, doc, &p)
 	identities := maps.Clone(p.Identities) // the write may outlast this call
@@ -64,7 +60,7 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.
 		case err != nil:
 			return nil, err
 		}
-		if err := bindIdentities(c, &p, identities); err != nil {
+		if err := execIdentities(c, insertIdentity, &p, identities); err != nil {
 			return nil, err
 		}
 		c.happened(rows)
@@ -74,37 +70,19 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.
 
 // Player implements [game.PlayerStore].
 func (s *Store) Player(ctx context.Context, project game.ProjectID, id game.PlayerID) (game.Player, error) {
-	doc, err := s.readers.row(ctx, selectPlayer, string(id), string(project))
-	if err != nil {
-		return game.Player{}, unread(err)
-	}
-	if doc == nil {
-		return game.Player{}, game.PlayerNotFound(id)
-	}
-	return s.player(doc)
+	return one[game.Player](ctx, s, game.PlayerNotFound(id), selectPlayer, string(id), string(project))
 }
 
 // PlayerByIdentity implements [game.PlayerStore].
 func (s *Store) PlayerByIdentity(ctx context.Context, project game.ProjectID, i game.Identity) (game.Player, error) {
-	doc, err := s.readers.row(ctx, playerByIdentity, string(project), i.Provider, i.Subject)
-	if err != nil {
-		return game.Player{}, unread(err)
-	}
-	if doc == nil {
-		return game.Player{}, game.ErrPlayerNotFound
-	}
-	return s.player(doc)
+	return one[game.Player](ctx, s, game.ErrPlayerNotFound, playerByIdentity, string(project), i.Provider, i.Subject)
 }
 
 // ReplacePlayer implements [game.PlayerStore].
 func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events ...game.Event) error {
-	doc, err := s.codec.encode(next)
-	var rows []eventRow
-	if err == nil {
-		rows, err = s.eventRows(events)
-	}
+	doc, rows, err := s.encoded(next, events)
 	if err != nil {
-		return game.Unanswered(game.OutcomeNone, err)
+		return err
 	}
 	lost, won := diff(old.Identities, next.Identities), diff(next.Identities, old.Identities)
 	update, args := replacement(playerPlace(&old), playerColumns, next.Version, doc, &old, &next)
@@ -128,10 +106,10 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events
 		case n == 0:
 			return c.staleOrMissing(game.PlayerNotFound(old.ID), playerExists, string(old.ID), string(old.Project))
 		}
-		if err := freeIdentities(c, &old, lost); err != nil {
+		if err := execIdentities(c, deleteIdentity, &old, lost); err != nil {
 			return nil, err
 		}
-		if err := bindIdentities(c, &next, won); err != nil {
+		if err := execIdentities(c, insertIdentity, &next, won); err != nil {
 			return nil, err
 		}
 		c.happened(rows)
@@ -150,7 +128,7 @@ func (s *Store) DeletePlayer(ctx context.Context, old game.Player) error {
 		case n == 0:
 			return c.staleOrMissing(nil, playerExists, string(old.ID), string(old.Project))
 		}
-		return nil, freeIdentities(c, &old, identities)
+		return nil, execIdentities(c, deleteIdentity, &old, identities)
 	})
 }
 
@@ -158,17 +136,15 @@ func (s *Store) DeletePlayer(ctx context.Context, old game.Player) error {
 func (s *Store) Players(ctx context.Context, q game.PlayerQuery) (game.Found[game.Player], error) {
 	sql, args := playersSQL(q)
 	return find(ctx, s, sql, args, bounds{q.Limit, q.Bytes}, func(doc driver.Value) (game.Player, int, error) {
-		p, err := s.player(doc)
+		var p game.Player
+		err := s.codec.decode(doc, &p)
 		return p, textSize(doc), err
 	})
 }
 
 // EndedSuspensions implements [game.PlayerStore].
 func (s *Store) EndedSuspensions(ctx context.Context, now time.Time, limit int) ([]game.Player, error) {
-	args := []any{now.UnixMilli(), int64(limit)}
-	return gather(ctx, s, endedSuspensions, args, func(columns []driver.Value) (game.Player, error) {
-		return s.player(columns[0])
-	})
+	return gather(ctx, s, endedSuspensions, []any{now.UnixMilli(), int64(limit)}, documentIn[game.Player](s))
 }
 
 // playersSQL returns the statement of a list. A prefix is sought in the index of usernames, and what is found is
@@ -188,14 +164,6 @@ func playersSQL(q game.PlayerQuery) (string, []any) {
 	}
 	b.whereFields(playersSearched(), q.Where)
 	return page(string(q.After), q.Limit+1, b)
-}
-
-func (s *Store) player(doc driver.Value) (game.Player, error) {
-	var p game.Player
-	if err := s.codec.decode(doc, &p); err != nil {
-		return game.Player{}, unread(err)
-	}
-	return p, nil
 }
 
 // refusedPlayer returns the first reason to reject a player, in the order of [game.PlayerStore]: the result of the
@@ -225,19 +193,10 @@ func identityTaken(c *conn, p *game.Player, identities map[string]string) (bool,
 	return false, nil
 }
 
-// freeIdentities gives up identities of the player.
-func freeIdentities(c *conn, p *game.Player, identities map[string]string) error {
+// execIdentities runs a statement with each of the player's identities.
+func execIdentities(c *conn, sql string, p *game.Player, identities map[string]string) error {
 	for provider, subject := range identities {
-		if _, err := c.exec(deleteIdentity, string(p.Project), provider, subject, string(p.ID)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func bindIdentities(c *conn, p *game.Player, identities map[string]string) error {
-	for provider, subject := range identities {
-		if _, err := c.exec(insertIdentity, string(p.Project), provider, subject, string(p.ID)); err != nil {
+		if _, err := c.exec(sql, string(p.Project), provider, subject, string(p.ID)); err != nil {
 			return err
 		}
 	}

@@ -20,13 +20,9 @@ func (s *Store) TaskLease(ctx context.Context, name string) (game.TaskLease, err
 	l := game.TaskLease{Name: name}
 	err := s.readers.rows(ctx, selectTask, []any{name}, func(columns []driver.Value) error {
 		var until int64
-		for i, to := range []any{&l.Holder, &l.Generation, &until} {
-			if err := scan(columns[i], to); err != nil {
-				return err
-			}
-		}
+		err := scanAll(columns, &l.Holder, &l.Generation, &until)
 		l.Until = time.UnixMilli(until).UTC()
-		return nil
+		return err
 	})
 	if err != nil {
 		return game.TaskLease{}, unread(err)

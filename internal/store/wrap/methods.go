@@ -16,6 +16,20 @@ func (st *store) CreatePlayer(ctx context.Context, p game.Player, events ...game
 	})
 }
 
+func (st *store) DeletePlayer(ctx context.Context, old game.Player) error {
+	operation := Operation{Method: "DeletePlayer", Label: "delete_player", Collection: "players"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.DeletePlayer(ctx, old)
+	})
+}
+
+func (st *store) EndedSuspensions(ctx context.Context, now time.Time, limit int) ([]game.Player, error) {
+	operation := Operation{Method: "EndedSuspensions", Label: "list_ended_suspensions", Collection: "players"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Player, error) {
+		return st.inner.EndedSuspensions(ctx, now, limit)
+	})
+}
+
 func (st *store) Player(ctx context.Context, project game.ProjectID, id game.PlayerID) (game.Player, error) {
 	operation := Operation{Method: "Player", Label: "get_player", Collection: "players"}
 	return read(ctx, st, operation, func(ctx context.Context) (game.Player, error) {
@@ -30,20 +44,6 @@ func (st *store) PlayerByIdentity(ctx context.Context, project game.ProjectID, i
 	})
 }
 
-func (st *store) ReplacePlayer(ctx context.Context, old, next game.Player, events ...game.Event) error {
-	operation := Operation{Method: "ReplacePlayer", Label: "replace_player", Collection: "players"}
-	return st.around(ctx, operation, func(ctx context.Context) error {
-		return st.inner.ReplacePlayer(ctx, old, next, events...)
-	})
-}
-
-func (st *store) DeletePlayer(ctx context.Context, old game.Player) error {
-	operation := Operation{Method: "DeletePlayer", Label: "delete_player", Collection: "players"}
-	return st.around(ctx, operation, func(ctx context.Context) error {
-		return st.inner.DeletePlayer(ctx, old)
-	})
-}
-
 func (st *store) Players(ctx context.Context, q game.PlayerQuery) (game.Found[game.Player], error) {
 	operation := Operation{Method: "Players", Label: "list_players", Collection: "players"}
 	return read(ctx, st, operation, func(ctx context.Context) (game.Found[game.Player], error) {
@@ -51,10 +51,10 @@ func (st *store) Players(ctx context.Context, q game.PlayerQuery) (game.Found[ga
 	})
 }
 
-func (st *store) EndedSuspensions(ctx context.Context, now time.Time, limit int) ([]game.Player, error) {
-	operation := Operation{Method: "EndedSuspensions", Label: "list_ended_suspensions", Collection: "players"}
-	return read(ctx, st, operation, func(ctx context.Context) ([]game.Player, error) {
-		return st.inner.EndedSuspensions(ctx, now, limit)
+func (st *store) ReplacePlayer(ctx context.Context, old game.Player, next game.Player, events ...game.Event) error {
+	operation := Operation{Method: "ReplacePlayer", Label: "replace_player", Collection: "players"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.ReplacePlayer(ctx, old, next, events...)
 	})
 }
 
@@ -65,24 +65,10 @@ func (st *store) CreateSession(ctx context.Context, s game.Session, events ...ga
 	})
 }
 
-func (st *store) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (game.Session, error) {
-	operation := Operation{Method: "Session", Label: "get_session", Collection: "sessions"}
-	return read(ctx, st, operation, func(ctx context.Context) (game.Session, error) {
-		return st.inner.Session(ctx, project, id)
-	})
-}
-
-func (st *store) ReplaceSession(ctx context.Context, old, next game.Session, events ...game.Event) error {
-	operation := Operation{Method: "ReplaceSession", Label: "replace_session", Collection: "sessions"}
+func (st *store) DeleteSession(ctx context.Context, old game.Session) error {
+	operation := Operation{Method: "DeleteSession", Label: "delete_session", Collection: "sessions"}
 	return st.around(ctx, operation, func(ctx context.Context) error {
-		return st.inner.ReplaceSession(ctx, old, next, events...)
-	})
-}
-
-func (st *store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
-	operation := Operation{Method: "Sessions", Label: "list_sessions", Collection: "sessions"}
-	return read(ctx, st, operation, func(ctx context.Context) (game.Found[game.Session], error) {
-		return st.inner.Sessions(ctx, q)
+		return st.inner.DeleteSession(ctx, old)
 	})
 }
 
@@ -107,31 +93,24 @@ func (st *store) PurgeSessions(ctx context.Context, before time.Time, limit int)
 	})
 }
 
-func (st *store) DeleteSession(ctx context.Context, old game.Session) error {
-	operation := Operation{Method: "DeleteSession", Label: "delete_session", Collection: "sessions"}
+func (st *store) ReplaceSession(ctx context.Context, old game.Session, next game.Session, events ...game.Event) error {
+	operation := Operation{Method: "ReplaceSession", Label: "replace_session", Collection: "sessions"}
 	return st.around(ctx, operation, func(ctx context.Context) error {
-		return st.inner.DeleteSession(ctx, old)
+		return st.inner.ReplaceSession(ctx, old, next, events...)
 	})
 }
 
-func (st *store) Leases(ctx context.Context, ids []game.LeaseID) ([]game.Lease, error) {
-	operation := Operation{Method: "Leases", Label: "list_leases", Collection: "leases"}
-	return read(ctx, st, operation, func(ctx context.Context) ([]game.Lease, error) {
-		return st.inner.Leases(ctx, ids)
+func (st *store) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (game.Session, error) {
+	operation := Operation{Method: "Session", Label: "get_session", Collection: "sessions"}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Session, error) {
+		return st.inner.Session(ctx, project, id)
 	})
 }
 
-func (st *store) RenewLeases(ctx context.Context, leases []game.Lease) ([]bool, error) {
-	operation := Operation{Method: "RenewLeases", Label: "renew_leases", Collection: "leases"}
-	return read(ctx, st, operation, func(ctx context.Context) ([]bool, error) {
-		return st.inner.RenewLeases(ctx, leases)
-	})
-}
-
-func (st *store) ReplaceLease(ctx context.Context, old, next game.Lease) error {
-	operation := Operation{Method: "ReplaceLease", Label: "replace_lease", Collection: "leases"}
-	return st.around(ctx, operation, func(ctx context.Context) error {
-		return st.inner.ReplaceLease(ctx, old, next)
+func (st *store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
+	operation := Operation{Method: "Sessions", Label: "list_sessions", Collection: "sessions"}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Found[game.Session], error) {
+		return st.inner.Sessions(ctx, q)
 	})
 }
 
@@ -146,6 +125,27 @@ func (st *store) DueLeases(ctx context.Context, now time.Time, after game.Lease,
 	operation := Operation{Method: "DueLeases", Label: "list_due_leases", Collection: "leases"}
 	return read(ctx, st, operation, func(ctx context.Context) ([]game.Lease, error) {
 		return st.inner.DueLeases(ctx, now, after, limit)
+	})
+}
+
+func (st *store) Leases(ctx context.Context, ids []game.LeaseID) ([]game.Lease, error) {
+	operation := Operation{Method: "Leases", Label: "list_leases", Collection: "leases"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Lease, error) {
+		return st.inner.Leases(ctx, ids)
+	})
+}
+
+func (st *store) RenewLeases(ctx context.Context, leases []game.Lease) (renewed []bool, err error) {
+	operation := Operation{Method: "RenewLeases", Label: "renew_leases", Collection: "leases"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]bool, error) {
+		return st.inner.RenewLeases(ctx, leases)
+	})
+}
+
+func (st *store) ReplaceLease(ctx context.Context, old game.Lease, next game.Lease) error {
+	operation := Operation{Method: "ReplaceLease", Label: "replace_lease", Collection: "leases"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.ReplaceLease(ctx, old, next)
 	})
 }
 
@@ -170,24 +170,17 @@ func (st *store) CreateKey(ctx context.Context, k game.Key, events ...game.Event
 	})
 }
 
-func (st *store) Key(ctx context.Context, id game.KeyID) (game.Key, error) {
-	operation := Operation{Method: "Key", Label: "get_key", Collection: "api_keys"}
-	return read(ctx, st, operation, func(ctx context.Context) (game.Key, error) {
-		return st.inner.Key(ctx, id)
-	})
-}
-
-func (st *store) ReplaceKey(ctx context.Context, old, next game.Key, events ...game.Event) error {
-	operation := Operation{Method: "ReplaceKey", Label: "replace_key", Collection: "api_keys"}
-	return st.around(ctx, operation, func(ctx context.Context) error {
-		return st.inner.ReplaceKey(ctx, old, next, events...)
-	})
-}
-
 func (st *store) DeleteKey(ctx context.Context, old game.Key) error {
 	operation := Operation{Method: "DeleteKey", Label: "delete_key", Collection: "api_keys"}
 	return st.around(ctx, operation, func(ctx context.Context) error {
 		return st.inner.DeleteKey(ctx, old)
+	})
+}
+
+func (st *store) Key(ctx context.Context, id game.KeyID) (game.Key, error) {
+	operation := Operation{Method: "Key", Label: "get_key", Collection: "api_keys"}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Key, error) {
+		return st.inner.Key(ctx, id)
 	})
 }
 
@@ -198,6 +191,13 @@ func (st *store) Keys(ctx context.Context, q game.KeyQuery) ([]game.Key, error) 
 	})
 }
 
+func (st *store) ReplaceKey(ctx context.Context, old game.Key, next game.Key, events ...game.Event) error {
+	operation := Operation{Method: "ReplaceKey", Label: "replace_key", Collection: "api_keys"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.ReplaceKey(ctx, old, next, events...)
+	})
+}
+
 func (st *store) CreateSigningKey(ctx context.Context, k game.SigningKey) error {
 	operation := Operation{Method: "CreateSigningKey", Label: "create_signing_key", Collection: "signing_keys"}
 	return st.around(ctx, operation, func(ctx context.Context) error {
@@ -205,17 +205,17 @@ func (st *store) CreateSigningKey(ctx context.Context, k game.SigningKey) error 
 	})
 }
 
-func (st *store) SigningKeys(ctx context.Context) ([]game.SigningKey, error) {
-	operation := Operation{Method: "SigningKeys", Label: "list_signing_keys", Collection: "signing_keys"}
-	return read(ctx, st, operation, func(ctx context.Context) ([]game.SigningKey, error) {
-		return st.inner.SigningKeys(ctx)
-	})
-}
-
 func (st *store) DeleteSigningKey(ctx context.Context, id string) error {
 	operation := Operation{Method: "DeleteSigningKey", Label: "delete_signing_key", Collection: "signing_keys"}
 	return st.around(ctx, operation, func(ctx context.Context) error {
 		return st.inner.DeleteSigningKey(ctx, id)
+	})
+}
+
+func (st *store) SigningKeys(ctx context.Context) ([]game.SigningKey, error) {
+	operation := Operation{Method: "SigningKeys", Label: "list_signing_keys", Collection: "signing_keys"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.SigningKey, error) {
+		return st.inner.SigningKeys(ctx)
 	})
 }
 
@@ -237,13 +237,6 @@ func (st *store) PurgeMetrics(ctx context.Context, now time.Time, limit int) (in
 	operation := Operation{Method: "PurgeMetrics", Label: "purge_metrics", Collection: "metrics"}
 	return read(ctx, st, operation, func(ctx context.Context) (int, error) {
 		return st.inner.PurgeMetrics(ctx, now, limit)
-	})
-}
-
-func (st *store) Timeline(ctx context.Context, q game.TimelineQuery) ([]game.Event, error) {
-	operation := Operation{Method: "Timeline", Label: "list_timeline", Collection: "events"}
-	return read(ctx, st, operation, func(ctx context.Context) ([]game.Event, error) {
-		return st.inner.Timeline(ctx, q)
 	})
 }
 
@@ -275,6 +268,20 @@ func (st *store) PutEvents(ctx context.Context, events []game.Event) error {
 	})
 }
 
+func (st *store) Timeline(ctx context.Context, q game.TimelineQuery) ([]game.Event, error) {
+	operation := Operation{Method: "Timeline", Label: "list_timeline", Collection: "events"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Event, error) {
+		return st.inner.Timeline(ctx, q)
+	})
+}
+
+func (st *store) PutTaskLease(ctx context.Context, old game.TaskLease, next game.TaskLease) error {
+	operation := Operation{Method: "PutTaskLease", Label: "put_task_lease", Collection: "tasks"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.PutTaskLease(ctx, old, next)
+	})
+}
+
 func (st *store) TaskLease(ctx context.Context, name string) (game.TaskLease, error) {
 	operation := Operation{Method: "TaskLease", Label: "get_task_lease", Collection: "tasks"}
 	return read(ctx, st, operation, func(ctx context.Context) (game.TaskLease, error) {
@@ -282,31 +289,17 @@ func (st *store) TaskLease(ctx context.Context, name string) (game.TaskLease, er
 	})
 }
 
-func (st *store) PutTaskLease(ctx context.Context, old, next game.TaskLease) error {
-	operation := Operation{Method: "PutTaskLease", Label: "put_task_lease", Collection: "tasks"}
-	return st.around(ctx, operation, func(ctx context.Context) error {
-		return st.inner.PutTaskLease(ctx, old, next)
-	})
-}
-
-func (st *store) ExportPlayers(ctx context.Context, after game.PlayerID, limit int) ([]game.Player, error) {
-	operation := Operation{Method: "ExportPlayers", Label: "export_players", Collection: "players"}
-	return read(ctx, st, operation, func(ctx context.Context) ([]game.Player, error) {
-		return st.inner.ExportPlayers(ctx, after, limit)
-	})
-}
-
-func (st *store) ExportSessions(ctx context.Context, after game.SessionID, limit int) ([]game.Session, error) {
-	operation := Operation{Method: "ExportSessions", Label: "export_sessions", Collection: "sessions"}
-	return read(ctx, st, operation, func(ctx context.Context) ([]game.Session, error) {
-		return st.inner.ExportSessions(ctx, after, limit)
-	})
-}
-
 func (st *store) ExportClaims(ctx context.Context, after string, limit int) ([]game.Claim, error) {
 	operation := Operation{Method: "ExportClaims", Label: "export_claims", Collection: "idempotency"}
 	return read(ctx, st, operation, func(ctx context.Context) ([]game.Claim, error) {
 		return st.inner.ExportClaims(ctx, after, limit)
+	})
+}
+
+func (st *store) ExportEvents(ctx context.Context, after string, limit int) ([]game.Event, error) {
+	operation := Operation{Method: "ExportEvents", Label: "export_events", Collection: "events"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Event, error) {
+		return st.inner.ExportEvents(ctx, after, limit)
 	})
 }
 
@@ -324,10 +317,17 @@ func (st *store) ExportLeases(ctx context.Context, after game.LeaseID, limit int
 	})
 }
 
-func (st *store) ExportEvents(ctx context.Context, after string, limit int) ([]game.Event, error) {
-	operation := Operation{Method: "ExportEvents", Label: "export_events", Collection: "events"}
-	return read(ctx, st, operation, func(ctx context.Context) ([]game.Event, error) {
-		return st.inner.ExportEvents(ctx, after, limit)
+func (st *store) ExportPlayers(ctx context.Context, after game.PlayerID, limit int) ([]game.Player, error) {
+	operation := Operation{Method: "ExportPlayers", Label: "export_players", Collection: "players"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Player, error) {
+		return st.inner.ExportPlayers(ctx, after, limit)
+	})
+}
+
+func (st *store) ExportSessions(ctx context.Context, after game.SessionID, limit int) ([]game.Session, error) {
+	operation := Operation{Method: "ExportSessions", Label: "export_sessions", Collection: "sessions"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Session, error) {
+		return st.inner.ExportSessions(ctx, after, limit)
 	})
 }
 
@@ -345,17 +345,17 @@ func (st *store) Ping(ctx context.Context) (game.Facts, error) {
 	})
 }
 
-func (st *store) Stats(ctx context.Context, limit int) (game.Stats, error) {
-	operation := Operation{Method: "Stats", Label: "get_stats", Collection: ""}
-	return read(ctx, st, operation, func(ctx context.Context) (game.Stats, error) {
-		return st.inner.Stats(ctx, limit)
-	})
-}
-
 func (st *store) Sizes(ctx context.Context) (game.Sizes, error) {
 	operation := Operation{Method: "Sizes", Label: "get_sizes", Collection: ""}
 	return read(ctx, st, operation, func(ctx context.Context) (game.Sizes, error) {
 		return st.inner.Sizes(ctx)
+	})
+}
+
+func (st *store) Stats(ctx context.Context, limit int) (game.Stats, error) {
+	operation := Operation{Method: "Stats", Label: "get_stats", Collection: ""}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Stats, error) {
+		return st.inner.Stats(ctx, limit)
 	})
 }
 

@@ -8,7 +8,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-//go:generate go run ./generate ../../game methods.go
+//go:generate go run ./generate methods.go
 
 // Operation describes a method of a store.
 type Operation struct {

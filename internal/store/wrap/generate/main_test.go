@@ -2,15 +2,19 @@ package main
 
 import (
 	"bytes"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
 
 func TestMethodsAreFresh(t *testing.T) {
 	t.Parallel()
-	want, err := generate("../../../game")
+	want, err := generate()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,8 +71,8 @@ func TestLabels(t *testing.T) {
 func TestTypesAreQualified(t *testing.T) {
 	t.Parallel()
 	got := generated(t, "ThingStore",
-		"Do(ctx context.Context, at time.Time, old, next *Thing, tell func(Finding) Found[Thing]) error")
-	const want = "Do(ctx context.Context, at time.Time, old, next *game.Thing, " +
+		"Do(ctx context.Context, at time.Time, old *Thing, tell func(Finding) Found[Thing]) error")
+	const want = "Do(ctx context.Context, at time.Time, old *game.Thing, " +
 		"tell func(game.Finding) game.Found[game.Thing]) error"
 	if !strings.Contains(got, want) {
 		t.Errorf("want %s in\n%s", want, got)
@@ -80,7 +84,7 @@ func TestMethodsThatCannotBeWrapped(t *testing.T) {
 	for _, method := range []string{
 		"Do()", "Do() error", "Do(ctx context.Context)", "Do(ctx context.Context) (int, int, error)",
 	} {
-		if _, err := generate(source(t, "ThingStore", method)); err == nil {
+		if _, err := generateFor(declaring(t, "ThingStore", method)); err == nil {
 			t.Errorf("%s: no error", method)
 		}
 	}
@@ -88,20 +92,33 @@ func TestMethodsThatCannotBeWrapped(t *testing.T) {
 
 func generated(t *testing.T, iface, method string) string {
 	t.Helper()
-	out, err := generate(source(t, iface, method))
+	out, err := generateFor(declaring(t, iface, method))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(out)
 }
 
-// source writes a package whose interface Store has one method, and returns its directory.
-func source(t *testing.T, iface, method string) string {
+// declaring returns a package whose interface Store has one method.
+func declaring(t *testing.T, iface, method string) *types.Package {
 	t.Helper()
-	dir := t.TempDir()
-	text := "package game\ntype Store interface { " + iface + " }\ntype " + iface + " interface { " + method + " }\n"
-	if err := os.WriteFile(filepath.Join(dir, "store.go"), []byte(text), 0o600); err != nil {
+	text := "package game\nimport (\"context\"; \"time\")\ntype Store interface { " + iface + " }\ntype " + iface +
+		" interface { " + method + " }\nvar _ context.Context\nvar _ time.Time\ntype Found[T any] struct{ Items []T }\n"
+	for _, name := range []string{
+		"Player", "PlayerID", "PlayerQuery", "Identity", "Session", "Claim", "Key", "KeyID", "KeyQuery", "Finding",
+		"Facts", "Thing",
+	} {
+		text += "type " + name + " struct{}\n"
+	}
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, "store.go", text, parser.SkipObjectResolution)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return dir
+	check := types.Config{Importer: importer.Default()}
+	game, err := check.Check("game", files, []*ast.File{file}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return game
 }

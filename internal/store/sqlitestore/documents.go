@@ -1,0 +1,87 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql/driver"
+	"time"
+
+	"game-session-manager/internal/game"
+)
+
+// encoded returns a document and its events as they are stored, or an error with [game.OutcomeNone].
+func (s *Store) encoded(document any, events []game.Event) (doc string, rows []eventRow, err error) {
+	if doc, err = s.codec.encode(document); err == nil {
+		rows, err = s.eventRows(events)
+	}
+	if err != nil {
+		return "", nil, game.Unanswered(game.OutcomeNone, err)
+	}
+	return doc, rows, nil
+}
+
+// insertIfAbsent stores a document without events, unless one with its key exists. The document is the statement's last
+// argument.
+func (s *Store) insertIfAbsent(ctx context.Context, document any, sql string, args ...any) error {
+	doc, _, err := s.encoded(document, nil)
+	if err != nil {
+		return err
+	}
+	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		_, err := c.exec(sql, append(args, doc)...)
+		return nil, err
+	})
+}
+
+// purge runs a statement that deletes up to limit rows that have expired, and returns their number.
+func (s *Store) purge(ctx context.Context, sql string, now time.Time, limit int) (int, error) {
+	purged := 0
+	err := s.writer.do(ctx, func(c *conn) (refusal, error) {
+		n, err := c.exec(sql, now.UnixMilli(), int64(limit))
+		purged = int(n)
+		return nil, err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return purged, nil
+}
+
+// one returns the document that a statement finds, or notFound.
+func one[D any](ctx context.Context, s *Store, notFound error, sql string, args ...any) (d D, err error) {
+	doc, err := s.readers.row(ctx, sql, args...)
+	switch {
+	case err != nil:
+		return d, unread(err)
+	case doc == nil:
+		return d, notFound
+	}
+	if err := s.codec.decode(doc, &d); err != nil {
+		var none D
+		return none, unread(err)
+	}
+	return d, nil
+}
+
+// documentIn returns the function that decodes the document in the first column of a row, for gather.
+func documentIn[D any](s *Store) func(columns []driver.Value) (D, error) {
+	return func(columns []driver.Value) (d D, err error) {
+		err = s.codec.decode(columns[0], &d)
+		return d, err
+	}
+}
+
+// gather reads all that a statement finds.
+func gather[D any](
+	ctx context.Context, s *Store, sql string, args []any, read func([]driver.Value) (D, error),
+) ([]D, error) {
+	items := []D{}
+	err := s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {
+		d, err := read(columns)
+		items = append(items, d)
+		return err
+	})
+	if err != nil {
+		return nil, unread(err)
+	}
+	return items, nil
+}
