@@ -50,6 +50,41 @@ func (s searched) Field() string { return s.field }
 // Index returns the name of the index, empty for none.
 func (s searched) Index() string { return s.index }
 
+// InspectedTables returns the names of the tables that inspections read.
+func InspectedTables() (names []string) {
+	for _, t := range inspectedTables() {
+		names = append(names, t.name())
+	}
+	return names
+}
+
+// Tables returns the names of the tables that the migrations create, and whether each has a column with documents.
+func Tables(tb testing.TB) map[string]bool {
+	tb.Helper()
+	scripts, err := migrations()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c, err := connect(tb.Context(), ":memory:")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tables := make(map[string]bool)
+	err = errors.Join(migrate(c, 0, scripts), c.rows(tb.Context(),
+		"SELECT t.name, d.name IS NOT NULL FROM pragma_table_list t LEFT JOIN pragma_table_info(t.name) d ON d.name = "+
+			"'doc' WHERE t.name NOT LIKE 'sqlite_%'", nil,
+		func(columns []driver.Value) error {
+			var name string
+			err := scan(columns[0], &name)
+			tables[name] = columns[1] == int64(1)
+			return err
+		}), c.close())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return tables
+}
+
 // OpenWith opens with other migrations than those of the engine.
 func OpenWith(ctx context.Context, path string, scripts []string) (*Store, error) {
 	return open(ctx, path, Options{}, scripts)

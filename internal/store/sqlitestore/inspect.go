@@ -55,20 +55,10 @@ func (s *Store) inspect(ctx context.Context, i *inspection) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, i.conn.script("COMMIT; PRAGMA "+memoryTemp)) }()
-	if err := inspectDocuments(ctx, i, playersKept()); err != nil {
-		return err
-	}
-	if err := inspectDocuments(ctx, i, sessionsKept()); err != nil {
-		return err
-	}
-	if err := inspectDocuments(ctx, i, keysKept()); err != nil {
-		return err
-	}
-	if err := inspectDocuments(ctx, i, signingKeysKept()); err != nil {
-		return err
-	}
-	if err := inspectDocuments(ctx, i, eventsKept()); err != nil {
-		return err
+	for _, t := range inspectedTables() {
+		if err := t.inspect(ctx, i); err != nil {
+			return err
+		}
 	}
 	for _, d := range i.later {
 		if err := i.settle(ctx, d, false); err != nil {
@@ -102,7 +92,26 @@ func (i *inspection) settle(ctx context.Context, d damage, again bool) error {
 	return nil
 }
 
-// kept is what is kept of a kind of document: columns beside it, and rows of other tables.
+// inspectedTables returns the tables of documents that inspections read: all but those of metrics samples, which are
+// only appended, and soon expire.
+func inspectedTables() []inspectedTable {
+	return []inspectedTable{
+		playersKept(),
+		sessionsKept(),
+		kept[game.Key]{table: "api_keys", id: func(k *game.Key) string { return string(k.ID) }},
+		kept[game.SigningKey]{table: "signing_keys", id: func(k *game.SigningKey) string { return k.ID }},
+		eventsKept(),
+	}
+}
+
+// inspectedTable is a [kept] of any document.
+type inspectedTable interface {
+	inspect(ctx context.Context, i *inspection) error
+	name() string
+}
+
+// kept is what is stored of a kind of document beside the document itself: columns, unless SQLite generates them, and
+// rows of other tables.
 type kept[D any] struct {
 	table   string
 	doc     string // an expression for the whole document, where not all of it is in the column
@@ -143,15 +152,6 @@ func playersKept() kept[game.Player] {
 			},
 		}},
 	}
-}
-
-// keysKept has no columns: SQLite generates those of API keys.
-func keysKept() kept[game.Key] {
-	return kept[game.Key]{table: "api_keys", id: func(k *game.Key) string { return string(k.ID) }}
-}
-
-func signingKeysKept() kept[game.SigningKey] {
-	return kept[game.SigningKey]{table: "signing_keys", id: func(k *game.SigningKey) string { return k.ID }}
 }
 
 func eventsKept() kept[game.Event] {

@@ -44,9 +44,11 @@ func (r row) args(id string) []any {
 	return append(args, id)
 }
 
-// inspectDocuments compares every document with its columns and rows. Documents and the rows of all sides come in the
-// same order.
-func inspectDocuments[D any](ctx context.Context, i *inspection, k kept[D]) error {
+func (k kept[D]) name() string { return k.table }
+
+// inspect compares every document with its columns and rows. Documents and the rows of all sides come in the same
+// order.
+func (k kept[D]) inspect(ctx context.Context, i *inspection) error {
 	cursors := make([]*cursor, len(k.sides))
 	for n, s := range k.sides {
 		cursors[n] = newCursor(ctx, i.conn, s.sorted)
