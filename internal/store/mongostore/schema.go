@@ -16,7 +16,8 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// schemaVersion is the version of the documents, the indexes and the validators.
+// schemaVersion is the version of the documents, and of what designs returns: a test notices if that changes and the
+// version does not.
 const schemaVersion = 6
 
 // The collections.
@@ -163,7 +164,7 @@ func designs() map[string]design {
 				index(playersByChange, options.Index(), keys("updated_at")),
 			},
 			playerValidator(),
-			&inspected{fields: derivedKeys(derivedPlayerFields()), reencode: reencoder(storedPlayer)},
+			inspects(storedPlayer, derivedKeys(derivedPlayerFields())...),
 		},
 		sessionsCollection: {
 			append([]mongo.IndexModel{
@@ -175,14 +176,14 @@ func designs() map[string]design {
 				index(sessionsByChange, options.Index(), keys("updated_at")),
 			}, fieldIndexes(sessionsSearched())...),
 			sessionValidator(),
-			&inspected{fields: derivedKeys(derivedSessionFields()), reencode: reencoder(storedSession)},
+			inspects(storedSession, derivedKeys(derivedSessionFields())...),
 		},
 		claimsCollection: {
 			[]mongo.IndexModel{index(claimsByExpiry, options.Index(), keys("expires_at"))},
 			objectOf(
 				fields{"_id": "string", "fingerprint": "string", "document_id": "string", "expires_at": "date"}, nil,
 			),
-			&inspected{reencode: reencoder(storedClaim)},
+			inspects(storedClaim),
 		},
 		metricsCollection: {
 			[]mongo.IndexModel{index(metricsExpiry, options.Index().SetExpireAfterSeconds(0), keys("expires_at"))},
@@ -201,14 +202,14 @@ func designs() map[string]design {
 				"expires_at": "date", "retires_at": "date", "revoked_at": "date", "last_used_at": "date",
 				"events": "array",
 			}),
-			&inspected{reencode: reencoder(storedKey)},
+			inspects(storedKey),
 		},
 		signingCollection: {
 			nil, // few documents, read by id
 			objectOf(fields{
 				"_id": "string", "public_key": "string", "sealed": "string", "created_at": "date", "expires_at": "date",
 			}, nil),
-			&inspected{reencode: reencoder(storedSigningKey)},
+			inspects(storedSigningKey),
 		},
 		eventsCollection: {
 			[]mongo.IndexModel{
@@ -222,14 +223,14 @@ func designs() map[string]design {
 				"_id": "string", "project": "string", "kind": "string", "subject": "string", "version": "long",
 				"at": "date", "actor": "object", "changes": "array",
 			}, fields{"seq": "long", "unplaced": "bool", "players": "array"}),
-			&inspected{fields: []string{"players"}, reencode: reencoder(storedEvent)},
+			inspects(storedEvent, "players"),
 		},
 		noticesCollection: {nil, objectOf(fields{"_id": "objectId", "subjects": "object"}, nil), nil},
 		feedsCollection:   {nil, objectOf(fields{"_id": "string", "seq": "long"}, nil), nil},
 		tasksCollection: {
 			nil, // few documents, read by name, which is their id
 			objectOf(fields{"_id": "string", "holder": "string", "generation": "long", "until": "date"}, nil),
-			&inspected{reencode: reencoder(func(d task) task { return d })},
+			inspects(func(d task) task { return d }),
 		},
 		metaCollection: {
 			[]mongo.IndexModel{unique(metaByKey, "key", "key")},

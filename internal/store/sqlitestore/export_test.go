@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"game-session-manager/internal/game"
@@ -49,6 +50,32 @@ func (s searched) Field() string { return s.field }
 
 // Index returns the name of the index, empty for none.
 func (s searched) Index() string { return s.index }
+
+// DocsTables returns the tables in docs/data-model.md that are generated, by the words of their markers.
+func DocsTables() map[string]string {
+	return map[string]string{
+		"columns of players": columnTable(playersSearched()), "columns of sessions": columnTable(sessionsSearched()),
+	}
+}
+
+func columnTable(rows []searched) string {
+	var b strings.Builder
+	b.WriteString("| filter | column | index | of rows with |\n|---|---|---|---|\n")
+	code := func(text, other string) string {
+		if text == "" {
+			return other
+		}
+		return "`" + text + "`"
+	}
+	for _, s := range rows {
+		column, index := code(s.column, "a table of its own"), code(s.index, "none")
+		if s.column == "" {
+			index = "its primary key"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.field, column, index, code(s.only, "any value"))
+	}
+	return b.String()
+}
 
 // InspectedTables returns the names of the tables that inspections read.
 func InspectedTables() (names []string) {

@@ -279,7 +279,7 @@ func TestTables(t *testing.T) {
 		nouns = append(nouns, n.Name())
 	}
 	others := []string{
-		"claims", // the noun idempotency
+		"claims",                                                        // the noun idempotency
 		"identities", "members", "attributes", "event_players", "feeds", // parts of documents
 		"tasks", // neither exported nor copied
 	}
