@@ -3,6 +3,7 @@ package game
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -154,15 +155,13 @@ func keyNoun() Noun {
 	}
 }
 
-// signingKeyNoun has all keys on one page, of which there are at most [MaxSigningKeys].
 func signingKeyNoun() Noun {
 	return noun[SigningKey, string]{
 		name: "signing_keys", title: "signing keys",
-		export: func(s Store, ctx context.Context, after string, _ int) ([]SigningKey, error) {
-			if after != "" {
-				return nil, nil
-			}
-			return s.SigningKeys(ctx)
+		export: func(s Store, ctx context.Context, after string, limit int) ([]SigningKey, error) {
+			all, err := s.SigningKeys(ctx)
+			all = slices.DeleteFunc(all, func(k SigningKey) bool { return k.ID <= after })
+			return all[:min(limit, len(all))], err
 		},
 		id:     func(k SigningKey) string { return k.ID },
 		create: func(ctx context.Context, s Store, k SigningKey) error { return s.CreateSigningKey(ctx, k) },
