@@ -265,7 +265,8 @@ func TestCopyStopsWhenContextEnds(t *testing.T) {
 	from, to := engines()[0].open(t), engines()[0].open(t)
 	storetest.Fill(t, from, 3000)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := store.Copying{From: from, To: to, Now: time.Now(), Progress: func(store.Step, string, int) { cancel() }}.Run(ctx)
+	stop := func(store.Step, string, int) { cancel() }
+	_, err := store.Copying{From: from, To: to, Now: time.Now(), Progress: stop}.Run(ctx)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got error %v", err)
 	}
