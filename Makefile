@@ -118,6 +118,7 @@ docs: ## Write anew what is generated: filters, pages and tables of docs, parts 
 	go generate ./internal/game ./internal/store/wrap
 	go test ./tests -run '^TestDocs' -update
 	go test ./internal/store/mongostore -run '^TestDocs' -update
+	go test ./internal/store/sqlitestore -run '^TestDocs' -update
 	go test ./deployment/check/helm -run '^TestGenerated' -update
 
 .PHONY: contract-check

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,13 +23,20 @@ func TestCreateSession(t *testing.T) {
 		is(http.StatusCreated).has("ETag", `"1"`).has("Content-Type", "application/json")
 	v := a.json()
 	a.has("Location", "/api/v1/sessions/"+v.text("id"))
-	for field, want := range map[string]any{
+	fields := map[string]any{
 		"name": "", "mode": "ranked", "map": "", "region": "", "visibility": "public", "locked": false,
 		"join_in_progress": false,
 		"allow_rematch":    false, "max_players": 4.0, "min_players": 0.0, "status": "open", "end_reason": nil,
-		"host_id": string(alice.ID), "hosted": true,
+		"host_id": string(alice.ID), "hosted": true, "seats_held": 1.0, "free_seats": 3.0,
 		"connection": nil, "result": nil, "version": 1.0, "project": "default", "started_at": nil, "ended_at": nil,
-	} {
+	}
+	others := []string{"id", "created_at", "updated_at", "attributes", "teams", "members", "ticket"}
+	for field := range v {
+		if _, ok := fields[field]; !ok && !slices.Contains(others, field) {
+			t.Errorf("%s is not checked: add it here", field)
+		}
+	}
+	for field, want := range fields {
 		if got, ok := v[field]; !ok || got != want {
 			t.Errorf("%s is %v, want %v", field, got, want)
 		}

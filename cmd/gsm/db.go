@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -138,13 +139,22 @@ func (c *dbCheckCmd) check(ctx context.Context, s streams, engine game.Store) er
 		failed := &databaseError{fmt.Errorf("the check failed: %w", storeCause(err))}
 		return errors.Join(writeError, failed, remaining(found-repaired, c.Repair))
 	}
-	if err := errors.Join(writeError, s.say("checked %d players, %d sessions, %d idempotency keys, %d API keys, %d "+
-		"signing keys, %d events: %d findings, %d repaired",
-		counts["players"], counts["sessions"], counts["idempotency"], counts["api_keys"], counts["signing_keys"],
-		counts["events"], found, repaired)); err != nil {
+	err = s.say("checked %s: %d findings, %d repaired", listCounts(counts), found, repaired)
+	if err := errors.Join(writeError, err); err != nil {
 		return err
 	}
 	return remaining(found-repaired, c.Repair)
+}
+
+// listCounts returns the numbers of documents of the nouns that were read.
+func listCounts(counts map[string]int) string {
+	var list []string
+	for _, n := range game.Nouns(time.Time{}) {
+		if count, ok := counts[n.Name()]; ok {
+			list = append(list, fmt.Sprint(count, " ", n.Title()))
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 func idAndSpace(id string) string {

@@ -53,88 +53,17 @@ func (i *Inspection) Run(ctx context.Context) error {
 	i.now, i.seed = i.sessions.rules.now(), maphash.MakeSeed()
 	i.live, i.names, i.reported = map[uint64]struct{}{}, map[uint64]PlayerID{}, map[[2]PlayerID]struct{}{}
 	i.events = eventsSeen{versions: map[uint64]int64{}, feeds: map[ProjectID]*feedSeen{}}
-	store := i.Deps.Store
 	i.leases = map[uint64]struct{}{}
-	err := forEachExported(
-		ctx, i.countRead("leases"), store.ExportLeases, func(l Lease) LeaseID { return l.ID() }, i.lease,
-	)
-	if err != nil {
-		return err
-	}
-	err = forEachExported(
-		ctx, i.countRead("players"), store.ExportPlayers, func(p Player) PlayerID { return p.ID }, i.player,
-	)
-	if err != nil {
-		return err
-	}
-	err = forEachExported(
-		ctx, i.countRead("sessions"), store.ExportSessions, func(v Session) SessionID { return v.ID }, i.session,
-	)
-	if err != nil {
-		return err
-	}
-	err = forEachExported(
-		ctx, i.countRead("idempotency"), store.ExportClaims, func(c Claim) string { return c.Key }, i.claim,
-	)
-	if err != nil {
-		return err
-	}
-	err = forEachExported(ctx, i.countRead("api_keys"), store.ExportKeys, func(k Key) KeyID { return k.ID }, i.key)
-	if err != nil {
-		return err
-	}
-	if err := i.signingKeys(ctx); err != nil {
-		return err
-	}
-	err = forEachExported(
-		ctx, i.countRead("events"), store.ExportEvents, func(e Event) string { return e.ID() }, i.event,
-	)
-	if err != nil {
-		return err
+	for _, n := range Nouns(i.now) {
+		if err := n.inspect(ctx, i); err != nil {
+			return err
+		}
 	}
 	return i.checkFeeds(ctx)
 }
 
-// forEachExported calls do for each document of an export.
-func forEachExported[D any, I ~string](
-	ctx context.Context, count func(int), page func(context.Context, I, int) ([]D, error), id func(D) I,
-	do func(context.Context, D) error,
-) error {
-	var after I
-	for {
-		found, err := page(ctx, after, exportPage)
-		if err != nil {
-			return err
-		}
-		for _, d := range found {
-			if err := do(ctx, d); err != nil {
-				return err
-			}
-		}
-		count(len(found))
-		if len(found) < exportPage {
-			return nil
-		}
-		after = id(found[len(found)-1])
-	}
-}
-
-// countRead returns a function that adds to the number of documents read of a collection.
-func (i *Inspection) countRead(collection string) func(int) {
-	total := 0
-	return func(n int) {
-		total += n
-		if i.Progress != nil {
-			i.Progress(collection, total)
-		}
-	}
-}
-
 func (i *Inspection) player(ctx context.Context, p Player) error {
 	i.versionSeen(p.current())
-	if wrong := p.brokenRules(); len(wrong) > 0 {
-		i.Tell(Finding{Collection: "players", ID: string(p.ID), Problem: describeProblems(wrong)})
-	}
 	if p.ErasingSince != nil {
 		if i.now.After(i.players.markRemovableAt(p).Add(overdue)) {
 			i.Tell(Finding{
@@ -211,9 +140,6 @@ func (i *Inspection) session(ctx context.Context, v Session) error {
 	i.versionSeen(v.current())
 	if err := i.missingLease(ctx, v); err != nil {
 		return err
-	}
-	if wrong := v.brokenRules(); len(wrong) > 0 {
-		i.Tell(Finding{Collection: "sessions", ID: string(v.ID), Problem: describeProblems(wrong)})
 	}
 	missing, err := i.missingPlayers(ctx, v)
 	if err != nil {
@@ -321,34 +247,7 @@ func listIDs(ids []PlayerID) string {
 	return b.String()
 }
 
-func (i *Inspection) claim(_ context.Context, c Claim) error {
-	var p problems
-	p.check(c.Key != "" && c.Fingerprint != "" && c.DocumentID != "", "key", "fingerprint and document must be set")
-	p.check(!c.ExpiresAt.After(i.now.Add(IdempotencyTTL+overdue)), "expires_at", "is later than it can be")
-	if len(p) > 0 {
-		i.Tell(Finding{Collection: "idempotency", ID: c.Key, Problem: describeProblems(p)})
-	}
-	return nil
-}
-
 func (i *Inspection) key(_ context.Context, k Key) error {
 	i.versionSeen(versioned{subject: Subject{SubjectKey, string(k.ID)}, version: k.Version})
-	if wrong := k.brokenRules(); len(wrong) > 0 {
-		i.Tell(Finding{Collection: "api_keys", ID: string(k.ID), Problem: describeProblems(wrong)})
-	}
-	return nil
-}
-
-func (i *Inspection) signingKeys(ctx context.Context) error {
-	found, err := i.Deps.Store.SigningKeys(ctx)
-	if err != nil {
-		return err
-	}
-	for _, k := range found {
-		if wrong := k.brokenRules(); len(wrong) > 0 {
-			i.Tell(Finding{Collection: "signing_keys", ID: k.ID, Problem: describeProblems(wrong)})
-		}
-	}
-	i.countRead("signing_keys")(len(found))
 	return nil
 }

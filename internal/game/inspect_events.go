@@ -22,9 +22,6 @@ func (i *Inspection) versionSeen(v versioned) {
 
 // event checks an event, and that it follows the previous one if both have the same subject.
 func (i *Inspection) event(ctx context.Context, e Event) error {
-	if wrong := e.brokenRules(); len(wrong) > 0 {
-		i.Tell(Finding{Collection: "events", ID: e.ID(), Problem: describeProblems(wrong)})
-	}
 	f := i.events.feeds[e.Project]
 	if f == nil {
 		f = &feedSeen{first: e.Seq}

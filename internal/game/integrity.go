@@ -91,6 +91,14 @@ func (k *Key) brokenRules() problems {
 	return wrong
 }
 
+// brokenRules returns the rules that the claim breaks at a time.
+func (c *Claim) brokenRules(now time.Time) problems {
+	var wrong problems
+	wrong.check(c.Key != "" && c.Fingerprint != "" && c.DocumentID != "", "key", "fingerprint and document must be set")
+	wrong.check(!c.ExpiresAt.After(now.Add(IdempotencyTTL+overdue)), "expires_at", "is later than it can be")
+	return wrong
+}
+
 // brokenRules returns the rules that the signing key breaks.
 func (k *SigningKey) brokenRules() problems {
 	var wrong problems

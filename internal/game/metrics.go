@@ -309,6 +309,19 @@ func (s MetricsSample) Position() MetricsPosition {
 	return MetricsPosition{At: s.At, Replica: s.Replica}
 }
 
+// String returns a text whose order is the order of the list.
+func (p MetricsPosition) String() string { return fmt.Sprintf("%015d %s", p.At.UnixMilli(), p.Replica) }
+
+// positionOf parses a position: the zero one for another text than [MetricsPosition.String] returns.
+func positionOf(text string) MetricsPosition {
+	at, replica, _ := strings.Cut(text, " ")
+	ms, err := strconv.ParseInt(at, 10, 64)
+	if err != nil {
+		return MetricsPosition{}
+	}
+	return MetricsPosition{At: time.UnixMilli(ms).UTC(), Replica: replica}
+}
+
 // PurgeMetrics removes expired samples and returns how many. It is for background work.
 func PurgeMetrics(ctx context.Context, store MetricsStore, now time.Time) (int, error) {
 	return purgeAll(ctx, now, store.PurgeMetrics)

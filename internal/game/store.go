@@ -53,6 +53,22 @@ type Store interface {
 	Close() error
 }
 
+// Nouns returns the kinds of documents that every store has and that belong to its users, at the given time. Checks and
+// copies of whole databases go through them in this order: events come after the documents that they are about. Leases
+// of tasks are not among them: see [TaskStore].
+func Nouns(now time.Time) []Noun {
+	return []Noun{
+		playerNoun(),
+		leaseNoun(), // before the sessions, so that an inspection knows which have one
+		sessionNoun(),
+		claimNoun(now),
+		keyNoun(),
+		signingKeyNoun(),
+		eventNoun(),
+		sampleNoun(now),
+	}
+}
+
 // PlayerStore stores players.
 type PlayerStore interface {
 	// CreatePlayer stores a new player. It returns the first that applies of ErrExists if any project has its id,
@@ -245,8 +261,7 @@ type Inspector interface {
 
 // Finding is a broken promise about what is stored.
 type Finding struct {
-	// "players", "sessions", "leases", "idempotency", "api_keys", "signing_keys", "events"; "database" for the whole
-	Collection string
+	Collection string // name of a [Noun] or of another collection; "database" for the whole
 	ID         string // of the document, empty for none
 	Problem    string // what follows the id in a sentence, such as "cannot be read"; of the document it has ids only
 	Repaired   bool

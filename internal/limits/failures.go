@@ -46,7 +46,7 @@ type Failures struct {
 	address, key class
 	addresses    *buckets[netip.Prefix]
 	keys         *buckets[string] // by key id
-	turns        chan struct{}    // semaphore of concurrent lookups
+	lookups      chan struct{}    // semaphore of concurrent lookups
 	mu           sync.Mutex
 	spare        bucket
 }
@@ -60,7 +60,7 @@ func NewFailures(most int, now func() time.Time) *Failures {
 	return &Failures{
 		now: now, address: newClass(FailedCredentials, AddressRate(most)), key: newClass(FailedKey, KeyRate(most)),
 		addresses: newBuckets[netip.Prefix](maxAddresses), keys: newBuckets[string](maxKeys),
-		turns: make(chan struct{}, lookupsAtOnce), spare: bucket{SpareLookups, now()},
+		lookups: make(chan struct{}, lookupsAtOnce), spare: bucket{SpareLookups, now()},
 	}
 }
 
@@ -84,14 +84,14 @@ func (f *Failures) Admit(ctx context.Context, from netip.Addr, keyID string) (Lo
 		return Lookup{}, nil
 	}
 	select {
-	case f.turns <- struct{}{}:
+	case f.lookups <- struct{}{}:
 	case <-ctx.Done():
 		return Lookup{}, context.Cause(ctx)
 	}
 	now := f.now()
 	over := f.checkBoth(from, keyID, now, func(b *bucket) bool { return b.tokens >= 1 })
 	if over != nil && !f.takeSpare(now) {
-		<-f.turns
+		<-f.lookups
 		return Lookup{}, over
 	}
 	return Lookup{f, from, keyID, over}, nil
@@ -103,7 +103,7 @@ func (l Lookup) End(guess bool) error {
 	if l.failures == nil {
 		return nil
 	}
-	defer func() { <-l.failures.turns }()
+	defer func() { <-l.failures.lookups }()
 	if !guess {
 		return nil
 	}

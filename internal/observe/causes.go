@@ -43,8 +43,8 @@ func Cause(err error) slog.Attr { return slog.String("error", cut(mask(err.Error
 // message".
 func causes(err error) []string {
 	var found []string
-	var walk func(error)
-	walk = func(err error) {
+	var visit func(error)
+	visit = func(err error) {
 		if err == nil || len(found) == maxCauses {
 			return
 		}
@@ -59,10 +59,10 @@ func causes(err error) []string {
 		}
 		found = append(found, cut(line, maxCause))
 		for _, e := range inner {
-			walk(e)
+			visit(e)
 		}
 	}
-	walk(err)
+	visit(err)
 	return found
 }
 

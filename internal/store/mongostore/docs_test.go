@@ -2,37 +2,59 @@ package mongostore_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
-	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"game-session-manager/internal/game"
 	"game-session-manager/internal/store/mongostore"
+	"game-session-manager/internal/store/storetest"
 )
 
-var update = flag.Bool("update", false, "write the generated tables of docs/data-model.md anew")
+var update = flag.Bool("update", false, "write the generated tables of docs/data-model.md and testdata/schema.txt")
 
-// TestDocs checks the tables of fields in docs/data-model.md against the structs. "make docs" writes them.
+// TestDocs checks the tables of fields and filters in docs/data-model.md. "make docs" writes them.
 func TestDocs(t *testing.T) {
 	t.Parallel()
-	const path = "../../../docs/data-model.md"
+	storetest.Docs(t, mongostore.DocsTables(t), *update)
+}
+
+// TestDocsOfSchema checks that the schema has a new version if it has changed. "make docs" writes testdata/schema.txt.
+func TestDocsOfSchema(t *testing.T) {
+	t.Parallel()
+	const path = "testdata/schema.txt"
 	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	must(t, err)
+	version := fmt.Sprintf("version %d\n", mongostore.SchemaVersion)
+	switch schema := version + mongostore.Schema(t); {
+	case string(b) == schema:
+	case strings.HasPrefix(string(b), version):
+		t.Error("the indexes or validators have changed: raise schemaVersion, and run `make docs`")
+	case *update:
+		must(t, os.WriteFile(path, []byte(schema), 0o644))
+	default:
+		t.Error(path + " is outdated: run `make docs`")
 	}
-	page := string(b)
-	for name, table := range mongostore.FieldTables() {
-		place := regexp.MustCompile(`(?s)(<!-- fields of ` + name + ` -->\n).*?(<!-- end -->)`)
-		if !place.MatchString(page) {
-			t.Errorf("docs/data-model.md lacks the markers for the fields of %s", name)
+}
+
+// TestDesigns checks that no noun lacks a collection and that no collection is forgotten by gsm db check and gsm db
+// copy. It needs no server.
+func TestDesigns(t *testing.T) {
+	t.Parallel()
+	others := []string{"notices", "feeds", "meta", "tasks"} // neither exported nor copied
+	inspected := mongostore.Inspected()
+	for _, n := range game.Nouns(time.Time{}) {
+		others = append(others, n.Name())
+		if !inspected[n.Name()] && n.Name() != "metrics" {
+			t.Errorf("the documents of %s are not inspected: add a row to designs", n.Name())
 		}
-		page = place.ReplaceAllString(page, "${1}"+strings.ReplaceAll(table, "$", "$$")+"${2}")
 	}
-	if *update {
-		if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
-			t.Fatal(err)
+	for name := range inspected {
+		if !slices.Contains(others, name) {
+			t.Errorf("collection %s belongs to no noun: add it to game.Nouns", name)
 		}
-	} else if page != string(b) {
-		t.Error("docs/data-model.md is not what the structs say: run `make docs`")
 	}
 }

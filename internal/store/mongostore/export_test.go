@@ -3,7 +3,9 @@ package mongostore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,23 +152,38 @@ func Decode[D any](raw bson.Raw) (d D, err error) {
 	return d, err
 }
 
-// FieldTables returns the tables of fields in docs/data-model.md, by collection.
-func FieldTables() map[string]string {
-	return map[string]string{
-		playersCollection:  fieldTable(derivedPlayerFields(), true),
-		sessionsCollection: fieldTable(derivedSessionFields(), true),
-		claimsCollection:   fieldTable[game.Claim](nil, false),
-		keysCollection:     fieldTable[game.Key](nil, true),
-		signingCollection:  fieldTable[game.SigningKey](nil, false),
-		metricsCollection:  fieldTable(derivedSampleFields(), false),
+// DocsTables returns the tables in docs/data-model.md that are generated, by the words of their markers.
+func DocsTables(tb testing.TB) map[string]string {
+	tb.Helper()
+	tables := map[string]string{
+		"fields of metrics":   fieldTable(reflect.TypeFor[game.MetricsSample](), derivedSampleFields(), false),
+		"filters of players":  filterTable(tb, playersCollection, playersSearched()),
+		"filters of sessions": filterTable(tb, sessionsCollection, sessionsSearched()),
 	}
+	for name, d := range designs() {
+		if d.inspected == nil || name == eventsCollection || name == tasksCollection {
+			continue // described by hand
+		}
+		_, err := bson.Raw(marshal(tb, d.validator)).LookupErr("$jsonSchema", "properties", "writes")
+		written := err == nil // whether it keeps the ids of its last writes
+		title := "fields of " + name
+		switch name {
+		case playersCollection:
+			tables[title] = fieldTable(d.inspected.document, derivedPlayerFields(), written)
+		case sessionsCollection:
+			tables[title] = fieldTable(d.inspected.document, derivedSessionFields(), written)
+		default:
+			tables[title] = fieldTable[any](d.inspected.document, nil, written)
+		}
+	}
+	return tables
 }
 
-func fieldTable[D any](made []derived[D], written bool) string {
+func fieldTable[D any](document reflect.Type, made []derived[D], written bool) string {
 	var b strings.Builder
 	b.WriteString("| field | type | what |\n|---|---|---|\n")
 	row := func(key, kind, doc string) { fmt.Fprintf(&b, "| `%s` | %s | %s |\n", key, kind, doc) }
-	for _, f := range layoutOf(reflect.TypeFor[D]()).fields {
+	for _, f := range layoutOf(document).fields {
 		kind := f.name
 		if f.optional {
 			kind += ", optional"
@@ -189,6 +206,88 @@ func fieldTable[D any](made []derived[D], written bool) string {
 		row("writes", "array of ObjectId", "the ids of the last 16 writes, the newest last")
 	}
 	return b.String()
+}
+
+// filterTable returns the indexes that serve each filter, in the order in which lists choose among them.
+func filterTable(tb testing.TB, collection string, rows []searched) string {
+	tb.Helper()
+	var b strings.Builder
+	b.WriteString("| filter | index | keys | for |\n|---|---|---|---|\n")
+	for _, s := range rows {
+		only := "any value"
+		if s.only != nil {
+			only = "`" + strings.Join(s.only, "`, `") + "`"
+		}
+		if s.index == "" {
+			fmt.Fprintf(&b, "| `%s` | none | | |\n", s.field)
+			continue
+		}
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", s.field, s.index, indexKeys(tb, collection, s.index), only)
+		if s.liveIndex != "" {
+			keys := indexKeys(tb, collection, s.liveIndex)
+			fmt.Fprintf(&b, "| | `%s` | %s | lists of a live `status` |\n", s.liveIndex, keys)
+		}
+	}
+	return b.String()
+}
+
+func indexKeys(tb testing.TB, collection, index string) string {
+	tb.Helper()
+	for _, m := range designs()[collection].indexes {
+		spec, err := specification(m)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if spec.Lookup("name").StringValue() != index {
+			continue
+		}
+		var keys []string
+		for _, k := range keysOf(spec) {
+			name, direction, _ := strings.Cut(k, " ")
+			keys = append(keys, "`"+name+"`"+map[string]string{"1": "", "-1": " descending"}[direction])
+		}
+		return strings.Join(keys, ", ")
+	}
+	tb.Fatalf("%s has no index %s", collection, index)
+	return ""
+}
+
+// SchemaVersion is the version of the schema.
+const SchemaVersion = schemaVersion
+
+// Schema describes the indexes and validators that a database is prepared with.
+func Schema(tb testing.TB) string {
+	tb.Helper()
+	var b strings.Builder
+	line := func(d any) {
+		j, err := bson.MarshalExtJSON(d, false, false)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		fmt.Fprintf(&b, "\t%s\n", j)
+	}
+	all := designs()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		b.WriteString(name + "\n")
+		for _, m := range all[name].indexes {
+			spec, err := specification(m)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			line(spec)
+		}
+		line(all[name].validator)
+	}
+	return b.String()
+}
+
+// Inspected returns whether each collection is inspected.
+func Inspected() map[string]bool {
+	all := make(map[string]bool)
+	for name, d := range designs() {
+		all[name] = d.inspected != nil
+	}
+	return all
 }
 
 // FirstTaken returns which of several documents a unique index rejected.

@@ -68,11 +68,11 @@ func TestComparisons(t *testing.T) {
 	}
 }
 
-func marshal(t *testing.T, d bson.D) []byte {
-	t.Helper()
+func marshal(tb testing.TB, d bson.D) []byte {
+	tb.Helper()
 	b, err := bson.Marshal(d)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }

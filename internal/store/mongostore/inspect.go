@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -23,7 +24,8 @@ const (
 
 // inspected is how the documents of a collection are inspected.
 type inspected struct {
-	fields []string // the derived ones
+	document reflect.Type
+	fields   []string // the derived ones
 	// reencode decodes a document and encodes it again, which computes its derived fields.
 	reencode   func(bson.Raw) (bson.Raw, error)
 	collection collection // set by Inspect
@@ -53,14 +55,17 @@ func (s *Store) Inspect(ctx context.Context, repair bool, report func(game.Findi
 	return nil
 }
 
-// reencoder returns a function that decodes a document and encodes the result of stored.
-func reencoder[D, S any](stored func(D) S) func(bson.Raw) (bson.Raw, error) {
-	return func(raw bson.Raw) (bson.Raw, error) {
-		var d D
-		if err := decode(raw, &d); err != nil {
-			return nil, err
-		}
-		return bson.Marshal(stored(d))
+// inspects describes the inspection of documents of type D, which stored encodes.
+func inspects[D, S any](stored func(D) S, fields ...string) *inspected {
+	return &inspected{
+		document: reflect.TypeFor[D](), fields: fields,
+		reencode: func(raw bson.Raw) (bson.Raw, error) {
+			var d D
+			if err := decode(raw, &d); err != nil {
+				return nil, err
+			}
+			return bson.Marshal(stored(d))
+		},
 	}
 }
 

@@ -31,9 +31,9 @@ const (
 	outboxRoom = 512
 	// tellEvery is how long others wait to be told of events that this process did not move itself.
 	tellEvery = 250 * time.Millisecond
-	// quietTurns is for how many turns a process that moves events tells nobody of its own: longer than it is between
+	// quietTicks is for how many ticks a process that moves events tells nobody of its own: longer than it is between
 	// two moves.
-	quietTurns = 8
+	quietTicks = 8
 	// maxUntold bounds how many documents are remembered whose events are to be moved. The events of others are found
 	// later, by the time of the change.
 	maxUntold = 1 << 16
@@ -48,7 +48,7 @@ type outbox struct {
 	// Documents with events that this process has stored and other processes may not know of. Those in untold were
 	// there at the last turn of tell.
 	fresh, untold map[game.Subject]struct{}
-	quiet         int // turns for which tell tells nobody, because this process moves events
+	quiet         int // ticks for which tell tells nobody, because this process moves events
 	stop          chan struct{}
 	stopped       chan struct{}
 }
@@ -403,7 +403,7 @@ func (o *outbox) take(limit int, old bool) []game.Subject {
 func (o *outbox) moving() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.quiet = quietTurns
+	o.quiet = quietTicks
 }
 
 // tells reports at a turn whether others are to be told.
@@ -434,11 +434,11 @@ type notice struct {
 // tell tells others of events that this process has stored and has not moved itself, until the store is closed.
 func (s *Store) tell() {
 	defer close(s.outbox.stopped)
-	turns := time.NewTicker(tellEvery)
-	defer turns.Stop()
+	ticker := time.NewTicker(tellEvery)
+	defer ticker.Stop()
 	for {
 		select {
-		case <-turns.C:
+		case <-ticker.C:
 			if s.outbox.tells() {
 				s.tellOf(s.outbox.take(maxUntold, true))
 			}

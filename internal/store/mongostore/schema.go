@@ -17,7 +17,8 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// schemaVersion is the version of the documents, the indexes and the validators.
+// schemaVersion is the version of the documents, and of what designs returns: a test notices if that changes and the
+// version does not.
 const schemaVersion = 7
 
 // The collections.
@@ -169,7 +170,7 @@ func designs() map[string]design {
 				index(playersByChange, options.Index(), keys("updated_at")),
 			},
 			playerValidator(),
-			&inspected{fields: derivedKeys(derivedPlayerFields()), reencode: reencoder(storedPlayer)},
+			inspects(storedPlayer, derivedKeys(derivedPlayerFields())...),
 		},
 		sessionsCollection: {
 			append([]mongo.IndexModel{
@@ -186,7 +187,7 @@ func designs() map[string]design {
 					keys("ended_at", "_id")),
 			}, fieldIndexes(sessionsSearched())...),
 			sessionValidator(),
-			&inspected{fields: derivedKeys(derivedSessionFields()), reencode: reencoder(storedSession)},
+			inspects(storedSession, derivedKeys(derivedSessionFields())...),
 		},
 		leasesCollection: {
 			[]mongo.IndexModel{index(leasesDue, options.Index(), keys("due_at", "_id"))},
@@ -194,14 +195,14 @@ func designs() map[string]design {
 				"_id": "string", "project": "string", "session": "string", "state": "string", "fence": "long",
 				"beat_at": "date", "due_at": "date",
 			}, fields{"player": "string"}),
-			&inspected{reencode: reencoder(storedLease)},
+			inspects(storedLease),
 		},
 		claimsCollection: {
 			[]mongo.IndexModel{index(claimsByExpiry, options.Index(), keys("expires_at"))},
 			objectOf(
 				fields{"_id": "string", "fingerprint": "string", "document_id": "string", "expires_at": "date"}, nil,
 			),
-			&inspected{reencode: reencoder(storedClaim)},
+			inspects(storedClaim),
 		},
 		metricsCollection: {
 			[]mongo.IndexModel{index(metricsExpiry, options.Index().SetExpireAfterSeconds(0), keys("expires_at"))},
@@ -220,14 +221,14 @@ func designs() map[string]design {
 				"expires_at": "date", "retires_at": "date", "revoked_at": "date", "last_used_at": "date",
 				"events": "array",
 			}),
-			&inspected{reencode: reencoder(storedKey)},
+			inspects(storedKey),
 		},
 		signingCollection: {
 			nil, // few documents, read by id
 			objectOf(fields{
 				"_id": "string", "public_key": "string", "sealed": "string", "created_at": "date", "expires_at": "date",
 			}, nil),
-			&inspected{reencode: reencoder(storedSigningKey)},
+			inspects(storedSigningKey),
 		},
 		eventsCollection: {
 			[]mongo.IndexModel{
@@ -241,14 +242,14 @@ func designs() map[string]design {
 				"_id": "string", "project": "string", "kind": "string", "subject": "string", "version": "long",
 				"at": "date", "actor": "object", "changes": "array",
 			}, fields{"seq": "long", "unplaced": "bool", "players": "array"}),
-			&inspected{fields: []string{"players"}, reencode: reencoder(storedEvent)},
+			inspects(storedEvent, "players"),
 		},
 		noticesCollection: {nil, objectOf(fields{"_id": "objectId", "subjects": "object"}, nil), nil},
 		feedsCollection:   {nil, objectOf(fields{"_id": "string", "seq": "long"}, nil), nil},
 		tasksCollection: {
 			nil, // few documents, read by name, which is their id
 			objectOf(fields{"_id": "string", "holder": "string", "generation": "long", "until": "date"}, nil),
-			&inspected{reencode: reencoder(func(d task) task { return d })},
+			inspects(func(d task) task { return d }),
 		},
 		metaCollection: {
 			[]mongo.IndexModel{unique(metaByKey, "key", "key")},

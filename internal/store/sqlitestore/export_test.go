@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"game-session-manager/internal/game"
@@ -58,6 +59,67 @@ func (s searched) Field() string { return s.field }
 
 // Index returns the name of the index, empty for none.
 func (s searched) Index() string { return s.index }
+
+// DocsTables returns the tables in docs/data-model.md that are generated, by the words of their markers.
+func DocsTables() map[string]string {
+	return map[string]string{
+		"columns of players": columnTable(playersSearched()), "columns of sessions": columnTable(sessionsSearched()),
+	}
+}
+
+func columnTable(rows []searched) string {
+	var b strings.Builder
+	b.WriteString("| filter | column | index | of rows with |\n|---|---|---|---|\n")
+	code := func(text, other string) string {
+		if text == "" {
+			return other
+		}
+		return "`" + text + "`"
+	}
+	for _, s := range rows {
+		column, index := code(s.column, "a table of its own"), code(s.index, "none")
+		if s.column == "" {
+			index = "its primary key"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.field, column, index, code(s.only, "any value"))
+	}
+	return b.String()
+}
+
+// InspectedTables returns the names of the tables that inspections read.
+func InspectedTables() (names []string) {
+	for _, t := range inspectedTables() {
+		names = append(names, t.name())
+	}
+	return names
+}
+
+// Tables returns the names of the tables that the migrations create, and whether each has a column with documents.
+func Tables(tb testing.TB) map[string]bool {
+	tb.Helper()
+	scripts, err := migrations()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c, err := connect(tb.Context(), ":memory:")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tables := make(map[string]bool)
+	err = errors.Join(migrate(c, 0, scripts), c.rows(tb.Context(),
+		"SELECT t.name, d.name IS NOT NULL FROM pragma_table_list t LEFT JOIN pragma_table_info(t.name) d ON d.name = "+
+			"'doc' WHERE t.name NOT LIKE 'sqlite_%'", nil,
+		func(columns []driver.Value) error {
+			var name string
+			err := scan(columns[0], &name)
+			tables[name] = columns[1] == int64(1)
+			return err
+		}), c.close())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return tables
+}
 
 // OpenWith opens with other migrations than those of the engine.
 func OpenWith(ctx context.Context, path string, scripts []string) (*Store, error) {

@@ -9,16 +9,16 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Inspect implements [game.Inspector]. It reads one snapshot of the file, so that nothing that is under way looks like
-// damage, and repairs beside it. Until it ends the log of the file is not begun anew. Rows are sorted in a temporary
-// file where they are many: what it keeps in memory is what it could not repair at once.
-func (s *Store) Inspect(ctx context.Context, repair bool, tell func(game.Finding)) error {
+// Inspect implements [game.Inspector]. It reads one snapshot of the file, so that writes under way do not look like
+// damage, and repairs it through the writer. Until it ends, the log of the file grows. Many rows are sorted in a
+// temporary file; memory holds only what could not be repaired at once.
+func (s *Store) Inspect(ctx context.Context, repair bool, report func(game.Finding)) error {
 	c, err := s.readers.take(ctx)
 	if err != nil {
 		return unread(err)
 	}
 	defer s.readers.give(c)
-	if err := s.inspect(ctx, &inspection{conn: c, store: s, repair: repair, tell: tell}); err != nil {
+	if err := s.inspect(ctx, &inspection{conn: c, store: s, repair: repair, report: report}); err != nil {
 		if primary(err) == sqlite3.SQLITE_CORRUPT {
 			err = explain(err, s.path)
 		}
@@ -32,14 +32,14 @@ type inspection struct {
 	conn   *conn
 	store  *Store
 	repair bool
-	tell   func(game.Finding)
-	later  []damage // whose repair needs that of another first, as of the one who has its name
+	report func(game.Finding)
+	later  []damage // whose repair needs another one first, as of a document that has the same name
 }
 
 // damage is what is wrong with one document.
 type damage struct {
 	findings []game.Finding
-	mend     func(*conn) (refusal, error)
+	repair   func(*conn) (refusal, error)
 }
 
 func (s *Store) inspect(ctx context.Context, i *inspection) (err error) {
@@ -50,38 +50,29 @@ func (s *Store) inspect(ctx context.Context, i *inspection) (err error) {
 		return err
 	}
 	i.conn.forget() // so that none of the statements that run inside each other is closed for being one too many
-	// These take effect when they are compiled: as kept statements they would do so once.
+	// These take effect when they are compiled: prepared once, they would do so once.
 	if err := i.conn.script("PRAGMA temp_store = FILE; BEGIN"); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, i.conn.script("COMMIT; PRAGMA "+memoryTemp)) }()
-	if err := inspectDocuments(ctx, i, playersKept()); err != nil {
-		return err
-	}
-	if err := inspectDocuments(ctx, i, sessionsKept()); err != nil {
-		return err
-	}
-	if err := inspectDocuments(ctx, i, keysKept()); err != nil {
-		return err
-	}
-	if err := inspectDocuments(ctx, i, signingKeysKept()); err != nil {
-		return err
-	}
-	if err := inspectDocuments(ctx, i, eventsKept()); err != nil {
-		return err
+	for _, t := range inspectedTables() {
+		if err := t.inspect(ctx, i); err != nil {
+			return err
+		}
 	}
 	for _, d := range i.later {
-		if err := i.settle(ctx, d, false); err != nil {
+		if err := i.handle(ctx, d, false); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// settle repairs the damage if it is to be, and tells of it. What cannot be repaired yet may be tried again.
-func (i *inspection) settle(ctx context.Context, d damage, again bool) error {
-	if i.repair && d.mend != nil {
-		err := i.store.writer.do(ctx, d.mend)
+// handle repairs the damage if a repair is wanted, and reports it. If again is set, what cannot be repaired yet is
+// tried again at the end.
+func (i *inspection) handle(ctx context.Context, d damage, again bool) error {
+	if i.repair && d.repair != nil {
+		err := i.store.writer.do(ctx, d.repair)
 		switch {
 		case errors.Is(err, errNotYet):
 			if again {
@@ -97,24 +88,43 @@ func (i *inspection) settle(ctx context.Context, d damage, again bool) error {
 		}
 	}
 	for _, f := range d.findings {
-		i.tell(f)
+		i.report(f)
 	}
 	return nil
 }
 
-// kept is what is kept of a kind of document: columns beside it, and rows of other tables.
-type kept[D any] struct {
-	table   string
-	doc     string // an expression for the whole document, where not all of it is in the column
-	id      func(*D) string
-	columns []column[D]
-	// taken reports whether another document has what is unique of this one; nil where nothing is.
-	taken func(*conn, *D) (bool, error)
-	sides []side[D]
+// inspectedTables returns the tables of documents that inspections read: all but those of metrics samples, which are
+// only appended, and soon expire.
+func inspectedTables() []inspectedTable {
+	return []inspectedTable{
+		playersTable(),
+		sessionsTable(),
+		documentTable[game.Key]{table: "api_keys", id: func(k *game.Key) string { return string(k.ID) }},
+		documentTable[game.SigningKey]{table: "signing_keys", id: func(k *game.SigningKey) string { return k.ID }},
+		eventsTable(),
+	}
 }
 
-// side is a table whose rows are made of documents.
-type side[D any] struct {
+// inspectedTable is a [documentTable] of any documents.
+type inspectedTable interface {
+	inspect(ctx context.Context, i *inspection) error
+	name() string
+}
+
+// documentTable is what is stored of a kind of document beside the document itself: columns, unless SQLite generates
+// them, and rows of other tables.
+type documentTable[D any] struct {
+	table   string
+	doc     string // an expression for the document, unless the column contains all of it
+	id      func(*D) string
+	columns []column[D]
+	// taken reports whether another document has one of the unique names of this one; nil if there are none.
+	taken func(*conn, *D) (bool, error)
+	sides []sideTable[D]
+}
+
+// sideTable is a table whose rows are derived from documents.
+type sideTable[D any] struct {
 	name string
 	// sorted selects the rows by their documents' ids, which come first.
 	sorted         string
@@ -122,8 +132,8 @@ type side[D any] struct {
 	rows           func(*D) map[row]bool
 }
 
-func playersKept() kept[game.Player] {
-	return kept[game.Player]{
+func playersTable() documentTable[game.Player] {
+	return documentTable[game.Player]{
 		table: "players",
 		id:    func(p *game.Player) string { return string(p.ID) },
 		columns: append([]column[game.Player]{
@@ -131,7 +141,7 @@ func playersKept() kept[game.Player] {
 			{"version", func(p *game.Player) any { return p.Version }},
 		}, playerColumns...),
 		taken: namesTaken,
-		sides: []side[game.Player]{{
+		sides: []sideTable[game.Player]{{
 			name: "identities", insert: insertIdentity, remove: deleteIdentity,
 			sorted: "SELECT player_id, project, provider, subject FROM identities ORDER BY player_id",
 			rows: func(p *game.Player) map[row]bool {
@@ -145,17 +155,8 @@ func playersKept() kept[game.Player] {
 	}
 }
 
-// keysKept has no columns: SQLite generates those of API keys.
-func keysKept() kept[game.Key] {
-	return kept[game.Key]{table: "api_keys", id: func(k *game.Key) string { return string(k.ID) }}
-}
-
-func signingKeysKept() kept[game.SigningKey] {
-	return kept[game.SigningKey]{table: "signing_keys", id: func(k *game.SigningKey) string { return k.ID }}
-}
-
-func eventsKept() kept[game.Event] {
-	return kept[game.Event]{
+func eventsTable() documentTable[game.Event] {
+	return documentTable[game.Event]{
 		table: "events",
 		doc:   "CASE WHEN json_valid(doc) THEN json_set(doc, '$.seq', seq) ELSE doc END",
 		id:    func(e *game.Event) string { return e.ID() },
@@ -163,8 +164,8 @@ func eventsKept() kept[game.Event] {
 			{"project", func(e *game.Event) any { return string(e.Project) }},
 			{"at", func(e *game.Event) any { return e.At.UnixMilli() }},
 		},
-		sides: []side[game.Event]{{
-			// The rows have the place of their event in the place of its id.
+		sides: []sideTable[game.Event]{{
+			// The rows have the place of their event instead of its id.
 			name: "event_players",
 			insert: "INSERT OR IGNORE INTO event_players (project, player_id, seq) SELECT ?1, ?2, ?3 WHERE ?4 IS NOT " +
 				"NULL",
@@ -182,15 +183,15 @@ func eventsKept() kept[game.Event] {
 	}
 }
 
-func sessionsKept() kept[game.Session] {
-	return kept[game.Session]{
+func sessionsTable() documentTable[game.Session] {
+	return documentTable[game.Session]{
 		table: "sessions",
 		id:    func(v *game.Session) string { return string(v.ID) },
 		columns: append([]column[game.Session]{
 			{"project", func(v *game.Session) any { return string(v.Project) }},
 			{"version", func(v *game.Session) any { return v.Version }},
 		}, sessionColumns...),
-		sides: []side[game.Session]{
+		sides: []sideTable[game.Session]{
 			{
 				name: "members", insert: insertMember, remove: deleteMember,
 				sorted: "SELECT session_id, player_id, live FROM members ORDER BY session_id",

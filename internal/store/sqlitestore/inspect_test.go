@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/store/sqlitestore"
 	"game-session-manager/internal/store/storetest"
 )
 
@@ -277,5 +279,27 @@ func TestInspectLeavesEvents(t *testing.T) {
 	}
 	if got := storetest.Found(t, s, true); !slices.Equal(got, want) {
 		t.Errorf("found %q, want %q", got, want)
+	}
+}
+
+// TestTables checks that no table is forgotten by gsm db check and gsm db copy.
+func TestTables(t *testing.T) {
+	t.Parallel()
+	var nouns []string
+	for _, n := range game.Nouns(time.Time{}) {
+		nouns = append(nouns, n.Name())
+	}
+	others := []string{
+		"claims",                                                        // the noun idempotency
+		"identities", "members", "attributes", "event_players", "feeds", // parts of documents
+		"tasks", // neither exported nor copied
+	}
+	for name, documents := range sqlitestore.Tables(t) {
+		if !slices.Contains(nouns, name) && !slices.Contains(others, name) {
+			t.Errorf("table %s belongs to no noun: add it to game.Nouns", name)
+		}
+		if documents && name != "metrics" && !slices.Contains(sqlitestore.InspectedTables(), name) {
+			t.Errorf("the documents of table %s are not inspected: add it to inspectedTables", name)
+		}
 	}
 }

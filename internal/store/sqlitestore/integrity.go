@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	checkFile   = "PRAGMA integrity_check(100)" // tells at most so many
+	checkFile   = "PRAGMA integrity_check(100)" // returns at most so many
 	rebuildAll  = "REINDEX"
 	fileIsSound = "ok"
 )
 
-// integrity tells what SQLite finds wrong with the file. Indexes can be built anew from their tables; other damage is
-// for a backup, and nothing that is read from such a file can be relied on.
+// integrity reports what SQLite finds wrong with the file. Indexes can be rebuilt from their tables; other damage needs
+// a backup, because nothing that is read from such a file can be relied on.
 func (i *inspection) integrity(ctx context.Context) error {
 	problems, err := fileProblems(ctx, i.conn)
 	if err != nil || len(problems) == 0 {
@@ -42,7 +42,7 @@ func (i *inspection) integrity(ctx context.Context) error {
 		repaired = len(left) == 0
 	}
 	for _, p := range problems {
-		i.tell(game.Finding{Collection: "database", Problem: p, Repaired: repaired})
+		i.report(game.Finding{Collection: "database", Problem: p, Repaired: repaired})
 	}
 	if !repaired && !indexesOnly(problems) {
 		return fmt.Errorf("%s is damaged: restore a backup", i.store.path)
@@ -85,8 +85,8 @@ const selectSchema = "SELECT name, type, sql FROM sqlite_schema WHERE sql IS NOT
 // object is a table or an index.
 type object struct{ name, kind, sql string }
 
-// schema tells what of the schema is not as the migrations make it: an index that somebody dropped holds nothing unique
-// any more. An index that is not there is made.
+// schema reports differences from the schema that the migrations create: without its index, a name is no longer unique.
+// It creates missing indexes.
 func (i *inspection) schema(ctx context.Context) error {
 	scripts, err := migrations()
 	if err != nil {
@@ -112,15 +112,15 @@ func (i *inspection) schema(ctx context.Context) error {
 		got, ok := stored[name]
 		switch {
 		case !ok && want.kind == "index":
-			mend := func(c *conn) (refusal, error) {
+			repair := func(c *conn) (refusal, error) {
 				_, err := c.exec(want.sql)
 				return refuseIf(uniqueTaken(err), errNotYet), unless(uniqueTaken(err), err)
 			}
-			err = i.settle(
-				ctx, damage{[]game.Finding{{Collection: "database", Problem: "has no index " + name}}, mend}, true,
+			err = i.handle(
+				ctx, damage{[]game.Finding{{Collection: "database", Problem: "has no index " + name}}, repair}, true,
 			)
 		case !ok || got != want:
-			err = i.settle(ctx, damage{findings: []game.Finding{
+			err = i.handle(ctx, damage{findings: []game.Finding{
 				{Collection: "database", Problem: "has the " + want.kind + " " + name + " with another definition"},
 			}}, false)
 		}

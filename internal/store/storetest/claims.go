@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -20,6 +21,18 @@ func newClaim() game.Claim {
 	return filled(game.Claim{
 		Key: "key-" + newID(), Fingerprint: "print-" + newID(), DocumentID: newID(), ExpiresAt: now().Add(time.Hour),
 	})
+}
+
+func fillClaims(ctx context.Context, s game.Store, i int) error {
+	if i%4 != 0 {
+		return nil
+	}
+	c := newClaim()
+	if i%3 == 0 {
+		c.ExpiresAt = now().Add(-time.Minute)
+	}
+	_, err := s.Claim(ctx, c, now().Add(-time.Hour))
+	return err
 }
 
 // wantHeld tries to store a claim and checks which claim is held.

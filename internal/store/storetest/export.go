@@ -19,6 +19,7 @@ func exports() []check {
 		{"claims", exportClaims},
 		{"keys", exportKeys},
 		{"leases", exportLeases},
+		{"every noun", exportEveryNoun},
 		{"while others insert", exportWhileInserting},
 		{"inspection of a sound store", soundStore},
 		{"inspection during writes", soundDuringWrites},
@@ -133,6 +134,27 @@ func exportClaims(t *testing.T, s game.Store) {
 		all = append(all, c)
 	}
 	wantExported(t, all, keyOfClaim, s.ExportClaims)
+}
+
+// exportEveryNoun checks that every noun has documents, and pages of them in order of their ids.
+func exportEveryNoun(t *testing.T, s game.Store) {
+	Fill(t, s, 50)
+	for n := 1; n > 0; { // only events with a place are exported
+		var err error
+		n, err = s.OrderEvents(t.Context(), now().Add(time.Hour), 1000)
+		must(t, err)
+	}
+	for _, n := range game.Nouns(now()) {
+		page := func(ctx context.Context, after string, limit int) ([]game.Document, error) {
+			return n.Export(ctx, s, after, limit)
+		}
+		id := func(d game.Document) string { return d.ID }
+		all := exported(t, 1000, id, page)
+		if len(all) == 0 {
+			t.Errorf("no %s are stored: a group needs to fill them", n.Title())
+		}
+		wantExported(t, all, id, page)
+	}
 }
 
 // exportWhileInserting checks that a document that existed before the export is returned once.

@@ -61,6 +61,25 @@ func newSigningKey() game.SigningKey {
 	})
 }
 
+func fillKeys(ctx context.Context, s game.Store, i int) error {
+	if i%20 != 0 {
+		return nil
+	}
+	k := newKey()
+	if i%3 == 0 {
+		k = plainKey()
+	}
+	k.Project = oneOfTwo(i)
+	return s.CreateKey(ctx, k)
+}
+
+func fillSigningKeys(ctx context.Context, s game.Store, i int) error {
+	if i >= 5 {
+		return nil
+	}
+	return s.CreateSigningKey(ctx, newSigningKey())
+}
+
 func idOfKey(k game.Key) string { return string(k.ID) }
 
 func keysIn(s game.Store) func(context.Context, string, int) ([]game.Key, error) {

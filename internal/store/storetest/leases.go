@@ -51,6 +51,16 @@ func leaseCalls(s game.Store) []call {
 	}
 }
 
+func fillLeases(ctx context.Context, s game.Store, i int) error {
+	l := memberLease()
+	l.State = game.LeaseStates()[i%3]
+	if i%2 == 0 {
+		l.Player = ""
+	}
+	_, err := s.RenewLeases(ctx, []game.Lease{l})
+	return err
+}
+
 // memberLease returns a lease of a member, with every field set.
 func memberLease() game.Lease {
 	l := sessionLease()

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -44,6 +45,17 @@ func sampleAt(begin time.Time, ms int, replica string) game.MetricsSample {
 	m := newSample()
 	m.At, m.Replica, m.Requests = begin.Add(time.Duration(ms)*time.Millisecond), replica, int64(ms)
 	return m
+}
+
+func fillSamples(ctx context.Context, s game.Store, i int) error {
+	if i >= 30 {
+		return nil
+	}
+	m := newSample()
+	if i%3 == 0 {
+		m.ExpiresAt = now().Add(time.Minute)
+	}
+	return s.AppendMetrics(ctx, m)
 }
 
 func appendAll(t *testing.T, s game.Store, samples ...game.MetricsSample) {

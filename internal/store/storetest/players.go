@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -158,6 +159,22 @@ func erasingPlayer(p game.Player) game.Player {
 	p.Version++
 	return p
 }
+
+func fillPlayers(ctx context.Context, s game.Store, i int) error {
+	p := newPlayer() // with every field set
+	switch i % 3 {
+	case 0:
+		p = activePlayer()
+	case 1:
+		p = erasingPlayer(p)
+	}
+	p.Project, p.Version = oneOfTwo(i), 1
+	d := Subject{Subject: game.Subject{Kind: game.SubjectPlayer, ID: string(p.ID)}, Project: p.Project}
+	return s.CreatePlayer(ctx, p, d.Event(1))
+}
+
+// oneOfTwo returns one of two projects.
+func oneOfTwo(i int) game.ProjectID { return []game.ProjectID{"one", "two"}[i%2] }
 
 func playersWithoutNames(t *testing.T, s game.Store) {
 	for range 2 {

@@ -1,10 +1,23 @@
 package storetest
 
 import (
+	"context"
 	"testing"
 
 	"game-session-manager/internal/game"
 )
+
+func fillSessions(ctx context.Context, s game.Store, i int) error {
+	if i%4 != 0 {
+		return nil
+	}
+	v := newSession()
+	if i%3 == 0 {
+		v = openSession(3)
+	}
+	v.Project = oneOfTwo(i)
+	return s.CreateSession(ctx, v)
+}
 
 func sessions() []check {
 	return []check{

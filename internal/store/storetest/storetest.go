@@ -5,7 +5,9 @@
 package storetest
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"sync"
 	"testing"
@@ -30,33 +32,35 @@ type check struct {
 	run  func(*testing.T, game.Store)
 }
 
-// group is the checks of one kind, and a call of each method that they are about.
+// group is the checks of one kind, with a call of each method and a document of each noun that they are about.
 type group struct {
 	checks []check
 	calls  func(s game.Store) []call // on documents that need not be stored; nil for none
+	// fill stores the i-th of various documents, for checks of all nouns; nil for none.
+	fill func(ctx context.Context, s game.Store, i int) error
 }
 
 // groups returns the suite by its groups.
 func groups() map[string]group {
 	return map[string]group{
-		"Players":     {players(), nil},
-		"Sessions":    {sessions(), nil},
-		"Times":       {sessionTimes(), sessionTimeCalls},
-		"Leases":      {leases(), leaseCalls},
-		"Claims":      {claims(), nil},
-		"Keys":        {keys(), keyCalls},
-		"SigningKeys": {signingKeys(), nil},
-		"Metrics":     {metrics(), nil},
-		"Tasks":       {tasks(), taskCalls},
-		"Lists":       {lists(), nil},
-		"Suspensions": {suspensions(), nil},
-		"Events":      {events(), nil},
-		"Export":      {exports(), nil},
-		"Refusals":    {refusals(), nil},
-		"Values":      {values(), nil},
-		"Concurrency": {concurrency(), nil},
-		"Lifecycle":   {lifecycle(), nil},
-		"Model":       {model(), nil},
+		"Players":     {checks: players(), fill: fillPlayers},
+		"Sessions":    {checks: sessions(), fill: fillSessions},
+		"Times":       {checks: sessionTimes(), calls: sessionTimeCalls},
+		"Leases":      {checks: leases(), calls: leaseCalls, fill: fillLeases},
+		"Claims":      {checks: claims(), fill: fillClaims},
+		"Keys":        {checks: keys(), calls: keyCalls, fill: fillKeys},
+		"SigningKeys": {checks: signingKeys(), fill: fillSigningKeys},
+		"Metrics":     {checks: metrics(), fill: fillSamples},
+		"Tasks":       {checks: tasks(), calls: taskCalls},
+		"Lists":       {checks: lists()},
+		"Suspensions": {checks: suspensions()},
+		"Events":      {checks: events()},
+		"Export":      {checks: exports()},
+		"Refusals":    {checks: refusals()},
+		"Values":      {checks: values()},
+		"Concurrency": {checks: concurrency()},
+		"Lifecycle":   {checks: lifecycle()},
+		"Model":       {checks: model()},
 	}
 }
 
@@ -72,6 +76,27 @@ func Run(t *testing.T, open func(t *testing.T) game.Store) {
 				})
 			}
 		})
+	}
+}
+
+// Fill stores documents of every noun, n players and fewer of the others. Some have expired.
+func Fill(tb testing.TB, s game.Store, n int) {
+	tb.Helper()
+	const writers = 64 // share the commits of groups
+	for name, g := range groups() {
+		if g.fill == nil {
+			continue
+		}
+		for _, err := range together(writers, func(w int) error {
+			for i := w; i < n; i += writers {
+				if err := g.fill(tb.Context(), s, i); err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+			}
+			return nil
+		}) {
+			must(tb, err)
+		}
 	}
 }
 

@@ -13,10 +13,10 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// errNotYet refuses a repair that would take what another document has.
+// errNotYet rejects a repair that needs a name or an identity of another document.
 var errNotYet = errors.New("another document has it")
 
-// row is a row of a side without its document's id. Bytes are blobs, so that rows compare.
+// row is a row of a side table without its document's id. Bytes are blobs, so that rows compare.
 type row [4]any
 
 type blob string
@@ -44,15 +44,17 @@ func (r row) args(id string) []any {
 	return append(args, id)
 }
 
-// inspectDocuments compares every document with its columns and rows. Documents and the rows of all sides come in the
-// same order.
-func inspectDocuments[D any](ctx context.Context, i *inspection, k kept[D]) error {
-	cursors := make([]*cursor, len(k.sides))
-	for n, s := range k.sides {
+func (t documentTable[D]) name() string { return t.table }
+
+// inspect compares every document with its columns and rows. Documents and the rows of all side tables come in
+// the same order.
+func (t documentTable[D]) inspect(ctx context.Context, i *inspection) error {
+	cursors := make([]*cursor, len(t.sides))
+	for n, s := range t.sides {
 		cursors[n] = newCursor(ctx, i.conn, s.sorted)
 		defer cursors[n].stop()
 	}
-	err := i.conn.rows(ctx, k.selectAll(), nil, func(columns []driver.Value) error {
+	err := i.conn.rows(ctx, t.selectAll(), nil, func(columns []driver.Value) error {
 		if ctx.Err() != nil {
 			return ended(ctx)
 		}
@@ -62,7 +64,7 @@ func inspectDocuments[D any](ctx context.Context, i *inspection, k kept[D]) erro
 		}
 		stored := make([][]row, len(cursors))
 		for n, c := range cursors {
-			if err := k.orphans(ctx, i, n, c, func(owner string) bool { return owner < id }); err != nil {
+			if err := t.orphans(ctx, i, n, c, func(owner string) bool { return owner < id }); err != nil {
 				return err
 			}
 			var err error
@@ -70,7 +72,7 @@ func inspectDocuments[D any](ctx context.Context, i *inspection, k kept[D]) erro
 				return err
 			}
 		}
-		return k.compare(ctx, i, id, columns[1:], stored)
+		return t.compare(ctx, i, id, columns[1:], stored)
 	})
 	if err != nil {
 		if ctx.Err() != nil {
@@ -79,7 +81,7 @@ func inspectDocuments[D any](ctx context.Context, i *inspection, k kept[D]) erro
 		return err
 	}
 	for n, c := range cursors {
-		if err := k.orphans(ctx, i, n, c, func(string) bool { return true }); err != nil {
+		if err := t.orphans(ctx, i, n, c, func(string) bool { return true }); err != nil {
 			return err
 		}
 	}
@@ -87,23 +89,25 @@ func inspectDocuments[D any](ctx context.Context, i *inspection, k kept[D]) erro
 }
 
 // document is how the statement of a document selects it.
-func (k kept[D]) document() string {
-	if k.doc != "" {
-		return k.doc
+func (t documentTable[D]) document() string {
+	if t.doc != "" {
+		return t.doc
 	}
 	return "doc"
 }
 
-func (k kept[D]) selectAll() string {
-	names := []string{"id", k.document()}
-	for _, c := range k.columns {
+func (t documentTable[D]) selectAll() string {
+	names := []string{"id", t.document()}
+	for _, c := range t.columns {
 		names = append(names, c.name)
 	}
-	return "SELECT " + strings.Join(names, ", ") + " FROM " + k.table + " ORDER BY id"
+	return "SELECT " + strings.Join(names, ", ") + " FROM " + t.table + " ORDER BY id"
 }
 
-// orphans tells of the rows next in a side whose documents are not there.
-func (k kept[D]) orphans(ctx context.Context, i *inspection, side int, c *cursor, gone func(owner string) bool) error {
+// orphans reports the next rows of a side table whose documents do not exist.
+func (t documentTable[D]) orphans(
+	ctx context.Context, i *inspection, side int, c *cursor, gone func(owner string) bool,
+) error {
 	for {
 		e, ok, err := c.peek()
 		if err != nil || !ok || !gone(e.owner) {
@@ -113,13 +117,13 @@ func (k kept[D]) orphans(ctx context.Context, i *inspection, side int, c *cursor
 		if err != nil {
 			return err
 		}
-		stored := make([][]row, len(k.sides))
+		stored := make([][]row, len(t.sides))
 		stored[side] = rows
-		err = i.settle(ctx, damage{
-			findings: []game.Finding{{Collection: k.table, ID: e.owner, Problem: fmt.Sprintf(
-				"has %d entries of %s and no document", len(rows), k.sides[side].name,
+		err = i.handle(ctx, damage{
+			findings: []game.Finding{{Collection: t.table, ID: e.owner, Problem: fmt.Sprintf(
+				"has %d entries of %s and no document", len(rows), t.sides[side].name,
 			)}},
-			mend: func(c *conn) (refusal, error) { return k.mend(c, i.store.codec, e.owner, stored) },
+			repair: func(c *conn) (refusal, error) { return t.repair(c, i.store.codec, e.owner, stored) },
 		}, true)
 		if err != nil {
 			return err
@@ -127,23 +131,25 @@ func (k kept[D]) orphans(ctx context.Context, i *inspection, side int, c *cursor
 	}
 }
 
-// compare tells how the columns and the rows of a document differ from it.
-func (k kept[D]) compare(ctx context.Context, i *inspection, id string, columns []driver.Value, stored [][]row) error {
+// compare reports how the columns and the rows of a document differ from it.
+func (t documentTable[D]) compare(
+	ctx context.Context, i *inspection, id string, columns []driver.Value, stored [][]row,
+) error {
 	var d D
 	problem := func(format string, args ...any) game.Finding {
-		return game.Finding{Collection: k.table, ID: id, Problem: fmt.Sprintf(format, args...)}
+		return game.Finding{Collection: t.table, ID: id, Problem: fmt.Sprintf(format, args...)}
 	}
 	if i.store.codec.decode(columns[0], &d) != nil {
-		return i.settle(ctx, damage{findings: []game.Finding{problem("cannot be read")}}, false)
+		return i.handle(ctx, damage{findings: []game.Finding{problem("cannot be read")}}, false)
 	}
-	if k.id(&d) != id {
-		return i.settle(
+	if t.id(&d) != id {
+		return i.handle(
 			ctx, damage{findings: []game.Finding{problem("is stored under an id that is not its own")}}, false,
 		)
 	}
 	var found []game.Finding
 	var wrong []string
-	for n, c := range k.columns {
+	for n, c := range t.columns {
 		if columns[n+1] != c.of(&d) {
 			wrong = append(wrong, c.name)
 		}
@@ -151,7 +157,7 @@ func (k kept[D]) compare(ctx context.Context, i *inspection, id string, columns 
 	if len(wrong) > 0 {
 		found = append(found, problem("has columns that differ from the document: %s", strings.Join(wrong, ", ")))
 	}
-	for n, s := range k.sides {
+	for n, s := range t.sides {
 		expected := s.rows(&d)
 		surplus := 0
 		for _, r := range stored[n] {
@@ -170,15 +176,15 @@ func (k kept[D]) compare(ctx context.Context, i *inspection, id string, columns 
 		return nil
 	}
 	stored = slices.Clone(stored)
-	return i.settle(
-		ctx, damage{found, func(c *conn) (refusal, error) { return k.mend(c, i.store.codec, id, stored) }}, true,
+	return i.handle(
+		ctx, damage{found, func(c *conn) (refusal, error) { return t.repair(c, i.store.codec, id, stored) }}, true,
 	)
 }
 
-// mend makes what is kept of a document agree with it, as it is now: the rows that were found are removed if they are
-// still wrong, and all that must be there is. It is one transaction, so that it goes beside a running server.
-func (k kept[D]) mend(c *conn, codec codec, id string, stored [][]row) (refusal, error) {
-	doc, err := c.row("SELECT "+k.document()+" FROM "+k.table+" WHERE id = ?", id)
+// repair makes columns and rows agree with a document as it is now: it removes rows that were found if they are still
+// wrong, and adds missing ones. It is one transaction, so that servers may run meanwhile.
+func (t documentTable[D]) repair(c *conn, codec codec, id string, stored [][]row) (refusal, error) {
+	doc, err := c.row("SELECT "+t.document()+" FROM "+t.table+" WHERE id = ?", id)
 	if err != nil {
 		return nil, err
 	}
@@ -186,15 +192,15 @@ func (k kept[D]) mend(c *conn, codec codec, id string, stored [][]row) (refusal,
 	if doc != nil {
 		d = new(D)
 		if err := codec.decode(doc, d); err != nil {
-			return errNotYet, nil // spoilt since: the next inspection tells
+			return errNotYet, nil // damaged meanwhile: the next inspection reports it
 		}
-		if k.taken != nil {
-			if taken, err := k.taken(c, d); taken || err != nil {
+		if t.taken != nil {
+			if taken, err := t.taken(c, d); taken || err != nil {
 				return refuseIf(taken, errNotYet), err
 			}
 		}
 	}
-	for n, s := range k.sides {
+	for n, s := range t.sides {
 		var expected map[row]bool
 		if d != nil {
 			expected = s.rows(d)
@@ -212,20 +218,20 @@ func (k kept[D]) mend(c *conn, codec codec, id string, stored [][]row) (refusal,
 			}
 		}
 	}
-	if d == nil || len(k.columns) == 0 {
+	if d == nil || len(t.columns) == 0 {
 		return nil, nil
 	}
-	return nil, k.setColumns(c, id, d)
+	return nil, t.setColumns(c, id, d)
 }
 
-func (k kept[D]) setColumns(c *conn, id string, d *D) error {
+func (t documentTable[D]) setColumns(c *conn, id string, d *D) error {
 	var names []string
 	var args []any
-	for _, c := range k.columns {
+	for _, c := range t.columns {
 		names = append(names, c.name+" = ?")
 		args = append(args, c.of(d))
 	}
-	_, err := c.exec("UPDATE "+k.table+" SET "+strings.Join(names, ", ")+" WHERE id = ?", append(args, id)...)
+	_, err := c.exec("UPDATE "+t.table+" SET "+strings.Join(names, ", ")+" WHERE id = ?", append(args, id)...)
 	return err
 }
 
@@ -241,7 +247,7 @@ func namesTaken(c *conn, p *game.Player) (bool, error) {
 	return owner != nil, err
 }
 
-// cursor goes through the rows of a side, by their documents' ids.
+// cursor iterates over the rows of a side table, by their documents' ids.
 type cursor struct {
 	next func() (entry, error, bool)
 	stop func()
