@@ -20,11 +20,14 @@ func (s *Store) PurgeSessions(ctx context.Context, before time.Time, limit int) 
 	removed := 0
 	err := s.do(ctx, write{
 		send: func(ctx context.Context) error {
-			p := endedSessions(before)
+			until, err := s.firstEnded(ctx, before, limit-removed)
+			if err != nil {
+				return err
+			}
+			p := endedSessions(until)
 			for more := true; more && removed < limit; {
 				p.limit = min(limit-removed, purgePage)
 				var page []waiting
-				var err error
 				p, more, err = s.byTime(ctx, s.sessions, p, func(raw bson.Raw) error {
 					var d waiting
 					err := bson.Unmarshal(raw, &d)
@@ -46,6 +49,38 @@ func (s *Store) PurgeSessions(ctx context.Context, before time.Time, limit int) 
 		refusal: func(error) error { return nil },
 	})
 	return removed, err
+}
+
+// firstEnded returns a time that is not after before, by which about as many sessions ended as the limit, or all if there
+// are fewer. A server whose indexes give no order would otherwise sort all that ended for each page.
+func (s *Store) firstEnded(ctx context.Context, before time.Time, limit int) (time.Time, error) {
+	const atMost = 4 // times the limit
+	if s.server.OrderedIndexes {
+		return before, nil
+	}
+	count := func(until time.Time) (int64, error) {
+		return s.sessions.CountDocuments(ctx, bson.D{{Key: "ended_at", Value: bson.D{{Key: "$lt", Value: until}}}},
+			options.Count().SetHint(sessionsByEnd).SetLimit(int64(atMost*limit+1)))
+	}
+	n, err := count(before)
+	if err != nil || n <= int64(atMost*limit) {
+		return before, err
+	}
+	low, high := time.UnixMilli(0), before
+	for high.Sub(low) > time.Millisecond {
+		until := low.Add(high.Sub(low) / 2)
+		switch n, err = count(until); {
+		case err != nil:
+			return before, err
+		case n > int64(atMost*limit):
+			high = until
+		case n < int64(limit):
+			low = until
+		default:
+			return until, nil
+		}
+	}
+	return high, nil
 }
 
 // endedSessions selects the sessions that ended before a time, with their outboxes.
