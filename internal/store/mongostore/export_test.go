@@ -91,8 +91,8 @@ func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 			byIDs([]game.SessionID{"x", "y"}), bson.E{Key: "project", Value: game.DefaultProject},
 		), nil, idIndex).Stages},
 		"leases": {idIndex, s.planOf(tb, leasesCollection, byIDs([]game.LeaseID{"x", "y"}), nil, idIndex).Stages},
-		"key":  {idIndex, s.planOf(tb, keysCollection, bson.D{{Key: "_id", Value: "x"}}, nil, "").Stages},
-		"keys": s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, Limit: 10})),
+		"key":    {idIndex, s.planOf(tb, keysCollection, bson.D{{Key: "_id", Value: "x"}}, nil, "").Stages},
+		"keys":   s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, Limit: 10})),
 		"more keys": s.plan(
 			tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, After: "x", Limit: 10}),
 		),

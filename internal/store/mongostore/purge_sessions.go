@@ -51,8 +51,8 @@ func (s *Store) PurgeSessions(ctx context.Context, before time.Time, limit int) 
 	return removed, err
 }
 
-// firstEnded returns a time that is not after before, by which about as many sessions ended as the limit, or all if there
-// are fewer. A server whose indexes give no order would otherwise sort all that ended for each page.
+// firstEnded returns a time that is not after before, by which as many sessions ended as the limit and not many more,
+// or all. A server whose indexes give no order would otherwise sort all that ended for each page.
 func (s *Store) firstEnded(ctx context.Context, before time.Time, limit int) (time.Time, error) {
 	const atMost = 4 // times the limit
 	if s.server.OrderedIndexes {
@@ -155,8 +155,8 @@ func (s *Store) removeLeases(ctx context.Context, sessions []string, only bson.D
 	}
 	// Sessions that end at the same time were created at about the same time, and few have leases any more: one range
 	// of ids has few leases.
-	cursor, err := s.leases.Find(ctx,
-		bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: slices.Min(sessions)}, {Key: "$lt", Value: slices.Max(ends)}}}},
+	between := bson.D{{Key: "$gte", Value: slices.Min(sessions)}, {Key: "$lt", Value: slices.Max(ends)}}
+	cursor, err := s.leases.Find(ctx, bson.D{{Key: "_id", Value: between}},
 		options.Find().SetHint(idIndex).SetLimit(fewLeases).SetProjection(bson.D{{Key: "session", Value: 1}}))
 	if err != nil {
 		return err
@@ -192,8 +192,9 @@ const (
 func (s *Store) removeLeasesOfEach(ctx context.Context, sessions []string, only bson.D) error {
 	models := []mongo.WriteModel{mongo.NewDeleteManyModel().SetFilter(append(byIDs(sessions), only...))}
 	for _, id := range sessions {
-		members := bson.D{{Key: "$gt", Value: id + beforeMembers}, {Key: "$lt", Value: id + afterMembers}}
-		models = append(models, mongo.NewDeleteManyModel().SetFilter(append(bson.D{{Key: "_id", Value: members}}, only...)))
+		between := bson.D{{Key: "$gt", Value: id + beforeMembers}, {Key: "$lt", Value: id + afterMembers}}
+		members := bson.D{{Key: "_id", Value: between}}
+		models = append(models, mongo.NewDeleteManyModel().SetFilter(append(members, only...)))
 	}
 	_, err := s.leases.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
 	return err

@@ -21,7 +21,7 @@ const (
 	renewParts = 4
 	// renewPart is how many renewals are sent together in any case.
 	renewPart = 50
-	// renewRounds is how often renewals are sent again, without a pause, that lost to a lease inserted at the same time.
+	// renewRounds is how often renewals are sent without a pause if they lose to leases inserted at the same time.
 	renewRounds = 3
 )
 
@@ -35,8 +35,8 @@ func (s *Store) RenewLeases(ctx context.Context, leases []game.Lease) ([]bool, e
 	for i := range leases {
 		all[i] = i
 	}
-	// A server may execute a command in one transaction, which locks its documents. In the order of the ids, no two wait
-	// for each other.
+	// A server may execute a command in one transaction, which locks its documents. In the order of the ids, no two
+	// wait for each other.
 	slices.SortFunc(all, func(a, b int) int { return cmp.Compare(leases[a].ID(), leases[b].ID()) })
 	var parts []*renewals
 	for some := range slices.Chunk(all, max(renewPart, (len(all)+renewParts-1)/renewParts)) {
@@ -100,14 +100,13 @@ func (r *renewals) send(ctx context.Context, c collection) error {
 		_, err := c.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
 		var e mongo.BulkWriteException
 		if err != nil && (!errors.As(err, &e) || e.WriteConcernError != nil || len(e.WriteErrors) == 0) {
-			if round > 0 {
-				err = afterWrite(ctx, err)
+			if r.again = true; round > 0 {
+				err = redacted(ctx, err) // as below
 			}
-			r.again = true
 			return err
 		}
 		if err := r.settle(ctx, c, e.WriteErrors); err != nil {
-			return afterWrite(ctx, err)
+			return redacted(ctx, err) // not that of a command that changed nothing: some renewals have been made
 		}
 	}
 	if len(r.pending) > 0 {
@@ -115,10 +114,6 @@ func (r *renewals) send(ctx context.Context, c collection) error {
 	}
 	return nil
 }
-
-// afterWrite returns an error in a form that does not pass for that of a command that changed nothing: some renewals
-// have been made.
-func afterWrite(ctx context.Context, err error) error { return redacted(ctx, err) }
 
 // settle notes the results of what was pending, given those that failed. What remains is to be sent again.
 func (r *renewals) settle(ctx context.Context, c collection, failures []mongo.BulkWriteError) error {
@@ -196,7 +191,9 @@ type leaseFound struct {
 func (f leaseFound) refuses(l *game.Lease) bool { return f.there && f.least > l.Fence }
 
 // closedBy reports whether the lease is closed as an attempt of the renewal leaves it whose reply was lost.
-func (f leaseFound) closedBy(l *game.Lease) bool { return f.lease.State == l.State && f.lease.Fence == l.Fence }
+func (f leaseFound) closedBy(l *game.Lease) bool {
+	return f.lease.State == l.State && f.lease.Fence == l.Fence
+}
 
 // renewal returns the update of a lease, which inserts it if there is none. If its condition is not fulfilled, the
 // insert is a duplicate.
