@@ -36,7 +36,9 @@ func (p timePage) finds() []bson.D {
 
 // byTime calls take for each document of the page that take can decode: it leaves out others, which Inspect reports,
 // and reads on in their place. It returns the page that follows, and whether there may be one.
-func (s *Store) byTime(ctx context.Context, c collection, p timePage, take func(bson.Raw) error) (timePage, bool, error) {
+func (s *Store) byTime(
+	ctx context.Context, c collection, p timePage, take func(bson.Raw) error,
+) (timePage, bool, error) {
 	for taken := 0; ; {
 		read, wanted := 0, p.limit-taken
 		for _, filter := range p.finds() {

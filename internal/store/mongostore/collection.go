@@ -277,8 +277,9 @@ func (s *Store) conditional(
 // document. It returns errInvisible if the write may still be rolled back, and errTooManyWrites if the document no
 // longer remembers it.
 //
-// A document that has been deleted since looks as if it never existed. Only players that were erased and API keys
-// that are no longer valid are deleted, and both are kept for longer than any request lasts.
+// A document that has been deleted since looks as if it never existed. Players that were erased, API keys that are no
+// longer valid and sessions that have ended are kept for longer than any request lasts, unless an administrator deletes
+// a session at once.
 func (c collection) made(ctx context.Context, a address, id writeID, version int64) (bool, error) {
 	t, _, err := c.lastWrites(ctx, c.Collection, a)
 	if err != nil {

@@ -22,6 +22,7 @@ func TestFieldsAreStored(t *testing.T) {
 	t.Parallel()
 	storesFields[game.Player](t)
 	storesFields[game.Session](t)
+	storesFields[game.Lease](t)
 	storesFields[game.Key](t)
 	storesFields[game.Claim](t)
 	storesFields[game.SigningKey](t)
@@ -72,6 +73,7 @@ func TestStoredFormat(t *testing.T) {
 	sameFormat(t, "player_empty", game.Player{})
 	sameFormat(t, "session", gametest.Filled[game.Session]())
 	sameFormat(t, "session_empty", game.Session{Members: []game.Member{{}}, Connection: &game.Connection{}})
+	sameFormat(t, "lease", gametest.Filled[game.Lease]())
 	sameFormat(t, "api_key", gametest.Filled[game.Key]())
 	sameFormat(t, "api_key_empty", game.Key{})
 	sameFormat(t, "claim", gametest.Filled[game.Claim]())
@@ -189,7 +191,8 @@ func TestDecodeStored(t *testing.T) {
 // FuzzDecode checks that decode does not panic, and that what it returns can be stored.
 func FuzzDecode(f *testing.F) {
 	for _, document := range []any{
-		gametest.Filled[game.Player](), gametest.Filled[game.Session](), gametest.Filled[game.MetricsSample](),
+		gametest.Filled[game.Player](), gametest.Filled[game.Session](), gametest.Filled[game.Lease](),
+		gametest.Filled[game.MetricsSample](),
 	} {
 		whole, err := mongostore.Encoded(document)
 		if err != nil {
@@ -206,6 +209,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		again[game.Player](t, raw)
 		again[game.Session](t, raw)
+		again[game.Lease](t, raw)
 		again[game.MetricsSample](t, raw)
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -74,14 +75,27 @@ func derivedSessionFields() []derived[game.Session] {
 	}
 }
 
-// derivedLeaseFields has the id of a lease, made of its session and its player.
+// derivedLeaseFields has the id of a lease, made of its session and its player, and the condition of renewals.
 func derivedLeaseFields() []derived[game.Lease] {
 	return []derived[game.Lease]{
 		{
 			"_id", "string", "the session's id, for members followed by `/` and the player's id",
 			func(l *game.Lease) any { return string(l.ID()) },
 		},
+		{
+			"least_fence", "long", "the least fence that a renewal may have; above all fences if the lease is expired",
+			func(l *game.Lease) any { return leastFence(l) },
+		},
 	}
+}
+
+// leastFence returns the least fence with which a lease can be renewed. With it a renewal has a single condition: each
+// takes a server about a quarter longer.
+func leastFence(l *game.Lease) int64 {
+	if l.State == game.LeaseExpired {
+		return math.MaxInt64
+	}
+	return l.Fence
 }
 
 // derivedSampleFields has the id of a sample, made of its time and its replica. Lists are in the order of the ids,
@@ -185,6 +199,8 @@ func (e *encoder) derived(key string, value any) {
 		}
 	case int:
 		e.number(key, int64(x))
+	case int64:
+		e.long(key, x)
 	case *time.Time:
 		if x != nil {
 			e.date(key, x.Add(time.Millisecond-1)) // rounded up: whatever is due at the stored time is due

@@ -48,6 +48,27 @@ func (s *Store) plan(tb testing.TB, collection string, p page) Plan {
 	return s.planOf(tb, collection, filter, bson.D{{Key: "_id", Value: -1}}, p.hint(s.server.capabilities))
 }
 
+// timePlans returns the plans of the finds that read a page by time.
+func (s *Store) timePlans(tb testing.TB, collection string, p timePage) (plans []Plan) {
+	tb.Helper()
+	next := p
+	next.after, next.id = time.Now(), "x"
+	for _, filter := range append(p.finds(), next.finds()...) {
+		plans = append(plans, s.planOf(tb, collection, filter, keys(p.field, "_id"), p.index))
+	}
+	return plans
+}
+
+// TimePlans returns the plans of the reads that find documents by a time, by what they find.
+func (s *Store) TimePlans(tb testing.TB, now time.Time) map[string][]Plan {
+	tb.Helper()
+	return map[string][]Plan{
+		"due sessions":   s.timePlans(tb, sessionsCollection, dueSessions(now, 10)),
+		"ended sessions": s.timePlans(tb, sessionsCollection, endedSessions(now)),
+		"due leases":     s.timePlans(tb, leasesCollection, dueLeases(now, 10)),
+	}
+}
+
 func (s *Store) planOf(tb testing.TB, collection string, filter, sort bson.D, index string) Plan {
 	tb.Helper()
 	found, err := s.explain(tb.Context(), collection, filter, sort, index)
@@ -68,8 +89,12 @@ func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 			tb, playersCollection,
 			identityFilter(game.DefaultProject, game.Identity{Provider: "steam", Subject: "x"}), nil, playersByIdentity,
 		),
-		"key":  {idIndex, s.planOf(tb, keysCollection, bson.D{{Key: "_id", Value: "x"}}, nil, "").Stages},
-		"keys": s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, Limit: 10})),
+		"pulses": {idIndex, s.planOf(tb, sessionsCollection, append(
+			byIDs([]game.SessionID{"x", "y"}), bson.E{Key: "project", Value: game.DefaultProject},
+		), nil, idIndex).Stages},
+		"leases": {idIndex, s.planOf(tb, leasesCollection, byIDs([]game.LeaseID{"x", "y"}), nil, idIndex).Stages},
+		"key":    {idIndex, s.planOf(tb, keysCollection, bson.D{{Key: "_id", Value: "x"}}, nil, "").Stages},
+		"keys":   s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, Limit: 10})),
 		"more keys": s.plan(
 			tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, After: "x", Limit: 10}),
 		),
@@ -136,6 +161,8 @@ func Encoded(document any) (bson.Raw, error) {
 		return storedSession(d).first(id).MarshalBSON()
 	case game.Key:
 		return storedKey(d).first(id).MarshalBSON()
+	case game.Lease:
+		return storedLease(d).MarshalBSON()
 	case game.Claim:
 		return storedClaim(d).MarshalBSON()
 	case game.SigningKey:
@@ -172,6 +199,8 @@ func DocsTables(tb testing.TB) map[string]string {
 			tables[title] = fieldTable(d.inspected.document, derivedPlayerFields(), written)
 		case sessionsCollection:
 			tables[title] = fieldTable(d.inspected.document, derivedSessionFields(), written)
+		case leasesCollection:
+			tables[title] = fieldTable(d.inspected.document, derivedLeaseFields(), written)
 		default:
 			tables[title] = fieldTable[any](d.inspected.document, nil, written)
 		}

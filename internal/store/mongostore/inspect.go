@@ -284,9 +284,11 @@ func (i *inspection) document(ctx context.Context, d inspected, id string, raw b
 		if !i.repair {
 			break
 		}
-		r, err := d.collection.UpdateOne(
-			ctx, bson.D{{Key: "_id", Value: id}, {Key: "version", Value: raw.Lookup("version")}}, update,
-		)
+		condition, err := unchangedSince(raw)
+		if err != nil {
+			return err
+		}
+		r, err := d.collection.UpdateOne(ctx, condition, update)
 		switch {
 		case mongo.IsDuplicateKeyError(err):
 			f.Problem += ", and another document has their values"
@@ -308,6 +310,18 @@ func (i *inspection) document(ctx context.Context, d inspected, id string, raw b
 	}
 	i.report(f)
 	return nil
+}
+
+// unchangedSince returns the condition that a document is as it was read. Leases have no version.
+func unchangedSince(raw bson.Raw) (condition bson.D, err error) {
+	elements, err := raw.Elements()
+	for _, e := range elements {
+		condition = append(condition, bson.E{Key: e.Key(), Value: e.Value()})
+	}
+	if version, err := raw.LookupErr("version"); err == nil {
+		condition = bson.D{{Key: "_id", Value: raw.Lookup("_id")}, {Key: "version", Value: version}}
+	}
+	return condition, err
 }
 
 // compare returns the names of the fields that differ from those computed from the document, and the update that

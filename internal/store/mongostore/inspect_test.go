@@ -52,12 +52,16 @@ func TestInspectRepairs(t *testing.T) {
 			func(_, v string) []bson.D {
 				return []bson.D{set("sessions", v, field("seats_held", 99), field("free_seats", 0), field(
 					"attribute_keys", bson.A{"pro=btrue"},
-				)), unset("sessions", v, field("live", ""))}
+				)), unset("sessions", v, field("live", ""), field("due_at", ""))}
 			},
 			[]string{
 				"sessions V has fields for indexes that do not agree with it: attribute_keys, live, seats_held, " +
-					"free_seats",
+					"free_seats, due_at",
 			},
+		},
+		"derived fields of a lease": {
+			func(_, v string) []bson.D { return []bson.D{set("leases", v, field("least_fence", int64(99)))} },
+			[]string{"leases V has fields for indexes that do not agree with it: least_fence"},
 		},
 		"players of an event": {
 			func(p, _ string) []bson.D {
@@ -69,11 +73,14 @@ func TestInspectRepairs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := openTest(t, mongotest.Database(t), mongostore.Options{})
-			p, v := newPlayer(), newSession()
+			p, v, l := newPlayer(), newSession(), newLease()
+			v.MaxDuration, l.Session = 3600, v.ID
 			must(t, s.CreatePlayer(t.Context(), p, createdEvent(p)))
 			orderAll(t, s, p.CreatedAt)
 			must(t, s.CreatePlayer(t.Context(), newPlayer()))
 			must(t, s.CreateSession(t.Context(), v))
+			_, err := s.RenewLeases(t.Context(), []game.Lease{l})
+			must(t, err)
 			for _, command := range test.damage(string(p.ID), string(v.ID)) {
 				must(t, s.RunCommand(t.Context(), command))
 			}

@@ -120,7 +120,8 @@ func (s *Store) updateEach(
 				continue
 			}
 			unchanged := bson.D{{Key: "_id", Value: raw.Lookup("_id")}, {Key: "version", Value: raw.Lookup("version")}}
-			updates = append(updates, mongo.NewUpdateOneModel().SetFilter(append(unchanged, filter...)).SetUpdate(change))
+			updates = append(updates, mongo.NewUpdateOneModel().
+				SetFilter(append(unchanged, filter...)).SetUpdate(change))
 			if len(updates) == migrateBatch {
 				err = send()
 			}

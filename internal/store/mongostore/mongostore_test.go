@@ -3,6 +3,8 @@ package mongostore_test
 import (
 	"testing"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store/mongostore"
 	"game-session-manager/internal/store/mongostore/mongotest"
@@ -13,6 +15,22 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	mongotest.Server(t) // skip once, rather than in every subtest
 	storetest.Run(t, func(t *testing.T) game.Store { return openTest(t, mongotest.Database(t), mongostore.Options{}) })
+}
+
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, mongotest.Database(t), mongostore.Options{})
+	storetest.Unreadable(t, s, func(t *testing.T, collection, id string) {
+		t.Helper()
+		withoutValidator(t, s, collection)
+		must(t, s.RunCommand(t.Context(), set(collection, id, field("version", "x"))))
+	})
+}
+
+// withoutValidator removes the validator of a collection, as a user could.
+func withoutValidator(t *testing.T, s *mongostore.Store, collection string) {
+	t.Helper()
+	must(t, s.RunCommand(t.Context(), bson.D{field("collMod", collection), field("validator", bson.D{})}))
 }
 
 func openTest(t testing.TB, url string, o mongostore.Options) *mongostore.Store {

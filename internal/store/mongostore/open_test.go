@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -174,6 +175,65 @@ func TestMigrateFromVersion2(t *testing.T) {
 		}); err == nil {
 			t.Error("an index that was replaced is there yet")
 		}
+	}
+}
+
+// TestMigrateFromVersion6 opens a database whose sessions know nothing of time.
+func TestMigrateFromVersion6(t *testing.T) {
+	t.Parallel()
+	url := mongotest.Database(t)
+	s := openTest(t, url, mongostore.Options{})
+	host, at := game.PlayerID(newID()), newPlayer().CreatedAt
+	hosted, of, pending, ended := newSession(), newSession(), newSession(), newSession()
+	hosted.HostID, of.MaxPlayers = &host, 9
+	pending.Status = game.StatusPending
+	ended.Status, ended.EndReason, ended.EndedAt = game.StatusEnded, game.ReasonCompleted, &at
+	old := bson.D{}
+	for _, name := range []string{"fence", "liveness", "leased", "hosted", "due_at"} {
+		old = append(old, field(name, ""))
+	}
+	for _, r := range game.TimeoutRanges() {
+		old = append(old, field(r.Name, ""))
+	}
+	for _, v := range []game.Session{hosted, of, pending, ended} {
+		must(t, s.CreateSession(t.Context(), v))
+		must(t, s.RunCommand(t.Context(), unset("sessions", string(v.ID), old...)))
+	}
+	must(t, s.RunCommand(t.Context(), set("meta", "schema", field("version", 6))))
+
+	migrated := func(v game.Session, emptyTimeout int) game.Session {
+		v.Timeouts, v.Fence, v.Liveness, v.Hosted = game.DefaultTimeouts(), 1, game.Live, v.HostID != nil
+		v.EmptyTimeout = emptyTimeout
+		return v
+	}
+	wanted := []game.Session{migrated(hosted, 300), migrated(of, 0), migrated(pending, 0)}
+	for range 2 { // the second migration must change nothing
+		s = openTest(t, url, mongostore.Options{})
+		for _, w := range wanted {
+			got, err := s.Session(t.Context(), project, w.ID)
+			must(t, err)
+			if got.Timeouts != w.Timeouts || got.Fence != w.Fence || got.Liveness != w.Liveness ||
+				got.Hosted != w.Hosted || got.Version != w.Version || !got.UpdatedAt.Equal(w.UpdatedAt) {
+				t.Errorf("got %+v, want %+v", got, w)
+			}
+		}
+		got, err := s.Session(t.Context(), project, ended.ID)
+		must(t, err)
+		if got.Fence != 0 || got.Timeouts != (game.Timeouts{}) {
+			t.Errorf("the session that has ended is %+v", got)
+		}
+		due, err := s.DueSessions(t.Context(), at.AddDate(1, 0, 0), game.DueSession{}, 10)
+		must(t, err)
+		for _, w := range wanted {
+			if !slices.Contains(due, game.DueSession{Project: project, ID: w.ID, DueAt: *w.NextDue()}) {
+				t.Errorf("due are %+v, not session %s at %v", due, w.ID, w.NextDue())
+			}
+		}
+		if len(due) != len(wanted) {
+			t.Errorf("due are %+v", due)
+		}
+		must(t, s.Inspect(t.Context(), false, func(f game.Finding) { t.Errorf("after the migration: found %v", f) }))
+		must(t, s.RunCommand(t.Context(), set("meta", "schema", field("version", 6))))
 	}
 }
 

@@ -225,8 +225,8 @@ func (s *Store) flush(ctx context.Context, c collection, k address, version int6
 
 // moveAll moves the events of documents without places in the feed, as far as they have not been moved.
 //
-// An event that is in an outbox and not in the collection may have been moved and purged. It was dropped from the outbox
-// before that: what is still there afterwards was not moved.
+// An event that is in an outbox and not in the collection may have been moved and purged. It was dropped from the
+// outbox before that: what is still there afterwards was not moved.
 func (s *Store) moveAll(ctx context.Context, c collection, found []waiting) error {
 	moved, err := idsAmong(ctx, s.events.Collection, eventsOf(c.subject, found))
 	if err != nil {

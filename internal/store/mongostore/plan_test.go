@@ -20,7 +20,12 @@ func TestPlans(t *testing.T) {
 		must(t, s.CreatePlayer(t.Context(), newPlayer()))
 		must(t, s.CreateSession(t.Context(), newSession()))
 		must(t, s.CreateKey(t.Context(), newKey()))
+		ended := newSession()
+		ended.Status, ended.EndedAt = game.StatusEnded, &ended.CreatedAt
+		must(t, s.CreateSession(t.Context(), ended))
 	}
+	_, err := s.RenewLeases(t.Context(), newLeases(50))
+	must(t, err)
 	if s.Product() == "mongodb" && !s.Ordered() {
 		t.Error("MongoDB's indexes give no order")
 	}
@@ -78,6 +83,11 @@ func TestPlans(t *testing.T) {
 	}
 	for name, plan := range s.OtherPlans(t, newPlayer().CreatedAt) {
 		wantPlan(t, s, plan, name)
+	}
+	for name, plans := range s.TimePlans(t, newPlayer().CreatedAt) {
+		for _, plan := range plans {
+			wantPlan(t, s, plan, name)
+		}
 	}
 	for _, prefix := range []string{"", "a", "annabel"} {
 		for _, status := range []game.PlayerStatus{"", game.PlayerActive, game.PlayerSuspended} {

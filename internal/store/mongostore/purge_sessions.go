@@ -20,11 +20,14 @@ func (s *Store) PurgeSessions(ctx context.Context, before time.Time, limit int) 
 	removed := 0
 	err := s.do(ctx, write{
 		send: func(ctx context.Context) error {
-			p := endedSessions(before)
+			until, err := s.firstEnded(ctx, before, limit-removed)
+			if err != nil {
+				return err
+			}
+			p := endedSessions(until)
 			for more := true; more && removed < limit; {
 				p.limit = min(limit-removed, purgePage)
 				var page []waiting
-				var err error
 				p, more, err = s.byTime(ctx, s.sessions, p, func(raw bson.Raw) error {
 					var d waiting
 					err := bson.Unmarshal(raw, &d)
@@ -46,6 +49,38 @@ func (s *Store) PurgeSessions(ctx context.Context, before time.Time, limit int) 
 		refusal: func(error) error { return nil },
 	})
 	return removed, err
+}
+
+// firstEnded returns a time that is not after before, by which as many sessions ended as the limit and not many more,
+// or all. A server whose indexes give no order would otherwise sort all that ended for each page.
+func (s *Store) firstEnded(ctx context.Context, before time.Time, limit int) (time.Time, error) {
+	const atMost = 4 // times the limit
+	if s.server.OrderedIndexes {
+		return before, nil
+	}
+	count := func(until time.Time) (int64, error) {
+		return s.sessions.CountDocuments(ctx, bson.D{{Key: "ended_at", Value: bson.D{{Key: "$lt", Value: until}}}},
+			options.Count().SetHint(sessionsByEnd).SetLimit(int64(atMost*limit+1)))
+	}
+	n, err := count(before)
+	if err != nil || n <= int64(atMost*limit) {
+		return before, err
+	}
+	low, high := time.UnixMilli(0), before
+	for high.Sub(low) > time.Millisecond {
+		until := low.Add(high.Sub(low) / 2)
+		switch n, err = count(until); {
+		case err != nil:
+			return before, err
+		case n > int64(atMost*limit):
+			high = until
+		case n < int64(limit):
+			low = until
+		default:
+			return until, nil
+		}
+	}
+	return high, nil
 }
 
 // endedSessions selects the sessions that ended before a time, with their outboxes.
@@ -120,8 +155,8 @@ func (s *Store) removeLeases(ctx context.Context, sessions []string, only bson.D
 	}
 	// Sessions that end at the same time were created at about the same time, and few have leases any more: one range
 	// of ids has few leases.
-	cursor, err := s.leases.Find(ctx,
-		bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: slices.Min(sessions)}, {Key: "$lt", Value: slices.Max(ends)}}}},
+	between := bson.D{{Key: "$gte", Value: slices.Min(sessions)}, {Key: "$lt", Value: slices.Max(ends)}}
+	cursor, err := s.leases.Find(ctx, bson.D{{Key: "_id", Value: between}},
 		options.Find().SetHint(idIndex).SetLimit(fewLeases).SetProjection(bson.D{{Key: "session", Value: 1}}))
 	if err != nil {
 		return err
@@ -157,8 +192,9 @@ const (
 func (s *Store) removeLeasesOfEach(ctx context.Context, sessions []string, only bson.D) error {
 	models := []mongo.WriteModel{mongo.NewDeleteManyModel().SetFilter(append(byIDs(sessions), only...))}
 	for _, id := range sessions {
-		members := bson.D{{Key: "$gt", Value: id + beforeMembers}, {Key: "$lt", Value: id + afterMembers}}
-		models = append(models, mongo.NewDeleteManyModel().SetFilter(append(bson.D{{Key: "_id", Value: members}}, only...)))
+		between := bson.D{{Key: "$gt", Value: id + beforeMembers}, {Key: "$lt", Value: id + afterMembers}}
+		members := bson.D{{Key: "_id", Value: between}}
+		models = append(models, mongo.NewDeleteManyModel().SetFilter(append(members, only...)))
 	}
 	_, err := s.leases.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
 	return err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -20,7 +21,7 @@ const (
 	renewParts = 4
 	// renewPart is how many renewals are sent together in any case.
 	renewPart = 50
-	// renewRounds is how often renewals are sent again, without a pause, that lost to a lease inserted at the same time.
+	// renewRounds is how often renewals are sent without a pause if they lose to leases inserted at the same time.
 	renewRounds = 3
 )
 
@@ -34,8 +35,8 @@ func (s *Store) RenewLeases(ctx context.Context, leases []game.Lease) ([]bool, e
 	for i := range leases {
 		all[i] = i
 	}
-	// A server may execute a command in one transaction, which locks its documents. In the order of the ids, no two wait
-	// for each other.
+	// A server may execute a command in one transaction, which locks its documents. In the order of the ids, no two
+	// wait for each other.
 	slices.SortFunc(all, func(a, b int) int { return cmp.Compare(leases[a].ID(), leases[b].ID()) })
 	var parts []*renewals
 	for some := range slices.Chunk(all, max(renewPart, (len(all)+renewParts-1)/renewParts)) {
@@ -99,14 +100,13 @@ func (r *renewals) send(ctx context.Context, c collection) error {
 		_, err := c.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
 		var e mongo.BulkWriteException
 		if err != nil && (!errors.As(err, &e) || e.WriteConcernError != nil || len(e.WriteErrors) == 0) {
-			if round > 0 {
-				err = afterWrite(ctx, err)
+			if r.again = true; round > 0 {
+				err = redacted(ctx, err) // as below
 			}
-			r.again = true
 			return err
 		}
 		if err := r.settle(ctx, c, e.WriteErrors); err != nil {
-			return afterWrite(ctx, err)
+			return redacted(ctx, err) // not that of a command that changed nothing: some renewals have been made
 		}
 	}
 	if len(r.pending) > 0 {
@@ -114,10 +114,6 @@ func (r *renewals) send(ctx context.Context, c collection) error {
 	}
 	return nil
 }
-
-// afterWrite returns an error in a form that does not pass for that of a command that changed nothing: some renewals
-// have been made.
-func afterWrite(ctx context.Context, err error) error { return redacted(ctx, err) }
 
 // settle notes the results of what was pending, given those that failed. What remains is to be sent again.
 func (r *renewals) settle(ctx context.Context, c collection, failures []mongo.BulkWriteError) error {
@@ -141,19 +137,20 @@ func (r *renewals) settle(ctx context.Context, c collection, failures []mongo.Bu
 	r.pending = append(rest, duplicates...) // in case the read fails
 	if len(duplicates) > 0 {
 		// The renewal of a lease is refused, or another inserted the lease at the same time.
-		stored, err := r.stored(ctx, c, duplicates)
+		ids := make([]game.LeaseID, len(duplicates))
+		for n, i := range duplicates {
+			ids[n] = r.leases[i].ID()
+		}
+		stored, err := storedLeases(ctx, c, ids)
 		if err != nil {
 			return err
 		}
 		for _, i := range duplicates {
-			l, there := stored[r.leases[i].ID()]
-			refused := there && (l.State == game.LeaseExpired || l.Fence > r.leases[i].Fence)
-			if !refused {
+			if l := &r.leases[i]; !stored[l.ID()].refuses(l) {
 				rest = append(rest, i)
-				continue
+			} else if r.again {
+				r.renewed[i] = stored[l.ID()].closedBy(l)
 			}
-			// An attempt whose reply was lost may have closed it.
-			r.renewed[i] = r.again && l.State == r.leases[i].State && l.Fence == r.leases[i].Fence
 		}
 	}
 	slices.SortFunc(rest, func(a, b int) int { return cmp.Compare(r.leases[a].ID(), r.leases[b].ID()) })
@@ -161,12 +158,8 @@ func (r *renewals) settle(ctx context.Context, c collection, failures []mongo.Bu
 	return nil
 }
 
-// stored reads leases. One that cannot be decoded is returned as expired, as nothing can renew it; Inspect reports it.
-func (r *renewals) stored(ctx context.Context, c collection, of []int) (map[game.LeaseID]game.Lease, error) {
-	ids := make([]game.LeaseID, len(of))
-	for n, i := range of {
-		ids[n] = r.leases[i].ID()
-	}
+// storedLeases reads leases.
+func storedLeases(ctx context.Context, c collection, ids []game.LeaseID) (map[game.LeaseID]leaseFound, error) {
 	cursor, err := c.Find(ctx, byIDs(ids), options.Find().SetHint(idIndex))
 	if err != nil {
 		return nil, err
@@ -175,25 +168,38 @@ func (r *renewals) stored(ctx context.Context, c collection, of []int) (map[game
 	if err := cursor.All(ctx, &all); err != nil {
 		return nil, err
 	}
-	found := make(map[game.LeaseID]game.Lease, len(all))
+	found := make(map[game.LeaseID]leaseFound, len(all))
 	for _, raw := range all {
-		var l game.Lease
-		if err := decode(raw, &l); err != nil {
-			l = game.Lease{State: game.LeaseExpired, Fence: -1}
-		}
 		id, _ := raw.Lookup("_id").StringValueOK()
-		found[game.LeaseID(id)] = l
+		f := leaseFound{there: true, least: math.MaxInt64}
+		if least, ok := raw.Lookup("least_fence").AsInt64OK(); ok && decode(raw, &f.lease) == nil {
+			f.least = least
+		}
+		found[game.LeaseID(id)] = f
 	}
 	return found, nil
+}
+
+// leaseFound is a lease as it is stored. The zero value stands for none.
+type leaseFound struct {
+	there bool
+	lease game.Lease
+	least int64 // fence that a renewal may have; above all if the lease cannot be read, which Inspect reports
+}
+
+// refuses reports whether the lease cannot be renewed.
+func (f leaseFound) refuses(l *game.Lease) bool { return f.there && f.least > l.Fence }
+
+// closedBy reports whether the lease is closed as an attempt of the renewal leaves it whose reply was lost.
+func (f leaseFound) closedBy(l *game.Lease) bool {
+	return f.lease.State == l.State && f.lease.Fence == l.Fence
 }
 
 // renewal returns the update of a lease, which inserts it if there is none. If its condition is not fulfilled, the
 // insert is a duplicate.
 func renewal(l *game.Lease) mongo.WriteModel {
 	filter := bson.D{
-		{Key: "_id", Value: l.ID()},
-		{Key: "state", Value: bson.D{{Key: "$ne", Value: game.LeaseExpired}}},
-		{Key: "fence", Value: bson.D{{Key: "$lte", Value: l.Fence}}},
+		{Key: "_id", Value: l.ID()}, {Key: "least_fence", Value: bson.D{{Key: "$lte", Value: l.Fence}}},
 	}
 	set := bson.D{
 		{Key: "project", Value: l.Project},
@@ -201,6 +207,7 @@ func renewal(l *game.Lease) mongo.WriteModel {
 		{Key: "state", Value: l.State},
 		{Key: "fence", Value: l.Fence},
 		{Key: "due_at", Value: l.DueAt},
+		{Key: "least_fence", Value: leastFence(l)},
 	}
 	if l.Player != "" {
 		set = append(set, bson.E{Key: "player", Value: l.Player})

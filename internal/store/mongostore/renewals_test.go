@@ -1,6 +1,9 @@
 package mongostore_test
 
 import (
+	"cmp"
+	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,6 +30,178 @@ func newLeases(n int) []game.Lease {
 		all[i] = newLease()
 	}
 	return all
+}
+
+// wantLeases checks all leases that are stored.
+func wantLeases(t *testing.T, s game.Store, wanted ...game.Lease) {
+	t.Helper()
+	byID := func(a, b game.Lease) int { return cmp.Compare(a.ID(), b.ID()) }
+	got, err := s.ExportLeases(t.Context(), "", 100)
+	must(t, err)
+	if wanted = slices.SortedFunc(slices.Values(wanted), byID); !slices.Equal(got, wanted) {
+		t.Errorf("stored are %+v, want %+v", got, wanted)
+	}
+}
+
+func sessionCreated(v game.Session) game.Event {
+	return game.Event{
+		Project: v.Project, Subject: game.Subject{Kind: game.SubjectSession, ID: string(v.ID)}, Version: v.Version,
+		At: v.CreatedAt, Actor: game.Actor{Kind: game.ActorSystem, ID: "test"},
+		Changes: game.Changes{game.SessionCreated{Status: v.Status}},
+	}
+}
+
+// TestLeasesBeforeOthers lets another process change a lease before the first gets the reply to its write.
+func TestLeasesBeforeOthers(t *testing.T) {
+	t.Parallel()
+	p, s, other := faulty(t)
+	renew := func(s game.Store, l game.Lease) {
+		t.Helper()
+		renewed, err := s.RenewLeases(t.Context(), []game.Lease{l})
+		must(t, err)
+		if !renewed[0] {
+			t.Error("the lease was not renewed")
+		}
+	}
+	later := func(l game.Lease) game.Lease {
+		l.BeatAt, l.DueAt = l.BeatAt.Add(time.Second), l.DueAt.Add(time.Second)
+		return l
+	}
+	stale := func(l game.Lease) game.Lease {
+		l.State = game.LeaseStale
+		return l
+	}
+	// A renewal that was made is made again, after another: it does not set back the beat.
+	l := newLease()
+	p.faults("update", "leases", func() { renew(other, later(l)) }, loseReply)
+	renew(s, l)
+	p.settled()
+	again := l
+	again.BeatAt = later(l).BeatAt
+	wantLeases(t, other, again)
+
+	// A renewal that was made must not reopen a lease that was closed meanwhile.
+	closed := again
+	closed.State = game.LeaseExpired
+	p.faults("update", "leases", func() { must(t, other.ReplaceLease(t.Context(), again, closed)) }, loseReply)
+	renewed, err := s.RenewLeases(t.Context(), []game.Lease{again})
+	must(t, err)
+	p.settled()
+	if renewed[0] {
+		t.Error("a lease that was closed was renewed")
+	}
+	wantLeases(t, other, closed)
+	must(t, other.DeleteLease(t.Context(), closed))
+
+	// Whether a replacement was made before or after it was, a renewal follows: its outcome is unknown.
+	for _, f := range []fault{loseReply, loseRequest} {
+		l = newLease()
+		renew(other, l)
+		p.faults("update", "leases", func() { renew(other, later(l)) }, f)
+		wantOutcome(t, s.ReplaceLease(t.Context(), l, stale(l)), game.OutcomeUnknown)
+		p.settled()
+		wantLeases(t, other, later(l))
+		p.faults("delete", "leases", func() {
+			must(t, other.DeleteLease(t.Context(), later(l)))
+			renew(other, l)
+		}, f)
+		wantOutcome(t, s.DeleteLease(t.Context(), later(l)), game.OutcomeUnknown)
+		p.settled()
+		wantLeases(t, other, l)
+		must(t, other.DeleteLease(t.Context(), l))
+	}
+
+	// Two processes close a lease in the same way: both may go on.
+	l = newLease()
+	renew(other, l)
+	p.faults("update", "leases", func() { must(t, other.ReplaceLease(t.Context(), l, stale(l))) }, loseRequest)
+	must(t, s.ReplaceLease(t.Context(), l, stale(l)))
+	wantLeases(t, other, stale(l))
+}
+
+// TestRenewalsOutcome renews more leases than one command has, while the server does not respond.
+func TestRenewalsOutcome(t *testing.T) {
+	t.Parallel()
+	p, s, other := faulty(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	p.faults("update", "leases", nil, hold)
+	_, err := s.RenewLeases(ctx, newLeases(99))
+	wantOutcome(t, err, game.OutcomeUnknown)
+	if found, err := other.ExportLeases(t.Context(), "", 100); err != nil || len(found) == 0 {
+		t.Errorf("%d leases are stored, %v", len(found), err)
+	}
+}
+
+// TestUnreadableLeases uses a lease that cannot be decoded: it must not fail others.
+func TestUnreadableLeases(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, mongotest.Database(t), mongostore.Options{})
+	leases := newLeases(7)
+	_, err := s.RenewLeases(t.Context(), leases)
+	must(t, err)
+	withoutValidator(t, s, "leases")
+	broken := map[int]string{0: "fence", 3: "least_fence", 4: "state", 6: "beat_at"}
+	var ids []game.LeaseID
+	var readable []game.Lease
+	for i, l := range leases {
+		ids = append(ids, l.ID())
+		if name, is := broken[i]; is {
+			must(t, s.RunCommand(t.Context(), set("leases", string(l.ID()), field(name, bson.A{}))))
+		} else {
+			readable = append(readable, l)
+		}
+	}
+	for _, read := range []func() ([]game.Lease, error){
+		func() ([]game.Lease, error) { return s.Leases(t.Context(), ids) },
+		func() (all []game.Lease, err error) {
+			for { // in pages of two
+				var after game.Lease
+				if len(all) > 0 {
+					after = all[len(all)-1]
+				}
+				found, err := s.DueLeases(t.Context(), leases[0].DueAt.Add(time.Hour), after, 2)
+				all = append(all, found...)
+				if len(found) < 2 || err != nil {
+					return all, err
+				}
+			}
+		},
+	} {
+		found, err := read()
+		must(t, err)
+		for _, l := range readable {
+			if !slices.Contains(found, l) {
+				t.Errorf("got %+v, not %+v", found, l)
+			}
+		}
+	}
+	renewed, err := s.RenewLeases(t.Context(), leases)
+	must(t, err)
+	for i := range leases {
+		if _, is := broken[i]; !is && !renewed[i] {
+			t.Errorf("lease %d was not renewed: %v", i, renewed)
+		}
+	}
+	if renewed[3] {
+		t.Error("a lease was renewed although its least fence cannot be read")
+	}
+}
+
+// TestUnreadablePulses uses a session that cannot be decoded beside another.
+func TestUnreadablePulses(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, mongotest.Database(t), mongostore.Options{})
+	one, other := newSession(), newSession()
+	must(t, s.CreateSession(t.Context(), one))
+	must(t, s.CreateSession(t.Context(), other))
+	withoutValidator(t, s, "sessions")
+	must(t, s.RunCommand(t.Context(), set("sessions", string(one.ID), field("fence", "x"))))
+	found, err := s.Pulses(t.Context(), project, []game.SessionID{one.ID, other.ID})
+	must(t, err)
+	if len(found) != 1 || found[0] != other.Pulse() {
+		t.Errorf("got %+v, want %+v", found, other.Pulse())
+	}
 }
 
 // BenchmarkRenewLeases renews the leases of a full request, in turns with a bulk write of the driver that sets the same

@@ -193,9 +193,9 @@ func designs() map[string]design {
 			[]mongo.IndexModel{index(leasesDue, options.Index(), keys("due_at", "_id"))},
 			objectOf(fields{
 				"_id": "string", "project": "string", "session": "string", "state": "string", "fence": "long",
-				"beat_at": "date", "due_at": "date",
+				"beat_at": "date", "due_at": "date", "least_fence": "long",
 			}, fields{"player": "string"}),
-			inspects(storedLease),
+			inspects(storedLease, derivedKeys(derivedLeaseFields())...),
 		},
 		claimsCollection: {
 			[]mongo.IndexModel{index(claimsByExpiry, options.Index(), keys("expires_at"))},

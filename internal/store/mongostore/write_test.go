@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -111,6 +112,49 @@ func TestWritesWithLostRepliesAreMadeOnce(t *testing.T) {
 			sample := game.MetricsSample{At: player.CreatedAt, Replica: "a", ExpiresAt: player.CreatedAt.Add(time.Hour)}
 			p.faults("insert", "metrics", nil, faults...)
 			must(t, s.AppendMetrics(t.Context(), sample))
+
+			renewals := newLeases(3)
+			p.faults("update", "leases", nil, faults...)
+			renewed, err := s.RenewLeases(t.Context(), renewals)
+			must(t, err)
+			if !slices.Equal(renewed, []bool{true, true, true}) {
+				t.Errorf("renewed %v", renewed)
+			}
+			closed := renewals[0]
+			closed.State = game.LeaseExpired
+			p.faults("update", "leases", nil, faults...)
+			must(t, s.ReplaceLease(t.Context(), renewals[0], closed))
+			wantLeases(t, other, closed, renewals[1], renewals[2])
+			p.faults("update", "leases", nil, faults...)
+			renewed, err = s.RenewLeases(t.Context(), renewals)
+			must(t, err)
+			if !slices.Equal(renewed, []bool{false, true, true}) {
+				t.Errorf("renewed %v, the first of which is closed", renewed)
+			}
+			p.faults("delete", "leases", nil, faults...)
+			must(t, s.DeleteLease(t.Context(), closed))
+			wantLeases(t, other, renewals[1], renewals[2])
+
+			session, purged := newSession(), newSession()
+			purged.Status, purged.EndedAt = game.StatusEnded, &purged.CreatedAt
+			must(t, s.CreateSession(t.Context(), session))
+			must(t, s.CreateSession(t.Context(), purged, sessionCreated(purged)))
+			p.faults("delete", "sessions", nil, faults...)
+			must(t, s.DeleteSession(t.Context(), session))
+			p.faults("delete", "sessions", nil, faults...)
+			_, err = s.PurgeSessions(t.Context(), purged.CreatedAt.Add(time.Hour), 10)
+			must(t, err)
+			for _, v := range []game.Session{session, purged} {
+				_, err := other.Session(t.Context(), project, v.ID)
+				wantError(t, err, game.ErrSessionNotFound)
+			}
+			events, err := other.Timeline(t.Context(), game.TimelineQuery{
+				Project: project, Subject: game.Subject{Kind: game.SubjectSession, ID: string(purged.ID)}, Limit: 10,
+			})
+			must(t, err)
+			if len(events) != 1 {
+				t.Errorf("%d events of the session that was purged are left", len(events))
+			}
 
 			lease := game.TaskLease{Name: "work", Holder: "a", Generation: 1, Until: sample.ExpiresAt}
 			p.faults("insert", "tasks", nil, faults...)
