@@ -29,6 +29,14 @@ func TestLapsesAreCounted(t *testing.T) {
 			t.Errorf("a session has %s %v, want %v", name, doc[name], want)
 		}
 	}
+	limits := s.do(t, "GET /api/v1/limits", "").is(http.StatusOK).json()
+	sessions, _ := limits["sessions"].(map[string]any)
+	if got := fmt.Sprint(sessions["timeouts"].(map[string]any)["expire_after"]); !strings.Contains(got, "default:10") {
+		t.Errorf("the limits have expire_after %s", got)
+	}
+	if got := fmt.Sprint(limits["retention"]); got != "map[events:2.592e+06 sessions:2.592e+06]" {
+		t.Errorf("what has ended is kept for %s", got)
+	}
 	s.do(t, "POST "+path+"/heartbeat", "{}").is(http.StatusOK)
 	eventually(t, "the session has expired", func() bool {
 		return s.do(t, "GET "+path, "").is(http.StatusOK).json()["status"] == "expired"

@@ -125,9 +125,15 @@ func TestWhatCallersSendIsNotTold(t *testing.T) {
 		t.Error("nothing failed")
 	}
 	metrics := s.metrics(t)
-	s.terminate(t) // so that all lines are there
+	s.terminate(t)          // so that all lines are there
+	var log strings.Builder // without the ids of documents that cannot be read, by which operators find them
+	for line := range strings.Lines(s.stdout.String()) {
+		if !strings.Contains(line, "a document cannot be read") || strings.Contains(line, hush) {
+			log.WriteString(line)
+		}
+	}
 	for what, text := range map[string]string{
-		"log": s.stdout.String(), "standard error": s.stderr.String(), "metrics": metrics, "/debug/errors": failures,
+		"log": log.String(), "standard error": s.stderr.String(), "metrics": metrics, "/debug/errors": failures,
 	} {
 		for _, private := range []string{hush, hushedKey, x.player, x.session} {
 			if at := strings.Index(text, private); at >= 0 {
