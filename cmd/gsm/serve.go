@@ -144,7 +144,8 @@ func (c *serveCmd) limits(watch *watcher) api.Limits {
 		InFlight: c.MaxInFlight, Memory: memoryForDocuments(), FailedCredentials: c.FailedCredentials,
 		HeaderBytes: maxHeaderBytes,
 		ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: idleTimeout,
-		OnLimited: observe.Limits(watch.registry), EventRetention: c.EventRetention,
+		OnLimited:        observe.Limits(watch.registry),
+		SessionRetention: c.SessionRetention, EventRetention: c.EventRetention,
 	}
 }
 
