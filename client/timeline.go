@@ -37,8 +37,10 @@ type Change struct {
 	Reason string        `json:"reason"`
 	Fields []string      `json:"fields"` // names of settings
 	Status SessionStatus `json:"status"` // of a session that was created
-	From   SessionStatus `json:"from"`
-	To     SessionStatus `json:"to"`
+	// From and To are statuses, or, of liveness_changed, a [Liveness] each.
+	From  SessionStatus `json:"from"`
+	To    SessionStatus `json:"to"`
+	Fence int64         `json:"fence"` // of a server that has taken over
 
 	Until     time.Time `json:"until"` // the end of a suspension; zero for none
 	Scope     Scope     `json:"scope"` // of an API key

@@ -52,7 +52,7 @@ func TestPatchMember(t *testing.T) {
 	patch(1, `{"attributes":null}`).is(http.StatusOK)
 	patch(1, `{"team":"green"}`).wrong("body.team")
 	patch(1, `{"team":"a b","attributes":{"a.b":1}}`).wrong("body.team", "body.attributes")
-	patch(1, `{"status":"disconnected"}`).wrong("body.status")
+	patch(1, `{"joined_at":null}`).wrong("body.joined_at")
 	patch(2, `{"team":"blue"}`).problem(http.StatusNotFound, "member_not_found")
 	s.do(t, "PATCH /api/v1/sessions/"+nobody+"/members/"+nobody, `{}`).problem(http.StatusNotFound, "session_not_found")
 

@@ -184,7 +184,8 @@ func TestPatchesAreNullWhereNullIsMeant(t *testing.T) {
 	t.Parallel()
 	c := start(t).contract(t)
 	for name, never := range map[string][]string{
-		"ProfilePatch": {"status", "username"}, "SettingsPatch": {"max_players"}, "MemberPatch": nil,
+		"ProfilePatch": {"status", "username"}, "SettingsPatch": {"max_players"},
+		"MemberPatch":     {"status"},
 		"ConnectionPatch": {"address", "port"},
 	} {
 		for field, p := range c.at(c.doc, "components", "schemas", name, "properties") {
@@ -234,6 +235,7 @@ func TestExamplesWork(t *testing.T) {
 		body := encode(t, example)
 		if len(id) > 0 {
 			body = regexp.MustCompile(`"player_id":"[^"]*"`).ReplaceAllString(body, `"player_id":"`+id[1]+`"`)
+			body = regexp.MustCompile(`"session_id":"[^"]*"`).ReplaceAllString(body, `"session_id":"`+id[3]+`"`)
 		}
 		return s.do(t, target, body, key...)
 	}
@@ -243,9 +245,14 @@ func TestExamplesWork(t *testing.T) {
 	send("PATCH /api/v1/players/{player_id}", ids...).is(http.StatusOK)
 	send("PUT /api/v1/players/{player_id}", ids...).is(http.StatusOK)
 	send("POST /api/v1/players/{player_id}/tokens", ids...).is(http.StatusCreated)
+	if a := send("POST /api/v1/heartbeats", ids...).is(http.StatusOK); strings.Contains(a.body, "error") {
+		t.Errorf("the example of heartbeats: %s", a.body)
+	}
 	send("POST /api/v1/sessions/{session_id}/members", ids...).is(http.StatusCreated)
 	send("PATCH /api/v1/sessions/{session_id}/members/{player_id}", ids...).is(http.StatusOK)
 	send("PUT /api/v1/sessions/{session_id}/host", ids...).is(http.StatusOK)
+	send("POST /api/v1/sessions/{session_id}/heartbeat", ids...).is(http.StatusOK)
+	send("PUT /api/v1/sessions/{session_id}/server", ids...).is(http.StatusOK)
 	send("PATCH /api/v1/sessions/{session_id}", ids...).is(http.StatusOK)
 	send("PUT /api/v1/sessions/{session_id}", ids...).is(http.StatusOK)
 	send("POST /api/v1/api-keys").is(http.StatusCreated)

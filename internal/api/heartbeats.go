@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -107,14 +109,23 @@ func (a *API) sendHeartbeats(ctx context.Context, in *heartbeatsIn) (*heartbeats
 	for i := range results {
 		r := &results[i]
 		if out.Results[i].SessionID = r.SessionID; r.Err != nil {
-			p := a.problem(ctx, route{path: sendHeartbeatsRoute}, r.Err)
-			p.RequestID = game.RequestIDFrom(ctx)
-			out.Results[i].Error = p
+			out.Results[i].Error = a.heartbeatProblem(ctx, i, r.Err)
 			continue
 		}
 		out.Results[i].Liveliness = &r.Liveliness
 	}
 	return &heartbeatsOut{out}, nil
+}
+
+// heartbeatProblem returns the problem of one heartbeat of several.
+func (a *API) heartbeatProblem(ctx context.Context, i int, err error) *web.Problem {
+	p := a.problem(ctx, route{path: sendHeartbeatsRoute}, err)
+	p.RequestID = game.RequestIDFrom(ctx)
+	for n := range p.Errors {
+		field := strings.TrimPrefix(p.Errors[n].Location, "body.")
+		p.Errors[n].Location = fmt.Sprintf("body.sessions.%d.%s", i, field)
+	}
+	return p
 }
 
 // takeBodyRoom waits for the memory for a large body, whose length may be unknown. It returns the problem of a request

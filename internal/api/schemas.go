@@ -278,7 +278,7 @@ func named(r huma.Registry, name string, s *huma.Schema) *huma.Schema {
 
 func problemSchema(r huma.Registry) *huma.Schema {
 	const name = "Problem"
-	if r.Map()[name] == nil {
+	if s := r.Map()[name]; s == nil || s.AdditionalProperties != true { // not made, or by huma
 		s := schemaOf[web.Problem](r)
 		delete(s.Properties, "Extras") // they are members of the document itself
 		for extra, schema := range problemExtras() {

@@ -60,6 +60,8 @@ func changeField(t reflect.Type) *huma.Schema {
 		s.Format = "date-time"
 	case reflect.TypeFor[game.PlayerID]():
 		s.Format = "uuid"
+	case reflect.TypeFor[int64]():
+		s.Type, s.Format = huma.TypeInteger, "int64"
 	}
 	return s
 }

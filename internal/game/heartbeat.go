@@ -105,6 +105,8 @@ func (s *Sessions) Heartbeats(ctx context.Context, beats []Heartbeat) ([]BeatRes
 			refused = append(refused, i)
 		case !p.Leased || p.Liveness != Live || b.Players != nil || byHost && p.HostLostAt != nil:
 			g.Go(func() error {
+				ctx, leave := withOwnRoom(ctx)
+				defer leave()
 				v, err := s.beat(ctx, b, p.Fence)
 				if results[i].Err = err; err == nil {
 					results[i].Liveliness = v.Pulse().liveliness(now)

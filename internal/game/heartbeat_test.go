@@ -3,6 +3,8 @@ package game_test
 import (
 	"context"
 	"errors"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -434,4 +436,54 @@ func TestPurge(t *testing.T) {
 	_, err := p.sessions.Get(p.ctx, v.ID)
 	rejected(t, err, game.ErrSessionNotFound)
 	equal(t, []game.ChangeType{"session_created", "status_changed", "session_purged"}, w.changesOf(t, v.ID))
+}
+
+// soleRoom is a room that notices concurrent use.
+type soleRoom struct {
+	t     *testing.T
+	inUse *atomic.Bool
+	given *atomic.Int64 // rooms that were handed out beside the first
+}
+
+func newSoleRoom(t *testing.T) soleRoom {
+	t.Helper()
+	return soleRoom{t, new(atomic.Bool), new(atomic.Int64)}
+}
+
+func (r soleRoom) use() {
+	if !r.inUse.CompareAndSwap(false, true) {
+		r.t.Error("a room is used concurrently")
+		return
+	}
+	runtime.Gosched()
+	r.inUse.Store(false)
+}
+
+func (r soleRoom) Take(context.Context, int) bool { r.use(); return true }
+func (r soleRoom) Keep(int)                       { r.use() }
+func (r soleRoom) Adopt(func())                   { r.use() }
+
+func (r soleRoom) Fresh() game.Room {
+	r.given.Add(1)
+	return soleRoom{r.t, new(atomic.Bool), new(atomic.Int64)}
+}
+
+// The sessions of a batch are changed at the same time, each with a room of its own.
+func TestRoomsOfHeartbeats(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.start()
+	var beats []game.Heartbeat
+	for range 100 {
+		beats = append(beats, game.Heartbeat{SessionID: p.open(t, 4, "").ID})
+	}
+	room := newSoleRoom(t)
+	results, err := p.sessions.Heartbeats(game.WithRoom(p.ctx, room), beats)
+	ok(t, err)
+	for _, r := range results {
+		ok(t, r.Err)
+	}
+	if n := room.given.Load(); n < 100 {
+		t.Errorf("%d rooms for 100 changes", n)
+	}
 }

@@ -53,6 +53,17 @@ func KeepRoom(ctx context.Context, bytes int) {
 	}
 }
 
+// withOwnRoom returns a copy of ctx with an empty room of its own, for work beside other work of the same request, and
+// what releases it: a room is not safe for concurrent use.
+func withOwnRoom(ctx context.Context) (own context.Context, leave func()) {
+	r, ok := ctx.Value(roomKey{}).(Room)
+	if !ok {
+		return ctx, func() {}
+	}
+	fresh := r.Fresh()
+	return WithRoom(ctx, fresh), func() { fresh.Keep(0) }
+}
+
 // Overloaded returns the [ErrOverloaded] of a request that changed nothing, with its private cause.
 func Overloaded(cause error) error { return ErrOverloaded.With("outcome", OutcomeNone).Because(cause) }
 

@@ -29,8 +29,8 @@ func decode[D any](raw bson.Raw, d *D) error {
 	if !l.read(bsoncore.Document(raw), v) {
 		return errDecoding
 	}
-	if s, ok := any(d).(*game.Session); ok && s.HostID != nil {
-		s.Hosted = true // documents of older versions lack the field
+	if s, ok := any(d).(*game.Session); ok {
+		s.Restore()
 	}
 	return nil
 }
