@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // duePage is how many sessions or leases are read at once of those that are due.
@@ -246,16 +245,36 @@ func nothing(*Session, time.Time) ([]Change, error) { return nil, nil }
 // none: another process, or a client, was first.
 func atOnce[D any](items []D, do func(D) error) error {
 	failures := make([]error, len(items))
-	var g errgroup.Group
-	g.SetLimit(changesAtOnce)
-	for i, d := range items {
-		g.Go(func() error {
-			if err := do(d); !errors.Is(err, ErrStale) && !errors.Is(err, ErrSessionNotFound) {
-				failures[i] = err
+	eachAtOnce(len(items), func(i int) {
+		if err := do(items[i]); !errors.Is(err, ErrStale) && !errors.Is(err, ErrSessionNotFound) {
+			failures[i] = err
+		}
+	})
+	return errors.Join(failures...)
+}
+
+// changesAtOnce is how many sessions a batch of heartbeats, or the background work, changes at the same time.
+const changesAtOnce = 16
+
+// eachAtOnce calls do with 0 to n-1, with some at the same time, and returns when all calls have. It panics if one does.
+func eachAtOnce(n int, do func(i int)) {
+	var next atomic.Int64
+	var failure atomic.Pointer[error]
+	var wg sync.WaitGroup
+	for range min(n, changesAtOnce) {
+		wg.Go(func() {
+			defer func() {
+				if cause := recover(); cause != nil {
+					failure.Store(new(panicked(cause)))
+				}
+			}()
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				do(int(i))
 			}
-			return nil
 		})
 	}
-	_ = g.Wait() // its functions keep their errors
-	return errors.Join(failures...)
+	wg.Wait()
+	if err := failure.Load(); err != nil {
+		panic(*err)
+	}
 }

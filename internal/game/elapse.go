@@ -53,7 +53,7 @@ func (s *Session) deadlines() []deadline {
 	}
 	ends(s.CreatedAt, s.MaxDuration, StatusExpired, ReasonMaxDuration)
 	if !s.Leased { // the lease has the deadline of others
-		ends(roundUp(s.UpdatedAt, seconds(s.IdleTimeout)/idleSteps), s.IdleTimeout, StatusExpired, ReasonIdleTimeout)
+		ends(roundUp(s.UpdatedAt, seconds(s.IdleTimeout/idleSteps)), s.IdleTimeout, StatusExpired, ReasonIdleTimeout)
 	}
 	return all
 }

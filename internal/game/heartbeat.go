@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Heartbeat is one heartbeat of the host or the server of a session.
@@ -44,9 +42,6 @@ type BeatResult struct {
 	Liveliness
 	Err error
 }
-
-// changesAtOnce is how many sessions a batch of heartbeats, or the keeper, changes at the same time.
-const changesAtOnce = 16
 
 // Heartbeat renews the lease of a session. It returns the errors of [Session.Beat] and [Session.Presence],
 // ErrValidation, ErrSessionNotFound, ErrNotHost or ErrForbidden.
@@ -94,28 +89,25 @@ func (s *Sessions) Heartbeats(ctx context.Context, beats []Heartbeat) ([]BeatRes
 		s.hearing.failed()
 		return nil, err
 	}
-	var refused []int
-	var g errgroup.Group
-	g.SetLimit(changesAtOnce)
+	var refused, changing []int
 	for n, i := range of {
-		b, p := beats[i], pulses[beats[i].SessionID]
-		byHost := c.Scope == ScopePlayer
+		p := pulses[beats[i].SessionID]
 		switch {
 		case !renewed[n]:
 			refused = append(refused, i)
-		case !p.Leased || p.Liveness != Live || b.Players != nil || byHost && p.HostLostAt != nil:
-			g.Go(func() error {
-				ctx, leave := withOwnRoom(ctx)
-				defer leave()
-				v, err := s.beat(ctx, b, p.Fence)
-				if results[i].Err = err; err == nil {
-					results[i].Liveliness = v.Pulse().liveliness(now)
-				}
-				return nil
-			})
+		case !p.Leased || p.Liveness != Live || beats[i].Players != nil || c.Scope == ScopePlayer && p.HostLostAt != nil:
+			changing = append(changing, i)
 		}
 	}
-	_ = g.Wait() // its functions keep their errors
+	eachAtOnce(len(changing), func(n int) {
+		i := changing[n]
+		ctx, leave := withOwnRoom(ctx)
+		defer leave()
+		v, err := s.beat(ctx, beats[i], pulses[beats[i].SessionID].Fence)
+		if results[i].Err = err; err == nil {
+			results[i].Liveliness = v.Pulse().liveliness(now)
+		}
+	})
 	return results, s.explainRefused(ctx, beats, refused, results)
 }
 

@@ -245,6 +245,14 @@ func (s *Session) Edit(e SessionEdit) ([]Change, error) {
 // Differences returns the JSON names of the settings that differ.
 func (t Settings) Differences(o Settings) []string { return differing(t.normal(), o.normal()) }
 
+// Restore sets the fields that documents of earlier versions lack. Engines call it for every session that they read.
+func (s *Session) Restore() {
+	s.Hosted = s.Hosted || s.HostID != nil
+	if s.Liveness == "" {
+		s.Liveness = Live
+	}
+}
+
 // FreeSeats returns the number of free seats.
 func (s *Session) FreeSeats() int { return s.MaxPlayers - len(s.Members) }
 

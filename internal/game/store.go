@@ -97,8 +97,8 @@ type PlayerStore interface {
 type SessionStore interface {
 	// CreateSession stores a new session. It returns ErrExists if any project has its id.
 	CreateSession(ctx context.Context, s Session, events ...Event) error
-	// Session returns ErrSessionNotFound if there is no such session. All methods that read sessions set Hosted if
-	// there is a host, because old documents do not have the field.
+	// Session returns ErrSessionNotFound if there is no such session. All methods that read sessions
+	// restore them: see [Session.Restore].
 	Session(ctx context.Context, project ProjectID, id SessionID) (Session, error)
 	// ReplaceSession stores next if the stored session still has the version of old, which the caller has read. It
 	// returns ErrSessionNotFound or ErrStale.

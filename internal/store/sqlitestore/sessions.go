@@ -319,6 +319,6 @@ func (s *Store) session(doc driver.Value) (game.Session, error) {
 	if err := s.codec.decode(doc, &v); err != nil {
 		return game.Session{}, unread(err)
 	}
-	v.Hosted = v.Hosted || v.HostID != nil // older documents lack the field
+	v.Restore()
 	return v, nil
 }
