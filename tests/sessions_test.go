@@ -29,6 +29,10 @@ func TestCreateSession(t *testing.T) {
 		"allow_rematch":    false, "max_players": 4.0, "min_players": 0.0, "status": "open", "end_reason": nil,
 		"host_id": string(alice.ID), "hosted": true, "seats_held": 1.0, "free_seats": 3.0,
 		"connection": nil, "result": nil, "version": 1.0, "project": "default", "started_at": nil, "ended_at": nil,
+		"reservation_timeout": 60.0, "disconnect_grace": 120.0, "host_grace": 30.0, "empty_timeout": 300.0,
+		"activation_timeout": 60.0, "max_duration": 0.0, "idle_timeout": 86400.0, "stale_after": 30.0,
+		"expire_after": 3600.0, "fence": 1.0, "liveness": "live", "leased": false, "host_lost_at": nil,
+		"empty_since": nil, "server_since": nil,
 	}
 	others := []string{"id", "created_at", "updated_at", "attributes", "teams", "members", "ticket"}
 	for field := range v {

@@ -248,8 +248,12 @@ func (t Settings) Differences(o Settings) []string { return differing(t.normal()
 // Restore sets the fields that documents of earlier versions lack. Engines call it for every session that they read.
 func (s *Session) Restore() {
 	s.Hosted = s.Hosted || s.HostID != nil
-	if s.Liveness == "" {
-		s.Liveness = Live
+	if s.Liveness != "" {
+		return
+	}
+	s.Liveness, s.Fence, s.Timeouts = Live, 1, DefaultTimeouts()
+	if !s.Hosted {
+		s.EmptyTimeout = 0
 	}
 }
 

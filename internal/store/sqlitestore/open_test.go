@@ -364,17 +364,17 @@ func wantTimes(t *testing.T, s *sqlitestore.Store) {
 	must(t, err)
 	var wanted []game.DueSession
 	for _, v := range found.Items {
-		settings, fence, liveness := game.Timeouts{}, int64(0), game.Liveness("")
-		if !v.Status.Terminal() {
-			settings, fence, liveness = game.DefaultTimeouts(), 1, game.Live
-			if !v.Hosted {
-				settings.EmptyTimeout = 0
-			}
-			wanted = append(wanted, game.DueSession{Project: project, ID: v.ID, DueAt: *v.NextDue()})
+		settings := game.DefaultTimeouts()
+		if !v.Hosted {
+			settings.EmptyTimeout = 0
 		}
-		if v.Timeouts != settings || v.Fence != fence || v.Liveness != liveness || v.Leased {
+		if v.Timeouts != settings || v.Fence != 1 || v.Liveness != game.Live || v.Leased {
 			t.Errorf("the %s session has %+v, fence %d, %s", v.Status, v.Timeouts, v.Fence, v.Liveness)
 		}
+		if v.Status.Terminal() {
+			continue
+		}
+		wanted = append(wanted, game.DueSession{Project: project, ID: v.ID, DueAt: *v.NextDue()})
 		pulses, err := s.Pulses(t.Context(), project, []game.SessionID{v.ID})
 		must(t, err)
 		if d := cmp.Diff([]game.Pulse{v.Pulse()}, pulses); d != "" {

@@ -41,7 +41,7 @@ func emptyNotNil(t *testing.T, s game.Store) {
 
 	v := game.Session{
 		ID: game.SessionID(newID()), Project: project, Version: 1, CreatedAt: now(), UpdatedAt: now(),
-		Status: game.StatusOpen, Settings: game.Settings{MaxPlayers: 1},
+		Status: game.StatusOpen, Settings: game.Settings{MaxPlayers: 1}, Liveness: game.Live,
 	}
 	must(t, s.CreateSession(t.Context(), v))
 	v.Teams, v.Attributes, v.Members = map[string]int{}, game.Attributes{}, []game.Member{}
