@@ -25,7 +25,9 @@ func hostLobby(ctx context.Context, c *client.Client, me client.PlayerID, show f
 		return err
 	}
 	err = c.Sessions.KeepAlive(ctx, lobby.Session, client.OnChange(show), client.OnContact(func(lost error) {
-		log.Printf("no contact, others may see the lobby as stale: %v", lost) // nil: in contact again
+		if lost != nil { // or nil when a heartbeat gets through again
+			log.Print("others see the lobby as stale: ", lost)
+		}
 	}))
 	switch {
 	case errors.Is(err, client.ErrNotHost), errors.Is(err, client.ErrStaleFence):

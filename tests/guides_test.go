@@ -94,8 +94,8 @@ func TestGuides(t *testing.T) {
 			all := blocks(t, path, "sh")
 			eachWay(t, func(t *testing.T, programs string, jq bool) {
 				for i, printed := range s.paste(t, programs, all) {
-					if wrong := all[i].differs(printed, jq); wrong != "" {
-						t.Errorf("%s shows\n%swhich does not match %s, and prints\n%s", path, all[i].output, wrong, printed)
+					if missing := all[i].missing(printed, jq); missing != "" {
+						t.Errorf("%s shows\n%s\nand not printed is\n%s\nbut\n%s", path, all[i].output, missing, printed)
 					}
 				}
 			})
@@ -103,14 +103,15 @@ func TestGuides(t *testing.T) {
 	}
 }
 
-// differs compares what the commands printed with what the page shows, in which … stands for anything. It returns what
-// is not there, or "". Without jq whole documents are printed: they must have the fields that are shown, in that order.
-func (p pasted) differs(printed string, jq bool) (missing string) {
+// missing compares what the commands printed with what the page shows, in which … stands for anything, and returns what
+// was not printed, or "". Without jq the commands print whole documents: they must have the fields that are shown, in
+// that order.
+func (p pasted) missing(printed string, jq bool) string {
 	if jq {
-		got, want := strings.TrimSpace(printed), strings.TrimSpace(p.output)
+		want := strings.TrimSpace(p.output)
 		form := "^" + strings.ReplaceAll(regexp.QuoteMeta(want), "…", "[^\n]*?") + "$"
-		if !regexp.MustCompile(form).MatchString(got) {
-			return "all of it"
+		if !regexp.MustCompile(form).MatchString(strings.TrimSpace(printed)) {
+			return want
 		}
 		return ""
 	}
@@ -139,8 +140,9 @@ func TestGuidesBeginAlike(t *testing.T) {
 	for _, path := range all { // a block of JSON elsewhere would show something that nobody checks
 		text, err := os.ReadFile(path)
 		must(t, err)
-		if all, apart := strings.Count(string(text), "```json"), strings.Count(string(text), "```\n```json"); all != apart {
-			t.Errorf("%s: %d of %d blocks of JSON are not right below commands", path, all-apart, all)
+		n, below := strings.Count(string(text), "```json"), strings.Count(string(text), "```\n```json")
+		if n != below {
+			t.Errorf("%s: %d of %d blocks of JSON are not right below commands", path, n-below, n)
 		}
 	}
 }
