@@ -95,7 +95,7 @@ func TestGuides(t *testing.T) {
 			eachWay(t, func(t *testing.T, programs string, jq bool) {
 				for i, printed := range s.paste(t, programs, all) {
 					if missing := all[i].missing(printed, jq); missing != "" {
-						t.Errorf("%s shows\n%s\nand not printed is\n%s\nbut\n%s", path, all[i].output, missing, printed)
+						t.Errorf("%s: the commands print\n%s\nand not\n%s", path, printed, missing)
 					}
 				}
 			})
