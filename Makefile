@@ -9,6 +9,7 @@ FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 FAILURE  ?= long
 SOAK     ?= 10m
+LEASES   ?= 10m
 # SQLite itself, which is C turned into Go, is built without the detector, because tests on it would take four times as
 # long. What calls it has the detector. tests/main_test.go builds gsm in the same way.
 RACE := -gcflags=modernc.org/sqlite/lib=-race=false
@@ -53,6 +54,10 @@ test-failure: ## Run two processes on one MongoDB through failures (FAILURE=shor
 .PHONY: soak
 soak: ## Put a steady load on a server and check that its memory does not grow (SOAK=1h for an hour)
 	GSM_TEST_SOAK=$(SOAK) GSM_TEST_ENGINE=sqlite go test ./tests -run '^TestSoak$$' -count=1 -timeout 0 -v
+
+.PHONY: test-leases
+test-leases: ## Kill and pause the processes that serve 2,000 leased sessions for LEASES (10m), on MongoDB too if GSM_TEST_MONGODB_URI names one
+	GSM_TEST_LEASES=$(LEASES) go test ./tests -run '^TestLeasesUnderCrashes$$' -count=1 -timeout 0 -v
 
 .PHONY: test-memory
 test-memory: ## Have 64 clients request the largest documents within the manifests' memory limit (some minutes)

@@ -91,6 +91,21 @@ func TestSessionsAreKept(t *testing.T) {
 	}
 }
 
+// Callers are told how long what has ended is kept, and the default times of sessions.
+func TestLimitsHaveRetentionAndTimeouts(t *testing.T) {
+	t.Parallel()
+	only(t, sqlite)
+	s := start(t, withArgs("--session-retention=800h", "--event-retention=30h", "--host-grace=31s"))
+	l, err := s.api.Limits(t.Context())
+	must(t, err)
+	if l.Retention.Sessions != 800*3600 || l.Retention.Events != 30*3600 {
+		t.Errorf("kept for %+v", l.Retention)
+	}
+	if got := l.Sessions.Timeouts["host_grace"]; got.Default != 31 || got.Min != 0 || got.Max != 3600 {
+		t.Errorf("host_grace is %+v", got)
+	}
+}
+
 func TestRetentionBelowThatOfEvents(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)

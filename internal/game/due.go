@@ -62,6 +62,7 @@ func (s *Sessions) elapseDue(ctx context.Context, t *ticking) error {
 		t.Sessions += len(due)
 		failures = errors.Join(failures, atOnce(due, func(d DueSession) error {
 			v, err := s.changeByTime(ctx, d.Project, d.ID, nothing)
+			s.responded(err)
 			if err == nil && !v.UpdatedAt.Before(now) {
 				t.overdue(min(now.Sub(d.DueAt), now.Sub(hearing)))
 			}
@@ -91,15 +92,26 @@ func (s *Sessions) judgeDue(ctx context.Context, t *ticking) error {
 				return nil // this process has not heard for long enough, whatever the session says
 			}
 			t.overdue(min(now.Sub(l.DueAt), now.Sub(hearing)))
+			judge := s.judge
 			if l.Player != "" {
-				return s.judgeMember(ctx, l, now, hearing)
+				judge = s.judgeMember
 			}
-			return s.judge(ctx, l, now, hearing, t)
+			err := judge(ctx, l, now, hearing, t)
+			s.responded(err)
+			return err
 		}))
 		if len(due) < duePage {
 			return failures
 		}
 		after = due[len(due)-1]
+	}
+}
+
+// responded records that the store has processed one of the things that are due. There may be so many of them that the
+// process could not otherwise tell the time they take from an interruption.
+func (s *Sessions) responded(err error) {
+	if err == nil {
+		s.hearing.heard(s.now())
 	}
 }
 
@@ -176,7 +188,7 @@ func (s *Sessions) expire(ctx context.Context, l Lease) (Session, error) {
 }
 
 // judgeMember judges the lease of a member, who is disconnected without a heartbeat for stale_after.
-func (s *Sessions) judgeMember(ctx context.Context, l Lease, now, hearing time.Time) error {
+func (s *Sessions) judgeMember(ctx context.Context, l Lease, now, hearing time.Time, _ *ticking) error {
 	v, err := s.ofLease(ctx, l)
 	if err != nil && !errors.Is(err, ErrSessionNotFound) {
 		return err

@@ -13,8 +13,8 @@ type hearing struct {
 	last  time.Time // contact with the store
 }
 
-// deafAfter is how long the process may be without a successful look at what is due, which it takes every second. After
-// that it counts as interrupted. It is below the minimum of stale_after.
+// deafAfter is how long the process may be without contact with the store, which it looks for what is due in every
+// second. After that it counts as interrupted. It is below the minimum of stale_after.
 const deafAfter = 3 * time.Second
 
 // heard records that the store responded at the given time.

@@ -64,8 +64,12 @@ func (s *Sessions) Heartbeats(ctx context.Context, beats []Heartbeat) ([]BeatRes
 		}
 	}
 	results := make([]BeatResult, len(beats))
+	// A heartbeat that was received counts, even if its client does not wait for the response.
+	ctx, cancel := outlasting(ctx)
+	defer cancel()
 	pulses, err := s.pulses(ctx, beats, results)
 	if err != nil {
+		s.hearing.failed()
 		return nil, beforeWrite(err)
 	}
 	now := s.now()
@@ -109,6 +113,15 @@ func (s *Sessions) Heartbeats(ctx context.Context, beats []Heartbeat) ([]BeatRes
 		}
 	})
 	return results, s.explainRefused(ctx, beats, refused, results)
+}
+
+// outlasting returns a context that ends at the deadline of another one, but not when the client hangs up.
+func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	kept := context.WithoutCancel(ctx)
+	if until, limited := ctx.Deadline(); limited {
+		return context.WithDeadline(kept, until)
+	}
+	return kept, func() {}
 }
 
 // pulses reads the sessions of heartbeats, and sets the errors of those that are not valid or not found.
@@ -233,8 +246,13 @@ func (s *Sessions) explainRefused(ctx context.Context, beats []Heartbeat, refuse
 func (s *Sessions) MemberHeartbeat(
 	ctx context.Context, id SessionID, c Condition[Session], player PlayerID,
 ) (Liveliness, error) {
+	ctx, cancel := outlasting(ctx) // as in Heartbeats
+	defer cancel()
 	v, err := s.get(ctx, id)
 	if err != nil {
+		if KindOf(err) == Unavailable {
+			s.hearing.failed()
+		}
 		return Liveliness{}, beforeWrite(err)
 	}
 	may := byMember(ctx, player, c)

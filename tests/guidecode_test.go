@@ -1,0 +1,238 @@
+package tests_test
+
+import (
+	"context"
+	"errors"
+	"log"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"game-session-manager/client"
+)
+
+// This file has the Go code of the guides, and runs it.
+
+// hostLobby opens a lobby and keeps it alive until ctx ends.
+func hostLobby(ctx context.Context, c *client.Client, me client.PlayerID, show func(client.Session)) error {
+	lobby, err := c.Sessions.Create(ctx, client.SessionRequest{
+		Settings: client.Settings{MaxPlayers: 4, Mode: "coop"},
+		HostID:   &me,
+	})
+	if err != nil {
+		return err
+	}
+	err = c.Sessions.KeepAlive(ctx, lobby.Session, client.OnChange(show), client.OnContact(func(lost error) {
+		if lost != nil { // or nil when a heartbeat gets through again
+			log.Print("others see the lobby as stale: ", lost)
+		}
+	}))
+	switch {
+	case errors.Is(err, client.ErrNotHost), errors.Is(err, client.ErrStaleFence):
+		log.Print("another player hosts the lobby: go on as a member")
+	case errors.Is(err, client.ErrSessionEnded):
+		log.Print("the lobby is over: ", err)
+	}
+	return err
+}
+
+// runMatch runs the match of a session on this server. It returns an error that matches client.ErrStaleFence if another
+// server has taken over, and client.ErrSessionEnded if somebody has ended the session.
+func runMatch(ctx context.Context, c *client.Client, id client.SessionID, g match) error {
+	v, err := c.Sessions.AttachServer(ctx, id, client.ServerRequest{Connection: g.Address()})
+	if err != nil {
+		return err
+	}
+	mine := client.IfFence(v.Fence)
+	if v.Status == client.StatusPending { // not if it takes over
+		if v, err = c.Sessions.SetStatus(ctx, id, client.Move{Status: client.StatusOpen}, mine); err != nil {
+			return err
+		}
+	}
+	playing, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go func() {
+		stop(c.Sessions.KeepAlive(playing, v, client.WithPlayers(g.Connected)))
+	}()
+	result, err := g.Play(playing) // returns when the match is over or its context ends
+	if err != nil {
+		return errors.Join(err, context.Cause(playing))
+	}
+	_, err = c.Sessions.SetStatus(ctx, id, client.Move{Status: client.StatusEnded, Result: result}, mine)
+	return err
+}
+
+// stayIn keeps the player's seat until ctx ends, and shows the session when it has changed. It returns an error that
+// matches client.ErrMemberNotFound if the seat is lost, and client.ErrSessionEnded if the session is over.
+func stayIn(
+	ctx context.Context, c *client.Client, v client.Session, me client.PlayerID, show func(client.Session),
+) error {
+	every := time.NewTicker(time.Duration(v.StaleAfter) * time.Second / 3)
+	defer every.Stop()
+	for {
+		beat, err := c.Sessions.MemberHeartbeat(ctx, v.ID, me)
+		switch {
+		case errors.Is(err, client.ErrMemberNotFound), errors.Is(err, client.ErrSessionNotFound),
+			errors.Is(err, client.ErrSessionEnded):
+			return err
+		case err != nil:
+			log.Print("reconnecting: ", err) // the next heartbeat may get through
+		case beat.Version != v.Version:
+			if changed, err := c.Sessions.Get(ctx, v.ID); err == nil {
+				v = changed
+				show(v)
+			}
+		}
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// match is what the guide's runMatch needs of a game.
+type match interface {
+	Address() *client.Connection
+	Connected() []client.PlayerID
+	Play(ctx context.Context) (client.Result, error)
+}
+
+// TestGuideCode: the code in the guides is that of this file.
+func TestGuideCode(t *testing.T) {
+	t.Parallel()
+	only(t, sqlite)
+	here, err := os.ReadFile("guidecode_test.go")
+	must(t, err)
+	for _, path := range guides(t) {
+		for _, b := range blocks(t, path, "go") {
+			if !strings.Contains(string(here), "\n\n"+b.commands) {
+				t.Errorf("%s: guidecode_test.go does not have\n%s", path, b.commands)
+			}
+		}
+	}
+}
+
+// duel is a match that ends when its result is there.
+type duel struct {
+	port    int
+	players []client.PlayerID
+	result  chan client.Result
+}
+
+func (d duel) Address() *client.Connection {
+	return &client.Connection{Address: "203.0.113.7", Port: d.port}
+}
+func (d duel) Connected() []client.PlayerID { return d.players }
+
+func (d duel) Play(ctx context.Context) (client.Result, error) {
+	select {
+	case r := <-d.result:
+		return r, nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// begun runs a function, and returns a channel with its error.
+func begun(f func() error) <-chan error {
+	ended := make(chan error, 1)
+	go func() { ended <- f() }()
+	return ended
+}
+
+// endsAs waits for the error of a function that was begun.
+func endsAs(t *testing.T, what string, ended <-chan error, want error) {
+	t.Helper()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, want) {
+			t.Errorf("%s ended with %v, want %v", what, err, want)
+		}
+	case <-time.After(patience):
+		t.Fatalf("%s does not end", what)
+	}
+}
+
+func TestGuideHostLobby(t *testing.T) {
+	t.Parallel()
+	s := start(t, withArgs("--stale-after=5s"))
+	p := s.newPlayers(t, "guide", 2)
+	var seats atomic.Int64
+	alice := s.api.ActAs(p[0].ID)
+	ended := begun(func() error {
+		return hostLobby(t.Context(), alice, p[0].ID, func(v client.Session) { seats.Store(int64(v.SeatsHeld)) })
+	})
+	var lobby client.Session
+	eventually(t, "the lobby has its heartbeats", func() bool {
+		for v, err := range s.api.Sessions.All(t.Context(), client.SessionFilter{HostID: p[0].ID}) {
+			must(t, err)
+			lobby = v
+		}
+		return lobby.Leased
+	})
+	_, err := s.api.Sessions.Join(t.Context(), lobby.ID, client.JoinRequest{PlayerID: p[1].ID})
+	must(t, err)
+	eventually(t, "the host hears of the new member", func() bool { return seats.Load() == 2 })
+	_, err = s.api.Sessions.SetHost(t.Context(), lobby.ID, p[1].ID)
+	must(t, err)
+	endsAs(t, "hosting", ended, client.ErrNotHost)
+}
+
+func TestGuideRunMatch(t *testing.T) {
+	t.Parallel()
+	s := start(t, withArgs("--stale-after=5s"))
+	v, err := s.api.Sessions.Create(t.Context(), client.SessionRequest{
+		Settings: client.Settings{MaxPlayers: 2}, Status: client.StatusPending,
+	})
+	must(t, err)
+	p := s.newPlayer(t, "guide")
+	at := func(port int) (duel, <-chan error) {
+		d := duel{port, []client.PlayerID{p.ID}, make(chan client.Result, 1)}
+		ended := begun(func() error { return runMatch(t.Context(), s.api, v.ID, d) })
+		eventually(t, "the server runs the match", func() bool {
+			got, err := s.api.Sessions.Get(t.Context(), v.ID)
+			must(t, err)
+			return got.Status == client.StatusOpen && got.Leased && got.Connection.Port == port
+		})
+		return d, ended
+	}
+	_, first := at(7777)
+	_, err = s.api.Sessions.Join(t.Context(), v.ID, client.JoinRequest{PlayerID: p.ID})
+	must(t, err)
+	second, winner := at(7778)
+	endsAs(t, "the first server", first, client.ErrStaleFence)
+	_, err = s.api.Sessions.SetStatus(t.Context(), v.ID, client.Move{Status: client.StatusInProgress})
+	must(t, err)
+	second.result <- `{"winner":"alice"}`
+	endsAs(t, "the second server", winner, nil)
+	got, err := s.api.Sessions.Get(t.Context(), v.ID)
+	if err != nil || got.Status != client.StatusEnded || got.Result != `{"winner":"alice"}` {
+		t.Errorf("the match is %+v, %v", got, err)
+	}
+}
+
+func TestGuideStayIn(t *testing.T) {
+	t.Parallel()
+	s := start(t, withArgs("--stale-after=5s"))
+	v, p := s.lobby(t, "guide", 2, client.Settings{MaxPlayers: 2})
+	var seen atomic.Int64
+	bob := s.api.ActAs(p[1].ID)
+	ended := begun(func() error {
+		return stayIn(t.Context(), bob, v, p[1].ID, func(v client.Session) { seen.Store(v.Version) })
+	})
+	gone, err := s.api.Sessions.PatchMember(t.Context(), v.ID, p[1].ID, client.Patch{"status": client.SeatDisconnected})
+	must(t, err)
+	if gone.Status != client.SeatDisconnected {
+		t.Errorf("the member is %s", gone.Status)
+	}
+	eventually(t, "the member is back", func() bool {
+		m, err := s.api.Sessions.Member(t.Context(), v.ID, p[1].ID)
+		must(t, err)
+		return m.Status == client.SeatJoined && seen.Load() > v.Version
+	})
+	must(t, s.api.Sessions.Leave(t.Context(), v.ID, p[1].ID))
+	endsAs(t, "staying", ended, client.ErrMemberNotFound)
+}
