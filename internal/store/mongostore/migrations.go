@@ -55,14 +55,9 @@ func liveWithout(field string) bson.D {
 // withTimeouts returns the update that gives a session its timeouts and what goes with them.
 func withTimeouts(raw bson.Raw) (bson.D, error) {
 	var v game.Session
-	if err := decode(raw, &v); err != nil {
+	if err := decode(raw, &v); err != nil { // which restores it
 		return nil, err
 	}
-	v.Timeouts = game.DefaultTimeouts()
-	if !v.Hosted {
-		v.EmptyTimeout = 0
-	}
-	v.Fence, v.Liveness, v.Leased = 1, game.Live, false
 	names := []string{"fence", "liveness", "leased", "due_at"}
 	for _, f := range layoutOf(reflect.TypeFor[game.Timeouts]()).fields {
 		names = append(names, f.key)

@@ -130,9 +130,11 @@ func wantPlan(t *testing.T, s *mongostore.Store, p mongostore.Plan, q any) {
 
 func newSession() game.Session {
 	now := newPlayer().CreatedAt
-	return game.Session{
+	v := game.Session{
 		ID: game.SessionID(newID()), Project: project, Version: 1, CreatedAt: now, UpdatedAt: now,
 		Settings: game.Settings{Mode: "ranked", Visibility: game.VisibilityPublic, MaxPlayers: 4},
 		Status:   game.StatusOpen,
 	}
+	v.Restore()
+	return v
 }
