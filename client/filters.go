@@ -26,6 +26,7 @@ type SessionFilter struct {
 	Map        string        // sessions on this map
 	Region     string        // sessions in this region
 	Visibility Visibility    // sessions with this visibility
+	Liveness   Liveness      // sessions that have their heartbeats, or need none (live), or have missed them (stale)
 	HostID     PlayerID      // sessions that this player hosts
 	MemberID   PlayerID      // sessions in which this player holds a seat
 	FreeSeats  int           // sessions with at least this many free seats
@@ -42,6 +43,7 @@ func (f SessionFilter) values() url.Values {
 	set(v, "map", f.Map)
 	set(v, "region", f.Region)
 	set(v, "visibility", f.Visibility)
+	set(v, "liveness", f.Liveness)
 	set(v, "host_id", f.HostID)
 	set(v, "member_id", f.MemberID)
 	set(v, "free_seats", number(f.FreeSeats))

@@ -169,6 +169,13 @@ func TestSessionTurnsStaleAndExpires(t *testing.T) {
 	beat := func() response { return s.do(t, "POST "+path+"/heartbeat", "") }
 	beat().is(http.StatusOK)
 	eventually(t, "the session is stale", func() bool { return session().text("liveness") == "stale" })
+	for liveness, want := range map[string]int{"stale": 1, "live": 0} {
+		if page := s.do(t, "GET /api/v1/sessions?liveness="+liveness, "").is(http.StatusOK).json(); len(
+			page.list("items"),
+		) != want {
+			t.Errorf("%s are %v", liveness, page)
+		}
+	}
 	refused := s.do(t, "POST "+path+"/members", naming(p[1])).problem(http.StatusConflict, "session_not_joinable")
 	if refused["liveness"] != "stale" || refused["session_status"] != "open" {
 		t.Errorf("a stale session is not joinable for %v", refused)

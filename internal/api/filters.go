@@ -27,6 +27,7 @@ type SessionFilters struct {
 	Map        string             `query:"map" maxLength:"64" doc:"Sessions on this map."`
 	Region     string             `query:"region" maxLength:"64" doc:"Sessions in this region."`
 	Visibility game.Visibility    `query:"visibility" enum:"public,private" doc:"Sessions with this visibility."`
+	Liveness   game.Liveness      `query:"liveness" enum:"live,stale" doc:"Sessions that have their heartbeats, or need none (live), or have missed them (stale)."`
 	HostID     game.PlayerID      `query:"host_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"Sessions that this player hosts."`
 	MemberID   game.PlayerID      `query:"member_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"Sessions in which this player holds a seat."`
 	FreeSeats  int                `query:"free_seats" minimum:"0" maximum:"1000" doc:"Sessions with at least this many free seats."`
@@ -47,6 +48,9 @@ func (f *SessionFilters) where() (w game.Where) {
 	}
 	if f.Visibility != "" {
 		w = append(w, game.Is("visibility", f.Visibility))
+	}
+	if f.Liveness != "" {
+		w = append(w, game.Is("liveness", f.Liveness))
 	}
 	if f.HostID != "" {
 		w = append(w, game.Is("host_id", f.HostID))

@@ -43,6 +43,7 @@ const (
 	FieldUsername   = "username"
 	FieldStatus     = "status"
 	FieldVisibility = "visibility"
+	FieldLiveness   = "liveness"
 	FieldHost       = "host_id"
 	FieldMember     = "member_id"
 	FieldFreeSeats  = "free_seats"
@@ -98,6 +99,17 @@ func SessionFields() []Field[Session] {
 			Name: FieldVisibility, Kind: KindEnum, Ops: equal, Param: "visibility", Type: "Visibility",
 			Doc:  "Sessions with this visibility.",
 			Enum: texts(Visibilities()), Of: func(s *Session) any { return string(s.Visibility) },
+		},
+		{
+			Name: FieldLiveness, Kind: KindEnum, Ops: equal, Param: "liveness", Type: "Liveness",
+			Doc:  "Sessions that have their heartbeats, or need none (live), or have missed them (stale).",
+			Enum: texts(Livenesses()),
+			Of: func(s *Session) any {
+				if s.Liveness == Stale {
+					return string(Stale)
+				}
+				return string(Live) // older documents lack the field
+			},
 		},
 		{
 			Name: FieldHost, Kind: KindID, Ops: equal, Param: "host_id", Type: "PlayerID",

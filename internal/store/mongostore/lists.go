@@ -46,7 +46,7 @@ func (p *page) whereFields(all []searched, w game.Where) {
 			p.filter = append(p.filter, attributeClauses(clauses)...)
 		default:
 			for _, c := range clauses {
-				p.where(s.path, comparison(c))
+				p.where(s.path, s.comparison(c))
 			}
 		}
 		if s.index != "" && !p.indexed && (s.only == nil || slices.Contains(s.only, clauses[0].Text())) {
@@ -67,6 +67,14 @@ func (s searched) on(w game.Where) (clauses []game.Clause) {
 		}
 	}
 	return clauses
+}
+
+// comparison returns the condition for a clause about the field.
+func (s searched) comparison(c game.Clause) any {
+	if s.lacking != "" && c.Op == game.OpEqual && c.Text() == s.lacking {
+		return bson.D{{Key: "$in", Value: bson.A{s.lacking, nil}}}
+	}
+	return comparison(c)
 }
 
 // comparison returns the condition for a clause in MongoDB's query language.

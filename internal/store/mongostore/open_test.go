@@ -217,6 +217,13 @@ func TestMigrateFromVersion6(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, w)
 			}
 		}
+		found, err := s.Sessions(t.Context(), game.SessionQuery{
+			Project: project, Where: game.Where{game.Is(game.FieldLiveness, game.Live)}, Limit: 10, Bytes: 1 << 20,
+		})
+		must(t, err)
+		if len(found.Items) != len(wanted)+1 { // the session that has ended lacks the field
+			t.Errorf("live are %+v", found.Items)
+		}
 		due, err := s.DueSessions(t.Context(), at.AddDate(1, 0, 0), game.DueSession{}, 10)
 		must(t, err)
 		for _, w := range wanted {

@@ -19,7 +19,7 @@ import (
 
 // schemaVersion is the version of the documents, and of what designs returns: a test notices if that changes and the
 // version does not.
-const schemaVersion = 7
+const schemaVersion = 8
 
 // The collections.
 const (
@@ -54,6 +54,7 @@ const (
 	sessionsByProject = "sessions_by_project"
 	sessionsByStatus  = "sessions_by_status_of_all" // across projects
 	sessionsPrivate   = "sessions_private"
+	sessionsStale     = "sessions_stale"
 	sessionsByChange  = "sessions_by_change"
 	sessionsDue       = "sessions_due"
 	sessionsByEnd     = "sessions_by_end"
@@ -86,6 +87,8 @@ type searched struct {
 	// liveIndex has the same keys and contains only live sessions, so that a list of these does not scan those that
 	// have ended; may be "".
 	liveIndex string
+	// lacking is the value of documents that lack the field; "" if all have it.
+	lacking string
 }
 
 // playersSearched has the most selective index first.
@@ -122,6 +125,10 @@ func sessionsSearched() []searched {
 		{
 			field: game.FieldVisibility, path: "visibility", index: sessionsPrivate, narrow: true,
 			only: []string{string(game.VisibilityPrivate)},
+		},
+		{
+			field: game.FieldLiveness, path: "liveness", index: sessionsStale, narrow: true,
+			only: []string{string(game.Stale)}, lacking: string(game.Live),
 		},
 		{field: "map", path: "map", index: "sessions_by_map", keys: []string{"project", "map"}},
 		{field: "region", path: "region", index: "sessions_by_region", keys: []string{"project", "region"}},
@@ -179,6 +186,7 @@ func designs() map[string]design {
 				index(sessionsByStatus, options.Index(), append(keys("status", "project"),
 					bson.E{Key: "_id", Value: -1}, bson.E{Key: "seats_held", Value: 1})),
 				byID(sessionsPrivate, bson.D{{Key: "visibility", Value: "private"}}, "project", "visibility"),
+				byID(sessionsStale, bson.D{{Key: "liveness", Value: "stale"}}, "project", "liveness"),
 				index(sessionsByChange, options.Index(), keys("updated_at")),
 				// Includes the project, so that what is due is found without reading documents.
 				index(sessionsDue, options.Index().SetPartialFilterExpression(exists("due_at")),

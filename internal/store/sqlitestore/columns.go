@@ -35,6 +35,7 @@ func sessionsSearched() []searched {
 		{"map", "map", "sessions_by_map", "map <> ''", ""},
 		{"region", "region", "sessions_by_region", "region <> ''", ""},
 		{game.FieldVisibility, "visibility", "sessions_not_public", "visibility <> 'public'", "public"},
+		{game.FieldLiveness, "liveness", "sessions_stale", "liveness <> 'live'", "live"},
 		{game.FieldHost, "host_id", "sessions_by_host", "host_id IS NOT NULL", ""},
 		{game.FieldFreeSeats, "free_seats", "", "", ""},
 		{"seats_held", "seats_held", "", "", ""},
