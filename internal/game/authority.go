@@ -81,6 +81,30 @@ func (c Caller) mayHost(s *Session) error {
 	return nil
 }
 
+// mayJoin returns the condition under which the caller may ask for the seats of a party, followed by c. It returns
+// ErrForbidden if it never may.
+func (c Caller) mayJoin(p Party, also Condition[Session]) (Condition[Session], error) {
+	if c.Scope != ScopePlayer {
+		return also, c.mayServe()
+	}
+	inIt := func(j JoinRequest) bool { return j.PlayerID == c.Player }
+	switch {
+	case slices.ContainsFunc(p.Seats, inIt):
+		return also, nil
+	case len(p.Seats) == 1 && !p.Reserve:
+		return nil, c.mayActFor(p.Seats[0].PlayerID)
+	}
+	return func(v Session) error {
+		if v.member(c.Player) < 0 {
+			return ErrForbidden.Detail("A player can reserve seats for others only from a seat of its own.")
+		}
+		if also == nil {
+			return nil
+		}
+		return also(v)
+	}, nil
+}
+
 // maySeeTimeline returns ErrNotHost for players who do not host the session.
 func (c Caller) maySeeTimeline(s *Session) error {
 	if c.Scope == ScopePlayer && s.host() != c.Player {
@@ -152,6 +176,9 @@ func (c Caller) visiblePlayer(p Player) Player {
 func (c Caller) visibleSession(s Session) Session {
 	if c.Scope == ScopePlayer && s.member(c.Player) < 0 {
 		s.Connection = nil
+	}
+	if c.Scope == ScopePlayer && s.host() != c.Player {
+		s.Bans = []Ban{}
 	}
 	return s
 }

@@ -94,10 +94,25 @@ type (
 	MemberLeft struct {
 		PlayerID PlayerID `json:"player_id"`
 	}
-	// MemberRemoved says that a player lost its seat.
+	// MemberRemoved says that a player lost its seat. Whoever kicked it may have given a word for it, Why.
 	MemberRemoved struct {
 		PlayerID PlayerID      `json:"player_id"`
 		Reason   RemovalReason `json:"reason"`
+		Why      string        `json:"why,omitempty"`
+	}
+	// SeatReservedFor says that a seat was reserved for a player.
+	SeatReservedFor struct {
+		PlayerID PlayerID `json:"player_id"`
+	}
+	// PlayerBanned says that a player was banned from the session, until a time or for as long as the session lives.
+	PlayerBanned struct {
+		PlayerID PlayerID   `json:"player_id"`
+		Until    *time.Time `json:"until,omitempty"`
+		Why      string     `json:"why,omitempty"`
+	}
+	// BanLifted says that a ban was lifted before its end.
+	BanLifted struct {
+		PlayerID PlayerID `json:"player_id"`
 	}
 	// MemberChanged lists the settings of a member that changed.
 	MemberChanged struct {
@@ -170,6 +185,9 @@ func AllChanges() []Change {
 		SettingsChanged{},
 		StatusChanged{},
 		MemberJoined{},
+		SeatReservedFor{},
+		PlayerBanned{},
+		BanLifted{},
 		MemberDisconnected{},
 		MemberReconnected{},
 		MemberLeft{},
@@ -196,6 +214,9 @@ func (SessionCreated) change() ChangeType     { return "session_created" }
 func (SettingsChanged) change() ChangeType    { return "settings_changed" }
 func (StatusChanged) change() ChangeType      { return "status_changed" }
 func (MemberJoined) change() ChangeType       { return "member_joined" }
+func (SeatReservedFor) change() ChangeType    { return "seat_reserved" }
+func (PlayerBanned) change() ChangeType       { return "player_banned" }
+func (BanLifted) change() ChangeType          { return "ban_lifted" }
 func (MemberDisconnected) change() ChangeType { return "member_disconnected" }
 func (MemberReconnected) change() ChangeType  { return "member_reconnected" }
 func (MemberLeft) change() ChangeType         { return "member_left" }

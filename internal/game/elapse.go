@@ -24,7 +24,7 @@ func (s *Session) deadlines() []deadline {
 		}
 		id := m.PlayerID
 		all = append(all, deadline{*m.Deadline, m.Status == SeatDisconnected, func(s *Session, now time.Time) []Change {
-			return s.free(id, MemberRemoved{id, RemovedTimedOut}, now)
+			return s.free(id, MemberRemoved{PlayerID: id, Reason: RemovedTimedOut}, now)
 		}})
 	}
 	if s.HostLostAt != nil {

@@ -160,6 +160,13 @@ var (
 		Kind: Conflict, Code: "already_member",
 		Message: "The player already holds a seat with other settings. Change them with PATCH on the member.",
 	}
+	ErrPlayerBanned = &Error{
+		Kind: Forbidden, Code: "player_banned", Message: "The player is banned from this session.",
+	}
+	ErrTooManyBans = &Error{
+		Kind: Conflict, Code: "too_many_bans",
+		Message: "The session has as many bans as it may have. Lift one, or give bans an end.",
+	}
 	ErrNotEnoughPlayers = &Error{
 		Kind: Conflict, Code: "not_enough_players", Message: "The session has fewer members than min_players.",
 	}

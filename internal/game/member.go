@@ -25,6 +25,7 @@ func MemberStatuses() []MemberStatus {
 type MemberSettings struct {
 	Team       string     `json:"team" bson:"team,omitempty" maxLength:"64" doc:"One of the session's teams, or empty for none."`
 	Attributes Attributes `json:"attributes" maxProperties:"32" keys:"^[A-Za-z0-9_-]{1,64}$" doc:"Custom data: keys of A-Z a-z 0-9 _ -, values that are strings, numbers or booleans."`
+	Ready      bool       `json:"ready" bson:"ready,omitempty" doc:"Whether the member is ready to start. It becomes false when the session opens again."`
 }
 
 // Member is a player's place in a session. It holds one seat.
@@ -49,7 +50,7 @@ type MemberEdit struct {
 // JoinRequest asks for a seat.
 type JoinRequest struct {
 	PlayerID   PlayerID   `json:"player_id" doc:"The player's id."`
-	Team       string     `json:"team" maxLength:"64" doc:"One of the session's teams, or empty for none. A member that joins again without a team or with the same one keeps it; another team is 409 already_member."`
+	Team       string     `json:"team" maxLength:"64" doc:"One of the session's teams, auto for the emptiest that has room, or empty for none. A member that joins again without a team or with the same one keeps it; another team is 409 already_member."`
 	Attributes Attributes `json:"attributes" maxProperties:"32" keys:"^[A-Za-z0-9_-]{1,64}$" doc:"Custom data. A member that joins again without them or with the same keeps its own; others are 409 already_member."`
 }
 
@@ -85,7 +86,9 @@ func (j JoinRequest) validate(p *problems, prefix string) {
 	}
 }
 
-func (j JoinRequest) settings() MemberSettings { return MemberSettings{j.Team, j.Attributes} }
+func (j JoinRequest) settings() MemberSettings {
+	return MemberSettings{Team: j.Team, Attributes: j.Attributes}
+}
 
 // Validate returns ErrValidation with everything that is wrong.
 func (t MemberSettings) Validate() error {
@@ -109,42 +112,16 @@ func (t MemberSettings) normal() MemberSettings {
 
 func (t MemberSettings) equal(o MemberSettings) bool { return same(t, o) }
 
-// Join gives the player a seat and returns what that changed. A member that joins again keeps its seat, its team and
-// its attributes, and is reconnected if necessary. It returns ErrValidation, ErrSessionEnded, ErrAlreadyMember (if the
-// request has another team or other attributes), ErrSessionNotJoinable, ErrSessionLocked, ErrSessionFull or
-// ErrTeamFull.
-func (s *Session) Join(j JoinRequest, now time.Time) ([]Change, error) {
-	if err := j.Validate(); err != nil {
-		return nil, err
-	}
-	if s.Status.Terminal() {
-		return nil, s.endedError()
-	}
-	if i := s.member(j.PlayerID); i >= 0 {
-		return s.rejoin(&s.Members[i], j, now)
-	}
-	if err := s.joinable(j.Team); err != nil {
-		return nil, err
-	}
-	s.seat(j, now)
-	return append([]Change{MemberJoined{j.PlayerID}}, s.updateHost()...), nil
-}
-
-// seat adds a member that has joined.
-func (s *Session) seat(j JoinRequest, now time.Time) {
-	s.Members = append(s.Members, Member{
-		PlayerID: j.PlayerID, MemberSettings: j.settings().normal(), Status: SeatJoined, JoinedAt: now,
-	})
-	s.EmptySince = nil
-}
-
 // rejoin marks a reserved or disconnected member as joined.
-func (s *Session) rejoin(m *Member, j JoinRequest, now time.Time) ([]Change, error) {
+func (s *Session) rejoin(m *Member, j JoinRequest, reserve bool, now time.Time) ([]Change, error) {
 	if j.Team != "" && j.Team != m.Team {
 		return nil, alreadyMember(j, "team")
 	}
 	if j.Attributes != nil && !maps.Equal(j.Attributes, m.Attributes) {
 		return nil, alreadyMember(j, "attributes")
+	}
+	if reserve { // it has a seat, and only its player confirms it
+		return nil, nil
 	}
 	return s.connect(m, now), nil
 }
@@ -162,7 +139,7 @@ func (s *Session) connect(m *Member, now time.Time) []Change {
 		done = append(done, MemberReconnected{m.PlayerID})
 	}
 	m.Status, m.Deadline = SeatJoined, nil
-	return append(done, s.updateHost()...)
+	return append(done, s.settle(now)...)
 }
 
 // disconnect marks a joined member as disconnected.
@@ -171,7 +148,7 @@ func (s *Session) disconnect(m *Member, now time.Time) []Change {
 	if s.host() == m.PlayerID {
 		s.HostLostAt = &now
 	}
-	return []Change{MemberDisconnected{m.PlayerID}}
+	return append([]Change{MemberDisconnected{m.PlayerID}}, s.settle(now)...)
 }
 
 func alreadyMember(j JoinRequest, field string) error {
@@ -179,24 +156,6 @@ func alreadyMember(j JoinRequest, field string) error {
 		Detail("Player %s already holds a seat in this session with another value of %s. "+
 			"Joining again does not change it: use PATCH on the member.", j.PlayerID, field).
 		With("field", field)
-}
-
-// joinable returns why a new member cannot join, or nil.
-func (s *Session) joinable(team string) error {
-	switch {
-	case s.Status != StatusOpen && (s.Status != StatusInProgress || !s.JoinInProgress):
-		return ErrSessionNotJoinable.Detail(
-			"The session is %s and accepts no new members.", s.Status,
-		).With("session_status", s.Status)
-	case s.Liveness == Stale:
-		return ErrSessionNotJoinable.Detail("The session is stale: its host or server has missed its heartbeats.").
-			With("session_status", s.Status).With("liveness", s.Liveness)
-	case s.Locked:
-		return ErrSessionLocked
-	case len(s.Members) >= s.MaxPlayers:
-		return ErrSessionFull.With("max_players", s.MaxPlayers)
-	}
-	return s.roomIn(team)
 }
 
 // roomIn returns why a team takes no more members, or nil. The empty team means none and has no limit.
@@ -252,7 +211,7 @@ func (s *Session) EditMember(id PlayerID, e MemberEdit, now time.Time) ([]Change
 	default:
 		done = append(done, s.disconnect(m, now)...)
 	}
-	return done, nil
+	return append(done, s.settle(now)...), nil
 }
 
 // edit returns the fields of the member that can be changed.
@@ -289,7 +248,17 @@ func (s *Session) Leave(id PlayerID, now time.Time) ([]Change, error) {
 
 // Remove frees the seat of a player like Leave, but at the request of others.
 func (s *Session) Remove(id PlayerID, why RemovalReason, now time.Time) ([]Change, error) {
-	return s.remove(id, MemberRemoved{id, why}, now)
+	return s.remove(id, MemberRemoved{PlayerID: id, Reason: why}, now)
+}
+
+// Kick frees the seat of a player like Leave, at the request of the host or a server. why is a word for programs, or
+// empty.
+func (s *Session) Kick(id PlayerID, why string, now time.Time) ([]Change, error) {
+	var p problems
+	if p.checkReason(why); p.err() != nil {
+		return nil, p.err()
+	}
+	return s.remove(id, MemberRemoved{id, RemovedKicked, why}, now)
 }
 
 func (s *Session) remove(id PlayerID, happened Change, now time.Time) ([]Change, error) {
@@ -309,7 +278,7 @@ func (s *Session) free(id PlayerID, happened Change, now time.Time) []Change {
 	if len(s.Members) == 0 {
 		s.EmptySince = &now
 	}
-	return append([]Change{happened}, s.updateHost()...)
+	return append([]Change{happened}, s.settle(now)...)
 }
 
 // SetHost makes a joined member the host and returns what that changed. It succeeds if the player is the host already.
@@ -342,7 +311,39 @@ func (s *Session) host() PlayerID {
 	return *s.HostID
 }
 
-// updateHost chooses a new host if necessary and returns what that changed. Every change of members ends with it.
+// settle applies what follows from a change of members, and returns what that changed. Every change of members ends
+// with it.
+func (s *Session) settle(now time.Time) []Change {
+	return append(s.updateHost(), s.startIfReady(now)...)
+}
+
+// startIfReady starts a session whose members are all ready, or opens it again if it started so and one no longer is.
+func (s *Session) startIfReady(now time.Time) []Change {
+	to := StatusStarting
+	switch ready := s.AutoStart && s.allReady(); {
+	case s.Status == StatusOpen && ready:
+		if s.Connection == nil {
+			to = StatusInProgress
+		}
+	case s.Status == StatusStarting && s.AutoStarted && !ready:
+		to = StatusOpen
+	default:
+		return nil
+	}
+	done := []Change{StatusChanged{From: s.Status, To: to}}
+	s.enter(to, now)
+	s.AutoStarted = to == StatusStarting
+	return done
+}
+
+// allReady reports whether the session has enough members to start, and all have joined and are ready.
+func (s *Session) allReady() bool {
+	return len(s.Members) >= max(s.MinPlayers, 1) && !slices.ContainsFunc(s.Members, func(m Member) bool {
+		return m.Status != SeatJoined || !m.Ready
+	})
+}
+
+// updateHost chooses a new host if necessary and returns what that changed.
 //
 // In a session that a player ever hosted, a host keeps the office while it keeps its seat, and a disconnected one until
 // host_grace is over: see [Session.Elapse]. Without a host, the member that joined first becomes host, or the next that

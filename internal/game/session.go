@@ -39,6 +39,7 @@ type Settings struct {
 	Locked         bool `json:"locked" doc:"Whether new members are rejected. Members can still rejoin."`
 	JoinInProgress bool `json:"join_in_progress" doc:"Whether new members may join while the session is in progress."`
 	AllowRematch   bool `json:"allow_rematch" doc:"Whether the session may go from in_progress back to open."`
+	AutoStart      bool `json:"auto_start" doc:"Whether the session starts by itself when min_players are there and all members have joined and are ready: it becomes starting, or in_progress if it has no connection."`
 
 	MaxPlayers int `json:"max_players" minimum:"1" maximum:"1000" doc:"How many seats the session has."`
 	// MinPlayers of 0 means no minimum.
@@ -72,10 +73,13 @@ type Session struct {
 	Liveness Liveness `json:"liveness" readOnly:"true" doc:"Whether whoever leads the session still sends heartbeats. A stale session accepts no new members until the next heartbeat."`
 	Leased   bool     `json:"leased" readOnly:"true" doc:"Whether the session has had a heartbeat. From then on it turns stale and expires without."`
 
+	AutoStarted bool `json:"auto_started" readOnly:"true" doc:"Whether the session is starting because all were ready. It opens again if one no longer is."`
+
 	HostLostAt  *time.Time `json:"host_lost_at" readOnly:"true" doc:"Since when the host is disconnected; null if it is not."`
 	EmptySince  *time.Time `json:"empty_since" readOnly:"true" doc:"Since when the session has no members; null while it has some, and if it never had any."`
 	ServerSince *time.Time `json:"server_since" readOnly:"true" doc:"When a server last took over the session; null if none did."`
 
+	Bans       []Ban       `json:"bans" readOnly:"true" nullable:"false" doc:"Players who may not join, with an end or for as long as the session lives. Shown to the host, servers and admins only."`
 	Members    []Member    `json:"members" readOnly:"true" nullable:"false" doc:"The members in the order in which they took their seats; absent from brief lists."`
 	Connection *Connection `json:"connection" doc:"Where the session's server is."`
 	Result     Result      `json:"result" bson:"result,omitempty" doc:"The outcome of the session: an object that the game defines, set once when the session ends."`
@@ -129,7 +133,7 @@ func (r SessionRequest) Validate() error {
 		r.Host.validate(&p, "host.")
 		p.check(r.HostID == nil || *r.HostID == r.Host.PlayerID, "host_id", "must be host.player_id, or be left out")
 		_, ok := r.Teams[r.Host.Team]
-		p.check(ok || !validKey(r.Host.Team), "host.team", "must be one of the session's teams")
+		p.check(ok || r.Host.Team == TeamAuto || !validKey(r.Host.Team), "host.team", "must be one of the session's teams")
 	}
 	r.Connection.validate(&p)
 	return p.err()
@@ -144,7 +148,7 @@ func newSession(
 	}
 	s := Session{
 		ID: id, Project: project, Settings: r.Settings.normal(), Timeouts: r.timeouts(defaults), Status: r.Status,
-		Fence: 1, Liveness: Live, Members: []Member{}, Connection: r.Connection, Version: 1, CreatedAt: now,
+		Fence: 1, Liveness: Live, Bans: []Ban{}, Members: []Member{}, Connection: r.Connection, Version: 1, CreatedAt: now,
 		UpdatedAt: now,
 	}
 	if err := ValidTimeouts(s.Timeouts); err != nil { // given together with defaults
@@ -154,7 +158,8 @@ func newSession(
 		s.Status = StatusOpen
 	}
 	if h := r.host(); h != nil {
-		s.seat(*h, now)
+		j := s.withTeams(Party{Seats: []JoinRequest{*h}})[0]
+		s.Members = append(s.Members, newMember(j, now))
 		s.Hosted, s.HostID = true, new(h.PlayerID)
 	}
 	return s, nil
@@ -264,6 +269,7 @@ func (s *Session) FreeSeats() int { return s.MaxPlayers - len(s.Members) }
 func (s *Session) clone() Session {
 	c := *s
 	c.Members = slices.Clone(s.Members)
+	c.Bans = slices.Clone(s.Bans)
 	return c
 }
 
@@ -298,6 +304,7 @@ func (t Settings) validateTeams(p *problems) {
 			continue
 		}
 		p.check(capacity >= 1 && capacity <= MaxPlayers, "teams."+team, "must be 1 to %d", MaxPlayers)
+		p.check(team != TeamAuto, "teams."+team, "is the name of the choice of a team: use another name")
 	}
 }
 

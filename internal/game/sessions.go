@@ -171,21 +171,50 @@ func (s *Sessions) Move(ctx context.Context, id SessionID, c Condition[Session],
 func (s *Sessions) Join(
 	ctx context.Context, id SessionID, c Condition[Session], j JoinRequest,
 ) (Session, bool, error) {
-	if err := CallerFrom(ctx).mayActFor(j.PlayerID); err != nil {
-		return Session{}, false, err
+	v, seated, err := s.JoinParty(ctx, id, c, Party{Seats: []JoinRequest{j}})
+	return v, err == nil && seated[0].New, err
+}
+
+// JoinParty gives seats to the players of a party and returns a result for each. A player may name others only in a
+// party that it is in, or from a seat of its own. It returns the errors of [Session.JoinParty] and of the condition,
+// ErrSessionNotFound, ErrForbidden, and unless the party is partial ErrPlayerNotFound or ErrPlayerSuspended.
+func (s *Sessions) JoinParty(
+	ctx context.Context, id SessionID, c Condition[Session], p Party,
+) (Session, []Seated, error) {
+	caller := CallerFrom(ctx)
+	c, err := caller.mayJoin(p, c)
+	if err != nil {
+		return Session{}, nil, err
 	}
-	if err := j.Validate(); err != nil {
-		return Session{}, false, err
+	if err := p.Validate(); err != nil {
+		return Session{}, nil, err
 	}
-	if err := s.canPlay(ctx, j.PlayerID, s.now()); err != nil {
-		return Session{}, false, err
+	unable := make([]error, len(p.Seats))
+	now := s.now()
+	eachAtOnce(len(p.Seats), func(i int) { unable[i] = s.canPlay(ctx, p.Seats[i].PlayerID, now) })
+	cannot := map[PlayerID]error{}
+	for i, err := range unable {
+		switch {
+		case err == nil:
+		case !p.Partial, KindOf(err) == Unavailable:
+			return Session{}, nil, ofParty(err, p, p.Seats[i].PlayerID)
+		default:
+			cannot[p.Seats[i].PlayerID] = err
+		}
 	}
-	seated := false // only valid if the change was made: an abandoned one may still set it
-	v, err := s.change(ctx, id, c, func(v *Session, now time.Time) ([]Change, error) {
-		seated = v.member(j.PlayerID) < 0
-		return v.Join(j, now)
+	by := PlayerID("")
+	if caller.Scope == ScopePlayer {
+		by = caller.Player
+	}
+	var seated []Seated // only valid if the change was made: an abandoned one may still set it
+	v, err := s.change(ctx, id, c, func(v *Session, now time.Time) (done []Change, err error) {
+		seated, done, err = v.JoinParty(p, by, cannot, now)
+		return done, err
 	})
-	return v, err == nil && seated, err
+	if err != nil {
+		return Session{}, nil, err
+	}
+	return v, seated, nil
 }
 
 // EditMember replaces the fields of a member by what edit returns; edit gets a copy, which it may modify. Players can
@@ -227,9 +256,12 @@ func (s *Sessions) SetHost(ctx context.Context, id SessionID, c Condition[Sessio
 	return s.change(ctx, id, c, func(v *Session, _ time.Time) ([]Change, error) { return v.SetHost(player) })
 }
 
-// Leave frees a player's seat. Players can free their own, and the host every seat. It returns the errors of
-// [Session.Leave] and of the condition, ErrSessionNotFound, ErrNotHost or ErrForbidden.
-func (s *Sessions) Leave(ctx context.Context, id SessionID, c Condition[Session], player PlayerID) (Session, error) {
+// Leave frees a player's seat. Players can free their own, and the host every seat, which is a kick. why is a word for
+// a kick, or empty. It returns the errors of [Session.Leave] and [Session.Kick] and of the condition,
+// ErrSessionNotFound, ErrNotHost or ErrForbidden.
+func (s *Sessions) Leave(
+	ctx context.Context, id SessionID, c Condition[Session], player PlayerID, why string,
+) (Session, error) {
 	caller := CallerFrom(ctx)
 	own := caller.Scope == ScopePlayer && caller.Player == player
 	c = byMember(ctx, player, c)
@@ -237,8 +269,38 @@ func (s *Sessions) Leave(ctx context.Context, id SessionID, c Condition[Session]
 		if own {
 			return v.Leave(player, now)
 		}
-		return v.Remove(player, RemovedKicked, now)
+		return v.Kick(player, why, now)
 	})
+}
+
+// Ban keeps a player out of a session and frees its seat. It returns the errors of [Session.Ban] and of the condition,
+// ErrSessionNotFound, ErrNotHost or ErrForbidden.
+func (s *Sessions) Ban(
+	ctx context.Context, id SessionID, c Condition[Session], player PlayerID, r BanRequest,
+) (Session, error) {
+	return s.change(ctx, id, byHost(ctx, c), func(v *Session, now time.Time) ([]Change, error) {
+		return v.Ban(player, r, now)
+	})
+}
+
+// Unban lifts the ban of a player. It returns the errors of [Session.Unban] and of the condition, ErrSessionNotFound,
+// ErrNotHost or ErrForbidden.
+func (s *Sessions) Unban(ctx context.Context, id SessionID, c Condition[Session], player PlayerID) (Session, error) {
+	return s.change(ctx, id, byHost(ctx, c), func(v *Session, now time.Time) ([]Change, error) {
+		return v.Unban(player, now)
+	})
+}
+
+// Bans returns the bans of a session that have not ended. It returns ErrSessionNotFound, ErrNotHost or ErrForbidden.
+func (s *Sessions) Bans(ctx context.Context, id SessionID) ([]Ban, error) {
+	v, err := s.get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := CallerFrom(ctx).maySeeTimeline(&v); err != nil {
+		return nil, err
+	}
+	return v.ActiveBans(s.now()), nil
 }
 
 // AttachServer lets a server take over a session. It returns the errors of [Session.AttachServer] and of the condition,

@@ -206,6 +206,11 @@ func (s *Session) Move(m Move, now time.Time) ([]Change, error) {
 	done := []Change{StatusChanged{s.Status, m.Status, reason}}
 	s.enter(m.Status, now)
 	s.EndReason, s.Result = reason, m.Result
+	if m.Status == StatusOpen { // or all being ready would start it at once
+		for i := range s.Members {
+			s.Members[i].Ready = false
+		}
+	}
 	if m.Connection != nil {
 		if !s.Connection.equal(m.Connection) {
 			done = append(done, SettingsChanged{[]string{"connection"}})
@@ -236,6 +241,7 @@ func (s *Session) end(to SessionStatus, reason EndReason, now time.Time) []Chang
 }
 
 func (s *Session) enter(to SessionStatus, now time.Time) {
+	s.AutoStarted = false
 	switch {
 	case to == StatusOpen:
 		s.StartedAt = nil

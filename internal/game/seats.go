@@ -1,0 +1,181 @@
+package game
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// Limits of parties.
+const (
+	MaxParty = 64
+	// TeamAuto in place of the name of a team asks for the emptiest that has room.
+	TeamAuto = "auto"
+)
+
+// Party asks for seats for players who join together.
+type Party struct {
+	Seats []JoinRequest
+	// Partial seats those who can be seated. Otherwise all are, or none.
+	Partial bool
+	// Reserve reserves the seats. Each player confirms its own by joining.
+	Reserve bool
+}
+
+// Seated is the result for one player of a party.
+type Seated struct {
+	PlayerID PlayerID
+	New      bool  // it held no seat before
+	Err      error // why it was left out; nil if it has a seat
+}
+
+// Validate returns ErrValidation with everything that is wrong regardless of the session.
+func (p Party) Validate() error {
+	var wrong problems
+	wrong.check(len(p.Seats) >= 1 && len(p.Seats) <= MaxParty, "players", "must have 1 to %d entries", MaxParty)
+	named := make(map[PlayerID]struct{}, len(p.Seats))
+	for i := range p.Seats {
+		wrong.include(p.Seats[i].Validate())
+		named[p.Seats[i].PlayerID] = struct{}{}
+	}
+	wrong.check(len(named) == len(p.Seats), "players", "must name each player once")
+	return wrong.err()
+}
+
+// Join gives the player a seat: see [Session.JoinParty].
+func (s *Session) Join(j JoinRequest, now time.Time) ([]Change, error) {
+	_, done, err := s.JoinParty(Party{Seats: []JoinRequest{j}}, j.PlayerID, nil, now)
+	return done, err
+}
+
+// JoinParty gives seats to the players of a party, in their order, and returns the result for each and what changed. A
+// member that joins again keeps its seat, its team and its attributes, and is reconnected, or confirms its reservation.
+//
+// by is the player who asks, or empty for a server. A player takes a seat only for itself; for the others seats are
+// reserved until they join. unable are players who may not play, with the reasons.
+//
+// Unless the party is partial, it returns the error of the first player who cannot be seated, and changes nothing:
+// ErrValidation, ErrSessionEnded, ErrAlreadyMember (if the request has another team or other attributes),
+// ErrSessionNotJoinable, ErrPlayerBanned, ErrSessionLocked, ErrSessionFull or ErrTeamFull.
+func (s *Session) JoinParty(
+	p Party, by PlayerID, unable map[PlayerID]error, now time.Time,
+) ([]Seated, []Change, error) {
+	if err := p.Validate(); err != nil {
+		return nil, nil, err
+	}
+	if s.Status.Terminal() {
+		return nil, nil, s.endedError()
+	}
+	whole := s.clone()
+	p.Seats = s.withTeams(p)
+	var done []Change
+	result := make([]Seated, len(p.Seats))
+	for i, j := range p.Seats {
+		seated := s.member(j.PlayerID) >= 0
+		reserve := p.Reserve || by != "" && by != j.PlayerID
+		changes, err := []Change(nil), unable[j.PlayerID]
+		if err == nil {
+			changes, err = s.take(j, reserve, now)
+		}
+		if err != nil && !p.Partial {
+			*s = whole
+			return nil, nil, ofParty(err, p, j.PlayerID)
+		}
+		done = append(done, changes...)
+		result[i] = Seated{j.PlayerID, err == nil && !seated, err}
+	}
+	if len(done) > 0 {
+		done = append(done, s.settle(now)...)
+	}
+	return result, done, nil
+}
+
+// ofParty says whom an error is about, if the party has several players.
+func ofParty(err error, p Party, id PlayerID) error {
+	if e := (*Error)(nil); len(p.Seats) > 1 && errors.As(err, &e) {
+		return e.Detail("Player %s cannot be seated, so nobody of the party was: %s", id, e.Message).
+			With("player_id", id)
+	}
+	return err
+}
+
+// take gives a player a seat, without what follows from it.
+func (s *Session) take(j JoinRequest, reserve bool, now time.Time) ([]Change, error) {
+	if i := s.member(j.PlayerID); i >= 0 {
+		return s.rejoin(&s.Members[i], j, reserve, now)
+	}
+	if err := s.joinable(j, now); err != nil {
+		return nil, err
+	}
+	m := newMember(j, now)
+	done := []Change{MemberJoined{j.PlayerID}}
+	if reserve {
+		m.Status, m.Deadline = SeatReserved, new(now.Add(seconds(s.ReservationTimeout)))
+		done = []Change{SeatReservedFor{j.PlayerID}}
+	}
+	s.Members = append(s.Members, m)
+	s.EmptySince = nil
+	return done, nil
+}
+
+// newMember returns a member that has joined.
+func newMember(j JoinRequest, now time.Time) Member {
+	return Member{PlayerID: j.PlayerID, MemberSettings: j.settings().normal(), Status: SeatJoined, JoinedAt: now}
+}
+
+// withTeams returns the requests of a party with its automatic team, which those who ask for one share: the emptiest
+// with room for all of them, or for a partial party the one with most room.
+func (s *Session) withTeams(p Party) []JoinRequest {
+	seats := slices.Clone(p.Seats)
+	wanted := 0
+	for _, j := range seats {
+		if j.Team == TeamAuto && s.member(j.PlayerID) < 0 {
+			wanted++
+		}
+	}
+	team, best := "", 0
+	for name, capacity := range s.Teams {
+		held := s.inTeam(name)
+		room := capacity - held
+		score := capacity + MaxPlayers - held // the emptiest; of equally empty ones, the largest
+		if room < wanted && !p.Partial {
+			score = room - MaxPlayers // then the error is about the one with most room
+		}
+		if p.Partial {
+			score = room
+		}
+		if team == "" || score > best || score == best && name < team {
+			team, best = name, score
+		}
+	}
+	for i := range seats {
+		if seats[i].Team != TeamAuto {
+			continue
+		}
+		if seats[i].Team = team; s.member(seats[i].PlayerID) >= 0 {
+			seats[i].Team = "" // it keeps its team
+		}
+	}
+	return seats
+}
+
+// joinable returns why a new member cannot join, or nil.
+func (s *Session) joinable(j JoinRequest, now time.Time) error {
+	ban := s.banOf(j.PlayerID, now)
+	switch {
+	case s.Status != StatusOpen && (s.Status != StatusInProgress || !s.JoinInProgress):
+		return ErrSessionNotJoinable.Detail(
+			"The session is %s and accepts no new members.", s.Status,
+		).With("session_status", s.Status)
+	case s.Liveness == Stale:
+		return ErrSessionNotJoinable.Detail("The session is stale: its host or server has missed its heartbeats.").
+			With("session_status", s.Status).With("liveness", s.Liveness)
+	case ban != nil:
+		return ban.error()
+	case s.Locked:
+		return ErrSessionLocked
+	case len(s.Members) >= s.MaxPlayers:
+		return ErrSessionFull.With("max_players", s.MaxPlayers)
+	}
+	return s.roomIn(j.Team)
+}
