@@ -256,18 +256,29 @@ func (s *Sessions) SetHost(ctx context.Context, id SessionID, c Condition[Sessio
 	return s.change(ctx, id, c, func(v *Session, _ time.Time) ([]Change, error) { return v.SetHost(player) })
 }
 
-// Leave frees a player's seat. Players can free their own, and the host every seat, which is a kick. why is a word for
-// a kick, or empty. It returns the errors of [Session.Leave] and [Session.Kick] and of the condition,
-// ErrSessionNotFound, ErrNotHost or ErrForbidden.
-func (s *Sessions) Leave(
-	ctx context.Context, id SessionID, c Condition[Session], player PlayerID, why string,
-) (Session, error) {
+// Leave frees a player's seat. Players can free their own, and the host every seat, which is a kick. It returns the
+// errors of [Session.Leave] and of the condition, ErrSessionNotFound, ErrNotHost or ErrForbidden.
+func (s *Sessions) Leave(ctx context.Context, id SessionID, c Condition[Session], player PlayerID) (Session, error) {
 	caller := CallerFrom(ctx)
 	own := caller.Scope == ScopePlayer && caller.Player == player
 	c = byMember(ctx, player, c)
 	return s.change(ctx, id, c, func(v *Session, now time.Time) ([]Change, error) {
 		if own {
 			return v.Leave(player, now)
+		}
+		return v.Remove(player, RemovedKicked, now)
+	})
+}
+
+// Kick frees the seat of a player, and bans it from the session if ban is not nil. why is a word for programs, or empty.
+// It returns the errors of [Session.Kick] and [Session.Ban] and of the condition, ErrSessionNotFound, ErrNotHost or
+// ErrForbidden.
+func (s *Sessions) Kick(
+	ctx context.Context, id SessionID, c Condition[Session], player PlayerID, why string, ban *int,
+) (Session, error) {
+	return s.change(ctx, id, byHost(ctx, c), func(v *Session, now time.Time) ([]Change, error) {
+		if ban != nil {
+			return v.Ban(player, BanRequest{Seconds: ban, Reason: why}, now)
 		}
 		return v.Kick(player, why, now)
 	})
