@@ -194,12 +194,13 @@ func (s *Sessions) judgeMember(ctx context.Context, l Lease, now, hearing time.T
 		return err
 	}
 	i := v.member(l.Player)
-	if err != nil || v.Status.Terminal() || i < 0 || v.Members[i].Status != SeatJoined {
+	if err != nil || v.Status.Terminal() || i < 0 || v.Members[i].Status != SeatJoined ||
+		l.BeatAt.Before(v.Members[i].JoinedAt) { // the lease of an earlier seat
 		return s.store.DeleteLease(ctx, l)
 	}
 	next, term := l, seconds(v.StaleAfter)
-	switch next.DueAt = l.BeatAt.Add(term); {
-	case l.State == LeaseLive && now.Before(next.DueAt): // the session has a longer stale_after now
+	switch next.DueAt = later(l.BeatAt, v.Members[i].connectedAt()).Add(term); {
+	case l.State == LeaseLive && now.Before(next.DueAt): // it came back, or the session has a longer stale_after now
 		return s.store.ReplaceLease(ctx, l, next)
 	case l.State == LeaseLive && now.Before(hearing.Add(term)):
 		return nil

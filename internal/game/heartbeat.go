@@ -34,7 +34,7 @@ type Liveliness struct {
 	Liveness     Liveness      `json:"liveness" doc:"Live after a heartbeat that was accepted."`
 	Fence        int64         `json:"fence" doc:"The fence of the session."`
 	NextDeadline time.Time     `json:"next_deadline" doc:"When the session turns stale, or the member is disconnected, without another heartbeat."`
-	ExpiresAt    time.Time     `json:"expires_at" doc:"When the session expires without another heartbeat."`
+	ExpiresAt    time.Time     `json:"expires_at" doc:"When the session expires, or the member loses its seat, without another heartbeat."`
 }
 
 // BeatResult is the result of one heartbeat of several.
@@ -285,7 +285,7 @@ func (s *Sessions) MemberHeartbeat(
 		}
 	}
 	l := v.Pulse().liveliness(now)
-	l.NextDeadline = due
+	l.NextDeadline, l.ExpiresAt = due, due.Add(seconds(v.DisconnectGrace))
 	return l, nil
 }
 

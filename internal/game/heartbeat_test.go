@@ -402,15 +402,36 @@ func TestLeaseOfAMember(t *testing.T) {
 	if v = p.read(t, v.ID); v.Members[1].Status != game.SeatJoined || v.Members[1].Deadline != nil {
 		t.Fatalf("back: %+v", v)
 	}
+	// Coming back counts as contact, and a new seat does not inherit the lease of the old one.
+	p.tick(t, 31)
+	if v = p.read(t, v.ID); v.Members[1].Status != game.SeatDisconnected {
+		t.Fatalf("without heartbeats again: %+v", v)
+	}
+	p.join(t, v.ID, eve)
+	p.tick(t, 120)
+	if v = p.read(t, v.ID); v.Members[1].Status != game.SeatJoined {
+		t.Fatalf("it came back, and the lease was gone: %+v", v)
+	}
+	beat()
+	p.tick(t, 20)
+	_, err := p.sessions.Leave(p.ctx, v.ID, nil, eve)
+	ok(t, err)
+	p.join(t, v.ID, eve)
+	p.tick(t, 60)
+	if v = p.read(t, v.ID); v.Members[1].Status != game.SeatJoined {
+		t.Fatalf("disconnected by the lease of an earlier seat: %+v", v)
+	}
+	beat()
 	p.tick(t, 31+121)
 	if v = p.read(t, v.ID); len(v.Members) != 1 {
 		t.Fatalf("after disconnect_grace: %+v", v)
 	}
 	equal(t, []game.ChangeType{
 		"session_created", "member_joined", "host_changed", "member_joined", "member_disconnected",
-		"member_reconnected", "member_disconnected", "member_removed",
+		"member_reconnected", "member_disconnected", "member_reconnected", "member_removed", "member_joined",
+		"member_disconnected", "member_removed",
 	}, w.changesOf(t, v.ID))
-	_, err := p.sessions.MemberHeartbeat(playing(t, eve), v.ID, nil, eve)
+	_, err = p.sessions.MemberHeartbeat(playing(t, eve), v.ID, nil, eve)
 	rejected(t, err, game.ErrMemberNotFound)
 	_, err = p.sessions.MemberHeartbeat(playing(t, eve), v.ID, nil, ada)
 	rejected(t, err, game.ErrNotHost)

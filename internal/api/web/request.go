@@ -151,7 +151,7 @@ func checkType(r *http.Request) *Problem {
 		return nil
 	}
 	p := NewProblem(http.StatusUnsupportedMediaType, "unsupported_media_type",
-		"Send the body as "+JSONType+", in UTF-8 and not compressed.")
+		"Send the body with the header Content-Type: "+JSONType+", in UTF-8 and not compressed.")
 	if r.Method == http.MethodPatch {
 		p.Header = http.Header{"Accept-Patch": {PatchType + ", " + JSONType}}
 	}
