@@ -104,6 +104,8 @@ type SessionLimits struct {
 	AttributeBytes       int `json:"attribute_bytes" doc:"Of all keys and values together."`
 	MemberAttributes     int `json:"member_attributes"`
 	MemberAttributeBytes int `json:"member_attribute_bytes" doc:"Of all keys and values together."`
+	Party                int `json:"party" doc:"Players who join together."`
+	Bans                 int `json:"bans" doc:"Bans of a session that have not ended."`
 	Heartbeats           int `json:"heartbeats" doc:"Sessions in one request with heartbeats."`
 
 	Timeouts map[string]SessionTimeout `json:"timeouts" nullable:"false" doc:"The settings of a session about time, by their names."`
@@ -149,7 +151,7 @@ func DocumentLimits() Limits {
 			AttributeKey: MaxAttributeKey,
 			Attributes:   MaxSessionAttributes, AttributeBytes: maxSessionAttributeBytes,
 			MemberAttributes: MaxMemberAttributes, MemberAttributeBytes: maxMemberAttributeBytes,
-			Heartbeats: MaxHeartbeats,
+			Party: MaxParty, Bans: MaxBans, Heartbeats: MaxHeartbeats,
 		},
 	}
 }

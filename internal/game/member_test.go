@@ -193,6 +193,7 @@ func TestEditMemberEveryField(t *testing.T) {
 	changes := map[string]func(*game.MemberSettings){
 		"Team":       func(m *game.MemberSettings) { m.Team = "blue" },
 		"Attributes": func(m *game.MemberSettings) { m.Attributes = dressed("owl") },
+		"Ready":      func(m *game.MemberSettings) { m.Ready = true },
 	}
 	for _, field := range fieldsOf[game.MemberSettings]() {
 		change := changes[field]

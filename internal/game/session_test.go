@@ -12,7 +12,7 @@ import (
 func full() game.Settings {
 	return game.Settings{
 		Name: "room", Mode: "ctf", Map: "canyon", Region: "eu-west", Visibility: game.VisibilityPrivate, Locked: true,
-		JoinInProgress: true, AllowRematch: true, MaxPlayers: 8, MinPlayers: 2,
+		JoinInProgress: true, AllowRematch: true, AutoStart: true, MaxPlayers: 8, MinPlayers: 2,
 		Teams:      map[string]int{"red": 4, "blue": 4},
 		Attributes: game.Attributes{"rank": game.NumberValue(7)},
 	}
@@ -31,7 +31,7 @@ func TestNewSession(t *testing.T) {
 	ok(t, err)
 	equal(t, game.Session{
 		ID: "id", Project: "p", Status: "open", Members: []game.Member{}, Version: 1, CreatedAt: t0, UpdatedAt: t0,
-		Timeouts: timeouts(0), Fence: 1, Liveness: game.Live,
+		Timeouts: timeouts(0), Bans: []game.Ban{}, Fence: 1, Liveness: game.Live,
 		Settings: game.Settings{
 			Visibility: "public", MaxPlayers: 1, Teams: map[string]int{}, Attributes: game.Attributes{},
 		},
@@ -44,6 +44,7 @@ func TestNewSession(t *testing.T) {
 	ok(t, err)
 	equal(t, game.Session{
 		ID: "id", Project: "p", Settings: full(), Timeouts: timeouts(300), Fence: 1, Liveness: game.Live,
+		Bans:   []game.Ban{},
 		Status: "pending", HostID: new(player(1)), Hosted: true,
 		Connection: here,
 		Members: []game.Member{{
@@ -297,6 +298,7 @@ func settingChanges() map[string]func(*game.Settings) {
 		"Locked":         func(s *game.Settings) { s.Locked = true },
 		"JoinInProgress": func(s *game.Settings) { s.JoinInProgress = true },
 		"AllowRematch":   func(s *game.Settings) { s.AllowRematch = true },
+		"AutoStart":      func(s *game.Settings) { s.AutoStart = true },
 		"MaxPlayers":     func(s *game.Settings) { s.MaxPlayers = 11 },
 		"MinPlayers":     func(s *game.Settings) { s.MinPlayers = 1 },
 		"Teams":          func(s *game.Settings) { s.Teams = map[string]int{"red": 1} },
@@ -377,8 +379,8 @@ func TestSessionEditConnection(t *testing.T) {
 func TestDifferences(t *testing.T) {
 	t.Parallel()
 	names := map[string]string{
-		"JoinInProgress": "join_in_progress", "AllowRematch": "allow_rematch", "MaxPlayers": "max_players",
-		"MinPlayers": "min_players",
+		"JoinInProgress": "join_in_progress", "AllowRematch": "allow_rematch", "AutoStart": "auto_start",
+		"MaxPlayers": "max_players", "MinPlayers": "min_players",
 	}
 	s := newSession(t)
 	none := []string(nil)
@@ -396,8 +398,8 @@ func TestDifferences(t *testing.T) {
 		equal(t, []string{name}, s.Differences(settings))
 	}
 	equal(t, []string{
-		"name", "mode", "map", "region", "visibility", "locked", "join_in_progress", "allow_rematch", "max_players",
-		"min_players",
+		"name", "mode", "map", "region", "visibility", "locked", "join_in_progress", "allow_rematch", "auto_start",
+		"max_players", "min_players",
 		"teams", "attributes",
 	}, s.Differences(both))
 }
