@@ -36,23 +36,53 @@ func TestJoinParty(t *testing.T) {
 		left    []int
 		want    *game.Error
 	}{
-		"all":                 {nil, game.Party{Seats: asking("", 2, 3)}, 0, nil, []int{1, 2, 3}, []string{"j", "j"}, nil, nil},
-		"by one of them":      {nil, game.Party{Seats: asking("", 3, 2)}, 2, nil, []int{1, 3, 2}, []string{"r", "j"}, nil, nil},
-		"reserved":            {nil, game.Party{Seats: asking("", 2), Reserve: true}, 0, nil, []int{1, 2}, []string{"r"}, nil, nil},
-		"by the host":         {nil, game.Party{Seats: asking("", 2), Reserve: true}, 1, nil, []int{1, 2}, []string{"r"}, nil, nil},
-		"one has a seat":      {changes{seat(2, "joined", "", 5)}, game.Party{Seats: asking("", 2, 3)}, 0, nil, []int{1, 2, 3}, []string{"j", "j"}, nil, nil},
-		"confirmed":           {changes{seat(2, "reserved", "", 5)}, game.Party{Seats: asking("", 2)}, 2, nil, []int{1, 2}, []string{"j"}, nil, nil},
-		"confirmed by others": {changes{seat(2, "reserved", "", 5)}, game.Party{Seats: asking("", 2, 3)}, 3, nil, []int{1, 2, 3}, []string{"r", "j"}, nil, nil},
-		"too many":            {changes{maxPlayers(3)}, game.Party{Seats: asking("", 2, 3, 4)}, 0, nil, []int{1}, nil, nil, game.ErrSessionFull},
+		"all": {
+			nil, game.Party{Seats: asking("", 2, 3)},
+			0, nil, []int{1, 2, 3}, []string{"j", "j"}, nil, nil,
+		},
+		"by one of them": {
+			nil, game.Party{Seats: asking("", 3, 2)},
+			2, nil, []int{1, 3, 2}, []string{"r", "j"}, nil, nil,
+		},
+		"reserved": {
+			nil, game.Party{Seats: asking("", 2), Reserve: true},
+			0, nil, []int{1, 2}, []string{"r"}, nil, nil,
+		},
+		"by the host": {
+			nil, game.Party{Seats: asking("", 2), Reserve: true},
+			1, nil, []int{1, 2}, []string{"r"}, nil, nil,
+		},
+		"one has a seat": {
+			changes{seat(2, "joined", "", 5)}, game.Party{Seats: asking("", 2, 3)},
+			0, nil, []int{1, 2, 3}, []string{"j", "j"}, nil, nil,
+		},
+		"confirmed": {
+			changes{seat(2, "reserved", "", 5)}, game.Party{Seats: asking("", 2)},
+			2, nil, []int{1, 2}, []string{"j"}, nil, nil,
+		},
+		"confirmed by others": {
+			changes{seat(2, "reserved", "", 5)}, game.Party{Seats: asking("", 2, 3)},
+			3, nil, []int{1, 2, 3}, []string{"r", "j"}, nil, nil,
+		},
+		"too many": {
+			changes{maxPlayers(3)}, game.Party{Seats: asking("", 2, 3, 4)},
+			0, nil, []int{1}, nil, nil, game.ErrSessionFull,
+		},
 		"too many, partial": {
 			changes{maxPlayers(3)}, game.Party{Seats: asking("", 2, 3, 4), Partial: true}, 0, nil, []int{1, 2, 3},
 			[]string{"j", "j"}, []int{4}, nil,
 		},
-		"one is suspended": {nil, game.Party{Seats: asking("", 2, 3)}, 0, gone, []int{1}, nil, nil, game.ErrPlayerSuspended},
+		"one is suspended": {
+			nil, game.Party{Seats: asking("", 2, 3)},
+			0, gone, []int{1}, nil, nil, game.ErrPlayerSuspended,
+		},
 		"one is suspended, partial": {
 			nil, game.Party{Seats: asking("", 3, 2), Partial: true}, 0, gone, []int{1, 2}, []string{"j"}, []int{3}, nil,
 		},
-		"one is banned": {changes{banned(3)}, game.Party{Seats: asking("", 2, 3)}, 0, nil, []int{1}, nil, nil, game.ErrPlayerBanned},
+		"one is banned": {
+			changes{banned(3)}, game.Party{Seats: asking("", 2, 3)},
+			0, nil, []int{1}, nil, nil, game.ErrPlayerBanned,
+		},
 		"one is in another team": {
 			changes{teams, seat(2, "joined", "red", 5)}, game.Party{Seats: asking("blue", 3, 2)}, 0, nil, []int{1, 2}, nil,
 			nil, game.ErrAlreadyMember,
@@ -61,10 +91,16 @@ func TestJoinParty(t *testing.T) {
 			changes{teams, func(s *game.Session) { s.Teams["red"] = 1 }}, game.Party{Seats: asking("red", 2, 3)}, 0, nil,
 			[]int{1}, nil, nil, game.ErrTeamFull,
 		},
-		"locked":      {changes{locked}, game.Party{Seats: asking("", 2, 3)}, 0, nil, []int{1}, nil, nil, game.ErrSessionLocked},
-		"in progress": {changes{in("in_progress")}, game.Party{Seats: asking("", 2, 3)}, 0, nil, []int{1}, nil, nil, game.ErrSessionNotJoinable},
-		"nobody":      {nil, game.Party{}, 0, nil, []int{1}, nil, nil, game.ErrValidation},
-		"one twice":   {nil, game.Party{Seats: asking("", 2, 2)}, 0, nil, []int{1}, nil, nil, game.ErrValidation},
+		"locked": {
+			changes{locked}, game.Party{Seats: asking("", 2, 3)},
+			0, nil, []int{1}, nil, nil, game.ErrSessionLocked,
+		},
+		"in progress": {
+			changes{in("in_progress")}, game.Party{Seats: asking("", 2, 3)},
+			0, nil, []int{1}, nil, nil, game.ErrSessionNotJoinable,
+		},
+		"nobody":    {nil, game.Party{}, 0, nil, []int{1}, nil, nil, game.ErrValidation},
+		"one twice": {nil, game.Party{Seats: asking("", 2, 2)}, 0, nil, []int{1}, nil, nil, game.ErrValidation},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
