@@ -64,7 +64,8 @@ func (s *Sessions) Heartbeats(ctx context.Context, beats []Heartbeat) ([]Heartbe
 
 // MemberHeartbeat reports that a member is connected, and reconnects one that is disconnected. From the first one on,
 // the member is disconnected without another for the session's StaleAfter: NextDeadline says when. It returns
-// [ErrSessionNotFound], [ErrMemberNotFound], [ErrMemberNotJoined] for a reservation, [ErrNotHost] and [ErrSessionEnded].
+// [ErrSessionNotFound], [ErrMemberNotFound], [ErrMemberNotJoined] for a reservation, [ErrNotHost] and
+// [ErrSessionEnded].
 func (s *Sessions) MemberHeartbeat(
 	ctx context.Context, id SessionID, player PlayerID, opts ...WriteOption,
 ) (Liveliness, error) {

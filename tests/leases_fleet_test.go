@@ -354,6 +354,6 @@ func (f *fleet) report(begin time.Time) {
 	f.t.Logf("without heartbeats: %d sessions turned stale, the first after %v, and %d expired, after %v to %v, "+
 		"the last %v after the last disturbance", g.stale, tenth(g.soonestStale), g.expired, tenth(g.soonestExpired),
 		tenth(g.latestExpired), tenth(g.settled.Sub(g.disturbed)))
-	f.t.Logf("with heartbeats: of %d sessions, those that missed some turned stale %d times, were revived %d times after at "+
-		"most %v, and %d expired", alive, g.staleAlive, g.revived, tenth(g.longestStaleAlive), g.expiredAlive)
+	f.t.Logf("with heartbeats: of %d sessions, those that missed some turned stale %d times, were revived %d times "+
+		"after at most %v, and %d expired", alive, g.staleAlive, g.revived, tenth(g.longestStaleAlive), g.expiredAlive)
 }

@@ -202,7 +202,12 @@ func gsmSide(b *testing.B, binary, db string, args ...string) *side {
 	cmd.Args = append(cmd.Args, args...)
 	cmd.Path, cmd.Stdout, cmd.Stderr = binary, log, log
 	running := runProcess(b, cmd)
-	b.Cleanup(func() { _ = log.Close() })
+	b.Cleanup(func() {
+		_ = log.Close()
+		if text, err := os.ReadFile(path); b.Failed() && err == nil {
+			b.Logf("the end of gsm's log: %s", text[max(0, len(text)-1000):])
+		}
+	})
 	address := func(listener string) (found string) {
 		eventually(b, "gsm listens: see "+path, func() bool {
 			text, err := os.ReadFile(path)
