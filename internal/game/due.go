@@ -58,13 +58,12 @@ func (s *Sessions) elapseDue(ctx context.Context, t *ticking) error {
 			return errors.Join(failures, err)
 		}
 		s.hearing.heard(s.now())
-		hearing := s.hearing.since(now)
 		t.Sessions += len(due)
 		failures = errors.Join(failures, atOnce(due, func(d DueSession) error {
 			v, err := s.changeByTime(ctx, d.Project, d.ID, nothing)
 			s.responded(err)
 			if err == nil && !v.UpdatedAt.Before(now) {
-				t.overdue(min(now.Sub(d.DueAt), now.Sub(hearing)))
+				t.overdue(min(now.Sub(d.DueAt), now.Sub(s.hearing.since(now, seconds(v.StaleAfter)))))
 			}
 			return err
 		}))
@@ -86,17 +85,16 @@ func (s *Sessions) judgeDue(ctx context.Context, t *ticking) error {
 		}
 		s.hearing.heard(s.now())
 		t.Leases += len(due)
-		hearing := s.hearing.since(s.now())
 		failures = errors.Join(failures, atOnce(due, func(l Lease) error {
-			if l.State == LeaseLive && now.Before(hearing.Add(l.DueAt.Sub(l.BeatAt))) {
-				return nil // this process has not heard for long enough, whatever the session says
+			// The term of a live lease is known without reading the session.
+			if term := l.DueAt.Sub(l.BeatAt); l.State == LeaseLive && now.Before(s.hearing.since(s.now(), term).Add(term)) {
+				return nil // this process has not heard for long enough
 			}
-			t.overdue(min(now.Sub(l.DueAt), now.Sub(hearing)))
 			judge := s.judge
 			if l.Player != "" {
 				judge = s.judgeMember
 			}
-			err := judge(ctx, l, now, hearing, t)
+			err := judge(ctx, l, now, t)
 			s.responded(err)
 			return err
 		}))
@@ -116,7 +114,7 @@ func (s *Sessions) responded(err error) {
 }
 
 // judge judges the lease of a session. Whatever has happened between its steps, also a crash, the next run finishes.
-func (s *Sessions) judge(ctx context.Context, l Lease, now, hearing time.Time, t *ticking) error {
+func (s *Sessions) judge(ctx context.Context, l Lease, now time.Time, t *ticking) error {
 	v, err := s.ofLease(ctx, l)
 	switch {
 	case errors.Is(err, ErrSessionNotFound), err == nil && v.Status.Terminal():
@@ -124,10 +122,12 @@ func (s *Sessions) judge(ctx context.Context, l Lease, now, hearing time.Time, t
 	case err != nil:
 		return err
 	}
+	hearing := s.hearing.since(s.now(), seconds(v.StaleAfter))
 	next := l.judged(&v, now, hearing)
 	if next == l { // this process has not heard for long enough
 		return nil
 	}
+	t.overdue(min(now.Sub(l.DueAt), now.Sub(hearing)))
 	if next.State != l.State {
 		// First the lease, on condition of the heartbeat that was seen, and then the session.
 		closed := next
@@ -188,7 +188,7 @@ func (s *Sessions) expire(ctx context.Context, l Lease) (Session, error) {
 }
 
 // judgeMember judges the lease of a member, who is disconnected without a heartbeat for stale_after.
-func (s *Sessions) judgeMember(ctx context.Context, l Lease, now, hearing time.Time, _ *ticking) error {
+func (s *Sessions) judgeMember(ctx context.Context, l Lease, now time.Time, _ *ticking) error {
 	v, err := s.ofLease(ctx, l)
 	if err != nil && !errors.Is(err, ErrSessionNotFound) {
 		return err
@@ -202,7 +202,7 @@ func (s *Sessions) judgeMember(ctx context.Context, l Lease, now, hearing time.T
 	switch next.DueAt = later(l.BeatAt, v.Members[i].connectedAt()).Add(term); {
 	case l.State == LeaseLive && now.Before(next.DueAt): // it came back, or the session has a longer stale_after now
 		return s.store.ReplaceLease(ctx, l, next)
-	case l.State == LeaseLive && now.Before(hearing.Add(term)):
+	case l.State == LeaseLive && now.Before(s.hearing.since(s.now(), term).Add(term)):
 		return nil
 	}
 	if next.State, next.DueAt = LeaseStale, now; l.State == LeaseLive {

@@ -167,7 +167,7 @@ func (h *leaseHistory) Pass(t *rapid.T) {
 			if _, err := p.process.sessions.Tick(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if p.hearing.IsZero() || h.real.Sub(p.last) > 3*time.Second {
+			if p.hearing.IsZero() || h.real.Sub(p.last) > stale*time.Second/2 {
 				p.hearing = h.real
 			}
 			p.last = h.real
