@@ -187,7 +187,8 @@ func (s *Sessions) expire(ctx context.Context, l Lease) (Session, error) {
 	return v, errors.Join(err, s.store.DeleteLease(ctx, l))
 }
 
-// judgeMember judges the lease of a member, who is disconnected without a heartbeat for stale_after.
+// judgeMember judges the lease of a member, who is disconnected without a heartbeat for stale_after since the last one,
+// or since it joined or reconnected.
 func (s *Sessions) judgeMember(ctx context.Context, l Lease, now time.Time, _ *ticking) error {
 	v, err := s.ofLease(ctx, l)
 	if err != nil && !errors.Is(err, ErrSessionNotFound) {
@@ -198,8 +199,8 @@ func (s *Sessions) judgeMember(ctx context.Context, l Lease, now time.Time, _ *t
 		l.BeatAt.Before(v.Members[i].JoinedAt) { // the lease of an earlier seat
 		return s.store.DeleteLease(ctx, l)
 	}
-	next, term := l, seconds(v.StaleAfter)
-	switch next.DueAt = later(l.BeatAt, v.Members[i].connectedAt()).Add(term); {
+	next, term, connectedAt := l, seconds(v.StaleAfter), v.Members[i].connectedAt()
+	switch next.DueAt = later(l.BeatAt, connectedAt).Add(term); {
 	case l.State == LeaseLive && now.Before(next.DueAt): // it came back, or the session has a longer stale_after now
 		return s.store.ReplaceLease(ctx, l, next)
 	case l.State == LeaseLive && now.Before(s.hearing.since(s.now(), term).Add(term)):
@@ -218,7 +219,7 @@ func (s *Sessions) judgeMember(ctx context.Context, l Lease, now time.Time, _ *t
 				return nil, nil
 			case connected && v.Members[i].Status == SeatDisconnected:
 				return v.connect(&v.Members[i], now), nil
-			case !connected && v.Members[i].Status == SeatJoined:
+			case !connected && v.Members[i].Status == SeatJoined && v.Members[i].connectedAt().Equal(connectedAt):
 				return v.disconnect(&v.Members[i], now), nil
 			}
 			return nil, nil

@@ -83,7 +83,7 @@ func Same[T any](a, b T) bool { return same(a, b) }
 type Hearing struct{ h hearing }
 
 func (h *Hearing) Heard(now time.Time) { h.h.heard(now) }
-func (h *Hearing) Failed()             { h.h.failed() }
+func (h *Hearing) Failed()             { h.h.failed(ErrStoreUnavailable) }
 
 func (h *Hearing) Since(now time.Time, staleAfter time.Duration) time.Time {
 	return h.h.since(now, staleAfter)

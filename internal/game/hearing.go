@@ -1,6 +1,7 @@
 package game
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"sync"
@@ -40,8 +41,12 @@ func (h *hearing) heard(now time.Time) {
 	h.gaps = append(h.gaps, gap{now, length})
 }
 
-// failed records that the store could not keep what a client told.
-func (h *hearing) failed() {
+// failed records that the store could not keep what a client told, because of the error. A document that cannot be
+// decoded is no failure of the store.
+func (h *hearing) failed(err error) {
+	if errors.Is(err, ErrUnreadable) {
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.last = time.Time{}

@@ -113,6 +113,76 @@ func TestLeaseOfASession(t *testing.T) {
 	equal(t, []game.Lease{}, left)
 }
 
+// A member that joins again sends heartbeats when it is ready to: those before it left do not disconnect it.
+func TestLeaseOfAMemberThatJoinsAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.start()
+	ada, bob := p.register(t, p.ctx, "Ada").ID, p.register(t, p.ctx, "Bob").ID
+	v := p.open(t, 4, ada)
+	p.join(t, v.ID, bob)
+	status := func() game.MemberStatus {
+		v := p.read(t, v.ID)
+		return v.Members[1].Status
+	}
+	for _, tt := range []struct {
+		goes func()
+		then game.MemberStatus // stale_after after it came back
+	}{
+		{func() { // a new seat has no lease yet
+			_, err := p.sessions.Leave(p.ctx, v.ID, nil, bob)
+			ok(t, err)
+		}, game.SeatJoined},
+		{func() {
+			_, err := p.sessions.EditMember(p.ctx, v.ID, nil, bob, func(e game.MemberEdit) (game.MemberEdit, error) {
+				e.Status = game.SeatDisconnected
+				return e, nil
+			})
+			ok(t, err)
+		}, game.SeatDisconnected},
+	} {
+		p.tick(t, 60)
+		_, err := p.sessions.MemberHeartbeat(p.ctx, v.ID, nil, bob)
+		ok(t, err)
+		p.tick(t, 20)
+		tt.goes()
+		p.tick(t, 5)
+		p.join(t, v.ID, bob)
+		if p.tick(t, 29); status() != game.SeatJoined {
+			t.Error("disconnected for heartbeats that it sent before it joined again")
+		}
+		if p.tick(t, 2); status() != tt.then {
+			t.Errorf("later it is %s, want %s", status(), tt.then)
+		}
+		p.join(t, v.ID, bob)
+	}
+}
+
+// A session that players host and that has lost its host can have no heartbeats. The next who joins becomes host and
+// revives it.
+func TestStaleSessionWithoutHost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.start()
+	ada, bob := p.register(t, p.ctx, "Ada").ID, p.register(t, p.ctx, "Bob").ID
+	v := p.open(t, 4, ada)
+	p.beat(t, v.ID)
+	_, err := p.sessions.Leave(p.ctx, v.ID, nil, ada)
+	ok(t, err)
+	p.tick(t, 31)
+	if v = p.read(t, v.ID); v.Liveness != game.Stale || v.HostID != nil {
+		t.Fatalf("without a host: %+v", v)
+	}
+	v = p.join(t, v.ID, bob)
+	if v.Liveness != game.Live || v.HostID == nil || *v.HostID != bob {
+		t.Errorf("with a member: %+v", v)
+	}
+	p.tick(t, 29)
+	if v = p.read(t, v.ID); v.Liveness != game.Live {
+		t.Errorf("without a fresh lease: %+v", v)
+	}
+}
+
 // A host that crashes is replaced, and a fresh lease begins, so that the others are not locked into a dead lobby.
 func TestCrashedHost(t *testing.T) {
 	t.Parallel()

@@ -8,7 +8,8 @@ type Liveness string
 // The states of liveness.
 const (
 	Live Liveness = "live"
-	// Stale sessions missed their heartbeats for stale_after. They accept no new members until the next heartbeat.
+	// Stale sessions missed their heartbeats for stale_after. They accept no new members until the next heartbeat, or
+	// one who becomes host if they have lost theirs.
 	Stale Liveness = "stale"
 )
 

@@ -188,7 +188,7 @@ func (s *Session) joinable(team string) error {
 		return ErrSessionNotJoinable.Detail(
 			"The session is %s and accepts no new members.", s.Status,
 		).With("session_status", s.Status)
-	case s.Liveness == Stale:
+	case s.Liveness == Stale && !s.leaderless():
 		return ErrSessionNotJoinable.Detail("The session is stale: its host or server has missed its heartbeats.").
 			With("session_status", s.Status).With("liveness", s.Liveness)
 	case s.Locked:
@@ -333,6 +333,10 @@ func (s *Session) SetHost(id PlayerID) ([]Change, error) {
 	s.Hosted = true
 	return s.changeHost(&id, HostHandedOver), nil
 }
+
+// leaderless reports whether nobody can send heartbeats: players host the session, and it has no host. The next who
+// joins becomes host.
+func (s *Session) leaderless() bool { return s.Hosted && s.HostID == nil }
 
 // host returns the host, or "".
 func (s *Session) host() PlayerID {

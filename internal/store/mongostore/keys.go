@@ -41,7 +41,7 @@ func (s *Store) DeleteKey(ctx context.Context, old game.Key) error {
 func (s *Store) Keys(ctx context.Context, q game.KeyQuery) ([]game.Key, error) {
 	found, err := list(ctx, s, s.keys, keysPage(q), fullSize[game.Key])
 	if len(found.Unreadable) > 0 { // whoever looks for keys to revoke must not miss one
-		return nil, readError(ctx, fmt.Errorf("%w: api key %s", errDecoding, found.Unreadable[0]))
+		return nil, readError(ctx, fmt.Errorf("%w: api key %s", game.ErrUnreadable, found.Unreadable[0]))
 	}
 	return found.Items, err
 }

@@ -209,6 +209,7 @@ func (s *Store) briefSession(doc driver.Value) (game.Session, int, error) {
 	for i, m := range v.Members {
 		v.Session.Members[i].PlayerID = m.PlayerID
 	}
+	v.Restore()
 	return v.Session, game.BriefCost(textSize(doc), &v.Session), nil
 }
 

@@ -59,24 +59,41 @@ func pulseOf(c codec) func(*game.Session) any {
 	}
 }
 
-// Pulses implements [game.SessionStore].
+// Pulses implements [game.SessionStore]. A session that cannot be read is left out, and Inspect reports it.
 func (s *Store) Pulses(ctx context.Context, project game.ProjectID, ids []game.SessionID) ([]game.Pulse, error) {
-	return gather(ctx, s, selectPulses, []any{jsonList(ids), string(project)},
-		func(columns []driver.Value) (game.Pulse, error) {
-			var id string
-			var updated int64
-			var p pulse
-			for i, to := range []any{&id, &p.Pulse.Version, &updated} {
-				if err := scan(columns[i], to); err != nil {
-					return game.Pulse{}, err
-				}
+	found := []game.Pulse{}
+	err := s.readers.rows(ctx, selectPulses, []any{jsonList(ids), string(project)},
+		func(columns []driver.Value) error {
+			p, err := s.pulse(columns)
+			switch {
+			case errors.Is(err, game.ErrUnreadable):
+				return nil
+			case err != nil:
+				return err
 			}
-			if err := s.codec.decode(columns[3], &p); err != nil {
-				return game.Pulse{}, err
-			}
-			p.Pulse.ID, p.Pulse.UpdatedAt = game.SessionID(id), time.UnixMilli(updated).UTC()
-			return p.Pulse, nil
+			found = append(found, p)
+			return nil
 		})
+	if err != nil {
+		return nil, unread(err)
+	}
+	return found, nil
+}
+
+func (s *Store) pulse(columns []driver.Value) (game.Pulse, error) {
+	var id string
+	var updated int64
+	var p pulse
+	for i, to := range []any{&id, &p.Pulse.Version, &updated} {
+		if err := scan(columns[i], to); err != nil {
+			return game.Pulse{}, err
+		}
+	}
+	if err := s.codec.decode(columns[3], &p); err != nil {
+		return game.Pulse{}, err
+	}
+	p.Pulse.ID, p.Pulse.UpdatedAt = game.SessionID(id), time.UnixMilli(updated).UTC()
+	return p.Pulse, nil
 }
 
 // A purge removes sessions by pages, so that other writes get in between, and reads their documents before, until a
@@ -130,7 +147,7 @@ func (s *Store) endedSessions(ctx context.Context, before time.Time, limit int) 
 		switch v, err := s.session(columns[2]); {
 		case err == nil:
 			r.rows = surroundings(&v, nil)
-		case !errors.Is(err, errDecoding): // the rows of an unreadable one are found by an inspection
+		case !errors.Is(err, game.ErrUnreadable): // the rows of an unreadable one are found by an inspection
 			return err
 		}
 		page = append(page, r)
