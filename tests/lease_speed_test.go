@@ -26,35 +26,39 @@ import (
 const (
 	beatSessions   = 10_000
 	beatBatch      = 1000 // of a request
-	beatSenders    = 4
-	beatRounds     = 10 // by turns
+	beatSenders    = 4    // at once, which is as much as a database on two cores makes
+	beatRounds     = 10   // by turns
 	beatRound      = time.Second
 	beatTarget     = 10_000 // leases/s on SQLite, on two cores with the load generator beside it
-	beatBulkTarget = 0.8    // of what the driver's own bulk writes make
+	beatBulkTarget = 0.8    // of what the driver makes with the same calls, one request after the other
 )
 
 // BenchmarkHeartbeats renews the leases of 10,000 sessions, 1,000 in a request and one by one: beside reads of a
-// session, and on MongoDB beside bulk writes of as many updates.
+// session, and on MongoDB beside calls of the driver that do as much: a bulk write of as many updates, after a find of
+// the sessions, whose status and version the response tells.
 func BenchmarkHeartbeats(b *testing.B) {
 	database := freshDatabase(b)
 	f := &beatLoad{side: gsmSide(b, gsm, database)}
 	f.populate(b)
-	var together, alone, reads, bulk beatResult
 	for n := range f.batches { // begins the leases
 		_, err := f.batch(b.Context(), n)
 		must(b, err)
 	}
-	var bare func(ctx context.Context, n int) (int, error)
+	var together, alone, reads beatResult
+	var driver *driverBeats
 	if underTest.name == mongodb {
-		bare = bulkWrites(b, database)
+		driver = newDriverBeats(b, database)
 	}
 	for range beatRounds {
 		f.run(b, &together, f.batch, beatSenders)
-		if bare != nil {
-			f.run(b, &bulk, bare, beatSenders)
-		}
 		f.run(b, &alone, f.one, speedClients)
 		f.run(b, &reads, f.read, speedClients)
+		if driver != nil {
+			f.run(b, &driver.together, driver.beat, beatSenders)
+			f.run(b, &driver.ours, f.batch, 1)
+			f.run(b, &driver.single, driver.beat, 1)
+			f.run(b, &driver.writes, driver.write, 1)
+		}
 	}
 	b.ReportMetric(0, "ns/op") // says nothing here
 	b.ReportMetric(together.rate(), "leases/s")
@@ -63,18 +67,24 @@ func BenchmarkHeartbeats(b *testing.B) {
 	b.Logf("%s: in requests of %d: %.0f leases/s, %.1f µs CPU each; one by one: %.0f/s, %.0f µs CPU each, %.2f of the "+
 		"%.0f reads/s of %.0f µs CPU each", underTest.name, beatBatch, together.rate(), together.each(),
 		alone.rate(), alone.each(), alone.rate()/reads.rate(), reads.rate(), reads.each())
-	if bare == nil {
-		if together.rate() < beatTarget {
-			b.Errorf("%.0f leases/s, want %d", together.rate(), beatTarget)
-		}
-		return
+	if driver != nil {
+		driver.report(b, together)
+	} else if together.rate() < beatTarget {
+		b.Errorf("%.0f leases/s, want %d", together.rate(), beatTarget)
 	}
-	share := together.rate() / bulk.rate()
-	b.ReportMetric(share, "leases/bulk")
-	b.Logf("%s: the driver's own bulk writes of %d make %.0f updates/s: gsm makes %.2f of that",
-		underTest.name, beatBatch, bulk.rate(), share)
+}
+
+// report compares what gsm makes with what the driver does.
+func (d *driverBeats) report(b *testing.B, together beatResult) {
+	b.Helper()
+	share := d.ours.rate() / d.single.rate()
+	b.ReportMetric(share, "leases/driver")
+	b.Logf("%s: the driver makes %.0f leases/s for one sender, of which gsm makes %.2f, and %.0f for %d, of which gsm "+
+		"makes %.2f; bulk writes without finds %.0f for one, of which gsm makes %.2f", underTest.name,
+		d.single.rate(), share, d.together.rate(), beatSenders, together.rate()/d.together.rate(),
+		d.writes.rate(), d.ours.rate()/d.writes.rate())
 	if share < beatBulkTarget {
-		b.Errorf("gsm renews %.2f of what the driver's own bulk writes make, want %.2f", share, beatBulkTarget)
+		b.Errorf("gsm renews %.2f of what the driver makes, want %.2f", share, beatBulkTarget)
 	}
 }
 
@@ -162,15 +172,21 @@ func (f *beatLoad) run(
 	to.cpu += f.cpu(b) - cpu
 }
 
-// bulkWrites returns what updates the leases that are in a database, as many as a request renews, by one call of the
-// driver.
-func bulkWrites(b *testing.B, database string) func(ctx context.Context, n int) (int, error) {
+// driverBeats are calls of the driver that do what heartbeats do, without conditions.
+type driverBeats struct {
+	leases, sessions *mongo.Collection
+	ids              []string
+	// What was measured: together by several senders, the others by one.
+	together, ours, single, writes beatResult
+}
+
+func newDriverBeats(b *testing.B, database string) *driverBeats {
 	b.Helper()
 	db, err := connectBare(database, nil)
 	must(b, err)
 	b.Cleanup(func() { must(b, db.Client().Disconnect(context.Background())) })
-	leases := db.Collection("leases")
-	cursor, err := leases.Find(b.Context(), bson.D{}, options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}))
+	d := &driverBeats{leases: db.Collection("leases"), sessions: db.Collection("sessions")}
+	cursor, err := d.leases.Find(b.Context(), bson.D{}, options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}))
 	must(b, err)
 	var all []struct {
 		ID string `bson:"_id"`
@@ -180,22 +196,47 @@ func bulkWrites(b *testing.B, database string) func(ctx context.Context, n int) 
 		b.Fatalf("%d leases, want %d", len(all), beatSessions)
 	}
 	rand.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
-	return func(ctx context.Context, n int) (int, error) {
-		now := time.Now()
-		some := all[n*beatBatch%len(all):][:beatBatch]
-		models := make([]mongo.WriteModel, len(some))
-		for i, l := range some {
-			models[i] = mongo.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: l.ID}}).
-				SetUpdate(bson.D{{Key: "$set", Value: bson.D{
-					{Key: "beat_at", Value: now}, {Key: "due_at", Value: now.Add(30 * time.Second)},
-				}}})
-		}
-		r, err := leases.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
-		if err == nil && r.MatchedCount != beatBatch {
-			err = fmt.Errorf("%d of %d updates found their lease", r.MatchedCount, beatBatch)
-		}
-		return beatBatch, err
+	for _, l := range all {
+		d.ids = append(d.ids, l.ID)
 	}
+	return d
+}
+
+func (d *driverBeats) some(n int) []string { return d.ids[n*beatBatch%len(d.ids):][:beatBatch] }
+
+func (d *driverBeats) beat(ctx context.Context, n int) (int, error) {
+	cursor, err := d.sessions.Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: d.some(n)}}}},
+		options.Find().SetProjection(bson.D{
+			{Key: "status", Value: 1},
+			{Key: "version", Value: 1},
+			{Key: "fence", Value: 1},
+			{Key: "stale_after", Value: 1},
+			{Key: "expire_after", Value: 1},
+		}))
+	if err != nil {
+		return 0, err
+	}
+	var found []bson.Raw
+	if err := cursor.All(ctx, &found); err != nil || len(found) != beatBatch {
+		return 0, fmt.Errorf("%d of %d sessions were found: %w", len(found), beatBatch, err)
+	}
+	return d.write(ctx, n)
+}
+
+func (d *driverBeats) write(ctx context.Context, n int) (int, error) {
+	now := time.Now()
+	models := make([]mongo.WriteModel, beatBatch)
+	for i, id := range d.some(n) {
+		models[i] = mongo.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: id}}).
+			SetUpdate(bson.D{{Key: "$set", Value: bson.D{
+				{Key: "beat_at", Value: now}, {Key: "due_at", Value: now.Add(30 * time.Second)},
+			}}})
+	}
+	r, err := d.leases.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+	if err == nil && r.MatchedCount != beatBatch {
+		err = fmt.Errorf("%d of %d updates found their lease", r.MatchedCount, beatBatch)
+	}
+	return beatBatch, err
 }
 
 // How a purge is measured.
@@ -259,7 +300,7 @@ func BenchmarkPurge(b *testing.B) {
 func purgeLoad(b *testing.B, database, prefix string, args ...string) (p passage) {
 	b.Helper()
 	s := gsmSide(b, gsm, database, args...)
-	defer s.stop(b)
+	defer s.kill()
 	c, err := client.New(s.url, client.WithHTTPClient(s.http))
 	must(b, err)
 	v, err := c.Sessions.Create(b.Context(), client.SessionRequest{Settings: client.Settings{MaxPlayers: 4}})
@@ -288,18 +329,6 @@ func purgeLoad(b *testing.B, database, prefix string, args ...string) (p passage
 		p.others = append(p.others, took[i]...)
 	}
 	return p
-}
-
-// stop ends a server before the benchmark does.
-func (s *side) stop(b *testing.B) {
-	b.Helper()
-	p, err := os.FindProcess(s.process.PID)
-	must(b, err)
-	must(b, p.Kill())
-	eventually(b, "the server is gone", func() bool {
-		stat, err := s.process.Stat()
-		return err != nil || strings.ContainsAny(stat.State, "ZX")
-	})
 }
 
 // overSessions counts the sessions of a database that are over.
