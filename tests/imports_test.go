@@ -16,10 +16,10 @@ const module = "game-session-manager/"
 // "*" is all of them.
 func mayImport() map[string][]string {
 	return map[string][]string{
-		"cmd/gsm":                    {"*"},
-		"internal/gsmtest":           {"*"},
-		"internal/store":             {"internal/game", "internal/store/sqlitestore", "internal/store/mongostore"},
-		"internal/api":               {
+		"cmd/gsm":          {"*"},
+		"internal/gsmtest": {"*"},
+		"internal/store":   {"internal/game", "internal/store/sqlitestore", "internal/store/mongostore"},
+		"internal/api": {
 			"internal/api/web", "internal/api/wire", "internal/game", "internal/limits", "internal/report",
 		},
 		"internal/api/web":           {},
