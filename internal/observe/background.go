@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"game-session-manager/internal/report"
 )
@@ -18,16 +19,15 @@ import (
 func Background(
 	log *slog.Logger, m Meter, failed func(context.Context, report.Failure) string, tasks ...string,
 ) func(context.Context, report.Run) {
-	durations := prometheus.NewHistogramVec(seconds(
+	durations := promauto.With(m.Metrics).NewHistogramVec(seconds(
 		"gsm_background_run_duration_seconds", "Time that a run of a background task took.",
 		.001, .005, .01, .05, .1, .5, 1, 5, 10, 30, 60,
 	), []string{"task", "result"})
-	succeeded := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	succeeded := promauto.With(m.Metrics).NewGaugeVec(prometheus.GaugeOpts{
 		Name: "gsm_background_last_success_timestamp_seconds",
 		Help: "When a background task last succeeded, or another process was found to hold its lease, " +
 			"in seconds since 1970; until then, when the process started.",
 	}, []string{"task"})
-	m.Metrics.MustRegister(durations, succeeded)
 	done := func(task string, at time.Time) { succeeded.WithLabelValues(task).Set(float64(at.UnixMilli()) / 1000) }
 	for _, task := range tasks {
 		done(task, m.Now())

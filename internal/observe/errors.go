@@ -56,14 +56,9 @@ type sample struct {
 
 // NewErrors returns an Errors without failures.
 func NewErrors(log *slog.Logger, reg prometheus.Registerer, now func() time.Time, newID func() string) *Errors {
-	total := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gsm_errors_total",
-		Help: "Failures that operators should know of, by code. /debug/errors of the ops listener tells the latest.",
-	}, []string{"code"})
-	for _, code := range report.FailureCodes() { // so that the first failure shows as an increase
-		total.WithLabelValues(string(code))
-	}
-	reg.MustRegister(total)
+	total := counters(reg, "gsm_errors_total",
+		"Failures that operators should know of, by code. /debug/errors of the ops listener tells the latest.",
+		[]string{"code"}, report.FailureCodes()...)
 	return &Errors{log: log, now: now, newID: newID, total: total, groups: make(map[string]*group)}
 }
 
