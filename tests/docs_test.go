@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"game-session-manager/internal/game"
+	"game-session-manager/internal/report"
 )
 
 var update = flag.Bool("update", false, "write the generated pages of docs anew")
@@ -66,7 +66,7 @@ func TestDocumentedFailures(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
 	var there []string
-	for _, code := range game.FailureCodes() {
+	for _, code := range report.FailureCodes() {
 		there = append(there, string(code))
 	}
 	got := found(t, "../docs/operations/errors.md", "(?m)^\\| `([a-z_]+)` \\| (?:ERROR|WARN) \\|")

@@ -13,10 +13,7 @@ func keyAddress(k game.Key) address { return address{string(k.ID), k.Project} }
 
 // CreateKey implements [game.KeyStore].
 func (s *Store) CreateKey(ctx context.Context, k game.Key, events ...game.Event) error {
-	id := bson.NewObjectID()
-	return s.insert(
-		ctx, s.keys, keyAddress(k), storedKey(k).first(id), events, id, map[string]error{idIndex: game.ErrExists},
-	)
+	return insert(ctx, s, s.keys, keyAddress(k), storedKey(k), events, idTaken())
 }
 
 // Key implements [game.KeyStore].

@@ -19,6 +19,35 @@ func (s *Store) encoded(document any, events []game.Event) (doc string, rows []e
 	return doc, rows, nil
 }
 
+// write makes a change, and stores its events with it.
+func (s *Store) write(ctx context.Context, events []eventRow, change func(*conn) (refusal, error)) error {
+	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		refused, err := change(c)
+		if refused == nil && err == nil {
+			c.happened(events)
+		}
+		return refused, err
+	})
+}
+
+// insert executes a statement that inserts a document. It rejects one whose id is taken.
+func (c *conn) insert(sql string, args ...any) (refusal, error) {
+	_, err := c.exec(sql, args...)
+	if idTaken(err) {
+		return game.ErrExists, nil
+	}
+	return nil, err
+}
+
+// change executes a statement whose condition is a version of a document. Without such a version it returns what
+// staleOrMissing does.
+func (c *conn) change(notFound error, exists string, key []any, sql string, args ...any) (refusal, error) {
+	if n, err := c.exec(sql, args...); n > 0 || err != nil {
+		return nil, err
+	}
+	return c.staleOrMissing(notFound, exists, key...)
+}
+
 // insertIfAbsent stores a document without events, unless one with its key exists. The document is the statement's last
 // argument.
 func (s *Store) insertIfAbsent(ctx context.Context, document any, sql string, args ...any) error {

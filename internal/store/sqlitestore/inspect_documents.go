@@ -44,8 +44,6 @@ func (r row) args(id string) []any {
 	return append(args, id)
 }
 
-func (t documentTable[D]) name() string { return t.table }
-
 // inspect compares every document with its columns and rows. Documents and the rows of all side tables come in
 // the same order.
 func (t documentTable[D]) inspect(ctx context.Context, i *inspection) error {
