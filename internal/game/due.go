@@ -87,7 +87,8 @@ func (s *Sessions) judgeDue(ctx context.Context, t *ticking) error {
 		t.Leases += len(due)
 		failures = errors.Join(failures, atOnce(due, func(l Lease) error {
 			// The term of a live lease is known without reading the session.
-			if term := l.DueAt.Sub(l.BeatAt); l.State == LeaseLive && now.Before(s.hearing.since(s.now(), term).Add(term)) {
+			term := l.DueAt.Sub(l.BeatAt)
+			if l.State == LeaseLive && now.Before(s.hearing.since(s.now(), term).Add(term)) {
 				return nil // this process has not heard for long enough
 			}
 			judge := s.judge
@@ -270,7 +271,7 @@ func atOnce[D any](items []D, do func(D) error) error {
 // changesAtOnce is how many sessions a batch of heartbeats, or the background work, changes at the same time.
 const changesAtOnce = 16
 
-// eachAtOnce calls do with 0 to n-1, with some at the same time, and returns when all calls have. It panics if one does.
+// eachAtOnce calls do with 0 to n-1, some at the same time, and returns when all calls have. It panics if one does.
 func eachAtOnce(n int, do func(i int)) {
 	var next atomic.Int64
 	var failure atomic.Pointer[error]

@@ -14,8 +14,7 @@ type hearing struct {
 	mu sync.Mutex
 	// last is the last contact with the store, or zero if there was none since the start or since a failure.
 	last time.Time
-	// gaps are the times without contact, without those that are followed by a longer one. So they are ever shorter, and
-	// few.
+	// gaps are the times without contact that no longer one follows. So they are ever shorter, and few.
 	gaps []gap
 }
 

@@ -99,7 +99,7 @@ func (s *Sessions) Heartbeats(ctx context.Context, beats []Heartbeat) ([]BeatRes
 		switch {
 		case !renewed[n]:
 			refused = append(refused, i)
-		case !p.Leased || p.Liveness != Live || beats[i].Players != nil || c.Scope == ScopePlayer && p.HostLostAt != nil:
+		case !p.Leased, p.Liveness != Live, beats[i].Players != nil, c.Scope == ScopePlayer && p.HostLostAt != nil:
 			changing = append(changing, i)
 		}
 	}

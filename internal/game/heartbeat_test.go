@@ -284,10 +284,9 @@ func TestHeartbeatsOfMany(t *testing.T) {
 	for i, want := range []*game.Error{
 		nil, game.ErrSessionNotFound, game.ErrSessionEnded, game.ErrStaleFence, game.ErrValidation, game.ErrValidation,
 	} {
-		switch got := results[i].Err; {
-		case want == nil:
+		if got := results[i].Err; want == nil {
 			ok(t, got)
-		default:
+		} else {
 			rejected(t, got, want)
 		}
 	}

@@ -256,12 +256,12 @@ func (l Lease) judged(s *Session, now, hearing time.Time) Lease {
 	case l.State == LeaseLive && !now.Before(stale) && !now.Before(soonest):
 		l.State = LeaseStale
 	}
-	switch {
-	case l.State == LeaseExpired:
+	switch l.State {
+	case LeaseExpired:
 		l.DueAt = now
-	case l.State == LeaseLive:
+	case LeaseLive:
 		l.DueAt = earlier(stale, expires)
-	default:
+	case LeaseStale:
 		l.DueAt = earlier(expires, now.Add(looksAgain*seconds(s.StaleAfter)))
 		if due := s.NextDue(); due != nil && due.After(now) { // another host may take over then
 			l.DueAt = earlier(l.DueAt, due.Add(time.Second))

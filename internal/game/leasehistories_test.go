@@ -195,7 +195,7 @@ func (h *leaseHistory) Check(t *rapid.T) {
 		worse := !s.ended && v.Status.Terminal() || !s.stale && v.Liveness == game.Stale
 		s.version, s.ended, s.stale = v.Version, v.Status.Terminal(), v.Liveness == game.Stale
 		if worse && !h.heardLong() {
-			t.Fatalf("the session became %s and %s, judged by a process that has just begun to hear", v.Liveness, v.Status)
+			t.Fatalf("the session became %s and %s by a process that has just begun to hear", v.Liveness, v.Status)
 		}
 		if len(v.Members) > v.MaxPlayers {
 			t.Fatalf("%d members of %d", len(v.Members), v.MaxPlayers)
