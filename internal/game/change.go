@@ -351,8 +351,8 @@ func failAll[D any](batch []*change[D], err error) bool {
 }
 
 // failFrom fails a batch whose write of the given number of versions failed. Changes before the first version keep
-// their results. The rest fail, because they build on a document that may not be stored; those that changed nothing fail with
-// OutcomeNone.
+// their results. The rest fail, because they build on a document that may not be stored; those that changed nothing
+// fail with OutcomeNone.
 func failFrom[D any](batch []*change[D], err error, versions int) {
 	changed := func(ch *change[D]) bool { return ch.changed }
 	first := slices.IndexFunc(batch, changed)
