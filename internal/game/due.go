@@ -3,6 +3,7 @@ package game
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,10 +21,38 @@ type Tick struct {
 	Lag      time.Duration // by how much the earliest was overdue, while this process was able to notice
 }
 
+// keptFailures is how many failures of a run are kept. So much may be due that all of them would fill the memory.
+const keptFailures = 20
+
 // ticking counts what a run does while it runs.
 type ticking struct {
 	mu sync.Mutex
 	Tick
+	failures []error // the first ones
+	more     int     // other failures
+}
+
+// failed records a failure, if err is one. ErrStale and ErrSessionNotFound are none: another process, or a client, was
+// first.
+func (t *ticking) failed(err error) {
+	if err == nil || errors.Is(err, ErrStale) || errors.Is(err, ErrSessionNotFound) {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.failures) == keptFailures {
+		t.more++
+		return
+	}
+	t.failures = append(t.failures, err)
+}
+
+// err returns the failures, or nil.
+func (t *ticking) err() error {
+	if t.more > 0 {
+		return fmt.Errorf("%w\nand %d others", errors.Join(t.failures...), t.more)
+	}
+	return errors.Join(t.failures...)
 }
 
 func (t *ticking) add(n *int) {
@@ -39,36 +68,36 @@ func (t *ticking) overdue(by time.Duration) {
 }
 
 // Tick applies what time has done to sessions and leases of all projects. It is for background work, every second in
-// each process: it also tells the process that it can hear its clients. It continues after failures and returns all of
-// them.
+// each process: it also tells the process that it can hear its clients. It continues after failures and returns the
+// first of them.
 func (s *Sessions) Tick(ctx context.Context) (Tick, error) {
 	var t ticking
-	failures := s.elapseDue(ctx, &t)
-	failures = errors.Join(failures, s.judgeDue(ctx, &t))
-	return t.Tick, failures
+	// Neither waits for the other, of which so much may be due that it takes the whole run.
+	of := []func(context.Context, *ticking) error{s.elapseDue, s.judgeDue}
+	eachAtOnce(len(of), func(i int) { t.failed(of[i](ctx, &t)) })
+	return t.Tick, t.err()
 }
 
 // elapseDue applies [Session.Elapse] to the sessions that are due.
 func (s *Sessions) elapseDue(ctx context.Context, t *ticking) error {
 	var after DueSession
-	var failures error
 	for now := s.now(); ; {
 		due, err := s.store.DueSessions(ctx, now, after, duePage)
 		if err != nil {
-			return errors.Join(failures, err)
+			return err
 		}
 		s.hearing.heard(s.now())
 		t.Sessions += len(due)
-		failures = errors.Join(failures, atOnce(due, func(d DueSession) error {
-			v, err := s.changeByTime(ctx, d.Project, d.ID, nothing)
+		eachAtOnce(len(due), func(i int) {
+			v, err := s.changeByTime(ctx, due[i].Project, due[i].ID, nothing)
 			s.responded(err)
 			if err == nil && !v.UpdatedAt.Before(now) {
-				t.overdue(min(now.Sub(d.DueAt), now.Sub(s.hearing.since(now, seconds(v.StaleAfter)))))
+				t.overdue(min(now.Sub(due[i].DueAt), now.Sub(s.hearing.since(now, seconds(v.StaleAfter)))))
 			}
-			return err
-		}))
+			t.failed(err)
+		})
 		if len(due) < duePage {
-			return failures
+			return nil
 		}
 		after = due[len(due)-1]
 	}
@@ -77,19 +106,19 @@ func (s *Sessions) elapseDue(ctx context.Context, t *ticking) error {
 // judgeDue judges the leases that are due.
 func (s *Sessions) judgeDue(ctx context.Context, t *ticking) error {
 	var after Lease
-	var failures error
 	for now := s.now().Add(-s.skew); ; {
 		due, err := s.store.DueLeases(ctx, now, after, duePage)
 		if err != nil {
-			return errors.Join(failures, err)
+			return err
 		}
 		s.hearing.heard(s.now())
 		t.Leases += len(due)
-		failures = errors.Join(failures, atOnce(due, func(l Lease) error {
+		eachAtOnce(len(due), func(i int) {
+			l := due[i]
 			// The term of a live lease is known without reading the session.
 			term := l.DueAt.Sub(l.BeatAt)
 			if l.State == LeaseLive && now.Before(s.hearing.since(s.now(), term).Add(term)) {
-				return nil // this process has not heard for long enough
+				return // this process has not heard for long enough
 			}
 			judge := s.judge
 			if l.Player != "" {
@@ -97,10 +126,10 @@ func (s *Sessions) judgeDue(ctx context.Context, t *ticking) error {
 			}
 			err := judge(ctx, l, now, t)
 			s.responded(err)
-			return err
-		}))
+			t.failed(err)
+		})
 		if len(due) < duePage {
-			return failures
+			return nil
 		}
 		after = due[len(due)-1]
 	}
@@ -109,7 +138,7 @@ func (s *Sessions) judgeDue(ctx context.Context, t *ticking) error {
 // responded records that the store has processed one of the things that are due. There may be so many of them that the
 // process could not otherwise tell the time they take from an interruption.
 func (s *Sessions) responded(err error) {
-	if err == nil {
+	if KindOf(err) != Unavailable || errors.Is(err, ErrUnreadable) {
 		s.hearing.heard(s.now())
 	}
 }
@@ -255,18 +284,6 @@ const byTimeName = "time"
 
 // nothing is a rule that changes nothing: every change applies what time has done first.
 func nothing(*Session, time.Time) ([]Change, error) { return nil, nil }
-
-// atOnce calls do for all items, some at the same time, and returns the failures. ErrStale and ErrSessionNotFound are
-// none: another process, or a client, was first.
-func atOnce[D any](items []D, do func(D) error) error {
-	failures := make([]error, len(items))
-	eachAtOnce(len(items), func(i int) {
-		if err := do(items[i]); !errors.Is(err, ErrStale) && !errors.Is(err, ErrSessionNotFound) {
-			failures[i] = err
-		}
-	})
-	return errors.Join(failures...)
-}
 
 // changesAtOnce is how many sessions a batch of heartbeats, or the background work, changes at the same time.
 const changesAtOnce = 16

@@ -158,6 +158,36 @@ func TestLeaseOfAMemberThatJoinsAgain(t *testing.T) {
 	}
 }
 
+// The first heartbeat of a server is under way while another takes over. It is rejected, and begins no lease: the new
+// server has sent no heartbeat.
+func TestFirstHeartbeatThatIsRejected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := w.gated("RenewLeases")
+	p := w.start()
+	former := w.start(g.Store)
+	v := p.open(t, 4, "")
+	p.tick(t, 1)
+	done := make(chan error)
+	go func() {
+		_, err := former.sessions.Heartbeat(former.ctx, game.Heartbeat{SessionID: v.ID})
+		done <- err
+	}()
+	<-g.arrived
+	_, err := p.sessions.AttachServer(p.ctx, v.ID, nil, game.ServerRequest{})
+	ok(t, err)
+	close(g.open)
+	rejected(t, <-done, game.ErrStaleFence)
+	p.tick(t, 3700)
+	if v = p.read(t, v.ID); v.Leased || v.Liveness != game.Live || v.Status != game.StatusOpen {
+		t.Errorf("without a heartbeat that was accepted: %+v", v)
+	}
+	p.beat(t, v.ID)
+	if sum := p.tick(t, 31); sum.Stale != 1 {
+		t.Error("not stale after the heartbeats of the new server")
+	}
+}
+
 // A session that players host and that has lost its host can have no heartbeats. The next who joins becomes host and
 // revives it.
 func TestStaleSessionWithoutHost(t *testing.T) {
