@@ -37,12 +37,10 @@ func (r *HeartbeatResult) UnmarshalJSON(b []byte) error {
 	}
 	r.Err = nil
 	if failed.Error != nil {
-		var of problem
-		if err := json.Unmarshal(failed.Error, &of); err != nil {
-			return err
+		e := new(Error)
+		if !e.read(failed.Error) {
+			return errBadResponse
 		}
-		e := &Error{Status: of.Status}
-		e.read(failed.Error)
 		r.Err = e
 	}
 	return json.Unmarshal(b, &r.Liveliness)

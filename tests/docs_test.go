@@ -73,7 +73,7 @@ func TestDocumentedFailures(t *testing.T) {
 	if !slices.Equal(sorted(got), sorted(there)) {
 		t.Errorf("docs/operations/errors.md has %v, and there are %v", got, there)
 	}
-	declared := found(t, "../internal/game/failure.go", `FailureCode = "([a-z_]+)"`)
+	declared := found(t, "../internal/report/report.go", `FailureCode = "([a-z_]+)"`)
 	if !slices.Equal(sorted(declared), sorted(there)) {
 		t.Errorf("FailureCodes has %v, and there are %v", there, declared)
 	}

@@ -79,8 +79,6 @@ func (s *Store) SigningKeys(ctx context.Context) ([]game.SigningKey, error) {
 
 // DeleteSigningKey implements [game.SigningKeyStore].
 func (s *Store) DeleteSigningKey(ctx context.Context, id string) error {
-	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		_, err := c.exec(deleteSigningKey, id)
-		return nil, err
-	})
+	_, err := s.exec(ctx, deleteSigningKey, id)
+	return err
 }
