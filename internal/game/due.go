@@ -226,7 +226,7 @@ func (s *Sessions) judgeMember(ctx context.Context, l Lease, now time.Time, _ *t
 	}
 	i := v.member(l.Player)
 	if err != nil || v.Status.Terminal() || i < 0 || v.Members[i].Status != SeatJoined ||
-		l.BeatAt.Before(v.Members[i].JoinedAt) { // the lease of an earlier seat
+		l.BeatAt.Before(v.Members[i].JoinedAt.Add(-s.skew)) { // the lease of an earlier seat
 		return s.store.DeleteLease(ctx, l)
 	}
 	next, term, connectedAt := l, seconds(v.StaleAfter), v.Members[i].connectedAt()

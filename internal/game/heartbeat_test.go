@@ -158,6 +158,24 @@ func TestLeaseOfAMemberThatJoinsAgain(t *testing.T) {
 	}
 }
 
+// A member joins by a process whose clock is ahead, and sends its only heartbeat to another. That is not the heartbeat
+// of an earlier seat.
+func TestLeaseOfAMemberWithClocksApart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.startSkewed(5 * time.Second)
+	w.clock = &clock{now: w.clock.Now().Add(4 * time.Second)}
+	ahead := w.startSkewed(5 * time.Second)
+	ada, bob := p.register(t, p.ctx, "Ada").ID, p.register(t, p.ctx, "Bob").ID
+	v := p.open(t, 4, ada)
+	ahead.join(t, v.ID, bob)
+	_, err := p.sessions.MemberHeartbeat(p.ctx, v.ID, nil, bob)
+	ok(t, err)
+	if p.tick(t, 60); p.read(t, v.ID).Members[1].Status != game.SeatDisconnected {
+		t.Error("connected for ever after one heartbeat")
+	}
+}
+
 // The first heartbeat of a server is under way while another takes over. It is rejected, and begins no lease: the new
 // server has sent no heartbeat.
 func TestFirstHeartbeatThatIsRejected(t *testing.T) {
