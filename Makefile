@@ -95,12 +95,12 @@ vuln: ## Look for known vulnerabilities (needs the network)
 	done
 
 .PHONY: bench
-bench: ## Measure the embedded store, telemetry, authentication, joins, history, and MongoDB beside a bare handler
+bench: ## Measure the embedded store, telemetry, authentication, joins, history, heartbeats, purges, and MongoDB beside a bare handler
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/store/sqlitestore
 	@failed=; \
-	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^Benchmark(Telemetry|Authentication|Storm|History)$$' -benchtime 1x ./tests || failed=yes; \
+	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^Benchmark(Telemetry|Authentication|Storm|History|Heartbeats|Purge)$$' -benchtime 1x ./tests || failed=yes; \
 	if [ -n "$${GSM_TEST_MONGODB_URI:-}" ]; then \
-	  GSM_TEST_ENGINE=mongodb go test -run '^$$' -bench '^Benchmark(MongoDB|Storm)$$' -benchtime 1x ./tests || failed=yes; \
+	  GSM_TEST_ENGINE=mongodb go test -run '^$$' -bench '^Benchmark(MongoDB|Storm|Heartbeats)$$' -benchtime 1x ./tests || failed=yes; \
 	else \
 	  echo "gsm on MongoDB is not measured: set GSM_TEST_MONGODB_URI to the URI of a server"; \
 	fi; \

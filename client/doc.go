@@ -26,8 +26,8 @@
 //   - A creation sends the same Idempotency-Key in all its tries, so that the server creates one document.
 //   - Every other write sets a state instead of changing it by an amount, so that repeating it changes nothing. It
 //     overwrites what others wrote between two tries, as any later write does: [IfVersion] prevents that.
-//   - A write with [IfVersion] or [IfFence] is retried only if the failed try certainly had no effect. Otherwise a retry after a
-//     success whose response was lost would fail with [ErrVersionMismatch].
+//   - A write with [IfVersion] or [IfFence] is retried only if the failed try certainly had no effect. Otherwise a
+//     retry after a success whose response was lost would fail with [ErrVersionMismatch] or [ErrStaleFence].
 //   - Deleting a player that an earlier try of the same call deleted is a success.
 //
 // # Heartbeats

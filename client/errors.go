@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -168,6 +169,7 @@ func (e *Error) read(body []byte) bool {
 		return false
 	}
 	e.Code, e.Message, e.Fields, e.ErrorID = p.Code, p.Detail, p.Errors, p.ErrorID
+	e.Status = cmp.Or(e.Status, p.Status) // that of the response, unless this is a part of one
 	if e.Message == "" {
 		e.Message = p.Title
 	}

@@ -37,12 +37,10 @@ func (r *HeartbeatResult) UnmarshalJSON(b []byte) error {
 	}
 	r.Err = nil
 	if failed.Error != nil {
-		var of problem
-		if err := json.Unmarshal(failed.Error, &of); err != nil {
-			return err
+		e := new(Error)
+		if !e.read(failed.Error) {
+			return errBadResponse
 		}
-		e := &Error{Status: of.Status}
-		e.read(failed.Error)
 		r.Err = e
 	}
 	return json.Unmarshal(b, &r.Liveliness)
@@ -64,7 +62,8 @@ func (s *Sessions) Heartbeats(ctx context.Context, beats []Heartbeat) ([]Heartbe
 
 // MemberHeartbeat reports that a member is connected, and reconnects one that is disconnected. From the first one on,
 // the member is disconnected without another for the session's StaleAfter: NextDeadline says when. It returns
-// [ErrSessionNotFound], [ErrMemberNotFound], [ErrMemberNotJoined] for a reservation, [ErrNotHost] and [ErrSessionEnded].
+// [ErrSessionNotFound], [ErrMemberNotFound], [ErrMemberNotJoined] for a reservation, [ErrNotHost] and
+// [ErrSessionEnded].
 func (s *Sessions) MemberHeartbeat(
 	ctx context.Context, id SessionID, player PlayerID, opts ...WriteOption,
 ) (Liveliness, error) {

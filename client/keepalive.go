@@ -12,8 +12,8 @@ import (
 // KeepAliveOption configures [Sessions.KeepAlive].
 type KeepAliveOption func(*keepAlive)
 
-// WithPlayers sends with each heartbeat which members are connected. The function is called before each heartbeat. Other
-// members become disconnected, except those who joined less than StaleAfter ago. Nil leaves all as they are.
+// WithPlayers sends with each heartbeat which members are connected. The function is called before each heartbeat.
+// Other members become disconnected, except those who joined less than StaleAfter ago. Nil leaves all as they are.
 func WithPlayers(connected func() []PlayerID) KeepAliveOption {
 	return func(k *keepAlive) { k.players = connected }
 }
@@ -29,8 +29,8 @@ func OnChange(changed func(Session)) KeepAliveOption {
 }
 
 // OnContact calls a function with the last error when no heartbeat has succeeded for the session's StaleAfter, so that
-// the session is stale or its server cannot be reached, and with nil when one succeeds again. No heartbeat is sent until
-// the function returns.
+// the session is stale or its server cannot be reached, and with nil when one succeeds again. No heartbeat is sent
+// until the function returns.
 func OnContact(contact func(lost error)) KeepAliveOption {
 	return func(k *keepAlive) { k.contact = contact }
 }
@@ -85,7 +85,7 @@ func (k *keepAlive) run(ctx context.Context) error {
 		l, err := k.beat(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // its end is no failure, whatever it interrupted
 		case rejected(err):
 			return err
 		case err != nil:

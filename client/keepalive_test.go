@@ -160,7 +160,8 @@ func TestKeepAliveRetries(t *testing.T) {
 	t.Parallel()
 	const away = 20 // heartbeats that fail
 	for name, failure := range map[string]reply{
-		"lost": lost(), "refused": refused(), "unavailable": problem(http.StatusServiceUnavailable, "store_unavailable"),
+		"lost": lost(), "refused": refused(),
+		"unavailable":     problem(http.StatusServiceUnavailable, "store_unavailable"),
 		"limited":         problem(http.StatusTooManyRequests, "rate_limited"),
 		"a proxy":         {status: http.StatusNotFound, body: "<html>no such host</html>"},
 		"not the answer":  {status: http.StatusOK, body: "<html>welcome</html>"},

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 
+	"game-session-manager/internal/api/wire"
 	"game-session-manager/internal/game"
 )
 
@@ -10,13 +11,13 @@ import (
 // field says otherwise.
 type (
 	// Limits are the limits that callers must keep to.
-	Limits = game.Limits
+	Limits = wire.Limits
 	// RequestLimits apply to every request.
-	RequestLimits = game.RequestLimits
+	RequestLimits = wire.RequestLimits
 	// TimeoutLimits are timeouts in seconds.
-	TimeoutLimits = game.TimeoutLimits
+	TimeoutLimits = wire.TimeoutLimits
 	// RateLimit is a rate and a burst of requests.
-	RateLimit = game.RateLimit
+	RateLimit = wire.RateLimit
 	// TokenLimits are the lifetimes of tokens in seconds.
 	TokenLimits = game.TokenLimits
 	// KeyLimits apply to API keys.

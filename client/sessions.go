@@ -91,9 +91,9 @@ func (s *Sessions) Member(ctx context.Context, id SessionID, player PlayerID, op
 }
 
 // PatchMember changes some of a member's [MemberSettings] and its status: "disconnected" for a member that has
-// disconnect_grace to return, and "joined" for one that has. The member keeps its seat. [IfVersion] refers to the version
-// of the session. It returns [ErrSessionNotFound], [ErrMemberNotFound], [ErrValidation], [ErrTeamFull], [ErrNotHost]
-// and [ErrSessionEnded].
+// disconnect_grace to return, and "joined" for one that has. The member keeps its seat. [IfVersion] refers to the
+// version of the session. It returns [ErrSessionNotFound], [ErrMemberNotFound], [ErrValidation], [ErrTeamFull],
+// [ErrNotHost] and [ErrSessionEnded].
 func (s *Sessions) PatchMember(
 	ctx context.Context, id SessionID, player PlayerID, t Patch, opts ...WriteOption,
 ) (Member, error) {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"game-session-manager/internal/game"
+	"game-session-manager/internal/report"
 )
 
 var update = flag.Bool("update", false, "write the generated pages of docs anew")
@@ -66,14 +66,14 @@ func TestDocumentedFailures(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
 	var there []string
-	for _, code := range game.FailureCodes() {
+	for _, code := range report.FailureCodes() {
 		there = append(there, string(code))
 	}
 	got := found(t, "../docs/operations/errors.md", "(?m)^\\| `([a-z_]+)` \\| (?:ERROR|WARN) \\|")
 	if !slices.Equal(sorted(got), sorted(there)) {
 		t.Errorf("docs/operations/errors.md has %v, and there are %v", got, there)
 	}
-	declared := found(t, "../internal/game/failure.go", `FailureCode = "([a-z_]+)"`)
+	declared := found(t, "../internal/report/report.go", `FailureCode = "([a-z_]+)"`)
 	if !slices.Equal(sorted(declared), sorted(there)) {
 		t.Errorf("FailureCodes has %v, and there are %v", there, declared)
 	}

@@ -91,7 +91,8 @@ func TestHeartbeatsTogether(t *testing.T) {
 	}
 	s.do(t, "DELETE /api/v1/sessions/"+open[1], "").is(http.StatusNoContent)
 	a := s.do(t, "POST /api/v1/heartbeats", fmt.Sprintf(`{"sessions":[{"session_id":%q},{"session_id":%q},
-		{"session_id":%q},{"session_id":"x"},{"session_id":%q},{"session_id":%q,"fence":7},{"session_id":%q,"players":[]}]}`,
+		{"session_id":%q},{"session_id":"x"},{"session_id":%q},{"session_id":%q,"fence":7},
+		{"session_id":%q,"players":[]}]}`,
 		open[0], nobody, open[1], strings.ToUpper(open[0]), open[2], s.newSession(
 			t, client.SessionRequest{Settings: client.Settings{MaxPlayers: 1}}).ID)).is(http.StatusOK)
 	s.contract(t).check(t, "POST /api/v1/heartbeats", a)
@@ -153,7 +154,8 @@ func TestHeartbeatsBody(t *testing.T) {
 		items(1000, strings.Repeat(" ", 1<<10)), "[1" + strings.Repeat(",1", 1<<19) + "]",
 		`[{"session_id":"` + strings.Repeat("x", 1<<20) + `"}]`,
 	} {
-		if p := send(large).problem(http.StatusRequestEntityTooLarge, "payload_too_large"); p["max_bytes"] != 1048576.0 {
+		p := send(large).problem(http.StatusRequestEntityTooLarge, "payload_too_large")
+		if p["max_bytes"] != 1048576.0 {
 			t.Errorf("too large: %v", p)
 		}
 	}

@@ -105,7 +105,8 @@ func newHistory(b *testing.B, over int) *history {
 		fillSQLite(b, database, over)
 	}
 	b.Logf("%s: %d sessions that are over were stored in %.1f s", underTest.name, over, time.Since(begin).Seconds())
-	h := &history{side: gsmSide(b, gsm, database)}
+	// They are compared while they are there.
+	h := &history{side: gsmSide(b, gsm, database, "--session-retention=0")}
 	h.populate(b)
 	return h
 }
@@ -219,8 +220,13 @@ func fillSQLite(b *testing.B, database string, n int) {
 		exec(indexes[i])
 	}
 	exec(`INSERT INTO sessions
-			(id, project, version, status, mode, map, region, visibility, host_id, free_seats, seats_held, doc)
+			(id, project, version, status, mode, map, region, visibility, host_id, free_seats, seats_held, updated_at,
+			ended_at, pulse, doc)
 		SELECT id, 'default', 9, status, 'ranked', 'dust', 'eu', visibility, host ->> '$', 3, 1,
+			unixepoch('2026-01-01') * 1000, unixepoch('2026-01-01') * 1000,
+			json_object('status', status, 'end_reason', 'completed', 'host_id', host ->> '$', 'fence', 1,
+				'host_lost_at', NULL, 'liveness', 'live', 'leased', json('false'), 'idle_timeout', 86400,
+				'stale_after', 30, 'expire_after', 3600),
 			'{"id":"' || id || '","project":"default","version":9,"status":"' || status || '","name":"over",' ||
 			'"mode":"ranked","map":"dust","region":"eu","visibility":"' || visibility ||
 			'","max_players":4,"teams":{},' ||

@@ -16,14 +16,17 @@ const module = "game-session-manager/"
 // "*" is all of them.
 func mayImport() map[string][]string {
 	return map[string][]string{
-		"cmd/gsm":                    {"*"},
-		"internal/gsmtest":           {"*"},
-		"internal/store":             {"internal/game", "internal/store/sqlitestore", "internal/store/mongostore"},
-		"internal/api":               {"internal/api/web", "internal/game", "internal/limits"},
+		"cmd/gsm":          {"*"},
+		"internal/gsmtest": {"*"},
+		"internal/store":   {"internal/game", "internal/store/sqlitestore", "internal/store/mongostore"},
+		"internal/api": {
+			"internal/api/web", "internal/api/wire", "internal/game", "internal/limits", "internal/report",
+		},
 		"internal/api/web":           {},
+		"internal/api/wire":          {"internal/game"},
 		"internal/filtergen":         {"internal/game"},
-		"internal/keeper":            {"internal/game"},
-		"internal/observe":           {"internal/game", "internal/store/wrap"},
+		"internal/keeper":            {"internal/game", "internal/report"},
+		"internal/observe":           {"internal/game", "internal/report", "internal/store/wrap"},
 		"internal/top":               {"internal/game", "internal/store/wrap"},
 		"internal/store/sqlitestore": {"internal/game"},
 		"internal/store/mongostore":  {"internal/game"},
@@ -32,11 +35,12 @@ func mayImport() map[string][]string {
 		"internal/store/storetest":            {"internal/game", "internal/game/gametest", "internal/store/wrap"},
 		"internal/store/wrap":                 {"internal/game"},
 		"internal/store/wrap/generate":        {},
-		"client":                              {"internal/game"},
+		"client":                              {"internal/api/wire", "internal/game"},
 		"internal/game":                       {},
 		"internal/game/gametest":              {"internal/game"},
 		"internal/config":                     {"internal/game"},
 		"internal/limits":                     {},
+		"internal/report":                     {},
 		"internal/auth":                       {"internal/game", "internal/limits"},
 		"tests":                               {},
 

@@ -118,7 +118,7 @@ func (f *fleet) visit(v visit) {
 		}
 		cancel()
 		e := (*client.Error)(nil)
-		if errors.As(err, &e) && e.Status >= http.StatusInternalServerError && e.Status != http.StatusServiceUnavailable {
+		if errors.As(err, &e) && e.Status >= 500 && e.Status != http.StatusServiceUnavailable {
 			f.violate("a player who comes or goes: %v", err)
 		}
 		select {
@@ -177,7 +177,8 @@ func (f *fleet) verifySession(c *client.Sessions, s *fleetSession, v client.Sess
 	if err := sound(v); err != nil {
 		f.violate("session %s: %v", s.ID, err)
 	}
-	if dies := !s.dies.IsZero(); dies && (v.Status != client.StatusExpired || v.EndReason != client.ReasonLeaseExpired) {
+	expired := v.Status == client.StatusExpired && v.EndReason == client.ReasonLeaseExpired
+	if !s.dies.IsZero() && !expired {
 		f.violate("session %s, which has no heartbeats since %v, is %s: %s", s.ID, s.dies, v.Status, v.EndReason)
 	}
 	if v.Version == leased && v.Status == client.StatusOpen && v.Liveness == client.Live {
@@ -255,8 +256,8 @@ func (f *fleet) judge(s *fleetSession, at time.Time, after time.Duration, what s
 	}
 	last := s.lastBefore(at)
 	if !explained {
-		f.violate("session %s turned %s at %v: its last heartbeat before was acknowledged %v before, and the processes "+
-			"were at work %s", s.ID, what, at, at.Sub(last.at), f.uptimes())
+		f.violate("session %s turned %s at %v: its last heartbeat before was acknowledged %v before, and the "+
+			"processes were at work %s", s.ID, what, at, at.Sub(last.at), f.uptimes())
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -354,6 +355,6 @@ func (f *fleet) report(begin time.Time) {
 	f.t.Logf("without heartbeats: %d sessions turned stale, the first after %v, and %d expired, after %v to %v, "+
 		"the last %v after the last disturbance", g.stale, tenth(g.soonestStale), g.expired, tenth(g.soonestExpired),
 		tenth(g.latestExpired), tenth(g.settled.Sub(g.disturbed)))
-	f.t.Logf("with heartbeats: of %d sessions, those that missed some turned stale %d times, were revived %d times after at "+
-		"most %v, and %d expired", alive, g.staleAlive, g.revived, tenth(g.longestStaleAlive), g.expiredAlive)
+	f.t.Logf("with heartbeats: of %d sessions, those that missed some turned stale %d times, were revived %d times "+
+		"after at most %v, and %d expired", alive, g.staleAlive, g.revived, tenth(g.longestStaleAlive), g.expiredAlive)
 }

@@ -194,7 +194,7 @@ func (f *fleet) violate(format string, args ...any) {
 
 // disturb kills and pauses random processes until a time.
 func (f *fleet) disturb(until time.Time) {
-	for round := 0; time.Now().Before(until); round++ {
+	for round := 0; round < 3 || time.Now().Before(until); round++ { // each kind at least once
 		most := len(f.processes)
 		if round == 0 {
 			most = max(1, most-1) // one hears all that is said in the beginning

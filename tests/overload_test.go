@@ -96,7 +96,7 @@ func (o *offer) add(p offer) {
 // quantile returns how long the fastest of that part took at most.
 func quantile(times []time.Duration, part float64) time.Duration {
 	slices.Sort(times)
-	return times[int(part*float64(len(times)-1))].Round(time.Millisecond)
+	return times[int(part*float64(len(times)-1))].Round(100 * time.Microsecond)
 }
 
 // line is a connection to a server, for one request after the other. It costs much less than [http.Client] does.

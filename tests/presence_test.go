@@ -234,7 +234,8 @@ func TestKeepAlive(t *testing.T) {
 	}
 	err = wait(host)
 	e := (*client.Error)(nil)
-	if !errors.Is(err, client.ErrSessionEnded) || !errors.As(err, &e) || e.Extras["end_reason"] != "cancelled_by_admin" {
+	if !errors.Is(err, client.ErrSessionEnded) || !errors.As(err, &e) ||
+		e.Extras["end_reason"] != "cancelled_by_admin" {
 		t.Errorf("after the end of the session: %v", err)
 	}
 	if err := s.api.Sessions.Purge(t.Context(), v.ID); err != nil {

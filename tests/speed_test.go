@@ -187,6 +187,7 @@ type side struct {
 	http         *http.Client
 	credential   string // that requests send, none if it is empty
 	process      procfs.Proc
+	kill         func() // ends it before the end of the test
 }
 
 // gsmSide starts a gsm, with its log in a file.
@@ -201,8 +202,13 @@ func gsmSide(b *testing.B, binary, db string, args ...string) *side {
 	)
 	cmd.Args = append(cmd.Args, args...)
 	cmd.Path, cmd.Stdout, cmd.Stderr = binary, log, log
-	running := runProcess(b, cmd)
-	b.Cleanup(func() { _ = log.Close() })
+	running, kill := runProcess(b, cmd)
+	b.Cleanup(func() {
+		_ = log.Close()
+		if text, err := os.ReadFile(path); b.Failed() && err == nil {
+			b.Logf("the end of gsm's log: %s", text[max(0, len(text)-1000):])
+		}
+	})
 	address := func(listener string) (found string) {
 		eventually(b, "gsm listens: see "+path, func() bool {
 			text, err := os.ReadFile(path)
@@ -216,7 +222,7 @@ func gsmSide(b *testing.B, binary, db string, args ...string) *side {
 	}
 	return &side{
 		url: "http://" + address("api"), metrics: "http://" + address("ops") + "/metrics", http: newHTTP(b),
-		process: running,
+		process: running, kill: kill,
 		commands: regexp.MustCompile(
 			`(?m)^gsm_store_command_duration_seconds_count{command="(?:find|insert|update)".*} (.*)$`,
 		),
@@ -234,7 +240,7 @@ func bareSide(b *testing.B, db string) *side {
 	must(b, err)
 	stdout, err := cmd.StdoutPipe()
 	must(b, err)
-	running := runProcess(b, cmd)
+	running, _ := runProcess(b, cmd)
 	b.Cleanup(func() { _ = stdin.Close() })
 	address, err := bufio.NewReader(stdout).ReadString('\n')
 	must(b, err)
@@ -244,17 +250,18 @@ func bareSide(b *testing.B, db string) *side {
 	)}
 }
 
-// runProcess starts a process, which is killed at the end of the test.
-func runProcess(b *testing.B, cmd *exec.Cmd) procfs.Proc {
+// runProcess starts a process, and returns what kills it, at the end of the test at the latest.
+func runProcess(b *testing.B, cmd *exec.Cmd) (p procfs.Proc, kill func()) {
 	b.Helper()
 	must(b, cmd.Start())
-	b.Cleanup(func() {
+	kill = sync.OnceFunc(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
+	b.Cleanup(kill)
 	p, err := procfs.NewProc(cmd.Process.Pid)
 	must(b, err)
-	return p
+	return p, kill
 }
 
 // cpu returns the CPU time, in seconds, that the server has used since it started: by the system, because to ask the

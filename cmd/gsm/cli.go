@@ -75,13 +75,13 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		kong.Exit(func(code int) { panic(exited(code)) })) // kong would continue if Exit returned
 	if err != nil {
-		return report(stderr, err)
+		return explain(stderr, err)
 	}
 	ctx, err := parser.Parse(args)
 	if err != nil {
-		return report(stderr, usageError{fmt.Errorf("%w; see %s --help", err, commandOf(err))})
+		return explain(stderr, usageError{fmt.Errorf("%w; see %s --help", err, commandOf(err))})
 	}
-	return report(stderr, ctx.Run(streams{stdout, stderr}))
+	return explain(stderr, ctx.Run(streams{stdout, stderr}))
 }
 
 // commandOf returns the command that a parse error is about, as far as the parser recognised it.
@@ -92,8 +92,8 @@ func commandOf(err error) string {
 	return "gsm"
 }
 
-// report writes what went wrong and returns the exit code for it.
-func report(w io.Writer, err error) int {
+// explain writes what went wrong and returns the exit code for it.
+func explain(w io.Writer, err error) int {
 	if err == nil {
 		return exitOK
 	}

@@ -117,12 +117,15 @@ func (c *dbCheckCmd) check(ctx context.Context, s streams, engine game.Store) er
 		Tell: func(f game.Finding) {
 			m.clear()
 			found++
-			end := ""
+			what, end := f.Collection, ""
+			if f.ID != "" {
+				what += " " + f.ID
+			}
 			if f.Repaired {
 				repaired++
 				end = ": repaired"
 			}
-			if err := s.say("%s %s%s%s", f.Collection, idAndSpace(f.ID), f.Problem, end); writeError == nil {
+			if err := s.say("%s %s%s", what, f.Problem, end); writeError == nil {
 				writeError = err
 			}
 		},
@@ -155,13 +158,6 @@ func listCounts(counts map[string]int) string {
 		}
 	}
 	return strings.Join(list, ", ")
-}
-
-func idAndSpace(id string) string {
-	if id == "" {
-		return ""
-	}
-	return id + " "
 }
 
 // findingsError reports that a database has errors.

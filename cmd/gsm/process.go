@@ -17,9 +17,9 @@ import (
 
 	"game-session-manager/internal/api"
 	"game-session-manager/internal/config"
-	"game-session-manager/internal/game"
 	"game-session-manager/internal/keeper"
 	"game-session-manager/internal/observe"
+	"game-session-manager/internal/report"
 )
 
 // Limits of connections.
@@ -88,12 +88,12 @@ type serverLog struct {
 // Write implements [io.Writer].
 func (l serverLog) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
-	f := game.Failure{Code: game.FailureServer, Task: l.listener + " listener"}
+	f := report.Failure{Code: report.FailureServer, Task: l.listener + " listener"}
 	// The format is "ADDRESS: VALUE", followed by the stack from the next line on.
 	if panicked, ok := strings.CutPrefix(text, "http: panic serving "); ok {
 		message, stack, _ := strings.Cut(panicked, "\n")
 		_, value, _ := strings.Cut(message, ": ")
-		f.Code, f.Err = game.FailurePanic, &game.Panic{Value: value, Stack: stack}
+		f.Code, f.Err = report.FailurePanic, &report.Panic{Value: value, Stack: stack}
 	} else if strings.HasPrefix(text, "http: Accept error") {
 		f.Err = errors.New(text)
 	}

@@ -25,6 +25,7 @@ import (
 	"game-session-manager/internal/keeper"
 	"game-session-manager/internal/limits"
 	"game-session-manager/internal/observe"
+	"game-session-manager/internal/report"
 	"game-session-manager/internal/store"
 )
 
@@ -265,8 +266,8 @@ func takeLastSample(s *observe.Sampler, failures *observe.Errors) {
 	ctx, cancel := context.WithTimeout(context.Background(), lastSampleTimeout)
 	defer cancel()
 	if err := s.Sample(ctx); err != nil {
-		failures.Report(ctx, game.Failure{
-			Code: game.FailureBackground, Task: "sample_metrics", Err: fmt.Errorf("the last sample is lost: %w", err),
+		failures.Report(ctx, report.Failure{
+			Code: report.FailureBackground, Task: "sample_metrics", Err: fmt.Errorf("the last sample is lost: %w", err),
 		})
 	}
 }

@@ -86,33 +86,23 @@ func (w *watcher) server(listener string) serverLog {
 	return serverLog{listener, w.logs.System, w.failures}
 }
 
-// keeper returns the keeper of the background work, which includes the work of the log. Tasks that must run in only
-// one process hold a lease in docs.
+// keeper returns the keeper of the background work, which includes the work of the log. Each run has its own trace.
+// Tasks that must run in only one process hold a lease in docs.
 func (w *watcher) keeper(docs game.Store, databaseURL string, work []keeper.Task) *keeper.Keeper {
 	work = append(work, keeper.Task{
 		Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: w.logs.ReportSuppressed,
 	})
+	var names []string
+	for i, t := range work {
+		names = append(names, t.Name)
+		work[i].Run = w.traces.Run(t.Name, t.Run)
+	}
 	return keeper.New(keeper.Options{
-		OnRun: observe.Background(w.logs.System, w.meter, w.failures.Report, names(work)...),
+		OnRun: observe.Background(w.logs.System, w.meter, w.failures.Report, names...),
 		Now:   time.Now, NewID: newID,
 		// The replica's name is not unique: another process may have it, and the next process may have it again.
 		Leases: docs, Holder: w.service.Replica + " " + newID(), Sole: store.Sole(databaseURL),
-	}, withTraces(w.traces, work)...)
-}
-
-func names(tasks []keeper.Task) (names []string) {
-	for _, t := range tasks {
-		names = append(names, t.Name)
-	}
-	return names
-}
-
-// withTraces gives each run of a task its own trace.
-func withTraces(t *observe.Traces, tasks []keeper.Task) []keeper.Task {
-	for i := range tasks {
-		tasks[i].Run = t.Run(tasks[i].Name, tasks[i].Run)
-	}
-	return tasks
+	}, work...)
 }
 
 // lastSpansTimeout bounds how long the export of the last spans may delay the shutdown.

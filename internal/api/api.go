@@ -21,6 +21,7 @@ import (
 	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/limits"
+	"game-session-manager/internal/report"
 )
 
 // basePath is the prefix of the versioned API's paths.
@@ -57,7 +58,7 @@ type Deps struct {
 	NewID   func() string
 	Log     *slog.Logger
 	// Failed reports an internal failure to the operator and returns its id.
-	Failed func(context.Context, game.Failure) (errorID string)
+	Failed func(context.Context, report.Failure) (errorID string)
 	// Observe wraps the handler, inside the request's context and outside the recovery from panics. It may be nil.
 	Observe func(http.Handler) http.Handler
 }

@@ -42,6 +42,11 @@ func (f FenceHeader) at(ifMatch game.Condition[game.Session]) game.Condition[gam
 	return allOf(f.condition(), ifMatch)
 }
 
+// conditions returns the conditions of both headers.
+func (c SessionChange) conditions() game.Condition[game.Session] {
+	return c.at(ifMatch[game.Session](c.IfMatch))
+}
+
 // condition returns the condition of a Session-Fence header, nil without one.
 func (f FenceHeader) condition() game.Condition[game.Session] {
 	if n := f.SessionFence.value(); n != nil {

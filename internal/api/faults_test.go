@@ -20,6 +20,7 @@ import (
 	"game-session-manager/internal/api"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/observe"
+	"game-session-manager/internal/report"
 	"game-session-manager/internal/store"
 	"game-session-manager/internal/store/storetest"
 )
@@ -53,7 +54,7 @@ func newService(t *testing.T, checks []api.Check, faults ...storetest.Fault) ser
 
 // traced fails the test unless a failure is known by one id in the response, in the line about it and in the line about
 // the request, and returns the line about it.
-func (s service) traced(t *testing.T, doc map[string]any, code game.FailureCode) map[string]any {
+func (s service) traced(t *testing.T, doc map[string]any, code report.FailureCode) map[string]any {
 	t.Helper()
 	lines := make(map[any]map[string]any)
 	for text := range strings.Lines(s.log.String()) {
@@ -128,7 +129,7 @@ func TestStoreUnavailable(t *testing.T) {
 			if resp.Header.Get("Retry-After") == "" {
 				t.Error("a 503 without Retry-After")
 			}
-			line := s.traced(t, doc, game.FailureStoreUnavailable)
+			line := s.traced(t, doc, report.FailureStoreUnavailable)
 			if !strings.Contains(fmt.Sprint(line["causes"]), secret) || line["level"] != "ERROR" {
 				t.Errorf("the operator does not hear of the cause: %v", line)
 			}
@@ -143,7 +144,7 @@ func TestUnnamedErrorsArePrivate(t *testing.T) {
 	if resp.StatusCode != http.StatusInternalServerError || doc["code"] != "internal" {
 		t.Errorf("got %d %v", resp.StatusCode, doc)
 	}
-	if line := s.traced(t, doc, game.FailureInternal); !strings.Contains(fmt.Sprint(line["causes"]), secret) ||
+	if line := s.traced(t, doc, report.FailureInternal); !strings.Contains(fmt.Sprint(line["causes"]), secret) ||
 		line["level"] != "ERROR" {
 		t.Errorf("the operator does not hear of the cause: %v", line)
 	}
@@ -155,7 +156,7 @@ func TestSlowStore(t *testing.T) {
 	slow := game.ErrStoreUnavailable.Because(context.DeadlineExceeded)
 	s := newService(t, nil, storetest.Fault{Operation: "Players", Err: slow})
 	_, doc := s.do(t, http.MethodGet, "/api/v1/players", "")
-	if line := s.traced(t, doc, game.FailureStoreSlow); line["level"] != "WARN" {
+	if line := s.traced(t, doc, report.FailureStoreSlow); line["level"] != "WARN" {
 		t.Errorf("told as %v", line)
 	}
 
@@ -203,7 +204,7 @@ func TestPanicIsInternal(t *testing.T) {
 	if resp.StatusCode != http.StatusInternalServerError || doc["code"] != "internal" || doc["request_id"] == "" {
 		t.Errorf("got %d %v", resp.StatusCode, doc)
 	}
-	line := s.traced(t, doc, game.FailurePanic)
+	line := s.traced(t, doc, report.FailurePanic)
 	if stack, _ := line["stack"].(string); !strings.Contains(stack, "listPlayers") || line["level"] != "ERROR" {
 		t.Errorf("a panic without its stack: %v", line)
 	}

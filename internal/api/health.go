@@ -9,6 +9,7 @@ import (
 
 	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/report"
 )
 
 // Check checks one component of the service.
@@ -94,7 +95,7 @@ func (a *API) check(ctx context.Context, c Check) game.Facts {
 		if named := (*game.Error)(nil); errors.As(err, &named) {
 			facts["detail"] = named.Message
 		}
-		facts["error_id"] = a.Failed(ctx, game.Failure{Code: game.FailureComponent, Task: c.Name, Err: err})
+		facts["error_id"] = a.Failed(ctx, report.Failure{Code: report.FailureComponent, Task: c.Name, Err: err})
 	}
 	return facts
 }

@@ -28,6 +28,12 @@ type (
 	FenceHeader struct {
 		SessionFence OptionalInteger `header:"Session-Fence" minimum:"0" doc:"The fence of the session that the caller knows: make the change only if no other host or server has taken over."`
 	}
+	// SessionChange is what changes of a session have in common.
+	SessionChange struct {
+		SessionPath
+		IfMatchHeader
+		FenceHeader
+	}
 	// IfNoneMatchHeader makes a read conditional.
 	IfNoneMatchHeader struct {
 		IfNoneMatch string `header:"If-None-Match" maxLength:"1024" doc:"Return 304 if the document has one of these entity tags."`

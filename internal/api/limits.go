@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"game-session-manager/internal/api/web"
+	"game-session-manager/internal/api/wire"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/limits"
 )
@@ -130,16 +131,17 @@ func classOf(c game.Caller) (class limits.Class, name string) {
 	return "", ""
 }
 
-type limitsOut struct{ Body game.Limits }
+type limitsOut struct{ Body wire.Limits }
 
 func (a *API) getLimits(ctx context.Context, _ *struct{}) (*limitsOut, error) {
-	l := game.DocumentLimits()
+	l := wire.Limits{Limits: game.DocumentLimits()}
 	r := &l.Requests
 	r.InFlight, r.Queue = a.Limits.InFlight, limits.QueueFactor*a.Limits.InFlight
 	r.BodyBytes, r.SessionBodyBytes, r.HeartbeatsBodyBytes = web.MaxBody, maxSessionBody, maxHeartbeatsBody
 	r.HeaderBytes, r.HeaderLines, r.RequestIDBytes = a.Limits.HeaderBytes, web.MaxHeaderLines, web.MaxRequestID
 	r.PathBytes, r.QueryBytes = web.MaxPath, web.MaxQuery
-	l.Timeouts = game.TimeoutLimits{
+	r.IdempotencyKeyBytes, r.CredentialBytes = game.MaxIdempotencyKey, game.MaxCredential
+	l.Timeouts = wire.TimeoutLimits{
 		Request: a.RequestTimeout.Seconds(), Queue: a.queueTime().Seconds(), Header: a.Limits.ReadTimeout.Seconds(),
 		Body:     a.Limits.ReadTimeout.Seconds(),
 		Response: a.Limits.WriteTimeout.Seconds(), Idle: a.Limits.IdleTimeout.Seconds(),
@@ -148,10 +150,10 @@ func (a *API) getLimits(ctx context.Context, _ *struct{}) (*limitsOut, error) {
 	l.Retention = game.RetentionLimits{
 		Sessions: a.Limits.SessionRetention.Seconds(), Events: a.Limits.EventRetention.Seconds(),
 	}
-	l.Rates = make(map[string]game.RateLimit)
+	l.Rates = make(map[string]wire.RateLimit)
 	add := func(class limits.Class, r limits.Rate) {
 		if r.Limited() {
-			l.Rates[string(class)] = game.RateLimit{PerSecond: r.PerSecond, Burst: r.Burst}
+			l.Rates[string(class)] = wire.RateLimit{PerSecond: r.PerSecond, Burst: r.Burst}
 		}
 	}
 	if game.CallerFrom(ctx) != game.Anonymous() {

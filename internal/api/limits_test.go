@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"game-session-manager/internal/api"
+	"game-session-manager/internal/api/wire"
 	"game-session-manager/internal/auth"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/limits"
@@ -166,7 +167,7 @@ func TestLimitsAreTold(t *testing.T) {
 		WriteTimeout: 14 * time.Second, IdleTimeout: 15 * time.Second,
 		SessionRetention: 14 * time.Second, EventRetention: 15 * time.Second,
 	}
-	read := func(authenticate api.Authenticate) (l game.Limits) {
+	read := func(authenticate api.Authenticate) (l wire.Limits) {
 		_, doc := ask(t, http.MethodGet, serve(
 			t, func(d *api.Deps) { d.Limits, d.Authenticate = configured, authenticate },
 		)+"/api/v1/limits", "", "X-Caller", "read:a")
@@ -180,12 +181,12 @@ func TestLimitsAreTold(t *testing.T) {
 		return l
 	}
 	l := read(as)
-	if want := (game.TimeoutLimits{
+	if want := (wire.TimeoutLimits{
 		Request: 10, Queue: 5, Header: 1.5, Body: 1.5, Response: 14, Idle: 15,
 	}); l.Timeouts != want {
 		t.Errorf("got %+v, want %+v", l.Timeouts, want)
 	}
-	if want := (game.RequestLimits{
+	if want := (wire.RequestLimits{
 		InFlight: 11, Queue: 88, HeaderBytes: 12, BodyBytes: 64 << 10, SessionBodyBytes: 8 << 20,
 		HeartbeatsBodyBytes: 1 << 20, HeaderLines: 100,
 		PathBytes: 1 << 10, QueryBytes: 4 << 10, IdempotencyKeyBytes: 255, RequestIDBytes: 128,
@@ -214,7 +215,7 @@ func TestLimitsAreTold(t *testing.T) {
 	if l.Retention != (game.RetentionLimits{Sessions: 14, Events: 15}) {
 		t.Errorf("what has ended is kept for %+v", l.Retention)
 	}
-	if len(l.Rates) != 3 || l.Rates["server"] != (game.RateLimit{PerSecond: 7, Burst: 9}) ||
+	if len(l.Rates) != 3 || l.Rates["server"] != (wire.RateLimit{PerSecond: 7, Burst: 9}) ||
 		l.Rates["failed_credentials"].Burst != 13 || l.Rates["failed_key"].Burst != 26 {
 		t.Errorf("the rates are %v", l.Rates)
 	}

@@ -69,31 +69,21 @@ func (a *API) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut, e
 }
 
 type setHostIn struct {
-	SessionPath
-	IfMatchHeader
-	FenceHeader
+	SessionChange
 	PreferHeader
 	Sent Body[game.HostRequest]
 }
 
 func (a *API) setHost(ctx context.Context, in *setHostIn) (*sessionOut, error) {
-	c := in.at(ifMatch[game.Session](in.IfMatch))
-	out, err := documentResponse(a.Sessions.SetHost(ctx, in.SessionID, c, in.Sent.Value().PlayerID))
-	members, applied := in.preferred()
-	return sessionResponse(out, err, members, applied)
+	return in.changed(a.Sessions.SetHost(ctx, in.SessionID, in.conditions(), in.Sent.Value().PlayerID))
 }
 
 type attachServerIn struct {
-	SessionPath
-	IfMatchHeader
-	FenceHeader
+	SessionChange
 	PreferHeader
 	Sent Body[game.ServerRequest]
 }
 
 func (a *API) attachServer(ctx context.Context, in *attachServerIn) (*sessionOut, error) {
-	c := in.at(ifMatch[game.Session](in.IfMatch))
-	out, err := documentResponse(a.Sessions.AttachServer(ctx, in.SessionID, c, in.Sent.Value()))
-	members, applied := in.preferred()
-	return sessionResponse(out, err, members, applied)
+	return in.changed(a.Sessions.AttachServer(ctx, in.SessionID, in.conditions(), in.Sent.Value()))
 }

@@ -13,6 +13,7 @@ import (
 	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/limits"
+	"game-session-manager/internal/report"
 )
 
 // actAsHeader names the player on whose behalf a server sends a request.
@@ -62,7 +63,7 @@ func (a *API) recover(next http.Handler) http.Handler {
 			}
 			_, path, _ := strings.Cut(r.Pattern, " ")
 			web.WriteProblem(w, a.internalProblem(r.Context(), http.StatusInternalServerError,
-				game.Failure{Code: game.FailurePanic, Route: path, Err: game.Caught(cause)}))
+				report.Failure{Code: report.FailurePanic, Route: path, Err: report.Caught(cause)}))
 		}()
 		if o, ok := web.Observer[interface{ NoteProbe() }](w); ok && a.routeOf(r).probe {
 			o.NoteProbe()

@@ -144,8 +144,9 @@ var enumerationDocs = map[string]string{
 	"SessionStatus": "The state of a session. ended, cancelled, expired and failed are terminal.",
 	"EndReason":     "Why a session ended.",
 	"Visibility":    "Public, or private for a session that other players' lists do not show.",
-	"Liveness":      "A stale session has missed its heartbeats and accepts no new members until the next one.",
-	"PlayerStatus":  "A suspended player cannot join sessions.",
+	"Liveness": "A stale session has missed its heartbeats and accepts no new members until the next one, unless it " +
+		"needs a host.",
+	"PlayerStatus": "A suspended player cannot join sessions.",
 	"KeyScope": "What a key may do: admin everything, server everything with players and sessions, read " +
 		"only reads.",
 }

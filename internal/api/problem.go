@@ -10,6 +10,7 @@ import (
 
 	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/report"
 )
 
 // statusOf returns the HTTP status of a kind of error.
@@ -34,7 +35,7 @@ func (a *API) problem(ctx context.Context, r route, err error) *web.Problem {
 		e = named
 	}
 	p := web.NewProblem(statusOf(e.Kind), e.Code, e.Message)
-	p.ErrorID = a.report(ctx, e, game.Failure{Route: r.path, Err: err})
+	p.ErrorID = a.report(ctx, e, report.Failure{Route: r.path, Err: err})
 	p.Extras = e.Extras
 	part := "body"
 	if r.method == http.MethodGet {
@@ -53,24 +54,24 @@ func (a *API) problem(ctx context.Context, r route, err error) *web.Problem {
 }
 
 // report reports an internal failure to the operator and returns its id. It ignores requests whose caller has gone.
-func (a *API) report(ctx context.Context, e *game.Error, f game.Failure) (errorID string) {
+func (a *API) report(ctx context.Context, e *game.Error, f report.Failure) (errorID string) {
 	switch {
 	case e.Kind == game.Internal:
-		f.Code = game.FailureInternal
+		f.Code = report.FailureInternal
 	case e.Kind != game.Unavailable, errors.Is(e, game.ErrOverloaded), errors.Is(ctx.Err(), context.Canceled):
 		return ""
 	case errors.Is(e, game.ErrIssuerUnavailable):
-		f.Code = game.FailureIssuer
+		f.Code = report.FailureIssuer
 	case errors.Is(f.Err, context.DeadlineExceeded):
-		f.Code = game.FailureStoreSlow
+		f.Code = report.FailureStoreSlow
 	default:
-		f.Code = game.FailureStoreUnavailable
+		f.Code = report.FailureStoreUnavailable
 	}
 	return a.Failed(ctx, f)
 }
 
 // internalProblem returns the problem of an unexpected failure, which shows nothing of it but its id.
-func (a *API) internalProblem(ctx context.Context, status int, f game.Failure) *web.Problem {
+func (a *API) internalProblem(ctx context.Context, status int, f report.Failure) *web.Problem {
 	p := web.NewProblem(status, game.ErrInternal.Code, game.ErrInternal.Message)
 	p.ErrorID = a.Failed(ctx, f)
 	return p
@@ -103,6 +104,6 @@ func (a *API) translate(ctx huma.Context, e *huma.ErrorModel) *web.Problem {
 		return web.Invalid(e.Errors)
 	}
 	// Without its details, which repeat what was sent.
-	f := game.Failure{Code: game.FailureInternal, Route: ctx.Operation().Path, Err: e}
+	f := report.Failure{Code: report.FailureInternal, Route: ctx.Operation().Path, Err: e}
 	return a.internalProblem(ctx.Context(), e.Status, f)
 }

@@ -85,3 +85,10 @@ func sessionResponse(
 	}
 	return &sessionOut{out.Status, out.ETag, out.Location, out.Replayed, applied, sessionBody{out.Body, members}}, nil
 }
+
+// changed returns the response to a call that changed a session.
+func (h PreferHeader) changed(s game.Session, err error) (*sessionOut, error) {
+	out, err := documentResponse(s, err)
+	members, applied := h.preferred()
+	return sessionResponse(out, err, members, applied)
+}

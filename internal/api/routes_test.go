@@ -15,6 +15,7 @@ import (
 
 	"game-session-manager/internal/api"
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/report"
 )
 
 // example fills in the parameters of a path.
@@ -38,7 +39,7 @@ func TestRowsOfTheTable(t *testing.T) {
 		}
 	})
 	full, _ := one(t, 10*time.Millisecond, holding(working, done), func(d *api.Deps) {
-		d.Failed = func(context.Context, game.Failure) string { return "" } // the first, whose deadline has passed
+		d.Failed = func(context.Context, report.Failure) string { return "" } // the first, whose deadline has passed
 	})
 	var first sync.WaitGroup
 	first.Go(func() {

@@ -85,9 +85,7 @@ func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*sessionsOu
 
 // moveSessionIn has a whole session, so that the body of a GET can be sent back with another status.
 type moveSessionIn struct {
-	SessionPath
-	IfMatchHeader
-	FenceHeader
+	SessionChange
 	PreferHeader
 	Sent Body[sessionMove]
 }
@@ -105,10 +103,8 @@ type sessionMove struct {
 func (m sessionMove) Validate() error { return m.Move.Validate() }
 
 func (a *API) moveSession(ctx context.Context, in *moveSessionIn) (*sessionOut, error) {
-	c := allOf(in.at(ifMatch[game.Session](in.IfMatch)), in.sameSettings)
-	out, err := documentResponse(a.Sessions.Move(ctx, in.SessionID, c, in.Sent.Value().Move))
-	members, applied := in.preferred()
-	return sessionResponse(out, err, members, applied)
+	c := allOf(in.conditions(), in.sameSettings)
+	return in.changed(a.Sessions.Move(ctx, in.SessionID, c, in.Sent.Value().Move))
 }
 
 // sameSettings rejects a body that would change settings, because a PUT of a session changes its status only. Settings
@@ -133,9 +129,7 @@ func rejectChanges(names []string) error {
 }
 
 type patchSessionIn struct {
-	SessionPath
-	IfMatchHeader
-	FenceHeader
+	SessionChange
 	PreferHeader
 	Sent Patch[sessionPatch]
 }
@@ -175,22 +169,18 @@ func (in *patchSessionIn) Resolve(ctx huma.Context) []error {
 
 func (a *API) patchSession(ctx context.Context, in *patchSessionIn) (*sessionOut, error) {
 	hosted := false // which defaults depend on
-	c := allOf(in.at(ifMatch[game.Session](in.IfMatch)), func(s game.Session) error {
+	c := allOf(in.conditions(), func(s game.Session) error {
 		hosted = s.Hosted
 		return nil
 	})
 	edit := func(e game.SessionEdit) (game.SessionEdit, error) {
 		return in.Sent.MergedInto(patchOf(e)).edit(a.Sessions.Timeouts(hosted)), nil
 	}
-	out, err := documentResponse(a.Sessions.Edit(ctx, in.SessionID, c, edit))
-	members, applied := in.preferred()
-	return sessionResponse(out, err, members, applied)
+	return in.changed(a.Sessions.Edit(ctx, in.SessionID, c, edit))
 }
 
 type cancelSessionIn struct {
-	SessionPath
-	IfMatchHeader
-	FenceHeader
+	SessionChange
 	Purge bool `query:"purge" doc:"Remove the session for good, in whatever state it is. For admins."`
 }
 
@@ -199,11 +189,10 @@ type cancelSessionOut struct {
 }
 
 func (a *API) cancelSession(ctx context.Context, in *cancelSessionIn) (*cancelSessionOut, error) {
-	c := in.at(ifMatch[game.Session](in.IfMatch))
 	if in.Purge {
-		return &cancelSessionOut{}, a.Sessions.Purge(ctx, in.SessionID, c)
+		return &cancelSessionOut{}, a.Sessions.Purge(ctx, in.SessionID, in.conditions())
 	}
-	s, err := a.Sessions.Move(ctx, in.SessionID, c, game.Move{Status: game.StatusCancelled})
+	s, err := a.Sessions.Move(ctx, in.SessionID, in.conditions(), game.Move{Status: game.StatusCancelled})
 	if err != nil {
 		return nil, err
 	}

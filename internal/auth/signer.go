@@ -73,9 +73,7 @@ func (s *Signer) makeOwn() error {
 		return err
 	}
 	k.ExpiresAt = k.ExpiresAt.AddDate(1000, 0, 0)
-	r, err := newSigningKeys([]signingKey{k}, s.Now())
-	s.signing.Store(r)
-	return err
+	return s.use([]signingKey{k})
 }
 
 // keys returns the current keys. It returns ErrNoTokens, and ErrStoreUnavailable if they have not been read yet.

@@ -279,8 +279,8 @@ func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]
 }
 
 // apply applies a batch to a document. It returns the new document and one event for each new version. The result of
-// each change is the document as that change left it. What time has done comes first, with a version of its own, so that
-// conditions and rules see the document as it is now.
+// each change is the document as that change left it. What time has done comes first, with a version of its own, so
+// that conditions and rules see the document as it is now.
 func (c *changes[D]) apply(old D, batch []*change[D]) (next D, events []Event) {
 	next = old
 	scratch := c.clone(old) // equal to next, but shares nothing that a rule changes in place
@@ -350,9 +350,9 @@ func failAll[D any](batch []*change[D], err error) bool {
 	return true
 }
 
-// failFrom fails a batch whose write of the given number of versions failed. Changes before the first version keep their
-// results. The rest fail, because they build on a document that may not be stored; those that changed nothing fail with
-// OutcomeNone.
+// failFrom fails a batch whose write of the given number of versions failed. Changes before the first version keep
+// their results. The rest fail, because they build on a document that may not be stored; those that changed nothing
+// fail with OutcomeNone.
 func failFrom[D any](batch []*change[D], err error, versions int) {
 	changed := func(ch *change[D]) bool { return ch.changed }
 	first := slices.IndexFunc(batch, changed)

@@ -3,6 +3,7 @@ package game
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,10 +21,38 @@ type Tick struct {
 	Lag      time.Duration // by how much the earliest was overdue, while this process was able to notice
 }
 
+// keptFailures is how many failures of a run are kept. So much may be due that all of them would fill the memory.
+const keptFailures = 20
+
 // ticking counts what a run does while it runs.
 type ticking struct {
 	mu sync.Mutex
 	Tick
+	failures []error // the first ones
+	more     int     // other failures
+}
+
+// failed records a failure, if err is one. ErrStale and ErrSessionNotFound are none: another process, or a client, was
+// first.
+func (t *ticking) failed(err error) {
+	if err == nil || errors.Is(err, ErrStale) || errors.Is(err, ErrSessionNotFound) {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.failures) == keptFailures {
+		t.more++
+		return
+	}
+	t.failures = append(t.failures, err)
+}
+
+// err returns the failures, or nil.
+func (t *ticking) err() error {
+	if t.more > 0 {
+		return fmt.Errorf("%w\nand %d others", errors.Join(t.failures...), t.more)
+	}
+	return errors.Join(t.failures...)
 }
 
 func (t *ticking) add(n *int) {
@@ -39,37 +68,36 @@ func (t *ticking) overdue(by time.Duration) {
 }
 
 // Tick applies what time has done to sessions and leases of all projects. It is for background work, every second in
-// each process: it also tells the process that it can hear its clients. It continues after failures and returns all of
-// them.
+// each process: it also tells the process that it can hear its clients. It continues after failures and returns the
+// first of them.
 func (s *Sessions) Tick(ctx context.Context) (Tick, error) {
 	var t ticking
-	failures := s.elapseDue(ctx, &t)
-	failures = errors.Join(failures, s.judgeDue(ctx, &t))
-	return t.Tick, failures
+	// Neither waits for the other, of which so much may be due that it takes the whole run.
+	of := []func(context.Context, *ticking) error{s.elapseDue, s.judgeDue}
+	eachAtOnce(len(of), func(i int) { t.failed(of[i](ctx, &t)) })
+	return t.Tick, t.err()
 }
 
 // elapseDue applies [Session.Elapse] to the sessions that are due.
 func (s *Sessions) elapseDue(ctx context.Context, t *ticking) error {
 	var after DueSession
-	var failures error
 	for now := s.now(); ; {
 		due, err := s.store.DueSessions(ctx, now, after, duePage)
 		if err != nil {
-			return errors.Join(failures, err)
+			return err
 		}
 		s.hearing.heard(s.now())
-		hearing := s.hearing.since(now)
 		t.Sessions += len(due)
-		failures = errors.Join(failures, atOnce(due, func(d DueSession) error {
-			v, err := s.changeByTime(ctx, d.Project, d.ID, nothing)
+		eachAtOnce(len(due), func(i int) {
+			v, err := s.changeByTime(ctx, due[i].Project, due[i].ID, nothing)
 			s.responded(err)
 			if err == nil && !v.UpdatedAt.Before(now) {
-				t.overdue(min(now.Sub(d.DueAt), now.Sub(hearing)))
+				t.overdue(min(now.Sub(due[i].DueAt), now.Sub(s.hearing.since(now, seconds(v.StaleAfter)))))
 			}
-			return err
-		}))
+			t.failed(err)
+		})
 		if len(due) < duePage {
-			return failures
+			return nil
 		}
 		after = due[len(due)-1]
 	}
@@ -78,30 +106,30 @@ func (s *Sessions) elapseDue(ctx context.Context, t *ticking) error {
 // judgeDue judges the leases that are due.
 func (s *Sessions) judgeDue(ctx context.Context, t *ticking) error {
 	var after Lease
-	var failures error
 	for now := s.now().Add(-s.skew); ; {
 		due, err := s.store.DueLeases(ctx, now, after, duePage)
 		if err != nil {
-			return errors.Join(failures, err)
+			return err
 		}
 		s.hearing.heard(s.now())
 		t.Leases += len(due)
-		hearing := s.hearing.since(s.now())
-		failures = errors.Join(failures, atOnce(due, func(l Lease) error {
-			if l.State == LeaseLive && now.Before(hearing.Add(l.DueAt.Sub(l.BeatAt))) {
-				return nil // this process has not heard for long enough, whatever the session says
+		eachAtOnce(len(due), func(i int) {
+			l := due[i]
+			// The term of a live lease is known without reading the session.
+			term := l.DueAt.Sub(l.BeatAt)
+			if l.State == LeaseLive && now.Before(s.hearing.since(s.now(), term).Add(term)) {
+				return // this process has not heard for long enough
 			}
-			t.overdue(min(now.Sub(l.DueAt), now.Sub(hearing)))
 			judge := s.judge
 			if l.Player != "" {
 				judge = s.judgeMember
 			}
-			err := judge(ctx, l, now, hearing, t)
+			err := judge(ctx, l, now, t)
 			s.responded(err)
-			return err
-		}))
+			t.failed(err)
+		})
 		if len(due) < duePage {
-			return failures
+			return nil
 		}
 		after = due[len(due)-1]
 	}
@@ -110,13 +138,13 @@ func (s *Sessions) judgeDue(ctx context.Context, t *ticking) error {
 // responded records that the store has processed one of the things that are due. There may be so many of them that the
 // process could not otherwise tell the time they take from an interruption.
 func (s *Sessions) responded(err error) {
-	if err == nil {
+	if KindOf(err) != Unavailable || errors.Is(err, ErrUnreadable) {
 		s.hearing.heard(s.now())
 	}
 }
 
 // judge judges the lease of a session. Whatever has happened between its steps, also a crash, the next run finishes.
-func (s *Sessions) judge(ctx context.Context, l Lease, now, hearing time.Time, t *ticking) error {
+func (s *Sessions) judge(ctx context.Context, l Lease, now time.Time, t *ticking) error {
 	v, err := s.ofLease(ctx, l)
 	switch {
 	case errors.Is(err, ErrSessionNotFound), err == nil && v.Status.Terminal():
@@ -124,10 +152,12 @@ func (s *Sessions) judge(ctx context.Context, l Lease, now, hearing time.Time, t
 	case err != nil:
 		return err
 	}
+	hearing := s.hearing.since(s.now(), seconds(v.StaleAfter))
 	next := l.judged(&v, now, hearing)
 	if next == l { // this process has not heard for long enough
 		return nil
 	}
+	t.overdue(min(now.Sub(l.DueAt), now.Sub(hearing)))
 	if next.State != l.State {
 		// First the lease, on condition of the heartbeat that was seen, and then the session.
 		closed := next
@@ -187,22 +217,23 @@ func (s *Sessions) expire(ctx context.Context, l Lease) (Session, error) {
 	return v, errors.Join(err, s.store.DeleteLease(ctx, l))
 }
 
-// judgeMember judges the lease of a member, who is disconnected without a heartbeat for stale_after.
-func (s *Sessions) judgeMember(ctx context.Context, l Lease, now, hearing time.Time, _ *ticking) error {
+// judgeMember judges the lease of a member, who is disconnected without a heartbeat for stale_after since the last one,
+// or since it joined or reconnected.
+func (s *Sessions) judgeMember(ctx context.Context, l Lease, now time.Time, _ *ticking) error {
 	v, err := s.ofLease(ctx, l)
 	if err != nil && !errors.Is(err, ErrSessionNotFound) {
 		return err
 	}
 	i := v.member(l.Player)
 	if err != nil || v.Status.Terminal() || i < 0 || v.Members[i].Status != SeatJoined ||
-		l.BeatAt.Before(v.Members[i].JoinedAt) { // the lease of an earlier seat
+		l.BeatAt.Before(v.Members[i].JoinedAt.Add(-s.skew)) { // the lease of an earlier seat
 		return s.store.DeleteLease(ctx, l)
 	}
-	next, term := l, seconds(v.StaleAfter)
-	switch next.DueAt = later(l.BeatAt, v.Members[i].connectedAt()).Add(term); {
+	next, term, connectedAt := l, seconds(v.StaleAfter), v.Members[i].connectedAt()
+	switch next.DueAt = later(l.BeatAt, connectedAt).Add(term); {
 	case l.State == LeaseLive && now.Before(next.DueAt): // it came back, or the session has a longer stale_after now
 		return s.store.ReplaceLease(ctx, l, next)
-	case l.State == LeaseLive && now.Before(hearing.Add(term)):
+	case l.State == LeaseLive && now.Before(s.hearing.since(s.now(), term).Add(term)):
 		return nil
 	}
 	if next.State, next.DueAt = LeaseStale, now; l.State == LeaseLive {
@@ -218,7 +249,7 @@ func (s *Sessions) judgeMember(ctx context.Context, l Lease, now, hearing time.T
 				return nil, nil
 			case connected && v.Members[i].Status == SeatDisconnected:
 				return v.connect(&v.Members[i], now), nil
-			case !connected && v.Members[i].Status == SeatJoined:
+			case !connected && v.Members[i].Status == SeatJoined && v.Members[i].connectedAt().Equal(connectedAt):
 				return v.disconnect(&v.Members[i], now), nil
 			}
 			return nil, nil
@@ -254,22 +285,10 @@ const byTimeName = "time"
 // nothing is a rule that changes nothing: every change applies what time has done first.
 func nothing(*Session, time.Time) ([]Change, error) { return nil, nil }
 
-// atOnce calls do for all items, some at the same time, and returns the failures. ErrStale and ErrSessionNotFound are
-// none: another process, or a client, was first.
-func atOnce[D any](items []D, do func(D) error) error {
-	failures := make([]error, len(items))
-	eachAtOnce(len(items), func(i int) {
-		if err := do(items[i]); !errors.Is(err, ErrStale) && !errors.Is(err, ErrSessionNotFound) {
-			failures[i] = err
-		}
-	})
-	return errors.Join(failures...)
-}
-
 // changesAtOnce is how many sessions a batch of heartbeats, or the background work, changes at the same time.
 const changesAtOnce = 16
 
-// eachAtOnce calls do with 0 to n-1, with some at the same time, and returns when all calls have. It panics if one does.
+// eachAtOnce calls do with 0 to n-1, some at the same time, and returns when all calls have. It panics if one does.
 func eachAtOnce(n int, do func(i int)) {
 	var next atomic.Int64
 	var failure atomic.Pointer[error]

@@ -11,7 +11,9 @@ type deadline struct {
 	// lenient deadlines are met by clients that keep in touch, so they are extended where this service was not able to
 	// hear them.
 	lenient bool
-	apply   func(s *Session, now time.Time) []Change
+	// seat deadlines free a seat, which leaves the deadlines of other seats as they are.
+	seat  bool
+	apply func(s *Session, now time.Time) []Change
 }
 
 // deadlines returns the deadlines of a live session, in no order.
@@ -23,16 +25,16 @@ func (s *Session) deadlines() []deadline {
 			continue
 		}
 		id := m.PlayerID
-		all = append(all, deadline{*m.Deadline, m.Status == SeatDisconnected, func(s *Session, now time.Time) []Change {
+		all = append(all, deadline{*m.Deadline, m.Status == SeatDisconnected, true, func(s *Session, now time.Time) []Change {
 			return s.free(id, MemberRemoved{PlayerID: id, Reason: RemovedTimedOut}, now)
 		}})
 	}
 	if s.HostLostAt != nil {
-		all = append(all, deadline{s.HostLostAt.Add(seconds(s.HostGrace)), true, (*Session).replaceHost})
+		all = append(all, deadline{s.HostLostAt.Add(seconds(s.HostGrace)), true, false, (*Session).replaceHost})
 	}
 	ends := func(since time.Time, timeout int, to SessionStatus, reason EndReason) {
 		if timeout > 0 {
-			all = append(all, deadline{since.Add(seconds(timeout)), false, func(s *Session, now time.Time) []Change {
+			all = append(all, deadline{since.Add(seconds(timeout)), false, false, func(s *Session, now time.Time) []Change {
 				return s.end(to, reason, now)
 			}})
 		}
@@ -102,8 +104,16 @@ func (s *Session) Elapse(now, hearing time.Time) []Change {
 		if len(due) == 0 {
 			break
 		}
-		changes := slices.MinFunc(due, byTime).apply(s, now)
-		done = append(done, changes...)
+		slices.SortStableFunc(due, byTime)
+		for i, d := range due {
+			if i > 0 && !d.seat { // what came before may have changed it
+				break
+			}
+			done = append(done, d.apply(s, now)...)
+			if !d.seat {
+				break
+			}
+		}
 	}
 	return done
 }

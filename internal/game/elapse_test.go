@@ -65,17 +65,27 @@ func TestElapse(t *testing.T) {
 		"an empty match": {changes{in("in_progress"), empty(10)}, 310, []game.Change{game.StatusChanged{
 			From: "in_progress", To: "expired", Reason: "empty_timeout",
 		}}},
-		"empty, and kept": {changes{empty(10), timeout(func(o *game.Timeouts) { o.EmptyTimeout = 0 })}, day,
-			[]game.Change{game.StatusChanged{From: "open", To: "expired", Reason: "idle_timeout"}}},
+		"empty, and kept": {
+			changes{empty(10), timeout(func(o *game.Timeouts) { o.EmptyTimeout = 0 })},
+			day,
+			[]game.Change{game.StatusChanged{From: "open", To: "expired", Reason: "idle_timeout"}},
+		},
 		"a server that does not come": {changes{in("pending")}, 60, []game.Change{game.StatusChanged{
 			From: "pending", To: "failed", Reason: "activation_timeout",
 		}}},
-		"a server that was replaced": {changes{in("pending"), func(s *game.Session) { s.ServerSince = new(later(50)) }},
-			110, []game.Change{game.StatusChanged{From: "pending", To: "failed", Reason: "activation_timeout"}}},
-		"a long match": {changes{in("in_progress"), timeout(func(o *game.Timeouts) { o.MaxDuration = 600 })}, 600,
-			[]game.Change{game.StatusChanged{From: "in_progress", To: "expired", Reason: "max_duration"}}},
+		"a server that was replaced": {
+			changes{in("pending"), func(s *game.Session) { s.ServerSince = new(later(50)) }},
+			110,
+			[]game.Change{game.StatusChanged{From: "pending", To: "failed", Reason: "activation_timeout"}},
+		},
+		"a long match": {
+			changes{in("in_progress"), timeout(func(o *game.Timeouts) { o.MaxDuration = 600 })},
+			600,
+			[]game.Change{game.StatusChanged{From: "in_progress", To: "expired", Reason: "max_duration"}},
+		},
 		"the earliest first": {
-			changes{guest, disconnected(1, 10), disconnected(2, 10), reserved(3, 130)}, 40,
+			changes{guest, disconnected(1, 10), disconnected(2, 10), reserved(3, 130)},
+			40,
 			[]game.Change{game.HostChanged{From: player(1), Reason: "host_lost"}},
 		},
 	} {

@@ -217,6 +217,8 @@ var (
 	ErrExists = errors.New("a document with this id exists")
 	// ErrStale says that the stored document has changed since it was read.
 	ErrStale = errors.New("the document was changed meanwhile")
+	// ErrUnreadable is the cause of the [ErrStoreUnavailable] of a document that is stored and cannot be decoded.
+	ErrUnreadable = errors.New("the stored document cannot be decoded")
 )
 
 // Outcomes of a write whose result did not arrive. See [Unanswered].

@@ -78,3 +78,13 @@ func MergeMetrics(step time.Duration, samples ...MetricsSample) []MetricsPoint {
 
 // Same reports whether two values are equal as documents.
 func Same[T any](a, b T) bool { return same(a, b) }
+
+// Hearing is a hearing with exported methods.
+type Hearing struct{ h hearing }
+
+func (h *Hearing) Heard(now time.Time) { h.h.heard(now) }
+func (h *Hearing) Failed()             { h.h.failed(ErrStoreUnavailable) }
+
+func (h *Hearing) Since(now time.Time, staleAfter time.Duration) time.Time {
+	return h.h.since(now, staleAfter)
+}

@@ -71,6 +71,34 @@ func TestHeartbeatsThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// A session that cannot be read says nothing about the store: those who keep sending it heartbeats do not keep others
+// alive.
+func TestHeartbeatsOfAnUnreadableSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	broken := false
+	p := w.start(faulty(w.store, func(called string) error {
+		if broken && called == "Session" {
+			return game.ErrStoreUnavailable.Because(game.ErrUnreadable)
+		}
+		return nil
+	}))
+	host := p.register(t, p.ctx, "Ada").ID
+	dead, unreadable := p.open(t, 4, ""), p.open(t, 4, host)
+	p.beat(t, dead.ID)
+	for range 6 {
+		p.tick(t, 6)
+		broken = true
+		if _, err := p.sessions.MemberHeartbeat(p.ctx, unreadable.ID, nil, host); !errors.Is(err, game.ErrUnreadable) {
+			t.Fatalf("a heartbeat: %v", err)
+		}
+		broken = false
+	}
+	if v := p.read(t, dead.ID); v.Liveness != game.Stale {
+		t.Errorf("without heartbeats: %+v", v)
+	}
+}
+
 // So much may be due at once that it takes a process longer than an interruption. It does not count as one, after
 // which everything else would wait for stale_after again.
 func TestMuchIsDueAtOnce(t *testing.T) {

@@ -69,7 +69,7 @@ func (s *Sessions) Heartbeats(ctx context.Context, beats []Heartbeat) ([]BeatRes
 	defer cancel()
 	pulses, err := s.pulses(ctx, beats, results)
 	if err != nil {
-		s.hearing.failed()
+		s.hearing.failed(err)
 		return nil, beforeWrite(err)
 	}
 	now := s.now()
@@ -90,7 +90,7 @@ func (s *Sessions) Heartbeats(ctx context.Context, beats []Heartbeat) ([]BeatRes
 	}
 	renewed, err := s.store.RenewLeases(ctx, leases)
 	if err != nil {
-		s.hearing.failed()
+		s.hearing.failed(err)
 		return nil, err
 	}
 	var refused, changing []int
@@ -99,7 +99,7 @@ func (s *Sessions) Heartbeats(ctx context.Context, beats []Heartbeat) ([]BeatRes
 		switch {
 		case !renewed[n]:
 			refused = append(refused, i)
-		case !p.Leased || p.Liveness != Live || beats[i].Players != nil || c.Scope == ScopePlayer && p.HostLostAt != nil:
+		case !p.Leased, p.Liveness != Live, beats[i].Players != nil, c.Scope == ScopePlayer && p.HostLostAt != nil:
 			changing = append(changing, i)
 		}
 	}
@@ -251,7 +251,7 @@ func (s *Sessions) MemberHeartbeat(
 	v, err := s.get(ctx, id)
 	if err != nil {
 		if KindOf(err) == Unavailable {
-			s.hearing.failed()
+			s.hearing.failed(err)
 		}
 		return Liveliness{}, beforeWrite(err)
 	}
@@ -276,7 +276,7 @@ func (s *Sessions) MemberHeartbeat(
 	due := now.Add(seconds(v.StaleAfter))
 	lease := Lease{Project: v.Project, Session: id, Player: player, State: LeaseLive, BeatAt: now, DueAt: due}
 	if _, err := s.store.RenewLeases(ctx, []Lease{lease}); err != nil {
-		s.hearing.failed()
+		s.hearing.failed(err)
 		return Liveliness{}, err
 	}
 	if m.Status == SeatDisconnected {

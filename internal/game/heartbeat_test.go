@@ -113,6 +113,124 @@ func TestLeaseOfASession(t *testing.T) {
 	equal(t, []game.Lease{}, left)
 }
 
+// A member that joins again sends heartbeats when it is ready to: those before it left do not disconnect it.
+func TestLeaseOfAMemberThatJoinsAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.start()
+	ada, bob := p.register(t, p.ctx, "Ada").ID, p.register(t, p.ctx, "Bob").ID
+	v := p.open(t, 4, ada)
+	p.join(t, v.ID, bob)
+	status := func() game.MemberStatus {
+		v := p.read(t, v.ID)
+		return v.Members[1].Status
+	}
+	for _, tt := range []struct {
+		goes func()
+		then game.MemberStatus // stale_after after it came back
+	}{
+		{func() { // a new seat has no lease yet
+			_, err := p.sessions.Leave(p.ctx, v.ID, nil, bob)
+			ok(t, err)
+		}, game.SeatJoined},
+		{func() {
+			_, err := p.sessions.EditMember(p.ctx, v.ID, nil, bob, func(e game.MemberEdit) (game.MemberEdit, error) {
+				e.Status = game.SeatDisconnected
+				return e, nil
+			})
+			ok(t, err)
+		}, game.SeatDisconnected},
+	} {
+		p.tick(t, 60)
+		_, err := p.sessions.MemberHeartbeat(p.ctx, v.ID, nil, bob)
+		ok(t, err)
+		p.tick(t, 20)
+		tt.goes()
+		p.tick(t, 5)
+		p.join(t, v.ID, bob)
+		if p.tick(t, 29); status() != game.SeatJoined {
+			t.Error("disconnected for heartbeats that it sent before it joined again")
+		}
+		if p.tick(t, 2); status() != tt.then {
+			t.Errorf("later it is %s, want %s", status(), tt.then)
+		}
+		p.join(t, v.ID, bob)
+	}
+}
+
+// A member joins by a process whose clock is ahead, and sends its only heartbeat to another. That is not the heartbeat
+// of an earlier seat.
+func TestLeaseOfAMemberWithClocksApart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.startSkewed(5 * time.Second)
+	w.clock = &clock{now: w.clock.Now().Add(4 * time.Second)}
+	ahead := w.startSkewed(5 * time.Second)
+	ada, bob := p.register(t, p.ctx, "Ada").ID, p.register(t, p.ctx, "Bob").ID
+	v := p.open(t, 4, ada)
+	ahead.join(t, v.ID, bob)
+	_, err := p.sessions.MemberHeartbeat(p.ctx, v.ID, nil, bob)
+	ok(t, err)
+	if p.tick(t, 60); p.read(t, v.ID).Members[1].Status != game.SeatDisconnected {
+		t.Error("connected for ever after one heartbeat")
+	}
+}
+
+// The first heartbeat of a server is under way while another takes over. It is rejected, and begins no lease: the new
+// server has sent no heartbeat.
+func TestFirstHeartbeatThatIsRejected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := w.gated("RenewLeases")
+	p := w.start()
+	former := w.start(g.Store)
+	v := p.open(t, 4, "")
+	p.tick(t, 1)
+	done := make(chan error)
+	go func() {
+		_, err := former.sessions.Heartbeat(former.ctx, game.Heartbeat{SessionID: v.ID})
+		done <- err
+	}()
+	<-g.arrived
+	_, err := p.sessions.AttachServer(p.ctx, v.ID, nil, game.ServerRequest{})
+	ok(t, err)
+	close(g.open)
+	rejected(t, <-done, game.ErrStaleFence)
+	p.tick(t, 3700)
+	if v = p.read(t, v.ID); v.Leased || v.Liveness != game.Live || v.Status != game.StatusOpen {
+		t.Errorf("without a heartbeat that was accepted: %+v", v)
+	}
+	p.beat(t, v.ID)
+	if sum := p.tick(t, 31); sum.Stale != 1 {
+		t.Error("not stale after the heartbeats of the new server")
+	}
+}
+
+// A session that players host and that has lost its host can have no heartbeats. The next who joins becomes host and
+// revives it.
+func TestStaleSessionWithoutHost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.start()
+	ada, bob := p.register(t, p.ctx, "Ada").ID, p.register(t, p.ctx, "Bob").ID
+	v := p.open(t, 4, ada)
+	p.beat(t, v.ID)
+	_, err := p.sessions.Leave(p.ctx, v.ID, nil, ada)
+	ok(t, err)
+	p.tick(t, 31)
+	if v = p.read(t, v.ID); v.Liveness != game.Stale || v.HostID != nil {
+		t.Fatalf("without a host: %+v", v)
+	}
+	v = p.join(t, v.ID, bob)
+	if v.Liveness != game.Live || v.HostID == nil || *v.HostID != bob {
+		t.Errorf("with a member: %+v", v)
+	}
+	p.tick(t, 29)
+	if v = p.read(t, v.ID); v.Liveness != game.Live {
+		t.Errorf("without a fresh lease: %+v", v)
+	}
+}
+
 // A host that crashes is replaced, and a fresh lease begins, so that the others are not locked into a dead lobby.
 func TestCrashedHost(t *testing.T) {
 	t.Parallel()
@@ -214,10 +332,9 @@ func TestHeartbeatsOfMany(t *testing.T) {
 	for i, want := range []*game.Error{
 		nil, game.ErrSessionNotFound, game.ErrSessionEnded, game.ErrStaleFence, game.ErrValidation, game.ErrValidation,
 	} {
-		switch got := results[i].Err; {
-		case want == nil:
+		if got := results[i].Err; want == nil {
 			ok(t, got)
-		default:
+		} else {
 			rejected(t, got, want)
 		}
 	}

@@ -50,9 +50,12 @@ func (h *history) draw(t *rapid.T) step {
 			func(v *game.Session, _ time.Time) (bool, error) { return did(v.SetHost(who)) },
 		}
 	case "edit member":
-		t := game.MemberEdit{MemberSettings: game.MemberSettings{
-			Team: rapid.SampledFrom([]string{"", "red"}).Draw(t, "team"), Attributes: dressed(drawSkin(t)),
-		}, Status: rapid.SampledFrom([]game.MemberStatus{"", game.SeatJoined, game.SeatDisconnected}).Draw(t, "connection")}
+		t := game.MemberEdit{
+			MemberSettings: game.MemberSettings{
+				Team: rapid.SampledFrom([]string{"", "red"}).Draw(t, "team"), Attributes: dressed(drawSkin(t)),
+			},
+			Status: rapid.SampledFrom([]game.MemberStatus{"", "joined", "disconnected"}).Draw(t, "connection"),
+		}
 		return step{name, func(p process) (game.Session, error) {
 			return p.sessions.EditMember(ctx, id, nil, who, func(game.MemberEdit) (game.MemberEdit, error) {
 				return t, nil

@@ -8,7 +8,8 @@ type Liveness string
 // The states of liveness.
 const (
 	Live Liveness = "live"
-	// Stale sessions missed their heartbeats for stale_after. They accept no new members until the next heartbeat.
+	// Stale sessions missed their heartbeats for stale_after. They accept no new members until the next heartbeat, or
+	// one who becomes host if they have lost theirs.
 	Stale Liveness = "stale"
 )
 
@@ -230,14 +231,15 @@ func (s *Session) staleFence() error {
 		With("fence", s.Fence)
 }
 
-// looksAgain bounds, in multiples of stale_after, for how long a stale lease is not looked at. A process that crashed
-// right after another host took over may have left it closed.
+// looksAgain bounds, in multiples of stale_after, for how long a stale lease, or that of a session without a heartbeat,
+// is not looked at. A process that crashed right after another host took over may have left it closed.
 const looksAgain = 10
 
 // judged returns what has become of the lease of a session by the given time. hearing is as for [Session.Elapse].
 //
 // A lease is stale without a heartbeat for stale_after, and expired without one for expire_after, or without one and
-// without a change for idle_timeout. Another fence in the session means a fresh lease.
+// without a change for idle_timeout. Another fence in the session means a fresh lease. Before the first heartbeat has
+// reached the session, which may have rejected it, the lease remains as it is.
 //
 // DueAt does not depend on hearing: a process that has just begun to hear must not make others wait too.
 func (l Lease) judged(s *Session, now, hearing time.Time) Lease {
@@ -249,7 +251,7 @@ func (l Lease) judged(s *Session, now, hearing time.Time) Lease {
 	}
 	stale, expires, soonest := l.BeatAt.Add(seconds(s.StaleAfter)), l.expiresAt(s), hearing.Add(seconds(s.StaleAfter))
 	switch {
-	case l.State == LeaseExpired:
+	case l.State == LeaseExpired, !s.Leased:
 	case !now.Before(expires) && !now.Before(soonest):
 		l.State = LeaseExpired
 	case l.State == LeaseLive && !now.Before(stale) && !now.Before(soonest):
@@ -258,9 +260,11 @@ func (l Lease) judged(s *Session, now, hearing time.Time) Lease {
 	switch {
 	case l.State == LeaseExpired:
 		l.DueAt = now
+	case !s.Leased:
+		l.DueAt = now.Add(looksAgain * seconds(s.StaleAfter))
 	case l.State == LeaseLive:
 		l.DueAt = earlier(stale, expires)
-	default:
+	case l.State == LeaseStale:
 		l.DueAt = earlier(expires, now.Add(looksAgain*seconds(s.StaleAfter)))
 		if due := s.NextDue(); due != nil && due.After(now) { // another host may take over then
 			l.DueAt = earlier(l.DueAt, due.Add(time.Second))

@@ -167,7 +167,7 @@ func (h *leaseHistory) Pass(t *rapid.T) {
 			if _, err := p.process.sessions.Tick(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if p.hearing.IsZero() || h.real.Sub(p.last) > 3*time.Second {
+			if p.hearing.IsZero() || h.real.Sub(p.last) > stale*time.Second/2 {
 				p.hearing = h.real
 			}
 			p.last = h.real
@@ -195,7 +195,7 @@ func (h *leaseHistory) Check(t *rapid.T) {
 		worse := !s.ended && v.Status.Terminal() || !s.stale && v.Liveness == game.Stale
 		s.version, s.ended, s.stale = v.Version, v.Status.Terminal(), v.Liveness == game.Stale
 		if worse && !h.heardLong() {
-			t.Fatalf("the session became %s and %s, judged by a process that has just begun to hear", v.Liveness, v.Status)
+			t.Fatalf("the session became %s and %s by a process that has just begun to hear", v.Liveness, v.Status)
 		}
 		if len(v.Members) > v.MaxPlayers {
 			t.Fatalf("%d members of %d", len(v.Members), v.MaxPlayers)

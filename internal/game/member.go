@@ -303,6 +303,10 @@ func (s *Session) SetHost(id PlayerID) ([]Change, error) {
 	return s.changeHost(&id, HostHandedOver), nil
 }
 
+// leaderless reports whether nobody can send heartbeats: players host the session, and it has no host. The next who
+// joins becomes host.
+func (s *Session) leaderless() bool { return s.Hosted && s.HostID == nil }
+
 // host returns the host, or "".
 func (s *Session) host() PlayerID {
 	if s.HostID == nil {

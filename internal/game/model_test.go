@@ -97,7 +97,8 @@ func dressed(skin string) game.Attributes {
 	return game.Attributes{"skin": game.StringValue(skin)}
 }
 
-// settle finds a host where a player ever was host: who is and has its seat, or else the joined member who joined first.
+// settle finds a host where a player ever was host: who is and has its seat, or else the joined member who joined
+// first.
 func (m *sessionModel) settle() {
 	if m.sits(m.host) && m.conn[m.host] == "joined" {
 		m.hostLost = 0

@@ -167,7 +167,7 @@ func (s *Session) joinable(j JoinRequest, now time.Time) error {
 		return ErrSessionNotJoinable.Detail(
 			"The session is %s and accepts no new members.", s.Status,
 		).With("session_status", s.Status)
-	case s.Liveness == Stale:
+	case s.Liveness == Stale && !s.leaderless():
 		return ErrSessionNotJoinable.Detail("The session is stale: its host or server has missed its heartbeats.").
 			With("session_status", s.Status).With("liveness", s.Liveness)
 	case ban != nil:

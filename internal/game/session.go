@@ -70,7 +70,7 @@ type Session struct {
 	Hosted bool      `json:"hosted" readOnly:"true" doc:"Whether a player ever hosted the session. If so, it has a host whenever a member has joined; if not, it belongs to a server."`
 
 	Fence    int64    `json:"fence" readOnly:"true" doc:"Grows when the host changes and when a server takes over. A write with another number in Session-Fence is rejected."`
-	Liveness Liveness `json:"liveness" readOnly:"true" doc:"Whether whoever leads the session still sends heartbeats. A stale session accepts no new members until the next heartbeat."`
+	Liveness Liveness `json:"liveness" readOnly:"true" doc:"Whether whoever leads the session still sends heartbeats. A stale session accepts no new members until the next heartbeat, unless it needs a host."`
 	Leased   bool     `json:"leased" readOnly:"true" doc:"Whether the session has had a heartbeat. From then on it turns stale and expires without."`
 
 	AutoStarted bool `json:"auto_started" readOnly:"true" doc:"Whether the session is starting because all were ready. It opens again if one no longer is."`

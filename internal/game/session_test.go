@@ -442,8 +442,10 @@ func TestClone(t *testing.T) {
 		"rejoin": func(c *game.Session) (bool, error) {
 			return did(c.Join(game.JoinRequest{PlayerID: player(2)}, later(9)))
 		},
-		"leave":  func(c *game.Session) (bool, error) { return did(c.Leave(player(1), t0)) },
-		"forget": func(c *game.Session) (bool, error) { return len(c.Forget(player(2), game.RemovedErased, t0)) > 0, nil },
+		"leave": func(c *game.Session) (bool, error) { return did(c.Leave(player(1), t0)) },
+		"forget": func(c *game.Session) (bool, error) {
+			return len(c.Forget(player(2), game.RemovedErased, t0)) > 0, nil
+		},
 		"forget after the end": func(c *game.Session) (bool, error) {
 			in("ended")(c)
 			return len(c.Forget(player(2), game.RemovedErased, t0)) > 0, nil

@@ -52,12 +52,14 @@ func NewSessions(d Deps) *Sessions {
 		s.timeouts = DefaultTimeouts()
 	}
 	s.changes = newChanges(collection[Session]{
-		read:     func(ctx context.Context, id string) (Session, error) { return s.get(ctx, SessionID(id)) },
-		clone:    func(v Session) Session { return v.clone() },
-		next:     (*Session).nextVersion,
-		replace:  s.replace,
-		now:      s.now,
-		elapse:   func(v *Session, now time.Time) []Change { return v.Elapse(now, s.hearing.since(now)) },
+		read:    func(ctx context.Context, id string) (Session, error) { return s.get(ctx, SessionID(id)) },
+		clone:   func(v Session) Session { return v.clone() },
+		next:    (*Session).nextVersion,
+		replace: s.replace,
+		now:     s.now,
+		elapse: func(v *Session, now time.Time) []Change {
+			return v.Elapse(now, s.hearing.since(now, seconds(v.StaleAfter)))
+		},
 		elapsing: byTimeName,
 	})
 	return s

@@ -110,8 +110,8 @@ type SessionStore interface {
 	// time and the id, in ascending order: those that follow after, the zero value standing before all, and at most
 	// limit, which is above zero. A page with fewer is the last.
 	DueSessions(ctx context.Context, now time.Time, after DueSession, limit int) ([]DueSession, error)
-	// Pulses returns the pulses of those of the sessions that exist, in any order. There are at most [MaxHeartbeats]
-	// ids.
+	// Pulses returns the pulses of those of the sessions that exist and can be decoded, in any order. There are at most
+	// [MaxHeartbeats] ids.
 	Pulses(ctx context.Context, project ProjectID, ids []SessionID) ([]Pulse, error)
 	// PurgeSessions removes sessions of all projects that ended before the time, the earliest first, at most limit of
 	// them, which is above zero. It returns how many. Their leases are removed too; their events remain.

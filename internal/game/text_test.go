@@ -72,7 +72,8 @@ func stored(t *testing.T, name, want string) (game.Player, error) {
 			t.Errorf("%+q became %+q in a session, want %+q", name, got, want)
 		}
 	}
-	if changed, err := did(s.Edit(game.SessionEdit{Settings: settings, Timeouts: s.Timeouts})); changed || err != nil || s.Settings.Differences(settings) != nil {
+	changed, err := did(s.Edit(game.SessionEdit{Settings: settings, Timeouts: s.Timeouts}))
+	if changed || err != nil || s.Settings.Differences(settings) != nil {
 		t.Errorf("%+q changes a session that has it: %t, %v", name, changed, err)
 	}
 	return p, nil

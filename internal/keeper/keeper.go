@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/report"
 )
 
 // Task is a background task.
@@ -31,7 +32,7 @@ type Task struct {
 type Options struct {
 	// OnRun is called after each run with the run's context, except for runs that were cancelled by the end of the
 	// program or by the loss of a lease.
-	OnRun func(context.Context, game.Run)
+	OnRun func(context.Context, report.Run)
 	Now   func() time.Time
 	// NewID returns the id of a run, which its log lines share.
 	NewID func() string
@@ -146,7 +147,7 @@ func (k *Keeper) run(ctx context.Context, t Task) {
 	if err != nil && ctx.Err() == context.Canceled { // the process or its lease ended
 		return
 	}
-	k.OnRun(ctx, game.Run{Task: t.Name, End: end, Took: end.Sub(begin), Err: err})
+	k.OnRun(ctx, report.Run{Task: t.Name, End: end, Took: end.Sub(begin), Err: err})
 	s := state{at: end.UTC(), status: statusOK, generation: Generation(ctx)}
 	if err != nil {
 		s.status = statusFailing
@@ -158,7 +159,7 @@ func (k *Keeper) run(ctx context.Context, t Task) {
 func runRecovered(ctx context.Context, t Task) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = game.Caught(cause)
+			err = report.Caught(cause)
 		}
 	}()
 	return t.Run(ctx)

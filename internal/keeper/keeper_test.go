@@ -12,6 +12,7 @@ import (
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/keeper"
+	"game-session-manager/internal/report"
 )
 
 func TestKeeper(t *testing.T) {
@@ -19,9 +20,9 @@ func TestKeeper(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var runs []string
-		var told []game.Run
+		var told []report.Run
 		var mu sync.Mutex
-		onRun := func(ctx context.Context, r game.Run) {
+		onRun := func(ctx context.Context, r report.Run) {
 			mu.Lock()
 			defer mu.Unlock()
 			if game.RunIDFrom(ctx) != "run" || r.End.IsZero() {
@@ -65,7 +66,7 @@ func TestKeeper(t *testing.T) {
 			t.Error("a task that hangs is not cut off")
 		}
 		mu.Lock()
-		if i := slices.IndexFunc(told, func(r game.Run) bool { return r.Task == "hanging" }); len(told) != 3 ||
+		if i := slices.IndexFunc(told, func(r report.Run) bool { return r.Task == "hanging" }); len(told) != 3 ||
 			told[i].Took != time.Second || !errors.Is(told[i].Err, context.DeadlineExceeded) {
 			t.Errorf("told of %+v", told)
 		}
@@ -82,8 +83,8 @@ func TestKeeperOfBrokenTasks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		told := make(chan game.Run, 10)
-		k := keeper.New(options(func(_ context.Context, r game.Run) { told <- r }), keeper.Task{
+		told := make(chan report.Run, 10)
+		k := keeper.New(options(func(_ context.Context, r report.Run) { told <- r }), keeper.Task{
 			Name: "broken", Every: time.Minute, Timeout: time.Second, Run: func(context.Context) error {
 				panic("no map")
 			},
@@ -96,7 +97,7 @@ func TestKeeperOfBrokenTasks(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- k.Run(ctx) }()
 		for range 2 {
-			var p *game.Panic
+			var p *report.Panic
 			if r := <-told; r.Task != "broken" || !errors.As(r.Err, &p) || p.Value != "no map" ||
 				!strings.Contains(p.Stack, "keeper_test") {
 				t.Errorf("told of %+v", r)
@@ -110,7 +111,7 @@ func TestKeeperOfBrokenTasks(t *testing.T) {
 }
 
 // options returns options without jitter.
-func options(onRun func(context.Context, game.Run)) keeper.Options {
+func options(onRun func(context.Context, report.Run)) keeper.Options {
 	return keeper.Options{
 		OnRun: onRun, Now: time.Now, NewID: func() string { return "run" }, Random: func() float64 { return .5 },
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/report"
 )
 
 // How leases are kept.
@@ -85,7 +86,7 @@ func (k *Keeper) recordSkipped(ctx context.Context, t Task, begin time.Time, err
 		err = fmt.Errorf("the lease of the task: %w", err)
 	}
 	k.OnRun(game.WithRunID(ctx, k.NewID()),
-		game.Run{Task: t.Name, End: end, Took: end.Sub(begin), Err: err, Elsewhere: err == nil})
+		report.Run{Task: t.Name, End: end, Took: end.Sub(begin), Err: err, Elsewhere: err == nil})
 	k.note(t, s)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/keeper"
+	"game-session-manager/internal/report"
 	"game-session-manager/internal/store/sqlitestore"
 	"game-session-manager/internal/store/storetest"
 )
@@ -24,7 +25,7 @@ func TestJitter(t *testing.T) {
 		begin := time.Now()
 		var at []time.Duration
 		numbers := []float64{.2, 0, .5, .999}
-		o := options(func(context.Context, game.Run) {})
+		o := options(func(context.Context, report.Run) {})
 		o.Random = func() float64 {
 			n := numbers[0]
 			if len(numbers) > 1 {
@@ -63,7 +64,7 @@ type cluster struct {
 	under     map[string]int64 // the generation that each running process holds
 	succeeded []int64          // the generations of all runs, in order
 	cut       []error          // the causes of cancelled runs
-	told      map[string]game.Run
+	told      map[string]report.Run
 }
 
 // member is a process of a cluster.
@@ -98,7 +99,7 @@ func newCluster(t *testing.T) *cluster {
 			t.Error(err)
 		}
 	})
-	return &cluster{t: t, store: s, under: map[string]int64{}, told: map[string]game.Run{}}
+	return &cluster{t: t, store: s, under: map[string]int64{}, told: map[string]report.Run{}}
 }
 
 // start starts a process. Its runs last three seconds, or until their context ends.
@@ -106,7 +107,7 @@ func (c *cluster) start(name string, with func(*keeper.Options, *member)) *membe
 	m := &member{done: make(chan error, 1)}
 	ctx, stop := context.WithCancel(c.t.Context())
 	m.stop = stop
-	o := options(func(_ context.Context, r game.Run) {
+	o := options(func(_ context.Context, r report.Run) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.told[name] = r

@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"strings"
 
-	"game-session-manager/internal/game"
+	"game-session-manager/internal/report"
 )
 
 // Limits on the description of one failure.
@@ -80,7 +80,7 @@ func wrapped(err error) []error {
 
 // fingerprint returns 16 hexadecimal digits that are the same for failures that differ only in numbers, ids and quoted
 // text. It hashes the code, the route or task, and the causes with their types.
-func fingerprint(f game.Failure, causes []string) string {
+func fingerprint(f report.Failure, causes []string) string {
 	h := fnv.New64a()
 	for _, part := range append([]string{string(f.Code), f.Route, f.Task}, causes...) {
 		_, _ = h.Write(append(numbers.ReplaceAll([]byte(part), []byte("#")), 0)) // a hash never fails

@@ -12,25 +12,15 @@ import (
 // Documents returns a store that reports what the results of inner say, besides errors: documents that cannot be read,
 // which lists leave out, so that nobody else notices, and leases that were renewed.
 func Documents(inner game.Store, log *slog.Logger, reg prometheus.Registerer) game.Store {
-	d := &documents{
+	renewed := counters(reg, "gsm_leases_renewed_total",
+		"Leases renewed by heartbeats, of sessions and of members.", []string{"of"}, "session", "member")
+	return &documents{
 		Store: inner, log: log,
-		unreadable: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "gsm_store_unreadable_documents_total",
-			Help: "Documents left out of pages of lists because they cannot be read, by collection. A document " +
-				"counts each time.",
-		}, []string{"collection"}),
+		unreadable: counters(reg, "gsm_store_unreadable_documents_total",
+			"Documents left out of pages of lists because they cannot be read, by collection. A document counts each "+
+				"time.", []string{"collection"}, collectionPlayers, collectionSessions),
+		ofSessions: renewed.WithLabelValues("session"), ofMembers: renewed.WithLabelValues("member"),
 	}
-	renewed := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gsm_leases_renewed_total",
-		Help: "Leases renewed by heartbeats, of sessions and of members.",
-	}, []string{"of"})
-	// So that the first shows as an increase.
-	for _, collection := range []string{collectionPlayers, collectionSessions} {
-		d.unreadable.WithLabelValues(collection)
-	}
-	d.ofSessions, d.ofMembers = renewed.WithLabelValues("session"), renewed.WithLabelValues("member")
-	reg.MustRegister(d.unreadable, renewed)
-	return d
 }
 
 // Collections as store operations name them.

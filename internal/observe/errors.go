@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/report"
 )
 
 // maxGroups is the number of groups of failures that are remembered. A new group replaces the one seen longest ago.
@@ -33,14 +34,14 @@ type Errors struct {
 
 // group is the failures with one fingerprint.
 type group struct {
-	Fingerprint string           `json:"fingerprint"`
-	Code        game.FailureCode `json:"code"`
-	Route       string           `json:"route,omitempty"`
-	Task        string           `json:"task,omitempty"`
-	Count       int64            `json:"count"`
-	FirstSeen   time.Time        `json:"first_seen"`
-	LastSeen    time.Time        `json:"last_seen"`
-	Sample      sample           `json:"sample"`
+	Fingerprint string             `json:"fingerprint"`
+	Code        report.FailureCode `json:"code"`
+	Route       string             `json:"route,omitempty"`
+	Task        string             `json:"task,omitempty"`
+	Count       int64              `json:"count"`
+	FirstSeen   time.Time          `json:"first_seen"`
+	LastSeen    time.Time          `json:"last_seen"`
+	Sample      sample             `json:"sample"`
 }
 
 // sample is one occurrence of a failure.
@@ -55,25 +56,20 @@ type sample struct {
 
 // NewErrors returns an Errors without failures.
 func NewErrors(log *slog.Logger, reg prometheus.Registerer, now func() time.Time, newID func() string) *Errors {
-	total := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gsm_errors_total",
-		Help: "Failures that operators should know of, by code. /debug/errors of the ops listener tells the latest.",
-	}, []string{"code"})
-	for _, code := range game.FailureCodes() { // so that the first failure shows as an increase
-		total.WithLabelValues(string(code))
-	}
-	reg.MustRegister(total)
+	total := counters(reg, "gsm_errors_total",
+		"Failures that operators should know of, by code. /debug/errors of the ops listener tells the latest.",
+		[]string{"code"}, report.FailureCodes()...)
 	return &Errors{log: log, now: now, newID: newID, total: total, groups: make(map[string]*group)}
 }
 
 // Report counts and logs a failure and returns its id, which may be shown to the caller. Messages are logged without
 // quoted text, ids and passwords of URLs.
-func (e *Errors) Report(ctx context.Context, f game.Failure) string {
+func (e *Errors) Report(ctx context.Context, f report.Failure) string {
 	o := sample{
 		ErrorID: e.newID(), RequestID: game.RequestIDFrom(ctx), RunID: game.RunIDFrom(ctx),
 		Message: cut(mask(f.Err.Error()), maxMessage), Causes: causes(f.Err),
 	}
-	if p := (*game.Panic)(nil); errors.As(f.Err, &p) {
+	if p := (*report.Panic)(nil); errors.As(f.Err, &p) {
 		o.Stack = cut(p.Stack, maxStack)
 	}
 	mark := fingerprint(f, o.Causes)
@@ -97,15 +93,15 @@ func (e *Errors) Report(ctx context.Context, f game.Failure) string {
 }
 
 // severity returns ERROR for failures that a person must look at, and WARN for those that end without help.
-func severity(code game.FailureCode) slog.Level {
-	if code == game.FailureStoreSlow || code == game.FailureBackground || code == game.FailureComponent ||
-		code == game.FailureIssuer {
+func severity(code report.FailureCode) slog.Level {
+	if code == report.FailureStoreSlow || code == report.FailureBackground || code == report.FailureComponent ||
+		code == report.FailureIssuer {
 		return slog.LevelWarn
 	}
 	return slog.LevelError
 }
 
-func (e *Errors) remember(f game.Failure, mark string, o sample) {
+func (e *Errors) remember(f report.Failure, mark string, o sample) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.now().UTC()

@@ -20,6 +20,7 @@ import (
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/observe"
+	"game-session-manager/internal/report"
 )
 
 // account is an [observe.Errors] with its log and metrics.
@@ -97,8 +98,8 @@ func TestReport(t *testing.T) {
 	cause := errors.New(`no row of "alice" in mongodb://gsm:hush@db:27017/x`)
 	err := game.ErrStoreUnavailable.Because(fmt.Errorf("reading player %s: %w", id, cause))
 	ctx := game.WithRequestID(t.Context(), "r-1")
-	if got := a.Report(ctx, game.Failure{
-		Code: game.FailureStoreUnavailable, Route: "/players", Err: err,
+	if got := a.Report(ctx, report.Failure{
+		Code: report.FailureStoreUnavailable, Route: "/players", Err: err,
 	}); got != "error-1" {
 		t.Errorf("the failure has the id %s", got)
 	}
@@ -165,18 +166,18 @@ func counter(t *testing.T, g prometheus.Gatherer, name string, labels ...string)
 func TestGroups(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
-	report := func(code game.FailureCode, route, message string) {
+	fail := func(code report.FailureCode, route, message string) {
 		a.now = a.now.Add(time.Second)
-		a.Report(t.Context(), game.Failure{Code: code, Route: route, Err: errors.New(message)})
+		a.Report(t.Context(), report.Failure{Code: code, Route: route, Err: errors.New(message)})
 	}
 	for i := range 3 {
-		report(game.FailureInternal, "/players", fmt.Sprintf(
+		fail(report.FailureInternal, "/players", fmt.Sprintf(
 			"dial 10.0.0.%d:%d: 0x%x of %q is lost", i, 50000+i, i*1e6, fmt.Sprint("name ", i),
 		))
 	}
-	report(game.FailureInternal, "/sessions", "dial 10.0.0.1:1: 0x1 of \"x\" is lost")
-	report(game.FailureStoreSlow, "/players", "dial 10.0.0.1:1: 0x1 of \"x\" is lost")
-	report(game.FailureInternal, "/players", "something else is lost")
+	fail(report.FailureInternal, "/sessions", "dial 10.0.0.1:1: 0x1 of \"x\" is lost")
+	fail(report.FailureStoreSlow, "/players", "dial 10.0.0.1:1: 0x1 of \"x\" is lost")
+	fail(report.FailureInternal, "/players", "something else is lost")
 	groups := a.groups(t)
 	if len(groups) != 4 {
 		t.Fatalf("%d groups, want 4: %+v", len(groups), groups)
@@ -195,15 +196,15 @@ func TestGroups(t *testing.T) {
 func TestGroupsAreBounded(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
-	report := func(name string) {
+	fail := func(name string) {
 		a.now = a.now.Add(time.Second)
-		a.Report(t.Context(), game.Failure{Code: game.FailureInternal, Route: "/" + name, Err: errors.New("lost")})
+		a.Report(t.Context(), report.Failure{Code: report.FailureInternal, Route: "/" + name, Err: errors.New("lost")})
 	}
-	report("often")
+	fail("often")
 	for i := range 300 {
-		report(strings.Repeat("x", i+1))
+		fail(strings.Repeat("x", i+1))
 		if i%50 == 0 {
-			report("often")
+			fail("often")
 		}
 	}
 	groups := a.groups(t)
@@ -222,8 +223,8 @@ func TestWhatIsToldIsBounded(t *testing.T) {
 	for range 50 {
 		err = fmt.Errorf("again: %w", err)
 	}
-	err = errors.Join(err, &game.Panic{Value: err, Stack: strings.Repeat("frame\n", 100000)}, nil)
-	a.Report(t.Context(), game.Failure{Code: game.FailurePanic, Err: err})
+	err = errors.Join(err, &report.Panic{Value: err, Stack: strings.Repeat("frame\n", 100000)}, nil)
+	a.Report(t.Context(), report.Failure{Code: report.FailurePanic, Err: err})
 	if a.log.Len() > 25<<10 {
 		t.Errorf("the line has %d bytes", a.log.Len())
 	}
@@ -239,7 +240,7 @@ func TestPanicsAreTold(t *testing.T) {
 	a := newAccount(t)
 	func() {
 		defer func() {
-			a.Report(t.Context(), game.Failure{Code: game.FailurePanic, Route: "/x", Err: game.Caught(recover())})
+			a.Report(t.Context(), report.Failure{Code: report.FailurePanic, Route: "/x", Err: report.Caught(recover())})
 		}()
 		panic(errors.New("no map"))
 	}()
@@ -247,7 +248,7 @@ func TestPanicsAreTold(t *testing.T) {
 	if stack, _ := line["stack"].(string); !strings.Contains(stack, "TestPanicsAreTold") {
 		t.Errorf("the stack is %s", stack)
 	}
-	if d := cmp.Diff([]any{"*game.Panic: panic", "*errors.errorString: no map"}, line["causes"]); d != "" {
+	if d := cmp.Diff([]any{"*report.Panic: panic", "*errors.errorString: no map"}, line["causes"]); d != "" {
 		t.Error(d)
 	}
 }
@@ -259,10 +260,10 @@ func TestBackground(t *testing.T) {
 	log, meter := slog.New(slog.DiscardHandler), observe.Meter{Metrics: a.registry, Now: began}
 	onRun := observe.Background(log, meter, a.Report, "work", "failing work", "work elsewhere")
 	ctx := game.WithRunID(context.Background(), "run-1")
-	onRun(ctx, game.Run{Task: "work", Took: time.Second, End: time.UnixMilli(1500)})
-	onRun(ctx, game.Run{Task: "work elsewhere", End: time.UnixMilli(2500), Elsewhere: true})
-	onRun(ctx, game.Run{Task: "work", Took: time.Second, End: a.now, Err: errors.New("no")})
-	onRun(ctx, game.Run{Task: "work", Took: time.Second, End: a.now, Err: game.Caught("oh")})
+	onRun(ctx, report.Run{Task: "work", Took: time.Second, End: time.UnixMilli(1500)})
+	onRun(ctx, report.Run{Task: "work elsewhere", End: time.UnixMilli(2500), Elsewhere: true})
+	onRun(ctx, report.Run{Task: "work", Took: time.Second, End: a.now, Err: errors.New("no")})
+	onRun(ctx, report.Run{Task: "work", Took: time.Second, End: a.now, Err: report.Caught("oh")})
 	for value, metric := range map[float64][]string{
 		0.5: {"gsm_background_last_success_timestamp_seconds", "task", "failing work"},
 		1.5: {"gsm_background_last_success_timestamp_seconds", "task", "work"},

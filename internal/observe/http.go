@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"go.opentelemetry.io/otel/trace"
 
 	"game-session-manager/internal/game"
@@ -27,18 +28,14 @@ const apiPaths = "/api/"
 // because rejected callers may continue; successful probes are logged at debug level. The next
 // handler must not replace the request without copying its Pattern back, which names the route.
 func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
-	durations := prometheus.NewHistogramVec(seconds(requestDuration, "Time from the request header read to the "+
-		"response written.",
+	durations := promauto.With(m.Metrics).NewHistogramVec(seconds(requestDuration,
+		"Time from the request header read to the response written.",
 		.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10), []string{"method", "route", "status"})
-	inFlight := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "gsm_http_requests_in_flight",
-		Help: "Requests in progress, including queued ones.",
+	inFlight := promauto.With(m.Metrics).NewGauge(prometheus.GaugeOpts{
+		Name: "gsm_http_requests_in_flight", Help: "Requests in progress, including queued ones.",
 	})
-	problems := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gsm_http_problems_total",
-		Help: "Problem documents returned, by code.",
-	}, []string{"route", "code"})
-	m.Metrics.MustRegister(durations, inFlight, problems)
+	problems := counters[string](m.Metrics, "gsm_http_problems_total", "Problem documents returned, by code.",
+		[]string{"route", "code"})
 	all := newCache(func(k responseKey) observed {
 		log := logs.API
 		if k.rejected {

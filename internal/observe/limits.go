@@ -1,35 +1,30 @@
 package observe
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
 
 // Limits returns the function to call for each rate-limited request, with the class whose rate is used up.
 func Limits(reg prometheus.Registerer) func(class string) {
-	rejected := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gsm_limited_requests_total",
-		Help: "Requests rejected with 429, by whose rate is used up: server, player, failed_credentials (of an " +
-			"address), failed_key.",
-	}, []string{"class"})
-	reg.MustRegister(rejected)
-	for _, class := range []string{"server", "player", "failed_credentials", "failed_key"} {
-		rejected.WithLabelValues(class) // so that the first rejection shows as an increase
-	}
+	rejected := counters(reg, "gsm_limited_requests_total",
+		"Requests rejected with 429, by whose rate is used up: server, player, failed_credentials (of an address), "+
+			"failed_key.", []string{"class"}, "server", "player", "failed_credentials", "failed_key")
 	return func(class string) { rejected.WithLabelValues(class).Inc() }
 }
 
 // Concurrency exports the limit on requests in flight, and how many requests are queued.
 func Concurrency(load func() (limit, queued int), reg prometheus.Registerer) {
-	reg.MustRegister(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "gsm_http_concurrency_limit", Help: "Requests that may be processed at once; 0 without a limit.",
-		}, func() float64 {
-			limit, _ := load()
-			return float64(limit)
-		}),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "gsm_http_requests_queued", Help: "Requests that wait until they may be processed.",
-		}, func() float64 {
-			_, queued := load()
-			return float64(queued)
-		}),
-	)
+	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gsm_http_concurrency_limit", Help: "Requests that may be processed at once; 0 without a limit.",
+	}, func() float64 {
+		limit, _ := load()
+		return float64(limit)
+	})
+	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gsm_http_requests_queued", Help: "Requests that wait until they may be processed.",
+	}, func() float64 {
+		_, queued := load()
+		return float64(queued)
+	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"game-session-manager/internal/game"
 )
@@ -22,15 +23,29 @@ type Meter struct {
 // NewRegistry returns a registry with the metrics of the Go runtime, of the process and of the build.
 func NewRegistry(s Service) *prometheus.Registry {
 	reg := prometheus.NewRegistry()
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
+	promauto.With(reg).NewGauge(prometheus.GaugeOpts{
 		Name: "gsm_build_info", Help: "Always 1; the labels describe the build.",
 		ConstLabels: prometheus.Labels{"version": s.Version, "go_version": runtime.Version(), "engine": s.Engine},
-	})
-	build.Set(1)
-	reg.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build,
-	)
+	}).Set(1)
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return reg
+}
+
+// counter returns a registered counter.
+func counter(reg prometheus.Registerer, name, help string) prometheus.Counter {
+	return promauto.With(reg).NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+}
+
+// counters returns registered counters. Those whose labels are known begin at 0, so that the first count shows as an
+// increase.
+func counters[L ~string](
+	reg prometheus.Registerer, name, help string, labels []string, known ...L,
+) *prometheus.CounterVec {
+	all := promauto.With(reg).NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	for _, label := range known {
+		all.WithLabelValues(string(label))
+	}
+	return all
 }
 
 // Resolution of native histograms.
@@ -52,14 +67,13 @@ func seconds(name, help string, buckets ...float64) prometheus.HistogramOpts {
 // Commits returns the function that an engine calls after each group commit. The metrics are vectors so that they stay
 // absent for engines without group commits.
 func Commits(reg prometheus.Registerer) func(size int, took time.Duration) {
-	sizes := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	sizes := promauto.With(reg).NewHistogramVec(prometheus.HistogramOpts{
 		Name: "gsm_store_commit_size", Help: "Writes committed together.",
 		Buckets: prometheus.ExponentialBuckets(1, 2, 11),
 	}, nil)
-	durations := prometheus.NewHistogramVec(seconds("gsm_store_commit_duration_seconds", "Time that a group of "+
-		"writes took, with its commit.",
+	durations := promauto.With(reg).NewHistogramVec(seconds("gsm_store_commit_duration_seconds",
+		"Time that a group of writes took, with its commit.",
 		.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5), nil)
-	reg.MustRegister(sizes, durations)
 	return func(size int, took time.Duration) {
 		sizes.WithLabelValues().Observe(float64(size))
 		durations.WithLabelValues().Observe(took.Seconds())
@@ -69,10 +83,9 @@ func Commits(reg prometheus.Registerer) func(size int, took time.Duration) {
 // Commands returns the function that an engine calls after each command to its server. It writes a line at debug
 // level, or at warning level for a failure, and adds a metric and a span in the trace of the caller.
 func Commands(log *slog.Logger, m Meter) func(context.Context, game.Command) {
-	durations := prometheus.NewHistogramVec(seconds("gsm_store_command_duration_seconds",
+	durations := promauto.With(m.Metrics).NewHistogramVec(seconds("gsm_store_command_duration_seconds",
 		"Duration of a command to the database server, including the network.",
 		.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5), []string{"command", "result"})
-	m.Metrics.MustRegister(durations)
 	return func(ctx context.Context, c game.Command) {
 		m.Traces.command(ctx, c, m.Now())
 		level, result := slog.LevelDebug, "ok"

@@ -37,11 +37,8 @@ type kind struct {
 }
 
 func newRepeatLimiter(reg prometheus.Registerer, now func() time.Time) *repeatLimiter {
-	suppressed := prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "gsm_log_lines_suppressed_total",
-		Help: "Log lines left out because many lines before them said the same.",
-	})
-	reg.MustRegister(suppressed)
+	suppressed := counter(reg, "gsm_log_lines_suppressed_total",
+		"Log lines left out because many lines before them said the same.")
 	return &repeatLimiter{now: now, suppressed: suppressed, kinds: make(map[string]*kind)}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store/wrap"
@@ -16,11 +17,10 @@ const slowOperation = 500 * time.Millisecond
 
 // Store returns a store that measures, traces and logs each operation of inner.
 func Store(inner game.Store, log *slog.Logger, m Meter) game.Store {
-	durations := prometheus.NewHistogramVec(seconds("gsm_store_operation_duration_seconds",
+	durations := promauto.With(m.Metrics).NewHistogramVec(seconds("gsm_store_operation_duration_seconds",
 		"Time that an operation of the store took.",
 		.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5),
 		[]string{"operation", "result"})
-	m.Metrics.MustRegister(durations)
 	observed := newCache(func(k ending) prometheus.Observer {
 		return durations.WithLabelValues(k.operation, string(k.result))
 	})

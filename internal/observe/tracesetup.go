@@ -63,13 +63,8 @@ func OpenTraces(ctx context.Context, s Service, log *slog.Logger, reg prometheus
 	if err := errors.Join(err, said.all()); err != nil {
 		return nil, fmt.Errorf("%w: OTEL_EXPORTER_OTLP_*: %w", ErrBadEnvironment, err)
 	}
-	ended := prometheus.NewCounter(
-		prometheus.CounterOpts{Name: "gsm_trace_spans_ended_total", Help: "Spans that were to be sent."},
-	)
-	exported := prometheus.NewCounter(
-		prometheus.CounterOpts{Name: "gsm_trace_spans_exported_total", Help: "Spans that the collector accepted."},
-	)
-	reg.MustRegister(ended, exported)
+	ended := counter(reg, "gsm_trace_spans_ended_total", "Spans that were to be sent.")
+	exported := counter(reg, "gsm_trace_spans_exported_total", "Spans that the collector accepted.")
 	provider := sdktrace.NewTracerProvider(sdktrace.WithResource(res),
 		sdktrace.WithSpanProcessor(counted{sdktrace.NewBatchSpanProcessor(counting{exporter, exported}), ended}))
 	return &Traces{provider: provider, tracer: provider.Tracer("game-session-manager"), engine: s.Engine}, nil

@@ -71,11 +71,9 @@ func Between(before *Moment, now Moment) Figures {
 	f.Requests, f.Operated, f.Commanded = total(api), total(f.Operations), total(f.Commands)
 	all := func(map[string]string) Row { return Row{} }
 	f.Commits = total(rows(before.timed[commits], now.timed[commits], all))
-	groups, sum := total(rows(before.timed[commitSizes], now.timed[commitSizes], all)), 0.0
-	for _, t := range now.timed[commitSizes] {
-		sum += since(sumOf(before.timed[commitSizes]), t.sum)
-	}
-	f.Writes = sum / float64(groups.Done) // NaN without commits
+	groups := total(rows(before.timed[commitSizes], now.timed[commitSizes], all))
+	writes := since(sumOf(before.timed[commitSizes]), sumOf(now.timed[commitSizes]))
+	f.Writes = writes / float64(groups.Done) // NaN without commits
 	f.Renewed, f.Stale = counterOf(before, now, leasesRenewed), counterOf(before, now, turnedStale)
 	f.Expired = counterOf(before, now, leaseExpired)
 	f.CPU = math.NaN()

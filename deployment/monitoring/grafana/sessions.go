@@ -56,58 +56,33 @@ func sessions() board {
 				).wide(24),
 			}},
 			{"Heartbeats and what time does", []panel{
-				{
-					title: "Heartbeats", unit: units.OpsPerSecond,
-					description: "Leases that were renewed, a second, of sessions and of members.",
-					runbooks:    []string{"GsmSessionsTurnStale"},
-					queries: []query{{
-						`sum by (of) (rate(gsm_leases_renewed_total{GSM}[$__rate_interval]))`, "{{of}}",
-					}},
-				},
-				{
-					title: "Sessions that turn stale and expire", unit: units.Short,
-					description: "Sessions in five minutes whose heartbeats stopped, and those that expired because " +
-						"their heartbeats did not come back.",
-					runbooks: []string{"GsmSessionsTurnStale"},
-					queries: []query{
-						{`sum(increase(gsm_sessions_turned_stale_total{GSM}[5m]))`, "turned stale"},
-						{`sum(increase(gsm_sessions_lease_expired_total{GSM}[5m]))`, "expired"},
-					},
-				},
-				{
-					title: "Delay of what time does", unit: units.Seconds, bad: 10,
-					description: "By how much the earliest session or lease was overdue when a replica looked, " +
-						"which it does every second.",
-					runbooks: []string{"GsmKeeperLags"},
-					queries: []query{
-						{quantile("0.5", "gsm_elapse_lag_seconds", "", "instance"), "p50 {{instance}}"},
-						{quantile("0.99", "gsm_elapse_lag_seconds", "", "instance"), "p99 {{instance}}"},
-					},
-				},
-				{
-					title: "Sessions and leases that were due", unit: units.OpsPerSecond,
-					description: "A second. What several replicas find at the same time counts in each.",
-					runbooks:    []string{"GsmKeeperLags"},
-					queries: []query{{
-						`sum by (of) (rate(gsm_elapse_due_total{GSM}[$__rate_interval]))`, "{{of}}",
-					}},
-				},
-				{
-					title: "Sessions purged", unit: units.OpsPerSecond,
-					description: "Sessions a second that were removed because they ended long ago.",
-					queries: []query{{
-						`sum by (namespace) (rate(gsm_sessions_purged_total{GSM}[$__rate_interval]))`,
-						"purged {{namespace}}",
-					}},
-				},
-				{
-					title: "Documents that cannot be read", unit: units.Short,
-					description: "How often lists left out a document in five minutes.",
-					runbooks:    []string{"GsmDocumentsUnreadable"},
-					queries: []query{{
-						`sum by (collection) (increase(gsm_store_unreadable_documents_total{GSM}[5m]))`, "{{collection}}",
-					}},
-				},
+				graph("Heartbeats", units.OpsPerSecond,
+					"Leases that were renewed, a second, of sessions and of members.",
+					query{`sum by (of) (rate(gsm_leases_renewed_total{GSM}[$__rate_interval]))`, "{{of}}"},
+				).explained("GsmSessionsTurnStale"),
+				graph("Sessions that turn stale and expire", units.Short,
+					"Sessions in five minutes whose heartbeats stopped, and those that expired because their "+
+						"heartbeats did not come back.",
+					query{`sum(increase(gsm_sessions_turned_stale_total{GSM}[5m]))`, "turned stale"},
+					query{`sum(increase(gsm_sessions_lease_expired_total{GSM}[5m]))`, "expired"},
+				).explained("GsmSessionsTurnStale"),
+				graph("Delay of what time does", units.Seconds,
+					"By how much the earliest session or lease was overdue when a replica looked, which it does every "+
+						"second.",
+					query{quantile("0.5", "gsm_elapse_lag_seconds", "", "instance"), "p50 {{instance}}"},
+					query{quantile("0.99", "gsm_elapse_lag_seconds", "", "instance"), "p99 {{instance}}"},
+				).limits(0, 10).explained("GsmKeeperLags"),
+				graph("Sessions and leases that were due", units.OpsPerSecond,
+					"A second. What several replicas find at the same time counts in each.",
+					query{`sum by (of) (rate(gsm_elapse_due_total{GSM}[$__rate_interval]))`, "{{of}}"},
+				).explained("GsmKeeperLags"),
+				graph("Sessions purged", units.OpsPerSecond,
+					"Sessions a second that were removed because they ended long ago.",
+					query{`sum by (namespace) (rate(gsm_sessions_purged_total{GSM}[$__rate_interval]))`, "purged {{namespace}}"}),
+				graph("Documents that cannot be read", units.Short,
+					"How often lists left out a document in five minutes.",
+					query{`sum by (collection) (increase(gsm_store_unreadable_documents_total{GSM}[5m]))`, "{{collection}}"},
+				).explained("GsmDocumentsUnreadable"),
 			}},
 		},
 	}

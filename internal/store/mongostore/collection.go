@@ -88,12 +88,13 @@ func one[D any](ctx context.Context, s *Store, c collection, filter bson.D, notF
 	return d, err
 }
 
-// insert stores a new document. id is the write id that doc contains. taken maps the name of a unique index to the
-// error to return if the index rejects the document.
-func (s *Store) insert(
-	ctx context.Context, c collection, a address, doc any, events []game.Event, id writeID, taken map[string]error,
+// insert stores a new document. taken maps the name of a unique index to the error to return if the index rejects the
+// document.
+func insert[D any](
+	ctx context.Context, s *Store, c collection, a address, d document[D], events []game.Event, taken map[string]error,
 ) error {
-	doc, err := withEvents(doc, events)
+	id := bson.NewObjectID()
+	doc, err := withEvents(d.first(id), events)
 	if err != nil {
 		return game.Unanswered(game.OutcomeNone, fmt.Errorf("%w: %w", errEncoding, err))
 	}
@@ -316,7 +317,7 @@ func (c collection) lastWrites(
 
 // difference returns the update that turns old into next. It contains changed fields only, so that the server does
 // not have to maintain the indexes of the others.
-func difference(old, next bson.Marshaler) (update bson.D, _ error) {
+func difference(old, next bson.Marshaler) (bson.D, error) {
 	before, err := elements(old)
 	if err != nil {
 		return nil, err
@@ -337,13 +338,18 @@ func difference(old, next bson.Marshaler) (update bson.D, _ error) {
 			unset = append(unset, bson.E{Key: e.key, Value: ""})
 		}
 	}
+	return updateOf(set, unset), nil
+}
+
+// updateOf returns the update that sets and unsets fields. The server rejects operators without fields.
+func updateOf(set, unset bson.D) (update bson.D) {
 	if len(set) > 0 {
 		update = append(update, bson.E{Key: "$set", Value: set})
 	}
 	if len(unset) > 0 {
 		update = append(update, bson.E{Key: "$unset", Value: unset})
 	}
-	return update, nil
+	return update
 }
 
 // element is a field of a document. bson.RawElement allocates its key on every call.

@@ -27,7 +27,7 @@ func decode[D any](raw bson.Raw, d *D) error {
 		return bson.Unmarshal(raw, d)
 	}
 	if !l.read(bsoncore.Document(raw), v) {
-		return errDecoding
+		return game.ErrUnreadable
 	}
 	if s, ok := any(d).(*game.Session); ok {
 		s.Restore()

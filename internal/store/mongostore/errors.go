@@ -36,7 +36,6 @@ var errLogin = fmt.Errorf("%w", ErrRefused)
 var (
 	errClosed        = errors.New("the store is closed")
 	errEncoding      = errors.New("the document cannot be encoded")
-	errDecoding      = errors.New("the stored document cannot be decoded")
 	errInvisible     = errors.New("the write is not on a majority of the members yet")
 	errTooManyWrites = errors.New("the document had too many later writes to tell whether this one was made")
 )

@@ -125,7 +125,7 @@ func (l *changes) UnmarshalBSONValue(_ byte, data []byte) error {
 	for _, v := range values {
 		raw, ok := v.DocumentOK()
 		if !ok {
-			return errDecoding
+			return game.ErrUnreadable
 		}
 		name, _ := raw.Lookup("type").StringValueOK()
 		c, err := game.DecodeChange(game.ChangeType(name), func(to any) error {

@@ -344,11 +344,5 @@ func (d inspected) compare(raw bson.Raw) (wrong []string, update bson.D, err err
 		}
 		wrong = append(wrong, field)
 	}
-	if len(set) > 0 {
-		update = append(update, bson.E{Key: "$set", Value: set})
-	}
-	if len(unset) > 0 {
-		update = append(update, bson.E{Key: "$unset", Value: unset})
-	}
-	return wrong, update, nil
+	return wrong, updateOf(set, unset), nil
 }

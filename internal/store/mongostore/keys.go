@@ -13,10 +13,7 @@ func keyAddress(k game.Key) address { return address{string(k.ID), k.Project} }
 
 // CreateKey implements [game.KeyStore].
 func (s *Store) CreateKey(ctx context.Context, k game.Key, events ...game.Event) error {
-	id := bson.NewObjectID()
-	return s.insert(
-		ctx, s.keys, keyAddress(k), storedKey(k).first(id), events, id, map[string]error{idIndex: game.ErrExists},
-	)
+	return insert(ctx, s, s.keys, keyAddress(k), storedKey(k), events, idTaken())
 }
 
 // Key implements [game.KeyStore].
@@ -41,7 +38,7 @@ func (s *Store) DeleteKey(ctx context.Context, old game.Key) error {
 func (s *Store) Keys(ctx context.Context, q game.KeyQuery) ([]game.Key, error) {
 	found, err := list(ctx, s, s.keys, keysPage(q), fullSize[game.Key])
 	if len(found.Unreadable) > 0 { // whoever looks for keys to revoke must not miss one
-		return nil, readError(ctx, fmt.Errorf("%w: api key %s", errDecoding, found.Unreadable[0]))
+		return nil, readError(ctx, fmt.Errorf("%w: api key %s", game.ErrUnreadable, found.Unreadable[0]))
 	}
 	return found.Items, err
 }

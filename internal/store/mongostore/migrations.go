@@ -2,7 +2,6 @@ package mongostore
 
 import (
 	"context"
-	"reflect"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -13,6 +12,31 @@ import (
 )
 
 // Migrations of documents may be repeated, and other processes may change the documents meanwhile.
+
+// migration brings databases of versions before it up to date.
+type migration struct {
+	version int
+	what    string
+	run     func(context.Context) error
+}
+
+func (s *Store) migrations() []migration {
+	return []migration{
+		{3, "bring the players up to date", s.markUnswept},
+		{5, "drop an index that was replaced", s.dropStatusIndex},
+		{6, "mark the sessions that are live", s.markLive},
+		{7, "give the live sessions their timeouts", s.setTimeouts},
+	}
+}
+
+// dropStatusIndex drops an index that has another name since version 5.
+func (s *Store) dropStatusIndex(ctx context.Context) error {
+	err := s.database.Collection(sessionsCollection).Indexes().DropOne(ctx, "sessions_by_status")
+	if hasCode(err, codeNoIndex) || hasCode(err, codeNoNamespace) {
+		return nil
+	}
+	return err
+}
 
 // markUnswept marks players who may still hold seats that version 3 frees: before it, suspended players kept theirs,
 // and the sweep of a player being erased was recorded in another field.
@@ -52,27 +76,13 @@ func liveWithout(field string) bson.D {
 	return bson.D{{Key: "status", Value: bson.D{{Key: "$in", Value: game.LiveStatuses()}}}, {Key: field, Value: nil}}
 }
 
-// withTimeouts returns the update that gives a session its timeouts and what goes with them.
+// withTimeouts returns the update that gives a session its timeouts and what goes with them: decode restores them.
 func withTimeouts(raw bson.Raw) (bson.D, error) {
 	var v game.Session
-	if err := decode(raw, &v); err != nil { // which restores it
-		return nil, err
-	}
-	names := []string{"fence", "liveness", "leased", "due_at"}
-	for _, f := range layoutOf(reflect.TypeFor[game.Timeouts]()).fields {
-		names = append(names, f.key)
-	}
-	all, err := elements(storedSession(v))
-	if err != nil {
-		return nil, err
-	}
-	var set bson.D
-	for _, e := range all {
-		if slices.Contains(names, e.key) {
-			set = append(set, bson.E{Key: e.key, Value: e.value})
-		}
-	}
-	return bson.D{{Key: "$set", Value: set}}, nil
+	err := decode(raw, &v)
+	restored := storedSession(v)
+	restored.omit = "_id"
+	return bson.D{{Key: "$set", Value: restored}}, err
 }
 
 // same returns a function for updateEach that returns the same update for each document.

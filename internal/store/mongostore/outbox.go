@@ -357,7 +357,7 @@ func outboxes(
 		var d waiting
 		if err := cursor.Decode(&d); err != nil {
 			id, _ := cursor.Current.Lookup("_id").StringValueOK()
-			return nil, fmt.Errorf("%w: the events of %s %s: %w", errDecoding, from.Name(), id, err)
+			return nil, fmt.Errorf("%w: the events of %s %s: %w", game.ErrUnreadable, from.Name(), id, err)
 		}
 		found = append(found, d)
 	}

@@ -27,8 +27,7 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.
 		return game.Unanswered(game.OutcomeNone, err)
 	}
 	defer release()
-	id := bson.NewObjectID()
-	err = s.insert(ctx, s.players, playerAddress(p), storedPlayer(p).first(id), events, id, playerTaken())
+	err = insert(ctx, s, s.players, playerAddress(p), storedPlayer(p), events, playerTaken())
 	return s.refusedPlayer(ctx, err, p, bson.D{{Key: "_id", Value: p.ID}})
 }
 

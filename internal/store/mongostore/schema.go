@@ -388,38 +388,17 @@ func (s *Store) migrate(ctx context.Context, o Options) error {
 			return fmt.Errorf("prepare collection %s: %w", name, err)
 		}
 	}
-	if stored.Version != 0 && stored.Version < 5 {
-		if err := s.dropIndex(ctx, sessionsCollection, "sessions_by_status"); err != nil {
-			return fmt.Errorf("drop an index that was replaced: %w", err)
+	for _, m := range s.migrations() {
+		if stored.Version == 0 || stored.Version >= m.version {
+			continue
 		}
-	}
-	if stored.Version != 0 && stored.Version < 3 {
-		if err := s.markUnswept(ctx); err != nil {
-			return fmt.Errorf("bring the players up to date: %w", err)
-		}
-	}
-	if stored.Version != 0 && stored.Version < 6 {
-		if err := s.markLive(ctx); err != nil {
-			return fmt.Errorf("mark the sessions that are live: %w", err)
-		}
-	}
-	if stored.Version != 0 && stored.Version < 7 {
-		if err := s.setTimeouts(ctx); err != nil {
-			return fmt.Errorf("give the live sessions their timeouts: %w", err)
+		if err := m.run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", m.what, err)
 		}
 	}
 	update := bson.D{{Key: "$max", Value: bson.D{{Key: "version", Value: schemaVersion}}}}
 	_, err = meta.UpdateOne(ctx, bson.D{{Key: "_id", Value: "schema"}}, update, options.UpdateOne().SetUpsert(true))
 	if mongo.IsDuplicateKeyError(err) { // another process has inserted the version
-		return nil
-	}
-	return err
-}
-
-// dropIndex drops an index if it exists.
-func (s *Store) dropIndex(ctx context.Context, name, index string) error {
-	err := s.database.Collection(name).Indexes().DropOne(ctx, index)
-	if hasCode(err, codeNoIndex) || hasCode(err, codeNoNamespace) {
 		return nil
 	}
 	return err

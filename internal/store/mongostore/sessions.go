@@ -11,15 +11,14 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// sessionTaken returns the error for a session that is rejected by a unique index, by the name of the index.
-func sessionTaken() map[string]error { return map[string]error{idIndex: game.ErrExists} }
+// idTaken returns the error for a document that the index of the ids rejects, by the name of the index.
+func idTaken() map[string]error { return map[string]error{idIndex: game.ErrExists} }
 
 func sessionAddress(v game.Session) address { return address{string(v.ID), v.Project} }
 
 // CreateSession implements [game.SessionStore].
 func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...game.Event) error {
-	id := bson.NewObjectID()
-	return s.insert(ctx, s.sessions, sessionAddress(v), storedSession(v).first(id), events, id, sessionTaken())
+	return insert(ctx, s, s.sessions, sessionAddress(v), storedSession(v), events, idTaken())
 }
 
 // Session implements [game.SessionStore].

@@ -53,7 +53,7 @@ func (c codec) decode(stored any, document any) error {
 		err = json.UnmarshalRead(strings.NewReader(s), document, c.options)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", errDecoding, err)
+		return fmt.Errorf("%w: %w", game.ErrUnreadable, err)
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func readValue(d *jsontext.Decoder, v *game.Value) error {
 	case '"':
 		*v = game.StringValue(t.String())
 	default:
-		return errDecoding
+		return game.ErrUnreadable
 	}
 	return nil
 }

@@ -102,6 +102,8 @@ type place struct {
 	version            int64
 }
 
+func (p place) key() []any { return []any{p.id, p.project} }
+
 // insertion returns the statement that inserts a document.
 func insertion[D any](at place, columns []column[D], doc string, d *D) (sql string, args []any) {
 	args = []any{at.id, at.project, at.version, doc}

@@ -19,31 +19,61 @@ func (s *Store) encoded(document any, events []game.Event) (doc string, rows []e
 	return doc, rows, nil
 }
 
+// write makes a change, and stores its events with it.
+func (s *Store) write(ctx context.Context, events []eventRow, change func(*conn) (refusal, error)) error {
+	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+		refused, err := change(c)
+		if refused == nil && err == nil {
+			c.happened(events)
+		}
+		return refused, err
+	})
+}
+
+// insert executes a statement that inserts a document. It rejects one whose id is taken.
+func (c *conn) insert(sql string, args ...any) (refusal, error) {
+	_, err := c.exec(sql, args...)
+	if idTaken(err) {
+		return game.ErrExists, nil
+	}
+	return nil, err
+}
+
+// change executes a statement whose condition is a version of a document. Without such a version it returns what
+// staleOrMissing does.
+func (c *conn) change(notFound error, exists string, key []any, sql string, args ...any) (refusal, error) {
+	if n, err := c.exec(sql, args...); n > 0 || err != nil {
+		return nil, err
+	}
+	return c.staleOrMissing(notFound, exists, key...)
+}
+
 // insertIfAbsent stores a document without events, unless one with its key exists. The document is the statement's last
 // argument.
 func (s *Store) insertIfAbsent(ctx context.Context, document any, sql string, args ...any) error {
 	doc, _, err := s.encoded(document, nil)
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = s.exec(ctx, sql, append(args, doc)...)
 	}
-	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		_, err := c.exec(sql, append(args, doc)...)
-		return nil, err
-	})
+	return err
 }
 
-// purge runs a statement that deletes up to limit rows that have expired, and returns their number.
-func (s *Store) purge(ctx context.Context, sql string, now time.Time, limit int) (int, error) {
-	purged := 0
+// exec executes a statement that nothing rejects, and returns how many rows it changed.
+func (s *Store) exec(ctx context.Context, sql string, args ...any) (changed int, _ error) {
 	err := s.writer.do(ctx, func(c *conn) (refusal, error) {
-		n, err := c.exec(sql, now.UnixMilli(), int64(limit))
-		purged = int(n)
+		n, err := c.exec(sql, args...)
+		changed = int(n)
 		return nil, err
 	})
 	if err != nil {
 		return 0, err
 	}
-	return purged, nil
+	return changed, nil
+}
+
+// purge runs a statement that deletes up to limit rows that have expired, and returns their number.
+func (s *Store) purge(ctx context.Context, sql string, now time.Time, limit int) (int, error) {
+	return s.exec(ctx, sql, now.UnixMilli(), int64(limit))
 }
 
 // one returns the document that a statement finds, or notFound.

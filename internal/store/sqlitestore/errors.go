@@ -37,7 +37,6 @@ var (
 var (
 	errClosed    = errors.New("the store is closed")
 	errEncoding  = errors.New("the document cannot be encoded")
-	errDecoding  = errors.New("the stored document cannot be decoded")
 	errUnplanned = errors.New("the stored row has another form than expected")
 )
 

@@ -86,10 +86,12 @@ func columnTable(rows []searched) string {
 	return b.String()
 }
 
+func (t documentTable[D]) name() string { return t.table }
+
 // InspectedTables returns the names of the tables that inspections read.
 func InspectedTables() (names []string) {
 	for _, t := range inspectedTables() {
-		names = append(names, t.name())
+		names = append(names, t.(interface{ name() string }).name())
 	}
 	return names
 }

@@ -108,7 +108,6 @@ func inspectedTables() []inspectedTable {
 // inspectedTable is a [documentTable] of any documents.
 type inspectedTable interface {
 	inspect(ctx context.Context, i *inspection) error
-	name() string
 }
 
 // documentTable is what is stored of a kind of document beside the document itself: columns, unless SQLite generates

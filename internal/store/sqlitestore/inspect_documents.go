@@ -1,6 +1,7 @@
 package sqlitestore
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -44,8 +45,6 @@ func (r row) args(id string) []any {
 	return append(args, id)
 }
 
-func (t documentTable[D]) name() string { return t.table }
-
 // inspect compares every document with its columns and rows. Documents and the rows of all side tables come in
 // the same order.
 func (t documentTable[D]) inspect(ctx context.Context, i *inspection) error {
@@ -88,16 +87,8 @@ func (t documentTable[D]) inspect(ctx context.Context, i *inspection) error {
 	return nil
 }
 
-// document is how the statement of a document selects it.
-func (t documentTable[D]) document() string {
-	if t.doc != "" {
-		return t.doc
-	}
-	return "doc"
-}
-
 func (t documentTable[D]) selectAll() string {
-	names := []string{"id", t.document()}
+	names := []string{"id", cmp.Or(t.doc, "doc")}
 	for _, c := range t.columns {
 		names = append(names, c.name)
 	}
@@ -184,7 +175,7 @@ func (t documentTable[D]) compare(
 // repair makes columns and rows agree with a document as it is now: it removes rows that were found if they are still
 // wrong, and adds missing ones. It is one transaction, so that servers may run meanwhile.
 func (t documentTable[D]) repair(c *conn, codec codec, id string, stored [][]row) (refusal, error) {
-	doc, err := c.row("SELECT "+t.document()+" FROM "+t.table+" WHERE id = ?", id)
+	doc, err := c.row("SELECT "+cmp.Or(t.doc, "doc")+" FROM "+t.table+" WHERE id = ?", id)
 	if err != nil {
 		return nil, err
 	}

@@ -26,11 +26,7 @@ func (i *inspection) integrity(ctx context.Context) error {
 	repaired := false
 	if i.repair && indexesOnly(problems) {
 		err := i.store.writer.do(ctx, func(c *conn) (refusal, error) {
-			_, err := c.exec(rebuildAll)
-			if uniqueTaken(err) { // as a whole, so that nothing was changed
-				return errNotYet, nil
-			}
-			return nil, err
+			return execUnique(c, rebuildAll) // as a whole, so that a rejection changes nothing
 		})
 		if err != nil && !errors.Is(err, errNotYet) {
 			return err
@@ -112,10 +108,7 @@ func (i *inspection) schema(ctx context.Context) error {
 		got, ok := stored[name]
 		switch {
 		case !ok && want.kind == "index":
-			repair := func(c *conn) (refusal, error) {
-				_, err := c.exec(want.sql)
-				return refuseIf(uniqueTaken(err), errNotYet), unless(uniqueTaken(err), err)
-			}
+			repair := func(c *conn) (refusal, error) { return execUnique(c, want.sql) }
 			err = i.handle(
 				ctx, damage{[]game.Finding{{Collection: "database", Problem: "has no index " + name}}, repair}, true,
 			)
@@ -131,11 +124,13 @@ func (i *inspection) schema(ctx context.Context) error {
 	return nil
 }
 
-func unless(yes bool, err error) error {
-	if yes {
-		return nil
+// execUnique executes a repair, and rejects it while a unique index forbids it.
+func execUnique(c *conn, sql string) (refusal, error) {
+	_, err := c.exec(sql)
+	if uniqueTaken(err) {
+		return errNotYet, nil
 	}
-	return err
+	return nil, err
 }
 
 func objects(ctx context.Context, c *conn) (map[string]object, error) {

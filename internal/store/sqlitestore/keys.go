@@ -25,17 +25,7 @@ func (s *Store) CreateKey(ctx context.Context, k game.Key, events ...game.Event)
 	if err != nil {
 		return err
 	}
-	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		_, err := c.exec(insertKey, string(k.ID), doc)
-		switch {
-		case idTaken(err):
-			return game.ErrExists, nil
-		case err != nil:
-			return nil, err
-		}
-		c.happened(rows)
-		return nil, nil
-	})
+	return s.write(ctx, rows, func(c *conn) (refusal, error) { return c.insert(insertKey, string(k.ID), doc) })
 }
 
 // Key implements [game.KeyStore].
@@ -49,27 +39,19 @@ func (s *Store) ReplaceKey(ctx context.Context, old, next game.Key, events ...ga
 	if err != nil {
 		return err
 	}
-	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		n, err := c.exec(updateKey, doc, string(old.ID), string(old.Project), old.Version)
-		if err != nil {
-			return nil, err
-		}
-		if n > 0 {
-			c.happened(rows)
-			return nil, nil
-		}
-		return c.staleOrMissing(game.KeyNotFound(old.ID), keyExists, string(old.ID), string(old.Project))
+	id, project := string(old.ID), string(old.Project)
+	return s.write(ctx, rows, func(c *conn) (refusal, error) {
+		return c.change(
+			game.KeyNotFound(old.ID), keyExists, []any{id, project}, updateKey, doc, id, project, old.Version,
+		)
 	})
 }
 
 // DeleteKey implements [game.KeyStore].
 func (s *Store) DeleteKey(ctx context.Context, old game.Key) error {
+	id, project := string(old.ID), string(old.Project)
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		n, err := c.exec(deleteKey, string(old.ID), string(old.Project), old.Version)
-		if err != nil || n > 0 {
-			return nil, err
-		}
-		return c.staleOrMissing(nil, keyExists, string(old.ID), string(old.Project))
+		return c.change(nil, keyExists, []any{id, project}, deleteKey, id, project, old.Version)
 	})
 }
 
@@ -97,8 +79,6 @@ func (s *Store) SigningKeys(ctx context.Context) ([]game.SigningKey, error) {
 
 // DeleteSigningKey implements [game.SigningKeyStore].
 func (s *Store) DeleteSigningKey(ctx context.Context, id string) error {
-	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		_, err := c.exec(deleteSigningKey, id)
-		return nil, err
-	})
+	_, err := s.exec(ctx, deleteSigningKey, id)
+	return err
 }

@@ -55,16 +55,12 @@ func jsonList[I ~string](ids []I) string {
 func readLease(columns []driver.Value) (l game.Lease, err error) {
 	var id, project, state string
 	var beat, due int64
-	for i, to := range []any{&id, &project, &state, &l.Fence, &beat, &due} {
-		if err := scan(columns[i], to); err != nil {
-			return game.Lease{}, err
-		}
-	}
+	err = scanAll(columns, &id, &project, &state, &l.Fence, &beat, &due)
 	session, player, _ := strings.Cut(id, "/")
 	l.Project, l.State = game.ProjectID(project), game.LeaseState(state)
 	l.Session, l.Player = game.SessionID(session), game.PlayerID(player)
 	l.BeatAt, l.DueAt = time.UnixMilli(beat).UTC(), time.UnixMilli(due).UTC()
-	return l, nil
+	return l, err
 }
 
 // leaseValues returns the columns of a lease without its id.
@@ -142,11 +138,7 @@ func (s *Store) ReplaceLease(ctx context.Context, old, next game.Lease) error {
 // DeleteLease implements [game.LeaseStore].
 func (s *Store) DeleteLease(ctx context.Context, old game.Lease) error {
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		n, err := c.exec(removeLease, leaseCondition(&old)...)
-		if n > 0 || err != nil {
-			return nil, err
-		}
-		return c.staleOrMissing(nil, leaseExists, string(old.ID()))
+		return c.change(nil, leaseExists, []any{string(old.ID())}, removeLease, leaseCondition(&old)...)
 	})
 }
 

@@ -362,8 +362,13 @@ func wantTimes(t *testing.T, s *sqlitestore.Store) {
 	t.Helper()
 	found, err := s.Sessions(t.Context(), game.SessionQuery{Project: project, Limit: 100})
 	must(t, err)
+	brief, err := s.Sessions(t.Context(), game.SessionQuery{Project: project, Limit: 100, Brief: true})
+	must(t, err)
 	var wanted []game.DueSession
-	for _, v := range found.Items {
+	for i, v := range found.Items {
+		if d := cmp.Diff(v.Pulse(), brief.Items[i].Pulse()); d != "" || brief.Items[i].Timeouts != v.Timeouts {
+			t.Errorf("the %s session is another one in brief: %+v\n%s", v.Status, brief.Items[i].Timeouts, d)
+		}
 		settings := game.DefaultTimeouts()
 		if !v.Hosted {
 			settings.EmptyTimeout = 0

@@ -46,7 +46,7 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.
 	}
 	insert, args := insertion(playerPlace(&p), playerColumns, doc, &p)
 	identities := maps.Clone(p.Identities) // the write may outlast this call
-	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+	return s.write(ctx, rows, func(c *conn) (refusal, error) {
 		taken, err := identityTaken(c, &p, identities)
 		if err == nil && !taken {
 			_, err = c.exec(insert, args...)
@@ -60,11 +60,7 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.
 		case err != nil:
 			return nil, err
 		}
-		if err := execIdentities(c, insertIdentity, &p, identities); err != nil {
-			return nil, err
-		}
-		c.happened(rows)
-		return nil, nil
+		return nil, execIdentities(c, insertIdentity, &p, identities)
 	})
 }
 
@@ -85,8 +81,9 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events
 		return err
 	}
 	lost, won := diff(old.Identities, next.Identities), diff(next.Identities, old.Identities)
-	update, args := replacement(playerPlace(&old), playerColumns, next.Version, doc, &old, &next)
-	return s.writer.do(ctx, func(c *conn) (refusal, error) {
+	at := playerPlace(&old)
+	update, args := replacement(at, playerColumns, next.Version, doc, &old, &next)
+	return s.write(ctx, rows, func(c *conn) (refusal, error) {
 		taken, err := identityTaken(c, &next, won)
 		n := int64(0)
 		if err == nil && !taken {
@@ -99,34 +96,28 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events
 					err != nil {
 					return nil, err
 				}
-				return c.staleOrMissing(game.PlayerNotFound(old.ID), playerExists, string(old.ID), string(old.Project))
+				return c.staleOrMissing(game.PlayerNotFound(old.ID), playerExists, at.key()...)
 			})
 		case err != nil:
 			return nil, err
 		case n == 0:
-			return c.staleOrMissing(game.PlayerNotFound(old.ID), playerExists, string(old.ID), string(old.Project))
+			return c.staleOrMissing(game.PlayerNotFound(old.ID), playerExists, at.key()...)
 		}
 		if err := execIdentities(c, deleteIdentity, &old, lost); err != nil {
 			return nil, err
 		}
-		if err := execIdentities(c, insertIdentity, &next, won); err != nil {
-			return nil, err
-		}
-		c.happened(rows)
-		return nil, nil
+		return nil, execIdentities(c, insertIdentity, &next, won)
 	})
 }
 
 // DeletePlayer implements [game.PlayerStore].
 func (s *Store) DeletePlayer(ctx context.Context, old game.Player) error {
 	identities := maps.Clone(old.Identities) // the write may outlast this call
+	key := playerPlace(&old).key()
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		n, err := c.exec(deletePlayer, string(old.ID), string(old.Project), old.Version)
-		switch {
-		case err != nil:
-			return nil, err
-		case n == 0:
-			return c.staleOrMissing(nil, playerExists, string(old.ID), string(old.Project))
+		refused, err := c.change(nil, playerExists, key, deletePlayer, append(key, old.Version)...)
+		if refused != nil || err != nil {
+			return refused, err
 		}
 		return nil, execIdentities(c, deleteIdentity, &old, identities)
 	})

@@ -106,7 +106,7 @@ func find[D any](
 	err := s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {
 		d, cost, err := decode(columns[0])
 		switch {
-		case errors.Is(err, errDecoding):
+		case errors.Is(err, game.ErrUnreadable):
 			var id string
 			if err := scan(columns[2], &id); err != nil {
 				return err

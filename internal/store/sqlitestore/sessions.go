@@ -30,29 +30,17 @@ func sessionPlace(v *game.Session) place {
 
 // CreateSession implements [game.SessionStore].
 func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...game.Event) error {
-	doc, err := s.codec.encode(v)
-	var rows []eventRow
-	if err == nil {
-		rows, err = s.eventRows(events)
-	}
+	doc, rows, err := s.encoded(v, events)
 	if err != nil {
-		return game.Unanswered(game.OutcomeNone, err)
+		return err
 	}
 	insert, args := insertion(sessionPlace(&v), sessionColumns, doc, &v)
 	around := surroundings(nil, &v)
-	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		_, err := c.exec(insert, args...)
-		switch {
-		case idTaken(err):
-			return game.ErrExists, nil
-		case err != nil:
-			return nil, err
+	return s.write(ctx, rows, func(c *conn) (refusal, error) {
+		if refused, err := c.insert(insert, args...); refused != nil || err != nil {
+			return refused, err
 		}
-		if err := around.run(c); err != nil {
-			return nil, err
-		}
-		c.happened(rows)
-		return nil, nil
+		return nil, around.run(c)
 	})
 }
 
@@ -77,29 +65,19 @@ func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.Ses
 // ReplaceSession implements [game.SessionStore]. Beside the document it writes only the columns and the rows of members
 // and attributes that differ.
 func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, events ...game.Event) error {
-	doc, err := s.codec.encode(next)
-	var rows []eventRow
-	if err == nil {
-		rows, err = s.eventRows(events)
-	}
+	doc, rows, err := s.encoded(next, events)
 	if err != nil {
-		return game.Unanswered(game.OutcomeNone, err)
+		return err
 	}
-	update, args := replacement(sessionPlace(&old), sessionColumns, next.Version, doc, &old, &next)
+	at := sessionPlace(&old)
+	update, args := replacement(at, sessionColumns, next.Version, doc, &old, &next)
 	around := surroundings(&old, &next)
-	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		n, err := c.exec(update, args...)
-		switch {
-		case err != nil:
-			return nil, err
-		case n == 0:
-			return c.staleOrMissing(game.SessionNotFound(old.ID), sessionExists, string(old.ID), string(old.Project))
+	return s.write(ctx, rows, func(c *conn) (refusal, error) {
+		refused, err := c.change(game.SessionNotFound(old.ID), sessionExists, at.key(), update, args...)
+		if refused != nil || err != nil {
+			return refused, err
 		}
-		if err := around.run(c); err != nil {
-			return nil, err
-		}
-		c.happened(rows)
-		return nil, nil
+		return nil, around.run(c)
 	})
 }
 
@@ -209,6 +187,7 @@ func (s *Store) briefSession(doc driver.Value) (game.Session, int, error) {
 	for i, m := range v.Members {
 		v.Session.Members[i].PlayerID = m.PlayerID
 	}
+	v.Restore()
 	return v.Session, game.BriefCost(textSize(doc), &v.Session), nil
 }
 

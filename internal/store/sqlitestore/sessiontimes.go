@@ -30,14 +30,10 @@ func (s *Store) DueSessions(
 	}, func(columns []driver.Value) (game.DueSession, error) {
 		var project, id string
 		var due int64
-		for i, to := range []any{&project, &id, &due} {
-			if err := scan(columns[i], to); err != nil {
-				return game.DueSession{}, err
-			}
-		}
+		err := scanAll(columns, &project, &id, &due)
 		return game.DueSession{
 			Project: game.ProjectID(project), ID: game.SessionID(id), DueAt: time.UnixMilli(due).UTC(),
-		}, nil
+		}, err
 	})
 }
 
@@ -59,24 +55,39 @@ func pulseOf(c codec) func(*game.Session) any {
 	}
 }
 
-// Pulses implements [game.SessionStore].
+// Pulses implements [game.SessionStore]. A session that cannot be read is left out, and Inspect reports it.
 func (s *Store) Pulses(ctx context.Context, project game.ProjectID, ids []game.SessionID) ([]game.Pulse, error) {
-	return gather(ctx, s, selectPulses, []any{jsonList(ids), string(project)},
-		func(columns []driver.Value) (game.Pulse, error) {
-			var id string
-			var updated int64
-			var p pulse
-			for i, to := range []any{&id, &p.Pulse.Version, &updated} {
-				if err := scan(columns[i], to); err != nil {
-					return game.Pulse{}, err
-				}
+	found := []game.Pulse{}
+	err := s.readers.rows(ctx, selectPulses, []any{jsonList(ids), string(project)},
+		func(columns []driver.Value) error {
+			p, err := s.pulse(columns)
+			switch {
+			case errors.Is(err, game.ErrUnreadable):
+				return nil
+			case err != nil:
+				return err
 			}
-			if err := s.codec.decode(columns[3], &p); err != nil {
-				return game.Pulse{}, err
-			}
-			p.Pulse.ID, p.Pulse.UpdatedAt = game.SessionID(id), time.UnixMilli(updated).UTC()
-			return p.Pulse, nil
+			found = append(found, p)
+			return nil
 		})
+	if err != nil {
+		return nil, unread(err)
+	}
+	return found, nil
+}
+
+func (s *Store) pulse(columns []driver.Value) (game.Pulse, error) {
+	var id string
+	var updated int64
+	var p pulse
+	if err := scanAll(columns, &id, &p.Pulse.Version, &updated); err != nil {
+		return game.Pulse{}, err
+	}
+	if err := s.codec.decode(columns[3], &p); err != nil {
+		return game.Pulse{}, err
+	}
+	p.Pulse.ID, p.Pulse.UpdatedAt = game.SessionID(id), time.UnixMilli(updated).UTC()
+	return p.Pulse, nil
 }
 
 // A purge removes sessions by pages, so that other writes get in between, and reads their documents before, until a
@@ -122,15 +133,13 @@ func (s *Store) endedSessions(ctx context.Context, before time.Time, limit int) 
 	size, args := 0, []any{before.UnixMilli(), int64(limit)}
 	err := s.readers.rows(ctx, endedSessions, args, func(columns []driver.Value) error {
 		var r removal
-		for i, to := range []any{&r.id, &r.version} {
-			if err := scan(columns[i], to); err != nil {
-				return err
-			}
+		if err := scanAll(columns, &r.id, &r.version); err != nil {
+			return err
 		}
 		switch v, err := s.session(columns[2]); {
 		case err == nil:
 			r.rows = surroundings(&v, nil)
-		case !errors.Is(err, errDecoding): // the rows of an unreadable one are found by an inspection
+		case !errors.Is(err, game.ErrUnreadable): // the rows of an unreadable one are found by an inspection
 			return err
 		}
 		page = append(page, r)
@@ -165,13 +174,11 @@ func (c *conn) removeSessions(all []removal) (removed int, _ error) {
 func (s *Store) DeleteSession(ctx context.Context, old game.Session) error {
 	rows := surroundings(&old, nil)
 	rows.add(deleteLeases, string(old.ID))
+	key := sessionPlace(&old).key()
 	return s.writer.do(ctx, func(c *conn) (refusal, error) {
-		n, err := c.exec(deleteSession, string(old.ID), string(old.Project), old.Version)
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
-			return c.staleOrMissing(nil, sessionExists, string(old.ID), string(old.Project))
+		refused, err := c.change(nil, sessionExists, key, deleteSession, append(key, old.Version)...)
+		if refused != nil || err != nil {
+			return refused, err
 		}
 		return nil, rows.run(c)
 	})

@@ -53,7 +53,11 @@ func TestUnreadable(t *testing.T) {
 	storetest.Unreadable(t, s, func(t *testing.T, collection, id string) {
 		t.Helper()
 		must(t, s.OnWriter(t.Context(), func(exec func(string) error) error {
-			return exec("UPDATE " + collection + " SET doc = json_set(doc, '$.version', 'x') WHERE id = '" + id + "'")
+			set := "doc = json_set(doc, '$.version', 'x')"
+			if collection == "sessions" {
+				set += ", pulse = '{'"
+			}
+			return exec("UPDATE " + collection + " SET " + set + " WHERE id = '" + id + "'")
 		}))
 	})
 }

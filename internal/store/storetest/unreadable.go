@@ -65,6 +65,7 @@ func Unreadable(t *testing.T, s game.Store, spoil func(t *testing.T, collection,
 		return s.Players(t.Context(), game.PlayerQuery{Project: project, After: game.PlayerID(after), Limit: limit})
 	})
 	unreadableInPages(t, s, sessionIDs(sessions))
+	unreadablePulses(t, s, sessionIDs(sessions), spoilt)
 	unreadableAlone(t, s, spoilt, spoiltPlayers)
 	unreadableSweep(t, s, holder.PlayerID, sessions)
 }
@@ -126,13 +127,36 @@ func unreadableInPages(t *testing.T, s game.Store, readable []game.SessionID) {
 func unreadableAlone(t *testing.T, s game.Store, sessions, players []string) {
 	t.Helper()
 	_, err := s.Session(t.Context(), project, game.SessionID(sessions[0]))
-	wantError(t, err, game.ErrStoreUnavailable)
+	wantUnreadable(t, err)
 	_, err = s.Player(t.Context(), project, game.PlayerID(players[0]))
-	wantError(t, err, game.ErrStoreUnavailable)
+	wantUnreadable(t, err)
 	_, err = s.ExportSessions(t.Context(), "", 100)
 	wantError(t, err, game.ErrStoreUnavailable)
 	_, err = s.ExportPlayers(t.Context(), "", 100)
 	wantError(t, err, game.ErrStoreUnavailable)
+}
+
+func wantUnreadable(t *testing.T, err error) {
+	t.Helper()
+	wantError(t, err, game.ErrStoreUnavailable)
+	wantError(t, err, game.ErrUnreadable)
+}
+
+// unreadablePulses reads the pulses of sessions together. The readable ones are found.
+func unreadablePulses(t *testing.T, s game.Store, readable []game.SessionID, spoilt []string) {
+	t.Helper()
+	all := slices.Clone(readable)
+	for _, id := range spoilt {
+		all = append(all, game.SessionID(id))
+	}
+	pulses, err := s.Pulses(t.Context(), project, all)
+	must(t, err)
+	var found []game.SessionID
+	for _, p := range pulses {
+		found = append(found, p.ID)
+	}
+	slices.Sort(found)
+	want(t, found, slices.Sorted(slices.Values(readable)))
 }
 
 // unreadableSweep sweeps the seats of a member of readable and unreadable sessions. The seats in the readable ones are

@@ -1,4 +1,6 @@
-package game
+// Package report has the types in which the parts of the program report to its operators: failures, and runs of
+// background tasks. Package observe receives them. It imports nothing of this module.
+package report
 
 import (
 	"fmt"
