@@ -72,7 +72,7 @@ func (s searched) on(w game.Where) (clauses []game.Clause) {
 // comparison returns the condition for a clause about the field.
 func (s searched) comparison(c game.Clause) any {
 	if s.lacking != "" && c.Op == game.OpEqual && c.Text() == s.lacking {
-		return bson.D{{Key: "$in", Value: bson.A{s.lacking, nil}}}
+		return bson.D{{Key: "$nin", Value: s.only}} // $in with null misses documents without the field on DocumentDB
 	}
 	return comparison(c)
 }
