@@ -80,8 +80,8 @@ func banPath(id SessionID, player PlayerID) string {
 	return sessionPath(id) + "/bans/" + segment(player)
 }
 
-// Ban keeps a player out of a session, and frees its seat if it has one. It replaces an earlier ban of the player. It is
-// for the host and for servers. It returns [ErrSessionNotFound], [ErrValidation] (also for the host), [ErrNotHost],
+// Ban keeps a player out of a session, and frees its seat if it has one. It replaces an earlier ban of the player. It
+// is for the host and for servers. It returns [ErrSessionNotFound], [ErrValidation] (also for the host), [ErrNotHost],
 // [ErrTooManyBans] and [ErrSessionEnded].
 func (s *Sessions) Ban(
 	ctx context.Context, id SessionID, player PlayerID, r BanRequest, opts ...WriteOption,

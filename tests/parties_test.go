@@ -54,9 +54,9 @@ func TestPartyOfThreeIntoTwoSeats(t *testing.T) {
 	if len(got.Tickets) != 2 {
 		t.Errorf("%d tickets for two seats", len(got.Tickets))
 	}
-	again, err := join(true)
-	if err != nil || again.Version != 2 || len(again.Tickets) != 2 || len(again.LeftOut) != 1 {
-		t.Errorf("joining again: version %d, %d tickets, %+v, %v", again.Version, len(again.Tickets), again.LeftOut, err)
+	got, err = join(true)
+	if err != nil || got.Version != 2 || len(got.Tickets) != 2 || len(got.LeftOut) != 1 {
+		t.Errorf("joining again: version %d, %d tickets, %+v, %v", got.Version, len(got.Tickets), got.LeftOut, err)
 	}
 }
 
@@ -224,8 +224,8 @@ func TestPlayersReserveForFriends(t *testing.T) {
 	party := client.Party{Players: seated(bob, alice, carol, dora)}
 	got, err := as(alice).JoinParty(t.Context(), v.ID, party)
 	must(t, err)
-	if status(alice) != client.SeatJoined || status(bob) != client.SeatReserved || status(carol) != client.SeatReserved ||
-		len(got.Tickets) != 1 || got.Tickets[alice.ID] == "" || got.SeatsHeld != 4 {
+	if status(alice) != client.SeatJoined || status(bob) != client.SeatReserved ||
+		status(carol) != client.SeatReserved || len(got.Tickets) != 1 || got.Tickets[alice.ID] == "" || got.SeatsHeld != 4 {
 		t.Errorf("a party of a player: %+v with tickets of %d", got.Members, len(got.Tickets))
 	}
 	if m := got.Members[0]; m.PlayerID != bob.ID || m.Deadline == nil || got.Members[1].Deadline != nil {
@@ -246,8 +246,9 @@ func TestPlayersReserveForFriends(t *testing.T) {
 	if err != nil || len(got.Tickets) != 0 || status(bob) != client.SeatJoined {
 		t.Errorf("asked for friends who are in: tickets of %d, %v", len(got.Tickets), err)
 	}
-	one := s.do(t, "POST /api/v1/sessions/"+string(v.ID)+"/members", `{"reserve":true,"player_id":"`+string(bob.ID)+`"}`,
-		"X-Act-As-Player", string(alice.ID)).is(http.StatusOK).json()
+	path := "POST /api/v1/sessions/" + string(v.ID) + "/members"
+	one := s.do(t, path, fmt.Sprintf(`{"reserve":true,"player_id":%q}`, bob.ID), "X-Act-As-Player", string(alice.ID)).
+		is(http.StatusOK).json()
 	if one["ticket"] != nil {
 		t.Error("a player gets the ticket of another")
 	}
@@ -264,13 +265,13 @@ func TestPlayersReserveForFriends(t *testing.T) {
 	}
 
 	// A server reserves for one, without a ticket until it is confirmed.
-	path := "POST /api/v1/sessions/" + string(v.ID) + "/members"
 	reserved := s.do(t, path, `{"reserve":true,"player_id":"`+string(eve.ID)+`"}`).is(http.StatusCreated).json()
 	if reserved["ticket"] != nil || status(eve) != client.SeatReserved {
 		t.Errorf("reserved: %v", reserved)
 	}
-	if v := s.do(t, path, naming(eve)).is(http.StatusOK).json(); v["ticket"] == nil || status(eve) != client.SeatJoined {
-		t.Errorf("confirmed: %v", v)
+	confirmed := s.do(t, path, naming(eve)).is(http.StatusOK).json()
+	if confirmed["ticket"] == nil || status(eve) != client.SeatJoined {
+		t.Errorf("confirmed: %v", confirmed)
 	}
 }
 

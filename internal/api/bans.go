@@ -44,11 +44,11 @@ func (a *API) unbanPlayer(ctx context.Context, in *unbanPlayerIn) (*struct{}, er
 	return nil, err
 }
 
-// bansOut has all bans: a session has at most [game.MaxBans].
-type bansOut struct {
-	Body struct {
-		Items []game.Ban `json:"items" nullable:"false" doc:"The bans that have not ended, the oldest first."`
-	}
+type bansOut struct{ Body banList }
+
+// banList has all bans: a session has at most [game.MaxBans].
+type banList struct {
+	Items []game.Ban `json:"items" nullable:"false" doc:"The bans that have not ended, the oldest first."`
 }
 
 func (a *API) listBans(ctx context.Context, in *struct{ SessionPath }) (*bansOut, error) {
@@ -56,7 +56,5 @@ func (a *API) listBans(ctx context.Context, in *struct{ SessionPath }) (*bansOut
 	if err != nil {
 		return nil, err
 	}
-	out := new(bansOut)
-	out.Body.Items = bans
-	return out, nil
+	return &bansOut{banList{bans}}, nil
 }
