@@ -275,8 +275,8 @@ func (s *Sessions) Leave(ctx context.Context, id SessionID, c Condition[Session]
 }
 
 // Kick frees the seat of a player, and bans it from the session if ban is not nil. why is a word for programs, or
-// empty. It returns the errors of [Session.Kick] and [Session.Ban] and of the condition, ErrSessionNotFound, ErrNotHost or
-// ErrForbidden. A player that would kick itself gets ErrValidation: it leaves.
+// empty. It returns the errors of [Session.Kick] and [Session.Ban] and of the condition, ErrSessionNotFound, ErrNotHost
+// or ErrForbidden. A player that would kick itself gets ErrValidation: it leaves.
 func (s *Sessions) Kick(
 	ctx context.Context, id SessionID, c Condition[Session], player PlayerID, why string, ban *int,
 ) (Session, error) {
