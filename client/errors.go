@@ -44,6 +44,8 @@ var (
 	ErrMemberNotFound     = game.ErrMemberNotFound
 	ErrMemberNotJoined    = game.ErrMemberNotJoined
 	ErrAlreadyMember      = game.ErrAlreadyMember
+	ErrPlayerBanned       = game.ErrPlayerBanned
+	ErrTooManyBans        = game.ErrTooManyBans
 	ErrNotEnoughPlayers   = game.ErrNotEnoughPlayers
 	ErrStaleFence         = game.ErrStaleFence
 	ErrSeatsTaken         = game.ErrSeatsTaken

@@ -93,7 +93,7 @@ func (s *Sessions) Member(ctx context.Context, id SessionID, player PlayerID, op
 // PatchMember changes some of a member's [MemberSettings] and its status: "disconnected" for a member that has
 // disconnect_grace to return, and "joined" for one that has. The member keeps its seat. [IfVersion] refers to the
 // version of the session. It returns [ErrSessionNotFound], [ErrMemberNotFound], [ErrValidation], [ErrTeamFull],
-// [ErrNotHost] and [ErrSessionEnded].
+// [ErrNotHost] and [ErrSessionEnded]. [Sessions.Ready] is a shorter way to set "ready".
 func (s *Sessions) PatchMember(
 	ctx context.Context, id SessionID, player PlayerID, t Patch, opts ...WriteOption,
 ) (Member, error) {
@@ -101,10 +101,10 @@ func (s *Sessions) PatchMember(
 }
 
 // Join gives a player a seat and returns the session with the player's ticket. A member that joins again keeps its seat
-// and gets a new ticket; use [Sessions.PatchMember] to change its team and attributes. It returns [ErrSessionNotFound],
-// [ErrPlayerNotFound], [ErrValidation], [ErrPlayerSuspended], [ErrSessionFull], [ErrTeamFull], [ErrSessionLocked],
-// [ErrSessionNotJoinable], [ErrAlreadyMember] (if a member joins with another team or other attributes) and
-// [ErrSessionEnded].
+// and gets a new ticket, and a reserved seat is confirmed; use [Sessions.PatchMember] to change its team and
+// attributes. It returns [ErrSessionNotFound], [ErrPlayerNotFound], [ErrValidation], [ErrPlayerSuspended],
+// [ErrPlayerBanned], [ErrSessionFull], [ErrTeamFull], [ErrSessionLocked], [ErrSessionNotJoinable], [ErrAlreadyMember]
+// (if a member joins with another team or other attributes) and [ErrSessionEnded].
 //
 // The session has all its members unless [WithoutMembers] is given. [IfVersion] has no effect.
 func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest, opts ...WriteOption) (Joined, error) {

@@ -34,7 +34,9 @@ type Change struct {
 	FromPlayerID PlayerID `json:"from_player_id"`
 	ToPlayerID   PlayerID `json:"to_player_id"`
 	// Reason says why, such as "kicked", "suspended" or "erased" for a member who was removed.
-	Reason string        `json:"reason"`
+	Reason string `json:"reason"`
+	// Why is the word that a caller gave for a kick or a ban, such as "cheating".
+	Why    string        `json:"why"`
 	Fields []string      `json:"fields"` // names of settings
 	Status SessionStatus `json:"status"` // of a session that was created
 	// From and To are statuses, or, of liveness_changed, a [Liveness] each.
@@ -42,7 +44,7 @@ type Change struct {
 	To    SessionStatus `json:"to"`
 	Fence int64         `json:"fence"` // of a server that has taken over
 
-	Until     time.Time `json:"until"` // the end of a suspension; zero for none
+	Until     time.Time `json:"until"` // the end of a suspension or of a ban; zero for none
 	Scope     Scope     `json:"scope"` // of an API key
 	RetiresAt time.Time `json:"retires_at"`
 }

@@ -22,6 +22,10 @@ type (
 	Member = game.Member
 	// JoinRequest requests a seat. PlayerID is required.
 	JoinRequest = game.JoinRequest
+	// Ban keeps a player out of a session.
+	Ban = game.Ban
+	// BanRequest describes a ban. Without Seconds it lasts for as long as the session lives.
+	BanRequest = game.BanRequest
 	// Move is a change of a session's status. Status is required.
 	Move = game.Move
 	// Connection is the address of a session's game server.
@@ -126,6 +130,16 @@ const (
 	Live  = game.Live
 	Stale = game.Stale
 )
+
+// MaxParty is the maximum number of players in a call of [Sessions.JoinParty].
+const MaxParty = game.MaxParty
+
+// MaxBans is the maximum number of bans of a session. Those that have ended do not count.
+const MaxBans = game.MaxBans
+
+// TeamAuto in place of the name of a team asks for the emptiest that has room. Those of a party who ask for it get the
+// same team.
+const TeamAuto = game.TeamAuto
 
 // MaxHeartbeats is the maximum number of sessions in a call of [Sessions.Heartbeats].
 const MaxHeartbeats = game.MaxHeartbeats

@@ -118,6 +118,23 @@ func accesses() []access {
 			body:      func(r realm) string { return `{"player_id":"` + r.players["other"] + `"}` },
 			want:      [7]int{404, 403, 201, 201, 403, 201, 403},
 		},
+		{
+			operation: "POST /api/v1/sessions/{session_id}/members",
+			body: func(r realm) string {
+				return fmt.Sprintf(`{"players":[{"player_id":%q},{"player_id":%q}]}`, r.players["other"], r.players["self"])
+			},
+			want: [7]int{404, 403, 201, 201, 201, 201, 201},
+		},
+		{
+			operation: "POST /api/v1/sessions/{session_id}/members",
+			body:      func(r realm) string { return `{"reserve":true,"player_id":"` + r.players["other"] + `"}` },
+			want:      [7]int{404, 403, 201, 201, 201, 201, 201},
+		},
+		{
+			operation: "POST /api/v1/sessions/{session_id}/members",
+			body:      func(r realm) string { return `{"reserve":true,"player_id":"` + r.players["self"] + `"}` },
+			want:      [7]int{404, 403, 200, 200, 200, 403, 200},
+		},
 		{operation: "GET /api/v1/sessions/{session_id}/members/{player_id}", want: [7]int{
 			404, 200, 200, 200, 200, 200, 200,
 		}},
@@ -126,6 +143,9 @@ func accesses() []access {
 		), want: [7]int{404, 403, 200, 200, 200, 403, 200}},
 		{operation: "PATCH /api/v1/sessions/{session_id}/members/{player_id}", body: says(
 			`{"status":"disconnected"}`,
+		), want: [7]int{404, 403, 200, 200, 200, 403, 200}},
+		{operation: "PATCH /api/v1/sessions/{session_id}/members/{player_id}", body: says(
+			`{"ready":true}`,
 		), want: [7]int{404, 403, 200, 200, 200, 403, 200}},
 		{operation: "POST /api/v1/sessions/{session_id}/members/{player_id}/heartbeat", want: [7]int{
 			404, 403, 200, 200, 200, 403, 200,
@@ -147,6 +167,17 @@ func accesses() []access {
 		},
 		{operation: "DELETE /api/v1/sessions/{session_id}/members/{player_id}", want: [7]int{
 			404, 403, 204, 204, 204, 403, 204,
+		}},
+		{
+			operation: "DELETE /api/v1/sessions/{session_id}/members/{player_id}", query: "?reason=afk&ban=60",
+			want: [7]int{404, 403, 204, 204, 422, 403, 204},
+		},
+		{operation: "GET /api/v1/sessions/{session_id}/bans", want: [7]int{404, 200, 200, 200, 403, 403, 200}},
+		{operation: "PUT /api/v1/sessions/{session_id}/bans/{player_id}", body: says(
+			`{"seconds":60}`,
+		), want: [7]int{404, 403, 200, 200, 403, 403, 200}},
+		{operation: "DELETE /api/v1/sessions/{session_id}/bans/{player_id}", want: [7]int{
+			404, 403, 204, 204, 403, 403, 204,
 		}},
 		{operation: "GET /api/v1/sessions/{session_id}/timeline", want: [7]int{404, 200, 200, 200, 403, 403, 200}},
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"game-session-manager/client"
 )
 
@@ -91,6 +93,30 @@ func stayIn(
 			return nil
 		}
 	}
+}
+
+// joinTogether seats a party in one team of a session, and returns the tickets of its players.
+func joinTogether(
+	ctx context.Context, c *client.Client, id client.SessionID, players []client.PlayerID,
+) (map[client.PlayerID]string, error) {
+	var p client.Party
+	for _, player := range players {
+		p.Players = append(p.Players, client.JoinRequest{PlayerID: player, Team: client.TeamAuto})
+	}
+	joined, err := c.Sessions.JoinParty(ctx, id, p)
+	if e := (*client.Error)(nil); errors.As(err, &e) && e.Extras["player_id"] != nil {
+		log.Printf("nobody joins, because of player %v: %s", e.Extras["player_id"], e.Code)
+	}
+	return joined.Tickets, err
+}
+
+// kickGriefer removes a player from the session, who may come back in an hour.
+func kickGriefer(ctx context.Context, c *client.Client, id client.SessionID, griefer client.PlayerID) error {
+	err := c.Sessions.Kick(ctx, id, griefer, client.Kick{Reason: "griefing", BanSeconds: 3600})
+	if errors.Is(err, client.ErrTooManyBans) { // then at least remove it
+		return c.Sessions.Kick(ctx, id, griefer, client.Kick{Reason: "griefing"})
+	}
+	return err
 }
 
 // match is what the guide's runMatch needs of a game.
@@ -235,4 +261,56 @@ func TestGuideStayIn(t *testing.T) {
 	})
 	must(t, s.api.Sessions.Leave(t.Context(), v.ID, p[1].ID))
 	endsAs(t, "staying", ended, client.ErrMemberNotFound)
+}
+
+func TestGuideJoinTogether(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	v := s.newSession(t, client.SessionRequest{Settings: client.Settings{
+		MaxPlayers: 4, Teams: map[string]int{"red": 2, "blue": 2},
+	}})
+	p := s.newPlayers(t, "guide", 5)
+	together := func(players ...client.Player) (map[client.PlayerID]string, error) {
+		var ids []client.PlayerID
+		for _, one := range players {
+			ids = append(ids, one.ID)
+		}
+		return joinTogether(t.Context(), s.api, v.ID, ids)
+	}
+	if tickets, err := together(p[:3]...); !errors.Is(err, client.ErrTeamFull) || len(tickets) != 0 {
+		t.Errorf("three in a team of two: %d tickets, %v", len(tickets), err)
+	}
+	for _, pair := range [][]client.Player{p[:2], p[2:4]} {
+		if tickets, err := together(pair...); err != nil || len(tickets) != 2 {
+			t.Errorf("a pair: %d tickets, %v", len(tickets), err)
+		}
+	}
+	if _, err := together(p[4]); !errors.Is(err, client.ErrSessionFull) {
+		t.Errorf("one too many: %v", err)
+	}
+}
+
+func TestGuideKickGriefer(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	v, p := s.lobby(t, "guide", 2, client.Settings{MaxPlayers: 4})
+	host := s.api.ActAs(p[0].ID)
+	back := func() error {
+		_, err := s.api.Sessions.Join(t.Context(), v.ID, client.JoinRequest{PlayerID: p[1].ID})
+		return err
+	}
+	must(t, kickGriefer(t.Context(), host, v.ID, p[1].ID))
+	if err := back(); !errors.Is(err, client.ErrPlayerBanned) {
+		t.Errorf("the griefer comes back: %v", err)
+	}
+	must(t, host.Sessions.Unban(t.Context(), v.ID, p[1].ID))
+	must(t, back())
+	for range client.MaxBans {
+		_, err := host.Sessions.Ban(t.Context(), v.ID, client.PlayerID(uuid.NewString()), client.BanRequest{})
+		must(t, err)
+	}
+	must(t, kickGriefer(t.Context(), host, v.ID, p[1].ID))
+	if now, err := host.Sessions.Get(t.Context(), v.ID); err != nil || now.SeatsHeld != 1 {
+		t.Errorf("%d seats are held, %v", now.SeatsHeld, err)
+	}
 }

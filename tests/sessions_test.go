@@ -32,9 +32,9 @@ func TestCreateSession(t *testing.T) {
 		"reservation_timeout": 60.0, "disconnect_grace": 120.0, "host_grace": 30.0, "empty_timeout": 300.0,
 		"activation_timeout": 60.0, "max_duration": 0.0, "idle_timeout": 86400.0, "stale_after": 30.0,
 		"expire_after": 3600.0, "fence": 1.0, "liveness": "live", "leased": false, "host_lost_at": nil,
-		"empty_since": nil, "server_since": nil,
+		"empty_since": nil, "server_since": nil, "auto_start": false, "auto_started": false,
 	}
-	others := []string{"id", "created_at", "updated_at", "attributes", "teams", "members", "ticket"}
+	others := []string{"id", "created_at", "updated_at", "attributes", "teams", "members", "bans", "ticket"}
 	for field := range v {
 		if _, ok := fields[field]; !ok && !slices.Contains(others, field) {
 			t.Errorf("%s is not checked: add it here", field)
@@ -52,8 +52,8 @@ func TestCreateSession(t *testing.T) {
 			t.Errorf("%s is %v", field, v[field])
 		}
 	}
-	if fmt.Sprint(v["attributes"], v["teams"]) != "map[mmr:1200] map[]" {
-		t.Errorf("attributes and teams are %v and %v", v["attributes"], v["teams"])
+	if fmt.Sprint(v["attributes"], v["teams"], v["bans"]) != "map[mmr:1200] map[] []" {
+		t.Errorf("attributes, teams and bans are %v, %v and %v", v["attributes"], v["teams"], v["bans"])
 	}
 	members := v.list("members")
 	if len(members) != 1 || members[0].text("player_id") != string(alice.ID) || members[0].text("status") != "joined" ||

@@ -119,7 +119,7 @@ func (a *API) sendHeartbeats(ctx context.Context, in *heartbeatsIn) (*heartbeats
 
 // heartbeatProblem returns the problem of one heartbeat of several.
 func (a *API) heartbeatProblem(ctx context.Context, i int, err error) *web.Problem {
-	p := a.problem(ctx, route{path: sendHeartbeatsRoute}, err)
+	p := a.problem(ctx, route{path: sendHeartbeatsRoute, body: &body{}}, err)
 	p.RequestID = game.RequestIDFrom(ctx)
 	for n := range p.Errors {
 		field := strings.TrimPrefix(p.Errors[n].Location, "body.")

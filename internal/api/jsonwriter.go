@@ -64,11 +64,9 @@ func encodeDocument(to io.Writer, v any) ([]byte, bool) {
 		w.lone(&v.Session, v.members)
 	case joinedSession:
 		w.lone(&v.Session, v.members)
-		if v.Ticket != "" {
-			w.b = w.b[:len(w.b)-1]
-			w.text("ticket", v.Ticket)
-			w.close('}')
-		}
+		w.b = w.b[:len(w.b)-1]
+		w.joins(&v)
+		w.close('}')
 	case page[game.Player]:
 		return v.json, v.json != nil
 	case page[game.Session]:
@@ -136,6 +134,21 @@ func (w *writer) session(s *game.Session, members memberDetail) {
 		w.close(']')
 	}
 	w.close('}')
+}
+
+// joins writes what a join returns besides the session.
+func (w *writer) joins(v *joinedSession) {
+	if v.Ticket != "" {
+		w.text("ticket", v.Ticket)
+	}
+	if len(v.Tickets) > 0 {
+		w.name("tickets")
+		objectWriter[map[game.PlayerID]string]((*writer).quote)(w, reflect.ValueOf(&v.Tickets).Elem())
+	}
+	if len(v.LeftOut) > 0 {
+		w.name("left_out")
+		w.marshal(reflect.ValueOf(v.LeftOut))
+	}
 }
 
 // jsonField is a field with what is computed once for its type.
@@ -248,17 +261,17 @@ func arrayWriter(item func(*writer, reflect.Value)) func(*writer, reflect.Value)
 
 // objectWriter returns a function that writes maps of type M, sorted by name. It does not use reflection, which takes
 // as long for a map as for the rest of a document.
-func objectWriter[M ~map[string]V, V any](item func(*writer, V)) func(*writer, reflect.Value) {
+func objectWriter[M ~map[K]V, K ~string, V any](item func(*writer, V)) func(*writer, reflect.Value) {
 	return func(w *writer, v reflect.Value) {
 		m := *v.Addr().Interface().(*M)
 		w.open('{')
-		names := make([]string, 0, len(m)) // slices.Sorted would not allocate it once
+		names := make([]K, 0, len(m)) // slices.Sorted would not allocate it once
 		for name := range m {
 			names = append(names, name)
 		}
 		slices.Sort(names)
 		for _, name := range names {
-			w.name(name)
+			w.name(string(name))
 			item(w, m[name])
 		}
 		w.close('}')

@@ -137,7 +137,8 @@ func (a *API) getLimits(ctx context.Context, _ *struct{}) (*limitsOut, error) {
 	l := wire.Limits{Limits: game.DocumentLimits()}
 	r := &l.Requests
 	r.InFlight, r.Queue = a.Limits.InFlight, limits.QueueFactor*a.Limits.InFlight
-	r.BodyBytes, r.SessionBodyBytes, r.HeartbeatsBodyBytes = web.MaxBody, maxSessionBody, maxHeartbeatsBody
+	r.BodyBytes, r.SessionBodyBytes = web.MaxBody, maxSessionBody
+	r.HeartbeatsBodyBytes, r.JoinBodyBytes = maxHeartbeatsBody, maxJoinBody
 	r.HeaderBytes, r.HeaderLines, r.RequestIDBytes = a.Limits.HeaderBytes, web.MaxHeaderLines, web.MaxRequestID
 	r.PathBytes, r.QueryBytes = web.MaxPath, web.MaxQuery
 	r.IdempotencyKeyBytes, r.CredentialBytes = game.MaxIdempotencyKey, game.MaxCredential

@@ -56,11 +56,18 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 		"removes a key.",
 	"cancelSession": "Ends a session that has not started. The session can still be read. With purge=true an admin " +
 		"removes a session in any state for good, and removing it again is not an error.",
-	"joinSession": "Joining again is not an error: it returns 200 with the seat that the player has.",
-	"getMember":   "The entity tag is that of the session.",
+	"joinSession": "Give either `player_id` or `players`, who get their seats in one step: all of them or, with " +
+		"`partial`, those who can be seated. Joining again is not an error: it returns 200 with the seat that the " +
+		"player has. A player joins itself; for others it reserves seats.",
+	"getMember": "The entity tag is that of the session.",
 	"patchMember": "A JSON merge patch. The seat and its order do not change. A member whose `status` becomes " +
 		"disconnected has disconnect_grace to return.",
-	"leaveSession": "Hosts and servers can remove other members. Leaving again is not an error.",
+	"leaveSession": "Hosts and servers can kick other members, with a `reason` and a `ban`. Leaving again is not an " +
+		"error.",
+	"listBans": "The bans that have not ended, at most 256. For the host, API keys and admins.",
+	"banPlayer": "The player loses its seat, if it has one, and cannot join until the ban ends. Replaces an earlier " +
+		"ban of the player. For the host and servers.",
+	"unbanPlayer": "Lifting a ban that does not exist is not an error. For the host and servers.",
 	"attachServer": "Raises the fence, so that the server before and its heartbeats are rejected from then on. A " +
 		"session that waits for its server has `activation_timeout` from now. For servers.",
 	"sendHeartbeat": "For the host and for servers. From the first heartbeat on, the session turns stale without " +
@@ -105,6 +112,7 @@ var bodyExamples = map[string]any{
 	"patchSession": map[string]any{"locked": true, "region": nil, "attributes": map[string]any{"mmr": 1300}},
 	"joinSession":  map[string]any{"player_id": examplePlayer},
 	"patchMember":  map[string]any{"attributes": map[string]any{"skin": "owl"}},
+	"banPlayer":    map[string]any{"seconds": 3600, "reason": "griefing"},
 	"setHost":      map[string]any{"player_id": examplePlayer},
 	"attachServer": map[string]any{
 		"connection": map[string]any{"address": "203.0.113.7", "port": 7777, "protocol": "udp"},
@@ -176,8 +184,9 @@ func problemExtras() map[string]*huma.Schema {
 	whole := func(doc string) *huma.Schema {
 		return &huma.Schema{Type: huma.TypeInteger, Format: "int64", Description: doc}
 	}
-	until := text("Of player_suspended: when the suspension ends.")
-	until.Format = "date-time"
+	suspended := text("Of player_suspended: when the suspension ends.")
+	banned := text("Of player_banned: when the ban ends; absent for as long as the session lives.")
+	suspended.Format, banned.Format = "date-time", "date-time"
 	return map[string]*huma.Schema{
 		"allowed": {
 			Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString},
@@ -190,6 +199,7 @@ func problemExtras() map[string]*huma.Schema {
 		"fence":           whole("Of stale_fence: the fence that the session has."),
 		"held":            whole("Of seats_taken: how many seats are held."),
 		"liveness":        text("Of session_not_joinable: stale if that is the reason."),
+		"max_bans":        whole("Of too_many_bans: how many bans the session may have."),
 		"max_bytes":       whole("Of payload_too_large and uri_too_long: the maximum."),
 		"max_players":     whole("Of session_full: how many seats the session has."),
 		"member_status":   text("Of member_not_joined: the status that the member has."),
@@ -197,11 +207,13 @@ func problemExtras() map[string]*huma.Schema {
 		"min_players":     whole("Of not_enough_players: how many members a start needs."),
 		"needs":           text("Of forbidden: the API key scope that allows it."),
 		"outcome":         text("Of 503: none if the request had no effect, unknown if it may have had one."),
+		"player_id":       text("Of player_banned, and of a join of several players: who cannot be seated."),
 		"provider":        text("Of player_unknown: the provider of the token's identity."),
 		"session_status":  text("Of session_ended and session_not_joinable: the status that the session has."),
-		"suspended_until": until,
+		"suspended_until": suspended,
 		"team":            text("Of team_full: the team."),
 		"to":              text("Of invalid_state_transition: the requested status."),
+		"until":           banned,
 		"version":         whole("Of version_mismatch: the version that the document has."),
 	}
 }

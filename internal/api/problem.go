@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -37,12 +38,8 @@ func (a *API) problem(ctx context.Context, r route, err error) *web.Problem {
 	p := web.NewProblem(statusOf(e.Kind), e.Code, e.Message)
 	p.ErrorID = a.report(ctx, e, report.Failure{Route: r.path, Err: err})
 	p.Extras = e.Extras
-	part := "body"
-	if r.method == http.MethodGet {
-		part = "query"
-	}
 	for _, f := range e.Fields {
-		p.Errors = append(p.Errors, web.ProblemField{Location: part + "." + f.Field, Message: f.Message})
+		p.Errors = append(p.Errors, web.ProblemField{Location: r.partOf(f.Field) + "." + f.Field, Message: f.Message})
 	}
 	switch p.Status {
 	case http.StatusServiceUnavailable:
@@ -51,6 +48,17 @@ func (a *API) problem(ctx context.Context, r route, err error) *web.Problem {
 		p.Header = http.Header{"Www-Authenticate": {`Bearer realm="gsm"`}} // RFC 6750
 	}
 	return p
+}
+
+// partOf returns the part of the request that has a field.
+func (r route) partOf(field string) string {
+	switch {
+	case strings.Contains(r.path, "{"+field+"}"):
+		return "path"
+	case r.body == nil:
+		return "query"
+	}
+	return "body"
 }
 
 // report reports an internal failure to the operator and returns its id. It ignores requests whose caller has gone.

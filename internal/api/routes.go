@@ -127,8 +127,9 @@ func (a *API) sessionRoutes(s *schemas) {
 		joined   = []*game.Error{game.ErrMemberNotJoined}
 		joins    = []*game.Error{
 			game.ErrSessionFull, game.ErrTeamFull, game.ErrSessionLocked, game.ErrSessionNotJoinable,
-			game.ErrAlreadyMember, game.ErrSessionEnded,
+			game.ErrAlreadyMember, game.ErrPlayerBanned, game.ErrSessionEnded,
 		}
+		bans = []*game.Error{game.ErrTooManyBans}
 
 		playing = traits{actsAs: true}
 	)
@@ -164,8 +165,8 @@ func (a *API) sessionRoutes(s *schemas) {
 	}, a.cancelSession)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/{session_id}/members", "joinSession", "sessions",
-		"Join a session",
-		codes(201, 200), requiredBody(s.join), errs(session, seatErrors(), joins, fence), playing,
+		"Join a session, alone or as a party",
+		codes(201, 200), &body{schema: s.join, max: maxJoinBody}, errs(session, seatErrors(), joins, fence), playing,
 	}, a.joinSession)
 	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}/members/{player_id}", "getMember", "sessions",
@@ -174,15 +175,30 @@ func (a *API) sessionRoutes(s *schemas) {
 	}, a.getMember)
 	register(a, route{
 		http.MethodPatch, basePath + "/sessions/{session_id}/members/{player_id}", "patchMember", "sessions",
-		"Change a member's team, attributes and status (RFC 7396)",
+		"Change a member's team, attributes, readiness and status (RFC 7396)",
 		codes(200), requiredBody(s.memberPatch),
 		errs(session, member, host, versionErrors(), ended, fence, []*game.Error{game.ErrTeamFull}), playing,
 	}, a.patchMember)
 	register(a, route{
 		http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leaveSession", "sessions",
-		"Leave a session",
-		codes(204), nil, errs(session, host, versionErrors(), ended, fence), playing,
+		"Leave a session, or kick a member",
+		codes(204), nil, errs(session, host, versionErrors(), ended, fence, bans), playing,
 	}, a.leaveSession)
+	register(a, route{
+		http.MethodGet, basePath + "/sessions/{session_id}/bans", "listBans", "sessions",
+		"List the players who may not join",
+		codes(200), nil, errs(session, host), playing,
+	}, a.listBans)
+	register(a, route{
+		http.MethodPut, basePath + "/sessions/{session_id}/bans/{player_id}", "banPlayer", "sessions",
+		"Ban a player from a session",
+		codes(200), optionalBody(s.ban), errs(session, host, versionErrors(), ended, fence, bans), playing,
+	}, a.banPlayer)
+	register(a, route{
+		http.MethodDelete, basePath + "/sessions/{session_id}/bans/{player_id}", "unbanPlayer", "sessions",
+		"Lift the ban of a player",
+		codes(204), nil, errs(session, host, versionErrors(), ended, fence), playing,
+	}, a.unbanPlayer)
 	register(a, route{
 		http.MethodPut, basePath + "/sessions/{session_id}/host", "setHost", "sessions",
 		"Make a member the host",

@@ -19,7 +19,7 @@ type schemas struct {
 	profile, player, profilePatch *huma.Schema
 	request, session              *huma.Schema
 	settingsPatch, memberPatch    *huma.Schema
-	host, server                  *huma.Schema
+	host, server, ban             *huma.Schema
 	heartbeat, heartbeats         *huma.Schema
 	join, key, token, rotation    *huma.Schema
 }
@@ -75,7 +75,9 @@ func (s *schemas) sessions(r huma.Registry) {
 	settingsPatch.Properties["connection"] = connection
 	s.settingsPatch = named(r, "SettingsPatch", settingsPatch)
 
-	s.join = named(r, "JoinRequest", requestOf[game.JoinRequest](r, "player_id"))
+	named(r, "JoinRequest", requestOf[game.JoinRequest](r, "player_id"))
+	s.join = named(r, "JoinSessionRequest", requestOf[joinSessionRequest](r))
+	s.ban = named(r, "BanRequest", requestOf[game.BanRequest](r))
 
 	memberPatch := requestOf[game.MemberEdit](r)
 	nullable(memberPatch, "status")
@@ -115,8 +117,9 @@ func (s *schemas) credentials(r huma.Registry) {
 func responses(r huma.Registry) {
 	for name, t := range map[string]reflect.Type{
 		"Player": reflect.TypeFor[game.Player](), "Session": reflect.TypeFor[game.Session](),
-		"Member": reflect.TypeFor[game.Member](), "Liveliness": reflect.TypeFor[game.Liveliness](),
-		"Event": reflect.TypeFor[game.Event](), "Subject": reflect.TypeFor[game.Subject](),
+		"Member": reflect.TypeFor[game.Member](), "Ban": reflect.TypeFor[game.Ban](),
+		"Liveliness": reflect.TypeFor[game.Liveliness](),
+		"Event":      reflect.TypeFor[game.Event](), "Subject": reflect.TypeFor[game.Subject](),
 		"Actor":         reflect.TypeFor[game.Actor](),
 		"SystemMetrics": reflect.TypeFor[game.SystemMetrics](), "MetricsPoint": reflect.TypeFor[game.MetricsPoint](),
 	} {
@@ -140,9 +143,11 @@ func responses(r huma.Registry) {
 	session.Required = slices.DeleteFunc(session.Required, func(name string) bool { return name == "members" })
 	r.Schema(reflect.TypeFor[joinedSession](), true, "")
 	joined := r.Map()["JoinedSession"]
-	ticket := joined.Properties["ticket"]
+	own := joined.Properties
 	joined.Properties = maps.Clone(session.Properties)
-	joined.Properties["ticket"] = ticket
+	for _, name := range []string{"ticket", "tickets", "left_out"} {
+		joined.Properties[name] = own[name]
+	}
 	joined.Required = session.Required
 }
 

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -199,53 +198,14 @@ func (a *API) cancelSession(ctx context.Context, in *cancelSessionIn) (*cancelSe
 	return &cancelSessionOut{ETag: web.ETag(s.Version)}, nil
 }
 
-type joinSessionIn struct {
-	SessionPath
-	FenceHeader
-	PreferHeader
-	Sent Body[game.JoinRequest]
-}
-
-// joinedSession is a session with the ticket of the player who joined it.
-type joinedSession struct {
-	game.Session
-	Ticket string `json:"ticket,omitempty" doc:"Proves to the session's server, without a call, that the player has its seat: a JWT for 15 minutes. Absent where there are no tokens."`
-
-	members memberDetail
-}
-
-type joinSessionOut struct {
-	Status   int
-	ETag     string `header:"ETag"`
-	Location string `header:"Location"`
-	Applied  string `header:"Preference-Applied"`
-	Body     joinedSession
-}
-
-func (a *API) joinSession(ctx context.Context, in *joinSessionIn) (*joinSessionOut, error) {
-	j := in.Sent.Value()
-	s, seated, err := a.Sessions.Join(ctx, in.SessionID, in.condition(), j)
-	if err != nil {
-		return nil, err
-	}
-	members, applied := in.preferred()
-	out := &joinSessionOut{
-		Status: http.StatusOK, ETag: web.ETag(s.Version), Applied: applied,
-		Body: joinedSession{s, a.ticket(ctx, s, j.PlayerID), members},
-	}
-	if seated {
-		out.Status = http.StatusCreated
-		out.Location = memberPath(s.ID, j.PlayerID)
-	}
-	return out, nil
-}
-
 type leaveSessionIn struct {
 	SessionPath
 	PlayerPath
 	IfMatchHeader
 	FenceHeader
 	PreferHeader
+	Reason string          `query:"reason" maxLength:"64" pattern:"^[a-z0-9_]+$" patternDescription:"a word of a-z 0-9 _" doc:"Why the member is kicked, for programs, such as afk. For the host and servers."`
+	Ban    OptionalInteger `query:"ban" minimum:"1" maximum:"2592000" doc:"Also ban the player from the session, for this many seconds. For the host and servers."`
 }
 
 // leaveSessionOut has no body, so return=minimal always applies.
@@ -254,8 +214,12 @@ type leaveSessionOut struct {
 }
 
 func (a *API) leaveSession(ctx context.Context, in *leaveSessionIn) (*leaveSessionOut, error) {
-	_, err := a.Sessions.Leave(ctx, in.SessionID, in.at(ifMatch[game.Session](in.IfMatch)), in.PlayerID)
-	if err != nil {
+	var seconds *int
+	if n := in.Ban.value(); n != nil {
+		seconds = new(int(*n))
+	}
+	c := in.at(ifMatch[game.Session](in.IfMatch))
+	if _, err := a.Sessions.Kick(ctx, in.SessionID, c, in.PlayerID, in.Reason, seconds); err != nil {
 		return nil, err
 	}
 	_, applied := in.preferred()

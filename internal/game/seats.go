@@ -2,6 +2,7 @@ package game
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -35,7 +36,11 @@ func (p Party) Validate() error {
 	wrong.check(len(p.Seats) >= 1 && len(p.Seats) <= MaxParty, "players", "must have 1 to %d entries", MaxParty)
 	named := make(map[PlayerID]struct{}, len(p.Seats))
 	for i := range p.Seats {
-		wrong.include(p.Seats[i].Validate())
+		prefix := "" // of a player who joins alone
+		if len(p.Seats) > 1 {
+			prefix = fmt.Sprintf("players.%d.", i)
+		}
+		p.Seats[i].validate(&wrong, prefix)
 		named[p.Seats[i].PlayerID] = struct{}{}
 	}
 	wrong.check(len(named) == len(p.Seats), "players", "must name each player once")

@@ -75,7 +75,7 @@ func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) 
 	if err := r.Validate(); err != nil {
 		return Created[Session]{}, err
 	}
-	return createOnce(ctx, s.rules, i, creation[Session]{
+	created, err := createOnce(ctx, s.rules, i, creation[Session]{
 		create: func(id string) (Session, error) {
 			now := s.now()
 			if host := r.FirstMember(); host != "" {
@@ -91,6 +91,10 @@ func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) 
 		},
 		find: func(id string) (Session, error) { return s.get(ctx, SessionID(id)) },
 	})
+	if err == nil { // found by a retry, it may have another host by now
+		created.Document = c.visibleSession(created.Document)
+	}
+	return created, err
 }
 
 // Get returns a session. It returns ErrSessionNotFound or ErrForbidden. Players who are not members do not see its
@@ -272,12 +276,21 @@ func (s *Sessions) Leave(ctx context.Context, id SessionID, c Condition[Session]
 	})
 }
 
-// Kick frees the seat of a player, and bans it from the session if ban is not nil. why is a word for programs, or empty.
-// It returns the errors of [Session.Kick] and [Session.Ban] and of the condition, ErrSessionNotFound, ErrNotHost or
-// ErrForbidden.
+// Kick frees the seat of a player, and bans it from the session if ban is not nil. why is a word for programs, or
+// empty. It returns the errors of [Session.Kick] and [Session.Ban] and of the condition, ErrSessionNotFound, ErrNotHost
+// or ErrForbidden. A player that would kick itself gets ErrValidation: it leaves.
 func (s *Sessions) Kick(
 	ctx context.Context, id SessionID, c Condition[Session], player PlayerID, why string, ban *int,
 ) (Session, error) {
+	if caller := CallerFrom(ctx); caller.Scope == ScopePlayer && caller.Player == player {
+		var p problems
+		p.check(why == "", "reason", "is for kicks: a player that leaves gives none")
+		p.check(ban == nil, "ban", "is for kicks: a player cannot ban itself")
+		if len(p) > 0 {
+			return Session{}, p.err()
+		}
+		return s.Leave(ctx, id, c, player)
+	}
 	return s.change(ctx, id, byHost(ctx, c), func(v *Session, now time.Time) ([]Change, error) {
 		if ban != nil {
 			return v.Ban(player, BanRequest{Seconds: ban, Reason: why}, now)
@@ -384,5 +397,9 @@ func (s *Sessions) canPlay(ctx context.Context, id PlayerID, now time.Time) erro
 func (s *Sessions) change(
 	ctx context.Context, id SessionID, c Condition[Session], apply rule[Session],
 ) (Session, error) {
-	return s.changes.make(ctx, string(id), c, apply)
+	v, err := s.changes.make(ctx, string(id), c, apply)
+	if err != nil {
+		return v, err
+	}
+	return CallerFrom(ctx).visibleSession(v), nil
 }

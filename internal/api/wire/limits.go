@@ -20,6 +20,7 @@ type RequestLimits struct {
 	BodyBytes           int `json:"body_bytes"`
 	SessionBodyBytes    int `json:"session_body_bytes" doc:"Of PUT of a session, with its members."`
 	HeartbeatsBodyBytes int `json:"heartbeats_body_bytes" doc:"Of heartbeats of several sessions."`
+	JoinBodyBytes       int `json:"join_body_bytes" doc:"Of a join, with the players of a party."`
 	HeaderBytes         int `json:"header_bytes"`
 	HeaderLines         int `json:"header_lines"`
 	PathBytes           int `json:"path_bytes"`

@@ -1,0 +1,177 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"game-session-manager/internal/api/web"
+	"game-session-manager/internal/game"
+)
+
+// maxJoinBody is the maximum size in bytes of the body of a join. It has room for [game.MaxParty] players with as many
+// attributes as a member may have.
+const maxJoinBody = 512 << 10
+
+type joinSessionIn struct {
+	SessionPath
+	FenceHeader
+	PreferHeader
+	Sent Body[joinSessionRequest]
+}
+
+// joinSessionRequest asks for the seat of one player, as a [game.JoinRequest], or for those of several.
+type joinSessionRequest struct {
+	PlayerID   game.PlayerID      `json:"player_id" doc:"The player's id. Give either player_id or players."`
+	Team       string             `json:"team" maxLength:"64" doc:"One of the session's teams, auto for the emptiest that has room, or empty for none. A member that joins again without a team or with the same one keeps it; another team is 409 already_member."`
+	Attributes game.Attributes    `json:"attributes" maxProperties:"32" keys:"^[A-Za-z0-9_-]{1,64}$" doc:"Custom data. A member that joins again without them or with the same keeps its own; others are 409 already_member."`
+	Players    []game.JoinRequest `json:"players" maxItems:"64" nullable:"false" doc:"A party: players who get their seats in one step, all of them or none."`
+	Partial    bool               `json:"partial" doc:"Of players: seat those who can be seated, in their order, and return the others in left_out."`
+	Reserve    bool               `json:"reserve" doc:"Reserve the seats for reservation_timeout. Each player confirms its own by joining."`
+}
+
+// Validate returns ErrValidation with everything that is wrong regardless of the session.
+func (r joinSessionRequest) Validate() error {
+	e := *game.ErrValidation
+	wrong := func(is bool, field, message string) {
+		if is {
+			e.Fields = append(e.Fields, game.FieldError{Field: field, Message: message})
+		}
+	}
+	party := r.Players != nil
+	wrong(r.PlayerID == "" && !party, "player_id", "is required, unless there are players")
+	wrong(r.PlayerID != "" && party, "players", "must be left out if there is a player_id")
+	wrong(r.Team != "" && party, "team", "must be that of each of players")
+	wrong(r.Attributes != nil && party, "attributes", "must be those of each of players")
+	wrong(r.Partial && !party, "partial", "is for players")
+	rules := game.MemberSettings{Team: r.Team, Attributes: r.Attributes}.Validate
+	switch {
+	case party:
+		rules = r.party().Validate
+	case r.PlayerID != "":
+		rules = r.party().Seats[0].Validate
+	}
+	if broken := (*game.Error)(nil); errors.As(r.located(rules()), &broken) {
+		e.Fields = append(e.Fields, broken.Fields...)
+	}
+	if len(e.Fields) == 0 {
+		return nil
+	}
+	return &e
+}
+
+// party returns the party that is asked for: one player may be one.
+func (r joinSessionRequest) party() game.Party {
+	seats := r.Players
+	if seats == nil {
+		seats = []game.JoinRequest{{PlayerID: r.PlayerID, Team: r.Team, Attributes: r.Attributes}}
+	}
+	return game.Party{Seats: seats, Partial: r.Partial, Reserve: r.Reserve}
+}
+
+// located returns the error of a join with the places of its fields in the body.
+func (r joinSessionRequest) located(err error) error {
+	e := (*game.Error)(nil)
+	if r.Players == nil || !errors.As(err, &e) || len(e.Fields) == 0 {
+		return err
+	}
+	i := slices.IndexFunc(r.Players, func(j game.JoinRequest) bool { return j.PlayerID == e.Extras["player_id"] })
+	located := *e
+	located.Fields = slices.Clone(e.Fields)
+	for n := range located.Fields {
+		if f := &located.Fields[n]; !strings.HasPrefix(f.Field, "players") {
+			f.Field = fmt.Sprintf("players.%d.%s", max(i, 0), f.Field) // the only player of a party is not named
+		}
+	}
+	return &located
+}
+
+// joinedSession is a session with the tickets of the players who joined it.
+type joinedSession struct {
+	game.Session
+	Ticket  string                   `json:"ticket,omitempty" doc:"Proves to the session's server, without a call, that the player has its seat: a JWT for 15 minutes. Absent where there are no tokens, and for a reserved seat."`
+	Tickets map[game.PlayerID]string `json:"tickets,omitempty" doc:"The tickets of a party, by the ids of the players who have joined. A player gets its own only."`
+	LeftOut []leftOut                `json:"left_out,omitempty" nullable:"false" doc:"Who got no seat, if partial allows that, in the order of players; absent if all have one."`
+
+	members memberDetail
+}
+
+// leftOut is a player of a party without a seat.
+type leftOut struct {
+	PlayerID game.PlayerID `json:"player_id" doc:"The player's id."`
+	Code     string        `json:"code" doc:"Why, as the code of a problem."`
+	Detail   string        `json:"detail" doc:"Why, for people."`
+}
+
+type joinSessionOut struct {
+	Status   int
+	ETag     string `header:"ETag"`
+	Location string `header:"Location"`
+	Applied  string `header:"Preference-Applied"`
+	Body     joinedSession
+}
+
+func (a *API) joinSession(ctx context.Context, in *joinSessionIn) (*joinSessionOut, error) {
+	r := in.Sent.Value()
+	s, seated, err := a.Sessions.JoinParty(ctx, in.SessionID, in.condition(), r.party())
+	if err != nil {
+		return nil, r.located(err)
+	}
+	members, applied := in.preferred()
+	out := &joinSessionOut{
+		Status: http.StatusOK, ETag: web.ETag(s.Version), Applied: applied,
+		Body: joinedSession{Session: s, members: members},
+	}
+	if slices.ContainsFunc(seated, func(one game.Seated) bool { return one.New }) {
+		out.Status = http.StatusCreated
+	}
+	if r.Players != nil {
+		out.Body.Tickets, out.Body.LeftOut = a.tickets(ctx, s, seated), leftOutOf(seated)
+		return out, nil
+	}
+	out.Body.Ticket = a.tickets(ctx, s, seated)[r.PlayerID]
+	if out.Status == http.StatusCreated {
+		out.Location = memberPath(s.ID, r.PlayerID)
+	}
+	return out, nil
+}
+
+// tickets returns the tickets of those of a party who have joined. A player gets no ticket of another.
+func (a *API) tickets(ctx context.Context, s game.Session, seated []game.Seated) map[game.PlayerID]string {
+	caller := game.CallerFrom(ctx)
+	all := make(map[game.PlayerID]string, len(seated))
+	for _, one := range seated {
+		if caller.Scope == game.ScopePlayer && caller.Player != one.PlayerID {
+			continue
+		}
+		if m, err := s.Member(one.PlayerID); err != nil || m.Status != game.SeatJoined {
+			continue
+		}
+		if ticket := a.ticket(ctx, s, one.PlayerID); ticket != "" {
+			all[one.PlayerID] = ticket
+		}
+	}
+	return all
+}
+
+// leftOutOf returns those of a party who got no seat.
+func leftOutOf(seated []game.Seated) (all []leftOut) {
+	for _, one := range seated {
+		e := (*game.Error)(nil)
+		if !errors.As(one.Err, &e) {
+			continue
+		}
+		detail := e.Message
+		for i, f := range e.Fields { // the message only refers to them
+			if i == 0 {
+				detail = ""
+			}
+			detail = strings.TrimSpace(detail + " The " + f.Field + " " + f.Message + ".")
+		}
+		all = append(all, leftOut{one.PlayerID, e.Code, detail})
+	}
+	return all
+}
