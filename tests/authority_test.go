@@ -121,7 +121,9 @@ func accesses() []access {
 		{
 			operation: "POST /api/v1/sessions/{session_id}/members",
 			body: func(r realm) string {
-				return fmt.Sprintf(`{"players":[{"player_id":%q},{"player_id":%q}]}`, r.players["other"], r.players["self"])
+				return fmt.Sprintf(
+					`{"players":[{"player_id":%q},{"player_id":%q}]}`, r.players["other"], r.players["self"],
+				)
 			},
 			want: [7]int{404, 403, 201, 201, 201, 201, 201},
 		},

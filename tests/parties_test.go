@@ -225,7 +225,8 @@ func TestPlayersReserveForFriends(t *testing.T) {
 	got, err := as(alice).JoinParty(t.Context(), v.ID, party)
 	must(t, err)
 	if status(alice) != client.SeatJoined || status(bob) != client.SeatReserved ||
-		status(carol) != client.SeatReserved || len(got.Tickets) != 1 || got.Tickets[alice.ID] == "" || got.SeatsHeld != 4 {
+		status(carol) != client.SeatReserved || len(got.Tickets) != 1 || got.Tickets[alice.ID] == "" ||
+		got.SeatsHeld != 4 {
 		t.Errorf("a party of a player: %+v with tickets of %d", got.Members, len(got.Tickets))
 	}
 	if m := got.Members[0]; m.PlayerID != bob.ID || m.Deadline == nil || got.Members[1].Deadline != nil {

@@ -33,8 +33,8 @@ func (r BanRequest) Validate() error {
 	return p.err()
 }
 
-// checkReason adds to p what is wrong with the reason of a ban or of a removal. Events have reasons, so they must not be
-// free text about people.
+// checkReason adds to p what is wrong with the reason of a ban or of a removal. Events have reasons, so they must not
+// be free text about people.
 func (p *problems) checkReason(reason string) {
 	valid := len(reason) <= MaxAttributeKey
 	for _, c := range []byte(reason) {

@@ -25,18 +25,21 @@ func (s *Session) deadlines() []deadline {
 			continue
 		}
 		id := m.PlayerID
-		all = append(all, deadline{*m.Deadline, m.Status == SeatDisconnected, true, func(s *Session, now time.Time) []Change {
-			return s.free(id, MemberRemoved{PlayerID: id, Reason: RemovedTimedOut}, now)
-		}})
+		all = append(all, deadline{
+			at: *m.Deadline, lenient: m.Status == SeatDisconnected, seat: true,
+			apply: func(s *Session, now time.Time) []Change {
+				return s.free(id, MemberRemoved{PlayerID: id, Reason: RemovedTimedOut}, now)
+			},
+		})
 	}
 	if s.HostLostAt != nil {
-		all = append(all, deadline{s.HostLostAt.Add(seconds(s.HostGrace)), true, false, (*Session).replaceHost})
+		at := s.HostLostAt.Add(seconds(s.HostGrace))
+		all = append(all, deadline{at: at, lenient: true, apply: (*Session).replaceHost})
 	}
 	ends := func(since time.Time, timeout int, to SessionStatus, reason EndReason) {
 		if timeout > 0 {
-			all = append(all, deadline{since.Add(seconds(timeout)), false, false, func(s *Session, now time.Time) []Change {
-				return s.end(to, reason, now)
-			}})
+			end := func(s *Session, now time.Time) []Change { return s.end(to, reason, now) }
+			all = append(all, deadline{at: since.Add(seconds(timeout)), apply: end})
 		}
 	}
 	if s.EmptySince != nil {

@@ -37,67 +37,122 @@ func TestJoinParty(t *testing.T) {
 		want    *game.Error
 	}{
 		"all": {
-			nil, game.Party{Seats: asking("", 2, 3)},
-			0, nil, []int{1, 2, 3}, []string{"j", "j"}, nil, nil,
+			nil,
+			game.Party{Seats: asking("", 2, 3)},
+			0, nil,
+			[]int{1, 2, 3},
+			[]string{"j", "j"},
+			nil, nil,
 		},
 		"by one of them": {
-			nil, game.Party{Seats: asking("", 3, 2)},
-			2, nil, []int{1, 3, 2}, []string{"r", "j"}, nil, nil,
+			nil,
+			game.Party{Seats: asking("", 3, 2)},
+			2, nil,
+			[]int{1, 3, 2},
+			[]string{"r", "j"},
+			nil, nil,
 		},
 		"reserved": {
-			nil, game.Party{Seats: asking("", 2), Reserve: true},
-			0, nil, []int{1, 2}, []string{"r"}, nil, nil,
+			nil,
+			game.Party{Seats: asking("", 2), Reserve: true},
+			0, nil,
+			[]int{1, 2},
+			[]string{"r"},
+			nil, nil,
 		},
 		"by the host": {
-			nil, game.Party{Seats: asking("", 2), Reserve: true},
-			1, nil, []int{1, 2}, []string{"r"}, nil, nil,
+			nil,
+			game.Party{Seats: asking("", 2), Reserve: true},
+			1, nil,
+			[]int{1, 2},
+			[]string{"r"},
+			nil, nil,
 		},
 		"one has a seat": {
-			changes{seat(2, "joined", "", 5)}, game.Party{Seats: asking("", 2, 3)},
-			0, nil, []int{1, 2, 3}, []string{"j", "j"}, nil, nil,
+			changes{seat(2, "joined", "", 5)},
+			game.Party{Seats: asking("", 2, 3)},
+			0, nil,
+			[]int{1, 2, 3},
+			[]string{"j", "j"},
+			nil, nil,
 		},
 		"confirmed": {
-			changes{seat(2, "reserved", "", 5)}, game.Party{Seats: asking("", 2)},
-			2, nil, []int{1, 2}, []string{"j"}, nil, nil,
+			changes{seat(2, "reserved", "", 5)},
+			game.Party{Seats: asking("", 2)},
+			2, nil,
+			[]int{1, 2},
+			[]string{"j"},
+			nil, nil,
 		},
 		"confirmed by others": {
-			changes{seat(2, "reserved", "", 5)}, game.Party{Seats: asking("", 2, 3)},
-			3, nil, []int{1, 2, 3}, []string{"r", "j"}, nil, nil,
+			changes{seat(2, "reserved", "", 5)},
+			game.Party{Seats: asking("", 2, 3)},
+			3, nil,
+			[]int{1, 2, 3},
+			[]string{"r", "j"},
+			nil, nil,
 		},
 		"too many": {
-			changes{maxPlayers(3)}, game.Party{Seats: asking("", 2, 3, 4)},
-			0, nil, []int{1}, nil, nil, game.ErrSessionFull,
+			changes{maxPlayers(3)},
+			game.Party{Seats: asking("", 2, 3, 4)},
+			0, nil,
+			[]int{1},
+			nil, nil, game.ErrSessionFull,
 		},
 		"too many, partial": {
-			changes{maxPlayers(3)}, game.Party{Seats: asking("", 2, 3, 4), Partial: true}, 0, nil, []int{1, 2, 3},
-			[]string{"j", "j"}, []int{4}, nil,
+			changes{maxPlayers(3)},
+			game.Party{Seats: asking("", 2, 3, 4), Partial: true},
+			0, nil,
+			[]int{1, 2, 3},
+			[]string{"j", "j"},
+			[]int{4},
+			nil,
 		},
 		"one is suspended": {
-			nil, game.Party{Seats: asking("", 2, 3)},
-			0, gone, []int{1}, nil, nil, game.ErrPlayerSuspended,
+			nil,
+			game.Party{Seats: asking("", 2, 3)},
+			0, gone,
+			[]int{1},
+			nil, nil, game.ErrPlayerSuspended,
 		},
 		"one is suspended, partial": {
 			nil, game.Party{Seats: asking("", 3, 2), Partial: true}, 0, gone, []int{1, 2}, []string{"j"}, []int{3}, nil,
 		},
 		"one is banned": {
-			changes{banned(3)}, game.Party{Seats: asking("", 2, 3)},
-			0, nil, []int{1}, nil, nil, game.ErrPlayerBanned,
+			changes{banned(3)},
+			game.Party{Seats: asking("", 2, 3)},
+			0, nil,
+			[]int{1},
+			nil, nil, game.ErrPlayerBanned,
 		},
 		"one is in another team": {
-			changes{teams, seat(2, "joined", "red", 5)}, game.Party{Seats: asking("blue", 3, 2)}, 0, nil, []int{1, 2}, nil,
+			changes{teams, seat(2, "joined", "red", 5)},
+			game.Party{Seats: asking("blue", 3, 2)},
+			0, nil,
+			[]int{1, 2},
+			nil,
 			nil, game.ErrAlreadyMember,
 		},
 		"a team without room": {
-			changes{teams, func(s *game.Session) { s.Teams["red"] = 1 }}, game.Party{Seats: asking("red", 2, 3)}, 0, nil,
-			[]int{1}, nil, nil, game.ErrTeamFull,
+			changes{teams, func(s *game.Session) { s.Teams["red"] = 1 }},
+			game.Party{Seats: asking("red", 2, 3)},
+			0, nil,
+			[]int{1},
+			nil, nil, game.ErrTeamFull,
 		},
 		"locked": {
-			changes{locked}, game.Party{Seats: asking("", 2, 3)},
-			0, nil, []int{1}, nil, nil, game.ErrSessionLocked,
+			changes{locked},
+			game.Party{Seats: asking("", 2, 3)},
+			0, nil,
+			[]int{1},
+			nil, nil, game.ErrSessionLocked,
 		},
 		"in progress": {
-			changes{in("in_progress")}, game.Party{Seats: asking("", 2, 3)},
-			0, nil, []int{1}, nil, nil, game.ErrSessionNotJoinable,
+			changes{in("in_progress")},
+			game.Party{Seats: asking("", 2, 3)},
+			0, nil,
+			[]int{1},
+			nil, nil, game.ErrSessionNotJoinable,
 		},
 		"nobody":    {nil, game.Party{}, 0, nil, []int{1}, nil, nil, game.ErrValidation},
 		"one twice": {nil, game.Party{Seats: asking("", 2, 2)}, 0, nil, []int{1}, nil, nil, game.ErrValidation},
@@ -125,7 +180,9 @@ func TestJoinParty(t *testing.T) {
 					t.Errorf("result %d is of %s", i, r.PlayerID)
 				}
 				if r.Err != nil {
-					left = append(left, slices.IndexFunc([]int{0, 1, 2, 3, 4}, func(n int) bool { return r.PlayerID == player(n) }))
+					left = append(left, slices.IndexFunc([]int{0, 1, 2, 3, 4}, func(n int) bool {
+						return r.PlayerID == player(n)
+					}))
 					continue
 				}
 				m, err := s.Member(r.PlayerID)
@@ -134,7 +191,7 @@ func TestJoinParty(t *testing.T) {
 				if (m.Deadline != nil) != (m.Status == game.SeatReserved) && r.New {
 					t.Errorf("the deadline of %+v", m)
 				}
-				if r.New == slices.ContainsFunc(before.Members, func(o game.Member) bool { return o.PlayerID == r.PlayerID }) {
+				if _, err := before.Member(r.PlayerID); r.New == (err == nil) {
 					t.Errorf("new is %t for %s", r.New, r.PlayerID)
 				}
 			}
@@ -159,22 +216,28 @@ func TestAutomaticTeam(t *testing.T) {
 	}{
 		"the emptiest": {
 			[]func(*game.Session){set(map[string]int{"a": 4, "b": 4}), seat(5, "joined", "a", 1)},
-			game.Party{Seats: asking(game.TeamAuto, 2)}, "b", nil,
+			game.Party{Seats: asking(game.TeamAuto, 2)},
+			"b", nil,
 		},
 		"the first of equals": {
-			[]func(*game.Session){set(map[string]int{"b": 4, "a": 4})}, game.Party{Seats: asking(game.TeamAuto, 2)}, "a", nil,
+			[]func(*game.Session){set(map[string]int{"b": 4, "a": 4})},
+			game.Party{Seats: asking(game.TeamAuto, 2)},
+			"a", nil,
 		},
 		"the one with room for all": {
 			[]func(*game.Session){set(map[string]int{"a": 1, "b": 4}), seat(5, "joined", "b", 1)},
-			game.Party{Seats: asking(game.TeamAuto, 2, 3)}, "b", nil,
+			game.Party{Seats: asking(game.TeamAuto, 2, 3)},
+			"b", nil,
 		},
 		"no team has room": {
 			[]func(*game.Session){set(map[string]int{"a": 1, "b": 1})},
-			game.Party{Seats: asking(game.TeamAuto, 2, 3)}, "", game.ErrTeamFull,
+			game.Party{Seats: asking(game.TeamAuto, 2, 3)},
+			"", game.ErrTeamFull,
 		},
 		"no team has room, partial": {
 			[]func(*game.Session){set(map[string]int{"a": 1, "b": 2})},
-			game.Party{Seats: asking(game.TeamAuto, 2, 3, 4), Partial: true}, "b", nil,
+			game.Party{Seats: asking(game.TeamAuto, 2, 3, 4), Partial: true},
+			"b", nil,
 		},
 		"no teams": {nil, game.Party{Seats: asking(game.TeamAuto, 2)}, "", nil},
 	} {

@@ -133,7 +133,8 @@ func (r SessionRequest) Validate() error {
 		r.Host.validate(&p, "host.")
 		p.check(r.HostID == nil || *r.HostID == r.Host.PlayerID, "host_id", "must be host.player_id, or be left out")
 		_, ok := r.Teams[r.Host.Team]
-		p.check(ok || r.Host.Team == TeamAuto || !validKey(r.Host.Team), "host.team", "must be one of the session's teams")
+		p.check(ok || r.Host.Team == TeamAuto || !validKey(r.Host.Team), "host.team",
+			"must be one of the session's teams")
 	}
 	r.Connection.validate(&p)
 	return p.err()
@@ -148,7 +149,8 @@ func newSession(
 	}
 	s := Session{
 		ID: id, Project: project, Settings: r.Settings.normal(), Timeouts: r.timeouts(defaults), Status: r.Status,
-		Fence: 1, Liveness: Live, Bans: []Ban{}, Members: []Member{}, Connection: r.Connection, Version: 1, CreatedAt: now,
+		Fence: 1, Liveness: Live, Bans: []Ban{}, Members: []Member{}, Connection: r.Connection, Version: 1,
+		CreatedAt: now,
 		UpdatedAt: now,
 	}
 	if err := ValidTimeouts(s.Timeouts); err != nil { // given together with defaults

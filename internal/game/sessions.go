@@ -239,6 +239,10 @@ func (s *Sessions) EditMember(
 		if err != nil {
 			return nil, err
 		}
+		if caller := CallerFrom(ctx); m.Status == SeatReserved && e.Status == SeatJoined &&
+			caller.Scope == ScopePlayer && caller.Player != player {
+			return nil, ErrForbidden.Detail("Player %s confirms its reservation itself.", player)
+		}
 		return v.EditMember(player, e, now)
 	})
 }
