@@ -255,6 +255,9 @@ func (t Settings) Differences(o Settings) []string { return differing(t.normal()
 // Restore sets the fields that documents of earlier versions lack. Engines call it for every session that they read.
 func (s *Session) Restore() {
 	s.Hosted = s.Hosted || s.HostID != nil
+	if s.Bans == nil {
+		s.Bans = []Ban{}
+	}
 	if s.Liveness != "" {
 		return
 	}

@@ -44,14 +44,16 @@ func emptyNotNil(t *testing.T, s game.Store) {
 		Status: game.StatusOpen, Settings: game.Settings{MaxPlayers: 1}, Liveness: game.Live,
 	}
 	must(t, s.CreateSession(t.Context(), v))
-	v.Teams, v.Attributes, v.Members = map[string]int{}, game.Attributes{}, []game.Member{}
+	v.Teams, v.Attributes = map[string]int{}, game.Attributes{}
+	v.Members, v.Bans = []game.Member{}, []game.Ban{}
 	wantSession(t, s, v)
 
 	next := v
-	next.Version, next.Teams, next.Attributes = 2, nil, nil
+	next.Version, next.Teams, next.Attributes, next.Bans = 2, nil, nil, nil
 	next.Members = []game.Member{{PlayerID: game.PlayerID(newID()), JoinedAt: now()}}
 	must(t, s.ReplaceSession(t.Context(), v, next))
 	next.Teams, next.Attributes, next.Members[0].Attributes = map[string]int{}, game.Attributes{}, game.Attributes{}
+	next.Bans = []game.Ban{}
 	wantSession(t, s, next)
 }
 
