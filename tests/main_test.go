@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 )
 
@@ -65,6 +67,14 @@ func onEachEngine(m *testing.M) (code int) {
 		return 2
 	}
 	flag.Parse()
+	// Most of these tests wait for a server more than they compute, so more of them than there are processors run at
+	// once, unless the command says otherwise.
+	if f := flag.Lookup("test.parallel"); f != nil && f.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		if err := f.Value.Set(strconv.Itoa(3 * runtime.GOMAXPROCS(0))); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 2
+		}
+	}
 	if f := flag.Lookup("test.list"); f != nil && f.Value.String() != "" {
 		chosen = chosen[:1]
 	}
