@@ -120,11 +120,12 @@ func (s *Sessions) judgeDue(ctx context.Context, t *ticking) error {
 			if l.State == LeaseLive && now.Before(s.hearing.since(s.now(), term).Add(term)) {
 				return // this process has not heard for long enough
 			}
-			judge := s.judge
+			var err error
 			if l.Player != "" {
-				judge = s.judgeMember
+				err = s.judgeMember(ctx, l, now)
+			} else {
+				err = s.judge(ctx, l, now, t)
 			}
-			err := judge(ctx, l, now, t)
 			s.responded(err)
 			t.failed(err)
 		})
@@ -219,7 +220,7 @@ func (s *Sessions) expire(ctx context.Context, l Lease) (Session, error) {
 
 // judgeMember judges the lease of a member, who is disconnected without a heartbeat for stale_after since the last one,
 // or since it joined or reconnected.
-func (s *Sessions) judgeMember(ctx context.Context, l Lease, now time.Time, _ *ticking) error {
+func (s *Sessions) judgeMember(ctx context.Context, l Lease, now time.Time) error {
 	v, err := s.ofLease(ctx, l)
 	if err != nil && !errors.Is(err, ErrSessionNotFound) {
 		return err
@@ -290,6 +291,10 @@ const changesAtOnce = 16
 
 // eachAtOnce calls do with 0 to n-1, some at the same time, and returns when all calls have. It panics if one does.
 func eachAtOnce(n int, do func(i int)) {
+	if n == 1 {
+		do(0)
+		return
+	}
 	var next atomic.Int64
 	var failure atomic.Pointer[error]
 	var wg sync.WaitGroup

@@ -43,7 +43,7 @@ func (h *hearing) heard(now time.Time) {
 // failed records that the store could not keep what a client told, because of the error. A document that cannot be
 // decoded is no failure of the store.
 func (h *hearing) failed(err error) {
-	if errors.Is(err, ErrUnreadable) {
+	if KindOf(err) != Unavailable || errors.Is(err, ErrUnreadable) {
 		return
 	}
 	h.mu.Lock()

@@ -219,25 +219,41 @@ func (s *Sessions) explainRefused(ctx context.Context, beats []Heartbeat, refuse
 	if err != nil {
 		return err
 	}
-	for _, i := range refused {
-		id := beats[i].SessionID
-		at := slices.IndexFunc(found, func(l Lease) bool { return l.Session == id })
-		switch {
-		case at >= 0 && found[at].State == LeaseExpired:
-			var v Session
-			if v, err = s.expire(ctx, found[at]); err == nil {
-				err = v.endedError()
-			}
-			results[i].Err = err
-		case at >= 0:
-			v := Session{Fence: found[at].Fence}
-			results[i].Err = v.staleFence()
-		default: // the session has ended and the keeper has removed the lease
-			results[i].Err = ErrSessionEnded
-		}
-		results[i].Liveliness = Liveliness{SessionID: id}
+	leases := make(map[SessionID]Lease, len(found))
+	for _, l := range found {
+		leases[l.Session] = l
 	}
+	eachAtOnce(len(refused), func(n int) {
+		i := refused[n]
+		id := beats[i].SessionID
+		ctx, leave := withOwnRoom(ctx)
+		defer leave()
+		results[i] = BeatResult{Liveliness{SessionID: id}, s.whyRefused(ctx, id, leases[id])}
+	})
 	return nil
+}
+
+// whyRefused returns why the lease of a session was not renewed. The lease is zero if background work has removed it
+// meanwhile, because the session has ended.
+func (s *Sessions) whyRefused(ctx context.Context, id SessionID, l Lease) error {
+	if l.State == LeaseLive || l.State == LeaseStale {
+		v := Session{Fence: l.Fence}
+		return v.staleFence()
+	}
+	var v Session
+	var err error
+	if l.State == LeaseExpired {
+		v, err = s.expire(ctx, l)
+	} else {
+		v, err = s.get(ctx, id)
+	}
+	switch {
+	case err != nil:
+		return err
+	case !v.Status.Terminal(): // there is a lease, which cannot be read
+		return Unanswered(OutcomeNone, ErrUnreadable)
+	}
+	return v.endedError()
 }
 
 // MemberHeartbeat renews the lease of a member, and reconnects the member if it is disconnected. It returns
@@ -250,9 +266,7 @@ func (s *Sessions) MemberHeartbeat(
 	defer cancel()
 	v, err := s.get(ctx, id)
 	if err != nil {
-		if KindOf(err) == Unavailable {
-			s.hearing.failed(err)
-		}
+		s.hearing.failed(err)
 		return Liveliness{}, beforeWrite(err)
 	}
 	may := byMember(ctx, player, c)

@@ -71,7 +71,10 @@ func (s *Session) JoinParty(
 	if s.Status.Terminal() {
 		return nil, nil, s.endedError()
 	}
-	whole := s.clone()
+	whole := *s
+	if len(p.Seats) > 1 { // or nothing has changed if the only one is rejected
+		whole = s.clone()
+	}
 	p.Seats = s.withTeams(p)
 	var done []Change
 	result := make([]Seated, len(p.Seats))
@@ -131,6 +134,9 @@ func newMember(j JoinRequest, now time.Time) Member {
 // withTeams returns the requests of a party with its automatic team, which those who ask for one share: the emptiest
 // with room for all of them, or for a partial party the one with most room.
 func (s *Session) withTeams(p Party) []JoinRequest {
+	if !slices.ContainsFunc(p.Seats, func(j JoinRequest) bool { return j.Team == TeamAuto }) {
+		return p.Seats
+	}
 	seats := slices.Clone(p.Seats)
 	wanted := 0
 	for _, j := range seats {
