@@ -11,8 +11,8 @@ import (
 // [ErrSessionNotFound], [ErrValidation], [ErrNotHost], [ErrStaleFence] and [ErrSessionEnded].
 //
 // [Sessions.KeepAlive] calls it as often as necessary.
-func (s *Sessions) Heartbeat(ctx context.Context, b Heartbeat) (Liveliness, error) {
-	return fetch[Liveliness](ctx, s.c, heartbeat(b))
+func (s *Sessions) Heartbeat(ctx context.Context, b Heartbeat) (HeartbeatReply, error) {
+	return fetch[HeartbeatReply](ctx, s.c, heartbeat(b))
 }
 
 func heartbeat(b Heartbeat) *call {
@@ -22,7 +22,7 @@ func heartbeat(b Heartbeat) *call {
 
 // HeartbeatResult is the result of one heartbeat of several. Unless Err is nil, it has no more than a SessionID.
 type HeartbeatResult struct {
-	Liveliness
+	HeartbeatReply
 	// Err is the error that the heartbeat would have returned alone: an [*Error].
 	Err error
 }
@@ -43,7 +43,7 @@ func (r *HeartbeatResult) UnmarshalJSON(b []byte) error {
 		}
 		r.Err = e
 	}
-	return json.Unmarshal(b, &r.Liveliness)
+	return json.Unmarshal(b, &r.HeartbeatReply)
 }
 
 // Heartbeats reports that up to [MaxHeartbeats] sessions are alive. It returns a result for each, in the same order:
@@ -66,6 +66,6 @@ func (s *Sessions) Heartbeats(ctx context.Context, beats []Heartbeat) ([]Heartbe
 // [ErrSessionEnded].
 func (s *Sessions) MemberHeartbeat(
 	ctx context.Context, id SessionID, player PlayerID, opts ...WriteOption,
-) (Liveliness, error) {
-	return fetch[Liveliness](ctx, s.c, with(write(http.MethodPost, memberPath(id, player)+"/heartbeat", nil), opts))
+) (HeartbeatReply, error) {
+	return fetch[HeartbeatReply](ctx, s.c, with(write(http.MethodPost, memberPath(id, player)+"/heartbeat", nil), opts))
 }

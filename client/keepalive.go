@@ -100,7 +100,7 @@ func (k *keepAlive) run(ctx context.Context) error {
 }
 
 // beat sends one heartbeat. It gives up early enough for others to be sent before the session turns stale.
-func (k *keepAlive) beat(ctx context.Context) (Liveliness, error) {
+func (k *keepAlive) beat(ctx context.Context) (HeartbeatReply, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(k.period()/2, minBeat))
 	defer cancel()
 	b := Heartbeat{SessionID: k.session, Fence: k.fence}
@@ -109,7 +109,7 @@ func (k *keepAlive) beat(ctx context.Context) (Liveliness, error) {
 	}
 	q := heartbeat(b)
 	q.single = true
-	return fetch[Liveliness](ctx, k.sessions.c, q)
+	return fetch[HeartbeatReply](ctx, k.sessions.c, q)
 }
 
 // rejected reports whether the server itself has rejected a heartbeat, so that another would be rejected too.
@@ -132,7 +132,7 @@ func (k *keepAlive) failed(err error) {
 }
 
 // succeeded notes a heartbeat that was sent at a time, and reads the session if its version is new.
-func (k *keepAlive) succeeded(ctx context.Context, sent time.Time, l Liveliness) {
+func (k *keepAlive) succeeded(ctx context.Context, sent time.Time, l HeartbeatReply) {
 	if k.heard, k.failures = sent, 0; k.lost {
 		k.lost = false
 		if k.contact != nil {

@@ -67,7 +67,7 @@ func (b *beaten) RoundTrip(r *http.Request) (*http.Response, error) {
 			return respond(a)
 		}
 	}
-	return respond(document(client.Liveliness{
+	return respond(document(client.HeartbeatReply{
 		SessionID: b.session.ID, Status: client.StatusOpen, Version: b.session.Version, Liveness: client.Live,
 		Fence: b.session.Fence,
 	}))

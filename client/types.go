@@ -35,8 +35,8 @@ type (
 	ServerRequest = game.ServerRequest
 	// Heartbeat is the heartbeat of a session. SessionID is required.
 	Heartbeat = game.Heartbeat
-	// Liveliness is what a heartbeat returns: what became of the session, and when the next heartbeat is due.
-	Liveliness = game.Liveliness
+	// HeartbeatReply is what a heartbeat returns: what became of the session, and when the next heartbeat is due.
+	HeartbeatReply = game.HeartbeatReply
 	// Liveness says whether a session still has its heartbeats.
 	Liveness = game.Liveness
 	// Result is the outcome of a session: a JSON object as text.

@@ -114,7 +114,7 @@ func TestMissedHeartbeatsAreForgiven(t *testing.T) {
 	s := start(t, withArgs("--stale-after=5s"))
 	v := s.newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: 2}})
 	p := s.newPlayer(t, "late")
-	beat := func() client.Liveliness {
+	beat := func() client.HeartbeatReply {
 		t.Helper()
 		l, err := s.api.Sessions.Heartbeat(t.Context(), client.Heartbeat{SessionID: v.ID})
 		must(t, err)

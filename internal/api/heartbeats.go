@@ -45,21 +45,21 @@ func (b oneHeartbeat) in(id game.SessionID, header *int64) (game.Heartbeat, erro
 	return h, nil
 }
 
-type livelinessOut struct{ Body game.Liveliness }
+type heartbeatOut struct{ Body game.HeartbeatReply }
 
-func livelinessResponse(l game.Liveliness, err error) (*livelinessOut, error) {
+func heartbeatResponse(l game.HeartbeatReply, err error) (*heartbeatOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &livelinessOut{l}, nil
+	return &heartbeatOut{l}, nil
 }
 
-func (a *API) sendHeartbeat(ctx context.Context, in *heartbeatIn) (*livelinessOut, error) {
+func (a *API) sendHeartbeat(ctx context.Context, in *heartbeatIn) (*heartbeatOut, error) {
 	b, err := in.Sent.Value().in(in.SessionID, in.SessionFence.value())
 	if err != nil {
 		return nil, err
 	}
-	return livelinessResponse(a.Sessions.Heartbeat(ctx, b))
+	return heartbeatResponse(a.Sessions.Heartbeat(ctx, b))
 }
 
 type memberHeartbeatIn struct {
@@ -68,8 +68,8 @@ type memberHeartbeatIn struct {
 	FenceHeader
 }
 
-func (a *API) sendMemberHeartbeat(ctx context.Context, in *memberHeartbeatIn) (*livelinessOut, error) {
-	return livelinessResponse(a.Sessions.MemberHeartbeat(ctx, in.SessionID, in.condition(), in.PlayerID))
+func (a *API) sendMemberHeartbeat(ctx context.Context, in *memberHeartbeatIn) (*heartbeatOut, error) {
+	return heartbeatResponse(a.Sessions.MemberHeartbeat(ctx, in.SessionID, in.condition(), in.PlayerID))
 }
 
 type heartbeatsIn struct {
@@ -90,9 +90,9 @@ type heartbeatResults struct {
 	Results []heartbeatResult `json:"results" nullable:"false" doc:"A result for each heartbeat, in the same order."`
 }
 
-// heartbeatResult has either the fields of a [game.Liveliness] or an error.
+// heartbeatResult has either the fields of a [game.HeartbeatReply] or an error.
 type heartbeatResult struct {
-	*game.Liveliness
+	*game.HeartbeatReply
 	SessionID game.SessionID `json:"session_id" doc:"The session."`
 	Error     *web.Problem   `json:"error,omitempty" doc:"Why the heartbeat was rejected; absent if it was accepted."`
 }
@@ -112,7 +112,7 @@ func (a *API) sendHeartbeats(ctx context.Context, in *heartbeatsIn) (*heartbeats
 			out.Results[i].Error = a.heartbeatProblem(ctx, i, r.Err)
 			continue
 		}
-		out.Results[i].Liveliness = &r.Liveliness
+		out.Results[i].HeartbeatReply = &r.HeartbeatReply
 	}
 	return &heartbeatsOut{out}, nil
 }

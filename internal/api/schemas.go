@@ -98,9 +98,9 @@ func (s *schemas) liveness(r huma.Registry) {
 	named(r, "Heartbeat", requestOf[game.Heartbeat](r, "session_id"))
 
 	r.Schema(reflect.TypeFor[heartbeatResults](), true, "")
-	liveliness := r.Map()["Liveliness"]
+	reply := r.Map()["HeartbeatReply"]
 	result := r.Map()["HeartbeatResult"]
-	maps.Copy(result.Properties, liveliness.Properties)
+	maps.Copy(result.Properties, reply.Properties)
 	result.Properties["error"] = &huma.Schema{
 		Ref: problemSchema(r).Ref, Description: "Why the heartbeat was rejected; absent if it was accepted.",
 	}
@@ -118,8 +118,8 @@ func responses(r huma.Registry) {
 	for name, t := range map[string]reflect.Type{
 		"Player": reflect.TypeFor[game.Player](), "Session": reflect.TypeFor[game.Session](),
 		"Member": reflect.TypeFor[game.Member](), "Ban": reflect.TypeFor[game.Ban](),
-		"Liveliness": reflect.TypeFor[game.Liveliness](),
-		"Event":      reflect.TypeFor[game.Event](), "Subject": reflect.TypeFor[game.Subject](),
+		"HeartbeatReply": reflect.TypeFor[game.HeartbeatReply](),
+		"Event":          reflect.TypeFor[game.Event](), "Subject": reflect.TypeFor[game.Subject](),
 		"Actor":         reflect.TypeFor[game.Actor](),
 		"SystemMetrics": reflect.TypeFor[game.SystemMetrics](), "MetricsPoint": reflect.TypeFor[game.MetricsPoint](),
 	} {

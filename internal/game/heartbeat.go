@@ -25,8 +25,8 @@ func (b Heartbeat) Validate() error {
 	return p.err()
 }
 
-// Liveliness is what a heartbeat returns.
-type Liveliness struct {
+// HeartbeatReply is what a heartbeat returns.
+type HeartbeatReply struct {
 	SessionID    SessionID     `json:"session_id" doc:"The session."`
 	Status       SessionStatus `json:"status" doc:"The state of the session."`
 	EndReason    EndReason     `json:"end_reason" doc:"Why the session has ended; null for a live session."`
@@ -39,18 +39,18 @@ type Liveliness struct {
 
 // BeatResult is the result of one heartbeat of several.
 type BeatResult struct {
-	Liveliness
+	HeartbeatReply
 	Err error
 }
 
 // Heartbeat renews the lease of a session. It returns the errors of [Session.Beat] and [Session.Presence],
 // ErrValidation, ErrSessionNotFound, ErrNotHost or ErrForbidden.
-func (s *Sessions) Heartbeat(ctx context.Context, b Heartbeat) (Liveliness, error) {
+func (s *Sessions) Heartbeat(ctx context.Context, b Heartbeat) (HeartbeatReply, error) {
 	r, err := s.Heartbeats(ctx, []Heartbeat{b})
 	if err != nil {
-		return Liveliness{}, err
+		return HeartbeatReply{}, err
 	}
-	return r[0].Liveliness, r[0].Err
+	return r[0].HeartbeatReply, r[0].Err
 }
 
 // Heartbeats renews the leases of up to [MaxHeartbeats] sessions. It returns a result for each heartbeat, in order: one
@@ -82,7 +82,7 @@ func (s *Sessions) Heartbeats(ctx context.Context, beats []Heartbeat) ([]BeatRes
 		}
 		if results[i].Err == nil {
 			leases, of = append(leases, p.lease(c.Project, now)), append(of, i)
-			results[i].Liveliness = p.liveliness(now)
+			results[i].HeartbeatReply = p.reply(now)
 		}
 	}
 	if len(leases) == 0 {
@@ -109,7 +109,7 @@ func (s *Sessions) Heartbeats(ctx context.Context, beats []Heartbeat) ([]BeatRes
 		defer leave()
 		v, err := s.beat(ctx, beats[i], pulses[beats[i].SessionID].Fence)
 		if results[i].Err = err; err == nil {
-			results[i].Liveliness = v.Pulse().liveliness(now)
+			results[i].HeartbeatReply = v.Pulse().reply(now)
 		}
 	})
 	return results, s.explainRefused(ctx, beats, refused, results)
@@ -177,26 +177,32 @@ func (p *Pulse) lease(project ProjectID, now time.Time) Lease {
 	return Lease{Project: project, Session: p.ID, State: LeaseLive, Fence: p.Fence, BeatAt: now, DueAt: due}
 }
 
-// liveliness returns the session after a heartbeat.
-func (p Pulse) liveliness(now time.Time) Liveliness {
+// reply returns the session after a heartbeat.
+func (p Pulse) reply(now time.Time) HeartbeatReply {
 	expires := seconds(p.ExpireAfter)
 	if p.IdleTimeout > 0 {
 		expires = min(expires, seconds(p.IdleTimeout))
 	}
-	return Liveliness{
+	return HeartbeatReply{
 		SessionID: p.ID, Status: p.Status, EndReason: p.EndReason, Version: p.Version, Liveness: p.Liveness,
 		Fence: p.Fence, NextDeadline: now.Add(min(seconds(p.StaleAfter), expires)), ExpiresAt: now.Add(expires),
 	}
 }
 
-// beat changes a session whose lease was renewed at the fence.
+// beat changes a session whose lease was renewed at the fence. Time, or another request, may have given the session
+// another host since, with another fence: a heartbeat that names none is only rejected if its sender may no longer send
+// it.
 func (s *Sessions) beat(ctx context.Context, b Heartbeat, fence int64) (Session, error) {
 	by := PlayerID("")
 	if c := CallerFrom(ctx); c.Scope == ScopePlayer {
 		by = c.Player
 	}
-	return s.change(ctx, b.SessionID, nil, func(v *Session, now time.Time) ([]Change, error) {
-		done, err := v.Beat(by, fence, now)
+	return s.change(ctx, b.SessionID, byHost(ctx, nil), func(v *Session, now time.Time) ([]Change, error) {
+		at := fence
+		if b.Fence == nil {
+			at = v.Fence
+		}
+		done, err := v.Beat(by, at, now)
 		if err != nil || b.Players == nil {
 			return done, err
 		}
@@ -228,7 +234,7 @@ func (s *Sessions) explainRefused(ctx context.Context, beats []Heartbeat, refuse
 		id := beats[i].SessionID
 		ctx, leave := withOwnRoom(ctx)
 		defer leave()
-		results[i] = BeatResult{Liveliness{SessionID: id}, s.whyRefused(ctx, id, leases[id])}
+		results[i] = BeatResult{HeartbeatReply{SessionID: id}, s.whyRefused(ctx, id, leases[id])}
 	})
 	return nil
 }
@@ -261,13 +267,13 @@ func (s *Sessions) whyRefused(ctx context.Context, id SessionID, l Lease) error 
 // ErrForbidden, and the error of the condition.
 func (s *Sessions) MemberHeartbeat(
 	ctx context.Context, id SessionID, c Condition[Session], player PlayerID,
-) (Liveliness, error) {
+) (HeartbeatReply, error) {
 	ctx, cancel := outlasting(ctx) // as in Heartbeats
 	defer cancel()
 	v, err := s.get(ctx, id)
 	if err != nil {
 		s.hearing.failed(err)
-		return Liveliness{}, beforeWrite(err)
+		return HeartbeatReply{}, beforeWrite(err)
 	}
 	may := byMember(ctx, player, c)
 	reconnect := func(v *Session, now time.Time) ([]Change, error) {
@@ -279,26 +285,26 @@ func (s *Sessions) MemberHeartbeat(
 	}
 	if may != nil {
 		if err := may(v); err != nil {
-			return Liveliness{}, err
+			return HeartbeatReply{}, err
 		}
 	}
 	m, err := v.beating(player)
 	if err != nil {
-		return Liveliness{}, err
+		return HeartbeatReply{}, err
 	}
 	now := s.now()
 	due := now.Add(seconds(v.StaleAfter))
 	lease := Lease{Project: v.Project, Session: id, Player: player, State: LeaseLive, BeatAt: now, DueAt: due}
 	if _, err := s.store.RenewLeases(ctx, []Lease{lease}); err != nil {
 		s.hearing.failed(err)
-		return Liveliness{}, err
+		return HeartbeatReply{}, err
 	}
 	if m.Status == SeatDisconnected {
 		if v, err = s.change(ctx, id, may, reconnect); err != nil {
-			return Liveliness{}, err
+			return HeartbeatReply{}, err
 		}
 	}
-	l := v.Pulse().liveliness(now)
+	l := v.Pulse().reply(now)
 	l.NextDeadline, l.ExpiresAt = due, due.Add(seconds(v.DisconnectGrace))
 	return l, nil
 }

@@ -26,7 +26,7 @@ func (p process) tick(tb testing.TB, seconds int) (sum game.Tick) {
 }
 
 // beat sends a heartbeat of a server.
-func (p process) beat(tb testing.TB, id game.SessionID) game.Liveliness {
+func (p process) beat(tb testing.TB, id game.SessionID) game.HeartbeatReply {
 	tb.Helper()
 	l, err := p.sessions.Heartbeat(p.ctx, game.Heartbeat{SessionID: id})
 	ok(tb, err)
@@ -67,7 +67,7 @@ func TestLeaseOfASession(t *testing.T) {
 		t.Fatalf("before the first heartbeat: %+v", v)
 	}
 	l := p.beat(t, v.ID)
-	equal(t, game.Liveliness{
+	equal(t, game.HeartbeatReply{
 		SessionID: v.ID, Status: "open", Version: 2, Liveness: game.Live, Fence: 1,
 		NextDeadline: w.clock.Now().Add(30 * time.Second), ExpiresAt: w.clock.Now().Add(time.Hour),
 	}, l)
@@ -188,7 +188,7 @@ func TestFirstHeartbeatThatIsRejected(t *testing.T) {
 	p.tick(t, 1)
 	done := make(chan error)
 	go func() {
-		_, err := former.sessions.Heartbeat(former.ctx, game.Heartbeat{SessionID: v.ID})
+		_, err := former.sessions.Heartbeat(former.ctx, game.Heartbeat{SessionID: v.ID, Fence: &v.Fence})
 		done <- err
 	}()
 	<-g.arrived
@@ -203,6 +203,58 @@ func TestFirstHeartbeatThatIsRejected(t *testing.T) {
 	p.beat(t, v.ID)
 	if sum := p.tick(t, 31); sum.Stale != 1 {
 		t.Error("not stale after the heartbeats of the new server")
+	}
+}
+
+// A heartbeat that arrives when the office of the host has just passed on, by time alone, is rejected only if it names
+// the fence of before or comes from the former host.
+func TestHeartbeatAtTheEndOfHostGrace(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		asHost, withFence bool
+		want              *game.Error
+	}{
+		"a server's": {false, false, nil}, "with the fence": {false, true, game.ErrStaleFence},
+		"of the former host": {true, false, game.ErrNotHost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			blind := false
+			p := w.start(faulty(w.store, func(called string) error {
+				if blind && called == "DueSessions" {
+					return errDown
+				}
+				return nil
+			}))
+			ada, bob := p.register(t, p.ctx, "Ada").ID, p.register(t, p.ctx, "Bob").ID
+			v := p.open(t, 4, ada)
+			p.join(t, v.ID, bob)
+			p.beat(t, v.ID)
+			p.tick(t, 31) // the host counts as disconnected
+			for blind = true; p.read(t, v.ID).Fence == v.Fence && w.clock.Now().Before(later(62)); {
+				w.clock.add(time.Second) // the process is at work, but does not find the session
+				if _, err := p.sessions.Tick(t.Context()); !errors.Is(err, errDown) {
+					t.Fatal(err)
+				}
+			}
+			b, ctx := game.Heartbeat{SessionID: v.ID}, p.ctx
+			if tt.withFence {
+				b.Fence = &v.Fence
+			}
+			if tt.asHost {
+				ctx = playing(t, ada)
+			}
+			l, err := p.sessions.Heartbeat(ctx, b)
+			if tt.want != nil {
+				rejected(t, err, tt.want)
+				return
+			}
+			ok(t, err)
+			if l.Liveness != game.Live {
+				t.Errorf("after the heartbeat: %+v", l)
+			}
+		})
 	}
 }
 
