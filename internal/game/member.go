@@ -191,6 +191,8 @@ func (s *Session) EditMember(id PlayerID, e MemberEdit, now time.Time) ([]Change
 		return nil, nil
 	case s.Status.Terminal():
 		return nil, s.endedError()
+	case moves && e.Status == SeatReserved:
+		return nil, InvalidField("status", "must be %s or %s", SeatJoined, SeatDisconnected)
 	case moves && e.Status != SeatJoined && m.Status != SeatJoined:
 		return nil, InvalidField("status", "must be %s for a member that is %s", SeatJoined, m.Status)
 	}

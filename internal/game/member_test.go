@@ -1,6 +1,7 @@
 package game_test
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -273,6 +274,30 @@ func TestEditMember(t *testing.T) {
 				t.Errorf("changed is %t", changed)
 			}
 		})
+	}
+}
+
+// Which statuses a member can be given.
+func TestEditMemberStatus(t *testing.T) {
+	t.Parallel()
+	for was, valid := range map[game.MemberStatus][]game.MemberStatus{
+		"joined": {"", "joined", "disconnected"}, "disconnected": {"", "joined", "disconnected"},
+		"reserved": {"", "joined", "reserved"},
+	} {
+		for _, to := range []game.MemberStatus{"", "joined", "disconnected", "reserved", "gone"} {
+			s := newSession(t, seat(2, was, "", 5))
+			before := snapshot(s)
+			_, err := s.EditMember(player(2), game.MemberEdit{Status: to}, later(60))
+			if !slices.Contains(valid, to) {
+				invalid(t, err, "status")
+				equal(t, before, s)
+				continue
+			}
+			ok(t, err)
+			if want := cmp.Or(to, was); s.Members[1].Status != want {
+				t.Errorf("%s to %q: %s", was, to, s.Members[1].Status)
+			}
+		}
 	}
 }
 
