@@ -35,21 +35,22 @@ var (
 	ErrIdentityTaken   = game.ErrIdentityTaken
 	ErrPlayerSuspended = game.ErrPlayerSuspended
 
-	ErrSessionNotFound    = game.ErrSessionNotFound
-	ErrSessionFull        = game.ErrSessionFull
-	ErrTeamFull           = game.ErrTeamFull
-	ErrSessionLocked      = game.ErrSessionLocked
-	ErrSessionNotJoinable = game.ErrSessionNotJoinable
-	ErrSessionEnded       = game.ErrSessionEnded
-	ErrMemberNotFound     = game.ErrMemberNotFound
-	ErrMemberNotJoined    = game.ErrMemberNotJoined
-	ErrAlreadyMember      = game.ErrAlreadyMember
-	ErrPlayerBanned       = game.ErrPlayerBanned
-	ErrTooManyBans        = game.ErrTooManyBans
-	ErrNotEnoughPlayers   = game.ErrNotEnoughPlayers
-	ErrStaleFence         = game.ErrStaleFence
-	ErrSeatsTaken         = game.ErrSeatsTaken
-	ErrInvalidTransition  = game.ErrInvalidTransition
+	ErrSessionNotFound      = game.ErrSessionNotFound
+	ErrSessionFull          = game.ErrSessionFull
+	ErrTeamFull             = game.ErrTeamFull
+	ErrSessionLocked        = game.ErrSessionLocked
+	ErrSessionNotJoinable   = game.ErrSessionNotJoinable
+	ErrSessionEnded         = game.ErrSessionEnded
+	ErrMemberNotFound       = game.ErrMemberNotFound
+	ErrMemberNotJoined      = game.ErrMemberNotJoined
+	ErrAlreadyMember        = game.ErrAlreadyMember
+	ErrPlayerBanned         = game.ErrPlayerBanned
+	ErrPlayerInOtherSession = game.ErrPlayerInOtherSession
+	ErrTooManyBans          = game.ErrTooManyBans
+	ErrNotEnoughPlayers     = game.ErrNotEnoughPlayers
+	ErrStaleFence           = game.ErrStaleFence
+	ErrSeatsTaken           = game.ErrSeatsTaken
+	ErrInvalidTransition    = game.ErrInvalidTransition
 
 	ErrVersionMismatch  = game.ErrVersionMismatch
 	ErrStoreUnavailable = game.ErrStoreUnavailable

@@ -15,7 +15,8 @@ const sessionsPath = basePath + "/sessions"
 func sessionPath(id SessionID) string { return sessionsPath + "/" + segment(id) }
 
 // Create creates a session, with its host as the first member, and returns it with the host's ticket. It returns
-// [ErrValidation], and [ErrPlayerNotFound] or [ErrPlayerSuspended] for the host.
+// [ErrValidation], and for the host [ErrPlayerNotFound], [ErrPlayerSuspended] or, if the session is exclusive,
+// [ErrPlayerInOtherSession].
 func (s *Sessions) Create(ctx context.Context, r SessionRequest, opts ...CreateOption) (Joined, error) {
 	return fetch[Joined](ctx, s.c, create(sessionsPath, r, opts))
 }
@@ -93,7 +94,8 @@ func (s *Sessions) Member(ctx context.Context, id SessionID, player PlayerID, op
 // PatchMember changes some of a member's [MemberSettings] and its status: "disconnected" for a member that has
 // disconnect_grace to return, and "joined" for one that has. The member keeps its seat. [IfVersion] refers to the
 // version of the session. It returns [ErrSessionNotFound], [ErrMemberNotFound], [ErrValidation], [ErrTeamFull],
-// [ErrNotHost] and [ErrSessionEnded]. [Sessions.Ready] is a shorter way to set "ready".
+// [ErrPlayerInOtherSession] (to a member that confirms its reservation), [ErrNotHost] and [ErrSessionEnded].
+// [Sessions.Ready] is a shorter way to set "ready".
 func (s *Sessions) PatchMember(
 	ctx context.Context, id SessionID, player PlayerID, t Patch, opts ...WriteOption,
 ) (Member, error) {
@@ -104,7 +106,8 @@ func (s *Sessions) PatchMember(
 // and gets a new ticket, and a reserved seat is confirmed; use [Sessions.PatchMember] to change its team and
 // attributes. It returns [ErrSessionNotFound], [ErrPlayerNotFound], [ErrValidation], [ErrPlayerSuspended],
 // [ErrPlayerBanned], [ErrSessionFull], [ErrTeamFull], [ErrSessionLocked], [ErrSessionNotJoinable], [ErrAlreadyMember]
-// (if a member joins with another team or other attributes) and [ErrSessionEnded].
+// (if a member joins with another team or other attributes), [ErrPlayerInOtherSession] (if both sessions are exclusive;
+// "session_id" among the Extras of the [*Error] is the other one) and [ErrSessionEnded].
 //
 // The session has all its members unless [WithoutMembers] is given. [IfVersion] has no effect.
 func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest, opts ...WriteOption) (Joined, error) {

@@ -12,6 +12,8 @@ type (
 	SessionRequest = game.SessionRequest
 	// Settings is the part of a session that can be changed at any time before it ends.
 	Settings = game.Settings
+	// Fixed is the part of a session that is set when it is created and never changes.
+	Fixed = game.Fixed
 	// Timeouts are the settings of a session about time, in seconds. [Sessions.Patch] changes them.
 	Timeouts = game.Timeouts
 	// TimeoutRequest are the settings of a new session about time, in seconds: nil for the server's defaults.

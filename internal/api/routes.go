@@ -129,14 +129,15 @@ func (a *API) sessionRoutes(s *schemas) {
 			game.ErrSessionFull, game.ErrTeamFull, game.ErrSessionLocked, game.ErrSessionNotJoinable,
 			game.ErrAlreadyMember, game.ErrPlayerBanned, game.ErrSessionEnded,
 		}
-		bans = []*game.Error{game.ErrTooManyBans}
+		elsewhere = []*game.Error{game.ErrPlayerInOtherSession}
+		bans      = []*game.Error{game.ErrTooManyBans}
 
 		playing = traits{actsAs: true}
 	)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions", "createSession", "sessions",
 		"Create a session",
-		codes(201), requiredBody(s.request), errs(seatErrors(), keyReuseErrors(), commonErrors()), playing,
+		codes(201), requiredBody(s.request), errs(seatErrors(), elsewhere, keyReuseErrors(), commonErrors()), playing,
 	}, a.createSession)
 	register(a, route{
 		http.MethodGet, basePath + "/sessions", "listSessions", "sessions",
@@ -166,7 +167,8 @@ func (a *API) sessionRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/{session_id}/members", "joinSession", "sessions",
 		"Join a session, alone or as a party",
-		codes(201, 200), &body{schema: s.join, max: maxJoinBody}, errs(session, seatErrors(), joins, fence), playing,
+		codes(201, 200), &body{schema: s.join, max: maxJoinBody},
+		errs(session, seatErrors(), joins, elsewhere, fence), playing,
 	}, a.joinSession)
 	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}/members/{player_id}", "getMember", "sessions",
@@ -177,7 +179,7 @@ func (a *API) sessionRoutes(s *schemas) {
 		http.MethodPatch, basePath + "/sessions/{session_id}/members/{player_id}", "patchMember", "sessions",
 		"Change a member's team, attributes, readiness and status (RFC 7396)",
 		codes(200), requiredBody(s.memberPatch),
-		errs(session, member, host, versionErrors(), ended, fence, []*game.Error{game.ErrTeamFull}), playing,
+		errs(session, member, host, versionErrors(), ended, fence, elsewhere, []*game.Error{game.ErrTeamFull}), playing,
 	}, a.patchMember)
 	register(a, route{
 		http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leaveSession", "sessions",

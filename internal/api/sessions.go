@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -94,6 +96,7 @@ type moveSessionIn struct {
 type sessionMove struct {
 	game.Move
 	game.Settings
+	game.Fixed
 	game.Timeouts
 }
 
@@ -109,18 +112,21 @@ func (a *API) moveSession(ctx context.Context, in *moveSessionIn) (*sessionOut, 
 // sameSettings rejects a body that would change settings, because a PUT of a session changes its status only. Settings
 // that the body leaves out are unchanged.
 func (in *moveSessionIn) sameSettings(s game.Session) error {
-	asked := in.Sent.Over(sessionMove{Settings: s.Settings, Timeouts: s.Timeouts})
+	asked := in.Sent.Over(sessionMove{Settings: s.Settings, Fixed: s.Fixed, Timeouts: s.Timeouts})
 	return rejectChanges(append(
 		asked.Differences(s.Settings), game.DifferentTimeouts(asked.Timeouts, s.Timeouts)...,
-	))
+	), s.Keep(asked.Fixed))
 }
 
-// rejectChanges returns the error of a move that changes settings, given their names.
-func rejectChanges(names []string) error {
+// rejectChanges returns the error of a move that changes settings, given their names, and fixed fields.
+func rejectChanges(names []string, fixed error) error {
 	if len(names) == 0 {
-		return nil
+		return fixed
 	}
 	e := *game.ErrValidation
+	if f := (*game.Error)(nil); errors.As(fixed, &f) {
+		e.Fields = slices.Clone(f.Fields)
+	}
 	for _, name := range names {
 		e.Fields = append(e.Fields, game.FieldError{Field: name, Message: "is a setting: change it with PATCH"})
 	}
@@ -136,18 +142,21 @@ type patchSessionIn struct {
 // sessionPatch is a [game.SessionEdit] in which timeouts may be nil, for their defaults.
 type sessionPatch struct {
 	game.Settings
+	game.Fixed
 	game.TimeoutRequest
 	Connection *game.Connection `json:"connection" doc:"Where the session's server is."`
 }
 
 // patchOf returns what a patch is merged into.
 func patchOf(e game.SessionEdit) sessionPatch {
-	return sessionPatch{e.Settings, e.Timeouts.Request(), e.Connection}
+	return sessionPatch{e.Settings, e.Fixed, e.Timeouts.Request(), e.Connection}
 }
 
 // edit returns the edit, given the defaults of timeouts.
 func (p sessionPatch) edit(defaults game.Timeouts) game.SessionEdit {
-	return game.SessionEdit{Settings: p.Settings, Timeouts: p.TimeoutRequest.Or(defaults), Connection: p.Connection}
+	return game.SessionEdit{
+		Settings: p.Settings, Fixed: p.Fixed, Timeouts: p.TimeoutRequest.Or(defaults), Connection: p.Connection,
+	}
 }
 
 // Validate returns ErrValidation with everything that is wrong regardless of the session.

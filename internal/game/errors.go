@@ -160,6 +160,10 @@ var (
 		Kind: Conflict, Code: "already_member",
 		Message: "The player already holds a seat with other settings. Change them with PATCH on the member.",
 	}
+	ErrPlayerInOtherSession = &Error{
+		Kind: Conflict, Code: "player_in_other_session",
+		Message: "The player is in another exclusive session. Leave that one first.",
+	}
 	ErrPlayerBanned = &Error{
 		Kind: Forbidden, Code: "player_banned", Message: "The player is banned from this session.",
 	}

@@ -328,7 +328,9 @@ func (s *Session) beating(player PlayerID) (*Member, error) {
 
 // replace replaces a session in the store. If the authority over a leased session changed, a fresh lease begins.
 func (s *Sessions) replace(ctx context.Context, old, next Session, events ...Event) error {
-	err := s.store.ReplaceSession(ctx, old, next, events...)
+	err := s.storePlaces(ctx, &next, next.ExclusivePlacesBeside(&old), func() error {
+		return s.store.ReplaceSession(ctx, old, next, events...)
+	})
 	if err == nil && next.Leased && next.Fence > old.Fence && next.Liveness == Live && !next.Status.Terminal() {
 		p := next.Pulse()
 		// The session is the record: if this fails, the keeper finds the session's fence above that of the lease.

@@ -23,8 +23,8 @@ const (
 // that the documents obey the rules, especially those that span documents. Servers may run meanwhile: a problem that
 // may come from reads at different times is read again before it is reported.
 //
-// Memory grows with the store: about 400 bytes for each player, and 50 bytes for each other document. Documents are
-// read in pages.
+// Memory grows with the store: about 400 bytes for each player, 70 more for each in an exclusive session, and 50 bytes
+// for each other document. Documents are read in pages.
 type Inspection struct {
 	Deps   Deps
 	Repair bool
@@ -40,6 +40,7 @@ type Inspection struct {
 	live     map[uint64]struct{}      // players that exist
 	names    map[uint64]PlayerID      // owners of usernames and identities
 	reported map[[2]PlayerID]struct{} // pairs of players with the same name
+	places   map[uint64]SessionID     // the exclusive sessions of players
 	events   eventsSeen
 }
 
@@ -53,7 +54,7 @@ func (i *Inspection) Run(ctx context.Context) error {
 	i.now, i.seed = i.sessions.rules.now(), maphash.MakeSeed()
 	i.live, i.names, i.reported = map[uint64]struct{}{}, map[uint64]PlayerID{}, map[[2]PlayerID]struct{}{}
 	i.events = eventsSeen{versions: map[uint64]int64{}, feeds: map[ProjectID]*feedSeen{}}
-	i.leases = map[uint64]struct{}{}
+	i.leases, i.places = map[uint64]struct{}{}, map[uint64]SessionID{}
 	for _, n := range Nouns(i.now) {
 		if err := n.inspect(ctx, i); err != nil {
 			return err
@@ -138,7 +139,7 @@ func (p *Player) names() [][]string {
 
 func (i *Inspection) session(ctx context.Context, v Session) error {
 	i.versionSeen(v.current())
-	if err := i.missingLease(ctx, v); err != nil {
+	if err := errors.Join(i.missingLease(ctx, v), i.exclusivePlaces(ctx, v)); err != nil {
 		return err
 	}
 	missing, err := i.missingPlayers(ctx, v)

@@ -66,6 +66,7 @@ func (s *Session) checkMembers(wrong *problems) {
 			m.Status == SeatReserved || m.Status == SeatJoined || m.Status == SeatDisconnected, field,
 			"have an unknown status",
 		)
+		wrong.check(m.Status == SeatReserved || !m.SelfReserved, field, "are reserved by themselves and have joined")
 		m.Attributes.validate(wrong, attributeLimits{MaxMemberAttributes, maxMemberAttributeBytes})
 		if m.Team != "" {
 			teams[m.Team]++

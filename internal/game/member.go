@@ -36,6 +36,8 @@ type Member struct {
 	JoinedAt time.Time    `json:"joined_at" doc:"When the member took its seat."`
 	// ReconnectedAt is when the member last became joined again.
 	ReconnectedAt *time.Time `json:"reconnected_at" doc:"When the member last reconnected; null if it never did."`
+	// SelfReserved is set for reserved members only.
+	SelfReserved bool `json:"self_reserved" bson:"self_reserved,omitempty" doc:"Whether the player reserved the seat itself. Such a reservation counts as being in the session, if the session is exclusive."`
 	// Deadline is set for reserved and disconnected members only.
 	Deadline *time.Time `json:"deadline" doc:"When a reserved or disconnected member loses its seat; null for others."`
 }
@@ -138,7 +140,7 @@ func (s *Session) connect(m *Member, now time.Time) []Change {
 		m.ReconnectedAt = &now
 		done = append(done, MemberReconnected{m.PlayerID})
 	}
-	m.Status, m.Deadline = SeatJoined, nil
+	m.Status, m.Deadline, m.SelfReserved = SeatJoined, nil, false
 	return append(done, s.settle(now)...)
 }
 

@@ -85,6 +85,9 @@ func (s *Session) JoinParty(
 		if err == nil {
 			changes, err = s.take(j, reserve, now)
 		}
+		if i := s.member(j.PlayerID); i >= 0 && !seated && reserve {
+			s.Members[i].SelfReserved = by == j.PlayerID
+		}
 		if err != nil && !p.Partial {
 			*s = whole
 			return nil, nil, ofParty(err, p, j.PlayerID)

@@ -62,6 +62,7 @@ type Session struct {
 	ID      SessionID `json:"id" bson:"_id" readOnly:"true" doc:"A UUID of version 7, so that the order of ids is the order of creation."`
 	Project ProjectID `json:"project" readOnly:"true" doc:"The game, or the environment of a game, to which the document belongs."`
 	Settings
+	Fixed
 	Timeouts
 	Status    SessionStatus `json:"status" doc:"The state of the document."`
 	EndReason EndReason     `json:"end_reason" bson:"end_reason,omitempty" doc:"Why the session has ended; null for a live session."`
@@ -94,6 +95,7 @@ type Session struct {
 // SessionRequest asks for a new session.
 type SessionRequest struct {
 	Settings
+	Fixed
 	TimeoutRequest
 	// Status is open, the default, or pending for a session whose server is not ready.
 	Status SessionStatus `json:"status" enum:"pending,open" doc:"The state of the document."`
@@ -148,8 +150,9 @@ func newSession(
 		return Session{}, err
 	}
 	s := Session{
-		ID: id, Project: project, Settings: r.Settings.normal(), Timeouts: r.timeouts(defaults), Status: r.Status,
-		Fence: 1, Liveness: Live, Bans: []Ban{}, Members: []Member{}, Connection: r.Connection, Version: 1,
+		ID: id, Project: project, Settings: r.Settings.normal(), Fixed: r.Fixed, Timeouts: r.timeouts(defaults),
+		Status: r.Status,
+		Fence:  1, Liveness: Live, Bans: []Ban{}, Members: []Member{}, Connection: r.Connection, Version: 1,
 		CreatedAt: now,
 		UpdatedAt: now,
 	}
@@ -191,9 +194,10 @@ func (s *Session) current() versioned {
 	return versioned{s.Project, Subject{SubjectSession, string(s.ID)}, s.Version, s.UpdatedAt}
 }
 
-// SessionEdit are the fields of a session that can be changed without changing its status.
+// SessionEdit are the fields of a session that can be changed without changing its status, and those that must stay.
 type SessionEdit struct {
 	Settings
+	Fixed
 	Timeouts
 	Connection *Connection `json:"connection" doc:"Where the session's server is."` // nil for none
 }
@@ -209,7 +213,7 @@ func (e SessionEdit) Validate() error {
 
 // editable returns a copy of the fields that can be changed.
 func (s *Session) editable() SessionEdit {
-	e := SessionEdit{Settings: s.Settings.normal(), Timeouts: s.Timeouts}
+	e := SessionEdit{Settings: s.Settings.normal(), Fixed: s.Fixed, Timeouts: s.Timeouts}
 	if s.Connection != nil {
 		e.Connection = new(*s.Connection)
 	}
@@ -220,7 +224,10 @@ func (s *Session) editable() SessionEdit {
 // ErrSessionEnded, or ErrSeatsTaken if the session or a team would have fewer seats than are held.
 func (s *Session) Edit(e SessionEdit) ([]Change, error) {
 	t := e.Settings.normal()
-	if err := e.Validate(); err != nil {
+	var wrong problems
+	wrong.include(e.Validate())
+	wrong.include(s.Keep(e.Fixed))
+	if err := wrong.err(); err != nil {
 		return nil, err
 	}
 	if s.Settings.equal(t) && s.Timeouts == e.Timeouts && s.Connection.equal(e.Connection) {

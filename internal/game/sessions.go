@@ -66,7 +66,8 @@ func NewSessions(d Deps) *Sessions {
 }
 
 // Create creates a session. It returns ErrValidation, ErrPlayerNotFound or ErrPlayerSuspended for the host,
-// ErrIdempotencyKeyReuse, or ErrForbidden for a player that would not be the host.
+// ErrPlayerInOtherSession for the host of an exclusive session, ErrIdempotencyKeyReuse, or ErrForbidden for a player
+// that would not be the host.
 func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) (Created[Session], error) {
 	c := CallerFrom(ctx)
 	if err := c.mayOpen(r); err != nil {
@@ -87,7 +88,7 @@ func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) 
 			if err != nil {
 				return Session{}, err
 			}
-			return v, s.store.CreateSession(ctx, v, newEvent(ctx, v.current(), v.created()))
+			return v, s.createPlaces(ctx, v, newEvent(ctx, v.current(), v.created()))
 		},
 		find: func(id string) (Session, error) { return s.get(ctx, SessionID(id)) },
 	})
@@ -173,7 +174,7 @@ func (s *Sessions) Move(ctx context.Context, id SessionID, c Condition[Session],
 }
 
 // Join gives a player a seat and reports whether it held none before. It returns the errors of [Session.Join] and of
-// the condition, ErrSessionNotFound, ErrPlayerNotFound, ErrPlayerSuspended or ErrForbidden.
+// the condition, ErrSessionNotFound, ErrPlayerNotFound, ErrPlayerSuspended, ErrPlayerInOtherSession or ErrForbidden.
 func (s *Sessions) Join(
 	ctx context.Context, id SessionID, c Condition[Session], j JoinRequest,
 ) (Session, bool, error) {
@@ -183,7 +184,8 @@ func (s *Sessions) Join(
 
 // JoinParty gives seats to the players of a party and returns a result for each. A player may name others only in a
 // party that it is in, or from a seat of its own. It returns the errors of [Session.JoinParty] and of the condition,
-// ErrSessionNotFound, ErrForbidden, and unless the party is partial ErrPlayerNotFound or ErrPlayerSuspended.
+// ErrSessionNotFound, ErrForbidden, and unless the party is partial ErrPlayerNotFound, ErrPlayerSuspended or
+// ErrPlayerInOtherSession.
 func (s *Sessions) JoinParty(
 	ctx context.Context, id SessionID, c Condition[Session], p Party,
 ) (Session, []Seated, error) {
@@ -208,24 +210,12 @@ func (s *Sessions) JoinParty(
 			cannot[p.Seats[i].PlayerID] = err
 		}
 	}
-	by := PlayerID("")
-	if caller.Scope == ScopePlayer {
-		by = caller.Player
-	}
-	var seated []Seated // only valid if the change was made: an abandoned one may still set it
-	v, err := s.change(ctx, id, c, func(v *Session, now time.Time) (done []Change, err error) {
-		seated, done, err = v.JoinParty(p, by, cannot, now)
-		return done, err
-	})
-	if err != nil {
-		return Session{}, nil, err
-	}
-	return v, seated, nil
+	return s.joinParty(ctx, id, c, p, cannot)
 }
 
 // EditMember replaces the fields of a member by what edit returns; edit gets a copy, which it may modify. Players can
 // edit their own place, and the host every member. It returns the errors of edit, of [Session.EditMember] and of the
-// condition, ErrSessionNotFound, ErrNotHost or ErrForbidden.
+// condition, ErrSessionNotFound, ErrPlayerInOtherSession, ErrNotHost or ErrForbidden.
 func (s *Sessions) EditMember(
 	ctx context.Context, id SessionID, c Condition[Session], player PlayerID,
 	edit func(MemberEdit) (MemberEdit, error),

@@ -95,14 +95,19 @@ type PlayerStore interface {
 
 // SessionStore stores sessions.
 type SessionStore interface {
-	// CreateSession stores a new session. It returns ErrExists if any project has its id.
+	// CreateSession stores a new session. It returns the first that applies of ErrExists if any project has its id, and
+	// ErrPlayerInOtherSession if another session of the project has one of its [Session.ExclusivePlaces].
 	CreateSession(ctx context.Context, s Session, events ...Event) error
 	// Session returns ErrSessionNotFound if there is no such session. All methods that read sessions
 	// restore them: see [Session.Restore].
 	Session(ctx context.Context, project ProjectID, id SessionID) (Session, error)
 	// ReplaceSession stores next if the stored session still has the version of old, which the caller has read. It
-	// returns ErrSessionNotFound or ErrStale.
+	// returns the first that applies of ErrSessionNotFound, ErrStale, and ErrPlayerInOtherSession if another session of
+	// the project has one of next's [Session.ExclusivePlaces].
 	ReplaceSession(ctx context.Context, old, next Session, events ...Event) error
+	// ExclusivePlaces returns the places of those of the players who have one, in any order. There are at most
+	// [MaxPlayers] players. It is never outdated.
+	ExclusivePlaces(ctx context.Context, project ProjectID, players []PlayerID) ([]ExclusivePlace, error)
 	// Sessions lists sessions by id, newest first. A document that cannot be decoded is in Unreadable and does not fail
 	// the list.
 	Sessions(ctx context.Context, q SessionQuery) (Found[Session], error)

@@ -72,6 +72,11 @@ func derivedSessionFields() []derived[game.Session] {
 			"when time next changes the session, rounded up to the millisecond; absent if it never does",
 			func(s *game.Session) any { return s.NextDue() },
 		},
+		{
+			exclusivePlayers, "array of string, optional",
+			"the players whose exclusive places are in the session, sorted: what is unique",
+			func(s *game.Session) any { return placeKeys(s.ExclusivePlaces()) },
+		},
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 
 // schemaVersion is the version of the documents, and of what designs returns: a test notices if that changes and the
 // version does not.
-const schemaVersion = 8
+const schemaVersion = 9
 
 // The collections.
 const (
@@ -58,6 +58,7 @@ const (
 	sessionsByChange  = "sessions_by_change"
 	sessionsDue       = "sessions_due"
 	sessionsByEnd     = "sessions_by_end"
+	sessionsExclusive = "sessions_exclusive"
 	playersByChange   = "players_by_change"
 
 	leasesDue = "leases_due"
@@ -193,6 +194,7 @@ func designs() map[string]design {
 					keys("due_at", "_id", "project")),
 				index(sessionsByEnd, options.Index().SetPartialFilterExpression(exists("ended_at")),
 					keys("ended_at", "_id")),
+				unique(sessionsExclusive, exclusivePlayers, "project", exclusivePlayers),
 			}, fieldIndexes(sessionsSearched())...),
 			sessionValidator(),
 			inspects(storedSession, derivedKeys(derivedSessionFields())...),
@@ -336,7 +338,7 @@ func sessionValidator() bson.D {
 		"attribute_keys": "array", "live": "bool", "end_reason": "string", "host_id": "string", "hosted": "bool",
 		"connection": "object", "result": "string", "started_at": "date", "ended_at": "date", "events": "array",
 		"fence": "long", "liveness": "string", "leased": "bool", "host_lost_at": "date", "empty_since": "date",
-		"server_since": "date", "due_at": "date",
+		"server_since": "date", "due_at": "date", "exclusive": "bool", exclusivePlayers: "array",
 	}
 	for _, f := range layoutOf(reflect.TypeFor[game.Timeouts]()).fields {
 		optional[f.key] = f.name

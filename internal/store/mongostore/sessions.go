@@ -14,11 +14,22 @@ import (
 // idTaken returns the error for a document that the index of the ids rejects, by the name of the index.
 func idTaken() map[string]error { return map[string]error{idIndex: game.ErrExists} }
 
+// sessionTaken returns the error for a session that is rejected by a unique index, by the name of the index.
+func sessionTaken() map[string]error {
+	return map[string]error{idIndex: game.ErrExists, sessionsExclusive: game.ErrPlayerInOtherSession}
+}
+
 func sessionAddress(v game.Session) address { return address{string(v.ID), v.Project} }
 
 // CreateSession implements [game.SessionStore].
 func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...game.Event) error {
-	return insert(ctx, s, s.sessions, sessionAddress(v), storedSession(v), events, idTaken())
+	release, err := s.lockPlaces(ctx, v.Project, v.ExclusivePlaces())
+	if err != nil {
+		return game.Unanswered(game.OutcomeNone, err)
+	}
+	defer release()
+	err = insert(ctx, s, s.sessions, sessionAddress(v), storedSession(v), events, sessionTaken())
+	return s.refusedNewSession(ctx, err, v.ID)
 }
 
 // Session implements [game.SessionStore].
@@ -64,12 +75,17 @@ type heldSeats struct {
 
 // ReplaceSession implements [game.SessionStore].
 func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, events ...game.Event) error {
+	release, err := s.lockPlaces(ctx, next.Project, next.ExclusivePlacesBeside(&old))
+	if err != nil {
+		return game.Unanswered(game.OutcomeNone, err)
+	}
+	defer release()
 	before := storedSession(old)
 	// Always write the field: in a document without it, decode derived it from the host, who may be gone in next.
 	before.omit = "hosted"
 	return s.replace(ctx, s.sessions, sessionAddress(old), replacement{
 		version: old.Version, events: events, old: before, next: storedSession(next),
-		notFound: game.SessionNotFound(old.ID),
+		notFound: game.SessionNotFound(old.ID), taken: sessionTaken(),
 	})
 }
 

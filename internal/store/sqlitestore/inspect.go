@@ -190,6 +190,7 @@ func sessionsTable() documentTable[game.Session] {
 			{"project", func(v *game.Session) any { return string(v.Project) }},
 			{"version", func(v *game.Session) any { return v.Version }},
 		}, sessionColumns...),
+		taken: placesTaken,
 		sides: []sideTable[game.Session]{
 			{
 				name: "members", insert: insertMember, remove: deleteMember,
@@ -209,6 +210,17 @@ func sessionsTable() documentTable[game.Session] {
 					rows := make(map[row]bool, len(v.Attributes))
 					for k, a := range v.Attributes {
 						rows[row{string(v.Project), k, rowValue(native(a)), liveFlag(v)}] = true
+					}
+					return rows
+				},
+			},
+			{
+				name: "exclusive places", insert: insertPlace, remove: deletePlace,
+				sorted: "SELECT session_id, project, player_id FROM exclusive_places ORDER BY session_id",
+				rows: func(v *game.Session) map[row]bool {
+					rows := map[row]bool{}
+					for _, p := range v.ExclusivePlaces() {
+						rows[row{string(v.Project), string(p)}] = true
 					}
 					return rows
 				},

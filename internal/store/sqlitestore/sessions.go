@@ -35,8 +35,14 @@ func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...gam
 		return err
 	}
 	insert, args := insertion(sessionPlace(&v), sessionColumns, doc, &v)
-	around := surroundings(nil, &v)
+	around, places := surroundings(nil, &v), wantedPlaces(&v, v.ExclusivePlaces())
 	return s.write(ctx, rows, func(c *conn) (refusal, error) {
+		if taken, err := places.taken(c); taken || err != nil {
+			return c.refusedSession(err, func() (refusal, error) {
+				exists, err := c.row(sessionIDTaken, string(v.ID))
+				return refuseIf(exists != nil, game.ErrExists), err
+			})
+		}
 		if refused, err := c.insert(insert, args...); refused != nil || err != nil {
 			return refused, err
 		}
@@ -71,8 +77,16 @@ func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, even
 	}
 	at := sessionPlace(&old)
 	update, args := replacement(at, sessionColumns, next.Version, doc, &old, &next)
-	around := surroundings(&old, &next)
+	around, places := surroundings(&old, &next), wantedPlaces(&next, next.ExclusivePlacesBeside(&old))
 	return s.write(ctx, rows, func(c *conn) (refusal, error) {
+		if taken, err := places.taken(c); taken || err != nil {
+			return c.refusedSession(err, func() (refusal, error) {
+				if current, err := c.row(sessionAt, append(at.key(), old.Version)...); current != nil || err != nil {
+					return nil, err
+				}
+				return c.staleOrMissing(game.SessionNotFound(old.ID), sessionExists, at.key()...)
+			})
+		}
 		refused, err := c.change(game.SessionNotFound(old.ID), sessionExists, at.key(), update, args...)
 		if refused != nil || err != nil {
 			return refused, err
@@ -134,6 +148,7 @@ func surroundings(old, next *game.Session) statements {
 	for k, v := range nextAttributes {
 		l.add(insertAttribute, project, k, native(v), isLive, id)
 	}
+	l.addPlaces(old, next)
 	return l
 }
 

@@ -45,6 +45,7 @@ func groups() map[string]group {
 	return map[string]group{
 		"Players":     {checks: players(), fill: fillPlayers},
 		"Sessions":    {checks: sessions(), fill: fillSessions},
+		"Exclusive":   {checks: exclusives(), calls: exclusiveCalls},
 		"Times":       {checks: sessionTimes(), calls: sessionTimeCalls},
 		"Leases":      {checks: leases(), calls: leaseCalls, fill: fillLeases},
 		"Claims":      {checks: claims(), fill: fillClaims},
@@ -172,7 +173,7 @@ func openSession(seats int) game.Session {
 	v := newSession()
 	v.Status, v.EndReason, v.Result, v.StartedAt, v.EndedAt = game.StatusOpen, "", "", nil, nil
 	v.HostID, v.Members, v.Locked, v.MaxPlayers, v.Teams = nil, []game.Member{}, false, seats, map[string]int{}
-	v.Visibility, v.HostLostAt, v.EmptySince = game.VisibilityPublic, nil, nil
+	v.Visibility, v.HostLostAt, v.EmptySince, v.Exclusive = game.VisibilityPublic, nil, nil, false
 	return v
 }
 

@@ -79,6 +79,13 @@ func (st *store) DueSessions(ctx context.Context, now time.Time, after game.DueS
 	})
 }
 
+func (st *store) ExclusivePlaces(ctx context.Context, project game.ProjectID, players []game.PlayerID) ([]game.ExclusivePlace, error) {
+	operation := Operation{Method: "ExclusivePlaces", Label: "list_exclusive_places", Collection: "sessions"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.ExclusivePlace, error) {
+		return st.inner.ExclusivePlaces(ctx, project, players)
+	})
+}
+
 func (st *store) Pulses(ctx context.Context, project game.ProjectID, ids []game.SessionID) ([]game.Pulse, error) {
 	operation := Operation{Method: "Pulses", Label: "list_pulses", Collection: "sessions"}
 	return read(ctx, st, operation, func(ctx context.Context) ([]game.Pulse, error) {
