@@ -59,6 +59,12 @@ func TestInspectRepairs(t *testing.T) {
 					"free_seats, due_at",
 			},
 		},
+		"exclusive places": {
+			func(_, v string) []bson.D {
+				return []bson.D{set("sessions", v, field("exclusive", true), field("exclusive_players", bson.A{"x", "y"}))}
+			},
+			[]string{"sessions V has fields for indexes that do not agree with it: exclusive_players"},
+		},
 		"derived fields of a lease": {
 			func(_, v string) []bson.D { return []bson.D{set("leases", v, field("least_fence", int64(99)))} },
 			[]string{"leases V has fields for indexes that do not agree with it: least_fence"},

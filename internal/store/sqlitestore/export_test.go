@@ -37,6 +37,10 @@ const (
 	RemoveLease   = removeLease
 	DeleteLeases  = deleteLeases
 
+	SelectPlaces   = selectPlaces
+	PlaceElsewhere = placeElsewhere
+	DeletePlace    = deletePlace
+
 	SelectSession = selectSession
 	SelectKey     = selectKey
 	ExportKeys    = exportKeys

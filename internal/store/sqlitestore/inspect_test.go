@@ -100,6 +100,19 @@ func TestInspectRepairs(t *testing.T) {
 			[]string{"UPDATE attributes SET value = 3 WHERE key = 'level'"},
 			[]string{"sessions S lacks 1 entries of attributes", "sessions S has 1 superfluous entries of attributes"},
 		},
+		"exclusive places": {
+			[]string{"DELETE FROM exclusive_places", "INSERT INTO exclusive_places SELECT 'p', 'x', id FROM sessions"},
+			[]string{
+				"sessions S lacks 1 entries of exclusive places", "sessions S has 1 superfluous entries of exclusive places",
+			},
+		},
+		"exclusive place of another": {
+			[]string{"UPDATE exclusive_places SET session_id = 'nothing'"},
+			[]string{
+				"sessions S lacks 1 entries of exclusive places",
+				"sessions nothing has 1 entries of exclusive places and no document",
+			},
+		},
 		"index of keys": {
 			[]string{"DROP INDEX api_keys_by_project"},
 			[]string{"database  has no index api_keys_by_project"},
@@ -152,7 +165,7 @@ func TestInspectRepairs(t *testing.T) {
 			t.Parallel()
 			s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
 			p, q, v := benchPlayer(), benchPlayer(), benchSession()
-			p.Identities = map[string]string{"steam": "7"}
+			v.Exclusive, p.Identities = true, map[string]string{"steam": "7"}
 			created := benchEvent(game.SubjectPlayer, string(p.ID), 1, game.PlayerCreated{})
 			created.ActingAs = q.ID
 			must(t, s.CreatePlayer(

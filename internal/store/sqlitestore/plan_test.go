@@ -118,8 +118,8 @@ func TestPlans(t *testing.T) {
 	)
 }
 
-// TestPlansOfTime holds what background work and heartbeats read to its indexes.
-func TestPlansOfTime(t *testing.T) {
+// TestOtherPlans holds what background work, heartbeats and exclusive places read to its indexes.
+func TestOtherPlans(t *testing.T) {
 	t.Parallel()
 	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
 	for _, c := range []struct {
@@ -147,6 +147,18 @@ func TestPlansOfTime(t *testing.T) {
 		{sqlitestore.ExportLeases, "SEARCH leases USING PRIMARY KEY (id>?)", []any{"x", int64(10)}},
 		{sqlitestore.RemoveLease, "SEARCH leases USING PRIMARY KEY (id=?)", []any{"x", "live", int64(1), int64(1)}},
 		{sqlitestore.DeleteLeases, "SEARCH leases USING PRIMARY KEY (id>? AND id<?)", []any{"x"}},
+		{
+			sqlitestore.SelectPlaces, "SEARCH exclusive_places USING PRIMARY KEY (project=? AND player_id=?)",
+			[]any{"x", `["x"]`},
+		},
+		{
+			sqlitestore.PlaceElsewhere, "SEARCH exclusive_places USING PRIMARY KEY (project=? AND player_id=?)",
+			[]any{"x", `["x"]`, "x"},
+		},
+		{
+			sqlitestore.DeletePlace, "SEARCH exclusive_places USING PRIMARY KEY (project=? AND player_id=?)",
+			[]any{"x", "x", "x"},
+		},
 	} {
 		wantPlan(t, s, false, c.step, c.sql, c.args...)
 	}
