@@ -110,6 +110,23 @@ func joinTogether(
 	return joined.Tickets, err
 }
 
+// changeOver joins a session, and first leaves the exclusive session that the player is in.
+func changeOver(
+	ctx context.Context, c *client.Client, id client.SessionID, me client.PlayerID,
+) (client.Joined, error) {
+	for {
+		joined, err := c.Sessions.Join(ctx, id, client.JoinRequest{PlayerID: me})
+		e := (*client.Error)(nil)
+		if !errors.Is(err, client.ErrPlayerInOtherSession) || !errors.As(err, &e) {
+			return joined, err
+		}
+		other, _ := e.Extras["session_id"].(string)
+		if err := c.Sessions.Leave(ctx, client.SessionID(other), me); err != nil {
+			return client.Joined{}, err
+		}
+	}
+}
+
 // kickGriefer removes a player from the session, who may come back in an hour.
 func kickGriefer(ctx context.Context, c *client.Client, id client.SessionID, griefer client.PlayerID) error {
 	err := c.Sessions.Kick(ctx, id, griefer, client.Kick{Reason: "griefing", BanSeconds: 3600})
@@ -287,6 +304,21 @@ func TestGuideJoinTogether(t *testing.T) {
 	}
 	if _, err := together(p[4]); !errors.Is(err, client.ErrSessionFull) {
 		t.Errorf("one too many: %v", err)
+	}
+}
+
+func TestGuideChangeOver(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	me := s.newPlayer(t, "guide").ID
+	for range 3 {
+		id := s.newExclusive(t, 2).ID
+		for range 2 {
+			joined, err := changeOver(t.Context(), s.api.ActAs(me), id, me)
+			if must(t, err); joined.ID != id || joined.SeatsHeld != 1 {
+				t.Errorf("in session %s with %d seats held, want %s", joined.ID, joined.SeatsHeld, id)
+			}
+		}
 	}
 }
 

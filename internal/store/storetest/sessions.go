@@ -13,7 +13,7 @@ func fillSessions(ctx context.Context, s game.Store, i int) error {
 	}
 	v := newSession()
 	if i%3 == 0 {
-		v = openSession(3)
+		v = exclusiveSession(newPlayerIDs(2)...)
 	}
 	v.Project = oneOfTwo(i)
 	return s.CreateSession(ctx, v)
