@@ -57,7 +57,8 @@ func TestExclusiveIsFixed(t *testing.T) {
 	s := start(t)
 	path := "/api/v1/sessions/" + string(s.newExclusive(t, 4).ID)
 	for _, change := range [][2]string{
-		{"PATCH ", `{"exclusive":false}`}, {"PATCH ", `{"exclusive":null}`},
+		{"PATCH ", `{"exclusive":false}`},
+		{"PATCH ", `{"exclusive":null}`},
 		{"PUT ", `{"status":"in_progress","exclusive":false}`},
 	} {
 		s.do(t, change[0]+path, change[1]).wrong("body.exclusive")

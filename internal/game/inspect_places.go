@@ -22,7 +22,8 @@ func (i *Inspection) exclusivePlaces(ctx context.Context, v Session) error {
 		}
 		if both {
 			i.Tell(Finding{Collection: "sessions", ID: string(v.ID), Problem: fmt.Sprintf(
-				"is exclusive and has player %s, who is also in exclusive session %s: remove the player from one", id, first,
+				"is exclusive and has player %s, who is also in exclusive session %s: remove the player from one",
+				id, first,
 			)})
 		}
 	}

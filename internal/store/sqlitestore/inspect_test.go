@@ -103,7 +103,8 @@ func TestInspectRepairs(t *testing.T) {
 		"exclusive places": {
 			[]string{"DELETE FROM exclusive_places", "INSERT INTO exclusive_places SELECT 'p', 'x', id FROM sessions"},
 			[]string{
-				"sessions S lacks 1 entries of exclusive places", "sessions S has 1 superfluous entries of exclusive places",
+				"sessions S lacks 1 entries of exclusive places",
+				"sessions S has 1 superfluous entries of exclusive places",
 			},
 		},
 		"exclusive place of another": {

@@ -63,8 +63,8 @@ func (w placesWanted) taken(c *conn) (bool, error) {
 	return found != nil, err
 }
 
-// refusedSession returns why a session is rejected of which another session has an exclusive place, unless err says that
-// this is not known: what the function returns, or else the place.
+// refusedSession returns why a session is rejected of whose exclusive places another session has one, unless err says
+// that this is not known: what the function returns, or else the place.
 func (c *conn) refusedSession(err error, before func() (refusal, error)) (refusal, error) {
 	if err != nil {
 		return nil, err
