@@ -59,6 +59,7 @@ func newSessionModel(t *rapid.T) *sessionModel {
 		status: rapid.SampledFrom([]game.SessionStatus{"open", "open", "pending"}).Draw(t, "status"),
 	}
 	r := game.SessionRequest{Settings: m.settings, Status: m.status}
+	r.Exclusive = rapid.Bool().Draw(t, "exclusive")
 	switch how := rapid.IntRange(0, 2).Draw(t, "host"); how {
 	case 1:
 		r.HostID = new(player(1))
@@ -340,7 +341,7 @@ func (m *sessionModel) Forget(t *rapid.T) {
 func (m *sessionModel) Edit(t *rapid.T) {
 	next := drawSettings(t)
 	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
-		return s.Edit(game.SessionEdit{Settings: next, Timeouts: s.Timeouts})
+		return s.Edit(game.SessionEdit{Settings: next, Fixed: s.Fixed, Timeouts: s.Timeouts})
 	})
 	fits := len(m.order) <= next.MaxPlayers
 	for _, who := range m.order {
@@ -519,6 +520,21 @@ func (m *sessionModel) Check(t *rapid.T) {
 		}
 	}
 	checkEnd(t, s)
+	m.checkPlaces(t)
+}
+
+// checkPlaces holds that whoever has joined an exclusive session has its place there until it leaves or the session
+// ends. The model's reservations are made by others.
+func (m *sessionModel) checkPlaces(t *rapid.T) {
+	var want []game.PlayerID
+	for _, who := range m.order {
+		if m.real.Exclusive && !m.status.Terminal() && m.conn[who] != "reserved" {
+			want = append(want, player(who))
+		}
+	}
+	if got := m.real.ExclusivePlaces(); !slices.Equal(got, want) {
+		t.Fatalf("the exclusive places are of %v, want %v", got, want)
+	}
 }
 
 // checkHost holds that authority can always be got back: a live session that was ever hosted, and in which a member has
