@@ -127,6 +127,9 @@ func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 // Ordered reports whether the server reads indexes in order.
 func (s *Store) Ordered() bool { return s.server.OrderedIndexes }
 
+// RenewsTogether reports whether an update of many documents renews leases.
+func (s *Store) RenewsTogether() bool { return s.renewsTogether }
+
 // Product returns the name of the server software.
 func (s *Store) Product() string { return s.server.product }
 

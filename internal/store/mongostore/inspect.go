@@ -132,7 +132,8 @@ func (i *inspection) missingIndex(ctx context.Context, c *mongo.Collection, m mo
 	return nil
 }
 
-// validator reports a validator that is missing or differs. A user who has only the role readWrite cannot set it.
+// validator reports a validator that is missing, differs or should not be there. A user who has only the role readWrite
+// cannot set it.
 func (i *inspection) validator(ctx context.Context, name string) error {
 	wanted := designs()[name].validator
 	present, err := i.store.validated(ctx, name, wanted)
@@ -140,6 +141,9 @@ func (i *inspection) validator(ctx context.Context, name string) error {
 		return err
 	}
 	f := game.Finding{Collection: name, Problem: "lack their validator, which a user with the role dbAdmin can set"}
+	if len(wanted) == 0 {
+		f.Problem = "have a validator, which slows heartbeats down, and which a user with the role dbAdmin can remove"
+	}
 	if i.repair {
 		if err := i.store.validate(ctx, name, wanted); err != nil {
 			return err

@@ -144,12 +144,14 @@ func TestInspectFindsOtherDefinitions(t *testing.T) {
 		}})}, // not limited to players with a username
 		{field("collMod", "sessions"), field("validator", bson.D{})},
 		{field("collMod", "idempotency"), field("validator", bson.D{})},
+		{field("collMod", "leases"), field("validator", bson.D{field("fence", bson.D{field("$gte", 0)})})},
 		{field("insert", "idempotency"), field("documents", bson.A{bson.D{field("_id", 7)}})},
 	} {
 		must(t, s.RunCommand(t.Context(), command))
 	}
 	want := []string{
 		"idempotency  lack their validator, which a user with the role dbAdmin can set",
+		"leases  have a validator, which slows heartbeats down, and which a user with the role dbAdmin can remove",
 		"players  have an index players_by_username with another definition: drop it, and run gsm db init repaired: " +
 			"false",
 		"sessions  lack their validator, which a user with the role dbAdmin can set",

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"game-session-manager/internal/game"
@@ -62,6 +63,8 @@ type Store struct {
 	feeds       feeds
 	nameLocks   *nameLocks
 	noStatus    atomic.Bool // the user lacks the permission to read the replica set's status
+
+	renewsTogether bool // see sendTogether
 
 	mu      sync.Mutex
 	closed  bool
@@ -117,6 +120,10 @@ func open(ctx context.Context, url string, o Options) (*Store, error) {
 // prepare migrates the database and determines the capabilities of the server.
 func (s *Store) prepare(ctx context.Context, o Options) error {
 	if err := s.migrate(ctx, o); err != nil {
+		return err
+	}
+	var err error
+	if s.renewsTogether, err = s.validated(ctx, leasesCollection, bson.D{}); err != nil {
 		return err
 	}
 	return s.probe(ctx, o)

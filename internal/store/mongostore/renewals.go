@@ -47,7 +47,12 @@ func (s *Store) RenewLeases(ctx context.Context, leases []game.Lease) ([]bool, e
 	for n, r := range parts {
 		g.Go(func() error {
 			errs[n] = s.do(ctx, write{
-				send:    func(ctx context.Context) error { return r.send(ctx, s.leases) },
+				send: func(ctx context.Context) error {
+					if err := r.sendTogether(ctx, s.leases, s.renewsTogether); err != nil {
+						return err
+					}
+					return r.send(ctx, s.leases)
+				},
 				refusal: func(error) error { return nil },
 			})
 			if errs[n] == nil && r.failure != nil {
@@ -74,13 +79,13 @@ func ofParts(errs []error) error {
 	return failed[0]
 }
 
-// renewals are renewals that are sent by one command. Each is an update of one document: an update of many is not
-// atomic on DocumentDB if the collection has a validator, and would undo what others write at the same time.
+// renewals are renewals that are sent by one command.
 type renewals struct {
 	leases  []game.Lease
 	renewed []bool
 	pending []int // indexes of those whose result is unknown, in the order of the ids
 	again   bool  // they may have been made before
+	made    bool  // others of the same leases have been made
 	failure error // of one that the server rejects for another reason than its condition
 }
 
@@ -100,7 +105,7 @@ func (r *renewals) send(ctx context.Context, c collection) error {
 		_, err := c.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
 		var e mongo.BulkWriteException
 		if err != nil && (!errors.As(err, &e) || e.WriteConcernError != nil || len(e.WriteErrors) == 0) {
-			if r.again = true; round > 0 {
+			if r.again = true; round > 0 || r.made {
 				err = redacted(ctx, err) // as below
 			}
 			return err
@@ -113,6 +118,82 @@ func (r *renewals) send(ctx context.Context, c collection) error {
 		return errContended
 	}
 	return nil
+}
+
+// sendTogether makes the renewals that are pending by an update of many documents for those that set the same, where
+// that saves commands. It inserts no lease and does not learn which were refused: what it leaves pending is to be sent
+// one by one. On DocumentDB, such an update costs a quarter of as many updates of one document.
+//
+// allowed is false if the collection has a validator. DocumentDB then computes the documents before it locks them, so
+// that it would undo what others write at the same time, such as the end of a lease.
+func (r *renewals) sendTogether(ctx context.Context, c collection, allowed bool) error {
+	alike := r.alike()
+	if !allowed || len(alike) > len(r.pending)/2 {
+		return nil
+	}
+	models := make([]mongo.WriteModel, len(alike))
+	for n, some := range alike {
+		models[n] = renewalOfMany(r.leases, some)
+	}
+	done, err := c.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+	var e mongo.BulkWriteException
+	if err != nil && (!errors.As(err, &e) || e.WriteConcernError != nil || len(e.WriteErrors) == 0) {
+		r.again = true
+		return err
+	}
+	for _, f := range e.WriteErrors {
+		r.again = r.again || codeOutcomeUnknown(f.Code)
+	}
+	if err == nil && int(done.MatchedCount) == len(r.pending) {
+		for _, i := range r.pending {
+			r.renewed[i] = true
+		}
+		r.pending = nil
+		return nil
+	}
+	stored, err := storedLeases(ctx, c, r.ids(r.pending))
+	if err != nil {
+		return redacted(ctx, err) // as in send
+	}
+	var rest []int
+	for _, i := range r.pending {
+		l := &r.leases[i]
+		if r.renewed[i] = stored[l.ID()].follows(l); !r.renewed[i] {
+			rest = append(rest, i)
+		}
+	}
+	r.pending, r.made = rest, r.made || len(rest) < len(r.pending)
+	return nil
+}
+
+// alike divides what is pending into renewals that set the same, in the order of their first ids.
+func (r *renewals) alike() (all [][]int) {
+	type fields struct {
+		state         game.LeaseState
+		fence         int64
+		beatAt, dueAt int64 // in milliseconds, as they are stored
+	}
+	places := map[fields]int{}
+	for _, i := range r.pending {
+		l := &r.leases[i]
+		set := fields{l.State, l.Fence, l.BeatAt.UnixMilli(), l.DueAt.UnixMilli()}
+		n, known := places[set]
+		if !known {
+			n = len(all)
+			places[set], all = n, append(all, nil)
+		}
+		all[n] = append(all[n], i)
+	}
+	return all
+}
+
+// ids returns the ids of some of the leases.
+func (r *renewals) ids(some []int) []game.LeaseID {
+	ids := make([]game.LeaseID, len(some))
+	for n, i := range some {
+		ids[n] = r.leases[i].ID()
+	}
+	return ids
 }
 
 // settle notes the results of what was pending, given those that failed. What remains is to be sent again.
@@ -137,11 +218,7 @@ func (r *renewals) settle(ctx context.Context, c collection, failures []mongo.Bu
 	r.pending = append(rest, duplicates...) // in case the read fails
 	if len(duplicates) > 0 {
 		// The renewal of a lease is refused, or another inserted the lease at the same time.
-		ids := make([]game.LeaseID, len(duplicates))
-		for n, i := range duplicates {
-			ids[n] = r.leases[i].ID()
-		}
-		stored, err := storedLeases(ctx, c, ids)
+		stored, err := storedLeases(ctx, c, r.ids(duplicates))
 		if err != nil {
 			return err
 		}
@@ -195,25 +272,49 @@ func (f leaseFound) closedBy(l *game.Lease) bool {
 	return f.lease.State == l.State && f.lease.Fence == l.Fence
 }
 
+// follows reports whether the lease is as the renewal, or a later one like it, leaves it.
+func (f leaseFound) follows(l *game.Lease) bool {
+	return f.lease.State == l.State && f.lease.Fence == l.Fence && !f.lease.BeatAt.Before(stored(l.BeatAt))
+}
+
 // renewal returns the update of a lease, which inserts it if there is none. If its condition is not fulfilled, the
 // insert is a duplicate.
 func renewal(l *game.Lease) mongo.WriteModel {
-	filter := bson.D{
-		{Key: "_id", Value: l.ID()}, {Key: "least_fence", Value: bson.D{{Key: "$lte", Value: l.Fence}}},
+	set := append(renewedFields(l), bson.E{Key: "project", Value: l.Project}, bson.E{Key: "session", Value: l.Session})
+	if l.Player != "" {
+		set = append(set, bson.E{Key: "player", Value: l.Player})
 	}
-	set := bson.D{
-		{Key: "project", Value: l.Project},
-		{Key: "session", Value: l.Session},
+	return mongo.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: l.ID()}, renewable(l)}).
+		SetUpdate(bson.D{latestBeat(l), {Key: "$set", Value: set}}).SetUpsert(true)
+}
+
+// renewalOfMany returns the update of those of some leases that are stored, all of which it changes alike.
+func renewalOfMany(leases []game.Lease, some []int) mongo.WriteModel {
+	ids := make([]game.LeaseID, len(some))
+	for n, i := range some {
+		ids[n] = leases[i].ID()
+	}
+	l := &leases[some[0]]
+	return mongo.NewUpdateManyModel().
+		SetFilter(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, renewable(l)}).
+		SetUpdate(bson.D{latestBeat(l), {Key: "$set", Value: renewedFields(l)}})
+}
+
+// renewable is the condition of a renewal.
+func renewable(l *game.Lease) bson.E {
+	return bson.E{Key: "least_fence", Value: bson.D{{Key: "$lte", Value: l.Fence}}}
+}
+
+func latestBeat(l *game.Lease) bson.E {
+	return bson.E{Key: "$max", Value: bson.D{{Key: "beat_at", Value: l.BeatAt}}}
+}
+
+// renewedFields returns the fields that every renewal sets.
+func renewedFields(l *game.Lease) bson.D {
+	return bson.D{
 		{Key: "state", Value: l.State},
 		{Key: "fence", Value: l.Fence},
 		{Key: "due_at", Value: l.DueAt},
 		{Key: "least_fence", Value: leastFence(l)},
 	}
-	if l.Player != "" {
-		set = append(set, bson.E{Key: "player", Value: l.Player})
-	}
-	update := bson.D{
-		{Key: "$max", Value: bson.D{{Key: "beat_at", Value: l.BeatAt}}}, {Key: "$set", Value: set},
-	}
-	return mongo.NewUpdateOneModel().SetFilter(filter).SetUpdate(update).SetUpsert(true)
 }

@@ -133,6 +133,84 @@ func TestRenewalsOutcome(t *testing.T) {
 	}
 }
 
+// TestRenewalsTogether renews leases that are renewed alike. Some are stored, some not, and some cannot be renewed.
+func TestRenewalsTogether(t *testing.T) {
+	t.Parallel()
+	p, s, other := faulty(t)
+	leases := newLeases(30)
+	var before, after []game.Lease
+	wanted := make([]bool, len(leases))
+	for i := range leases {
+		l := &leases[i]
+		l.BeatAt, l.DueAt = leases[0].BeatAt, leases[0].DueAt
+		old, next := *l, *l
+		old.BeatAt = old.BeatAt.Add(-time.Second)
+		switch wanted[i] = true; i % 6 {
+		case 0: // not stored
+			old = game.Lease{}
+		case 1:
+			old.State, wanted[i] = game.LeaseExpired, false
+		case 2:
+			old.Fence, wanted[i] = l.Fence+1, false
+		case 3:
+			old.State = game.LeaseStale
+		case 4:
+			old.BeatAt = l.BeatAt.Add(time.Second)
+			next.BeatAt = old.BeatAt
+		}
+		if !wanted[i] {
+			next = old
+		}
+		if after = append(after, next); old.Session != "" {
+			before = append(before, old)
+		}
+	}
+	_, err := other.RenewLeases(t.Context(), before)
+	must(t, err)
+	for _, f := range []fault{none, loseReply, loseRequest} { // the last two renew the same again
+		p.faults("update", "leases", nil, f)
+		renewed, err := s.RenewLeases(t.Context(), leases)
+		must(t, err)
+		p.settled()
+		if !slices.Equal(renewed, wanted) {
+			t.Errorf("with fault %v got %v, want %v", f, renewed, wanted)
+		}
+		wantLeases(t, other, after...)
+	}
+}
+
+// TestRenewalsWithValidator renews leases in a collection with a validator, as a user could set it: on DocumentDB, an
+// update of many documents would undo what others write.
+func TestRenewalsWithValidator(t *testing.T) {
+	t.Parallel()
+	database := mongotest.Database(t)
+	s := openTest(t, database, mongostore.Options{})
+	leases := newLeases(10)
+	for i := range leases {
+		leases[i].BeatAt, leases[i].DueAt = leases[0].BeatAt, leases[0].DueAt
+	}
+	_, err := s.RenewLeases(t.Context(), leases)
+	must(t, err)
+	if !s.RenewsTogether() {
+		t.Error("leases are not renewed together")
+	}
+	must(t, s.RunCommand(t.Context(), bson.D{
+		field("collMod", "leases"), field("validator", bson.D{field("project", bson.D{field("$exists", true)})}),
+	}))
+	beside := openTest(t, database, mongostore.Options{Beside: true})
+	if beside.RenewsTogether() {
+		t.Error("leases are renewed together in spite of the validator")
+	}
+	renewed, err := beside.RenewLeases(t.Context(), leases)
+	must(t, err)
+	if slices.Contains(renewed, false) {
+		t.Errorf("got %v", renewed)
+	}
+	if again := openTest(t, database, mongostore.Options{}); !again.RenewsTogether() { // removes it
+		t.Error("leases are not renewed together again")
+	}
+}
+
 // TestUnreadableLeases uses a lease that cannot be decoded: it must not fail others.
 func TestUnreadableLeases(t *testing.T) {
 	t.Parallel()
@@ -140,7 +218,6 @@ func TestUnreadableLeases(t *testing.T) {
 	leases := newLeases(7)
 	_, err := s.RenewLeases(t.Context(), leases)
 	must(t, err)
-	withoutValidator(t, s, "leases")
 	broken := map[int]string{0: "fence", 3: "least_fence", 4: "state", 6: "beat_at"}
 	var ids []game.LeaseID
 	var readable []game.Lease

@@ -156,7 +156,7 @@ func fieldIndexes(all []searched) (models []mongo.IndexModel) {
 // design is the definition of a collection.
 type design struct {
 	indexes   []mongo.IndexModel
-	validator bson.D
+	validator bson.D     // empty for none
 	inspected *inspected // nil where [Store.Inspect] looks at no documents
 }
 
@@ -201,10 +201,7 @@ func designs() map[string]design {
 		},
 		leasesCollection: {
 			[]mongo.IndexModel{index(leasesDue, options.Index(), keys("due_at", "_id"))},
-			objectOf(fields{
-				"_id": "string", "project": "string", "session": "string", "state": "string", "fence": "long",
-				"beat_at": "date", "due_at": "date", "least_fence": "long",
-			}, fields{"player": "string"}),
+			bson.D{}, // see sendTogether
 			inspects(storedLease, derivedKeys(derivedLeaseFields())...),
 		},
 		claimsCollection: {
@@ -444,7 +441,7 @@ func (s *Store) validate(ctx context.Context, name string, validator bson.D) err
 	return err
 }
 
-// validated reports whether a collection has the validator.
+// validated reports whether a collection has the validator, or none if it is empty.
 func (s *Store) validated(ctx context.Context, name string, validator bson.D) (bool, error) {
 	wanted, err := bson.Marshal(validator)
 	if err != nil {
@@ -455,6 +452,9 @@ func (s *Store) validated(ctx context.Context, name string, validator bson.D) (b
 		return false, err
 	}
 	current, ok := found[0].Options.Lookup("validator").DocumentOK()
+	if len(validator) == 0 {
+		return !ok || bytes.Equal(current, wanted), nil
+	}
 	return ok && bytes.Equal(current, wanted), nil
 }
 

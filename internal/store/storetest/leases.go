@@ -77,6 +77,12 @@ func sessionLease() game.Lease {
 	}
 }
 
+// beside returns a lease of another session that is otherwise alike. An engine may renew both by one update.
+func beside(l game.Lease) game.Lease {
+	l.Session = game.SessionID(newID())
+	return l
+}
+
 func idOfLease(l game.Lease) string { return string(l.ID()) }
 
 func leasesIn(s game.Store) func(context.Context, string, int) ([]game.Lease, error) {
@@ -211,6 +217,7 @@ func renewalBatches(t *testing.T, s game.Store) {
 			if batch[i] = sessionLease(); i%2 == 1 {
 				batch[i].Session, batch[i].Player = batch[i-1].Session, game.PlayerID(newID())
 			}
+			batch[i].BeatAt, batch[i].DueAt = batch[0].BeatAt, batch[0].DueAt // as those of a request
 			switch i % 7 {
 			case 2:
 				batch[i].State = game.LeaseExpired
@@ -419,10 +426,12 @@ func dueLeasesInPages(t *testing.T, s game.Store) {
 func renewedOrExpired(t *testing.T, s game.Store) {
 	const rivals = 12
 	for round := range 20 {
-		old, beside := sessionLease(), sessionLease()
-		renew(t, s, true, old, beside)
+		old := sessionLease()
+		renew(t, s, true, old)
 		beat, closed := old, old
 		beat.BeatAt, beat.DueAt = *later(old.BeatAt), *later(old.DueAt)
+		other := beside(beat)
+		renew(t, s, true, other)
 		closed.State = game.LeaseExpired
 		renewed := make([]bool, rivals)
 		results := together(rivals, func(i int) error {
@@ -431,7 +440,7 @@ func renewedOrExpired(t *testing.T, s game.Store) {
 			}
 			batch := []game.Lease{beat}
 			if i%2 == 0 {
-				batch = []game.Lease{beside, beat}
+				batch = []game.Lease{other, beat}
 			}
 			got, err := s.RenewLeases(t.Context(), batch)
 			renewed[i] = err == nil && got[len(got)-1]
@@ -470,12 +479,13 @@ func staleAndRevived(t *testing.T, s game.Store) {
 		beat, stale := old, old
 		beat.BeatAt, beat.DueAt = *later(old.BeatAt), *later(old.DueAt)
 		stale.State = game.LeaseStale
-		closers := 0
+		other, closers := beside(beat), 0
+		renew(t, s, true, other)
 		results := together(rivals, func(i int) error {
 			if i%2 == 0 {
 				return s.ReplaceLease(t.Context(), old, stale)
 			}
-			got, err := s.RenewLeases(t.Context(), []game.Lease{beat})
+			got, err := s.RenewLeases(t.Context(), []game.Lease{beat, other})
 			if err == nil && !got[0] {
 				t.Error("a stale lease was not revived")
 			}
@@ -507,9 +517,11 @@ func highestFenceStays(t *testing.T, s game.Store) {
 	for _, err := range together(leaders, func(i int) error {
 		mine := l
 		mine.Fence += int64(i)
+		other := beside(mine)
 		for n := range beats {
 			mine.BeatAt = l.BeatAt.Add(time.Duration(n) * time.Second)
-			got, err := s.RenewLeases(t.Context(), []game.Lease{mine})
+			other.BeatAt = mine.BeatAt
+			got, err := s.RenewLeases(t.Context(), []game.Lease{mine, other})
 			if err != nil {
 				return err
 			}
