@@ -47,6 +47,8 @@ var (
 	ErrPlayerBanned         = game.ErrPlayerBanned
 	ErrPlayerInOtherSession = game.ErrPlayerInOtherSession
 	ErrTooManyBans          = game.ErrTooManyBans
+	ErrInvalidJoinCode      = game.ErrInvalidJoinCode
+	ErrJoinCodeRequired     = game.ErrJoinCodeRequired
 	ErrNotEnoughPlayers     = game.ErrNotEnoughPlayers
 	ErrStaleFence           = game.ErrStaleFence
 	ErrSeatsTaken           = game.ErrSeatsTaken
@@ -77,6 +79,7 @@ var (
 	ErrTooManyFailures = &game.Error{
 		Code: "too_many_failures", Message: "Too many wrong API keys from this address, or with this id.",
 	}
+	ErrTooManyGuesses = &game.Error{Code: "too_many_guesses", Message: "Too many wrong join codes."}
 	ErrOverloaded     = game.ErrOverloaded
 	ErrRequestTimeout = &game.Error{Code: "request_timeout", Message: "The request did not arrive in time."}
 )

@@ -14,6 +14,8 @@ type Party struct {
 	Partial bool `json:"partial"`
 	// Reserve reserves the seats for the session's ReservationTimeout. Each player confirms its own by [Sessions.Join].
 	Reserve bool `json:"reserve"`
+	// Code is the join code of the session. A private session requires it: see [Sessions.Join].
+	Code string `json:"code,omitzero"`
 }
 
 // JoinedParty is a session after a party joined it.

@@ -109,6 +109,9 @@ func (s *Sessions) PatchMember(
 // (if a member joins with another team or other attributes), [ErrPlayerInOtherSession] (if both sessions are exclusive;
 // "session_id" among the Extras of the [*Error] is the other one) and [ErrSessionEnded].
 //
+// A player that joins a private session without an invitation needs its join code: see [Code]. Without it the error is
+// [ErrJoinCodeRequired], with a wrong one [ErrInvalidJoinCode], and after too many wrong ones [ErrTooManyGuesses].
+//
 // The session has all its members unless [WithoutMembers] is given. [IfVersion] has no effect.
 func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest, opts ...WriteOption) (Joined, error) {
 	return fetch[Joined](ctx, s.c, with(write(http.MethodPost, sessionPath(id)+"/members", j), opts))

@@ -28,6 +28,10 @@ type (
 	Ban = game.Ban
 	// BanRequest describes a ban. Without Seconds it lasts for as long as the session lives.
 	BanRequest = game.BanRequest
+	// JoinCode is a short secret by which players find a session and may join it.
+	JoinCode = game.JoinCode
+	// JoinCodeRequest describes a join code. Without its fields it works for as long as the session lives.
+	JoinCodeRequest = game.JoinCodeRequest
 	// Move is a change of a session's status. Status is required.
 	Move = game.Move
 	// Connection is the address of a session's game server.

@@ -25,6 +25,7 @@ type realm struct {
 	keys    map[string]string // a credential for each kind of caller
 	players map[string]string // ids, of each kind of player
 	session string
+	code    string // of the session
 	key     string // id of an API key
 }
 
@@ -137,6 +138,24 @@ func accesses() []access {
 			body:      func(r realm) string { return `{"reserve":true,"player_id":"` + r.players["self"] + `"}` },
 			want:      [7]int{404, 403, 200, 200, 200, 403, 200},
 		},
+		{
+			operation: "POST /api/v1/sessions/join-by-code",
+			body: func(r realm) string {
+				return fmt.Sprintf(`{"code":%q,"player_id":%q}`, r.code, r.players["other"])
+			},
+			want: [7]int{404, 403, 201, 201, 403, 201, 403},
+		},
+		{
+			operation: "POST /api/v1/sessions/join-by-code",
+			body: func(r realm) string {
+				return fmt.Sprintf(`{"code":%q,"player_id":%q,"reserve":true}`, r.code, r.players["other"])
+			},
+			want: [7]int{404, 403, 201, 201, 201, 201, 201},
+		},
+		{operation: "POST /api/v1/sessions/{session_id}/code", body: says(
+			`{"max_uses":3}`,
+		), want: [7]int{404, 403, 200, 200, 403, 403, 200}},
+		{operation: "DELETE /api/v1/sessions/{session_id}/code", want: [7]int{404, 403, 204, 204, 403, 403, 204}},
 		{operation: "GET /api/v1/sessions/{session_id}/members/{player_id}", want: [7]int{
 			404, 200, 200, 200, 200, 200, 200,
 		}},
@@ -293,9 +312,10 @@ func (r *realm) renew(t *testing.T) {
 	for _, kind := range []string{"self", "other", "host"} {
 		r.enter(t, kind)
 	}
-	r.session = r.as(
-		t, "server", "POST /api/v1/sessions", `{"max_players":4,"host_id":"`+r.players["host"]+`"}`,
-	).is(http.StatusCreated).json().text("id")
+	session := r.as(
+		t, "server", "POST /api/v1/sessions", `{"max_players":4,"join_code":true,"host_id":"`+r.players["host"]+`"}`,
+	).is(http.StatusCreated).json()
+	r.session, r.code = session.text("id"), session.object("join_code").text("code")
 	r.as(
 		t, "server", "POST /api/v1/sessions/"+r.session+"/members", `{"player_id":"`+r.players["self"]+`"}`,
 	).is(http.StatusCreated)

@@ -174,6 +174,8 @@ func TestContract(t *testing.T) {
 	type ids = []any
 	here, gone := ids{v.ID, players[1].ID}, ids{nobody, nobody}
 	tag := []string{"If-Match", `"99"`}
+	coded := s.newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: 4}, JoinCode: true})
+	byCode := func(code string) string { return fmt.Sprintf(`{"code":%q,"player_id":%q}`, code, extra[2].ID) }
 	steps := []struct {
 		operation string
 		ids       ids // of the session and the player
@@ -253,6 +255,20 @@ func TestContract(t *testing.T) {
 		{"GET " + session + "/bans", gone, "", nil, 404},
 		{"DELETE " + session + "/bans/{player_id}", ids{v.ID, extra[2].ID}, "", nil, 204},
 		{"DELETE " + session + "/bans/{player_id}", ids{v.ID, extra[2].ID}, "", nil, 204},
+		{"POST " + session + "/code", here, `{"expires_in":60,"max_uses":3}`, nil, 200},
+		{"POST " + session + "/code", here, "", nil, 200},
+		{"POST " + session + "/code", here, `{"expires_in":0}`, nil, 422},
+		{"POST " + session + "/code", here, "", tag, 412},
+		{"POST " + session + "/code", here, "", []string{"Session-Fence", "0"}, 409},
+		{"POST " + session + "/code", gone, "", nil, 404},
+		{"DELETE " + session + "/code", here, "", tag, 412},
+		{"DELETE " + session + "/code", here, "", []string{"Session-Fence", "0"}, 409},
+		{"DELETE " + session + "/code", here, "", nil, 204},
+		{"DELETE " + session + "/code", gone, "", nil, 404},
+		{"POST /api/v1/sessions/join-by-code", nil, byCode(coded.JoinCode.Code), nil, 201},
+		{"POST /api/v1/sessions/join-by-code", nil, byCode(coded.JoinCode.Code), nil, 200},
+		{"POST /api/v1/sessions/join-by-code", nil, byCode("wrong"), nil, 404},
+		{"POST /api/v1/sessions/join-by-code", nil, byCode(""), nil, 422},
 		{"GET " + members + "/{player_id}", here, "", nil, 200},
 		{"GET " + members + "/{player_id}", here, "", []string{"If-None-Match", "*"}, 304},
 		{"GET " + members + "/{player_id}", gone, "", nil, 404},
@@ -302,6 +318,7 @@ func TestContract(t *testing.T) {
 		{"PATCH " + members + "/{player_id}", ids{v.ID, extra[0].ID}, `{"team":"red"}`, nil, 410},
 		{"POST " + members, here, join(extra[2]), nil, 410},
 		{"PUT " + session + "/bans/{player_id}", ids{v.ID, extra[0].ID}, "", nil, 410},
+		{"POST " + session + "/code", here, "", nil, 410},
 		{"DELETE " + members + "/{player_id}", ids{v.ID, extra[0].ID}, "", nil, 410},
 		{"DELETE " + session, ids{
 			s.newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: 1}}).ID,

@@ -23,6 +23,12 @@ func (o object) text(key string) string {
 	return s
 }
 
+// object returns the object at a key, nil if there is none.
+func (o object) object(key string) object {
+	inner, _ := o[key].(map[string]any)
+	return inner
+}
+
 // list returns the objects in the array at a key.
 func (o object) list(key string) []object {
 	raw, _ := o[key].([]any)

@@ -73,6 +73,7 @@ type API struct {
 	// operations lists the operations of the contract as "METHOD path", in the order of the contract.
 	operations []string
 	callers    *limits.Callers
+	joinCodes  *limits.Guesses // wrong ones
 	inFlight   *limits.Concurrency
 	memory     *limits.Memory // for large documents
 	started    time.Time
@@ -89,9 +90,10 @@ func New(d Deps) *API {
 	}
 	a := &API{
 		Deps: d, started: d.Now(), callers: limits.NewCallers(d.Limits.Rates, d.Now),
-		inFlight: limits.NewConcurrency(d.Limits.InFlight, d.queueTime()),
-		memory:   limits.NewMemory(d.Limits.Memory, d.queueTime()),
-		mux:      http.NewServeMux(), byPattern: make(map[string]route),
+		inFlight:  limits.NewConcurrency(d.Limits.InFlight, d.queueTime()),
+		joinCodes: limits.NewGuesses(limits.WrongJoinCode, limits.JoinCodeRate(), d.Now),
+		memory:    limits.NewMemory(d.Limits.Memory, d.queueTime()),
+		mux:       http.NewServeMux(), byPattern: make(map[string]route),
 	}
 	a.huma = humago.New(a.mux, a.config())
 	a.huma.UseMiddleware(normaliseParams)

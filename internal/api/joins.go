@@ -20,6 +20,7 @@ type joinSessionIn struct {
 	SessionPath
 	FenceHeader
 	PreferHeader
+	CallerAddress
 	Sent Body[joinSessionRequest]
 }
 
@@ -31,6 +32,7 @@ type joinSessionRequest struct {
 	Players    []game.JoinRequest `json:"players" maxItems:"64" nullable:"false" doc:"A party: players who get their seats in one step, all of them or none."`
 	Partial    bool               `json:"partial" doc:"Of players: seat those who can be seated, in their order, and return the others in left_out."`
 	Reserve    bool               `json:"reserve" doc:"Reserve the seats for reservation_timeout. Each player confirms its own by joining."`
+	Code       string             `json:"code" maxLength:"32" doc:"The join code of the session, in any case. A private session requires it of new members, unless they are invited or a server sends the request."`
 }
 
 // Validate returns ErrValidation with everything that is wrong regardless of the session.
@@ -52,7 +54,7 @@ func (r joinSessionRequest) Validate() error {
 	case party:
 		rules = r.party().Validate
 	case r.PlayerID != "":
-		rules = r.party().Seats[0].Validate
+		rules = r.party().Validate
 	}
 	if broken := (*game.Error)(nil); errors.As(r.located(rules()), &broken) {
 		e.Fields = append(e.Fields, broken.Fields...)
@@ -69,7 +71,7 @@ func (r joinSessionRequest) party() game.Party {
 	if seats == nil {
 		seats = []game.JoinRequest{{PlayerID: r.PlayerID, Team: r.Team, Attributes: r.Attributes}}
 	}
-	return game.Party{Seats: seats, Partial: r.Partial, Reserve: r.Reserve}
+	return game.Party{Seats: seats, Partial: r.Partial, Reserve: r.Reserve, Code: r.Code}
 }
 
 // located returns the error of a join with the places of its fields in the body.
@@ -115,12 +117,21 @@ type joinSessionOut struct {
 }
 
 func (a *API) joinSession(ctx context.Context, in *joinSessionIn) (*joinSessionOut, error) {
-	r := in.Sent.Value()
-	s, seated, err := a.Sessions.JoinParty(ctx, in.SessionID, in.condition(), r.party())
+	join := func(ctx context.Context, p game.Party) (game.Session, []game.Seated, error) {
+		return a.Sessions.JoinParty(ctx, in.SessionID, in.condition(), p)
+	}
+	return a.joined(ctx, in.Sent.Value(), in.PreferHeader, in.CallerAddress, join)
+}
+
+// joined returns the response to a join.
+func (a *API) joined(
+	ctx context.Context, r joinSessionRequest, prefer PreferHeader, from CallerAddress, join joinFunc,
+) (*joinSessionOut, error) {
+	s, seated, err := a.limitGuesses(from, join)(ctx, r.party())
 	if err != nil {
 		return nil, r.located(err)
 	}
-	members, applied := in.preferred()
+	members, applied := prefer.preferred()
 	out := &joinSessionOut{
 		Status: http.StatusOK, ETag: web.ETag(s.Version), Applied: applied,
 		Body: joinedSession{Session: s, members: members},

@@ -161,6 +161,7 @@ func (a *API) getLimits(ctx context.Context, _ *struct{}) (*limitsOut, error) {
 		for class, r := range a.Limits.Rates {
 			add(class, r)
 		}
+		add(limits.WrongJoinCode, limits.JoinCodeRate())
 		add(limits.FailedCredentials, limits.AddressRate(a.Limits.FailedCredentials))
 		add(limits.FailedKey, limits.KeyRate(a.Limits.FailedCredentials))
 	}

@@ -136,6 +136,9 @@ func (a *API) documentErrors(op *huma.Operation, r route) {
 		byStatus[http.StatusUnauthorized] = game.ErrUnauthenticated.Code
 		byStatus[http.StatusTooManyRequests] = "rate_limited, too_many_failures"
 	}
+	if r.guesses {
+		byStatus[http.StatusTooManyRequests] += ", too_many_guesses"
+	}
 	all := r.errors
 	if !r.open { // finding the caller may fail
 		all = append([]*game.Error{game.ErrStoreUnavailable, game.ErrIssuerUnavailable}, all...)

@@ -59,7 +59,12 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 	"joinSession": "Give either `player_id` or `players`, who get their seats in one step: all of them or, with " +
 		"`partial`, those who can be seated. Joining again is not an error: it returns 200 with the seat that the " +
 		"player has. A player joins itself; for others it reserves seats.",
-	"getMember": "The entity tag is that of the session.",
+	"joinByCode": "As a join of the session that has the `code`. An unknown code, one that has expired and one that is " +
+		"used up are the same error. Wrong codes of one caller are limited.",
+	"rotateJoinCode": "Replaces the code that the session has. For the host and servers; members see it in the " +
+		"session.",
+	"removeJoinCode": "Removing a code that does not exist is not an error. For the host and servers.",
+	"getMember":      "The entity tag is that of the session.",
 	"patchMember": "A JSON merge patch. The seat and its order do not change. A member whose `status` becomes " +
 		"disconnected has disconnect_grace to return.",
 	"leaveSession": "Hosts and servers can kick other members, with a `reason` and a `ban`. Leaving again is not an " +
@@ -110,10 +115,14 @@ var bodyExamples = map[string]any{
 	},
 	"moveSession":  map[string]any{"status": "in_progress"},
 	"patchSession": map[string]any{"locked": true, "region": nil, "attributes": map[string]any{"mmr": 1300}},
-	"joinSession":  map[string]any{"player_id": examplePlayer},
-	"patchMember":  map[string]any{"attributes": map[string]any{"skin": "owl"}},
-	"banPlayer":    map[string]any{"seconds": 3600, "reason": "griefing"},
-	"setHost":      map[string]any{"player_id": examplePlayer},
+	"joinByCode": map[string]any{
+		"code": "7KQ2MX", "player_id": examplePlayer,
+	},
+	"rotateJoinCode": map[string]any{"expires_in": 3600, "max_uses": 3},
+	"joinSession":    map[string]any{"player_id": examplePlayer},
+	"patchMember":    map[string]any{"attributes": map[string]any{"skin": "owl"}},
+	"banPlayer":      map[string]any{"seconds": 3600, "reason": "griefing"},
+	"setHost":        map[string]any{"player_id": examplePlayer},
 	"attachServer": map[string]any{
 		"connection": map[string]any{"address": "203.0.113.7", "port": 7777, "protocol": "udp"},
 	},

@@ -11,6 +11,7 @@ import (
 
 	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/limits"
 	"game-session-manager/internal/report"
 )
 
@@ -31,6 +32,11 @@ func statusOf(k game.Kind) int {
 
 // problem returns the problem document of an operation's error, and reports internal failures to the operator.
 func (a *API) problem(ctx context.Context, r route, err error) *web.Problem {
+	if limited := (*limits.RefusedError)(nil); errors.As(err, &limited) {
+		h := http.Header{}
+		a.noteLimited(h, limited.Decision)
+		return tooManyGuesses(h)
+	}
 	e := game.ErrInternal
 	if named := (*game.Error)(nil); errors.As(err, &named) {
 		e = named

@@ -30,6 +30,8 @@ type traits struct {
 	// pages cost nothing.
 	exempt bool
 	probe  bool // it is polled: its successes are logged at debug level
+	// guesses says that the rate of wrong guesses at a secret is limited.
+	guesses bool
 	// streams excludes the route from the request timeout and the concurrency limit.
 	streams bool
 }
@@ -127,12 +129,14 @@ func (a *API) sessionRoutes(s *schemas) {
 		joined   = []*game.Error{game.ErrMemberNotJoined}
 		joins    = []*game.Error{
 			game.ErrSessionFull, game.ErrTeamFull, game.ErrSessionLocked, game.ErrSessionNotJoinable,
-			game.ErrAlreadyMember, game.ErrPlayerBanned, game.ErrSessionEnded,
+			game.ErrAlreadyMember, game.ErrPlayerBanned, game.ErrSessionEnded, game.ErrInvalidJoinCode,
+			game.ErrJoinCodeRequired,
 		}
 		elsewhere = []*game.Error{game.ErrPlayerInOtherSession}
 		bans      = []*game.Error{game.ErrTooManyBans}
 
-		playing = traits{actsAs: true}
+		playing  = traits{actsAs: true}
+		guessing = traits{actsAs: true, guesses: true}
 	)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions", "createSession", "sessions",
@@ -168,8 +172,24 @@ func (a *API) sessionRoutes(s *schemas) {
 		http.MethodPost, basePath + "/sessions/{session_id}/members", "joinSession", "sessions",
 		"Join a session, alone or as a party",
 		codes(201, 200), &body{schema: s.join, max: maxJoinBody},
-		errs(session, seatErrors(), joins, elsewhere, fence), playing,
+		errs(session, seatErrors(), joins, elsewhere, fence), guessing,
 	}, a.joinSession)
+	register(a, route{
+		http.MethodPost, basePath + "/sessions/join-by-code", "joinByCode", "sessions",
+		"Join the session with a join code",
+		codes(201, 200), &body{schema: s.joinByCode, max: maxJoinBody}, errs(seatErrors(), joins, commonErrors()),
+		guessing,
+	}, a.joinByCode)
+	register(a, route{
+		http.MethodPost, basePath + "/sessions/{session_id}/code", "rotateJoinCode", "sessions",
+		"Give a session a new join code",
+		codes(200), optionalBody(s.joinCode), errs(session, host, versionErrors(), ended, fence), playing,
+	}, a.rotateJoinCode)
+	register(a, route{
+		http.MethodDelete, basePath + "/sessions/{session_id}/code", "removeJoinCode", "sessions",
+		"Remove the join code of a session",
+		codes(204), nil, errs(session, host, versionErrors(), fence), playing,
+	}, a.removeJoinCode)
 	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}/members/{player_id}", "getMember", "sessions",
 		"Read a member",

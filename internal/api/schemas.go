@@ -21,7 +21,8 @@ type schemas struct {
 	settingsPatch, memberPatch    *huma.Schema
 	host, server, ban             *huma.Schema
 	heartbeat, heartbeats         *huma.Schema
-	join, key, token, rotation    *huma.Schema
+	join, joinByCode, joinCode    *huma.Schema
+	key, token, rotation          *huma.Schema
 }
 
 // componentPath is the prefix of a reference to a component.
@@ -77,6 +78,8 @@ func (s *schemas) sessions(r huma.Registry) {
 
 	named(r, "JoinRequest", requestOf[game.JoinRequest](r, "player_id"))
 	s.join = named(r, "JoinSessionRequest", requestOf[joinSessionRequest](r))
+	s.joinByCode = named(r, "JoinByCodeRequest", requestOf[joinByCodeRequest](r, "code"))
+	s.joinCode = named(r, "JoinCodeRequest", requestOf[game.JoinCodeRequest](r))
 	s.ban = named(r, "BanRequest", requestOf[game.BanRequest](r))
 
 	memberPatch := requestOf[game.MemberEdit](r)
@@ -118,6 +121,7 @@ func responses(r huma.Registry) {
 	for name, t := range map[string]reflect.Type{
 		"Player": reflect.TypeFor[game.Player](), "Session": reflect.TypeFor[game.Session](),
 		"Member": reflect.TypeFor[game.Member](), "Ban": reflect.TypeFor[game.Ban](),
+		"JoinCode":       reflect.TypeFor[game.JoinCode](),
 		"HeartbeatReply": reflect.TypeFor[game.HeartbeatReply](),
 		"Event":          reflect.TypeFor[game.Event](), "Subject": reflect.TypeFor[game.Subject](),
 		"Actor":         reflect.TypeFor[game.Actor](),

@@ -171,11 +171,14 @@ func (c Caller) visiblePlayer(p Player) Player {
 	return p
 }
 
-// visibleSession returns the session without what the caller must not see: players who are not members do not see its
-// connection.
+// visibleSession returns the session without what the caller must not see: its connection is for members and API keys,
+// its join code for members, servers and admins, and its bans are for the host and API keys.
 func (c Caller) visibleSession(s Session) Session {
 	if c.Scope == ScopePlayer && s.member(c.Player) < 0 {
 		s.Connection = nil
+	}
+	if !c.mayKnowCode(&s) {
+		s.JoinCode = nil
 	}
 	if c.Scope == ScopePlayer && s.host() != c.Player {
 		s.Bans = []Ban{}

@@ -266,7 +266,7 @@ func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]
 		case err == nil:
 			return true
 		case errors.Is(err, ErrStale):
-		case (KindOf(err) == Conflict || KindOf(err) == NotFound) && len(batch) > 1:
+		case len(batch) > 1 && (KindOf(err) == Conflict || KindOf(err) == NotFound || errors.Is(err, ErrJoinCodeTaken)):
 			return false
 		default:
 			failFrom(batch, err, len(events))

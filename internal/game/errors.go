@@ -171,6 +171,14 @@ var (
 		Kind: Conflict, Code: "too_many_bans",
 		Message: "The session has as many bans as it may have. Lift one, or give bans an end.",
 	}
+	ErrInvalidJoinCode = &Error{
+		Kind: NotFound, Code: "invalid_join_code",
+		Message: "No session can be joined with this code: it is wrong, has expired or is used up. Ask for a new one.",
+	}
+	ErrJoinCodeRequired = &Error{
+		Kind: Forbidden, Code: "join_code_required",
+		Message: "The session is private: joining it requires its join code or an invitation.",
+	}
 	ErrNotEnoughPlayers = &Error{
 		Kind: Conflict, Code: "not_enough_players", Message: "The session has fewer members than min_players.",
 	}
@@ -219,6 +227,8 @@ func KeyNotFound(id KeyID) error {
 var (
 	// ErrExists says that a document with this id is already stored.
 	ErrExists = errors.New("a document with this id exists")
+	// ErrJoinCodeTaken says that another session of the project has the join code.
+	ErrJoinCodeTaken = errors.New("another session has the join code")
 	// ErrStale says that the stored document has changed since it was read.
 	ErrStale = errors.New("the document was changed meanwhile")
 	// ErrUnreadable is the cause of the [ErrStoreUnavailable] of a document that is stored and cannot be decoded.

@@ -88,3 +88,6 @@ func (h *Hearing) Failed()             { h.h.failed(ErrStoreUnavailable) }
 func (h *Hearing) Since(now time.Time, staleAfter time.Duration) time.Time {
 	return h.h.since(now, staleAfter)
 }
+
+// UseCodes has the sessions take their join codes from a function.
+func (s *Sessions) UseCodes(next func() string) { s.newCode = next }

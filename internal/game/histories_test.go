@@ -38,7 +38,10 @@ func (h *history) draw(t *rapid.T) step {
 		return step{name, func(p process) (game.Session, error) {
 			v, _, err := p.sessions.Join(ctx, id, nil, j)
 			return v, err
-		}, func(v *game.Session, now time.Time) (bool, error) { return did(v.Join(j, now)) }}
+		}, func(v *game.Session, now time.Time) (bool, error) {
+			_, done, err := v.JoinParty(game.Party{Seats: []game.JoinRequest{j}}, "", nil, now)
+			return did(done, err)
+		}}
 	case "leave":
 		return step{
 			name, func(p process) (game.Session, error) { return p.sessions.Leave(ctx, id, nil, who) },

@@ -49,7 +49,7 @@ func (s *Session) brokenRules() problems {
 	wrong.check(s.Result == "" || s.Status == StatusEnded, "result", "is allowed with status ended only")
 	wrong.check(len(s.Result) <= MaxResultBytes, "result", "must have at most %d bytes", MaxResultBytes)
 	s.checkMembers(&wrong)
-	return wrong
+	return append(wrong, s.JoinCode.brokenRules(s)...)
 }
 
 func (s *Session) checkMembers(wrong *problems) {

@@ -70,6 +70,7 @@ type SessionLimits struct {
 	MemberAttributeBytes int `json:"member_attribute_bytes" doc:"Of all keys and values together."`
 	Party                int `json:"party" doc:"Players who join together."`
 	Bans                 int `json:"bans" doc:"Bans of a session that have not ended."`
+	JoinCodeUses         int `json:"join_code_uses" doc:"Seats that can be taken by a join code with a limit."`
 	Heartbeats           int `json:"heartbeats" doc:"Sessions in one request with heartbeats."`
 
 	Timeouts map[string]SessionTimeout `json:"timeouts" nullable:"false" doc:"The settings of a session about time, by their names."`
@@ -114,7 +115,8 @@ func DocumentLimits() Limits {
 			AttributeKey: MaxAttributeKey,
 			Attributes:   MaxSessionAttributes, AttributeBytes: maxSessionAttributeBytes,
 			MemberAttributes: MaxMemberAttributes, MemberAttributeBytes: maxMemberAttributeBytes,
-			Party: MaxParty, Bans: MaxBans, Heartbeats: MaxHeartbeats,
+			Party: MaxParty, Bans: MaxBans, JoinCodeUses: MaxCodeUses,
+			Heartbeats: MaxHeartbeats,
 		},
 	}
 }

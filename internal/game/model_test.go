@@ -236,6 +236,8 @@ func (m *sessionModel) Join(t *rapid.T) {
 		}
 		m.conn[who] = "joined"
 		m.settle()
+	case m.settings.Visibility == game.VisibilityPrivate:
+		m.expect(t, changed, err, false, game.ErrJoinCodeRequired)
 	case !open:
 		m.expect(t, changed, err, false, game.ErrSessionNotJoinable)
 	case m.settings.Locked:

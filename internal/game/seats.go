@@ -21,6 +21,8 @@ type Party struct {
 	Partial bool
 	// Reserve reserves the seats. Each player confirms its own by joining.
 	Reserve bool
+	// Code is the join code of the session, or empty.
+	Code string
 }
 
 // Seated is the result for one player of a party.
@@ -44,6 +46,7 @@ func (p Party) Validate() error {
 		named[p.Seats[i].PlayerID] = struct{}{}
 	}
 	wrong.check(len(named) == len(p.Seats), "players", "must name each player once")
+	wrong.checkCode(p.Code)
 	return wrong.err()
 }
 
@@ -61,7 +64,8 @@ func (s *Session) Join(j JoinRequest, now time.Time) ([]Change, error) {
 //
 // Unless the party is partial, it returns the error of the first player who cannot be seated, and changes nothing:
 // ErrValidation, ErrSessionEnded, ErrAlreadyMember (if the request has another team or other attributes),
-// ErrSessionNotJoinable, ErrPlayerBanned, ErrSessionLocked, ErrSessionFull or ErrTeamFull.
+// ErrInvalidJoinCode, ErrJoinCodeRequired, ErrSessionNotJoinable, ErrPlayerBanned, ErrSessionLocked, ErrSessionFull or
+// ErrTeamFull.
 func (s *Session) JoinParty(
 	p Party, by PlayerID, unable map[PlayerID]error, now time.Time,
 ) ([]Seated, []Change, error) {
@@ -82,6 +86,9 @@ func (s *Session) JoinParty(
 		seated := s.member(j.PlayerID) >= 0
 		reserve := p.Reserve || by != "" && by != j.PlayerID
 		changes, err := []Change(nil), unable[j.PlayerID]
+		if err == nil && !seated {
+			err = s.admit(p, by, now)
+		}
 		if err == nil {
 			changes, err = s.take(j, reserve, now)
 		}
@@ -91,6 +98,9 @@ func (s *Session) JoinParty(
 		if err != nil && !p.Partial {
 			*s = whole
 			return nil, nil, ofParty(err, p, j.PlayerID)
+		}
+		if p.Code != "" && !seated && s.member(j.PlayerID) >= 0 {
+			s.countUse()
 		}
 		done = append(done, changes...)
 		result[i] = Seated{j.PlayerID, err == nil && !seated, err}

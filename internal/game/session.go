@@ -80,6 +80,8 @@ type Session struct {
 	EmptySince  *time.Time `json:"empty_since" readOnly:"true" doc:"Since when the session has no members; null while it has some, and if it never had any."`
 	ServerSince *time.Time `json:"server_since" readOnly:"true" doc:"When a server last took over the session; null if none did."`
 
+	JoinCode *JoinCode `json:"join_code" readOnly:"true" doc:"A code by which players can join; null for none. Shown to members, servers and admins only."`
+
 	Bans       []Ban       `json:"bans" readOnly:"true" nullable:"false" doc:"Players who may not join, with an end or for as long as the session lives. Shown to the host, servers and admins only."`
 	Members    []Member    `json:"members" readOnly:"true" nullable:"false" doc:"The members in the order in which they took their seats; absent from brief lists."`
 	Connection *Connection `json:"connection" doc:"Where the session's server is."`
@@ -105,6 +107,8 @@ type SessionRequest struct {
 	// Host is HostID with a team and attributes. If both are set, they must name the same player.
 	Host       *JoinRequest `json:"host" doc:"The host as it would join: host_id with a team and attributes. Give one of the two, or the same player in both."`
 	Connection *Connection  `json:"connection" doc:"Where the session's server is."`
+	// JoinCode asks for a join code.
+	JoinCode bool `json:"join_code" doc:"Whether the session gets a code by which players can join."`
 }
 
 // host returns how the first member joins, or nil.

@@ -43,11 +43,12 @@ type Sessions struct {
 	timeouts Timeouts
 	skew     time.Duration
 	hearing  hearing
+	newCode  func() string
 }
 
 // NewSessions returns the sessions in a store.
 func NewSessions(d Deps) *Sessions {
-	s := &Sessions{rules: newRules(d), timeouts: d.Timeouts, skew: d.Skew}
+	s := &Sessions{rules: newRules(d), timeouts: d.Timeouts, skew: d.Skew, newCode: NewJoinCode}
 	if s.timeouts == (Timeouts{}) {
 		s.timeouts = DefaultTimeouts()
 	}
@@ -88,7 +89,14 @@ func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) 
 			if err != nil {
 				return Session{}, err
 			}
-			return v, s.createPlaces(ctx, v, newEvent(ctx, v.current(), v.created()))
+			if !r.JoinCode {
+				return v, s.create(ctx, v)
+			}
+			err = s.withCode(func(code string) error {
+				v.JoinCode = &JoinCode{Code: code}
+				return s.create(ctx, v)
+			})
+			return v, err
 		},
 		find: func(id string) (Session, error) { return s.get(ctx, SessionID(id)) },
 	})
@@ -96,6 +104,10 @@ func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) 
 		created.Document = c.visibleSession(created.Document)
 	}
 	return created, err
+}
+
+func (s *Sessions) create(ctx context.Context, v Session) error {
+	return s.createPlaces(ctx, v, newEvent(ctx, v.current(), v.created()))
 }
 
 // Get returns a session. It returns ErrSessionNotFound or ErrForbidden. Players who are not members do not see its

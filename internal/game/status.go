@@ -248,7 +248,7 @@ func (s *Session) enter(to SessionStatus, now time.Time) {
 	case to == StatusInProgress:
 		s.StartedAt = &now
 	case to.Terminal():
-		s.EndedAt = &now
+		s.EndedAt, s.JoinCode = &now, nil
 	}
 	s.Status = to
 }

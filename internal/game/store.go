@@ -95,16 +95,21 @@ type PlayerStore interface {
 
 // SessionStore stores sessions.
 type SessionStore interface {
-	// CreateSession stores a new session. It returns the first that applies of ErrExists if any project has its id, and
-	// ErrPlayerInOtherSession if another session of the project has one of its [Session.ExclusivePlaces].
+	// CreateSession stores a new session. It returns ErrExists if any project has its id, and
+	// otherwise one of ErrPlayerInOtherSession if another session of the project has one of its
+	// [Session.ExclusivePlaces], and ErrJoinCodeTaken if another one has its join code. Sessions without one conflict
+	// with nobody.
 	CreateSession(ctx context.Context, s Session, events ...Event) error
 	// Session returns ErrSessionNotFound if there is no such session. All methods that read sessions
 	// restore them: see [Session.Restore].
 	Session(ctx context.Context, project ProjectID, id SessionID) (Session, error)
 	// ReplaceSession stores next if the stored session still has the version of old, which the caller has read. It
-	// returns the first that applies of ErrSessionNotFound, ErrStale, and ErrPlayerInOtherSession if another session of
-	// the project has one of next's [Session.ExclusivePlaces].
+	// returns the first that applies of ErrSessionNotFound and ErrStale, and otherwise one of ErrPlayerInOtherSession
+	// if another session of the project has one of next's [Session.ExclusivePlaces], and ErrJoinCodeTaken if another one
+	// has its join code.
 	ReplaceSession(ctx context.Context, old, next Session, events ...Event) error
+	// SessionByJoinCode returns the session of the project that has the join code, or ErrInvalidJoinCode.
+	SessionByJoinCode(ctx context.Context, project ProjectID, code string) (SessionID, error)
 	// ExclusivePlaces returns the places of those of the players who have one, in any order. There are at most
 	// [MaxPlayers] players. It is never outdated.
 	ExclusivePlaces(ctx context.Context, project ProjectID, players []PlayerID) ([]ExclusivePlace, error)

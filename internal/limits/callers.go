@@ -14,12 +14,13 @@ const MaxCallers = 100_000
 // Class is a kind of caller. Each caller has its own bucket, with the rate of its class.
 type Class string
 
-// Classes of callers and of failed credentials. Metrics use them as labels of rejected requests.
+// Classes of callers, of failed credentials and of wrong guesses. Metrics use them as labels of rejected requests.
 const (
 	Server            Class = "server"             // an API key
 	Player            Class = "player"             // a player's token
 	FailedCredentials Class = "failed_credentials" //nolint:gosec // by address; the name of a rate, not a credential
 	FailedKey         Class = "failed_key"         // by the id of the API key
+	WrongJoinCode     Class = "wrong_join_code"    // by who guesses
 )
 
 // Callers limits the request rate of each caller. It is safe for concurrent use.

@@ -64,10 +64,10 @@ func NewFailures(most int, now func() time.Time) *Failures {
 	}
 }
 
-// RefusedError is a Decision that rejects a credential.
+// RefusedError is a Decision that rejects a guess at a credential or at another secret.
 type RefusedError struct{ Decision }
 
-func (e *RefusedError) Error() string { return "too many API keys were wrong: " + string(e.class) }
+func (e *RefusedError) Error() string { return "too many guesses were wrong: " + string(e.class) }
 
 // Lookup is the lookup of an unknown key. The caller must call End.
 type Lookup struct {

@@ -9,7 +9,8 @@ import (
 func Limits(reg prometheus.Registerer) func(class string) {
 	rejected := counters(reg, "gsm_limited_requests_total",
 		"Requests rejected with 429, by whose rate is used up: server, player, failed_credentials (of an address), "+
-			"failed_key.", []string{"class"}, "server", "player", "failed_credentials", "failed_key")
+			"failed_key, wrong_join_code.",
+		[]string{"class"}, "server", "player", "failed_credentials", "failed_key", "wrong_join_code")
 	return func(class string) { rejected.WithLabelValues(class).Inc() }
 }
 

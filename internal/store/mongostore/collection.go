@@ -80,8 +80,11 @@ func get[D any](
 }
 
 // one is get for a document that must exist: without it, the error is notFound.
-func one[D any](ctx context.Context, s *Store, c collection, filter bson.D, notFound error) (D, error) {
-	d, found, err := get[D](ctx, s, c, filter)
+func one[D any](
+	ctx context.Context, s *Store, c collection, filter bson.D, notFound error,
+	o ...options.Lister[options.FindOneOptions],
+) (D, error) {
+	d, found, err := get[D](ctx, s, c, filter, o...)
 	if err == nil && !found {
 		err = notFound
 	}

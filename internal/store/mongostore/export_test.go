@@ -89,6 +89,7 @@ func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 			tb, playersCollection,
 			identityFilter(game.DefaultProject, game.Identity{Provider: "steam", Subject: "x"}), nil, playersByIdentity,
 		),
+		"join code": s.planOf(tb, sessionsCollection, codeFilter(game.DefaultProject, "x"), nil, sessionsByCode),
 		"pulses": {idIndex, s.planOf(tb, sessionsCollection, append(
 			byIDs([]game.SessionID{"x", "y"}), bson.E{Key: "project", Value: game.DefaultProject},
 		), nil, idIndex).Stages},

@@ -19,7 +19,7 @@ import (
 
 // schemaVersion is the version of the documents, and of what designs returns: a test notices if that changes and the
 // version does not.
-const schemaVersion = 9
+const schemaVersion = 10
 
 // The collections.
 const (
@@ -59,6 +59,7 @@ const (
 	sessionsDue       = "sessions_due"
 	sessionsByEnd     = "sessions_by_end"
 	sessionsExclusive = "sessions_exclusive"
+	sessionsByCode    = "sessions_by_join_code"
 	playersByChange   = "players_by_change"
 
 	leasesDue = "leases_due"
@@ -188,6 +189,7 @@ func designs() map[string]design {
 					bson.E{Key: "_id", Value: -1}, bson.E{Key: "seats_held", Value: 1})),
 				byID(sessionsPrivate, bson.D{{Key: "visibility", Value: "private"}}, "project", "visibility"),
 				byID(sessionsStale, bson.D{{Key: "liveness", Value: "stale"}}, "project", "liveness"),
+				unique(sessionsByCode, "join_code.code", "project", "join_code.code"),
 				index(sessionsByChange, options.Index(), keys("updated_at")),
 				// Includes the project, so that what is due is found without reading documents.
 				index(sessionsDue, options.Index().SetPartialFilterExpression(exists("due_at")),
@@ -335,7 +337,7 @@ func sessionValidator() bson.D {
 		"attribute_keys": "array", "live": "bool", "end_reason": "string", "host_id": "string", "hosted": "bool",
 		"connection": "object", "result": "string", "started_at": "date", "ended_at": "date", "events": "array",
 		"fence": "long", "liveness": "string", "leased": "bool", "host_lost_at": "date", "empty_since": "date",
-		"server_since": "date", "due_at": "date", "exclusive": "bool", exclusivePlayers: "array",
+		"server_since": "date", "due_at": "date", "exclusive": "bool", exclusivePlayers: "array", "join_code": "object",
 	}
 	for _, f := range layoutOf(reflect.TypeFor[game.Timeouts]()).fields {
 		optional[f.key] = f.name

@@ -17,7 +17,9 @@ func idTaken() map[string]error { return map[string]error{idIndex: game.ErrExist
 
 // sessionTaken returns the error for a session that is rejected by a unique index, by the name of the index.
 func sessionTaken() map[string]error {
-	return map[string]error{idIndex: game.ErrExists, sessionsExclusive: game.ErrPlayerInOtherSession}
+	return map[string]error{
+		idIndex: game.ErrExists, sessionsExclusive: game.ErrPlayerInOtherSession, sessionsByCode: game.ErrJoinCodeTaken,
+	}
 }
 
 func sessionAddress(v game.Session) address { return address{string(v.ID), v.Project} }
@@ -88,6 +90,24 @@ func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, even
 		version: old.Version, events: events, old: before, next: storedSession(next),
 		notFound: game.SessionNotFound(old.ID), taken: sessionTaken(),
 	})
+}
+
+// SessionByJoinCode implements [game.SessionStore].
+func (s *Store) SessionByJoinCode(
+	ctx context.Context, project game.ProjectID, code string,
+) (game.SessionID, error) {
+	found, err := one[sessionID](ctx, s, s.sessions, codeFilter(project, code), game.ErrInvalidJoinCode,
+		options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}}))
+	return found.ID, err
+}
+
+func codeFilter(project game.ProjectID, code string) bson.D {
+	return bson.D{{Key: "project", Value: project}, {Key: "join_code.code", Value: code}}
+}
+
+// sessionID is the part of a session that is read where only its id is needed.
+type sessionID struct {
+	ID game.SessionID `json:"id" bson:"_id"`
 }
 
 // Sessions implements [game.SessionStore].

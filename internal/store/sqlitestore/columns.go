@@ -72,6 +72,12 @@ var (
 			}
 			return millis(v.EndedAt)
 		}},
+		{"join_code", func(v *game.Session) any {
+			if v.JoinCode == nil {
+				return nil
+			}
+			return v.JoinCode.Code
+		}},
 		{"pulse", pulseOf(newCodec())},
 	}...)
 	playerColumns = append(columnsOf(game.PlayerFields(), playersSearched()), []column[game.Player]{

@@ -42,6 +42,7 @@ const (
 	DeletePlace    = deletePlace
 
 	SelectSession = selectSession
+	SessionByCode = sessionByCode
 	SelectKey     = selectKey
 	ExportKeys    = exportKeys
 

@@ -116,6 +116,10 @@ func TestPlans(t *testing.T) {
 		t, s, false, "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1", sqlitestore.SelectSession, int64(1),
 		"x", "x",
 	)
+	wantPlan(
+		t, s, false, "SEARCH sessions USING INDEX sessions_by_join_code (project=? AND join_code=?)",
+		sqlitestore.SessionByCode, "x", "x",
+	)
 }
 
 // TestOtherPlans holds what background work, heartbeats and exclusive places read to its indexes.

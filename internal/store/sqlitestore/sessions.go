@@ -14,6 +14,7 @@ const (
 		"id = ? AND project = ?"
 	largeSession  = "SELECT doc FROM sessions WHERE id = ? AND project = ?"
 	sessionExists = "SELECT 1 FROM sessions WHERE id = ? AND project = ?"
+	sessionByCode = "SELECT id FROM sessions WHERE project = ? AND join_code = ?"
 
 	// Rows that already exist are ignored. They exist only if another program has changed the file, and an error would
 	// fail the whole batch, on each retry.
@@ -37,13 +38,21 @@ func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...gam
 	insert, args := insertion(sessionPlace(&v), sessionColumns, doc, &v)
 	around, places := surroundings(nil, &v), wantedPlaces(&v, v.ExclusivePlaces())
 	return s.write(ctx, rows, func(c *conn) (refusal, error) {
-		if taken, err := places.taken(c); taken || err != nil {
-			return c.refusedSession(err, func() (refusal, error) {
-				exists, err := c.row(sessionIDTaken, string(v.ID))
-				return refuseIf(exists != nil, game.ErrExists), err
-			})
+		exists := func() (refusal, error) {
+			exists, err := c.row(sessionIDTaken, string(v.ID))
+			return refuseIf(exists != nil, game.ErrExists), err
 		}
-		if refused, err := c.insert(insert, args...); refused != nil || err != nil {
+		if taken, err := places.taken(c); taken || err != nil {
+			return c.refusedSession(err, exists)
+		}
+		refused, err := c.insert(insert, args...)
+		switch {
+		case uniqueTaken(err):
+			if refused, err := exists(); refused != nil || err != nil {
+				return refused, err
+			}
+			return game.ErrJoinCodeTaken, nil
+		case refused != nil || err != nil:
 			return refused, err
 		}
 		return nil, around.run(c)
@@ -88,11 +97,29 @@ func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, even
 			})
 		}
 		refused, err := c.change(game.SessionNotFound(old.ID), sessionExists, at.key(), update, args...)
-		if refused != nil || err != nil {
+		switch {
+		case uniqueTaken(err):
+			return game.ErrJoinCodeTaken, nil
+		case refused != nil || err != nil:
 			return refused, err
 		}
 		return nil, around.run(c)
 	})
+}
+
+// SessionByJoinCode implements [game.SessionStore].
+func (s *Store) SessionByJoinCode(
+	ctx context.Context, project game.ProjectID, code string,
+) (game.SessionID, error) {
+	found, err := s.readers.row(ctx, sessionByCode, string(project), code)
+	if err != nil {
+		return "", unread(err)
+	}
+	id, ok := found.(string)
+	if !ok {
+		return "", game.ErrInvalidJoinCode
+	}
+	return game.SessionID(id), nil
 }
 
 // statements are executed after the one that may be rejected.

@@ -100,6 +100,10 @@ func callsOfGame(s game.Store, p game.Player, v game.Session) []call {
 		{"CreateSession", true, func(ctx context.Context) error { return s.CreateSession(ctx, newSession()) }},
 		{"Session", false, func(ctx context.Context) error { _, err := s.Session(ctx, project, v.ID); return err }},
 		{"ReplaceSession", true, func(ctx context.Context) error { return s.ReplaceSession(ctx, v, nextSession) }},
+		{"SessionByJoinCode", false, func(ctx context.Context) error {
+			_, err := s.SessionByJoinCode(ctx, project, v.JoinCode.Code)
+			return err
+		}},
 		{"Sessions", false, func(ctx context.Context) error {
 			_, err := s.Sessions(ctx, game.SessionQuery{Project: project, Limit: 1})
 			return err

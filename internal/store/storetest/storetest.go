@@ -46,6 +46,7 @@ func groups() map[string]group {
 		"Players":     {checks: players(), fill: fillPlayers},
 		"Sessions":    {checks: sessions(), fill: fillSessions},
 		"Exclusive":   {checks: exclusives(), calls: exclusiveCalls},
+		"JoinCodes":   {checks: joinCodes()},
 		"Times":       {checks: sessionTimes(), calls: sessionTimeCalls},
 		"Leases":      {checks: leases(), calls: leaseCalls, fill: fillLeases},
 		"Claims":      {checks: claims(), fill: fillClaims},
@@ -165,6 +166,7 @@ func newSession() game.Session {
 		Connection: &game.Connection{Address: "203.0.113.7", Port: 27015, Protocol: "udp"},
 		Result:     `{"score":{"blue":1,"red":2.5},"winner":"red"}`,
 		StartedAt:  later(at), EndedAt: later(*later(at)),
+		JoinCode: &game.JoinCode{Code: newID(), ExpiresAt: later(at), MaxUses: new(9), Uses: 3}, // longer, to be unique
 	})
 }
 

@@ -181,7 +181,7 @@ func nothingShared(t *testing.T, s game.Store) {
 		p.Identities["steam"], p.Attributes["mmr"], *p.SuspendedUntil = "spoilt", game.BoolValue(false), time.Now()
 		v.Teams["red"], v.Attributes["mmr"], *v.HostID, v.Connection.Port = 99, game.BoolValue(false), "spoilt", 1
 		v.Members[0].Team, v.Members[0].Attributes["mmr"] = "spoilt", game.BoolValue(false)
-		*v.StartedAt = time.Now()
+		*v.StartedAt, v.JoinCode.Code, *v.JoinCode.MaxUses = time.Now(), "spoilt", 1
 	}
 	first, err := s.Player(t.Context(), project, p.ID)
 	must(t, err)

@@ -114,6 +114,13 @@ func (st *store) Session(ctx context.Context, project game.ProjectID, id game.Se
 	})
 }
 
+func (st *store) SessionByJoinCode(ctx context.Context, project game.ProjectID, code string) (game.SessionID, error) {
+	operation := Operation{Method: "SessionByJoinCode", Label: "session_by_join_code", Collection: "sessions"}
+	return read(ctx, st, operation, func(ctx context.Context) (game.SessionID, error) {
+		return st.inner.SessionByJoinCode(ctx, project, code)
+	})
+}
+
 func (st *store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
 	operation := Operation{Method: "Sessions", Label: "list_sessions", Collection: "sessions"}
 	return read(ctx, st, operation, func(ctx context.Context) (game.Found[game.Session], error) {
