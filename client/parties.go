@@ -78,6 +78,17 @@ func (s *Sessions) Kick(ctx context.Context, id SessionID, player PlayerID, k Ki
 	return s.c.send(ctx, with(q, opts), nil)
 }
 
+// Invite reserves a seat for a player, who confirms it by [Sessions.Join] without a code. Inviting again sets another
+// deadline, and for a player who has joined it changes nothing. [Sessions.Kick] withdraws an invitation. It is for the
+// host and for servers. It returns [ErrSessionNotFound], [ErrPlayerNotFound], [ErrValidation], [ErrPlayerSuspended],
+// [ErrPlayerBanned], [ErrSessionFull], [ErrSessionLocked], [ErrSessionNotJoinable], [ErrNotHost] and [ErrSessionEnded].
+func (s *Sessions) Invite(
+	ctx context.Context, id SessionID, player PlayerID, r InviteRequest, opts ...WriteOption,
+) (Member, error) {
+	path := sessionPath(id) + "/invites/" + segment(player)
+	return fetch[Member](ctx, s.c, with(write(http.MethodPut, path, r), opts))
+}
+
 func banPath(id SessionID, player PlayerID) string {
 	return sessionPath(id) + "/bans/" + segment(player)
 }

@@ -32,6 +32,8 @@ type (
 	JoinCode = game.JoinCode
 	// JoinCodeRequest describes a join code. Without its fields it works for as long as the session lives.
 	JoinCodeRequest = game.JoinCodeRequest
+	// InviteRequest describes an invitation. Without ExpiresIn it lasts for the session's ReservationTimeout.
+	InviteRequest = game.InviteRequest
 	// Move is a change of a session's status. Status is required.
 	Move = game.Move
 	// Connection is the address of a session's game server.

@@ -193,6 +193,9 @@ func accesses() []access {
 			operation: "DELETE /api/v1/sessions/{session_id}/members/{player_id}", query: "?reason=afk&ban=60",
 			want: [7]int{404, 403, 204, 204, 422, 403, 204},
 		},
+		{operation: "PUT /api/v1/sessions/{session_id}/invites/{player_id}", body: says(
+			`{"expires_in":60}`,
+		), want: [7]int{404, 403, 200, 200, 403, 403, 200}},
 		{operation: "GET /api/v1/sessions/{session_id}/bans", want: [7]int{404, 200, 200, 200, 403, 403, 200}},
 		{operation: "PUT /api/v1/sessions/{session_id}/bans/{player_id}", body: says(
 			`{"seconds":60}`,

@@ -3,6 +3,7 @@ package tests_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log"
 	"os"
 	"strings"
@@ -125,6 +126,17 @@ func changeOver(
 			return client.Joined{}, err
 		}
 	}
+}
+
+// joinFriends joins the lobby of a friend with a party, whom the code lets in too.
+func joinFriends(
+	ctx context.Context, c *client.Client, code string, players []client.JoinRequest,
+) (client.JoinedParty, error) {
+	joined, err := c.Sessions.JoinPartyByCode(ctx, client.Party{Players: players, Code: code})
+	if errors.Is(err, client.ErrInvalidJoinCode) {
+		return joined, fmt.Errorf("ask your friend for a new code: %w", err)
+	}
+	return joined, err
 }
 
 // kickGriefer removes a player from the session, who may come back in an hour.

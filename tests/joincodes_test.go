@@ -52,7 +52,7 @@ func TestPrivateLobby(t *testing.T) {
 	}
 	_, err = as(2).Join(t.Context(), v.ID, one(2), client.Code(code))
 	must(t, err)
-	party, err := as(3).JoinPartyByCode(t.Context(), client.Party{Players: seated(p[3], p[4]), Code: code})
+	party, err := joinFriends(t.Context(), s.api.ActAs(p[3].ID), code, seated(p[3], p[4]))
 	if err != nil || party.SeatsHeld != 5 || party.JoinCode.Uses != 4 {
 		t.Errorf("a party joined: %+v, %v", party.JoinCode, err)
 	}
@@ -126,7 +126,9 @@ func TestJoinCodeOverHTTP(t *testing.T) {
 	if made.text("code") == "" || made["max_uses"] != nil || made["uses"] != 0.0 || made["expires_at"] == nil {
 		t.Errorf("made %v", made)
 	}
-	body := func(p client.Player, code string) string { return fmt.Sprintf(`{"player_id":%q,"code":%q}`, p.ID, code) }
+	body := func(p client.Player, code string) string {
+		return fmt.Sprintf(`{"player_id":%q,"code":%q}`, p.ID, code)
+	}
 	eventually(t, "the code expires", func() bool {
 		a := s.do(t, byCode, body(p[1], made.text("code")))
 		if a.status == http.StatusCreated {
@@ -204,4 +206,50 @@ func TestGuessedJoinCodes(t *testing.T) {
 	_, err = ops.Sessions.JoinByCode(t.Context(), v.JoinCode.Code, one(1)) // a server that knows the player
 	must(t, err)
 	s.metrics(t, `gsm_limited_requests_total{class="wrong_join_code"} 3`)
+}
+
+// A player who is invited gets in without the code, until its deadline, and an invitation can be withdrawn.
+func TestInvitations(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	p := s.newPlayers(t, "p", 4)
+	as := func(i int) *client.Sessions { return s.api.ActAs(p[i].ID).Sessions }
+	one := func(i int) client.JoinRequest { return client.JoinRequest{PlayerID: p[i].ID} }
+	v := s.privateLobby(t, p[0])
+	path := "/api/v1/sessions/" + string(v.ID)
+	invite := "PUT " + path + "/invites/" + string(p[1].ID)
+	made := s.do(t, invite, `{"expires_in":3600}`).is(http.StatusCreated)
+	made.has("Location", path+"/members/"+string(p[1].ID)).has("ETag", `"2"`)
+	if left := time.Until(made.json().instant(t, "deadline")); left > time.Hour || left < 59*time.Minute {
+		t.Errorf("invited for %s", left)
+	}
+	s.do(t, invite, `{"expires_in":86400}`).is(http.StatusOK).has("ETag", `"3"`)
+	joined, err := as(1).Join(t.Context(), v.ID, one(1))
+	if err != nil || joined.Ticket == "" || joined.JoinCode.Uses != 0 {
+		t.Errorf("joined %+v, %v", joined, err)
+	}
+	s.do(t, invite, "").is(http.StatusOK).has("ETag", `"4"`)
+
+	m, err := as(0).Invite(t.Context(), v.ID, p[2].ID, client.InviteRequest{})
+	if err != nil || m.Status != "reserved" {
+		t.Errorf("invited %+v, %v", m, err)
+	}
+	must(t, as(0).Kick(t.Context(), v.ID, p[2].ID, client.Kick{}))
+	if _, err := as(2).Join(t.Context(), v.ID, one(2)); !errors.Is(err, client.ErrJoinCodeRequired) {
+		t.Errorf("joins after the invitation was withdrawn: %v", err)
+	}
+	if _, err := as(1).Invite(t.Context(), v.ID, p[3].ID, client.InviteRequest{}); !errors.Is(err, client.ErrNotHost) {
+		t.Errorf("a member invites: %v", err)
+	}
+	_, err = as(0).Invite(t.Context(), v.ID, p[3].ID, client.InviteRequest{ExpiresIn: new(1)})
+	must(t, err)
+	eventually(t, "the invitation expires", func() bool {
+		_, err := as(0).Member(t.Context(), v.ID, p[3].ID)
+		return errors.Is(err, client.ErrMemberNotFound)
+	})
+	if _, err := as(3).Join(t.Context(), v.ID, one(3)); !errors.Is(err, client.ErrJoinCodeRequired) {
+		t.Errorf("joins after the invitation expired: %v", err)
+	}
+	s.do(t, invite, `{"expires_in":86401}`).wrong("body.expires_in")
+	s.do(t, "PUT "+path+"/invites/x", `{"seconds":1}`).wrong("body.seconds", "path.player_id")
 }

@@ -69,6 +69,9 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 		"disconnected has disconnect_grace to return.",
 	"leaveSession": "Hosts and servers can kick other members, with a `reason` and a `ban`. Leaving again is not an " +
 		"error.",
+	"invitePlayer": "Reserves a seat for the player, who confirms it by joining, without a code and whoever else may join. " +
+		"Inviting again sets another deadline; for a player who has joined it changes nothing. DELETE of the member " +
+		"withdraws the invitation. For the host and servers.",
 	"listBans": "The bans that have not ended, at most 256. For the host, API keys and admins.",
 	"banPlayer": "The player loses its seat, if it has one, and cannot join until the ban ends. Replaces an earlier " +
 		"ban of the player. For the host and servers.",
@@ -121,6 +124,7 @@ var bodyExamples = map[string]any{
 	"rotateJoinCode": map[string]any{"expires_in": 3600, "max_uses": 3},
 	"joinSession":    map[string]any{"player_id": examplePlayer},
 	"patchMember":    map[string]any{"attributes": map[string]any{"skin": "owl"}},
+	"invitePlayer":   map[string]any{"expires_in": 3600},
 	"banPlayer":      map[string]any{"seconds": 3600, "reason": "griefing"},
 	"setHost":        map[string]any{"player_id": examplePlayer},
 	"attachServer": map[string]any{

@@ -207,6 +207,13 @@ func (a *API) sessionRoutes(s *schemas) {
 		codes(204), nil, errs(session, host, versionErrors(), ended, fence, bans), playing,
 	}, a.leaveSession)
 	register(a, route{
+		http.MethodPut, basePath + "/sessions/{session_id}/invites/{player_id}", "invitePlayer", "sessions",
+		"Invite a player to a session",
+		codes(201, 200), optionalBody(s.invite), errs(session, seatErrors(), host, []*game.Error{
+			game.ErrSessionFull, game.ErrSessionLocked, game.ErrSessionNotJoinable, game.ErrPlayerBanned,
+		}, versionErrors(), ended, fence), playing,
+	}, a.invitePlayer)
+	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}/bans", "listBans", "sessions",
 		"List the players who may not join",
 		codes(200), nil, errs(session, host), playing,

@@ -22,6 +22,7 @@ type schemas struct {
 	host, server, ban             *huma.Schema
 	heartbeat, heartbeats         *huma.Schema
 	join, joinByCode, joinCode    *huma.Schema
+	invite                        *huma.Schema
 	key, token, rotation          *huma.Schema
 }
 
@@ -80,6 +81,7 @@ func (s *schemas) sessions(r huma.Registry) {
 	s.join = named(r, "JoinSessionRequest", requestOf[joinSessionRequest](r))
 	s.joinByCode = named(r, "JoinByCodeRequest", requestOf[joinByCodeRequest](r, "code"))
 	s.joinCode = named(r, "JoinCodeRequest", requestOf[game.JoinCodeRequest](r))
+	s.invite = named(r, "InviteRequest", requestOf[game.InviteRequest](r))
 	s.ban = named(r, "BanRequest", requestOf[game.BanRequest](r))
 
 	memberPatch := requestOf[game.MemberEdit](r)
