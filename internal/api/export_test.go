@@ -44,13 +44,6 @@ func ParseAttributes(deep map[string]string, plain ...string) (game.AttributeFil
 	return found, errors.Join(wrong...)
 }
 
-// EncodeDocument encodes a value without the JSON package.
-func EncodeDocument(v any) ([]byte, bool) {
-	var b bytes.Buffer
-	rest, ok := encodeDocument(&b, v)
-	return append(b.Bytes(), rest...), ok
-}
-
 // ShownKey returns an API key as admins see it.
 func ShownKey(k game.Key) KeyBody {
 	return KeyAt(k, time.Now())
@@ -63,14 +56,12 @@ func JSON(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// PlayerPage returns a page of a list as it is written.
-func PlayerPage(l game.List[game.Player]) any {
-	return boundedPage(context.Background(), l, (*writer).player)
-}
+// JoinedSession is the response to a join.
+type JoinedSession = joinedSession
 
 // SessionPage returns a page of a list as it is written, with so much of the members.
-func SessionPage(l game.List[game.Session], show string) any {
-	return boundedPage(context.Background(), l, memberDetail(show).write)
+func SessionPage(l game.List[game.Session], show string) (any, error) {
+	return boundedPage(context.Background(), l, memberDetail(show).of)
 }
 
 // PrefersMinimal reads a Prefer header.

@@ -105,32 +105,33 @@ func newPage[D any](l game.List[D]) page[D] {
 	return p
 }
 
+// encoded returns the page as it was encoded before, or nil.
+func (p page[D]) encoded() []byte { return p.json }
+
 // boundedPage returns an encoded page of at most [game.MaxPageBytes], which ends early if its documents are larger, but
 // has at least one. From then on the page is all the memory that the request needs.
-func boundedPage[D any](ctx context.Context, l game.List[D], document func(*writer, *D)) page[D] {
-	var w writer
-	w.grow(1 + len(l.Items))
+func boundedPage[D, B any](ctx context.Context, l game.List[D], body func(D) B) (page[B], error) {
+	w := writer{b: make([]byte, 0, (1+len(l.Items))*typicalSize)}
 	w.open('{')
 	w.name("items")
 	w.open('[')
-	for i := range l.Items {
+	var shown B
+	for i, d := range l.Items {
 		end := len(w.b)
 		w.next()
-		document(&w, &l.Items[i])
+		shown = body(d)
+		w.document(&shown)
 		if i > 0 && len(w.b) > game.MaxPageBytes-pageEnd {
 			w.b, l = w.b[:end], l.First(i)
 			break
 		}
 	}
 	w.close(']')
-	p := newPage(l)
-	if w.optionalText("next_cursor", p.NextCursor); w.failed {
-		return p
-	}
+	w.name("next_cursor")
+	w.marshal(reflect.ValueOf(newPage(l).NextCursor))
 	w.close('}')
-	p.Items, p.json = nil, w.b
 	game.KeepRoom(ctx, cap(w.b))
-	return p
+	return page[B]{json: w.b}, w.err
 }
 
 // pageEnd is the room in bytes that is left for what follows the items of a page.

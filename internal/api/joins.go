@@ -93,12 +93,10 @@ func (r joinSessionRequest) located(err error) error {
 
 // joinedSession is a session with the tickets of the players who joined it.
 type joinedSession struct {
-	game.Session
-	Ticket  string                   `json:"ticket,omitempty" doc:"Proves to the session's server, without a call, that the player has its seat: a JWT for 15 minutes. Absent where there are no tokens, and for a reserved seat."`
-	Tickets map[game.PlayerID]string `json:"tickets,omitempty" doc:"The tickets of a party, by the ids of the players who have joined. A player gets its own only."`
-	LeftOut []leftOut                `json:"left_out,omitempty" nullable:"false" doc:"Who got no seat, if partial allows that, in the order of players; absent if all have one."`
-
-	members memberDetail
+	Session
+	Ticket  string                   `json:"ticket,omitzero" doc:"Proves to the session's server, without a call, that the player has its seat: a JWT for 15 minutes. Absent where there are no tokens, and for a reserved seat."`
+	Tickets map[game.PlayerID]string `json:"tickets,omitzero" doc:"The tickets of a party, by the ids of the players who have joined. A player gets its own only."`
+	LeftOut []leftOut                `json:"left_out,omitzero" nullable:"false" doc:"Who got no seat, if partial allows that, in the order of players; absent if all have one."`
 }
 
 // leftOut is a player of a party without a seat.
@@ -134,7 +132,7 @@ func (a *API) joined(
 	members, applied := prefer.preferred()
 	out := &joinSessionOut{
 		Status: http.StatusOK, ETag: web.ETag(s.Version), Applied: applied,
-		Body: joinedSession{Session: s, members: members},
+		Body: joinedSession{Session: members.of(s)},
 	}
 	if slices.ContainsFunc(seated, func(one game.Seated) bool { return one.New }) {
 		out.Status = http.StatusCreated
@@ -153,7 +151,7 @@ func (a *API) joined(
 // tickets returns the tickets of those of a party who have joined. A player gets no ticket of another.
 func (a *API) tickets(ctx context.Context, s game.Session, seated []game.Seated) map[game.PlayerID]string {
 	caller := game.CallerFrom(ctx)
-	all := make(map[game.PlayerID]string, len(seated))
+	var all map[game.PlayerID]string
 	for _, one := range seated {
 		if caller.Scope == game.ScopePlayer && caller.Player != one.PlayerID {
 			continue
@@ -162,6 +160,9 @@ func (a *API) tickets(ctx context.Context, s game.Session, seated []game.Seated)
 			continue
 		}
 		if ticket := a.ticket(ctx, s, one.PlayerID); ticket != "" {
+			if all == nil {
+				all = make(map[game.PlayerID]string, len(seated))
+			}
 			all[one.PlayerID] = ticket
 		}
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"math"
@@ -16,14 +17,25 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// The JSON package took 4 to 8 % of the CPU time of a request that reads a document. Players and sessions, which most
-// responses contain, are encoded here from the [game.Properties] of their structs, in a third of that time and to the
-// same bytes. All other values are left to the package. docs/decisions/0024-one-description.md has the figures.
+// With the JSON package, reads of a document would take 7 to 16 % more CPU time, and lists 20 to 30 %. Players and
+// sessions, which most responses contain, are encoded here from the [game.Properties] of their structs, to the same
+// bytes. All other values are left to the package. docs/decisions/0024-one-description.md has the figures.
 
 // marshal writes a response body. An error of the writer means that the caller has gone and is ignored, because huma
 // would panic.
 func marshal(w io.Writer, v any) error {
-	if b, ok := encodeDocument(w, v); ok {
+	var b []byte
+	switch v := v.(type) {
+	case game.Player:
+		b = encode(w, &v)
+	case Session:
+		b = encode(w, &v)
+	case joinedSession:
+		b = encode(w, &v)
+	case interface{ encoded() []byte }:
+		b = v.encoded()
+	}
+	if b != nil {
 		_, _ = w.Write(b)
 		return nil
 	}
@@ -50,39 +62,24 @@ func (t *failureRecorder) Write(b []byte) (int, error) {
 // sortedNames encodes maps in the order of their names.
 var sortedNames = jsonv2.Deterministic(true)
 
-// encodeDocument returns the JSON of a document or a page, and false for other values. It writes what is large to w in
-// pieces and returns the rest.
-func encodeDocument(to io.Writer, v any) ([]byte, bool) {
-	w := writer{to: to}
-	switch v := v.(type) {
-	case game.Player:
-		w.grow(1)
-		w.player(&v)
-	case game.Session:
-		w.lone(&v, membersFull)
-	case sessionBody:
-		w.lone(&v.Session, v.members)
-	case joinedSession:
-		w.lone(&v.Session, v.members)
-		w.b = w.b[:len(w.b)-1]
-		w.joins(&v)
-		w.close('}')
-	case page[game.Player]:
-		return v.json, v.json != nil
-	case page[game.Session]:
-		return v.json, v.json != nil
-	default:
-		return nil, false
+// encode returns the JSON of a document, or nil if it has none. It writes what is large to w in pieces and returns the
+// rest.
+func encode[D any](to io.Writer, d *D) []byte {
+	w := writer{b: make([]byte, 0, typicalSize), to: to}
+	if w.document(d); w.err != nil {
+		return nil
 	}
-	return w.b, !w.failed
+	return w.b
 }
 
 // writer encodes JSON.
 type writer struct {
-	b      []byte
-	to     io.Writer // receives large documents in pieces; nil to keep all in b
-	failed bool      // a value has no JSON
+	b   []byte
+	to  io.Writer // receives large documents in pieces; nil to keep all in b
+	err error     // why a value has no JSON
 }
+
+func (w *writer) check(err error) { w.err = cmp.Or(w.err, err) }
 
 // flushSize is the size in bytes from which on the buffer is flushed.
 const flushSize = 64 << 10
@@ -90,7 +87,7 @@ const flushSize = 64 << 10
 // flush writes the buffer if it is large, except its last byte, which next needs.
 func (w *writer) flush() {
 	last := len(w.b) - 1
-	if w.to == nil || last < flushSize || w.failed {
+	if w.to == nil || last < flushSize || w.err != nil {
 		return
 	}
 	_, _ = w.to.Write(w.b[:last]) // it fails if the caller has gone
@@ -100,56 +97,11 @@ func (w *writer) flush() {
 // typicalSize is the size in bytes that most documents do not exceed.
 const typicalSize = 1 << 10
 
-func (w *writer) grow(documents int) { w.b = slices.Grow(w.b, documents*typicalSize) }
+// typicalItem is the size in bytes that most items of a document's lists do not exceed.
+const typicalItem = 1 << 7
 
-func (w *writer) player(p *game.Player) {
-	w.open('{')
-	w.fields(reflect.ValueOf(p).Elem(), "")
-	w.close('}')
-}
-
-// lone writes a session that is a whole response.
-func (w *writer) lone(s *game.Session, members memberDetail) {
-	w.grow(1 + min(len(s.Members)/8, flushSize/typicalSize))
-	w.session(s, members)
-}
-
-// session writes a session with its computed fields.
-func (w *writer) session(s *game.Session, members memberDetail) {
-	w.open('{')
-	hidden := "members"
-	if members == membersFull {
-		hidden = ""
-	}
-	w.fields(reflect.ValueOf(s).Elem(), hidden)
-	w.count("seats_held", len(s.Members))
-	w.count("free_seats", s.FreeSeats())
-	if members == membersIDs {
-		w.name("member_ids")
-		w.open('[')
-		for i := range s.Members {
-			w.next()
-			w.quote(string(s.Members[i].PlayerID))
-		}
-		w.close(']')
-	}
-	w.close('}')
-}
-
-// joins writes what a join returns besides the session.
-func (w *writer) joins(v *joinedSession) {
-	if v.Ticket != "" {
-		w.text("ticket", v.Ticket)
-	}
-	if len(v.Tickets) > 0 {
-		w.name("tickets")
-		objectWriter[map[game.PlayerID]string]((*writer).quote)(w, reflect.ValueOf(&v.Tickets).Elem())
-	}
-	if len(v.LeftOut) > 0 {
-		w.name("left_out")
-		w.marshal(reflect.ValueOf(v.LeftOut))
-	}
-}
+// document writes the struct that d points to.
+func (w *writer) document(d any) { w.object(reflect.ValueOf(d).Elem()) }
 
 // jsonField is a field with what is computed once for its type.
 type jsonField struct {
@@ -172,19 +124,21 @@ func jsonFieldsOf(t reflect.Type) []jsonField {
 	return fields
 }
 
-// fields writes the fields of a struct, which must be addressable, except one.
-func (w *writer) fields(v reflect.Value, except string) {
+// object writes a struct, which must be addressable.
+func (w *writer) object(v reflect.Value) {
+	w.open('{')
 	fields := jsonFieldsOf(v.Type())
 	for i := range fields {
 		f := &fields[i]
 		value := f.Of(v)
-		if f.Name == except || f.OmitZero && value.IsZero() {
+		if f.OmitZero && value.IsZero() {
 			continue
 		}
 		w.next()
 		w.b = append(w.b, f.prefix...)
 		f.write(w, value)
 	}
+	w.close('}')
 }
 
 // jsonWriter returns the function that writes values of a type.
@@ -196,6 +150,8 @@ func jsonWriter(t reflect.Type) func(*writer, reflect.Value) {
 		return objectWriter[game.Attributes]((*writer).value)
 	case reflect.TypeFor[map[string]string]():
 		return objectWriter[map[string]string]((*writer).quote)
+	case reflect.TypeFor[map[game.PlayerID]string]():
+		return objectWriter[map[game.PlayerID]string]((*writer).quote)
 	case reflect.TypeFor[map[string]int]():
 		return objectWriter[map[string]int]((*writer).integer)
 	case reflect.TypeFor[game.EndReason]():
@@ -227,11 +183,7 @@ func jsonWriter(t reflect.Type) func(*writer, reflect.Value) {
 			to(w, v.Elem())
 		}
 	case reflect.Struct:
-		return func(w *writer, v reflect.Value) {
-			w.open('{')
-			w.fields(v, "")
-			w.close('}')
-		}
+		return (*writer).object
 	case reflect.Slice:
 		return arrayWriter(jsonWriter(t.Elem()))
 	default:
@@ -242,13 +194,14 @@ func jsonWriter(t reflect.Type) func(*writer, reflect.Value) {
 // marshal writes a value with the JSON package.
 func (w *writer) marshal(v reflect.Value) {
 	b, err := jsonv2.Marshal(v.Interface(), sortedNames)
-	w.failed = w.failed || err != nil
+	w.check(err)
 	w.b = append(w.b, b...)
 }
 
 // arrayWriter returns a function that writes slices, in pieces if they are long.
 func arrayWriter(item func(*writer, reflect.Value)) func(*writer, reflect.Value) {
 	return func(w *writer, v reflect.Value) {
+		w.b = slices.Grow(w.b, min(v.Len()*typicalItem, flushSize))
 		w.open('[')
 		for i := range v.Len() {
 			w.next()
@@ -296,26 +249,6 @@ func (w *writer) name(name string) {
 
 func (w *writer) null() { w.b = append(w.b, "null"...) }
 
-func (w *writer) text(name, s string) {
-	w.name(name)
-	w.quote(s)
-}
-
-// optionalText writes a member that is a string or null.
-func (w *writer) optionalText(name string, s *string) {
-	w.name(name)
-	if s == nil {
-		w.null()
-		return
-	}
-	w.quote(*s)
-}
-
-func (w *writer) count(name string, n int) {
-	w.name(name)
-	w.integer(n)
-}
-
 func (w *writer) integer(n int) { w.b = strconv.AppendInt(w.b, int64(n), 10) }
 
 // time writes a time. Years after 9999 have no JSON.
@@ -323,7 +256,7 @@ func (w *writer) time(t *time.Time) {
 	w.b = append(w.b, '"')
 	b, err := t.AppendText(w.b)
 	w.b = append(b, '"')
-	w.failed = w.failed || err != nil
+	w.check(err)
 }
 
 // value writes an attribute.
@@ -347,7 +280,7 @@ func (w *writer) float(f float64) {
 		return
 	}
 	b, err := jsonv2.Marshal(f)
-	w.failed = w.failed || err != nil
+	w.check(err)
 	w.b = append(w.b, b...)
 }
 
@@ -357,7 +290,7 @@ func (w *writer) quote(s string) {
 		if c := s[i]; c < ' ' || c >= 0x80 || c == '"' || c == '\\' {
 			b, err := jsontext.AppendQuote(w.b, s)
 			w.b = b
-			w.failed = w.failed || err != nil
+			w.check(err)
 			return
 		}
 	}

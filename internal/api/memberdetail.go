@@ -25,12 +25,31 @@ func (q MembersQuery) detail() memberDetail {
 	return memberDetail(q)
 }
 
-func (members memberDetail) write(w *writer, s *game.Session) { w.session(s, members) }
-
-// sessionBody is a session in a response.
-type sessionBody struct {
+// Session is a session in a response. It is exported because huma ignores embedded fields of other types.
+type Session struct {
 	game.Session
-	members memberDetail
+	Members   []game.Member   `json:"members,omitzero" nullable:"false" doc:"The members in the order in which they took their seats; absent from brief lists."`
+	SeatsHeld int             `json:"seats_held" doc:"How many members there are."`
+	FreeSeats int             `json:"free_seats" doc:"How many seats newcomers can take."`
+	MemberIDs []game.PlayerID `json:"member_ids,omitzero" nullable:"false" doc:"The players who hold seats, in the order in which they joined; only with members=ids."`
+}
+
+// of returns a session as it is shown.
+func (members memberDetail) of(s game.Session) Session {
+	shown := Session{Session: s, SeatsHeld: len(s.Members), FreeSeats: s.FreeSeats()}
+	switch members {
+	case membersFull:
+		if shown.Members = s.Members; s.Members == nil {
+			shown.Members = []game.Member{}
+		}
+	case membersIDs:
+		shown.MemberIDs = make([]game.PlayerID, len(s.Members))
+		for i := range s.Members {
+			shown.MemberIDs[i] = s.Members[i].PlayerID
+		}
+	case membersNone:
+	}
+	return shown
 }
 
 // preferred returns what the response to a write of a session has of its members, and the value of Preference-Applied.

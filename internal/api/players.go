@@ -44,7 +44,8 @@ func (a *API) listPlayers(ctx context.Context, in *listPlayersIn) (*playersOut, 
 	if err != nil {
 		return nil, err
 	}
-	return &playersOut{boundedPage(ctx, l, (*writer).player)}, nil
+	p, err := boundedPage(ctx, l, func(p game.Player) game.Player { return p })
+	return &playersOut{p}, err
 }
 
 type replacePlayerIn struct {

@@ -73,7 +73,7 @@ type sessionOut struct {
 	Location string `header:"Location"`
 	Replayed string `header:"Idempotent-Replayed"`
 	Applied  string `header:"Preference-Applied"`
-	Body     sessionBody
+	Body     Session
 }
 
 // sessionResponse returns the response with a session, given that with a document, and the value of Preference-Applied.
@@ -83,7 +83,7 @@ func sessionResponse(
 	if err != nil {
 		return nil, err
 	}
-	return &sessionOut{out.Status, out.ETag, out.Location, out.Replayed, applied, sessionBody{out.Body, members}}, nil
+	return &sessionOut{out.Status, out.ETag, out.Location, out.Replayed, applied, members.of(out.Body)}, nil
 }
 
 // changed returns the response to a call that changed a session.

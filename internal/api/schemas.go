@@ -33,7 +33,6 @@ func newSchemas(r huma.Registry) *schemas {
 	r.RegisterTypeAlias(reflect.TypeFor[game.Value](), reflect.TypeFor[attributeValue]())
 	r.RegisterTypeAlias(reflect.TypeFor[game.Result](), reflect.TypeFor[anyObject]())
 	r.RegisterTypeAlias(reflect.TypeFor[game.Changes](), reflect.TypeFor[changeList]())
-	r.RegisterTypeAlias(reflect.TypeFor[sessionBody](), reflect.TypeFor[game.Session]())
 	responses(r)
 	s := new(schemas)
 	s.players(r)
@@ -61,8 +60,10 @@ func (s *schemas) sessions(r huma.Registry) {
 	session := requestOf[game.Session](r, "status")
 	session.Properties["connection"] = objectOrNone(r, session.Properties["connection"])
 	replacement[game.Session](session, "Session")
-	for name := range derivedOfSessions() {
-		session.Properties[name] = ignored()
+	for name := range r.Map()["Session"].Properties {
+		if session.Properties[name] == nil { // computed and not stored
+			session.Properties[name] = ignored()
+		}
 	}
 	s.session = named(r, "SessionMove", session)
 
@@ -121,9 +122,9 @@ func (s *schemas) credentials(r huma.Registry) {
 // responses completes the schemas of the documents that the API returns.
 func responses(r huma.Registry) {
 	for name, t := range map[string]reflect.Type{
-		"Player": reflect.TypeFor[game.Player](), "Session": reflect.TypeFor[game.Session](),
+		"Player": reflect.TypeFor[game.Player](), "Session": reflect.TypeFor[Session](),
+		"JoinedSession": reflect.TypeFor[joinedSession](), "JoinCode": reflect.TypeFor[game.JoinCode](),
 		"Member": reflect.TypeFor[game.Member](), "Ban": reflect.TypeFor[game.Ban](),
-		"JoinCode":       reflect.TypeFor[game.JoinCode](),
 		"HeartbeatReply": reflect.TypeFor[game.HeartbeatReply](),
 		"Event":          reflect.TypeFor[game.Event](), "Subject": reflect.TypeFor[game.Subject](),
 		"Actor":         reflect.TypeFor[game.Actor](),
@@ -142,31 +143,6 @@ func responses(r huma.Registry) {
 	}
 	r.Map()["Connection"].Required = []string{"address", "port"}
 	r.Map()["Connection"].PrecomputeMessages()
-
-	session := r.Map()["Session"]
-	maps.Copy(session.Properties, derivedOfSessions())
-	session.Required = append(session.Required, "seats_held", "free_seats")
-	session.Required = slices.DeleteFunc(session.Required, func(name string) bool { return name == "members" })
-	r.Schema(reflect.TypeFor[joinedSession](), true, "")
-	joined := r.Map()["JoinedSession"]
-	own := joined.Properties
-	joined.Properties = maps.Clone(session.Properties)
-	for _, name := range []string{"ticket", "tickets", "left_out"} {
-		joined.Properties[name] = own[name]
-	}
-	joined.Required = session.Required
-}
-
-// derivedOfSessions returns the fields of sessions that are computed and not stored.
-func derivedOfSessions() map[string]*huma.Schema {
-	return map[string]*huma.Schema{
-		"seats_held": {Type: huma.TypeInteger, Format: "int64", Description: "How many members there are."},
-		"free_seats": {Type: huma.TypeInteger, Format: "int64", Description: "How many seats newcomers can take."},
-		"member_ids": {
-			Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString},
-			Description: "The players who hold seats, in the order in which they joined; only with members=ids.",
-		},
-	}
 }
 
 // requestOf returns the schema of a request body, with the names of its required fields.

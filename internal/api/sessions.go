@@ -36,7 +36,7 @@ func (a *API) createSession(ctx context.Context, in *createSessionIn) (*createSe
 		return nil, err
 	}
 	members, applied := in.preferred()
-	body := joinedSession{Session: out.Body, members: members}
+	body := joinedSession{Session: members.of(out.Body)}
 	// In a retry, the host may have left, or the session may have ended.
 	if _, err := out.Body.Member(r.FirstMember()); err == nil && !out.Body.Status.Terminal() {
 		body.Ticket = a.ticket(ctx, out.Body, r.FirstMember())
@@ -70,7 +70,7 @@ func (in *listSessionsIn) Resolve(huma.Context) []error {
 	return wrong
 }
 
-type sessionsOut struct{ Body page[game.Session] }
+type sessionsOut struct{ Body page[Session] }
 
 func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*sessionsOut, error) {
 	attributes, _ := parseAttributes(in.Attributes, in.Attribute)
@@ -81,7 +81,8 @@ func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*sessionsOu
 	if err != nil {
 		return nil, err
 	}
-	return &sessionsOut{boundedPage(ctx, l, members.write)}, nil
+	p, err := boundedPage(ctx, l, members.of)
+	return &sessionsOut{p}, err
 }
 
 // moveSessionIn has a whole session, so that the body of a GET can be sent back with another status.

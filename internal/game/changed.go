@@ -267,10 +267,13 @@ func DecodeChange(name ChangeType, decode func(any) error) (Change, error) {
 var ErrUnknownChange = errors.New("unknown type of change")
 
 // MarshalJSON implements [json.Marshaler].
-func (l Changes) MarshalJSON() ([]byte, error) {
-	b := []byte{'['}
+func (l Changes) MarshalJSON() ([]byte, error) { return l.Encode(json.Marshal) }
+
+// Encode returns the changes as JSON, given a function that encodes the fields of one.
+func (l Changes) Encode(encode func(any) ([]byte, error)) ([]byte, error) {
+	b := append(make([]byte, 0, 128), '[') // as long as most
 	for i, c := range l {
-		fields, err := json.Marshal(c)
+		fields, err := encode(c)
 		if err != nil {
 			return nil, err
 		}

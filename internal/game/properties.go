@@ -2,6 +2,7 @@ package game
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,7 +26,8 @@ type Property struct {
 	path []int // indexes of the embedded structs and of the field
 }
 
-// Properties returns the fields of a struct in order, with those of embedded structs in their place.
+// Properties returns the fields of a struct in order, with those of embedded structs in their place. A
+// field hides one of the same name of a struct that is embedded before it.
 func Properties(t reflect.Type) []Property {
 	var all []Property
 	for i := range t.NumField() {
@@ -39,6 +41,7 @@ func Properties(t reflect.Type) []Property {
 			}
 		case tagged && f.IsExported() && tag != "-":
 			name, options, _ := strings.Cut(tag, ",")
+			all = slices.DeleteFunc(all, func(p Property) bool { return p.Name == name })
 			all = append(all, Property{StructField: f, Name: name, OmitZero: options == "omitzero", path: []int{i}})
 		}
 	}

@@ -29,7 +29,7 @@ func (p timePage) finds() []bson.D {
 		return []bson.D{with(bson.E{Key: p.field, Value: bson.D{p.until}})}
 	}
 	return []bson.D{
-		with(bson.E{Key: p.field, Value: p.after}, bson.E{Key: "_id", Value: bson.D{{Key: "$gt", Value: p.id}}}),
+		with(bson.E{Key: p.field, Value: p.after}, bson.E{Key: "_id", Value: docOf("$gt", p.id)}),
 		with(bson.E{Key: p.field, Value: bson.D{{Key: "$gt", Value: p.after}, p.until}}),
 	}
 }

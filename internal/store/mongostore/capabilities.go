@@ -65,7 +65,7 @@ type hello struct {
 func (h hello) sharded() bool { return h.Message == "isdbgrid" }
 
 func (s *Store) hello(ctx context.Context) (h hello, err error) {
-	err = s.database.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&h)
+	err = s.database.RunCommand(ctx, docOf("hello", 1)).Decode(&h)
 	return h, err
 }
 
@@ -82,7 +82,7 @@ func (s *Store) probe(ctx context.Context, o Options) error {
 			Version string `bson:"version"`
 		} `bson:"ferretdb"`
 	}
-	if err := s.database.RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&build); err != nil {
+	if err := s.database.RunCommand(ctx, docOf("buildInfo", 1)).Decode(&build); err != nil {
 		return err
 	}
 	s.server = server{product: "mongodb", version: build.Version, replicaSet: h.SetName, sharded: h.sharded()}
@@ -112,7 +112,7 @@ func (s *Store) probeUnique(ctx context.Context) (err error) {
 	key := bson.NewObjectID().Hex()
 	ids := bson.A{"probe-" + key + "-1", "probe-" + key + "-2"}
 	defer func() {
-		_, e := meta.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}})
+		_, e := meta.DeleteMany(ctx, docOf("_id", docOf("$in", ids)))
 		if err == nil {
 			err = e
 		}
@@ -136,14 +136,14 @@ func (s *Store) probeUnique(ctx context.Context) (err error) {
 func (s *Store) probeValidators(ctx context.Context) (bool, error) {
 	meta := s.database.Collection(metaCollection)
 	id := bson.NewObjectID()
-	_, err := meta.InsertOne(ctx, bson.D{{Key: "_id", Value: id}})
+	_, err := meta.InsertOne(ctx, docOf("_id", id))
 	if e := mongo.ServerError(nil); errors.As(err, &e) && !outcomeUnknown(err) && !hasCode(err, codeUnauthorized) {
 		return true, nil // servers use different error codes
 	}
 	if err != nil {
 		return false, err
 	}
-	_, err = meta.DeleteOne(ctx, bson.D{{Key: "_id", Value: id}})
+	_, err = meta.DeleteOne(ctx, docOf("_id", id))
 	return false, err
 }
 
@@ -153,7 +153,7 @@ func (s *Store) probeOrder(ctx context.Context) (bool, error) {
 		Project: game.DefaultProject, Where: game.Where{game.Is(game.FieldStatus, game.StatusOpen)}, Limit: 1,
 	})
 	filter, _ := p.find(s.server.capabilities)
-	plan, err := s.explain(ctx, sessionsCollection, filter, bson.D{{Key: "_id", Value: -1}}, p.index)
+	plan, err := s.explain(ctx, sessionsCollection, filter, docOf("_id", -1), p.index)
 	if err != nil {
 		return false, err
 	}

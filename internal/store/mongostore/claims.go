@@ -90,7 +90,7 @@ func (s *Store) readClaim(ctx context.Context, key string) (held game.Claim, fou
 }
 
 func (s *Store) findClaim(ctx context.Context, key string) (held game.Claim, found bool, err error) {
-	raw, err := s.claims.FindOne(ctx, bson.D{{Key: "_id", Value: key}}).Raw()
+	raw, err := s.claims.FindOne(ctx, docOf("_id", key)).Raw()
 	if err == nil {
 		err = decode(raw, &held)
 	}
@@ -107,7 +107,7 @@ func (s *Store) PurgeClaims(ctx context.Context, now time.Time, limit int) (int,
 
 // expired is the filter for documents that have expired at a time.
 func expired(now time.Time) bson.E {
-	return bson.E{Key: "expires_at", Value: bson.D{{Key: "$lte", Value: now}}}
+	return bson.E{Key: "expires_at", Value: docOf("$lte", now)}
 }
 
 // purge deletes up to limit documents that have expired, and returns their number.
@@ -120,7 +120,7 @@ func (s *Store) purge(ctx context.Context, c collection, index string, now time.
 				return err
 			}
 			// Repeat the condition: an expired claim may have been replaced since.
-			r, err := c.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, expired(now)})
+			r, err := c.DeleteMany(ctx, bson.D{{Key: "_id", Value: docOf("$in", ids)}, expired(now)})
 			if r != nil {
 				removed += int(r.DeletedCount)
 			}
@@ -134,7 +134,7 @@ func (s *Store) purge(ctx context.Context, c collection, index string, now time.
 // idsOf returns the ids of at most limit documents that match, read by the index.
 func idsOf(ctx context.Context, c collection, filter bson.D, index string, limit int) (bson.A, error) {
 	cursor, err := c.Find(
-		ctx, filter, options.Find().SetLimit(int64(limit)).SetHint(index).SetProjection(bson.D{{Key: "_id", Value: 1}}),
+		ctx, filter, options.Find().SetLimit(int64(limit)).SetHint(index).SetProjection(keys("_id")),
 	)
 	if err != nil {
 		return nil, err

@@ -35,6 +35,9 @@ func (a address) at(version int64) bson.D {
 	return append(a.filter(), bson.E{Key: "version", Value: version})
 }
 
+// docOf returns a document with one field.
+func docOf(key string, value any) bson.D { return bson.D{{Key: key, Value: value}} }
+
 // errNoMatch reports that no document matches the filter of a write.
 var errNoMatch = errors.New("no document matches the condition")
 
@@ -185,9 +188,7 @@ func (s *Store) replace(ctx context.Context, c collection, a address, x replacem
 // replaceOnce makes the replacement. It returns errVersionMatches if the version is as expected and the outbox has no
 // room for the events.
 func (s *Store) replaceOnce(ctx context.Context, c collection, a address, x replacement, id writeID, set bson.D) error {
-	push := bson.D{
-		{Key: "writes", Value: bson.D{{Key: "$each", Value: bson.A{id}}, {Key: "$slice", Value: -historySize}}},
-	}
+	push := docOf("writes", bson.D{{Key: "$each", Value: bson.A{id}}, {Key: "$slice", Value: -historySize}})
 	condition := a.at(x.version)
 	var left span
 	if len(x.events) > 0 {
@@ -198,7 +199,7 @@ func (s *Store) replaceOnce(ctx context.Context, c collection, a address, x repl
 		push = append(push, bson.E{Key: "events", Value: add.push})
 		condition, left = append(condition, add.condition...), add.left
 	}
-	update := append(bson.D{{Key: "$push", Value: push}}, set...)
+	update := append(docOf("$push", push), set...)
 	err := s.conditional(ctx, c, a, x.version, x.notFound, write{
 		send: func(ctx context.Context) error {
 			return matched(c.UpdateOne(ctx, condition, update))
@@ -310,7 +311,7 @@ func (c collection) lastWrites(
 	ctx context.Context, from *mongo.Collection, a address,
 ) (t lastWrites, found bool, err error) {
 	err = from.FindOne(
-		ctx, a.filter(), options.FindOne().SetProjection(bson.D{{Key: "version", Value: 1}, {Key: "writes", Value: 1}}),
+		ctx, a.filter(), options.FindOne().SetProjection(keys("version", "writes")),
 	).Decode(&t)
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return t, false, nil

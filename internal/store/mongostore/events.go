@@ -159,10 +159,10 @@ func (s *Store) Timeline(ctx context.Context, q game.TimelineQuery) ([]game.Even
 			}
 		}
 	}
-	filter := bson.D{{Key: "_id", Value: bson.D{
+	filter := docOf("_id", bson.D{
 		{Key: "$gte", Value: game.EventID(q.Subject, 0)}, {Key: "$lt", Value: game.EventID(q.Subject, before)},
-	}}}
-	o := options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(q.Limit)).SetHint(idIndex)
+	})
+	o := options.Find().SetSort(docOf("_id", -1)).SetLimit(int64(q.Limit)).SetHint(idIndex)
 	moved, err := read[game.Event](ctx, s, s.events.Collection, filter, o)
 	if err != nil {
 		return nil, err
@@ -194,11 +194,11 @@ func (s *Store) outboxOf(ctx context.Context, c collection, k address) ([]game.E
 
 // Feed implements [game.EventStore].
 func (s *Store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error) {
-	place := bson.D{{Key: "$gt", Value: q.After}}
+	place := docOf("$gt", q.After)
 	if q.Before != 0 {
 		place = append(place, bson.E{Key: "$lt", Value: q.Before})
 	}
-	filter, index, order := bson.D{{Key: "project", Value: q.Project}}, eventsByPlace, 1
+	filter, index, order := docOf("project", q.Project), eventsByPlace, 1
 	if q.Player != "" {
 		filter, index = append(filter, bson.E{Key: "players", Value: q.Player}), eventsByPlayer
 	}
@@ -206,7 +206,7 @@ func (s *Store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error
 		order = -1
 	}
 	filter = append(filter, bson.E{Key: "seq", Value: place})
-	o := options.Find().SetSort(bson.D{{Key: "seq", Value: order}}).SetLimit(int64(q.Limit)).SetHint(index)
+	o := options.Find().SetSort(docOf("seq", order)).SetLimit(int64(q.Limit)).SetHint(index)
 	return read[game.Event](ctx, s, s.events.Collection, filter, o)
 }
 

@@ -37,7 +37,7 @@ func export[D any](ctx context.Context, s *Store, c collection, after string, li
 
 // pageAfter returns the filter and options to read documents in order of their ids, which must be strings.
 func pageAfter(after string, limit int) (bson.D, *options.FindOptionsBuilder) {
-	return bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}}},
-		options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetHint(idIndex).
+	return docOf("_id", docOf("$gt", after)),
+		options.Find().SetSort(keys("_id")).SetLimit(int64(limit)).SetHint(idIndex).
 			SetProjection(withoutOutbox())
 }

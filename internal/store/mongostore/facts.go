@@ -33,7 +33,7 @@ func (s *Store) Ping(ctx context.Context) (game.Facts, error) {
 	}
 	facts["ping_ms"] = float64(time.Since(begin).Microseconds()) / 1000
 	// FerretDB may reply without its engine; this reads from the engine.
-	if _, err := idsOf(ctx, s.players, bson.D{{Key: "_id", Value: ""}}, idIndex, 1); err != nil {
+	if _, err := idsOf(ctx, s.players, docOf("_id", ""), idIndex, 1); err != nil {
 		return facts, readError(ctx, err)
 	}
 	if h.SetName != "" {
@@ -61,7 +61,7 @@ func (s *Store) replicaSetFacts(ctx context.Context, h hello) game.Facts {
 	if s.noStatus.Load() {
 		return facts
 	}
-	err := s.client.Database("admin").RunCommand(ctx, bson.D{{Key: "replSetGetStatus", Value: 1}}).Decode(&status)
+	err := s.client.Database("admin").RunCommand(ctx, docOf("replSetGetStatus", 1)).Decode(&status)
 	if hasCode(err, codeUnauthorized) {
 		s.noStatus.Store(true) // the server logs a warning for each attempt
 	}
@@ -106,7 +106,7 @@ func (s *Store) Stats(ctx context.Context, limit int) (game.Stats, error) {
 
 // countPlayers counts players that are not being erased.
 func (s *Store) countPlayers(ctx context.Context, stats *game.Stats, limit int64) error {
-	erasing, err := s.players.lists.CountDocuments(ctx, bson.D{{Key: "erasing", Value: true}},
+	erasing, err := s.players.lists.CountDocuments(ctx, docOf("erasing", true),
 		options.Count().SetHint(playersErasing).SetLimit(limit))
 	if err != nil {
 		return err
@@ -128,13 +128,13 @@ func (s *Store) countPlayers(ctx context.Context, stats *game.Stats, limit int64
 func (s *Store) countSessions(ctx context.Context, stats *game.Stats, status game.SessionStatus, limit int64) error {
 	count := func(limit int64) (sessions, seats int64, err error) {
 		cursor, err := s.sessions.lists.Aggregate(ctx, bson.A{
-			bson.D{{Key: "$match", Value: bson.D{{Key: "status", Value: status}}}},
-			bson.D{{Key: "$limit", Value: limit}},
-			bson.D{{Key: "$group", Value: bson.D{
+			docOf("$match", docOf("status", status)),
+			docOf("$limit", limit),
+			docOf("$group", bson.D{
 				{Key: "_id", Value: nil},
-				{Key: "sessions", Value: bson.D{{Key: "$sum", Value: 1}}},
-				{Key: "seats", Value: bson.D{{Key: "$sum", Value: "$seats_held"}}},
-			}}},
+				{Key: "sessions", Value: docOf("$sum", 1)},
+				{Key: "seats", Value: docOf("$sum", "$seats_held")},
+			}),
 		}, options.Aggregate().SetHint(sessionsByStatus))
 		if err != nil {
 			return 0, 0, err

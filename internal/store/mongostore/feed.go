@@ -111,7 +111,7 @@ func (s *Store) order(ctx context.Context, limit int) (placed int, more bool, er
 		}
 	}()
 	var notices []notice
-	cursor, err := s.notices.Find(ctx, bson.D{}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).
+	cursor, err := s.notices.Find(ctx, bson.D{}, options.Find().SetSort(keys("_id")).
 		SetLimit(noticePage).SetHint(idIndex))
 	if err == nil {
 		err = cursor.All(ctx, &notices)
@@ -136,7 +136,7 @@ func (s *Store) order(ctx context.Context, limit int) (placed int, more bool, er
 	for kind, c := range s.subjects() {
 		slices.Sort(ids[kind])
 		for some := range slices.Chunk(slices.Compact(ids[kind]), movePage) {
-			filter := bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: some}}}}
+			filter := byIDs(some)
 			found, err := outboxes(ctx, c.Collection, filter, options.Find())
 			if err != nil {
 				return placed, false, err
@@ -153,7 +153,7 @@ func (s *Store) order(ctx context.Context, limit int) (placed int, more bool, er
 		}
 	}
 	if len(told) > 0 {
-		_, err = s.notices.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: told}}}})
+		_, err = s.notices.DeleteMany(ctx, docOf("_id", docOf("$in", told)))
 	}
 	return placed, len(notices) == noticePage, err
 }
@@ -200,7 +200,7 @@ func (s *Store) withoutPlaces(ctx context.Context, events []game.Event) ([]game.
 			ids[i] = e.ID()
 		}
 		found, err := idsIn(ctx, s.events.Collection, bson.D{
-			{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "unplaced", Value: nil},
+			{Key: "_id", Value: docOf("$in", ids)}, {Key: "unplaced", Value: nil},
 		})
 		if err != nil {
 			return nil, err
@@ -266,9 +266,9 @@ func (s *Store) place(ctx context.Context, p game.ProjectID, documents []movedEv
 // placeUnplaced gives places to all events that were stored without. It reads them one by one: after a time without a
 // mover there may be many.
 func (s *Store) placeUnplaced(ctx context.Context) (placed int, err error) {
-	filter := bson.D{{Key: "unplaced", Value: true}}
-	o := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetHint(eventsUnplaced).
-		SetProjection(bson.D{{Key: "project", Value: 1}})
+	filter := docOf("unplaced", true)
+	o := options.Find().SetSort(keys("_id")).SetHint(eventsUnplaced).
+		SetProjection(keys("project"))
 	cursor, err := s.events.Find(ctx, filter, o)
 	if err != nil {
 		return 0, err
@@ -298,8 +298,8 @@ func (s *Store) placeUnplaced(ctx context.Context) (placed int, err error) {
 // givePlace gives a place to an event that has none, and reports whether it had none.
 func (s *Store) givePlace(ctx context.Context, id string, seq int64) (given bool, err error) {
 	r, err := s.events.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "unplaced", Value: true}}, bson.D{
-		{Key: "$set", Value: bson.D{{Key: "seq", Value: seq}}},
-		{Key: "$unset", Value: bson.D{{Key: "unplaced", Value: ""}}},
+		{Key: "$set", Value: docOf("seq", seq)},
+		{Key: "$unset", Value: docOf("unplaced", "")},
 	})
 	return err == nil && r.MatchedCount > 0, err
 }
@@ -318,16 +318,16 @@ func (s *Store) nextPlace(ctx context.Context, p game.ProjectID) (int64, error) 
 		return next, nil
 	}
 	var end feedEnd
-	err := s.feedEnds.FindOne(ctx, bson.D{{Key: "_id", Value: p}}).Decode(&end)
+	err := s.feedEnds.FindOne(ctx, docOf("_id", p)).Decode(&end)
 	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
 		return 0, err
 	}
 	var last movedEvent
 	err = s.events.FindOne(ctx, bson.D{
-		{Key: "project", Value: p}, {Key: "seq", Value: bson.D{{Key: "$gt", Value: end.Seq}}},
+		{Key: "project", Value: p}, {Key: "seq", Value: docOf("$gt", end.Seq)},
 	},
-		options.FindOne().SetSort(bson.D{{Key: "seq", Value: -1}}).SetHint(eventsByPlace).
-			SetProjection(bson.D{{Key: "seq", Value: 1}})).Decode(&last)
+		options.FindOne().SetSort(docOf("seq", -1)).SetHint(eventsByPlace).
+			SetProjection(keys("seq"))).Decode(&last)
 	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
 		return 0, err
 	}
@@ -343,8 +343,8 @@ func (s *Store) nextPlace(ctx context.Context, p game.ProjectID) (int64, error) 
 // reached stores the end of a feed.
 func (s *Store) reached(ctx context.Context, p game.ProjectID, seq int64) error {
 	store := func() error {
-		_, err := s.feedEnds.UpdateOne(ctx, bson.D{{Key: "_id", Value: p}},
-			bson.D{{Key: "$max", Value: bson.D{{Key: "seq", Value: seq}}}}, options.UpdateOne().SetUpsert(true))
+		_, err := s.feedEnds.UpdateOne(ctx, docOf("_id", p),
+			docOf("$max", docOf("seq", seq)), options.UpdateOne().SetUpsert(true))
 		return err
 	}
 	err := store()
@@ -370,7 +370,7 @@ type verified struct {
 }
 
 func verifiedID(kind game.SubjectKind) bson.D {
-	return bson.D{{Key: "_id", Value: "events_of_" + string(kind)}}
+	return docOf("_id", "events_of_"+string(kind))
 }
 
 // verify moves the events of changes that nobody told of, once they are old enough.
@@ -413,7 +413,7 @@ func (s *Store) verify(ctx context.Context, now time.Time) (placed int, err erro
 // noteVerified stores how far verify has come, so that the next holder of the lease continues from there: not until
 // when it looked, which a clock that is ahead could bring into the future, but to the last change that it saw.
 func (s *Store) noteVerified(ctx context.Context, kind game.SubjectKind, until time.Time) error {
-	latest := bson.D{{Key: "$max", Value: bson.D{{Key: "until", Value: until}}}}
+	latest := docOf("$max", docOf("until", until))
 	_, err := s.meta.UpdateOne(ctx, verifiedID(kind), latest, options.UpdateOne().SetUpsert(true))
 	return err
 }
@@ -429,8 +429,8 @@ func (s *Store) verifyChanges(
 		filter, o := exists("events.0"), options.Find()
 		if index != "" {
 			// Whether they have events is seen then: a page of those that have some may be the whole collection.
-			filter = bson.D{{Key: "updated_at", Value: bson.D{{Key: "$gte", Value: from}, {Key: "$lt", Value: until}}}}
-			o.SetSort(bson.D{{Key: "updated_at", Value: 1}}).SetHint(index).SetLimit(int64(limit))
+			filter = docOf("updated_at", bson.D{{Key: "$gte", Value: from}, {Key: "$lt", Value: until}})
+			o.SetSort(keys("updated_at")).SetHint(index).SetLimit(int64(limit))
 		}
 		found, err := outboxes(ctx, c.Collection, filter, o)
 		if err != nil {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-
 	"game-session-manager/internal/game"
 )
 
@@ -18,7 +16,7 @@ func (s *Store) CreateKey(ctx context.Context, k game.Key, events ...game.Event)
 
 // Key implements [game.KeyStore].
 func (s *Store) Key(ctx context.Context, id game.KeyID) (game.Key, error) {
-	return one[game.Key](ctx, s, s.keys, bson.D{{Key: "_id", Value: id}}, game.KeyNotFound(id))
+	return one[game.Key](ctx, s, s.keys, docOf("_id", id), game.KeyNotFound(id))
 }
 
 // ReplaceKey implements [game.KeyStore].
@@ -66,7 +64,7 @@ func (s *Store) SigningKeys(ctx context.Context) ([]game.SigningKey, error) {
 func (s *Store) DeleteSigningKey(ctx context.Context, id string) error {
 	return s.do(ctx, write{
 		send: func(ctx context.Context) error {
-			_, err := s.signing.DeleteOne(ctx, bson.D{{Key: "_id", Value: id}})
+			_, err := s.signing.DeleteOne(ctx, docOf("_id", id))
 			return err
 		},
 		refusal: func(error) error { return nil },

@@ -17,16 +17,16 @@ func (s *Store) AppendMetrics(ctx context.Context, m game.MetricsSample) error {
 
 // Metrics implements [game.MetricsStore].
 func (s *Store) Metrics(ctx context.Context, q game.MetricsQuery) ([]game.MetricsSample, error) {
-	o := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(q.Limit)).SetHint(idIndex)
+	o := options.Find().SetSort(keys("_id")).SetLimit(int64(q.Limit)).SetHint(idIndex)
 	return read[game.MetricsSample](ctx, s, s.metrics.lists, metricsRange(q), o)
 }
 
 func metricsRange(q game.MetricsQuery) bson.D {
-	return bson.D{{Key: "_id", Value: bson.D{
+	return docOf("_id", bson.D{
 		{Key: "$gte", Value: sampleFrom(q.From)},
 		{Key: "$lt", Value: sampleFrom(q.To)},
 		{Key: "$gt", Value: sampleID(q.After.At, q.After.Replica)},
-	}}}
+	})
 }
 
 // PurgeMetrics implements [game.MetricsStore]. The server does the same by the TTL index, in its own time.

@@ -130,13 +130,13 @@ func (s *Store) appendTo(
 	ctx context.Context, c collection, k address, version int64, events []game.Event,
 ) (appending, error) {
 	subject := events[0].Subject
-	push := bson.D{{Key: "$each", Value: storedEntries(events)}}
+	push := docOf("$each", storedEntries(events))
 	last := events[len(events)-1].Version
 	l, long := s.outbox.known(subject, version)
 	if !long {
 		// Short, or forgotten: it must have room.
 		full := fmt.Sprintf("events.%d", outboxRoom-len(events))
-		return appending{push: push, condition: bson.D{{Key: full, Value: bson.D{{Key: "$exists", Value: false}}}}}, nil
+		return appending{push: push, condition: docOf(full, docOf("$exists", false))}, nil
 	}
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
@@ -161,11 +161,11 @@ func (s *Store) appendTo(
 // lastMoved returns the last version in the span whose event has been moved, and the one before the span if none has.
 // Events of a subject are moved in the order of their versions.
 func (s *Store) lastMoved(ctx context.Context, subject game.Subject, l span) (int64, error) {
-	filter := bson.D{{Key: "_id", Value: bson.D{
+	filter := docOf("_id", bson.D{
 		{Key: "$gte", Value: game.EventID(subject, l.first)}, {Key: "$lte", Value: game.EventID(subject, l.last)},
-	}}}
-	o := options.FindOne().SetSort(bson.D{{Key: "_id", Value: -1}}).SetHint(idIndex).
-		SetProjection(bson.D{{Key: "version", Value: 1}})
+	})
+	o := options.FindOne().SetSort(docOf("_id", -1)).SetHint(idIndex).
+		SetProjection(keys("version"))
 	var last struct {
 		Version int64 `bson:"version"`
 	}
@@ -187,9 +187,8 @@ func (s *Store) lookAgain(ctx context.Context, c collection, k address, version 
 		return err
 	}
 	defer leave()
-	raw, err := c.newest.FindOne(ctx, k.at(version), options.FindOne().SetProjection(bson.D{
-		{Key: "version", Value: 1}, {Key: "events.version", Value: 1},
-	})).Raw()
+	o := options.FindOne().SetProjection(keys("version", "events.version"))
+	raw, err := c.newest.FindOne(ctx, k.at(version), o).Raw()
 	if err == nil {
 		s.outbox.noteLong(c.subject, raw)
 	}
@@ -292,7 +291,7 @@ func idsAmong(ctx context.Context, from *mongo.Collection, documents []movedEven
 		for i, d := range some {
 			ids[i] = d.ID
 		}
-		found, err := idsIn(ctx, from, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}})
+		found, err := idsIn(ctx, from, docOf("_id", docOf("$in", ids)))
 		if err != nil {
 			return nil, err
 		}
@@ -305,7 +304,7 @@ func idsAmong(ctx context.Context, from *mongo.Collection, documents []movedEven
 
 // idsIn returns the ids of the events that a filter by ids finds.
 func idsIn(ctx context.Context, from *mongo.Collection, filter bson.D) ([]string, error) {
-	cursor, err := from.Find(ctx, filter, options.Find().SetHint(idIndex).SetProjection(bson.D{{Key: "_id", Value: 1}}))
+	cursor, err := from.Find(ctx, filter, options.Find().SetHint(idIndex).SetProjection(keys("_id")))
 	if err != nil {
 		return nil, err
 	}
@@ -342,12 +341,7 @@ func (d waiting) of(kind game.SubjectKind) []game.Event {
 func outboxes(
 	ctx context.Context, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder,
 ) ([]waiting, error) {
-	cursor, err := from.Find(ctx, filter, o.SetProjection(bson.D{
-		{Key: "project", Value: 1},
-		{Key: "version", Value: 1},
-		{Key: "updated_at", Value: 1},
-		{Key: "events", Value: 1},
-	}))
+	cursor, err := from.Find(ctx, filter, o.SetProjection(keys("project", "version", "updated_at", "events")))
 	if err != nil {
 		return nil, err
 	}

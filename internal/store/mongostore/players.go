@@ -28,7 +28,7 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.
 	}
 	defer release()
 	err = insert(ctx, s, s.players, playerAddress(p), storedPlayer(p), events, playerTaken())
-	return s.refusedPlayer(ctx, err, p, bson.D{{Key: "_id", Value: p.ID}})
+	return s.refusedPlayer(ctx, err, p, docOf("_id", p.ID))
 }
 
 // Player implements [game.PlayerStore].
@@ -77,13 +77,13 @@ func (s *Store) refusedPlayer(ctx context.Context, err error, p game.Player, exi
 	}
 	defer leave()
 	found := func(filter bson.D) bool {
-		only := options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})
+		only := options.FindOne().SetProjection(keys("_id"))
 		return s.players.newest.FindOne(ctx, filter, only).Err() == nil
 	}
 	sameUsername := bson.D{
 		{Key: "project", Value: p.Project},
 		{Key: "username_key", Value: p.UsernameKey()},
-		{Key: "_id", Value: bson.D{{Key: "$ne", Value: p.ID}}},
+		{Key: "_id", Value: docOf("$ne", p.ID)},
 	}
 	switch {
 	case exists != nil && found(exists):
@@ -111,7 +111,7 @@ func (s *Store) EndedSuspensions(ctx context.Context, now time.Time, limit int) 
 }
 
 func suspensionEnded(now time.Time) bson.D {
-	return bson.D{{Key: "suspended_until", Value: bson.D{{Key: "$lte", Value: now}}}}
+	return docOf("suspended_until", docOf("$lte", now))
 }
 
 // playersPage returns the page that a query asks for.

@@ -19,7 +19,7 @@ func (s *Store) PurgeEvents(ctx context.Context, before time.Time, limit int) (i
 	err := s.do(ctx, write{
 		send: func(ctx context.Context) error {
 			cursor, err := s.feedEnds.Find(
-				ctx, bson.D{}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetHint(idIndex),
+				ctx, bson.D{}, options.Find().SetSort(keys("_id")).SetHint(idIndex),
 			)
 			if err != nil {
 				return err
@@ -74,8 +74,8 @@ func (s *Store) purgeFeed(
 		{Key: "seq", Value: bson.D{{Key: "$gt", Value: end.Purged}, {Key: "$lte", Value: last}}},
 	})
 	if err == nil {
-		_, err = s.feedEnds.UpdateOne(ctx, bson.D{{Key: "_id", Value: end.Project}},
-			bson.D{{Key: "$max", Value: bson.D{{Key: "purged", Value: last}}}})
+		_, err = s.feedEnds.UpdateOne(ctx, docOf("_id", end.Project),
+			docOf("$max", docOf("purged", last)))
 	}
 	end.Purged = last
 	return old, old == len(found), err
@@ -84,10 +84,8 @@ func (s *Store) purgeFeed(
 // firstPlaces returns the events at the first places of a feed, without what they changed. It asks for a range of
 // places, which no server has to sort.
 func (s *Store) firstPlaces(ctx context.Context, end *feedEnd, limit int) (found []movedEvent, err error) {
-	o := options.Find().SetHint(eventsByPlace).SetSort(bson.D{{Key: "seq", Value: 1}}).
-		SetProjection(bson.D{{
-			Key: "seq", Value: 1,
-		}, {Key: "at", Value: 1}, {Key: "kind", Value: 1}, {Key: "subject", Value: 1}, {Key: "version", Value: 1}})
+	o := options.Find().SetHint(eventsByPlace).SetSort(keys("seq")).
+		SetProjection(keys("seq", "at", "kind", "subject", "version"))
 	after := func(place bson.D, limit int) error {
 		cursor, err := s.events.Find(
 			ctx, bson.D{{Key: "project", Value: end.Project}, {Key: "seq", Value: place}}, o.SetLimit(int64(limit)),
@@ -103,7 +101,7 @@ func (s *Store) firstPlaces(ctx context.Context, end *feedEnd, limit int) (found
 			return found, err
 		}
 		// The feed begins later: it is that of another store, or who removed the events before could not say so.
-		err = after(bson.D{{Key: "$gt", Value: end.Purged}}, 1)
+		err = after(docOf("$gt", end.Purged), 1)
 		if err != nil || len(found) == 0 {
 			return nil, err
 		}
@@ -121,12 +119,12 @@ func (s *Store) dropMoved(ctx context.Context, moved []movedEvent) error {
 	}
 	drops := map[game.SubjectKind][]mongo.WriteModel{}
 	for x, version := range last {
-		upTo := bson.D{{Key: "version", Value: bson.D{{Key: "$lte", Value: version}}}}
+		upTo := docOf("version", docOf("$lte", version))
 		drops[x.Kind] = append(drops[x.Kind], mongo.NewUpdateOneModel().
 			SetFilter(bson.D{
-				{Key: "_id", Value: x.ID}, {Key: "events.version", Value: bson.D{{Key: "$lte", Value: version}}},
+				{Key: "_id", Value: x.ID}, {Key: "events.version", Value: docOf("$lte", version)},
 			}).
-			SetUpdate(bson.D{{Key: "$pull", Value: bson.D{{Key: "events", Value: upTo}}}}))
+			SetUpdate(docOf("$pull", docOf("events", upTo))))
 	}
 	for kind, c := range s.subjects() {
 		if len(drops[kind]) == 0 {

@@ -59,7 +59,7 @@ func (s *Store) firstEnded(ctx context.Context, before time.Time, limit int) (ti
 		return before, nil
 	}
 	count := func(until time.Time) (int64, error) {
-		return s.sessions.CountDocuments(ctx, bson.D{{Key: "ended_at", Value: bson.D{{Key: "$lt", Value: until}}}},
+		return s.sessions.CountDocuments(ctx, docOf("ended_at", docOf("$lt", until)),
 			options.Count().SetHint(sessionsByEnd).SetLimit(int64(atMost*limit+1)))
 	}
 	n, err := count(before)
@@ -86,14 +86,9 @@ func (s *Store) firstEnded(ctx context.Context, before time.Time, limit int) (ti
 // endedSessions selects the sessions that ended before a time, with their outboxes.
 func endedSessions(before time.Time) timePage {
 	return timePage{
-		field: "ended_at", until: bson.E{Key: "$lt", Value: before}, only: bson.D{{Key: "live", Value: nil}}, // absent
+		field: "ended_at", until: bson.E{Key: "$lt", Value: before}, only: docOf("live", nil), // absent
 		index: sessionsByEnd, limit: purgePage,
-		fields: bson.D{
-			{Key: "ended_at", Value: 1},
-			{Key: "project", Value: 1},
-			{Key: "version", Value: 1},
-			{Key: "events", Value: 1},
-		},
+		fields: keys("ended_at", "project", "version", "events"),
 	}
 }
 
@@ -137,7 +132,7 @@ func (s *Store) DeleteSession(ctx context.Context, old game.Session) error {
 	// The session is removed even if this fails.
 	_ = s.do(ctx, write{
 		send: func(ctx context.Context) error {
-			return s.removeLeases(ctx, []string{string(old.ID)}, bson.D{{Key: "project", Value: old.Project}})
+			return s.removeLeases(ctx, []string{string(old.ID)}, docOf("project", old.Project))
 		},
 		refusal: func(error) error { return nil },
 	})
@@ -156,8 +151,8 @@ func (s *Store) removeLeases(ctx context.Context, sessions []string, only bson.D
 	// Sessions that end at the same time were created at about the same time, and few have leases any more: one range
 	// of ids has few leases.
 	between := bson.D{{Key: "$gte", Value: slices.Min(sessions)}, {Key: "$lt", Value: slices.Max(ends)}}
-	cursor, err := s.leases.Find(ctx, bson.D{{Key: "_id", Value: between}},
-		options.Find().SetHint(idIndex).SetLimit(fewLeases).SetProjection(bson.D{{Key: "session", Value: 1}}))
+	cursor, err := s.leases.Find(ctx, docOf("_id", between),
+		options.Find().SetHint(idIndex).SetLimit(fewLeases).SetProjection(keys("session")))
 	if err != nil {
 		return err
 	}
@@ -193,7 +188,7 @@ func (s *Store) removeLeasesOfEach(ctx context.Context, sessions []string, only 
 	models := []mongo.WriteModel{mongo.NewDeleteManyModel().SetFilter(append(byIDs(sessions), only...))}
 	for _, id := range sessions {
 		between := bson.D{{Key: "$gt", Value: id + beforeMembers}, {Key: "$lt", Value: id + afterMembers}}
-		members := bson.D{{Key: "_id", Value: between}}
+		members := docOf("_id", between)
 		models = append(models, mongo.NewDeleteManyModel().SetFilter(append(members, only...)))
 	}
 	_, err := s.leases.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))

@@ -268,6 +268,7 @@ func designs() map[string]design {
 	}
 }
 
+// keys returns fields of an index, a projection or an ascending sort.
 func keys(fields ...string) bson.D {
 	d := make(bson.D, len(fields), len(fields)+2)
 	for i, f := range fields {

@@ -25,7 +25,7 @@ func (d task) game() game.TaskLease {
 
 // TaskLease implements [game.TaskStore].
 func (s *Store) TaskLease(ctx context.Context, name string) (game.TaskLease, error) {
-	d, found, err := get[task](ctx, s, s.collections[tasksCollection], bson.D{{Key: "_id", Value: name}})
+	d, found, err := get[task](ctx, s, s.collections[tasksCollection], docOf("_id", name))
 	switch {
 	case err != nil:
 		return game.TaskLease{}, err
@@ -69,7 +69,7 @@ func (s *Store) PutTaskLease(ctx context.Context, old, next game.TaskLease) erro
 func (s *Store) holds(ctx context.Context, mine task) (bool, error) {
 	stored := func(from *mongo.Collection) (bool, error) {
 		var d task
-		err := from.FindOne(ctx, bson.D{{Key: "_id", Value: mine.Name}}).Decode(&d)
+		err := from.FindOne(ctx, docOf("_id", mine.Name)).Decode(&d)
 		if errors.Is(err, mongo.ErrNoDocuments) {
 			return false, nil
 		}

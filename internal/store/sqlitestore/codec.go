@@ -23,7 +23,13 @@ func newCodec() codec {
 		json.MarshalToFunc(writeValue), json.MarshalToFunc(writeTime), json.MarshalToFunc(writeResult),
 	)
 	fields := json.JoinOptions(written, json.WithMarshalers(values))
-	changes := func(e *jsontext.Encoder, l game.Changes) error { return writeChanges(e, l, fields) }
+	changes := func(e *jsontext.Encoder, l game.Changes) error { // with times as they are kept here
+		b, err := l.Encode(func(c any) ([]byte, error) { return json.Marshal(c, fields) })
+		if err != nil {
+			return err
+		}
+		return e.WriteValue(b)
+	}
 	return codec{json.JoinOptions(
 		written, jsontext.PreserveRawStrings(true),
 		json.WithMarshalers(json.JoinMarshalers(json.MarshalToFunc(changes), values)),
@@ -91,29 +97,6 @@ func readValue(d *jsontext.Decoder, v *game.Value) error {
 		return game.ErrUnreadable
 	}
 	return nil
-}
-
-// writeChanges writes changes as their own method does, with times as they are kept here.
-func writeChanges(e *jsontext.Encoder, l game.Changes, fields json.Options) error {
-	b := make([]byte, 0, 128)
-	b = append(b, '[')
-	for i, c := range l {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, `{"type":"`...)
-		b = append(b, game.TypeOf(c)...)
-		b = append(b, '"')
-		f, err := json.Marshal(c, fields)
-		if err != nil {
-			return err
-		}
-		if len(f) > len("{}") {
-			b = append(b, ',')
-		}
-		b = append(b, f[1:]...)
-	}
-	return e.WriteValue(append(b, ']'))
 }
 
 // writeTime keeps milliseconds in UTC, whatever it is given.
