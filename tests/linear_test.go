@@ -26,15 +26,16 @@ const (
 	// linearSeed repeats the operations of a run, though not their timing.
 	linearSeed = "GSM_TEST_LINEAR_SEED"
 
-	linearLanes   = 6   // sessions at once
-	linearClients = 5   // of each session
-	linearSession = 120 // operations on each session
+	linearLanes   = 6
+	linearClients = 5 // of each session
+	linearSession = 120
 	linearPlayers = 10
 	linearAfter   = 10 // operations on a session that is over
 
 	linearTimeout = 10 * time.Second // of a request
 	linearCheck   = time.Minute      // of the check of a session, which takes milliseconds
 	linearRetry   = 20 * time.Millisecond
+	linearLongest = time.Hour // longer reservations do not expire within a test
 	// linearPace is the least number of operations in a second, on a machine that has other things to do.
 	linearPace = 50
 )
@@ -42,9 +43,12 @@ const (
 // plan is how a run goes.
 type plan struct {
 	operations int
-	lanes      int
+	session    int           // operations on each session
+	lanes      int           // sessions at once
 	reserved   time.Duration // the time to confirm a reservation
 	pace       time.Duration // between two operations of a client; 0 for none
+	rejoins    float64       // the share of joins by a player who is in, which also confirms its reservation
+	reserves   float64       // the share of joins that reserve
 	weights    []weight
 }
 
@@ -67,6 +71,7 @@ type linearRun struct {
 	unknown  atomic.Int64
 	cut      atomic.Int64 // requests that were rejected or not sent, without an effect
 	changes  atomic.Int64 // versions, each with its event
+	expired  atomic.Int64 // reservations
 	checking atomic.Int64 // nanoseconds
 	longest  atomic.Int64 // nanoseconds of a check
 
@@ -91,7 +96,12 @@ func TestSessionsAreLinearizable(t *testing.T) {
 		must(t, err)
 	}
 	newLinearRun(t, plan{
-		operations: operations, lanes: linearLanes, reserved: 24 * time.Hour, weights: linearWeights(),
+		operations: operations, session: linearSession, lanes: linearLanes, reserved: 24 * linearLongest,
+		rejoins: 0.3, reserves: 0.3,
+		weights: []weight{
+			{linear.Read, 10}, {linear.Join, 40}, {linear.Leave, 14}, {linear.Ban, 3}, {linear.Unban, 5},
+			{linear.Edit, 22}, {linear.Move, 8}, {linear.Settings, 8}, {linear.Host, 3},
+		},
 	}).run()
 }
 
@@ -154,7 +164,7 @@ func (r *linearRun) run() {
 	r.t.Logf("%s, seed %d: %d operations on %d sessions by %d processes in %v, %d kills, %d outcomes unknown, "+
 		"%d requests without effect repeated", underTest.name, r.seed, r.done.Load(), r.sessions.Load(),
 		len(r.processes), tenth(time.Since(begin)), r.kills, r.unknown.Load(), r.cut.Load())
-	r.t.Logf("%d versions with an event each; the checks took %v, the longest %v", r.changes.Load(),
+	r.t.Logf("%d versions with an event each, %d reservations expired; the checks took %v, the longest %v", r.changes.Load(), r.expired.Load(),
 		tenth(time.Duration(r.checking.Load())), time.Duration(r.longest.Load()).Round(time.Millisecond))
 	r.t.Logf("results: %v", r.results)
 }
@@ -191,7 +201,7 @@ func (r *linearRun) disturb(over <-chan struct{}) {
 
 // lane makes one session after the other.
 func (r *linearRun) lane() {
-	for r.ctx.Err() == nil && !r.t.Failed() && r.left.Add(-linearSession) > -linearSession {
+	for r.ctx.Err() == nil && !r.t.Failed() && r.left.Add(-int64(r.session)) > -int64(r.session) {
 		number := r.sessions.Add(1)
 		s, err := r.open(uint64(number)) //nolint:gosec // counts from 1
 		if err != nil {
@@ -212,6 +222,13 @@ func (s *lineage) verify() {
 	r := s.linearRun
 	s.finish()
 	r.count(s.history)
+	if err := s.told(); err != nil {
+		if r.ctx.Err() == nil {
+			r.t.Errorf("session %s, seed %d: %v", s.id, r.seed, err)
+		}
+		return
+	}
+	s.expiries()
 	begin := time.Now()
 	result := s.history.Check(linearCheck)
 	took := time.Since(begin)
@@ -225,9 +242,6 @@ func (s *lineage) verify() {
 	case porcupine.Unknown:
 		r.t.Errorf("session %s: whether it is linearizable was not found out in %v", s.id, linearCheck)
 	case porcupine.Ok:
-	}
-	if err := s.verifyTimeline(); err != nil && r.ctx.Err() == nil {
-		r.t.Errorf("session %s: %v", s.id, err)
 	}
 }
 

@@ -14,10 +14,6 @@ import (
 // Pending is the time of return of an operation of which the client never heard: it may have its effect at any time.
 const Pending = math.MaxInt64
 
-// over is the last step of a history that is not pending. What is pending has its effect before it, or none that
-// anybody could see. Without it, the checker would try each operation without effect at each moment.
-const over Kind = "over"
-
 // History is what happened to one session, which is a partition: no operation concerns two.
 type History struct {
 	Initial    Lobby
@@ -30,16 +26,9 @@ func (h History) model() porcupine.Model {
 		Init: func() []any { return []any{h.Initial} },
 		Step: func(state, input, output any) (next []any) {
 			o := input.(Operation)
-			l, told := state.(Lobby), output.(Result)
-			switch {
-			case o.Kind == over:
-				l.over = true
-				return []any{l}
-			case l.over:
-				return []any{l} // only what is pending is left
-			}
+			l := state.(Lobby)
 			for _, x := range l.apply(o) {
-				if x.explains(o, told) && (!told.Unknown || x.lobby != l) {
+				if x.explains(l, o, output.(Result)) {
 					next = append(next, x.lobby)
 				}
 			}
@@ -53,9 +42,11 @@ func (h History) model() porcupine.Model {
 	return m.ToModel()
 }
 
-// explains reports whether the outcome is what the client was told.
-func (x *outcome) explains(o Operation, told Result) bool {
-	switch {
+// explains reports whether the outcome of an operation on l is what the client was told.
+func (x *outcome) explains(l Lobby, o Operation, told Result) bool {
+	switch changed := x.lobby.Version != l.Version; {
+	case told.Made > 0 && (!changed || told.Made != x.lobby.Version), told.Made == Nothing && changed:
+		return false
 	case told.Unknown:
 		return true
 	case told.Status != x.Status || told.Code != x.Code || told.LeftOut != x.LeftOut,
@@ -74,29 +65,15 @@ func (x *outcome) explains(o Operation, told Result) bool {
 	return true
 }
 
-// closed returns the operations with the end of the history.
-func (h History) closed() []porcupine.Operation {
-	var end int64
-	for _, o := range h.Operations {
-		end = max(end, o.Call)
-		if o.Return != Pending {
-			end = max(end, o.Return)
-		}
-	}
-	return append(slices.Clone(h.Operations), porcupine.Operation{
-		Input: Operation{Kind: over}, Output: Result{}, Call: end + 1, Return: Pending,
-	})
-}
-
 // Check reports whether some order of the operations explains all results, or Unknown if that is not decided within
 // the time.
 func (h History) Check(within time.Duration) porcupine.CheckResult {
-	return porcupine.CheckOperationsTimeout(h.model(), h.closed(), within)
+	return porcupine.CheckOperationsTimeout(h.model(), h.Operations, within)
 }
 
 // Visualize writes a page for a browser with the operations, and the orders that explain most of them.
 func (h History) Visualize(path string, within time.Duration) error {
-	_, info := porcupine.CheckOperationsVerbose(h.model(), h.closed(), within)
+	_, info := porcupine.CheckOperationsVerbose(h.model(), h.Operations, within)
 	return porcupine.VisualizePath(h.model(), info, path)
 }
 
@@ -136,13 +113,23 @@ func (h History) Minimal(within time.Duration) History {
 
 // until returns the history as it was known at a time: what had not returned was pending.
 func (h History) until(end int64) History {
+	var seen int64
+	for _, o := range h.Operations {
+		if told := o.Output.(Result); o.Return <= end {
+			seen = max(seen, told.Version, told.Made)
+		}
+	}
 	var all []porcupine.Operation
 	for _, o := range h.Operations {
+		told := o.Output.(Result)
 		switch {
-		case o.Call > end:
+		case o.Call > end, o.Return > end && told.Made == Nothing:
 			continue
 		case o.Return > end:
 			o.Return, o.Output = Pending, Result{Unknown: true}
+			if told.Made <= seen {
+				o.Output = Result{Unknown: true, Made: told.Made}
+			}
 		}
 		all = append(all, o)
 	}
@@ -176,8 +163,6 @@ func Describe(o Operation, r Result) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "#%d ", o.ID)
 	switch {
-	case o.Kind == over:
-		return "the end"
 	case o.Kind == Expire:
 		fmt.Fprintf(&b, "the reservation of #%d expires", o.Reservation)
 		return b.String()
@@ -216,6 +201,8 @@ func Describe(o Operation, r Result) string {
 // String returns what the client was told.
 func (r Result) String() string {
 	switch {
+	case r.Unknown && r.Made > 0:
+		return fmt.Sprintf("outcome unknown, made v%d", r.Made)
 	case r.Unknown:
 		return "outcome unknown"
 	case r.Code != "":
@@ -232,6 +219,9 @@ func (r Result) String() string {
 		s += fmt.Sprintf(" v%d %d %s ready %t", r.Version, r.Member.Player, r.Member.Status, r.Member.Ready)
 	case r.Version > 0:
 		s += fmt.Sprintf(" v%d", r.Version)
+	}
+	if r.Made > 0 {
+		s += fmt.Sprintf(" (made v%d)", r.Made)
 	}
 	return s
 }

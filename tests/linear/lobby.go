@@ -57,7 +57,6 @@ type Lobby struct {
 	Bans           uint64        // a bit for each player
 
 	elapsed bool // the last step was one of time
-	over    bool // the history is over
 }
 
 // New returns the session that a player creates with the settings of l.

@@ -55,7 +55,13 @@ type Result struct {
 	Lobby   *Lobby
 	Member  *Member
 	LeftOut string // of a partial party: each player that is left out with the code of the error
+
+	// Made is the version that the operation made, or Nothing, by the events of the session. 0 is not told.
+	Made int64
 }
+
+// Nothing is the version that an operation without effect made.
+const Nothing = -1
 
 // outcome is what an operation may return and leave behind.
 type outcome struct {
