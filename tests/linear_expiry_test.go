@@ -27,6 +27,8 @@ const (
 // TestReservationsAreLinearizable is like TestSessionsAreLinearizable with reservations that are not all confirmed in
 // time. Each has its end as an operation of the service: some moment after the deadline, and before the return of the
 // first change that was called after it. If the seat is not reserved any longer, that has no effect.
+//
+// It failed with deadlines that pass a second early, and with changes before which time is not applied.
 func TestReservationsAreLinearizable(t *testing.T) {
 	t.Parallel()
 	operations := linearUsual
@@ -44,13 +46,14 @@ func TestReservationsAreLinearizable(t *testing.T) {
 		},
 	})
 	r.run()
-	if r.expired.Load() == 0 {
+	if r.expiries.Load() == 0 {
 		t.Error("no reservation has expired")
 	}
 }
 
-// expiries adds the ends of reservations to the history.
-func (s *lineage) expiries() {
+// addExpiries adds the ends of reservations to the history, with the version that each made by the events of the
+// session. One that made none has had no effect when its time is over, because the seat was confirmed or freed.
+func (s *lineage) addExpiries() {
 	if s.reserved > linearLongest {
 		return
 	}
@@ -63,13 +66,21 @@ func (s *lineage) expiries() {
 		end := porcupine.Operation{
 			ClientId: linearClients + 1 + len(s.history.Operations) - len(requests),
 			Input:    linear.Operation{ID: s.newID(), Kind: linear.Expire, Reservation: o.ID},
-			Output:   linear.Result{Unknown: told.Unknown},
+			Output:   linear.Result{Made: linear.Nothing},
 			Call:     request.Call + int64(s.reserved-clockMargin),
 			Return:   linear.Pending,
 		}
 		if !told.Unknown {
 			due := request.Return + int64(s.reserved+clockMargin)
 			end.Return = firstChange(requests, due, due+int64(expiryLate))
+		}
+		switch version := s.expired[request.Metadata.(string)]; {
+		case version > 0:
+			end.Output = linear.Result{Made: version}
+		case told.Unknown, end.Return > s.readAt:
+			continue // when its time is over is not known, or was not reached
+		default:
+			end.Call = end.Return
 		}
 		s.history.Operations = append(s.history.Operations, end)
 	}

@@ -33,6 +33,9 @@ type lineage struct {
 	mu      sync.Mutex
 	history linear.History
 	refused map[string]bool // requests that were not served
+	// expired has the versions by which reservations expired, by the requests that made them.
+	expired map[string]int64
+	readAt  int64 // before the events were read
 }
 
 // open creates a session. Its settings are those of its seed.
@@ -40,7 +43,7 @@ func (r *linearRun) open(number uint64) (*lineage, error) {
 	random := rand.New(rand.NewPCG(r.seed, number<<8)) //nolint:gosec // repeatable on purpose
 	asked := linear.Lobby{
 		JoinInProgress: random.IntN(2) == 0, AutoStart: random.IntN(2) == 0, Server: random.IntN(2) == 0,
-		MaxPlayers: 4 + random.IntN(linear.Seats-3), MinPlayers: random.IntN(4),
+		MaxPlayers: 4 + random.IntN(linearSeats-3), MinPlayers: random.IntN(4),
 	}
 	host := random.IntN(len(r.players))
 	request := object{
@@ -57,7 +60,7 @@ func (r *linearRun) open(number uint64) (*lineage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &lineage{linearRun: r, stream: number << 8, refused: map[string]bool{}}
+	s := &lineage{linearRun: r, stream: number << 8, refused: map[string]bool{}, expired: map[string]int64{}}
 	s.left.Store(int64(r.session))
 	for {
 		got, err := r.process(random).try(r.ctx, "POST /api/v1/sessions", string(body))
@@ -304,7 +307,7 @@ func (v *seenSession) lobby(numbers map[client.PlayerID]int) linear.Lobby {
 	if v.HostID != nil {
 		l.Host = numbers[*v.HostID]
 	}
-	for i, m := range v.Members[:min(len(v.Members), linear.Seats)] {
+	for i, m := range v.Members[:min(len(v.Members), linear.Players)] {
 		l.Members[i] = seenMember(m, numbers)
 	}
 	for _, b := range v.Bans {
@@ -324,6 +327,7 @@ func seenMember(m client.Member, numbers map[client.PlayerID]int) linear.Member 
 // milliseconds. This only adds to what must be explained: a fault cannot hide behind an event that is wrong, because
 // clients have seen something else.
 func (s *lineage) told() error {
+	s.readAt = int64(time.Since(s.begin))
 	events, version, err := s.events()
 	if err != nil {
 		return err
@@ -332,11 +336,6 @@ func (s *lineage) told() error {
 	for i, e := range events {
 		if want := events[0].Version - int64(i); e.Version != want {
 			return fmt.Errorf("event %d is of version %d, want %d", i, e.Version, want)
-		}
-		for _, c := range e.Changes {
-			if c.Reason == "timed_out" {
-				s.expired.Add(1)
-			}
 		}
 		if e.Actor.Kind == "system" { // in the name of the request that it came before
 			continue
@@ -351,6 +350,18 @@ func (s *lineage) told() error {
 		return fmt.Errorf("%d events of the versions up to %d", len(events), version)
 	}
 	s.changes.Add(int64(len(events)))
+	reservations := map[client.PlayerID]string{}
+	for _, e := range slices.Backward(events) {
+		for _, c := range e.Changes {
+			switch {
+			case c.Type == "seat_reserved":
+				reservations[c.PlayerID] = e.RequestID
+			case c.Reason == "timed_out":
+				s.expired[reservations[c.PlayerID]] = e.Version
+			}
+		}
+	}
+	s.expiries.Add(int64(len(s.expired)))
 	var all []porcupine.Operation
 	for _, o := range s.history.Operations {
 		result := o.Output.(linear.Result)
@@ -425,7 +436,7 @@ func (s *lineage) choose(random *rand.Rand) linear.Operation {
 		}
 	case linear.Settings:
 		if o.Locked = new(once(3)); once(2) {
-			o.Locked, o.Seats = nil, max(4, seen.MinPlayers)+random.IntN(linear.Seats-3)
+			o.Locked, o.Seats = nil, max(4, seen.MinPlayers)+random.IntN(linearSeats-3)
 		}
 	}
 	switch {

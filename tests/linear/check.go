@@ -44,7 +44,11 @@ func (h History) model() porcupine.Model {
 
 // explains reports whether the outcome of an operation on l is what the client was told.
 func (x *outcome) explains(l Lobby, o Operation, told Result) bool {
-	switch changed := x.lobby.Version != l.Version; {
+	changed := x.lobby.Version != l.Version
+	if o.Kind == Expire { // which may be of the version before
+		changed = x.lobby.Held != l.Held
+	}
+	switch {
 	case told.Made > 0 && (!changed || told.Made != x.lobby.Version), told.Made == Nothing && changed:
 		return false
 	case told.Unknown:
@@ -164,7 +168,7 @@ func Describe(o Operation, r Result) string {
 	fmt.Fprintf(&b, "#%d ", o.ID)
 	switch {
 	case o.Kind == Expire:
-		fmt.Fprintf(&b, "the reservation of #%d expires", o.Reservation)
+		fmt.Fprintf(&b, "the reservation of #%d is over -> %v", o.Reservation, r)
 		return b.String()
 	case o.Actor == Nobody:
 		b.WriteString("server: ")

@@ -6,11 +6,9 @@ import (
 	"strings"
 )
 
-// Limits of a history. They keep a state small, so that checks are fast.
-const (
-	Seats   = 8
-	Players = 16
-)
+// Players is the number of players that a history may have, and so of the seats of a service that gives away too many.
+// It keeps a state small, so that checks are fast.
+const Players = 16
 
 // Nobody is the host of a session without one, and the actor of a request by a server.
 const Nobody = -1
@@ -53,8 +51,8 @@ type Lobby struct {
 	MaxPlayers     int
 	MinPlayers     int
 	Held           int
-	Members        [Seats]Member // the first Held are valid
-	Bans           uint64        // a bit for each player
+	Members        [Players]Member // the first Held are valid
+	Bans           uint64          // a bit for each player
 
 	elapsed bool // the last step was one of time
 }
