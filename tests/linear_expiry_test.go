@@ -41,8 +41,15 @@ func TestReservationsAreLinearizable(t *testing.T) {
 		operations: operations, session: expirySession, lanes: expiryLanes, reserved: expiryReserved, pace: expiryPace,
 		rejoins: 0.1, reserves: 0.8,
 		weights: []weight{
-			{linear.Read, 30}, {linear.Join, 60}, {linear.Leave, 4}, {linear.Ban, 1}, {linear.Unban, 8}, {linear.Edit, 8},
-			{linear.Move, 2}, {linear.Settings, 2}, {linear.Host, 1},
+			{linear.Read, 30},
+			{linear.Join, 60},
+			{linear.Leave, 4},
+			{linear.Ban, 1},
+			{linear.Unban, 8},
+			{linear.Edit, 8},
+			{linear.Move, 2},
+			{linear.Settings, 2},
+			{linear.Host, 1},
 		},
 	})
 	r.run()

@@ -40,7 +40,7 @@ type lineage struct {
 
 // open creates a session. Its settings are those of its seed.
 func (r *linearRun) open(number uint64) (*lineage, error) {
-	random := rand.New(rand.NewPCG(r.seed, number<<8)) //nolint:gosec // repeatable on purpose
+	random := rand.New(rand.NewPCG(r.seed, number<<8))
 	asked := linear.Lobby{
 		JoinInProgress: random.IntN(2) == 0, AutoStart: random.IntN(2) == 0, Server: random.IntN(2) == 0,
 		MaxPlayers: 4 + random.IntN(linearSeats-3), MinPlayers: random.IntN(4),
@@ -90,7 +90,7 @@ func (r *linearRun) process(random *rand.Rand) *server {
 
 // client sends the operations of one client.
 func (s *lineage) client(number int) {
-	random := rand.New(rand.NewPCG(s.seed, s.stream+uint64(number)+1)) //nolint:gosec // repeatable on purpose
+	random := rand.New(rand.NewPCG(s.seed, s.stream+uint64(number)+1))
 	var turns <-chan time.Time
 	if s.pace > 0 {
 		ticker := time.NewTicker(s.pace)
@@ -120,7 +120,7 @@ func (s *lineage) client(number int) {
 
 // finish reads the session when all clients are done.
 func (s *lineage) finish() {
-	random := rand.New(rand.NewPCG(s.seed, s.stream+linearClients+1)) //nolint:gosec // repeatable on purpose
+	random := rand.New(rand.NewPCG(s.seed, s.stream+linearClients+1))
 	o := linear.Operation{Kind: linear.Read, Actor: linear.Nobody}
 	before := len(s.history.Operations)
 	for o.ID = s.newID(); len(s.history.Operations) == before && s.ctx.Err() == nil; {
@@ -280,6 +280,7 @@ func (s *lineage) result(o linear.Operation, got response) (linear.Result, error
 		err := json.Unmarshal([]byte(got.body), &m)
 		r.Member = new(seenMember(m, s.numbers))
 		return r, err
+	default: // the others return the session
 	}
 	var v seenSession
 	if err := json.Unmarshal([]byte(got.body), &v); err != nil {
@@ -438,6 +439,7 @@ func (s *lineage) choose(random *rand.Rand) linear.Operation {
 		if o.Locked = new(once(3)); once(2) {
 			o.Locked, o.Seats = nil, max(4, seen.MinPlayers)+random.IntN(linearSeats-3)
 		}
+	default:
 	}
 	switch {
 	case once(3):

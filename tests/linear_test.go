@@ -99,8 +99,15 @@ func TestSessionsAreLinearizable(t *testing.T) {
 		operations: operations, session: linearSession, lanes: linearLanes, reserved: 24 * linearLongest,
 		rejoins: 0.3, reserves: 0.3,
 		weights: []weight{
-			{linear.Read, 10}, {linear.Join, 40}, {linear.Leave, 14}, {linear.Ban, 3}, {linear.Unban, 5},
-			{linear.Edit, 22}, {linear.Move, 8}, {linear.Settings, 8}, {linear.Host, 3},
+			{linear.Read, 10},
+			{linear.Join, 40},
+			{linear.Leave, 14},
+			{linear.Ban, 3},
+			{linear.Unban, 5},
+			{linear.Edit, 22},
+			{linear.Move, 8},
+			{linear.Settings, 8},
+			{linear.Host, 3},
 		},
 	}).run()
 }
@@ -164,7 +171,8 @@ func (r *linearRun) run() {
 	r.t.Logf("%s, seed %d: %d operations on %d sessions by %d processes in %v, %d kills, %d outcomes unknown, "+
 		"%d requests without effect repeated", underTest.name, r.seed, r.done.Load(), r.sessions.Load(),
 		len(r.processes), tenth(time.Since(begin)), r.kills, r.unknown.Load(), r.cut.Load())
-	r.t.Logf("%d versions with an event each, %d reservations expired; the checks took %v, the longest %v", r.changes.Load(), r.expiries.Load(),
+	r.t.Logf("%d versions with an event each, %d reservations expired; the checks took %v, the longest %v",
+		r.changes.Load(), r.expiries.Load(),
 		tenth(time.Duration(r.checking.Load())), time.Duration(r.longest.Load()).Round(time.Millisecond))
 	r.t.Logf("results: %v", r.results)
 }
@@ -175,13 +183,14 @@ func (r *linearRun) count(h linear.History) {
 	defer r.mu.Unlock()
 	for _, o := range h.Operations {
 		result := o.Output.(linear.Result)
-		r.results[fmt.Sprintf("%s %s", o.Input.(linear.Operation).Kind, cmp.Or(result.Code, fmt.Sprint(result.Status)))]++
+		told := cmp.Or(result.Code, strconv.Itoa(result.Status))
+		r.results[fmt.Sprintf("%s %s", o.Input.(linear.Operation).Kind, told)]++
 	}
 }
 
 // disturb kills random processes and starts them again.
 func (r *linearRun) disturb(over <-chan struct{}) {
-	random := rand.New(rand.NewPCG(r.seed, 0)) //nolint:gosec // repeatable on purpose
+	random := rand.New(rand.NewPCG(r.seed, 0))
 	for {
 		quiet := time.Second + time.Duration(random.Int64N(int64(2*time.Second)))
 		select {
@@ -203,7 +212,7 @@ func (r *linearRun) disturb(over <-chan struct{}) {
 func (r *linearRun) lane() {
 	for each := int64(r.session); r.ctx.Err() == nil && !r.t.Failed() && r.left.Add(-each) > -each; {
 		number := r.sessions.Add(1)
-		s, err := r.open(uint64(number)) //nolint:gosec // counts from 1
+		s, err := r.open(uint64(number))
 		if err != nil {
 			r.t.Errorf("session %d: %v", number, err)
 			return
@@ -256,7 +265,7 @@ func (s *lineage) report() {
 	name := filepath.Join(r.t.ArtifactDir(), "session-"+string(s.id))
 	err := cmp.Or(
 		os.WriteFile(name+".txt", []byte(text+"\nall of it:\n"+s.history.String()), 0o600),
-		least.Visualize(name+".html", linearCheck),
+		least.WritePage(name+".html", linearCheck),
 	)
-	r.t.Errorf("%s\nin %s.txt and .html (%v), which -artifacts keeps", text, name, err)
+	r.t.Errorf("%s\nin %s.txt and .html (%v), which make test-linear keeps", text, name, err)
 }

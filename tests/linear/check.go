@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,8 +35,12 @@ func (h History) model() porcupine.Model {
 			}
 			return next
 		},
-		Hash:                      func(state any) uint64 { return uint64(state.(Lobby).Version) }, //nolint:gosec // any hash does
-		DescribeOperation:         func(input, output any) string { return Describe(input.(Operation), output.(Result)) },
+		Hash: func(state any) uint64 {
+			return uint64(state.(Lobby).Version) //nolint:gosec // any hash does
+		},
+		DescribeOperation: func(input, output any) string {
+			return Describe(input.(Operation), output.(Result))
+		},
 		DescribeState:             func(state any) string { return state.(Lobby).String() },
 		DescribeOperationMetadata: func(request any) string { return fmt.Sprint(request) },
 	}
@@ -75,8 +80,8 @@ func (h History) Check(within time.Duration) porcupine.CheckResult {
 	return porcupine.CheckOperationsTimeout(h.model(), h.Operations, within)
 }
 
-// Visualize writes a page for a browser with the operations, and the orders that explain most of them.
-func (h History) Visualize(path string, within time.Duration) error {
+// WritePage writes a page for a browser with the operations, and the orders that explain most of them.
+func (h History) WritePage(path string, within time.Duration) error {
 	_, info := porcupine.CheckOperationsVerbose(h.model(), h.Operations, within)
 	return porcupine.VisualizePath(h.model(), info, path)
 }
@@ -183,8 +188,12 @@ func Describe(o Operation, r Result) string {
 		is   bool
 		text string
 	}{
-		{o.Reserve, "reserve"}, {o.Partial, "partial"}, {o.Ban, "and ban"}, {o.Seat != "", o.Seat},
-		{o.Status != "", o.Status}, {o.Seats > 0, fmt.Sprintf("max_players %d", o.Seats)},
+		{o.Reserve, "reserve"},
+		{o.Partial, "partial"},
+		{o.Ban, "and ban"},
+		{o.Seat != "", o.Seat},
+		{o.Status != "", o.Status},
+		{o.Seats > 0, fmt.Sprintf("max_players %d", o.Seats)},
 		{o.IfMatch > 0, fmt.Sprintf("If-Match %d", o.IfMatch)},
 		{o.Fence > 0, fmt.Sprintf("Session-Fence %d", o.Fence)},
 	} {
@@ -212,7 +221,7 @@ func (r Result) String() string {
 	case r.Code != "":
 		return fmt.Sprintf("%d %s", r.Status, r.Code)
 	}
-	s := fmt.Sprint(r.Status)
+	s := strconv.Itoa(r.Status)
 	if r.LeftOut != "" {
 		s += " left out " + r.LeftOut
 	}

@@ -177,8 +177,13 @@ func (l Lobby) String() string {
 	for _, flag := range []struct {
 		is   bool
 		name string
-	}{{l.Locked, "locked"}, {l.AutoStart, "auto_start"}, {l.AutoStarted, "auto_started"}, {l.Server, "server"},
-		{l.JoinInProgress, "join_in_progress"}} {
+	}{
+		{l.Locked, "locked"},
+		{l.AutoStart, "auto_start"},
+		{l.AutoStarted, "auto_started"},
+		{l.Server, "server"},
+		{l.JoinInProgress, "join_in_progress"},
+	} {
 		if flag.is {
 			b.WriteString(" " + flag.name)
 		}

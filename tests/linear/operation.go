@@ -108,8 +108,9 @@ func (l Lobby) apply(o Operation) []outcome {
 		return l.settings(o)
 	case Host:
 		return l.hand(o.Players[0])
+	default: // a read
+		return l.succeeds(http.StatusOK)
 	}
-	return l.succeeds(http.StatusOK)
 }
 
 // refused returns the code of the error of a caller who may not do this, or of a condition that does not hold, or "".

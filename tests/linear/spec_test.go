@@ -114,12 +114,15 @@ func TestFaults(t *testing.T) {
 		"one seat too many": newStory(Lobby{}).then(joins(1), shows(201, two)).then(joins(2), shows(201, three)),
 		"the last seat sold twice": newStory(Lobby{}).during(1, 9, joins(1), shows(201, two)).
 			during(2, 8, joins(2), shows(201, other)),
-		"a lost write":                 newStory(Lobby{}).then(joins(1), shows(201, two)).then(reads(), shows(200, with(1, 1, 0, 0))),
-		"a lost departure":             newStory(Lobby{}).then(joins(1), shows(201, two)).then(leaves(1), left).then(reads(), shows(200, two)),
+		"a lost write": newStory(Lobby{}).then(joins(1), shows(201, two)).
+			then(reads(), shows(200, with(1, 1, 0, 0))),
+		"a lost departure": newStory(Lobby{}).then(joins(1), shows(201, two)).then(leaves(1), left).
+			then(reads(), shows(200, two)),
 		"twice the effect":             newStory(Lobby{}).then(joins(1), shows(201, with(3, 1, 0, 0, 1))),
 		"an effect of nobody":          newStory(Lobby{}).then(reads(), shows(200, two)),
 		"an effect before its request": newStory(Lobby{}).then(reads(), shows(200, two)).pending(joins(1)),
-		"half of a party":              newStory(Lobby{}).then(joins(1, 2), rejected("session_full")).then(reads(), shows(200, two)),
+		"half of a party": newStory(Lobby{}).then(joins(1, 2), rejected("session_full")).
+			then(reads(), shows(200, two)),
 		"rejected and yet done": newStory(Lobby{}).then(joins(1), rejected("session_locked")).
 			then(reads(), shows(200, two)),
 		"full while a seat is free": newStory(Lobby{}).then(joins(1), rejected("session_full")),
@@ -188,7 +191,7 @@ func TestMinimal(t *testing.T) {
 		t.Errorf("%d operations are left:\n%v", len(least.Operations), least)
 	}
 	path := t.TempDir() + "/page.html"
-	if err := least.Visualize(path, soon); err != nil {
+	if err := least.WritePage(path, soon); err != nil {
 		t.Error(err)
 	}
 }
