@@ -10,6 +10,7 @@ BENCHTIME ?= 1s
 FAILURE  ?= long
 SOAK     ?= 10m
 LEASES   ?= 10m
+OPS      ?= 100000
 # SQLite itself, which is C turned into Go, is built without the detector, because tests on it would take four times as
 # long. What calls it has the detector. tests/main_test.go builds gsm in the same way.
 PACKAGES ?= ./...
@@ -59,6 +60,10 @@ soak: ## Put a steady load on a server and check that its memory does not grow (
 .PHONY: test-leases
 test-leases: ## Kill and pause the processes that serve 2,000 leased sessions for LEASES (10m), on MongoDB too if GSM_TEST_MONGODB_URI names one
 	GSM_TEST_LEASES=$(LEASES) go test ./tests -run '^TestLeasesUnderCrashes$$' -count=1 -timeout 0 -v
+
+.PHONY: test-linear
+test-linear: ## Check OPS (100,000) operations on sessions for linearizability while processes are killed, on MongoDB too if GSM_TEST_MONGODB_URI names one
+	GSM_TEST_LINEAR=$(OPS) go test ./tests -run '^Test(Sessions|Reservations)AreLinearizable$$' -count=1 -timeout 0 -v -artifacts -outputdir $(CURDIR)
 
 .PHONY: test-memory
 test-memory: ## Have 64 clients request the largest documents within the manifests' memory limit (some minutes)

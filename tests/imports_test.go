@@ -43,6 +43,7 @@ func mayImport() map[string][]string {
 		"internal/report":                     {},
 		"internal/auth":                       {"internal/game", "internal/limits"},
 		"tests":                               {},
+		"tests/linear":                        {},
 
 		"deployment/check":       {},
 		"deployment/check/agent": {},

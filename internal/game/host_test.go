@@ -138,3 +138,39 @@ func TestSetHostOfPlayers(t *testing.T) {
 		t.Errorf("the condition is not checked: %v", err)
 	}
 }
+
+// What follows from members who join, come back and go in one step follows from all of it, and not from the first.
+func TestOneStepOfMembersIsJudgedAsAWhole(t *testing.T) {
+	t.Parallel()
+	ready := func(s *game.Session) {
+		s.AutoStart = true
+		for i := range s.Members {
+			s.Members[i].Ready = true
+		}
+	}
+	// All who are in are ready as soon as 2 confirms, and 3 of its party is not.
+	s := newSession(t, seat(2, "reserved", "", 5), ready)
+	_, _, err := s.JoinParty(game.Party{Seats: asking("", 2, 3)}, "", nil, later(60))
+	ok(t, err)
+	if s.Status != game.StatusOpen || len(s.Members) != 3 {
+		t.Errorf("with a newcomer who is not ready the session is %s and has %d members", s.Status, len(s.Members))
+	}
+
+	// 2 comes back while 3 is gone.
+	s = newSession(t, seat(2, "disconnected", "", 5), seat(3, "joined", "", 6), ready)
+	_, err = s.Presence([]game.PlayerID{player(1), player(2)}, "", later(100))
+	ok(t, err)
+	if s.Status != game.StatusOpen || s.Members[2].Status != game.SeatDisconnected {
+		t.Errorf("while one is %s the session is %s", s.Members[2].Status, s.Status)
+	}
+
+	// Of those who join in one step, the one who took its seat first becomes host.
+	s = newSession(t, seat(2, "reserved", "", 5), seat(3, "reserved", "", 6))
+	_, err = s.Leave(player(1), later(50))
+	ok(t, err)
+	_, _, err = s.JoinParty(game.Party{Seats: asking("", 3, 2)}, "", nil, later(60))
+	ok(t, err)
+	if s.HostID == nil || *s.HostID != player(2) {
+		t.Errorf("the host is %v", s.HostID)
+	}
+}

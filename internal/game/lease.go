@@ -161,12 +161,12 @@ func (s *Session) Presence(connected []PlayerID, by PlayerID, now time.Time) ([]
 		m := &s.Members[i]
 		switch {
 		case m.Status == SeatDisconnected && present[m.PlayerID]:
-			done = append(done, s.connect(m, now)...)
+			done = append(done, m.connect(now)...)
 		case m.Status == SeatJoined && !present[m.PlayerID] && !now.Before(m.connectedAt().Add(seconds(s.StaleAfter))):
-			done = append(done, s.disconnect(m, now)...)
+			done = append(done, s.lose(m, now)...)
 		}
 	}
-	return done, nil
+	return append(done, s.settle(now)...), nil // not before: all of it is true at once
 }
 
 // connectedAt returns when the member last joined or reconnected.

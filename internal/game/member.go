@@ -114,7 +114,7 @@ func (t MemberSettings) normal() MemberSettings {
 
 func (t MemberSettings) equal(o MemberSettings) bool { return same(t, o) }
 
-// rejoin marks a reserved or disconnected member as joined.
+// rejoin marks a reserved or disconnected member as joined, without what follows from it.
 func (s *Session) rejoin(m *Member, j JoinRequest, reserve bool, now time.Time) ([]Change, error) {
 	if j.Team != "" && j.Team != m.Team {
 		return nil, alreadyMember(j, "team")
@@ -125,11 +125,16 @@ func (s *Session) rejoin(m *Member, j JoinRequest, reserve bool, now time.Time) 
 	if reserve { // it has a seat, and only its player confirms it
 		return nil, nil
 	}
-	return s.connect(m, now), nil
+	return m.connect(now), nil
 }
 
-// connect marks a member as joined.
+// connect marks a member as joined, and applies what follows from it.
 func (s *Session) connect(m *Member, now time.Time) []Change {
+	return append(m.connect(now), s.settle(now)...)
+}
+
+// connect marks a member as joined, without what follows from it.
+func (m *Member) connect(now time.Time) []Change {
 	var done []Change
 	switch m.Status {
 	case SeatJoined:
@@ -141,16 +146,21 @@ func (s *Session) connect(m *Member, now time.Time) []Change {
 		done = append(done, MemberReconnected{m.PlayerID})
 	}
 	m.Status, m.Deadline, m.SelfReserved = SeatJoined, nil, false
-	return append(done, s.settle(now)...)
+	return done
 }
 
-// disconnect marks a joined member as disconnected.
+// disconnect marks a joined member as disconnected, and applies what follows from it.
 func (s *Session) disconnect(m *Member, now time.Time) []Change {
+	return append(s.lose(m, now), s.settle(now)...)
+}
+
+// lose marks a joined member as disconnected, without what follows from it.
+func (s *Session) lose(m *Member, now time.Time) []Change {
 	m.Status, m.Deadline = SeatDisconnected, new(now.Add(seconds(s.DisconnectGrace)))
 	if s.host() == m.PlayerID {
 		s.HostLostAt = &now
 	}
-	return append([]Change{MemberDisconnected{m.PlayerID}}, s.settle(now)...)
+	return []Change{MemberDisconnected{m.PlayerID}}
 }
 
 func alreadyMember(j JoinRequest, field string) error {

@@ -105,10 +105,8 @@ func (s *Session) JoinParty(
 		done = append(done, changes...)
 		result[i] = Seated{j.PlayerID, err == nil && !seated, err}
 	}
-	if len(done) > 0 {
-		done = append(done, s.settle(now)...)
-	}
-	return result, done, nil
+	// Not before: a party with the last who was waited for must not start the session without its others.
+	return result, append(done, s.settle(now)...), nil
 }
 
 // ofParty says whom an error is about, if the party has several players.
