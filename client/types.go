@@ -142,7 +142,7 @@ const (
 // MaxParty is the maximum number of players in a call of [Sessions.JoinParty].
 const MaxParty = game.MaxParty
 
-// MaxBans is the maximum number of bans of a session. Those that have ended do not count.
+// MaxBans is the maximum number of bans of a session. Those that have ended are gone.
 const MaxBans = game.MaxBans
 
 // TeamAuto in place of the name of a team asks for the emptiest that has room. Those of a party who ask for it get the

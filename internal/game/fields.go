@@ -46,6 +46,7 @@ const (
 	FieldLiveness   = "liveness"
 	FieldHost       = "host_id"
 	FieldMember     = "member_id"
+	FieldNamed      = "named_id"
 	FieldFreeSeats  = "free_seats"
 	FieldAttributes = "attributes"
 )
@@ -125,6 +126,7 @@ func SessionFields() []Field[Session] {
 			Name: FieldMember, Kind: KindID, Ops: equal, Param: "member_id", Type: "PlayerID",
 			Doc: "Sessions in which this player holds a seat.",
 		},
+		{Name: FieldNamed, Kind: KindID, Ops: equal, Type: "PlayerID"}, // see [Session.Named]
 		{
 			Name: FieldFreeSeats, Kind: KindCount, Ops: []Op{OpAtLeast}, Param: "free_seats", Max: MaxPlayers,
 			Doc: "Sessions with at least this many free seats.",

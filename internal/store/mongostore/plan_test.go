@@ -40,6 +40,8 @@ func TestPlans(t *testing.T) {
 		where(game.Is(game.FieldHost, "x")),
 		where(game.Is(game.FieldMember, "x")),
 		where(game.Is(game.FieldMember, "x"), game.In(game.FieldStatus, game.LiveStatuses()...)),
+		where(game.Is(game.FieldNamed, "x")),
+		where(game.Is(game.FieldNamed, "x"), game.In(game.FieldStatus, game.LiveStatuses()...)),
 		where(game.AtLeast(game.FieldFreeSeats, 2)),
 		where(game.AttributeFilter{
 			"level": {game.NumberValue(1), game.StringValue("1")}, "pro": {game.BoolValue(true)},
@@ -67,6 +69,7 @@ func TestPlans(t *testing.T) {
 	const anybody = "x"
 	for index, filter := range map[string]game.Where{
 		"sessions_live_by_member":    {game.Is(game.FieldMember, anybody)},
+		"sessions_live_by_named":     {game.Is(game.FieldNamed, anybody)},
 		"sessions_live_by_host":      {game.Is(game.FieldHost, anybody)},
 		"sessions_live_by_attribute": game.AttributeFilter{"pro": {game.BoolValue(true)}}.Where(),
 	} {

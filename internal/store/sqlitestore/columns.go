@@ -40,6 +40,7 @@ func sessionsSearched() []searched {
 		{game.FieldFreeSeats, "free_seats", "", "", ""},
 		{"seats_held", "seats_held", "", "", ""},
 		{field: game.FieldMember},
+		{field: game.FieldNamed},
 		{field: game.FieldAttributes},
 	}
 }
