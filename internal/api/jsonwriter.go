@@ -62,6 +62,11 @@ func encodeDocument(to io.Writer, v any) ([]byte, bool) {
 		w.lone(&v, membersFull)
 	case sessionBody:
 		w.lone(&v.Session, v.members)
+		if v.players != nil {
+			w.b = w.b[:len(w.b)-1]
+			w.players(v.players)
+			w.close('}')
+		}
 	case joinedSession:
 		w.lone(&v.Session, v.members)
 		w.b = w.b[:len(w.b)-1]
@@ -134,6 +139,19 @@ func (w *writer) session(s *game.Session, members memberDetail) {
 		w.close(']')
 	}
 	w.close('}')
+}
+
+// players writes the names of the members.
+func (w *writer) players(names []game.PlayerName) {
+	w.name("players")
+	w.open('[')
+	for i := range names {
+		w.next()
+		w.open('{')
+		w.fields(reflect.ValueOf(&names[i]).Elem(), "")
+		w.close('}')
+	}
+	w.close(']')
 }
 
 // joins writes what a join returns besides the session.

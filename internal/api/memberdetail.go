@@ -31,6 +31,7 @@ func (members memberDetail) write(w *writer, s *game.Session) { w.session(s, mem
 type sessionBody struct {
 	game.Session
 	members memberDetail
+	players []game.PlayerName // nil where they are not asked for
 }
 
 // preferred returns what the response to a write of a session has of its members, and the value of Preference-Applied.

@@ -83,7 +83,7 @@ func sessionResponse(
 	if err != nil {
 		return nil, err
 	}
-	return &sessionOut{out.Status, out.ETag, out.Location, out.Replayed, applied, sessionBody{out.Body, members}}, nil
+	return &sessionOut{out.Status, out.ETag, out.Location, out.Replayed, applied, sessionBody{Session: out.Body, members: members}}, nil
 }
 
 // changed returns the response to a call that changed a session.

@@ -61,7 +61,7 @@ func (s *schemas) sessions(r huma.Registry) {
 	session := requestOf[game.Session](r, "status")
 	session.Properties["connection"] = objectOrNone(r, session.Properties["connection"])
 	replacement[game.Session](session, "Session")
-	for name := range derivedOfSessions() {
+	for name := range derivedOfSessions(r) {
 		session.Properties[name] = ignored()
 	}
 	s.session = named(r, "SessionMove", session)
@@ -144,7 +144,7 @@ func responses(r huma.Registry) {
 	r.Map()["Connection"].PrecomputeMessages()
 
 	session := r.Map()["Session"]
-	maps.Copy(session.Properties, derivedOfSessions())
+	maps.Copy(session.Properties, derivedOfSessions(r))
 	session.Required = append(session.Required, "seats_held", "free_seats")
 	session.Required = slices.DeleteFunc(session.Required, func(name string) bool { return name == "members" })
 	r.Schema(reflect.TypeFor[joinedSession](), true, "")
@@ -158,13 +158,18 @@ func responses(r huma.Registry) {
 }
 
 // derivedOfSessions returns the fields of sessions that are computed and not stored.
-func derivedOfSessions() map[string]*huma.Schema {
+func derivedOfSessions(r huma.Registry) map[string]*huma.Schema {
 	return map[string]*huma.Schema{
 		"seats_held": {Type: huma.TypeInteger, Format: "int64", Description: "How many members there are."},
 		"free_seats": {Type: huma.TypeInteger, Format: "int64", Description: "How many seats newcomers can take."},
 		"member_ids": {
 			Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString},
 			Description: "The players who hold seats, in the order in which they joined; only with members=ids.",
+		},
+		"players": {
+			Type: huma.TypeArray, Items: r.Schema(reflect.TypeFor[game.PlayerName](), true, ""),
+			Description: "The names of the members, in their order, without those who were erased; only with " +
+				"include=players.",
 		},
 	}
 }

@@ -92,6 +92,11 @@ func TestPlans(t *testing.T) {
 			wantPlan(t, s, plan, name)
 		}
 	}
+	for _, after := range []game.PlayerID{"", game.PlayerID(newID())} {
+		q := game.PlayerQuery{Project: project, After: after, Limit: 10}
+		q.Where = game.Where{game.In(game.FieldID, newID(), newID(), newID()), game.Prefix(game.FieldUsername, "a")}
+		wantPlan(t, s, s.PlayersPlan(t, q), q)
+	}
 	for _, prefix := range []string{"", "a", "annabel"} {
 		for _, status := range []game.PlayerStatus{"", game.PlayerActive, game.PlayerSuspended} {
 			for _, after := range []game.PlayerID{"", game.PlayerID(newID())} {

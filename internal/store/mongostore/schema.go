@@ -97,6 +97,7 @@ type searched struct {
 // playersSearched has the most selective index first.
 func playersSearched() []searched {
 	return []searched{
+		{field: game.FieldID, path: "_id", index: idIndex, narrow: true},
 		{field: game.FieldUsername, path: "username_key", index: playersByPrefix, narrow: true},
 		{
 			field: game.FieldStatus, path: "status", index: playersSuspended, narrow: true,

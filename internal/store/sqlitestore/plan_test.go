@@ -80,6 +80,14 @@ func TestPlans(t *testing.T) {
 			Project: project, Where: game.Where{game.Is(game.FieldStatus, game.PlayerActive)},
 		}},
 		{"players_erasing", game.PlayerQuery{Erasing: true}},
+		{"id=?)", game.PlayerQuery{
+			Project: project, Where: game.Where{game.In(game.FieldID, "a", "b", "c", "d", "e")},
+		}},
+		{"id=?)", game.PlayerQuery{
+			Project: project, Where: game.Where{
+				game.In(game.FieldID, "a", "b", "c"), game.Prefix(game.FieldUsername, "x"),
+			},
+		}},
 		{"players_sweeping", game.PlayerQuery{Sweeping: true}},
 	} {
 		for _, after := range []game.PlayerID{"", "x"} {

@@ -14,6 +14,7 @@ import (
 func lists() []check {
 	return []check{
 		{"players by every filter", listPlayers},
+		{"players by their ids", playersByIDs},
 		{"sessions by every filter", listSessions},
 		{"attributes have types", attributeTypes},
 		{"sessions before and after their end", listsOfEnded},
@@ -136,15 +137,54 @@ func listPlayers(t *testing.T, s game.Store) {
 					for _, after := range []game.PlayerID{"", all[20].ID} {
 						q := game.PlayerQuery{Project: pr, Erasing: erasing, After: after, Limit: 7}
 						q.Where = withText(game.Prefix(game.FieldUsername, prefix), game.Is(game.FieldStatus, status))
-						found, err := s.Players(t.Context(), q)
-						must(t, err)
-						if want(t, found, selectedPlayers(all, q)); t.Failed() {
-							t.Fatalf("by %+v", q)
-						}
+						wantPlayers(t, s, q, all)
 					}
 				}
 			}
 		}
+	}
+}
+
+// playersByIDs lists players by numbers of ids, with and without other conditions, over pages.
+func playersByIDs(t *testing.T, s game.Store) {
+	var all []game.Player
+	ids := []game.PlayerID{game.PlayerID(newID())} // nobody's
+	for i := range game.MaxLimit {
+		p := activePlayer()
+		switch {
+		case i%10 == 3:
+			p.Project = "elsewhere"
+		case i%10 == 5:
+			p = erasingPlayer(p)
+		case i%10 == 7:
+			p.Status = game.PlayerSuspended
+		}
+		must(t, s.CreatePlayer(t.Context(), p))
+		all = append(all, p)
+		if i%2 == 1 {
+			ids = append(ids, p.ID)
+		}
+	}
+	for _, n := range []int{1, 2, 3, 8, 33, len(ids)} {
+		for _, also := range []game.Where{
+			nil, {game.Is(game.FieldStatus, game.PlayerSuspended)}, {game.Prefix(game.FieldUsername, "a")},
+		} {
+			for _, after := range []game.PlayerID{"", all[20].ID, ids[1]} {
+				for _, limit := range []int{2, game.MaxLimit} {
+					where := append(game.Where{game.In(game.FieldID, ids[:n]...)}, also...)
+					wantPlayers(t, s, game.PlayerQuery{Project: project, Where: where, After: after, Limit: limit}, all)
+				}
+			}
+		}
+	}
+}
+
+func wantPlayers(t *testing.T, s game.Store, q game.PlayerQuery, all []game.Player) {
+	t.Helper()
+	found, err := s.Players(t.Context(), q)
+	must(t, err)
+	if want(t, found, selectedPlayers(all, q)); t.Failed() {
+		t.Fatalf("by %+v", q)
 	}
 }
 
