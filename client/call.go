@@ -74,6 +74,17 @@ func ShowMembers(m MembersShown) ReadOption {
 	}
 }
 
+// ShowPlayers adds the names of the members to the session in the response. Do not combine it with [IfChangedSince]: the
+// names are not part of the session's version, so that the server returns the session whether it has changed or not.
+func ShowPlayers() ReadOption {
+	return func(q *call) {
+		if q.query == nil {
+			q.query = url.Values{}
+		}
+		q.query.Set("include", "players")
+	}
+}
+
 // WithoutMembers leaves the members out of the session that a change returns. It keeps responses small, however many
 // members there are.
 func WithoutMembers() WriteOption {

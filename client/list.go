@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // Page is one page of a list, newest first.
@@ -29,6 +30,18 @@ func set[S ~string](v url.Values, name string, value S) {
 	if value != "" {
 		v.Set(name, string(value))
 	}
+}
+
+// joined returns the values as a list in a query.
+func joined[S ~string](values []S) string {
+	var b strings.Builder
+	for i, v := range values {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(string(v))
+	}
+	return b.String()
 }
 
 // number formats n, or returns "" for 0.

@@ -65,7 +65,7 @@ type Kick struct {
 
 // Kick frees the seat of another player, who may come back at once unless it is banned. It is for the host and for
 // servers, and succeeds if the player has no seat. It returns [ErrSessionNotFound], [ErrValidation] (also for a ban of
-// the host), [ErrNotHost], [ErrTooManyBans] and [ErrSessionEnded].
+// the host), [ErrNotHost], [ErrTooManyBans] and [ErrSessionEnded], and [ErrPlayerNotFound] for a ban.
 func (s *Sessions) Kick(ctx context.Context, id SessionID, player PlayerID, k Kick, opts ...WriteOption) error {
 	q := write(http.MethodDelete, memberPath(id, player), nil)
 	q.query = url.Values{}
@@ -94,8 +94,8 @@ func banPath(id SessionID, player PlayerID) string {
 }
 
 // Ban keeps a player out of a session, and frees its seat if it has one. It replaces an earlier ban of the player. It
-// is for the host and for servers. It returns [ErrSessionNotFound], [ErrValidation] (also for the host), [ErrNotHost],
-// [ErrTooManyBans] and [ErrSessionEnded].
+// is for the host and for servers. It returns [ErrSessionNotFound], [ErrPlayerNotFound], [ErrValidation] (also for the
+// host), [ErrNotHost], [ErrTooManyBans] and [ErrSessionEnded].
 func (s *Sessions) Ban(
 	ctx context.Context, id SessionID, player PlayerID, r BanRequest, opts ...WriteOption,
 ) (Ban, error) {

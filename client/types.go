@@ -90,7 +90,13 @@ type Session struct {
 	// MemberIDs are the players who hold seats, in the order in which they joined. It is set instead of Members if the
 	// session was read with MembersIDs: see [SessionFilter] and [ShowMembers].
 	MemberIDs []PlayerID `json:"member_ids,omitzero"`
+	// Players are the names of the members, in their order, without those who were erased. It is set if the session was
+	// read with [ShowPlayers].
+	Players []PlayerName `json:"players,omitzero"`
 }
+
+// PlayerName is how a player is shown to others.
+type PlayerName = game.PlayerName
 
 // MembersShown says how much of a session's members a response has.
 type MembersShown string
@@ -142,7 +148,7 @@ const (
 // MaxParty is the maximum number of players in a call of [Sessions.JoinParty].
 const MaxParty = game.MaxParty
 
-// MaxBans is the maximum number of bans of a session. Those that have ended do not count.
+// MaxBans is the maximum number of bans of a session. Those that have ended are gone.
 const MaxBans = game.MaxBans
 
 // TeamAuto in place of the name of a team asks for the emptiest that has room. Those of a party who ask for it get the

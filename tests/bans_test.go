@@ -138,10 +138,14 @@ func TestBans(t *testing.T) {
 		t.Errorf("kicked with a ban: %v", listed)
 	}
 
-	for range 255 {
-		s.do(t, "PUT "+bans+"/"+uuid.NewString(), "").is(http.StatusOK)
+	nobody := uuid.NewString()
+	s.do(t, "PUT "+bans+"/"+nobody, "").problem(http.StatusNotFound, "player_not_found")
+	s.do(t, "DELETE "+path+"/members/"+nobody+"?ban=60", "").problem(http.StatusNotFound, "player_not_found")
+	others := s.newPlayers(t, "other", 256)
+	for _, other := range others[:255] {
+		s.do(t, "PUT "+bans+"/"+string(other.ID), "").is(http.StatusOK)
 	}
-	e := s.do(t, "PUT "+bans+"/"+uuid.NewString(), "").problem(http.StatusConflict, "too_many_bans")
+	e := s.do(t, "PUT "+bans+"/"+string(others[255].ID), "").problem(http.StatusConflict, "too_many_bans")
 	if e["max_bans"] != 256.0 {
 		t.Errorf("one ban too many: %v", e)
 	}
@@ -197,5 +201,31 @@ func TestBansAreShownToTheHost(t *testing.T) {
 	}
 	if bans, err := member.Bans(t.Context(), v.ID); err != nil || len(bans) != 1 || bans[0].Reason != "spam" {
 		t.Errorf("the new host lists %+v, %v", bans, err)
+	}
+}
+
+// A ban with an end is gone after it, and that of an erased player at once, in live sessions and in those that are over.
+func TestBansEnd(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	p := s.newPlayers(t, "p", 3)
+	live, over := s.hosted(t, p[0]), s.hosted(t, p[0])
+	for _, path := range []string{live, over} {
+		s.do(t, "PUT "+path+"/bans/"+string(p[1].ID), "").is(http.StatusOK)
+	}
+	s.do(t, "DELETE "+over, "").is(http.StatusNoContent)
+	s.do(t, "PUT "+live+"/bans/"+string(p[2].ID), `{"seconds":1}`).is(http.StatusOK)
+	eventually(t, "the ban ends", func() bool {
+		return len(s.do(t, "GET "+live, "").is(http.StatusOK).json().list("bans")) == 1
+	})
+	last := s.do(t, "GET "+live+"/timeline?limit=1", "").is(http.StatusOK).json().list("items")[0]
+	if c := last.list("changes")[0]; c.text("type") != "ban_lifted" || c.text("player_id") != string(p[2].ID) {
+		t.Errorf("the end of a ban is %v", last)
+	}
+	s.do(t, "DELETE /api/v1/players/"+string(p[1].ID), "").is(http.StatusNoContent)
+	for _, path := range []string{live, over} {
+		if bans := s.do(t, "GET "+path, "").is(http.StatusOK).json().list("bans"); len(bans) != 0 {
+			t.Errorf("after the erasure %v are banned", bans)
+		}
 	}
 }

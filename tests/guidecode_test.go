@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 
 	"game-session-manager/client"
 )
@@ -349,8 +348,8 @@ func TestGuideKickGriefer(t *testing.T) {
 	}
 	must(t, host.Sessions.Unban(t.Context(), v.ID, p[1].ID))
 	must(t, back())
-	for range client.MaxBans {
-		_, err := host.Sessions.Ban(t.Context(), v.ID, client.PlayerID(uuid.NewString()), client.BanRequest{})
+	for _, other := range s.newPlayers(t, "other", client.MaxBans) {
+		_, err := host.Sessions.Ban(t.Context(), v.ID, other.ID, client.BanRequest{})
 		must(t, err)
 	}
 	must(t, kickGriefer(t.Context(), host, v.ID, p[1].ID))

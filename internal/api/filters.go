@@ -6,11 +6,15 @@ import "game-session-manager/internal/game"
 
 // PlayerFilters are the parameters that select players.
 type PlayerFilters struct {
+	IDs            []game.PlayerID   `query:"ids" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" maxItems:"100" doc:"Players with these ids, separated by commas. Unknown ids are left out, and limit does not apply."`
 	UsernamePrefix string            `query:"username_prefix" maxLength:"32" doc:"Players whose username begins with this, in any case."`
 	Status         game.PlayerStatus `query:"status" enum:"active,suspended" doc:"Players with this status."`
 }
 
 func (f *PlayerFilters) where() (w game.Where) {
+	if len(f.IDs) > 0 {
+		w = append(w, game.In("id", f.IDs...))
+	}
 	if f.UsernamePrefix != "" {
 		w = append(w, game.Prefix("username", f.UsernamePrefix))
 	}

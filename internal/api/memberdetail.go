@@ -32,6 +32,8 @@ type Session struct {
 	SeatsHeld int             `json:"seats_held" doc:"How many members there are."`
 	FreeSeats int             `json:"free_seats" doc:"How many seats newcomers can take."`
 	MemberIDs []game.PlayerID `json:"member_ids,omitzero" nullable:"false" doc:"The players who hold seats, in the order in which they joined; only with members=ids."`
+
+	Players []game.PlayerName `json:"players,omitzero" nullable:"false" doc:"The names of the members, in their order, without those who were erased; only with include=players."`
 }
 
 // of returns a session as it is shown.

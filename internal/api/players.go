@@ -40,7 +40,11 @@ type listPlayersIn struct {
 type playersOut struct{ Body page[game.Player] }
 
 func (a *API) listPlayers(ctx context.Context, in *listPlayersIn) (*playersOut, error) {
-	l, err := a.Players.List(ctx, game.PlayerQuery{Where: in.where()}, in.Cursor, in.Limit)
+	limit := in.Limit
+	if len(in.IDs) > 0 { // whoever names players wants all of them
+		limit = game.MaxLimit
+	}
+	l, err := a.Players.List(ctx, game.PlayerQuery{Where: in.where()}, in.Cursor, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ func (a *API) sessionRoutes(s *schemas) {
 			game.ErrJoinCodeRequired,
 		}
 		elsewhere = []*game.Error{game.ErrPlayerInOtherSession}
-		bans      = []*game.Error{game.ErrTooManyBans}
+		bans      = []*game.Error{game.ErrPlayerNotFound, game.ErrTooManyBans}
 
 		playing  = traits{actsAs: true}
 		guessing = traits{actsAs: true, guesses: true}

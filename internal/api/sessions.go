@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -48,12 +49,29 @@ type getSessionIn struct {
 	SessionPath
 	IfNoneMatchHeader
 	Members MembersQuery `query:"members" enum:"none,ids,full" default:"full" doc:"What is returned of the members: members (full), member_ids (ids) or neither (none)."`
+	Include []string     `query:"include" enum:"players" maxItems:"1" doc:"players adds the names of the members. They are not part of the session's version, so that such a response has no ETag, and is returned whatever If-None-Match says."`
 }
 
 func (a *API) getSession(ctx context.Context, in *getSessionIn) (*sessionOut, error) {
 	s, err := a.Sessions.Get(ctx, in.SessionID)
-	out, err := conditionalResponse(in.IfNoneMatch, s, err)
-	return sessionResponse(out, err, in.Members.detail(), "")
+	if len(in.Include) == 0 {
+		out, err := conditionalResponse(in.IfNoneMatch, s, err)
+		return sessionResponse(out, err, in.Members.detail(), "")
+	}
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]game.PlayerID, len(s.Members))
+	for i := range s.Members {
+		ids[i] = s.Members[i].PlayerID
+	}
+	names, err := a.Players.Names(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	body := in.Members.detail().of(s)
+	body.Players = names
+	return &sessionOut{Status: http.StatusOK, Body: body}, nil
 }
 
 type listSessionsIn struct {

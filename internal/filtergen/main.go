@@ -43,6 +43,7 @@ type param struct {
 	GoName           string
 	Type             string // "string", "int" or the name of a type of package game
 	Constructor      string // of package game, for the clause
+	List             bool   // whether it has several values
 	Tags, Values     string // its limits: as struct tags, and in docs/api.md
 }
 
@@ -54,7 +55,9 @@ func lists() []list {
 }
 
 func paramsOf[D any](fields []game.Field[D]) (all []param) {
-	constructors := map[game.Op]string{game.OpEqual: "Is", game.OpAtLeast: "AtLeast", game.OpPrefix: "Prefix"}
+	constructors := map[game.Op]string{
+		game.OpEqual: "Is", game.OpAtLeast: "AtLeast", game.OpPrefix: "Prefix", game.OpIn: "In",
+	}
 	for _, f := range fields {
 		if f.Param == "" {
 			continue
@@ -72,6 +75,10 @@ func paramsOf[D any](fields []game.Field[D]) (all []param) {
 		case game.KindID:
 			p.Type, p.Tags = f.Type, fmt.Sprintf(`pattern:%q patternDescription:"a UUID"`, game.IDPattern)
 			p.Values = "a player's id"
+			if p.List = f.Ops[0] == game.OpIn; p.List {
+				p.Tags += fmt.Sprintf(` maxItems:"%d"`, f.Max)
+				p.Values = fmt.Sprintf("up to %d players' ids", f.Max)
+			}
 		case game.KindCount:
 			p.Type, p.Tags = "int", fmt.Sprintf(`minimum:"0" maximum:"%d"`, f.Max)
 			p.Values = fmt.Sprintf("0 to %d", f.Max)
@@ -133,8 +140,12 @@ func generate(root string) (map[string][]byte, error) {
 func goName(param string) string {
 	var b strings.Builder
 	for word := range strings.SplitSeq(param, "_") {
-		if word == "id" {
+		switch word {
+		case "id":
 			b.WriteString("ID")
+			continue
+		case "ids":
+			b.WriteString("IDs")
 			continue
 		}
 		b.WriteString(strings.ToUpper(word[:1]) + word[1:])

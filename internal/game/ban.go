@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// MaxBans is the maximum number of bans of a session. Those that have ended do not count.
+// MaxBans is the maximum number of bans of a session. Those that have ended are gone: see [Session.Elapse].
 const MaxBans = 256
 
 // Ban keeps a player out of a session.
@@ -58,7 +58,7 @@ func (s *Session) Ban(id PlayerID, r BanRequest, now time.Time) ([]Change, error
 	if r.Seconds != nil {
 		b.Until = new(now.Add(seconds(*r.Seconds)))
 	}
-	bans := slices.DeleteFunc(slices.Clone(s.Bans), func(b Ban) bool { return b.PlayerID == id || b.ended(now) })
+	bans := slices.DeleteFunc(slices.Clone(s.Bans), func(b Ban) bool { return b.PlayerID == id })
 	if len(bans) >= MaxBans {
 		return nil, ErrTooManyBans.With("max_bans", MaxBans)
 	}
@@ -78,8 +78,32 @@ func (s *Session) Unban(id PlayerID, now time.Time) ([]Change, error) {
 	case s.Status.Terminal():
 		return nil, s.endedError()
 	}
-	s.Bans = slices.DeleteFunc(slices.Clone(s.Bans), func(b Ban) bool { return b.PlayerID == id || b.ended(now) })
-	return []Change{BanLifted{id}}, nil
+	return s.dropBans(func(b Ban) bool { return b.PlayerID == id }), nil
+}
+
+// dropBans removes the bans for which drop returns true, and returns what that changed.
+func (s *Session) dropBans(drop func(Ban) bool) []Change {
+	var done []Change
+	for _, b := range s.Bans {
+		if drop(b) {
+			done = append(done, BanLifted{b.PlayerID})
+		}
+	}
+	if len(done) > 0 {
+		s.Bans = slices.DeleteFunc(s.Bans, drop)
+	}
+	return done
+}
+
+// nextBanEnd returns the earliest end of a ban, or nil if none has one.
+func (s *Session) nextBanEnd() *time.Time {
+	var first *time.Time
+	for i := range s.Bans {
+		if until := s.Bans[i].Until; until != nil && (first == nil || until.Before(*first)) {
+			first = until
+		}
+	}
+	return first
 }
 
 // ActiveBans returns the bans that have not ended.

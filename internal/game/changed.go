@@ -110,7 +110,7 @@ type (
 		Until    *time.Time `json:"until,omitempty"`
 		Why      string     `json:"why,omitempty"`
 	}
-	// BanLifted says that a ban was lifted before its end.
+	// BanLifted says that a player is no longer banned: the ban was lifted or has ended, or the player was erased.
 	BanLifted struct {
 		PlayerID PlayerID `json:"player_id"`
 	}

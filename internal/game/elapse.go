@@ -36,6 +36,12 @@ func (s *Session) deadlines() []deadline {
 		at := s.HostLostAt.Add(seconds(s.HostGrace))
 		all = append(all, deadline{at: at, lenient: true, apply: (*Session).replaceHost})
 	}
+	if at := s.nextBanEnd(); at != nil {
+		lift := func(s *Session, _ time.Time) []Change {
+			return s.dropBans(func(b Ban) bool { return b.ended(*at) })
+		}
+		all = append(all, deadline{at: *at, apply: lift})
+	}
 	ends := func(since time.Time, timeout int, to SessionStatus, reason EndReason) {
 		if timeout > 0 {
 			end := func(s *Session, now time.Time) []Change { return s.end(to, reason, now) }

@@ -32,6 +32,13 @@ func TestElapse(t *testing.T) {
 	empty := func(at int) func(*game.Session) {
 		return func(s *game.Session) { s.Members, s.HostID, s.EmptySince = []game.Member{}, nil, new(later(at)) }
 	}
+	banned := func(n, until int) func(*game.Session) {
+		b := game.Ban{PlayerID: player(n)}
+		if until > 0 {
+			b.Until = new(later(until))
+		}
+		return func(s *game.Session) { s.Bans = append(s.Bans, b) }
+	}
 	timeout := func(set func(*game.Timeouts)) func(*game.Session) {
 		return func(s *game.Session) { set(&s.Timeouts) }
 	}
@@ -83,6 +90,15 @@ func TestElapse(t *testing.T) {
 			600,
 			[]game.Change{game.StatusChanged{From: "in_progress", To: "expired", Reason: "max_duration"}},
 		},
+		"a ban with an end": {
+			changes{banned(7, 80), banned(8, 0), banned(9, 60), banned(10, 60)},
+			60,
+			[]game.Change{game.BanLifted{PlayerID: player(9)}, game.BanLifted{PlayerID: player(10)}},
+		},
+		"a ban without an end": {changes{banned(8, 0)}, day, []game.Change{game.StatusChanged{
+			From: "open", To: "expired", Reason: "idle_timeout",
+		}}},
+		"a ban of what is over": {changes{in("ended"), banned(7, 60)}, 0, nil},
 		"the earliest first": {
 			changes{guest, disconnected(1, 10), disconnected(2, 10), reserved(3, 130)},
 			40,

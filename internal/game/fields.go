@@ -2,6 +2,7 @@ package game
 
 import (
 	"slices"
+	"strings"
 )
 
 // FieldKind is the kind of values that a field has.
@@ -32,7 +33,7 @@ type Field[D any] struct {
 	Doc   string   // of Param: what it finds
 	Enum  []string // the values of KindEnum
 	Type  string   // Go type of the values, without the package, if not string or int
-	Max   int      // characters of a text, or the largest number
+	Max   int      // characters of a text, the largest number, or how many values OpIn may have
 	// Of returns the value in a document: a string, an int64, or nil for none. It is nil for fields with several
 	// values.
 	Of func(*D) any
@@ -40,12 +41,14 @@ type Field[D any] struct {
 
 // Names of fields that rules use.
 const (
+	FieldID         = "id"
 	FieldUsername   = "username"
 	FieldStatus     = "status"
 	FieldVisibility = "visibility"
 	FieldLiveness   = "liveness"
 	FieldHost       = "host_id"
 	FieldMember     = "member_id"
+	FieldNamed      = "named_id"
 	FieldFreeSeats  = "free_seats"
 	FieldAttributes = "attributes"
 )
@@ -53,6 +56,11 @@ const (
 // PlayerFields returns the fields that players can be selected by.
 func PlayerFields() []Field[Player] {
 	return []Field[Player]{
+		{
+			Name: FieldID, Kind: KindID, Ops: []Op{OpIn}, Param: "ids", Type: "PlayerID", Max: MaxLimit,
+			Doc: "Players with these ids, separated by commas. Unknown ids are left out, and limit does not apply.",
+			Of:  func(p *Player) any { return string(p.ID) },
+		},
 		{
 			Name: FieldUsername, Kind: KindUsername, Ops: []Op{OpPrefix}, Param: "username_prefix", Max: MaxUsername,
 			Doc: "Players whose username begins with this, in any case.",
@@ -125,6 +133,7 @@ func SessionFields() []Field[Session] {
 			Name: FieldMember, Kind: KindID, Ops: equal, Param: "member_id", Type: "PlayerID",
 			Doc: "Sessions in which this player holds a seat.",
 		},
+		{Name: FieldNamed, Kind: KindID, Ops: equal, Type: "PlayerID"}, // see [Session.Named]
 		{
 			Name: FieldFreeSeats, Kind: KindCount, Ops: []Op{OpAtLeast}, Param: "free_seats", Max: MaxPlayers,
 			Doc: "Sessions with at least this many free seats.",
@@ -154,6 +163,7 @@ func (f Field[D]) normal(p *problems, values []Value) []Value {
 		return values
 	}
 	n := make([]Value, len(values))
+	p.check(f.Max == 0 || f.Kind != KindID || len(values) <= f.Max, f.Param, "must have at most %d ids", f.Max)
 	for i, v := range values {
 		switch s := v.text; f.Kind {
 		case KindText:
@@ -165,9 +175,15 @@ func (f Field[D]) normal(p *problems, values []Value) []Value {
 			v = StringValue(UsernameKey(s))
 		case KindCount:
 			p.check(v.kind == 'n' && v.num >= 0 && v.num <= float64(f.Max), f.Param, "must be 0 to %d", f.Max)
-		case KindID, KindEnum, KindAttributes: // unknown ids and values find nothing
+		case KindID:
+			v = StringValue(NormalID(s))
+		case KindEnum, KindAttributes: // unknown values find nothing
 		}
 		n[i] = v
+	}
+	if f.Kind == KindID {
+		slices.SortFunc(n, func(a, b Value) int { return strings.Compare(a.text, b.text) })
+		n = slices.Compact(n)
 	}
 	return n
 }

@@ -83,7 +83,7 @@ func edit(t game.Settings) game.SessionEdit {
 
 // snapshot copies a session so deeply that no rule can reach the copy.
 func snapshot(s game.Session) game.Session {
-	s.Members = slices.Clone(s.Members)
+	s.Members, s.Bans = slices.Clone(s.Members), slices.Clone(s.Bans)
 	for i := range s.Members {
 		s.Members[i].Attributes = maps.Clone(s.Members[i].Attributes)
 	}

@@ -154,16 +154,15 @@ func (i *Inspection) session(ctx context.Context, v Session) error {
 	if err != nil {
 		return err
 	}
-	if len(missing) > 0 {
-		what := "members"
-		if v.Status.Terminal() {
-			what = "attributes of players"
-		}
-		i.Tell(Finding{
-			Collection: "sessions", ID: string(v.ID), Repaired: repaired,
-			Problem: fmt.Sprintf("has %s who do not exist: %s", what, listIDs(missing)),
-		})
+	what := "has members"
+	if v.Status.Terminal() {
+		what = "has attributes of players"
 	}
+	named := v.Named()
+	isNamed := func(id PlayerID) bool { return slices.Contains(named, id) }
+	i.tellMissing(v.ID, what, slices.DeleteFunc(slices.Clone(missing), isNamed), repaired)
+	isMember := func(id PlayerID) bool { return !isNamed(id) }
+	i.tellMissing(v.ID, "has bans of players", slices.DeleteFunc(missing, isMember), repaired)
 	if lost != "" {
 		i.Tell(Finding{
 			Collection: "sessions", ID: string(v.ID), Problem: lost, Repaired: repaired && !v.Status.Terminal(),
@@ -172,22 +171,40 @@ func (i *Inspection) session(ctx context.Context, v Session) error {
 	return nil
 }
 
-// missingPlayers returns the members that do not exist although their erasure should have removed them or their
+// tellMissing reports players who do not exist, if there are any.
+func (i *Inspection) tellMissing(id SessionID, what string, players []PlayerID, repaired bool) {
+	if len(players) == 0 {
+		return
+	}
+	i.Tell(Finding{
+		Collection: "sessions", ID: string(id), Repaired: repaired,
+		Problem: fmt.Sprintf("%s who do not exist: %s", what, listIDs(players)),
+	})
+}
+
+// missingPlayers returns the players that do not exist although their erasure should have removed them or their
 // attributes from the session.
 func (i *Inspection) missingPlayers(ctx context.Context, v Session) ([]PlayerID, error) {
 	var missing []PlayerID
+	named := v.Named()
+	players := slices.Clone(named)
 	for _, m := range v.Members {
-		if _, ok := i.live[i.hash(string(v.Project), string(m.PlayerID))]; ok {
+		if _, is := slices.BinarySearch(named, m.PlayerID); !is {
+			players = append(players, m.PlayerID)
+		}
+	}
+	for _, id := range players {
+		if _, ok := i.live[i.hash(string(v.Project), string(id))]; ok {
 			continue
 		}
-		if probe := v.clone(); len(probe.Forget(m.PlayerID, RemovedErased, i.now)) == 0 {
+		if probe := v.clone(); len(probe.Forget(id, RemovedErased, i.now)) == 0 {
 			continue
 		}
 		// The player may have been registered meanwhile. An erased one is only missing if no sweep is under way.
-		p, err := i.Deps.Store.Player(ctx, v.Project, m.PlayerID)
+		p, err := i.Deps.Store.Player(ctx, v.Project, id)
 		switch {
 		case errors.Is(err, ErrPlayerNotFound), err == nil && p.ErasingSince != nil && p.SweepSince == nil:
-			missing = append(missing, m.PlayerID)
+			missing = append(missing, id)
 		case err != nil:
 			return nil, err
 		}

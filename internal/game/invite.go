@@ -64,12 +64,8 @@ func (s *Session) Invite(id PlayerID, r InviteRequest, now time.Time) ([]Change,
 func (s *Sessions) Invite(
 	ctx context.Context, id SessionID, c Condition[Session], player PlayerID, r InviteRequest,
 ) (v Session, invited bool, err error) {
-	// As in SetHost, callers that may not do this learn nothing about players.
 	c = byHost(ctx, c)
-	if v, err = s.get(ctx, id); err != nil {
-		return Session{}, false, beforeWrite(err)
-	}
-	if err := c(v); err != nil {
+	if err := s.holds(ctx, id, c); err != nil {
 		return Session{}, false, err
 	}
 	if err := s.canPlay(ctx, player, s.now()); err != nil {

@@ -421,19 +421,23 @@ func (s *Session) nextHost() *PlayerID {
 }
 
 // Forget removes the player from the session and returns what that changed. In a live session the player loses its
-// seat. In a session that has ended, only the attributes of the member are removed: its id is opaque and stays. This is
-// the only change to a session that has ended.
+// seat. In a session that has ended, only the attributes of the member are removed: its id is opaque and stays. The ban
+// of a player goes with the player, and not by a suspension. This is the only change to a session that has ended.
 func (s *Session) Forget(id PlayerID, why RemovalReason, now time.Time) []Change {
+	var done []Change
+	if why == RemovedErased {
+		done = s.dropBans(func(b Ban) bool { return b.PlayerID == id })
+	}
 	if !s.Status.Terminal() {
-		done, _ := s.Remove(id, why, now) // only fails in terminal sessions
-		return done
+		removed, _ := s.Remove(id, why, now) // only fails in terminal sessions
+		return append(done, removed...)
 	}
 	i := s.member(id)
 	if i < 0 || len(s.Members[i].Attributes) == 0 {
-		return nil
+		return done
 	}
 	s.Members[i].Attributes = Attributes{}
-	return []Change{MemberForgotten{id}}
+	return append(done, MemberForgotten{id})
 }
 
 // member returns the index of the player in Members, or -1.

@@ -463,6 +463,7 @@ func TestForget(t *testing.T) {
 			for i := range s.Members {
 				s.Members[i].Attributes = game.Attributes{"skin": game.StringValue("fox")}
 			}
+			s.Bans = []game.Ban{{PlayerID: player(8)}}
 			shared, before, want := s.Clone(), snapshot(s), snapshot(s)
 			changed := len(s.Forget(player(who), game.RemovedErased, t0)) > 0
 			if changed != (who != 9) {

@@ -3,6 +3,7 @@ package game
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -124,6 +125,48 @@ func (s *Players) List(ctx context.Context, q PlayerQuery, cursor string, limit 
 		l.Items[i] = c.visiblePlayer(l.Items[i])
 	}
 	return l, err
+}
+
+// PlayerName is how a player is shown to others.
+type PlayerName struct {
+	ID          PlayerID `json:"id" doc:"The player's id."`
+	Username    string   `json:"username" doc:"Unique in the project, ignoring case."`
+	DisplayName string   `json:"display_name" doc:"Any text, for people."`
+}
+
+// Names returns the names of players in the order of the ids, without those who do not exist. It returns ErrForbidden.
+func (s *Players) Names(ctx context.Context, ids []PlayerID) ([]PlayerName, error) {
+	c := CallerFrom(ctx)
+	if err := c.mayRead(); err != nil {
+		return nil, err
+	}
+	found := make(map[PlayerID]PlayerName, len(ids))
+	for some := range slices.Chunk(ids, MaxLimit) {
+		q := PlayerQuery{
+			Project: c.Project, Where: Where{In(FieldID, some...)}, Limit: len(some), Bytes: MaxPageBytes,
+		}
+		for more := true; more; {
+			if err := TakeRoom(ctx, MaxPageBytes); err != nil {
+				return nil, err
+			}
+			page, err := s.store.Players(ctx, q)
+			if err != nil {
+				return nil, err
+			}
+			for i := range page.Items {
+				p := &page.Items[i]
+				found[p.ID] = PlayerName{p.ID, p.Username, p.DisplayName}
+			}
+			q.After, more = PlayerID(page.last(func(p Player) string { return string(p.ID) })), page.More
+		}
+	}
+	names := make([]PlayerName, 0, len(found))
+	for _, id := range ids {
+		if n, ok := found[id]; ok {
+			names = append(names, n)
+		}
+	}
+	return names, nil
 }
 
 // Edit replaces the profile by what edit returns; edit gets a copy, which it may modify. A suspension frees the

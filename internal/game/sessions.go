@@ -253,15 +253,10 @@ func (s *Sessions) EditMember(
 // ErrPlayerNotFound or ErrPlayerSuspended for the member, ErrNotHost or ErrForbidden.
 func (s *Sessions) SetHost(ctx context.Context, id SessionID, c Condition[Session], player PlayerID) (Session, error) {
 	c = byHost(ctx, c)
-	// The condition comes first: callers that may not do this learn nothing about players. A player that is suspended
-	// after the check below loses its seat, and another member becomes host.
-	v, err := s.get(ctx, id)
-	if err != nil {
-		return Session{}, beforeWrite(err)
-	}
-	if err := c(v); err != nil {
+	if err := s.holds(ctx, id, c); err != nil {
 		return Session{}, err
 	}
+	// A player that is suspended after this check loses its seat, and another member becomes host.
 	if err := s.canPlay(ctx, player, s.now()); err != nil {
 		return Session{}, err
 	}
@@ -283,8 +278,8 @@ func (s *Sessions) Leave(ctx context.Context, id SessionID, c Condition[Session]
 }
 
 // Kick frees the seat of a player, and bans it from the session if ban is not nil. why is a word for programs, or
-// empty. It returns the errors of [Session.Kick] and [Session.Ban] and of the condition, ErrSessionNotFound, ErrNotHost
-// or ErrForbidden. A player that would kick itself gets ErrValidation: it leaves.
+// empty. It returns the errors of [Session.Kick], of Ban and of the condition, ErrSessionNotFound, ErrNotHost or
+// ErrForbidden. A player that would kick itself gets ErrValidation: it leaves.
 func (s *Sessions) Kick(
 	ctx context.Context, id SessionID, c Condition[Session], player PlayerID, why string, ban *int,
 ) (Session, error) {
@@ -297,20 +292,28 @@ func (s *Sessions) Kick(
 		}
 		return s.Leave(ctx, id, c, player)
 	}
+	if ban != nil {
+		return s.Ban(ctx, id, c, player, BanRequest{Seconds: ban, Reason: why})
+	}
 	return s.change(ctx, id, byHost(ctx, c), func(v *Session, now time.Time) ([]Change, error) {
-		if ban != nil {
-			return v.Ban(player, BanRequest{Seconds: ban, Reason: why}, now)
-		}
 		return v.Kick(player, why, now)
 	})
 }
 
 // Ban keeps a player out of a session and frees its seat. It returns the errors of [Session.Ban] and of the condition,
-// ErrSessionNotFound, ErrNotHost or ErrForbidden.
+// ErrSessionNotFound, ErrPlayerNotFound, ErrNotHost or ErrForbidden.
 func (s *Sessions) Ban(
 	ctx context.Context, id SessionID, c Condition[Session], player PlayerID, r BanRequest,
 ) (Session, error) {
-	return s.change(ctx, id, byHost(ctx, c), func(v *Session, now time.Time) ([]Change, error) {
+	c = byHost(ctx, c)
+	if err := s.holds(ctx, id, c); err != nil {
+		return Session{}, err
+	}
+	// If the player is erased after this check, the sweep removes the ban.
+	if _, err := existing(s.store.Player(ctx, CallerFrom(ctx).Project, player)); err != nil {
+		return Session{}, beforeWrite(err)
+	}
+	return s.change(ctx, id, c, func(v *Session, now time.Time) ([]Change, error) {
 		return v.Ban(player, r, now)
 	})
 }
@@ -390,6 +393,16 @@ func byHost(ctx context.Context, c Condition[Session]) Condition[Session] {
 		}
 		return c(v)
 	}
+}
+
+// holds checks the condition of a change before players are read for it: callers that may not make the change learn
+// nothing about players.
+func (s *Sessions) holds(ctx context.Context, id SessionID, c Condition[Session]) error {
+	v, err := s.get(ctx, id)
+	if err != nil {
+		return beforeWrite(err)
+	}
+	return c(v)
 }
 
 func (s *Sessions) canPlay(ctx context.Context, id PlayerID, now time.Time) error {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Suspended and erased players hold no seats. There are no transactions across documents: the player is marked first
+// Suspended and erased players hold no seats, and sessions name erased players in their records only. There are no transactions across documents: the player is marked first
 // ([Player.SweepSince]), which stops all requests that read it from then on, and then its seats are freed. Requests
 // that read the player before may still seat it. So background work sweeps marked players twice a second until no such
 // request can be under way in any process, and only then removes the mark.
@@ -20,14 +20,24 @@ const (
 	allSessions sweptSessions = false
 )
 
-// sweep removes a marked player from sessions, one page at a time. It fails, after all others, for sessions that cannot
-// be read, because the player may be in them.
+// sweep removes a marked player from the sessions of which it is a member, and from those that name it otherwise. It
+// fails, after all others, for sessions that cannot be read, because the player may be in them.
 func (s *Players) sweep(ctx context.Context, p Player, which sweptSessions) error {
 	ctx = WithCaller(ctx, Caller{Project: p.Project, Name: "sweep"})
-	q := SessionQuery{Project: p.Project, Where: Where{Is(FieldMember, p.ID)}, Limit: MaxLimit, Bytes: MaxPageBytes}
-	if which == liveSessions {
-		q.Where = append(q.Where, In(FieldStatus, LiveStatuses()...))
+	var failures error
+	for _, field := range []string{FieldMember, FieldNamed} {
+		w := Where{Is(field, p.ID)}
+		if which == liveSessions {
+			w = append(w, In(FieldStatus, LiveStatuses()...))
+		}
+		failures = errors.Join(failures, s.sweepWhere(ctx, p, w))
 	}
+	return failures
+}
+
+// sweepWhere removes a marked player from the sessions that match, one page at a time.
+func (s *Players) sweepWhere(ctx context.Context, p Player, w Where) error {
+	q := SessionQuery{Project: p.Project, Where: w, Limit: MaxLimit, Bytes: MaxPageBytes}
 	var unreadable error
 	for {
 		if err := TakeRoom(ctx, maxPageRoom); err != nil {

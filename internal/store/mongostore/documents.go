@@ -62,6 +62,10 @@ func derivedSessionFields() []derived[game.Session] {
 			func(s *game.Session) any { return attributeKeys(s.Attributes) },
 		},
 		{
+			"named_ids", "array of string, optional", "the players whom `bans` name",
+			func(s *game.Session) any { return texts(s.Named()) },
+		},
+		{
 			"live", "bool, optional", "true until the session has ended, for indexes of live sessions only",
 			func(s *game.Session) any { return !s.Status.Terminal() },
 		},
@@ -222,6 +226,17 @@ func (e *encoder) derived(key string, value any) {
 	default:
 		panic(fmt.Sprintf("mongostore: derived field %s has the unsupported type %T", key, value))
 	}
+}
+
+func texts(ids []game.PlayerID) []string {
+	if len(ids) == 0 {
+		return nil
+	}
+	all := make([]string, len(ids))
+	for i, id := range ids {
+		all[i] = string(id)
+	}
+	return all
 }
 
 func usernamePrefixes(key string) (prefixes []string) {

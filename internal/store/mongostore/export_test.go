@@ -266,6 +266,9 @@ func filterTable(tb testing.TB, collection string, rows []searched) string {
 
 func indexKeys(tb testing.TB, collection, index string) string {
 	tb.Helper()
+	if index == idIndex {
+		return "`_id`"
+	}
 	for _, m := range designs()[collection].indexes {
 		spec, err := specification(m)
 		if err != nil {

@@ -108,9 +108,12 @@ func (p *page) hint(c capabilities) string {
 func (p *page) find(c capabilities) (bson.D, *options.FindOptionsBuilder) {
 	filter := p.filter
 	if p.after != "" {
-		filter = append(
-			filter[:len(filter):len(filter)], bson.E{Key: "_id", Value: bson.D{{Key: "$lt", Value: p.after}}},
-		)
+		// Beside a condition on the ids it cannot be a second field of the same name.
+		following := bson.D{{Key: "_id", Value: bson.D{{Key: "$lt", Value: p.after}}}}
+		if slices.ContainsFunc(filter, func(e bson.E) bool { return e.Key == "_id" }) {
+			following = bson.D{{Key: "$and", Value: bson.A{following}}}
+		}
+		filter = append(filter[:len(filter):len(filter)], following...)
 	}
 	// Read one more document to learn whether there is a next page.
 	o := options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(p.limit) + 1).SetHint(p.hint(c)).

@@ -26,6 +26,7 @@ func (s *Store) migrations() []migration {
 		{5, "drop an index that was replaced", s.dropStatusIndex},
 		{6, "mark the sessions that are live", s.markLive},
 		{7, "give the live sessions their timeouts", s.setTimeouts},
+		{11, "index the sessions with bans", s.indexBans},
 	}
 }
 
@@ -69,6 +70,12 @@ func (s *Store) markLive(ctx context.Context) error {
 // they are due.
 func (s *Store) setTimeouts(ctx context.Context) error {
 	return s.updateEach(ctx, sessionsCollection, liveWithout("fence"), withTimeouts)
+}
+
+// indexBans sets what sessions with bans have since version 11: the players whom they name, and when the next ban ends.
+func (s *Store) indexBans(ctx context.Context) error {
+	unnamed := append(exists("bans.player_id"), bson.E{Key: "named_ids", Value: nil})
+	return s.updateEach(ctx, sessionsCollection, unnamed, withTimeouts)
 }
 
 // liveWithout is the filter for live sessions that lack a field.

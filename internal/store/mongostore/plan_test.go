@@ -40,6 +40,8 @@ func TestPlans(t *testing.T) {
 		where(game.Is(game.FieldHost, "x")),
 		where(game.Is(game.FieldMember, "x")),
 		where(game.Is(game.FieldMember, "x"), game.In(game.FieldStatus, game.LiveStatuses()...)),
+		where(game.Is(game.FieldNamed, "x")),
+		where(game.Is(game.FieldNamed, "x"), game.In(game.FieldStatus, game.LiveStatuses()...)),
 		where(game.AtLeast(game.FieldFreeSeats, 2)),
 		where(game.AttributeFilter{
 			"level": {game.NumberValue(1), game.StringValue("1")}, "pro": {game.BoolValue(true)},
@@ -67,6 +69,7 @@ func TestPlans(t *testing.T) {
 	const anybody = "x"
 	for index, filter := range map[string]game.Where{
 		"sessions_live_by_member":    {game.Is(game.FieldMember, anybody)},
+		"sessions_live_by_named":     {game.Is(game.FieldNamed, anybody)},
 		"sessions_live_by_host":      {game.Is(game.FieldHost, anybody)},
 		"sessions_live_by_attribute": game.AttributeFilter{"pro": {game.BoolValue(true)}}.Where(),
 	} {
@@ -88,6 +91,11 @@ func TestPlans(t *testing.T) {
 		for _, plan := range plans {
 			wantPlan(t, s, plan, name)
 		}
+	}
+	for _, after := range []game.PlayerID{"", game.PlayerID(newID())} {
+		q := game.PlayerQuery{Project: project, After: after, Limit: 10}
+		q.Where = game.Where{game.In(game.FieldID, newID(), newID(), newID()), game.Prefix(game.FieldUsername, "a")}
+		wantPlan(t, s, s.PlayersPlan(t, q), q)
 	}
 	for _, prefix := range []string{"", "a", "annabel"} {
 		for _, status := range []game.PlayerStatus{"", game.PlayerActive, game.PlayerSuspended} {

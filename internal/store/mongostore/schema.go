@@ -19,7 +19,7 @@ import (
 
 // schemaVersion is the version of the documents, and of what designs returns: a test notices if that changes and the
 // version does not.
-const schemaVersion = 10
+const schemaVersion = 11
 
 // The collections.
 const (
@@ -84,8 +84,9 @@ type searched struct {
 	// only are the values that the index serves; nil means all.
 	only []string
 	// keys are the fields of the index before the id. They are set if the index has no other fields and contains
-	// every document, so that fieldIndexes can define it.
-	keys []string
+	// every document, or if it is sparse every document with the path, so that fieldIndexes can define it.
+	keys   []string
+	sparse bool
 	// liveIndex has the same keys and contains only live sessions, so that a list of these does not scan those that
 	// have ended; may be "".
 	liveIndex string
@@ -96,6 +97,7 @@ type searched struct {
 // playersSearched has the most selective index first.
 func playersSearched() []searched {
 	return []searched{
+		{field: game.FieldID, path: "_id", index: idIndex, narrow: true},
 		{field: game.FieldUsername, path: "username_key", index: playersByPrefix, narrow: true},
 		{
 			field: game.FieldStatus, path: "status", index: playersSuspended, narrow: true,
@@ -114,6 +116,10 @@ func sessionsSearched() []searched {
 		{
 			field: game.FieldMember, path: "members.player_id", index: "sessions_by_member", narrow: true,
 			keys: []string{"members.player_id"}, liveIndex: "sessions_live_by_member",
+		},
+		{
+			field: game.FieldNamed, path: "named_ids", index: "sessions_by_named", narrow: true,
+			keys: []string{"named_ids"}, sparse: true, liveIndex: "sessions_live_by_named",
 		},
 		{
 			field: game.FieldHost, path: "host_id", index: "sessions_by_host", narrow: true,
@@ -144,11 +150,15 @@ func sessionsSearched() []searched {
 // fieldIndexes returns the indexes whose keys the rows define.
 func fieldIndexes(all []searched) (models []mongo.IndexModel) {
 	for _, s := range all {
+		var only bson.D
+		if s.sparse {
+			only = exists(s.path)
+		}
 		if s.keys != nil {
-			models = append(models, byID(s.index, nil, s.keys...))
+			models = append(models, byID(s.index, only, s.keys...))
 		}
 		if s.liveIndex != "" {
-			models = append(models, byID(s.liveIndex, bson.D{{Key: "live", Value: true}}, s.keys...))
+			models = append(models, byID(s.liveIndex, append(only, bson.E{Key: "live", Value: true}), s.keys...))
 		}
 	}
 	return models
@@ -335,7 +345,7 @@ func playerValidator() bson.D {
 // sessionValidator requires no field that sessions stored by older versions lack.
 func sessionValidator() bson.D {
 	optional := fields{
-		"attribute_keys": "array", "live": "bool", "end_reason": "string", "host_id": "string", "hosted": "bool",
+		"attribute_keys": "array", "named_ids": "array", "live": "bool", "end_reason": "string", "host_id": "string", "hosted": "bool",
 		"connection": "object", "result": "string", "started_at": "date", "ended_at": "date", "events": "array",
 		"fence": "long", "liveness": "string", "leased": "bool", "host_lost_at": "date", "empty_since": "date",
 		"server_since": "date", "due_at": "date", "exclusive": "bool", exclusivePlayers: "array", "join_code": "object",

@@ -230,6 +230,8 @@ func sessionsPage(q game.SessionQuery) page {
 	}
 	p.where("project", q.Project)
 	p.whereFields(sessionsSearched(), q.Where)
-	_, p.current = q.Where.On(game.FieldMember) // an erasure must find every seat of the player
+	_, seated := q.Where.On(game.FieldMember)
+	_, named := q.Where.On(game.FieldNamed)
+	p.current = seated || named // an erasure must find every session with the player
 	return p
 }

@@ -23,6 +23,7 @@ type searched struct {
 
 func playersSearched() []searched {
 	return []searched{
+		{game.FieldID, "id", "sqlite_autoindex_players_1", "", ""},
 		{game.FieldUsername, "username_key", "players_by_username", "username_key IS NOT NULL", ""},
 		{game.FieldStatus, "status", "players_not_active", "status <> 'active'", "active"},
 	}
@@ -40,6 +41,7 @@ func sessionsSearched() []searched {
 		{game.FieldFreeSeats, "free_seats", "", "", ""},
 		{"seats_held", "seats_held", "", "", ""},
 		{field: game.FieldMember},
+		{field: game.FieldNamed},
 		{field: game.FieldAttributes},
 	}
 }
@@ -55,7 +57,7 @@ func columnsOf[D any](fields []game.Field[D], all []searched) []column[D] {
 	var columns []column[D]
 	for _, s := range all {
 		i := slices.IndexFunc(fields, func(f game.Field[D]) bool { return f.Name == s.field })
-		if s.column != "" {
+		if s.column != "" && s.column != "id" { // every document has that one
 			columns = append(columns, column[D]{s.column, fields[i].Of})
 		}
 	}

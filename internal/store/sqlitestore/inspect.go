@@ -191,40 +191,43 @@ func sessionsTable() documentTable[game.Session] {
 			{"version", func(v *game.Session) any { return v.Version }},
 		}, sessionColumns...),
 		taken: placesTaken,
-		sides: []sideTable[game.Session]{
-			{
-				name: "members", insert: insertMember, remove: deleteMember,
-				sorted: "SELECT session_id, player_id, live FROM members ORDER BY session_id",
-				rows: func(v *game.Session) map[row]bool {
-					rows := make(map[row]bool, len(v.Members))
-					for p := range seats(v) {
-						rows[row{string(p), liveFlag(v)}] = true
-					}
-					return rows
-				},
+		sides: append(playerSides(), sideTable[game.Session]{
+			name: "attributes", insert: insertAttribute, remove: deleteAttribute,
+			sorted: "SELECT session_id, project, key, value, live FROM attributes ORDER BY session_id",
+			rows: func(v *game.Session) map[row]bool {
+				rows := make(map[row]bool, len(v.Attributes))
+				for k, a := range v.Attributes {
+					rows[row{string(v.Project), k, rowValue(native(a)), liveFlag(v)}] = true
+				}
+				return rows
 			},
-			{
-				name: "attributes", insert: insertAttribute, remove: deleteAttribute,
-				sorted: "SELECT session_id, project, key, value, live FROM attributes ORDER BY session_id",
-				rows: func(v *game.Session) map[row]bool {
-					rows := make(map[row]bool, len(v.Attributes))
-					for k, a := range v.Attributes {
-						rows[row{string(v.Project), k, rowValue(native(a)), liveFlag(v)}] = true
-					}
-					return rows
-				},
+		}, sideTable[game.Session]{
+			name: "exclusive places", insert: insertPlace, remove: deletePlace,
+			sorted: "SELECT session_id, project, player_id FROM exclusive_places ORDER BY session_id",
+			rows: func(v *game.Session) map[row]bool {
+				rows := map[row]bool{}
+				for _, p := range v.ExclusivePlaces() {
+					rows[row{string(v.Project), string(p)}] = true
+				}
+				return rows
 			},
-			{
-				name: "exclusive places", insert: insertPlace, remove: deletePlace,
-				sorted: "SELECT session_id, project, player_id FROM exclusive_places ORDER BY session_id",
-				rows: func(v *game.Session) map[row]bool {
-					rows := map[row]bool{}
-					for _, p := range v.ExclusivePlaces() {
-						rows[row{string(v.Project), string(p)}] = true
-					}
-					return rows
-				},
-			},
-		},
+		}),
 	}
+}
+
+func playerSides() (sides []sideTable[game.Session]) {
+	for _, t := range playerTables() {
+		sides = append(sides, sideTable[game.Session]{
+			name: t.name, insert: t.insert, remove: t.remove,
+			sorted: "SELECT session_id, player_id, live FROM " + t.name + " ORDER BY session_id",
+			rows: func(v *game.Session) map[row]bool {
+				rows := make(map[row]bool)
+				for p := range t.players(v) {
+					rows[row{string(p), liveFlag(v)}] = true
+				}
+				return rows
+			},
+		})
+	}
+	return sides
 }

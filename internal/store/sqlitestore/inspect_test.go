@@ -78,6 +78,12 @@ func TestInspectRepairs(t *testing.T) {
 			},
 			[]string{"sessions S lacks 1 entries of members", "sessions S has 2 superfluous entries of members"},
 		},
+		"named": {
+			[]string{
+				"DELETE FROM named", "INSERT INTO named SELECT id || x, 1, id FROM sessions, (SELECT 1 AS x UNION SELECT 2)",
+			},
+			[]string{"sessions S lacks 1 entries of named", "sessions S has 2 superfluous entries of named"},
+		},
 		"members of nothing": {
 			[]string{"INSERT INTO members VALUES ('P', 1, 'nothing')"},
 			[]string{"sessions nothing has 1 entries of members and no document"},
@@ -167,6 +173,7 @@ func TestInspectRepairs(t *testing.T) {
 			s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
 			p, q, v := benchPlayer(), benchPlayer(), benchSession()
 			v.Exclusive, p.Identities = true, map[string]string{"steam": "7"}
+			v.Bans = []game.Ban{{PlayerID: q.ID}}
 			created := benchEvent(game.SubjectPlayer, string(p.ID), 1, game.PlayerCreated{})
 			created.ActingAs = q.ID
 			must(t, s.CreatePlayer(
@@ -304,8 +311,8 @@ func TestTables(t *testing.T) {
 		nouns = append(nouns, n.Name())
 	}
 	others := []string{
-		"claims",                                                                            // the noun idempotency
-		"identities", "members", "attributes", "exclusive_places", "event_players", "feeds", // parts of documents
+		"claims",                                                                                     // the noun idempotency
+		"identities", "members", "named", "attributes", "exclusive_places", "event_players", "feeds", // parts of documents
 		"tasks", // neither exported nor copied
 	}
 	for name, documents := range sqlitestore.Tables(t) {

@@ -303,6 +303,7 @@ func earlierSessions(t *testing.T, path string, version int) {
 	for _, status := range game.SessionStatuses() {
 		doc := fmt.Sprintf(`{"id":%q,"project":%q,"status":%q,"visibility":"public","max_players":2,"version":1,`+
 			`"attributes":{"level":1},"members":[{"player_id":"member"}],"created_at":"2026-03-01T12:00:00.007Z",`+
+			`"bans":[{"player_id":"forever","until":null},{"player_id":"banned","until":"2026-03-01T12:35:00.5Z"}],`+
 			`"updated_at":"2026-03-01T12:34:56.789Z"`, status, project, status)
 		var host any
 		if status.Terminal() {
@@ -333,6 +334,7 @@ func wantLives(t *testing.T, s *sqlitestore.Store) {
 	t.Helper()
 	for _, w := range []game.Where{
 		{game.Is(game.FieldMember, "member")}, game.AttributeFilter{"level": {game.NumberValue(1)}}.Where(),
+		{game.Is(game.FieldNamed, "forever")}, {game.Is(game.FieldNamed, "banned")},
 	} {
 		list := func(w game.Where) []game.Session {
 			t.Helper()

@@ -16,7 +16,8 @@ func TestPlans(t *testing.T) {
 	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
 	status, over := game.Is(game.FieldStatus, game.StatusOpen), game.Is(game.FieldStatus, game.StatusEnded)
 	free, public := game.AtLeast(game.FieldFreeSeats, 1), game.Is(game.FieldVisibility, game.VisibilityPublic)
-	member, host := game.Is(game.FieldMember, "x"), game.Is(game.FieldHost, "x")
+	member, named := game.Is(game.FieldMember, "x"), game.Is(game.FieldNamed, "x")
+	host := game.Is(game.FieldHost, "x")
 	mode, gameMap, region := game.Is("mode", "ranked"), game.Is("map", "dust"), game.Is("region", "eu")
 	// Sessions of a live status are found among those alone, by the index alone.
 	const live = "USING COVERING INDEX sessions_by_status (status=? AND project=?"
@@ -35,6 +36,12 @@ func TestPlans(t *testing.T) {
 		{"MERGE (UNION ALL)", game.Where{member}},
 		{liveMember, game.Where{member, game.In(game.FieldStatus, game.LiveStatuses()...)}},
 		{liveMember, append(pro.Where(), member, status)},
+		{"MERGE (UNION ALL)", game.Where{named}},
+		{liveMember, game.Where{named, game.In(game.FieldStatus, game.LiveStatuses()...)}},
+		{
+			"SEARCH y EXISTS USING PRIMARY KEY (player_id=? AND live=? AND session_id=?)",
+			game.Where{named, member, status},
+		},
 		{"MERGE (UNION ALL)", pro.Where()},
 		{liveAttribute, append(pro.Where(), status)},
 		{liveAttribute, append(pro.Where(), status, mode, gameMap, region, free, public)},
@@ -73,6 +80,14 @@ func TestPlans(t *testing.T) {
 			Project: project, Where: game.Where{game.Is(game.FieldStatus, game.PlayerActive)},
 		}},
 		{"players_erasing", game.PlayerQuery{Erasing: true}},
+		{"id=?)", game.PlayerQuery{
+			Project: project, Where: game.Where{game.In(game.FieldID, "a", "b", "c", "d", "e")},
+		}},
+		{"id=?)", game.PlayerQuery{
+			Project: project, Where: game.Where{
+				game.In(game.FieldID, "a", "b", "c"), game.Prefix(game.FieldUsername, "x"),
+			},
+		}},
 		{"players_sweeping", game.PlayerQuery{Sweeping: true}},
 	} {
 		for _, after := range []game.PlayerID{"", "x"} {

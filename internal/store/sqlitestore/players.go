@@ -150,7 +150,8 @@ func playersSQL(q game.PlayerQuery) (string, []any) {
 	default:
 		b.where("d.erasing = 0 AND d.project = ?", string(q.Project))
 	}
-	if _, named := q.Where.On(game.FieldUsername); named {
+	_, named := q.Where.On(game.FieldUsername)
+	if _, byID := q.Where.On(game.FieldID); named && !byID {
 		b.from = "players d INDEXED BY players_by_username"
 	}
 	b.whereFields(playersSearched(), q.Where)

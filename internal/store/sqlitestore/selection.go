@@ -42,6 +42,9 @@ func (b *selection) whereFields(all []searched, w game.Where) {
 		case game.OpEqual:
 			b.where(column+" = ?", args...)
 		case game.OpIn:
+			for len(args)&(len(args)-1) != 0 { // a power of two, so that few statements are different
+				args = append(args, args[0])
+			}
 			b.where(column+" IN ("+marks(len(args))+")", args...)
 		case game.OpAtLeast:
 			b.where(column+" >= ?", args...)

@@ -20,6 +20,8 @@ const (
 	// fail the whole batch, on each retry.
 	insertMember    = "INSERT OR IGNORE INTO members (player_id, live, session_id) VALUES (?, ?, ?)"
 	deleteMember    = "DELETE FROM members WHERE player_id = ? AND live = ? AND session_id = ?"
+	insertNamed     = "INSERT OR IGNORE INTO named (player_id, live, session_id) VALUES (?, ?, ?)"
+	deleteNamed     = "DELETE FROM named WHERE player_id = ? AND live = ? AND session_id = ?"
 	insertAttribute = "INSERT OR IGNORE INTO attributes (project, key, value, live, session_id) VALUES (?, ?, ?, ?, ?)"
 	deleteAttribute = "DELETE FROM attributes WHERE project = ? AND key = ? AND value = ? AND live = ? AND " +
 		"session_id = ?"
@@ -144,7 +146,7 @@ func (l statements) run(c *conn) error {
 	return nil
 }
 
-// surroundings returns the statements that change the rows of members and attributes from those of old to those of
+// surroundings returns the statements that change the rows of players and attributes from those of old to those of
 // next, either of which may be nil. When a session ends, all its rows are replaced, because they contain whether it is
 // live.
 func surroundings(old, next *game.Session) statements {
@@ -156,18 +158,22 @@ func surroundings(old, next *game.Session) statements {
 		next = &game.Session{ID: old.ID, Project: old.Project, Status: old.Status}
 	}
 	project, id := string(next.Project), string(next.ID)
-	oldSeats, nextSeats := seats(old), seats(next)
 	oldAttributes, nextAttributes := old.Attributes, next.Attributes
 	wasLive, isLive := liveFlag(old), liveFlag(next)
 	if wasLive == isLive {
-		oldSeats, nextSeats = diff(oldSeats, nextSeats), diff(nextSeats, oldSeats)
 		oldAttributes, nextAttributes = diff(oldAttributes, nextAttributes), diff(nextAttributes, oldAttributes)
 	}
-	for p := range oldSeats {
-		l.add(deleteMember, string(p), wasLive, id)
-	}
-	for p := range nextSeats {
-		l.add(insertMember, string(p), isLive, id)
+	for _, t := range playerTables() {
+		oldPlayers, nextPlayers := t.players(old), t.players(next)
+		if wasLive == isLive {
+			oldPlayers, nextPlayers = diff(oldPlayers, nextPlayers), diff(nextPlayers, oldPlayers)
+		}
+		for p := range oldPlayers {
+			l.add(t.remove, string(p), wasLive, id)
+		}
+		for p := range nextPlayers {
+			l.add(t.insert, string(p), isLive, id)
+		}
 	}
 	for k, v := range oldAttributes {
 		l.add(deleteAttribute, project, k, native(v), wasLive, id)
@@ -179,13 +185,40 @@ func surroundings(old, next *game.Session) statements {
 	return l
 }
 
-// liveFlag returns the column live of a session's members and attributes.
+// playerTable is a table with rows for players in sessions, by which lists find the sessions of a player.
+type playerTable struct {
+	field          string // of [game.SessionFields]
+	name           string
+	insert, remove string // take the columns of a row
+	players        func(*game.Session) map[game.PlayerID]struct{}
+}
+
+func playerTables() []playerTable {
+	return []playerTable{
+		{game.FieldMember, "members", insertMember, deleteMember, seats},
+		{game.FieldNamed, "named", insertNamed, deleteNamed, named},
+	}
+}
+
+// liveFlag returns the column live of the rows of a session.
 func liveFlag(v *game.Session) int64 { return flag(!v.Status.Terminal()) }
 
 func seats(v *game.Session) map[game.PlayerID]struct{} {
 	m := make(map[game.PlayerID]struct{}, len(v.Members))
 	for i := range v.Members {
 		m[v.Members[i].PlayerID] = struct{}{}
+	}
+	return m
+}
+
+func named(v *game.Session) map[game.PlayerID]struct{} {
+	all := v.Named()
+	if len(all) == 0 {
+		return nil
+	}
+	m := make(map[game.PlayerID]struct{}, len(all))
+	for _, p := range all {
+		m[p] = struct{}{}
 	}
 	return m
 }
@@ -239,7 +272,13 @@ func textSize(doc driver.Value) int {
 	return len(s)
 }
 
-// sessionsSQL returns the statement of a list. A list by a member or an attribute scans the rows of that table, which
+// byPlayer is a clause about the rows of a table of players.
+type byPlayer struct {
+	table  string
+	player string
+}
+
+// sessionsSQL returns the statement of a list. A list by a player or an attribute scans the rows of that table, which
 // are far fewer. It scans once for each value of the attribute, and separately for live and ended sessions, because
 // only rows that are equal in these are in the order of the list.
 func sessionsSQL(q game.SessionQuery) (string, []any) {
@@ -249,16 +288,26 @@ func sessionsSQL(q game.SessionQuery) (string, []any) {
 			attributes = append(attributes, c)
 		}
 	}
+	var players []byPlayer
+	for _, t := range playerTables() {
+		if c, ok := q.Where.On(t.field); ok {
+			players = append(players, byPlayer{t.name, c.Text()})
+		}
+	}
 	var walks []selection
-	member, seated := q.Where.On(game.FieldMember)
 	_, hosted := q.Where.On(game.FieldHost)
 	switch {
-	case seated:
+	case len(players) > 0:
 		for _, live := range liveFlags(q.Where) {
 			b := selection{
-				table: "sessions", from: "members m CROSS JOIN sessions d ON d.id = m.session_id", id: "m.session_id",
+				table: "sessions", from: players[0].table + " m CROSS JOIN sessions d ON d.id = m.session_id",
+				id: "m.session_id",
 			}
-			b.where("m.player_id = ? AND m.live = ?", member.Text(), live)
+			b.where("m.player_id = ? AND m.live = ?", players[0].player, live)
+			for _, p := range players[1:] {
+				b.where("EXISTS (SELECT 1 FROM "+p.table+" y WHERE y.player_id = ? AND y.live = ? AND "+
+					"y.session_id = m.session_id)", p.player, live)
+			}
 			b.whereSession(q, attributes, live)
 			walks = append(walks, b)
 		}

@@ -14,6 +14,7 @@ import (
 func lists() []check {
 	return []check{
 		{"players by every filter", listPlayers},
+		{"players by their ids", playersByIDs},
 		{"sessions by every filter", listSessions},
 		{"attributes have types", attributeTypes},
 		{"sessions before and after their end", listsOfEnded},
@@ -35,9 +36,12 @@ func matches(q game.SessionQuery, v game.Session) bool {
 				got, ok := v.Attributes[key]
 				return ok && slices.Contains(c.Values, got)
 			}
-			if c.Field == game.FieldMember {
+			switch c.Field {
+			case game.FieldMember:
 				holds := func(m game.Member) bool { return string(m.PlayerID) == c.Text() }
 				return slices.ContainsFunc(v.Members, holds)
+			case game.FieldNamed:
+				return slices.Contains(v.Named(), game.PlayerID(c.Text()))
 			}
 			return holds(game.SessionFields(), &v, c)
 		})
@@ -133,15 +137,54 @@ func listPlayers(t *testing.T, s game.Store) {
 					for _, after := range []game.PlayerID{"", all[20].ID} {
 						q := game.PlayerQuery{Project: pr, Erasing: erasing, After: after, Limit: 7}
 						q.Where = withText(game.Prefix(game.FieldUsername, prefix), game.Is(game.FieldStatus, status))
-						found, err := s.Players(t.Context(), q)
-						must(t, err)
-						if want(t, found, selectedPlayers(all, q)); t.Failed() {
-							t.Fatalf("by %+v", q)
-						}
+						wantPlayers(t, s, q, all)
 					}
 				}
 			}
 		}
+	}
+}
+
+// playersByIDs lists players by numbers of ids, with and without other conditions, over pages.
+func playersByIDs(t *testing.T, s game.Store) {
+	var all []game.Player
+	ids := []game.PlayerID{game.PlayerID(newID())} // nobody's
+	for i := range game.MaxLimit {
+		p := activePlayer()
+		switch {
+		case i%10 == 3:
+			p.Project = "elsewhere"
+		case i%10 == 5:
+			p = erasingPlayer(p)
+		case i%10 == 7:
+			p.Status = game.PlayerSuspended
+		}
+		must(t, s.CreatePlayer(t.Context(), p))
+		all = append(all, p)
+		if i%2 == 1 {
+			ids = append(ids, p.ID)
+		}
+	}
+	for _, n := range []int{1, 2, 3, 8, 33, len(ids)} {
+		for _, also := range []game.Where{
+			nil, {game.Is(game.FieldStatus, game.PlayerSuspended)}, {game.Prefix(game.FieldUsername, "a")},
+		} {
+			for _, after := range []game.PlayerID{"", all[20].ID, ids[1]} {
+				for _, limit := range []int{2, game.MaxLimit} {
+					where := append(game.Where{game.In(game.FieldID, ids[:n]...)}, also...)
+					wantPlayers(t, s, game.PlayerQuery{Project: project, Where: where, After: after, Limit: limit}, all)
+				}
+			}
+		}
+	}
+}
+
+func wantPlayers(t *testing.T, s game.Store, q game.PlayerQuery, all []game.Player) {
+	t.Helper()
+	found, err := s.Players(t.Context(), q)
+	must(t, err)
+	if want(t, found, selectedPlayers(all, q)); t.Failed() {
+		t.Fatalf("by %+v", q)
 	}
 }
 
@@ -184,6 +227,9 @@ func variousSessions(t *testing.T, s game.Store, n int) []game.Session {
 		if len(v.Members) > 0 && i%5 > 0 {
 			v.HostID = &v.Members[0].PlayerID
 		}
+		for k := range (i + 1) % 3 {
+			v.Bans = append(v.Bans, game.Ban{PlayerID: players[(i+k+2)%len(players)], Until: later(v.CreatedAt)})
+		}
 		if i%9 == 8 {
 			v.Project = "elsewhere"
 		}
@@ -214,6 +260,7 @@ func listSessions(t *testing.T, s game.Store) {
 	either["level"] = []game.Value{game.NumberValue(0), pattern.Attributes["level"], game.NumberValue(7)}
 	filters := []func(*game.SessionQuery){
 		by(game.Is(game.FieldMember, pattern.Members[0].PlayerID)),
+		by(game.Is(game.FieldNamed, pattern.Bans[0].PlayerID)),
 		by(oneOf(game.Attributes{"level": pattern.Attributes["level"]}).Where()...),
 		by(oneOf(pattern.Attributes).Where()...),
 		by(either.Where()...),
@@ -258,13 +305,13 @@ func listSessions(t *testing.T, s game.Store) {
 // before sessions end and after.
 func listsOfEnded(t *testing.T, s game.Store) {
 	all := variousSessions(t, s, 12)
-	holder, level := newMember(), game.NumberValue(1)
+	holder, banned, level := newMember(), game.PlayerID(newID()), game.NumberValue(1)
 	for i, v := range all {
 		next := v
 		next.Version++
 		next.Status, next.EndReason, next.EndedAt = game.StatusOpen, "", nil
 		next.HostID, next.Hosted = &holder.PlayerID, true
-		next.Members = []game.Member{holder}
+		next.Members, next.Bans = []game.Member{holder}, []game.Ban{{PlayerID: banned}}
 		next.Attributes = game.Attributes{"level": level, "pro": game.BoolValue(i%4 == 0)}
 		must(t, s.ReplaceSession(t.Context(), v, next))
 		all[i] = next
@@ -272,6 +319,7 @@ func listsOfEnded(t *testing.T, s game.Store) {
 	pro := game.AttributeFilter{"level": {level}, "pro": {game.BoolValue(true), game.BoolValue(false)}}
 	filters := []func(*game.SessionQuery){
 		by(game.Is(game.FieldMember, holder.PlayerID)),
+		by(game.Is(game.FieldNamed, banned)),
 		by(game.Is(game.FieldHost, holder.PlayerID)),
 		by(game.AttributeFilter{"level": {level}}.Where()...),
 		by(pro.Where()...),
@@ -312,6 +360,7 @@ func listsOfEnded(t *testing.T, s game.Store) {
 		next.Status, next.EndReason, next.EndedAt = game.StatusEnded, game.ReasonCompleted, later(v.CreatedAt)
 		if i%3 == 0 { // also where the members and attributes change with it
 			next.Members = []game.Member{holder, newMember()}
+			next.Bans = append(next.Bans, game.Ban{PlayerID: holder.PlayerID})
 			next.Attributes = game.Attributes{"level": level, "pro": game.StringValue("no")}
 		}
 		must(t, s.ReplaceSession(t.Context(), v, next))
@@ -416,6 +465,7 @@ func pagesOfSessions(t *testing.T, s game.Store) {
 	for _, q := range []game.SessionQuery{
 		{},
 		{Where: game.Where{game.Is(game.FieldMember, all[1].Members[0].PlayerID)}},
+		{Where: game.Where{game.Is(game.FieldNamed, all[1].Bans[0].PlayerID)}},
 		{Where: game.Where{
 			game.Is(game.FieldMember, all[1].Members[0].PlayerID), game.In(game.FieldStatus, game.LiveStatuses()...),
 		}},

@@ -28,6 +28,7 @@ func sessions() []check {
 		{"replace refused", replaceSessionRefused},
 		{"failed replace changes nothing", failedSessionReplace},
 		{"members come and go", membersComeAndGo},
+		{"named players come and go", namedComeAndGo},
 		{"a session with a host is hosted", hostedByHost},
 		{"project", sessionsOfProjects},
 	}
@@ -174,6 +175,35 @@ func membersComeAndGo(t *testing.T, s game.Store) {
 	}
 }
 
+// namedComeAndGo changes whom a session names beside its members, also when it ends and after that, as erasures do.
+func namedComeAndGo(t *testing.T, s game.Store) {
+	v := openSession(8)
+	must(t, s.CreateSession(t.Context(), v))
+	a, b := game.PlayerID(newID()), game.PlayerID(newID())
+	ban := func(id game.PlayerID) game.Ban { return game.Ban{PlayerID: id, Until: later(v.CreatedAt)} }
+	for n, bans := range [][]game.Ban{{ban(a)}, {ban(a), ban(b)}, {ban(b)}, {}, {ban(b), ban(a)}, {ban(a)}, {}} {
+		next := v
+		next.Version++
+		if next.Bans = bans; n == 4 {
+			next.Status, next.EndReason, next.EndedAt = game.StatusEnded, game.ReasonCompleted, later(v.CreatedAt)
+		}
+		must(t, s.ReplaceSession(t.Context(), v, next))
+		v = next
+		wantSession(t, s, v)
+		for _, id := range []game.PlayerID{a, b} {
+			for _, also := range []game.Where{nil, {game.In(game.FieldStatus, game.LiveStatuses()...)}} {
+				q := game.SessionQuery{Project: project, Where: append(game.Where{game.Is(game.FieldNamed, id)}, also...)}
+				if matches(q, v) {
+					wantFound(t, s, q, v)
+				} else {
+					wantFound(t, s, q)
+				}
+			}
+		}
+	}
+	wantSound(t, s)
+}
+
 func sessionsOfProjects(t *testing.T, s game.Store) {
 	v := newSession()
 	must(t, s.CreateSession(t.Context(), v))
@@ -185,6 +215,7 @@ func sessionsOfProjects(t *testing.T, s game.Store) {
 	for _, q := range []game.SessionQuery{
 		{},
 		{Where: game.Where{game.Is(game.FieldMember, v.Members[0].PlayerID)}},
+		{Where: game.Where{game.Is(game.FieldNamed, v.Bans[0].PlayerID)}},
 		{Where: game.Where{game.Is(game.FieldHost, *v.HostID)}},
 		{Where: oneOf(v.Attributes).Where()},
 		{Where: game.Where{game.Is("mode", v.Mode)}},

@@ -260,6 +260,9 @@ func wantGone(t *testing.T, s game.Store, v game.Session) {
 	for _, m := range v.Members {
 		wheres = append(wheres, game.Where{game.Is(game.FieldMember, m.PlayerID)})
 	}
+	for _, id := range v.Named() {
+		wheres = append(wheres, game.Where{game.Is(game.FieldNamed, id)})
+	}
 	for _, w := range wheres {
 		found, err := s.Sessions(t.Context(), game.SessionQuery{Project: v.Project, Where: w, Limit: 100})
 		must(t, err)

@@ -170,12 +170,13 @@ func newSession() game.Session {
 	})
 }
 
-// openSession returns an open session without members.
+// openSession returns an open session without members and bans.
 func openSession(seats int) game.Session {
 	v := newSession()
 	v.Status, v.EndReason, v.Result, v.StartedAt, v.EndedAt = game.StatusOpen, "", "", nil, nil
 	v.HostID, v.Members, v.Locked, v.MaxPlayers, v.Teams = nil, []game.Member{}, false, seats, map[string]int{}
 	v.Visibility, v.HostLostAt, v.EmptySince, v.Exclusive = game.VisibilityPublic, nil, nil, false
+	v.Bans = []game.Ban{}
 	return v
 }
 
