@@ -142,21 +142,27 @@ func (c Caller) mayChange(old, next Profile) error {
 	return nil
 }
 
-// asMover returns the move with the default reason of the caller. It returns ErrForbidden if a player gives a reason
-// that hosts may not give.
-func (c Caller) asMover(m Move) (Move, error) {
+// mayMove returns ErrForbidden if the caller may change nothing, or is a player and gives a reason that hosts may not
+// give.
+func (c Caller) mayMove(m Move) error {
 	if c.Scope != ScopePlayer {
-		return m, c.mayServe()
-	}
-	if m.EndReason == "" && m.Status == StatusCancelled {
-		m.EndReason = ReasonCancelledByHost
+		return c.mayServe()
 	}
 	if !slices.Contains([]EndReason{"", ReasonCompleted, ReasonCancelledByHost}, m.EndReason) {
-		return m, ErrForbidden.Detail(
+		return ErrForbidden.Detail(
 			"A host can set end_reason to %s or %s only.", ReasonCompleted, ReasonCancelledByHost,
 		).With("needs", ScopeServer)
 	}
-	return m, nil
+	return nil
+}
+
+// withReason returns a move of s with the default reason of the caller. Asking for the present status needs no reason:
+// a host that cancels a session which a server has cancelled succeeds.
+func (c Caller) withReason(m Move, s *Session) Move {
+	if c.Scope == ScopePlayer && m.EndReason == "" && m.Status == StatusCancelled && m.Status != s.Status {
+		m.EndReason = ReasonCancelledByHost
+	}
+	return m
 }
 
 // visiblePlayer returns the player without what the caller must not see: other players see only its names, and nobody

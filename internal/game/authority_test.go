@@ -280,12 +280,21 @@ func TestHostsCancelAsHosts(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).start()
 	ada := p.register(t, p.ctx, "Ada").ID
-	room := p.open(t, 2, ada)
-	v, err := p.sessions.Move(game.WithCaller(
-		t.Context(), game.Caller{Project: "p", Scope: game.ScopePlayer, Player: ada},
-	), room.ID, nil, game.Move{Status: game.StatusCancelled})
+	asAda := game.WithCaller(t.Context(), game.Caller{Project: "p", Scope: game.ScopePlayer, Player: ada})
+	cancel := game.Move{Status: game.StatusCancelled}
+	v, err := p.sessions.Move(asAda, p.open(t, 2, ada).ID, nil, cancel)
 	ok(t, err)
 	equal(t, game.ReasonCancelledByHost, v.EndReason)
+
+	// One that a server has cancelled is in the state that the host asks for.
+	v, err = p.sessions.Move(p.ctx, p.open(t, 2, ada).ID, nil, cancel)
+	ok(t, err)
+	again, err := p.sessions.Move(asAda, v.ID, nil, cancel)
+	ok(t, err)
+	equal(t, v, again)
+	cancel.EndReason = game.ReasonCancelledByHost
+	_, err = p.sessions.Move(asAda, v.ID, nil, cancel)
+	rejected(t, err, game.ErrSessionEnded)
 }
 
 // A player's idempotency keys are its own, though all players have one name in logs.

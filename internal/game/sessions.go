@@ -176,12 +176,12 @@ func (s *Sessions) Edit(
 // Move changes the status. It returns the errors of [Session.Move] and of the condition, ErrSessionNotFound, ErrNotHost
 // or ErrForbidden.
 func (s *Sessions) Move(ctx context.Context, id SessionID, c Condition[Session], m Move) (Session, error) {
-	m, err := CallerFrom(ctx).asMover(m)
-	if err != nil {
+	caller := CallerFrom(ctx)
+	if err := caller.mayMove(m); err != nil {
 		return Session{}, err
 	}
 	return s.change(ctx, id, byHost(ctx, c), func(v *Session, now time.Time) ([]Change, error) {
-		return v.Move(m, now)
+		return v.Move(caller.withReason(m, v), now)
 	})
 }
 
