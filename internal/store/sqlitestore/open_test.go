@@ -333,8 +333,10 @@ func earlierSessions(t *testing.T, path string, version int) {
 func wantLives(t *testing.T, s *sqlitestore.Store) {
 	t.Helper()
 	for _, w := range []game.Where{
-		{game.Is(game.FieldMember, "member")}, game.AttributeFilter{"level": {game.NumberValue(1)}}.Where(),
-		{game.Is(game.FieldNamed, "forever")}, {game.Is(game.FieldNamed, "banned")},
+		{game.Is(game.FieldMember, "member")},
+		game.AttributeFilter{"level": {game.NumberValue(1)}}.Where(),
+		{game.Is(game.FieldNamed, "forever")},
+		{game.Is(game.FieldNamed, "banned")},
 	} {
 		list := func(w game.Where) []game.Session {
 			t.Helper()
