@@ -25,7 +25,8 @@ const (
 func (s *Players) sweep(ctx context.Context, p Player, which sweptSessions) error {
 	ctx = WithCaller(ctx, Caller{Project: p.Project, Name: "sweep"})
 	var failures error
-	for _, field := range []string{FieldMember, FieldNamed} {
+	// A player may move meanwhile: from the wait list to a seat, and from a seat to the bans.
+	for _, field := range []string{FieldNamed, FieldMember, FieldNamed} {
 		w := Where{Is(field, p.ID)}
 		if which == liveSessions {
 			w = append(w, In(FieldStatus, LiveStatuses()...))
