@@ -49,6 +49,7 @@ var (
 	ErrTooManyBans          = game.ErrTooManyBans
 	ErrInvalidJoinCode      = game.ErrInvalidJoinCode
 	ErrJoinCodeRequired     = game.ErrJoinCodeRequired
+	ErrWaitListFull         = game.ErrWaitListFull
 	ErrNotEnoughPlayers     = game.ErrNotEnoughPlayers
 	ErrStaleFence           = game.ErrStaleFence
 	ErrSeatsTaken           = game.ErrSeatsTaken

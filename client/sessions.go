@@ -117,9 +117,24 @@ func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest, opts .
 	return fetch[Joined](ctx, s.c, with(write(http.MethodPost, sessionPath(id)+"/members", j), opts))
 }
 
-// Leave frees a player's seat. It is a success if the player has none. If the host leaves, the connected member who
-// joined first becomes host, or else the next player who joins. It returns [ErrSessionNotFound], and [ErrSessionEnded]
-// for a member of a session that has ended.
+// JoinOrWait is [Sessions.Join] for a player who would rather wait than be rejected with [ErrSessionFull] or
+// [ErrTeamFull]: then it gets a place on the wait list, which [Joined.Position] is, and no ticket. Seats that become
+// free are reserved for those who wait, in their order. Called again, it returns the position while the player waits,
+// and confirms the reservation once there is one; a caller that only looks finds its place in the session's WaitList.
+//
+// It returns the errors of Join, [ErrWaitListFull], and [ErrAlreadyMember] if the player waits for another team or with
+// other attributes: [Sessions.Leave] leaves the wait list.
+func (s *Sessions) JoinOrWait(ctx context.Context, id SessionID, j JoinRequest, opts ...WriteOption) (Joined, error) {
+	body := struct {
+		JoinRequest
+		Wait bool `json:"wait"`
+	}{j, true}
+	return fetch[Joined](ctx, s.c, with(write(http.MethodPost, sessionPath(id)+"/members", body), opts))
+}
+
+// Leave frees a player's seat, or its place on the wait list. It is a success if the player has neither. If the host
+// leaves, the connected member who joined first becomes host, or else the next player who joins. It returns
+// [ErrSessionNotFound], and [ErrSessionEnded] for a member of a session that has ended.
 func (s *Sessions) Leave(ctx context.Context, id SessionID, player PlayerID, opts ...WriteOption) error {
 	return s.c.send(ctx, with(write(http.MethodDelete, memberPath(id, player), nil), opts), nil)
 }

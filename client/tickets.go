@@ -38,6 +38,8 @@ type Joined struct {
 	// Ticket proves to a game server that the player has the seat: see [VerifyTicket]. It is empty if the server does
 	// not issue tickets.
 	Ticket string `json:"ticket"`
+	// Position is the player's place on the wait list, from 1; 0 if it has a seat. See [Sessions.JoinOrWait].
+	Position int `json:"position"`
 }
 
 // Ticket is the content of a join ticket: which seat a player holds.

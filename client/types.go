@@ -26,6 +26,8 @@ type (
 	JoinRequest = game.JoinRequest
 	// Ban keeps a player out of a session.
 	Ban = game.Ban
+	// Waiter is a player's place on the wait list of a session.
+	Waiter = game.Waiter
 	// BanRequest describes a ban. Without Seconds it lasts for as long as the session lives.
 	BanRequest = game.BanRequest
 	// JoinCode is a short secret by which players find a session and may join it.
@@ -147,6 +149,9 @@ const (
 
 // MaxParty is the maximum number of players in a call of [Sessions.JoinParty].
 const MaxParty = game.MaxParty
+
+// MaxWaiting is the maximum number of players on the wait list of a session.
+const MaxWaiting = game.MaxWaiting
 
 // MaxBans is the maximum number of bans of a session. Those that have ended are gone.
 const MaxBans = game.MaxBans

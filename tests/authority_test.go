@@ -156,6 +156,18 @@ func accesses() []access {
 			`{"max_uses":3}`,
 		), want: [7]int{404, 403, 200, 200, 403, 403, 200}},
 		{operation: "DELETE /api/v1/sessions/{session_id}/code", want: [7]int{404, 403, 204, 204, 403, 403, 204}},
+		{
+			operation: "POST /api/v1/sessions/{session_id}/members",
+			body:      func(r realm) string { return `{"wait":true,"player_id":"` + r.players["other"] + `"}` },
+			want:      [7]int{404, 403, 201, 201, 403, 201, 403},
+		},
+		{
+			operation: "POST /api/v1/sessions/{session_id}/members",
+			body: func(r realm) string {
+				return `{"wait":true,"reserve":true,"player_id":"` + r.players["other"] + `"}`
+			},
+			want: [7]int{404, 403, 201, 201, 403, 201, 403},
+		},
 		{operation: "GET /api/v1/sessions/{session_id}/members/{player_id}", want: [7]int{
 			404, 200, 200, 200, 200, 200, 200,
 		}},

@@ -94,6 +94,28 @@ func stayIn(
 	}
 }
 
+// joinWhenFree gets the player a seat, and shows its position while it waits. If ctx ends first, the player leaves the
+// wait list.
+func joinWhenFree(
+	ctx context.Context, c *client.Client, id client.SessionID, me client.PlayerID, show func(position int),
+) (client.Joined, error) {
+	every := time.NewTicker(time.Second)
+	defer every.Stop()
+	for {
+		joined, err := c.Sessions.JoinOrWait(ctx, id, client.JoinRequest{PlayerID: me})
+		if err != nil || joined.Position == 0 {
+			return joined, err
+		}
+		show(joined.Position)
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			err := c.Sessions.Leave(context.WithoutCancel(ctx), id, me)
+			return joined, errors.Join(context.Cause(ctx), err)
+		}
+	}
+}
+
 // joinTogether seats a party in one team of a session, and returns the tickets of its players.
 func joinTogether(
 	ctx context.Context, c *client.Client, id client.SessionID, players []client.PlayerID,
@@ -354,5 +376,27 @@ func TestGuideKickGriefer(t *testing.T) {
 	must(t, kickGriefer(t.Context(), host, v.ID, p[1].ID))
 	if now, err := host.Sessions.Get(t.Context(), v.ID); err != nil || now.SeatsHeld != 1 {
 		t.Errorf("%d seats are held, %v", now.SeatsHeld, err)
+	}
+}
+
+func TestGuideJoinWhenFree(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	v, p := s.lobby(t, "guide", 2, client.Settings{MaxPlayers: 2})
+	late := s.newPlayers(t, "late", 2)
+	giving, giveUp := context.WithCancel(t.Context())
+	waits := func(ctx context.Context, who client.Player, shown func(int)) (client.Joined, error) {
+		return joinWhenFree(ctx, s.api.ActAs(who.ID), v.ID, who.ID, shown)
+	}
+	got, err := waits(giving, late[0], func(int) { giveUp() })
+	if !errors.Is(err, context.Canceled) || got.Position != 1 {
+		t.Errorf("who gives up is number %d, %v", got.Position, err)
+	}
+	if now, err := s.api.Sessions.Get(t.Context(), v.ID); err != nil || len(now.WaitList) != 0 {
+		t.Errorf("who gave up waits: %+v, %v", now.WaitList, err)
+	}
+	got, err = waits(t.Context(), late[1], func(int) { must(t, s.api.Sessions.Leave(t.Context(), v.ID, p[1].ID)) })
+	if m, missing := got.Member(late[1].ID); err != nil || missing != nil || m.Status != client.SeatJoined {
+		t.Errorf("who waits gets %+v, %v, %v", m, missing, err)
 	}
 }

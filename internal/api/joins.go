@@ -33,6 +33,7 @@ type joinSessionRequest struct {
 	Partial    bool               `json:"partial" doc:"Of players: seat those who can be seated, in their order, and return the others in left_out."`
 	Reserve    bool               `json:"reserve" doc:"Reserve the seats for reservation_timeout. Each player confirms its own by joining."`
 	Code       string             `json:"code" maxLength:"32" doc:"The join code of the session, in any case. A private session requires it of new members, unless they are invited or a server sends the request."`
+	Wait       bool               `json:"wait" doc:"Of player_id: where no seat is free, put the player on the wait list, and return 202 with its position. A player who is on it already stays in its place."`
 }
 
 // Validate returns ErrValidation with everything that is wrong regardless of the session.
@@ -49,6 +50,7 @@ func (r joinSessionRequest) Validate() error {
 	wrong(r.Team != "" && party, "team", "must be that of each of players")
 	wrong(r.Attributes != nil && party, "attributes", "must be those of each of players")
 	wrong(r.Partial && !party, "partial", "is for players")
+	wrong(r.Wait && party, "wait", "is for one player_id: parties do not wait")
 	rules := game.MemberSettings{Team: r.Team, Attributes: r.Attributes}.Validate
 	switch {
 	case party:
@@ -71,7 +73,9 @@ func (r joinSessionRequest) party() game.Party {
 	if seats == nil {
 		seats = []game.JoinRequest{{PlayerID: r.PlayerID, Team: r.Team, Attributes: r.Attributes}}
 	}
-	return game.Party{Seats: seats, Partial: r.Partial, Reserve: r.Reserve, Code: r.Code}
+	return game.Party{
+		Seats: seats, Partial: r.Partial, Reserve: r.Reserve, Code: r.Code, Wait: r.Wait && r.Players == nil,
+	}
 }
 
 // located returns the error of a join with the places of its fields in the body.
@@ -91,12 +95,14 @@ func (r joinSessionRequest) located(err error) error {
 	return &located
 }
 
-// joinedSession is a session with the tickets of the players who joined it.
+// joinedSession is a session with the tickets of the players who joined it, or the position of one who waits.
 type joinedSession struct {
 	Session
 	Ticket  string                   `json:"ticket,omitzero" doc:"Proves to the session's server, without a call, that the player has its seat: a JWT for 15 minutes. Absent where there are no tokens, and for a reserved seat."`
 	Tickets map[game.PlayerID]string `json:"tickets,omitzero" doc:"The tickets of a party, by the ids of the players who have joined. A player gets its own only."`
 	LeftOut []leftOut                `json:"left_out,omitzero" nullable:"false" doc:"Who got no seat, if partial allows that, in the order of players; absent if all have one."`
+
+	Position int `json:"position,omitzero" doc:"The player's place on the wait list, from 1; absent if it has a seat."`
 }
 
 // leftOut is a player of a party without a seat.
@@ -140,6 +146,9 @@ func (a *API) joined(
 	if r.Players != nil {
 		out.Body.Tickets, out.Body.LeftOut = a.tickets(ctx, s, seated), leftOutOf(seated)
 		return out, nil
+	}
+	if out.Body.Position = seated[0].Position; out.Body.Position > 0 {
+		out.Status = http.StatusAccepted
 	}
 	out.Body.Ticket = a.tickets(ctx, s, seated)[r.PlayerID]
 	if out.Status == http.StatusCreated {

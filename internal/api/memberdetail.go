@@ -29,6 +29,7 @@ func (q MembersQuery) detail() memberDetail {
 type Session struct {
 	game.Session
 	Members   []game.Member   `json:"members,omitzero" nullable:"false" doc:"The members in the order in which they took their seats; absent from brief lists."`
+	WaitList  []game.Waiter   `json:"wait_list,omitzero" nullable:"false" doc:"Players who wait for a seat, in their order. Seats that become free are reserved for them. The host, servers and admins see all, other players only themselves; absent from brief lists."`
 	SeatsHeld int             `json:"seats_held" doc:"How many members there are."`
 	FreeSeats int             `json:"free_seats" doc:"How many seats newcomers can take."`
 	MemberIDs []game.PlayerID `json:"member_ids,omitzero" nullable:"false" doc:"The players who hold seats, in the order in which they joined; only with members=ids."`
@@ -43,6 +44,9 @@ func (members memberDetail) of(s game.Session) Session {
 	case membersFull:
 		if shown.Members = s.Members; s.Members == nil {
 			shown.Members = []game.Member{}
+		}
+		if shown.WaitList = s.WaitList; s.WaitList == nil {
+			shown.WaitList = []game.Waiter{}
 		}
 	case membersIDs:
 		shown.MemberIDs = make([]game.PlayerID, len(s.Members))

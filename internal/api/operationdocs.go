@@ -58,7 +58,8 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 		"removes a session in any state for good, and removing it again is not an error.",
 	"joinSession": "Give either `player_id` or `players`, who get their seats in one step: all of them or, with " +
 		"`partial`, those who can be seated. Joining again is not an error: it returns 200 with the seat that the " +
-		"player has. A player joins itself; for others it reserves seats.",
+		"player has. A player joins itself; for others it reserves seats. With `wait`, one player who finds no free " +
+		"seat gets 202 with its `position` on the wait list; seats that become free are reserved for those who wait.",
 	"joinByCode": "As a join of the session that has the `code`. An unknown code, one that has expired and one that is " +
 		"used up are the same error. Wrong codes of one caller are limited.",
 	"rotateJoinCode": "Replaces the code that the session has. For the host and servers; members see it in the " +
@@ -67,8 +68,8 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 	"getMember":      "The entity tag is that of the session.",
 	"patchMember": "A JSON merge patch. The seat and its order do not change. A member whose `status` becomes " +
 		"disconnected has disconnect_grace to return.",
-	"leaveSession": "Hosts and servers can kick other members, with a `reason` and a `ban`. Leaving again is not an " +
-		"error.",
+	"leaveSession": "Also leaves the wait list. Hosts and servers can kick others, with a `reason` and a `ban`. " +
+		"Leaving again is not an error.",
 	"invitePlayer": "Reserves a seat for the player, who confirms it by joining, without a code and whoever else may join. " +
 		"Inviting again sets another deadline; for a player who has joined it changes nothing. DELETE of the member " +
 		"withdraws the invitation. For the host and servers.",
@@ -183,6 +184,8 @@ func successDocs(r route, status int) string {
 		return "Created."
 	case status == http.StatusServiceUnavailable:
 		return "Not available. The body says what is wrong."
+	case status == http.StatusAccepted:
+		return "No seat is free, and the player waits for one."
 	case r.success[0] == http.StatusCreated:
 		return "It existed already and is unchanged."
 	case r.method == http.MethodGet:
@@ -213,6 +216,7 @@ func problemExtras() map[string]*huma.Schema {
 		"held":          whole("Of seats_taken: how many seats are held."),
 		"liveness":      text("Of session_not_joinable: stale if that is the reason."),
 		"max_bans":      whole("Of too_many_bans: how many bans the session may have."),
+		"max_waiting":   whole("Of wait_list_full: how many players may wait."),
 		"max_bytes":     whole("Of payload_too_large and uri_too_long: the maximum."),
 		"max_players":   whole("Of session_full: how many seats the session has."),
 		"member_status": text("Of member_not_joined: the status that the member has."),

@@ -130,7 +130,7 @@ func (a *API) sessionRoutes(s *schemas) {
 		joins    = []*game.Error{
 			game.ErrSessionFull, game.ErrTeamFull, game.ErrSessionLocked, game.ErrSessionNotJoinable,
 			game.ErrAlreadyMember, game.ErrPlayerBanned, game.ErrSessionEnded, game.ErrInvalidJoinCode,
-			game.ErrJoinCodeRequired,
+			game.ErrJoinCodeRequired, game.ErrWaitListFull,
 		}
 		elsewhere = []*game.Error{game.ErrPlayerInOtherSession}
 		bans      = []*game.Error{game.ErrPlayerNotFound, game.ErrTooManyBans}
@@ -171,13 +171,13 @@ func (a *API) sessionRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/{session_id}/members", "joinSession", "sessions",
 		"Join a session, alone or as a party",
-		codes(201, 200), &body{schema: s.join, max: maxJoinBody},
+		codes(201, 200, 202), &body{schema: s.join, max: maxJoinBody},
 		errs(session, seatErrors(), joins, elsewhere, fence), guessing,
 	}, a.joinSession)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/join-by-code", "joinByCode", "sessions",
 		"Join the session with a join code",
-		codes(201, 200), &body{schema: s.joinByCode, max: maxJoinBody}, errs(seatErrors(), joins, commonErrors()),
+		codes(201, 200, 202), &body{schema: s.joinByCode, max: maxJoinBody}, errs(seatErrors(), joins, commonErrors()),
 		guessing,
 	}, a.joinByCode)
 	register(a, route{
@@ -203,7 +203,7 @@ func (a *API) sessionRoutes(s *schemas) {
 	}, a.patchMember)
 	register(a, route{
 		http.MethodDelete, basePath + "/sessions/{session_id}/members/{player_id}", "leaveSession", "sessions",
-		"Leave a session, or kick a member",
+		"Leave a session or its wait list, or kick a player",
 		codes(204), nil, errs(session, host, versionErrors(), ended, fence, bans), playing,
 	}, a.leaveSession)
 	register(a, route{

@@ -125,6 +125,7 @@ func responses(r huma.Registry) {
 		"Player": reflect.TypeFor[game.Player](), "Session": reflect.TypeFor[Session](),
 		"JoinedSession": reflect.TypeFor[joinedSession](), "JoinCode": reflect.TypeFor[game.JoinCode](),
 		"Member": reflect.TypeFor[game.Member](), "Ban": reflect.TypeFor[game.Ban](),
+		"Waiter":         reflect.TypeFor[game.Waiter](),
 		"HeartbeatReply": reflect.TypeFor[game.HeartbeatReply](),
 		"Event":          reflect.TypeFor[game.Event](), "Subject": reflect.TypeFor[game.Subject](),
 		"Actor":         reflect.TypeFor[game.Actor](),
@@ -203,6 +204,7 @@ func valuesOf(t reflect.Type) []any {
 		reflect.TypeFor[game.SubjectKind]():   enum(game.SubjectKinds()),
 		reflect.TypeFor[game.ActorKind]():     enum(game.ActorKinds()),
 		reflect.TypeFor[game.RemovalReason](): enum(game.RemovalReasons()),
+		reflect.TypeFor[game.WaitEnd]():       enum(game.WaitEnds()),
 		reflect.TypeFor[game.HostReason]():    enum(game.HostReasons()),
 		reflect.TypeFor[game.LiftReason]():    enum(game.LiftReasons()),
 	}[t]

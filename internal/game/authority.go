@@ -89,6 +89,8 @@ func (c Caller) mayJoin(p Party, also Condition[Session]) (Condition[Session], e
 	}
 	inIt := func(j JoinRequest) bool { return j.PlayerID == c.Player }
 	switch {
+	case p.Wait && !slices.ContainsFunc(p.Seats, inIt):
+		return nil, ErrForbidden.Detail("A player can put only itself on the wait list.")
 	case slices.ContainsFunc(p.Seats, inIt):
 		return also, nil
 	case len(p.Seats) == 1 && !p.Reserve:
@@ -178,8 +180,9 @@ func (c Caller) visiblePlayer(p Player) Player {
 }
 
 // visibleSession returns the session without what the caller must not see: its connection is for members and API keys,
-// its join code for members, servers and admins, and its bans are for the host and API keys.
+// its join code for members, servers and admins, and its bans and all of the wait list are for the host and API keys.
 func (c Caller) visibleSession(s Session) Session {
+	s.WaitList = c.visibleWaiters(&s)
 	if c.Scope == ScopePlayer && s.member(c.Player) < 0 {
 		s.Connection = nil
 	}

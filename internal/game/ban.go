@@ -43,8 +43,8 @@ func (p *problems) checkReason(reason string) {
 	p.check(valid, "reason", "must have at most %d characters of a-z 0-9 _", MaxAttributeKey)
 }
 
-// Ban keeps a player out of the session and frees its seat, if it holds one. It replaces an earlier ban of the player.
-// It returns ErrValidation, also for the host, ErrSessionEnded or ErrTooManyBans.
+// Ban keeps a player out of the session and frees its seat or its place on the wait list, if it has one. It replaces an
+// earlier ban of the player. It returns ErrValidation, also for the host, ErrSessionEnded or ErrTooManyBans.
 func (s *Session) Ban(id PlayerID, r BanRequest, now time.Time) ([]Change, error) {
 	switch err := r.Validate(); {
 	case err != nil:
@@ -65,9 +65,9 @@ func (s *Session) Ban(id PlayerID, r BanRequest, now time.Time) ([]Change, error
 	s.Bans = append(bans, b)
 	done := []Change{PlayerBanned{id, b.Until, r.Reason}}
 	if s.member(id) >= 0 {
-		done = append(done, s.free(id, MemberRemoved{id, RemovedKicked, r.Reason}, now)...)
+		return append(done, s.free(id, MemberRemoved{id, RemovedKicked, r.Reason}, now)...), nil
 	}
-	return done, nil
+	return append(done, s.unwait(id, WaitBanned, r.Reason)...), nil
 }
 
 // Unban lifts the ban of a player, and returns what that changed. It succeeds if there is none.

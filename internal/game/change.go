@@ -38,6 +38,8 @@ type collection[D any] struct {
 	elapse func(d *D, now time.Time) []Change
 	// elapsing names, in events, who applies it.
 	elapsing string
+	// follow applies what follows from a change, in the same version, and returns what that changed. It may be nil.
+	follow func(d *D, now time.Time) []Change
 }
 
 // changes applies changes to the documents of a collection. It is the only place that retries lost races.
@@ -335,6 +337,9 @@ func (ch *change[D]) try(d *D, n collection[D]) {
 	now := n.now()
 	var done []Change
 	if done, ch.err = ch.apply(d, now); len(done) > 0 && ch.err == nil {
+		if n.follow != nil {
+			done = append(done, n.follow(d, now)...)
+		}
 		ch.changed, ch.event = true, newEvent(ch.ctx, n.next(d, now), done)
 	}
 }

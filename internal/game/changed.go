@@ -104,6 +104,16 @@ type (
 	SeatReservedFor struct {
 		PlayerID PlayerID `json:"player_id"`
 	}
+	// WaitListJoined says that a player waits for a seat.
+	WaitListJoined struct {
+		PlayerID PlayerID `json:"player_id"`
+	}
+	// WaitListLeft says that a player no longer waits. Whoever kicked or banned it may have given a word for it, Why.
+	WaitListLeft struct {
+		PlayerID PlayerID `json:"player_id"`
+		Reason   WaitEnd  `json:"reason"`
+		Why      string   `json:"why,omitempty"`
+	}
 	// PlayerBanned says that a player was banned from the session, until a time or for as long as the session lives.
 	PlayerBanned struct {
 		PlayerID PlayerID   `json:"player_id"`
@@ -186,6 +196,8 @@ func AllChanges() []Change {
 		StatusChanged{},
 		MemberJoined{},
 		SeatReservedFor{},
+		WaitListJoined{},
+		WaitListLeft{},
 		PlayerBanned{},
 		BanLifted{},
 		MemberDisconnected{},
@@ -215,6 +227,8 @@ func (SettingsChanged) change() ChangeType    { return "settings_changed" }
 func (StatusChanged) change() ChangeType      { return "status_changed" }
 func (MemberJoined) change() ChangeType       { return "member_joined" }
 func (SeatReservedFor) change() ChangeType    { return "seat_reserved" }
+func (WaitListJoined) change() ChangeType     { return "wait_list_joined" }
+func (WaitListLeft) change() ChangeType       { return "wait_list_left" }
 func (PlayerBanned) change() ChangeType       { return "player_banned" }
 func (BanLifted) change() ChangeType          { return "ban_lifted" }
 func (MemberDisconnected) change() ChangeType { return "member_disconnected" }

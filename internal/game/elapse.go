@@ -100,7 +100,7 @@ func (s *Session) NextDue() *time.Time {
 func byTime(a, b deadline) int { return a.at.Compare(b.at) }
 
 // Elapse applies everything that time has done to the session until now, in the order of the deadlines, and returns
-// what that changed. Periods that begin by it begin now.
+// what that changed. Periods that begin by it begin now. The wait list moves up.
 //
 // hearing is since when this process has heard from clients without interruption. Deadlines that clients meet by
 // keeping in touch are not judged before stale_after from then.
@@ -124,5 +124,5 @@ func (s *Session) Elapse(now, hearing time.Time) []Change {
 			}
 		}
 	}
-	return done
+	return append(done, s.MoveUp(now)...)
 }

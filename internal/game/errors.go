@@ -158,7 +158,8 @@ var (
 	}
 	ErrAlreadyMember = &Error{
 		Kind: Conflict, Code: "already_member",
-		Message: "The player already holds a seat with other settings. Change them with PATCH on the member.",
+		Message: "The player already holds a seat, or waits for one, with other settings. Change those of a member " +
+			"with PATCH.",
 	}
 	ErrPlayerInOtherSession = &Error{
 		Kind: Conflict, Code: "player_in_other_session",
@@ -178,6 +179,10 @@ var (
 	ErrJoinCodeRequired = &Error{
 		Kind: Forbidden, Code: "join_code_required",
 		Message: "The session is private: joining it requires its join code or an invitation.",
+	}
+	ErrWaitListFull = &Error{
+		Kind: Conflict, Code: "wait_list_full",
+		Message: "The session has no free seat, and as many players wait for one as may. Try again later.",
 	}
 	ErrNotEnoughPlayers = &Error{
 		Kind: Conflict, Code: "not_enough_players", Message: "The session has fewer members than min_players.",

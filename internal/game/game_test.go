@@ -76,6 +76,15 @@ func seat(n int, status game.MemberStatus, team string, seconds int) func(*game.
 	}
 }
 
+// waits adds a player to the wait list.
+func waits(n int, team string) func(*game.Session) {
+	return func(s *game.Session) {
+		s.WaitList = append(s.WaitList, game.Waiter{
+			PlayerID: player(n), Team: team, Attributes: game.Attributes{}, Since: later(n),
+		})
+	}
+}
+
 // edit is of the settings, in a session without a connection.
 func edit(t game.Settings) game.SessionEdit {
 	return game.SessionEdit{Settings: t, Timeouts: game.DefaultTimeouts()}
@@ -87,6 +96,7 @@ func snapshot(s game.Session) game.Session {
 	for i := range s.Members {
 		s.Members[i].Attributes = maps.Clone(s.Members[i].Attributes)
 	}
+	s.WaitList = slices.Clone(s.WaitList)
 	s.Teams, s.Attributes = maps.Clone(s.Teams), maps.Clone(s.Attributes)
 	s.HostID, s.Connection = copied(s.HostID), copied(s.Connection)
 	s.StartedAt, s.EndedAt = copied(s.StartedAt), copied(s.EndedAt)

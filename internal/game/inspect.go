@@ -162,7 +162,11 @@ func (i *Inspection) session(ctx context.Context, v Session) error {
 	isNamed := func(id PlayerID) bool { return slices.Contains(named, id) }
 	i.tellMissing(v.ID, what, slices.DeleteFunc(slices.Clone(missing), isNamed), repaired)
 	isMember := func(id PlayerID) bool { return !isNamed(id) }
-	i.tellMissing(v.ID, "has bans of players", slices.DeleteFunc(missing, isMember), repaired)
+	missing = slices.DeleteFunc(missing, isMember)
+	waits := func(id PlayerID) bool { return v.waiter(id) >= 0 }
+	banned := func(id PlayerID) bool { return !waits(id) }
+	i.tellMissing(v.ID, "has bans of players", slices.DeleteFunc(slices.Clone(missing), waits), repaired)
+	i.tellMissing(v.ID, "has a wait list with players", slices.DeleteFunc(missing, banned), repaired)
 	if lost != "" {
 		i.Tell(Finding{
 			Collection: "sessions", ID: string(v.ID), Problem: lost, Repaired: repaired && !v.Status.Terminal(),

@@ -49,6 +49,7 @@ func (s *Session) brokenRules() problems {
 	wrong.check(s.Result == "" || s.Status == StatusEnded, "result", "is allowed with status ended only")
 	wrong.check(len(s.Result) <= MaxResultBytes, "result", "must have at most %d bytes", MaxResultBytes)
 	s.checkMembers(&wrong)
+	s.checkWaitList(&wrong)
 	return append(wrong, s.JoinCode.brokenRules(s)...)
 }
 
@@ -76,6 +77,19 @@ func (s *Session) checkMembers(wrong *problems) {
 		capacity, ok := s.Teams[team]
 		wrong.check(ok, field, "are in an unknown team")
 		wrong.check(!ok || held <= capacity, field, "exceed the seats of their team")
+	}
+}
+
+func (s *Session) checkWaitList(wrong *problems) {
+	const field = "wait_list"
+	wrong.check(len(s.WaitList) <= MaxWaiting, field, "has more than %d players", MaxWaiting)
+	wrong.check(!s.Status.Terminal() || len(s.WaitList) == 0, field, "must be empty once the session has ended")
+	for i := range s.WaitList {
+		w := &s.WaitList[i]
+		wrong.check(validID(string(w.PlayerID)), field, "must have players' ids")
+		wrong.check(s.waiter(w.PlayerID) == i, field, "must have each player once")
+		wrong.check(s.member(w.PlayerID) < 0, field, "must not have members")
+		w.Attributes.validate(wrong, attributeLimits{MaxMemberAttributes, maxMemberAttributeBytes})
 	}
 }
 

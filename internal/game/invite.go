@@ -34,8 +34,9 @@ func (s *Session) Invite(id PlayerID, r InviteRequest, now time.Time) ([]Change,
 	}
 	var done []Change
 	if s.member(id) < 0 {
+		p, _ := s.asWaiting(Party{Seats: []JoinRequest{{PlayerID: id}}}, nil)
 		var err error
-		if done, err = s.take(JoinRequest{PlayerID: id}, true, now); err != nil {
+		if done, err = s.take(s.withTeams(p)[0], true, now); err != nil {
 			return nil, err
 		}
 	}

@@ -71,6 +71,7 @@ type SessionLimits struct {
 	Party                int `json:"party" doc:"Players who join together."`
 	Bans                 int `json:"bans" doc:"Bans of a session that have not ended."`
 	JoinCodeUses         int `json:"join_code_uses" doc:"Seats that can be taken by a join code with a limit."`
+	WaitList             int `json:"wait_list" doc:"Players who wait for a seat of a session."`
 	Heartbeats           int `json:"heartbeats" doc:"Sessions in one request with heartbeats."`
 
 	Timeouts map[string]SessionTimeout `json:"timeouts" nullable:"false" doc:"The settings of a session about time, by their names."`
@@ -115,7 +116,7 @@ func DocumentLimits() Limits {
 			AttributeKey: MaxAttributeKey,
 			Attributes:   MaxSessionAttributes, AttributeBytes: maxSessionAttributeBytes,
 			MemberAttributes: MaxMemberAttributes, MemberAttributeBytes: maxMemberAttributeBytes,
-			Party: MaxParty, Bans: MaxBans, JoinCodeUses: MaxCodeUses,
+			Party: MaxParty, Bans: MaxBans, JoinCodeUses: MaxCodeUses, WaitList: MaxWaiting,
 			Heartbeats: MaxHeartbeats,
 		},
 	}

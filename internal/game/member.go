@@ -114,13 +114,21 @@ func (t MemberSettings) normal() MemberSettings {
 
 func (t MemberSettings) equal(o MemberSettings) bool { return same(t, o) }
 
+// differs returns the first field for which the request has another value than t, or "".
+func (j JoinRequest) differs(t MemberSettings) string {
+	switch {
+	case j.Team != "" && j.Team != t.Team:
+		return "team"
+	case j.Attributes != nil && !maps.Equal(j.Attributes, t.Attributes):
+		return "attributes"
+	}
+	return ""
+}
+
 // rejoin marks a reserved or disconnected member as joined, without what follows from it.
 func (s *Session) rejoin(m *Member, j JoinRequest, reserve bool, now time.Time) ([]Change, error) {
-	if j.Team != "" && j.Team != m.Team {
-		return nil, alreadyMember(j, "team")
-	}
-	if j.Attributes != nil && !maps.Equal(j.Attributes, m.Attributes) {
-		return nil, alreadyMember(j, "attributes")
+	if field := j.differs(m.MemberSettings); field != "" {
+		return nil, alreadyMember(j, field)
 	}
 	if reserve { // it has a seat, and only its player confirms it
 		return nil, nil
@@ -177,13 +185,15 @@ func (s *Session) roomIn(team string) error {
 	}
 	capacity, ok := s.Teams[team]
 	if !ok {
-		return InvalidField("team", "must be one of the session's teams")
+		return unknownTeam()
 	}
 	if s.inTeam(team) >= capacity {
 		return ErrTeamFull.Detail("Team %s has no free seat.", team).With("team", team).With("capacity", capacity)
 	}
 	return nil
 }
+
+func unknownTeam() error { return InvalidField("team", "must be one of the session's teams") }
 
 // EditMember changes a member and returns what that changed. It returns ErrValidation, ErrMemberNotFound,
 // ErrSessionEnded or ErrTeamFull.
@@ -209,7 +219,7 @@ func (s *Session) EditMember(id PlayerID, e MemberEdit, now time.Time) ([]Change
 		return nil, InvalidField("status", "must be %s for a member that is %s", SeatJoined, m.Status)
 	}
 	if t.Team != m.Team {
-		if err := s.roomIn(t.Team); err != nil {
+		if err := s.roomToMove(m.Team, t.Team); err != nil {
 			return nil, err
 		}
 	}
@@ -253,9 +263,9 @@ func (s *Session) noMember(id PlayerID) error {
 	return ErrMemberNotFound.Detail("Player %s holds no seat in session %s.", id, s.ID)
 }
 
-// Leave frees the seat of a player at its own request and returns what that changed. It succeeds if the player holds no
-// seat. If the host leaves, another member becomes host. It returns ErrSessionEnded for a member of a session that has
-// ended, because its members are part of its record.
+// Leave frees the seat of a player at its own request, or its place on the wait list, and returns what that changed. It
+// succeeds if the player has neither. If the host leaves, another member becomes host. It returns ErrSessionEnded for a
+// member of a session that has ended, because its members are part of its record.
 func (s *Session) Leave(id PlayerID, now time.Time) ([]Change, error) {
 	return s.remove(id, MemberLeft{id}, now)
 }
@@ -278,7 +288,7 @@ func (s *Session) Kick(id PlayerID, why string, now time.Time) ([]Change, error)
 func (s *Session) remove(id PlayerID, happened Change, now time.Time) ([]Change, error) {
 	switch {
 	case s.member(id) < 0:
-		return nil, nil
+		return s.unwaitFor(id, happened), nil
 	case s.Status.Terminal():
 		return nil, s.endedError()
 	}
@@ -332,7 +342,8 @@ func (s *Session) host() PlayerID {
 // settle applies what follows from a change of members, and returns what that changed. Every change of members ends
 // with it.
 func (s *Session) settle(now time.Time) []Change {
-	return append(s.updateHost(), s.startIfReady(now)...)
+	done := append(s.updateHost(), s.MoveUp(now)...) // before a start, which may close the session
+	return append(done, s.startIfReady(now)...)
 }
 
 // startIfReady starts a session whose members are all ready, or opens it again if it started so and one no longer is.

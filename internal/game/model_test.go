@@ -26,6 +26,8 @@ type sessionModel struct {
 	conn     map[int]game.MemberStatus
 	since    map[int]int
 	lost     map[int]int // since when a member is disconnected
+	reserved map[int]int // since when a seat is reserved from the wait list
+	waits    []int       // who waits; team and skin are what for
 	hostLost int         // since when the host is; 0 for not
 	empty    int         // since when nobody sits; 0 for not
 	settings game.Settings
@@ -55,7 +57,7 @@ func drawSettings(t *rapid.T) game.Settings {
 func newSessionModel(t *rapid.T) *sessionModel {
 	m := &sessionModel{
 		settings: drawSettings(t), team: map[int]string{}, skin: map[int]string{}, conn: map[int]game.MemberStatus{},
-		since: map[int]int{}, lost: map[int]int{}, now: 1,
+		since: map[int]int{}, lost: map[int]int{}, reserved: map[int]int{}, now: 1,
 		status: rapid.SampledFrom([]game.SessionStatus{"open", "open", "pending"}).Draw(t, "status"),
 	}
 	r := game.SessionRequest{Settings: m.settings, Status: m.status}
@@ -138,7 +140,9 @@ func (m *sessionModel) do(t *rapid.T, rule func(*game.Session) ([]game.Change, e
 	before := snapshot(m.real)
 	next := m.real.Clone()
 	done, err := rule(&next)
-	changed = len(done) > 0
+	if changed = len(done) > 0; changed {
+		done = append(done, next.MoveUp(later(m.now))...)
+	}
 	if d := cmp.Diff(before, m.real, exact); d != "" {
 		t.Fatalf("the rule reached through the clone:\n%s", d)
 	}
@@ -156,10 +160,10 @@ func (m *sessionModel) do(t *rapid.T, rule func(*game.Session) ([]game.Change, e
 }
 
 // outlined is what changes tell of a session.
-type outlined struct{ status, reason, host, members string }
+type outlined struct{ status, reason, host, members, waiting string }
 
 func outline(s game.Session) outlined {
-	o := outlined{status: string(s.Status), reason: string(s.EndReason)}
+	o := outlined{status: string(s.Status), reason: string(s.EndReason), waiting: fmt.Sprint(waiting(s))}
 	if s.HostID != nil {
 		o.host = string(*s.HostID)
 	}
@@ -179,7 +183,15 @@ func told(before game.Session, done []game.Change) outlined {
 	for _, c := range done {
 		switch c := c.(type) {
 		case game.StatusChanged:
-			s.Status, s.EndReason = c.To, c.Reason
+			if s.Status, s.EndReason = c.To, c.Reason; c.To.Terminal() {
+				s.WaitList = nil
+			}
+		case game.WaitListJoined:
+			s.WaitList = append(s.WaitList, game.Waiter{PlayerID: c.PlayerID})
+		case game.WaitListLeft:
+			s.WaitList = slices.DeleteFunc(s.WaitList, func(w game.Waiter) bool { return w.PlayerID == c.PlayerID })
+		case game.SeatReservedFor:
+			s.Members = append(s.Members, game.Member{PlayerID: c.PlayerID})
 		case game.MemberJoined:
 			if at(c.PlayerID) < 0 {
 				s.Members = append(s.Members, game.Member{PlayerID: c.PlayerID})
@@ -217,17 +229,38 @@ func (m *sessionModel) expect(t *rapid.T, changed bool, err error, wantChanged b
 func (m *sessionModel) Join(t *rapid.T) {
 	m.now++
 	who := rapid.IntRange(1, 8).Draw(t, "who")
-	team := rapid.SampledFrom([]string{"", "", "red", "blue", "green"}).Draw(t, "team")
+	team := rapid.SampledFrom([]string{"", "", "red", "blue", "green", "auto"}).Draw(t, "team")
 	skin := drawSkin(t)
+	wait := rapid.Bool().Draw(t, "wait")
+	asked, position := team, 0
 	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
-		return s.Join(game.JoinRequest{PlayerID: player(who), Team: team, Attributes: dressed(skin)}, later(m.now))
+		j := game.JoinRequest{PlayerID: player(who), Team: team, Attributes: dressed(skin)}
+		p := game.Party{Seats: []game.JoinRequest{j}, Wait: wait}
+		got, done, err := s.JoinParty(p, player(who), nil, later(m.now))
+		if err == nil {
+			position = got[0].Position
+		}
+		return done, err
 	})
+	waits := slices.Contains(m.waits, who)
+	other := team != "" && team != m.team[who] || skin != "" && skin != m.skin[who]
+	if waits && !other {
+		asked, skin = m.team[who], m.skin[who]
+	}
+	if team = m.choose(asked); m.sits(who) && asked == "auto" {
+		team, other = "", skin != "" && skin != m.skin[who]
+	}
+	defer func() {
+		if err == nil && position != slices.Index(m.waits, who)+1 {
+			t.Fatalf("player %d is number %d, want it in %v", who, position, m.waits)
+		}
+	}()
 	capacity, known := m.settings.Teams[team]
 	open := m.status == "open" || m.status == "in_progress" && m.settings.JoinInProgress
 	switch {
 	case terminal(m.status):
 		m.expect(t, changed, err, false, game.ErrSessionEnded)
-	case m.sits(who) && (team != "" && team != m.team[who] || skin != "" && skin != m.skin[who]):
+	case (m.sits(who) || waits) && other:
 		m.expect(t, changed, err, false, game.ErrAlreadyMember)
 	case m.sits(who):
 		m.expect(t, changed, err, m.conn[who] != "joined", nil)
@@ -236,32 +269,86 @@ func (m *sessionModel) Join(t *rapid.T) {
 		}
 		m.conn[who] = "joined"
 		m.settle()
-	case m.settings.Visibility == game.VisibilityPrivate:
+	case waits && wait && m.refuses(team):
+		m.expect(t, changed, err, false, nil)
+	case m.settings.Visibility == game.VisibilityPrivate && !waits:
 		m.expect(t, changed, err, false, game.ErrJoinCodeRequired)
 	case !open:
 		m.expect(t, changed, err, false, game.ErrSessionNotJoinable)
 	case m.settings.Locked:
 		m.expect(t, changed, err, false, game.ErrSessionLocked)
-	case len(m.order) == m.settings.MaxPlayers:
+	case len(m.order) == m.settings.MaxPlayers && !wait:
 		m.expect(t, changed, err, false, game.ErrSessionFull)
 	case team != "" && !known:
 		m.expect(t, changed, err, false, game.ErrValidation)
-	case team != "" && m.held(team) == capacity:
+	case team != "" && m.held(team) == capacity && !wait:
 		m.expect(t, changed, err, false, game.ErrTeamFull)
+	case m.refuses(team):
+		m.expect(t, changed, err, true, nil)
+		m.waits = append(m.waits, who)
+		m.team[who], m.skin[who] = asked, skin
 	default:
 		m.expect(t, changed, err, true, nil)
+		if waits {
+			t.Fatalf("player %d waited for a free seat", who)
+		}
 		m.sit(who, team, skin)
 		m.settle()
 	}
 }
 
-// gone takes a player's seat away.
+// gone takes a player's seat away, or its place on the wait list.
 func (m *sessionModel) gone(who int) {
-	m.order = slices.DeleteFunc(m.order, func(n int) bool { return n == who })
+	without := func(all []int) []int { return slices.DeleteFunc(all, func(n int) bool { return n == who }) }
+	if m.waits = without(m.waits); !m.sits(who) {
+		return
+	}
+	m.order = without(m.order)
+	delete(m.reserved, who)
 	if len(m.order) == 0 {
 		m.empty = m.now
 	}
 	m.settle()
+	m.moveUp()
+}
+
+// refuses reports whether there is no seat in a team, or none at all.
+func (m *sessionModel) refuses(team string) bool {
+	open := m.status == "open" || m.status == "in_progress" && m.settings.JoinInProgress
+	return !open || m.settings.Locked || len(m.order) >= m.settings.MaxPlayers ||
+		team != "" && m.held(team) >= m.settings.Teams[team]
+}
+
+// choose returns the team with most room for who asks for any.
+func (m *sessionModel) choose(team string) string {
+	if team != "auto" {
+		return team
+	}
+	best := ""
+	for _, name := range slices.Sorted(maps.Keys(m.settings.Teams)) {
+		if best == "" || m.settings.Teams[name]-m.held(name) > m.settings.Teams[best]-m.held(best) {
+			best = name
+		}
+	}
+	return best
+}
+
+// moveUp gives the seats that are free to those who wait, in their order.
+func (m *sessionModel) moveUp() {
+	if terminal(m.status) {
+		m.waits = nil
+	}
+	for _, who := range slices.Clone(m.waits) {
+		asked := m.team[who]
+		_, known := m.settings.Teams[asked]
+		if gone := !known && asked != "" && asked != "auto"; gone || !m.refuses(m.choose(asked)) {
+			m.waits = slices.DeleteFunc(m.waits, func(n int) bool { return n == who })
+			if !gone {
+				m.sit(who, m.choose(asked), m.skin[who])
+				m.conn[who], m.reserved[who] = "reserved", m.now
+			}
+		}
+	}
 }
 
 func (m *sessionModel) EditMember(t *rapid.T) {
@@ -283,12 +370,27 @@ func (m *sessionModel) EditMember(t *rapid.T) {
 		m.expect(t, changed, err, false, game.ErrSessionEnded)
 	case moves && !known:
 		m.expect(t, changed, err, false, game.ErrValidation)
-	case moves && m.held(team) == capacity:
+	case moves && (m.held(team) == capacity || m.claimed(m.team[who], team) >= capacity-m.held(team)):
 		m.expect(t, changed, err, false, game.ErrTeamFull)
 	default:
 		m.expect(t, changed, err, true, nil)
 		m.team[who], m.skin[who] = team, skin
+		m.moveUp()
 	}
+}
+
+// claimed returns how many wait for seats that a member would take by moving to a team.
+func (m *sessionModel) claimed(from, to string) int {
+	n := 0
+	for _, who := range m.waits {
+		if m.team[who] == to || m.team[who] == "auto" && from == "" {
+			n++
+		}
+	}
+	if n == 0 {
+		return -1
+	}
+	return n
 }
 
 func (m *sessionModel) SetHost(t *rapid.T) {
@@ -316,7 +418,7 @@ func (m *sessionModel) Leave(t *rapid.T) {
 	who := rapid.IntRange(1, 8).Draw(t, "who")
 	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) { return s.Leave(player(who), later(m.now)) })
 	switch {
-	case !m.sits(who):
+	case !m.sits(who) && !slices.Contains(m.waits, who):
 		m.expect(t, changed, err, false, nil)
 	case terminal(m.status):
 		m.expect(t, changed, err, false, game.ErrSessionEnded)
@@ -331,13 +433,13 @@ func (m *sessionModel) Forget(t *rapid.T) {
 	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
 		return s.Forget(player(who), game.RemovedErased, later(m.now)), nil
 	})
-	m.expect(t, changed, err, m.sits(who) && (!terminal(m.status) || m.skin[who] != ""), nil)
-	switch {
-	case terminal(m.status):
+	m.expect(t, changed, err, m.sits(who) && (!terminal(m.status) || m.skin[who] != "") ||
+		slices.Contains(m.waits, who), nil)
+	if terminal(m.status) {
 		m.skin[who] = ""
-	case m.sits(who):
-		m.gone(who)
+		return
 	}
+	m.gone(who)
 }
 
 func (m *sessionModel) Edit(t *rapid.T) {
@@ -359,6 +461,7 @@ func (m *sessionModel) Edit(t *rapid.T) {
 	default:
 		m.expect(t, changed, err, true, nil)
 		m.settings = next
+		m.moveUp()
 	}
 }
 
@@ -378,6 +481,7 @@ func (m *sessionModel) Move(t *rapid.T) {
 	m.expect(t, changed, err, wantChanged, want)
 	if changed {
 		m.status = to
+		m.moveUp()
 	}
 }
 
@@ -396,10 +500,11 @@ func (m *sessionModel) Expire(t *rapid.T) {
 	default:
 		m.expect(t, changed, err, true, nil)
 		m.status = "expired"
+		m.moveUp()
 	}
 }
 
-// Connect changes how a member holds its seat. Reservations are made by hand: no rule makes them yet.
+// Connect changes how a member holds its seat. Reservations without an end are made by hand.
 func (m *sessionModel) Connect(t *rapid.T) {
 	if len(m.order) == 0 {
 		t.Skip("nobody to connect")
@@ -415,6 +520,7 @@ func (m *sessionModel) Connect(t *rapid.T) {
 		m.real = snapshot(m.real)
 		m.real.Members[i].Status, m.real.Members[i].Deadline = how, nil
 		m.conn[who] = how
+		delete(m.reserved, who)
 		return
 	}
 	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
@@ -468,6 +574,9 @@ func (m *sessionModel) Elapse(t *rapid.T) {
 			if m.conn[who] == "disconnected" {
 				due(m.lost[who], 120, func() { m.gone(who) })
 			}
+			if m.conn[who] == "reserved" {
+				due(m.reserved[who], 60, func() { m.gone(who) })
+			}
 		}
 		due(m.hostLost, 30, m.succeed)
 		due(m.empty, m.real.EmptyTimeout, func() {
@@ -482,6 +591,7 @@ func (m *sessionModel) Elapse(t *rapid.T) {
 		happened = true
 		effect()
 	}
+	m.moveUp()
 	m.expect(t, changed, err, happened, nil)
 }
 
@@ -493,6 +603,14 @@ func (m *sessionModel) Check(t *rapid.T) {
 	}
 	if got := seated(s); !slices.Equal(got, m.order) {
 		t.Fatalf("seats are held by %v, want %v", got, m.order)
+	}
+	if got := waiting(s); !slices.Equal(got, m.waits) {
+		t.Fatalf("on the wait list are %v, want %v", got, m.waits)
+	}
+	for i, who := range m.waits {
+		if w := s.WaitList[i]; !m.refuses(m.choose(w.Team)) || w.Team != m.team[who] || m.sits(who) {
+			t.Fatalf("player %d waits as %+v", who, w)
+		}
 	}
 	if sorted := slices.Sorted(slices.Values(m.order)); len(slices.Compact(sorted)) != len(s.Members) {
 		t.Fatalf("a player holds two seats: %v", m.order)

@@ -23,13 +23,16 @@ type Party struct {
 	Reserve bool
 	// Code is the join code of the session, or empty.
 	Code string
+	// Wait puts the player on the wait list if no seat is free. It is for one player: parties do not wait.
+	Wait bool
 }
 
 // Seated is the result for one player of a party.
 type Seated struct {
 	PlayerID PlayerID
 	New      bool  // it held no seat before
-	Err      error // why it was left out; nil if it has a seat
+	Err      error // why it was left out; nil if it has a seat, or waits for one
+	Position int   // its place on the wait list, from 1; 0 if it does not wait
 }
 
 // Validate returns ErrValidation with everything that is wrong regardless of the session.
@@ -47,6 +50,7 @@ func (p Party) Validate() error {
 	}
 	wrong.check(len(named) == len(p.Seats), "players", "must name each player once")
 	wrong.checkCode(p.Code)
+	wrong.check(!p.Wait || len(p.Seats) == 1, "wait", "is for one player: parties do not wait")
 	return wrong.err()
 }
 
@@ -64,8 +68,8 @@ func (s *Session) Join(j JoinRequest, now time.Time) ([]Change, error) {
 //
 // Unless the party is partial, it returns the error of the first player who cannot be seated, and changes nothing:
 // ErrValidation, ErrSessionEnded, ErrAlreadyMember (if the request has another team or other attributes),
-// ErrInvalidJoinCode, ErrJoinCodeRequired, ErrSessionNotJoinable, ErrPlayerBanned, ErrSessionLocked, ErrSessionFull or
-// ErrTeamFull.
+// ErrInvalidJoinCode, ErrJoinCodeRequired, ErrSessionNotJoinable, ErrPlayerBanned, ErrSessionLocked, ErrSessionFull,
+// ErrTeamFull or, if it would wait, ErrWaitListFull.
 func (s *Session) JoinParty(
 	p Party, by PlayerID, unable map[PlayerID]error, now time.Time,
 ) ([]Seated, []Change, error) {
@@ -79,14 +83,17 @@ func (s *Session) JoinParty(
 	if len(p.Seats) > 1 { // or nothing has changed if the only one is rejected
 		whole = s.clone()
 	}
+	p, unable = s.asWaiting(p, unable)
+	asked := p.Seats
 	p.Seats = s.withTeams(p)
 	var done []Change
 	result := make([]Seated, len(p.Seats))
 	for i, j := range p.Seats {
 		seated := s.member(j.PlayerID) >= 0
+		admitted := seated || s.waiter(j.PlayerID) >= 0 // before
 		reserve := p.Reserve || by != "" && by != j.PlayerID
 		changes, err := []Change(nil), unable[j.PlayerID]
-		if err == nil && !seated {
+		if err == nil && !admitted {
 			err = s.admit(p, by, now)
 		}
 		if err == nil {
@@ -95,15 +102,20 @@ func (s *Session) JoinParty(
 		if i := s.member(j.PlayerID); i >= 0 && !seated && reserve {
 			s.Members[i].SelfReserved = by == j.PlayerID
 		}
+		position := 0
+		if p.Wait && unable[j.PlayerID] == nil && (seatTaken(err) || err != nil && s.waiter(j.PlayerID) >= 0) {
+			changes, err = s.wait(asked[i], now)
+			position = s.waiter(j.PlayerID) + 1
+		}
 		if err != nil && !p.Partial {
 			*s = whole
 			return nil, nil, ofParty(err, p, j.PlayerID)
 		}
-		if p.Code != "" && !seated && s.member(j.PlayerID) >= 0 {
+		if p.Code != "" && !admitted && err == nil {
 			s.countUse()
 		}
 		done = append(done, changes...)
-		result[i] = Seated{j.PlayerID, err == nil && !seated, err}
+		result[i] = Seated{j.PlayerID, err == nil && !seated && position == 0, err, position}
 	}
 	// Not before: a party with the last who was waited for must not start the session without its others.
 	return result, append(done, s.settle(now)...), nil
@@ -126,15 +138,21 @@ func (s *Session) take(j JoinRequest, reserve bool, now time.Time) ([]Change, er
 	if err := s.joinable(j, now); err != nil {
 		return nil, err
 	}
+	done := s.unwait(j.PlayerID, WaitSeated, "")
+	return append(done, s.seat(j, reserve, now)), nil
+}
+
+// seat gives a free seat to a player and returns what that changed.
+func (s *Session) seat(j JoinRequest, reserve bool, now time.Time) Change {
 	m := newMember(j, now)
-	done := []Change{MemberJoined{j.PlayerID}}
+	happened := Change(MemberJoined{j.PlayerID})
 	if reserve {
 		m.Status, m.Deadline = SeatReserved, new(now.Add(seconds(s.ReservationTimeout)))
-		done = []Change{SeatReservedFor{j.PlayerID}}
+		happened = SeatReservedFor{j.PlayerID}
 	}
 	s.Members = append(s.Members, m)
 	s.EmptySince = nil
-	return done, nil
+	return happened
 }
 
 // newMember returns a member that has joined.
@@ -183,7 +201,25 @@ func (s *Session) withTeams(p Party) []JoinRequest {
 
 // joinable returns why a new member cannot join, or nil.
 func (s *Session) joinable(j JoinRequest, now time.Time) error {
-	ban := s.banOf(j.PlayerID, now)
+	closed, ban := s.accepts(), s.banOf(j.PlayerID, now)
+	switch {
+	case closed != nil:
+		return closed
+	case ban != nil:
+		return ban.error()
+	case s.Locked:
+		return ErrSessionLocked
+	case len(s.Members) >= s.MaxPlayers:
+		return ErrSessionFull.With("max_players", s.MaxPlayers)
+	}
+	if err := s.roomIn(j.Team); err != nil {
+		return err
+	}
+	return s.claimed(j)
+}
+
+// accepts returns why the session accepts nobody in its present state, or nil.
+func (s *Session) accepts() error {
 	switch {
 	case s.Status != StatusOpen && (s.Status != StatusInProgress || !s.JoinInProgress):
 		return ErrSessionNotJoinable.Detail(
@@ -192,12 +228,6 @@ func (s *Session) joinable(j JoinRequest, now time.Time) error {
 	case s.Liveness == Stale && !s.leaderless():
 		return ErrSessionNotJoinable.Detail("The session is stale: its host or server has missed its heartbeats.").
 			With("session_status", s.Status).With("liveness", s.Liveness)
-	case ban != nil:
-		return ban.error()
-	case s.Locked:
-		return ErrSessionLocked
-	case len(s.Members) >= s.MaxPlayers:
-		return ErrSessionFull.With("max_players", s.MaxPlayers)
 	}
-	return s.roomIn(j.Team)
+	return nil
 }

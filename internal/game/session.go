@@ -83,6 +83,7 @@ type Session struct {
 	JoinCode *JoinCode `json:"join_code" readOnly:"true" doc:"A code by which players can join; null for none. Shown to members, servers and admins only."`
 
 	Bans       []Ban       `json:"bans" readOnly:"true" nullable:"false" doc:"Players who may not join, with an end or for as long as the session lives. Shown to the host, servers and admins only."`
+	WaitList   []Waiter    `json:"wait_list" readOnly:"true" nullable:"false" doc:"Players who wait for a seat, in their order. Seats that become free are reserved for them. The host, servers and admins see all, other players only themselves; absent from brief lists."`
 	Members    []Member    `json:"members" readOnly:"true" nullable:"false" doc:"The members in the order in which they took their seats; absent from brief lists."`
 	Connection *Connection `json:"connection" doc:"Where the session's server is."`
 	Result     Result      `json:"result" bson:"result,omitempty" doc:"The outcome of the session: an object that the game defines, set once when the session ends."`
@@ -155,10 +156,8 @@ func newSession(
 	}
 	s := Session{
 		ID: id, Project: project, Settings: r.Settings.normal(), Fixed: r.Fixed, Timeouts: r.timeouts(defaults),
-		Status: r.Status,
-		Fence:  1, Liveness: Live, Bans: []Ban{}, Members: []Member{}, Connection: r.Connection, Version: 1,
-		CreatedAt: now,
-		UpdatedAt: now,
+		Status: r.Status, Fence: 1, Liveness: Live, Bans: []Ban{}, WaitList: []Waiter{}, Members: []Member{},
+		Connection: r.Connection, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	if err := ValidTimeouts(s.Timeouts); err != nil { // given together with defaults
 		return Session{}, err
@@ -269,6 +268,9 @@ func (s *Session) Restore() {
 	if s.Bans == nil {
 		s.Bans = []Ban{}
 	}
+	if s.WaitList == nil {
+		s.WaitList = []Waiter{}
+	}
 	if s.Liveness != "" {
 		return
 	}
@@ -286,6 +288,7 @@ func (s *Session) clone() Session {
 	c := *s
 	c.Members = slices.Clone(s.Members)
 	c.Bans = slices.Clone(s.Bans)
+	c.WaitList = slices.Clone(s.WaitList)
 	return c
 }
 

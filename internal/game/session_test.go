@@ -31,7 +31,7 @@ func TestNewSession(t *testing.T) {
 	ok(t, err)
 	equal(t, game.Session{
 		ID: "id", Project: "p", Status: "open", Members: []game.Member{}, Version: 1, CreatedAt: t0, UpdatedAt: t0,
-		Timeouts: timeouts(0), Bans: []game.Ban{}, Fence: 1, Liveness: game.Live,
+		Timeouts: timeouts(0), Bans: []game.Ban{}, WaitList: []game.Waiter{}, Fence: 1, Liveness: game.Live,
 		Settings: game.Settings{
 			Visibility: "public", MaxPlayers: 1, Teams: map[string]int{}, Attributes: game.Attributes{},
 		},
@@ -44,7 +44,7 @@ func TestNewSession(t *testing.T) {
 	ok(t, err)
 	equal(t, game.Session{
 		ID: "id", Project: "p", Settings: full(), Timeouts: timeouts(300), Fence: 1, Liveness: game.Live,
-		Bans:   []game.Ban{},
+		Bans: []game.Ban{}, WaitList: []game.Waiter{},
 		Status: "pending", HostID: new(player(1)), Hosted: true,
 		Connection: here,
 		Members: []game.Member{{
@@ -431,7 +431,7 @@ func TestSessionEditKeepsNothingOfTheRequest(t *testing.T) {
 
 func TestClone(t *testing.T) {
 	t.Parallel()
-	s := newSession(t, teams, seat(2, "reserved", "red", 1), seat(3, "joined", "", 2))
+	s := newSession(t, teams, seat(2, "reserved", "red", 1), seat(3, "joined", "", 2), waits(4, "red"), waits(5, "red"))
 	s.Members[1].Attributes["a"] = game.BoolValue(true)
 	s.AllowRematch = true
 	before := snapshot(s)
@@ -442,7 +442,10 @@ func TestClone(t *testing.T) {
 		"rejoin": func(c *game.Session) (bool, error) {
 			return did(c.Join(game.JoinRequest{PlayerID: player(2)}, later(9)))
 		},
-		"leave": func(c *game.Session) (bool, error) { return did(c.Leave(player(1), t0)) },
+		"leave":            func(c *game.Session) (bool, error) { return did(c.Leave(player(1), t0)) },
+		"stop waiting":     func(c *game.Session) (bool, error) { return did(c.Leave(player(4), t0)) },
+		"move up":          func(c *game.Session) (bool, error) { return len(c.MoveUp(later(9))) > 0, nil },
+		"the end of waits": func(c *game.Session) (bool, error) { return did(c.Ban(player(5), game.BanRequest{}, t0)) },
 		"forget": func(c *game.Session) (bool, error) {
 			return len(c.Forget(player(2), game.RemovedErased, t0)) > 0, nil
 		},

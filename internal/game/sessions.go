@@ -62,6 +62,7 @@ func NewSessions(d Deps) *Sessions {
 			return v.Elapse(now, s.hearing.since(now, seconds(v.StaleAfter)))
 		},
 		elapsing: byTimeName,
+		follow:   (*Session).MoveUp,
 	})
 	return s
 }
@@ -195,9 +196,9 @@ func (s *Sessions) Join(
 }
 
 // JoinParty gives seats to the players of a party and returns a result for each. A player may name others only in a
-// party that it is in, or from a seat of its own. It returns the errors of [Session.JoinParty] and of the condition,
-// ErrSessionNotFound, ErrForbidden, and unless the party is partial ErrPlayerNotFound, ErrPlayerSuspended or
-// ErrPlayerInOtherSession.
+// party that it is in, or from a seat of its own, and puts only itself on the wait list. It returns the errors of
+// [Session.JoinParty] and of the condition, ErrSessionNotFound, ErrForbidden, and unless the party is partial
+// ErrPlayerNotFound, ErrPlayerSuspended or ErrPlayerInOtherSession.
 func (s *Sessions) JoinParty(
 	ctx context.Context, id SessionID, c Condition[Session], p Party,
 ) (Session, []Seated, error) {
@@ -263,8 +264,9 @@ func (s *Sessions) SetHost(ctx context.Context, id SessionID, c Condition[Sessio
 	return s.change(ctx, id, c, func(v *Session, _ time.Time) ([]Change, error) { return v.SetHost(player) })
 }
 
-// Leave frees a player's seat. Players can free their own, and the host every seat, which is a kick. It returns the
-// errors of [Session.Leave] and of the condition, ErrSessionNotFound, ErrNotHost or ErrForbidden.
+// Leave frees a player's seat or its place on the wait list. Players can free their own, and the host every seat, which
+// is a kick. It returns the errors of [Session.Leave] and of the condition, ErrSessionNotFound, ErrNotHost or
+// ErrForbidden.
 func (s *Sessions) Leave(ctx context.Context, id SessionID, c Condition[Session], player PlayerID) (Session, error) {
 	caller := CallerFrom(ctx)
 	own := caller.Scope == ScopePlayer && caller.Player == player
@@ -277,9 +279,9 @@ func (s *Sessions) Leave(ctx context.Context, id SessionID, c Condition[Session]
 	})
 }
 
-// Kick frees the seat of a player, and bans it from the session if ban is not nil. why is a word for programs, or
-// empty. It returns the errors of [Session.Kick], of Ban and of the condition, ErrSessionNotFound, ErrNotHost or
-// ErrForbidden. A player that would kick itself gets ErrValidation: it leaves.
+// Kick frees the seat of a player or its place on the wait list, and bans it from the session if ban is not nil. why is
+// a word for programs, or empty. It returns the errors of [Session.Kick], of Ban and of the condition,
+// ErrSessionNotFound, ErrNotHost or ErrForbidden. A player that would kick itself gets ErrValidation: it leaves.
 func (s *Sessions) Kick(
 	ctx context.Context, id SessionID, c Condition[Session], player PlayerID, why string, ban *int,
 ) (Session, error) {

@@ -86,6 +86,7 @@ func TestListsOfConstants(t *testing.T) {
 		"RemovalReason": texts(game.RemovalReasons()),
 		"HostReason":    texts(game.HostReasons()),
 		"LiftReason":    texts(game.LiftReasons()),
+		"WaitEnd":       texts(game.WaitEnds()),
 		"MemberStatus":  texts(game.MemberStatuses()),
 		"Liveness":      texts(game.Livenesses()),
 		"LeaseState":    texts(game.LeaseStates()),

@@ -249,6 +249,7 @@ func (s *Session) enter(to SessionStatus, now time.Time) {
 		s.StartedAt = &now
 	case to.Terminal():
 		s.EndedAt, s.JoinCode = &now, nil
+		s.WaitList = []Waiter{}
 	}
 	s.Status = to
 }

@@ -24,28 +24,33 @@ const (
 // fails, after all others, for sessions that cannot be read, because the player may be in them.
 func (s *Players) sweep(ctx context.Context, p Player, which sweptSessions) error {
 	ctx = WithCaller(ctx, Caller{Project: p.Project, Name: "sweep"})
-	var failures error
-	for _, field := range []string{FieldMember, FieldNamed} {
+	var unreadable error
+	// A player may move meanwhile: from the wait list to a seat, and from a seat to the bans.
+	for _, field := range []string{FieldNamed, FieldMember, FieldNamed} {
 		w := Where{Is(field, p.ID)}
 		if which == liveSessions {
 			w = append(w, In(FieldStatus, LiveStatuses()...))
 		}
-		failures = errors.Join(failures, s.sweepWhere(ctx, p, w))
+		unread, err := s.sweepWhere(ctx, p, w)
+		if err != nil {
+			return err
+		}
+		unreadable = errors.Join(unreadable, unread)
 	}
-	return failures
+	return unreadable
 }
 
-// sweepWhere removes a marked player from the sessions that match, one page at a time.
-func (s *Players) sweepWhere(ctx context.Context, p Player, w Where) error {
+// sweepWhere removes a marked player from the sessions that match, one page at a time. It also returns an error for
+// those that cannot be read.
+func (s *Players) sweepWhere(ctx context.Context, p Player, w Where) (unreadable, err error) {
 	q := SessionQuery{Project: p.Project, Where: w, Limit: MaxLimit, Bytes: MaxPageBytes}
-	var unreadable error
 	for {
 		if err := TakeRoom(ctx, maxPageRoom); err != nil {
-			return err
+			return nil, err
 		}
 		found, err := s.store.Sessions(ctx, q)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		unreadable = errors.Join(unreadable, found.whole())
 		var ids []SessionID // only the ids, so that the page can be released
@@ -56,10 +61,10 @@ func (s *Players) sweepWhere(ctx context.Context, p Player, w Where) error {
 		}
 		q.After = SessionID(found.last(func(v Session) string { return string(v.ID) }))
 		if err := s.removeFromSessions(ctx, p, ids); err != nil {
-			return err
+			return nil, err
 		}
 		if !found.More {
-			return unreadable
+			return unreadable, nil
 		}
 	}
 }

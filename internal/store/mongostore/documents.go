@@ -62,12 +62,16 @@ func derivedSessionFields() []derived[game.Session] {
 			func(s *game.Session) any { return attributeKeys(s.Attributes) },
 		},
 		{
-			"named_ids", "array of string, optional", "the players whom `bans` name",
+			"named_ids", "array of string, optional", "the players whom `bans` and `wait_list` name",
 			func(s *game.Session) any { return texts(s.Named()) },
 		},
 		{
 			"live", "bool, optional", "true until the session has ended, for indexes of live sessions only",
 			func(s *game.Session) any { return !s.Status.Terminal() },
+		},
+		{
+			"long_wait_list", "bool, optional", "whether so many wait that reading the session takes much memory",
+			func(s *game.Session) any { return len(s.WaitList) > fewSeats },
 		},
 		{"seats_held", "int", "how many `members` there are", func(s *game.Session) any { return len(s.Members) }},
 		{"free_seats", "int", "`max_players` without them", func(s *game.Session) any { return s.FreeSeats() }},

@@ -19,7 +19,7 @@ import (
 
 // schemaVersion is the version of the documents, and of what designs returns: a test notices if that changes and the
 // version does not.
-const schemaVersion = 11
+const schemaVersion = 12
 
 // The collections.
 const (
@@ -349,6 +349,7 @@ func sessionValidator() bson.D {
 		"connection": "object", "result": "string", "started_at": "date", "ended_at": "date", "events": "array",
 		"fence": "long", "liveness": "string", "leased": "bool", "host_lost_at": "date", "empty_since": "date",
 		"server_since": "date", "due_at": "date", "exclusive": "bool", exclusivePlayers: "array", "join_code": "object",
+		"wait_list": "array", "long_wait_list": "bool",
 	}
 	for _, f := range layoutOf(reflect.TypeFor[game.Timeouts]()).fields {
 		optional[f.key] = f.name

@@ -38,8 +38,10 @@ func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...gam
 // Session implements [game.SessionStore].
 func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (game.Session, error) {
 	filter := address{string(id), project}.filter()
-	few := bson.E{Key: "seats_held", Value: bson.D{{Key: "$lte", Value: fewSeats}}}
-	v, found, err := get[game.Session](ctx, s, s.sessions, append(filter[:len(filter):len(filter)], few))
+	few := append(filter[:len(filter):len(filter)],
+		bson.E{Key: "seats_held", Value: bson.D{{Key: "$lte", Value: fewSeats}}},
+		bson.E{Key: "long_wait_list", Value: nil})
+	v, found, err := get[game.Session](ctx, s, s.sessions, few)
 	if err == nil && !found {
 		v, found, err = s.largeSession(ctx, filter)
 	}
@@ -52,20 +54,26 @@ func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.Ses
 	return v, nil
 }
 
-// fewSeats is the number of held seats up to which a session is read without reserving memory for it. Each seat takes
-// up to [game.LargestMember] bytes.
+// fewSeats is the number of held seats, and of players who wait, up to which a session is read without reserving memory
+// for it. Each takes up to [game.LargestMember] bytes.
 const fewSeats = 32
 
-// largeSession reads a session in which many seats are held, once memory for it is reserved. The size of a document
-// is not known before it is read, so it is estimated from the number of seats.
+// largeSession reads a session in which many seats are held, or for which many wait, once memory for it is reserved.
+// The size of a document is not known before it is read, so it is estimated from the number of players.
 func (s *Store) largeSession(ctx context.Context, filter bson.D) (v game.Session, found bool, err error) {
 	seats, found, err := get[heldSeats](
-		ctx, s, s.sessions, filter, options.FindOne().SetProjection(bson.D{{Key: "seats_held", Value: 1}}),
+		ctx, s, s.sessions, filter, options.FindOne().SetProjection(
+			bson.D{{Key: "seats_held", Value: 1}, {Key: "long_wait_list", Value: 1}},
+		),
 	)
 	if err != nil || !found {
 		return v, false, err
 	}
-	if err := game.TakeRoom(ctx, game.LargeFrom+seats.Held*game.LargestMember); err != nil {
+	players := seats.Held + fewSeats
+	if seats.Many {
+		players = seats.Held + game.MaxWaiting
+	}
+	if err := game.TakeRoom(ctx, game.LargeFrom+players*game.LargestMember); err != nil {
 		return v, false, err
 	}
 	return get[game.Session](ctx, s, s.sessions, filter)
@@ -73,7 +81,8 @@ func (s *Store) largeSession(ctx context.Context, filter bson.D) (v game.Session
 
 // heldSeats is the part of a session that is read first.
 type heldSeats struct {
-	Held int `json:"seats_held"`
+	Held int  `json:"seats_held"`
+	Many bool `json:"long_wait_list"` // who wait
 }
 
 // ReplaceSession implements [game.SessionStore].
@@ -182,9 +191,9 @@ func fieldsOf(t reflect.Type) bson.D {
 	return d
 }
 
-// memberDetails is the projection that excludes all fields of members except their ids.
+// memberDetails is the projection that excludes all fields of members except their ids, and the wait list.
 func memberDetails() bson.D {
-	var fields bson.D
+	fields := bson.D{{Key: "wait_list", Value: 0}}
 	for _, f := range layoutOf(reflect.TypeFor[game.Member]()).fields {
 		if f.key != "player_id" {
 			fields = append(fields, bson.E{Key: "members." + f.key, Value: 0})

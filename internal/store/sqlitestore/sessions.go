@@ -247,13 +247,14 @@ func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[g
 	})
 }
 
-// briefSession decodes a session with only the ids of its members.
+// briefSession decodes a session with only the ids of its members, and without its wait list.
 func (s *Store) briefSession(doc driver.Value) (game.Session, int, error) {
 	var v struct {
 		game.Session
 		Members []struct { // in place of the session's own
 			PlayerID game.PlayerID `json:"player_id"`
 		} `json:"members"`
+		WaitList []struct{} `json:"wait_list"` // likewise
 	}
 	if err := s.codec.decode(doc, &v); err != nil {
 		return game.Session{}, 0, err

@@ -224,6 +224,10 @@ func variousSessions(t *testing.T, s game.Store, n int) []game.Session {
 			m.PlayerID = players[(i+k)%len(players)]
 			v.Members = append(v.Members, m)
 		}
+		if i%2 == 1 {
+			v.WaitList = append(v.WaitList, newWaiter(), newWaiter())
+			v.WaitList[0].PlayerID = players[(i+3)%len(players)]
+		}
 		if len(v.Members) > 0 && i%5 > 0 {
 			v.HostID = &v.Members[0].PlayerID
 		}
@@ -261,6 +265,7 @@ func listSessions(t *testing.T, s game.Store) {
 	filters := []func(*game.SessionQuery){
 		by(game.Is(game.FieldMember, pattern.Members[0].PlayerID)),
 		by(game.Is(game.FieldNamed, pattern.Bans[0].PlayerID)),
+		by(game.Is(game.FieldNamed, pattern.WaitList[0].PlayerID)),
 		by(oneOf(game.Attributes{"level": pattern.Attributes["level"]}).Where()...),
 		by(oneOf(pattern.Attributes).Where()...),
 		by(either.Where()...),
@@ -306,12 +311,14 @@ func listSessions(t *testing.T, s game.Store) {
 func listsOfEnded(t *testing.T, s game.Store) {
 	all := variousSessions(t, s, 12)
 	holder, banned, level := newMember(), game.PlayerID(newID()), game.NumberValue(1)
+	waiter := newWaiter()
 	for i, v := range all {
 		next := v
 		next.Version++
 		next.Status, next.EndReason, next.EndedAt = game.StatusOpen, "", nil
 		next.HostID, next.Hosted = &holder.PlayerID, true
 		next.Members, next.Bans = []game.Member{holder}, []game.Ban{{PlayerID: banned}}
+		next.WaitList = []game.Waiter{waiter}
 		next.Attributes = game.Attributes{"level": level, "pro": game.BoolValue(i%4 == 0)}
 		must(t, s.ReplaceSession(t.Context(), v, next))
 		all[i] = next
@@ -320,6 +327,7 @@ func listsOfEnded(t *testing.T, s game.Store) {
 	filters := []func(*game.SessionQuery){
 		by(game.Is(game.FieldMember, holder.PlayerID)),
 		by(game.Is(game.FieldNamed, banned)),
+		by(game.Is(game.FieldNamed, waiter.PlayerID)),
 		by(game.Is(game.FieldHost, holder.PlayerID)),
 		by(game.AttributeFilter{"level": {level}}.Where()...),
 		by(pro.Where()...),

@@ -29,6 +29,7 @@ func sessions() []check {
 		{"failed replace changes nothing", failedSessionReplace},
 		{"members come and go", membersComeAndGo},
 		{"named players come and go", namedComeAndGo},
+		{"players who wait", waitersComeAndGo},
 		{"a session with a host is hosted", hostedByHost},
 		{"project", sessionsOfProjects},
 	}
@@ -202,6 +203,36 @@ func namedComeAndGo(t *testing.T, s game.Store) {
 		}
 	}
 	wantSound(t, s)
+}
+
+// Players who wait are found as long as they do. A session for which many wait is read like every other.
+func waitersComeAndGo(t *testing.T, s game.Store) {
+	v := openSession(8)
+	must(t, s.CreateSession(t.Context(), v))
+	a, b, c := newWaiter(), newWaiter(), newWaiter()
+	c.Team, c.Attributes = "", game.Attributes{}
+	many := make([]game.Waiter, game.MaxWaiting)
+	for i := range many {
+		many[i] = newWaiter()
+	}
+	many[7] = b
+	for _, waiting := range [][]game.Waiter{{a}, {a, b}, {b}, {b, c}, {c, b}, many, {a}, {}} {
+		next := v
+		next.Version++
+		next.WaitList = waiting
+		must(t, s.ReplaceSession(t.Context(), v, next))
+		v = next
+		wantSession(t, s, v)
+		for _, w := range []game.Waiter{a, b, c} {
+			q := game.SessionQuery{Where: game.Where{game.Is(game.FieldNamed, w.PlayerID)}}
+			if matches(game.SessionQuery{Project: project, Where: q.Where}, v) {
+				wantFound(t, s, q, v)
+			} else {
+				wantFound(t, s, q)
+			}
+			wantFound(t, s, game.SessionQuery{Where: game.Where{game.Is(game.FieldMember, w.PlayerID)}})
+		}
+	}
 }
 
 func sessionsOfProjects(t *testing.T, s game.Store) {

@@ -177,6 +177,7 @@ func openSession(seats int) game.Session {
 	v.HostID, v.Members, v.Locked, v.MaxPlayers, v.Teams = nil, []game.Member{}, false, seats, map[string]int{}
 	v.Visibility, v.HostLostAt, v.EmptySince, v.Exclusive = game.VisibilityPublic, nil, nil, false
 	v.Bans = []game.Ban{}
+	v.WaitList = []game.Waiter{}
 	return v
 }
 
@@ -194,6 +195,12 @@ func newMember() game.Member {
 	return game.Member{
 		PlayerID: game.PlayerID(newID()), Status: game.SeatJoined, JoinedAt: now(),
 		MemberSettings: game.MemberSettings{Attributes: game.Attributes{}},
+	}
+}
+
+func newWaiter() game.Waiter {
+	return game.Waiter{
+		PlayerID: game.PlayerID(newID()), Team: "red", Attributes: newAttributes(), Since: now(),
 	}
 }
 

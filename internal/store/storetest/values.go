@@ -45,15 +45,15 @@ func emptyNotNil(t *testing.T, s game.Store) {
 	}
 	must(t, s.CreateSession(t.Context(), v))
 	v.Teams, v.Attributes = map[string]int{}, game.Attributes{}
-	v.Members, v.Bans = []game.Member{}, []game.Ban{}
+	v.Members, v.Bans, v.WaitList = []game.Member{}, []game.Ban{}, []game.Waiter{}
 	wantSession(t, s, v)
 
 	next := v
-	next.Version, next.Teams, next.Attributes, next.Bans = 2, nil, nil, nil
+	next.Version, next.Teams, next.Attributes, next.Bans, next.WaitList = 2, nil, nil, nil, nil
 	next.Members = []game.Member{{PlayerID: game.PlayerID(newID()), JoinedAt: now()}}
 	must(t, s.ReplaceSession(t.Context(), v, next))
 	next.Teams, next.Attributes, next.Members[0].Attributes = map[string]int{}, game.Attributes{}, game.Attributes{}
-	next.Bans = []game.Ban{}
+	next.Bans, next.WaitList = []game.Ban{}, []game.Waiter{}
 	wantSession(t, s, next)
 }
 
