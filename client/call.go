@@ -74,8 +74,9 @@ func ShowMembers(m MembersShown) ReadOption {
 	}
 }
 
-// ShowPlayers adds the names of the members to the session in the response. Do not combine it with [IfChangedSince]: the
-// names are not part of the session's version, so that the server returns the session whether it has changed or not.
+// ShowPlayers adds the names of the members to the session in the response. Do not combine it with [IfChangedSince]:
+// the names are not part of the session's version, so that the server returns the session whether it has changed or
+// not.
 func ShowPlayers() ReadOption {
 	return func(q *call) {
 		if q.query == nil {

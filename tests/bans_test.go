@@ -204,7 +204,8 @@ func TestBansAreShownToTheHost(t *testing.T) {
 	}
 }
 
-// A ban with an end is gone after it, and that of an erased player at once, in live sessions and in those that are over.
+// A ban with an end is gone after it, and that of an erased player at once, in live sessions and in those that have
+// ended.
 func TestBansEnd(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -15,7 +15,8 @@ import (
 func (s *server) privateLobby(t *testing.T, host client.Player) client.Session {
 	t.Helper()
 	v, err := s.api.ActAs(host.ID).Sessions.Create(t.Context(), client.SessionRequest{
-		Settings: client.Settings{MaxPlayers: 8, Visibility: client.VisibilityPrivate}, HostID: &host.ID, JoinCode: true,
+		Settings: client.Settings{MaxPlayers: 8, Visibility: client.VisibilityPrivate},
+		HostID:   &host.ID, JoinCode: true,
 	})
 	must(t, err)
 	return v.Session

@@ -118,7 +118,7 @@ func TestSessionWithNames(t *testing.T) {
 		t.Errorf("without being asked for: %v", v["players"])
 	}
 	whole := s.do(t, get+"?include=players", "").is(http.StatusOK)
-	s.do(t, "PUT "+path, string(whole.body)).is(http.StatusOK) // what was read can be sent back
+	s.do(t, "PUT "+path, whole.body).is(http.StatusOK) // what was read can be sent back
 	id := client.SessionID(path[strings.LastIndexByte(path, '/')+1:])
 	v, err := s.api.Sessions.Get(t.Context(), id, client.ShowPlayers(), client.ShowMembers(client.MembersNone))
 	if err != nil || len(v.Players) != 3 || v.Players[1].DisplayName != "Zero" || len(v.Members) != 0 {

@@ -60,8 +60,8 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 		"`partial`, those who can be seated. Joining again is not an error: it returns 200 with the seat that the " +
 		"player has. A player joins itself; for others it reserves seats. With `wait`, one player who finds no free " +
 		"seat gets 202 with its `position` on the wait list; seats that become free are reserved for those who wait.",
-	"joinByCode": "As a join of the session that has the `code`. An unknown code, one that has expired and one that is " +
-		"used up are the same error. Wrong codes of one caller are limited.",
+	"joinByCode": "As a join of the session that has the `code`. An unknown code, one that has expired and one that " +
+		"is used up are the same error. Wrong codes of one caller are limited.",
 	"rotateJoinCode": "Replaces the code that the session has. For the host and servers; members see it in the " +
 		"session.",
 	"removeJoinCode": "Removing a code that does not exist is not an error. For the host and servers.",
@@ -70,9 +70,9 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 		"disconnected has disconnect_grace to return.",
 	"leaveSession": "Also leaves the wait list. Hosts and servers can kick others, with a `reason` and a `ban`. " +
 		"Leaving again is not an error.",
-	"invitePlayer": "Reserves a seat for the player, who confirms it by joining, without a code and whoever else may join. " +
-		"Inviting again sets another deadline; for a player who has joined it changes nothing. DELETE of the member " +
-		"withdraws the invitation. For the host and servers.",
+	"invitePlayer": "Reserves a seat for the player, who confirms it by joining, without a code and whoever else may " +
+		"join. Inviting again sets another deadline; for a player who has joined it changes nothing. DELETE of the " +
+		"member withdraws the invitation. For the host and servers.",
 	"listBans": "The bans that have not ended, at most 256. For the host, API keys and admins.",
 	"banPlayer": "The player loses its seat, if it has one, and cannot join until the ban ends. Replaces an earlier " +
 		"ban of the player. For the host and servers.",

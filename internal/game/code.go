@@ -45,7 +45,8 @@ func (r JoinCodeRequest) Validate() error {
 	var p problems
 	p.check(r.ExpiresIn == nil || *r.ExpiresIn >= 1 && *r.ExpiresIn <= maxCodeSeconds, "expires_in",
 		"must be 1 to %d", maxCodeSeconds)
-	p.check(r.MaxUses == nil || *r.MaxUses >= 1 && *r.MaxUses <= MaxCodeUses, "max_uses", "must be 1 to %d", MaxCodeUses)
+	p.check(r.MaxUses == nil || *r.MaxUses >= 1 && *r.MaxUses <= MaxCodeUses, "max_uses",
+		"must be 1 to %d", MaxCodeUses)
 	return p.err()
 }
 
@@ -136,8 +137,10 @@ func (c *JoinCode) brokenRules(s *Session) problems {
 		return nil
 	}
 	wrong.check(!s.Status.Terminal(), "join_code", "must be removed when the session ends")
-	wrong.check(validJoinCode(c.Code), "join_code", "must have %d characters of A-Z 0-9 without I L O U", JoinCodeLength)
-	wrong.check(c.Uses >= 0 && (c.MaxUses == nil || c.Uses <= *c.MaxUses), "join_code", "is used more often than allowed")
+	wrong.check(validJoinCode(c.Code), "join_code",
+		"must have %d characters of A-Z 0-9 without I L O U", JoinCodeLength)
+	wrong.check(c.Uses >= 0 && (c.MaxUses == nil || c.Uses <= *c.MaxUses), "join_code",
+		"is used more often than allowed")
 	return wrong
 }
 

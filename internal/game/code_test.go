@@ -59,7 +59,8 @@ func TestJoinsWithCodes(t *testing.T) {
 	with := func(code string, players ...int) game.Party {
 		return game.Party{Seats: asking("", players...), Code: code}
 	}
-	partial := with("7KQ2MX", 2, 3, 4)
+	required, invalid := game.ErrJoinCodeRequired, game.ErrInvalidJoinCode
+	alone, both, partial := with("7KQ2MX", 2), with("7KQ2MX", 2, 3), with("7KQ2MX", 2, 3, 4)
 	partial.Partial = true
 	for name, tt := range map[string]struct {
 		session changes // beside the host, player 1
@@ -69,36 +70,36 @@ func TestJoinsWithCodes(t *testing.T) {
 		left    []int // who is left out
 		want    *game.Error
 	}{
-		"public":                      {nil, with("", 2), 2, 0, nil, nil},
-		"public, with the code":       {changes{code(0, 0)}, with("7kq2mx", 2), 2, 1, nil, nil},
-		"public, without":             {changes{code(0, 0)}, with("", 2), 2, 0, nil, nil},
-		"public, wrong code":          {changes{code(0, 0)}, with("7KQ2MY", 2), 2, 0, nil, game.ErrInvalidJoinCode},
-		"public, no code":             {nil, with("7KQ2MX", 2), 2, 0, nil, game.ErrInvalidJoinCode},
-		"private":                     {changes{private, code(0, 0)}, with("7KQ2MX", 2), 2, 1, nil, nil},
-		"private, without":            {changes{private, code(0, 0)}, with("", 2), 2, 0, nil, game.ErrJoinCodeRequired},
-		"private, no code":            {changes{private}, with("", 2), 2, 0, nil, game.ErrJoinCodeRequired},
-		"private, wrong code":         {changes{private, code(0, 0)}, with("7KQ2MY", 2), 2, 0, nil, game.ErrInvalidJoinCode},
-		"private, a server":           {changes{private}, with("", 2), 0, 0, nil, nil},
-		"private, a server, wrong":    {changes{private, code(0, 0)}, with("0", 2), 0, 0, nil, game.ErrInvalidJoinCode},
-		"private, a member":           {changes{private, seat(2, "disconnected", "", 1)}, with("", 2), 2, 0, nil, nil},
-		"private, a member, old":      {changes{private, seat(2, "joined", "", 1)}, with("OLDOLD", 2), 2, 0, nil, nil},
-		"private, a reservation":      {changes{private, seat(2, "reserved", "", 1)}, with("", 2), 2, 0, nil, nil},
-		"private, by the host":        {changes{private}, with("", 2), 1, 0, nil, nil},
-		"private, by a member":        {changes{private, seat(3, "joined", "", 1)}, with("", 2), 3, 0, nil, game.ErrJoinCodeRequired},
-		"private, a party":            {changes{private, code(0, 0)}, with("7KQ2MX", 2, 3), 2, 2, nil, nil},
-		"private, a party, without":   {changes{private, code(0, 0)}, with("", 2, 3), 2, 0, nil, game.ErrJoinCodeRequired},
-		"private says no more":        {changes{private, locked, maxPlayers(1)}, with("", 2), 2, 0, nil, game.ErrJoinCodeRequired},
-		"locked":                      {changes{locked, code(0, 0)}, with("7KQ2MX", 2), 2, 0, nil, game.ErrSessionLocked},
-		"expired":                     {changes{private, code(0, 0), expired}, with("7KQ2MX", 2), 2, 0, nil, game.ErrInvalidJoinCode},
-		"before it expires":           {changes{private, code(0, 0), alive}, with("7KQ2MX", 2), 2, 1, nil, nil},
-		"the last use":                {changes{private, code(2, 3)}, with("7KQ2MX", 2), 2, 3, nil, nil},
-		"used up":                     {changes{private, code(3, 3)}, with("7KQ2MX", 2), 2, 3, nil, game.ErrInvalidJoinCode},
-		"used up, joined by it":       {changes{code(3, 3), seat(2, "joined", "", 1)}, with("7KQ2MX", 2), 2, 3, nil, nil},
-		"too few uses for all":        {changes{private, code(1, 3)}, with("7KQ2MX", 2, 3, 4), 2, 1, nil, game.ErrInvalidJoinCode},
-		"too few uses, partial":       {changes{private, code(1, 3)}, partial, 2, 3, []int{4}, nil},
-		"a member costs no use":       {changes{code(0, 1), seat(2, "joined", "", 1)}, with("7KQ2MX", 2, 3), 2, 1, nil, nil},
-		"nobody got in, none is used": {changes{code(0, 3), maxPlayers(2)}, with("7KQ2MX", 2, 3), 2, 0, nil, game.ErrSessionFull},
-		"a long text":                 {nil, with(strings.Repeat("A", 33), 2), 2, 0, nil, game.ErrValidation},
+		"public":                    {nil, with("", 2), 2, 0, nil, nil},
+		"public, with the code":     {changes{code(0, 0)}, with("7kq2mx", 2), 2, 1, nil, nil},
+		"public, without":           {changes{code(0, 0)}, with("", 2), 2, 0, nil, nil},
+		"public, wrong code":        {changes{code(0, 0)}, with("7KQ2MY", 2), 2, 0, nil, invalid},
+		"public, no code":           {nil, alone, 2, 0, nil, invalid},
+		"private":                   {changes{private, code(0, 0)}, alone, 2, 1, nil, nil},
+		"private, without":          {changes{private, code(0, 0)}, with("", 2), 2, 0, nil, required},
+		"private, no code":          {changes{private}, with("", 2), 2, 0, nil, required},
+		"private, wrong code":       {changes{private, code(0, 0)}, with("7KQ2MY", 2), 2, 0, nil, invalid},
+		"private, a server":         {changes{private}, with("", 2), 0, 0, nil, nil},
+		"private, a server, wrong":  {changes{private, code(0, 0)}, with("0", 2), 0, 0, nil, invalid},
+		"private, a member":         {changes{private, seat(2, "disconnected", "", 1)}, with("", 2), 2, 0, nil, nil},
+		"private, a member, old":    {changes{private, seat(2, "joined", "", 1)}, with("OLDOLD", 2), 2, 0, nil, nil},
+		"private, a reservation":    {changes{private, seat(2, "reserved", "", 1)}, with("", 2), 2, 0, nil, nil},
+		"private, by the host":      {changes{private}, with("", 2), 1, 0, nil, nil},
+		"private, by a member":      {changes{private, seat(3, "joined", "", 1)}, with("", 2), 3, 0, nil, required},
+		"private, a party":          {changes{private, code(0, 0)}, both, 2, 2, nil, nil},
+		"private, a party, without": {changes{private, code(0, 0)}, with("", 2, 3), 2, 0, nil, required},
+		"private says no more":      {changes{private, locked, maxPlayers(1)}, with("", 2), 2, 0, nil, required},
+		"locked":                    {changes{locked, code(0, 0)}, alone, 2, 0, nil, game.ErrSessionLocked},
+		"expired":                   {changes{private, code(0, 0), expired}, alone, 2, 0, nil, invalid},
+		"before it expires":         {changes{private, code(0, 0), alive}, alone, 2, 1, nil, nil},
+		"the last use":              {changes{private, code(2, 3)}, alone, 2, 3, nil, nil},
+		"used up":                   {changes{private, code(3, 3)}, alone, 2, 3, nil, invalid},
+		"used up, joined by it":     {changes{code(3, 3), seat(2, "joined", "", 1)}, alone, 2, 3, nil, nil},
+		"too few uses for all":      {changes{private, code(1, 3)}, with("7KQ2MX", 2, 3, 4), 2, 1, nil, invalid},
+		"too few uses, partial":     {changes{private, code(1, 3)}, partial, 2, 3, []int{4}, nil},
+		"a member costs no use":     {changes{code(0, 1), seat(2, "joined", "", 1)}, both, 2, 1, nil, nil},
+		"nobody got in":             {changes{code(0, 3), maxPlayers(2)}, both, 2, 0, nil, game.ErrSessionFull},
+		"a long text":               {nil, with(strings.Repeat("A", 33), 2), 2, 0, nil, game.ErrValidation},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

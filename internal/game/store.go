@@ -105,8 +105,8 @@ type SessionStore interface {
 	Session(ctx context.Context, project ProjectID, id SessionID) (Session, error)
 	// ReplaceSession stores next if the stored session still has the version of old, which the caller has read. It
 	// returns the first that applies of ErrSessionNotFound and ErrStale, and otherwise one of ErrPlayerInOtherSession
-	// if another session of the project has one of next's [Session.ExclusivePlaces], and ErrJoinCodeTaken if another one
-	// has its join code.
+	// if another session of the project has one of next's [Session.ExclusivePlaces], and ErrJoinCodeTaken if another
+	// one has its join code.
 	ReplaceSession(ctx context.Context, old, next Session, events ...Event) error
 	// SessionByJoinCode returns the session of the project that has the join code, or ErrInvalidJoinCode.
 	SessionByJoinCode(ctx context.Context, project ProjectID, code string) (SessionID, error)

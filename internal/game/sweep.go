@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// Suspended and erased players hold no seats, and sessions name erased players in their records only. There are no transactions across documents: the player is marked first
-// ([Player.SweepSince]), which stops all requests that read it from then on, and then its seats are freed. Requests
-// that read the player before may still seat it. So background work sweeps marked players twice a second until no such
-// request can be under way in any process, and only then removes the mark.
+// Suspended and erased players hold no seats, and sessions name erased players in their records only. There are no
+// transactions across documents: the player is marked first ([Player.SweepSince]), which stops all requests that read
+// it from then on, and then its seats are freed. Requests that read the player before may still seat it. So background
+// work sweeps marked players twice a second until no such request can be under way in any process, and only then
+// removes the mark.
 
 // sweptSessions says which sessions a sweep visits.
 type sweptSessions bool

@@ -243,11 +243,13 @@ func TestMoveUp(t *testing.T) {
 			}},
 			func(s *game.Session) ([]game.Change, error) {
 				return s.EditMember(player(2), game.MemberEdit{}, later(60))
-			}, []int{5},
+			},
+			[]int{5},
 		},
 		"a heartbeat": {
 			with{seats(3), func(s *game.Session) { s.Liveness, s.Leased = game.Stale, true }},
-			func(s *game.Session) ([]game.Change, error) { return s.Beat("", 1, later(60)) }, []int{5},
+			func(s *game.Session) ([]game.Change, error) { return s.Beat("", 1, later(60)) },
+			[]int{5},
 		},
 		"another server": {
 			with{seats(3), func(s *game.Session) { s.Liveness = game.Stale }},

@@ -345,7 +345,8 @@ func playerValidator() bson.D {
 // sessionValidator requires no field that sessions stored by older versions lack.
 func sessionValidator() bson.D {
 	optional := fields{
-		"attribute_keys": "array", "named_ids": "array", "live": "bool", "end_reason": "string", "host_id": "string", "hosted": "bool",
+		"attribute_keys": "array", "named_ids": "array", "live": "bool", "end_reason": "string", "host_id": "string",
+		"hosted":     "bool",
 		"connection": "object", "result": "string", "started_at": "date", "ended_at": "date", "events": "array",
 		"fence": "long", "liveness": "string", "leased": "bool", "host_lost_at": "date", "empty_since": "date",
 		"server_since": "date", "due_at": "date", "exclusive": "bool", exclusivePlayers: "array", "join_code": "object",

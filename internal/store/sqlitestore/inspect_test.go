@@ -80,7 +80,8 @@ func TestInspectRepairs(t *testing.T) {
 		},
 		"named": {
 			[]string{
-				"DELETE FROM named", "INSERT INTO named SELECT id || x, 1, id FROM sessions, (SELECT 1 AS x UNION SELECT 2)",
+				"DELETE FROM named",
+				"INSERT INTO named SELECT id || x, 1, id FROM sessions, (SELECT 1 AS x UNION SELECT 2)",
 			},
 			[]string{"sessions S lacks 1 entries of named", "sessions S has 2 superfluous entries of named"},
 		},
@@ -311,9 +312,10 @@ func TestTables(t *testing.T) {
 		nouns = append(nouns, n.Name())
 	}
 	others := []string{
-		"claims",                                                                                     // the noun idempotency
-		"identities", "members", "named", "attributes", "exclusive_places", "event_players", "feeds", // parts of documents
-		"tasks", // neither exported nor copied
+		// The noun idempotency; parts of documents; and tasks, which are neither exported nor copied.
+		"claims",
+		"identities", "members", "named", "attributes", "exclusive_places", "event_players", "feeds",
+		"tasks",
 	}
 	for name, documents := range sqlitestore.Tables(t) {
 		if !slices.Contains(nouns, name) && !slices.Contains(others, name) {

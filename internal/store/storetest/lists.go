@@ -151,12 +151,12 @@ func playersByIDs(t *testing.T, s game.Store) {
 	ids := []game.PlayerID{game.PlayerID(newID())} // nobody's
 	for i := range game.MaxLimit {
 		p := activePlayer()
-		switch {
-		case i%10 == 3:
+		switch i % 10 {
+		case 3:
 			p.Project = "elsewhere"
-		case i%10 == 5:
+		case 5:
 			p = erasingPlayer(p)
-		case i%10 == 7:
+		case 7:
 			p.Status = game.PlayerSuspended
 		}
 		must(t, s.CreatePlayer(t.Context(), p))

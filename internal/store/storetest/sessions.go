@@ -193,7 +193,8 @@ func namedComeAndGo(t *testing.T, s game.Store) {
 		wantSession(t, s, v)
 		for _, id := range []game.PlayerID{a, b} {
 			for _, also := range []game.Where{nil, {game.In(game.FieldStatus, game.LiveStatuses()...)}} {
-				q := game.SessionQuery{Project: project, Where: append(game.Where{game.Is(game.FieldNamed, id)}, also...)}
+				w := append(game.Where{game.Is(game.FieldNamed, id)}, also...)
+				q := game.SessionQuery{Project: project, Where: w}
 				if matches(q, v) {
 					wantFound(t, s, q, v)
 				} else {
