@@ -92,7 +92,11 @@ func TestMembersShown(t *testing.T) {
 	if full["seats_held"] != 2.0 || full["free_seats"] != 3.0 {
 		t.Errorf("%v seats are held and %v free", full["seats_held"], full["free_seats"])
 	}
+	if waits, _ := full["wait_list"].([]any); waits == nil {
+		t.Errorf("the wait list is %v", full["wait_list"])
+	}
 	delete(full, "members")
+	delete(full, "wait_list")
 	delete(brief, "member_ids")
 	if !reflect.DeepEqual(full, none) || !reflect.DeepEqual(brief, none) {
 		t.Errorf("besides members these differ:\n%v\n%v\n%v", full, brief, none)

@@ -265,7 +265,6 @@ func listSessions(t *testing.T, s game.Store) {
 	filters := []func(*game.SessionQuery){
 		by(game.Is(game.FieldMember, pattern.Members[0].PlayerID)),
 		by(game.Is(game.FieldNamed, pattern.Bans[0].PlayerID)),
-		by(game.Is(game.FieldNamed, pattern.WaitList[0].PlayerID)),
 		by(oneOf(game.Attributes{"level": pattern.Attributes["level"]}).Where()...),
 		by(oneOf(pattern.Attributes).Where()...),
 		by(either.Where()...),
@@ -311,14 +310,12 @@ func listSessions(t *testing.T, s game.Store) {
 func listsOfEnded(t *testing.T, s game.Store) {
 	all := variousSessions(t, s, 12)
 	holder, banned, level := newMember(), game.PlayerID(newID()), game.NumberValue(1)
-	waiter := newWaiter()
 	for i, v := range all {
 		next := v
 		next.Version++
 		next.Status, next.EndReason, next.EndedAt = game.StatusOpen, "", nil
 		next.HostID, next.Hosted = &holder.PlayerID, true
 		next.Members, next.Bans = []game.Member{holder}, []game.Ban{{PlayerID: banned}}
-		next.WaitList = []game.Waiter{waiter}
 		next.Attributes = game.Attributes{"level": level, "pro": game.BoolValue(i%4 == 0)}
 		must(t, s.ReplaceSession(t.Context(), v, next))
 		all[i] = next
@@ -327,7 +324,6 @@ func listsOfEnded(t *testing.T, s game.Store) {
 	filters := []func(*game.SessionQuery){
 		by(game.Is(game.FieldMember, holder.PlayerID)),
 		by(game.Is(game.FieldNamed, banned)),
-		by(game.Is(game.FieldNamed, waiter.PlayerID)),
 		by(game.Is(game.FieldHost, holder.PlayerID)),
 		by(game.AttributeFilter{"level": {level}}.Where()...),
 		by(pro.Where()...),
