@@ -104,7 +104,7 @@ vuln: ## Look for known vulnerabilities (needs the network)
 bench: ## Measure the embedded store, telemetry, authentication, joins, history, heartbeats, purges, and MongoDB beside a bare handler
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/store/sqlitestore
 	@failed=; \
-	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^Benchmark(Telemetry|Authentication|Storm|History|Heartbeats|Purge)$$' -benchtime 1x ./tests || failed=yes; \
+	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^Benchmark(Telemetry|Authentication|Joins|Storm|History|Heartbeats|Purge)$$' -benchtime 1x ./tests || failed=yes; \
 	if [ -n "$${GSM_TEST_MONGODB_URI:-}" ]; then \
 	  GSM_TEST_ENGINE=mongodb go test -run '^$$' -bench '^Benchmark(MongoDB|Storm|Heartbeats)$$' -benchtime 1x ./tests || failed=yes; \
 	else \

@@ -68,8 +68,7 @@ func BenchmarkAuthentication(b *testing.B) {
 	on := func(b *testing.B) (*side, *client.Client) {
 		b.Helper()
 		s := costSide(
-			b, "--auth=on", "--admin-key="+adminKey, "--secret-key="+secretKey, "--rate-server=1000000:1000000",
-			"--rate-player=1000000:1000000",
+			b, "--auth=on", "--secret-key="+secretKey, "--rate-server=1000000:1000000", "--rate-player=1000000:1000000",
 		)
 		return s, sdk(b, s)
 	}
@@ -106,6 +105,7 @@ type kind struct {
 // costSide starts a gsm with something in its database.
 func costSide(b *testing.B, args ...string) *side {
 	b.Helper()
+	args = append(args, "--admin-key="+adminKey) // see sdk
 	s := gsmSide(b, gsm, "sqlite:"+filepath.Join(b.TempDir(), "gsm.db"), args...)
 	c := sdk(b, s)
 	for range costStored {
@@ -119,7 +119,7 @@ func costSide(b *testing.B, args ...string) *side {
 	return s
 }
 
-// sdk returns an admin's client of a server, or anybody's where there is no authentication.
+// sdk returns an admin's client of a server, which has adminKey: keys are checked without authentication too.
 func sdk(b *testing.B, s *side) *client.Client {
 	b.Helper()
 	c, err := client.New(s.url, client.WithHTTPClient(newHTTP(b)), client.WithToken(adminKey))
