@@ -49,8 +49,8 @@ func TestAttachServer(t *testing.T) {
 func TestFenceOfEveryWrite(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	p := s.newPlayers(t, "p", 3)
-	path := s.hosted(t, p[0])
+	p := s.newPlayers(t, "p", 4)
+	path, guest := s.hosted(t, p[0]), string(p[3].ID)
 	s.do(t, "POST "+path+"/members", naming(p[1])).is(http.StatusCreated)
 	s.do(t, "PUT "+path+"/host", naming(p[1])).is(http.StatusOK) // to fence 2
 	member := path + "/members/" + string(p[1].ID)
@@ -60,9 +60,12 @@ func TestFenceOfEveryWrite(t *testing.T) {
 		{"PATCH " + path, `{"locked":false,"region":"eu"}`},
 		{"POST " + path + "/members", naming(p[2])},
 		{"POST " + path + "/members", `{"players":[` + naming(p[0]) + `,` + naming(p[2]) + `]}`},
-		{"PUT " + path + "/bans/" + nobody, ""},
-		{"DELETE " + path + "/bans/" + nobody, ""},
-		{"DELETE " + path + "/members/" + nobody + "?reason=afk&ban=1", ""},
+		{"POST " + path + "/code", `{}`},
+		{"DELETE " + path + "/code", ""},
+		{"PUT " + path + "/invites/" + guest, ""},
+		{"PUT " + path + "/bans/" + guest, ""},
+		{"DELETE " + path + "/bans/" + guest, ""},
+		{"DELETE " + path + "/members/" + guest + "?reason=afk&ban=1", ""},
 		{"PATCH " + member, `{"team":"blue"}`},
 		{"PUT " + path + "/host", naming(p[0])},
 		{"PUT " + path + "/server", `{}`},

@@ -33,9 +33,11 @@ func TestCreateSession(t *testing.T) {
 		"activation_timeout": 60.0, "max_duration": 0.0, "idle_timeout": 86400.0, "stale_after": 30.0,
 		"expire_after": 3600.0, "fence": 1.0, "liveness": "live", "leased": false, "host_lost_at": nil,
 		"empty_since": nil, "server_since": nil, "auto_start": false, "auto_started": false,
-		"exclusive": false,
+		"exclusive": false, "join_code": nil,
 	}
-	others := []string{"id", "created_at", "updated_at", "attributes", "teams", "members", "bans", "ticket"}
+	others := []string{
+		"id", "created_at", "updated_at", "attributes", "teams", "members", "bans", "wait_list", "ticket",
+	}
 	for field := range v {
 		if _, ok := fields[field]; !ok && !slices.Contains(others, field) {
 			t.Errorf("%s is not checked: add it here", field)
@@ -53,8 +55,8 @@ func TestCreateSession(t *testing.T) {
 			t.Errorf("%s is %v", field, v[field])
 		}
 	}
-	if fmt.Sprint(v["attributes"], v["teams"], v["bans"]) != "map[mmr:1200] map[] []" {
-		t.Errorf("attributes, teams and bans are %v, %v and %v", v["attributes"], v["teams"], v["bans"])
+	if got := fmt.Sprint(v["attributes"], v["teams"], v["bans"], v["wait_list"]); got != "map[mmr:1200] map[] [] []" {
+		t.Errorf("attributes, teams, bans and wait list are %s", got)
 	}
 	members := v.list("members")
 	if len(members) != 1 || members[0].text("player_id") != string(alice.ID) || members[0].text("status") != "joined" ||
