@@ -148,8 +148,10 @@ func (c *JoinCode) brokenRules(s *Session) problems {
 // [Session.SetJoinCode] and of the condition, ErrSessionNotFound, ErrNotHost or ErrForbidden.
 func (s *Sessions) RotateJoinCode(
 	ctx context.Context, id SessionID, c Condition[Session], r JoinCodeRequest,
-) (v Session, made JoinCode, err error) {
-	err = s.withCode(func(code string) error {
+) (Session, JoinCode, error) {
+	var v Session
+	var made JoinCode // only valid if the change was made: an abandoned one may still set it
+	err := s.withCode(func(code string) (err error) {
 		v, err = s.change(ctx, id, byHost(ctx, c), func(v *Session, now time.Time) ([]Change, error) {
 			done, err := v.SetJoinCode(code, r, now)
 			if err == nil {
@@ -159,7 +161,10 @@ func (s *Sessions) RotateJoinCode(
 		})
 		return err
 	})
-	return v, made, err
+	if err != nil {
+		return Session{}, JoinCode{}, err
+	}
+	return v, made, nil
 }
 
 // withCode calls do with a random code, and again with another while the store returns ErrJoinCodeTaken.

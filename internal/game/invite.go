@@ -64,7 +64,7 @@ func (s *Session) Invite(id PlayerID, r InviteRequest, now time.Time) ([]Change,
 // ErrForbidden.
 func (s *Sessions) Invite(
 	ctx context.Context, id SessionID, c Condition[Session], player PlayerID, r InviteRequest,
-) (v Session, invited bool, err error) {
+) (Session, bool, error) {
 	c = byHost(ctx, c)
 	if err := s.holds(ctx, id, c); err != nil {
 		return Session{}, false, err
@@ -72,9 +72,13 @@ func (s *Sessions) Invite(
 	if err := s.canPlay(ctx, player, s.now()); err != nil {
 		return Session{}, false, err
 	}
-	v, err = s.change(ctx, id, c, func(v *Session, now time.Time) ([]Change, error) {
+	var invited bool // only valid if the change was made: an abandoned one may still set it
+	v, err := s.change(ctx, id, c, func(v *Session, now time.Time) ([]Change, error) {
 		invited = v.member(player) < 0
 		return v.Invite(player, r, now)
 	})
-	return v, invited, err
+	if err != nil {
+		return Session{}, false, err
+	}
+	return v, invited, nil
 }
