@@ -40,6 +40,9 @@ type collection[D any] struct {
 	elapsing string
 	// follow applies what follows from a change, in the same version, and returns what that changed. It may be nil.
 	follow func(d *D, now time.Time) []Change
+	// blame returns the error of a change from before to after if that change is why the store rejected a batch with
+	// err, and nil otherwise. It may be nil.
+	blame func(err error, before, after *D) error
 }
 
 // changes applies changes to the documents of a collection. It is the only place that retries lost races.
@@ -243,7 +246,8 @@ func (c *changes[D]) write(ctx context.Context, id string, q *queue[D], batch []
 }
 
 // tryWrite writes a batch and sets the results of its changes. It returns false, with nothing written, if the store
-// rejected a batch of several changes for a conflict with what it stores. A panic of the store is passed to every
+// rejected a batch of several changes for a conflict with what it stores, and it is not known which of them conflict:
+// those that are known to fail, and the others are written without them. A panic of the store is passed to every
 // caller of the batch, so that the queue goes on.
 func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]) (made bool) {
 	defer func() {
@@ -269,7 +273,14 @@ func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]
 			return true
 		case errors.Is(err, ErrStale):
 		case len(batch) > 1 && (KindOf(err) == Conflict || KindOf(err) == NotFound || errors.Is(err, ErrJoinCodeTaken)):
-			return false
+			rest := c.failBlamed(old, batch, err)
+			if len(rest) == len(batch) {
+				return false
+			}
+			if batch = rest; len(batch) == 0 {
+				return true
+			}
+			continue
 		default:
 			failFrom(batch, err, len(events))
 			return true
@@ -278,6 +289,27 @@ func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]
 			return failAll(batch, Overloaded(err)) // the store works, but too many others change this document
 		}
 	}
+}
+
+// failBlamed sets the errors of the changes because of which the store rejected a batch, and returns the others.
+func (c *changes[D]) failBlamed(old D, batch []*change[D], err error) (rest []*change[D]) {
+	if c.blame == nil {
+		return batch
+	}
+	before := &old
+	for _, ch := range batch {
+		var blamed error
+		if ch.changed {
+			blamed = c.blame(err, before, &ch.result)
+			before = &ch.result
+		}
+		if blamed == nil {
+			rest = append(rest, ch)
+			continue
+		}
+		ch.err, ch.changed = blamed, false
+	}
+	return rest
 }
 
 // apply applies a batch to a document. It returns the new document and one event for each new version. The result of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -107,6 +108,22 @@ func (s *Sessions) storePlaces(ctx context.Context, v *Session, taking []PlayerI
 		return ErrStale
 	}
 	return elsewhere[0].error().Because(elsewhere)
+}
+
+// blamePlaces returns the error of a change that took places which others have, given the error of the whole batch.
+func blamePlaces(err error, before, after *Session) error {
+	elsewhere := placesElsewhere(nil)
+	if !errors.As(err, &elsewhere) {
+		return nil
+	}
+	taken := after.ExclusivePlacesBeside(before)
+	own := slices.DeleteFunc(slices.Clone(elsewhere), func(p ExclusivePlace) bool {
+		return !slices.Contains(taken, p.Player)
+	})
+	if len(own) == 0 {
+		return nil
+	}
+	return own[0].error().Because(own)
 }
 
 // createPlaces stores a new session. While a place of its host is being freed, it tries again.

@@ -276,24 +276,25 @@ func TestExclusiveParty(t *testing.T) {
 	}
 }
 
-// Of the changes that wait together only those are refused whose players are elsewhere.
+// Of the changes that wait together only those are refused whose players are elsewhere, and the others are one write.
 func TestExclusiveBatch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := newArena(t, w)
 	g := w.gated("ReplaceSession")
-	b := busy{process: w.start(g), room: a.to, gate: g, first: make(chan error, 1)}
+	writes := &counted{Store: g}
+	b := busy{process: w.start(writes), room: a.to, gate: g, writes: writes, first: make(chan error, 1)}
 	go func() {
 		_, err := b.sessions.Edit(b.ctx, b.room.ID, nil, renamed("first"))
 		b.first <- err
 	}()
 	<-g.arrived
 	var waiting []<-chan result
-	for _, name := range []string{"bob", "", "carol"} {
-		who := a.who
-		if name != "" {
-			who = a.register(t, a.ctx, name).ID
-		}
+	dave := a.register(t, a.ctx, "dave").ID
+	_, _, err := a.sessions.Join(a.ctx, a.in.ID, nil, game.JoinRequest{PlayerID: dave})
+	ok(t, err)
+	bob, carol := a.register(t, a.ctx, "bob").ID, a.register(t, a.ctx, "carol").ID
+	for _, who := range []game.PlayerID{bob, a.who, carol, dave} {
 		waiting = append(waiting, b.wait(t, func() (game.Session, error) {
 			v, _, err := b.sessions.Join(b.ctx, b.room.ID, nil, game.JoinRequest{PlayerID: who})
 			return v, err
@@ -307,6 +308,11 @@ func TestExclusiveBatch(t *testing.T) {
 	ok(t, last.err)
 	if len(last.v.Members) != 2 || last.v.Version != 4 {
 		t.Errorf("%d members at version %d, want 2 at 4", len(last.v.Members), last.v.Version)
+	}
+	a.who = dave
+	a.elsewhere(t, (<-waiting[3]).err)
+	if writes.n != 3 { // the first, all four, and those who are not elsewhere
+		t.Errorf("%d writes, want 3", writes.n)
 	}
 	b.quiet(t)
 }

@@ -63,6 +63,7 @@ func NewSessions(d Deps) *Sessions {
 		},
 		elapsing: byTimeName,
 		follow:   (*Session).MoveUp,
+		blame:    blamePlaces,
 	})
 	return s
 }
