@@ -87,6 +87,7 @@ func (s *server) paste(t *testing.T, programs string, all []pasted) []string {
 // TestGuides pastes the commands of each guide, and compares what they print with what the guide shows.
 func TestGuides(t *testing.T) {
 	t.Parallel()
+	only(t, sqlite) // on which the guides start the service: they wait for half a minute, and the rules are the same
 	s := start(t)
 	for _, path := range guides(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
