@@ -221,9 +221,9 @@ func TestPlayersOfHeartbeats(t *testing.T) {
 	s := start(t)
 	p := s.newPlayers(t, "p", 3)
 	path := s.quick(t, fmt.Sprintf(`,"host_id":%q`, p[0].ID))
+	before := time.Now()
 	s.do(t, "POST "+path+"/members", naming(p[1])).is(http.StatusCreated)
 	s.do(t, "POST "+path+"/members", naming(p[2])).is(http.StatusCreated)
-	joined := time.Now()
 	beat := func(present ...client.Player) {
 		ids := []client.PlayerID{}
 		for _, p := range present {
@@ -236,8 +236,8 @@ func TestPlayersOfHeartbeats(t *testing.T) {
 		beat(p[0], p[2])
 		return members()[1].text("status") == "disconnected"
 	})
-	if after := time.Since(joined); after < 5*time.Second-100*time.Millisecond {
-		t.Errorf("it was disconnected %v after it joined", after)
+	if after := time.Since(before); after < 5*time.Second {
+		t.Errorf("it was disconnected %v after the request that joined it", after)
 	}
 	m := members()[1]
 	if left := time.Until(m.instant(t, "deadline")); left < time.Minute || left > 2*time.Minute {
@@ -263,7 +263,7 @@ func TestHeartbeatOfMembers(t *testing.T) {
 		return s.do(t, fmt.Sprintf("GET %s/members/%s", path, p[1].ID), "").is(http.StatusOK).json()
 	}
 	l := beat(1).is(http.StatusOK).json()
-	if left := time.Until(l.instant(t, "next_deadline")); l["version"] != 2.0 || left > 5*time.Second || left < 0 {
+	if left := time.Until(l.instant(t, "next_deadline")); l["version"] != 2.0 || left > 5*time.Second || left < -time.Minute {
 		t.Errorf("a member's heartbeat: %v", l)
 	}
 	eventually(t, "the member is disconnected", func() bool { return member().text("status") == "disconnected" })
