@@ -50,6 +50,7 @@ var (
 	ErrInvalidJoinCode      = game.ErrInvalidJoinCode
 	ErrJoinCodeRequired     = game.ErrJoinCodeRequired
 	ErrWaitListFull         = game.ErrWaitListFull
+	ErrWrongPassword        = game.ErrWrongPassword
 	ErrNotEnoughPlayers     = game.ErrNotEnoughPlayers
 	ErrStaleFence           = game.ErrStaleFence
 	ErrSeatsTaken           = game.ErrSeatsTaken
@@ -80,7 +81,7 @@ var (
 	ErrTooManyFailures = &game.Error{
 		Code: "too_many_failures", Message: "Too many wrong API keys from this address, or with this id.",
 	}
-	ErrTooManyGuesses = &game.Error{Code: "too_many_guesses", Message: "Too many wrong join codes."}
+	ErrTooManyGuesses = &game.Error{Code: "too_many_guesses", Message: "Too many wrong join codes or passwords."}
 	ErrOverloaded     = game.ErrOverloaded
 	ErrRequestTimeout = &game.Error{Code: "request_timeout", Message: "The request did not arrive in time."}
 )

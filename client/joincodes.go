@@ -9,6 +9,9 @@ import (
 // Code sends a join code along with [Sessions.Join] and [Sessions.JoinParty], which other calls reject.
 func Code(code string) WriteOption { return member("code", code) }
 
+// Password sends a session's password along with [Sessions.Join] and [Sessions.JoinParty], which other calls reject.
+func Password(password string) WriteOption { return member("password", password) }
+
 // member returns the option that adds a member to the body of a call.
 func member(name, value string) WriteOption {
 	return func(q *call) {

@@ -16,6 +16,8 @@ type Party struct {
 	Reserve bool `json:"reserve"`
 	// Code is the join code of the session. A private session requires it: see [Sessions.Join].
 	Code string `json:"code,omitzero"`
+	// Password is the password of the session, which one that has a password requires: see [Sessions.Join].
+	Password string `json:"password,omitzero"`
 }
 
 // JoinedParty is a session after a party joined it.

@@ -33,8 +33,8 @@ func (s *Sessions) SetStatus(ctx context.Context, id SessionID, m Move, opts ...
 	return fetch[Session](ctx, s.c, with(write(http.MethodPut, sessionPath(id), m), opts))
 }
 
-// Patch changes some of a session's [Settings] and [Timeouts] and its connection. It returns [ErrSessionNotFound],
-// [ErrValidation], [ErrSeatsTaken] and [ErrSessionEnded].
+// Patch changes some of a session's [Settings] and [Timeouts], its connection and its password: "password" is a text,
+// or nil to remove it. It returns [ErrSessionNotFound], [ErrValidation], [ErrSeatsTaken] and [ErrSessionEnded].
 func (s *Sessions) Patch(ctx context.Context, id SessionID, t Patch, opts ...WriteOption) (Session, error) {
 	return fetch[Session](ctx, s.c, with(write(http.MethodPatch, sessionPath(id), t), opts))
 }
@@ -111,6 +111,10 @@ func (s *Sessions) PatchMember(
 //
 // A player that joins a private session without an invitation needs its join code: see [Code]. Without it the error is
 // [ErrJoinCodeRequired], with a wrong one [ErrInvalidJoinCode], and after too many wrong ones [ErrTooManyGuesses].
+//
+// A session with a password, public or private, requires it of a player without a code or an invitation: see
+// [Password]. The error of a missing or wrong one is [ErrWrongPassword], and after too many wrong ones
+// [ErrTooManyGuesses].
 //
 // The session has all its members unless [WithoutMembers] is given. [IfVersion] has no effect.
 func (s *Sessions) Join(ctx context.Context, id SessionID, j JoinRequest, opts ...WriteOption) (Joined, error) {

@@ -96,12 +96,15 @@ func TestWhatCallersSendIsNotTold(t *testing.T) {
 	).is(http.StatusCreated).json().text("id")
 	x.session = x.send(
 		"POST /api/v1/sessions",
-		`{"max_players":4,"name":"`+hush+`","mode":"`+hush+`","map":"`+hush+`","region":"`+hush+`",`+personal+`}`,
+		`{"max_players":4,"name":"`+hush+`","mode":"`+hush+`","map":"`+hush+`","region":"`+hush+
+			`","password":"`+hush+`",`+personal+`}`,
 	).is(http.StatusCreated).json().text("id")
 	x.send(
-		"POST /api/v1/sessions/"+x.session+"/members", `{"player_id":"`+x.player+`",`+personal+`}`,
+		"POST /api/v1/sessions/"+x.session+"/members",
+		`{"player_id":"`+x.player+`","password":"`+hush+`",`+personal+`}`,
 	).is(http.StatusCreated)
 	x.send("POST /api/v1/players", `{"username":"`+hush+`"}`).is(http.StatusConflict)
+	x.send("PATCH /api/v1/sessions/"+x.session, `{"password":"`+hush+`2"}`).is(http.StatusOK)
 	x.sendEverything()
 	x.send("GET /"+hush, "").is(http.StatusNotFound)
 	for _, wrong := range []string{

@@ -23,8 +23,10 @@ var secrets = &vault{parts: make(map[string]string)} //nolint:gochecknoglobals /
 // partSize is how many bytes of a secret are looked for, at its begin and at its end. What is shorter is no secret.
 const partSize = 16
 
-// credential is the form of API keys that the service makes, and of tokens and tickets.
-var credential = regexp.MustCompile(`gsm_[a-z0-9]{1,32}_[A-Z2-7]{52}|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+`)
+// credential is the form of API keys that the service makes, of tokens and tickets, and of hashes of passwords.
+var credential = regexp.MustCompile(
+	`\$argon2id\$|gsm_[a-z0-9]{1,32}_[A-Z2-7]{52}|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+`,
+)
 
 type vault struct {
 	mu    sync.RWMutex

@@ -62,7 +62,7 @@ func (c *serveCmd) Run(s streams) (err error) {
 
 	deps := game.Deps{
 		Store: docs, Now: time.Now, NewID: newID, MaxRequest: c.RequestTimeout, Timeouts: c.Timeouts.Sessions(),
-		Skew: skew(c.DatabaseURL),
+		Skew: skew(c.DatabaseURL), Passwords: auth.NewPasswords(),
 	}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)

@@ -74,6 +74,7 @@ type API struct {
 	operations []string
 	callers    *limits.Callers
 	joinCodes  *limits.Guesses // wrong ones
+	passwords  *limits.Guesses // wrong ones
 	inFlight   *limits.Concurrency
 	memory     *limits.Memory // for large documents
 	started    time.Time
@@ -92,6 +93,7 @@ func New(d Deps) *API {
 		Deps: d, started: d.Now(), callers: limits.NewCallers(d.Limits.Rates, d.Now),
 		inFlight:  limits.NewConcurrency(d.Limits.InFlight, d.queueTime()),
 		joinCodes: limits.NewGuesses(limits.WrongJoinCode, limits.JoinCodeRate(), d.Now),
+		passwords: limits.NewGuesses(limits.WrongPassword, limits.PasswordRate(), d.Now),
 		memory:    limits.NewMemory(d.Limits.Memory, d.queueTime()),
 		mux:       http.NewServeMux(), byPattern: make(map[string]route),
 	}

@@ -34,6 +34,7 @@ type joinSessionRequest struct {
 	Reserve    bool               `json:"reserve" doc:"Reserve the seats for reservation_timeout. Each player confirms its own by joining."`
 	Code       string             `json:"code" maxLength:"32" doc:"The join code of the session, in any case. A private session requires it of new members, unless they are invited or a server sends the request."`
 	Wait       bool               `json:"wait" doc:"Of player_id: where no seat is free, put the player on the wait list, and return 202 with its position. A player who is on it already stays in its place."`
+	Password   string             `json:"password" maxLength:"128" doc:"The password of the session. A session that has one requires it of new members, unless they have a join code or an invitation or a server sends the request."`
 }
 
 // Validate returns ErrValidation with everything that is wrong regardless of the session.
@@ -74,7 +75,8 @@ func (r joinSessionRequest) party() game.Party {
 		seats = []game.JoinRequest{{PlayerID: r.PlayerID, Team: r.Team, Attributes: r.Attributes}}
 	}
 	return game.Party{
-		Seats: seats, Partial: r.Partial, Reserve: r.Reserve, Code: r.Code, Wait: r.Wait && r.Players == nil,
+		Seats: seats, Partial: r.Partial, Reserve: r.Reserve, Code: r.Code, Password: r.Password,
+		Wait: r.Wait && r.Players == nil,
 	}
 }
 
@@ -124,14 +126,14 @@ func (a *API) joinSession(ctx context.Context, in *joinSessionIn) (*joinSessionO
 	join := func(ctx context.Context, p game.Party) (game.Session, []game.Seated, error) {
 		return a.Sessions.JoinParty(ctx, in.SessionID, in.condition(), p)
 	}
-	return a.joined(ctx, in.Sent.Value(), in.PreferHeader, in.CallerAddress, join)
+	return a.joined(ctx, in.Sent.Value(), in.PreferHeader, a.limitGuesses(in.CallerAddress, in.SessionID, join))
 }
 
 // joined returns the response to a join.
 func (a *API) joined(
-	ctx context.Context, r joinSessionRequest, prefer PreferHeader, from CallerAddress, join joinFunc,
+	ctx context.Context, r joinSessionRequest, prefer PreferHeader, join joinFunc,
 ) (*joinSessionOut, error) {
-	s, seated, err := a.limitGuesses(from, join)(ctx, r.party())
+	s, seated, err := join(ctx, r.party())
 	if err != nil {
 		return nil, r.located(err)
 	}

@@ -162,6 +162,7 @@ func (a *API) getLimits(ctx context.Context, _ *struct{}) (*limitsOut, error) {
 			add(class, r)
 		}
 		add(limits.WrongJoinCode, limits.JoinCodeRate())
+		add(limits.WrongPassword, limits.PasswordRate())
 		add(limits.FailedCredentials, limits.AddressRate(a.Limits.FailedCredentials))
 		add(limits.FailedKey, limits.KeyRate(a.Limits.FailedCredentials))
 	}

@@ -215,7 +215,7 @@ func TestLimitsAreTold(t *testing.T) {
 	if l.Retention != (game.RetentionLimits{Sessions: 14, Events: 15}) {
 		t.Errorf("what has ended is kept for %+v", l.Retention)
 	}
-	if len(l.Rates) != 4 || l.Rates["wrong_join_code"].Burst != 10 ||
+	if len(l.Rates) != 5 || l.Rates["wrong_join_code"].Burst != 10 || l.Rates["wrong_password"].Burst != 5 ||
 		l.Rates["server"] != (wire.RateLimit{PerSecond: 7, Burst: 9}) ||
 		l.Rates["failed_credentials"].Burst != 13 || l.Rates["failed_key"].Burst != 26 {
 		t.Errorf("the rates are %v", l.Rates)

@@ -35,7 +35,7 @@ func (a *API) problem(ctx context.Context, r route, err error) *web.Problem {
 	if limited := (*limits.RefusedError)(nil); errors.As(err, &limited) {
 		h := http.Header{}
 		a.noteLimited(h, limited.Decision)
-		return tooManyGuesses(h)
+		return tooManyGuesses(limited.Class(), h)
 	}
 	e := game.ErrInternal
 	if named := (*game.Error)(nil); errors.As(err, &named) {

@@ -130,7 +130,7 @@ func (a *API) sessionRoutes(s *schemas) {
 		joins    = []*game.Error{
 			game.ErrSessionFull, game.ErrTeamFull, game.ErrSessionLocked, game.ErrSessionNotJoinable,
 			game.ErrAlreadyMember, game.ErrPlayerBanned, game.ErrSessionEnded, game.ErrInvalidJoinCode,
-			game.ErrJoinCodeRequired, game.ErrWaitListFull,
+			game.ErrJoinCodeRequired, game.ErrWrongPassword, game.ErrWaitListFull,
 		}
 		elsewhere = []*game.Error{game.ErrPlayerInOtherSession}
 		bans      = []*game.Error{game.ErrPlayerNotFound, game.ErrTooManyBans}

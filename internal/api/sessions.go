@@ -28,7 +28,7 @@ type createSessionOut struct {
 
 func (a *API) createSession(ctx context.Context, in *createSessionIn) (*createSessionOut, error) {
 	r := in.Sent.Value()
-	i, err := in.idempotency("create-session", r)
+	i, err := in.idempotency("create-session", withoutPassword(r))
 	if err != nil {
 		return nil, err
 	}
@@ -43,6 +43,15 @@ func (a *API) createSession(ctx context.Context, in *createSessionIn) (*createSe
 		body.Ticket = a.ticket(ctx, out.Body, r.FirstMember())
 	}
 	return &createSessionOut{out.ETag, out.Location, out.Replayed, applied, body}, nil
+}
+
+// withoutPassword returns the request with a mark in place of its password: what identifies a request is kept as a fast
+// hash.
+func withoutPassword(r game.SessionRequest) game.SessionRequest {
+	if r.Password != "" {
+		r.Password = "set"
+	}
+	return r
 }
 
 type getSessionIn struct {
@@ -164,14 +173,17 @@ type sessionPatch struct {
 	game.Fixed
 	game.TimeoutRequest
 	Connection *game.Connection `json:"connection" doc:"Where the session's server is."`
+	Password   string           `json:"password" maxLength:"128" doc:"What new members must know, if they have neither a join code nor an invitation. It is never returned. Null or empty removes it."`
 }
 
 // patchOf returns what a patch is merged into.
 func patchOf(e game.SessionEdit) sessionPatch {
-	return sessionPatch{e.Settings, e.Fixed, e.Timeouts.Request(), e.Connection}
+	return sessionPatch{
+		Settings: e.Settings, Fixed: e.Fixed, TimeoutRequest: e.Timeouts.Request(), Connection: e.Connection,
+	}
 }
 
-// edit returns the edit, given the defaults of timeouts.
+// edit returns the edit without the password, given the defaults of timeouts.
 func (p sessionPatch) edit(defaults game.Timeouts) game.SessionEdit {
 	return game.SessionEdit{
 		Settings: p.Settings, Fixed: p.Fixed, Timeouts: p.TimeoutRequest.Or(defaults), Connection: p.Connection,
@@ -181,9 +193,16 @@ func (p sessionPatch) edit(defaults game.Timeouts) game.SessionEdit {
 // Validate returns ErrValidation with everything that is wrong regardless of the session.
 func (p sessionPatch) Validate() error {
 	// Whether expire_after is above stale_after is known only with both.
-	return p.edit(game.Timeouts{
-		ReservationTimeout: 60, IdleTimeout: 60, StaleAfter: 5, ExpireAfter: 604800,
-	}).Validate()
+	edit := p.edit(game.Timeouts{ReservationTimeout: 60, IdleTimeout: 60, StaleAfter: 5, ExpireAfter: 604800})
+	err := edit.Validate()
+	wrong, password := (*game.Error)(nil), (*game.Error)(nil)
+	if !errors.As(game.ValidPassword(p.Password), &password) {
+		return err
+	}
+	if errors.As(err, &wrong) {
+		password.Fields = append(password.Fields, wrong.Fields...)
+	}
+	return password
 }
 
 // Resolve implements [huma.Resolver].
@@ -200,10 +219,29 @@ func (a *API) patchSession(ctx context.Context, in *patchSessionIn) (*sessionOut
 		hosted = s.Hosted
 		return nil
 	})
+	password, sent := in.password()
+	hash, err := a.Sessions.NewPassword(ctx, in.SessionID, c, password)
+	if err != nil {
+		return nil, err
+	}
 	edit := func(e game.SessionEdit) (game.SessionEdit, error) {
-		return in.Sent.MergedInto(patchOf(e)).edit(a.Sessions.Timeouts(hosted)), nil
+		next := in.Sent.MergedInto(patchOf(e)).edit(a.Sessions.Timeouts(hosted))
+		if next.PasswordHash = e.PasswordHash; sent {
+			next.PasswordHash = hash
+		}
+		return next, nil
 	}
 	return in.changed(a.Sessions.Edit(ctx, in.SessionID, c, edit))
+}
+
+// password returns the password of the patch, and whether it has one. Null is the empty password.
+func (in *patchSessionIn) password() (password string, sent bool) {
+	one, other := sessionPatch{Password: "1"}, sessionPatch{Password: "2"}
+	password = in.Sent.MergedInto(one).Password
+	if password != in.Sent.MergedInto(other).Password {
+		return "", false
+	}
+	return password, true
 }
 
 type cancelSessionIn struct {

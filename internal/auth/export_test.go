@@ -40,3 +40,15 @@ func (s *Signer) Verify(ctx context.Context, token string) (game.Caller, error) 
 	v, err := s.verify(ctx, token)
 	return v.caller, err
 }
+
+// Occupy takes all slots of hashes until the returned function is called.
+func (p *Passwords) Occupy() (release func()) {
+	for range passwordsAtOnce {
+		p.slots <- struct{}{}
+	}
+	return func() {
+		for range passwordsAtOnce {
+			<-p.slots
+		}
+	}
+}

@@ -181,7 +181,9 @@ func (c Caller) visiblePlayer(p Player) Player {
 
 // visibleSession returns the session without what the caller must not see: its connection is for members and API keys,
 // its join code for members, servers and admins, and its bans and all of the wait list are for the host and API keys.
+// Nobody sees the hash of its password.
 func (c Caller) visibleSession(s Session) Session {
+	s.PasswordHash = ""
 	s.WaitList = c.visibleWaiters(&s)
 	if c.Scope == ScopePlayer && s.member(c.Player) < 0 {
 		s.Connection = nil

@@ -110,14 +110,18 @@ func (s *Session) RemoveJoinCode() ([]Change, error) {
 // codeChanged returns the change of a join code. It names the field only: events are kept, and many may read them.
 func codeChanged() []Change { return []Change{SettingsChanged{[]string{"join_code"}}} }
 
-// admit returns why a player who holds no seat may not ask for one, or nil. Everybody may join a public session. A
-// private one can be joined with its code, and by servers; its host may reserve seats for others. by is as in
-// [Session.JoinParty].
+// admit returns why a player who holds no seat may not ask for one, or nil. Everybody may join a public session without
+// a password. Others can be joined with their code or their password, and by servers; the host may reserve seats for
+// others. by is as in [Session.JoinParty].
 func (s *Session) admit(p Party, by PlayerID, now time.Time) error {
 	switch {
 	case p.Code != "" && !s.JoinCode.open(p.Code, now):
 		return ErrInvalidJoinCode
-	case p.Code != "", s.Visibility != VisibilityPrivate, by == "", by == s.host():
+	case p.Code != "", by == "", by == s.host():
+		return nil
+	case s.PasswordHash != "":
+		return s.checkPassword(p)
+	case s.Visibility != VisibilityPrivate:
 		return nil
 	}
 	return ErrJoinCodeRequired

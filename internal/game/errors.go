@@ -184,6 +184,10 @@ var (
 		Kind: Conflict, Code: "wait_list_full",
 		Message: "The session has no free seat, and as many players wait for one as may. Try again later.",
 	}
+	ErrWrongPassword = &Error{
+		Kind: Forbidden, Code: "wrong_password",
+		Message: "The password is wrong. Ask the host for the right one.",
+	}
 	ErrNotEnoughPlayers = &Error{
 		Kind: Conflict, Code: "not_enough_players", Message: "The session has fewer members than min_players.",
 	}

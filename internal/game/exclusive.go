@@ -140,7 +140,8 @@ func (s *Sessions) createPlaces(ctx context.Context, v Session, created Event) e
 }
 
 // joinParty seats a party as [Sessions.JoinParty] does. Only the store knows who is in another exclusive session. A
-// partial party is seated again without them: each round leaves out at least one more of its players.
+// partial party is seated again without them: each round leaves out at least one more of its players. A password is
+// verified between two rounds, too, not to keep others from the session meanwhile.
 func (s *Sessions) joinParty(
 	ctx context.Context, id SessionID, c Condition[Session], p Party, unable map[PlayerID]error,
 ) (Session, []Seated, error) {
@@ -159,7 +160,10 @@ func (s *Sessions) joinParty(
 		case err == nil:
 			return v, seated, nil
 		case !errors.As(err, &elsewhere):
-			return Session{}, nil, err
+			if p, err = s.verifyPassword(ctx, p, err); err != nil {
+				return Session{}, nil, err
+			}
+			continue
 		case !p.Partial:
 			return Session{}, nil, ofParty(err, p, elsewhere[0].Player)
 		}

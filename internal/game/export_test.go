@@ -35,6 +35,19 @@ func (a Attributes) ProblemsWithin(entries, bytes int) error {
 	return p.err()
 }
 
+// Verified returns the party with the result of verifying its password against a hash.
+func (p Party) Verified(h PasswordHash, right bool) Party {
+	p.checked = passwordCheck{h, right}
+	return p
+}
+
+// Unverified returns the hash against which a rule wants a password to be verified, or "".
+func Unverified(err error) PasswordHash {
+	open := unverifiedPassword{}
+	errors.As(err, &open)
+	return open.of
+}
+
 // Busy returns how many documents are being changed in this process.
 func (s *Sessions) Busy() int { return s.changes.busy() }
 func (s *Players) Busy() int  { return s.changes.busy() }

@@ -50,7 +50,7 @@ func (s *Session) brokenRules() problems {
 	wrong.check(len(s.Result) <= MaxResultBytes, "result", "must have at most %d bytes", MaxResultBytes)
 	s.checkMembers(&wrong)
 	s.checkWaitList(&wrong)
-	return append(wrong, s.JoinCode.brokenRules(s)...)
+	return slices.Concat(wrong, s.JoinCode.brokenRules(s), s.brokenPassword())
 }
 
 func (s *Session) checkMembers(wrong *problems) {

@@ -70,6 +70,7 @@ type SessionLimits struct {
 	MemberAttributeBytes int `json:"member_attribute_bytes" doc:"Of all keys and values together."`
 	Party                int `json:"party" doc:"Players who join together."`
 	Bans                 int `json:"bans" doc:"Bans of a session that have not ended."`
+	Password             int `json:"password" doc:"Characters of a password."`
 	JoinCodeUses         int `json:"join_code_uses" doc:"Seats that can be taken by a join code with a limit."`
 	WaitList             int `json:"wait_list" doc:"Players who wait for a seat of a session."`
 	Heartbeats           int `json:"heartbeats" doc:"Sessions in one request with heartbeats."`
@@ -116,7 +117,7 @@ func DocumentLimits() Limits {
 			AttributeKey: MaxAttributeKey,
 			Attributes:   MaxSessionAttributes, AttributeBytes: maxSessionAttributeBytes,
 			MemberAttributes: MaxMemberAttributes, MemberAttributeBytes: maxMemberAttributeBytes,
-			Party: MaxParty, Bans: MaxBans, JoinCodeUses: MaxCodeUses, WaitList: MaxWaiting,
+			Party: MaxParty, Bans: MaxBans, Password: MaxPassword, JoinCodeUses: MaxCodeUses, WaitList: MaxWaiting,
 			Heartbeats: MaxHeartbeats,
 		},
 	}

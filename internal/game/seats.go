@@ -25,6 +25,11 @@ type Party struct {
 	Code string
 	// Wait puts the player on the wait list if no seat is free. It is for one player: parties do not wait.
 	Wait bool
+	// Password is the password of the session, or empty.
+	Password string
+
+	checked       passwordCheck
+	verifications int
 }
 
 // Seated is the result for one player of a party.
@@ -51,6 +56,7 @@ func (p Party) Validate() error {
 	wrong.check(len(named) == len(p.Seats), "players", "must name each player once")
 	wrong.checkCode(p.Code)
 	wrong.check(!p.Wait || len(p.Seats) == 1, "wait", "is for one player: parties do not wait")
+	wrong.checkPassword(p.Password)
 	return wrong.err()
 }
 
@@ -68,8 +74,9 @@ func (s *Session) Join(j JoinRequest, now time.Time) ([]Change, error) {
 //
 // Unless the party is partial, it returns the error of the first player who cannot be seated, and changes nothing:
 // ErrValidation, ErrSessionEnded, ErrAlreadyMember (if the request has another team or other attributes),
-// ErrInvalidJoinCode, ErrJoinCodeRequired, ErrSessionNotJoinable, ErrPlayerBanned, ErrSessionLocked, ErrSessionFull,
-// ErrTeamFull or, if it would wait, ErrWaitListFull.
+// ErrInvalidJoinCode, ErrJoinCodeRequired, ErrWrongPassword, ErrSessionNotJoinable, ErrPlayerBanned, ErrSessionLocked,
+// ErrSessionFull, ErrTeamFull or, if it would wait, ErrWaitListFull. Whether a password is right, it cannot decide:
+// [Sessions.JoinParty] verifies it.
 func (s *Session) JoinParty(
 	p Party, by PlayerID, unable map[PlayerID]error, now time.Time,
 ) ([]Seated, []Change, error) {
@@ -107,7 +114,7 @@ func (s *Session) JoinParty(
 			changes, err = s.wait(asked[i], now)
 			position = s.waiter(j.PlayerID) + 1
 		}
-		if err != nil && !p.Partial {
+		if err != nil && (!p.Partial || errors.As(err, &unverifiedPassword{})) {
 			*s = whole
 			return nil, nil, ofParty(err, p, j.PlayerID)
 		}

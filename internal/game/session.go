@@ -82,6 +82,9 @@ type Session struct {
 
 	JoinCode *JoinCode `json:"join_code" readOnly:"true" doc:"A code by which players can join; null for none. Shown to members, servers and admins only."`
 
+	HasPassword  bool         `json:"has_password" bson:"has_password,omitempty" readOnly:"true" doc:"Whether joining requires a password, unless by join code or invitation."`
+	PasswordHash PasswordHash `json:"password_hash,omitzero" bson:"password_hash,omitempty" hidden:"true" doc:"Hash of the password by argon2id, as a PHC string: the password itself is stored nowhere."`
+
 	Bans       []Ban       `json:"bans" readOnly:"true" nullable:"false" doc:"Players who may not join, with an end or for as long as the session lives. Shown to the host, servers and admins only."`
 	WaitList   []Waiter    `json:"wait_list" readOnly:"true" nullable:"false" doc:"Players who wait for a seat, in their order. Seats that become free are reserved for them. The host, servers and admins see all, other players only themselves; absent from brief lists."`
 	Members    []Member    `json:"members" readOnly:"true" nullable:"false" doc:"The members in the order in which they took their seats; absent from brief lists."`
@@ -110,6 +113,8 @@ type SessionRequest struct {
 	Connection *Connection  `json:"connection" doc:"Where the session's server is."`
 	// JoinCode asks for a join code.
 	JoinCode bool `json:"join_code" doc:"Whether the session gets a code by which players can join."`
+	// Password is what new members must know, or empty for none.
+	Password string `json:"password,omitzero" maxLength:"128" doc:"What players must know to join, if they have neither a join code nor an invitation. It is never returned. Null or empty for none."`
 }
 
 // host returns how the first member joins, or nil.
@@ -144,6 +149,7 @@ func (r SessionRequest) Validate() error {
 			"must be one of the session's teams")
 	}
 	r.Connection.validate(&p)
+	p.checkPassword(r.Password)
 	return p.err()
 }
 
@@ -203,6 +209,8 @@ type SessionEdit struct {
 	Fixed
 	Timeouts
 	Connection *Connection `json:"connection" doc:"Where the session's server is."` // nil for none
+	// PasswordHash is that of the password, as [Sessions.NewPassword] returns it, or empty for none.
+	PasswordHash PasswordHash `json:"-"`
 }
 
 // Validate returns ErrValidation with everything that is wrong.
@@ -216,15 +224,15 @@ func (e SessionEdit) Validate() error {
 
 // editable returns a copy of the fields that can be changed.
 func (s *Session) editable() SessionEdit {
-	e := SessionEdit{Settings: s.Settings.normal(), Fixed: s.Fixed, Timeouts: s.Timeouts}
+	e := SessionEdit{Settings: s.Settings.normal(), Fixed: s.Fixed, Timeouts: s.Timeouts, PasswordHash: s.PasswordHash}
 	if s.Connection != nil {
 		e.Connection = new(*s.Connection)
 	}
 	return e
 }
 
-// Edit replaces the session's settings and connection, and returns what that changed. It returns ErrValidation,
-// ErrSessionEnded, or ErrSeatsTaken if the session or a team would have fewer seats than are held.
+// Edit replaces the session's settings, connection and password, and returns what that changed. It returns
+// ErrValidation, ErrSessionEnded, or ErrSeatsTaken if the session or a team would have fewer seats than are held.
 func (s *Session) Edit(e SessionEdit) ([]Change, error) {
 	t := e.Settings.normal()
 	var wrong problems
@@ -233,7 +241,8 @@ func (s *Session) Edit(e SessionEdit) ([]Change, error) {
 	if err := wrong.err(); err != nil {
 		return nil, err
 	}
-	if s.Settings.equal(t) && s.Timeouts == e.Timeouts && s.Connection.equal(e.Connection) {
+	if s.Settings.equal(t) && s.Timeouts == e.Timeouts && s.Connection.equal(e.Connection) &&
+		s.PasswordHash == e.PasswordHash {
 		return nil, nil
 	}
 	if s.Status.Terminal() {
@@ -255,7 +264,11 @@ func (s *Session) Edit(e SessionEdit) ([]Change, error) {
 	if !s.Connection.equal(e.Connection) {
 		fields = append(fields, "connection")
 	}
+	if s.PasswordHash != e.PasswordHash {
+		fields = append(fields, "password")
+	}
 	s.Settings, s.Timeouts, s.Connection = t, e.Timeouts, e.Connection
+	s.setPassword(e.PasswordHash)
 	return []Change{SettingsChanged{fields}}, nil
 }
 

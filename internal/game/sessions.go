@@ -19,6 +19,9 @@ type Deps struct {
 	Timeouts Timeouts
 	// Skew is the maximum difference between the clocks of the processes on the store. Leases run out that much later.
 	Skew time.Duration
+	// Passwords hashes the passwords of sessions. It may be nil where nobody creates, edits or joins sessions that have
+	// one.
+	Passwords PasswordHasher
 }
 
 // rules is what Players, Sessions and Keys share.
@@ -39,16 +42,17 @@ func (r rules) now() time.Time { return r.clock().UTC().Truncate(time.Millisecon
 // Sessions applies the rules about sessions. Its methods see only the project of the context's [Caller].
 type Sessions struct {
 	rules
-	changes  *changes[Session]
-	timeouts Timeouts
-	skew     time.Duration
-	hearing  hearing
-	newCode  func() string
+	changes   *changes[Session]
+	timeouts  Timeouts
+	skew      time.Duration
+	hearing   hearing
+	newCode   func() string
+	passwords PasswordHasher
 }
 
 // NewSessions returns the sessions in a store.
 func NewSessions(d Deps) *Sessions {
-	s := &Sessions{rules: newRules(d), timeouts: d.Timeouts, skew: d.Skew, newCode: NewJoinCode}
+	s := &Sessions{rules: newRules(d), timeouts: d.Timeouts, skew: d.Skew, newCode: NewJoinCode, passwords: d.Passwords}
 	if s.timeouts == (Timeouts{}) {
 		s.timeouts = DefaultTimeouts()
 	}
@@ -69,8 +73,8 @@ func NewSessions(d Deps) *Sessions {
 }
 
 // Create creates a session. It returns ErrValidation, ErrPlayerNotFound or ErrPlayerSuspended for the host,
-// ErrPlayerInOtherSession for the host of an exclusive session, ErrIdempotencyKeyReuse, or ErrForbidden for a player
-// that would not be the host.
+// ErrPlayerInOtherSession for the host of an exclusive session, ErrIdempotencyKeyReuse, ErrOverloaded if too many
+// passwords are hashed at once, or ErrForbidden for a player that would not be the host.
 func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) (Created[Session], error) {
 	c := CallerFrom(ctx)
 	if err := c.mayOpen(r); err != nil {
@@ -91,6 +95,11 @@ func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) 
 			if err != nil {
 				return Session{}, err
 			}
+			hash, err := s.hashPassword(ctx, r.Password)
+			if err != nil {
+				return Session{}, err
+			}
+			v.setPassword(hash)
 			if !r.JoinCode {
 				return v, s.create(ctx, v)
 			}
@@ -161,8 +170,9 @@ func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limi
 	return l, err
 }
 
-// Edit replaces the settings and the connection by what edit returns; edit gets a copy, which it may modify. It returns
-// the errors of edit, of [Session.Edit] and of the condition, ErrSessionNotFound, ErrNotHost or ErrForbidden.
+// Edit replaces the settings, the connection and the password by what edit returns; edit gets a copy, which it may
+// modify. It returns the errors of edit, of [Session.Edit] and of the condition, ErrSessionNotFound, ErrNotHost or
+// ErrForbidden.
 func (s *Sessions) Edit(
 	ctx context.Context, id SessionID, c Condition[Session], edit func(SessionEdit) (SessionEdit, error),
 ) (Session, error) {
@@ -198,8 +208,8 @@ func (s *Sessions) Join(
 
 // JoinParty gives seats to the players of a party and returns a result for each. A player may name others only in a
 // party that it is in, or from a seat of its own, and puts only itself on the wait list. It returns the errors of
-// [Session.JoinParty] and of the condition, ErrSessionNotFound, ErrForbidden, and unless the party is partial
-// ErrPlayerNotFound, ErrPlayerSuspended or ErrPlayerInOtherSession.
+// [Session.JoinParty] and of the condition, ErrSessionNotFound, ErrForbidden, ErrOverloaded if too many passwords are
+// verified at once, and unless the party is partial ErrPlayerNotFound, ErrPlayerSuspended or ErrPlayerInOtherSession.
 func (s *Sessions) JoinParty(
 	ctx context.Context, id SessionID, c Condition[Session], p Party,
 ) (Session, []Seated, error) {

@@ -250,6 +250,7 @@ func (s *Session) enter(to SessionStatus, now time.Time) {
 	case to.Terminal():
 		s.EndedAt, s.JoinCode = &now, nil
 		s.WaitList = []Waiter{}
+		s.setPassword("")
 	}
 	s.Status = to
 }

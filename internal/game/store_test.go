@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"game-session-manager/internal/auth"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store"
 	"game-session-manager/internal/store/wrap"
@@ -78,7 +79,7 @@ func (w world) startSkewed(skew time.Duration, before ...game.Store) process {
 		Skew:  skew,
 		Store: w.store, Now: w.clock.Now, MaxRequest: maxRequest,
 		NewID:    func() string { return testID(int(w.ids.Add(1))) },
-		Timeouts: game.DefaultTimeouts(),
+		Timeouts: game.DefaultTimeouts(), Passwords: auth.NewPasswords(),
 	}
 	d.Timeouts.IdleTimeout = 30 * 86400 // tests of erasures let more than a day pass
 	for _, s := range before {

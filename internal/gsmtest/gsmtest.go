@@ -48,7 +48,9 @@ func StartOn(t testing.TB, databaseURL string) *Server {
 		}
 	})
 	newID := func() string { return uuid.Must(uuid.NewV7()).String() }
-	deps := game.Deps{Store: docs, Now: time.Now, NewID: newID, MaxRequest: 10 * time.Second}
+	deps := game.Deps{
+		Store: docs, Now: time.Now, NewID: newID, MaxRequest: 10 * time.Second, Passwords: auth.NewPasswords(),
+	}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
 	registry := prometheus.NewRegistry()

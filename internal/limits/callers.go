@@ -21,6 +21,7 @@ const (
 	FailedCredentials Class = "failed_credentials" //nolint:gosec // by address; the name of a rate, not a credential
 	FailedKey         Class = "failed_key"         // by the id of the API key
 	WrongJoinCode     Class = "wrong_join_code"    // by who guesses
+	WrongPassword     Class = "wrong_password"     // by who guesses, and session
 )
 
 // Callers limits the request rate of each caller. It is safe for concurrent use.

@@ -10,6 +10,9 @@ import "time"
 // 1,060 * 9.31e-6 = 0.987 %.
 func JoinCodeRate() Rate { return Rate{1.0 / (15 * 60), 10} }
 
+// PasswordRate returns the rate of wrong passwords of one caller for one session: a burst of 5, and one every minute.
+func PasswordRate() Rate { return Rate{1.0 / 60, 5} }
+
 // maxGuessers is how many callers are remembered for wrong guesses.
 const maxGuessers = 100_000
 

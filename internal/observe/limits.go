@@ -9,8 +9,9 @@ import (
 func Limits(reg prometheus.Registerer) func(class string) {
 	rejected := counters(reg, "gsm_limited_requests_total",
 		"Requests rejected with 429, by whose rate is used up: server, player, failed_credentials (of an address), "+
-			"failed_key, wrong_join_code.",
-		[]string{"class"}, "server", "player", "failed_credentials", "failed_key", "wrong_join_code")
+			"failed_key, wrong_join_code, wrong_password.",
+		[]string{"class"}, "server", "player", "failed_credentials", "failed_key", "wrong_join_code",
+		"wrong_password")
 	return func(class string) { rejected.WithLabelValues(class).Inc() }
 }
 

@@ -8,7 +8,7 @@ import "game-session-manager/internal/game"
 type Limits struct {
 	Requests RequestLimits        `json:"requests"`
 	Timeouts TimeoutLimits        `json:"timeouts"`
-	Rates    map[string]RateLimit `json:"rates" nullable:"false" doc:"Requests allowed for one caller, by the kind of its credential (server, player), and failed API keys allowed from one address (failed_credentials) and for one key id (failed_key), and wrong join codes allowed for one caller (wrong_join_code). Empty for requests without a credential."`
+	Rates    map[string]RateLimit `json:"rates" nullable:"false" doc:"Requests allowed for one caller, by the kind of its credential (server, player), and failed API keys allowed from one address (failed_credentials) and for one key id (failed_key), wrong join codes allowed for one caller (wrong_join_code) and wrong passwords for one caller and session (wrong_password). Empty for requests without a credential."`
 
 	game.Limits
 }

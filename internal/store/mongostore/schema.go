@@ -19,7 +19,7 @@ import (
 
 // schemaVersion is the version of the documents, and of what designs returns: a test notices if that changes and the
 // version does not.
-const schemaVersion = 12
+const schemaVersion = 13
 
 // The collections.
 const (
@@ -351,6 +351,7 @@ func sessionValidator() bson.D {
 		"fence": "long", "liveness": "string", "leased": "bool", "host_lost_at": "date", "empty_since": "date",
 		"server_since": "date", "due_at": "date", "exclusive": "bool", exclusivePlayers: "array", "join_code": "object",
 		"wait_list": "array", "long_wait_list": "bool",
+		"has_password": "bool", "password_hash": "string",
 	}
 	for _, f := range layoutOf(reflect.TypeFor[game.Timeouts]()).fields {
 		optional[f.key] = f.name
