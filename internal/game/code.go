@@ -113,14 +113,14 @@ func codeChanged() []Change { return []Change{SettingsChanged{[]string{"join_cod
 // admit returns why a player who holds no seat may not ask for one, or nil. Everybody may join a public session without
 // a password. Others can be joined with their code or their password, and by servers; the host may reserve seats for
 // others. by is as in [Session.JoinParty].
-func (s *Session) admit(p Party, by PlayerID, now time.Time) error {
+func (s *Session) admit(p Party, j JoinRequest, by PlayerID, now time.Time) error {
 	switch {
 	case p.Code != "" && !s.JoinCode.open(p.Code, now):
 		return ErrInvalidJoinCode
 	case p.Code != "", by == "", by == s.host():
 		return nil
 	case s.PasswordHash != "":
-		return s.checkPassword(p)
+		return s.byPassword(p, j, now)
 	case s.Visibility != VisibilityPrivate:
 		return nil
 	}

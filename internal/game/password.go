@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -64,8 +65,22 @@ type unverifiedPassword struct{ of PasswordHash }
 
 func (unverifiedPassword) Error() string { return "the password is not verified" }
 
-// checkPassword returns why a party may not join by its password, or nil. The session has one. A check counts for the
-// hash that the session has now.
+// byPassword returns why a player may not ask for a seat by the password of its party, or nil. The session has one.
+// Because hashing is slow, who would get no seat with the right password either is told that first. It is nothing that
+// the password protects: those who do not know it may read the session.
+func (s *Session) byPassword(p Party, j JoinRequest, now time.Time) error {
+	err := s.joinable(j, now)
+	if p.Wait && seatTaken(err) {
+		err = s.canWait(j)
+	}
+	if err != nil {
+		return err
+	}
+	return s.checkPassword(p)
+}
+
+// checkPassword returns why the password of a party does not open the session, which has one, or nil. A check counts
+// for the hash that the session has now.
 func (s *Session) checkPassword(p Party) error {
 	switch {
 	case p.Password == "":

@@ -3,7 +3,9 @@ package game_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"game-session-manager/internal/auth"
@@ -31,12 +33,20 @@ func TestJoinsWithPasswords(t *testing.T) {
 	byCode.Code = "7KQ2MX"
 	partial := with("x", 2, 3)
 	partial.Partial = true
+	waiting := func(p game.Party) game.Party { p.Wait = true; return p }
+	banned := func(s *game.Session) { s.Bans = []game.Ban{{PlayerID: player(2)}} }
+	crowd := func(s *game.Session) {
+		for i := range game.MaxWaiting {
+			waits(100+i, "")(s)
+		}
+	}
+	notJoinable, inTeam := game.ErrSessionNotJoinable, game.Party{Seats: asking("red", 2), Password: "x"}
 	right, wrong := with("x", 2).Verified(newHash, true), with("x", 2).Verified(newHash, false)
 	for name, tt := range map[string]struct {
 		session    changes // beside the host, player 1
 		party      game.Party
 		by         int               // 0 for a server
-		want       error             // nil if all are seated
+		want       error             // nil if all are seated, or left out of a partial party
 		unverified game.PasswordHash // against which the password is to be verified first
 	}{
 		"none set":              {nil, with("x", 2), 2, nil, ""},
@@ -63,10 +73,33 @@ func TestJoinsWithPasswords(t *testing.T) {
 		"reserved by a member": {
 			changes{locks(newHash), seat(3, "joined", "", 1)}, with("", 2), 3, game.ErrWrongPassword, "",
 		},
-		"a member":         {changes{locks(newHash), seat(2, "disconnected", "", 1)}, with("", 2), 2, nil, ""},
-		"a member, wrong":  {changes{locks(newHash), seat(2, "joined", "", 1)}, wrong, 2, nil, ""},
-		"a reservation":    {changes{locks(newHash), seat(2, "reserved", "", 1)}, with("", 2), 2, nil, ""},
-		"full":             {changes{locks(newHash), maxPlayers(1)}, right, 2, game.ErrSessionFull, ""},
+		"a member":        {changes{locks(newHash), seat(2, "disconnected", "", 1)}, with("", 2), 2, nil, ""},
+		"a member, wrong": {changes{locks(newHash), seat(2, "joined", "", 1)}, wrong, 2, nil, ""},
+		"a reservation":   {changes{locks(newHash), seat(2, "reserved", "", 1)}, with("", 2), 2, nil, ""},
+
+		// What the password does not decide is found out without it.
+		"full":              {changes{locks(newHash), maxPlayers(1)}, with("x", 2), 2, game.ErrSessionFull, ""},
+		"full, right":       {changes{locks(newHash), maxPlayers(1)}, right, 2, game.ErrSessionFull, ""},
+		"full, wrong":       {changes{locks(newHash), maxPlayers(1)}, wrong, 2, game.ErrSessionFull, ""},
+		"full, missing":     {changes{locks(newHash), maxPlayers(1)}, with("", 2), 2, game.ErrSessionFull, ""},
+		"full, waits":       {changes{locks(newHash), maxPlayers(1)}, waiting(with("x", 2)), 2, nil, newHash},
+		"full, waits wrong": {changes{locks(newHash), maxPlayers(1)}, waiting(wrong), 2, game.ErrWrongPassword, ""},
+		"full, waits right": {changes{locks(newHash), maxPlayers(1)}, waiting(right), 2, nil, ""},
+		"full of waiters": {
+			changes{locks(newHash), maxPlayers(1), crowd}, waiting(with("x", 2)), 2, game.ErrWaitListFull, "",
+		},
+		"waits already":   {changes{locks(newHash), maxPlayers(1), waits(2, "")}, waiting(wrong), 2, nil, ""},
+		"others wait":     {changes{locks(newHash), waits(3, "")}, with("x", 2), 2, game.ErrSessionFull, ""},
+		"banned":          {changes{locks(newHash), banned}, with("x", 2), 2, game.ErrPlayerBanned, ""},
+		"locked":          {changes{locks(newHash), locked}, with("x", 2), 2, game.ErrSessionLocked, ""},
+		"ended":           {changes{in(game.StatusEnded)}, with("x", 2), 2, game.ErrSessionEnded, ""},
+		"starting":        {changes{locks(newHash), in(game.StatusStarting)}, with("x", 2), 2, notJoinable, ""},
+		"no such team":    {changes{locks(newHash)}, inTeam, 2, game.ErrValidation, ""},
+		"a large party":   {changes{locks(newHash), maxPlayers(2)}, with("x", 2, 3), 2, game.ErrSessionFull, ""},
+		"one is banned":   {changes{locks(newHash), banned}, with("x", 3, 2), 3, game.ErrPlayerBanned, ""},
+		"room for one":    {changes{locks(newHash), maxPlayers(2)}, partial, 2, nil, newHash},
+		"room for nobody": {changes{locks(newHash), maxPlayers(1)}, partial, 2, nil, ""},
+
 		"a long text":      {nil, with(strings.Repeat("ä", 129), 2), 2, game.ErrValidation, ""},
 		"the longest text": {nil, with(strings.Repeat("ä", 128), 2), 2, nil, ""},
 	} {
@@ -185,5 +218,74 @@ func TestPasswordChangesWhileJoining(t *testing.T) {
 		if joined.PasswordHash != "" {
 			t.Errorf("%s: a player sees the hash", name)
 		}
+	}
+}
+
+// However joins and changes of the password interleave, nobody is seated by a password that the session does not have
+// at that moment. Each change gives the session the name of its password, so that the result of a join shows which one
+// it had.
+func TestPasswordChangesBesideJoins(t *testing.T) {
+	t.Parallel()
+	const players, changes = 12, 8
+	w := newWorld(t)
+	processes := [2]process{w.start(), w.start()}
+	p := processes[0]
+	names := [2]string{"red door", "blue door"}
+	created, err := p.sessions.Create(p.ctx, game.SessionRequest{
+		Settings: game.Settings{MaxPlayers: players, Name: names[0]}, Password: names[0],
+	}, game.Idempotency{})
+	ok(t, err)
+	id := created.Document.ID
+	who := make([]context.Context, players)
+	for i := range who {
+		of := game.CallerFrom(p.ctx)
+		of.Scope, of.Name = game.ScopePlayer, "player"
+		of.Player = p.register(t, p.ctx, fmt.Sprint("player-", i)).ID
+		who[i] = game.WithCaller(p.ctx, of)
+	}
+
+	var all sync.WaitGroup
+	all.Go(func() {
+		for i := range changes {
+			name := names[(i+1)%2]
+			h, err := p.sessions.NewPassword(p.ctx, id, nil, name)
+			if err == nil {
+				_, err = p.sessions.Edit(p.ctx, id, nil, func(e game.SessionEdit) (game.SessionEdit, error) {
+					e.Name, e.PasswordHash = name, h
+					return e, nil
+				})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for i, ctx := range who {
+		all.Go(func() {
+			sent := names[i%2]
+			for {
+				v, _, err := processes[i/2%2].sessions.JoinParty(ctx, id, nil, game.Party{
+					Seats: []game.JoinRequest{{PlayerID: game.CallerFrom(ctx).Player}}, Password: sent,
+				})
+				switch {
+				case err == nil && v.Name != sent:
+					t.Errorf("joined the session with the password %q by %q", v.Name, sent)
+				case err == nil:
+				case errors.Is(err, game.ErrWrongPassword):
+					sent = names[0] // the last one
+					continue
+				case errors.Is(err, game.ErrOverloaded): // it changes too often
+					continue
+				default:
+					t.Error(err)
+				}
+				return
+			}
+		})
+	}
+	all.Wait()
+	v, err := p.sessions.Get(p.ctx, id)
+	if ok(t, err); len(v.Members) != players || v.Name != names[0] {
+		t.Errorf("%d are seated in %q, want %d in %q", len(v.Members), v.Name, players, names[0])
 	}
 }

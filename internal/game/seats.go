@@ -87,13 +87,14 @@ func (s *Session) JoinParty(
 		return nil, nil, s.endedError()
 	}
 	whole := *s
-	if len(p.Seats) > 1 { // or nothing has changed if the only one is rejected
+	if len(p.Seats) > 1 || s.PasswordHash != "" { // or nothing has changed if the only one is rejected
 		whole = s.clone()
 	}
 	p, unable = s.asWaiting(p, unable)
 	asked := p.Seats
 	p.Seats = s.withTeams(p)
 	var done []Change
+	var unverified error // of a player who gets a seat if the password is right
 	result := make([]Seated, len(p.Seats))
 	for i, j := range p.Seats {
 		seated := s.member(j.PlayerID) >= 0
@@ -101,7 +102,10 @@ func (s *Session) JoinParty(
 		reserve := p.Reserve || by != "" && by != j.PlayerID
 		changes, err := []Change(nil), unable[j.PlayerID]
 		if err == nil && !admitted {
-			err = s.admit(p, by, now)
+			err = s.admit(p, j, by, now)
+		}
+		if errors.As(err, &unverifiedPassword{}) {
+			unverified, err = err, nil // first, whether the others of the party can be seated: see byPassword
 		}
 		if err == nil {
 			changes, err = s.take(j, reserve, now)
@@ -114,7 +118,7 @@ func (s *Session) JoinParty(
 			changes, err = s.wait(asked[i], now)
 			position = s.waiter(j.PlayerID) + 1
 		}
-		if err != nil && (!p.Partial || errors.As(err, &unverifiedPassword{})) {
+		if err != nil && !p.Partial {
 			*s = whole
 			return nil, nil, ofParty(err, p, j.PlayerID)
 		}
@@ -123,6 +127,10 @@ func (s *Session) JoinParty(
 		}
 		done = append(done, changes...)
 		result[i] = Seated{j.PlayerID, err == nil && !seated && position == 0, err, position}
+	}
+	if unverified != nil {
+		*s = whole
+		return nil, nil, unverified
 	}
 	// Not before: a party with the last who was waited for must not start the session without its others.
 	return result, append(done, s.settle(now)...), nil

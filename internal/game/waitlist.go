@@ -82,16 +82,24 @@ func (s *Session) wait(j JoinRequest, now time.Time) ([]Change, error) {
 	if s.waiter(j.PlayerID) >= 0 {
 		return nil, nil
 	}
-	if !s.hasTeam(j.Team) {
-		return nil, unknownTeam()
-	}
-	if len(s.WaitList) >= MaxWaiting {
-		return nil, ErrWaitListFull.With("max_waiting", MaxWaiting)
+	if err := s.canWait(j); err != nil {
+		return nil, err
 	}
 	s.WaitList = append(s.WaitList, Waiter{
 		PlayerID: j.PlayerID, Team: j.Team, Attributes: j.settings().normal().Attributes, Since: now,
 	})
 	return []Change{WaitListJoined{j.PlayerID}}, nil
+}
+
+// canWait returns why a player cannot wait for a seat, or nil, as wait does.
+func (s *Session) canWait(j JoinRequest) error {
+	if !s.hasTeam(j.Team) {
+		return unknownTeam()
+	}
+	if len(s.WaitList) >= MaxWaiting {
+		return ErrWaitListFull.With("max_waiting", MaxWaiting)
+	}
+	return nil
 }
 
 // seatTaken reports whether an error says that there is no free seat, for which a player can wait.
