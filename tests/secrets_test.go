@@ -151,7 +151,11 @@ func (s *server) glance(path string) string {
 	return string(b)
 }
 
-// recorded remembers the secrets of requests and responses, and fails the test if a rejection repeats one.
+// hashOfPassword is what no response has, whoever asks: the hash of a session's password, or the field that has it.
+var hashOfPassword = regexp.MustCompile(`\$argon2|password_?hash`)
+
+// recorded remembers the secrets of requests and responses, and fails the test if a rejection repeats one or if a
+// response has the hash of a password.
 type recorded struct {
 	*http.Transport
 	t testing.TB
@@ -168,6 +172,9 @@ func (r recorded) RoundTrip(req *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(res.Body)
 	_ = res.Body.Close()
 	res.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failing{err}))
+	if hashOfPassword.Match(body) {
+		r.t.Errorf("%s %s returns the hash of a password: %s", req.Method, req.URL.Path, body)
+	}
 	if res.StatusCode >= http.StatusBadRequest {
 		untold(r.t, req.Method+" "+req.URL.Path, string(body))
 	} else {
