@@ -137,6 +137,7 @@ func (s *Sessions) NewPassword(
 	if v.Status.Terminal() {
 		return "", v.endedError()
 	}
+	KeepRoom(ctx, 0) // of the session only the hash is needed while this waits for others
 	if v.PasswordHash != "" {
 		same, err := s.passwords.Verify(ctx, v.PasswordHash, normalPassword(password))
 		if err != nil || same {
@@ -156,6 +157,7 @@ func (s *Sessions) verifyPassword(ctx context.Context, p Party, err error) (Part
 	if p.verifications++; p.verifications > maxVerifications {
 		return p, Overloaded(errors.New("the session gets other passwords all the time"))
 	}
+	KeepRoom(ctx, 0) // the session is read again
 	right, err := s.passwords.Verify(ctx, open.of, normalPassword(p.Password))
 	if err != nil {
 		return p, beforeWrite(err)
