@@ -237,16 +237,20 @@ func TestValuesAreNeverEchoed(t *testing.T) {
 			`{"max_players":2,"host_id":"` + secret + `"}`, `{"max_players":2,"teams":{"x":"` + secret + `"}}`,
 			`{"max_players":2,"status":"` + secret + `"}`,
 			`{"max_players":2,"connection":{"address":"` + secret + ` ","port":1,"protocol":"x"}}`,
-			`{"max_players":2,"locked":"` + secret + `"}`,
+			`{"max_players":2,"locked":"` + secret + `"}`, `{"max_players":2,"password":"` + tooLong + `"}`,
 		},
 		"PUT " + session: {
 			`{"status":"` + secret + `"}`, `{"status":"open","end_reason":"` + secret + `"}`,
 			`{"status":"ended","result":"` + secret + `"}`,
 			`{"status":"in_progress","result":{"x":"` + secret + `"}}`,
 		},
-		"PATCH " + session: {`{"visibility":"` + secret + `"}`, `{"password":"` + secret + `"}`},
+		"PATCH " + session: {
+			`{"visibility":"` + secret + `"}`, `{"token":"` + secret + `"}`, `{"password":"` + tooLong + `"}`,
+			`{"password":["` + secret + `"]}`,
+		},
 		"POST " + session + "/members": {
 			`{"player_id":"` + secret + `"}`, `{"player_id":"` + string(p.ID) + `","team":"` + secret + ` "}`,
+			`{"player_id":"` + string(p.ID) + `","password":"` + tooLong + `"}`,
 		},
 	}
 	for route, bodies := range requests {

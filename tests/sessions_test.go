@@ -33,7 +33,7 @@ func TestCreateSession(t *testing.T) {
 		"activation_timeout": 60.0, "max_duration": 0.0, "idle_timeout": 86400.0, "stale_after": 30.0,
 		"expire_after": 3600.0, "fence": 1.0, "liveness": "live", "leased": false, "host_lost_at": nil,
 		"empty_since": nil, "server_since": nil, "auto_start": false, "auto_started": false,
-		"exclusive": false, "join_code": nil,
+		"exclusive": false, "join_code": nil, "has_password": false,
 	}
 	others := []string{
 		"id", "created_at", "updated_at", "attributes", "teams", "members", "bans", "wait_list", "ticket",
