@@ -263,7 +263,8 @@ func TestHeartbeatOfMembers(t *testing.T) {
 		return s.do(t, fmt.Sprintf("GET %s/members/%s", path, p[1].ID), "").is(http.StatusOK).json()
 	}
 	l := beat(1).is(http.StatusOK).json()
-	if left := time.Until(l.instant(t, "next_deadline")); l["version"] != 2.0 || left > 5*time.Second || left < -time.Minute {
+	left := time.Until(l.instant(t, "next_deadline"))
+	if l["version"] != 2.0 || left > 5*time.Second || left < -time.Minute {
 		t.Errorf("a member's heartbeat: %v", l)
 	}
 	eventually(t, "the member is disconnected", func() bool { return member().text("status") == "disconnected" })
