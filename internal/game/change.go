@@ -40,6 +40,9 @@ type collection[D any] struct {
 	elapsing string
 	// follow applies what follows from a change, in the same version, and returns what that changed. It may be nil.
 	follow func(d *D, now time.Time) []Change
+	// fleeting reports whether a document gives up, in its change from before to after, something that no two documents
+	// have and that old does not have yet. It may be nil.
+	fleeting func(old, before, after *D) bool
 	// blame returns the error of a change from before to after if that change is why the store rejected a batch with
 	// err, and nil otherwise. It may be nil.
 	blame func(err error, before, after *D) error
@@ -229,11 +232,9 @@ func together[D any](batch []*change[D]) (context.Context, context.CancelFunc) {
 
 // write writes a batch and completes its changes.
 func (c *changes[D]) write(ctx context.Context, id string, q *queue[D], batch []*change[D]) {
-	if !c.tryWrite(ctx, id, batch) {
-		// One of the changes conflicts with another document. Written one by one, only that one fails.
-		for _, ch := range batch {
-			c.tryWrite(ctx, id, []*change[D]{ch})
-		}
+	// If one of the changes conflicts with another document, only that one fails where they are written one by one.
+	for _, ch := range c.tryWrite(ctx, id, batch) {
+		c.tryWrite(ctx, id, []*change[D]{ch})
 	}
 	if !slices.ContainsFunc(batch, func(ch *change[D]) bool { return errors.Is(ch.err, ErrStoreUnavailable) }) {
 		c.mu.Lock()
@@ -245,50 +246,53 @@ func (c *changes[D]) write(ctx context.Context, id string, q *queue[D], batch []
 	}
 }
 
-// tryWrite writes a batch and sets the results of its changes. It returns false, with nothing written, if the store
-// rejected a batch of several changes for a conflict with what it stores, and it is not known which of them conflict:
-// those that are known to fail, and the others are written without them. A panic of the store is passed to every
-// caller of the batch, so that the queue goes on.
-func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]) (made bool) {
+// tryWrite writes a batch and sets the results of its changes. If the store rejects several changes for a conflict with
+// what it stores, and it is not known which of them conflict, it returns those that are left, of which nothing is
+// written: those that are known to fail, and the others are written without them. A panic of the store is passed to
+// every caller of what is left, so that the queue goes on.
+func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]) (left []*change[D]) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			failure := panicked(cause)
-			made = true
+			left = nil
 			for _, ch := range batch {
 				ch.panicked = failure
 			}
 		}
 	}()
-	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+	for pause := firstPause; len(batch) > 0; pause = min(2*pause, maxPause) {
 		old, err := c.read(ctx, id)
 		if err != nil {
-			return failAll(batch, beforeWrite(err))
+			failAll(batch, beforeWrite(err))
+			return nil
 		}
-		next, events := c.apply(old, batch)
-		if len(events) == 0 {
-			return true
+		next, events, n := c.apply(old, batch)
+		if len(events) > 0 {
+			err = c.replace(ctx, old, next, events...)
 		}
-		switch err = c.replace(ctx, old, next, events...); {
+		switch {
 		case err == nil:
-			return true
+			batch, pause = batch[n:], firstPause
+			continue
 		case errors.Is(err, ErrStale):
-		case len(batch) > 1 && (KindOf(err) == Conflict || KindOf(err) == NotFound || errors.Is(err, ErrJoinCodeTaken)):
-			rest := c.failBlamed(old, batch, err)
-			if len(rest) == len(batch) {
-				return false
+		case n > 1 && (KindOf(err) == Conflict || KindOf(err) == NotFound || errors.Is(err, ErrJoinCodeTaken)):
+			rest := c.failBlamed(old, batch[:n], err)
+			if len(rest) == n {
+				return batch
 			}
-			if batch = rest; len(batch) == 0 {
-				return true
-			}
+			batch = append(rest, batch[n:]...)
 			continue
 		default:
-			failFrom(batch, err, len(events))
-			return true
+			failFrom(batch[:n], err, len(events))
+			batch = batch[n:]
+			continue
 		}
 		if err := sleep(ctx, pause/2+rand.N(pause)); err != nil { //nolint:gosec // a random pause is no secret
-			return failAll(batch, Overloaded(err)) // the store works, but too many others change this document
+			failAll(batch, Overloaded(err)) // the store works, but too many others change this document
+			return nil
 		}
 	}
+	return nil
 }
 
 // failBlamed sets the errors of the changes because of which the store rejected a batch, and returns the others.
@@ -315,7 +319,11 @@ func (c *changes[D]) failBlamed(old D, batch []*change[D], err error) (rest []*c
 // apply applies a batch to a document. It returns the new document and one event for each new version. The result of
 // each change is the document as that change left it. What time has done comes first, with a version of its own, so
 // that conditions and rules see the document as it is now.
-func (c *changes[D]) apply(old D, batch []*change[D]) (next D, events []Event) {
+//
+// The store sees only what a batch leaves. What no two documents may have and one change takes, another must therefore
+// not give up in the same batch: its caller would be told that it had what was another's. So apply ends before such a
+// change, and returns how many it has applied.
+func (c *changes[D]) apply(old D, batch []*change[D]) (next D, events []Event, applied int) {
 	next = old
 	scratch := c.clone(old) // equal to next, but shares nothing that a rule changes in place
 	if c.elapse != nil {
@@ -327,7 +335,7 @@ func (c *changes[D]) apply(old D, batch []*change[D]) (next D, events []Event) {
 			scratch = c.clone(next)
 		}
 	}
-	for _, ch := range batch {
+	for i, ch := range batch {
 		if ch.err = ch.begin(); ch.err != nil { // its caller has given up
 			ch.changed = false
 			continue
@@ -336,13 +344,16 @@ func (c *changes[D]) apply(old D, batch []*change[D]) (next D, events []Event) {
 		switch {
 		case ch.panicked != nil:
 			scratch = c.clone(next) // the rule may have left it half changed
+		case ch.changed && i > 0 && c.fleeting != nil && c.fleeting(&old, &next, &scratch):
+			ch.changed = false
+			return next, events, i
 		case ch.changed:
 			next, events = scratch, append(events, ch.event)
 			scratch = c.clone(next)
 		}
 		ch.result = next
 	}
-	return next, events
+	return next, events, len(batch)
 }
 
 // begin marks the change as begun. It returns an error if the change's context has ended or its caller has given up.
@@ -380,11 +391,10 @@ func (ch *change[D]) try(d *D, n collection[D]) {
 func panicked(cause any) error { return fmt.Errorf("%v\n\n%s", cause, debug.Stack()) }
 
 // failAll fails every change of a batch of which nothing was written.
-func failAll[D any](batch []*change[D], err error) bool {
+func failAll[D any](batch []*change[D], err error) {
 	for _, ch := range batch {
 		ch.err = err
 	}
-	return true
 }
 
 // failFrom fails a batch whose write of the given number of versions failed. Changes before the first version keep

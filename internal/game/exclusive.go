@@ -38,12 +38,15 @@ func (s *Session) ExclusivePlaces() []PlayerID {
 	}
 	var players []PlayerID
 	for i := range s.Members {
-		if m := &s.Members[i]; m.Status != SeatReserved || m.SelfReserved {
+		if m := &s.Members[i]; m.hasPlace() {
 			players = append(players, m.PlayerID)
 		}
 	}
 	return players
 }
+
+// hasPlace reports whether the member of a live exclusive session has its exclusive place there.
+func (m *Member) hasPlace() bool { return m.Status != SeatReserved || m.SelfReserved }
 
 // ExclusivePlacesBeside returns the players whose exclusive places are in this session and not in other: when a session
 // is replaced, next's beside old are taken and old's beside next are freed.

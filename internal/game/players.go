@@ -32,6 +32,7 @@ func NewPlayers(d Deps, sessions *Sessions) *Players {
 		},
 		now:    s.now,
 		elapse: (*Player).Elapse, elapsing: "suspensions",
+		fleeting: (*Player).fleeting,
 	})
 	return s
 }

@@ -67,6 +67,7 @@ func NewSessions(d Deps) *Sessions {
 		},
 		elapsing: byTimeName,
 		follow:   (*Session).MoveUp,
+		fleeting: (*Session).fleeting,
 		blame:    blamePlaces,
 	})
 	return s
