@@ -11,6 +11,7 @@ FAILURE  ?= long
 SOAK     ?= 10m
 LEASES   ?= 10m
 OPS      ?= 100000
+RACERS   ?= 10000
 # SQLite itself, which is C turned into Go, is built without the detector, because tests on it would take four times as
 # long. What calls it has the detector. tests/main_test.go builds gsm in the same way.
 PACKAGES ?= ./...
@@ -64,6 +65,10 @@ test-leases: ## Kill and pause the processes that serve 2,000 leased sessions fo
 .PHONY: test-linear
 test-linear: ## Check OPS (100,000) operations on sessions for linearizability while processes are killed, on MongoDB too if GSM_TEST_MONGODB_URI names one
 	GSM_TEST_LINEAR=$(OPS) go test ./tests -run '^Test(Sessions|Reservations)AreLinearizable$$' -count=1 -timeout 0 -v -artifacts -outputdir $(CURDIR)
+
+.PHONY: test-seats
+test-seats: ## Have RACERS (10,000) players race for the seats of a session and its wait list, on MongoDB too if GSM_TEST_MONGODB_URI names one
+	GSM_TEST_RACERS=$(RACERS) go test ./tests -run '^TestRaceForSeatsAndTheWaitList$$' -count=1 -timeout 0 -v
 
 .PHONY: test-memory
 test-memory: ## Have 64 clients request the largest documents within the manifests' memory limit (some minutes)

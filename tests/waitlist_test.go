@@ -4,13 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"game-session-manager/client"
 )
+
+// racersSetting is how many players race for seats on each engine. make test-seats sets it.
+const racersSetting = "GSM_TEST_RACERS"
 
 // 10,000 players race for 100 seats with a wait list of 256: exactly 100 and 256 get in, the others a clean 409; then
 // 50 leave, and the first 50 who wait are in, in order.
@@ -21,6 +27,12 @@ func TestRaceForSeatsAndTheWaitList(t *testing.T) {
 	if testing.Short() || underTest.name != sqlite { // players are made one by one
 		players = 1_000
 	}
+	if text := os.Getenv(racersSetting); text != "" {
+		var err error
+		players, err = strconv.Atoi(text)
+		must(t, err)
+	}
+	begin := time.Now()
 	s := start(t, withArgs("--rate-server=0"))
 	v := s.newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: seats}})
 	var mu sync.Mutex
@@ -77,6 +89,7 @@ func TestRaceForSeatsAndTheWaitList(t *testing.T) {
 		}
 	}
 	check(0)
+	t.Logf("%d players, each made right before, joined in %v", players, time.Since(begin).Round(time.Millisecond))
 	atATime(t, leaving, func(i int) error { return s.api.Sessions.Leave(t.Context(), v.ID, in[i]) })
 	check(leaving)
 }
