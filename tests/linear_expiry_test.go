@@ -1,6 +1,7 @@
 package tests_test
 
 import (
+	"math"
 	"os"
 	"strconv"
 	"testing"
@@ -38,7 +39,7 @@ func TestReservationsAreLinearizable(t *testing.T) {
 		operations = n / expiryShare
 	}
 	r := newLinearRun(t, plan{
-		operations: operations, session: expirySession, lanes: expiryLanes, reserved: expiryReserved, pace: expiryPace,
+		operations: operations, session: expirySession, lanes: expiryLanes, confirm: expiryReserved, pace: expiryPace,
 		rejoins: 0.1, reserves: 0.8,
 		weights: []weight{
 			{linear.Read, 30},
@@ -50,6 +51,9 @@ func TestReservationsAreLinearizable(t *testing.T) {
 			{linear.Move, 2},
 			{linear.Settings, 2},
 			{linear.Host, 1},
+			{linear.Invite, 6},
+			{linear.Rotate, 1},
+			{linear.Uncode, 1},
 		},
 	})
 	r.run()
@@ -59,50 +63,75 @@ func TestReservationsAreLinearizable(t *testing.T) {
 }
 
 // addExpiries adds the ends of reservations to the history, with the version that each made by the events of the
-// session. One that made none has had no effect when its time is over, because the seat was confirmed or freed.
+// sessions. One that made none has had no effect when its time is over, because the seat was confirmed or freed.
 func (s *lineage) addExpiries() {
-	if s.reserved > linearLongest {
+	if s.confirm > linearLongest {
 		return
 	}
 	requests := s.history.Operations
-	for _, request := range requests {
-		o, told := request.Input.(linear.Operation), request.Output.(linear.Result)
-		if o.Kind != linear.Join || told.Code != "" {
-			continue // others reserve nothing
+	for i := range s.ids {
+		for _, version := range s.reserved[i] {
+			if end, known := s.expiry(requests, i, version); known {
+				s.history.Operations = append(s.history.Operations, end)
+			}
 		}
-		end := porcupine.Operation{
-			ClientId: linearClients + 1 + len(s.history.Operations) - len(requests),
-			Input:    linear.Operation{ID: s.newID(), Kind: linear.Expire, Reservation: o.ID},
-			Output:   linear.Result{Made: linear.Nothing},
-			Call:     request.Call + int64(s.reserved-clockMargin),
-			Return:   linear.Pending,
-		}
-		if !told.Unknown {
-			due := request.Return + int64(s.reserved+clockMargin)
-			end.Return = firstChange(requests, due, due+int64(expiryLate))
-		}
-		switch version := s.expired[request.Metadata.(string)]; {
-		case version > 0:
-			end.Output = linear.Result{Made: version}
-		case told.Unknown, end.Return > s.readAt:
-			continue // when its time is over is not known, or was not reached
-		default:
-			end.Call = end.Return
-		}
-		s.history.Operations = append(s.history.Operations, end)
 	}
+}
+
+// expiry returns the end of the reservations of a version, and false if when its time is over is not known, or was not
+// reached.
+func (s *lineage) expiry(requests []porcupine.Operation, session int, reserved int64) (porcupine.Operation, bool) {
+	end := porcupine.Operation{
+		ClientId: linearClients + 1 + len(s.history.Operations) - len(requests),
+		Input: linear.Operation{
+			ID: s.newID(), Kind: linear.Expire, Session: session, Reservation: reserved,
+		},
+		Output: linear.Result{Made: linear.Nothing},
+		Call:   math.MinInt64,
+		Return: linear.Pending,
+	}
+	due := int64(linear.Pending)
+	for _, o := range s.history.Operations { // those that made the version: a request, or ends of other reservations
+		in := o.Input.(linear.Operation)
+		if in.Session != session || o.Output.(linear.Result).Made != reserved {
+			continue
+		}
+		confirm := s.confirm
+		if in.Kind == linear.Invite && in.Seconds > 0 {
+			confirm = time.Duration(in.Seconds) * time.Second
+		}
+		end.Call = max(end.Call, o.Call+int64(confirm-clockMargin))
+		if o.Return != linear.Pending {
+			due = min(due, o.Return+int64(confirm+clockMargin))
+		}
+	}
+	if due != linear.Pending {
+		end.Return = firstChange(requests, session, due, due+int64(expiryLate))
+	}
+	switch version := s.expired[session][reserved]; {
+	case version > 0:
+		end.Output = linear.Result{Made: version}
+	case due == linear.Pending, end.Return > s.readAt:
+		return end, false
+	default:
+		end.Call = end.Return
+	}
+	return end, true
 }
 
 // firstChange returns when the first change returned that was called after a time, and latest if that is earlier. What
 // time has done to a session is stored before such a change, or together with it.
-func firstChange(requests []porcupine.Operation, after, latest int64) int64 {
+func firstChange(requests []porcupine.Operation, session int, after, latest int64) int64 {
 	for _, request := range requests {
-		switch request.Input.(linear.Operation).Kind {
-		case linear.Read, linear.Host: // the host is read before the change
-		default:
-			if request.Call > after {
-				latest = min(latest, request.Return)
-			}
+		o := request.Input.(linear.Operation)
+		switch {
+		case o.Kind == linear.Read:
+		case o.Kind == linear.Host, o.Kind == linear.Invite: // who may do it is found out before the change
+		case o.ByCode: // of a code that no session has
+		case request.Output.(linear.Result).Code == "player_in_other_session": // the store refused all of it
+		case o.Wait && o.Actor != linear.Nobody && o.Actor != o.Players[0]: // forbidden in any session
+		case o.Session == session && request.Call > after:
+			latest = min(latest, request.Return)
 		}
 	}
 	return latest

@@ -20,65 +20,127 @@ import (
 	"game-session-manager/tests/linear"
 )
 
-// lineage is one session of a run and what clients saw of it.
+// lineage is one session of a run, or two exclusive ones with the same players, and what clients saw of them.
 type lineage struct {
 	*linearRun
-	id     client.SessionID
-	stream uint64
-	seen   atomic.Pointer[linear.Lobby] // of the newest version that a client saw
+	ids     []client.SessionID
+	stream  uint64
+	players []client.Player
+	numbers map[client.PlayerID]int
+	seen    [linear.Sessions]atomic.Pointer[linear.Lobby] // of the newest version that a client saw
 
 	next    atomic.Int64 // ids of operations
 	sent    atomic.Int64 // requests
 	left    atomic.Int64
 	mu      sync.Mutex
 	history linear.History
+	codes   []seenCode
 	refused map[string]bool // requests that were not served
-	// expired has the versions by which reservations expired, by the requests that made them.
-	expired map[string]int64
-	readAt  int64 // before the events were read
+	readAt  int64           // before the events were read
+	// reserved has the versions that reserved seats, in their order, of each session, and expired those by which the
+	// reservations of a version expired.
+	reserved [linear.Sessions][]int64
+	expired  [linear.Sessions]map[int64]int64
 }
 
-// open creates a session. Its settings are those of its seed.
+// seenCode is a join code that a client saw. Until the versions of all requests are known, its place among them, from
+// 1, stands for it in the history.
+type seenCode struct {
+	text    string
+	session int
+	version int64 // the lowest at which it was seen
+}
+
+// open creates the sessions of a lineage. Their settings are those of its seed.
 func (r *linearRun) open(number uint64) (*lineage, error) {
 	random := rand.New(rand.NewPCG(r.seed, number<<8))
+	s := &lineage{
+		linearRun: r, stream: number << 8, numbers: map[client.PlayerID]int{}, refused: map[string]bool{},
+	}
+	s.left.Store(int64(r.session))
+	for i := range linearPlayers {
+		var p client.Player
+		body := fmt.Sprintf(`{"username":"p-%d-%d"}`, number, i)
+		if err := s.create(random, "/api/v1/players", body, &p); err != nil {
+			return nil, err
+		}
+		s.players = append(s.players, p)
+		s.numbers[p.ID] = i
+	}
+	exclusive := random.IntN(3) == 0
+	for i := range linear.Sessions {
+		if i == 0 || exclusive {
+			if err := s.openOne(random, exclusive, i); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s, nil
+}
+
+// openOne creates a session, whose host is the player of its number.
+func (s *lineage) openOne(random *rand.Rand, exclusive bool, number int) error {
 	asked := linear.Lobby{
 		JoinInProgress: random.IntN(2) == 0, AutoStart: random.IntN(2) == 0, Server: random.IntN(2) == 0,
-		MaxPlayers: 4 + random.IntN(linearSeats-3), MinPlayers: random.IntN(4),
+		Private: random.IntN(4) == 0, Exclusive: exclusive,
+		MaxPlayers: 3 + random.IntN(linearSeats-2), MinPlayers: random.IntN(4),
 	}
-	host := random.IntN(len(r.players))
 	request := object{
-		"host_id": r.players[host].ID, "max_players": asked.MaxPlayers, "min_players": asked.MinPlayers,
+		"host_id": s.players[number].ID, "max_players": asked.MaxPlayers, "min_players": asked.MinPlayers,
 		"join_in_progress": asked.JoinInProgress, "auto_start": asked.AutoStart, "allow_rematch": true,
+		"exclusive": exclusive, "visibility": client.VisibilityPublic,
 		// Nothing else happens by itself.
-		"reservation_timeout": int(r.reserved / time.Second), "disconnect_grace": 86400, "host_grace": 3600,
+		"reservation_timeout": int(s.confirm / time.Second), "disconnect_grace": 86400, "host_grace": 3600,
 		"empty_timeout": 0,
 	}
 	if asked.Server {
 		request["connection"] = object{"address": "203.0.113.7", "port": 7777}
 	}
+	if asked.Private {
+		request["visibility"] = client.VisibilityPrivate
+	}
+	if random.IntN(2) == 0 {
+		request["join_code"], asked.Code.Made = true, 1
+	}
+	if random.IntN(2) == 0 {
+		asked.TeamSeats = 1 + random.IntN(linearSeats/2)
+		request["teams"] = teamsOf(asked.TeamSeats)
+	}
 	body, err := json.Marshal(request)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := &lineage{linearRun: r, stream: number << 8, refused: map[string]bool{}, expired: map[string]int64{}}
-	s.left.Store(int64(r.session))
+	var v seenSession
+	if err := s.create(random, "/api/v1/sessions", string(body), &v); err != nil {
+		return err
+	}
+	s.ids = append(s.ids, v.ID)
+	s.history.Initial[number] = linear.New(asked, number)
+	first := s.lobby(number, &v)
+	s.seen[number].Store(&first)
+	shown := first
+	if shown.Code.Made > 0 {
+		shown.Code.Made = 1
+	}
+	if shown != s.history.Initial[number].View(linear.Nobody) {
+		return fmt.Errorf("created as %v, want %v", shown, s.history.Initial[number])
+	}
+	return nil
+}
+
+func teamsOf(seats int) object { return object{linear.Red: seats, linear.Blue: seats} }
+
+// create creates a document, and tries again if that is cut off.
+func (s *lineage) create(random *rand.Rand, path, body string, v any) error {
+	key := fmt.Sprint(random.Uint64())
 	for {
-		got, err := r.process(random).try(r.ctx, "POST /api/v1/sessions", string(body))
+		got, err := s.process(random).try(s.ctx, "POST "+path, body, "Idempotency-Key", key)
 		if err == nil && got.status == http.StatusCreated {
-			v := seenSession{}
-			if err := json.Unmarshal([]byte(got.body), &v); err != nil {
-				return nil, err
-			}
-			s.id, s.history.Initial = v.ID, linear.New(asked, host)
-			first := v.lobby(r.numbers)
-			s.seen.Store(&first)
-			if first != s.history.Initial.View(linear.Nobody) {
-				return nil, fmt.Errorf("created as %v, want %v", first, s.history.Initial)
-			}
-			return s, nil
+			return json.Unmarshal([]byte(got.body), v)
 		}
-		if err == nil && !unavailable(got) || !pause(r.ctx, linearRetry) {
-			return nil, fmt.Errorf("created: %d %s, %w", got.status, got.body, err)
+		wait := got.status == http.StatusConflict && strings.Contains(got.body, "idempotency")
+		if err == nil && !unavailable(got) && !wait || !pause(s.ctx, linearRetry) {
+			return fmt.Errorf("%s: %d %s, %w", path, got.status, got.body, err)
 		}
 	}
 }
@@ -98,7 +160,7 @@ func (s *lineage) client(number int) {
 		turns = ticker.C
 	}
 	for s.left.Add(-1) >= 0 {
-		if seen := s.seen.Load(); seen.Terminal() && s.left.Load() > linearAfter {
+		if s.over() && s.left.Load() > linearAfter {
 			s.left.Store(linearAfter)
 		}
 		o := s.choose(random)
@@ -118,13 +180,25 @@ func (s *lineage) client(number int) {
 	}
 }
 
-// finish reads the session when all clients are done.
+// over reports whether all sessions have been seen to be over.
+func (s *lineage) over() bool {
+	for i := range s.ids {
+		if !s.seen[i].Load().Terminal() {
+			return false
+		}
+	}
+	return true
+}
+
+// finish reads the sessions when all clients are done.
 func (s *lineage) finish() {
 	random := rand.New(rand.NewPCG(s.seed, s.stream+linearClients+1))
-	o := linear.Operation{Kind: linear.Read, Actor: linear.Nobody}
-	before := len(s.history.Operations)
-	for o.ID = s.newID(); len(s.history.Operations) == before && s.ctx.Err() == nil; {
-		s.send(random, linearClients, o)
+	for i := range s.ids {
+		o := linear.Operation{Kind: linear.Read, Session: i, Actor: linear.Nobody}
+		before := len(s.history.Operations)
+		for o.ID = s.newID(); len(s.history.Operations) == before && s.ctx.Err() == nil; {
+			s.send(random, linearClients, o)
+		}
 	}
 }
 
@@ -134,7 +208,7 @@ func (s *lineage) newID() int { return int(s.next.Add(1)) }
 // nothing to do with the session.
 func (s *lineage) send(random *rand.Rand, number int, o linear.Operation) bool {
 	what, body := s.request(o)
-	id := fmt.Sprintf("%s-%d", s.id, s.sent.Add(1))
+	id := fmt.Sprintf("%s-%d", s.ids[0], s.sent.Add(1))
 	headers := []string{"X-Request-ID", id}
 	if o.Actor != linear.Nobody {
 		headers = append(headers, "X-Act-As-Player", string(s.players[o.Actor].ID))
@@ -158,12 +232,15 @@ func (s *lineage) send(random *rand.Rand, number int, o linear.Operation) bool {
 		s.cut.Add(1)
 		s.refused[id] = true
 		return false
+	case err == nil && got.status == http.StatusTooManyRequests && strings.Contains(got.body, "too_many_guesses"):
+		s.refused[id] = true
+		return true
 	case err != nil, unavailable(got):
 		s.unknown.Add(1)
 		call.Return, result.Unknown = linear.Pending, true
 	default:
 		if result, err = s.result(o, got); err != nil {
-			s.t.Errorf("session %s, seed %d: %s %s: %d %s: %v", s.id, s.seed, what, body, got.status, got.body, err)
+			s.t.Errorf("sessions %v, seed %d: %s %s: %d %s: %v", s.ids, s.seed, what, body, got.status, got.body, err)
 			return true
 		}
 		s.done.Add(1)
@@ -172,8 +249,9 @@ func (s *lineage) send(random *rand.Rand, number int, o linear.Operation) bool {
 	if !result.Unknown || o.Kind != linear.Read {
 		s.history.Operations = append(s.history.Operations, call)
 	}
-	if seen := s.seen.Load(); result.Lobby != nil && result.Lobby.Version > seen.Version {
-		s.seen.Store(result.Lobby)
+	seen := &s.seen[o.Session]
+	if result.Lobby != nil && result.Lobby.Version > seen.Load().Version {
+		seen.Store(result.Lobby)
 	}
 	return true
 }
@@ -186,7 +264,7 @@ func withoutEffect(got response) bool {
 
 // request returns the HTTP request of an operation.
 func (s *lineage) request(o linear.Operation) (what, body string) {
-	path := "/api/v1/sessions/" + string(s.id)
+	path := "/api/v1/sessions/" + string(s.ids[o.Session])
 	player := ""
 	if len(o.Players) > 0 {
 		player = string(s.players[o.Players[0]].ID)
@@ -196,15 +274,7 @@ func (s *lineage) request(o linear.Operation) (what, body string) {
 	case linear.Read:
 		return "GET " + path, ""
 	case linear.Join:
-		var party []object
-		for _, p := range o.Players {
-			party = append(party, object{"player_id": s.players[p].ID})
-		}
-		if fields["player_id"] = player; len(party) > 1 || o.Partial {
-			fields = object{"players": party, "partial": o.Partial}
-		}
-		fields["reserve"] = o.Reserve
-		what = "POST " + path + "/members"
+		what, fields = s.joinRequest(path, o)
 	case linear.Leave:
 		what = "DELETE " + path + "/members/" + player
 		if o.Ban {
@@ -223,6 +293,9 @@ func (s *lineage) request(o linear.Operation) (what, body string) {
 		if o.Seat != "" {
 			fields["status"] = o.Seat
 		}
+		if o.Moves {
+			fields["team"] = o.Team
+		}
 	case linear.Move:
 		what, fields = "PUT "+path, object{"status": o.Status}
 	case linear.Settings:
@@ -233,8 +306,23 @@ func (s *lineage) request(o linear.Operation) (what, body string) {
 		if o.Seats > 0 {
 			fields["max_players"] = o.Seats
 		}
+		if o.TeamSeats > 0 {
+			fields["teams"] = teamsOf(o.TeamSeats)
+		}
 	case linear.Host:
 		what, fields = "PUT "+path+"/host", object{"player_id": player}
+	case linear.Invite:
+		what = "PUT " + path + "/invites/" + player
+		if o.Seconds > 0 {
+			fields["expires_in"] = o.Seconds
+		}
+	case linear.Rotate:
+		what = "POST " + path + "/code"
+		if o.MaxUses > 0 {
+			fields["max_uses"] = o.MaxUses
+		}
+	case linear.Uncode:
+		return "DELETE " + path + "/code", ""
 	case linear.Expire:
 	}
 	b, err := json.Marshal(fields)
@@ -244,11 +332,68 @@ func (s *lineage) request(o linear.Operation) (what, body string) {
 	return what, string(b)
 }
 
+func (s *lineage) joinRequest(path string, o linear.Operation) (what string, fields object) {
+	var party []object
+	for _, p := range o.Players {
+		one := object{"player_id": s.players[p].ID}
+		if o.Team != "" {
+			one["team"] = o.Team
+		}
+		party = append(party, one)
+	}
+	if fields = party[0]; len(party) > 1 || o.Partial {
+		fields = object{"players": party, "partial": o.Partial}
+	}
+	if o.Reserve {
+		fields["reserve"] = true
+	}
+	if o.Wait {
+		fields["wait"] = true
+	}
+	if o.Code != 0 {
+		fields["code"] = s.codeText(o.Code)
+	}
+	if o.ByCode {
+		return "POST /api/v1/sessions/join-by-code", fields
+	}
+	return "POST " + path + "/members", fields
+}
+
+// codeText returns the characters of a join code.
+func (s *lineage) codeText(code int64) string {
+	if code == linear.WrongCode {
+		return "000000" // once in so many sessions
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.codes[code-1].text
+}
+
+// code returns what stands for a join code that was seen. The caller holds mu.
+func (s *lineage) code(session int, text string, version int64) int64 {
+	i := slices.IndexFunc(s.codes, func(c seenCode) bool { return c.text == text && c.session == session })
+	if i < 0 {
+		i = len(s.codes)
+		s.codes = append(s.codes, seenCode{text, session, version})
+	}
+	s.codes[i].version = min(s.codes[i].version, version)
+	return int64(i + 1)
+}
+
+func (s *lineage) joinCode(session int, c client.JoinCode, version int64) linear.JoinCode {
+	seen := linear.JoinCode{Made: s.code(session, c.Code, version), Uses: c.Uses}
+	if c.MaxUses != nil {
+		seen.MaxUses = *c.MaxUses
+	}
+	return seen
+}
+
 // seenSession is what is read of a session, of a member, and of an error.
 type seenSession struct {
 	client.Session
-	LeftOut []client.LeftOut `json:"left_out"`
-	Code    string           `json:"code"`
+	LeftOut  []client.LeftOut `json:"left_out"`
+	Code     string           `json:"code"`
+	Position int              `json:"position"`
 }
 
 // result returns what a response says.
@@ -261,11 +406,16 @@ func (s *lineage) result(o linear.Operation, got response) (linear.Result, error
 		var p struct {
 			Code    string
 			Version int64
+			Session client.SessionID `json:"session_id"`
 		}
 		err := json.Unmarshal([]byte(got.body), &p)
 		r.Code, r.Version = p.Code, p.Version
 		if got.status >= http.StatusInternalServerError || got.status == http.StatusTooManyRequests || p.Code == "" {
 			err = errors.Join(err, errors.New("unexpected"))
+		}
+		other := p.Session != s.ids[o.Session] && slices.Contains(s.ids, p.Session)
+		if p.Code == "player_in_other_session" && !other {
+			err = errors.Join(err, fmt.Errorf("it is in %s", p.Session))
 		}
 		return r, err
 	}
@@ -275,7 +425,12 @@ func (s *lineage) result(o linear.Operation, got response) (linear.Result, error
 	switch o.Kind {
 	case linear.Ban:
 		return r, nil
-	case linear.Edit:
+	case linear.Rotate:
+		var c client.JoinCode
+		err := json.Unmarshal([]byte(got.body), &c)
+		r.JoinCode = new(s.joinCode(o.Session, c, r.Version))
+		return r, err
+	case linear.Edit, linear.Invite:
 		var m client.Member
 		err := json.Unmarshal([]byte(got.body), &m)
 		r.Member = new(seenMember(m, s.numbers))
@@ -286,221 +441,46 @@ func (s *lineage) result(o linear.Operation, got response) (linear.Result, error
 	if err := json.Unmarshal([]byte(got.body), &v); err != nil {
 		return r, err
 	}
-	var left []string
 	for _, one := range v.LeftOut {
-		left = append(left, fmt.Sprintf("%d:%s", s.numbers[one.PlayerID], one.Code))
+		r.LeftOut = append(r.LeftOut, linear.LeftOut{Player: s.numbers[one.PlayerID], Code: one.Code})
 	}
-	r.LeftOut = strings.Join(left, " ")
-	r.Lobby = new(v.lobby(s.numbers))
+	r.Position = v.Position
+	r.Lobby = new(s.lobby(o.Session, &v))
 	if r.Version != r.Lobby.Version {
 		return r, errors.New("another version in the ETag")
 	}
 	return r, nil
 }
 
-// lobby returns a session in the terms of the specification.
-func (v *seenSession) lobby(numbers map[client.PlayerID]int) linear.Lobby {
+// lobby returns a session in the terms of the specification. The caller holds mu.
+func (s *lineage) lobby(session int, v *seenSession) linear.Lobby {
 	l := linear.Lobby{
 		Version: v.Version, Fence: v.Fence, Status: string(v.Status), Host: linear.Nobody, Locked: v.Locked,
 		JoinInProgress: v.JoinInProgress, AutoStart: v.AutoStart, AutoStarted: v.AutoStarted,
-		Server: v.Connection != nil, MaxPlayers: v.MaxPlayers, MinPlayers: v.MinPlayers, Held: len(v.Members),
+		Server: v.Connection != nil, MaxPlayers: v.MaxPlayers, MinPlayers: v.MinPlayers,
+		Private: v.Visibility == client.VisibilityPrivate, Exclusive: v.Exclusive, TeamSeats: v.Teams[linear.Red],
+		Held: len(v.Members), Waiting: len(v.WaitList),
 	}
 	if v.HostID != nil {
-		l.Host = numbers[*v.HostID]
+		l.Host = s.numbers[*v.HostID]
 	}
 	for i, m := range v.Members[:min(len(v.Members), linear.Players)] {
-		l.Members[i] = seenMember(m, numbers)
+		l.Members[i] = seenMember(m, s.numbers)
+	}
+	for i, w := range v.WaitList[:min(len(v.WaitList), linear.Players)] {
+		l.WaitList[i] = linear.Waiter{Player: s.numbers[w.PlayerID], Team: w.Team, Position: w.Position}
+	}
+	if v.JoinCode != nil {
+		l.Code = s.joinCode(session, *v.JoinCode, v.Version)
 	}
 	for _, b := range v.Bans {
-		l.Bans |= 1 << numbers[b.PlayerID]
+		l.Bans |= 1 << s.numbers[b.PlayerID]
 	}
 	return l
 }
 
 func seenMember(m client.Member, numbers map[client.PlayerID]int) linear.Member {
-	return linear.Member{Player: numbers[m.PlayerID], Status: string(m.Status), Ready: m.Ready}
-}
-
-// told adds to the history which requests made which versions, by the events of the session. It returns an error
-// unless each version has one event, and each request made at most one version, and none if it was not served.
-//
-// So the history says for every request what it did, whether it had a response or not, and can be checked in
-// milliseconds. This only adds to what must be explained: a fault cannot hide behind an event that is wrong, because
-// clients have seen something else.
-func (s *lineage) told() error {
-	s.readAt = int64(time.Since(s.begin))
-	events, version, err := s.events()
-	if err != nil {
-		return err
+	return linear.Member{
+		Player: numbers[m.PlayerID], Status: string(m.Status), Team: m.Team, Ready: m.Ready,
 	}
-	made := map[string]int64{}
-	for i, e := range events {
-		if want := events[0].Version - int64(i); e.Version != want {
-			return fmt.Errorf("event %d is of version %d, want %d", i, e.Version, want)
-		}
-		if e.Actor.Kind == "system" { // in the name of the request that it came before
-			continue
-		}
-		if made[e.RequestID] != 0 || s.refused[e.RequestID] {
-			return fmt.Errorf("request %s made version %d, and also version %d or nothing",
-				e.RequestID, e.Version, made[e.RequestID])
-		}
-		made[e.RequestID] = e.Version
-	}
-	if len(events) == 0 || events[len(events)-1].Version != 1 || events[0].Version < version {
-		return fmt.Errorf("%d events of the versions up to %d", len(events), version)
-	}
-	s.changes.Add(int64(len(events)))
-	reservations := map[client.PlayerID]string{}
-	for _, e := range slices.Backward(events) {
-		for _, c := range e.Changes {
-			switch {
-			case c.Type == "seat_reserved":
-				reservations[c.PlayerID] = e.RequestID
-			case c.Reason == "timed_out":
-				s.expired[reservations[c.PlayerID]] = e.Version
-			}
-		}
-	}
-	s.expiries.Add(int64(len(s.expired)))
-	var all []porcupine.Operation
-	for _, o := range s.history.Operations {
-		result := o.Output.(linear.Result)
-		if result.Made = made[o.Metadata.(string)]; result.Made == 0 {
-			result.Made = linear.Nothing
-		}
-		if o.Output = result; !result.Unknown || result.Made > 0 {
-			all = append(all, o)
-		}
-	}
-	s.history.Operations = all
-	return nil
-}
-
-// events returns the timeline of a session, newest first, and the version that the session had before.
-func (s *lineage) events() (all []client.Event, version int64, err error) {
-	for {
-		p := s.processes[0].Load()
-		v, err := p.api.Sessions.Get(s.ctx, s.id)
-		filter := client.TimelineFilter{Limit: 100}
-		for all = nil; err == nil; {
-			var page client.Page[client.Event]
-			page, err = p.api.Sessions.Timeline(s.ctx, s.id, filter)
-			all = append(all, page.Items...)
-			if filter.Cursor = page.NextCursor; filter.Cursor == "" {
-				break
-			}
-		}
-		if err == nil || !pause(s.ctx, linearRetry) {
-			return all, v.Version, err
-		}
-	}
-}
-
-// weight is how often a kind of operation is chosen.
-type weight struct {
-	kind linear.Kind
-	of   int
-}
-
-// choose returns a random operation, of those that are more or less likely to succeed on the session as it was seen.
-func (s *lineage) choose(random *rand.Rand) linear.Operation {
-	seen := s.seen.Load()
-	o := linear.Operation{ID: s.newID(), Kind: chosen(random, s.weights), Actor: linear.Nobody}
-	once := func(in int) bool { return random.IntN(in) == 0 }
-	player := random.IntN(len(s.players))
-	if member := seen.Members[random.IntN(max(seen.Held, 1))]; seen.Held > 0 && o.Kind != linear.Join && !once(5) {
-		player = member.Player
-	}
-	o.Players = []int{player}
-	switch o.Kind {
-	case linear.Read, linear.Expire:
-		o.Players = nil
-		return o
-	case linear.Join:
-		s.chooseJoin(random, &o)
-		return o
-	case linear.Leave:
-		o.Ban = once(12)
-	case linear.Unban:
-		if banned := slices.Collect(bannedIn(seen)); len(banned) > 0 {
-			o.Players[0] = banned[random.IntN(len(banned))]
-		}
-	case linear.Edit:
-		if o.Seat = []string{"", "", linear.Joined, linear.Disconnected}[random.IntN(4)]; o.Seat == "" || once(4) {
-			o.Ready = new(!once(4))
-		}
-	case linear.Move:
-		o.Status = []string{linear.Open, linear.Open, linear.Starting, linear.InProgress}[random.IntN(4)]
-		if once(15) {
-			o.Status = []string{linear.Ended, linear.Cancelled, linear.Failed}[random.IntN(3)]
-		}
-	case linear.Settings:
-		if o.Locked = new(once(3)); once(2) {
-			o.Locked, o.Seats = nil, max(4, seen.MinPlayers)+random.IntN(linearSeats-3)
-		}
-	default:
-	}
-	switch {
-	case once(3):
-		o.Actor = player
-	case once(3) && seen.Host != linear.Nobody:
-		o.Actor = seen.Host
-	}
-	if (o.Kind == linear.Leave || o.Kind == linear.Ban) && o.Actor == player {
-		o.Ban = false // nobody bans itself
-	}
-	if once(6) && o.Kind != linear.Leave {
-		o.IfMatch = seen.Version
-	}
-	if once(8) {
-		o.Fence = seen.Fence
-	}
-	return o
-}
-
-// chooseJoin chooses who joins, and how.
-func (s *lineage) chooseJoin(random *rand.Rand, o *linear.Operation) {
-	once := func(in int) bool { return random.IntN(in) == 0 }
-	for seen := s.seen.Load(); seen.Member(o.Players[0]) >= 0 && random.Float64() >= s.rejoins; {
-		o.Players[0] = random.IntN(len(s.players))
-	}
-	if once(3) {
-		o.Players = random.Perm(len(s.players))[:1+random.IntN(3)]
-		o.Partial = once(4)
-	}
-	o.Reserve = random.Float64() < s.reserves
-	switch {
-	case once(3):
-		o.Actor = o.Players[random.IntN(len(o.Players))]
-	case once(6) && (len(o.Players) > 1 || o.Reserve):
-		o.Actor = random.IntN(len(s.players))
-	}
-	if once(12) {
-		o.Fence = s.seen.Load().Fence
-	}
-}
-
-func bannedIn(l *linear.Lobby) func(func(int) bool) {
-	return func(yield func(int) bool) {
-		for p := range linear.Players {
-			if l.Banned(p) && !yield(p) {
-				return
-			}
-		}
-	}
-}
-
-func chosen(random *rand.Rand, weights []weight) linear.Kind {
-	sum := 0
-	for _, w := range weights {
-		sum += w.of
-	}
-	n := random.IntN(sum)
-	for _, w := range weights {
-		if n -= w.of; n < 0 {
-			return w.kind
-		}
-	}
-	panic("unreachable")
 }

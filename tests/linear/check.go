@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,9 +14,9 @@ import (
 // Pending is the time of return of an operation of which the client never heard: it may have its effect at any time.
 const Pending = math.MaxInt64
 
-// History is what happened to one session, which is a partition: no operation concerns two.
+// History is what happened to some sessions, whose players are in no others.
 type History struct {
-	Initial    Lobby
+	Initial    World
 	Operations []porcupine.Operation // of Operation and Result
 }
 
@@ -26,50 +25,49 @@ func (h History) model() porcupine.Model {
 	m := porcupine.NondeterministicModel{
 		Init: func() []any { return []any{h.Initial} },
 		Step: func(state, input, output any) (next []any) {
-			o := input.(Operation)
-			l := state.(Lobby)
-			for _, x := range l.apply(o) {
-				if x.explains(l, o, output.(Result)) {
-					next = append(next, x.lobby)
+			o, told := withoutOthers(input.(Operation), output.(Result))
+			w := state.(World)
+			for _, x := range w.apply(o) {
+				if x.explains(o, told) {
+					after := w
+					after[o.Session] = x.lobby
+					next = append(next, after)
 				}
 			}
 			return next
 		},
 		Hash: func(state any) uint64 {
-			return uint64(state.(Lobby).Version) //nolint:gosec // any hash does
+			w := state.(World)
+			return uint64(w[0].Version<<32 + w[1].Version) //nolint:gosec // any hash does
 		},
 		DescribeOperation: func(input, output any) string {
 			return Describe(input.(Operation), output.(Result))
 		},
-		DescribeState:             func(state any) string { return state.(Lobby).String() },
+		DescribeState:             func(state any) string { return state.(World).String() },
 		DescribeOperationMetadata: func(request any) string { return fmt.Sprint(request) },
 	}
 	return m.ToModel()
 }
 
-// explains reports whether the outcome of an operation on l is what the client was told.
-func (x *outcome) explains(l Lobby, o Operation, told Result) bool {
-	changed := x.lobby.Version != l.Version
-	if o.Kind == Expire { // which may be of the version before
-		changed = x.lobby.Held != l.Held
-	}
+// explains reports whether the outcome of an operation is what the client was told.
+func (x *outcome) explains(o Operation, told Result) bool {
 	switch {
-	case told.Made > 0 && (!changed || told.Made != x.lobby.Version), told.Made == Nothing && changed:
+	case told.Made > 0 && (!x.changed || told.Made != x.lobby.Version), told.Made == Nothing && x.changed:
 		return false
 	case told.Unknown:
 		return true
-	case told.Status != x.Status || told.Code != x.Code || told.LeftOut != x.LeftOut,
-		told.Version != 0 && told.Version != x.Version:
+	case told.Code != "":
+		return told.Status == statuses[told.Code] && x.isCode(told.Code) &&
+			(told.Version == 0 || told.Version == x.Version)
+	case told.Status != x.Status || x.Code != "" || !slices.Equal(told.LeftOut, x.LeftOut),
+		told.Position != x.Position, told.Version != 0 && told.Version != x.Version:
 		return false
 	case told.Lobby != nil:
-		return x.Lobby != nil && told.Lobby.View(o.Actor) == x.Lobby.View(o.Actor)
+		return x.Lobby != nil && *told.Lobby == x.Lobby.View(o.Actor)
 	case told.Member != nil:
-		if x.Member == nil {
-			return false
-		}
-		m := *x.Member
-		m.since, m.reservation = 0, 0
-		return *told.Member == m
+		return x.Member != nil && *told.Member == x.Member.view()
+	case told.JoinCode != nil:
+		return x.JoinCode != nil && *told.JoinCode == *x.JoinCode
 	}
 	return true
 }
@@ -122,10 +120,11 @@ func (h History) Minimal(within time.Duration) History {
 
 // until returns the history as it was known at a time: what had not returned was pending.
 func (h History) until(end int64) History {
-	var seen int64
+	var seen [Sessions]int64
 	for _, o := range h.Operations {
 		if told := o.Output.(Result); o.Return <= end {
-			seen = max(seen, told.Version, told.Made)
+			s := &seen[o.Input.(Operation).Session]
+			*s = max(*s, told.Version, told.Made)
 		}
 	}
 	var all []porcupine.Operation
@@ -136,7 +135,7 @@ func (h History) until(end int64) History {
 			continue
 		case o.Return > end:
 			o.Return, o.Output = Pending, Result{Unknown: true}
-			if told.Made <= seen {
+			if told.Made <= seen[o.Input.(Operation).Session] {
 				o.Output = Result{Unknown: true, Made: told.Made}
 			}
 		}
@@ -165,76 +164,4 @@ func (h History) String() string {
 		b.WriteString("\n")
 	}
 	return b.String()
-}
-
-// Describe returns an operation and its result in a line.
-func Describe(o Operation, r Result) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "#%d ", o.ID)
-	switch {
-	case o.Kind == Expire:
-		fmt.Fprintf(&b, "the reservation of #%d is over -> %v", o.Reservation, r)
-		return b.String()
-	case o.Actor == Nobody:
-		b.WriteString("server: ")
-	default:
-		fmt.Fprintf(&b, "player %d: ", o.Actor)
-	}
-	b.WriteString(string(o.Kind))
-	for _, p := range o.Players {
-		fmt.Fprintf(&b, " %d", p)
-	}
-	for _, x := range []struct {
-		is   bool
-		text string
-	}{
-		{o.Reserve, "reserve"},
-		{o.Partial, "partial"},
-		{o.Ban, "and ban"},
-		{o.Seat != "", o.Seat},
-		{o.Status != "", o.Status},
-		{o.Seats > 0, fmt.Sprintf("max_players %d", o.Seats)},
-		{o.IfMatch > 0, fmt.Sprintf("If-Match %d", o.IfMatch)},
-		{o.Fence > 0, fmt.Sprintf("Session-Fence %d", o.Fence)},
-	} {
-		if x.is {
-			b.WriteString(" " + x.text)
-		}
-	}
-	if o.Ready != nil {
-		fmt.Fprintf(&b, " ready %t", *o.Ready)
-	}
-	if o.Locked != nil {
-		fmt.Fprintf(&b, " locked %t", *o.Locked)
-	}
-	b.WriteString(" -> " + r.String())
-	return b.String()
-}
-
-// String returns what the client was told.
-func (r Result) String() string {
-	switch {
-	case r.Unknown && r.Made > 0:
-		return fmt.Sprintf("outcome unknown, made v%d", r.Made)
-	case r.Unknown:
-		return "outcome unknown"
-	case r.Code != "":
-		return fmt.Sprintf("%d %s", r.Status, r.Code)
-	}
-	s := strconv.Itoa(r.Status)
-	if r.LeftOut != "" {
-		s += " left out " + r.LeftOut
-	}
-	switch {
-	case r.Lobby != nil:
-		s += " " + r.Lobby.String()
-	case r.Member != nil:
-		s += fmt.Sprintf(" v%d %d %s ready %t", r.Version, r.Member.Player, r.Member.Status, r.Member.Ready)
-	case r.Version > 0:
-		s += fmt.Sprintf(" v%d", r.Version)
-	}
-	if r.Made > 0 {
-		s += fmt.Sprintf(" (made v%d)", r.Made)
-	}
-	return s
 }

@@ -27,14 +27,37 @@ const (
 	Disconnected = "disconnected"
 )
 
+// The teams of sessions that have some, and the wish for any of them.
+const (
+	Red  = "red"
+	Blue = "blue"
+	Auto = "auto"
+)
+
 // Member is a seat that is held.
 type Member struct {
 	Player int
 	Status string
+	Team   string // or empty
 	Ready  bool
 
 	since       int64 // the version by which it joined or confirmed
-	reservation int   // the operation that reserved the seat
+	reservation int64 // the version that reserved the seat, or last set its deadline
+	own         bool  // the player reserved the seat itself
+}
+
+// Waiter is a place on the wait list.
+type Waiter struct {
+	Player   int
+	Team     string // Auto for any team, empty for any seat
+	Position int    // from 1, as clients see it; 0 in a state
+}
+
+// JoinCode is the join code of a session. The zero value is none.
+type JoinCode struct {
+	Made    int64 // the version that made it, which stands for its characters
+	MaxUses int   // 0 for any number
+	Uses    int
 }
 
 // Lobby is a session as a client sees it. It is comparable, which makes it a state of the checker. Sessions allow a
@@ -50,11 +73,18 @@ type Lobby struct {
 	Server         bool // it has a connection
 	MaxPlayers     int
 	MinPlayers     int
+	Private        bool
+	Exclusive      bool
+	TeamSeats      int // of each team; 0 for a session without teams
 	Held           int
 	Members        [Players]Member // the first Held are valid
-	Bans           uint64          // a bit for each player
+	Waiting        int
+	WaitList       [Players]Waiter // the first Waiting are valid
+	Code           JoinCode
+	Bans           uint64 // a bit for each player
 
-	elapsed bool // the last step was one of time
+	elapsed   bool   // the last step was one of time
+	elsewhere uint64 // during a step: a bit for each player who is in another exclusive session
 }
 
 // New returns the session that a player creates with the settings of l.
@@ -65,17 +95,34 @@ func New(l Lobby, host int) Lobby {
 }
 
 // View returns l as the actor sees it, without what only the specification knows. Players who do not host the session
-// see no bans, and those who are not in it no connection.
+// see no bans, and of the wait list only their own place; those who are not in it see no connection and no join code.
 func (l Lobby) View(actor int) Lobby {
 	for i := range l.Members {
-		l.Members[i].since, l.Members[i].reservation = 0, 0
+		l.Members[i] = l.Members[i].view()
 	}
-	if actor != Nobody && actor != l.Host {
+	all := actor == Nobody || actor == l.Host
+	if !all {
 		l.Bans = 0
 	}
-	l.Server = l.Server && (actor == Nobody || l.Member(actor) >= 0)
-	l.elapsed = false
+	list, waiting := l.WaitList, l.Waiting
+	l.WaitList, l.Waiting = [Players]Waiter{}, 0
+	for i, w := range list[:waiting] {
+		if w.Position = i + 1; all || w.Player == actor {
+			l.WaitList[l.Waiting] = w
+			l.Waiting++
+		}
+	}
+	if actor != Nobody && l.Member(actor) < 0 {
+		l.Server, l.Code = false, JoinCode{}
+	}
+	l.elapsed, l.elsewhere = false, 0
 	return l
+}
+
+// view returns m as clients see it.
+func (m Member) view() Member {
+	m.since, m.reservation, m.own = 0, 0, false
+	return m
 }
 
 // Terminal reports whether the session is over.
@@ -91,34 +138,41 @@ func (l *Lobby) Member(player int) int {
 // Banned reports whether the player may not join.
 func (l *Lobby) Banned(player int) bool { return l.Bans&(1<<player) != 0 }
 
+// remove takes the player's seat or place on the wait list.
 func (l *Lobby) remove(player int) {
+	l.stopWaiting(player)
 	i := l.Member(player)
+	if i < 0 {
+		return
+	}
 	copy(l.Members[i:], l.Members[i+1:l.Held])
 	l.Held--
 	l.Members[l.Held] = Member{}
 }
 
-// joinable returns the code of the error for a newcomer, or "".
-func (l *Lobby) joinable(player int) string {
+// accepts returns the code of the error for all newcomers, or "".
+func (l *Lobby) accepts() string {
 	switch {
 	case l.Status != Open && (l.Status != InProgress || !l.JoinInProgress):
 		return "session_not_joinable"
-	case l.Banned(player):
-		return "player_banned"
 	case l.Locked:
 		return "session_locked"
-	case l.Held >= l.MaxPlayers:
-		return "session_full"
 	}
 	return ""
 }
 
-// enter changes the status.
-func (l *Lobby) enter(status string) { l.Status, l.AutoStarted = status, false }
+// enter changes the status. A session that is over has no wait list and no join code.
+func (l *Lobby) enter(status string) {
+	if l.Status, l.AutoStarted = status, false; l.Terminal() {
+		l.WaitList, l.Waiting, l.Code = [Players]Waiter{}, 0, JoinCode{}
+	}
+}
 
-// settled returns what l may be once everything has followed from a change of its members: the session starts if all
-// are ready, and has a host if a member has joined.
+// settled returns what l may be once everything has followed from a change: seats that are available are reserved for
+// those who wait, the session starts if all are ready, and it has a host if a member has joined. Who waits comes before
+// the start, so that a session does not start without those for whom it has a seat.
 func (l Lobby) settled() []Lobby {
+	l.promote()
 	ready := l.Held >= max(l.MinPlayers, 1)
 	for _, m := range l.Members[:l.Held] {
 		ready = ready && m.Status == Joined && m.Ready
@@ -132,6 +186,7 @@ func (l Lobby) settled() []Lobby {
 	case l.Status == Starting && l.AutoStarted && !ready:
 		l.enter(Open)
 	}
+	l.promote() // into what opened again
 	if l.Member(l.Host) >= 0 {
 		return []Lobby{l}
 	}
@@ -183,6 +238,8 @@ func (l Lobby) String() string {
 		{l.AutoStarted, "auto_started"},
 		{l.Server, "server"},
 		{l.JoinInProgress, "join_in_progress"},
+		{l.Private, "private"},
+		{l.Exclusive, "exclusive"},
 	} {
 		if flag.is {
 			b.WriteString(" " + flag.name)
@@ -193,16 +250,39 @@ func (l Lobby) String() string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "%d %s", m.Player, m.Status)
-		if m.Ready {
-			b.WriteString(" ready")
-		}
+		b.WriteString(m.String())
 	}
 	b.WriteString("]")
+	if l.TeamSeats > 0 {
+		fmt.Fprintf(&b, " %d seats a team", l.TeamSeats)
+	}
+	for _, w := range l.WaitList[:l.Waiting] {
+		fmt.Fprintf(&b, " waiting %d %s", w.Player, w.Team)
+	}
+	if l.Code != (JoinCode{}) {
+		b.WriteString(" " + l.Code.String())
+	}
 	for player := range Players {
 		if l.Banned(player) {
 			fmt.Fprintf(&b, " banned %d", player)
 		}
 	}
 	return b.String()
+}
+
+// String returns m in some words.
+func (m Member) String() string {
+	s := fmt.Sprintf("%d %s", m.Player, m.Status)
+	if m.Team != "" {
+		s += " " + m.Team
+	}
+	if m.Ready {
+		s += " ready"
+	}
+	return s
+}
+
+// String returns c in some words.
+func (c JoinCode) String() string {
+	return fmt.Sprintf("code of v%d, %d of %d uses", c.Made, c.Uses, c.MaxUses)
 }

@@ -20,7 +20,7 @@ func newStory(settings Lobby) *story {
 	if settings.MaxPlayers == 0 {
 		settings.MaxPlayers = 2
 	}
-	return &story{History: History{Initial: New(settings, 0)}}
+	return &story{History: History{Initial: World{New(settings, 0)}}}
 }
 
 // then adds an operation that begins when all before it have returned.
@@ -155,7 +155,7 @@ func TestExpiryInHistories(t *testing.T) {
 	reserved.Members[1].Status = Reserved
 	free := with(3, 1, 0, 0)
 	confirmed := with(3, 1, 0, 0, 1)
-	expires := Operation{Kind: Expire, Reservation: 1}
+	expires := Operation{Kind: Expire, Reservation: 2}
 	for name, test := range map[string]struct {
 		*story
 		want porcupine.CheckResult
