@@ -107,6 +107,7 @@ type call struct {
 	conditional bool   // on a version or a fence: a second try would find that which the first one made
 	doneIf      error  // the error of a retry that proves that an earlier try succeeded
 	single      bool   // never retried
+	reads       bool   // changes nothing, whatever its method is
 	alsoStatus  int    // a status other than 2xx whose body is the document too
 }
 

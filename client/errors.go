@@ -19,6 +19,7 @@ var (
 	ErrInternal            = game.ErrInternal
 	ErrValidation          = game.ErrValidation
 	ErrIdempotencyKeyReuse = game.ErrIdempotencyKeyReuse
+	ErrTooBroad            = game.ErrTooBroad
 
 	ErrUnauthenticated = game.ErrUnauthenticated
 	ErrForbidden       = game.ErrForbidden

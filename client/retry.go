@@ -29,7 +29,7 @@ func (c *Client) send(ctx context.Context, q *call, out any) error {
 			return nil
 		}
 		f := classify(ctx, err)
-		unknown = unknown || f.unknown && q.method != http.MethodGet
+		unknown = unknown || f.unknown && q.method != http.MethodGet && !q.reads
 		if !f.retry || n >= c.retries || q.single || unknown && q.conditional || !c.pause(ctx, n, f.wait) {
 			return q.fail(ctx, err, unknown)
 		}

@@ -103,6 +103,10 @@ func accesses() []access {
 			want:      [7]int{404, 403, 201, 201, 201, 403, 403},
 		},
 		{operation: "GET /api/v1/sessions", want: [7]int{200, 200, 200, 200, 200, 200, 200}},
+		{
+			operation: "POST /api/v1/sessions/search", body: says(`{"where":[]}`),
+			want: [7]int{200, 200, 200, 200, 200, 200, 200},
+		},
 		{operation: "GET /api/v1/sessions/{session_id}", want: [7]int{404, 200, 200, 200, 200, 200, 200}},
 		{operation: "PUT /api/v1/sessions/{session_id}", body: says(
 			`{"status":"in_progress"}`,

@@ -135,4 +135,4 @@ func boundedPage[D, B any](ctx context.Context, l game.List[D], body func(D) B) 
 }
 
 // pageEnd is the room in bytes that is left for what follows the items of a page.
-const pageEnd = 512
+const pageEnd = 512 + game.MaxSearchCursor

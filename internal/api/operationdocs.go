@@ -49,6 +49,9 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 		"is a server's. With an Idempotency-Key a retry creates nothing new.",
 	"listSessions": "Filters are combined. Continue with next_cursor. `attributes` and `attribute` are two ways to " +
 		"write the same filter.",
+	"searchSessions": "Finds sessions that a newcomer can join, and with `include` others. `where` is a list of " +
+		"conditions that all must hold; `any`, `all` and `not` combine conditions. Players find public sessions and " +
+		"their own. Continue with next_cursor and the same body.",
 	"getSession": "With If-None-Match it returns 304 while the session is unchanged.",
 	"moveSession": "Moves the session to a status, with `end_reason` and `result` if that ends it. Accepts the body " +
 		"of a GET; its settings must be unchanged.",
@@ -116,6 +119,17 @@ var bodyExamples = map[string]any{
 	"mintToken":   map[string]any{"expires_in": 900},
 	"createSession": map[string]any{
 		"name": "Friday night", "mode": "duel", "max_players": 2, "attributes": map[string]any{"mmr": 1200},
+	},
+	"searchSessions": map[string]any{
+		"where": []any{
+			map[string]any{"field": "mode", "op": "eq", "value": "duel"},
+			map[string]any{"any": []any{
+				map[string]any{"field": "region", "op": "in", "value": []any{"eu", "us"}},
+				map[string]any{"not": map[string]any{"field": "map", "op": "prefix", "value": "test-"}},
+			}},
+		},
+		"order": []any{map[string]any{"by": "attributes.mmr", "near": 1200}},
+		"limit": 20,
 	},
 	"moveSession":  map[string]any{"status": "in_progress"},
 	"patchSession": map[string]any{"locked": true, "region": nil, "attributes": map[string]any{"mmr": 1300}},
@@ -188,7 +202,7 @@ func successDocs(r route, status int) string {
 		return "No seat is free, and the player waits for one."
 	case r.success[0] == http.StatusCreated:
 		return "It existed already and is unchanged."
-	case r.method == http.MethodGet:
+	case r.method == http.MethodGet, r.id == "searchSessions":
 		return "The requested data."
 	}
 	return "The document after the change."

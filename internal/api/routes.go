@@ -149,6 +149,11 @@ func (a *API) sessionRoutes(s *schemas) {
 		codes(200), nil, commonErrors(), playing,
 	}, a.listSessions)
 	register(a, route{
+		http.MethodPost, basePath + "/sessions/search", "searchSessions", "sessions",
+		"Search sessions by any conditions, in any order",
+		codes(200), requiredBody(s.search), errs([]*game.Error{game.ErrTooBroad}, commonErrors()), playing,
+	}, a.searchSessions)
+	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}", "getSession", "sessions",
 		"Read a session",
 		codes(200, 304), nil, session, playing,

@@ -24,6 +24,7 @@ type schemas struct {
 	join, joinByCode, joinCode    *huma.Schema
 	invite                        *huma.Schema
 	key, token, rotation          *huma.Schema
+	search                        *huma.Schema
 }
 
 // componentPath is the prefix of a reference to a component.
@@ -38,6 +39,7 @@ func newSchemas(r huma.Registry) *schemas {
 	s.players(r)
 	s.sessions(r)
 	s.liveness(r)
+	s.searches(r)
 	s.credentials(r)
 	return s
 }

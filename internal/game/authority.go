@@ -213,6 +213,17 @@ func (c Caller) mayList(q SessionQuery) (SessionQuery, error) {
 	return q, nil
 }
 
+// maySearch returns the clauses restricted to the sessions that the caller may find: for a player public sessions and
+// those in which it holds a seat. It returns ErrForbidden if the caller may not search at all.
+func (c Caller) maySearch(w Where) (Where, error) {
+	if own := string(c.Player); c.Scope == ScopePlayer && !w.is(FieldMember, own) && !w.is(FieldHost, own) {
+		w = append(slices.Clip(w), Clause{Any: []Clause{
+			Is(FieldVisibility, VisibilityPublic), Is(FieldMember, own), Is(FieldHost, own),
+		}})
+	}
+	return w, c.mayRead()
+}
+
 // mayListPlayers returns ErrForbidden if a player filters by status: it must not learn who is suspended.
 func (c Caller) mayListPlayers(q PlayerQuery) error {
 	if _, ok := q.Where.On(FieldStatus); ok && c.Scope == ScopePlayer {

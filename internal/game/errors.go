@@ -98,6 +98,11 @@ var (
 	ErrValidation = &Error{
 		Kind: Invalid, Code: "validation_error", Message: "The request is not valid: see errors.",
 	}
+	ErrTooBroad = &Error{
+		Kind: Invalid, Code: "too_broad",
+		Message: "The search would have to look at too many sessions. Add a condition that few sessions meet, such as " +
+			"eq on mode, region or an attribute, or leave out order or count.",
+	}
 	ErrIdempotencyKeyReuse = &Error{
 		Kind: Invalid, Code: "idempotency_key_reuse",
 		Message: "This Idempotency-Key was used with another body in the last 24 hours. " +

@@ -15,6 +15,8 @@ const (
 	KindEnum       FieldKind = "enum"       // one of a list of texts
 	KindID         FieldKind = "id"         // the id of a player
 	KindCount      FieldKind = "count"      // a whole number from 0
+	KindFlag       FieldKind = "flag"       // true or false
+	KindTime       FieldKind = "time"       // a time in milliseconds
 	KindAttributes FieldKind = "attributes" // custom values by key; each key is a field: see [AttributeField]
 )
 
@@ -34,9 +36,13 @@ type Field[D any] struct {
 	Enum  []string // the values of KindEnum
 	Type  string   // Go type of the values, without the package, if not string or int
 	Max   int      // characters of a text, the largest number, or how many values OpIn may have
-	// Of returns the value in a document: a string, an int64, or nil for none. It is nil for fields with several
-	// values.
+	// Of returns the value in a document: a string, an int64, a bool, a [time.Time], or nil for none. It is nil for
+	// fields with several values.
 	Of func(*D) any
+	// Searched are the comparisons that a search may make; none for a field that requests cannot name. In searches,
+	// Doc describes the field.
+	Searched  []Op
+	Unordered bool // a search cannot order by the field
 }
 
 // Names of fields that rules use.
@@ -51,6 +57,8 @@ const (
 	FieldNamed      = "named_id"
 	FieldFreeSeats  = "free_seats"
 	FieldAttributes = "attributes"
+	FieldObstacles  = "obstacles"
+	FieldJoinable   = "joinable"
 )
 
 // PlayerFields returns the fields that players can be selected by.
@@ -76,71 +84,6 @@ func PlayerFields() []Field[Player] {
 			Doc:  "Players with this status.",
 			Enum: texts(PlayerStatuses()), Of: func(p *Player) any { return string(p.Status) },
 		},
-	}
-}
-
-// SessionFields returns the fields that sessions can be selected by.
-func SessionFields() []Field[Session] {
-	equal := []Op{OpEqual}
-	return []Field[Session]{
-		{
-			Name: FieldStatus, Kind: KindEnum, Ops: []Op{OpEqual, OpIn}, Param: "status", Type: "SessionStatus",
-			Doc:  "Sessions in this state.",
-			Enum: texts(SessionStatuses()), Of: func(s *Session) any { return string(s.Status) },
-		},
-		{
-			Name: "mode", Kind: KindText, Ops: equal, Param: "mode", Max: MaxSessionText,
-			Doc: "Sessions with this mode.",
-			Of:  func(s *Session) any { return s.Mode },
-		},
-		{
-			Name: "map", Kind: KindText, Ops: equal, Param: "map", Max: MaxSessionText,
-			Doc: "Sessions on this map.",
-			Of:  func(s *Session) any { return s.Map },
-		},
-		{
-			Name: "region", Kind: KindText, Ops: equal, Param: "region", Max: MaxSessionText,
-			Doc: "Sessions in this region.",
-			Of:  func(s *Session) any { return s.Region },
-		},
-		{
-			Name: FieldVisibility, Kind: KindEnum, Ops: equal, Param: "visibility", Type: "Visibility",
-			Doc:  "Sessions with this visibility.",
-			Enum: texts(Visibilities()), Of: func(s *Session) any { return string(s.Visibility) },
-		},
-		{
-			Name: FieldLiveness, Kind: KindEnum, Ops: equal, Param: "liveness", Type: "Liveness",
-			Doc:  "Sessions that have their heartbeats, or need none (live), or have missed them (stale).",
-			Enum: texts(Livenesses()),
-			Of: func(s *Session) any {
-				if s.Liveness == Stale {
-					return string(Stale)
-				}
-				return string(Live) // older documents lack the field
-			},
-		},
-		{
-			Name: FieldHost, Kind: KindID, Ops: equal, Param: "host_id", Type: "PlayerID",
-			Doc: "Sessions that this player hosts.",
-			Of: func(s *Session) any {
-				if s.HostID == nil {
-					return nil
-				}
-				return string(*s.HostID)
-			},
-		},
-		{
-			Name: FieldMember, Kind: KindID, Ops: equal, Param: "member_id", Type: "PlayerID",
-			Doc: "Sessions in which this player holds a seat.",
-		},
-		{Name: FieldNamed, Kind: KindID, Ops: equal, Type: "PlayerID"}, // see [Session.Named]
-		{
-			Name: FieldFreeSeats, Kind: KindCount, Ops: []Op{OpAtLeast}, Param: "free_seats", Max: MaxPlayers,
-			Doc: "Sessions with at least this many free seats.",
-			Of:  func(s *Session) any { return int64(s.FreeSeats()) },
-		},
-		{Name: "seats_held", Kind: KindCount, Of: func(s *Session) any { return int64(len(s.Members)) }},
-		{Name: FieldAttributes, Kind: KindAttributes, Ops: []Op{OpIn}},
 	}
 }
 

@@ -91,8 +91,9 @@ func TestListsOfConstants(t *testing.T) {
 		"Liveness":      texts(game.Livenesses()),
 		"LeaseState":    texts(game.LeaseStates()),
 		// So it is with what fields are described by.
-		"FieldKind": {"text", "username", "enum", "id", "count", "attributes"},
-		"Op":        {"eq", "in", "ge", "prefix"},
+		"FieldKind": {"text", "username", "enum", "id", "count", "flag", "time", "attributes"},
+		"Op":        texts(game.Ops()),
+		"Obstacle":  texts(game.Obstacles()),
 	}
 	open := []string{"ProjectID", "FormError"} // not closed lists
 

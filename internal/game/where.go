@@ -12,17 +12,35 @@ type Op string
 
 // The ways to compare.
 const (
-	OpEqual   Op = "eq"     // the field has the value
-	OpIn      Op = "in"     // it has one of the values
-	OpAtLeast Op = "ge"     // it is a number that is at least the value
-	OpPrefix  Op = "prefix" // it is a text that begins with the value
+	OpEqual   Op = "eq"      // the field has the value
+	OpNot     Op = "ne"      // it does not have the value, which is also true of a field that is missing
+	OpIn      Op = "in"      // it has one of the values
+	OpLess    Op = "lt"      // it is less than the value
+	OpAtMost  Op = "le"      // it is at most the value
+	OpGreater Op = "gt"      // it is greater than the value
+	OpAtLeast Op = "ge"      // it is at least the value
+	OpBetween Op = "between" // it is at least the first value and at most the second
+	OpPrefix  Op = "prefix"  // it is a text that begins with the value
+	OpExists  Op = "exists"  // it is there if the value is true, and missing if it is false
 )
 
-// Clause is a condition on one field of a document.
+// Ops returns all comparisons.
+func Ops() []Op {
+	return []Op{
+		OpEqual, OpNot, OpIn, OpLess, OpAtMost, OpGreater, OpAtLeast, OpBetween, OpPrefix, OpExists,
+	}
+}
+
+// Clause is a condition on one field of a document, or one of Any, All and Not. It is either true or false: a field that
+// is missing, or whose value has another type than the clause's, meets no comparison except OpNot and OpExists.
 type Clause struct {
 	Field  string // a [Field.Name], or what [AttributeField] returns
 	Op     Op
-	Values []Value // of the field's [FieldKind]; exactly one unless Op is OpIn
+	Values []Value // of the field's [FieldKind]; exactly one unless Op is OpIn or OpBetween
+
+	Any []Clause `json:",omitempty"` // at least one of these is true
+	All []Clause `json:",omitempty"` // all of these are true
+	Not *Clause  `json:",omitempty"` // this is false
 }
 
 // Where selects the documents for which all clauses hold. The zero Where selects every document.
@@ -30,7 +48,7 @@ type Where []Clause
 
 // Is returns the clause that a field equals a value.
 func Is[S ~string](field string, value S) Clause {
-	return Clause{field, OpEqual, []Value{StringValue(string(value))}}
+	return Clause{Field: field, Op: OpEqual, Values: []Value{StringValue(string(value))}}
 }
 
 // In returns the clause that a field equals one of the values.
@@ -44,12 +62,12 @@ func In[S ~string](field string, values ...S) Clause {
 
 // AtLeast returns the clause that a field is at least n.
 func AtLeast(field string, n int) Clause {
-	return Clause{field, OpAtLeast, []Value{NumberValue(float64(n))}}
+	return Clause{Field: field, Op: OpAtLeast, Values: []Value{NumberValue(float64(n))}}
 }
 
 // Prefix returns the clause that a field begins with a text.
 func Prefix(field, text string) Clause {
-	return Clause{field, OpPrefix, []Value{StringValue(text)}}
+	return Clause{Field: field, Op: OpPrefix, Values: []Value{StringValue(text)}}
 }
 
 // AttributeFilter selects documents that have all of these attributes, each with one of its values. Each has at least
@@ -60,7 +78,7 @@ type AttributeFilter map[string][]Value
 func (f AttributeFilter) Where() Where {
 	w := make(Where, 0, len(f))
 	for _, key := range slices.Sorted(maps.Keys(f)) {
-		w = append(w, Clause{AttributeField(key), OpIn, f[key]})
+		w = append(w, Clause{Field: AttributeField(key), Op: OpIn, Values: f[key]})
 	}
 	return w
 }

@@ -35,6 +35,7 @@ var errLogin = fmt.Errorf("%w", ErrRefused)
 
 var (
 	errClosed        = errors.New("the store is closed")
+	errNoPlace       = errors.New("a document has no place in the order")
 	errEncoding      = errors.New("the document cannot be encoded")
 	errInvisible     = errors.New("the write is not on a majority of the members yet")
 	errTooManyWrites = errors.New("the document had too many later writes to tell whether this one was made")

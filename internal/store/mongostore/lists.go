@@ -89,10 +89,20 @@ func comparison(c game.Clause) any {
 	case game.OpAtLeast:
 		return bson.D{{Key: "$gte", Value: values[0]}}
 	case game.OpPrefix:
-		return bson.D{{Key: "$gte", Value: c.Text()}, {Key: "$lt", Value: c.Text() + "\U0010ffff"}}
-	case game.OpEqual:
+		return prefixed(c.Text())
+	case game.OpEqual, game.OpNot, game.OpLess, game.OpAtMost, game.OpGreater, game.OpBetween, game.OpExists:
 	}
 	return values[0]
+}
+
+// prefixed returns the condition that a text begins with a prefix. Servers compare texts as bytes in UTF-8, which is
+// the order of their characters.
+func prefixed(prefix string) bson.D {
+	d := bson.D{{Key: "$gte", Value: prefix}}
+	if end, ok := game.AfterPrefix(prefix); ok {
+		d = append(d, bson.E{Key: "$lt", Value: end})
+	}
+	return d
 }
 
 // hint returns the index to read by. If only the index of the ids is ordered, a long list is read by that one and the

@@ -144,6 +144,15 @@ func sessionsSearched() []searched {
 		{field: game.FieldStatus, index: sessionsByStatus},
 		{field: game.FieldFreeSeats, path: "free_seats"},
 		{field: "seats_held", path: "seats_held"},
+		{field: "max_players", path: "max_players"},
+		{field: "name", path: "name"},
+		{field: "locked", path: "locked"},
+		{field: "created_at", path: "created_at"},
+		{field: "updated_at", path: "updated_at"},
+		{field: "ended_at", path: "ended_at"},
+		// Searches compare these by what documents have: see [obstacles].
+		{field: game.FieldObstacles, path: "status"},
+		{field: game.FieldJoinable, path: "status"},
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 // searched describes how documents are searched by a field.
 type searched struct {
 	field string // of [game.SessionFields] or [game.PlayerFields]
-	// column contains a copy of the field's value. It is "" if rows of another table contain the values.
+	// column contains a copy of the field's value. It is "" if rows of another table contain the values, or if searches
+	// compare another field.
 	column string
 	// index starts with the project and the column and continues in the order of the list. If it is "", the list is
 	// scanned and rows that do not match are skipped.
@@ -40,6 +41,14 @@ func sessionsSearched() []searched {
 		{game.FieldHost, "host_id", "sessions_by_host", "host_id IS NOT NULL", ""},
 		{game.FieldFreeSeats, "free_seats", "", "", ""},
 		{"seats_held", "seats_held", "", "", ""},
+		{"max_players", "max_players", "", "", ""},
+		{"name", "name", "", "", ""},
+		{"locked", "locked", "", "", ""},
+		{"created_at", "created_at", "", "", ""},
+		{"updated_at", "updated_at", "", "", ""},
+		{"ended_at", "ended_at", "", "", ""},
+		{game.FieldObstacles, "obstacles", "", "", ""},
+		{field: game.FieldJoinable}, // searches compare the obstacles
 		{field: game.FieldMember},
 		{field: game.FieldNamed},
 		{field: game.FieldAttributes},
@@ -58,7 +67,8 @@ func columnsOf[D any](fields []game.Field[D], all []searched) []column[D] {
 	for _, s := range all {
 		i := slices.IndexFunc(fields, func(f game.Field[D]) bool { return f.Name == s.field })
 		if s.column != "" && s.column != "id" { // every document has that one
-			columns = append(columns, column[D]{s.column, fields[i].Of})
+			of := fields[i].Of
+			columns = append(columns, column[D]{s.column, func(d *D) any { return stored(of(d)) }})
 		}
 	}
 	return columns
@@ -66,14 +76,7 @@ func columnsOf[D any](fields []game.Field[D], all []searched) []column[D] {
 
 var (
 	sessionColumns = append(columnsOf(game.SessionFields(), sessionsSearched()), []column[game.Session]{
-		{"updated_at", func(v *game.Session) any { return v.UpdatedAt.UnixMilli() }},
 		{"due_at", func(v *game.Session) any { return millis(v.NextDue()) }},
-		{"ended_at", func(v *game.Session) any {
-			if !v.Status.Terminal() {
-				return nil
-			}
-			return millis(v.EndedAt)
-		}},
 		{"join_code", func(v *game.Session) any {
 			if v.JoinCode == nil {
 				return nil
@@ -88,6 +91,17 @@ var (
 		{"suspended_until", func(p *game.Player) any { return millis(p.SuspendedUntil) }},
 	}...)
 )
+
+// stored returns the value of a field as its column has it: times in milliseconds, and 0 and 1 for false and true.
+func stored(has any) any {
+	switch v := has.(type) {
+	case time.Time:
+		return v.UnixMilli()
+	case bool:
+		return flag(v)
+	}
+	return has
+}
 
 // millis returns the Unix time in milliseconds, or nil for none.
 func millis(at *time.Time) any {

@@ -50,6 +50,9 @@ const (
 	SelectSigningKeys = selectSigningKeys
 )
 
+// SearchInSteps has searches read few sessions at a time, so that few are many.
+func (s *Store) SearchInSteps() { s.sizes = searchSizes{firstWindow: 2, lastWindow: 8, narrow: 3} }
+
 // Searched is how documents are found by a field.
 type Searched = searched
 

@@ -35,7 +35,7 @@ func TestInspectRepairs(t *testing.T) {
 		},
 		"what time and heartbeats are about": {
 			[]string{"UPDATE sessions SET updated_at = 1, due_at = NULL, ended_at = 7, pulse = '{}'"},
-			[]string{"sessions S has columns that differ from the document: updated_at, due_at, ended_at, pulse"},
+			[]string{"sessions S has columns that differ from the document: updated_at, ended_at, due_at, pulse"},
 		},
 		"indexes of leases and of what is due": {
 			[]string{"DROP INDEX leases_by_due", "DROP INDEX sessions_by_due", "DROP INDEX sessions_by_end"},

@@ -23,7 +23,7 @@ func TestPlans(t *testing.T) {
 	const live = "USING COVERING INDEX sessions_by_status (status=? AND project=?"
 	const (
 		liveMember    = "SEARCH m USING PRIMARY KEY (player_id=? AND live=?"
-		liveAttribute = "SEARCH a USING PRIMARY KEY (project=? AND key=? AND value=? AND live=?"
+		liveAttribute = "SEARCH a USING PRIMARY KEY (project=? AND key=? AND live=? AND value=?"
 	)
 	pro := game.AttributeFilter{"pro": {game.BoolValue(true)}}
 	for _, c := range []struct {
@@ -47,7 +47,7 @@ func TestPlans(t *testing.T) {
 		{liveAttribute, append(pro.Where(), status, mode, gameMap, region, free, public)},
 		{liveAttribute, append(pro.Where(), over)},
 		{
-			"SEARCH x EXISTS USING PRIMARY KEY (project=? AND key=? AND value=? AND live=? AND session_id=?)",
+			"SEARCH x EXISTS USING COVERING INDEX attributes_by_session (session_id=? AND key=?",
 			append(pro.Where(), status, host),
 		},
 		{"MERGE (UNION ALL)", game.AttributeFilter{

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -160,6 +161,8 @@ func (r *readers) rows(ctx context.Context, sql string, args []any, row func([]d
 		return err
 	}
 	defer r.give(c)
+	ctx, cancel := startWork(ctx)
+	defer cancel()
 	if err := c.rows(ctx, sql, args, row); err != nil {
 		if ctx.Err() != nil {
 			return ended(ctx)
@@ -168,6 +171,24 @@ func (r *readers) rows(ctx context.Context, sql string, args []any, row func([]d
 	}
 	r.read.Add(1)
 	return nil
+}
+
+// errWorkTime says that a statement worked longer than it may.
+var errWorkTime = errors.New("the statement takes too long")
+
+type workTimeKey struct{}
+
+// withWorkTime limits the time that each statement may work, without the time that it waits for a connection. It can be
+// interrupted only until its first row.
+func withWorkTime(ctx context.Context, limit time.Duration) context.Context {
+	return context.WithValue(ctx, workTimeKey{}, limit)
+}
+
+func startWork(ctx context.Context) (context.Context, context.CancelFunc) {
+	if limit, ok := ctx.Value(workTimeKey{}).(time.Duration); ok {
+		return context.WithTimeoutCause(ctx, limit, errWorkTime)
+	}
+	return ctx, func() {}
 }
 
 // stop rejects further reads and waits for the running ones.

@@ -49,13 +49,23 @@ func (b *selection) whereFields(all []searched, w game.Where) {
 		case game.OpAtLeast:
 			b.where(column+" >= ?", args...)
 		case game.OpPrefix:
-			b.where(column+" >= ? AND "+column+" < ?", c.Text(), c.Text()+"\U0010ffff")
+			term, bound := prefixed(column, c.Text())
+			b.where(term, bound...)
 		}
 		usual := game.StringValue(all[i].usual)
 		if all[i].only != "" && (c.Op == game.OpPrefix || !slices.Contains(c.Values, usual)) {
 			b.where("d." + all[i].only)
 		}
 	}
+}
+
+// prefixed returns the condition that a text begins with a prefix. Texts are compared as bytes in UTF-8, which is the
+// order of their characters.
+func prefixed(column, prefix string) (string, []any) {
+	if end, ok := game.AfterPrefix(prefix); ok {
+		return column + " >= ? AND " + column + " < ?", []any{prefix, end}
+	}
+	return column + " >= ?", []any{prefix}
 }
 
 func natives(values []game.Value) []any {
@@ -97,7 +107,10 @@ func page(after string, limit int, from ...selection) (string, []any) {
 }
 
 // bounds limit a list to a number of documents and of bytes; 0 bytes is no limit.
-type bounds struct{ limit, bytes int }
+type bounds struct {
+	limit, bytes int
+	seen         func(columns []driver.Value) error // is called with each row that is on the page; may be nil
+}
 
 // find reads a list within its bounds. The statement is one of [page], for a document more than the limit.
 // decode returns a document, and for how many bytes it counts.
@@ -121,6 +134,11 @@ func find[D any](
 			f.Items = append(f.Items, d)
 		}
 		spent += cost
+		if b.seen != nil {
+			if err := b.seen(columns); err != nil {
+				return err
+			}
+		}
 		if seen++; seen < b.limit && (b.bytes == 0 || spent < b.bytes) {
 			return nil
 		}

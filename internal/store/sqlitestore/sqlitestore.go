@@ -78,6 +78,7 @@ type Store struct {
 	writer  *writer
 	readers *readers
 	codec   codec
+	sizes   searchSizes
 	close   sync.Once
 	closed  error // returned by Close
 }
@@ -109,7 +110,7 @@ func open(ctx context.Context, path string, o Options, scripts []string) (*Store
 	if err := single(path); err != nil {
 		return nil, explain(err, path)
 	}
-	s := &Store{path: path, options: o, version: len(scripts), codec: newCodec(), file: &file{path: path}}
+	s := &Store{path: path, options: o, version: len(scripts), codec: newCodec(), sizes: usualSizes(), file: &file{path: path}}
 	if !o.Beside {
 		if s.file.held, err = lockFile(path); err != nil {
 			return nil, explain(err, path)

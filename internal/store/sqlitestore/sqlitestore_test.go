@@ -15,6 +15,17 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) game.Store { return openTest(t, filepath.Join(t.TempDir(), "gsm.db")) })
 }
 
+// TestSearchInSteps runs the suite's searches where few sessions are as many as a page may look at.
+func TestSearchInSteps(t *testing.T) {
+	t.Parallel()
+	storetest.Search(t, func(t *testing.T) game.Store {
+		t.Helper()
+		s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
+		s.SearchInSteps()
+		return s
+	})
+}
+
 func openTest(t *testing.T, path string) *sqlitestore.Store {
 	t.Helper()
 	s, err := sqlitestore.Open(t.Context(), path, sqlitestore.Options{})

@@ -55,6 +55,7 @@ func groups() map[string]group {
 		"Metrics":     {checks: metrics(), fill: fillSamples},
 		"Tasks":       {checks: tasks(), calls: taskCalls},
 		"Lists":       {checks: lists()},
+		"Search":      {checks: search(), calls: searchCalls},
 		"Suspensions": {checks: suspensions()},
 		"Events":      {checks: events()},
 		"Export":      {checks: exports()},

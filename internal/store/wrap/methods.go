@@ -107,6 +107,13 @@ func (st *store) ReplaceSession(ctx context.Context, old game.Session, next game
 	})
 }
 
+func (st *store) SearchSessions(ctx context.Context, q game.SearchQuery) (game.Hits, error) {
+	operation := Operation{Method: "SearchSessions", Label: "search_sessions", Collection: "sessions"}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Hits, error) {
+		return st.inner.SearchSessions(ctx, q)
+	})
+}
+
 func (st *store) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (game.Session, error) {
 	operation := Operation{Method: "Session", Label: "get_session", Collection: "sessions"}
 	return read(ctx, st, operation, func(ctx context.Context) (game.Session, error) {

@@ -1,0 +1,79 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"reflect"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"game-session-manager/internal/game"
+)
+
+type searchSessionsIn struct {
+	Sent Body[game.SearchRequest]
+}
+
+type searchSessionsOut struct{ Body searchPage }
+
+// searchPage is a page of sessions without their members.
+type searchPage struct {
+	Items      []Session `json:"items" nullable:"false" maxItems:"100" doc:"Sessions without their members. A page may have fewer than the limit, and even none, although there are more: next_cursor alone says whether there are."`
+	NextCursor *string   `json:"next_cursor" doc:"Continues the search; null on the last page."`
+	Count      *int      `json:"count,omitempty" doc:"How many sessions the search finds, at most 1000; only with count."`
+	CountExact *bool     `json:"count_exact,omitempty" doc:"Whether it finds no more than count; only with count."`
+
+	json []byte // the encoded page
+}
+
+// encoded returns the page as it was encoded before.
+func (p searchPage) encoded() []byte { return p.json }
+
+func (a *API) searchSessions(ctx context.Context, in *searchSessionsIn) (*searchSessionsOut, error) {
+	r := in.Sent.Value()
+	found, err := a.Sessions.Search(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	p, err := boundedPage(ctx, found.List, membersNone.of)
+	if err != nil {
+		return nil, err
+	}
+	body := searchPage{json: p.json}
+	if b, whole := bytes.CutSuffix(p.json, []byte("}")); whole && r.Count {
+		b = strconv.AppendInt(append(b, `,"count":`...), int64(found.Count), 10)
+		b = strconv.AppendBool(append(b, `,"count_exact":`...), found.Counted)
+		body.json = append(b, '}')
+	}
+	return &searchSessionsOut{body}, nil
+}
+
+// searchSchemas completes the schemas of searches.
+func (s *schemas) searches(r huma.Registry) {
+	r.RegisterTypeAlias(reflect.TypeFor[game.SearchValue](), reflect.TypeFor[searchValue]())
+	order := requestOf[game.SearchOrder](r, "by")
+	named(r, "SearchOrder", order)
+	search := requestOf[game.SearchRequest](r)
+	search.Properties["include"].Items.Enum = enum(game.Obstacles())
+	condition := r.Map()["SearchCondition"]
+	condition.Description = "A comparison, with field, op and value, or one of any, all and not."
+	condition.Required = nil
+	condition.Properties["op"].Enum = enum(game.Ops())
+	condition.PrecomputeMessages()
+	s.search = named(r, "SearchRequest", search)
+}
+
+// searchValue has the schema of a [game.SearchValue].
+type searchValue struct{}
+
+// Schema implements [huma.SchemaProvider].
+func (searchValue) Schema(r huma.Registry) *huma.Schema {
+	one := attributeValue{}.Schema(r)
+	return &huma.Schema{
+		Description: "What the field is compared with: an array for in and between, true or false for exists.",
+		AnyOf: append(one.AnyOf, &huma.Schema{
+			Type: huma.TypeArray, Items: one, MaxItems: new(game.MaxInValues),
+		}),
+	}
+}
