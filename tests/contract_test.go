@@ -226,6 +226,8 @@ func TestContract(t *testing.T) {
 		{"POST /api/v1/sessions", nil, `{"max_players":4,"host_id":"` + nobody + `"}`, nil, 404},
 		{"POST /api/v1/sessions", nil, `{}`, nil, 422},
 		{"GET /api/v1/sessions", nil, "", nil, 200},
+		{"POST /api/v1/sessions/search", nil, `{"order":[{"by":"attributes.a","near":1}],"count":true}`, nil, 200},
+		{"POST /api/v1/sessions/search", nil, `{"where":[{"field":"x","op":"eq","value":1}]}`, nil, 422},
 		{"GET " + session, here, "", nil, 200},
 		{"GET " + session, here, "", []string{"If-None-Match", "*"}, 304},
 		{"GET " + session, gone, "", nil, 404},

@@ -49,12 +49,11 @@ func (a *API) searchSessions(ctx context.Context, in *searchSessionsIn) (*search
 	return &searchSessionsOut{body}, nil
 }
 
-// searchSchemas completes the schemas of searches.
+// searches completes the schemas of searches.
 func (s *schemas) searches(r huma.Registry) {
 	r.RegisterTypeAlias(reflect.TypeFor[game.SearchValue](), reflect.TypeFor[searchValue]())
-	order := requestOf[game.SearchOrder](r, "by")
-	named(r, "SearchOrder", order)
 	search := requestOf[game.SearchRequest](r)
+	named(r, "SearchOrder", requestOf[game.SearchOrder](r, "by"))
 	search.Properties["include"].Items.Enum = enum(game.Obstacles())
 	condition := r.Map()["SearchCondition"]
 	condition.Description = "A comparison, with field, op and value, or one of any, all and not."

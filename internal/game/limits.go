@@ -7,6 +7,7 @@ type Limits struct {
 	Lists    ListLimits    `json:"lists"`
 	Metrics  MetricsLimits `json:"metrics"`
 	Players  PlayerLimits  `json:"players"`
+	Search   SearchLimits  `json:"search"`
 	Sessions SessionLimits `json:"sessions"`
 
 	Retention RetentionLimits `json:"retention"`
@@ -39,6 +40,17 @@ type ListLimits struct {
 	DefaultItems int `json:"default_items"`
 	Items        int `json:"items"`
 	Bytes        int `json:"bytes" doc:"At which a page ends early; a page of a single item may have more."`
+}
+
+// SearchLimits apply to searches of sessions.
+type SearchLimits struct {
+	Conditions  int `json:"conditions" doc:"That name a field, in all levels together."`
+	Depth       int `json:"depth" doc:"Levels of conditions in conditions."`
+	Orders      int `json:"orders" doc:"Fields to order by."`
+	Values      int `json:"values" doc:"Values of in."`
+	OrderedText int `json:"ordered_text" doc:"Characters of a text that an order compares."`
+	Count       int `json:"count" doc:"Where the count of a search stops."`
+	Cursor      int `json:"cursor" doc:"Characters of a cursor."`
 }
 
 // PlayerLimits apply to players.
@@ -110,6 +122,10 @@ func DocumentLimits() Limits {
 			SuspensionReason: MaxSuspensionReason,
 			Identities:       MaxIdentities, Provider: MaxProvider, Subject: MaxSubject, AttributeKey: MaxAttributeKey,
 			Attributes: MaxPlayerAttributes, AttributeBytes: maxPlayerAttributeBytes,
+		},
+		Search: SearchLimits{
+			Conditions: MaxConditions, Depth: MaxSearchDepth, Orders: MaxOrders, Values: MaxInValues,
+			OrderedText: OrderedText, Count: MaxCount, Cursor: MaxSearchCursor,
 		},
 		Sessions: SessionLimits{
 			Players: MaxPlayers, Teams: MaxTeams, Text: MaxSessionText, Address: MaxAddress, Protocol: MaxProtocol,

@@ -82,7 +82,8 @@ func TestSearchBounds(t *testing.T) {
 	nested := func(levels int) game.SearchWhere {
 		c := condition
 		for range levels - 1 {
-			c = game.SearchCondition{Not: &c}
+			inner := c
+			c = game.SearchCondition{Not: &inner}
 		}
 		return game.SearchWhere{c}
 	}
@@ -153,12 +154,12 @@ func TestObstacles(t *testing.T) {
 			s.Status, s.Locked = game.StatusEnded, true
 		}, game.SetOf(game.ObstacleEnded), game.ErrSessionEnded},
 	} {
-		s := openWithHost(t, 4)
+		s := newSession(t)
 		c.change(&s)
 		if got := s.Obstacles(); got != c.want {
 			t.Errorf("%s: obstacles %b, want %b", name, got, c.want)
 		}
-		_, _, err := s.Join(game.JoinRequest{PlayerID: "01990a5c-6f0e-7c3a-9d52-2f1c5b7a8e91"}, s.UpdatedAt)
+		_, err := s.Join(game.JoinRequest{PlayerID: player(2)}, later(1))
 		if !errors.Is(err, c.err) {
 			t.Errorf("%s: a join returns %v, want %v", name, err, c.err)
 		}

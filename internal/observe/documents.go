@@ -50,6 +50,13 @@ func (d *documents) Sessions(ctx context.Context, q game.SessionQuery) (game.Fou
 	return found, err
 }
 
+// SearchSessions implements [game.Store].
+func (d *documents) SearchSessions(ctx context.Context, q game.SearchQuery) (game.Hits, error) {
+	hits, err := d.Store.SearchSessions(ctx, q)
+	d.leftOut(ctx, collectionSessions, hits.Unreadable)
+	return hits, err
+}
+
 func (d *documents) leftOut(ctx context.Context, collection string, ids []string) {
 	if len(ids) == 0 {
 		return

@@ -26,6 +26,10 @@ func (spoilt) Sessions(context.Context, game.SessionQuery) (game.Found[game.Sess
 	return game.Found[game.Session]{Items: make([]game.Session, 1), Unreadable: []string{"b", "c"}}, nil
 }
 
+func (spoilt) SearchSessions(context.Context, game.SearchQuery) (game.Hits, error) {
+	return game.Hits{Found: game.Found[game.Session]{Unreadable: []string{"d"}}}, nil
+}
+
 // What lists leave out is counted each time, and logged with its collection and id, but not without limit.
 func TestUnreadableDocumentsAreReported(t *testing.T) {
 	t.Parallel()
@@ -40,7 +44,10 @@ func TestUnreadableDocumentsAreReported(t *testing.T) {
 			t.Errorf("the list is not passed on: %+v, %v", found, err)
 		}
 	}
-	for collection, want := range map[string]float64{"players": 1, "sessions": 2 * pages} {
+	if hits, err := s.SearchSessions(t.Context(), game.SearchQuery{}); err != nil || len(hits.Unreadable) != 1 {
+		t.Errorf("the search is not passed on: %+v, %v", hits, err)
+	}
+	for collection, want := range map[string]float64{"players": 1, "sessions": 2*pages + 1} {
 		c := counter(t, f.registry, "gsm_store_unreadable_documents_total", "collection", collection)
 		if got := testutil.ToFloat64(c); got != want {
 			t.Errorf("%v of %s counted, want %v", got, collection, want)
@@ -71,7 +78,7 @@ func TestEveryListReportsUnreadableDocuments(t *testing.T) {
 			lists = append(lists, m.Name)
 		}
 	}
-	if want := []string{"Players", "Sessions"}; !slices.Equal(lists, want) {
+	if want := []string{"Players", "SearchSessions", "Sessions"}; !slices.Equal(lists, want) {
 		t.Errorf("%v list documents; this test and observe.Documents know %v", lists, want)
 	}
 }

@@ -86,7 +86,10 @@ func columnTable(rows []searched) string {
 	}
 	for _, s := range rows {
 		column, index := code(s.column, "a table of its own"), code(s.index, "none")
-		if s.column == "" {
+		switch {
+		case s.field == game.FieldJoinable:
+			column = "`obstacles`, which is 0"
+		case s.column == "":
 			index = "its primary key"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.field, column, index, code(s.only, "any value"))

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"database/sql/driver"
 	"fmt"
+	"slices"
 	"strings"
 
 	"game-session-manager/internal/game"
@@ -19,26 +20,41 @@ type ordering struct {
 func orderingOf(orders []game.Order) ordering {
 	o := ordering{orders: orders}
 	for i, by := range orders {
-		column, rank := "", termOf("0")
+		rank, value := termOf("0"), term{}
 		if key, ok := (game.Clause{Field: by.Field}).Attribute(); ok {
 			table := fmt.Sprintf("o%d", i)
 			o.joins.sql += " LEFT JOIN attributes " + table + " ON " + table + ".session_id = d.id AND " + table + ".key = ?"
 			o.joins.args = append(o.joins.args, key)
-			column = table + ".value"
-			rank = termOf(fmt.Sprintf("CASE typeof(%s) WHEN 'real' THEN %d WHEN 'text' THEN %d WHEN 'blob' THEN %d ELSE %d END",
-				column, by.RankOf(game.NumberValue(0)), by.RankOf(game.StringValue("")), by.RankOf(game.BoolValue(false)),
-				game.RankNone))
+			rank, value = attributeKey(by, table+".value")
 		} else {
-			column = columnOf(by.Field)
-			rank = termOf(fmt.Sprintf("iif(%s IS NULL, %d, 0)", column, game.RankNone))
-		}
-		value := termOf(fmt.Sprintf("iif(typeof(%s) = 'text', substr(%[1]s, 1, %d), %[1]s)", column, game.OrderedText))
-		if by.Near != nil {
-			value = termOf(fmt.Sprintf("iif(typeof(%s) IN ('real', 'integer'), abs(%[1]s - ?), NULL)", column), *by.Near)
+			value = termOf(columnOf(by.Field))
+			if missable(by.Field) {
+				rank = termOf(fmt.Sprintf("iif(%s IS NULL, %d, 0)", value.sql, game.RankNone))
+			}
+			if by.Near != nil {
+				value = termOf("abs("+value.sql+" - ?)", *by.Near)
+			}
 		}
 		o.ranks, o.values = append(o.ranks, rank), append(o.values, value)
 	}
 	return o
+}
+
+// attributeKey returns the expressions for an attribute whose value, or NULL, is in a column.
+func attributeKey(by game.Order, column string) (rank, value term) {
+	rank = termOf(fmt.Sprintf("CASE typeof(%s) WHEN 'real' THEN %d WHEN 'text' THEN %d WHEN 'blob' THEN %d ELSE %d END",
+		column, by.RankOf(game.NumberValue(0)), by.RankOf(game.StringValue("")), by.RankOf(game.BoolValue(false)),
+		game.RankNone))
+	if by.Near != nil {
+		return rank, termOf(fmt.Sprintf("iif(typeof(%s) = 'real', abs(%[1]s - ?), NULL)", column), *by.Near)
+	}
+	return rank, termOf(fmt.Sprintf("iif(typeof(%s) = 'text', substr(%[1]s, 1, %d), %[1]s)", column, game.OrderedText))
+}
+
+// missable reports whether sessions may lack a field.
+func missable(field string) bool {
+	f, _ := game.FieldOf(game.SessionFields(), game.Clause{Field: field})
+	return slices.Contains(f.Searched, game.OpExists)
 }
 
 // columns returns the expressions as columns r0, k0, r1, k1 and so on.
@@ -64,7 +80,10 @@ func (o ordering) names(table string) string {
 func (o ordering) by() string {
 	var b strings.Builder
 	for i, order := range o.orders {
-		fmt.Fprintf(&b, "r%d, k%[1]d", i)
+		if o.ranks[i].sql != "0" { // or SQLite would compare the same rank of all sessions
+			fmt.Fprintf(&b, "r%d, ", i)
+		}
+		fmt.Fprintf(&b, "k%d", i)
 		if order.Desc {
 			b.WriteString(" DESC")
 		}

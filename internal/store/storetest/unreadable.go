@@ -65,9 +65,30 @@ func Unreadable(t *testing.T, s game.Store, spoil func(t *testing.T, collection,
 		return s.Players(t.Context(), game.PlayerQuery{Project: project, After: game.PlayerID(after), Limit: limit})
 	})
 	unreadableInPages(t, s, sessionIDs(sessions))
+	unreadableInSearches(t, s, sessionIDs(sessions), spoilt)
 	unreadablePulses(t, s, sessionIDs(sessions), spoilt)
 	unreadableAlone(t, s, spoilt, spoiltPlayers)
 	unreadableSweep(t, s, holder.PlayerID, sessions)
+}
+
+// unreadableInSearches pages through a search in two orders. Each document is on one page, among the items or as
+// unreadable.
+func unreadableInSearches(t *testing.T, s game.Store, ids []game.SessionID, spoilt []string) {
+	t.Helper()
+	for _, order := range [][]game.Order{nil, {{Field: "max_players"}}, {{Field: "attributes.mmr", Desc: true}}} {
+		for limit := 1; limit <= len(ids)+len(spoilt)+1; limit++ {
+			q := game.SearchQuery{Project: project, Order: order, Limit: limit}
+			got, left := []game.SessionID{}, []string{}
+			for more := true; more; {
+				hits, err := s.SearchSessions(t.Context(), q)
+				must(t, err)
+				got, left = append(got, sessionIDs(hits.Items)...), append(left, hits.Unreadable...)
+				q.After, more = hits.Next, hits.More
+			}
+			want(t, got, ids)
+			want(t, left, spoilt)
+		}
+	}
 }
 
 // wantLeftOut reads a list in pages of every size. Each document is on one page, among the items or as unreadable, and

@@ -22,7 +22,7 @@ UPDATE sessions SET
 DROP INDEX sessions_by_status;
 CREATE INDEX sessions_by_status ON sessions (
 	status, project, id, free_seats, seats_held, mode, map, region, visibility, obstacles, max_players, created_at,
-	updated_at
+	updated_at, name
 );
 
 -- A value is a REAL, a TEXT or, for false and true, the BLOB 00 or 01: they never equal each other, and have an order.
@@ -46,4 +46,4 @@ DELETE FROM sqlite_stat1 WHERE tbl = 'attributes' OR idx = 'sessions_by_status';
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
 	('attributes', 'attributes', '300000 150000 50000 25000 250 1'),
 	('attributes', 'attributes_by_session', '300000 3 1'),
-	('sessions', 'sessions_by_status', '100000 12000 6000 1 1 1 1 1 1 1 1 1 1 1');
+	('sessions', 'sessions_by_status', '100000 12000 6000 1 1 1 1 1 1 1 1 1 1 1 1');
