@@ -120,7 +120,7 @@ func (f Field[D]) normal(p *problems, values []Value) []Value {
 			p.check(v.kind == 'n' && v.num >= 0 && v.num <= float64(f.Max), f.Param, "must be 0 to %d", f.Max)
 		case KindID:
 			v = StringValue(NormalID(s))
-		case KindEnum, KindAttributes: // unknown values find nothing
+		case KindEnum, KindFlag, KindTime, KindAttributes: // unknown values find nothing
 		}
 		n[i] = v
 	}

@@ -22,10 +22,10 @@ func (c Clause) match(s *Session) bool {
 		return Where(c.All).Match(s)
 	}
 	values := s.valuesOf(c.Field)
-	switch c.Op {
-	case OpExists:
+	if c.Op == OpExists {
 		return (len(values) > 0) == c.Values[0].flag
-	case OpNot:
+	}
+	if c.Op == OpNot {
 		return !slices.Contains(values, c.Values[0])
 	}
 	return slices.ContainsFunc(values, c.holds)

@@ -19,8 +19,8 @@ type Order struct {
 // OrderedText is how many characters of a text an order compares. It limits the size of cursors.
 const OrderedText = 64
 
-// OrderKey is what a session is ordered by for one [Order]. Keys are compared by their ranks first, in ascending order, and
-// keys of equal rank by their values, of which the greatest is first if the order is descending.
+// OrderKey is what a session is ordered by for one [Order]. Keys are compared by their ranks first, in ascending order,
+// and keys of equal rank by their values, of which the greatest is first if the order is descending.
 type OrderKey struct {
 	// Rank orders the types of attributes: numbers before texts before booleans, or the other way round in a descending
 	// order. Sessions without a value come last in either, and so does what is not a number in an order by distance.
@@ -173,10 +173,9 @@ func (o Order) validKey(k OrderKey) bool {
 	}
 	f, _ := FieldOf(SessionFields(), Clause{Field: o.Field})
 	kind := byte('n')
-	switch f.Kind {
-	case KindText:
+	if f.Kind == KindText {
 		kind = 0
-	case KindAttributes:
+	} else if f.Kind == KindAttributes {
 		kind = k.Value.kind
 	}
 	return k.Value.kind == kind && k.Rank == o.RankOf(k.Value) && validText(k.Value.text)

@@ -157,7 +157,10 @@ func (s *Sessions) Search(ctx context.Context, r SearchRequest) (SearchResult, e
 	if err != nil {
 		return SearchResult{}, err
 	}
-	l := List[Session]{Items: found.Items, cursor: func(v Session) string { return encodePosition(q.positionOf(&v), q) }}
+	l := List[Session]{
+		Items:  found.Items,
+		cursor: func(v Session) string { return encodePosition(q.positionOf(&v), q) },
+	}
 	for i := range l.Items {
 		l.Items[i] = c.visibleSession(l.Items[i])
 	}

@@ -81,7 +81,10 @@ func describedFields() []Field[Session] {
 				return *s.EndedAt
 			},
 		},
-		{Name: FieldAttributes, Kind: KindAttributes, Ops: []Op{OpIn}, Searched: append(textual[:len(textual):len(textual)], OpExists)},
+		{
+			Name: FieldAttributes, Kind: KindAttributes, Ops: []Op{OpIn},
+			Searched: append(textual[:len(textual):len(textual)], OpExists),
+		},
 	}
 }
 
@@ -130,7 +133,7 @@ func seatFields() []Field[Session] {
 		},
 		{
 			Name: FieldObstacles, Kind: KindCount, Unordered: true, Max: int(allObstacles),
-			Of: func(s *Session) any { return int64(s.Obstacles()) },
+			Of: func(s *Session) any { return int64(s.Obstacles()) }, //nolint:gosec // five bits
 		},
 	}
 }

@@ -40,7 +40,9 @@ func conditionOf(c game.Clause) bson.D {
 		values[i] = nativeOf(kind, v)
 	}
 	if s.lacking != "" && slices.Contains(values, any(s.lacking)) { // then the others are those of the row
-		others := slices.DeleteFunc(slices.Clone(s.only), func(v string) bool { return slices.Contains(values, any(v)) })
+		others := slices.DeleteFunc(
+			slices.Clone(s.only), func(v string) bool { return slices.Contains(values, any(v)) },
+		)
 		if c.Op == game.OpNot {
 			return item(path, item("$in", s.only))
 		}

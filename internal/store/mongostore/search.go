@@ -44,7 +44,8 @@ func searchPage(q game.SearchQuery) page {
 	for _, c := range q.Where.Conjuncts() {
 		_, attribute := c.Attribute()
 		equality := c.Op == game.OpEqual || c.Op == game.OpIn
-		if attribute && equality || c.Op == game.OpEqual && (c.Field == game.FieldMember || c.Field == game.FieldHost) &&
+		person := c.Op == game.OpEqual && (c.Field == game.FieldMember || c.Field == game.FieldHost)
+		if attribute && equality || person &&
 			!slices.ContainsFunc(served, func(other game.Clause) bool { return other.Field == c.Field }) {
 			served = append(served, c)
 			continue
@@ -165,7 +166,7 @@ func position(orders []game.Order, raw bson.Raw) (*game.Position, error) {
 			return nil, errNoPlace
 		}
 		k := game.OrderKey{Rank: int(rank)}
-		switch v := raw.Lookup(keyName(i)); v.Type {
+		switch v := raw.Lookup(keyName(i)); v.Type { //nolint:exhaustive // other types have no key
 		case bson.TypeString:
 			k.Value = game.StringValue(v.StringValue())
 		case bson.TypeBoolean:

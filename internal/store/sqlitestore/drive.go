@@ -60,8 +60,10 @@ func driveBy(project game.ProjectID, c game.Clause, live []any) (d drive, rank i
 	case c.Field == game.FieldMember:
 		return drive{
 			from: "members m CROSS JOIN sessions d ON d.id = m.session_id",
-			where: term{"m.player_id = ? AND m.live IN (" + marks(len(live)) + ") AND d.project = ?",
-				append(append([]any{c.Text()}, live...), string(project))},
+			where: term{
+				"m.player_id = ? AND m.live IN (" + marks(len(live)) + ") AND d.project = ?",
+				append(append([]any{c.Text()}, live...), string(project)),
+			},
 			rows: "", // a player is in few sessions
 		}, 0, true
 	case c.Field == game.FieldHost:

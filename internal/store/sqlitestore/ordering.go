@@ -23,7 +23,9 @@ func orderingOf(orders []game.Order) ordering {
 		rank, value := termOf("0"), term{}
 		if key, ok := (game.Clause{Field: by.Field}).Attribute(); ok {
 			table := fmt.Sprintf("o%d", i)
-			o.joins.sql += " LEFT JOIN attributes " + table + " ON " + table + ".session_id = d.id AND " + table + ".key = ?"
+			o.joins.sql += fmt.Sprintf(
+				" LEFT JOIN attributes %s ON %[1]s.session_id = d.id AND %[1]s.key = ?", table,
+			)
 			o.joins.args = append(o.joins.args, key)
 			rank, value = attributeKey(by, table+".value")
 		} else {

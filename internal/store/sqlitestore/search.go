@@ -6,7 +6,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"game-session-manager/internal/game"
@@ -69,13 +68,18 @@ func (s *Store) search(ctx context.Context, q game.SearchQuery) (game.Hits, erro
 func searchSQL(q game.SearchQuery, d drive) (string, []any) {
 	o := orderingOf(q.Order)
 	conditions, columns, after := conditionsOf(q.Where), o.columns(), o.after(q.After)
-	sql := "WITH page AS MATERIALIZED (SELECT * FROM (SELECT d.rowid AS place, d.id AS id" + columns.sql + //nolint:misspell // SQL's spelling
-		" FROM " + d.from + o.joins.sql + " WHERE " + d.where.sql + " AND " + conditions.sql + ") WHERE " + after.sql +
-		" ORDER BY " + o.by() + " LIMIT ?) SELECT d.doc, (SELECT count(*) FROM page), page.id" + o.names("page") +
+	sql := materialized("page", "SELECT * FROM (SELECT d.rowid AS place, d.id AS id"+columns.sql+
+		" FROM "+d.from+o.joins.sql+" WHERE "+d.where.sql+" AND "+conditions.sql+") WHERE "+after.sql+
+		" ORDER BY "+o.by()+" LIMIT ?") + " SELECT d.doc, (SELECT count(*) FROM page), page.id" + o.names("page") +
 		" FROM page CROSS JOIN sessions d ON d.rowid = page.place"
 	return sql, slices.Concat(
 		columns.args, o.joins.args, d.where.args, conditions.args, after.args, []any{int64(q.Limit) + 1},
 	)
+}
+
+// materialized returns a subquery that is read as a whole before what follows it.
+func materialized(name, sql string) string {
+	return "WITH " + name + " AS MATERIALIZED (" + sql + ")" //nolint:misspell // SQL's spelling
 }
 
 func (s *Store) sorted(ctx context.Context, q game.SearchQuery, d drive) (game.Hits, error) {
@@ -345,10 +349,10 @@ func valuesSQL(q game.SearchQuery, d drive, desc bool) (string, []any) {
 		o := orderingOf(q.Order)
 		joins, columns, rows = o.joins, o.columns(), o.after(q.After)
 	}
-	direction := strings.TrimSpace(map[bool]string{true: "DESC"}[desc])
-	sql := "WITH walk AS MATERIALIZED (SELECT value FROM (SELECT a.value AS value, d.id AS id" + columns.sql + //nolint:misspell // SQL's spelling
-		" FROM " + d.from + joins.sql + " WHERE " + d.where.sql + " AND " + conditions.sql + ") WHERE " + rows.sql +
-		" ORDER BY value " + direction + " LIMIT ?) SELECT value FROM walk"
+	direction := map[bool]string{true: "DESC"}[desc]
+	sql := materialized("walk", "SELECT value FROM (SELECT a.value AS value, d.id AS id"+columns.sql+
+		" FROM "+d.from+joins.sql+" WHERE "+d.where.sql+" AND "+conditions.sql+") WHERE "+rows.sql+
+		" ORDER BY value "+direction+" LIMIT ?") + " SELECT value FROM walk"
 	return sql, slices.Concat(
 		columns.args, joins.args, d.where.args, conditions.args, rows.args, []any{int64(q.Limit) + 1},
 	)

@@ -51,6 +51,7 @@ func (b *selection) whereFields(all []searched, w game.Where) {
 		case game.OpPrefix:
 			term, bound := prefixed(column, c.Text())
 			b.where(term, bound...)
+		case game.OpNot, game.OpLess, game.OpAtMost, game.OpGreater, game.OpBetween, game.OpExists: // of searches
 		}
 		usual := game.StringValue(all[i].usual)
 		if all[i].only != "" && (c.Op == game.OpPrefix || !slices.Contains(c.Values, usual)) {
