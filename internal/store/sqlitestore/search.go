@@ -301,11 +301,9 @@ func (s *Store) walkNear(ctx context.Context, q game.SearchQuery, rangeOf func(t
 	}
 	// Distances are rounded. The statement that sorts compares them exactly; here a little more is read.
 	slack := func(distance float64) float64 { return (math.Abs(near) + distance) * 0x1p-48 }
-	up := term{"a.value >= ? AND a.value < ''", []any{near + least - slack(least)}}
-	down := term{"a.value < ?", []any{near - least + slack(least)}}
-	if q.After == nil {
-		up.args[0], down.args[0] = near, near
-	}
+	// No value may be in both ranges: it would be counted twice.
+	up := termOf("a.value >= ? AND a.value < ''", max(near, near+least-slack(least)))
+	down := termOf("a.value < ?", min(near, near-least+slack(least)))
 	above, err := s.values(ctx, q, rangeOf(up), false)
 	if err != nil {
 		return game.Hits{}, err

@@ -399,6 +399,7 @@ func searchComparisons(t *testing.T, s game.Store) {
 // searchNear pages through sessions by their distance to a number, with many at the same distance.
 func searchNear(t *testing.T, s game.Store) {
 	var all []game.Session
+	near := 1100.0
 	for i := range 60 {
 		v := openSession(4)
 		v.Attributes = game.Attributes{"mmr": game.NumberValue(float64(1000 + 10*(i%25)))}
@@ -407,15 +408,16 @@ func searchNear(t *testing.T, s game.Store) {
 			v.Attributes["mmr"] = game.StringValue("1100")
 		case 5:
 			v.Attributes = game.Attributes{}
+		case 7:
+			v.Attributes["mmr"] = game.NumberValue(near)
 		}
 		v.MaxPlayers = 2 + i%3
 		must(t, s.CreateSession(t.Context(), v))
 		all = append(all, v)
 	}
-	near := 1100.0
 	for _, rest := range [][]game.Order{nil, {{Field: game.FieldFreeSeats, Desc: true}}} {
 		q := game.SearchQuery{
-			Project: project, Limit: 4, Order: append([]game.Order{{Field: "attributes.mmr", Near: &near}}, rest...),
+			Project: project, Limit: 5, Order: append([]game.Order{{Field: "attributes.mmr", Near: &near}}, rest...),
 			Where: game.Where{game.WithObstacles()},
 		}
 		for more := true; more; more = q.After != nil {
