@@ -11,16 +11,17 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Obstacle is a reason why no newcomer can join a session.
+// Obstacle is a reason why a newcomer, who has neither a join code nor a password, cannot join a session.
 type Obstacle = game.Obstacle
 
 // The obstacles. A search leaves out sessions that have one, unless it includes them.
 const (
-	ObstacleFull   = game.ObstacleFull   // every seat is held
-	ObstacleLocked = game.ObstacleLocked // new members are rejected
-	ObstacleStale  = game.ObstacleStale  // heartbeats are missing
-	ObstacleClosed = game.ObstacleClosed // it is live, and its status accepts no new members
-	ObstacleEnded  = game.ObstacleEnded  // it has ended
+	ObstacleFull    = game.ObstacleFull    // no seat is free, or others wait for the next one
+	ObstacleLocked  = game.ObstacleLocked  // new members are rejected
+	ObstacleStale   = game.ObstacleStale   // heartbeats are missing
+	ObstacleClosed  = game.ObstacleClosed  // it is live, and its status accepts no new members
+	ObstacleEnded   = game.ObstacleEnded   // it has ended
+	ObstaclePrivate = game.ObstaclePrivate // joining it requires a join code or an invitation
 )
 
 // SearchQuery selects and orders sessions. Its zero value finds all that a newcomer can join, newest first.

@@ -129,7 +129,7 @@ func TestSearchVisibility(t *testing.T) {
 	must(t, err)
 	hosted := `{"field":"host_id","op":"eq","value":"` + string(host.ID) + `"}`
 	for _, body := range []string{
-		`{}`,
+		`{"limit":100}`,
 		`{"where":[` + hosted + `]}`,
 		`{"where":[{"any":[{"field":"visibility","op":"eq","value":"private"},` + hosted + `]}]}`,
 		`{"where":[{"not":{"field":"visibility","op":"eq","value":"nobody"}}]}`,
@@ -137,6 +137,7 @@ func TestSearchVisibility(t *testing.T) {
 		`{"where":[{"field":"member_id","op":"eq","value":"` + string(member.ID) + `"}]}`,
 	} {
 		body = strings.ReplaceAll(body, `"eq","value":"nobody"`, `"in","value":["public"]`)
+		body = strings.Replace(body, "{", `{"include":["private"],`, 1)
 		for _, caller := range []client.Player{host, member, other} {
 			found := s.do(t, search, body, "X-Act-As-Player", string(caller.ID)).is(http.StatusOK)
 			if sees := strings.Contains(found.body, string(private.ID)); sees && caller.ID == other.ID {
@@ -147,7 +148,7 @@ func TestSearchVisibility(t *testing.T) {
 			}
 		}
 	}
-	private2 := `{"where":[{"field":"visibility","op":"eq","value":"private"}]}`
+	private2 := `{"where":[{"field":"visibility","op":"eq","value":"private"}],"include":["private"]}`
 	for caller, want := range map[client.PlayerID]string{host.ID: "private", member.ID: "private", other.ID: ""} {
 		if got := s.searched(t, private2, "X-Act-As-Player", string(caller)); got != want {
 			t.Errorf("found %q, want %q", got, want)
@@ -155,5 +156,8 @@ func TestSearchVisibility(t *testing.T) {
 	}
 	if got := s.searched(t, private2); got != "private" {
 		t.Errorf("a server finds %q", got)
+	}
+	if got := s.searched(t, `{}`); got != "public" {
+		t.Errorf("without include, a server finds %q", got)
 	}
 }

@@ -121,10 +121,8 @@ func (s *Session) admit(p Party, j JoinRequest, by PlayerID, now time.Time) erro
 		return nil
 	case s.PasswordHash != "":
 		return s.byPassword(p, j, now)
-	case s.Visibility != VisibilityPrivate:
-		return nil
 	}
-	return ErrJoinCodeRequired
+	return s.obstacle(ObstaclePrivate)
 }
 
 // countUse counts a seat that was taken by the code.

@@ -251,7 +251,7 @@ func (c SearchCondition) comparison(p *problems, at string) Clause {
 
 // joinableClause returns the clause about obstacles that a clause about [FieldJoinable] stands for.
 func joinableClause(c Clause) Clause {
-	none := SetOf().clause()
+	none := WithObstacles()
 	if len(c.Values) == 1 && c.Values[0].flag == (c.Op == OpEqual) {
 		return none
 	}

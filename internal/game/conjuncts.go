@@ -19,15 +19,12 @@ func (w Where) Conjuncts() (all Where) {
 func (w Where) Statuses() []SessionStatus {
 	statuses := SessionStatuses()
 	for _, c := range w.Conjuncts() {
-		if c.Op != OpEqual && c.Op != OpIn {
-			continue
-		}
 		statuses = slices.DeleteFunc(statuses, func(s SessionStatus) bool {
-			switch c.Field {
-			case FieldStatus:
+			switch {
+			case c.Op == OpWithin:
+				return !s.within(c.Within())
+			case c.Field == FieldStatus && (c.Op == OpEqual || c.Op == OpIn):
 				return !slices.Contains(c.Values, StringValue(string(s)))
-			case FieldObstacles:
-				return !slices.ContainsFunc(c.Values, func(v Value) bool { return s.canHave(ObstacleSet(v.num)) })
 			}
 			return false
 		})
@@ -35,26 +32,13 @@ func (w Where) Statuses() []SessionStatus {
 	return statuses
 }
 
-// canHave reports whether sessions in the status can have the obstacles.
-func (s SessionStatus) canHave(set ObstacleSet) bool {
-	closed, ended := set&SetOf(ObstacleClosed) != 0, set&SetOf(ObstacleEnded) != 0
+// within reports whether sessions in the status can have no obstacles but those of set.
+func (s SessionStatus) within(set ObstacleSet) bool {
 	switch {
-	case s.Terminal() || ended:
-		return s.Terminal() && ended
-	case s == StatusOpen:
-		return !closed
-	case s == StatusInProgress:
+	case s.Terminal():
+		return set.Has(ObstacleEnded)
+	case s == StatusOpen, s == StatusInProgress:
 		return true
 	}
-	return closed
-}
-
-// Without returns the obstacles that sessions cannot have that meet a clause of [WithObstacles].
-func (c Clause) Without() (none []Obstacle) {
-	for _, o := range Obstacles() {
-		if !slices.ContainsFunc(c.Values, func(v Value) bool { return ObstacleSet(v.num)&SetOf(o) != 0 }) {
-			none = append(none, o)
-		}
-	}
-	return none
+	return set.Has(ObstacleClosed)
 }

@@ -76,6 +76,8 @@ func (c Clause) holds(v Value) bool {
 		return is(0, 1, 0) && is(1, -1, 0)
 	case OpPrefix:
 		return v.kind == 0 && strings.HasPrefix(v.text, c.Values[0].text)
+	case OpWithin:
+		return ObstacleSet(v.num)&^c.Within() == 0
 	case OpNot, OpExists:
 	}
 	return false

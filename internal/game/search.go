@@ -26,7 +26,7 @@ const (
 type SearchRequest struct {
 	Where   SearchWhere   `json:"where,omitempty" maxItems:"32" nullable:"false" doc:"Conditions that all must hold."`
 	Order   []SearchOrder `json:"order,omitempty" maxItems:"4" nullable:"false" doc:"The order of the result: by the first, where that is equal by the second, and so on, and at last newest first."`
-	Include []Obstacle    `json:"include,omitempty" maxItems:"5" nullable:"false" doc:"Which sessions to find besides those that a newcomer can join: full, locked, stale, closed (live, with a status that accepts no new members) and ended."`
+	Include []Obstacle    `json:"include,omitempty" maxItems:"6" nullable:"false" doc:"Which sessions to find besides those that a newcomer can join: full (or with others who wait for the next seat), locked, stale, private (which require a join code), closed (live, with a status that accepts no new members) and ended."`
 	Limit   *int          `json:"limit,omitempty" minimum:"1" maximum:"100" doc:"The maximum number of items; 50 if left out."`
 	Cursor  string        `json:"cursor,omitempty" maxLength:"4096" doc:"The next_cursor of an earlier response to the same search."`
 	Count   bool          `json:"count,omitempty" doc:"Whether to count what is found, up to 1000."`
@@ -76,7 +76,7 @@ func (r SearchRequest) query() (SearchQuery, error) {
 	for i, o := range r.Include {
 		p.check(slices.Contains(Obstacles(), o), "include."+strconv.Itoa(i), "must be one of %v", Obstacles())
 	}
-	q.Where = append(q.Where, SetOf(r.Include...).clause())
+	q.Where = append(q.Where, WithObstacles(r.Include...))
 	q.Order = r.orders(&p)
 	p.check(len(r.Cursor) <= MaxSearchCursor, "cursor", "must have at most %d characters", MaxSearchCursor)
 	return q, p.err()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -135,36 +136,76 @@ func TestAfterPrefix(t *testing.T) {
 // TestObstacles checks that obstacles agree with what a join is told.
 func TestObstacles(t *testing.T) {
 	t.Parallel()
+	waiting := func(team string, teams map[string]int) func(*game.Session) {
+		return func(s *game.Session) {
+			s.Teams = teams
+			s.WaitList = []game.Waiter{{PlayerID: player(3), Team: team}}
+		}
+	}
+	red := map[string]int{"red": 1}
 	for name, c := range map[string]struct {
 		change func(*game.Session)
-		want   game.ObstacleSet
+		want   []game.Obstacle
 		err    error
 	}{
-		"open":        {func(*game.Session) {}, 0, nil},
-		"full":        {func(s *game.Session) { s.MaxPlayers = 1 }, game.SetOf(game.ObstacleFull), game.ErrSessionFull},
-		"locked":      {func(s *game.Session) { s.Locked = true }, game.SetOf(game.ObstacleLocked), game.ErrSessionLocked},
-		"in progress": {func(s *game.Session) { s.Status = game.StatusInProgress }, game.SetOf(game.ObstacleClosed), game.ErrSessionNotJoinable},
+		"open":   {func(*game.Session) {}, nil, nil},
+		"full":   {func(s *game.Session) { s.MaxPlayers = 1 }, []game.Obstacle{game.ObstacleFull}, game.ErrSessionFull},
+		"locked": {func(s *game.Session) { s.Locked = true }, []game.Obstacle{game.ObstacleLocked}, game.ErrSessionLocked},
+		"private": {func(s *game.Session) {
+			s.Visibility = game.VisibilityPrivate
+		}, []game.Obstacle{game.ObstaclePrivate}, game.ErrJoinCodeRequired},
+		"others wait for a seat":    {waiting("", nil), []game.Obstacle{game.ObstacleFull}, game.ErrSessionFull},
+		"others wait for any team":  {waiting(game.TeamAuto, nil), []game.Obstacle{game.ObstacleFull}, game.ErrSessionFull},
+		"others wait for a team":    {waiting("red", red), nil, nil},
+		"others wait for some team": {waiting(game.TeamAuto, red), nil, nil},
+		"locked, while others wait": {lockedWith(waiting("", nil)), []game.Obstacle{game.ObstacleFull, game.ObstacleLocked}, game.ErrSessionLocked},
+		"full and locked":           {lockedWith(func(s *game.Session) { s.MaxPlayers = 1 }), []game.Obstacle{game.ObstacleFull, game.ObstacleLocked}, game.ErrSessionLocked},
+		"in progress": {func(s *game.Session) {
+			s.Status = game.StatusInProgress
+		}, []game.Obstacle{game.ObstacleClosed}, game.ErrSessionNotJoinable},
 		"in progress, open to new members": {func(s *game.Session) {
 			s.Status, s.JoinInProgress = game.StatusInProgress, true
-		}, 0, nil},
-		"pending": {func(s *game.Session) { s.Status = game.StatusPending }, game.SetOf(game.ObstacleClosed), game.ErrSessionNotJoinable},
-		"stale":   {func(s *game.Session) { s.Liveness = game.Stale }, game.SetOf(game.ObstacleStale), game.ErrSessionNotJoinable},
+		}, nil, nil},
+		"pending": {func(s *game.Session) {
+			s.Status = game.StatusPending
+		}, []game.Obstacle{game.ObstacleClosed}, game.ErrSessionNotJoinable},
+		"stale": {func(s *game.Session) {
+			s.Liveness = game.Stale
+		}, []game.Obstacle{game.ObstacleStale}, game.ErrSessionNotJoinable},
 		"stale, and needs a host": {func(s *game.Session) {
 			s.Liveness, s.HostID = game.Stale, nil
 			s.Members[0].Status = game.SeatDisconnected
-		}, 0, nil},
+		}, nil, nil},
 		"ended": {func(s *game.Session) {
 			s.Status, s.Locked = game.StatusEnded, true
-		}, game.SetOf(game.ObstacleEnded), game.ErrSessionEnded},
+		}, []game.Obstacle{game.ObstacleEnded}, game.ErrSessionEnded},
 	} {
 		s := newSession(t)
 		c.change(&s)
-		if got := s.Obstacles(); got != c.want {
-			t.Errorf("%s: obstacles %b, want %b", name, got, c.want)
+		set := s.Obstacles()
+		if set != game.SetOf(c.want...) {
+			t.Errorf("%s: obstacles %b, want %v", name, set, c.want)
+		}
+		// Whatever a set allows, a session with these statuses must be looked for.
+		if w := (game.Where{game.WithObstacles(c.want...)}); !w.Match(&s) || !slices.Contains(w.Statuses(), s.Status) {
+			t.Errorf("%s: a search that includes %v looks in %v", name, c.want, w.Statuses())
+		}
+		for _, o := range c.want {
+			others := slices.DeleteFunc(game.Obstacles(), func(other game.Obstacle) bool { return other == o })
+			if (game.Where{game.WithObstacles(others...)}).Match(&s) {
+				t.Errorf("%s: a search without %s finds it", name, o)
+			}
 		}
 		_, err := s.Join(game.JoinRequest{PlayerID: player(2)}, later(1))
 		if !errors.Is(err, c.err) {
 			t.Errorf("%s: a join returns %v, want %v", name, err, c.err)
 		}
+	}
+}
+
+func lockedWith(change func(*game.Session)) func(*game.Session) {
+	return func(s *game.Session) {
+		change(s)
+		s.Locked = true
 	}
 }

@@ -83,8 +83,8 @@ func (s *Session) JoinParty(
 	if err := p.Validate(); err != nil {
 		return nil, nil, err
 	}
-	if s.Status.Terminal() {
-		return nil, nil, s.endedError()
+	if err := s.obstacle(ObstacleEnded); err != nil {
+		return nil, nil, err
 	}
 	whole := *s
 	if len(p.Seats) > 1 || s.PasswordHash != "" { // or nothing has changed if the only one is rejected
@@ -216,33 +216,25 @@ func (s *Session) withTeams(p Party) []JoinRequest {
 
 // joinable returns why a new member cannot join, or nil.
 func (s *Session) joinable(j JoinRequest, now time.Time) error {
-	closed, ban := s.accepts(), s.banOf(j.PlayerID, now)
-	switch {
-	case closed != nil:
-		return closed
-	case ban != nil:
+	if err := s.accepts(); err != nil {
+		return err
+	}
+	if ban := s.banOf(j.PlayerID, now); ban != nil {
 		return ban.error()
-	case s.Locked:
-		return ErrSessionLocked
-	case len(s.Members) >= s.MaxPlayers:
+	}
+	if err := s.obstacle(ObstacleLocked); err != nil {
+		return err
+	}
+	return s.noSeat(j)
+}
+
+// noSeat returns why there is no free seat for a player, or nil.
+func (s *Session) noSeat(j JoinRequest) error {
+	if s.FreeSeats() <= 0 {
 		return ErrSessionFull.With("max_players", s.MaxPlayers)
 	}
 	if err := s.roomIn(j.Team); err != nil {
 		return err
 	}
 	return s.claimed(j)
-}
-
-// accepts returns why the session accepts nobody in its present state, or nil.
-func (s *Session) accepts() error {
-	switch {
-	case s.Status != StatusOpen && (s.Status != StatusInProgress || !s.JoinInProgress):
-		return ErrSessionNotJoinable.Detail(
-			"The session is %s and accepts no new members.", s.Status,
-		).With("session_status", s.Status)
-	case s.Liveness == Stale && !s.leaderless():
-		return ErrSessionNotJoinable.Detail("The session is stale: its host or server has missed its heartbeats.").
-			With("session_status", s.Status).With("liveness", s.Liveness)
-	}
-	return nil
 }

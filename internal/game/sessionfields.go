@@ -133,7 +133,7 @@ func seatFields() []Field[Session] {
 		},
 		{
 			Name: FieldObstacles, Kind: KindCount, Unordered: true, Max: int(allObstacles),
-			Of: func(s *Session) any { return int64(s.Obstacles()) }, //nolint:gosec // five bits
+			Of: func(s *Session) any { return int64(s.Obstacles()) }, //nolint:gosec // six bits
 		},
 	}
 }

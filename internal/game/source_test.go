@@ -92,7 +92,7 @@ func TestListsOfConstants(t *testing.T) {
 		"LeaseState":    texts(game.LeaseStates()),
 		// So it is with what fields are described by.
 		"FieldKind": {"text", "username", "enum", "id", "count", "flag", "time", "attributes"},
-		"Op":        texts(game.Ops()),
+		"Op":        append(texts(game.Ops()), string(game.OpWithin)), // which no request can make
 		"Obstacle":  texts(game.Obstacles()),
 	}
 	open := []string{"ProjectID", "FormError"} // not closed lists

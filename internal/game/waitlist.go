@@ -177,14 +177,14 @@ func (s *Session) MoveUp(now time.Time) []Change {
 		return nil
 	}
 	var done []Change
-	accepts := s.accepts() == nil && !s.Locked
+	accepts := s.accepts() == nil && s.obstacle(ObstacleLocked) == nil
 	full := map[string]bool{} // by what was asked for
 	s.WaitList = slices.DeleteFunc(s.WaitList, func(w Waiter) bool {
 		if !s.hasTeam(w.Team) {
 			done = append(done, WaitListLeft{PlayerID: w.PlayerID, Reason: WaitTeamRemoved})
 			return true
 		}
-		if !accepts || len(s.Members) >= s.MaxPlayers || full[w.Team] {
+		if !accepts || s.FreeSeats() <= 0 || full[w.Team] {
 			return false
 		}
 		j := s.withTeams(Party{Seats: []JoinRequest{w.request()}})[0]

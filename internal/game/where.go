@@ -22,9 +22,11 @@ const (
 	OpBetween Op = "between" // it is at least the first value and at most the second
 	OpPrefix  Op = "prefix"  // it is a text that begins with the value
 	OpExists  Op = "exists"  // it is there if the value is true, and missing if it is false
+	// OpWithin is the comparison of [WithObstacles]: the field is a set that has no elements but those of the value.
+	OpWithin Op = "within"
 )
 
-// Ops returns all comparisons.
+// Ops returns the comparisons that requests can make.
 func Ops() []Op {
 	return []Op{
 		OpEqual, OpNot, OpIn, OpLess, OpAtMost, OpGreater, OpAtLeast, OpBetween, OpPrefix, OpExists,

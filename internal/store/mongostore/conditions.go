@@ -30,7 +30,7 @@ func conditionOf(c game.Clause) bson.D {
 		return item("$or", conditionsOf(c.Any))
 	case c.All != nil:
 		return item("$and", conditionsOf(c.All))
-	case c.Field == game.FieldObstacles:
+	case c.Op == game.OpWithin:
 		return obstacles(c)
 	}
 	path, kind := pathOf(c.Field)
@@ -98,7 +98,7 @@ func nativeOf(kind game.FieldKind, v game.Value) any {
 }
 
 // obstacles returns the condition for a clause of [game.WithObstacles]. It is about the fields that obstacles are made
-// of, as [game.Session.Obstacles] makes them.
+// of, as [game.Session.Obstacles] makes them: documents do not have the set.
 func obstacles(c game.Clause) bson.D {
 	var terminal bson.A
 	for _, s := range game.SessionStatuses() {
@@ -107,29 +107,40 @@ func obstacles(c game.Clause) bson.D {
 		}
 	}
 	live := bson.A{item("status", item("$nin", terminal))}
-	ended := true
-	for _, o := range c.Without() {
-		switch o {
-		case game.ObstacleFull:
-			live = append(live, item("free_seats", item("$gt", 0)))
-		case game.ObstacleLocked:
-			live = append(live, item("locked", false))
-		case game.ObstacleStale:
-			live = append(live, item("$or", bson.A{
-				item("liveness", item("$ne", string(game.Stale))),
-				bson.D{{Key: "hosted", Value: true}, {Key: "host_id", Value: item("$exists", false)}},
-			}))
-		case game.ObstacleClosed:
-			live = append(live, item("$or", bson.A{
-				item("status", string(game.StatusOpen)),
-				bson.D{{Key: "status", Value: string(game.StatusInProgress)}, {Key: "join_in_progress", Value: true}},
-			}))
-		case game.ObstacleEnded:
-			ended = false
+	for _, o := range game.Obstacles() {
+		if !c.Within().Has(o) {
+			live = append(live, without(o)...)
 		}
 	}
-	if !ended {
+	if !c.Within().Has(game.ObstacleEnded) {
 		return item("$and", live)
 	}
 	return item("$or", bson.A{item("status", item("$in", terminal)), item("$and", live)})
+}
+
+// without returns the conditions that a live session does not have the obstacle.
+func without(o game.Obstacle) bson.A {
+	switch o {
+	case game.ObstacleFull:
+		return bson.A{item("free_seats", item("$gt", 0)), item("$nor", bson.A{
+			item("wait_list", item("$elemMatch", item("team", item("$exists", false)))), // for any seat
+			bson.D{{Key: "wait_list.team", Value: game.TeamAuto}, {Key: "teams", Value: bson.D{}}},
+		})}
+	case game.ObstacleLocked:
+		return bson.A{item("locked", false)}
+	case game.ObstacleStale:
+		return bson.A{item("$or", bson.A{
+			item("liveness", item("$ne", string(game.Stale))),
+			bson.D{{Key: "hosted", Value: true}, {Key: "host_id", Value: item("$exists", false)}},
+		})}
+	case game.ObstacleClosed:
+		return bson.A{item("$or", bson.A{
+			item("status", string(game.StatusOpen)),
+			bson.D{{Key: "status", Value: string(game.StatusInProgress)}, {Key: "join_in_progress", Value: true}},
+		})}
+	case game.ObstaclePrivate:
+		return bson.A{item("visibility", item("$ne", string(game.VisibilityPrivate)))}
+	case game.ObstacleEnded: // live sessions do not have it
+	}
+	return nil
 }

@@ -75,8 +75,11 @@ func conditionOf(c game.Clause) term {
 		}
 	}
 	column := columnOf(c.Field)
-	if c.Op == game.OpExists {
+	switch c.Op {
+	case game.OpExists:
 		return termOf(column + " IS NOT NULL")
+	case game.OpWithin:
+		return termOf(column+" & ? = 0", int64(^c.Within())) //nolint:gosec // all bits but those of the set
 	}
 	return compared(column, c, false)
 }
@@ -123,7 +126,7 @@ func compared(column string, c game.Clause, typed bool) term {
 	case game.OpPrefix:
 		sql, bounds := prefixed(column, c.Text())
 		return term{sql + upper, bounds}
-	case game.OpEqual, game.OpNot, game.OpExists:
+	case game.OpEqual, game.OpNot, game.OpExists, game.OpWithin:
 	}
 	return term{column + " = ?", args}
 }

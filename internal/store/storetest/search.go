@@ -186,11 +186,25 @@ func (f searchable) change(r *rapid.T, v *game.Session) {
 		v.HostID = &v.Members[0].PlayerID
 	}
 	v.Hosted = v.HostID != nil || rapid.Bool().Draw(r, "hosted")
+	f.queue(r, v)
 	v.Attributes = game.Attributes{}
 	for _, key := range []string{"mmr", "tag"} {
 		if rapid.IntRange(0, 4).Draw(r, "has") > 0 {
 			v.Attributes[key] = rapid.SampledFrom(searchValues()).Draw(r, key)
 		}
+	}
+}
+
+// queue makes random players wait, for a team or any seat.
+func (f searchable) queue(r *rapid.T, v *game.Session) {
+	v.Teams, v.WaitList = map[string]int{}, []game.Waiter{}
+	if rapid.Bool().Draw(r, "teams") {
+		v.Teams["red"] = 2
+	}
+	for range max(0, rapid.IntRange(-3, 2).Draw(r, "waiting")) {
+		w := newWaiter()
+		w.Team = rapid.SampledFrom([]string{"", "red", game.TeamAuto}).Draw(r, "team")
+		v.WaitList = append(v.WaitList, w)
 	}
 }
 
