@@ -233,15 +233,17 @@ func TestRequests(t *testing.T) {
 		_, _ = w.Write([]byte(`{}`))
 	}, client.WithUserAgent("lobby/1"))
 	filter := client.SessionFilter{
-		Status: client.StatusOpen, Mode: "a b", Map: "m", Region: "r", Visibility: client.VisibilityPublic, HostID: "h",
-		MemberID:  "p",
-		FreeSeats: 2, Limit: 3, Cursor: "c",
+		Status: []client.SessionStatus{client.StatusOpen, client.StatusPending}, Mode: "a b", Map: "m", Region: "r",
+		Visibility: client.VisibilityPublic, HostID: "h", MemberID: "p",
+		FreeSeats: 2, Limit: 3, Cursor: "c", Locked: new(false), Joinable: new(true),
+		CreatedAfter: time.Unix(0, 1e6).In(time.FixedZone("", 3600)), EndedBefore: time.Unix(1, 0),
 		Attributes: client.Attributes{"n": client.Number(1200), "s": client.String("1200"), "b": client.Bool(true)},
 	}
 	for want, call := range map[string]func(context.Context) error{
-		`GET /api/v1/sessions?attributes[b]==true&attributes[n]==1200&attributes[s]=="1200"&cursor=c&` +
-			`free_seats=2&host_id=h&limit=3&map=m&member_id=p&mode=a b&` +
-			`region=r&status=open&visibility=public lobby/1`: func(ctx context.Context) error {
+		`GET /api/v1/sessions?attributes[b]==true&attributes[n]==1200&attributes[s]=="1200"&` +
+			`created_after=1970-01-01T00:00:00.001Z&cursor=c&ended_before=1970-01-01T00:00:01Z&` +
+			`free_seats=2&host_id=h&joinable=true&limit=3&locked=false&map=m&member_id=p&mode=a b&` +
+			`region=r&status=open,pending&visibility=public lobby/1`: func(ctx context.Context) error {
 			_, err := c.Sessions.List(ctx, filter)
 			return err
 		},

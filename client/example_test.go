@@ -124,7 +124,7 @@ func ExampleSessions_All() {
 	c, _ := client.New("http://127.0.0.1:8080")
 
 	for v, err := range c.Sessions.All(ctx, client.SessionFilter{
-		Status: client.StatusOpen, Mode: "ranked", FreeSeats: 1,
+		Status: []client.SessionStatus{client.StatusOpen}, Mode: "ranked", FreeSeats: 1,
 	}) {
 		if err != nil {
 			log.Fatal(err)

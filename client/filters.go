@@ -2,11 +2,14 @@
 
 package client
 
-import "net/url"
+import (
+	"net/url"
+	"time"
+)
 
 // PlayerFilter selects players. Its zero value selects all.
 type PlayerFilter struct {
-	IDs            []PlayerID   // players with these ids, separated by commas. Unknown ids are left out, and limit does not apply
+	IDs            []PlayerID   // players with these ids. Unknown ids are left out, and limit does not apply
 	UsernamePrefix string       // players whose username begins with this, in any case
 	Status         PlayerStatus // players with this status
 	Limit          int          // the maximum number of items in a page; 0 for the server's default
@@ -23,32 +26,50 @@ func (f PlayerFilter) values() url.Values {
 
 // SessionFilter selects sessions. Its zero value selects all.
 type SessionFilter struct {
-	Status     SessionStatus // sessions in this state
-	Mode       string        // sessions with this mode
-	Map        string        // sessions on this map
-	Region     string        // sessions in this region
-	Visibility Visibility    // sessions with this visibility
-	Liveness   Liveness      // sessions that have their heartbeats, or need none (live), or have missed them (stale)
-	HostID     PlayerID      // sessions that this player hosts
-	MemberID   PlayerID      // sessions in which this player holds a seat
-	FreeSeats  int           // sessions with at least this many free seats
-	Attributes Attributes    // sessions with all of these attributes
-	Members    MembersShown  // how much of its members each session has; MembersIDs if empty
-	Limit      int           // the maximum number of items in a page; 0 for the server's default
-	Cursor     string        // the NextCursor of the page before; empty for the first page
+	Status        []SessionStatus // sessions in one of these states
+	NamePrefix    string          // sessions whose name begins with exactly this
+	Mode          string          // sessions with this mode
+	Map           string          // sessions on this map
+	Region        string          // sessions in this region
+	Visibility    Visibility      // sessions with this visibility
+	Liveness      Liveness        // sessions that have their heartbeats, or need none (live), or have missed them (stale)
+	CreatedAfter  time.Time       // sessions that were created at this time or later
+	CreatedBefore time.Time       // sessions that were created before this time
+	UpdatedAfter  time.Time       // sessions that were changed at this time or later
+	UpdatedBefore time.Time       // sessions that were changed before this time
+	EndedAfter    time.Time       // sessions that ended at this time or later
+	EndedBefore   time.Time       // sessions that ended before this time
+	HostID        PlayerID        // sessions that this player hosts
+	MemberID      PlayerID        // sessions in which this player holds a seat
+	FreeSeats     int             // sessions with at least this many free seats
+	Locked        *bool           // sessions that are locked (true), or that are not (false)
+	Joinable      *bool           // sessions that a newcomer can join (true), or cannot (false)
+	Attributes    Attributes      // sessions with all of these attributes
+	Members       MembersShown    // how much of its members each session has; MembersIDs if empty
+	Limit         int             // the maximum number of items in a page; 0 for the server's default
+	Cursor        string          // the NextCursor of the page before; empty for the first page
 }
 
 func (f SessionFilter) values() url.Values {
 	v := url.Values{}
-	set(v, "status", f.Status)
+	set(v, "status", joined(f.Status))
+	set(v, "name_prefix", f.NamePrefix)
 	set(v, "mode", f.Mode)
 	set(v, "map", f.Map)
 	set(v, "region", f.Region)
 	set(v, "visibility", f.Visibility)
 	set(v, "liveness", f.Liveness)
+	set(v, "created_after", instant(f.CreatedAfter))
+	set(v, "created_before", instant(f.CreatedBefore))
+	set(v, "updated_after", instant(f.UpdatedAfter))
+	set(v, "updated_before", instant(f.UpdatedBefore))
+	set(v, "ended_after", instant(f.EndedAfter))
+	set(v, "ended_before", instant(f.EndedBefore))
 	set(v, "host_id", f.HostID)
 	set(v, "member_id", f.MemberID)
 	set(v, "free_seats", number(f.FreeSeats))
+	set(v, "locked", flag(f.Locked))
+	set(v, "joinable", flag(f.Joinable))
 	setAttributes(v, f.Attributes)
 	set(v, "members", f.Members)
 	return paged(v, f.Limit, f.Cursor)

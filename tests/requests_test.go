@@ -279,7 +279,7 @@ func TestAttributeFilters(t *testing.T) {
 		"attributes[]=1":                  {"query.attributes"},
 		"attribute=%C3%A4:1":              {"query.attributes"},
 		"region[x]=1":                     {"query.region[x]"},
-		"status=Open":                     {"query.status"},
+		"status=Open":                     {"query.status[0]"},
 		"visibility=secret":               {"query.visibility"},
 		"limit=0":                         {"query.limit"},
 		"limit=":                          {"query.limit"},

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"game-session-manager/client"
 )
@@ -393,6 +394,7 @@ func TestListSessions(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	p := s.newPlayers(t, "p", 3)
+	begin := url.QueryEscape(p[2].CreatedAt.In(time.FixedZone("", 7200)).Format(time.RFC3339Nano))
 	for _, r := range []client.SessionRequest{
 		{HostID: &p[0].ID, Settings: client.Settings{
 			Name: "a", MaxPlayers: 2, Mode: "ranked", Map: "dust", Region: "eu",
@@ -420,6 +422,7 @@ func TestListSessions(t *testing.T) {
 			}
 		}
 	}
+	end := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	for query, want := range map[string]string{
 		"": "dcba", "status=open": "dba", "status=pending": "c", "status=ended": "", "mode=ranked": "ba",
 		"mode=Ranked": "c", "mode=rank": "",
@@ -435,6 +438,19 @@ func TestListSessions(t *testing.T) {
 		"attributes[mmr]==1200&attributes[beta]=false":                              "",
 		"status=open&mode=ranked&limit=50":                                          "ba",
 		"mode=ranked&map=dust&region=eu&visibility=public&free_seats=1&status=open": "a",
+		"status=open,pending":                                                       "dcba", "status=ended,pending": "c", "status=ended,failed": "",
+		"name_prefix=a": "a", "name_prefix=A": "", "locked=false": "dcba", "locked=true": "",
+		"joinable=true": "da", "joinable=false": "cb", "joinable=false&status=open": "b", "joinable=true&mode=casual": "d",
+		"created_after=" + begin:                                    "dcba",
+		"created_before=" + begin:                                   "",
+		"updated_before=" + end:                                     "dcba",
+		"updated_after=" + end:                                      "",
+		"created_after=" + begin + "&created_before=" + end:         "dcba",
+		"ended_before=" + end:                                       "",
+		"ended_after=0001-01-01T00:00:00Z":                          "",
+		"created_before=0001-01-01T00:00:00Z":                       "",
+		"created_after=" + begin + "&status=pending&joinable=false": "c",
+		"attributes[mmr]=1200&joinable=true&updated_after=" + begin: "a",
 	} {
 		l := s.do(
 			t, "GET /api/v1/sessions?"+regexp.MustCompile(`[" ]`).ReplaceAllStringFunc(query, url.PathEscape), "",
@@ -447,10 +463,11 @@ func TestListSessions(t *testing.T) {
 		}
 	}
 	for query, at := range map[string]string{
-		"status=odd": "query.status", "visibility=odd": "query.visibility", "host_id=x": "query.host_id",
+		"status=odd": "query.status[0]", "visibility=odd": "query.visibility", "host_id=x": "query.host_id",
 		"member_id=x":   "query.member_id",
 		"free_seats=-1": "query.free_seats", "free_seats=x": "query.free_seats", "free_seats=1001": "query.free_seats",
-		"limit=101":  "query.limit",
+		"limit=101":       "query.limit",
+		"status=open,odd": "query.status[1]", "locked=1x": "query.locked", "created_after=today": "query.created_after",
 		"colour=red": "query.colour", "Mode=ranked": "query.Mode", "mode=a&mode=b": "query.mode",
 	} {
 		s.do(t, "GET /api/v1/sessions?"+query, "").wrong(at)
@@ -476,7 +493,7 @@ func TestFiltersOfTheClient(t *testing.T) {
 	s := start(t)
 	host := s.newPlayer(t, "host")
 	settings := client.Settings{
-		MaxPlayers: 4, Mode: "a&b", Map: "ä", Region: "=", Visibility: client.VisibilityPrivate,
+		Name: "n & m", MaxPlayers: 4, Mode: "a&b", Map: "ä", Region: "=", Visibility: client.VisibilityPrivate,
 		Attributes: client.Attributes{
 			"n": client.Number(-1.5e-300), "s": client.String(`"true" [x]&`), "t": client.String("true"),
 			"b": client.Bool(true),
@@ -485,9 +502,12 @@ func TestFiltersOfTheClient(t *testing.T) {
 	want := s.newSession(t, client.SessionRequest{Settings: settings, HostID: &host.ID})
 	s.newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: 4}})
 	all := client.SessionFilter{
-		Status: client.StatusOpen, Mode: settings.Mode, Map: settings.Map, Region: settings.Region,
-		Visibility: settings.Visibility,
-		HostID:     host.ID, MemberID: host.ID, FreeSeats: 3, Attributes: settings.Attributes, Limit: 1,
+		Status: []client.SessionStatus{client.StatusOpen, client.StatusEnded}, NamePrefix: "n & ", Mode: settings.Mode,
+		Map: settings.Map, Region: settings.Region, Visibility: settings.Visibility,
+		CreatedAfter: want.CreatedAt, CreatedBefore: want.CreatedAt.Add(time.Nanosecond),
+		UpdatedAfter: want.UpdatedAt, UpdatedBefore: want.UpdatedAt.Add(time.Nanosecond),
+		Locked: new(false), Joinable: new(false),
+		HostID: host.ID, MemberID: host.ID, FreeSeats: 3, Attributes: settings.Attributes, Limit: 1,
 	}
 	page, err := s.api.Sessions.List(t.Context(), all)
 	if err != nil || len(page.Items) != 1 || page.Items[0].ID != want.ID || page.NextCursor != "" {

@@ -2,7 +2,11 @@
 
 package api
 
-import "game-session-manager/internal/game"
+import (
+	"time"
+
+	"game-session-manager/internal/game"
+)
 
 // PlayerFilters are the parameters that select players.
 type PlayerFilters struct {
@@ -26,20 +30,32 @@ func (f *PlayerFilters) where() (w game.Where) {
 
 // SessionFilters are the parameters that select sessions.
 type SessionFilters struct {
-	Status     game.SessionStatus `query:"status" enum:"pending,open,starting,in_progress,ended,cancelled,expired,failed" doc:"Sessions in this state."`
-	Mode       string             `query:"mode" maxLength:"64" doc:"Sessions with this mode."`
-	Map        string             `query:"map" maxLength:"64" doc:"Sessions on this map."`
-	Region     string             `query:"region" maxLength:"64" doc:"Sessions in this region."`
-	Visibility game.Visibility    `query:"visibility" enum:"public,private" doc:"Sessions with this visibility."`
-	Liveness   game.Liveness      `query:"liveness" enum:"live,stale" doc:"Sessions that have their heartbeats, or need none (live), or have missed them (stale)."`
-	HostID     game.PlayerID      `query:"host_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"Sessions that this player hosts."`
-	MemberID   game.PlayerID      `query:"member_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"Sessions in which this player holds a seat."`
-	FreeSeats  int                `query:"free_seats" minimum:"0" maximum:"1000" doc:"Sessions with at least this many free seats."`
+	Status        []game.SessionStatus `query:"status" enum:"pending,open,starting,in_progress,ended,cancelled,expired,failed" maxItems:"8" doc:"Sessions in one of these states, separated by commas."`
+	NamePrefix    string               `query:"name_prefix" maxLength:"64" doc:"Sessions whose name begins with exactly this."`
+	Mode          string               `query:"mode" maxLength:"64" doc:"Sessions with this mode."`
+	Map           string               `query:"map" maxLength:"64" doc:"Sessions on this map."`
+	Region        string               `query:"region" maxLength:"64" doc:"Sessions in this region."`
+	Visibility    game.Visibility      `query:"visibility" enum:"public,private" doc:"Sessions with this visibility."`
+	Liveness      game.Liveness        `query:"liveness" enum:"live,stale" doc:"Sessions that have their heartbeats, or need none (live), or have missed them (stale)."`
+	CreatedAfter  Optional[time.Time]  `query:"created_after" doc:"Sessions that were created at this time or later."`
+	CreatedBefore Optional[time.Time]  `query:"created_before" doc:"Sessions that were created before this time."`
+	UpdatedAfter  Optional[time.Time]  `query:"updated_after" doc:"Sessions that were changed at this time or later."`
+	UpdatedBefore Optional[time.Time]  `query:"updated_before" doc:"Sessions that were changed before this time."`
+	EndedAfter    Optional[time.Time]  `query:"ended_after" doc:"Sessions that ended at this time or later."`
+	EndedBefore   Optional[time.Time]  `query:"ended_before" doc:"Sessions that ended before this time."`
+	HostID        game.PlayerID        `query:"host_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"Sessions that this player hosts."`
+	MemberID      game.PlayerID        `query:"member_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"Sessions in which this player holds a seat."`
+	FreeSeats     int                  `query:"free_seats" minimum:"0" maximum:"1000" doc:"Sessions with at least this many free seats."`
+	Locked        Optional[bool]       `query:"locked" doc:"Sessions that are locked (true), or that are not (false)."`
+	Joinable      Optional[bool]       `query:"joinable" doc:"Sessions that a newcomer can join (true), or cannot (false)."`
 }
 
 func (f *SessionFilters) where() (w game.Where) {
-	if f.Status != "" {
-		w = append(w, game.Is("status", f.Status))
+	if len(f.Status) > 0 {
+		w = append(w, game.In("status", f.Status...))
+	}
+	if f.NamePrefix != "" {
+		w = append(w, game.Prefix("name", f.NamePrefix))
 	}
 	if f.Mode != "" {
 		w = append(w, game.Is("mode", f.Mode))
@@ -56,6 +72,24 @@ func (f *SessionFilters) where() (w game.Where) {
 	if f.Liveness != "" {
 		w = append(w, game.Is("liveness", f.Liveness))
 	}
+	if f.CreatedAfter.sent {
+		w = append(w, game.Since("created_at", f.CreatedAfter.v))
+	}
+	if f.CreatedBefore.sent {
+		w = append(w, game.Before("created_at", f.CreatedBefore.v))
+	}
+	if f.UpdatedAfter.sent {
+		w = append(w, game.Since("updated_at", f.UpdatedAfter.v))
+	}
+	if f.UpdatedBefore.sent {
+		w = append(w, game.Before("updated_at", f.UpdatedBefore.v))
+	}
+	if f.EndedAfter.sent {
+		w = append(w, game.Since("ended_at", f.EndedAfter.v))
+	}
+	if f.EndedBefore.sent {
+		w = append(w, game.Before("ended_at", f.EndedBefore.v))
+	}
 	if f.HostID != "" {
 		w = append(w, game.Is("host_id", f.HostID))
 	}
@@ -64,6 +98,12 @@ func (f *SessionFilters) where() (w game.Where) {
 	}
 	if f.FreeSeats != 0 {
 		w = append(w, game.AtLeast("free_seats", f.FreeSeats))
+	}
+	if f.Locked.sent {
+		w = append(w, game.Flag("locked", f.Locked.v))
+	}
+	if f.Joinable.sent {
+		w = append(w, game.Flag("joinable", f.Joinable.v))
 	}
 	return w
 }

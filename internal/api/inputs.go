@@ -26,7 +26,7 @@ type (
 	}
 	// FenceHeader makes a change conditional on the authority over a session.
 	FenceHeader struct {
-		SessionFence OptionalInteger `header:"Session-Fence" minimum:"0" doc:"The fence of the session that the caller knows: make the change only if no other host or server has taken over."`
+		SessionFence Optional[int64] `header:"Session-Fence" minimum:"0" doc:"The fence of the session that the caller knows: make the change only if no other host or server has taken over."`
 	}
 	// SessionChange is what changes of a session have in common.
 	SessionChange struct {
@@ -53,29 +53,29 @@ type (
 	}
 )
 
-// OptionalInteger is an integer parameter that may be left out.
-type OptionalInteger struct {
-	n    int64
+// Optional is a parameter that may be left out.
+type Optional[T any] struct {
+	v    T
 	sent bool
 }
 
 // Schema implements [huma.SchemaProvider].
-func (*OptionalInteger) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeInteger, Format: "int64"}
+func (*Optional[T]) Schema(r huma.Registry) *huma.Schema {
+	return huma.SchemaFromType(r, reflect.TypeFor[T]())
 }
 
 // Receiver implements [huma.ParamWrapper].
-func (o *OptionalInteger) Receiver() reflect.Value { return reflect.ValueOf(&o.n).Elem() }
+func (o *Optional[T]) Receiver() reflect.Value { return reflect.ValueOf(&o.v).Elem() }
 
 // OnParamSet implements [huma.ParamReactor].
-func (o *OptionalInteger) OnParamSet(sent bool, _ any) { o.sent = sent }
+func (o *Optional[T]) OnParamSet(sent bool, _ any) { o.sent = sent }
 
-// value returns the integer, or nil if it was left out.
-func (o *OptionalInteger) value() *int64 {
+// value returns the parameter, or nil if it was left out.
+func (o *Optional[T]) value() *T {
 	if !o.sent {
 		return nil
 	}
-	return &o.n
+	return &o.v
 }
 
 func (h IdempotencyHeader) idempotency(route string, body any) (game.Idempotency, error) {

@@ -271,7 +271,7 @@ type leaveSessionIn struct {
 	FenceHeader
 	PreferHeader
 	Reason string          `query:"reason" maxLength:"64" pattern:"^[a-z0-9_]+$" patternDescription:"a word of a-z 0-9 _" doc:"Why the member is kicked, for programs, such as afk. For the host and servers."`
-	Ban    OptionalInteger `query:"ban" minimum:"1" maximum:"2592000" doc:"Also ban the player from the session, for this many seconds. For the host and servers."`
+	Ban    Optional[int64] `query:"ban" minimum:"1" maximum:"2592000" doc:"Also ban the player from the session, for this many seconds. For the host and servers."`
 }
 
 // leaveSessionOut has no body, so return=minimal always applies.

@@ -41,9 +41,11 @@ type list struct {
 type param struct {
 	Name, Field, Doc string
 	GoName           string
-	Type             string // "string", "int" or the name of a type of package game
+	Type             string // in the SDK
+	APIType          string
+	Set, Value       string // in the API: whether the parameter f.X was sent, and its value
 	Constructor      string // of package game, for the clause
-	List             bool   // whether it has several values
+	Query            string // in the SDK: the text of f.X in a query, or "" if it is not set
 	Tags, Values     string // its limits: as struct tags, and in docs/api.md
 }
 
@@ -55,38 +57,69 @@ func lists() []list {
 }
 
 func paramsOf[D any](fields []game.Field[D]) (all []param) {
-	constructors := map[game.Op]string{
-		game.OpEqual: "Is", game.OpAtLeast: "AtLeast", game.OpPrefix: "Prefix", game.OpIn: "In",
-	}
 	for _, f := range fields {
-		if f.Param == "" {
-			continue
+		for _, p := range f.Params {
+			all = append(all, paramOf(f, p))
 		}
-		p := param{
-			Name: f.Param, Field: f.Name, Doc: f.Doc, GoName: goName(f.Param), Type: "string",
-			Constructor: constructors[f.Ops[0]],
-			Tags:        fmt.Sprintf(`maxLength:"%d"`, f.Max),
-			Values:      fmt.Sprintf("text of at most %d characters", f.Max),
-		}
-		switch f.Kind {
-		case game.KindEnum:
-			p.Type, p.Tags = f.Type, fmt.Sprintf("enum:%q", strings.Join(f.Enum, ","))
-			p.Values = "`" + strings.Join(f.Enum, "`, `") + "`"
-		case game.KindID:
-			p.Type, p.Tags = f.Type, fmt.Sprintf(`pattern:%q patternDescription:"a UUID"`, game.IDPattern)
-			p.Values = "a player's id"
-			if p.List = f.Ops[0] == game.OpIn; p.List {
-				p.Tags += fmt.Sprintf(` maxItems:"%d"`, f.Max)
-				p.Values = fmt.Sprintf("up to %d players' ids", f.Max)
-			}
-		case game.KindCount:
-			p.Type, p.Tags = "int", fmt.Sprintf(`minimum:"0" maximum:"%d"`, f.Max)
-			p.Values = fmt.Sprintf("0 to %d", f.Max)
-		case game.KindText, game.KindUsername, game.KindAttributes:
-		}
-		all = append(all, p)
 	}
 	return all
+}
+
+func paramOf[D any](f game.Field[D], of game.Param) param {
+	constructors := map[game.Op]string{
+		game.OpEqual: "Is", game.OpAtLeast: "AtLeast", game.OpPrefix: "Prefix", game.OpIn: "In", game.OpLess: "Before",
+	}
+	p := param{
+		Name: of.Name, Field: f.Name, Doc: of.Doc, GoName: goName(of.Name), Constructor: constructors[of.Op],
+		Type: "string", APIType: "string", Set: `%s != ""`, Value: "%s", Query: "%s",
+		Tags:   fmt.Sprintf(`maxLength:"%d"`, f.Max),
+		Values: fmt.Sprintf("text of at most %d characters", f.Max),
+	}
+	switch f.Kind {
+	case game.KindEnum:
+		p.Type, p.APIType, p.Tags = f.Type, "game."+f.Type, fmt.Sprintf("enum:%q", strings.Join(f.Enum, ","))
+		p.Values = "`" + strings.Join(f.Enum, "`, `") + "`"
+		p.several(of.Op, len(f.Enum))
+	case game.KindID:
+		p.Type, p.APIType = f.Type, "game."+f.Type
+		p.Tags = fmt.Sprintf(`pattern:%q patternDescription:"a UUID"`, game.IDPattern)
+		p.Values = "a player's id"
+		if p.several(of.Op, f.Max) {
+			p.Values = fmt.Sprintf("up to %d players' ids"+commas, f.Max)
+		}
+	case game.KindCount:
+		p.Type, p.APIType, p.Tags = "int", "int", fmt.Sprintf(`minimum:"0" maximum:"%d"`, f.Max)
+		p.Set, p.Query = "%s != 0", "number(%s)"
+		p.Values = fmt.Sprintf("0 to %d", f.Max)
+	case game.KindFlag:
+		p.Type, p.APIType, p.Tags = "*bool", "Optional[bool]", ""
+		p.Set, p.Value, p.Query, p.Constructor = "%s.sent", "%s.v", "flag(%s)", "Flag"
+		p.Values = "`true` or `false`"
+	case game.KindTime:
+		p.Type, p.APIType, p.Tags = "time.Time", "Optional[time.Time]", ""
+		p.Set, p.Value, p.Query = "%s.sent", "%s.v", "instant(%s)"
+		if of.Op == game.OpAtLeast {
+			p.Constructor = "Since"
+		}
+		p.Values = "a time as RFC 3339 writes it"
+	case game.KindText, game.KindUsername, game.KindAttributes:
+	}
+	for _, code := range []*string{&p.Set, &p.Value, &p.Query} {
+		*code = fmt.Sprintf(*code, "f."+p.GoName)
+	}
+	return p
+}
+
+// several makes the parameter a list if the comparison is with several values, and reports whether it is.
+func (p *param) several(op game.Op, most int) bool {
+	if op != game.OpIn {
+		return false
+	}
+	p.Type, p.APIType = "[]"+p.Type, "[]"+p.APIType
+	p.Set, p.Value, p.Query = "len(%s) > 0", "%s...", "joined(%s)"
+	p.Tags += fmt.Sprintf(` maxItems:"%d"`, most)
+	p.Values = "one or several of " + p.Values + commas
+	return true
 }
 
 //go:embed *.tmpl
@@ -153,7 +186,10 @@ func goName(param string) string {
 	return b.String()
 }
 
+// commas is what lists in Go are not.
+const commas = ", separated by commas"
+
 // comment converts a sentence to the text of a trailing comment.
 func comment(doc string) string {
-	return strings.ToLower(doc[:1]) + strings.TrimSuffix(doc[1:], ".")
+	return strings.ToLower(doc[:1]) + strings.TrimSuffix(strings.ReplaceAll(doc[1:], commas, ""), ".")
 }

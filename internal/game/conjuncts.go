@@ -14,6 +14,22 @@ func (w Where) Conjuncts() (all Where) {
 	return all
 }
 
+// ByStatus returns alternatives that together are the clauses, each with at most one status, so that a list can walk an
+// index of the statuses for each. It returns the clauses alone if they do not restrict the status.
+func (w Where) ByStatus() []Where {
+	statuses := w.Statuses()
+	if c, ok := w.On(FieldStatus); len(statuses) == 0 || len(statuses) == len(SessionStatuses()) ||
+		ok && c.Op == OpEqual {
+		return []Where{w}
+	}
+	rest := slices.DeleteFunc(slices.Clone(w), func(c Clause) bool { return c.Field == FieldStatus && c.Op == OpIn })
+	all := make([]Where, len(statuses))
+	for i, s := range statuses {
+		all[i] = append(slices.Clone(rest), Is(FieldStatus, s))
+	}
+	return all
+}
+
 // Statuses returns the statuses that sessions which meet the clauses can have, as far as the clauses about the status
 // and about obstacles say.
 func (w Where) Statuses() []SessionStatus {

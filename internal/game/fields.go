@@ -28,21 +28,44 @@ const (
 type Field[D any] struct {
 	Name string
 	Kind FieldKind
-	Ops  []Op // allowed in a clause; none for a field that is only stored for counts
-	// Param is the query parameter that compares the field by the first of Ops. It is empty if there is none, or if the
-	// handler declares its own.
-	Param string
-	Doc   string   // of Param: what it finds
-	Enum  []string // the values of KindEnum
-	Type  string   // Go type of the values, without the package, if not string or int
-	Max   int      // characters of a text, the largest number, or how many values OpIn may have
+	// Params are the query parameters of the list that compare the field.
+	Params []Param
+	// Ops are further comparisons in clauses of lists, for which handlers declare parameters of their own.
+	Ops  []Op
+	Enum []string // the values of KindEnum
+	Type string   // Go type of the values, without the package, if not string or int
+	Max  int      // characters of a text, the largest number, or how many ids OpIn may have
 	// Of returns the value in a document: a string, an int64, a bool, a [time.Time], or nil for none. It is nil for
 	// fields with several values.
 	Of func(*D) any
-	// Searched are the comparisons that a search may make; none for a field that requests cannot name. In searches,
-	// Doc describes the field.
+	// Searched are the comparisons that a search may make; none for a field that requests cannot name.
 	Searched  []Op
 	Unordered bool // a search cannot order by the field
+}
+
+// Param is a query parameter of a list.
+type Param struct {
+	Name string
+	Op   Op
+	Doc  string // what it finds
+}
+
+// Listed returns the comparisons that lists may make.
+func (f Field[D]) Listed() []Op {
+	ops := slices.Clone(f.Ops)
+	for _, p := range f.Params {
+		ops = append(ops, p.Op)
+	}
+	return ops
+}
+
+// param returns the name of the parameter for a comparison.
+func (f Field[D]) param(op Op) string {
+	i := slices.IndexFunc(f.Params, func(p Param) bool { return p.Op == op })
+	if i < 0 {
+		return f.Name
+	}
+	return f.Params[i].Name
 }
 
 // Names of fields that rules use.
@@ -65,13 +88,16 @@ const (
 func PlayerFields() []Field[Player] {
 	return []Field[Player]{
 		{
-			Name: FieldID, Kind: KindID, Ops: []Op{OpIn}, Param: "ids", Type: "PlayerID", Max: MaxLimit,
-			Doc: "Players with these ids, separated by commas. Unknown ids are left out, and limit does not apply.",
-			Of:  func(p *Player) any { return string(p.ID) },
+			Name: FieldID, Kind: KindID, Type: "PlayerID", Max: MaxLimit,
+			Params: []Param{{
+				"ids", OpIn,
+				"Players with these ids, separated by commas. Unknown ids are left out, and limit does not apply.",
+			}},
+			Of: func(p *Player) any { return string(p.ID) },
 		},
 		{
-			Name: FieldUsername, Kind: KindUsername, Ops: []Op{OpPrefix}, Param: "username_prefix", Max: MaxUsername,
-			Doc: "Players whose username begins with this, in any case.",
+			Name: FieldUsername, Kind: KindUsername, Max: MaxUsername,
+			Params: []Param{{"username_prefix", OpPrefix, "Players whose username begins with this, in any case."}},
 			Of: func(p *Player) any {
 				if p.Username == "" {
 					return nil
@@ -80,9 +106,9 @@ func PlayerFields() []Field[Player] {
 			},
 		},
 		{
-			Name: FieldStatus, Kind: KindEnum, Ops: []Op{OpEqual}, Param: "status", Type: "PlayerStatus",
-			Doc:  "Players with this status.",
-			Enum: texts(PlayerStatuses()), Of: func(p *Player) any { return string(p.Status) },
+			Name: FieldStatus, Kind: KindEnum, Type: "PlayerStatus",
+			Params: []Param{{"status", OpEqual, "Players with this status."}},
+			Enum:   texts(PlayerStatuses()), Of: func(p *Player) any { return string(p.Status) },
 		},
 	}
 }
@@ -100,31 +126,32 @@ func FieldOf[D any](fields []Field[D], c Clause) (Field[D], bool) {
 	return fields[i], true
 }
 
-// normal returns the values in the form in which they are stored, and adds what is wrong with them to p.
-func (f Field[D]) normal(p *problems, values []Value) []Value {
+// normal returns the values of a clause in the form in which they are stored, and adds what is wrong with them to p.
+func (f Field[D]) normal(p *problems, c Clause) []Value {
+	values, param := c.Values, f.param(c.Op)
 	if f.Kind == KindAttributes {
 		return values
 	}
 	n := make([]Value, len(values))
-	p.check(f.Max == 0 || f.Kind != KindID || len(values) <= f.Max, f.Param, "must have at most %d ids", f.Max)
+	p.check(f.Max == 0 || f.Kind != KindID || len(values) <= f.Max, param, "must have at most %d ids", f.Max)
 	for i, v := range values {
 		switch s := v.text; f.Kind {
 		case KindText:
-			p.checkName(f.Param, s, f.Max)
+			p.checkName(param, s, f.Max)
 			v = StringValue(storedName(s))
 		case KindUsername:
-			p.check(len(s) <= f.Max && consistsOf(s, usernameMarks), f.Param,
+			p.check(len(s) <= f.Max && consistsOf(s, usernameMarks), param,
 				"must have at most %d characters of A-Z a-z 0-9 _ . -, like usernames", f.Max)
 			v = StringValue(UsernameKey(s))
 		case KindCount:
-			p.check(v.kind == 'n' && v.num >= 0 && v.num <= float64(f.Max), f.Param, "must be 0 to %d", f.Max)
+			p.check(v.kind == 'n' && v.num >= 0 && v.num <= float64(f.Max), param, "must be 0 to %d", f.Max)
 		case KindID:
 			v = StringValue(NormalID(s))
 		case KindEnum, KindFlag, KindTime, KindAttributes: // unknown values find nothing
 		}
 		n[i] = v
 	}
-	if f.Kind == KindID {
+	if f.Kind == KindID || f.Kind == KindEnum { // equal lists have the same cursors
 		slices.SortFunc(n, func(a, b Value) int { return strings.Compare(a.text, b.text) })
 		n = slices.Compact(n)
 	}

@@ -31,7 +31,7 @@ func (c Clause) match(s *Session) bool {
 	return slices.ContainsFunc(values, c.holds)
 }
 
-// valuesOf returns what the session has for a field: none, one, or one for each member.
+// valuesOf returns what the session has for a field: none, one, or several.
 func (s *Session) valuesOf(field string) []Value {
 	if key, ok := strings.CutPrefix(field, attributePrefix); ok {
 		if v, ok := s.Attributes[key]; ok {
@@ -39,10 +39,17 @@ func (s *Session) valuesOf(field string) []Value {
 		}
 		return nil
 	}
-	if field == FieldMember {
+	switch field {
+	case FieldMember:
 		values := make([]Value, len(s.Members))
 		for i := range s.Members {
 			values[i] = StringValue(string(s.Members[i].PlayerID))
+		}
+		return values
+	case FieldNamed:
+		var values []Value
+		for _, id := range s.Named() {
+			values = append(values, StringValue(string(id)))
 		}
 		return values
 	}

@@ -16,45 +16,48 @@ func SessionFields() []Field[Session] {
 
 // describedFields returns the fields of what a session is.
 func describedFields() []Field[Session] {
-	equal := []Op{OpEqual}
 	return []Field[Session]{
 		{
-			Name: FieldStatus, Kind: KindEnum, Ops: []Op{OpEqual, OpIn}, Param: "status", Type: "SessionStatus",
-			Doc:      "Sessions in this state.",
+			Name: FieldStatus, Kind: KindEnum, Type: "SessionStatus",
+			Params: []Param{{"status", OpIn, "Sessions in one of these states, separated by commas."}}, Ops: []Op{OpEqual},
 			Searched: equalities, Unordered: true,
 			Enum: texts(SessionStatuses()), Of: func(s *Session) any { return string(s.Status) },
 		},
 		{
 			Name: "name", Kind: KindText, Searched: textual, Max: MaxSessionText,
-			Of: func(s *Session) any { return s.Name },
+			Params: []Param{{"name_prefix", OpPrefix, "Sessions whose name begins with exactly this."}},
+			Of:     func(s *Session) any { return s.Name },
 		},
 		{
-			Name: "mode", Kind: KindText, Ops: equal, Param: "mode", Max: MaxSessionText,
-			Doc:      "Sessions with this mode.",
+			Name: "mode", Kind: KindText, Max: MaxSessionText,
+			Params:   []Param{{"mode", OpEqual, "Sessions with this mode."}},
 			Searched: textual,
 			Of:       func(s *Session) any { return s.Mode },
 		},
 		{
-			Name: "map", Kind: KindText, Ops: equal, Param: "map", Max: MaxSessionText,
-			Doc:      "Sessions on this map.",
+			Name: "map", Kind: KindText, Max: MaxSessionText,
+			Params:   []Param{{"map", OpEqual, "Sessions on this map."}},
 			Searched: textual,
 			Of:       func(s *Session) any { return s.Map },
 		},
 		{
-			Name: "region", Kind: KindText, Ops: equal, Param: "region", Max: MaxSessionText,
-			Doc:      "Sessions in this region.",
+			Name: "region", Kind: KindText, Max: MaxSessionText,
+			Params:   []Param{{"region", OpEqual, "Sessions in this region."}},
 			Searched: textual,
 			Of:       func(s *Session) any { return s.Region },
 		},
 		{
-			Name: FieldVisibility, Kind: KindEnum, Ops: equal, Param: "visibility", Type: "Visibility",
-			Doc:      "Sessions with this visibility.",
+			Name: FieldVisibility, Kind: KindEnum, Type: "Visibility",
+			Params:   []Param{{"visibility", OpEqual, "Sessions with this visibility."}},
 			Searched: equalities, Unordered: true,
 			Enum: texts(Visibilities()), Of: func(s *Session) any { return string(s.Visibility) },
 		},
 		{
-			Name: FieldLiveness, Kind: KindEnum, Ops: equal, Param: "liveness", Type: "Liveness",
-			Doc:      "Sessions that have their heartbeats, or need none (live), or have missed them (stale).",
+			Name: FieldLiveness, Kind: KindEnum, Type: "Liveness",
+			Params: []Param{{
+				"liveness", OpEqual,
+				"Sessions that have their heartbeats, or need none (live), or have missed them (stale).",
+			}},
 			Searched: equalities, Unordered: true,
 			Enum: texts(Livenesses()),
 			Of: func(s *Session) any {
@@ -66,14 +69,26 @@ func describedFields() []Field[Session] {
 		},
 		{
 			Name: "created_at", Kind: KindTime, Searched: ordered,
+			Params: []Param{
+				{"created_after", OpAtLeast, "Sessions that were created at this time or later."},
+				{"created_before", OpLess, "Sessions that were created before this time."},
+			},
 			Of: func(s *Session) any { return s.CreatedAt },
 		},
 		{
 			Name: "updated_at", Kind: KindTime, Searched: ordered,
+			Params: []Param{
+				{"updated_after", OpAtLeast, "Sessions that were changed at this time or later."},
+				{"updated_before", OpLess, "Sessions that were changed before this time."},
+			},
 			Of: func(s *Session) any { return s.UpdatedAt },
 		},
 		{
 			Name: "ended_at", Kind: KindTime, Searched: append(ordered[:len(ordered):len(ordered)], OpExists),
+			Params: []Param{
+				{"ended_after", OpAtLeast, "Sessions that ended at this time or later."},
+				{"ended_before", OpLess, "Sessions that ended before this time."},
+			},
 			Of: func(s *Session) any {
 				if s.EndedAt == nil || !s.Status.Terminal() {
 					return nil
@@ -92,8 +107,8 @@ func describedFields() []Field[Session] {
 func seatFields() []Field[Session] {
 	return []Field[Session]{
 		{
-			Name: FieldHost, Kind: KindID, Ops: []Op{OpEqual}, Param: "host_id", Type: "PlayerID",
-			Doc:      "Sessions that this player hosts.",
+			Name: FieldHost, Kind: KindID, Type: "PlayerID",
+			Params:   []Param{{"host_id", OpEqual, "Sessions that this player hosts."}},
 			Searched: append(equalities[:len(equalities):len(equalities)], OpExists), Unordered: true,
 			Of: func(s *Session) any {
 				if s.HostID == nil {
@@ -103,14 +118,14 @@ func seatFields() []Field[Session] {
 			},
 		},
 		{
-			Name: FieldMember, Kind: KindID, Ops: []Op{OpEqual}, Param: "member_id", Type: "PlayerID",
-			Doc:      "Sessions in which this player holds a seat.",
+			Name: FieldMember, Kind: KindID, Type: "PlayerID",
+			Params:   []Param{{"member_id", OpEqual, "Sessions in which this player holds a seat."}},
 			Searched: equalities, Unordered: true,
 		},
 		{Name: FieldNamed, Kind: KindID, Ops: []Op{OpEqual}, Type: "PlayerID"}, // see [Session.Named]
 		{
-			Name: FieldFreeSeats, Kind: KindCount, Ops: []Op{OpAtLeast}, Param: "free_seats", Max: MaxPlayers,
-			Doc:      "Sessions with at least this many free seats.",
+			Name: FieldFreeSeats, Kind: KindCount, Max: MaxPlayers,
+			Params:   []Param{{"free_seats", OpAtLeast, "Sessions with at least this many free seats."}},
 			Searched: ordered,
 			Of:       func(s *Session) any { return int64(s.FreeSeats()) },
 		},
@@ -124,12 +139,14 @@ func seatFields() []Field[Session] {
 		},
 		{
 			Name: "locked", Kind: KindFlag, Searched: []Op{OpEqual, OpNot}, Unordered: true,
-			Of: func(s *Session) any { return s.Locked },
+			Params: []Param{{"locked", OpEqual, "Sessions that are locked (true), or that are not (false)."}},
+			Of:     func(s *Session) any { return s.Locked },
 		},
 		{
-			// Compared by the field of the obstacles: see [SearchRequest].
+			// Compared by the field of the obstacles: see [joinableClause].
 			Name: FieldJoinable, Kind: KindFlag, Searched: []Op{OpEqual, OpNot}, Unordered: true,
-			Of: func(s *Session) any { return s.Obstacles() == 0 },
+			Params: []Param{{"joinable", OpEqual, "Sessions that a newcomer can join (true), or cannot (false)."}},
+			Of:     func(s *Session) any { return s.Obstacles() == 0 },
 		},
 		{
 			Name: FieldObstacles, Kind: KindCount, Unordered: true, Max: int(allObstacles),

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Op is a comparison of a field with values.
@@ -67,6 +68,24 @@ func AtLeast(field string, n int) Clause {
 	return Clause{Field: field, Op: OpAtLeast, Values: []Value{NumberValue(float64(n))}}
 }
 
+// Before returns the clause that a field is earlier than a time.
+func Before(field string, t time.Time) Clause {
+	return Clause{Field: field, Op: OpLess, Values: []Value{fromTime(t)}}
+}
+
+// Since returns the clause that a field is the time or later.
+func Since(field string, t time.Time) Clause {
+	return Clause{Field: field, Op: OpAtLeast, Values: []Value{fromTime(t)}}
+}
+
+// fromTime returns the first millisecond that is not before a time.
+func fromTime(t time.Time) Value { return TimeValue(t.Add(time.Millisecond - 1)) }
+
+// Flag returns the clause that a field is true, or that it is false.
+func Flag(field string, value bool) Clause {
+	return Clause{Field: field, Op: OpEqual, Values: []Value{BoolValue(value)}}
+}
+
 // Prefix returns the clause that a field begins with a text.
 func Prefix(field, text string) Clause {
 	return Clause{Field: field, Op: OpPrefix, Values: []Value{StringValue(text)}}
@@ -111,21 +130,13 @@ func (w Where) On(field string) (Clause, bool) {
 	return w[i], true
 }
 
-// Lives reports whether live sessions can match by their status, and whether sessions that have ended can.
+// Lives reports whether live sessions can match by their status, and whether sessions that have ended can. One is true
+// also where none can match.
 func (w Where) Lives() (live, ended bool) {
-	status, ok := w.On(FieldStatus)
-	if !ok {
-		return true, true
+	for _, s := range w.Statuses() {
+		live, ended = live || !s.Terminal(), ended || s.Terminal()
 	}
-	for _, v := range status.Values {
-		s, _ := v.Any().(string)
-		if SessionStatus(s).Terminal() {
-			ended = true
-		} else {
-			live = true
-		}
-	}
-	return live, ended
+	return live || !ended, ended
 }
 
 // is reports whether the clauses require that a field equals the value.
@@ -145,10 +156,16 @@ func normalWhere[D any](fields []Field[D], w Where) (Where, error) {
 		switch {
 		case !ok:
 			p.add(c.Field, "is not a field that can be filtered by")
-		case !slices.Contains(f.Ops, c.Op):
+		case !slices.Contains(f.Listed(), c.Op):
 			p.add(c.Field, "cannot be compared by %s", c.Op)
 		default:
-			c.Values = f.normal(&p, c.Values)
+			c.Values = f.normal(&p, c)
+		}
+		switch {
+		case f.Name == FieldJoinable && len(c.Values) == 1:
+			c = joinableClause(c)
+		case f.Kind == KindEnum && c.Op == OpIn && len(c.Values) == 1:
+			c.Op = OpEqual
 		}
 		n[i] = c
 	}

@@ -35,8 +35,9 @@ func (p *page) where(field string, condition any) {
 
 // whereFields adds the clauses to the filter, and selects the first index that serves one of them.
 func (p *page) whereFields(all []searched, w game.Where) {
+	simple, others := splitSimple(w)
 	for _, s := range all {
-		clauses := s.on(w)
+		clauses := s.on(simple)
 		if len(clauses) == 0 {
 			continue
 		}
@@ -49,7 +50,7 @@ func (p *page) whereFields(all []searched, w game.Where) {
 				p.where(s.path, s.comparison(c))
 			}
 		}
-		if s.index != "" && !p.indexed && (s.only == nil || slices.Contains(s.only, clauses[0].Text())) {
+		if s.index != "" && !p.indexed && (s.only == nil || s.contains(clauses[0])) {
 			p.index, p.narrow, p.indexed = s.index, s.narrow, true
 			if live, ended := w.Lives(); s.liveIndex != "" && live && !ended {
 				p.index = s.liveIndex
@@ -57,6 +58,31 @@ func (p *page) whereFields(all []searched, w game.Where) {
 			}
 		}
 	}
+	if len(others) > 0 {
+		p.filter = both(p.filter, conditionsOf(others))
+	}
+}
+
+// splitSimple returns the clauses for which there may be an index, and the others.
+func splitSimple(w game.Where) (simple, others game.Where) {
+	for _, c := range w {
+		_, kind := pathOf(c.Field)
+		if kind != game.KindTime &&
+			slices.Contains([]game.Op{game.OpEqual, game.OpIn, game.OpAtLeast, game.OpPrefix}, c.Op) {
+			simple = append(simple, c)
+		} else {
+			others = append(others, c)
+		}
+	}
+	return simple, others
+}
+
+// contains reports whether all values of a clause are among those that the index has.
+func (s searched) contains(c game.Clause) bool {
+	return !slices.ContainsFunc(c.Values, func(v game.Value) bool {
+		text, _ := v.Any().(string)
+		return !slices.Contains(s.only, text)
+	})
 }
 
 // on returns the clauses about the field.

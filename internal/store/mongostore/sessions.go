@@ -3,6 +3,7 @@ package mongostore
 import (
 	"context"
 	"reflect"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -238,7 +239,13 @@ func sessionsPage(q game.SessionQuery) page {
 		p.exclude = memberDetails()
 	}
 	p.where("project", q.Project)
-	p.whereFields(sessionsSearched(), q.Where)
+	where := q.Where
+	if statuses := where.Statuses(); len(statuses) < len(game.SessionStatuses()) {
+		if _, ok := where.On(game.FieldStatus); !ok { // only the obstacles say so, which have no index
+			where = append(slices.Clip(where), game.In(game.FieldStatus, statuses...))
+		}
+	}
+	p.whereFields(sessionsSearched(), where)
 	_, seated := q.Where.On(game.FieldMember)
 	_, named := q.Where.On(game.FieldNamed)
 	p.current = seated || named // an erasure must find every session with the player

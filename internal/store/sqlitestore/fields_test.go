@@ -38,7 +38,7 @@ func fieldsHaveRows[D any](
 			t.Errorf("nothing is searched by %s: add a row", f.Name)
 			continue
 		}
-		for _, op := range f.Ops {
+		for _, op := range f.Listed() {
 			if rows[i].Index() != "" {
 				plan(rows[i], game.Where{{Field: f.Name, Op: op, Values: []game.Value{game.StringValue("x")}}})
 			}

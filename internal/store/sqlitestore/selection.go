@@ -30,6 +30,11 @@ func (b *selection) where(term string, args ...any) {
 // whereFields adds the clauses whose fields have a column.
 func (b *selection) whereFields(all []searched, w game.Where) {
 	for _, c := range w {
+		if !simple(c) {
+			t := conditionOf(c)
+			b.where(t.sql, t.args...)
+			continue
+		}
 		i := slices.IndexFunc(all, func(s searched) bool { return s.field == c.Field && s.column != "" })
 		if i < 0 {
 			continue
@@ -51,13 +56,24 @@ func (b *selection) whereFields(all []searched, w game.Where) {
 		case game.OpPrefix:
 			term, bound := prefixed(column, c.Text())
 			b.where(term, bound...)
-		case game.OpNot, game.OpLess, game.OpAtMost, game.OpGreater, game.OpBetween, game.OpExists: // of searches
+		case game.OpNot, game.OpLess, game.OpAtMost, game.OpGreater, game.OpBetween, game.OpExists,
+			game.OpWithin: // not simple
 		}
 		usual := game.StringValue(all[i].usual)
 		if all[i].only != "" && (c.Op == game.OpPrefix || !slices.Contains(c.Values, usual)) {
 			b.where("d." + all[i].only)
 		}
 	}
+}
+
+// simple reports whether a clause is a comparison for which there may be an index.
+func simple(c game.Clause) bool {
+	if len(c.Values) > 0 {
+		if _, isFlag := c.Values[0].Any().(bool); isFlag && c.Op == game.OpEqual {
+			return false // columns have numbers for them
+		}
+	}
+	return slices.Contains([]game.Op{game.OpEqual, game.OpIn, game.OpAtLeast, game.OpPrefix}, c.Op)
 }
 
 // prefixed returns the condition that a text begins with a prefix. Texts are compared as bytes in UTF-8, which is the

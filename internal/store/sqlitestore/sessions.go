@@ -327,9 +327,13 @@ func sessionsSQL(q game.SessionQuery) (string, []any) {
 			}
 		}
 	default:
-		b := selection{table: "sessions", from: "sessions d", id: "d.id"}
-		b.whereSession(q, attributes, liveFlags(q.Where)...)
-		walks = append(walks, b)
+		for _, w := range q.Where.ByStatus() {
+			b := selection{table: "sessions", from: "sessions d", id: "d.id"}
+			one := q
+			one.Where = w
+			b.whereSession(one, attributes, liveFlags(w)...)
+			walks = append(walks, b)
+		}
 	}
 	return page(string(q.After), q.Limit+1, walks...)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"game-session-manager/internal/game"
 )
@@ -31,20 +32,7 @@ func lists() []check {
 // matches reports whether a session must be in the list for a query.
 func matches(q game.SessionQuery, v game.Session) bool {
 	return v.Project == q.Project && (q.After == "" || v.ID < q.After) &&
-		all(q.Where, func(c game.Clause) bool {
-			if key, ok := c.Attribute(); ok {
-				got, ok := v.Attributes[key]
-				return ok && slices.Contains(c.Values, got)
-			}
-			switch c.Field {
-			case game.FieldMember:
-				holds := func(m game.Member) bool { return string(m.PlayerID) == c.Text() }
-				return slices.ContainsFunc(v.Members, holds)
-			case game.FieldNamed:
-				return slices.Contains(v.Named(), game.PlayerID(c.Text()))
-			}
-			return holds(game.SessionFields(), &v, c)
-		})
+		q.Where.Match(&v)
 }
 
 // matchesPlayer reports whether a player must be in the list for a query.
@@ -214,7 +202,12 @@ func variousSessions(t *testing.T, s game.Store, n int) []game.Session {
 		}
 		v.Mode, v.Map, v.Region = pick(i, "ranked", "Ranked", ""), pick(i/2, "dust", "mill", "", "dust "),
 			pick(i/3, "eu", "us")
-		v.Visibility = game.Visibilities()[i/2%2]
+		v.Visibility, v.Locked = game.Visibilities()[i/2%2], i%6 == 1
+		v.CreatedAt = v.CreatedAt.Add(time.Duration(i%3) * time.Millisecond)
+		v.UpdatedAt = v.CreatedAt.Add(time.Duration(i%4) * time.Millisecond)
+		if v.Status.Terminal() {
+			v.EndedAt = &v.UpdatedAt
+		}
 		v.Attributes = game.Attributes{"level": game.NumberValue(float64(i % 3)), "pro": game.BoolValue(i%2 == 0)}
 		if i%4 == 0 {
 			delete(v.Attributes, "pro")
@@ -270,18 +263,24 @@ func listSessions(t *testing.T, s game.Store) {
 		by(either.Where()...),
 		func(q *game.SessionQuery) { q.After = all[60].ID },
 	}
-	for _, f := range game.SessionFields() {
-		switch {
-		case f.Of == nil || len(f.Ops) == 0: // among the filters above
-		case f.Kind == game.KindCount:
-			filters = append(filters, by(game.AtLeast(f.Name, int(f.Of(&pattern).(int64)))))
-		default:
-			filters = append(filters, by(game.Is(f.Name, f.Of(&pattern).(string))))
+	indexed := len(filters)
+	for _, rare := range []bool{false, true} {
+		for _, f := range game.SessionFields() {
+			for _, p := range f.Params {
+				if f.Of == nil || rare != (f.Kind == game.KindTime || f.Kind == game.KindFlag || p.Op == game.OpPrefix) {
+					continue // among the filters above, or of the other kind
+				}
+				filters = append(filters, by(paramClause(f, p, &pattern)))
+			}
+		}
+		if !rare {
+			indexed = len(filters)
 		}
 	}
 	for set := range 1 << len(filters) {
-		if n := bits.OnesCount(uint(set)); n > 3 && n < len(filters)-1 {
-			continue // test up to three filters together, and nearly all of them
+		n, rare := bits.OnesCount(uint(set)), bits.OnesCount(uint(set>>indexed))
+		if (n > 3 || rare > 1 && n > 2) && n < len(filters)-1 {
+			continue // test up to three filters together, with one that has no index, and nearly all of them
 		}
 		q := game.SessionQuery{Project: project, Limit: 9}
 		for i, filter := range filters {
@@ -303,6 +302,37 @@ func listSessions(t *testing.T, s game.Store) {
 		q := game.SessionQuery{Project: project, Where: game.Where{game.AtLeast(game.FieldFreeSeats, n)}, Limit: 100}
 		wantFound(t, s, q, selectedSessions(all, q).Items...)
 	}
+}
+
+// paramClause returns the clause of a parameter that finds a session.
+func paramClause(f game.Field[game.Session], p game.Param, like *game.Session) game.Clause {
+	switch v := f.Of(like).(type) {
+	case int64:
+		return game.AtLeast(f.Name, int(v))
+	case bool:
+		if f.Name == game.FieldJoinable {
+			return game.WithObstacles(obstaclesOf(like)...)
+		}
+		return game.Flag(f.Name, v)
+	case time.Time:
+		if p.Op == game.OpLess {
+			return game.Before(f.Name, v.Add(time.Nanosecond))
+		}
+		return game.Since(f.Name, v.Add(-time.Nanosecond))
+	case string:
+		switch p.Op {
+		case game.OpPrefix:
+			return game.Prefix(f.Name, v[:min(2, len(v))])
+		case game.OpIn:
+			return game.In(f.Name, v, string(game.StatusCancelled))
+		}
+		return game.Is(f.Name, v)
+	}
+	return game.Clause{Field: f.Name, Op: game.OpExists, Values: []game.Value{game.BoolValue(false)}} // it has none
+}
+
+func obstaclesOf(v *game.Session) []game.Obstacle {
+	return slices.DeleteFunc(game.Obstacles(), func(o game.Obstacle) bool { return !v.Obstacles().Has(o) })
 }
 
 // Engines keep live sessions apart from those that have ended. listsOfEnded asks for both, for one and for the other,
@@ -335,6 +365,8 @@ func listsOfEnded(t *testing.T, s game.Store) {
 		by(game.Is(game.FieldStatus, game.StatusEnded)),
 		by(game.In(game.FieldStatus, game.LiveStatuses()...)),
 		by(game.In(game.FieldStatus, game.StatusOpen, game.StatusEnded)),
+		by(game.WithObstacles(game.ObstacleFull)),
+		by(game.Clause{Not: new(game.WithObstacles(game.ObstacleFull))}),
 	}
 	compare := func() {
 		for set := range 1 << len(filters) {
