@@ -29,9 +29,14 @@ type SearchQuery struct {
 	Where   []Condition // all must hold
 	Order   []Order     // by the first, where that is equal by the second, and so on; at last newest first
 	Include []Obstacle  // sessions with these are found too
-	Limit   int         // the maximum number of items in a page; 0 for the server's default
-	Cursor  string      // the NextCursor of the page before; empty for the first page
-	Count   bool        // count what is found
+	// Spread orders sessions that are equal in Order differently for each search, so that callers do not all try the
+	// same one first. Cursors keep the order.
+	Spread bool
+	// Fields are the JSON names of the fields that sessions have besides their ids, such as "name"; all if it is empty.
+	Fields []string
+	Limit  int    // the maximum number of items in a page; 0 for the server's default
+	Cursor string // the NextCursor of the page before; empty for the first page
+	Count  bool   // count what is found
 }
 
 // Condition is a condition on a session. [Where], [Any], [All] and [Not] make one.
@@ -177,7 +182,10 @@ func (s *Sessions) Search(ctx context.Context, q SearchQuery) (SearchPage, error
 	if err != nil {
 		return SearchPage{}, fmt.Errorf("client: search: %w", err)
 	}
-	r := game.SearchRequest{Where: where, Include: q.Include, Cursor: q.Cursor, Count: q.Count}
+	r := game.SearchRequest{
+		Where:   where,
+		Include: q.Include, Spread: q.Spread, Fields: q.Fields, Cursor: q.Cursor, Count: q.Count,
+	}
 	for _, o := range q.Order {
 		r.Order = append(r.Order, o.o)
 	}

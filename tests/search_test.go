@@ -111,6 +111,61 @@ func TestSearchRejections(t *testing.T) {
 	}
 }
 
+// TestSearchFields checks that only the fields that are asked for are returned.
+func TestSearchFields(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.newSession(t, client.SessionRequest{Settings: client.Settings{Name: "a", Mode: "duel", MaxPlayers: 4}})
+	found := s.do(t, search, `{"fields":["name","free_seats","ended_at"]}`).is(http.StatusOK).json().list("items")
+	if len(found) != 1 || len(found[0]) != 4 || found[0].text("name") != "a" || found[0]["free_seats"] != 4.0 ||
+		found[0]["ended_at"] != nil || found[0].text("id") == "" {
+		t.Errorf("found %v", found)
+	}
+	if found := s.do(t, search, `{"fields":[]}`).json().list("items"); len(found) != 1 || len(found[0]) != 1 {
+		t.Errorf("found %v, want the id alone", found)
+	}
+	for _, absent := range []string{"members", "wait_list", "member_ids", "players", "attributes.mmr", "obstacles"} {
+		s.do(t, search, `{"fields":["name","`+absent+`"]}`).wrong("body.fields.1")
+	}
+	p, err := s.api.Sessions.Search(t.Context(), client.SearchQuery{Fields: []string{"mode"}})
+	if err != nil || len(p.Items) != 1 || p.Items[0].Mode != "duel" || p.Items[0].Name != "" || p.Items[0].ID == "" {
+		t.Errorf("found %+v, %v", p.Items, err)
+	}
+}
+
+// TestSearchSpread checks that searches have different orders, and that each pages through its own.
+func TestSearchSpread(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	var all []string
+	for i := range 12 {
+		v := s.newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: 2 + i/6}})
+		all = append(all, string(v.ID))
+	}
+	slices.Sort(all)
+	first := map[string]bool{}
+	for range 40 {
+		q := client.SearchQuery{Spread: true, Limit: 5, Order: []client.Order{client.Descending("max_players")}}
+		var found []string
+		for v, err := range s.api.Sessions.SearchAll(t.Context(), q) {
+			must(t, err)
+			if len(found) >= 6 != (v.MaxPlayers == 2) {
+				t.Fatalf("session %d has %d seats: spread comes before order", len(found), v.MaxPlayers)
+			}
+			found = append(found, string(v.ID))
+		}
+		first[found[0]] = true
+		if slices.Sort(found); !slices.Equal(found, all) {
+			t.Fatalf("the pages have %v, want %v", found, all)
+		}
+	}
+	if len(first) < 2 { // by chance in one of 6^39 cases, if the ids are even
+		t.Errorf("all of 40 searches begin with %v", first)
+	}
+	plain := s.do(t, search, `{"spread":true,"limit":1}`).is(http.StatusOK).json()
+	s.do(t, search, `{"limit":1,"cursor":"`+plain.text("next_cursor")+`"}`).wrong("body.cursor")
+}
+
 // TestSearchVisibility checks that no condition shows a player a private session of others, nor where its server is.
 func TestSearchVisibility(t *testing.T) {
 	t.Parallel()

@@ -61,7 +61,7 @@ type JoinedSession = joinedSession
 
 // SessionPage returns a page of a list as it is written, with so much of the members.
 func SessionPage(l game.List[game.Session], show string) (any, error) {
-	return boundedPage(context.Background(), l, memberDetail(show).of)
+	return boundedPage(context.Background(), l, nil, memberDetail(show).of)
 }
 
 // PrefersMinimal reads a Prefer header.

@@ -110,8 +110,9 @@ func (p page[D]) encoded() []byte { return p.json }
 
 // boundedPage returns an encoded page of at most [game.MaxPageBytes], which ends early if its documents are larger, but
 // has at least one. From then on the page is all the memory that the request needs.
-func boundedPage[D, B any](ctx context.Context, l game.List[D], body func(D) B) (page[B], error) {
-	w := writer{b: make([]byte, 0, (1+len(l.Items))*typicalSize)}
+// Its documents have the fields that only names, or all if it is nil.
+func boundedPage[D, B any](ctx context.Context, l game.List[D], only []string, body func(D) B) (page[B], error) {
+	w := writer{b: make([]byte, 0, (1+len(l.Items))*typicalSize), only: only}
 	w.open('{')
 	w.name("items")
 	w.open('[')

@@ -77,6 +77,8 @@ type writer struct {
 	b   []byte
 	to  io.Writer // receives large documents in pieces; nil to keep all in b
 	err error     // why a value has no JSON
+	// only are the names of the fields that documents have; nil for all.
+	only []string
 }
 
 func (w *writer) check(err error) { w.err = cmp.Or(w.err, err) }
@@ -101,7 +103,7 @@ const typicalSize = 1 << 10
 const typicalItem = 1 << 7
 
 // document writes the struct that d points to.
-func (w *writer) document(d any) { w.object(reflect.ValueOf(d).Elem()) }
+func (w *writer) document(d any) { w.fields(reflect.ValueOf(d).Elem(), w.only) }
 
 // jsonField is a field with what is computed once for its type.
 type jsonField struct {
@@ -125,11 +127,17 @@ func jsonFieldsOf(t reflect.Type) []jsonField {
 }
 
 // object writes a struct, which must be addressable.
-func (w *writer) object(v reflect.Value) {
+func (w *writer) object(v reflect.Value) { w.fields(v, nil) }
+
+// fields writes some fields of a struct, or all if only is nil.
+func (w *writer) fields(v reflect.Value, only []string) {
 	w.open('{')
 	fields := jsonFieldsOf(v.Type())
 	for i := range fields {
 		f := &fields[i]
+		if only != nil && !slices.Contains(only, f.Name) {
+			continue
+		}
 		value := f.Of(v)
 		if f.OmitZero && value.IsZero() {
 			continue

@@ -48,7 +48,7 @@ func (a *API) listPlayers(ctx context.Context, in *listPlayersIn) (*playersOut, 
 	if err != nil {
 		return nil, err
 	}
-	p, err := boundedPage(ctx, l, func(p game.Player) game.Player { return p })
+	p, err := boundedPage(ctx, l, nil, func(p game.Player) game.Player { return p })
 	return &playersOut{p}, err
 }
 

@@ -125,6 +125,7 @@ func (s *schemas) credentials(r huma.Registry) {
 func responses(r huma.Registry) {
 	for name, t := range map[string]reflect.Type{
 		"Player": reflect.TypeFor[game.Player](), "Session": reflect.TypeFor[Session](),
+		"FoundSession":  reflect.TypeFor[foundSession](),
 		"JoinedSession": reflect.TypeFor[joinedSession](), "JoinCode": reflect.TypeFor[game.JoinCode](),
 		"Member": reflect.TypeFor[game.Member](), "Ban": reflect.TypeFor[game.Ban](),
 		"Waiter":         reflect.TypeFor[game.Waiter](),

@@ -3,7 +3,9 @@ package api
 import (
 	"bytes"
 	"context"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,10 +21,10 @@ type searchSessionsOut struct{ Body searchPage }
 
 // searchPage is a page of sessions without their members.
 type searchPage struct {
-	Items      []Session `json:"items" nullable:"false" maxItems:"100" doc:"Sessions without their members. A page may have fewer than the limit, and even none, although there are more: next_cursor alone says whether there are."`
-	NextCursor *string   `json:"next_cursor" doc:"Continues the search; null on the last page."`
-	Count      *int      `json:"count,omitempty" doc:"How many sessions the search finds, at most 1000; only with count."`
-	CountExact *bool     `json:"count_exact,omitempty" doc:"Whether it finds no more than count; only with count."`
+	Items      []foundSession `json:"items" nullable:"false" maxItems:"100" doc:"Sessions without their members. A page may have fewer than the limit, and even none, although there are more: next_cursor alone says whether there are."`
+	NextCursor *string        `json:"next_cursor" doc:"Continues the search; null on the last page."`
+	Count      *int           `json:"count,omitempty" doc:"How many sessions the search finds, at most 1000; only with count."`
+	CountExact *bool          `json:"count_exact,omitempty" doc:"Whether it finds no more than count; only with count."`
 
 	json []byte // the encoded page
 }
@@ -30,13 +32,20 @@ type searchPage struct {
 // encoded returns the page as it was encoded before.
 func (p searchPage) encoded() []byte { return p.json }
 
+// foundSession is a session in a search.
+type foundSession struct{ Session }
+
 func (a *API) searchSessions(ctx context.Context, in *searchSessionsIn) (*searchSessionsOut, error) {
 	r := in.Sent.Value()
 	found, err := a.Sessions.Search(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	p, err := boundedPage(ctx, found.List, membersNone.of)
+	var only []string
+	if r.Fields != nil {
+		only = append([]string{"id"}, r.Fields...)
+	}
+	p, err := boundedPage(ctx, found.List, only, membersNone.of)
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +64,13 @@ func (s *schemas) searches(r huma.Registry) {
 	search := requestOf[game.SearchRequest](r)
 	named(r, "SearchOrder", requestOf[game.SearchOrder](r, "by"))
 	search.Properties["include"].Items.Enum = enum(game.Obstacles())
+	search.Properties["fields"].Items.Enum = enum(game.FoundFields())
+	found := r.Map()["FoundSession"]
+	found.Description = "A session, or those of its fields that the search asks for."
+	found.Required = []string{"id"}
+	maps.DeleteFunc(found.Properties, func(name string, _ *huma.Schema) bool {
+		return !slices.Contains(game.FoundFields(), name)
+	})
 	condition := r.Map()["SearchCondition"]
 	condition.Description = "A comparison, with field, op and value, or one of any, all and not."
 	condition.Required = nil

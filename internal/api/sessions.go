@@ -108,7 +108,7 @@ func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*sessionsOu
 	if err != nil {
 		return nil, err
 	}
-	p, err := boundedPage(ctx, l, members.of)
+	p, err := boundedPage(ctx, l, nil, members.of)
 	return &sessionsOut{p}, err
 }
 

@@ -46,6 +46,8 @@ func (s *Session) valuesOf(field string) []Value {
 			values[i] = StringValue(string(s.Members[i].PlayerID))
 		}
 		return values
+	case FieldSpread:
+		return []Value{StringValue(spreadOf(s.ID))}
 	case FieldNamed:
 		var values []Value
 		for _, id := range s.Named() {

@@ -2,7 +2,9 @@ package game
 
 import (
 	"cmp"
+	"crypto/rand"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"math"
 	"slices"
@@ -14,7 +16,25 @@ type Order struct {
 	Field string
 	Desc  bool
 	Near  *float64 // by the distance to this number
+	// Start is where an order by [FieldSpread] begins. It does not belong to what a cursor is for.
+	Start string `json:"-"`
 }
+
+// FieldSpread in an order stands for the last part of the id, which is random. The order begins with the least one that
+// is not below its Start; those below come after all others. It is always ascending.
+const FieldSpread = "spread"
+
+// SpreadFrom is how many characters of an id precede the part that an order by [FieldSpread] compares.
+const SpreadFrom = 24
+
+// newStart returns a random start of an order by [FieldSpread].
+func newStart() string {
+	b := make([]byte, 6)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+func spreadOf(id SessionID) string { return string(id)[min(SpreadFrom, len(id)):] }
 
 // OrderedText is how many characters of a text an order compares. It limits the size of cursors.
 const OrderedText = 64
@@ -35,6 +55,8 @@ const RankNone = 3
 func (o Order) RankOf(v Value) int {
 	rank := map[byte]int{'n': 0, 0: 1, 'b': 2}[v.kind]
 	switch {
+	case o.Field == FieldSpread && v.text < o.Start:
+		return 1
 	case o.Near != nil && v.kind != 'n':
 		return RankNone
 	case o.Near == nil && o.Desc && o.attribute():
@@ -119,13 +141,17 @@ func (q SearchQuery) Compare(a, b Position) int {
 
 // cursorForm is the JSON in a cursor: an array of rank and value for each key, and the id.
 type cursorForm struct {
-	Keys [][2]Value `json:"k,omitempty"`
-	ID   SessionID  `json:"i"`
+	Keys  [][2]Value `json:"k,omitempty"`
+	ID    SessionID  `json:"i"`
+	Start string     `json:"s,omitempty"` // of an order by FieldSpread
 }
 
 // encodePosition returns the cursor of a position: its JSON and the first bytes of a hash of the query, in base64.
 func encodePosition(p Position, q SearchQuery) string {
 	f := cursorForm{ID: p.ID}
+	if n := len(q.Order); n > 0 {
+		f.Start = q.Order[n-1].Start
+	}
 	for _, k := range p.Keys {
 		f.Keys = append(f.Keys, [2]Value{NumberValue(float64(k.Rank)), k.Value})
 	}
@@ -136,34 +162,38 @@ func encodePosition(p Position, q SearchQuery) string {
 	return base64.RawURLEncoding.EncodeToString(append(b, hashFilters(q)...))
 }
 
-// decodePosition returns the position of a cursor, nil for the empty one. It returns ErrValidation if the cursor is
-// malformed or was made for another search.
-func decodePosition(cursor string, q SearchQuery) (*Position, error) {
+// from returns the query from the position of a cursor on; the empty cursor is the beginning. It returns ErrValidation
+// if the cursor is malformed or was made for another search.
+func (q SearchQuery) from(cursor string) (SearchQuery, error) {
 	if cursor == "" {
-		return nil, nil //nolint:nilnil // no position
+		return q, nil
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	if err != nil || len(raw) <= cursorHash {
-		return nil, errInvalidCursor()
+		return q, errInvalidCursor()
 	}
 	if !slices.Equal(raw[len(raw)-cursorHash:], hashFilters(q)) {
-		return nil, InvalidField("cursor",
+		return q, InvalidField("cursor",
 			"belongs to another search: send the same where, order and include, or start without a cursor")
 	}
 	var f cursorForm
 	if json.Unmarshal(raw[:len(raw)-cursorHash], &f) != nil || len(f.Keys) != len(q.Order) || !validID(string(f.ID)) {
-		return nil, errInvalidCursor()
+		return q, errInvalidCursor()
+	}
+	if n := len(q.Order); n > 0 && q.Order[n-1].Field == FieldSpread {
+		q.Order[n-1].Start = f.Start
 	}
 	p := &Position{ID: f.ID}
 	for i, o := range q.Order {
 		rank, v := f.Keys[i][0], f.Keys[i][1]
 		k := OrderKey{int(rank.num), v}
 		if rank.kind != 'n' || !o.validKey(k) {
-			return nil, errInvalidCursor()
+			return q, errInvalidCursor()
 		}
 		p.Keys = append(p.Keys, k)
 	}
-	return p, nil
+	q.After = p
+	return q, nil
 }
 
 // validKey reports whether a session can have the key.
@@ -173,9 +203,10 @@ func (o Order) validKey(k OrderKey) bool {
 	}
 	f, _ := FieldOf(SessionFields(), Clause{Field: o.Field})
 	kind := byte('n')
-	if f.Kind == KindText {
+	switch {
+	case f.Kind == KindText || o.Field == FieldSpread:
 		kind = 0
-	} else if f.Kind == KindAttributes {
+	case f.Kind == KindAttributes:
 		kind = k.Value.kind
 	}
 	return k.Value.kind == kind && k.Rank == o.RankOf(k.Value) && validText(k.Value.text)

@@ -2,6 +2,7 @@ package game
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -27,6 +28,8 @@ type SearchRequest struct {
 	Where   SearchWhere   `json:"where,omitempty" maxItems:"32" nullable:"false" doc:"Conditions that all must hold."`
 	Order   []SearchOrder `json:"order,omitempty" maxItems:"4" nullable:"false" doc:"The order of the result: by the first, where that is equal by the second, and so on, and at last newest first."`
 	Include []Obstacle    `json:"include,omitempty" maxItems:"6" nullable:"false" doc:"Which sessions to find besides those that a newcomer can join: full (or with others who wait for the next seat), locked, stale, private (which require a join code), closed (live, with a status that accepts no new members) and ended."`
+	Spread  bool          `json:"spread,omitempty" doc:"Whether sessions that are equal in order come in another order for each search, which its cursors keep, so that callers do not all try the same session first."`
+	Fields  []string      `json:"fields,omitempty" maxItems:"64" nullable:"false" doc:"The fields of a session to return, besides its id. All if left out."`
 	Limit   *int          `json:"limit,omitempty" minimum:"1" maximum:"100" doc:"The maximum number of items; 50 if left out."`
 	Cursor  string        `json:"cursor,omitempty" maxLength:"4096" doc:"The next_cursor of an earlier response to the same search."`
 	Count   bool          `json:"count,omitempty" doc:"Whether to count what is found, up to 1000."`
@@ -78,6 +81,12 @@ func (r SearchRequest) query() (SearchQuery, error) {
 	}
 	q.Where = append(q.Where, WithObstacles(r.Include...))
 	q.Order = r.orders(&p)
+	if r.Spread {
+		q.Order = append(q.Order, Order{Field: FieldSpread, Start: newStart()})
+	}
+	for i, name := range r.Fields {
+		p.check(slices.Contains(FoundFields(), name), "fields."+strconv.Itoa(i), "must be a field of a session in a search")
+	}
 	p.check(len(r.Cursor) <= MaxSearchCursor, "cursor", "must have at most %d characters", MaxSearchCursor)
 	return q, p.err()
 }
@@ -101,6 +110,18 @@ func (r SearchRequest) orders(p *problems) (orders []Order) {
 		orders = append(orders, Order{Field: o.By, Desc: o.Desc, Near: (*float64)(o.Near)})
 	}
 	return orders
+}
+
+// FoundFields returns the names of the fields that sessions have in a search.
+func FoundFields() []string {
+	names := []string{FieldFreeSeats, "seats_held"}
+	for _, f := range Properties(reflect.TypeFor[Session]()) {
+		if f.Tag.Get("hidden") == "" && f.Name != "members" && f.Name != "wait_list" {
+			names = append(names, f.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // SearchQuery selects and orders sessions.
@@ -146,7 +167,7 @@ func (s *Sessions) Search(ctx context.Context, r SearchRequest) (SearchResult, e
 		return SearchResult{}, err
 	}
 	q.Project = c.Project
-	if q.After, err = decodePosition(r.Cursor, q); err != nil {
+	if q, err = q.from(r.Cursor); err != nil {
 		return SearchResult{}, err
 	}
 	q.Bytes = MaxPageBytes

@@ -110,12 +110,16 @@ func keyName(i int) string  { return fmt.Sprintf("_key%d", i) }
 
 // keyExpressions returns the expressions for the rank and the value of a [game.OrderKey].
 func keyExpressions(o game.Order) (rank, value any) {
+	cond := func(test, then, otherwise any) bson.D { return item("$cond", bson.A{test, then, otherwise}) }
+	if o.Field == game.FieldSpread {
+		value = item("$substrCP", bson.A{"$_id", game.SpreadFrom, game.OrderedText})
+		return cond(item("$lt", bson.A{value, o.Start}), 1, 0), value
+	}
 	path, _ := pathOf(o.Field)
 	path = "$" + path
 	kind := item("$type", path)
 	is := func(names ...any) bson.D { return item("$in", bson.A{kind, bson.A(names)}) }
 	number, text, flag := is("double", "int", "long"), is("string"), is("bool")
-	cond := func(test, then, otherwise any) bson.D { return item("$cond", bson.A{test, then, otherwise}) }
 	if _, attribute := (game.Clause{Field: o.Field}).Attribute(); !attribute {
 		rank = cond(is("missing", "null"), game.RankNone, 0)
 	} else {

@@ -20,7 +20,7 @@ type ordering struct {
 func orderingOf(orders []game.Order) ordering {
 	o := ordering{orders: orders}
 	for i, by := range orders {
-		rank, value := termOf("0"), term{}
+		var rank, value term
 		if key, ok := (game.Clause{Field: by.Field}).Attribute(); ok {
 			table := fmt.Sprintf("o%d", i)
 			o.joins.sql += fmt.Sprintf(
@@ -29,17 +29,27 @@ func orderingOf(orders []game.Order) ordering {
 			o.joins.args = append(o.joins.args, key)
 			rank, value = attributeKey(by, table+".value")
 		} else {
-			value = termOf(columnOf(by.Field))
-			if missable(by.Field) {
-				rank = termOf(fmt.Sprintf("iif(%s IS NULL, %d, 0)", value.sql, game.RankNone))
-			}
-			if by.Near != nil {
-				value = termOf("abs("+value.sql+" - ?)", *by.Near)
-			}
+			rank, value = columnKey(by)
 		}
 		o.ranks, o.values = append(o.ranks, rank), append(o.values, value)
 	}
 	return o
+}
+
+// columnKey returns the expressions for another field.
+func columnKey(by game.Order) (rank, value term) {
+	if by.Field == game.FieldSpread {
+		value = termOf(fmt.Sprintf("substr(d.id, %d)", game.SpreadFrom+1))
+		return termOf("iif("+value.sql+" < ?, 1, 0)", by.Start), value
+	}
+	rank, value = termOf("0"), termOf(columnOf(by.Field))
+	if missable(by.Field) {
+		rank = termOf(fmt.Sprintf("iif(%s IS NULL, %d, 0)", value.sql, game.RankNone))
+	}
+	if by.Near != nil {
+		value = termOf("abs("+value.sql+" - ?)", *by.Near)
+	}
+	return rank, value
 }
 
 // attributeKey returns the expressions for an attribute whose value, or NULL, is in a column.

@@ -323,6 +323,10 @@ func (f searchable) orders(r *rapid.T) (orders []game.Order) {
 			orders = append(orders, o)
 		}
 	}
+	if rapid.IntRange(0, 3).Draw(r, "spread") == 0 {
+		start := rapid.SampledFrom([]string{"000000000000", "5", "80", "c00000000000", "ffffffffffff"}).Draw(r, "start")
+		orders = append(orders, game.Order{Field: game.FieldSpread, Start: start})
+	}
 	return orders
 }
 
