@@ -43,6 +43,7 @@ type SessionFilter struct {
 	MemberID      PlayerID        // sessions in which this player holds a seat
 	FreeSeats     int             // sessions with at least this many free seats
 	Locked        *bool           // sessions that are locked (true), or that are not (false)
+	HasPassword   *bool           // sessions with a password (true), or without one (false)
 	Joinable      *bool           // sessions that a newcomer can join (true), or cannot (false)
 	Attributes    Attributes      // sessions with all of these attributes
 	Members       MembersShown    // how much of its members each session has; MembersIDs if empty
@@ -69,6 +70,7 @@ func (f SessionFilter) values() url.Values {
 	set(v, "member_id", f.MemberID)
 	set(v, "free_seats", number(f.FreeSeats))
 	set(v, "locked", flag(f.Locked))
+	set(v, "has_password", flag(f.HasPassword))
 	set(v, "joinable", flag(f.Joinable))
 	setAttributes(v, f.Attributes)
 	set(v, "members", f.Members)

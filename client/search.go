@@ -16,12 +16,13 @@ type Obstacle = game.Obstacle
 
 // The obstacles. A search leaves out sessions that have one, unless it includes them.
 const (
-	ObstacleFull    = game.ObstacleFull    // no seat is free, or others wait for the next one
-	ObstacleLocked  = game.ObstacleLocked  // new members are rejected
-	ObstacleStale   = game.ObstacleStale   // heartbeats are missing
-	ObstacleClosed  = game.ObstacleClosed  // it is live, and its status accepts no new members
-	ObstacleEnded   = game.ObstacleEnded   // it has ended
-	ObstaclePrivate = game.ObstaclePrivate // joining it requires a join code or an invitation
+	ObstacleFull     = game.ObstacleFull     // no seat is free, or others wait for the next one
+	ObstacleLocked   = game.ObstacleLocked   // new members are rejected
+	ObstacleStale    = game.ObstacleStale    // heartbeats are missing
+	ObstacleClosed   = game.ObstacleClosed   // it is live, and its status accepts no new members
+	ObstacleEnded    = game.ObstacleEnded    // it has ended
+	ObstaclePrivate  = game.ObstaclePrivate  // joining it requires a join code or an invitation
+	ObstaclePassword = game.ObstaclePassword // joining it requires its password, a join code or an invitation
 )
 
 // SearchQuery selects and orders sessions. Its zero value finds all that a newcomer can join, newest first.

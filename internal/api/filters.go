@@ -47,6 +47,7 @@ type SessionFilters struct {
 	MemberID      game.PlayerID        `query:"member_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"Sessions in which this player holds a seat."`
 	FreeSeats     int                  `query:"free_seats" minimum:"0" maximum:"1000" doc:"Sessions with at least this many free seats."`
 	Locked        Optional[bool]       `query:"locked" doc:"Sessions that are locked (true), or that are not (false)."`
+	HasPassword   Optional[bool]       `query:"has_password" doc:"Sessions with a password (true), or without one (false)."`
 	Joinable      Optional[bool]       `query:"joinable" doc:"Sessions that a newcomer can join (true), or cannot (false)."`
 }
 
@@ -101,6 +102,9 @@ func (f *SessionFilters) where() (w game.Where) {
 	}
 	if f.Locked.sent {
 		w = append(w, game.Flag("locked", f.Locked.v))
+	}
+	if f.HasPassword.sent {
+		w = append(w, game.Flag("has_password", f.HasPassword.v))
 	}
 	if f.Joinable.sent {
 		w = append(w, game.Flag("joinable", f.Joinable.v))

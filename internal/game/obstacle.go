@@ -12,18 +12,20 @@ type Obstacle string
 
 // The obstacles.
 const (
-	ObstacleFull    Obstacle = "full"    // no seat is free, or others wait for the next one
-	ObstacleLocked  Obstacle = "locked"  // new members are rejected
-	ObstacleStale   Obstacle = "stale"   // heartbeats are missing, and it does not need a host
-	ObstacleClosed  Obstacle = "closed"  // it is live, and its status accepts no new members
-	ObstacleEnded   Obstacle = "ended"   // it has ended; then it has no other obstacles
-	ObstaclePrivate Obstacle = "private" // joining it requires a join code or an invitation
+	ObstacleFull     Obstacle = "full"     // no seat is free, or others wait for the next one
+	ObstacleLocked   Obstacle = "locked"   // new members are rejected
+	ObstacleStale    Obstacle = "stale"    // heartbeats are missing, and it does not need a host
+	ObstacleClosed   Obstacle = "closed"   // it is live, and its status accepts no new members
+	ObstacleEnded    Obstacle = "ended"    // it has ended; then it has no other obstacles
+	ObstaclePrivate  Obstacle = "private"  // joining it requires a join code or an invitation
+	ObstaclePassword Obstacle = "password" // joining it requires its password, a join code or an invitation
 )
 
 // Obstacles returns all obstacles. The order is that of the bits of [ObstacleSet], which are stored.
 func Obstacles() []Obstacle {
 	return []Obstacle{
 		ObstacleFull, ObstacleLocked, ObstacleStale, ObstacleClosed, ObstacleEnded, ObstaclePrivate,
+		ObstaclePassword,
 	}
 }
 
@@ -31,7 +33,7 @@ func Obstacles() []Obstacle {
 type ObstacleSet uint
 
 // allObstacles is the greatest set.
-const allObstacles ObstacleSet = 1<<6 - 1
+const allObstacles ObstacleSet = 1<<7 - 1
 
 // SetOf returns a set of obstacles. Unknown ones are ignored.
 func SetOf(all ...Obstacle) (s ObstacleSet) {
@@ -68,6 +70,8 @@ func (s *Session) obstacle(o Obstacle) error {
 		return s.endedError()
 	case o == ObstaclePrivate && s.Visibility == VisibilityPrivate && !s.HasPassword:
 		return ErrJoinCodeRequired
+	case o == ObstaclePassword && s.HasPassword:
+		return s.checkPassword(Party{})
 	case o == ObstacleClosed && s.Status != StatusOpen && (s.Status != StatusInProgress || !s.JoinInProgress):
 		return ErrSessionNotJoinable.Detail(
 			"The session is %s and accepts no new members.", s.Status,

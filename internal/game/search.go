@@ -27,7 +27,7 @@ const (
 type SearchRequest struct {
 	Where   SearchWhere   `json:"where,omitempty" maxItems:"32" nullable:"false" doc:"Conditions that all must hold."`
 	Order   []SearchOrder `json:"order,omitempty" maxItems:"4" nullable:"false" doc:"The order of the result: by the first, where that is equal by the second, and so on, and at last newest first."`
-	Include []Obstacle    `json:"include,omitempty" maxItems:"6" nullable:"false" doc:"Which sessions to find besides those that a newcomer can join: full (or with others who wait for the next seat), locked, stale, private (which require a join code), closed (live, with a status that accepts no new members) and ended."`
+	Include []Obstacle    `json:"include,omitempty" maxItems:"7" nullable:"false" doc:"Which sessions to find besides those that a newcomer can join: full (or with others who wait for the next seat), locked, stale, private (which require a join code), password (which require one), closed (live, with a status that accepts no new members) and ended."`
 	Spread  bool          `json:"spread,omitempty" doc:"Whether sessions that are equal in order come in another order for each search, which its cursors keep, so that callers do not all try the same session first."`
 	Fields  []string      `json:"fields,omitempty" maxItems:"64" nullable:"false" doc:"The fields of a session to return, besides its id. All if left out."`
 	Limit   *int          `json:"limit,omitempty" minimum:"1" maximum:"100" doc:"The maximum number of items; 50 if left out."`

@@ -154,6 +154,12 @@ func TestObstacles(t *testing.T) {
 		"private": {func(s *game.Session) {
 			s.Visibility = game.VisibilityPrivate
 		}, []game.Obstacle{game.ObstaclePrivate}, game.ErrJoinCodeRequired},
+		"password": {func(s *game.Session) {
+			s.HasPassword, s.PasswordHash = true, "x"
+		}, []game.Obstacle{game.ObstaclePassword}, game.ErrWrongPassword},
+		"private, with a password": {func(s *game.Session) {
+			s.HasPassword, s.PasswordHash, s.Visibility = true, "x", game.VisibilityPrivate
+		}, []game.Obstacle{game.ObstaclePassword}, game.ErrWrongPassword},
 		"others wait for a seat":    {waiting("", nil), []game.Obstacle{game.ObstacleFull}, game.ErrSessionFull},
 		"others wait for any team":  {waiting(game.TeamAuto, nil), []game.Obstacle{game.ObstacleFull}, game.ErrSessionFull},
 		"others wait for a team":    {waiting("red", red), nil, nil},

@@ -143,6 +143,11 @@ func seatFields() []Field[Session] {
 			Of:     func(s *Session) any { return s.Locked },
 		},
 		{
+			Name: "has_password", Kind: KindFlag, Searched: []Op{OpEqual, OpNot}, Unordered: true,
+			Params: []Param{{"has_password", OpEqual, "Sessions with a password (true), or without one (false)."}},
+			Of:     func(s *Session) any { return s.HasPassword },
+		},
+		{
 			// Compared by the field of the obstacles: see [joinableClause].
 			Name: FieldJoinable, Kind: KindFlag, Searched: []Op{OpEqual, OpNot}, Unordered: true,
 			Params: []Param{{"joinable", OpEqual, "Sessions that a newcomer can join (true), or cannot (false)."}},
@@ -150,7 +155,7 @@ func seatFields() []Field[Session] {
 		},
 		{
 			Name: FieldObstacles, Kind: KindCount, Unordered: true, Max: int(allObstacles),
-			Of: func(s *Session) any { return int64(s.Obstacles()) }, //nolint:gosec // six bits
+			Of: func(s *Session) any { return int64(s.Obstacles()) }, //nolint:gosec // seven bits
 		},
 	}
 }

@@ -34,6 +34,12 @@ func conditionOf(c game.Clause) bson.D {
 		return obstacles(c)
 	}
 	path, kind := pathOf(c.Field)
+	if kind == game.KindFlag { // what is missing is false
+		if (c.Values[0] == game.BoolValue(true)) == (c.Op == game.OpEqual) {
+			return item(path, item("$eq", true))
+		}
+		return item(path, item("$ne", true))
+	}
 	s := searchedBy(c.Field)
 	values := make(bson.A, len(c.Values))
 	for i, v := range c.Values {
@@ -127,7 +133,7 @@ func without(o game.Obstacle) bson.A {
 			bson.D{{Key: "wait_list.team", Value: game.TeamAuto}, {Key: "teams", Value: bson.D{}}},
 		})}
 	case game.ObstacleLocked:
-		return bson.A{item("locked", false)}
+		return bson.A{item("locked", item("$ne", true))}
 	case game.ObstacleStale:
 		return bson.A{item("$or", bson.A{
 			item("liveness", item("$ne", string(game.Stale))),
@@ -139,7 +145,11 @@ func without(o game.Obstacle) bson.A {
 			bson.D{{Key: "status", Value: string(game.StatusInProgress)}, {Key: "join_in_progress", Value: true}},
 		})}
 	case game.ObstaclePrivate:
-		return bson.A{item("visibility", item("$ne", string(game.VisibilityPrivate)))}
+		return bson.A{item("$or", bson.A{
+			item("visibility", item("$ne", string(game.VisibilityPrivate))), item("has_password", true),
+		})}
+	case game.ObstaclePassword:
+		return bson.A{item("has_password", item("$ne", true))}
 	case game.ObstacleEnded: // live sessions do not have it
 	}
 	return nil

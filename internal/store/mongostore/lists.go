@@ -67,7 +67,7 @@ func (p *page) whereFields(all []searched, w game.Where) {
 func splitSimple(w game.Where) (simple, others game.Where) {
 	for _, c := range w {
 		_, kind := pathOf(c.Field)
-		if kind != game.KindTime &&
+		if kind != game.KindTime && kind != game.KindFlag &&
 			slices.Contains([]game.Op{game.OpEqual, game.OpIn, game.OpAtLeast, game.OpPrefix}, c.Op) {
 			simple = append(simple, c)
 		} else {

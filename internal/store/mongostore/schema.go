@@ -147,6 +147,7 @@ func sessionsSearched() []searched {
 		{field: "max_players", path: "max_players"},
 		{field: "name", path: "name"},
 		{field: "locked", path: "locked"},
+		{field: "has_password", path: "has_password"},
 		{field: "created_at", path: "created_at"},
 		{field: "updated_at", path: "updated_at"},
 		{field: "ended_at", path: "ended_at"},

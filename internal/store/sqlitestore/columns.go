@@ -44,6 +44,7 @@ func sessionsSearched() []searched {
 		{"max_players", "max_players", "", "", ""},
 		{"name", "name", "", "", ""},
 		{"locked", "locked", "", "", ""},
+		{"has_password", "has_password", "", "", ""},
 		{"created_at", "created_at", "", "", ""},
 		{"updated_at", "updated_at", "", "", ""},
 		{"ended_at", "ended_at", "", "", ""},

@@ -166,6 +166,7 @@ func (f searchable) change(r *rapid.T, v *game.Session) {
 	v.Visibility = rapid.SampledFrom(game.Visibilities()).Draw(r, "visibility")
 	v.Liveness = rapid.SampledFrom([]game.Liveness{game.Live, game.Live, game.Stale}).Draw(r, "liveness")
 	v.Locked = rapid.IntRange(0, 3).Draw(r, "locked") == 0
+	v.HasPassword = rapid.IntRange(0, 3).Draw(r, "password") == 0
 	v.JoinInProgress = rapid.Bool().Draw(r, "join in progress")
 	v.MaxPlayers = rapid.IntRange(2, 4).Draw(r, "max players")
 	v.UpdatedAt = f.time(r)

@@ -4,7 +4,8 @@ ALTER TABLE sessions ADD COLUMN name TEXT NOT NULL DEFAULT '';
 ALTER TABLE sessions ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0; -- Unix time in milliseconds
 ALTER TABLE sessions ADD COLUMN max_players INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN locked INTEGER NOT NULL DEFAULT 0;
--- Why no newcomer can join, a bit for each reason: 1 full, 2 locked, 4 stale, 8 closed, 16 ended, 32 private.
+ALTER TABLE sessions ADD COLUMN has_password INTEGER NOT NULL DEFAULT 0;
+-- Why no newcomer can join, a bit for each reason: 1 full, 2 locked, 4 stale, 8 closed, 16 ended, 32 private, 64 password.
 ALTER TABLE sessions ADD COLUMN obstacles INTEGER NOT NULL DEFAULT 0;
 
 -- A document that is no JSON stays as it is.
@@ -13,6 +14,7 @@ UPDATE sessions SET
 	created_at = coalesce(CAST(round(unixepoch(doc ->> '$.created_at', 'subsec') * 1000) AS INTEGER), 0),
 	max_players = free_seats + seats_held,
 	locked = coalesce(doc ->> '$.locked', 0),
+	has_password = coalesce(doc ->> '$.has_password', 0),
 	obstacles = iif(status IN ('ended', 'cancelled', 'expired', 'failed'), 16,
 		iif(free_seats <= 0 OR EXISTS (
 			SELECT 1 FROM json_each(doc, '$.wait_list') AS w WHERE w.type = 'object' AND (
@@ -22,7 +24,7 @@ UPDATE sessions SET
 		), 1, 0) + iif(doc ->> '$.locked' IS 1, 2, 0) +
 		iif(liveness = 'stale' AND (host_id IS NOT NULL OR doc ->> '$.hosted' IS NOT 1), 4, 0) +
 		iif(status = 'open' OR status = 'in_progress' AND doc ->> '$.join_in_progress' IS 1, 0, 8) +
-		iif(visibility = 'private', 32, 0))
+		iif(doc ->> '$.has_password' IS 1, 64, iif(visibility = 'private', 32, 0)))
 	WHERE json_valid(doc);
 
 DROP INDEX sessions_by_status;
