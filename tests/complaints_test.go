@@ -93,7 +93,8 @@ func TestNoGhostSessions(t *testing.T) {
 	over := func(v client.Session) bool { return v.Status == client.StatusExpired }
 	s.becomes(t, lone.ID, "is over", over)
 	s.becomes(t, v.ID, "is over", over)
-	page, err := s.api.Sessions.List(t.Context(), client.SessionFilter{Status: []client.SessionStatus{client.StatusOpen}})
+	open := client.SessionFilter{Status: []client.SessionStatus{client.StatusOpen}}
+	page, err := s.api.Sessions.List(t.Context(), open)
 	if err != nil || len(page.Items) != 0 {
 		t.Errorf("the list of open sessions has %+v, %v", page.Items, err)
 	}

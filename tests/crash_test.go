@@ -250,7 +250,9 @@ func TestErasureSurvivesACrash(t *testing.T) {
 		t.Errorf("after the crash: %v", err)
 	}
 	eventually(t, "no live session has the player", func() bool {
-		page, err := s.api.Sessions.List(t.Context(), client.SessionFilter{MemberID: p.ID, Status: []client.SessionStatus{client.StatusOpen}})
+		page, err := s.api.Sessions.List(t.Context(), client.SessionFilter{
+			MemberID: p.ID, Status: []client.SessionStatus{client.StatusOpen},
+		})
 		return err == nil && len(page.Items) == 0
 	})
 	eventually(t, "sessions that are over know only its id", func() bool {

@@ -42,17 +42,18 @@ func TestSearch(t *testing.T) {
 	}
 	for body, want := range map[string]string{
 		`{}`: "d c b a",
-		`{"where":[{"field":"mode","op":"eq","value":"duel"}]}`:                                                               "b a",
-		`{"where":[{"field":"mode","op":"eq","value":"duel"}],"include":["locked","full"]}`:                                   "full locked b a",
-		`{"where":[{"field":"attributes.mmr","op":"ge","value":1000}]}`:                                                       "b a",
-		`{"where":[{"field":"attributes.mmr","op":"prefix","value":"12"}]}`:                                                   "c",
-		`{"where":[{"any":[{"field":"attributes.pro","op":"eq","value":true},{"field":"region","op":"in","value":["eu"]}]}]}`: "d a",
-		`{"where":[{"not":{"field":"attributes.mmr","op":"exists","value":true}}]}`:                                           "d",
-		`{"where":[{"field":"joinable","op":"eq","value":false}],"include":["locked"]}`:                                       "locked",
-		`{"where":[{"field":"free_seats","op":"gt","value":4}]}`:                                                              "d",
-		`{"order":[{"by":"attributes.mmr","near":1200}]}`:                                                                     "b a d c",
-		`{"order":[{"by":"max_players","desc":true},{"by":"attributes.mmr"}]}`:                                                "d a b c",
-		`{"order":[{"by":"attributes.mmr","desc":true}]}`:                                                                     "c b a d",
+		`{"where":[{"field":"mode","op":"eq","value":"duel"}]}`:                             "b a",
+		`{"where":[{"field":"mode","op":"eq","value":"duel"}],"include":["locked","full"]}`: "full locked b a",
+		`{"where":[{"field":"attributes.mmr","op":"ge","value":1000}]}`:                     "b a",
+		`{"where":[{"field":"attributes.mmr","op":"prefix","value":"12"}]}`:                 "c",
+		`{"where":[{"any":[{"field":"attributes.pro","op":"eq","value":true},` +
+			`{"field":"region","op":"in","value":["eu"]}]}]}`: "d a",
+		`{"where":[{"not":{"field":"attributes.mmr","op":"exists","value":true}}]}`:     "d",
+		`{"where":[{"field":"joinable","op":"eq","value":false}],"include":["locked"]}`: "locked",
+		`{"where":[{"field":"free_seats","op":"gt","value":4}]}`:                        "d",
+		`{"order":[{"by":"attributes.mmr","near":1200}]}`:                               "b a d c",
+		`{"order":[{"by":"max_players","desc":true},{"by":"attributes.mmr"}]}`:          "d a b c",
+		`{"order":[{"by":"attributes.mmr","desc":true}]}`:                               "c b a d",
 	} {
 		if got := s.searched(t, body); got != want {
 			t.Errorf("%s: found %s, want %s", body, got, want)
@@ -61,7 +62,8 @@ func TestSearch(t *testing.T) {
 	var paged []string
 	for v, err := range c.Sessions.SearchAll(t.Context(), client.SearchQuery{
 		Where: []client.Condition{client.Any(
-			client.Where("mode").Eq("duel"), client.All(client.Where("mode").Ne("duel"), client.Where("max_players").Le(4)),
+			client.Where("mode").Eq("duel"),
+			client.All(client.Where("mode").Ne("duel"), client.Where("max_players").Le(4)),
 		)},
 		Order:   []client.Order{client.Nearest("attributes.mmr", 1290), client.Ascending("created_at")},
 		Include: []client.Obstacle{client.ObstacleLocked}, Limit: 1,
@@ -83,7 +85,8 @@ func TestSearch(t *testing.T) {
 	if plain := s.do(t, search, `{}`).json(); plain["count"] != nil || plain["next_cursor"] != nil {
 		t.Errorf("without count: %v", plain)
 	}
-	s.do(t, search, `{"where":[{"field":"mode","op":"eq","value":"ffa"}],"cursor":"`+p.NextCursor+`"}`).wrong("body.cursor")
+	ffa := `{"where":[{"field":"mode","op":"eq","value":"ffa"}],"cursor":"`
+	s.do(t, search, ffa+p.NextCursor+`"}`).wrong("body.cursor")
 	if _, err := c.Sessions.Search(t.Context(), client.SearchQuery{
 		Where: []client.Condition{client.Where("mode").Eq(errors.New("x"))},
 	}); err == nil {
@@ -96,7 +99,8 @@ func TestSearchRejections(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for body, location := range map[string]string{
-		`{"where":[{"field":"mode","op":"eq","value":"a"},{"any":[{"field":"mode","op":"x","value":1}]}]}`: "body.where.1.any.0.op",
+		`{"where":[{"field":"mode","op":"eq","value":"a"},` +
+			`{"any":[{"field":"mode","op":"x","value":1}]}]}`: "body.where.1.any.0.op",
 		`{"where":{"field":"mode"}}`:                         "body.where",
 		`{"where":[{"any":[{"feild":"mode"}]}]}`:             "body.where.0.any.0.feild",
 		`{"order":[{"by":"attributes.mmr","near":"1200"}]}`:  "body.order.0.near",
@@ -173,7 +177,8 @@ func TestSearchVisibility(t *testing.T) {
 	p := s.newPlayers(t, "seeing", 3)
 	host, member, other := p[0], p[1], p[2]
 	private := s.newSession(t, client.SessionRequest{
-		Settings: client.Settings{Name: "private", MaxPlayers: 4, Visibility: client.VisibilityPrivate}, HostID: &host.ID,
+		Settings: client.Settings{Name: "private", MaxPlayers: 4, Visibility: client.VisibilityPrivate},
+		HostID:   &host.ID,
 	})
 	public := client.SessionRequest{
 		Settings: client.Settings{Name: "public", MaxPlayers: 4}, HostID: &host.ID,

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -337,5 +336,5 @@ func (f Field[D]) time(p *problems, at, text string, up bool) Value {
 	if up {
 		t = t.Add(time.Millisecond - 1)
 	}
-	return NumberValue(math.Floor(float64(t.UnixMilli())))
+	return NumberValue(float64(t.UnixMilli()))
 }

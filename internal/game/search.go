@@ -85,7 +85,8 @@ func (r SearchRequest) query() (SearchQuery, error) {
 		q.Order = append(q.Order, Order{Field: FieldSpread, Start: newStart()})
 	}
 	for i, name := range r.Fields {
-		p.check(slices.Contains(FoundFields(), name), "fields."+strconv.Itoa(i), "must be a field of a session in a search")
+		known := slices.Contains(FoundFields(), name)
+		p.check(known, "fields."+strconv.Itoa(i), "must be a field that sessions have in a search")
 	}
 	p.check(len(r.Cursor) <= MaxSearchCursor, "cursor", "must have at most %d characters", MaxSearchCursor)
 	return q, p.err()

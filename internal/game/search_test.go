@@ -60,7 +60,8 @@ func TestSearchProblems(t *testing.T) {
 		`{"where":[{"not":{"value":[1,{}]}}]}`:       "0.not.value.1",
 		`{"where":[{"value":12345678901234567890}]}`: "0.value",
 		`{"where":[{"fields":"mode"}]}`:              "0.fields",
-		`{"where":` + strings.Repeat(`[{"any":`, 8) + `[{"field":"x"}]` + strings.Repeat(`}]`, 8) + `}`: "0.any.0.any.0.any.0.any.0.any.0.any.0.any.0.any.0",
+		`{"where":` + strings.Repeat(`[{"any":`, 8) + `[{"field":"x"}]` + strings.Repeat(`}]`, 8) + `}`://
+		strings.Repeat("0.any.", 8) + "0",
 	} {
 		var r game.SearchRequest
 		var part interface{ At() string }
@@ -143,48 +144,57 @@ func TestObstacles(t *testing.T) {
 		}
 	}
 	red := map[string]int{"red": 1}
+	type of = []game.Obstacle
 	for name, c := range map[string]struct {
 		change func(*game.Session)
-		want   []game.Obstacle
+		want   of
 		err    error
 	}{
 		"open":   {func(*game.Session) {}, nil, nil},
-		"full":   {func(s *game.Session) { s.MaxPlayers = 1 }, []game.Obstacle{game.ObstacleFull}, game.ErrSessionFull},
-		"locked": {func(s *game.Session) { s.Locked = true }, []game.Obstacle{game.ObstacleLocked}, game.ErrSessionLocked},
+		"full":   {func(s *game.Session) { s.MaxPlayers = 1 }, of{game.ObstacleFull}, game.ErrSessionFull},
+		"locked": {func(s *game.Session) { s.Locked = true }, of{game.ObstacleLocked}, game.ErrSessionLocked},
 		"private": {func(s *game.Session) {
 			s.Visibility = game.VisibilityPrivate
-		}, []game.Obstacle{game.ObstaclePrivate}, game.ErrJoinCodeRequired},
+		}, of{game.ObstaclePrivate}, game.ErrJoinCodeRequired},
 		"password": {func(s *game.Session) {
 			s.HasPassword, s.PasswordHash = true, "x"
-		}, []game.Obstacle{game.ObstaclePassword}, game.ErrWrongPassword},
+		}, of{game.ObstaclePassword}, game.ErrWrongPassword},
 		"private, with a password": {func(s *game.Session) {
 			s.HasPassword, s.PasswordHash, s.Visibility = true, "x", game.VisibilityPrivate
-		}, []game.Obstacle{game.ObstaclePassword}, game.ErrWrongPassword},
-		"others wait for a seat":    {waiting("", nil), []game.Obstacle{game.ObstacleFull}, game.ErrSessionFull},
-		"others wait for any team":  {waiting(game.TeamAuto, nil), []game.Obstacle{game.ObstacleFull}, game.ErrSessionFull},
+		}, of{game.ObstaclePassword}, game.ErrWrongPassword},
+		"others wait for a seat":    {waiting("", nil), of{game.ObstacleFull}, game.ErrSessionFull},
+		"others wait for any team":  {waiting(game.TeamAuto, nil), of{game.ObstacleFull}, game.ErrSessionFull},
 		"others wait for a team":    {waiting("red", red), nil, nil},
 		"others wait for some team": {waiting(game.TeamAuto, red), nil, nil},
-		"locked, while others wait": {lockedWith(waiting("", nil)), []game.Obstacle{game.ObstacleFull, game.ObstacleLocked}, game.ErrSessionLocked},
-		"full and locked":           {lockedWith(func(s *game.Session) { s.MaxPlayers = 1 }), []game.Obstacle{game.ObstacleFull, game.ObstacleLocked}, game.ErrSessionLocked},
+		"locked, while others wait": {
+			lockedWith(waiting("", nil)),
+			of{game.ObstacleFull, game.ObstacleLocked},
+			game.ErrSessionLocked,
+		},
+		"full and locked": {
+			lockedWith(func(s *game.Session) { s.MaxPlayers = 1 }),
+			of{game.ObstacleFull, game.ObstacleLocked},
+			game.ErrSessionLocked,
+		},
 		"in progress": {func(s *game.Session) {
 			s.Status = game.StatusInProgress
-		}, []game.Obstacle{game.ObstacleClosed}, game.ErrSessionNotJoinable},
+		}, of{game.ObstacleClosed}, game.ErrSessionNotJoinable},
 		"in progress, open to new members": {func(s *game.Session) {
 			s.Status, s.JoinInProgress = game.StatusInProgress, true
 		}, nil, nil},
 		"pending": {func(s *game.Session) {
 			s.Status = game.StatusPending
-		}, []game.Obstacle{game.ObstacleClosed}, game.ErrSessionNotJoinable},
+		}, of{game.ObstacleClosed}, game.ErrSessionNotJoinable},
 		"stale": {func(s *game.Session) {
 			s.Liveness = game.Stale
-		}, []game.Obstacle{game.ObstacleStale}, game.ErrSessionNotJoinable},
+		}, of{game.ObstacleStale}, game.ErrSessionNotJoinable},
 		"stale, and needs a host": {func(s *game.Session) {
 			s.Liveness, s.HostID = game.Stale, nil
 			s.Members[0].Status = game.SeatDisconnected
 		}, nil, nil},
 		"ended": {func(s *game.Session) {
 			s.Status, s.Locked = game.StatusEnded, true
-		}, []game.Obstacle{game.ObstacleEnded}, game.ErrSessionEnded},
+		}, of{game.ObstacleEnded}, game.ErrSessionEnded},
 	} {
 		s := newSession(t)
 		c.change(&s)

@@ -19,7 +19,8 @@ func describedFields() []Field[Session] {
 	return []Field[Session]{
 		{
 			Name: FieldStatus, Kind: KindEnum, Type: "SessionStatus",
-			Params: []Param{{"status", OpIn, "Sessions in one of these states, separated by commas."}}, Ops: []Op{OpEqual},
+			Params:   []Param{{"status", OpIn, "Sessions in one of these states, separated by commas."}},
+			Ops:      []Op{OpEqual},
 			Searched: equalities, Unordered: true,
 			Enum: texts(SessionStatuses()), Of: func(s *Session) any { return string(s.Status) },
 		},

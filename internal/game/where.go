@@ -34,8 +34,8 @@ func Ops() []Op {
 	}
 }
 
-// Clause is a condition on one field of a document, or one of Any, All and Not. It is either true or false: a field that
-// is missing, or whose value has another type than the clause's, meets no comparison except OpNot and OpExists.
+// Clause is a condition on one field of a document, or one of Any, All and Not. It is either true or false: a field
+// that is missing, or whose value has another type than the clause's, meets no comparison except OpNot and OpExists.
 type Clause struct {
 	Field  string // a [Field.Name], or what [AttributeField] returns
 	Op     Op

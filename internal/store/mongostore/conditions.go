@@ -73,7 +73,7 @@ func conditionOf(c game.Clause) bson.D {
 		return item(path, prefixed(c.Text()))
 	case game.OpExists:
 		return item(path, item("$exists", values[0]))
-	case game.OpEqual:
+	case game.OpEqual, game.OpWithin:
 	}
 	return item(path, item("$eq", values[0]))
 }

@@ -116,7 +116,8 @@ func comparison(c game.Clause) any {
 		return bson.D{{Key: "$gte", Value: values[0]}}
 	case game.OpPrefix:
 		return prefixed(c.Text())
-	case game.OpEqual, game.OpNot, game.OpLess, game.OpAtMost, game.OpGreater, game.OpBetween, game.OpExists:
+	case game.OpEqual, game.OpNot, game.OpLess, game.OpAtMost, game.OpGreater, game.OpBetween, game.OpExists,
+		game.OpWithin:
 	}
 	return values[0]
 }

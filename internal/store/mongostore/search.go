@@ -189,7 +189,8 @@ func position(orders []game.Order, raw bson.Raw) (*game.Position, error) {
 
 // limitedAggregate returns the options of a search: the server ends it when it takes too long.
 func limitedAggregate(index string) *options.AggregateOptionsBuilder {
-	return options.Aggregate().SetHint(index).SetCustom(bson.M{"maxTimeMS": int64(game.SearchTime / time.Millisecond)})
+	limit := bson.M{"maxTimeMS": int64(game.SearchTime / time.Millisecond)}
+	return options.Aggregate().SetHint(index).SetCustom(limit) //nolint:staticcheck // there is no other way to set it
 }
 
 func (s *Store) hits(ctx context.Context, q game.SearchQuery, p page, hits *game.Hits) error {

@@ -60,7 +60,7 @@ func benchSearchable(b *testing.B, s *sqlitestore.Store, n int) {
 	var all sync.WaitGroup
 	for w := range writers {
 		all.Go(func() {
-			r := rand.New(rand.NewPCG(1, uint64(w))) //nolint:gosec // always the same
+			r := rand.New(rand.NewPCG(1, uint64(w))) // always the same
 			for i := w; i < n; i += writers {
 				v := benchSession()
 				v.Members, v.HostID, v.Status = []game.Member{}, nil, game.StatusOpen

@@ -75,10 +75,10 @@ func conditionOf(c game.Clause) term {
 		}
 	}
 	column := columnOf(c.Field)
-	switch c.Op {
-	case game.OpExists:
+	if c.Op == game.OpExists {
 		return termOf(column + " IS NOT NULL")
-	case game.OpWithin:
+	}
+	if c.Op == game.OpWithin {
 		return termOf(column+" & ? = 0", int64(^c.Within())) //nolint:gosec // all bits but those of the set
 	}
 	return compared(column, c, false)

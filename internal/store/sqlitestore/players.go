@@ -126,7 +126,8 @@ func (s *Store) DeletePlayer(ctx context.Context, old game.Player) error {
 // Players implements [game.PlayerStore].
 func (s *Store) Players(ctx context.Context, q game.PlayerQuery) (game.Found[game.Player], error) {
 	sql, args := playersSQL(q)
-	return find(ctx, s, sql, args, bounds{limit: q.Limit, bytes: q.Bytes}, func(doc driver.Value) (game.Player, int, error) {
+	within := bounds{limit: q.Limit, bytes: q.Bytes}
+	return find(ctx, s, sql, args, within, func(doc driver.Value) (game.Player, int, error) {
 		var p game.Player
 		err := s.codec.decode(doc, &p)
 		return p, textSize(doc), err

@@ -68,7 +68,7 @@ func (s *Store) search(ctx context.Context, q game.SearchQuery) (game.Hits, erro
 func searchSQL(q game.SearchQuery, d drive) (string, []any) {
 	o := orderingOf(q.Order)
 	conditions, columns, after := conditionsOf(q.Where), o.columns(), o.after(q.After)
-	sql := materialized("page", "SELECT * FROM (SELECT d.rowid AS place, d.id AS id"+columns.sql+
+	sql := inOne("page", "SELECT * FROM (SELECT d.rowid AS place, d.id AS id"+columns.sql+
 		" FROM "+d.from+o.joins.sql+" WHERE "+d.where.sql+" AND "+conditions.sql+") WHERE "+after.sql+
 		" ORDER BY "+o.by()+" LIMIT ?") + " SELECT d.doc, (SELECT count(*) FROM page), page.id" + o.names("page") +
 		" FROM page CROSS JOIN sessions d ON d.rowid = page.place"
@@ -77,8 +77,8 @@ func searchSQL(q game.SearchQuery, d drive) (string, []any) {
 	)
 }
 
-// materialized returns a subquery that is read as a whole before what follows it.
-func materialized(name, sql string) string {
+// inOne returns a subquery that is read as a whole before what follows it.
+func inOne(name, sql string) string {
 	return "WITH " + name + " AS MATERIALIZED (" + sql + ")" //nolint:misspell // SQL's spelling
 }
 
@@ -348,7 +348,7 @@ func valuesSQL(q game.SearchQuery, d drive, desc bool) (string, []any) {
 		joins, columns, rows = o.joins, o.columns(), o.after(q.After)
 	}
 	direction := map[bool]string{true: "DESC"}[desc]
-	sql := materialized("walk", "SELECT value FROM (SELECT a.value AS value, d.id AS id"+columns.sql+
+	sql := inOne("walk", "SELECT value FROM (SELECT a.value AS value, d.id AS id"+columns.sql+
 		" FROM "+d.from+joins.sql+" WHERE "+d.where.sql+" AND "+conditions.sql+") WHERE "+rows.sql+
 		" ORDER BY value "+direction+" LIMIT ?") + " SELECT value FROM walk"
 	return sql, slices.Concat(

@@ -37,7 +37,8 @@ func TestMigratedSearchColumns(t *testing.T) {
 		func(v *game.Session) { v.Visibility = game.VisibilityPrivate },
 		func(v *game.Session) { v.HasPassword = true },
 		func(v *game.Session) { v.Visibility, v.HasPassword = game.VisibilityPrivate, true },
-		waiting(nil, ""), waiting(nil, game.TeamAuto), waiting(red, "red"), waiting(red, game.TeamAuto), waiting(red, ""),
+		waiting(nil, ""), waiting(nil, game.TeamAuto),
+		waiting(red, "red"), waiting(red, game.TeamAuto), waiting(red, ""),
 	} {
 		v := benchSession()
 		change(&v)
@@ -45,13 +46,13 @@ func TestMigratedSearchColumns(t *testing.T) {
 	}
 	scripts, err := sqlitestore.Migrations()
 	must(t, err)
-	script := scripts[slices.IndexFunc(scripts, func(s string) bool { return strings.Contains(s, "obstacles INTEGER") })]
-	_, update, _ := strings.Cut(script, "UPDATE sessions SET")
+	i := slices.IndexFunc(scripts, func(s string) bool { return strings.Contains(s, "obstacles INTEGER") })
+	_, update, _ := strings.Cut(scripts[i], "UPDATE sessions SET")
 	update, _, _ = strings.Cut(update, ";")
 	db := beside(t, path)
 	written := searchColumns(t, db)
-	execute(t, db, "UPDATE sessions SET name = 'x', created_at = 1, max_players = 0, locked = 5, has_password = 5, obstacles = 0",
-		"UPDATE sessions SET "+update)
+	execute(t, db, "UPDATE sessions SET name = 'x', created_at = 1, max_players = 0, locked = 5, has_password = 5, "+
+		"obstacles = 0", "UPDATE sessions SET "+update)
 	if migrated := searchColumns(t, db); !slices.Equal(migrated, written) {
 		t.Errorf("migrated to %v, want %v", migrated, written)
 	}
@@ -60,7 +61,8 @@ func TestMigratedSearchColumns(t *testing.T) {
 func searchColumns(t *testing.T, db *sql.DB) (found []string) {
 	t.Helper()
 	rows, err := db.QueryContext(t.Context(),
-		"SELECT concat_ws(' ', name, created_at, max_players, locked, has_password, obstacles) FROM sessions ORDER BY id")
+		"SELECT concat_ws(' ', name, created_at, max_players, locked, has_password, obstacles) FROM sessions "+
+			"ORDER BY id")
 	must(t, err)
 	defer func() { must(t, rows.Close()) }()
 	for rows.Next() {

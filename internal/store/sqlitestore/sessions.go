@@ -238,7 +238,8 @@ func native(v game.Value) any {
 // Sessions implements [game.SessionStore].
 func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
 	sql, args := sessionsSQL(q)
-	return find(ctx, s, sql, args, bounds{limit: q.Limit, bytes: q.Bytes}, func(doc driver.Value) (game.Session, int, error) {
+	within := bounds{limit: q.Limit, bytes: q.Bytes}
+	return find(ctx, s, sql, args, within, func(doc driver.Value) (game.Session, int, error) {
 		if q.Brief {
 			return s.briefSession(doc)
 		}

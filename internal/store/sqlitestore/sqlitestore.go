@@ -110,7 +110,9 @@ func open(ctx context.Context, path string, o Options, scripts []string) (*Store
 	if err := single(path); err != nil {
 		return nil, explain(err, path)
 	}
-	s := &Store{path: path, options: o, version: len(scripts), codec: newCodec(), sizes: usualSizes(), file: &file{path: path}}
+	s := &Store{
+		path: path, options: o, version: len(scripts), codec: newCodec(), sizes: usualSizes(), file: &file{path: path},
+	}
 	if !o.Beside {
 		if s.file.held, err = lockFile(path); err != nil {
 			return nil, explain(err, path)

@@ -267,7 +267,8 @@ func listSessions(t *testing.T, s game.Store) {
 	for _, rare := range []bool{false, true} {
 		for _, f := range game.SessionFields() {
 			for _, p := range f.Params {
-				if f.Of == nil || rare != (f.Kind == game.KindTime || f.Kind == game.KindFlag || p.Op == game.OpPrefix) {
+				plain := f.Kind == game.KindTime || f.Kind == game.KindFlag || p.Op == game.OpPrefix
+				if f.Of == nil || rare != plain {
 					continue // among the filters above, or of the other kind
 				}
 				filters = append(filters, by(paramClause(f, p, &pattern)))
@@ -320,10 +321,10 @@ func paramClause(f game.Field[game.Session], p game.Param, like *game.Session) g
 		}
 		return game.Since(f.Name, v.Add(-time.Nanosecond))
 	case string:
-		switch p.Op {
-		case game.OpPrefix:
+		if p.Op == game.OpPrefix {
 			return game.Prefix(f.Name, v[:min(2, len(v))])
-		case game.OpIn:
+		}
+		if p.Op == game.OpIn {
 			return game.In(f.Name, v, string(game.StatusCancelled))
 		}
 		return game.Is(f.Name, v)

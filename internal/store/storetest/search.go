@@ -62,7 +62,8 @@ func searchPage(t testing.TB, s game.Store, all []game.Session, q game.SearchQue
 	n := len(got)
 	if n > q.Limit || n > len(wanted) || !slices.Equal(got, wanted[:n]) || !hits.More && n < len(wanted) ||
 		len(hits.Unreadable) > 0 {
-		t.Fatalf("found %v, want %v (more: %t, after %+v)\n%s", places(all, got), places(all, wanted), hits.More, q.After,
+		t.Fatalf("found %v, want %v (more: %t, after %+v)\n%s", places(all, got), places(all, wanted), hits.More,
+			q.After,
 			describe(q))
 	}
 	if q.Count > 0 {
@@ -79,7 +80,8 @@ func searchPage(t testing.TB, s game.Store, all []game.Session, q game.SearchQue
 	rest.After = hits.Next
 	if hits.Next == nil || q.After != nil && q.Compare(*hits.Next, *q.After) <= 0 ||
 		!slices.Equal(sessionIDs(searched(all, rest)), wanted[n:]) {
-		t.Fatalf("the next page begins at %+v and leaves out some of %v\n%s", hits.Next, places(all, wanted), describe(q))
+		t.Fatalf("the next page begins at %+v and leaves out some of %v\n%s", hits.Next,
+			places(all, wanted), describe(q))
 	}
 	return hits.Next
 }
@@ -129,11 +131,14 @@ func places(all []game.Session, ids []game.SessionID) (at []int) {
 func searchValues() []game.Value {
 	long := strings.Repeat("é", game.OrderedText)
 	var all []game.Value
-	for _, n := range []float64{0, 1, 7, 1200, 1200.5, -3, 0.1, 0.2, 0.1 + 0.2, 0.3, game.MaxExactNumber, -game.MaxExactNumber} {
+	for _, n := range []float64{
+		0, 1, 7, 1200, 1200.5, -3, 0.1, 0.2, 0.1 + 0.2, 0.3, game.MaxExactNumber, -game.MaxExactNumber,
+	} {
 		all = append(all, game.NumberValue(n))
 	}
 	for _, s := range []string{
-		"", "a", "A", "ab", "b", "é", "z", "1200", "\ud7ff", "\ue000", "\U0010ffff", "\U0010ffffa", long, long + "a", long + "b",
+		"", "a", "A", "ab", "b", "é", "z", "1200", "\ud7ff", "\ue000", "\U0010ffff", "\U0010ffffa", long, long + "a",
+		long + "b",
 		"true", "\u00ff\U0001f600",
 	} {
 		all = append(all, game.StringValue(s))
@@ -159,7 +164,8 @@ func newSearchable() searchable {
 func (f searchable) change(r *rapid.T, v *game.Session) {
 	pick := func(label string, from ...string) string { return rapid.SampledFrom(from).Draw(r, label) }
 	v.Name = pick("name", "", "Anna", "anna", "Ännä", "zoe", "\U0001f600")
-	v.Mode, v.Map, v.Region = pick("mode", "", "ranked", "duel"), pick("map", "", "dust", "dust2"), pick("region", "eu", "us")
+	v.Mode, v.Map = pick("mode", "", "ranked", "duel"), pick("map", "", "dust", "dust2")
+	v.Region = pick("region", "eu", "us")
 	v.Status = rapid.SampledFrom([]game.SessionStatus{
 		game.StatusOpen, game.StatusOpen, game.StatusOpen, game.StatusInProgress, game.StatusPending, game.StatusEnded,
 	}).Draw(r, "status")
