@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -166,6 +167,27 @@ func kickGriefer(ctx context.Context, c *client.Client, id client.SessionID, gri
 		return c.Sessions.Kick(ctx, id, griefer, client.Kick{Reason: "griefing"})
 	}
 	return err
+}
+
+// nearest returns up to ten lobbies that a player with a rating can join, the nearest first.
+func nearest(ctx context.Context, c *client.Client, mode string, rating float64) ([]client.Session, error) {
+	var found []client.Session
+	query := client.SearchQuery{
+		Where: []client.Condition{
+			client.Where("mode").Eq(mode),
+			client.Any(client.Where("region").In("eu", "us"), client.Where("attributes.voice").Eq(true)),
+		},
+		Order: []client.Order{client.Nearest("attributes.mmr", rating), client.Ascending("created_at")},
+	}
+	for session, err := range c.Sessions.SearchAll(ctx, query) {
+		if err != nil {
+			return nil, err
+		}
+		if found = append(found, session); len(found) == 10 {
+			break
+		}
+	}
+	return found, nil
 }
 
 // match is what the guide's runMatch needs of a game.
@@ -398,5 +420,24 @@ func TestGuideJoinWhenFree(t *testing.T) {
 	got, err = waits(t.Context(), late[1], func(int) { must(t, s.api.Sessions.Leave(t.Context(), v.ID, p[1].ID)) })
 	if m, missing := got.Member(late[1].ID); err != nil || missing != nil || m.Status != client.SeatJoined {
 		t.Errorf("who waits gets %+v, %v, %v", m, missing, err)
+	}
+}
+
+func TestGuideNearest(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, mmr := range []float64{900, 1310, 1180} {
+		s.newSession(t, client.SessionRequest{Settings: client.Settings{
+			MaxPlayers: 2, Mode: "duel", Region: "eu", Attributes: client.Attributes{"mmr": client.Number(mmr)},
+		}})
+	}
+	found, err := nearest(t.Context(), s.api, "duel", 1200)
+	must(t, err)
+	var order []client.Value
+	for _, v := range found {
+		order = append(order, v.Attributes["mmr"])
+	}
+	if !slices.Equal(order, []client.Value{client.Number(1180), client.Number(1310), client.Number(900)}) {
+		t.Errorf("found ratings %v", order)
 	}
 }
