@@ -20,6 +20,7 @@ var (
 	ErrValidation          = game.ErrValidation
 	ErrIdempotencyKeyReuse = game.ErrIdempotencyKeyReuse
 	ErrTooBroad            = game.ErrTooBroad
+	ErrNoSessionAvailable  = game.ErrNoSessionAvailable
 
 	ErrUnauthenticated = game.ErrUnauthenticated
 	ErrForbidden       = game.ErrForbidden

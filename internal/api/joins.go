@@ -104,6 +104,8 @@ type joinedSession struct {
 	Tickets map[game.PlayerID]string `json:"tickets,omitzero" doc:"The tickets of a party, by the ids of the players who have joined. A player gets its own only."`
 	LeftOut []leftOut                `json:"left_out,omitzero" nullable:"false" doc:"Who got no seat, if partial allows that, in the order of players; absent if all have one."`
 
+	Created *bool `json:"created,omitzero" doc:"Whether the session was created by the request; of quick joins only."`
+
 	Position int `json:"position,omitzero" doc:"The player's place on the wait list, from 1; absent if it has a seat."`
 }
 

@@ -52,6 +52,10 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 	"searchSessions": "Finds sessions that a newcomer can join, and with `include` others. `where` is a list of " +
 		"conditions that all must hold; `any`, `all` and `not` combine conditions. Players find public sessions and " +
 		"their own. Continue with next_cursor and the same body.",
+	"quickJoin": "Gives a player or a party seats in the first session that meets `where`, in `order`, and has room. " +
+		"Where none has, `create` is created with the players in it, and 201 returned. Equal requests at the same " +
+		"time fill sessions before they create new ones. A player who has a seat in a session that meets `where` " +
+		"gets it again. Only public sessions that need no password are found.",
 	"getSession": "With If-None-Match it returns 304 while the session is unchanged.",
 	"moveSession": "Moves the session to a status, with `end_reason` and `result` if that ends it. Accepts the body " +
 		"of a GET; its settings must be unchanged.",
@@ -131,6 +135,11 @@ var bodyExamples = map[string]any{
 		"order": []any{map[string]any{"by": "attributes.mmr", "near": 1200}},
 		"limit": 20,
 	},
+	"quickJoin": map[string]any{
+		"player_id": examplePlayer,
+		"where":     []any{map[string]any{"field": "mode", "op": "eq", "value": "duel"}},
+		"create":    map[string]any{"mode": "duel", "max_players": 2},
+	},
 	"moveSession":  map[string]any{"status": "in_progress"},
 	"patchSession": map[string]any{"locked": true, "region": nil, "attributes": map[string]any{"mmr": 1300}},
 	"joinByCode": map[string]any{
@@ -200,6 +209,8 @@ func successDocs(r route, status int) string {
 		return "Not available. The body says what is wrong."
 	case status == http.StatusAccepted:
 		return "No seat is free, and the player waits for one."
+	case r.id == "quickJoin":
+		return "The session in which the players have their seats."
 	case r.success[0] == http.StatusCreated:
 		return "It existed already and is unchanged."
 	case r.method == http.MethodGet, r.id == "searchSessions":

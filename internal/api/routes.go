@@ -186,6 +186,13 @@ func (a *API) sessionRoutes(s *schemas) {
 		guessing,
 	}, a.joinByCode)
 	register(a, route{
+		http.MethodPost, basePath + "/sessions/quick-join", "quickJoin", "sessions",
+		"Join any session that matches, or create one",
+		codes(200, 201), &body{schema: s.quickJoin, max: maxJoinBody}, errs(seatErrors(), elsewhere, []*game.Error{
+			game.ErrNoSessionAvailable, game.ErrAlreadyMember, game.ErrTooBroad,
+		}, keyReuseErrors(), commonErrors()), playing,
+	}, a.quickJoin)
+	register(a, route{
 		http.MethodPost, basePath + "/sessions/{session_id}/code", "rotateJoinCode", "sessions",
 		"Give a session a new join code",
 		codes(200), optionalBody(s.joinCode), errs(session, host, versionErrors(), ended, fence), playing,

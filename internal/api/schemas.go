@@ -24,7 +24,7 @@ type schemas struct {
 	join, joinByCode, joinCode    *huma.Schema
 	invite                        *huma.Schema
 	key, token, rotation          *huma.Schema
-	search                        *huma.Schema
+	search, quickJoin             *huma.Schema
 }
 
 // componentPath is the prefix of a reference to a component.
@@ -40,6 +40,7 @@ func newSchemas(r huma.Registry) *schemas {
 	s.sessions(r)
 	s.liveness(r)
 	s.searches(r)
+	s.quickJoins(r)
 	s.credentials(r)
 	return s
 }

@@ -107,6 +107,22 @@ func (c Caller) mayJoin(p Party, also Condition[Session]) (Condition[Session], e
 	}, nil
 }
 
+// mayQuickJoin returns ErrForbidden if the caller may not ask for the seats of a party in any session: a player joins
+// itself, alone or with others, and hosts what it creates.
+func (c Caller) mayQuickJoin(p Party, r QuickJoin) error {
+	if c.Scope != ScopePlayer {
+		return c.mayServe()
+	}
+	if !slices.ContainsFunc(p.Seats, func(j JoinRequest) bool { return j.PlayerID == c.Player }) {
+		return ErrForbidden.Detail("A player can join only itself, or a party that it is in.").With("needs", ScopeServer)
+	}
+	if r.Create != nil && !r.Create.hosted() {
+		return ErrForbidden.Detail("A player can create a session only as its host: leave create.hosted out.").
+			With("needs", ScopeServer)
+	}
+	return nil
+}
+
 // maySeeTimeline returns ErrNotHost for players who do not host the session.
 func (c Caller) maySeeTimeline(s *Session) error {
 	if c.Scope == ScopePlayer && s.host() != c.Player {

@@ -193,6 +193,10 @@ var (
 		Kind: Forbidden, Code: "wrong_password",
 		Message: "The password is wrong. Ask the host for the right one.",
 	}
+	ErrNoSessionAvailable = &Error{
+		Kind: Conflict, Code: "no_session_available",
+		Message: "No session that meets the conditions has room. Try again later, or send create.",
+	}
 	ErrNotEnoughPlayers = &Error{
 		Kind: Conflict, Code: "not_enough_players", Message: "The session has fewer members than min_players.",
 	}

@@ -133,6 +133,7 @@ type SearchQuery struct {
 	After   *Position `json:"-"` // those that follow this position; nil for all
 	Limit   int       `json:"-"` // at most this many; above zero
 	Bytes   int       `json:"-"` // see [SessionQuery]
+	Current bool      `json:"-"` // never outdated, whatever the operator lets lists be
 	Count   int       `json:"-"` // count all that is found, up to this many; 0 for no count
 }
 

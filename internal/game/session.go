@@ -183,7 +183,12 @@ func newSession(
 func (s *Session) created() []Change {
 	done := []Change{SessionCreated{s.Status}}
 	for i := range s.Members {
-		done = append(done, MemberJoined{s.Members[i].PlayerID})
+		m := &s.Members[i]
+		if m.Status == SeatReserved {
+			done = append(done, SeatReservedFor{m.PlayerID})
+			continue
+		}
+		done = append(done, MemberJoined{m.PlayerID})
 	}
 	if s.HostID != nil {
 		done = append(done, HostChanged{To: *s.HostID, Reason: HostJoined})

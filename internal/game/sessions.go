@@ -48,11 +48,13 @@ type Sessions struct {
 	hearing   hearing
 	newCode   func() string
 	passwords PasswordHasher
+	turns     *turns
 }
 
 // NewSessions returns the sessions in a store.
 func NewSessions(d Deps) *Sessions {
 	s := &Sessions{rules: newRules(d), timeouts: d.Timeouts, skew: d.Skew, newCode: NewJoinCode, passwords: d.Passwords}
+	s.turns = newTurns(s.rules)
 	if s.timeouts == (Timeouts{}) {
 		s.timeouts = DefaultTimeouts()
 	}
@@ -222,20 +224,30 @@ func (s *Sessions) JoinParty(
 	if err := p.Validate(); err != nil {
 		return Session{}, nil, err
 	}
-	unable := make([]error, len(p.Seats))
+	cannot, err := s.unable(ctx, p)
+	if err != nil {
+		return Session{}, nil, err
+	}
+	return s.joinParty(ctx, id, c, p, cannot)
+}
+
+// unable returns those of a party who may not play, with the reasons. Unless the party is partial, it returns the error
+// of the first.
+func (s *Sessions) unable(ctx context.Context, p Party) (map[PlayerID]error, error) {
+	failures := make([]error, len(p.Seats))
 	now := s.now()
-	eachAtOnce(len(p.Seats), func(i int) { unable[i] = s.canPlay(ctx, p.Seats[i].PlayerID, now) })
+	eachAtOnce(len(p.Seats), func(i int) { failures[i] = s.canPlay(ctx, p.Seats[i].PlayerID, now) })
 	cannot := map[PlayerID]error{}
-	for i, err := range unable {
+	for i, err := range failures {
 		switch {
 		case err == nil:
 		case !p.Partial, KindOf(err) == Unavailable:
-			return Session{}, nil, ofParty(err, p, p.Seats[i].PlayerID)
+			return nil, ofParty(err, p, p.Seats[i].PlayerID)
 		default:
 			cannot[p.Seats[i].PlayerID] = err
 		}
 	}
-	return s.joinParty(ctx, id, c, p, cannot)
+	return cannot, nil
 }
 
 // EditMember replaces the fields of a member by what edit returns; edit gets a copy, which it may modify. Players can

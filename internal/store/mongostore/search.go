@@ -194,7 +194,11 @@ func limitedAggregate(index string) *options.AggregateOptionsBuilder {
 }
 
 func (s *Store) hits(ctx context.Context, q game.SearchQuery, p page, hits *game.Hits) error {
-	cursor, err := s.sessions.lists.Aggregate(ctx, p.pipeline(q), limitedAggregate(p.hint(s.server.capabilities)))
+	from := s.sessions.lists
+	if q.Current {
+		from = s.sessions.Collection
+	}
+	cursor, err := from.Aggregate(ctx, p.pipeline(q), limitedAggregate(p.hint(s.server.capabilities)))
 	if err != nil {
 		return err
 	}
