@@ -70,8 +70,7 @@ func (r QuickJoin) prepare(c Caller, p Party, defaults Timeouts) (quickJoin, err
 		q.by = c.Player
 	}
 	search.Project, search.Limit, search.Bytes, search.Current = c.Project, quickPage, MaxPageBytes, true
-	search.Where = append(slices.Clip(search.Where),
-		Is(FieldVisibility, VisibilityPublic), AtLeast(FieldFreeSeats, max(len(p.Seats), 1)))
+	search.Where = append(slices.Clip(search.Where), AtLeast(FieldFreeSeats, max(len(p.Seats), 1)))
 	q.search = search
 	if r.Create != nil {
 		wrong.include(q.checkCreate(c.Project, len(wrong) == 0, defaults))
@@ -188,7 +187,7 @@ func (q *quickJoin) first() PlayerID {
 
 // again returns the query for the live sessions in which the party may have its seats.
 func (q *quickJoin) again() SearchQuery {
-	live := WithObstacles(ObstacleFull, ObstacleLocked, ObstacleStale, ObstacleClosed)
+	live := WithObstacles(slices.DeleteFunc(Obstacles(), func(o Obstacle) bool { return o == ObstacleEnded })...)
 	return SearchQuery{
 		Project: q.search.Project, Where: Where{Is(FieldMember, q.first()), live},
 		Limit: MaxLimit, Bytes: MaxPageBytes, Current: true,

@@ -3,6 +3,7 @@ package game
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 )
@@ -216,16 +217,30 @@ func (s *Session) withTeams(p Party) []JoinRequest {
 
 // joinable returns why a new member cannot join, or nil.
 func (s *Session) joinable(j JoinRequest, now time.Time) error {
-	if err := s.accepts(); err != nil {
+	for err := range s.refusals(j, now) {
 		return err
 	}
-	if ban := s.banOf(j.PlayerID, now); ban != nil {
-		return ban.error()
+	return nil
+}
+
+// refusals returns all reasons why a new member cannot join, in the order in which they count.
+func (s *Session) refusals(j JoinRequest, now time.Time) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		for _, o := range []Obstacle{ObstacleClosed, ObstacleStale} {
+			if err := s.obstacle(o); err != nil && !yield(err) {
+				return
+			}
+		}
+		if ban := s.banOf(j.PlayerID, now); ban != nil && !yield(ban.error()) {
+			return
+		}
+		if err := s.obstacle(ObstacleLocked); err != nil && !yield(err) {
+			return
+		}
+		if err := s.noSeat(j); err != nil {
+			yield(err)
+		}
 	}
-	if err := s.obstacle(ObstacleLocked); err != nil {
-		return err
-	}
-	return s.noSeat(j)
 }
 
 // noSeat returns why there is no free seat for a player, or nil.
