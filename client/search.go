@@ -38,6 +38,8 @@ type SearchQuery struct {
 	Limit  int    // the maximum number of items in a page; 0 for the server's default
 	Cursor string // the NextCursor of the page before; empty for the first page
 	Count  bool   // count what is found
+	// Explain has the page say what the search would find without each of its conditions.
+	Explain bool
 }
 
 // Condition is a condition on a session. [Where], [Any], [All] and [Not] make one.
@@ -173,6 +175,9 @@ type SearchPage struct {
 	Count int `json:"count"`
 	// CountExact reports whether it finds no more than Count.
 	CountExact bool `json:"count_exact"`
+	// Reasons are what the search would find without each condition, and with each obstacle included; none unless the
+	// query asks for them.
+	Reasons []SearchReason `json:"reasons"`
 }
 
 // Search returns one page of the sessions that a query finds, without their members. Players find public sessions and
@@ -186,6 +191,7 @@ func (s *Sessions) Search(ctx context.Context, q SearchQuery) (SearchPage, error
 	r := game.SearchRequest{
 		Where:   where,
 		Include: q.Include, Spread: q.Spread, Fields: q.Fields, Cursor: q.Cursor, Count: q.Count,
+		Explain: q.Explain,
 	}
 	for _, o := range q.Order {
 		r.Order = append(r.Order, o.o)

@@ -56,6 +56,8 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 		"Where none has, `create` is created with the players in it, and 201 returned. Equal requests at the same " +
 		"time fill sessions before they create new ones. A player who has a seat in a session that meets `where` " +
 		"gets it again. Only public sessions that need no password are found.",
+	"explainSession": "Returns all reasons, each with the field that decides, what is wanted of it and what the " +
+		"session has. A join is explained for a player without a code.",
 	"getSession": "With If-None-Match it returns 304 while the session is unchanged.",
 	"moveSession": "Moves the session to a status, with `end_reason` and `result` if that ends it. Accepts the body " +
 		"of a GET; its settings must be unchanged.",
@@ -140,6 +142,9 @@ var bodyExamples = map[string]any{
 		"where":     []any{map[string]any{"field": "mode", "op": "eq", "value": "duel"}},
 		"create":    map[string]any{"mode": "duel", "max_players": 2},
 	},
+	"explainSession": map[string]any{
+		"player_id": examplePlayer, "where": []any{map[string]any{"field": "mode", "op": "eq", "value": "duel"}},
+	},
 	"moveSession":  map[string]any{"status": "in_progress"},
 	"patchSession": map[string]any{"locked": true, "region": nil, "attributes": map[string]any{"mmr": 1300}},
 	"joinByCode": map[string]any{
@@ -213,7 +218,7 @@ func successDocs(r route, status int) string {
 		return "The session in which the players have their seats."
 	case r.success[0] == http.StatusCreated:
 		return "It existed already and is unchanged."
-	case r.method == http.MethodGet, r.id == "searchSessions":
+	case r.method == http.MethodGet, r.id == "searchSessions", r.id == "explainSession":
 		return "The requested data."
 	}
 	return "The document after the change."

@@ -193,6 +193,11 @@ func (a *API) sessionRoutes(s *schemas) {
 		}, keyReuseErrors(), commonErrors()), playing,
 	}, a.quickJoin)
 	register(a, route{
+		http.MethodPost, basePath + "/sessions/{session_id}/explain", "explainSession", "sessions",
+		"Explain why a search does not find a session, and why a player cannot join it",
+		codes(200), optionalBody(s.explain), session, playing,
+	}, a.explainSession)
+	register(a, route{
 		http.MethodPost, basePath + "/sessions/{session_id}/code", "rotateJoinCode", "sessions",
 		"Give a session a new join code",
 		codes(200), optionalBody(s.joinCode), errs(session, host, versionErrors(), ended, fence), playing,

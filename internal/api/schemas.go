@@ -24,7 +24,7 @@ type schemas struct {
 	join, joinByCode, joinCode    *huma.Schema
 	invite                        *huma.Schema
 	key, token, rotation          *huma.Schema
-	search, quickJoin             *huma.Schema
+	search, quickJoin, explain    *huma.Schema
 }
 
 // componentPath is the prefix of a reference to a component.
@@ -41,6 +41,7 @@ func newSchemas(r huma.Registry) *schemas {
 	s.liveness(r)
 	s.searches(r)
 	s.quickJoins(r)
+	s.explanations(r)
 	s.credentials(r)
 	return s
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"maps"
 	"reflect"
 	"slices"
@@ -25,6 +26,8 @@ type searchPage struct {
 	NextCursor *string        `json:"next_cursor" doc:"Continues the search; null on the last page."`
 	Count      *int           `json:"count,omitempty" doc:"How many sessions the search finds, at most 1000; only with count."`
 	CountExact *bool          `json:"count_exact,omitempty" doc:"Whether it finds no more than count; only with count."`
+
+	Reasons []game.SearchReason `json:"reasons,omitempty" nullable:"false" doc:"What the search would find without each condition, and with each obstacle included; only with explain."`
 
 	json []byte // the encoded page
 }
@@ -50,9 +53,18 @@ func (a *API) searchSessions(ctx context.Context, in *searchSessionsIn) (*search
 		return nil, err
 	}
 	body := searchPage{json: p.json}
-	if b, whole := bytes.CutSuffix(p.json, []byte("}")); whole && r.Count {
-		b = strconv.AppendInt(append(b, `,"count":`...), int64(found.Count), 10)
-		b = strconv.AppendBool(append(b, `,"count_exact":`...), found.Counted)
+	if b, whole := bytes.CutSuffix(p.json, []byte("}")); whole {
+		if r.Count {
+			b = strconv.AppendInt(append(b, `,"count":`...), int64(found.Count), 10)
+			b = strconv.AppendBool(append(b, `,"count_exact":`...), found.Counted)
+		}
+		if r.Explain {
+			reasons, err := json.Marshal(found.Reasons)
+			if err != nil {
+				return nil, err //nolint:wrapcheck // texts and numbers can be encoded
+			}
+			b = append(append(b, `,"reasons":`...), reasons...)
+		}
 		body.json = append(b, '}')
 	}
 	return &searchSessionsOut{body}, nil

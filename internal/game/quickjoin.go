@@ -10,8 +10,8 @@ import (
 
 // Limits of quick joins.
 const (
-	// MaxQuickTries is how many sessions a quick join tries to join, before it takes them all for full.
-	MaxQuickTries = 100
+	// maxQuickTries is how many sessions a quick join tries to join, before it takes them all for full.
+	maxQuickTries = 100
 	// quickPage is how many it finds at once.
 	quickPage = 20
 	// creationTurns is how many turns to create a session there are. Quick joins that are not equal may share one.

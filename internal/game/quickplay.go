@@ -85,7 +85,7 @@ func (s *Sessions) joinFound(
 	ctx context.Context, q quickJoin, search SearchQuery, c Condition[Session],
 ) (QuickJoined, error) {
 	none := error(ErrNoSessionAvailable)
-	for tried := 0; tried < MaxQuickTries; {
+	for tried := 0; tried < maxQuickTries; {
 		if err := TakeRoom(ctx, briefPageRoom); err != nil {
 			return QuickJoined{}, err
 		}

@@ -32,6 +32,7 @@ type SearchRequest struct {
 	Fields  []string      `json:"fields,omitempty" maxItems:"64" nullable:"false" doc:"The fields of a session to return, besides its id. All if left out."`
 	Limit   *int          `json:"limit,omitempty" minimum:"1" maximum:"100" doc:"The maximum number of items; 50 if left out."`
 	Cursor  string        `json:"cursor,omitempty" maxLength:"4096" doc:"The next_cursor of an earlier response to the same search."`
+	Explain bool          `json:"explain,omitempty" doc:"Whether to say what the search would find without each of its conditions, and with each obstacle included."`
 	Count   bool          `json:"count,omitempty" doc:"Whether to count what is found, up to 1000."`
 }
 
@@ -154,6 +155,8 @@ type SearchResult struct {
 	List[Session]
 	Count   int  // see [Hits]
 	Counted bool // see [Hits]
+	// Reasons are what the search would find otherwise, if the request asks for it.
+	Reasons []SearchReason
 }
 
 // Search returns a page of the sessions that a request selects, without members. Players find public sessions and their
@@ -190,5 +193,9 @@ func (s *Sessions) Search(ctx context.Context, r SearchRequest) (SearchResult, e
 	if found.More && found.Next != nil {
 		l.NextCursor = encodePosition(*found.Next, q)
 	}
-	return SearchResult{l, found.Count, found.Counted}, nil
+	result := SearchResult{List: l, Count: found.Count, Counted: found.Counted}
+	if r.Explain {
+		result.Reasons, err = s.whatIf(ctx, r, q)
+	}
+	return result, err
 }

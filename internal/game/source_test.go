@@ -94,8 +94,11 @@ func TestListsOfConstants(t *testing.T) {
 		"FieldKind": {"text", "username", "enum", "id", "count", "flag", "time", "attributes"},
 		"Op":        append(texts(game.Ops()), string(game.OpWithin)), // which no request can make
 		"Obstacle":  texts(game.Obstacles()),
+		// Other reasons have the names of obstacles and of errors.
+		"ReasonCode":  {"condition_not_met", "condition_met", "hidden"},
+		"ReasonAbout": texts(game.ReasonsAbout()),
 	}
-	open := []string{"ProjectID", "FormError"} // not closed lists
+	open := []string{"ProjectID", "PlayerID", "FormError"} // not closed lists
 
 	found := map[string][]string{}
 	values(source(t), func(kind token.Token, name string, typ, value ast.Expr) {

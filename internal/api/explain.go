@@ -1,0 +1,41 @@
+package api
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"game-session-manager/internal/game"
+)
+
+type explainSessionIn struct {
+	SessionPath
+	Sent Body[game.ExplainRequest]
+}
+
+type explainSessionOut struct{ Body game.Explanation }
+
+func (a *API) explainSession(ctx context.Context, in *explainSessionIn) (*explainSessionOut, error) {
+	e, err := a.Sessions.Explain(ctx, in.SessionID, in.Sent.Value())
+	if err != nil {
+		return nil, err
+	}
+	return &explainSessionOut{e}, nil
+}
+
+// explanations completes the schemas of explanations.
+func (s *schemas) explanations(r huma.Registry) {
+	explain := requestOf[game.ExplainRequest](r)
+	explain.Properties["include"].Items.Enum = enum(game.Obstacles())
+	s.explain = named(r, "ExplainRequest", explain)
+
+	r.Schema(reflect.TypeFor[game.Explanation](), true, "")
+	r.Schema(reflect.TypeFor[game.SearchReason](), true, "")
+	for _, name := range []string{"Reason", "SearchReason"} {
+		reason := r.Map()[name]
+		reason.Properties["about"].Enum = enum(game.ReasonsAbout())
+		reason.Properties["code"].Enum = enum(game.ReasonCodes())
+		reason.Properties["op"].Enum = enum(game.Ops())
+	}
+}
