@@ -156,6 +156,20 @@ func accesses() []access {
 			},
 			want: [7]int{404, 403, 201, 201, 201, 201, 201},
 		},
+		{
+			operation: "POST /api/v1/sessions/quick-join",
+			body: func(r realm) string {
+				return fmt.Sprintf(`{"player_id":%q,"where":[{"field":"mode","op":"eq","value":"quick"}],`+
+					`"create":{"mode":"quick","max_players":2}}`, r.players["other"])
+			},
+			want: [7]int{404, 403, 201, 201, 403, 201, 403},
+		},
+		{operation: "POST /api/v1/sessions/{session_id}/explain", want: [7]int{404, 200, 200, 200, 200, 200, 200}},
+		{
+			operation: "POST /api/v1/sessions/{session_id}/explain",
+			body:      func(r realm) string { return `{"player_id":"` + r.players["other"] + `"}` },
+			want:      [7]int{404, 200, 200, 200, 403, 200, 403},
+		},
 		{operation: "POST /api/v1/sessions/{session_id}/code", body: says(
 			`{"max_uses":3}`,
 		), want: [7]int{404, 403, 200, 200, 403, 403, 200}},
