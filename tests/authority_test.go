@@ -159,8 +159,8 @@ func accesses() []access {
 		{
 			operation: "POST /api/v1/sessions/quick-join",
 			body: func(r realm) string {
-				return fmt.Sprintf(`{"player_id":%q,"where":[{"field":"mode","op":"eq","value":"quick"}],`+
-					`"create":{"mode":"quick","max_players":2}}`, r.players["other"])
+				return fmt.Sprintf(`{"player_id":%q,"where":[{"field":"mode","op":"eq","value":%[2]q}],`+
+					`"create":{"mode":%[2]q,"max_players":2}}`, r.players["other"], speedName())
 			},
 			want: [7]int{404, 403, 201, 201, 403, 201, 403},
 		},

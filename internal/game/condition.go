@@ -52,6 +52,16 @@ func (v SearchValue) MarshalJSON() ([]byte, error) {
 	return json.Marshal(v.values[0])
 }
 
+// UnmarshalJSON implements [json.Unmarshaler], for clients. Null is none.
+func (v *SearchValue) UnmarshalJSON(b []byte) (err error) {
+	if string(b) == "null" {
+		*v = SearchValue{}
+		return nil
+	}
+	*v, err = decodeValue(b, "")
+	return err
+}
+
 // Form errors of conditions.
 const (
 	errNoConditions FormError = "must be an array of conditions"
