@@ -170,7 +170,7 @@ func (q *quickJoin) joinsAgain(s Session) error {
 // moment, and needs neither a code nor a password. It returns errUnfit.
 func (q *quickJoin) opens(now func() time.Time) Condition[Session] {
 	return func(s Session) error {
-		if q.search.Where.Match(&s) && s.admit(Party{}, newcomer, now()) == nil {
+		if q.search.Where.Match(&s) && s.admit(Party{}, JoinRequest{PlayerID: newcomer}, newcomer, now()) == nil {
 			return nil
 		}
 		return errUnfit

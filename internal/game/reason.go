@@ -30,7 +30,8 @@ func SearchReasons() []ReasonCode {
 // cannot join.
 func JoinRefusals() []*Error {
 	return []*Error{
-		ErrSessionEnded, ErrPlayerNotFound, ErrPlayerSuspended, ErrJoinCodeRequired, ErrSessionNotJoinable,
+		ErrSessionEnded, ErrPlayerNotFound, ErrPlayerSuspended, ErrJoinCodeRequired, ErrWrongPassword,
+		ErrSessionNotJoinable,
 		ErrPlayerBanned, ErrSessionLocked, ErrSessionFull, ErrTeamFull, ErrPlayerInOtherSession, ErrValidation,
 	}
 }
@@ -160,8 +161,12 @@ func (s *Session) JoinReasons(j JoinRequest, unable []error, now time.Time) (all
 		add(err)
 	}
 	p := Party{Seats: []JoinRequest{j}}
-	if s.waiter(j.PlayerID) < 0 {
-		add(s.admit(p, j.PlayerID, now))
+	switch {
+	case s.waiter(j.PlayerID) >= 0:
+	case s.PasswordHash != "":
+		add(s.checkPassword(p))
+	default:
+		add(s.admit(p, j, j.PlayerID, now))
 	}
 	for err := range s.refusals(s.withTeams(p)[0], now) {
 		add(err)
@@ -204,6 +209,8 @@ func (s *Session) reason(about ReasonAbout, code ReasonCode, err error, j JoinRe
 		team := s.withTeams(Party{Seats: []JoinRequest{j}})[0].Team
 		r.Field, r.Op, r.Wanted = "teams."+team, OpAtLeast, OneValue(NumberValue(1))
 		r.Actual = OneValue(NumberValue(float64(s.Teams[team] - s.inTeam(team))))
+	case errors.Is(e, ErrWrongPassword):
+		r.Field, r.Op, r.Wanted, r.Actual = "has_password", OpEqual, OneValue(BoolValue(false)), OneValue(BoolValue(true))
 	case errors.Is(e, ErrPlayerInOtherSession):
 		r.Field, r.Op, r.Wanted, r.Actual = "exclusive", OpEqual, OneValue(BoolValue(false)), OneValue(BoolValue(true))
 	}
