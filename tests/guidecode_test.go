@@ -188,6 +188,15 @@ func nearest(ctx context.Context, c *client.Client, mode string, rating float64)
 		}
 	}
 	return found, nil
+
+// play returns a lobby in which the player has a seat.
+func play(ctx context.Context, c *client.Client, player client.PlayerID, mode string) (client.Session, error) {
+	joined, err := c.Sessions.QuickJoin(ctx, client.QuickJoin{
+		Players: []client.JoinRequest{{PlayerID: player}},
+		Where:   []client.Condition{client.Where("mode").Eq(mode)},
+		Create:  &client.SessionTemplate{Settings: client.Settings{Mode: mode, MaxPlayers: 4}},
+	})
+	return joined.Session, err
 }
 
 // match is what the guide's runMatch needs of a game.
@@ -439,5 +448,15 @@ func TestGuideNearest(t *testing.T) {
 	}
 	if !slices.Equal(order, []client.Value{client.Number(1180), client.Number(1310), client.Number(900)}) {
 		t.Errorf("found ratings %v", order)
+
+func TestGuidePlay(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	p := s.newPlayers(t, "plays", 2)
+	first, err := play(t.Context(), s.api, p[0].ID, "duel")
+	must(t, err)
+	second, err := play(t.Context(), s.api, p[1].ID, "duel")
+	if err != nil || second.ID != first.ID || len(second.Members) != 2 {
+		t.Errorf("got %+v, %v, want a seat in %s", second, err, first.ID)
 	}
 }
