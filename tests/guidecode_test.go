@@ -188,6 +188,7 @@ func nearest(ctx context.Context, c *client.Client, mode string, rating float64)
 		}
 	}
 	return found, nil
+}
 
 // play returns a lobby in which the player has a seat.
 func play(ctx context.Context, c *client.Client, player client.PlayerID, mode string) (client.Session, error) {
@@ -448,6 +449,8 @@ func TestGuideNearest(t *testing.T) {
 	}
 	if !slices.Equal(order, []client.Value{client.Number(1180), client.Number(1310), client.Number(900)}) {
 		t.Errorf("found ratings %v", order)
+	}
+}
 
 func TestGuidePlay(t *testing.T) {
 	t.Parallel()
