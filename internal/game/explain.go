@@ -12,7 +12,7 @@ type ExplainRequest struct {
 	PlayerID PlayerID    `json:"player_id,omitempty" doc:"Who would join: the caller where that is a player, and otherwise, if left out, a newcomer of whom nothing is known."`
 	Team     string      `json:"team,omitempty" maxLength:"64" doc:"The team that the player would ask for, as in a join."`
 	Where    SearchWhere `json:"where,omitempty" maxItems:"32" nullable:"false" doc:"The conditions of the search."`
-	Include  []Obstacle  `json:"include,omitempty" maxItems:"6" nullable:"false" doc:"What the search includes."`
+	Include  []Obstacle  `json:"include,omitempty" maxItems:"7" nullable:"false" doc:"What the search includes."`
 }
 
 // Validate returns ErrValidation with everything that is wrong.

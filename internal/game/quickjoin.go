@@ -168,13 +168,11 @@ func (q *quickJoin) joinsAgain(s Session) error {
 
 // opens is the condition under which the party joins a session as newcomers: it is what a search would find at that
 // moment, and needs neither a code nor a password. It returns errUnfit.
-func (q *quickJoin) opens(now func() time.Time) Condition[Session] {
-	return func(s Session) error {
-		if q.search.Where.Match(&s) && s.admit(Party{}, JoinRequest{PlayerID: newcomer}, newcomer, now()) == nil {
-			return nil
-		}
-		return errUnfit
+func (q *quickJoin) opens(s Session) error {
+	if q.search.Where.Match(&s) {
+		return nil
 	}
+	return errUnfit
 }
 
 // first returns the player whose seat the party would get again.

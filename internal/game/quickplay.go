@@ -65,7 +65,7 @@ func (s *Sessions) quickJoin(ctx context.Context, q quickJoin, id SessionID) (Qu
 	if !errors.Is(err, ErrNoSessionAvailable) {
 		return found, err
 	}
-	found, err = s.joinFound(ctx, q, q.search, q.opens(s.now))
+	found, err = s.joinFound(ctx, q, q.search, q.opens)
 	if q.create != nil && errors.Is(err, ErrNoSessionAvailable) {
 		found, err = s.joinOrCreate(ctx, q, id)
 	}
@@ -131,7 +131,7 @@ func (s *Sessions) joinOrCreate(ctx context.Context, q quickJoin, id SessionID) 
 	}
 	defer turn.leave(ctx)
 	if offered != "" {
-		joined, err := s.joinOne(ctx, q, offered, q.opens(s.now))
+		joined, err := s.joinOne(ctx, q, offered, q.opens)
 		if err == nil || !skips(err) {
 			return joined, err
 		}
@@ -144,7 +144,7 @@ func (s *Sessions) joinOrCreate(ctx context.Context, q quickJoin, id SessionID) 
 		return QuickJoined{}, err
 	}
 	defer cancel()
-	joined, err := s.joinFound(ctx, q, q.search, q.opens(s.now))
+	joined, err := s.joinFound(ctx, q, q.search, q.opens)
 	if !errors.Is(err, ErrNoSessionAvailable) {
 		if err == nil {
 			turn.offer(joined.Session.ID, joined.Session.FreeSeats())

@@ -161,12 +161,9 @@ func (s *Session) JoinReasons(j JoinRequest, unable []error, now time.Time) (all
 		add(err)
 	}
 	p := Party{Seats: []JoinRequest{j}}
-	switch {
-	case s.waiter(j.PlayerID) >= 0:
-	case s.PasswordHash != "":
-		add(s.checkPassword(p))
-	default:
-		add(s.admit(p, j, j.PlayerID, now))
+	if s.waiter(j.PlayerID) < 0 {
+		add(s.obstacle(ObstaclePrivate))
+		add(s.obstacle(ObstaclePassword))
 	}
 	for err := range s.refusals(s.withTeams(p)[0], now) {
 		add(err)
