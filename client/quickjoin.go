@@ -29,8 +29,9 @@ type QuickJoined struct {
 
 // QuickJoin gives players seats in the first session that meets the conditions and has room for all of them, or creates
 // one with them if none has and there is a template. Equal calls at the same time fill sessions before they create new
-// ones. If the first of the players, or the player who calls, has a seat in such a session already, they get their seats
-// there. A caller that is a player joins itself, and becomes host of what it creates; for the others seats are reserved.
+// ones. If the first of the players, or the player who calls, has a seat in such a session already, they get their
+// seats there. A caller that is a player joins itself, and becomes host of what it creates; for the others seats are
+// reserved.
 //
 // It returns [ErrValidation] (also if the template does not meet the conditions), [ErrPlayerNotFound],
 // [ErrPlayerSuspended], [ErrAlreadyMember] (with another team or other attributes), [ErrPlayerInOtherSession],

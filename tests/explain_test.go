@@ -80,7 +80,9 @@ func TestExplainSearch(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, r := range []client.Settings{
-		{Mode: "duel", Region: "eu"}, {Mode: "duel", Region: "us"}, {Mode: "ffa", Region: "asia"},
+		{Mode: "duel", Region: "eu"},
+		{Mode: "duel", Region: "us"},
+		{Mode: "ffa", Region: "asia"},
 		{Mode: "duel", Region: "asia", Locked: true},
 	} {
 		r.MaxPlayers = 4

@@ -82,7 +82,7 @@ func TestQuickJoinsFillRooms(t *testing.T) {
 	t.Logf("%d players filled %d rooms through %d processes in %v", len(players), rooms, len(s), took)
 }
 
-// TestQuickJoinsThroughKills kills processes with kill -9 while players join through them, who then ask another process.
+// TestQuickJoinsThroughKills kills processes with kill -9 while players join through them, who then ask another one.
 // Everybody has one seat, and each killed process leaves at most one room more.
 func TestQuickJoinsThroughKills(t *testing.T) {
 	t.Parallel()
@@ -175,15 +175,16 @@ func TestQuickJoin(t *testing.T) {
 	}
 
 	alone := "POST /api/v1/sessions/quick-join"
+	inDuel, room := `{"field":"mode","op":"eq","value":"duel"}`, `"create":{"max_players":4`
 	for body, location := range map[string]string{
-		`"where":[{"field":"mode","op":"eq","value":"duel"}],"create":{"mode":"ffa","max_players":4}`: "body.create",
-		`"create":{"max_players":4,"visibility":"private"}`:                                           "body.create.visibility",
-		`"create":{"max_players":4,"locked":true}`:                                                    "body.create.locked",
-		`"create":{"max_players":0}`:                                                                  "body.create.max_players",
-		`"create":{}`:                                                                                 "body.create.max_players",
-		`"where":[{"field":"mode","op":"x","value":"duel"}]`:                                          "body.where.0.op",
-		`"order":[{"by":"status"}]`:                                                                   "body.order.0.by",
-		`"players":[]`:                                                                                "body.players",
+		`"where":[` + inDuel + `],` + room + `,"mode":"ffa"}`: "body.create",
+		room + `,"visibility":"private"}`:                     "body.create.visibility",
+		room + `,"locked":true}`:                              "body.create.locked",
+		`"create":{"max_players":0}`:                          "body.create.max_players",
+		`"create":{}`:                                         "body.create.max_players",
+		`"where":[{"field":"mode","op":"x","value":"duel"}]`:  "body.where.0.op",
+		`"order":[{"by":"status"}]`:                           "body.order.0.by",
+		`"players":[]`:                                        "body.players",
 	} {
 		s.do(t, alone, `{"player_id":"`+string(p[0].ID)+`",`+body+`}`).wrong(location)
 	}

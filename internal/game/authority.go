@@ -114,7 +114,8 @@ func (c Caller) mayQuickJoin(p Party, r QuickJoin) error {
 		return c.mayServe()
 	}
 	if !slices.ContainsFunc(p.Seats, func(j JoinRequest) bool { return j.PlayerID == c.Player }) {
-		return ErrForbidden.Detail("A player can join only itself, or a party that it is in.").With("needs", ScopeServer)
+		return ErrForbidden.Detail("A player can join only itself, or a party that it is in.").
+			With("needs", ScopeServer)
 	}
 	if r.Create != nil && !r.Create.hosted() {
 		return ErrForbidden.Detail("A player can create a session only as its host: leave create.hosted out.").

@@ -83,7 +83,7 @@ func (r QuickJoin) prepare(c Caller, p Party, defaults Timeouts) (quickJoin, err
 
 // checkCreate returns what is wrong with the session that would be created: others with an equal request must find it,
 // or each would get a session of its own.
-func (q *quickJoin) checkCreate(project ProjectID, comparable bool, defaults Timeouts) error {
+func (q *quickJoin) checkCreate(project ProjectID, valid bool, defaults Timeouts) error {
 	var wrong problems
 	add := func(err error) {
 		if e := (*Error)(nil); errors.As(err, &e) {
@@ -100,7 +100,7 @@ func (q *quickJoin) checkCreate(project ProjectID, comparable bool, defaults Tim
 		"must be at least the number of players who join: %d", len(q.party.Seats))
 	empty, err := newSession("", project, t.request(newcomer), defaults, time.Time{})
 	add(err)
-	if len(wrong) > 0 || !comparable {
+	if len(wrong) > 0 || !valid {
 		return wrong.err()
 	}
 	q.empty(&empty)

@@ -207,7 +207,7 @@ func (s *Session) reason(about ReasonAbout, code ReasonCode, err error, j JoinRe
 		r.Field, r.Op, r.Wanted = "teams."+team, OpAtLeast, OneValue(NumberValue(1))
 		r.Actual = OneValue(NumberValue(float64(s.Teams[team] - s.inTeam(team))))
 	case errors.Is(e, ErrWrongPassword):
-		r.Field, r.Op, r.Wanted, r.Actual = "has_password", OpEqual, OneValue(BoolValue(false)), OneValue(BoolValue(true))
+		is("has_password", OpEqual, BoolValue(false))
 	case errors.Is(e, ErrPlayerInOtherSession):
 		r.Field, r.Op, r.Wanted, r.Actual = "exclusive", OpEqual, OneValue(BoolValue(false)), OneValue(BoolValue(true))
 	}

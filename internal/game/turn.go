@@ -134,7 +134,8 @@ func (m *turn) offer(id SessionID, seats int) {
 	})
 }
 
-// leave ends the turn or the use of an offer, if the request has one. The last who leaves passes the turn on, or gives back the lease.
+// leave ends the turn or the use of an offer, if the request has one. The last who leaves passes the turn on, or gives
+// back the lease.
 func (m *turn) leave(ctx context.Context) {
 	if !m.has {
 		return
@@ -224,6 +225,6 @@ func (q *turnQueue) giveBack(ctx context.Context, t *turns) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), turnTerm)
 	defer cancel()
 	// If it fails, the lease is lost.
-	_ = t.rules.store.PutTaskLease(ctx, q.lease, q.lease.GiveBack(t.rules.now())) //nolint:errcheck // see above
+	_ = t.rules.store.PutTaskLease(ctx, q.lease, q.lease.GiveBack(t.rules.now()))
 	q.lease = TaskLease{}
 }
