@@ -12,17 +12,18 @@ import (
 // TestQuickJoinTemplates checks that a template must make sessions that an equal request finds.
 func TestQuickJoinTemplates(t *testing.T) {
 	t.Parallel()
+	duel := `"where":[{"field":"mode","op":"eq","value":"duel"}]}`
 	for body, field := range map[string]string{
-		`{"create":{"max_players":4,"mode":"duel"},"where":[{"field":"mode","op":"eq","value":"duel"}]}`:     "",
-		`{"create":{"max_players":1},"where":[{"field":"free_seats","op":"ge","value":1}]}`:                  "",
-		`{"create":{"max_players":4},"where":[{"not":{"field":"attributes.a","op":"exists","value":true}}]}`: "",
-		`{"create":{"max_players":4},"where":[{"field":"joinable","op":"eq","value":true}]}`:                 "",
-		`{"create":{"max_players":4,"mode":"ffa"},"where":[{"field":"mode","op":"eq","value":"duel"}]}`:      "create",
-		`{"create":{"max_players":4},"where":[{"field":"free_seats","op":"gt","value":4}]}`:                  "create",
-		`{"create":{"max_players":4,"visibility":"private"}}`:                                                "create.visibility",
-		`{"create":{"max_players":4,"locked":true}}`:                                                         "create.locked",
-		`{"create":{"max_players":4,"idle_timeout":1}}`:                                                      "create.idle_timeout",
-		`{"create":{"max_players":0}}`:                                                                       "create.max_players",
+		`{"create":{"max_players":4,"mode":"duel"},` + duel:                                           "",
+		`{"create":{"max_players":1},"where":[{"field":"free_seats","op":"ge","value":1}]}`:           "",
+		`{"create":{"max_players":4},"where":[{"field":"attributes.a","op":"exists","value":false}]}`: "",
+		`{"create":{"max_players":4},"where":[{"field":"joinable","op":"eq","value":true}]}`:          "",
+		`{"create":{"max_players":4,"mode":"ffa"},` + duel:                                            "create",
+		`{"create":{"max_players":4},"where":[{"field":"free_seats","op":"gt","value":4}]}`:           "create",
+		`{"create":{"max_players":4,"visibility":"private"}}`:                                         "create.visibility",
+		`{"create":{"max_players":4,"locked":true}}`:                                                  "create.locked",
+		`{"create":{"max_players":4,"idle_timeout":1}}`:                                               "create.idle_timeout",
+		`{"create":{"max_players":0}}`:                                                                "create.max_players",
 	} {
 		var r game.QuickJoin
 		ok(t, json.Unmarshal([]byte(body), &r))
