@@ -95,6 +95,7 @@ func accesses() []access {
 			`{"display_name":"Zed"}`,
 		), want: [7]int{404, 403, 200, 200, 200, 403, 403}},
 		{operation: "DELETE /api/v1/players/{player_id}", want: [7]int{404, 403, 204, 204, 204, 403, 403}},
+		{operation: "GET /api/v1/players/{player_id}/sessions", want: [7]int{404, 200, 200, 200, 200, 403, 403}},
 		{operation: "POST /api/v1/players/{player_id}/tokens", want: [7]int{404, 403, 201, 201, 403, 403, 403}},
 
 		{

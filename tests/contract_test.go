@@ -200,6 +200,8 @@ func TestContract(t *testing.T) {
 		{"GET /api/v1/players", nil, "", nil, 200},
 		{"GET " + player, here, "", nil, 200},
 		{"GET " + player, here, "", []string{"If-None-Match", "*"}, 304},
+		{"GET " + player + "/sessions", here, "", nil, 200},
+		{"GET " + player + "/sessions", gone, "", nil, 404},
 		{"GET " + player, gone, "", nil, 404},
 		{"GET " + player, ids{"x", "x"}, "", nil, 422},
 		{"PUT " + player, here, `{"username":"replaced"}`, nil, 200},

@@ -42,8 +42,12 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 	"patchPlayer": "A JSON merge patch: fields that are left out stay, and null gives a field its default or removes " +
 		"a key.",
 	"erasePlayer": "Removes all personal data for good and frees the player's seats.",
-	"mintToken":   "For a player's own device, which sends it as Authorization: Bearer.",
-	"getJwks":     "An Ed25519 key set (RFC 8037).",
+	"listPlayerSessions": "Those in which the player holds a seat, or held one when they ended, and those that it " +
+		"left or was removed from, for as long as their events are kept (30 days by default). A session that the " +
+		"player has just left may be missing for a second or two. A page may have fewer items than `limit`, even " +
+		"none: continue while there is a next_cursor. For the player itself and API keys.",
+	"mintToken": "For a player's own device, which sends it as Authorization: Bearer.",
+	"getJwks":   "An Ed25519 key set (RFC 8037).",
 
 	"createSession": "With `host_id` or `host` that player becomes host and first member. Without them the session " +
 		"is a server's. With an Idempotency-Key a retry creates nothing new.",

@@ -84,6 +84,10 @@ func SessionFields() []Field[Session] {
 	equal := []Op{OpEqual}
 	return []Field[Session]{
 		{
+			Name: FieldID, Kind: KindID, Ops: []Op{OpIn}, Type: "SessionID", Max: MaxLimit,
+			Of: func(s *Session) any { return string(s.ID) },
+		},
+		{
 			Name: FieldStatus, Kind: KindEnum, Ops: []Op{OpEqual, OpIn}, Param: "status", Type: "SessionStatus",
 			Doc:  "Sessions in this state.",
 			Enum: texts(SessionStatuses()), Of: func(s *Session) any { return string(s.Status) },

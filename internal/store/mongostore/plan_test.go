@@ -37,6 +37,7 @@ func TestPlans(t *testing.T) {
 		where(game.Is(game.FieldStatus, game.StatusEnded)),
 		where(game.Is(game.FieldVisibility, game.VisibilityPublic)),
 		where(game.Is(game.FieldVisibility, game.VisibilityPrivate)),
+		where(game.In(game.FieldID, newID(), newID())),
 		where(game.Is(game.FieldHost, "x")),
 		where(game.Is(game.FieldMember, "x")),
 		where(game.Is(game.FieldMember, "x"), game.In(game.FieldStatus, game.LiveStatuses()...)),

@@ -64,9 +64,10 @@ const (
 
 	leasesDue = "leases_due"
 
-	eventsByPlace  = "events_by_place"
-	eventsByPlayer = "events_by_player"
-	eventsUnplaced = "events_unplaced"
+	eventsByPlace     = "events_by_place"
+	eventsByPlayer    = "events_by_player"
+	eventsByDeparture = "events_by_departure"
+	eventsUnplaced    = "events_unplaced"
 
 	claimsByExpiry = "idempotency_by_expiry"
 	metricsExpiry  = "metrics_expiry"
@@ -113,6 +114,7 @@ func sessionsSearched() []searched {
 		live = append(live, string(s))
 	}
 	return []searched{
+		{field: game.FieldID, path: "_id", index: idIndex, narrow: true},
 		{
 			field: game.FieldMember, path: "members.player_id", index: "sessions_by_member", narrow: true,
 			keys: []string{"members.player_id"}, liveIndex: "sessions_live_by_member",
@@ -253,6 +255,8 @@ func designs() map[string]design {
 			[]mongo.IndexModel{
 				unique(eventsByPlace, "seq", "project", "seq"),
 				index(eventsByPlayer, options.Index(), keys("project", "players", "seq")),
+				index(eventsByDeparture, options.Index().SetPartialFilterExpression(exists("departed")),
+					append(keys("project", "departed"), bson.E{Key: "subject", Value: -1})),
 				index(eventsUnplaced,
 					options.Index().SetPartialFilterExpression(bson.D{{Key: "unplaced", Value: true}}),
 					keys("unplaced", "_id")),
@@ -260,8 +264,8 @@ func designs() map[string]design {
 			objectOf(fields{
 				"_id": "string", "project": "string", "kind": "string", "subject": "string", "version": "long",
 				"at": "date", "actor": "object", "changes": "array",
-			}, fields{"seq": "long", "unplaced": "bool", "players": "array"}),
-			inspects(storedEvent, "players"),
+			}, fields{"seq": "long", "unplaced": "bool", "players": "array", "departed": "array"}),
+			inspects(storedEvent, "players", "departed"),
 		},
 		noticesCollection: {nil, objectOf(fields{"_id": "objectId", "subjects": "object"}, nil), nil},
 		feedsCollection:   {nil, objectOf(fields{"_id": "string", "seq": "long"}, nil), nil},

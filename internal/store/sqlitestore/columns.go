@@ -31,6 +31,7 @@ func playersSearched() []searched {
 
 func sessionsSearched() []searched {
 	return []searched{
+		{game.FieldID, "id", "sqlite_autoindex_sessions_1", "", ""},
 		{game.FieldStatus, "status", "sessions_by_status", "", ""},
 		{"mode", "mode", "sessions_by_mode", "mode <> ''", ""},
 		{"map", "map", "sessions_by_map", "map <> ''", ""},

@@ -56,7 +56,7 @@ func groups() map[string]group {
 		"Tasks":       {checks: tasks(), calls: taskCalls},
 		"Lists":       {checks: lists()},
 		"Suspensions": {checks: suspensions()},
-		"Events":      {checks: events()},
+		"Events":      {checks: events(), calls: departureCalls},
 		"Export":      {checks: exports()},
 		"Refusals":    {checks: refusals()},
 		"Values":      {checks: values()},
