@@ -82,7 +82,7 @@ func paramsOf[D any](fields []game.Field[D]) (all []param) {
 		case game.KindCount:
 			p.Type, p.Tags = "int", fmt.Sprintf(`minimum:"0" maximum:"%d"`, f.Max)
 			p.Values = fmt.Sprintf("0 to %d", f.Max)
-		case game.KindText, game.KindUsername, game.KindAttributes:
+		case game.KindText, game.KindUsername, game.KindFolded, game.KindAttributes:
 		}
 		all = append(all, p)
 	}

@@ -91,7 +91,7 @@ func TestListsOfConstants(t *testing.T) {
 		"Liveness":      texts(game.Livenesses()),
 		"LeaseState":    texts(game.LeaseStates()),
 		// So it is with what fields are described by.
-		"FieldKind": {"text", "username", "enum", "id", "count", "attributes"},
+		"FieldKind": {"text", "username", "folded", "enum", "id", "count", "attributes"},
 		"Op":        {"eq", "in", "ge", "prefix"},
 	}
 	open := []string{"ProjectID", "FormError"} // not closed lists

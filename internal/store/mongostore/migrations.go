@@ -28,6 +28,7 @@ func (s *Store) migrations() []migration {
 		{7, "give the live sessions their timeouts", s.setTimeouts},
 		{11, "index the sessions with bans", s.indexBans},
 		{13, "index the events by which players left", s.indexDepartures},
+		{14, "index the display names of players", s.indexNames},
 	}
 }
 
@@ -89,6 +90,20 @@ func (s *Store) indexDepartures(ctx context.Context) error {
 		var e game.Event
 		err := decode(raw, &e)
 		return docOf("$set", docOf("departed", e.Departed())), err
+	})
+}
+
+// indexNames sets by what the display names of players are found, as each write does since version 14.
+func (s *Store) indexNames(ctx context.Context) error {
+	unset := bson.D{{Key: "display_name", Value: docOf("$gt", "")}, {Key: "display_name_key", Value: nil}}
+	return s.updateEach(ctx, playersCollection, unset, func(raw bson.Raw) (bson.D, error) {
+		var p game.Player
+		err := decode(raw, &p)
+		key := game.NameKey(p.DisplayName)
+		return docOf("$set", bson.D{
+			{Key: "display_name_key", Value: key},
+			{Key: "display_name_prefixes", Value: indexedPrefixes(key, namePrefix)},
+		}), err
 	})
 }
 

@@ -98,6 +98,10 @@ func TestPlans(t *testing.T) {
 		q.Where = game.Where{game.In(game.FieldID, newID(), newID(), newID()), game.Prefix(game.FieldUsername, "a")}
 		wantPlan(t, s, s.PlayersPlan(t, q), q)
 	}
+	for _, prefix := range []string{"a", "annabel"} {
+		q := game.PlayerQuery{Project: project, Limit: 10, Where: game.Where{game.Prefix(game.FieldName, prefix)}}
+		wantPlan(t, s, s.PlayersPlan(t, q), q)
+	}
 	for _, prefix := range []string{"", "a", "annabel"} {
 		for _, status := range []game.PlayerStatus{"", game.PlayerActive, game.PlayerSuspended} {
 			for _, after := range []game.PlayerID{"", game.PlayerID(newID())} {

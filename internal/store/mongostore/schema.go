@@ -19,7 +19,7 @@ import (
 
 // schemaVersion is the version of the documents, and of what designs returns: a test notices if that changes and the
 // version does not.
-const schemaVersion = 13
+const schemaVersion = 14
 
 // The collections.
 const (
@@ -45,6 +45,7 @@ const (
 	playersByIdentity = "players_by_identity"
 	playersByProject  = "players_by_project"
 	playersByPrefix   = "players_by_prefix"
+	playersByName     = "players_by_name_prefix"
 	playersSuspended  = "players_suspended"
 	playersErasing    = "players_erasing"
 	playersSweeping   = "players_sweeping"
@@ -100,6 +101,7 @@ func playersSearched() []searched {
 	return []searched{
 		{field: game.FieldID, path: "_id", index: idIndex, narrow: true},
 		{field: game.FieldUsername, path: "username_key", index: playersByPrefix, narrow: true},
+		{field: game.FieldName, path: "display_name_key", index: playersByName, narrow: true},
 		{
 			field: game.FieldStatus, path: "status", index: playersSuspended, narrow: true,
 			only: []string{string(game.PlayerSuspended)},
@@ -183,6 +185,7 @@ func designs() map[string]design {
 				unique(playersByIdentity, "identity_keys", "project", "identity_keys"),
 				byID(playersByProject, nil, "project"),
 				byID(playersByPrefix, nil, "project", "username_prefixes"),
+				byID(playersByName, nil, "project", "display_name_prefixes"),
 				byID(playersSuspended, bson.D{{Key: "status", Value: "suspended"}}, "project", "status"),
 				byID(playersErasing, bson.D{{Key: "erasing", Value: true}}, "erasing"),
 				byID(playersSweeping, bson.D{{Key: "sweeping", Value: true}}, "sweeping"),
@@ -341,6 +344,7 @@ func playerValidator() bson.D {
 		"status": "string", "version": "long", "created_at": "date", "updated_at": "date", "writes": "array",
 	}, fields{
 		"username": "string", "username_key": "string", "username_prefixes": "array", "identity_keys": "array",
+		"display_name_key": "string", "display_name_prefixes": "array",
 		"suspended_until": "date", "suspension_reason": "string", "erasing": "bool", "erasing_since": "date",
 		"sweeping": "bool", "sweep_since": "date", "events": "array",
 	})

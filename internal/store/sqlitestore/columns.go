@@ -25,6 +25,7 @@ func playersSearched() []searched {
 	return []searched{
 		{game.FieldID, "id", "sqlite_autoindex_players_1", "", ""},
 		{game.FieldUsername, "username_key", "players_by_username", "username_key IS NOT NULL", ""},
+		{game.FieldName, "name_key", "players_by_name", "name_key IS NOT NULL", ""},
 		{game.FieldStatus, "status", "players_not_active", "status <> 'active'", "active"},
 	}
 }
