@@ -296,12 +296,12 @@ func TestMigrateDepartures(t *testing.T) {
 	}
 	find(1)
 	must(t, s.RunCommand(t.Context(), unset("events", game.EventID(d.Subject, 2), field("departed", ""))))
-	must(t, s.RunCommand(t.Context(), set("meta", "schema", field("version", 12))))
+	must(t, s.RunCommand(t.Context(), set("meta", "schema", field("version", 13))))
 	find(0)
 	for range 2 {
 		s = openTest(t, url, mongostore.Options{})
 		find(1)
 		must(t, s.Inspect(t.Context(), false, func(f game.Finding) { t.Errorf("after the migration: found %v", f) }))
-		must(t, s.RunCommand(t.Context(), set("meta", "schema", field("version", 12))))
+		must(t, s.RunCommand(t.Context(), set("meta", "schema", field("version", 13))))
 	}
 }

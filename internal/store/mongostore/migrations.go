@@ -27,8 +27,8 @@ func (s *Store) migrations() []migration {
 		{6, "mark the sessions that are live", s.markLive},
 		{7, "give the live sessions their timeouts", s.setTimeouts},
 		{11, "index the sessions with bans", s.indexBans},
-		{13, "index the events by which players left", s.indexDepartures},
-		{14, "index the display names of players", s.indexNames},
+		{14, "index the events by which players left", s.indexDepartures},
+		{15, "index the display names of players", s.indexNames},
 	}
 }
 
@@ -80,7 +80,7 @@ func (s *Store) indexBans(ctx context.Context) error {
 	return s.updateEach(ctx, sessionsCollection, unnamed, withTimeouts)
 }
 
-// indexDepartures sets who lost their seats by an event, as each event has it since version 13.
+// indexDepartures sets who lost their seats by an event, as each event has it since version 14.
 func (s *Store) indexDepartures(ctx context.Context) error {
 	unset := bson.D{
 		{Key: "changes.type", Value: docOf("$in", bson.A{"member_left", "member_removed"})},
@@ -93,7 +93,7 @@ func (s *Store) indexDepartures(ctx context.Context) error {
 	})
 }
 
-// indexNames sets by what the display names of players are found, as each write does since version 14.
+// indexNames sets by what the display names of players are found, as each write does since version 15.
 func (s *Store) indexNames(ctx context.Context) error {
 	unset := bson.D{{Key: "display_name", Value: docOf("$gt", "")}, {Key: "display_name_key", Value: nil}}
 	return s.updateEach(ctx, playersCollection, unset, func(raw bson.Raw) (bson.D, error) {

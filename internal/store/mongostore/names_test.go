@@ -29,12 +29,12 @@ func TestMigrateNames(t *testing.T) {
 	find(1)
 	must(t, s.RunCommand(t.Context(), unset("players", string(p.ID),
 		field("display_name_key", ""), field("display_name_prefixes", ""))))
-	must(t, s.RunCommand(t.Context(), set("meta", "schema", field("version", 13))))
+	must(t, s.RunCommand(t.Context(), set("meta", "schema", field("version", 14))))
 	find(0)
 	for range 2 {
 		s = openTest(t, url, mongostore.Options{})
 		find(1)
 		must(t, s.Inspect(t.Context(), false, func(f game.Finding) { t.Errorf("after the migration: found %v", f) }))
-		must(t, s.RunCommand(t.Context(), set("meta", "schema", field("version", 13))))
+		must(t, s.RunCommand(t.Context(), set("meta", "schema", field("version", 14))))
 	}
 }
