@@ -9,17 +9,19 @@ import (
 
 // PlayerFilter selects players. Its zero value selects all.
 type PlayerFilter struct {
-	IDs            []PlayerID   // players with these ids. Unknown ids are left out, and limit does not apply
-	UsernamePrefix string       // players whose username begins with this, in any case
-	Status         PlayerStatus // players with this status
-	Limit          int          // the maximum number of items in a page; 0 for the server's default
-	Cursor         string       // the NextCursor of the page before; empty for the first page
+	IDs               []PlayerID   // players with these ids. Unknown ids are left out, and limit does not apply
+	UsernamePrefix    string       // players whose username begins with this, in any case
+	DisplayNamePrefix string       // players whose display_name begins with this, in any case and any form of its characters
+	Status            PlayerStatus // players with this status
+	Limit             int          // the maximum number of items in a page; 0 for the server's default
+	Cursor            string       // the NextCursor of the page before; empty for the first page
 }
 
 func (f PlayerFilter) values() url.Values {
 	v := url.Values{}
 	set(v, "ids", joined(f.IDs))
 	set(v, "username_prefix", f.UsernamePrefix)
+	set(v, "display_name_prefix", f.DisplayNamePrefix)
 	set(v, "status", f.Status)
 	return paged(v, f.Limit, f.Cursor)
 }

@@ -88,13 +88,24 @@ func accesses() []access {
 		{operation: "GET /api/v1/players/{player_id}", want: [7]int{404, 200, 200, 200, 200, 200, 200}},
 		{
 			operation: "PUT /api/v1/players/{player_id}",
-			body:      func(r realm) string { return `{"username":"` + speedName() + `"}` },
-			want:      [7]int{404, 403, 200, 200, 200, 403, 403},
+			body: func(r realm) string {
+				return `{"username":"` + speedName() + `","identities":{"steam":"of-` + r.players["self"] + `"}}`
+			},
+			want: [7]int{404, 403, 200, 200, 200, 403, 403},
 		},
 		{operation: "PATCH /api/v1/players/{player_id}", body: says(
 			`{"display_name":"Zed"}`,
 		), want: [7]int{404, 403, 200, 200, 200, 403, 403}},
 		{operation: "DELETE /api/v1/players/{player_id}", want: [7]int{404, 403, 204, 204, 204, 403, 403}},
+		{
+			operation: "GET /api/v1/players/by-identity/{provider}/{subject}",
+			want:      [7]int{404, 200, 200, 200, 403, 403, 403},
+		},
+		{
+			operation: "PUT /api/v1/players/by-identity/{provider}/{subject}", body: says(`{"display_name":"Zed"}`),
+			want: [7]int{201, 403, 200, 200, 403, 403, 403},
+		},
+		{operation: "GET /api/v1/players/{player_id}/sessions", want: [7]int{404, 200, 200, 200, 200, 403, 403}},
 		{operation: "POST /api/v1/players/{player_id}/tokens", want: [7]int{404, 403, 201, 201, 403, 403, 403}},
 
 		{
@@ -335,6 +346,9 @@ func (r *realm) enter(t *testing.T, kind string) {
 	t.Helper()
 	p := r.as(t, "server", "POST /api/v1/players", `{"username":"`+speedName()+`"}`).is(http.StatusCreated).json()
 	r.players[kind] = p.text("id")
+	r.as(
+		t, "server", "PATCH /api/v1/players/"+p.text("id"), `{"identities":{"steam":"of-`+p.text("id")+`"}}`,
+	).is(http.StatusOK)
 	token := r.as(t, "server", "POST /api/v1/players/"+p.text("id")+"/tokens", `{}`).is(http.StatusCreated).json()
 	r.keys[kind] = token.text("token")
 }
@@ -375,6 +389,7 @@ func (r *realm) ask(t *testing.T, row access, kind string, want int) response {
 	t.Helper()
 	path := strings.NewReplacer(
 		"{player_id}", r.players["self"], "{session_id}", r.session, "{key_id}", r.key,
+		"{provider}", "steam", "{subject}", "of-"+r.players["self"],
 	).Replace(row.operation) + row.query
 	body := ""
 	if row.body != nil {

@@ -171,6 +171,7 @@ func TestContract(t *testing.T) {
 	join := func(p client.Player) string { return fmt.Sprintf(`{"player_id":%q}`, p.ID) }
 	player, session, members := "/api/v1/players/{player_id}", "/api/v1/sessions/{session_id}",
 		"/api/v1/sessions/{session_id}/members"
+	const identity = "/api/v1/players/by-identity/{provider}/{subject}"
 	type ids = []any
 	here, gone := ids{v.ID, players[1].ID}, ids{nobody, nobody}
 	tag := []string{"If-Match", `"99"`}
@@ -200,6 +201,15 @@ func TestContract(t *testing.T) {
 		{"GET /api/v1/players", nil, "", nil, 200},
 		{"GET " + player, here, "", nil, 200},
 		{"GET " + player, here, "", []string{"If-None-Match", "*"}, 304},
+		{"GET " + identity, nil, "", nil, 404},
+		{"PUT " + identity, nil, `{"username":"x"}`, nil, 422},
+		{"PUT " + identity, nil, `{"username":"new"}`, nil, 409},
+		{"PUT " + identity, nil, `{"display_name":"Zoe"}`, nil, 201},
+		{"PUT " + identity, nil, "", nil, 200},
+		{"GET " + identity, nil, "", nil, 200},
+		{"GET " + identity, nil, "", []string{"If-None-Match", "*"}, 304},
+		{"GET " + player + "/sessions", here, "", nil, 200},
+		{"GET " + player + "/sessions", gone, "", nil, 404},
 		{"GET " + player, gone, "", nil, 404},
 		{"GET " + player, ids{"x", "x"}, "", nil, 422},
 		{"PUT " + player, here, `{"username":"replaced"}`, nil, 200},
@@ -352,7 +362,7 @@ func TestContract(t *testing.T) {
 	}
 	tried := map[string]bool{}
 	for _, step := range steps {
-		target := step.operation
+		target := strings.NewReplacer("{provider}", "steam", "{subject}", "7656").Replace(step.operation)
 		if step.ids != nil {
 			target = strings.NewReplacer(
 				"{session_id}", fmt.Sprint(step.ids[0]), "{key_id}", fmt.Sprint(step.ids[0]), "{player_id}",

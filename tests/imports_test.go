@@ -68,7 +68,8 @@ func onlyFor() map[string][]string {
 // standardOnly are the packages that import the standard library only, beside what mayImport allows and these packages.
 func standardOnly() map[string][]string {
 	return map[string][]string{
-		"internal/game":   {"golang.org/x/text/unicode/norm"}, // tables of Unicode: docs/decisions/0021-names.md
+		// Tables of Unicode: docs/decisions/0021-names.md.
+		"internal/game":   {"golang.org/x/text/cases", "golang.org/x/text/unicode/norm"},
 		"internal/config": nil,
 		"client":          nil,
 	}

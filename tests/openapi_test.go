@@ -244,6 +244,9 @@ func TestExamplesWork(t *testing.T) {
 	ids := []string{"{player_id}", player, "{session_id}", session}
 	send("PATCH /api/v1/players/{player_id}", ids...).is(http.StatusOK)
 	send("PUT /api/v1/players/{player_id}", ids...).is(http.StatusOK)
+	send("PUT /api/v1/players/by-identity/{provider}/{subject}", append(
+		ids, "{provider}", "steam", "{subject}", "7656",
+	)...).is(http.StatusCreated)
 	send("POST /api/v1/players/{player_id}/tokens", ids...).is(http.StatusCreated)
 	if a := send("POST /api/v1/heartbeats", ids...).is(http.StatusOK); strings.Contains(a.body, "error") {
 		t.Errorf("the example of heartbeats: %s", a.body)

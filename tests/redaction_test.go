@@ -175,8 +175,10 @@ func (x *teller) send(what, body string) response {
 // sendEverything asks for each operation but those that remove what the others need.
 func (x *teller) sendEverything() {
 	x.t.Helper()
-	known := strings.NewReplacer("{player_id}", x.player, "{session_id}", x.session, "{key_id}", "nosuchkey")
-	unknown := strings.NewReplacer("{player_id}", hush, "{session_id}", hush, "{key_id}", hush)
+	known := strings.NewReplacer("{player_id}", x.player, "{session_id}", x.session, "{key_id}", "nosuchkey",
+		"{provider}", "steam", "{subject}", hush)
+	unknown := strings.NewReplacer("{player_id}", hush, "{session_id}", hush, "{key_id}", hush,
+		"{provider}", hush, "{subject}", hush+"-unknown")
 	for _, operation := range x.contract.operations() {
 		method, path, _ := strings.Cut(operation, " ")
 		if method == http.MethodDelete {

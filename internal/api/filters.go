@@ -10,9 +10,10 @@ import (
 
 // PlayerFilters are the parameters that select players.
 type PlayerFilters struct {
-	IDs            []game.PlayerID   `query:"ids" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" maxItems:"100" doc:"Players with these ids, separated by commas. Unknown ids are left out, and limit does not apply."`
-	UsernamePrefix string            `query:"username_prefix" maxLength:"32" doc:"Players whose username begins with this, in any case."`
-	Status         game.PlayerStatus `query:"status" enum:"active,suspended" doc:"Players with this status."`
+	IDs               []game.PlayerID   `query:"ids" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" maxItems:"100" doc:"Players with these ids, separated by commas. Unknown ids are left out, and limit does not apply."`
+	UsernamePrefix    string            `query:"username_prefix" maxLength:"32" doc:"Players whose username begins with this, in any case."`
+	DisplayNamePrefix string            `query:"display_name_prefix" maxLength:"64" doc:"Players whose display_name begins with this, in any case and any form of its characters."`
+	Status            game.PlayerStatus `query:"status" enum:"active,suspended" doc:"Players with this status."`
 }
 
 func (f *PlayerFilters) where() (w game.Where) {
@@ -21,6 +22,9 @@ func (f *PlayerFilters) where() (w game.Where) {
 	}
 	if f.UsernamePrefix != "" {
 		w = append(w, game.Prefix("username", f.UsernamePrefix))
+	}
+	if f.DisplayNamePrefix != "" {
+		w = append(w, game.Prefix("display_name", f.DisplayNamePrefix))
 	}
 	if f.Status != "" {
 		w = append(w, game.Is("status", f.Status))

@@ -20,6 +20,11 @@ type (
 	SessionPath struct {
 		SessionID game.SessionID `path:"session_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"The session's id."`
 	}
+	// IdentityPath is an identity of a player in a path. Its limits in bytes are those of package game.
+	IdentityPath struct {
+		Provider string `path:"provider" pattern:"^[A-Za-z0-9_-]{1,32}$" patternDescription:"1 to 32 characters of A-Z a-z 0-9 _ -" doc:"The name of the provider, such as steam."`
+		Subject  string `path:"subject" maxLength:"255" doc:"The id of the account there."`
+	}
 	// IfMatchHeader makes a change conditional.
 	IfMatchHeader struct {
 		IfMatch string `header:"If-Match" maxLength:"1024" doc:"Make the change only if the document has one of these entity tags."`

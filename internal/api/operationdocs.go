@@ -42,8 +42,17 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 	"patchPlayer": "A JSON merge patch: fields that are left out stay, and null gives a field its default or removes " +
 		"a key.",
 	"erasePlayer": "Removes all personal data for good and frees the player's seats.",
-	"mintToken":   "For a player's own device, which sends it as Authorization: Bearer.",
-	"getJwks":     "An Ed25519 key set (RFC 8037).",
+	"getPlayerByIdentity": "The provider and the subject are those in the player's `identities`; encode the subject, " +
+		"as %2F for a slash. For API keys only: a player must not learn whose an account elsewhere is.",
+	"enterPlayer": "Returns the player who has the identity as it is, whatever the body says, with 200. If there is " +
+		"none, it creates one with the identity and what the body says, with 201. However many send it at once, one " +
+		"player is made. The body may be left out, and `username` in it: then one is chosen.",
+	"listPlayerSessions": "Those in which the player holds a seat, or held one when they ended, and those that it " +
+		"left or was removed from, for as long as their events are kept (30 days by default). A session that the " +
+		"player has just left may be missing for a second or two. A page may have fewer items than `limit`, even " +
+		"none: continue while there is a next_cursor. For the player itself and API keys.",
+	"mintToken": "For a player's own device, which sends it as Authorization: Bearer.",
+	"getJwks":   "An Ed25519 key set (RFC 8037).",
 
 	"createSession": "With `host_id` or `host` that player becomes host and first member. Without them the session " +
 		"is a server's. With an Idempotency-Key a retry creates nothing new.",
@@ -123,6 +132,7 @@ var bodyExamples = map[string]any{
 	},
 	"patchPlayer": map[string]any{"attributes": map[string]any{"mmr": 1300, "clan": "owls"}},
 	"mintToken":   map[string]any{"expires_in": 900},
+	"enterPlayer": map[string]any{"display_name": "Alice"},
 	"createSession": map[string]any{
 		"name": "Friday night", "mode": "duel", "max_players": 2, "attributes": map[string]any{"mmr": 1200},
 	},

@@ -104,6 +104,23 @@ func (a *API) playerRoutes(s *schemas) {
 		codes(204), nil, errs(player, versionErrors()), playing,
 	}, a.erasePlayer)
 	register(a, route{
+		http.MethodGet, basePath + "/players/by-identity/{provider}/{subject}", "getPlayerByIdentity", "players",
+		"Find a player by an account elsewhere",
+		codes(200, 304), nil, player,
+		traits{},
+	}, a.getPlayerByIdentity)
+	register(a, route{
+		http.MethodPut, basePath + "/players/by-identity/{provider}/{subject}", "enterPlayer", "players",
+		"Find a player by an account elsewhere, or create it",
+		codes(200, 201), optionalBody(s.newcomer), errs(names, commonErrors()),
+		traits{},
+	}, a.enterPlayer)
+	register(a, route{
+		http.MethodGet, basePath + "/players/{player_id}/sessions", "listPlayerSessions", "players",
+		"List the sessions of a player, live and past, newest first",
+		codes(200), nil, player, playing,
+	}, a.listPlayerSessions)
+	register(a, route{
 		http.MethodPost, basePath + "/players/{player_id}/tokens", "mintToken", "players",
 		"Create a token for a player",
 		codes(201), optionalBody(s.token), errs(player, []*game.Error{game.ErrPlayerSuspended}, tokens),

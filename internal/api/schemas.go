@@ -17,6 +17,7 @@ import (
 // package's tests compare with its rules, so that the contract and the rules have the same limits.
 type schemas struct {
 	profile, player, profilePatch *huma.Schema
+	newcomer                      *huma.Schema
 	request, session              *huma.Schema
 	settingsPatch, memberPatch    *huma.Schema
 	host, server, ban             *huma.Schema
@@ -48,6 +49,10 @@ func newSchemas(r huma.Registry) *schemas {
 
 func (s *schemas) players(r huma.Registry) {
 	s.profile = named(r, "Profile", requestOf[game.Profile](r, "username"))
+
+	newcomer := requestOf[game.Newcomer](r)
+	newcomer.Properties["username"].Description = "Unique in the project, whatever its case. Left out, it is chosen."
+	s.newcomer = named(r, "Newcomer", newcomer)
 
 	player := requestOf[game.Player](r, "username")
 	replacement[game.Player](player, "Player")

@@ -102,7 +102,7 @@ func paramOf[D any](f game.Field[D], of game.Param) param {
 			p.Constructor = "Since"
 		}
 		p.Values = "a time as RFC 3339 writes it"
-	case game.KindText, game.KindUsername, game.KindAttributes:
+	case game.KindText, game.KindUsername, game.KindFolded, game.KindAttributes:
 	}
 	for _, code := range []*string{&p.Set, &p.Value, &p.Query} {
 		*code = fmt.Sprintf(*code, "f."+p.GoName)

@@ -241,6 +241,15 @@ func (c Caller) maySearch(w Where) (Where, error) {
 	return w, c.mayRead()
 }
 
+// maySeeHistory returns ErrForbidden for players who ask for the sessions of another one.
+func (c Caller) maySeeHistory(p PlayerID) error {
+	if c.Scope == ScopePlayer && c.Player != p {
+		return ErrForbidden.Detail("A player can list its own sessions only, not those of player %s.", p).
+			With("needs", ScopeRead)
+	}
+	return c.mayRead()
+}
+
 // mayListPlayers returns ErrForbidden if a player filters by status: it must not learn who is suspended.
 func (c Caller) mayListPlayers(q PlayerQuery) error {
 	if _, ok := q.Where.On(FieldStatus); ok && c.Scope == ScopePlayer {

@@ -309,7 +309,7 @@ func (f Field[D]) searchValue(p *problems, at string, op Op, i int, v Value) Val
 		return v.kind == 0
 	}
 	switch f.Kind {
-	case KindText, KindUsername:
+	case KindText, KindUsername, KindFolded:
 		if text() {
 			p.checkName(at, v.text, f.Max)
 		}

@@ -98,6 +98,21 @@ func (e *Event) Players() []PlayerID {
 	return slices.Compact(named)
 }
 
+// Departed returns the players who lost their seats by the event, without duplicates and in order.
+func (e *Event) Departed() []PlayerID {
+	var gone []PlayerID
+	for _, c := range e.Changes {
+		switch c := c.(type) {
+		case MemberLeft:
+			gone = append(gone, c.PlayerID)
+		case MemberRemoved:
+			gone = append(gone, c.PlayerID)
+		}
+	}
+	slices.Sort(gone)
+	return slices.Compact(gone)
+}
+
 // newEvent returns the event of a version that the context's caller made.
 func newEvent(ctx context.Context, of versioned, changes []Change) Event {
 	c := CallerFrom(ctx)

@@ -12,6 +12,7 @@ type FieldKind string
 const (
 	KindText       FieldKind = "text"       // a name, in its stored form; "" in a document without one
 	KindUsername   FieldKind = "username"   // a username, as [UsernameKey] writes it
+	KindFolded     FieldKind = "folded"     // a name without regard to case, as [NameKey] writes it
 	KindEnum       FieldKind = "enum"       // one of a list of texts
 	KindID         FieldKind = "id"         // the id of a player
 	KindCount      FieldKind = "count"      // a whole number from 0
@@ -72,6 +73,7 @@ func (f Field[D]) param(op Op) string {
 const (
 	FieldID         = "id"
 	FieldUsername   = "username"
+	FieldName       = "display_name"
 	FieldStatus     = "status"
 	FieldVisibility = "visibility"
 	FieldLiveness   = "liveness"
@@ -103,6 +105,19 @@ func PlayerFields() []Field[Player] {
 					return nil
 				}
 				return p.UsernameKey()
+			},
+		},
+		{
+			Name: FieldName, Kind: KindFolded, Max: MaxDisplayName,
+			Params: []Param{{
+				"display_name_prefix", OpPrefix,
+				"Players whose display_name begins with this, in any case and any form of its characters.",
+			}},
+			Of: func(p *Player) any {
+				if p.DisplayName == "" {
+					return nil
+				}
+				return NameKey(p.DisplayName)
 			},
 		},
 		{
@@ -139,6 +154,9 @@ func (f Field[D]) normal(p *problems, c Clause) []Value {
 		case KindText:
 			p.checkName(param, s, f.Max)
 			v = StringValue(storedName(s))
+		case KindFolded:
+			p.checkName(param, s, f.Max)
+			v = StringValue(NameKey(s))
 		case KindUsername:
 			p.check(len(s) <= f.Max && consistsOf(s, usernameMarks), param,
 				"must have at most %d characters of A-Z a-z 0-9 _ . -, like usernames", f.Max)

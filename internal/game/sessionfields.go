@@ -18,6 +18,10 @@ func SessionFields() []Field[Session] {
 func describedFields() []Field[Session] {
 	return []Field[Session]{
 		{
+			Name: FieldID, Kind: KindID, Ops: []Op{OpIn}, Type: "SessionID", Max: MaxLimit,
+			Of: func(s *Session) any { return string(s.ID) },
+		},
+		{
 			Name: FieldStatus, Kind: KindEnum, Type: "SessionStatus",
 			Params:   []Param{{"status", OpIn, "Sessions in one of these states, separated by commas."}},
 			Ops:      []Op{OpEqual},

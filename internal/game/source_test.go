@@ -91,7 +91,7 @@ func TestListsOfConstants(t *testing.T) {
 		"Liveness":      texts(game.Livenesses()),
 		"LeaseState":    texts(game.LeaseStates()),
 		// So it is with what fields are described by.
-		"FieldKind": {"text", "username", "enum", "id", "count", "flag", "time", "attributes"},
+		"FieldKind": {"text", "username", "folded", "enum", "id", "count", "flag", "time", "attributes"},
 		"Op":        append(texts(game.Ops()), string(game.OpWithin)), // which no request can make
 		"Obstacle":  texts(game.Obstacles()),
 		// Other reasons have the names of obstacles and of errors.

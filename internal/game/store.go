@@ -221,6 +221,9 @@ type EventStore interface {
 	Timeline(ctx context.Context, q TimelineQuery) ([]Event, error)
 	// Feed lists the events of a project with positions in a range, in the order of the query.
 	Feed(ctx context.Context, q FeedQuery) ([]Event, error)
+	// Departures lists the sessions that a player has left or was removed from, each once, by id, newest first, as far
+	// as events say so. It may leave out those of events without a position. The sessions may no longer exist.
+	Departures(ctx context.Context, q DepartureQuery) ([]SessionID, error)
 	// OrderEvents assigns positions to events without one, to about as many as the limit, and returns to how many.
 	// Events of a process that crashed before it could announce them are found some minutes after they happened, by the
 	// given time. It returns ErrStale if another process orders events at the same time, which is harmless.
@@ -334,6 +337,14 @@ type FeedQuery struct {
 	Player  PlayerID // those that name the player; empty for all
 	Newest  bool     // the newest first, and not the oldest
 	Limit   int      // at most this many; above zero
+}
+
+// DepartureQuery selects sessions that a player has left.
+type DepartureQuery struct {
+	Project ProjectID
+	Player  PlayerID
+	After   SessionID // those that the list shows after this one
+	Limit   int       // at most this many; above zero
 }
 
 // MetricsQuery selects samples. Its times are in whole milliseconds.

@@ -5,6 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -70,6 +71,20 @@ func normalName(s string) (string, error) {
 func storedName(s string) string {
 	s, _ = normalName(s)
 	return s
+}
+
+// NameKey returns a name, or a prefix of one, in the form by which names are found: normalised and with its case folded
+// (Unicode, section 3.13), so that Straße, STRASSE and a fullwidth ｓｔｒａｓｓｅ are equal.
+func NameKey(s string) string {
+	key := storedName(s)
+	for range maxNormalPasses { // what is folded may have another normal form, and the other way round
+		next := compatible(cases.Fold().String(key))
+		if next == key {
+			break
+		}
+		key = next
+	}
+	return key
 }
 
 // checkName adds what is wrong with a name, which may be empty.

@@ -36,7 +36,16 @@ func derivedPlayerFields() []derived[game.Player] {
 		{
 			"username_prefixes", "array of string, optional",
 			"the first 1, 2, 4, 8 and 16 characters of `username_key`",
-			func(p *game.Player) any { return usernamePrefixes(p.UsernameKey()) },
+			func(p *game.Player) any { return indexedPrefixes(p.UsernameKey(), usernamePrefix) },
+		},
+		{
+			"display_name_key", "string, optional", "`display_name` with its case folded",
+			func(p *game.Player) any { return game.NameKey(p.DisplayName) },
+		},
+		{
+			"display_name_prefixes", "array of string, optional",
+			"the first 1, 2, 4, 8, 16 and 32 characters of `display_name_key`",
+			func(p *game.Player) any { return indexedPrefixes(game.NameKey(p.DisplayName), namePrefix) },
 		},
 		{
 			"identity_keys", "array of string, optional", "`provider:subject` of each identity: what is unique",
@@ -243,11 +252,26 @@ func texts(ids []game.PlayerID) []string {
 	return all
 }
 
-func usernamePrefixes(key string) (prefixes []string) {
-	for _, n := range prefixLengths() {
-		if n <= len(key) {
-			prefixes = append(prefixes, key[:n])
+// The lengths in characters of the longest indexed prefixes.
+const (
+	usernamePrefix = 16
+	namePrefix     = 32
+)
+
+// indexedPrefixes returns the first 1, 2, 4 and so on characters of a key, up to the longest. A list by prefix reads
+// the documents that share its longest indexed part, in the order of the list.
+func indexedPrefixes(key string, longest int) (prefixes []string) {
+	n, next := 0, 1
+	for i := range key {
+		if n == next {
+			prefixes, next = append(prefixes, key[:i]), 2*next
 		}
+		if n++; next > longest {
+			return prefixes
+		}
+	}
+	if n == next {
+		prefixes = append(prefixes, key)
 	}
 	return prefixes
 }
@@ -266,19 +290,13 @@ func sampleFrom(at time.Time) string { return at.UTC().Format(sampleTime) }
 
 func sampleID(at time.Time, replica string) string { return sampleFrom(at) + " " + replica }
 
-// prefixLengths returns the lengths of the indexed prefixes of usernames. A list by prefix reads the documents that
-// share its longest indexed part, in the order of the list.
-func prefixLengths() []int { return []int{1, 2, 4, 8, 16} }
-
 // indexedPrefix returns the longest indexed part of a prefix.
-func indexedPrefix(prefix string) string {
-	longest := 0
-	for _, n := range prefixLengths() {
-		if n <= len(prefix) {
-			longest = n
-		}
+func indexedPrefix(prefix string, longest int) string {
+	all := indexedPrefixes(prefix, longest)
+	if len(all) == 0 {
+		return ""
 	}
-	return prefix[:longest]
+	return all[len(all)-1]
 }
 
 // attributeKeys returns the index entries for attributes.

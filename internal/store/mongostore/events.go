@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
@@ -44,7 +45,8 @@ type movedEvent struct {
 	Subject  string           `bson:"subject"`
 	Seq      int64            `bson:"seq,omitempty"`
 	Unplaced bool             `bson:"unplaced,omitempty"`
-	Players  []game.PlayerID  `bson:"players,omitempty"` // whom it names
+	Players  []game.PlayerID  `bson:"players,omitempty"`  // whom it names
+	Departed []game.PlayerID  `bson:"departed,omitempty"` // who lost their seats by it
 	Entry    entry            `bson:",inline"`
 }
 
@@ -67,7 +69,7 @@ func storedEntries(events []game.Event) []entry {
 func storedEvent(e game.Event) movedEvent {
 	return movedEvent{
 		ID: e.ID(), Project: e.Project, Kind: e.Subject.Kind, Subject: e.Subject.ID, Seq: e.Seq, Unplaced: e.Seq == 0,
-		Players: e.Players(), Entry: storedEntry(e),
+		Players: e.Players(), Departed: e.Departed(), Entry: storedEntry(e),
 	}
 }
 
@@ -208,6 +210,36 @@ func (s *Store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error
 	filter = append(filter, bson.E{Key: "seq", Value: place})
 	o := options.Find().SetSort(docOf("seq", order)).SetLimit(int64(q.Limit)).SetHint(index)
 	return read[game.Event](ctx, s, s.events.Collection, filter, o)
+}
+
+// Departures implements [game.EventStore].
+func (s *Store) Departures(ctx context.Context, q game.DepartureQuery) ([]game.SessionID, error) {
+	filter, o := departuresOf(q)
+	found := []game.SessionID{}
+	err := s.each(ctx, s.events.Collection, filter, o, func(cursor *mongo.Cursor) (bool, error) {
+		subject, _ := cursor.Current.Lookup("subject").StringValueOK()
+		id := game.SessionID(subject)
+		if n := len(found); n == 0 || found[n-1] != id { // a player may leave a session several times
+			found = append(found, id)
+		}
+		return len(found) < q.Limit, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// departuresOf returns the filter and the options that find the events by which a player left sessions.
+func departuresOf(q game.DepartureQuery) (bson.D, *options.FindOptionsBuilder) {
+	filter := bson.D{{Key: "project", Value: q.Project}, {Key: "departed", Value: q.Player}}
+	if q.After != "" {
+		filter = append(filter, bson.E{Key: "subject", Value: docOf("$lt", q.After)})
+	}
+	o := options.Find().SetSort(docOf("subject", -1)).SetHint(eventsByDeparture).
+		SetProjection(bson.D{{Key: "_id", Value: 0}, {Key: "subject", Value: 1}}).
+		SetBatchSize(int32(q.Limit) + 1) //nolint:gosec // at most MaxLimit
+	return filter, o
 }
 
 // PutEvents implements [game.EventStore].

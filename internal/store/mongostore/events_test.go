@@ -275,3 +275,33 @@ func TestFirstTakenWithoutMajority(t *testing.T) {
 		t.Error("documents before the duplicate count as stored, but may be rolled back")
 	}
 }
+
+// TestMigrateDepartures has events from before the index of departures.
+func TestMigrateDepartures(t *testing.T) {
+	t.Parallel()
+	url := mongotest.Database(t)
+	s := openTest(t, url, mongostore.Options{})
+	d := storetest.NewSubject(game.SubjectSession, project)
+	must(t, d.Create(t.Context(), s, d.Event(1, game.MemberJoined{PlayerID: "ada"})))
+	must(t, d.Replace(t.Context(), s, 1, 2, d.Event(2, game.MemberLeft{PlayerID: "ada"})))
+	_, err := s.OrderEvents(t.Context(), newPlayer().CreatedAt, 10)
+	must(t, err)
+	find := func(want int) {
+		t.Helper()
+		found, err := s.Departures(t.Context(), game.DepartureQuery{Project: project, Player: "ada", Limit: 9})
+		must(t, err)
+		if len(found) != want {
+			t.Errorf("found %v, want %d", found, want)
+		}
+	}
+	find(1)
+	must(t, s.RunCommand(t.Context(), unset("events", game.EventID(d.Subject, 2), field("departed", ""))))
+	must(t, s.RunCommand(t.Context(), set("meta", "schema", field("version", 13))))
+	find(0)
+	for range 2 {
+		s = openTest(t, url, mongostore.Options{})
+		find(1)
+		must(t, s.Inspect(t.Context(), false, func(f game.Finding) { t.Errorf("after the migration: found %v", f) }))
+		must(t, s.RunCommand(t.Context(), set("meta", "schema", field("version", 13))))
+	}
+}

@@ -83,6 +83,7 @@ func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 	tb.Helper()
 	point := s.planOf(tb, playersCollection, address{"x", game.DefaultProject}.filter(), nil, "")
 	point.Index = idIndex // used without a hint
+	departed, _ := departuresOf(game.DepartureQuery{Project: "p", Player: "x", After: "y", Limit: 10})
 	return map[string]Plan{
 		"read": point,
 		"identity": s.planOf(
@@ -115,6 +116,7 @@ func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 			{Key: "players", Value: "x"},
 			{Key: "seq", Value: bson.D{{Key: "$gt", Value: 1}}},
 		}, bson.D{{Key: "seq", Value: -1}}, eventsByPlayer),
+		"departures": s.planOf(tb, eventsCollection, departed, bson.D{{Key: "subject", Value: -1}}, eventsByDeparture),
 		"events without places": s.planOf(tb, eventsCollection, bson.D{
 			{Key: "unplaced", Value: true},
 		}, bson.D{{Key: "_id", Value: 1}}, eventsUnplaced),

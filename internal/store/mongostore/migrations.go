@@ -27,6 +27,8 @@ func (s *Store) migrations() []migration {
 		{6, "mark the sessions that are live", s.markLive},
 		{7, "give the live sessions their timeouts", s.setTimeouts},
 		{11, "index the sessions with bans", s.indexBans},
+		{14, "index the events by which players left", s.indexDepartures},
+		{15, "index the display names of players", s.indexNames},
 	}
 }
 
@@ -76,6 +78,33 @@ func (s *Store) setTimeouts(ctx context.Context) error {
 func (s *Store) indexBans(ctx context.Context) error {
 	unnamed := append(exists("bans.player_id"), bson.E{Key: "named_ids", Value: nil})
 	return s.updateEach(ctx, sessionsCollection, unnamed, withTimeouts)
+}
+
+// indexDepartures sets who lost their seats by an event, as each event has it since version 14.
+func (s *Store) indexDepartures(ctx context.Context) error {
+	unset := bson.D{
+		{Key: "changes.type", Value: docOf("$in", bson.A{"member_left", "member_removed"})},
+		{Key: "departed", Value: nil},
+	}
+	return s.updateEach(ctx, eventsCollection, unset, func(raw bson.Raw) (bson.D, error) {
+		var e game.Event
+		err := decode(raw, &e)
+		return docOf("$set", docOf("departed", e.Departed())), err
+	})
+}
+
+// indexNames sets by what the display names of players are found, as each write does since version 15.
+func (s *Store) indexNames(ctx context.Context) error {
+	unset := bson.D{{Key: "display_name", Value: docOf("$gt", "")}, {Key: "display_name_key", Value: nil}}
+	return s.updateEach(ctx, playersCollection, unset, func(raw bson.Raw) (bson.D, error) {
+		var p game.Player
+		err := decode(raw, &p)
+		key := game.NameKey(p.DisplayName)
+		return docOf("$set", bson.D{
+			{Key: "display_name_key", Value: key},
+			{Key: "display_name_prefixes", Value: indexedPrefixes(key, namePrefix)},
+		}), err
+	})
 }
 
 // liveWithout is the filter for live sessions that lack a field.

@@ -37,6 +37,7 @@ func TestPlans(t *testing.T) {
 		where(game.Is(game.FieldStatus, game.StatusEnded)),
 		where(game.Is(game.FieldVisibility, game.VisibilityPublic)),
 		where(game.Is(game.FieldVisibility, game.VisibilityPrivate)),
+		where(game.In(game.FieldID, newID(), newID())),
 		where(game.Is(game.FieldHost, "x")),
 		where(game.Is(game.FieldMember, "x")),
 		where(game.Is(game.FieldMember, "x"), game.In(game.FieldStatus, game.LiveStatuses()...)),
@@ -95,6 +96,10 @@ func TestPlans(t *testing.T) {
 	for _, after := range []game.PlayerID{"", game.PlayerID(newID())} {
 		q := game.PlayerQuery{Project: project, After: after, Limit: 10}
 		q.Where = game.Where{game.In(game.FieldID, newID(), newID(), newID()), game.Prefix(game.FieldUsername, "a")}
+		wantPlan(t, s, s.PlayersPlan(t, q), q)
+	}
+	for _, prefix := range []string{"a", "annabel"} {
+		q := game.PlayerQuery{Project: project, Limit: 10, Where: game.Where{game.Prefix(game.FieldName, prefix)}}
 		wantPlan(t, s, s.PlayersPlan(t, q), q)
 	}
 	for _, prefix := range []string{"", "a", "annabel"} {

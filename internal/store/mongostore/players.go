@@ -130,7 +130,10 @@ func (s *Store) playersPage(q game.PlayerQuery) page {
 		p.where("erasing", nil) // absent
 	}
 	if c, named := q.Where.On(game.FieldUsername); named && !allProjects {
-		p.where("username_prefixes", indexedPrefix(c.Text()))
+		p.where("username_prefixes", indexedPrefix(c.Text(), usernamePrefix))
+	}
+	if c, named := q.Where.On(game.FieldName); named && !allProjects {
+		p.where("display_name_prefixes", indexedPrefix(c.Text(), namePrefix))
 	}
 	p.indexed = allProjects
 	p.whereFields(playersSearched(), q.Where)

@@ -19,7 +19,7 @@ import (
 
 // schemaVersion is the version of the documents, and of what designs returns: a test notices if that changes and the
 // version does not.
-const schemaVersion = 13
+const schemaVersion = 15
 
 // The collections.
 const (
@@ -45,6 +45,7 @@ const (
 	playersByIdentity = "players_by_identity"
 	playersByProject  = "players_by_project"
 	playersByPrefix   = "players_by_prefix"
+	playersByName     = "players_by_name_prefix"
 	playersSuspended  = "players_suspended"
 	playersErasing    = "players_erasing"
 	playersSweeping   = "players_sweeping"
@@ -64,9 +65,10 @@ const (
 
 	leasesDue = "leases_due"
 
-	eventsByPlace  = "events_by_place"
-	eventsByPlayer = "events_by_player"
-	eventsUnplaced = "events_unplaced"
+	eventsByPlace     = "events_by_place"
+	eventsByPlayer    = "events_by_player"
+	eventsByDeparture = "events_by_departure"
+	eventsUnplaced    = "events_unplaced"
 
 	claimsByExpiry = "idempotency_by_expiry"
 	metricsExpiry  = "metrics_expiry"
@@ -99,6 +101,7 @@ func playersSearched() []searched {
 	return []searched{
 		{field: game.FieldID, path: "_id", index: idIndex, narrow: true},
 		{field: game.FieldUsername, path: "username_key", index: playersByPrefix, narrow: true},
+		{field: game.FieldName, path: "display_name_key", index: playersByName, narrow: true},
 		{
 			field: game.FieldStatus, path: "status", index: playersSuspended, narrow: true,
 			only: []string{string(game.PlayerSuspended)},
@@ -113,6 +116,7 @@ func sessionsSearched() []searched {
 		live = append(live, string(s))
 	}
 	return []searched{
+		{field: game.FieldID, path: "_id", index: idIndex, narrow: true},
 		{
 			field: game.FieldMember, path: "members.player_id", index: "sessions_by_member", narrow: true,
 			keys: []string{"members.player_id"}, liveIndex: "sessions_live_by_member",
@@ -191,6 +195,7 @@ func designs() map[string]design {
 				unique(playersByIdentity, "identity_keys", "project", "identity_keys"),
 				byID(playersByProject, nil, "project"),
 				byID(playersByPrefix, nil, "project", "username_prefixes"),
+				byID(playersByName, nil, "project", "display_name_prefixes"),
 				byID(playersSuspended, bson.D{{Key: "status", Value: "suspended"}}, "project", "status"),
 				byID(playersErasing, bson.D{{Key: "erasing", Value: true}}, "erasing"),
 				byID(playersSweeping, bson.D{{Key: "sweeping", Value: true}}, "sweeping"),
@@ -263,6 +268,8 @@ func designs() map[string]design {
 			[]mongo.IndexModel{
 				unique(eventsByPlace, "seq", "project", "seq"),
 				index(eventsByPlayer, options.Index(), keys("project", "players", "seq")),
+				index(eventsByDeparture, options.Index().SetPartialFilterExpression(exists("departed")),
+					append(keys("project", "departed"), bson.E{Key: "subject", Value: -1})),
 				index(eventsUnplaced,
 					options.Index().SetPartialFilterExpression(bson.D{{Key: "unplaced", Value: true}}),
 					keys("unplaced", "_id")),
@@ -270,8 +277,8 @@ func designs() map[string]design {
 			objectOf(fields{
 				"_id": "string", "project": "string", "kind": "string", "subject": "string", "version": "long",
 				"at": "date", "actor": "object", "changes": "array",
-			}, fields{"seq": "long", "unplaced": "bool", "players": "array"}),
-			inspects(storedEvent, "players"),
+			}, fields{"seq": "long", "unplaced": "bool", "players": "array", "departed": "array"}),
+			inspects(storedEvent, "players", "departed"),
 		},
 		noticesCollection: {nil, objectOf(fields{"_id": "objectId", "subjects": "object"}, nil), nil},
 		feedsCollection:   {nil, objectOf(fields{"_id": "string", "seq": "long"}, nil), nil},
@@ -347,6 +354,7 @@ func playerValidator() bson.D {
 		"status": "string", "version": "long", "created_at": "date", "updated_at": "date", "writes": "array",
 	}, fields{
 		"username": "string", "username_key": "string", "username_prefixes": "array", "identity_keys": "array",
+		"display_name_key": "string", "display_name_prefixes": "array",
 		"suspended_until": "date", "suspension_reason": "string", "erasing": "bool", "erasing_since": "date",
 		"sweeping": "bool", "sweep_since": "date", "events": "array",
 	})

@@ -26,12 +26,14 @@ func playersSearched() []searched {
 	return []searched{
 		{game.FieldID, "id", "sqlite_autoindex_players_1", "", ""},
 		{game.FieldUsername, "username_key", "players_by_username", "username_key IS NOT NULL", ""},
+		{game.FieldName, "name_key", "players_by_name", "name_key IS NOT NULL", ""},
 		{game.FieldStatus, "status", "players_not_active", "status <> 'active'", "active"},
 	}
 }
 
 func sessionsSearched() []searched {
 	return []searched{
+		{game.FieldID, "id", "sqlite_autoindex_sessions_1", "", ""},
 		{game.FieldStatus, "status", "sessions_by_status", "", ""},
 		{"mode", "mode", "sessions_by_mode", "mode <> ''", ""},
 		{"map", "map", "sessions_by_map", "map <> ''", ""},

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"modernc.org/sqlite"
+
+	"game-session-manager/internal/game"
 )
 
 // maxPrepared limits the prepared statements of a connection. About thirty are fixed; the text of lists and replaces
@@ -40,11 +42,14 @@ func dial(ctx context.Context, path string, pragmas ...string) (*conn, error) {
 }
 
 func connect(ctx context.Context, dsn string, pragmas ...string) (*conn, error) {
-	connector, err := sqlite.NewConnector(dsn)
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	d, err := connector.Connect(ctx)
+	with := new(sqlite.Driver) // of its own, so that its functions are on these connections only
+	if err := with.RegisterDeterministicScalarFunction("gsm_name_key", 1, nameKey); err != nil {
+		return nil, err
+	}
+	d, err := with.Open(dsn)
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +60,15 @@ func connect(ctx context.Context, dsn string, pragmas ...string) (*conn, error) 
 		}
 	}
 	return c, nil
+}
+
+// nameKey is [game.NameKey] for migrations.
+func nameKey(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	name, ok := args[0].(string)
+	if !ok {
+		return nil, nil //nolint:nilnil // NULL
+	}
+	return game.NameKey(name), nil
 }
 
 func (c *conn) close() error {

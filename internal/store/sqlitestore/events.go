@@ -20,6 +20,8 @@ const (
 	insertEvent       = "INSERT OR REPLACE INTO events (project, seq, id, at, doc) VALUES "
 	insertEventPlayer = "INSERT OR IGNORE INTO event_players (project, player_id, seq) VALUES "
 
+	insertDeparture = "INSERT OR IGNORE INTO departures (project, player_id, session_id, seq) VALUES "
+
 	eventAt   = "SELECT id FROM events WHERE project = ? AND seq = ?"
 	hasEvent  = "SELECT 1 FROM events WHERE id = ?"
 	atLeastAt = `INSERT INTO feeds (project, seq) VALUES (?1, ?2) ON CONFLICT (project) DO UPDATE SET seq = ?2 WHERE seq < ?2`
@@ -32,11 +34,14 @@ const (
 		UNION ALL
 		SELECT doc, seq FROM events WHERE id > ?5 AND id < ?6 AND project = ?1 AND seq > ?2 AND seq < ?3
 		ORDER BY 2 `
+	departures = `SELECT DISTINCT session_id FROM departures WHERE project = ? AND player_id = ? AND session_id < ?
+		ORDER BY session_id DESC LIMIT ?`
 	exportEvents = "SELECT doc, seq FROM events WHERE id > ? ORDER BY id LIMIT ?"
 
 	feedProjects      = "SELECT project FROM feeds"
 	purgeEvents       = "DELETE FROM events WHERE project = ? AND seq <= ?"
 	purgeEventPlayers = `DELETE FROM event_players WHERE project = ?1 AND player_id = ?2 AND seq = ?3`
+	purgeDepartures   = `DELETE FROM departures WHERE project = ? AND player_id = ? AND session_id = ? AND seq = ?`
 	oldestEvents      = "SELECT doc, seq FROM events WHERE project = ? ORDER BY seq LIMIT ?"
 )
 
@@ -45,6 +50,8 @@ type eventRow struct {
 	project, id, doc string
 	at               int64
 	players          []game.PlayerID
+	session          string          // the subject, where players have left it
+	departed         []game.PlayerID // those who have
 	seq              int64
 }
 
@@ -55,6 +62,7 @@ func (s *Store) eventRows(events []game.Event) ([]eventRow, error) {
 		e := events[i]
 		rows[i] = eventRow{
 			project: string(e.Project), id: e.ID(), at: e.At.UnixMilli(), players: namedBeside(&e), seq: e.Seq,
+			session: e.Subject.ID, departed: e.Departed(),
 		}
 		e.Seq = 0
 		var err error
@@ -100,6 +108,7 @@ func (c *conn) storeEvents() error {
 		counts[project] = seq - n
 	}
 	events, players := make([]any, 0, 5*len(rows)), make([]any, 0, 6*len(rows))
+	var departed []any
 	for i := range rows {
 		r := &rows[i]
 		counts[r.project]++
@@ -108,11 +117,23 @@ func (c *conn) storeEvents() error {
 		for _, p := range r.players {
 			players = append(players, r.project, string(p), r.seq)
 		}
+		departed = append(departed, r.departures()...)
 	}
 	if err := c.insertRows(insertEvent, 5, events); err != nil {
 		return err
 	}
-	return c.insertRows(insertEventPlayer, 3, players)
+	if err := c.insertRows(insertEventPlayer, 3, players); err != nil {
+		return err
+	}
+	return c.insertRows(insertDeparture, 4, departed)
+}
+
+// departures returns the columns of the rows of departures of an event that has a place.
+func (r *eventRow) departures() (columns []any) {
+	for _, p := range r.departed {
+		columns = append(columns, r.project, string(p), r.session, r.seq)
+	}
+	return columns
 }
 
 func (c *conn) forgetEvents() {
@@ -157,6 +178,9 @@ func (c *conn) putEvent(r *eventRow) error {
 			return err
 		}
 	}
+	if err := c.insertRows(insertDeparture, 4, r.departures()); err != nil {
+		return err
+	}
 	_, err := c.exec(atLeastAt, r.project, r.seq)
 	return err
 }
@@ -197,6 +221,23 @@ func (s *Store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error
 	}
 	return gather(ctx, s, sql+"LIMIT ?", append(args, int64(q.Limit)), s.event)
 }
+
+// Departures implements [game.EventStore].
+func (s *Store) Departures(ctx context.Context, q game.DepartureQuery) ([]game.SessionID, error) {
+	after := string(q.After)
+	if after == "" {
+		after = afterAll
+	}
+	args := []any{string(q.Project), string(q.Player), after, int64(q.Limit)}
+	return gather(ctx, s, departures, args, func(columns []driver.Value) (game.SessionID, error) {
+		var id string
+		err := scan(columns[0], &id)
+		return game.SessionID(id), err
+	})
+}
+
+// afterAll is greater than every id.
+const afterAll = "\U0010ffff"
 
 // OrderEvents implements [game.EventStore]. Events have their places from the beginning.
 func (s *Store) OrderEvents(ctx context.Context, _ time.Time, _ int) (int, error) {
@@ -252,6 +293,12 @@ func (s *Store) purgeEvents(
 		for i := range oldest[:n] {
 			for _, p := range namedBeside(&oldest[i]) {
 				if _, err := c.exec(purgeEventPlayers, project, string(p), oldest[i].Seq); err != nil {
+					return nil, err
+				}
+			}
+			for _, p := range oldest[i].Departed() {
+				_, err := c.exec(purgeDepartures, project, string(p), oldest[i].Subject.ID, oldest[i].Seq)
+				if err != nil {
 					return nil, err
 				}
 			}

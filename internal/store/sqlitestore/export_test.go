@@ -41,6 +41,9 @@ const (
 	PlaceElsewhere = placeElsewhere
 	DeletePlace    = deletePlace
 
+	Departures      = departures
+	PurgeDepartures = purgeDepartures
+
 	SelectSession = selectSession
 	SessionByCode = sessionByCode
 	SelectKey     = selectKey

@@ -16,7 +16,8 @@ func TestFields(t *testing.T) {
 	fieldsHaveRows(t, game.PlayerFields(), sqlitestore.PlayersSearched(), func(row sqlitestore.Searched, w game.Where) {
 		for _, after := range []game.PlayerID{"", "x"} {
 			sql, args := sqlitestore.PlayersSQL(game.PlayerQuery{Project: project, Where: w, After: after, Limit: 10})
-			wantPlan(t, s, row.Field() == game.FieldUsername, row.Index(), sql, args...)
+			byPrefix := row.Field() == game.FieldUsername || row.Field() == game.FieldName
+			wantPlan(t, s, byPrefix, row.Index(), sql, args...)
 		}
 	})
 	sessions := sqlitestore.SessionsSearched()

@@ -178,6 +178,21 @@ func eventsTable() documentTable[game.Event] {
 				}
 				return rows
 			},
+		}, {
+			name: "departures",
+			insert: "INSERT OR IGNORE INTO departures (project, player_id, session_id, seq) SELECT ?1, ?2, ?3, ?4 " +
+				"WHERE ?5 IS NOT NULL",
+			remove: "DELETE FROM departures WHERE project = ?1 AND player_id = ?2 AND session_id = ?3 AND seq = ?4 " +
+				"AND ?5 IS NOT NULL",
+			sorted: `SELECT coalesce(e.id, ''), d.project, d.player_id, d.session_id, d.seq FROM departures d
+				LEFT JOIN events e ON e.project = d.project AND e.seq = d.seq ORDER BY 1`,
+			rows: func(e *game.Event) map[row]bool {
+				rows := make(map[row]bool)
+				for _, p := range e.Departed() {
+					rows[row{string(e.Project), string(p), e.Subject.ID, e.Seq}] = true
+				}
+				return rows
+			},
 		}},
 	}
 }

@@ -31,6 +31,11 @@ func TestPlans(t *testing.T) {
 		where game.Where
 	}{
 		{"sessions_by_project", nil},
+		{"id=?)", game.Where{game.In(game.FieldID, "a", "b"), status}},
+		{"id=?)", game.Where{game.In(game.FieldID, "a", "b"), game.In(
+			game.FieldStatus, game.LiveStatuses()...,
+		)}},
+		{"id=?)", game.Where{game.In(game.FieldID, "a", "b"), over}},
 		{"sessions_by_project", game.Where{public}}, // nearly all are
 		{"sessions_by_project", game.Where{free}},
 		{"MERGE (UNION ALL)", game.Where{member}},
@@ -173,6 +178,16 @@ func TestOtherPlans(t *testing.T) {
 		{
 			sqlitestore.PlaceElsewhere, "SEARCH exclusive_places USING PRIMARY KEY (project=? AND player_id=?)",
 			[]any{"x", `["x"]`, "x"},
+		},
+		{
+			sqlitestore.Departures,
+			"SEARCH departures USING PRIMARY KEY (project=? AND player_id=? AND session_id<?)",
+			[]any{"x", "x", "x", int64(10)},
+		},
+		{
+			sqlitestore.PurgeDepartures,
+			"SEARCH departures USING PRIMARY KEY (project=? AND player_id=? AND session_id=? AND seq=?)",
+			[]any{"x", "x", "x", int64(1)},
 		},
 		{
 			sqlitestore.DeletePlace, "SEARCH exclusive_places USING PRIMARY KEY (project=? AND player_id=?)",

@@ -139,7 +139,7 @@ func (s *Store) EndedSuspensions(ctx context.Context, now time.Time, limit int) 
 	return gather(ctx, s, endedSuspensions, []any{now.UnixMilli(), int64(limit)}, documentIn[game.Player](s))
 }
 
-// playersSQL returns the statement of a list. A prefix is sought in the index of usernames, and what is found is
+// playersSQL returns the statement of a list. A prefix is sought in the index of its names, and what is found is
 // sorted: that a few have the prefix is likelier than that the newest have it.
 func playersSQL(q game.PlayerQuery) (string, []any) {
 	b := selection{table: "players", from: "players d", id: "d.id"}
@@ -151,9 +151,15 @@ func playersSQL(q game.PlayerQuery) (string, []any) {
 	default:
 		b.where("d.erasing = 0 AND d.project = ?", string(q.Project))
 	}
-	_, named := q.Where.On(game.FieldUsername)
-	if _, byID := q.Where.On(game.FieldID); named && !byID {
+	_, byID := q.Where.On(game.FieldID)
+	_, byUsername := q.Where.On(game.FieldUsername)
+	_, byName := q.Where.On(game.FieldName)
+	switch {
+	case byID:
+	case byUsername:
 		b.from = "players d INDEXED BY players_by_username"
+	case byName:
+		b.from = "players d INDEXED BY players_by_name"
 	}
 	b.whereFields(playersSearched(), q.Where)
 	return page(string(q.After), q.Limit+1, b)

@@ -356,6 +356,9 @@ func liveFlags(w game.Where) (flags []any) {
 func passiveColumns(w game.Where) []string {
 	common := nameColumns()
 	status, asked := w.On(game.FieldStatus)
+	if _, byID := w.On(game.FieldID); byID {
+		return append(common, "status", "visibility", "liveness")
+	}
 	switch {
 	case !asked || status.Op != game.OpEqual:
 		return nil

@@ -29,6 +29,7 @@ func events() []check {
 		{"purge in order", purgeInOrder},
 		{"purged events stay away", purgedStayAway},
 		{"put", putEvents},
+		{"departures", departures},
 		{"among writes", func(t *testing.T, s game.Store) { EventsAmongWrites(t, s) }},
 	}
 }

@@ -15,6 +15,7 @@ import (
 func lists() []check {
 	return []check{
 		{"players by every filter", listPlayers},
+		{"players by their display names", playersByNames},
 		{"players by their ids", playersByIDs},
 		{"sessions by every filter", listSessions},
 		{"attributes have types", attributeTypes},
@@ -131,6 +132,49 @@ func listPlayers(t *testing.T, s game.Store) {
 			}
 		}
 	}
+}
+
+// playersByNames lists players by the beginnings of display names of many scripts and lengths, which change.
+func playersByNames(t *testing.T, s game.Store) {
+	names := []string{
+		"Zoë", "zoe", "ZOË B", "Straße", "STRASSEN", "Łukasz", "łu", "ΣΊΣΥΦΟΣ", "σίσυφος", "山田太郎", "山",
+		"👩‍👩‍👧 Ann", "ann", "Anna%", "ann_", strings.Repeat("x", 64), strings.Repeat("X", 33), strings.Repeat("x", 32),
+		"ㅋㅋ", "İstanbul",
+	}
+	var all []game.Player
+	for i := range 3 * len(names) {
+		p := activePlayer()
+		p.DisplayName = names[i%len(names)]
+		if i%7 == 0 {
+			p = erasingPlayer(p)
+		}
+		must(t, s.CreatePlayer(t.Context(), p))
+		if i%5 == 1 {
+			next := p
+			next.Version, next.DisplayName = 2, names[(i+3)%len(names)]
+			must(t, s.ReplacePlayer(t.Context(), p, next))
+			p = next
+		}
+		all = append(all, p)
+	}
+	for _, name := range names {
+		runes := []rune(name)
+		for n := 1; n <= len(runes); n = n*3/2 + 1 {
+			key := game.NameKey(string(runes[:n]))
+			for _, also := range []game.Clause{
+				{}, game.Is(game.FieldStatus, game.PlayerActive), game.Prefix(game.FieldUsername, "player-"),
+			} {
+				where := game.Where{game.Prefix(game.FieldName, key)}
+				if also.Field != "" {
+					where = append(where, also)
+				}
+				for _, after := range []game.PlayerID{"", all[20].ID} {
+					wantPlayers(t, s, game.PlayerQuery{Project: project, Where: where, After: after, Limit: 3}, all)
+				}
+			}
+		}
+	}
+	wantSound(t, s)
 }
 
 // playersByIDs lists players by numbers of ids, with and without other conditions, over pages.

@@ -287,7 +287,7 @@ func (f searchable) value(r *rapid.T, field game.Field[game.Session], op game.Op
 		return game.BoolValue(rapid.Bool().Draw(r, "flag"))
 	case game.KindTime:
 		return game.TimeValue(f.time(r))
-	case game.KindText, game.KindUsername:
+	case game.KindText, game.KindUsername, game.KindFolded:
 	case game.KindAttributes:
 		return rapid.SampledFrom(slices.DeleteFunc(searchValues(), func(v game.Value) bool {
 			_, number := v.Any().(float64)

@@ -57,7 +57,7 @@ func groups() map[string]group {
 		"Lists":       {checks: lists()},
 		"Search":      {checks: search(), calls: searchCalls},
 		"Suspensions": {checks: suspensions()},
-		"Events":      {checks: events()},
+		"Events":      {checks: events(), calls: departureCalls},
 		"Export":      {checks: exports()},
 		"Refusals":    {checks: refusals()},
 		"Values":      {checks: values()},

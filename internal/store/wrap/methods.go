@@ -261,6 +261,13 @@ func (st *store) PurgeMetrics(ctx context.Context, now time.Time, limit int) (in
 	})
 }
 
+func (st *store) Departures(ctx context.Context, q game.DepartureQuery) ([]game.SessionID, error) {
+	operation := Operation{Method: "Departures", Label: "list_departures", Collection: "events"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.SessionID, error) {
+		return st.inner.Departures(ctx, q)
+	})
+}
+
 func (st *store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error) {
 	operation := Operation{Method: "Feed", Label: "list_feed", Collection: "events"}
 	return read(ctx, st, operation, func(ctx context.Context) ([]game.Event, error) {
