@@ -13,22 +13,24 @@ import (
 func TestQuickJoinTemplates(t *testing.T) {
 	t.Parallel()
 	duel := `"where":[{"field":"mode","op":"eq","value":"duel"}]}`
-	for body, field := range map[string]string{
-		`{"create":{"max_players":4,"mode":"duel"},` + duel:                                           "",
-		`{"create":{"max_players":1},"where":[{"field":"free_seats","op":"ge","value":1}]}`:           "",
-		`{"create":{"max_players":4},"where":[{"field":"attributes.a","op":"exists","value":false}]}`: "",
-		`{"create":{"max_players":4},"where":[{"field":"joinable","op":"eq","value":true}]}`:          "",
-		`{"create":{"max_players":4,"mode":"ffa"},` + duel:                                            "create",
-		`{"create":{"max_players":4},"where":[{"field":"free_seats","op":"gt","value":4}]}`:           "create",
-		`{"create":{"max_players":4,"visibility":"private"}}`:                                         "create.visibility",
-		`{"create":{"max_players":4,"locked":true}}`:                                                  "create.locked",
-		`{"create":{"max_players":4,"idle_timeout":1}}`:                                               "create.idle_timeout",
-		`{"create":{"max_players":0}}`:                                                                "create.max_players",
+	for _, one := range [][2]string{
+		{`{"create":{"max_players":4,"mode":"duel"},` + duel, ""},
+		{`{"create":{"max_players":1},"where":[{"field":"free_seats","op":"ge","value":1}]}`, ""},
+		{`{"create":{"max_players":4},"where":[{"field":"attributes.a","op":"exists","value":false}]}`, ""},
+		{`{"create":{"max_players":4},"where":[{"field":"joinable","op":"eq","value":true}]}`, ""},
+		{`{"create":{"max_players":4,"mode":"ffa"},` + duel, "create"},
+		{`{"create":{"max_players":4},"where":[{"field":"free_seats","op":"gt","value":4}]}`, "create"},
+		{`{"create":{"max_players":4,"visibility":"private"}}`, "create.visibility"},
+		{`{"create":{"max_players":4,"locked":true}}`, "create.locked"},
+		{`{"create":{"max_players":4,"idle_timeout":1}}`, "create.idle_timeout"},
+		{`{"create":{"max_players":0}}`, "create.max_players"},
 	} {
+		body, field := one[0], one[1]
 		var r game.QuickJoin
 		ok(t, json.Unmarshal([]byte(body), &r))
 		e := (*game.Error)(nil)
-		if !errors.As(r.Validate(), &e) != (field == "") || e != nil && (len(e.Fields) != 1 || e.Fields[0].Field != field) {
+		wrong := errors.As(r.Validate(), &e)
+		if wrong != (field != "") || wrong && (len(e.Fields) != 1 || e.Fields[0].Field != field) {
 			t.Errorf("%s: %+v, want a problem of %q", body, e, field)
 		}
 	}
