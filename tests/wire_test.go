@@ -151,7 +151,8 @@ func TestTrailingSlashes(t *testing.T) {
 	}
 	for _, operation := range operations {
 		target := strings.NewReplacer(
-			"{session_id}", nobody, "{player_id}", nobody, "{key_id}", "abc", "{provider}", "steam", "{subject}", "76561",
+			"{session_id}", nobody, "{player_id}", nobody, "{key_id}", "abc",
+			"{provider}", "steam", "{subject}", "76561",
 		).Replace(operation)
 		_, path, _ := strings.Cut(target, " ")
 		s.do(t, target+"/", "").is(http.StatusPermanentRedirect).has("Location", path)
