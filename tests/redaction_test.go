@@ -192,7 +192,7 @@ func (x *teller) sendEverything() {
 		}
 		body := ""
 		if schema := x.contract.at(op, "requestBody", "content", "application/json", "schema"); schema != nil {
-			b, err := json.Marshal(x.contract.filled(schema))
+			b, err := json.Marshal(x.contract.filled(schema, 8))
 			if err != nil {
 				x.t.Fatal(err)
 			}
@@ -207,11 +207,12 @@ func (x *teller) sendEverything() {
 	}
 }
 
-// filled is a value of a schema in which every text that callers choose is one to hide.
-func (c contract) filled(schema object) any {
+// filled is a value of a schema in which every text that callers choose is one to hide. Objects and arrays are nested
+// as deep as levels says: conditions of searches have no end of their own.
+func (c contract) filled(schema object, levels int) any {
 	schema = c.resolve(schema)
 	if all := schema.list("anyOf"); len(all) > 0 {
-		return c.filled(all[0])
+		return c.filled(all[0], levels)
 	}
 	if values, ok := schema["enum"].([]any); ok {
 		return values[0]
@@ -220,18 +221,24 @@ func (c contract) filled(schema object) any {
 	switch {
 	case slices.Contains(types, "object"):
 		o := object{}
+		if levels == 0 {
+			return o
+		}
 		if others, ok := schema["additionalProperties"].(map[string]any); ok {
-			o[hushedKey] = c.filled(others)
+			o[hushedKey] = c.filled(others, levels-1)
 		} else if schema["additionalProperties"] == true {
 			o[hushedKey] = hush
 		}
 		properties := c.at(schema, "properties")
 		for _, name := range slices.Collect(maps.Keys(properties)) {
-			o[name] = c.filled(c.at(properties, name))
+			o[name] = c.filled(c.at(properties, name), levels-1)
 		}
 		return o
 	case slices.Contains(types, "array"):
-		return []any{c.filled(c.at(schema, "items"))}
+		if levels == 0 {
+			return []any{}
+		}
+		return []any{c.filled(c.at(schema, "items"), levels-1)}
 	case slices.Contains(types, "string"):
 		return hush
 	case slices.Contains(types, "boolean"):

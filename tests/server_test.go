@@ -123,6 +123,7 @@ func launch(t testing.TB, o setup) *server {
 // runs the tests.
 func command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
+	lookAtSources(t)
 	cmd := exec.Command(gsm, args...)
 	cmd.Dir = t.TempDir()
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
