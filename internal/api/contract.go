@@ -285,6 +285,9 @@ func (c *contract) shareParameters() {
 				continue
 			}
 			name := componentName(fmt.Sprint(p["name"]))
+			if c.schemas[name] != nil {
+				name += "Parameter" // generators make a type of either
+			}
 			c.parameters[name] = maps.Clone(p)
 			clear(p)
 			p["$ref"] = "#/components/parameters/" + name
