@@ -29,7 +29,7 @@ EXPECTED = {
         r"public string\? HostId ",
     ],
     "csharp/src/Gsm/Api/SessionsApi.cs": [
-        r"Option<SessionStatus> status = default",
+        r"Option<List<SessionStatus>> status = default",
         r"Option<List<string>> attribute = default",
     ],
     "httpclient/src/Gsm/Model/Session.cs": [
