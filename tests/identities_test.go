@@ -89,19 +89,19 @@ func TestSubjectsOfAllKinds(t *testing.T) {
 // However many requests enter with one identity at once, and through whatever process, one player is made.
 func TestEnterAtOnce(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := start(t, withArgs("--request-timeout=30s"))
 	enterAtOnce(t, s, s)
 }
 
 func TestEnterAtOnceByTwoProcesses(t *testing.T) {
 	t.Parallel()
-	s := replicas(t)
+	s := replicas(t, withArgs("--request-timeout=30s"))
 	enterAtOnce(t, s[0], s[1])
 }
 
 func enterAtOnce(t *testing.T, servers ...*server) {
 	t.Helper()
-	const at = 24
+	const at = 12
 	for _, body := range []string{``, `{"username":"zoe"}`, `{"identities":{"epic":"z"}}`} {
 		who := strings.NewReplacer(`"`, "", "{", "", "}", "", ":", "-").Replace("x" + body)
 		answers, failures := make([]response, at), make([]error, at)
