@@ -3,6 +3,7 @@ package tests_test
 import (
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -128,11 +129,17 @@ func firstChange(requests []porcupine.Operation, session int, after, latest int6
 		case o.Kind == linear.Read:
 		case o.Kind == linear.Host, o.Kind == linear.Invite: // who may do it is found out before the change
 		case o.ByCode: // of a code that no session has
-		case request.Output.(linear.Result).Code == "player_in_other_session": // the store refused all of it
+		case refusedByStore(request.Output.(linear.Result)): // all of it
 		case o.Wait && o.Actor != linear.Nobody && o.Actor != o.Players[0]: // forbidden in any session
 		case o.Session == session && request.Call > after:
 			latest = min(latest, request.Return)
 		}
 	}
 	return latest
+}
+
+// refusedByStore reports whether players were left out, or all rejected, because of their seats in other sessions.
+func refusedByStore(r linear.Result) bool {
+	const code = "player_in_other_session"
+	return r.Code == code || slices.ContainsFunc(r.LeftOut, func(l linear.LeftOut) bool { return l.Code == code })
 }
