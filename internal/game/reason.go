@@ -31,8 +31,8 @@ func SearchReasons() []ReasonCode {
 func JoinRefusals() []*Error {
 	return []*Error{
 		ErrSessionEnded, ErrPlayerNotFound, ErrPlayerSuspended, ErrJoinCodeRequired, ErrWrongPassword,
-		ErrSessionNotJoinable,
-		ErrPlayerBanned, ErrSessionLocked, ErrSessionFull, ErrTeamFull, ErrPlayerInOtherSession, ErrValidation,
+		ErrSessionNotJoinable, ErrPlayerBanned, ErrSessionLocked, ErrSessionFull, ErrTeamFull,
+		ErrPlayerInOtherSession, ErrValidation,
 	}
 }
 
