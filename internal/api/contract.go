@@ -288,6 +288,9 @@ func (c *contract) shareParameters() {
 			if c.schemas[name] != nil {
 				name += "Parameter" // generators make a type of either
 			}
+			if other := c.parameters[name]; other != nil && text(other) != text(p) {
+				continue // each operation keeps its own
+			}
 			c.parameters[name] = maps.Clone(p)
 			clear(p)
 			p["$ref"] = "#/components/parameters/" + name

@@ -2,25 +2,16 @@ package sqlitestore_test
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"game-session-manager/internal/game"
-	"game-session-manager/internal/store/sqlitestore"
 )
 
 // TestMigrateDepartures has events from before the table of departures.
 func TestMigrateDepartures(t *testing.T) {
 	t.Parallel()
-	scripts, err := sqlitestore.Migrations()
-	must(t, err)
-	before := slices.IndexFunc(scripts, func(s string) bool { return strings.Contains(s, "CREATE TABLE departures") })
-	path := filepath.Join(t.TempDir(), "gsm.db")
-	old, err := sqlitestore.OpenWith(t.Context(), path, scripts[:before])
-	must(t, err)
-	must(t, old.Close())
+	path := ofBefore(t, "CREATE TABLE departures")
 	db := beside(t, path)
 	for i, changes := range [][]game.Change{
 		{game.MemberJoined{PlayerID: "ada"}},

@@ -2,25 +2,16 @@ package sqlitestore_test
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"game-session-manager/internal/game"
-	"game-session-manager/internal/store/sqlitestore"
 )
 
 // TestMigrateNames has players from before display names were found.
 func TestMigrateNames(t *testing.T) {
 	t.Parallel()
-	scripts, err := sqlitestore.Migrations()
-	must(t, err)
-	before := slices.IndexFunc(scripts, func(s string) bool { return strings.Contains(s, "players_by_name ") })
-	path := filepath.Join(t.TempDir(), "gsm.db")
-	old, err := sqlitestore.OpenWith(t.Context(), path, scripts[:before])
-	must(t, err)
-	must(t, old.Close())
+	path := ofBefore(t, "players_by_name ")
 	db := beside(t, path)
 	for i, name := range []string{"ZOË", "Straße", ""} {
 		p := benchPlayer()

@@ -160,6 +160,30 @@ func TestOpenOddPath(t *testing.T) {
 	must(t, err)
 }
 
+// ofVersion returns the path of an empty database as the first migrations leave it.
+func ofVersion(t *testing.T, version int) string {
+	t.Helper()
+	scripts, err := sqlitestore.Migrations()
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "gsm.db")
+	s, err := sqlitestore.OpenWith(t.Context(), path, scripts[:version])
+	must(t, err)
+	must(t, s.Close())
+	return path
+}
+
+// ofBefore returns the path of an empty database as it was before the first migration with the text.
+func ofBefore(t *testing.T, text string) string {
+	t.Helper()
+	scripts, err := sqlitestore.Migrations()
+	must(t, err)
+	version := slices.IndexFunc(scripts, func(s string) bool { return strings.Contains(s, text) })
+	if version < 0 {
+		t.Fatalf("no migration has %q", text)
+	}
+	return ofVersion(t, version)
+}
+
 func TestMigrate(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "gsm.db")
@@ -206,10 +230,7 @@ func TestMigrateFromEachVersion(t *testing.T) {
 	must(t, err)
 	generated := slices.IndexFunc(scripts, func(s string) bool { return strings.Contains(s, "GENERATED ALWAYS") })
 	for version := 1; version < len(scripts); version++ {
-		path := filepath.Join(t.TempDir(), "gsm.db")
-		old, err := sqlitestore.OpenWith(t.Context(), path, scripts[:version])
-		must(t, err)
-		must(t, old.Close())
+		path := ofVersion(t, version)
 		p, earlier := benchPlayer(), benchKey()
 		if version < sweepsSince {
 			earlierPlayers(t, path, p.ID)
@@ -409,12 +430,7 @@ func wantTimes(t *testing.T, s *sqlitestore.Store) {
 // TestMigrateUnreadable migrates documents that are no JSON, which must not keep the server from starting.
 func TestMigrateUnreadable(t *testing.T) {
 	t.Parallel()
-	scripts, err := sqlitestore.Migrations()
-	must(t, err)
-	path := filepath.Join(t.TempDir(), "gsm.db")
-	old, err := sqlitestore.OpenWith(t.Context(), path, scripts[:timesSince-1])
-	must(t, err)
-	must(t, old.Close())
+	path := ofVersion(t, timesSince-1)
 	earlierSessions(t, path, timesSince-1)
 	db := beside(t, path)
 	execute(t, db, "UPDATE sessions SET doc = '{' WHERE id IN ('open', 'ended')")
