@@ -62,6 +62,19 @@ func freshDatabase(t testing.TB) string {
 	return underTest.fresh(t)
 }
 
+// eachCopy runs a test with an empty database of each engine to copy from and one of each to copy to.
+func eachCopy(t *testing.T, test func(t *testing.T, source, target string)) {
+	t.Helper()
+	for _, from := range engines() {
+		for _, to := range engines() {
+			t.Run(from.name+" to "+to.name, func(t *testing.T) {
+				t.Parallel()
+				test(t, from.fresh(t), to.fresh(t))
+			})
+		}
+	}
+}
+
 // once skips a test that chooses its engines itself, unless this is the last engine, so that it runs whichever engine
 // GSM_TEST_ENGINE selects.
 func once(t testing.TB) {

@@ -222,21 +222,16 @@ func TestKeysRefuse(t *testing.T) {
 func TestKeysAreCopied(t *testing.T) {
 	t.Parallel()
 	once(t)
-	for _, from := range engines() {
-		for _, to := range engines() {
-			t.Run(from.name+" to "+to.name, func(t *testing.T) {
-				t.Parallel()
-				source, target := from.fresh(t), to.fresh(t)
-				id := made(t, source, "create", "--scope", "admin", "--name", "ops")
-				db(t, 0, []string{
-					"copy", "--from", source, "--to", target,
-				}, "api_keys: 1 on both sides", "signing_keys: 0 on both sides")
-				if all := listed(t, target, "default"); all[id].Name != "ops" {
-					t.Errorf("the copy has %v", all)
-				}
-			})
+	eachCopy(t, func(t *testing.T, source, target string) {
+		t.Helper()
+		id := made(t, source, "create", "--scope", "admin", "--name", "ops")
+		db(t, 0, []string{
+			"copy", "--from", source, "--to", target,
+		}, "api_keys: 1 on both sides", "signing_keys: 0 on both sides")
+		if all := listed(t, target, "default"); all[id].Name != "ops" {
+			t.Errorf("the copy has %v", all)
 		}
-	}
+	})
 }
 
 // A backup has the keys.
