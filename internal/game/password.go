@@ -84,7 +84,8 @@ func (s *Session) byPassword(p Party, j JoinRequest, now time.Time) error {
 func (s *Session) checkPassword(p Party) error {
 	switch {
 	case p.Password == "":
-		return ErrWrongPassword.Detail("The session has a password: joining it requires the password or an invitation.")
+		return ErrWrongPassword.Detail(
+			"The session has a password: joining it requires the password, the join code or an invitation.")
 	case p.checked.of != s.PasswordHash:
 		return unverifiedPassword{s.PasswordHash}
 	case !p.checked.right:
