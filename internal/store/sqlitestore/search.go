@@ -130,14 +130,8 @@ func (s *Store) windows(ctx context.Context, q game.SearchQuery, statuses []game
 		}
 		h.Items, h.Unreadable = append(h.Items, found.Items...), append(h.Unreadable, found.Unreadable...)
 		full := len(h.Items)+len(h.Unreadable) == q.Limit || q.Bytes > 0 && spent >= q.Bytes
-		switch {
-		case found.More:
-			h.More = true
-			return h, nil
-		case to == "":
-			return h, nil
-		case full:
-			h.More = true
+		h.More = found.More || full && to != ""
+		if h.More || to == "" {
 			return h, nil
 		}
 		from = to
