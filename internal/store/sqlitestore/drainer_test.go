@@ -53,7 +53,7 @@ func TestLogIsDrained(t *testing.T) {
 		wg.Go(func() {
 			for range 100 {
 				p := benchPlayer()
-				p.DisplayName = strings.Repeat("x", 20_000)
+				p.SuspensionReason = strings.Repeat("x", 20_000) // which no index has
 				if err := s.CreatePlayer(t.Context(), p); err != nil {
 					t.Error(err)
 				}
