@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -55,7 +54,7 @@ func (s *Signer) Mint(p game.Player, life time.Duration) (game.Token, error) {
 	}
 	c := s.claims(p.ID, audienceToken, life)
 	c.ID = rand.Text()
-	text, err := sign(r.tokens, tokenClaims{c, p.Project})
+	text, err := r.tokens.sign(tokenClaims{c, p.Project})
 	if err != nil {
 		return game.Token{}, err
 	}
@@ -77,20 +76,7 @@ func (s *Signer) Ticket(v game.Session, player game.PlayerID) (string, error) {
 		Claims:  s.claims(player, audienceTicket, game.TicketLife),
 		Project: v.Project, Session: v.ID, Seat: seat, Team: v.Members[seat].Team, Version: v.Version,
 	}
-	return sign(r.tickets, c)
-}
-
-// sign makes a JWT. The library's builder decodes and re-encodes the claims, which takes as long as the signature.
-func sign(by jose.Signer, claims any) (string, error) {
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		return "", fmt.Errorf("signing: %w", err)
-	}
-	s, err := by.Sign(payload)
-	if err != nil {
-		return "", fmt.Errorf("signing: %w", err)
-	}
-	return s.CompactSerialize()
+	return r.tickets.sign(c)
 }
 
 // keysToSign returns the current keys, one of which can sign.
