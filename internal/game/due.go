@@ -148,6 +148,10 @@ func (s *Sessions) responded(err error) {
 // judge judges the lease of a session. Whatever has happened between its steps, also a crash, the next run finishes.
 func (s *Sessions) judge(ctx context.Context, l Lease, now time.Time, t *ticking) error {
 	v, err := s.ofLease(ctx, l)
+	if due := v.NextDue(); err == nil && due != nil && !due.After(s.now()) {
+		// Another host may be due, with a fresh lease, before this one expires.
+		v, err = s.changeByTime(ctx, l.Project, l.Session, nothing)
+	}
 	switch {
 	case errors.Is(err, ErrSessionNotFound), err == nil && v.Status.Terminal():
 		return s.store.DeleteLease(ctx, l)

@@ -258,6 +258,36 @@ func TestHeartbeatAtTheEndOfHostGrace(t *testing.T) {
 	}
 }
 
+// However late the background work finds that another host is due, the lease of the crashed one ends nothing.
+func TestAnotherHostIsDueBeforeTheLeaseExpires(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	blind := false
+	p := w.start(faulty(w.store, func(called string) error {
+		if blind && called == "DueSessions" {
+			return errDown
+		}
+		return nil
+	}))
+	ada, eve := p.register(t, p.ctx, "Ada").ID, p.register(t, p.ctx, "Eve").ID
+	r := game.SessionRequest{HostID: &ada, Settings: game.Settings{MaxPlayers: 4}}
+	r.ExpireAfter = new(65) // host_grace ends 60 after the last heartbeat
+	c, err := p.sessions.Create(p.ctx, r, game.Idempotency{})
+	ok(t, err)
+	v := c.Document
+	p.join(t, v.ID, eve)
+	p.beat(t, v.ID)
+	p.tick(t, 31)
+	for blind = true; w.clock.Now().Before(later(75)); w.clock.add(time.Second) {
+		if _, err := p.sessions.Tick(t.Context()); !errors.Is(err, errDown) {
+			t.Fatal(err)
+		}
+	}
+	if v = p.read(t, v.ID); v.Status != game.StatusOpen || *v.HostID != eve || v.Liveness != game.Live {
+		t.Errorf("with Eve as the next host: %+v", v)
+	}
+}
+
 // A session that players host and that has lost its host can have no heartbeats. The next who joins becomes host and
 // revives it.
 func TestStaleSessionWithoutHost(t *testing.T) {
