@@ -70,7 +70,7 @@ func isStale(v client.Session) bool { return v.Liveness == client.Stale }
 // https://github.com/agones-dev/agones/issues/607 https://github.com/ViktorGox/fight-club/issues/30
 func TestNoGhostSessions(t *testing.T) {
 	t.Parallel()
-	args := []string{"--stale-after=5s", "--expire-after=20s", "--host-grace=1s"}
+	args := []string{"--stale-after=5s", "--expire-after=15s", "--host-grace=1s"}
 	s := start(t, withArgs(args...))
 	v, p := s.lobby(t, "ghost", 2, client.Settings{MaxPlayers: 3})
 	lone := s.newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: 3}, HostID: &p[0].ID})
