@@ -15,6 +15,7 @@ RACERS   ?= 10000
 # SQLite itself, which is C turned into Go, is built without the detector, because tests on it would take four times as
 # long. What calls it has the detector. tests/main_test.go builds gsm in the same way.
 PACKAGES ?= ./...
+TESTFLAGS ?=
 RACE := -gcflags=modernc.org/sqlite/lib=-race=false
 TOOL := go tool -modfile=$(CURDIR)/tools/go.mod
 MODULES := . deployment/monitoring
@@ -76,7 +77,7 @@ test-memory: ## Have 64 clients request the largest documents within the manifes
 
 .PHONY: race
 race: ## Run the tests with the race detector, on MongoDB too if GSM_TEST_MONGODB_URI names one
-	go test -race $(RACE) $(PACKAGES)
+	go test -race $(RACE) $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: lint
 lint: ## Check format, style and module files
