@@ -171,7 +171,7 @@ func TestSetJoinCode(t *testing.T) {
 		},
 		"in time": func(s *game.Session) error {
 			s.MaxDuration = 1
-			s.Elapse(later(3), later(0))
+			s.Elapse(later(3), later(0), 0)
 			return nil
 		},
 	} {

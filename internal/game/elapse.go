@@ -102,13 +102,15 @@ func byTime(a, b deadline) int { return a.at.Compare(b.at) }
 // Elapse applies everything that time has done to the session until now, in the order of the deadlines, and returns
 // what that changed. Periods that begin by it begin now. The wait list moves up.
 //
-// hearing is since when this process has heard from clients without interruption. Deadlines that clients meet by
-// keeping in touch are not judged before stale_after from then.
-func (s *Session) Elapse(now, hearing time.Time) []Change {
+// hearing is since when this process has heard from clients without interruption, and skew how far its clock may be
+// ahead of that of the process that set a deadline. Deadlines that clients meet by keeping in touch are judged late by
+// skew, and not before stale_after from hearing.
+func (s *Session) Elapse(now, hearing time.Time, skew time.Duration) []Change {
 	var done []Change
 	for !s.Status.Terminal() {
 		due := slices.DeleteFunc(s.deadlines(), func(d deadline) bool {
-			return now.Before(d.at) || d.lenient && now.Before(hearing.Add(seconds(s.StaleAfter)))
+			return now.Before(d.at) ||
+				d.lenient && now.Before(later(d.at.Add(skew), hearing.Add(seconds(s.StaleAfter))))
 		})
 		if len(due) == 0 {
 			break

@@ -117,12 +117,12 @@ func TestElapse(t *testing.T) {
 				equal(t, new(later(tt.due)), s.NextDue())
 			}
 			before := snapshot(s)
-			if done := s.Elapse(later(tt.due-1), t0); len(done) > 0 {
+			if done := s.Elapse(later(tt.due-1), t0, 0); len(done) > 0 {
 				t.Errorf("too early: %v", done)
 			}
 			equal(t, before, s)
-			equal(t, tt.want, s.Elapse(later(tt.due), t0))
-			if done := s.Elapse(later(tt.due), t0); len(done) > 0 {
+			equal(t, tt.want, s.Elapse(later(tt.due), t0, 0))
+			if done := s.Elapse(later(tt.due), t0, 0); len(done) > 0 {
 				t.Errorf("twice: %v", done)
 			}
 			if due := s.NextDue(); due != nil && !due.After(later(tt.due)) {
@@ -142,7 +142,7 @@ func TestElapseLate(t *testing.T) {
 	equal(t, []game.Change{
 		game.HostChanged{From: player(1), Reason: "host_lost"},
 		game.MemberRemoved{PlayerID: player(1), Reason: "timed_out"},
-	}, s.Elapse(now, t0))
+	}, s.Elapse(now, t0, 0))
 	equal(t, &now, s.EmptySince)
 	equal(t, new(now.Add(300*time.Second)), s.NextDue())
 }
@@ -155,8 +155,8 @@ func TestElapseAfterAnInterruption(t *testing.T) {
 		s.Members[1].Deadline = new(later(60))
 	})
 	equal(t, []game.Change{game.MemberRemoved{PlayerID: player(2), Reason: "timed_out"}},
-		s.Elapse(later(1029), later(1000)))
-	if done := s.Elapse(later(1030), later(1000)); len(done) != 2 {
+		s.Elapse(later(1029), later(1000), 0))
+	if done := s.Elapse(later(1030), later(1000), 0); len(done) != 2 {
 		t.Errorf("after stale_after: %v", done)
 	}
 }
@@ -177,4 +177,20 @@ func TestIdleDeadlineIsStoredSeldom(t *testing.T) {
 	if len(stored) > 4 {
 		t.Errorf("%d deadlines", len(stored))
 	}
+}
+
+// The clock of the process that judges may be ahead of the one that set the deadline, by which a client would lose its
+// seat early.
+func TestElapseByAnotherClock(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, seat(2, "reserved", "", 1), func(s *game.Session) {
+		s.Members[0].Status, s.Members[0].Deadline, s.HostLostAt = "disconnected", new(later(120)), new(t0)
+		s.Members[1].Deadline = new(later(60))
+	})
+	const skew = 5 * time.Second
+	equal(t, nil, s.Elapse(later(34), t0, skew))
+	equal(t, []game.Change{game.HostChanged{From: player(1), Reason: "host_lost"}}, s.Elapse(later(35), t0, skew))
+	equal(t, []game.Change{game.MemberRemoved{PlayerID: player(2), Reason: "timed_out"}}, s.Elapse(later(60), t0, skew))
+	equal(t, nil, s.Elapse(later(124), t0, skew))
+	equal(t, []game.Change{game.MemberRemoved{PlayerID: player(1), Reason: "timed_out"}}, s.Elapse(later(125), t0, skew))
 }

@@ -60,7 +60,7 @@ func TestInvite(t *testing.T) {
 			// The player confirms it, without a code and although the session is locked by then, and not too late.
 			late := s
 			late.Members = append([]game.Member{}, s.Members...)
-			late.Elapse(later(tt.until), later(0))
+			late.Elapse(later(tt.until), later(0), 0)
 			if _, err := late.Member(player(2)); err == nil {
 				t.Error("it holds its seat after the deadline")
 			}

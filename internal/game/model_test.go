@@ -556,7 +556,7 @@ func (m *sessionModel) Elapse(t *rapid.T) {
 	m.now += rapid.SampledFrom([]int{1, 10, 29, 30, 31, 60, 120, 299, 300, 301}).Draw(t, "seconds")
 	changed, err := m.do(t, func(s *game.Session) ([]game.Change, error) {
 		due := s.NextDue()
-		done := s.Elapse(later(m.now), t0)
+		done := s.Elapse(later(m.now), t0, 0)
 		if happened := due != nil && !due.After(later(m.now)); happened != (len(done) > 0) {
 			t.Fatalf("due at %v, at %s: %v", due, later(m.now), done)
 		}

@@ -338,14 +338,14 @@ func TestBan(t *testing.T) {
 	invalid(t, err, "player_id")
 	_, err = s.Ban(player(2), game.BanRequest{Reason: "Bad words!"}, later(200))
 	invalid(t, err, "reason")
-	equal(t, []game.Change{game.BanLifted{PlayerID: player(2)}}, s.Elapse(later(300), t0))
+	equal(t, []game.Change{game.BanLifted{PlayerID: player(2)}}, s.Elapse(later(300), t0, 0))
 	for n := range game.MaxBans {
 		_, err = s.Ban(player(100+n), game.BanRequest{Seconds: new(10)}, later(300))
 		ok(t, err)
 	}
 	_, err = s.Ban(player(99), game.BanRequest{}, later(301))
 	rejected(t, err, game.ErrTooManyBans)
-	equal(t, game.MaxBans, len(s.Elapse(later(310), t0)))
+	equal(t, game.MaxBans, len(s.Elapse(later(310), t0, 0)))
 	_, err = s.Ban(player(99), game.BanRequest{}, later(310))
 	ok(t, err)
 	equal(t, 1, len(s.Bans))

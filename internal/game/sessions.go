@@ -65,7 +65,7 @@ func NewSessions(d Deps) *Sessions {
 		replace: s.replace,
 		now:     s.now,
 		elapse: func(v *Session, now time.Time) []Change {
-			return v.Elapse(now, s.hearing.since(now, seconds(v.StaleAfter)))
+			return v.Elapse(now, s.hearing.since(now, seconds(v.StaleAfter)), s.skew)
 		},
 		elapsing: byTimeName,
 		follow:   (*Session).MoveUp,

@@ -223,7 +223,7 @@ func TestMoveUp(t *testing.T) {
 			with{func(s *game.Session) {
 				s.Members[1].Status, s.Members[1].Deadline = game.SeatReserved, new(later(30))
 			}},
-			func(s *game.Session) ([]game.Change, error) { return s.Elapse(later(60), t0), nil },
+			func(s *game.Session) ([]game.Change, error) { return s.Elapse(later(60), t0, 0), nil },
 			[]int{5},
 		},
 		"more seats": {nil, edit(func(e *game.SessionEdit) { e.MaxPlayers = 3 }), []int{5}},
@@ -396,7 +396,7 @@ func TestConfirmFromWaitList(t *testing.T) {
 	_, err = s.Leave(player(2), later(61))
 	ok(t, err)
 	equal(t, []int{4}, waiting(s))
-	s.Elapse(later(61+s.ReservationTimeout), t0) // player 5 does not come
+	s.Elapse(later(61+s.ReservationTimeout), t0, 0) // player 5 does not come
 	m, err := s.Member(player(4))
 	ok(t, err)
 	equal(t, game.StringValue("fox"), m.Attributes["skin"])
