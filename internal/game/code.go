@@ -192,7 +192,8 @@ func (s *Sessions) RemoveJoinCode(ctx context.Context, id SessionID, c Condition
 // returns ErrInvalidJoinCode, too, if no session has the code, or if it has expired or is used up.
 func (s *Sessions) JoinByCode(ctx context.Context, p Party) (Session, []Seated, error) {
 	caller := CallerFrom(ctx)
-	if _, err := caller.mayJoin(p, nil); err != nil {
+	may, err := caller.mayJoin(p, nil)
+	if err != nil {
 		return Session{}, nil, err
 	}
 	if err := p.Validate(); err != nil {
@@ -206,7 +207,19 @@ func (s *Sessions) JoinByCode(ctx context.Context, p Party) (Session, []Seated, 
 	if err != nil {
 		return Session{}, nil, beforeWrite(err)
 	}
-	v, seated, err := s.JoinParty(ctx, id, nil, p)
+	cannot, err := s.unable(ctx, p)
+	if err != nil {
+		return Session{}, nil, err
+	}
+	v, seated, err := s.joinParty(ctx, id, func(v Session) error {
+		switch {
+		case v.JoinCode == nil || v.JoinCode.Code != code: // it has lost the code meanwhile
+			return ErrInvalidJoinCode
+		case may != nil:
+			return may(v)
+		}
+		return nil
+	}, p, cannot)
 	if errors.Is(err, ErrSessionNotFound) { // purged meanwhile
 		err = ErrInvalidJoinCode
 	}

@@ -261,6 +261,35 @@ func TestClashInABatch(t *testing.T) {
 	b.quiet(t)
 }
 
+// Whoever loses its seat and the code while it joins by the code hears of the code, as if it had come later.
+func TestJoinByCodeThatIsTakenAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.coded("AAAAAA")
+	ada, bob, eve := p.register(t, p.ctx, "ada").ID, p.register(t, p.ctx, "bob").ID, p.register(t, p.ctx, "eve").ID
+	c, err := p.sessions.Create(p.ctx, game.SessionRequest{
+		Settings: game.Settings{MaxPlayers: 4}, HostID: &ada, JoinCode: true,
+	}, game.Idempotency{})
+	ok(t, err)
+	v := p.join(t, c.Document.ID, bob)
+	taken := false
+	slow := w.start(faulty(w.store, func(called string) error {
+		if called == "Player" && !taken { // it has found the session
+			taken = true
+			_, err := p.sessions.RemoveJoinCode(p.ctx, v.ID, nil)
+			ok(t, err)
+			_, err = p.sessions.Leave(p.ctx, v.ID, nil, bob)
+			ok(t, err)
+		}
+		return nil
+	}))
+	_, _, err = slow.sessions.JoinByCode(playing(t, bob), game.Party{
+		Seats: []game.JoinRequest{{PlayerID: eve}}, Code: "AAAAAA", Reserve: true,
+	})
+	rejected(t, err, game.ErrInvalidJoinCode)
+	equal(t, true, taken)
+}
+
 // A party joins by the code; wrong, old and foreign codes and those of ended sessions are all the same error.
 func TestJoinByCode(t *testing.T) {
 	t.Parallel()

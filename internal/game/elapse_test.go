@@ -187,10 +187,10 @@ func TestElapseByAnotherClock(t *testing.T) {
 		s.Members[0].Status, s.Members[0].Deadline, s.HostLostAt = "disconnected", new(later(120)), new(t0)
 		s.Members[1].Deadline = new(later(60))
 	})
-	const skew = 5 * time.Second
-	equal(t, nil, s.Elapse(later(34), t0, skew))
-	equal(t, []game.Change{game.HostChanged{From: player(1), Reason: "host_lost"}}, s.Elapse(later(35), t0, skew))
-	equal(t, []game.Change{game.MemberRemoved{PlayerID: player(2), Reason: "timed_out"}}, s.Elapse(later(60), t0, skew))
-	equal(t, nil, s.Elapse(later(124), t0, skew))
-	equal(t, []game.Change{game.MemberRemoved{PlayerID: player(1), Reason: "timed_out"}}, s.Elapse(later(125), t0, skew))
+	at := func(seconds int) []game.Change { return s.Elapse(later(seconds), t0, 5*time.Second) }
+	equal(t, nil, at(34))
+	equal(t, []game.Change{game.HostChanged{From: player(1), Reason: "host_lost"}}, at(35))
+	equal(t, []game.Change{game.MemberRemoved{PlayerID: player(2), Reason: "timed_out"}}, at(60))
+	equal(t, nil, at(124))
+	equal(t, []game.Change{game.MemberRemoved{PlayerID: player(1), Reason: "timed_out"}}, at(125))
 }

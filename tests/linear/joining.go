@@ -162,20 +162,6 @@ func (l *Lobby) use(o Operation) {
 	}
 }
 
-// joinByOldCode is a join of the session that has a code, when it has another or none. The session may have been found
-// by the code when it still had it, which helps those who need none, and shows others that it is over.
-func (l Lobby) joinByOldCode(o Operation) []outcome {
-	all := l.fails("invalid_join_code")
-	if code := l.refused(o); code == "" {
-		for _, x := range l.join(o) {
-			if x.Code != "invalid_join_code" {
-				all = append(all, x)
-			}
-		}
-	}
-	return all
-}
-
 // invite reserves a seat until a deadline of its own.
 func (l Lobby) invite(player int) []outcome {
 	if l.Terminal() {

@@ -15,7 +15,7 @@ func (l Lobby) apply(o Operation) []outcome {
 		return l.fails("forbidden") // whichever session it is
 	}
 	if o.Kind == Join && o.ByCode && o.Code != l.Code.Made {
-		return l.joinByOldCode(o)
+		return l.fails("invalid_join_code") // wherever it has found the code before
 	}
 	if code := l.refused(o); code != "" {
 		return l.fails(code)
