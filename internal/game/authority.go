@@ -192,7 +192,7 @@ func (c Caller) visiblePlayer(p Player) Player {
 		return p
 	}
 	p.Identities, p.Attributes = map[string]string{}, Attributes{}
-	p.Status, p.SuspendedUntil, p.SuspensionReason = PlayerActive, nil, ""
+	p.Status, p.SuspendedUntil, p.SuspensionReason, p.LastSeenAt = PlayerActive, nil, "", nil
 	return p
 }
 

@@ -25,7 +25,9 @@ const (
 	// These find out why a write was rejected, which is rare. The constraint that rejected it need not be the first
 	// reason.
 	playerIDTaken = "SELECT 1 FROM players WHERE id = ?"
-	playerAt      = "SELECT 1 FROM players WHERE id = ? AND project = ? AND version = ?"
+	playerAt      = "SELECT 1 FROM players WHERE id = ? AND project = ? AND version = ?" + seenThen
+	// Not a column: it is compared, and that only where players are replaced.
+	seenThen = " AND doc ->> '$.last_seen_at' IS ?"
 	usernameTaken = "SELECT 1 FROM players WHERE project = ? AND username_key = ? AND id <> ?"
 
 	selectIdentity = "SELECT player_id FROM identities WHERE project = ? AND provider = ? AND subject = ?"
@@ -83,6 +85,7 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events
 	lost, won := diff(old.Identities, next.Identities), diff(next.Identities, old.Identities)
 	at := playerPlace(&old)
 	update, args := replacement(at, playerColumns, next.Version, doc, &old, &next)
+	update, args = update+seenThen, append(args, seenAt(&old))
 	return s.write(ctx, rows, func(c *conn) (refusal, error) {
 		taken, err := identityTaken(c, &next, won)
 		n := int64(0)
@@ -92,8 +95,8 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events
 		switch {
 		case taken, uniqueTaken(err):
 			return refusedPlayer(c, &next, func() (refusal, error) {
-				if current, err := c.row(playerAt, string(old.ID), string(old.Project), old.Version); current != nil ||
-					err != nil {
+				current, err := c.row(playerAt, append(at.key(), old.Version, seenAt(&old))...)
+				if current != nil || err != nil {
 					return nil, err
 				}
 				return c.staleOrMissing(game.PlayerNotFound(old.ID), playerExists, at.key()...)
@@ -108,6 +111,14 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events
 		}
 		return nil, execIdentities(c, insertIdentity, &next, won)
 	})
+}
+
+// seenAt returns the argument of seenThen.
+func seenAt(p *game.Player) any {
+	if p.LastSeenAt == nil {
+		return nil
+	}
+	return string(appendTime(nil, *p.LastSeenAt))
 }
 
 // DeletePlayer implements [game.PlayerStore].
