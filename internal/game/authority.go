@@ -250,6 +250,18 @@ func (c Caller) maySeeHistory(p PlayerID) error {
 	return c.mayRead()
 }
 
+// mayExport returns ErrForbidden unless the caller is an admin or the player: what a game server needs of a player it
+// reads one by one.
+func (c Caller) mayExport(p PlayerID) error {
+	if c.Scope != ScopePlayer {
+		return c.mayAdminister()
+	}
+	if c.Player != p {
+		return ErrForbidden.Detail("A player can export itself only, not player %s.", p).With("needs", ScopeAdmin)
+	}
+	return nil
+}
+
 // mayListPlayers returns ErrForbidden if a player filters by status: it must not learn who is suspended.
 func (c Caller) mayListPlayers(q PlayerQuery) error {
 	if _, ok := q.Where.On(FieldStatus); ok && c.Scope == ScopePlayer {
