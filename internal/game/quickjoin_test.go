@@ -125,7 +125,8 @@ func TestQuickJoinAgain(t *testing.T) {
 	var r game.QuickJoin
 	ok(t, json.Unmarshal([]byte(`{"where":[
 		{"field":"mode","op":"eq","value":"duel"},
-		{"any":[{"field":"free_seats","op":"ge","value":1},{"not":{"field":"seats_held","op":"gt","value":0}}]}]}`), &r))
+		{"any":[{"field":"free_seats","op":"ge","value":1},{"not":{"field":"seats_held","op":"gt","value":0}}]}
+	]}`), &r))
 	party := game.Party{Seats: []game.JoinRequest{{PlayerID: ada}}}
 	joined, err := p.sessions.QuickJoin(p.ctx, party, r, game.Idempotency{})
 	ok(t, err)

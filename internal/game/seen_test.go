@@ -17,7 +17,7 @@ func (p process) seenAt(t *testing.T, what string, want time.Time, who ...game.P
 		got, err := p.players.Get(p.ctx, id)
 		ok(t, err)
 		if got.Version != 1 || got.LastSeenAt == nil || !got.LastSeenAt.Equal(want) || !got.UpdatedAt.Equal(t0) {
-			t.Errorf("%s: version %d was last seen at %v, want version 1 at %v", what, got.Version, got.LastSeenAt, want)
+			t.Errorf("%s: version %d was seen at %v, want version 1 at %v", what, got.Version, got.LastSeenAt, want)
 		}
 	}
 }

@@ -15,6 +15,9 @@ const (
 	playerByIdentity = "SELECT p.doc FROM identities i CROSS JOIN players p WHERE i.project = ? AND i.provider = ? " +
 		"AND i.subject = ? AND p.id = i.player_id"
 
+	// Of the last_seen_at that was read. It is no column, because nothing else compares it.
+	seenThen = " AND doc ->> '$.last_seen_at' IS ?"
+
 	deletePlayer = "DELETE FROM players WHERE id = ? AND project = ? AND version = ?"
 
 	// The page is materialised: see page.
@@ -26,8 +29,6 @@ const (
 	// reason.
 	playerIDTaken = "SELECT 1 FROM players WHERE id = ?"
 	playerAt      = "SELECT 1 FROM players WHERE id = ? AND project = ? AND version = ?" + seenThen
-	// Not a column: it is compared, and that only where players are replaced.
-	seenThen = " AND doc ->> '$.last_seen_at' IS ?"
 	usernameTaken = "SELECT 1 FROM players WHERE project = ? AND username_key = ? AND id <> ?"
 
 	selectIdentity = "SELECT player_id FROM identities WHERE project = ? AND provider = ? AND subject = ?"
