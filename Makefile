@@ -12,6 +12,7 @@ SOAK     ?= 10m
 LEASES   ?= 10m
 OPS      ?= 100000
 RACERS   ?= 10000
+QUICK    ?= 1000
 # SQLite itself, which is C turned into Go, is built without the detector, because tests on it would take four times as
 # long. What calls it has the detector. tests/main_test.go builds gsm in the same way.
 PACKAGES ?= ./...
@@ -70,6 +71,10 @@ test-linear: ## Check OPS (100,000) operations on sessions for linearizability w
 .PHONY: test-seats
 test-seats: ## Have RACERS (10,000) players race for the seats of a session and its wait list, on MongoDB too if GSM_TEST_MONGODB_URI names one
 	GSM_TEST_RACERS=$(RACERS) go test ./tests -run '^TestRaceForSeatsAndTheWaitList$$' -count=1 -timeout 0 -v
+
+.PHONY: test-quick
+test-quick: ## Have QUICK (1,000) players quick join at once, through three processes on MongoDB if GSM_TEST_MONGODB_URI names one
+	GSM_TEST_QUICK=$(QUICK) go test ./tests -run '^TestQuickJoins(FillRooms|ThroughKills)$$' -count=1 -timeout 0 -v
 
 .PHONY: test-memory
 test-memory: ## Have 64 clients request the largest documents within the manifests' memory limit (some minutes)

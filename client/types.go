@@ -55,6 +55,10 @@ type (
 	// KeyRequest describes a new API key. Name and Scope are required.
 	KeyRequest = game.KeyRequest
 
+	// PlayerExport is everything that is stored about a player, or a page of it.
+	PlayerExport = game.PlayerExport
+	// SessionRecord is what a session has about one player.
+	SessionRecord = game.SessionRecord
 	// PlayerID identifies a player.
 	PlayerID = game.PlayerID
 	// SessionID identifies a session.

@@ -106,6 +106,7 @@ func accesses() []access {
 			want: [7]int{201, 403, 200, 200, 403, 403, 403},
 		},
 		{operation: "GET /api/v1/players/{player_id}/sessions", want: [7]int{404, 200, 200, 200, 200, 403, 403}},
+		{operation: "GET /api/v1/players/{player_id}/export", want: [7]int{403, 403, 403, 200, 200, 403, 403}},
 		{operation: "POST /api/v1/players/{player_id}/tokens", want: [7]int{404, 403, 201, 201, 403, 403, 403}},
 
 		{

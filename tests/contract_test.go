@@ -210,6 +210,8 @@ func TestContract(t *testing.T) {
 		{"GET " + identity, nil, "", []string{"If-None-Match", "*"}, 304},
 		{"GET " + player + "/sessions", here, "", nil, 200},
 		{"GET " + player + "/sessions", gone, "", nil, 404},
+		{"GET " + player + "/export", here, "", nil, 200},
+		{"GET " + player + "/export", gone, "", nil, 404},
 		{"GET " + player, gone, "", nil, 404},
 		{"GET " + player, ids{"x", "x"}, "", nil, 422},
 		{"PUT " + player, here, `{"username":"replaced"}`, nil, 200},

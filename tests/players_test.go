@@ -37,7 +37,7 @@ func TestCreatePlayer(t *testing.T) {
 		}
 	}
 	for field, pattern := range map[string]string{
-		"id": uuidPattern, "created_at": timePattern, "updated_at": timePattern,
+		"id": uuidPattern, "created_at": timePattern, "updated_at": timePattern, "last_seen_at": timePattern,
 	} {
 		if !regexp.MustCompile(pattern).MatchString(p.text(field)) {
 			t.Errorf("%s is %v", field, p[field])
@@ -48,8 +48,8 @@ func TestCreatePlayer(t *testing.T) {
 			t.Errorf("%s is %v, want {}", field, p[field])
 		}
 	}
-	if len(p) != 12 {
-		t.Errorf("the player has %d fields, want 12: %v", len(p), p)
+	if len(p) != 13 {
+		t.Errorf("the player has %d fields, want 13: %v", len(p), p)
 	}
 	s.do(t, "GET "+a.header.Get("Location"), "").is(http.StatusOK).has("ETag", `"1"`)
 }

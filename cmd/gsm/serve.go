@@ -196,6 +196,7 @@ func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe
 		// These two are frequent, so that reads show the effect of the rules within a second.
 		{Name: "lift_suspensions", Every: time.Second / 2, Timeout: time.Minute, Run: players.LiftSuspensions},
 		{Name: "free_seats", Every: time.Second / 2, Timeout: time.Minute, Run: players.FreeSeats},
+		{Name: "record_seen_players", Every: 30 * time.Second, Timeout: time.Minute, Run: players.RecordSeen},
 		{
 			Name: "finish_erasures", Every: 30 * time.Second, Timeout: time.Minute, Lease: true,
 			Run: players.FinishErasures,

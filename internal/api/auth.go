@@ -62,13 +62,13 @@ func (a *API) guard(next http.Handler) http.Handler {
 	return guarded
 }
 
-// readsPlayer returns the id of the player that the request reads, or "" for any other request.
+// readsPlayer returns the id of the player that the request reads or exports, or "" for any other request.
 func readsPlayer(r *http.Request) game.PlayerID {
 	id, ok := strings.CutPrefix(r.URL.Path, basePath+"/players/")
 	if !ok || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return ""
 	}
-	return game.PlayerID(game.NormalID(id))
+	return game.PlayerID(game.NormalID(strings.TrimSuffix(id, exportSuffix)))
 }
 
 // authProblem returns the problem of a request that was not authenticated.

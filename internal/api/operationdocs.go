@@ -51,6 +51,11 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 		"left or was removed from, for as long as their events are kept (30 days by default). A session that the " +
 		"player has just left may be missing for a second or two. A page may have fewer items than `limit`, even " +
 		"none: continue while there is a next_cursor. For the player itself and API keys.",
+	"exportPlayer": "The player, then what sessions have about it, then what happened to it and what it did. The " +
+		"pages together are the answer to a request for one's personal data: continue while there is a next_cursor. " +
+		"Other people appear in it only as the id 00000000-0000-0000-0000-000000000000. What happened in the last " +
+		"second or two may be missing, and events are kept for 30 days by default. For admins and the player itself, " +
+		"also while it is suspended.",
 	"mintToken": "For a player's own device, which sends it as Authorization: Bearer.",
 	"getJwks":   "An Ed25519 key set (RFC 8037).",
 

@@ -121,6 +121,11 @@ func (a *API) playerRoutes(s *schemas) {
 		codes(200), nil, player, playing,
 	}, a.listPlayerSessions)
 	register(a, route{
+		http.MethodGet, basePath + "/players/{player_id}" + exportSuffix, "exportPlayer", "players",
+		"Export everything that is stored about a player",
+		codes(200), nil, player, playing,
+	}, a.exportPlayer)
+	register(a, route{
 		http.MethodPost, basePath + "/players/{player_id}/tokens", "mintToken", "players",
 		"Create a token for a player",
 		codes(201), optionalBody(s.token), errs(player, []*game.Error{game.ErrPlayerSuspended}, tokens),

@@ -137,7 +137,8 @@ func responses(r huma.Registry) {
 		"Member": reflect.TypeFor[game.Member](), "Ban": reflect.TypeFor[game.Ban](),
 		"Waiter":         reflect.TypeFor[game.Waiter](),
 		"HeartbeatReply": reflect.TypeFor[game.HeartbeatReply](),
-		"Event":          reflect.TypeFor[game.Event](), "Subject": reflect.TypeFor[game.Subject](),
+		"PlayerExport":   reflect.TypeFor[game.PlayerExport](), "SessionRecord": reflect.TypeFor[game.SessionRecord](),
+		"Event": reflect.TypeFor[game.Event](), "Subject": reflect.TypeFor[game.Subject](),
 		"Actor":         reflect.TypeFor[game.Actor](),
 		"SystemMetrics": reflect.TypeFor[game.SystemMetrics](), "MetricsPoint": reflect.TypeFor[game.MetricsPoint](),
 	} {

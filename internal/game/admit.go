@@ -37,13 +37,15 @@ func (s *Players) Admit(ctx context.Context, c Caller, reads PlayerID) error {
 	case err != nil:
 		return beforeWrite(err)
 	}
-	if err := p.CanPlay(s.now()); err != nil {
-		if reads == c.Player {
-			return nil
-		}
+	now := s.now()
+	err = p.CanPlay(now)
+	if err != nil && reads != c.Player {
 		return err
 	}
-	s.admitted.add(who, begin, writes)
+	s.sessions.seen.noteRead(&p, now)
+	if err == nil {
+		s.admitted.add(who, begin, writes)
+	}
 	return nil
 }
 

@@ -192,7 +192,7 @@ func (c Caller) visiblePlayer(p Player) Player {
 		return p
 	}
 	p.Identities, p.Attributes = map[string]string{}, Attributes{}
-	p.Status, p.SuspendedUntil, p.SuspensionReason = PlayerActive, nil, ""
+	p.Status, p.SuspendedUntil, p.SuspensionReason, p.LastSeenAt = PlayerActive, nil, "", nil
 	return p
 }
 
@@ -248,6 +248,18 @@ func (c Caller) maySeeHistory(p PlayerID) error {
 			With("needs", ScopeRead)
 	}
 	return c.mayRead()
+}
+
+// mayExport returns ErrForbidden unless the caller is an admin or the player: what a game server needs of a player it
+// reads one by one.
+func (c Caller) mayExport(p PlayerID) error {
+	if c.Scope != ScopePlayer {
+		return c.mayAdminister()
+	}
+	if c.Player != p {
+		return ErrForbidden.Detail("A player can export itself only, not player %s.", p).With("needs", ScopeAdmin)
+	}
+	return nil
 }
 
 // mayListPlayers returns ErrForbidden if a player filters by status: it must not learn who is suspended.

@@ -232,6 +232,7 @@ func TestWhatPlayersSee(t *testing.T) {
 	public := ada
 	public.Identities, public.Attributes = map[string]string{}, game.Attributes{}
 	public.Status, public.SuspendedUntil, public.SuspensionReason = game.PlayerActive, nil, ""
+	public.LastSeenAt = nil
 	seen, err := p.players.Get(asEve, ada.ID)
 	ok(t, err)
 	equal(t, public, seen)

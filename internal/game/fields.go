@@ -81,6 +81,7 @@ const (
 	FieldMember     = "member_id"
 	FieldNamed      = "named_id"
 	FieldFreeSeats  = "free_seats"
+	FieldSeatsHeld  = "seats_held"
 	FieldAttributes = "attributes"
 	FieldObstacles  = "obstacles"
 	FieldJoinable   = "joinable"

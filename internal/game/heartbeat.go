@@ -111,6 +111,11 @@ func (s *Sessions) Heartbeats(ctx context.Context, beats []Heartbeat) ([]BeatRes
 		if results[i].Err = err; err == nil {
 			results[i].HeartbeatReply = v.Pulse().reply(now)
 		}
+		for m := range v.Members {
+			if beats[i].Players != nil && v.Members[m].Status == SeatJoined {
+				s.seen.note(sighted{c.Project, v.Members[m].PlayerID}, now)
+			}
+		}
 	})
 	return results, s.explainRefused(ctx, beats, refused, results)
 }
@@ -299,6 +304,7 @@ func (s *Sessions) MemberHeartbeat(
 		s.hearing.failed(err)
 		return HeartbeatReply{}, err
 	}
+	s.seen.note(sighted{v.Project, player}, now)
 	if m.Status == SeatDisconnected {
 		if v, err = s.change(ctx, id, may, reconnect); err != nil {
 			return HeartbeatReply{}, err

@@ -61,6 +61,7 @@ type history struct {
 	store   Store
 	project ProjectID
 	player  PlayerID
+	named   bool // also those in which the player waits or is banned
 	HistoryQuery
 }
 
@@ -121,14 +122,22 @@ func leastID(t time.Time) SessionID {
 	return SessionID(fmt.Sprintf("%08x-%04x-0000-0000-000000000000", ms>>16, ms&0xffff))
 }
 
-// step merges a page of the sessions in which the player has a seat with some of those that it has left. It returns
-// what it has found down to the id up to which it has seen all, and this id, "" if there are no more.
+// indexes returns the fields by which sessions name the player now.
+func (h *history) indexes() []string {
+	if h.named {
+		return []string{FieldMember, FieldNamed}
+	}
+	return []string{FieldMember}
+}
+
+// step merges a page of the sessions that name the player with some of those that it has left. It returns what it has
+// found down to the id up to which it has seen all, and this id, "" if there are no more.
 func (h *history) step(ctx context.Context, after SessionID, limit int) (found []Session, seen SessionID, err error) {
 	room := maxPageRoom
 	if h.Brief {
 		room = briefPageRoom
 	}
-	if err := TakeRoom(ctx, 2*room); err != nil {
+	if err := TakeRoom(ctx, (1+len(h.indexes()))*room); err != nil {
 		return nil, "", err
 	}
 	q := SessionQuery{Project: h.project, After: after, Limit: limit, Brief: h.Brief, Bytes: MaxPageBytes}
@@ -136,13 +145,23 @@ func (h *history) step(ctx context.Context, after SessionID, limit int) (found [
 	if len(h.Statuses) > 0 {
 		where = Where{In(FieldStatus, h.Statuses...)}
 	}
-	q.Where = append(Where{Is(FieldMember, h.player)}, where...)
-	seated, err := h.store.Sessions(ctx, q)
-	if err != nil {
-		return nil, "", err
+	add := func(more []Session) {
+		for _, v := range more {
+			if !slices.ContainsFunc(found, func(o Session) bool { return o.ID == v.ID }) {
+				found = append(found, v)
+			}
+		}
 	}
-	if seated.More {
-		seen = lastSession(seated)
+	for _, field := range h.indexes() {
+		q.Where = append(Where{Is(field, h.player)}, where...)
+		some, err := h.store.Sessions(ctx, q)
+		if err != nil {
+			return nil, "", err
+		}
+		if some.More {
+			seen = max(seen, lastSession(some))
+		}
+		add(some.Items)
 	}
 	left, err := h.store.Departures(ctx, DepartureQuery{h.project, h.player, after, MaxLimit})
 	if err != nil {
@@ -152,9 +171,8 @@ func (h *history) step(ctx context.Context, after SessionID, limit int) (found [
 		seen = max(seen, left[n-1])
 	}
 	left = slices.DeleteFunc(left, func(id SessionID) bool {
-		return id < seen || slices.ContainsFunc(seated.Items, func(v Session) bool { return v.ID == id })
+		return id < seen || slices.ContainsFunc(found, func(v Session) bool { return v.ID == id })
 	})
-	found = seated.Items
 	if len(left) > 0 {
 		q.Where, q.Limit = append(Where{In(FieldID, left...)}, where...), len(left)
 		rest, err := h.store.Sessions(ctx, q)
@@ -164,7 +182,7 @@ func (h *history) step(ctx context.Context, after SessionID, limit int) (found [
 		if rest.More {
 			seen = max(seen, lastSession(rest))
 		}
-		found = append(found, rest.Items...)
+		add(rest.Items)
 	}
 	found = slices.DeleteFunc(found, func(v Session) bool { return v.ID < seen })
 	slices.SortFunc(found, func(a, b Session) int { return strings.Compare(string(b.ID), string(a.ID)) })

@@ -82,6 +82,9 @@ func (s *Players) Enter(ctx context.Context, i Identity, n Newcomer) (p Player, 
 		return Player{}, false, err
 	}
 	if p, err = s.identified(ctx, i); !errors.Is(err, ErrPlayerNotFound) {
+		if err == nil {
+			s.sessions.seen.noteRead(&p, s.now())
+		}
 		return c.visiblePlayer(p), false, beforeWrite(err)
 	}
 	p, err = s.enter(ctx, n.Profile)

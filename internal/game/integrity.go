@@ -15,7 +15,8 @@ func (p *Player) brokenRules() problems {
 	var wrong problems
 	wrong.document(string(p.ID), p.Project, p.Version, p.CreatedAt)
 	if p.ErasingSince != nil {
-		left := p.Username != "" || p.DisplayName != "" || len(p.Identities) > 0 || len(p.Attributes) > 0
+		left := p.Username != "" || p.DisplayName != "" || len(p.Identities) > 0 || len(p.Attributes) > 0 ||
+			p.LastSeenAt != nil
 		wrong.check(!left, "erasing_since", "is set, but personal data is left")
 		return wrong
 	}

@@ -61,6 +61,8 @@ type Player struct {
 	Version   int64     `json:"version" readOnly:"true" doc:"Grows by one with each change; the ETag."`
 	CreatedAt time.Time `json:"created_at" readOnly:"true" doc:"In UTC, to the millisecond."`
 	UpdatedAt time.Time `json:"updated_at" readOnly:"true" doc:"In UTC, to the millisecond."`
+	// LastSeenAt changes without a version: see [Players.RecordSeen].
+	LastSeenAt *time.Time `json:"last_seen_at" readOnly:"true" doc:"When the player last did something, to a quarter of an hour; null if it is not known, and for other players. It changes neither version nor ETag."`
 
 	// ErasingSince marks the remains of a player that is being erased. Callers do not see such players.
 	ErasingSince *time.Time `json:"erasing_since,omitzero" hidden:"true" doc:"Since when an erasure is under way."`
@@ -72,7 +74,7 @@ type Player struct {
 
 // newPlayer returns a player of version 1.
 func newPlayer(id PlayerID, project ProjectID, f Profile, now time.Time) (Player, error) {
-	p := Player{ID: id, Project: project, Version: 1, CreatedAt: now, UpdatedAt: now}
+	p := Player{ID: id, Project: project, Version: 1, CreatedAt: now, UpdatedAt: now, LastSeenAt: &now}
 	p.Status = PlayerActive
 	_, err := p.Edit(f, now)
 	p.SweepSince = nil // it holds no seats yet

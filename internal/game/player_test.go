@@ -38,14 +38,15 @@ func fieldsOf[T any]() []string {
 func TestNewPlayer(t *testing.T) {
 	t.Parallel()
 	equal(t, game.Player{
-		ID: player(1), Project: "p", Version: 1, CreatedAt: t0, UpdatedAt: t0,
+		ID: player(1), Project: "p", Version: 1, CreatedAt: t0, UpdatedAt: t0, LastSeenAt: &t0,
 		Profile: game.Profile{
 			Username: "Ada", DisplayName: "Ada", Status: "active", Identities: map[string]string{},
 			Attributes: game.Attributes{},
 		},
 	}, newPlayer(t, game.Profile{Username: "Ada"}))
-	equal(t, game.Player{ID: player(1), Project: "p", Version: 1, CreatedAt: t0, UpdatedAt: t0, Profile: profile()},
-		newPlayer(t, profile()))
+	equal(t, game.Player{
+		ID: player(1), Project: "p", Version: 1, CreatedAt: t0, UpdatedAt: t0, LastSeenAt: &t0, Profile: profile(),
+	}, newPlayer(t, profile()))
 	_, err := game.NewPlayer(player(1), "p", game.Profile{}, t0)
 	invalid(t, err, "username")
 }

@@ -23,7 +23,7 @@ func TestPlayersCreateAndEdit(t *testing.T) {
 	p.clock.add(999 * time.Microsecond) // is cut
 	ada := p.register(t, p.ctx, "Ada")
 	equal(t, game.Player{
-		ID: ada.ID, Project: "p", Version: 1, CreatedAt: t0, UpdatedAt: t0,
+		ID: ada.ID, Project: "p", Version: 1, CreatedAt: t0, UpdatedAt: t0, LastSeenAt: &t0,
 		Profile: game.Profile{
 			Username: "Ada", DisplayName: "Ada", Status: "active", Identities: map[string]string{},
 			Attributes: game.Attributes{},

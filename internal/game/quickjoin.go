@@ -14,6 +14,8 @@ const (
 	maxQuickTries = 100
 	// quickPage is how many it finds at once.
 	quickPage = 20
+	// maxQuickLooked is how many sessions a quick join looks at that its search finds, whether or not it tries them.
+	maxQuickLooked = 1000
 	// creationTurns is how many turns to create a session there are. Quick joins that are not equal may share one.
 	creationTurns = 1024
 )
@@ -183,13 +185,28 @@ func (q *quickJoin) first() PlayerID {
 	return q.party.Seats[0].PlayerID
 }
 
-// again returns the query for the live sessions in which the party may have its seats.
+// again returns the query for the live sessions in which the party may have its seats, the newest first. It has all
+// conditions that the party's seats do not change, so that it finds only sessions of which fits decides the rest.
 func (q *quickJoin) again() SearchQuery {
 	live := WithObstacles(slices.DeleteFunc(Obstacles(), func(o Obstacle) bool { return o == ObstacleEnded })...)
-	return SearchQuery{
-		Project: q.search.Project, Where: Where{Is(FieldMember, q.first()), live},
-		Limit: MaxLimit, Bytes: MaxPageBytes, Current: true,
+	where := Where{Is(FieldMember, q.first()), live}
+	for _, c := range q.where {
+		if !c.dependsOnSeats() {
+			where = append(where, c)
+		}
 	}
+	return SearchQuery{
+		Project: q.search.Project, Where: where, Limit: MaxLimit, Bytes: MaxPageBytes, Current: true,
+	}
+}
+
+// dependsOnSeats reports whether a change of the members alone may change the result of the clause.
+func (c Clause) dependsOnSeats() bool {
+	if c.Not != nil {
+		return c.Not.dependsOnSeats()
+	}
+	return slices.Contains([]string{FieldMember, FieldFreeSeats, FieldSeatsHeld, FieldObstacles}, c.Field) ||
+		slices.ContainsFunc(slices.Concat(c.Any, c.All), Clause.dependsOnSeats)
 }
 
 // skips reports whether a quick join goes on with the next session after an error of a join.

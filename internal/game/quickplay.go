@@ -59,8 +59,25 @@ func (s *Sessions) QuickJoin(ctx context.Context, p Party, r QuickJoin, i Idempo
 	return joined, nil
 }
 
-// quickJoin finds seats for a party, or creates a session with the id.
+// quickJoin finds seats for a party, or creates a session with the id. What a slow store has not done when the turn to
+// create is over, it begins again: the party gets the seats that it may have got, and the id is that of one session.
 func (s *Sessions) quickJoin(ctx context.Context, q quickJoin, id SessionID) (QuickJoined, error) {
+	for again := false; ; again = true {
+		joined, err := s.tryQuickJoin(ctx, q, id)
+		switch {
+		case errors.Is(err, errTurnOver):
+			continue
+		case again && errors.Is(err, ErrExists):
+			joined.Session, err = s.get(ctx, id)
+			joined.Seated = seatsOf(q.party)
+		}
+		joined.Created = joined.Created || err == nil && joined.Session.ID == id
+		return joined, err
+	}
+}
+
+// tryQuickJoin returns errTurnOver, and nothing else of it is known, if the store took longer than a turn.
+func (s *Sessions) tryQuickJoin(ctx context.Context, q quickJoin, id SessionID) (QuickJoined, error) {
 	found, err := s.joinFound(ctx, q, q.again(), q.joinsAgain)
 	if !errors.Is(err, ErrNoSessionAvailable) {
 		return found, err
@@ -85,7 +102,7 @@ func (s *Sessions) joinFound(
 	ctx context.Context, q quickJoin, search SearchQuery, c Condition[Session],
 ) (QuickJoined, error) {
 	none := error(ErrNoSessionAvailable)
-	for tried := 0; tried < maxQuickTries; {
+	for tried, looked := 0, 0; tried < maxQuickTries && looked < maxQuickLooked; {
 		if err := TakeRoom(ctx, briefPageRoom); err != nil {
 			return QuickJoined{}, err
 		}
@@ -94,6 +111,7 @@ func (s *Sessions) joinFound(
 		if err != nil {
 			return QuickJoined{}, beforeWrite(err)
 		}
+		looked += len(hits.Items)
 		for i := range hits.Items {
 			v := &hits.Items[i]
 			if c(*v) != nil {
@@ -123,7 +141,8 @@ func (s *Sessions) joinOne(
 	return QuickJoined{Session: v, Seated: seated}, err
 }
 
-// joinOrCreate waits for the turn to create a session, searches once more, and creates one with the id.
+// joinOrCreate waits for the turn to create a session, searches once more, and creates one with the id. It returns
+// errTurnOver like tryQuickJoin.
 func (s *Sessions) joinOrCreate(ctx context.Context, q quickJoin, id SessionID) (QuickJoined, error) {
 	turn, offered, err := s.turns.take(ctx, q.turn, q.key, len(q.party.Seats))
 	if err != nil {
@@ -139,27 +158,31 @@ func (s *Sessions) joinOrCreate(ctx context.Context, q quickJoin, id SessionID) 
 			return QuickJoined{}, err
 		}
 	}
-	ctx, cancel, err := turn.alone(ctx)
+	limited, cancel, err := turn.alone(ctx)
 	if err != nil {
 		return QuickJoined{}, err
 	}
 	defer cancel()
-	joined, err := s.joinFound(ctx, q, q.search, q.opens)
-	if !errors.Is(err, ErrNoSessionAvailable) {
-		if err == nil {
-			turn.offer(joined.Session.ID, joined.Session.FreeSeats())
-		}
-		return joined, err
+	joined, err := s.joinFound(limited, q, q.search, q.opens)
+	if errors.Is(err, ErrNoSessionAvailable) {
+		joined, err = s.createRoom(limited, q, id)
 	}
+	switch {
+	case err == nil:
+		turn.offer(joined.Session.ID, joined.Session.FreeSeats())
+	case limited.Err() != nil && ctx.Err() == nil:
+		return QuickJoined{}, errTurnOver
+	}
+	return joined, err
+}
+
+// createRoom creates the session of a quick join with the id.
+func (s *Sessions) createRoom(ctx context.Context, q quickJoin, id SessionID) (QuickJoined, error) {
 	v, seated, err := q.room(id, s.timeouts, s.now())
 	if err == nil {
 		err = s.create(ctx, v)
 	}
-	if err != nil {
-		return QuickJoined{}, err
-	}
-	turn.offer(v.ID, v.FreeSeats())
-	return QuickJoined{Session: v, Seated: seated, Created: true}, nil
+	return QuickJoined{Session: v, Seated: seated, Created: err == nil}, err
 }
 
 func seatsOf(p Party) []Seated {

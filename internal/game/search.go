@@ -116,7 +116,7 @@ func (r SearchRequest) orders(p *problems) (orders []Order) {
 
 // FoundFields returns the names of the fields that sessions have in a search.
 func FoundFields() []string {
-	names := []string{FieldFreeSeats, "seats_held"}
+	names := []string{FieldFreeSeats, FieldSeatsHeld}
 	for _, f := range Properties(reflect.TypeFor[Session]()) {
 		if f.Tag.Get("hidden") == "" && f.Name != "members" && f.Name != "wait_list" {
 			names = append(names, f.Name)

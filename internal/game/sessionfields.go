@@ -135,7 +135,7 @@ func seatFields() []Field[Session] {
 			Of:       func(s *Session) any { return int64(s.FreeSeats()) },
 		},
 		{
-			Name: "seats_held", Kind: KindCount, Searched: ordered, Max: MaxPlayers,
+			Name: FieldSeatsHeld, Kind: KindCount, Searched: ordered, Max: MaxPlayers,
 			Of: func(s *Session) any { return int64(len(s.Members)) },
 		},
 		{

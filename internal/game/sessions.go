@@ -49,12 +49,13 @@ type Sessions struct {
 	newCode   func() string
 	passwords PasswordHasher
 	turns     *turns
+	seen      *sightings
 }
 
 // NewSessions returns the sessions in a store.
 func NewSessions(d Deps) *Sessions {
 	s := &Sessions{rules: newRules(d), timeouts: d.Timeouts, skew: d.Skew, newCode: NewJoinCode, passwords: d.Passwords}
-	s.turns = newTurns(s.rules)
+	s.turns, s.seen = newTurns(s.rules), newSightings()
 	if s.timeouts == (Timeouts{}) {
 		s.timeouts = DefaultTimeouts()
 	}
@@ -90,7 +91,7 @@ func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) 
 		create: func(id string) (Session, error) {
 			now := s.now()
 			if host := r.FirstMember(); host != "" {
-				if err := s.canPlay(ctx, host, now); err != nil {
+				if err := s.comes(ctx, host, now); err != nil {
 					return Session{}, err
 				}
 			}
@@ -235,8 +236,11 @@ func (s *Sessions) JoinParty(
 // of the first.
 func (s *Sessions) unable(ctx context.Context, p Party) (map[PlayerID]error, error) {
 	failures := make([]error, len(p.Seats))
-	now := s.now()
-	eachAtOnce(len(p.Seats), func(i int) { failures[i] = s.canPlay(ctx, p.Seats[i].PlayerID, now) })
+	now, able := s.now(), s.comes
+	if p.Reserve || CallerFrom(ctx).Scope == ScopePlayer { // others who are named need not know of it
+		able = s.canPlay
+	}
+	eachAtOnce(len(p.Seats), func(i int) { failures[i] = able(ctx, p.Seats[i].PlayerID, now) })
 	cannot := map[PlayerID]error{}
 	for i, err := range failures {
 		switch {
@@ -431,12 +435,27 @@ func (s *Sessions) holds(ctx context.Context, id SessionID, c Condition[Session]
 	return c(v)
 }
 
+// canPlay returns ErrPlayerNotFound or ErrPlayerSuspended for players who cannot take a seat.
 func (s *Sessions) canPlay(ctx context.Context, id PlayerID, now time.Time) error {
+	_, err := s.able(ctx, id, now)
+	return err
+}
+
+// comes is canPlay for a player who takes a seat now, and so is there.
+func (s *Sessions) comes(ctx context.Context, id PlayerID, now time.Time) error {
+	p, err := s.able(ctx, id, now)
+	if err == nil {
+		s.seen.noteRead(&p, now)
+	}
+	return err
+}
+
+func (s *Sessions) able(ctx context.Context, id PlayerID, now time.Time) (Player, error) {
 	p, err := existing(s.store.Player(ctx, CallerFrom(ctx).Project, id))
 	if err != nil {
-		return beforeWrite(err)
+		return p, beforeWrite(err)
 	}
-	return p.CanPlay(now)
+	return p, p.CanPlay(now)
 }
 
 func (s *Sessions) change(

@@ -78,9 +78,9 @@ type PlayerStore interface {
 	Player(ctx context.Context, project ProjectID, id PlayerID) (Player, error)
 	// PlayerByIdentity returns the player with an identity, or ErrPlayerNotFound.
 	PlayerByIdentity(ctx context.Context, project ProjectID, i Identity) (Player, error)
-	// ReplacePlayer stores next if the stored player still has the version of old, which the caller has read. If only
-	// [Player.SweepSince] differs, next has the same version. It returns the first that applies of ErrPlayerNotFound,
-	// ErrStale, ErrUsernameTaken and ErrIdentityTaken.
+	// ReplacePlayer stores next if the stored player still has the version and the [Player.LastSeenAt] of old, which
+	// the caller has read. If nothing but LastSeenAt and [Player.SweepSince] differs, next has the same version. It
+	// returns the first that applies of ErrPlayerNotFound, ErrStale, ErrUsernameTaken and ErrIdentityTaken.
 	ReplacePlayer(ctx context.Context, old, next Player, events ...Event) error
 	// DeletePlayer removes the player if the stored one still has the version of old, which the caller has read, and
 	// otherwise returns ErrStale. It succeeds if the player does not exist.

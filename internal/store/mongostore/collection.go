@@ -157,15 +157,16 @@ func (s *Store) insertPlain(
 
 // replacement describes an update of a document.
 type replacement struct {
-	version   int64 // that the stored document must have
+	version   int64  // that the stored document must have
+	also      bson.D // what else it must have
 	old, next bson.Marshaler
 	events    []game.Event
 	notFound  error            // returned if the document does not exist
 	taken     map[string]error // returned if the unique index of that name rejects the update
 }
 
-// replace updates the fields in which next differs from old, if the stored document has the expected version. It
-// returns [game.ErrStale] if it has another.
+// replace updates the fields in which next differs from old, if the stored document is as expected. Otherwise it
+// returns [game.ErrStale].
 func (s *Store) replace(ctx context.Context, c collection, a address, x replacement) error {
 	id := bson.NewObjectID()
 	set, err := difference(x.old, x.next)
@@ -189,7 +190,7 @@ func (s *Store) replace(ctx context.Context, c collection, a address, x replacem
 // room for the events.
 func (s *Store) replaceOnce(ctx context.Context, c collection, a address, x replacement, id writeID, set bson.D) error {
 	push := docOf("writes", bson.D{{Key: "$each", Value: bson.A{id}}, {Key: "$slice", Value: -historySize}})
-	condition := a.at(x.version)
+	condition := append(a.at(x.version), x.also...)
 	var left span
 	if len(x.events) > 0 {
 		add, err := s.appendTo(ctx, c, a, x.version, x.events)

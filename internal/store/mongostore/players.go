@@ -58,7 +58,8 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events
 	}
 	defer release()
 	err = s.replace(ctx, s.players, playerAddress(old), replacement{
-		version: old.Version, events: events, old: storedPlayer(old), next: storedPlayer(next),
+		version: old.Version, also: docOf("last_seen_at", old.LastSeenAt),
+		events: events, old: storedPlayer(old), next: storedPlayer(next),
 		notFound: game.PlayerNotFound(old.ID), taken: playerTaken(),
 	})
 	return s.refusedPlayer(ctx, err, next, nil) // a document with another version is not checked against indexes

@@ -102,9 +102,12 @@ func readValue(d *jsontext.Decoder, v *game.Value) error {
 // writeTime keeps milliseconds in UTC, whatever it is given.
 func writeTime(e *jsontext.Encoder, t time.Time) error {
 	b := make([]byte, 0, len(time.RFC3339Nano)+2)
-	b = append(b, '"')
-	b = t.UTC().Truncate(time.Millisecond).AppendFormat(b, time.RFC3339Nano)
+	b = appendTime(append(b, '"'), t)
 	return e.WriteValue(append(b, '"'))
+}
+
+func appendTime(b []byte, t time.Time) []byte {
+	return t.UTC().Truncate(time.Millisecond).AppendFormat(b, time.RFC3339Nano)
 }
 
 // writeResult keeps the bytes, with which results are compared.

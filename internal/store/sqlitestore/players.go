@@ -15,6 +15,9 @@ const (
 	playerByIdentity = "SELECT p.doc FROM identities i CROSS JOIN players p WHERE i.project = ? AND i.provider = ? " +
 		"AND i.subject = ? AND p.id = i.player_id"
 
+	// Of the last_seen_at that was read. It is no column, because nothing else compares it.
+	seenThen = " AND doc ->> '$.last_seen_at' IS ?"
+
 	deletePlayer = "DELETE FROM players WHERE id = ? AND project = ? AND version = ?"
 
 	// The page is materialised: see page.
@@ -25,7 +28,7 @@ const (
 	// These find out why a write was rejected, which is rare. The constraint that rejected it need not be the first
 	// reason.
 	playerIDTaken = "SELECT 1 FROM players WHERE id = ?"
-	playerAt      = "SELECT 1 FROM players WHERE id = ? AND project = ? AND version = ?"
+	playerAt      = "SELECT 1 FROM players WHERE id = ? AND project = ? AND version = ?" + seenThen
 	usernameTaken = "SELECT 1 FROM players WHERE project = ? AND username_key = ? AND id <> ?"
 
 	selectIdentity = "SELECT player_id FROM identities WHERE project = ? AND provider = ? AND subject = ?"
@@ -83,6 +86,7 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events
 	lost, won := diff(old.Identities, next.Identities), diff(next.Identities, old.Identities)
 	at := playerPlace(&old)
 	update, args := replacement(at, playerColumns, next.Version, doc, &old, &next)
+	update, args = update+seenThen, append(args, seenAt(&old))
 	return s.write(ctx, rows, func(c *conn) (refusal, error) {
 		taken, err := identityTaken(c, &next, won)
 		n := int64(0)
@@ -92,8 +96,8 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events
 		switch {
 		case taken, uniqueTaken(err):
 			return refusedPlayer(c, &next, func() (refusal, error) {
-				if current, err := c.row(playerAt, string(old.ID), string(old.Project), old.Version); current != nil ||
-					err != nil {
+				current, err := c.row(playerAt, append(at.key(), old.Version, seenAt(&old))...)
+				if current != nil || err != nil {
 					return nil, err
 				}
 				return c.staleOrMissing(game.PlayerNotFound(old.ID), playerExists, at.key()...)
@@ -108,6 +112,14 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events
 		}
 		return nil, execIdentities(c, insertIdentity, &next, won)
 	})
+}
+
+// seenAt returns the argument of seenThen.
+func seenAt(p *game.Player) any {
+	if p.LastSeenAt == nil {
+		return nil
+	}
+	return string(appendTime(nil, *p.LastSeenAt))
 }
 
 // DeletePlayer implements [game.PlayerStore].

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"game-session-manager/internal/game"
 )
@@ -15,6 +16,7 @@ func players() []check {
 		{"exists", playerExists},
 		{"replace", replacePlayer},
 		{"replace refused", replacePlayerRefused},
+		{"seen", playerSeen},
 		{"delete", deletePlayer},
 		{"without names", playersWithoutNames},
 		{"username unique", usernameUnique},
@@ -83,6 +85,35 @@ func replacePlayerRefused(t *testing.T, s game.Store) {
 	wantPlayer(t, s, next)
 	must(t, s.DeletePlayer(t.Context(), next))
 	wantError(t, s.ReplacePlayer(t.Context(), next, late), game.ErrPlayerNotFound)
+}
+
+// playerSeen checks that the time at which a player was seen changes without a version, and that no change undoes it
+// that has read the player before.
+func playerSeen(t *testing.T, s game.Store) {
+	for _, first := range []*time.Time{nil, later(now())} {
+		old := activePlayer()
+		old.LastSeenAt = first
+		must(t, s.CreatePlayer(t.Context(), old))
+		seen := old
+		seen.LastSeenAt = later(*later(now()))
+		must(t, s.ReplacePlayer(t.Context(), old, seen))
+		wantPlayer(t, s, seen)
+
+		again := old
+		again.LastSeenAt = later(now())
+		wantError(t, s.ReplacePlayer(t.Context(), old, again), game.ErrStale)
+		other := activePlayer()
+		must(t, s.CreatePlayer(t.Context(), other))
+		edited := old
+		edited.Version, edited.DisplayName, edited.Username = 2, "two", other.Username
+		wantError(t, s.ReplacePlayer(t.Context(), old, edited), game.ErrStale)
+		wantPlayer(t, s, seen)
+
+		erased := seen
+		erased.Version, erased.LastSeenAt = 2, nil
+		must(t, s.ReplacePlayer(t.Context(), seen, erased))
+		wantPlayer(t, s, erased)
+	}
 }
 
 func deletePlayer(t *testing.T, s game.Store) {
