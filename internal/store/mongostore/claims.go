@@ -41,8 +41,8 @@ func (s *Store) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Cl
 			}
 		}
 		// The claim was purged or replaced meanwhile, or a majority of the members does not have it yet.
-		if !sleep(ctx, pause) {
-			return game.Claim{}, game.Unanswered(game.OutcomeNone, context.Cause(ctx))
+		if err := game.Sleep(ctx, pause); err != nil {
+			return game.Claim{}, game.Unanswered(game.OutcomeNone, err)
 		}
 	}
 }

@@ -448,7 +448,7 @@ func (s *Store) build(ctx context.Context, name string, d design) error {
 		if err == nil {
 			err = s.validate(ctx, name, d.validator)
 		}
-		if err == nil || hasCode(err, codeUnauthorized) || !sleep(ctx, migratePause) {
+		if err == nil || hasCode(err, codeUnauthorized) || game.Sleep(ctx, migratePause) != nil {
 			break
 		}
 	}
