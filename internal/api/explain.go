@@ -14,14 +14,8 @@ type explainSessionIn struct {
 	Sent Body[game.ExplainRequest]
 }
 
-type explainSessionOut struct{ Body game.Explanation }
-
-func (a *API) explainSession(ctx context.Context, in *explainSessionIn) (*explainSessionOut, error) {
-	e, err := a.Sessions.Explain(ctx, in.SessionID, in.Sent.Value())
-	if err != nil {
-		return nil, err
-	}
-	return &explainSessionOut{e}, nil
+func (a *API) explainSession(ctx context.Context, in *explainSessionIn) (*bodyOut[game.Explanation], error) {
+	return bodyResponse(a.Sessions.Explain(ctx, in.SessionID, in.Sent.Value()))
 }
 
 // explanations completes the schemas of explanations.

@@ -14,7 +14,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// handler is the type of every operation.
+// handler is the type of every operation. Its response is not used if it returns an error.
 type handler[I, O any] func(context.Context, *I) (*O, error)
 
 // register adds an operation to the router and to the OpenAPI document.
