@@ -148,10 +148,7 @@ func (s *Store) DueSessions(
 		found = append(found, game.DueSession{Project: d.Project, ID: d.ID, DueAt: d.DueAt.UTC()})
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return found, nil
+	return found, err
 }
 
 func dueSessions(now time.Time, limit int) timePage {
@@ -177,10 +174,7 @@ func (s *Store) Pulses(ctx context.Context, project game.ProjectID, ids []game.S
 		}
 		return true, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return pulses, nil
+	return pulses, err
 }
 
 // fieldsOf is the projection to the fields of a type.
