@@ -306,6 +306,11 @@ func (c collection) made(ctx context.Context, a address, id writeID, version int
 	return false, nil
 }
 
+// has reports whether a document matches, which may be rolled back; false if that cannot be read.
+func (c collection) has(ctx context.Context, filter bson.D) bool {
+	return c.newest.FindOne(ctx, filter, options.FindOne().SetProjection(keys("_id"))).Err() == nil
+}
+
 // lastWrites reads the version and the ids of the last writes of a document.
 func (c collection) lastWrites(
 	ctx context.Context, from *mongo.Collection, a address,

@@ -242,9 +242,6 @@ func (e *encoder) derived(key string, value any) {
 }
 
 func texts(ids []game.PlayerID) []string {
-	if len(ids) == 0 {
-		return nil
-	}
 	all := make([]string, len(ids))
 	for i, id := range ids {
 		all[i] = string(id)
