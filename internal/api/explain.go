@@ -18,11 +18,11 @@ func (a *API) explainSession(ctx context.Context, in *explainSessionIn) (*bodyOu
 	return bodyResponse(a.Sessions.Explain(ctx, in.SessionID, in.Sent.Value()))
 }
 
-// explanations completes the schemas of explanations.
-func (s *schemas) explanations(r huma.Registry) {
+// explanationSchemas completes the schemas of explanations.
+func explanationSchemas(r huma.Registry) {
 	explain := requestOf[game.ExplainRequest](r)
 	explain.Properties["include"].Items.Enum = enum(game.Obstacles())
-	s.explain = named(r, "ExplainRequest", explain)
+	named(r, "ExplainRequest", explain)
 
 	r.Schema(reflect.TypeFor[game.Explanation](), true, "")
 	r.Schema(reflect.TypeFor[game.SearchReason](), true, "")
