@@ -376,9 +376,5 @@ func elements(doc bson.Marshaler) ([]element, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := make([]element, len(raw))
-	for i, e := range raw {
-		all[i] = element{e.Key(), e.Value()}
-	}
-	return all, nil
+	return mapped(raw, func(e bson.RawElement) element { return element{e.Key(), e.Value()} }), nil
 }

@@ -105,10 +105,7 @@ func (s searched) comparison(c game.Clause) any {
 
 // comparison returns the condition for a clause in MongoDB's query language.
 func comparison(c game.Clause) any {
-	values := make(bson.A, len(c.Values))
-	for i, v := range c.Values {
-		values[i] = v.Any()
-	}
+	values := mapped(c.Values, game.Value.Any)
 	switch c.Op {
 	case game.OpIn:
 		return bson.D{{Key: "$in", Value: values}}

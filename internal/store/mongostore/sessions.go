@@ -203,10 +203,7 @@ func attributeClauses(clauses []game.Clause) bson.D {
 	var anyOf bson.A
 	for _, c := range clauses {
 		name, _ := c.Attribute()
-		keys := make([]string, 0, len(c.Values))
-		for _, v := range c.Values {
-			keys = append(keys, attributeKey(name, v))
-		}
+		keys := mapped(c.Values, func(v game.Value) string { return attributeKey(name, v) })
 		if len(keys) == 1 {
 			all = append(all, keys[0])
 			continue
