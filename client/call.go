@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"game-session-manager/internal/game"
 )
@@ -66,24 +67,14 @@ func IfChangedSince(version int64) ReadOption {
 
 // ShowMembers sets how much of its members a session has in the response.
 func ShowMembers(m MembersShown) ReadOption {
-	return func(q *call) {
-		if q.query == nil {
-			q.query = url.Values{}
-		}
-		q.query.Set("members", string(m))
-	}
+	return func(q *call) { q.query.Set("members", string(m)) }
 }
 
 // ShowPlayers adds the names of the members to the session in the response. Do not combine it with [IfChangedSince]:
 // the names are not part of the session's version, so that the server returns the session whether it has changed or
 // not.
 func ShowPlayers() ReadOption {
-	return func(q *call) {
-		if q.query == nil {
-			q.query = url.Values{}
-		}
-		q.query.Set("include", "players")
-	}
+	return func(q *call) { q.query.Set("include", "players") }
 }
 
 // WithoutMembers leaves the members out of the session that a change returns. It keeps responses small, however many
@@ -112,6 +103,9 @@ type call struct {
 }
 
 func read(path string, query url.Values) *call {
+	if query == nil {
+		query = url.Values{} // for options
+	}
 	return &call{method: http.MethodGet, path: path, query: query, header: http.Header{}}
 }
 
@@ -149,9 +143,7 @@ func withoutEmpty(body any) ([]byte, error) {
 func create(path string, body any, opts []CreateOption) *call {
 	q := write(http.MethodPost, path, body)
 	q.key = rand.Text()
-	for _, o := range opts {
-		o(q)
-	}
+	with(q, opts)
 	if !validKey(q.key) {
 		q.err = fmt.Errorf("IdempotencyKey: must have 1 to %d printable ASCII characters", game.MaxIdempotencyKey)
 	}
@@ -160,12 +152,8 @@ func create(path string, body any, opts []CreateOption) *call {
 }
 
 func validKey(key string) bool {
-	for _, c := range []byte(key) {
-		if c < ' ' || c > '~' {
-			return false
-		}
-	}
-	return len(key) >= 1 && len(key) <= game.MaxIdempotencyKey
+	return len(key) >= 1 && len(key) <= game.MaxIdempotencyKey &&
+		!strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 func with[O ~func(*call)](q *call, opts []O) *call {
@@ -188,11 +176,11 @@ func segment[ID ~string](id ID) string {
 // fetch makes a call that returns a document.
 func fetch[D any](ctx context.Context, c *Client, q *call) (D, error) {
 	var d D
-	if err := c.send(ctx, q, &d); err != nil {
-		var none D
-		return none, err
+	err := c.send(ctx, q, &d)
+	if err != nil {
+		d = *new(D) // not what was decoded before the error
 	}
-	return d, nil
+	return d, err
 }
 
 // errBadResponse says that the body of a successful response is not the document.

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"game-session-manager/internal/game"
 )
 
 // KeepAliveOption configures [Sessions.KeepAlive].
@@ -80,7 +82,7 @@ type keepAlive struct {
 func (k *keepAlive) period() time.Duration { return max(k.staleAfter/3, minBeat) }
 
 func (k *keepAlive) run(ctx context.Context) error {
-	for k.heard = time.Now(); ; {
+	for k.heard = time.Now(); ctx.Err() == nil; {
 		began := time.Now()
 		l, err := k.beat(ctx)
 		switch {
@@ -93,10 +95,9 @@ func (k *keepAlive) run(ctx context.Context) error {
 		default:
 			k.succeeded(ctx, began, l)
 		}
-		if !sleepUntil(ctx, began.Add(max(k.pause(err), minBeat))) {
-			return nil
-		}
+		_ = game.Sleep(ctx, time.Until(began.Add(max(k.pause(err), minBeat)))) // the loop ends with the context
 	}
+	return nil
 }
 
 // beat sends one heartbeat. It gives up early enough for others to be sent before the session turns stale.
@@ -174,16 +175,4 @@ func (k *keepAlive) pause(err error) time.Duration {
 		asked = e.RetryAfter
 	}
 	return min(max(bound/2+rand.N(bound/2+1), asked), period) //nolint:gosec // as above
-}
-
-// sleepUntil waits, and reports whether ctx lasts.
-func sleepUntil(ctx context.Context, at time.Time) bool {
-	t := time.NewTimer(time.Until(at))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -35,14 +35,11 @@ func set[S ~string](v url.Values, name string, value S) {
 
 // joined returns the values as a list in a query.
 func joined[S ~string](values []S) string {
-	var b strings.Builder
+	texts := make([]string, len(values))
 	for i, v := range values {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(string(v))
+		texts[i] = string(v)
 	}
-	return b.String()
+	return strings.Join(texts, ",")
 }
 
 // number formats n, or returns "" for 0.

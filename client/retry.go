@@ -83,14 +83,7 @@ func (c *Client) pause(ctx context.Context, n int, wait time.Duration) bool {
 	for range n {
 		bound = min(2*bound, c.maxPause)
 	}
-	t := time.NewTimer(wait + rand.N(bound)) //nolint:gosec // jitter need not be unpredictable
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return game.Sleep(ctx, wait+rand.N(bound)) == nil //nolint:gosec // jitter need not be unpredictable
 }
 
 // fail returns the error of a call after its last try.

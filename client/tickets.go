@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -295,10 +296,5 @@ func (c *ticketClaims) forServers() bool {
 	} else if json.Unmarshal(c.Audience, &many) != nil {
 		return false
 	}
-	for _, a := range many {
-		if a == "gsm-ticket" {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(many, "gsm-ticket")
 }

@@ -27,7 +27,7 @@ func mayImport() map[string][]string {
 		"internal/filtergen":         {"internal/game"},
 		"internal/keeper":            {"internal/game", "internal/report"},
 		"internal/observe":           {"internal/game", "internal/report", "internal/store/wrap"},
-		"internal/top":               {"internal/game", "internal/store/wrap"},
+		"internal/top":               {"internal/game", "internal/report", "internal/store/wrap"},
 		"internal/store/sqlitestore": {"internal/game"},
 		"internal/store/mongostore":  {"internal/game"},
 

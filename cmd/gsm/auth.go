@@ -40,8 +40,8 @@ type access struct {
 	tasks        []keeper.Task
 }
 
-// newAccess sets up authentication. It returns a usageError if authentication is on and no valid API key exists,
-// because nobody could call the service. With --auth=off, a credential that is sent is still verified.
+// newAccess sets up authentication. It returns a failure with exitUsage if authentication is on and no valid API key
+// exists, because nobody could call the service. With --auth=off, a credential that is sent is still verified.
 func newAccess(
 	ctx context.Context, c *serveCmd, deps game.Deps, players *game.Players, log *slog.Logger,
 ) (access, error) {
@@ -57,7 +57,7 @@ func newAccess(
 	}
 	issuers, err := auth.ParseIssuers(c.OIDCIssuers)
 	if err != nil {
-		return access{}, usageError{err}
+		return access{}, failed(exitUsage, "%w", err)
 	}
 	tokens, err := auth.NewPlayers(signer, auth.NewIssuers(issuers, players, deps.Now))
 	if err != nil {
@@ -107,7 +107,7 @@ func configuredKeys(adminKey string) []game.Key {
 // startTimeout bounds each read of keys while the service starts.
 const startTimeout = 10 * time.Second
 
-// requireKey returns a usageError if there is no key that a caller could use.
+// requireKey returns a failure with exitUsage if there is no key that a caller could use.
 func requireKey(ctx context.Context, keys *game.Keys, static []game.Key) error {
 	if len(static) > 0 {
 		return nil
@@ -117,10 +117,10 @@ func requireKey(ctx context.Context, keys *game.Keys, static []game.Key) error {
 	found, err := keys.AnyHolds(ctx)
 	switch {
 	case err != nil:
-		return &databaseError{fmt.Errorf("reading the API keys: %w", err)}
+		return failed(exitDatabase, "reading the API keys: %w", err)
 	case !found:
-		return usageError{errors.New("authentication is on, but there is no API key that a caller could send. " +
-			"Create one with: gsm keys create --scope admin --name ops; or set GSM_ADMIN_KEY")}
+		return failed(exitUsage, "authentication is on, but there is no API key that a caller could send. "+
+			"Create one with: gsm keys create --scope admin --name ops; or set GSM_ADMIN_KEY")
 	}
 	return nil
 }

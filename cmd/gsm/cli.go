@@ -6,7 +6,6 @@ import (
 	"io"
 	"runtime/debug"
 	"strings"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -53,8 +52,18 @@ type versionCmd struct{}
 // streams are the outputs of a command.
 type streams struct{ out, err io.Writer }
 
-// usageError is a mistake in the command line or the configuration.
-type usageError struct{ error }
+// failure is an error with the exit code that it leads to.
+type failure struct {
+	error
+	code int
+}
+
+func (f *failure) Unwrap() error { return f.error }
+
+// failed returns a failure with a message as [fmt.Errorf] makes it.
+func failed(code int, format string, args ...any) error {
+	return &failure{fmt.Errorf(format, args...), code}
+}
 
 // exited carries the exit code of a command line that printed help.
 type exited int
@@ -79,7 +88,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	}
 	ctx, err := parser.Parse(args)
 	if err != nil {
-		return explain(stderr, usageError{fmt.Errorf("%w; see %s --help", err, commandOf(err))})
+		return explain(stderr, failed(exitUsage, "%w; see %s --help", err, commandOf(err)))
 	}
 	return explain(stderr, ctx.Run(streams{stdout, stderr}))
 }
@@ -100,19 +109,21 @@ func explain(w io.Writer, err error) int {
 	for line := range strings.Lines(err.Error()) {
 		_, _ = fmt.Fprintln(w, "gsm:", strings.TrimSuffix(line, "\n")) // there is nowhere to report a write error
 	}
-	switch {
-	case errors.As(err, new(usageError)), errors.Is(err, store.ErrUnknownScheme), errors.Is(err, store.ErrBadURL),
-		errors.Is(err, store.ErrNoBackup), errors.Is(err, observe.ErrBadEnvironment):
+	return exitCode(err)
+}
+
+// exitCode returns the exit code for an error.
+func exitCode(err error) int {
+	switch f := (*failure)(nil); {
+	case errors.Is(err, store.ErrUnknownScheme), errors.Is(err, store.ErrBadURL), errors.Is(err, store.ErrNoBackup),
+		errors.Is(err, observe.ErrBadEnvironment):
 		return exitUsage
-	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EACCES) &&
-		errors.As(err, new(*listenError)):
-		return exitAddress
 	case errors.Is(err, sqlitestore.ErrLocked):
 		return exitLocked
-	case errors.As(err, new(findingsError)), errors.Is(err, store.ErrDiffers):
+	case errors.Is(err, store.ErrDiffers):
 		return exitFindings
-	case errors.As(err, new(*databaseError)):
-		return exitDatabase
+	case errors.As(err, &f):
+		return f.code
 	}
 	return exitFailure
 }

@@ -29,7 +29,7 @@ Examples:
 // Run copies a database.
 func (c *dbCopyCmd) Run(s streams) (err error) {
 	if store.Same(c.From, c.To) {
-		return usageError{errors.New("--from and --to are the same database: choose another target")}
+		return failed(exitUsage, "--from and --to are the same database: choose another target")
 	}
 	ctx, stop := untilSignal()
 	defer stop()
@@ -82,5 +82,5 @@ func withAdvice(err error) error {
 			"%w; what was copied stays: when the cause is gone, run the same command with --resume", storeCause(err),
 		)
 	}
-	return &databaseError{err}
+	return failed(exitDatabase, "%w", err)
 }

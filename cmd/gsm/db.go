@@ -46,11 +46,11 @@ func (c *dbInitCmd) Run(s streams) error {
 	return onDatabase(s, c.Database, store.Options{}, func(ctx context.Context, engine game.Store) error {
 		facts, err := engine.Ping(ctx)
 		if err != nil {
-			return &databaseError{storeCause(err)}
+			return failed(exitDatabase, "%w", storeCause(err))
 		}
 		sizes, err := engine.Sizes(ctx)
 		if err != nil {
-			return &databaseError{storeCause(err)}
+			return failed(exitDatabase, "%w", storeCause(err))
 		}
 		for _, name := range slices.Sorted(maps.Keys(facts)) {
 			value, err := json.Marshal(facts[name])
@@ -139,8 +139,12 @@ func (c *dbCheckCmd) check(ctx context.Context, s streams, engine game.Store) er
 	case ctx.Err() != nil:
 		return errors.New("interrupted: no repair was left incomplete; run it again to check the rest")
 	case err != nil: // for example documents that cannot be read, which are findings too
-		failed := &databaseError{fmt.Errorf("the check failed: %w", storeCause(err))}
-		return errors.Join(writeError, failed, remaining(found-repaired, c.Repair))
+		code := exitDatabase
+		if found > repaired {
+			code = exitFindings
+		}
+		err = failed(code, "the check failed: %w", storeCause(err))
+		return errors.Join(writeError, err, remaining(found-repaired, c.Repair))
 	}
 	err = s.say("checked %s: %d findings, %d repaired", listCounts(counts), found, repaired)
 	if err := errors.Join(writeError, err); err != nil {
@@ -160,19 +164,15 @@ func listCounts(counts map[string]int) string {
 	return strings.Join(list, ", ")
 }
 
-// findingsError reports that a database has errors.
-type findingsError struct{ error }
-
 func remaining(n int, repair bool) error {
 	switch {
 	case n == 0:
 		return nil
 	case repair:
-		return findingsError{fmt.Errorf(
-			"%d findings remain that cannot be repaired automatically: see docs/operations/check-and-copy.md", n,
-		)}
+		return failed(exitFindings,
+			"%d findings remain that cannot be repaired automatically: see docs/operations/check-and-copy.md", n)
 	}
-	return findingsError{fmt.Errorf("%d findings: gsm db check --repair repairs those that can be repaired", n)}
+	return failed(exitFindings, "%d findings: gsm db check --repair repairs those that can be repaired", n)
 }
 
 type dbBackupCmd struct {
@@ -200,9 +200,9 @@ func (c *dbBackupCmd) Run(s streams) error {
 	case ctx.Err() != nil && err != nil:
 		return errors.New("interrupted: no backup was made")
 	case errors.Is(err, sqlitestore.ErrFileExists):
-		return usageError{err}
+		return failed(exitUsage, "%w", err)
 	case err != nil:
-		return &databaseError{err}
+		return failed(exitDatabase, "%w", err)
 	}
 	return s.say("backed up and checked: %s, %d bytes in %s", c.File, size, time.Since(begin).Round(time.Millisecond))
 }
@@ -216,7 +216,7 @@ func untilSignal() (context.Context, context.CancelFunc) {
 
 // openError returns the error for a database that cannot be opened, with the setting that names it.
 func openError(setting string, err error) error {
-	return &databaseError{fmt.Errorf("%s: %w", setting, err)}
+	return failed(exitDatabase, "%s: %w", setting, err)
 }
 
 // storeCause returns the cause of a store's error, because its message is written for callers of the API.

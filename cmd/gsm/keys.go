@@ -81,16 +81,15 @@ func operatorError(err error) error {
 			all = append(all, fmt.Errorf("--%s %s", strings.ReplaceAll(f.Field, "_", "-"), f.Message))
 		}
 		if len(all) > 0 {
-			return usageError{errors.Join(all...)}
+			return failed(exitUsage, "%w", errors.Join(all...))
 		}
 	case game.Unavailable:
 		if e.Extras["outcome"] == game.OutcomeUnknown {
-			return &databaseError{fmt.Errorf(
+			return failed(exitDatabase,
 				"the database did not respond in time and may have made the change: see gsm keys list: %w",
-				storeCause(err),
-			)}
+				storeCause(err))
 		}
-		return &databaseError{storeCause(err)}
+		return failed(exitDatabase, "%w", storeCause(err))
 	}
 	return errors.New(e.Message)
 }
@@ -119,7 +118,7 @@ func (c *keysCreateCmd) Run(s streams) error {
 	r := game.KeyRequest{Name: c.Name, Scope: game.Scope(c.Scope), ExpiresAt: c.ExpiresAt}
 	if c.Expires != nil {
 		if *c.Expires <= 0 {
-			return usageError{errors.New("--expires must be positive, like 720h")}
+			return failed(exitUsage, "--expires must be positive, like 720h")
 		}
 		r.ExpiresAt = new(now.Add(*c.Expires))
 	}
@@ -127,7 +126,7 @@ func (c *keysCreateCmd) Run(s streams) error {
 		return operatorError(err)
 	}
 	if r.ExpiresAt != nil && !r.ExpiresAt.After(now) {
-		return usageError{errors.New("--expires-at must be in the future")}
+		return failed(exitUsage, "--expires-at must be in the future")
 	}
 	work := func(ctx context.Context, keys *game.Keys) error {
 		k, secret, err := keys.Create(ctx, r)
@@ -280,10 +279,9 @@ func (c *keysRotateCmd) Run(s streams) error {
 	return c.do(s, besideServers(), func(ctx context.Context, keys *game.Keys) error {
 		k, secret, err := keys.Rotate(ctx, game.KeyID(c.ID), c.Overlap)
 		if err != nil && k.ID != "" {
-			return &databaseError{fmt.Errorf(
-				"key %s was created to replace it but could not be shown: revoke it, and rotate again: %w", k.ID,
-				storeCause(err),
-			)}
+			return failed(exitDatabase,
+				"key %s was created to replace it but could not be shown: revoke it, and rotate again: %w",
+				k.ID, storeCause(err))
 		}
 		if err != nil {
 			return err
@@ -314,9 +312,8 @@ func (c *retireSigningCmd) Run(s streams) error {
 	return onKeys(s, c.Database, besideServers(), func(ctx context.Context, engine game.Store) error {
 		n, err := auth.Retire(ctx, engine)
 		if err != nil {
-			return &databaseError{fmt.Errorf(
-				"%d signing keys were retired, others may not be: run it again: %w", n, storeCause(err),
-			)}
+			return failed(exitDatabase, "%d signing keys were retired, others may not be: run it again: %w",
+				n, storeCause(err))
 		}
 		return s.say("signing keys retired: %d", n)
 	})

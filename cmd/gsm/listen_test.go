@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"net"
 	"testing"
 
@@ -29,7 +28,7 @@ func TestListenLooksAtTheAddress(t *testing.T) {
 			t.Errorf("%s: %v", test.name, err)
 		}
 		if err != nil {
-			if !errors.As(err, new(usageError)) || api != nil || ops != nil {
+			if exitCode(err) != exitUsage || api != nil || ops != nil {
 				t.Errorf("%s: got %v, %v and %v", test.name, api, ops, err)
 			}
 			continue

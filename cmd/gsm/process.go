@@ -139,11 +139,6 @@ func (p *process) run(ctx context.Context) error {
 	return errors.Join(append(failures, g.Wait())...)
 }
 
-// listenError reports an address that could not be listened on.
-type listenError struct{ error }
-
-func (e *listenError) Unwrap() error { return e.error }
-
 func listen(ctx context.Context, setting, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
@@ -151,9 +146,12 @@ func listen(ctx context.Context, setting, addr string) (net.Listener, error) {
 	case err == nil:
 		return l, nil
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, &listenError{fmt.Errorf(
-			"%s is in use by another program: stop it, or choose another address with %s: %w", addr, setting, err,
-		)}
+		return nil, failed(exitAddress,
+			"%s is in use by another program: stop it, or choose another address with %s: %w", addr, setting, err)
 	}
-	return nil, &listenError{fmt.Errorf("cannot listen on %s: choose another address with %s: %w", addr, setting, err)}
+	code := exitFailure
+	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EACCES) {
+		code = exitAddress
+	}
+	return nil, failed(code, "cannot listen on %s: choose another address with %s: %w", addr, setting, err)
 }

@@ -24,8 +24,12 @@ type meter struct {
 }
 
 func newMeter(s streams) *meter {
-	f, ok := s.err.(*os.File)
-	return &meter{out: s.err, terminal: ok && term.IsTerminal(int(f.Fd()))}
+	return &meter{out: s.err, terminal: isTerminal(s.err)}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // at shows that done of about total documents of a task are finished. It ignores write errors: they are no reason to

@@ -9,10 +9,8 @@ import (
 	"math"
 	"net"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,9 +29,8 @@ import (
 
 // Run serves until a signal or a failure ends it. The configuration is valid: kong has called Validate.
 func (c *serveCmd) Run(s streams) (err error) {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	context.AfterFunc(ctx, cancel) // a second signal ends the process at once
+	ctx, stop := untilSignal()
+	defer stop()
 	setGCPercent()
 
 	watch, err := c.watch(ctx, s.out)
@@ -115,7 +112,7 @@ func (c *serveCmd) listen(ctx context.Context) (api, ops net.Listener, err error
 	if err := c.Listening(api.Addr(), ops.Addr()); err != nil {
 		closeQuietly(api)
 		closeQuietly(ops)
-		return nil, nil, usageError{err}
+		return nil, nil, failed(exitUsage, "%w", err)
 	}
 	return api, ops, nil
 }
@@ -129,7 +126,7 @@ func (c *serveCmd) open(ctx context.Context, watch *watcher) (game.Store, error)
 		},
 	})
 	if err != nil {
-		return nil, &databaseError{fmt.Errorf("--database-url (GSM_DATABASE_URL): %w", err)}
+		return nil, openError("--database-url (GSM_DATABASE_URL)", err)
 	}
 	logDatabase(ctx, engine, watch.logs.Database)
 	return engine, nil
@@ -288,18 +285,13 @@ func replicaName(name string) string {
 // newID returns a UUID of version 7. Ids of one process are ordered, even within a millisecond.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// databaseError reports a database that cannot be used.
-type databaseError struct{ error }
-
-func (e *databaseError) Unwrap() error { return e.error }
-
 // closeQuietly closes a listener that its server may have closed already.
 func closeQuietly(c io.Closer) { _ = c.Close() }
 
 func closeStore(s game.Store, logs *observe.Logs) error {
 	if err := s.Close(); err != nil {
 		logs.Database.Error("closing the database", observe.Cause(err))
-		return &databaseError{fmt.Errorf("closing the database: %w", err)}
+		return failed(exitDatabase, "closing the database: %w", err)
 	}
 	logs.System.Info("stopped")
 	return nil

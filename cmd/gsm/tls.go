@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -44,7 +43,7 @@ func newTLS(certFile, keyFile string, now func() time.Time, log *slog.Logger) (*
 	c := &certificate{certFile: certFile, keyFile: keyFile, now: now, log: log, looked: now()}
 	first, _, err := c.read()
 	if err != nil {
-		return nil, usageError{fmt.Errorf("--tls-cert (GSM_TLS_CERT), --tls-key (GSM_TLS_KEY): %w", err)}
+		return nil, failed(exitUsage, "--tls-cert (GSM_TLS_CERT), --tls-key (GSM_TLS_KEY): %w", err)
 	}
 	c.current.Store(&first)
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}, nil

@@ -7,8 +7,6 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/term"
-
 	"game-session-manager/internal/config"
 	"game-session-manager/internal/top"
 )
@@ -45,13 +43,12 @@ func (c *topCmd) Run(s streams) error {
 	if os.Getenv(noColours) != "" {
 		t.Palette = top.Mono
 	}
-	out, ok := s.out.(*os.File)
-	if c.Once || !ok || !term.IsTerminal(int(out.Fd())) || os.Getenv("TERM") == "dumb" {
+	if c.Once || !isTerminal(s.out) || os.Getenv("TERM") == "dumb" {
 		ctx, stop := untilSignal()
 		defer stop()
 		return c.unreachableError(ctx, t.Once(ctx, s.out))
 	}
-	return c.unreachableError(context.Background(), t.Live(context.Background(), os.Stdin, out))
+	return c.unreachableError(context.Background(), t.Live(context.Background(), os.Stdin, s.out))
 }
 
 // unreachableError adds to the error for a server that does not respond what to do about it.

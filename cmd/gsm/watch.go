@@ -5,11 +5,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/term"
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/keeper"
@@ -123,7 +121,7 @@ func logFormat(format string, w io.Writer) string {
 	if format != "auto" {
 		return format
 	}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if isTerminal(w) {
 		return observe.FormatText
 	}
 	return observe.FormatJSON

@@ -14,18 +14,9 @@ type rotateJoinCodeIn struct {
 	Sent Body[game.JoinCodeRequest]
 }
 
-// joinCodeOut is a response with a join code, which has the entity tag of its session.
-type joinCodeOut struct {
-	ETag string `header:"ETag"`
-	Body game.JoinCode
-}
-
-func (a *API) rotateJoinCode(ctx context.Context, in *rotateJoinCodeIn) (*joinCodeOut, error) {
+func (a *API) rotateJoinCode(ctx context.Context, in *rotateJoinCodeIn) (*taggedOut[game.JoinCode], error) {
 	s, code, err := a.Sessions.RotateJoinCode(ctx, in.SessionID, in.conditions(), in.Sent.Value())
-	if err != nil {
-		return nil, err
-	}
-	return &joinCodeOut{web.ETag(s.Version), code}, nil
+	return &taggedOut[game.JoinCode]{web.ETag(s.Version), code}, err
 }
 
 type removeJoinCodeIn struct{ SessionChange }

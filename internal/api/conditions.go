@@ -36,15 +36,10 @@ func allOf[D any](conditions ...game.Condition[D]) game.Condition[D] {
 	}
 }
 
-// at returns the condition of a write: first that of its Session-Fence, because a caller that has lost the session need
-// not read it again, and then that of its If-Match.
-func (f FenceHeader) at(ifMatch game.Condition[game.Session]) game.Condition[game.Session] {
-	return allOf(f.condition(), ifMatch)
-}
-
-// conditions returns the conditions of both headers.
+// conditions returns the condition of a write: first that of its Session-Fence, because a caller that has lost the
+// session need not read it again, and then that of its If-Match.
 func (c SessionChange) conditions() game.Condition[game.Session] {
-	return c.at(ifMatch[game.Session](c.IfMatch))
+	return allOf(c.condition(), ifMatch[game.Session](c.IfMatch))
 }
 
 // condition returns the condition of a Session-Fence header, nil without one.

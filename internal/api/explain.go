@@ -14,21 +14,15 @@ type explainSessionIn struct {
 	Sent Body[game.ExplainRequest]
 }
 
-type explainSessionOut struct{ Body game.Explanation }
-
-func (a *API) explainSession(ctx context.Context, in *explainSessionIn) (*explainSessionOut, error) {
-	e, err := a.Sessions.Explain(ctx, in.SessionID, in.Sent.Value())
-	if err != nil {
-		return nil, err
-	}
-	return &explainSessionOut{e}, nil
+func (a *API) explainSession(ctx context.Context, in *explainSessionIn) (*bodyOut[game.Explanation], error) {
+	return bodyResponse(a.Sessions.Explain(ctx, in.SessionID, in.Sent.Value()))
 }
 
-// explanations completes the schemas of explanations.
-func (s *schemas) explanations(r huma.Registry) {
+// explanationSchemas completes the schemas of explanations.
+func explanationSchemas(r huma.Registry) {
 	explain := requestOf[game.ExplainRequest](r)
 	explain.Properties["include"].Items.Enum = enum(game.Obstacles())
-	s.explain = named(r, "ExplainRequest", explain)
+	named(r, "ExplainRequest", explain)
 
 	r.Schema(reflect.TypeFor[game.Explanation](), true, "")
 	r.Schema(reflect.TypeFor[game.SearchReason](), true, "")

@@ -18,19 +18,20 @@ import (
 
 // ReadProfile reads the body of a new player.
 func ReadProfile(body []byte) (game.Profile, []error) {
-	r, errs := readBody[game.Profile](func(s *schemas) *huma.Schema { return s.profile }, body)
+	r, errs := readBody[game.Profile]("Profile", body)
 	return r.Over(game.Profile{}), errs
 }
 
 // PatchSettings merges a patch into a session's settings and connection. Timeouts have no defaults.
 func PatchSettings(e game.SessionEdit, patch []byte) (game.SessionEdit, []error) {
-	r, errs := readBody[sessionPatch](func(s *schemas) *huma.Schema { return s.settingsPatch }, patch)
+	r, errs := readBody[sessionPatch]("SettingsPatch", patch)
 	return r.MergedInto(patchOf(e)).edit(game.Timeouts{}), errs
 }
 
-func readBody[T validated](schema func(*schemas) *huma.Schema, body []byte) (r received[T], errs []error) {
+func readBody[T validated](schema string, body []byte) (r received[T], errs []error) {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	form := web.NewForm(registry, schema(newSchemas(registry)), reflect.TypeFor[T]())
+	addSchemas(registry)
+	form := web.NewForm(registry, &huma.Schema{Ref: componentPath + schema}, reflect.TypeFor[T]())
 	op := &huma.Operation{Metadata: map[string]any{bodies: &web.Bodies{Form: form}}}
 	req := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 	var base T

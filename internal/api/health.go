@@ -33,10 +33,8 @@ type healthBody struct {
 	UptimeSeconds int64  `json:"uptime_seconds"`
 }
 
-type healthOut struct{ Body healthBody }
-
-func (a *API) getHealth(context.Context, *struct{}) (*healthOut, error) {
-	return &healthOut{healthBody{Status: statusOK, Version: a.Version, UptimeSeconds: a.uptime()}}, nil
+func (a *API) getHealth(context.Context, *struct{}) (*bodyOut[healthBody], error) {
+	return bodyResponse(healthBody{Status: statusOK, Version: a.Version, UptimeSeconds: a.uptime()}, nil)
 }
 
 func (a *API) uptime() int64 { return int64(a.Now().Sub(a.started).Seconds()) }

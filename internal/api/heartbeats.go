@@ -45,21 +45,12 @@ func (b oneHeartbeat) in(id game.SessionID, header *int64) (game.Heartbeat, erro
 	return h, nil
 }
 
-type heartbeatOut struct{ Body game.HeartbeatReply }
-
-func heartbeatResponse(l game.HeartbeatReply, err error) (*heartbeatOut, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &heartbeatOut{l}, nil
-}
-
-func (a *API) sendHeartbeat(ctx context.Context, in *heartbeatIn) (*heartbeatOut, error) {
+func (a *API) sendHeartbeat(ctx context.Context, in *heartbeatIn) (*bodyOut[game.HeartbeatReply], error) {
 	b, err := in.Sent.Value().in(in.SessionID, in.SessionFence.value())
 	if err != nil {
 		return nil, err
 	}
-	return heartbeatResponse(a.Sessions.Heartbeat(ctx, b))
+	return bodyResponse(a.Sessions.Heartbeat(ctx, b))
 }
 
 type memberHeartbeatIn struct {
@@ -68,8 +59,8 @@ type memberHeartbeatIn struct {
 	FenceHeader
 }
 
-func (a *API) sendMemberHeartbeat(ctx context.Context, in *memberHeartbeatIn) (*heartbeatOut, error) {
-	return heartbeatResponse(a.Sessions.MemberHeartbeat(ctx, in.SessionID, in.condition(), in.PlayerID))
+func (a *API) sendMemberHeartbeat(ctx context.Context, in *memberHeartbeatIn) (*bodyOut[game.HeartbeatReply], error) {
+	return bodyResponse(a.Sessions.MemberHeartbeat(ctx, in.SessionID, in.condition(), in.PlayerID))
 }
 
 type heartbeatsIn struct {
@@ -83,8 +74,6 @@ type heartbeats struct {
 
 // Validate returns nil: what is wrong with one heartbeat is its result.
 func (heartbeats) Validate() error { return nil }
-
-type heartbeatsOut struct{ Body heartbeatResults }
 
 type heartbeatResults struct {
 	Results []heartbeatResult `json:"results" nullable:"false" doc:"A result for each heartbeat, in the same order."`
@@ -100,7 +89,7 @@ type heartbeatResult struct {
 // sendHeartbeatsRoute is the path of heartbeats of several sessions.
 const sendHeartbeatsRoute = basePath + "/heartbeats"
 
-func (a *API) sendHeartbeats(ctx context.Context, in *heartbeatsIn) (*heartbeatsOut, error) {
+func (a *API) sendHeartbeats(ctx context.Context, in *heartbeatsIn) (*bodyOut[heartbeatResults], error) {
 	results, err := a.Sessions.Heartbeats(ctx, in.Sent.Value().Sessions)
 	if err != nil {
 		return nil, err
@@ -114,7 +103,7 @@ func (a *API) sendHeartbeats(ctx context.Context, in *heartbeatsIn) (*heartbeats
 		}
 		out.Results[i].HeartbeatReply = &r.HeartbeatReply
 	}
-	return &heartbeatsOut{out}, nil
+	return bodyResponse(out, nil)
 }
 
 // heartbeatProblem returns the problem of one heartbeat of several.

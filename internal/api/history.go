@@ -16,7 +16,7 @@ type playerSessionsIn struct {
 	Members       MembersQuery         `query:"members" enum:"none,ids,full" default:"ids" doc:"What is returned of the members: members (full), member_ids (ids) or neither (none)."`
 }
 
-func (a *API) listPlayerSessions(ctx context.Context, in *playerSessionsIn) (*sessionsOut, error) {
+func (a *API) listPlayerSessions(ctx context.Context, in *playerSessionsIn) (*bodyOut[page[Session]], error) {
 	members := in.Members.detail()
 	l, err := a.Players.History(ctx, in.PlayerID, game.HistoryQuery{
 		Statuses: in.Status, From: in.CreatedAfter, To: in.CreatedBefore, Brief: members != membersFull,
@@ -24,6 +24,5 @@ func (a *API) listPlayerSessions(ctx context.Context, in *playerSessionsIn) (*se
 	if err != nil {
 		return nil, err
 	}
-	p, err := boundedPage(ctx, l, nil, members.of)
-	return &sessionsOut{p}, err
+	return bodyResponse(boundedPage(ctx, l, nil, members.of))
 }

@@ -8,10 +8,8 @@ import (
 )
 
 type invitePlayerIn struct {
-	SessionPath
+	SessionChange
 	PlayerPath
-	IfMatchHeader
-	FenceHeader
 	Sent Body[game.InviteRequest]
 }
 
@@ -24,8 +22,7 @@ type inviteOut struct {
 }
 
 func (a *API) invitePlayer(ctx context.Context, in *invitePlayerIn) (*inviteOut, error) {
-	c := in.at(ifMatch[game.Session](in.IfMatch))
-	s, invited, err := a.Sessions.Invite(ctx, in.SessionID, c, in.PlayerID, in.Sent.Value())
+	s, invited, err := a.Sessions.Invite(ctx, in.SessionID, in.conditions(), in.PlayerID, in.Sent.Value())
 	m, err := memberResponse(in.PlayerID, s, err)
 	if err != nil {
 		return nil, err

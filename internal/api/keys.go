@@ -40,21 +40,16 @@ type (
 	KeyPath struct {
 		KeyID game.KeyID `path:"key_id" pattern:"^[a-zA-Z0-9]{1,32}$" patternDescription:"of letters and digits" doc:"The key's id."`
 	}
-	keyOut    struct{ Body KeyBody }
 	newKeyOut struct {
 		Location     string `header:"Location"`
 		CacheControl string `header:"Cache-Control"`
 		Body         newKeyBody
 	}
-	keysOut struct{ Body page[KeyBody] }
 )
 
 func (a *API) newKey(k game.Key, s game.Secret, err error) (*newKeyOut, error) {
-	if err != nil {
-		return nil, err
-	}
 	body := newKeyBody{KeyAt(k, a.Now()), s.Reveal()}
-	return &newKeyOut{basePath + "/api-keys/" + string(k.ID), "no-store", body}, nil
+	return &newKeyOut{basePath + "/api-keys/" + string(k.ID), "no-store", body}, err
 }
 
 type createKeyIn struct{ Sent Body[game.KeyRequest] }
@@ -63,24 +58,18 @@ func (a *API) createKey(ctx context.Context, in *createKeyIn) (*newKeyOut, error
 	return a.newKey(a.Keys.Create(ctx, in.Sent.Value()))
 }
 
-func (a *API) listKeys(ctx context.Context, in *Paging) (*keysOut, error) {
+func (a *API) listKeys(ctx context.Context, in *Paging) (*bodyOut[page[KeyBody]], error) {
 	l, err := a.Keys.List(ctx, in.Cursor, in.Limit)
-	if err != nil {
-		return nil, err
-	}
 	shown := game.List[KeyBody]{NextCursor: l.NextCursor}
 	for _, k := range l.Items {
 		shown.Items = append(shown.Items, KeyAt(k, a.Now()))
 	}
-	return &keysOut{newPage(shown)}, nil
+	return pageResponse(shown, err)
 }
 
-func (a *API) getKey(ctx context.Context, in *KeyPath) (*keyOut, error) {
+func (a *API) getKey(ctx context.Context, in *KeyPath) (*bodyOut[KeyBody], error) {
 	k, err := a.Keys.Get(ctx, in.KeyID)
-	if err != nil {
-		return nil, err
-	}
-	return &keyOut{KeyAt(k, a.Now())}, nil
+	return bodyResponse(KeyAt(k, a.Now()), err)
 }
 
 func (a *API) revokeKey(ctx context.Context, in *KeyPath) (*struct{}, error) {

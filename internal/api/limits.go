@@ -131,9 +131,7 @@ func classOf(c game.Caller) (class limits.Class, name string) {
 	return "", ""
 }
 
-type limitsOut struct{ Body wire.Limits }
-
-func (a *API) getLimits(ctx context.Context, _ *struct{}) (*limitsOut, error) {
+func (a *API) getLimits(ctx context.Context, _ *struct{}) (*bodyOut[wire.Limits], error) {
 	l := wire.Limits{Limits: game.DocumentLimits()}
 	r := &l.Requests
 	r.InFlight, r.Queue = a.Limits.InFlight, limits.QueueFactor*a.Limits.InFlight
@@ -166,7 +164,7 @@ func (a *API) getLimits(ctx context.Context, _ *struct{}) (*limitsOut, error) {
 		add(limits.FailedCredentials, limits.AddressRate(a.Limits.FailedCredentials))
 		add(limits.FailedKey, limits.KeyRate(a.Limits.FailedCredentials))
 	}
-	return &limitsOut{l}, nil
+	return bodyResponse(l, nil)
 }
 
 // sessionTimeouts returns the timeouts of sessions by their names.

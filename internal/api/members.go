@@ -28,10 +28,7 @@ func memberResponse(p game.PlayerID, s game.Session, err error) (*memberOut, err
 		return nil, err
 	}
 	m, err := s.Member(p)
-	if err != nil {
-		return nil, err
-	}
-	return &memberOut{Status: http.StatusOK, ETag: web.ETag(s.Version), Body: m}, nil
+	return &memberOut{Status: http.StatusOK, ETag: web.ETag(s.Version), Body: m}, err
 }
 
 type getMemberIn struct {
@@ -50,10 +47,8 @@ func (a *API) getMember(ctx context.Context, in *getMemberIn) (*memberOut, error
 }
 
 type patchMemberIn struct {
-	SessionPath
+	SessionChange
 	PlayerPath
-	IfMatchHeader
-	FenceHeader
 	Sent Patch[game.MemberEdit]
 }
 
@@ -63,7 +58,7 @@ func (in *patchMemberIn) Resolve(ctx huma.Context) []error {
 }
 
 func (a *API) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut, error) {
-	s, err := a.Sessions.EditMember(ctx, in.SessionID, in.at(ifMatch[game.Session](in.IfMatch)), in.PlayerID,
+	s, err := a.Sessions.EditMember(ctx, in.SessionID, in.conditions(), in.PlayerID,
 		func(e game.MemberEdit) (game.MemberEdit, error) { return in.Sent.MergedInto(e), nil })
 	return memberResponse(in.PlayerID, s, err)
 }

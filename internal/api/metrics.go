@@ -14,13 +14,8 @@ type systemMetricsIn struct {
 	Step   int       `query:"step" minimum:"15" maximum:"86400" doc:"Seconds between points; at most 1,000 points in the range. The default gives about 240 points."`
 }
 
-type systemMetricsOut struct{ Body game.SystemMetrics }
-
-func (a *API) getSystemMetrics(ctx context.Context, in *systemMetricsIn) (*systemMetricsOut, error) {
+func (a *API) getSystemMetrics(ctx context.Context, in *systemMetricsIn) (*bodyOut[game.SystemMetrics], error) {
 	step := time.Duration(in.Step) * time.Second
-	m, err := a.Metrics.System(ctx, game.MetricsRange{From: in.From, To: in.To, Step: step, Cursor: in.Cursor})
-	if err != nil {
-		return nil, err
-	}
-	return &systemMetricsOut{m}, nil
+	r := game.MetricsRange{From: in.From, To: in.To, Step: step, Cursor: in.Cursor}
+	return bodyResponse(a.Metrics.System(ctx, r))
 }

@@ -14,7 +14,7 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// handler is the type of every operation.
+// handler is the type of every operation. Its response is not used if it returns an error.
 type handler[I, O any] func(context.Context, *I) (*O, error)
 
 // register adds an operation to the router and to the OpenAPI document.
@@ -60,12 +60,13 @@ func (a *API) routeOf(r *http.Request) route {
 
 // bodyContent sets how the operation's bodies are decoded, and returns their description in the contract.
 func (a *API) bodyContent(op *huma.Operation, b *body, t reflect.Type) map[string]*huma.MediaType {
+	schema := &huma.Schema{Ref: componentPath + b.schema}
 	op.Metadata = map[string]any{bodies: &web.Bodies{
-		Form:     web.NewForm(a.huma.OpenAPI().Components.Schemas, b.schema, t),
+		Form:     web.NewForm(a.huma.OpenAPI().Components.Schemas, schema, t),
 		Optional: b.optional, Max: b.max, MaxWithIgnored: b.maxWithIgnored, Timeout: a.Limits.ReadTimeout,
 	}}
 	op.RequestBody = &huma.RequestBody{Required: !b.optional}
-	media := &huma.MediaType{Schema: b.schema}
+	media := &huma.MediaType{Schema: schema}
 	content := map[string]*huma.MediaType{web.JSONType: media}
 	if op.Method == http.MethodPatch {
 		content[web.PatchType] = media

@@ -37,9 +37,7 @@ type listPlayersIn struct {
 	PlayerFilters
 }
 
-type playersOut struct{ Body page[game.Player] }
-
-func (a *API) listPlayers(ctx context.Context, in *listPlayersIn) (*playersOut, error) {
+func (a *API) listPlayers(ctx context.Context, in *listPlayersIn) (*bodyOut[page[game.Player]], error) {
 	limit := in.Limit
 	if len(in.IDs) > 0 { // whoever names players wants all of them
 		limit = game.MaxLimit
@@ -48,8 +46,7 @@ func (a *API) listPlayers(ctx context.Context, in *listPlayersIn) (*playersOut, 
 	if err != nil {
 		return nil, err
 	}
-	p, err := boundedPage(ctx, l, nil, func(p game.Player) game.Player { return p })
-	return &playersOut{p}, err
+	return bodyResponse(boundedPage(ctx, l, nil, func(p game.Player) game.Player { return p }))
 }
 
 type replacePlayerIn struct {

@@ -91,10 +91,10 @@ func (a *API) quickJoin(ctx context.Context, in *quickJoinIn) (*quickJoinOut, er
 	return out, nil
 }
 
-// quickJoins completes the schemas of quick joins.
-func (s *schemas) quickJoins(r huma.Registry) {
+// quickJoinSchemas completes the schemas of quick joins.
+func quickJoinSchemas(r huma.Registry) {
 	quick := requestOf[quickJoinRequest](r)
 	named(r, "SessionTemplate", requestOf[game.SessionTemplate](r, "max_players"))
 	quick.Properties["create"] = objectOrNone(r, quick.Properties["create"])
-	s.quickJoin = named(r, "QuickJoinRequest", quick)
+	named(r, "QuickJoinRequest", quick)
 }

@@ -22,6 +22,30 @@ func identity[D document](d D) (path string, version int64) {
 	panic(fmt.Sprintf("api: %T is not a document", d)) // unreachable: see the constraint
 }
 
+// bodyOut is a response that is a body alone.
+type bodyOut[B any] struct{ Body B }
+
+// bodyResponse returns the response to a call that returned its body. As all handlers, it may return it with an error,
+// which is then the response.
+func bodyResponse[B any](b B, err error) (*bodyOut[B], error) { return &bodyOut[B]{b}, err }
+
+// pageResponse returns the response to a call that returned a page.
+func pageResponse[D any](l game.List[D], err error) (*bodyOut[page[D]], error) {
+	return bodyResponse(newPage(l), err)
+}
+
+// cachedOut is a response with a header that says how long it may be cached.
+type cachedOut[B any] struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         B
+}
+
+// taggedOut is a response with a part of a session, which has the entity tag of the session.
+type taggedOut[B any] struct {
+	ETag string `header:"ETag"`
+	Body B
+}
+
 // documentOut is a response with a document.
 type documentOut[D document] struct {
 	Status   int
@@ -33,37 +57,28 @@ type documentOut[D document] struct {
 
 // documentResponse returns the response to a call that read or changed a document.
 func documentResponse[D document](d D, err error) (*documentOut[D], error) {
-	if err != nil {
-		return nil, err
-	}
 	_, version := identity(d)
-	return &documentOut[D]{Status: http.StatusOK, ETag: web.ETag(version), Body: d}, nil
+	return &documentOut[D]{Status: http.StatusOK, ETag: web.ETag(version), Body: d}, err
 }
 
 // createdResponse returns the response to a call that created a document, or that an earlier try had created.
 func createdResponse[D document](c game.Created[D], err error) (*documentOut[D], error) {
 	out, err := documentResponse(c.Document, err)
-	if err != nil {
-		return nil, err
-	}
 	out.Status = http.StatusCreated
 	out.Location, _ = identity(c.Document)
 	if c.Replayed {
 		out.Replayed = "true"
 	}
-	return out, nil
+	return out, err
 }
 
 // conditionalResponse returns the response to a read: 304 if the caller's If-None-Match lists the document's version.
 func conditionalResponse[D document](ifNoneMatch string, d D, err error) (*documentOut[D], error) {
 	out, err := documentResponse(d, err)
-	if err != nil {
-		return nil, err
-	}
 	if _, version := identity(d); web.IfNoneMatch(ifNoneMatch, version) {
 		out.Status = http.StatusNotModified
 	}
-	return out, nil
+	return out, err
 }
 
 // sessionOut is a response with a session.
@@ -80,10 +95,7 @@ type sessionOut struct {
 func sessionResponse(
 	out *documentOut[game.Session], err error, members memberDetail, applied string,
 ) (*sessionOut, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &sessionOut{out.Status, out.ETag, out.Location, out.Replayed, applied, members.of(out.Body)}, nil
+	return &sessionOut{out.Status, out.ETag, out.Location, out.Replayed, applied, members.of(out.Body)}, err
 }
 
 // changed returns the response to a call that changed a session.

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"game-session-manager/internal/game"
 )
 
@@ -38,7 +36,7 @@ type traits struct {
 
 // body describes the request body of a route.
 type body struct {
-	schema         *huma.Schema
+	schema         string // the name of its component in the OpenAPI document
 	optional       bool
 	max            int // in bytes: see [web.Bodies]
 	maxWithIgnored int
@@ -46,10 +44,10 @@ type body struct {
 
 // routes registers all routes, in the order of the contract.
 func (a *API) routes() {
-	s := newSchemas(a.huma.OpenAPI().Components.Schemas)
-	a.playerRoutes(s)
-	a.sessionRoutes(s)
-	a.serviceRoutes(s)
+	addSchemas(a.huma.OpenAPI().Components.Schemas)
+	a.playerRoutes()
+	a.sessionRoutes()
+	a.serviceRoutes()
 }
 
 // commonErrors are errors of almost every route.
@@ -64,7 +62,7 @@ func versionErrors() []*game.Error { return []*game.Error{game.ErrVersionMismatc
 
 func keyReuseErrors() []*game.Error { return []*game.Error{game.ErrIdempotencyKeyReuse} }
 
-func (a *API) playerRoutes(s *schemas) {
+func (a *API) playerRoutes() {
 	var (
 		player = append([]*game.Error{game.ErrPlayerNotFound}, commonErrors()...)
 		names  = []*game.Error{game.ErrUsernameTaken, game.ErrIdentityTaken}
@@ -75,7 +73,7 @@ func (a *API) playerRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPost, basePath + "/players", "createPlayer", "players",
 		"Register a player",
-		codes(201), requiredBody(s.profile), errs(names, keyReuseErrors(), player),
+		codes(201), requiredBody("Profile"), errs(names, keyReuseErrors(), player),
 		traits{},
 	}, a.createPlayer)
 	register(a, route{
@@ -91,12 +89,12 @@ func (a *API) playerRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPut, basePath + "/players/{player_id}", "replacePlayer", "players",
 		"Replace a player's profile",
-		codes(200), requiredBody(s.player), errs(player, names, versionErrors()), playing,
+		codes(200), requiredBody("PlayerReplacement"), errs(player, names, versionErrors()), playing,
 	}, a.replacePlayer)
 	register(a, route{
 		http.MethodPatch, basePath + "/players/{player_id}", "patchPlayer", "players",
 		"Change a player's profile (RFC 7396)",
-		codes(200), requiredBody(s.profilePatch), errs(player, names, versionErrors()), playing,
+		codes(200), requiredBody("ProfilePatch"), errs(player, names, versionErrors()), playing,
 	}, a.patchPlayer)
 	register(a, route{
 		http.MethodDelete, basePath + "/players/{player_id}", "erasePlayer", "players",
@@ -112,7 +110,7 @@ func (a *API) playerRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPut, basePath + "/players/by-identity/{provider}/{subject}", "enterPlayer", "players",
 		"Find a player by an account elsewhere, or create it",
-		codes(200, 201), optionalBody(s.newcomer), errs(names, commonErrors()),
+		codes(200, 201), optionalBody("Newcomer"), errs(names, commonErrors()),
 		traits{},
 	}, a.enterPlayer)
 	register(a, route{
@@ -128,7 +126,7 @@ func (a *API) playerRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPost, basePath + "/players/{player_id}/tokens", "mintToken", "players",
 		"Create a token for a player",
-		codes(201), optionalBody(s.token), errs(player, []*game.Error{game.ErrPlayerSuspended}, tokens),
+		codes(201), optionalBody("TokenRequest"), errs(player, []*game.Error{game.ErrPlayerSuspended}, tokens),
 		traits{},
 	}, a.mintToken)
 	register(a, route{
@@ -139,7 +137,7 @@ func (a *API) playerRoutes(s *schemas) {
 	}, a.getJWKS)
 }
 
-func (a *API) sessionRoutes(s *schemas) {
+func (a *API) sessionRoutes() {
 	var (
 		session  = append([]*game.Error{game.ErrSessionNotFound}, commonErrors()...)
 		host     = []*game.Error{game.ErrNotHost}
@@ -163,7 +161,8 @@ func (a *API) sessionRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPost, basePath + "/sessions", "createSession", "sessions",
 		"Create a session",
-		codes(201), requiredBody(s.request), errs(seatErrors(), elsewhere, keyReuseErrors(), commonErrors()), playing,
+		codes(201), requiredBody("SessionRequest"),
+		errs(seatErrors(), elsewhere, keyReuseErrors(), commonErrors()), playing,
 	}, a.createSession)
 	register(a, route{
 		http.MethodGet, basePath + "/sessions", "listSessions", "sessions",
@@ -173,7 +172,7 @@ func (a *API) sessionRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/search", "searchSessions", "sessions",
 		"Search sessions by any conditions, in any order",
-		codes(200), requiredBody(s.search), errs([]*game.Error{game.ErrTooBroad}, commonErrors()), playing,
+		codes(200), requiredBody("SearchRequest"), errs([]*game.Error{game.ErrTooBroad}, commonErrors()), playing,
 	}, a.searchSessions)
 	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}", "getSession", "sessions",
@@ -183,12 +182,12 @@ func (a *API) sessionRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPut, basePath + "/sessions/{session_id}", "moveSession", "sessions",
 		"Change a session's status",
-		codes(200), bodyWithMembers(s.session), errs(session, host, moves, fence, versionErrors()), playing,
+		codes(200), bodyWithMembers("SessionMove"), errs(session, host, moves, fence, versionErrors()), playing,
 	}, a.moveSession)
 	register(a, route{
 		http.MethodPatch, basePath + "/sessions/{session_id}", "patchSession", "sessions",
 		"Change a session's settings (RFC 7396)",
-		codes(200), requiredBody(s.settingsPatch), errs(session, host, settings, fence, versionErrors()), playing,
+		codes(200), requiredBody("SettingsPatch"), errs(session, host, settings, fence, versionErrors()), playing,
 	}, a.patchSession)
 	register(a, route{
 		http.MethodDelete, basePath + "/sessions/{session_id}", "cancelSession", "sessions",
@@ -198,31 +197,32 @@ func (a *API) sessionRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/{session_id}/members", "joinSession", "sessions",
 		"Join a session, alone or as a party",
-		codes(201, 200, 202), &body{schema: s.join, max: maxJoinBody},
+		codes(201, 200, 202), &body{schema: "JoinSessionRequest", max: maxJoinBody},
 		errs(session, seatErrors(), joins, elsewhere, fence), guessing,
 	}, a.joinSession)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/join-by-code", "joinByCode", "sessions",
 		"Join the session with a join code",
-		codes(201, 200, 202), &body{schema: s.joinByCode, max: maxJoinBody}, errs(seatErrors(), joins, commonErrors()),
-		guessing,
+		codes(201, 200, 202), &body{schema: "JoinByCodeRequest", max: maxJoinBody},
+		errs(seatErrors(), joins, commonErrors()), guessing,
 	}, a.joinByCode)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/quick-join", "quickJoin", "sessions",
 		"Join any session that matches, or create one",
-		codes(200, 201), &body{schema: s.quickJoin, max: maxJoinBody}, errs(seatErrors(), elsewhere, []*game.Error{
+		codes(200, 201), &body{schema: "QuickJoinRequest", max: maxJoinBody},
+		errs(seatErrors(), elsewhere, []*game.Error{
 			game.ErrNoSessionAvailable, game.ErrAlreadyMember, game.ErrTooBroad,
 		}, keyReuseErrors(), commonErrors()), playing,
 	}, a.quickJoin)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/{session_id}/explain", "explainSession", "sessions",
 		"Explain why a search does not find a session, and why a player cannot join it",
-		codes(200), optionalBody(s.explain), session, playing,
+		codes(200), optionalBody("ExplainRequest"), session, playing,
 	}, a.explainSession)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/{session_id}/code", "rotateJoinCode", "sessions",
 		"Give a session a new join code",
-		codes(200), optionalBody(s.joinCode), errs(session, host, versionErrors(), ended, fence), playing,
+		codes(200), optionalBody("JoinCodeRequest"), errs(session, host, versionErrors(), ended, fence), playing,
 	}, a.rotateJoinCode)
 	register(a, route{
 		http.MethodDelete, basePath + "/sessions/{session_id}/code", "removeJoinCode", "sessions",
@@ -237,7 +237,7 @@ func (a *API) sessionRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPatch, basePath + "/sessions/{session_id}/members/{player_id}", "patchMember", "sessions",
 		"Change a member's team, attributes, readiness and status (RFC 7396)",
-		codes(200), requiredBody(s.memberPatch),
+		codes(200), requiredBody("MemberPatch"),
 		errs(session, member, host, versionErrors(), ended, fence, elsewhere, []*game.Error{game.ErrTeamFull}), playing,
 	}, a.patchMember)
 	register(a, route{
@@ -248,7 +248,7 @@ func (a *API) sessionRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPut, basePath + "/sessions/{session_id}/invites/{player_id}", "invitePlayer", "sessions",
 		"Invite a player to a session",
-		codes(201, 200), optionalBody(s.invite), errs(session, seatErrors(), host, []*game.Error{
+		codes(201, 200), optionalBody("InviteRequest"), errs(session, seatErrors(), host, []*game.Error{
 			game.ErrSessionFull, game.ErrSessionLocked, game.ErrSessionNotJoinable, game.ErrPlayerBanned,
 		}, versionErrors(), ended, fence), playing,
 	}, a.invitePlayer)
@@ -260,7 +260,7 @@ func (a *API) sessionRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPut, basePath + "/sessions/{session_id}/bans/{player_id}", "banPlayer", "sessions",
 		"Ban a player from a session",
-		codes(200), optionalBody(s.ban), errs(session, host, versionErrors(), ended, fence, bans), playing,
+		codes(200), optionalBody("BanRequest"), errs(session, host, versionErrors(), ended, fence, bans), playing,
 	}, a.banPlayer)
 	register(a, route{
 		http.MethodDelete, basePath + "/sessions/{session_id}/bans/{player_id}", "unbanPlayer", "sessions",
@@ -270,18 +270,18 @@ func (a *API) sessionRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPut, basePath + "/sessions/{session_id}/host", "setHost", "sessions",
 		"Make a member the host",
-		codes(200), requiredBody(s.host),
+		codes(200), requiredBody("HostRequest"),
 		errs(session, member, seatErrors(), host, versionErrors(), ended, fence, joined), playing,
 	}, a.setHost)
 	register(a, route{
 		http.MethodPut, basePath + "/sessions/{session_id}/server", "attachServer", "sessions",
 		"Take over a session as its server",
-		codes(200), requiredBody(s.server), errs(session, versionErrors(), ended, fence), playing,
+		codes(200), requiredBody("ServerRequest"), errs(session, versionErrors(), ended, fence), playing,
 	}, a.attachServer)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/{session_id}/heartbeat", "sendHeartbeat", "sessions",
 		"Report that a session is alive",
-		codes(200), optionalBody(s.heartbeat), errs(session, host, ended, fence), playing,
+		codes(200), optionalBody("HeartbeatRequest"), errs(session, host, ended, fence), playing,
 	}, a.sendHeartbeat)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/{session_id}/members/{player_id}/heartbeat", "sendMemberHeartbeat",
@@ -291,7 +291,7 @@ func (a *API) sessionRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPost, sendHeartbeatsRoute, "sendHeartbeats", "sessions",
 		"Report that several sessions are alive",
-		codes(200), &body{schema: s.heartbeats, max: maxHeartbeatsBody}, commonErrors(), playing,
+		codes(200), &body{schema: "HeartbeatsRequest", max: maxHeartbeatsBody}, commonErrors(), playing,
 	}, a.sendHeartbeats)
 	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}/timeline", "getTimeline", "sessions",
@@ -300,7 +300,7 @@ func (a *API) sessionRoutes(s *schemas) {
 	}, a.getTimeline)
 }
 
-func (a *API) serviceRoutes(s *schemas) {
+func (a *API) serviceRoutes() {
 	var (
 		key   = []*game.Error{game.ErrKeyNotFound}
 		probe = traits{open: true, exempt: true, probe: true}
@@ -308,7 +308,7 @@ func (a *API) serviceRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPost, basePath + "/api-keys", "createApiKey", "api-keys",
 		"Create an API key",
-		codes(201), requiredBody(s.key), commonErrors(),
+		codes(201), requiredBody("KeyRequest"), commonErrors(),
 		traits{},
 	}, a.createKey)
 	register(a, route{
@@ -332,7 +332,7 @@ func (a *API) serviceRoutes(s *schemas) {
 	register(a, route{
 		http.MethodPost, basePath + "/api-keys/{key_id}/rotate", "rotateApiKey", "api-keys",
 		"Replace an API key with a new one",
-		codes(201), optionalBody(s.rotation), errs(key, commonErrors(), []*game.Error{game.ErrKeyInactive}),
+		codes(201), optionalBody("RotateKeyInBody"), errs(key, commonErrors(), []*game.Error{game.ErrKeyInactive}),
 		traits{},
 	}, a.rotateKey)
 	register(a, route{
@@ -374,10 +374,12 @@ func codes(c ...int) []int { return c }
 
 func errs(groups ...[]*game.Error) []*game.Error { return slices.Concat(groups...) }
 
-func requiredBody(s *huma.Schema) *body { return &body{schema: s} }
+func requiredBody(schema string) *body { return &body{schema: schema} }
 
-func optionalBody(s *huma.Schema) *body { return &body{schema: s, optional: true} }
+func optionalBody(schema string) *body { return &body{schema: schema, optional: true} }
 
 // bodyWithMembers describes a session as a GET returns it, with up to 1,000 members of 4 KiB of attributes each, which
 // are ignored.
-func bodyWithMembers(s *huma.Schema) *body { return &body{schema: s, maxWithIgnored: maxSessionBody} }
+func bodyWithMembers(schema string) *body {
+	return &body{schema: schema, maxWithIgnored: maxSessionBody}
+}

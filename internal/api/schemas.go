@@ -13,58 +13,44 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// schemas are the schemas of request bodies. They are derived from the types of package game and their tags, which that
-// package's tests compare with its rules, so that the contract and the rules have the same limits.
-type schemas struct {
-	profile, player, profilePatch *huma.Schema
-	newcomer                      *huma.Schema
-	request, session              *huma.Schema
-	settingsPatch, memberPatch    *huma.Schema
-	host, server, ban             *huma.Schema
-	heartbeat, heartbeats         *huma.Schema
-	join, joinByCode, joinCode    *huma.Schema
-	invite                        *huma.Schema
-	key, token, rotation          *huma.Schema
-	search, quickJoin, explain    *huma.Schema
-}
-
 // componentPath is the prefix of a reference to a component.
 const componentPath = "#/components/schemas/"
 
-func newSchemas(r huma.Registry) *schemas {
+// addSchemas makes components of the schemas of documents and of request bodies. They are derived from the types of
+// package game and their tags, which that package's tests compare with its rules, so that the contract and the rules
+// have the same limits.
+func addSchemas(r huma.Registry) {
 	r.RegisterTypeAlias(reflect.TypeFor[game.Value](), reflect.TypeFor[attributeValue]())
 	r.RegisterTypeAlias(reflect.TypeFor[game.Result](), reflect.TypeFor[anyObject]())
 	r.RegisterTypeAlias(reflect.TypeFor[game.Changes](), reflect.TypeFor[changeList]())
 	responses(r)
-	s := new(schemas)
-	s.players(r)
-	s.sessions(r)
-	s.liveness(r)
-	s.searches(r)
-	s.quickJoins(r)
-	s.explanations(r)
-	s.credentials(r)
-	return s
+	playerSchemas(r)
+	sessionSchemas(r)
+	livenessSchemas(r)
+	searchSchemas(r)
+	quickJoinSchemas(r)
+	explanationSchemas(r)
+	credentialSchemas(r)
 }
 
-func (s *schemas) players(r huma.Registry) {
-	s.profile = named(r, "Profile", requestOf[game.Profile](r, "username"))
+func playerSchemas(r huma.Registry) {
+	named(r, "Profile", requestOf[game.Profile](r, "username"))
 
 	newcomer := requestOf[game.Newcomer](r)
 	newcomer.Properties["username"].Description = "Unique in the project, whatever its case. Left out, it is chosen."
-	s.newcomer = named(r, "Newcomer", newcomer)
+	named(r, "Newcomer", newcomer)
 
 	player := requestOf[game.Player](r, "username")
 	replacement[game.Player](player, "Player")
-	s.player = named(r, "PlayerReplacement", player)
+	named(r, "PlayerReplacement", player)
 
 	profilePatch := requestOf[game.Profile](r)
 	nullable(profilePatch, "username", "status")
-	s.profilePatch = named(r, "ProfilePatch", profilePatch)
+	named(r, "ProfilePatch", profilePatch)
 }
 
-func (s *schemas) sessions(r huma.Registry) {
-	s.request = named(r, "SessionRequest", requestOf[game.SessionRequest](r, "max_players"))
+func sessionSchemas(r huma.Registry) {
+	named(r, "SessionRequest", requestOf[game.SessionRequest](r, "max_players"))
 
 	session := requestOf[game.Session](r, "status")
 	session.Properties["connection"] = objectOrNone(r, session.Properties["connection"])
@@ -74,7 +60,7 @@ func (s *schemas) sessions(r huma.Registry) {
 			session.Properties[name] = ignored()
 		}
 	}
-	s.session = named(r, "SessionMove", session)
+	named(r, "SessionMove", session)
 
 	settingsPatch := requestOf[sessionPatch](r)
 	nullable(settingsPatch, "max_players")
@@ -85,31 +71,31 @@ func (s *schemas) sessions(r huma.Registry) {
 	connection.Required = nil // a patch changes what it names
 	connection.PrecomputeMessages()
 	settingsPatch.Properties["connection"] = connection
-	s.settingsPatch = named(r, "SettingsPatch", settingsPatch)
+	named(r, "SettingsPatch", settingsPatch)
 
 	named(r, "JoinRequest", requestOf[game.JoinRequest](r, "player_id"))
-	s.join = named(r, "JoinSessionRequest", requestOf[joinSessionRequest](r))
-	s.joinByCode = named(r, "JoinByCodeRequest", requestOf[joinByCodeRequest](r, "code"))
-	s.joinCode = named(r, "JoinCodeRequest", requestOf[game.JoinCodeRequest](r))
-	s.invite = named(r, "InviteRequest", requestOf[game.InviteRequest](r))
-	s.ban = named(r, "BanRequest", requestOf[game.BanRequest](r))
+	named(r, "JoinSessionRequest", requestOf[joinSessionRequest](r))
+	named(r, "JoinByCodeRequest", requestOf[joinByCodeRequest](r, "code"))
+	named(r, "JoinCodeRequest", requestOf[game.JoinCodeRequest](r))
+	named(r, "InviteRequest", requestOf[game.InviteRequest](r))
+	named(r, "BanRequest", requestOf[game.BanRequest](r))
 
 	memberPatch := requestOf[game.MemberEdit](r)
 	nullable(memberPatch, "status")
-	s.memberPatch = named(r, "MemberPatch", memberPatch)
+	named(r, "MemberPatch", memberPatch)
 
-	s.host = named(r, "HostRequest", requestOf[game.HostRequest](r, "player_id"))
+	named(r, "HostRequest", requestOf[game.HostRequest](r, "player_id"))
 
 	server := requestOf[game.ServerRequest](r)
 	server.Properties["connection"] = objectOrNone(r, server.Properties["connection"])
-	s.server = named(r, "ServerRequest", server)
+	named(r, "ServerRequest", server)
 }
 
-func (s *schemas) liveness(r huma.Registry) {
+func livenessSchemas(r huma.Registry) {
 	one := requestOf[oneHeartbeat](r)
 	delete(one.Properties, "session_id") // it is in the path
-	s.heartbeat = named(r, "HeartbeatRequest", one)
-	s.heartbeats = named(r, "HeartbeatsRequest", requestOf[heartbeats](r, "sessions"))
+	named(r, "HeartbeatRequest", one)
+	named(r, "HeartbeatsRequest", requestOf[heartbeats](r, "sessions"))
 	named(r, "Heartbeat", requestOf[game.Heartbeat](r, "session_id"))
 
 	r.Schema(reflect.TypeFor[heartbeatResults](), true, "")
@@ -122,10 +108,10 @@ func (s *schemas) liveness(r huma.Registry) {
 	result.Required = []string{"session_id"}
 }
 
-func (s *schemas) credentials(r huma.Registry) {
-	s.key = named(r, "KeyRequest", requestOf[game.KeyRequest](r, "name", "scope"))
-	s.token = named(r, "TokenRequest", requestOf[game.TokenRequest](r))
-	s.rotation = r.Schema(reflect.TypeFor[RotateKeyInBody](), true, "")
+func credentialSchemas(r huma.Registry) {
+	named(r, "KeyRequest", requestOf[game.KeyRequest](r, "name", "scope"))
+	named(r, "TokenRequest", requestOf[game.TokenRequest](r))
+	r.Schema(reflect.TypeFor[RotateKeyInBody](), true, "")
 }
 
 // responses completes the schemas of the documents that the API returns.

@@ -70,8 +70,8 @@ func (a *API) searchSessions(ctx context.Context, in *searchSessionsIn) (*search
 	return &searchSessionsOut{body}, nil
 }
 
-// searches completes the schemas of searches.
-func (s *schemas) searches(r huma.Registry) {
+// searchSchemas completes the schemas of searches.
+func searchSchemas(r huma.Registry) {
 	r.RegisterTypeAlias(reflect.TypeFor[game.SearchValue](), reflect.TypeFor[searchValue]())
 	search := requestOf[game.SearchRequest](r)
 	named(r, "SearchOrder", requestOf[game.SearchOrder](r, "by"))
@@ -88,7 +88,7 @@ func (s *schemas) searches(r huma.Registry) {
 	condition.Required = nil
 	condition.Properties["op"].Enum = enum(game.Ops())
 	condition.PrecomputeMessages()
-	s.search = named(r, "SearchRequest", search)
+	named(r, "SearchRequest", search)
 }
 
 // searchValue has the schema of a [game.SearchValue].

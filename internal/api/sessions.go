@@ -97,9 +97,7 @@ func (in *listSessionsIn) Resolve(huma.Context) []error {
 	return wrong
 }
 
-type sessionsOut struct{ Body page[Session] }
-
-func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*sessionsOut, error) {
+func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*bodyOut[page[Session]], error) {
 	attributes, _ := parseAttributes(in.Attributes, in.Attribute)
 	members := in.Members.detail()
 	l, err := a.Sessions.List(ctx, game.SessionQuery{
@@ -108,8 +106,7 @@ func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*sessionsOu
 	if err != nil {
 		return nil, err
 	}
-	p, err := boundedPage(ctx, l, nil, members.of)
-	return &sessionsOut{p}, err
+	return bodyResponse(boundedPage(ctx, l, nil, members.of))
 }
 
 // moveSessionIn has a whole session, so that the body of a GET can be sent back with another status.
@@ -258,17 +255,12 @@ func (a *API) cancelSession(ctx context.Context, in *cancelSessionIn) (*cancelSe
 		return &cancelSessionOut{}, a.Sessions.Purge(ctx, in.SessionID, in.conditions())
 	}
 	s, err := a.Sessions.Move(ctx, in.SessionID, in.conditions(), game.Move{Status: game.StatusCancelled})
-	if err != nil {
-		return nil, err
-	}
-	return &cancelSessionOut{ETag: web.ETag(s.Version)}, nil
+	return &cancelSessionOut{ETag: web.ETag(s.Version)}, err
 }
 
 type leaveSessionIn struct {
-	SessionPath
+	SessionChange
 	PlayerPath
-	IfMatchHeader
-	FenceHeader
 	PreferHeader
 	Reason string          `query:"reason" maxLength:"64" pattern:"^[a-z0-9_]+$" patternDescription:"a word of a-z 0-9 _" doc:"Why the member is kicked, for programs, such as afk. For the host and servers."`
 	Ban    Optional[int64] `query:"ban" minimum:"1" maximum:"2592000" doc:"Also ban the player from the session, for this many seconds. For the host and servers."`
@@ -284,10 +276,7 @@ func (a *API) leaveSession(ctx context.Context, in *leaveSessionIn) (*leaveSessi
 	if n := in.Ban.value(); n != nil {
 		seconds = new(int(*n))
 	}
-	c := in.at(ifMatch[game.Session](in.IfMatch))
-	if _, err := a.Sessions.Kick(ctx, in.SessionID, c, in.PlayerID, in.Reason, seconds); err != nil {
-		return nil, err
-	}
+	_, err := a.Sessions.Kick(ctx, in.SessionID, in.conditions(), in.PlayerID, in.Reason, seconds)
 	_, applied := in.preferred()
-	return &leaveSessionOut{applied}, nil
+	return &leaveSessionOut{applied}, err
 }

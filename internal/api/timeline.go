@@ -17,14 +17,8 @@ type timelineIn struct {
 	Paging
 }
 
-type timelineOut struct{ Body page[game.Event] }
-
-func (a *API) getTimeline(ctx context.Context, in *timelineIn) (*timelineOut, error) {
-	l, err := a.Sessions.Timeline(ctx, in.SessionID, in.Cursor, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return &timelineOut{newPage(l)}, nil
+func (a *API) getTimeline(ctx context.Context, in *timelineIn) (*bodyOut[page[game.Event]], error) {
+	return pageResponse(a.Sessions.Timeline(ctx, in.SessionID, in.Cursor, in.Limit))
 }
 
 // changeList has the schema of [game.Changes]: each change as an object with the fields of its type.

@@ -36,34 +36,18 @@ type mintTokenIn struct {
 	Sent Body[game.TokenRequest]
 }
 
-type mintTokenOut struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         game.Token
-}
-
-func (a *API) mintToken(ctx context.Context, in *mintTokenIn) (*mintTokenOut, error) {
+func (a *API) mintToken(ctx context.Context, in *mintTokenIn) (*cachedOut[game.Token], error) {
 	p, err := a.Players.ForToken(ctx, in.PlayerID)
 	if err != nil {
 		return nil, err
 	}
 	t, err := a.Tokens.Mint(p, in.Sent.Value().Life())
-	if err != nil {
-		return nil, err
-	}
-	return &mintTokenOut{CacheControl: "no-store", Body: t}, nil
+	return &cachedOut[game.Token]{"no-store", t}, err
 }
 
-type jwksOut struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         game.JWKS
-}
-
-func (a *API) getJWKS(context.Context, *struct{}) (*jwksOut, error) {
+func (a *API) getJWKS(context.Context, *struct{}) (*cachedOut[game.JWKS], error) {
 	keys, err := a.Tokens.JWKS()
-	if err != nil {
-		return nil, err
-	}
-	return &jwksOut{CacheControl: jwksMaxAge, Body: keys}, nil
+	return &cachedOut[game.JWKS]{jwksMaxAge, keys}, err
 }
 
 // ticket returns the ticket of a member, or "" if it cannot be issued: the join has already happened, and joining again

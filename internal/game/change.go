@@ -287,7 +287,7 @@ func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]
 			batch = batch[n:]
 			continue
 		}
-		if err := sleep(ctx, pause/2+rand.N(pause)); err != nil { //nolint:gosec // a random pause is no secret
+		if err := Sleep(ctx, pause/2+rand.N(pause)); err != nil { //nolint:gosec // a random pause is no secret
 			failAll(batch, Overloaded(err)) // the store works, but too many others change this document
 			return nil
 		}
@@ -439,7 +439,8 @@ func beforeWrite(err error) error {
 	return err
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for d. It returns the cause, at once, if the context ends before.
+func Sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

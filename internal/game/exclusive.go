@@ -136,7 +136,7 @@ func (s *Sessions) createPlaces(ctx context.Context, v Session, created Event) e
 		if err := s.storePlaces(ctx, &v, v.ExclusivePlaces(), create); !errors.Is(err, ErrStale) {
 			return err
 		}
-		if err := sleep(ctx, pause/2+rand.N(pause)); err != nil { //nolint:gosec // a random pause is no secret
+		if err := Sleep(ctx, pause/2+rand.N(pause)); err != nil { //nolint:gosec // a random pause is no secret
 			return Overloaded(err)
 		}
 	}

@@ -130,7 +130,7 @@ func (s *Players) appeared(ctx context.Context, i Identity) (Player, bool) {
 			return p, true
 		}
 		pause = max(2*pause, firstPause)
-		if sleep(ctx, pause) != nil {
+		if Sleep(ctx, pause) != nil {
 			break
 		}
 	}

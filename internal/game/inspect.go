@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -63,14 +64,17 @@ func (i *Inspection) Run(ctx context.Context) error {
 	return i.checkFeeds(ctx)
 }
 
+// tell reports a finding about a document.
+func (i *Inspection) tell(collection, id string, repaired bool, format string, args ...any) {
+	i.Tell(Finding{Collection: collection, ID: id, Repaired: repaired, Problem: fmt.Sprintf(format, args...)})
+}
+
 func (i *Inspection) player(ctx context.Context, p Player) error {
 	i.versionSeen(p.current())
 	if p.ErasingSince != nil {
 		if i.now.After(i.players.markRemovableAt(p).Add(overdue)) {
-			i.Tell(Finding{
-				Collection: "players", ID: string(p.ID),
-				Problem: "is the mark of an erasure that is overdue: a running server finishes it within minutes",
-			})
+			i.tell("players", string(p.ID), false,
+				"is the mark of an erasure that is overdue: a running server finishes it within minutes")
 		}
 	} else {
 		i.live[i.hash(string(p.Project), string(p.ID))] = struct{}{}
@@ -118,9 +122,7 @@ func (i *Inspection) reportDuplicate(ctx context.Context, p Player, first Player
 	}
 	if common = slices.Compact(common); len(common) > 0 {
 		i.reported[pair] = struct{}{}
-		i.Tell(Finding{Collection: "players", ID: string(p.ID), Problem: fmt.Sprintf(
-			"has the same %s as player %s", strings.Join(common, ", "), first,
-		)})
+		i.tell("players", string(p.ID), false, "has the same %s as player %s", strings.Join(common, ", "), first)
 	}
 	return nil
 }
@@ -154,36 +156,28 @@ func (i *Inspection) session(ctx context.Context, v Session) error {
 	if err != nil {
 		return err
 	}
-	what := "has members"
+	members := "has members"
 	if v.Status.Terminal() {
-		what = "has attributes of players"
+		members = "has attributes of players"
 	}
-	named := v.Named()
-	isNamed := func(id PlayerID) bool { return slices.Contains(named, id) }
-	i.tellMissing(v.ID, what, slices.DeleteFunc(slices.Clone(missing), isNamed), repaired)
-	isMember := func(id PlayerID) bool { return !isNamed(id) }
-	missing = slices.DeleteFunc(missing, isMember)
-	waits := func(id PlayerID) bool { return v.waiter(id) >= 0 }
-	banned := func(id PlayerID) bool { return !waits(id) }
-	i.tellMissing(v.ID, "has bans of players", slices.DeleteFunc(slices.Clone(missing), waits), repaired)
-	i.tellMissing(v.ID, "has a wait list with players", slices.DeleteFunc(missing, banned), repaired)
+	named, lacking := v.Named(), map[string][]PlayerID{}
+	for _, id := range missing {
+		what := "has bans of players"
+		switch {
+		case !slices.Contains(named, id):
+			what = members
+		case v.waiter(id) >= 0:
+			what = "has a wait list with players"
+		}
+		lacking[what] = append(lacking[what], id)
+	}
+	for _, what := range slices.Sorted(maps.Keys(lacking)) {
+		i.tell("sessions", string(v.ID), repaired, "%s who do not exist: %s", what, listIDs(lacking[what]))
+	}
 	if lost != "" {
-		i.Tell(Finding{
-			Collection: "sessions", ID: string(v.ID), Problem: lost, Repaired: repaired && !v.Status.Terminal(),
-		})
+		i.tell("sessions", string(v.ID), repaired && !v.Status.Terminal(), "%s", lost)
 	}
 	return nil
-}
-
-// tellMissing reports players who do not exist, if there are any.
-func (i *Inspection) tellMissing(id SessionID, what string, players []PlayerID, repaired bool) {
-	if len(players) == 0 {
-		return
-	}
-	i.Tell(Finding{
-		Collection: "sessions", ID: string(id), Repaired: repaired,
-		Problem: fmt.Sprintf("%s who do not exist: %s", what, listIDs(players)),
-	})
 }
 
 // missingPlayers returns the players that do not exist although their erasure should have removed them or their
@@ -255,18 +249,11 @@ func (i *Inspection) repairSession(ctx context.Context, v Session, missing []Pla
 
 // listIDs formats the first ids of a list.
 func listIDs(ids []PlayerID) string {
-	var b strings.Builder
-	for n, id := range ids {
-		if n == maxListedIDs {
-			fmt.Fprintf(&b, " and %d more", len(ids)-n)
-			break
-		}
-		if n > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(string(id))
+	list := strings.Join(texts(ids[:min(len(ids), maxListedIDs)]), ", ")
+	if more := len(ids) - maxListedIDs; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
 	}
-	return b.String()
+	return list
 }
 
 func (i *Inspection) key(_ context.Context, k Key) error {

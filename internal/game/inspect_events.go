@@ -2,7 +2,6 @@ package game
 
 import (
 	"context"
-	"fmt"
 	"slices"
 )
 
@@ -41,10 +40,7 @@ func (i *Inspection) event(ctx context.Context, e Event) error {
 	)
 	// Otherwise the earlier events have been removed meanwhile.
 	if err == nil && len(there) > 0 && there[0].Version != e.Version-1 {
-		i.Tell(Finding{
-			Collection: "events", ID: e.ID(),
-			Problem: fmt.Sprintf("comes after version %d: the events between are missing", before.Version),
-		})
+		i.tell("events", e.ID(), false, "comes after version %d: the events between are missing", before.Version)
 	}
 	return err
 }
@@ -70,17 +66,11 @@ func (i *Inspection) checkLastEvent(ctx context.Context, e Event) error {
 	}
 	switch last := newest[0].Version; {
 	case last > most:
-		i.Tell(Finding{
-			Collection: "events", ID: newest[0].ID(),
-			Problem: fmt.Sprintf("is of a version that its document does not have, which is at %d", most),
-		})
+		i.tell("events", newest[0].ID(), false,
+			"is of a version that its document does not have, which is at %d", most)
 	case last < least:
-		i.Tell(Finding{
-			Collection: "events", ID: newest[0].ID(),
-			Problem: fmt.Sprintf(
-				"is the last of a document that is at version %d: the events since are missing", least,
-			),
-		})
+		i.tell("events", newest[0].ID(), false,
+			"is the last of a document that is at version %d: the events since are missing", least)
 	}
 	return nil
 }
@@ -150,10 +140,7 @@ func (i *Inspection) checkFeed(ctx context.Context, p ProjectID) error {
 func (i *Inspection) reportGap(ctx context.Context, p ProjectID, last, next int64) error {
 	oldest, err := i.Deps.Store.Feed(ctx, FeedQuery{Project: p, Limit: 1})
 	if err == nil && len(oldest) > 0 && oldest[0].Seq <= last {
-		i.Tell(Finding{
-			Collection: "events",
-			Problem:    fmt.Sprintf("have none at the places %d to %d of the feed of project %s", last+1, next-1, p),
-		})
+		i.tell("events", "", false, "have none at the places %d to %d of the feed of project %s", last+1, next-1, p)
 	}
 	return err
 }

@@ -49,10 +49,7 @@ func (i *Inspection) missingLease(ctx context.Context, v Session) error {
 			return err
 		}
 	}
-	i.Tell(Finding{
-		Collection: "sessions", ID: string(v.ID), Repaired: repaired[0],
-		Problem: "has had heartbeats, but has no lease and never expires",
-	})
+	i.tell("sessions", string(v.ID), repaired[0], "has had heartbeats, but has no lease and never expires")
 	return nil
 }
 

@@ -3,7 +3,6 @@ package game
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 )
 
@@ -21,10 +20,9 @@ func (i *Inspection) exclusivePlaces(ctx context.Context, v Session) error {
 			return err
 		}
 		if both {
-			i.Tell(Finding{Collection: "sessions", ID: string(v.ID), Problem: fmt.Sprintf(
+			i.tell("sessions", string(v.ID), false,
 				"is exclusive and has player %s, who is also in exclusive session %s: remove the player from one",
-				id, first,
-			)})
+				id, first)
 		}
 	}
 	return nil

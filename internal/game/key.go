@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"slices"
 	"strings"
 	"time"
 )
@@ -113,22 +112,14 @@ func ParseSecret(text string) (Secret, bool) {
 
 // ValidKeyID reports whether id has the form of the id of an API key.
 func ValidKeyID(id KeyID) bool {
-	if len(id) < 1 || len(id) > MaxKeyID {
-		return false
-	}
-	for _, c := range []byte(id) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return true
+	text := string(id)
+	return len(text) >= 1 && len(text) <= MaxKeyID && consistsOf(text, "") && text == strings.ToLower(text)
 }
 
 // ValidProject reports whether p has 1 to 64 characters of a-z 0-9 and -.
 func ValidProject(p ProjectID) bool {
-	return len(p) >= 1 && len(p) <= MaxProjectID && !slices.ContainsFunc([]byte(p), func(c byte) bool {
-		return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-'
-	})
+	text := string(p)
+	return len(text) >= 1 && len(text) <= MaxProjectID && consistsOf(text, "-") && text == strings.ToLower(text)
 }
 
 // StaticKey returns the key for a secret from the configuration. It has scope admin in the default project and is not

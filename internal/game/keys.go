@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 )
@@ -158,39 +157,29 @@ func (s *Keys) Used(ctx context.Context, k Key) error {
 // AnyHolds reports whether any project has an active key. It needs no caller: the service calls it when it starts.
 func (s *Keys) AnyHolds(ctx context.Context) (bool, error) {
 	now := s.now()
-	var after KeyID
-	for {
-		found, err := s.store.ExportKeys(ctx, after, exportPage)
-		if err != nil || slices.ContainsFunc(found, func(k Key) bool { return !k.Inactive(now) }) {
+	for k, err := range exported(ctx, s.store.ExportKeys, keyID) {
+		if err != nil || !k.Inactive(now) {
 			return err == nil, err
 		}
-		if len(found) < exportPage {
-			return false, nil
-		}
-		after = found[len(found)-1].ID
 	}
+	return false, nil
 }
+
+func keyID(k Key) KeyID { return k.ID }
 
 // Purge removes keys of all projects that have been inactive for 30 days. It is for background work.
 func (s *Keys) Purge(ctx context.Context) error {
 	now := s.now()
-	var after KeyID
-	for {
-		found, err := s.store.ExportKeys(ctx, after, exportPage)
+	for k, err := range exported(ctx, s.store.ExportKeys, keyID) {
 		if err != nil {
 			return err
 		}
-		for _, k := range found {
-			if end := k.ended(now); end == nil || now.Sub(*end) < keptAfterEnd {
-				continue
-			}
-			if err := s.store.DeleteKey(ctx, k); err != nil && !errors.Is(err, ErrStale) {
-				return err
-			}
+		if end := k.ended(now); end == nil || now.Sub(*end) < keptAfterEnd {
+			continue
 		}
-		if len(found) < exportPage {
-			return nil
+		if err := s.store.DeleteKey(ctx, k); err != nil && !errors.Is(err, ErrStale) {
+			return err
 		}
-		after = found[len(found)-1].ID
 	}
+	return nil
 }

@@ -3,6 +3,7 @@ package game
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"time"
 )
@@ -80,28 +81,55 @@ func (n noun[D, I]) inspect(ctx context.Context, i *Inspection) error {
 	if n.broken == nil {
 		return nil
 	}
-	var after I
-	for total := 0; ; {
-		found, err := n.export(i.Deps.Store, ctx, after, exportPage)
+	export := func(ctx context.Context, after I, limit int) ([]D, error) {
+		return n.export(i.Deps.Store, ctx, after, limit)
+	}
+	total := 0
+	progress := func() {
+		if i.Progress != nil {
+			i.Progress(n.name, total)
+		}
+	}
+	for d, err := range exported(ctx, export, n.id) {
 		if err != nil {
 			return err
 		}
-		for _, d := range found {
-			after = n.id(d)
-			if wrong := n.broken(&d); len(wrong) > 0 {
-				i.Tell(Finding{Collection: n.name, ID: string(after), Problem: describeProblems(wrong)})
+		if wrong := n.broken(&d); len(wrong) > 0 {
+			i.tell(n.name, string(n.id(d)), false, "%s", describeProblems(wrong))
+		}
+		if n.check != nil {
+			if err := n.check(i, ctx, d); err != nil {
+				return err
 			}
-			if n.check != nil {
-				if err := n.check(i, ctx, d); err != nil {
-					return err
+		}
+		if total++; total%exportPage == 0 {
+			progress()
+		}
+	}
+	progress()
+	return nil
+}
+
+// exported iterates over all documents that export returns, in pages. An error is the last element.
+func exported[D any, I ~string](
+	ctx context.Context, export func(context.Context, I, int) ([]D, error), id func(D) I,
+) iter.Seq2[D, error] {
+	return func(yield func(D, error) bool) {
+		for after := I(""); ; {
+			found, err := export(ctx, after, exportPage)
+			if err != nil {
+				var none D
+				yield(none, err)
+				return
+			}
+			for _, d := range found {
+				if after = id(d); !yield(d, nil) {
+					return
 				}
 			}
-		}
-		if total += len(found); i.Progress != nil {
-			i.Progress(n.name, total)
-		}
-		if len(found) < exportPage {
-			return nil
+			if len(found) < exportPage {
+				return
+			}
 		}
 	}
 }
@@ -176,7 +204,7 @@ func claimNoun(now time.Time) Noun {
 func keyNoun() Noun {
 	return noun[Key, KeyID]{
 		name: "api_keys", title: "API keys", export: Store.ExportKeys,
-		id:     func(k Key) KeyID { return k.ID },
+		id:     keyID,
 		create: func(ctx context.Context, s Store, k Key) error { return s.CreateKey(ctx, k) },
 		find:   func(ctx context.Context, s Store, k Key) (Key, error) { return s.Key(ctx, k.ID) },
 		broken: (*Key).brokenRules, check: (*Inspection).key,

@@ -30,7 +30,7 @@ func PurgeSessions(ctx context.Context, store SessionStore, before time.Time) (i
 		case err != nil || n < sessionBatch:
 			return total, err
 		}
-		if err := sleep(ctx, max(purgePause*time.Since(begin), minPurgePause)); err != nil {
+		if err := Sleep(ctx, max(purgePause*time.Since(begin), minPurgePause)); err != nil {
 			return total, nil //nolint:nilerr // the run's time is up
 		}
 	}

@@ -170,7 +170,7 @@ func (m *turn) alone(ctx context.Context) (context.Context, context.CancelFunc, 
 	if q.lease.Holder != "" && t.rules.clock().Sub(q.since) >= turnTenure {
 		q.giveBack(ctx, t)
 		pause = 2 * turnPoll // others who wait look at least once before this process does again
-		if err := sleep(ctx, pause); err != nil {
+		if err := Sleep(ctx, pause); err != nil {
 			return nil, nil, Overloaded(err)
 		}
 	}
@@ -182,7 +182,7 @@ func (m *turn) alone(ctx context.Context) (context.Context, context.CancelFunc, 
 		if taken {
 			break
 		}
-		if err := sleep(ctx, pause/2+rand.N(pause/2)); err != nil { //nolint:gosec // a random pause is no secret
+		if err := Sleep(ctx, pause/2+rand.N(pause/2)); err != nil { //nolint:gosec // a random pause is no secret
 			return nil, nil, Overloaded(err)
 		}
 		pause = min(2*pause, turnPoll)

@@ -90,9 +90,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	var g errgroup.Group
 	for _, t := range k.tasks {
 		g.Go(func() error {
-			if !k.sleep(ctx, k.phase(t.Every)) {
-				return nil
-			}
+			_ = game.Sleep(ctx, k.phase(t.Every)) // what follows ends with the context
 			if t.Lease {
 				k.underLease(ctx, t)
 			} else {
@@ -116,25 +114,11 @@ func (k *Keeper) jittered(d time.Duration) time.Duration {
 	return time.Duration((1 - share + 2*share*k.Random()) * float64(d))
 }
 
-// sleep waits for d, and reports whether the context is still active.
-func (k *Keeper) sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // repeat runs a task at its interval until the context ends.
 func (k *Keeper) repeat(ctx context.Context, t Task) {
 	for ctx.Err() == nil {
 		k.run(ctx, t)
-		if !k.sleep(ctx, k.jittered(t.Every)) {
-			return
-		}
+		_ = game.Sleep(ctx, k.jittered(t.Every)) // the loop ends with the context
 	}
 }
 

@@ -69,7 +69,7 @@ func (k *Keeper) underLease(ctx context.Context, t Task) {
 		default:
 			k.serve(ctx, held)
 		}
-		k.sleep(ctx, k.jittered(wait))
+		_ = game.Sleep(ctx, k.jittered(wait)) // the loop ends with the context
 	}
 }
 

@@ -1,11 +1,9 @@
 package limits
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -14,12 +12,8 @@ import (
 // absorbs bursts. Requests are also rejected while they would wait too long for a processor.
 type Concurrency struct {
 	limit    int
-	wait     time.Duration // longest wait in the queue
-	runQueue runQueue      // of the Go scheduler
-
-	mu       sync.Mutex
-	inFlight int
-	queue    list.List // of chan struct{}, closed when the request is admitted
+	slots    *shared
+	runQueue runQueue // of the Go scheduler
 }
 
 // QueueFactor is the number of queued requests for each request in process.
@@ -34,34 +28,21 @@ func NewConcurrency(limit int, wait time.Duration) *Concurrency {
 	if limit == 0 {
 		return nil
 	}
-	return &Concurrency{limit: limit, wait: wait, runQueue: runQueue{start: time.Now(), most: wait / latencyFactor}}
+	return &Concurrency{
+		limit: limit, slots: newShared(int64(limit), int64(QueueFactor*limit), wait),
+		runQueue: runQueue{start: time.Now(), most: wait / latencyFactor},
+	}
 }
 
 // Full reports whether a new request would be rejected at once.
-func (c *Concurrency) Full() bool {
-	if c == nil {
-		return false
-	}
-	if c.runQueue.long() {
-		return true
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.full()
-}
-
-func (c *Concurrency) full() bool {
-	return c.inFlight >= c.limit && c.queue.Len() >= QueueFactor*c.limit
-}
+func (c *Concurrency) Full() bool { return c != nil && (c.runQueue.long() || c.slots.full()) }
 
 // Load returns the limit, or 0 for none, and the number of queued requests.
 func (c *Concurrency) Load() (limit, queued int) {
 	if c == nil {
 		return 0, 0
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.limit, c.queue.Len()
+	return c.limit, int(c.slots.waiting.Load())
 }
 
 // Enter waits until the request is admitted, and reports whether it is. The caller of an admitted request must call
@@ -75,20 +56,8 @@ func (c *Concurrency) Enter(ctx context.Context) bool {
 		return false
 	}
 	c.runQueue.sample()
-	c.mu.Lock()
-	switch {
-	case c.inFlight < c.limit:
-		c.inFlight++
-		c.mu.Unlock()
-	case c.full():
-		c.mu.Unlock()
+	if !c.slots.take(ctx, 1) {
 		return false
-	default:
-		turn := c.queue.PushBack(make(chan struct{}))
-		c.mu.Unlock()
-		if !c.await(ctx, turn) {
-			return false
-		}
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) { // too late to do anything
 		c.Leave()
@@ -97,44 +66,11 @@ func (c *Concurrency) Enter(ctx context.Context) bool {
 	return true
 }
 
-// await waits until a queued request is admitted, and reports whether it was.
-func (c *Concurrency) await(ctx context.Context, turn *list.Element) bool {
-	wait := c.wait
-	if deadline, ok := ctx.Deadline(); ok {
-		wait = min(wait, time.Until(deadline)/2)
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	admitted := turn.Value.(chan struct{})
-	select {
-	case <-admitted:
-		return true
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	select {
-	case <-admitted: // admitted at the last moment
-		return true
-	default:
-		c.queue.Remove(turn)
-		return false
-	}
-}
-
 // Leave ends an admitted request. The request that has been queued longest takes its place.
 func (c *Concurrency) Leave() {
-	if c == nil {
-		return
+	if c != nil {
+		c.slots.free.Release(1)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if next := c.queue.Front(); next != nil {
-		close(c.queue.Remove(next).(chan struct{}))
-		return
-	}
-	c.inFlight--
 }
 
 // runQueue measures how long runnable goroutines wait for a processor.

@@ -2,19 +2,14 @@ package limits
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 )
 
 // Memory limits the memory that requests use for large documents, in bytes as the callers estimate it. Requests
 // without room wait in order of arrival.
 type Memory struct {
-	most    int64
-	wait    time.Duration
-	free    *semaphore.Weighted
-	waiting atomic.Int64
+	most int64
+	*shared
 }
 
 // mostWaiting is how many requests may wait for room. Each holds a place among the requests in process, which others
@@ -27,7 +22,7 @@ func NewMemory(bytes int64, wait time.Duration) *Memory {
 	if bytes == 0 {
 		return nil
 	}
-	return &Memory{most: bytes, wait: wait, free: semaphore.NewWeighted(bytes)}
+	return &Memory{bytes, newShared(bytes, mostWaiting, wait)}
 }
 
 // Room returns an empty room for one request. It is not safe for concurrent use, and the caller must call Leave.
@@ -56,7 +51,7 @@ func (r *Room) Take(ctx context.Context, bytes int) bool {
 	}
 	r.Leave()
 	n := min(int64(bytes), r.of.most)
-	if !r.of.free.TryAcquire(n) && !r.of.await(ctx, n) {
+	if !r.of.take(ctx, n) {
 		return false
 	}
 	r.held = n
@@ -80,18 +75,3 @@ func (r *Room) Keep(bytes int) {
 
 // Leave gives everything back.
 func (r *Room) Leave() { r.Keep(0) }
-
-func (m *Memory) await(ctx context.Context, n int64) bool {
-	if m.waiting.Add(1) > mostWaiting {
-		m.waiting.Add(-1)
-		return false
-	}
-	defer m.waiting.Add(-1)
-	wait := m.wait
-	if deadline, ok := ctx.Deadline(); ok {
-		wait = min(wait, time.Until(deadline)/2)
-	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	return m.free.Acquire(ctx, n) == nil
-}

@@ -29,29 +29,7 @@ type Errors struct {
 	total *prometheus.CounterVec
 
 	mu     sync.Mutex
-	groups map[string]*group
-}
-
-// group is the failures with one fingerprint.
-type group struct {
-	Fingerprint string             `json:"fingerprint"`
-	Code        report.FailureCode `json:"code"`
-	Route       string             `json:"route,omitempty"`
-	Task        string             `json:"task,omitempty"`
-	Count       int64              `json:"count"`
-	FirstSeen   time.Time          `json:"first_seen"`
-	LastSeen    time.Time          `json:"last_seen"`
-	Sample      sample             `json:"sample"`
-}
-
-// sample is one occurrence of a failure.
-type sample struct {
-	ErrorID   string   `json:"error_id"`
-	RequestID string   `json:"request_id,omitempty"`
-	RunID     string   `json:"run_id,omitempty"`
-	Message   string   `json:"message"`
-	Causes    []string `json:"causes"`
-	Stack     string   `json:"stack,omitempty"`
+	groups map[string]*report.Group
 }
 
 // NewErrors returns an Errors without failures.
@@ -59,13 +37,13 @@ func NewErrors(log *slog.Logger, reg prometheus.Registerer, now func() time.Time
 	total := counters(reg, "gsm_errors_total",
 		"Failures that operators should know of, by code. /debug/errors of the ops listener tells the latest.",
 		[]string{"code"}, report.FailureCodes()...)
-	return &Errors{log: log, now: now, newID: newID, total: total, groups: make(map[string]*group)}
+	return &Errors{log: log, now: now, newID: newID, total: total, groups: make(map[string]*report.Group)}
 }
 
 // Report counts and logs a failure and returns its id, which may be shown to the caller. Messages are logged without
 // quoted text, ids and passwords of URLs.
 func (e *Errors) Report(ctx context.Context, f report.Failure) string {
-	o := sample{
+	o := report.Sample{
 		ErrorID: e.newID(), RequestID: game.RequestIDFrom(ctx), RunID: game.RunIDFrom(ctx),
 		Message: cut(mask(f.Err.Error()), maxMessage), Causes: causes(f.Err),
 	}
@@ -101,25 +79,25 @@ func severity(code report.FailureCode) slog.Level {
 	return slog.LevelError
 }
 
-func (e *Errors) remember(f report.Failure, mark string, o sample) {
+func (e *Errors) remember(f report.Failure, mark string, o report.Sample) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.now().UTC()
 	g := e.groups[mark]
 	if g == nil {
 		if len(e.groups) >= maxGroups {
-			oldest := slices.MinFunc(e.list(), func(x, y group) int { return x.LastSeen.Compare(y.LastSeen) })
+			oldest := slices.MinFunc(e.list(), func(x, y report.Group) int { return x.LastSeen.Compare(y.LastSeen) })
 			delete(e.groups, oldest.Fingerprint)
 		}
-		g = &group{Fingerprint: mark, Code: f.Code, Route: f.Route, Task: f.Task, FirstSeen: now}
+		g = &report.Group{Fingerprint: mark, Code: f.Code, Route: f.Route, Task: f.Task, FirstSeen: now}
 		e.groups[mark] = g
 	}
 	g.Count, g.LastSeen, g.Sample = g.Count+1, now, o
 }
 
 // list returns a copy of the groups. The caller holds the lock.
-func (e *Errors) list() []group {
-	all := make([]group, 0, len(e.groups))
+func (e *Errors) list() []report.Group {
+	all := make([]report.Group, 0, len(e.groups))
 	for _, g := range e.groups {
 		all = append(all, *g)
 	}
@@ -131,12 +109,10 @@ func (e *Errors) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	e.mu.Lock()
 	all := e.list()
 	e.mu.Unlock()
-	slices.SortFunc(all, func(x, y group) int {
+	slices.SortFunc(all, func(x, y report.Group) int {
 		return cmp.Or(y.LastSeen.Compare(x.LastSeen), cmp.Compare(x.Fingerprint, y.Fingerprint))
 	})
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(struct { // the caller may be gone
-		Errors []group `json:"errors"`
-	}{all})
+	_ = json.NewEncoder(w).Encode(report.Groups{Errors: all}) // the caller may be gone
 }

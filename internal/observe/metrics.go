@@ -99,64 +99,58 @@ func Commands(log *slog.Logger, m Meter) func(context.Context, game.Command) {
 	}
 }
 
-// Engine returns a collector of the engine's connections, and of the disk space if the engine reports it.
-func Engine(engine game.Store) prometheus.Collector {
-	c := &engineCollector{
-		connections: prometheus.NewDesc(poolConnections, "Connections to the database, of the embedded one those "+
-			"that read: in_use, idle, "+
-			"and waiting for calls that wait for one.", []string{"state"}, nil),
-		size: prometheus.NewDesc(
-			"gsm_store_size_bytes", "Size of the embedded database's files: the database itself, and its log (wal).",
-			[]string{"file"}, nil,
-		),
-		free: prometheus.NewDesc(
-			"gsm_store_disk_free_bytes", "Free space on the disk of the embedded database.", nil, nil,
-		),
-	}
-	if e, ok := engine.(interface{ Pool() game.Pool }); ok {
-		c.pool = e.Pool
-	}
-	if e, ok := engine.(interface {
-		Space(context.Context) (game.Space, error)
-	}); ok {
-		c.space = e.Space
-	}
-	return c
-}
-
-type engineCollector struct {
-	connections, size, free *prometheus.Desc
-	pool                    func() game.Pool
-	space                   func(context.Context) (game.Space, error)
+// gauges is a collector of gauges that are read when they are scraped.
+type gauges struct {
+	descs []*prometheus.Desc
+	read  func(set func(d *prometheus.Desc, n float64, labels ...string))
 }
 
 // Describe implements [prometheus.Collector].
-func (e *engineCollector) Describe(c chan<- *prometheus.Desc) {
-	c <- e.connections
-	c <- e.size
-	c <- e.free
+func (g gauges) Describe(c chan<- *prometheus.Desc) {
+	for _, d := range g.descs {
+		c <- d
+	}
 }
 
 // Collect implements [prometheus.Collector].
-func (e *engineCollector) Collect(c chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, n int64, labels ...string) {
-		c <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n), labels...)
-	}
-	if e.pool != nil {
-		p := e.pool()
-		gauge(e.connections, p.InUse, "in_use")
-		gauge(e.connections, p.Idle, "idle")
-		gauge(e.connections, p.Waiting, "waiting")
-	}
-	if e.space == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), statsTimeout)
-	defer cancel()
-	s, err := e.space(ctx)
-	gauge(e.size, s.DatabaseBytes, "database")
-	gauge(e.size, s.LogBytes, "wal")
-	if err == nil { // the health report covers problems with the disk
-		gauge(e.free, s.FreeBytes)
-	}
+func (g gauges) Collect(c chan<- prometheus.Metric) {
+	g.read(func(d *prometheus.Desc, n float64, labels ...string) {
+		c <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, n, labels...)
+	})
+}
+
+// Engine returns a collector of the engine's connections, and of the disk space if the engine reports it.
+func Engine(engine game.Store) prometheus.Collector {
+	connections := prometheus.NewDesc(poolConnections, "Connections to the database, of the embedded one those "+
+		"that read: in_use, idle, and waiting for calls that wait for one.", []string{"state"}, nil)
+	size := prometheus.NewDesc(
+		"gsm_store_size_bytes", "Size of the embedded database's files: the database itself, and its log (wal).",
+		[]string{"file"}, nil,
+	)
+	free := prometheus.NewDesc(
+		"gsm_store_disk_free_bytes", "Free space on the disk of the embedded database.", nil, nil,
+	)
+	pooled, hasPool := engine.(interface{ Pool() game.Pool })
+	embedded, hasSpace := engine.(interface {
+		Space(context.Context) (game.Space, error)
+	})
+	return gauges{[]*prometheus.Desc{connections, size, free}, func(set func(*prometheus.Desc, float64, ...string)) {
+		if hasPool {
+			p := pooled.Pool()
+			set(connections, float64(p.InUse), "in_use")
+			set(connections, float64(p.Idle), "idle")
+			set(connections, float64(p.Waiting), "waiting")
+		}
+		if !hasSpace {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), statsTimeout)
+		defer cancel()
+		s, err := embedded.Space(ctx)
+		set(size, float64(s.DatabaseBytes), "database")
+		set(size, float64(s.LogBytes), "wal")
+		if err == nil { // the health report covers problems with the disk
+			set(free, float64(s.FreeBytes))
+		}
+	}}
 }

@@ -22,76 +22,55 @@ const (
 // waits at most four seconds, so that a hanging store does not block the other metrics. The ping alone decides whether
 // the store is reachable; counts that the store does not return are left out.
 func Population(store game.Store, log *slog.Logger, now func() time.Time) prometheus.Collector {
-	return &population{
-		ping: recently[game.Facts]{now: now, ask: func(ctx context.Context) (game.Facts, error) {
-			f, err := store.Ping(ctx)
-			if err != nil {
-				log.Warn("asking the database whether it can be reached", Cause(err))
-			}
-			return f, err
-		}},
-		counts: recently[game.Stats]{now: now, ask: func(ctx context.Context) (game.Stats, error) {
-			s, err := store.Stats(ctx, game.CountBound)
-			if err != nil {
-				log.Warn("counting what is stored", Cause(err))
-			}
-			return s, err
-		}},
-		up: prometheus.NewDesc("gsm_store_up",
-			"1 if the database could be reached when last asked, at most ten seconds ago; else 0.", nil, nil),
-		players: prometheus.NewDesc(
-			playersStored, "Players stored. The embedded database counts to 1,000,000.", nil, nil,
-		),
-		members: prometheus.NewDesc(seatsHeld, "Seats held in the live sessions that were counted.", nil, nil),
-		sessions: prometheus.NewDesc(
-			sessionsStored, "Live sessions, by status, of each up to 1,000,000.", []string{"status"}, nil,
-		),
-		bounded: prometheus.NewDesc("gsm_counts_bounded",
-			"1 if the count of players or of the sessions of a status stopped because there are more; else 0.", nil,
-			nil),
-	}
-}
-
-type population struct {
-	ping   recently[game.Facts]
-	counts recently[game.Stats]
-
-	up, players, members, sessions, bounded *prometheus.Desc
-}
-
-// Describe implements [prometheus.Collector].
-func (p *population) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{p.up, p.players, p.members, p.sessions, p.bounded} {
-		c <- d
-	}
-}
-
-// Collect implements [prometheus.Collector].
-func (p *population) Collect(c chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, n float64, labels ...string) {
-		c <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, n, labels...)
-	}
-	one := func(yes bool) float64 {
-		if yes {
-			return 1
+	ping := &recently[game.Facts]{now: now, ask: func(ctx context.Context) (game.Facts, error) {
+		f, err := store.Ping(ctx)
+		if err != nil {
+			log.Warn("asking the database whether it can be reached", Cause(err))
 		}
-		return 0
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), statsTimeout+statsGrace)
-	defer cancel()
-	p.counts.begin() // runs during the ping
-	_, reached := p.ping.look(ctx)
-	gauge(p.up, one(reached))
-	s, ok := p.counts.look(ctx)
-	if !ok {
-		return
-	}
-	gauge(p.players, float64(s.Players))
-	gauge(p.members, float64(s.Members))
-	gauge(p.bounded, one(s.Bounded))
-	for status, n := range s.Sessions {
-		gauge(p.sessions, float64(n), string(status))
-	}
+		return f, err
+	}}
+	counts := &recently[game.Stats]{now: now, ask: func(ctx context.Context) (game.Stats, error) {
+		s, err := store.Stats(ctx, game.CountBound)
+		if err != nil {
+			log.Warn("counting what is stored", Cause(err))
+		}
+		return s, err
+	}}
+	up := prometheus.NewDesc("gsm_store_up",
+		"1 if the database could be reached when last asked, at most ten seconds ago; else 0.", nil, nil)
+	players := prometheus.NewDesc(
+		playersStored, "Players stored. The embedded database counts to 1,000,000.", nil, nil,
+	)
+	members := prometheus.NewDesc(seatsHeld, "Seats held in the live sessions that were counted.", nil, nil)
+	sessions := prometheus.NewDesc(
+		sessionsStored, "Live sessions, by status, of each up to 1,000,000.", []string{"status"}, nil,
+	)
+	bounded := prometheus.NewDesc("gsm_counts_bounded",
+		"1 if the count of players or of the sessions of a status stopped because there are more; else 0.", nil, nil)
+	all := []*prometheus.Desc{up, players, members, sessions, bounded}
+	return gauges{all, func(set func(*prometheus.Desc, float64, ...string)) {
+		one := func(yes bool) float64 {
+			if yes {
+				return 1
+			}
+			return 0
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), statsTimeout+statsGrace)
+		defer cancel()
+		counts.begin() // runs during the ping
+		_, reached := ping.look(ctx)
+		set(up, one(reached))
+		s, ok := counts.look(ctx)
+		if !ok {
+			return
+		}
+		set(players, float64(s.Players))
+		set(members, float64(s.Members))
+		set(bounded, one(s.Bounded))
+		for status, n := range s.Sessions {
+			set(sessions, float64(n), string(status))
+		}
+	}}
 }
 
 // recently caches the result of a call for askedAge.

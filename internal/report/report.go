@@ -41,6 +41,33 @@ func FailureCodes() []FailureCode {
 	}
 }
 
+// Groups is the response of /debug/errors, the latest first.
+type Groups struct {
+	Errors []Group `json:"errors"`
+}
+
+// Group is the failures with one fingerprint.
+type Group struct {
+	Fingerprint string      `json:"fingerprint"`
+	Code        FailureCode `json:"code"`
+	Route       string      `json:"route,omitempty"`
+	Task        string      `json:"task,omitempty"`
+	Count       int64       `json:"count"`
+	FirstSeen   time.Time   `json:"first_seen"`
+	LastSeen    time.Time   `json:"last_seen"`
+	Sample      Sample      `json:"sample"`
+}
+
+// Sample is one occurrence of a failure.
+type Sample struct {
+	ErrorID   string   `json:"error_id"`
+	RequestID string   `json:"request_id,omitempty"`
+	RunID     string   `json:"run_id,omitempty"`
+	Message   string   `json:"message"`
+	Causes    []string `json:"causes"`
+	Stack     string   `json:"stack,omitempty"`
+}
+
 // Panic is the error of a recovered panic.
 type Panic struct {
 	Value any

@@ -2,6 +2,7 @@ package top
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -181,7 +182,7 @@ func rows(before, now []timing, name func(labels map[string]string) Row) []Row {
 func growth(before []timing, now timing) game.Latency {
 	l := game.Latency{Bounds: now.counts.Bounds, Counts: slices.Clone(now.counts.Counts)}
 	for _, b := range before {
-		if !sameLabels(b.labels, now.labels) || !slices.Equal(b.counts.Bounds, l.Bounds) {
+		if !maps.Equal(b.labels, now.labels) || !slices.Equal(b.counts.Bounds, l.Bounds) {
 			continue
 		}
 		for i, n := range b.counts.Counts {
@@ -192,15 +193,6 @@ func growth(before []timing, now timing) game.Latency {
 		}
 	}
 	return l
-}
-
-func sameLabels(a, b map[string]string) bool {
-	for name, v := range a {
-		if b[name] != v {
-			return false
-		}
-	}
-	return len(a) == len(b)
 }
 
 func total(all []Row) (sum Row) {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+
+	"game-session-manager/internal/game"
 )
 
 // Top watches one gsm.
@@ -26,10 +28,8 @@ func (t Top) Once(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case <-time.After(t.Interval):
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := game.Sleep(ctx, t.Interval); err != nil {
+		return err
 	}
 	second, err := source.Look(ctx)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"game-session-manager/internal/report"
 )
 
 const (
@@ -82,26 +84,14 @@ func (s *Source) groups(ctx context.Context) []Group {
 }
 
 func readGroups(r io.Reader) ([]Group, error) {
-	var response struct {
-		Errors []struct {
-			Code     string    `json:"code"`
-			Route    string    `json:"route"`
-			Task     string    `json:"task"`
-			Count    int64     `json:"count"`
-			LastSeen time.Time `json:"last_seen"`
-			Sample   struct {
-				Message string `json:"message"`
-			} `json:"sample"`
-		} `json:"errors"`
-	}
+	var response report.Groups
 	if err := json.NewDecoder(r).Decode(&response); err != nil {
 		return nil, fmt.Errorf("reading /debug/errors: %w", err)
 	}
 	groups := []Group{}
 	for _, e := range response.Errors[:min(len(response.Errors), maxGroups)] {
-		groups = append(
-			groups, Group{clean(e.Code), clean(e.Route + e.Task), clean(e.Sample.Message), e.Count, e.LastSeen},
-		)
+		where, what := clean(e.Route+e.Task), clean(e.Sample.Message)
+		groups = append(groups, Group{clean(string(e.Code)), where, what, e.Count, e.LastSeen})
 	}
 	return groups, nil
 }

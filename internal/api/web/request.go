@@ -23,15 +23,8 @@ const (
 
 // ValidRequestID reports whether a caller's request id can be used in headers and logs.
 func ValidRequestID(id string) bool {
-	if len(id) == 0 || len(id) > MaxRequestID {
-		return false
-	}
-	for _, c := range []byte(id) {
-		if c <= ' ' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return true
+	return len(id) > 0 && len(id) <= MaxRequestID &&
+		!strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
 }
 
 // Check returns the problem of a malformed request, or nil. It rejects targets and headers that are too large and

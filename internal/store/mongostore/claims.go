@@ -41,8 +41,8 @@ func (s *Store) Claim(ctx context.Context, c game.Claim, now time.Time) (game.Cl
 			}
 		}
 		// The claim was purged or replaced meanwhile, or a majority of the members does not have it yet.
-		if !sleep(ctx, pause) {
-			return game.Claim{}, game.Unanswered(game.OutcomeNone, context.Cause(ctx))
+		if err := game.Sleep(ctx, pause); err != nil {
+			return game.Claim{}, game.Unanswered(game.OutcomeNone, err)
 		}
 	}
 }
@@ -131,6 +131,11 @@ func (s *Store) purge(ctx context.Context, c collection, index string, now time.
 	return removed, err
 }
 
+// idOnly is a document of which only the id is read.
+type idOnly struct {
+	ID any `bson:"_id"`
+}
+
 // idsOf returns the ids of at most limit documents that match, read by the index.
 func idsOf(ctx context.Context, c collection, filter bson.D, index string, limit int) (bson.A, error) {
 	cursor, err := c.Find(
@@ -139,15 +144,9 @@ func idsOf(ctx context.Context, c collection, filter bson.D, index string, limit
 	if err != nil {
 		return nil, err
 	}
-	var docs []struct {
-		ID any `bson:"_id"`
-	}
+	var docs []idOnly
 	if err := cursor.All(ctx, &docs); err != nil {
 		return nil, err
 	}
-	ids := make(bson.A, len(docs))
-	for i, d := range docs {
-		ids[i] = d.ID
-	}
-	return ids, nil
+	return mapped(docs, func(d idOnly) any { return d.ID }), nil
 }

@@ -307,6 +307,11 @@ func (c collection) made(ctx context.Context, a address, id writeID, version int
 	return false, nil
 }
 
+// has reports whether a document matches, which may be rolled back; false if that cannot be read.
+func (c collection) has(ctx context.Context, filter bson.D) bool {
+	return c.newest.FindOne(ctx, filter, options.FindOne().SetProjection(keys("_id"))).Err() == nil
+}
+
 // lastWrites reads the version and the ids of the last writes of a document.
 func (c collection) lastWrites(
 	ctx context.Context, from *mongo.Collection, a address,
@@ -372,9 +377,5 @@ func elements(doc bson.Marshaler) ([]element, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := make([]element, len(raw))
-	for i, e := range raw {
-		all[i] = element{e.Key(), e.Value()}
-	}
-	return all, nil
+	return mapped(raw, func(e bson.RawElement) element { return element{e.Key(), e.Value()} }), nil
 }

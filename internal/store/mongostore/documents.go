@@ -173,11 +173,16 @@ func (d document[D]) first(id writeID) document[D] {
 
 // derivedKeys returns the names of derived fields.
 func derivedKeys[D any](all []derived[D]) []string {
-	keys := make([]string, 0, len(all))
-	for _, d := range all {
-		keys = append(keys, d.key)
+	return mapped(all, func(d derived[D]) string { return d.key })
+}
+
+// mapped returns what f makes of each.
+func mapped[A, B any](all []A, f func(A) B) []B {
+	made := make([]B, len(all))
+	for i, a := range all {
+		made[i] = f(a)
 	}
-	return keys
+	return made
 }
 
 // usualSize is a capacity in bytes that suffices for most documents.
@@ -242,14 +247,7 @@ func (e *encoder) derived(key string, value any) {
 }
 
 func texts(ids []game.PlayerID) []string {
-	if len(ids) == 0 {
-		return nil
-	}
-	all := make([]string, len(ids))
-	for i, id := range ids {
-		all[i] = string(id)
-	}
-	return all
+	return mapped(ids, func(id game.PlayerID) string { return string(id) })
 }
 
 // The lengths in characters of the longest indexed prefixes.
@@ -276,11 +274,10 @@ func indexedPrefixes(key string, longest int) (prefixes []string) {
 	return prefixes
 }
 
-func identityKeys(p *game.Player) (keys []string) {
-	for _, provider := range slices.Sorted(maps.Keys(p.Identities)) {
-		keys = append(keys, identityKey(provider, p.Identities[provider]))
-	}
-	return keys
+func identityKeys(p *game.Player) []string {
+	return mapped(slices.Sorted(maps.Keys(p.Identities)), func(provider string) string {
+		return identityKey(provider, p.Identities[provider])
+	})
 }
 
 // sampleTime is a layout of fixed width, so that the order of strings is that of times.
@@ -301,11 +298,7 @@ func indexedPrefix(prefix string, longest int) string {
 
 // attributeKeys returns the index entries for attributes.
 func attributeKeys(a game.Attributes) []string {
-	keys := make([]string, 0, len(a))
-	for _, k := range slices.Sorted(maps.Keys(a)) {
-		keys = append(keys, attributeKey(k, a[k]))
-	}
-	return keys
+	return mapped(slices.Sorted(maps.Keys(a)), func(k string) string { return attributeKey(k, a[k]) })
 }
 
 // longestKey is the maximum length in bytes of a string in the attribute index. Longer strings are hashed.

@@ -153,7 +153,10 @@ func takenIndex(err error) (string, bool) {
 	return "", false
 }
 
-// readError returns the error for a read that failed.
+// readError returns the error for a read that failed, nil for nil.
 func readError(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
 	return game.ErrStoreUnavailable.Because(redacted(ctx, err))
 }

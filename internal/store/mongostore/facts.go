@@ -93,15 +93,13 @@ func (s *Store) Stats(ctx context.Context, limit int) (game.Stats, error) {
 	}
 	defer leave()
 	stats := game.Stats{Sessions: make(map[game.SessionStatus]int64)}
-	if err := s.countPlayers(ctx, &stats, int64(limit)); err != nil {
-		return game.Stats{}, readError(ctx, err)
-	}
+	err = s.countPlayers(ctx, &stats, int64(limit))
 	for _, status := range game.LiveStatuses() {
-		if err := s.countSessions(ctx, &stats, status, int64(limit)); err != nil {
-			return game.Stats{}, readError(ctx, err)
+		if err == nil {
+			err = s.countSessions(ctx, &stats, status, int64(limit))
 		}
 	}
-	return stats, nil
+	return stats, readError(ctx, err)
 }
 
 // countPlayers counts players that are not being erased.
@@ -170,10 +168,7 @@ func (s *Store) Sizes(ctx context.Context) (game.Sizes, error) {
 	if n.Players, err = s.size(ctx, s.players); err == nil {
 		n.Sessions, err = s.size(ctx, s.sessions)
 	}
-	if err != nil {
-		return game.Sizes{}, readError(ctx, err)
-	}
-	return n, nil
+	return n, readError(ctx, err)
 }
 
 // size returns the number of documents in a collection.

@@ -38,10 +38,7 @@ func (s *Store) DueLeases(ctx context.Context, now time.Time, after game.Lease, 
 		found = append(found, l)
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return found, nil
+	return found, err
 }
 
 func dueLeases(now time.Time, limit int) timePage {

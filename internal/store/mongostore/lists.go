@@ -105,10 +105,7 @@ func (s searched) comparison(c game.Clause) any {
 
 // comparison returns the condition for a clause in MongoDB's query language.
 func comparison(c game.Clause) any {
-	values := make(bson.A, len(c.Values))
-	for i, v := range c.Values {
-		values[i] = v.Any()
-	}
+	values := mapped(c.Values, game.Value.Any)
 	switch c.Op {
 	case game.OpIn:
 		return bson.D{{Key: "$in", Value: values}}
@@ -197,10 +194,7 @@ func list[D any](
 		cursor.SetBatchSize(int32(2 * (n + 1))) //nolint:gosec // a few hundred
 		return true, nil
 	})
-	if err != nil {
-		return game.Found[D]{}, err
-	}
-	return found, nil
+	return found, err
 }
 
 // fullSize is the cost of a document that is returned as it was read.
@@ -235,10 +229,7 @@ func collect[D any](
 		items = append(items, d)
 		return true, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return items, nil
+	return items, err
 }
 
 // each calls next for each document that matches, until it returns false.
@@ -257,18 +248,11 @@ func (s *Store) each(
 	}
 	defer closeCursor(ctx, cursor)
 	for cursor.Next(ctx) {
-		more, err := next(cursor)
-		if err != nil {
+		if more, err := next(cursor); err != nil || !more {
 			return readError(ctx, err)
 		}
-		if !more {
-			return nil
-		}
 	}
-	if err := cursor.Err(); err != nil {
-		return readError(ctx, err)
-	}
-	return nil
+	return readError(ctx, cursor.Err())
 }
 
 // closeTimeout is how long closing a cursor may take.

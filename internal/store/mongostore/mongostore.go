@@ -93,7 +93,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		if o.OnWait != nil {
 			o.OnWait(err)
 		}
-		sleep(waiting, waitPause)
+		_ = game.Sleep(waiting, waitPause)
 	}
 }
 

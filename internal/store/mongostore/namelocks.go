@@ -30,10 +30,7 @@ func newNameLocks() *nameLocks {
 // lock waits for the locks of all names and returns a function that releases them. They are taken in a fixed order to
 // prevent deadlocks.
 func (l *nameLocks) lock(ctx context.Context, names []string) (release func(), err error) {
-	slots := make([]int, len(names))
-	for i, name := range names {
-		slots[i] = int(maphash.String(l.seed, name) % nameLockCount)
-	}
+	slots := mapped(names, func(name string) int { return int(maphash.String(l.seed, name) % nameLockCount) })
 	slices.Sort(slots)
 	slots = slices.Compact(slots)
 	for i, slot := range slots {

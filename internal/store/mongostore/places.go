@@ -18,13 +18,7 @@ const exclusivePlayers = "exclusive_players"
 // placeKeys returns the index entries for exclusive places. They are sorted, so that two processes that write the same
 // players take the entries in the same order: otherwise each could wait for the other.
 func placeKeys(players []game.PlayerID) []string {
-	if len(players) == 0 {
-		return nil
-	}
-	keys := make([]string, len(players))
-	for i, p := range players {
-		keys[i] = string(p)
-	}
+	keys := texts(players)
 	slices.Sort(keys)
 	return keys
 }
@@ -94,8 +88,7 @@ func (s *Store) refusedNewSession(ctx context.Context, err error, id game.Sessio
 		return err
 	}
 	defer leave()
-	only := options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})
-	if s.sessions.newest.FindOne(ctx, bson.D{{Key: "_id", Value: id}}, only).Err() == nil {
+	if s.sessions.has(ctx, docOf("_id", id)) {
 		return game.ErrExists
 	}
 	return err

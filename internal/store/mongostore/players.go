@@ -77,19 +77,15 @@ func (s *Store) refusedPlayer(ctx context.Context, err error, p game.Player, exi
 		return err
 	}
 	defer leave()
-	found := func(filter bson.D) bool {
-		only := options.FindOne().SetProjection(keys("_id"))
-		return s.players.newest.FindOne(ctx, filter, only).Err() == nil
-	}
 	sameUsername := bson.D{
 		{Key: "project", Value: p.Project},
 		{Key: "username_key", Value: p.UsernameKey()},
 		{Key: "_id", Value: docOf("$ne", p.ID)},
 	}
 	switch {
-	case exists != nil && found(exists):
+	case exists != nil && s.players.has(ctx, exists):
 		return game.ErrExists
-	case p.Username != "" && found(sameUsername):
+	case p.Username != "" && s.players.has(ctx, sameUsername):
 		return game.ErrUsernameTaken
 	}
 	return err

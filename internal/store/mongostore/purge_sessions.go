@@ -144,10 +144,7 @@ const fewLeases = 500
 
 // removeLeases removes the leases of sessions and of their members that match a condition.
 func (s *Store) removeLeases(ctx context.Context, sessions []string, only bson.D) error {
-	ends := make([]string, len(sessions))
-	for i, id := range sessions {
-		ends[i] = id + afterMembers
-	}
+	ends := mapped(sessions, func(id string) string { return id + afterMembers })
 	// Sessions that end at the same time were created at about the same time, and few have leases any more: one range
 	// of ids has few leases.
 	between := bson.D{{Key: "$gte", Value: slices.Min(sessions)}, {Key: "$lt", Value: slices.Max(ends)}}

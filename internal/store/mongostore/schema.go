@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -19,7 +20,7 @@ import (
 
 // schemaVersion is the version of the documents, and of what designs returns: a test notices if that changes and the
 // version does not.
-const schemaVersion = 15
+const schemaVersion = 16
 
 // The collections.
 const (
@@ -203,7 +204,10 @@ func designs() map[string]design {
 					options.Index().SetPartialFilterExpression(exists("suspended_until")), keys("suspended_until")),
 				index(playersByChange, options.Index(), keys("updated_at")),
 			},
-			playerValidator(),
+			validatorOf(
+				derivedPlayerFields(), ofWrites(), "_id", "project", "display_name", "identities", "attributes",
+				"status", "version", "created_at", "updated_at", "writes",
+			),
 			inspects(storedPlayer, derivedKeys(derivedPlayerFields())...),
 		},
 		sessionsCollection: {
@@ -223,7 +227,11 @@ func designs() map[string]design {
 					keys("ended_at", "_id")),
 				unique(sessionsExclusive, exclusivePlayers, "project", exclusivePlayers),
 			}, fieldIndexes(sessionsSearched())...),
-			sessionValidator(),
+			validatorOf(
+				derivedSessionFields(), ofWrites(), "_id", "project", "name", "mode", "map", "region", "visibility",
+				"locked", "join_in_progress", "allow_rematch", "max_players", "min_players", "teams", "attributes",
+				"status", "members", "seats_held", "free_seats", "version", "created_at", "updated_at", "writes",
+			),
 			inspects(storedSession, derivedKeys(derivedSessionFields())...),
 		},
 		leasesCollection: {
@@ -233,35 +241,26 @@ func designs() map[string]design {
 		},
 		claimsCollection: {
 			[]mongo.IndexModel{index(claimsByExpiry, options.Index(), keys("expires_at"))},
-			objectOf(
-				fields{"_id": "string", "fingerprint": "string", "document_id": "string", "expires_at": "date"}, nil,
-			),
+			validatorOf[game.Claim](nil, nil, "_id", "fingerprint", "document_id", "expires_at"),
 			inspects(storedClaim),
 		},
 		metricsCollection: {
 			[]mongo.IndexModel{index(metricsExpiry, options.Index().SetExpireAfterSeconds(0), keys("expires_at"))},
-			objectOf(fields{
-				"_id": "string", "at": "date", "replica": "string", "expires_at": "date", "latency": "object",
-				"sessions": "object",
-			}, nil),
+			validatorOf(
+				derivedSampleFields(), nil, "_id", "at", "replica", "expires_at", "latency", "sessions",
+			),
 			nil,
 		},
 		keysCollection: {
 			[]mongo.IndexModel{byID(keysByProject, nil, "project")},
-			objectOf(fields{
-				"_id": "string", "project": "string", "name": "string", "scope": "string", "hash": "string",
-				"version": "long", "created_at": "date", "writes": "array",
-			}, fields{
-				"expires_at": "date", "retires_at": "date", "revoked_at": "date", "last_used_at": "date",
-				"events": "array",
-			}),
+			validatorOf[game.Key](
+				nil, ofWrites(), "_id", "project", "name", "scope", "hash", "version", "created_at", "writes",
+			),
 			inspects(storedKey),
 		},
 		signingCollection: {
 			nil, // few documents, read by id
-			objectOf(fields{
-				"_id": "string", "public_key": "string", "sealed": "string", "created_at": "date", "expires_at": "date",
-			}, nil),
+			validatorOf[game.SigningKey](nil, nil, "_id", "public_key", "sealed", "created_at", "expires_at"),
 			inspects(storedSigningKey),
 		},
 		eventsCollection: {
@@ -276,20 +275,24 @@ func designs() map[string]design {
 			},
 			objectOf(fields{
 				"_id": "string", "project": "string", "kind": "string", "subject": "string", "version": "long",
-				"at": "date", "actor": "object", "changes": "array",
-			}, fields{"seq": "long", "unplaced": "bool", "players": "array", "departed": "array"}),
+				"at": "date", "actor": "object", "changes": "array", "seq": "long", "unplaced": "bool",
+				"players": "array", "departed": "array",
+			}, "_id", "project", "kind", "subject", "version", "at", "actor", "changes"),
 			inspects(storedEvent, "players", "departed"),
 		},
-		noticesCollection: {nil, objectOf(fields{"_id": "objectId", "subjects": "object"}, nil), nil},
-		feedsCollection:   {nil, objectOf(fields{"_id": "string", "seq": "long"}, nil), nil},
+		noticesCollection: {nil, objectOf(fields{"_id": "objectId", "subjects": "object"}, "_id", "subjects"), nil},
+		feedsCollection:   {nil, objectOf(fields{"_id": "string", "seq": "long"}, "_id", "seq"), nil},
 		tasksCollection: {
 			nil, // few documents, read by name, which is their id
-			objectOf(fields{"_id": "string", "holder": "string", "generation": "long", "until": "date"}, nil),
+			objectOf(
+				fields{"_id": "string", "holder": "string", "generation": "long", "until": "date"},
+				"_id", "holder", "generation", "until",
+			),
 			inspects(func(d task) task { return d }),
 		},
 		metaCollection: {
 			[]mongo.IndexModel{unique(metaByKey, "key", "key")},
-			objectOf(fields{"_id": "string"}, nil),
+			objectOf(fields{"_id": "string"}, "_id"),
 			nil,
 		},
 	}
@@ -330,57 +333,40 @@ func byID(name string, only bson.D, equal ...string) mongo.IndexModel {
 // fields maps names of fields to BSON types.
 type fields map[string]string
 
-// objectOf returns a validator that requires some fields, and checks the types of others if present.
-func objectOf(required, optional fields) bson.D {
-	properties, names := bson.D{}, bson.A{}
-	for _, name := range slices.Sorted(maps.Keys(required)) { // sorted, so that equal validators have equal encodings
-		properties = append(properties, bson.E{Key: name, Value: bson.D{{Key: "bsonType", Value: required[name]}}})
-		names = append(names, name)
+// objectOf returns a validator that checks the types of fields, and that some are there.
+func objectOf(types fields, required ...string) bson.D {
+	var properties bson.D
+	for _, name := range slices.Sorted(maps.Keys(types)) { // sorted, so that equal validators have equal encodings
+		properties = append(properties, bson.E{Key: name, Value: docOf("bsonType", types[name])})
 	}
-	for _, name := range slices.Sorted(maps.Keys(optional)) {
-		properties = append(properties, bson.E{Key: name, Value: bson.D{{Key: "bsonType", Value: optional[name]}}})
-	}
-	schema := bson.D{
-		{Key: "bsonType", Value: "object"}, {Key: "required", Value: names}, {Key: "properties", Value: properties},
-	}
-	return bson.D{{Key: "$jsonSchema", Value: schema}}
-}
-
-// playerValidator rejects documents of other programs that gsm could not decode. Which values are allowed is a rule
-// of package game.
-func playerValidator() bson.D {
-	return objectOf(fields{
-		"_id": "string", "project": "string", "display_name": "string", "identities": "object", "attributes": "object",
-		"status": "string", "version": "long", "created_at": "date", "updated_at": "date", "writes": "array",
-	}, fields{
-		"username": "string", "username_key": "string", "username_prefixes": "array", "identity_keys": "array",
-		"display_name_key": "string", "display_name_prefixes": "array",
-		"suspended_until": "date", "suspension_reason": "string", "erasing": "bool", "erasing_since": "date",
-		"sweeping": "bool", "sweep_since": "date", "events": "array",
+	return docOf("$jsonSchema", bson.D{
+		{Key: "bsonType", Value: "object"}, {Key: "required", Value: required}, {Key: "properties", Value: properties},
 	})
 }
 
-// sessionValidator requires no field that sessions stored by older versions lack.
-func sessionValidator() bson.D {
-	optional := fields{
-		"attribute_keys": "array", "named_ids": "array", "live": "bool", "end_reason": "string", "host_id": "string",
-		"hosted":     "bool",
-		"connection": "object", "result": "string", "started_at": "date", "ended_at": "date", "events": "array",
-		"fence": "long", "liveness": "string", "leased": "bool", "host_lost_at": "date", "empty_since": "date",
-		"server_since": "date", "due_at": "date", "exclusive": "bool", exclusivePlayers: "array", "join_code": "object",
-		"wait_list": "array", "long_wait_list": "bool",
-		"has_password": "bool", "password_hash": "string",
+// ofWrites returns the fields of documents that remember their last writes and their events.
+func ofWrites() fields { return fields{"writes": "array", "events": "array"} }
+
+// validatorOf returns a validator of stored documents of type D, with their derived fields and others. It rejects
+// documents of other programs that gsm could not decode. Which values are allowed is a rule of package game. Fields
+// that documents of an older version lack must not be required.
+func validatorOf[D any](derived []derived[D], others fields, required ...string) bson.D {
+	types := make(fields)
+	maps.Copy(types, others)
+	for _, f := range layoutOf(reflect.TypeFor[D]()).fields {
+		types[f.key] = bsonType(f.name)
 	}
-	for _, f := range layoutOf(reflect.TypeFor[game.Timeouts]()).fields {
-		optional[f.key] = f.name
+	for _, d := range derived {
+		types[d.key] = bsonType(d.kind)
 	}
-	return objectOf(fields{
-		"_id": "string", "project": "string", "name": "string", "mode": "string", "map": "string", "region": "string",
-		"visibility": "string", "locked": "bool", "join_in_progress": "bool", "allow_rematch": "bool",
-		"max_players": "int", "min_players": "int", "teams": "object", "attributes": "object", "status": "string",
-		"members": "array", "seats_held": "int", "free_seats": "int", "version": "long", "created_at": "date",
-		"updated_at": "date", "writes": "array",
-	}, optional)
+	return objectOf(types, required...)
+}
+
+// bsonType returns the type in the description of a field, such as "array of string, optional".
+func bsonType(described string) string {
+	kind, _, _ := strings.Cut(described, ",")
+	kind, _, _ = strings.Cut(kind, " of ")
+	return kind
 }
 
 // Some servers return unexpected errors while another process creates the same index.
@@ -448,7 +434,7 @@ func (s *Store) build(ctx context.Context, name string, d design) error {
 		if err == nil {
 			err = s.validate(ctx, name, d.validator)
 		}
-		if err == nil || hasCode(err, codeUnauthorized) || !sleep(ctx, migratePause) {
+		if err == nil || hasCode(err, codeUnauthorized) || game.Sleep(ctx, migratePause) != nil {
 			break
 		}
 	}

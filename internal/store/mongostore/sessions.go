@@ -148,10 +148,7 @@ func (s *Store) DueSessions(
 		found = append(found, game.DueSession{Project: d.Project, ID: d.ID, DueAt: d.DueAt.UTC()})
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return found, nil
+	return found, err
 }
 
 func dueSessions(now time.Time, limit int) timePage {
@@ -177,10 +174,7 @@ func (s *Store) Pulses(ctx context.Context, project game.ProjectID, ids []game.S
 		}
 		return true, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return pulses, nil
+	return pulses, err
 }
 
 // fieldsOf is the projection to the fields of a type.
@@ -209,10 +203,7 @@ func attributeClauses(clauses []game.Clause) bson.D {
 	var anyOf bson.A
 	for _, c := range clauses {
 		name, _ := c.Attribute()
-		keys := make([]string, 0, len(c.Values))
-		for _, v := range c.Values {
-			keys = append(keys, attributeKey(name, v))
-		}
+		keys := mapped(c.Values, func(v game.Value) string { return attributeKey(name, v) })
 		if len(keys) == 1 {
 			all = append(all, keys[0])
 			continue

@@ -70,7 +70,7 @@ func (s *Store) do(ctx context.Context, w write) error {
 			}
 			inDoubt = true
 		}
-		if !sleep(ctx, rand.N(2*pause)) { //nolint:gosec // jitter needs no secure randomness
+		if game.Sleep(ctx, rand.N(2*pause)) != nil { //nolint:gosec // jitter needs no secure randomness
 			return game.Unanswered(game.OutcomeUnknown, redacted(ctx, err))
 		}
 	}
@@ -81,18 +81,6 @@ func (s *Store) try(ctx context.Context, send func(context.Context) error) (sent
 	ctx = withCall(ctx)
 	err = send(ctx)
 	return callOf(ctx).sent, err
-}
-
-// sleep waits for d. It reports false, at once, if the context ends before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // lastWrites is the part of a document that tells which writes were made to it.

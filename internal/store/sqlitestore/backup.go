@@ -68,7 +68,7 @@ func Backup(ctx context.Context, path, file string) (size int64, err error) {
 // reason returns the error of the context if that is why a statement failed, and err otherwise.
 func reason(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return ended(ctx)
+		return context.Cause(ctx)
 	}
 	return err
 }

@@ -65,10 +65,7 @@ func (s *Store) exec(ctx context.Context, sql string, args ...any) (changed int,
 		changed = int(n)
 		return nil, err
 	})
-	if err != nil {
-		return 0, err
-	}
-	return changed, nil
+	return changed, err
 }
 
 // purge runs a statement that deletes up to limit rows that have expired, and returns their number.
@@ -85,11 +82,7 @@ func one[D any](ctx context.Context, s *Store, notFound error, sql string, args 
 	case doc == nil:
 		return d, notFound
 	}
-	if err := s.codec.decode(doc, &d); err != nil {
-		var none D
-		return none, unread(err)
-	}
-	return d, nil
+	return d, unread(s.codec.decode(doc, &d))
 }
 
 // documentIn returns the function that decodes the document in the first column of a row, for gather.
@@ -110,8 +103,5 @@ func gather[D any](
 		items = append(items, d)
 		return err
 	})
-	if err != nil {
-		return nil, unread(err)
-	}
-	return items, nil
+	return items, unread(err)
 }

@@ -1,11 +1,11 @@
 package sqlitestore
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"modernc.org/sqlite"
@@ -64,12 +64,7 @@ func full(err error) bool {
 // says reports whether an error has a sentence of ours.
 func says(err error) bool {
 	ours := []error{ErrLocked, ErrSeveralNames, ErrLost, ErrForeignFile, ErrNewerSchema, ErrOlderSchema, ErrMissing}
-	for _, target := range ours {
-		if errors.Is(err, target) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(ours, func(one error) bool { return errors.Is(err, one) })
 }
 
 // explain adds to an error of opening the file what it means and what to do.
@@ -107,13 +102,10 @@ func explain(err error, path string) error {
 	return fmt.Errorf("open %s: %w", path, err)
 }
 
-// unread returns the error of the store for a failed read.
+// unread returns the error of the store for a failed read, nil for nil.
 func unread(err error) error {
-	if errors.Is(err, game.ErrOverloaded) || errors.Is(err, game.ErrStoreUnavailable) {
+	if err == nil || errors.Is(err, game.ErrOverloaded) || errors.Is(err, game.ErrStoreUnavailable) {
 		return err
 	}
 	return game.ErrStoreUnavailable.Because(err)
 }
-
-// ended returns why a context ended.
-func ended(ctx context.Context) error { return context.Cause(ctx) }

@@ -242,7 +242,7 @@ const afterAll = "\U0010ffff"
 // OrderEvents implements [game.EventStore]. Events have their places from the beginning.
 func (s *Store) OrderEvents(ctx context.Context, _ time.Time, _ int) (int, error) {
 	if ctx.Err() != nil {
-		return 0, unread(ended(ctx))
+		return 0, unread(context.Cause(ctx))
 	}
 	if s.writer.ended() {
 		return 0, unread(errClosed)

@@ -8,8 +8,7 @@ import (
 )
 
 const (
-	sizePlayers    = "SELECT count(*) FROM players"
-	sizeSessions   = "SELECT count(*) FROM sessions"
+	countAll       = "SELECT (SELECT count(*) FROM players), (SELECT count(*) FROM sessions)"
 	exportPlayers  = "SELECT doc FROM players WHERE id > ? ORDER BY id LIMIT ?"
 	exportSessions = "SELECT doc FROM sessions WHERE id > ? ORDER BY id LIMIT ?"
 	exportClaims   = "SELECT key, fingerprint, document_id, expires_at FROM claims WHERE key > ? ORDER BY key LIMIT ?"
@@ -19,13 +18,8 @@ const (
 // Sizes implements [game.Store].
 func (s *Store) Sizes(ctx context.Context) (game.Sizes, error) {
 	var n game.Sizes
-	if err := s.count(ctx, sizePlayers, nil, &n.Players); err != nil {
-		return game.Sizes{}, err
-	}
-	if err := s.count(ctx, sizeSessions, nil, &n.Sessions); err != nil {
-		return game.Sizes{}, err
-	}
-	return n, nil
+	err := s.count(ctx, countAll, nil, &n.Players, &n.Sessions)
+	return n, err
 }
 
 // ExportPlayers implements [game.ExportStore].

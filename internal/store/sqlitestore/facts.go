@@ -112,11 +112,7 @@ func (s *Store) Stats(ctx context.Context, limit int) (game.Stats, error) {
 
 // count reads the one row of a statement that counts.
 func (s *Store) count(ctx context.Context, sql string, args []any, to ...any) error {
-	err := s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {
+	return unread(s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {
 		return scanAll(columns, to...)
-	})
-	if err != nil {
-		return unread(err)
-	}
-	return nil
+	}))
 }

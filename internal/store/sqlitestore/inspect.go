@@ -18,13 +18,11 @@ func (s *Store) Inspect(ctx context.Context, repair bool, report func(game.Findi
 		return unread(err)
 	}
 	defer s.readers.give(c)
-	if err := s.inspect(ctx, &inspection{conn: c, store: s, repair: repair, report: report}); err != nil {
-		if primary(err) == sqlite3.SQLITE_CORRUPT {
-			err = explain(err, s.path)
-		}
-		return unread(err)
+	err = s.inspect(ctx, &inspection{conn: c, store: s, repair: repair, report: report})
+	if primary(err) == sqlite3.SQLITE_CORRUPT {
+		err = explain(err, s.path)
 	}
-	return nil
+	return unread(err)
 }
 
 // inspection is one call of Inspect.

@@ -55,7 +55,7 @@ func (t documentTable[D]) inspect(ctx context.Context, i *inspection) error {
 	}
 	err := i.conn.rows(ctx, t.selectAll(), nil, func(columns []driver.Value) error {
 		if ctx.Err() != nil {
-			return ended(ctx)
+			return context.Cause(ctx)
 		}
 		var id string
 		if err := scan(columns[0], &id); err != nil {
@@ -75,7 +75,7 @@ func (t documentTable[D]) inspect(ctx context.Context, i *inspection) error {
 	})
 	if err != nil {
 		if ctx.Err() != nil {
-			return ended(ctx)
+			return context.Cause(ctx)
 		}
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"game-session-manager/internal/game"
@@ -60,19 +61,16 @@ func fileProblems(ctx context.Context, c *conn) ([]string, error) {
 		return nil
 	})
 	if err != nil && ctx.Err() != nil {
-		err = ended(ctx)
+		err = context.Cause(ctx)
 	}
 	return problems, err
 }
 
 func indexesOnly(problems []string) bool {
-	for _, p := range problems {
-		if !strings.Contains(p, "missing from index") && !strings.Contains(p, "entries in index") &&
-			!strings.Contains(p, "entry in index") {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(problems, func(p string) bool {
+		return !strings.Contains(p, "missing from index") && !strings.Contains(p, "entries in index") &&
+			!strings.Contains(p, "entry in index")
+	})
 }
 
 const selectSchema = "SELECT name, type, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' " +

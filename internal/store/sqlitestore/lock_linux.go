@@ -1,6 +1,8 @@
 package sqlitestore
 
 import (
+	"slices"
+
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
@@ -11,13 +13,5 @@ const setLock = unix.F_OFD_SETLK
 // mounted reports whether a path is where a file is mounted. Where the system does not tell, it is not.
 func mounted(path string) bool {
 	mounts, err := procfs.GetMounts()
-	if err != nil {
-		return false
-	}
-	for _, m := range mounts {
-		if m.MountPoint == path {
-			return true
-		}
-	}
-	return false
+	return err == nil && slices.ContainsFunc(mounts, func(m *procfs.MountInfo) bool { return m.MountPoint == path })
 }

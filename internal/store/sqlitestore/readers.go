@@ -38,7 +38,7 @@ func newReaders(conns []*conn) *readers {
 // take waits for a connection. The caller must return it with give.
 func (r *readers) take(ctx context.Context) (*conn, error) {
 	if ctx.Err() != nil {
-		return nil, ended(ctx)
+		return nil, context.Cause(ctx)
 	}
 	select {
 	case <-r.closing:
@@ -71,9 +71,9 @@ func (r *readers) wait(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		if r.read.Load() > before {
-			return game.Overloaded(ended(ctx))
+			return game.Overloaded(context.Cause(ctx))
 		}
-		return ended(ctx)
+		return context.Cause(ctx)
 	case <-r.closing:
 		return errClosed
 	}
@@ -165,7 +165,7 @@ func (r *readers) rows(ctx context.Context, sql string, args []any, row func([]d
 	defer cancel()
 	if err := c.rows(ctx, sql, args, row); err != nil {
 		if ctx.Err() != nil {
-			return ended(ctx)
+			return context.Cause(ctx)
 		}
 		return err
 	}

@@ -166,8 +166,5 @@ func find[D any](
 		f.More = int(rows) > seen
 		return io.EOF
 	})
-	if err != nil {
-		return game.Found[D]{}, unread(err)
-	}
-	return f, nil
+	return f, unread(err)
 }

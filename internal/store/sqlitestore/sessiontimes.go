@@ -70,10 +70,7 @@ func (s *Store) Pulses(ctx context.Context, project game.ProjectID, ids []game.S
 			found = append(found, p)
 			return nil
 		})
-	if err != nil {
-		return nil, unread(err)
-	}
-	return found, nil
+	return found, unread(err)
 }
 
 func (s *Store) pulse(columns []driver.Value) (game.Pulse, error) {

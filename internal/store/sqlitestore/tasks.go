@@ -24,10 +24,7 @@ func (s *Store) TaskLease(ctx context.Context, name string) (game.TaskLease, err
 		l.Until = time.UnixMilli(until).UTC()
 		return err
 	})
-	if err != nil {
-		return game.TaskLease{}, unread(err)
-	}
-	return l, nil
+	return l, unread(err)
 }
 
 // PutTaskLease implements [game.TaskStore].

@@ -67,7 +67,7 @@ func newWriter(c *conn, f *file, dial func() (*conn, error)) *writer {
 // do queues a write and waits for its result.
 func (w *writer) do(ctx context.Context, run func(*conn) (refusal, error)) error {
 	if ctx.Err() != nil {
-		return game.Unanswered(game.OutcomeNone, ended(ctx))
+		return game.Unanswered(game.OutcomeNone, context.Cause(ctx))
 	}
 	op := &write{run: run, answered: make(chan error, 1)}
 	before := w.commits.Load()
@@ -81,15 +81,15 @@ func (w *writer) do(ctx context.Context, run func(*conn) (refusal, error)) error
 	}
 	if op.state.CompareAndSwap(waiting, withdrawn) {
 		if w.commits.Load() > before { // the writer works, but the queue was too long
-			return game.Overloaded(ended(ctx))
+			return game.Overloaded(context.Cause(ctx))
 		}
-		return game.Unanswered(game.OutcomeNone, ended(ctx))
+		return game.Unanswered(game.OutcomeNone, context.Cause(ctx))
 	}
 	select {
 	case err := <-op.answered: // both were ready
 		return err
 	default:
-		return game.Unanswered(game.OutcomeUnknown, ended(ctx))
+		return game.Unanswered(game.OutcomeUnknown, context.Cause(ctx))
 	}
 }
 
