@@ -347,14 +347,17 @@ func objectOf(types fields, required ...string) bson.D {
 // ofWrites returns the fields of documents that remember their last writes and their events.
 func ofWrites() fields { return fields{"writes": "array", "events": "array"} }
 
-// validatorOf returns a validator of stored documents of type D, with their derived fields and others. It rejects
-// documents of other programs that gsm could not decode. Which values are allowed is a rule of package game. Fields
-// that documents of an older version lack must not be required.
+// validatorOf returns a validator of stored documents of type D, with their derived fields and others. It rejects most
+// documents of other programs that gsm could not decode. It has nothing about fields that are not required, so that
+// another one of D does not need another schema. Which values are allowed is a rule of package game. Fields that
+// documents of an older version lack must not be required.
 func validatorOf[D any](derived []derived[D], others fields, required ...string) bson.D {
 	types := make(fields)
 	maps.Copy(types, others)
 	for _, f := range layoutOf(reflect.TypeFor[D]()).fields {
-		types[f.key] = bsonType(f.name)
+		if slices.Contains(required, f.key) {
+			types[f.key] = bsonType(f.name)
+		}
 	}
 	for _, d := range derived {
 		types[d.key] = bsonType(d.kind)
