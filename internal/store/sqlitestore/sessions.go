@@ -57,6 +57,7 @@ func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...gam
 		case refused != nil || err != nil:
 			return refused, err
 		}
+		c.sessions = append(c.sessions, &v)
 		return nil, around.run(c)
 	})
 }
@@ -105,6 +106,7 @@ func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, even
 		case refused != nil || err != nil:
 			return refused, err
 		}
+		c.sessions = append(c.sessions, &next)
 		return nil, around.run(c)
 	})
 }
