@@ -13,6 +13,7 @@ LEASES   ?= 10m
 OPS      ?= 100000
 RACERS   ?= 10000
 QUICK    ?= 1000
+SESSIONS ?= 100000
 # SQLite itself, which is C turned into Go, is built without the detector, because tests on it would take four times as
 # long. What calls it has the detector. tests/main_test.go builds gsm in the same way.
 PACKAGES ?= ./...
@@ -112,9 +113,10 @@ vuln: ## Look for known vulnerabilities (needs the network)
 	done
 
 .PHONY: bench
-bench: ## Measure the embedded store, telemetry, authentication, joins, history, heartbeats, purges, and MongoDB beside a bare handler
-	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/store/sqlitestore
+bench: ## Measure the embedded store, telemetry, authentication, joins, history, heartbeats, purges, searches, and MongoDB beside a bare handler
+	go test -run '^$$' -bench . -skip '^BenchmarkBrowser$$' -benchtime $(BENCHTIME) ./internal/store/sqlitestore
 	@failed=; \
+	$(MAKE) --no-print-directory bench-search || failed=yes; \
 	GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^Benchmark(Telemetry|Authentication|Joins|Storm|History|Heartbeats|Purge)$$' -benchtime 1x ./tests || failed=yes; \
 	if [ -n "$${GSM_TEST_MONGODB_URI:-}" ]; then \
 	  GSM_TEST_ENGINE=mongodb go test -run '^$$' -bench '^Benchmark(MongoDB|Storm|Heartbeats)$$' -benchtime 1x ./tests || failed=yes; \
@@ -122,6 +124,20 @@ bench: ## Measure the embedded store, telemetry, authentication, joins, history,
 	  echo "gsm on MongoDB is not measured: set GSM_TEST_MONGODB_URI to the URI of a server"; \
 	fi; \
 	[ -z "$$failed" ] # a result below its target does not stop the other measurements
+
+SEARCHES := go test -run '^$$' -bench '^BenchmarkBrowser$$' -benchtime 1x -timeout 0 -v
+
+.PHONY: bench-search
+bench-search: ## Measure searches among SESSIONS (100000) open sessions, on MongoDB too if GSM_TEST_MONGODB_URI names one
+	@failed=; \
+	GSM_TEST_SESSIONS=$(SESSIONS) $(SEARCHES) ./internal/store/sqlitestore || failed=yes; \
+	[ -z "$${GSM_TEST_MONGODB_URI:-}" ] || GSM_TEST_SESSIONS=$(SESSIONS) $(SEARCHES) ./internal/store/mongostore || failed=yes; \
+	[ -z "$$failed" ]
+
+.PHONY: bench-growth
+bench-growth: ## Measure searches among 1,000 to 1,000,000 open sessions, on MongoDB to 100,000 (4 GB of disk)
+	GSM_TEST_SESSIONS=1000,10000,100000,1000000 $(SEARCHES) ./internal/store/sqlitestore
+	[ -z "$${GSM_TEST_MONGODB_URI:-}" ] || GSM_TEST_SESSIONS=1000,10000,100000 $(SEARCHES) ./internal/store/mongostore
 
 .PHONY: bench-overload
 bench-overload: ## Measure the throughput under ten times the possible load

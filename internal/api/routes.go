@@ -167,7 +167,7 @@ func (a *API) sessionRoutes() {
 	register(a, route{
 		http.MethodGet, basePath + "/sessions", "listSessions", "sessions",
 		"List sessions, newest first",
-		codes(200), nil, commonErrors(), playing,
+		codes(200), nil, errs([]*game.Error{game.ErrTooBroad}, commonErrors()), playing,
 	}, a.listSessions)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/search", "searchSessions", "sessions",

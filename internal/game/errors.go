@@ -100,8 +100,8 @@ var (
 	}
 	ErrTooBroad = &Error{
 		Kind: Invalid, Code: "too_broad",
-		Message: "The search would have to look at too many sessions. Add a condition that few sessions meet, such " +
-			"as eq on mode, region or an attribute, or leave out order or count.",
+		Message: "The request would have to look at too many sessions. Add a condition that few sessions meet, such " +
+			"as one value of mode, region or an attribute, or leave out order or count.",
 	}
 	ErrIdempotencyKeyReuse = &Error{
 		Kind: Invalid, Code: "idempotency_key_reuse",

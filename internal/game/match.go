@@ -65,6 +65,18 @@ func (s *Session) valuesOf(field string) []Value {
 	return nil
 }
 
+// Holds reports whether the clause, which is about a field, is true of one that has the value alone.
+func (c Clause) Holds(v Value) bool {
+	switch c.Op {
+	case OpNot:
+		return v != c.Values[0]
+	case OpExists:
+		return c.Values[0].flag
+	case OpEqual, OpIn, OpLess, OpAtMost, OpGreater, OpAtLeast, OpBetween, OpPrefix, OpWithin:
+	}
+	return c.holds(v)
+}
+
 // holds reports whether a value meets the comparison, which is neither OpNot nor OpExists.
 func (c Clause) holds(v Value) bool {
 	is := func(n int, orders ...int) bool {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// SearchTime is how long an engine may work on a search.
+// SearchTime is how long an engine may work on a search, or on a page of a list.
 const SearchTime = time.Second
 
 // Limits of a search.

@@ -141,7 +141,8 @@ func (s *Sessions) get(ctx context.Context, id SessionID) (Session, error) {
 }
 
 // List returns a page of the sessions that the query selects, newest first. It sets Project, After, Limit and Bytes of
-// the query itself. Players find public sessions and their own. It returns ErrValidation or ErrForbidden.
+// the query itself. Players find public sessions and their own. It returns ErrValidation, ErrForbidden, or ErrTooBroad
+// for a list that would take the store too long.
 func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limit int) (List[Session], error) {
 	c := CallerFrom(ctx)
 	q, err := c.mayList(q)
@@ -156,7 +157,7 @@ func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limi
 		filters: q,
 		read: func(after string, limit int) (Found[Session], error) {
 			q := q
-			q.After, q.Limit, q.Bytes = SessionID(after), limit, MaxPageBytes
+			q.After, q.Limit, q.Bytes, q.Work = SessionID(after), limit, MaxPageBytes, SearchTime
 			room := maxPageRoom
 			if q.Brief {
 				room = briefPageRoom

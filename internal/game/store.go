@@ -113,8 +113,9 @@ type SessionStore interface {
 	// ExclusivePlaces returns the places of those of the players who have one, in any order. There are at most
 	// [MaxPlayers] players. It is never outdated.
 	ExclusivePlaces(ctx context.Context, project ProjectID, players []PlayerID) ([]ExclusivePlace, error)
-	// Sessions lists sessions by id, newest first. A document that cannot be decoded is in Unreadable and does not fail
-	// the list.
+	// Sessions lists sessions by id, newest first. It returns ErrTooBroad if no index serves a condition of the query
+	// and the list would take longer than its Work. A document that cannot be decoded is in Unreadable and does not
+	// fail the list.
 	Sessions(ctx context.Context, q SessionQuery) (Found[Session], error)
 	// SearchSessions returns a page of the sessions that a query finds, with only the ids of their members. It returns
 	// ErrTooBroad if it would take too long: at most [SearchTime]. A document that cannot be decoded is in Unreadable
@@ -306,6 +307,8 @@ type SessionQuery struct {
 	// Bytes ends the result before Limit, with the document that brings the stored size of the documents read to this
 	// many bytes. 0 means no bound. Brief documents count as [BriefCost].
 	Bytes int `json:"-"`
+	// Work limits how long the engine may work, in whole milliseconds. 0 means no limit.
+	Work time.Duration `json:"-"`
 }
 
 // BriefCost returns how many bytes a document counts in a brief query, given its stored size in bytes.

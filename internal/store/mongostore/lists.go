@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -24,6 +25,10 @@ type page struct {
 	bytes   int    // the page ends with the document that reaches this size; 0 means no limit
 	exclude bson.D // projection of the fields that are not read; may be nil
 	large   bool   // documents may be large, so that the first batch is small
+	ids     bool   // the server may do better to walk the ids than to sort what the index selects
+	walks   bool   // no index serves some of the filter, so that the server may skip many documents
+	// work is how long the server may work on a page that walks; 0 for any.
+	work time.Duration
 }
 
 // firstBatch is the size of the first batch, in documents, if they may be large.
@@ -50,6 +55,7 @@ func (p *page) whereFields(all []searched, w game.Where) {
 				p.where(s.path, s.comparison(c))
 			}
 		}
+		p.walks = p.walks || s.index == "" && s.path != ""
 		if s.index != "" && !p.indexed && (s.only == nil || s.contains(clauses[0])) {
 			p.index, p.narrow, p.indexed = s.index, s.narrow, true
 			if live, ended := w.Lives(); s.liveIndex != "" && live && !ended {
@@ -59,7 +65,7 @@ func (p *page) whereFields(all []searched, w game.Where) {
 		}
 	}
 	if len(others) > 0 {
-		p.filter = both(p.filter, conditionsOf(others))
+		p.filter, p.walks = both(p.filter, conditionsOf(others)), true
 	}
 }
 
@@ -158,6 +164,29 @@ func (p *page) find(c capabilities) (bson.D, *options.FindOptionsBuilder) {
 	return filter, o
 }
 
+// open opens the cursor of the page. The driver can limit the work of an aggregate only.
+func (p *page) open(ctx context.Context, from *mongo.Collection, c capabilities) (*mongo.Cursor, error) {
+	filter, o := p.find(c)
+	if p.work == 0 || !p.walks {
+		return from.Find(ctx, filter, o)
+	}
+	if p.work < time.Millisecond {
+		return nil, game.ErrTooBroad
+	}
+	limited := limitedAggregate(p.hint(c), p.work)
+	if p.large {
+		limited.SetBatchSize(firstBatch)
+	}
+	cursor, err := from.Aggregate(ctx, bson.A{
+		item("$match", filter), item("$sort", item("_id", -1)), item("$limit", int64(p.limit)+1),
+		item("$project", append(withoutOutbox(), p.exclude...)),
+	}, limited)
+	if ctx.Err() == nil && hasCode(err, codeTimeLimit) {
+		return nil, game.ErrTooBroad.Because(redacted(ctx, err))
+	}
+	return cursor, err
+}
+
 // withoutOutbox leaves out the events of documents, which lists and exports do not return.
 func withoutOutbox() bson.D { return bson.D{{Key: "events", Value: 0}} }
 
@@ -170,10 +199,10 @@ func list[D any](
 	if p.current {
 		from = c.Collection
 	}
-	filter, o := p.find(s.server.capabilities)
 	found := game.Found[D]{Items: make([]D, 0, min(p.limit, game.MaxLimit))}
 	spent := 0
-	err := s.each(ctx, from, filter, o, func(cursor *mongo.Cursor) (bool, error) {
+	open := func(ctx context.Context) (*mongo.Cursor, error) { return p.open(ctx, from, s.server.capabilities) }
+	err := s.eachOf(ctx, open, func(cursor *mongo.Cursor) (bool, error) {
 		n := len(found.Items) + len(found.Unreadable)
 		if n == p.limit || p.bytes > 0 && spent >= p.bytes {
 			found.More = true
@@ -237,13 +266,24 @@ func (s *Store) each(
 	ctx context.Context, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder,
 	next func(*mongo.Cursor) (bool, error),
 ) error {
+	open := func(ctx context.Context) (*mongo.Cursor, error) { return from.Find(ctx, filter, o) }
+	return s.eachOf(ctx, open, next)
+}
+
+// eachOf is each for a cursor of another command. It returns [game.ErrTooBroad] if open does.
+func (s *Store) eachOf(
+	ctx context.Context, open func(context.Context) (*mongo.Cursor, error), next func(*mongo.Cursor) (bool, error),
+) error {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
 		return game.ErrStoreUnavailable.Because(err)
 	}
 	defer leave()
-	cursor, err := from.Find(ctx, filter, o)
-	if err != nil {
+	cursor, err := open(ctx)
+	switch {
+	case errors.Is(err, game.ErrTooBroad):
+		return err
+	case err != nil:
 		return readError(ctx, err)
 	}
 	defer closeCursor(ctx, cursor)

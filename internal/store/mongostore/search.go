@@ -2,11 +2,11 @@ package mongostore
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"game-session-manager/internal/game"
@@ -73,153 +73,100 @@ func both(filter bson.D, conditions bson.A) bson.D {
 	return append(filter, bson.E{Key: "$and", Value: conditions})
 }
 
-// pipeline returns the stages that read a page, and one document more. In an order other than that of the ids, the
-// server computes what each document is ordered by, and sorts in memory.
-func (p page) pipeline(q game.SearchQuery) bson.A {
-	match := p.filter
-	sort := bson.D{}
-	stages := bson.A{}
-	if len(q.Order) == 0 {
-		if q.After != nil {
-			match = append(match[:len(match):len(match)], bson.E{Key: "_id", Value: item("$lt", string(q.After.ID))})
-		}
-		stages = append(stages, item("$match", match))
-	} else {
-		computed := bson.D{}
-		for i, o := range q.Order {
-			rank, value := keyExpressions(o)
-			computed = append(computed, bson.E{Key: rankName(i), Value: rank}, bson.E{Key: keyName(i), Value: value})
-			direction := 1
-			if o.Desc {
-				direction = -1
-			}
-			sort = append(sort, bson.E{Key: rankName(i), Value: 1}, bson.E{Key: keyName(i), Value: direction})
-		}
-		stages = append(stages, item("$match", match), item("$addFields", computed))
-		if q.After != nil {
-			stages = append(stages, item("$match", follows(q.Order, *q.After, 0)))
-		}
+// pipeline returns the stages that read a page of a part, and one document more. In an order other than that of the
+// ids, the server sorts in memory.
+func (p page) pipeline(q game.SearchQuery, sorts []sorting) bson.A {
+	match, computed, sort := p.filter, bson.D{}, bson.D{}
+	for i := range sorts {
+		computed, sort = append(computed, sorts[i].computed...), append(sort, sorts[i].by()...)
+	}
+	var after bson.A
+	if q.After != nil {
+		after = bson.A{follows(sorts, *q.After, 0)}
+	}
+	if len(sorts) > 0 && sorts[0].part != nil {
+		after = append(after, sorts[0].part)
+	}
+	if len(computed) == 0 && after != nil {
+		match, after = both(match, after), nil
+	}
+	stages := bson.A{item("$match", match)}
+	if len(computed) > 0 {
+		stages = append(stages, item("$addFields", computed))
+	}
+	if after != nil {
+		stages = append(stages, item("$match", item("$and", after)))
 	}
 	sort = append(sort, bson.E{Key: "_id", Value: -1})
 	return append(stages,
 		item("$sort", sort), item("$limit", int64(p.limit)+1), item("$project", append(withoutOutbox(), p.exclude...)))
 }
 
-func rankName(i int) string { return fmt.Sprintf("_rank%d", i) }
-func keyName(i int) string  { return fmt.Sprintf("_key%d", i) }
-
-// keyExpressions returns the expressions for the rank and the value of a [game.OrderKey].
-func keyExpressions(o game.Order) (rank, value any) {
-	cond := func(test, then, otherwise any) bson.D { return item("$cond", bson.A{test, then, otherwise}) }
-	if o.Field == game.FieldSpread {
-		value = item("$substrCP", bson.A{"$_id", game.SpreadFrom, game.OrderedText})
-		return cond(item("$lt", bson.A{value, o.Start}), 1, 0), value
-	}
-	path, _ := pathOf(o.Field)
-	path = "$" + path
-	kind := item("$type", path)
-	is := func(names ...any) bson.D { return item("$in", bson.A{kind, bson.A(names)}) }
-	number, text, flag := is("double", "int", "long"), is("string"), is("bool")
-	if _, attribute := (game.Clause{Field: o.Field}).Attribute(); !attribute {
-		rank = cond(is("missing", "null"), game.RankNone, 0)
-	} else {
-		rank = cond(number, o.RankOf(game.NumberValue(0)), cond(text, o.RankOf(game.StringValue("")),
-			cond(flag, o.RankOf(game.BoolValue(false)), game.RankNone)))
-	}
-	if o.Near != nil {
-		return rank, cond(number, item("$abs", item("$subtract", bson.A{path, *o.Near})), nil)
-	}
-	return rank, cond(text, item("$substrCP", bson.A{path, 0, game.OrderedText}), item("$ifNull", bson.A{path, nil}))
-}
-
-// follows returns the condition that a document follows a position, by its keys from the i-th on.
-func follows(orders []game.Order, p game.Position, i int) bson.D {
-	if i == len(orders) {
-		return item("_id", item("$lt", string(p.ID)))
-	}
-	k := p.Keys[i]
-	rest := follows(orders, p, i+1)
-	if k.Rank == game.RankNone {
-		return item("$and", bson.A{item(rankName(i), game.RankNone), rest})
-	}
-	_, kind := pathOf(orders[i].Field)
-	if orders[i].Near != nil {
-		kind = game.KindCount
-	}
-	greater, value := "$gt", nativeOf(kind, k.Value)
-	if orders[i].Desc {
-		greater = "$lt"
-	}
-	return item("$or", bson.A{
-		item(rankName(i), item("$gt", k.Rank)),
-		bson.D{{Key: rankName(i), Value: k.Rank}, {Key: keyName(i), Value: item(greater, value)}},
-		item("$and", bson.A{item(rankName(i), k.Rank), item(keyName(i), item("$eq", value)), rest}),
-	})
-}
-
-// position returns the position of a document of the pipeline.
-func position(orders []game.Order, raw bson.Raw) (*game.Position, error) {
-	id, ok := raw.Lookup("_id").StringValueOK()
-	if !ok {
-		return nil, errNoPlace
-	}
-	p := &game.Position{ID: game.SessionID(id)}
-	for i := range orders {
-		rank, ok := raw.Lookup(rankName(i)).AsInt64OK()
-		if !ok {
-			return nil, errNoPlace
-		}
-		k := game.OrderKey{Rank: int(rank)}
-		switch v := raw.Lookup(keyName(i)); v.Type { //nolint:exhaustive // other types have no key
-		case bson.TypeString:
-			k.Value = game.StringValue(v.StringValue())
-		case bson.TypeBoolean:
-			k.Value = game.BoolValue(v.Boolean())
-		case bson.TypeDateTime:
-			k.Value = game.NumberValue(float64(v.DateTime()))
-		case bson.TypeDouble:
-			k.Value = game.NumberValue(v.Double())
-		case bson.TypeInt32, bson.TypeInt64:
-			k.Value = game.NumberValue(float64(v.AsInt64()))
-		}
-		p.Keys = append(p.Keys, k)
-	}
-	return p, nil
-}
-
-// limitedAggregate returns the options of a search: the server ends it when it takes too long.
-func limitedAggregate(index string) *options.AggregateOptionsBuilder {
-	limit := bson.M{"maxTimeMS": int64(game.SearchTime / time.Millisecond)}
+// limitedAggregate returns the options of an aggregate that the server ends when it takes too long.
+func limitedAggregate(index string, work time.Duration) *options.AggregateOptionsBuilder {
+	limit := bson.M{"maxTimeMS": work.Milliseconds()}
 	return options.Aggregate().SetHint(index).SetCustom(limit) //nolint:staticcheck // there is no other way to set it
 }
 
 func (s *Store) hits(ctx context.Context, q game.SearchQuery, p page, hits *game.Hits) error {
+	spent := 0
+	for _, sorts := range sortingsOf(q) {
+		if err := s.part(ctx, q, p, sorts, &spent, hits); err != nil || hits.More {
+			return err
+		}
+	}
+	return nil
+}
+
+// walkTime is how long a search first tries to walk the ids.
+const walkTime = 200 * time.Millisecond
+
+// aggregate begins to read a page. If only the index of the ids is ordered, a page in that order by the status alone is
+// first looked for among the newest documents: to sort all that are live takes seconds if there are many.
+func (s *Store) aggregate(
+	ctx context.Context, from *mongo.Collection, p page, stages bson.A,
+) (cursor *mongo.Cursor, err error) {
+	hint := p.hint(s.server.capabilities)
+	if p.ids && hint == sessionsByStatus {
+		cursor, err = from.Aggregate(ctx, stages, limitedAggregate(idIndex, walkTime))
+		if ctx.Err() != nil || !hasCode(err, codeTimeLimit) {
+			return cursor, err
+		}
+	}
+	return from.Aggregate(ctx, stages, limitedAggregate(hint, game.SearchTime))
+}
+
+// part adds the documents of a part to the page. spent is how much of the page's size is used.
+func (s *Store) part(
+	ctx context.Context, q game.SearchQuery, p page, sorts []sorting, spent *int, hits *game.Hits,
+) error {
 	from := s.sessions.lists
 	if q.Current {
 		from = s.sessions.Collection
 	}
-	cursor, err := from.Aggregate(ctx, p.pipeline(q), limitedAggregate(p.hint(s.server.capabilities)))
+	limit := p.limit
+	p.ids = len(sorts) == 0 && !s.server.capabilities.OrderedIndexes
+	p.limit -= len(hits.Items) + len(hits.Unreadable)
+	cursor, err := s.aggregate(ctx, from, p, p.pipeline(q, sorts))
 	if err != nil {
 		return err
 	}
 	defer closeCursor(ctx, cursor)
-	spent := 0
 	for cursor.Next(ctx) {
-		n := len(hits.Items) + len(hits.Unreadable)
-		if n == p.limit || p.bytes > 0 && spent >= p.bytes {
+		if n := len(hits.Items) + len(hits.Unreadable); n == limit || p.bytes > 0 && *spent >= p.bytes {
 			hits.More = true
 			return nil
 		}
-		if hits.Next, err = position(q.Order, cursor.Current); err != nil {
+		if hits.Next, err = position(sorts, cursor.Current); err != nil {
 			return err
 		}
 		var v game.Session
 		if decode(cursor.Current, &v) == nil {
 			hits.Items = append(hits.Items, v)
-			spent += game.BriefCost(len(cursor.Current), &v)
+			*spent += game.BriefCost(len(cursor.Current), &v)
 		} else {
 			hits.Unreadable = append(hits.Unreadable, string(hits.Next.ID))
-			spent += len(cursor.Current)
+			*spent += len(cursor.Current)
 		}
 	}
 	return cursor.Err()
@@ -234,7 +181,7 @@ func (s *Store) countFound(ctx context.Context, q game.SearchQuery, p page) (n i
 		item("$match", p.filter), item("$limit", int64(q.Count)+1),
 		item("$group", bson.D{{Key: "_id", Value: nil}, {Key: "n", Value: item("$sum", 1)}}),
 	}
-	cursor, err := s.sessions.lists.Aggregate(ctx, pipeline, limitedAggregate(p.index))
+	cursor, err := s.sessions.lists.Aggregate(ctx, pipeline, limitedAggregate(p.index, game.SearchTime))
 	if err != nil {
 		return 0, false, err
 	}

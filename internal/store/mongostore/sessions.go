@@ -224,7 +224,7 @@ func attributeClauses(clauses []game.Clause) bson.D {
 func sessionsPage(q game.SessionQuery) page {
 	p := page{
 		index: sessionsByProject, after: string(q.After), limit: q.Limit, bytes: q.Bytes,
-		large: !q.Brief && q.Bytes > 0,
+		large: !q.Brief && q.Bytes > 0, work: q.Work,
 	}
 	if q.Brief {
 		p.exclude = memberDetails()

@@ -26,7 +26,8 @@ type conn struct {
 	driver   driver.Conn
 	prepared map[string]statement
 	args     []driver.NamedValue
-	events   []eventRow // of the writes that are being made
+	events   []eventRow      // of the writes that are being made
+	sessions []*game.Session // that they store; one that they remove has ended
 }
 
 type statement interface {

@@ -14,6 +14,8 @@ type drive struct {
 	where term
 	// rows counts what the index has, without reading sessions.
 	rows string
+	// upTo is the last position in the order of the search that is read; nil for all.
+	upTo *game.Position
 }
 
 // maxProbes is how many indexes are asked how many rows they have.

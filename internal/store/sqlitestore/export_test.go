@@ -54,7 +54,9 @@ const (
 )
 
 // SearchInSteps has searches read few sessions at a time, so that few are many.
-func (s *Store) SearchInSteps() { s.sizes = searchSizes{firstWindow: 2, lastWindow: 8, narrow: 3} }
+func (s *Store) SearchInSteps() {
+	s.sizes = searchSizes{firstWindow: 2, lastWindow: 8, firstRows: 2, lastRows: 8, narrow: 3}
+}
 
 // Searched is how documents are found by a field.
 type Searched = searched
@@ -283,3 +285,27 @@ func Coded[D any](document D) (read D, err error) {
 	}
 	return read, err
 }
+
+// LiveRows returns how many rows of live sessions are in memory, -1 if they are not.
+func (s *Store) LiveRows() int {
+	s.rows.mu.RLock()
+	defer s.rows.mu.RUnlock()
+	if s.rows.ready == nil {
+		return -1
+	}
+	return len(s.rows.ready.slots)
+}
+
+// LiveFreeSeats returns the free seats in the row of a session.
+func (s *Store) LiveFreeSeats(id game.SessionID) int {
+	s.rows.mu.RLock()
+	defer s.rows.mu.RUnlock()
+	parsed, _ := liveIDOf(string(id))
+	return int(s.rows.ready.at(s.rows.ready.slots[parsed]).freeSeats)
+}
+
+// LimitLiveRows sets the maximum number of rows.
+func (s *Store) LimitLiveRows(n int) { s.rows.max = n }
+
+// DropLiveRows forgets the rows.
+func (s *Store) DropLiveRows() { s.rows.drop() }

@@ -15,11 +15,15 @@ import (
 // follows the last window is left to the next page, so that a page has a limited cost whatever the conditions.
 type searchSizes struct {
 	firstWindow, lastWindow int
+	// The same of searches that find sessions by their [liveRows], where these do not say whether a session is found.
+	firstRows, lastRows int
 	// narrow is how many sessions are so few that all of them are read and sorted.
 	narrow int
 }
 
-func usualSizes() searchSizes { return searchSizes{firstWindow: 1000, lastWindow: 16000, narrow: 4000} }
+func usualSizes() searchSizes {
+	return searchSizes{firstWindow: 1000, lastWindow: 16000, firstRows: 256, lastRows: 4096, narrow: 4000}
+}
 
 // SearchSessions implements [game.SessionStore].
 func (s *Store) SearchSessions(ctx context.Context, q game.SearchQuery) (game.Hits, error) {
@@ -42,6 +46,7 @@ func (s *Store) SearchSessions(ctx context.Context, q game.SearchQuery) (game.Hi
 //   - it sorts the few sessions that an index selects;
 //   - it walks sessions by id;
 //   - it walks the values of the attribute that it orders by;
+//   - it finds the first sessions of the order in memory;
 //   - it sorts all sessions in the statuses.
 func (s *Store) search(ctx context.Context, q game.SearchQuery) (game.Hits, error) {
 	all, statuses := q.Where.Conjuncts(), q.Where.Statuses()
@@ -60,6 +65,9 @@ func (s *Store) search(ctx context.Context, q game.SearchQuery) (game.Hits, erro
 	case walkable(q.Order[0]):
 		return s.byAttribute(ctx, q, live)
 	}
+	if hits, err := s.byRows(ctx, q, statuses); !errors.Is(err, errNoRows) {
+		return hits, err
+	}
 	return s.sorted(ctx, q, statusDrive(q.Project, statuses))
 }
 
@@ -68,6 +76,9 @@ func (s *Store) search(ctx context.Context, q game.SearchQuery) (game.Hits, erro
 func searchSQL(q game.SearchQuery, d drive) (string, []any) {
 	o := orderingOf(q.Order)
 	conditions, columns, after := conditionsOf(q.Where), o.columns(), o.after(q.After)
+	if d.upTo != nil {
+		after = joined([]term{after, negated(o.after(d.upTo))}, " AND ")
+	}
 	sql := inOne("page", "SELECT * FROM (SELECT d.rowid AS place, d.id AS id"+columns.sql+
 		" FROM "+d.from+o.joins.sql+" WHERE "+d.where.sql+" AND "+conditions.sql+") WHERE "+after.sql+
 		" ORDER BY "+o.by()+" LIMIT ?") + " SELECT d.doc, (SELECT count(*) FROM page), page.id" + o.names("page") +
@@ -99,45 +110,6 @@ func (s *Store) hits(
 	ctx context.Context, q game.SearchQuery, sql string, args []any, seen func([]driver.Value) error,
 ) (game.Found[game.Session], error) {
 	return find(ctx, s, sql, args, bounds{q.Limit, q.Bytes, seen}, s.briefSession)
-}
-
-// windows reads a page in the order of the ids.
-func (s *Store) windows(ctx context.Context, q game.SearchQuery, statuses []game.SessionStatus) (game.Hits, error) {
-	h := game.Hits{Found: game.Found[game.Session]{Items: []game.Session{}}}
-	from := ""
-	if q.After != nil {
-		from = string(q.After.ID)
-	}
-	spent := 0
-	for window := s.sizes.firstWindow; window <= s.sizes.lastWindow; window *= 4 {
-		to, err := s.windowEnd(ctx, q.Project, statuses, from, window)
-		if err != nil {
-			return h, err
-		}
-		rest := q
-		rest.Limit -= len(h.Items) + len(h.Unreadable)
-		if q.Bytes > 0 {
-			rest.Bytes = max(1, q.Bytes-spent)
-		}
-		sql, args := windowSQL(rest, statuses, from, to)
-		found, err := s.hits(ctx, rest, sql, args, func(columns []driver.Value) (err error) {
-			spent += max(textSize(columns[0])/8, 1<<10) // about game.BriefCost
-			h.Next, err = ordering{}.position(columns[2], nil)
-			return err
-		})
-		if err != nil {
-			return h, err
-		}
-		h.Items, h.Unreadable = append(h.Items, found.Items...), append(h.Unreadable, found.Unreadable...)
-		full := len(h.Items)+len(h.Unreadable) == q.Limit || q.Bytes > 0 && spent >= q.Bytes
-		h.More = found.More || full && to != ""
-		if h.More || to == "" {
-			return h, nil
-		}
-		from = to
-	}
-	h.More, h.Next = true, &game.Position{ID: game.SessionID(from)}
-	return h, nil
 }
 
 const endOfWindow = "SELECT id FROM sessions INDEXED BY sessions_by_status WHERE status = ? AND project = ? AND " +

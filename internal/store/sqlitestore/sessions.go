@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"slices"
 
 	"game-session-manager/internal/game"
@@ -57,6 +58,7 @@ func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...gam
 		case refused != nil || err != nil:
 			return refused, err
 		}
+		c.sessions = append(c.sessions, &v)
 		return nil, around.run(c)
 	})
 }
@@ -105,6 +107,7 @@ func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, even
 		case refused != nil || err != nil:
 			return refused, err
 		}
+		c.sessions = append(c.sessions, &next)
 		return nil, around.run(c)
 	})
 }
@@ -239,13 +242,20 @@ func native(v game.Value) any {
 func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
 	sql, args := sessionsSQL(q)
 	within := bounds{limit: q.Limit, bytes: q.Bytes}
-	return find(ctx, s, sql, args, within, func(doc driver.Value) (game.Session, int, error) {
+	if q.Work > 0 {
+		ctx = withWorkTime(ctx, q.Work)
+	}
+	found, err := find(ctx, s, sql, args, within, func(doc driver.Value) (game.Session, int, error) {
 		if q.Brief {
 			return s.briefSession(doc)
 		}
 		v, err := s.session(doc)
 		return v, textSize(doc), err
 	})
+	if errors.Is(err, errWorkTime) {
+		err = game.ErrTooBroad.Because(err)
+	}
+	return found, err
 }
 
 // briefSession decodes a session with only the ids of its members, and without its wait list.

@@ -177,6 +177,7 @@ func (s *Store) DeleteSession(ctx context.Context, old game.Session) error {
 		if refused != nil || err != nil {
 			return refused, err
 		}
+		c.sessions = append(c.sessions, &game.Session{ID: old.ID, Status: game.StatusEnded})
 		return nil, rows.run(c)
 	})
 }

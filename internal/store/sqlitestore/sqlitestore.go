@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -79,6 +80,7 @@ type Store struct {
 	readers *readers
 	codec   codec
 	sizes   searchSizes
+	rows    *liveRows
 	close   sync.Once
 	closed  error // returned by Close
 }
@@ -112,6 +114,7 @@ func open(ctx context.Context, path string, o Options, scripts []string) (*Store
 	}
 	s := &Store{
 		path: path, options: o, version: len(scripts), codec: newCodec(), sizes: usualSizes(), file: &file{path: path},
+		rows: &liveRows{max: liveRowsWithin(debug.SetMemoryLimit(-1))},
 	}
 	if !o.Beside {
 		if s.file.held, err = lockFile(path); err != nil {
@@ -206,6 +209,10 @@ func (s *Store) connect(ctx context.Context, scripts []string) error {
 	s.readers = newReaders(conns)
 	s.writer = newWriter(first, s.file, func() (*conn, error) { return s.dialWriter(context.Background()) })
 	s.writer.log, s.writer.onCommit = newDrainer(s.file, s.readers), s.options.OnCommit
+	s.writer.rows = s.rows
+	if s.writer.others, err = first.integer(dataVersion); err != nil {
+		return errors.Join(err, closeAll(append(conns, first)))
+	}
 	go s.writer.run()
 	return nil
 }

@@ -17,6 +17,9 @@ import (
 // maxBatch limits the writes of a transaction, so that the first does not wait long for the last.
 const maxBatch = 1024
 
+// dataVersion changes when another connection has changed the file.
+const dataVersion = "PRAGMA data_version"
+
 // probeSize is more than two pages, so that a row of this size needs new pages.
 const probeSize = 8192
 
@@ -48,6 +51,9 @@ type writer struct {
 	dial     func() (*conn, error)
 	conn     *conn // nil after a failure that left it in doubt
 	log      *drainer
+	rows     *liveRows
+	others   int64       // the data_version of the connection, which changes when another program has changed the file
+	asked    atomic.Bool // whether it has
 	onCommit func(size int, d time.Duration)
 	commits  atomic.Int64 // committed batches
 	// failure is the error of the last batch that failed; nil again once check has found that writes succeed.
@@ -179,6 +185,9 @@ func (w *writer) run() {
 		if closed {
 			break
 		}
+		if w.asked.Swap(false) && w.conn != nil {
+			_ = w.noticeOthers() // the next write tells the error
+		}
 		<-w.wake
 	}
 	if w.conn != nil && !w.file.cutLog() {
@@ -234,6 +243,8 @@ func (w *writer) commit(batch []*write) {
 		// The writes after the one that failed were not tried. They fail too, as those before it.
 		w.fail(batch, errors.Unwrap(failure))
 	} else if len(members) > 0 {
+		w.rows.committed(w.conn.sessions)
+		w.conn.sessions = nil
 		w.committed(len(members), time.Since(start)) // before the results, so that callers find their batch counted
 	}
 	for i, op := range members {
@@ -277,8 +288,32 @@ func (w *writer) begin() error {
 		return err
 	}
 	_, err := w.conn.exec("BEGIN IMMEDIATE")
-	if err != nil && primary(err) != sqlite3.SQLITE_BUSY { // of a lock that another has, nothing was begun
+	if err == nil {
+		err = w.noticeOthers()
+	} else if primary(err) == sqlite3.SQLITE_BUSY { // of a lock that another has, nothing was begun
+		return err
+	}
+	if err != nil {
 		w.rollback()
+	}
+	return err
+}
+
+// askOthers has the writer look whether another program has changed the file, which it does itself before each write.
+func (w *writer) askOthers() {
+	w.asked.Store(true)
+	w.signal()
+}
+
+// noticeOthers forgets what was read of the file if another program has changed it.
+func (w *writer) noticeOthers() error {
+	if !w.rows.wanted.Load() {
+		return nil
+	}
+	n, err := w.conn.integer(dataVersion)
+	if err == nil && n != w.others {
+		w.others = n
+		w.rows.drop()
 	}
 	return err
 }
@@ -316,6 +351,8 @@ func (w *writer) end() error {
 // is then closed, because a broken connection cannot be told from that.
 func (w *writer) rollback() {
 	w.conn.forgetEvents()
+	w.conn.sessions = nil
+	w.rows.drop() // which of the batch is in the file is not known
 	if _, err := w.conn.exec("ROLLBACK"); err == nil || w.file.gone() != nil {
 		return
 	}

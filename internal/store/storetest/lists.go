@@ -27,6 +27,7 @@ func lists() []check {
 		{"pages of a size in bytes", pagesOfBytes},
 		{"pages of players of a size in bytes", pagesOfPlayersOfBytes},
 		{"members by their ids only", briefSessions},
+		{"lists that take too long", limitedLists},
 	}
 }
 

@@ -1,0 +1,129 @@
+package sqlitestore_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"game-session-manager/internal/game"
+	"game-session-manager/internal/store/sqlitestore"
+)
+
+// waitForRows makes searches until the rows of live sessions are in memory.
+func waitForRows(tb testing.TB, s *sqlitestore.Store) {
+	tb.Helper()
+	for end := time.Now().Add(time.Minute); s.LiveRows() < 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			tb.Fatal("the rows are not read")
+		}
+		fullest(tb, s)
+	}
+}
+
+// fullest returns the free seats of sessions, the fullest first.
+func fullest(tb testing.TB, s *sqlitestore.Store) (free []int) {
+	tb.Helper()
+	hits, err := s.SearchSessions(tb.Context(), game.SearchQuery{
+		Project: project, Limit: 10, Order: []game.Order{{Field: game.FieldFreeSeats}},
+		Where: game.Where{game.WithObstacles()},
+	})
+	must(tb, err)
+	for i := range hits.Items {
+		free = append(free, hits.Items[i].FreeSeats())
+	}
+	return free
+}
+
+func wantFullest(tb testing.TB, s *sqlitestore.Store, rows int, want ...int) {
+	tb.Helper()
+	if got := fullest(tb, s); fmt.Sprint(got) != fmt.Sprint(want) || s.LiveRows() != rows {
+		tb.Errorf("found %v by %d rows, want %v by %d", got, s.LiveRows(), want, rows)
+	}
+}
+
+// roomFor stores an open session with free seats.
+func roomFor(tb testing.TB, s *sqlitestore.Store, free int) game.Session {
+	tb.Helper()
+	v := benchSession()
+	v.MaxPlayers = free + len(v.Members)
+	must(tb, s.CreateSession(tb.Context(), v))
+	return v
+}
+
+func changed(tb testing.TB, s *sqlitestore.Store, v game.Session, change func(*game.Session)) game.Session {
+	tb.Helper()
+	next := v
+	next.Version++
+	change(&next)
+	must(tb, s.ReplaceSession(tb.Context(), v, next))
+	return next
+}
+
+// TestLiveRows checks that the rows follow what is written, by this program and by others.
+func TestLiveRows(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "gsm.db")
+	s := openTest(t, path)
+	a, b, c := roomFor(t, s, 3), roomFor(t, s, 1), roomFor(t, s, 2)
+	waitForRows(t, s)
+	wantFullest(t, s, 3, 1, 2, 3)
+	a = changed(t, s, a, func(v *game.Session) { v.MaxPlayers = 6 })
+	wantFullest(t, s, 3, 1, 2, 5)
+	ended := b.CreatedAt
+	changed(t, s, b, func(v *game.Session) { v.Status, v.EndedAt = game.StatusEnded, &ended })
+	wantFullest(t, s, 2, 2, 5)
+	roomFor(t, s, 4) // takes the place of the one that ended
+	wantFullest(t, s, 3, 2, 4, 5)
+	must(t, s.DeleteSession(t.Context(), c))
+	wantFullest(t, s, 2, 4, 5)
+
+	execute(t, beside(t, path), fmt.Sprintf("UPDATE sessions SET free_seats = 2 WHERE id = '%s'", a.ID))
+	for end := time.Now().Add(time.Minute); fmt.Sprint(fullest(t, s)) != "[5 4]"; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("found %v", fullest(t, s))
+		}
+	}
+}
+
+// TestTooManyLiveRows searches without rows.
+func TestTooManyLiveRows(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
+	s.LimitLiveRows(2)
+	roomFor(t, s, 3)
+	roomFor(t, s, 1)
+	waitForRows(t, s)
+	wantFullest(t, s, 2, 1, 3)
+	roomFor(t, s, 2)
+	wantFullest(t, s, -1, 1, 2, 3)
+}
+
+// TestWritesWhileLiveRowsAreRead changes sessions while the rows are read, again and again.
+func TestWritesWhileLiveRowsAreRead(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
+	const sessions, rounds = 200, 30
+	all := make([]game.Session, sessions)
+	for i := range all {
+		all[i] = roomFor(t, s, 100)
+	}
+	for round := range rounds {
+		s.DropLiveRows()
+		var writing sync.WaitGroup
+		writing.Go(func() {
+			for i := range 5 {
+				i = (round*7 + i*31) % sessions
+				all[i] = changed(t, s, all[i], func(v *game.Session) { v.MaxPlayers-- })
+			}
+		})
+		waitForRows(t, s)
+		writing.Wait()
+		for i := range all {
+			if got, want := s.LiveFreeSeats(all[i].ID), all[i].FreeSeats(); got != want {
+				t.Fatalf("round %d: the row has %d free seats, want %d", round, got, want)
+			}
+		}
+	}
+}
