@@ -242,9 +242,9 @@ func TestGap(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	v := w.create(t)
-	edit(t, w.other, v.ID, 200)
+	edit(t, w.other, v.ID, 400) // more than memory keeps
 	paused := w.follow(t, v, 1) // whose process has not seen them
-	v.Version += 200
+	v.Version += 400
 	f := w.follow(t, v, 10)
 	for range 5 {
 		_, err := w.engine.PurgeEvents(t.Context(), time.Now().Add(time.Hour), 1000)
@@ -253,8 +253,8 @@ func TestGap(t *testing.T) {
 	wantError(t, f, feed.ErrGap)
 	wantError(t, paused, feed.ErrGap)
 	edit(t, w.own, v.ID, 1)
-	fresh := w.follow(t, v, 201)
-	wantVersions(t, fresh, 201, 202)
+	fresh := w.follow(t, v, 401)
+	wantVersions(t, fresh, 401, 402)
 	wantError(t, w.follow(t, v, 3), feed.ErrGap)
 }
 
