@@ -66,7 +66,8 @@ func (f *eventsFleet) write(t *testing.T, id client.SessionID, last int64) {
 		s := f.any()
 		v, err := s.api.Sessions.Get(t.Context(), id)
 		if err == nil {
-			v, err = s.api.Sessions.Patch(t.Context(), id, client.Patch{"locked": !v.Locked}, client.IfVersion(v.Version))
+			patch := client.Patch{"locked": !v.Locked}
+			v, err = s.api.Sessions.Patch(t.Context(), id, patch, client.IfVersion(v.Version))
 		}
 		if err == nil {
 			version = v.Version

@@ -124,7 +124,7 @@ func (s *server) openSSE(ctx context.Context, path string, headers ...string) (*
 				return
 			}
 			if m.Position != e.LastEventID || m.Type != e.Type && (m.Type != "event" || e.Type != "") {
-				st.err = errors.New("the id or the name of an event is not that of its data: " + e.LastEventID + " " + e.Type)
+				st.err = errors.New("not the id or the name of its data: " + e.LastEventID + " " + e.Type)
 				return
 			}
 			select {

@@ -127,7 +127,8 @@ func TestMetricsKeepPrometheusRules(t *testing.T) {
 			}
 		}
 	}
-	// Of requests, of operations, of commits or commands, of background work, of how late time is applied, and of streams.
+	// Of requests, of operations, of commits or commands, of background work, of how late time is applied, and of
+	// streams.
 	if histograms != 6 {
 		t.Errorf("%d histograms of durations", histograms)
 	}

@@ -213,10 +213,10 @@ type dbRestoredCmd struct{ config.Database }
 
 // Help implements [kong.HelpProvider].
 func (c *dbRestoredCmd) Help() string {
-	return `Begins a new epoch of the database: clients that follow sessions then read them anew, because a database that
-went back in time uses version numbers again. Servers may run meanwhile. It is not needed for a file that gsm db backup
-has made, nor after mongorestore, which a server notices when it starts. It is needed after other restores, such as those
-of snapshots of volumes, and does no harm where it is not.
+	return `Begins a new epoch of the database: clients that follow sessions then read them anew, because a database
+that went back in time uses version numbers again. Servers may run meanwhile. It is not needed for a file that gsm db
+backup has made, nor after mongorestore, which a server notices when it starts. It is needed after other restores, such
+as those of snapshots of volumes, and does no harm where it is not.
 
 Examples:
   gsm db restored --database-url 'mongodb://gsm:secret@db.example/gsm?authSource=admin'`

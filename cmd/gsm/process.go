@@ -108,8 +108,8 @@ func (l serverLog) Write(line []byte) (int, error) {
 }
 
 // run serves until ctx is cancelled or a server fails. Then it shuts down in order: first readiness, so that no new
-// requests are routed here, then the listeners and the requests in flight, and the background work last. Event streams end when the listeners close, so that their clients
-// find another process.
+// requests are routed here, then the listeners and the requests in flight, and the background work last. Event streams
+// end when the listeners close, so that their clients find another process.
 func (p *process) run(ctx context.Context) error {
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBackground()

@@ -158,9 +158,10 @@ func (c *serveCmd) limits(watch *watcher) api.Limits {
 	}
 	return api.Limits{
 		Rates:    map[limits.Class]limits.Rate{limits.Server: rate(c.RateServer), limits.Player: rate(c.RatePlayer)},
-		InFlight: c.MaxInFlight, Streams: c.MaxStreams, Memory: memoryForDocuments(), FailedCredentials: c.FailedCredentials,
-		HeaderBytes: maxHeaderBytes,
-		ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: idleTimeout,
+		InFlight: c.MaxInFlight, Streams: c.MaxStreams, Memory: memoryForDocuments(),
+		FailedCredentials: c.FailedCredentials,
+		HeaderBytes:       maxHeaderBytes,
+		ReadTimeout:       c.ReadTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: idleTimeout,
 		OnLimited:        observe.Limits(watch.registry),
 		SessionRetention: c.SessionRetention, EventRetention: c.EventRetention,
 	}

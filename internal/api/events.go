@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -17,9 +18,6 @@ import (
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/limits"
 )
-
-// maxWait is the maximum of wait, in seconds.
-const maxWait = 30
 
 type sessionEventsIn struct {
 	SessionPath
@@ -174,7 +172,7 @@ func (a *API) enterStream(c game.Caller) (leave func(), p *web.Problem) {
 		return nil, overloaded()
 	case limits.StreamsOfCaller:
 		p := web.NewProblem(http.StatusTooManyRequests, "too_many_streams",
-			"You have "+strconv.Itoa(a.streams.Of(class))+" event streams open, the most that you may. Close one first.")
+			fmt.Sprintf("You have %d event streams open, the most that you may. Close one first.", a.streams.Of(class)))
 		p.Header = http.Header{"Retry-After": {web.RetryAfter}}
 		return nil, p
 	case limits.StreamAdmitted:

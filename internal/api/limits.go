@@ -135,7 +135,8 @@ func classOf(c game.Caller) (class limits.Class, name string) {
 func (a *API) getLimits(ctx context.Context, _ *struct{}) (*bodyOut[wire.Limits], error) {
 	l := wire.Limits{Limits: game.DocumentLimits()}
 	r := &l.Requests
-	r.Streams, r.PlayerStreams, r.KeyStreams = a.Limits.Streams, a.streams.Of(limits.Player), a.streams.Of(limits.Server)
+	r.Streams = a.Limits.Streams
+	r.PlayerStreams, r.KeyStreams = a.streams.Of(limits.Player), a.streams.Of(limits.Server)
 	r.InFlight, r.Queue = a.Limits.InFlight, limits.QueueFactor*a.Limits.InFlight
 	r.BodyBytes, r.SessionBodyBytes = web.MaxBody, maxSessionBody
 	r.HeartbeatsBodyBytes, r.JoinBodyBytes = maxHeartbeatsBody, maxJoinBody

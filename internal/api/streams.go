@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// idleEvery is how often something is sent on a stream without events, so that proxies keep it open and a client that
-	// is gone is noticed. The credential is checked as often.
+	// idleEvery is how often something is sent on a stream without events, so that proxies keep it open and a client
+	// that is gone is noticed. The credential is checked as often.
 	idleEvery = 15 * time.Second
-	// A client that lost its stream waits for a random time in this range before it connects again, so that not all come
-	// at the same moment.
+	// A client that lost its stream waits for a random time in this range before it connects again, so that not all
+	// come at the same moment.
 	minRetry, maxRetry = 500 * time.Millisecond, 3 * time.Second
 	// awaitEvery is how often it is looked whether all streams have ended.
 	awaitEvery = 5 * time.Millisecond

@@ -17,7 +17,8 @@ type Tokens interface {
 	Ticket(v game.Session, player game.PlayerID) (string, error)
 	// EventTicket returns a ticket for the event stream of a session, or ErrNoTokens or ErrStoreUnavailable.
 	EventTicket(c game.Caller, id game.SessionID) (game.EventTicket, error)
-	// Follower returns the caller of a ticket for the event stream of a session. It returns named errors of package game.
+	// Follower returns the caller of a ticket for the event stream of a session. It returns named errors of package
+	// game.
 	Follower(ctx context.Context, ticket string, id game.SessionID) (game.Caller, error)
 	// JWKS returns the public keys that verify all of these, or ErrNoTokens or ErrStoreUnavailable.
 	JWKS() (game.JWKS, error)

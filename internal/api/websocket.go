@@ -77,7 +77,7 @@ func (s *webSocket) end(m *streamMessage) {
 		return
 	}
 	code := websocket.StatusTryAgainLater
-	switch m.Reason {
+	switch m.Reason { //nolint:exhaustive // the others
 	case endReason(game.FollowSessionEnded), endReason(game.FollowRemoved):
 		code = websocket.StatusNormalClosure
 	case endUnauthenticated:

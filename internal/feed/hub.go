@@ -1,8 +1,8 @@
 // Package feed tells followers what happens to sessions, as it happens and in order, from wherever they left off.
 //
-// A follower has no queue. It has a position, from which it reads what is newer: from memory, where the latest events of
-// each followed session are kept once for all its followers, or from the store. So a slow follower costs no memory and
-// holds up nobody, and one that comes back after a restart is like one that was slow.
+// A follower has no queue. It has a position, from which it reads what is newer: from memory, where the latest events
+// of each followed session are kept once for all its followers, or from the store. So a slow follower costs no memory
+// and holds up nobody, and one that comes back after a restart is like one that was slow.
 //
 // Events of this process reach the hub by [Hub.Observe]. Those of others are found by the store's notices of changes,
 // or by polling, for all followers together and only while there are any.
@@ -52,8 +52,8 @@ type Options struct {
 	Store game.Store
 	// Poll is the pause between two looks at the store; at least as long as four looks take.
 	Poll time.Duration
-	// Watch calls changed with each session that changes in any process, and its version or 0 if that is not known, until
-	// ctx ends or it fails. It calls ready when it will miss none. Nil if the store cannot do that.
+	// Watch calls changed with each session that changes in any process, and its version or 0 if that is not known,
+	// until ctx ends or it fails. It calls ready when it will miss none. Nil if the store cannot do that.
 	Watch func(ctx context.Context, ready func(), changed func(id game.SessionID, version int64)) error
 	Now   func() time.Time
 }

@@ -7,8 +7,8 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Observe returns a store that tells the hub of the events that it stores. While nobody follows anything, that costs the
-// look at a number.
+// Observe returns a store that tells the hub of the events that it stores. While nobody follows anything, that costs
+// the look at a number.
 func (h *Hub) Observe(inner game.Store) game.Store { return &observed{inner, h} }
 
 type observed struct {

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// keptEvents is how many of the latest events of a topic are kept in memory at least. Twice as many are the most, or
-	// those of one write if they are more.
+	// keptEvents is how many of the latest events of a topic are kept in memory at least. Twice as many are the most,
+	// or those of one write if they are more.
 	keptEvents = 64
 	// page is how many events are read at once.
 	page = 100
@@ -81,8 +81,8 @@ func (t *topic) known(version int64) bool {
 	return version <= t.end
 }
 
-// skip goes on from the version at which the document was seen, if there are no events before it any more. Followers that
-// have not read them will find a gap.
+// skip goes on from the version at which the document was seen, if there are no events before it any more. Followers
+// that have not read them will find a gap.
 func (t *topic) skip() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -179,8 +179,8 @@ func (f *Follower) Close() {
 	}
 }
 
-// Ready returns the next events, in order and without gaps, or none if there are none yet. It returns ErrGap, ErrGone and
-// errors of the store. The caller must not change the events.
+// Ready returns the next events, in order and without gaps, or none if there are none yet. It returns ErrGap, ErrGone
+// and errors of the store. The caller must not change the events.
 func (f *Follower) Ready(ctx context.Context) ([]game.Event, error) {
 	events, _, err := f.look(ctx)
 	return events, err

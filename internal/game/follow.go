@@ -41,8 +41,9 @@ func (s *Sessions) Follow(ctx context.Context, id SessionID) (*Following, error)
 		member: v.member(c.Player) >= 0 || v.waiter(c.Player) >= 0, hosts: v.host() == c.Player,
 	}
 	if c.Scope == ScopePlayer && !f.member {
-		return nil, ErrForbidden.Detail("A player can follow a session only while it holds a seat in it or waits for one.").
-			With("needs", ScopeRead)
+		return nil, ErrForbidden.Detail(
+			"A player can follow a session only while it holds a seat in it or waits for one.",
+		).With("needs", ScopeRead)
 	}
 	f.Session = c.visibleSession(v)
 	return f, nil

@@ -50,8 +50,8 @@ type Store interface {
 	// bounded.
 	Sizes(ctx context.Context) (Sizes, error)
 	// Epoch identifies the history of the database: versions of two epochs cannot be compared. It is made with the
-	// database, has 1 to [MaxEpoch] characters of a-z and 0-9, and changes by RenewEpoch and when a server first opens a
-	// backup, as far as the engine can tell that it is one.
+	// database, has 1 to [MaxEpoch] characters of a-z and 0-9, and changes by RenewEpoch and when a server first opens
+	// a backup, as far as the engine can tell that it is one.
 	Epoch(ctx context.Context) (string, error)
 	// RenewEpoch begins a new epoch. It is for databases that were restored by other means.
 	RenewEpoch(ctx context.Context) error

@@ -57,7 +57,8 @@ func StartOn(t testing.TB, databaseURL string) *Server {
 	t.Cleanup(func() { stop(); finding.Wait() })
 	newID := func() string { return uuid.Must(uuid.NewV7()).String() }
 	deps := game.Deps{
-		Store: hub.Observe(docs), Now: time.Now, NewID: newID, MaxRequest: 10 * time.Second, Passwords: auth.NewPasswords(),
+		Store: hub.Observe(docs), Now: time.Now, NewID: newID, MaxRequest: 10 * time.Second,
+		Passwords: auth.NewPasswords(),
 	}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)

@@ -24,13 +24,14 @@ func NewStreams(followers func() int, reg prometheus.Registerer) *Streams {
 			Name: "gsm_streams_open", Help: "Event streams and long polls, by their form: sse, websocket, poll.",
 		}, []string{"form"}),
 		ended: counters(reg, "gsm_streams_ended_total",
-			"Event streams that ended, by why: session_ended, removed (the player), left (the client), slow (the client "+
-				"did not read), unauthenticated (the credential ended), shutdown, unavailable (the database), gap.",
+			"Event streams that ended, by why: session_ended, removed (the player), left (the client), "+
+				"slow (the client did not read), unauthenticated (the credential ended), shutdown, "+
+				"unavailable (the database), gap.",
 			[]string{"reason"}, "session_ended", "removed", "left", "slow", "unauthenticated", "shutdown",
 			"unavailable", "gap"),
 		lag: promauto.With(reg).NewHistogram(seconds("gsm_stream_lag_seconds",
-			"Time from a change to when its event was written to a client that waited for it. Where another process made "+
-				"the change, the difference of the clocks is in it.",
+			"Time from a change to when its event was written to a client that waited for it. Where another process "+
+				"made the change, the difference of the clocks is in it.",
 			.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10)),
 	}
 	for _, form := range []string{"sse", "websocket", "poll"} {

@@ -47,7 +47,8 @@ func (s *Store) RenewEpoch(ctx context.Context) error {
 			if next.Collection, err = s.metaUUID(ctx); err != nil {
 				return err
 			}
-			_, err = s.meta.UpdateOne(ctx, docOf("_id", epochID), docOf("$set", next), options.UpdateOne().SetUpsert(true))
+			set, upsert := docOf("$set", next), options.UpdateOne().SetUpsert(true)
+			_, err = s.meta.UpdateOne(ctx, docOf("_id", epochID), set, upsert)
 			return err
 		},
 		refusal: func(error) error { return nil },

@@ -14,8 +14,8 @@ import (
 	"game-session-manager/internal/store/mongostore/mongotest"
 )
 
-// Processes that open a database at the same time make one epoch. A collection that was made anew, as by a restore, gets
-// another one.
+// Processes that open a database at the same time make one epoch. A collection that was made anew, as by a restore,
+// gets another one.
 func TestEpochOfARestore(t *testing.T) {
 	t.Parallel()
 	url := mongotest.Database(t)

@@ -35,8 +35,8 @@ func changesOfSessions() mongo.Pipeline {
 // CanWatch reports whether the server has change streams.
 func (s *Store) CanWatch() bool { return s.server.ChangeStreams }
 
-// Watch calls changed with each session that changes, and with the version that an update has given to it or 0, until ctx
-// ends or the stream breaks, whose error it returns. It calls ready once no later change can be missed.
+// Watch calls changed with each session that changes, and with the version that an update has given to it or 0, until
+// ctx ends or the stream breaks, whose error it returns. It calls ready once no later change can be missed.
 func (s *Store) Watch(ctx context.Context, ready func(), changed func(game.SessionID, int64)) error {
 	stream, err := s.watchSessions(ctx)
 	if err != nil {
