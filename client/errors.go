@@ -43,6 +43,7 @@ var (
 	ErrSessionLocked        = game.ErrSessionLocked
 	ErrSessionNotJoinable   = game.ErrSessionNotJoinable
 	ErrSessionEnded         = game.ErrSessionEnded
+	ErrFeedGap              = game.ErrFeedGap
 	ErrMemberNotFound       = game.ErrMemberNotFound
 	ErrMemberNotJoined      = game.ErrMemberNotJoined
 	ErrAlreadyMember        = game.ErrAlreadyMember

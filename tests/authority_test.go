@@ -245,6 +245,13 @@ func accesses() []access {
 		{operation: "DELETE /api/v1/sessions/{session_id}/bans/{player_id}", want: [7]int{
 			404, 403, 204, 204, 403, 403, 204,
 		}},
+		{operation: "GET /api/v1/sessions/{session_id}/events", want: [7]int{404, 200, 200, 200, 200, 403, 200}},
+		{operation: "GET /api/v1/sessions/{session_id}/events", query: "?after=0&wait=5", want: [7]int{
+			404, 200, 200, 200, 200, 403, 200,
+		}},
+		{operation: "POST /api/v1/sessions/{session_id}/events/ticket", want: [7]int{
+			404, 200, 200, 200, 200, 403, 200,
+		}},
 		{operation: "GET /api/v1/sessions/{session_id}/timeline", want: [7]int{404, 200, 200, 200, 403, 403, 200}},
 
 		admins("POST /api/v1/api-keys", 201, 403, says(`{"name":"k","scope":"read"}`)),

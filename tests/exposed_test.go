@@ -30,6 +30,12 @@ func used(t *testing.T) *server {
 		t, "POST /api/v1/sessions/"+string(lobby.ID)+"/members", fmt.Sprintf(`{"player_id":%q}`, late.ID),
 	).problem(http.StatusConflict, "session_full")
 	s.do(t, "GET /nothing", "").is(http.StatusNotFound)
+	followed := s.sse(t, eventsOf(lobby.ID, ""))
+	s.toggle(t, lobby.ID, 1)
+	followed.event(t, lobby.Version+1)
+	eventually(t, "the lag is measured", func() bool {
+		return !strings.Contains(s.metrics(t), "gsm_stream_lag_seconds_count 0")
+	})
 	s.worked(t, "free_seats", "elapse")
 	return s
 }
@@ -121,8 +127,9 @@ func TestMetricsKeepPrometheusRules(t *testing.T) {
 			}
 		}
 	}
-	// Of requests, of operations, of commits or commands, of background work, and of how late time is applied.
-	if histograms != 5 {
+	// Of requests, of operations, of commits or commands, of background work, of how late time is applied, and of
+	// streams.
+	if histograms != 6 {
 		t.Errorf("%d histograms of durations", histograms)
 	}
 }

@@ -20,10 +20,12 @@ func mayImport() map[string][]string {
 		"internal/gsmtest": {"*"},
 		"internal/store":   {"internal/game", "internal/store/sqlitestore", "internal/store/mongostore"},
 		"internal/api": {
-			"internal/api/web", "internal/api/wire", "internal/game", "internal/limits", "internal/report",
+			"internal/api/web", "internal/api/wire", "internal/feed", "internal/game", "internal/limits",
+			"internal/report",
 		},
 		"internal/api/web":           {},
 		"internal/api/wire":          {"internal/game"},
+		"internal/feed":              {"internal/game"},
 		"internal/filtergen":         {"internal/game"},
 		"internal/keeper":            {"internal/game", "internal/report"},
 		"internal/observe":           {"internal/game", "internal/report", "internal/store/wrap"},

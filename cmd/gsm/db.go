@@ -27,6 +27,8 @@ type dbCmd struct {
 	Check  dbCheckCmd  `cmd:"" help:"Check everything that is stored, and optionally repair it. Servers may run meanwhile."`
 	Copy   dbCopyCmd   `cmd:"" help:"Copy everything to another database of any kind."`
 	Backup dbBackupCmd `cmd:"" help:"Back up the embedded database to a file. The server may run meanwhile."`
+
+	Restored dbRestoredCmd `cmd:"" help:"Tell clients that follow sessions that a database was restored."`
 }
 
 type dbInitCmd struct{ config.Database }
@@ -205,6 +207,29 @@ func (c *dbBackupCmd) Run(s streams) error {
 		return failed(exitDatabase, "%w", err)
 	}
 	return s.say("backed up and checked: %s, %d bytes in %s", c.File, size, time.Since(begin).Round(time.Millisecond))
+}
+
+type dbRestoredCmd struct{ config.Database }
+
+// Help implements [kong.HelpProvider].
+func (c *dbRestoredCmd) Help() string {
+	return `Begins a new epoch of the database: clients that follow sessions then read them anew, because a database
+that went back in time uses version numbers again. Servers may run meanwhile. It is not needed for a file that gsm db
+backup has made, nor after mongorestore, which a server notices when it starts. It is needed after other restores, such
+as those of snapshots of volumes, and does no harm where it is not.
+
+Examples:
+  gsm db restored --database-url 'mongodb://gsm:secret@db.example/gsm?authSource=admin'`
+}
+
+// Run begins a new epoch.
+func (c *dbRestoredCmd) Run(s streams) error {
+	return onDatabase(s, c.Database, store.Options{Beside: true}, func(ctx context.Context, engine game.Store) error {
+		if err := engine.RenewEpoch(ctx); err != nil {
+			return failed(exitDatabase, "%w", storeCause(err))
+		}
+		return s.say("clients that follow sessions read them anew")
+	})
 }
 
 // untilSignal returns a context that is cancelled by SIGINT or SIGTERM. A second signal ends the process at once.

@@ -17,6 +17,7 @@ import (
 
 	"game-session-manager/internal/api"
 	"game-session-manager/internal/config"
+	"game-session-manager/internal/feed"
 	"game-session-manager/internal/keeper"
 	"game-session-manager/internal/observe"
 	"game-session-manager/internal/report"
@@ -34,6 +35,7 @@ type process struct {
 	log        *slog.Logger
 	config     config.Server
 	api        *api.API
+	hub        *feed.Hub
 	background *keeper.Keeper
 	rest, ops  server
 }
@@ -106,12 +108,14 @@ func (l serverLog) Write(line []byte) (int, error) {
 }
 
 // run serves until ctx is cancelled or a server fails. Then it shuts down in order: first readiness, so that no new
-// requests are routed here, then the listeners and the requests in flight, and the background work last.
+// requests are routed here, then the listeners and the requests in flight, and the background work last. Event streams
+// end when the listeners close, so that their clients find another process.
 func (p *process) run(ctx context.Context) error {
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBackground()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.background.Run(background) })
+	g.Go(func() error { return p.hub.Run(background) })
 	for _, s := range []server{p.rest, p.ops} {
 		g.Go(func() error {
 			if err := s.serve(); !errors.Is(err, http.ErrServerClosed) {
@@ -129,11 +133,13 @@ func (p *process) run(ctx context.Context) error {
 	time.Sleep(p.config.ShutdownDelay)
 	shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.config.ShutdownTimeout)
 	defer cancel()
+	p.hub.Stop()
 	var failures []error
 	if err := p.rest.http.Shutdown(shutdown); err != nil {
 		err = fmt.Errorf("requests were aborted after %s: %w", p.config.ShutdownTimeout, err)
 		failures = append(failures, err, p.rest.http.Close())
 	}
+	p.api.AwaitStreams(shutdown)
 	failures = append(failures, p.ops.http.Close()) // closed at once: a profile in progress must not delay the shutdown
 	stopBackground()
 	return errors.Join(append(failures, g.Wait())...)

@@ -19,6 +19,7 @@ import (
 	"game-session-manager/internal/api"
 	"game-session-manager/internal/auth"
 	"game-session-manager/internal/config"
+	"game-session-manager/internal/feed"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/keeper"
 	"game-session-manager/internal/limits"
@@ -56,6 +57,8 @@ func (c *serveCmd) Run(s streams) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeStore(engine, watch.logs)) }()
 	docs := watch.store(engine)
+	hub := feed.NewHub(feedOptions(engine, docs, c.DatabaseURL))
+	docs = hub.Observe(docs)
 
 	deps := game.Deps{
 		Store: docs, Now: time.Now, NewID: newID, MaxRequest: c.RequestTimeout, Timeouts: c.Timeouts.Sessions(),
@@ -75,7 +78,8 @@ func (c *serveCmd) Run(s streams) (err error) {
 	background := watch.keeper(docs, c.DatabaseURL, work)
 
 	rest := api.New(api.Deps{
-		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps),
+		Players: players, Sessions: sessions, Feed: hub, Streams: observe.NewStreams(hub.Followers, watch.registry),
+		Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps),
 		Authenticate: access.authenticate, Local: !c.Authenticated(), ActAs: auth.ActAs, Tokens: access.tokens,
 		Version: version(), RequestTimeout: c.RequestTimeout,
 		Limits: c.limits(watch), Origins: c.Origins(),
@@ -87,7 +91,7 @@ func (c *serveCmd) Run(s streams) (err error) {
 	observe.Concurrency(rest.Load, watch.registry)
 
 	p := process{
-		log: watch.logs.System, config: c.Server, api: rest, background: background,
+		log: watch.logs.System, config: c.Server, api: rest, hub: hub, background: background,
 		rest: newServer(apiListener, rest, watch.server("api"), timeouts{c.ReadTimeout, c.WriteTimeout}),
 		ops: newServer(opsListener, opsHandler(
 			watch, !config.IsLoopback(opsListener.Addr().String()),
@@ -95,6 +99,21 @@ func (c *serveCmd) Run(s streams) (err error) {
 	}
 	p.rest.tls = certificate
 	return p.run(ctx)
+}
+
+// feedOptions returns how events of other processes are found.
+func feedOptions(engine, docs game.Store, databaseURL string) feed.Options {
+	o := feed.Options{Store: docs, Poll: feed.DefaultPoll, Now: time.Now}
+	if store.Sole(databaseURL) {
+		o.Poll = feed.SlowPoll
+	}
+	if e, ok := engine.(interface {
+		Watch(ctx context.Context, ready func(), changed func(game.SessionID, int64)) error
+		CanWatch() bool
+	}); ok && e.CanWatch() {
+		o.Watch = e.Watch
+	}
+	return o
 }
 
 // listen opens both listeners or none. It checks the addresses that they got, because a host name may resolve to
@@ -139,9 +158,10 @@ func (c *serveCmd) limits(watch *watcher) api.Limits {
 	}
 	return api.Limits{
 		Rates:    map[limits.Class]limits.Rate{limits.Server: rate(c.RateServer), limits.Player: rate(c.RatePlayer)},
-		InFlight: c.MaxInFlight, Memory: memoryForDocuments(), FailedCredentials: c.FailedCredentials,
-		HeaderBytes: maxHeaderBytes,
-		ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: idleTimeout,
+		InFlight: c.MaxInFlight, Streams: c.MaxStreams, Memory: memoryForDocuments(),
+		FailedCredentials: c.FailedCredentials,
+		HeaderBytes:       maxHeaderBytes,
+		ReadTimeout:       c.ReadTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: idleTimeout,
 		OnLimited:        observe.Limits(watch.registry),
 		SessionRetention: c.SessionRetention, EventRetention: c.EventRetention,
 	}

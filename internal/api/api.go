@@ -19,6 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"game-session-manager/internal/api/web"
+	"game-session-manager/internal/feed"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/limits"
 	"game-session-manager/internal/report"
@@ -34,8 +35,10 @@ const maxSessionBody = 8 << 20
 type Deps struct {
 	Players  *game.Players
 	Sessions *game.Sessions
-	Metrics  *game.Metrics
-	Keys     *game.Keys
+	// Feed tells of events. It is not needed where nobody follows a session.
+	Feed    *feed.Hub
+	Metrics *game.Metrics
+	Keys    *game.Keys
 	// Authenticate returns the caller of a request.
 	Authenticate Authenticate
 	// Local says that there is no authentication: only requests from this machine are accepted, as [game.Anonymous].
@@ -51,6 +54,8 @@ type Deps struct {
 	// RequestTimeout bounds the time of a request, except to a route that streams.
 	RequestTimeout time.Duration
 	Limits         Limits
+	// Streams is told of event streams. It may be nil.
+	Streams StreamObserver
 	// Origins are the origins of the web pages that may call, such as https://a.example. It has no effect without
 	// authentication.
 	Origins []string
@@ -76,6 +81,7 @@ type API struct {
 	joinCodes  *limits.Guesses // wrong ones
 	passwords  *limits.Guesses // wrong ones
 	inFlight   *limits.Concurrency
+	streams    *limits.Streams
 	memory     *limits.Memory // for large documents
 	started    time.Time
 	stopping   atomic.Bool
@@ -94,6 +100,7 @@ func New(d Deps) *API {
 		inFlight:  limits.NewConcurrency(d.Limits.InFlight, d.queueTime()),
 		joinCodes: limits.NewGuesses(limits.WrongJoinCode, limits.JoinCodeRate(), d.Now),
 		passwords: limits.NewGuesses(limits.WrongPassword, limits.PasswordRate(), d.Now),
+		streams:   limits.NewStreams(d.Limits.Streams),
 		memory:    limits.NewMemory(d.Limits.Memory, d.queueTime()),
 		mux:       http.NewServeMux(), byPattern: make(map[string]route),
 	}

@@ -34,7 +34,7 @@ func (a *API) guard(next http.Handler) http.Handler {
 			return
 		}
 		from, _ := netip.ParseAddrPort(r.RemoteAddr) // zero if it is not an address
-		caller, err := a.Authenticate(r.Context(), from.Addr(), r.Header)
+		caller, err := a.caller(r, from.Addr())
 		var p *web.Problem
 		if err == nil {
 			noteCaller(w, caller)
@@ -60,6 +60,20 @@ func (a *API) guard(next http.Handler) http.Handler {
 		return web.LoopbackOnly(guarded, reject(http.StatusForbidden, "cross_origin", notLoopback))
 	}
 	return guarded
+}
+
+// ticketParameter is the parameter with the credential of those who cannot send headers.
+const ticketParameter = "ticket"
+
+// caller returns the caller of a request, by its ticket if it has one and none of the usual credentials.
+func (a *API) caller(r *http.Request, from netip.Addr) (game.Caller, error) {
+	if a.routeOf(r).tickets && r.Header.Get("Authorization") == "" {
+		id, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, basePath+"/sessions/"), "/")
+		if ticket := r.URL.Query().Get(ticketParameter); ticket != "" {
+			return a.Tokens.Follower(r.Context(), ticket, game.SessionID(game.NormalID(id)))
+		}
+	}
+	return a.Authenticate(r.Context(), from, r.Header)
 }
 
 // readsPlayer returns the id of the player that the request reads or exports, or "" for any other request.

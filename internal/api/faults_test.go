@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"game-session-manager/internal/api"
+	"game-session-manager/internal/feed"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/observe"
 	"game-session-manager/internal/report"
@@ -44,7 +45,9 @@ func newService(t *testing.T, checks []api.Check, faults ...storetest.Fault) ser
 	log, logs, failures := watched()
 	deps := game.Deps{Store: storetest.Failing(docs, faults...), Now: time.Now, NewID: newID, MaxRequest: time.Second}
 	sessions := game.NewSessions(deps)
+	hub := feed.NewHub(feed.Options{Store: deps.Store, Poll: feed.SlowPoll, Now: time.Now})
 	return service{api.New(api.Deps{
+		Feed:    hub,
 		Players: game.NewPlayers(deps, sessions), Sessions: sessions, Checks: checks, Version: "test",
 		Authenticate: anyone, Local: true,
 		RequestTimeout: time.Second, Now: time.Now, NewID: newID, Log: logs.System, Failed: failures.Report,

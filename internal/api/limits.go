@@ -17,6 +17,7 @@ import (
 type Limits struct {
 	Rates    map[limits.Class]limits.Rate // of callers
 	InFlight int                          // concurrent requests; 0 for no limit
+	Streams  int                          // concurrent event streams; 0 for no limit
 	Memory   int64                        // bytes of large documents that requests hold at once; 0 for no limit
 
 	// Limits of the HTTP server, which GET /limits returns.
@@ -134,6 +135,8 @@ func classOf(c game.Caller) (class limits.Class, name string) {
 func (a *API) getLimits(ctx context.Context, _ *struct{}) (*bodyOut[wire.Limits], error) {
 	l := wire.Limits{Limits: game.DocumentLimits()}
 	r := &l.Requests
+	r.Streams = a.Limits.Streams
+	r.PlayerStreams, r.KeyStreams = a.streams.Of(limits.Player), a.streams.Of(limits.Server)
 	r.InFlight, r.Queue = a.Limits.InFlight, limits.QueueFactor*a.Limits.InFlight
 	r.BodyBytes, r.SessionBodyBytes = web.MaxBody, maxSessionBody
 	r.HeartbeatsBodyBytes, r.JoinBodyBytes = maxHeartbeatsBody, maxJoinBody

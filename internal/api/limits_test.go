@@ -163,7 +163,7 @@ func TestLimitsAreTold(t *testing.T) {
 	t.Parallel()
 	configured := api.Limits{
 		Rates:    map[limits.Class]limits.Rate{limits.Server: {PerSecond: 7, Burst: 9}, limits.Player: {}},
-		InFlight: 11, FailedCredentials: 13, HeaderBytes: 12, ReadTimeout: 1500 * time.Millisecond,
+		InFlight: 11, Streams: 21, FailedCredentials: 13, HeaderBytes: 12, ReadTimeout: 1500 * time.Millisecond,
 		WriteTimeout: 14 * time.Second, IdleTimeout: 15 * time.Second,
 		SessionRetention: 14 * time.Second, EventRetention: 15 * time.Second,
 	}
@@ -187,7 +187,8 @@ func TestLimitsAreTold(t *testing.T) {
 		t.Errorf("got %+v, want %+v", l.Timeouts, want)
 	}
 	if want := (wire.RequestLimits{
-		InFlight: 11, Queue: 88, HeaderBytes: 12, BodyBytes: 64 << 10, SessionBodyBytes: 8 << 20,
+		InFlight: 11, Queue: 88, Streams: 21, PlayerStreams: 10, KeyStreams: 10,
+		HeaderBytes: 12, BodyBytes: 64 << 10, SessionBodyBytes: 8 << 20,
 		HeartbeatsBodyBytes: 1 << 20, JoinBodyBytes: 512 << 10, HeaderLines: 100,
 		PathBytes: 1 << 10, QueryBytes: 4 << 10, IdempotencyKeyBytes: 255, RequestIDBytes: 128,
 		CredentialBytes: 4 << 10,

@@ -84,6 +84,9 @@ func (a *API) operation(r route) huma.Operation {
 	if r.open {
 		op.Security = []map[string][]string{} // none
 	}
+	if r.streams {
+		op.Responses[strconv.Itoa(r.success[0])] = a.streamedResponse()
+	}
 	if r.actsAs {
 		op.Parameters = append(op.Parameters, actAsParameter())
 	}
@@ -106,7 +109,7 @@ func documentSuccess(op huma.Operation, r route) {
 	usual.Description = successDocs(r, r.success[0])
 	for _, status := range r.success[1:] {
 		other := &huma.Response{Description: successDocs(r, status), Headers: usual.Headers}
-		if status != http.StatusNotModified {
+		if status != http.StatusNotModified && status != http.StatusNoContent {
 			other.Content = usual.Content
 		}
 		op.Responses[strconv.Itoa(status)] = other

@@ -110,6 +110,19 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 		"of its own, with the error that it would have alone: one that is rejected does not affect the others.",
 	"getTimeline": "Who changed what, when and why: it distinguishes a kick, a leave, a suspension and an erasure. " +
 		"For the host, API keys and admins. Events are kept for 30 days by default.",
+	"getSessionEvents": "The events of the session, the oldest first, each version once. In which form depends on " +
+		"the request. By default it is one JSON response, which waits for the next event up to `wait` seconds. " +
+		"With `Accept: text/event-stream` it is a stream of server-sent events, with `Upgrade: websocket` a " +
+		"WebSocket: messages with a `type` (`snapshot`, `event`, `end`), a `position` and the session or the " +
+		"event. A stream goes on until the session ends or the player is removed from it; after any other end " +
+		"connect again with the last position. A player who does not host the session does not see bans and " +
+		"who else waits, so that an event may have no changes. 204 says that the session has ended and that " +
+		"all its events were read. For those who hold a seat or wait for one, API keys and admins.",
+	"createEventTicket": "For an EventSource or a WebSocket of a web page, which cannot send the header " +
+		"Authorization: give it as the parameter " +
+		"`ticket` of the event stream. It opens streams of this session for 60 seconds, at " +
+		"any replica, with the rights of the caller; that of an API key can only read. For those who may " +
+		"follow the session.",
 	"setHost": "The member must have joined. The session need not have a host before.",
 
 	"createApiKey": "The key is shown once, in this response.",

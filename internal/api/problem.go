@@ -37,6 +37,9 @@ func (a *API) problem(ctx context.Context, r route, err error) *web.Problem {
 		a.noteLimited(h, limited.Decision)
 		return tooManyGuesses(limited.Class(), h)
 	}
+	if p := (*web.Problem)(nil); errors.As(err, &p) {
+		return p
+	}
 	e := game.ErrInternal
 	if named := (*game.Error)(nil); errors.As(err, &named) {
 		e = named

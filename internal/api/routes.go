@@ -32,6 +32,8 @@ type traits struct {
 	guesses bool
 	// streams excludes the route from the request timeout and the concurrency limit.
 	streams bool
+	// tickets says that a ticket in the query is a credential.
+	tickets bool
 }
 
 // body describes the request body of a route.
@@ -298,6 +300,17 @@ func (a *API) sessionRoutes() {
 		"Read what happened to a session, newest first",
 		codes(200), nil, errs(session, host), playing,
 	}, a.getTimeline)
+	register(a, route{
+		http.MethodGet, basePath + "/sessions/{session_id}/events", "getSessionEvents", "sessions",
+		"Follow what happens to a session, as it happens",
+		codes(200, 204), nil, errs(session, []*game.Error{game.ErrFeedGap}),
+		traits{actsAs: true, streams: true, tickets: true},
+	}, a.getSessionEvents)
+	register(a, route{
+		http.MethodPost, basePath + "/sessions/{session_id}/events/ticket", "createEventTicket", "sessions",
+		"Create a ticket with which a web page can follow a session",
+		codes(200), nil, errs(session, []*game.Error{game.ErrNoTokens}), playing,
+	}, a.createEventTicket)
 }
 
 func (a *API) serviceRoutes() {

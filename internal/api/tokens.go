@@ -15,7 +15,12 @@ type Tokens interface {
 	Mint(p game.Player, life time.Duration) (game.Token, error)
 	// Ticket returns the ticket of a member, or ErrNoTokens or ErrStoreUnavailable.
 	Ticket(v game.Session, player game.PlayerID) (string, error)
-	// JWKS returns the public keys that verify both, or ErrNoTokens or ErrStoreUnavailable.
+	// EventTicket returns a ticket for the event stream of a session, or ErrNoTokens or ErrStoreUnavailable.
+	EventTicket(c game.Caller, id game.SessionID) (game.EventTicket, error)
+	// Follower returns the caller of a ticket for the event stream of a session. It returns named errors of package
+	// game.
+	Follower(ctx context.Context, ticket string, id game.SessionID) (game.Caller, error)
+	// JWKS returns the public keys that verify all of these, or ErrNoTokens or ErrStoreUnavailable.
 	JWKS() (game.JWKS, error)
 }
 
@@ -26,7 +31,15 @@ func (noTokens) Mint(game.Player, time.Duration) (game.Token, error) {
 	return game.Token{}, game.ErrNoTokens
 }
 func (noTokens) Ticket(game.Session, game.PlayerID) (string, error) { return "", game.ErrNoTokens }
-func (noTokens) JWKS() (game.JWKS, error)                           { return game.JWKS{}, game.ErrNoTokens }
+func (noTokens) EventTicket(game.Caller, game.SessionID) (game.EventTicket, error) {
+	return game.EventTicket{}, game.ErrNoTokens
+}
+
+func (noTokens) Follower(context.Context, string, game.SessionID) (game.Caller, error) {
+	return game.Caller{}, game.ErrNoTokens
+}
+
+func (noTokens) JWKS() (game.JWKS, error) { return game.JWKS{}, game.ErrNoTokens }
 
 // jwksMaxAge allows clients to cache the keys for a sixth of the time between a key's publication and its first use.
 const jwksMaxAge = "public, max-age=600"

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -15,7 +16,14 @@ type tokens struct{ err error }
 
 func (f tokens) Mint(game.Player, time.Duration) (game.Token, error) { return game.Token{}, f.err }
 func (f tokens) Ticket(game.Session, game.PlayerID) (string, error)  { return "", f.err }
-func (f tokens) JWKS() (game.JWKS, error)                            { return game.JWKS{}, f.err }
+func (f tokens) EventTicket(game.Caller, game.SessionID) (game.EventTicket, error) {
+	return game.EventTicket{}, f.err
+}
+
+func (f tokens) Follower(context.Context, string, game.SessionID) (game.Caller, error) {
+	return game.Caller{}, f.err
+}
+func (f tokens) JWKS() (game.JWKS, error) { return game.JWKS{}, f.err }
 
 func TestTokensThatCannotBeMade(t *testing.T) {
 	t.Parallel()

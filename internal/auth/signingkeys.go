@@ -86,6 +86,7 @@ type signingKeys struct {
 	id      string // of the key that signs
 	tokens  *jwtSigner
 	tickets *jwtSigner
+	events  *jwtSigner // of tickets for event streams
 }
 
 // newSigningKeys returns the set of keys at the time. It cannot sign if none of the keys can.
@@ -101,11 +102,12 @@ func newSigningKeys(keys []signingKey, now time.Time) (*signingKeys, error) {
 	if k == nil {
 		return r, nil
 	}
-	var err, ticketErr error
 	r.id = k.ID
-	r.tokens, err = newJWTSigner(k, typToken)
-	r.tickets, ticketErr = newJWTSigner(k, typTicket)
-	return r, errors.Join(err, ticketErr)
+	var failures [3]error
+	r.tokens, failures[0] = newJWTSigner(k, typToken)
+	r.tickets, failures[1] = newJWTSigner(k, typTicket)
+	r.events, failures[2] = newJWTSigner(k, typEvents)
+	return r, errors.Join(failures[:]...)
 }
 
 // jwtSigner signs JWTs of one type by one key. The library's signer encodes the header anew for each and copies the

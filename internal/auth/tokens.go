@@ -19,8 +19,10 @@ import (
 const (
 	typToken       jose.ContentType = "gsm-player+jwt" //nolint:gosec // the name of a type, not a credential
 	typTicket      jose.ContentType = "gsm-ticket+jwt"
+	typEvents      jose.ContentType = "gsm-events+jwt"
 	audienceToken                   = "gsm"
 	audienceTicket                  = "gsm-ticket"
+	audienceEvents                  = "gsm-events"
 )
 
 const (
@@ -117,39 +119,59 @@ func (s *Signer) verify(ctx context.Context, token string) (verified, error) {
 	if !compact(token) {
 		return verified{}, rejected("too long, or not a JWT")
 	}
+	var c tokenClaims
+	kid, err := s.unpack(ctx, token, typToken, &c)
+	if err == nil {
+		err = s.valid(c.Claims, audienceToken)
+	}
+	if err != nil {
+		return verified{}, err
+	}
+	player := game.PlayerID(game.NormalID(c.Subject))
+	if !game.ValidPlayerID(player) || !game.ValidProject(c.Project) {
+		return verified{}, rejected("claims are missing")
+	}
+	return verified{caller: playerCaller(c.Project, player), until: c.Expiry.Time(), kid: kid}, nil
+}
+
+// unpack reads the claims of a JWT of a type that one of our keys has signed, and returns the id of the key.
+func (s *Signer) unpack(ctx context.Context, token string, of jose.ContentType, claims any) (kid string, err error) {
 	t, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.EdDSA})
 	if err != nil || len(t.Headers) != 1 {
-		return verified{}, rejected("not a JWT signed with EdDSA")
+		return "", rejected("not a JWT signed with EdDSA")
 	}
 	h := t.Headers[0]
-	if typ, ok := h.ExtraHeaders[jose.HeaderType].(string); !ok || typ != string(typToken) {
-		return verified{}, rejected("typ is not that of a player token")
+	if typ, ok := h.ExtraHeaders[jose.HeaderType].(string); !ok || typ != string(of) {
+		return "", rejected("typ is not " + string(of))
 	}
 	key, err := s.find(ctx, h.KeyID)
 	switch {
 	case errors.Is(err, game.ErrNoTokens):
-		return verified{}, rejected("the service has no secret key")
+		return "", rejected("the service has no secret key")
 	case err != nil:
-		return verified{}, err
+		return "", err
 	case key == nil:
-		return verified{}, rejected("unknown key")
+		return "", rejected("unknown key")
 	}
-	var c tokenClaims
-	if err := t.Claims(ed25519.PublicKey(key), &c); err != nil {
-		return verified{}, rejected("bad signature or claims")
+	if err := t.Claims(ed25519.PublicKey(key), claims); err != nil {
+		return "", rejected("bad signature or claims")
 	}
-	expected := jwt.Expected{Issuer: s.Issuer, AnyAudience: jwt.Audience{audienceToken}, Time: s.Now()}
+	return h.KeyID, nil
+}
+
+// valid checks the times and the audience of claims, which must have both.
+func (s *Signer) valid(c jwt.Claims, audience string) error {
+	expected := jwt.Expected{Issuer: s.Issuer, AnyAudience: jwt.Audience{audience}, Time: s.Now()}
 	if err := c.ValidateWithLeeway(expected, leeway); err != nil {
-		return verified{}, rejected(err.Error()) // one of the library's fixed texts
+		return rejected(err.Error()) // one of the library's fixed texts
 	}
-	if c.Expiry != nil && !s.Now().Before(c.Expiry.Time()) {
-		return verified{}, rejected(jwt.ErrExpired.Error())
+	switch {
+	case c.Expiry == nil || c.IssuedAt == nil:
+		return rejected("claims are missing")
+	case !s.Now().Before(c.Expiry.Time()):
+		return rejected(jwt.ErrExpired.Error())
 	}
-	player := game.PlayerID(game.NormalID(c.Subject))
-	if c.Expiry == nil || c.IssuedAt == nil || !game.ValidPlayerID(player) || !game.ValidProject(c.Project) {
-		return verified{}, rejected("claims are missing")
-	}
-	return verified{caller: playerCaller(c.Project, player), until: c.Expiry.Time(), kid: h.KeyID}, nil
+	return nil
 }
 
 // compact reports whether a text is a JWT in compact form: three parts of base64url. The library would ignore line

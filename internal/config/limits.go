@@ -13,6 +13,7 @@ import (
 // Limits is the configuration of limits on callers.
 type Limits struct {
 	MaxInFlight       int           `env:"GSM_MAX_IN_FLIGHT" default:"256" help:"How many requests are processed at once, up to 100000. Eight times as many wait for at most half the request timeout; others are rejected with 503. A request that has waited an eighth of the request timeout for a processor is rejected, too. 0 is no limit."`
+	MaxStreams        int           `env:"GSM_MAX_STREAMS"   default:"10000" help:"How many event streams (server-sent events, WebSockets and long polls) this process serves at once, up to 1000000; each takes up to 40 KiB of memory. One API key has at most half of them, one player 10. Others are rejected. 0 is no limit."`
 	RateServer        Rate          `env:"GSM_RATE_SERVER"   default:"1000:2000" help:"The rate limit of one API key: requests per second, and the burst. 0 is no limit. Requests without a credential are not limited."`
 	RatePlayer        Rate          `env:"GSM_RATE_PLAYER"   default:"50:100" help:"The rate limit of one player."`
 	FailedCredentials int           `env:"GSM_FAILED_CREDENTIALS" default:"10" help:"How many different API keys with a wrong secret one address may send, in a burst and per minute, up to 100000. Twice as many per ten minutes may name one key id. Behind a proxy all callers share its address. 0 is no limit."`
@@ -20,11 +21,15 @@ type Limits struct {
 	WriteTimeout      time.Duration `env:"GSM_WRITE_TIMEOUT" default:"30s" help:"How long it may take from there until the caller has received the response; at least the request timeout, at most 10m."`
 }
 
-const mostAtOnce = 100_000
+const (
+	mostAtOnce  = 100_000
+	mostStreams = 1_000_000
+)
 
 func (l *Limits) validate(requestTimeout time.Duration) error {
 	return errors.Join(
 		Within("--max-in-flight (GSM_MAX_IN_FLIGHT)", l.MaxInFlight, 0, mostAtOnce),
+		Within("--max-streams (GSM_MAX_STREAMS)", l.MaxStreams, 0, mostStreams),
 		Within("--failed-credentials (GSM_FAILED_CREDENTIALS)", l.FailedCredentials, 0, mostAtOnce),
 		Within("--read-timeout (GSM_READ_TIMEOUT)", l.ReadTimeout, 100*time.Millisecond, time.Minute),
 		Within("--write-timeout (GSM_WRITE_TIMEOUT)", l.WriteTimeout, requestTimeout, 10*time.Minute),

@@ -154,6 +154,11 @@ var (
 	ErrSessionEnded = &Error{
 		Kind: Gone, Code: "session_ended", Message: "The session has ended and cannot be changed.",
 	}
+	ErrFeedGap = &Error{
+		Kind: Gone, Code: "feed_gap",
+		Message: "The events after this position cannot be read: they are no longer kept, or the position is of a " +
+			"database as it was before a restore. Read the session, and continue from position.",
+	}
 	ErrMemberNotFound = &Error{
 		Kind: NotFound, Code: "member_not_found", Message: "The player holds no seat in this session.",
 	}

@@ -104,3 +104,10 @@ func (h *Hearing) Since(now time.Time, staleAfter time.Duration) time.Time {
 
 // UseCodes has the sessions take their join codes from a function.
 func (s *Sessions) UseCodes(next func() string) { s.newCode = next }
+
+// FollowingOf is what a player sees who is in a session at a version.
+func FollowingOf(p PlayerID, version int64, hosts bool) *Following {
+	return &Following{
+		caller: Caller{Scope: ScopePlayer, Player: p}, version: version, member: true, hosts: hosts,
+	}
+}

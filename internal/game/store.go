@@ -49,6 +49,12 @@ type Store interface {
 	// Sizes returns approximately how many players and sessions an export has. It is for tools: its duration is not
 	// bounded.
 	Sizes(ctx context.Context) (Sizes, error)
+	// Epoch identifies the history of the database: versions of two epochs cannot be compared. It is made with the
+	// database, has 1 to [MaxEpoch] characters of a-z and 0-9, and changes by RenewEpoch and when a server first opens
+	// a backup, as far as the engine can tell that it is one.
+	Epoch(ctx context.Context) (string, error)
+	// RenewEpoch begins a new epoch. It is for databases that were restored by other means.
+	RenewEpoch(ctx context.Context) error
 	// Close waits for writes under way and releases all resources. It may be called twice.
 	Close() error
 }
@@ -218,7 +224,7 @@ type MetricsStore interface {
 // The feed of a project is the order of its events: each has a position from 1 without gaps, and events of one subject
 // are in the order of their versions. An event may get its position some time after it was stored.
 type EventStore interface {
-	// Timeline lists the events of a subject, the newest version first, including those without a position.
+	// Timeline lists the events of a subject in the order of the query, including those without a position.
 	Timeline(ctx context.Context, q TimelineQuery) ([]Event, error)
 	// Feed lists the events of a project with positions in a range, in the order of the query.
 	Feed(ctx context.Context, q FeedQuery) ([]Event, error)
@@ -328,7 +334,9 @@ type KeyQuery struct {
 type TimelineQuery struct {
 	Project ProjectID
 	Subject Subject
+	After   int64 // those of versions after this one
 	Before  int64 // those of versions before this one; 0 for all
+	Oldest  bool  // the oldest first, and not the newest
 	Limit   int   // at most this many; above zero
 }
 
@@ -389,6 +397,9 @@ type Space struct {
 	FreeBytes     int64 // of the disk
 	TotalBytes    int64 // of the disk
 }
+
+// MaxEpoch is the maximum length of an epoch.
+const MaxEpoch = 32
 
 // CountBound is where counts for metrics stop. Counting this many takes a fraction of a second.
 const CountBound = 1_000_000

@@ -8,6 +8,7 @@ const (
 	MinTokenLife     = time.Minute
 	MaxTokenLife     = 24 * time.Hour
 	TicketLife       = 15 * time.Minute
+	EventTicketLife  = time.Minute
 )
 
 // TokenRequest asks for a player token.
@@ -41,6 +42,13 @@ type Token struct {
 	Token     string    `json:"token" doc:"A JWT; send it as Authorization: Bearer."`
 	TokenType string    `json:"token_type" doc:"Bearer."`
 	ExpiresAt time.Time `json:"expires_at" doc:"In UTC."`
+}
+
+// EventTicket is a credential with which the events of one session can be followed: for web pages, which cannot send
+// headers with an EventSource or a WebSocket. It is never logged.
+type EventTicket struct {
+	Ticket    string    `json:"ticket" doc:"Send it as the parameter ticket of the event stream of this session."`
+	ExpiresAt time.Time `json:"expires_at" doc:"When it can no longer open a stream, in UTC. An open stream goes on."`
 }
 
 // JWKS are the public keys that verify tokens and tickets (RFC 7517).

@@ -3,9 +3,11 @@
 package gsmtest
 
 import (
+	"context"
 	"log/slog"
 	"net/http/httptest"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"game-session-manager/client"
 	"game-session-manager/internal/api"
 	"game-session-manager/internal/auth"
+	"game-session-manager/internal/feed"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/observe"
 	"game-session-manager/internal/store"
@@ -47,9 +50,15 @@ func StartOn(t testing.TB, databaseURL string) *Server {
 			t.Errorf("closing the store: %v", err)
 		}
 	})
+	hub := feed.NewHub(feed.Options{Store: docs, Poll: feed.DefaultPoll, Now: time.Now})
+	following, stop := context.WithCancel(context.Background())
+	var finding sync.WaitGroup
+	finding.Go(func() { _ = hub.Run(following) })
+	t.Cleanup(func() { stop(); finding.Wait() })
 	newID := func() string { return uuid.Must(uuid.NewV7()).String() }
 	deps := game.Deps{
-		Store: docs, Now: time.Now, NewID: newID, MaxRequest: 10 * time.Second, Passwords: auth.NewPasswords(),
+		Store: hub.Observe(docs), Now: time.Now, NewID: newID, MaxRequest: 10 * time.Second,
+		Passwords: auth.NewPasswords(),
 	}
 	sessions := game.NewSessions(deps)
 	players := game.NewPlayers(deps, sessions)
@@ -68,14 +77,14 @@ func StartOn(t testing.TB, databaseURL string) *Server {
 	keys := game.NewKeys(deps)
 	guard := &auth.Guard{Keys: auth.NewKeys(docs, keys, nil, time.Now), Tokens: senders, Open: true}
 	rest := api.New(api.Deps{
-		Players: players, Sessions: sessions, Metrics: game.NewMetrics(deps), Keys: keys, Tokens: tokens,
+		Players: players, Sessions: sessions, Feed: hub, Metrics: game.NewMetrics(deps), Keys: keys, Tokens: tokens,
 		Authenticate: guard.Caller, ActAs: auth.ActAs, Local: true,
 		Version: "test", RequestTimeout: deps.MaxRequest, Now: time.Now, NewID: newID,
 		Log: logs.System, Failed: observe.NewErrors(logs.Error, registry, time.Now, newID).Report,
 		Checks: []api.Check{{Name: "database", Run: docs.Ping}},
 	})
 	server := httptest.NewServer(rest)
-	t.Cleanup(server.Close)
+	t.Cleanup(func() { hub.Stop(); server.Close() })
 	c, err := client.New(server.URL)
 	if err != nil {
 		t.Fatalf("making a client: %v", err)

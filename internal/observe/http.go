@@ -59,13 +59,21 @@ func HTTP(logs *Logs, m Meter) func(http.Handler) http.Handler {
 			begin := m.Now()
 			inFlight.Inc()
 			r, span := m.Traces.request(r)
-			rec := &recorder{ResponseWriter: w, status: http.StatusOK}
-			defer func() {
+			rec := &recorder{ResponseWriter: w, status: http.StatusOK, noteStream: func() time.Time {
 				inFlight.Dec()
+				return m.Now()
+			}}
+			defer func() {
 				end := m.Now()
 				took, route := end.Sub(begin), routeLabel(r.Pattern)
+				answered := took
+				if rec.streams.IsZero() {
+					inFlight.Dec()
+				} else {
+					answered = rec.streams.Sub(begin)
+				}
 				o := all.get(responseKey{methodLabel(r.Method), route, rec.status, rec.rejected(), rec.probe})
-				m.Traces.measure(r.Context(), o.durations, took)
+				m.Traces.measure(r.Context(), o.durations, answered)
 				if rec.code != "" {
 					problems.WithLabelValues(route, rec.code).Inc()
 				}
@@ -122,6 +130,8 @@ type recorder struct {
 	code, errorID string // of the problem document, if the response is one
 	caller        game.Caller
 	probe         bool
+	noteStream    func() time.Time
+	streams       time.Time // when the response turned out to be a stream; zero if it is none
 }
 
 // rejected reports whether the request was rejected for its credential, for its rate or for the load.
@@ -138,6 +148,13 @@ func (w *recorder) NoteCaller(c game.Caller) { w.caller = c }
 
 // NoteProbe records that the request is a probe, which repeats all the time.
 func (w *recorder) NoteProbe() { w.probe = true }
+
+// NoteStream records that the response is a stream. The time until now counts as that of the request.
+func (w *recorder) NoteStream() {
+	if w.streams.IsZero() {
+		w.streams = w.noteStream()
+	}
+}
 
 // log writes the line about the request. It builds the record and its ids itself, because a [slog.Logger] would also
 // look up the source line, the time and unused values of the context.

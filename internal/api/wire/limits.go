@@ -17,6 +17,9 @@ type Limits struct {
 type RequestLimits struct {
 	InFlight            int `json:"in_flight" doc:"The maximum number of requests processed at once; 0 for no limit."`
 	Queue               int `json:"queue" doc:"The maximum number of requests that wait to be processed; 0 for no limit."`
+	Streams             int `json:"streams" doc:"The maximum number of event streams that one process serves at once; 0 for no limit."`
+	PlayerStreams       int `json:"player_streams" doc:"Those of one player."`
+	KeyStreams          int `json:"key_streams" doc:"Those of one API key; 0 for no limit."`
 	BodyBytes           int `json:"body_bytes"`
 	SessionBodyBytes    int `json:"session_body_bytes" doc:"Of PUT of a session, with its members."`
 	HeartbeatsBodyBytes int `json:"heartbeats_body_bytes" doc:"Of heartbeats of several sessions."`

@@ -35,6 +35,8 @@ type capabilities struct {
 	// cheap. It cannot be tested, because an estimate may be right by chance. MongoDB keeps it. It is inexact during
 	// migrations between shards, and after a crash until "validate" has been run.
 	KnowsCounts bool
+	// ChangeStreams reports whether the server tells of changes, so that they need not be polled for.
+	ChangeStreams bool
 }
 
 // missing returns the names of the capabilities that the server lacks.
@@ -42,7 +44,7 @@ func (c capabilities) missing() []string {
 	names := []string{}
 	for name, there := range map[string]bool{
 		"retryable_writes": c.RetryableWrites, "ordered_indexes": c.OrderedIndexes, "validators": c.Validators,
-		"known_counts": c.KnowsCounts,
+		"known_counts": c.KnowsCounts, "change_streams": c.ChangeStreams,
 	} {
 		if !there {
 			names = append(names, name)
@@ -96,6 +98,9 @@ func (s *Store) probe(ctx context.Context, o Options) error {
 			return err
 		}
 		if s.server.Validators, err = s.probeValidators(ctx); err != nil {
+			return err
+		}
+		if s.server.ChangeStreams, err = s.probeStreams(ctx); err != nil {
 			return err
 		}
 	}

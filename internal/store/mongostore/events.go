@@ -156,15 +156,19 @@ func (s *Store) Timeline(ctx context.Context, q game.TimelineQuery) ([]game.Even
 			return nil, err
 		}
 		for _, e := range found {
-			if e.Version < before {
+			if e.Version > q.After && e.Version < before {
 				waiting = append(waiting, e)
 			}
 		}
 	}
 	filter := docOf("_id", bson.D{
-		{Key: "$gte", Value: game.EventID(q.Subject, 0)}, {Key: "$lt", Value: game.EventID(q.Subject, before)},
+		{Key: "$gt", Value: game.EventID(q.Subject, q.After)}, {Key: "$lt", Value: game.EventID(q.Subject, before)},
 	})
-	o := options.Find().SetSort(docOf("_id", -1)).SetLimit(int64(q.Limit)).SetHint(idIndex)
+	order := -1
+	if q.Oldest {
+		order = 1
+	}
+	o := options.Find().SetSort(docOf("_id", order)).SetLimit(int64(q.Limit)).SetHint(idIndex)
 	moved, err := read[game.Event](ctx, s, s.events.Collection, filter, o)
 	if err != nil {
 		return nil, err
@@ -172,7 +176,7 @@ func (s *Store) Timeline(ctx context.Context, q game.TimelineQuery) ([]game.Even
 	moved = slices.DeleteFunc(moved, func(e game.Event) bool { return e.Project != q.Project })
 	// What is in both places has its place in the feed in the first of these.
 	events := append(moved, waiting...)
-	slices.SortStableFunc(events, func(a, b game.Event) int { return cmp.Compare(b.Version, a.Version) })
+	slices.SortStableFunc(events, func(a, b game.Event) int { return order * cmp.Compare(a.Version, b.Version) })
 	events = slices.CompactFunc(events, func(a, b game.Event) bool { return a.Version == b.Version })
 	return events[:min(len(events), q.Limit):len(events)], nil
 }

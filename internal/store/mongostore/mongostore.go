@@ -126,6 +126,11 @@ func (s *Store) prepare(ctx context.Context, o Options) error {
 	if s.renewsTogether, err = s.validated(ctx, leasesCollection, bson.D{}); err != nil {
 		return err
 	}
+	if !o.Beside {
+		if err := s.beginEpoch(ctx); err != nil {
+			return err
+		}
+	}
 	return s.probe(ctx, o)
 }
 

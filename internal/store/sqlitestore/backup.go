@@ -56,6 +56,9 @@ func Backup(ctx context.Context, path, file string) (size int64, err error) {
 		}
 		return 0, explain(reason(ctx, err), path)
 	}
+	if err := markBackup(ctx, temp.Name(), version); err != nil {
+		return 0, fmt.Errorf("marking the backup: %w", reason(ctx, err))
+	}
 	if err := verify(ctx, temp.Name(), version); err != nil {
 		return 0, fmt.Errorf("checking the backup: %w", reason(ctx, err))
 	}

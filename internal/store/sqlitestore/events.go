@@ -26,8 +26,8 @@ const (
 	hasEvent  = "SELECT 1 FROM events WHERE id = ?"
 	atLeastAt = `INSERT INTO feeds (project, seq) VALUES (?1, ?2) ON CONFLICT (project) DO UPDATE SET seq = ?2 WHERE seq < ?2`
 
-	timeline = "SELECT doc, seq FROM events WHERE id < ? AND id >= ? ORDER BY id DESC LIMIT ?"
-	// The order is written into the statement.
+	// The order of these is written into the statement.
+	timeline   = "SELECT doc, seq FROM events WHERE id < ? AND id > ? ORDER BY id "
 	feed       = "SELECT doc, seq FROM events WHERE project = ? AND seq > ? AND seq < ? ORDER BY seq "
 	playerFeed = `SELECT e.doc, e.seq FROM event_players p JOIN events e ON e.project = p.project AND e.seq = p.seq
 		WHERE p.project = ?1 AND p.seq > ?2 AND p.seq < ?3 AND p.player_id = ?4
@@ -191,8 +191,12 @@ func (s *Store) Timeline(ctx context.Context, q game.TimelineQuery) ([]game.Even
 	if before == 0 {
 		before = game.EndOfVersions
 	}
-	args := []any{game.EventID(q.Subject, before), game.EventID(q.Subject, 0), int64(q.Limit)}
-	events, err := gather(ctx, s, timeline, args, s.event)
+	sql := timeline
+	if !q.Oldest {
+		sql += "DESC "
+	}
+	args := []any{game.EventID(q.Subject, before), game.EventID(q.Subject, q.After), int64(q.Limit)}
+	events, err := gather(ctx, s, sql+"LIMIT ?", args, s.event)
 	return ofProject(events, q.Project), err
 }
 

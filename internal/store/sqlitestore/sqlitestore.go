@@ -246,7 +246,11 @@ func (s *Store) prepareFile(ctx context.Context, scripts []string) (*conn, error
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(c, version, scripts); err != nil {
+	err = migrate(c, version, scripts)
+	if err == nil && !s.options.Beside && len(scripts) >= epochVersion {
+		_, err = c.exec(beginEpoch)
+	}
+	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	return c, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -30,6 +31,7 @@ func events() []check {
 		{"purged events stay away", purgedStayAway},
 		{"put", putEvents},
 		{"departures", departures},
+		{"epochs", epochs},
 		{"among writes", func(t *testing.T, s game.Store) { EventsAmongWrites(t, s) }},
 	}
 }
@@ -282,21 +284,42 @@ func timelinePages(t *testing.T, s game.Store) {
 		must(t, d.Replace(t.Context(), s, 1, 5, d.Events(1, 5)...))
 		order(t, s)
 		must(t, d.Replace(t.Context(), s, 5, 25, d.Events(5, 25)...)) // have no places where they are given later
-		for before := range int64(27) {
-			for _, limit := range []int{1, 3, 7, 24, 25, 26} {
-				q := game.TimelineQuery{Project: project, Subject: d.Subject, Before: before, Limit: limit}
-				got, err := s.Timeline(t.Context(), q)
-				must(t, err)
-				last := before - 1
-				if before == 0 || before > 26 {
-					last = 25
+		q := game.TimelineQuery{Project: project, Subject: d.Subject}
+		for q.Before = range int64(27) {
+			for _, q.Limit = range []int{1, 3, 7, 24, 25, 26} {
+				wantTimeline(t, s, q, 25)
+			}
+		}
+		q.Oldest = true
+		for _, q.After = range []int64{0, 1, 4, 6, 24, 25, 30} {
+			for _, q.Before = range []int64{0, 20} {
+				for _, q.Limit = range []int{1, 7, 26} {
+					wantTimeline(t, s, q, 25)
 				}
-				first := max(last-int64(limit)+1, 1)
-				slices.Reverse(got)
-				wantVersions(t, got, first-1, last)
 			}
 		}
 	}
+}
+
+// wantTimeline compares the timeline of a document at a version with a query.
+func wantTimeline(t *testing.T, s game.Store, q game.TimelineQuery, version int64) {
+	t.Helper()
+	last := q.Before - 1
+	if q.Before == 0 || q.Before > version+1 {
+		last = version
+	}
+	first := q.After
+	if last = max(last, first); q.Oldest {
+		last = min(last, first+int64(q.Limit))
+	} else {
+		first = max(first, last-int64(q.Limit))
+	}
+	got, err := s.Timeline(t.Context(), q)
+	must(t, err)
+	if !q.Oldest {
+		slices.Reverse(got)
+	}
+	wantVersions(t, got, first, last)
 }
 
 func feedPages(t *testing.T, s game.Store) {
@@ -598,3 +621,20 @@ func subjectsOf(all []game.Event) string {
 
 // Player returns the document, which is a player.
 func (d *Subject) Player() game.Player { return d.player }
+
+// epochs has an epoch that stays until it is renewed.
+func epochs(t *testing.T, s game.Store) {
+	seen := map[string]bool{}
+	for range 3 {
+		e, err := s.Epoch(t.Context())
+		must(t, err)
+		again, err := s.Epoch(t.Context())
+		must(t, err)
+		want(t, again, e)
+		if seen[e] || !regexp.MustCompile(fmt.Sprintf("^[a-z0-9]{1,%d}$", game.MaxEpoch)).MatchString(e) {
+			t.Errorf("the epoch is %q after %v", e, seen)
+		}
+		seen[e] = true
+		must(t, s.RenewEpoch(t.Context()))
+	}
+}

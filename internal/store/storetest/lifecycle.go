@@ -142,6 +142,8 @@ func callsOfGame(s game.Store, p game.Player, v game.Session) []call {
 		{"Ping", false, func(ctx context.Context) error { _, err := s.Ping(ctx); return err }},
 		{"Stats", false, func(ctx context.Context) error { _, err := s.Stats(ctx, 10); return err }},
 		{"Sizes", false, func(ctx context.Context) error { _, err := s.Sizes(ctx); return err }},
+		{"Epoch", false, func(ctx context.Context) error { _, err := s.Epoch(ctx); return err }},
+		{"RenewEpoch", true, func(ctx context.Context) error { return s.RenewEpoch(ctx) }},
 		{"DeletePlayer", true, func(ctx context.Context) error { return s.DeletePlayer(ctx, p) }},
 	}
 }

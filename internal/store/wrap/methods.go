@@ -366,10 +366,24 @@ func (st *store) Inspect(ctx context.Context, repair bool, tell func(game.Findin
 	})
 }
 
+func (st *store) Epoch(ctx context.Context) (string, error) {
+	operation := Operation{Method: "Epoch", Label: "epoch", Collection: ""}
+	return read(ctx, st, operation, func(ctx context.Context) (string, error) {
+		return st.inner.Epoch(ctx)
+	})
+}
+
 func (st *store) Ping(ctx context.Context) (game.Facts, error) {
 	operation := Operation{Method: "Ping", Label: "ping", Collection: ""}
 	return read(ctx, st, operation, func(ctx context.Context) (game.Facts, error) {
 		return st.inner.Ping(ctx)
+	})
+}
+
+func (st *store) RenewEpoch(ctx context.Context) error {
+	operation := Operation{Method: "RenewEpoch", Label: "renew_epoch", Collection: ""}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.RenewEpoch(ctx)
 	})
 }
 
