@@ -81,6 +81,7 @@ var (
 	ErrURITooLong      = &game.Error{Code: "uri_too_long", Message: "The path or the query is too long."}
 	ErrTooManyHeaders  = &game.Error{Code: "too_many_headers", Message: "The request has too many header lines."}
 	ErrRateLimited     = &game.Error{Code: "rate_limited", Message: "Rate limit exceeded."}
+	ErrTooManyStreams  = &game.Error{Code: "too_many_streams", Message: "There are too many streams."}
 	ErrTooManyFailures = &game.Error{
 		Code: "too_many_failures", Message: "Too many wrong API keys from this address, or with this id.",
 	}

@@ -356,6 +356,11 @@ func TestContract(t *testing.T) {
 		{"DELETE " + session, here, "", []string{"Session-Fence", "0"}, 409},
 		{"GET " + session + "/timeline", here, "", nil, 200},
 		{"GET " + session + "/timeline", gone, "", nil, 404},
+		{"GET " + session + "/events", here, "", nil, 200},
+		{"GET " + session + "/events", here, "", []string{"Last-Event-ID", "x"}, 410},
+		{"GET " + session + "/events", gone, "", nil, 404},
+		{"POST " + session + "/events/ticket", here, "", nil, 200},
+		{"POST " + session + "/events/ticket", gone, "", nil, 404},
 		{"DELETE " + player, here, "", nil, 204},
 		{"DELETE " + player, here, "", nil, 404},
 

@@ -97,6 +97,7 @@ func TestListsOfConstants(t *testing.T) {
 		// Other reasons have the names of obstacles and of errors.
 		"ReasonCode":  {"condition_not_met", "condition_met", "hidden"},
 		"ReasonAbout": texts(game.ReasonsAbout()),
+		"FollowEnd":   {"session_ended", "removed"},
 	}
 	open := []string{"ProjectID", "PlayerID", "FormError"} // not closed lists
 
@@ -214,9 +215,9 @@ func TestLimitsAreTold(t *testing.T) {
 	forms := []string{
 		// of what the service or its operator makes
 		"MaxKeyID", "MinKeySecret", "MaxKeySecret", "MaxProjectID", "DefaultProject",
-		"MaxExactNumber",             // of JSON
-		"MaxSigningKeys",             // which callers do not have
-		"MaxCounted", "MaxClockSkew", // of the service itself
+		"MaxExactNumber",                         // of JSON
+		"MaxSigningKeys",                         // which callers do not have
+		"MaxCounted", "MaxClockSkew", "MaxEpoch", // of the service itself
 		"MaxIdempotencyKey", "MaxCredential", // of headers, which package api tells
 	}
 	limits := 0
