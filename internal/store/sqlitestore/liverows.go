@@ -8,6 +8,7 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unique"
 
 	"game-session-manager/internal/game"
@@ -15,8 +16,9 @@ import (
 
 const (
 	maxLiveRows  = 1_000_000
-	liveRowBytes = 168  // that a row takes, with its place in the map of the ids
-	liveChunk    = 4096 // rows that are looked at, or read, at a time
+	liveRowBytes = 168              // that a row takes, with its place in the map of the ids
+	liveChunk    = 4096             // rows that are looked at, or read, at a time
+	liveReadTime = 10 * time.Second // to read so many
 )
 
 // liveRowsWithin returns how many rows there may be: they take at most a quarter of GOMEMLIMIT.
@@ -31,12 +33,30 @@ type liveRows struct {
 	max    int         // sessions; of more there are no rows
 	wanted atomic.Bool // by a search
 
+	open  context.Context // ends when the store is closed
+	close context.CancelFunc
+	reads sync.WaitGroup
+
 	mu      sync.RWMutex
 	ready   *liveSet // nil for none
 	reading bool
 	useless bool         // there are too many, or one has an id that is no UUID
 	missed  []liveChange // what was committed while the rows are read
 	dropped bool         // while the rows are read
+}
+
+func newLiveRows(limit int) *liveRows {
+	l := &liveRows{max: limit}
+	l.open, l.close = context.WithCancel(context.Background())
+	return l
+}
+
+// stop ends the reading of rows, and waits for that.
+func (l *liveRows) stop() {
+	l.mu.Lock()
+	l.close()
+	l.mu.Unlock()
+	l.reads.Wait()
 }
 
 // liveSet is a set of rows that keep their slots.
@@ -129,15 +149,15 @@ func scanLiveRow(status game.SessionStatus, columns []driver.Value) (row liveRow
 func (l *liveRows) want(r *readers) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ready != nil || l.reading || l.useless {
+	if l.ready != nil || l.reading || l.useless || l.open.Err() != nil {
 		return
 	}
 	l.wanted.Store(true)
 	l.reading, l.dropped = true, false
-	go func() {
-		set, err := readLiveSet(r, l.max)
+	l.reads.Go(func() {
+		set, err := readLiveSet(l.open, r, l.max)
 		l.have(set, err)
-	}()
+	})
 }
 
 // have ends the reading of rows.
@@ -158,14 +178,15 @@ func (l *liveRows) have(set *liveSet, err error) {
 }
 
 // readLiveSet reads the rows by parts, between which sessions may change.
-func readLiveSet(r *readers, limit int) (*liveSet, error) {
+func readLiveSet(ctx context.Context, r *readers, limit int) (*liveSet, error) {
 	l := &liveSet{slots: make(map[liveID]int)}
 	for _, status := range game.LiveStatuses() {
 		project, id := "", ""
 		for n := liveChunk; n == liveChunk; {
 			n = 0
+			ctx, cancel := context.WithTimeout(ctx, liveReadTime)
 			args := []any{string(status), project, id, int64(liveChunk)}
-			err := r.rows(context.Background(), readLiveRows, args, func(columns []driver.Value) error {
+			err := r.rows(ctx, readLiveRows, args, func(columns []driver.Value) error {
 				row, last, err := scanLiveRow(status, columns)
 				if err != nil {
 					return err
@@ -174,6 +195,7 @@ func readLiveSet(r *readers, limit int) (*liveSet, error) {
 				project, id = row.project.Value(), last
 				return l.put(row, limit)
 			})
+			cancel()
 			if err != nil {
 				return nil, err
 			}

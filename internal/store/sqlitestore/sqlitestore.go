@@ -114,7 +114,7 @@ func open(ctx context.Context, path string, o Options, scripts []string) (*Store
 	}
 	s := &Store{
 		path: path, options: o, version: len(scripts), codec: newCodec(), sizes: usualSizes(), file: &file{path: path},
-		rows: &liveRows{max: liveRowsWithin(debug.SetMemoryLimit(-1))},
+		rows: newLiveRows(liveRowsWithin(debug.SetMemoryLimit(-1))),
 	}
 	if !o.Beside {
 		if s.file.held, err = lockFile(path); err != nil {
@@ -300,6 +300,7 @@ func (s *Store) dialWriter(ctx context.Context) (*conn, error) {
 // Close implements [game.Store]. It returns [ErrLost] if files were missing.
 func (s *Store) Close() error {
 	s.close.Do(func() {
+		s.rows.stop()
 		s.writer.close()
 		if s.file.cutLog() {
 			s.readers.stop()
