@@ -11,7 +11,8 @@ type deadline struct {
 	// lenient deadlines are met by clients that keep in touch, so they are extended where this service was not able to
 	// hear them.
 	lenient bool
-	// seat deadlines free a seat, which leaves the deadlines of other seats as they are.
+	// seat deadlines free a seat, which leaves the deadlines of other seats as they are. What follows from that is
+	// applied after all that are at the same time, as those of a party.
 	seat  bool
 	apply func(s *Session, now time.Time) []Change
 }
@@ -28,7 +29,8 @@ func (s *Session) deadlines() []deadline {
 		all = append(all, deadline{
 			at: *m.Deadline, lenient: m.Status == SeatDisconnected, seat: true,
 			apply: func(s *Session, now time.Time) []Change {
-				return s.free(id, MemberRemoved{PlayerID: id, Reason: RemovedTimedOut}, now)
+				s.vacate(id, now)
+				return []Change{MemberRemoved{PlayerID: id, Reason: RemovedTimedOut}}
 			},
 		})
 	}
@@ -123,6 +125,9 @@ func (s *Session) Elapse(now, hearing time.Time, skew time.Duration) []Change {
 			done = append(done, d.apply(s, now)...)
 			if !d.seat {
 				break
+			}
+			if i+1 == len(due) || !due[i+1].seat || due[i+1].at.After(d.at) {
+				done = append(done, s.settle(now)...)
 			}
 		}
 	}

@@ -194,3 +194,24 @@ func TestElapseByAnotherClock(t *testing.T) {
 	equal(t, nil, at(124))
 	equal(t, []game.Change{game.MemberRemoved{PlayerID: player(1), Reason: "timed_out"}}, at(125))
 }
+
+// A party whose reservation ends gives up all its seats before others move up, who get the team that is the emptiest
+// then.
+func TestElapseOfAParty(t *testing.T) {
+	t.Parallel()
+	party := []func(*game.Session){seat(2, "reserved", "blue", 1), seat(3, "reserved", "blue", 1)}
+	s := newSession(t, append(party, seat(4, "joined", "red", 1), func(s *game.Session) {
+		s.MaxPlayers, s.Teams = 4, map[string]int{"blue": 3, "red": 3}
+		s.WaitList = []game.Waiter{{PlayerID: player(7), Team: game.TeamAuto}}
+		s.Members[1].Deadline, s.Members[2].Deadline = new(later(60)), new(later(60))
+	})...)
+	done := s.Elapse(later(60), t0, 0)
+	equal(t, []game.Change{
+		game.MemberRemoved{PlayerID: player(2), Reason: "timed_out"},
+		game.MemberRemoved{PlayerID: player(3), Reason: "timed_out"},
+	}, done[:2])
+	m, err := s.Member(player(7))
+	if ok(t, err); m.Team != "blue" {
+		t.Errorf("who waited is in team %s", m.Team)
+	}
+}

@@ -297,12 +297,17 @@ func (s *Session) remove(id PlayerID, happened Change, now time.Time) ([]Change,
 
 // free frees the seat of a member and records the given change.
 func (s *Session) free(id PlayerID, happened Change, now time.Time) []Change {
+	s.vacate(id, now)
+	return append([]Change{happened}, s.settle(now)...)
+}
+
+// vacate removes a member. The caller must settle.
+func (s *Session) vacate(id PlayerID, now time.Time) {
 	i := s.member(id)
 	s.Members = slices.Delete(s.Members, i, i+1)
 	if len(s.Members) == 0 {
 		s.EmptySince = &now
 	}
-	return append([]Change{happened}, s.settle(now)...)
 }
 
 // SetHost makes a joined member the host and returns what that changed. It succeeds if the player is the host already.
