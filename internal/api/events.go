@@ -21,7 +21,7 @@ import (
 
 type sessionEventsIn struct {
 	SessionPath
-	After       string `query:"after" maxLength:"64" pattern:"^([a-z0-9]{1,32}\\.)?[0-9]{1,15}$" patternDescription:"a position" doc:"The position after which to continue, as an earlier response or message has it; 0 for the first event. Without it, the events are those from now on."`
+	After       string `query:"after" maxLength:"64" pattern:"^([a-z0-9]{1,32}\\.)?[0-9]{1,15}$" patternDescription:"0 or a position that a response or a message had" doc:"The position after which to continue, as an earlier response or message has it; 0 for the first event. Without it, the events are those from now on."`
 	LastEventID string `header:"Last-Event-ID" maxLength:"64" doc:"The same as after, which it precedes. Browsers send it when they connect again."`
 	Snapshot    bool   `query:"snapshot" doc:"Begin with the session as it is now, unless there is a position from which to continue."`
 	Limit       int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"The maximum number of events in a JSON response."`
