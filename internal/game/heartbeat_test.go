@@ -206,6 +206,16 @@ func TestFirstHeartbeatThatIsRejected(t *testing.T) {
 	}
 }
 
+// startBlind starts a process that, while blind is set, does not find the sessions that are due.
+func (w world) startBlind(blind *bool) process {
+	return w.start(faulty(w.store, func(called string) error {
+		if *blind && called == "DueSessions" {
+			return errDown
+		}
+		return nil
+	}))
+}
+
 // A heartbeat that arrives when the office of the host has just passed on, by time alone, is rejected only if it names
 // the fence of before or comes from the former host.
 func TestHeartbeatAtTheEndOfHostGrace(t *testing.T) {
@@ -221,12 +231,7 @@ func TestHeartbeatAtTheEndOfHostGrace(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			blind := false
-			p := w.start(faulty(w.store, func(called string) error {
-				if blind && called == "DueSessions" {
-					return errDown
-				}
-				return nil
-			}))
+			p := w.startBlind(&blind)
 			ada, bob := p.register(t, p.ctx, "Ada").ID, p.register(t, p.ctx, "Bob").ID
 			v := p.open(t, 4, ada)
 			p.join(t, v.ID, bob)
@@ -263,12 +268,7 @@ func TestAnotherHostIsDueBeforeTheLeaseExpires(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	blind := false
-	p := w.start(faulty(w.store, func(called string) error {
-		if blind && called == "DueSessions" {
-			return errDown
-		}
-		return nil
-	}))
+	p := w.startBlind(&blind)
 	ada, eve := p.register(t, p.ctx, "Ada").ID, p.register(t, p.ctx, "Eve").ID
 	r := game.SessionRequest{HostID: &ada, Settings: game.Settings{MaxPlayers: 4}}
 	r.ExpireAfter = new(65) // host_grace ends 60 after the last heartbeat

@@ -2,10 +2,10 @@ package sqlitestore_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store/sqlitestore"
@@ -25,11 +25,9 @@ func TestPool(t *testing.T) {
 	defer cancel()
 	wait := list(ctx, s, 3)
 	want := game.Pool{InUse: idle.Idle, Waiting: 3}
-	for deadline := time.Now().Add(time.Minute); s.Pool() != want; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("all connections are taken, and the pool is %+v, want %+v", s.Pool(), want)
-		}
-	}
+	eventually(t, func() bool { return s.Pool() == want }, func() string {
+		return fmt.Sprintf("all connections are taken, and the pool is %+v, want %+v", s.Pool(), want)
+	})
 	cancel()
 	giveBack()
 	wait()

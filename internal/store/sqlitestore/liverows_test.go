@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store/sqlitestore"
@@ -14,12 +13,10 @@ import (
 // waitForRows makes searches until the rows of live sessions are in memory.
 func waitForRows(tb testing.TB, s *sqlitestore.Store) {
 	tb.Helper()
-	for end := time.Now().Add(time.Minute); s.LiveRows() < 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			tb.Fatal("the rows are not read")
-		}
+	eventually(tb, func() bool {
 		fullest(tb, s)
-	}
+		return s.LiveRows() >= 0
+	}, func() string { return "the rows are not read" })
 }
 
 // fullest returns the free seats of sessions, the fullest first.
@@ -80,11 +77,8 @@ func TestLiveRows(t *testing.T) {
 	wantFullest(t, s, 2, 4, 5)
 
 	execute(t, beside(t, path), fmt.Sprintf("UPDATE sessions SET free_seats = 2 WHERE id = '%s'", a.ID))
-	for end := time.Now().Add(time.Minute); fmt.Sprint(fullest(t, s)) != "[5 4]"; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("found %v", fullest(t, s))
-		}
-	}
+	eventually(t, func() bool { return fmt.Sprint(fullest(t, s)) == "[5 4]" },
+		func() string { return fmt.Sprintf("found %v", fullest(t, s)) })
 }
 
 // TestTooManyLiveRows searches without rows.

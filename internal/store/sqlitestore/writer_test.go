@@ -46,6 +46,21 @@ func (b blocker) end(t *testing.T) {
 	must(t, <-b.done)
 }
 
+// eventually waits until a condition is met. unmet says what is wrong if it is not within a minute.
+func eventually(tb testing.TB, condition func() bool, unmet func() string) {
+	tb.Helper()
+	deadline := time.After(time.Minute)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			tb.Fatal(unmet())
+		}
+	}
+}
+
 // waitQueued returns when n writes wait.
 func waitQueued(t *testing.T, s *sqlitestore.Store, n int) {
 	t.Helper()
