@@ -28,7 +28,7 @@ func Store(inner game.Store, log *slog.Logger, m Meter) game.Store {
 		begin := m.Now()
 		ctx, span := m.Traces.operation(ctx, o.Label, o.Collection)
 		err := do(ctx)
-		took, result := m.Now().Sub(begin), wrap.ResultOf(err)
+		took, result := m.Now().Sub(begin), wrap.ResultOf(ctx, err)
 		m.Traces.measure(ctx, observed.get(ending{o.Label, result}), took)
 		level := slog.LevelDebug
 		if took >= slowOperation {

@@ -145,8 +145,8 @@ func (t *Traces) Run(name string, run func(context.Context) error) func(context.
 		ctx, span := t.tracer.Start(ctx, name)
 		defer span.End()
 		err := run(ctx)
-		if err != nil {
-			fail(span, string(wrap.ResultOf(err)))
+		if result := wrap.ResultOf(ctx, err); err != nil && result != wrap.Cancelled {
+			fail(span, string(result))
 		}
 		return err
 	}

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/observe"
@@ -141,6 +144,35 @@ func TestSampleOfASlowRequestThatIsTraced(t *testing.T) {
 		if bounds, counts := len(m.Latency.Bounds), len(m.Latency.Counts); m.Requests != 2 || m.Latency.Total() != 2 ||
 			counts != bounds+1 || m.Latency.Counts[bounds] != 1 {
 			t.Errorf("the sample is %+v", m)
+		}
+	}
+}
+
+// Runs that the end of the process interrupts are no failures.
+func TestTraceOfARunThatFails(t *testing.T) {
+	traces, err := openTraces(t, endpointVariable, collect(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	failure := errors.New("no")
+	for name, test := range map[string]struct {
+		ctx  context.Context //nolint:containedctx // it is what the test varies
+		err  error
+		want codes.Code
+	}{
+		"a success":   {t.Context(), nil, codes.Unset},
+		"a failure":   {t.Context(), failure, codes.Error},
+		"interrupted": {canceled, failure, codes.Unset},
+	} {
+		var span sdktrace.ReadOnlySpan
+		err := traces.Run("work", func(ctx context.Context) error {
+			span, _ = trace.SpanFromContext(ctx).(sdktrace.ReadOnlySpan)
+			return test.err
+		})(test.ctx)
+		if span == nil || span.Status().Code != test.want || !errors.Is(err, test.err) {
+			t.Errorf("%s: the span is %+v, and the error %v", name, span, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package wrap
 
 import (
+	"context"
 	"errors"
 
 	"game-session-manager/internal/game"
@@ -17,12 +18,21 @@ const (
 	NotFound    Result = "not_found"
 	Conflict    Result = "conflict"
 	Overloaded  Result = "overloaded"
+	Cancelled   Result = "cancelled" // nobody waits for the operation any more, which was interrupted
 	Unavailable Result = "unavailable"
 	Error       Result = "error"
 )
 
-// ResultOf returns the result for the error of an operation, which may be nil.
-func ResultOf(err error) Result {
+// ResultOf returns the result for the error, which may be nil, of an operation with the context.
+func ResultOf(ctx context.Context, err error) Result {
+	result := resultOf(err)
+	if result.Failed() && errors.Is(ctx.Err(), context.Canceled) {
+		return Cancelled
+	}
+	return result
+}
+
+func resultOf(err error) Result {
 	switch {
 	case err == nil:
 		return OK
@@ -47,7 +57,7 @@ func ResultOf(err error) Result {
 // Failed reports whether the store failed, rather than rejected the request.
 func (r Result) Failed() bool {
 	switch r {
-	case OK, Stale, Exists, NotFound, Conflict, Overloaded:
+	case OK, Stale, Exists, NotFound, Conflict, Overloaded, Cancelled:
 		return false
 	default: // Unavailable, Error and results that are added later
 		return true
