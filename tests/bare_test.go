@@ -25,8 +25,8 @@ import (
 )
 
 // The bare server is the baseline of gsm on MongoDB: net/http handlers that make plain driver calls on gsm's own
-// collections. Its documents look like gsm's, but it has no rules, contract, log or metrics, except for a count of
-// commands.
+// collections. Its documents have the fields of gsm's, without which indexes would cost it less, but it has no rules,
+// events, contract, log or metrics, except for a count of commands.
 
 // bareVariable is the environment variable that makes this program the bare server on the database that it names.
 const bareVariable = "GSM_TEST_BARE"
@@ -100,6 +100,8 @@ type barePlayer struct {
 	Key         string          `bson:"username_key"           json:"-"`
 	Prefixes    []string        `bson:"username_prefixes"      json:"-"`
 	DisplayName string          `bson:"display_name"           json:"display_name"`
+	Name        string          `bson:"display_name_key"       json:"-"`
+	Beginnings  []string        `bson:"display_name_prefixes"  json:"-"`
 	Identities  bson.M          `bson:"identities"             json:"identities"`
 	Attributes  bson.M          `bson:"attributes"             json:"attributes"`
 	Status      string          `bson:"status"                 json:"status"`
@@ -108,6 +110,7 @@ type barePlayer struct {
 	Version     int64           `bson:"version"                json:"version"`
 	CreatedAt   time.Time       `bson:"created_at"             json:"created_at"`
 	UpdatedAt   time.Time       `bson:"updated_at"             json:"updated_at"`
+	SeenAt      time.Time       `bson:"last_seen_at"           json:"last_seen_at"`
 	Writes      []bson.ObjectID `bson:"writes"                 json:"-"`
 }
 
@@ -122,14 +125,31 @@ type bareSession struct {
 	Locked         bool            `bson:"locked"           json:"locked"`
 	JoinInProgress bool            `bson:"join_in_progress" json:"join_in_progress"`
 	AllowRematch   bool            `bson:"allow_rematch"    json:"allow_rematch"`
+	AutoStart      bool            `bson:"auto_start"       json:"auto_start"`
 	MaxPlayers     int             `bson:"max_players"      json:"max_players"`
 	MinPlayers     int             `bson:"min_players"      json:"min_players"`
 	Teams          bson.M          `bson:"teams"            json:"teams"`
 	Attributes     bson.M          `bson:"attributes"       json:"attributes"`
 	Keys           []string        `bson:"attribute_keys"   json:"-"`
+	Reservation    int             `bson:"reservation_timeout" json:"reservation_timeout"`
+	Disconnect     int             `bson:"disconnect_grace"    json:"disconnect_grace"`
+	HostGrace      int             `bson:"host_grace"          json:"host_grace"`
+	Empty          int             `bson:"empty_timeout"       json:"empty_timeout"`
+	Activation     int             `bson:"activation_timeout"  json:"activation_timeout"`
+	MaxDuration    int             `bson:"max_duration"        json:"max_duration"`
+	Idle           int             `bson:"idle_timeout"        json:"idle_timeout"`
+	StaleAfter     int             `bson:"stale_after"         json:"stale_after"`
+	ExpireAfter    int             `bson:"expire_after"        json:"expire_after"`
 	Status         string          `bson:"status"           json:"status"`
 	EndReason      string          `bson:"end_reason,omitempty"       json:"end_reason"`
 	HostID         string          `bson:"host_id"          json:"host_id"`
+	Hosted         bool            `bson:"hosted"           json:"-"`
+	Fence          int64           `bson:"fence"            json:"fence"`
+	Liveness       string          `bson:"liveness"         json:"liveness"`
+	Leased         bool            `bson:"leased"           json:"leased"`
+	AutoStarted    bool            `bson:"auto_started"     json:"-"`
+	Bans           []bson.M        `bson:"bans"             json:"-"`
+	WaitList       []bson.M        `bson:"wait_list"        json:"-"`
 	Members        []bareMember    `bson:"members"          json:"members"`
 	SeatsHeld      int             `bson:"seats_held"       json:"-"`
 	FreeSeats      int             `bson:"free_seats"       json:"-"`
@@ -140,6 +160,8 @@ type bareSession struct {
 	UpdatedAt      time.Time       `bson:"updated_at"       json:"updated_at"`
 	StartedAt      *time.Time      `bson:"started_at,omitempty"       json:"started_at"`
 	EndedAt        *time.Time      `bson:"ended_at,omitempty"         json:"ended_at"`
+	Live           bool            `bson:"live"             json:"-"`
+	DueAt          time.Time       `bson:"due_at"           json:"-"`
 	Writes         []bson.ObjectID `bson:"writes"           json:"-"`
 }
 
@@ -164,9 +186,16 @@ func (p *barePlayer) prepare() {
 	p.ID, p.Project, p.Status, p.Version, p.CreatedAt, p.UpdatedAt = uuid.Must(uuid.NewV7()).String(), bareProject,
 		"active", 1, now, now
 	p.Key, p.Identities, p.Writes = strings.ToLower(p.Username), bson.M{}, []bson.ObjectID{bson.NewObjectID()}
-	for _, n := range []int{1, 2, 4, 8, 16} {
-		p.Prefixes = append(p.Prefixes, p.Key[:min(n, len(p.Key))])
+	p.Name, p.SeenAt = strings.ToLower(p.DisplayName), now
+	p.Prefixes, p.Beginnings = bareBeginnings(p.Key, 16), bareBeginnings(p.Name, 32)
+}
+
+// bareBeginnings returns the first 1, 2, 4 … characters of an ASCII text, and at most so many.
+func bareBeginnings(text string, most int) (all []string) {
+	for n := 1; n <= min(most, len(text)); n *= 2 {
+		all = append(all, text[:n])
 	}
+	return all
 }
 
 // prepare fills in what a new session has beside its settings.
@@ -174,6 +203,10 @@ func (v *bareSession) prepare() {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	v.ID, v.Project, v.Status, v.Visibility = uuid.Must(uuid.NewV7()).String(), bareProject, "open", "public"
 	v.Version, v.CreatedAt, v.UpdatedAt, v.Teams, v.Writes = 1, now, now, bson.M{}, []bson.ObjectID{bson.NewObjectID()}
+	v.Reservation, v.Disconnect, v.HostGrace, v.Empty, v.Activation = 60, 120, 30, 300, 60
+	v.Idle, v.StaleAfter, v.ExpireAfter = 86400, 30, 3600
+	v.Hosted, v.Fence, v.Liveness, v.Bans, v.WaitList = true, 1, "live", []bson.M{}, []bson.M{}
+	v.Live, v.DueAt = true, now.Add(24*time.Hour)
 	for k, a := range v.Attributes {
 		v.Keys = append(v.Keys, fmt.Sprint(k, "=", a))
 	}

@@ -73,6 +73,7 @@ func BenchmarkMongoDB(b *testing.B) {
 			b.Errorf("%s: gsm sends %.2f commands and the bare server %.2f", l.name, ours, bare)
 		}
 	}
+	stock.alike(b)
 	b.ReportMetric(0, "ns/op") // says nothing here
 	b.Logf(
 		"%d clients, %d rounds of %v by turns; ratios of all of them, and medians:\n%s", speedClients, speedRounds,
@@ -440,6 +441,28 @@ func (s *stock) join(client, n int) (target, body string, ok bool) {
 
 // refill makes sessions for a round of joins: many more than the most so far.
 func (s *stock) refill() { s.open = s.newSessions(speedClients * int(10+3*s.most.Load())) }
+
+// alike fails the benchmark if documents of gsm have fields that those of the bare server lack, or lack some.
+func (s *stock) alike(b *testing.B) {
+	b.Helper()
+	for collection, created := range map[string]string{"players": "player_created", "sessions": "session_created"} {
+		fields := func(filter bson.D) (keys []string) {
+			raw, err := s.db.Collection(collection).FindOne(b.Context(), filter).Raw()
+			must(b, err)
+			elements, err := raw.Elements()
+			must(b, err)
+			for _, e := range elements {
+				keys = append(keys, e.Key())
+			}
+			return slices.Sorted(slices.Values(keys))
+		}
+		ours := fields(bson.D{{Key: "events.changes.type", Value: created}})
+		ours = slices.DeleteFunc(ours, func(key string) bool { return key == "events" })
+		if bare := fields(bson.D{{Key: "events", Value: nil}}); !slices.Equal(ours, bare) {
+			b.Errorf("%s of gsm have the fields %s, and those of the bare server %s", collection, ours, bare)
+		}
+	}
+}
 
 func speedName() string { return uuid.NewString()[:28] }
 

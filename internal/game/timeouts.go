@@ -2,7 +2,9 @@ package game
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -43,20 +45,21 @@ type TimeoutRange struct {
 }
 
 // TimeoutRanges returns the ranges of all timeouts, in the order of [TimeoutsOf].
-func TimeoutRanges() []TimeoutRange {
-	var all []TimeoutRange
+func TimeoutRanges() []TimeoutRange { return slices.Clone(timeoutRanges()) }
+
+var timeoutRanges = sync.OnceValue(func() (all []TimeoutRange) {
 	for _, f := range Properties(reflect.TypeFor[Timeouts]()) {
 		lowest, _ := strconv.Atoi(f.Tag.Get("minimum"))
 		highest, _ := strconv.Atoi(f.Tag.Get("maximum"))
 		all = append(all, TimeoutRange{f.Name, lowest, highest})
 	}
 	return all
-}
+})
 
 // check adds what is wrong with the settings to p. It ignores nil.
 func (t TimeoutsOf[T]) check(p *problems) {
 	v := reflect.ValueOf(t)
-	for i, r := range TimeoutRanges() {
+	for i, r := range timeoutRanges() {
 		f := v.Field(i)
 		if f.Kind() == reflect.Pointer {
 			if f = f.Elem(); !f.IsValid() {
