@@ -43,6 +43,9 @@ type collection[D any] struct {
 	// fleeting reports whether a document gives up, in its change from before to after, something that no two documents
 	// have and that old does not have yet. It may be nil.
 	fleeting func(old, before, after *D) bool
+	// weigh returns about how many bytes of memory a document takes beyond the smallest one. It is nil if documents
+	// must be read before each change.
+	weigh func(*D) int
 	// blame returns the error of a change from before to after if that change is why the store rejected a batch with
 	// err, and nil otherwise. It may be nil.
 	blame func(err error, before, after *D) error
@@ -53,8 +56,12 @@ type collection[D any] struct {
 // Concurrent changes of one document form a batch: they are applied in the order of arrival, each with its own
 // condition, version, event and result, by one read and one write. So the writes of one process to a document never
 // compete, and a busy document costs one write for each batch rather than one for each change.
+//
+// A change begins with the document as this process last saw it, if it has. A change that does not come to be is not
+// judged by such a document, which may be old, but by the one that is stored.
 type changes[D any] struct {
 	collection[D]
+	recent *recent[D]
 	mu     sync.Mutex
 	queues map[documentKey]*queue[D]
 }
@@ -100,7 +107,7 @@ const (
 )
 
 func newChanges[D any](n collection[D]) *changes[D] {
-	return &changes[D]{collection: n, queues: make(map[documentKey]*queue[D])}
+	return &changes[D]{collection: n, recent: newRecent(n), queues: make(map[documentKey]*queue[D])}
 }
 
 // make applies a change and returns the document as the change left it. It returns when the change is written, fails or
@@ -123,7 +130,7 @@ func (c *changes[D]) make(ctx context.Context, id string, condition Condition[D]
 	c.mu.Unlock()
 
 	// Without others, the change is written here, under its own context.
-	c.write(ctx, id, q, []*change[D]{ch})
+	c.write(ctx, key, q, []*change[D]{ch})
 	if next := c.next(key, q); next != nil {
 		go c.drain(key, q, next)
 	}
@@ -190,7 +197,7 @@ func (c *changes[D]) drain(key documentKey, q *queue[D], batch []*change[D]) {
 	for ; batch != nil; batch = c.next(key, q) {
 		ctx, cancel := together(batch)
 		room := batch[0].room
-		c.write(room.withRoom(ctx), key.id, q, batch)
+		c.write(room.withRoom(ctx), key, q, batch)
 		room.leave()
 		cancel()
 	}
@@ -231,10 +238,10 @@ func together[D any](batch []*change[D]) (context.Context, context.CancelFunc) {
 }
 
 // write writes a batch and completes its changes.
-func (c *changes[D]) write(ctx context.Context, id string, q *queue[D], batch []*change[D]) {
+func (c *changes[D]) write(ctx context.Context, key documentKey, q *queue[D], batch []*change[D]) {
 	// If one of the changes conflicts with another document, only that one fails where they are written one by one.
-	for _, ch := range c.tryWrite(ctx, id, batch) {
-		c.tryWrite(ctx, id, []*change[D]{ch})
+	for _, ch := range c.tryWrite(ctx, key, batch) {
+		c.tryWrite(ctx, key, []*change[D]{ch})
 	}
 	if !slices.ContainsFunc(batch, func(ch *change[D]) bool { return errors.Is(ch.err, ErrStoreUnavailable) }) {
 		c.mu.Lock()
@@ -250,7 +257,7 @@ func (c *changes[D]) write(ctx context.Context, id string, q *queue[D], batch []
 // what it stores, and it is not known which of them conflict, it returns those that are left, of which nothing is
 // written: those that are known to fail, and the others are written without them. A panic of the store is passed to
 // every caller of what is left, so that the queue goes on.
-func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]) (left []*change[D]) {
+func (c *changes[D]) tryWrite(ctx context.Context, key documentKey, batch []*change[D]) (left []*change[D]) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			failure := panicked(cause)
@@ -261,20 +268,33 @@ func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]
 		}
 	}()
 	for pause := firstPause; len(batch) > 0; pause = min(2*pause, maxPause) {
-		old, err := c.read(ctx, id)
-		if err != nil {
-			failAll(batch, beforeWrite(err))
-			return nil
+		old, remembered := c.recent.last(key)
+		if !remembered {
+			var err error
+			if old, err = c.read(ctx, key.id); err != nil {
+				failAll(batch, beforeWrite(err))
+				return nil
+			}
 		}
 		next, events, n := c.apply(old, batch)
+		if remembered && slices.ContainsFunc(batch[:n], func(ch *change[D]) bool { return !ch.changed }) {
+			c.recent.forget(key)
+			continue
+		}
+		var err error
 		if len(events) > 0 {
 			err = c.replace(ctx, old, next, events...)
 		}
 		switch {
 		case err == nil:
+			c.recent.saw(key, next)
 			batch, pause = batch[n:], firstPause
 			continue
 		case errors.Is(err, ErrStale):
+			c.recent.changedElsewhere(key)
+			if remembered {
+				continue
+			}
 		case n > 1 && (KindOf(err) == Conflict || KindOf(err) == NotFound || errors.Is(err, ErrJoinCodeTaken)):
 			rest := c.failBlamed(old, batch[:n], err)
 			if len(rest) == n {
@@ -283,6 +303,7 @@ func (c *changes[D]) tryWrite(ctx context.Context, id string, batch []*change[D]
 			batch = append(rest, batch[n:]...)
 			continue
 		default:
+			c.recent.forget(key)
 			failFrom(batch[:n], err, len(events))
 			batch = batch[n:]
 			continue

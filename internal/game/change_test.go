@@ -206,7 +206,7 @@ func TestWaitingBehindOthersIsAnOverload(t *testing.T) {
 				<-write.open
 			}
 		case "Session":
-			if reads++; reads == 2 {
+			if reads++; reads == 3 {
 				close(read.arrived)
 				<-read.open
 			}
@@ -231,6 +231,12 @@ func TestWaitingBehindOthersIsAnOverload(t *testing.T) {
 	for p.sessions.Waiting(room.Project, room.ID) == 0 {
 		runtime.Gosched()
 	}
+	// What another process changes is read before each change.
+	_, err := w.start().sessions.Edit(w.ctx, room.ID, nil, func(e game.SessionEdit) (game.SessionEdit, error) {
+		e.Name = "elsewhere"
+		return e, nil
+	})
+	ok(t, err)
 	close(write.open)
 	ok(t, <-first)
 	<-read.arrived

@@ -57,6 +57,12 @@ func (s *Sessions) Waiting(p ProjectID, id SessionID) int { return s.changes.wai
 
 func (s *Players) Waiting(p ProjectID, id PlayerID) int { return s.changes.waiting(p, string(id)) }
 
+// RecentBytes bounds the memory for documents that this process last saw.
+const RecentBytes = recentBytes
+
+// RecentBytes returns how much of it is in use.
+func (s *Sessions) RecentBytes() int { return s.changes.recent.bytes }
+
 // MaxBatch is the maximum number of changes in a batch.
 const MaxBatch = maxBatch
 

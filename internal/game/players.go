@@ -33,6 +33,7 @@ func NewPlayers(d Deps, sessions *Sessions) *Players {
 		now:    s.now,
 		elapse: (*Player).Elapse, elapsing: "suspensions",
 		fleeting: (*Player).fleeting,
+		weigh:    (*Player).weight,
 	})
 	return s
 }
@@ -53,7 +54,11 @@ func (s *Players) Create(ctx context.Context, f Profile, i Idempotency) (Created
 			if err != nil {
 				return Player{}, err
 			}
-			return p, s.store.CreatePlayer(ctx, p, newEvent(ctx, p.current(), p.created()))
+			err = s.store.CreatePlayer(ctx, p, newEvent(ctx, p.current(), p.created()))
+			if err == nil {
+				s.changes.recent.saw(documentKey{p.Project, string(p.ID)}, p)
+			}
+			return p, err
 		},
 		find: func(id string) (Player, error) {
 			p, err := s.get(ctx, PlayerID(id))

@@ -71,6 +71,7 @@ func NewSessions(d Deps) *Sessions {
 		elapsing: byTimeName,
 		follow:   (*Session).MoveUp,
 		fleeting: (*Session).fleeting,
+		weigh:    (*Session).weight,
 		blame:    blamePlaces,
 	})
 	return s
@@ -122,7 +123,11 @@ func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) 
 }
 
 func (s *Sessions) create(ctx context.Context, v Session) error {
-	return s.createPlaces(ctx, v, newEvent(ctx, v.current(), v.created()))
+	err := s.createPlaces(ctx, v, newEvent(ctx, v.current(), v.created()))
+	if err == nil {
+		s.changes.recent.saw(documentKey{v.Project, string(v.ID)}, v)
+	}
+	return err
 }
 
 // Get returns a session. It returns ErrSessionNotFound or ErrForbidden. Players who are not members do not see its
