@@ -35,6 +35,9 @@ func openObserved(t *testing.T, reg prometheus.Registerer) game.Store {
 // The wrapper conforms to the contract of stores.
 func TestStoreConforms(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("the wrapper is generated, and takes as long as a store")
+	}
 	storetest.Run(t, func(t *testing.T) game.Store { return openObserved(t, prometheus.NewRegistry()) })
 }
 
