@@ -188,6 +188,32 @@ type (
 	APIKeyRevoked struct{}
 )
 
+// The changes of webhooks, which are the subject of the event.
+type (
+	// WebhookCreated is the first change of a webhook.
+	WebhookCreated struct{}
+	// WebhookChanged lists the settings that changed.
+	WebhookChanged struct {
+		Fields []string `json:"fields"`
+	}
+	// WebhookEnabled says that deliveries continue.
+	WebhookEnabled struct{}
+	// WebhookDisabled says that deliveries were stopped.
+	WebhookDisabled struct {
+		Reason WebhookReason `json:"reason"`
+	}
+	// WebhookRotated says that the secret was replaced, and until when the old one signs too.
+	WebhookRotated struct {
+		PreviousUntil time.Time `json:"previous_until"`
+	}
+	// WebhookReplayed says that deliveries are repeated.
+	WebhookReplayed struct {
+		Deliveries int64 `json:"deliveries"`
+	}
+	// WebhookDeleted is the last change of a webhook.
+	WebhookDeleted struct{}
+)
+
 // AllChanges returns a zero value of every type of change.
 func AllChanges() []Change {
 	return []Change{
@@ -219,6 +245,13 @@ func AllChanges() []Change {
 		APIKeyCreated{},
 		APIKeyRotated{},
 		APIKeyRevoked{},
+		WebhookCreated{},
+		WebhookChanged{},
+		WebhookEnabled{},
+		WebhookDisabled{},
+		WebhookRotated{},
+		WebhookReplayed{},
+		WebhookDeleted{},
 	}
 }
 
@@ -250,6 +283,13 @@ func (PlayerErased) change() ChangeType       { return "player_erased" }
 func (APIKeyCreated) change() ChangeType      { return "api_key_created" }
 func (APIKeyRotated) change() ChangeType      { return "api_key_rotated" }
 func (APIKeyRevoked) change() ChangeType      { return "api_key_revoked" }
+func (WebhookCreated) change() ChangeType     { return "webhook_created" }
+func (WebhookChanged) change() ChangeType     { return "webhook_changed" }
+func (WebhookEnabled) change() ChangeType     { return "webhook_enabled" }
+func (WebhookDisabled) change() ChangeType    { return "webhook_disabled" }
+func (WebhookRotated) change() ChangeType     { return "webhook_rotated" }
+func (WebhookReplayed) change() ChangeType    { return "webhook_replayed" }
+func (WebhookDeleted) change() ChangeType     { return "webhook_deleted" }
 
 // ChangeTypes returns the names of all types of changes.
 func ChangeTypes() []ChangeType {

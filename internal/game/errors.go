@@ -120,6 +120,18 @@ var (
 		Kind: Conflict, Code: "api_key_inactive", Message: "The API key was revoked or has expired. Create a new one.",
 	}
 
+	ErrWebhookNotFound = &Error{Kind: NotFound, Code: "webhook_not_found", Message: "The webhook does not exist."}
+	ErrTooManyWebhooks = &Error{
+		Kind: Conflict, Code: "too_many_webhooks",
+		Message: "The project has as many webhooks as it may have. Delete one.",
+	}
+	ErrWebhookBusy = &Error{
+		Kind: Conflict, Code: "webhook_busy",
+		Message: "As many deliveries of the webhook wait as may. Replay more of them once these have been made.",
+	}
+	ErrNoWebhooks = &Error{Kind: Conflict, Code: "webhooks_disabled", Message: "Webhooks are disabled: the operator " +
+		"has not set GSM_SECRET_KEY, with which their secrets are encrypted."}
+
 	ErrNoTokens = &Error{Kind: Conflict, Code: "tokens_disabled", Message: "Player tokens and join tickets " +
 		"are disabled: authentication is on, and the operator has not set GSM_SECRET_KEY."}
 	ErrPlayerUnknown = &Error{
@@ -244,6 +256,11 @@ func SessionNotFound(id SessionID) error {
 // KeyNotFound returns the [ErrKeyNotFound] of one API key.
 func KeyNotFound(id KeyID) error {
 	return ErrKeyNotFound.Detail("API key %s does not exist.", id)
+}
+
+// WebhookNotFound returns the [ErrWebhookNotFound] of one webhook.
+func WebhookNotFound(id WebhookID) error {
+	return ErrWebhookNotFound.Detail("Webhook %s does not exist.", id)
 }
 
 // Errors that engines return to the rules. They never reach a client.

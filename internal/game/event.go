@@ -35,10 +35,13 @@ const (
 	SubjectSession SubjectKind = "session"
 	SubjectPlayer  SubjectKind = "player"
 	SubjectKey     SubjectKind = "api_key"
+	SubjectWebhook SubjectKind = "webhook"
 )
 
 // SubjectKinds returns all kinds of subjects.
-func SubjectKinds() []SubjectKind { return []SubjectKind{SubjectSession, SubjectPlayer, SubjectKey} }
+func SubjectKinds() []SubjectKind {
+	return []SubjectKind{SubjectSession, SubjectPlayer, SubjectKey, SubjectWebhook}
+}
 
 // Subject identifies the document that an event is about.
 type Subject struct {

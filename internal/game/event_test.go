@@ -193,7 +193,7 @@ func TestChangesHoldNothingPersonal(t *testing.T) {
 	t.Parallel()
 	allowed := []string{
 		"game.PlayerID", "game.SessionStatus", "game.EndReason", "game.RemovalReason", "game.HostReason",
-		"game.LiftReason", "game.WaitEnd", "game.Liveness", "int64",
+		"game.LiftReason", "game.WaitEnd", "game.Liveness", "game.WebhookReason", "int64",
 		"game.Scope", "time.Time", "*time.Time",
 	}
 	names := map[game.ChangeType]bool{}

@@ -256,6 +256,11 @@ func listIDs(ids []PlayerID) string {
 	return list
 }
 
+func (i *Inspection) webhook(_ context.Context, w Webhook) error {
+	i.versionSeen(w.versionAt(w.UpdatedAt))
+	return nil
+}
+
 func (i *Inspection) key(_ context.Context, k Key) error {
 	i.versionSeen(versioned{subject: Subject{SubjectKey, string(k.ID)}, version: k.Version})
 	return nil

@@ -90,6 +90,10 @@ func (i *Inspection) versionOf(ctx context.Context, e Event) (version int64, err
 		var k Key
 		k, err = i.Deps.Store.Key(ctx, KeyID(e.Subject.ID))
 		version = k.Version
+	case SubjectWebhook:
+		var w Webhook
+		w, err = i.Deps.Store.Webhook(ctx, e.Project, WebhookID(e.Subject.ID))
+		version = w.Version
 	}
 	if KindOf(err) == NotFound {
 		return 0, nil

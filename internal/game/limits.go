@@ -9,6 +9,7 @@ type Limits struct {
 	Players  PlayerLimits  `json:"players"`
 	Search   SearchLimits  `json:"search"`
 	Sessions SessionLimits `json:"sessions"`
+	Webhooks WebhookLimits `json:"webhooks"`
 
 	Retention RetentionLimits `json:"retention"`
 }
@@ -25,6 +26,20 @@ type TokenLimits struct {
 type KeyLimits struct {
 	Name    int     `json:"name" doc:"Characters."`
 	Overlap float64 `json:"overlap" doc:"How long a rotated key may stay valid, in seconds."`
+}
+
+// WebhookLimits apply to webhooks.
+type WebhookLimits struct {
+	Webhooks   int     `json:"webhooks" doc:"Of a project."`
+	URL        int     `json:"url" doc:"Bytes."`
+	Name       int     `json:"name" doc:"Characters."`
+	Overlap    float64 `json:"overlap" doc:"How long a replaced secret may still sign, in seconds."`
+	Attempts   int     `json:"attempts" doc:"How often an event is sent before it is a dead letter."`
+	Retry      float64 `json:"retry" doc:"From one attempt to the next, without the random part, in seconds."`
+	Excerpt    int     `json:"excerpt" doc:"Of the response of a failed attempt, in bytes."`
+	Replay     int     `json:"replay" doc:"Deliveries that one request can repeat."`
+	Deliveries int     `json:"deliveries" doc:"Kept of each status for each webhook."`
+	Retention  float64 `json:"retention" doc:"How long they are kept, in seconds."`
 }
 
 // MetricsLimits apply to reads of stored metrics.
@@ -101,7 +116,7 @@ type SessionTimeout struct {
 // RetentionLimits say how long what has ended is kept, in seconds.
 type RetentionLimits struct {
 	Sessions float64 `json:"sessions" doc:"From the end of a session to its removal, in seconds; 0 if they are kept for ever."`
-	Events   float64 `json:"events" doc:"Of sessions, players and API keys, in seconds."`
+	Events   float64 `json:"events" doc:"Of sessions, players, API keys and webhooks, in seconds."`
 }
 
 // DocumentLimits returns the limits that the rules enforce, without those that are configured.
@@ -135,6 +150,11 @@ func DocumentLimits() Limits {
 			MemberAttributes: MaxMemberAttributes, MemberAttributeBytes: maxMemberAttributeBytes,
 			Party: MaxParty, Bans: MaxBans, Password: MaxPassword, JoinCodeUses: MaxCodeUses, WaitList: MaxWaiting,
 			Heartbeats: MaxHeartbeats,
+		},
+		Webhooks: WebhookLimits{
+			Webhooks: MaxWebhooks, URL: MaxWebhookURL, Name: MaxWebhookName, Overlap: MaxWebhookOverlap.Seconds(),
+			Attempts: MaxDeliveryAttempts, Retry: MaxRetry.Seconds(), Excerpt: MaxExcerpt, Replay: MaxReplay,
+			Deliveries: DeliveriesKept, Retention: DeliveryRetention.Seconds(),
 		},
 	}
 }

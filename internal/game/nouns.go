@@ -225,6 +225,25 @@ func signingKeyNoun() Noun {
 	}
 }
 
+func webhookNoun() Noun {
+	return noun[Webhook, WebhookID]{
+		name: "webhooks", title: "webhooks", export: Store.ExportWebhooks,
+		id:     func(w Webhook) WebhookID { return w.ID },
+		create: func(ctx context.Context, s Store, w Webhook) error { return s.CreateWebhook(ctx, w) },
+		find:   func(ctx context.Context, s Store, w Webhook) (Webhook, error) { return s.Webhook(ctx, w.Project, w.ID) },
+		broken: (*Webhook).brokenRules, check: (*Inspection).webhook,
+	}
+}
+
+func deliveryNoun() Noun {
+	return noun[Delivery, string]{
+		name: "deliveries", title: "records of deliveries", export: Store.ExportDeliveries,
+		id:     func(d Delivery) string { return d.ID },
+		create: func(ctx context.Context, s Store, d Delivery) error { return s.PutDeliveries(ctx, []Delivery{d}) },
+		broken: (*Delivery).brokenRules,
+	}
+}
+
 // eventNoun has the events with a position in a feed, which they keep.
 func eventNoun() Noun {
 	return noun[Event, string]{

@@ -75,21 +75,24 @@ func texts[T ~string](list []T) []string {
 func TestListsOfConstants(t *testing.T) {
 	t.Parallel()
 	lists := map[string][]string{
-		"SessionStatus": texts(game.SessionStatuses()),
-		"EndReason":     texts(game.EndReasons()),
-		"PlayerStatus":  texts(game.PlayerStatuses()),
-		"KeyStatus":     texts(game.KeyStatuses()),
-		"Visibility":    texts(game.Visibilities()),
-		"Scope":         append(texts(game.KeyScopes()), string(game.ScopePlayer)), // which tokens have
-		"SubjectKind":   texts(game.SubjectKinds()),
-		"ActorKind":     texts(game.ActorKinds()),
-		"RemovalReason": texts(game.RemovalReasons()),
-		"HostReason":    texts(game.HostReasons()),
-		"LiftReason":    texts(game.LiftReasons()),
-		"WaitEnd":       texts(game.WaitEnds()),
-		"MemberStatus":  texts(game.MemberStatuses()),
-		"Liveness":      texts(game.Livenesses()),
-		"LeaseState":    texts(game.LeaseStates()),
+		"SessionStatus":  texts(game.SessionStatuses()),
+		"EndReason":      texts(game.EndReasons()),
+		"PlayerStatus":   texts(game.PlayerStatuses()),
+		"KeyStatus":      texts(game.KeyStatuses()),
+		"WebhookReason":  texts(game.WebhookReasons()),
+		"WebhookFailure": texts(game.WebhookFailures()),
+		"DeliveryStatus": texts(game.DeliveryStatuses()),
+		"Visibility":     texts(game.Visibilities()),
+		"Scope":          append(texts(game.KeyScopes()), string(game.ScopePlayer)), // which tokens have
+		"SubjectKind":    texts(game.SubjectKinds()),
+		"ActorKind":      texts(game.ActorKinds()),
+		"RemovalReason":  texts(game.RemovalReasons()),
+		"HostReason":     texts(game.HostReasons()),
+		"LiftReason":     texts(game.LiftReasons()),
+		"WaitEnd":        texts(game.WaitEnds()),
+		"MemberStatus":   texts(game.MemberStatuses()),
+		"Liveness":       texts(game.Livenesses()),
+		"LeaseState":     texts(game.LeaseStates()),
 		// So it is with what fields are described by.
 		"FieldKind": {"text", "username", "folded", "enum", "id", "count", "flag", "time", "attributes"},
 		"Op":        append(texts(game.Ops()), string(game.OpWithin)), // which no request can make
@@ -215,8 +218,8 @@ func TestLimitsAreTold(t *testing.T) {
 	forms := []string{
 		// of what the service or its operator makes
 		"MaxKeyID", "MinKeySecret", "MaxKeySecret", "MaxProjectID", "DefaultProject",
-		"MaxExactNumber",                         // of JSON
-		"MaxSigningKeys",                         // which callers do not have
+		"MaxExactNumber",                     // of JSON
+		"MaxSigningKeys", "MaxDeliveryBatch", // which callers do not have
 		"MaxCounted", "MaxClockSkew", "MaxEpoch", // of the service itself
 		"MaxIdempotencyKey", "MaxCredential", // of headers, which package api tells
 	}

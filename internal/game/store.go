@@ -34,6 +34,7 @@ type Store interface {
 	ClaimStore
 	KeyStore
 	SigningKeyStore
+	WebhookStore
 	MetricsStore
 	EventStore
 	TaskStore
@@ -70,6 +71,8 @@ func Nouns(now time.Time) []Noun {
 		claimNoun(now),
 		keyNoun(),
 		signingKeyNoun(),
+		webhookNoun(),
+		deliveryNoun(),
 		eventNoun(),
 		sampleNoun(now),
 	}
@@ -204,6 +207,35 @@ type SigningKeyStore interface {
 	DeleteSigningKey(ctx context.Context, id string) error
 }
 
+// WebhookStore stores webhooks and the records of their deliveries. A record has no version and no events.
+type WebhookStore interface {
+	// CreateWebhook stores a new webhook. It returns ErrExists if any project has its id.
+	CreateWebhook(ctx context.Context, w Webhook, events ...Event) error
+	// Webhook returns ErrWebhookNotFound if there is no such webhook.
+	Webhook(ctx context.Context, project ProjectID, id WebhookID) (Webhook, error)
+	// ReplaceWebhook stores next if the stored webhook still has the version and the revision of the progress of old,
+	// which the caller has read. If only the progress differs, next has the same version. It returns
+	// ErrWebhookNotFound or ErrStale.
+	ReplaceWebhook(ctx context.Context, old, next Webhook, events ...Event) error
+	// DeleteWebhook removes the webhook if the stored one still has the version of old, which the caller has read, and
+	// otherwise returns ErrStale. It succeeds if the webhook does not exist. The records of its deliveries remain.
+	DeleteWebhook(ctx context.Context, old Webhook) error
+	// Webhooks lists the webhooks of a project by id, newest first.
+	Webhooks(ctx context.Context, q WebhookQuery) ([]Webhook, error)
+
+	// PutDeliveries stores records with different ids, each in the place of one with its id. There are at most
+	// [MaxDeliveryBatch]. If it returns an error, some may be stored.
+	PutDeliveries(ctx context.Context, records []Delivery) error
+	// Deliveries lists the records of a webhook by id, newest first.
+	Deliveries(ctx context.Context, q DeliveryQuery) ([]Delivery, error)
+	// TrimDeliveries removes the records of a webhook with a status except for the newest ones, of which it keeps as
+	// many as keep: at most limit, which is above zero. It returns how many.
+	TrimDeliveries(ctx context.Context, q DeliveryQuery, keep int) (int, error)
+	// PurgeDeliveries removes records of all webhooks from before the time, the earliest first, at most limit of them,
+	// which is above zero. It returns how many.
+	PurgeDeliveries(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
 // MetricsStore stores samples of the metrics of the system. They belong to no project and never change. An expired
 // sample may disappear at any time.
 type MetricsStore interface {
@@ -270,6 +302,9 @@ type ExportStore interface {
 	ExportKeys(ctx context.Context, after KeyID, limit int) ([]Key, error)
 	// ExportLeases pages by the ids of the leases as bytes.
 	ExportLeases(ctx context.Context, after LeaseID, limit int) ([]Lease, error)
+	ExportWebhooks(ctx context.Context, after WebhookID, limit int) ([]Webhook, error)
+	// ExportDeliveries pages by the ids of the records as bytes.
+	ExportDeliveries(ctx context.Context, after string, limit int) ([]Delivery, error)
 	// ExportEvents pages by the ids of the events. It omits events without a position: see [EventStore].
 	ExportEvents(ctx context.Context, after string, limit int) ([]Event, error)
 }
@@ -328,6 +363,25 @@ type KeyQuery struct {
 	Project ProjectID
 	After   KeyID // those that the list shows after this one
 	Limit   int   // at most this many; above zero
+}
+
+// WebhookQuery selects webhooks.
+type WebhookQuery struct {
+	Project ProjectID
+	After   WebhookID // those that the list shows after this one
+	Limit   int       // at most this many; above zero
+}
+
+// MaxDeliveryBatch is the maximum number of records of deliveries that are stored at once.
+const MaxDeliveryBatch = 1000
+
+// DeliveryQuery selects records of the deliveries of a webhook.
+type DeliveryQuery struct {
+	Project ProjectID
+	Webhook WebhookID
+	Status  DeliveryStatus // empty for all
+	After   string         // those that the list shows after this id
+	Limit   int            // at most this many; above zero
 }
 
 // TimelineQuery selects events of a subject.

@@ -136,9 +136,11 @@ func (s *Store) connect(set settings, o Options) error {
 	s.leases = s.collections[leasesCollection]
 	s.claims, s.metrics = s.collections[claimsCollection], s.collections[metricsCollection]
 	s.keys, s.signing = s.collections[keysCollection], s.collections[signingCollection]
+	s.webhooks, s.deliveries = s.collections[webhooksCollection], s.collections[deliveriesCollection]
 	s.events, s.notices = s.collections[eventsCollection], s.collections[noticesCollection].Collection
 	s.feedEnds, s.meta = s.collections[feedsCollection].Collection, s.collections[metaCollection].Collection
 	s.players.subject, s.sessions.subject, s.keys.subject = game.SubjectPlayer, game.SubjectSession, game.SubjectKey
+	s.webhooks.subject = game.SubjectWebhook
 	return nil
 }
 

@@ -27,6 +27,8 @@ func TestFieldsAreStored(t *testing.T) {
 	storesFields[game.Claim](t)
 	storesFields[game.SigningKey](t)
 	storesFields[game.MetricsSample](t)
+	storesFields[game.Webhook](t)
+	storesFields[game.Delivery](t)
 }
 
 func storesFields[D any](t *testing.T) {

@@ -159,6 +159,13 @@ func storedLease(l game.Lease) document[game.Lease] {
 	return document[game.Lease]{of: l, derived: derivedLeaseFields()}
 }
 
+func storedWebhook(w game.Webhook) document[game.Webhook] {
+	return document[game.Webhook]{of: w}
+}
+
+// storedDelivery has no write ids: a record is only ever stored whole.
+func storedDelivery(d game.Delivery) document[game.Delivery] { return document[game.Delivery]{of: d} }
+
 func storedClaim(c game.Claim) document[game.Claim] { return document[game.Claim]{of: c} }
 
 func storedSigningKey(k game.SigningKey) document[game.SigningKey] {

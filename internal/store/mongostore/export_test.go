@@ -96,7 +96,17 @@ func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 		), nil, idIndex).Stages},
 		"leases": {idIndex, s.planOf(tb, leasesCollection, byIDs([]game.LeaseID{"x", "y"}), nil, idIndex).Stages},
 		"key":    {idIndex, s.planOf(tb, keysCollection, bson.D{{Key: "_id", Value: "x"}}, nil, "").Stages},
-		"keys":   s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, Limit: 10})),
+		"webhooks": s.plan(
+			tb, webhooksCollection, webhooksPage(game.WebhookQuery{Project: game.DefaultProject, Limit: 10}),
+		),
+		"deliveries": s.plan(
+			tb, deliveriesCollection, deliveriesPage(game.DeliveryQuery{Webhook: "x", Limit: 10}),
+		),
+		"dead deliveries": s.plan(
+			tb, deliveriesCollection,
+			deliveriesPage(game.DeliveryQuery{Webhook: "x", Status: game.DeliveryDead, Limit: 10}),
+		),
+		"keys": s.plan(tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, Limit: 10})),
 		"more keys": s.plan(
 			tb, keysCollection, keysPage(game.KeyQuery{Project: game.DefaultProject, After: "x", Limit: 10}),
 		),
@@ -173,6 +183,10 @@ func Encoded(document any) (bson.Raw, error) {
 		return storedClaim(d).MarshalBSON()
 	case game.SigningKey:
 		return storedSigningKey(d).MarshalBSON()
+	case game.Webhook:
+		return storedWebhook(d).first(id).MarshalBSON()
+	case game.Delivery:
+		return storedDelivery(d).MarshalBSON()
 	case game.MetricsSample:
 		return storedSample(d).MarshalBSON()
 	}

@@ -55,6 +55,8 @@ type Store struct {
 	metrics     collection
 	keys        collection
 	signing     collection
+	webhooks    collection
+	deliveries  collection
 	events      collection
 	notices     *mongo.Collection
 	feedEnds    *mongo.Collection

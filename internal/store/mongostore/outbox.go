@@ -67,6 +67,7 @@ func newOutbox() *outbox {
 func (s *Store) subjects() map[game.SubjectKind]collection {
 	return map[game.SubjectKind]collection{
 		game.SubjectPlayer: s.players, game.SubjectSession: s.sessions, game.SubjectKey: s.keys,
+		game.SubjectWebhook: s.webhooks,
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 
 // schemaVersion is the version of the documents, and of what designs returns: a test notices if that changes and the
 // version does not.
-const schemaVersion = 16
+const schemaVersion = 17
 
 // The collections.
 const (
@@ -32,10 +32,13 @@ const (
 	keysCollection     = "api_keys"
 	signingCollection  = "signing_keys"
 	eventsCollection   = "events"
+	webhooksCollection = "webhooks"
 	noticesCollection  = "notices" // documents whose events are to be moved
 	feedsCollection    = "feeds"   // the last place of each feed
 	metaCollection     = "meta"    // the schema's version, and temporary documents of probes
 	tasksCollection    = "tasks"
+
+	deliveriesCollection = "deliveries" // records of what webhooks were sent
 )
 
 // The indexes. docs/data-model.md lists the queries that each serves.
@@ -75,6 +78,11 @@ const (
 	metricsExpiry  = "metrics_expiry"
 	keysByProject  = "api_keys_by_project"
 	metaByKey      = "meta_by_key"
+
+	webhooksByProject   = "webhooks_by_project"
+	deliveriesByWebhook = "deliveries_by_webhook"
+	deliveriesByStatus  = "deliveries_by_status"
+	deliveriesByTime    = "deliveries_by_time"
 )
 
 // searched describes how documents are searched by a field.
@@ -262,6 +270,23 @@ func designs() map[string]design {
 			nil, // few documents, read by id
 			validatorOf[game.SigningKey](nil, nil, "_id", "public_key", "sealed", "created_at", "expires_at"),
 			inspects(storedSigningKey),
+		},
+		webhooksCollection: {
+			[]mongo.IndexModel{byID(webhooksByProject, nil, "project")},
+			validatorOf[game.Webhook](
+				nil, ofWrites(), "_id", "project", "url", "types", "subjects", "disabled", "sealed", "progress",
+				"version", "created_at", "updated_at", "writes",
+			),
+			inspects(storedWebhook),
+		},
+		deliveriesCollection: {
+			[]mongo.IndexModel{
+				byID(deliveriesByWebhook, nil, "webhook_id"),
+				byID(deliveriesByStatus, nil, "webhook_id", "status"),
+				index(deliveriesByTime, options.Index(), keys("at")),
+			},
+			validatorOf[game.Delivery](nil, nil, "_id", "project", "webhook_id", "subject", "seq", "status", "at"),
+			inspects(storedDelivery),
 		},
 		eventsCollection: {
 			[]mongo.IndexModel{

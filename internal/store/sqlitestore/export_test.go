@@ -13,9 +13,11 @@ import (
 
 // Statements of lists and counts, for their plans.
 var (
-	PlayersSQL  = playersSQL
-	SessionsSQL = sessionsSQL
-	KeysSQL     = keysSQL
+	PlayersSQL    = playersSQL
+	SessionsSQL   = sessionsSQL
+	KeysSQL       = keysSQL
+	WebhooksSQL   = webhooksSQL
+	DeliveriesSQL = deliveriesSQL
 )
 
 const (
@@ -51,6 +53,9 @@ const (
 
 	PlayerByIdentity  = playerByIdentity
 	SelectSigningKeys = selectSigningKeys
+	SelectWebhook     = selectWebhook
+	TrimDeliveries    = trimDeliveries
+	PurgeDeliveries   = purgeDeliveries
 )
 
 // SearchInSteps has searches read few sessions at a time, so that few are many.

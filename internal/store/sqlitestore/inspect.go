@@ -99,6 +99,11 @@ func inspectedTables() []inspectedTable {
 		sessionsTable(),
 		documentTable[game.Key]{table: "api_keys", id: func(k *game.Key) string { return string(k.ID) }},
 		documentTable[game.SigningKey]{table: "signing_keys", id: func(k *game.SigningKey) string { return k.ID }},
+		documentTable[game.Webhook]{table: "webhooks", id: func(w *game.Webhook) string { return string(w.ID) }},
+		documentTable[game.Delivery]{
+			table: "deliveries", id: func(d *game.Delivery) string { return d.ID },
+			columns: []column[game.Delivery]{{"at", func(d *game.Delivery) any { return d.At.UnixMilli() }}},
+		},
 		eventsTable(),
 	}
 }

@@ -109,6 +109,21 @@ func TestPlans(t *testing.T) {
 	wantPlan(
 		t, s, false, "SEARCH api_keys USING INDEX sqlite_autoindex_api_keys_1", sqlitestore.ExportKeys, "x", int64(10),
 	)
+	for _, after := range []string{"", "x"} {
+		sql, args := sqlitestore.WebhooksSQL(game.WebhookQuery{Project: project, After: game.WebhookID(after), Limit: 9})
+		wantPlan(t, s, false, "webhooks_by_project", sql, args...)
+		q := game.DeliveryQuery{Project: project, Webhook: "w", After: after, Limit: 10}
+		sql, args = sqlitestore.DeliveriesSQL(q)
+		wantPlan(t, s, false, "deliveries_by_webhook", sql, args...)
+		q.Status = game.DeliveryDead
+		sql, args = sqlitestore.DeliveriesSQL(q)
+		wantPlan(t, s, false, "deliveries_by_status", sql, args...)
+	}
+	wantPlan(t, s, false, "sqlite_autoindex_webhooks_1", sqlitestore.SelectWebhook, "x", "y")
+	wantPlan(
+		t, s, false, "deliveries_by_status", sqlitestore.TrimDeliveries, "x", "dead", int64(1), int64(1),
+	)
+	wantPlan(t, s, false, "deliveries_by_time", sqlitestore.PurgeDeliveries, int64(1), int64(1))
 	wantPlan(t, s, false, "sqlite_autoindex_signing_keys_1", sqlitestore.SelectSigningKeys, int64(10))
 	wantPlan(t, s, false, "COVERING INDEX players_by_project", sqlitestore.CountPlayers, int64(10))
 	wantPlan(t, s, false, "COVERING INDEX sessions_by_status (status=?)", sqlitestore.CountSessions, "open", int64(10))

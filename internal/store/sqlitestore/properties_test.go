@@ -19,6 +19,8 @@ func TestFieldsAreStored(t *testing.T) {
 	storesFields[game.Key](t)
 	storesFields[game.SigningKey](t)
 	storesFields[game.MetricsSample](t)
+	storesFields[game.Webhook](t)
+	storesFields[game.Delivery](t)
 }
 
 func storesFields[D any](t *testing.T) {

@@ -44,6 +44,7 @@ type Subject struct {
 	player  game.Player
 	session game.Session
 	key     game.Key
+	webhook game.Webhook
 }
 
 // NewSubject returns a document that is not stored.
@@ -59,6 +60,9 @@ func NewSubject(kind game.SubjectKind, p game.ProjectID) *Subject {
 	case game.SubjectKey:
 		d.key = plainKey()
 		d.key.Project, d.ID = p, string(d.key.ID)
+	case game.SubjectWebhook:
+		d.webhook = newWebhook()
+		d.webhook.Project, d.ID = p, string(d.webhook.ID)
 	}
 	return d
 }
@@ -70,6 +74,8 @@ func (d *Subject) Create(ctx context.Context, s game.Store, events ...game.Event
 		return s.CreatePlayer(ctx, d.player, events...)
 	case game.SubjectSession:
 		return s.CreateSession(ctx, d.session, events...)
+	case game.SubjectWebhook:
+		return s.CreateWebhook(ctx, d.webhook, events...)
 	}
 	return s.CreateKey(ctx, d.key, events...)
 }
@@ -87,6 +93,11 @@ func (d *Subject) Replace(ctx context.Context, s game.Store, from, to int64, eve
 		old.Version, next.Version = from, to
 		old.Name, next.Name = fmt.Sprint("at ", from), fmt.Sprint("at ", to)
 		return s.ReplaceSession(ctx, old, next, events...)
+	case game.SubjectWebhook:
+		old, next := d.webhook, d.webhook
+		old.Version, next.Version = from, to
+		old.Name, next.Name = fmt.Sprint("at ", from), fmt.Sprint("at ", to)
+		return s.ReplaceWebhook(ctx, old, next, events...)
 	}
 	old, next := d.key, d.key
 	old.Version, next.Version = from, to
@@ -102,6 +113,9 @@ func (d *Subject) Version(ctx context.Context, s game.Store) (int64, error) {
 	case game.SubjectSession:
 		v, err := s.Session(ctx, d.Project, d.session.ID)
 		return v.Version, err
+	case game.SubjectWebhook:
+		w, err := s.Webhook(ctx, d.Project, d.webhook.ID)
+		return w.Version, err
 	}
 	k, err := s.Key(ctx, d.key.ID)
 	return k.Version, err

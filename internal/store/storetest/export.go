@@ -231,6 +231,7 @@ func changeKeys(t *testing.T, s game.Store) {
 	must(t, s.ReplaceKey(t.Context(), old, next))
 	must(t, s.DeleteKey(t.Context(), gone))
 	must(t, s.CreateSigningKey(t.Context(), newSigningKey()))
+	changeWebhooks(t, s)
 }
 
 // soundDuringWrites inspects while documents change.

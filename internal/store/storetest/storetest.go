@@ -52,6 +52,8 @@ func groups() map[string]group {
 		"Claims":      {checks: claims(), fill: fillClaims},
 		"Keys":        {checks: keys(), calls: keyCalls, fill: fillKeys},
 		"SigningKeys": {checks: signingKeys(), fill: fillSigningKeys},
+		"Webhooks":    {checks: webhooks(), calls: webhookCalls, fill: fillWebhooks},
+		"Deliveries":  {checks: deliveries(), calls: deliveryCalls, fill: fillDeliveries},
 		"Metrics":     {checks: metrics(), fill: fillSamples},
 		"Tasks":       {checks: tasks(), calls: taskCalls},
 		"Lists":       {checks: lists()},

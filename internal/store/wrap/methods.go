@@ -240,6 +240,69 @@ func (st *store) SigningKeys(ctx context.Context) ([]game.SigningKey, error) {
 	})
 }
 
+func (st *store) CreateWebhook(ctx context.Context, w game.Webhook, events ...game.Event) error {
+	operation := Operation{Method: "CreateWebhook", Label: "create_webhook", Collection: "webhooks"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.CreateWebhook(ctx, w, events...)
+	})
+}
+
+func (st *store) DeleteWebhook(ctx context.Context, old game.Webhook) error {
+	operation := Operation{Method: "DeleteWebhook", Label: "delete_webhook", Collection: "webhooks"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.DeleteWebhook(ctx, old)
+	})
+}
+
+func (st *store) Deliveries(ctx context.Context, q game.DeliveryQuery) ([]game.Delivery, error) {
+	operation := Operation{Method: "Deliveries", Label: "list_deliveries", Collection: "webhooks"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Delivery, error) {
+		return st.inner.Deliveries(ctx, q)
+	})
+}
+
+func (st *store) PurgeDeliveries(ctx context.Context, before time.Time, limit int) (int, error) {
+	operation := Operation{Method: "PurgeDeliveries", Label: "purge_deliveries", Collection: "webhooks"}
+	return read(ctx, st, operation, func(ctx context.Context) (int, error) {
+		return st.inner.PurgeDeliveries(ctx, before, limit)
+	})
+}
+
+func (st *store) PutDeliveries(ctx context.Context, records []game.Delivery) error {
+	operation := Operation{Method: "PutDeliveries", Label: "put_deliveries", Collection: "webhooks"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.PutDeliveries(ctx, records)
+	})
+}
+
+func (st *store) ReplaceWebhook(ctx context.Context, old game.Webhook, next game.Webhook, events ...game.Event) error {
+	operation := Operation{Method: "ReplaceWebhook", Label: "replace_webhook", Collection: "webhooks"}
+	return st.around(ctx, operation, func(ctx context.Context) error {
+		return st.inner.ReplaceWebhook(ctx, old, next, events...)
+	})
+}
+
+func (st *store) TrimDeliveries(ctx context.Context, q game.DeliveryQuery, keep int) (int, error) {
+	operation := Operation{Method: "TrimDeliveries", Label: "trim_deliveries", Collection: "webhooks"}
+	return read(ctx, st, operation, func(ctx context.Context) (int, error) {
+		return st.inner.TrimDeliveries(ctx, q, keep)
+	})
+}
+
+func (st *store) Webhook(ctx context.Context, project game.ProjectID, id game.WebhookID) (game.Webhook, error) {
+	operation := Operation{Method: "Webhook", Label: "get_webhook", Collection: "webhooks"}
+	return read(ctx, st, operation, func(ctx context.Context) (game.Webhook, error) {
+		return st.inner.Webhook(ctx, project, id)
+	})
+}
+
+func (st *store) Webhooks(ctx context.Context, q game.WebhookQuery) ([]game.Webhook, error) {
+	operation := Operation{Method: "Webhooks", Label: "list_webhooks", Collection: "webhooks"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Webhook, error) {
+		return st.inner.Webhooks(ctx, q)
+	})
+}
+
 func (st *store) AppendMetrics(ctx context.Context, m game.MetricsSample) error {
 	operation := Operation{Method: "AppendMetrics", Label: "append_metrics", Collection: "metrics"}
 	return st.around(ctx, operation, func(ctx context.Context) error {
@@ -324,6 +387,13 @@ func (st *store) ExportClaims(ctx context.Context, after string, limit int) ([]g
 	})
 }
 
+func (st *store) ExportDeliveries(ctx context.Context, after string, limit int) ([]game.Delivery, error) {
+	operation := Operation{Method: "ExportDeliveries", Label: "export_deliveries", Collection: "deliveries"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Delivery, error) {
+		return st.inner.ExportDeliveries(ctx, after, limit)
+	})
+}
+
 func (st *store) ExportEvents(ctx context.Context, after string, limit int) ([]game.Event, error) {
 	operation := Operation{Method: "ExportEvents", Label: "export_events", Collection: "events"}
 	return read(ctx, st, operation, func(ctx context.Context) ([]game.Event, error) {
@@ -356,6 +426,13 @@ func (st *store) ExportSessions(ctx context.Context, after game.SessionID, limit
 	operation := Operation{Method: "ExportSessions", Label: "export_sessions", Collection: "sessions"}
 	return read(ctx, st, operation, func(ctx context.Context) ([]game.Session, error) {
 		return st.inner.ExportSessions(ctx, after, limit)
+	})
+}
+
+func (st *store) ExportWebhooks(ctx context.Context, after game.WebhookID, limit int) ([]game.Webhook, error) {
+	operation := Operation{Method: "ExportWebhooks", Label: "export_webhooks", Collection: "webhooks"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.Webhook, error) {
+		return st.inner.ExportWebhooks(ctx, after, limit)
 	})
 }
 

@@ -1,0 +1,144 @@
+package mongostore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"game-session-manager/internal/game"
+)
+
+func webhookAddress(w game.Webhook) address { return address{string(w.ID), w.Project} }
+
+// CreateWebhook implements [game.WebhookStore].
+func (s *Store) CreateWebhook(ctx context.Context, w game.Webhook, events ...game.Event) error {
+	return insert(ctx, s, s.webhooks, webhookAddress(w), storedWebhook(w), events, idTaken())
+}
+
+// Webhook implements [game.WebhookStore].
+func (s *Store) Webhook(ctx context.Context, project game.ProjectID, id game.WebhookID) (game.Webhook, error) {
+	return one[game.Webhook](ctx, s, s.webhooks, address{string(id), project}.filter(), game.WebhookNotFound(id))
+}
+
+// ReplaceWebhook implements [game.WebhookStore].
+func (s *Store) ReplaceWebhook(ctx context.Context, old, next game.Webhook, events ...game.Event) error {
+	return s.replace(ctx, s.webhooks, webhookAddress(old), replacement{
+		version: old.Version, also: docOf("progress.revision", old.Progress.Revision), events: events,
+		old: storedWebhook(old), next: storedWebhook(next), notFound: game.WebhookNotFound(old.ID),
+	})
+}
+
+// DeleteWebhook implements [game.WebhookStore].
+func (s *Store) DeleteWebhook(ctx context.Context, old game.Webhook) error {
+	return s.remove(ctx, s.webhooks, webhookAddress(old), old.Version)
+}
+
+// Webhooks implements [game.WebhookStore].
+func (s *Store) Webhooks(ctx context.Context, q game.WebhookQuery) ([]game.Webhook, error) {
+	found, err := list(ctx, s, s.webhooks, webhooksPage(q), fullSize[game.Webhook])
+	if len(found.Unreadable) > 0 {
+		return nil, readError(ctx, fmt.Errorf("%w: webhook %s", game.ErrUnreadable, found.Unreadable[0]))
+	}
+	return found.Items, err
+}
+
+func webhooksPage(q game.WebhookQuery) page {
+	p := page{index: webhooksByProject, narrow: true, current: true, after: string(q.After), limit: q.Limit}
+	p.where("project", q.Project)
+	return p
+}
+
+// ExportWebhooks implements [game.ExportStore].
+func (s *Store) ExportWebhooks(ctx context.Context, after game.WebhookID, limit int) ([]game.Webhook, error) {
+	return export[game.Webhook](ctx, s, s.webhooks, string(after), limit)
+}
+
+// PutDeliveries implements [game.WebhookStore]. Whoever stores a record again after a lost reply stores the same.
+func (s *Store) PutDeliveries(ctx context.Context, records []game.Delivery) error {
+	if len(records) == 0 {
+		return nil
+	}
+	updates := make([]mongo.WriteModel, len(records))
+	for i, d := range records {
+		updates[i] = mongo.NewReplaceOneModel().SetFilter(docOf("_id", d.ID)).SetReplacement(storedDelivery(d)).
+			SetUpsert(true)
+	}
+	return s.do(ctx, write{
+		send: func(ctx context.Context) error {
+			_, err := s.deliveries.BulkWrite(ctx, updates, options.BulkWrite().SetOrdered(false))
+			return err
+		},
+		refusal: func(error) error { return nil },
+	})
+}
+
+// Deliveries implements [game.WebhookStore].
+func (s *Store) Deliveries(ctx context.Context, q game.DeliveryQuery) ([]game.Delivery, error) {
+	found, err := list(ctx, s, s.deliveries, deliveriesPage(q), fullSize[game.Delivery])
+	if len(found.Unreadable) > 0 {
+		return nil, readError(ctx, fmt.Errorf("%w: delivery %s", game.ErrUnreadable, found.Unreadable[0]))
+	}
+	return found.Items, err
+}
+
+func deliveriesPage(q game.DeliveryQuery) page {
+	p := page{index: deliveriesByWebhook, narrow: true, after: q.After, limit: q.Limit}
+	p.where("webhook_id", q.Webhook)
+	if q.Status != "" {
+		p.index = deliveriesByStatus
+		p.where("status", q.Status)
+	}
+	p.where("project", q.Project)
+	return p
+}
+
+// ExportDeliveries implements [game.ExportStore].
+func (s *Store) ExportDeliveries(ctx context.Context, after string, limit int) ([]game.Delivery, error) {
+	return export[game.Delivery](ctx, s, s.deliveries, after, limit)
+}
+
+// TrimDeliveries implements [game.WebhookStore].
+func (s *Store) TrimDeliveries(ctx context.Context, q game.DeliveryQuery, keep int) (int, error) {
+	p := deliveriesPage(q)
+	o := options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetSkip(int64(keep)).SetLimit(int64(q.Limit)).
+		SetHint(p.index).SetProjection(keys("_id"))
+	return s.removeFound(ctx, s.deliveries, p.filter, o)
+}
+
+// PurgeDeliveries implements [game.WebhookStore].
+func (s *Store) PurgeDeliveries(ctx context.Context, before time.Time, limit int) (int, error) {
+	o := options.Find().SetSort(keys("at")).SetLimit(int64(limit)).SetHint(deliveriesByTime).
+		SetProjection(keys("_id"))
+	return s.removeFound(ctx, s.deliveries, docOf("at", docOf("$lt", before)), o)
+}
+
+// removeFound removes the documents that a find returns, if they still match its filter, and returns their number.
+func (s *Store) removeFound(
+	ctx context.Context, c collection, filter bson.D, o *options.FindOptionsBuilder,
+) (int, error) {
+	removed := 0
+	err := s.do(ctx, write{
+		send: func(ctx context.Context) error {
+			cursor, err := c.Find(ctx, filter, o)
+			if err != nil {
+				return err
+			}
+			var docs []idOnly
+			if err := cursor.All(ctx, &docs); err != nil || len(docs) == 0 {
+				return err
+			}
+			ids := mapped(docs, func(d idOnly) any { return d.ID })
+			r, err := c.DeleteMany(ctx, append(docOf("_id", docOf("$in", bson.A(ids))), filter...))
+			if r != nil {
+				removed += int(r.DeletedCount)
+			}
+			return err
+		},
+		refusal: func(error) error { return nil },
+	})
+	return removed, err
+}
