@@ -28,6 +28,11 @@ var (
 	ErrKeyNotFound     = game.ErrKeyNotFound
 	ErrKeyInactive     = game.ErrKeyInactive
 
+	ErrWebhookNotFound = game.ErrWebhookNotFound
+	ErrTooManyWebhooks = game.ErrTooManyWebhooks
+	ErrWebhookBusy     = game.ErrWebhookBusy
+	ErrNoWebhooks      = game.ErrNoWebhooks
+
 	ErrNoTokens          = game.ErrNoTokens
 	ErrPlayerUnknown     = game.ErrPlayerUnknown
 	ErrIssuerUnavailable = game.ErrIssuerUnavailable

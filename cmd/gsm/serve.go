@@ -70,16 +70,22 @@ func (c *serveCmd) Run(s streams) (err error) {
 	if err != nil {
 		return err
 	}
+	hooks, err := newHooks(c, deps, watch)
+	if err != nil {
+		return err
+	}
+	defer hooks.dispatcher.Close()
 	sampler := observe.NewSampler(docs, watch.registry, watch.service.Replica, c.MetricsRetention, time.Now)
 	defer takeLastSample(sampler, watch.failures)
 	work := slices.Concat(
 		tasks(c, docs, players, sampler), sessionTasks(c, docs, sessions, watch.registry), access.tasks,
+		hooks.tasks,
 	)
 	background := watch.keeper(docs, c.DatabaseURL, work)
 
 	rest := api.New(api.Deps{
 		Players: players, Sessions: sessions, Feed: hub, Streams: observe.NewStreams(hub.Followers, watch.registry),
-		Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps),
+		Metrics: game.NewMetrics(deps), Keys: game.NewKeys(deps), Webhooks: hooks.rules,
 		Authenticate: access.authenticate, Local: !c.Authenticated(), ActAs: auth.ActAs, Tokens: access.tokens,
 		Version: version(), RequestTimeout: c.RequestTimeout,
 		Limits: c.limits(watch), Origins: c.Origins(),

@@ -36,9 +36,10 @@ type Deps struct {
 	Players  *game.Players
 	Sessions *game.Sessions
 	// Feed tells of events. It is not needed where nobody follows a session.
-	Feed    *feed.Hub
-	Metrics *game.Metrics
-	Keys    *game.Keys
+	Feed     *feed.Hub
+	Metrics  *game.Metrics
+	Keys     *game.Keys
+	Webhooks *game.Webhooks
 	// Authenticate returns the caller of a request.
 	Authenticate Authenticate
 	// Local says that there is no authentication: only requests from this machine are accepted, as [game.Anonymous].

@@ -25,6 +25,7 @@ func tags() []*huma.Tag {
 			Description: "Lobbies, matches, rooms: which are open, who holds a seat, what state they are in.",
 		},
 		{Name: "api-keys", Description: "Who may call: keys for game servers and back ends. For admins."},
+		{Name: "webhooks", Description: "Where the events of the project are sent. For admins."},
 		{Name: "limits", Description: "The limits that callers must keep to."},
 		{Name: "metrics", Description: "Stored metrics of the service. For admins."},
 		{Name: "health", Description: "Health reports for people, and probes for orchestrators."},
@@ -131,6 +132,21 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 	"revokeApiKey": "Takes effect at once, and cannot be undone.",
 	"rotateApiKey": "Creates a key with the same name and scope. The old key stays valid for the overlap.",
 
+	"createWebhook": "The events of the project from now on are sent to the URL, at least once, and those of one " +
+		"session in order. The secret that verifies them is shown once, in this response.",
+	"listWebhooks": "Newest first, without their secrets.",
+	"getWebhook":   "Without its secret, with how its deliveries go.",
+	"patchWebhook": "A JSON merge patch: fields that are left out stay, and null gives a field its default. With " +
+		"`disabled` set to false, a webhook that was disabled continues where it stopped, as far as events are kept.",
+	"deleteWebhook": "What has not been delivered is not delivered. A webhook that does not exist is no error.",
+	"rotateWebhook": "The new secret is shown once, in this response. For the overlap each message is signed by both, " +
+		"so that receivers can be changed one after the other.",
+	"testWebhook": "Sends a message of the type webhook.test, once and at once, and returns what came of it. It works " +
+		"while the webhook is disabled, too.",
+	"listDeliveries": "The newest 1,000 of each status are kept, at most 30 days.",
+	"replayWebhook": "Sends the named events again, or the newest dead letters, without regard to the order of others. " +
+		"They have the same webhook-id as before.",
+
 	"getLimits":        "The configured limits, so that clients need not discover them by errors.",
 	"getSystemMetrics": "Points in time, oldest first.",
 
@@ -193,6 +209,12 @@ var bodyExamples = map[string]any{
 	},
 	"createApiKey": map[string]any{"name": "match servers", "scope": "server"},
 	"rotateApiKey": map[string]any{"overlap_seconds": 3600},
+	"createWebhook": map[string]any{
+		"url": "https://game.example/hooks/gsm", "subjects": []any{"session"}, "types": []any{"member_joined"},
+	},
+	"patchWebhook":  map[string]any{"disabled": false},
+	"rotateWebhook": map[string]any{"overlap_seconds": 86400},
+	"replayWebhook": map[string]any{"deliveries": []any{}},
 }
 
 // examplePlayer stands for the id in the response to createPlayer.

@@ -9,7 +9,9 @@ import (
 )
 
 // document is a document with an id and a version.
-type document interface{ game.Player | game.Session }
+type document interface {
+	game.Player | game.Session | game.Webhook
+}
 
 // identity returns the path and the version of a document.
 func identity[D document](d D) (path string, version int64) {
@@ -18,6 +20,8 @@ func identity[D document](d D) (path string, version int64) {
 		return basePath + "/players/" + string(d.ID), d.Version
 	case game.Session:
 		return basePath + "/sessions/" + string(d.ID), d.Version
+	case game.Webhook:
+		return basePath + "/webhooks/" + string(d.ID), d.Version
 	}
 	panic(fmt.Sprintf("api: %T is not a document", d)) // unreachable: see the constraint
 }

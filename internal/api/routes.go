@@ -49,7 +49,9 @@ func (a *API) routes() {
 	addSchemas(a.huma.OpenAPI().Components.Schemas)
 	a.playerRoutes()
 	a.sessionRoutes()
+	a.webhookRoutes()
 	a.serviceRoutes()
+	a.huma.OpenAPI().Webhooks = webhookItems(a.huma.OpenAPI().Components.Schemas)
 }
 
 // commonErrors are errors of almost every route.
@@ -381,6 +383,66 @@ func (a *API) serviceRoutes() {
 		"Readiness probe",
 		codes(200, 503), nil, nil, probe,
 	}, a.getReadyz)
+}
+
+func (a *API) webhookRoutes() {
+	none := []*game.Error{game.ErrNoWebhooks}
+	webhook := errs([]*game.Error{game.ErrWebhookNotFound}, none, commonErrors())
+	register(a, route{
+		http.MethodPost, basePath + "/webhooks", "createWebhook", "webhooks",
+		"Create a webhook",
+		codes(201), requiredBody("WebhookSettings"),
+		errs([]*game.Error{game.ErrTooManyWebhooks}, none, commonErrors()),
+		traits{},
+	}, a.createWebhook)
+	register(a, route{
+		http.MethodGet, basePath + "/webhooks", "listWebhooks", "webhooks",
+		"List webhooks, newest first",
+		codes(200), nil, errs(none, commonErrors()),
+		traits{},
+	}, a.listWebhooks)
+	register(a, route{
+		http.MethodGet, basePath + "/webhooks/{webhook_id}", "getWebhook", "webhooks",
+		"Read a webhook",
+		codes(200), nil, webhook,
+		traits{},
+	}, a.getWebhook)
+	register(a, route{
+		http.MethodPatch, basePath + "/webhooks/{webhook_id}", "patchWebhook", "webhooks",
+		"Change a webhook's settings (RFC 7396)",
+		codes(200), requiredBody("WebhookPatch"), errs(webhook, versionErrors()),
+		traits{},
+	}, a.patchWebhook)
+	register(a, route{
+		http.MethodDelete, basePath + "/webhooks/{webhook_id}", "deleteWebhook", "webhooks",
+		"Delete a webhook",
+		codes(204), nil, errs(none, commonErrors(), versionErrors()),
+		traits{},
+	}, a.deleteWebhook)
+	register(a, route{
+		http.MethodPost, basePath + "/webhooks/{webhook_id}/rotate", "rotateWebhook", "webhooks",
+		"Replace the secret of a webhook",
+		codes(201), optionalBody("RotateWebhookBody"), webhook,
+		traits{},
+	}, a.rotateWebhook)
+	register(a, route{
+		http.MethodPost, basePath + "/webhooks/{webhook_id}/test", "testWebhook", "webhooks",
+		"Send a test message to a webhook",
+		codes(200), nil, webhook,
+		traits{},
+	}, a.testWebhook)
+	register(a, route{
+		http.MethodGet, basePath + "/webhooks/{webhook_id}/deliveries", "listDeliveries", "webhooks",
+		"List what was sent to a webhook, newest first",
+		codes(200), nil, webhook,
+		traits{},
+	}, a.listDeliveries)
+	register(a, route{
+		http.MethodPost, basePath + "/webhooks/{webhook_id}/replay", "replayWebhook", "webhooks",
+		"Send events to a webhook again",
+		codes(200), optionalBody("ReplayRequest"), errs([]*game.Error{game.ErrWebhookBusy}, webhook),
+		traits{},
+	}, a.replayWebhook)
 }
 
 func codes(c ...int) []int { return c }

@@ -31,6 +31,7 @@ func addSchemas(r huma.Registry) {
 	quickJoinSchemas(r)
 	explanationSchemas(r)
 	credentialSchemas(r)
+	webhookSchemas(r)
 }
 
 func playerSchemas(r huma.Registry) {
@@ -114,6 +115,15 @@ func credentialSchemas(r huma.Registry) {
 	r.Schema(reflect.TypeFor[RotateKeyInBody](), true, "")
 }
 
+func webhookSchemas(r huma.Registry) {
+	named(r, "WebhookSettings", requestOf[game.WebhookSettings](r, "url"))
+	patch := requestOf[game.WebhookSettings](r)
+	nullable(patch, "url")
+	named(r, "WebhookPatch", patch)
+	named(r, "ReplayRequest", requestOf[game.ReplayRequest](r))
+	r.Schema(reflect.TypeFor[RotateWebhookBody](), true, "")
+}
+
 // responses completes the schemas of the documents that the API returns.
 func responses(r huma.Registry) {
 	for name, t := range map[string]reflect.Type{
@@ -125,6 +135,7 @@ func responses(r huma.Registry) {
 		"HeartbeatReply": reflect.TypeFor[game.HeartbeatReply](),
 		"PlayerExport":   reflect.TypeFor[game.PlayerExport](), "SessionRecord": reflect.TypeFor[game.SessionRecord](),
 		"Event": reflect.TypeFor[game.Event](), "Subject": reflect.TypeFor[game.Subject](),
+		"Delivery":      reflect.TypeFor[game.Delivery](),
 		"Actor":         reflect.TypeFor[game.Actor](),
 		"SystemMetrics": reflect.TypeFor[game.SystemMetrics](), "MetricsPoint": reflect.TypeFor[game.MetricsPoint](),
 	} {
@@ -191,19 +202,23 @@ func limit(s *huma.Schema, limits string) {
 // valuesOf returns the values of an enumerated type, nil for any other type.
 func valuesOf(t reflect.Type) []any {
 	return map[reflect.Type][]any{
-		reflect.TypeFor[game.PlayerStatus]():  enum(game.PlayerStatuses()),
-		reflect.TypeFor[game.SessionStatus](): enum(game.SessionStatuses()),
-		reflect.TypeFor[game.MemberStatus]():  enum(game.MemberStatuses()),
-		reflect.TypeFor[game.EndReason]():     enum(game.EndReasons()),
-		reflect.TypeFor[game.Visibility]():    enum(game.Visibilities()),
-		reflect.TypeFor[game.Liveness]():      enum(game.Livenesses()),
-		reflect.TypeFor[game.Scope]():         enum(game.KeyScopes()),
-		reflect.TypeFor[game.SubjectKind]():   enum(game.SubjectKinds()),
-		reflect.TypeFor[game.ActorKind]():     enum(game.ActorKinds()),
-		reflect.TypeFor[game.RemovalReason](): enum(game.RemovalReasons()),
-		reflect.TypeFor[game.WaitEnd]():       enum(game.WaitEnds()),
-		reflect.TypeFor[game.HostReason]():    enum(game.HostReasons()),
-		reflect.TypeFor[game.LiftReason]():    enum(game.LiftReasons()),
+		reflect.TypeFor[game.PlayerStatus]():   enum(game.PlayerStatuses()),
+		reflect.TypeFor[game.SessionStatus]():  enum(game.SessionStatuses()),
+		reflect.TypeFor[game.MemberStatus]():   enum(game.MemberStatuses()),
+		reflect.TypeFor[game.EndReason]():      enum(game.EndReasons()),
+		reflect.TypeFor[game.Visibility]():     enum(game.Visibilities()),
+		reflect.TypeFor[game.Liveness]():       enum(game.Livenesses()),
+		reflect.TypeFor[game.Scope]():          enum(game.KeyScopes()),
+		reflect.TypeFor[game.SubjectKind]():    enum(game.SubjectKinds()),
+		reflect.TypeFor[game.ChangeType]():     enum(game.ChangeTypes()),
+		reflect.TypeFor[game.WebhookReason]():  enum(game.WebhookReasons()),
+		reflect.TypeFor[game.WebhookFailure](): enum(game.WebhookFailures()),
+		reflect.TypeFor[game.DeliveryStatus](): enum(game.DeliveryStatuses()),
+		reflect.TypeFor[game.ActorKind]():      enum(game.ActorKinds()),
+		reflect.TypeFor[game.RemovalReason]():  enum(game.RemovalReasons()),
+		reflect.TypeFor[game.WaitEnd]():        enum(game.WaitEnds()),
+		reflect.TypeFor[game.HostReason]():     enum(game.HostReasons()),
+		reflect.TypeFor[game.LiftReason]():     enum(game.LiftReasons()),
 	}[t]
 }
 

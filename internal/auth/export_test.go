@@ -10,7 +10,7 @@ import (
 
 // Opens reports whether a sealed private key can be opened.
 func Opens(secret, id, public string, sealed []byte) bool {
-	by, err := newSeal(secret)
+	by, err := newSeal(secret, sealFor)
 	if err != nil {
 		return false
 	}
@@ -24,7 +24,7 @@ func Opens(secret, id, public string, sealed []byte) bool {
 
 // Unseal opens the private key of a stored key.
 func Unseal(secret string, k game.SigningKey) (ed25519.PrivateKey, error) {
-	by, err := newSeal(secret)
+	by, err := newSeal(secret, sealFor)
 	if err != nil {
 		return nil, err
 	}

@@ -21,13 +21,13 @@ const MinSecretKey = 32
 // which signing keys are sealed.
 const sealFor = "gsm signing keys 1"
 
-// newSeal returns the cipher that encrypts signing keys: AES-256-GCM with a key derived from the operator's secret key
-// by HKDF (RFC 5869). A slow derivation is not needed, because the secret key is random.
-func newSeal(secret string) (cipher.AEAD, error) {
+// newSeal returns the cipher that encrypts what is stored for one use: AES-256-GCM with a key derived from the
+// operator's secret key by HKDF (RFC 5869). A slow derivation is not needed, because the secret key is random.
+func newSeal(secret, use string) (cipher.AEAD, error) {
 	if len(secret) < MinSecretKey {
 		return nil, fmt.Errorf("the secret key has fewer than %d characters", MinSecretKey)
 	}
-	key, err := hkdf.Key(sha256.New, []byte(secret), nil, sealFor, 32)
+	key, err := hkdf.Key(sha256.New, []byte(secret), nil, use, 32)
 	if err != nil {
 		return nil, err
 	}
@@ -61,4 +61,33 @@ func unseal(by cipher.AEAD, k game.SigningKey, public ed25519.PublicKey) (ed2551
 		return nil, errSealed
 	}
 	return private, nil
+}
+
+// vaultFor is the HKDF info of the secrets of webhooks, as sealFor is that of signing keys.
+const vaultFor = "gsm webhook secrets 1"
+
+// Vault implements [game.Vault]. It is safe for concurrent use.
+type Vault struct{ by cipher.AEAD }
+
+// NewVault returns the vault of the operator's secret key. It returns an error if the key is too short.
+func NewVault(secret string) (*Vault, error) {
+	by, err := newSeal(secret, vaultFor)
+	return &Vault{by}, err
+}
+
+// Seal implements [game.Vault].
+func (v *Vault) Seal(id, secret string) string {
+	return base64.RawURLEncoding.EncodeToString(v.by.Seal(nil, nil, []byte(secret), []byte(id)))
+}
+
+// Open implements [game.Vault].
+func (v *Vault) Open(id, sealed string) (string, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err == nil {
+		raw, err = v.by.Open(nil, nil, raw, []byte(id))
+	}
+	if err != nil {
+		return "", errSealed
+	}
+	return string(raw), nil
 }

@@ -61,7 +61,7 @@ func NewSigner(d SignerDeps) (*Signer, error) {
 	case d.Store == nil:
 		return s, s.makeOwn()
 	case d.Secret != "":
-		s.cipher, err = newSeal(d.Secret)
+		s.cipher, err = newSeal(d.Secret, sealFor)
 	}
 	return s, err
 }

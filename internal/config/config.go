@@ -40,11 +40,12 @@ type Server struct {
 	Auth        string `env:"GSM_AUTH"             default:"auto" enum:"auto,on,off" help:"Whether requests need an API key or a player token: on, off (on a loopback address only), or auto, which is off on a loopback address and on anywhere else. A credential that is sent is always checked."`
 	CORSOrigins string `env:"GSM_CORS_ORIGINS"     help:"The exact origins of web pages that may call the API, separated by commas: https://a.example,https://b.example. Requires authentication."`
 	Database
-	SQLiteCache int    `env:"GSM_SQLITE_CACHE"     default:"32" name:"sqlite-cache" help:"The page cache of the embedded database in MiB, 4 to 65536. It is outside Go's heap, so GOMEMLIMIT does not include it."`
-	AdminKey    string `env:"GSM_ADMIN_KEY"    secret:"value" help:"An API key of scope admin that is not in the database, for a first start: gsm_ID_SECRET, with an ID of 1 to 32 characters of a-z 0-9 and a secret of 32 to 128 characters of A-Z a-z 0-9 _ -. Set the variable rather than the flag, which other users of the machine can see."`
-	SecretKey   string `env:"GSM_SECRET_KEY"   secret:"value" help:"Encrypts the keys that sign player tokens and join tickets: at least 32 characters, the same in every process that uses the database. Without it there are no tokens and tickets, except with authentication off, where a temporary key of the process signs them. Set the variable rather than the flag."`
-	TokenIssuer string `env:"GSM_TOKEN_ISSUER" default:"gsm" help:"The iss claim of player tokens and join tickets: 1 to 128 characters of A-Z a-z 0-9 . _ : / -."`
-	OIDCIssuers string `env:"GSM_OIDC_ISSUERS" help:"OpenID Connect issuers whose tokens players may send, as a JSON list: [{\"issuer\":\"https://id.example\",\"audience\":\"my-game\",\"claim\":\"sub\",\"provider\":\"example\",\"project\":\"default\"}]. The claim identifies the player by its identity at the provider."`
+	SQLiteCache    int    `env:"GSM_SQLITE_CACHE"     default:"32" name:"sqlite-cache" help:"The page cache of the embedded database in MiB, 4 to 65536. It is outside Go's heap, so GOMEMLIMIT does not include it."`
+	AdminKey       string `env:"GSM_ADMIN_KEY"    secret:"value" help:"An API key of scope admin that is not in the database, for a first start: gsm_ID_SECRET, with an ID of 1 to 32 characters of a-z 0-9 and a secret of 32 to 128 characters of A-Z a-z 0-9 _ -. Set the variable rather than the flag, which other users of the machine can see."`
+	SecretKey      string `env:"GSM_SECRET_KEY"   secret:"value" help:"Encrypts the keys that sign player tokens and join tickets, and the secrets of webhooks: at least 32 characters, the same in every process that uses the database. Without it there are no webhooks, and no tokens and tickets, except with authentication off, where a temporary key of the process signs them. Set the variable rather than the flag."`
+	TokenIssuer    string `env:"GSM_TOKEN_ISSUER" default:"gsm" help:"The iss claim of player tokens and join tickets: 1 to 128 characters of A-Z a-z 0-9 . _ : / -."`
+	OIDCIssuers    string `env:"GSM_OIDC_ISSUERS" help:"OpenID Connect issuers whose tokens players may send, as a JSON list: [{\"issuer\":\"https://id.example\",\"audience\":\"my-game\",\"claim\":\"sub\",\"provider\":\"example\",\"project\":\"default\"}]. The claim identifies the player by its identity at the provider."`
+	WebhookPrivate bool   `env:"GSM_WEBHOOK_PRIVATE" default:"false" help:"Allow webhooks to http URLs, and to loopback, private, link-local and other addresses that are not public. Admins of every project can then make this process send requests to such addresses, so it is for receivers in a network of your own."`
 	Limits
 	Timeouts
 
@@ -58,7 +59,7 @@ type Server struct {
 	Replica          string        `env:"GSM_REPLICA"           default:"auto" help:"The name of this process in stored metrics, unique among the processes that use the database: 1 to 128 characters of A-Z a-z 0-9 . _ : -, or auto, which is the host name."`
 	MetricsInterval  time.Duration `env:"GSM_METRICS_INTERVAL"  default:"15s"  help:"How often a sample of the metrics is stored, 100ms to 5m."`
 	MetricsRetention time.Duration `env:"GSM_METRICS_RETENTION" default:"168h" help:"How long stored metrics are kept, 1h to 2160h."`
-	EventRetention   time.Duration `env:"GSM_EVENT_RETENTION" default:"720h" help:"How long events of sessions, players and API keys are kept, 24h to 17520h."`
+	EventRetention   time.Duration `env:"GSM_EVENT_RETENTION" default:"720h" help:"How long events of sessions, players, API keys and webhooks are kept, 24h to 17520h."`
 	SessionRetention time.Duration `env:"GSM_SESSION_RETENTION" default:"720h" help:"How long sessions are kept after they have ended, at least GSM_EVENT_RETENTION and at most 87600h. 0 keeps them."`
 }
 

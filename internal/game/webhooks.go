@@ -391,13 +391,13 @@ func (s *Webhooks) Enabled(ctx context.Context) ([]Webhook, error) {
 	return all, nil
 }
 
-// Store stores what a pass did, and disables the webhook if its receiver does not work: it returns why, "" if it does
-// not. It returns ErrStale if another process has delivered or an admin has replayed meanwhile: then messages may be
-// sent twice. It is for background work.
-func (s *Webhooks) Store(ctx context.Context, p *Pass) (WebhookReason, error) {
+// Store stores what a pass did, and returns the webhook after it. If the receiver does not work it disables the webhook
+// and returns why, otherwise "". It returns ErrStale if another process has delivered or an admin has replayed
+// meanwhile: then messages may be sent twice. It is for background work.
+func (s *Webhooks) Store(ctx context.Context, p *Pass) (Webhook, WebhookReason, error) {
 	for rows := range slices.Chunk(p.rows, MaxDeliveryBatch) {
 		if err := s.store.PutDeliveries(ctx, rows); err != nil {
-			return "", err
+			return Webhook{}, "", err
 		}
 	}
 	progress, reason := p.finish(s.now())
@@ -407,15 +407,16 @@ func (s *Webhooks) Store(ctx context.Context, p *Pass) (WebhookReason, error) {
 		err := s.store.ReplaceWebhook(ctx, old, next)
 		switch {
 		case err == nil && reason != "":
-			return reason, s.disable(ctx, next, reason)
+			next, err = s.disable(ctx, next, reason)
+			return next, reason, err
 		case err == nil || !errors.Is(err, ErrStale):
-			return "", err
+			return next, "", err
 		}
 		if old, err = s.store.Webhook(ctx, old.Project, old.ID); err != nil {
-			return "", err
+			return Webhook{}, "", err
 		}
 		if old.Progress.Revision != p.webhook.Progress.Revision {
-			return "", ErrStale
+			return Webhook{}, "", ErrStale
 		}
 	}
 }
@@ -423,12 +424,11 @@ func (s *Webhooks) Store(ctx context.Context, p *Pass) (WebhookReason, error) {
 // deliverer names, in events, who disables webhooks.
 const deliverer = "deliver_webhooks"
 
-func (s *Webhooks) disable(ctx context.Context, w Webhook, reason WebhookReason) error {
+func (s *Webhooks) disable(ctx context.Context, w Webhook, reason WebhookReason) (Webhook, error) {
 	ctx = WithCaller(ctx, Caller{Project: w.Project, Name: deliverer})
-	_, err := s.changes.make(ctx, string(w.ID), nil, func(w *Webhook, _ time.Time) ([]Change, error) {
+	return s.changes.make(ctx, string(w.ID), nil, func(w *Webhook, _ time.Time) ([]Change, error) {
 		return w.disable(reason), nil
 	})
-	return err
 }
 
 // Purge removes old records of deliveries of all projects. It is for background work.
