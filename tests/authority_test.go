@@ -27,6 +27,7 @@ type realm struct {
 	session string
 	code    string // of the session
 	key     string // id of an API key
+	webhook string // id of one, where the operation needs it
 }
 
 // kinds returns the kinds of callers: their credential, and their relation to the documents of the request.
@@ -259,6 +260,16 @@ func accesses() []access {
 		admins("GET /api/v1/api-keys/{key_id}", 200, 403, nil),
 		admins("DELETE /api/v1/api-keys/{key_id}", 204, 403, nil),
 		admins("POST /api/v1/api-keys/{key_id}/rotate", 201, 403, nil),
+
+		admins("POST /api/v1/webhooks", 201, 403, says(`{"url":"https://127.0.0.1:1"}`)),
+		admins("GET /api/v1/webhooks", 200, 403, nil),
+		admins("GET /api/v1/webhooks/{webhook_id}", 200, 403, nil),
+		admins("PATCH /api/v1/webhooks/{webhook_id}", 200, 403, says(`{"name":"a"}`)),
+		admins("DELETE /api/v1/webhooks/{webhook_id}", 204, 403, nil),
+		admins("POST /api/v1/webhooks/{webhook_id}/rotate", 201, 403, nil),
+		admins("POST /api/v1/webhooks/{webhook_id}/test", 200, 403, nil),
+		admins("GET /api/v1/webhooks/{webhook_id}/deliveries", 200, 403, nil),
+		admins("POST /api/v1/webhooks/{webhook_id}/replay", 200, 403, nil),
 	}
 }
 
@@ -279,6 +290,11 @@ func TestAuthority(t *testing.T) {
 		t.Run(row.operation+row.query, func(t *testing.T) {
 			t.Parallel()
 			r := newRealm(t, s, foreign)
+			if strings.Contains(row.operation, "{webhook_id}") { // a project has few
+				r.webhook = r.as(
+					t, "admin", "POST /api/v1/webhooks", `{"url":"https://127.0.0.1:1"}`,
+				).is(http.StatusCreated).json().text("id")
+			}
 			first := slices.Index(kinds(), "foreign")
 			for i, kind := range kinds() {
 				want := http.StatusUnauthorized
@@ -397,6 +413,7 @@ func (r *realm) ask(t *testing.T, row access, kind string, want int) response {
 	t.Helper()
 	path := strings.NewReplacer(
 		"{player_id}", r.players["self"], "{session_id}", r.session, "{key_id}", r.key,
+		"{webhook_id}", r.webhook,
 		"{provider}", "steam", "{subject}", "of-"+r.players["self"],
 	).Replace(row.operation) + row.query
 	body := ""

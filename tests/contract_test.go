@@ -156,7 +156,7 @@ func isOfType(v any, name string) bool {
 // contract.
 func TestContract(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := start(t, withWebhooks)
 	c := s.contract(t)
 	v, players := s.lobby(t, "p", 2, client.Settings{
 		MaxPlayers: 2, Teams: map[string]int{"red": 1},
@@ -171,7 +171,12 @@ func TestContract(t *testing.T) {
 	join := func(p client.Player) string { return fmt.Sprintf(`{"player_id":%q}`, p.ID) }
 	player, session, members := "/api/v1/players/{player_id}", "/api/v1/sessions/{session_id}",
 		"/api/v1/sessions/{session_id}/members"
-	const identity = "/api/v1/players/by-identity/{provider}/{subject}"
+	const identity, webhook = "/api/v1/players/by-identity/{provider}/{subject}", "/api/v1/webhooks/{webhook_id}"
+	hook, err := s.api.Webhooks.Create(t.Context(), client.WebhookSettings{URL: "http://127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets.keep("webhook", hook.Secret)
 	type ids = []any
 	here, gone := ids{v.ID, players[1].ID}, ids{nobody, nobody}
 	tag := []string{"If-Match", `"99"`}
@@ -232,6 +237,25 @@ func TestContract(t *testing.T) {
 		{"GET /api/v1/api-keys/{key_id}", ids{"nosuchkey"}, "", nil, 404},
 		{"DELETE /api/v1/api-keys/{key_id}", ids{"nosuchkey"}, "", nil, 404},
 		{"POST /api/v1/api-keys/{key_id}/rotate", ids{"nosuchkey"}, `{}`, nil, 404},
+
+		{"POST /api/v1/webhooks", nil, `{"url":"https://a.example","types":["member_joined"]}`, nil, 201},
+		{"POST /api/v1/webhooks", nil, `{"url":"here"}`, nil, 422},
+		{"GET /api/v1/webhooks", nil, "", nil, 200},
+		{"GET " + webhook, ids{string(hook.ID)}, "", nil, 200},
+		{"GET " + webhook, ids{nobody}, "", nil, 404},
+		{"PATCH " + webhook, ids{string(hook.ID)}, `{"subjects":["session"]}`, tag, 412},
+		{"PATCH " + webhook, ids{string(hook.ID)}, `{"subjects":["session"],"name":null}`, nil, 200},
+		{"PATCH " + webhook, ids{nobody}, `{}`, nil, 404},
+		{"POST " + webhook + "/rotate", ids{string(hook.ID)}, `{"overlap_seconds":60}`, nil, 201},
+		{"POST " + webhook + "/rotate", ids{nobody}, "", nil, 404},
+		{"POST " + webhook + "/test", ids{string(hook.ID)}, "", nil, 200},
+		{"POST " + webhook + "/test", ids{nobody}, "", nil, 404},
+		{"GET " + webhook + "/deliveries", ids{string(hook.ID)}, "", nil, 200},
+		{"GET " + webhook + "/deliveries", ids{nobody}, "", nil, 404},
+		{"POST " + webhook + "/replay", ids{string(hook.ID)}, `{}`, nil, 200},
+		{"POST " + webhook + "/replay", ids{nobody}, "", nil, 404},
+		{"DELETE " + webhook, ids{string(hook.ID)}, "", tag, 412},
+		{"DELETE " + webhook, ids{string(hook.ID)}, "", nil, 204},
 
 		{"POST /api/v1/sessions", nil, `{"max_players":4,"connection":{"address":"10.0.0.1","port":1}}`, nil, 201},
 		{"POST /api/v1/sessions", nil, fmt.Sprintf(`{"max_players":4,"host_id":%q}`, extra[1].ID), nil, 403},
