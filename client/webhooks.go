@@ -111,9 +111,11 @@ func (w *Webhooks) Patch(ctx context.Context, id WebhookID, p Patch, opts ...Wri
 	return fetch[Webhook](ctx, w.c, with(write(http.MethodPatch, webhookPath(id), p), opts))
 }
 
-// Delete deletes a webhook. It succeeds if the webhook does not exist. It returns [ErrNoWebhooks] and [ErrForbidden].
+// Delete deletes a webhook. It returns [ErrWebhookNotFound], [ErrNoWebhooks] and [ErrForbidden].
 func (w *Webhooks) Delete(ctx context.Context, id WebhookID, opts ...WriteOption) error {
-	return w.c.send(ctx, with(write(http.MethodDelete, webhookPath(id), nil), opts), nil)
+	q := with(write(http.MethodDelete, webhookPath(id), nil), opts)
+	q.doneIf = ErrWebhookNotFound
+	return w.c.send(ctx, q, nil)
 }
 
 // Rotate replaces the secret. The old one signs too for the overlap, which is cut to whole seconds. It is not retried:

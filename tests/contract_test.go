@@ -256,6 +256,7 @@ func TestContract(t *testing.T) {
 		{"POST " + webhook + "/replay", ids{nobody}, "", nil, 404},
 		{"DELETE " + webhook, ids{string(hook.ID)}, "", tag, 412},
 		{"DELETE " + webhook, ids{string(hook.ID)}, "", nil, 204},
+		{"DELETE " + webhook, ids{string(hook.ID)}, "", nil, 404},
 
 		{"POST /api/v1/sessions", nil, `{"max_players":4,"connection":{"address":"10.0.0.1","port":1}}`, nil, 201},
 		{"POST /api/v1/sessions", nil, fmt.Sprintf(`{"max_players":4,"host_id":%q}`, extra[1].ID), nil, 403},
@@ -396,7 +397,8 @@ func TestContract(t *testing.T) {
 		target := strings.NewReplacer("{provider}", "steam", "{subject}", "7656").Replace(step.operation)
 		if step.ids != nil {
 			target = strings.NewReplacer(
-				"{session_id}", fmt.Sprint(step.ids[0]), "{key_id}", fmt.Sprint(step.ids[0]), "{player_id}",
+				"{session_id}", fmt.Sprint(step.ids[0]), "{key_id}", fmt.Sprint(step.ids[0]),
+				"{webhook_id}", fmt.Sprint(step.ids[0]), "{player_id}",
 				fmt.Sprint(step.ids[len(step.ids)-1]),
 			).Replace(target)
 		}

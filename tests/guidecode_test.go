@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -38,6 +40,27 @@ func hostLobby(ctx context.Context, c *client.Client, me client.PlayerID, show f
 		log.Print("the lobby is over: ", err)
 	}
 	return err
+}
+
+// webhookHandler returns a handler that passes on each message once. Seen reports whether an id was seen before, and
+// remembers it: in production a table with a unique key, which is written in the transaction that uses the message.
+func webhookHandler(seen func(id string) bool, use func(client.WebhookMessage), secrets ...string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+		if err != nil {
+			http.Error(w, "the body cannot be read", http.StatusBadRequest)
+			return
+		}
+		m, err := client.VerifyWebhook(r.Header, body, secrets...)
+		if err != nil {
+			http.Error(w, "the message is not signed", http.StatusUnauthorized)
+			return
+		}
+		if !seen(m.ID) {
+			use(m)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
 }
 
 // runMatch runs the match of a session on this server. It returns an error that matches client.ErrStaleFence if another
@@ -461,5 +484,26 @@ func TestGuidePlay(t *testing.T) {
 	second, err := play(t.Context(), s.api, p[1].ID, "duel")
 	if err != nil || second.ID != first.ID || len(second.Members) != 2 {
 		t.Errorf("got %+v, %v, want a seat in %s", second, err, first.ID)
+	}
+}
+
+func TestGuideWebhooks(t *testing.T) {
+	t.Parallel()
+	s := start(t, withWebhooks)
+	r := newReceiver(t)
+	w := s.newWebhook(t, r, client.WebhookSettings{})
+	used := make(chan client.WebhookMessage, 9)
+	first := true
+	r.serve(webhookHandler(
+		func(string) bool { defer func() { first = false }(); return !first },
+		func(m client.WebhookMessage) { used <- m }, "whsec_b2xk", w.Secret,
+	))
+	for range 2 {
+		if tried, err := s.api.Webhooks.Test(t.Context(), w.ID); err != nil || !tried.Delivered {
+			t.Errorf("the test: %+v, %v", tried, err)
+		}
+	}
+	if m := <-used; m.Type != "webhook.test" || len(used) > 0 {
+		t.Errorf("received %+v, and %d more", m, len(used))
 	}
 }

@@ -88,7 +88,7 @@ func (s *server) paste(t *testing.T, programs string, all []pasted) []string {
 func TestGuides(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite) // on which the guides start the service: they wait for half a minute, and the rules are the same
-	s := start(t)
+	s := start(t, withWebhooks)
 	for _, path := range guides(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			t.Parallel()

@@ -176,9 +176,9 @@ func (x *teller) send(what, body string) response {
 func (x *teller) sendEverything() {
 	x.t.Helper()
 	known := strings.NewReplacer("{player_id}", x.player, "{session_id}", x.session, "{key_id}", "nosuchkey",
-		"{provider}", "steam", "{subject}", hush)
+		"{webhook_id}", nobody, "{provider}", "steam", "{subject}", hush)
 	unknown := strings.NewReplacer("{player_id}", hush, "{session_id}", hush, "{key_id}", hush,
-		"{provider}", hush, "{subject}", hush+"-unknown")
+		"{webhook_id}", hush, "{provider}", hush, "{subject}", hush+"-unknown")
 	for _, operation := range x.contract.operations() {
 		method, path, _ := strings.Cut(operation, " ")
 		if method == http.MethodDelete {

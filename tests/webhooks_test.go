@@ -40,15 +40,20 @@ type receiver struct {
 	all     []received
 	bad     int // messages without a valid signature
 	status  func(received) int
+	handler http.Handler // in its place, if it is not nil
 }
 
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
 	r := &receiver{status: func(received) int { return http.StatusNoContent }}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		body, err := io.ReadAll(q.Body)
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		if r.handler != nil {
+			r.handler.ServeHTTP(w, q)
+			return
+		}
+		body, err := io.ReadAll(q.Body)
 		m := received{signatures: len(strings.Fields(q.Header.Get("webhook-signature")))}
 		if err == nil {
 			m.WebhookMessage, err = client.VerifyWebhook(q.Header, body, r.secrets...)
@@ -78,6 +83,13 @@ func (r *receiver) trust(secrets ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.secrets = secrets
+}
+
+// serve puts another handler in the place of the receiver's.
+func (r *receiver) serve(h http.Handler) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.handler = h
 }
 
 // of returns the versions of the events of a document in the order in which they were accepted.

@@ -151,7 +151,7 @@ func TestTrailingSlashes(t *testing.T) {
 	}
 	for _, operation := range operations {
 		target := strings.NewReplacer(
-			"{session_id}", nobody, "{player_id}", nobody, "{key_id}", "abc",
+			"{session_id}", nobody, "{player_id}", nobody, "{key_id}", "abc", "{webhook_id}", nobody,
 			"{provider}", "steam", "{subject}", "76561",
 		).Replace(operation)
 		_, path, _ := strings.Cut(target, " ")

@@ -138,7 +138,7 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 	"getWebhook":   "Without its secret, with how its deliveries go.",
 	"patchWebhook": "A JSON merge patch: fields that are left out stay, and null gives a field its default. With " +
 		"`disabled` set to false, a webhook that was disabled continues where it stopped, as far as events are kept.",
-	"deleteWebhook": "What has not been delivered is not delivered. A webhook that does not exist is no error.",
+	"deleteWebhook": "What has not been delivered is not delivered.",
 	"rotateWebhook": "The new secret is shown once, in this response. For the overlap each message is signed by both, " +
 		"so that receivers can be changed one after the other.",
 	"testWebhook": "Sends a message of the type webhook.test, once and at once, and returns what came of it. It works " +

@@ -416,7 +416,7 @@ func (a *API) webhookRoutes() {
 	register(a, route{
 		http.MethodDelete, basePath + "/webhooks/{webhook_id}", "deleteWebhook", "webhooks",
 		"Delete a webhook",
-		codes(204), nil, errs(none, commonErrors(), versionErrors()),
+		codes(204), nil, errs(webhook, versionErrors()),
 		traits{},
 	}, a.deleteWebhook)
 	register(a, route{

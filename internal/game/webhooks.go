@@ -188,10 +188,9 @@ func (s *Webhooks) Rotate(ctx context.Context, id WebhookID, overlap time.Durati
 	return w, secret, err
 }
 
-// Delete removes a webhook. It succeeds if the webhook does not exist. It returns ErrForbidden, ErrNoWebhooks and the
-// error of the condition.
+// Delete removes a webhook. It returns ErrWebhookNotFound, ErrForbidden, ErrNoWebhooks and the error of the condition.
 func (s *Webhooks) Delete(ctx context.Context, id WebhookID, c Condition[Webhook]) error {
-	for {
+	for begun := false; ; begun = true {
 		w, err := s.change(ctx, id, c, func(w *Webhook, _ time.Time) ([]Change, error) {
 			return append(w.disable(WebhookRequested), WebhookDeleted{}), nil
 		})
@@ -199,7 +198,7 @@ func (s *Webhooks) Delete(ctx context.Context, id WebhookID, c Condition[Webhook
 			err = s.store.DeleteWebhook(ctx, w)
 		}
 		switch {
-		case errors.Is(err, ErrWebhookNotFound):
+		case begun && errors.Is(err, ErrWebhookNotFound):
 			return nil
 		case !errors.Is(err, ErrStale):
 			return err
