@@ -153,7 +153,8 @@ func TestWebhooks(t *testing.T) {
 	if got := r.of(v.ID); !slices.Equal(got, upTo(1, 10)) {
 		t.Errorf("received the versions %v, want 1 to 10", got)
 	}
-	if m := r.last(); m.Type != "session.settings_changed" || m.signatures != 1 || m.event.Seq == 0 || m.Timestamp.IsZero() {
+	if m := r.last(); m.Type != "session.settings_changed" || m.signatures != 1 || m.event.Seq == 0 ||
+		m.Timestamp.IsZero() {
 		t.Errorf("received %+v", m)
 	}
 
@@ -289,7 +290,8 @@ func TestWebhookSettings(t *testing.T) {
 		s.do(t, "PATCH "+path, body).wrong(location)
 	}
 	changed := s.do(t, "PATCH "+path, `{"disabled":true,"types":null}`, "If-Match", `"1"`).is(http.StatusOK)
-	if o := changed.has("ETag", `"2"`).json(); o.text("disabled_reason") != "requested" || len(o["types"].([]any)) != 0 {
+	o := changed.has("ETag", `"2"`).json()
+	if types := o["types"].([]any); o.text("disabled_reason") != "requested" || len(types) != 0 {
 		t.Errorf("disabled: %s", changed.body)
 	}
 	s.do(t, "PATCH "+path, `{"disabled":false}`, "If-Match", `"1"`).problem(412, "version_mismatch")

@@ -141,11 +141,11 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 	"deleteWebhook": "What has not been delivered is not delivered.",
 	"rotateWebhook": "The new secret is shown once, in this response. For the overlap each message is signed by both, " +
 		"so that receivers can be changed one after the other.",
-	"testWebhook": "Sends a message of the type webhook.test, once and at once, and returns what came of it. It works " +
-		"while the webhook is disabled, too.",
+	"testWebhook": "Sends a message of the type webhook.test, once and at once, and returns what came of it. It " +
+		"works while the webhook is disabled, too.",
 	"listDeliveries": "The newest 1,000 of each status are kept, at most 30 days.",
-	"replayWebhook": "Sends the named events again, or the newest dead letters, without regard to the order of others. " +
-		"They have the same webhook-id as before.",
+	"replayWebhook": "Sends the named events again, or the newest dead letters, without regard to the order of " +
+		"others. They have the same webhook-id as before.",
 
 	"getLimits":        "The configured limits, so that clients need not discover them by errors.",
 	"getSystemMetrics": "Points in time, oldest first.",

@@ -194,8 +194,8 @@ func webhookItems(r huma.Registry) map[string]*huma.PathItem {
 	return map[string]*huma.PathItem{"event": {Post: &huma.Operation{
 		OperationID: "receiveEvent",
 		Summary:     "An event of the project, signed as Standard Webhooks defines it",
-		Description: "Return any status of 2xx within 15 seconds. The same event may come more than once, with the same " +
-			"webhook-id. The events of one session come in order, except for those that are replayed.",
+		Description: "Return any status of 2xx within 15 seconds. The same event may come more than once, with the " +
+			"same webhook-id. The events of one session come in order, except for those that are replayed.",
 		Parameters: []*huma.Param{
 			text("webhook-id", "The id of the message, the same in each attempt."),
 			text("webhook-timestamp", "When the message was sent, in seconds since 1970."),

@@ -230,7 +230,9 @@ func webhookNoun() Noun {
 		name: "webhooks", title: "webhooks", export: Store.ExportWebhooks,
 		id:     func(w Webhook) WebhookID { return w.ID },
 		create: func(ctx context.Context, s Store, w Webhook) error { return s.CreateWebhook(ctx, w) },
-		find:   func(ctx context.Context, s Store, w Webhook) (Webhook, error) { return s.Webhook(ctx, w.Project, w.ID) },
+		find: func(ctx context.Context, s Store, w Webhook) (Webhook, error) {
+			return s.Webhook(ctx, w.Project, w.ID)
+		},
 		broken: (*Webhook).brokenRules, check: (*Inspection).webhook,
 	}
 }

@@ -40,8 +40,8 @@ type Sender struct {
 }
 
 // NewSender returns a sender. Unless private is true, it connects to public addresses only: what is compared is the
-// address that is dialled, after the name was resolved, so that a name that leads elsewhere the next time does not help.
-// It follows no redirects and uses no proxy, which would connect in its place.
+// address that is dialled, after the name was resolved, so that a name that leads elsewhere the next time does not
+// help. It follows no redirects and uses no proxy, which would connect in its place.
 func NewSender(private bool, version string) *Sender {
 	dialer := &net.Dialer{Timeout: sendTimeout}
 	if !private {
@@ -100,7 +100,7 @@ func (s *Sender) send(ctx context.Context, m game.WebhookMessage) (a game.Webhoo
 	r.Header.Set(standard.HeaderWebhookTimestamp, strconv.FormatInt(m.At.Unix(), 10))
 	r.Header.Set(standard.HeaderWebhookSignature, strings.Join(signatures, " "))
 	// The address is that of an admin, and the dialer checks where it leads.
-	response, err := s.client.Do(r) //nolint:gosec // see above
+	response, err := s.client.Do(r)
 	if err != nil {
 		return a, err
 	}

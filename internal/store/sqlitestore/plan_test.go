@@ -110,7 +110,8 @@ func TestPlans(t *testing.T) {
 		t, s, false, "SEARCH api_keys USING INDEX sqlite_autoindex_api_keys_1", sqlitestore.ExportKeys, "x", int64(10),
 	)
 	for _, after := range []string{"", "x"} {
-		sql, args := sqlitestore.WebhooksSQL(game.WebhookQuery{Project: project, After: game.WebhookID(after), Limit: 9})
+		hooks := game.WebhookQuery{Project: project, After: game.WebhookID(after), Limit: 9}
+		sql, args := sqlitestore.WebhooksSQL(hooks)
 		wantPlan(t, s, false, "webhooks_by_project", sql, args...)
 		q := game.DeliveryQuery{Project: project, Webhook: "w", After: after, Limit: 10}
 		sql, args = sqlitestore.DeliveriesSQL(q)

@@ -25,7 +25,8 @@ func values() []check {
 // fullFixtures checks that fixtures set every field: otherwise the loss of one could go unnoticed.
 func fullFixtures(t *testing.T, _ game.Store) {
 	for _, fixture := range []any{
-		newPlayer(), newSession(), newClaim(), newSample(), newKey(), newSigningKey(), memberLease(), newWebhook(), newDelivery("w", 1),
+		newPlayer(), newSession(), newClaim(), newSample(), newKey(), newSigningKey(), memberLease(),
+		newWebhook(), newDelivery("w", 1),
 	} {
 		for _, path := range zeroFields(reflect.ValueOf(fixture), fmt.Sprintf("%T", fixture)) {
 			t.Errorf("%s is zero", path)

@@ -58,7 +58,8 @@ func newDelivery(w game.WebhookID, seq int64) game.Delivery {
 	at := now()
 	return filled(game.Delivery{
 		ID: game.DeliveryID(w, seq), Project: project, Webhook: w, Seq: seq, Status: game.DeliveryDead, At: at,
-		Subject: game.Subject{Kind: game.SubjectPlayer, ID: newID()}, Excerpt: "Zoë 👩‍👦 \"&<", Failure: game.FailedStatus,
+		Subject: game.Subject{Kind: game.SubjectPlayer, ID: newID()}, Excerpt: "Zoë 👩‍👦 \"&<",
+		Failure: game.FailedStatus,
 	})
 }
 
@@ -89,7 +90,10 @@ func webhookCalls(s game.Store) []call {
 			_, err := s.Webhooks(ctx, game.WebhookQuery{Project: project, Limit: 1})
 			return err
 		}},
-		{"ExportWebhooks", false, func(ctx context.Context) error { _, err := s.ExportWebhooks(ctx, "", 1); return err }},
+		{"ExportWebhooks", false, func(ctx context.Context) error {
+			_, err := s.ExportWebhooks(ctx, "", 1)
+			return err
+		}},
 		{"DeleteWebhook", true, func(ctx context.Context) error { return s.DeleteWebhook(ctx, next) }},
 	}
 }

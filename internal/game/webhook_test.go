@@ -1,0 +1,370 @@
+package game_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"game-session-manager/internal/game"
+)
+
+func TestWebhookSettings(t *testing.T) {
+	t.Parallel()
+	for url, good := range map[string]bool{
+		"https://a.example": true, "https://a.example:8443/x?y=z": true, "http://a.example": true,
+		"HTTPS://A.EXAMPLE": true, "https://[2001:db8::1]/": true,
+		"": false, "a.example": false, "/hooks": false, "https://": false, "https:///x": false, "ftp://a.example": false,
+		"https:a.example": false, "https://u:p@a.example": false, "https://u@a.example": false,
+		"https://a.example/#x": false, "https://a.example/%zz": false, "javascript:alert(1)": false,
+		"https://" + strings.Repeat("a", game.MaxWebhookURL): false, "https://a.example/\x00": false,
+	} {
+		err := game.WebhookSettings{URL: url}.Validate()
+		if (err == nil) != good {
+			t.Errorf("%q: %v, want valid: %t", url, err, good)
+		}
+	}
+	for name, s := range map[string]game.WebhookSettings{
+		"types":    {URL: "https://a.example", Types: []game.ChangeType{"member_joined", "made_up"}},
+		"subjects": {URL: "https://a.example", Subjects: []game.SubjectKind{"made_up"}},
+		"name":     {URL: "https://a.example", Name: strings.Repeat("n", game.MaxWebhookName+1)},
+	} {
+		rejected(t, s.Validate(), game.ErrValidation)
+		if err := s.Validate(); !strings.Contains(fmt.Sprintf("%+v", err.(*game.Error).Fields), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// event returns an event of a session at a place in the feed.
+func eventAt(subject string, version, seq int64, changes ...game.Change) game.Event {
+	return game.Event{
+		Project: game.DefaultProject, Subject: game.Subject{Kind: game.SubjectSession, ID: subject}, Version: version,
+		Seq: seq, Changes: changes,
+	}
+}
+
+func TestWebhookFilters(t *testing.T) {
+	t.Parallel()
+	joined := eventAt("s", 2, 2, game.SettingsChanged{}, game.MemberJoined{})
+	for name, c := range map[string]struct {
+		types    []game.ChangeType
+		subjects []game.SubjectKind
+		wanted   bool
+	}{
+		"all":              {nil, nil, true},
+		"one of its types": {[]game.ChangeType{"member_joined"}, nil, true},
+		"another type":     {[]game.ChangeType{"member_left"}, nil, false},
+		"its subject":      {nil, []game.SubjectKind{game.SubjectPlayer, game.SubjectSession}, true},
+		"another subject":  {[]game.ChangeType{"member_joined"}, []game.SubjectKind{game.SubjectPlayer}, false},
+	} {
+		w := game.Webhook{WebhookSettings: game.WebhookSettings{Types: c.types, Subjects: c.subjects}}
+		if got := game.NewPass(w).Wants(&joined); got != c.wanted {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	if got := game.MessageType(&joined); got != "session.settings_changed" {
+		t.Errorf("the type is %s", got)
+	}
+	if id := game.MessageID(&joined); strings.Contains(id, ".") || id != "session_s_2" {
+		t.Errorf("the id is %s", id)
+	}
+}
+
+func retried(subject string, version, seq int64) game.WaitingDelivery {
+	return game.WaitingDelivery{
+		Subject: game.Subject{Kind: game.SubjectSession, ID: subject}, Version: version, Seq: seq,
+	}
+}
+
+// An event is sent again after times that grow to a day, nine times in all, and is a dead letter then.
+func TestDeliveryAttempts(t *testing.T) {
+	t.Parallel()
+	e := eventAt("s", 3, 7)
+	failed := game.WebhookAttempt{Failure: game.FailedStatus, Status: 503, Excerpt: strings.Repeat("é", 400)}
+	at := t0
+	var waits []time.Duration
+	for _, random := range []float64{0, .999} {
+		p := game.NewPass(game.Webhook{ID: "w"})
+		item := retried("s", 3, 7)
+		for n := 1; ; n++ {
+			if done := p.Settle(item, &e, failed, at, random); done != (n == game.MaxDeliveryAttempts) {
+				t.Fatalf("dealt with after %d attempts: %t", n, done)
+			} else if done {
+				break
+			}
+			item = p.Progress().Waiting[0]
+			if item.Attempts != n || !item.LastAt.Equal(at) || !p.Progress().Waits(item.Subject) {
+				t.Fatalf("waits as %+v", item)
+			}
+			wait := item.DueAt.Sub(at)
+			if len(p.Progress().Due(item.DueAt.Add(-time.Millisecond), 9)) > 0 || len(p.Progress().Due(item.DueAt, 9)) != 1 {
+				t.Errorf("attempt %d is not due at %v", n, item.DueAt)
+			}
+			waits = append(waits, wait)
+		}
+		if len(p.Progress().Waiting) > 0 {
+			t.Errorf("a dead letter waits: %+v", p.Progress())
+		}
+	}
+	least, most := waits[:len(waits)/2], waits[len(waits)/2:]
+	for i := range least {
+		if want := min(5*time.Second<<(2*i), game.MaxRetry); least[i] != want || most[i] <= want || most[i] > want*6/5 {
+			t.Errorf("after attempt %d: %v to %v, want %v and up to a fifth more", i+1, least[i], most[i], want)
+		}
+	}
+}
+
+// Of one subject one event is due at a time, the first.
+func TestDueDeliveries(t *testing.T) {
+	t.Parallel()
+	p := game.NewPass(game.Webhook{})
+	for _, d := range []game.WaitingDelivery{
+		retried("b", 4, 9), retried("a", 1, 2), retried("a", 2, 5), retried("c", 1, 1),
+	} {
+		d.Alone, d.DueAt = d.Subject.ID == "a", t0
+		if d.Subject.ID == "c" {
+			d.DueAt = later(60)
+		}
+		p.Keep(d)
+	}
+	p.Keep(retried("b", 4, 9)) // again
+	var due []int64
+	for _, d := range p.Progress().Due(t0, 10) {
+		due = append(due, d.Seq)
+	}
+	equal(t, []int64{2, 9}, due)
+	equal(t, 1, len(p.Progress().Due(t0, 1)))
+	if p.Progress().Waits(retried("a", 0, 0).Subject) || !p.Progress().Waits(retried("b", 0, 0).Subject) {
+		t.Error("replayed events hold up others, or failing ones do not")
+	}
+}
+
+// hooks returns the rules about webhooks with a sender, for an admin.
+func (p process) hooks(send func(game.WebhookMessage) game.WebhookAttempt) *game.Webhooks {
+	return game.NewWebhooks(game.Deps{
+		Store: p.store, Now: p.clock.Now, MaxRequest: maxRequest,
+		NewID: func() string { return testID(int(p.ids.Add(1))) },
+	}, game.WebhookDeps{Vault: plainVault{}, Sender: senderFunc(send)})
+}
+
+type plainVault struct{}
+
+func (plainVault) Seal(id, secret string) string { return id + "|" + secret }
+
+func (plainVault) Open(id, sealed string) (string, error) {
+	secret, ok := strings.CutPrefix(sealed, id+"|")
+	if !ok {
+		return "", game.ErrInternal
+	}
+	return secret, nil
+}
+
+type senderFunc func(game.WebhookMessage) game.WebhookAttempt
+
+func (f senderFunc) Send(_ context.Context, m game.WebhookMessage) game.WebhookAttempt { return f(m) }
+
+// After a rotation both secrets sign for the overlap. http is rejected, and so is a webhook too many.
+func TestWebhookRotation(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t).start()
+	var sent game.WebhookMessage
+	rules := p.hooks(func(m game.WebhookMessage) game.WebhookAttempt { sent = m; return game.WebhookAttempt{} })
+	_, _, err := rules.Create(p.ctx, game.WebhookSettings{URL: "http://a.example"})
+	rejected(t, err, game.ErrValidation)
+	w, first, err := rules.Create(p.ctx, game.WebhookSettings{URL: "https://a.example"})
+	ok(t, err)
+	w, second, err := rules.Rotate(p.ctx, w.ID, time.Hour)
+	ok(t, err)
+	if fmt.Sprint(first, second) == "" || strings.Contains(fmt.Sprintf("%v %+v", first, second), first.Reveal()) {
+		t.Error("a secret is printed")
+	}
+	signed := func() []string {
+		_, err := rules.Test(p.ctx, w.ID)
+		ok(t, err)
+		return sent.Secrets
+	}
+	equal(t, []string{second.Reveal(), first.Reveal()}, signed())
+	p.clock.add(time.Hour)
+	equal(t, []string{second.Reveal()}, signed())
+	_, third, err := rules.Rotate(p.ctx, w.ID, 0)
+	ok(t, err)
+	equal(t, []string{third.Reveal()}, signed())
+	_, _, err = rules.Rotate(p.ctx, w.ID, game.MaxWebhookOverlap+1)
+	rejected(t, err, game.ErrValidation)
+	for range game.MaxWebhooks - 1 {
+		_, _, err = rules.Create(p.ctx, game.WebhookSettings{URL: "https://a.example"})
+		ok(t, err)
+	}
+	_, _, err = rules.Create(p.ctx, game.WebhookSettings{URL: "https://a.example"})
+	rejected(t, err, game.ErrTooManyWebhooks)
+}
+
+// A webhook is disabled after five days and twenty attempts without a success, or by 410, by the system.
+func TestWebhookIsDisabled(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t).start()
+	rules := p.hooks(nil)
+	w, _, err := rules.Create(p.ctx, game.WebhookSettings{URL: "https://a.example"})
+	ok(t, err)
+	pass := func(attempts int, failure game.WebhookFailure, status int) game.WebhookReason {
+		t.Helper()
+		pass := game.NewPass(w)
+		for i := range attempts {
+			e := eventAt(fmt.Sprint("s", i), 1, int64(i+1))
+			pass.Settle(
+				retried(e.Subject.ID, 1, e.Seq), &e, game.WebhookAttempt{Failure: failure, Status: status}, p.clock.Now(), 0,
+			)
+		}
+		next, reason, err := rules.Store(p.ctx, pass)
+		ok(t, err)
+		w = next
+		return reason
+	}
+	equal(t, "", pass(19, game.FailedTimeout, 0))
+	p.clock.add(game.DisableAfter)
+	equal(t, "", pass(1, "", 200)) // which ends the failures
+	if w.Progress.FailingSince != nil || w.Progress.Failures != 0 || w.Progress.RecoveredAt == nil {
+		t.Errorf("after a success: %+v", w.Progress)
+	}
+	if due := len(w.Progress.Due(p.clock.Now(), 100)); due != 18 {
+		t.Errorf("%d are due after the outage, want 18", due)
+	}
+	equal(t, "", pass(19, game.FailedTimeout, 0))
+	p.clock.add(game.DisableAfter - time.Millisecond)
+	equal(t, "", pass(1, game.FailedTimeout, 0))
+	p.clock.add(time.Millisecond)
+	equal(t, game.WebhookFailing, pass(1, game.FailedTimeout, 0))
+	if !w.Disabled || w.DisabledReason != game.WebhookFailing || w.Version != 2 {
+		t.Errorf("the webhook is %+v", w)
+	}
+	events, err := p.store.Timeline(p.ctx, game.TimelineQuery{
+		Project: w.Project, Subject: game.Subject{Kind: game.SubjectWebhook, ID: string(w.ID)}, Limit: 1,
+	})
+	ok(t, err)
+	equal(t, game.Actor{Kind: game.ActorSystem, ID: "deliver_webhooks"}, events[0].Actor)
+
+	w, err = rules.Edit(p.ctx, w.ID, nil, func(s game.WebhookSettings) game.WebhookSettings {
+		s.Disabled = false
+		return s
+	})
+	ok(t, err)
+	equal(t, "", pass(20, game.FailedTimeout, 0)) // it has as long as a new one
+	equal(t, game.WebhookGone, pass(1, game.FailedStatus, 410))
+}
+
+// Whoever has old progress cannot store what it did, but an edit meanwhile does no harm.
+func TestWebhookProgress(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t).start()
+	rules := p.hooks(nil)
+	w, _, err := rules.Create(p.ctx, game.WebhookSettings{URL: "https://a.example"})
+	ok(t, err)
+	reach := func(w game.Webhook, position int64) (game.Webhook, error) {
+		pass := game.NewPass(w)
+		pass.Reach(position)
+		next, _, err := rules.Store(p.ctx, pass)
+		return next, err
+	}
+	edited, err := rules.Edit(p.ctx, w.ID, nil, func(s game.WebhookSettings) game.WebhookSettings {
+		s.Name = "edited"
+		return s
+	})
+	ok(t, err)
+	next, err := reach(w, 10)
+	ok(t, err)
+	if next.Name != "edited" || next.Version != edited.Version || next.Progress.Position != 10 {
+		t.Errorf("stored %+v", next)
+	}
+	_, err = reach(w, 5)
+	if !errors.Is(err, game.ErrStale) {
+		t.Errorf("old progress: %v", err)
+	}
+	_, err = reach(edited, 5)
+	if !errors.Is(err, game.ErrStale) {
+		t.Errorf("old progress: %v", err)
+	}
+	back, err := reach(next, 7) // never back
+	ok(t, err)
+	equal(t, int64(10), back.Progress.Position)
+}
+
+// Dead letters are replayed, once each, and never so many that the document has no room.
+func TestReplays(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t).start()
+	rules := p.hooks(nil)
+	w, _, err := rules.Create(p.ctx, game.WebhookSettings{URL: "https://a.example"})
+	ok(t, err)
+	var records []game.Delivery
+	for i := range int64(450) {
+		records = append(records, game.Delivery{
+			ID: game.DeliveryID(w.ID, i+1), Project: w.Project, Webhook: w.ID, Seq: i + 1, Version: i + 1, At: t0,
+			Subject: game.Subject{Kind: game.SubjectSession, ID: fmt.Sprint(i)}, Status: game.DeliveryDead,
+		})
+	}
+	ok(t, p.store.PutDeliveries(p.ctx, records))
+	replay := func(ids ...string) (int, error) {
+		return rules.Replay(p.ctx, w.ID, game.ReplayRequest{Deliveries: ids})
+	}
+	n, err := replay()
+	ok(t, err)
+	equal(t, game.MaxReplay, n)
+	n, err = replay(records[449].ID, records[0].ID, "w/1", records[1].ID+"0")
+	ok(t, err)
+	equal(t, 1, n) // the other waits already, or does not exist
+	for _, part := range [][]game.Delivery{records[1:101], records[101:201], records[201:301]} {
+		var ids []string
+		for _, d := range part {
+			ids = append(ids, d.ID)
+		}
+		if _, err = replay(ids...); err != nil {
+			break
+		}
+	}
+	_, err = replay(slices.Repeat([]string{"x"}, game.MaxReplay+1)...)
+	rejected(t, err, game.ErrValidation)
+	_, err = rules.Replay(p.ctx, "00000000-0000-7000-8000-000000000000", game.ReplayRequest{})
+	rejected(t, err, game.ErrWebhookNotFound)
+	w, err = rules.Get(p.ctx, w.ID)
+	ok(t, err)
+	if !w.Progress.Waiting[0].Alone || len(w.Progress.Waiting) > 450 {
+		t.Errorf("%d wait, the first as %+v", len(w.Progress.Waiting), w.Progress.Waiting[0])
+	}
+}
+
+// Old records are removed, and too many.
+func TestPurgeOfDeliveries(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t).start()
+	rules := p.hooks(nil)
+	w, _, err := rules.Create(p.ctx, game.WebhookSettings{URL: "https://a.example"})
+	ok(t, err)
+	at := p.clock.Now().UTC().Truncate(time.Millisecond)
+	var records []game.Delivery
+	for i := range int64(game.DeliveriesKept + 20) {
+		d := game.Delivery{
+			ID: game.DeliveryID(w.ID, i+1), Project: w.Project, Webhook: w.ID, Seq: i + 1, At: at, Status: game.DeliveryDelivered,
+		}
+		if i%100 == 0 {
+			d.Status, d.At = game.DeliveryDead, at.Add(-game.DeliveryRetention)
+		}
+		records = append(records, d)
+	}
+	for part := range slices.Chunk(records, game.MaxDeliveryBatch) {
+		ok(t, p.store.PutDeliveries(p.ctx, part))
+	}
+	ok(t, rules.Purge(p.ctx))
+	left, err := p.store.ExportDeliveries(p.ctx, "", 5000)
+	ok(t, err)
+	equal(t, game.DeliveriesKept+11, len(left)) // and the dead letters, which are as old as they may be
+	p.clock.add(time.Millisecond)
+	ok(t, rules.Purge(p.ctx))
+	left, err = p.store.ExportDeliveries(p.ctx, "", 5000)
+	ok(t, err)
+	equal(t, game.DeliveriesKept, len(left))
+	equal(t, records[len(records)-1].ID, left[len(left)-1].ID)
+}
