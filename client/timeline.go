@@ -47,6 +47,9 @@ type Change struct {
 	Until     time.Time `json:"until"` // the end of a suspension or of a ban; zero for none
 	Scope     Scope     `json:"scope"` // of an API key
 	RetiresAt time.Time `json:"retires_at"`
+
+	PreviousUntil time.Time `json:"previous_until"` // until when the secret before a rotation signs too, of a webhook
+	Deliveries    int64     `json:"deliveries"`     // that are replayed
 }
 
 // TimelineFilter selects a page of a timeline.

@@ -173,7 +173,7 @@ func TestCheckBesideAServer(t *testing.T) {
 	check := []string{"check", "--database-url", s.database}
 	repair := append(slices.Clone(check), "--repair")
 	db(t, 0, check, "checked 4 players, 0 leases, 1 sessions, 5 idempotency keys, 0 API keys, 0 signing keys, "+
-		"8 events: 0 findings, 0 repaired")
+		"0 webhooks, 0 deliveries, 8 events: 0 findings, 0 repaired")
 	want, err := s.api.Sessions.Get(t.Context(), v.ID)
 	if err != nil {
 		t.Fatal(err)

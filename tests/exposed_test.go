@@ -23,7 +23,7 @@ import (
 func used(t *testing.T) *server {
 	t.Helper()
 	_, collector := collect(t)
-	s := start(t, tracedTo(collector))
+	s := start(t, tracedTo(collector), withWebhooks)
 	lobby, _ := s.lobby(t, "p", 2, client.Settings{MaxPlayers: 2})
 	late := s.newPlayer(t, "late")
 	s.do(
@@ -35,6 +35,11 @@ func used(t *testing.T) *server {
 	followed.event(t, lobby.Version+1)
 	eventually(t, "the lag is measured", func() bool {
 		return !strings.Contains(s.metrics(t), "gsm_stream_lag_seconds_count 0")
+	})
+	s.newWebhook(t, newReceiver(t), client.WebhookSettings{})
+	s.toggle(t, lobby.ID, 1)
+	eventually(t, "a webhook has had an event", func() bool {
+		return !strings.Contains(s.metrics(t), "gsm_webhook_lag_seconds_count 0")
 	})
 	s.worked(t, "free_seats", "elapse")
 	return s
@@ -127,9 +132,9 @@ func TestMetricsKeepPrometheusRules(t *testing.T) {
 			}
 		}
 	}
-	// Of requests, of operations, of commits or commands, of background work, of how late time is applied, and of
-	// streams.
-	if histograms != 6 {
+	// Of requests, of operations, of commits or commands, of background work, of how late time is applied, of streams,
+	// and two of webhooks.
+	if histograms != 8 {
 		t.Errorf("%d histograms of durations", histograms)
 	}
 }

@@ -35,6 +35,9 @@ func newHooks(c *serveCmd, deps game.Deps, watch *watcher) (hooks, error) {
 		Webhooks: rules, Store: deps.Store, Now: deps.Now,
 		Observer: observe.NewWebhooks(watch.registry, watch.logs.System, deps.Now),
 	})
+	if d.Vault == nil {
+		return hooks{rules: rules, dispatcher: dispatcher}, nil
+	}
 	return hooks{rules, dispatcher, []keeper.Task{
 		{
 			Name: "deliver_webhooks", Every: time.Second / 2, Timeout: time.Minute, Lease: true, Run: dispatcher.Run,

@@ -239,7 +239,7 @@ func webhookNoun() Noun {
 
 func deliveryNoun() Noun {
 	return noun[Delivery, string]{
-		name: "deliveries", title: "records of deliveries", export: Store.ExportDeliveries,
+		name: "deliveries", title: "deliveries", export: Store.ExportDeliveries,
 		id:     func(d Delivery) string { return d.ID },
 		create: func(ctx context.Context, s Store, d Delivery) error { return s.PutDeliveries(ctx, []Delivery{d}) },
 		broken: (*Delivery).brokenRules,
