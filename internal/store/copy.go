@@ -61,7 +61,7 @@ const (
 type Copied struct {
 	Noun     string
 	Count    int    // documents on each side
-	Written  int    // by this copy; includes claims, signing keys, events and samples that already existed
+	Written  int    // by this copy; includes claims, signing keys, deliveries, events and samples that existed
 	Checksum string // SHA-256 of all documents in order of their ids, independent of the engine; hexadecimal
 }
 
