@@ -209,8 +209,8 @@ var parameterExamples = map[string]any{
 // headerDocs are the descriptions of response headers.
 var headerDocs = map[string]string{
 	"Cache-Control": "How long the response may be cached; no-store if it contains a secret.",
-	"ETag": "The entity tag of the document: its version in double quotes, for If-Match and " +
-		"If-None-Match.",
+	"ETag": "The entity tag in double quotes: of a document its version, for If-Match and If-None-Match; of a " +
+		"list a hash of the response, for If-None-Match.",
 	"Idempotent-Replayed": "true if an earlier request with the same Idempotency-Key created the document.",
 	"Location":            "The path of the created document.",
 	"Preference-Applied":  "The preference of the Prefer header that was followed.",
@@ -233,7 +233,7 @@ var enumerationDocs = map[string]string{
 func successDocs(r route, status int) string {
 	switch {
 	case status == http.StatusNotModified:
-		return "The document has an entity tag that If-None-Match lists."
+		return "The response would have an entity tag that If-None-Match lists."
 	case status == http.StatusNoContent:
 		return "Done."
 	case status == http.StatusCreated:

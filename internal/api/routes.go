@@ -81,7 +81,7 @@ func (a *API) playerRoutes() {
 	register(a, route{
 		http.MethodGet, basePath + "/players", "listPlayers", "players",
 		"List players, newest first",
-		codes(200), nil, commonErrors(), playing,
+		codes(200, 304), nil, commonErrors(), playing,
 	}, a.listPlayers)
 	register(a, route{
 		http.MethodGet, basePath + "/players/{player_id}", "getPlayer", "players",
@@ -118,7 +118,7 @@ func (a *API) playerRoutes() {
 	register(a, route{
 		http.MethodGet, basePath + "/players/{player_id}/sessions", "listPlayerSessions", "players",
 		"List the sessions of a player, live and past, newest first",
-		codes(200), nil, player, playing,
+		codes(200, 304), nil, player, playing,
 	}, a.listPlayerSessions)
 	register(a, route{
 		http.MethodGet, basePath + "/players/{player_id}" + exportSuffix, "exportPlayer", "players",
@@ -169,7 +169,7 @@ func (a *API) sessionRoutes() {
 	register(a, route{
 		http.MethodGet, basePath + "/sessions", "listSessions", "sessions",
 		"List sessions, newest first",
-		codes(200), nil, errs([]*game.Error{game.ErrTooBroad}, commonErrors()), playing,
+		codes(200, 304), nil, errs([]*game.Error{game.ErrTooBroad}, commonErrors()), playing,
 	}, a.listSessions)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/search", "searchSessions", "sessions",
@@ -298,7 +298,7 @@ func (a *API) sessionRoutes() {
 	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}/timeline", "getTimeline", "sessions",
 		"Read what happened to a session, newest first",
-		codes(200), nil, errs(session, host), playing,
+		codes(200, 304), nil, errs(session, host), playing,
 	}, a.getTimeline)
 	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}/events", "getSessionEvents", "sessions",
@@ -327,7 +327,7 @@ func (a *API) serviceRoutes() {
 	register(a, route{
 		http.MethodGet, basePath + "/api-keys", "listApiKeys", "api-keys",
 		"List API keys",
-		codes(200), nil, commonErrors(),
+		codes(200, 304), nil, commonErrors(),
 		traits{},
 	}, a.listKeys)
 	register(a, route{
