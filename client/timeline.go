@@ -9,9 +9,11 @@ import (
 	"game-session-manager/internal/game"
 )
 
-// Event says what one version of a session changed, who changed it and when.
+// Event says what one version of a session, a player or an API key changed, who changed it and when.
 type Event struct {
-	Version int64     `json:"version"` // of the session after the changes
+	Subject Subject   `json:"subject"`
+	Version int64     `json:"version"` // of the subject after the changes
+	Seq     int64     `json:"seq"`     // the place in the feed of the project, from 1; 0 where it is not known
 	At      time.Time `json:"at"`
 	Actor   Actor     `json:"actor"`
 	// ActingAs is the player on whose behalf a server made the request; empty for none.

@@ -24,6 +24,7 @@ func tags() []*huma.Tag {
 			Name:        "sessions",
 			Description: "Lobbies, matches, rooms: which are open, who holds a seat, what state they are in.",
 		},
+		{Name: "events", Description: "What happens in the project. For API keys."},
 		{Name: "api-keys", Description: "Who may call: keys for game servers and back ends. For admins."},
 		{Name: "limits", Description: "The limits that callers must keep to."},
 		{Name: "metrics", Description: "Stored metrics of the service. For admins."},
@@ -118,6 +119,11 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 		"connect again with the last position. A player who does not host the session does not see bans and " +
 		"who else waits, so that an event may have no changes. 204 says that the session has ended and that " +
 		"all its events were read. For those who hold a seat or wait for one, API keys and admins.",
+	"getEvents": "The events of all sessions, players and API keys of the project, the oldest first, in the order of " +
+		"`seq` and without gaps, in the same forms as the events of a session. It never ends by itself. Filters " +
+		"select events; a message `position`, and the `position` of a response, says how far they were looked at, so " +
+		"that a response may have no items although more follow at once: continue at its `position`. An event may " +
+		"come again after a failure: drop those whose `seq` is not above the last one. For API keys.",
 	"createEventTicket": "For an EventSource or a WebSocket of a web page, which cannot send the header " +
 		"Authorization: give it as the parameter " +
 		"`ticket` of the event stream. It opens streams of this session for 60 seconds, at " +

@@ -307,6 +307,12 @@ func (a *API) sessionRoutes() {
 		traits{actsAs: true, streams: true, tickets: true},
 	}, a.getSessionEvents)
 	register(a, route{
+		http.MethodGet, basePath + "/events", "getEvents", "events",
+		"Follow what happens in the project, as it happens",
+		codes(200), nil, errs(commonErrors(), []*game.Error{game.ErrFeedGap}),
+		traits{streams: true},
+	}, a.getEvents)
+	register(a, route{
 		http.MethodPost, basePath + "/sessions/{session_id}/events/ticket", "createEventTicket", "sessions",
 		"Create a ticket with which a web page can follow a session",
 		codes(200), nil, errs(session, []*game.Error{game.ErrNoTokens}), playing,

@@ -53,6 +53,7 @@ func lists() []list {
 	return []list{
 		{"Player", "players", paramsOf(game.PlayerFields())},
 		{"Session", "sessions", paramsOf(game.SessionFields())},
+		{"Event", "events", paramsOf(game.EventFields())},
 	}
 }
 
@@ -83,7 +84,7 @@ func paramOf[D any](f game.Field[D], of game.Param) param {
 	case game.KindID:
 		p.Type, p.APIType = f.Type, "game."+f.Type
 		p.Tags = fmt.Sprintf(`pattern:%q patternDescription:"a UUID"`, game.IDPattern)
-		p.Values = "a player's id"
+		p.Values = "a " + strings.ToLower(strings.TrimSuffix(f.Type, "ID")) + "'s id"
 		if p.several(of.Op, f.Max) {
 			p.Values = fmt.Sprintf("up to %d players' ids"+commas, f.Max)
 		}

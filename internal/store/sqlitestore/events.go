@@ -38,6 +38,7 @@ const (
 		ORDER BY session_id DESC LIMIT ?`
 	exportEvents = "SELECT doc, seq FROM events WHERE id > ? ORDER BY id LIMIT ?"
 
+	feedEnd           = "SELECT seq FROM feeds WHERE project = ?"
 	feedProjects      = "SELECT project FROM feeds"
 	purgeEvents       = "DELETE FROM events WHERE project = ? AND seq <= ?"
 	purgeEventPlayers = `DELETE FROM event_players WHERE project = ?1 AND player_id = ?2 AND seq = ?3`
@@ -224,6 +225,17 @@ func (s *Store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error
 		sql += "DESC "
 	}
 	return gather(ctx, s, sql+"LIMIT ?", append(args, int64(q.Limit)), s.event)
+}
+
+// FeedEnd implements [game.EventStore].
+func (s *Store) FeedEnd(ctx context.Context, p game.ProjectID) (int64, error) {
+	found, err := gather(ctx, s, feedEnd, []any{string(p)}, func(columns []driver.Value) (seq int64, err error) {
+		return seq, scan(columns[0], &seq)
+	})
+	if err != nil || len(found) == 0 {
+		return 0, err
+	}
+	return found[0], nil
 }
 
 // Departures implements [game.EventStore].
