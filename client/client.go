@@ -28,6 +28,7 @@ type Client struct {
 	Sessions *Sessions
 	Metrics  *Metrics
 	Keys     *Keys
+	Events   *Events
 
 	base        string // without a slash at its end
 	http        *http.Client
@@ -126,6 +127,7 @@ func (c *Client) ActAs(player PlayerID) *Client {
 // withServices points the groups of calls of c to c itself, which a copy needs.
 func (c *Client) withServices() *Client {
 	c.Players, c.Sessions, c.Metrics, c.Keys = &Players{c}, &Sessions{c}, &Metrics{c}, &Keys{c}
+	c.Events = &Events{c}
 	return c
 }
 

@@ -21,7 +21,9 @@ type Event struct {
 	// RequestID identifies the request that made the changes, RunID the run of a background task. Players see neither.
 	RequestID string   `json:"request_id"`
 	RunID     string   `json:"run_id"`
-	Changes   []Change `json:"changes"` // at least one
+	Changes   []Change `json:"changes"` // at least one, except where a player may see none of them
+	// Position is where to continue after the event, if it came from [Sessions.Follow] or [Events.Follow].
+	Position string `json:"-"`
 }
 
 // Actor is who made a change: a player, an API key, an admin, or the service itself.

@@ -61,6 +61,9 @@ type (
 	// ChangeType names what happened, such as "member_removed".
 	ChangeType = game.ChangeType
 
+	// EventTicket is a credential with which a web page follows the events of one session.
+	EventTicket = game.EventTicket
+
 	// KeyRequest describes a new API key. Name and Scope are required.
 	KeyRequest = game.KeyRequest
 
