@@ -34,7 +34,7 @@ func (c *serveCmd) Run(s streams) (err error) {
 	defer stop()
 	setGCPercent()
 
-	watch, err := c.watch(ctx, s.out)
+	watch, err := c.newWatcher(ctx, s.out)
 	if err != nil {
 		return err
 	}
