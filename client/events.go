@@ -78,6 +78,41 @@ func (s *Events) Page(ctx context.Context, r EventRead, f EventFilter) (EventPag
 	return fetch[EventPage](ctx, s.c, read(basePath+"/events", r.with(f.values())))
 }
 
+// AuditFilter selects events of the audit log. Its zero value selects all.
+type AuditFilter struct {
+	ActorKind ActorKind // events by actors of this kind
+	ActorID   string    // events by the actor with this id, such as that of an API key
+	From      time.Time // events at this time or later
+	To        time.Time // events before this time
+	Limit     int       // the maximum number of items; 0 for the server's default
+	Cursor    string    // the NextCursor of the page before; empty for the first page
+}
+
+func (f AuditFilter) values() url.Values {
+	v := url.Values{}
+	set(v, "actor_kind", f.ActorKind)
+	set(v, "actor_id", f.ActorID)
+	set(v, "from", instant(f.From))
+	set(v, "to", instant(f.To))
+	return paged(v, f.Limit, f.Cursor)
+}
+
+// Audit returns one page of the audit log, newest first: what was done to API keys, and the bans, suspensions, erasures
+// and forced ends by admins and servers. It is for admins. A page may be empty although more follow.
+// [Events.AllOfAudit] iterates over all pages.
+func (s *Events) Audit(ctx context.Context, f AuditFilter) (Page[Event], error) {
+	return fetch[Page[Event]](ctx, s.c, read(basePath+"/audit", f.values()))
+}
+
+// AllOfAudit returns an iterator over the audit log, newest first. It reads a page at a time and ends with the first
+// error.
+func (s *Events) AllOfAudit(ctx context.Context, f AuditFilter) iter.Seq2[Event, error] {
+	return allPages(ctx, f.Cursor, func(ctx context.Context, cursor string) (Page[Event], error) {
+		f.Cursor = cursor
+		return s.Audit(ctx, f)
+	})
+}
+
 // Follow returns an iterator over the events of a session after a position, as they happen, the oldest first: each
 // version once. For the events from now on the position is empty; to show a session and what happens to it, begin with
 // [Sessions.Events] and a Snapshot.

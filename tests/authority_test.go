@@ -259,6 +259,8 @@ func accesses() []access {
 			200, 200, 200, 200, 403, 403, 403,
 		}},
 
+		{operation: "GET /api/v1/audit", want: [7]int{403, 403, 403, 200, 403, 403, 403}},
+
 		admins("POST /api/v1/api-keys", 201, 403, says(`{"name":"k","scope":"read"}`)),
 		admins("GET /api/v1/api-keys", 200, 403, nil),
 		admins("GET /api/v1/api-keys/{key_id}", 200, 403, nil),

@@ -365,6 +365,8 @@ func TestContract(t *testing.T) {
 		{"GET " + session + "/events", here, "", []string{"Last-Event-ID", "x"}, 410},
 		{"GET " + session + "/events", gone, "", nil, 404},
 		{"GET /api/v1/events", nil, "", nil, 200},
+		{"GET /api/v1/audit", nil, "", nil, 200},
+		{"GET /api/v1/audit", nil, "", []string{"If-None-Match", "*"}, 304},
 		{"GET /api/v1/events", nil, "", []string{"Last-Event-ID", "x"}, 410},
 		{"POST " + session + "/events/ticket", here, "", nil, 200},
 		{"POST " + session + "/events/ticket", gone, "", nil, 404},

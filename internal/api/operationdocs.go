@@ -124,6 +124,10 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 		"select events; a message `position`, and the `position` of a response, says how far they were looked at, so " +
 		"that a response may have no items although more follow at once: continue at its `position`. An event may " +
 		"come again after a failure: drop those whose `seq` is not above the last one. For API keys.",
+	"listAudit": "The events of API keys, and bans, suspensions, erasures, removals and forced ends of sessions that " +
+		"admins and servers made in their own name, each with its actor and request id. A page may have fewer items " +
+		"than `limit`, and none, although more follow: continue with `next_cursor`. Events are kept for 30 days by " +
+		"default. For admins.",
 	"createEventTicket": "For an EventSource or a WebSocket of a web page, which cannot send the header " +
 		"Authorization: give it as the parameter " +
 		"`ticket` of the event stream. It opens streams of this session for 60 seconds, at " +

@@ -313,6 +313,12 @@ func (a *API) sessionRoutes() {
 		traits{streams: true},
 	}, a.getEvents)
 	register(a, route{
+		http.MethodGet, basePath + "/audit", "listAudit", "events",
+		"List what admins and servers did to keys, players and sessions, newest first",
+		codes(200, 304), nil, commonErrors(),
+		traits{},
+	}, a.listAudit)
+	register(a, route{
 		http.MethodPost, basePath + "/sessions/{session_id}/events/ticket", "createEventTicket", "sessions",
 		"Create a ticket with which a web page can follow a session",
 		codes(200), nil, errs(session, []*game.Error{game.ErrNoTokens}), playing,

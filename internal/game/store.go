@@ -349,6 +349,7 @@ type FeedQuery struct {
 	After   int64    // those at places after this one
 	Before  int64    // those at places before this one; 0 for all
 	Player  PlayerID // those that name the player; empty for all
+	Audited bool     // those of the audit log, see [Event.Audited]; not with Player
 	Newest  bool     // the newest first, and not the oldest
 	Limit   int      // at most this many; above zero
 }

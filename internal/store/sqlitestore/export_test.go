@@ -43,6 +43,8 @@ const (
 	DeletePlace    = deletePlace
 
 	Departures      = departures
+	AuditFeed       = auditFeed
+	PurgeAudited    = purgeAudited
 	PurgeDepartures = purgeDepartures
 
 	SelectSession = selectSession

@@ -31,6 +31,7 @@ func events() []check {
 		{"purged events stay away", purgedStayAway},
 		{"put", putEvents},
 		{"departures", departures},
+		{"audit", audit},
 		{"epochs", epochs},
 		{"among writes", func(t *testing.T, s game.Store) { EventsAmongWrites(t, s) }},
 	}
