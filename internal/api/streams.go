@@ -161,7 +161,7 @@ func (a *API) sendFirst(s *subscription, to messenger) endReason {
 	return ""
 }
 
-// sendEvent sends an event, if the caller asked for it, as the caller may see it. It returns why it was the last one, or
+// sendEvent sends an event as the caller may see it, if the caller asked for it. It returns why it was the last one, or
 // "". live says that the client waited for it.
 func (a *API) sendEvent(s *subscription, to messenger, e game.Event, live bool) endReason {
 	place := s.Place(&e)

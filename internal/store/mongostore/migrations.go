@@ -94,8 +94,7 @@ func (s *Store) indexDepartures(ctx context.Context) error {
 	})
 }
 
-// indexAudit marks the events of the audit log, as each event is marked since version 17. Others are looked at, too, and
-// left as they are.
+// indexAudit marks the events of the audit log, as each event is marked since version 17.
 func (s *Store) indexAudit(ctx context.Context) error {
 	types := bson.A{game.TypeOf(game.StatusChanged{})}
 	for _, t := range game.AuditedChanges() {
