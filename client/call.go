@@ -186,15 +186,15 @@ func fetch[D any](ctx context.Context, c *Client, q *call) (D, error) {
 // errBadResponse says that the body of a successful response is not the document.
 var errBadResponse = errors.New("the response is not the requested document")
 
-// try sends the request once and decodes the response into out, unless that is nil.
-func (c *Client) try(ctx context.Context, q *call, out any) error {
+// request returns the request of a call.
+func (c *Client) request(ctx context.Context, q *call) (*http.Request, error) {
 	target := c.base + q.path
 	if len(q.query) > 0 {
 		target += "?" + q.query.Encode()
 	}
 	req, err := http.NewRequestWithContext(ctx, q.method, target, bytes.NewReader(q.body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header = q.header.Clone()
 	req.Header.Set("User-Agent", c.agent)
@@ -205,7 +205,15 @@ func (c *Client) try(ctx context.Context, q *call, out any) error {
 	if c.actAs != "" {
 		req.Header.Set("X-Act-As-Player", string(c.actAs))
 	}
+	return req, nil
+}
 
+// try sends the request once and decodes the response into out, unless that is nil.
+func (c *Client) try(ctx context.Context, q *call, out any) error {
+	req, err := c.request(ctx, q)
+	if err != nil {
+		return err
+	}
 	res, err := c.http.Do(req)
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ type Client struct {
 	Metrics  *Metrics
 	Keys     *Keys
 	Webhooks *Webhooks
+	Events   *Events
 
 	base        string // without a slash at its end
 	http        *http.Client
@@ -128,6 +129,7 @@ func (c *Client) ActAs(player PlayerID) *Client {
 func (c *Client) withServices() *Client {
 	c.Players, c.Sessions, c.Metrics, c.Keys = &Players{c}, &Sessions{c}, &Metrics{c}, &Keys{c}
 	c.Webhooks = &Webhooks{c}
+	c.Events = &Events{c}
 	return c
 }
 

@@ -39,6 +39,15 @@
 //		… // another host or server has taken over
 //	}
 //
+// # Events
+//
+// [Sessions.Follow] is an iterator over what happens to a session, which goes on through lost connections and restarts,
+// and [Events.Follow] one over what happens in the project:
+//
+//	for event, err := range c.Sessions.Follow(ctx, lobby.ID, position) {
+//		…
+//	}
+//
 // # Unknown outcomes
 //
 // An error that leaves open whether a write had its effect also matches [ErrOutcomeUnknown]. Read the document before

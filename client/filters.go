@@ -78,3 +78,24 @@ func (f SessionFilter) values() url.Values {
 	set(v, "members", f.Members)
 	return paged(v, f.Limit, f.Cursor)
 }
+
+// EventFilter selects events. Its zero value selects all.
+type EventFilter struct {
+	SubjectKind []SubjectKind // events about documents of these kinds
+	SubjectID   string        // events about the document with this id
+	SessionID   SessionID     // events about this session
+	PlayerID    PlayerID      // events that name this player: what happened to it and what it did
+	Type        []ChangeType  // events with a change of one of these types. They have all their changes
+	ActorKind   []ActorKind   // events by actors of these kinds
+}
+
+func (f EventFilter) values() url.Values {
+	v := url.Values{}
+	set(v, "subject_kind", joined(f.SubjectKind))
+	set(v, "subject_id", f.SubjectID)
+	set(v, "session_id", f.SessionID)
+	set(v, "player_id", f.PlayerID)
+	set(v, "type", joined(f.Type))
+	set(v, "actor_kind", joined(f.ActorKind))
+	return v
+}

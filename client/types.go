@@ -52,6 +52,18 @@ type (
 	// Result is the outcome of a session: a JSON object as text.
 	Result = game.Result
 
+	// SubjectKind is the kind of the document that an event is about.
+	SubjectKind = game.SubjectKind
+	// Subject identifies the document that an event is about.
+	Subject = game.Subject
+	// ActorKind is the kind of an [Actor].
+	ActorKind = game.ActorKind
+	// ChangeType names what happened, such as "member_removed".
+	ChangeType = game.ChangeType
+
+	// EventTicket is a credential with which a web page follows the events of one session.
+	EventTicket = game.EventTicket
+
 	// KeyRequest describes a new API key. Name and Scope are required.
 	KeyRequest = game.KeyRequest
 

@@ -25,10 +25,6 @@ type (
 	WebhookID = game.WebhookID
 	// WebhookSettings are what admins decide about a webhook. URL is required.
 	WebhookSettings = game.WebhookSettings
-	// SubjectKind is the kind of the document that an event is about.
-	SubjectKind = game.SubjectKind
-	// ChangeType names what happened, such as "member_removed".
-	ChangeType = game.ChangeType
 	// WebhookReason says why a webhook is disabled.
 	WebhookReason = game.WebhookReason
 	// WebhookFailure says why a message could not be delivered.

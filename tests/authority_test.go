@@ -255,6 +255,13 @@ func accesses() []access {
 		}},
 		{operation: "GET /api/v1/sessions/{session_id}/timeline", want: [7]int{404, 200, 200, 200, 403, 403, 200}},
 
+		{operation: "GET /api/v1/events", want: [7]int{200, 200, 200, 200, 403, 403, 403}},
+		{operation: "GET /api/v1/events", query: "?after=0&wait=5&type=session_created", want: [7]int{
+			200, 200, 200, 200, 403, 403, 403,
+		}},
+
+		{operation: "GET /api/v1/audit", want: [7]int{403, 403, 403, 200, 403, 403, 403}},
+
 		admins("POST /api/v1/api-keys", 201, 403, says(`{"name":"k","scope":"read"}`)),
 		admins("GET /api/v1/api-keys", 200, 403, nil),
 		admins("GET /api/v1/api-keys/{key_id}", 200, 403, nil),

@@ -127,7 +127,8 @@ func firstChange(requests []porcupine.Operation, session int, after, latest int6
 		o := request.Input.(linear.Operation)
 		switch {
 		case o.Kind == linear.Read:
-		case o.Kind == linear.Host, o.Kind == linear.Invite, o.Kind == linear.Ban: // who may do it is found out before the change
+		case o.Kind == linear.Host, o.Kind == linear.Invite, o.Kind == linear.Ban:
+			// Who may do it is found out before the change.
 		case o.ByCode: // of a code that no session has
 		case refusedByStore(request.Output.(linear.Result)): // all of it
 		case o.Wait && o.Actor != linear.Nobody && o.Actor != o.Players[0]: // forbidden in any session

@@ -34,7 +34,7 @@ func (c *serveCmd) Run(s streams) (err error) {
 	defer stop()
 	setGCPercent()
 
-	watch, err := c.watch(ctx, s.out)
+	watch, err := c.newWatcher(ctx, s.out)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,8 @@ func (c *serveCmd) Run(s streams) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeStore(engine, watch.logs)) }()
 	docs := watch.store(engine)
-	hub := feed.NewHub(feedOptions(engine, docs, c.DatabaseURL))
+	wakeMover := make(chan struct{}, 1)
+	hub := feed.NewHub(feedOptions(engine, docs, c.DatabaseURL, wakeMover))
 	docs = hub.Observe(docs)
 
 	deps := game.Deps{
@@ -78,7 +79,7 @@ func (c *serveCmd) Run(s streams) (err error) {
 	sampler := observe.NewSampler(docs, watch.registry, watch.service.Replica, c.MetricsRetention, time.Now)
 	defer takeLastSample(sampler, watch.failures)
 	work := slices.Concat(
-		tasks(c, docs, players, sampler), sessionTasks(c, docs, sessions, watch.registry), access.tasks,
+		tasks(c, docs, players, sampler, wakeMover), sessionTasks(c, docs, sessions, watch.registry), access.tasks,
 		hooks.tasks,
 	)
 	background := watch.keeper(docs, c.DatabaseURL, work)
@@ -107,11 +108,17 @@ func (c *serveCmd) Run(s streams) (err error) {
 	return p.run(ctx)
 }
 
-// feedOptions returns how events of other processes are found.
-func feedOptions(engine, docs game.Store, databaseURL string) feed.Options {
-	o := feed.Options{Store: docs, Poll: feed.DefaultPoll, Now: time.Now}
+// feedOptions returns how events of other processes are found, and how those of this process get their positions: by
+// the task tend_events, which wakeMover wakes, or on the embedded database by the write.
+func feedOptions(engine, docs game.Store, databaseURL string, wakeMover chan<- struct{}) feed.Options {
+	o := feed.Options{Store: docs, Poll: feed.DefaultPoll, Now: time.Now, Order: func() {
+		select {
+		case wakeMover <- struct{}{}:
+		default:
+		}
+	}}
 	if store.Sole(databaseURL) {
-		o.Poll = feed.SlowPoll
+		o.Poll, o.Order = feed.SlowPoll, nil
 	}
 	if e, ok := engine.(interface {
 		Watch(ctx context.Context, ready func(), changed func(game.SessionID, int64)) error
@@ -213,7 +220,9 @@ const describeTimeout = 5 * time.Second
 
 // tasks returns the background tasks. A task with a lease runs in one process at a time. A task without one does work
 // for its own process, or work that must not wait for the lease of a crashed process to expire.
-func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe.Sampler) []keeper.Task {
+func tasks(
+	c *serveCmd, docs game.Store, players *game.Players, sampler *observe.Sampler, wakeMover <-chan struct{},
+) []keeper.Task {
 	feeds := game.NewFeeds(docs, c.EventRetention)
 	return []keeper.Task{
 		// These two are frequent, so that reads show the effect of the rules within a second.
@@ -232,7 +241,7 @@ func tasks(c *serveCmd, docs game.Store, players *game.Players, sampler *observe
 			},
 		},
 		{
-			Name: "tend_events", Every: time.Second / 2, Timeout: time.Minute, Lease: true,
+			Name: "tend_events", Every: time.Second / 2, Timeout: time.Minute, Lease: true, Wake: wakeMover,
 			Run: func(ctx context.Context) error { return feeds.Tend(ctx, time.Now()) },
 		},
 		{Name: "sample_metrics", Every: c.MetricsInterval, Timeout: 10 * time.Second, Run: sampler.Sample},

@@ -1,136 +1,179 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
-	"log/slog"
-	"net/http"
+	"iter"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
+	"game-session-manager/client"
 	"game-session-manager/internal/game"
-	"game-session-manager/internal/keeper"
-	"game-session-manager/internal/observe"
-	"game-session-manager/internal/store"
 )
 
-// watcher holds the logs, metrics, failures and traces of the process.
-type watcher struct {
-	service   observe.Service
-	registry  *prometheus.Registry
-	level     *slog.LevelVar
-	logs      *observe.Logs
-	failures  *observe.Errors
-	traces    *observe.Traces
-	observing bool // whether requests and store operations are observed
-	meter     observe.Meter
+type watchCmd struct {
+	Session string   `arg:"" optional:"" placeholder:"SESSION" help:"The id of the session to follow."`
+	All     bool     `help:"Follow everything that happens in the project: sessions, players and API keys."`
+	Type    []string `placeholder:"TYPE" help:"With --all: events with a change of one of these types, such as member_removed; several with commas."`
+	Player  string   `placeholder:"ID" help:"With --all: events that name this player."`
+	After   string   `placeholder:"POSITION" help:"Continue after this position, as --json prints it; 0 begins with the first event. Without it, what happens from now on."`
+	JSON    bool     `name:"json" help:"Print each event as JSON, in one line."`
+	URL     string   `env:"GSM_URL" default:"http://127.0.0.1:8080" placeholder:"URL" help:"The server."`
+	Token   string   `env:"GSM_TOKEN,GSM_ADMIN_KEY" placeholder:"KEY" help:"An API key of any scope, or for a session the token of a player in it. Set it by the environment: other users of the machine can see flags."`
 }
 
-// watch opens the logs, metrics and traces. The caller must close the watcher.
-func (c *serveCmd) watch(ctx context.Context, out io.Writer) (*watcher, error) {
-	w := &watcher{
-		service: observe.Service{
-			Version: version(), Replica: replicaName(c.Replica), Engine: store.Engine(c.DatabaseURL),
-		},
-		level: new(slog.LevelVar), observing: c.Telemetry == "on",
-	}
-	w.level.Set(logLevel(c.LogLevel))
-	w.registry = observe.NewRegistry(w.service)
-	w.logs = observe.NewLogs(out, observe.LogOptions{
-		Format: logFormat(c.LogFormat, out), Level: w.level, Metrics: w.registry, Now: time.Now, Delay: logDelay,
-	})
-	w.failures = observe.NewErrors(w.logs.Error, w.registry, time.Now, newID)
+// Help implements [kong.HelpProvider].
+func (c *watchCmd) Help() string {
+	return `Goes on through lost connections and restarts of the server, and ends with the session, or by Ctrl-C.
+
+Examples:
+  gsm watch 01980000-0000-7000-8000-000000000000
+  gsm watch --all --type player_banned,member_removed
+  gsm watch --all --json --after 0 | jq .changes`
+}
+
+// Validate checks the flags.
+func (c *watchCmd) Validate() error {
+	isID := regexp.MustCompile(game.IDPattern).MatchString
 	var err error
-	if w.traces, err = observe.OpenTraces(ctx, w.service, w.logs.System, w.registry); err != nil {
-		return nil, err
+	switch {
+	case c.All && c.Session != "":
+		err = errors.New("a SESSION and --all exclude each other")
+	case !c.All && c.Session == "":
+		err = errors.New("which SESSION? or --all")
+	case !c.All && !isID(c.Session):
+		err = fmt.Errorf("SESSION: %q is not the id of a session", c.Session)
+	case !c.All && (len(c.Type) > 0 || c.Player != ""):
+		err = errors.New("--type and --player need --all")
+	case c.Player != "" && !isID(c.Player):
+		err = fmt.Errorf("--player: %q is not the id of a player", c.Player)
 	}
-	w.meter = observe.Meter{Metrics: w.registry, Traces: w.traces, Now: time.Now}
-	return w, nil
+	for _, t := range c.Type {
+		if !slices.Contains(game.ChangeTypes(), game.ChangeType(t)) {
+			err = errors.Join(err, fmt.Errorf("--type: there is no type %q", t))
+		}
+	}
+	return err
 }
 
-// logDelay is how long log lines about requests may be buffered. A process that is killed loses up to this much of
-// them.
-const logDelay = 100 * time.Millisecond
-
-func (w *watcher) commands() func(context.Context, game.Command) {
-	if !w.observing {
-		return nil
+// Run prints events until the session ends, an error, or the end of the program.
+func (c *watchCmd) Run(s streams) error {
+	ctx, stop := untilSignal()
+	defer stop()
+	var options []client.Option
+	if c.Token != "" {
+		options = append(options, client.WithToken(c.Token))
 	}
-	return observe.Commands(w.logs.Database, w.meter)
+	api, err := client.New(c.URL, options...)
+	if err != nil {
+		return failed(exitUsage, "--url (GSM_URL): %w", err)
+	}
+	err = c.print(ctx, api, s.out)
+	switch {
+	case err == nil, ctx.Err() != nil:
+		return nil // Ctrl-C is how it is meant to end
+	case errors.Is(err, client.ErrFeedGap):
+		return fmt.Errorf("events after the position are no longer kept: continue without --after: %w", err)
+	}
+	return err
 }
 
-// store returns the engine with observation. Documents that cannot be read are reported even if observation is off,
-// like failures.
-func (w *watcher) store(engine game.Store) game.Store {
-	docs := engine
-	if w.observing {
-		docs = observe.Store(engine, w.logs.Database, w.meter)
+// print prints events. Following would try again for ever at a server that cannot be reached, so that the position is
+// looked up before.
+func (c *watchCmd) print(ctx context.Context, api *client.Client, to io.Writer) error {
+	filter := client.EventFilter{PlayerID: client.PlayerID(c.Player)}
+	for _, t := range c.Type {
+		filter.Type = append(filter.Type, client.ChangeType(t))
 	}
-	docs = observe.Documents(docs, w.logs.Database, w.registry)
-	w.registry.MustRegister(observe.Engine(engine), observe.Population(docs, w.logs.Database, time.Now))
-	return docs
+	events := func(position string) iter.Seq2[client.Event, error] {
+		if c.All {
+			return api.Events.Follow(ctx, position, filter)
+		}
+		return api.Sessions.Follow(ctx, client.SessionID(c.Session), position)
+	}
+	first := client.EventRead{After: c.After, Limit: 1}
+	var page client.EventPage
+	var err error
+	if c.All {
+		page, err = api.Events.Page(ctx, first, filter)
+	} else {
+		page, err = api.Sessions.Events(ctx, client.SessionID(c.Session), first)
+	}
+	if err != nil {
+		return err
+	}
+	for e, err := range events(cmp.Or(c.After, page.Position)) {
+		if err == nil {
+			err = c.printEvent(to, e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (w *watcher) http() func(http.Handler) http.Handler {
-	if !w.observing {
-		return nil
+func (c *watchCmd) printEvent(to io.Writer, e client.Event) error {
+	line := []byte(c.line(e))
+	if c.JSON {
+		var err error
+		if line, err = json.Marshal(e); err != nil {
+			return err
+		}
 	}
-	return observe.HTTP(w.logs, w.meter)
+	_, err := to.Write(append(line, '\n'))
+	return err
 }
 
-// server returns the log of a listener's [http.Server].
-func (w *watcher) server(listener string) serverLog {
-	return serverLog{listener, w.logs.System, w.failures}
+// line returns an event as a line of text.
+func (c *watchCmd) line(e client.Event) string {
+	var b strings.Builder
+	b.WriteString(e.At.UTC().Format(time.RFC3339))
+	if c.All {
+		fmt.Fprintf(&b, "  %s %s", e.Subject.Kind, e.Subject.ID)
+	}
+	fmt.Fprintf(&b, "  v%d", e.Version)
+	if e.Actor.Kind != "" {
+		fmt.Fprintf(&b, "  %s %s", e.Actor.Kind, e.Actor.ID)
+	}
+	for i, change := range e.Changes {
+		separator := ";"
+		if i == 0 {
+			separator = " "
+		}
+		b.WriteString(separator + " " + changeText(change))
+	}
+	return b.String()
 }
 
-// keeper returns the keeper of the background work, which includes the work of the log. Each run has its own trace.
-// Tasks that must run in only one process hold a lease in docs.
-func (w *watcher) keeper(docs game.Store, databaseURL string, work []keeper.Task) *keeper.Keeper {
-	work = append(work, keeper.Task{
-		Name: "tell_suppressed_lines", Every: 10 * time.Second, Timeout: time.Second, Run: w.logs.ReportSuppressed,
-	})
-	var names []string
-	for i, t := range work {
-		names = append(names, t.Name)
-		work[i].Run = w.traces.Run(t.Name, t.Run)
+// changeText returns a change as its type and its fields, such as "member_left player_id=…".
+func changeText(c client.Change) string {
+	encoded, err := json.Marshal(c)
+	if err != nil {
+		return c.Type
 	}
-	return keeper.New(keeper.Options{
-		OnRun: observe.Background(w.logs.System, w.meter, w.failures.Report, names...),
-		Now:   time.Now, NewID: newID,
-		// The replica's name is not unique: another process may have it, and the next process may have it again.
-		Leases: docs, Holder: w.service.Replica + " " + newID(), Sole: store.Sole(databaseURL),
-	}, work...)
-}
-
-// lastSpansTimeout bounds how long the export of the last spans may delay the shutdown.
-const lastSpansTimeout = 5 * time.Second
-
-// close exports the last spans and flushes the log.
-func (w *watcher) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), lastSpansTimeout)
-	defer cancel()
-	if err := w.traces.Close(ctx); err != nil {
-		w.logs.System.Warn("the last spans are lost", observe.Cause(err))
+	var text strings.Builder
+	text.WriteString(c.Type)
+	var fields map[string]any
+	_ = json.Unmarshal(encoded, &fields) // it was encoded just now
+	delete(fields, "type")
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		value := fmt.Sprint(fields[name])
+		if list, is := fields[name].([]any); is {
+			value = strings.Trim(strings.ReplaceAll(fmt.Sprint(list), " ", ","), "[]")
+		}
+		if quoted := strconv.Quote(value); strings.Contains(value, " ") || quoted != `"`+value+`"` {
+			value = quoted // so that it controls no terminal
+		}
+		text.WriteString(" " + name + "=" + value)
 	}
-	_ = w.logs.Close() // there is nowhere to report a write error
-}
-
-// logFormat resolves "auto": text on a terminal, JSON elsewhere.
-func logFormat(format string, w io.Writer) string {
-	if format != "auto" {
-		return format
-	}
-	if isTerminal(w) {
-		return observe.FormatText
-	}
-	return observe.FormatJSON
-}
-
-func logLevel(name string) slog.Level {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(name)); err != nil {
-		return slog.LevelInfo // kong has rejected other names
-	}
-	return level
+	return text.String()
 }

@@ -115,3 +115,35 @@ func (f *SessionFilters) where() (w game.Where) {
 	}
 	return w
 }
+
+// EventFilters are the parameters that select events.
+type EventFilters struct {
+	SubjectKind []game.SubjectKind `query:"subject_kind" enum:"session,player,api_key,webhook" maxItems:"4" doc:"Events about documents of these kinds, separated by commas."`
+	SubjectID   string             `query:"subject_id" maxLength:"64" doc:"Events about the document with this id."`
+	SessionID   game.SessionID     `query:"session_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"Events about this session."`
+	PlayerID    game.PlayerID      `query:"player_id" pattern:"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" patternDescription:"a UUID" doc:"Events that name this player: what happened to it and what it did."`
+	Type        []game.ChangeType  `query:"type" enum:"session_created,settings_changed,status_changed,member_joined,seat_reserved,wait_list_joined,wait_list_left,player_banned,ban_lifted,member_disconnected,member_reconnected,member_left,member_removed,member_changed,member_forgotten,host_changed,lease_started,liveness_changed,server_attached,session_purged,player_created,profile_changed,suspension_set,suspension_lifted,player_erased,api_key_created,api_key_rotated,api_key_revoked,webhook_created,webhook_changed,webhook_enabled,webhook_disabled,webhook_rotated,webhook_replayed,webhook_deleted" maxItems:"35" doc:"Events with a change of one of these types, separated by commas. They have all their changes."`
+	ActorKind   []game.ActorKind   `query:"actor_kind" enum:"player,key,admin,system" maxItems:"4" doc:"Events by actors of these kinds, separated by commas."`
+}
+
+func (f *EventFilters) where() (w game.Where) {
+	if len(f.SubjectKind) > 0 {
+		w = append(w, game.In("subject_kind", f.SubjectKind...))
+	}
+	if f.SubjectID != "" {
+		w = append(w, game.Is("subject_id", f.SubjectID))
+	}
+	if f.SessionID != "" {
+		w = append(w, game.Is("session_id", f.SessionID))
+	}
+	if f.PlayerID != "" {
+		w = append(w, game.Is("player_id", f.PlayerID))
+	}
+	if len(f.Type) > 0 {
+		w = append(w, game.In("type", f.Type...))
+	}
+	if len(f.ActorKind) > 0 {
+		w = append(w, game.In("actor_kind", f.ActorKind...))
+	}
+	return w
+}

@@ -16,7 +16,7 @@ type playerSessionsIn struct {
 	Members       MembersQuery         `query:"members" enum:"none,ids,full" default:"ids" doc:"What is returned of the members: members (full), member_ids (ids) or neither (none)."`
 }
 
-func (a *API) listPlayerSessions(ctx context.Context, in *playerSessionsIn) (*bodyOut[page[Session]], error) {
+func (a *API) listPlayerSessions(ctx context.Context, in *playerSessionsIn) (*pageOut[Session], error) {
 	members := in.Members.detail()
 	l, err := a.Players.History(ctx, in.PlayerID, game.HistoryQuery{
 		Statuses: in.Status, From: in.CreatedAfter, To: in.CreatedBefore, Brief: members != membersFull,
@@ -24,5 +24,6 @@ func (a *API) listPlayerSessions(ctx context.Context, in *playerSessionsIn) (*bo
 	if err != nil {
 		return nil, err
 	}
-	return bodyResponse(boundedPage(ctx, l, nil, members.of))
+	p, err := boundedPage(ctx, l, nil, members.of)
+	return pageResponse(in.IfNoneMatch, p, err)
 }

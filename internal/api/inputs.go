@@ -41,7 +41,7 @@ type (
 	}
 	// IfNoneMatchHeader makes a read conditional.
 	IfNoneMatchHeader struct {
-		IfNoneMatch string `header:"If-None-Match" maxLength:"1024" doc:"Return 304 if the document has one of these entity tags."`
+		IfNoneMatch string `header:"If-None-Match" maxLength:"1024" doc:"Return 304 if the response would have one of these entity tags."`
 	}
 	// IdempotencyHeader makes a creation safe to retry.
 	IdempotencyHeader struct {
@@ -53,6 +53,7 @@ type (
 	}
 	// Paging selects a page of a list.
 	Paging struct {
+		IfNoneMatchHeader
 		Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"The maximum number of items."`
 		Cursor string `query:"cursor" maxLength:"64" doc:"The next_cursor of an earlier response of the same list."`
 	}

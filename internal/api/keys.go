@@ -58,13 +58,13 @@ func (a *API) createKey(ctx context.Context, in *createKeyIn) (*newKeyOut, error
 	return a.newKey(a.Keys.Create(ctx, in.Sent.Value()))
 }
 
-func (a *API) listKeys(ctx context.Context, in *Paging) (*bodyOut[page[KeyBody]], error) {
+func (a *API) listKeys(ctx context.Context, in *Paging) (*pageOut[KeyBody], error) {
 	l, err := a.Keys.List(ctx, in.Cursor, in.Limit)
 	shown := game.List[KeyBody]{NextCursor: l.NextCursor}
 	for _, k := range l.Items {
 		shown.Items = append(shown.Items, KeyAt(k, a.Now()))
 	}
-	return pageResponse(shown, err)
+	return pageResponse(in.IfNoneMatch, newPage(shown), err)
 }
 
 func (a *API) getKey(ctx context.Context, in *KeyPath) (*bodyOut[KeyBody], error) {

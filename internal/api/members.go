@@ -40,7 +40,7 @@ type getMemberIn struct {
 func (a *API) getMember(ctx context.Context, in *getMemberIn) (*memberOut, error) {
 	s, err := a.Sessions.Get(ctx, in.SessionID)
 	out, err := memberResponse(in.PlayerID, s, err)
-	if err == nil && web.IfNoneMatch(in.IfNoneMatch, s.Version) {
+	if err == nil && web.IfNoneMatch(in.IfNoneMatch, web.ETag(s.Version)) {
 		out.Status = http.StatusNotModified
 	}
 	return out, err

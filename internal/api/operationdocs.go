@@ -24,6 +24,7 @@ func tags() []*huma.Tag {
 			Name:        "sessions",
 			Description: "Lobbies, matches, rooms: which are open, who holds a seat, what state they are in.",
 		},
+		{Name: "events", Description: "What happens in the project. For API keys."},
 		{Name: "api-keys", Description: "Who may call: keys for game servers and back ends. For admins."},
 		{Name: "webhooks", Description: "Where the events of the project are sent. For admins."},
 		{Name: "limits", Description: "The limits that callers must keep to."},
@@ -119,6 +120,15 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 		"connect again with the last position. A player who does not host the session does not see bans and " +
 		"who else waits, so that an event may have no changes. 204 says that the session has ended and that " +
 		"all its events were read. For those who hold a seat or wait for one, API keys and admins.",
+	"getEvents": "The events of all sessions, players and API keys of the project, the oldest first, in the order of " +
+		"`seq` and without gaps, in the same forms as the events of a session. It never ends by itself. Filters " +
+		"select events; a message `position`, and the `position` of a response, says how far they were looked at, so " +
+		"that a response may have no items although more follow at once: continue at its `position`. An event may " +
+		"come again after a failure: drop those whose `seq` is not above the last one. For API keys.",
+	"listAudit": "The events of API keys, and bans, suspensions, erasures, removals and forced ends of sessions that " +
+		"admins and servers made in their own name, each with its actor and request id. A page may have fewer items " +
+		"than `limit`, and none, although more follow: continue with `next_cursor`. Events are kept for 30 days by " +
+		"default. For admins.",
 	"createEventTicket": "For an EventSource or a WebSocket of a web page, which cannot send the header " +
 		"Authorization: give it as the parameter " +
 		"`ticket` of the event stream. It opens streams of this session for 60 seconds, at " +
@@ -231,8 +241,8 @@ var parameterExamples = map[string]any{
 // headerDocs are the descriptions of response headers.
 var headerDocs = map[string]string{
 	"Cache-Control": "How long the response may be cached; no-store if it contains a secret.",
-	"ETag": "The entity tag of the document: its version in double quotes, for If-Match and " +
-		"If-None-Match.",
+	"ETag": "The entity tag in double quotes: of a document its version, for If-Match and If-None-Match; of a " +
+		"list a hash of the response, for If-None-Match.",
 	"Idempotent-Replayed": "true if an earlier request with the same Idempotency-Key created the document.",
 	"Location":            "The path of the created document.",
 	"Preference-Applied":  "The preference of the Prefer header that was followed.",
@@ -255,7 +265,7 @@ var enumerationDocs = map[string]string{
 func successDocs(r route, status int) string {
 	switch {
 	case status == http.StatusNotModified:
-		return "The document has an entity tag that If-None-Match lists."
+		return "The response would have an entity tag that If-None-Match lists."
 	case status == http.StatusNoContent:
 		return "Done."
 	case status == http.StatusCreated:

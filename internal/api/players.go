@@ -37,7 +37,7 @@ type listPlayersIn struct {
 	PlayerFilters
 }
 
-func (a *API) listPlayers(ctx context.Context, in *listPlayersIn) (*bodyOut[page[game.Player]], error) {
+func (a *API) listPlayers(ctx context.Context, in *listPlayersIn) (*pageOut[game.Player], error) {
 	limit := in.Limit
 	if len(in.IDs) > 0 { // whoever names players wants all of them
 		limit = game.MaxLimit
@@ -46,7 +46,8 @@ func (a *API) listPlayers(ctx context.Context, in *listPlayersIn) (*bodyOut[page
 	if err != nil {
 		return nil, err
 	}
-	return bodyResponse(boundedPage(ctx, l, nil, func(p game.Player) game.Player { return p }))
+	p, err := boundedPage(ctx, l, nil, func(p game.Player) game.Player { return p })
+	return pageResponse(in.IfNoneMatch, p, err)
 }
 
 type replacePlayerIn struct {

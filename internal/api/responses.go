@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 
+	jsonv2 "github.com/go-json-experiment/json"
+
 	"game-session-manager/internal/api/web"
 	"game-session-manager/internal/game"
 )
@@ -33,9 +35,24 @@ type bodyOut[B any] struct{ Body B }
 // which is then the response.
 func bodyResponse[B any](b B, err error) (*bodyOut[B], error) { return &bodyOut[B]{b}, err }
 
-// pageResponse returns the response to a call that returned a page.
-func pageResponse[D any](l game.List[D], err error) (*bodyOut[page[D]], error) {
-	return bodyResponse(newPage(l), err)
+// pageOut is a response with a page of a list.
+type pageOut[D any] struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   page[D]
+}
+
+// pageResponse returns the response to a call that read a page: 304 if the caller's If-None-Match lists the entity tag
+// of the page. That is a hash of the body, so that it is exact whatever the page has.
+func pageResponse[D any](ifNoneMatch string, p page[D], err error) (*pageOut[D], error) {
+	if err == nil && p.json == nil {
+		p.json, err = jsonv2.Marshal(p, sortedNames)
+	}
+	out := &pageOut[D]{http.StatusOK, web.BodyETag(p.json), p}
+	if web.IfNoneMatch(ifNoneMatch, out.ETag) {
+		out.Status = http.StatusNotModified
+	}
+	return out, err
 }
 
 // cachedOut is a response with a header that says how long it may be cached.
@@ -79,7 +96,7 @@ func createdResponse[D document](c game.Created[D], err error) (*documentOut[D],
 // conditionalResponse returns the response to a read: 304 if the caller's If-None-Match lists the document's version.
 func conditionalResponse[D document](ifNoneMatch string, d D, err error) (*documentOut[D], error) {
 	out, err := documentResponse(d, err)
-	if _, version := identity(d); web.IfNoneMatch(ifNoneMatch, version) {
+	if web.IfNoneMatch(ifNoneMatch, out.ETag) {
 		out.Status = http.StatusNotModified
 	}
 	return out, err

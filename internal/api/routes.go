@@ -83,7 +83,7 @@ func (a *API) playerRoutes() {
 	register(a, route{
 		http.MethodGet, basePath + "/players", "listPlayers", "players",
 		"List players, newest first",
-		codes(200), nil, commonErrors(), playing,
+		codes(200, 304), nil, commonErrors(), playing,
 	}, a.listPlayers)
 	register(a, route{
 		http.MethodGet, basePath + "/players/{player_id}", "getPlayer", "players",
@@ -120,7 +120,7 @@ func (a *API) playerRoutes() {
 	register(a, route{
 		http.MethodGet, basePath + "/players/{player_id}/sessions", "listPlayerSessions", "players",
 		"List the sessions of a player, live and past, newest first",
-		codes(200), nil, player, playing,
+		codes(200, 304), nil, player, playing,
 	}, a.listPlayerSessions)
 	register(a, route{
 		http.MethodGet, basePath + "/players/{player_id}" + exportSuffix, "exportPlayer", "players",
@@ -171,7 +171,7 @@ func (a *API) sessionRoutes() {
 	register(a, route{
 		http.MethodGet, basePath + "/sessions", "listSessions", "sessions",
 		"List sessions, newest first",
-		codes(200), nil, errs([]*game.Error{game.ErrTooBroad}, commonErrors()), playing,
+		codes(200, 304), nil, errs([]*game.Error{game.ErrTooBroad}, commonErrors()), playing,
 	}, a.listSessions)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/search", "searchSessions", "sessions",
@@ -300,7 +300,7 @@ func (a *API) sessionRoutes() {
 	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}/timeline", "getTimeline", "sessions",
 		"Read what happened to a session, newest first",
-		codes(200), nil, errs(session, host), playing,
+		codes(200, 304), nil, errs(session, host), playing,
 	}, a.getTimeline)
 	register(a, route{
 		http.MethodGet, basePath + "/sessions/{session_id}/events", "getSessionEvents", "sessions",
@@ -308,6 +308,18 @@ func (a *API) sessionRoutes() {
 		codes(200, 204), nil, errs(session, []*game.Error{game.ErrFeedGap}),
 		traits{actsAs: true, streams: true, tickets: true},
 	}, a.getSessionEvents)
+	register(a, route{
+		http.MethodGet, basePath + "/events", "getEvents", "events",
+		"Follow what happens in the project, as it happens",
+		codes(200), nil, errs(commonErrors(), []*game.Error{game.ErrFeedGap}),
+		traits{streams: true},
+	}, a.getEvents)
+	register(a, route{
+		http.MethodGet, basePath + "/audit", "listAudit", "events",
+		"List what admins and servers did to keys, players and sessions, newest first",
+		codes(200, 304), nil, commonErrors(),
+		traits{},
+	}, a.listAudit)
 	register(a, route{
 		http.MethodPost, basePath + "/sessions/{session_id}/events/ticket", "createEventTicket", "sessions",
 		"Create a ticket with which a web page can follow a session",
@@ -329,7 +341,7 @@ func (a *API) serviceRoutes() {
 	register(a, route{
 		http.MethodGet, basePath + "/api-keys", "listApiKeys", "api-keys",
 		"List API keys",
-		codes(200), nil, commonErrors(),
+		codes(200, 304), nil, commonErrors(),
 		traits{},
 	}, a.listKeys)
 	register(a, route{
@@ -398,7 +410,7 @@ func (a *API) webhookRoutes() {
 	register(a, route{
 		http.MethodGet, basePath + "/webhooks", "listWebhooks", "webhooks",
 		"List webhooks, newest first",
-		codes(200), nil, errs(none, commonErrors()),
+		codes(200, 304), nil, errs(none, commonErrors()),
 		traits{},
 	}, a.listWebhooks)
 	register(a, route{
@@ -434,7 +446,7 @@ func (a *API) webhookRoutes() {
 	register(a, route{
 		http.MethodGet, basePath + "/webhooks/{webhook_id}/deliveries", "listDeliveries", "webhooks",
 		"List what was sent to a webhook, newest first",
-		codes(200), nil, webhook,
+		codes(200, 304), nil, webhook,
 		traits{},
 	}, a.listDeliveries)
 	register(a, route{

@@ -97,7 +97,7 @@ func (in *listSessionsIn) Resolve(huma.Context) []error {
 	return wrong
 }
 
-func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*bodyOut[page[Session]], error) {
+func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*pageOut[Session], error) {
 	attributes, _ := parseAttributes(in.Attributes, in.Attribute)
 	members := in.Members.detail()
 	l, err := a.Sessions.List(ctx, game.SessionQuery{
@@ -106,7 +106,8 @@ func (a *API) listSessions(ctx context.Context, in *listSessionsIn) (*bodyOut[pa
 	if err != nil {
 		return nil, err
 	}
-	return bodyResponse(boundedPage(ctx, l, nil, members.of))
+	p, err := boundedPage(ctx, l, nil, members.of)
+	return pageResponse(in.IfNoneMatch, p, err)
 }
 
 // moveSessionIn has a whole session, so that the body of a GET can be sent back with another status.

@@ -120,28 +120,39 @@ func (a *API) streamUntil(r *http.Request, s *subscription, to messenger) endRea
 		if len(events) > 0 {
 			continue
 		}
-		if why := s.following.Ended(); why != "" {
+		if why := s.view.Ended(); why != "" {
 			return endReason(why)
 		}
 		live = true
 		if events, err = s.Next(ctx, tick.C); err != nil {
 			return ended(err)
 		}
-		if len(events) == 0 {
-			if err := to.idle(); err != nil {
-				return unwritten(err)
-			}
+		if len(events) > 0 {
+			continue
+		}
+		if why := s.idle(to); why != "" {
+			return why
 		}
 	}
+}
+
+// idle sends something, where there was nothing to send for a while.
+func (s *subscription) idle(to messenger) endReason {
+	if s.sent != s.told {
+		return s.sendPosition(to)
+	}
+	if err := to.idle(); err != nil {
+		return unwritten(err)
+	}
+	return ""
 }
 
 // sendFirst sends what is before the events: how long to wait before connecting again, and the session.
 func (a *API) sendFirst(s *subscription, to messenger) endReason {
 	err := to.begin(retryTime())
-	if err == nil && s.snapshot {
-		shown := membersFull.of(s.following.Session)
-		err = to.send(&streamMessage{Type: "snapshot", Position: s.position(s.sent), Session: &shown})
-		s.following.Session = game.Session{} // which may be large
+	if err == nil && s.shown != nil {
+		err = to.send(&streamMessage{Type: "snapshot", Position: s.position(s.sent), Session: s.shown})
+		s.shown = nil // which may be large
 	}
 	game.KeepRoom(to.context(), 0)
 	if err != nil {
@@ -150,19 +161,37 @@ func (a *API) sendFirst(s *subscription, to messenger) endReason {
 	return ""
 }
 
-// sendEvent sends an event as the caller may see it, and returns why it was the last one, or "". live says that the
-// client waited for it.
+// sendEvent sends an event as the caller may see it, if the caller asked for it. It returns why it was the last one, or
+// "". live says that the client waited for it.
 func (a *API) sendEvent(s *subscription, to messenger, e game.Event, live bool) endReason {
-	shown, end := s.following.Show(e)
-	err := to.send(&streamMessage{Type: "event", Position: s.position(e.Version), Event: &shown})
+	place := s.Place(&e)
+	if !s.view.Wants(&e) {
+		s.sent = place
+		if s.sent-s.told >= mostUnwanted {
+			return s.sendPosition(to)
+		}
+		return ""
+	}
+	shown, end := s.view.Show(e)
+	err := to.send(&streamMessage{Type: messageEvent, Position: s.position(place), Event: &shown})
 	if err != nil {
 		return unwritten(err)
 	}
-	s.sent = e.Version
+	s.sent, s.told = place, place
 	if live && a.Streams != nil {
 		a.Streams.Delivered(max(a.Now().Sub(e.At), 0))
 	}
 	return endReason(end)
+}
+
+// sendPosition tells the client that it need not look at the events up to here again. Otherwise it would begin at its
+// last event when it resumes.
+func (s *subscription) sendPosition(to messenger) endReason {
+	if err := to.send(&streamMessage{Type: messagePosition, Position: s.position(s.sent)}); err != nil {
+		return unwritten(err)
+	}
+	s.told = s.sent
+	return ""
 }
 
 // stillKnows reports whether the credential of a request is still valid. One that cannot be checked is. A ticket only

@@ -17,8 +17,9 @@ type timelineIn struct {
 	Paging
 }
 
-func (a *API) getTimeline(ctx context.Context, in *timelineIn) (*bodyOut[page[game.Event]], error) {
-	return pageResponse(a.Sessions.Timeline(ctx, in.SessionID, in.Cursor, in.Limit))
+func (a *API) getTimeline(ctx context.Context, in *timelineIn) (*pageOut[game.Event], error) {
+	l, err := a.Sessions.Timeline(ctx, in.SessionID, in.Cursor, in.Limit)
+	return pageResponse(in.IfNoneMatch, newPage(l), err)
 }
 
 // changeList has the schema of [game.Changes]: each change as an object with the fields of its type.

@@ -78,13 +78,13 @@ func (a *API) createWebhook(ctx context.Context, in *createWebhookIn) (*newWebho
 	return newWebhookResponse(a.Webhooks.Create(ctx, in.Sent.Value()))
 }
 
-func (a *API) listWebhooks(ctx context.Context, in *Paging) (*bodyOut[page[WebhookBody]], error) {
+func (a *API) listWebhooks(ctx context.Context, in *Paging) (*pageOut[WebhookBody], error) {
 	l, err := a.Webhooks.List(ctx, in.Cursor, in.Limit)
 	shown := game.List[WebhookBody]{NextCursor: l.NextCursor}
 	for _, w := range l.Items {
 		shown.Items = append(shown.Items, webhookBody(w))
 	}
-	return pageResponse(shown, err)
+	return pageResponse(in.IfNoneMatch, newPage(shown), err)
 }
 
 func (a *API) getWebhook(ctx context.Context, in *WebhookPath) (*taggedOut[WebhookBody], error) {
@@ -152,13 +152,15 @@ func (a *API) testWebhook(ctx context.Context, in *WebhookPath) (*bodyOut[webhoo
 
 type deliveriesIn struct {
 	WebhookPath
+	IfNoneMatchHeader
 	Status game.DeliveryStatus `query:"status" enum:"delivered,retrying,dead" doc:"Only deliveries with this status; dead are those that are not sent again."`
 	Limit  int                 `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"The maximum number of items."`
 	Cursor string              `query:"cursor" maxLength:"128" doc:"The next_cursor of an earlier response of the same list."`
 }
 
-func (a *API) listDeliveries(ctx context.Context, in *deliveriesIn) (*bodyOut[page[game.Delivery]], error) {
-	return pageResponse(a.Webhooks.Deliveries(ctx, in.WebhookID, in.Status, in.Cursor, in.Limit))
+func (a *API) listDeliveries(ctx context.Context, in *deliveriesIn) (*pageOut[game.Delivery], error) {
+	l, err := a.Webhooks.Deliveries(ctx, in.WebhookID, in.Status, in.Cursor, in.Limit)
+	return pageResponse(in.IfNoneMatch, newPage(l), err)
 }
 
 type replayIn struct {

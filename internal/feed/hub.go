@@ -1,4 +1,5 @@
-// Package feed tells followers what happens to sessions, as it happens and in order, from wherever they left off.
+// Package feed tells followers what happens to sessions and in projects, as it happens and in order, from wherever they
+// left off.
 //
 // A follower has no queue. It has a position, from which it reads what is newer: from memory, where the latest events
 // of each followed session are kept once for all its followers, or from the store. So a slow follower costs no memory
@@ -55,6 +56,9 @@ type Options struct {
 	// Watch calls changed with each session that changes in any process, and its version or 0 if that is not known,
 	// until ctx ends or it fails. It calls ready when it will miss none. Nil if the store cannot do that.
 	Watch func(ctx context.Context, ready func(), changed func(id game.SessionID, version int64)) error
+	// Order is called when this process has stored events while somebody follows the feed of their project, so that
+	// they soon have their positions in it. Nil if the store gives these at once.
+	Order func()
 	Now   func() time.Time
 }
 
@@ -68,8 +72,10 @@ type Hub struct {
 	stopping  chan struct{}
 	stop      sync.Once
 
-	mu     sync.Mutex
-	topics map[game.Subject][]*topic // several only where somebody asks in another project
+	mu sync.Mutex
+	// topics are several of a subject only where somebody asks in another project. The feeds of projects have the zero
+	// subject.
+	topics map[game.Subject][]*topic
 	// behind are those of which the store has more than memory; true where the document may not exist any more.
 	behind map[*topic]bool
 
@@ -112,7 +118,14 @@ func (h *Hub) Epoch(ctx context.Context) (string, error) {
 // Session returns a follower of a session. Events that are stored from now on are kept for it, so the caller reads the
 // session after that, and then calls [Follower.Begin]. It must call [Follower.Close].
 func (h *Hub) Session(p game.ProjectID, id game.SessionID) *Follower {
-	of := game.Subject{Kind: game.SubjectSession, ID: string(id)}
+	return h.follow(p, game.Subject{Kind: game.SubjectSession, ID: string(id)})
+}
+
+// Project returns a follower of the feed of a project. It is used like one of [Hub.Session], with positions in the feed
+// instead of versions.
+func (h *Hub) Project(p game.ProjectID) *Follower { return h.follow(p, game.Subject{}) }
+
+func (h *Hub) follow(p game.ProjectID, of game.Subject) *Follower {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t := h.topic(p, of)
@@ -152,28 +165,50 @@ func (h *Hub) leave(t *topic) {
 	}
 }
 
-// stored tells the followers of a document of its events.
+// stored tells the followers of a document and of its project of its events.
 func (h *Hub) stored(events []game.Event) {
-	if t := h.followed(events); t != nil && !t.add(events) {
+	t, project := h.followed(events)
+	if t != nil && !t.add(events) {
 		h.fetch(t, false)
 	}
+	h.place(project)
 }
 
 // doubted has the store looked at for events that may have been stored.
 func (h *Hub) doubted(events []game.Event) {
-	if t := h.followed(events); t != nil {
+	t, project := h.followed(events)
+	if t != nil {
 		h.fetch(t, false)
+	}
+	h.place(project)
+}
+
+// place has the events that were stored find their way to the followers of a project, if there are any.
+func (h *Hub) place(project *topic) {
+	switch {
+	case project == nil:
+	case h.Order != nil:
+		h.Order()
+	default:
+		h.fetch(project, false)
 	}
 }
 
-// followed returns what is followed of the document that has the events, or nil.
-func (h *Hub) followed(events []game.Event) *topic {
+// ordered has the feeds of projects looked at for events that got their positions.
+func (h *Hub) ordered() {
+	if h.listening.Load() > 0 {
+		h.fetchFeeds()
+	}
+}
+
+// followed returns what is followed of the document that has the events, and of its project, each nil for nothing.
+func (h *Hub) followed(events []game.Event) (document, project *topic) {
 	if len(events) == 0 || h.listening.Load() == 0 {
-		return nil
+		return nil, nil
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.topic(events[0].Project, events[0].Subject)
+	return h.topic(events[0].Project, events[0].Subject), h.topic(events[0].Project, game.Subject{})
 }
 
 // changed has the store looked at for events of a session, if somebody follows it and they are not known.
@@ -194,6 +229,16 @@ func (h *Hub) fetch(t *topic, ends bool) {
 	defer h.mu.Unlock()
 	if t.followers > 0 {
 		h.behind[t] = h.behind[t] || ends
+		h.signal()
+	}
+}
+
+// fetchFeeds has Run read what the store has more of the feeds of projects.
+func (h *Hub) fetchFeeds() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, t := range h.topics[game.Subject{}] {
+		h.behind[t] = false
 		h.signal()
 	}
 }

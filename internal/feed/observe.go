@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"errors"
+	"time"
 
 	"game-session-manager/internal/game"
 )
@@ -24,6 +25,15 @@ func (s *observed) tell(events []game.Event, err error) error {
 		s.hub.doubted(events)
 	}
 	return err
+}
+
+// OrderEvents implements [game.Store].
+func (s *observed) OrderEvents(ctx context.Context, now time.Time, limit int) (int, error) {
+	n, err := s.Store.OrderEvents(ctx, now, limit)
+	if n > 0 {
+		s.hub.ordered()
+	}
+	return n, err
 }
 
 // CreatePlayer implements [game.Store].

@@ -13,6 +13,9 @@ import (
 // mostFetches is how many topics Run reads at the same time.
 const mostFetches = 4
 
+// mostPages is how many pages of a topic are read before others have their turn.
+const mostPages = 10
+
 // retryWatch is the pause before changes are watched again after a failure.
 const retryWatch = 5 * time.Second
 
@@ -43,6 +46,7 @@ func (h *Hub) find(ctx context.Context) {
 	h.fetchBehind(ctx)
 	timer := time.NewTimer(h.Poll)
 	defer timer.Stop()
+	var polled time.Time // the sessions
 	for h.listening.Load() > 0 {
 		select {
 		case <-ctx.Done():
@@ -52,14 +56,14 @@ func (h *Hub) find(ctx context.Context) {
 			continue
 		case <-timer.C:
 		}
-		pause := h.Poll
-		if h.watching.Load() {
-			pause = max(pause, SlowPoll)
-		}
 		begin := time.Now()
-		h.poll(ctx)
+		if !h.watching.Load() || begin.Sub(polled) >= SlowPoll {
+			polled = begin
+			h.poll(ctx)
+		}
+		h.fetchFeeds() // of which no notices tell
 		h.fetchBehind(ctx)
-		timer.Reset(max(pause, (pollShare-1)*time.Since(begin)))
+		timer.Reset(max(h.Poll, (pollShare-1)*time.Since(begin)))
 	}
 }
 
@@ -84,13 +88,16 @@ func (h *Hub) poll(ctx context.Context) {
 	}
 }
 
-// sessions returns the topics by their projects.
+// sessions returns the topics of sessions by their projects.
 func (h *Hub) sessions() map[game.ProjectID][]*topic {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	of := map[game.ProjectID][]*topic{}
 	for _, all := range h.topics {
 		for _, t := range all {
+			if t.isFeed() {
+				continue
+			}
 			of[t.project] = append(of[t.project], t)
 		}
 	}
@@ -145,11 +152,16 @@ func (h *Hub) fetchBehind(ctx context.Context) {
 // fetch reads the events that follow those in memory, and reports whether it has read all. What fails is found again by
 // the next poll.
 func (t *topic) fetch(ctx context.Context) bool {
-	for ctx.Err() == nil {
+	for pages := 0; ctx.Err() == nil; pages++ {
+		if pages == mostPages {
+			t.hub.fetch(t, false)
+			return false
+		}
 		t.mu.Lock()
 		end := t.end
+		t.missed = end == unknown
 		t.mu.Unlock()
-		if end == 0 {
+		if end == unknown {
 			return false // nobody has begun to read
 		}
 		events, err := t.read(ctx, end)

@@ -17,9 +17,14 @@ const (
 	page = 100
 	// pageChanges is the number of changes at which a page ends early. Each takes some hundred bytes.
 	pageChanges = 2000
+	// keptOfFeed is like keptEvents for the feed of a project, which has many more events.
+	keptOfFeed = 512
+	// unknown stands for the last event of a topic of which memory knows none.
+	unknown = -1
 )
 
-// topic is a document that somebody follows.
+// topic is a document that somebody follows, or the feed of a project. An event has a place in it, from 1 without gaps:
+// its version, or its position in the feed.
 type topic struct {
 	hub       *Hub
 	project   game.ProjectID
@@ -29,34 +34,54 @@ type topic struct {
 	mu sync.Mutex
 	// recent are the latest events, without gaps, up to end. An element is never changed, because followers read them.
 	recent []game.Event
-	end    int64         // the last version of which memory knows; 0 if it knows none
-	seen   int64         // the latest version at which the document was seen
+	end    int64         // the last place of which memory knows, or unknown
+	seen   int64         // the latest version at which the document was seen, or the last place in the feed
+	missed bool          // there were news while end was unknown
 	gone   bool          // the document was removed, and end is its last version
 	news   chan struct{} // closed when one of these changes
 }
 
 func newTopic(h *Hub, p game.ProjectID, of game.Subject) *topic {
-	return &topic{hub: h, project: p, subject: of, news: make(chan struct{})}
+	return &topic{hub: h, project: p, subject: of, end: unknown, news: make(chan struct{})}
+}
+
+// isFeed reports whether the topic is the feed of its project.
+func (t *topic) isFeed() bool { return t.subject == game.Subject{} }
+
+// place returns the place of an event in the topic.
+func (t *topic) place(e *game.Event) int64 {
+	if t.isFeed() {
+		return e.Seq
+	}
+	return e.Version
+}
+
+// kept returns how many events are kept in memory at least.
+func (t *topic) kept() int {
+	if t.isFeed() {
+		return keptOfFeed
+	}
+	return keptEvents
 }
 
 // add adds events that follow each other. It reports false if some are missing between them and those that are known.
 func (t *topic) add(events []game.Event) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for len(events) > 0 && events[0].Version <= t.end {
+	for len(events) > 0 && t.place(&events[0]) <= t.end {
 		events = events[1:]
 	}
 	switch {
 	case len(events) == 0:
 		return true
-	case t.end != 0 && events[0].Version != t.end+1:
+	case t.end != unknown && t.place(&events[0]) != t.end+1:
 		return false
 	}
 	t.recent = append(t.recent, events...)
-	if keep := max(keptEvents, len(events)); len(t.recent) > 2*keep {
+	if keep := max(t.kept(), len(events)); len(t.recent) > 2*keep {
 		t.recent = slices.Clone(t.recent[len(t.recent)-keep:])
 	}
-	t.end = events[len(events)-1].Version
+	t.end = t.place(&events[len(events)-1])
 	t.tell()
 	return true
 }
@@ -66,22 +91,25 @@ func (t *topic) add(events []game.Event) bool {
 func (t *topic) restart(events []game.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.recent, t.end = slices.Clone(events), events[len(events)-1].Version
+	t.recent, t.end = slices.Clone(events), t.place(&events[len(events)-1])
 	t.tell()
 }
 
-// known says that the document was seen at a version. It reports false if there are events that memory does not have.
-func (t *topic) known(version int64) bool {
+// known says that the topic was seen to have an event at a place. It reports false if there are events that memory does
+// not have.
+func (t *topic) known(place int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.end == 0 {
-		t.end = version
+	if t.end == unknown {
+		t.end = place
 	}
-	t.seen = max(t.seen, version)
-	return version <= t.end
+	t.seen = max(t.seen, place)
+	missed := t.missed
+	t.missed = false
+	return place <= t.end && !missed
 }
 
-// skip goes on from the version at which the document was seen, if there are no events before it any more. Followers
+// skip goes on from the place up to which the topic was seen, if there are no events before it any more. Followers
 // that have not read them will find a gap.
 func (t *topic) skip() {
 	t.mu.Lock()
@@ -114,53 +142,66 @@ type view struct {
 	news   <-chan struct{}
 }
 
-// after returns what memory has after a version.
-func (t *topic) after(version int64) view {
+// after returns what memory has after a place.
+func (t *topic) after(place int64) view {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	v := view{news: t.news, gone: t.gone}
-	if version >= t.end {
-		v.behind = version < t.seen
+	if place >= t.end {
+		v.behind = place < t.seen
 		return v
 	}
 	first := t.end - int64(len(t.recent)) + 1
-	if version+1 < first {
+	if place+1 < first {
 		v.behind = true
 		return v
 	}
-	v.events = t.recent[version+1-first:]
+	v.events = t.recent[place+1-first:]
 	return v
 }
 
-// read reads a page of events after a version from the store.
-func (t *topic) read(ctx context.Context, version int64) ([]game.Event, error) {
+// read reads a page of events after a place from the store.
+func (t *topic) read(ctx context.Context, place int64) ([]game.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
-	events, err := t.hub.Store.Timeline(ctx, game.TimelineQuery{
-		Project: t.project, Subject: t.subject, After: version, Oldest: true, Limit: page,
-	})
+	events, err := t.readPage(ctx, place)
 	if err != nil {
 		return nil, err
 	}
 	changes := 0
 	for i := range events {
-		events[i].Seq = 0 // which those of this process have not yet either
 		if changes += len(events[i].Changes); i > 0 && changes > pageChanges ||
-			i > 0 && events[i].Version != events[i-1].Version+1 {
+			i > 0 && t.place(&events[i]) != t.place(&events[i-1])+1 {
 			return events[:i], nil
 		}
 	}
 	return events, nil
 }
 
-// Follower reads the events of a document. It must not be used concurrently.
+func (t *topic) readPage(ctx context.Context, place int64) ([]game.Event, error) {
+	if t.isFeed() {
+		return t.hub.Store.Feed(ctx, game.FeedQuery{Project: t.project, After: place, Limit: page})
+	}
+	events, err := t.hub.Store.Timeline(ctx, game.TimelineQuery{
+		Project: t.project, Subject: t.subject, After: place, Oldest: true, Limit: page,
+	})
+	for i := range events {
+		events[i].Seq = 0 // which those of this process have not yet either
+	}
+	return events, err
+}
+
+// Follower reads the events of a topic. It must not be used concurrently.
 type Follower struct {
 	topic *topic
-	at    int64 // the version of the last event that was read
+	at    int64 // the place of the last event that was read
 	left  bool
 }
 
-// Begin sets the position after which the follower reads. The document is at the version known, or a later one.
+// Place returns where an event that was read is in what is followed: its version, or its position in the feed.
+func (f *Follower) Place(e *game.Event) int64 { return f.topic.place(e) }
+
+// Begin sets the place after which the follower reads. There are events up to the place known, or a later one.
 func (f *Follower) Begin(at, known int64) {
 	f.at = at
 	if !f.topic.known(known) {
@@ -168,7 +209,7 @@ func (f *Follower) Begin(at, known int64) {
 	}
 }
 
-// At returns the version of the last event that was read.
+// At returns the place of the last event that was read.
 func (f *Follower) At() int64 { return f.at }
 
 // Close ends the follower. It may be called twice.
@@ -215,7 +256,7 @@ func (f *Follower) look(ctx context.Context) (events []game.Event, news <-chan s
 	}
 	switch {
 	case len(events) > 0:
-		f.at = events[len(events)-1].Version
+		f.at = f.topic.place(&events[len(events)-1])
 	case v.gone:
 		return nil, nil, ErrGone
 	}
@@ -233,7 +274,7 @@ func (f *Follower) read(ctx context.Context) ([]game.Event, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case len(events) == 0, events[0].Version != f.at+1:
+	case len(events) == 0, f.topic.place(&events[0]) != f.at+1:
 		return nil, ErrGap
 	}
 	return events, nil

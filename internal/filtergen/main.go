@@ -1,5 +1,6 @@
 // Command filtergen generates what follows from the fields by which documents are found (package game, fields.go): the
-// parameters of the API's lists, the filters of the SDK, and the table in docs/api.md. `make docs` runs it.
+// parameters of the API's lists, the filters of the SDK, and the table in docs/api.md; and from the types of changes
+// the page docs/events.md. `make docs` runs it.
 package main
 
 import (
@@ -53,6 +54,7 @@ func lists() []list {
 	return []list{
 		{"Player", "players", paramsOf(game.PlayerFields())},
 		{"Session", "sessions", paramsOf(game.SessionFields())},
+		{"Event", "events", paramsOf(game.EventFields())},
 	}
 }
 
@@ -83,7 +85,7 @@ func paramOf[D any](f game.Field[D], of game.Param) param {
 	case game.KindID:
 		p.Type, p.APIType = f.Type, "game."+f.Type
 		p.Tags = fmt.Sprintf(`pattern:%q patternDescription:"a UUID"`, game.IDPattern)
-		p.Values = "a player's id"
+		p.Values = "a " + strings.ToLower(strings.TrimSuffix(f.Type, "ID")) + "'s id"
 		if p.several(of.Op, f.Max) {
 			p.Values = fmt.Sprintf("up to %d players' ids"+commas, f.Max)
 		}
@@ -137,9 +139,17 @@ func generate(root string) (map[string][]byte, error) {
 		return nil, err
 	}
 	written := make(map[string][]byte)
+	catalogue, err := eventCatalogue(root)
+	if err != nil {
+		return nil, err
+	}
 	for _, t := range all.Templates() {
 		var b bytes.Buffer
-		if err := t.Execute(&b, lists()); err != nil {
+		var data any = lists()
+		if t.Name() == "events.md.tmpl" {
+			data = catalogue
+		}
+		if err := t.Execute(&b, data); err != nil {
 			return nil, err
 		}
 		written[t.Name()] = b.Bytes()
@@ -162,10 +172,12 @@ func generate(root string) (map[string][]byte, error) {
 	if !begins || !ends {
 		return nil, fmt.Errorf("%s has no markers for the table of filters: %s … %s", page, tableBegins, tableEnds)
 	}
+	guide = slices.Concat(before, []byte(tableBegins), written["api.md.tmpl"], []byte(tableEnds), after)
 	return map[string][]byte{
 		filepath.Join(root, "internal", "api", "filters.go"): api,
 		filepath.Join(root, "client", "filters.go"):          sdk,
-		page: slices.Concat(before, []byte(tableBegins), written["api.md.tmpl"], []byte(tableEnds), after),
+		filepath.Join(root, "docs", "events.md"):             written["events.md.tmpl"],
+		page:                                                 guide,
 	}, nil
 }
 

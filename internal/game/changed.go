@@ -72,7 +72,7 @@ type (
 	SettingsChanged struct {
 		Fields []string `json:"fields"`
 	}
-	// StatusChanged has a Reason if the session has ended.
+	// StatusChanged says that the session changed its status. It has a Reason if the session has ended.
 	StatusChanged struct {
 		From   SessionStatus `json:"from"`
 		To     SessionStatus `json:"to"`
@@ -162,7 +162,7 @@ type (
 	ProfileChanged struct {
 		Fields []string `json:"fields"`
 	}
-	// SuspensionSet says that a suspension began or that its end was moved.
+	// SuspensionSet says that a suspension began or got another end.
 	SuspensionSet struct {
 		Until *time.Time `json:"until,omitempty"`
 	}
@@ -180,7 +180,7 @@ type (
 	APIKeyCreated struct {
 		Scope Scope `json:"scope"`
 	}
-	// APIKeyRotated says that another key replaces this one, and when this one ends.
+	// APIKeyRotated says that another key replaces this one, which ends at RetiresAt.
 	APIKeyRotated struct {
 		RetiresAt time.Time `json:"retires_at"`
 	}

@@ -49,6 +49,16 @@ func (s *Sessions) Follow(ctx context.Context, id SessionID) (*Following, error)
 	return f, nil
 }
 
+// FollowProject returns ErrForbidden for callers who may not follow the feed of their project: players. It returns the
+// last position in the feed.
+func (s *Sessions) FollowProject(ctx context.Context) (end int64, err error) {
+	c := CallerFrom(ctx)
+	if err := c.MayOperate(); err != nil {
+		return 0, err
+	}
+	return s.store.FeedEnd(ctx, c.Project)
+}
+
 // Show returns the next event as the caller may see it, and why it is the last one that the caller may see, or "".
 func (f *Following) Show(e Event) (Event, FollowEnd) {
 	for _, c := range e.Changes {

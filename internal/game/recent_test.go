@@ -121,14 +121,12 @@ func TestNothingIsRefusedByTheLastSeen(t *testing.T) {
 func TestDocumentsAreForgottenWhenThereAreMany(t *testing.T) {
 	t.Parallel()
 	here, _, asked := newTwo(t)
-	const size = 12 << 10
+	const size = 15 << 10
 	first := here.open(t, 2, "")
 	for range game.RecentBytes/size + 1 {
-		room := here.open(t, 2, "")
-		_, err := here.sessions.Edit(here.ctx, room.ID, nil, func(e game.SessionEdit) (game.SessionEdit, error) {
-			e.Attributes = game.Attributes{"a": game.StringValue(strings.Repeat("x", size))}
-			return e, nil
-		})
+		_, err := here.sessions.Create(here.ctx, game.SessionRequest{Settings: game.Settings{
+			MaxPlayers: 2, Attributes: game.Attributes{"a": game.StringValue(strings.Repeat("x", size))},
+		}}, game.Idempotency{})
 		ok(t, err)
 	}
 	asked.since()

@@ -260,6 +260,9 @@ type EventStore interface {
 	Timeline(ctx context.Context, q TimelineQuery) ([]Event, error)
 	// Feed lists the events of a project with positions in a range, in the order of the query.
 	Feed(ctx context.Context, q FeedQuery) ([]Event, error)
+	// FeedEnd returns the last position that was assigned in the feed of a project, or 0 if none was. The event at it
+	// may have been removed.
+	FeedEnd(ctx context.Context, project ProjectID) (int64, error)
 	// Departures lists the sessions that a player has left or was removed from, each once, by id, newest first, as far
 	// as events say so. It may leave out those of events without a position. The sessions may no longer exist.
 	Departures(ctx context.Context, q DepartureQuery) ([]SessionID, error)
@@ -400,6 +403,7 @@ type FeedQuery struct {
 	After   int64    // those at places after this one
 	Before  int64    // those at places before this one; 0 for all
 	Player  PlayerID // those that name the player; empty for all
+	Audited bool     // those of the audit log, see [Event.Audited]; not with Player
 	Newest  bool     // the newest first, and not the oldest
 	Limit   int      // at most this many; above zero
 }

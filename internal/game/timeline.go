@@ -62,14 +62,19 @@ func positionBefore(after string) int64 {
 // timelinePage reads a page. The limit of the query is one more than the size of the page, which shows whether there
 // are more.
 func timelinePage(ctx context.Context, store EventStore, q TimelineQuery) (Found[Event], error) {
-	events, err := store.Timeline(ctx, q)
+	return timelinePageOf(func() ([]Event, error) { return store.Timeline(ctx, q) }, q.Limit)
+}
+
+// timelinePageOf is timelinePage for any function that reads at most as many events as the limit.
+func timelinePageOf(read func() ([]Event, error), limit int) (Found[Event], error) {
+	events, err := read()
 	if err != nil {
 		return Found[Event]{}, err
 	}
 	changes := 0
 	for i, e := range events {
 		changes += len(e.Changes)
-		if i+1 == q.Limit || i > 0 && changes > maxTimelineChanges {
+		if i+1 == limit || i > 0 && changes > maxTimelineChanges {
 			return Found[Event]{Items: events[:i], More: true}, nil
 		}
 	}

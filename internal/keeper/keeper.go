@@ -20,6 +20,8 @@ type Task struct {
 	// Every is the time from the end of one run to the start of the next, varied by up to a tenth. The first run
 	// starts at a random time within Every, at most five seconds after the start of the keeper.
 	Every time.Duration
+	// Wake starts the next run early when something can be received from it. It may be nil.
+	Wake <-chan struct{}
 	// Timeout limits the duration of one run.
 	Timeout time.Duration
 	// Lease makes the task run in only one process at a time, of all processes on one database. See [Generation].
@@ -118,7 +120,26 @@ func (k *Keeper) jittered(d time.Duration) time.Duration {
 func (k *Keeper) repeat(ctx context.Context, t Task) {
 	for ctx.Err() == nil {
 		k.run(ctx, t)
-		_ = game.Sleep(ctx, k.jittered(t.Every)) // the loop ends with the context
+		k.pause(ctx, t)
+	}
+}
+
+// wakeDelay is how long a run that was woken waits for more to do.
+const wakeDelay = 25 * time.Millisecond
+
+// pause waits until the next run of a task.
+func (k *Keeper) pause(ctx context.Context, t Task) {
+	timer := time.NewTimer(k.jittered(t.Every))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-t.Wake:
+		_ = game.Sleep(ctx, min(wakeDelay, t.Every)) // the loop ends with the context
+		select {
+		case <-t.Wake: // the run sees what this is about
+		default:
+		}
 	}
 }
 

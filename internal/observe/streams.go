@@ -17,7 +17,8 @@ type Streams struct {
 // NewStreams returns the metrics of event streams, and exports how many followers there are.
 func NewStreams(followers func() int, reg prometheus.Registerer) *Streams {
 	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "gsm_stream_followers", Help: "Clients that follow a session, by an event stream or a long poll.",
+		Name: "gsm_stream_followers",
+		Help: "Clients that follow a session or a project, by an event stream or a long poll.",
 	}, func() float64 { return float64(followers()) })
 	s := &Streams{
 		open: promauto.With(reg).NewGaugeVec(prometheus.GaugeOpts{

@@ -15,13 +15,13 @@ import (
 const browserRatio = 1.3
 
 // BenchmarkBrowser measures searches beside the same filter, order and projection that the driver sends alone, with the
-// same hint, and of which it decodes nothing.
+// hint that the search tries first, and of which it decodes nothing.
 func BenchmarkBrowser(b *testing.B) {
 	s, err := mongostore.Open(b.Context(), mongotest.Database(b), mongostore.Options{})
 	must(b, err)
 	defer func() { must(b, s.Close()) }()
 	storetest.Browser{
-		Store: s, Ratio: browserRatio,
+		Store: s, Ratio: browserRatio, Sorts: s.SearchSorts,
 		Fill: func(b *testing.B, n int, r *rand.Rand) {
 			b.Helper()
 			const batch = 1000

@@ -29,6 +29,8 @@ type capabilities struct {
 	RetryableWrites bool
 	// OrderedIndexes reports whether an index returns documents in its order, so that lists need no sort in memory.
 	OrderedIndexes bool
+	// MergedIndexes reports whether it does so also for several values of the fields before those of the order.
+	MergedIndexes bool
 	// Validators reports whether the server enforces the validators of collections.
 	Validators bool
 	// KnowsCounts reports whether the server keeps the number of documents in a collection, so that counting is
@@ -43,7 +45,8 @@ type capabilities struct {
 func (c capabilities) missing() []string {
 	names := []string{}
 	for name, there := range map[string]bool{
-		"retryable_writes": c.RetryableWrites, "ordered_indexes": c.OrderedIndexes, "validators": c.Validators,
+		"retryable_writes": c.RetryableWrites, "ordered_indexes": c.OrderedIndexes,
+		"merged_indexes": c.MergedIndexes, "validators": c.Validators,
 		"known_counts": c.KnowsCounts, "change_streams": c.ChangeStreams,
 	} {
 		if !there {
@@ -104,7 +107,7 @@ func (s *Store) probe(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	s.server.OrderedIndexes, err = s.probeOrder(ctx)
+	err = s.probeOrder(ctx)
 	if o.Beside && hasCode(err, codeBadValue) {
 		return nil // the index is missing, which Inspect reports
 	}
@@ -152,17 +155,27 @@ func (s *Store) probeValidators(ctx context.Context) (bool, error) {
 	return false, err
 }
 
-// probeOrder examines the query plan of a list.
-func (s *Store) probeOrder(ctx context.Context) (bool, error) {
-	p := sessionsPage(game.SessionQuery{
-		Project: game.DefaultProject, Where: game.Where{game.Is(game.FieldStatus, game.StatusOpen)}, Limit: 1,
-	})
-	filter, _ := p.find(s.server.capabilities)
-	plan, err := s.explain(ctx, sessionsCollection, filter, docOf("_id", -1), p.index)
-	if err != nil {
-		return false, err
+// probeOrder examines the query plans of lists by one status and by two.
+func (s *Store) probeOrder(ctx context.Context) error {
+	ordered := func(statuses ...game.SessionStatus) (bool, error) {
+		p := sessionsPage(game.SessionQuery{
+			Project: game.DefaultProject, Where: game.Where{game.In(game.FieldStatus, statuses...)}, Limit: 1,
+		})
+		filter, _ := p.find(s.server.capabilities)
+		plan, err := s.explain(ctx, sessionsCollection, filter, docOf("_id", -1), p.index)
+		return !slices.ContainsFunc(plan, sorts), err
 	}
-	return !slices.ContainsFunc(plan, func(stage string) bool { return stage == "SORT" || stage == "Sort" }), nil
+	var err error
+	if s.server.OrderedIndexes, err = ordered(game.StatusOpen); err != nil || !s.server.OrderedIndexes {
+		return err
+	}
+	s.server.MergedIndexes, err = ordered(game.StatusOpen, game.StatusInProgress)
+	return err
+}
+
+// sorts reports whether a stage of a plan sorts in memory.
+func sorts(stage string) bool {
+	return stage == "SORT" || stage == "Sort" || stage == "Incremental Sort"
 }
 
 // explain returns the stages of the query plan for a find that uses an index. Their names are those of MongoDB or of

@@ -47,6 +47,7 @@ type movedEvent struct {
 	Unplaced bool             `bson:"unplaced,omitempty"`
 	Players  []game.PlayerID  `bson:"players,omitempty"`  // whom it names
 	Departed []game.PlayerID  `bson:"departed,omitempty"` // who lost their seats by it
+	Audited  bool             `bson:"audited,omitempty"`  // it is in the audit log
 	Entry    entry            `bson:",inline"`
 }
 
@@ -69,7 +70,7 @@ func storedEntries(events []game.Event) []entry {
 func storedEvent(e game.Event) movedEvent {
 	return movedEvent{
 		ID: e.ID(), Project: e.Project, Kind: e.Subject.Kind, Subject: e.Subject.ID, Seq: e.Seq, Unplaced: e.Seq == 0,
-		Players: e.Players(), Departed: e.Departed(), Entry: storedEntry(e),
+		Players: e.Players(), Departed: e.Departed(), Audited: e.Audited(), Entry: storedEntry(e),
 	}
 }
 
@@ -207,6 +208,9 @@ func (s *Store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error
 	filter, index, order := docOf("project", q.Project), eventsByPlace, 1
 	if q.Player != "" {
 		filter, index = append(filter, bson.E{Key: "players", Value: q.Player}), eventsByPlayer
+	}
+	if q.Audited {
+		filter, index = append(filter, bson.E{Key: "audited", Value: true}), eventsAudited
 	}
 	if q.Newest {
 		order = -1

@@ -305,3 +305,47 @@ func TestMigrateDepartures(t *testing.T) {
 		must(t, s.RunCommand(t.Context(), set("meta", "schema", field("version", 13))))
 	}
 }
+
+// TestMigrateAudit has events from before the audit log.
+func TestMigrateAudit(t *testing.T) {
+	t.Parallel()
+	url := mongotest.Database(t)
+	s := openTest(t, url, mongostore.Options{})
+	var subjects []*storetest.Subject
+	for _, changes := range [][]game.Change{
+		{game.PlayerBanned{PlayerID: "x"}},
+		{game.StatusChanged{From: game.StatusOpen, To: game.StatusCancelled, Reason: game.ReasonCancelledByAdmin}},
+		{game.StatusChanged{From: game.StatusOpen, To: game.StatusEnded, Reason: game.ReasonCompleted}},
+		{game.LeaseStarted{}},
+	} {
+		d := storetest.NewSubject(game.SubjectSession, project)
+		e := d.Event(1, changes...)
+		e.Actor, e.ActingAs = game.Actor{Kind: game.ActorAdmin, ID: "a"}, ""
+		must(t, d.Create(t.Context(), s, e))
+		subjects = append(subjects, d)
+	}
+	key := storetest.NewSubject(game.SubjectKey, project)
+	must(t, key.Create(t.Context(), s, key.Event(1, game.APIKeyRevoked{})))
+	subjects = append(subjects, key)
+	_, err := s.OrderEvents(t.Context(), newPlayer().CreatedAt, 10)
+	must(t, err)
+	find := func(want int) {
+		t.Helper()
+		found, err := s.Feed(t.Context(), game.FeedQuery{Project: project, Audited: true, Limit: 9})
+		must(t, err)
+		if len(found) != want {
+			t.Errorf("found %v, want %d", found, want)
+		}
+	}
+	find(3)
+	for _, d := range subjects {
+		must(t, s.RunCommand(t.Context(), unset("events", game.EventID(d.Subject, 1), field("audited", ""))))
+	}
+	find(0)
+	for range 2 {
+		must(t, s.RunCommand(t.Context(), set("meta", "schema", field("version", 16))))
+		s = openTest(t, url, mongostore.Options{})
+		find(3)
+		must(t, s.Inspect(t.Context(), false, func(f game.Finding) { t.Errorf("after the migration: found %v", f) }))
+	}
+}

@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -20,6 +21,38 @@ func (s *Store) InsertSessions(ctx context.Context, all []game.Session) error {
 	}
 	_, err := s.sessions.InsertMany(ctx, documents)
 	return err
+}
+
+// SearchPlan returns the stages by which the server reads a page of a search, as it tries first.
+func (s *Store) SearchPlan(ctx context.Context, q game.SearchQuery) ([]string, error) {
+	p, sorts := searchPage(q), sortingsOf(q)[0]
+	p.sorted = len(sorts) > 0
+	reply, err := s.database.RunCommand(ctx, bson.D{
+		{Key: "explain", Value: bson.D{
+			{Key: "aggregate", Value: sessionsCollection},
+			{Key: "pipeline", Value: p.pipeline(q, sorts)},
+			{Key: "cursor", Value: bson.D{}},
+			{Key: "hint", Value: s.searchIndex(p)},
+		}},
+		{Key: "verbosity", Value: "queryPlanner"},
+	}).Raw()
+	if err != nil {
+		return nil, err
+	}
+	return stages(reply), nil
+}
+
+// SearchSorts reports whether the server sorts in memory what a search finds.
+func (s *Store) SearchSorts(ctx context.Context, q game.SearchQuery) (bool, error) {
+	plan, err := s.SearchPlan(ctx, q)
+	return slices.ContainsFunc(plan, sorts), err
+}
+
+func (s *Store) searchIndex(p page) string {
+	if c := s.server.capabilities; p.walkable(c) {
+		return walkIndex(c)
+	}
+	return p.hint(s.server.capabilities)
 }
 
 // FindAlone makes the find that a program would make for a search, and the count if the search has one. An order by a
@@ -41,7 +74,8 @@ func (s *Store) FindAlone(ctx context.Context, q game.SearchQuery) error {
 func (s *Store) cursorAlone(ctx context.Context, q game.SearchQuery, p page) (*mongo.Cursor, error) {
 	filter, sort, computed := p.filter, bson.D{}, bson.D{}
 	limit, projection := int64(p.limit)+1, append(withoutOutbox(), p.exclude...)
-	hint := p.hint(s.server.capabilities)
+	p.sorted = len(q.Order) > 0
+	hint := s.searchIndex(p)
 	for i, o := range q.Order {
 		path, _ := pathOf(o.Field)
 		switch direction := map[bool]int{false: 1, true: -1}[o.Desc]; {

@@ -126,6 +126,11 @@ func (s *Store) OtherPlans(tb testing.TB, now time.Time) map[string]Plan {
 			{Key: "players", Value: "x"},
 			{Key: "seq", Value: bson.D{{Key: "$gt", Value: 1}}},
 		}, bson.D{{Key: "seq", Value: -1}}, eventsByPlayer),
+		"audit": s.planOf(tb, eventsCollection, bson.D{
+			{Key: "project", Value: "p"},
+			{Key: "audited", Value: true},
+			{Key: "seq", Value: bson.D{{Key: "$lt", Value: 9}}},
+		}, bson.D{{Key: "seq", Value: -1}}, eventsAudited),
 		"departures": s.planOf(tb, eventsCollection, departed, bson.D{{Key: "subject", Value: -1}}, eventsByDeparture),
 		"events without places": s.planOf(tb, eventsCollection, bson.D{
 			{Key: "unplaced", Value: true},

@@ -104,7 +104,7 @@ const noticePage = 20
 // order gives places to the events that were stored without, and moves those of documents of which this process or
 // notices tell. It reports whether there may be more notices.
 func (s *Store) order(ctx context.Context, limit int) (placed int, more bool, err error) {
-	own := s.outbox.take(limit, false)
+	own := s.outbox.take(limit)
 	defer func() {
 		if err != nil {
 			s.outbox.putBack(own)
@@ -317,10 +317,23 @@ func (s *Store) nextPlace(ctx context.Context, p game.ProjectID) (int64, error) 
 	if next, ok := s.feeds.next[p]; ok {
 		return next, nil
 	}
-	var end feedEnd
-	err := s.feedEnds.FindOne(ctx, docOf("_id", p)).Decode(&end)
-	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+	last, known, err := s.lastPlace(ctx, p)
+	if err == nil && !known { // so that the project is known to have a feed
+		err = s.reached(ctx, p, last)
+	}
+	if err != nil {
 		return 0, err
+	}
+	s.feeds.next[p] = last + 1
+	return s.feeds.next[p], nil
+}
+
+// lastPlace returns the last place in the feed of a project, and whether the project is known to have a feed.
+func (s *Store) lastPlace(ctx context.Context, p game.ProjectID) (seq int64, known bool, err error) {
+	var end feedEnd
+	err = s.feedEnds.FindOne(ctx, docOf("_id", p)).Decode(&end)
+	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+		return 0, false, err
 	}
 	var last movedEvent
 	err = s.events.FindOne(ctx, bson.D{
@@ -329,15 +342,21 @@ func (s *Store) nextPlace(ctx context.Context, p game.ProjectID) (int64, error) 
 		options.FindOne().SetSort(docOf("seq", -1)).SetHint(eventsByPlace).
 			SetProjection(keys("seq"))).Decode(&last)
 	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
-		return 0, err
+		return 0, false, err
 	}
-	if end.Project == "" { // so that the project is known to have a feed
-		if err := s.reached(ctx, p, last.Seq); err != nil {
-			return 0, err
-		}
+	return max(end.Seq, last.Seq), end.Project != "", nil
+}
+
+// FeedEnd implements [game.EventStore].
+func (s *Store) FeedEnd(ctx context.Context, p game.ProjectID) (seq int64, err error) {
+	err = s.within(ctx, func(ctx context.Context) (err error) {
+		seq, _, err = s.lastPlace(ctx, p)
+		return err
+	})
+	if err != nil {
+		return 0, readError(ctx, err)
 	}
-	s.feeds.next[p] = max(end.Seq, last.Seq) + 1
-	return s.feeds.next[p], nil
+	return seq, nil
 }
 
 // reached stores the end of a feed.

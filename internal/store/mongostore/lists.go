@@ -25,7 +25,8 @@ type page struct {
 	bytes   int    // the page ends with the document that reaches this size; 0 means no limit
 	exclude bson.D // projection of the fields that are not read; may be nil
 	large   bool   // documents may be large, so that the first batch is small
-	ids     bool   // the server may do better to walk the ids than to sort what the index selects
+	several bool   // index is read by several values of a field
+	sorted  bool   // the page has another order than that of the ids
 	walks   bool   // no index serves some of the filter, so that the server may skip many documents
 	// work is how long the server may work on a page that walks; 0 for any.
 	work time.Duration
@@ -58,6 +59,7 @@ func (p *page) whereFields(all []searched, w game.Where) {
 		p.walks = p.walks || s.index == "" && s.path != ""
 		if s.index != "" && !p.indexed && (s.only == nil || s.contains(clauses[0])) {
 			p.index, p.narrow, p.indexed = s.index, s.narrow, true
+			p.several = len(clauses[0].Values) > 1
 			if live, ended := w.Lives(); s.liveIndex != "" && live && !ended {
 				p.index = s.liveIndex
 				p.where("live", true) // without it the server could not use an index of live sessions
@@ -65,7 +67,7 @@ func (p *page) whereFields(all []searched, w game.Where) {
 		}
 	}
 	if len(others) > 0 {
-		p.filter, p.walks = both(p.filter, conditionsOf(others)), true
+		p.filter, p.walks = both(p.filter, conditionsOf(others, onlyLive(simple))), true
 	}
 }
 
@@ -81,6 +83,17 @@ func splitSimple(w game.Where) (simple, others game.Where) {
 		}
 	}
 	return simple, others
+}
+
+// onlyLive reports whether a clause selects live sessions by their status.
+func onlyLive(w game.Where) bool {
+	return slices.ContainsFunc(w, func(c game.Clause) bool {
+		return c.Field == game.FieldStatus && (c.Op == game.OpEqual || c.Op == game.OpIn) &&
+			!slices.ContainsFunc(c.Values, func(v game.Value) bool {
+				text, _ := v.Any().(string)
+				return game.SessionStatus(text).Terminal()
+			})
+	})
 }
 
 // contains reports whether all values of a clause are among those that the index has.
@@ -114,7 +127,9 @@ func comparison(c game.Clause) any {
 	values := mapped(c.Values, game.Value.Any)
 	switch c.Op {
 	case game.OpIn:
-		return bson.D{{Key: "$in", Value: values}}
+		if len(values) != 1 {
+			return bson.D{{Key: "$in", Value: values}}
+		}
 	case game.OpAtLeast:
 		return bson.D{{Key: "$gte", Value: values[0]}}
 	case game.OpPrefix:
@@ -135,13 +150,62 @@ func prefixed(prefix string) bson.D {
 	return d
 }
 
-// hint returns the index to read by. If only the index of the ids is ordered, a long list is read by that one and the
-// server skips documents that do not match.
+// ordered reports whether the index returns the page in the order of the ids.
+func (p *page) ordered(c capabilities) bool {
+	return c.OrderedIndexes && (c.MergedIndexes || !p.several)
+}
+
+// hint returns the index to read by. If that one does not return documents by id, a long list is read by one that does,
+// and the server skips documents that do not match.
 func (p *page) hint(c capabilities) string {
-	if c.OrderedIndexes || p.narrow {
+	if p.narrow || p.ordered(c) {
 		return p.index
 	}
+	return walkIndex(c)
+}
+
+// walkIndex returns the index by which a server reads all documents of a project by id.
+func walkIndex(c capabilities) string {
+	if c.OrderedIndexes {
+		return sessionsByProject
+	}
 	return idIndex
+}
+
+// walkTime is how long a page is first looked for among the newest documents.
+const walkTime = 200 * time.Millisecond
+
+// walkable reports whether a page of live sessions is in the order of the ids and its index is not, so that the server
+// would sort all that are live.
+func (p *page) walkable(c capabilities) bool {
+	return !p.sorted && p.index == sessionsByStatus && p.narrow && !p.ordered(c)
+}
+
+// walk tries to read a page that is walkable by the index of the ids, which among 100,000 live sessions takes a
+// hundredth of the time. It returns false if the page is not, or is not full after [walkTime], because many newer
+// sessions have ended or few match.
+func (p *page) walk(
+	ctx context.Context, from *mongo.Collection, c capabilities, stages bson.A,
+) (cursor *mongo.Cursor, walked bool, err error) {
+	if !p.walkable(c) {
+		return nil, false, nil
+	}
+	cursor, err = p.aggregate(ctx, from, walkIndex(c), stages, walkTime)
+	if ctx.Err() == nil && hasCode(err, codeTimeLimit) {
+		return nil, false, nil
+	}
+	return cursor, true, err
+}
+
+// aggregate begins to read a page. The server ends it when it takes too long.
+func (p *page) aggregate(
+	ctx context.Context, from *mongo.Collection, index string, stages bson.A, work time.Duration,
+) (*mongo.Cursor, error) {
+	limited := limitedAggregate(index, work)
+	if p.large {
+		limited.SetBatchSize(firstBatch)
+	}
+	return from.Aggregate(ctx, stages, limited)
 }
 
 // find returns the filter and the options to read the page.
@@ -167,20 +231,22 @@ func (p *page) find(c capabilities) (bson.D, *options.FindOptionsBuilder) {
 // open opens the cursor of the page. The driver can limit the work of an aggregate only.
 func (p *page) open(ctx context.Context, from *mongo.Collection, c capabilities) (*mongo.Cursor, error) {
 	filter, o := p.find(c)
-	if p.work == 0 || !p.walks {
-		return from.Find(ctx, filter, o)
-	}
-	if p.work < time.Millisecond {
+	limited := p.work > 0 && p.walks
+	if limited && p.work < time.Millisecond {
 		return nil, game.ErrTooBroad
 	}
-	limited := limitedAggregate(p.hint(c), p.work)
-	if p.large {
-		limited.SetBatchSize(firstBatch)
-	}
-	cursor, err := from.Aggregate(ctx, bson.A{
+	stages := bson.A{
 		item("$match", filter), item("$sort", item("_id", -1)), item("$limit", int64(p.limit)+1),
 		item("$project", append(withoutOutbox(), p.exclude...)),
-	}, limited)
+	}
+	cursor, walked, err := p.walk(ctx, from, c, stages)
+	switch {
+	case walked:
+		return cursor, err
+	case !limited:
+		return from.Find(ctx, filter, o)
+	}
+	cursor, err = p.aggregate(ctx, from, p.hint(c), stages, p.work)
 	if ctx.Err() == nil && hasCode(err, codeTimeLimit) {
 		return nil, game.ErrTooBroad.Because(redacted(ctx, err))
 	}

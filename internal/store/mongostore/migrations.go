@@ -29,6 +29,7 @@ func (s *Store) migrations() []migration {
 		{11, "index the sessions with bans", s.indexBans},
 		{14, "index the events by which players left", s.indexDepartures},
 		{15, "index the display names of players", s.indexNames},
+		{17, "index the events of the audit log", s.indexAudit},
 	}
 }
 
@@ -91,6 +92,27 @@ func (s *Store) indexDepartures(ctx context.Context) error {
 		err := decode(raw, &e)
 		return docOf("$set", docOf("departed", e.Departed())), err
 	})
+}
+
+// indexAudit marks the events of the audit log, as each event is marked since version 17.
+func (s *Store) indexAudit(ctx context.Context) error {
+	types := bson.A{game.TypeOf(game.StatusChanged{})}
+	for _, t := range game.AuditedChanges() {
+		types = append(types, t)
+	}
+	sessionsAndPlayers := bson.A{game.SubjectSession, game.SubjectPlayer}
+	forced := docOf("$elemMatch", bson.D{
+		{Key: "type", Value: types[0]}, {Key: "reason", Value: docOf("$in", game.AuditedEnds())},
+	})
+	unset := bson.D{{Key: "audited", Value: nil}, {Key: "$or", Value: bson.A{
+		docOf("kind", docOf("$nin", sessionsAndPlayers)),
+		bson.D{
+			{Key: "actor.kind", Value: docOf("$in", bson.A{game.ActorAdmin, game.ActorKey})},
+			{Key: "acting_as", Value: nil},
+			{Key: "$or", Value: bson.A{docOf("changes.type", docOf("$in", types[1:])), docOf("changes", forced)}},
+		},
+	}}}
+	return s.updateEach(ctx, eventsCollection, unset, same(docOf("$set", docOf("audited", true))))
 }
 
 // indexNames sets by what the display names of players are found, as each write does since version 15.

@@ -45,12 +45,11 @@ const (
 type outbox struct {
 	mu   sync.Mutex
 	long map[game.Subject]span
-	// Documents with events that this process has stored and other processes may not know of. Those in untold were
-	// there at the last turn of tell.
-	fresh, untold map[game.Subject]struct{}
-	quiet         int // ticks for which tell tells nobody, because this process moves events
-	stop          chan struct{}
-	stopped       chan struct{}
+	// untold are documents with events that this process has stored and other processes may not know of.
+	untold  map[game.Subject]struct{}
+	quiet   int // ticks for which tell tells nobody, because this process moves events
+	stop    chan struct{}
+	stopped chan struct{}
 }
 
 // span is the versions of the events in an outbox, of a document at the last of them.
@@ -58,7 +57,7 @@ type span struct{ first, last int64 }
 
 func newOutbox() *outbox {
 	return &outbox{
-		long: map[game.Subject]span{}, fresh: map[game.Subject]struct{}{}, untold: map[game.Subject]struct{}{},
+		long: map[game.Subject]span{}, untold: map[game.Subject]struct{}{},
 		stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 }
@@ -366,30 +365,22 @@ func (o *outbox) stored(events []game.Event) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.fresh) < maxUntold {
-		o.fresh[events[0].Subject] = struct{}{}
+	if len(o.untold) < maxUntold {
+		o.untold[events[0].Subject] = struct{}{}
 	}
 }
 
 // take returns documents whose events are to be moved, at most so many, and forgets them.
-func (o *outbox) take(limit int, old bool) []game.Subject {
+func (o *outbox) take(limit int) []game.Subject {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var subjects []game.Subject
-	for _, from := range []map[game.Subject]struct{}{o.untold, o.fresh} {
-		for s := range from {
-			if len(subjects) == limit {
-				return subjects
-			}
-			subjects = append(subjects, s)
-			delete(from, s)
-		}
-		if old {
+	for s := range o.untold {
+		if len(subjects) == limit {
 			break
 		}
-	}
-	if old {
-		o.untold, o.fresh = o.fresh, o.untold
+		subjects = append(subjects, s)
+		delete(o.untold, s)
 	}
 	return subjects
 }
@@ -435,10 +426,10 @@ func (s *Store) tell() {
 		select {
 		case <-ticker.C:
 			if s.outbox.tells() {
-				s.tellOf(s.outbox.take(maxUntold, true))
+				s.tellOf(s.outbox.take(maxUntold))
 			}
 		case <-s.outbox.stop:
-			s.tellOf(s.outbox.take(2*maxUntold, false))
+			s.tellOf(s.outbox.take(maxUntold))
 			return
 		}
 	}

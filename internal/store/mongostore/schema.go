@@ -20,7 +20,7 @@ import (
 
 // schemaVersion is the version of the documents, and of what designs returns: a test notices if that changes and the
 // version does not.
-const schemaVersion = 17
+const schemaVersion = 18
 
 // The collections.
 const (
@@ -72,6 +72,7 @@ const (
 	eventsByPlace     = "events_by_place"
 	eventsByPlayer    = "events_by_player"
 	eventsByDeparture = "events_by_departure"
+	eventsAudited     = "events_audited"
 	eventsUnplaced    = "events_unplaced"
 
 	claimsByExpiry = "idempotency_by_expiry"
@@ -294,6 +295,8 @@ func designs() map[string]design {
 				index(eventsByPlayer, options.Index(), keys("project", "players", "seq")),
 				index(eventsByDeparture, options.Index().SetPartialFilterExpression(exists("departed")),
 					append(keys("project", "departed"), bson.E{Key: "subject", Value: -1})),
+				index(eventsAudited, options.Index().SetPartialFilterExpression(docOf("audited", true)),
+					keys("project", "audited", "seq")),
 				index(eventsUnplaced,
 					options.Index().SetPartialFilterExpression(bson.D{{Key: "unplaced", Value: true}}),
 					keys("unplaced", "_id")),
@@ -301,9 +304,9 @@ func designs() map[string]design {
 			objectOf(fields{
 				"_id": "string", "project": "string", "kind": "string", "subject": "string", "version": "long",
 				"at": "date", "actor": "object", "changes": "array", "seq": "long", "unplaced": "bool",
-				"players": "array", "departed": "array",
+				"players": "array", "departed": "array", "audited": "bool",
 			}, "_id", "project", "kind", "subject", "version", "at", "actor", "changes"),
-			inspects(storedEvent, "players", "departed"),
+			inspects(storedEvent, "players", "departed", "audited"),
 		},
 		noticesCollection: {nil, objectOf(fields{"_id": "objectId", "subjects": "object"}, "_id", "subjects"), nil},
 		feedsCollection:   {nil, objectOf(fields{"_id": "string", "seq": "long"}, "_id", "seq"), nil},

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"game-session-manager/internal/game"
@@ -59,7 +58,7 @@ func searchPage(q game.SearchQuery) page {
 	}
 	p.whereFields(sessionsSearched(), served)
 	if len(rest) > 0 {
-		p.filter = both(p.filter, conditionsOf(rest))
+		p.filter = both(p.filter, conditionsOf(rest, onlyLive(served)))
 	}
 	return p
 }
@@ -118,24 +117,6 @@ func (s *Store) hits(ctx context.Context, q game.SearchQuery, p page, hits *game
 	return nil
 }
 
-// walkTime is how long a search first tries to walk the ids.
-const walkTime = 200 * time.Millisecond
-
-// aggregate begins to read a page. If only the index of the ids is ordered, a page in that order by the status alone is
-// first looked for among the newest documents: to sort all that are live takes seconds if there are many.
-func (s *Store) aggregate(
-	ctx context.Context, from *mongo.Collection, p page, stages bson.A,
-) (cursor *mongo.Cursor, err error) {
-	hint := p.hint(s.server.capabilities)
-	if p.ids && hint == sessionsByStatus {
-		cursor, err = from.Aggregate(ctx, stages, limitedAggregate(idIndex, walkTime))
-		if ctx.Err() != nil || !hasCode(err, codeTimeLimit) {
-			return cursor, err
-		}
-	}
-	return from.Aggregate(ctx, stages, limitedAggregate(hint, game.SearchTime))
-}
-
 // part adds the documents of a part to the page. spent is how much of the page's size is used.
 func (s *Store) part(
 	ctx context.Context, q game.SearchQuery, p page, sorts []sorting, spent *int, hits *game.Hits,
@@ -145,9 +126,13 @@ func (s *Store) part(
 		from = s.sessions.Collection
 	}
 	limit := p.limit
-	p.ids = len(sorts) == 0 && !s.server.capabilities.OrderedIndexes
+	p.sorted = len(sorts) > 0
 	p.limit -= len(hits.Items) + len(hits.Unreadable)
-	cursor, err := s.aggregate(ctx, from, p, p.pipeline(q, sorts))
+	c, stages := s.server.capabilities, p.pipeline(q, sorts)
+	cursor, walked, err := p.walk(ctx, from, c, stages)
+	if !walked {
+		cursor, err = p.aggregate(ctx, from, p.hint(c), stages, game.SearchTime)
+	}
 	if err != nil {
 		return err
 	}

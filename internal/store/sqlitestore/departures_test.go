@@ -3,6 +3,7 @@ package sqlitestore_test
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"game-session-manager/internal/game"
@@ -44,4 +45,53 @@ func TestMigrateDepartures(t *testing.T) {
 	if want := []string{"x cannot be read"}; !slices.Equal(told, want) {
 		t.Errorf("found %q, want %q", told, want)
 	}
+}
+
+// TestMigrateAudit has events from before the audit log.
+func TestMigrateAudit(t *testing.T) {
+	t.Parallel()
+	path := ofBefore(t, "CREATE TABLE audited")
+	db := beside(t, path)
+	ban := game.PlayerBanned{PlayerID: "x"}
+	forced := game.StatusChanged{From: game.StatusOpen, To: game.StatusCancelled, Reason: game.ReasonForceTerminated}
+	ended := game.StatusChanged{From: game.StatusOpen, To: game.StatusEnded, Reason: game.ReasonCompleted}
+	audited := 0
+	put := func(seq int, e game.Event) {
+		doc, err := json.Marshal(e)
+		must(t, err)
+		_, err = db.ExecContext(t.Context(), "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
+			string(project), seq, e.ID(), e.At.UnixMilli(), string(doc))
+		must(t, err)
+		for _, p := range e.Players() {
+			_, err = db.ExecContext(t.Context(), "INSERT OR IGNORE INTO event_players VALUES (?, ?, ?)",
+				string(project), string(p), seq)
+			must(t, err)
+		}
+		if e.Audited() {
+			audited++
+		}
+	}
+	seq := 0
+	for _, kind := range game.ActorKinds() {
+		for _, changes := range [][]game.Change{{ban}, {ended}, {game.LeaseStarted{}, forced}, {game.SessionPurged{}}} {
+			for _, as := range []game.PlayerID{"", "y"} {
+				seq++
+				e := benchEvent(game.SubjectSession, "S", int64(seq), changes...)
+				e.Actor, e.ActingAs = game.Actor{Kind: kind, ID: "z"}, as
+				put(seq, e)
+			}
+		}
+	}
+	put(seq+1, benchEvent(game.SubjectKey, "K", 1, game.APIKeyRevoked{}))
+	s := openTest(t, path)
+	found, err := s.Feed(t.Context(), game.FeedQuery{Project: project, Audited: true, Limit: 100})
+	must(t, err)
+	if len(found) != audited || audited != 7 {
+		t.Errorf("found %d of %d events, want 7", len(found), audited)
+	}
+	must(t, s.Inspect(t.Context(), false, func(f game.Finding) {
+		if f.Collection == "events" && !strings.Contains(f.Problem, "version") {
+			t.Errorf("found %s %s", f.ID, f.Problem)
+		}
+	}))
 }

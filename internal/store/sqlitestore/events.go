@@ -22,6 +22,8 @@ const (
 
 	insertDeparture = "INSERT OR IGNORE INTO departures (project, player_id, session_id, seq) VALUES "
 
+	insertAudited = "INSERT OR IGNORE INTO audited (project, seq) VALUES "
+
 	eventAt   = "SELECT id FROM events WHERE project = ? AND seq = ?"
 	hasEvent  = "SELECT 1 FROM events WHERE id = ?"
 	atLeastAt = `INSERT INTO feeds (project, seq) VALUES (?1, ?2) ON CONFLICT (project) DO UPDATE SET seq = ?2 WHERE seq < ?2`
@@ -34,14 +36,18 @@ const (
 		UNION ALL
 		SELECT doc, seq FROM events WHERE id > ?5 AND id < ?6 AND project = ?1 AND seq > ?2 AND seq < ?3
 		ORDER BY 2 `
+	auditFeed = `SELECT e.doc, e.seq FROM audited a JOIN events e ON e.project = a.project AND e.seq = a.seq
+		WHERE a.project = ? AND a.seq > ? AND a.seq < ? ORDER BY a.seq `
 	departures = `SELECT DISTINCT session_id FROM departures WHERE project = ? AND player_id = ? AND session_id < ?
 		ORDER BY session_id DESC LIMIT ?`
 	exportEvents = "SELECT doc, seq FROM events WHERE id > ? ORDER BY id LIMIT ?"
 
+	feedEnd           = "SELECT seq FROM feeds WHERE project = ?"
 	feedProjects      = "SELECT project FROM feeds"
 	purgeEvents       = "DELETE FROM events WHERE project = ? AND seq <= ?"
 	purgeEventPlayers = `DELETE FROM event_players WHERE project = ?1 AND player_id = ?2 AND seq = ?3`
 	purgeDepartures   = `DELETE FROM departures WHERE project = ? AND player_id = ? AND session_id = ? AND seq = ?`
+	purgeAudited      = "DELETE FROM audited WHERE project = ? AND seq <= ?"
 	oldestEvents      = "SELECT doc, seq FROM events WHERE project = ? ORDER BY seq LIMIT ?"
 )
 
@@ -52,6 +58,7 @@ type eventRow struct {
 	players          []game.PlayerID
 	session          string          // the subject, where players have left it
 	departed         []game.PlayerID // those who have
+	audited          bool
 	seq              int64
 }
 
@@ -62,7 +69,7 @@ func (s *Store) eventRows(events []game.Event) ([]eventRow, error) {
 		e := events[i]
 		rows[i] = eventRow{
 			project: string(e.Project), id: e.ID(), at: e.At.UnixMilli(), players: namedBeside(&e), seq: e.Seq,
-			session: e.Subject.ID, departed: e.Departed(),
+			session: e.Subject.ID, departed: e.Departed(), audited: e.Audited(),
 		}
 		e.Seq = 0
 		var err error
@@ -108,7 +115,7 @@ func (c *conn) storeEvents() error {
 		counts[project] = seq - n
 	}
 	events, players := make([]any, 0, 5*len(rows)), make([]any, 0, 6*len(rows))
-	var departed []any
+	var departed, audited []any
 	for i := range rows {
 		r := &rows[i]
 		counts[r.project]++
@@ -118,6 +125,7 @@ func (c *conn) storeEvents() error {
 			players = append(players, r.project, string(p), r.seq)
 		}
 		departed = append(departed, r.departures()...)
+		audited = append(audited, r.audit()...)
 	}
 	if err := c.insertRows(insertEvent, 5, events); err != nil {
 		return err
@@ -125,7 +133,18 @@ func (c *conn) storeEvents() error {
 	if err := c.insertRows(insertEventPlayer, 3, players); err != nil {
 		return err
 	}
-	return c.insertRows(insertDeparture, 4, departed)
+	if err := c.insertRows(insertDeparture, 4, departed); err != nil {
+		return err
+	}
+	return c.insertRows(insertAudited, 2, audited)
+}
+
+// audit returns the columns of the row of the audit log of an event that has a place, or none.
+func (r *eventRow) audit() []any {
+	if !r.audited {
+		return nil
+	}
+	return []any{r.project, r.seq}
 }
 
 // departures returns the columns of the rows of departures of an event that has a place.
@@ -181,6 +200,9 @@ func (c *conn) putEvent(r *eventRow) error {
 	if err := c.insertRows(insertDeparture, 4, r.departures()); err != nil {
 		return err
 	}
+	if err := c.insertRows(insertAudited, 2, r.audit()); err != nil {
+		return err
+	}
 	_, err := c.exec(atLeastAt, r.project, r.seq)
 	return err
 }
@@ -220,10 +242,24 @@ func (s *Store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error
 		sql = playerFeed
 		args = append(args, string(q.Player), game.EventID(own, 0), game.EventID(own, game.EndOfVersions))
 	}
+	if q.Audited {
+		sql = auditFeed
+	}
 	if q.Newest {
 		sql += "DESC "
 	}
 	return gather(ctx, s, sql+"LIMIT ?", append(args, int64(q.Limit)), s.event)
+}
+
+// FeedEnd implements [game.EventStore].
+func (s *Store) FeedEnd(ctx context.Context, p game.ProjectID) (int64, error) {
+	found, err := gather(ctx, s, feedEnd, []any{string(p)}, func(columns []driver.Value) (seq int64, err error) {
+		return seq, scan(columns[0], &seq)
+	})
+	if err != nil || len(found) == 0 {
+		return 0, err
+	}
+	return found[0], nil
 }
 
 // Departures implements [game.EventStore].
@@ -306,6 +342,9 @@ func (s *Store) purgeEvents(
 					return nil, err
 				}
 			}
+		}
+		if _, err := c.exec(purgeAudited, project, oldest[n-1].Seq); err != nil {
+			return nil, err
 		}
 		_, err := c.exec(purgeEvents, project, oldest[n-1].Seq)
 		return nil, err

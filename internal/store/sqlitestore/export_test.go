@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -44,6 +45,8 @@ const (
 	DeletePlace    = deletePlace
 
 	Departures      = departures
+	AuditFeed       = auditFeed
+	PurgeAudited    = purgeAudited
 	PurgeDepartures = purgeDepartures
 
 	SelectSession = selectSession
@@ -61,6 +64,7 @@ const (
 // SearchInSteps has searches read few sessions at a time, so that few are many.
 func (s *Store) SearchInSteps() {
 	s.sizes = searchSizes{firstWindow: 2, lastWindow: 8, firstRows: 2, lastRows: 8, narrow: 3}
+	s.rows.indexFrom = 1
 }
 
 // Searched is how documents are found by a field.
@@ -311,6 +315,35 @@ func (s *Store) LiveFreeSeats(id game.SessionID) int {
 
 // LimitLiveRows sets the maximum number of rows.
 func (s *Store) LimitLiveRows(n int) { s.rows.max = n }
+
+// IndexLiveRows has rows indexed however few they are, as long as they and their indexes fit into so many bytes.
+func (s *Store) IndexLiveRows(room int64) { s.rows.indexFrom, s.rows.room = 1, room }
+
+// LiveIndexed reports whether all indexes of rows are complete.
+func (s *Store) LiveIndexed() bool {
+	s.rows.mu.RLock()
+	defer s.rows.mu.RUnlock()
+	return s.rows.ready != nil && s.liveIndexes() == len(s.rows.ready.indexes)
+}
+
+// LiveIndexes returns the number of complete indexes of rows.
+func (s *Store) LiveIndexes() int {
+	s.rows.mu.RLock()
+	defer s.rows.mu.RUnlock()
+	return s.liveIndexes()
+}
+
+func (s *Store) liveIndexes() (n int) {
+	if s.rows.ready == nil {
+		return 0
+	}
+	for _, x := range s.rows.ready.indexes {
+		if x.slots == math.MaxInt {
+			n++
+		}
+	}
+	return n
+}
 
 // DropLiveRows forgets the rows.
 func (s *Store) DropLiveRows() { s.rows.drop() }

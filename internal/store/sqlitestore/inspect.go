@@ -196,6 +196,18 @@ func eventsTable() documentTable[game.Event] {
 				}
 				return rows
 			},
+		}, {
+			name:   "audited",
+			insert: "INSERT OR IGNORE INTO audited (project, seq) SELECT ?1, ?2 WHERE ?3 IS NOT NULL",
+			remove: "DELETE FROM audited WHERE project = ?1 AND seq = ?2 AND ?3 IS NOT NULL",
+			sorted: `SELECT coalesce(e.id, ''), a.project, a.seq FROM audited a
+				LEFT JOIN events e ON e.project = a.project AND e.seq = a.seq ORDER BY 1`,
+			rows: func(e *game.Event) map[row]bool {
+				if !e.Audited() {
+					return nil
+				}
+				return map[row]bool{{string(e.Project), e.Seq}: true}
+			},
 		}},
 	}
 }

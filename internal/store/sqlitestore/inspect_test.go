@@ -314,7 +314,8 @@ func TestTables(t *testing.T) {
 	others := []string{
 		// The noun idempotency; parts of documents; and tasks and the epoch, which are neither exported nor copied.
 		"claims",
-		"identities", "members", "named", "attributes", "exclusive_places", "event_players", "departures", "feeds",
+		"identities", "members", "named", "attributes", "exclusive_places", "event_players", "departures", "audited",
+		"feeds",
 		"tasks", "epoch",
 	}
 	for name, documents := range sqlitestore.Tables(t) {

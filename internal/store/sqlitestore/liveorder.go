@@ -211,7 +211,7 @@ func (l *liveRows) first(
 		all[i].keys = keys[i*len(o.keys) : (i+1)*len(o.keys)]
 	}
 	found := 0
-	ok = l.each(func(row *liveRow) {
+	look := func(row *liveRow) {
 		if more && o.compare(row, &all[n-1]) > 0 || after != nil && o.compare(row, after) <= 0 || may(row) == no {
 			return
 		}
@@ -224,7 +224,18 @@ func (l *liveRows) first(
 			slices.SortFunc(all, o.comparePositions)
 			found, more = n, true
 		}
-	})
+	}
+	if x := l.index(o.orders[0]); x != nil {
+		ok = l.walk(x, o, after, func(row *liveRow) bool {
+			if more && o.compareKey(0, o.keys[0](row), all[n-1].keys[0]) > 0 {
+				return false // and so are all that follow
+			}
+			look(row)
+			return true
+		})
+	} else {
+		ok = l.each(look)
+	}
 	slices.SortFunc(all[:found], o.comparePositions)
 	return all[:min(n, found)], more || found > n, ok
 }

@@ -21,17 +21,18 @@ const (
 	liveReadTime = 10 * time.Second // to read so many
 )
 
-// liveRowsWithin returns how many rows there may be: they take at most a quarter of GOMEMLIMIT.
-func liveRowsWithin(limit int64) int { return int(min(maxLiveRows, limit/4/liveRowBytes)) }
-
-// liveRows has the columns of live sessions that searches order by, in memory. An index of a column that changes with
-// each join would cost every join some percent. Here a change costs a copy after the commit, and a search a look at
-// each row. The first search that needs them has them read from the file. From then on the writer keeps them current.
+// liveRows has the columns of live sessions that searches order by, in memory. An index in the file of a column that
+// changes with each join would cost every join some percent. Here a change costs a copy after the commit, and 2 µs for
+// each index of the column. The first search that needs them has them read from the file. From then on the writer keeps
+// them current.
 //
 // A row only proposes a session: the statement that reads it decides by the columns of the file.
 type liveRows struct {
 	max    int         // sessions; of more there are no rows
+	room   int64       // in bytes, for the rows and their indexes
 	wanted atomic.Bool // by a search
+	// indexFrom is how many rows there are from which on they have indexes.
+	indexFrom int
 
 	open  context.Context // ends when the store is closed
 	close context.CancelFunc
@@ -45,8 +46,10 @@ type liveRows struct {
 	dropped bool         // while the rows are read
 }
 
-func newLiveRows(limit int) *liveRows {
-	l := &liveRows{max: limit}
+// newLiveRows returns no rows yet. They take at most a quarter of GOMEMLIMIT.
+func newLiveRows(limit int64) *liveRows {
+	room := limit / 4
+	l := &liveRows{max: int(min(maxLiveRows, room/liveRowBytes)), room: room, indexFrom: liveIndexFrom}
 	l.open, l.close = context.WithCancel(context.Background())
 	return l
 }
@@ -65,6 +68,9 @@ type liveSet struct {
 	used   int // slots, including free ones
 	free   []int
 	slots  map[liveID]int
+	// indexes are those by fields, and moved those in which replace moves a row.
+	indexes map[string]*liveIndex
+	moved   []*liveIndex
 }
 
 type liveID [16]byte
@@ -179,7 +185,7 @@ func (l *liveRows) have(set *liveSet, err error) {
 
 // readLiveSet reads the rows by parts, between which sessions may change.
 func readLiveSet(ctx context.Context, r *readers, limit int) (*liveSet, error) {
-	l := &liveSet{slots: make(map[liveID]int)}
+	l := &liveSet{slots: make(map[liveID]int), indexes: make(map[string]*liveIndex)}
 	for _, status := range game.LiveStatuses() {
 		project, id := "", ""
 		for n := liveChunk; n == liveChunk; {
@@ -222,7 +228,7 @@ func (l *liveSet) put(row liveRow, limit int) error {
 		l.used++
 	}
 	l.slots[row.id] = slot
-	*l.at(slot) = row
+	l.replace(slot, row)
 	return nil
 }
 
@@ -249,7 +255,7 @@ func (l *liveSet) apply(c liveChange, limit int) error {
 	}
 	if slot, ok := l.slots[c.row.id]; ok {
 		delete(l.slots, c.row.id)
-		*l.at(slot) = liveRow{}
+		l.replace(slot, liveRow{})
 		l.free = append(l.free, slot)
 	}
 	return nil
@@ -278,6 +284,9 @@ func (l *liveRows) committed(all []*game.Session) {
 			l.ready, l.useless, l.dropped = nil, true, true
 			return
 		}
+	}
+	if l.ready != nil && !l.fits(l.ready, len(l.ready.indexes)) {
+		clear(l.ready.indexes)
 	}
 }
 

@@ -1,20 +1,30 @@
 package sqlitestore_test
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store/sqlitestore"
+	"game-session-manager/internal/store/storetest"
 )
 
 // waitForRows makes searches until the rows of live sessions are in memory.
 func waitForRows(tb testing.TB, s *sqlitestore.Store) {
 	tb.Helper()
 	eventually(tb, func() bool {
-		fullest(tb, s)
+		_, err := s.SearchSessions(tb.Context(), fullestFirst())
+		if !errors.Is(err, game.ErrTooBroad) { // without the rows, among many sessions
+			must(tb, err)
+		}
 		return s.LiveRows() >= 0
 	}, func() string { return "the rows are not read" })
 }
@@ -22,15 +32,19 @@ func waitForRows(tb testing.TB, s *sqlitestore.Store) {
 // fullest returns the free seats of sessions, the fullest first.
 func fullest(tb testing.TB, s *sqlitestore.Store) (free []int) {
 	tb.Helper()
-	hits, err := s.SearchSessions(tb.Context(), game.SearchQuery{
-		Project: project, Limit: 10, Order: []game.Order{{Field: game.FieldFreeSeats}},
-		Where: game.Where{game.WithObstacles()},
-	})
+	hits, err := s.SearchSessions(tb.Context(), fullestFirst())
 	must(tb, err)
 	for i := range hits.Items {
 		free = append(free, hits.Items[i].FreeSeats())
 	}
 	return free
+}
+
+func fullestFirst() game.SearchQuery {
+	return game.SearchQuery{
+		Project: project, Limit: 10, Order: []game.Order{{Field: game.FieldFreeSeats}},
+		Where: game.Where{game.WithObstacles()},
+	}
 }
 
 func wantFullest(tb testing.TB, s *sqlitestore.Store, rows int, want ...int) {
@@ -119,5 +133,89 @@ func TestWritesWhileLiveRowsAreRead(t *testing.T) {
 				t.Fatalf("round %d: the row has %d free seats, want %d", round, got, want)
 			}
 		}
+	}
+}
+
+// TestLiveIndexes compares pages that indexes of rows give with the order of all sessions, while these change.
+func TestLiveIndexes(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
+	s.IndexLiveRows(math.MaxInt64)
+	r := rand.New(rand.NewPCG(1, 2))
+	const sessions = 150
+	all := make(map[game.SessionID]game.Session)
+	for range sessions {
+		v := storetest.BrowserSession(r)
+		v.MaxPlayers = 1 + r.IntN(4)
+		must(t, s.CreateSession(t.Context(), v))
+		all[v.ID] = v
+	}
+	orders := [][]game.Order{
+		{{Field: game.FieldFreeSeats}},
+		{{Field: game.FieldFreeSeats, Desc: true}, {Field: "name"}},
+		{{Field: "updated_at", Desc: true}},
+		{{Field: "created_at"}},
+		{{Field: "name"}},
+		{{Field: "mode", Desc: true}},
+		{{Field: game.FieldSpread, Start: "7a0000000000"}},
+		{{Field: game.FieldSpread, Start: ""}},
+	}
+	const fields = 6 // that have an index
+	query := func(by []game.Order) game.SearchQuery {
+		return game.SearchQuery{Project: project, Limit: 7, Order: by, Where: game.Where{game.WithObstacles()}}
+	}
+	eventually(t, func() bool {
+		for _, by := range orders {
+			_, err := s.SearchSessions(t.Context(), query(by))
+			must(t, err)
+		}
+		return s.LiveIndexes() == fields
+	}, func() string { return fmt.Sprintf("%d indexes, want %d", s.LiveIndexes(), fields) })
+	for range 3 {
+		for id, v := range all {
+			switch r.IntN(6) {
+			case 0:
+				all[id] = changed(t, s, v, func(v *game.Session) { v.MaxPlayers, v.Name = 1+r.IntN(4), v.Mode })
+			case 1:
+				all[id] = changed(t, s, v, func(v *game.Session) { v.UpdatedAt = v.UpdatedAt.Add(time.Hour) })
+			case 2:
+				must(t, s.DeleteSession(t.Context(), v))
+				delete(all, id)
+				v = storetest.BrowserSession(r)
+				must(t, s.CreateSession(t.Context(), v))
+				all[v.ID] = v
+			}
+		}
+		for _, by := range orders {
+			wantOrder(t, s, query(by), slices.Collect(maps.Values(all)))
+		}
+	}
+	if n := s.LiveIndexes(); n != fields {
+		t.Errorf("%d indexes, want %d", n, fields)
+	}
+	s.IndexLiveRows(1 << 10)
+	roomFor(t, s, 1)
+	if n := s.LiveIndexes(); n != 0 {
+		t.Errorf("%d indexes do not fit", n)
+	}
+}
+
+// wantOrder reads all pages of a query and compares them with the sessions in its order.
+func wantOrder(t *testing.T, s *sqlitestore.Store, q game.SearchQuery, all []game.Session) {
+	t.Helper()
+	slices.SortFunc(all, func(a, b game.Session) int { return q.Compare(q.PositionOf(&a), q.PositionOf(&b)) })
+	for more := true; more; {
+		hits, err := s.SearchSessions(t.Context(), q)
+		must(t, err)
+		for i := range hits.Items {
+			if len(all) == 0 || hits.Items[i].ID != all[0].ID {
+				t.Fatalf("%+v: %s is not the next one of %d", q.Order, hits.Items[i].ID, len(all))
+			}
+			all = all[1:]
+		}
+		q.After, more = hits.Next, hits.More
+	}
+	if len(all) > 0 {
+		t.Errorf("%+v: %d sessions are missing", q.Order, len(all))
 	}
 }

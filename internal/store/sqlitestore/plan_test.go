@@ -201,6 +201,16 @@ func TestOtherPlans(t *testing.T) {
 			[]any{"x", "x", "x", int64(10)},
 		},
 		{
+			sqlitestore.AuditFeed + "DESC LIMIT ?",
+			"SEARCH a USING PRIMARY KEY (project=? AND seq>? AND seq<?)\n" +
+				"SEARCH e USING PRIMARY KEY (project=? AND seq=?)",
+			[]any{"x", int64(0), int64(9), int64(10)},
+		},
+		{
+			sqlitestore.PurgeAudited, "SEARCH audited USING PRIMARY KEY (project=? AND seq<?)",
+			[]any{"x", int64(1)},
+		},
+		{
 			sqlitestore.PurgeDepartures,
 			"SEARCH departures USING PRIMARY KEY (project=? AND player_id=? AND session_id=? AND seq=?)",
 			[]any{"x", "x", "x", int64(1)},

@@ -114,7 +114,7 @@ func open(ctx context.Context, path string, o Options, scripts []string) (*Store
 	}
 	s := &Store{
 		path: path, options: o, version: len(scripts), codec: newCodec(), sizes: usualSizes(), file: &file{path: path},
-		rows: newLiveRows(liveRowsWithin(debug.SetMemoryLimit(-1))),
+		rows: newLiveRows(debug.SetMemoryLimit(-1)),
 	}
 	if !o.Beside {
 		if s.file.held, err = lockFile(path); err != nil {

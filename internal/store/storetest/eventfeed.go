@@ -58,6 +58,9 @@ func purgeEvents(t *testing.T, s game.Store) {
 	purge(young.Add(time.Millisecond), 100, 1)
 	for _, p := range []game.ProjectID{"one", "two"} {
 		want(t, feedOf(t, s, p), []game.Event{})
+		end, err := s.FeedEnd(t.Context(), p)
+		must(t, err)
+		want(t, end, map[game.ProjectID]int64{"one": 4, "two": 2}[p])
 		got, err := s.Feed(t.Context(), game.FeedQuery{Project: p, Player: "somebody", Limit: 10})
 		must(t, err)
 		want(t, got, []game.Event{})

@@ -31,6 +31,7 @@ func events() []check {
 		{"purged events stay away", purgedStayAway},
 		{"put", putEvents},
 		{"departures", departures},
+		{"audit", audit},
 		{"epochs", epochs},
 		{"among writes", func(t *testing.T, s game.Store) { EventsAmongWrites(t, s) }},
 	}
@@ -351,6 +352,11 @@ func feedPages(t *testing.T, s game.Store) {
 	}
 	order(t, s)
 	all = feedOf(t, s, project)
+	for p, last := range map[game.ProjectID]int64{project: 12, "nowhere": 0} {
+		end, err := s.FeedEnd(t.Context(), p)
+		must(t, err)
+		want(t, end, last)
+	}
 	if len(all) != 12 {
 		t.Fatalf("the feed has %d events, want 12", len(all))
 	}

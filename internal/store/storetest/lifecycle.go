@@ -130,6 +130,7 @@ func callsOfGame(s game.Store, p game.Player, v game.Session) []call {
 			_, err := s.Feed(ctx, game.FeedQuery{Project: project, Limit: 1})
 			return err
 		}},
+		{"FeedEnd", false, func(ctx context.Context) error { _, err := s.FeedEnd(ctx, project); return err }},
 		{"OrderEvents", false, func(ctx context.Context) error { _, err := s.OrderEvents(ctx, now(), 1); return err }},
 		{"PurgeEvents", true, func(ctx context.Context) error { _, err := s.PurgeEvents(ctx, now(), 1); return err }},
 		{"PutEvents", true, func(ctx context.Context) error {

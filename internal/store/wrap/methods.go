@@ -338,6 +338,13 @@ func (st *store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, erro
 	})
 }
 
+func (st *store) FeedEnd(ctx context.Context, project game.ProjectID) (int64, error) {
+	operation := Operation{Method: "FeedEnd", Label: "feed_end", Collection: "events"}
+	return read(ctx, st, operation, func(ctx context.Context) (int64, error) {
+		return st.inner.FeedEnd(ctx, project)
+	})
+}
+
 func (st *store) OrderEvents(ctx context.Context, now time.Time, limit int) (int, error) {
 	operation := Operation{Method: "OrderEvents", Label: "order_events", Collection: "events"}
 	return read(ctx, st, operation, func(ctx context.Context) (int, error) {

@@ -46,11 +46,11 @@ func main() {
 		{Mode: mode, Attribute: []string{"mmr:1200", "map:dust 2"}},
 	} {
 		listed, err := client.ListSessions(ctx, params)
-		found, ok := listed.(*gsm.PageSession)
+		page, ok := listed.(*gsm.PageSessionHeaders)
 		if err != nil || !ok {
 			log.Fatalf("list: %v %+v", err, listed)
 		}
-		if len(found.Items) != 1 || found.Items[0].ID != opened.Response.ID {
+		if found := page.Response; len(found.Items) != 1 || found.Items[0].ID != opened.Response.ID {
 			log.Fatalf("%+v found %d", params, len(found.Items))
 		}
 	}
