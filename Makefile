@@ -20,7 +20,7 @@ PACKAGES ?= ./...
 TESTFLAGS ?=
 RACE := -gcflags=modernc.org/sqlite/lib=-race=false
 TOOL := go tool -modfile=$(CURDIR)/tools/go.mod
-MODULES := . deployment/monitoring
+MODULES := . deployment/monitoring tests/browser
 # Not among tools/go.mod: they do not build with the versions of what they share with the linters.
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GORELEASER := go run github.com/goreleaser/goreleaser/v2@v2.16.0
@@ -172,6 +172,11 @@ monitoring-check: ## Check rules and dashboards, on MongoDB too if GSM_TEST_MONG
 	@[ -z "$${GSM_TEST_MONGODB_URI:-}" ] || deployment/check/exporter >/dev/null # compiles it, before time is taken
 	cd deployment/monitoring && go test -count=1 -timeout 10m -v ./...
 
+.PHONY: browser-check
+browser-check: ## Check the page of the guide to live lobbies in a browser (needs chromium)
+	@command -v "$${GSM_TEST_BROWSER:-chromium}" >/dev/null || { echo "install chromium, or set GSM_TEST_BROWSER" >&2; exit 1; }
+	cd tests/browser && go test -count=1 ./...
+
 # The image's settings, as IMAGE=registry.example/gsm:1 and PLATFORMS=linux/amd64,linux/arm64, are in the script.
 .PHONY: image
 image: ## Build the container image IMAGE, with Docker or buildah
@@ -248,6 +253,6 @@ helm-install-check: $(HELM) ## Install the Helm chart on a real cluster, of kind
 module: ## Rename the module: make module MODULE=host/owner/name
 	@test -n "$(MODULE)" || { echo "set MODULE=host/owner/name" >&2; exit 2; }
 	old=$$(go list -m); \
-	git ls-files '*.go' '*.yml' 'tools/go.mod' 'tools/contract/go.mod' 'deployment/monitoring/go.mod' | xargs sed -i "s#\b$$old\b#$(MODULE)#g"; \
+	git ls-files '*.go' '*.yml' 'tools/go.mod' 'tools/contract/go.mod' 'deployment/monitoring/go.mod' 'tests/browser/go.mod' | xargs sed -i "s#\b$$old\b#$(MODULE)#g"; \
 	go mod edit -module "$(MODULE)"; \
 	go build ./...
