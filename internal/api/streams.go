@@ -195,9 +195,9 @@ func (s *subscription) sendPosition(to messenger) endReason {
 }
 
 // stillKnows reports whether the credential of a request is still valid. One that cannot be checked is. A ticket only
-// opens a stream: its player is followed by the events of the session.
+// opens a stream: its player is followed by the events of the session. It counts only without another credential.
 func (a *API) stillKnows(r *http.Request) bool {
-	if r.URL.Query().Has(ticketParameter) {
+	if r.Header.Get("Authorization") == "" && r.URL.Query().Has(ticketParameter) {
 		return true
 	}
 	from, _ := netip.ParseAddrPort(r.RemoteAddr) // zero if it is not an address

@@ -224,10 +224,12 @@ func (a *API) more(ctx context.Context, in *EventsParams, s *subscription) ([]ga
 	return s.Next(ctx, in.waited)
 }
 
-// take adds the events that the caller wants to a page.
+// take adds the events that the caller wants to a page, which ends early where these have many changes.
 func (s *subscription) take(p *eventPage, events []game.Event, limit int) {
+	changes := 0
 	for i := range events {
-		if len(p.Items) == limit {
+		changes += len(events[i].Changes)
+		if len(p.Items) == limit || len(p.Items) > 0 && changes > feed.PageChanges {
 			return
 		}
 		s.sent = s.Place(&events[i])

@@ -61,6 +61,16 @@ func (s *observed) CreateKey(ctx context.Context, k game.Key, events ...game.Eve
 	return s.tell(events, s.Store.CreateKey(ctx, k, events...))
 }
 
+// CreateWebhook implements [game.Store].
+func (s *observed) CreateWebhook(ctx context.Context, w game.Webhook, events ...game.Event) error {
+	return s.tell(events, s.Store.CreateWebhook(ctx, w, events...))
+}
+
+// ReplaceWebhook implements [game.Store].
+func (s *observed) ReplaceWebhook(ctx context.Context, old, next game.Webhook, events ...game.Event) error {
+	return s.tell(events, s.Store.ReplaceWebhook(ctx, old, next, events...))
+}
+
 // ReplaceKey implements [game.Store].
 func (s *observed) ReplaceKey(ctx context.Context, old, next game.Key, events ...game.Event) error {
 	return s.tell(events, s.Store.ReplaceKey(ctx, old, next, events...))

@@ -15,8 +15,11 @@ const (
 	keptEvents = 64
 	// page is how many events are read at once.
 	page = 100
-	// pageChanges is the number of changes at which a page ends early. Each takes some hundred bytes.
-	pageChanges = 2000
+	// PageChanges is the number of changes at which a page ends early. Each takes some hundred bytes.
+	PageChanges = 2000
+	// keptChanges bounds how many changes the events that are kept have. A heartbeat of a large session makes one event
+	// of a thousand.
+	keptChanges = 20_000
 	// keptOfFeed is like keptEvents for the feed of a project, which has many more events.
 	keptOfFeed = 512
 	// unknown stands for the last event of a topic of which memory knows none.
@@ -81,9 +84,23 @@ func (t *topic) add(events []game.Event) bool {
 	if keep := max(t.kept(), len(events)); len(t.recent) > 2*keep {
 		t.recent = slices.Clone(t.recent[len(t.recent)-keep:])
 	}
+	if few := withFewChanges(t.recent); few < len(t.recent) {
+		t.recent = slices.Clone(t.recent[len(t.recent)-few:])
+	}
 	t.end = t.place(&events[len(events)-1])
 	t.tell()
 	return true
+}
+
+// withFewChanges returns how many of the last events have at most keptChanges together; at least the last one.
+func withFewChanges(events []game.Event) int {
+	changes := 0
+	for n := range events {
+		if changes += len(events[len(events)-1-n].Changes); n > 0 && changes > keptChanges {
+			return n
+		}
+	}
+	return len(events)
 }
 
 // restart begins anew with events that do not follow those that are known, because the ones between are not kept any
@@ -170,7 +187,7 @@ func (t *topic) read(ctx context.Context, place int64) ([]game.Event, error) {
 	}
 	changes := 0
 	for i := range events {
-		if changes += len(events[i].Changes); i > 0 && changes > pageChanges ||
+		if changes += len(events[i].Changes); i > 0 && changes > PageChanges ||
 			i > 0 && t.place(&events[i]) != t.place(&events[i-1])+1 {
 			return events[:i], nil
 		}

@@ -52,6 +52,10 @@ func (q *AuditQuery) selects(e *Event) bool {
 // auditSteps bounds how often a request reads further for events that the query selects.
 const auditSteps = 10
 
+// auditDisorder is by how much an event may be older than one before it in the feed: they are ordered some time after
+// they happened, and clocks differ.
+const auditDisorder = time.Hour
+
 // Audit returns a page of the audit log of the caller's project, newest first. A page may have fewer events than the
 // limit, and none, although more follow. It returns ErrValidation, or ErrForbidden for callers who are no admins.
 func (s *Sessions) Audit(ctx context.Context, q AuditQuery, cursor string, limit int) (List[Event], error) {
@@ -83,6 +87,9 @@ func (s *Sessions) Audit(ctx context.Context, q AuditQuery, cursor string, limit
 		}
 		for i := range found.Items {
 			at = found.Items[i].Seq
+			if !q.From.IsZero() && found.Items[i].At.Before(q.From.Add(-auditDisorder)) {
+				return l, nil
+			}
 			if q.selects(&found.Items[i]) {
 				l.Items = append(l.Items, found.Items[i])
 			}

@@ -62,6 +62,7 @@ const RecentBytes = recentBytes
 
 // RecentBytes returns how much of it is in use.
 func (s *Sessions) RecentBytes() int { return s.changes.recent.bytes }
+func (s *Players) RecentBytes() int  { return s.changes.recent.bytes }
 
 // MaxBatch is the maximum number of changes in a batch.
 const MaxBatch = maxBatch

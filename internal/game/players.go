@@ -56,7 +56,7 @@ func (s *Players) Create(ctx context.Context, f Profile, i Idempotency) (Created
 			}
 			err = s.store.CreatePlayer(ctx, p, newEvent(ctx, p.current(), p.created()))
 			if err == nil {
-				s.changes.recent.saw(documentKey{p.Project, string(p.ID)}, p)
+				s.changes.recent.sawNew(documentKey{p.Project, string(p.ID)}, p)
 			}
 			return p, err
 		},

@@ -69,6 +69,23 @@ func (r *recent[D]) saw(key documentKey, d D) {
 	}
 }
 
+// sawNew remembers a document that was just created, unless another change has seen it since.
+func (r *recent[D]) sawNew(key documentKey, d D) {
+	r.mu.Lock()
+	_, seen := r.sights[key]
+	r.mu.Unlock()
+	if !seen {
+		r.saw(key, d)
+	}
+}
+
+// tidy forgets what was not seen for long, as every use does: a process that makes no changes keeps no names.
+func (r *recent[D]) tidy() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trim()
+}
+
 // changedElsewhere marks a document that another process has changed since this one saw it.
 func (r *recent[D]) changedElsewhere(key documentKey) {
 	if r.weigh == nil {
@@ -114,7 +131,7 @@ func (r *recent[D]) put(s sight[D]) {
 func (r *recent[D]) trim() {
 	for e := r.order.Front(); e != nil; e = r.order.Front() {
 		oldest, _ := e.Value.(sight[D])
-		if r.bytes <= recentBytes && r.now().Sub(oldest.at) < recentFor {
+		if r.bytes <= recentBytes && r.now().Sub(oldest.at).Abs() < recentFor {
 			return
 		}
 		r.remove(oldest.key)
@@ -134,11 +151,25 @@ func (a Attributes) weight() (n int) {
 func (s *Session) weight() int {
 	const person = 256
 	n := s.Attributes.weight() + person*(len(s.Members)+len(s.WaitList)+len(s.Bans))
-	for _, m := range s.Members {
-		n += m.Attributes.weight()
+	for i := range s.Members {
+		n += s.Members[i].Attributes.weight()
+	}
+	for i := range s.WaitList {
+		n += s.WaitList[i].Attributes.weight()
+	}
+	return n + len(s.Result)
+}
+
+// weight returns about how many bytes of memory the player takes beyond the smallest one. A player whose seats are
+// being freed is read before each change, because the end of that makes no version: see [Players.FreeSeats].
+func (p *Player) weight() int {
+	if p.SweepSince != nil {
+		return largestRecent + 1
+	}
+	const identity = 64 // of the map
+	n := p.Attributes.weight()
+	for provider, subject := range p.Identities {
+		n += identity + len(provider) + len(subject)
 	}
 	return n
 }
-
-// weight returns about how many bytes of memory the player takes beyond the smallest one.
-func (p *Player) weight() int { return p.Attributes.weight() }

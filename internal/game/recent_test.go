@@ -1,6 +1,7 @@
 package game_test
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -133,6 +134,68 @@ func TestDocumentsAreForgottenWhenThereAreMany(t *testing.T) {
 	here.rename(t, first.ID, "first")
 	equal(t, map[string]int{"Session": 1, "ReplaceSession": 1}, asked.since())
 	if n := here.sessions.RecentBytes(); n > game.RecentBytes || n < game.RecentBytes/2 {
+		t.Errorf("%d bytes are remembered", n)
+	}
+}
+
+// The end of freeing a player's seats makes no version, so what is remembered must not bring the mark back.
+func TestErasureAfterASuspensionCompletes(t *testing.T) {
+	t.Parallel()
+	here, elsewhere, _ := newTwo(t)
+	p := here.register(t, here.ctx, "alice")
+	_, err := here.players.Edit(here.ctx, p.ID, nil, suspends(nil))
+	ok(t, err)
+	here.clock.add(4*maxRequest - time.Second)
+	_, err = here.players.Edit(here.ctx, p.ID, nil, func(f game.Profile) (game.Profile, error) {
+		f.DisplayName = "Alice"
+		return f, nil
+	})
+	ok(t, err)
+	here.clock.add(2 * time.Second)
+	ok(t, elsewhere.players.FreeSeats(elsewhere.ctx)) // for the last time
+	ok(t, here.players.Erase(here.ctx, p.ID, nil))
+	for range 3 {
+		here.clock.add(2 * 24 * time.Hour)
+		ok(t, elsewhere.players.Tend(elsewhere.ctx))
+	}
+	left, err := elsewhere.store.ExportPlayers(elsewhere.ctx, "", 10)
+	ok(t, err)
+	if len(left) > 0 {
+		t.Errorf("what is left of the player is %+v", left)
+	}
+}
+
+func TestForgetting(t *testing.T) {
+	t.Parallel()
+	for name, by := range map[string]time.Duration{"ten seconds later": 10 * time.Second, "a clock goes back": -time.Hour} {
+		here, _, _ := newTwo(t)
+		here.open(t, 2, here.register(t, here.ctx, "alice").ID)
+		if here.sessions.RecentBytes() == 0 || here.players.RecentBytes() == 0 {
+			t.Errorf("%s: nothing is remembered", name)
+		}
+		here.clock.add(by)
+		ok(t, here.players.FreeSeats(here.ctx))
+		if s, p := here.sessions.RecentBytes(), here.players.RecentBytes(); s+p > 0 {
+			t.Errorf("%s: %d and %d bytes are remembered", name, s, p)
+		}
+	}
+}
+
+// Whatever a document may have many of is weighed.
+func TestLargeDocumentsAreNotRemembered(t *testing.T) {
+	t.Parallel()
+	here, _, _ := newTwo(t)
+	text := game.Attributes{"a": game.StringValue(strings.Repeat("x", 4000))}
+	host := here.register(t, here.ctx, "alice").ID
+	room := here.open(t, 1, host)
+	for i := range 20 {
+		who := here.register(t, here.ctx, fmt.Sprint("waits", i)).ID
+		_, _, err := here.sessions.JoinParty(here.ctx, room.ID, nil, game.Party{
+			Seats: []game.JoinRequest{{PlayerID: who, Attributes: text}}, Wait: true,
+		})
+		ok(t, err)
+	}
+	if n := here.sessions.RecentBytes(); n > 0 {
 		t.Errorf("%d bytes are remembered", n)
 	}
 }

@@ -125,7 +125,7 @@ func (s *Sessions) Create(ctx context.Context, r SessionRequest, i Idempotency) 
 func (s *Sessions) create(ctx context.Context, v Session) error {
 	err := s.createPlaces(ctx, v, newEvent(ctx, v.current(), v.created()))
 	if err == nil {
-		s.changes.recent.saw(documentKey{v.Project, string(v.ID)}, v)
+		s.changes.recent.sawNew(documentKey{v.Project, string(v.ID)}, v)
 	}
 	return err
 }

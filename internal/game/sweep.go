@@ -106,6 +106,8 @@ func (s *Players) removeFromSessions(ctx context.Context, p Player, from []Sessi
 func (s *Players) FreeSeats(ctx context.Context) error {
 	s.freeing.Lock()
 	defer s.freeing.Unlock()
+	s.changes.recent.tidy()
+	s.sessions.changes.recent.tidy()
 	forgotten := make(map[admission]struct{})
 	err := s.forEachPlayer(ctx, PlayerQuery{Sweeping: true}, func(ctx context.Context, p Player) error {
 		which, who := liveSessions, admission{p.Project, p.ID}

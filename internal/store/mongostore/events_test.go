@@ -140,7 +140,7 @@ func TestEventsOfAProcessThatDied(t *testing.T) {
 	p := newProxy(t, url)
 	s, err := mongostore.Open(t.Context(), p.url, mongostore.Options{})
 	must(t, err)
-	p.faultsOf(map[string]fault{"insert notices": loseRequest})
+	p.faultsOf(map[string]fault{"insert notices": failRequest})
 	began := time.Now()
 	// A process whose clock is ahead, or a copy of the database, has looked before.
 	orderAll(t, openTest(t, url, mongostore.Options{}), began.Add(10*time.Hour))
@@ -198,7 +198,7 @@ func TestEventsAreNoticed(t *testing.T) {
 func TestEventsOfManyNotices(t *testing.T) {
 	t.Parallel()
 	p, s, other := faulty(t)
-	p.faultsOf(map[string]fault{"insert notices": loseRequest})
+	p.faultsOf(map[string]fault{"insert notices": failRequest})
 	const many = 70
 	notices := bson.A{}
 	for range many {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 
@@ -17,6 +18,7 @@ type fault int
 const (
 	none        fault = iota
 	loseRequest       // the connection breaks before the server receives the command
+	failRequest       // the server does not receive the command, and the reply is an internal error
 	loseReply         // the server executes the command, and the connection breaks
 	failReply         // the server executes the command, and the reply is an internal error
 	hold              // the server executes the command, and no reply arrives
@@ -137,6 +139,15 @@ func (p *proxy) serve(c net.Conn) {
 			p.call(then)
 			return
 		}
+		if f == failRequest {
+			header := slices.Clone(request[:16])
+			copy(header[8:12], request[4:8]) // to which request it is the reply
+			p.call(then)
+			if _, err := c.Write(internalError(header)); err != nil {
+				return
+			}
+			continue
+		}
 		if _, err := s.Write(request); err != nil {
 			return
 		}
@@ -148,7 +159,7 @@ func (p *proxy) serve(c net.Conn) {
 			more = len(reply) > 20 && reply[16]&2 != 0 // flag moreToCome
 			p.call(then)
 			switch f {
-			case none, loseRequest:
+			case none, loseRequest, failRequest:
 			case loseReply:
 				return
 			case hold:

@@ -233,7 +233,9 @@ func (l *liveRows) first(
 			look(row)
 			return true
 		})
-	} else {
+	}
+	if !ok { // there is no index, or no more
+		found, more = 0, false
 		ok = l.each(look)
 	}
 	slices.SortFunc(all[:found], o.comparePositions)

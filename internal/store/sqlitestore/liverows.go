@@ -287,6 +287,7 @@ func (l *liveRows) committed(all []*game.Session) {
 	}
 	if l.ready != nil && !l.fits(l.ready, len(l.ready.indexes)) {
 		clear(l.ready.indexes)
+		l.ready.moved = nil
 	}
 }
 
