@@ -167,7 +167,9 @@ func TestErasureAfterASuspensionCompletes(t *testing.T) {
 
 func TestForgetting(t *testing.T) {
 	t.Parallel()
-	for name, by := range map[string]time.Duration{"ten seconds later": 10 * time.Second, "a clock goes back": -time.Hour} {
+	for name, by := range map[string]time.Duration{
+		"ten seconds later": 10 * time.Second, "a clock goes back": -time.Hour,
+	} {
 		here, _, _ := newTwo(t)
 		here.open(t, 2, here.register(t, here.ctx, "alice").ID)
 		if here.sessions.RecentBytes() == 0 || here.players.RecentBytes() == 0 {
