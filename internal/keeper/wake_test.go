@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,10 +17,10 @@ func TestWake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		wake := make(chan struct{}, 1)
-		runs := 0
+		var runs atomic.Int64
 		k := keeper.New(options(func(context.Context, report.Run) {}), keeper.Task{
 			Name: "work", Every: time.Minute, Timeout: time.Second, Wake: wake,
-			Run: func(context.Context) error { runs++; return nil },
+			Run: func(context.Context) error { runs.Add(1); return nil },
 		})
 		done := make(chan error)
 		go func() { done <- k.Run(ctx) }()
@@ -32,23 +33,23 @@ func TestWake(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		synctest.Wait()
-		if runs != 1 {
-			t.Errorf("%d runs, want the first", runs)
+		if runs.Load() != 1 {
+			t.Errorf("%d runs, want the first", runs.Load())
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if runs != 2 {
-			t.Errorf("%d runs after a second, want the first and the one that was woken", runs)
+		if runs.Load() != 2 {
+			t.Errorf("%d runs after a second, want the first and the one that was woken", runs.Load())
 		}
 		time.Sleep(59 * time.Second)
 		synctest.Wait()
-		if runs != 2 {
-			t.Errorf("%d runs before the minute is over", runs)
+		if runs.Load() != 2 {
+			t.Errorf("%d runs before the minute is over", runs.Load())
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if runs != 3 {
-			t.Errorf("%d runs after the minute", runs)
+		if runs.Load() != 3 {
+			t.Errorf("%d runs after the minute", runs.Load())
 		}
 		cancel()
 		if err := <-done; err != nil {
