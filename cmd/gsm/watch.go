@@ -21,7 +21,7 @@ import (
 
 type watchCmd struct {
 	Session string   `arg:"" optional:"" placeholder:"SESSION" help:"The id of the session to follow."`
-	All     bool     `help:"Follow everything that happens in the project: sessions, players and API keys."`
+	All     bool     `help:"Follow everything that happens in the project: sessions, players, API keys and webhooks."`
 	Type    []string `placeholder:"TYPE" help:"With --all: events with a change of one of these types, such as member_removed; several with commas."`
 	Player  string   `placeholder:"ID" help:"With --all: events that name this player."`
 	After   string   `placeholder:"POSITION" help:"Continue after this position, as --json prints it; 0 begins with the first event. Without it, what happens from now on."`

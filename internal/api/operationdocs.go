@@ -120,7 +120,7 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 		"connect again with the last position. A player who does not host the session does not see bans and " +
 		"who else waits, so that an event may have no changes. 204 says that the session has ended and that " +
 		"all its events were read. For those who hold a seat or wait for one, API keys and admins.",
-	"getEvents": "The events of all sessions, players and API keys of the project, the oldest first, in the order of " +
+	"getEvents": "The events of all sessions, players, API keys and webhooks, the oldest first, in the order of " +
 		"`seq` and without gaps, in the same forms as the events of a session. It never ends by itself. Filters " +
 		"select events; a message `position`, and the `position` of a response, says how far they were looked at, so " +
 		"that a response may have no items although more follow at once: continue at its `position`. An event may " +
