@@ -27,6 +27,8 @@ const (
 	maxWaiting = 250
 	// outage is how many attempts in a row must have failed for the receiver, and not single events, to be the reason.
 	outage = 10
+	// outageTime is how long they must have failed: failures of some seconds are retried in time as they are.
+	outageTime = time.Minute
 	// MaxReplay is how many deliveries one request can repeat.
 	MaxReplay = 100
 	// maxWaitingStored is how many can wait at all: maxWaiting, those of a page of the feed, and what is replayed.
@@ -192,7 +194,11 @@ func MessageType(e *Event) string {
 func (w *Webhook) settle(
 	d WaitingDelivery, e *Event, a WebhookAttempt, now time.Time, random float64,
 ) (*WaitingDelivery, Delivery) {
-	d.Attempts, d.LastAt = d.Attempts+1, now
+	early := d.DueAt.After(now) // because the receiver works again: it does not use up an attempt
+	d.LastAt = now
+	if !early {
+		d.Attempts++
+	}
 	row := Delivery{
 		ID: DeliveryID(w.ID, d.Seq), Project: w.Project, Webhook: w.ID, Subject: d.Subject, Version: d.Version,
 		Seq: d.Seq, Status: DeliveryDelivered, Attempts: d.Attempts, At: now, Failure: a.Failure, Response: a.Status,
@@ -205,7 +211,9 @@ func (w *Webhook) settle(
 		row.Status = DeliveryDead
 		return nil, row
 	}
-	d.DueAt = now.Add(retryAfter(d.Attempts, random)).Truncate(time.Millisecond)
+	if !early {
+		d.DueAt = now.Add(retryAfter(d.Attempts, random)).Truncate(time.Millisecond)
+	}
 	row.Status, row.NextAt = DeliveryRetrying, &d.DueAt
 	return &d, row
 }
@@ -302,7 +310,7 @@ func (p *Pass) finish(now time.Time) (WebhookProgress, WebhookReason) {
 	next.Revision++
 	switch {
 	case p.worked:
-		if next.Failures >= outage {
+		if next.Failures >= outage && next.FailingSince != nil && now.Sub(*next.FailingSince) >= outageTime {
 			next.RecoveredAt = &now
 		}
 		next.Failures, next.FailingSince = 0, nil

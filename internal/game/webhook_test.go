@@ -85,11 +85,10 @@ func TestDeliveryAttempts(t *testing.T) {
 	t.Parallel()
 	e := eventAt("s", 3, 7)
 	failed := game.WebhookAttempt{Failure: game.FailedStatus, Status: 503, Excerpt: strings.Repeat("é", 400)}
-	at := t0
 	var waits []time.Duration
 	for _, random := range []float64{0, .999} {
 		p := game.NewPass(game.Webhook{ID: "w"})
-		item := retried("s", 3, 7)
+		item, at := retried("s", 3, 7), t0
 		for n := 1; ; n++ {
 			if done := p.Settle(item, &e, failed, at, random); done != (n == game.MaxDeliveryAttempts) {
 				t.Fatalf("dealt with after %d attempts: %t", n, done)
@@ -105,7 +104,7 @@ func TestDeliveryAttempts(t *testing.T) {
 			if len(early) > 0 || len(p.Progress().Due(item.DueAt, 9)) != 1 {
 				t.Errorf("attempt %d is not due at %v", n, item.DueAt)
 			}
-			waits = append(waits, wait)
+			waits, at = append(waits, wait), item.DueAt
 		}
 		if len(p.Progress().Waiting) > 0 {
 			t.Errorf("a dead letter waits: %+v", p.Progress())
@@ -254,6 +253,53 @@ func TestWebhookIsDisabled(t *testing.T) {
 	ok(t, err)
 	equal(t, "", pass(20, game.FailedTimeout, 0)) // it has as long as a new one
 	equal(t, game.WebhookGone, pass(1, game.FailedStatus, 410))
+}
+
+// Sessions whose events are always rejected do not use up their attempts because the receiver accepts others meanwhile.
+func TestPoisonBesideOthers(t *testing.T) {
+	t.Parallel()
+	for step, most := range map[int]int{1: 3, 120: 6} { // seconds between a failing pass and one that succeeds
+		p := newWorld(t).start()
+		rules := p.hooks(nil)
+		w, _, err := rules.Create(p.ctx, game.WebhookSettings{URL: "https://a.example"})
+		ok(t, err)
+		store := func(pass *game.Pass) {
+			t.Helper()
+			w, _, err = rules.Store(p.ctx, pass)
+			ok(t, err)
+		}
+		pass := game.NewPass(w)
+		for i := range int64(30) {
+			pass.Keep(retried(fmt.Sprint("s", i), 1, i+1))
+		}
+		store(pass)
+		early := 0
+		for round := range int64(20) {
+			pass = game.NewPass(w)
+			for _, d := range pass.Progress().Due(p.clock.Now(), 100) {
+				if d.DueAt.After(p.clock.Now()) {
+					early++
+				}
+				e := eventAt(d.Subject.ID, d.Version, d.Seq)
+				pass.Settle(d, &e, game.WebhookAttempt{Failure: game.FailedStatus, Status: 400}, p.clock.Now(), 0)
+			}
+			store(pass)
+			p.clock.add(time.Duration(step) * time.Second)
+			pass = game.NewPass(w)
+			good := eventAt("good", round+1, 100+round)
+			pass.Settle(retried("good", round+1, 100+round), &good, game.WebhookAttempt{}, p.clock.Now(), 0)
+			store(pass)
+		}
+		equal(t, 30, len(w.Progress.Waiting))
+		for _, d := range w.Progress.Waiting {
+			if d.Attempts < 2 || d.Attempts > most {
+				t.Errorf("every %d s: %d attempts, want at most %d", step, d.Attempts, most)
+			}
+		}
+		if (early > 0) != (step >= 60) {
+			t.Errorf("every %d s: %d were sent early", step, early)
+		}
+	}
 }
 
 // Whoever has old progress cannot store what it did, but an edit meanwhile does no harm.
