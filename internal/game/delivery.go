@@ -29,6 +29,8 @@ const (
 	outage = 10
 	// outageTime is how long they must have failed: failures of some seconds are retried in time as they are.
 	outageTime = time.Minute
+	// probeEvery is how often a receiver that does not work is sent a message at least, if one waits.
+	probeEvery = 5 * time.Minute
 	// MaxReplay is how many deliveries one request can repeat.
 	MaxReplay = 100
 	// maxWaitingStored is how many can wait at all: maxWaiting, those of a page of the feed, and what is replayed.
@@ -53,7 +55,7 @@ type WebhookProgress struct {
 	Waiting      []WaitingDelivery `json:"waiting" doc:"What is tried again, the first event of each subject."`
 	Failures     int               `json:"failures" doc:"Attempts since the last one that succeeded."`
 	FailingSince *time.Time        `json:"failing_since" doc:"When the first of these failed; null for none."`
-	RecoveredAt  *time.Time        `json:"recovered_at" doc:"When an attempt last succeeded after others had failed."`
+	RecoveredAt  *time.Time        `json:"recovered_at" doc:"When the receiver last worked again, or an admin changed the URL or enabled the webhook: what failed before is sent again."`
 }
 
 // WaitingDelivery is an event that is sent again later.
@@ -69,7 +71,7 @@ type WaitingDelivery struct {
 }
 
 // Due returns the deliveries whose time has come, the first events first, at most limit. Those that failed while the
-// receiver did not work are due once it works again: see [outage].
+// receiver did not work are due once it works again: see [outage]. Until then, one is due at times to find that out.
 func (p *WebhookProgress) Due(now time.Time, limit int) []WaitingDelivery {
 	var due []WaitingDelivery
 	taken := map[Subject]bool{} // a subject's events are sent one after the other
@@ -81,7 +83,24 @@ func (p *WebhookProgress) Due(now time.Time, limit int) []WaitingDelivery {
 		taken[d.Subject] = true
 		due = append(due, d)
 	}
+	if len(due) == 0 && p.probes(now) {
+		return []WaitingDelivery{slices.MinFunc(p.Waiting, byLastAt)} // another one each time
+	}
 	return due
+}
+
+// probes reports whether the receiver did not work when something was last sent, which is a while ago.
+func (p *WebhookProgress) probes(now time.Time) bool {
+	return p.Failures >= outage && len(p.Waiting) > 0 &&
+		now.Sub(slices.MaxFunc(p.Waiting, byLastAt).LastAt) >= probeEvery
+}
+
+func byLastAt(a, b WaitingDelivery) int { return a.LastAt.Compare(b.LastAt) }
+
+// retry makes everything due that failed before, and gives the receiver as much time as a new one has.
+func (p *WebhookProgress) retry(now time.Time) {
+	p.Failures, p.FailingSince, p.RecoveredAt = 0, nil, &now
+	p.Revision++
 }
 
 // HasRoom reports whether further events may be taken up.

@@ -123,8 +123,8 @@ func (w *Webhook) wants(e *Event) bool {
 	})
 }
 
-// edit replaces the settings and returns what that changed.
-func (w *Webhook) edit(s WebhookSettings) []Change {
+// edit replaces the settings and returns what that changed. What failed is sent to another URL at once.
+func (w *Webhook) edit(s WebhookSettings, now time.Time) []Change {
 	old := w.WebhookSettings
 	var done []Change
 	fields := slices.DeleteFunc(differing(old, s), func(f string) bool { return f == "disabled" })
@@ -133,10 +133,13 @@ func (w *Webhook) edit(s WebhookSettings) []Change {
 	}
 	w.WebhookSettings = s
 	w.Disabled = old.Disabled
+	if s.URL != old.URL {
+		w.Progress.retry(now)
+	}
 	if s.Disabled {
 		return append(done, w.disable(WebhookRequested)...)
 	}
-	return append(done, w.enable()...)
+	return append(done, w.enable(now)...)
 }
 
 // disable stops deliveries and returns what that changed.
@@ -148,14 +151,13 @@ func (w *Webhook) disable(reason WebhookReason) []Change {
 	return []Change{WebhookDisabled{reason}}
 }
 
-// enable continues deliveries, and gives the receiver as much time as a new one has.
-func (w *Webhook) enable() []Change {
+// enable continues deliveries, at once also of what failed.
+func (w *Webhook) enable(now time.Time) []Change {
 	if !w.Disabled {
 		return nil
 	}
 	w.Disabled, w.DisabledReason = false, ""
-	w.Progress.Failures, w.Progress.FailingSince = 0, nil
-	w.Progress.Revision++
+	w.Progress.retry(now)
 	return []Change{WebhookEnabled{}}
 }
 

@@ -302,6 +302,78 @@ func TestPoisonBesideOthers(t *testing.T) {
 	}
 }
 
+// While a receiver does not work and as many wait as may, one of them is sent every five minutes, a different one each
+// time, and costs no attempt. The first that succeeds makes all due, and so does a new URL or enabling the webhook.
+func TestReceiverIsProbed(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t).start()
+	rules := p.hooks(nil)
+	w, _, err := rules.Create(p.ctx, game.WebhookSettings{URL: "https://a.example"})
+	ok(t, err)
+	attempt := func(failure game.WebhookFailure) []int64 {
+		t.Helper()
+		pass := game.NewPass(w)
+		var sent []int64
+		for _, d := range pass.Progress().Due(p.clock.Now(), 1000) {
+			e := eventAt(d.Subject.ID, d.Version, d.Seq)
+			pass.Settle(d, &e, game.WebhookAttempt{Failure: failure}, p.clock.Now(), 0)
+			sent = append(sent, d.Seq)
+		}
+		w, _, err = rules.Store(p.ctx, pass)
+		ok(t, err)
+		return sent
+	}
+	fail := func() {
+		t.Helper()
+		pass := game.NewPass(w)
+		pass.Progress().Waiting = nil
+		for i := range int64(250) {
+			d := retried(fmt.Sprint("s", i), 1, i+1)
+			d.Attempts, d.LastAt = 6, p.clock.Now().UTC()
+			d.DueAt = d.LastAt.Add(game.MaxRetry)
+			pass.Keep(d)
+			e := eventAt(d.Subject.ID, 1, i+1)
+			pass.Settle(d, &e, game.WebhookAttempt{Failure: game.FailedTimeout}, p.clock.Now(), 0)
+		}
+		w, _, err = rules.Store(p.ctx, pass)
+		ok(t, err)
+		if w.Progress.HasRoom() || w.Progress.Failures < 250 {
+			t.Fatalf("%d failures, with room", w.Progress.Failures)
+		}
+	}
+	fail()
+	for n := range int64(3) {
+		p.clock.add(5*time.Minute - time.Millisecond)
+		equal(t, 0, len(w.Progress.Due(p.clock.Now(), 10)))
+		p.clock.add(time.Millisecond)
+		equal(t, []int64{n + 1}, attempt(game.FailedTimeout))
+		equal(t, 6, w.Progress.Waiting[n].Attempts)
+	}
+	p.clock.add(5 * time.Minute)
+	equal(t, []int64{4}, attempt(""))
+	equal(t, 249, len(attempt("")))
+	type edit = func(game.WebhookSettings) game.WebhookSettings
+	disabled := func(yes bool) edit {
+		return func(s game.WebhookSettings) game.WebhookSettings { s.Disabled = yes; return s }
+	}
+	for name, changes := range map[string][]edit{
+		"url":     {func(s game.WebhookSettings) game.WebhookSettings { s.URL += "/mended"; return s }},
+		"enabled": {disabled(true), disabled(false)},
+	} {
+		fail()
+		p.clock.add(time.Second)
+		equal(t, 0, len(w.Progress.Due(p.clock.Now(), 10)))
+		for _, change := range changes {
+			w, err = rules.Edit(p.ctx, w.ID, nil, change)
+			ok(t, err)
+		}
+		if due := len(w.Progress.Due(p.clock.Now(), 1000)); due != 250 || w.Progress.FailingSince != nil {
+			t.Errorf("%s: %d are due, failing since %v", name, due, w.Progress.FailingSince)
+		}
+		equal(t, 250, len(attempt("")))
+	}
+}
+
 // Whoever has old progress cannot store what it did, but an edit meanwhile does no harm.
 func TestWebhookProgress(t *testing.T) {
 	t.Parallel()

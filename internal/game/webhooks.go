@@ -160,12 +160,12 @@ func (s *Webhooks) List(ctx context.Context, cursor string, limit int) (List[Web
 func (s *Webhooks) Edit(
 	ctx context.Context, id WebhookID, c Condition[Webhook], edit func(WebhookSettings) WebhookSettings,
 ) (Webhook, error) {
-	return s.change(ctx, id, c, func(w *Webhook, _ time.Time) ([]Change, error) {
+	return s.change(ctx, id, c, func(w *Webhook, now time.Time) ([]Change, error) {
 		v := edit(w.WebhookSettings)
 		if err := s.check(v); err != nil {
 			return nil, err
 		}
-		return w.edit(v.normal()), nil
+		return w.edit(v.normal(), now), nil
 	})
 }
 
