@@ -169,16 +169,28 @@ var ErrWebhookSignature = &game.Error{
 	Kind: game.Unauthenticated, Code: "webhook_signature", Message: "The message has no valid signature.",
 }
 
+// minWebhookSecret is the length in characters of the shortest secret that is accepted. Those of the server are longer.
+const minWebhookSecret = len("whsec_") + 32
+
 // VerifyWebhook verifies a message that a webhook received, by its headers and the bytes of its body, and decodes it.
 // It accepts a signature by any of the secrets, which are those that [Webhooks.Create] and [Webhooks.Rotate] returned.
-// It returns [ErrWebhookSignature], or the error of a body that is no message.
+// It returns [ErrWebhookSignature], or the error of a body that is no message, or of a secret that is none: one that is
+// empty, such as a variable that is not set, would let anybody sign.
 func VerifyWebhook(header http.Header, body []byte, secrets ...string) (WebhookMessage, error) {
-	err := error(nil)
-	for _, secret := range secrets {
-		by, wrong := standard.NewWebhook(secret)
-		if wrong != nil {
-			return WebhookMessage{}, fmt.Errorf("the secret of a webhook: %w", wrong)
+	signers := make([]*standard.Webhook, len(secrets))
+	for i, secret := range secrets {
+		if len(secret) < minWebhookSecret {
+			return WebhookMessage{}, fmt.Errorf(
+				"secret %d of a webhook has %d characters, want at least %d: is it set?", i+1, len(secret), minWebhookSecret)
 		}
+		by, err := standard.NewWebhook(secret)
+		if err != nil {
+			return WebhookMessage{}, fmt.Errorf("secret %d of a webhook: %w", i+1, err)
+		}
+		signers[i] = by
+	}
+	err := error(nil)
+	for _, by := range signers {
 		if err = by.Verify(body, header); err == nil {
 			m := WebhookMessage{ID: header.Get(standard.HeaderWebhookID)}
 			if err := json.Unmarshal(body, &m); err != nil {
