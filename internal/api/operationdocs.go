@@ -155,7 +155,7 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 		"works while the webhook is disabled, too.",
 	"listDeliveries": "The newest 1,000 of each status are kept, at most 30 days.",
 	"replayWebhook": "Sends the named events again, or the newest dead letters, without regard to the order of " +
-		"others. They have the same webhook-id as before.",
+		"others. They have the same webhook-id as before, unless the database was restored in between.",
 
 	"getLimits":        "The configured limits, so that clients need not discover them by errors.",
 	"getSystemMetrics": "Points in time, oldest first.",

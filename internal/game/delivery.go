@@ -166,7 +166,7 @@ type Delivery struct {
 	ID       string         `json:"id" bson:"_id" doc:"The webhook's id, a slash and the event's place in the feed with 15 digits."`
 	Project  ProjectID      `json:"project" doc:"The project of the webhook."`
 	Webhook  WebhookID      `json:"webhook_id" doc:"The webhook."`
-	Message  string         `json:"message_id" doc:"The header webhook-id, the same in each attempt."`
+	Message  string         `json:"message_id" doc:"The header webhook-id, the same in each attempt, unless the database is restored in between."`
 	Type     string         `json:"type" doc:"The type of the message."`
 	Subject  Subject        `json:"subject" doc:"What the event is about."`
 	Version  int64          `json:"version" doc:"The event's version."`
@@ -195,9 +195,10 @@ func (d *Delivery) brokenRules() problems {
 	return wrong
 }
 
-// MessageID returns the webhook-id of an event's message. It has no full stop, which separates what is signed.
-func MessageID(e *Event) string {
-	return fmt.Sprintf("%s_%s_%d", e.Subject.Kind, e.Subject.ID, e.Version)
+// MessageID returns the webhook-id of an event's message. It has the epoch, because versions repeat in a database that
+// was restored. It has no full stop, which separates what is signed.
+func MessageID(e *Event, epoch string) string {
+	return fmt.Sprintf("%s_%s_%s_%d", e.Subject.Kind, e.Subject.ID, epoch, e.Version)
 }
 
 // MessageType returns the type of an event's message: the kind of its subject and the type of its first change.
@@ -221,7 +222,7 @@ func (w *Webhook) settle(
 	row := Delivery{
 		ID: DeliveryID(w.ID, d.Seq), Project: w.Project, Webhook: w.ID, Subject: d.Subject, Version: d.Version,
 		Seq: d.Seq, Status: DeliveryDelivered, Attempts: d.Attempts, At: now, Failure: a.Failure, Response: a.Status,
-		Excerpt: excerpt(a.Excerpt), TookMS: a.Took.Milliseconds(), Message: MessageID(e), Type: MessageType(e),
+		Excerpt: excerpt(a.Excerpt), TookMS: a.Took.Milliseconds(), Type: MessageType(e),
 	}
 	switch {
 	case a.Failure == "":
@@ -256,6 +257,7 @@ func excerpt(s string) string {
 // concurrent use.
 type Pass struct {
 	webhook Webhook // as it was read
+	epoch   string
 	next    WebhookProgress
 	rows    []Delivery
 	worked  bool
@@ -264,9 +266,9 @@ type Pass struct {
 	at      time.Time // of the first failure
 }
 
-// NewPass begins a pass over the deliveries of a webhook.
-func NewPass(w Webhook) *Pass {
-	p := &Pass{webhook: w, next: w.Progress}
+// NewPass begins a pass over the deliveries of a webhook, in an epoch of the database.
+func NewPass(w Webhook, epoch string) *Pass {
+	p := &Pass{webhook: w, epoch: epoch, next: w.Progress}
 	p.next.Waiting = slices.Clone(w.Progress.Waiting)
 	return p
 }
@@ -281,6 +283,7 @@ func (p *Pass) Progress() *WebhookProgress { return &p.next }
 // of its subject can be sent.
 func (p *Pass) Settle(d WaitingDelivery, e *Event, a WebhookAttempt, now time.Time, random float64) bool {
 	waiting, row := p.webhook.settle(d, e, a, now, random)
+	row.Message = MessageID(e, p.epoch)
 	p.rows = append(slices.DeleteFunc(p.rows, func(r Delivery) bool { return r.ID == row.ID }), row)
 	switch {
 	case a.Failure == "":

@@ -62,14 +62,14 @@ func TestWebhookFilters(t *testing.T) {
 		"another subject":  {[]game.ChangeType{"member_joined"}, []game.SubjectKind{game.SubjectPlayer}, false},
 	} {
 		w := game.Webhook{WebhookSettings: game.WebhookSettings{Types: c.types, Subjects: c.subjects}}
-		if got := game.NewPass(w).Wants(&joined); got != c.wanted {
+		if got := game.NewPass(w, "epoch").Wants(&joined); got != c.wanted {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
 	if got := game.MessageType(&joined); got != "session.settings_changed" {
 		t.Errorf("the type is %s", got)
 	}
-	if id := game.MessageID(&joined); strings.Contains(id, ".") || id != "session_s_2" {
+	if id := game.MessageID(&joined, "epoch1"); strings.Contains(id, ".") || id != "session_s_epoch1_2" {
 		t.Errorf("the id is %s", id)
 	}
 }
@@ -87,7 +87,7 @@ func TestDeliveryAttempts(t *testing.T) {
 	failed := game.WebhookAttempt{Failure: game.FailedStatus, Status: 503, Excerpt: strings.Repeat("é", 400)}
 	var waits []time.Duration
 	for _, random := range []float64{0, .999} {
-		p := game.NewPass(game.Webhook{ID: "w"})
+		p := game.NewPass(game.Webhook{ID: "w"}, "epoch")
 		item, at := retried("s", 3, 7), t0
 		for n := 1; ; n++ {
 			if done := p.Settle(item, &e, failed, at, random); done != (n == game.MaxDeliveryAttempts) {
@@ -121,7 +121,7 @@ func TestDeliveryAttempts(t *testing.T) {
 // Of one subject one event is due at a time, the first.
 func TestDueDeliveries(t *testing.T) {
 	t.Parallel()
-	p := game.NewPass(game.Webhook{})
+	p := game.NewPass(game.Webhook{}, "epoch")
 	for _, d := range []game.WaitingDelivery{
 		retried("b", 4, 9), retried("a", 1, 2), retried("a", 2, 5), retried("c", 1, 1),
 	} {
@@ -212,7 +212,7 @@ func TestWebhookIsDisabled(t *testing.T) {
 	ok(t, err)
 	pass := func(attempts int, failure game.WebhookFailure, status int) game.WebhookReason {
 		t.Helper()
-		pass := game.NewPass(w)
+		pass := game.NewPass(w, "epoch")
 		for i := range attempts {
 			e := eventAt(fmt.Sprint("s", i), 1, int64(i+1))
 			tried := game.WebhookAttempt{Failure: failure, Status: status}
@@ -268,14 +268,14 @@ func TestPoisonBesideOthers(t *testing.T) {
 			w, _, err = rules.Store(p.ctx, pass)
 			ok(t, err)
 		}
-		pass := game.NewPass(w)
+		pass := game.NewPass(w, "epoch")
 		for i := range int64(30) {
 			pass.Keep(retried(fmt.Sprint("s", i), 1, i+1))
 		}
 		store(pass)
 		early := 0
 		for round := range int64(20) {
-			pass = game.NewPass(w)
+			pass = game.NewPass(w, "epoch")
 			for _, d := range pass.Progress().Due(p.clock.Now(), 100) {
 				if d.DueAt.After(p.clock.Now()) {
 					early++
@@ -285,7 +285,7 @@ func TestPoisonBesideOthers(t *testing.T) {
 			}
 			store(pass)
 			p.clock.add(time.Duration(step) * time.Second)
-			pass = game.NewPass(w)
+			pass = game.NewPass(w, "epoch")
 			good := eventAt("good", round+1, 100+round)
 			pass.Settle(retried("good", round+1, 100+round), &good, game.WebhookAttempt{}, p.clock.Now(), 0)
 			store(pass)
@@ -312,7 +312,7 @@ func TestReceiverIsProbed(t *testing.T) {
 	ok(t, err)
 	attempt := func(failure game.WebhookFailure) []int64 {
 		t.Helper()
-		pass := game.NewPass(w)
+		pass := game.NewPass(w, "epoch")
 		var sent []int64
 		for _, d := range pass.Progress().Due(p.clock.Now(), 1000) {
 			e := eventAt(d.Subject.ID, d.Version, d.Seq)
@@ -325,7 +325,7 @@ func TestReceiverIsProbed(t *testing.T) {
 	}
 	fail := func() {
 		t.Helper()
-		pass := game.NewPass(w)
+		pass := game.NewPass(w, "epoch")
 		pass.Progress().Waiting = nil
 		for i := range int64(250) {
 			d := retried(fmt.Sprint("s", i), 1, i+1)
@@ -382,7 +382,7 @@ func TestWebhookProgress(t *testing.T) {
 	w, _, err := rules.Create(p.ctx, game.WebhookSettings{URL: "https://a.example"})
 	ok(t, err)
 	reach := func(w game.Webhook, position int64) (game.Webhook, error) {
-		pass := game.NewPass(w)
+		pass := game.NewPass(w, "epoch")
 		pass.Reach(position)
 		next, _, err := rules.Store(p.ctx, pass)
 		return next, err

@@ -302,7 +302,7 @@ func (s *Webhooks) records(ctx context.Context, id WebhookID, ids []string) ([]D
 
 // replay makes deliveries wait that do not yet, and returns how many and what that changed.
 func (w *Webhook) replay(records []Delivery, now time.Time) (int, []Change) {
-	p := NewPass(*w)
+	p := NewPass(*w, "")
 	n := 0
 	for _, d := range records {
 		waits := slices.ContainsFunc(w.Progress.Waiting, func(o WaitingDelivery) bool {
@@ -350,13 +350,19 @@ func (s *Webhooks) Test(ctx context.Context, id WebhookID) (WebhookAttempt, erro
 	return a, nil
 }
 
-// SendEvent sends an event to a webhook once. It is for background work.
-func (s *Webhooks) SendEvent(ctx context.Context, w *Webhook, e *Event) (WebhookAttempt, error) {
+// Begin begins a pass over the deliveries of a webhook. It is for background work.
+func (s *Webhooks) Begin(ctx context.Context, w Webhook) (*Pass, error) {
+	epoch, err := s.store.Epoch(ctx)
+	return NewPass(w, epoch), err
+}
+
+// SendEvent sends an event to the webhook of a pass once. It is for background work, and safe for concurrent use.
+func (s *Webhooks) SendEvent(ctx context.Context, p *Pass, e *Event) (WebhookAttempt, error) {
 	body, err := json.Marshal(messageBody{MessageType(e), e.At, e})
 	if err != nil {
 		return WebhookAttempt{}, err
 	}
-	return s.send(ctx, w, WebhookMessage{ID: MessageID(e), At: s.now(), Body: body}), nil
+	return s.send(ctx, &p.webhook, WebhookMessage{ID: MessageID(e, p.epoch), At: s.now(), Body: body}), nil
 }
 
 // send signs a message by the secrets of the webhook and sends it.

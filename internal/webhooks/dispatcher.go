@@ -135,7 +135,10 @@ func (d *Dispatcher) start(w game.Webhook) {
 // work makes passes over a webhook until there is nothing to do, or for a while.
 func (d *Dispatcher) work(ctx context.Context, w game.Webhook) error {
 	for begin := time.Now(); time.Since(begin) < workTime && ctx.Err() == nil; {
-		p := newPass(d, w)
+		p, err := newPass(ctx, d, w)
+		if err != nil {
+			return err
+		}
 		more, err := p.run(ctx)
 		if p.Changed() {
 			store, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)

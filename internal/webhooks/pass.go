@@ -21,8 +21,9 @@ type pass struct {
 	mu sync.Mutex // of Pass
 }
 
-func newPass(d *Dispatcher, w game.Webhook) *pass {
-	return &pass{Dispatcher: d, Pass: game.NewPass(w), webhook: w, end: time.Now().Add(passTime)}
+func newPass(ctx context.Context, d *Dispatcher, w game.Webhook) (*pass, error) {
+	p, err := d.Webhooks.Begin(ctx, w)
+	return &pass{Dispatcher: d, Pass: p, webhook: w, end: time.Now().Add(passTime)}, err
 }
 
 // run sends what is due and then what is new, and reports whether there may be more. After an error, what was done
@@ -161,7 +162,7 @@ func (p *pass) send(ctx context.Context, item game.WaitingDelivery, e *game.Even
 		return false, nil
 	}
 	defer func() { <-p.room }()
-	a, err := p.Webhooks.SendEvent(ctx, &p.webhook, e)
+	a, err := p.Webhooks.SendEvent(ctx, p.Pass, e)
 	switch {
 	case err != nil:
 		return false, err

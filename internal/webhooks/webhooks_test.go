@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -111,6 +112,7 @@ type receiver struct {
 	mu       sync.Mutex
 	secret   string
 	accepted map[string][]int64 // versions by session
+	ids      []string           // of messages that were accepted
 	unsigned int
 }
 
@@ -135,6 +137,7 @@ func (r *receiver) serve(w http.ResponseWriter, q *http.Request) {
 		r.unsigned++
 	}
 	if status < 300 {
+		r.ids = append(r.ids, q.Header.Get(standard.HeaderWebhookID))
 		r.accepted[m.Data.Subject.ID] = append(r.accepted[m.Data.Subject.ID], m.Data.Version)
 	}
 	w.Header().Set("Location", r.url+"/elsewhere")
@@ -271,6 +274,8 @@ func TestDeadLetters(t *testing.T) {
 			t.Errorf("the dead letter is %+v", l)
 		}
 	}
+	old := dead()[0]
+	must(t, w.store.RenewEpoch(w.ctx)) // as a restore does, after which versions repeat
 	mended.Store(true)
 	if n, err := w.rules.Replay(w.ctx, hook.ID, game.ReplayRequest{}); n != 3 || err != nil {
 		t.Fatalf("replays %d, %v", n, err)
@@ -280,6 +285,13 @@ func TestDeadLetters(t *testing.T) {
 		must(t, err)
 		return len(got.Progress.Waiting) == 0 && r.has("bad") == 3
 	}, func() { must(t, d.Run(w.ctx)) })
+	d.Close()
+	epoch, err := w.store.Epoch(w.ctx)
+	must(t, err)
+	id := fmt.Sprintf("session_bad_%s_3", epoch)
+	if old.Message == id || !slices.Contains(r.ids, id) {
+		t.Errorf("ids after a new epoch: %q, before: %s", r.ids, old.Message)
+	}
 }
 
 // A receiver that hangs does not hold up another one, and the end of the process is no attempt.
