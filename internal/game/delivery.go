@@ -23,7 +23,7 @@ const (
 	// disableFailures is how many attempts must have failed, too, so that one failure in a quiet week is not enough.
 	disableFailures = 20
 
-	// maxWaiting is the number of deliveries that wait at which no further events of the feed are taken up.
+	// maxWaiting is the number of subjects that wait at which no further events of the feed are taken up.
 	maxWaiting = 250
 	// outage is how many attempts in a row must have failed for the receiver, and not single events, to be the reason.
 	outage = 10
@@ -33,8 +33,10 @@ const (
 	probeEvery = 5 * time.Minute
 	// MaxReplay is how many deliveries one request can repeat.
 	MaxReplay = 100
+	// maxReplayed is how many deliveries that are replayed can wait. They do not count as subjects that wait.
+	maxReplayed = 2 * MaxReplay
 	// maxWaitingStored is how many can wait at all: maxWaiting, those of a page of the feed, and what is replayed.
-	maxWaitingStored = maxWaiting + MaxLimit + 2*MaxReplay
+	maxWaitingStored = maxWaiting + MaxLimit + maxReplayed
 
 	// DeliveriesKept is how many deliveries of each status are kept for each webhook.
 	DeliveriesKept = 1000
@@ -104,7 +106,18 @@ func (p *WebhookProgress) retry(now time.Time) {
 }
 
 // HasRoom reports whether further events may be taken up.
-func (p *WebhookProgress) HasRoom() bool { return len(p.Waiting) < maxWaiting }
+func (p *WebhookProgress) HasRoom() bool { return len(p.Waiting)-p.replayed() < maxWaiting }
+
+// replayed returns how many of those that wait are replayed.
+func (p *WebhookProgress) replayed() int {
+	n := 0
+	for _, d := range p.Waiting {
+		if d.Alone {
+			n++
+		}
+	}
+	return n
+}
 
 // Waits reports whether an event of the subject waits that later ones must follow.
 func (p *WebhookProgress) Waits(s Subject) bool {

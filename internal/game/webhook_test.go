@@ -410,7 +410,7 @@ func TestWebhookProgress(t *testing.T) {
 	equal(t, int64(10), back.Progress.Position)
 }
 
-// Dead letters are replayed, once each, and never so many that the document has no room.
+// Dead letters are replayed, once each, and at most 200 wait. Those do not hold up other events.
 func TestReplays(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).start()
@@ -434,23 +434,37 @@ func TestReplays(t *testing.T) {
 	n, err = replay(records[449].ID, records[0].ID, "w/1", records[1].ID+"0")
 	ok(t, err)
 	equal(t, 1, n) // the other waits already, or does not exist
-	for _, part := range [][]game.Delivery{records[1:101], records[101:201], records[201:301]} {
-		var ids []string
+	ids := func(part []game.Delivery) (ids []string) {
 		for _, d := range part {
 			ids = append(ids, d.ID)
 		}
-		if _, err = replay(ids...); err != nil {
-			break
-		}
+		return ids
 	}
+	_, err = replay(ids(records[1:101])...)
+	rejected(t, err, game.ErrWebhookBusy)
+	n, err = replay(ids(records[1:100])...)
+	ok(t, err)
+	equal(t, 99, n)
+	_, err = replay(records[100].ID)
+	rejected(t, err, game.ErrWebhookBusy)
 	_, err = replay(slices.Repeat([]string{"x"}, game.MaxReplay+1)...)
 	rejected(t, err, game.ErrValidation)
 	_, err = rules.Replay(p.ctx, "00000000-0000-7000-8000-000000000000", game.ReplayRequest{})
 	rejected(t, err, game.ErrWebhookNotFound)
 	w, err = rules.Get(p.ctx, w.ID)
 	ok(t, err)
-	if !w.Progress.Waiting[0].Alone || len(w.Progress.Waiting) > 450 {
+	if !w.Progress.Waiting[0].Alone || len(w.Progress.Waiting) != 200 {
 		t.Errorf("%d wait, the first as %+v", len(w.Progress.Waiting), w.Progress.Waiting[0])
+	}
+	pass := game.NewPass(w, "epoch")
+	for i := range int64(250) {
+		if !pass.Progress().HasRoom() {
+			t.Fatalf("no room with %d subjects that wait", i)
+		}
+		pass.Keep(retried(fmt.Sprint("waits", i), 1, 1000+i))
+	}
+	if pass.Progress().HasRoom() {
+		t.Error("room for more than 250 subjects")
 	}
 }
 

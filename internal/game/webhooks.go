@@ -271,7 +271,7 @@ func (s *Webhooks) Replay(ctx context.Context, id WebhookID, r ReplayRequest) (i
 	_, err = s.change(ctx, id, nil, func(w *Webhook, now time.Time) ([]Change, error) {
 		var done []Change
 		n, done = w.replay(records, now)
-		if n > 0 && len(w.Progress.Waiting) > maxWaitingStored-MaxLimit {
+		if n > 0 && w.Progress.replayed() > maxReplayed {
 			return nil, ErrWebhookBusy
 		}
 		return done, nil
