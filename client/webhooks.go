@@ -49,7 +49,7 @@ type Webhook struct {
 	WebhookSettings
 
 	DisabledReason WebhookReason `json:"disabled_reason"`       // empty while it is not disabled
-	PreviousUntil  *time.Time    `json:"previous_secret_until"` // until when the secret before the last rotation signs too
+	PreviousUntil  *time.Time    `json:"previous_secret_until"` // until when a secret before the last rotation signs too
 	FailingSince   *time.Time    `json:"failing_since"`         // since when every attempt has failed
 	Failures       int           `json:"failures"`              // attempts since the last one that succeeded
 	Waiting        int           `json:"waiting"`               // documents with an event that is sent again later

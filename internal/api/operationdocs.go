@@ -150,7 +150,8 @@ var operationDocs = map[string]string{ //nolint:gosec // no credentials, just te
 		"`disabled` set to false, a webhook that was disabled continues where it stopped, as far as events are kept.",
 	"deleteWebhook": "What has not been delivered is not delivered.",
 	"rotateWebhook": "The new secret is shown once, in this response. For the overlap each message is signed by " +
-		"both, so that receivers can be changed one after the other.",
+		"both, so that receivers can be changed one after the other. Those of earlier rotations sign as long as they " +
+		"were to, three old ones in all. Without an overlap none does.",
 	"testWebhook": "Sends a message of the type webhook.test, once and at once, and returns what came of it. It " +
 		"works while the webhook is disabled, too.",
 	"listDeliveries": "The newest 1,000 of each status are kept, at most 30 days.",

@@ -23,7 +23,7 @@ type WebhookBody struct {
 	Disabled bool               `json:"disabled" doc:"Whether nothing is sent."`
 	// DisabledReason is empty while the webhook is not disabled.
 	DisabledReason game.WebhookReason `json:"disabled_reason,omitempty" enum:"requested,failing,gone" doc:"Why it is disabled: an admin asked for it, nothing could be delivered for five days, or the receiver returned 410. Absent while it is not."`
-	PreviousUntil  *time.Time         `json:"previous_secret_until" doc:"Until when the secret before the last rotation signs too; null for none."`
+	PreviousUntil  *time.Time         `json:"previous_secret_until" doc:"Until when a secret before the last rotation signs too; null for none."`
 	FailingSince   *time.Time         `json:"failing_since" doc:"Since when every attempt has failed; null if the last one did not."`
 	Failures       int                `json:"failures" doc:"Attempts that have failed since the last one that succeeded."`
 	Waiting        int                `json:"waiting" doc:"Sessions and other documents with an event that is sent again later. Their later events wait for it."`
@@ -34,9 +34,8 @@ type WebhookBody struct {
 }
 
 func webhookBody(w game.Webhook) WebhookBody {
-	until := w.PreviousUntil
 	return WebhookBody{
-		w.ID, w.Project, w.Name, w.URL, w.Types, w.Subjects, w.Disabled, w.DisabledReason, until,
+		w.ID, w.Project, w.Name, w.URL, w.Types, w.Subjects, w.Disabled, w.DisabledReason, w.PreviousUntil(),
 		w.Progress.FailingSince, w.Progress.Failures, len(w.Progress.Waiting), w.Progress.Position, w.Version,
 		w.CreatedAt, w.UpdatedAt,
 	}

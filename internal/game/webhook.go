@@ -17,6 +17,9 @@ const (
 	// MaxWebhookOverlap is the maximum time for which a replaced secret still signs.
 	MaxWebhookOverlap = 30 * 24 * time.Hour
 
+	// maxPreviousSecrets is how many replaced secrets still sign at most.
+	maxPreviousSecrets = 3
+
 	webhookSecretPrefix = "whsec_"
 	webhookSecretBytes  = 32
 )
@@ -101,9 +104,8 @@ type Webhook struct {
 
 	DisabledReason WebhookReason `json:"disabled_reason" doc:"Why it is disabled; empty while it is not."`
 	// The secrets are encrypted, because they must be known to sign: see [Vault].
-	Sealed         string     `json:"sealed" hidden:"true" doc:"The secret that signs, encrypted by the operator's secret key, base64url."`
-	PreviousSealed string     `json:"previous_sealed" hidden:"true" doc:"The secret before the last rotation, which signs too until previous_until; empty for none."`
-	PreviousUntil  *time.Time `json:"previous_until" doc:"Until when the secret before the last rotation signs too; null for none."`
+	Sealed   string           `json:"sealed" hidden:"true" doc:"The secret that signs, encrypted by the operator's secret key, base64url."`
+	Previous []PreviousSecret `json:"previous_secrets" hidden:"true" doc:"Secrets before rotations, the newest first, which sign too for a while."`
 
 	// Progress changes without a version.
 	Progress WebhookProgress `json:"progress" hidden:"true" doc:"What has been delivered, and what waits to be."`
@@ -111,6 +113,23 @@ type Webhook struct {
 	Version   int64     `json:"version" doc:"Grows by one with each change."`
 	CreatedAt time.Time `json:"created_at" doc:"In UTC, to the millisecond."`
 	UpdatedAt time.Time `json:"updated_at" doc:"When it was last changed."`
+}
+
+// PreviousSecret is a secret of a webhook that was replaced.
+type PreviousSecret struct {
+	Sealed string    `json:"sealed" doc:"The secret, encrypted like the current one."`
+	Until  time.Time `json:"until" doc:"Until when it signs too."`
+}
+
+// PreviousUntil returns until when a secret before the last rotation signs too, or nil if none does.
+func (w *Webhook) PreviousUntil() *time.Time {
+	var last *time.Time
+	for _, p := range w.Previous {
+		if last == nil || p.Until.After(*last) {
+			last = &p.Until
+		}
+	}
+	return last
 }
 
 // wants reports whether the webhook receives the event.
@@ -161,22 +180,32 @@ func (w *Webhook) enable(now time.Time) []Change {
 	return []Change{WebhookEnabled{}}
 }
 
-// rotate replaces the secret. The old one signs too for the overlap.
+// rotate replaces the secret. The old one signs too for the overlap, and those before it as long as they were to.
+// Without an overlap none of them does.
 func (w *Webhook) rotate(sealed string, overlap time.Duration, now time.Time) []Change {
 	until := now.Add(overlap)
-	w.PreviousSealed, w.PreviousUntil, w.Sealed = w.Sealed, &until, sealed
-	if overlap == 0 {
-		w.PreviousSealed, w.PreviousUntil = "", nil
+	previous := []PreviousSecret{}
+	if overlap > 0 {
+		previous = append(previous, PreviousSecret{w.Sealed, until})
+		for _, p := range w.Previous {
+			if now.Before(p.Until) && len(previous) < maxPreviousSecrets {
+				previous = append(previous, p)
+			}
+		}
 	}
+	w.Sealed, w.Previous = sealed, previous
 	return []Change{WebhookRotated{until}}
 }
 
 // sealedAt returns the encrypted secrets that sign at the time, the current one first.
 func (w *Webhook) sealedAt(now time.Time) []string {
-	if w.PreviousUntil != nil && now.Before(*w.PreviousUntil) {
-		return []string{w.Sealed, w.PreviousSealed}
+	sealed := []string{w.Sealed}
+	for _, p := range w.Previous {
+		if now.Before(p.Until) {
+			sealed = append(sealed, p.Sealed)
+		}
 	}
-	return []string{w.Sealed}
+	return sealed
 }
 
 // nextVersion makes a new version of the webhook.
@@ -197,6 +226,8 @@ func (w *Webhook) brokenRules() problems {
 	wrong.document(string(w.ID), w.Project, w.Version, w.CreatedAt)
 	wrong.include(w.WebhookSettings.Validate())
 	wrong.check(w.Sealed != "", "sealed", "is missing")
+	wrong.check(len(w.Previous) <= maxPreviousSecrets, "previous_secrets", "must have at most %d items",
+		maxPreviousSecrets)
 	wrong.check(w.Disabled == (w.DisabledReason != ""), "disabled_reason", "must be set if and only if it is disabled")
 	wrong.check(len(w.Progress.Waiting) <= maxWaitingStored, "progress", "has too many deliveries that wait")
 	return wrong

@@ -190,6 +190,23 @@ func TestWebhookRotation(t *testing.T) {
 	equal(t, []string{second.Reveal(), first.Reveal()}, signed())
 	p.clock.add(time.Hour)
 	equal(t, []string{second.Reveal()}, signed())
+	// One of several rotations within the overlap leaves the secrets that receivers may have, three at most.
+	secrets := []string{second.Reveal()}
+	for i := range 5 {
+		var next game.WebhookSecret
+		w, next, err = rules.Rotate(p.ctx, w.ID, time.Hour)
+		ok(t, err)
+		secrets = append([]string{next.Reveal()}, secrets...)
+		equal(t, secrets[:min(i+2, 4)], signed())
+		equal(t, p.clock.Now().UTC().Add(time.Hour), w.PreviousUntil().UTC())
+		p.clock.add(time.Minute)
+	}
+	p.clock.add(time.Hour - 2*time.Minute) // the last of the old ones signs for another minute
+	equal(t, secrets[:2], signed())
+	w, next, err := rules.Rotate(p.ctx, w.ID, time.Minute)
+	ok(t, err)
+	equal(t, []string{next.Reveal(), secrets[0], secrets[1]}, signed())
+	equal(t, 2, len(w.Previous)) // those that have expired are gone
 	_, third, err := rules.Rotate(p.ctx, w.ID, 0)
 	ok(t, err)
 	equal(t, []string{third.Reveal()}, signed())

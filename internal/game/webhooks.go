@@ -111,7 +111,7 @@ func (s *Webhooks) Create(ctx context.Context, v WebhookSettings) (Webhook, Webh
 	now, secret := s.now(), newWebhookSecret()
 	w := Webhook{
 		ID: WebhookID(s.newID()), Project: project, WebhookSettings: v.normal(), Version: 1, CreatedAt: now,
-		UpdatedAt: now, Progress: WebhookProgress{Position: end, Waiting: []WaitingDelivery{}},
+		UpdatedAt: now, Previous: []PreviousSecret{}, Progress: WebhookProgress{Position: end, Waiting: []WaitingDelivery{}},
 	}
 	if w.Disabled {
 		w.DisabledReason = WebhookRequested
@@ -170,7 +170,8 @@ func (s *Webhooks) Edit(
 }
 
 // Rotate replaces the secret of a webhook and returns the new one, which cannot be retrieved again. The old one signs
-// too for the overlap, so that receivers can be changed meanwhile. It returns ErrValidation, ErrWebhookNotFound,
+// too for the overlap, so that receivers can be changed meanwhile, and so do those of the rotations before it, three in
+// all. It returns ErrValidation, ErrWebhookNotFound,
 // ErrNoWebhooks or ErrForbidden.
 func (s *Webhooks) Rotate(ctx context.Context, id WebhookID, overlap time.Duration) (Webhook, WebhookSecret, error) {
 	if overlap < 0 || overlap > MaxWebhookOverlap {

@@ -142,7 +142,7 @@ func createWebhook(t *testing.T, s game.Store) {
 	plain := game.Webhook{ID: game.WebhookID(newID()), Project: project, Version: 1, CreatedAt: now(), UpdatedAt: now()}
 	must(t, s.CreateWebhook(t.Context(), plain))
 	plain.Types, plain.Subjects = []game.ChangeType{}, []game.SubjectKind{}
-	plain.Progress.Waiting = []game.WaitingDelivery{}
+	plain.Progress.Waiting, plain.Previous = []game.WaitingDelivery{}, []game.PreviousSecret{}
 	wantWebhook(t, s, plain)
 }
 
@@ -181,7 +181,7 @@ func replaceWebhook(t *testing.T, s game.Store) {
 	old := newWebhook()
 	must(t, s.CreateWebhook(t.Context(), old))
 	next := newWebhook()
-	next.ID, next.Version, next.PreviousUntil, next.PreviousSealed = old.ID, 2, nil, ""
+	next.ID, next.Version, next.Previous = old.ID, 2, []game.PreviousSecret{}
 	next.Progress.Waiting = append(next.Progress.Waiting, next.Progress.Waiting[0])
 	must(t, s.ReplaceWebhook(t.Context(), old, next))
 	wantWebhook(t, s, next)
