@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/report"
 )
 
 const (
@@ -120,7 +121,7 @@ func (d *Dispatcher) start(w game.Webhook) {
 	}
 	d.busy[w.ID] = true
 	d.workers.Go(func() {
-		err := d.work(d.ctx, w)
+		err := recovered(func() error { return d.work(d.ctx, w) })
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		delete(d.busy, w.ID)
@@ -130,6 +131,16 @@ func (d *Dispatcher) start(w game.Webhook) {
 			d.failure = errors.Join(d.failure, fmt.Errorf("webhook %s: %w", w.ID, err))
 		}
 	})
+}
+
+// recovered calls a function and returns a panic as an error, because a broken webhook must not end the service.
+func recovered(f func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = report.Caught(cause)
+		}
+	}()
+	return f()
 }
 
 // work makes passes over a webhook until there is nothing to do, or for a while.

@@ -32,7 +32,7 @@ func (p *pass) run(ctx context.Context) (more bool, err error) {
 	due := p.Progress().Due(p.Now(), dueSize)
 	g := p.group()
 	for _, item := range due {
-		g.Go(func() error { return p.follow(ctx, item) })
+		g.Go(func() error { return recovered(func() error { return p.follow(ctx, item) }) })
 	}
 	if err := g.Wait(); err != nil || p.over(ctx) || !p.Progress().HasRoom() {
 		return len(due) == dueSize, err //nolint:wrapcheck // of the functions above
@@ -73,7 +73,9 @@ func (p *pass) takeUp(ctx context.Context) (more bool, err error) {
 	}
 	g := p.group()
 	for _, subject := range order {
-		g.Go(func() error { return p.sendAll(ctx, nil, bySubject[subject]) })
+		g.Go(func() error {
+			return recovered(func() error { return p.sendAll(ctx, nil, bySubject[subject]) })
+		})
 	}
 	if err := g.Wait(); err != nil {
 		return false, err //nolint:wrapcheck // of sendAll
@@ -174,7 +176,7 @@ func (p *pass) send(ctx context.Context, item game.WaitingDelivery, e *game.Even
 	return p.settle(item, e, a), nil
 }
 
-// enter waits for room to send a message, and reports whether it may be sent. The caller must give the room back.
+// enter waits for room to send a message until the end of the pass, and reports whether it may be sent. The caller must give the room back.
 func (p *pass) enter(ctx context.Context) bool {
 	if p.over(ctx) {
 		return false
@@ -182,6 +184,8 @@ func (p *pass) enter(ctx context.Context) bool {
 	select {
 	case p.room <- struct{}{}:
 		return true
+	case <-time.After(time.Until(p.end)):
+		return false
 	case <-ctx.Done():
 		return false
 	}

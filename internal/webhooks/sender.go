@@ -29,6 +29,8 @@ const (
 	margin = time.Second
 	// maxResponse is how much of a response is read, in bytes.
 	maxResponse = 4 << 10
+	// maxHeader is how large the header of a response may be, in bytes.
+	maxHeader = 64 << 10
 	// Receivers keep connections; those of one that is gone are closed.
 	idleTimeout, maxIdle = time.Minute, 4
 )
@@ -51,7 +53,7 @@ func NewSender(private bool, version string) *Sender {
 		client: &http.Client{
 			Transport: &http.Transport{
 				DialContext: dialer.DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: sendTimeout,
-				MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: idleTimeout, MaxResponseHeaderBytes: maxResponse,
+				MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: idleTimeout, MaxResponseHeaderBytes: maxHeader,
 				DisableCompression: true, // or a small response could become a large one
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

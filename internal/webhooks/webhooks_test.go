@@ -3,6 +3,7 @@ package webhooks_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,6 +22,7 @@ import (
 
 	"game-session-manager/internal/auth"
 	"game-session-manager/internal/game"
+	"game-session-manager/internal/report"
 	"game-session-manager/internal/store/sqlitestore"
 	"game-session-manager/internal/webhooks"
 )
@@ -392,6 +395,40 @@ func TestEventsThatAreGone(t *testing.T) {
 	must(t, err)
 	if len(found.Items) != 1 || found.Items[0].Failure != game.FailedEventGone {
 		t.Errorf("dead letters: %+v", found.Items)
+	}
+}
+
+// panicking is an observer that panics in the goroutines of deliveries.
+type panicking struct{ silent }
+
+func (panicking) Attempted(game.WebhookAttempt, time.Duration, bool) { panic("broken") }
+
+// A panic in a worker is an error of the task.
+func TestPanicOfWorker(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := newReceiver(t, func(string, int64) int { return http.StatusOK })
+	w.create(t, r)
+	w.happens(t, "a", 1)
+	d := webhooks.New(webhooks.Options{Webhooks: w.rules, Store: w.store, Now: w.clock, Observer: panicking{}})
+	t.Cleanup(d.Close)
+	var err error
+	eventually(t, "the panic is reported", func() bool { return err != nil }, func() { err = d.Run(w.ctx) })
+	if caught := (*report.Panic)(nil); !errors.As(err, &caught) || caught.Value != "broken" {
+		t.Errorf("Run returns %v", err)
+	}
+}
+
+// A header of some kilobytes, as proxies add, is no failure.
+func TestLargeHeader(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Long", strings.Repeat("x", 16<<10))
+	}))
+	t.Cleanup(s.Close)
+	a := webhooks.NewSender(true, "test").Send(t.Context(), game.WebhookMessage{URL: s.URL, At: time.Now()})
+	if a.Failure != "" || a.Status != http.StatusOK {
+		t.Errorf("the attempt is %+v", a)
 	}
 }
 
