@@ -181,7 +181,8 @@ func VerifyWebhook(header http.Header, body []byte, secrets ...string) (WebhookM
 	for i, secret := range secrets {
 		if len(secret) < minWebhookSecret {
 			return WebhookMessage{}, fmt.Errorf(
-				"secret %d of a webhook has %d characters, want at least %d: is it set?", i+1, len(secret), minWebhookSecret)
+				"secret %d of a webhook has %d characters, want at least %d: is it set?",
+				i+1, len(secret), minWebhookSecret)
 		}
 		by, err := standard.NewWebhook(secret)
 		if err != nil {

@@ -111,7 +111,8 @@ func (s *Webhooks) Create(ctx context.Context, v WebhookSettings) (Webhook, Webh
 	now, secret := s.now(), newWebhookSecret()
 	w := Webhook{
 		ID: WebhookID(s.newID()), Project: project, WebhookSettings: v.normal(), Version: 1, CreatedAt: now,
-		UpdatedAt: now, Previous: []PreviousSecret{}, Progress: WebhookProgress{Position: end, Waiting: []WaitingDelivery{}},
+		UpdatedAt: now, Previous: []PreviousSecret{},
+		Progress: WebhookProgress{Position: end, Waiting: []WaitingDelivery{}},
 	}
 	if w.Disabled {
 		w.DisabledReason = WebhookRequested

@@ -176,7 +176,8 @@ func (p *pass) send(ctx context.Context, item game.WaitingDelivery, e *game.Even
 	return p.settle(item, e, a), nil
 }
 
-// enter waits for room to send a message until the end of the pass, and reports whether it may be sent. The caller must give the room back.
+// enter waits for room to send a message until the end of the pass, and reports whether it may be sent. The caller must
+// give the room back.
 func (p *pass) enter(ctx context.Context) bool {
 	if p.over(ctx) {
 		return false
