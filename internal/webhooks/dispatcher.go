@@ -90,13 +90,12 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	d.Observer.Looked(all)
 	ends := map[game.ProjectID]int64{}
 	now := d.Now()
+	var failures error // of one project, which do not hold up others
 	for i := range all {
 		w := &all[i]
 		if _, known := ends[w.Project]; !known {
 			last, err := d.Store.Feed(ctx, game.FeedQuery{Project: w.Project, Newest: true, Limit: 1})
-			if err != nil {
-				return err
-			}
+			failures = errors.Join(failures, err)
 			ends[w.Project] = 0
 			if len(last) > 0 {
 				ends[w.Project] = last[0].Seq
@@ -108,8 +107,8 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	err, d.failure = d.failure, nil
-	return err
+	failures, d.failure = errors.Join(failures, d.failure), nil
+	return failures
 }
 
 // start starts a worker for a webhook unless it has one.

@@ -167,6 +167,7 @@ func (p *pass) send(ctx context.Context, item game.WaitingDelivery, e *game.Even
 	a, err := p.Webhooks.SendEvent(ctx, p.Pass, e)
 	switch {
 	case err != nil:
+		p.keep(item, item.Attempts == 0)
 		return false, err
 	case ctx.Err() != nil && a.Failure != "": // the process ends: it was no attempt
 		p.keep(item, item.Attempts == 0)

@@ -38,10 +38,11 @@ const (
 // Sender implements [game.WebhookSender] by HTTP. It is safe for concurrent use.
 type Sender struct {
 	client    *http.Client
+	private   bool
 	userAgent string
 }
 
-// NewSender returns a sender. Unless private is true, it connects to public addresses only: what is compared is the
+// NewSender returns a sender. Unless private is true, it sends by https, and to public addresses only: what is compared is the
 // address that is dialled, after the name was resolved, so that a name that leads elsewhere the next time does not
 // help. It follows no redirects and uses no proxy, which would connect in its place.
 func NewSender(private bool, version string) *Sender {
@@ -58,7 +59,7 @@ func NewSender(private bool, version string) *Sender {
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		userAgent: "gsm/" + version,
+		private: private, userAgent: "gsm/" + version,
 	}
 }
 
@@ -80,6 +81,9 @@ func (s *Sender) Send(ctx context.Context, m game.WebhookMessage) game.WebhookAt
 }
 
 func (s *Sender) send(ctx context.Context, m game.WebhookMessage) (a game.WebhookAttempt, err error) {
+	if !s.private && !strings.HasPrefix(m.URL, "https:") { // it was allowed when the webhook was created
+		return game.WebhookAttempt{Failure: game.FailedAddress}, nil
+	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, m.URL, bytes.NewReader(m.Body))
 	if err != nil {
 		return a, err

@@ -451,6 +451,9 @@ func TestAddressesAreRefused(t *testing.T) {
 			t.Errorf("%s: %+v", host, a)
 		}
 	}
+	if a := sender.Send(t.Context(), game.WebhookMessage{URL: "http://192.0.2.1/"}); a.Failure != game.FailedAddress {
+		t.Errorf("without TLS: %+v", a)
+	}
 	if reached.Load() > 0 {
 		t.Error("the server was reached")
 	}
