@@ -42,9 +42,9 @@ type Sender struct {
 	userAgent string
 }
 
-// NewSender returns a sender. Unless private is true, it sends by https, and to public addresses only: what is compared is the
-// address that is dialled, after the name was resolved, so that a name that leads elsewhere the next time does not
-// help. It follows no redirects and uses no proxy, which would connect in its place.
+// NewSender returns a sender. Unless private is true, it sends by https, and to public addresses only: what is compared
+// is the address that is dialled, after the name was resolved, so that a name that leads elsewhere the next time does
+// not help. It follows no redirects and uses no proxy, which would connect in its place.
 func NewSender(private bool, version string) *Sender {
 	dialer := &net.Dialer{Timeout: sendTimeout}
 	if !private {
