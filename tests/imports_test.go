@@ -26,7 +26,7 @@ func mayImport() map[string][]string {
 		"internal/api/web":           {},
 		"internal/api/wire":          {"internal/game"},
 		"internal/feed":              {"internal/game"},
-		"internal/webhooks":          {"internal/game"},
+		"internal/webhooks":          {"internal/game", "internal/report"},
 		"internal/filtergen":         {"internal/game"},
 		"internal/keeper":            {"internal/game", "internal/report"},
 		"internal/observe":           {"internal/game", "internal/report", "internal/store/wrap"},
