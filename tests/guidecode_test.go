@@ -487,6 +487,36 @@ func TestGuidePlay(t *testing.T) {
 	}
 }
 
+func TestGuideLiveLobby(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	host, err := s.api.Players.Create(t.Context(), client.Profile{Username: "alice"})
+	must(t, err)
+	lobby, err := s.api.Sessions.Create(t.Context(), client.SessionRequest{
+		Settings: client.Settings{MaxPlayers: 2}, HostID: &host.ID,
+	})
+	must(t, err)
+	must(t, s.api.Sessions.Cancel(t.Context(), lobby.ID))
+	var shown []string
+	must(t, showChanges(t.Context(), s.api, lobby.ID, func(c client.Change) { shown = append(shown, c.Type) }))
+	if got := strings.Join(shown, " "); got != "session_created member_joined host_changed status_changed" {
+		t.Errorf("shown is %s", got)
+	}
+}
+
+// showChanges shows what happens to a lobby from its first version on, through lost connections, until its end.
+func showChanges(ctx context.Context, c *client.Client, lobby client.SessionID, show func(client.Change)) error {
+	for event, err := range c.Sessions.Follow(ctx, lobby, "0") {
+		if err != nil {
+			return err
+		}
+		for _, change := range event.Changes {
+			show(change)
+		}
+	}
+	return nil
+}
+
 func TestGuideWebhooks(t *testing.T) {
 	t.Parallel()
 	s := start(t, withWebhooks)
