@@ -172,8 +172,7 @@ func (s *Webhooks) Edit(
 
 // Rotate replaces the secret of a webhook and returns the new one, which cannot be retrieved again. The old one signs
 // too for the overlap, so that receivers can be changed meanwhile, and so do those of the rotations before it, three in
-// all. It returns ErrValidation, ErrWebhookNotFound,
-// ErrNoWebhooks or ErrForbidden.
+// all. It returns ErrValidation, ErrWebhookNotFound, ErrNoWebhooks or ErrForbidden.
 func (s *Webhooks) Rotate(ctx context.Context, id WebhookID, overlap time.Duration) (Webhook, WebhookSecret, error) {
 	if overlap < 0 || overlap > MaxWebhookOverlap {
 		return Webhook{}, WebhookSecret{}, InvalidField("overlap_seconds", "must be 0 to %d",
