@@ -3,17 +3,12 @@ package tests_test
 import (
 	"fmt"
 	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -314,26 +309,13 @@ func TestTopGoesOn(t *testing.T) {
 	t.Parallel()
 	only(t, sqlite)
 	first := start(t)
-	var target atomic.Pointer[url.URL]
-	aim := func(s *server) {
-		u, err := url.Parse(s.ops)
-		if err != nil {
-			t.Fatal(err)
-		}
-		target.Store(u)
-	}
-	aim(first)
-	front := httptest.NewServer(&httputil.ReverseProxy{
-		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(target.Load()) },
-		ErrorLog: log.New(io.Discard, "", 0),
-	})
-	defer front.Close()
-	w := onTerminal(t, strings.TrimPrefix(front.URL, "http://"))
+	front, aim := proxyTo(t, first.ops)
+	w := onTerminal(t, strings.TrimPrefix(front, "http://"))
 	first.kill()
 	w.shows(t, 0, "No response for ", "away")
 	after := len(w.drawn.String())
 	second := start(t)
-	aim(second)
+	aim(second.ops)
 	w.shows(t, after, "live")
 	after = len(w.drawn.String())
 	second.newPlayer(t, "next")

@@ -3,14 +3,8 @@ package tests_test
 import (
 	"bufio"
 	"encoding/json"
-	"io"
-	"log"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os/exec"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -81,24 +75,10 @@ func (w *watching) ends(t *testing.T) {
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	first := start(t)
-	var target atomic.Pointer[url.URL]
-	aim := func(s *server) {
-		u, err := url.Parse(s.url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		target.Store(u)
-	}
-	aim(first)
-	front := httptest.NewServer(&httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target.Load()) },
-		FlushInterval: -1, ErrorLog: log.New(io.Discard, "", 0),
-	})
-	t.Cleanup(front.Close)
-	t.Cleanup(front.CloseClientConnections)
+	front, aim := proxyTo(t, first.url)
 	v, players := first.lobby(t, "watched", 2, client.Settings{MaxPlayers: 3})
-	one := gsmWatch(t, front.URL, string(v.ID), "--after=0")
-	all := gsmWatch(t, front.URL, "--all", "--json", "--after=0", "--type=session_created,member_removed")
+	one := gsmWatch(t, front, string(v.ID), "--after=0")
+	all := gsmWatch(t, front, "--all", "--json", "--after=0", "--type=session_created,member_removed")
 	one.says(t, "v1  ", "session_created status=open;", "admin anonymous")
 	created, _ := all.line(t)
 	var e client.Event
@@ -110,7 +90,7 @@ func TestWatch(t *testing.T) {
 
 	first.kill()
 	second := start(t, onDatabase(first.database))
-	aim(second)
+	aim(second.url)
 	kick := "DELETE /api/v1/sessions/" + string(v.ID) + "/members/" + string(players[1].ID) + "?reason=afk"
 	second.do(t, kick, "", "X-Act-As-Player", string(players[0].ID)).is(204)
 	if err := second.api.Sessions.Cancel(t.Context(), v.ID); err != nil {
@@ -135,7 +115,7 @@ func TestWatchFails(t *testing.T) {
 		says string
 		args []string
 	}{
-		{exitUsage, "which SESSION? or --all", nil},
+		{exitUsage, "name the SESSION to watch, or use --all", nil},
 		{exitUsage, "exclude each other", []string{nobody, "--all"}},
 		{exitUsage, `"x" is not the id of a session`, []string{"x"}},
 		{exitUsage, "--type and --player need --all", []string{nobody, "--type=member_left"}},

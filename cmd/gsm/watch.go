@@ -48,7 +48,7 @@ func (c *watchCmd) Validate() error {
 	case c.All && c.Session != "":
 		err = errors.New("a SESSION and --all exclude each other")
 	case !c.All && c.Session == "":
-		err = errors.New("which SESSION? or --all")
+		err = errors.New("name the SESSION to watch, or use --all")
 	case !c.All && !isID(c.Session):
 		err = fmt.Errorf("SESSION: %q is not the id of a session", c.Session)
 	case !c.All && (len(c.Type) > 0 || c.Player != ""):

@@ -316,7 +316,7 @@ func (a *API) sessionRoutes() {
 	}, a.getEvents)
 	register(a, route{
 		http.MethodGet, basePath + "/audit", "listAudit", "events",
-		"List what admins and servers did to keys, players and sessions, newest first",
+		"List what admins and servers did to keys, webhooks, players and sessions, newest first",
 		codes(200, 304), nil, commonErrors(),
 		traits{},
 	}, a.listAudit)

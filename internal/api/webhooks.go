@@ -26,7 +26,7 @@ type WebhookBody struct {
 	PreviousUntil  *time.Time         `json:"previous_secret_until" doc:"Until when a secret before the last rotation signs too; null for none."`
 	FailingSince   *time.Time         `json:"failing_since" doc:"Since when every attempt has failed; null if the last one did not."`
 	Failures       int                `json:"failures" doc:"Attempts that have failed since the last one that succeeded."`
-	Waiting        int                `json:"waiting" doc:"Sessions and other documents with an event that is sent again later. Their later events wait for it."`
+	Waiting        int                `json:"waiting" doc:"Events that are sent again later: those that are replayed, and the first one of each document, for which its later events wait."`
 	Position       int64              `json:"position" doc:"The seq of the last event that was dealt with."`
 	Version        int64              `json:"version" doc:"Grows by one with each change; the ETag."`
 	CreatedAt      time.Time          `json:"created_at"`

@@ -108,21 +108,32 @@ func (w *world) follow(t *testing.T, v game.Session, at int64) *feed.Follower {
 // wantVersions reads events and reports those that are not of the versions after one, up to another.
 func wantVersions(t *testing.T, f *feed.Follower, after, to int64) {
 	t.Helper()
+	wantInOrder(t, f, after, to, func(e *game.Event) int64 { return e.Version })
+}
+
+// wantPlaces is wantVersions for the places of a project's feed.
+func wantPlaces(t *testing.T, f *feed.Follower, after, to int64) {
+	t.Helper()
+	wantInOrder(t, f, after, to, func(e *game.Event) int64 { return e.Seq })
+}
+
+func wantInOrder(t *testing.T, f *feed.Follower, after, to int64, place func(*game.Event) int64) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for after < to {
 		events, err := f.Next(ctx, nil)
 		if err != nil {
-			t.Fatalf("after version %d: %v", after, err)
+			t.Fatalf("after %d: %v", after, err)
 		}
 		for _, e := range events {
-			if after++; e.Version != after {
-				t.Fatalf("version %d came, want %d", e.Version, after)
+			if after++; place(&e) != after || f.Place(&e) != after {
+				t.Fatalf("%d came, want %d", place(&e), after)
 			}
 		}
 	}
 	if f.At() != to || after != to {
-		t.Fatalf("read up to version %d, want %d", f.At(), to)
+		t.Fatalf("read up to %d, want %d", f.At(), to)
 	}
 }
 

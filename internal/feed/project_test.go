@@ -22,27 +22,6 @@ func (w *world) followProject(t *testing.T, at int64) *feed.Follower {
 	return f
 }
 
-// wantPlaces reads events and reports those that are not at the places after one, up to another.
-func wantPlaces(t *testing.T, f *feed.Follower, after, to int64) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	for after < to {
-		events, err := f.Next(ctx, nil)
-		if err != nil {
-			t.Fatalf("after place %d: %v", after, err)
-		}
-		for _, e := range events {
-			if after++; e.Seq != after || f.Place(&e) != after {
-				t.Fatalf("place %d came, want %d", e.Seq, after)
-			}
-		}
-	}
-	if f.At() != to {
-		t.Fatalf("read up to place %d, want %d", f.At(), to)
-	}
-}
-
 // Each follower of a project gets all events of all its documents once and in order, from wherever it begins, beginning
 // before there are any.
 func TestFollowProject(t *testing.T) {
