@@ -169,7 +169,7 @@ var (
 	ErrFeedGap = &Error{
 		Kind: Gone, Code: "feed_gap",
 		Message: "The events after this position cannot be read: they are no longer kept, or the position is of a " +
-			"database as it was before a restore. Read the session, and continue from position.",
+			"database as it was before a restore. Read what you follow anew, and continue from position.",
 	}
 	ErrMemberNotFound = &Error{
 		Kind: NotFound, Code: "member_not_found", Message: "The player holds no seat in this session.",
