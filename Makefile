@@ -14,6 +14,7 @@ OPS      ?= 100000
 RACERS   ?= 10000
 QUICK    ?= 1000
 SESSIONS ?= 100000
+SCALE    ?= 10000,100000,1000000,2000000
 # SQLite itself, which is C turned into Go, is built without the detector, because tests on it would take four times as
 # long. What calls it has the detector. tests/main_test.go builds gsm in the same way.
 PACKAGES ?= ./...
@@ -138,6 +139,11 @@ bench-search: ## Measure searches among SESSIONS (100000) open sessions, on Mong
 bench-growth: ## Measure searches among 1,000 to 1,000,000 open sessions, on MongoDB to 100,000 (4 GB of disk)
 	GSM_TEST_SESSIONS=1000,10000,100000,1000000 $(SEARCHES) ./internal/store/sqlitestore
 	[ -z "$${GSM_TEST_MONGODB_URI:-}" ] || GSM_TEST_SESSIONS=1000,10000,100000 $(SEARCHES) ./internal/store/mongostore
+
+.PHONY: bench-scale
+bench-scale: ## Measure databases of SCALE players, sessions of 2 to 990 members, and up to three processes on one MongoDB (half an hour)
+	GSM_TEST_SCALE=$(SCALE) GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^Benchmark(Scale|Members)$$' -benchtime 1x -timeout 0 ./tests
+	[ -z "$${GSM_TEST_MONGODB_URI:-}" ] || GSM_TEST_ENGINE=mongodb go test -run '^$$' -bench '^Benchmark(Members|Processes)$$' -benchtime 1x -timeout 0 ./tests
 
 .PHONY: bench-overload
 bench-overload: ## Measure the throughput under ten times the possible load
