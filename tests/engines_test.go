@@ -29,13 +29,16 @@ type engine struct {
 // underTest is the engine that the tests run on now. TestMain sets it.
 var underTest engine
 
+// mongodbs are the databases of the tests on MongoDB. TestMain drops them.
+var mongodbs mongotest.Pool
+
 // engines are those that the tests can run on here: MongoDB needs a server, which GSM_TEST_MONGODB_URI names.
 func engines() []engine {
 	all := []engine{
 		{sqlite, func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "gsm.db") }},
 	}
 	if mongotest.There() {
-		all = append(all, engine{mongodb, mongotest.Database})
+		all = append(all, engine{mongodb, mongodbs.Database})
 	}
 	return all
 }

@@ -52,6 +52,10 @@ func run(m *testing.M) int {
 		return 1
 	}
 	code := onEachEngine(m)
+	if err := mongodbs.Drop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
 	for _, wrong := range allTraces.told() {
 		fmt.Println(wrong)
 		code = max(code, 1)

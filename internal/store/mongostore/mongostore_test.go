@@ -14,7 +14,9 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	mongotest.Server(t) // skip once, rather than in every subtest
-	storetest.Run(t, func(t *testing.T) game.Store { return openTest(t, mongotest.Database(t), mongostore.Options{}) })
+	databases := new(mongotest.Pool)
+	t.Cleanup(func() { must(t, databases.Drop()) })
+	storetest.Run(t, func(t *testing.T) game.Store { return openTest(t, databases.Database(t), mongostore.Options{}) })
 }
 
 func TestUnreadable(t *testing.T) {

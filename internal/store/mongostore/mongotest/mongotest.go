@@ -16,7 +16,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-const dropTimeout = 30 * time.Second
+// timeout bounds what is done beside a test.
+const timeout = 30 * time.Second
 
 // There reports whether a server is available to the tests.
 func There() bool { return os.Getenv("GSM_TEST_MONGODB_URI") != "" }
@@ -33,6 +34,18 @@ func Server(tb testing.TB) string {
 // Database returns the URL of a new, empty database, which is dropped after the test.
 func Database(tb testing.TB) string {
 	tb.Helper()
+	at := newDatabase(tb)
+	tb.Cleanup(func() {
+		if err := with(at, drop); err != nil {
+			tb.Error(err)
+		}
+	})
+	return at
+}
+
+// newDatabase returns the URL of a database that does not exist yet.
+func newDatabase(tb testing.TB) string {
+	tb.Helper()
 	u, err := url.Parse(Server(tb))
 	if err != nil {
 		tb.Fatal("GSM_TEST_MONGODB_URI: not a URL with one host")
@@ -43,23 +56,25 @@ func Database(tb testing.TB) string {
 		q.Set("authSource", "admin")
 	}
 	u.RawQuery = q.Encode()
-	tb.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), dropTimeout)
-		defer cancel()
-		c, err := mongo.Connect(options.Client().ApplyURI(u.String()))
-		if err != nil {
-			tb.Error(err)
-			return
-		}
-		if err := c.Database(u.Path[1:]).Drop(ctx); err != nil {
-			tb.Error(err)
-		}
-		if err := c.Disconnect(ctx); err != nil {
-			tb.Error(err)
-		}
-	})
 	return u.String()
 }
+
+// with does something with the database at a URL.
+func with(at string, do func(context.Context, *mongo.Database) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	u, err := url.Parse(at)
+	if err != nil {
+		return err
+	}
+	c, err := mongo.Connect(options.Client().ApplyURI(at))
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(ctx, c.Database(u.Path[1:])), c.Disconnect(ctx))
+}
+
+func drop(ctx context.Context, db *mongo.Database) error { return db.Drop(ctx) }
 
 // LaterUser returns the URL of a new database with the credentials of a user that does not exist yet, and a function
 // that creates the user. It skips the test if the server does not authenticate users.
@@ -75,7 +90,7 @@ func LaterUser(tb testing.TB) (databaseURL string, create func() error) {
 	}
 	name, password := "gsm-test-"+uuid.NewString(), uuid.NewString()
 	command := func(c bson.D) error {
-		ctx, cancel := context.WithTimeout(context.Background(), dropTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		client, err := mongo.Connect(options.Client().ApplyURI(database))
 		if err != nil {
