@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// ClockSkew is the maximum difference between the clocks of two processes on one database.
+const ClockSkew = 5 * time.Second
+
 // Deps are the dependencies of the rules.
 type Deps struct {
 	Store Store

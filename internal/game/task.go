@@ -2,13 +2,15 @@ package game
 
 import "time"
 
-// Limits of task leases.
+// Times of task leases. Each process measures them by its own clock, so that clocks need not agree. They may run at
+// different speeds, as far as the difference between the two allows.
 const (
-	// TaskLeaseTerm is how long a lease lasts unless it is renewed.
-	TaskLeaseTerm = 15 * time.Second
-	// ClockSkew is the maximum difference between the clocks of two processes on one database. A lease is taken from
-	// another holder only when it ended at least this long ago.
-	ClockSkew = 5 * time.Second
+	// TaskLeaseTerm is how long a lease lasts unless it is renewed. Its holder stops then.
+	TaskLeaseTerm = 8 * time.Second
+	// TaskLeaseLost is how long a lease must stay as it is until another process takes it from a holder that seems to
+	// be gone. That process has first seen the lease after the holder began to write it, so that the holder has
+	// stopped by then.
+	TaskLeaseLost = 10 * time.Second
 )
 
 // TaskLease says which process runs a background task that only one process should run. A lease with only a Name is
@@ -19,7 +21,9 @@ type TaskLease struct {
 	// Generation grows by one each time the lease is taken, but not when it is renewed. A task may store it with its
 	// writes, so that writes of a former holder that was paused can be rejected.
 	Generation int64
-	Until      time.Time // when it ends unless it is renewed, by the holder's clock
+	// Until is when it ends unless it is renewed, by the holder's clock. To others it is a value that each renewal
+	// changes.
+	Until time.Time
 }
 
 // HeldBy reports whether the process holds the lease at the given time by its own clock.
@@ -28,13 +32,14 @@ func (l TaskLease) HeldBy(holder string, now time.Time) bool {
 }
 
 // Take returns the lease renewed if holder has it, or taken if it is free, and reports whether holder has it now.
-func (l TaskLease) Take(holder string, now time.Time) (TaskLease, bool) {
+// unchanged is for how long holder has seen the lease as it is, by a clock that never jumps.
+func (l TaskLease) Take(holder string, now time.Time, unchanged time.Duration) (TaskLease, bool) {
 	next := l
 	next.Holder, next.Until = holder, leaseEnd(now)
 	switch {
 	case l.HeldBy(holder, now):
 		return next, true
-	case l.Holder != "" && l.Holder != holder && now.Before(l.Until.Add(ClockSkew)):
+	case l.Holder != "" && l.Holder != holder && unchanged < TaskLeaseLost:
 		return l, false
 	}
 	next.Generation++

@@ -12,26 +12,27 @@ func TestTaskLease(t *testing.T) {
 	start := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 	end := start.Add(game.TaskLeaseTerm)
 	held := game.TaskLease{Name: "work", Holder: "a", Generation: 7, Until: end}
+	const gone = game.TaskLeaseLost
 	for _, c := range []struct {
 		name       string
 		lease      game.TaskLease
 		holder     string
 		now        time.Time
+		unchanged  time.Duration
 		taken      bool
 		generation int64
 	}{
-		{"never taken", game.TaskLease{Name: "work"}, "a", start, true, 1},
-		{"renewed", held, "a", start.Add(time.Second), true, 7},
-		{"renewed at the last moment", held, "a", end.Add(-time.Millisecond), true, 7},
-		{"taken again by the same process after its end", held, "a", end, true, 8},
-		{"held by another", held, "b", start, false, 7},
-		{"ended by a clock that may be ahead", held, "b", end, false, 7},
-		{"ended by a clock that is at most 5 s ahead", held, "b", end.Add(game.ClockSkew - 1), false, 7},
-		{"ended by every clock", held, "b", end.Add(game.ClockSkew), true, 8},
-		{"given back", held.GiveBack(start), "b", start.Add(-time.Second), true, 8},
-		{"given back and taken by the same process", held.GiveBack(start), "a", start, true, 8},
+		{"never taken", game.TaskLease{Name: "work"}, "a", start, 0, true, 1},
+		{"renewed", held, "a", start.Add(time.Second), 0, true, 7},
+		{"renewed at the last moment", held, "a", end.Add(-time.Millisecond), gone, true, 7},
+		{"taken again by the same process after its end", held, "a", end, 0, true, 8},
+		{"held by another", held, "b", start, time.Second, false, 7},
+		{"held by another whose clock is far behind", held, "b", end.Add(time.Hour), gone - 1, false, 7},
+		{"not renewed by another whose clock is far ahead", held, "b", start.Add(-time.Hour), gone, true, 8},
+		{"given back", held.GiveBack(start), "b", start.Add(-time.Second), 0, true, 8},
+		{"given back and taken by the same process", held.GiveBack(start), "a", start, 0, true, 8},
 	} {
-		next, taken := c.lease.Take(c.holder, c.now)
+		next, taken := c.lease.Take(c.holder, c.now, c.unchanged)
 		if taken != c.taken || next.Generation != c.generation || next.Name != "work" {
 			t.Errorf("%s: %+v, %v", c.name, next, taken)
 		}
@@ -54,19 +55,22 @@ func TestTaskLease(t *testing.T) {
 	}
 }
 
-// Two clocks that differ by as much as they may never have two processes believe that they have the lease.
+// However much clocks differ, and also if one is faster by a tenth, no two processes believe that they have the lease.
 func TestTaskLeaseWithClocksApart(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
-	for _, apart := range []time.Duration{-game.ClockSkew, 0, game.ClockSkew} {
-		a, _ := game.TaskLease{Name: "work"}.Take("a", start)
-		for d := time.Duration(0); d < time.Minute; d += 100 * time.Millisecond {
-			_, taken := a.Take("b", start.Add(d+apart))
-			if taken && a.HeldBy("a", start.Add(d)) {
-				t.Fatalf("with clocks %v apart both have it after %v", apart, d)
-			}
-			if !taken && d >= game.TaskLeaseTerm+2*game.ClockSkew {
-				t.Fatalf("with clocks %v apart no process has it after %v", apart, d)
+	for _, apart := range []time.Duration{-time.Hour, 0, time.Hour} {
+		for _, speed := range []float64{.9, 1, 1.1} {
+			a, _ := game.TaskLease{Name: "work"}.Take("a", start, 0)
+			for d := time.Duration(0); d < time.Minute; d += 100 * time.Millisecond {
+				others := time.Duration(float64(d) * speed) // b sees the lease at once
+				_, taken := a.Take("b", start.Add(others+apart), others)
+				if taken && a.HeldBy("a", start.Add(d)) {
+					t.Fatalf("with clocks %v apart, of speed %v, both have it after %v", apart, speed, d)
+				}
+				if !taken && others >= game.TaskLeaseLost {
+					t.Fatalf("with clocks %v apart, of speed %v, no process has it after %v", apart, speed, d)
+				}
 			}
 		}
 	}

@@ -13,12 +13,13 @@ import (
 // How leases are kept.
 const (
 	renewEvery   = game.TaskLeaseTerm / 3
-	renewTimeout = 3 * time.Second
+	renewTimeout = 2 * time.Second
 	// tick is how often the lease is checked. Timers pause while the machine sleeps, but the wall clock shows that
 	// time has passed.
 	tick = time.Second
-	// A process without the lease tries to take it as often as the task runs, but within these bounds.
-	minStandby, maxStandby = time.Second, 5 * time.Second
+	// A process without the lease looks at it as often as the task runs, but within these bounds. The longer one, with
+	// what is random, and game.TaskLeaseLost are less than 15 seconds together.
+	minStandby, maxStandby = time.Second, 4 * time.Second
 	// maxRetry is the longest delay after an attempt that failed with an error.
 	maxRetry = 30 * time.Second
 	// giveBackTimeout limits how long the end of the program waits for a lease to be given back.
@@ -46,30 +47,54 @@ type tenure struct {
 	task  Task
 	lease game.TaskLease // as it was stored last
 	since time.Time      // just before it was last taken or renewed
+	// unsure is set after a renewal that failed: it may have been stored without a response.
+	unsure bool
 }
 
 // ends returns when the lease ends unless it is renewed, on the monotonic clock, which stops while the machine sleeps.
 // The lease's Until is the same on the wall clock.
 func (held *tenure) ends() time.Time { return held.since.Add(game.TaskLeaseTerm) }
 
+// sighting is a lease as this process sees it, and since when.
+type sighting struct {
+	lease game.TaskLease
+	since time.Time
+}
+
+// of notes that a lease was read, and returns for how long it has been seen as it is, on the monotonic clock.
+func (s *sighting) of(l game.TaskLease) time.Duration {
+	now := time.Now() // after the read: what is stored may have been written just before
+	if l != s.lease {
+		s.lease, s.since = l, now
+	}
+	return now.Sub(s.since)
+}
+
+// left returns how long it takes until the lease may be taken if it stays as it is.
+func (s *sighting) left() time.Duration { return game.TaskLeaseLost - time.Since(s.since) }
+
 // underLease runs a task while this process holds its lease, and otherwise tries to take the lease.
 func (k *Keeper) underLease(ctx context.Context, t Task) {
+	var seen sighting
 	for ctx.Err() == nil {
-		wait := min(max(t.Every, minStandby), maxStandby)
+		wait := k.jittered(min(max(t.Every, minStandby), maxStandby))
 		begin := k.Now()
-		held, err := k.take(ctx, t)
+		held, err := k.take(ctx, t, &seen)
 		switch {
 		case err != nil:
 			k.recordSkipped(ctx, t, begin, err)
-			wait = min(max(t.Every, minStandby), maxRetry)
+			wait = k.jittered(min(max(t.Every, minStandby), maxRetry))
 		case held == nil:
 			k.recordSkipped(ctx, t, begin, nil)
+			if left := seen.left(); left > 0 {
+				wait = min(wait, left)
+			}
 		case k.Sole:
 			k.repeat(context.WithValue(ctx, generationKey{}, held.lease.Generation), t)
 		default:
 			k.serve(ctx, held)
 		}
-		_ = game.Sleep(ctx, k.jittered(wait)) // the loop ends with the context
+		_ = game.Sleep(ctx, wait) // the loop ends with the context
 	}
 }
 
@@ -91,7 +116,7 @@ func (k *Keeper) recordSkipped(ctx context.Context, t Task, begin time.Time, err
 }
 
 // take takes the lease of a task. It returns nil if another process holds it.
-func (k *Keeper) take(ctx context.Context, t Task) (*tenure, error) {
+func (k *Keeper) take(ctx context.Context, t Task, seen *sighting) (*tenure, error) {
 	ctx, cancel := context.WithTimeout(ctx, renewEvery)
 	defer cancel()
 	since, now := time.Now(), k.Now()
@@ -99,7 +124,7 @@ func (k *Keeper) take(ctx context.Context, t Task) (*tenure, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, may := l.Take(k.Holder, now)
+	next, may := l.Take(k.Holder, now, seen.of(l))
 	if k.Sole {
 		next, may = l.Seize(k.Holder, now), true
 	}
@@ -113,19 +138,22 @@ func (k *Keeper) take(ctx context.Context, t Task) (*tenure, error) {
 		return nil, err
 	}
 	k.note(t, state{status: statusWaiting, generation: next.Generation})
-	return &tenure{t, next, since}, nil
+	return &tenure{task: t, lease: next, since: since}, nil
 }
 
 // serve runs the task until the context ends or the lease is lost, and renews the lease meanwhile. It gives the lease
 // back at the end of the context.
 func (k *Keeper) serve(ctx context.Context, held *tenure) {
 	under, lose := context.WithCancelCause(context.WithValue(ctx, generationKey{}, held.lease.Generation))
+	// The run ends with the lease also while a renewal waits for the store.
+	end := time.AfterFunc(time.Until(held.ends()), func() { lose(ErrLeaseLost) })
+	defer end.Stop()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		k.repeat(under, held.task)
 	}()
-	k.renew(under, held)
+	k.renew(under, held, end)
 	lose(ErrLeaseLost)
 	<-done
 	if ctx.Err() == nil {
@@ -142,8 +170,8 @@ func (k *Keeper) holds(held *tenure) bool {
 	return held.lease.HeldBy(k.Holder, k.Now()) && time.Now().Before(held.ends())
 }
 
-// renew renews the lease until it is lost or the context ends.
-func (k *Keeper) renew(ctx context.Context, held *tenure) {
+// renew renews the lease until it is lost or the context ends. It moves the end with each renewal.
+func (k *Keeper) renew(ctx context.Context, held *tenure, end *time.Timer) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for k.holds(held) {
@@ -152,9 +180,13 @@ func (k *Keeper) renew(ctx context.Context, held *tenure) {
 			return
 		case <-ticker.C:
 		}
-		if time.Since(held.since) >= renewEvery && k.holds(held) && !k.renewOnce(ctx, held) {
+		if time.Since(held.since) < renewEvery || !k.holds(held) {
+			continue
+		}
+		if !k.renewOnce(ctx, held) {
 			return
 		}
+		end.Reset(time.Until(held.ends()))
 	}
 }
 
@@ -164,20 +196,24 @@ func (k *Keeper) renewOnce(ctx context.Context, held *tenure) bool {
 	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
 	defer cancel()
 	since, now := time.Now(), k.Now()
-	// Not held.lease: an earlier renewal may have been stored without a response.
-	stored, err := k.Leases.TaskLease(ctx, held.task.Name)
-	if err != nil {
-		return true
+	stored := held.lease
+	if held.unsure {
+		var err error
+		if stored, err = k.Leases.TaskLease(ctx, held.task.Name); err != nil {
+			return true
+		}
 	}
-	next, may := stored.Take(k.Holder, now)
+	next, may := stored.Take(k.Holder, now, 0)
 	if !may || next.Generation != held.lease.Generation {
 		return false
 	}
-	switch err := k.Leases.PutTaskLease(ctx, stored, next); {
+	err := k.Leases.PutTaskLease(ctx, stored, next)
+	switch {
 	case errors.Is(err, game.ErrStale):
 		return false
 	case err == nil:
 		held.lease, held.since = next, since
 	}
+	held.unsure = err != nil
 	return true
 }

@@ -59,6 +59,7 @@ func TestJitter(t *testing.T) {
 type cluster struct {
 	t     *testing.T
 	store game.Store
+	lasts time.Duration // how long a run does, unless its context ends
 
 	mu        sync.Mutex
 	under     map[string]int64 // the generation that each running process holds
@@ -99,10 +100,10 @@ func newCluster(t *testing.T) *cluster {
 			t.Error(err)
 		}
 	})
-	return &cluster{t: t, store: s, under: map[string]int64{}, told: map[string]report.Run{}}
+	return &cluster{t: t, store: s, lasts: 3 * time.Second, under: map[string]int64{}, told: map[string]report.Run{}}
 }
 
-// start starts a process. Its runs last three seconds, or until their context ends.
+// start starts a process.
 func (c *cluster) start(name string, with func(*keeper.Options, *member)) *member {
 	m := &member{done: make(chan error, 1)}
 	ctx, stop := context.WithCancel(c.t.Context())
@@ -119,7 +120,7 @@ func (c *cluster) start(name string, with func(*keeper.Options, *member)) *membe
 	run := func(ctx context.Context) error {
 		c.begin(name, keeper.Generation(ctx))
 		defer c.end(name)
-		timer := time.NewTimer(3 * time.Second)
+		timer := time.NewTimer(c.lasts)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
@@ -158,18 +159,28 @@ func (c *cluster) end(name string) {
 // until waits until a process runs under a generation, and fails the test after the given time.
 func (c *cluster) until(name string, generation int64, within time.Duration) {
 	c.t.Helper()
-	for begin := time.Now(); time.Since(begin) < within; time.Sleep(100 * time.Millisecond) {
-		synctest.Wait()
+	c.eventually(fmt.Sprintf("%s works under generation %d", name, generation), within, func() bool {
+		return c.under[name] == generation
+	})
+}
+
+// eventually waits on the clock of the bubble until a condition is true, and fails the test after the given time. The
+// condition may look at the cluster.
+func (c *cluster) eventually(what string, within time.Duration, condition func() bool) {
+	c.t.Helper()
+	done := func() bool {
 		c.mu.Lock()
-		g := c.under[name]
-		c.mu.Unlock()
-		if g == generation {
+		defer c.mu.Unlock()
+		return condition()
+	}
+	for begin := time.Now(); time.Since(begin) < within; time.Sleep(100 * time.Millisecond) {
+		if synctest.Wait(); done() {
 			return
 		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.t.Fatalf("%s does not work under generation %d within %v: %v", name, generation, within, c.under)
+	c.t.Fatalf("waited %v in vain until %s: %v", within, what, c.under)
 }
 
 func (c *cluster) stop(members ...*member) {
@@ -243,22 +254,20 @@ func TestLeaseThatWasTaken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t)
+		c.lasts = 50 * time.Second
 		a := c.start("a", nil)
 		c.until("a", 1, 5*time.Second)
 		l := c.lease()
-		taken, may := l.Take("b", l.Until.Add(game.ClockSkew))
+		taken, may := l.Take("b", time.Now(), game.TaskLeaseLost)
 		if !may {
 			t.Fatal("b may not take the lease")
 		}
 		if err := c.store.PutTaskLease(t.Context(), l, taken); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(game.TaskLeaseTerm/3 + 3*time.Second)
-		synctest.Wait()
+		c.eventually("a loses the lease", game.TaskLeaseTerm/3+3*time.Second, func() bool { return len(c.cut) > 0 })
 		c.wantLost(1)
-		if got := status(t, a.Keeper, "work"); got != "standby" {
-			t.Errorf("who has lost the lease is %v", got)
-		}
+		c.eventually("a is on standby", 5*time.Second, func() bool { return status(t, a.Keeper, "work") == "standby" })
 		c.until("a", 3, time.Minute) // b does not renew it
 		c.stop(a)
 	})
@@ -274,25 +283,34 @@ func (c *cluster) wantLost(times int) {
 	}
 }
 
-// A process that cannot reach the store runs until its lease expires, and runs again later.
+// A process that cannot reach the store runs until its lease expires, and runs again later. Another has taken over
+// within 15 seconds of the last renewal, whatever the clocks say.
 func TestLeaseOfAProcessThatIsCutOff(t *testing.T) {
 	t.Parallel()
-	const skew = game.ClockSkew
-	for name, ahead := range map[string]time.Duration{"clocks agree": 0, "ahead": skew, "behind": -skew} {
+	for name, ahead := range map[string]time.Duration{"clocks agree": 0, "ahead": time.Hour, "behind": -time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				c := newCluster(t)
+				away := game.ErrStoreUnavailable.Because(errors.New("cut off"))
 				a := c.start("a", func(o *keeper.Options, m *member) {
 					m.ahead = ahead
-					away := game.ErrStoreUnavailable.Because(errors.New("cut off"))
 					o.Leases = storetest.Failing(c.store, // the lease is taken, and renewed twice
-						storetest.Fault{Operation: "TaskLease", From: 4, Calls: 60, Err: away},
+						storetest.Fault{Operation: "TaskLease", From: 2, Calls: 60, Err: away},
 						storetest.Fault{Operation: "PutTaskLease", From: 3, Calls: 1, After: true, Err: away})
 				})
 				c.until("a", 1, 5*time.Second)
 				b := c.start("b", nil)
-				c.until("b", 2, time.Minute) // begin would have failed if both ran at once
+				last, renewed := c.lease(), time.Now()
+				c.eventually("b takes over", time.Minute, func() bool { // begin would have failed if both ran at once
+					if l := c.lease(); l.Holder == "a" && l != last {
+						last, renewed = l, time.Now()
+					}
+					return c.under["b"] == 2
+				})
+				if took := time.Since(renewed); took > 15*time.Second {
+					t.Errorf("b took over %v after the last renewal", took)
+				}
 				if status(t, a.Keeper, "work") != "failing" {
 					t.Error("who cannot ask for the lease does not fail")
 				}
@@ -302,6 +320,54 @@ func TestLeaseOfAProcessThatIsCutOff(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A renewal that waits for the store holds the run of a lost lease up no longer than the lease lasts.
+func TestLeaseWhoseRenewalHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		c.lasts = 50 * time.Second
+		begin := time.Now()
+		a := c.start("a", func(o *keeper.Options, _ *member) {
+			o.Leases = &hanging{TaskStore: c.store, from: begin.Add(game.TaskLeaseTerm / 2)}
+		})
+		c.until("a", 1, 5*time.Second)
+		last, renewed := c.lease(), time.Now()
+		c.eventually("the run ends", time.Minute, func() bool {
+			if l := c.lease(); l != last {
+				last, renewed = l, time.Now()
+			}
+			return len(c.cut) > 0
+		})
+		if took := time.Since(renewed); took > game.TaskLeaseTerm+100*time.Millisecond {
+			t.Errorf("the run ended %v after the last renewal", took)
+		}
+		c.wantLost(1)
+		c.stop(a)
+	})
+}
+
+// hanging is a store that does not respond from a time on.
+type hanging struct {
+	game.TaskStore
+	from time.Time
+}
+
+func (h *hanging) TaskLease(ctx context.Context, name string) (game.TaskLease, error) {
+	if time.Now().After(h.from) {
+		<-ctx.Done()
+		return game.TaskLease{}, game.ErrStoreUnavailable.Because(ctx.Err())
+	}
+	return h.TaskStore.TaskLease(ctx, name)
+}
+
+func (h *hanging) PutTaskLease(ctx context.Context, old, next game.TaskLease) error {
+	if time.Now().After(h.from) {
+		<-ctx.Done()
+		return game.ErrStoreUnavailable.Because(ctx.Err())
+	}
+	return h.TaskStore.PutTaskLease(ctx, old, next)
 }
 
 // The only process of a database takes the lease of a killed process at once, and never renews it.

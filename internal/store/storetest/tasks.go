@@ -101,13 +101,14 @@ func leaseStale(t *testing.T, s game.Store) {
 	wantLease(t, s, next)
 }
 
-// take takes a lease as processes do: it reads it, applies the rule and writes it.
+// take takes a lease as processes do: it reads it, applies the rule and writes it. The lease may be taken from another
+// holder if it has ended long ago.
 func take(t *testing.T, s game.Store, name, holder string, at time.Time) (game.TaskLease, error) {
 	l, err := s.TaskLease(t.Context(), name)
 	if err != nil {
 		return l, err
 	}
-	next, may := l.Take(holder, at)
+	next, may := l.Take(holder, at, at.Sub(l.Until))
 	if !may {
 		return l, errHeld
 	}
@@ -135,7 +136,7 @@ func oneTakesLease(t *testing.T, s game.Store) {
 			}
 		}
 		want(t, wins, 1)
-		at = at.Add(game.TaskLeaseTerm + game.ClockSkew) // nobody renews it
+		at = at.Add(game.TaskLeaseTerm + game.TaskLeaseLost) // nobody renews it
 	}
 }
 
@@ -143,11 +144,11 @@ func formerHolderCannotRenew(t *testing.T, s game.Store) {
 	begin := now()
 	first, err := take(t, s, "work", "first", begin)
 	must(t, err)
-	// The first holder is paused and another takes the lease, by a clock that is ahead by the allowed skew.
-	second, err := take(t, s, "work", "second", first.Until.Add(game.ClockSkew))
+	// The first holder is paused and another takes the lease.
+	second, err := take(t, s, "work", "second", first.Until.Add(game.TaskLeaseLost))
 	must(t, err)
 	want(t, second.Generation, int64(2))
-	renewed, may := first.Take("first", begin.Add(time.Second)) // by its own clock, which was paused too
+	renewed, may := first.Take("first", begin.Add(time.Second), 0) // by its own clock, which was paused too
 	want(t, may, true)
 	wantError(t, s.PutTaskLease(t.Context(), first, renewed), game.ErrStale)
 	wantError(t, s.PutTaskLease(t.Context(), first, first.GiveBack(begin)), game.ErrStale)
@@ -171,7 +172,7 @@ func generationsFollow(t *testing.T, s game.Store) {
 				return err
 			}
 			generations[i] = append(generations[i], l.Generation)
-			renewed, _ := l.Take(l.Holder, at.Add(time.Second))
+			renewed, _ := l.Take(l.Holder, at.Add(time.Second), 0)
 			if err := s.PutTaskLease(t.Context(), l, renewed); err != nil {
 				return err
 			}
@@ -214,6 +215,6 @@ func leasesThroughFailures(t *testing.T, s game.Store) {
 		want(t, l.Holder, holder)
 		want(t, l.Generation, int64(generation+1))
 		wantLease(t, s, l)
-		at = l.Until.Add(game.ClockSkew)
+		at = l.Until.Add(game.TaskLeaseLost)
 	}
 }
