@@ -227,14 +227,14 @@ func MessageType(e *Event) string {
 func (w *Webhook) settle(
 	d WaitingDelivery, e *Event, a WebhookAttempt, now time.Time, random float64,
 ) (*WaitingDelivery, Delivery) {
-	early := d.DueAt.After(now) // because the receiver works again: it does not use up an attempt
-	d.LastAt = now
+	early := d.DueAt.After(now)     // because the receiver works again: it does not use up an attempt
+	d.LastAt = later(now, d.LastAt) // by the clock of another process: a record does not replace a later one
 	if !early {
 		d.Attempts++
 	}
 	row := Delivery{
 		ID: DeliveryID(w.ID, d.Seq), Project: w.Project, Webhook: w.ID, Subject: d.Subject, Version: d.Version,
-		Seq: d.Seq, Status: DeliveryDelivered, Attempts: d.Attempts, At: now, Failure: a.Failure, Response: a.Status,
+		Seq: d.Seq, Status: DeliveryDelivered, Attempts: d.Attempts, At: d.LastAt, Failure: a.Failure, Response: a.Status,
 		Excerpt: excerpt(a.Excerpt), TookMS: a.Took.Milliseconds(), Type: MessageType(e),
 	}
 	switch {

@@ -223,8 +223,8 @@ type WebhookStore interface {
 	// Webhooks lists the webhooks of a project by id, newest first.
 	Webhooks(ctx context.Context, q WebhookQuery) ([]Webhook, error)
 
-	// PutDeliveries stores records with different ids, each in the place of one with its id. There are at most
-	// [MaxDeliveryBatch]. If it returns an error, some may be stored.
+	// PutDeliveries stores records with different ids, each in the place of one with its id unless that has a later At.
+	// There are at most [MaxDeliveryBatch]. If it returns an error, some may be stored.
 	PutDeliveries(ctx context.Context, records []Delivery) error
 	// Deliveries lists the records of a webhook by id, newest first.
 	Deliveries(ctx context.Context, q DeliveryQuery) ([]Delivery, error)

@@ -74,6 +74,19 @@ func TestWebhookFilters(t *testing.T) {
 	}
 }
 
+// What a process with a clock behind that of the one before it records is later than what that one recorded.
+func TestDeliveryByAnotherClock(t *testing.T) {
+	t.Parallel()
+	e, before := eventAt("s", 3, 7), t0.Add(game.ClockSkew)
+	item := retried("s", 3, 7)
+	item.LastAt, item.DueAt = before, t0.Add(-time.Second)
+	p := game.NewPass(game.Webhook{ID: "w"}, "epoch")
+	p.Settle(item, &e, game.WebhookAttempt{Failure: game.FailedStatus, Status: 503}, t0, 0)
+	if got := p.Progress().Waiting[0]; got.LastAt.Before(before) || !got.DueAt.After(t0) {
+		t.Errorf("waits as %+v", got)
+	}
+}
+
 func retried(subject string, version, seq int64) game.WaitingDelivery {
 	return game.WaitingDelivery{
 		Subject: game.Subject{Kind: game.SubjectSession, ID: subject}, Version: version, Seq: seq,

@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -64,16 +65,37 @@ func (s *Store) PutDeliveries(ctx context.Context, records []game.Delivery) erro
 	}
 	updates := make([]mongo.WriteModel, len(records))
 	for i, d := range records {
-		updates[i] = mongo.NewReplaceOneModel().SetFilter(docOf("_id", d.ID)).SetReplacement(storedDelivery(d)).
-			SetUpsert(true)
+		updates[i] = mongo.NewReplaceOneModel().SetReplacement(storedDelivery(d)).SetUpsert(true).
+			SetFilter(append(docOf("_id", d.ID), item("at", docOf("$lte", d.At))...))
 	}
 	return s.do(ctx, write{
-		send: func(ctx context.Context) error {
-			_, err := s.deliveries.BulkWrite(ctx, updates, options.BulkWrite().SetOrdered(false))
-			return err
-		},
+		send:    func(ctx context.Context) error { return s.putDeliveries(ctx, updates) },
 		refusal: func(error) error { return nil },
 	})
+}
+
+// deliveryRounds is how often records are sent that lose to others inserted at the same time.
+const deliveryRounds = 3
+
+// putDeliveries sends records. Where a later one is stored, the filter does not match and the insert is a duplicate. So
+// is one that another process inserted at the same time: sent again, it is compared with that.
+func (s *Store) putDeliveries(ctx context.Context, updates []mongo.WriteModel) error {
+	for range deliveryRounds {
+		_, err := s.deliveries.BulkWrite(ctx, updates, options.BulkWrite().SetOrdered(false))
+		var e mongo.BulkWriteException
+		if err == nil || !errors.As(err, &e) || e.WriteConcernError != nil || len(e.WriteErrors) == 0 {
+			return err
+		}
+		var duplicates []mongo.WriteModel
+		for _, f := range e.WriteErrors {
+			if !mongo.IsDuplicateKeyError(f.WriteError) {
+				return err
+			}
+			duplicates = append(duplicates, updates[f.Index])
+		}
+		updates = duplicates
+	}
+	return nil
 }
 
 // Deliveries implements [game.WebhookStore].

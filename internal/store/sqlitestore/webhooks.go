@@ -17,7 +17,7 @@ const (
 	exportWebhooks = "SELECT doc FROM webhooks WHERE id > ? ORDER BY id LIMIT ?"
 
 	putDelivery = "INSERT INTO deliveries (id, at, doc) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET " +
-		"at = excluded.at, doc = excluded.doc"
+		"at = excluded.at, doc = excluded.doc WHERE excluded.at >= at"
 	exportDeliveries = "SELECT doc FROM deliveries WHERE id > ? ORDER BY id LIMIT ?"
 	trimDeliveries   = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE webhook_id = ? AND " +
 		"status = ? ORDER BY id DESC LIMIT ? OFFSET ?)"

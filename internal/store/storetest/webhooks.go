@@ -29,6 +29,8 @@ func webhooks() []check {
 func deliveries() []check {
 	return []check{
 		{"put and list", putDeliveries},
+		{"a late put", putDeliveriesLate},
+		{"puts at the same time", putDeliveriesTogether},
 		{"values", deliveryValues},
 		{"lists", listDeliveries},
 		{"trim", trimDeliveries},
@@ -320,6 +322,46 @@ func putDeliveries(t *testing.T, s game.Store) {
 	third := newDelivery("w", 3)
 	must(t, s.PutDeliveries(t.Context(), []game.Delivery{third, again}))
 	wantDeliveries(t, s, game.DeliveryQuery{Webhook: "w"}, third, second, again)
+}
+
+// putDeliveriesLate stores what a process did before it was paused, after another has sent the same again.
+func putDeliveriesLate(t *testing.T, s game.Store) {
+	at := now()
+	record := func(seq int64, at time.Time) game.Delivery {
+		d := newDelivery("w", seq)
+		d.At = at
+		return d
+	}
+	newer, same, older := record(1, at), record(2, at), record(3, at)
+	must(t, s.PutDeliveries(t.Context(), []game.Delivery{newer, same, older}))
+	late, again, next := record(1, at.Add(-time.Millisecond)), record(2, at), record(3, at.Add(time.Millisecond))
+	fresh := record(4, at.Add(-time.Hour))
+	must(t, s.PutDeliveries(t.Context(), []game.Delivery{late, again, next, fresh}))
+	wantDeliveries(t, s, game.DeliveryQuery{Webhook: "w"}, fresh, next, again, newer)
+	must(t, s.PutDeliveries(t.Context(), []game.Delivery{late}))
+	wantDeliveries(t, s, game.DeliveryQuery{Webhook: "w"}, fresh, next, again, newer)
+}
+
+// putDeliveriesTogether stores records of the same deliveries at the same time. The latest of each remains.
+func putDeliveriesTogether(t *testing.T, s game.Store) {
+	const writers, size = 12, 5
+	at := now()
+	batches := make([][]game.Delivery, writers)
+	for i := range batches {
+		for seq := range int64(size) {
+			d := newDelivery("w", seq+1)
+			d.At = at.Add(time.Duration((i+int(seq))%writers) * time.Millisecond)
+			batches[i] = append(batches[i], d)
+		}
+	}
+	for _, err := range together(writers, func(i int) error { return s.PutDeliveries(t.Context(), batches[i]) }) {
+		must(t, err)
+	}
+	var wanted []game.Delivery
+	for seq := size - 1; seq >= 0; seq-- {
+		wanted = append(wanted, batches[(writers-1-seq+writers)%writers][seq])
+	}
+	wantDeliveries(t, s, game.DeliveryQuery{Webhook: "w"}, wanted...)
 }
 
 func deliveryValues(t *testing.T, s game.Store) {
