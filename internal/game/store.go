@@ -220,8 +220,13 @@ type WebhookStore interface {
 	// DeleteWebhook removes the webhook if the stored one still has the version of old, which the caller has read, and
 	// otherwise returns ErrStale. It succeeds if the webhook does not exist. The records of its deliveries remain.
 	DeleteWebhook(ctx context.Context, old Webhook) error
-	// Webhooks lists the webhooks of a project by id, newest first.
-	Webhooks(ctx context.Context, q WebhookQuery) ([]Webhook, error)
+	// Webhooks lists the webhooks of a project by id, newest first. A document that cannot be decoded is in Unreadable
+	// and does not fail the list.
+	Webhooks(ctx context.Context, q WebhookQuery) (Found[Webhook], error)
+	// WebhookMarks lists the marks of the webhooks of all projects that follow an id, or the first ones for the empty
+	// id, by id in ascending order: at most limit, which is above zero. A page with fewer is the last. Webhooks that
+	// cannot be decoded have marks, too.
+	WebhookMarks(ctx context.Context, after WebhookID, limit int) ([]WebhookMark, error)
 
 	// PutDeliveries stores records with different ids, each in the place of one with its id unless that has a later At.
 	// There are at most [MaxDeliveryBatch]. If it returns an error, some may be stored.

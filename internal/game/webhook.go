@@ -115,6 +115,19 @@ type Webhook struct {
 	UpdatedAt time.Time `json:"updated_at" doc:"When it was last changed."`
 }
 
+// WebhookMark tells whether a webhook has changed, without its content. What cannot be read of a webhook is zero.
+type WebhookMark struct {
+	ID       WebhookID
+	Project  ProjectID
+	Version  int64
+	Revision int64 // of the progress
+}
+
+// Mark returns the mark of the webhook.
+func (w *Webhook) Mark() WebhookMark {
+	return WebhookMark{w.ID, w.Project, w.Version, w.Progress.Revision}
+}
+
 // PreviousSecret is a secret of a webhook that was replaced.
 type PreviousSecret struct {
 	Sealed string    `json:"sealed" doc:"The secret, encrypted like the current one."`

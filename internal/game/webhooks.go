@@ -101,7 +101,7 @@ func (s *Webhooks) Create(ctx context.Context, v WebhookSettings) (Webhook, Webh
 	if err != nil {
 		return Webhook{}, WebhookSecret{}, beforeWrite(err)
 	}
-	if len(all) >= MaxWebhooks {
+	if len(all.Items)+len(all.Unreadable) >= MaxWebhooks {
 		return Webhook{}, WebhookSecret{}, ErrTooManyWebhooks.With("limit", MaxWebhooks)
 	}
 	end, err := s.endOfFeed(ctx, project)
@@ -148,9 +148,8 @@ func (s *Webhooks) List(ctx context.Context, cursor string, limit int) (List[Web
 		filters: q,
 		read: func(after string, limit int) (Found[Webhook], error) {
 			q := q
-			q.After, q.Limit = WebhookID(after), limit+1 // one more shows whether there is another page
-			all, err := s.store.Webhooks(ctx, q)
-			return Found[Webhook]{Items: all[:min(limit, len(all))], More: len(all) > limit}, err
+			q.After, q.Limit = WebhookID(after), limit
+			return s.store.Webhooks(ctx, q)
 		},
 		id: func(w Webhook) string { return string(w.ID) },
 	}, cursor, limit)
@@ -380,21 +379,28 @@ func (s *Webhooks) send(ctx context.Context, w *Webhook, m WebhookMessage) Webho
 	return s.Sender.Send(ctx, m)
 }
 
-// Enabled returns the webhooks of all projects that are not disabled. It is for background work.
-func (s *Webhooks) Enabled(ctx context.Context) ([]Webhook, error) {
+// Marks returns the marks of the webhooks of all projects. It is for background work.
+func (s *Webhooks) Marks(ctx context.Context) ([]WebhookMark, error) {
 	if s.Vault == nil {
 		return nil, nil
 	}
-	var all []Webhook
-	for w, err := range exported(ctx, s.store.ExportWebhooks, func(w Webhook) WebhookID { return w.ID }) {
+	var all []WebhookMark
+	for m, err := range exported(ctx, s.store.WebhookMarks, func(m WebhookMark) WebhookID { return m.ID }) {
 		if err != nil {
 			return nil, err
 		}
-		if !w.Disabled {
-			all = append(all, w)
-		}
+		all = append(all, m)
 	}
 	return all, nil
+}
+
+// Marked returns the webhook of a mark, as it is now. It returns ErrWebhookNotFound if it has been deleted. It is for
+// background work.
+func (s *Webhooks) Marked(ctx context.Context, m WebhookMark) (Webhook, error) {
+	if m.Project == "" {
+		return Webhook{}, ErrStoreUnavailable.Because(ErrUnreadable)
+	}
+	return s.store.Webhook(ctx, m.Project, m.ID)
 }
 
 // Store stores what a pass did, and returns the webhook after it. If the receiver does not work it disables the webhook
@@ -439,12 +445,13 @@ func (s *Webhooks) disable(ctx context.Context, w Webhook, reason WebhookReason)
 
 // Purge removes old records of deliveries of all projects. It is for background work.
 func (s *Webhooks) Purge(ctx context.Context) error {
-	for w, err := range exported(ctx, s.store.ExportWebhooks, func(w Webhook) WebhookID { return w.ID }) {
-		if err != nil {
-			return err
-		}
+	marks, err := s.Marks(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range marks {
 		for _, status := range DeliveryStatuses() {
-			q := DeliveryQuery{Project: w.Project, Webhook: w.ID, Status: status, Limit: MaxDeliveryBatch}
+			q := DeliveryQuery{Project: m.Project, Webhook: m.ID, Status: status, Limit: MaxDeliveryBatch}
 			if err := untilFewer(func() (int, error) {
 				return s.store.TrimDeliveries(ctx, q, DeliveriesKept)
 			}); err != nil {

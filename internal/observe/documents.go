@@ -18,7 +18,7 @@ func Documents(inner game.Store, log *slog.Logger, reg prometheus.Registerer) ga
 		Store: inner, log: log,
 		unreadable: counters(reg, "gsm_store_unreadable_documents_total",
 			"Documents left out of pages of lists because they cannot be read, by collection. A document counts each "+
-				"time.", []string{"collection"}, collectionPlayers, collectionSessions),
+				"time.", []string{"collection"}, collectionPlayers, collectionSessions, collectionWebhooks),
 		ofSessions: renewed.WithLabelValues("session"), ofMembers: renewed.WithLabelValues("member"),
 	}
 }
@@ -27,6 +27,7 @@ func Documents(inner game.Store, log *slog.Logger, reg prometheus.Registerer) ga
 const (
 	collectionPlayers  = "players"
 	collectionSessions = "sessions"
+	collectionWebhooks = "webhooks"
 )
 
 type documents struct {
@@ -55,6 +56,13 @@ func (d *documents) SearchSessions(ctx context.Context, q game.SearchQuery) (gam
 	hits, err := d.Store.SearchSessions(ctx, q)
 	d.leftOut(ctx, collectionSessions, hits.Unreadable)
 	return hits, err
+}
+
+// Webhooks implements [game.Store].
+func (d *documents) Webhooks(ctx context.Context, q game.WebhookQuery) (game.Found[game.Webhook], error) {
+	found, err := d.Store.Webhooks(ctx, q)
+	d.leftOut(ctx, collectionWebhooks, found.Unreadable)
+	return found, err
 }
 
 func (d *documents) leftOut(ctx context.Context, collection string, ids []string) {

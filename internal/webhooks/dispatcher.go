@@ -56,6 +56,7 @@ type Dispatcher struct {
 
 	mu      sync.Mutex
 	busy    map[game.WebhookID]bool
+	known   known // its feeds are for Run alone
 	failure error // of workers since the last run
 	workers sync.WaitGroup
 }
@@ -68,6 +69,7 @@ func New(o Options) *Dispatcher {
 	ctx, stop := context.WithCancel(context.Background())
 	return &Dispatcher{
 		Options: o, ctx: ctx, stop: stop, room: make(chan struct{}, allTogether), busy: map[game.WebhookID]bool{},
+		known: newKnown(),
 	}
 }
 
@@ -80,29 +82,27 @@ func (d *Dispatcher) Close() {
 // Run starts a worker for each webhook that has something to be sent and no worker. It does not wait for them, so that
 // a receiver that hangs does not hold up others, and returns the errors of workers since the last run.
 //
-// It is a task under a lease. A worker may outlive the lease by some seconds. If another process sends the same
+// What others do to webhooks it finds out within about a second. It is a task under a lease: one run at a time, and
+// none for a while where another process has it. A worker may outlive the lease by some seconds. If another process sends the same
 // meanwhile, receivers get messages twice, but only one of both can store what it did.
 func (d *Dispatcher) Run(ctx context.Context) error {
-	all, err := d.Webhooks.Enabled(ctx)
-	if err != nil {
-		return err
-	}
+	failures := d.look(ctx)
+	d.mu.Lock()
+	all, unreadable := d.known.enabled()
+	d.mu.Unlock()
 	d.Observer.Looked(all)
+	failures = errors.Join(failures, unreadable)
 	ends := map[game.ProjectID]int64{}
 	now := d.Now()
-	var failures error // of one project, which do not hold up others
 	for i := range all {
 		w := &all[i]
-		if _, known := ends[w.Project]; !known {
-			last, err := d.Store.Feed(ctx, game.FeedQuery{Project: w.Project, Newest: true, Limit: 1})
+		if _, looked := ends[w.Project]; !looked {
+			end, err := d.endOf(ctx, w.Project) // an error does not hold up other projects
 			failures = errors.Join(failures, err)
-			ends[w.Project] = 0
-			if len(last) > 0 {
-				ends[w.Project] = last[0].Seq
-			}
+			ends[w.Project] = end
 		}
 		if p := &w.Progress; p.HasRoom() && p.Position < ends[w.Project] || len(p.Due(now, 1)) > 0 {
-			d.start(*w)
+			d.start(w.ID)
 		}
 	}
 	d.mu.Lock()
@@ -111,19 +111,25 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	return failures
 }
 
-// start starts a worker for a webhook unless it has one.
-func (d *Dispatcher) start(w game.Webhook) {
+// start starts a worker for a webhook unless it has one, from what is known now: a worker may have just ended.
+func (d *Dispatcher) start(id game.WebhookID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.busy[w.ID] || d.ctx.Err() != nil {
+	w, is := d.known.all[id]
+	if !is || w.Disabled || d.busy[id] || d.ctx.Err() != nil {
 		return
 	}
 	d.busy[w.ID] = true
 	d.workers.Go(func() {
-		err := recovered(func() error { return d.work(d.ctx, w) })
+		left := w
+		err := recovered(func() (err error) {
+			left, err = d.work(d.ctx, w)
+			return err
+		})
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		delete(d.busy, w.ID)
+		d.known.learn(w.ID, left, err)
 		// Another process has delivered, or an admin has changed or deleted the webhook: the next run reads it again.
 		harmless := errors.Is(err, game.ErrStale) || errors.Is(err, game.ErrWebhookNotFound) || d.ctx.Err() != nil
 		if err != nil && !harmless {
@@ -142,12 +148,12 @@ func recovered(f func() error) (err error) {
 	return f()
 }
 
-// work makes passes over a webhook until there is nothing to do, or for a while.
-func (d *Dispatcher) work(ctx context.Context, w game.Webhook) error {
+// work makes passes over a webhook until there is nothing to do, or for a while, and returns it as it is then.
+func (d *Dispatcher) work(ctx context.Context, w game.Webhook) (game.Webhook, error) {
 	for begin := time.Now(); time.Since(begin) < workTime && ctx.Err() == nil; {
 		p, err := newPass(ctx, d, w)
 		if err != nil {
-			return err
+			return w, err
 		}
 		more, err := p.run(ctx)
 		if p.Changed() {
@@ -161,8 +167,8 @@ func (d *Dispatcher) work(ctx context.Context, w game.Webhook) error {
 			w = next
 		}
 		if err != nil || !more || w.Disabled {
-			return err
+			return w, err
 		}
 	}
-	return nil
+	return w, nil
 }

@@ -94,8 +94,15 @@ func (w *world) create(t *testing.T, r *receiver) game.Webhook {
 // dispatcher returns a process that sends.
 func (w *world) dispatcher(t *testing.T) *webhooks.Dispatcher {
 	t.Helper()
+	return w.dispatcherOn(t, w.store)
+}
+
+// dispatcherOn returns a process that sends what it finds in a store.
+func (w *world) dispatcherOn(t *testing.T, store game.Store) *webhooks.Dispatcher {
+	t.Helper()
+	rules := game.NewWebhooks(game.Deps{Store: store, Now: w.clock}, w.rules.WebhookDeps)
 	d := webhooks.New(webhooks.Options{
-		Webhooks: w.rules, Store: w.store, Now: w.clock, Observer: silent{}, Random: func() float64 { return 0 },
+		Webhooks: rules, Store: store, Now: w.clock, Observer: silent{}, Random: func() float64 { return 0 },
 	})
 	t.Cleanup(d.Close)
 	return d
@@ -396,6 +403,109 @@ func TestEventsThatAreGone(t *testing.T) {
 	if len(found.Items) != 1 || found.Items[0].Failure != game.FailedEventGone {
 		t.Errorf("dead letters: %+v", found.Items)
 	}
+}
+
+// spoiling is a store that cannot decode one of the webhooks, and counts what is read of them.
+type spoiling struct {
+	game.Store
+	bad                 atomic.Pointer[game.WebhookID]
+	marked, read, feeds atomic.Int64
+}
+
+func (s *spoiling) Webhook(ctx context.Context, p game.ProjectID, id game.WebhookID) (game.Webhook, error) {
+	s.read.Add(1)
+	if bad := s.bad.Load(); bad != nil && id == *bad {
+		return game.Webhook{}, game.ErrStoreUnavailable.Because(game.ErrUnreadable)
+	}
+	return s.Store.Webhook(ctx, p, id)
+}
+
+func (s *spoiling) WebhookMarks(ctx context.Context, after game.WebhookID, n int) ([]game.WebhookMark, error) {
+	s.marked.Add(1)
+	return s.Store.WebhookMarks(ctx, after, n)
+}
+
+func (s *spoiling) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error) {
+	s.feeds.Add(1)
+	return s.Store.Feed(ctx, q)
+}
+
+// A webhook that cannot be read is told of by each run until it can be, and the others are served.
+func TestUnreadableWebhook(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	broken := newReceiver(t, func(string, int64) int { return http.StatusOK })
+	whole := newReceiver(t, func(string, int64) int { return http.StatusOK })
+	bad := w.create(t, broken)
+	w.create(t, whole)
+	w.happens(t, "a", 1)
+	s := &spoiling{Store: w.store}
+	s.bad.Store(&bad.ID)
+	d := w.dispatcherOn(t, s)
+	told := func() {
+		if err := d.Run(w.ctx); !errors.Is(err, game.ErrUnreadable) || !strings.Contains(err.Error(), string(bad.ID)) {
+			t.Fatalf("a run with a webhook that cannot be read returns %v", err)
+		}
+	}
+	eventually(t, "the other one has it", func() bool { return whole.has("a") == 1 }, told)
+	s.bad.Store(nil)
+	eventually(t, "the mended one has it", func() bool { return broken.has("a") == 1 }, func() { _ = d.Run(w.ctx) })
+	must(t, d.Run(w.ctx))
+}
+
+// Webhooks that do not change are read once. What others create, disable and delete is found out.
+func TestWebhooksAreReadOnce(t *testing.T) {
+	t.Parallel()
+	const hooks = 15
+	w := newWorld(t)
+	r := newReceiver(t, func(string, int64) int { return http.StatusOK })
+	for range hooks {
+		w.create(t, r)
+	}
+	s := &spoiling{Store: w.store}
+	d := w.dispatcherOn(t, s)
+	begin, runs := time.Now(), int64(0)
+	for s.marked.Load() < 3 {
+		must(t, d.Run(w.ctx))
+		runs++
+	}
+	took := int64(time.Since(begin) / time.Second)
+	own := int64(2 * hooks) // of the workers, which pass over the creation of other webhooks
+	if s.read.Load() != hooks || took < 2 || s.feeds.Load() > runs+own {
+		t.Errorf("%d reads of webhooks and %d of the feed in %d runs and %d s", s.read.Load(), s.feeds.Load(), runs, took)
+	}
+	late := newReceiver(t, func(string, int64) int { return http.StatusOK })
+	hook := w.create(t, late)
+	w.happens(t, "a", 1)
+	run := func() { must(t, d.Run(w.ctx)) }
+	eventually(t, "the new one is found", func() bool { return late.has("a") == 1 }, run)
+	_, err := w.rules.Edit(w.ctx, hook.ID, nil, func(v game.WebhookSettings) game.WebhookSettings {
+		v.Disabled = true
+		return v
+	})
+	must(t, err)
+	looks := s.marked.Load()
+	eventually(t, "it was looked for changes", func() bool { return s.marked.Load() > looks }, run)
+	w.seq = 0
+	w.happens(t, "b", 1)
+	eventually(t, "the others have the next event", func() bool { return r.times("b") == hooks }, run)
+	if late.has("b") > 0 {
+		t.Error("the disabled one has it too")
+	}
+	must(t, w.rules.Delete(w.ctx, hook.ID, nil))
+	reads := s.read.Load()
+	looks = s.marked.Load()
+	eventually(t, "it was looked for changes", func() bool { return s.marked.Load() > looks }, run)
+	if got := s.read.Load(); got != reads {
+		t.Errorf("%d webhooks were read after one was deleted and none changed", got-reads)
+	}
+}
+
+// times returns how many messages of a session were accepted.
+func (r *receiver) times(session string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.accepted[session])
 }
 
 // panicking is an observer that panics in the goroutines of deliveries.

@@ -39,18 +39,38 @@ func (s *Store) DeleteWebhook(ctx context.Context, old game.Webhook) error {
 }
 
 // Webhooks implements [game.WebhookStore].
-func (s *Store) Webhooks(ctx context.Context, q game.WebhookQuery) ([]game.Webhook, error) {
-	found, err := list(ctx, s, s.webhooks, webhooksPage(q), fullSize[game.Webhook])
-	if len(found.Unreadable) > 0 {
-		return nil, readError(ctx, fmt.Errorf("%w: webhook %s", game.ErrUnreadable, found.Unreadable[0]))
-	}
-	return found.Items, err
+func (s *Store) Webhooks(ctx context.Context, q game.WebhookQuery) (game.Found[game.Webhook], error) {
+	return list(ctx, s, s.webhooks, webhooksPage(q), fullSize[game.Webhook])
 }
 
 func webhooksPage(q game.WebhookQuery) page {
 	p := page{index: webhooksByProject, narrow: true, current: true, after: string(q.After), limit: q.Limit}
 	p.where("project", q.Project)
 	return p
+}
+
+// WebhookMarks implements [game.WebhookStore].
+func (s *Store) WebhookMarks(ctx context.Context, after game.WebhookID, limit int) ([]game.WebhookMark, error) {
+	filter, o := pageAfter(string(after), limit)
+	o.SetProjection(keys("project", "version", "progress.revision"))
+	marks := []game.WebhookMark{}
+	err := s.each(ctx, s.webhooks.Collection, filter, o, func(cursor *mongo.Cursor) (bool, error) {
+		id, ok := cursor.Current.Lookup("_id").StringValueOK()
+		if !ok {
+			return false, game.ErrUnreadable // it has no place in the order of the ids
+		}
+		m := game.WebhookMark{ID: game.WebhookID(id)}
+		project, _ := cursor.Current.Lookup("project").StringValueOK()
+		m.Project = game.ProjectID(project)
+		m.Version, _ = cursor.Current.Lookup("version").AsInt64OK()
+		m.Revision, _ = cursor.Current.Lookup("progress", "revision").AsInt64OK()
+		marks = append(marks, m)
+		return true, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return marks, nil
 }
 
 // ExportWebhooks implements [game.ExportStore].

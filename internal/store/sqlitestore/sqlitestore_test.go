@@ -65,8 +65,11 @@ func TestUnreadable(t *testing.T) {
 		t.Helper()
 		must(t, s.OnWriter(t.Context(), func(exec func(string) error) error {
 			set := "doc = json_set(doc, '$.version', 'x')"
-			if collection == "sessions" {
+			switch collection {
+			case "sessions":
 				set += ", pulse = '{'"
+			case "webhooks": // whose version is a number in any case
+				set = "doc = json_set(doc, '$.name', 5)"
 			}
 			return exec("UPDATE " + collection + " SET " + set + " WHERE id = '" + id + "'")
 		}))

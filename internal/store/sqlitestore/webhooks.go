@@ -2,6 +2,8 @@ package sqlitestore
 
 import (
 	"context"
+	"database/sql/driver"
+	"errors"
 	"time"
 
 	"game-session-manager/internal/game"
@@ -15,6 +17,8 @@ const (
 	updateWebhook  = "UPDATE webhooks SET doc = ? WHERE id = ? AND project = ? AND version = ? AND revision = ?"
 	deleteWebhook  = "DELETE FROM webhooks WHERE id = ? AND project = ? AND version = ?"
 	exportWebhooks = "SELECT doc FROM webhooks WHERE id > ? ORDER BY id LIMIT ?"
+	webhookMarks   = "SELECT id, coalesce(project, ''), CASE typeof(version) WHEN 'integer' THEN version ELSE 0 END, " +
+		"CASE typeof(revision) WHEN 'integer' THEN revision ELSE 0 END FROM webhooks WHERE id > ? ORDER BY id LIMIT ?"
 
 	putDelivery = "INSERT INTO deliveries (id, at, doc) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET " +
 		"at = excluded.at, doc = excluded.doc WHERE excluded.at >= at"
@@ -62,15 +66,30 @@ func (s *Store) DeleteWebhook(ctx context.Context, old game.Webhook) error {
 }
 
 // Webhooks implements [game.WebhookStore].
-func (s *Store) Webhooks(ctx context.Context, q game.WebhookQuery) ([]game.Webhook, error) {
+func (s *Store) Webhooks(ctx context.Context, q game.WebhookQuery) (game.Found[game.Webhook], error) {
 	sql, args := webhooksSQL(q)
-	return gather(ctx, s, sql, args, documentIn[game.Webhook](s))
+	return find(ctx, s, sql, args, bounds{limit: q.Limit}, func(doc driver.Value) (w game.Webhook, cost int, err error) {
+		return w, 0, s.codec.decode(doc, &w)
+	})
 }
 
 func webhooksSQL(q game.WebhookQuery) (string, []any) {
 	b := selection{table: "webhooks", from: "webhooks d", id: "d.id"}
 	b.where("d.project = ?", string(q.Project))
-	return page(string(q.After), q.Limit, b)
+	return page(string(q.After), q.Limit+1, b)
+}
+
+// WebhookMarks implements [game.WebhookStore].
+func (s *Store) WebhookMarks(ctx context.Context, after game.WebhookID, limit int) ([]game.WebhookMark, error) {
+	args := []any{string(after), int64(limit)}
+	return gather(ctx, s, webhookMarks, args, func(columns []driver.Value) (m game.WebhookMark, err error) {
+		var id, project string
+		err = errors.Join(
+			scan(columns[0], &id), scan(columns[1], &project), scan(columns[2], &m.Version), scan(columns[3], &m.Revision),
+		)
+		m.ID, m.Project = game.WebhookID(id), game.ProjectID(project)
+		return m, err
+	})
 }
 
 // ExportWebhooks implements [game.ExportStore].

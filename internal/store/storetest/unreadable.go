@@ -9,8 +9,8 @@ import (
 )
 
 // Unreadable tests that a document that cannot be decoded does not fail the lists in which it belongs. Engines call it
-// with an empty store and a function that spoils a stored document of a collection, "players" or "sessions", for the
-// decoder alone: what the engine finds it by stays.
+// with an empty store and a function that spoils a stored document of a collection, "players", "sessions" or "webhooks",
+// for the decoder alone: what the engine finds it by stays.
 func Unreadable(t *testing.T, s game.Store, spoil func(t *testing.T, collection, id string)) {
 	t.Helper()
 	holder := newMember()
@@ -69,7 +69,58 @@ func Unreadable(t *testing.T, s game.Store, spoil func(t *testing.T, collection,
 	unreadablePulses(t, s, sessionIDs(sessions), spoilt)
 	unreadableAlone(t, s, spoilt, spoiltPlayers)
 	unreadableSweep(t, s, holder.PlayerID, sessions)
+	unreadableWebhooks(t, s, spoil)
 }
+
+// unreadableWebhooks checks that webhooks that cannot be read hold up neither the lists and the marks of others nor
+// what is removed of their own records, and that an inspection names them.
+func unreadableWebhooks(t *testing.T, s game.Store, spoil func(t *testing.T, collection, id string)) {
+	t.Helper()
+	var ids, readable, spoilt []string
+	for i := range 5 {
+		w := newWebhook()
+		must(t, s.CreateWebhook(t.Context(), w))
+		ids = append(ids, string(w.ID))
+		if i%2 == 0 {
+			spoil(t, "webhooks", string(w.ID))
+			spoilt = append(spoilt, string(w.ID))
+			old := newDelivery(w.ID, 1)
+			old.At = now().Add(-2 * game.DeliveryRetention)
+			must(t, s.PutDeliveries(t.Context(), []game.Delivery{old}))
+		} else {
+			readable = append(readable, string(w.ID))
+		}
+	}
+	marks, err := s.WebhookMarks(t.Context(), "", 100)
+	must(t, err)
+	want(t, len(marks), len(ids))
+	for i, m := range marks {
+		want(t, string(m.ID), ids[i])
+		want(t, m.Project, project)
+	}
+	var found []string
+	must(t, s.Inspect(t.Context(), false, func(f game.Finding) {
+		if f.Collection == "webhooks" && f.ID != "" && !slices.Contains(found, f.ID) {
+			found = append(found, f.ID)
+		}
+	}))
+	slices.Sort(found)
+	want(t, found, spoilt)
+	slices.Reverse(readable)
+	slices.Reverse(spoilt)
+	wantLeftOut(t, readable, spoilt, idOfWebhook, func(after string, limit int) (game.Found[game.Webhook], error) {
+		return s.Webhooks(t.Context(), game.WebhookQuery{Project: project, After: game.WebhookID(after), Limit: limit})
+	})
+	_, err = s.Webhook(t.Context(), project, game.WebhookID(spoilt[0]))
+	wantUnreadable(t, err)
+	must(t, game.NewWebhooks(deps(s), game.WebhookDeps{Vault: noVault{}}).Purge(t.Context()))
+	left, err := s.ExportDeliveries(t.Context(), "", 100)
+	must(t, err)
+	want(t, len(left), 0)
+}
+
+// noVault is for what opens no secrets.
+type noVault struct{ game.Vault }
 
 // unreadableInSearches pages through a search in two orders. Each document is on one page, among the items or as
 // unreadable.

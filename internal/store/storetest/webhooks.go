@@ -21,6 +21,7 @@ func webhooks() []check {
 		{"progress", webhookProgress},
 		{"delete", deleteWebhook},
 		{"by id", listWebhooks},
+		{"marks", webhookMarks},
 		{"one replace wins", oneWebhookReplaceWins},
 		{"export", exportWebhooks},
 	}
@@ -92,6 +93,7 @@ func webhookCalls(s game.Store) []call {
 			_, err := s.Webhooks(ctx, game.WebhookQuery{Project: project, Limit: 1})
 			return err
 		}},
+		{"WebhookMarks", false, func(ctx context.Context) error { _, err := s.WebhookMarks(ctx, "", 1); return err }},
 		{"ExportWebhooks", false, func(ctx context.Context) error {
 			_, err := s.ExportWebhooks(ctx, "", 1)
 			return err
@@ -133,7 +135,7 @@ func wantWebhooks(t *testing.T, s game.Store, p game.ProjectID, wanted ...game.W
 	t.Helper()
 	found, err := s.Webhooks(t.Context(), game.WebhookQuery{Project: p, Limit: 100})
 	must(t, err)
-	want(t, found, append([]game.Webhook{}, wanted...))
+	want(t, found, game.Found[game.Webhook]{Items: append([]game.Webhook{}, wanted...)})
 }
 
 func createWebhook(t *testing.T, s game.Store) {
@@ -259,11 +261,42 @@ func listWebhooks(t *testing.T, s game.Store) {
 				found, err := s.Webhooks(t.Context(), q)
 				must(t, err)
 				match := func(w game.Webhook) bool { return w.Project == p && (after == "" || w.ID < after) }
-				if want(t, found, selected(all, limit, match, idOfWebhook).Items); t.Failed() {
+				if want(t, found, selected(all, limit, match, idOfWebhook)); t.Failed() {
 					t.Fatalf("by %+v", q)
 				}
 			}
 		}
+	}
+}
+
+// webhookMarks checks that each change of a webhook changes its mark, and the pages of marks.
+func webhookMarks(t *testing.T, s game.Store) {
+	var marks []game.WebhookMark
+	for i := range 9 {
+		w := newWebhook()
+		w.Project = oneOfTwo(i)
+		w.Progress.Revision = int64(i)
+		must(t, s.CreateWebhook(t.Context(), w))
+		if i%3 == 1 {
+			next := w
+			next.Version += int64(i)
+			next.Progress.Revision += 7
+			must(t, s.ReplaceWebhook(t.Context(), w, next))
+			w = next
+		}
+		marks = append(marks, w.Mark())
+	}
+	for limit := 1; limit <= len(marks)+1; limit++ {
+		got, after := []game.WebhookMark{}, game.WebhookID("")
+		for {
+			page, err := s.WebhookMarks(t.Context(), after, limit)
+			must(t, err)
+			if got = append(got, page...); len(page) < limit {
+				break
+			}
+			after = page[len(page)-1].ID
+		}
+		want(t, got, marks)
 	}
 }
 

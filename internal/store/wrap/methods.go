@@ -296,9 +296,16 @@ func (st *store) Webhook(ctx context.Context, project game.ProjectID, id game.We
 	})
 }
 
-func (st *store) Webhooks(ctx context.Context, q game.WebhookQuery) ([]game.Webhook, error) {
+func (st *store) WebhookMarks(ctx context.Context, after game.WebhookID, limit int) ([]game.WebhookMark, error) {
+	operation := Operation{Method: "WebhookMarks", Label: "list_webhook_marks", Collection: "webhooks"}
+	return read(ctx, st, operation, func(ctx context.Context) ([]game.WebhookMark, error) {
+		return st.inner.WebhookMarks(ctx, after, limit)
+	})
+}
+
+func (st *store) Webhooks(ctx context.Context, q game.WebhookQuery) (game.Found[game.Webhook], error) {
 	operation := Operation{Method: "Webhooks", Label: "list_webhooks", Collection: "webhooks"}
-	return read(ctx, st, operation, func(ctx context.Context) ([]game.Webhook, error) {
+	return read(ctx, st, operation, func(ctx context.Context) (game.Found[game.Webhook], error) {
 		return st.inner.Webhooks(ctx, q)
 	})
 }
