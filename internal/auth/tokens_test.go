@@ -320,3 +320,27 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	})
 }
+
+// A ticket for an event stream opens the stream of its session, for a minute, and of no other.
+func TestEventTicketExpires(t *testing.T) {
+	t.Parallel()
+	c := &clock{now: t0}
+	p := newProcess(t, nil, "", c)
+	caller := game.Caller{Project: "arena", Scope: game.ScopePlayer, Player: playerID}
+	ticket, err := p.EventTicket(caller, sessionID)
+	must(t, err)
+	if ticket.ExpiresAt != t0.Add(game.EventTicketLife) {
+		t.Errorf("it expires at %v", ticket.ExpiresAt)
+	}
+	c.add(game.EventTicketLife - time.Millisecond)
+	got, err := p.Follower(t.Context(), ticket.Ticket, sessionID)
+	must(t, err)
+	if got.Player != caller.Player || got.Project != caller.Project || got.Scope != game.ScopePlayer {
+		t.Errorf("it is that of %+v", got)
+	}
+	_, err = p.Follower(t.Context(), ticket.Ticket, "01890000-0000-7000-8000-0000000000aa")
+	wantError(t, err, game.ErrUnauthenticated)
+	c.add(time.Millisecond)
+	_, err = p.Follower(t.Context(), ticket.Ticket, sessionID)
+	wantError(t, err, game.ErrUnauthenticated)
+}

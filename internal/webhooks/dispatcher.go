@@ -82,9 +82,10 @@ func (d *Dispatcher) Close() {
 // Run starts a worker for each webhook that has something to be sent and no worker. It does not wait for them, so that
 // a receiver that hangs does not hold up others, and returns the errors of workers since the last run.
 //
-// What others do to webhooks it finds out within about a second. It is a task under a lease: one run at a time, and
-// none for a while where another process has it. A worker may outlive the lease by some seconds. If another process sends the same
-// meanwhile, receivers get messages twice, but only one of both can store what it did.
+// What others do to webhooks it finds out within about a second.
+//
+// It is a task under a lease, of which one run is under way at a time. A worker may outlive the lease by some seconds.
+// If another process sends the same meanwhile, receivers get messages twice, but only one of both can store what it did.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	failures := d.look(ctx)
 	d.mu.Lock()

@@ -43,8 +43,8 @@ func newKnown() known {
 	}
 }
 
-// look reads the webhooks that have changed since the last look, unless that was just now. A webhook that cannot be read
-// does not hold up the others.
+// look reads the webhooks that have changed since the last look, unless that was just now. One that cannot be read does
+// not hold up the others.
 func (d *Dispatcher) look(ctx context.Context) error {
 	d.mu.Lock()
 	due := d.known.looked.IsZero() || time.Since(d.known.looked) >= lookEvery

@@ -9,8 +9,8 @@ import (
 )
 
 // Unreadable tests that a document that cannot be decoded does not fail the lists in which it belongs. Engines call it
-// with an empty store and a function that spoils a stored document of a collection, "players", "sessions" or "webhooks",
-// for the decoder alone: what the engine finds it by stays.
+// with an empty store and a function that spoils a stored document of a collection, players, sessions or webhooks, for
+// the decoder alone: what the engine finds it by stays.
 func Unreadable(t *testing.T, s game.Store, spoil func(t *testing.T, collection, id string)) {
 	t.Helper()
 	holder := newMember()
