@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -106,6 +107,10 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 			d.start(w.ID)
 		}
 	}
+	maps.DeleteFunc(d.known.ends, func(p game.ProjectID, _ *feedEnd) bool {
+		_, looked := ends[p]
+		return !looked
+	})
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	failures, d.failure = errors.Join(failures, d.failure), nil
