@@ -156,6 +156,11 @@ func recovered(f func() error) (err error) {
 
 // work makes passes over a webhook until there is nothing to do, or for a while, and returns it as it is then.
 func (d *Dispatcher) work(ctx context.Context, w game.Webhook) (game.Webhook, error) {
+	// By old settings, events would be passed over that an admin has just asked for.
+	w, err := d.Webhooks.Marked(ctx, w.Mark())
+	if err != nil || w.Disabled {
+		return w, err
+	}
 	for begin := time.Now(); time.Since(begin) < workTime && ctx.Err() == nil; {
 		p, err := newPass(ctx, d, w)
 		if err != nil {

