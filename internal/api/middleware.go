@@ -32,6 +32,7 @@ func (a *API) identify(next http.Handler) http.Handler {
 		ctx := r.Context()
 		if a.routeOf(r).streams {
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // fails only in tests without a connection
+			ctx = withLater(ctx)
 		} else {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, a.RequestTimeout)
@@ -69,6 +70,9 @@ func (a *API) recover(next http.Handler) http.Handler {
 			o.NoteProbe()
 		}
 		next.ServeHTTP(w, r)
+		if l := laterFrom(r.Context()); l != nil && l.do != nil {
+			l.do()
+		}
 	})
 }
 

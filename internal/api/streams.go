@@ -51,6 +51,22 @@ type messenger interface {
 	end(m *streamMessage)
 }
 
+// later is what is still done for a request when its handler and what checks it have returned. A stream waits there,
+// because their frames would keep its stack at twice the size.
+type later struct{ do func() }
+
+type laterKey struct{}
+
+func withLater(ctx context.Context) context.Context {
+	return context.WithValue(ctx, laterKey{}, new(later))
+}
+
+// laterFrom returns what withLater has added, or nil.
+func laterFrom(ctx context.Context) *later {
+	l, _ := ctx.Value(laterKey{}).(*later)
+	return l
+}
+
 // AwaitStreams waits until all streams have ended, or the context has. The HTTP server does not wait for WebSockets.
 func (a *API) AwaitStreams(ctx context.Context) {
 	tick := time.NewTicker(awaitEvery)

@@ -57,8 +57,8 @@ func (s *subscription) close() {
 // opener opens a subscription for a follower: it reads what is followed, sets view, and returns the last place.
 type opener func(ctx context.Context, s *subscription) (current int64, err error)
 
-// follow opens a subscription. Everything that is wrong with it is returned as a problem; what follows is written by
-// [API.sendEvents].
+// follow opens a subscription. Everything that is wrong with it is returned as a problem; what follows is written later
+// by [API.sendEvents].
 func (a *API) follow(
 	ctx context.Context, in *EventsParams, follower func(game.ProjectID) *feed.Follower, open opener,
 ) (*eventsOut, error) {
@@ -76,8 +76,11 @@ func (a *API) follow(
 	}
 	s.leave = leave
 	return &eventsOut{func(c huma.Context) {
-		defer s.close()
-		a.sendEvents(c, in, s)
+		r, w := humago.Unwrap(c)
+		laterFrom(ctx).do = func() {
+			defer s.close()
+			a.sendEvents(w, r, in, s)
+		}
 	}}, nil
 }
 
@@ -149,8 +152,7 @@ func (s *subscription) gap() error {
 }
 
 // sendEvents sends a subscription in the form that the request asks for.
-func (a *API) sendEvents(c huma.Context, in *EventsParams, s *subscription) {
-	r, w := humago.Unwrap(c)
+func (a *API) sendEvents(w http.ResponseWriter, r *http.Request, in *EventsParams, s *subscription) {
 	if o, ok := web.Observer[interface{ NoteStream() }](w); ok && (in.form != formJSON || in.Wait > 0) {
 		o.NoteStream()
 	}
