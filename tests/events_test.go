@@ -95,9 +95,7 @@ func (s *server) openSSE(ctx context.Context, path string, headers ...string) (*
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	h := *s.http
-	h.Timeout = 0
-	res, err := h.Do(req)
+	res, err := s.streaming().Do(req)
 	if err != nil {
 		cancel()
 		return nil, nil, err
@@ -152,22 +150,20 @@ func (s *server) sse(t *testing.T, path string, headers ...string) *stream {
 	return st
 }
 
-// webSocket opens a WebSocket.
-func (s *server) webSocket(t *testing.T, path string, headers ...string) *stream {
-	t.Helper()
+// openWebSocket opens a WebSocket, or returns the response if it is something else.
+func (s *server) openWebSocket(ctx context.Context, path string, headers ...string) (*stream, *http.Response, error) {
 	h := http.Header{}
 	for i := 0; i < len(headers); i += 2 {
 		h.Set(headers[i], headers[i+1])
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	conn, _, err := websocket.Dial(ctx, s.url+path, &websocket.DialOptions{HTTPHeader: h})
+	ctx, cancel := context.WithCancel(ctx)
+	conn, res, err := websocket.Dial(ctx, s.url+path, &websocket.DialOptions{HTTPHeader: h, HTTPClient: s.streaming()})
 	if err != nil {
 		cancel()
-		t.Fatal(err)
+		return nil, res, err
 	}
 	conn.SetReadLimit(8 << 20)
 	st := &stream{messages: make(chan message), cancel: cancel}
-	t.Cleanup(cancel)
 	go func() {
 		defer close(st.messages)
 		for {
@@ -188,6 +184,24 @@ func (s *server) webSocket(t *testing.T, path string, headers ...string) *stream
 			}
 		}
 	}()
+	return st, res, nil
+}
+
+// streaming returns a client for streams, which last.
+func (s *server) streaming() *http.Client {
+	h := *s.http
+	h.Timeout = 0
+	return &h
+}
+
+// webSocket opens a WebSocket.
+func (s *server) webSocket(t *testing.T, path string, headers ...string) *stream {
+	t.Helper()
+	st, _, err := s.openWebSocket(t.Context(), path, headers...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(st.cancel)
 	return st
 }
 
@@ -518,6 +532,29 @@ func TestStreamLimits(t *testing.T) {
 		return err == nil && st != nil
 	})
 	s.metrics(t, "gsm_stream_followers 12", `gsm_streams_ended_total{reason="left"`, "gsm_stream_lag_seconds_bucket")
+}
+
+// Clients who leave while they wait are no failure, which the log would tell of.
+func TestWaitingClientsLeave(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	v := s.newSession(t, client.SessionRequest{Settings: client.Settings{MaxPlayers: 2}})
+	for _, path := range []string{eventsOf(v.ID, "?wait=30"), projectFeed + "?wait=30"} {
+		ctx, leave := context.WithCancel(t.Context())
+		left := make(chan error)
+		go func() {
+			_, err := s.try(ctx, "GET "+path, "")
+			left <- err
+		}()
+		eventually(t, "somebody waits", func() bool {
+			return strings.Contains(s.metrics(t), "gsm_stream_followers 1")
+		})
+		leave()
+		if err := <-left; !errors.Is(err, context.Canceled) {
+			t.Errorf("it did not wait: %v", err)
+		}
+		eventually(t, "nobody waits", func() bool { return strings.Contains(s.metrics(t), "gsm_stream_followers 0") })
+	}
 }
 
 // A line of a stream without events, on which proxies and clients see that it is alive, comes in time.

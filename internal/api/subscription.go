@@ -114,7 +114,7 @@ func (s *subscription) open(ctx context.Context, a *API, in *EventsParams, open 
 	at, ok := s.begin(in.After)
 	if s.Begin(at, s.current); ok && at < s.current {
 		s.first, err = s.Ready(ctx)
-		ok = !errors.Is(err, feed.ErrGap)
+		ok, err = !errors.Is(err, feed.ErrGap), inTime(ctx, err)
 	}
 	switch {
 	case s.shown != nil && (!ok || in.After == ""):
@@ -127,6 +127,15 @@ func (s *subscription) open(ctx context.Context, a *API, in *EventsParams, open 
 		game.KeepRoom(ctx, 0)
 	}
 	s.sent, s.told = at, at
+	return err
+}
+
+// inTime returns an error of a follower, which is no failure of the service if it is the end of the context: the caller
+// has gone, or others read for so long.
+func inTime(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return game.Overloaded(err)
+	}
 	return err
 }
 
@@ -199,7 +208,7 @@ func (a *API) poll(ctx context.Context, in *EventsParams, s *subscription) (even
 			return eventPage{}, s.gap()
 		}
 		if err != nil && !errors.Is(err, feed.ErrStopping) && !errors.Is(err, feed.ErrGone) {
-			return eventPage{}, err
+			return eventPage{}, inTime(ctx, err)
 		}
 		if len(looked) == 0 {
 			break
