@@ -10,6 +10,7 @@ BENCHTIME ?= 1s
 FAILURE  ?= long
 SOAK     ?= 10m
 LEASES   ?= 10m
+FEED     ?= 10m
 OPS      ?= 100000
 RACERS   ?= 10000
 QUICK    ?= 1000
@@ -65,6 +66,10 @@ soak: ## Put a steady load on a server and check that its memory does not grow (
 .PHONY: test-leases
 test-leases: ## Kill and pause the processes that serve 2,000 leased sessions for LEASES (10m), on MongoDB too if GSM_TEST_MONGODB_URI names one
 	GSM_TEST_LEASES=$(LEASES) go test ./tests -run '^TestLeasesUnderCrashes$$' -count=1 -timeout 0 -v
+
+.PHONY: test-feed
+test-feed: ## Kill the processes that 1,000 clients follow for FEED (10m), on MongoDB too if GSM_TEST_MONGODB_URI names one
+	GSM_TEST_FEED=$(FEED) go test ./tests -run '^TestFollowersThroughCrashes$$' -count=1 -timeout 0 -v
 
 .PHONY: test-linear
 test-linear: ## Check OPS (100,000) operations on sessions for linearizability while processes are killed, on MongoDB too if GSM_TEST_MONGODB_URI names one
