@@ -11,6 +11,7 @@ FAILURE  ?= long
 SOAK     ?= 10m
 LEASES   ?= 10m
 FEED     ?= 10m
+FOLLOWERS ?= 20000
 OPS      ?= 100000
 RACERS   ?= 10000
 QUICK    ?= 1000
@@ -149,6 +150,12 @@ bench-growth: ## Measure searches among 1,000 to 1,000,000 open sessions, on Mon
 bench-scale: ## Measure databases of SCALE players, sessions of 2 to 990 members, and up to three processes on one MongoDB (half an hour)
 	GSM_TEST_SCALE=$(SCALE) GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^Benchmark(Scale|Members)$$' -benchtime 1x -timeout 0 ./tests
 	[ -z "$${GSM_TEST_MONGODB_URI:-}" ] || GSM_TEST_ENGINE=mongodb go test -run '^$$' -bench '^Benchmark(Members|Processes)$$' -benchtime 1x -timeout 0 ./tests
+.PHONY: bench-feed
+bench-feed: ## Measure a process with FOLLOWERS (20000) event streams, on MongoDB too if GSM_TEST_MONGODB_URI names one
+	@failed=; \
+	go test -run '^$$' -bench '^BenchmarkNobodyFollows$$' -benchtime 1x -v ./internal/feed || failed=yes; \
+	GSM_TEST_FOLLOWERS=$(FOLLOWERS) go test -run '^$$' -bench '^BenchmarkFollowers$$' -benchtime 1x -timeout 0 -v ./tests || failed=yes; \
+	[ -z "$$failed" ]
 
 .PHONY: bench-overload
 bench-overload: ## Measure the throughput under ten times the possible load
