@@ -150,6 +150,7 @@ bench-growth: ## Measure searches among 1,000 to 1,000,000 open sessions, on Mon
 bench-scale: ## Measure databases of SCALE players, sessions of 2 to 990 members, and up to three processes on one MongoDB (half an hour)
 	GSM_TEST_SCALE=$(SCALE) GSM_TEST_ENGINE=sqlite go test -run '^$$' -bench '^Benchmark(Scale|Members)$$' -benchtime 1x -timeout 0 ./tests
 	[ -z "$${GSM_TEST_MONGODB_URI:-}" ] || GSM_TEST_ENGINE=mongodb go test -run '^$$' -bench '^Benchmark(Members|Processes)$$' -benchtime 1x -timeout 0 ./tests
+
 .PHONY: bench-feed
 bench-feed: ## Measure a process with FOLLOWERS (20000) event streams, on MongoDB too if GSM_TEST_MONGODB_URI names one
 	@failed=; \

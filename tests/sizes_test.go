@@ -17,7 +17,7 @@ func BenchmarkMembers(b *testing.B) {
 	rows := [][]string{{"p50 / p99 in ms, and the server's CPU in µs"}}
 	for i, n := range []int{2, 10, 100, 990} {
 		rows[0] = append(rows[0], fmt.Sprint(n))
-		for j, r := range crowd(b, s, n) {
+		for j, r := range requestsTo(b, s, n) {
 			if i == 0 {
 				rows = append(rows, []string{r.name})
 			}
@@ -28,8 +28,8 @@ func BenchmarkMembers(b *testing.B) {
 	reportTable(b, "members-"+underTest.name, "Requests to a session, by its members, "+underTest.name, rows)
 }
 
-// crowd creates a session with members and returns requests to it.
-func crowd(b *testing.B, s *side, members int) []scaleRequest {
+// requestsTo creates a session with members and returns requests to it.
+func requestsTo(b *testing.B, s *side, members int) []scaleRequest {
 	b.Helper()
 	players := fill(b, members+scaleClients, func(ctx context.Context, _ int) (string, error) {
 		return s.created(ctx, "/players", newScalePlayer())

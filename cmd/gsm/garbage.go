@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+
+	"game-session-manager/internal/keeper"
+)
+
+const (
+	// garbageBytes is how much garbage the heap may hold before it is collected, within the bounds below.
+	garbageBytes = 64 << 20
+	// mostGarbage and leastGarbage are GOGC, the garbage in percent of what is in use. Usually only a few megabytes
+	// are in use, and mostGarbage saves 5 to 13 % of the CPU time of a request as measured. leastGarbage is Go's
+	// default.
+	mostGarbage, leastGarbage = 400, 100
+	// garbageStep is the change in percent below which GOGC is left alone, because setting it stops the program.
+	garbageStep = 20
+)
+
+// garbage sets GOGC by what is in use: a process that tens of thousands follow would otherwise hold gigabytes of
+// garbage.
+type garbage struct{ percent int }
+
+// garbageTasks sets GOGC and returns the task that adapts it, or none if the operator has set it.
+func garbageTasks() []keeper.Task {
+	if os.Getenv("GOGC") != "" {
+		return nil
+	}
+	debug.SetGCPercent(mostGarbage)
+	g := &garbage{mostGarbage}
+	return []keeper.Task{{Name: "bound_garbage", Every: time.Second, Timeout: time.Second, Run: g.bound}}
+}
+
+func (g *garbage) bound(context.Context) error {
+	inUse := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}}
+	metrics.Read(inUse)
+	wanted := garbagePercent(inUse[0].Value.Uint64() + inUse[1].Value.Uint64())
+	if wanted != g.percent && max(wanted-g.percent, g.percent-wanted) >= g.percent*garbageStep/100 {
+		debug.SetGCPercent(wanted)
+		g.percent = wanted
+	}
+	return nil
+}
+
+// garbagePercent returns GOGC for the bytes in use.
+func garbagePercent(inUse uint64) int {
+	return int(min(max(garbageBytes*100/max(inUse, 1), leastGarbage), mostGarbage))
+}
