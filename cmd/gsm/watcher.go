@@ -69,6 +69,7 @@ func (w *watcher) store(engine game.Store) game.Store {
 	}
 	docs = observe.Documents(docs, w.logs.Database, w.registry)
 	w.registry.MustRegister(observe.Engine(engine), observe.Population(docs, w.logs.Database, time.Now))
+	observe.Memory(engine, w.registry)
 	return docs
 }
 

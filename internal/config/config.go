@@ -41,6 +41,7 @@ type Server struct {
 	CORSOrigins string `env:"GSM_CORS_ORIGINS"     help:"The exact origins of web pages that may call the API, separated by commas: https://a.example,https://b.example. Requires authentication."`
 	Database
 	SQLiteCache    int    `env:"GSM_SQLITE_CACHE"     default:"32" name:"sqlite-cache" help:"The page cache of the embedded database in MiB, 4 to 65536. It is outside Go's heap, so GOMEMLIMIT does not include it."`
+	CacheBytes     int64  `env:"GSM_CACHE_BYTES"      default:"8388608" help:"The memory of the embedded database for players and sessions that were used last, in bytes, 0 to 68719476736 and at most a quarter of GOMEMLIMIT. 0 reads each from the file."`
 	AdminKey       string `env:"GSM_ADMIN_KEY"    secret:"value" help:"An API key of scope admin that is not in the database, for a first start: gsm_ID_SECRET, with an ID of 1 to 32 characters of a-z 0-9 and a secret of 32 to 128 characters of A-Z a-z 0-9 _ -. Set the variable rather than the flag, which other users of the machine can see."`
 	SecretKey      string `env:"GSM_SECRET_KEY"   secret:"value" help:"Encrypts the keys that sign player tokens and join tickets, and the secrets of webhooks: at least 32 characters, the same in every process that uses the database. Without it there are no webhooks, and no tokens and tickets, except with authentication off, where a temporary key of the process signs them. Set the variable rather than the flag."`
 	TokenIssuer    string `env:"GSM_TOKEN_ISSUER" default:"gsm" help:"The iss claim of player tokens and join tickets: 1 to 128 characters of A-Z a-z 0-9 . _ : / -."`
@@ -76,6 +77,7 @@ func (s *Server) Validate() error {
 		),
 		s.Database.Validate(),
 		Within("--sqlite-cache (GSM_SQLITE_CACHE)", s.SQLiteCache, 4, 64<<10),
+		Within("--cache-bytes (GSM_CACHE_BYTES)", s.CacheBytes, 0, 64<<30),
 		s.Limits.validate(s.RequestTimeout),
 		Within("--request-timeout (GSM_REQUEST_TIMEOUT)", s.RequestTimeout, time.Second, time.Minute),
 		Within("--shutdown-delay (GSM_SHUTDOWN_DELAY)", s.ShutdownDelay, 0, time.Minute),
@@ -196,7 +198,7 @@ func settingName(name string) string {
 }
 
 // Within returns an error unless least <= v <= most. name is the setting, for the message.
-func Within[T int | time.Duration](name string, v, least, most T) error {
+func Within[T int | int64 | time.Duration](name string, v, least, most T) error {
 	if v < least || v > most {
 		return fmt.Errorf("%s: %v must be between %v and %v", name, v, least, most)
 	}

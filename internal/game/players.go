@@ -33,7 +33,12 @@ func NewPlayers(d Deps, sessions *Sessions) *Players {
 		now:    s.now,
 		elapse: (*Player).Elapse, elapsing: "suspensions",
 		fleeting: (*Player).fleeting,
-		weigh:    (*Player).weight,
+		weigh: func(p *Player) int {
+			if p.SweepSince != nil { // is read before each change, because the end of that makes no version
+				return largestRecent + 1
+			}
+			return p.Weight()
+		},
 	})
 	return s
 }

@@ -13,8 +13,8 @@ const (
 	// recentBytes bounds the memory for documents of one type, as far as it is known, and largestRecent that of one.
 	recentBytes   = 8 << 20
 	largestRecent = 64 << 10
-	// sightBytes is about how much memory a document of the smallest size takes.
-	sightBytes = 1 << 10
+	// sightBytes is about how much memory a sight takes beside its document.
+	sightBytes = 256
 )
 
 // recent remembers the documents that this process has read or written for a change, so that the next change of each
@@ -136,40 +136,4 @@ func (r *recent[D]) trim() {
 		}
 		r.remove(oldest.key)
 	}
-}
-
-// weight returns about how many bytes of memory the attributes take.
-func (a Attributes) weight() (n int) {
-	const entry = 64 // of the map
-	for k, v := range a {
-		n += entry + len(k) + len(v.text)
-	}
-	return n
-}
-
-// weight returns about how many bytes of memory the session takes beyond the smallest one.
-func (s *Session) weight() int {
-	const person = 256
-	n := s.Attributes.weight() + person*(len(s.Members)+len(s.WaitList)+len(s.Bans))
-	for i := range s.Members {
-		n += s.Members[i].Attributes.weight()
-	}
-	for i := range s.WaitList {
-		n += s.WaitList[i].Attributes.weight()
-	}
-	return n + len(s.Result)
-}
-
-// weight returns about how many bytes of memory the player takes beyond the smallest one. A player whose seats are
-// being freed is read before each change, because the end of that makes no version: see [Players.FreeSeats].
-func (p *Player) weight() int {
-	if p.SweepSince != nil {
-		return largestRecent + 1
-	}
-	const identity = 64 // of the map
-	n := p.Attributes.weight()
-	for provider, subject := range p.Identities {
-		n += identity + len(provider) + len(subject)
-	}
-	return n
 }

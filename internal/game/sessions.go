@@ -74,7 +74,7 @@ func NewSessions(d Deps) *Sessions {
 		elapsing: byTimeName,
 		follow:   (*Session).MoveUp,
 		fleeting: (*Session).fleeting,
-		weigh:    (*Session).weight,
+		weigh:    (*Session).Weight,
 		blame:    blamePlaces,
 	})
 	return s

@@ -453,6 +453,14 @@ type Pool struct {
 	Waiting int64 `json:"waiting" doc:"Callers that wait for a connection."`
 }
 
+// Recalled is how an engine uses its memory of documents.
+type Recalled struct {
+	Hits, Misses int64 // reads of documents by id that it served, and that went to the database
+	Evicted      int64 // documents that had to make room for others
+	Documents    int64
+	Bytes, Limit int64 // about
+}
+
 // Space is the disk space of a database in a file, in bytes.
 type Space struct {
 	DatabaseBytes int64 // of the file

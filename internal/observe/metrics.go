@@ -119,6 +119,41 @@ func (g gauges) Collect(c chan<- prometheus.Metric) {
 	})
 }
 
+// Memory measures how an engine uses its memory of documents, if it has one.
+func Memory(engine game.Store, reg prometheus.Registerer) {
+	e, ok := engine.(interface{ Recalled() game.Recalled })
+	if !ok {
+		return
+	}
+	read := func(of func(game.Recalled) int64) func() float64 {
+		return func() float64 { return float64(of(e.Recalled())) }
+	}
+	counted := func(name, help string, labels prometheus.Labels, of func(game.Recalled) int64) {
+		reg.MustRegister(prometheus.NewCounterFunc(
+			prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, read(of)))
+	}
+	gauged := func(name, help string, labels prometheus.Labels, of func(game.Recalled) int64) {
+		reg.MustRegister(prometheus.NewGaugeFunc(
+			prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, read(of)))
+	}
+	const (
+		reads = "Reads of a player or a session by its id: from memory (hit), or from the file (miss)."
+		bytes = "About how much memory the documents in it take (used), and may take (limit)."
+	)
+	counted("gsm_store_memory_reads_total", reads, prometheus.Labels{"result": "hit"},
+		func(r game.Recalled) int64 { return r.Hits })
+	counted("gsm_store_memory_reads_total", reads, prometheus.Labels{"result": "miss"},
+		func(r game.Recalled) int64 { return r.Misses })
+	counted("gsm_store_memory_evicted_total", "Documents that left memory because it was full.", nil,
+		func(r game.Recalled) int64 { return r.Evicted })
+	gauged("gsm_store_memory_documents", "Documents in memory.", nil,
+		func(r game.Recalled) int64 { return r.Documents })
+	gauged("gsm_store_memory_bytes", bytes, prometheus.Labels{"of": "used"},
+		func(r game.Recalled) int64 { return r.Bytes })
+	gauged("gsm_store_memory_bytes", bytes, prometheus.Labels{"of": "limit"},
+		func(r game.Recalled) int64 { return r.Limit })
+}
+
 // Engine returns a collector of the engine's connections, and of the disk space if the engine reports it.
 func Engine(engine game.Store) prometheus.Collector {
 	connections := prometheus.NewDesc(poolConnections, "Connections to the database, of the embedded one those "+

@@ -24,6 +24,8 @@ var ErrBadURL = errors.New("bad database URL")
 type Options struct {
 	// Cache is the size of an embedded database's page cache in bytes; 0 selects the engine's default.
 	Cache int64
+	// Documents limits an embedded database's memory for decoded documents in bytes; with 0 there is none.
+	Documents int64
 	// OnCommit is called after each group commit of an embedded database, with the number of writes in it and its
 	// duration.
 	OnCommit func(size int, d time.Duration)
@@ -59,7 +61,8 @@ func Open(ctx context.Context, rawURL string, o Options) (game.Store, error) {
 			return nil, err
 		}
 		s, err := sqlitestore.Open(ctx, path, sqlitestore.Options{
-			Cache: o.Cache, OnCommit: o.OnCommit, MustExist: o.MustExist, Beside: o.Beside, ReadOnly: o.ReadOnly,
+			Cache: o.Cache, Documents: o.Documents, OnCommit: o.OnCommit, MustExist: o.MustExist, Beside: o.Beside,
+			ReadOnly: o.ReadOnly,
 		})
 		if err != nil {
 			return nil, err

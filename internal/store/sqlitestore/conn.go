@@ -28,6 +28,7 @@ type conn struct {
 	args     []driver.NamedValue
 	events   []eventRow      // of the writes that are being made
 	sessions []*game.Session // that they store; one that they remove has ended
+	changed  transaction
 }
 
 type statement interface {
@@ -54,7 +55,7 @@ func connect(ctx context.Context, dsn string, pragmas ...string) (*conn, error) 
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{driver: d, prepared: make(map[string]statement)}
+	c := &conn{driver: d, prepared: make(map[string]statement), changed: make(transaction)}
 	for _, p := range pragmas {
 		if err := c.script("PRAGMA " + p); err != nil {
 			return nil, errors.Join(err, c.close())

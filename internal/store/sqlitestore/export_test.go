@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
+
+	"modernc.org/sqlite"
 
 	"game-session-manager/internal/game"
 )
@@ -347,3 +350,109 @@ func (s *Store) liveIndexes() (n int) {
 
 // DropLiveRows forgets the rows.
 func (s *Store) DropLiveRows() { s.rows.drop() }
+
+// CompareMemory has each document that is read from memory compared with the file, and calls the function if they
+// differ.
+func (s *Store) CompareMemory(differ func(what string)) {
+	s.memory.verify = func(key documentKey, e *remembered) {
+		stored, err := s.readers.row(context.Background(), "SELECT doc FROM "+key.table+" WHERE id = ?", key.id)
+		if err != nil {
+			return // the store is being closed, or is broken on purpose
+		}
+		read, found := any(nil), stored != nil
+		if found {
+			read = s.decodedIn(key.table, stored)
+		}
+		s.memory.mu.Lock()
+		defer s.memory.mu.Unlock()
+		if now, _ := s.memory.entries.Peek(key); now == e && !reflect.DeepEqual(read, e.doc) {
+			differ(fmt.Sprintf("%s %s is in memory as\n%+v\nand in the file as\n%+v", key.table, key.id, e.doc, read))
+		}
+	}
+}
+
+func (s *Store) decodedIn(table string, stored any) any {
+	if table == playersTableName {
+		p, _ := playerKind().decode(s, stored)
+		return &p
+	}
+	v, _ := sessionKind().decode(s, stored)
+	return &v
+}
+
+// HideFromMemory has a function make writes of which the memory does not learn.
+func (s *Store) HideFromMemory(tb testing.TB, write func()) {
+	tb.Helper()
+	hook := func(set sqlite.PreUpdateHookFn) {
+		err := s.writer.do(tb.Context(), func(c *conn) (refusal, error) {
+			hooks, ok := c.driver.(sqlite.HookRegisterer)
+			if !ok {
+				return nil, errUnplanned
+			}
+			if set == nil {
+				set = c.notice
+			}
+			hooks.RegisterPreUpdateHook(set)
+			return nil, nil
+		})
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	hook(func(sqlite.SQLitePreUpdateData) {})
+	defer hook(nil)
+	write()
+}
+
+// Remembers reports whether a document is in memory, and whether it is decoded.
+func (s *Store) Remembers(table, id string) (there, decoded bool) {
+	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
+	e, there := s.memory.entries.Peek(documentKey{table, id})
+	return there, there && e.doc != nil
+}
+
+// TrustFor is for how long memory is relied on.
+const TrustFor = trustFor
+
+// ForgetMemory has all documents read from the file.
+func (s *Store) ForgetMemory() { s.memory.forgetAll() }
+
+// MemoryBytes adds up what the documents in memory take.
+func (s *Store) MemoryBytes() (n int64) {
+	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
+	for _, e := range s.memory.entries.Values() {
+		n += e.bytes
+	}
+	return n
+}
+
+// BeginRead begins a read of the file that has found the player. It returns nil if what it finds must not be kept, and
+// otherwise what ends the read and reports whether the player is in memory then.
+func (s *Store) BeginRead(p game.Player) (end func() bool) {
+	key := documentKey{playersTableName, string(p.ID)}
+	_, fill := s.memory.look(key)
+	if fill == 0 {
+		return nil
+	}
+	return func() bool {
+		s.memory.keep(key, fill, entryOf(playerKind(), p))
+		s.memory.mu.Lock()
+		defer s.memory.mu.Unlock()
+		e, _ := s.memory.entries.Peek(key)
+		return e != nil && e.doc != nil
+	}
+}
+
+// BeginCommit begins a commit that changes a player.
+func (s *Store) BeginCommit(p game.Player) (end func()) {
+	t := transaction{documentKey{playersTableName, string(p.ID)}: ""}
+	s.memory.begin(t)
+	return func() { s.memory.end(t) }
+}
+
+// Script runs statements that nobody prepares, as a write.
+func (s *Store) Script(ctx context.Context, sql string) error {
+	return s.writer.do(ctx, func(c *conn) (refusal, error) { return nil, c.script(sql) })
+}

@@ -10,6 +10,8 @@ import (
 )
 
 const (
+	playersTableName = "players"
+
 	selectPlayer     = "SELECT doc FROM players WHERE id = ? AND project = ?"
 	playerExists     = "SELECT 1 FROM players WHERE id = ? AND project = ?"
 	playerByIdentity = "SELECT p.doc FROM identities i CROSS JOIN players p WHERE i.project = ? AND i.provider = ? " +
@@ -38,7 +40,7 @@ const (
 )
 
 func playerPlace(p *game.Player) place {
-	return place{"players", string(p.ID), string(p.Project), p.Version}
+	return place{playersTableName, string(p.ID), string(p.Project), p.Version}
 }
 
 // CreatePlayer implements [game.PlayerStore].
@@ -47,7 +49,8 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.
 	if err != nil {
 		return err
 	}
-	insert, args := insertion(playerPlace(&p), playerColumns, doc, &p)
+	at := playerPlace(&p)
+	insert, args := insertion(at, playerColumns, doc, &p)
 	identities := maps.Clone(p.Identities) // the write may outlast this call
 	return s.write(ctx, rows, func(c *conn) (refusal, error) {
 		taken, err := identityTaken(c, &p, identities)
@@ -63,13 +66,33 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.
 		case err != nil:
 			return nil, err
 		}
+		c.stored(at, doc)
 		return nil, execIdentities(c, insertIdentity, &p, identities)
 	})
 }
 
 // Player implements [game.PlayerStore].
 func (s *Store) Player(ctx context.Context, project game.ProjectID, id game.PlayerID) (game.Player, error) {
-	return one[game.Player](ctx, s, game.PlayerNotFound(id), selectPlayer, string(id), string(project))
+	p, ok, err := recall(ctx, s, playerKind(), project, string(id))
+	if err == nil && !ok {
+		err = game.PlayerNotFound(id)
+	}
+	return p, err
+}
+
+func playerKind() kind[game.Player] {
+	return kind[game.Player]{
+		table: playersTableName,
+		read: func(ctx context.Context, s *Store, project game.ProjectID, id string) (driver.Value, error) {
+			return s.readers.row(ctx, selectPlayer, id, string(project))
+		},
+		decode: func(s *Store, doc driver.Value) (p game.Player, err error) {
+			return p, unread(s.codec.decode(doc, &p))
+		},
+		copy:  (*game.Player).Copy,
+		weigh: (*game.Player).Weight,
+		of:    func(p *game.Player) game.ProjectID { return p.Project },
+	}
 }
 
 // PlayerByIdentity implements [game.PlayerStore].
@@ -107,6 +130,7 @@ func (s *Store) ReplacePlayer(ctx context.Context, old, next game.Player, events
 		case n == 0:
 			return c.staleOrMissing(game.PlayerNotFound(old.ID), playerExists, at.key()...)
 		}
+		c.stored(at, doc)
 		if err := execIdentities(c, deleteIdentity, &old, lost); err != nil {
 			return nil, err
 		}

@@ -10,6 +10,8 @@ import (
 )
 
 const (
+	sessionsTableName = "sessions"
+
 	// A large document is read only once there is room for it in memory. SQLite knows its size without reading it.
 	selectSession = "SELECT CASE WHEN octet_length(doc) < ? THEN doc ELSE octet_length(doc) END FROM sessions WHERE " +
 		"id = ? AND project = ?"
@@ -29,7 +31,7 @@ const (
 )
 
 func sessionPlace(v *game.Session) place {
-	return place{"sessions", string(v.ID), string(v.Project), v.Version}
+	return place{sessionsTableName, string(v.ID), string(v.Project), v.Version}
 }
 
 // CreateSession implements [game.SessionStore].
@@ -38,7 +40,8 @@ func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...gam
 	if err != nil {
 		return err
 	}
-	insert, args := insertion(sessionPlace(&v), sessionColumns, doc, &v)
+	at := sessionPlace(&v)
+	insert, args := insertion(at, sessionColumns, doc, &v)
 	around, places := surroundings(nil, &v), wantedPlaces(&v, v.ExclusivePlaces())
 	return s.write(ctx, rows, func(c *conn) (refusal, error) {
 		exists := func() (refusal, error) {
@@ -58,6 +61,7 @@ func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...gam
 		case refused != nil || err != nil:
 			return refused, err
 		}
+		c.stored(at, doc)
 		c.sessions = append(c.sessions, &v)
 		return nil, around.run(c)
 	})
@@ -65,20 +69,33 @@ func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...gam
 
 // Session implements [game.SessionStore].
 func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (game.Session, error) {
-	doc, err := s.readers.row(ctx, selectSession, int64(game.LargeFrom), string(id), string(project))
+	v, ok, err := recall(ctx, s, sessionKind(), project, string(id))
+	if err == nil && !ok {
+		err = game.SessionNotFound(id)
+	}
+	return v, err
+}
+
+func sessionKind() kind[game.Session] {
+	return kind[game.Session]{
+		table:  sessionsTableName,
+		read:   readSession,
+		decode: (*Store).session,
+		copy:   (*game.Session).Copy,
+		weigh:  (*game.Session).Weight,
+		of:     func(v *game.Session) game.ProjectID { return v.Project },
+	}
+}
+
+func readSession(ctx context.Context, s *Store, project game.ProjectID, id string) (driver.Value, error) {
+	doc, err := s.readers.row(ctx, selectSession, int64(game.LargeFrom), id, string(project))
 	if size, large := doc.(int64); large && err == nil {
 		if err := game.TakeRoom(ctx, int(size)); err != nil {
-			return game.Session{}, err
+			return nil, err
 		}
-		doc, err = s.readers.row(ctx, largeSession, string(id), string(project))
+		doc, err = s.readers.row(ctx, largeSession, id, string(project))
 	}
-	if err != nil {
-		return game.Session{}, unread(err)
-	}
-	if doc == nil {
-		return game.Session{}, game.SessionNotFound(id)
-	}
-	return s.session(doc)
+	return doc, err
 }
 
 // ReplaceSession implements [game.SessionStore]. Beside the document it writes only the columns and the rows of members
@@ -107,6 +124,7 @@ func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, even
 		case refused != nil || err != nil:
 			return refused, err
 		}
+		c.stored(at, doc)
 		c.sessions = append(c.sessions, &next)
 		return nil, around.run(c)
 	})

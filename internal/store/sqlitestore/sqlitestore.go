@@ -58,6 +58,8 @@ type Options struct {
 	// Cache limits the memory for pages of the file, in bytes. The writer uses half of it, and the readers share the
 	// rest. Readers discard their pages after each write, so a large cache helps only databases that rarely change.
 	Cache int64
+	// Documents limits the memory for decoded documents, in bytes. With 0 there is none, and beside a server neither.
+	Documents int64
 	// OnCommit is called after each group commit with the number of its writes and its duration. The writing goroutine
 	// calls it and waits for it to return.
 	OnCommit func(size int, d time.Duration)
@@ -81,6 +83,7 @@ type Store struct {
 	codec   codec
 	sizes   searchSizes
 	rows    *liveRows
+	memory  *memory
 	close   sync.Once
 	closed  error // returned by Close
 }
@@ -114,7 +117,10 @@ func open(ctx context.Context, path string, o Options, scripts []string) (*Store
 	}
 	s := &Store{
 		path: path, options: o, version: len(scripts), codec: newCodec(), sizes: usualSizes(), file: &file{path: path},
-		rows: newLiveRows(debug.SetMemoryLimit(-1)),
+		rows: newLiveRows(debug.SetMemoryLimit(-1)), memory: newMemory(o.Documents, debug.SetMemoryLimit(-1)),
+	}
+	if o.Beside {
+		s.memory.limit = 0
 	}
 	if !o.Beside {
 		if s.file.held, err = lockFile(path); err != nil {
@@ -209,7 +215,8 @@ func (s *Store) connect(ctx context.Context, scripts []string) error {
 	s.readers = newReaders(conns)
 	s.writer = newWriter(first, s.file, func() (*conn, error) { return s.dialWriter(context.Background()) })
 	s.writer.log, s.writer.onCommit = newDrainer(s.file, s.readers), s.options.OnCommit
-	s.writer.rows = s.rows
+	s.writer.rows, s.writer.memory = s.rows, s.memory
+	s.memory.ask = s.writer.askOthers
 	if s.writer.others, err = first.integer(dataVersion); err != nil {
 		return errors.Join(err, closeAll(append(conns, first)))
 	}
@@ -294,6 +301,12 @@ func (s *Store) dialWriter(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
+	if !s.memory.on() {
+		return c, nil
+	}
+	if err := c.watch(); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
 	return c, nil
 }
 
@@ -301,6 +314,7 @@ func (s *Store) dialWriter(ctx context.Context) (*conn, error) {
 func (s *Store) Close() error {
 	s.close.Do(func() {
 		s.rows.stop()
+		s.memory.close()
 		s.writer.close()
 		if s.file.cutLog() {
 			s.readers.stop()

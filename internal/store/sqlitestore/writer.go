@@ -52,6 +52,7 @@ type writer struct {
 	conn     *conn // nil after a failure that left it in doubt
 	log      *drainer
 	rows     *liveRows
+	memory   *memory
 	others   int64       // the data_version of the connection, which changes when another program has changed the file
 	asked    atomic.Bool // whether it has
 	onCommit func(size int, d time.Duration)
@@ -185,7 +186,7 @@ func (w *writer) run() {
 		if closed {
 			break
 		}
-		if w.asked.Swap(false) && w.conn != nil {
+		if w.asked.Swap(false) && w.connect() == nil {
 			_ = w.noticeOthers() // the next write tells the error
 		}
 		<-w.wake
@@ -236,6 +237,7 @@ func (w *writer) commit(batch []*write) {
 		}
 	}
 	if failure == nil {
+		w.memory.begin(w.conn.changed) // before anybody can read what it changes
 		failure = w.end()
 	}
 	if failure != nil {
@@ -245,6 +247,8 @@ func (w *writer) commit(batch []*write) {
 	} else if len(members) > 0 {
 		w.rows.committed(w.conn.sessions)
 		w.conn.sessions = nil
+		w.memory.end(w.conn.changed)
+		clear(w.conn.changed)
 		w.committed(len(members), time.Since(start)) // before the results, so that callers find their batch counted
 	}
 	for i, op := range members {
@@ -301,33 +305,47 @@ func (w *writer) begin() error {
 
 // askOthers has the writer look whether another program has changed the file, which it does itself before each write.
 func (w *writer) askOthers() {
-	w.asked.Store(true)
-	w.signal()
+	if !w.asked.Swap(true) {
+		w.signal()
+	}
 }
 
 // noticeOthers forgets what was read of the file if another program has changed it.
 func (w *writer) noticeOthers() error {
-	if !w.rows.wanted.Load() {
+	if !w.rows.wanted.Load() && !w.memory.on() {
 		return nil
 	}
+	now := w.memory.since()
 	n, err := w.conn.integer(dataVersion)
-	if err == nil && n != w.others {
+	if err != nil {
+		return err
+	}
+	if n != w.others {
 		w.others = n
 		w.rows.drop()
+		w.memory.forgetAll()
 	}
-	return err
+	w.memory.checked.Store(now)
+	return nil
 }
 
-// connect opens a connection unless there is one.
+// connect opens a connection unless there is one. A new one does not know what other programs have changed before.
 func (w *writer) connect() error {
 	if w.conn != nil {
 		return nil
 	}
 	c, err := w.dial()
-	if err == nil {
-		w.conn = c
+	if err != nil {
+		return err
 	}
-	return err
+	n, err := c.integer(dataVersion)
+	if err != nil {
+		return errors.Join(err, c.close())
+	}
+	w.conn, w.others = c, n
+	w.rows.drop()
+	w.memory.forgetAll()
+	return nil
 }
 
 // end commits the transaction. If the commit fails because of a lock or because the disk is full, nothing was written.
@@ -353,7 +371,10 @@ func (w *writer) rollback() {
 	w.conn.forgetEvents()
 	w.conn.sessions = nil
 	w.rows.drop() // which of the batch is in the file is not known
-	if _, err := w.conn.exec("ROLLBACK"); err == nil || w.file.gone() != nil {
+	_, err := w.conn.exec("ROLLBACK")
+	w.memory.fail()
+	clear(w.conn.changed)
+	if err == nil || w.file.gone() != nil {
 		return
 	}
 	_ = w.conn.close() // its errors repeat the failure that led here
