@@ -1,8 +1,6 @@
 package sqlitestore
 
 import (
-	"context"
-	"database/sql/driver"
 	"math"
 	"strings"
 	"sync"
@@ -66,9 +64,9 @@ type transaction map[documentKey]string
 var unknownDocument documentKey
 
 func (t transaction) has(key documentKey) bool {
-	_, one := t[key]
-	_, any := t[unknownDocument]
-	return one || any
+	_, this := t[key]
+	_, unknown := t[unknownDocument]
+	return this || unknown
 }
 
 // newMemory returns a memory of so many bytes, but of at most a quarter of GOMEMLIMIT.
@@ -83,12 +81,16 @@ func (m *memory) on() bool { return m.limit > 0 && !m.closed.Load() }
 
 // forgetAll has everything read from the file.
 func (m *memory) forgetAll() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.empty()
+}
+
+func (m *memory) empty() {
 	entries, err := simplelru.NewLRU[documentKey, *remembered](math.MaxInt, nil)
 	if err != nil {
 		panic(err) // only if the size is not positive
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.entries, m.bytes = entries, 0
 	clear(m.fills)
 }
@@ -129,7 +131,6 @@ func (m *memory) look(key documentKey) (*remembered, int64) {
 		return nil, 0
 	}
 	m.lastFill++
-	key.id = strings.Clone(key.id) // which may be part of a request
 	m.fills[key] = m.lastFill
 	return nil, m.lastFill
 }
@@ -143,6 +144,7 @@ func (m *memory) keep(key documentKey, fill int64, e *remembered) {
 	}
 	delete(m.fills, key)
 	if e != nil {
+		key.id = strings.Clone(key.id) // which may be part of a request
 		m.put(key, e)
 	}
 }
@@ -157,7 +159,9 @@ func (m *memory) replace(key documentKey, old, e *remembered) {
 }
 
 func (m *memory) put(key documentKey, e *remembered) {
-	m.remove(key)
+	if old, ok := m.entries.Peek(key); ok {
+		m.bytes -= old.bytes
+	}
 	m.entries.Add(key, e)
 	m.bytes += e.bytes
 	for m.bytes > m.limit {
@@ -179,19 +183,19 @@ func (m *memory) begin(t transaction) {
 	if !m.on() {
 		return
 	}
-	if t.has(unknownDocument) {
-		m.forgetAll()
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.changing = t
+	if t.has(unknownDocument) {
+		m.empty()
+	}
 	for key := range t {
 		m.remove(key)
 		delete(m.fills, key)
 	}
 }
 
-// end keeps what a transaction has stored, after its commit. The memory must not have been closed meanwhile.
+// end keeps what a transaction has stored, after its commit.
 func (m *memory) end(t transaction) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -208,76 +212,10 @@ func (m *memory) end(t transaction) {
 
 // fail forgets everything, because it is not known what a transaction has left in the file.
 func (m *memory) fail() {
-	m.forgetAll()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.empty()
 	m.changing = nil
-}
-
-// kind says how documents of a table are read by their ids.
-type kind[D any] struct {
-	table  string
-	read   func(context.Context, *Store, game.ProjectID, string) (driver.Value, error)
-	decode func(*Store, driver.Value) (D, error)
-	copy   func(*D) D
-	weigh  func(*D) int
-	of     func(*D) game.ProjectID
-}
-
-// recall returns a document from memory or from the file. It reports whether there is one.
-func recall[D any](ctx context.Context, s *Store, k kind[D], project game.ProjectID, id string) (d D, ok bool, _ error) {
-	if ctx.Err() != nil {
-		return d, false, unread(context.Cause(ctx))
-	}
-	key := documentKey{k.table, id}
-	e, fill := s.memory.look(key)
-	if e != nil {
-		doc, err := decoded(s, k, key, e)
-		if err != nil || k.of(doc) != project {
-			return d, false, err
-		}
-		return k.copy(doc), true, nil
-	}
-	var kept *remembered
-	defer func() { s.memory.keep(key, fill, kept) }()
-	text, err := k.read(ctx, s, project, id)
-	if text == nil || err != nil {
-		return d, false, unread(err)
-	}
-	if d, err = k.decode(s, text); err != nil {
-		return d, false, err
-	}
-	if fill != 0 && textSize(text) < game.LargeFrom {
-		kept = entryOf(k, k.copy(&d))
-	}
-	return d, true, nil
-}
-
-// decoded returns the document of an entry, which must not be changed. It sees to it that the memory has it decoded.
-func decoded[D any](s *Store, k kind[D], key documentKey, e *remembered) (*D, error) {
-	if e.doc == nil {
-		d, err := k.decode(s, e.text)
-		if err != nil {
-			return nil, err
-		}
-		old := e
-		e = entryOf(k, k.copy(&d))
-		s.memory.replace(key, old, e)
-	}
-	if s.memory.verify != nil {
-		s.memory.verify(key, e)
-	}
-	doc, ok := e.doc.(*D)
-	if !ok {
-		return nil, errUnplanned
-	}
-	return doc, nil
-}
-
-// entryOf returns what is remembered of a document that nobody changes. A copy takes less than what was decoded, whose lists have
-// room for more.
-func entryOf[D any](k kind[D], d D) *remembered {
-	return &remembered{doc: &d, bytes: entryBytes + int64(k.weigh(&d))}
 }
 
 // Recalled returns how much the memory of documents is used.

@@ -80,21 +80,6 @@ func (s *Store) Player(ctx context.Context, project game.ProjectID, id game.Play
 	return p, err
 }
 
-func playerKind() kind[game.Player] {
-	return kind[game.Player]{
-		table: playersTableName,
-		read: func(ctx context.Context, s *Store, project game.ProjectID, id string) (driver.Value, error) {
-			return s.readers.row(ctx, selectPlayer, id, string(project))
-		},
-		decode: func(s *Store, doc driver.Value) (p game.Player, err error) {
-			return p, unread(s.codec.decode(doc, &p))
-		},
-		copy:  (*game.Player).Copy,
-		weigh: (*game.Player).Weight,
-		of:    func(p *game.Player) game.ProjectID { return p.Project },
-	}
-}
-
 // PlayerByIdentity implements [game.PlayerStore].
 func (s *Store) PlayerByIdentity(ctx context.Context, project game.ProjectID, i game.Identity) (game.Player, error) {
 	return one[game.Player](ctx, s, game.ErrPlayerNotFound, playerByIdentity, string(project), i.Provider, i.Subject)

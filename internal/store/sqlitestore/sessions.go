@@ -76,28 +76,6 @@ func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.Ses
 	return v, err
 }
 
-func sessionKind() kind[game.Session] {
-	return kind[game.Session]{
-		table:  sessionsTableName,
-		read:   readSession,
-		decode: (*Store).session,
-		copy:   (*game.Session).Copy,
-		weigh:  (*game.Session).Weight,
-		of:     func(v *game.Session) game.ProjectID { return v.Project },
-	}
-}
-
-func readSession(ctx context.Context, s *Store, project game.ProjectID, id string) (driver.Value, error) {
-	doc, err := s.readers.row(ctx, selectSession, int64(game.LargeFrom), id, string(project))
-	if size, large := doc.(int64); large && err == nil {
-		if err := game.TakeRoom(ctx, int(size)); err != nil {
-			return nil, err
-		}
-		doc, err = s.readers.row(ctx, largeSession, id, string(project))
-	}
-	return doc, err
-}
-
 // ReplaceSession implements [game.SessionStore]. Beside the document it writes only the columns and the rows of members
 // and attributes that differ.
 func (s *Store) ReplaceSession(ctx context.Context, old, next game.Session, events ...game.Event) error {

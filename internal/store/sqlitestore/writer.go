@@ -186,7 +186,7 @@ func (w *writer) run() {
 		if closed {
 			break
 		}
-		if w.asked.Swap(false) && w.connect() == nil {
+		if w.asked.Swap(false) && (w.conn != nil || w.look() == nil && w.connect() == nil) {
 			_ = w.noticeOthers() // the next write tells the error
 		}
 		<-w.wake
@@ -244,12 +244,11 @@ func (w *writer) commit(batch []*write) {
 		w.rollback()
 		// The writes after the one that failed were not tried. They fail too, as those before it.
 		w.fail(batch, errors.Unwrap(failure))
-	} else if len(members) > 0 {
-		w.rows.committed(w.conn.sessions)
-		w.conn.sessions = nil
-		w.memory.end(w.conn.changed)
-		clear(w.conn.changed)
-		w.committed(len(members), time.Since(start)) // before the results, so that callers find their batch counted
+	} else {
+		w.remember()
+		if len(members) > 0 {
+			w.committed(len(members), time.Since(start)) // before the results, so that callers find their batch counted
+		}
 	}
 	for i, op := range members {
 		switch {
@@ -264,6 +263,14 @@ func (w *writer) commit(batch []*write) {
 	if failure == nil && len(members) > 0 {
 		w.log.wrote(w.conn, len(members))
 	}
+}
+
+// remember keeps in memory what a transaction has stored.
+func (w *writer) remember() {
+	w.rows.committed(w.conn.sessions)
+	w.memory.end(w.conn.changed)
+	w.conn.sessions = nil
+	clear(w.conn.changed)
 }
 
 // committed counts a batch.
