@@ -12,7 +12,7 @@ import (
 
 const (
 	// garbageBytes is how much garbage the heap may hold before it is collected, within the bounds below.
-	garbageBytes = 64 << 20
+	garbageBytes = 32 << 20
 	// mostGarbage and leastGarbage are GOGC, the garbage in percent of what is in use. Usually only a few megabytes
 	// are in use, and mostGarbage saves 5 to 13 % of the CPU time of a request as measured. leastGarbage is Go's
 	// default.

@@ -153,8 +153,7 @@ func (c *serveCmd) listen(ctx context.Context) (api, ops net.Listener, err error
 func (c *serveCmd) open(ctx context.Context, watch *watcher) (game.Store, error) {
 	engine, err := store.Open(ctx, c.DatabaseURL, store.Options{
 		Cache: int64(c.SQLiteCache) << 20, Documents: c.CacheBytes, OnCommit: observe.Commits(watch.registry),
-		OnCommand: watch.commands(),
-		Wait: c.DatabaseWait, OnWait: func(cause error) {
+		OnCommand: watch.commands(), Wait: c.DatabaseWait, OnWait: func(cause error) {
 			watch.logs.Database.Warn("waiting for the database", observe.Cause(cause))
 		},
 	})

@@ -27,7 +27,8 @@ func (s *Session) Copy() Session {
 	}
 	for i := range c.Members {
 		m := &c.Members[i]
-		m.Attributes, m.ReconnectedAt, m.Deadline = maps.Clone(m.Attributes), copied(m.ReconnectedAt), copied(m.Deadline)
+		m.Attributes = maps.Clone(m.Attributes)
+		m.ReconnectedAt, m.Deadline = copied(m.ReconnectedAt), copied(m.Deadline)
 	}
 	for i := range c.Bans {
 		c.Bans[i].Until = copied(c.Bans[i].Until)

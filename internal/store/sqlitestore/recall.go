@@ -18,7 +18,9 @@ type kind[D any] struct {
 }
 
 // recall returns a document from memory or from the file. It reports whether there is one.
-func recall[D any](ctx context.Context, s *Store, k kind[D], project game.ProjectID, id string) (d D, ok bool, _ error) {
+func recall[D any](
+	ctx context.Context, s *Store, k kind[D], project game.ProjectID, id string,
+) (d D, ok bool, _ error) {
 	if ctx.Err() != nil {
 		return d, false, unread(context.Cause(ctx))
 	}
