@@ -31,6 +31,8 @@ func mayImport() map[string][]string {
 		"internal/keeper":            {"internal/game", "internal/report"},
 		"internal/observe":           {"internal/game", "internal/report", "internal/store/wrap"},
 		"internal/top":               {"internal/game", "internal/report", "internal/store/wrap"},
+		"internal/bench":             {"client", "internal/bench/floor"},
+		"internal/bench/floor":       {},
 		"internal/store/sqlitestore": {"internal/game"},
 		"internal/store/mongostore":  {"internal/game"},
 
@@ -61,7 +63,8 @@ func onlyFor() map[string][]string {
 		"github.com/go-jose/go-jose": {"internal/auth"},
 		"github.com/coreos/go-oidc":  {"internal/auth"},
 		"go.mongodb.org/mongo-driver": {
-			"internal/store/mongostore", "internal/store/mongostore/mongotest", "deployment/check/agent",
+			"internal/store/mongostore", "internal/store/mongostore/mongotest", "internal/bench/floor",
+			"deployment/check/agent",
 		},
 		"charm.land/bubbletea":     {"internal/top"},
 		"code.dny.dev/ssrf":        {"internal/webhooks"},

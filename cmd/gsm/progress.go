@@ -60,6 +60,14 @@ func (m *meter) at(task string, done, total int) {
 	_ = m.bar.Set(done)
 }
 
+// line shows a line in place of the one before, on a terminal only: what it says is out of date a moment later. An
+// empty one removes it.
+func (m *meter) line(text string) {
+	if m.terminal {
+		_, _ = fmt.Fprint(m.out, "\r\x1b[K"+text)
+	}
+}
+
 // clear removes the bar so that another line can be written.
 func (m *meter) clear() {
 	if m.bar != nil {

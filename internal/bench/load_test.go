@@ -1,0 +1,125 @@
+package bench
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// In the open model a server that stands still makes all visits wait that come meanwhile, and what is measured is from
+// when each should have begun.
+func TestOpenModelMeasuresFromTheIntendedStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		recorded := newRecorder()
+		begin := time.Now()
+		const hangs = time.Second // from 500 ms on, for the one client that there is
+		unsent := arrivals{clients: 1, rate: 100}.run(ctx, func(_ int, intended time.Time) {
+			if intended.Equal(begin.Add(500 * time.Millisecond)) {
+				time.Sleep(hangs)
+			}
+			recorded.record("visit", intended, reply{}, false)
+		})
+		if unsent != 0 {
+			t.Errorf("%d visits did not begin", unsent)
+		}
+		all := recorded.operations(2 * time.Second)
+		if len(all) != 1 || all[0].Requests < 199 || all[0].Requests > 201 {
+			t.Fatalf("%+v, want 200 visits", all)
+		}
+		// A hundred visits came while the server stood still: half of all, whose waits go down from 1 s to nothing. A
+		// load that waits with the server would have measured one.
+		l := all[0].Latency
+		for what, one := range map[string]struct{ got, want int64 }{
+			"max": {l.Max, 1_000_000}, "p99": {l.P99, 980_000}, "p90": {l.P90, 800_000},
+			"mean": {int64(l.Mean), 252_500},
+		} {
+			if off := one.got - one.want; off < -12_000 || off > 12_000 {
+				t.Errorf("%s is %d µs, want about %d", what, one.got, one.want)
+			}
+		}
+	})
+}
+
+// Visits that are due at the end and did not begin are counted.
+func TestOpenModelCountsWhatDidNotBegin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 950*time.Millisecond)
+		defer cancel()
+		visits := 0
+		unsent := arrivals{clients: 1, rate: 100}.run(ctx, func(int, time.Time) {
+			visits++
+			time.Sleep(100 * time.Millisecond)
+		})
+		if visits != 10 || unsent != 85 {
+			t.Errorf("%d visits and %d that did not begin, want 10 and 85", visits, unsent)
+		}
+	})
+}
+
+// In the closed model a client begins when it is done.
+func TestClosedModelWaitsForTheServer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		recorded := newRecorder()
+		unsent := arrivals{clients: 3}.run(ctx, func(_ int, intended time.Time) {
+			time.Sleep(150 * time.Millisecond)
+			recorded.record("visit", intended, reply{}, false)
+		})
+		all := recorded.operations(time.Second)
+		if unsent != 0 || len(all) != 1 || all[0].Requests != 3*7 || all[0].Latency.Max/1000 != 150 {
+			t.Errorf("%d unsent, %+v, want 21 visits of 150 ms", unsent, all)
+		}
+	})
+}
+
+// What began before the end of the warm-up is not measured, and errors are not among the latencies.
+func TestRecorder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecorder()
+		begin := time.Now()
+		time.Sleep(time.Second)
+		r.begin(begin.Add(time.Millisecond))
+		r.record("visit", begin, reply{}, false)
+		r.record("visit", begin.Add(time.Millisecond), reply{code: "session_full"}, true)
+		r.record("visit", time.Now(), reply{code: "overloaded"}, false)
+		requests, failed := r.so()
+		all := r.operations(time.Second)
+		if requests != 2 || failed != 1 || len(all) != 1 || all[0].Latency.Count != 1 ||
+			all[0].Rejected["session_full"] != 1 || all[0].Errors["overloaded"] != 1 {
+			t.Errorf("%d requests, %d failed, %+v", requests, failed, all)
+		}
+	})
+}
+
+// A step of a ramp is good unless one of the reasons against it is there.
+func TestRampJudges(t *testing.T) {
+	t.Parallel()
+	b := newBench(Options{Rate: 100, Duration: time.Second, P99: 100 * time.Millisecond, Clients: 5}, nil)
+	good := func() loaded {
+		return loaded{
+			operations: []Operation{{Latency: Latency{P99: 20_000}}, {Latency: Latency{P99: 99_000}}},
+			took:       time.Second, requests: 100,
+		}
+	}
+	for name, spoil := range map[string]func(*loaded){
+		"":        func(*loaded) {},
+		"errors":  func(l *loaded) { l.errors = map[string]int64{"overloaded": 1} },
+		"p99":     func(l *loaded) { l.operations[0].Latency.P99 = 101_000 },
+		"unsent":  func(l *loaded) { l.unsent = 3 },
+		"too few": func(l *loaded) { l.requests = 90 },
+	} {
+		l := good()
+		spoil(&l)
+		if s := b.step(l); s.Good != (name == "") || s.Good != (s.Why == "") {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+}
