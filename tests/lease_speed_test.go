@@ -20,6 +20,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"game-session-manager/client"
+	"game-session-manager/internal/bench/floor"
 )
 
 // How heartbeats are measured.
@@ -182,7 +183,7 @@ type driverBeats struct {
 
 func newDriverBeats(b *testing.B, database string) *driverBeats {
 	b.Helper()
-	db, err := connectBare(database, nil)
+	db, err := floor.Connect(database, nil)
 	must(b, err)
 	b.Cleanup(func() { must(b, db.Client().Disconnect(context.Background())) })
 	d := &driverBeats{leases: db.Collection("leases"), sessions: db.Collection("sessions")}
@@ -335,7 +336,7 @@ func purgeLoad(b *testing.B, database, prefix string, args ...string) (p passage
 func overSessions(b *testing.B, database string) (n int64) {
 	b.Helper()
 	if underTest.name == mongodb {
-		db, err := connectBare(database, nil)
+		db, err := floor.Connect(database, nil)
 		must(b, err)
 		defer func() { must(b, db.Client().Disconnect(context.Background())) }()
 		n, err = db.Collection("sessions").CountDocuments(b.Context(), bson.D{

@@ -23,13 +23,6 @@ import (
 var gsm string
 
 func TestMain(m *testing.M) {
-	if url := os.Getenv(bareVariable); url != "" {
-		if err := serveBare(url); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
 	if os.Getenv(readersVariable) != "" {
 		if err := serveReaders(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

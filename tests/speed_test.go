@@ -3,6 +3,7 @@ package tests_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -25,6 +26,9 @@ import (
 	"github.com/prometheus/procfs"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"game-session-manager/internal/bench"
+	"game-session-manager/internal/bench/floor"
 )
 
 // How gsm on MongoDB is measured.
@@ -39,7 +43,7 @@ const (
 	speedBackground = 0.1
 )
 
-// BenchmarkMongoDB compares gsm on MongoDB with the bare server: see bare_test.go. Both are processes of their own on
+// BenchmarkMongoDB compares gsm on MongoDB with bare handlers: see package floor. Both are processes of their own on
 // one database, and it is the ratio in one run that counts. It fails below its targets, and where gsm sends more
 // commands than the bare server does. GSM_TEST_BASELINE names another gsm, to be measured in the same run.
 func BenchmarkMongoDB(b *testing.B) {
@@ -235,21 +239,20 @@ func gsmSide(b *testing.B, binary, db string, args ...string) *side {
 // bareSide starts the bare server.
 func bareSide(b *testing.B, db string) *side {
 	b.Helper()
-	self, err := os.Executable()
-	must(b, err)
-	cmd := exec.Command(self)
-	cmd.Env, cmd.Stderr = append(os.Environ(), bareVariable+"="+db), os.Stderr
+	cmd := command(b, bench.FloorCommand)
+	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	must(b, err)
 	stdout, err := cmd.StdoutPipe()
 	must(b, err)
 	running, _ := runProcess(b, cmd)
 	b.Cleanup(func() { _ = stdin.Close() })
+	must(b, json.NewEncoder(stdin).Encode(floor.Told{DatabaseURL: db}))
 	address, err := bufio.NewReader(stdout).ReadString('\n')
 	must(b, err)
 	url := "http://" + strings.TrimSpace(address)
 	return &side{url: url, metrics: url + "/metrics", http: newHTTP(b), process: running, commands: regexp.MustCompile(
-		`(?m)^` + bareCommands + `{command="(?:find|insert|update)"} (.*)$`,
+		`(?m)^` + floor.Commands + `{command="(?:find|insert|update)"} (.*)$`,
 	)}
 }
 
@@ -367,16 +370,16 @@ type stock struct {
 // newStock fills a database that a gsm has prepared.
 func newStock(b *testing.B, url string) *stock {
 	b.Helper()
-	db, err := connectBare(url, nil)
+	db, err := floor.Connect(url, nil)
 	must(b, err)
 	b.Cleanup(func() { must(b, db.Client().Disconnect(context.Background())) })
 	s := &stock{b: b, db: db}
 	docs := make([]any, speedStored)
 	for i := range docs {
-		p := barePlayer{
+		p := floor.Player{
 			Username: speedName(), DisplayName: "A player", Attributes: bson.M{"mmr": 1200.0, "country": "nl"},
 		}
-		p.prepare()
+		p.Prepare()
 		docs[i], s.players = p, append(s.players, p.ID)
 	}
 	_, err = db.Collection("players").InsertMany(b.Context(), docs)
@@ -388,12 +391,12 @@ func newStock(b *testing.B, url string) *stock {
 func (s *stock) newSessions(n int) (ids []string) {
 	docs := make([]any, n)
 	for i := range docs {
-		v := bareSession{
+		v := floor.Session{
 			Name: "A session", Mode: "ranked", Map: "dust", Region: "eu-west", MaxPlayers: speedSeats,
 			HostID:     s.players[0],
 			Attributes: bson.M{"level": 3.0, "ranked": true},
 		}
-		v.prepare()
+		v.Prepare()
 		docs[i], ids = v, append(ids, v.ID)
 	}
 	_, err := s.db.Collection("sessions").InsertMany(s.b.Context(), docs)
@@ -482,7 +485,7 @@ func speedDatabase(b *testing.B, server string) string {
 	b.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		db, err := connectBare(u.String(), nil)
+		db, err := floor.Connect(u.String(), nil)
 		must(b, err)
 		must(b, db.Drop(ctx))
 		must(b, db.Client().Disconnect(ctx))
