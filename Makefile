@@ -40,7 +40,7 @@ run: ## Serve at http://127.0.0.1:8080 with the data in ./gsm.db
 
 .PHONY: build
 build: ## Build bin/gsm, a static binary
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.stamped=$(VERSION) -X main.commit=$(COMMIT)' -o bin/gsm ./cmd/gsm
+	CGO_ENABLED=0 go build -trimpath -pgo=cmd/gsm/lobby.pgo -ldflags '-s -w -X main.stamped=$(VERSION) -X main.commit=$(COMMIT)' -o bin/gsm ./cmd/gsm
 
 .PHONY: test
 test: ## Run the tests, on MongoDB too if GSM_TEST_MONGODB_URI names one
@@ -103,7 +103,7 @@ lint: ## Check format, style and module files
 workflow-check: ## Check GitHub's workflows, that their actions are pinned, and the scripts of the image (needs shellcheck)
 	$(ACTIONLINT)
 	shellcheck deployment/docker/{image,image-run,secrets,compose-check,compose-why} deployment/github-actions/{deploy,revision,rollback} \
-	  deployment/kubernetes/deployer/kubeconfig tools/{mongodb,release-check} tools/contract/check
+	  deployment/kubernetes/deployer/kubeconfig tools/{mongodb,profile,release-check} tools/contract/check
 	@if grep -rnE '^ *-? *uses: [^.]' .github deployment/github-actions | grep -vE '@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+$$'; then \
 	  echo "pin these to a commit, with the version in a comment" >&2; exit 1; \
 	fi
@@ -145,6 +145,10 @@ bench-search: ## Measure searches among SESSIONS (100000) open sessions, on Mong
 bench-growth: ## Measure searches among 1,000 to 1,000,000 open sessions, on MongoDB to 100,000 (4 GB of disk)
 	GSM_TEST_SESSIONS=1000,10000,100000,1000000 $(SEARCHES) ./internal/store/sqlitestore
 	[ -z "$${GSM_TEST_MONGODB_URI:-}" ] || GSM_TEST_SESSIONS=1000,10000,100000 $(SEARCHES) ./internal/store/mongostore
+
+.PHONY: profile
+profile: ## Make the profile by which gsm is optimized, on MongoDB too if GSM_TEST_MONGODB_URI names one (PROFILE seconds on each)
+	tools/profile
 
 .PHONY: bench-scale
 bench-scale: ## Measure databases of SCALE players, sessions of 2 to 990 members, and up to three processes on one MongoDB (half an hour)

@@ -80,11 +80,11 @@ func serveReaders() error {
 func (o readersOrder) read(path string, event func(lag time.Duration)) error {
 	var lines *bufio.Reader
 	for begin := time.Now(); ; {
-		status := ""
-		var err error
-		if lines, status, err = o.ask(path); err != nil {
+		asked, status, err := o.ask(path)
+		if err != nil {
 			return err
 		}
+		lines = asked
 		if strings.Contains(status, " 200 ") {
 			break
 		}

@@ -46,6 +46,9 @@ func run(m *testing.M) int {
 	if raceDetector {
 		args = append(args, "-race", "-gcflags=modernc.org/sqlite/lib=-race=false") // as make race does
 	}
+	if measured() {
+		args = append(args, "-pgo=../cmd/gsm/lobby.pgo") // as it is shipped
+	}
 	build := exec.Command("go", append(args, "../cmd/gsm")...)
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v: %v\n%s", build, err, out)
@@ -61,6 +64,13 @@ func run(m *testing.M) int {
 		code = max(code, 1)
 	}
 	return code
+}
+
+// measured reports whether benchmarks run.
+func measured() bool {
+	flag.Parse()
+	f := flag.Lookup("test.bench")
+	return f != nil && f.Value.String() != ""
 }
 
 // onEachEngine runs the tests on one engine after the other, so that every test is one of every engine without a word

@@ -115,7 +115,9 @@ func (d *scaleData) grow(b *testing.B, players int) {
 }
 
 func newScalePlayer() string {
-	return fmt.Sprintf(`{"username":%q,"display_name":"A player","attributes":{"mmr":1200,"country":"nl"}}`, speedName())
+	return fmt.Sprintf(
+		`{"username":%q,"display_name":"A player","attributes":{"mmr":1200,"country":"nl"}}`, speedName(),
+	)
 }
 
 func newScaleSession(i int) string {
@@ -195,7 +197,9 @@ func (d *scaleData) requests() []scaleRequest {
 	return []scaleRequest{
 		reads("read a player", func(client, n int) string { return "/players/" + pick(d.players, client, n) }),
 		reads("read a session", func(client, n int) string { return "/sessions/" + pick(d.open, client, n) }),
-		reads("read a session that is over", func(client, n int) string { return "/sessions/" + pick(d.over, client, n) }),
+		reads("read a session that is over", func(client, n int) string {
+			return "/sessions/" + pick(d.over, client, n)
+		}),
 		reads("list 50 open sessions of a mode", func(_, n int) string {
 			return fmt.Sprintf("/sessions?status=open&mode=mode-%d&limit=50", n%100)
 		}),

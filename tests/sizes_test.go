@@ -34,7 +34,8 @@ func requestsTo(b *testing.B, s *side, members int) []scaleRequest {
 	players := fill(b, members+scaleClients, func(ctx context.Context, _ int) (string, error) {
 		return s.created(ctx, "/players", newScalePlayer())
 	})
-	id, err := s.created(b.Context(), "/sessions", fmt.Sprintf(`{"name":"A session","max_players":%d}`, members+scaleClients))
+	settings := fmt.Sprintf(`{"name":"A session","max_players":%d}`, members+scaleClients)
+	id, err := s.created(b.Context(), "/sessions", settings)
 	must(b, err)
 	at := "/sessions/" + id
 	for party := range slices.Chunk(players[:members], 64) {

@@ -123,7 +123,7 @@ func (w *streamWorld) sse(t *testing.T) reader {
 
 func (w *streamWorld) webSocket(t *testing.T) reader {
 	t.Helper()
-	conn, _, err := w.dial(t, "Authorization", "Bearer good") //nolint:bodyclose // of a WebSocket
+	conn, _, err := w.dial(t, "Authorization", "Bearer good")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func TestStreamsOfOtherOrigins(t *testing.T) {
 				if origin != "" {
 					headers = append(headers, "Origin", origin)
 				}
-				conn, res, err := w.dial(t, headers...) //nolint:bodyclose // of a WebSocket
+				conn, res, err := w.dial(t, headers...)
 				switch {
 				case allowed && err != nil:
 					t.Errorf("a WebSocket of %q: %v", origin, err)
@@ -237,7 +237,8 @@ func TestStreamsOfOtherOrigins(t *testing.T) {
 				}
 				_ = res.Body.Close()
 				named := res.Header.Get("Access-Control-Allow-Origin")
-				if want := origin == listed && c.allowed; (named == origin && origin != "") != want || !want && named != "" {
+				want := origin == listed && c.allowed
+				if (named == origin && origin != "") != want || !want && named != "" {
 					t.Errorf("an EventSource of %q may be read by %q", origin, named)
 				}
 			}

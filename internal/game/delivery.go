@@ -234,8 +234,9 @@ func (w *Webhook) settle(
 	}
 	row := Delivery{
 		ID: DeliveryID(w.ID, d.Seq), Project: w.Project, Webhook: w.ID, Subject: d.Subject, Version: d.Version,
-		Seq: d.Seq, Status: DeliveryDelivered, Attempts: d.Attempts, At: d.LastAt, Failure: a.Failure, Response: a.Status,
-		Excerpt: excerpt(a.Excerpt), TookMS: a.Took.Milliseconds(), Type: MessageType(e),
+		Seq: d.Seq, Status: DeliveryDelivered, Attempts: d.Attempts, At: d.LastAt, Failure: a.Failure,
+		Response: a.Status,
+		Excerpt:  excerpt(a.Excerpt), TookMS: a.Took.Milliseconds(), Type: MessageType(e),
 	}
 	switch {
 	case a.Failure == "":

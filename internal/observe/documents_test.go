@@ -67,7 +67,8 @@ func TestUnreadableDocumentsAreReported(t *testing.T) {
 		}
 		told = append(told, line["collection"].(string)+" "+line["id"].(string))
 	}
-	if len(told) != 12 || !slices.Contains(told, "webhooks e") || !slices.Contains(told, "players a") || !slices.Contains(told, "sessions b") ||
+	if len(told) != 12 || !slices.Contains(told, "webhooks e") ||
+		!slices.Contains(told, "players a") || !slices.Contains(told, "sessions b") ||
 		!slices.Contains(told, "sessions c") {
 		t.Errorf("%d lines, want one of players, one of webhooks and ten of sessions: %v", len(told), told)
 	}

@@ -472,7 +472,8 @@ func TestWebhooksAreReadOnce(t *testing.T) {
 	took := int64(time.Since(begin) / time.Second)
 	own := int64(2 * hooks) // of the workers, which pass over the creation of other webhooks
 	if s.read.Load() > hooks+own || took < 2 || s.feeds.Load() > runs+own {
-		t.Errorf("%d reads of webhooks and %d of the feed in %d runs and %d s", s.read.Load(), s.feeds.Load(), runs, took)
+		t.Errorf("%d reads of webhooks and %d of the feed in %d runs and %d s",
+			s.read.Load(), s.feeds.Load(), runs, took)
 	}
 	late := newReceiver(t, func(string, int64) int { return http.StatusOK })
 	hook := w.create(t, late)

@@ -68,9 +68,10 @@ func (s *Store) DeleteWebhook(ctx context.Context, old game.Webhook) error {
 // Webhooks implements [game.WebhookStore].
 func (s *Store) Webhooks(ctx context.Context, q game.WebhookQuery) (game.Found[game.Webhook], error) {
 	sql, args := webhooksSQL(q)
-	return find(ctx, s, sql, args, bounds{limit: q.Limit}, func(doc driver.Value) (w game.Webhook, cost int, err error) {
+	read := func(doc driver.Value) (w game.Webhook, cost int, err error) {
 		return w, 0, s.codec.decode(doc, &w)
-	})
+	}
+	return find(ctx, s, sql, args, bounds{limit: q.Limit}, read)
 }
 
 func webhooksSQL(q game.WebhookQuery) (string, []any) {
@@ -85,7 +86,8 @@ func (s *Store) WebhookMarks(ctx context.Context, after game.WebhookID, limit in
 	return gather(ctx, s, webhookMarks, args, func(columns []driver.Value) (m game.WebhookMark, err error) {
 		var id, project string
 		err = errors.Join(
-			scan(columns[0], &id), scan(columns[1], &project), scan(columns[2], &m.Version), scan(columns[3], &m.Revision),
+			scan(columns[0], &id), scan(columns[1], &project),
+			scan(columns[2], &m.Version), scan(columns[3], &m.Revision),
 		)
 		m.ID, m.Project = game.WebhookID(id), game.ProjectID(project)
 		return m, err
