@@ -23,7 +23,7 @@ PACKAGES ?= ./...
 TESTFLAGS ?=
 RACE := -gcflags=modernc.org/sqlite/lib=-race=false
 TOOL := go tool -modfile=$(CURDIR)/tools/go.mod
-MODULES := . deployment/monitoring tests/browser
+MODULES := . deployment/monitoring tests/browser tools/ratios
 # Not among tools/go.mod: they do not build with the versions of what they share with the linters.
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GORELEASER := go run github.com/goreleaser/goreleaser/v2@v2.16.0
@@ -99,6 +99,10 @@ lint: ## Check format, style and module files
 	  (cd $$module && go vet ./... && $(TOOL) golangci-lint fmt --diff && $(TOOL) golangci-lint run && go mod tidy -diff); \
 	done
 
+.PHONY: tools-check
+tools-check: ## Test the tools that are written in Go
+	cd tools/ratios && go test ./...
+
 .PHONY: workflow-check
 workflow-check: ## Check GitHub's workflows, that their actions are pinned, and the scripts of the image (needs shellcheck)
 	$(ACTIONLINT)
@@ -145,6 +149,16 @@ bench-search: ## Measure searches among SESSIONS (100000) open sessions, on Mong
 bench-growth: ## Measure searches among 1,000 to 1,000,000 open sessions, on MongoDB to 100,000 (4 GB of disk)
 	GSM_TEST_SESSIONS=1000,10000,100000,1000000 $(SEARCHES) ./internal/store/sqlitestore
 	[ -z "$${GSM_TEST_MONGODB_URI:-}" ] || GSM_TEST_SESSIONS=1000,10000,100000 $(SEARCHES) ./internal/store/mongostore
+
+.PHONY: bench-report
+bench-report: build ## Measure everything that docs/benchmark-results.md has, and write it (an hour)
+	@tables=$$(mktemp -d); trap 'rm -rf $$tables' EXIT; \
+	GSM_BENCH_REPORT=$$tables $(MAKE) --no-print-directory bench-scale; \
+	(cd tools/ratios && go run . report -gsm ../../bin/gsm -file ../../docs/benchmark-ratios.json -tables $$tables -to ../../docs/benchmark-results.md)
+
+.PHONY: bench-guard
+bench-guard: build ## Compare gsm with the ratios that are recorded in docs/benchmark-ratios.json (ten minutes)
+	cd tools/ratios && go run . guard -gsm ../../bin/gsm -file ../../docs/benchmark-ratios.json
 
 .PHONY: profile
 profile: ## Make the profile by which gsm is optimized, on MongoDB too if GSM_TEST_MONGODB_URI names one (PROFILE seconds on each)

@@ -144,7 +144,23 @@ func newCrowd(t *testing.T) *crowd {
 		s.acked.Store(v.Version)
 		f.sessions = append(f.sessions, s)
 	}
+	f.awaitFeed(len(f.players) + len(f.sessions))
 	return f
+}
+
+// awaitFeed waits until so many events are in the feed: those of a process that dies before it tells of them have their
+// places minutes later.
+func (f *crowd) awaitFeed(events int) {
+	f.t.Helper()
+	position, found := "0", 0
+	eventually(f.t, "what was created is in the feed", func() bool {
+		p, err := f.any.api.Events.Page(f.t.Context(), client.EventRead{After: position}, client.EventFilter{})
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		position, found = p.Position, found+len(p.Items)
+		return found >= events
+	})
 }
 
 // launch starts a process in a place.

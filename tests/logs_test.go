@@ -59,7 +59,7 @@ func spoil(t testing.TB, database string) {
 // the caller was told.
 func TestOneRequestIsFollowed(t *testing.T) {
 	t.Parallel()
-	s := start(t, withArgs("--log-level=debug"), expectErrors)
+	s := start(t, withArgs("--log-level=debug", "--cache-bytes=0"), expectErrors) // what is spoiled shows at once
 	p := s.newPlayer(t, "followed")
 	spoil(t, s.database)
 	a := s.do(t, "GET /api/v1/players/"+string(p.ID), "", "X-Request-ID", "follow-me")

@@ -38,6 +38,7 @@ type process struct {
 	hub        *feed.Hub
 	background *keeper.Keeper
 	rest, ops  server
+	stopSending func() // of webhooks; it waits for what is under way
 }
 
 type server struct {
@@ -141,6 +142,7 @@ func (p *process) run(ctx context.Context) error {
 	}
 	p.api.AwaitStreams(shutdown)
 	failures = append(failures, p.ops.http.Close()) // closed at once: a profile in progress must not delay the shutdown
+	p.stopSending() // before the lease is given back, or another process sends the same
 	stopBackground()
 	return errors.Join(append(failures, g.Wait())...)
 }

@@ -28,15 +28,31 @@ type streamWorld struct {
 	edit    func()       // makes a version
 	ahead   atomic.Int64 // of the server's clock, a duration
 	revoked atomic.Bool
+	checks  atomic.Int64 // of the credential
 	expires atomic.Int64 // when the credential does, as ahead; 0 for never
 }
 
 func (w *streamWorld) authenticate(_ context.Context, _ netip.Addr, h http.Header) (game.Caller, error) {
+	defer w.checks.Add(1)
 	expires := w.expires.Load()
 	if h.Get("Authorization") != "Bearer good" || w.revoked.Load() || expires > 0 && w.ahead.Load() >= expires {
 		return game.Caller{}, game.ErrUnauthenticated
 	}
 	return game.Caller{Project: game.DefaultProject, Scope: game.ScopeServer, Name: "key:good"}, nil
+}
+
+// awaitCheck waits until the credential was checked more often than before.
+func (w *streamWorld) awaitCheck(t *testing.T, before int64) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for w.checks.Load() <= before {
+		select {
+		case <-tick.C:
+		case <-t.Context().Done():
+			t.Fatal("the credential was not checked")
+		}
+	}
 }
 
 func newStreamWorld(t *testing.T, configure func(*api.Deps)) *streamWorld {
@@ -171,16 +187,23 @@ func TestStreamsOfCredentialsThatEnd(t *testing.T) {
 				}
 				w.edit()
 				want("event")
+				before := w.checks.Load()
 				w.ahead.Store(int64(16 * time.Second)) // the credential is valid at this check
 				w.edit()
 				want("event")
+				w.awaitCheck(t, before)
 				end(w)
 				w.edit()
 				want("event") // before the next check
 				w.ahead.Store(int64(32 * time.Second))
 				w.edit()
-				want("event")
-				want("end unauthenticated")
+				got := next()
+				if got == "event" { // unless it comes after the check
+					got = next()
+				}
+				if got != "end unauthenticated" {
+					t.Fatalf("got %q", got)
+				}
 				want("closed")
 			})
 		}

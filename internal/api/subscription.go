@@ -130,10 +130,11 @@ func (s *subscription) open(ctx context.Context, a *API, in *EventsParams, open 
 	return err
 }
 
-// inTime returns an error of a follower, which is no failure of the service if it is the end of the context: the caller
-// has gone, or others read for so long.
+// inTime returns an error of a follower, which is no failure of the service if it is the bare end of the context: the
+// caller has gone, or others read for so long. The store's own errors say so.
 func inTime(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+	named := (*game.Error)(nil)
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) && !errors.As(err, &named) {
 		return game.Overloaded(err)
 	}
 	return err

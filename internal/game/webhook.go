@@ -168,6 +168,9 @@ func (w *Webhook) edit(s WebhookSettings, now time.Time) []Change {
 	if s.URL != old.URL {
 		w.Progress.retry(now)
 	}
+	if !slices.Equal(s.Types, old.Types) || !slices.Equal(s.Subjects, old.Subjects) {
+		w.Progress.Revision++ // a pass that judges events by the old ones does not count
+	}
 	if s.Disabled {
 		return append(done, w.disable(WebhookRequested)...)
 	}

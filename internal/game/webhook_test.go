@@ -438,6 +438,21 @@ func TestWebhookProgress(t *testing.T) {
 	back, err := reach(next, 7) // never back
 	ok(t, err)
 	equal(t, int64(10), back.Progress.Position)
+	// What a pass passed over by the old filter may be wanted now.
+	for _, change := range []func(*game.WebhookSettings){
+		func(s *game.WebhookSettings) { s.Types = []game.ChangeType{"member_left"} },
+		func(s *game.WebhookSettings) { s.Subjects = []game.SubjectKind{game.SubjectSession} },
+	} {
+		edited, err := rules.Edit(p.ctx, w.ID, nil, func(s game.WebhookSettings) game.WebhookSettings {
+			change(&s)
+			return s
+		})
+		ok(t, err)
+		if _, err = reach(back, 20); !errors.Is(err, game.ErrStale) {
+			t.Errorf("progress by the old filter: %v", err)
+		}
+		back = edited
+	}
 }
 
 // Dead letters are replayed, once each, and at most 200 wait. Those do not hold up other events.

@@ -20,8 +20,6 @@ const (
 	// A process without the lease looks at it as often as the task runs, but within these bounds. The longer one, with
 	// what is random, and game.TaskLeaseLost are less than 15 seconds together.
 	minStandby, maxStandby = time.Second, 4 * time.Second
-	// maxRetry is the longest delay after an attempt that failed with an error.
-	maxRetry = 30 * time.Second
 	// giveBackTimeout limits how long the end of the program waits for a lease to be given back.
 	giveBackTimeout = 2 * time.Second
 )
@@ -83,7 +81,6 @@ func (k *Keeper) underLease(ctx context.Context, t Task) {
 		switch {
 		case err != nil:
 			k.recordSkipped(ctx, t, begin, err)
-			wait = k.jittered(min(max(t.Every, minStandby), maxRetry))
 		case held == nil:
 			k.recordSkipped(ctx, t, begin, nil)
 			if left := seen.left(); left > 0 {

@@ -155,8 +155,12 @@ func (d *Dispatcher) endOf(ctx context.Context, p game.ProjectID) (int64, error)
 		return end.seq, err
 	}
 	end.looked = now
-	if len(last) > 0 && last[0].Seq != end.seq {
-		end.seq, end.moved = last[0].Seq, now
+	var seq int64 // 0 if all events are past their retention
+	if len(last) > 0 {
+		seq = last[0].Seq
+	}
+	if seq != end.seq {
+		end.seq, end.moved = seq, now
 	}
 	return end.seq, nil
 }

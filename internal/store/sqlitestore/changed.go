@@ -42,6 +42,7 @@ func (c *conn) doubt(table string, err error, id any) {
 }
 
 // stored tells the document that the last statement has stored, which spares whoever reads it next a read of the file.
+// What the statement did must be committed with the batch: see [write].
 func (c *conn) stored(at place, doc string) {
 	if _, ok := c.changed[documentKey{at.table, at.id}]; ok {
 		c.changed[documentKey{at.table, at.id}] = doc

@@ -33,6 +33,7 @@ type memory struct {
 	ask     func()
 	start   time.Time
 	checked atomic.Int64 // when the writer last found out that it has seen all changes, since the start
+	asked   atomic.Int64 // when it was last asked to: not for each read while it cannot find out
 	closed  atomic.Bool
 	verify  func(documentKey, *remembered) // compares each entry that is used with the file, in tests
 
@@ -73,6 +74,7 @@ func (t transaction) has(key documentKey) bool {
 func newMemory(limit, memoryLimit int64) *memory {
 	m := &memory{limit: min(limit, memoryLimit/4), start: time.Now(), fills: make(map[documentKey]int64)}
 	m.checked.Store(-int64(trustFor))
+	m.asked.Store(-int64(trustFor))
 	m.forgetAll()
 	return m
 }
@@ -105,8 +107,10 @@ func (m *memory) since() int64 { return int64(time.Since(m.start)) }
 
 // trusted reports whether the memory may be relied on.
 func (m *memory) trusted() bool {
-	age := m.since() - m.checked.Load()
-	if age > int64(trustFor/2) {
+	now := m.since()
+	age := now - m.checked.Load()
+	if asked := m.asked.Load(); age > int64(trustFor/2) && now-asked > int64(trustFor/2) &&
+		m.asked.CompareAndSwap(asked, now) {
 		m.ask()
 	}
 	return age <= int64(trustFor)

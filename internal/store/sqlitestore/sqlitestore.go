@@ -213,7 +213,7 @@ func (s *Store) connect(ctx context.Context, scripts []string) error {
 		}
 	}
 	s.readers = newReaders(conns)
-	s.writer = newWriter(first, s.file, func() (*conn, error) { return s.dialWriter(context.Background()) })
+	s.writer = newWriter(first, s.file, s.redial)
 	s.writer.log, s.writer.onCommit = newDrainer(s.file, s.readers), s.options.OnCommit
 	s.writer.rows, s.writer.memory = s.rows, s.memory
 	s.memory.ask = s.writer.askOthers
@@ -256,6 +256,9 @@ func (s *Store) prepareFile(ctx context.Context, scripts []string) (*conn, error
 	err = migrate(c, version, scripts)
 	if err == nil && !s.options.Beside && len(scripts) >= epochVersion {
 		_, err = c.exec(beginEpoch)
+	}
+	if err == nil {
+		err = s.watch(c) // not before: a migration may change every document
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.close())
@@ -301,10 +304,24 @@ func (s *Store) dialWriter(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
+	return c, nil
+}
+
+// watch has the connection tell the memory what it changes.
+func (s *Store) watch(c *conn) error {
 	if !s.memory.on() {
-		return c, nil
+		return nil
 	}
-	if err := c.watch(); err != nil {
+	return c.watch()
+}
+
+// redial returns a connection for the writer in place of one that failed.
+func (s *Store) redial() (*conn, error) {
+	c, err := s.dialWriter(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.watch(c); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	return c, nil

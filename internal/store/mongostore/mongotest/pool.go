@@ -21,10 +21,9 @@ type Pool struct {
 func (p *Pool) Database(tb testing.TB) string {
 	tb.Helper()
 	at := p.take()
-	if at == "" {
+	used := at != ""
+	if !used {
 		at = newDatabase(tb)
-	} else if err := with(at, empty); err != nil {
-		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
 		if !tb.Failed() {
@@ -35,6 +34,11 @@ func (p *Pool) Database(tb testing.TB) string {
 			tb.Error(err)
 		}
 	})
+	if used {
+		if err := with(at, empty); err != nil {
+			tb.Fatal(err)
+		}
+	}
 	return at
 }
 
