@@ -97,9 +97,9 @@ func (c *benchCmd) Run(s streams) error {
 	progress.line("")
 	switch {
 	case ctx.Err() != nil && r.Requests == 0:
-		return errors.New("interrupted before anything was measured")
+		return withLeft(errors.New("interrupted before anything was measured"), r.Left)
 	case err != nil:
-		return err
+		return withLeft(err, r.Left)
 	}
 	if c.JSON {
 		encoder := json.NewEncoder(s.out)
@@ -109,6 +109,14 @@ func (c *benchCmd) Run(s streams) error {
 		err = r.WriteText(s.out)
 	}
 	return errors.Join(err, r.Err())
+}
+
+// withLeft returns an error that says what the run left behind.
+func withLeft(err error, left *bench.Left) error {
+	if text := left.Text(); text != "" {
+		return fmt.Errorf("%w\n%s", err, text)
+	}
+	return err
 }
 
 // benchServeCmd is the server that gsm bench starts: it ends with its standard input, so that it never outlives the

@@ -150,10 +150,18 @@ func (r *reply) explain() {
 }
 
 // must sends a request of the preparation or of a check. It waits for a server that is busy, and returns an error that
-// says what to do unless the status is one of want, or 2xx if there is none.
+// says what to do unless the status is one of want, or 2xx if there is none. A POST is not interrupted by ctx, since
+// nobody would know the id of what it may have created.
 func (a *api) must(ctx context.Context, q request, want ...int) (reply, error) {
+	sending := ctx
+	if q.method == http.MethodPost {
+		sending = context.WithoutCancel(ctx)
+	}
 	for n := 0; ; n++ {
-		r := a.send(ctx, q)
+		if ctx.Err() != nil {
+			return noReply(context.Cause(ctx)), context.Cause(ctx)
+		}
+		r := a.send(sending, q)
 		if r.err == nil && (len(want) == 0 && r.ok() || slices.Contains(want, r.status)) {
 			return r, nil
 		}

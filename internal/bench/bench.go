@@ -115,8 +115,8 @@ type bench struct {
 	warnings []string
 }
 
-// Run measures, until it is done or ctx ends: then it returns what it has. It returns an error if it could not measure.
-// The report has what was wrong.
+// Run measures, until it is done or ctx ends: then it returns what it has. It returns an error if it could not measure,
+// with a report that says what was left. The report has what was wrong.
 func Run(ctx context.Context, o Options) (Report, error) {
 	if err := o.Validate(); err != nil {
 		return Report{}, err
@@ -128,9 +128,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	defer target.close()
 	b := newBench(o, target.api)
 	r := b.header(target)
-	if err := b.measure(ctx, target, &r); err != nil {
-		return r, err
-	}
+	err = b.measure(ctx, target, &r)
 	r.Interrupted = ctx.Err() != nil
 	r.Checks = b.found.report()
 	r.Warnings = append(r.Warnings, b.warnings...)
@@ -139,7 +137,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		r.Left = b.left.clean(context.WithoutCancel(ctx), b.api)
 		r.Left.Prefix = b.name("")
 	}
-	return r, nil
+	return r, err
 }
 
 func newBench(o Options, a *api) *bench {

@@ -250,20 +250,57 @@ func TestCleansUp(t *testing.T) {
 	if err := errors.Join(err, err2); err != nil || len(players.Items)+len(sessions.Items) != 0 {
 		t.Errorf("there are still %d players and %d sessions: %v", len(players.Items), len(sessions.Items), err)
 	}
-	refusing := front(t, s.URL, func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodDelete {
-				http.Error(w, `{"code":"forbidden"}`, http.StatusForbidden)
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
-	})
-	if r, err = bench.Run(t.Context(), options("join", refusing)); err != nil {
+	if r, err = bench.Run(t.Context(), options("join", front(t, s.URL, undeletable))); err != nil {
 		t.Fatal(err)
 	}
 	if l := r.Left; l == nil || l.Players != 30 || l.Ended == 0 || l.Sessions != 0 {
 		t.Errorf("left behind: %+v, want 30 players and some sessions that have ended", l)
+	}
+}
+
+// undeletable rejects deletions.
+func undeletable(next http.Handler) http.Handler {
+	return on(http.MethodDelete, "", 1, func(int, string) (int, string) {
+		return http.StatusForbidden, `{"code":"forbidden"}`
+	})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodDelete {
+			next.ServeHTTP(w, r)
+		}
+	}))
+}
+
+// A run whose preparation fails or is interrupted removes what it created, or says that it is left.
+func TestCleansUpAfterAFailure(t *testing.T) {
+	t.Parallel()
+	s := gsmtest.Start(t)
+	failing := on(http.MethodPost, "/sessions$", 1, func(int, string) (int, string) {
+		return http.StatusInternalServerError, `{"code":"internal"}`
+	})
+	r, err := bench.Run(t.Context(), options("read", front(t, s.URL, failing)))
+	if err == nil || r.Left == nil || r.Left.Text() != "" {
+		t.Errorf("%v, left behind: %v", err, r.Left)
+	}
+	players, err := s.Client.Players.List(t.Context(), client.PlayerFilter{})
+	if err != nil || len(players.Items) > 0 {
+		t.Errorf("%d players are left: %v", len(players.Items), err)
+	}
+	r, err = bench.Run(t.Context(), options("read", front(t, s.URL, func(next http.Handler) http.Handler {
+		return failing(undeletable(next))
+	})))
+	if err == nil || !strings.Contains(r.Left.Text(), "left behind: 30 players (usernames bench-") {
+		t.Errorf("%v, %s", err, r.Left.Text())
+	}
+
+	ctx, interrupt := context.WithCancel(t.Context())
+	r, err = bench.Run(ctx, options("read", front(t, s.URL, func(next http.Handler) http.Handler {
+		return undeletable(on(http.MethodPost, "/players$", 1, func(status int, body string) (int, string) {
+			interrupt()
+			return status, body
+		})(next))
+	})))
+	players, err2 := s.Client.Players.List(t.Context(), client.PlayerFilter{UsernamePrefix: r.Left.Prefix})
+	if err != nil || err2 != nil || !r.Interrupted || len(players.Items) != r.Left.Players || r.Left.Players == 0 {
+		t.Errorf("%v, %v: %s, but %d players are there", err, err2, r.Left.Text(), len(players.Items))
 	}
 }
 

@@ -163,10 +163,18 @@ func (r Report) writeEnd(t *strings.Builder) {
 		fmt.Fprintf(t, "%s answers checked, %s wrong\n", count(float64(r.Checks.Made)),
 			count(float64(r.Checks.WrongTotal)))
 	}
-	if l := r.Left; l != nil && l.Players+l.Sessions+l.Ended > 0 {
-		fmt.Fprintf(t, "left behind: %d players (usernames %s…), %d sessions, and %d that have ended\n", l.Players,
-			l.Prefix, l.Sessions, l.Ended)
+	if text := r.Left.Text(); text != "" {
+		t.WriteString(text + "\n")
 	}
+}
+
+// Text returns what is left in one line; nothing if that is nothing.
+func (l *Left) Text() string {
+	if l == nil || l.Players+l.Sessions+l.Ended == 0 {
+		return ""
+	}
+	return fmt.Sprintf("left behind: %d players (usernames %s…), %d sessions, and %d that have ended", l.Players,
+		l.Prefix, l.Sessions, l.Ended)
 }
 
 // Err returns what fails the run: wrong answers, or that no request succeeded.
