@@ -1,12 +1,14 @@
 package tests_test
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"game-session-manager/client"
 	"game-session-manager/internal/bench"
@@ -137,6 +139,43 @@ func TestBenchFloor(t *testing.T) {
 				t.Error(stdout)
 			}
 		})
+	}
+}
+
+// What a comparison creates is removed from a database that is not its own.
+func TestBenchFloorCleansUp(t *testing.T) {
+	t.Parallel()
+	only(t, sqlite)
+	database := freshDatabase(t)
+	stdout, _ := gsmBench(t, 0, shortly("create", "--floor", "--json", "--database-url="+database)...)
+	if r := readBench(t, stdout); r.Requests == 0 || r.Left == nil || r.Left.Players+r.Left.Sessions > 0 {
+		t.Errorf("left behind: %+v", r.Left)
+	}
+	s := start(t, func(o *setup) { o.database = database })
+	players, err := s.api.Players.List(t.Context(), client.PlayerFilter{})
+	must(t, err)
+	sessions, err := s.api.Sessions.List(t.Context(), client.SessionFilter{})
+	must(t, err)
+	if len(players.Items)+len(sessions.Items) > 0 {
+		t.Errorf("%d players and %d sessions are left", len(players.Items), len(sessions.Items))
+	}
+}
+
+// Ctrl-C ends a comparison with what it has.
+func TestBenchFloorInterrupted(t *testing.T) {
+	t.Parallel()
+	only(t, sqlite)
+	ctx, interrupt := context.WithCancel(t.Context())
+	r, err := bench.Run(ctx, bench.Options{
+		Program: command(t).Path, Scenario: "join", Floor: true, Clients: 2, Duration: time.Hour, Stock: 10, Seats: 40,
+		Batch: 1, Followers: 1, P99: time.Second, Progress: func(line string) {
+			if strings.Contains(line, "round 3 of") {
+				interrupt()
+			}
+		},
+	})
+	if err != nil || !r.Interrupted || r.Requests == 0 || len(r.Floor) != 1 || r.Err() != nil {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 

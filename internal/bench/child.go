@@ -147,7 +147,7 @@ func lastWords(log string) string {
 func (c *child) ownDatabase(dir string) bool { return strings.HasPrefix(c.database, "sqlite:"+dir) }
 
 // startFloor starts a bare server. It reads what it is told and prints its address.
-func startFloor(ctx context.Context, program, dir string, told any) (*child, error) {
+func startFloor(ctx context.Context, program, log string, told any) (*child, error) {
 	cmd := command(program, FloorCommand)
 	reader, writer, err := os.Pipe()
 	if err != nil {
@@ -155,7 +155,6 @@ func startFloor(ctx context.Context, program, dir string, told any) (*child, err
 	}
 	defer func() { _ = reader.Close() }() // it is read only
 	cmd.Stdout = writer
-	log := filepath.Join(dir, "floor-log")
 	c, err := start(cmd, log)
 	_ = writer.Close() // the child has it
 	if err != nil {

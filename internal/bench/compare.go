@@ -2,9 +2,11 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -47,15 +49,23 @@ type competitor struct {
 // floorLoad is one kind of request of a comparison.
 type floorLoad struct {
 	operation, pattern string
-	onDriver           bool // whether the server that makes the driver's calls has it
+	onDriver           bool            // whether the server that makes the driver's calls has it
+	created            func(id string) // remembers what a request creates; nil if it creates nothing
 	// request returns the n-th request of a client to a side. It is not ok when there are no more.
 	request func(side, client, n int) (q request, ok bool)
 	refill  func(context.Context) error
 	sample  func(context.Context) (reply, error) // a response of gsm of the usual size
 }
 
-// compare sends the same requests to gsm and to bare servers by turns.
+// compare sends the same requests to gsm and to bare servers by turns, until that is done or ctx ends.
 func (b *bench) compare(ctx context.Context, s scenario, t *target, r *Report) error {
+	if err := b.compareAll(ctx, s, t, r); ctx.Err() == nil {
+		return err
+	}
+	return nil // what failed was interrupted
+}
+
+func (b *bench) compareAll(ctx context.Context, s scenario, t *target, r *Report) error {
 	b.say("preparing")
 	sessions := max(b.Stock, b.Clients)
 	if slices.Contains(s.floor, sendHeartbeats) {
@@ -73,6 +83,9 @@ func (b *bench) compare(ctx context.Context, s scenario, t *target, r *Report) e
 		if err != nil {
 			return err
 		}
+		if l.created != nil {
+			b.note(l, a.body)
+		}
 		told.Responses[l.pattern] = floor.Response{Status: a.status, Body: string(a.body)}
 		loads = append(loads, l)
 	}
@@ -84,7 +97,8 @@ func (b *bench) compare(ctx context.Context, s scenario, t *target, r *Report) e
 				continue
 			}
 		}
-		c, err := startFloor(ctx, b.Program, t.dir, told)
+		log := filepath.Join(t.dir, fmt.Sprintf("floor-%d-log", len(sides)))
+		c, err := startFloor(ctx, b.Program, log, told)
 		if err != nil {
 			return err
 		}
@@ -97,11 +111,12 @@ func (b *bench) compare(ctx context.Context, s scenario, t *target, r *Report) e
 	}
 	begin := time.Now()
 	for _, l := range loads {
-		if err := b.compareOne(ctx, l, sides, r); err != nil {
+		err := b.compareOne(ctx, l, sides, r)
+		r.Seconds = time.Since(begin).Seconds()
+		if err != nil || ctx.Err() != nil {
 			return err
 		}
 	}
-	r.Seconds = time.Since(begin).Seconds()
 	return nil
 }
 
@@ -122,17 +137,8 @@ func (b *bench) compareOne(ctx context.Context, l floorLoad, all []*competitor, 
 		}
 		c.requests, c.took, c.cpu, c.recorded = 0, 0, 0, newRecorder()
 	}
-	rounds := max(leastRounds, int(b.Duration/roundTime)/len(sides))
-	for n := range rounds {
-		b.say("%s, round %d of %d", l.operation, n+1, rounds)
-		for _, i := range rand.Perm(len(sides)) { //nolint:gosec // any order will do
-			if ctx.Err() != nil {
-				break
-			}
-			if err := b.round(ctx, l, sides[i], roundTime); err != nil {
-				return err
-			}
-		}
+	if err := b.rounds(ctx, l, sides); err != nil && ctx.Err() == nil {
+		return err
 	}
 	c := Comparison{Operation: l.operation}
 	for _, s := range sides {
@@ -144,6 +150,20 @@ func (b *bench) compareOne(ctx context.Context, l floorLoad, all []*competitor, 
 		r.Requests += side.Requests
 	}
 	r.Floor = append(r.Floor, c)
+	return nil
+}
+
+// rounds has all sides take turns.
+func (b *bench) rounds(ctx context.Context, l floorLoad, sides []*competitor) error {
+	rounds := max(leastRounds, int(b.Duration/roundTime)/len(sides))
+	for n := range rounds {
+		b.say("%s, round %d of %d", l.operation, n+1, rounds)
+		for _, i := range rand.Perm(len(sides)) { //nolint:gosec // any order will do
+			if err := b.round(ctx, l, sides[i], roundTime); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
@@ -162,6 +182,9 @@ func (c *competitor) side() Side {
 
 // round sends requests to one side for a while. A request that fails ends the comparison.
 func (b *bench) round(ctx context.Context, l floorLoad, c *competitor, during time.Duration) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if l.refill != nil {
 		if err := l.refill(ctx); err != nil {
 			return err
@@ -171,6 +194,7 @@ func (b *bench) round(ctx context.Context, l floorLoad, c *competitor, during ti
 	defer cancel()
 	var failed atomic.Pointer[error]
 	counts := make([]int, b.Clients)
+	made := make([][][]byte, b.Clients) // what was created, to be read when the time is over
 	var requests atomic.Int64
 	before := c.cpuTime()
 	begin := time.Now()
@@ -188,14 +212,28 @@ func (b *bench) round(ctx context.Context, l floorLoad, c *competitor, during ti
 		}
 		c.recorded.record(l.operation, intended, a, false)
 		requests.Add(1)
+		if l.created != nil && c.name != bareHTTP { // which stores nothing
+			made[client] = append(made[client], a.body)
+		}
 	})
 	c.took += time.Since(begin)
 	c.cpu += c.cpuTime() - before
 	c.requests += requests.Load()
+	b.note(l, slices.Concat(made...)...)
 	if err := failed.Load(); err != nil {
 		return *err
 	}
 	return nil
+}
+
+// note remembers what was created.
+func (b *bench) note(l floorLoad, bodies ...[]byte) {
+	for _, body := range bodies {
+		var d document
+		if json.Unmarshal(body, &d) == nil && d.ID != "" {
+			l.created(d.ID)
+		}
+	}
 }
 
 // cpuTime returns the processor time in seconds that the server has used; 0 where that is unknown.
@@ -251,13 +289,17 @@ func (s *floorStock) load(operation string) floorLoad {
 			return get("/sessions/" + pick(s.sessions, client, n).ID)
 		})
 	case createPlayer:
-		return simple(operation, "POST "+basePath+"/players", true, func(int, int, int) request {
+		l := simple(operation, "POST "+basePath+"/players", true, func(int, int, int) request {
 			return post("/players", playerBody(s.newUsername()))
 		})
+		l.created = s.left.player
+		return l
 	case createSession:
-		return simple(operation, "POST "+basePath+"/sessions", true, func(_, client, n int) request {
+		l := simple(operation, "POST "+basePath+"/sessions", true, func(_, client, n int) request {
 			return post("/sessions", s.sessionBody(s.Seats, pick(s.players, client, n).ID))
 		})
+		l.created = s.left.session
+		return l
 	case putPlayer:
 		// Each side has players of its own: gsm would notice that another one has changed them.
 		return simple(operation, "PUT "+basePath+"/players/{id}", true, func(side, client, n int) request {
