@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"game-session-manager/internal/bench"
@@ -125,13 +124,13 @@ type benchServeCmd struct{ serveCmd }
 
 // Run serves.
 func (c *benchServeCmd) Run(s streams) error {
+	ctx, stop := untilSignal()
+	defer stop()
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
-		if self, err := os.FindProcess(os.Getpid()); err == nil {
-			_ = self.Signal(syscall.SIGTERM)
-		}
+		stop()
 	}()
-	return c.serveCmd.Run(s)
+	return c.serve(ctx, s)
 }
 
 // benchFloorCmd is a server that gsm is compared with. It ends with its standard input.

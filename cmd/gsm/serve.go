@@ -29,9 +29,14 @@ import (
 )
 
 // Run serves until a signal or a failure ends it. The configuration is valid: kong has called Validate.
-func (c *serveCmd) Run(s streams) (err error) {
+func (c *serveCmd) Run(s streams) error {
 	ctx, stop := untilSignal()
 	defer stop()
+	return c.serve(ctx, s)
+}
+
+// serve serves until ctx is cancelled or something fails.
+func (c *serveCmd) serve(ctx context.Context, s streams) (err error) {
 	garbageWork := garbageTasks()
 
 	watch, err := c.newWatcher(ctx, s.out)
