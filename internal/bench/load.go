@@ -141,15 +141,15 @@ func (b *bench) load(ctx context.Context, w workload, t *target) loaded {
 		randoms[i] = rand.New(rand.NewPCG(rand.Uint64(), uint64(i))) //nolint:gosec // traffic need not be unpredictable
 	}
 	from := time.Now().Add(b.WarmUp)
-	b.recorded.begin(from)
-	watched := make(chan meters)
+	b.recorded.begin(from, from.Add(b.Duration))
+	watched := make(chan span)
 	go func() { watched <- b.watch(during, from, t) }()
 	var l loaded
 	l.unsent = arrivals{b.Clients, b.Rate}.run(during, func(client int, intended time.Time) {
 		w.visit(&visit{b, requests, during.Done(), client, b.visits.Add(1) - 1, intended, randoms[client]})
 	})
-	before := <-watched
-	l.took = max(time.Since(from), time.Millisecond)
+	s := <-watched
+	l.took = max(s.ended.Sub(from), time.Millisecond)
 	l.operations = b.recorded.operations(l.took)
 	l.errors = map[string]int64{}
 	for _, o := range l.operations {
@@ -160,12 +160,18 @@ func (b *bench) load(ctx context.Context, w workload, t *target) loaded {
 			l.errors[code] += n
 		}
 	}
-	l.cpu = t.cpuSince(before, l.requests)
+	l.cpu = s.cpu(l.requests)
 	return l
 }
 
-// watch shows the progress of a load, and returns what the meters showed when the warm-up was over.
-func (b *bench) watch(ctx context.Context, from time.Time, t *target) meters {
+// span is the time that is measured, without the tail of what is still under way at its end.
+type span struct {
+	before, after meters
+	ended         time.Time
+}
+
+// watch shows the progress of a load, and returns what the meters showed when the warm-up was over and at the end.
+func (b *bench) watch(ctx context.Context, from time.Time, t *target) span {
 	sleepUntil(ctx, from)
 	before := t.meters()
 	tick := time.NewTicker(progressEvery)
@@ -173,7 +179,9 @@ func (b *bench) watch(ctx context.Context, from time.Time, t *target) meters {
 	for {
 		select {
 		case <-ctx.Done():
-			return before
+			s := span{before, t.meters(), time.Now()}
+			b.recorded.end(s.ended)
+			return s
 		case <-tick.C:
 		}
 		took := time.Since(from)

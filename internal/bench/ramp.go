@@ -14,8 +14,6 @@ const (
 	mostSteps = 30
 	// mostUnsent is the share of the visits that may not have begun at the end of a step that is good.
 	mostUnsent = 0.01
-	// leastOfRate is the share of a rate that a step that is good reaches.
-	leastOfRate = 0.95
 )
 
 // ramp repeats a scenario at growing rates, until one is not good.
@@ -82,8 +80,6 @@ func (b *bench) step(l loaded) Step {
 		s.Why = fmt.Sprintf("the 99th percentile is above %v", b.P99)
 	case float64(l.unsent) > mostUnsent*due+1:
 		s.Why = fmt.Sprintf("%d visits found all %d clients busy", l.unsent, b.Clients)
-	case s.PerSecond < leastOfRate*b.Rate && due > 1/(1-leastOfRate):
-		s.Why = fmt.Sprintf("only %.0f a second were served", s.PerSecond)
 	}
 	s.Good = s.Why == ""
 	return s

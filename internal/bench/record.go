@@ -22,6 +22,7 @@ type recorder struct {
 	mu     sync.Mutex
 	series map[string]*series
 	from   time.Time // what began before is not measured
+	until  time.Time // nor what begins after that, unless it is zero
 }
 
 // series is what was measured of one operation.
@@ -68,7 +69,7 @@ func (r *recorder) event(operation string, since time.Time) {
 
 // of returns the series to which something that began at some time belongs, with it counted.
 func (r *recorder) of(operation string, began time.Time) (s *series, measured bool) {
-	if began.Before(r.from) {
+	if began.Before(r.from) || !r.until.IsZero() && began.After(r.until) {
 		return nil, false
 	}
 	s = r.series[operation]
@@ -88,12 +89,22 @@ func (s *series) add(took time.Duration) {
 	_ = s.latency.RecordValue(micros) // it is within the limits
 }
 
-// begin forgets what was recorded, and all that began before.
-func (r *recorder) begin(from time.Time) {
+// begin forgets what was recorded. It has what begins within a time recorded, although that may be over when it ends:
+// what clients do after the end, such as the rest of their visits, is no load that anybody asked for.
+func (r *recorder) begin(from, until time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.from = from
+	r.from, r.until = from, until
 	clear(r.series)
+}
+
+// end ends the time that is recorded, unless it was over before.
+func (r *recorder) end(at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at.Before(r.until) {
+		r.until = at
+	}
 }
 
 // so returns how many requests and errors there are so far.

@@ -175,16 +175,16 @@ func metersOf(server, client procfs.Proc) meters {
 	return meters{s.CPUTime(), c.CPUTime(), true}
 }
 
-// cpuSince returns the processor time of each request.
-func (t *target) cpuSince(before meters, requests int64) CPU {
-	now := t.meters()
-	if !before.known || !now.known || requests == 0 {
+// cpu returns the processor time of each request.
+func (s span) cpu(requests int64) CPU {
+	before, after := s.before, s.after
+	if !before.known || !after.known || requests == 0 {
 		return CPU{}
 	}
 	each := func(from, to float64) float64 {
 		return (to - from) / float64(requests) * float64(time.Second/time.Microsecond)
 	}
-	return CPU{each(before.server, now.server), each(before.client, now.client)}
+	return CPU{each(before.server, after.server), each(before.client, after.client)}
 }
 
 func machine() Machine { return Machine{runtime.NumCPU(), runtime.GOOS, runtime.GOARCH} }
