@@ -214,7 +214,10 @@ func TestBenchUsage(t *testing.T) {
 			"bench", "read", "--against=http://x", "--database-url=sqlite:y",
 		},
 		"--duration: 2h0m0s must be between 100ms and 1h0m0s": {"bench", "read", "--duration=2h"},
-		`--of: a ramp cannot repeat "ramp"`:                   {"bench", "ramp", "--of=ramp"},
+		"--followers: 101 of each of the 100 --clients are more than 10000": {
+			"bench", "feed", "--clients=100", "--followers=101",
+		},
+		`--of: a ramp cannot repeat "ramp"`: {"bench", "ramp", "--of=ramp"},
 	} {
 		if _, stderr := gsmBench(t, exitUsage, args...); !strings.Contains(stderr, says) {
 			t.Errorf("%v: %s, want %q", args, stderr, says)

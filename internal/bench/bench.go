@@ -53,6 +53,7 @@ const (
 	MaxSeats     = 1000
 	MaxBatch     = 1000
 	MaxFollowers = 1000
+	MaxFollowing = 10_000 // followers of all sessions of a feed
 	MaxThink     = time.Minute
 )
 
@@ -73,6 +74,9 @@ func (o *Options) Validate() error {
 	all.check(o.Batch >= 1 && o.Batch <= MaxBatch, "--batch: %d must be between 1 and %d", o.Batch, MaxBatch)
 	all.check(o.Followers >= 1 && o.Followers <= MaxFollowers,
 		"--followers: %d must be between 1 and %d", o.Followers, MaxFollowers)
+	feeds := o.Scenario == feedName || o.Scenario == rampName && o.Of == feedName
+	all.check(!feeds || o.Clients*o.Followers <= MaxFollowing,
+		"--followers: %d of each of the %d --clients are more than %d", o.Followers, o.Clients, MaxFollowing)
 	all.check(o.Think >= 0 && o.Think <= MaxThink, "--think: %v must be between 0 and %v", o.Think, MaxThink)
 	all.check(o.P99 > 0, "--p99: %v must be above 0", o.P99)
 	all.check(o.Against == "" || o.DatabaseURL == "", "--against and --database-url exclude each other")
@@ -161,6 +165,7 @@ func (b *bench) measure(ctx context.Context, t *target, r *Report) error {
 		return b.ramp(ctx, t, r)
 	}
 	w, err := b.prepare(ctx, s)
+	defer w.end()
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
@@ -182,6 +187,13 @@ func (b *bench) prepare(ctx context.Context, s scenario) (workload, error) {
 		return w, fmt.Errorf("preparing %s: %w", s.name, err)
 	}
 	return w, nil
+}
+
+// end ends what the preparation began, such as the followers of a feed.
+func (w workload) end() {
+	if w.close != nil {
+		w.close()
+	}
 }
 
 // finish compares what is stored at the end with what was acknowledged.

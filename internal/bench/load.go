@@ -72,9 +72,11 @@ func sleepUntil(ctx context.Context, at time.Time) bool {
 type workload struct {
 	visit func(*visit)
 	// check compares what is stored with what was acknowledged. It may be nil, as figures, which returns what else is
-	// known of a load.
+	// known of a load, settle, which waits for events that belong to a load, and close, which ends what prepare began.
 	check   func(context.Context)
 	figures func(loaded) map[string]float64
+	settle  func(context.Context)
+	close   func()
 }
 
 // visit is what a client does once: one request, or several.
@@ -149,6 +151,9 @@ func (b *bench) load(ctx context.Context, w workload, t *target) loaded {
 		w.visit(&visit{b, requests, during.Done(), client, b.visits.Add(1) - 1, intended, randoms[client]})
 	})
 	s := <-watched
+	if w.settle != nil {
+		w.settle(requests)
+	}
 	l.took = max(s.ended.Sub(from), time.Millisecond)
 	l.operations = b.recorded.operations(l.took)
 	l.errors = map[string]int64{}

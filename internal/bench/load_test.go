@@ -124,3 +124,25 @@ func TestRampJudges(t *testing.T) {
 		}
 	}
 }
+
+// What followers have not heard by the end is among the latencies, and a warning.
+func TestUnheardChangesCount(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(Options{}, nil)
+		c := &channel{version: 4, sent: map[int64]time.Time{}}
+		for version := int64(2); version <= c.version; version++ {
+			c.sent[version] = time.Now()
+		}
+		late := &follower{next: 3, news: make(chan struct{})}
+		c.heard = []*follower{{next: 5, news: make(chan struct{})}, late}
+		b.settleFeeds(t.Context(), []*channel{c})
+		all := b.recorded.operations(time.Second)
+		if len(all) != 1 || all[0].Requests != 2 || all[0].Latency.P50 < settleTimeout.Microseconds()*99/100 {
+			t.Errorf("%+v, want two changes of %v", all, settleTimeout)
+		}
+		if len(b.warnings) != 1 {
+			t.Errorf("warnings: %q", b.warnings)
+		}
+	})
+}

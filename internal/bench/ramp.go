@@ -20,6 +20,7 @@ const (
 func (b *bench) ramp(ctx context.Context, t *target, r *Report) error {
 	s, _ := scenarioOf(b.Of)
 	w, err := b.prepare(ctx, s)
+	defer w.end()
 	if err != nil || ctx.Err() != nil {
 		return err
 	}

@@ -5,8 +5,10 @@ import (
 	"slices"
 )
 
-// rampName is the scenario that repeats another one.
-const rampName = "ramp"
+const (
+	rampName = "ramp" // the scenario that repeats another one
+	feedName = "feed"
+)
 
 // scenario is one kind of load.
 type scenario struct {
@@ -38,7 +40,10 @@ func scenarios() []scenario {
 				"a request", prepareHeartbeat, []string{sendHeartbeats},
 		},
 		{"search", "searches among --stock sessions, and walks all pages of some searches", prepareSearch, nil},
-		{"feed", "changes sessions that --followers follow each, and measures when they hear of it", prepareFeed, nil},
+		{
+			feedName, "changes sessions that --followers follow each, and measures when they hear of it", prepareFeed,
+			nil,
+		},
 		{
 			rampName, "repeats --of at growing rates, from --rate on, until the 99th percentile passes --p99 or " +
 				"requests fail", nil, nil,
