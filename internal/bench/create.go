@@ -39,8 +39,9 @@ func (c *created) sample() (some []document) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := len(c.all)
-	for i := range min(n, mostReadBack) {
-		some = append(some, c.all[n-1-i*n/mostReadBack%n])
+	k := min(n, mostReadBack)
+	for i := range k {
+		some = append(some, c.all[n-1-i*n/k])
 	}
 	return some
 }

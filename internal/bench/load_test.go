@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -145,4 +146,27 @@ func TestUnheardChangesCount(t *testing.T) {
 			t.Errorf("warnings: %q", b.warnings)
 		}
 	})
+}
+
+// What is read back is spread over all that was created, with the last.
+func TestSampleIsSpread(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 7, mostReadBack, 4*mostReadBack + 3} {
+		c := &created{ids: map[string]bool{}}
+		for i := range n {
+			c.add(newFindings(), document{ID: strconv.Itoa(i), Version: int64(i)})
+		}
+		some := c.sample()
+		distinct, first := map[string]bool{}, int64(n)
+		for _, d := range some {
+			distinct[d.ID] = true
+			first = min(first, d.Version)
+		}
+		if k := min(n, mostReadBack); len(distinct) != k || len(some) != k {
+			t.Errorf("%d of %d: %d, of which %d differ", k, n, len(some), len(distinct))
+		}
+		if n > 0 && (some[0].Version != int64(n-1) || first > int64(n/mostReadBack+1)) {
+			t.Errorf("of %d: from %d to %d", n, first, some[0].Version)
+		}
+	}
 }
