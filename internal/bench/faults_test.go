@@ -211,6 +211,11 @@ func TestFaultsAreFound(t *testing.T) {
 			"the pages have all that match",
 		},
 		{
+			"pages without an end", "search", on("POST", "/search$", 1, func(int, string) (int, string) {
+				return http.StatusOK, `{"items":[],"next_cursor":"more"}`
+			}), "each page has a cursor of its own",
+		},
+		{
 			"a lobby that is not over", "lobby",
 			on("GET", "/sessions/", 1, replaced(`"status":"ended"`, `"status":"open"`)),
 			"a session that was ended stays so",

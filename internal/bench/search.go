@@ -134,15 +134,24 @@ func (v *visit) search(operation string, q query, cursor string, known map[strin
 // one of them.
 func (v *visit) walk(q query, page searchPage, known map[string]advert) {
 	var all []string
-	for {
+	for pages := 1; ; pages++ {
 		for _, d := range page.Items {
 			all = append(all, d.ID)
 		}
 		if page.NextCursor == "" {
 			break
 		}
+		if pages > len(known) {
+			v.found.wrong("the pages of a search end", fmt.Sprint("at most ", len(known), " pages of ", q.body),
+				"another cursor")
+			return
+		}
 		next, ok := v.search(walkSessions, q, page.NextCursor, known)
 		if !ok {
+			return
+		}
+		v.found.check(next.NextCursor != page.NextCursor, "each page has a cursor of its own", q.body, next.NextCursor)
+		if next.NextCursor == page.NextCursor {
 			return
 		}
 		page = next
