@@ -45,8 +45,15 @@ func prepareHeartbeat(ctx context.Context, b *bench) (workload, error) {
 		visit: visit,
 		check: func(ctx context.Context) { b.checkLeases(ctx, sessions) },
 		figures: func(l loaded) map[string]float64 {
-			each := min(b.Batch, len(sessions)/b.Clients) // as far as the stock may grow for them
-			return map[string]float64{"leases_per_second": float64(l.requests) / l.took.Seconds() * float64(each)}
+			each := float64(min(b.Batch, len(sessions)/b.Clients)) // as far as the stock may grow for them
+			if b.Batch > 1 {
+				each -= 1.0 / beatsRejected
+			}
+			succeeded := l.requests
+			for _, failed := range l.errors {
+				succeeded -= failed
+			}
+			return map[string]float64{"leases_per_second": float64(succeeded) / l.took.Seconds() * each}
 		},
 	}, nil
 }
