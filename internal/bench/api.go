@@ -22,7 +22,12 @@ const (
 	requestTimeout = 70 * time.Second
 	// mostPauses bounds how often the preparation waits for a server that is busy.
 	mostPauses = 30
+	// mostResponse is more than the largest response, which is a session with all its members.
+	mostResponse = 32 << 20
 )
+
+// errTooLarge is a response that no gsm sends.
+var errTooLarge = fmt.Errorf("a response is larger than %d MiB", mostResponse>>20)
 
 // api sends requests with net/http alone, never twice. The Go SDK would decode every response into whole documents,
 // whose cost, on a machine that client and server share, would be measured instead of the server's.
@@ -34,7 +39,11 @@ type api struct {
 
 func newAPI(base, token string, connections int) (*api, error) {
 	u, err := url.Parse(strings.TrimRight(base, "/"))
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	switch {
+	case strings.Contains(base, "@"): // not quoted: what is before it may be a password
+		return nil, errors.New("--against: a URL with a user or a password is not supported: the API key goes into " +
+			"GSM_TOKEN (--token)")
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return nil, fmt.Errorf("--against: %q is not the URL of a server, such as http://127.0.0.1:8080", base)
 	}
 	h := http.Header{"Content-Type": {"application/json"}, "User-Agent": {"gsm-bench"}}
@@ -98,12 +107,7 @@ func (a *api) send(ctx context.Context, q request) reply {
 	}
 	defer func() { _ = res.Body.Close() }() // it has been read
 	r := reply{status: res.StatusCode}
-	if n := res.ContentLength; n >= 0 {
-		r.body = make([]byte, n)
-		_, err = io.ReadFull(res.Body, r.body)
-	} else {
-		r.body, err = io.ReadAll(res.Body)
-	}
+	r.body, err = readBody(res)
 	if err != nil {
 		return noReply(err)
 	}
@@ -111,6 +115,23 @@ func (a *api) send(ctx context.Context, q request) reply {
 		r.explain()
 	}
 	return r
+}
+
+// readBody reads a response, in one piece if its length is known.
+func readBody(res *http.Response) (body []byte, err error) {
+	switch n := res.ContentLength; {
+	case n > mostResponse:
+		return nil, errTooLarge
+	case n >= 0:
+		body = make([]byte, n)
+		_, err = io.ReadFull(res.Body, body)
+		return body, err
+	}
+	body, err = io.ReadAll(io.LimitReader(res.Body, mostResponse+1))
+	if err == nil && len(body) > mostResponse {
+		return nil, errTooLarge
+	}
+	return body, err
 }
 
 func (a *api) roundTrip(ctx context.Context, q request) (*http.Response, error) {
@@ -132,6 +153,9 @@ func noReply(err error) reply {
 	r := reply{err: err, unknown: true, code: "connection"}
 	if e := net.Error(nil); errors.As(err, &e) && e.Timeout() {
 		r.code = "timeout"
+	}
+	if errors.Is(err, errTooLarge) {
+		r.code = "response_too_large"
 	}
 	return r
 }
@@ -181,6 +205,8 @@ func (a *api) must(ctx context.Context, q request, want ...int) (reply, error) {
 func (a *api) advice(q request, r reply) error {
 	path, _, _ := strings.Cut(q.path, "?")
 	switch {
+	case errors.Is(r.err, errTooLarge):
+		return fmt.Errorf("%s %s at %s: %w: no gsm sends that", q.method, path, a.base, r.err)
 	case r.err != nil:
 		return fmt.Errorf("no gsm responds at %s: start one with gsm serve, or correct --against: %w", a.base, r.err)
 	case r.code == "unauthenticated":

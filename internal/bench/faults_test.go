@@ -344,14 +344,21 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		t.Cleanup(s.Close)
 		return s.URL
 	}
+	large := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "9000000000000000000")
+	}))
+	t.Cleanup(large.Close)
 	for _, tt := range []struct{ url, says string }{
+		{large.URL, "a response is larger than 32 MiB"},
+		{"http://user:secret@127.0.0.1:1", "the API key goes into GSM_TOKEN"},
+		{"http://user:secret%zz@127.0.0.1:1", "the API key goes into GSM_TOKEN"},
 		{gone.URL, "start one with gsm serve"},
 		{"localhost:8080", "is not the URL of a server"},
 		{rejecting(http.StatusForbidden, "forbidden"), "scope server or admin"},
 		{rejecting(http.StatusUnauthorized, "unauthenticated"), "set GSM_TOKEN"},
 	} {
 		_, err := bench.Run(t.Context(), options("read", tt.url))
-		if err == nil || !strings.Contains(err.Error(), tt.says) {
+		if err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%v, want %q", err, tt.says)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -132,7 +133,7 @@ func (a *api) outside(ctx context.Context, path string, into any) error {
 		return a.advice(get(path), noReply(err))
 	}
 	defer func() { _ = res.Body.Close() }() // it has been read
-	return decode(res.Body, into)
+	return decode(io.LimitReader(res.Body, mostResponse), into)
 }
 
 // disposable reports whether everything that the run makes is gone afterwards.
