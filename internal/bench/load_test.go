@@ -170,3 +170,35 @@ func TestSampleIsSpread(t *testing.T) {
 		}
 	}
 }
+
+// A write whose outcome is unknown leaves a gap, and the versions after it are not remembered one by one.
+func TestWrittenForgetsWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	f := newFindings()
+	w := newWritten("/players/", document{ID: "a", Version: 1})
+	const last = 10 * mostAhead
+	for version := int64(2); version <= last; version++ {
+		if version != 5 && version != 7 {
+			w.acknowledged(f, version, version)
+		}
+	}
+	if len(w.ahead) > mostAhead {
+		t.Errorf("%d versions are remembered", len(w.ahead))
+	}
+	w.acknowledged(f, 5, 5) // late
+	w.unknown = 1
+	d := document{Version: last}
+	d.Attributes.Write = last
+	if w.check(f, d); f.report().WrongTotal > 0 {
+		t.Errorf("%+v", f.report())
+	}
+	w.acknowledged(f, 5, 5)
+	w.acknowledged(f, 6, 6)
+	if n := f.report().WrongTotal; n != 2 {
+		t.Errorf("%d wrong answers, want those of two versions that were there", n)
+	}
+	w.unknown = 0
+	if w.check(f, d); f.report().WrongTotal != 3 {
+		t.Errorf("a version of nobody is not found: %+v", f.report())
+	}
+}

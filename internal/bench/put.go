@@ -20,6 +20,7 @@ type written struct {
 	mu       sync.Mutex
 	through  int64          // all versions up to this one are known
 	ahead    map[int64]bool // and these
+	gaps     map[int64]bool // but not these, of writes whose outcome is unknown or not known yet
 	highest  int64          // of them
 	value    int64          // what its write wrote
 	unknown  int64          // writes that may have had their effect
@@ -28,25 +29,46 @@ type written struct {
 func newWritten(path string, d document) *written {
 	return &written{
 		path: path + d.ID, username: d.Username, through: d.Version, highest: d.Version, ahead: map[int64]bool{},
+		gaps: map[int64]bool{},
 	}
 }
+
+// mostAhead bounds the versions that are remembered beyond one that is not known, and mostGaps those that are not.
+const (
+	mostAhead = 1000
+	mostGaps  = 10_000
+)
 
 // acknowledged adds a write. No two of them can have made the same version.
 func (w *written) acknowledged(f *findings, version, value int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !f.right(version > w.through && !w.ahead[version]) {
+	if !f.right(w.gaps[version] || version > w.through && !w.ahead[version]) {
 		f.wrong("each acknowledged write makes a version of its own", w.path+": a version that no other write made",
 			fmt.Sprintf("version %d of the write %d", version, value))
 		return
 	}
-	w.ahead[version] = true
-	for w.ahead[w.through+1] {
+	if w.gaps[version] {
+		delete(w.gaps, version)
+	} else {
+		w.ahead[version] = true
+	}
+	w.advance()
+	for len(w.ahead) > mostAhead && len(w.gaps) < mostGaps {
 		w.through++
-		delete(w.ahead, w.through)
+		w.gaps[w.through] = true
+		w.advance()
 	}
 	if version > w.highest {
 		w.highest, w.value = version, value
+	}
+}
+
+// advance takes the versions that follow into through.
+func (w *written) advance() {
+	for w.ahead[w.through+1] {
+		w.through++
+		delete(w.ahead, w.through)
 	}
 }
 
@@ -61,7 +83,7 @@ func (w *written) latest() int64 {
 func (w *written) check(f *findings, d document) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	missing := d.Version - w.through - int64(len(w.ahead))
+	missing := d.Version - w.through - int64(len(w.ahead)) + int64(len(w.gaps))
 	f.check(missing <= w.unknown, "versions grow by one with each write",
 		fmt.Sprintf("%s: at most %d versions without an acknowledged write", w.path, w.unknown),
 		strconv.FormatInt(missing, 10))
