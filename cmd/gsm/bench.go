@@ -17,7 +17,7 @@ type benchCmd struct {
 	Scenario    string        `arg:"" placeholder:"SCENARIO" help:"What to do, of the list above."`
 	Against     string        `placeholder:"URL" help:"Measure a running server. It gets players and sessions, which are removed afterwards if the key may do so: not for a server in use. Without this, gsm bench starts one."`
 	Token       string        `env:"GSM_TOKEN,GSM_ADMIN_KEY" placeholder:"KEY" help:"With --against: an API key of scope admin, or server. Set it by the environment: other users of the machine can see flags."`
-	DatabaseURL string        `env:"GSM_BENCH_DATABASE_URL" placeholder:"URL" help:"The database of the server that gsm bench starts, as for gsm serve; its other settings are those of the environment. Without this, it is an embedded one in the folder for temporary files (TMPDIR), and is gone afterwards."`
+	DatabaseURL string        `env:"GSM_BENCH_DATABASE_URL" placeholder:"URL" help:"The database of the server that gsm bench starts, as for gsm serve; its other settings are those of the environment, but it asks for no API key: meanwhile every user of this machine can use the database through it. Without this, it is an embedded one in the folder for temporary files (TMPDIR), and is gone afterwards."`
 	Clients     int           `placeholder:"N" help:"How many clients send requests, each as soon as it has its response (32); with --rate, how many visits may be under way at once (256)."`
 	Rate        float64       `placeholder:"N" help:"Begin N visits a second, whatever the server does, and measure from when each should have begun (open model). Of a ramp, the first rate."`
 	Duration    time.Duration `default:"10s" help:"How long to measure; of a ramp, each rate. Up to 1h."`
