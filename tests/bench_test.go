@@ -284,3 +284,32 @@ func TestBenchInterrupted(t *testing.T) {
 		t.Errorf("%d players are left", n)
 	}
 }
+
+// Ctrl-C before there is a figure says what is left.
+func TestBenchInterruptedEarly(t *testing.T) {
+	t.Parallel()
+	only(t, sqlite)
+	s := start(t)
+	_, key, _ := runToEnd(t, nil, "keys", "create", "--scope=server", "--name=s", "--database-url="+s.database)
+	cmd := command(t, "bench", "search", "--against="+s.url, "--stock=100000")
+	cmd.Env = append(cmd.Env, "GSM_TOKEN="+strings.TrimSpace(key))
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it creates sessions", func() bool {
+		page, err := s.api.Sessions.List(t.Context(), client.SessionFilter{})
+		must(t, err)
+		return len(page.Items) > 0
+	})
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	err := cmd.Wait()
+	for _, want := range []string{"gsm: interrupted before anything was measured\n", "gsm: left behind: "} {
+		if err == nil || !strings.Contains(stderr.String(), want) {
+			t.Errorf("%v: no %q in %s", err, want, stderr.String())
+		}
+	}
+}
