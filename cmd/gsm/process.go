@@ -32,12 +32,12 @@ const (
 
 // process holds the servers and the background work.
 type process struct {
-	log        *slog.Logger
-	config     config.Server
-	api        *api.API
-	hub        *feed.Hub
-	background *keeper.Keeper
-	rest, ops  server
+	log         *slog.Logger
+	config      config.Server
+	api         *api.API
+	hub         *feed.Hub
+	background  *keeper.Keeper
+	rest, ops   server
 	stopSending func() // of webhooks; it waits for what is under way
 }
 
@@ -142,7 +142,7 @@ func (p *process) run(ctx context.Context) error {
 	}
 	p.api.AwaitStreams(shutdown)
 	failures = append(failures, p.ops.http.Close()) // closed at once: a profile in progress must not delay the shutdown
-	p.stopSending() // before the lease is given back, or another process sends the same
+	p.stopSending()                                 // before the lease is given back, or another process sends the same
 	stopBackground()
 	return errors.Join(append(failures, g.Wait())...)
 }

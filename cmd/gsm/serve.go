@@ -105,7 +105,7 @@ func (c *serveCmd) serve(ctx context.Context, s streams) (err error) {
 	p := process{
 		log: watch.logs.System, config: c.Server, api: rest, hub: hub, background: background,
 		stopSending: hooks.dispatcher.Close,
-		rest: newServer(apiListener, rest, watch.server("api"), timeouts{c.ReadTimeout, c.WriteTimeout}),
+		rest:        newServer(apiListener, rest, watch.server("api"), timeouts{c.ReadTimeout, c.WriteTimeout}),
 		ops: newServer(opsListener, opsHandler(
 			watch, !config.IsLoopback(opsListener.Addr().String()),
 		), watch.server("ops"), timeouts{c.ReadTimeout, profileTimeout}),

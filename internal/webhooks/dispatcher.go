@@ -86,8 +86,8 @@ func (d *Dispatcher) Close() {
 // What others do to webhooks it finds out within about a second.
 //
 // It is a task under a lease, of which one run is under way at a time. A worker may outlive the lease by half a
-// minute. If another process sends the same meanwhile, receivers get messages twice, but only one of both can store what
-// it did.
+// minute. If another process sends the same meanwhile, receivers get messages twice, but only one of both can store
+// what it did.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	failures := d.look(ctx)
 	d.mu.Lock()

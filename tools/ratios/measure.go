@@ -92,6 +92,7 @@ type told struct {
 // measure runs gsm bench once, and adds its ratios.
 func (s *settings) measure(ctx context.Context, j job, to *ratios) (told, error) {
 	fmt.Fprintf(os.Stderr, "%s, %s\n", j.database, j.scenario)
+	//nolint:gosec // The caller names the program.
 	cmd := exec.CommandContext(ctx, s.gsm, "bench", j.scenario, "--floor", "--json",
 		"--duration", strconv.Itoa(s.seconds)+"s")
 	if j.database == mongoDB {

@@ -62,7 +62,7 @@ func compare(before, now []float64) verdict {
 
 func median(values []float64) float64 {
 	s := benchmath.NewSample(append([]float64{}, values...), &benchmath.DefaultThresholds)
-	return benchmath.AssumeNothing.Summary(s, 0.95).Center
+	return benchmath.AssumeNothing.Summary(s, 0.95).Center //nolint:misspell // the library's
 }
 
 // guard measures until it is sure of each ratio, and returns an error if one is lower than recorded. It compares the
@@ -115,7 +115,8 @@ func tell(before, now ratios) error {
 	for _, b := range now {
 		a, known := before.find(b)
 		if !known {
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t\t%.2f\t\t\tnot recorded\n", b.Database, b.Operation, b.To, median(b.Processor))
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t\t%.2f\t\t\tnot recorded\n",
+				b.Database, b.Operation, b.To, median(b.Processor))
 			continue
 		}
 		v, what := compare(a.Processor, b.Processor), ""
@@ -132,8 +133,8 @@ func tell(before, now ratios) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Println("Processor time of the bare server for a request to gsm's; medians. P is how probable such a difference " +
-		"is by chance.")
+	fmt.Println("Processor time of the bare server for a request to gsm's; medians. P is how probable such a " +
+		"difference is by chance.")
 	if worse > 0 {
 		return errors.New("gsm is slower than recorded; if that is meant, make bench-report records it")
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -28,9 +29,10 @@ func (s *settings) report(ctx context.Context) error {
 		return err
 	}
 	page.WriteString(head)
-	page.WriteString("**Beside bare servers** (`gsm bench SCENARIO --floor`, medians of " + fmt.Sprint(s.samples) +
+	page.WriteString("**Beside bare servers** (`gsm bench SCENARIO --floor`, medians of " + strconv.Itoa(s.samples) +
 		" runs; see [the floor](benchmarks.md#the-floor))\n\n")
-	page.WriteString("| database | operation | beside | gsm's rate to its | its processor time to gsm's |\n|---|---|---|--:|--:|\n")
+	page.WriteString("| database | operation | beside | gsm's rate to its | its processor time to gsm's |\n" +
+		"|---|---|---|--:|--:|\n")
 	for _, r := range all {
 		fmt.Fprintf(&page, "| %s | %s | `%s` | %.2f | %.2f |\n", r.Database, r.Operation, r.To, median(r.Rate),
 			median(r.Processor))
@@ -41,7 +43,7 @@ func (s *settings) report(ctx context.Context) error {
 	}
 	slices.Sort(tables)
 	for _, name := range tables {
-		text, err := os.ReadFile(name)
+		text, err := os.ReadFile(name) //nolint:gosec // of the directory that the caller names
 		if err != nil {
 			return err
 		}
@@ -53,7 +55,7 @@ func (s *settings) report(ctx context.Context) error {
 
 // head returns the beginning of the page, which says what was measured on which machine.
 func (s *settings) head(ctx context.Context) (string, error) {
-	version, err := exec.CommandContext(ctx, s.gsm, "version").Output()
+	version, err := exec.CommandContext(ctx, s.gsm, "version").Output() //nolint:gosec // the caller names the program
 	if err != nil {
 		return "", fmt.Errorf("gsm version: %w", err)
 	}
@@ -70,14 +72,15 @@ your own machine.
 | memory | %s |
 | system | %s/%s, %s |
 
-`, strings.TrimSpace(strings.TrimPrefix(string(version), "gsm ")), time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(),
-		field("/proc/cpuinfo", "model name"), field("/proc/meminfo", "MemTotal"), runtime.GOOS, runtime.GOARCH,
+`, strings.TrimSpace(strings.TrimPrefix(string(version), "gsm ")), time.Now().UTC().Format(time.DateOnly),
+		runtime.NumCPU(), field("/proc/cpuinfo", "model name"), field("/proc/meminfo", "MemTotal"),
+		runtime.GOOS, runtime.GOARCH,
 		runtime.Version()), nil
 }
 
 // field returns the first value of a field in a file of the system, or a dash.
 func field(path, name string) string {
-	text, _ := os.ReadFile(path)
+	text, _ := os.ReadFile(path) //nolint:gosec // a constant
 	for line := range strings.Lines(string(text)) {
 		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == name {
 			return strings.TrimSpace(value)
