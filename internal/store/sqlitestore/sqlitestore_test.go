@@ -12,6 +12,9 @@ import (
 
 func TestStore(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("TestStoreWithMemory runs the same suite on a store as it is shipped")
+	}
 	storetest.Run(t, func(t *testing.T) game.Store { return openTest(t, filepath.Join(t.TempDir(), "gsm.db")) })
 }
 
