@@ -57,7 +57,8 @@ func system() board {
 					query{quantile("0.99", "gsm_store_commit_duration_seconds", "", "instance"), "p99 {{instance}}"},
 				).limits(0, .1).traced().explained("GsmCommitsSlow"),
 				graph("Reads from memory", units.PercentUnit,
-					"The share of the reads of players and sessions by their ids that need no file, and how full the memory is.",
+					"The share of the reads of players and sessions by their ids that need no file, and how full the "+
+						"memory is.",
 					query{`sum by (instance) (rate(gsm_store_memory_reads_total{GSM,result="hit"}[$__rate_interval])) / sum by (instance) (rate(gsm_store_memory_reads_total{GSM}[$__rate_interval]) > 0)`, "from memory {{instance}}"},
 					query{`sum by (instance) (gsm_store_memory_bytes{GSM,of="used"}) / (sum by (instance) (gsm_store_memory_bytes{GSM,of="limit"}) > 0)`, "full {{instance}}"}),
 				graph("Free space", units.BytesIEC, "On the disk of the database.",
