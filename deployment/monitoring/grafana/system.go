@@ -66,7 +66,7 @@ func system() board {
 				).limits(1<<30, 128<<20).explained("GsmDiskFull", "GsmDiskFillingUp"),
 				graph("Size of the database", units.BytesIEC,
 					"The file, and its log, which grows while something reads for long, such as a backup.",
-					query{`gsm_store_size_bytes{GSM}`, "{{file}} {{instance}}"}).wide(24),
+					query{`gsm_store_size_bytes{GSM}`, "{{file}} {{instance}}"}),
 			}},
 			{"Background work", []panel{
 				graph("Time since the last success", units.Seconds, "The rarest task runs every ten minutes.",
