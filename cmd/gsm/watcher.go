@@ -68,8 +68,9 @@ func (w *watcher) store(engine game.Store) game.Store {
 		docs = observe.Store(engine, w.logs.Database, w.meter)
 	}
 	docs = observe.Documents(docs, w.logs.Database, w.registry)
-	w.registry.MustRegister(observe.Engine(engine), observe.Population(docs, w.logs.Database, time.Now))
-	observe.Memory(engine, w.registry)
+	w.registry.MustRegister(
+		observe.Engine(engine), observe.Memory(engine), observe.Population(docs, w.logs.Database, time.Now),
+	)
 	return docs
 }
 

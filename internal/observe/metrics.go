@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -99,59 +100,58 @@ func Commands(log *slog.Logger, m Meter) func(context.Context, game.Command) {
 	}
 }
 
-// gauges is a collector of gauges that are read when they are scraped.
-type gauges struct {
-	descs []*prometheus.Desc
-	read  func(set func(d *prometheus.Desc, n float64, labels ...string))
+// readings is a collector of metrics that are read when they are scraped.
+type readings struct {
+	gauges, counters []*prometheus.Desc
+	read             func(set func(d *prometheus.Desc, n float64, labels ...string))
 }
 
 // Describe implements [prometheus.Collector].
-func (g gauges) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range g.descs {
+func (r readings) Describe(c chan<- *prometheus.Desc) {
+	for _, d := range slices.Concat(r.gauges, r.counters) {
 		c <- d
 	}
 }
 
 // Collect implements [prometheus.Collector].
-func (g gauges) Collect(c chan<- prometheus.Metric) {
-	g.read(func(d *prometheus.Desc, n float64, labels ...string) {
-		c <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, n, labels...)
+func (r readings) Collect(c chan<- prometheus.Metric) {
+	r.read(func(d *prometheus.Desc, n float64, labels ...string) {
+		kind := prometheus.GaugeValue
+		if slices.Contains(r.counters, d) {
+			kind = prometheus.CounterValue
+		}
+		c <- prometheus.MustNewConstMetric(d, kind, n, labels...)
 	})
 }
 
-// Memory measures how an engine uses its memory of documents, if it has one.
-func Memory(engine game.Store, reg prometheus.Registerer) {
-	e, ok := engine.(interface{ Recalled() game.Recalled })
-	if !ok {
-		return
-	}
-	read := func(of func(game.Recalled) int64) func() float64 {
-		return func() float64 { return float64(of(e.Recalled())) }
-	}
-	counted := func(name, help string, labels prometheus.Labels, of func(game.Recalled) int64) {
-		reg.MustRegister(prometheus.NewCounterFunc(
-			prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, read(of)))
-	}
-	gauged := func(name, help string, labels prometheus.Labels, of func(game.Recalled) int64) {
-		reg.MustRegister(prometheus.NewGaugeFunc(
-			prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, read(of)))
-	}
-	const (
-		reads = "Reads of a player or a session by its id: from memory (hit), or from the file (miss)."
-		bytes = "About how much memory the documents in it take (used), and may take (limit)."
+// Memory returns a collector of how an engine uses its memory of documents. It collects nothing of an engine without
+// one.
+func Memory(engine game.Store) prometheus.Collector {
+	reads := prometheus.NewDesc("gsm_store_memory_reads_total",
+		"Reads of a player or a session by its id: from memory (hit), or from the file (miss).",
+		[]string{"result"}, nil)
+	evicted := prometheus.NewDesc(
+		"gsm_store_memory_evicted_total", "Documents that left memory because it was full.", nil, nil,
 	)
-	counted("gsm_store_memory_reads_total", reads, prometheus.Labels{"result": "hit"},
-		func(r game.Recalled) int64 { return r.Hits })
-	counted("gsm_store_memory_reads_total", reads, prometheus.Labels{"result": "miss"},
-		func(r game.Recalled) int64 { return r.Misses })
-	counted("gsm_store_memory_evicted_total", "Documents that left memory because it was full.", nil,
-		func(r game.Recalled) int64 { return r.Evicted })
-	gauged("gsm_store_memory_documents", "Documents in memory.", nil,
-		func(r game.Recalled) int64 { return r.Documents })
-	gauged("gsm_store_memory_bytes", bytes, prometheus.Labels{"of": "used"},
-		func(r game.Recalled) int64 { return r.Bytes })
-	gauged("gsm_store_memory_bytes", bytes, prometheus.Labels{"of": "limit"},
-		func(r game.Recalled) int64 { return r.Limit })
+	documents := prometheus.NewDesc("gsm_store_memory_documents", "Documents in memory.", nil, nil)
+	bytes := prometheus.NewDesc("gsm_store_memory_bytes",
+		"About how much memory the documents in it take (used), and may take (limit).", []string{"of"}, nil)
+	remembering, ok := engine.(interface{ Recalled() game.Recalled })
+	return readings{
+		gauges: []*prometheus.Desc{documents, bytes}, counters: []*prometheus.Desc{reads, evicted},
+		read: func(set func(*prometheus.Desc, float64, ...string)) {
+			if !ok {
+				return
+			}
+			m := remembering.Recalled()
+			set(reads, float64(m.Hits), "hit")
+			set(reads, float64(m.Misses), "miss")
+			set(evicted, float64(m.Evicted))
+			set(documents, float64(m.Documents))
+			set(bytes, float64(m.Bytes), "used")
+			set(bytes, float64(m.Limit), "limit")
+		},
+	}
 }
 
 // Engine returns a collector of the engine's connections, and of the disk space if the engine reports it.
@@ -169,7 +169,8 @@ func Engine(engine game.Store) prometheus.Collector {
 	embedded, hasSpace := engine.(interface {
 		Space(context.Context) (game.Space, error)
 	})
-	return gauges{[]*prometheus.Desc{connections, size, free}, func(set func(*prometheus.Desc, float64, ...string)) {
+	all := []*prometheus.Desc{connections, size, free}
+	return readings{gauges: all, read: func(set func(*prometheus.Desc, float64, ...string)) {
 		if hasPool {
 			p := pooled.Pool()
 			set(connections, float64(p.InUse), "in_use")

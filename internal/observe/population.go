@@ -48,7 +48,7 @@ func Population(store game.Store, log *slog.Logger, now func() time.Time) promet
 	bounded := prometheus.NewDesc("gsm_counts_bounded",
 		"1 if the count of players or of the sessions of a status stopped because there are more; else 0.", nil, nil)
 	all := []*prometheus.Desc{up, players, members, sessions, bounded}
-	return gauges{all, func(set func(*prometheus.Desc, float64, ...string)) {
+	return readings{gauges: all, read: func(set func(*prometheus.Desc, float64, ...string)) {
 		one := func(yes bool) float64 {
 			if yes {
 				return 1
