@@ -25,7 +25,7 @@ import (
 type streamWorld struct {
 	url     string
 	session game.SessionID
-	edit    func()       // makes a version
+	edit    func() int64 // makes a version, and returns it
 	ahead   atomic.Int64 // of the server's clock, a duration
 	revoked atomic.Bool
 	checks  atomic.Int64 // of the credential
@@ -74,7 +74,9 @@ func newStreamWorld(t *testing.T, configure func(*api.Deps)) *streamWorld {
 		Log: logs.System, Failed: failures.Report,
 	}
 	configure(&d)
-	server := httptest.NewServer(api.New(d))
+	server := httptest.NewUnstartedServer(api.New(d))
+	server.Listener = narrow{server.Listener}
+	server.Start()
 	t.Cleanup(func() { hub.Stop(); server.Close() })
 	ctx := game.WithCaller(t.Context(), game.Anonymous())
 	v, err := sessions.Create(ctx, game.SessionRequest{
@@ -84,14 +86,16 @@ func newStreamWorld(t *testing.T, configure func(*api.Deps)) *streamWorld {
 		t.Fatal(err)
 	}
 	w.url, w.session = server.URL, v.Document.ID
-	w.edit = func() {
+	w.edit = func() int64 {
 		t.Helper()
-		if _, err := sessions.Edit(ctx, w.session, nil, func(e game.SessionEdit) (game.SessionEdit, error) {
+		changed, err := sessions.Edit(ctx, w.session, nil, func(e game.SessionEdit) (game.SessionEdit, error) {
 			e.Locked = !e.Locked
 			return e, nil
-		}); err != nil {
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
+		return changed.Version
 	}
 	return w
 }

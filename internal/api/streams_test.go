@@ -6,17 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"path/filepath"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"game-session-manager/internal/api"
-	"game-session-manager/internal/feed"
-	"game-session-manager/internal/game"
-	"game-session-manager/internal/store"
 )
 
 // narrow is a listener whose connections have small buffers, so that a client that does not read is noticed soon.
@@ -60,37 +56,19 @@ func (s *streamsSeen) reasons() string {
 // A client that does not read loses its stream, in either form. Others get every event, and nobody waits for it.
 func TestSlowReaders(t *testing.T) {
 	t.Parallel()
-	docs, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "gsm.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = docs.Close() })
-	hub := feed.NewHub(feed.Options{Store: docs, Poll: feed.SlowPoll, Now: time.Now})
 	seen := new(streamsSeen)
-	_, logs, failures := watched()
-	deps := game.Deps{Store: hub.Observe(docs), Now: time.Now, NewID: newID, MaxRequest: time.Minute}
-	sessions := game.NewSessions(deps)
-	server := httptest.NewUnstartedServer(api.New(api.Deps{
-		Players: game.NewPlayers(deps, sessions), Sessions: sessions, Feed: hub, Streams: seen, Version: "test",
-		Authenticate: anyone, Local: true, RequestTimeout: time.Minute, Now: time.Now, NewID: newID,
-		Limits: api.Limits{WriteTimeout: 300 * time.Millisecond}, Log: logs.System, Failed: failures.Report,
-	}))
-	server.Listener = narrow{server.Listener}
-	server.Start()
-	t.Cleanup(func() { hub.Stop(); server.Close() })
-
-	ctx := game.WithCaller(t.Context(), game.Anonymous())
-	v, err := sessions.Create(ctx, game.SessionRequest{
-		Settings: game.Settings{MaxPlayers: 2, Visibility: game.VisibilityPublic},
-	}, game.Idempotency{})
+	w := newStreamWorld(t, func(d *api.Deps) {
+		d.Streams, d.Authenticate, d.Local = seen, anyone, true
+		d.Limits.WriteTimeout = 300 * time.Millisecond
+	})
+	at, err := url.Parse(w.path())
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := "/api/v1/sessions/" + string(v.Document.ID) + "/events"
 	slow := []string{"Accept: text/event-stream\r\n", "Upgrade: websocket\r\nConnection: Upgrade\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"}
 	for _, headers := range slow {
-		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		conn, err := net.Dial("tcp", at.Host)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +76,7 @@ func TestSlowReaders(t *testing.T) {
 		if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", path, headers); err != nil {
+		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", at.Path, headers); err != nil {
 			t.Fatal(err)
 		}
 		if line, err := bufio.NewReaderSize(conn, 16).ReadString(' '); err != nil || line != "HTTP/1.1 " {
@@ -108,7 +86,7 @@ func TestSlowReaders(t *testing.T) {
 	versions := make(chan int64, 100_000)
 	readerCtx, stop := context.WithCancel(t.Context())
 	defer stop()
-	req, err := http.NewRequestWithContext(readerCtx, http.MethodGet, server.URL+path, nil)
+	req, err := http.NewRequestWithContext(readerCtx, http.MethodGet, w.path(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,14 +113,7 @@ func TestSlowReaders(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the streams that are not read end with %q", seen.reasons())
 		}
-		changed, err := sessions.Edit(ctx, v.Document.ID, nil, func(e game.SessionEdit) (game.SessionEdit, error) {
-			e.Locked = !e.Locked
-			return e, nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		last = changed.Version
+		last = w.edit()
 	}
 	for want := int64(2); want <= last; want++ {
 		if got, open := <-versions; !open || got != want {
