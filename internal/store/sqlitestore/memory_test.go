@@ -22,9 +22,15 @@ const testMemory = 8 << 20
 // openCompared opens a store with a memory of documents, each of which is compared with the file when it is read.
 func openCompared(t *testing.T, path string, bytes int64) *sqlitestore.Store {
 	t.Helper()
+	return openReporting(t, path, bytes, func(what string) { t.Error(what) })
+}
+
+// openReporting opens such a store, which reports what differs.
+func openReporting(t *testing.T, path string, bytes int64, differs func(what string)) *sqlitestore.Store {
+	t.Helper()
 	s, err := sqlitestore.Open(t.Context(), path, sqlitestore.Options{Documents: bytes})
 	must(t, err)
-	s.CompareMemory(func(what string) { t.Error(what) })
+	s.CompareMemory(differs)
 	t.Cleanup(func() { must(t, s.Close()) })
 	return s
 }
@@ -57,15 +63,8 @@ func TestMemoryLearnsOfEveryStatement(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "gsm.db"),
-				sqlitestore.Options{Documents: testMemory})
-			must(t, err)
-			defer func() { must(t, s.Close()) }()
 			differences := 0
-			s.CompareMemory(func(string) { differences++ })
-			p := benchPlayer()
-			must(t, s.CreatePlayer(t.Context(), p))
-			untilDecoded(t, s, p.ID)
+			s, p := withPlayer(t, func(string) { differences++ })
 			change := func() { must(t, s.Script(t.Context(), fmt.Sprintf(sql+"/* %[1]s */", p.ID))) }
 
 			change()
@@ -88,15 +87,8 @@ func TestMemoryLearnsOfEveryStatement(t *testing.T) {
 // TestMemoryIsCompared has the comparison find a write that memory did not learn of.
 func TestMemoryIsCompared(t *testing.T) {
 	t.Parallel()
-	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "gsm.db"),
-		sqlitestore.Options{Documents: testMemory})
-	must(t, err)
-	defer func() { must(t, s.Close()) }()
 	differences := 0
-	s.CompareMemory(func(string) { differences++ })
-	p := benchPlayer()
-	must(t, s.CreatePlayer(t.Context(), p))
-	untilDecoded(t, s, p.ID)
+	s, p := withPlayer(t, func(string) { differences++ })
 	if differences > 0 {
 		t.Fatal("memory differs from the file")
 	}
@@ -106,6 +98,16 @@ func TestMemoryIsCompared(t *testing.T) {
 		must(t, err)
 		return differences > 0
 	}, func() string { return "no difference was found" })
+}
+
+// withPlayer returns a store that has a player in memory, and reports what differs from the file.
+func withPlayer(t *testing.T, differs func(what string)) (*sqlitestore.Store, game.Player) {
+	t.Helper()
+	s := openReporting(t, filepath.Join(t.TempDir(), "gsm.db"), testMemory, differs)
+	p := benchPlayer()
+	must(t, s.CreatePlayer(t.Context(), p))
+	untilDecoded(t, s, p.ID)
+	return s, p
 }
 
 // untilDecoded reads a player until it is read from memory.
