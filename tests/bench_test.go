@@ -85,7 +85,7 @@ func readBench(t *testing.T, stdout string) (r benchReport) {
 	return r
 }
 
-// Each scenario loads a server of its own, whose answers are right, and stops by itself.
+// Each scenario loads a server of its own, whose responses are right, and stops by itself.
 func TestBench(t *testing.T) {
 	t.Parallel()
 	for _, s := range bench.Scenarios() {
@@ -184,7 +184,9 @@ func TestBenchAgainst(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	stdout, _ := gsmBench(t, 0, shortly("join", "--rate=100", "--against="+s.url)...)
-	for _, want := range []string{"join, open model, 100 visits a second", s.url, "P99.9", "join session", "0 wrong"} {
+	for _, want := range []string{
+		"join, open model, 100 visits a second", s.url, "P99.9", "join session", " 0 failed",
+	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}

@@ -1,7 +1,6 @@
 package tests_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -101,7 +100,7 @@ func (d *scaleData) grow(b *testing.B, players int) {
 	made := fill(b, players/2-have, func(ctx context.Context, i int) (string, error) {
 		id, err := newSession(ctx, i)
 		if err == nil && i%2 == 1 {
-			err = s.cancel(ctx, id)
+			err = s.do(ctx, sent{http.MethodDelete, "/sessions/" + id, "", http.StatusNoContent})
 		}
 		return id, err
 	})
@@ -139,42 +138,10 @@ func fill(b *testing.B, n int, make func(ctx context.Context, i int) (string, er
 	return made
 }
 
-// cancel ends a session.
-func (s *side) cancel(ctx context.Context, session string) error {
-	return s.do(ctx, http.MethodDelete, "/sessions/"+session, "", http.StatusNoContent)
-}
-
-// do sends a request that must have the given status.
-func (s *side) do(ctx context.Context, method, target, body string, status int) error {
-	req, err := http.NewRequestWithContext(ctx, method, s.url+"/api/v1"+target, strings.NewReader(body))
-	if err != nil {
-		return err
-	}
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	res, err := s.http.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = res.Body.Close() }()
-	var text bytes.Buffer
-	if _, err := text.ReadFrom(res.Body); err != nil || res.StatusCode != status {
-		return fmt.Errorf("%s %s: %s %.200s, %w", method, target, res.Status, text.String(), err)
-	}
-	return nil
-}
-
 // scaleRequest is a kind of request; n counts those of a client.
 type scaleRequest struct {
 	name    string
 	request func(client, n int) sent
-}
-
-// sent is a request with the status that its response must have.
-type sent struct {
-	method, target, body string
-	status               int
 }
 
 // reads returns the kind of request that reads what target returns.
@@ -259,7 +226,7 @@ func latencies(b *testing.B, servers []*side, clients int, r scaleRequest) []tim
 				break
 			}
 			begin := time.Now()
-			failures[k] = servers[k%len(servers)].do(b.Context(), q.method, q.target, q.body, q.status)
+			failures[k] = servers[k%len(servers)].do(b.Context(), q)
 			all[k] = append(all[k], time.Since(begin))
 		}
 	})

@@ -45,7 +45,7 @@ func requestsTo(b *testing.B, s *side, members int) []scaleRequest {
 		}
 		body, err := json.Marshal(map[string]any{"players": list})
 		must(b, err)
-		must(b, s.do(b.Context(), http.MethodPost, at+"/members", string(body), http.StatusCreated))
+		must(b, s.do(b.Context(), sent{http.MethodPost, at + "/members", string(body), http.StatusCreated}))
 	}
 	read := func(name, target string) scaleRequest {
 		return reads(name, func(int, int) string { return target })

@@ -2,6 +2,7 @@ package tests_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -247,7 +248,7 @@ func bareSide(b *testing.B, db string) *side {
 	must(b, err)
 	running, _ := runProcess(b, cmd)
 	b.Cleanup(func() { _ = stdin.Close() })
-	must(b, json.NewEncoder(stdin).Encode(floor.Told{DatabaseURL: db}))
+	must(b, json.NewEncoder(stdin).Encode(floor.Config{DatabaseURL: db}))
 	address, err := bufio.NewReader(stdout).ReadString('\n')
 	must(b, err)
 	url := "http://" + strings.TrimSpace(address)
@@ -326,16 +327,22 @@ func (s *side) load(b *testing.B, l load, during time.Duration) (requests int64,
 	return count.Load(), time.Since(begin)
 }
 
+// send sends a GET, or a POST if it has a body. Status 0 stands for the usual one.
 func (s *side) send(ctx context.Context, status int, target, body string) error {
-	method := http.MethodGet
+	method, usual := http.MethodGet, http.StatusOK
 	if body != "" {
-		method = http.MethodPost
+		method, usual = http.MethodPost, http.StatusCreated
 	}
-	req, err := http.NewRequestWithContext(ctx, method, s.url+"/api/v1"+target, strings.NewReader(body))
+	return s.do(ctx, sent{method, target, body, cmp.Or(status, usual)})
+}
+
+// do sends a request.
+func (s *side) do(ctx context.Context, q sent) error {
+	req, err := http.NewRequestWithContext(ctx, q.method, s.url+"/api/v1"+q.target, strings.NewReader(q.body))
 	if err != nil {
 		return err
 	}
-	if body != "" {
+	if q.body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if s.credential != "" {
@@ -347,15 +354,16 @@ func (s *side) send(ctx context.Context, status int, target, body string) error 
 	}
 	defer func() { _ = res.Body.Close() }()
 	response, err := io.ReadAll(res.Body)
-	if status == 0 && body == "" {
-		status = http.StatusOK
-	} else if status == 0 {
-		status = http.StatusCreated
-	}
-	if err == nil && res.StatusCode != status {
-		err = fmt.Errorf("%s %s: %d %s", method, target, res.StatusCode, response)
+	if err == nil && res.StatusCode != q.status {
+		err = fmt.Errorf("%s %s: %d %s", q.method, q.target, res.StatusCode, response)
 	}
 	return err
+}
+
+// sent is a request with the status that its response must have.
+type sent struct {
+	method, target, body string
+	status               int
 }
 
 // stock is what is in the database for requests to read and to join.

@@ -41,7 +41,7 @@ func (c *benchCmd) Help() string {
 		fmt.Fprintf(&text, "  %-10s  %s\n", s[0], s[1])
 	}
 	text.WriteString(`
-While it loads, it checks what the server returns: seats, duplicates, lost writes. A wrong answer fails the run (exit
+While it loads, it checks what the server returns: seats, duplicates, lost writes. A wrong response fails the run (exit
 code 1). Ctrl-C ends it with what it has. Everything that it creates is named bench-….
 
 Examples:

@@ -39,7 +39,7 @@ type cli struct {
 	Keys    keysCmd    `cmd:"" help:"Create, list, revoke and rotate API keys."`
 	Top     topCmd     `cmd:"" help:"Show live what a running server does."`
 	Watch   watchCmd   `cmd:"" help:"Print what happens to a session, or in the whole project, as it happens."`
-	Bench   benchCmd   `cmd:"" help:"Put load on a server, check its answers, and print how long they took."`
+	Bench   benchCmd   `cmd:"" help:"Put load on a server, check its responses, and print how long they took."`
 	Health  healthCmd  `cmd:"" help:"Check whether the server on this machine accepts requests."`
 	Config  configCmd  `cmd:"" help:"Print the effective configuration of serve as environment variables, with secrets masked."`
 	Version versionCmd `cmd:"" help:"Print the version."`

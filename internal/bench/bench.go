@@ -2,7 +2,7 @@
 // only, by its API.
 //
 // It owns the scenarios ([Scenarios]), the models of arrival, the report, and the checks: while it loads, it compares
-// what the server returns with what the server must return, since a fast wrong answer is worth nothing. The servers
+// what the server returns with what the server must return, since a fast wrong response is worth nothing. The servers
 // that gsm is compared with are in package floor. Tests of the service's promises are elsewhere, in tests.
 package bench
 

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/prometheus/procfs"
+
+	"game-session-manager/internal/bench/floor"
 )
 
 // The hidden commands of the program that serve as long as their standard input is open, so that no server is left
@@ -146,8 +148,8 @@ func lastWords(log string) string {
 // ownDatabase reports whether the server's database is in a folder.
 func (c *child) ownDatabase(dir string) bool { return strings.HasPrefix(c.database, "sqlite:"+dir) }
 
-// startFloor starts a bare server. It reads what it is told and prints its address.
-func startFloor(ctx context.Context, program, log string, told any) (*child, error) {
+// startFloor starts a bare server, which reads its configuration and prints its address.
+func startFloor(ctx context.Context, program, log string, config floor.Config) (*child, error) {
 	cmd := command(program, FloorCommand)
 	reader, writer, err := os.Pipe()
 	if err != nil {
@@ -172,7 +174,7 @@ func startFloor(ctx context.Context, program, log string, told any) (*child, err
 			line <- strings.TrimSpace(text)
 		}
 	}()
-	err = json.NewEncoder(pipe).Encode(told)
+	err = json.NewEncoder(pipe).Encode(config)
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	select {
@@ -185,8 +187,4 @@ func startFloor(ctx context.Context, program, log string, told any) (*child, err
 	}
 	c.stop()
 	return nil, fmt.Errorf("the bare server does not start: %s", lastWords(log))
-}
-
-func decode(from io.Reader, into any) error {
-	return json.NewDecoder(from).Decode(into)
 }

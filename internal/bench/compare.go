@@ -76,7 +76,7 @@ func (b *bench) compareAll(ctx context.Context, s scenario, t *target, r *Report
 		return err
 	}
 	var loads []floorLoad
-	told := floor.Told{Responses: map[string]floor.Response{}}
+	config := floor.Config{Responses: map[string]floor.Response{}}
 	for _, name := range s.floor {
 		l := stock.load(name)
 		a, err := l.sample(ctx)
@@ -86,19 +86,19 @@ func (b *bench) compareAll(ctx context.Context, s scenario, t *target, r *Report
 		if l.created != nil {
 			b.note(l, a.body)
 		}
-		told.Responses[l.pattern] = floor.Response{Status: a.status, Body: string(a.body)}
+		config.Responses[l.pattern] = floor.Response{Status: a.status, Body: string(a.body)}
 		loads = append(loads, l)
 	}
 	sides := []*competitor{{name: "gsm", api: t.api, process: t.child.process}}
 	for _, name := range []string{bareHTTP, bareDriver} {
-		told.DatabaseURL = ""
+		config.DatabaseURL = ""
 		if name == bareDriver {
-			if told.DatabaseURL = t.child.database; !strings.HasPrefix(told.DatabaseURL, "mongodb") {
+			if config.DatabaseURL = t.child.database; !strings.HasPrefix(config.DatabaseURL, "mongodb") {
 				continue
 			}
 		}
 		log := filepath.Join(t.dir, fmt.Sprintf("floor-%d-log", len(sides)))
-		c, err := startFloor(ctx, b.Program, log, told)
+		c, err := startFloor(ctx, b.Program, log, config)
 		if err != nil {
 			return err
 		}

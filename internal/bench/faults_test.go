@@ -74,9 +74,9 @@ func on(method, path string, n int64, change func(int, string) (int, string)) fu
 				next.ServeHTTP(w, r)
 				return
 			}
-			answer := httptest.NewRecorder()
-			next.ServeHTTP(answer, r)
-			status, body := change(answer.Code, answer.Body.String())
+			response := httptest.NewRecorder()
+			next.ServeHTTP(response, r)
+			status, body := change(response.Code, response.Body.String())
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(status)
 			_, _ = io.WriteString(w, body)
@@ -110,10 +110,10 @@ func lost(next http.Handler) http.Handler {
 		value := regexp.MustCompile(`"write":\d+`).FindString(string(sent))
 		get := r.Clone(r.Context())
 		get.Method, get.Body, get.ContentLength = http.MethodGet, http.NoBody, 0
-		answer := httptest.NewRecorder()
-		next.ServeHTTP(answer, get)
+		response := httptest.NewRecorder()
+		next.ServeHTTP(response, get)
 		var d struct{ Version int64 }
-		_ = json.Unmarshal(answer.Body.Bytes(), &d)
+		_ = json.Unmarshal(response.Body.Bytes(), &d)
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprintf(w, `{"version":%d,"attributes":{%s}}`, d.Version+1, value)
 	})

@@ -6,10 +6,10 @@ import (
 	"sync/atomic"
 )
 
-// mostFindings bounds what is told of wrong answers. One is enough to fail a run.
+// mostFindings bounds how many wrong responses are described. One is enough to fail a run.
 const mostFindings = 20
 
-// findings are the wrong answers of the server.
+// findings are the wrong responses of the server.
 type findings struct {
 	checked atomic.Int64
 	mu      sync.Mutex

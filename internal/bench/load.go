@@ -15,7 +15,7 @@ type arrivals struct {
 	rate    float64 // a second; 0 for clients that begin again when they are done
 }
 
-// run has clients do something until ctx ends, and returns once all have finished. do is told the client, and when the
+// run has clients do something until ctx ends, and returns once all have finished. do gets the client, and when the
 // visit should have begun.
 //
 // In the closed model each client begins as soon as it is done, so that a slow server is asked less. In the open model

@@ -195,7 +195,7 @@ func TestWrittenForgetsWhatIsKnown(t *testing.T) {
 	w.acknowledged(f, 5, 5)
 	w.acknowledged(f, 6, 6)
 	if n := f.report().WrongTotal; n != 2 {
-		t.Errorf("%d wrong answers, want those of two versions that were there", n)
+		t.Errorf("%d wrong responses, want those of two versions that were there", n)
 	}
 	w.unknown = 0
 	if w.check(f, d); f.report().WrongTotal != 3 {

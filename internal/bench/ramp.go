@@ -32,7 +32,7 @@ func (b *bench) ramp(ctx context.Context, t *target, r *Report) error {
 	for range mostSteps {
 		l := b.load(ctx, w, t)
 		step := b.step(l)
-		if interrupted(ctx) {
+		if ctx.Err() != nil {
 			step.Good, step.Why = false, "it was interrupted"
 		}
 		r.Ramp.Steps = append(r.Ramp.Steps, step)
@@ -46,8 +46,6 @@ func (b *bench) ramp(ctx context.Context, t *target, r *Report) error {
 	b.finish(ctx, w)
 	return nil
 }
-
-func interrupted(ctx context.Context) bool { return ctx.Err() != nil }
 
 // sum adds a step to the figures of the whole ramp. Its operations are those of the last step.
 func (r *Report) sum(l loaded) {

@@ -120,7 +120,7 @@ type Checks struct {
 	Wrong      []Finding `json:"wrong"` // the first of them
 }
 
-// Finding is one wrong answer.
+// Finding is one wrong response.
 type Finding struct {
 	What     string `json:"what"`
 	Expected string `json:"expected"`

@@ -80,7 +80,7 @@ func (b *bench) newDocuments(
 }
 
 // look reads a document for a check. It returns false, and warns, if that fails for another reason than that the
-// document is not there, which is a wrong answer.
+// document is not there, which is a finding.
 func (b *bench) look(ctx context.Context, path string) (d document, found bool) {
 	r, err := b.api.must(ctx, get(path), http.StatusOK, http.StatusNotFound)
 	if err == nil && r.status == http.StatusNotFound {

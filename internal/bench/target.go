@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -133,7 +134,7 @@ func (a *api) outside(ctx context.Context, path string, into any) error {
 		return a.advice(get(path), noReply(err))
 	}
 	defer func() { _ = res.Body.Close() }() // it has been read
-	return decode(io.LimitReader(res.Body, mostResponse), into)
+	return json.NewDecoder(io.LimitReader(res.Body, mostResponse)).Decode(into)
 }
 
 // disposable reports whether everything that the run makes is gone afterwards.

@@ -160,7 +160,7 @@ func (r Report) writeEnd(t *strings.Builder) {
 		t.WriteString("warning: " + text + "\n")
 	}
 	if r.Checks.Made > 0 {
-		fmt.Fprintf(t, "%s answers checked, %s wrong\n", count(float64(r.Checks.Made)),
+		fmt.Fprintf(t, "%s checks, %s failed\n", count(float64(r.Checks.Made)),
 			count(float64(r.Checks.WrongTotal)))
 	}
 	if text := r.Left.Text(); text != "" {
@@ -177,14 +177,14 @@ func (l *Left) Text() string {
 		l.Prefix, l.Sessions, l.Ended)
 }
 
-// Err returns what fails the run: wrong answers, or that no request succeeded.
+// Err returns what fails the run: wrong responses, or that no request succeeded.
 func (r Report) Err() error {
 	var p problems
 	for _, f := range r.Checks.Wrong {
-		p.check(false, "wrong answer: %s: expected %s, found %s", f.What, f.Expected, f.Found)
+		p.check(false, "wrong response: %s: expected %s, found %s", f.What, f.Expected, f.Found)
 	}
 	if more := r.Checks.WrongTotal - int64(len(r.Checks.Wrong)); more > 0 {
-		p.check(false, "and %d more wrong answers", more)
+		p.check(false, "and %d more wrong responses", more)
 	}
 	failed := int64(0)
 	for _, n := range r.Errors {

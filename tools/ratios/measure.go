@@ -40,7 +40,7 @@ func (all *ratios) add(one ratio) {
 	at.Rate, at.Processor = append(at.Rate, one.Rate...), append(at.Processor, one.Processor...)
 }
 
-// of returns those of a database and a scenario's operations.
+// find returns the ratio of the same database, operation and bare server.
 func (all ratios) find(one ratio) (ratio, bool) {
 	i := slices.IndexFunc(all, one.is)
 	if i < 0 {
@@ -71,18 +71,12 @@ func jobs() (all []job) {
 	return all
 }
 
-// told is what gsm bench --json prints, as far as it is needed here.
-type told struct {
-	Server struct {
-		Version  string `json:"version"`
-		Database string `json:"database"`
-	} `json:"server"`
+// output is what gsm bench --json prints, as far as it is needed here.
+type output struct {
 	Floor []struct {
 		Operation string `json:"operation"`
 		Sides     []struct {
 			Name      string  `json:"name"`
-			PerSecond float64 `json:"per_second"`
-			CPU       float64 `json:"cpu_us_per_request"`
 			Rate      float64 `json:"rate_ratio"`
 			Processor float64 `json:"cpu_ratio"`
 		} `json:"sides"`
@@ -90,7 +84,7 @@ type told struct {
 }
 
 // measure runs gsm bench once, and adds its ratios.
-func (s *settings) measure(ctx context.Context, j job, to *ratios) (told, error) {
+func (s *settings) measure(ctx context.Context, j job, to *ratios) (output, error) {
 	fmt.Fprintf(os.Stderr, "%s, %s\n", j.database, j.scenario)
 	//nolint:gosec // The caller names the program.
 	cmd := exec.CommandContext(ctx, s.gsm, "bench", j.scenario, "--floor", "--json",
@@ -98,7 +92,7 @@ func (s *settings) measure(ctx context.Context, j job, to *ratios) (told, error)
 	if j.database == mongoDB {
 		at, err := databaseURL(os.Getenv("GSM_TEST_MONGODB_URI"))
 		if err != nil {
-			return told{}, err
+			return output{}, err
 		}
 		cmd.Env = append(os.Environ(), "GSM_BENCH_DATABASE_URL="+at)
 	}
@@ -106,11 +100,11 @@ func (s *settings) measure(ctx context.Context, j job, to *ratios) (told, error)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return told{}, fmt.Errorf("gsm bench %s: %w: %s", j.scenario, err, strings.TrimSpace(stderr.String()))
+		return output{}, fmt.Errorf("gsm bench %s: %w: %s", j.scenario, err, strings.TrimSpace(stderr.String()))
 	}
-	var t told
+	var t output
 	if err := json.Unmarshal(out, &t); err != nil {
-		return told{}, fmt.Errorf("what gsm bench prints: %w", err)
+		return output{}, fmt.Errorf("what gsm bench prints: %w", err)
 	}
 	for _, f := range t.Floor {
 		for _, side := range f.Sides[1:] {

@@ -87,11 +87,11 @@ func (s *settings) guard(ctx context.Context) error {
 		}
 		pending = doubtful
 	}
-	return tell(before, now)
+	return printAll(before, now)
 }
 
 // inDoubt reports whether a ratio of a run seems lower than recorded without being so for sure.
-func inDoubt(before, now ratios, j job, t told) bool {
+func inDoubt(before, now ratios, j job, t output) bool {
 	for _, f := range t.Floor {
 		for _, side := range f.Sides[1:] {
 			one := ratio{Database: j.database, Operation: f.Operation, To: side.Name}
@@ -107,8 +107,8 @@ func inDoubt(before, now ratios, j job, t told) bool {
 	return false
 }
 
-// tell prints all ratios.
-func tell(before, now ratios) error {
+// printAll prints all ratios, and returns an error if one is lower than recorded.
+func printAll(before, now ratios) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "DATABASE\tOPERATION\tTO\tRECORDED\tNOW\tCHANGE\tP\t")
 	worse := 0

@@ -44,12 +44,12 @@ func driver(url string) (http.Handler, error) {
 	}
 	b := bare{db.Collection("players"), db.Collection("sessions")}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/v1/players/{id}", answering(http.StatusOK, b.getPlayer))
-	mux.HandleFunc("GET /api/v1/sessions/{id}", answering(http.StatusOK, b.getSession))
-	mux.HandleFunc("POST /api/v1/players", answering(http.StatusCreated, b.createPlayer))
-	mux.HandleFunc("PUT /api/v1/players/{id}", answering(http.StatusOK, b.putPlayer))
-	mux.HandleFunc("POST /api/v1/sessions", answering(http.StatusCreated, b.createSession))
-	mux.HandleFunc("POST /api/v1/sessions/{id}/members", answering(http.StatusCreated, b.join))
+	mux.HandleFunc("GET /api/v1/players/{id}", responding(http.StatusOK, b.getPlayer))
+	mux.HandleFunc("GET /api/v1/sessions/{id}", responding(http.StatusOK, b.getSession))
+	mux.HandleFunc("POST /api/v1/players", responding(http.StatusCreated, b.createPlayer))
+	mux.HandleFunc("PUT /api/v1/players/{id}", responding(http.StatusOK, b.putPlayer))
+	mux.HandleFunc("POST /api/v1/sessions", responding(http.StatusCreated, b.createSession))
+	mux.HandleFunc("POST /api/v1/sessions/{id}/members", responding(http.StatusCreated, b.join))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	return mux, nil
 }
@@ -204,8 +204,8 @@ func (v *Session) seat(player string, now time.Time) {
 	v.SeatsHeld, v.FreeSeats = len(v.Members), v.MaxPlayers-len(v.Members)
 }
 
-// answering returns a handler that responds with a document.
-func answering[D any](status int, call func(*http.Request) (D, error)) http.HandlerFunc {
+// responding returns a handler that responds with a document.
+func responding[D any](status int, call func(*http.Request) (D, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		d, err := call(r)
 		if err != nil {

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// Told is what a server is told.
-type Told struct {
+// Config is what a server reads from its standard input.
+type Config struct {
 	// DatabaseURL names a database of MongoDB. The server without one stores nothing.
 	DatabaseURL string `json:"database_url"`
 	// Responses are what the server that stores nothing returns, by the pattern of the route.
@@ -32,17 +32,17 @@ type Response struct {
 // readHeaderTimeout is that of gsm.
 const readHeaderTimeout = 5 * time.Second
 
-// Serve reads a [Told], writes its address as a line, and serves until in ends.
+// Serve reads a [Config], writes its address as a line, and serves until in ends.
 func Serve(in io.Reader, out io.Writer) error {
 	requests := json.NewDecoder(in)
-	var told Told
-	if err := requests.Decode(&told); err != nil {
-		return fmt.Errorf("reading what to return: %w", err)
+	var config Config
+	if err := requests.Decode(&config); err != nil {
+		return fmt.Errorf("reading the configuration: %w", err)
 	}
-	handler := told.handler()
-	if told.DatabaseURL != "" {
+	handler := config.handler()
+	if config.DatabaseURL != "" {
 		var err error
-		if handler, err = driver(told.DatabaseURL); err != nil {
+		if handler, err = driver(config.DatabaseURL); err != nil {
 			return err
 		}
 	}
@@ -65,9 +65,9 @@ func Serve(in io.Reader, out io.Writer) error {
 }
 
 // handler returns the server that stores nothing.
-func (t Told) handler() http.Handler {
+func (c Config) handler() http.Handler {
 	mux := http.NewServeMux()
-	for pattern, r := range t.Responses {
+	for pattern, r := range c.Responses {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, q *http.Request) {
 			if q.Method != http.MethodGet {
 				var sent body
