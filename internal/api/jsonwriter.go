@@ -97,7 +97,7 @@ func (w *writer) flush() {
 }
 
 // typicalSize is the size in bytes that most documents do not exceed.
-const typicalSize = 1 << 10
+const typicalSize = 3 << 9
 
 // typicalItem is the size in bytes that most items of a document's lists do not exceed.
 const typicalItem = 1 << 7
@@ -169,6 +169,14 @@ func jsonWriter(t reflect.Type) func(*writer, reflect.Value) {
 				return
 			}
 			w.quote(v.String())
+		}
+	case reflect.TypeFor[game.Result]():
+		return func(w *writer, v reflect.Value) {
+			if v.Len() == 0 {
+				w.null()
+				return
+			}
+			w.b = append(w.b, v.String()...)
 		}
 	}
 	if t.Implements(reflect.TypeFor[json.Marshaler]()) {
