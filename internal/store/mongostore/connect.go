@@ -138,6 +138,7 @@ func (s *Store) connect(set settings, o Options) error {
 	s.keys, s.signing = s.collections[keysCollection], s.collections[signingCollection]
 	s.webhooks, s.deliveries = s.collections[webhooksCollection], s.collections[deliveriesCollection]
 	s.events, s.notices = s.collections[eventsCollection], s.collections[noticesCollection].Collection
+	s.writers = s.collections[writersCollection].Collection
 	s.feedEnds, s.meta = s.collections[feedsCollection].Collection, s.collections[metaCollection].Collection
 	s.players.subject, s.sessions.subject, s.keys.subject = game.SubjectPlayer, game.SubjectSession, game.SubjectKey
 	s.webhooks.subject = game.SubjectWebhook

@@ -79,8 +79,9 @@ func derivedSessionFields() []derived[game.Session] {
 			func(s *game.Session) any { return !s.Status.Terminal() },
 		},
 		{
-			"long_wait_list", "bool, optional", "whether so many wait that reading the session takes much memory",
-			func(s *game.Session) any { return len(s.WaitList) > fewSeats },
+			"many_players", "int, optional",
+			"how many are members or wait, where that is so many that reading the session takes much memory",
+			func(s *game.Session) any { return manyPlayers(s) },
 		},
 		{"seats_held", "int", "how many `members` there are", func(s *game.Session) any { return len(s.Members) }},
 		{"free_seats", "int", "`max_players` without them", func(s *game.Session) any { return s.FreeSeats() }},
@@ -233,6 +234,10 @@ func (e *encoder) derived(key string, value any) {
 		}
 	case int:
 		e.number(key, int64(x))
+	case *int:
+		if x != nil {
+			e.number(key, int64(*x))
+		}
 	case int64:
 		e.long(key, x)
 	case *time.Time:

@@ -171,6 +171,72 @@ func TestEventsOfAProcessThatDied(t *testing.T) {
 	}
 }
 
+// TestEventsOfAProcessThatIsGone stores events in a process that tells nobody of them and then says nothing more.
+// Whoever moves events finds them as soon as it has noticed.
+func TestEventsOfAProcessThatIsGone(t *testing.T) {
+	t.Parallel()
+	url := mongotest.Database(t)
+	p := newProxy(t, url)
+	s, err := mongostore.Open(t.Context(), p.url, mongostore.Options{})
+	must(t, err)
+	p.faultsOf(map[string]fault{"insert notices": failRequest})
+	other := openTest(t, url, mongostore.Options{})
+	living := storetest.NewSubject(game.SubjectSession, project)
+	must(t, living.Create(t.Context(), other, living.Event(1)))
+	player, session := newPlayer(), newSession()
+	session.UpdatedAt = player.UpdatedAt
+	must(t, s.CreatePlayer(t.Context(), player, createdBy(game.SubjectPlayer, string(player.ID))))
+	must(t, s.CreateSession(t.Context(), session, createdBy(game.SubjectSession, string(session.ID))))
+	must(t, s.Close()) // which cannot tell
+
+	now, placed := time.Now(), 0
+	looks := 0
+	for ; placed < 3 && looks < 60; looks++ {
+		now = now.Add(time.Second)
+		n, err := other.OrderEvents(t.Context(), now, 100)
+		must(t, err)
+		placed += n
+	}
+	if took := now.Sub(player.UpdatedAt); placed != 3 || took > 20*time.Second {
+		t.Errorf("after %v of looks %d of 3 events have places", took, placed)
+	}
+	if n := orderAll(t, other, now.Add(time.Minute)); n != 0 {
+		t.Errorf("%d events got a second place", n)
+	}
+}
+
+// createdBy returns the event of the first version of a document.
+func createdBy(kind game.SubjectKind, id string) game.Event {
+	return game.Event{
+		Project: project, Subject: game.Subject{Kind: kind, ID: id}, Version: 1, At: time.Now().UTC(),
+		Actor: game.Actor{Kind: game.ActorSystem},
+	}
+}
+
+// TestEventsBesideUnreadable has a document whose events cannot be decoded: it must not hold up those of others.
+func TestEventsBesideUnreadable(t *testing.T) {
+	t.Parallel()
+	p, s, other := faulty(t)
+	p.faultsOf(map[string]fault{"insert notices": failRequest})
+	broken := storetest.NewSubject(game.SubjectPlayer, project)
+	must(t, broken.Create(t.Context(), s, broken.Event(1)))
+	must(t, other.RunCommand(t.Context(), set("players", broken.ID, field("events", bson.A{"no event"}))))
+	whole := storetest.NewSubject(game.SubjectPlayer, project)
+	must(t, whole.Create(t.Context(), s, whole.Event(1)))
+	_, err := s.OrderEvents(t.Context(), time.Now(), 100)
+	wantError(t, err, game.ErrUnreadable)
+	wantEvents(t, other, whole, 1, true)
+	if _, err := s.OrderEvents(t.Context(), time.Now(), 100); err != nil {
+		t.Errorf("the next turn: %v", err)
+	}
+	// So does the search for events of which nobody told.
+	late := storetest.NewSubject(game.SubjectPlayer, project)
+	must(t, late.Create(t.Context(), s, late.Event(1)))
+	_, err = other.OrderEvents(t.Context(), time.Now().Add(2*time.Hour), 100)
+	wantError(t, err, game.ErrUnreadable)
+	wantEvents(t, other, late, 1, true)
+}
+
 // TestEventsAreNoticed lets another process move the events.
 func TestEventsAreNoticed(t *testing.T) {
 	t.Parallel()

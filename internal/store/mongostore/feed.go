@@ -35,6 +35,9 @@ type feeds struct {
 	next map[game.ProjectID]int64
 	// verified is, by the kind, until when all changes of documents are known to have been moved.
 	verified map[game.SubjectKind]time.Time
+	// seen is what the processes that store events last said, as of the time of the last look.
+	seen   map[bson.ObjectID]sighting
+	looked time.Time
 }
 
 // begin forgets what another process may have made untrue, if it had the time to take over meanwhile.
@@ -42,6 +45,8 @@ func (f *feeds) begin(now time.Time) {
 	if now.Before(f.last) || now.Sub(f.last) > game.TaskLeaseTerm {
 		clear(f.next)
 		clear(f.verified)
+		clear(f.seen)
+		f.looked = time.Time{}
 	}
 	f.last = now
 }
@@ -64,10 +69,12 @@ func (s *Store) OrderEvents(ctx context.Context, now time.Time, limit int) (plac
 			return err
 		})
 	}
-	if err == nil {
-		var late int
-		late, err = s.verify(ctx, now)
-		placed += late
+	for _, late := range []func(context.Context, time.Time) (int, error){s.moveOfLost, s.verify} {
+		if err == nil {
+			var n int
+			n, err = late(ctx, now)
+			placed += n
+		}
 	}
 	switch {
 	case err == nil:
@@ -105,8 +112,11 @@ const noticePage = 20
 // notices tell. It reports whether there may be more notices.
 func (s *Store) order(ctx context.Context, limit int) (placed int, more bool, err error) {
 	own := s.outbox.take(limit)
+	var unreadable error
 	defer func() {
-		if err != nil {
+		if err == nil {
+			err = unreadable
+		} else {
 			s.outbox.putBack(own)
 		}
 	}()
@@ -138,6 +148,9 @@ func (s *Store) order(ctx context.Context, limit int) (placed int, more bool, er
 		for some := range slices.Chunk(slices.Compact(ids[kind]), movePage) {
 			filter := byIDs(some)
 			found, err := outboxes(ctx, c.Collection, filter, options.Find())
+			if errors.Is(err, game.ErrUnreadable) { // which must not hold up those of other documents
+				unreadable, err = err, nil
+			}
 			if err != nil {
 				return placed, false, err
 			}
@@ -395,6 +408,7 @@ func verifiedID(kind game.SubjectKind) bson.D {
 // verify moves the events of changes that nobody told of, once they are old enough.
 func (s *Store) verify(ctx context.Context, now time.Time) (placed int, err error) {
 	until := now.Add(-verifyAfter)
+	var unreadable error
 	for kind, c := range s.subjects() {
 		begun := false
 		for done := false; !done; {
@@ -414,7 +428,11 @@ func (s *Store) verify(ctx context.Context, now time.Time) (placed int, err erro
 				}
 				begun = true
 				n, reached, last, err := s.verifyChanges(ctx, kind, c, from, until)
-				if placed += n; err != nil {
+				placed += n
+				if errors.Is(err, game.ErrUnreadable) {
+					unreadable, err = err, nil
+				}
+				if err != nil {
 					return err
 				}
 				done = !reached.Before(until)
@@ -426,7 +444,7 @@ func (s *Store) verify(ctx context.Context, now time.Time) (placed int, err erro
 			}
 		}
 	}
-	return placed, nil
+	return placed, unreadable
 }
 
 // noteVerified stores how far verify has come, so that the next holder of the lease continues from there: not until
@@ -438,12 +456,13 @@ func (s *Store) noteVerified(ctx context.Context, kind game.SubjectKind, until t
 }
 
 // verifyChanges moves the events of a page of the documents of one kind that were changed last in a period. It returns
-// until when all of them have been moved, and the time of the last change that it saw. API keys, which are few, have no
-// time of their last change.
+// until when all of them have been moved, and the time of the last change that it saw, also with an
+// [game.ErrUnreadable], which is of single documents. API keys, which are few, have no time of their last change.
 func (s *Store) verifyChanges(
 	ctx context.Context, kind game.SubjectKind, c collection, from, until time.Time,
 ) (placed int, reached, last time.Time, err error) {
 	index := changedIndex(kind)
+	var unreadable error
 	for limit := movePage; ; limit *= 2 {
 		filter, o := exists("events.0"), options.Find()
 		if index != "" {
@@ -452,6 +471,9 @@ func (s *Store) verifyChanges(
 			o.SetSort(keys("updated_at")).SetHint(index).SetLimit(int64(limit))
 		}
 		found, err := outboxes(ctx, c.Collection, filter, o)
+		if unreadable = nil; errors.Is(err, game.ErrUnreadable) {
+			unreadable, err = err, nil
+		}
 		if err != nil {
 			return 0, from, from, err
 		}
@@ -469,7 +491,7 @@ func (s *Store) verifyChanges(
 			events = append(events, d.of(kind)...)
 		}
 		placed, err = s.move(ctx, events)
-		return placed, reached, last, err
+		return placed, reached, last, cmp.Or(err, unreadable)
 	}
 }
 

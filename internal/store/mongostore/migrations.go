@@ -30,6 +30,7 @@ func (s *Store) migrations() []migration {
 		{14, "index the events by which players left", s.indexDepartures},
 		{15, "index the display names of players", s.indexNames},
 		{17, "index the events of the audit log", s.indexAudit},
+		{19, "mark the sessions with many players", s.markManyPlayers},
 	}
 }
 
@@ -127,6 +128,24 @@ func (s *Store) indexNames(ctx context.Context) error {
 			{Key: "display_name_prefixes", Value: indexedPrefixes(key, namePrefix)},
 		}), err
 	})
+}
+
+// markManyPlayers sets the number of players of sessions that have many, as each write does since version 19. Before it,
+// those for which many wait were marked, and those with many members were told by seats_held.
+func (s *Store) markManyPlayers(ctx context.Context) error {
+	const marked = "long_wait_list"
+	for _, many := range []bson.D{docOf("seats_held", docOf("$gt", fewPlayers)), docOf(marked, true)} {
+		unset := append(many, bson.E{Key: "many_players", Value: nil})
+		err := s.updateEach(ctx, sessionsCollection, unset, func(raw bson.Raw) (bson.D, error) {
+			var v game.Session
+			err := decode(raw, &v)
+			return append(docOf("$set", docOf("many_players", manyPlayers(&v))), docOf("$unset", docOf(marked, ""))...), err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // liveWithout is the filter for live sessions that lack a field.

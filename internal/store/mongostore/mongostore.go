@@ -59,6 +59,7 @@ type Store struct {
 	deliveries  collection
 	events      collection
 	notices     *mongo.Collection
+	writers     *mongo.Collection
 	feedEnds    *mongo.Collection
 	meta        *mongo.Collection
 	outbox      *outbox

@@ -239,6 +239,54 @@ func TestMigrateFromVersion6(t *testing.T) {
 	}
 }
 
+// TestMigrateFromVersion18 opens a database whose sessions do not tell that they have many players.
+func TestMigrateFromVersion18(t *testing.T) {
+	t.Parallel()
+	url := mongotest.Database(t)
+	s := openTest(t, url, mongostore.Options{})
+	full, awaited, few := newSession(), newSession(), newSession()
+	full.MaxPlayers, awaited.MaxPlayers = 100, 1
+	seats, waiting := slices.Repeat([]game.Member{{JoinedAt: full.CreatedAt}}, 100), make([]game.Waiter, 100)
+	for i := range seats {
+		seats[i].PlayerID, waiting[i].PlayerID = game.PlayerID(newID()), game.PlayerID(newID())
+		seats[i].Status, waiting[i].Since = game.SeatJoined, full.CreatedAt
+	}
+	full.Members, awaited.Members, awaited.WaitList, few.Members = seats, seats[:1], waiting, seats[:2]
+	all := []game.Session{full, awaited, few}
+	for _, v := range all {
+		must(t, s.CreateSession(t.Context(), v))
+		must(t, s.RunCommand(t.Context(), unset("sessions", string(v.ID), field("many_players", ""))))
+	}
+	must(t, s.RunCommand(t.Context(), set("sessions", string(awaited.ID), field("long_wait_list", true))))
+	for range 2 { // the second migration must change nothing
+		must(t, s.RunCommand(t.Context(), set("meta", "schema", field("version", 18))))
+		s = openTest(t, url, mongostore.Options{})
+		must(t, s.Inspect(t.Context(), false, func(f game.Finding) { t.Errorf("after the migration: found %v", f) }))
+		for _, v := range all {
+			room := new(takenRoom)
+			got, err := s.Session(game.WithRoom(t.Context(), room), project, v.ID)
+			must(t, err)
+			if len(got.Members) != len(v.Members) || len(got.WaitList) != len(v.WaitList) || got.Version != v.Version {
+				t.Errorf("got %+v, want %+v", got, v)
+			}
+			if many := len(v.Members)+len(v.WaitList) > 32; (room.bytes > 0) != many {
+				t.Errorf("%d bytes were reserved for %d members", room.bytes, len(v.Members))
+			}
+		}
+	}
+}
+
+// takenRoom counts the bytes that are reserved.
+type takenRoom struct {
+	game.Room
+	bytes int
+}
+
+func (r *takenRoom) Take(_ context.Context, bytes int) bool {
+	r.bytes += bytes
+	return true
+}
+
 // TestOpenTogether opens an empty database several times concurrently.
 func TestOpenTogether(t *testing.T) {
 	t.Parallel()

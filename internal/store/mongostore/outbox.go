@@ -1,6 +1,7 @@
 package mongostore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,7 +48,9 @@ type outbox struct {
 	long map[game.Subject]span
 	// untold are documents with events that this process has stored and other processes may not know of.
 	untold  map[game.Subject]struct{}
-	quiet   int // ticks for which tell tells nobody, because this process moves events
+	quiet   int           // ticks for which tell tells nobody, because this process moves events
+	id      bson.ObjectID // of this process
+	written bool          // whether it has stored events
 	stop    chan struct{}
 	stopped chan struct{}
 }
@@ -57,7 +60,7 @@ type span struct{ first, last int64 }
 
 func newOutbox() *outbox {
 	return &outbox{
-		long: map[game.Subject]span{}, untold: map[game.Subject]struct{}{},
+		id: bson.NewObjectID(), long: map[game.Subject]span{}, untold: map[game.Subject]struct{}{},
 		stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 }
@@ -337,7 +340,8 @@ func (d waiting) of(kind game.SubjectKind) []game.Event {
 	return events
 }
 
-// outboxes reads the outboxes of documents.
+// outboxes reads the outboxes of documents. Where one cannot be read, it returns an [game.ErrUnreadable] besides all
+// documents, that one without events.
 func outboxes(
 	ctx context.Context, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder,
 ) ([]waiting, error) {
@@ -347,15 +351,18 @@ func outboxes(
 	}
 	defer closeCursor(ctx, cursor)
 	var found []waiting
+	var unreadable error
 	for cursor.Next(ctx) {
 		var d waiting
 		if err := cursor.Decode(&d); err != nil {
-			id, _ := cursor.Current.Lookup("_id").StringValueOK()
-			return nil, fmt.Errorf("%w: the events of %s %s: %w", game.ErrUnreadable, from.Name(), id, err)
+			d = waiting{}
+			d.ID, _ = cursor.Current.Lookup("_id").StringValueOK()
+			d.UpdatedAt, _ = cursor.Current.Lookup("updated_at").TimeOK()
+			unreadable = fmt.Errorf("%w: the events of %s %s: %w", game.ErrUnreadable, from.Name(), d.ID, err)
 		}
 		found = append(found, d)
 	}
-	return found, cursor.Err()
+	return found, cmp.Or(cursor.Err(), unreadable)
 }
 
 // stored notes that events of a document are to be moved.
@@ -365,9 +372,17 @@ func (o *outbox) stored(events []game.Event) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.written = true
 	if len(o.untold) < maxUntold {
 		o.untold[events[0].Subject] = struct{}{}
 	}
+}
+
+// wrote reports whether this process has stored events.
+func (o *outbox) wrote() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.written
 }
 
 // take returns documents whose events are to be moved, at most so many, and forgets them.
@@ -417,19 +432,27 @@ type notice struct {
 	Subjects map[game.SubjectKind][]string `bson:"subjects"`
 }
 
-// tell tells others of events that this process has stored and has not moved itself, until the store is closed.
+// tell tells others of events that this process has stored and has not moved itself, and that it is there, until the
+// store is closed.
 func (s *Store) tell() {
 	defer close(s.outbox.stopped)
 	ticker := time.NewTicker(tellEvery)
 	defer ticker.Stop()
+	ticksToBeat := 0
 	for {
 		select {
 		case <-ticker.C:
+			if ticksToBeat--; ticksToBeat < 0 && s.outbox.wrote() {
+				s.beat()
+				ticksToBeat = int(beatEvery / tellEvery)
+			}
 			if s.outbox.tells() {
 				s.tellOf(s.outbox.take(maxUntold))
 			}
 		case <-s.outbox.stop:
-			s.tellOf(s.outbox.take(maxUntold))
+			if told := s.tellOf(s.outbox.take(maxUntold)); s.outbox.wrote() {
+				s.leave(told)
+			}
 			return
 		}
 	}
@@ -440,9 +463,9 @@ const (
 	noticeLimit = 5 * time.Second
 )
 
-// tellOf stores notices. What fails is told again at the next turn, or found by the time of the change. It ends at the
-// first failure, so that a server that is away is waited for once.
-func (s *Store) tellOf(subjects []game.Subject) {
+// tellOf stores notices, and reports whether it could. What fails is told again at the next turn, or found by the time
+// of the change. It ends at the first failure, so that a server that is away is waited for once.
+func (s *Store) tellOf(subjects []game.Subject) bool {
 	for len(subjects) > 0 {
 		some := subjects[:min(len(subjects), noticeSize)]
 		n := notice{bson.NewObjectID(), map[game.SubjectKind][]string{}}
@@ -454,10 +477,11 @@ func (s *Store) tellOf(subjects []game.Subject) {
 		cancel()
 		if err != nil {
 			s.outbox.putBack(subjects)
-			return
+			return false
 		}
 		subjects = subjects[len(some):]
 	}
+	return true
 }
 
 // close tells of what is left, and ends tell.

@@ -20,7 +20,7 @@ import (
 
 // schemaVersion is the version of the documents, and of what designs returns: a test notices if that changes and the
 // version does not.
-const schemaVersion = 18
+const schemaVersion = 19
 
 // The collections.
 const (
@@ -34,6 +34,7 @@ const (
 	eventsCollection   = "events"
 	webhooksCollection = "webhooks"
 	noticesCollection  = "notices" // documents whose events are to be moved
+	writersCollection  = "writers" // processes that store events
 	feedsCollection    = "feeds"   // the last place of each feed
 	metaCollection     = "meta"    // the schema's version, and temporary documents of probes
 	tasksCollection    = "tasks"
@@ -309,7 +310,10 @@ func designs() map[string]design {
 			inspects(storedEvent, "players", "departed", "audited"),
 		},
 		noticesCollection: {nil, objectOf(fields{"_id": "objectId", "subjects": "object"}, "_id", "subjects"), nil},
-		feedsCollection:   {nil, objectOf(fields{"_id": "string", "seq": "long"}, "_id", "seq"), nil},
+		writersCollection: {
+			nil, objectOf(fields{"_id": "objectId", "beat": "long", "at": "date"}, "_id", "beat", "at"), nil,
+		},
+		feedsCollection: {nil, objectOf(fields{"_id": "string", "seq": "long"}, "_id", "seq"), nil},
 		tasksCollection: {
 			nil, // few documents, read by name, which is their id
 			objectOf(
