@@ -348,6 +348,21 @@ func (s *Store) liveIndexes() (n int) {
 	return n
 }
 
+// HasLiveIndex reports whether rows have an index by a field.
+func (s *Store) HasLiveIndex(field string) bool {
+	s.rows.mu.RLock()
+	defer s.rows.mu.RUnlock()
+	_, has := s.rows.ready.indexes[liveOrderKey{first: field}]
+	return has
+}
+
+// LookedAt returns how many rows are looked at for the first n in an order.
+func (s *Store) LookedAt(orders []game.Order, n int) (rows int) {
+	o, _ := rowOrderOf(orders)
+	s.rows.first(o, func(*liveRow) truth { rows++; return yes }, nil, n)
+	return rows
+}
+
 // DropLiveRows forgets the rows.
 func (s *Store) DropLiveRows() { s.rows.drop() }
 

@@ -2,8 +2,8 @@ package sqlitestore
 
 import (
 	"bytes"
-	"cmp"
 	"math"
+	"slices"
 
 	"github.com/tidwall/btree"
 
@@ -13,44 +13,117 @@ import (
 const (
 	// liveIndexFrom is how many rows there are from which on an index is worth more than a look at each row.
 	liveIndexFrom  = 20_000
-	liveIndexBytes = 64  // that a row takes in an index
+	liveIndexBytes = 72  // that a row takes in an index
 	liveIndexStep  = 512 // rows that are put into a new index at a time, so that writers wait a millisecond at most
+	// maxLiveIndexes bounds what a change of a row costs: 2 to 4 µs for each index of what it changes.
+	maxLiveIndexes = 8
+	// liveIndexUnused is for how many searches an index must have been of no use before another may take its place:
+	// making one of a million rows takes seconds.
+	liveIndexUnused = 1000
 )
 
-// liveIndex has the rows in the order of a field. The first search in the order has it made, in the background, while
-// that one and those beside it look at each row.
+// liveIndex has the rows in an order. The first search in the order has it made, in the background, while that one and
+// those beside it look at each row.
 type liveIndex struct {
-	key   func(*liveRow) rowKey // in the ascending order
+	order rowOrder // by one or two fields
 	tree  *btree.BTreeG[liveItem]
-	slots int // rows in the slots below are in the tree; math.MaxInt once all are
+	slots int   // rows in the slots below are in the tree; math.MaxInt once all are
+	used  int64 // the number of the last search that used it
 }
 
-// liveItem is a row with its key, which the row has too until it changes.
+// liveItem is a row with its first key, which the row has too until it changes, or only a position.
 type liveItem struct {
 	num  float64
 	text string
 	row  *liveRow
+	at   *rowPosition
 }
 
-func (a liveItem) compare(b liveItem) int {
-	switch {
-	case a.num < b.num:
-		return -1
-	case a.num > b.num:
-		return 1
+// liveOrderKey identifies the order of an index.
+type liveOrderKey struct {
+	first, second         string
+	firstDesc, secondDesc bool
+}
+
+// liveOrderOf returns the part of an order that an index can have: two fields of it at most, because the sessions that
+// are equal in both are few. An order by a distance is another one for each number, and none at all.
+func liveOrderOf(orders []game.Order) (part []game.Order, key liveOrderKey) {
+	first := orders[0]
+	if first.Near != nil {
+		return nil, key
 	}
-	return cmp.Or(cmp.Compare(a.text, b.text), bytes.Compare(b.row.id[:], a.row.id[:]))
+	first.Start = ""
+	part, key = []game.Order{first}, liveOrderKey{first: first.Field, firstDesc: first.Desc}
+	if len(orders) > 1 && first.Field != game.FieldSpread {
+		if second := orders[1]; second.Near == nil && second.Field != game.FieldSpread {
+			part, key.second, key.secondDesc = append(part, second), second.Field, second.Desc
+		}
+	}
+	return part, key
 }
 
-func newLiveIndex(field string) *liveIndex {
-	key := rowKeyOf(game.Order{Field: field})
-	less := func(a, b liveItem) bool { return a.compare(b) < 0 }
-	return &liveIndex{key: key, tree: btree.NewBTreeGOptions(less, btree.Options{NoLocks: true})}
+func newLiveIndex(order rowOrder) *liveIndex {
+	x := &liveIndex{order: order}
+	less := func(a, b liveItem) bool { return x.compare(&a, &b) < 0 }
+	x.tree = btree.NewBTreeGOptions(less, btree.Options{NoLocks: true})
+	return x
+}
+
+func (x *liveIndex) compare(a, b *liveItem) int {
+	for i := range x.order.keys {
+		if d := x.order.compareKey(i, x.key(a, i), x.key(b, i)); d != 0 {
+			return d
+		}
+	}
+	return bytes.Compare(b.id(), a.id())
+}
+
+func (x *liveIndex) key(item *liveItem, i int) rowKey {
+	switch {
+	case i == 0:
+		return rowKey{num: item.num, text: item.text}
+	case item.at != nil:
+		return item.at.keys[i]
+	}
+	return x.order.keys[i](item.row)
+}
+
+func (i *liveItem) id() []byte {
+	if i.at != nil {
+		return i.at.id[:]
+	}
+	return i.row.id[:]
 }
 
 func (x *liveIndex) item(row *liveRow) liveItem {
-	k := x.key(row)
-	return liveItem{k.num, k.text, row}
+	k := x.order.keys[0](row)
+	return liveItem{num: k.num, text: k.text, row: row}
+}
+
+// position returns an item at the place of a row, which the row may leave.
+func (x *liveIndex) position(row *liveRow) *liveItem {
+	at := &rowPosition{id: row.id}
+	for _, key := range x.order.keys {
+		at.keys = append(at.keys, key(row))
+	}
+	return itemAt(at)
+}
+
+func itemAt(p *rowPosition) *liveItem {
+	return &liveItem{num: p.keys[0].num, text: p.keys[0].text, at: p}
+}
+
+// unmoved reports whether rows have the same place.
+func (x *liveIndex) unmoved(a, b *liveRow) bool {
+	if a.id != b.id {
+		return false
+	}
+	for _, key := range x.order.keys {
+		if key(a) != key(b) {
+			return false
+		}
+	}
+	return true
 }
 
 // replace stores a row in a slot, and in the indexes that have the slot. The zero row frees the slot.
@@ -58,7 +131,7 @@ func (l *liveSet) replace(slot int, row liveRow) {
 	at := l.at(slot)
 	l.moved = l.moved[:0]
 	for _, x := range l.indexes {
-		if slot >= x.slots || at.id == row.id && x.key(at) == x.key(&row) {
+		if slot >= x.slots || x.unmoved(at, &row) {
 			continue
 		}
 		if at.id != (liveID{}) {
@@ -79,9 +152,11 @@ func (l *liveRows) fits(set *liveSet, indexes int) bool {
 	return int64(set.used)*int64(liveRowBytes+indexes*liveIndexBytes) <= l.room
 }
 
-// index returns the index for an order, or nil. It has one made if that is worth it and there is room.
-func (l *liveRows) index(by game.Order) *liveIndex {
-	if by.Near != nil { // another order for each number
+// index returns an index for the first fields of an order, or nil. It has one made if that is worth it and there is
+// room.
+func (l *liveRows) index(orders []game.Order) *liveIndex {
+	part, key := liveOrderOf(orders)
+	if part == nil {
 		return nil
 	}
 	l.mu.Lock()
@@ -90,19 +165,37 @@ func (l *liveRows) index(by game.Order) *liveIndex {
 	if set == nil || set.used < l.indexFrom || l.open.Err() != nil {
 		return nil
 	}
-	x, there := set.indexes[by.Field]
-	switch {
-	case there && x.slots == math.MaxInt:
-		return x
-	case !there && l.fits(set, len(set.indexes)+1):
-		x = newLiveIndex(by.Field)
-		set.indexes[by.Field] = x
-		l.reads.Go(func() {
-			for l.extend(set, x) {
-			}
-		})
+	set.searches++
+	if x, there := set.indexes[key]; there {
+		if x.used = set.searches; x.slots == math.MaxInt {
+			return x
+		}
+		return nil
 	}
+	order, ok := rowOrderOf(part)
+	if !ok || !l.fits(set, len(set.indexes)+1) && !set.dropUnused() ||
+		len(set.indexes) == maxLiveIndexes && !set.dropUnused() {
+		return nil
+	}
+	x := newLiveIndex(order)
+	x.used = set.searches
+	set.indexes[key] = x
+	l.reads.Go(func() {
+		for l.extend(set, x) {
+		}
+	})
 	return nil
+}
+
+// dropUnused removes an index that has been of no use for long, and reports whether there is one.
+func (l *liveSet) dropUnused() bool {
+	for key, x := range l.indexes {
+		if l.searches-x.used > liveIndexUnused {
+			delete(l.indexes, key)
+			return true
+		}
+	}
+	return false
 }
 
 // extend puts further rows into an index. It returns false when the index is complete or no longer needed.
@@ -125,19 +218,10 @@ func (l *liveRows) extend(set *liveSet, x *liveIndex) bool {
 	return true
 }
 
-// walk calls a function with each row from a position on, in an order, until it returns false. It returns false itself
-// if the index is gone.
+// walk calls a function with each row from a position on, in the order of an index, until it returns false. It returns
+// false itself if the index is gone.
 func (l *liveRows) walk(x *liveIndex, o rowOrder, after *rowPosition, look func(*liveRow) bool) bool {
-	by := o.orders[0]
-	first := &liveItem{num: spreadNumber(by.Start), row: edge(by.Desc)}
-	if by.Field != game.FieldSpread {
-		first = nil
-	}
-	rank := 0
-	if after != nil {
-		k := after.keys[0]
-		first, rank = &liveItem{k.num, k.text, edge(by.Desc)}, k.rank
-	}
+	from, rank := x.begin(o, after)
 	for ; rank <= 1; rank++ { // the order of a spread begins in the middle, and then follow the rows before it
 		done := false
 		each := func(row *liveRow) bool {
@@ -147,35 +231,56 @@ func (l *liveRows) walk(x *liveIndex, o rowOrder, after *rowPosition, look func(
 			done = !look(row)
 			return !done
 		}
-		for from, more := first, true; more; {
+		for more := true; more; {
 			var ok bool
-			if from, more, ok = l.walkOf(x, by.Desc, from, each); !ok {
+			if from, more, ok = l.walkOf(x, from, each); !ok {
 				return false
 			}
 		}
-		if done || by.Field != game.FieldSpread {
+		if done || o.orders[0].Field != game.FieldSpread {
 			return true
 		}
-		first = nil
+		from = nil
 	}
 	return true
 }
 
-// edge returns a row that comes before all others with the same key.
-func edge(desc bool) *liveRow {
-	row := &liveRow{}
-	if !desc {
-		for i := range row.id {
-			row.id[i] = math.MaxUint8
+// begin returns where the rows after a position begin, nil for the first one, and the rank that they have.
+func (x *liveIndex) begin(o rowOrder, after *rowPosition) (from *liveItem, rank int) {
+	all := len(x.order.keys)
+	p := &rowPosition{keys: make([]rowKey, all)}
+	switch {
+	case after != nil:
+		copy(p.keys, after.keys)
+		rank, p.keys[0].rank = p.keys[0].rank, 0
+	case o.orders[0].Field == game.FieldSpread:
+		p.keys[0].num = spreadNumber(o.orders[0].Start)
+	default:
+		return nil, 0
+	}
+	if after != nil && x.whole(o) {
+		p.id = after.id
+	} else { // before all that have the same keys
+		copy(p.id[:], slices.Repeat([]byte{math.MaxUint8}, len(p.id)))
+	}
+	return itemAt(p), rank
+}
+
+// whole reports whether the index has all of an order.
+func (x *liveIndex) whole(o rowOrder) bool { return len(x.order.keys) == len(o.keys) }
+
+// past reports whether a row and all that follow it in the index come after a position.
+func (x *liveIndex) past(o rowOrder, row *liveRow, p *rowPosition) bool {
+	for i := range x.order.keys {
+		if d := o.compareKey(i, o.keys[i](row), p.keys[i]); d != 0 {
+			return d > 0
 		}
 	}
-	return row
+	return false
 }
 
 // walkOf is walk for some rows, after which changes are made. It returns where it ended.
-func (l *liveRows) walkOf(
-	x *liveIndex, desc bool, from *liveItem, look func(*liveRow) bool,
-) (end *liveItem, more, ok bool) {
+func (l *liveRows) walkOf(x *liveIndex, from *liveItem, look func(*liveRow) bool) (end *liveItem, more, ok bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if l.ready == nil || !l.ready.has(x) {
@@ -183,25 +288,20 @@ func (l *liveRows) walkOf(
 	}
 	n := 0
 	each := func(i liveItem) bool {
-		if from != nil && i.compare(*from) == 0 {
+		if from != nil && x.compare(&i, from) == 0 {
 			return true // the last one of those before
 		}
 		if !look(i.row) {
 			return false
 		}
 		if n++; n == liveChunk {
-			end, more = &liveItem{i.num, i.text, &liveRow{id: i.row.id}}, true
+			end, more = x.position(i.row), true
 		}
 		return n < liveChunk
 	}
-	switch {
-	case from == nil && desc:
-		x.tree.Reverse(each)
-	case from == nil:
+	if from == nil {
 		x.tree.Scan(each)
-	case desc:
-		x.tree.Descend(*from, each)
-	default:
+	} else {
 		x.tree.Ascend(*from, each)
 	}
 	return end, more, true

@@ -225,13 +225,14 @@ func (l *liveRows) first(
 			found, more = n, true
 		}
 	}
-	if x := l.index(o.orders[0]); x != nil {
+	if x := l.index(o.orders); x != nil {
+		whole := x.whole(o)
 		ok = l.walk(x, o, after, func(row *liveRow) bool {
-			if more && o.compareKey(0, o.keys[0](row), all[n-1].keys[0]) > 0 {
-				return false // and so are all that follow
+			if more && x.past(o, row, &all[n-1]) {
+				return false
 			}
 			look(row)
-			return true
+			return !whole || !more && found <= n // then all that follow come later
 		})
 	}
 	if !ok { // there is no index, or no more

@@ -68,9 +68,11 @@ type liveSet struct {
 	used   int // slots, including free ones
 	free   []int
 	slots  map[liveID]int
-	// indexes are those by fields, and moved those in which replace moves a row.
-	indexes map[string]*liveIndex
+	// indexes are those by their orders, and moved those in which replace moves a row.
+	indexes map[liveOrderKey]*liveIndex
 	moved   []*liveIndex
+	// searches is how many have asked for an index.
+	searches int64
 }
 
 type liveID [16]byte
@@ -185,7 +187,7 @@ func (l *liveRows) have(set *liveSet, err error) {
 
 // readLiveSet reads the rows by parts, between which sessions may change.
 func readLiveSet(ctx context.Context, r *readers, limit int) (*liveSet, error) {
-	l := &liveSet{slots: make(map[liveID]int), indexes: make(map[string]*liveIndex)}
+	l := &liveSet{slots: make(map[liveID]int), indexes: make(map[liveOrderKey]*liveIndex)}
 	for _, status := range game.LiveStatuses() {
 		project, id := "", ""
 		for n := liveChunk; n == liveChunk; {
