@@ -130,8 +130,8 @@ func (s *Store) indexNames(ctx context.Context) error {
 	})
 }
 
-// markManyPlayers sets the number of players of sessions that have many, as each write does since version 19. Before it,
-// those for which many wait were marked, and those with many members were told by seats_held.
+// markManyPlayers sets the number of players of sessions that have many, as each write does since version 19. Before
+// it, those for which many wait were marked, and those with many members were told by seats_held.
 func (s *Store) markManyPlayers(ctx context.Context) error {
 	const marked = "long_wait_list"
 	for _, many := range []bson.D{docOf("seats_held", docOf("$gt", fewPlayers)), docOf(marked, true)} {
@@ -139,7 +139,10 @@ func (s *Store) markManyPlayers(ctx context.Context) error {
 		err := s.updateEach(ctx, sessionsCollection, unset, func(raw bson.Raw) (bson.D, error) {
 			var v game.Session
 			err := decode(raw, &v)
-			return append(docOf("$set", docOf("many_players", manyPlayers(&v))), docOf("$unset", docOf(marked, ""))...), err
+			return bson.D{
+				{Key: "$set", Value: docOf("many_players", manyPlayers(&v))},
+				{Key: "$unset", Value: docOf(marked, "")},
+			}, err
 		})
 		if err != nil {
 			return err
