@@ -166,7 +166,11 @@ func putEvents(t *testing.T, s game.Store) {
 // given places, through each of several stores on one database. Nothing is lost, told twice or out of order, and
 // whoever reads a timeline meanwhile finds no gap.
 func EventsAmongWrites(t *testing.T, stores ...game.Store) {
-	const writers, ownVersions, hotVersions, largest = 8, 150, 3000, 256
+	const writers, largest = 8, 256
+	ownVersions, hotVersions := int64(150), int64(3000)
+	if testing.Short() {
+		ownVersions, hotVersions = 50, 1000
+	}
 	projects := []game.ProjectID{"one", "two"}
 	hot := NewSubject(game.SubjectSession, "one")
 	must(t, hot.Create(t.Context(), stores[0], hot.Event(1)))

@@ -302,6 +302,9 @@ func timelinePages(t *testing.T, s game.Store) {
 		q := game.TimelineQuery{Project: project, Subject: d.Subject}
 		for q.Before = range int64(27) {
 			for _, q.Limit = range []int{1, 3, 7, 24, 25, 26} {
+				if omitted(int(q.Before) + q.Limit) {
+					continue
+				}
 				wantTimeline(t, s, q, 25)
 			}
 		}

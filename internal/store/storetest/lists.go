@@ -328,6 +328,9 @@ func listSessions(t *testing.T, s game.Store) {
 		if (n > 3 || rare > 1 && n > 2) && n < len(filters)-1 {
 			continue // test up to three filters together, with one that has no index, and nearly all of them
 		}
+		if n == 3 && omitted(set) {
+			continue
+		}
 		q := game.SessionQuery{Project: project, Limit: 9}
 		for i, filter := range filters {
 			if set&(1<<i) != 0 {
@@ -416,7 +419,10 @@ func listsOfEnded(t *testing.T, s game.Store) {
 	}
 	compare := func() {
 		for set := range 1 << len(filters) {
-			for _, status := range statuses {
+			for i, status := range statuses {
+				if omitted(set + i) {
+					continue
+				}
 				q := game.SessionQuery{Project: project, Limit: 5}
 				for i, filter := range filters {
 					if set&(1<<i) != 0 {

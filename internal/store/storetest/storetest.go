@@ -26,6 +26,9 @@ const project = game.DefaultProject
 // prompt is the time within which a call must return after its context has ended. It is long, to suit busy machines.
 const prompt = 5 * time.Second
 
+// omitted reports whether the i-th of many similar cases is left out: with -short a fifth of them is tried.
+func omitted(i int) bool { return testing.Short() && i%5 != 0 }
+
 // check is one test. It gets an empty store that no other test uses.
 type check struct {
 	name string
