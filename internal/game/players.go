@@ -59,11 +59,7 @@ func (s *Players) Create(ctx context.Context, f Profile, i Idempotency) (Created
 			if err != nil {
 				return Player{}, err
 			}
-			err = s.store.CreatePlayer(ctx, p, newEvent(ctx, p.current(), p.created()))
-			if err == nil {
-				s.changes.recent.sawNew(documentKey{p.Project, string(p.ID)}, p)
-			}
-			return p, err
+			return p, s.store.CreatePlayer(ctx, p, newEvent(ctx, p.current(), p.created()))
 		},
 		find: func(id string) (Player, error) {
 			p, err := s.get(ctx, PlayerID(id))

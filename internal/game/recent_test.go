@@ -171,7 +171,13 @@ func TestForgetting(t *testing.T) {
 		"ten seconds later": 10 * time.Second, "a clock goes back": -time.Hour,
 	} {
 		here, _, _ := newTwo(t)
-		here.open(t, 2, here.register(t, here.ctx, "alice").ID)
+		host := here.register(t, here.ctx, "alice").ID
+		_, err := here.players.Edit(here.ctx, host, nil, func(f game.Profile) (game.Profile, error) {
+			f.DisplayName = "Alice"
+			return f, nil
+		})
+		ok(t, err)
+		here.open(t, 2, host)
 		if here.sessions.RecentBytes() == 0 || here.players.RecentBytes() == 0 {
 			t.Errorf("%s: nothing is remembered", name)
 		}
