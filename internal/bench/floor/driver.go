@@ -3,7 +3,6 @@ package floor
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -198,9 +197,13 @@ func (v *Session) Prepare() {
 	v.seat(v.HostID, now)
 }
 
+func newMember(player string, now time.Time) Member {
+	return Member{PlayerID: player, Status: "joined", JoinedAt: now, Attributes: bson.M{}}
+}
+
 // seat gives a player a seat.
 func (v *Session) seat(player string, now time.Time) {
-	v.Members = append(v.Members, Member{PlayerID: player, Status: "joined", JoinedAt: now, Attributes: bson.M{}})
+	v.Members = append(v.Members, newMember(player, now))
 	v.SeatsHeld, v.FreeSeats = len(v.Members), v.MaxPlayers-len(v.Members)
 }
 
@@ -248,6 +251,7 @@ func (b bare) createSession(r *http.Request) (v Session, err error) {
 	return v, err
 }
 
+// join reads the player, and gives it a seat in one call, as gsm does in a session that it has just seen.
 func (b bare) join(r *http.Request) (v Session, err error) {
 	var m Member
 	if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
@@ -257,20 +261,18 @@ func (b bare) join(r *http.Request) (v Session, err error) {
 	if err := b.players.FindOne(r.Context(), key(m.PlayerID)).Decode(&p); err != nil {
 		return v, err
 	}
-	if v, err = b.getSession(r); err != nil {
-		return v, err
-	}
-	condition := append(key(v.ID), bson.E{Key: "version", Value: v.Version})
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	v.seat(m.PlayerID, now)
-	v.Version++
-	v.UpdatedAt = now
-	v.Writes = append(v.Writes, bson.NewObjectID())
-	result, err := b.sessions.ReplaceOne(r.Context(), condition, v)
-	if err == nil && result.MatchedCount == 0 {
-		err = errors.New("another change was faster")
-	}
-	return v, err
+	room := append(key(r.PathValue("id")), bson.E{Key: "free_seats", Value: bson.D{{Key: "$gt", Value: 0}}},
+		bson.E{Key: "members.player_id", Value: bson.D{{Key: "$ne", Value: m.PlayerID}}})
+	return v, b.sessions.FindOneAndUpdate(r.Context(), room, bson.D{
+		{Key: "$push", Value: bson.D{
+			{Key: "members", Value: newMember(m.PlayerID, now)}, {Key: "writes", Value: bson.NewObjectID()},
+		}},
+		{Key: "$inc", Value: bson.D{
+			{Key: "seats_held", Value: 1}, {Key: "free_seats", Value: -1}, {Key: "version", Value: 1},
+		}},
+		{Key: "$set", Value: bson.D{{Key: "updated_at", Value: now}, {Key: "due_at", Value: now.Add(24 * time.Hour)}}},
+	}, options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&v)
 }
 
 // putPlayer replaces the profile of a player in one call, as gsm does for a player that it has just seen. What it
