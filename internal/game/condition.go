@@ -226,7 +226,7 @@ func (c SearchCondition) clause(p *problems, at string) Clause {
 
 func (c SearchCondition) comparison(p *problems, at string) Clause {
 	clause := Clause{Field: c.Field, Op: c.Op, Values: c.Value.values}
-	f, ok := FieldOf(SessionFields(), clause)
+	f, ok := FieldOf(sessionFields(), clause)
 	key, attribute := clause.Attribute()
 	switch many := c.Op == OpIn || c.Op == OpBetween; {
 	case !ok || f.Searched == nil || f.Kind == KindAttributes && !attribute:

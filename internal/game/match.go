@@ -55,7 +55,7 @@ func (s *Session) valuesOf(field string) []Value {
 		}
 		return values
 	}
-	f, ok := FieldOf(SessionFields(), Clause{Field: field})
+	f, ok := FieldOf(sessionFields(), Clause{Field: field})
 	if !ok {
 		return nil
 	}

@@ -201,7 +201,7 @@ func (o Order) validKey(k OrderKey) bool {
 	if k.Rank == RankNone {
 		return k.Value == Value{}
 	}
-	f, _ := FieldOf(SessionFields(), Clause{Field: o.Field})
+	f, _ := FieldOf(sessionFields(), Clause{Field: o.Field})
 	kind := byte('n')
 	switch {
 	case f.Kind == KindText || o.Field == FieldSpread:

@@ -129,7 +129,7 @@ func (c SearchCondition) holds(s *Session) bool {
 
 // shown returns the single value that the session has for a field, as requests write it, or none.
 func (s *Session) shown(field string) SearchValue {
-	if f, ok := FieldOf(SessionFields(), Clause{Field: field}); ok && f.Of != nil {
+	if f, ok := FieldOf(sessionFields(), Clause{Field: field}); ok && f.Of != nil {
 		if at, is := f.Of(s).(time.Time); is {
 			return OneValue(StringValue(at.Format("2006-01-02T15:04:05.000Z07:00")))
 		}

@@ -97,7 +97,7 @@ func (r SearchRequest) orders(p *problems) (orders []Order) {
 	p.check(len(r.Order) <= MaxOrders, "order", "must have at most %d entries", MaxOrders)
 	for i, o := range r.Order {
 		at := "order." + strconv.Itoa(i)
-		f, ok := FieldOf(SessionFields(), Clause{Field: o.By})
+		f, ok := FieldOf(sessionFields(), Clause{Field: o.By})
 		numeric := f.Kind == KindCount || f.Kind == KindAttributes
 		switch key, attribute := (Clause{Field: o.By}).Attribute(); {
 		case !ok || f.Searched == nil || f.Kind == KindAttributes && (!attribute || !validKey(key)):

@@ -1,6 +1,10 @@
 package game
 
-import "time"
+import (
+	"slices"
+	"sync"
+	"time"
+)
 
 // The comparisons of searches by the kind of a field.
 var (
@@ -10,9 +14,10 @@ var (
 )
 
 // SessionFields returns the fields that sessions can be selected by.
-func SessionFields() []Field[Session] {
-	return append(describedFields(), seatFields()...)
-}
+func SessionFields() []Field[Session] { return slices.Clone(sessionFields()) }
+
+// sessionFields is [SessionFields] for those who change nothing of it: each condition of a search looks a field up.
+var sessionFields = sync.OnceValue(func() []Field[Session] { return append(describedFields(), seatFields()...) })
 
 // describedFields returns the fields of what a session is.
 func describedFields() []Field[Session] {

@@ -158,7 +158,7 @@ func (s *Sessions) List(ctx context.Context, q SessionQuery, cursor string, limi
 		return List[Session]{}, err
 	}
 	q.Project, q.After, q.Limit = c.Project, "", 0
-	if q.Where, err = normalWhere(SessionFields(), q.Where); err != nil {
+	if q.Where, err = normalWhere(sessionFields(), q.Where); err != nil {
 		return List[Session]{}, err
 	}
 	l, err := list(query[Session]{

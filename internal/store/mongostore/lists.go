@@ -265,7 +265,7 @@ func list[D any](
 	if p.current {
 		from = c.Collection
 	}
-	found := game.Found[D]{Items: make([]D, 0, min(p.limit, game.MaxLimit))}
+	found := game.Found[D]{Items: []D{}} // not for the limit: most lists find a few documents
 	spent := 0
 	open := func(ctx context.Context) (*mongo.Cursor, error) { return p.open(ctx, from, s.server.capabilities) }
 	err := s.eachOf(ctx, open, func(cursor *mongo.Cursor) (bool, error) {

@@ -134,9 +134,16 @@ type bounds struct {
 func find[D any](
 	ctx context.Context, s *Store, sql string, args []any, b bounds, decode func(doc driver.Value) (D, int, error),
 ) (game.Found[D], error) {
-	f := game.Found[D]{Items: make([]D, 0, min(b.limit, game.MaxLimit))}
-	seen, spent := 0, 0
+	f := game.Found[D]{Items: []D{}}
+	seen, spent, rows := 0, 0, int64(0)
 	err := s.readers.rows(ctx, sql, args, func(columns []driver.Value) error {
+		if seen == 0 {
+			if err := scan(columns[1], &rows); err != nil {
+				return err
+			}
+			// Not for the limit, which few lists reach: a document has up to a kilobyte before its first member.
+			f.Items = make([]D, 0, min(int(rows), b.limit, game.MaxLimit))
+		}
 		d, cost, err := decode(columns[0])
 		switch {
 		case errors.Is(err, game.ErrUnreadable):
@@ -158,10 +165,6 @@ func find[D any](
 		}
 		if seen++; seen < b.limit && (b.bytes == 0 || spent < b.bytes) {
 			return nil
-		}
-		var rows int64
-		if err := scan(columns[1], &rows); err != nil {
-			return err
 		}
 		f.More = int(rows) > seen
 		return io.EOF
