@@ -8,7 +8,7 @@ import (
 func TestGarbagePercent(t *testing.T) {
 	t.Parallel()
 	for inUse, want := range map[uint64]int{
-		0: 400, 5 << 20: 400, 8 << 20: 400, 16 << 20: 200, 32 << 20: 100, 1 << 30: 100,
+		0: 400, 4 << 20: 400, 8 << 20: 300, 12 << 20: 166, 16 << 20: 100, 32 << 20: 100, 1 << 30: 100,
 	} {
 		if got := garbagePercent(inUse); got != want {
 			t.Errorf("with %d MiB in use: %d %%, not %d", inUse>>20, got, want)

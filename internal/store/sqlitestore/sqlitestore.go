@@ -47,7 +47,7 @@ const (
 // then kill the process instead of failing the call.
 const (
 	// DefaultCache is the default of [Options.Cache], in bytes.
-	DefaultCache = 32 << 20
+	DefaultCache = 8 << 20
 	// A page has 4 KiB. With SQLite's bookkeeping, the allocator rounds it up to the next power of two.
 	pageMemory = 8 << 10
 	leastPages = 16
