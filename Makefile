@@ -61,7 +61,7 @@ test-failure: ## Run two processes on one MongoDB through failures (FAILURE=shor
 	GSM_TEST_FAILURE=$(FAILURE) go test ./tests -run '^TestFailures$$' -count=1 -timeout 20m -v
 
 .PHONY: soak
-soak: ## Put a steady load on a server and check that its memory does not grow (SOAK=1h for an hour)
+soak: ## Have the lobbies of gsm bench played for SOAK (10m), print what the server takes, and check that it does not grow
 	GSM_TEST_SOAK=$(SOAK) GSM_TEST_ENGINE=sqlite go test ./tests -run '^TestSoak$$' -count=1 -timeout 0 -v
 
 .PHONY: test-leases
