@@ -231,8 +231,9 @@ type WebhookStore interface {
 	// PutDeliveries stores records with different ids, each in the place of one with its id unless that has a later At.
 	// There are at most [MaxDeliveryBatch]. If it returns an error, some may be stored.
 	PutDeliveries(ctx context.Context, records []Delivery) error
-	// Deliveries lists the records of a webhook by id, newest first.
-	Deliveries(ctx context.Context, q DeliveryQuery) ([]Delivery, error)
+	// Deliveries lists the records of a webhook by id, newest first. A document that cannot be decoded is in Unreadable
+	// and does not fail the list.
+	Deliveries(ctx context.Context, q DeliveryQuery) (Found[Delivery], error)
 	// TrimDeliveries removes the records of a webhook with a status except for the newest ones, of which it keeps as
 	// many as keep: at most limit, which is above zero. It returns how many.
 	TrimDeliveries(ctx context.Context, q DeliveryQuery, keep int) (int, error)

@@ -231,9 +231,8 @@ func (s *Webhooks) Deliveries(
 		filters: q,
 		read: func(after string, limit int) (Found[Delivery], error) {
 			q := q
-			q.After, q.Limit = after, limit+1 // one more shows whether there is another page
-			all, err := s.store.Deliveries(ctx, q)
-			return Found[Delivery]{Items: all[:min(limit, len(all))], More: len(all) > limit}, err
+			q.After, q.Limit = after, limit
+			return s.store.Deliveries(ctx, q)
 		},
 		id:   func(d Delivery) string { return d.ID },
 		text: true,
@@ -254,8 +253,8 @@ func (r ReplayRequest) Validate() error {
 }
 
 // Replay sends events again, by the ids of their deliveries, and returns how many. Those that are being tried again
-// already, and ids of no delivery, are passed over. Other events do not wait for them. It returns ErrValidation,
-// ErrWebhookBusy, ErrWebhookNotFound, ErrNoWebhooks or ErrForbidden.
+// already, ids of no delivery, and deliveries whose record cannot be decoded are passed over. Other events do not wait
+// for them. It returns ErrValidation, ErrWebhookBusy, ErrWebhookNotFound, ErrNoWebhooks or ErrForbidden.
 func (s *Webhooks) Replay(ctx context.Context, id WebhookID, r ReplayRequest) (int, error) {
 	if err := r.Validate(); err != nil {
 		return 0, err
@@ -283,7 +282,8 @@ func (s *Webhooks) Replay(ctx context.Context, id WebhookID, r ReplayRequest) (i
 func (s *Webhooks) records(ctx context.Context, id WebhookID, ids []string) ([]Delivery, error) {
 	q := DeliveryQuery{Project: CallerFrom(ctx).Project, Webhook: id, Status: DeliveryDead, Limit: MaxReplay}
 	if len(ids) == 0 {
-		return s.store.Deliveries(ctx, q)
+		found, err := s.store.Deliveries(ctx, q)
+		return found.Items, err
 	}
 	all := []Delivery{}
 	q.Status, q.Limit = "", 1
@@ -293,8 +293,8 @@ func (s *Webhooks) records(ctx context.Context, id WebhookID, ids []string) ([]D
 		if err != nil {
 			return nil, err
 		}
-		if len(found) > 0 && found[0].ID == d {
-			all = append(all, found[0])
+		if len(found.Items) > 0 && found.Items[0].ID == d {
+			all = append(all, found.Items[0])
 		}
 	}
 	return all, nil

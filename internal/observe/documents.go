@@ -18,16 +18,18 @@ func Documents(inner game.Store, log *slog.Logger, reg prometheus.Registerer) ga
 		Store: inner, log: log,
 		unreadable: counters(reg, "gsm_store_unreadable_documents_total",
 			"Documents left out of pages of lists because they cannot be read, by collection. A document counts each "+
-				"time.", []string{"collection"}, collectionPlayers, collectionSessions, collectionWebhooks),
+				"time.", []string{"collection"},
+			collectionPlayers, collectionSessions, collectionWebhooks, collectionDeliveries),
 		ofSessions: renewed.WithLabelValues("session"), ofMembers: renewed.WithLabelValues("member"),
 	}
 }
 
 // Collections as store operations name them.
 const (
-	collectionPlayers  = "players"
-	collectionSessions = "sessions"
-	collectionWebhooks = "webhooks"
+	collectionPlayers    = "players"
+	collectionSessions   = "sessions"
+	collectionWebhooks   = "webhooks"
+	collectionDeliveries = "deliveries"
 )
 
 type documents struct {
@@ -62,6 +64,13 @@ func (d *documents) SearchSessions(ctx context.Context, q game.SearchQuery) (gam
 func (d *documents) Webhooks(ctx context.Context, q game.WebhookQuery) (game.Found[game.Webhook], error) {
 	found, err := d.Store.Webhooks(ctx, q)
 	d.leftOut(ctx, collectionWebhooks, found.Unreadable)
+	return found, err
+}
+
+// Deliveries implements [game.Store].
+func (d *documents) Deliveries(ctx context.Context, q game.DeliveryQuery) (game.Found[game.Delivery], error) {
+	found, err := d.Store.Deliveries(ctx, q)
+	d.leftOut(ctx, collectionDeliveries, found.Unreadable)
 	return found, err
 }
 

@@ -34,6 +34,10 @@ func (spoilt) Webhooks(context.Context, game.WebhookQuery) (game.Found[game.Webh
 	return game.Found[game.Webhook]{Unreadable: []string{"e"}}, nil
 }
 
+func (spoilt) Deliveries(context.Context, game.DeliveryQuery) (game.Found[game.Delivery], error) {
+	return game.Found[game.Delivery]{Unreadable: []string{"f"}}, nil
+}
+
 // What lists leave out is counted each time, and logged with its collection and id, but not without limit.
 func TestUnreadableDocumentsAreReported(t *testing.T) {
 	t.Parallel()
@@ -54,7 +58,12 @@ func TestUnreadableDocumentsAreReported(t *testing.T) {
 	if found, err := s.Webhooks(t.Context(), game.WebhookQuery{}); err != nil || len(found.Unreadable) != 1 {
 		t.Errorf("the list is not passed on: %+v, %v", found, err)
 	}
-	for collection, want := range map[string]float64{"webhooks": 1, "players": 1, "sessions": 2*pages + 1} {
+	if found, err := s.Deliveries(t.Context(), game.DeliveryQuery{}); err != nil || len(found.Unreadable) != 1 {
+		t.Errorf("the list is not passed on: %+v, %v", found, err)
+	}
+	for collection, want := range map[string]float64{
+		"webhooks": 1, "players": 1, "deliveries": 1, "sessions": 2*pages + 1,
+	} {
 		c := counter(t, f.registry, "gsm_store_unreadable_documents_total", "collection", collection)
 		if got := testutil.ToFloat64(c); got != want {
 			t.Errorf("%v of %s counted, want %v", got, collection, want)
@@ -67,10 +76,10 @@ func TestUnreadableDocumentsAreReported(t *testing.T) {
 		}
 		told = append(told, line["collection"].(string)+" "+line["id"].(string))
 	}
-	if len(told) != 12 || !slices.Contains(told, "webhooks e") ||
+	if len(told) != 13 || !slices.Contains(told, "deliveries f") || !slices.Contains(told, "webhooks e") ||
 		!slices.Contains(told, "players a") || !slices.Contains(told, "sessions b") ||
 		!slices.Contains(told, "sessions c") {
-		t.Errorf("%d lines, want one of players, one of webhooks and ten of sessions: %v", len(told), told)
+		t.Errorf("%d lines, want one each of players, webhooks and deliveries and ten of sessions: %v", len(told), told)
 	}
 }
 
@@ -86,7 +95,7 @@ func TestEveryListReportsUnreadableDocuments(t *testing.T) {
 			lists = append(lists, m.Name)
 		}
 	}
-	if want := []string{"Players", "SearchSessions", "Sessions", "Webhooks"}; !slices.Equal(lists, want) {
+	if want := []string{"Deliveries", "Players", "SearchSessions", "Sessions", "Webhooks"}; !slices.Equal(lists, want) {
 		t.Errorf("%v list documents; this test and observe.Documents know %v", lists, want)
 	}
 }

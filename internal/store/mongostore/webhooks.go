@@ -3,7 +3,6 @@ package mongostore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -119,12 +118,8 @@ func (s *Store) putDeliveries(ctx context.Context, updates []mongo.WriteModel) e
 }
 
 // Deliveries implements [game.WebhookStore].
-func (s *Store) Deliveries(ctx context.Context, q game.DeliveryQuery) ([]game.Delivery, error) {
-	found, err := list(ctx, s, s.deliveries, deliveriesPage(q), fullSize[game.Delivery])
-	if len(found.Unreadable) > 0 {
-		return nil, readError(ctx, fmt.Errorf("%w: delivery %s", game.ErrUnreadable, found.Unreadable[0]))
-	}
-	return found.Items, err
+func (s *Store) Deliveries(ctx context.Context, q game.DeliveryQuery) (game.Found[game.Delivery], error) {
+	return list(ctx, s, s.deliveries, deliveriesPage(q), fullSize[game.Delivery])
 }
 
 func deliveriesPage(q game.DeliveryQuery) page {

@@ -73,6 +73,8 @@ func TestUnreadable(t *testing.T) {
 				set += ", pulse = '{'"
 			case "webhooks": // whose version is a number in any case
 				set = "doc = json_set(doc, '$.name', 5)"
+			case "deliveries":
+				set = "doc = json_set(doc, '$.seq', 'x')"
 			}
 			return exec("UPDATE " + collection + " SET " + set + " WHERE id = '" + id + "'")
 		}))

@@ -120,19 +120,23 @@ func (s *Store) PutDeliveries(ctx context.Context, records []game.Delivery) erro
 }
 
 // Deliveries implements [game.WebhookStore].
-func (s *Store) Deliveries(ctx context.Context, q game.DeliveryQuery) ([]game.Delivery, error) {
+func (s *Store) Deliveries(ctx context.Context, q game.DeliveryQuery) (game.Found[game.Delivery], error) {
 	sql, args := deliveriesSQL(q)
-	return gather(ctx, s, sql, args, documentIn[game.Delivery](s))
+	read := func(doc driver.Value) (d game.Delivery, cost int, err error) {
+		return d, 0, s.codec.decode(doc, &d)
+	}
+	return find(ctx, s, sql, args, bounds{limit: q.Limit}, read)
 }
 
 func deliveriesSQL(q game.DeliveryQuery) (string, []any) {
 	b := selection{table: "deliveries", from: "deliveries d", id: "d.id"}
 	b.where("d.webhook_id = ?", string(q.Webhook))
-	b.where("d.doc ->> '$.project' = ?", string(q.Project))
+	// What is no JSON would fail the statement.
+	b.where("CASE WHEN json_valid(d.doc) THEN d.doc ->> '$.project' = ? ELSE TRUE END", string(q.Project))
 	if q.Status != "" {
 		b.where("d.status = ?", string(q.Status))
 	}
-	return page(q.After, q.Limit, b)
+	return page(q.After, q.Limit+1, b)
 }
 
 // ExportDeliveries implements [game.ExportStore].

@@ -9,8 +9,8 @@ import (
 )
 
 // Unreadable tests that a document that cannot be decoded does not fail the lists in which it belongs. Engines call it
-// with an empty store and a function that spoils a stored document of a collection, players, sessions or webhooks, for
-// the decoder alone: what the engine finds it by stays.
+// with an empty store and a function that spoils a stored document of a collection, players, sessions, webhooks
+// or deliveries, for the decoder alone: what the engine finds it by stays.
 func Unreadable(t *testing.T, s game.Store, spoil func(t *testing.T, collection, id string)) {
 	t.Helper()
 	holder := newMember()
@@ -70,6 +70,57 @@ func Unreadable(t *testing.T, s game.Store, spoil func(t *testing.T, collection,
 	unreadableAlone(t, s, spoilt, spoiltPlayers)
 	unreadableSweep(t, s, holder.PlayerID, sessions)
 	unreadableWebhooks(t, s, spoil)
+	unreadableDeliveries(t, s, spoil)
+}
+
+// unreadableDeliveries lists the records of a webhook, some of which cannot be read.
+func unreadableDeliveries(t *testing.T, s game.Store, spoil func(t *testing.T, collection, id string)) {
+	t.Helper()
+	w := newWebhook()
+	must(t, s.CreateWebhook(t.Context(), w))
+	var readable, spoilt []string
+	for i := range 9 {
+		d := newDelivery(w.ID, int64(i+1))
+		must(t, s.PutDeliveries(t.Context(), []game.Delivery{d}))
+		if slices.Contains([]int{0, 4, 5, 8}, i) { // the first and the last of the list, and neighbours
+			spoil(t, "deliveries", d.ID)
+			spoilt = append(spoilt, d.ID)
+		} else {
+			readable = append(readable, d.ID)
+		}
+	}
+	slices.Reverse(readable)
+	slices.Reverse(spoilt)
+	for _, status := range []game.DeliveryStatus{"", game.DeliveryDead} {
+		q := game.DeliveryQuery{Project: project, Webhook: w.ID, Status: status}
+		read := func(after string, limit int) (game.Found[game.Delivery], error) {
+			q.After, q.Limit = after, limit
+			return s.Deliveries(t.Context(), q)
+		}
+		wantLeftOut(t, readable, spoilt, idOfDelivery, read)
+	}
+	rules := game.NewWebhooks(deps(s), game.WebhookDeps{Vault: noVault{}})
+	ctx := game.WithCaller(t.Context(), game.Caller{Project: project, Scope: game.ScopeAdmin})
+	for limit := 1; limit <= 10; limit++ {
+		var listed []string
+		for cursor, more := "", true; more; more = cursor != "" {
+			l, err := rules.Deliveries(ctx, w.ID, "", cursor, limit)
+			must(t, err)
+			for _, d := range l.Items {
+				listed = append(listed, d.ID)
+			}
+			cursor = l.NextCursor
+		}
+		if want(t, listed, readable); t.Failed() {
+			t.Fatalf("by pages of %d", limit)
+		}
+	}
+	n, err := rules.Replay(ctx, w.ID, game.ReplayRequest{Deliveries: []string{spoilt[0], readable[0]}})
+	must(t, err)
+	want(t, n, 1)
+	n, err = rules.Replay(ctx, w.ID, game.ReplayRequest{}) // of what waits by now
+	must(t, err)
+	want(t, n, len(readable)-1)
 }
 
 // unreadableWebhooks checks that webhooks that cannot be read hold up neither the lists and the marks of others nor

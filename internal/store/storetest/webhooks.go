@@ -341,7 +341,7 @@ func wantDeliveries(t *testing.T, s game.Store, q game.DeliveryQuery, wanted ...
 	q.Limit = cmp.Or(q.Limit, 1000)
 	found, err := s.Deliveries(t.Context(), q)
 	must(t, err)
-	want(t, found, append([]game.Delivery{}, wanted...))
+	want(t, found.Items, append([]game.Delivery{}, wanted...))
 }
 
 func putDeliveries(t *testing.T, s game.Store) {
@@ -436,7 +436,10 @@ func listDeliveries(t *testing.T, s game.Store) {
 					match := func(d game.Delivery) bool {
 						return d.Webhook == w && (status == "" || d.Status == status) && (after == "" || d.ID < after)
 					}
-					wantDeliveries(t, s, q, selected(all, limit, match, idOfDelivery).Items...)
+					q.Project = project
+					found, err := s.Deliveries(t.Context(), q)
+					must(t, err)
+					want(t, found, selected(all, limit, match, idOfDelivery))
 				}
 			}
 		}
@@ -482,8 +485,9 @@ func remaining(
 ) []game.Delivery {
 	t.Helper()
 	q.Limit = 100
-	left, err := s.Deliveries(t.Context(), q)
+	found, err := s.Deliveries(t.Context(), q)
 	must(t, err)
+	left := found.Items
 	if len(left) != len(before)-len(removed) {
 		t.Fatalf("%d are left of %d without %d", len(left), len(before), len(removed))
 	}

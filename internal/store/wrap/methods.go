@@ -254,9 +254,9 @@ func (st *store) DeleteWebhook(ctx context.Context, old game.Webhook) error {
 	})
 }
 
-func (st *store) Deliveries(ctx context.Context, q game.DeliveryQuery) ([]game.Delivery, error) {
+func (st *store) Deliveries(ctx context.Context, q game.DeliveryQuery) (game.Found[game.Delivery], error) {
 	operation := Operation{Method: "Deliveries", Label: "list_deliveries", Collection: "webhooks"}
-	return read(ctx, st, operation, func(ctx context.Context) ([]game.Delivery, error) {
+	return read(ctx, st, operation, func(ctx context.Context) (game.Found[game.Delivery], error) {
 		return st.inner.Deliveries(ctx, q)
 	})
 }
