@@ -17,8 +17,8 @@ type feedView struct{ filter game.EventFilter }
 // Show implements [eventView].
 func (feedView) Show(e game.Event) (game.Event, game.FollowEnd) { return e, "" }
 
-// Wants implements [eventView].
-func (v feedView) Wants(e *game.Event) bool { return v.filter.Match(e) }
+// Wants implements [eventView]. An event that cannot be read is passed over.
+func (v feedView) Wants(e *game.Event) bool { return !e.Unreadable && v.filter.Match(e) }
 
 // Ended implements [eventView].
 func (feedView) Ended() game.FollowEnd { return "" }

@@ -205,7 +205,9 @@ func (t *topic) readPage(ctx context.Context, place int64) ([]game.Event, error)
 	for i := range events {
 		events[i].Seq = 0 // which those of this process have not yet either
 	}
-	return events, err
+	// What cannot be read is a gap: a follower must read the document anew, which may have let it go meanwhile. In the
+	// feed of a project it only keeps its place.
+	return slices.DeleteFunc(events, func(e game.Event) bool { return e.Unreadable }), err
 }
 
 // Follower reads the events of a topic. It must not be used concurrently.

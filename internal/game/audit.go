@@ -90,7 +90,7 @@ func (s *Sessions) Audit(ctx context.Context, q AuditQuery, cursor string, limit
 			if !q.From.IsZero() && found.Items[i].At.Before(q.From.Add(-auditDisorder)) {
 				return l, nil
 			}
-			if q.selects(&found.Items[i]) {
+			if !found.Items[i].Unreadable && q.selects(&found.Items[i]) {
 				l.Items = append(l.Items, found.Items[i])
 			}
 		}

@@ -136,7 +136,7 @@ const (
 	FailedRedirect    WebhookFailure = "redirect"          // the response was a redirect, which is not followed
 	FailedStatus      WebhookFailure = "status"            // the response's status was not 2xx
 	FailedSecret      WebhookFailure = "secret_unreadable" // GSM_SECRET_KEY is not the one that sealed the secret
-	FailedEventGone   WebhookFailure = "event_gone"        // the event is no longer kept
+	FailedEventGone   WebhookFailure = "event_gone"        // the event is no longer kept, or cannot be read
 )
 
 // WebhookFailures returns all reasons.

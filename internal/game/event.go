@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,6 +26,9 @@ type Event struct {
 	RequestID string    `json:"request_id,omitempty" doc:"The request that made the changes. Players do not see it."`
 	RunID     string    `json:"run_id,omitempty" doc:"The run of a background task that made the changes."`
 	Changes   Changes   `json:"changes" doc:"What changed, at least one."`
+
+	// Unreadable is set for what stands in the place of a stored event that cannot be decoded: see [UnreadableEvent].
+	Unreadable bool `json:"-"`
 }
 
 // SubjectKind is the type of a document that has events.
@@ -80,6 +84,27 @@ const EndOfVersions = 1_000_000_000_000_000 - 1
 // EventID returns the id of the event of a version.
 func EventID(s Subject, version int64) string {
 	return fmt.Sprintf("%s/%s/%015d", s.Kind, s.ID, version)
+}
+
+// UnreadableEvent returns what stands in the place of an event that is stored under an id and cannot be decoded. It has
+// no actor and no changes, and no subject if the id is not one of an event.
+//
+// It is read in the place of the event so that nobody waits for what will never be there, and so that timelines and
+// feeds have no gaps. Callers are not shown it.
+func UnreadableEvent(p ProjectID, id string, seq int64, at time.Time) Event {
+	e := Event{Project: p, Seq: seq, At: at, Unreadable: true}
+	kind, rest, _ := strings.Cut(id, "/")
+	if i := strings.LastIndexByte(rest, '/'); i > 0 {
+		if version, err := strconv.ParseInt(rest[i+1:], 10, 64); err == nil {
+			e.Subject, e.Version = Subject{SubjectKind(kind), rest[:i]}, version
+		}
+	}
+	return e
+}
+
+// withoutUnreadable returns the events that can be read.
+func withoutUnreadable(events []Event) []Event {
+	return slices.DeleteFunc(events, func(e Event) bool { return e.Unreadable })
 }
 
 // Players returns the players that the event names, without duplicates.

@@ -134,7 +134,9 @@ func (s *Players) exportEvents(
 		return "", err
 	}
 	for i := range found {
-		page.Events = append(page.Events, found[i].about(id))
+		if !found[i].Unreadable {
+			page.Events = append(page.Events, found[i].about(id))
+		}
 	}
 	if len(found) < MaxLimit {
 		return "", nil

@@ -261,6 +261,10 @@ type MetricsStore interface {
 //
 // The feed of a project is the order of its events: each has a position from 1 without gaps, and events of one subject
 // are in the order of their versions. An event may get its position some time after it was stored.
+//
+// In the place of an event that cannot be decoded, Timeline and Feed return an [UnreadableEvent]. An event with a
+// change of a type that this version of the program does not know fails them with [ErrUnknownChange]: a newer version
+// can read it, and nobody may go on without it.
 type EventStore interface {
 	// Timeline lists the events of a subject in the order of the query, including those without a position.
 	Timeline(ctx context.Context, q TimelineQuery) ([]Event, error)

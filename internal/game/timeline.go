@@ -44,6 +44,7 @@ func (s *Sessions) Timeline(ctx context.Context, id SessionID, cursor string, li
 		id:   func(e Event) string { return strconv.FormatInt(e.Version, 10) },
 		text: true,
 	}, cursor, limit)
+	l.Items = withoutUnreadable(l.Items)
 	for i := range l.Items {
 		l.Items[i] = c.visibleEvent(l.Items[i])
 	}

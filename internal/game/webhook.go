@@ -145,12 +145,12 @@ func (w *Webhook) PreviousUntil() *time.Time {
 	return last
 }
 
-// wants reports whether the webhook receives the event.
+// wants reports whether the webhook receives the event. One that cannot be read may have any type.
 func (w *Webhook) wants(e *Event) bool {
 	if len(w.Subjects) > 0 && !slices.Contains(w.Subjects, e.Subject.Kind) {
 		return false
 	}
-	return len(w.Types) == 0 || slices.ContainsFunc(e.Changes, func(c Change) bool {
+	return e.Unreadable || len(w.Types) == 0 || slices.ContainsFunc(e.Changes, func(c Change) bool {
 		return slices.Contains(w.Types, TypeOf(c))
 	})
 }

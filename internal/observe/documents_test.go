@@ -83,11 +83,52 @@ func TestUnreadableDocumentsAreReported(t *testing.T) {
 	}
 }
 
+// unreadableEvents is a store with an event that cannot be read among others.
+type unreadableEvents struct {
+	game.Store
+	id string
+}
+
+func (s *unreadableEvents) Feed(context.Context, game.FeedQuery) ([]game.Event, error) {
+	return []game.Event{{Seq: 6}, game.UnreadableEvent("p", s.id, 7, time.Time{}), {Seq: 8}}, nil
+}
+
+func (s *unreadableEvents) Timeline(ctx context.Context, _ game.TimelineQuery) ([]game.Event, error) {
+	return s.Feed(ctx, game.FeedQuery{})
+}
+
+// An event that cannot be read is logged and counted once, however often it is read.
+func TestUnreadableEventsAreReportedOnce(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"session/s/000000000000002", "nothing"} {
+		f := newFlooded()
+		s := observe.Documents(&unreadableEvents{id: id}, f.Database, f.registry)
+		for range 20 {
+			feed, err := s.Feed(t.Context(), game.FeedQuery{})
+			timeline, err2 := s.Timeline(t.Context(), game.TimelineQuery{})
+			if len(feed) != 3 || len(timeline) != 3 || err != nil || err2 != nil {
+				t.Fatalf("the events are not passed on: %v, %v", err, err2)
+			}
+		}
+		all := lines(t, f.out)
+		if len(all) != 1 || all[0]["level"] != "ERROR" || all[0]["seq"] != 7.0 || all[0]["project"] != "p" {
+			t.Errorf("%s is logged as %v", id, all)
+		}
+		c := counter(t, f.registry, "gsm_store_unreadable_documents_total", "collection", "events")
+		if got := testutil.ToFloat64(c); got != 1 {
+			t.Errorf("%s is counted %v times", id, got)
+		}
+	}
+}
+
 // A method that lists documents, and that the wrapper does not know, would leave out documents silently.
 func TestEveryListReportsUnreadableDocuments(t *testing.T) {
 	t.Parallel()
-	var lists []string
+	var lists, events []string
 	for m := range reflect.TypeFor[game.Store]().Methods() {
+		if m.Type.NumOut() > 0 && m.Type.Out(0) == reflect.TypeFor[[]game.Event]() {
+			events = append(events, m.Name)
+		}
 		if m.Type.NumOut() == 0 || m.Type.Out(0).Kind() != reflect.Struct {
 			continue
 		}
@@ -97,6 +138,9 @@ func TestEveryListReportsUnreadableDocuments(t *testing.T) {
 	}
 	if want := []string{"Deliveries", "Players", "SearchSessions", "Sessions", "Webhooks"}; !slices.Equal(lists, want) {
 		t.Errorf("%v list documents; this test and observe.Documents know %v", lists, want)
+	}
+	if want := []string{"ExportEvents", "Feed", "Timeline"}; !slices.Equal(events, want) { // an export fails
+		t.Errorf("%v return events; this test and observe.Documents know %v", events, want)
 	}
 }
 

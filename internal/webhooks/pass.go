@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -18,7 +19,9 @@ type pass struct {
 	webhook game.Webhook
 	end     time.Time // when no new messages are begun
 
-	mu sync.Mutex // of Pass
+	mu sync.Mutex // of Pass, and unreadable
+	// unreadable is why events that wait cannot be read. They wait on, and hold up those of their subjects only.
+	unreadable error
 }
 
 func newPass(ctx context.Context, d *Dispatcher, w game.Webhook) (*pass, error) {
@@ -32,12 +35,22 @@ func (p *pass) run(ctx context.Context) (more bool, err error) {
 	due := p.Progress().Due(p.Now(), dueSize)
 	g := p.group()
 	for _, item := range due {
-		g.Go(func() error { return recovered(func() error { return p.follow(ctx, item) }) })
+		g.Go(func() error {
+			err := recovered(func() error { return p.follow(ctx, item) })
+			if !errors.Is(err, game.ErrUnreadable) {
+				return err
+			}
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.unreadable = errors.Join(p.unreadable, err)
+			return nil
+		})
 	}
 	if err := g.Wait(); err != nil || p.over(ctx) || !p.Progress().HasRoom() {
-		return len(due) == dueSize, err //nolint:wrapcheck // of the functions above
+		return len(due) == dueSize, errors.Join(err, p.unreadable)
 	}
-	return p.takeUp(ctx)
+	more, err = p.takeUp(ctx)
+	return more, errors.Join(err, p.unreadable)
 }
 
 func (p *pass) group() *errgroup.Group {
@@ -159,6 +172,9 @@ func (p *pass) sendAll(
 
 // send sends an event and reports whether it has been dealt with, so that the next one of the subject may be sent.
 func (p *pass) send(ctx context.Context, item game.WaitingDelivery, e *game.Event) (bool, error) {
+	if e.Unreadable { // there is nothing to send, now or later
+		return p.settle(item, e, game.WebhookAttempt{Failure: game.FailedEventGone}), nil
+	}
 	if !p.enter(ctx) {
 		p.keep(item, item.Attempts == 0)
 		return false, nil

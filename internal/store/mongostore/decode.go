@@ -1,6 +1,7 @@
 package mongostore
 
 import (
+	"fmt"
 	"math"
 	"reflect"
 	"time"
@@ -17,9 +18,11 @@ import (
 func decode[D any](raw bson.Raw, d *D) error {
 	if e, ok := any(d).(*game.Event); ok {
 		var moved movedEvent
-		err := bson.Unmarshal(raw, &moved)
+		if err := bson.Unmarshal(raw, &moved); err != nil {
+			return fmt.Errorf("%w: %w", game.ErrUnreadable, err)
+		}
 		*e = moved.game()
-		return err
+		return nil
 	}
 	v := reflect.ValueOf(d).Elem()
 	l := layoutOf(v.Type())

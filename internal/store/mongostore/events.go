@@ -119,7 +119,10 @@ func (l changes) MarshalBSONValue() (kind byte, data []byte, err error) {
 }
 
 // UnmarshalBSONValue implements [bson.ValueUnmarshaler].
-func (l *changes) UnmarshalBSONValue(_ byte, data []byte) error {
+func (l *changes) UnmarshalBSONValue(kind byte, data []byte) error {
+	if bson.Type(kind) != bson.TypeArray {
+		return game.ErrUnreadable
+	}
 	values, err := bson.RawArray(data).Values()
 	if err != nil {
 		return err
@@ -170,7 +173,7 @@ func (s *Store) Timeline(ctx context.Context, q game.TimelineQuery) ([]game.Even
 		order = 1
 	}
 	o := options.Find().SetSort(docOf("_id", order)).SetLimit(int64(q.Limit)).SetHint(idIndex)
-	moved, err := read[game.Event](ctx, s, s.events.Collection, filter, o)
+	moved, err := s.readEvents(ctx, filter, o)
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +220,38 @@ func (s *Store) Feed(ctx context.Context, q game.FeedQuery) ([]game.Event, error
 	}
 	filter = append(filter, bson.E{Key: "seq", Value: place})
 	o := options.Find().SetSort(docOf("seq", order)).SetLimit(int64(q.Limit)).SetHint(index)
-	return read[game.Event](ctx, s, s.events.Collection, filter, o)
+	return s.readEvents(ctx, filter, o)
+}
+
+// readEvents returns all events in the collection that match.
+func (s *Store) readEvents(
+	ctx context.Context, filter bson.D, o *options.FindOptionsBuilder,
+) ([]game.Event, error) {
+	events := []game.Event{}
+	err := s.each(ctx, s.events.Collection, filter, o, func(cursor *mongo.Cursor) (bool, error) {
+		var e game.Event
+		if err := decode(cursor.Current, &e); err != nil {
+			if errors.Is(err, game.ErrUnknownChange) {
+				return false, err
+			}
+			e = unreadableEvent(cursor.Current)
+		}
+		events = append(events, e)
+		return true, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return events, nil
+}
+
+// unreadableEvent returns what stands for an event that cannot be decoded.
+func unreadableEvent(raw bson.Raw) game.Event {
+	id, _ := raw.Lookup("_id").StringValueOK()
+	project, _ := raw.Lookup("project").StringValueOK()
+	seq, _ := raw.Lookup("seq").AsInt64OK()
+	at, _ := raw.Lookup("at").TimeOK()
+	return game.UnreadableEvent(game.ProjectID(project), id, seq, at.UTC())
 }
 
 // Departures implements [game.EventStore].

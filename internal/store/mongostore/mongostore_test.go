@@ -33,6 +33,16 @@ func TestUnreadable(t *testing.T) {
 	})
 }
 
+func TestUnknownChange(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, mongotest.Database(t), mongostore.Options{})
+	storetest.UnknownChange(t, s, func(t *testing.T, id string) {
+		t.Helper()
+		withoutValidator(t, s, "events")
+		must(t, s.RunCommand(t.Context(), set("events", id, field("changes.0.type", "newer"))))
+	})
+}
+
 // withoutValidator removes the validator of a collection, as a user could.
 func withoutValidator(t *testing.T, s *mongostore.Store, collection string) {
 	t.Helper()

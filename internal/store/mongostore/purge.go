@@ -93,7 +93,16 @@ func (s *Store) firstPlaces(ctx context.Context, end *feedEnd, limit int) (found
 		if err != nil {
 			return err
 		}
-		return cursor.All(ctx, &found)
+		defer closeCursor(ctx, cursor)
+		for cursor.Next(ctx) {
+			var d movedEvent
+			if err := cursor.Decode(&d); err != nil {
+				// Without a time it is as old as the one before it, which is being removed.
+				d = storedEvent(unreadableEvent(cursor.Current))
+			}
+			found = append(found, d)
+		}
+		return cursor.Err()
 	}
 	for range 2 {
 		err := after(bson.D{{Key: "$gt", Value: end.Purged}, {Key: "$lte", Value: end.Purged + int64(limit)}}, limit)

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -29,14 +30,17 @@ const (
 	atLeastAt = `INSERT INTO feeds (project, seq) VALUES (?1, ?2) ON CONFLICT (project) DO UPDATE SET seq = ?2 WHERE seq < ?2`
 
 	// The order of these is written into the statement.
-	timeline   = "SELECT doc, seq FROM events WHERE id < ? AND id > ? ORDER BY id "
-	feed       = "SELECT doc, seq FROM events WHERE project = ? AND seq > ? AND seq < ? ORDER BY seq "
-	playerFeed = `SELECT e.doc, e.seq FROM event_players p JOIN events e ON e.project = p.project AND e.seq = p.seq
+	timeline   = "SELECT doc, seq, project, id, at FROM events WHERE id < ? AND id > ? ORDER BY id "
+	feed       = "SELECT doc, seq, project, id, at FROM events WHERE project = ? AND seq > ? AND seq < ? ORDER BY seq "
+	playerFeed = `SELECT e.doc, e.seq, e.project, e.id, e.at
+		FROM event_players p JOIN events e ON e.project = p.project AND e.seq = p.seq
 		WHERE p.project = ?1 AND p.seq > ?2 AND p.seq < ?3 AND p.player_id = ?4
 		UNION ALL
-		SELECT doc, seq FROM events WHERE id > ?5 AND id < ?6 AND project = ?1 AND seq > ?2 AND seq < ?3
+		SELECT doc, seq, project, id, at FROM events
+		WHERE id > ?5 AND id < ?6 AND project = ?1 AND seq > ?2 AND seq < ?3
 		ORDER BY 2 `
-	auditFeed = `SELECT e.doc, e.seq FROM audited a JOIN events e ON e.project = a.project AND e.seq = a.seq
+	auditFeed = `SELECT e.doc, e.seq, e.project, e.id, e.at
+		FROM audited a JOIN events e ON e.project = a.project AND e.seq = a.seq
 		WHERE a.project = ? AND a.seq > ? AND a.seq < ? ORDER BY a.seq `
 	departures = `SELECT DISTINCT session_id FROM departures WHERE project = ? AND player_id = ? AND session_id < ?
 		ORDER BY session_id DESC LIMIT ?`
@@ -48,7 +52,10 @@ const (
 	purgeEventPlayers = `DELETE FROM event_players WHERE project = ?1 AND player_id = ?2 AND seq = ?3`
 	purgeDepartures   = `DELETE FROM departures WHERE project = ? AND player_id = ? AND session_id = ? AND seq = ?`
 	purgeAudited      = "DELETE FROM audited WHERE project = ? AND seq <= ?"
-	oldestEvents      = "SELECT doc, seq FROM events WHERE project = ? ORDER BY seq LIMIT ?"
+	oldestEvents      = "SELECT doc, seq, project, id, at FROM events WHERE project = ? ORDER BY seq LIMIT ?"
+	// Of an event that cannot be decoded, which read all rows of the project.
+	purgeNamedBy    = "DELETE FROM event_players WHERE project = ? AND seq = ?"
+	purgeDepartedBy = "DELETE FROM departures WHERE project = ? AND seq = ?"
 )
 
 // eventRow is an event as it is stored.
@@ -319,7 +326,7 @@ const purgePage = 500
 func (s *Store) purgeEvents(
 	ctx context.Context, project string, before time.Time, limit int,
 ) (n int, more bool, err error) {
-	oldest, err := gather(ctx, s, oldestEvents, []any{project, int64(limit)}, s.event)
+	oldest, err := gather(ctx, s, oldestEvents, []any{project, int64(limit)}, s.eventToPurge)
 	if err != nil {
 		return 0, false, err
 	}
@@ -331,16 +338,8 @@ func (s *Store) purgeEvents(
 	}
 	err = s.writer.do(ctx, func(c *conn) (refusal, error) {
 		for i := range oldest[:n] {
-			for _, p := range namedBeside(&oldest[i]) {
-				if _, err := c.exec(purgeEventPlayers, project, string(p), oldest[i].Seq); err != nil {
-					return nil, err
-				}
-			}
-			for _, p := range oldest[i].Departed() {
-				_, err := c.exec(purgeDepartures, project, string(p), oldest[i].Subject.ID, oldest[i].Seq)
-				if err != nil {
-					return nil, err
-				}
+			if err := c.purgeRowsOf(&oldest[i]); err != nil {
+				return nil, err
 			}
 		}
 		if _, err := c.exec(purgeAudited, project, oldest[n-1].Seq); err != nil {
@@ -353,6 +352,30 @@ func (s *Store) purgeEvents(
 		return 0, false, err
 	}
 	return n, n == len(oldest), nil
+}
+
+// purgeRowsOf removes the rows that say whom an event names.
+func (c *conn) purgeRowsOf(e *game.Event) error {
+	project := string(e.Project)
+	if e.Unreadable {
+		for _, rows := range []string{purgeNamedBy, purgeDepartedBy} {
+			if _, err := c.exec(rows, project, e.Seq); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, p := range namedBeside(e) {
+		if _, err := c.exec(purgeEventPlayers, project, string(p), e.Seq); err != nil {
+			return err
+		}
+	}
+	for _, p := range e.Departed() {
+		if _, err := c.exec(purgeDepartures, project, string(p), e.Subject.ID, e.Seq); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // PutEvents implements [game.EventStore].
@@ -388,11 +411,39 @@ func (s *Store) PutEvents(ctx context.Context, events []game.Event) error {
 
 // ExportEvents implements [game.ExportStore].
 func (s *Store) ExportEvents(ctx context.Context, after string, limit int) ([]game.Event, error) {
-	return gather(ctx, s, exportEvents, []any{after, int64(limit)}, s.event)
+	return gather(ctx, s, exportEvents, []any{after, int64(limit)}, s.wholeEvent)
 }
 
-// event reads an event from its document and its place.
+// event reads an event from its document, its place, its project, its id and its time, the last three of which stand
+// for a document that cannot be decoded.
 func (s *Store) event(columns []driver.Value) (game.Event, error) {
+	e, err := s.wholeEvent(columns)
+	if !errors.Is(err, game.ErrUnreadable) || errors.Is(err, game.ErrUnknownChange) {
+		return e, err
+	}
+	return unreadableEvent(columns)
+}
+
+// eventToPurge is event where nobody reads what changed.
+func (s *Store) eventToPurge(columns []driver.Value) (game.Event, error) {
+	e, err := s.wholeEvent(columns)
+	if !errors.Is(err, game.ErrUnreadable) {
+		return e, err
+	}
+	return unreadableEvent(columns)
+}
+
+func unreadableEvent(columns []driver.Value) (game.Event, error) {
+	var project, id string
+	var seq, at int64
+	if err := scanAll(columns[1:], &seq, &project, &id, &at); err != nil {
+		return game.Event{}, err
+	}
+	return game.UnreadableEvent(game.ProjectID(project), id, seq, time.UnixMilli(at).UTC()), nil
+}
+
+// wholeEvent reads an event from its document and its place.
+func (s *Store) wholeEvent(columns []driver.Value) (game.Event, error) {
 	var e game.Event
 	if err := s.codec.decode(columns[0], &e); err != nil {
 		return game.Event{}, unread(err)

@@ -75,8 +75,21 @@ func TestUnreadable(t *testing.T) {
 				set = "doc = json_set(doc, '$.name', 5)"
 			case "deliveries":
 				set = "doc = json_set(doc, '$.seq', 'x')"
+			case "events":
+				set = "doc = '{'"
 			}
 			return exec("UPDATE " + collection + " SET " + set + " WHERE id = '" + id + "'")
+		}))
+	})
+}
+
+func TestUnknownChange(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
+	storetest.UnknownChange(t, s, func(t *testing.T, id string) {
+		t.Helper()
+		must(t, s.OnWriter(t.Context(), func(exec func(string) error) error {
+			return exec("UPDATE events SET doc = json_set(doc, '$.changes[0].type', 'newer') WHERE id = '" + id + "'")
 		}))
 	})
 }

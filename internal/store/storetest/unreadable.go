@@ -9,8 +9,8 @@ import (
 )
 
 // Unreadable tests that a document that cannot be decoded does not fail the lists in which it belongs. Engines call it
-// with an empty store and a function that spoils a stored document of a collection, players, sessions, webhooks
-// or deliveries, for the decoder alone: what the engine finds it by stays.
+// with an empty store and a function that spoils a stored document of a collection, players, sessions, webhooks,
+// deliveries or events, for the decoder alone: what the engine finds it by stays.
 func Unreadable(t *testing.T, s game.Store, spoil func(t *testing.T, collection, id string)) {
 	t.Helper()
 	holder := newMember()
@@ -71,6 +71,7 @@ func Unreadable(t *testing.T, s game.Store, spoil func(t *testing.T, collection,
 	unreadableSweep(t, s, holder.PlayerID, sessions)
 	unreadableWebhooks(t, s, spoil)
 	unreadableDeliveries(t, s, spoil)
+	unreadableEvents(t, s, spoil)
 }
 
 // unreadableDeliveries lists the records of a webhook, some of which cannot be read.
