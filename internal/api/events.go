@@ -110,6 +110,7 @@ const (
 	endGap             endReason = "gap"             // the next events are no longer kept
 	endLeft            endReason = "left"            // the client has gone
 	endSlow            endReason = "slow"            // the client does not read
+	endFailed          endReason = "failed"          // a panic: the stream breaks off
 )
 
 // enterStream counts a stream of the caller. It returns the problem if there must not be one more.

@@ -51,9 +51,33 @@ type ownRoom struct{ *limits.Room }
 // Fresh implements [game.Room].
 func (r ownRoom) Fresh() game.Room { return ownRoom{r.Room.Fresh()} }
 
-// recover turns a panic into an internal error. It is inside the observer, which logs and counts the panic as a 500.
+// begun is the writer of a response that knows whether it has begun.
+type begun struct {
+	http.ResponseWriter
+	is bool
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (w *begun) WriteHeader(status int) {
+	w.is = w.is || status >= 200 || status == http.StatusSwitchingProtocols
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (w *begun) Write(b []byte) (int, error) {
+	w.is = true
+	return w.ResponseWriter.Write(b) //nolint:wrapcheck // a writer passes errors on as they are
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (w *begun) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// recover turns a panic into an internal error. It is inside the observer, which logs and counts the panic as a 500. If
+// the response has begun, nothing can be added that the client would take for an error, so the connection is closed:
+// the client sees that the response is not whole, and resumes a stream.
 func (a *API) recover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		response := &begun{ResponseWriter: w}
 		defer func() {
 			cause := recover()
 			if cause == nil {
@@ -63,13 +87,18 @@ func (a *API) recover(next http.Handler) http.Handler {
 				panic(cause)
 			}
 			_, path, _ := strings.Cut(r.Pattern, " ")
-			web.WriteProblem(w, a.internalProblem(r.Context(), http.StatusInternalServerError,
-				report.Failure{Code: report.FailurePanic, Route: path, Err: report.Caught(cause)}))
+			p := a.internalProblem(r.Context(), http.StatusInternalServerError,
+				report.Failure{Code: report.FailurePanic, Route: path, Err: report.Caught(cause)})
+			if response.is {
+				p.NoteOn(w)
+				panic(http.ErrAbortHandler)
+			}
+			web.WriteProblem(w, p)
 		}()
 		if o, ok := web.Observer[interface{ NoteProbe() }](w); ok && a.routeOf(r).probe {
 			o.NoteProbe()
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(response, r)
 		if l := laterFrom(r.Context()); l != nil && l.do != nil {
 			l.do()
 		}

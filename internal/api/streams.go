@@ -89,9 +89,7 @@ func (a *API) streamTimeout() time.Duration {
 
 // stream sends a subscription until it ends.
 func (a *API) stream(r *http.Request, s *subscription, to messenger) {
-	a.opened(to.form())
-	why := a.streamUntil(r, s, to)
-	a.closed(to.form(), why)
+	why := a.counted(r, s, to)
 	switch why {
 	case endLeft, endSlow:
 		to.end(nil)
@@ -102,6 +100,14 @@ func (a *API) stream(r *http.Request, s *subscription, to messenger) {
 		}
 		to.end(m)
 	}
+}
+
+// counted sends messages and returns why there are no more, and tells the observer.
+func (a *API) counted(r *http.Request, s *subscription, to messenger) (why endReason) {
+	a.opened(to.form())
+	why = endFailed // if it does not return
+	defer func() { a.closed(to.form(), why) }()
+	return a.streamUntil(r, s, to)
 }
 
 func retryTime() time.Duration {

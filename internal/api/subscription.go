@@ -175,6 +175,7 @@ func (a *API) sendEvents(w http.ResponseWriter, r *http.Request, in *EventsParam
 		a.stream(r, s, newEventStream(w, r, a.streamTimeout()))
 	case formWebSocket:
 		if to := a.acceptWebSocket(w, r); to != nil {
+			defer to.end(nil) // no server closes the connection of a WebSocket when its handler panics
 			a.stream(r, s, to)
 		}
 	case formJSON:

@@ -27,9 +27,9 @@ func NewStreams(followers func() int, reg prometheus.Registerer) *Streams {
 		ended: counters(reg, "gsm_streams_ended_total",
 			"Event streams that ended, by why: session_ended, removed (the player), left (the client), "+
 				"slow (the client did not read), unauthenticated (the credential ended), shutdown, "+
-				"unavailable (the database), gap.",
+				"unavailable (the database), gap, failed (a panic).",
 			[]string{"reason"}, "session_ended", "removed", "left", "slow", "unauthenticated", "shutdown",
-			"unavailable", "gap"),
+			"unavailable", "gap", "failed"),
 		lag: promauto.With(reg).NewHistogram(seconds("gsm_stream_lag_seconds",
 			"Time from a change to when its event was written to a client that waited for it. Where another process "+
 				"made the change, the difference of the clocks is in it.",
