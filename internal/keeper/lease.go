@@ -113,6 +113,11 @@ func (k *Keeper) recordSkipped(ctx context.Context, t Task, begin time.Time, err
 }
 
 // take takes the lease of a task. It returns nil if another process holds it.
+//
+// A lease that was lost because a renewal hung is taken again under its own generation if the renewal was stored late.
+// Nobody can have held it meanwhile: a lease is stored only in the place of the one that the writer has read, and
+// whoever takes it from another makes a new generation. So all leases of one generation are a chain, each written by
+// the same process, and the run that was cancelled has returned.
 func (k *Keeper) take(ctx context.Context, t Task, seen *sighting) (*tenure, error) {
 	ctx, cancel := context.WithTimeout(ctx, renewEvery)
 	defer cancel()

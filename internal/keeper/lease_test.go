@@ -370,6 +370,113 @@ func (h *hanging) PutTaskLease(ctx context.Context, old, next game.TaskLease) er
 	return h.TaskStore.PutTaskLease(ctx, old, next)
 }
 
+// A renewal that hangs may be stored at any time later, or lose to whoever has taken the lease meanwhile. Who runs
+// under a generation is the only one who ever held it, also where a process takes its own lost lease again.
+func TestLeaseAfterARenewalThatHung(t *testing.T) {
+	t.Parallel()
+	again, others := 0, 0
+	for late := time.Duration(0); late <= 14*time.Second; late += 250 * time.Millisecond {
+		away := game.TaskLeaseTerm * 2 / 3 // so that it is back before the other may take the lease
+		if late%(500*time.Millisecond) != 0 {
+			away = 2 * game.TaskLeaseLost
+		}
+		synctest.Test(t, func(t *testing.T) {
+			c := newCluster(t)
+			c.lasts = 50 * time.Second
+			history := &chain{TaskStore: c.store}
+			begin := time.Now()
+			a := c.start("a", func(o *keeper.Options, _ *member) {
+				o.Leases = &lagging{TaskStore: history, from: begin.Add(game.TaskLeaseTerm), late: late, away: away}
+			})
+			c.until("a", 1, 5*time.Second)
+			b := c.start("b", func(o *keeper.Options, _ *member) { o.Leases = history })
+			c.eventually("the run ends", time.Minute, func() bool { return len(c.cut) > 0 })
+			c.wantLost(1)
+			c.eventually("one of them works", time.Minute, func() bool { return len(c.under) > 0 })
+			c.mu.Lock()
+			if generation, is := c.under["a"]; is && generation == 1 {
+				again++
+			} else if !is {
+				others++
+			}
+			c.mu.Unlock()
+			time.Sleep(time.Minute)
+			c.stop(a, b)
+			history.check(t)
+		})
+	}
+	if again == 0 || others == 0 {
+		t.Errorf("%d times the lease was taken again under its generation, and %d times by another", again, others)
+	}
+}
+
+// lagging is a store in whose first write after a time the caller waits in vain, and which stores it late. It cannot be
+// read for a while.
+type lagging struct {
+	game.TaskStore
+	from       time.Time
+	late, away time.Duration
+
+	mu  sync.Mutex
+	lag time.Time // when the write began
+}
+
+func (l *lagging) TaskLease(ctx context.Context, name string) (game.TaskLease, error) {
+	l.mu.Lock()
+	away := !l.lag.IsZero() && time.Since(l.lag) < l.away
+	l.mu.Unlock()
+	if away {
+		return game.TaskLease{}, game.ErrStoreUnavailable.Because(errors.New("cut off"))
+	}
+	return l.TaskStore.TaskLease(ctx, name)
+}
+
+func (l *lagging) PutTaskLease(ctx context.Context, old, next game.TaskLease) error {
+	l.mu.Lock()
+	lags := l.lag.IsZero() && time.Now().After(l.from)
+	if lags {
+		l.lag = time.Now()
+	}
+	l.mu.Unlock()
+	if !lags {
+		return l.TaskStore.PutTaskLease(ctx, old, next)
+	}
+	time.AfterFunc(l.late, func() { _ = l.TaskStore.PutTaskLease(context.WithoutCancel(ctx), old, next) })
+	<-ctx.Done()
+	return game.ErrStoreUnavailable.Because(ctx.Err())
+}
+
+// chain is a store that remembers the leases that were stored.
+type chain struct {
+	game.TaskStore
+	mu     sync.Mutex
+	leases []game.TaskLease
+}
+
+func (h *chain) PutTaskLease(ctx context.Context, old, next game.TaskLease) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	err := h.TaskStore.PutTaskLease(ctx, old, next)
+	if err == nil {
+		h.leases = append(h.leases, next)
+	}
+	return err
+}
+
+// check checks that each generation follows the one before and has one holder, until it is given back.
+func (h *chain) check(t *testing.T) {
+	t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := 1; i < len(h.leases); i++ {
+		before, l := h.leases[i-1], h.leases[i]
+		same := l.Generation == before.Generation && (l.Holder == before.Holder || l.Holder == "")
+		if !same && (l.Generation != before.Generation+1 || l.Holder == "") {
+			t.Errorf("%+v follows %+v", l, before)
+		}
+	}
+}
+
 // The only process of a database takes the lease of a killed process at once, and never renews it.
 func TestSoleProcess(t *testing.T) {
 	t.Parallel()
