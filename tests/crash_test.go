@@ -207,8 +207,15 @@ func TestRequestsInFlightFinish(t *testing.T) {
 		t.Fatal(err)
 	}
 	send(body[:5])
-	code := make(chan int, 1)
-	go func() { code <- s.terminate(t) }()
+	type ending struct {
+		code int
+		err  error
+	}
+	ended := make(chan ending, 1)
+	go func() {
+		code, err := s.end()
+		ended <- ending{code, err}
+	}()
 	s.logged(t, func(l logLine) bool { return l["msg"] == "stopping" })
 	send(body[5:])
 	res, err := http.ReadResponse(r, nil)
@@ -219,8 +226,8 @@ func TestRequestsInFlightFinish(t *testing.T) {
 	if res.StatusCode != http.StatusCreated {
 		t.Errorf("got %d, want 201", res.StatusCode)
 	}
-	if got := <-code; got != 0 {
-		t.Errorf("exit code %d, want 0", got)
+	if got := <-ended; got.code != 0 || got.err != nil {
+		t.Errorf("exit code %d, %v, want 0", got.code, got.err)
 	}
 	s = start(t, onDatabase(s.database))
 	if page, err := s.api.Players.List(t.Context(), client.PlayerFilter{}); err != nil || len(page.Items) != 1 {

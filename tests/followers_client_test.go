@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"game-session-manager/client"
@@ -163,17 +164,32 @@ func (w *crowdFollower) poll(ctx context.Context) error {
 		if err := json.Unmarshal([]byte(got.body), &p); err != nil {
 			return w.violate("a response that cannot be read: %v: %s", err, got.body)
 		}
-		for i, e := range p.Items {
-			epoch, _, _ := strings.Cut(p.Position, ".")
-			if err := w.take(e, fmt.Sprintf("%s.%d", epoch, w.place+1)); err != nil {
-				return err
-			}
-			if i == len(p.Items)-1 && w.position != p.Position {
-				return w.violate("the position of the page is %s", p.Position)
-			}
+		if err := w.takePage(p); err != nil {
+			return err
 		}
 	}
 	return ctx.Err()
+}
+
+// takePage processes the response to a poll, whose position is that of its last event, or the one that was sent if it
+// has none: nothing is passed over without filters.
+func (w *crowdFollower) takePage(p client.EventPage) error {
+	epoch, _, _ := strings.Cut(p.Position, ".")
+	for _, e := range p.Items {
+		if err := w.take(e, fmt.Sprintf("%s.%d", epoch, w.place+1)); err != nil {
+			return err
+		}
+	}
+	if w.epoch == "" {
+		w.epoch = epoch
+	}
+	if want := fmt.Sprintf("%s.%d", w.epoch, w.place); p.Position != want || epoch == "" {
+		return w.violate("the position of a page of %d events is %s, want %s", len(p.Items), p.Position, want)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.position = p.Position
+	return nil
 }
 
 // iterate follows by the SDK, which opens streams again by itself.
@@ -280,4 +296,46 @@ func (s *crowdSession) name() string {
 		return "the project"
 	}
 	return string(s.id)
+}
+
+// A follower that polls goes on from the position of each page, also of one without events, and notices a wrong one.
+func TestCrowdComparesPositions(t *testing.T) {
+	t.Parallel()
+	once(t)
+	event := func(version int64) client.Event {
+		return client.Event{Subject: client.Subject{ID: "s"}, Version: version}
+	}
+	page := func(position string, events ...client.Event) client.EventPage {
+		return client.EventPage{Position: position, Items: events}
+	}
+	for name, c := range map[string]struct {
+		pages []client.EventPage
+		wrong bool
+	}{
+		"right": {
+			[]client.EventPage{page("e.0"), page("e.2", event(1), event(2)), page("e.2"), page("e.3", event(3))}, false,
+		},
+		"ahead at the beginning":          {[]client.EventPage{page("e.1")}, true},
+		"ahead without events":            {[]client.EventPage{page("e.0"), page("e.1")}, true},
+		"behind without events":           {[]client.EventPage{page("e.1", event(1)), page("e.0")}, true},
+		"of another epoch without events": {[]client.EventPage{page("e.0"), page("f.0")}, true},
+		"ahead of its events":             {[]client.EventPage{page("e.2", event(1))}, true},
+		"without an epoch":                {[]client.EventPage{page("0")}, true},
+	} {
+		w := &crowdFollower{
+			f: new(crowd), of: &crowdSession{id: "s"}, position: "0", versions: map[string]int64{},
+		}
+		var err error
+		for _, p := range c.pages {
+			if err = w.takePage(p); err != nil {
+				break
+			}
+			if w.position != p.Position {
+				t.Errorf("%s: it goes on from %s, want %s", name, w.position, p.Position)
+			}
+		}
+		if (err != nil) != c.wrong || w.failed.Load() != c.wrong {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

@@ -264,8 +264,8 @@ func (f *crowd) disturb(until time.Time) {
 			} else {
 				f.restarts++
 				ending.Go(func() {
-					if code := s.terminate(f.t); code != 0 {
-						f.violate("a process that should end did so with %d", code)
+					if code, err := s.end(); code != 0 || err != nil {
+						f.violate("a process that should end did so with %d, %v", code, err)
 					}
 				})
 			}

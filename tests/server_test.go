@@ -225,21 +225,39 @@ func (s *server) kill() {
 // terminate asks the process to end, as an operator does, and returns its exit code.
 func (s *server) terminate(t testing.TB) int {
 	t.Helper()
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	code, err := s.end()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return s.wait(t)
+	return code
+}
+
+// end is terminate for any goroutine, of which only that of the test may end the test.
+func (s *server) end() (code int, err error) {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return 0, err
+	}
+	return s.code()
 }
 
 // wait returns the exit code of a process that ends by itself.
 func (s *server) wait(t testing.TB) int {
 	t.Helper()
+	code, err := s.code()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code
+}
+
+// code waits until the process has ended and returns its exit code.
+func (s *server) code() (int, error) {
 	select {
 	case <-s.exited:
+		return s.cmd.ProcessState.ExitCode(), nil
 	case <-time.After(patience):
-		t.Fatal("the process does not end")
+		return 0, errors.New("the process does not end")
 	}
-	return s.cmd.ProcessState.ExitCode()
 }
 
 // inspect fails the test for what the process logged and must not have, and shows the logs of a failed test.
