@@ -104,9 +104,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 			failures = errors.Join(failures, err)
 			ends[w.Project] = end
 		}
-		if p := &w.Progress; p.HasRoom() && p.Position < ends[w.Project] || len(p.Due(now, 1)) > 0 {
-			d.start(w.ID)
-		}
+		d.start(w.ID, ends[w.Project], now)
 	}
 	maps.DeleteFunc(d.known.ends, func(p game.ProjectID, _ *feedEnd) bool {
 		_, looked := ends[p]
@@ -118,12 +116,16 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	return failures
 }
 
-// start starts a worker for a webhook unless it has one, from what is known now: a worker may have just ended.
-func (d *Dispatcher) start(id game.WebhookID) {
+// start starts a worker for a webhook that has something to be sent, given the end of the feed, unless it has a worker.
+// It judges by what is known now: a worker may have just ended.
+func (d *Dispatcher) start(id game.WebhookID, end int64, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	w, is := d.known.all[id]
 	if !is || w.Disabled || d.busy[id] || d.ctx.Err() != nil {
+		return
+	}
+	if p := &w.Progress; (!p.HasRoom() || p.Position >= end) && len(p.Due(now, 1)) == 0 {
 		return
 	}
 	d.busy[w.ID] = true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -114,4 +115,27 @@ func TestUnreadableTimeline(t *testing.T) {
 	mended.Store(true)
 	s.broken.Store(false)
 	eventually(t, "its own came", func() bool { return r.has("a") == 2 }, func() { _ = d.Run(w.ctx) })
+}
+
+// A webhook that cannot be read is told of by each run until it can be, and the others are served.
+func TestUnreadableWebhook(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	broken := newReceiver(t, func(string, int64) int { return http.StatusOK })
+	whole := newReceiver(t, func(string, int64) int { return http.StatusOK })
+	bad := w.create(t, broken)
+	w.create(t, whole)
+	w.happens(t, "a", 1)
+	s := &spoiling{Store: w.store}
+	s.bad.Store(&bad.ID)
+	d := w.dispatcherOn(t, s)
+	told := func() {
+		if err := d.Run(w.ctx); !errors.Is(err, game.ErrUnreadable) || !strings.Contains(err.Error(), string(bad.ID)) {
+			t.Fatalf("a run with a webhook that cannot be read returns %v", err)
+		}
+	}
+	eventually(t, "the other one has it", func() bool { return whole.has("a") == 1 }, told)
+	s.bad.Store(nil)
+	eventually(t, "the mended one has it", func() bool { return broken.has("a") == 1 }, func() { _ = d.Run(w.ctx) })
+	must(t, d.Run(w.ctx))
 }
