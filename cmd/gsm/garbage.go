@@ -12,7 +12,7 @@ import (
 
 const (
 	// heapBytes is how much memory may be in use or garbage before garbage is collected, within the bounds below. It
-	// decides what a process takes that does little, beside a few megabytes that it uses: docs/decisions/0044-memory.md.
+	// decides what a process takes that uses only a few megabytes: docs/decisions/0044-memory.md has the figures.
 	heapBytes = 32 << 20
 	// mostGarbage and leastGarbage are GOGC, the garbage in percent of what is in use. leastGarbage is Go's default.
 	mostGarbage, leastGarbage = 400, 100
