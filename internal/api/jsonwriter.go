@@ -176,7 +176,7 @@ func jsonWriter(t reflect.Type) func(*writer, reflect.Value) {
 				w.null()
 				return
 			}
-			w.b = append(w.b, v.String()...)
+			w.marshal(v)
 		}
 	}
 	if t.Implements(reflect.TypeFor[json.Marshaler]()) {

@@ -72,9 +72,9 @@ func (w *begun) Write(b []byte) (int, error) {
 // Unwrap lets [http.ResponseController] reach the connection.
 func (w *begun) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// recover turns a panic into an internal error. It is inside the observer, which logs and counts the panic as a 500. If
-// the response has begun, nothing can be added that the client would take for an error, so the connection is closed:
-// the client sees that the response is not whole, and resumes a stream.
+// recover turns a panic into an internal error. It is inside the observer, which logs and counts it as a 500. If the
+// response has begun, its status stands, and nothing can be added that the client would take for an error, so the
+// connection is closed: the client sees that the response is not whole, and resumes a stream.
 func (a *API) recover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		response := &begun{ResponseWriter: w}

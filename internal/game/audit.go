@@ -87,10 +87,13 @@ func (s *Sessions) Audit(ctx context.Context, q AuditQuery, cursor string, limit
 		}
 		for i := range found.Items {
 			at = found.Items[i].Seq
+			if found.Items[i].Unreadable { // also its time may be
+				continue
+			}
 			if !q.From.IsZero() && found.Items[i].At.Before(q.From.Add(-auditDisorder)) {
 				return l, nil
 			}
-			if !found.Items[i].Unreadable && q.selects(&found.Items[i]) {
+			if q.selects(&found.Items[i]) {
 				l.Items = append(l.Items, found.Items[i])
 			}
 		}

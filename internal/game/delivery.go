@@ -324,6 +324,15 @@ func (p *Pass) Keep(d WaitingDelivery) {
 	p.next.Waiting = slices.Insert(p.next.Waiting, i, d)
 }
 
+// Postpone has an event that could not be read wait a minute, so that others are due meanwhile.
+func (p *Pass) Postpone(d WaitingDelivery, now time.Time) {
+	if at := p.next.RecoveredAt; at != nil && d.LastAt.Before(*at) {
+		d.LastAt = *at // it would be due at once otherwise
+	}
+	d.DueAt = now.Add(time.Minute).Truncate(time.Millisecond)
+	p.Keep(d)
+}
+
 // drop removes an event from those that wait.
 func (p *Pass) drop(d WaitingDelivery) {
 	p.next.Waiting = slices.DeleteFunc(p.next.Waiting, func(w WaitingDelivery) bool {

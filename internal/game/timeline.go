@@ -1,6 +1,7 @@
 package game
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -101,24 +102,26 @@ func NewFeeds(store EventStore, retention time.Duration) *Feeds {
 // Tend gives the events that have none their places in the feeds of their projects, and removes some of those that are
 // too old. It must not be called concurrently.
 func (f *Feeds) Tend(ctx context.Context, now time.Time) error {
-	for {
-		n, err := f.store.OrderEvents(ctx, now, eventBatch)
+	var unreadable error // of single documents, which are no reason to keep what is too old
+	for n := eventBatch; n >= eventBatch; {
+		var err error
+		n, err = f.store.OrderEvents(ctx, now, eventBatch)
 		if errors.Is(err, ErrStale) { // the previous holder of the task is at its last run
 			return nil
+		}
+		if errors.Is(err, ErrUnreadable) {
+			unreadable, err = err, nil
 		}
 		if err != nil {
 			return err
 		}
-		if n < eventBatch {
-			break
-		}
 	}
 	if now.Sub(f.purged) < purgeEvery {
-		return nil
+		return unreadable
 	}
 	n, err := f.store.PurgeEvents(ctx, now.Add(-f.retention), purgeBatch)
 	if err == nil && n < purgeBatch {
 		f.purged = now
 	}
-	return err
+	return cmp.Or(err, unreadable)
 }

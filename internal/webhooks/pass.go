@@ -43,6 +43,7 @@ func (p *pass) run(ctx context.Context) (more bool, err error) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			p.unreadable = errors.Join(p.unreadable, err)
+			p.Postpone(item, p.Now())
 			return nil
 		})
 	}

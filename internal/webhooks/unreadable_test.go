@@ -114,6 +114,7 @@ func TestUnreadableTimeline(t *testing.T) {
 	}
 	mended.Store(true)
 	s.broken.Store(false)
+	w.now.Add(60_000) // until when it was put off
 	eventually(t, "its own came", func() bool { return r.has("a") == 2 }, func() { _ = d.Run(w.ctx) })
 }
 

@@ -191,6 +191,11 @@ func TestEventsOfAProcessThatIsGone(t *testing.T) {
 	session.UpdatedAt = player.UpdatedAt
 	must(t, s.CreatePlayer(t.Context(), player, createdBy(game.SubjectPlayer, string(player.ID))))
 	must(t, s.CreateSession(t.Context(), session, createdBy(game.SubjectSession, string(session.ID))))
+	eventually(t, func() bool {
+		n, err := other.Writers(t.Context())
+		must(t, err)
+		return n == 2
+	})
 	must(t, s.Close()) // which cannot tell
 
 	now, placed := time.Now(), 0
@@ -239,6 +244,29 @@ func TestEventsBesideUnreadable(t *testing.T) {
 	_, err = other.OrderEvents(t.Context(), time.Now().Add(2*time.Hour), 100)
 	wantError(t, err, game.ErrUnreadable)
 	wantEvents(t, other, late, 1, true)
+}
+
+// TestEventsOfANewerVersion has an event in an outbox with a change that this version does not know: whoever knows it
+// gives it its place, and nobody passes it over until then.
+func TestEventsOfANewerVersion(t *testing.T) {
+	t.Parallel()
+	url := mongotest.Database(t)
+	s, other := openTest(t, url, mongostore.Options{}), openTest(t, url, mongostore.Options{})
+	d := storetest.NewSubject(game.SubjectPlayer, project)
+	must(t, d.Create(t.Context(), s, d.Event(1)))
+	kind := string(game.TypeOf(d.Event(1).Changes[0]))
+	changed := func(to string) {
+		t.Helper()
+		must(t, other.RunCommand(t.Context(), set("players", d.ID, field("events.0.changes.0.type", to))))
+	}
+	changed("of_a_newer_version")
+	for _, at := range []time.Duration{0, time.Second, 2 * time.Hour, 3 * time.Hour} {
+		if _, err := s.OrderEvents(t.Context(), time.Now().Add(at), 100); !errors.Is(err, game.ErrUnknownChange) {
+			t.Errorf("after %v: got %v, want %v", at, err, game.ErrUnknownChange)
+		}
+	}
+	changed(kind)
+	orderUntil(t, s, d, 1)
 }
 
 // TestEventsAreNoticed lets another process move the events.

@@ -167,6 +167,11 @@ func Indexes(tb testing.TB) map[string][]string {
 	return all
 }
 
+// Writers returns how many processes say that they are there.
+func (s *Store) Writers(ctx context.Context) (int64, error) {
+	return s.writers.CountDocuments(ctx, bson.D{})
+}
+
 // RunCommand runs a command on the database.
 func (s *Store) RunCommand(ctx context.Context, command any) error {
 	return s.database.RunCommand(ctx, command).Err()

@@ -38,6 +38,7 @@ type feeds struct {
 	// seen is what the processes that store events last said, as of the time of the last look.
 	seen   map[bson.ObjectID]sighting
 	looked time.Time
+	search *search // for events of processes that died; nil for none
 }
 
 // begin forgets what another process may have made untrue, if it had the time to take over meanwhile.
@@ -46,7 +47,7 @@ func (f *feeds) begin(now time.Time) {
 		clear(f.next)
 		clear(f.verified)
 		clear(f.seen)
-		f.looked = time.Time{}
+		f.looked, f.search = time.Time{}, nil
 	}
 	f.last = now
 }
@@ -61,21 +62,29 @@ func (s *Store) OrderEvents(ctx context.Context, now time.Time, limit int) (plac
 	defer s.feeds.mu.Unlock()
 	s.feeds.begin(now)
 	s.outbox.moving()
-	for more := true; more && err == nil && placed < limit; {
-		err = s.within(ctx, func(ctx context.Context) (err error) {
+	for more := true; more && (err == nil || isUnreadable(err)) && placed < limit; {
+		turn := s.within(ctx, func(ctx context.Context) (err error) {
 			var n int
 			n, more, err = s.order(ctx, limit)
 			placed += n
 			return err
 		})
+		if turn != nil {
+			err = turn
+		}
 	}
+	var unreadable error
 	for _, late := range []func(context.Context, time.Time) (int, error){s.moveOfLost, s.verify} {
+		if isUnreadable(err) {
+			unreadable, err = err, nil
+		}
 		if err == nil {
 			var n int
 			n, err = late(ctx, now)
 			placed += n
 		}
 	}
+	err = cmp.Or(err, unreadable)
 	switch {
 	case err == nil:
 		return placed, nil
@@ -148,7 +157,7 @@ func (s *Store) order(ctx context.Context, limit int) (placed int, more bool, er
 		for some := range slices.Chunk(slices.Compact(ids[kind]), movePage) {
 			filter := byIDs(some)
 			found, err := outboxes(ctx, c.Collection, filter, options.Find())
-			if errors.Is(err, game.ErrUnreadable) { // which must not hold up those of other documents
+			if isUnreadable(err) {
 				unreadable, err = err, nil
 			}
 			if err != nil {
@@ -169,6 +178,11 @@ func (s *Store) order(ctx context.Context, limit int) (placed int, more bool, er
 		_, err = s.notices.DeleteMany(ctx, docOf("_id", docOf("$in", told)))
 	}
 	return placed, len(notices) == noticePage, err
+}
+
+// isUnreadable reports whether an error is of documents that cannot be read, which must not hold up those of others.
+func isUnreadable(err error) bool {
+	return errors.Is(err, game.ErrUnreadable) && !errors.Is(err, game.ErrUnknownChange)
 }
 
 // move stores events that were read from outboxes with places in the feeds, except those that are stored already.
@@ -413,23 +427,17 @@ func (s *Store) verify(ctx context.Context, now time.Time) (placed int, err erro
 		begun := false
 		for done := false; !done; {
 			err := s.within(ctx, func(ctx context.Context) error {
-				from, known := s.feeds.verified[kind]
-				if !known {
-					var v verified
-					err := s.meta.FindOne(ctx, verifiedID(kind)).Decode(&v)
-					if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
-						return err
-					}
-					from = v.Until
+				from, err := s.verifiedUntil(ctx, kind)
+				if err != nil {
+					return err
 				}
-				s.feeds.verified[kind] = from
 				if done = !begun && until.Sub(from) < verifyEvery; done {
 					return nil
 				}
 				begun = true
 				n, reached, last, err := s.verifyChanges(ctx, kind, c, from, until)
 				placed += n
-				if errors.Is(err, game.ErrUnreadable) {
+				if isUnreadable(err) {
 					unreadable, err = err, nil
 				}
 				if err != nil {
@@ -447,6 +455,20 @@ func (s *Store) verify(ctx context.Context, now time.Time) (placed int, err erro
 	return placed, unreadable
 }
 
+// verifiedUntil returns until when all changes of documents of a kind are known to have been moved.
+func (s *Store) verifiedUntil(ctx context.Context, kind game.SubjectKind) (time.Time, error) {
+	if until, known := s.feeds.verified[kind]; known {
+		return until, nil
+	}
+	var v verified
+	err := s.meta.FindOne(ctx, verifiedID(kind)).Decode(&v)
+	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+		return time.Time{}, err
+	}
+	s.feeds.verified[kind] = v.Until
+	return v.Until, nil
+}
+
 // noteVerified stores how far verify has come, so that the next holder of the lease continues from there: not until
 // when it looked, which a clock that is ahead could bring into the future, but to the last change that it saw.
 func (s *Store) noteVerified(ctx context.Context, kind game.SubjectKind, until time.Time) error {
@@ -456,7 +478,7 @@ func (s *Store) noteVerified(ctx context.Context, kind game.SubjectKind, until t
 }
 
 // verifyChanges moves the events of a page of the documents of one kind that were changed last in a period. It returns
-// until when all of them have been moved, and the time of the last change that it saw, also with an
+// until when all of them have been moved, and the time of the last change that it saw, also with a
 // [game.ErrUnreadable], which is of single documents. API keys, which are few, have no time of their last change.
 func (s *Store) verifyChanges(
 	ctx context.Context, kind game.SubjectKind, c collection, from, until time.Time,
@@ -471,7 +493,7 @@ func (s *Store) verifyChanges(
 			o.SetSort(keys("updated_at")).SetHint(index).SetLimit(int64(limit))
 		}
 		found, err := outboxes(ctx, c.Collection, filter, o)
-		if unreadable = nil; errors.Is(err, game.ErrUnreadable) {
+		if unreadable = nil; isUnreadable(err) {
 			unreadable, err = err, nil
 		}
 		if err != nil {

@@ -134,15 +134,20 @@ func (s *Store) indexNames(ctx context.Context) error {
 // it, those for which many wait were marked, and those with many members were told by seats_held.
 func (s *Store) markManyPlayers(ctx context.Context) error {
 	const marked = "long_wait_list"
-	for _, many := range []bson.D{docOf("seats_held", docOf("$gt", fewPlayers)), docOf(marked, true)} {
-		unset := append(many, bson.E{Key: "many_players", Value: nil})
+	for _, some := range []bson.D{
+		docOf("seats_held", docOf("$gt", fewPlayers)),
+		append(docOf("seats_held", docOf("$gt", 0)), exists("wait_list.0")...), // many together
+		docOf(marked, true),
+	} {
+		unset := append(some, bson.E{Key: "many_players", Value: nil})
 		err := s.updateEach(ctx, sessionsCollection, unset, func(raw bson.Raw) (bson.D, error) {
 			var v game.Session
 			err := decode(raw, &v)
-			return bson.D{
-				{Key: "$set", Value: docOf("many_players", manyPlayers(&v))},
-				{Key: "$unset", Value: docOf(marked, "")},
-			}, err
+			update := docOf("$unset", docOf(marked, ""))
+			if many := manyPlayers(&v); many != nil {
+				update = append(update, bson.E{Key: "$set", Value: docOf("many_players", *many)})
+			}
+			return update, err
 		})
 		if err != nil {
 			return err

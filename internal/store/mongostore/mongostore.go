@@ -113,7 +113,8 @@ func open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err := s.connect(settings, o); err != nil {
 		return nil, err
 	}
-	go s.tell()
+	s.outbox.running.Go(s.present)
+	s.outbox.running.Go(s.tell)
 	if err := s.prepare(withCall(ctx), o); err != nil {
 		return nil, errors.Join(settings.explain(err), s.Close())
 	}

@@ -244,15 +244,16 @@ func TestMigrateFromVersion18(t *testing.T) {
 	t.Parallel()
 	url := mongotest.Database(t)
 	s := openTest(t, url, mongostore.Options{})
-	full, awaited, few := newSession(), newSession(), newSession()
-	full.MaxPlayers, awaited.MaxPlayers = 100, 1
+	full, awaited, both, few := newSession(), newSession(), newSession(), newSession()
+	full.MaxPlayers, awaited.MaxPlayers, both.MaxPlayers = 100, 1, 20
 	seats, waiting := slices.Repeat([]game.Member{{JoinedAt: full.CreatedAt}}, 100), make([]game.Waiter, 100)
 	for i := range seats {
 		seats[i].PlayerID, waiting[i].PlayerID = game.PlayerID(newID()), game.PlayerID(newID())
 		seats[i].Status, waiting[i].Since = game.SeatJoined, full.CreatedAt
 	}
 	full.Members, awaited.Members, awaited.WaitList, few.Members = seats, seats[:1], waiting, seats[:2]
-	all := []game.Session{full, awaited, few}
+	both.Members, both.WaitList = seats[:20], waiting[:20]
+	all := []game.Session{full, awaited, both, few}
 	for _, v := range all {
 		must(t, s.CreateSession(t.Context(), v))
 		must(t, s.RunCommand(t.Context(), unset("sessions", string(v.ID), field("many_players", ""))))

@@ -51,8 +51,9 @@ type outbox struct {
 	quiet   int           // ticks for which tell tells nobody, because this process moves events
 	id      bson.ObjectID // of this process
 	written bool          // whether it has stored events
+	missed  bool          // whether there were more untold documents than are remembered
 	stop    chan struct{}
-	stopped chan struct{}
+	running sync.WaitGroup // tell and present
 }
 
 // span is the versions of the events in an outbox, of a document at the last of them.
@@ -61,7 +62,7 @@ type span struct{ first, last int64 }
 func newOutbox() *outbox {
 	return &outbox{
 		id: bson.NewObjectID(), long: map[game.Subject]span{}, untold: map[game.Subject]struct{}{},
-		stop: make(chan struct{}), stopped: make(chan struct{}),
+		stop: make(chan struct{}),
 	}
 }
 
@@ -340,8 +341,9 @@ func (d waiting) of(kind game.SubjectKind) []game.Event {
 	return events
 }
 
-// outboxes reads the outboxes of documents. Where one cannot be read, it returns an [game.ErrUnreadable] besides all
-// documents, that one without events.
+// outboxes reads the outboxes of documents. Where one cannot be read, it returns a [game.ErrUnreadable] besides all
+// documents, that one without events. An event with a change of a newer version is an error instead, because nobody may
+// go on without it.
 func outboxes(
 	ctx context.Context, from *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder,
 ) ([]waiting, error) {
@@ -358,7 +360,11 @@ func outboxes(
 			d = waiting{}
 			d.ID, _ = cursor.Current.Lookup("_id").StringValueOK()
 			d.UpdatedAt, _ = cursor.Current.Lookup("updated_at").TimeOK()
-			unreadable = fmt.Errorf("%w: the events of %s %s: %w", game.ErrUnreadable, from.Name(), d.ID, err)
+			err = fmt.Errorf("%w: the events of %s %s: %w", game.ErrUnreadable, from.Name(), d.ID, err)
+			if errors.Is(err, game.ErrUnknownChange) {
+				return nil, err
+			}
+			unreadable = err
 		}
 		found = append(found, d)
 	}
@@ -373,9 +379,23 @@ func (o *outbox) stored(events []game.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.written = true
+	o.add(events[0].Subject)
+}
+
+// add remembers a document to tell of.
+func (o *outbox) add(s game.Subject) {
 	if len(o.untold) < maxUntold {
-		o.untold[events[0].Subject] = struct{}{}
+		o.untold[s] = struct{}{}
+	} else {
+		o.missed = true
 	}
+}
+
+// forgot reports whether there were more documents to tell of than are remembered.
+func (o *outbox) forgot() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.missed
 }
 
 // wrote reports whether this process has stored events.
@@ -420,9 +440,7 @@ func (o *outbox) putBack(subjects []game.Subject) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, s := range subjects {
-		if len(o.untold) < maxUntold {
-			o.untold[s] = struct{}{}
-		}
+		o.add(s)
 	}
 }
 
@@ -432,26 +450,19 @@ type notice struct {
 	Subjects map[game.SubjectKind][]string `bson:"subjects"`
 }
 
-// tell tells others of events that this process has stored and has not moved itself, and that it is there, until the
-// store is closed.
+// tell tells others of events that this process has stored and has not moved itself, until the store is closed.
 func (s *Store) tell() {
-	defer close(s.outbox.stopped)
 	ticker := time.NewTicker(tellEvery)
 	defer ticker.Stop()
-	ticksToBeat := 0
 	for {
 		select {
 		case <-ticker.C:
-			if ticksToBeat--; ticksToBeat < 0 && s.outbox.wrote() {
-				s.beat()
-				ticksToBeat = int(beatEvery / tellEvery)
-			}
 			if s.outbox.tells() {
 				s.tellOf(s.outbox.take(maxUntold))
 			}
 		case <-s.outbox.stop:
-			if told := s.tellOf(s.outbox.take(maxUntold)); s.outbox.wrote() {
-				s.leave(told)
+			if s.tellOf(s.outbox.take(maxUntold)) && s.outbox.wrote() && !s.outbox.forgot() {
+				s.leave()
 			}
 			return
 		}
@@ -484,8 +495,8 @@ func (s *Store) tellOf(subjects []game.Subject) bool {
 	return true
 }
 
-// close tells of what is left, and ends tell.
+// close tells of what is left, and ends what tells of it.
 func (o *outbox) close() {
 	close(o.stop)
-	<-o.stopped
+	o.running.Wait()
 }

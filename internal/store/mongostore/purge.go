@@ -97,7 +97,7 @@ func (s *Store) firstPlaces(ctx context.Context, end *feedEnd, limit int) (found
 		for cursor.Next(ctx) {
 			var d movedEvent
 			if err := cursor.Decode(&d); err != nil {
-				// Without a time it is as old as the one before it, which is being removed.
+				// Without a time it is removed as soon as it is the first.
 				d = storedEvent(unreadableEvent(cursor.Current))
 			}
 			found = append(found, d)

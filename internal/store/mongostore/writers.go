@@ -3,7 +3,7 @@ package mongostore
 import (
 	"cmp"
 	"context"
-	"errors"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -25,6 +25,8 @@ const (
 	// lateWrites is for how long before its last beat a process that died may have written what it told nobody of, and
 	// how far the times of changes may be from the server's.
 	lateWrites = time.Minute
+	// searchPages bounds a step of the search for events of processes that died.
+	searchPages = 20
 )
 
 // writer is a process that has stored events.
@@ -40,7 +42,25 @@ type sighting struct {
 	looks int
 }
 
-// beat says that this process, which has stored events, is there. What fails is said again at the next turn.
+// present says that this process is there, from the first event that it stores on and until the store is closed.
+func (s *Store) present() {
+	ticker := time.NewTicker(tellEvery)
+	defer ticker.Stop()
+	said := time.Time{}
+	for {
+		select {
+		case now := <-ticker.C:
+			if s.outbox.wrote() && now.Sub(said) >= beatEvery {
+				s.beat()
+				said = now
+			}
+		case <-s.outbox.stop:
+			return
+		}
+	}
+}
+
+// beat says that this process is there. What fails is said again at the next turn.
 func (s *Store) beat() {
 	ctx, cancel := context.WithTimeout(context.Background(), noticeLimit)
 	defer cancel()
@@ -49,49 +69,101 @@ func (s *Store) beat() {
 	}, options.UpdateOne().SetUpsert(true))
 }
 
-// leave says that this process has nothing more to tell, if it has told everything: others look at what it wrote
-// otherwise.
-func (s *Store) leave(told bool) {
-	if !told {
-		s.beat()
-		return
-	}
+// leave says that this process has told of everything that it stored. If that fails, others look at it in vain.
+func (s *Store) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), noticeLimit)
 	defer cancel()
 	_, _ = s.writers.DeleteOne(ctx, docOf("_id", s.outbox.id))
 }
 
-// moveOfLost moves the events of processes that died.
+// search is for the events that processes that died told nobody of.
+type search struct {
+	of    []writer
+	from  map[game.SubjectKind]time.Time // what is older was looked at
+	until time.Time
+}
+
+// moveOfLost moves events of processes that died: at most searchPages of documents at a call, so that new events do not
+// wait for them.
 func (s *Store) moveOfLost(ctx context.Context, now time.Time) (placed int, err error) {
-	if now.Sub(s.feeds.looked) < beatEvery {
-		return 0, nil
+	if s.feeds.search == nil {
+		if err := s.lookForLost(ctx, now); err != nil || s.feeds.search == nil {
+			return 0, err
+		}
 	}
-	var there []writer
-	err = s.within(ctx, func(ctx context.Context) error {
+	of := s.feeds.search
+	pages := searchPages
+	var unreadable error
+	for kind, c := range s.subjects() {
+		for of.from[kind].Before(of.until) {
+			if pages--; pages < 0 {
+				return placed, unreadable
+			}
+			err := s.within(ctx, func(ctx context.Context) error {
+				n, reached, _, err := s.verifyChanges(ctx, kind, c, of.from[kind], of.until)
+				placed += n
+				if err == nil || isUnreadable(err) {
+					of.from[kind] = reached
+				}
+				return err
+			})
+			if isUnreadable(err) {
+				unreadable, err = err, nil
+			}
+			if err != nil {
+				return placed, err
+			}
+		}
+	}
+	s.feeds.search = nil
+	err = s.within(ctx, func(ctx context.Context) error { return s.removeWriters(ctx, of.of) })
+	return placed, cmp.Or(err, unreadable)
+}
+
+// lookForLost looks which processes are there, and begins a search if some are not any more.
+func (s *Store) lookForLost(ctx context.Context, now time.Time) error {
+	if now.Sub(s.feeds.looked) < beatEvery {
+		return nil
+	}
+	return s.within(ctx, func(ctx context.Context) error {
 		cursor, err := s.writers.Find(ctx, bson.D{})
 		if err != nil {
 			return err
 		}
-		return cursor.All(ctx, &there)
-	})
-	if err != nil {
-		return 0, err
-	}
-	s.feeds.looked = now
-	for _, w := range s.feeds.lost(there) {
-		n, err := s.verifyAll(ctx, w.At.Add(-lateWrites), now.Add(lateWrites))
-		if placed += n; err != nil && !errors.Is(err, game.ErrUnreadable) {
-			return placed, err
-		}
-		gone := s.within(ctx, func(ctx context.Context) error {
-			_, err := s.writers.DeleteOne(ctx, bson.D{{Key: "_id", Value: w.ID}, {Key: "beat", Value: w.Beat}})
+		var there []writer
+		if err := cursor.All(ctx, &there); err != nil {
 			return err
-		})
-		if err = cmp.Or(gone, err); err != nil {
-			return placed, err
+		}
+		s.feeds.looked = now
+		lost := s.feeds.lost(there)
+		if len(lost) == 0 {
+			return nil
+		}
+		begin := slices.MinFunc(lost, func(a, b writer) int { return a.At.Compare(b.At) }).At.Add(-lateWrites)
+		of := &search{of: lost, from: map[game.SubjectKind]time.Time{}, until: now.Add(lateWrites)}
+		for kind := range s.subjects() {
+			verified, err := s.verifiedUntil(ctx, kind)
+			if err != nil {
+				return err
+			}
+			if of.from[kind] = begin; verified.After(begin) {
+				of.from[kind] = verified
+			}
+		}
+		s.feeds.search = of
+		return nil
+	})
+}
+
+// removeWriters forgets processes, except those that have said something since.
+func (s *Store) removeWriters(ctx context.Context, all []writer) error {
+	for _, w := range all {
+		_, err := s.writers.DeleteOne(ctx, bson.D{{Key: "_id", Value: w.ID}, {Key: "beat", Value: w.Beat}})
+		if err != nil {
+			return err
 		}
 	}
-	return placed, nil
+	return nil
 }
 
 // lost returns those of the processes that have said nothing new for too long.
@@ -110,25 +182,4 @@ func (f *feeds) lost(there []writer) (lost []writer) {
 	}
 	f.seen = seen
 	return lost
-}
-
-// verifyAll moves the events of documents that were changed in a period.
-func (s *Store) verifyAll(ctx context.Context, from, until time.Time) (placed int, err error) {
-	var unreadable error
-	for kind, c := range s.subjects() {
-		for from := from; from.Before(until); {
-			err := s.within(ctx, func(ctx context.Context) error {
-				n, reached, _, err := s.verifyChanges(ctx, kind, c, from, until)
-				placed, from = placed+n, reached
-				if errors.Is(err, game.ErrUnreadable) {
-					unreadable, err = err, nil
-				}
-				return err
-			})
-			if err != nil {
-				return placed, err
-			}
-		}
-	}
-	return placed, unreadable
 }

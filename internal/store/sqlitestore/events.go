@@ -53,9 +53,9 @@ const (
 	purgeDepartures   = `DELETE FROM departures WHERE project = ? AND player_id = ? AND session_id = ? AND seq = ?`
 	purgeAudited      = "DELETE FROM audited WHERE project = ? AND seq <= ?"
 	oldestEvents      = "SELECT doc, seq, project, id, at FROM events WHERE project = ? ORDER BY seq LIMIT ?"
-	// Of an event that cannot be decoded, which read all rows of the project.
-	purgeNamedBy    = "DELETE FROM event_players WHERE project = ? AND seq = ?"
-	purgeDepartedBy = "DELETE FROM departures WHERE project = ? AND seq = ?"
+	// Where an event cannot be decoded: they read all rows of the project.
+	purgeAllNamed    = "DELETE FROM event_players WHERE project = ? AND seq <= ?"
+	purgeAllDeparted = "DELETE FROM departures WHERE project = ? AND seq <= ?"
 )
 
 // eventRow is an event as it is stored.
@@ -337,16 +337,18 @@ func (s *Store) purgeEvents(
 		return 0, false, nil
 	}
 	err = s.writer.do(ctx, func(c *conn) (refusal, error) {
-		for i := range oldest[:n] {
-			if err := c.purgeRowsOf(&oldest[i]); err != nil {
+		all := []string{purgeAudited, purgeEvents}
+		if slices.ContainsFunc(oldest[:n], func(e game.Event) bool { return e.Unreadable }) {
+			all = append(all, purgeAllNamed, purgeAllDeparted)
+		} else if err := c.purgeRowsOf(oldest[:n]); err != nil {
+			return nil, err
+		}
+		for _, purge := range all {
+			if _, err := c.exec(purge, project, oldest[n-1].Seq); err != nil {
 				return nil, err
 			}
 		}
-		if _, err := c.exec(purgeAudited, project, oldest[n-1].Seq); err != nil {
-			return nil, err
-		}
-		_, err := c.exec(purgeEvents, project, oldest[n-1].Seq)
-		return nil, err
+		return nil, nil
 	})
 	if err != nil {
 		return 0, false, err
@@ -354,25 +356,20 @@ func (s *Store) purgeEvents(
 	return n, n == len(oldest), nil
 }
 
-// purgeRowsOf removes the rows that say whom an event names.
-func (c *conn) purgeRowsOf(e *game.Event) error {
-	project := string(e.Project)
-	if e.Unreadable {
-		for _, rows := range []string{purgeNamedBy, purgeDepartedBy} {
-			if _, err := c.exec(rows, project, e.Seq); err != nil {
+// purgeRowsOf removes the rows that say whom events name.
+func (c *conn) purgeRowsOf(events []game.Event) error {
+	for i := range events {
+		e := &events[i]
+		project := string(e.Project)
+		for _, p := range namedBeside(e) {
+			if _, err := c.exec(purgeEventPlayers, project, string(p), e.Seq); err != nil {
 				return err
 			}
 		}
-		return nil
-	}
-	for _, p := range namedBeside(e) {
-		if _, err := c.exec(purgeEventPlayers, project, string(p), e.Seq); err != nil {
-			return err
-		}
-	}
-	for _, p := range e.Departed() {
-		if _, err := c.exec(purgeDepartures, project, string(p), e.Subject.ID, e.Seq); err != nil {
-			return err
+		for _, p := range e.Departed() {
+			if _, err := c.exec(purgeDepartures, project, string(p), e.Subject.ID, e.Seq); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
