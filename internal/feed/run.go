@@ -61,9 +61,10 @@ func (h *Hub) find(ctx context.Context) {
 			polled = begin
 			h.poll(ctx)
 		}
+		polling := time.Since(begin)
 		h.fetchFeeds() // of which no notices tell
 		h.fetchBehind(ctx)
-		timer.Reset(max(h.Poll, (pollShare-1)*time.Since(begin)))
+		timer.Reset(max(h.Poll-time.Since(begin), (pollShare-1)*polling))
 	}
 }
 
