@@ -273,6 +273,16 @@ func (w *crowdFollower) complete() bool {
 	return true
 }
 
+// progress returns how much the follower has read, in versions.
+func (w *crowdFollower) progress() (n int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, v := range w.versions {
+		n += v
+	}
+	return n
+}
+
 // note keeps the latest of what has happened.
 func (w *crowdFollower) note(format string, args ...any) {
 	w.noting.Lock()
