@@ -102,20 +102,9 @@ func unreadableDeliveries(t *testing.T, s game.Store, spoil func(t *testing.T, c
 	}
 	rules := game.NewWebhooks(deps(s), game.WebhookDeps{Vault: noVault{}})
 	ctx := game.WithCaller(t.Context(), game.Caller{Project: project, Scope: game.ScopeAdmin})
-	for limit := 1; limit <= 10; limit++ {
-		var listed []string
-		for cursor, more := "", true; more; more = cursor != "" {
-			l, err := rules.Deliveries(ctx, w.ID, "", cursor, limit)
-			must(t, err)
-			for _, d := range l.Items {
-				listed = append(listed, d.ID)
-			}
-			cursor = l.NextCursor
-		}
-		if want(t, listed, readable); t.Failed() {
-			t.Fatalf("by pages of %d", limit)
-		}
-	}
+	wantInPages(t, readable, idOfDelivery, func(cursor string, limit int) (game.List[game.Delivery], error) {
+		return rules.Deliveries(ctx, w.ID, "", cursor, limit)
+	})
 	n, err := rules.Replay(ctx, w.ID, game.ReplayRequest{Deliveries: []string{spoilt[0], readable[0]}})
 	must(t, err)
 	want(t, n, 1)
@@ -231,17 +220,28 @@ func unreadableInPages(t *testing.T, s game.Store, readable []game.SessionID) {
 	t.Helper()
 	ctx := game.WithCaller(t.Context(), game.Caller{Project: project, Scope: game.ScopeServer})
 	service := game.NewSessions(deps(s))
-	for limit := 1; limit < 11; limit++ {
-		var got []game.SessionID
-		for cursor := ""; ; {
-			l, err := service.List(ctx, game.SessionQuery{}, cursor, limit)
+	id := func(v game.Session) game.SessionID { return v.ID }
+	wantInPages(t, readable, id, func(cursor string, limit int) (game.List[game.Session], error) {
+		return service.List(ctx, game.SessionQuery{}, cursor, limit)
+	})
+}
+
+// wantInPages lists all by the cursors of pages of each size up to one that holds more than all, and compares the keys.
+func wantInPages[D, K any](
+	t *testing.T, wanted []K, key func(D) K, list func(cursor string, limit int) (game.List[D], error),
+) {
+	t.Helper()
+	for limit := 1; limit <= len(wanted)+5; limit++ {
+		var got []K
+		for cursor, more := "", true; more; more = cursor != "" {
+			l, err := list(cursor, limit)
 			must(t, err)
-			got = append(got, sessionIDs(l.Items)...)
-			if cursor = l.NextCursor; cursor == "" {
-				break
+			for _, d := range l.Items {
+				got = append(got, key(d))
 			}
+			cursor = l.NextCursor
 		}
-		if want(t, got, readable); t.Failed() {
+		if want(t, got, wanted); t.Failed() {
 			t.Fatalf("by pages of %d", limit)
 		}
 	}

@@ -104,20 +104,10 @@ func unreadableInTimelines(t *testing.T, s game.Store, d *Subject, wanted []game
 		}
 	}
 	ctx := game.WithCaller(t.Context(), game.Caller{Project: d.Project, Scope: game.ScopeServer})
-	for limit := 1; limit <= len(wanted)+1; limit++ {
-		var got []int64
-		for cursor, more := "", true; more; more = cursor != "" {
-			l, err := game.NewSessions(deps(s)).Timeline(ctx, game.SessionID(d.ID), cursor, limit)
-			must(t, err)
-			for _, e := range l.Items {
-				got = append(got, e.Version)
-			}
-			cursor = l.NextCursor
-		}
-		if want(t, got, readable); t.Failed() {
-			t.Fatalf("by pages of %d", limit)
-		}
-	}
+	version := func(e game.Event) int64 { return e.Version }
+	wantInPages(t, readable, version, func(cursor string, limit int) (game.List[game.Event], error) {
+		return game.NewSessions(deps(s)).Timeline(ctx, game.SessionID(d.ID), cursor, limit)
+	})
 }
 
 // UnknownChange checks that nobody reads past an event with a change that only a newer version of the program knows.
