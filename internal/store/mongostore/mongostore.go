@@ -113,8 +113,8 @@ func open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err := s.connect(settings, o); err != nil {
 		return nil, err
 	}
-	s.outbox.running.Go(s.present)
-	s.outbox.running.Go(s.tell)
+	s.outbox.saying.Go(s.present)
+	s.outbox.telling.Go(s.tell)
 	if err := s.prepare(withCall(ctx), o); err != nil {
 		return nil, errors.Join(settings.explain(err), s.Close())
 	}

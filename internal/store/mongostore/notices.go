@@ -1,0 +1,153 @@
+package mongostore
+
+import (
+	"context"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"game-session-manager/internal/game"
+)
+
+// A process tells whoever moves events, by notices, of the documents whose events it has stored.
+
+const (
+	// tellEvery is how long others wait to be told of events that this process did not move itself.
+	tellEvery = 250 * time.Millisecond
+	// quietTicks is for how many ticks a process that moves events tells nobody of its own: longer than it is between
+	// two moves.
+	quietTicks = 8
+	// maxUntold bounds how many documents are remembered whose events are to be moved. The events of others are found
+	// later, by the time of the change.
+	maxUntold  = 1 << 16
+	noticeSize = 500 // documents in a notice
+	// noticeLimit bounds each command by which a process tells others of something.
+	noticeLimit = 5 * time.Second
+)
+
+// stored notes that events of a document are to be moved.
+func (o *outbox) stored(events []game.Event) {
+	if len(events) == 0 {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.written = true
+	o.add(events[0].Subject)
+}
+
+// add remembers a document to tell of.
+func (o *outbox) add(s game.Subject) {
+	if len(o.untold) < maxUntold {
+		o.untold[s] = struct{}{}
+	} else {
+		o.missed = true
+	}
+}
+
+// forgot reports whether there were more documents to tell of than are remembered.
+func (o *outbox) forgot() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.missed
+}
+
+// wrote reports whether this process has stored events.
+func (o *outbox) wrote() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.written
+}
+
+// take returns documents whose events are to be moved, at most so many, and forgets them.
+func (o *outbox) take(limit int) []game.Subject {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var subjects []game.Subject
+	for s := range o.untold {
+		if len(subjects) == limit {
+			break
+		}
+		subjects = append(subjects, s)
+		delete(o.untold, s)
+	}
+	return subjects
+}
+
+// moving says that this process moves events, and knows best of its own.
+func (o *outbox) moving() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.quiet = quietTicks
+}
+
+// tells reports at a turn whether others are to be told.
+func (o *outbox) tells() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.quiet = max(o.quiet-1, 0)
+	return o.quiet == 0
+}
+
+// putBack takes back what take returned.
+func (o *outbox) putBack(subjects []game.Subject) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, s := range subjects {
+		o.add(s)
+	}
+}
+
+// notice tells whoever moves events of documents whose events another process has stored.
+type notice struct {
+	ID       bson.ObjectID                 `bson:"_id"`
+	Subjects map[game.SubjectKind][]string `bson:"subjects"`
+}
+
+// tell tells others of events that this process has stored and has not moved itself, until the store is closed.
+func (s *Store) tell() {
+	ticker := time.NewTicker(tellEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			if s.outbox.tells() {
+				s.tellOf(s.outbox.take(maxUntold))
+			}
+		case <-s.outbox.stop:
+			told := s.tellOf(s.outbox.take(maxUntold))
+			s.outbox.saying.Wait() // or it would say afterwards that this process is there
+			if told && s.outbox.wrote() && !s.outbox.forgot() {
+				s.leave()
+			}
+			return
+		}
+	}
+}
+
+// tellOf stores notices, and reports whether it could. What fails is told again at the next turn, or found by the time
+// of the change. It ends at the first failure, so that a server that is away is waited for once.
+func (s *Store) tellOf(subjects []game.Subject) bool {
+	for len(subjects) > 0 {
+		some := subjects[:min(len(subjects), noticeSize)]
+		n := notice{bson.NewObjectID(), map[game.SubjectKind][]string{}}
+		for _, x := range some {
+			n.Subjects[x.Kind] = append(n.Subjects[x.Kind], x.ID)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), noticeLimit)
+		_, err := s.notices.InsertOne(ctx, n)
+		cancel()
+		if err != nil {
+			s.outbox.putBack(subjects)
+			return false
+		}
+		subjects = subjects[len(some):]
+	}
+	return true
+}
+
+// close tells of what is left, and ends what tells of it.
+func (o *outbox) close() {
+	close(o.stop)
+	o.telling.Wait()
+}
