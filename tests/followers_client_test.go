@@ -99,7 +99,7 @@ func (w *crowdFollower) attempt(ctx context.Context) error {
 		return w.iterate(ctx)
 	}
 	from := w.f.any
-	if w.slow {
+	if w.slow && !w.f.over.Load() {
 		from = w.f.hasty
 	}
 	open := from.openSSE
@@ -271,16 +271,6 @@ func (w *crowdFollower) complete() bool {
 		}
 	}
 	return true
-}
-
-// progress returns how much the follower has read, in versions.
-func (w *crowdFollower) progress() (n int64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, v := range w.versions {
-		n += v
-	}
-	return n
 }
 
 // note keeps the latest of what has happened.
