@@ -61,12 +61,35 @@ func refusedByCondition(err error) error {
 func get[D any](
 	ctx context.Context, s *Store, c collection, filter bson.D, o ...options.Lister[options.FindOneOptions],
 ) (d D, found bool, err error) {
+	return getIf[D](ctx, s, c, filter, func(bson.Raw) bool { return true }, o...)
+}
+
+// getAt is get for the document at an address, if it meets the conditions. Its project is compared here: a server takes
+// 2 to 4 % longer for each condition, and has a shorter way to a document if its id is the only one.
+func getAt[D any](ctx context.Context, s *Store, c collection, a address, conditions ...bson.E) (D, bool, error) {
+	return getIf[D](ctx, s, c, append(docOf("_id", a.id), conditions...), a.owns)
+}
+
+// owns reports whether a document is in the address' project.
+func (a address) owns(raw bson.Raw) bool {
+	project, ok := raw.Lookup("project").StringValueOK()
+	return ok && project == string(a.project)
+}
+
+// getIf is get for a document that a function, too, must accept.
+func getIf[D any](
+	ctx context.Context, s *Store, c collection, filter bson.D, accept func(bson.Raw) bool,
+	o ...options.Lister[options.FindOneOptions],
+) (d D, found bool, err error) {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
 		return d, false, game.ErrStoreUnavailable.Because(err)
 	}
 	defer leave()
 	raw, err := c.FindOne(ctx, filter, o...).Raw()
+	if err == nil && !accept(raw) {
+		return d, false, nil
+	}
 	if err == nil {
 		err = decode(raw, &d)
 	}
@@ -88,10 +111,20 @@ func one[D any](
 	o ...options.Lister[options.FindOneOptions],
 ) (D, error) {
 	d, found, err := get[D](ctx, s, c, filter, o...)
+	return d, unlessFound(found, err, notFound)
+}
+
+// oneAt is getAt for a document that must exist: without it, the error is notFound.
+func oneAt[D any](ctx context.Context, s *Store, c collection, a address, notFound error) (D, error) {
+	d, found, err := getAt[D](ctx, s, c, a)
+	return d, unlessFound(found, err, notFound)
+}
+
+func unlessFound(found bool, err, notFound error) error {
 	if err == nil && !found {
-		err = notFound
+		return notFound
 	}
-	return d, err
+	return err
 }
 
 // insert stores a new document. taken maps the name of a unique index to the error to return if the index rejects the

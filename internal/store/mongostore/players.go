@@ -33,7 +33,7 @@ func (s *Store) CreatePlayer(ctx context.Context, p game.Player, events ...game.
 
 // Player implements [game.PlayerStore].
 func (s *Store) Player(ctx context.Context, project game.ProjectID, id game.PlayerID) (game.Player, error) {
-	return one[game.Player](ctx, s, s.players, address{string(id), project}.filter(), game.PlayerNotFound(id))
+	return oneAt[game.Player](ctx, s, s.players, address{string(id), project}, game.PlayerNotFound(id))
 }
 
 // PlayerByIdentity implements [game.PlayerStore].

@@ -38,11 +38,10 @@ func (s *Store) CreateSession(ctx context.Context, v game.Session, events ...gam
 
 // Session implements [game.SessionStore].
 func (s *Store) Session(ctx context.Context, project game.ProjectID, id game.SessionID) (game.Session, error) {
-	filter := address{string(id), project}.filter()
-	few := append(filter[:len(filter):len(filter)], bson.E{Key: "many_players", Value: nil})
-	v, found, err := get[game.Session](ctx, s, s.sessions, few)
+	at := address{string(id), project}
+	v, found, err := getAt[game.Session](ctx, s, s.sessions, at, bson.E{Key: "many_players", Value: nil})
 	if err == nil && !found {
-		v, found, err = s.largeSession(ctx, filter)
+		v, found, err = s.largeSession(ctx, at)
 	}
 	switch {
 	case err != nil:
@@ -68,10 +67,10 @@ func manyPlayers(s *game.Session) *int {
 
 // largeSession reads a session with many players once memory for it is reserved. The size of a document is not known
 // before it is read, so it is estimated from their number.
-func (s *Store) largeSession(ctx context.Context, filter bson.D) (v game.Session, found bool, err error) {
+func (s *Store) largeSession(ctx context.Context, at address) (v game.Session, found bool, err error) {
 	players, found, err := get[struct {
 		Many int `json:"many_players"`
-	}](ctx, s, s.sessions, filter, options.FindOne().SetProjection(keys("many_players")))
+	}](ctx, s, s.sessions, at.filter(), options.FindOne().SetProjection(keys("many_players")))
 	if err != nil || !found {
 		return v, false, err
 	}
@@ -80,7 +79,7 @@ func (s *Store) largeSession(ctx context.Context, filter bson.D) (v game.Session
 	if err := game.TakeRoom(ctx, room); err != nil {
 		return v, false, err
 	}
-	return get[game.Session](ctx, s, s.sessions, filter)
+	return getAt[game.Session](ctx, s, s.sessions, at)
 }
 
 // ReplaceSession implements [game.SessionStore].

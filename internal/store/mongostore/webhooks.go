@@ -21,7 +21,7 @@ func (s *Store) CreateWebhook(ctx context.Context, w game.Webhook, events ...gam
 
 // Webhook implements [game.WebhookStore].
 func (s *Store) Webhook(ctx context.Context, project game.ProjectID, id game.WebhookID) (game.Webhook, error) {
-	return one[game.Webhook](ctx, s, s.webhooks, address{string(id), project}.filter(), game.WebhookNotFound(id))
+	return oneAt[game.Webhook](ctx, s, s.webhooks, address{string(id), project}, game.WebhookNotFound(id))
 }
 
 // ReplaceWebhook implements [game.WebhookStore].
