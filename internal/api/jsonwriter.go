@@ -28,8 +28,8 @@ func marshal(w io.Writer, v any) error {
 	switch v := v.(type) {
 	case game.Player:
 		b = encode(w, &v)
-	case Session:
-		b = encode(w, &v)
+	case *Session:
+		b = encode(w, v)
 	case joinedSession:
 		b = encode(w, &v)
 	case interface{ encoded() []byte }:

@@ -105,18 +105,19 @@ func conditionalResponse[D document](ifNoneMatch string, d D, err error) (*docum
 // sessionOut is a response with a session.
 type sessionOut struct {
 	Status   int
-	ETag     string `header:"ETag"`
-	Location string `header:"Location"`
-	Replayed string `header:"Idempotent-Replayed"`
-	Applied  string `header:"Preference-Applied"`
-	Body     Session
+	ETag     string   `header:"ETag"`
+	Location string   `header:"Location"`
+	Replayed string   `header:"Idempotent-Replayed"`
+	Applied  string   `header:"Preference-Applied"`
+	Body     *Session // large: nobody copies it
 }
 
 // sessionResponse returns the response with a session, given that with a document, and the value of Preference-Applied.
 func sessionResponse(
 	out *documentOut[game.Session], err error, members memberDetail, applied string,
 ) (*sessionOut, error) {
-	return &sessionOut{out.Status, out.ETag, out.Location, out.Replayed, applied, members.of(out.Body)}, err
+	body := members.of(out.Body)
+	return &sessionOut{out.Status, out.ETag, out.Location, out.Replayed, applied, &body}, err
 }
 
 // changed returns the response to a call that changed a session.

@@ -80,7 +80,7 @@ func (a *API) getSession(ctx context.Context, in *getSessionIn) (*sessionOut, er
 	}
 	body := in.Members.detail().of(s)
 	body.Players = names
-	return &sessionOut{Status: http.StatusOK, Body: body}, nil
+	return &sessionOut{Status: http.StatusOK, Body: &body}, nil
 }
 
 type listSessionsIn struct {
