@@ -23,7 +23,8 @@ import (
 const Commands = "bare_commands_total"
 
 // driver returns the server that makes plain calls of MongoDB's driver on gsm's own collections, which gsm has
-// prepared. Its documents have the fields of gsm's, without which indexes would cost it less.
+// prepared. Its documents have the fields of gsm's, without which indexes would cost it less, and its calls a deadline,
+// which the driver passes on to the server.
 func driver(url string) (http.Handler, error) {
 	reg := prometheus.NewRegistry()
 	commands := prometheus.NewCounterVec(
@@ -207,10 +208,15 @@ func (v *Session) seat(player string, now time.Time) {
 	v.SeatsHeld, v.FreeSeats = len(v.Members), v.MaxPlayers-len(v.Members)
 }
 
+// timeout bounds a request, as gsm's default does.
+const timeout = 10 * time.Second
+
 // responding returns a handler that responds with a document.
 func responding[D any](status int, call func(*http.Request) (D, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		d, err := call(r)
+		ctx, cancel := context.WithTimeout(r.Context(), timeout)
+		defer cancel()
+		d, err := call(r.WithContext(ctx))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
