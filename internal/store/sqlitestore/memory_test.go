@@ -368,6 +368,9 @@ func TestMemoryNeverGoesBack(t *testing.T) {
 
 // TestMemoryIsEstimated compares the estimate of what is in memory with what the heap grows by.
 func TestMemoryIsEstimated(t *testing.T) { //nolint:paralleltest // measures the heap
+	if testing.Short() {
+		t.Skip("compares what documents weigh, which is the same with the race detector")
+	}
 	const documents = 1500
 	attributes := func(n int) game.Attributes {
 		a := game.Attributes{}

@@ -21,6 +21,9 @@ func TestStore(t *testing.T) {
 // TestSearchInSteps runs the suite's searches where few sessions are as many as a page may look at.
 func TestSearchInSteps(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("the same searches as in one step")
+	}
 	storetest.Search(t, func(t *testing.T) game.Store {
 		t.Helper()
 		s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
