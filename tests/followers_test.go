@@ -212,8 +212,8 @@ func (f *crowd) write(ctx context.Context) {
 }
 
 // writeLarge has a large party join the first session, and its players leave it one by one, until the context ends.
-// Who follows that and does not read is soon noticed. Its pace is the same on any engine, so that slow followers can read
-// it all in the end.
+// Who follows that and does not read is soon noticed. Its pace is the same on any engine, so that slow followers can
+// read it all in the end.
 func (f *crowd) writeLarge(ctx context.Context) {
 	var party client.Party
 	for _, p := range f.players {
