@@ -17,9 +17,16 @@ func (w Where) Conjuncts() (all Where) {
 // ByStatus returns alternatives that together are the clauses, each with at most one status, so that a list can walk an
 // index of the statuses for each. It returns the clauses alone if they do not restrict the status.
 func (w Where) ByStatus() []Where {
+	if len(w.Statuses()) == len(SessionStatuses()) {
+		return []Where{w}
+	}
+	return w.EachStatus()
+}
+
+// EachStatus is ByStatus that returns an alternative for each status also if the clauses do not restrict it.
+func (w Where) EachStatus() []Where {
 	statuses := w.Statuses()
-	if c, ok := w.On(FieldStatus); len(statuses) == 0 || len(statuses) == len(SessionStatuses()) ||
-		ok && c.Op == OpEqual {
+	if c, ok := w.On(FieldStatus); len(statuses) == 0 || ok && c.Op == OpEqual {
 		return []Where{w}
 	}
 	rest := slices.DeleteFunc(slices.Clone(w), func(c Clause) bool { return c.Field == FieldStatus && c.Op == OpIn })

@@ -21,6 +21,14 @@ func TestPlans(t *testing.T) {
 	mode, gameMap, region := game.Is("mode", "ranked"), game.Is("map", "dust"), game.Is("region", "eu")
 	// Sessions of a live status are found among those alone, by the index alone.
 	const live = "USING COVERING INDEX sessions_by_status (status=? AND project=?"
+	// Those of a name too, and by the index alone if no seats are asked for.
+	const (
+		byMode   = "sessions_by_mode (project=? AND mode=? AND status=?"
+		byMap    = "sessions_by_map (project=? AND map=? AND status=?"
+		ofMode   = "USING COVERING INDEX " + byMode
+		ofMap    = "USING COVERING INDEX " + byMap
+		ofRegion = "USING COVERING INDEX sessions_by_region (project=? AND region=? AND status=?"
+	)
 	const (
 		liveMember    = "SEARCH m USING PRIMARY KEY (player_id=? AND live=?"
 		liveAttribute = "SEARCH a USING PRIMARY KEY (project=? AND key=? AND live=? AND value=?"
@@ -59,7 +67,20 @@ func TestPlans(t *testing.T) {
 			"a": {game.NumberValue(1), game.StringValue("1")}, "b": {game.BoolValue(true), game.StringValue("true")},
 		}.Where()},
 		{live, game.Where{status}},
-		{live, game.Where{status, mode, gameMap, region, free}},
+		{ofMode, game.Where{status, mode}},
+		{ofMap, game.Where{status, gameMap, public}},
+		{ofRegion, game.Where{status, region, public, mode}},
+		{ofMap, game.Where{status, mode, gameMap, region, public}},
+		{byMode, game.Where{status, mode, free}},
+		{byMap, game.Where{status, mode, gameMap, region, free}},
+		{byMode, game.Where{game.In(game.FieldStatus, game.LiveStatuses()...), mode, free}},
+		{byMode, game.Where{status, mode, game.Is(
+			game.FieldVisibility, game.VisibilityPrivate,
+		)}},
+		{ofMode, game.Where{over, mode}},
+		{ofMode, game.Where{mode}},
+		{live, game.Where{status, game.Is("mode", "")}},
+		{"sessions_by_host", game.Where{host, mode}},
 		{live, game.Where{status, free, public}},
 		{live, game.Where{status, game.Is(game.FieldVisibility, game.VisibilityPrivate)}},
 		{"sessions_by_status", game.Where{over}},

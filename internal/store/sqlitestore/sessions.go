@@ -334,7 +334,7 @@ func sessionsSQL(q game.SessionQuery) (string, []any) {
 			}
 		}
 	default:
-		for _, w := range q.Where.ByStatus() {
+		for _, w := range alternatives(q.Where) {
 			b := selection{table: "sessions", from: "sessions d", id: "d.id"}
 			one := q
 			one.Where = w
@@ -355,35 +355,6 @@ func liveFlags(w game.Where) (flags []any) {
 		flags = append(flags, flag(false))
 	}
 	return flags
-}
-
-// passiveColumns returns the columns for which SQLite must not choose an index. Live sessions are few among those that
-// are stored, so a live status selects the index of statuses. Ended ones are many, so another filter selects the index.
-func passiveColumns(w game.Where) []string {
-	common := nameColumns()
-	status, asked := w.On(game.FieldStatus)
-	if _, byID := w.On(game.FieldID); byID {
-		return append(common, "status", "visibility", "liveness")
-	}
-	switch {
-	case !asked || status.Op != game.OpEqual:
-		return nil
-	case !game.SessionStatus(status.Text()).Terminal():
-		return append(common, "visibility")
-	case slices.ContainsFunc(w, func(c game.Clause) bool { return slices.Contains(common, c.Field) }):
-		return []string{"status"}
-	}
-	return nil
-}
-
-// nameColumns returns the columns of fields that are names. They have the names of their fields.
-func nameColumns() (names []string) {
-	for _, f := range game.SessionFields() {
-		if f.Kind == game.KindText {
-			names = append(names, f.Name)
-		}
-	}
-	return names
 }
 
 // whereSession adds the conditions on columns and attributes. live are the values of the column live to look for.
