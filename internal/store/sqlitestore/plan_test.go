@@ -97,6 +97,14 @@ func TestPlans(t *testing.T) {
 			wantPlan(t, s, false, "MATERIALIZE page", sql, args...) //nolint:misspell // SQL's spelling
 		}
 	}
+	for _, w := range []game.Where{
+		{status, mode, free},
+		{status, mode, gameMap, region, public, free},
+		{game.In(game.FieldStatus, game.LiveStatuses()...), mode, free},
+	} {
+		sql, args := sqlitestore.FrequentSQL(game.SessionQuery{Project: project, Where: w, After: "x", Limit: 10})
+		wantPlan(t, s, false, live, sql, args...)
+	}
 	for _, c := range []struct {
 		index string
 		q     game.PlayerQuery
@@ -191,6 +199,11 @@ func TestOtherPlans(t *testing.T) {
 			sqlitestore.DueSessions,
 			"SEARCH sessions USING COVERING INDEX sessions_by_due ((due_at,id)>(?,?) AND due_at<?)",
 			[]any{int64(5), int64(1), "x", int64(10)},
+		},
+		{
+			sqlitestore.LiveFrom,
+			"COVERING INDEX sessions_by_status (status=? AND project=? AND id>? AND id<?)",
+			[]any{`["open"]`, "x", "x", "y", int64(10)},
 		},
 		{
 			sqlitestore.EndedSessions, "SEARCH sessions USING INDEX sessions_by_end (ended_at>? AND ended_at<?)",

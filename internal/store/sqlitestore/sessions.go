@@ -236,22 +236,30 @@ func native(v game.Value) any {
 
 // Sessions implements [game.SessionStore].
 func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
-	sql, args := sessionsSQL(q)
-	within := bounds{limit: q.Limit, bytes: q.Bytes}
 	if q.Work > 0 {
 		ctx = withWorkTime(ctx, q.Work)
 	}
-	found, err := find(ctx, s, sql, args, within, func(doc driver.Value) (game.Session, int, error) {
+	found, err := s.list(ctx, q)
+	if errors.Is(err, errWorkTime) {
+		err = game.ErrTooBroad.Because(err)
+	}
+	return found, err
+}
+
+func (s *Store) list(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
+	way, err := s.wayOf(ctx, q)
+	if err != nil {
+		return game.Found[game.Session]{}, unread(err)
+	}
+	sql, args := sessionsSQL(q, way)
+	within := bounds{limit: q.Limit, bytes: q.Bytes}
+	return find(ctx, s, sql, args, within, func(doc driver.Value) (game.Session, int, error) {
 		if q.Brief {
 			return s.briefSession(doc)
 		}
 		v, err := s.session(doc)
 		return v, textSize(doc), err
 	})
-	if errors.Is(err, errWorkTime) {
-		err = game.ErrTooBroad.Because(err)
-	}
-	return found, err
 }
 
 // briefSession decodes a session with only the ids of its members, and without its wait list.
@@ -289,7 +297,7 @@ type byPlayer struct {
 // sessionsSQL returns the statement of a list. A list by a player or an attribute scans the rows of that table, which
 // are far fewer. It scans once for each value of the attribute, and separately for live and ended sessions, because
 // only rows that are equal in these are in the order of the list.
-func sessionsSQL(q game.SessionQuery) (string, []any) {
+func sessionsSQL(q game.SessionQuery, way listWay) (string, []any) {
 	var attributes []game.Clause
 	for _, c := range q.Where {
 		if _, ok := c.Attribute(); ok {
@@ -334,13 +342,7 @@ func sessionsSQL(q game.SessionQuery) (string, []any) {
 			}
 		}
 	default:
-		for _, w := range alternatives(q.Where) {
-			b := selection{table: "sessions", from: "sessions d", id: "d.id"}
-			one := q
-			one.Where = w
-			b.whereSession(one, attributes, liveFlags(w)...)
-			walks = append(walks, b)
-		}
+		walks = way.walks(q, attributes)
 	}
 	return page(string(q.After), q.Limit+1, walks...)
 }
@@ -360,7 +362,7 @@ func liveFlags(w game.Where) (flags []any) {
 // whereSession adds the conditions on columns and attributes. live are the values of the column live to look for.
 func (b *selection) whereSession(q game.SessionQuery, attributes []game.Clause, live ...any) {
 	b.where("d.project = ?", string(q.Project))
-	b.passive = passiveColumns(q.Where)
+	b.passive = append(b.passive, passiveColumns(q.Where)...)
 	b.whereFields(sessionsSearched(), q.Where)
 	for _, c := range attributes {
 		key, _ := c.Attribute()
