@@ -162,6 +162,49 @@ func BenchmarkSearch(b *testing.B) {
 	})
 }
 
+// BenchmarkListByName lists the open sessions of a mode among ever more of others: half are of the mode usual, of which
+// one in a hundred has a free seat, one in a hundred of another, and one in a thousand of a rare one.
+func BenchmarkListByName(b *testing.B) {
+	s, stored := openBench(b), 0
+	open, free := game.Is(game.FieldStatus, game.StatusOpen), game.AtLeast(game.FieldFreeSeats, 1)
+	for _, n := range []int{2_500, 25_000, 250_000} {
+		concurrently(b, 256, n-stored, func(_, i int) error {
+			v := benchSession()
+			v.Mode, v.MaxPlayers = "usual", 1
+			switch {
+			case i%1000 == 7:
+				v.Mode = "rare"
+			case i%2 == 1:
+				v.Mode = fmt.Sprint("mode", i%100)
+			}
+			if i/2%100 == 3 {
+				v.MaxPlayers = 2
+			}
+			return s.CreateSession(b.Context(), v)
+		})
+		stored = n
+		for _, c := range []struct {
+			name  string
+			where game.Where
+		}{
+			{"usual", game.Where{open, game.Is("mode", "usual")}},
+			{"usual-free", game.Where{open, game.Is("mode", "usual"), free}},
+			{"other", game.Where{open, game.Is("mode", "mode3")}},
+			{"other-any-status", game.Where{game.Is("mode", "mode3")}},
+			{"rare", game.Where{open, game.Is("mode", "rare")}},
+			{"none", game.Where{open, game.Is("mode", "none")}},
+		} {
+			q := game.SessionQuery{Project: project, Where: c.where, Limit: 50}
+			b.Run(fmt.Sprintf("open=%d/%s", n, c.name), func(b *testing.B) {
+				for range b.N {
+					_, err := s.Sessions(b.Context(), q)
+					must(b, err)
+				}
+			})
+		}
+	}
+}
+
 const project = game.DefaultProject
 
 func openBench(b *testing.B) game.Store {
