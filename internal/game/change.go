@@ -43,8 +43,8 @@ type collection[D any] struct {
 	// fleeting reports whether a document gives up, in its change from before to after, something that no two documents
 	// have and that old does not have yet. It may be nil.
 	fleeting func(old, before, after *D) bool
-	// weigh returns about how many bytes of memory a document takes. It is nil if documents must be read before each
-	// change.
+	// weigh returns about how many bytes of memory a document takes, or 0 for one that is to be read before the next
+	// change. It is nil if all are.
 	weigh func(*D) int
 	// blame returns the error of a change from before to after if that change is why the store rejected a batch with
 	// err, and nil otherwise. It may be nil.

@@ -35,7 +35,7 @@ func NewPlayers(d Deps, sessions *Sessions) *Players {
 		fleeting: (*Player).fleeting,
 		weigh: func(p *Player) int {
 			if p.SweepSince != nil { // is read before each change, because the end of that makes no version
-				return largestRecent + 1
+				return 0
 			}
 			return p.Weight()
 		},

@@ -51,7 +51,7 @@ func (r *recent[D]) last(key documentKey) (D, bool) {
 	return s.doc, s.bytes > 0 && !s.marked
 }
 
-// saw remembers a document, unless it is marked or large.
+// saw remembers a document, unless it is marked, large or to be read.
 func (r *recent[D]) saw(key documentKey, d D) {
 	if r.weigh == nil {
 		return
@@ -62,7 +62,7 @@ func (r *recent[D]) saw(key documentKey, d D) {
 	r.trim()
 	switch {
 	case r.sight(key).marked:
-	case size > largestRecent:
+	case size == 0, size > largestRecent:
 		r.remove(key)
 	default:
 		r.put(sight[D]{key: key, doc: r.clone(d), bytes: sightBytes + size})

@@ -189,6 +189,22 @@ func TestForgetting(t *testing.T) {
 	}
 }
 
+func TestEndedSessionsAreNotRemembered(t *testing.T) {
+	t.Parallel()
+	here, _, _ := newTwo(t)
+	room := here.open(t, 2, "")
+	if here.sessions.RecentBytes() == 0 {
+		t.Error("a new session is not remembered")
+	}
+	_, err := here.sessions.Move(here.ctx, room.ID, nil, game.Move{
+		Status: game.StatusEnded, EndReason: game.ReasonForceTerminated,
+	})
+	ok(t, err)
+	if n := here.sessions.RecentBytes(); n > 0 {
+		t.Errorf("%d bytes are remembered", n)
+	}
+}
+
 // Whatever a document may have many of is weighed.
 func TestLargeDocumentsAreNotRemembered(t *testing.T) {
 	t.Parallel()

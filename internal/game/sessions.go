@@ -74,8 +74,13 @@ func NewSessions(d Deps) *Sessions {
 		elapsing: byTimeName,
 		follow:   (*Session).MoveUp,
 		fleeting: (*Session).fleeting,
-		weigh:    (*Session).Weight,
-		blame:    blamePlaces,
+		weigh: func(v *Session) int {
+			if v.Status.Terminal() { // hardly changes any more
+				return 0
+			}
+			return v.Weight()
+		},
+		blame: blamePlaces,
 	})
 	return s
 }
