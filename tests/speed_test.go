@@ -86,7 +86,7 @@ func BenchmarkMongoDB(b *testing.B) {
 	stock.alike(b)
 	b.ReportMetric(0, "ns/op") // says nothing here
 	b.Logf(
-		"%d clients, %d rounds of %v by turns; ratios of all of them, and medians:\n%s", speedClients, speedRounds,
+		"%d clients, %d rounds of %v by turns; medians, and of the CPU time the mean:\n%s", speedClients, speedRounds,
 		speedRound, table(b, rows),
 	)
 }
@@ -129,19 +129,22 @@ type result struct {
 	requests, cpu, commands float64   // of all rounds; cpu in seconds
 }
 
-// measureKinds puts a load on servers of several kinds by turns, and returns the result of each kind. All kinds have
-// the same number of servers, which share the rounds.
-func measureKinds(b *testing.B, l load, kinds [][]*side) []result {
+// measureKinds puts a load on servers of several kinds by turns, and returns the result of each kind, with the rate of
+// all its servers together. All kinds have the same number of servers.
+func measureKinds(b *testing.B, l load, kinds [][]*side, rounds int) []result {
 	b.Helper()
 	var sides []*side
 	for _, kind := range kinds {
 		sides = append(sides, kind...)
 	}
-	measured := measure(b, l, sides, speedRounds/len(kinds[0]))
+	measured := measure(b, l, sides, rounds)
 	results := make([]result, len(kinds))
 	for i, kind := range kinds {
+		results[i].rates = make([]float64, rounds)
 		for _, r := range measured[:len(kind)] {
-			results[i].rates = append(results[i].rates, r.rates...)
+			for round, rate := range r.rates {
+				results[i].rates[round] += rate
+			}
 			results[i].requests += r.requests
 			results[i].cpu += r.cpu
 			results[i].commands += r.commands
@@ -179,15 +182,14 @@ func measure(b *testing.B, l load, sides []*side, rounds int) []result {
 	return results
 }
 
-// ratio compares the responses of all rounds, which are equally long. Rounds of the two follow each other so closely
-// that a slower machine affects both.
-func ratio(a, b result) float64 { return total(a.rates) / total(b.rates) }
-
-func total(v []float64) (t float64) {
-	for _, x := range v {
-		t += x
+// ratio compares rates, and returns the median of the ratios of all rounds. The two of a round follow each other so
+// closely that a slower machine affects both, and what else the machine does for a second affects few rounds.
+func ratio(a, b result) float64 {
+	ratios := make([]float64, len(a.rates))
+	for i, rate := range a.rates {
+		ratios[i] = rate / b.rates[i]
 	}
-	return t
+	return median(ratios)
 }
 
 func median(v []float64) float64 { return slices.Sorted(slices.Values(v))[len(v)/2] }
