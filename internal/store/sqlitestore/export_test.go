@@ -18,22 +18,11 @@ import (
 // Statements of lists and counts, for their plans.
 var (
 	PlayersSQL    = playersSQL
+	SessionsSQL   = sessionsSQL
 	KeysSQL       = keysSQL
 	WebhooksSQL   = webhooksSQL
 	DeliveriesSQL = deliveriesSQL
 )
-
-// SessionsSQL returns the statement of a list of sessions.
-func SessionsSQL(q game.SessionQuery) (string, []any) { return sessionsSQL(q, likeliestWay) }
-
-// FrequentSQL returns the statement of a list of sessions of a frequent name.
-func FrequentSQL(q game.SessionQuery) (string, []any) { return sessionsSQL(q, byStatusWay) }
-
-// IsFrequent reports whether a list is one of a frequent name.
-func (s *Store) IsFrequent(ctx context.Context, q game.SessionQuery) (bool, error) {
-	way, err := s.wayOf(ctx, q)
-	return way == byStatusWay, err
-}
 
 const (
 	CountPlayers  = countPlayers
@@ -64,7 +53,6 @@ const (
 	PurgeDepartures = purgeDepartures
 
 	SelectSession = selectSession
-	LiveFrom      = liveFrom
 	SessionByCode = sessionByCode
 	SelectKey     = selectKey
 	ExportKeys    = exportKeys
@@ -76,9 +64,9 @@ const (
 	PurgeDeliveries   = purgeDeliveries
 )
 
-// SearchInSteps has searches and lists read few sessions at a time, so that few are many.
+// SearchInSteps has searches read few sessions at a time, so that few are many.
 func (s *Store) SearchInSteps() {
-	s.sizes = searchSizes{firstWindow: 2, lastWindow: 8, firstRows: 2, lastRows: 8, narrow: 3, named: 2}
+	s.sizes = searchSizes{firstWindow: 2, lastWindow: 8, firstRows: 2, lastRows: 8, narrow: 3}
 	s.rows.indexFrom = 1
 }
 

@@ -19,12 +19,10 @@ type searchSizes struct {
 	firstRows, lastRows int
 	// narrow is how many sessions are so few that all of them are read and sorted.
 	narrow int
-	// named is of how many sessions a list of a name finds out how frequent they are.
-	named int
 }
 
 func usualSizes() searchSizes {
-	return searchSizes{firstWindow: 1000, lastWindow: 16000, firstRows: 256, lastRows: 4096, narrow: 4000, named: 200}
+	return searchSizes{firstWindow: 1000, lastWindow: 16000, firstRows: 256, lastRows: 4096, narrow: 4000}
 }
 
 // SearchSessions implements [game.SessionStore].

@@ -236,30 +236,22 @@ func native(v game.Value) any {
 
 // Sessions implements [game.SessionStore].
 func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
+	sql, args := sessionsSQL(q)
+	within := bounds{limit: q.Limit, bytes: q.Bytes}
 	if q.Work > 0 {
 		ctx = withWorkTime(ctx, q.Work)
 	}
-	found, err := s.list(ctx, q)
-	if errors.Is(err, errWorkTime) {
-		err = game.ErrTooBroad.Because(err)
-	}
-	return found, err
-}
-
-func (s *Store) list(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
-	way, err := s.wayOf(ctx, q)
-	if err != nil {
-		return game.Found[game.Session]{}, unread(err)
-	}
-	sql, args := sessionsSQL(q, way)
-	within := bounds{limit: q.Limit, bytes: q.Bytes}
-	return find(ctx, s, sql, args, within, func(doc driver.Value) (game.Session, int, error) {
+	found, err := find(ctx, s, sql, args, within, func(doc driver.Value) (game.Session, int, error) {
 		if q.Brief {
 			return s.briefSession(doc)
 		}
 		v, err := s.session(doc)
 		return v, textSize(doc), err
 	})
+	if errors.Is(err, errWorkTime) {
+		err = game.ErrTooBroad.Because(err)
+	}
+	return found, err
 }
 
 // briefSession decodes a session with only the ids of its members, and without its wait list.
@@ -297,7 +289,7 @@ type byPlayer struct {
 // sessionsSQL returns the statement of a list. A list by a player or an attribute scans the rows of that table, which
 // are far fewer. It scans once for each value of the attribute, and separately for live and ended sessions, because
 // only rows that are equal in these are in the order of the list.
-func sessionsSQL(q game.SessionQuery, way listWay) (string, []any) {
+func sessionsSQL(q game.SessionQuery) (string, []any) {
 	var attributes []game.Clause
 	for _, c := range q.Where {
 		if _, ok := c.Attribute(); ok {
@@ -342,7 +334,16 @@ func sessionsSQL(q game.SessionQuery, way listWay) (string, []any) {
 			}
 		}
 	default:
-		walks = way.walks(q, attributes)
+		for _, w := range alternatives(q.Where) {
+			b := selection{table: "sessions", from: "sessions d", id: "d.id"}
+			if ofSeats(q.Where) {
+				b.passive = nameColumns()
+			}
+			one := q
+			one.Where = w
+			b.whereSession(one, attributes, liveFlags(w)...)
+			walks = append(walks, b)
+		}
 	}
 	return page(string(q.After), q.Limit+1, walks...)
 }

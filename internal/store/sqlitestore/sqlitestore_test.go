@@ -18,7 +18,7 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) game.Store { return openTest(t, filepath.Join(t.TempDir(), "gsm.db")) })
 }
 
-// TestSearchInSteps runs the suite's searches and lists where few sessions are as many as a page may look at.
+// TestSearchInSteps runs the suite's searches where few sessions are as many as a page may look at.
 func TestSearchInSteps(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

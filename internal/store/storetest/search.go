@@ -30,9 +30,9 @@ func searchCalls(s game.Store) []call {
 	}}}
 }
 
-// Search compares searches and lists of an engine with the model, like [Run].
+// Search compares searches of an engine with the model, like [Run].
 func Search(t *testing.T, open func(t *testing.T) game.Store) {
-	for _, c := range append(search(), check{"lists of sessions by every filter", listSessions}) {
+	for _, c := range search() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.run(t, open(t))

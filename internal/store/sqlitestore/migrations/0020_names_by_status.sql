@@ -1,8 +1,8 @@
 -- Lists by a mode, map or region walk the sessions of one status, and tell the other names and the visibility from the
 -- index. It has nothing that joins change.
-DROP INDEX sessions_by_mode;
-DROP INDEX sessions_by_map;
-DROP INDEX sessions_by_region;
+DROP INDEX IF EXISTS sessions_by_mode;
+DROP INDEX IF EXISTS sessions_by_map;
+DROP INDEX IF EXISTS sessions_by_region;
 CREATE INDEX sessions_by_mode ON sessions (project, mode, status, id, map, region, visibility) WHERE mode <> '';
 CREATE INDEX sessions_by_map ON sessions (project, map, status, id, mode, region, visibility) WHERE map <> '';
 CREATE INDEX sessions_by_region ON sessions (project, region, status, id, mode, map, visibility) WHERE region <> '';
