@@ -3,7 +3,9 @@ package tests_test
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"game-session-manager/client"
 )
@@ -14,7 +16,9 @@ const (
 	// costServers is the number of servers of each kind. Equal servers differ by a few percent for their whole life, so
 	// that it is more of them, and not longer rounds, that tell a cost of 5 % from none.
 	costServers = 6
-	costRounds  = 16 // of each server with each request
+	costRounds  = 6 // of each server with each request
+	// costRound is long enough for caches to be warm again: a server is idle while the others have their turns.
+	costRound = 500 * time.Millisecond
 	// costStored is the initial number of players and sessions, so that lists return something.
 	costStored = 100
 )
@@ -46,7 +50,7 @@ var (
 )
 
 // BenchmarkTelemetry compares gsm with and without telemetry. The traced server samples one request in a hundred for a
-// working collector. "off again" shows how much equal servers differ on this machine at this time.
+// working collector.
 func BenchmarkTelemetry(b *testing.B) {
 	_, collector := collect(b)
 	off := func(b *testing.B) *side { b.Helper(); return costSide(b, "--telemetry=off") }
@@ -59,7 +63,7 @@ func BenchmarkTelemetry(b *testing.B) {
 		defer b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 		return costSide(b)
 	}
-	kinds := []kind{{"off", off}, {"on", on}, {"on, traces of 1 %", traced}, {"off again", off}}
+	kinds := []kind{{"off", off}, {"on", on}, {"on, traces of 1 %", traced}}
 	compareCost(b, kinds, costMixed, costCreate, costBrowse, costLeast)
 }
 
@@ -130,10 +134,12 @@ func sdk(b *testing.B, s *side) *client.Client {
 }
 
 // compareCost compares servers of each kind with those of the first, and fails if a kind handles less than the
-// target's share of requests. Requests are counted by the clients, which share the processors with the servers. The
-// CPU time of the servers is reported too, because other programs affect it less.
+// target's share of requests. More servers of the first kind show how much equal ones differ at this time. Requests are
+// counted by the clients, which share the processors with the servers. The CPU time of the servers is reported too,
+// because other programs affect it less.
 func compareCost(b *testing.B, kinds []kind, loads ...load) {
 	b.Helper()
+	kinds = append(slices.Clip(kinds), kind{kinds[0].name + " again", kinds[0].start})
 	servers := make([][]*side, len(kinds))
 	for range costServers {
 		for i, k := range kinds {
@@ -144,7 +150,8 @@ func compareCost(b *testing.B, kinds []kind, loads ...load) {
 	rows := [][]string{{"", "", "req/s", "of " + kinds[0].name, "target", "CPU µs/req", "of " + kinds[0].name}}
 	for _, l := range loads {
 		l.refill = func() {}
-		results := measureKinds(b, l, servers, costRounds)
+		results := measureKinds(b, l, servers)
+		again := len(results) - 1
 		for i, r := range results {
 			share := ratio(r, results[0])
 			rows = append(rows, []string{
@@ -153,10 +160,12 @@ func compareCost(b *testing.B, kinds []kind, loads ...load) {
 				fmt.Sprintf("%.1f", r.cpu/r.requests*1e6),
 				fmt.Sprintf("%.3f", r.cpu/r.requests/(results[0].cpu/results[0].requests)),
 			})
-			l.meets(b, kinds[i].name, share)
+			if i != again {
+				l.meets(b, kinds[i].name, share, ratio(results[again], results[0]))
+			}
 		}
 	}
 	b.ReportMetric(0, "ns/op") // says nothing here
 	b.Logf("%d clients, %d servers of each kind, %d rounds of %v by turns; medians, and of the CPU time the mean:\n%s",
-		speedClients, costServers, costRounds, speedRound, table(b, rows))
+		speedClients, costServers, costRounds, costRound, table(b, rows))
 }

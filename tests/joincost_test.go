@@ -17,7 +17,7 @@ const (
 	againstVariable = "GSM_TEST_AGAINST"
 	// joinSessions is how many sessions there are to join. The 16 at a time have a join each from 16 clients, so that
 	// no two joins of a session are written by one write.
-	joinSessions = 16 * 600
+	joinSessions = 16 * 1600
 	joinSeats    = 10
 )
 

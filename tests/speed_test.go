@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -41,7 +42,7 @@ const (
 	speedStored  = 1000 // players, and sessions, from the beginning
 	speedSeats   = 10   // of each session; one is its host's
 	// Commands of background work for each request, which are some tens a second.
-	speedBackground = 0.1
+	speedBackground = 0.15
 	// Commands for each join that look which events of a session have been moved, as the last two of nine do, and that
 	// move them.
 	speedMoved = 0.6
@@ -56,7 +57,8 @@ func BenchmarkMongoDB(b *testing.B) {
 		b.Skip("GSM_TEST_MONGODB_URI is not set")
 	}
 	db := speedDatabase(b, server)
-	names, sides := []string{"gsm", "bare"}, []*side{gsmSide(b, gsm, db), bareSide(b, db)}
+	names := []string{"gsm", "bare", "bare again"}
+	sides := []*side{gsmSide(b, gsm, db), bareSide(b, db), bareSide(b, db)}
 	stock := newStock(b, db)
 	if baseline := os.Getenv("GSM_TEST_BASELINE"); baseline != "" {
 		path, err := filepath.Abs(baseline)
@@ -69,7 +71,7 @@ func BenchmarkMongoDB(b *testing.B) {
 		rows[0] = append(rows[0], name+" req/s", name+" CPU µs/req", name+" commands/req")
 	}
 	for _, l := range stock.loads() {
-		results := measure(b, l, sides, speedRounds)
+		results := measure(b, l, sides, speedRounds, speedRound)
 		row := []string{l.name, fmt.Sprintf("%.2f", ratio(results[0], results[1])), fmt.Sprint(l.target)}
 		for _, r := range results {
 			row = append(row, fmt.Sprintf(
@@ -77,7 +79,7 @@ func BenchmarkMongoDB(b *testing.B) {
 			), fmt.Sprintf("%.0f", r.cpu/r.requests*1e6), fmt.Sprintf("%.2f", r.commands/r.requests))
 		}
 		rows = append(rows, row)
-		l.meets(b, names[0], ratio(results[0], results[1]))
+		l.meets(b, names[0], ratio(results[0], results[1]), ratio(results[2], results[1]))
 		ours, bare := results[0].commands/results[0].requests, results[1].commands/results[1].requests
 		if ours > bare+speedBackground+l.beside {
 			b.Errorf("%s: gsm sends %.2f commands and the bare server %.2f", l.name, ours, bare)
@@ -114,11 +116,18 @@ type load struct {
 	beside  float64 // commands that gsm sends besides those of the bare server
 }
 
-// meets fails the benchmark where a share of requests is below the load's target. A machine with other things to do may
-// be why, so that no benchmark is among what must hold before a change lands: measure again where nothing else runs.
-func (l load) meets(b *testing.B, name string, share float64) {
+// meets fails the benchmark where a share of requests is below the load's target by more than equal servers differ,
+// whose ratio is alike. A share that misses its target by less is in doubt, and the log says so. A machine with other
+// things to do may be why, so that no benchmark is among what must hold before a change lands: measure again where
+// nothing else runs.
+func (l load) meets(b *testing.B, name string, share, alike float64) {
 	b.Helper()
-	if share < l.target {
+	switch doubt := math.Abs(1 - alike); {
+	case share >= l.target:
+	case share+doubt >= l.target:
+		b.Logf("%s: %s answers %.3f of the requests, which is in doubt: equal servers differ by %.3f",
+			l.name, name, share, doubt)
+	default:
 		b.Errorf("%s: %s answers %.3f of the requests, want %v", l.name, name, share, l.target)
 	}
 }
@@ -131,16 +140,16 @@ type result struct {
 
 // measureKinds puts a load on servers of several kinds by turns, and returns the result of each kind, with the rate of
 // all its servers together. All kinds have the same number of servers.
-func measureKinds(b *testing.B, l load, kinds [][]*side, rounds int) []result {
+func measureKinds(b *testing.B, l load, kinds [][]*side) []result {
 	b.Helper()
 	var sides []*side
 	for _, kind := range kinds {
 		sides = append(sides, kind...)
 	}
-	measured := measure(b, l, sides, rounds)
+	measured := measure(b, l, sides, costRounds, costRound)
 	results := make([]result, len(kinds))
 	for i, kind := range kinds {
-		results[i].rates = make([]float64, rounds)
+		results[i].rates = make([]float64, costRounds)
 		for _, r := range measured[:len(kind)] {
 			for round, rate := range r.rates {
 				results[i].rates[round] += rate
@@ -156,7 +165,7 @@ func measureKinds(b *testing.B, l load, kinds [][]*side, rounds int) []result {
 
 // measure puts a load on each server by turns, in another order each round, so that no server comes always after the
 // same one.
-func measure(b *testing.B, l load, sides []*side, rounds int) []result {
+func measure(b *testing.B, l load, sides []*side, rounds int, during time.Duration) []result {
 	b.Helper()
 	results := make([]result, len(sides))
 	for i, s := range sides {
@@ -170,7 +179,7 @@ func measure(b *testing.B, l load, sides []*side, rounds int) []result {
 			r, s := &results[i], sides[i]
 			l.refill()
 			cpu := s.cpu(b)
-			requests, took := s.load(b, l, speedRound)
+			requests, took := s.load(b, l, during)
 			r.cpu += s.cpu(b) - cpu
 			r.rates = append(r.rates, float64(requests)/took.Seconds())
 			r.requests += float64(requests)
