@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"slices"
+	"sync"
 
 	"game-session-manager/internal/game"
 )
@@ -19,9 +20,7 @@ func alternatives(w game.Where) []game.Where {
 
 // namesSessions reports whether a clause selects by a name that has an index. Sessions without the name are not in it.
 func namesSessions(c game.Clause) bool {
-	return c.Op == game.OpEqual && c.Text() != "" && slices.ContainsFunc(sessionsSearched(), func(s searched) bool {
-		return s.field == c.Field && s.index != "" && slices.Contains(nameColumns(), c.Field)
-	})
+	return c.Op == game.OpEqual && slices.Contains(nameColumns(), c.Field) && c.Text() != ""
 }
 
 // ofSeats reports whether a list asks for live sessions by what joins change, such as free seats. The index of statuses
@@ -46,12 +45,14 @@ func passiveColumns(w game.Where) []string {
 	return nil
 }
 
-// nameColumns returns the columns of fields that are names. They have the names of their fields.
-func nameColumns() (names []string) {
+// nameColumns returns the columns of names that have an index, such as the mode. They have the names of their fields.
+var nameColumns = sync.OnceValue(func() (names []string) {
 	for _, f := range game.SessionFields() {
-		if f.Kind == game.KindText {
+		if f.Kind == game.KindText && slices.ContainsFunc(sessionsSearched(), func(s searched) bool {
+			return s.field == f.Name && s.index != ""
+		}) {
 			names = append(names, f.Name)
 		}
 	}
-	return names
-}
+	return slices.Clip(names) // callers append to it
+})

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"game-session-manager/internal/game"
@@ -14,24 +15,26 @@ type searched struct {
 	// column contains a copy of the field's value. It is "" if rows of another table contain the values, or if searches
 	// compare another field.
 	column string
-	// index starts with the project and the column and continues in the order of the list. If it is "", the list is
-	// scanned and rows that do not match are skipped.
+	// index starts with the project and the column and continues in the order of the list; that of a name has the
+	// status in between. If it is "", the list is scanned and rows that do not match are skipped.
 	index string
 	// only is the condition that a statement needs for SQLite to use a partial index, which omits documents with the
 	// usual value.
 	only, usual string
 }
 
-func playersSearched() []searched {
+// playersSearched returns how players are searched. The caller must not change it.
+var playersSearched = sync.OnceValue(func() []searched {
 	return []searched{
 		{game.FieldID, "id", "sqlite_autoindex_players_1", "", ""},
 		{game.FieldUsername, "username_key", "players_by_username", "username_key IS NOT NULL", ""},
 		{game.FieldName, "name_key", "players_by_name", "name_key IS NOT NULL", ""},
 		{game.FieldStatus, "status", "players_not_active", "status <> 'active'", "active"},
 	}
-}
+})
 
-func sessionsSearched() []searched {
+// sessionsSearched returns how sessions are searched. The caller must not change it.
+var sessionsSearched = sync.OnceValue(func() []searched {
 	return []searched{
 		{game.FieldID, "id", "sqlite_autoindex_sessions_1", "", ""},
 		{game.FieldStatus, "status", "sessions_by_status", "", ""},
@@ -56,7 +59,7 @@ func sessionsSearched() []searched {
 		{field: game.FieldNamed},
 		{field: game.FieldAttributes},
 	}
-}
+})
 
 // column is a copy of a part of the document, for indexes. Copies cost less than columns that SQLite generates from the
 // document: see docs/decisions/0027-filters-and-generated-columns.md.

@@ -73,7 +73,7 @@ func driveBy(project game.ProjectID, c game.Clause, live []any) (d drive, rank i
 			from:  "sessions d INDEXED BY sessions_by_host",
 			where: termOf("d.host_id IS NOT NULL AND d.project = ? AND d.host_id = ?", string(project), c.Text()),
 		}, 0, true
-	case slices.Contains(nameColumns(), c.Field) && c.Field != "name" && c.Text() != "":
+	case namesSessions(c):
 		column := "d." + c.Field
 		from := "sessions d INDEXED BY sessions_by_" + c.Field
 		return drive{

@@ -172,6 +172,16 @@ func ofVersion(t *testing.T, version int) string {
 	return path
 }
 
+// A database that lacks an index which the next migration replaces is migrated all the same.
+func TestMigrateWithoutAnIndex(t *testing.T) {
+	t.Parallel()
+	path := ofBefore(t, "CREATE INDEX sessions_by_mode ON sessions (project, mode, status")
+	db := beside(t, path)
+	execute(t, db, "DROP INDEX sessions_by_mode")
+	must(t, db.Close())
+	openTest(t, path)
+}
+
 // ofBefore returns the path of an empty database as it was before the first migration with the text.
 func ofBefore(t *testing.T, text string) string {
 	t.Helper()

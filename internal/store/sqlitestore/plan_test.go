@@ -77,9 +77,7 @@ func TestPlans(t *testing.T) {
 		{live, game.Where{mode, game.WithObstacles()}},
 		{byMode, game.Where{mode, free}},
 		{byMode, game.Where{over, mode, free}},
-		{byMode, game.Where{status, mode, game.Is(
-			game.FieldVisibility, game.VisibilityPrivate,
-		)}},
+		{ofMode, game.Where{status, mode, game.Is(game.FieldVisibility, game.VisibilityPrivate)}},
 		{ofMode, game.Where{over, mode}},
 		{ofMode, game.Where{mode}},
 		{live, game.Where{status, game.Is("mode", "")}},

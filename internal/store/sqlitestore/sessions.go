@@ -334,11 +334,12 @@ func sessionsSQL(q game.SessionQuery) (string, []any) {
 			}
 		}
 	default:
+		var passive []string
+		if ofSeats(q.Where) {
+			passive = nameColumns()
+		}
 		for _, w := range alternatives(q.Where) {
-			b := selection{table: "sessions", from: "sessions d", id: "d.id"}
-			if ofSeats(q.Where) {
-				b.passive = nameColumns()
-			}
+			b := selection{table: "sessions", from: "sessions d", id: "d.id", passive: passive}
 			one := q
 			one.Where = w
 			b.whereSession(one, attributes, liveFlags(w)...)
