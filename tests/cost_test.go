@@ -13,8 +13,8 @@ import (
 const (
 	// costTarget is the smallest acceptable share of the request rate with telemetry or authentication on.
 	costTarget = 0.95
-	// costServers is the number of servers of each kind. Equal servers differ by a few percent for their whole life, so
-	// that it is more of them, and not longer rounds, that tell a cost of 5 % from none.
+	// costServers is the number of servers of each kind. Equal servers differ by a few percent for their whole life,
+	// which more rounds do not level out.
 	costServers = 6
 	costRounds  = 6 // of each server with each request
 	// costRound is long enough for caches to be warm again: a server is idle while the others have their turns.
