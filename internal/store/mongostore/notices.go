@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -38,8 +39,9 @@ func (o *outbox) stored(events []game.Event) {
 
 // add remembers a document to tell of.
 func (o *outbox) add(s game.Subject) {
-	if len(o.untold) < maxUntold {
-		o.untold[s] = struct{}{}
+	if _, is := o.untold[s]; is || len(o.untold) < maxUntold {
+		o.added++
+		o.untold[s] = o.added
 	} else {
 		o.missed = true
 	}
@@ -89,6 +91,28 @@ func (o *outbox) tells() bool {
 	return o.quiet == 0
 }
 
+// toTell returns the documents of which others are to be told, each with the number by which it is forgotten.
+func (o *outbox) toTell() []untold {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	all := make([]untold, 0, len(o.untold))
+	for s, n := range o.untold {
+		all = append(all, untold{s, n})
+	}
+	return all
+}
+
+// told forgets documents of which others were told, except those with events that were stored since.
+func (o *outbox) told(of []untold) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, u := range of {
+		if o.untold[u.subject] == u.added {
+			delete(o.untold, u.subject)
+		}
+	}
+}
+
 // putBack takes back what take returned.
 func (o *outbox) putBack(subjects []game.Subject) {
 	o.mu.Lock()
@@ -112,10 +136,10 @@ func (s *Store) tell() {
 		select {
 		case <-ticker.C:
 			if s.outbox.tells() {
-				s.tellOf(s.outbox.take(maxUntold))
+				s.tellOf(s.outbox.toTell())
 			}
 		case <-s.outbox.stop:
-			told := s.tellOf(s.outbox.take(maxUntold))
+			told := s.tellOf(s.outbox.toTell())
 			s.outbox.saying.Wait() // or it would say afterwards that this process is there
 			if told && s.outbox.wrote() && !s.outbox.forgot() {
 				s.leave()
@@ -127,21 +151,19 @@ func (s *Store) tell() {
 
 // tellOf stores notices, and reports whether it could. What fails is told again at the next turn, or found by the time
 // of the change. It ends at the first failure, so that a server that is away is waited for once.
-func (s *Store) tellOf(subjects []game.Subject) bool {
-	for len(subjects) > 0 {
-		some := subjects[:min(len(subjects), noticeSize)]
+func (s *Store) tellOf(all []untold) bool {
+	for some := range slices.Chunk(all, noticeSize) {
 		n := notice{bson.NewObjectID(), map[game.SubjectKind][]string{}}
-		for _, x := range some {
-			n.Subjects[x.Kind] = append(n.Subjects[x.Kind], x.ID)
+		for _, u := range some {
+			n.Subjects[u.subject.Kind] = append(n.Subjects[u.subject.Kind], u.subject.ID)
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), noticeLimit)
 		_, err := s.notices.InsertOne(ctx, n)
 		cancel()
 		if err != nil {
-			s.outbox.putBack(subjects)
 			return false
 		}
-		subjects = subjects[len(some):]
+		s.outbox.told(some)
 	}
 	return true
 }

@@ -38,8 +38,10 @@ const (
 type outbox struct {
 	mu   sync.Mutex
 	long map[game.Subject]span
-	// untold are documents with events that this process has stored and other processes may not know of.
-	untold  map[game.Subject]struct{}
+	// untold are documents with events that this process has stored and other processes may not know of, each with the
+	// number of the last time that it was added.
+	untold  map[game.Subject]uint64
+	added   uint64
 	quiet   int           // ticks for which tell tells nobody, because this process moves events
 	id      bson.ObjectID // of this process
 	written bool          // whether it has stored events
@@ -52,9 +54,15 @@ type outbox struct {
 // span is the versions of the events in an outbox, of a document at the last of them.
 type span struct{ first, last int64 }
 
+// untold is a document of which others are to be told.
+type untold struct {
+	subject game.Subject
+	added   uint64 // as it was when this was read
+}
+
 func newOutbox() *outbox {
 	return &outbox{
-		id: bson.NewObjectID(), long: map[game.Subject]span{}, untold: map[game.Subject]struct{}{},
+		id: bson.NewObjectID(), long: map[game.Subject]span{}, untold: map[game.Subject]uint64{},
 		stop: make(chan struct{}),
 	}
 }
