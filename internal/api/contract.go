@@ -27,29 +27,35 @@ type contract struct {
 // replaces is the extension of a PUT's schema that names the schema of the document that a GET returns.
 const replaces = "x-replaces"
 
-// publish returns the document as JSON and as YAML, with the operations in the given order.
-func publish(o *huma.OpenAPI, operations []string) (asJSON, asYAML []byte, err error) {
+// publish returns the document as JSON, with the operations in the given order.
+func publish(o *huma.OpenAPI, operations []string) ([]byte, error) {
 	b, err := json.Marshal(o)
 	if err != nil {
-		return nil, nil, fmt.Errorf("encoding the OpenAPI document: %w", err)
+		return nil, fmt.Errorf("encoding the OpenAPI document: %w", err)
 	}
 	var c contract
 	if err := json.Unmarshal(b, &c.doc); err != nil {
-		return nil, nil, fmt.Errorf("decoding the OpenAPI document: %w", err)
+		return nil, fmt.Errorf("decoding the OpenAPI document: %w", err)
 	}
 	c.schemas = objectAt(c.doc, "components", "schemas")
 	c.parameters = map[string]any{}
 	objectAt(c.doc, "components")["parameters"] = c.parameters
 	c.shareSchemas()
 	c.shareParameters()
-	if asJSON, err = json.Marshal(c.inOrder(operations)); err != nil {
-		return nil, nil, fmt.Errorf("encoding the contract: %w", err)
+	asJSON, err := json.Marshal(c.inOrder(operations))
+	if err != nil {
+		return nil, fmt.Errorf("encoding the contract: %w", err)
 	}
+	return asJSON, nil
+}
+
+// inYAML returns a document in JSON as YAML.
+func inYAML(asJSON []byte) ([]byte, error) {
 	var y bytes.Buffer
 	if err := yaml.Convert(&y, bytes.NewReader(asJSON)); err != nil {
-		return nil, nil, fmt.Errorf("writing the contract as YAML: %w", err)
+		return nil, fmt.Errorf("writing the contract as YAML: %w", err)
 	}
-	return asJSON, y.Bytes(), nil
+	return y.Bytes(), nil
 }
 
 // objectAt returns the object at a path of names, or nil if there is none.

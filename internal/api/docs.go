@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"net/http"
+	"sync"
 
 	"github.com/swaggest/swgui/v5emb"
 
@@ -36,18 +37,25 @@ func (a *API) documentation() {
 	for _, unused := range []string{"ErrorModel", "ErrorDetail"} { // of huma's own errors, which callers never see
 		delete(a.huma.OpenAPI().Components.Schemas.Map(), unused)
 	}
-	asJSON, asYAML, err := publish(a.huma.OpenAPI(), a.operations)
-	if err != nil {
-		panic(fmt.Sprintf("api: the OpenAPI document: %v", err)) // from constants: every test would fail
-	}
-	a.page("/openapi.json", web.Static("application/openapi+json", asJSON))
-	a.page("/openapi.yaml", web.Static("application/openapi+yaml", asYAML))
+	// The first request of each makes it: a start would take twice as long otherwise.
+	asJSON := sync.OnceValue(func() []byte { return published(publish(a.huma.OpenAPI(), a.operations)) })
+	asYAML := sync.OnceValue(func() []byte { return published(inYAML(asJSON())) })
+	a.page("/openapi.json", web.StaticOnce("application/openapi+json", asJSON))
+	a.page("/openapi.yaml", web.StaticOnce("application/openapi+yaml", asYAML))
 
 	swagger := web.Page(v5emb.New("gsm API", "/openapi.json", "/docs/"))
 	a.page("/docs", swagger)
 	a.page("/docs/{asset...}", swagger)
 	a.page("/redoc", web.Page(web.Static("text/html; charset=utf-8", []byte(redocPage))))
 	a.page("/redoc/redoc.standalone.js", web.StaticGzip("text/javascript; charset=utf-8", redocScript))
+}
+
+// published returns a form of the OpenAPI document. It panics if that cannot be made.
+func published(document []byte, err error) []byte {
+	if err != nil {
+		panic(fmt.Sprintf("api: the OpenAPI document: %v", err)) // from constants: its tests would fail
+	}
+	return document
 }
 
 // page adds a page of the documentation, or one of its files.

@@ -9,9 +9,15 @@ const contentPolicy = "default-src 'self'; script-src 'self' 'unsafe-inline'; st
 
 // Static serves the same body for every request.
 func Static(contentType string, body []byte) http.Handler {
+	return StaticOnce(contentType, func() []byte { return body })
+}
+
+// StaticOnce serves the body that a function such as one of [sync.OnceValue] returns.
+func StaticOnce(contentType string, body func() []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		text := body() // first: it may panic
 		w.Header().Set("Content-Type", contentType)
-		_, _ = w.Write(body) // it fails if the caller has gone
+		_, _ = w.Write(text) // it fails if the caller has gone
 	})
 }
 
