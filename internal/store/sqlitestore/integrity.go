@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"game-session-manager/internal/game"
 )
@@ -79,22 +80,28 @@ const selectSchema = "SELECT name, type, sql FROM sqlite_schema WHERE sql IS NOT
 // object is a table or an index.
 type object struct{ name, kind, sql string }
 
-// schema reports differences from the schema that the migrations create: without its index, a name is no longer unique.
-// It creates missing indexes.
-func (i *inspection) schema(ctx context.Context) error {
+// migrated returns the schema that the migrations create. It makes a database in memory, once.
+var migrated = sync.OnceValues(func() (all map[string]object, err error) {
+	ctx := context.Background() // of no caller, because all get the result
 	scripts, err := migrations()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c, err := connect(ctx, ":memory:")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { _ = c.close() }() // holds nothing
+	defer func() { err = errors.Join(err, c.close()) }()
 	if err := migrate(c, 0, scripts); err != nil {
-		return err
+		return nil, err
 	}
-	wanted, err := objects(ctx, c)
+	return objects(ctx, c)
+})
+
+// schema reports differences from the schema that the migrations create: without its index, a name is no longer unique.
+// It creates missing indexes.
+func (i *inspection) schema(ctx context.Context) error {
+	wanted, err := migrated()
 	if err != nil {
 		return err
 	}
