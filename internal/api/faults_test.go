@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +22,7 @@ import (
 	"game-session-manager/internal/observe"
 	"game-session-manager/internal/report"
 	"game-session-manager/internal/store"
+	"game-session-manager/internal/store/sqlitestore/sqlitetest"
 	"game-session-manager/internal/store/storetest"
 )
 
@@ -37,7 +37,7 @@ type service struct {
 
 func newService(t *testing.T, checks []api.Check, faults ...storetest.Fault) service {
 	t.Helper()
-	docs, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "gsm.db"), store.Options{})
+	docs, err := store.Open(t.Context(), "sqlite:"+sqlitetest.Database(t), store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

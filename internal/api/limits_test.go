@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -24,12 +23,13 @@ import (
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/limits"
 	"game-session-manager/internal/store"
+	"game-session-manager/internal/store/sqlitestore/sqlitetest"
 )
 
 // serve runs the API over the network, as it is configured.
 func serve(t testing.TB, configure func(*api.Deps)) string {
 	t.Helper()
-	docs, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "gsm.db"), store.Options{})
+	docs, err := store.Open(t.Context(), "sqlite:"+sqlitetest.Database(t), store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

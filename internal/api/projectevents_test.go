@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,13 +17,14 @@ import (
 	"game-session-manager/internal/feed"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store"
+	"game-session-manager/internal/store/sqlitestore/sqlitetest"
 )
 
 // What does not match the filters is looked at in bounded steps, and nobody looks at it again.
 func TestEventsThatDoNotMatch(t *testing.T) {
 	t.Parallel()
 	const others = 2500
-	docs, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "gsm.db"), store.Options{})
+	docs, err := store.Open(t.Context(), "sqlite:"+sqlitetest.Database(t), store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"game-session-manager/internal/feed"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store"
+	"game-session-manager/internal/store/sqlitestore/sqlitetest"
 )
 
 // streamWorld is a server with streams, a clock and one credential.
@@ -57,7 +57,7 @@ func (w *streamWorld) awaitCheck(t *testing.T, before int64) {
 
 func newStreamWorld(t *testing.T, configure func(*api.Deps)) *streamWorld {
 	t.Helper()
-	docs, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "gsm.db"), store.Options{})
+	docs, err := store.Open(t.Context(), "sqlite:"+sqlitetest.Database(t), store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

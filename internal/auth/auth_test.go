@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"game-session-manager/internal/auth"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store"
+	"game-session-manager/internal/store/sqlitestore/sqlitetest"
 )
 
 const (
@@ -58,7 +58,7 @@ func wantError(tb testing.TB, err, target error) {
 
 func openStore(tb testing.TB) game.Store {
 	tb.Helper()
-	s, err := store.Open(tb.Context(), "sqlite:"+filepath.Join(tb.TempDir(), "gsm.db"), store.Options{})
+	s, err := store.Open(tb.Context(), "sqlite:"+sqlitetest.Database(tb), store.Options{})
 	must(tb, err)
 	tb.Cleanup(func() { must(tb, s.Close()) })
 	return s

@@ -3,7 +3,6 @@ package feed_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"game-session-manager/internal/feed"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store"
+	"game-session-manager/internal/store/sqlitestore/sqlitetest"
 	"game-session-manager/internal/store/wrap"
 )
 
@@ -35,7 +35,7 @@ func (w *world) count(method string) int64 {
 
 func newWorld(t *testing.T, change func(*feed.Options)) *world {
 	t.Helper()
-	engine, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "gsm.db"), store.Options{})
+	engine, err := store.Open(t.Context(), "sqlite:"+sqlitetest.Database(t), store.Options{})
 	must(t, err)
 	t.Cleanup(func() { must(t, engine.Close()) })
 	w := &world{engine: engine}

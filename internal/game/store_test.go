@@ -3,7 +3,6 @@ package game_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"game-session-manager/internal/auth"
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store"
+	"game-session-manager/internal/store/sqlitestore/sqlitetest"
 	"game-session-manager/internal/store/wrap"
 )
 
@@ -48,7 +48,7 @@ type world struct {
 
 func newWorld(tb testing.TB) world {
 	tb.Helper()
-	s, err := store.Open(tb.Context(), "sqlite:"+filepath.Join(tb.TempDir(), "gsm.db"), store.Options{})
+	s, err := store.Open(tb.Context(), "sqlite:"+sqlitetest.Database(tb), store.Options{})
 	ok(tb, err)
 	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http/httptest"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/observe"
 	"game-session-manager/internal/store"
+	"game-session-manager/internal/store/sqlitestore/sqlitetest"
 )
 
 // Server is a running service.
@@ -35,7 +35,7 @@ type Server struct {
 // Start runs a service on an embedded store until the test ends.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	return StartOn(t, "sqlite:"+filepath.Join(t.TempDir(), "gsm.db"))
+	return StartOn(t, "sqlite:"+sqlitetest.Database(t))
 }
 
 // StartOn runs a service on the database at a URL until the test ends. See [store.Open] for URLs.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,6 +13,7 @@ import (
 	"game-session-manager/internal/keeper"
 	"game-session-manager/internal/report"
 	"game-session-manager/internal/store/sqlitestore"
+	"game-session-manager/internal/store/sqlitestore/sqlitetest"
 	"game-session-manager/internal/store/storetest"
 )
 
@@ -91,7 +91,7 @@ func (m *member) set(ahead time.Duration) {
 }
 
 func newCluster(t *testing.T) *cluster {
-	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "gsm.db"), sqlitestore.Options{})
+	s, err := sqlitestore.Open(t.Context(), sqlitetest.Database(t), sqlitestore.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package observe_test
 import (
 	"context"
 	"log/slog"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -15,12 +14,13 @@ import (
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/observe"
 	"game-session-manager/internal/store/sqlitestore"
+	"game-session-manager/internal/store/sqlitestore/sqlitetest"
 	"game-session-manager/internal/store/storetest"
 )
 
 func openObserved(t *testing.T, reg prometheus.Registerer) game.Store {
 	t.Helper()
-	s, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "gsm.db"), sqlitestore.Options{})
+	s, err := sqlitestore.Open(t.Context(), sqlitetest.Database(t), sqlitestore.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +23,7 @@ import (
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/report"
 	"game-session-manager/internal/store/sqlitestore"
+	"game-session-manager/internal/store/sqlitestore/sqlitetest"
 	"game-session-manager/internal/webhooks"
 )
 
@@ -40,7 +40,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	store, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "gsm.db"), sqlitestore.Options{})
+	store, err := sqlitestore.Open(t.Context(), sqlitetest.Database(t), sqlitestore.Options{})
 	must(t, err)
 	t.Cleanup(func() { must(t, store.Close()) })
 	w := &world{store: store}

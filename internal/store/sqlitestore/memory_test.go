@@ -14,6 +14,7 @@ import (
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store/sqlitestore"
+	"game-session-manager/internal/store/sqlitestore/sqlitetest"
 	"game-session-manager/internal/store/storetest"
 )
 
@@ -39,7 +40,7 @@ func openReporting(t *testing.T, path string, bytes int64, differs func(what str
 func TestStoreWithMemory(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) game.Store {
-		return openCompared(t, filepath.Join(t.TempDir(), "gsm.db"), testMemory)
+		return openCompared(t, sqlitetest.Database(t), testMemory)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"game-session-manager/internal/game"
 	"game-session-manager/internal/store/sqlitestore"
+	"game-session-manager/internal/store/sqlitestore/sqlitetest"
 	"game-session-manager/internal/store/storetest"
 )
 
@@ -15,7 +16,7 @@ func TestStore(t *testing.T) {
 	if testing.Short() {
 		t.Skip("TestStoreWithMemory runs the same suite on a store as it is shipped")
 	}
-	storetest.Run(t, func(t *testing.T) game.Store { return openTest(t, filepath.Join(t.TempDir(), "gsm.db")) })
+	storetest.Run(t, func(t *testing.T) game.Store { return openTest(t, sqlitetest.Database(t)) })
 }
 
 // TestSearchInSteps runs the suite's searches where few sessions are as many as a page may look at.
@@ -26,7 +27,7 @@ func TestSearchInSteps(t *testing.T) {
 	}
 	storetest.Search(t, func(t *testing.T) game.Store {
 		t.Helper()
-		s := openTest(t, filepath.Join(t.TempDir(), "gsm.db"))
+		s := openTest(t, sqlitetest.Database(t))
 		s.SearchInSteps()
 		return s
 	})
