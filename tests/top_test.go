@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -221,6 +222,19 @@ func (w *terminal) shows(t testing.TB, after int, texts ...string) {
 	}
 }
 
+// showsWhole waits until all of the texts are on the terminal. Words of which a part was there before are not drawn
+// whole, except when the terminal changes its size.
+func (w *terminal) showsWhole(t testing.TB, texts ...string) {
+	t.Helper()
+	after, columns := len(w.drawn.String()), uint16(60)
+	eventually(t, fmt.Sprintf("%q are drawn", texts), func() bool {
+		columns = 121 - columns // 61 and 60
+		w.resize(t, columns, 15)
+		drawn := w.drawn.String()[after:]
+		return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(drawn, text) })
+	})
+}
+
 // press types keys and waits until they show.
 func (w *terminal) press(t testing.TB, keys string, texts ...string) {
 	t.Helper()
@@ -273,7 +287,8 @@ func TestTopOnATerminal(t *testing.T) {
 	after = len(w.drawn.String())
 	w.resize(t, 60, 15)
 	w.shows(t, after, "\x1b[2J", "GAME")
-	w.press(t, "\x1b[F", "PROCESS", "goroutines") // the end key: there is no room for it above
+	w.press(t, "\x1b[F") // the end key: there is no room for it above
+	w.showsWhole(t, "PROCESS", "goroutines")
 	w.press(t, "q")
 	w.restored(t)
 	if strings.Contains(w.drawn.String(), "someone") || !strings.Contains(w.drawn.String(), "\x1b[36;1m") {
