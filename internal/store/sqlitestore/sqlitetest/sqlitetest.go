@@ -27,7 +27,11 @@ var empty = sync.OnceValues(func() (file []byte, err error) {
 	if err := s.Close(); err != nil {
 		return nil, err
 	}
-	return os.ReadFile(path) //nolint:gosec // in the directory that was just made
+	backup := path + ".backup" // one file, and whoever opens a copy of it begins an epoch of its own
+	if _, err := sqlitestore.Backup(context.Background(), path, backup); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(backup) //nolint:gosec // in the directory that was just made
 })
 
 // Database returns the path of an empty database with the newest schema. It is removed after the test.
