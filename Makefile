@@ -157,7 +157,7 @@ bench-report: build ## Measure everything that docs/benchmark-results.md has, an
 	(cd tools/ratios && go run . report -gsm ../../bin/gsm -file ../../docs/benchmark-ratios.json -tables $$tables -to ../../docs/benchmark-results.md)
 
 .PHONY: bench-guard
-bench-guard: build ## Compare gsm with the ratios that are recorded in docs/benchmark-ratios.json (a quarter of an hour on both databases)
+bench-guard: build ## Compare gsm with the ratios that are recorded in docs/benchmark-ratios.json (a quarter of an hour)
 	cd tools/ratios && go run . guard -gsm ../../bin/gsm -file ../../docs/benchmark-ratios.json
 
 .PHONY: profile

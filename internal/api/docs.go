@@ -37,7 +37,7 @@ func (a *API) documentation() {
 	for _, unused := range []string{"ErrorModel", "ErrorDetail"} { // of huma's own errors, which callers never see
 		delete(a.huma.OpenAPI().Components.Schemas.Map(), unused)
 	}
-	// The first request of each makes it: a start would take twice as long otherwise.
+	// They are made when they are first asked for, because that takes more than the rest of a start.
 	asJSON := sync.OnceValue(func() []byte { return published(publish(a.huma.OpenAPI(), a.operations)) })
 	asYAML := sync.OnceValue(func() []byte { return published(inYAML(asJSON())) })
 	a.page("/openapi.json", web.StaticOnce("application/openapi+json", asJSON))
@@ -53,7 +53,7 @@ func (a *API) documentation() {
 // published returns a form of the OpenAPI document. It panics if that cannot be made.
 func published(document []byte, err error) []byte {
 	if err != nil {
-		panic(fmt.Sprintf("api: the OpenAPI document: %v", err)) // from constants: its tests would fail
+		panic(fmt.Sprintf("api: the OpenAPI document: %v", err)) // from constants: TestContract would fail
 	}
 	return document
 }

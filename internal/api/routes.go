@@ -25,7 +25,7 @@ type traits struct {
 	open   bool // it needs no credential
 	actsAs bool // a server may call it on behalf of a player
 	// exempt excludes the route from the concurrency limit: health checks must respond under overload, and static
-	// pages cost nothing.
+	// pages cost nothing, except for the first request of an OpenAPI document, which makes it.
 	exempt bool
 	probe  bool // it is polled: its successes are logged at debug level
 	// guesses says that the rate of wrong guesses at a secret is limited.

@@ -122,8 +122,7 @@ func TestEventsWithLostReplies(t *testing.T) {
 	}
 }
 
-// orderUntil moves events until those of a document up to a version have places, repeating calls that fail. What this
-// process is about to tell the others of is moved by the next call.
+// orderUntil moves events until those of a document up to a version have places, repeating calls that fail.
 func orderUntil(t *testing.T, s game.Store, d *storetest.Subject, last int64) {
 	t.Helper()
 	eventually(t, func() bool {

@@ -102,7 +102,7 @@ func (o *outbox) toTell() []untold {
 	return all
 }
 
-// told forgets documents of which others were told, except those with events that were stored since.
+// told forgets documents of which others were told, except those that were added again since.
 func (o *outbox) told(of []untold) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -41,7 +41,7 @@ type outbox struct {
 	// untold are documents with events that this process has stored and other processes may not know of, each with the
 	// number of the last time that it was added.
 	untold  map[game.Subject]uint64
-	added   uint64
+	added   uint64        // how many times any was added, so 0 is the number of none
 	quiet   int           // ticks for which tell tells nobody, because this process moves events
 	id      bson.ObjectID // of this process
 	written bool          // whether it has stored events

@@ -81,7 +81,7 @@ const selectSchema = "SELECT name, type, sql FROM sqlite_schema WHERE sql IS NOT
 type object struct{ name, kind, sql string }
 
 // migrated returns the schema that the migrations create. It makes a database in memory, once.
-var migrated = sync.OnceValues(func() (all map[string]object, err error) {
+var migrated = sync.OnceValues(func() (map[string]object, error) {
 	ctx := context.Background() // of no caller, because all get the result
 	scripts, err := migrations()
 	if err != nil {
@@ -91,7 +91,7 @@ var migrated = sync.OnceValues(func() (all map[string]object, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, c.close()) }()
+	defer func() { _ = c.close() }() // holds nothing
 	if err := migrate(c, 0, scripts); err != nil {
 		return nil, err
 	}
