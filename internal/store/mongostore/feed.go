@@ -114,13 +114,12 @@ const noticePage = 20
 // order gives places to the events that were stored without, and moves those of documents of which this process or
 // notices tell. It reports whether there may be more notices.
 func (s *Store) order(ctx context.Context, limit int) (placed int, more bool, err error) {
-	own := s.outbox.take(limit)
+	own := s.outbox.toTell(limit)
 	var unreadable error
 	defer func() {
 		if err == nil {
+			s.outbox.told(own)
 			err = unreadable
-		} else {
-			s.outbox.putBack(own)
 		}
 	}()
 	var notices []notice
@@ -133,8 +132,8 @@ func (s *Store) order(ctx context.Context, limit int) (placed int, more bool, er
 		return 0, false, err
 	}
 	ids := map[game.SubjectKind][]string{}
-	for _, x := range own {
-		ids[x.Kind] = append(ids[x.Kind], x.ID)
+	for _, u := range own {
+		ids[u.subject.Kind] = append(ids[u.subject.Kind], u.subject.ID)
 	}
 	told := make(bson.A, len(notices))
 	for i, n := range notices {

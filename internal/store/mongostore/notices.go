@@ -61,21 +61,6 @@ func (o *outbox) wrote() bool {
 	return o.written
 }
 
-// take returns documents whose events are to be moved, at most so many, and forgets them.
-func (o *outbox) take(limit int) []game.Subject {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	var subjects []game.Subject
-	for s := range o.untold {
-		if len(subjects) == limit {
-			break
-		}
-		subjects = append(subjects, s)
-		delete(o.untold, s)
-	}
-	return subjects
-}
-
 // moving says that this process moves events, and knows best of its own.
 func (o *outbox) moving() {
 	o.mu.Lock()
@@ -91,18 +76,22 @@ func (o *outbox) tells() bool {
 	return o.quiet == 0
 }
 
-// toTell returns the documents of which others are to be told, each with the number by which it is forgotten.
-func (o *outbox) toTell() []untold {
+// toTell returns documents of which others are to be told, at most so many.
+func (o *outbox) toTell(limit int) []untold {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	all := make([]untold, 0, len(o.untold))
+	some := make([]untold, 0, min(limit, len(o.untold)))
 	for s, n := range o.untold {
-		all = append(all, untold{s, n})
+		if len(some) == limit {
+			break
+		}
+		some = append(some, untold{s, n})
 	}
-	return all
+	return some
 }
 
-// told forgets documents of which others were told, except those that were added again since.
+// told forgets documents of which others were told, or whose events were moved, except those that were added again
+// since.
 func (o *outbox) told(of []untold) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -110,15 +99,6 @@ func (o *outbox) told(of []untold) {
 		if o.untold[u.subject] == u.added {
 			delete(o.untold, u.subject)
 		}
-	}
-}
-
-// putBack takes back what take returned.
-func (o *outbox) putBack(subjects []game.Subject) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, s := range subjects {
-		o.add(s)
 	}
 }
 
@@ -136,10 +116,10 @@ func (s *Store) tell() {
 		select {
 		case <-ticker.C:
 			if s.outbox.tells() {
-				s.tellOf(s.outbox.toTell())
+				s.tellOf(s.outbox.toTell(maxUntold))
 			}
 		case <-s.outbox.stop:
-			told := s.tellOf(s.outbox.toTell())
+			told := s.tellOf(s.outbox.toTell(maxUntold))
 			s.outbox.saying.Wait() // or it would say afterwards that this process is there
 			if told && s.outbox.wrote() && !s.outbox.forgot() {
 				s.leave()
