@@ -196,7 +196,7 @@ func (q *quickJoin) again() SearchQuery {
 		}
 	}
 	return SearchQuery{
-		Project: q.search.Project, Where: where, Limit: MaxLimit, Bytes: MaxPageBytes, Current: true,
+		Project: q.search.Project, Where: where, Limit: MaxLimit, Bytes: MaxPageBytes, Current: true, Work: SearchTime,
 	}
 }
 

@@ -65,7 +65,7 @@ func (r SearchRequest) Validate() error {
 // query returns the query with its clauses and orders in the form in which engines take them, or ErrValidation.
 func (r SearchRequest) query() (SearchQuery, error) {
 	var p problems
-	q := SearchQuery{Limit: DefaultLimit}
+	q := SearchQuery{Limit: DefaultLimit, Work: SearchTime}
 	if r.Limit != nil {
 		q.Limit = *r.Limit
 		p.check(q.Limit >= 1 && q.Limit <= MaxLimit, "limit", "must be 1 to %d", MaxLimit)
@@ -136,6 +136,8 @@ type SearchQuery struct {
 	Bytes   int       `json:"-"` // see [SessionQuery]
 	Current bool      `json:"-"` // never outdated, whatever the operator lets lists be
 	Count   int       `json:"-"` // count all that is found, up to this many; 0 for no count
+	// Work limits how long the engine may work on each part of a search. See [SessionQuery].
+	Work time.Duration `json:"-"`
 }
 
 // Hits are a page of a search.

@@ -127,8 +127,8 @@ type SessionStore interface {
 	// fail the list.
 	Sessions(ctx context.Context, q SessionQuery) (Found[Session], error)
 	// SearchSessions returns a page of the sessions that a query finds, with only the ids of their members. It returns
-	// ErrTooBroad if it would take too long: at most [SearchTime]. A document that cannot be decoded is in Unreadable
-	// and does not fail the search.
+	// ErrTooBroad if it would take longer than its Work. A document that cannot be decoded is in Unreadable and does
+	// not fail the search.
 	SearchSessions(ctx context.Context, q SearchQuery) (Hits, error)
 	// DueSessions lists the live sessions of all projects for which [Session.NextDue] is not after the time, by that
 	// time and the id, in ascending order: those that follow after, the zero value standing before all, and at most

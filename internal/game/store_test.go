@@ -55,7 +55,20 @@ func newWorld(tb testing.TB) world {
 			tb.Errorf("close: %v", err)
 		}
 	})
-	return world{store: s, clock: &clock{now: t0}, ids: new(atomic.Int64), ctx: as(tb.Context(), "p")}
+	return world{store: limited{s, tb}, clock: &clock{now: t0}, ids: new(atomic.Int64), ctx: as(tb.Context(), "p")}
+}
+
+// limited is a store in which each search must have a limit for its work and its size.
+type limited struct {
+	game.Store
+	tb testing.TB
+}
+
+func (s limited) SearchSessions(ctx context.Context, q game.SearchQuery) (game.Hits, error) {
+	if q.Work != game.SearchTime || q.Bytes == 0 {
+		s.tb.Errorf("a search may work for %v and return %d bytes", q.Work, q.Bytes)
+	}
+	return s.Store.SearchSessions(ctx, q)
 }
 
 // as returns the context of a caller of a project.

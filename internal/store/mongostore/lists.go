@@ -190,18 +190,25 @@ func (p *page) walk(
 	if !p.walkable(c) {
 		return nil, false, nil
 	}
-	cursor, err = p.aggregate(ctx, from, walkIndex(c), stages, walkTime)
+	work := walkTime
+	if p.work > 0 {
+		work = min(work, p.work)
+	}
+	cursor, err = p.aggregate(ctx, from, walkIndex(c), stages, work)
 	if ctx.Err() == nil && hasCode(err, codeTimeLimit) {
 		return nil, false, nil
 	}
 	return cursor, true, err
 }
 
-// aggregate begins to read a page. The server ends it when it takes too long.
+// aggregate begins to read a page. work is that of [limitedAggregate].
 func (p *page) aggregate(
 	ctx context.Context, from *mongo.Collection, index string, stages bson.A, work time.Duration,
 ) (*mongo.Cursor, error) {
-	limited := limitedAggregate(index, work)
+	limited, err := limitedAggregate(index, work)
+	if err != nil {
+		return nil, err
+	}
 	if p.large {
 		limited.SetBatchSize(firstBatch)
 	}
@@ -232,9 +239,6 @@ func (p *page) find(c capabilities) (bson.D, *options.FindOptionsBuilder) {
 func (p *page) open(ctx context.Context, from *mongo.Collection, c capabilities) (*mongo.Cursor, error) {
 	filter, o := p.find(c)
 	limited := p.work > 0 && p.walks
-	if limited && p.work < time.Millisecond {
-		return nil, game.ErrTooBroad
-	}
 	stages := bson.A{
 		item("$match", filter), item("$sort", item("_id", -1)), item("$limit", int64(p.limit)+1),
 		item("$project", append(withoutOutbox(), p.exclude...)),

@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -29,6 +30,8 @@ func (s *Store) SearchSessions(ctx context.Context, q game.SearchQuery) (game.Hi
 	switch {
 	case err == nil:
 		return hits, nil
+	case errors.Is(err, game.ErrTooBroad):
+		return game.Hits{}, err
 	case ctx.Err() == nil && hasCode(err, codeTimeLimit):
 		return game.Hits{}, game.ErrTooBroad.Because(redacted(ctx, err))
 	}
@@ -37,7 +40,7 @@ func (s *Store) SearchSessions(ctx context.Context, q game.SearchQuery) (game.Hi
 
 // searchPage returns the filter of a search and the index to read by.
 func searchPage(q game.SearchQuery) page {
-	p := page{index: sessionsByProject, exclude: memberDetails(), limit: q.Limit, bytes: q.Bytes}
+	p := page{index: sessionsByProject, exclude: memberDetails(), limit: q.Limit, bytes: q.Bytes, work: q.Work}
 	p.where("project", q.Project)
 	var served, rest game.Where // by an index
 	for _, c := range q.Where.Conjuncts() {
@@ -101,10 +104,18 @@ func (p page) pipeline(q game.SearchQuery, sorts []sorting) bson.A {
 		item("$sort", sort), item("$limit", int64(p.limit)+1), item("$project", append(withoutOutbox(), p.exclude...)))
 }
 
-// limitedAggregate returns the options of an aggregate that the server ends when it takes too long.
-func limitedAggregate(index string, work time.Duration) *options.AggregateOptionsBuilder {
+// limitedAggregate returns the options of an aggregate that the server ends when it takes longer than work, in whole
+// milliseconds. 0 means no limit. It returns [game.ErrTooBroad] if less than a millisecond is left.
+func limitedAggregate(index string, work time.Duration) (*options.AggregateOptionsBuilder, error) {
+	o := options.Aggregate().SetHint(index)
+	switch {
+	case work == 0:
+		return o, nil
+	case work < time.Millisecond:
+		return nil, game.ErrTooBroad
+	}
 	limit := bson.M{"maxTimeMS": work.Milliseconds()}
-	return options.Aggregate().SetHint(index).SetCustom(limit) //nolint:staticcheck // there is no other way to set it
+	return o.SetCustom(limit), nil //nolint:staticcheck // there is no other way to set it
 }
 
 func (s *Store) hits(ctx context.Context, q game.SearchQuery, p page, hits *game.Hits) error {
@@ -131,7 +142,7 @@ func (s *Store) part(
 	c, stages := s.server.capabilities, p.pipeline(q, sorts)
 	cursor, walked, err := p.walk(ctx, from, c, stages)
 	if !walked {
-		cursor, err = p.aggregate(ctx, from, p.hint(c), stages, game.SearchTime)
+		cursor, err = p.aggregate(ctx, from, p.hint(c), stages, p.work)
 	}
 	if err != nil {
 		return err
@@ -166,7 +177,11 @@ func (s *Store) countFound(ctx context.Context, q game.SearchQuery, p page) (n i
 		item("$match", p.filter), item("$limit", int64(q.Count)+1),
 		item("$group", bson.D{{Key: "_id", Value: nil}, {Key: "n", Value: item("$sum", 1)}}),
 	}
-	cursor, err := s.sessions.lists.Aggregate(ctx, pipeline, limitedAggregate(p.index, game.SearchTime))
+	limited, err := limitedAggregate(p.index, q.Work)
+	if err != nil {
+		return 0, false, err
+	}
+	cursor, err := s.sessions.lists.Aggregate(ctx, pipeline, limited)
 	if err != nil {
 		return 0, false, err
 	}

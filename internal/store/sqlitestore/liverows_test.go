@@ -21,7 +21,9 @@ import (
 func waitForRows(tb testing.TB, s *sqlitestore.Store) {
 	tb.Helper()
 	eventually(tb, func() bool {
-		_, err := s.SearchSessions(tb.Context(), fullestFirst())
+		q := fullestFirst()
+		q.Work = game.SearchTime
+		_, err := s.SearchSessions(tb.Context(), q)
 		if !errors.Is(err, game.ErrTooBroad) { // without the rows, among many sessions
 			must(tb, err)
 		}

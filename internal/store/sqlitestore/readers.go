@@ -178,9 +178,12 @@ var errWorkTime = errors.New("the statement takes too long")
 
 type workTimeKey struct{}
 
-// withWorkTime limits the time that each statement may work, without the time that it waits for a connection. It can be
-// interrupted only until its first row.
+// withWorkTime limits the time that each statement may work, without the time that it waits for a connection. 0 means
+// no limit. A statement can be interrupted only until its first row.
 func withWorkTime(ctx context.Context, limit time.Duration) context.Context {
+	if limit == 0 {
+		return ctx
+	}
 	return context.WithValue(ctx, workTimeKey{}, limit)
 }
 

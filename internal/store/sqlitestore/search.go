@@ -27,7 +27,7 @@ func usualSizes() searchSizes {
 
 // SearchSessions implements [game.SessionStore].
 func (s *Store) SearchSessions(ctx context.Context, q game.SearchQuery) (game.Hits, error) {
-	limited := withWorkTime(ctx, game.SearchTime)
+	limited := withWorkTime(ctx, q.Work)
 	hits, err := s.search(limited, q)
 	if err == nil && q.Count > 0 {
 		hits.Count, hits.Counted, err = s.countFound(limited, q)

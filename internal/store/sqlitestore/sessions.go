@@ -238,9 +238,7 @@ func native(v game.Value) any {
 func (s *Store) Sessions(ctx context.Context, q game.SessionQuery) (game.Found[game.Session], error) {
 	sql, args := sessionsSQL(q)
 	within := bounds{limit: q.Limit, bytes: q.Bytes}
-	if q.Work > 0 {
-		ctx = withWorkTime(ctx, q.Work)
-	}
+	ctx = withWorkTime(ctx, q.Work)
 	found, err := find(ctx, s, sql, args, within, func(doc driver.Value) (game.Session, int, error) {
 		if q.Brief {
 			return s.briefSession(doc)

@@ -57,7 +57,7 @@ func Shapes() []Shape {
 	}
 	for i := range shapes {
 		q := &shapes[i].Query
-		q.Project, q.Limit, q.Bytes = project, game.DefaultLimit, game.MaxPageBytes
+		q.Project, q.Limit, q.Bytes, q.Work = project, game.DefaultLimit, game.MaxPageBytes, game.SearchTime
 		q.Where = append(q.Where, game.WithObstacles())
 		shapes[i].Page = max(1, shapes[i].Page)
 	}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ func search() []check {
 		{"attributes by distance", searchNear},
 		{"search pages of a size in bytes", searchBytes},
 		{"the number of sessions found", searchCounts},
+		{"searches without time to work", searchTime},
 	}
 }
 
@@ -474,6 +476,28 @@ func searchBytes(t *testing.T, s game.Store) {
 		}
 		q.After = nil
 		want(t, got, sessionIDs(searched(all, q)))
+	}
+}
+
+// searchTime searches in each way of an engine, with no time to work.
+func searchTime(t *testing.T, s game.Store) {
+	for range 9 {
+		must(t, s.CreateSession(t.Context(), openSession(4)))
+	}
+	near := 1100.0
+	for _, order := range [][]game.Order{
+		nil, {{Field: game.FieldFreeSeats, Desc: true}}, {{Field: "attributes.mmr", Near: &near}}, {{Field: "name"}},
+	} {
+		for _, where := range []game.Where{nil, {game.WithObstacles()}, {game.Prefix("name", "a")}} {
+			for _, count := range []int{0, 5} {
+				q := game.SearchQuery{
+					Project: project, Where: where, Order: order, Limit: 3, Count: count, Work: time.Nanosecond,
+				}
+				if hits, err := s.SearchSessions(t.Context(), q); !errors.Is(err, game.ErrTooBroad) {
+					t.Errorf("found %+v, %v, want ErrTooBroad\n%s", hits, err, describe(q))
+				}
+			}
+		}
 	}
 }
 
