@@ -2,6 +2,7 @@ package tests_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -292,17 +293,17 @@ func TestAuthority(t *testing.T) {
 	if operations := s.contract(t).operations(); !slices.Equal(operations, known) {
 		t.Errorf("the table has not the operations of the contract:\n%v\n%v", operations, known)
 	}
-	foreign := foreignKey(t, s)
+	callers := newRealm(t, s, foreignKey(t, s))
 	for _, row := range accesses() {
 		t.Run(row.operation+row.query, func(t *testing.T) {
 			t.Parallel()
-			r := newRealm(t, s, foreign)
+			r := callers.clone()
 			if strings.Contains(row.operation, "{webhook_id}") { // a project has few
 				r.webhook = r.as(
 					t, "admin", "POST /api/v1/webhooks", `{"url":"https://127.0.0.1:1"}`,
 				).is(http.StatusCreated).json().text("id")
 			}
-			first := slices.Index(kinds(), "foreign")
+			first, changed := slices.Index(kinds(), "foreign"), true
 			for i, kind := range kinds() {
 				want := http.StatusUnauthorized
 				switch {
@@ -313,8 +314,11 @@ func TestAuthority(t *testing.T) {
 				case i >= first:
 					want = row.want[i-first]
 				}
-				r.renew(t)
+				if changed { // what is rejected changes nothing
+					r.renew(t)
+				}
 				a := r.ask(t, row, kind, want)
+				changed = a.status < http.StatusBadRequest && !strings.HasPrefix(row.operation, "GET ")
 				if want == http.StatusOK && i >= first {
 					told, status := strings.Contains(a.body, `"error"`), row.inside[i-first]
 					if told != (status != 0) || told && !strings.Contains(a.body, fmt.Sprintf(`"status":%d,`, status)) {
@@ -370,6 +374,13 @@ func newRealm(t *testing.T, s *server, foreign string) realm {
 	r.as(t, "server", "PATCH /api/v1/players/"+r.players["suspended"], `{"status":"suspended"}`).is(http.StatusOK)
 	r.as(t, "server", "DELETE /api/v1/players/"+r.players["erased"], "").is(http.StatusNoContent)
 	return r
+}
+
+// clone returns a realm with the same credentials, whose documents are its own.
+func (r *realm) clone() realm {
+	c := *r
+	c.keys, c.players = maps.Clone(r.keys), maps.Clone(r.players)
+	return c
 }
 
 // enter makes a player of a kind, and its token.

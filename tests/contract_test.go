@@ -16,9 +16,15 @@ import (
 // contract is the OpenAPI document at /openapi.json.
 type contract struct{ doc object }
 
+// contract returns the document, which is requested once.
 func (s *server) contract(t testing.TB) contract {
 	t.Helper()
-	return contract{s.do(t, "GET /openapi.json", "").is(http.StatusOK).json()}
+	s.described.Lock()
+	defer s.described.Unlock()
+	if s.description.doc == nil {
+		s.description = contract{s.do(t, "GET /openapi.json", "").is(http.StatusOK).json()}
+	}
+	return s.description
 }
 
 // at follows keys and references. It returns nil if a key does not exist.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,10 +24,13 @@ var secrets = &vault{parts: make(map[string]string)} //nolint:gochecknoglobals /
 // partSize is how many bytes of a secret are looked for, at its begin and at its end. What is shorter is no secret.
 const partSize = 16
 
-// credential is the form of API keys that the service makes, of tokens and tickets, and of hashes of passwords.
-var credential = regexp.MustCompile(
-	`\$argon2id\$|gsm_[a-z0-9]{1,32}_[A-Z2-7]{52}|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+`,
-)
+// credentials are the forms of API keys that the service makes, of tokens and tickets, and of hashes of passwords. Each
+// begins with fixed text, which package regexp finds much faster than one expression for all.
+var credentials = []*regexp.Regexp{ //nolint:gochecknoglobals // constant
+	regexp.MustCompile(`\$argon2id\$`),
+	regexp.MustCompile(`gsm_[a-z0-9]{1,32}_[A-Z2-7]{52}`),
+	regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+`),
+}
 
 type vault struct {
 	mu    sync.RWMutex
@@ -50,8 +54,10 @@ func (v *vault) keep(kind, secret string) {
 
 // keepAll remembers every credential in a text.
 func (v *vault) keepAll(text string) {
-	for _, c := range credential.FindAllString(text, -1) {
-		v.keep("credential", c)
+	for _, form := range credentials {
+		for _, c := range form.FindAllString(text, -1) {
+			v.keep("credential", c)
+		}
 	}
 }
 
@@ -68,10 +74,12 @@ func (v *vault) keepSettings(env []string) {
 
 // in tells which secrets are in a text, without showing them.
 func (v *vault) in(text string) (found []string) {
-	if at := credential.FindStringIndex(text); at != nil {
-		found = append(
-			found, fmt.Sprintf("something of the form of a credential after %q", text[max(0, at[0]-100):at[0]]),
-		)
+	for _, form := range credentials {
+		if at := form.FindStringIndex(text); at != nil {
+			found = append(
+				found, fmt.Sprintf("something of the form of a credential after %q", text[max(0, at[0]-100):at[0]]),
+			)
+		}
 	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -151,8 +159,13 @@ func (s *server) glance(path string) string {
 	return string(b)
 }
 
-// hashOfPassword is what no response has, whoever asks: the hash of a session's password, or the field that has it.
-var hashOfPassword = regexp.MustCompile(`\$argon2|password_?hash`)
+// hashesPassword reports whether a body has what no response has, whoever asks: the hash of a session's password, or
+// the field that has it.
+func hashesPassword(body []byte) bool {
+	return slices.ContainsFunc([]string{"$argon2", "password_hash", "passwordhash"}, func(part string) bool {
+		return bytes.Contains(body, []byte(part))
+	})
+}
 
 // recorded remembers the secrets of requests and responses, and fails the test if a rejection repeats one or if a
 // response has the hash of a password.
@@ -172,7 +185,7 @@ func (r recorded) RoundTrip(req *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(res.Body)
 	_ = res.Body.Close()
 	res.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failing{err}))
-	if hashOfPassword.Match(body) {
+	if hashesPassword(body) {
 		r.t.Errorf("%s %s returns the hash of a password: %s", req.Method, req.URL.Path, body)
 	}
 	if res.StatusCode >= http.StatusBadRequest {

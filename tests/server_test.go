@@ -35,6 +35,9 @@ type server struct {
 	stderr *journal
 	traced bool // to the collector of all
 	exited chan struct{}
+
+	described   sync.Mutex
+	description contract // once it is requested
 }
 
 // setup is what a server is started with.
