@@ -236,6 +236,9 @@ func wantError(tb reporter, err, target error) {
 // want compares documents. Nil and empty values differ, because engines must return empty ones.
 func want(tb reporter, got, wanted any) {
 	tb.Helper()
+	if reflect.DeepEqual(got, wanted) { // most are, and it takes a tenth of the time
+		return
+	}
 	equalValues := cmp.Comparer(func(a, b game.Value) bool { return a == b })
 	if d := cmp.Diff(wanted, got, equalValues); d != "" {
 		tb.Errorf("-want +got\n%s", d)
