@@ -281,10 +281,11 @@ func accesses() []access {
 	}
 }
 
-// Each operation is called by each kind of caller, on its own documents.
+// Each operation is called by each kind of caller, on documents that no caller before it has changed.
 func TestAuthority(t *testing.T) {
 	t.Parallel()
-	s := start(t, authenticated, withArgs("--failed-credentials=0", "--rate-server=0")) // it sends many, and wrong ones
+	// It sends many requests, and wrong credentials.
+	s := start(t, authenticated, withArgs("--failed-credentials=0", "--rate-server=0", "--rate-player=0"))
 	var known []string
 	for _, row := range accesses() {
 		known = append(known, row.operation)
@@ -314,7 +315,7 @@ func TestAuthority(t *testing.T) {
 				case i >= first:
 					want = row.want[i-first]
 				}
-				if changed { // what is rejected changes nothing
+				if changed { // by the caller before
 					r.renew(t)
 				}
 				a := r.ask(t, row, kind, want)
@@ -376,7 +377,7 @@ func newRealm(t *testing.T, s *server, foreign string) realm {
 	return r
 }
 
-// clone returns a realm with the same credentials, whose documents are its own.
+// clone returns a realm with the same credentials, for documents of its own: see renew.
 func (r *realm) clone() realm {
 	c := *r
 	c.keys, c.players = maps.Clone(r.keys), maps.Clone(r.players)

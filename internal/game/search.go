@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// SearchTime is how long an engine may work on a search, or on a page of a list.
+// SearchTime is how long an engine may work on each part of a search, or of a page of a list: see [SearchQuery].
 const SearchTime = time.Second
 
 // Limits of a search.
@@ -136,7 +136,8 @@ type SearchQuery struct {
 	Bytes   int       `json:"-"` // see [SessionQuery]
 	Current bool      `json:"-"` // never outdated, whatever the operator lets lists be
 	Count   int       `json:"-"` // count all that is found, up to this many; 0 for no count
-	// Work limits how long the engine may work on each part of a search. See [SessionQuery].
+	// Work limits how long the engine may work on each part of a search: each command that it sends to its database,
+	// such as the one that finds the page and the one that counts. See [SessionQuery].
 	Work time.Duration `json:"-"`
 }
 

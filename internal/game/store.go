@@ -122,13 +122,12 @@ type SessionStore interface {
 	// ExclusivePlaces returns the places of those of the players who have one, in any order. There are at most
 	// [MaxPlayers] players. It is never outdated.
 	ExclusivePlaces(ctx context.Context, project ProjectID, players []PlayerID) ([]ExclusivePlace, error)
-	// Sessions lists sessions by id, newest first. It returns ErrTooBroad if no index serves a condition of the query
-	// and the list would take longer than its Work. A document that cannot be decoded is in Unreadable and does not
-	// fail the list.
+	// Sessions lists sessions by id, newest first. It returns ErrTooBroad if the list would take longer than its Work.
+	// A document that cannot be decoded is in Unreadable and does not fail the list.
 	Sessions(ctx context.Context, q SessionQuery) (Found[Session], error)
 	// SearchSessions returns a page of the sessions that a query finds, with only the ids of their members. It returns
-	// ErrTooBroad if it would take longer than its Work. A document that cannot be decoded is in Unreadable and does
-	// not fail the search.
+	// ErrTooBroad if a part would take longer than its Work. A document that cannot be decoded is in Unreadable and
+	// does not fail the search.
 	SearchSessions(ctx context.Context, q SearchQuery) (Hits, error)
 	// DueSessions lists the live sessions of all projects for which [Session.NextDue] is not after the time, by that
 	// time and the id, in ascending order: those that follow after, the zero value standing before all, and at most
@@ -361,7 +360,8 @@ type SessionQuery struct {
 	// Bytes ends the result before Limit, with the document that brings the stored size of the documents read to this
 	// many bytes. 0 means no bound. Brief documents count as [BriefCost].
 	Bytes int `json:"-"`
-	// Work limits how long the engine may work, in whole milliseconds. 0 means no limit.
+	// Work limits how long the engine may work, in whole milliseconds. 0 means no limit. Where an index serves all
+	// conditions the engine may ignore it.
 	Work time.Duration `json:"-"`
 }
 

@@ -59,7 +59,7 @@ func newWorld(tb testing.TB) world {
 }
 
 // limited is a store in which each search must have a limit for its work and its size. It lets the engine work for
-// longer, so that no test depends on how busy the machine is.
+// longer, so that a busy machine makes nothing too broad.
 type limited struct {
 	game.Store
 	tb testing.TB

@@ -28,7 +28,7 @@ type page struct {
 	several bool   // index is read by several values of a field
 	sorted  bool   // the page has another order than that of the ids
 	walks   bool   // no index serves some of the filter, so that the server may skip many documents
-	// work is how long the server may work on a page that walks; 0 for any.
+	// work is how long the server may work on each part of the page; 0 for any.
 	work time.Duration
 }
 
@@ -238,7 +238,6 @@ func (p *page) find(c capabilities) (bson.D, *options.FindOptionsBuilder) {
 // open opens the cursor of the page. The driver can limit the work of an aggregate only.
 func (p *page) open(ctx context.Context, from *mongo.Collection, c capabilities) (*mongo.Cursor, error) {
 	filter, o := p.find(c)
-	limited := p.work > 0 && p.walks
 	stages := bson.A{
 		item("$match", filter), item("$sort", item("_id", -1)), item("$limit", int64(p.limit)+1),
 		item("$project", append(withoutOutbox(), p.exclude...)),
@@ -247,7 +246,7 @@ func (p *page) open(ctx context.Context, from *mongo.Collection, c capabilities)
 	switch {
 	case walked:
 		return cursor, err
-	case !limited:
+	case p.work == 0:
 		return from.Find(ctx, filter, o)
 	}
 	cursor, err = p.aggregate(ctx, from, p.hint(c), stages, p.work)
@@ -271,7 +270,11 @@ func list[D any](
 	}
 	found := game.Found[D]{Items: []D{}} // not for the limit: most lists find a few documents
 	spent := 0
-	open := func(ctx context.Context) (*mongo.Cursor, error) { return p.open(ctx, from, s.server.capabilities) }
+	var opened *mongo.Cursor
+	open := func(ctx context.Context) (_ *mongo.Cursor, err error) {
+		opened, err = p.open(ctx, from, s.server.capabilities)
+		return opened, err
+	}
 	err := s.eachOf(ctx, open, func(cursor *mongo.Cursor) (bool, error) {
 		n := len(found.Items) + len(found.Unreadable)
 		if n == p.limit || p.bytes > 0 && spent >= p.bytes {
@@ -293,6 +296,9 @@ func list[D any](
 		cursor.SetBatchSize(int32(2 * (n + 1))) //nolint:gosec // a few hundred
 		return true, nil
 	})
+	if err != nil && opened != nil && p.work > 0 && hasCode(opened.Err(), codeTimeLimit) { // in a later batch
+		return found, game.ErrTooBroad.Because(err)
+	}
 	return found, err
 }
 

@@ -21,6 +21,7 @@ const (
 	failRequest       // the server does not receive the command, and the reply is an internal error
 	loseReply         // the server executes the command, and the connection breaks
 	failReply         // the server executes the command, and the reply is an internal error
+	exceedTime        // the server executes the command, and the reply is that it took longer than it may
 	hold              // the server executes the command, and no reply arrives
 )
 
@@ -167,6 +168,8 @@ func (p *proxy) serve(c net.Conn) {
 				return
 			case failReply:
 				reply = internalError(reply)
+			case exceedTime:
+				reply = errorReply(reply, 50, "MaxTimeMSExpired", "operation exceeded time limit")
 			}
 			if _, err := c.Write(reply); err != nil {
 				return
@@ -203,11 +206,16 @@ func about(m []byte) (command, collection string) {
 
 // internalError returns the reply of FerretDB after a crash of its engine.
 func internalError(reply []byte) []byte {
+	return errorReply(reply, 1, "InternalError", "unexpected EOF")
+}
+
+// errorReply returns an error in place of a reply.
+func errorReply(reply []byte, code int, name, message string) []byte {
 	body, err := bson.Marshal(bson.D{
 		{Key: "ok", Value: 0.0},
-		{Key: "errmsg", Value: "unexpected EOF"},
-		{Key: "code", Value: 1},
-		{Key: "codeName", Value: "InternalError"},
+		{Key: "errmsg", Value: message},
+		{Key: "code", Value: code},
+		{Key: "codeName", Value: name},
 	})
 	if err != nil {
 		panic(err)

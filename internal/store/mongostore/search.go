@@ -105,7 +105,7 @@ func (p page) pipeline(q game.SearchQuery, sorts []sorting) bson.A {
 }
 
 // limitedAggregate returns the options of an aggregate that the server ends when it takes longer than work, in whole
-// milliseconds. 0 means no limit. It returns [game.ErrTooBroad] if less than a millisecond is left.
+// milliseconds. 0 means no limit. It returns [game.ErrTooBroad] if work is less than a millisecond.
 func limitedAggregate(index string, work time.Duration) (*options.AggregateOptionsBuilder, error) {
 	o := options.Aggregate().SetHint(index)
 	switch {

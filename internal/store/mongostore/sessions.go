@@ -233,6 +233,9 @@ func sessionsPage(q game.SessionQuery) page {
 		}
 	}
 	p.whereFields(sessionsSearched(), where)
+	if !p.walks {
+		p.work = 0 // it ends soon
+	}
 	_, seated := q.Where.On(game.FieldMember)
 	_, named := q.Where.On(game.FieldNamed)
 	p.current = seated || named // an erasure must find every session with the player
