@@ -172,7 +172,7 @@ func TestSlotsOfRequestsWithBodies(t *testing.T) {
 	t.Parallel()
 	working, done := make(chan struct{}), make(chan struct{})
 	h, shed := one(t, 2*time.Second, holding(working, done))
-	serveHTTP(t, h, request(t, http.MethodGet, "/openapi.yaml", nil)) // to make it takes seconds on a busy machine
+	serveHTTP(t, h, request(t, http.MethodGet, "/openapi.yaml", nil)) // making it takes seconds on a busy machine
 	var first sync.WaitGroup
 	first.Go(func() {
 		r := request(t, http.MethodGet, "/api/v1/sessions", nil)

@@ -234,7 +234,7 @@ func sessionsPage(q game.SessionQuery) page {
 	}
 	p.whereFields(sessionsSearched(), where)
 	if !p.walks {
-		p.work = 0 // it ends soon
+		p.work = 0 // indexes serve all conditions, so it ends soon
 	}
 	_, seated := q.Where.On(game.FieldMember)
 	_, named := q.Where.On(game.FieldNamed)
